@@ -1,0 +1,150 @@
+//! Who a node is: its address, and which of its lives.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// A node's identity: the socket address that it advertises, IPv4 or IPv6.
+///
+/// An IPv4 address and the IPv4-mapped IPv6 address of the same host are one identity. The scope
+/// and flow label of an IPv6 address are not part of it. Ordered by address, then port; IPv4
+/// addresses order among themselves as numbers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId {
+    ip: [u8; 16],
+    port: [u8; 2],
+}
+
+impl NodeId {
+    /// The socket address that the node advertises.
+    #[must_use]
+    pub fn addr(self) -> SocketAddr {
+        SocketAddr::new(self.ip(), self.port())
+    }
+
+    /// The address part.
+    #[must_use]
+    pub fn ip(self) -> IpAddr {
+        Ipv6Addr::from(self.ip).to_canonical()
+    }
+
+    /// The port part.
+    #[must_use]
+    pub fn port(self) -> u16 {
+        u16::from_be_bytes(self.port)
+    }
+
+    /// Address (IPv4 in its mapped form) and port as bytes, for hashing.
+    pub(crate) const fn octets(self) -> ([u8; 16], [u8; 2]) {
+        (self.ip, self.port)
+    }
+}
+
+impl From<SocketAddr> for NodeId {
+    fn from(addr: SocketAddr) -> Self {
+        let ip = match addr.ip() {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        };
+        Self { ip: ip.octets(), port: addr.port().to_be_bytes() }
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.addr(), f)
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.addr(), f)
+    }
+}
+
+/// One life of a node. What a node said in a lower epoch is void as soon as a higher one is heard.
+///
+/// By convention `unix_ms << 22 | 22 random bits`, so that it grows from life to life; only the
+/// order matters to the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// The epoch of a life that starts `unix_ms` milliseconds after the Unix epoch.
+    ///
+    /// The low 22 bits of `random` tell apart two lives that start in the same millisecond.
+    #[must_use]
+    pub const fn new(unix_ms: u64, random: u32) -> Self {
+        Self(unix_ms << 22 | (random & 0x3f_ffff) as u64)
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
+/// A node in one of its lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Life {
+    /// Who.
+    pub id: NodeId,
+    /// In which life.
+    pub epoch: Epoch,
+}
+
+impl fmt::Display for Life {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.id, self.epoch)
+    }
+}
+
+/// What a node is known, or believed, to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// It answers, or nobody has reason to doubt that it does.
+    #[default]
+    Alive,
+    /// It has left a probe unanswered. Local to this node, and not yet a verdict.
+    Suspect,
+    /// This node cannot reach it and nobody could be asked. Local to this node.
+    Unreachable,
+    /// It was silent to this node or another and to those who were asked to look.
+    Down,
+    /// It said that it goes.
+    Left,
+}
+
+impl Status {
+    /// Whether members of this status are shown by `members`, `route` and `coverage` under
+    /// `DownMembers::Hide`.
+    #[must_use]
+    pub const fn is_present(self) -> bool {
+        matches!(self, Self::Alive | Self::Suspect)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> NodeId {
+        NodeId::from(text.parse::<SocketAddr>().unwrap())
+    }
+
+    #[test]
+    fn mapped_and_plain_ipv4_are_one_node() {
+        assert_eq!(id("[::ffff:10.0.0.2]:5"), id("10.0.0.2:5"));
+    }
+
+    #[test]
+    fn order_is_numeric() {
+        assert!(id("10.0.0.2:5") < id("10.0.0.10:5"));
+        assert!(id("10.0.0.2:5") < id("10.0.0.2:10"));
+    }
+
+    #[test]
+    fn epochs_grow_with_time() {
+        assert!(Epoch::new(1, 0) > Epoch::new(0, u32::MAX));
+    }
+}

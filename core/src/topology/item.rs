@@ -1,0 +1,225 @@
+//! What a topology is made of: group names, key ranges, items.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+
+use crate::node::{Epoch, NodeId};
+
+/// A group's name: 1 to 255 bytes, any bytes. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupName(Arc<[u8]>);
+
+impl GroupName {
+    /// The longest name, in bytes.
+    pub const MAX_LEN: usize = 255;
+
+    /// The name's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl TryFrom<&[u8]> for GroupName {
+    type Error = GroupNameError;
+
+    fn try_from(name: &[u8]) -> Result<Self, GroupNameError> {
+        match name.len() {
+            0 => Err(GroupNameError::Empty),
+            1..=Self::MAX_LEN => Ok(Self(Arc::from(name))),
+            len => Err(GroupNameError::TooLong { len }),
+        }
+    }
+}
+
+impl TryFrom<&str> for GroupName {
+    type Error = GroupNameError;
+
+    fn try_from(name: &str) -> Result<Self, GroupNameError> {
+        Self::try_from(name.as_bytes())
+    }
+}
+
+impl fmt::Display for GroupName {
+    /// The name as text; bytes that are not UTF-8 are escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            write!(f, "{}", chunk.invalid().escape_ascii())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for GroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
+/// Why bytes are not a group name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupNameError {
+    /// A name has at least one byte.
+    Empty,
+    /// A name has at most [`GroupName::MAX_LEN`] bytes.
+    TooLong {
+        /// The bytes that were given.
+        len: usize,
+    },
+}
+
+impl fmt::Display for GroupNameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("a group name needs at least one byte"),
+            Self::TooLong { len } => {
+                write!(f, "a group name has at most {} bytes, this one {len}", GroupName::MAX_LEN)
+            }
+        }
+    }
+}
+
+impl core::error::Error for GroupNameError {}
+
+/// A range of keys; both ends are included.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyRange {
+    start: u32,
+    end: u32,
+}
+
+impl KeyRange {
+    /// All keys.
+    pub const FULL: Self = Self { start: 0, end: u32::MAX };
+
+    /// The keys from `start` to `end`, both included.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyRangeError`] if `start` lies above `end`.
+    pub const fn new(start: u32, end: u32) -> Result<Self, KeyRangeError> {
+        if start <= end { Ok(Self { start, end }) } else { Err(KeyRangeError { start, end }) }
+    }
+
+    /// The first key.
+    #[must_use]
+    pub const fn start(self) -> u32 {
+        self.start
+    }
+
+    /// The last key.
+    #[must_use]
+    pub const fn end(self) -> u32 {
+        self.end
+    }
+
+    /// Whether `key` lies in the range.
+    #[must_use]
+    pub const fn contains(self, key: u32) -> bool {
+        self.start <= key && key <= self.end
+    }
+}
+
+impl fmt::Display for KeyRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..={}", self.start, self.end)
+    }
+}
+
+impl fmt::Debug for KeyRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A range whose start lies above its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRangeError {
+    /// The start that was given.
+    pub start: u32,
+    /// The end that was given.
+    pub end: u32,
+}
+
+impl fmt::Display for KeyRangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a range starts at or below its end, not {} above {}", self.start, self.end)
+    }
+}
+
+impl core::error::Error for KeyRangeError {}
+
+/// What a member says about a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Op {
+    /// It serves the range.
+    Add = 1,
+    /// It does so no longer: a tombstone.
+    Remove = 2,
+    /// It is interested in the group.
+    Get = 3,
+}
+
+/// What one member says about one range of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Item {
+    /// Who says it.
+    pub member: NodeId,
+    /// What it says.
+    pub op: Op,
+    /// About which keys.
+    pub range: KeyRange,
+    /// The port of the service, for [`Op::Add`].
+    pub port: u16,
+}
+
+/// An item, and which of its member's writes it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimedItem {
+    /// The item.
+    pub item: Item,
+    /// The life of the member in which it was written.
+    pub epoch: Epoch,
+    /// Which of the member's writes to the group in that life, counted from 1.
+    pub clock: u64,
+}
+
+/// One write of a record: an item less what the record says for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Write {
+    /// About which keys.
+    pub range: KeyRange,
+    /// What is said.
+    pub op: Op,
+    /// The port of the service, for [`Op::Add`].
+    pub port: u16,
+    /// Which of the record's writes.
+    pub clock: u64,
+}
+
+/// All writes of one record after a clock: what brings a copy of the record up to date.
+///
+/// Writes that a later one to the same range has replaced are not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordDelta {
+    /// Whose record.
+    pub member: NodeId,
+    /// In which of its lives.
+    pub epoch: Epoch,
+    /// The delta holds the writes after this clock; 0 for all of them.
+    pub since: u64,
+    /// Tombstones at or below this clock have been collected. If it lies above `since`, then
+    /// `since` is 0.
+    pub floor: u64,
+    /// The clock that a copy has after this delta.
+    pub clock: u64,
+    /// The record's clock when the delta was cut. Above `clock` if more pieces follow; what is
+    /// held so far is then kept aside until the last piece is there.
+    pub target: u64,
+    /// The writes, by rising clock.
+    pub writes: Box<[Write]>,
+}

@@ -1,0 +1,250 @@
+//! Frames: what a packet says.
+
+use bytes::Bytes;
+
+use crate::node::{Life, NodeId};
+use crate::topology::{GroupName, RecordDelta};
+
+/// One statement of a packet, decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Frame {
+    /// Asks for a [`Frame::Pong`]; carries the sender's root.
+    Ping {
+        /// The sender's root.
+        root: u64,
+    },
+    /// Answers a ping.
+    Pong {
+        /// The packet number of the ping.
+        packet: u64,
+        /// The sender's root, or `None` if it equals the one in the ping.
+        root: Option<u64>,
+    },
+    /// A packet that asked for it has arrived and has been applied.
+    Ack {
+        /// Its packet number.
+        packet: u64,
+    },
+    /// An unbound packet of an unproven sender has arrived: "say it again, bound to my epoch",
+    /// which is the one in the header of the packet that carries this frame.
+    Challenge {
+        /// The number of the unbound packet.
+        packet: u64,
+    },
+    /// What is known about a node.
+    Claim(Claim),
+    /// Writes of one record.
+    Record {
+        /// The group.
+        group: GroupName,
+        /// The writes.
+        delta: RecordDelta,
+    },
+    /// A node's metadata.
+    Metadata {
+        /// Whose.
+        life: Life,
+        /// Counts the changes of the metadata in that life.
+        version: u64,
+        /// At most 512 bytes.
+        bytes: Bytes,
+    },
+    /// A node expects to be slow.
+    Slow {
+        /// Who.
+        life: Life,
+        /// For how many milliseconds from the arrival on.
+        millis: u32,
+    },
+    /// An application message.
+    Message(Message),
+    /// The next `frames` frames are to be passed on.
+    Spread(Spread),
+    /// Asks the receiver to look whether a node answers.
+    Verify {
+        /// The suspect.
+        suspect: Life,
+        /// Its incarnation, as known to the sender.
+        incarnation: u32,
+        /// The milliseconds that are left of the window of silence.
+        millis: u32,
+    },
+    /// What came of a [`Frame::Verify`].
+    Verdict {
+        /// The suspect.
+        suspect: Life,
+        /// What the verifier has seen.
+        finding: Finding,
+    },
+    /// Tells a node that the sender suspects it.
+    Suspicion {
+        /// The incarnation that is suspected.
+        incarnation: u32,
+    },
+    /// Asks for the writes of a record after a clock.
+    Want {
+        /// The group.
+        group: GroupName,
+        /// The record's owner.
+        member: Life,
+        /// The clock up to which the sender has them.
+        since: u64,
+    },
+    /// Sums over ranges of the position space, to be compared.
+    Ranges(alloc::vec::Vec<RangeSum>),
+    /// Everything the sender holds in a range of the position space.
+    Holdings(Holdings),
+    /// Which nodes the sender has heard by multicast of late.
+    Heard {
+        /// The segment that the sender believes to be in.
+        segment: u32,
+        /// Some of the ids heard; the list rotates.
+        nodes: alloc::vec::Vec<NodeId>,
+    },
+    /// A node's packet numbers have reached this value: lower ones in unbound packets are old.
+    Vouch {
+        /// Whose.
+        life: Life,
+        /// The number.
+        packet: u64,
+    },
+    /// The receiver's id is in use in this other life, which has just answered.
+    Duplicate {
+        /// The other life's epoch.
+        epoch: crate::node::Epoch,
+    },
+}
+
+/// What is known about a node: the unit of membership evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Whom it is about.
+    pub life: Life,
+    /// Raised by the node itself to refute; orders claims about one life.
+    pub incarnation: u32,
+    /// What it is said to be.
+    pub standing: Standing,
+    /// For [`Standing::Down`]: who said so first.
+    pub accuser: Option<NodeId>,
+    /// For [`Standing::Down`]: who confirmed it.
+    pub confirmed_by: [Option<NodeId>; 2],
+}
+
+/// What a claim says. Of two claims of one life and incarnation the higher standing wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Standing {
+    /// It lives.
+    Alive = 0,
+    /// It was found silent.
+    Down = 1,
+    /// It said that it goes.
+    Left = 2,
+}
+
+/// What a verifier has seen of a suspect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Finding {
+    /// The verifier has begun to look: it can be counted on.
+    Looking = 0,
+    /// The suspect has answered the verifier.
+    Answers = 1,
+    /// The suspect has not answered the verifier in the whole window.
+    Silent = 2,
+}
+
+/// An application message on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Who sent it first.
+    pub origin: Life,
+    /// The how manieth of its messages it is.
+    pub sequence: u64,
+    /// The application's tag.
+    pub tag: u32,
+    /// The group it is meant for; `None` for everybody or for the nodes that a
+    /// [`Route::Listed`] names.
+    pub group: Option<GroupName>,
+    /// The application's bytes.
+    pub payload: Bytes,
+}
+
+/// How the frames that follow are to be passed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// To whom.
+    pub route: Route,
+    /// How many more hops are allowed.
+    pub hops: u8,
+    /// How many of the frames that follow this is about.
+    pub frames: u8,
+}
+
+/// The nodes that a receiver is to pass frames on to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Those whose ring position `p` has `p - from < until - from` (wrapping); all if
+    /// `from == until`.
+    Ring {
+        /// First position.
+        from: u32,
+        /// Position after the last one.
+        until: u32,
+        /// Only members of this group.
+        group: Option<GroupName>,
+    },
+    /// These.
+    Listed(alloc::vec::Vec<NodeId>),
+}
+
+/// The sum over a range of the position space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RangeSum {
+    /// First position.
+    pub from: u64,
+    /// Last position, included.
+    pub to: u64,
+    /// The wrapping sum of the fingerprints of all that lies in the range.
+    pub sum: u64,
+    /// How many subjects lie in it.
+    pub count: u64,
+}
+
+/// What the sender holds in a range of the position space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holdings {
+    /// First position.
+    pub from: u64,
+    /// Last position, included.
+    pub to: u64,
+    /// The list answers one that the receiver sent: do not answer with a list.
+    pub answer: bool,
+    /// Nodes and what is known of them.
+    pub claims: alloc::vec::Vec<Claim>,
+    /// Records and how far the sender has them.
+    pub records: alloc::vec::Vec<RecordVersion>,
+    /// Metadata and how far the sender has it.
+    pub metadata: alloc::vec::Vec<MetadataVersion>,
+}
+
+/// How far a record is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordVersion {
+    /// The group.
+    pub group: GroupName,
+    /// The owner.
+    pub member: Life,
+    /// The clock up to which it is held.
+    pub clock: u64,
+}
+
+/// Which version of a node's metadata is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetadataVersion {
+    /// The owner.
+    pub life: Life,
+    /// The version.
+    pub version: u64,
+}

@@ -1,0 +1,3 @@
+//! The wire format.
+mod frame;
+pub use frame::*;
