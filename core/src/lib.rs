@@ -4,13 +4,28 @@
 
 extern crate alloc;
 
+mod config;
+mod engine;
+mod event;
+mod message;
 mod node;
+mod seal;
+mod stats;
 mod time;
 mod topology;
 pub mod wire;
 
+pub use config::{Config, ConfigError, DownMembers, Limits, Liveness};
+pub use engine::{
+    Arrival, DatagramError, Destination, Digest, Engine, MetadataError, Peer, SendError,
+};
+pub use event::{Cause, Event};
+pub use message::{BroadcastError, BroadcastId, Recipients, Tag};
 pub use node::{Epoch, Life, NodeId, Status};
+pub use seal::{ClusterName, ClusterNameError, Key, KeyError, KeyId, Keyring, Suite};
+pub use stats::Stats;
 pub use time::Instant;
 pub use topology::{
-    GroupName, GroupNameError, Item, KeyRange, KeyRangeError, Op, RecordDelta, TimedItem, Write,
+    Coverage, GroupError, GroupName, GroupNameError, Item, KeyRange, KeyRangeError, Op, Owner,
+    RecordDelta, TimedItem, Write,
 };
