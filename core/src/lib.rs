@@ -9,7 +9,7 @@ mod engine;
 mod event;
 mod message;
 mod node;
-mod seal;
+pub mod seal;
 mod stats;
 mod time;
 mod topology;
@@ -22,7 +22,7 @@ pub use engine::{
 pub use event::{Cause, Event};
 pub use message::{BroadcastError, BroadcastId, Recipients, Tag};
 pub use node::{Epoch, Life, NodeId, Status};
-pub use seal::{ClusterName, ClusterNameError, Key, KeyError, KeyId, Keyring, Suite};
+pub use seal::{ClusterName, ClusterNameError, Key, KeyError, KeyId, Keyring, KeyringError, Suite};
 pub use stats::Stats;
 pub use time::Instant;
 pub use topology::{
