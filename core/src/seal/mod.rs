@@ -19,3 +19,6 @@ pub use keyring::{Keyring, KeyringError};
 pub use opener::{OpenError, Opener};
 pub use sealer::Sealer;
 pub use suite::Suite;
+
+#[cfg(test)]
+mod tests;

@@ -36,3 +36,8 @@ pub const MAX_METADATA: usize = 512;
 
 /// The bytes of the tag at the end of a packet.
 pub const TAG_LEN: usize = 16;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
