@@ -4,7 +4,11 @@
 
 extern crate alloc;
 
+mod growth;
+mod hash;
 mod node;
+mod repair;
+mod roster;
 mod time;
 mod topology;
 pub mod wire;
@@ -12,5 +16,7 @@ pub mod wire;
 pub use node::{Epoch, Life, NodeId, Status};
 pub use time::Instant;
 pub use topology::{
-    GroupName, GroupNameError, Item, KeyRange, KeyRangeError, Op, RecordDelta, TimedItem, Write,
+    Change, Changes, Coverage, DownMembers, GroupError, GroupName, GroupNameError, GroupRecords,
+    Item, KeyRange, KeyRangeError, MergeError, Op, Overlap, Owner, RecordDelta, Refusal, TimedItem,
+    Topology, TopologyLimits, Write,
 };
