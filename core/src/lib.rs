@@ -9,15 +9,19 @@ extern crate std;
 mod config;
 mod engine;
 mod event;
+mod growth;
+mod hash;
 mod message;
 mod node;
+mod repair;
+mod roster;
 pub mod seal;
 mod stats;
 mod time;
 mod topology;
 pub mod wire;
 
-pub use config::{Config, ConfigError, DownMembers, Limits, Liveness};
+pub use config::{Config, ConfigError, Limits, Liveness};
 pub use engine::{
     Arrival, DatagramError, Destination, Digest, Engine, MetadataError, Peer, SendError,
 };
@@ -28,6 +32,7 @@ pub use seal::{ClusterName, ClusterNameError, Key, KeyError, KeyId, Keyring, Key
 pub use stats::Stats;
 pub use time::Instant;
 pub use topology::{
-    Coverage, GroupError, GroupName, GroupNameError, Item, KeyRange, KeyRangeError, Op, Owner,
-    RecordDelta, TimedItem, Write,
+    Change, Changes, Coverage, DownMembers, GroupError, GroupName, GroupNameError, GroupRecords,
+    Item, KeyRange, KeyRangeError, MergeError, Op, Overlap, Owner, RecordDelta, Refusal, TimedItem,
+    Topology, TopologyLimits, Write,
 };
