@@ -12,7 +12,6 @@ use scalesmall_core::{
     Keyring, NodeId, Recipients, SendError, Suite, Tag,
 };
 
-use crate::key::GroupKey;
 use crate::record::{Target, checksum, checksum_of_event};
 
 /// What a replay found.
@@ -34,7 +33,7 @@ pub enum ReplayError {
         /// Why.
         kind: io::ErrorKind,
     },
-    /// It is not a recording, or of another version.
+    /// It is not a recording, of another version, or made with another primary key.
     NotARecording,
     /// A line is no call.
     BadLine {
@@ -53,7 +52,7 @@ impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { kind } => write!(f, "the recording cannot be read: {kind}"),
-            Self::NotARecording => f.write_str("the file is not a recording of this version"),
+            Self::NotARecording => f.write_str("the file is no recording of this version made with a key of this id"),
             Self::BadLine { line } => write!(f, "line {line} of the recording is no call"),
             Self::Differs { line } => write!(
                 f,
@@ -73,7 +72,7 @@ impl core::error::Error for ReplayError {}
 ///
 /// [`ReplayError`] names the first line at which it went wrong. A last line that was cut off by a
 /// kill is left out.
-pub fn replay(mut recording: impl BufRead, key: &GroupKey) -> Result<Replayed, ReplayError> {
+pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, ReplayError> {
     let mut text = String::new();
     let mut read = |text: &mut String| {
         text.clear();
@@ -86,7 +85,7 @@ pub fn replay(mut recording: impl BufRead, key: &GroupKey) -> Result<Replayed, R
         return Err(ReplayError::NotARecording);
     }
     let mut words = Words(text.split_ascii_whitespace());
-    let engine = words.engine(key).ok_or(ReplayError::NotARecording)?;
+    let engine = words.engine(keys).ok_or(ReplayError::NotARecording)?;
     let mut replayed = Replayed { engine, calls: 0 };
     let mut datagram = BytesMut::new();
     while read(&mut text)? {
@@ -141,7 +140,7 @@ impl<'a> Words<'a> {
     }
 
     /// The engine that the first line describes.
-    fn engine(&mut self, key: &GroupKey) -> Option<Engine> {
+    fn engine(&mut self, keys: &Keyring) -> Option<Engine> {
         if self.word()? != "scalesmall-recording" || self.word()? != "1" {
             return None;
         }
@@ -161,11 +160,14 @@ impl<'a> Words<'a> {
             _ => return None,
         };
         let key_id = KeyId(self.parse()?);
+        if keys.primary() != key_id {
+            return None;
+        }
         let multicast = self.parse()?;
         let cluster = self.hex()?;
         let cluster = ClusterName::try_from(core::str::from_utf8(&cluster).ok()?).ok()?;
         let seed = self.hex()?.try_into().ok()?;
-        let mut config = preset(seed, cluster, Keyring::new(key_id, key.key().clone()));
+        let mut config = preset(seed, cluster, keys.clone());
         config.suite = suite;
         config.multicast = multicast;
         Engine::new(config, id, epoch, now).ok()

@@ -73,6 +73,8 @@ pub struct Settings {
     pub key: GroupKey,
     /// The name of the key, the same on all nodes.
     pub key_id: KeyId,
+    /// Further keys that are taken on what arrives, while keys are exchanged.
+    pub accepted_keys: Vec<(KeyId, GroupKey)>,
     /// The multicast group, if multicast is spoken.
     pub multicast: Option<Multicast>,
     /// How patient the engine is.
@@ -94,6 +96,7 @@ impl Settings {
             cluster: ClusterName::try_from("scalesmall").expect("it has 1 to 255 bytes"),
             key,
             key_id: KeyId(0),
+            accepted_keys: Vec::new(),
             multicast: None,
             preset: Preset::default(),
             suite: Suite::default(),
@@ -193,7 +196,8 @@ impl Settings {
     pub fn check(&self) -> Result<(), SettingsError> {
         let host = self.host()?;
         let local = self.bind.ip().is_loopback() && host.is_loopback();
-        if self.key.is_published() && !local {
+        let mut keys = self.accepted_keys.iter().map(|(_, key)| key).chain([&self.key]);
+        if !local && keys.any(GroupKey::is_published) {
             return Err(SettingsError::PublishedKey);
         }
         match self.multicast {
@@ -204,6 +208,16 @@ impl Settings {
         }
     }
 
+    /// The keys, with the own one as the primary.
+    #[must_use]
+    pub fn keyring(&self) -> Keyring {
+        let mut keys = Keyring::new(self.key_id, self.key.key().clone());
+        for (id, key) in self.accepted_keys.iter().filter(|(id, _)| *id != self.key_id) {
+            keys.insert(*id, key.key().clone());
+        }
+        keys
+    }
+
     /// The engine's configuration.
     #[must_use]
     pub fn config(&self, seed: [u8; 32]) -> Config {
@@ -212,8 +226,7 @@ impl Settings {
             Preset::Wan => Config::wan,
             Preset::Local => Config::local,
         };
-        let keys = Keyring::new(self.key_id, self.key.key().clone());
-        let mut config = preset(seed, self.cluster.clone(), keys);
+        let mut config = preset(seed, self.cluster.clone(), self.keyring());
         config.suite = self.suite;
         config.multicast = self.multicast.is_some();
         config
