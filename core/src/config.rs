@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::seal::{ClusterName, Keyring, Suite};
+use crate::topology::{DownMembers, TopologyLimits};
 
 /// How an engine behaves. Start from a preset, change fields, hand it to `Engine::new`.
 ///
@@ -160,16 +161,6 @@ pub enum Liveness {
     Off,
 }
 
-/// Whether `members`, `route` and `coverage` show members that are down, left or unreachable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DownMembers {
-    /// They are hidden.
-    #[default]
-    Hide,
-    /// They are listed like the others.
-    List,
-}
-
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident: $ty:ty = $default:expr, $least:expr;)+) => {
         /// The bounds of everything that can grow, in one place.
@@ -205,9 +196,15 @@ limits! {
     /// Nodes known, this one included. Beyond: claims about unknown nodes are refused and counted.
     nodes: u32 = 65_536, 2;
     /// Groups known. Beyond: `GroupError`, and foreign records are refused and counted.
-    groups: u32 = 4_096, 1;
+    groups: u32 = 65_536, 1;
     /// Ranges of one member in one group, tombstones included. Beyond: `GroupError`.
-    ranges_per_record: u32 = 4_096, 1;
+    ranges_per_record: u32 = 16_384, 1;
+    /// Ranges of all members in all groups, tombstones included. Beyond: `GroupError`, and foreign
+    /// records are refused and counted.
+    ranges: u32 = 4_194_304, 1;
+    /// Groups in which false claims about this node await its answer. Beyond: it answers when it
+    /// hears of them again.
+    claims: u32 = 1_024, 1;
     /// Records of which pieces are kept aside until the last piece is there. Beyond: the oldest goes.
     staged_records: u32 = 64, 1;
     /// Bytes of metadata; at most 512. Beyond: `MetadataError`.
@@ -230,6 +227,19 @@ limits! {
     inquiries: u32 = 512, 8;
     /// Receiving keys kept derived, a performance bound only.
     session_keys: u32 = 256, 1;
+}
+
+impl From<&Limits> for TopologyLimits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            members: limits.nodes as usize,
+            groups: limits.groups as usize,
+            items_per_record: limits.ranges_per_record as usize,
+            items: limits.ranges as usize,
+            stages: limits.staged_records as usize,
+            claims: limits.claims as usize,
+        }
+    }
 }
 
 /// Why a configuration is refused. Nothing has changed then.

@@ -165,7 +165,7 @@ impl Engine {
         range: KeyRange,
         port: u16,
     ) -> Result<TimedItem, GroupError> {
-        Err(GroupError::Departed)
+        Err(GroupError::TooManyGroups { limit: 0 })
     }
     pub fn remove_item(
         &mut self,
@@ -174,7 +174,7 @@ impl Engine {
         range: KeyRange,
         port: u16,
     ) -> Result<TimedItem, GroupError> {
-        Err(GroupError::Departed)
+        Err(GroupError::TooManyGroups { limit: 0 })
     }
     pub fn id(&self) -> NodeId {
         self.id

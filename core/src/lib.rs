@@ -3,29 +3,36 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod config;
 mod engine;
 mod event;
+mod growth;
+mod hash;
 mod message;
 mod node;
-mod seal;
+mod repair;
+mod roster;
+pub mod seal;
 mod stats;
 mod time;
 mod topology;
 pub mod wire;
 
-pub use config::{Config, ConfigError, DownMembers, Limits, Liveness};
+pub use config::{Config, ConfigError, Limits, Liveness};
 pub use engine::{
     Arrival, DatagramError, Destination, Digest, Engine, MetadataError, Peer, SendError,
 };
 pub use event::{Cause, Event};
 pub use message::{BroadcastError, BroadcastId, Recipients, Tag};
 pub use node::{Epoch, Life, NodeId, Status};
-pub use seal::{ClusterName, ClusterNameError, Key, KeyError, KeyId, Keyring, Suite};
+pub use seal::{ClusterName, ClusterNameError, Key, KeyError, KeyId, Keyring, KeyringError, Suite};
 pub use stats::Stats;
 pub use time::Instant;
 pub use topology::{
-    Coverage, GroupError, GroupName, GroupNameError, Item, KeyRange, KeyRangeError, Op, Owner,
-    RecordDelta, TimedItem, Write,
+    Change, Changes, Coverage, DownMembers, GroupError, GroupName, GroupNameError, GroupRecords,
+    Item, KeyRange, KeyRangeError, MergeError, Op, Overlap, Owner, RecordDelta, Refusal, TimedItem,
+    Topology, TopologyLimits, Write,
 };

@@ -1,76 +1,24 @@
-//! Keys and suites (placeholder until the sealing branch is merged).
-use alloc::vec::Vec;
-/// A key.
-#[derive(Clone)]
-pub struct Key([u8; 32]);
-/// Why bytes are not a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyError {
-    /// Bytes given.
-    pub len: usize,
-}
-impl core::fmt::Display for KeyError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "a key has 32 bytes, not {}", self.len)
-    }
-}
-impl core::error::Error for KeyError {}
-impl TryFrom<&[u8]> for Key {
-    type Error = KeyError;
-    fn try_from(b: &[u8]) -> Result<Self, KeyError> {
-        b.try_into().map(Self).map_err(|_| KeyError { len: b.len() })
-    }
-}
-impl core::fmt::Debug for Key {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Key(..)")
-    }
-}
-/// Names a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KeyId(pub u8);
-/// Keys.
-#[derive(Clone, Debug)]
-pub struct Keyring(Vec<(KeyId, Key)>);
-impl Keyring {
-    /// One key.
-    #[must_use]
-    pub fn new(id: KeyId, key: Key) -> Self {
-        Self(alloc::vec![(id, key)])
-    }
-}
-/// Suite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Suite {
-    /// HMAC.
-    #[default]
-    Authenticated,
-    /// AEAD.
-    #[cfg(feature = "seal")]
-    Sealed,
-}
-/// A cluster's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterName(Vec<u8>);
-/// Why bytes are not a cluster name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClusterNameError {
-    /// Bytes given.
-    pub len: usize,
-}
-impl core::fmt::Display for ClusterNameError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "a cluster name has 1 to 255 bytes, not {}", self.len)
-    }
-}
-impl core::error::Error for ClusterNameError {}
-impl TryFrom<&str> for ClusterName {
-    type Error = ClusterNameError;
-    fn try_from(s: &str) -> Result<Self, ClusterNameError> {
-        if s.is_empty() || s.len() > 255 {
-            Err(ClusterNameError { len: s.len() })
-        } else {
-            Ok(Self(s.as_bytes().to_vec()))
-        }
-    }
-}
+//! Keys, and how packets are protected by them.
+//!
+//! A [`Keyring`] holds the cluster's keys. A [`Sealer`] protects what one life of a node sends, an
+//! [`Opener`] checks what arrives, and a [`Window`] tells fresh packet numbers from seen ones. The
+//! bytes that are protected, and how keys are derived, are specified in [`wire`](crate::wire).
+
+mod cluster;
+mod freshness;
+mod key;
+mod keyring;
+mod opener;
+mod sealer;
+mod suite;
+
+pub use cluster::{ClusterName, ClusterNameError};
+pub use freshness::{Freshness, Window};
+pub use key::{Key, KeyError, KeyId};
+pub use keyring::{Keyring, KeyringError};
+pub use opener::{OpenError, Opener};
+pub use sealer::Sealer;
+pub use suite::Suite;
+
+#[cfg(test)]
+mod tests;

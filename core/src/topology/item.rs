@@ -104,6 +104,12 @@ impl KeyRange {
         if start <= end { Ok(Self { start, end }) } else { Err(KeyRangeError { start, end }) }
     }
 
+    /// As [`new`](Self::new), for bounds that are known to be in order.
+    pub(crate) const fn between(start: u32, end: u32) -> Self {
+        debug_assert!(start <= end);
+        Self { start, end }
+    }
+
     /// The first key.
     #[must_use]
     pub const fn start(self) -> u32 {
@@ -213,7 +219,7 @@ pub struct RecordDelta {
     /// The delta holds the writes after this clock; 0 for all of them.
     pub since: u64,
     /// Tombstones at or below this clock have been collected. If it lies above `since`, then
-    /// `since` is 0.
+    /// `since` is 0, or the delta continues a piece for which it was.
     pub floor: u64,
     /// The clock that a copy has after this delta.
     pub clock: u64,
@@ -222,4 +228,43 @@ pub struct RecordDelta {
     pub target: u64,
     /// The writes, by rising clock.
     pub writes: Box<[Write]>,
+}
+
+impl RecordDelta {
+    /// Whether no piece follows.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        self.clock == self.target
+    }
+
+    /// Cuts the delta so that it keeps its first `writes` writes, at least one, and returns the
+    /// piece that follows; `None` if there is nothing to cut off.
+    ///
+    /// Pieces are merged in their order; only the last one changes what is listed.
+    pub fn split_off(&mut self, writes: usize) -> Option<Self> {
+        let keep = writes.max(1);
+        if self.writes.len() <= keep {
+            return None;
+        }
+        let mut kept = core::mem::take(&mut self.writes).into_vec();
+        let rest = kept.split_off(keep).into_boxed_slice();
+        let cut = kept.last().map_or(self.since, |write| write.clock);
+        self.writes = kept.into_boxed_slice();
+        let rest = Self { since: cut, writes: rest, ..self.clone_head() };
+        self.clock = cut;
+        Some(rest)
+    }
+
+    fn clone_head(&self) -> Self {
+        let Self { member, epoch, since, floor, clock, target, writes: _ } = *self;
+        Self { member, epoch, since, floor, clock, target, writes: Box::default() }
+    }
+}
+
+/// All records of one group: what [`Topology::export`](super::Topology::export) gives and
+/// [`Topology::merge`](super::Topology::merge) takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupRecords {
+    /// One delta per record.
+    pub records: alloc::vec::Vec<RecordDelta>,
 }

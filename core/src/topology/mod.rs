@@ -1,37 +1,336 @@
-//! One node's picture of all groups.
+//! One node's picture of all groups: who is in them, and who serves which keys.
+//!
+//! # Records
+//!
+//! All that one **member** has said about one **group** is a **record**: an epoch (which life of
+//! the member), a clock that counts its writes, a floor up to which tombstones have been collected,
+//! and for each key range the last write to it. Only the member writes it; the others copy. Every
+//! write takes the record's next clock, so a clock names one write and (epoch, clock) determines
+//! the content. Copies move up in that order alone:
+//!
+//! - A higher epoch voids what the member said before, in all groups.
+//! - Within an epoch, a delta "all writes since clock `c`" applies to a copy at `c` or above; any
+//!   other leaves a gap and is refused. A delta since 0 is the whole record and replaces the copy.
+//! - Tombstones are collected by the owner, as a write that raises the floor. A copy whose clock
+//!   lies below the floor may hold what those tombstones removed, so it gets the whole record.
+//!
+//! Hence merging is commutative, associative and idempotent, and a removal cannot be undone by an
+//! old copy as long as anybody holds the record. A record with nothing left in it counts as absent
+//! in all answers, but keeps its clock and floor for that purpose.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `item` | names, ranges, items, deltas |
+//! | `record` | one owner's writes |
+//! | `group`, `groups` | the records of a name; the table of names |
+//! | `index`, `route`, `coverage` | from a key to its owners |
+//! | `merge`, `stage` | others' writes; those that come in pieces |
+//! | `claim` | what others say that this node has said |
+//! | `query` | questions and exports |
+//!
+//! # Compared with the original
+//!
+//! The calls mean what they mean in the original GroupManager, of 2016. Kept, since users may rely
+//! on it:
+//!
+//! | behaviour | |
+//! |---|---|
+//! | `join` lists the full range as `Get`; `members`, `groups` and `my_groups` show it at once | kept |
+//! | `add_item` without `join` makes one a member; there is then no `Get` | kept |
+//! | the key of an item is (member, start, end); the last write to a key wins, port included | kept |
+//! | removal takes exactly the range that was added; overlaps are left as they are | kept |
+//! | a full-range `Add` takes the place of the `Get`, and a later `join` that of the `Add` | kept: the key rule without exception; serve two halves to keep both |
+//! | removing the full range ends the membership if nothing else is left | kept: follows from the key rule |
+//! | `leave` turns all of one's items into tombstones, which stay listed until collected | kept |
+//! | leaving a group never joined, or removing an unknown range, is legal and writes a tombstone | kept: the call's meaning does not depend on what has been heard so far |
+//! | joining after leaving brings the `Get` back, not the ranges | kept |
+//! | a node that is in no group holds all groups all the same | kept |
+//! | malformed arguments are refused and change nothing | kept: most cannot be expressed |
+//!
+//! Changed on purpose:
+//!
+//! | original | here | reason |
+//! |---|---|---|
+//! | the first clock is 0 | it is 1 | 0 says "nothing yet" |
+//! | `leave` gives tombstones their item's clock + 1 | each takes the record's next clock | "all writes since" must hold every removal |
+//! | equal clocks with different content: position decides | cannot arise: an epoch names a life | the order of delivery must not matter |
+//! | a restarted node's first writes lose against its own old ones | the higher epoch voids the old ones | a restart must not undo what follows it |
+//! | a node takes over what others say about it | it answers with a higher clock or a later life | only the owner writes |
+//! | an item whose member differs from its clock's member ends the process | cannot be expressed | input must do no harm |
+//! | clocks end at 2³² with a crash | a typed error asks for a new life | same |
+//! | groups and tombstones are kept for ever | collected by their owner, or forgotten with it | bounded memory |
+//! | a message without items makes a group known | it does not | a group is what somebody has said |
+//! | a node that vanishes stays a member | it is hidden while it is down, then forgotten | it does not serve |
 
+mod change;
+mod claim;
+mod coverage;
+mod group;
+mod groups;
+mod index;
 mod item;
+mod limits;
+mod merge;
+mod query;
+mod record;
+mod route;
+mod stage;
 
 use alloc::vec::Vec;
 
-use crate::node::NodeId;
-
+pub use change::{Change, Changes, Refusal};
+pub use coverage::{Coverage, Overlap};
 pub use item::{
-    GroupName, GroupNameError, Item, KeyRange, KeyRangeError, Op, RecordDelta, TimedItem, Write,
+    GroupName, GroupNameError, GroupRecords, Item, KeyRange, KeyRangeError, Op, RecordDelta,
+    TimedItem, Write,
 };
+pub use limits::{DownMembers, GroupError, TopologyLimits};
+pub(crate) use merge::Applied;
+pub use merge::MergeError;
+pub(crate) use query::RecordMark;
+pub use route::Owner;
 
-/// Who serves a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner {
-    /// The member.
-    pub member: NodeId,
-    /// The port of its service.
-    pub port: u16,
-    /// The range that holds the key.
-    pub range: KeyRange,
+use crate::node::{Epoch, Life, NodeId, Status};
+use crate::repair::fingerprint::FingerprintKey;
+use crate::roster::{Ix, Roster};
+use claim::Claims;
+use groups::Groups;
+use limits::CLOCK_EXHAUSTED;
+use merge::CLOCK_STEP;
+use stage::Stages;
+
+/// One node's picture of all groups: the replicated data by itself, without clock or network.
+///
+/// Two nodes' pictures become one by exchanging [`export`](Self::export)s and
+/// [`merge`](Self::merge)ing them, in any order and as often as one likes. An
+/// engine does that by itself; this type is for those who move the data in their own way.
+///
+/// ```
+/// # use scalesmall_core::{Epoch, GroupName, KeyRange, NodeId, Topology};
+/// # let id = |port| NodeId::from(core::net::SocketAddr::from(([10, 0, 0, 1], port)));
+/// let shards = GroupName::try_from("shards")?;
+/// let mut a = Topology::new(id(1), Epoch(1));
+/// let mut b = Topology::new(id(2), Epoch(1));
+/// a.add_item(&shards, KeyRange::new(0, 999)?, 8080)?;
+/// b.merge(&shards, &a.export(&shards).expect("a knows the group"));
+/// let owner = b.route(&shards, 7).next().expect("7 is served");
+/// assert_eq!((owner.member, owner.port), (id(1), 8080));
+/// assert_eq!(b.route(&shards, 1000).next(), None);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+pub struct Topology {
+    roster: Roster,
+    /// How many records each node has, by its index.
+    records_of: Vec<u32>,
+    groups: Groups,
+    key: FingerprintKey,
+    /// The sum of the fingerprints of all records of nodes that are not retired.
+    root: u64,
+    /// Items in all records, tombstones included.
+    items: usize,
+    limits: TopologyLimits,
+    down: DownMembers,
+    claims: Claims,
+    stages: Stages,
 }
 
-/// Placeholder.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Coverage {
-    /// Placeholder.
-    pub gaps: Vec<KeyRange>,
-}
+impl Topology {
+    /// The picture of a node that has heard nothing yet, with the default limits.
+    #[must_use]
+    pub fn new(me: NodeId, epoch: Epoch) -> Self {
+        Self::with_limits(me, epoch, TopologyLimits::default())
+    }
 
-/// Placeholder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GroupError {
-    /// Placeholder.
-    Departed,
+    /// The picture of a node that has heard nothing yet.
+    #[must_use]
+    pub fn with_limits(me: NodeId, epoch: Epoch, limits: TopologyLimits) -> Self {
+        Self::with_key(me, epoch, limits, FingerprintKey::default())
+    }
+
+    /// As [`with_limits`](Self::with_limits), with fingerprints under a key.
+    pub(crate) fn with_key(
+        me: NodeId,
+        epoch: Epoch,
+        limits: TopologyLimits,
+        key: FingerprintKey,
+    ) -> Self {
+        Self {
+            roster: Roster::new(Life { id: me, epoch }, limits.members),
+            records_of: alloc::vec![0],
+            groups: Groups::new(limits.groups),
+            key,
+            root: 0,
+            items: 0,
+            limits,
+            down: DownMembers::default(),
+            claims: Claims::new(limits.claims),
+            stages: Stages::new(limits.stages),
+        }
+    }
+
+    /// Says that this node is interested in the group: it gets the item (`Get`, all keys, port 0).
+    ///
+    /// That item has the same key as one that serves all keys, and takes its place.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] names the limit that is met; nothing has changed.
+    pub fn join(&mut self, group: &GroupName) -> Result<Changes, GroupError> {
+        self.write(group, Op::Get, KeyRange::FULL, 0).map(|(_, changes)| changes)
+    }
+
+    /// Says that this node is no longer in the group: the full range and all its ranges become
+    /// tombstones, each by a write of its own. Legal for a group it never was in.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] names the limit that is met; nothing has changed.
+    pub fn leave(&mut self, group: &GroupName) -> Result<Changes, GroupError> {
+        let mut changes = Changes::default();
+        self.leave_into(group, &mut changes)?;
+        Ok(changes)
+    }
+
+    /// Says that this node serves a range of the group at a port.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] names the limit that is met; nothing has changed.
+    pub fn add_item(
+        &mut self,
+        group: &GroupName,
+        range: KeyRange,
+        port: u16,
+    ) -> Result<TimedItem, GroupError> {
+        self.write(group, Op::Add, range, port).map(|(item, _)| item)
+    }
+
+    /// Says that this node no longer serves exactly this range. Legal for one it never served.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] names the limit that is met; nothing has changed.
+    pub fn remove_item(
+        &mut self,
+        group: &GroupName,
+        range: KeyRange,
+        port: u16,
+    ) -> Result<TimedItem, GroupError> {
+        self.write(group, Op::Remove, range, port).map(|(item, _)| item)
+    }
+
+    /// Collects this node's tombstones in the group that were written up to a clock: one write,
+    /// after which nobody lists them. Returns what changed: nothing if there are none.
+    ///
+    /// Copies that have missed the tombstones are brought up to date with the whole record, so
+    /// when they are collected is a matter of memory and traffic, not of correctness.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError::ClockExhausted`]; nothing has changed.
+    pub fn collect(&mut self, group: &GroupName, through: u64) -> Result<Changes, GroupError> {
+        let mut changes = Changes::default();
+        let Some(slot) = self.groups.find(group) else { return Ok(changes) };
+        let Some(record) = self.groups.get(slot).record(Ix::ME) else { return Ok(changes) };
+        let (clock, floor) = (record.clock(), through.min(record.clock()));
+        let due = |write: &Write| write.op == Op::Remove && write.clock <= floor;
+        if !record.writes().any(|write| due(&write)) {
+            return Ok(changes);
+        }
+        if clock >= CLOCK_STEP {
+            return Err(CLOCK_EXHAUSTED);
+        }
+        self.amend(slot, Ix::ME, &mut changes, |body, note| {
+            body.clock = clock + 1;
+            body.collect(floor, note);
+        });
+        Ok(changes)
+    }
+
+    /// Sets what liveness says of a node. All are alive by default. A node that is not known yet
+    /// becomes known, unless as many are as may be.
+    pub fn set_status(&mut self, member: NodeId, status: Status) {
+        let life = Life { id: member, epoch: Epoch::default() };
+        if let Ok(ix) = self.intern(life) {
+            self.roster.set_status(ix, status);
+        }
+    }
+
+    /// Sets whether members that are not present are shown. Takes effect at once.
+    pub const fn set_down_members(&mut self, down: DownMembers) {
+        self.down = down;
+    }
+
+    /// As [`set_status`](Self::set_status), by index.
+    pub(crate) fn set_status_of(&mut self, ix: Ix, status: Status) {
+        self.roster.set_status(ix, status);
+    }
+
+    /// Writes one item of this node's.
+    pub(crate) fn write(
+        &mut self,
+        group: &GroupName,
+        op: Op,
+        range: KeyRange,
+        port: u16,
+    ) -> Result<(TimedItem, Changes), GroupError> {
+        let clock = self.check_write(group, range, 1)?;
+        let slot = self.group_slot(group);
+        let mut changes = Changes::default();
+        let write = Write { range, op, port, clock };
+        self.amend(slot, Ix::ME, &mut changes, |body, note| body.put(write, note));
+        Ok((group::timed(self.roster.life(Ix::ME), write), changes))
+    }
+
+    pub(crate) fn leave_into(
+        &mut self,
+        group: &GroupName,
+        changes: &mut Changes,
+    ) -> Result<(), GroupError> {
+        let known = self.groups.by_name(group).and_then(|group| group.record(Ix::ME));
+        let others = known.into_iter().flat_map(|record| record.writes());
+        let others = others.filter(|write| write.op != Op::Remove && write.range != KeyRange::FULL);
+        let others: Vec<Write> = others.collect();
+        let first = self.check_write(group, KeyRange::FULL, 1 + others.len() as u64)?;
+        let slot = self.group_slot(group);
+        self.amend(slot, Ix::ME, changes, |body, note| {
+            let full = Write { range: KeyRange::FULL, op: Op::Remove, port: 0, clock: first };
+            body.put(full, note);
+            for (clock, write) in (first + 1..).zip(others) {
+                body.put(Write { op: Op::Remove, clock, ..write }, note);
+            }
+        });
+        Ok(())
+    }
+
+    /// Checks that this node can write `writes` times to a group, of which only the one to `range`
+    /// may need room. Returns the first clock.
+    fn check_write(
+        &self,
+        group: &GroupName,
+        range: KeyRange,
+        writes: u64,
+    ) -> Result<u64, GroupError> {
+        let slot = self.groups.find(group);
+        if slot.is_none() && self.groups.is_full() {
+            return Err(GroupError::TooManyGroups { limit: self.groups.limit() });
+        }
+        let record = slot.and_then(|slot| self.groups.get(slot).record(Ix::ME));
+        let clock = record.map_or(0, |record| record.clock());
+        if clock + writes > CLOCK_STEP {
+            return Err(CLOCK_EXHAUSTED);
+        }
+        let is_new = record.is_none_or(|record| record.get(range).is_none());
+        if is_new {
+            let limit = self.limits.items_per_record;
+            if record.map_or(0, |record| record.len()) >= limit {
+                return Err(GroupError::TooManyItems { limit });
+            }
+            let limit = self.limits.items;
+            if self.items >= limit {
+                return Err(GroupError::TopologyFull { limit });
+            }
+        }
+        Ok(clock + 1)
+    }
 }

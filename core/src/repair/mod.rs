@@ -1,0 +1,3 @@
+//! Finding and mending differences between two nodes' pictures.
+
+pub(crate) mod fingerprint;

@@ -1,0 +1,242 @@
+//! The nodes by number: ids are interned once and everything else is kept by index.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use hashbrown::HashTable;
+
+use crate::growth;
+use crate::hash::Hash;
+use crate::node::{Epoch, Life, NodeId, Status};
+
+/// A node's index in the [`Roster`]. Stays the same until the node is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Ix(u32);
+
+impl Ix {
+    /// The node itself.
+    pub(crate) const ME: Self = Self(0);
+
+    /// The position in vectors that run parallel to the roster.
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// As it is kept in tables.
+    pub(crate) const fn raw(self) -> u32 {
+        self.0
+    }
+
+    /// Back from how it is kept in tables.
+    pub(crate) const fn from_raw(raw: u32) -> Self {
+        Self(raw)
+    }
+}
+
+/// The known nodes: id, epoch and status, 27 bytes a node, and a hash table over the ids.
+pub(crate) struct Roster {
+    ids: Vec<NodeId>,
+    epochs: Vec<Epoch>,
+    marks: Vec<u8>,
+    by_id: HashTable<u32>,
+    free: Vec<u32>,
+    limit: usize,
+}
+
+impl Roster {
+    /// A roster of at most `limit` nodes (at least one) that knows `me` alone, at [`Ix::ME`].
+    pub(crate) fn new(me: Life, limit: usize) -> Self {
+        let mut roster = Self {
+            ids: Vec::new(),
+            epochs: Vec::new(),
+            marks: Vec::new(),
+            by_id: HashTable::new(),
+            free: Vec::new(),
+            limit: limit.clamp(1, u32::MAX as usize),
+        };
+        roster.intern(me.id, me.epoch).expect("the limit is at least one");
+        roster
+    }
+
+    /// The index of `id`, which is added, alive and in `epoch`, if it is new.
+    pub(crate) fn intern(&mut self, id: NodeId, epoch: Epoch) -> Result<Ix, RosterFull> {
+        if let Some(ix) = self.find(id) {
+            return Ok(ix);
+        }
+        if self.len() >= self.limit {
+            return Err(RosterFull { limit: self.limit });
+        }
+        let index = if let Some(index) = self.free.pop() {
+            self.ids[index as usize] = id;
+            self.epochs[index as usize] = epoch;
+            self.marks[index as usize] = 0;
+            index
+        } else {
+            growth::push(&mut self.ids, id);
+            growth::push(&mut self.epochs, epoch);
+            growth::push(&mut self.marks, 0);
+            (self.ids.len() - 1) as u32
+        };
+        let ids = &self.ids;
+        self.by_id.insert_unique(hash(id), index, |&other| hash(ids[other as usize]));
+        Ok(Ix(index))
+    }
+
+    /// Removes a node; its index may be given to another.
+    pub(crate) fn remove(&mut self, ix: Ix) {
+        let id = self.id(ix);
+        if let Ok(entry) = self.by_id.find_entry(hash(id), |&other| other == ix.0) {
+            entry.remove();
+            self.marks[ix.index()] = VACANT;
+            self.free.push(ix.0);
+        }
+    }
+
+    pub(crate) fn set_epoch(&mut self, ix: Ix, epoch: Epoch) {
+        self.epochs[ix.index()] = epoch;
+    }
+
+    pub(crate) fn set_status(&mut self, ix: Ix, status: Status) {
+        let mark = &mut self.marks[ix.index()];
+        *mark = *mark & !STATUS | status as u8;
+    }
+
+    /// Marks a node whose records are no longer passed on.
+    pub(crate) fn set_retired(&mut self, ix: Ix, retired: bool) {
+        let mark = &mut self.marks[ix.index()];
+        *mark = *mark & !RETIRED | if retired { RETIRED } else { 0 };
+    }
+
+    pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {
+        let ids = &self.ids;
+        self.by_id.find(hash(id), |&index| ids[index as usize] == id).map(|&index| Ix(index))
+    }
+
+    #[inline]
+    pub(crate) fn id(&self, ix: Ix) -> NodeId {
+        self.ids[ix.index()]
+    }
+
+    pub(crate) fn epoch(&self, ix: Ix) -> Epoch {
+        self.epochs[ix.index()]
+    }
+
+    pub(crate) fn life(&self, ix: Ix) -> Life {
+        Life { id: self.id(ix), epoch: self.epoch(ix) }
+    }
+
+    #[inline]
+    pub(crate) fn status(&self, ix: Ix) -> Status {
+        match self.marks[ix.index()] & STATUS {
+            0 => Status::Alive,
+            1 => Status::Suspect,
+            2 => Status::Unreachable,
+            3 => Status::Down,
+            _ => Status::Left,
+        }
+    }
+
+    pub(crate) fn is_retired(&self, ix: Ix) -> bool {
+        self.marks[ix.index()] & RETIRED != 0
+    }
+
+    /// How many nodes are known, the own one included.
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len() - self.free.len()
+    }
+
+    /// One more than the highest index in use: the length of parallel vectors.
+    pub(crate) fn slots(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The nodes by rising index.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Ix> + use<'_> {
+        let occupied = self.marks.iter().enumerate().filter(|(_, mark)| **mark != VACANT);
+        occupied.map(|(index, _)| Ix(index as u32))
+    }
+}
+
+/// The roster holds as many nodes as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RosterFull {
+    /// How many that is.
+    pub(crate) limit: usize,
+}
+
+impl fmt::Display for RosterFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} nodes are known, the limit; raise it or forget nodes", self.limit)
+    }
+}
+
+impl core::error::Error for RosterFull {}
+
+const STATUS: u8 = 0x07;
+const RETIRED: u8 = 0x40;
+const VACANT: u8 = 0x80;
+const TABLE: [u64; 2] = [0x8ebc_6af0_9c88_c6e3, 0x5899_65cc_7537_4cc3];
+
+fn hash(id: NodeId) -> u64 {
+    Hash::new(TABLE, 0).node(id).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::SocketAddr;
+
+    fn id(port: u16) -> NodeId {
+        NodeId::from(SocketAddr::from(([10, 0, 0, 1], port)))
+    }
+
+    fn roster(limit: usize) -> Roster {
+        Roster::new(Life { id: id(0), epoch: Epoch(9) }, limit)
+    }
+
+    #[test]
+    fn an_index_stays_until_the_node_is_removed() {
+        let mut roster = roster(10);
+        let a = roster.intern(id(1), Epoch(1)).unwrap();
+        let b = roster.intern(id(2), Epoch(2)).unwrap();
+        assert_eq!(roster.intern(id(1), Epoch(5)).unwrap(), a);
+        assert_eq!(roster.epoch(a), Epoch(1));
+        roster.remove(a);
+        assert_eq!(roster.find(id(1)), None);
+        assert_eq!(roster.find(id(2)), Some(b));
+        assert_eq!(roster.iter().collect::<Vec<_>>(), [Ix::ME, b]);
+        assert_eq!(roster.intern(id(3), Epoch(3)).unwrap(), a);
+        assert_eq!(roster.life(a), Life { id: id(3), epoch: Epoch(3) });
+    }
+
+    #[test]
+    fn removing_twice_frees_one_slot() {
+        let mut roster = roster(10);
+        let a = roster.intern(id(1), Epoch(1)).unwrap();
+        roster.remove(a);
+        roster.remove(a);
+        assert_eq!((roster.len(), roster.slots()), (1, 2));
+    }
+
+    #[test]
+    fn the_limit_is_named() {
+        let mut roster = roster(2);
+        roster.intern(id(1), Epoch(1)).unwrap();
+        assert_eq!(roster.intern(id(2), Epoch(1)), Err(RosterFull { limit: 2 }));
+        assert_eq!(roster.intern(id(1), Epoch(1)), Ok(Ix(1)));
+    }
+
+    #[test]
+    fn status_and_retirement_are_independent() {
+        let mut roster = roster(2);
+        for status in
+            [Status::Left, Status::Down, Status::Unreachable, Status::Suspect, Status::Alive]
+        {
+            for retired in [true, false] {
+                roster.set_retired(Ix::ME, retired);
+                roster.set_status(Ix::ME, status);
+                assert_eq!((roster.status(Ix::ME), roster.is_retired(Ix::ME)), (status, retired));
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Groups: the records under one name, and the index over their ranges.
+
+use alloc::vec::Vec;
+
+use hashbrown::HashTable;
+
+use super::change::{Change, Changes};
+use super::index::{Entry, Index};
+use super::item::{GroupName, Item, Op, TimedItem, Write};
+use super::record::{Body, Note, Record};
+use crate::growth;
+use crate::hash::fold;
+use crate::node::Life;
+use crate::repair::fingerprint::FingerprintKey;
+use crate::roster::Ix;
+
+/// The records of all members of one group.
+pub(super) struct Group {
+    pub(super) name: GroupName,
+    /// The name's hash under the fingerprint key.
+    pub(super) digest: u64,
+    /// The name's hash for ranking, which is the same under every key.
+    pub(super) rank: u64,
+    records: Vec<Record>,
+    /// Positions in `records` by member, once there are more than [`SCANNED`].
+    by_member: HashTable<u32>,
+    /// How many records have an item.
+    listed: u32,
+    pub(super) index: Index,
+}
+
+/// What became of a record: clocks and numbers of items, before and after.
+pub(super) struct Amended {
+    /// `None` if there was no record.
+    pub(super) before: Option<u64>,
+    pub(super) after: u64,
+    pub(super) items_before: usize,
+    pub(super) items_after: usize,
+}
+
+impl Group {
+    pub(super) fn new(name: GroupName, digest: u64) -> Self {
+        Self {
+            rank: FingerprintKey::default().group(&name),
+            name,
+            digest,
+            records: Vec::new(),
+            by_member: HashTable::new(),
+            listed: 0,
+            index: Index::default(),
+        }
+    }
+
+    /// The records, in an order that depends on the history of calls only.
+    pub(super) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Whether any member has an item, be it a tombstone.
+    pub(super) const fn is_listed(&self) -> bool {
+        self.listed > 0
+    }
+
+    pub(super) fn record(&self, ix: Ix) -> Option<&Record> {
+        self.position(ix).map(|at| &self.records[at])
+    }
+
+    /// Changes the record of the member `ix`, whose life is `life`, or makes it first.
+    pub(super) fn amend(
+        &mut self,
+        ix: Ix,
+        life: Life,
+        changes: &mut Changes,
+        edit: impl FnOnce(&mut Body, Note<'_>),
+    ) -> Amended {
+        let known = self.position(ix);
+        let at = known.unwrap_or_else(|| self.add(ix));
+        let record = &mut self.records[at];
+        let before = known.map(|_| record.clock());
+        let items_before = record.len();
+        let (name, index) = (&self.name, &mut self.index);
+        record.amend(|body| {
+            edit(body, &mut |old, new| note(name, index, ix, life, changes, old, new));
+        });
+        let (after, items_after) = (record.clock(), record.len());
+        self.listed += u32::from(items_after > 0);
+        self.listed -= u32::from(items_before > 0);
+        Amended { before, after, items_before, items_after }
+    }
+
+    /// Removes the record of the member `ix`, whose life it was written in is `life`.
+    pub(super) fn remove(&mut self, ix: Ix, life: Life, changes: &mut Changes) -> Option<Record> {
+        let at = self.position(ix)?;
+        if let Ok(entry) = self.by_member.find_entry(hash(ix), |&other| other == at as u32) {
+            entry.remove();
+        }
+        let record = self.records.swap_remove(at);
+        if let Some(moved) = self.records.get(at) {
+            let (last, moved) = (self.records.len() as u32, moved.member());
+            if let Some(entry) = self.by_member.find_mut(hash(moved), |&other| other == last) {
+                *entry = at as u32;
+            }
+        }
+        growth::shrink(&mut self.records);
+        for write in record.writes() {
+            note(&self.name, &mut self.index, ix, life, changes, Some(write), None);
+        }
+        self.listed -= u32::from(record.len() > 0);
+        Some(record)
+    }
+
+    fn add(&mut self, ix: Ix) -> usize {
+        let at = self.records.len();
+        growth::push(&mut self.records, Record::new(ix));
+        let records = &self.records;
+        let rehash = |&other: &u32| hash(records[other as usize].member());
+        if at == SCANNED {
+            for (position, record) in records.iter().enumerate() {
+                self.by_member.insert_unique(hash(record.member()), position as u32, rehash);
+            }
+        } else if at > SCANNED {
+            self.by_member.insert_unique(hash(ix), at as u32, rehash);
+        }
+        at
+    }
+
+    fn position(&self, ix: Ix) -> Option<usize> {
+        if self.by_member.is_empty() {
+            return self.records.iter().position(|record| record.member() == ix);
+        }
+        let found = |&at: &u32| self.records[at as usize].member() == ix;
+        self.by_member.find(hash(ix), found).map(|&at| at as usize)
+    }
+}
+
+/// Up to this many records are found by looking at each.
+const SCANNED: usize = 8;
+
+fn hash(ix: Ix) -> u64 {
+    fold(u64::from(ix.raw()) ^ 0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db)
+}
+
+/// Follows one range's change in the index and the list of changes.
+fn note(
+    name: &GroupName,
+    index: &mut Index,
+    ix: Ix,
+    life: Life,
+    changes: &mut Changes,
+    old: Option<Write>,
+    new: Option<Write>,
+) {
+    let entry = |write: Option<Write>| {
+        let write = write.filter(|write| write.op == Op::Add)?;
+        let (start, end) = (write.range.start(), write.range.end());
+        Some(Entry { start, end, member: ix.raw(), port: write.port })
+    };
+    match (entry(old), entry(new)) {
+        (Some(old), Some(new)) if old == new => {}
+        (old, new) => {
+            if let Some(old) = old {
+                index.remove(old);
+            }
+            if let Some(new) = new {
+                index.insert(new);
+            }
+        }
+    }
+    if let Some(write) = new {
+        let item = timed(life, write);
+        changes.push(Change::Set { group: name.clone(), item });
+    } else if let Some(write) = old {
+        let (group, member, range) = (name.clone(), life.id, write.range);
+        changes.push(Change::Cleared { group, member, range });
+    }
+}
+
+/// A write as an item of its member.
+pub(super) fn timed(life: Life, write: Write) -> TimedItem {
+    let Write { range, op, port, clock } = write;
+    TimedItem { item: Item { member: life.id, op, range, port }, epoch: life.epoch, clock }
+}

@@ -1,0 +1,523 @@
+//! The route index: which ranges hold a key, without looking at those that do not.
+//!
+//! Ranges that are served lie in leaves of up to 32, sorted by (start, end, member); above them,
+//! in arrays that are searched fast, each leaf's first start and the largest end. A leaf left of
+//! the key whose largest end reaches the key holds a match for certain, and a tree of maxima finds
+//! the next such leaf to the left. So a look-up visits at most one leaf more than there are
+//! matches, however the ranges nest. This is a priority search tree (McCreight 1985) with wide
+//! leaves.
+//!
+//! A range takes 14 bytes of a leaf; a full leaf first shares with a neighbour and splits only
+//! when both are full, so leaves are three quarters full: less than 24 bytes a range in the mean.
+//! Up to 32 ranges are kept in one plain list.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::growth;
+
+/// A range, who serves it, and where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry {
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) member: u32,
+    pub(super) port: u16,
+}
+
+/// The served ranges of one group.
+#[derive(Default)]
+pub(super) struct Index {
+    /// All entries, sorted, while they are few.
+    few: Vec<Entry>,
+    /// All entries, once they are many.
+    many: Option<Box<Leaves>>,
+}
+
+impl Index {
+    /// Adds an entry. There is at most one for each (start, end, member).
+    pub(super) fn insert(&mut self, entry: Entry) {
+        if let Some(leaves) = &mut self.many {
+            return leaves.insert(entry);
+        }
+        let at = self.few.partition_point(|other| *other < entry);
+        growth::insert(&mut self.few, at, entry);
+        if self.few.len() > FEW {
+            self.many = Some(Box::new(Leaves::new(&core::mem::take(&mut self.few))));
+        }
+    }
+
+    /// Removes an entry, if it is there.
+    pub(super) fn remove(&mut self, entry: Entry) {
+        if let Some(leaves) = &mut self.many {
+            leaves.remove(entry);
+            if leaves.len <= FEW / 2 {
+                self.few = leaves.iter().collect();
+                self.many = None;
+            }
+        } else if let Ok(at) = self.few.binary_search(&entry) {
+            self.few.remove(at);
+            growth::shrink(&mut self.few);
+        }
+    }
+
+    /// Calls `found` for each entry whose range holds `key`.
+    #[inline]
+    pub(super) fn at(&self, key: u32, mut found: impl FnMut(Entry)) {
+        if let Some(leaves) = &self.many {
+            leaves.at(key, found);
+        } else {
+            for entry in &self.few {
+                if entry.start <= key && key <= entry.end {
+                    found(*entry);
+                }
+            }
+        }
+    }
+
+    /// All entries by (start, end, member).
+    pub(super) fn iter(&self) -> impl Iterator<Item = Entry> + use<'_> {
+        self.few.iter().copied().chain(self.many.iter().flat_map(|leaves| leaves.iter()))
+    }
+}
+
+/// The longest plain list.
+const FEW: usize = 32;
+/// Entries in a full leaf.
+const LEAF: usize = 32;
+
+/// Sorted entries, by column. Behind the last one lie entries that hold no key.
+#[derive(Clone)]
+struct Leaf {
+    starts: [u32; LEAF],
+    ends: [u32; LEAF],
+    members: [u32; LEAF],
+    ports: [u16; LEAF],
+}
+
+impl Leaf {
+    const EMPTY: Self =
+        Self { starts: [u32::MAX; LEAF], ends: [0; LEAF], members: [0; LEAF], ports: [0; LEAF] };
+
+    const fn get(&self, at: usize) -> Entry {
+        Entry {
+            start: self.starts[at],
+            end: self.ends[at],
+            member: self.members[at],
+            port: self.ports[at],
+        }
+    }
+
+    const fn set(&mut self, at: usize, entry: Entry) {
+        self.starts[at] = entry.start;
+        self.ends[at] = entry.end;
+        self.members[at] = entry.member;
+        self.ports[at] = entry.port;
+    }
+
+    /// Moves the entries of `from..len` by one place up, or down if `up` is false.
+    fn shift(&mut self, from: usize, len: usize, up: bool) {
+        let to = if up { from + 1 } else { from - 1 };
+        self.starts.copy_within(from..len, to);
+        self.ends.copy_within(from..len, to);
+        self.members.copy_within(from..len, to);
+        self.ports.copy_within(from..len, to);
+    }
+
+    /// A leaf of these entries.
+    fn of(entries: &[Entry]) -> Self {
+        let mut leaf = Self::EMPTY;
+        for (at, entry) in entries.iter().enumerate() {
+            leaf.set(at, *entry);
+        }
+        leaf
+    }
+
+    fn largest_end(&self) -> u32 {
+        self.ends.iter().fold(0, |largest, end| largest.max(*end))
+    }
+
+    /// A bit for each entry whose range holds `key`.
+    #[inline]
+    fn holding(&self, key: u32) -> u32 {
+        let mut mask = 0;
+        for at in 0..LEAF {
+            let holds = (self.starts[at] <= key) & (key <= self.ends[at]);
+            mask |= u32::from(holds) << at;
+        }
+        mask
+    }
+}
+
+/// Leaves in order, and what is searched to find them.
+struct Leaves {
+    leaves: Vec<Box<Leaf>>,
+    lens: Vec<u8>,
+    /// Each leaf's first start.
+    firsts: Vec<u32>,
+    /// Each leaf's largest end.
+    reach: Maxima,
+    len: usize,
+}
+
+impl Leaves {
+    fn new(entries: &[Entry]) -> Self {
+        let mut leaves = Self {
+            leaves: Vec::new(),
+            lens: Vec::new(),
+            firsts: Vec::new(),
+            reach: Maxima::default(),
+            len: entries.len(),
+        };
+        for chunk in entries.chunks(LEAF * 3 / 4) {
+            leaves.put(leaves.leaves.len(), chunk);
+        }
+        leaves
+    }
+
+    #[inline]
+    fn at(&self, key: u32, mut found: impl FnMut(Entry)) {
+        let mut before = self.firsts.partition_point(|first| *first <= key);
+        while let Some(i) = self.reach.last_reaching(before, key) {
+            let leaf = &self.leaves[i];
+            let mut mask = leaf.holding(key);
+            while mask != 0 {
+                found(leaf.get(mask.trailing_zeros() as usize));
+                mask &= mask - 1;
+            }
+            before = i;
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Entry> + use<'_> {
+        let leaves = self.leaves.iter().zip(&self.lens);
+        leaves.flat_map(|(leaf, len)| (0..usize::from(*len)).map(|at| leaf.get(at)))
+    }
+
+    /// The leaf in which an entry lies or would lie.
+    fn leaf_of(&self, entry: Entry) -> usize {
+        let low = self.firsts.partition_point(|first| *first < entry.start);
+        let same = self.firsts[low..].partition_point(|first| *first == entry.start);
+        let above = self.leaves[low..low + same].partition_point(|leaf| leaf.get(0) <= entry);
+        (low + above).saturating_sub(1)
+    }
+
+    /// The place in the leaf at which an entry lies or would lie.
+    fn place_in(&self, i: usize, entry: Entry) -> usize {
+        let (leaf, mut low, mut high) = (&self.leaves[i], 0, self.len_of(i));
+        while low < high {
+            let middle = low.midpoint(high);
+            if leaf.get(middle) < entry { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        self.len += 1;
+        let i = self.leaf_of(entry);
+        let i = if self.len_of(i) == LEAF { self.make_room(i, entry) } else { i };
+        let at = self.place_in(i, entry);
+        let (len, leaf) = (self.len_of(i), &mut self.leaves[i]);
+        leaf.shift(at, len, true);
+        leaf.set(at, entry);
+        self.lens[i] += 1;
+        self.firsts[i] = leaf.starts[0];
+        let reach = self.reach.get(i).max(entry.end);
+        self.reach.set(i, reach);
+    }
+
+    fn remove(&mut self, entry: Entry) {
+        let i = self.leaf_of(entry);
+        let at = self.place_in(i, entry);
+        let len = self.len_of(i);
+        if at >= len || self.leaves[i].get(at) != entry {
+            return;
+        }
+        self.len -= 1;
+        let leaf = &mut self.leaves[i];
+        leaf.shift(at + 1, len, false);
+        leaf.set(len - 1, Leaf::EMPTY.get(0));
+        self.lens[i] -= 1;
+        self.firsts[i] = leaf.starts[0];
+        let reach = leaf.largest_end();
+        self.reach.set(i, reach);
+        if len - 1 < LEAF / 2 {
+            self.join_neighbour(i);
+        }
+    }
+
+    /// Shares the full leaf `i` with a neighbour, or splits it if both are near full; returns the
+    /// leaf in which `entry` lies from then on.
+    fn make_room(&mut self, i: usize, entry: Entry) -> usize {
+        let roomy = |j: usize| self.len_of(j) <= LEAF * 7 / 8;
+        let entries = self.entries(i);
+        if i > 0 && roomy(i - 1) {
+            self.share(i - 1);
+        } else if i + 1 < self.leaves.len() && roomy(i + 1) {
+            self.share(i);
+        } else {
+            // Ranges that are added in rising order leave full leaves behind.
+            let last = i + 1 == self.leaves.len() && entries[LEAF - 1] < entry;
+            let cut = if last { LEAF - 1 } else { LEAF / 2 };
+            self.fill(i, &entries[..cut]);
+            self.put(i + 1, &entries[cut..]);
+        }
+        self.leaf_of(entry)
+    }
+
+    /// Joins a leaf that is less than half full with a neighbour if the two fit into one.
+    fn join_neighbour(&mut self, i: usize) {
+        let fits = |j: usize| {
+            j + 1 < self.leaves.len() && self.len_of(j) + self.len_of(j + 1) <= LEAF * 7 / 8
+        };
+        let Some(j) = [i.saturating_sub(1), i].into_iter().find(|j| fits(*j)) else {
+            if self.len_of(i) == 0 {
+                self.cut(i);
+            }
+            return;
+        };
+        let mut entries = self.entries(j);
+        entries.extend(self.entries(j + 1));
+        self.cut(j + 1);
+        self.fill(j, &entries);
+    }
+
+    /// Spreads the entries of leaves `j` and `j + 1` evenly over both.
+    fn share(&mut self, j: usize) {
+        let mut entries = self.entries(j);
+        entries.extend(self.entries(j + 1));
+        let (low, high) = entries.split_at(entries.len() / 2);
+        self.fill(j, low);
+        self.fill(j + 1, high);
+    }
+
+    fn len_of(&self, i: usize) -> usize {
+        usize::from(self.lens[i])
+    }
+
+    fn entries(&self, i: usize) -> Vec<Entry> {
+        (0..self.len_of(i)).map(|at| self.leaves[i].get(at)).collect()
+    }
+
+    /// Gives the leaf `i` these entries instead of its own.
+    fn fill(&mut self, i: usize, entries: &[Entry]) {
+        *self.leaves[i] = Leaf::of(entries);
+        self.lens[i] = entries.len() as u8;
+        self.firsts[i] = self.leaves[i].starts[0];
+        self.reach.set(i, self.leaves[i].largest_end());
+    }
+
+    /// Inserts a leaf of these entries at `i`.
+    fn put(&mut self, i: usize, entries: &[Entry]) {
+        let leaf = Leaf::of(entries);
+        growth::insert(&mut self.lens, i, entries.len() as u8);
+        growth::insert(&mut self.firsts, i, leaf.starts[0]);
+        self.reach.insert(i, leaf.largest_end());
+        growth::insert(&mut self.leaves, i, Box::new(leaf));
+    }
+
+    /// Removes the leaf `i`.
+    fn cut(&mut self, i: usize) {
+        self.leaves.remove(i);
+        self.lens.remove(i);
+        self.firsts.remove(i);
+        self.reach.remove(i);
+        growth::shrink(&mut self.leaves);
+        growth::shrink(&mut self.lens);
+        growth::shrink(&mut self.firsts);
+    }
+}
+
+/// A row of numbers and, above it, rows of the maxima of blocks of the row below.
+#[derive(Default)]
+struct Maxima {
+    rows: Vec<Vec<u32>>,
+}
+
+/// Numbers in a block.
+const BLOCK: usize = 16;
+
+impl Maxima {
+    fn get(&self, i: usize) -> u32 {
+        self.rows[0][i]
+    }
+
+    fn set(&mut self, mut i: usize, value: u32) {
+        self.rows[0][i] = value;
+        for row in 1..self.rows.len() {
+            i /= BLOCK;
+            let largest = self.block(row - 1, i);
+            if self.rows[row][i] == largest {
+                return;
+            }
+            self.rows[row][i] = largest;
+        }
+    }
+
+    fn insert(&mut self, i: usize, value: u32) {
+        if self.rows.is_empty() {
+            self.rows.push(Vec::new());
+        }
+        growth::insert(&mut self.rows[0], i, value);
+        self.rebuild(i);
+    }
+
+    fn remove(&mut self, i: usize) {
+        self.rows[0].remove(i);
+        growth::shrink(&mut self.rows[0]);
+        self.rebuild(i);
+    }
+
+    /// The largest `i` below `before` whose number is at least `key`.
+    #[inline]
+    fn last_reaching(&self, before: usize, key: u32) -> Option<usize> {
+        let mut end = before;
+        for (level, row) in self.rows.iter().enumerate() {
+            let block = end.checked_sub(1)? / BLOCK * BLOCK;
+            if let Some(at) = row[block..end].iter().rposition(|&reach| reach >= key) {
+                return Some(self.descend(level, block + at, key));
+            }
+            end = block / BLOCK;
+        }
+        None
+    }
+
+    /// The last number of the lowest row below `i` of the row `level` that is at least `key`.
+    #[inline]
+    fn descend(&self, level: usize, mut i: usize, key: u32) -> usize {
+        for row in self.rows[..level].iter().rev() {
+            let end = row.len().min((i + 1) * BLOCK);
+            let block = &row[i * BLOCK..end];
+            i = i * BLOCK + block.iter().rposition(|&reach| reach >= key).unwrap_or(0);
+        }
+        i
+    }
+
+    fn block(&self, row: usize, i: usize) -> u32 {
+        let row = &self.rows[row];
+        let end = row.len().min((i + 1) * BLOCK);
+        row[i * BLOCK..end].iter().fold(0, |largest, value| largest.max(*value))
+    }
+
+    /// Computes the rows above the lowest anew, from the block of `i` on.
+    fn rebuild(&mut self, mut i: usize) {
+        let mut row = 0;
+        while self.rows[row].len() > BLOCK {
+            i /= BLOCK;
+            let len = self.rows[row].len().div_ceil(BLOCK);
+            if row + 1 == self.rows.len() {
+                self.rows.push(Vec::new());
+                i = 0;
+            }
+            self.rows[row + 1].resize(len, 0);
+            for at in i..len {
+                self.rows[row + 1][at] = self.block(row, at);
+            }
+            row += 1;
+        }
+        self.rows.truncate(row + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_chacha::ChaCha8Rng;
+    use rand_core::{Rng, SeedableRng};
+
+    /// Inserts, removes and looks up at random, and compares with a plain list.
+    fn compare(seed: u64, steps: usize, make: impl Fn(&mut ChaCha8Rng) -> Entry) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut index = Index::default();
+        let mut model: Vec<Entry> = Vec::new();
+        for step in 0..steps {
+            let shrinking = step / (steps / 4) % 2 == 1;
+            if rng.next_u32() % 8 < if shrinking { 6 } else { 2 } && !model.is_empty() {
+                let at = rng.next_u32() as usize % model.len();
+                index.remove(model.remove(at));
+            } else {
+                let entry = make(&mut rng);
+                let key = |e: &Entry| (e.start, e.end, e.member);
+                if let Err(at) = model.binary_search_by_key(&key(&entry), key) {
+                    model.insert(at, entry);
+                    index.insert(entry);
+                }
+            }
+            if step % 16 == 0 {
+                let key = if model.is_empty() || rng.next_u32() % 4 == 0 {
+                    rng.next_u32()
+                } else {
+                    let entry = model[rng.next_u32() as usize % model.len()];
+                    if rng.next_u32() % 2 == 0 { entry.start } else { entry.end }
+                };
+                let mut found = Vec::new();
+                index.at(key, |entry| found.push(entry));
+                found.sort_unstable();
+                let expected: Vec<_> =
+                    model.iter().copied().filter(|e| e.start <= key && key <= e.end).collect();
+                assert_eq!(found, expected, "seed {seed}, step {step}, key {key}");
+            }
+        }
+        assert!(index.iter().eq(model.iter().copied()), "seed {seed}");
+    }
+
+    #[test]
+    fn agrees_with_a_list_for_scattered_ranges() {
+        compare(1, 20_000, |rng| {
+            let start = rng.next_u32() >> 1;
+            let (end, member) = (start + (rng.next_u32() >> 12), rng.next_u32() % 100);
+            Entry { start, end, member, port: rng.next_u32() as u16 }
+        });
+    }
+
+    #[test]
+    fn agrees_with_a_list_for_nested_and_equal_ranges() {
+        compare(2, 12_000, |rng| {
+            let depth = rng.next_u32() % 40;
+            let start = depth * 1000;
+            Entry { start, end: u32::MAX - start, member: rng.next_u32() % 300, port: 1 }
+        });
+        compare(3, 12_000, |rng| Entry {
+            start: 0,
+            end: u32::MAX,
+            member: rng.next_u32() % 3000,
+            port: 1,
+        });
+        compare(4, 12_000, |rng| {
+            let (a, b) = (rng.next_u32() % 50, rng.next_u32() % 50);
+            Entry { start: a.min(b), end: a.max(b), member: rng.next_u32() % 3, port: 1 }
+        });
+    }
+
+    #[test]
+    fn both_ends_of_the_key_space_are_found() {
+        let mut index = Index::default();
+        for member in 0..100 {
+            index.insert(Entry { start: 0, end: 0, member, port: 1 });
+            index.insert(Entry { start: u32::MAX, end: u32::MAX, member, port: 1 });
+        }
+        for key in [0, u32::MAX, 1] {
+            let mut found = 0;
+            index.at(key, |_| found += 1);
+            assert_eq!(found, if key == 1 { 0 } else { 100 });
+        }
+    }
+
+    /// One range around a hundred thousand others costs a look-up one leaf more.
+    #[test]
+    fn memory_stays_below_32_bytes_a_range() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let mut leaves = Leaves::new(&[Entry::default()]);
+        for member in 0..50_000 {
+            let start = rng.next_u32();
+            leaves.insert(Entry { start, end: start, member, port: 1 });
+        }
+        let bytes = leaves.leaves.len() * (size_of::<Leaf>() + 16 + size_of::<Box<Leaf>>() + 10);
+        assert!(bytes < leaves.len * 24, "{bytes} bytes for {} ranges", leaves.len);
+        let mut rising = Leaves::new(&[Entry::default()]);
+        for start in 1..50_000 {
+            rising.insert(Entry { start, end: start, member: 0, port: 1 });
+        }
+        assert!(rising.leaves.len() * (LEAF - 1) < rising.len + 2 * LEAF);
+    }
+}

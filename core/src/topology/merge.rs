@@ -1,0 +1,406 @@
+//! The join of two pictures: records of others, taken over in the order of their writes.
+//!
+//! A record's content is a function of (epoch, clock), and a copy only moves up in that order:
+//! a higher epoch voids the record, in one epoch writes are applied without a gap. So merging is
+//! commutative, associative and idempotent.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::change::Changes;
+use super::group::{Amended, Group};
+use super::item::{GroupName, GroupRecords, KeyRange, Op, RecordDelta, Write};
+use super::stage::Stage;
+use super::{Topology, groups::Slot};
+use crate::node::{Epoch, Life, NodeId};
+use crate::roster::{Ix, RosterFull};
+
+/// The largest step of a record's clock that is believed, and the highest clock that an owner
+/// reaches in one life: so what an owner says is believed by all, whatever they have missed.
+pub(crate) const CLOCK_STEP: u64 = 1 << 32;
+
+/// What became of a delta that was not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// The record has moved on from this clock (0: it is new).
+    Advanced { from: u64 },
+    /// Nothing new; the copy held is at this clock, which is not below the delta's.
+    Known { have: u64 },
+    /// A piece, kept aside up to this clock until those that follow are there.
+    Staged { have: u64 },
+    /// Writes after this clock are missing in between; nothing was applied.
+    Gap { have: u64 },
+    /// The member is known in this life, which is later; nothing was applied.
+    Stale { epoch: Epoch },
+    /// It claims of this node what it has not said: see [`Topology::defend`].
+    Claim,
+}
+
+/// Why a record was refused. A refused record has changed nothing, but that the member's life, if
+/// it is a later one than was known, counts as heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MergeError {
+    /// Clocks out of order, a range written twice, or a collected tombstone.
+    Malformed,
+    /// Writes after this clock are missing: ask for those since then.
+    Gap {
+        /// The clock up to which the writes are held.
+        have: u64,
+    },
+    /// The clock would jump by more than 2³².
+    ClockJump,
+    /// As many nodes are known as may be.
+    TooManyMembers {
+        /// The limit.
+        limit: usize,
+    },
+    /// As many groups are known as may be.
+    TooManyGroups {
+        /// The limit.
+        limit: usize,
+    },
+    /// The member says more about the group than it may.
+    TooManyItems {
+        /// The limit of one record.
+        limit: usize,
+    },
+    /// All records together would have more items than they may.
+    TopologyFull {
+        /// The limit of all records.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for MergeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("the record contradicts itself; mend its sender"),
+            Self::Gap { have } => write!(f, "writes are missing; ask for those since {have}"),
+            Self::ClockJump => {
+                write!(f, "the clock jumps by more than {CLOCK_STEP}; renew its owner")
+            }
+            Self::TooManyMembers { limit } => {
+                write!(f, "{limit} nodes are known, the limit; raise it or forget nodes")
+            }
+            Self::TooManyGroups { limit } => {
+                write!(f, "{limit} groups are known, the limit; raise it")
+            }
+            Self::TooManyItems { limit } => {
+                write!(f, "a record has at most {limit} items; raise the limit or join ranges")
+            }
+            Self::TopologyFull { limit } => {
+                write!(f, "the topology has {limit} items, the limit; raise it")
+            }
+        }
+    }
+}
+
+impl core::error::Error for MergeError {}
+
+impl From<RosterFull> for MergeError {
+    fn from(full: RosterFull) -> Self {
+        Self::TooManyMembers { limit: full.limit }
+    }
+}
+
+impl Topology {
+    /// Merges the records of a group, as a peer has [exported](Self::export) them: the pure join.
+    ///
+    /// Records that are older than what is held change nothing. Those that cannot be taken over
+    /// change nothing either and are listed in [`Changes::refused`]. What they claim about this
+    /// node itself is not believed but remembered for [`defend`](Self::defend).
+    pub fn merge(&mut self, group: &GroupName, records: &GroupRecords) -> Changes {
+        let mut changes = Changes::default();
+        for delta in &records.records {
+            match self.apply(group, delta, &mut changes) {
+                Ok(Applied::Gap { have }) => changes.refuse(delta.member, MergeError::Gap { have }),
+                Ok(_) => {}
+                Err(reason) => changes.refuse(delta.member, reason),
+            }
+        }
+        changes
+    }
+
+    /// Hears of a node's life: what it said in lower epochs is void from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`MergeError::TooManyMembers`]; nothing has changed.
+    pub fn hear(&mut self, life: Life) -> Result<Changes, MergeError> {
+        let mut changes = Changes::default();
+        let ix = self.intern(life)?;
+        self.raise_epoch(ix, life.epoch, &mut changes);
+        Ok(changes)
+    }
+
+    /// The index of a node, which is added in this epoch if it is new.
+    pub(crate) fn intern(&mut self, life: Life) -> Result<Ix, RosterFull> {
+        let ix = self.roster.intern(life.id, life.epoch)?;
+        while self.records_of.len() < self.roster.slots() {
+            crate::growth::push(&mut self.records_of, 0);
+        }
+        Ok(ix)
+    }
+
+    /// Applies one delta. See [`MergeError`] for what is left of one that is refused.
+    pub(crate) fn apply(
+        &mut self,
+        name: &GroupName,
+        delta: &RecordDelta,
+        changes: &mut Changes,
+    ) -> Result<Applied, MergeError> {
+        if !is_well_formed(delta) {
+            return Err(MergeError::Malformed);
+        }
+        let known = self.roster.find(delta.member);
+        if let Some(ix) = known {
+            let epoch = self.roster.epoch(ix);
+            if delta.epoch < epoch {
+                return Ok(Applied::Stale { epoch });
+            }
+            if ix == Ix::ME {
+                return Ok(self.weigh_claim(name, delta));
+            }
+            self.raise_epoch(ix, delta.epoch, changes);
+        }
+        let have = known.and_then(|ix| self.clock_of(name, ix)).unwrap_or(0);
+        if delta.target <= have {
+            return Ok(Applied::Known { have });
+        }
+        if delta.target - have > CLOCK_STEP {
+            return Err(MergeError::ClockJump);
+        }
+        let starts = delta.since <= have && (delta.since == 0 || delta.floor <= delta.since);
+        let staged = self.stages.get(name, delta.member);
+        if starts && delta.is_last() {
+            let content = Content::from(delta);
+            self.commit(name, delta.member, delta.epoch, &content, changes)?;
+            self.stages.take(name, delta.member);
+            return Ok(Applied::Advanced { from: have });
+        }
+        let stage = if staged.is_some_and(|stage| stage.is_continued_by(delta)) {
+            let len = staged.map_or(0, |stage| stage.len_with(delta));
+            self.check_len(len)?;
+            let mut stage = self.stages.take(name, delta.member).expect("was just seen");
+            stage.extend(delta);
+            stage
+        } else if starts {
+            self.check_len(delta.writes.len())?;
+            self.stages.take(name, delta.member);
+            Stage::new(name, delta)
+        } else {
+            let have =
+                staged.filter(|stage| stage.target >= delta.target).map_or(have, |s| s.clock);
+            return Ok(Applied::Gap { have });
+        };
+        if stage.clock < stage.target {
+            let have = stage.clock;
+            self.stages.put(stage);
+            return Ok(Applied::Staged { have });
+        }
+        self.commit(name, delta.member, delta.epoch, &Content::from(&stage), changes)?;
+        Ok(Applied::Advanced { from: have })
+    }
+
+    /// Voids what a node said before `epoch`, if that is later than what was known.
+    pub(crate) fn raise_epoch(&mut self, ix: Ix, epoch: Epoch, changes: &mut Changes) {
+        if epoch <= self.roster.epoch(ix) {
+            return;
+        }
+        if ix == Ix::ME {
+            self.claims.hear_epoch(epoch);
+            return;
+        }
+        self.stages.void(self.roster.id(ix), epoch);
+        self.remove_records(ix, changes);
+        self.roster.set_epoch(ix, epoch);
+    }
+
+    /// Takes a node's records out of the root and of what is passed on, because it has been gone
+    /// for long. They are still listed.
+    pub(crate) fn retire(&mut self, ix: Ix) {
+        if !self.roster.is_retired(ix) {
+            self.root = self.root.wrapping_sub(self.sum_of(ix));
+            self.roster.set_retired(ix, true);
+        }
+    }
+
+    /// Undoes [`retire`](Self::retire).
+    pub(crate) fn revive(&mut self, ix: Ix) {
+        if self.roster.is_retired(ix) {
+            self.roster.set_retired(ix, false);
+            self.root = self.root.wrapping_add(self.sum_of(ix));
+        }
+    }
+
+    /// Deletes a node and all that it said; its index may be given to another. The node itself
+    /// cannot be forgotten.
+    pub(crate) fn forget(&mut self, ix: Ix, changes: &mut Changes) {
+        if ix == Ix::ME {
+            return;
+        }
+        self.stages.forget(self.roster.id(ix));
+        self.remove_records(ix, changes);
+        self.roster.remove(ix);
+    }
+
+    /// Removes all records of a member.
+    pub(super) fn remove_records(&mut self, ix: Ix, changes: &mut Changes) -> Vec<Removed> {
+        let mut removed = Vec::new();
+        if self.records_of[ix.index()] == 0 {
+            return removed;
+        }
+        let life = self.roster.life(ix);
+        for slot in self.groups.slots() {
+            let group = self.groups.get_mut(slot);
+            let Some(record) = group.remove(ix, life, changes) else { continue };
+            self.items -= record.len();
+            self.records_of[ix.index()] -= 1;
+            if !self.roster.is_retired(ix) {
+                let print = self.key.record(group.digest, life.id, life.epoch, record.clock());
+                self.root = self.root.wrapping_sub(print);
+            }
+            if ix == Ix::ME {
+                removed
+                    .push(Removed { group: group.name.clone(), writes: record.writes().collect() });
+            }
+            self.groups.drop_if_empty(slot);
+            if self.records_of[ix.index()] == 0 {
+                break;
+            }
+        }
+        removed
+    }
+
+    /// Writes `content` over what is held of a record, which is older.
+    fn commit(
+        &mut self,
+        name: &GroupName,
+        member: NodeId,
+        epoch: Epoch,
+        content: &Content<'_>,
+        changes: &mut Changes,
+    ) -> Result<(), MergeError> {
+        let known = self.groups.find(name);
+        if known.is_none() && self.groups.is_full() {
+            return Err(MergeError::TooManyGroups { limit: self.groups.limit() });
+        }
+        let held = known.zip(self.roster.find(member));
+        let record = held.and_then(|(slot, ix)| self.groups.get(slot).record(ix));
+        let held = record.map_or(0, |record| record.len());
+        let added = match record {
+            Some(record) if !content.whole => {
+                let have = record.clock();
+                let new = content.writes.iter().filter(|write| write.clock > have);
+                new.filter(|write| record.get(write.range).is_none()).count()
+            }
+            _ => content.writes.len().saturating_sub(held),
+        };
+        self.check_len(held + added)?;
+        if self.items + added > self.limits.items {
+            return Err(MergeError::TopologyFull { limit: self.limits.items });
+        }
+        let ix = self.intern(Life { id: member, epoch })?;
+        let slot = self.group_slot(name);
+        let &Content { clock, floor, writes, whole } = content;
+        self.amend(slot, ix, changes, |body, note| {
+            if whole {
+                body.replace(clock, floor, writes, note);
+            } else {
+                body.advance(clock, floor, writes, note);
+            }
+        });
+        Ok(())
+    }
+
+    /// Changes a record, or makes it, and keeps root and counts in step.
+    pub(super) fn amend(
+        &mut self,
+        slot: Slot,
+        ix: Ix,
+        changes: &mut Changes,
+        edit: impl FnOnce(&mut super::record::Body, super::record::Note<'_>),
+    ) -> Amended {
+        let life = self.roster.life(ix);
+        let group = self.groups.get_mut(slot);
+        let amended = group.amend(ix, life, changes, edit);
+        let digest = group.digest;
+        self.items = self.items + amended.items_after - amended.items_before;
+        if !self.roster.is_retired(ix) {
+            let print = |clock| self.key.record(digest, life.id, life.epoch, clock);
+            let before = amended.before.map_or(0, print);
+            self.root = self.root.wrapping_sub(before).wrapping_add(print(amended.after));
+        }
+        if amended.before.is_none() {
+            self.records_of[ix.index()] += 1;
+        }
+        amended
+    }
+
+    /// The slot of a group, which is added if it is new; the limit has been checked.
+    pub(super) fn group_slot(&mut self, name: &GroupName) -> Slot {
+        let key = self.key;
+        self.groups.intern(name, || Group::new(name.clone(), key.group(name)))
+    }
+
+    fn sum_of(&self, ix: Ix) -> u64 {
+        let life = self.roster.life(ix);
+        let records = self.groups.iter().filter_map(|group| Some((group, group.record(ix)?)));
+        let prints = records.map(|(group, record)| {
+            self.key.record(group.digest, life.id, life.epoch, record.clock())
+        });
+        prints.fold(0, u64::wrapping_add)
+    }
+
+    const fn check_len(&self, len: usize) -> Result<(), MergeError> {
+        let limit = self.limits.items_per_record;
+        if len > limit { Err(MergeError::TooManyItems { limit }) } else { Ok(()) }
+    }
+}
+
+/// An own record that was removed for another life.
+pub(super) struct Removed {
+    pub(super) group: GroupName,
+    pub(super) writes: Vec<Write>,
+}
+
+/// What a record becomes.
+struct Content<'a> {
+    clock: u64,
+    floor: u64,
+    writes: &'a [Write],
+    /// Whether the writes are all there are.
+    whole: bool,
+}
+
+impl<'a> From<&'a RecordDelta> for Content<'a> {
+    fn from(delta: &'a RecordDelta) -> Self {
+        let RecordDelta { clock, floor, since, ref writes, .. } = *delta;
+        Self { clock, floor, writes, whole: since == 0 }
+    }
+}
+
+impl<'a> From<&'a Stage> for Content<'a> {
+    fn from(stage: &'a Stage) -> Self {
+        let Stage { clock, floor, since, ref writes, .. } = *stage;
+        Self { clock, floor, writes, whole: since == 0 }
+    }
+}
+
+/// Whether a delta is one that a record could have been cut into.
+fn is_well_formed(delta: &RecordDelta) -> bool {
+    let RecordDelta { since, floor, clock, target, ref writes, .. } = *delta;
+    let mut last = since;
+    for write in writes {
+        let collected = write.op == Op::Remove && write.clock <= floor;
+        if write.clock <= last || write.clock > clock || collected {
+            return false;
+        }
+        last = write.clock;
+    }
+    let mut ranges: Vec<KeyRange> = writes.iter().map(|write| write.range).collect();
+    ranges.sort_unstable();
+    let distinct = ranges.windows(2).all(|pair| pair[0] != pair[1]);
+    distinct && 0 < clock && since <= clock && clock <= target && floor <= target
+}

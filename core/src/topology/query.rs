@@ -1,0 +1,218 @@
+//! Questions to a picture, and what a peer would be sent.
+
+use alloc::vec::Vec;
+
+use super::coverage::Coverage;
+use super::group::{Group, timed};
+use super::item::{GroupName, GroupRecords, Op, RecordDelta, TimedItem, Write};
+use super::record::Record;
+use super::route::{Owner, Route, score};
+use super::{DownMembers, Topology};
+use crate::node::{Epoch, NodeId};
+use crate::roster::{Ix, Roster};
+
+/// What repair compares of a record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecordMark<'a> {
+    /// Where it lies; does not change.
+    pub(crate) position: u64,
+    /// Changes with the content.
+    pub(crate) fingerprint: u64,
+    /// The group.
+    pub(crate) group: &'a GroupName,
+    /// The owner.
+    pub(crate) member: Ix,
+    /// The record's clock.
+    pub(crate) clock: u64,
+}
+
+impl Topology {
+    /// This node.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.roster.id(Ix::ME)
+    }
+
+    /// This node's life.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.roster.epoch(Ix::ME)
+    }
+
+    /// The members of a group, by id: the nodes that have an item in it that is not a tombstone.
+    ///
+    /// Those that are not present are shown or not as [`DownMembers`] says.
+    pub fn members(&self, group: &GroupName) -> impl Iterator<Item = NodeId> + use<'_> {
+        let mut members: Vec<_> = self.member_indexes(group).map(|ix| self.roster.id(ix)).collect();
+        members.sort_unstable();
+        members.into_iter()
+    }
+
+    /// The groups that anybody has an item in, be it a tombstone, by name.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
+        self.groups.iter().filter(|group| group.is_listed()).map(|group| &group.name)
+    }
+
+    /// The groups that this node is a member of, by name.
+    pub fn my_groups(&self) -> impl Iterator<Item = &GroupName> {
+        let mine = |group: &&Group| group.record(Ix::ME).is_some_and(Record::is_live);
+        self.groups.iter().filter(mine).map(|group| &group.name)
+    }
+
+    /// All items of a group, tombstones included, by (member, start, end). Shows all members,
+    /// whatever their status.
+    pub fn topology(&self, group: &GroupName) -> impl Iterator<Item = TimedItem> + use<'_> {
+        let records = self.groups.by_name(group).map_or(&[][..], Group::records);
+        let mut sorted: Vec<&Record> = records.iter().collect();
+        sorted.sort_unstable_by_key(|record| self.roster.id(record.member()));
+        sorted.into_iter().flat_map(|record| {
+            let life = self.roster.life(record.member());
+            record.writes().map(move |write| timed(life, write))
+        })
+    }
+
+    /// The items of a group that say `op`, by (member, start, end).
+    pub fn topology_of(
+        &self,
+        group: &GroupName,
+        op: Op,
+    ) -> impl Iterator<Item = TimedItem> + use<'_> {
+        self.topology(group).filter(move |timed| timed.item.op == op)
+    }
+
+    /// Who serves a key of a group, best first.
+    ///
+    /// All nodes with the same picture give the same order, which is another one for each key. A
+    /// member that serves the key under several ranges is there once for each, by range. Members
+    /// that are not present are skipped or not as [`DownMembers`] says, and the order of the others
+    /// is the same without them. Up to 8 owners take no allocation.
+    pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
+        let mut route = Route::new(&self.roster);
+        if let Some(group) = self.groups.by_name(group) {
+            group.index.at(key, |entry| {
+                let member = Ix::from_raw(entry.member);
+                if self.is_shown(member) {
+                    route.push(score(group.rank, key, self.roster.id(member)), entry);
+                }
+            });
+        }
+        route.ranked()
+    }
+
+    /// Which keys of a group nobody serves and which several do, taking members as
+    /// [`DownMembers`] says. Takes time in proportion to the number of ranges.
+    #[must_use]
+    pub fn coverage(&self, group: &GroupName) -> Coverage {
+        let entries = self.groups.by_name(group).into_iter().flat_map(|group| group.index.iter());
+        let shown = entries.filter(|entry| self.is_shown(Ix::from_raw(entry.member)));
+        Coverage::of(shown.map(|entry| (entry.start, entry.end)))
+    }
+
+    /// All that is known of a group, to be [merged](Self::merge) by another node; `None` if that
+    /// is nothing.
+    #[must_use]
+    pub fn export(&self, group: &GroupName) -> Option<GroupRecords> {
+        let records = self.groups.by_name(group)?.records().iter();
+        let passed_on = records.filter(|record| !self.roster.is_retired(record.member()));
+        let records: Vec<_> = passed_on.map(|record| delta(&self.roster, record, 0)).collect();
+        (!records.is_empty()).then_some(GroupRecords { records })
+    }
+
+    /// What a copy of a member's record that is at clock `since` lacks; `None` if nothing.
+    ///
+    /// Is the whole record if the copy may hold what has been removed and collected since.
+    #[must_use]
+    pub fn delta(&self, group: &GroupName, member: NodeId, since: u64) -> Option<RecordDelta> {
+        self.cut(group, self.roster.find(member)?, since)
+    }
+
+    /// As [`delta`](Self::delta), by index.
+    pub(crate) fn cut(&self, group: &GroupName, ix: Ix, since: u64) -> Option<RecordDelta> {
+        let record = self.groups.by_name(group)?.record(ix)?;
+        (record.clock() > since).then(|| delta(&self.roster, record, since))
+    }
+
+    /// The clock of a record.
+    pub(crate) fn clock_of(&self, group: &GroupName, ix: Ix) -> Option<u64> {
+        self.groups.by_name(group)?.record(ix).map(Record::clock)
+    }
+
+    /// The members of a group in no order that means anything, as [`DownMembers`] says.
+    pub(crate) fn member_indexes(&self, group: &GroupName) -> impl Iterator<Item = Ix> + use<'_> {
+        let records = self.groups.by_name(group).map_or(&[][..], Group::records).iter();
+        let live = records.filter(|record| self.is_shown(record.member()) && record.is_live());
+        live.map(Record::member)
+    }
+
+    /// Whether a node is a member of a group, whatever its status.
+    pub(crate) fn is_member(&self, group: &GroupName, ix: Ix) -> bool {
+        let record = self.groups.by_name(group).and_then(|group| group.record(ix));
+        record.is_some_and(Record::is_live)
+    }
+
+    /// The groups that a node has a record in, with its clock, by name.
+    pub(crate) fn clocks_of(&self, ix: Ix) -> impl Iterator<Item = (&GroupName, u64)> {
+        let records = self.groups.iter().filter_map(move |group| Some((group, group.record(ix)?)));
+        records.map(|(group, record)| (&group.name, record.clock()))
+    }
+
+    /// The highest clock of a tombstone of this node's in a group.
+    pub(crate) fn last_tombstone(&self, group: &GroupName) -> Option<u64> {
+        let record = self.groups.by_name(group)?.record(Ix::ME)?;
+        let removed = record.writes().filter(|write| write.op == Op::Remove);
+        removed.map(|write| write.clock).max()
+    }
+
+    /// The known nodes by number.
+    pub(crate) const fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// The sum of the fingerprints of all records that are passed on: equal pictures have equal
+    /// roots.
+    pub(crate) const fn root(&self) -> u64 {
+        self.root
+    }
+
+    /// What repair compares of all records that are passed on.
+    pub(crate) fn records(&self) -> impl Iterator<Item = RecordMark<'_>> {
+        self.groups
+            .iter()
+            .flat_map(|group| group.records().iter().filter_map(|record| self.mark(group, record)))
+    }
+
+    fn mark<'a>(&self, group: &'a Group, record: &Record) -> Option<RecordMark<'a>> {
+        let (member, clock) = (record.member(), record.clock());
+        let life = self.roster.life(member);
+        (!self.roster.is_retired(member)).then(|| RecordMark {
+            position: self.key.record_position(group.digest, life.id),
+            fingerprint: self.key.record(group.digest, life.id, life.epoch, clock),
+            group: &group.name,
+            member,
+            clock,
+        })
+    }
+
+    #[inline]
+    fn is_shown(&self, ix: Ix) -> bool {
+        self.down == DownMembers::List || self.roster.status(ix).is_present()
+    }
+}
+
+/// The writes of a record after `since`, by clock.
+fn delta(roster: &Roster, record: &Record, since: u64) -> RecordDelta {
+    let (clock, floor) = (record.clock(), record.floor());
+    let since = if floor > since { 0 } else { since };
+    let mut writes: Vec<Write> = record.writes().filter(|write| write.clock > since).collect();
+    writes.sort_unstable_by_key(|write| write.clock);
+    let life = roster.life(record.member());
+    RecordDelta {
+        member: life.id,
+        epoch: life.epoch,
+        since,
+        floor,
+        clock,
+        target: clock,
+        writes: writes.into_boxed_slice(),
+    }
+}
