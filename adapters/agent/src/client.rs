@@ -91,6 +91,11 @@ impl Session {
         self.replies.get_ref().set_read_timeout(None)
     }
 
+    /// How long to wait for the next reply.
+    pub(crate) fn patience(&self, limit: Duration) -> io::Result<()> {
+        self.replies.get_ref().set_read_timeout(Some(limit))
+    }
+
     /// The next reply, or `None` if the node has closed the connection.
     pub(crate) fn reply(&mut self) -> Result<Option<Reply>, Failure> {
         let mut line = String::new();

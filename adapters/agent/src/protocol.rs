@@ -133,7 +133,10 @@ pub(crate) struct EventRow {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum What {
     /// The watch has begun; every later change is told.
-    Watching { id: String, peers: usize },
+    Watching {
+        id: String,
+        peers: usize,
+    },
     Peer {
         id: String,
         epoch: String,
@@ -142,16 +145,44 @@ pub(crate) enum What {
         cause: String,
         by: Vec<String>,
     },
-    ItemSet { group: String, item: ItemRow },
-    ItemCleared { group: String, member: String, start: u32, end: u32 },
-    Metadata { node: String, metadata: String },
-    Message { origin: String, tag: u32, payload: String, via: String },
-    Renewed { from: String, to: String },
-    Duplicate { epoch: String },
+    ItemSet {
+        group: String,
+        item: ItemRow,
+    },
+    ItemCleared {
+        group: String,
+        member: String,
+        start: u32,
+        end: u32,
+    },
+    Metadata {
+        node: String,
+        metadata: String,
+    },
+    Message {
+        origin: String,
+        tag: u32,
+        payload: String,
+        via: String,
+    },
+    Renewed {
+        from: String,
+        to: String,
+    },
+    Duplicate {
+        epoch: String,
+    },
     Isolated,
-    Stalled { late_ms: u64 },
-    Departed { acknowledged_by: u32, told: u32 },
-    Overflow { dropped: u64 },
+    Stalled {
+        late_ms: u64,
+    },
+    Departed {
+        acknowledged_by: u32,
+        told: u32,
+    },
+    Overflow {
+        dropped: u64,
+    },
     /// The client read too slowly; the watch ends here.
     Lagged,
     Other,
@@ -232,8 +263,7 @@ impl From<&Event> for EventRow {
                 (what, format!("{group}: {member} {range} is void"))
             }
             Event::Metadata { node, metadata } => {
-                let what =
-                    What::Metadata { node: node.to_string(), metadata: hex(metadata) };
+                let what = What::Metadata { node: node.to_string(), metadata: hex(metadata) };
                 (what, format!("{node} has new metadata, {} bytes", metadata.len()))
             }
             Event::Message { origin, tag, payload, via } => {
@@ -256,7 +286,8 @@ fn item_set(group: &GroupName, timed: &TimedItem) -> (What, String) {
     let item = timed.item;
     let what = What::ItemSet { group: group.to_string(), item: ItemRow::from(*timed) };
     let member = item.member;
-    let range = if item.range == KeyRange::FULL { "all".to_owned() } else { item.range.to_string() };
+    let range =
+        if item.range == KeyRange::FULL { "all".to_owned() } else { item.range.to_string() };
     let text = match item.op {
         Op::Add => format!("{group}: {member} serves {range} at port {}", item.port),
         Op::Remove => format!("{group}: {member} takes {range} back"),

@@ -8,9 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Builder;
 
 use scalesmall_core::{Event, GroupName, KeyId, Keyring, Suite};
-use scalesmall_driver::{
-    GroupKey, OpenError, Preset, Settings, SettingsError, StartError,
-};
+use scalesmall_driver::{GroupKey, OpenError, Preset, Settings, SettingsError, StartError};
 use scalesmall_mio::{Events, Node};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -97,10 +95,7 @@ fn offer(node: &mut Node, offers: &Offers) -> Result<(), Failure> {
 
 /// Starts the node; without multicast if the host cannot do it and nobody insists, which the
 /// second value then explains.
-fn start(
-    mut settings: Settings,
-    insist: bool,
-) -> Result<(Node, Result<(), StartError>), Failure> {
+fn start(mut settings: Settings, insist: bool) -> Result<(Node, Result<(), StartError>), Failure> {
     match Node::start(&settings) {
         Ok(node) => Ok((node, Ok(()))),
         Err(error @ StartError::Open(OpenError::Multicast { .. })) if !insist => {

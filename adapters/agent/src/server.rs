@@ -131,12 +131,9 @@ impl Server {
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut line = String::new();
         BufReader::new(stream.try_clone()?.take(REQUEST_LIMIT)).read_line(&mut line)?;
-        let request = match serde_json::from_str(&line) {
-            Ok(request) => request,
-            Err(_) => {
-                let why = "not a request of this version: use the node's own program";
-                return say(&mut stream, &Reply::Refused(why.to_owned()));
-            }
+        let Ok(request) = serde_json::from_str(&line) else {
+            let why = "not a request of this version: use the node's own program";
+            return say(&mut stream, &Reply::Refused(why.to_owned()));
         };
         match request {
             Request::Watch => self.watch(stream),
@@ -171,7 +168,9 @@ impl Server {
                 }
                 Ok(_) => {}
                 Err(_) => {
-                    return Reply::Refused("the node did not finish its goodbye; end it".to_owned());
+                    return Reply::Refused(
+                        "the node did not finish its goodbye; end it".to_owned(),
+                    );
                 }
             }
         }

@@ -52,7 +52,9 @@ impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { kind } => write!(f, "the recording cannot be read: {kind}"),
-            Self::NotARecording => f.write_str("the file is no recording of this version made with a key of this id"),
+            Self::NotARecording => {
+                f.write_str("the file is no recording of this version made with a key of this id")
+            }
             Self::BadLine { line } => write!(f, "line {line} of the recording is no call"),
             Self::Differs { line } => write!(
                 f,
