@@ -80,7 +80,7 @@ impl Context {
         self.peers.uncount(ix, &self.topology);
         self.peers.get_mut(ix).incarnation = incarnation;
         self.peers.count(ix, &self.topology);
-        self.follow_status(ix, None, status, cause);
+        self.follow_status(ix, None, status, cause, true);
         Some(ix)
     }
 
@@ -107,7 +107,7 @@ impl Context {
         self.topology.set_status_of(ix, to);
         self.peers.count(ix, &self.topology);
         if from != to || new_life {
-            self.follow_status(ix, Some(from), to, cause);
+            self.follow_status(ix, Some(from), to, cause, new_life);
         }
     }
 
@@ -118,7 +118,7 @@ impl Context {
             |status| matches!(status, Status::Alive | Status::Suspect | Status::Unreachable);
         if from != to && local(from) && local(to) {
             self.topology.set_status_of(ix, to);
-            self.follow_status(ix, Some(from), to, cause);
+            self.follow_status(ix, Some(from), to, cause, false);
         }
     }
 
@@ -130,7 +130,14 @@ impl Context {
     }
 
     /// Keeps the ring and the embedder informed of a status that has changed.
-    fn follow_status(&mut self, ix: Ix, from: Option<Status>, to: Status, cause: Cause) {
+    fn follow_status(
+        &mut self,
+        ix: Ix,
+        from: Option<Status>,
+        to: Status,
+        cause: Cause,
+        new_life: bool,
+    ) {
         self.peers.turn(ix, self.now);
         let position = self.topology.fingerprints().peer_position(self.id(ix));
         match (from.is_some_and(Status::is_present), to.is_present()) {
@@ -138,7 +145,12 @@ impl Context {
             (true, false) => self.ring.remove(position, ix),
             _ => {}
         }
-        self.event(Event::Peer { peer: self.life(ix), from, to: Some(to), cause });
+        let event = Event::Peer { peer: self.life(ix), from, to: Some(to), cause };
+        if new_life {
+            self.event_of_new_life(event);
+        } else {
+            self.event(event);
+        }
     }
 
     /// Takes a node out of the digest: it has been gone for long.
