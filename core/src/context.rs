@@ -45,6 +45,8 @@ pub(crate) struct Context {
     news: Vec<Frame>,
     /// Groups in which this node has written, and from which clock on.
     written: BTreeMap<GroupName, u64>,
+    /// Whether this node's metadata has changed.
+    described: bool,
     /// Set once the node has said that it goes, or has given up its id.
     pub(crate) silent: bool,
 }
@@ -72,6 +74,7 @@ impl Context {
             stats: Stats::default(),
             news: Vec::new(),
             written: BTreeMap::new(),
+            described: false,
             silent: false,
         }
     }
@@ -227,9 +230,22 @@ impl Context {
         self.flush_soon();
     }
 
-    /// Takes what everybody is to be told.
-    pub(crate) fn take_news(&mut self) -> Vec<Frame> {
+    /// Has everybody told of this node's metadata.
+    pub(crate) fn tell_all_described(&mut self) {
+        self.described = true;
+        self.flush_soon();
+    }
+
+    /// Takes what everybody is to be told; what this node has written only if `own`, as nobody
+    /// passes on what a newcomer says, whom only few know.
+    pub(crate) fn take_news(&mut self, own: bool) -> Vec<Frame> {
         let mut news = core::mem::take(&mut self.news);
+        if !own {
+            return news;
+        }
+        if core::mem::take(&mut self.described) {
+            news.push(self.metadata.frame(self.me(), Ix::ME));
+        }
         let room = self.config.max_datagram - OVERHEAD;
         for (group, since) in core::mem::take(&mut self.written) {
             let deltas = self.topology.pieces(&group, Ix::ME, since, room);
@@ -241,7 +257,7 @@ impl Context {
         news
     }
 
-    fn flush_soon(&mut self) {
+    pub(crate) fn flush_soon(&mut self) {
         let pause = self.config.coalesce.max(Duration::from_nanos(1));
         self.timers.hasten(Why::Flush, self.now + pause);
     }

@@ -198,7 +198,7 @@ impl Engine {
         let ctx = &mut self.ctx;
         match why {
             Why::Flush => {
-                let news = ctx.take_news();
+                let news = ctx.take_news(self.repair.has_caught_up());
                 self.spread(news);
             }
             Why::Relay => {
