@@ -23,7 +23,7 @@ use crate::stats::Stats;
 use crate::time::Instant;
 use crate::timers::{Timers, Why};
 use crate::topology::{Change, Changes, GroupError, GroupName, Topology};
-use crate::wire::{Claim, Frame, OVERHEAD, Standing};
+use crate::wire::{Claim, Frame, OVERHEAD};
 
 /// What the parts share. A part changes its own state and this; no part knows another.
 pub(crate) struct Context {
@@ -98,6 +98,17 @@ impl Context {
         self.topology.roster().status(ix)
     }
 
+    /// Whether a peer is thought to live and to be within reach, whether it is shown or held off.
+    pub(crate) fn is_reachable(&self, ix: Ix) -> bool {
+        self.status(ix).is_present() || self.peers.is_held(ix)
+    }
+
+    /// Whether a peer is to be probed.
+    pub(crate) fn is_watchable(&self, ix: Ix) -> bool {
+        let status = self.status(ix);
+        matches!(status, Status::Alive | Status::Unreachable) || self.peers.is_held(ix)
+    }
+
     pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {
         self.topology.roster().find(id)
     }
@@ -143,11 +154,7 @@ impl Context {
 
     /// What is known about a node, as others are told it.
     pub(crate) fn claim(&self, ix: Ix) -> Claim {
-        let standing = match self.status(ix) {
-            Status::Alive | Status::Suspect | Status::Unreachable => Standing::Alive,
-            Status::Down => Standing::Down,
-            Status::Left => Standing::Left,
-        };
+        let standing = self.peers.standing(ix, self.status(ix));
         Claim {
             life: self.life(ix),
             incarnation: self.peers.get(ix).incarnation,

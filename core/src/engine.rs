@@ -256,6 +256,7 @@ impl Engine {
     fn keep_house(&mut self) {
         let ctx = &mut self.ctx;
         self.tombstones.collect(ctx);
+        ctx.take_back();
         for ix in self.tombstones.expire(ctx) {
             self.forget(ix);
         }
