@@ -203,7 +203,7 @@ impl Engine {
         let ctx = &mut self.ctx;
         match why {
             Why::Flush => {
-                let news = ctx.take_news();
+                let news = ctx.take_news(self.repair.has_caught_up());
                 self.spread(news);
             }
             Why::Relay => {
@@ -261,6 +261,7 @@ impl Engine {
     fn keep_house(&mut self) {
         let ctx = &mut self.ctx;
         self.tombstones.collect(ctx);
+        ctx.take_back();
         for ix in self.tombstones.expire(ctx) {
             self.forget(ix);
         }
