@@ -13,7 +13,7 @@ use crate::wire::Header;
 /// Protects the packets of one life of a node with the primary key of a ring.
 ///
 /// Whoever numbers the packets must not use a number twice in one life, nor a life twice: under
-/// [`Suite::Sealed`] that would give away what the two packets say.
+/// suite *sealed* that would give away what the two packets say.
 pub struct Sealer {
     sender: Life,
     sealed: bool,

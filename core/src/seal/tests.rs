@@ -7,10 +7,11 @@ use crate::wire::{Frame, Header, Writer};
 
 const ME: Epoch = Epoch(77);
 
-#[cfg(feature = "seal")]
-const SUITES: &[Suite] = &[Suite::Authenticated, Suite::Sealed];
-#[cfg(not(feature = "seal"))]
-const SUITES: &[Suite] = &[Suite::Authenticated];
+const SUITES: &[Suite] = &[
+    Suite::Authenticated,
+    #[cfg(feature = "seal")]
+    Suite::Sealed,
+];
 
 fn sender(port: u16) -> Life {
     Life { id: NodeId::from(SocketAddr::from(([10, 0, 0, 1], port))), epoch: Epoch(5) }

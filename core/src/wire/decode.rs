@@ -390,3 +390,12 @@ const MIN_CLAIM: usize = 3;
 const MIN_RECORD_VERSION: usize = 3;
 const MIN_METADATA_VERSION: usize = 2;
 const MIN_RANGE: usize = 18;
+
+/// The most bytes that are held for a byte of a payload, frames themselves aside.
+pub(super) const MAX_GROWTH: usize = 40;
+const _: () = assert!(size_of::<NodeId>() <= MAX_GROWTH);
+const _: () = assert!(size_of::<Write>() <= MAX_GROWTH * MIN_WRITE);
+const _: () = assert!(size_of::<Claim>() <= MAX_GROWTH * MIN_CLAIM);
+const _: () = assert!(size_of::<RecordVersion>() <= MAX_GROWTH * MIN_RECORD_VERSION);
+const _: () = assert!(size_of::<MetadataVersion>() <= MAX_GROWTH * MIN_METADATA_VERSION);
+const _: () = assert!(size_of::<RangeSum>() <= MAX_GROWTH * MIN_RANGE);

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use bytes::BufMut;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::decode::MAX_GROWTH;
 use super::error::WireError;
 use super::octets::Reader;
 use crate::node::{Epoch, Life, NodeId};
@@ -186,6 +187,7 @@ impl Tables {
         if body.is_empty() {
             return Err(WireError::Malformed);
         }
+        self.groups.reserve(body.left() / MIN_GROUP);
         while !body.is_empty() {
             let len = body.u8()?;
             let name = body.take(len.into())?;
@@ -213,5 +215,9 @@ impl Tables {
 const SUBJECT_IPV6: u8 = 0x01;
 const SUBJECT_EPOCH: u8 = 0x02;
 
-/// The bytes of the shortest entry of the table of ids.
+// The bytes of the shortest entry of each table.
 const MIN_SUBJECT: usize = 7;
+const MIN_GROUP: usize = 2;
+const _: () = assert!(size_of::<Subject>() <= MAX_GROWTH * MIN_SUBJECT);
+// A name also takes a block of its own: two counters, and its bytes rounded up to a word.
+const _: () = assert!(size_of::<GroupName>() + 3 * size_of::<usize>() <= MAX_GROWTH * MIN_GROUP);

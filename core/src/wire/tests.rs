@@ -11,10 +11,11 @@ use crate::topology::{GroupName, KeyRange, Op, RecordDelta, Write};
 
 const ME: Epoch = Epoch(77);
 
-#[cfg(feature = "seal")]
-const SUITES: &[Suite] = &[Suite::Authenticated, Suite::Sealed];
-#[cfg(not(feature = "seal"))]
-const SUITES: &[Suite] = &[Suite::Authenticated];
+const SUITES: &[Suite] = &[
+    Suite::Authenticated,
+    #[cfg(feature = "seal")]
+    Suite::Sealed,
+];
 
 fn v4() -> Life {
     life("10.0.0.2:29999")
