@@ -189,7 +189,8 @@ impl Engine {
         if self.challenges.0 != second {
             self.challenges = (second, 0);
         }
-        let enough = len >= crate::wire::CHALLENGE_LEN;
+        let header = self.sealer.header(self.packet + 1);
+        let enough = len >= crate::wire::challenge_len(&header, packet);
         if !enough || self.challenges.1 >= self.ctx.config.limits.challenges_per_second {
             self.ctx.stats.answers_withheld += 1;
             return;

@@ -164,7 +164,7 @@ impl Context {
         self.peers.uncount(ix, &self.topology);
         self.drop_metadata(ix);
         let mut changes = Changes::default();
-        self.topology.forget(ix, &mut changes);
+        self.topology.delete(ix, &mut changes);
         self.publish(changes);
         self.event(Event::Peer { peer, from: Some(from), to: None, cause });
     }

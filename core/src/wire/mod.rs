@@ -168,9 +168,11 @@ pub const OVERHEAD: usize = Header::MAX_LEN + TAG_LEN + 48;
 /// The most that a packet with one [`Frame::Message`] without a group has beside the payload.
 pub const MESSAGE_OVERHEAD: usize = OVERHEAD + 64;
 
-/// The bytes of the smallest packet with a [`Frame::Challenge`] from an IPv6 node: what a packet
-/// must have at least to be answered with one.
-pub const CHALLENGE_LEN: usize = 64;
+/// The bytes of a packet with nothing but a [`Frame::Challenge`] of packet number `packet`.
+#[must_use]
+pub fn challenge_len(header: &Header, packet: u64) -> usize {
+    header.encoded_len() + 1 + octets::varint_len(packet) + TAG_LEN
+}
 
 /// The bytes of the tag at the end of a packet.
 pub const TAG_LEN: usize = 16;
