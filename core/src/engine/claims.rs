@@ -4,6 +4,7 @@ use super::Engine;
 use crate::config::Liveness;
 use crate::liveness::{News, Unanswered, Weighed};
 use crate::node::Status;
+use crate::outbox::Say;
 use crate::repair;
 use crate::roster::Ix;
 use crate::wire::{Claim, Frame, Standing};
@@ -65,6 +66,9 @@ impl Engine {
                     self.probes.admit(ctx, news.ix);
                 }
                 self.repair.company(ctx);
+                if matches!(news.before, Some((Status::Down | Status::Unreachable, _))) {
+                    self.reunion();
+                }
             }
             Standing::Down => {
                 self.comeback.lost(ctx);
@@ -72,6 +76,12 @@ impl Engine {
             }
             Standing::Left => self.tombstones.expect_expiry(ctx),
         }
+    }
+
+    /// A lost peer is back: others may be, and much may have been missed.
+    fn reunion(&mut self) {
+        self.repair.reunion(&mut self.ctx);
+        self.comeback.reunion(&mut self.ctx);
     }
 
     /// Tells everybody of news that came to this node alone: a life that begins, from the node
@@ -134,19 +144,27 @@ impl Engine {
                 let lost = self.ctx.status(ix) == Status::Unreachable;
                 self.watches.answered(&mut self.ctx, ix);
                 if lost {
-                    self.repair.company(&mut self.ctx);
+                    self.reunion();
                 }
             }
             Status::Down | Status::Left => {}
         }
     }
 
-    /// Tells a peer that others have given it up, so that it can object.
-    pub(super) fn tell_if_lost(&mut self, ix: Ix) {
-        let lost = matches!(self.ctx.status(ix), Status::Down | Status::Left);
-        if lost && self.ctx.peers.may_tell(ix, self.ctx.now) {
-            let claim = self.ctx.claim(ix);
-            self.ctx.say_frame(self.ctx.bound(ix), Frame::Claim(claim));
+    /// A peer that is in doubt has sent something: it is told that others have given it up, so
+    /// that it can object, or asked for a sign of life.
+    pub(super) fn follow_up_doubt(&mut self, ix: Ix) {
+        let status = self.ctx.status(ix);
+        if status == Status::Alive || !self.ctx.peers.may_tell(ix, self.ctx.now) {
+            return;
+        }
+        let to = self.ctx.bound(ix);
+        match status {
+            Status::Down | Status::Left => {
+                let claim = self.ctx.claim(ix);
+                self.ctx.say_frame(to, Frame::Claim(claim));
+            }
+            Status::Alive | Status::Suspect | Status::Unreachable => self.ctx.say(to, Say::Ping),
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::wire::{Claim, Finding, Frame, Header, Message, Spread, Standing};
 impl Engine {
     /// Applies all frames of a packet, in order.
     pub(super) fn apply(&mut self, header: &Header, from: Ix, frames: &mut Vec<Frame>) {
-        self.tell_if_lost(from);
+        self.follow_up_doubt(from);
         if header.ack {
             let to = self.ctx.bound(from);
             self.ctx.say_frame(to, Frame::Ack { packet: header.packet });

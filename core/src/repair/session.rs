@@ -30,7 +30,12 @@ const LEAF: u64 = 16;
 const GENEROSITY: usize = 2048;
 
 /// How often a newcomer asks until it has caught up.
-const EAGER: Duration = Duration::from_millis(50);
+const NEWCOMER_REST: Duration = Duration::from_millis(50);
+
+/// After the return of a lost peer much may differ: for so long roots are compared this often,
+/// and repairs start at once.
+const REUNION: Duration = Duration::from_secs(3);
+const REUNION_REST: Duration = Duration::from_millis(100);
 
 /// Comparisons, and the stock that answers are made from.
 #[derive(Debug, Default)]
@@ -39,6 +44,7 @@ pub(crate) struct Repair {
     since: Option<Instant>,
     last: Option<Instant>,
     caught_up: bool,
+    reunion_until: Instant,
     snapshot: Snapshot,
 }
 
@@ -54,7 +60,11 @@ impl Repair {
         if equal {
             self.unequal = 0;
             self.since = None;
-            self.caught_up = true;
+            if !self.caught_up {
+                // Whom others learn of meanwhile this node may have missed.
+                self.caught_up = true;
+                self.reunion(ctx);
+            }
             self.snapshot = Snapshot::default();
             return;
         }
@@ -62,12 +72,17 @@ impl Repair {
         self.unequal += 1;
         let since = *self.since.get_or_insert(ctx.now);
         let waited = ctx.now.since(since);
-        let rested = self.last.is_none_or(|last| {
-            let rest = if self.caught_up { ctx.config.repair_interval } else { EAGER };
-            ctx.now.since(last) >= rest
-        });
+        let rest = if !self.caught_up {
+            NEWCOMER_REST
+        } else if ctx.now < self.reunion_until {
+            REUNION_REST
+        } else {
+            ctx.config.repair_interval
+        };
+        let rested = self.last.is_none_or(|last| ctx.now.since(last) >= rest);
         let patient = self.unequal >= UNEQUAL && waited >= ctx.config.repair_patience;
-        if rested && (patient || !self.caught_up) {
+        let eager = !self.caught_up || ctx.now < self.reunion_until;
+        if rested && (patient || eager) {
             self.begin(ctx, with);
         }
     }
@@ -79,13 +94,28 @@ impl Repair {
         }
     }
 
-    /// A newcomer asks somebody for everything, until a root was found equal.
+    /// A lost peer is back: what was missed on either side is looked for at once.
+    pub(crate) fn reunion(&mut self, ctx: &mut Context) {
+        self.reunion_until = ctx.now + REUNION;
+        let wait = ctx.around(REUNION_REST / 2);
+        ctx.timers.hasten(Why::Repair, ctx.now + wait);
+    }
+
+    /// A newcomer asks somebody for everything, until a root was found equal; at a reunion roots
+    /// are compared.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
-        if !self.caught_up && ctx.ring.len() > 0 {
-            let at = ctx.random_below(ctx.ring.len());
-            let with = ctx.ring.at(at);
+        if ctx.ring.len() == 0 {
+            return;
+        }
+        let at = ctx.random_below(ctx.ring.len());
+        let with = ctx.ring.at(at);
+        if !self.caught_up {
             self.begin(ctx, with);
             ctx.say(ctx.bound(with), Say::Ping);
+        } else if ctx.now < self.reunion_until {
+            ctx.say(ctx.bound(with), Say::Ping);
+            let wait = ctx.around(REUNION_REST);
+            ctx.timers.set(Why::Repair, Some(ctx.now + wait));
         }
     }
 
