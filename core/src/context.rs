@@ -23,7 +23,7 @@ use crate::stats::Stats;
 use crate::time::Instant;
 use crate::timers::{Timers, Why};
 use crate::topology::{Change, Changes, GroupError, GroupName, Topology};
-use crate::wire::{Claim, Frame, OVERHEAD, Standing};
+use crate::wire::{Claim, Frame, OVERHEAD};
 
 /// What the parts share. A part changes its own state and this; no part knows another.
 pub(crate) struct Context {
@@ -45,6 +45,8 @@ pub(crate) struct Context {
     news: Vec<Frame>,
     /// Groups in which this node has written, and from which clock on.
     written: BTreeMap<GroupName, u64>,
+    /// Whether this node's metadata has changed.
+    described: bool,
     /// Set once the node has said that it goes, or has given up its id.
     pub(crate) silent: bool,
 }
@@ -72,6 +74,7 @@ impl Context {
             stats: Stats::default(),
             news: Vec::new(),
             written: BTreeMap::new(),
+            described: false,
             silent: false,
         }
     }
@@ -93,6 +96,17 @@ impl Context {
 
     pub(crate) fn status(&self, ix: Ix) -> Status {
         self.topology.roster().status(ix)
+    }
+
+    /// Whether a peer is thought to live and to be within reach, whether it is shown or held off.
+    pub(crate) fn is_reachable(&self, ix: Ix) -> bool {
+        self.status(ix).is_present() || self.peers.is_held(ix)
+    }
+
+    /// Whether a peer is to be probed.
+    pub(crate) fn is_watchable(&self, ix: Ix) -> bool {
+        let status = self.status(ix);
+        matches!(status, Status::Alive | Status::Unreachable) || self.peers.is_held(ix)
     }
 
     pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {
@@ -140,11 +154,7 @@ impl Context {
 
     /// What is known about a node, as others are told it.
     pub(crate) fn claim(&self, ix: Ix) -> Claim {
-        let standing = match self.status(ix) {
-            Status::Alive | Status::Suspect | Status::Unreachable => Standing::Alive,
-            Status::Down => Standing::Down,
-            Status::Left => Standing::Left,
-        };
+        let standing = self.peers.standing(ix, self.status(ix));
         Claim {
             life: self.life(ix),
             incarnation: self.peers.get(ix).incarnation,
@@ -227,9 +237,22 @@ impl Context {
         self.flush_soon();
     }
 
-    /// Takes what everybody is to be told.
-    pub(crate) fn take_news(&mut self) -> Vec<Frame> {
+    /// Has everybody told of this node's metadata.
+    pub(crate) fn tell_all_described(&mut self) {
+        self.described = true;
+        self.flush_soon();
+    }
+
+    /// Takes what everybody is to be told; what this node has written only if `own`, as nobody
+    /// passes on what a newcomer says, whom only few know.
+    pub(crate) fn take_news(&mut self, own: bool) -> Vec<Frame> {
         let mut news = core::mem::take(&mut self.news);
+        if !own {
+            return news;
+        }
+        if core::mem::take(&mut self.described) {
+            news.push(self.metadata.frame(self.me(), Ix::ME));
+        }
         let room = self.config.max_datagram - OVERHEAD;
         for (group, since) in core::mem::take(&mut self.written) {
             let deltas = self.topology.pieces(&group, Ix::ME, since, room);
@@ -241,7 +264,7 @@ impl Context {
         news
     }
 
-    fn flush_soon(&mut self) {
+    pub(crate) fn flush_soon(&mut self) {
         let pause = self.config.coalesce.max(Duration::from_nanos(1));
         self.timers.hasten(Why::Flush, self.now + pause);
     }

@@ -198,7 +198,7 @@ impl Engine {
         let ctx = &mut self.ctx;
         match why {
             Why::Flush => {
-                let news = ctx.take_news();
+                let news = ctx.take_news(self.repair.has_caught_up());
                 self.spread(news);
             }
             Why::Relay => {
@@ -256,6 +256,7 @@ impl Engine {
     fn keep_house(&mut self) {
         let ctx = &mut self.ctx;
         self.tombstones.collect(ctx);
+        ctx.take_back();
         for ix in self.tombstones.expire(ctx) {
             self.forget(ix);
         }

@@ -145,8 +145,7 @@ impl Engine {
         let key = self.ctx.topology.fingerprints();
         self.ctx.metadata.set(key, me, Ix::ME, version, metadata.clone());
         self.ctx.event(Event::Metadata { node: me.id, metadata });
-        let frame = self.ctx.metadata.frame(me, Ix::ME);
-        self.ctx.tell_all(frame);
+        self.ctx.tell_all_described();
         Ok(())
     }
 
@@ -168,7 +167,7 @@ impl Engine {
         }
         let mut claim = self.ctx.claim(Ix::ME);
         claim.standing = Standing::Left;
-        let mut frames = self.ctx.take_news();
+        let mut frames = self.ctx.take_news(true);
         frames.retain(|frame| !matches!(frame, Frame::Claim(old) if old.life.id == claim.life.id));
         self.spread(frames);
         let farewell = [Frame::Claim(claim)];
@@ -274,6 +273,9 @@ impl Engine {
             self.ctx.topology.clocks_of(Ix::ME).map(|(group, _)| group.clone()).collect();
         for group in groups {
             self.ctx.tell_all_written(&group, 0);
+        }
+        if self.ctx.metadata.version(Ix::ME) > 0 {
+            self.ctx.tell_all_described();
         }
         let seeds = self.comeback.seeds();
         self.comeback.contact(&mut self.ctx, &seeds);

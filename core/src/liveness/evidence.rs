@@ -1,7 +1,9 @@
 //! What beats what: claims about a node are totally ordered by (epoch, incarnation, standing),
 //! and what is known only grows.
 
+use alloc::vec::Vec;
 use core::cmp::Ordering;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -10,6 +12,7 @@ use crate::event::{Cause, Event};
 use crate::node::{Epoch, Life, NodeId, Status};
 use crate::roster::Ix;
 use crate::seal::Window;
+use crate::timers::Why;
 use crate::topology::Changes;
 use crate::wire::{Claim, Standing};
 
@@ -87,7 +90,7 @@ impl Context {
     /// Replaces what is known of a node by a claim that beats it.
     fn adopt(&mut self, ix: Ix, claim: &Claim, cause: Cause) {
         let from = self.status(ix);
-        let to = shown(claim.standing);
+        let mut to = shown(claim.standing);
         let new_life = claim.life.epoch > self.life(ix).epoch;
         self.peers.uncount(ix, &self.topology);
         if new_life {
@@ -104,10 +107,36 @@ impl Context {
             self.peers.get_mut(ix).counted = true;
             self.topology.revive(ix);
         }
+        match claim.standing {
+            Standing::Down => self.peers.fell(ix, self.now),
+            Standing::Alive if from == Status::Down => {
+                if let Some(span) = self.peers.hold(ix, self.now) {
+                    to = Status::Down;
+                    self.timers.hasten(Why::Housekeeping, self.now + span);
+                }
+            }
+            Standing::Alive | Standing::Left => {}
+        }
         self.topology.set_status_of(ix, to);
         self.peers.count(ix, &self.topology);
         if from != to || new_life {
             self.follow_status(ix, Some(from), to, cause);
+        } else {
+            self.place(ix);
+        }
+    }
+
+    /// Takes back those that were held off and have been clean for long enough.
+    pub(crate) fn take_back(&mut self) {
+        let held: Vec<Ix> =
+            self.topology.roster().iter().filter(|&ix| self.peers.is_held(ix)).collect();
+        for ix in held {
+            if self.peers.release(ix, self.now) {
+                self.topology.set_status_of(ix, Status::Alive);
+                self.follow_status(ix, Some(Status::Down), Status::Alive, Cause::Steady);
+            } else {
+                self.timers.hasten(Why::Housekeeping, self.now + Duration::from_secs(1));
+            }
         }
     }
 
@@ -132,12 +161,7 @@ impl Context {
     /// Keeps the ring and the embedder informed of a status that has changed.
     fn follow_status(&mut self, ix: Ix, from: Option<Status>, to: Status, cause: Cause) {
         self.peers.turn(ix, self.now);
-        let position = self.topology.fingerprints().peer_position(self.id(ix));
-        match (from.is_some_and(Status::is_present), to.is_present()) {
-            (false, true) => self.ring.insert(position, ix),
-            (true, false) => self.ring.remove(position, ix),
-            _ => {}
-        }
+        self.place(ix);
         self.event(Event::Peer { peer: self.life(ix), from, to: Some(to), cause });
     }
 
@@ -153,6 +177,16 @@ impl Context {
         if self.metadata.forget(ix).is_some() {
             let node = self.id(ix);
             self.event(Event::Metadata { node, metadata: Bytes::new() });
+        }
+    }
+
+    /// Enters a node into the ring, or takes it out.
+    fn place(&mut self, ix: Ix) {
+        let position = self.topology.fingerprints().peer_position(self.id(ix));
+        if self.is_reachable(ix) {
+            self.ring.insert(position, ix);
+        } else {
+            self.ring.remove(position, ix);
         }
     }
 

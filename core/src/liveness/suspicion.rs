@@ -83,7 +83,7 @@ pub(crate) struct Outcome {
 impl Watches {
     /// Suspects a peer that has left a probe unanswered.
     pub(crate) fn suspect(&mut self, ctx: &mut Context, ix: Ix, since: Instant) {
-        if !matches!(ctx.status(ix), Status::Alive | Status::Unreachable) {
+        if !ctx.is_watchable(ix) {
             return;
         }
         let Some(at) = self.watch(ctx, ix) else {
@@ -93,8 +93,11 @@ impl Watches {
         let slow = self.slow_until(ix);
         let watch = &mut self.list[at];
         watch.own = true;
-        watch.since = since;
-        watch.until = (since + ctx.config.silence_window).max(slow);
+        // If others have had this node look already, the silence began when it started to.
+        let over = watch.until <= ctx.now;
+        watch.since = if over { since } else { watch.since.min(since) };
+        watch.until = (watch.since + ctx.config.silence_window).max(slow);
+        watch.next = watch.next.min(watch.until.max(ctx.now + FIRST_GAP));
         let incarnation = ctx.peers.get(ix).incarnation;
         ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });
         Self::recruit(watch, ctx);
@@ -118,8 +121,12 @@ impl Watches {
         if !watch.askers.contains(&asker) && watch.askers.len() < CROWD {
             watch.askers.push(asker);
         }
-        if !span.is_zero() {
-            watch.until = watch.until.max(ctx.now + span);
+        if !span.is_zero() && watch.until <= ctx.now {
+            // New, or over: a window that is running serves this asker too.
+            watch.since = ctx.now;
+            watch.until = ctx.now + span;
+            watch.next = ctx.now + FIRST_GAP;
+            watch.gap = FIRST_GAP;
         }
         let silent = watch.until <= ctx.now;
         let finding = if silent { Finding::Silent } else { Finding::Looking };

@@ -29,7 +29,8 @@ const LEAF: u64 = 16;
 /// The most frames of records and claims that one datagram can cause to be sent.
 const GENEROSITY: usize = 2048;
 
-/// How often a newcomer asks until it has caught up.
+/// How long a node is a newcomer at most, and how often it asks until it has caught up.
+const NEWCOMER: Duration = Duration::from_secs(1);
 const NEWCOMER_REST: Duration = Duration::from_millis(50);
 
 /// After the return of a lost peer much may differ: for so long roots are compared this often,
@@ -43,16 +44,20 @@ pub(crate) struct Repair {
     unequal: u32,
     since: Option<Instant>,
     last: Option<Instant>,
+    company_since: Option<Instant>,
     caught_up: bool,
     reunion_until: Instant,
     snapshot: Snapshot,
 }
 
 impl Repair {
-    /// Begins as a newcomer, who asks without patience.
+    /// Begins as a newcomer, who asks without patience; a node that renews knows the others.
     pub(crate) fn start(&mut self, ctx: &mut Context) {
-        *self = Self::default();
-        ctx.timers.set(Why::Repair, None);
+        let caught_up = self.caught_up && ctx.ring.len() > 0;
+        *self = Self { caught_up, ..Self::default() };
+        if caught_up {
+            self.reunion(ctx);
+        }
     }
 
     /// A peer's root has been compared with this node's.
@@ -60,11 +65,7 @@ impl Repair {
         if equal {
             self.unequal = 0;
             self.since = None;
-            if !self.caught_up {
-                // Whom others learn of meanwhile this node may have missed.
-                self.caught_up = true;
-                self.reunion(ctx);
-            }
+            self.settle_in(ctx);
             self.snapshot = Snapshot::default();
             return;
         }
@@ -88,9 +89,24 @@ impl Repair {
     }
 
     /// There is somebody to learn from: a newcomer asks soon.
-    pub(crate) fn company(&self, ctx: &mut Context) {
-        if !self.caught_up && ctx.timers.get(Why::Repair).is_none() {
+    pub(crate) fn company(&mut self, ctx: &mut Context) {
+        if !self.caught_up && self.company_since.is_none() {
+            self.company_since = Some(ctx.now);
             ctx.timers.set(Why::Repair, Some(ctx.now + Duration::from_millis(1)));
+        }
+    }
+
+    /// Whether the picture is no longer a newcomer's: others know this node, and it them.
+    pub(crate) fn has_caught_up(&self) -> bool {
+        self.caught_up
+    }
+
+    /// The newcomer is one no longer. Of those who came at the same time it may have missed some.
+    fn settle_in(&mut self, ctx: &mut Context) {
+        if !self.caught_up {
+            self.caught_up = true;
+            self.reunion(ctx);
+            ctx.flush_soon();
         }
     }
 
@@ -110,6 +126,10 @@ impl Repair {
         let at = ctx.random_below(ctx.ring.len());
         let with = ctx.ring.at(at);
         if !self.caught_up {
+            // Where something changes all the time, roots may never be found equal.
+            if self.company_since.is_some_and(|since| ctx.now.since(since) >= NEWCOMER) {
+                self.settle_in(ctx);
+            }
             self.begin(ctx, with);
             ctx.say(ctx.bound(with), Say::Ping);
         } else if ctx.now < self.reunion_until {
