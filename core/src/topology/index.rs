@@ -140,14 +140,28 @@ impl Leaf {
     /// A bit for each entry whose range holds `key`.
     #[inline]
     fn holding(&self, key: u32) -> u32 {
+        // Compared as signed numbers: the instruction set that all x86-64 share has only that.
+        let signed = |number: u32| number as i32 ^ i32::MIN;
         let mut mask = 0;
         for at in 0..LEAF {
-            let holds = (self.starts[at] <= key) & (key <= self.ends[at]);
-            mask |= u32::from(holds) << at;
+            let is_outside =
+                (signed(self.starts[at]) > signed(key)) | (signed(key) > signed(self.ends[at]));
+            mask |= if is_outside { 0 } else { BITS[at] };
         }
         mask
     }
 }
+
+/// `1 << i` at `i`: looked up, a loop over it needs no shift by a variable.
+const BITS: [u32; 32] = {
+    let mut bits = [1; 32];
+    let mut at = 1;
+    while at < 32 {
+        bits[at] = bits[at - 1] << 1;
+        at += 1;
+    }
+    bits
+};
 
 /// Leaves in order, and what is searched to find them.
 struct Leaves {
@@ -158,9 +172,11 @@ struct Leaves {
     leaves: Vec<Box<Leaf>>,
     lens: Vec<u8>,
     /// Each leaf's first start.
-    firsts: Vec<u32>,
+    firsts: Rows,
     /// Each leaf's largest end.
-    reach: Maxima,
+    reach: Rows,
+    /// The largest end in all leaves to the left: most searches end there.
+    reach_before: Vec<u32>,
     len: usize,
 }
 
@@ -169,8 +185,9 @@ impl Leaves {
         let mut leaves = Self {
             leaves: Vec::new(),
             lens: Vec::new(),
-            firsts: Vec::new(),
-            reach: Maxima::default(),
+            firsts: Rows::rising(),
+            reach: Rows::maxima(),
+            reach_before: Vec::new(),
             len: entries.len(),
         };
         for chunk in entries.chunks(LEAF * 3 / 4) {
@@ -181,15 +198,48 @@ impl Leaves {
 
     #[inline]
     fn at(&self, key: u32, mut found: impl FnMut(Entry)) {
-        let mut before = self.firsts.partition_point(|first| *first <= key);
-        while let Some(i) = self.reach.last_reaching(before, key) {
+        let mut before = self.firsts.count_up_to(key);
+        while before > 0 {
+            let mut i = before - 1;
+            if self.reach.as_slice()[i] < key {
+                if self.reach_before[i] < key {
+                    return;
+                }
+                let Some(further) = self.reach.last_reaching(i, key) else { return };
+                i = further;
+            }
             let leaf = &self.leaves[i];
             let mut mask = leaf.holding(key);
             while mask != 0 {
                 found(leaf.get(mask.trailing_zeros() as usize));
                 mask &= mask - 1;
             }
+            if self.reach_before[i] < key {
+                return;
+            }
             before = i;
+        }
+    }
+
+    /// Sets the largest end of the leaf `i`.
+    fn set_reach(&mut self, i: usize, reach: u32) {
+        self.reach.set(i, reach);
+        self.spread_reach(i + 1, i + 1);
+    }
+
+    /// Writes `reach_before` anew from `i` on, until, beyond `least`, nothing changes any more.
+    fn spread_reach(&mut self, i: usize, least: usize) {
+        let reaches = self.reach.as_slice();
+        let mut largest = match i.checked_sub(1) {
+            Some(left) => self.reach_before[left].max(reaches[left]),
+            None => 0,
+        };
+        for at in i..self.reach_before.len() {
+            if at >= least && self.reach_before[at] == largest {
+                return;
+            }
+            self.reach_before[at] = largest;
+            largest = largest.max(reaches[at]);
         }
     }
 
@@ -200,8 +250,9 @@ impl Leaves {
 
     /// The leaf in which an entry lies or would lie.
     fn leaf_of(&self, entry: Entry) -> usize {
-        let low = self.firsts.partition_point(|first| *first < entry.start);
-        let same = self.firsts[low..].partition_point(|first| *first == entry.start);
+        let firsts = self.firsts.as_slice();
+        let low = firsts.partition_point(|first| *first < entry.start);
+        let same = firsts[low..].partition_point(|first| *first == entry.start);
         let above = self.leaves[low..low + same].partition_point(|leaf| leaf.get(0) <= entry);
         (low + above).saturating_sub(1)
     }
@@ -225,9 +276,9 @@ impl Leaves {
         leaf.shift(at, len, true);
         leaf.set(at, entry);
         self.lens[i] += 1;
-        self.firsts[i] = leaf.starts[0];
-        let reach = self.reach.get(i).max(entry.end);
-        self.reach.set(i, reach);
+        self.firsts.set(i, leaf.starts[0]);
+        let reach = self.reach.as_slice()[i].max(entry.end);
+        self.set_reach(i, reach);
     }
 
     fn remove(&mut self, entry: Entry) {
@@ -242,9 +293,9 @@ impl Leaves {
         leaf.shift(at + 1, len, false);
         leaf.set(len - 1, Leaf::EMPTY.get(0));
         self.lens[i] -= 1;
-        self.firsts[i] = leaf.starts[0];
+        self.firsts.set(i, leaf.starts[0]);
         let reach = leaf.largest_end();
-        self.reach.set(i, reach);
+        self.set_reach(i, reach);
         if len - 1 < LEAF / 2 {
             self.join_neighbour(i);
         }
@@ -307,16 +358,18 @@ impl Leaves {
     fn fill(&mut self, i: usize, entries: &[Entry]) {
         *self.leaves[i] = Leaf::of(entries);
         self.lens[i] = entries.len() as u8;
-        self.firsts[i] = self.leaves[i].starts[0];
-        self.reach.set(i, self.leaves[i].largest_end());
+        self.firsts.set(i, self.leaves[i].starts[0]);
+        self.set_reach(i, self.leaves[i].largest_end());
     }
 
     /// Inserts a leaf of these entries at `i`.
     fn put(&mut self, i: usize, entries: &[Entry]) {
         let leaf = Leaf::of(entries);
         growth::insert(&mut self.lens, i, entries.len() as u8);
-        growth::insert(&mut self.firsts, i, leaf.starts[0]);
+        self.firsts.insert(i, leaf.starts[0]);
         self.reach.insert(i, leaf.largest_end());
+        growth::insert(&mut self.reach_before, i, 0);
+        self.spread_reach(i, i + 2);
         growth::insert(&mut self.leaves, i, Box::new(leaf));
     }
 
@@ -326,101 +379,169 @@ impl Leaves {
         self.lens.remove(i);
         self.firsts.remove(i);
         self.reach.remove(i);
+        self.reach_before.remove(i);
+        self.spread_reach(i, i + 1);
         growth::shrink(&mut self.leaves);
         growth::shrink(&mut self.lens);
-        growth::shrink(&mut self.firsts);
+        growth::shrink(&mut self.reach_before);
     }
 }
 
-/// A row of numbers and, above it, rows of the maxima of blocks of the row below.
-#[derive(Default)]
-struct Maxima {
-    rows: Vec<Vec<u32>>,
+/// A row of numbers and, above it, rows with one number for each block of the row below: its first
+/// or its largest one. A search looks at one block of each row.
+struct Rows {
+    rows: Vec<Vec<[u32; BLOCK]>>,
+    /// Numbers in the lowest row.
+    len: usize,
+    summary: fn(&[u32; BLOCK]) -> u32,
+    /// What lies behind the last number.
+    padding: u32,
 }
 
 /// Numbers in a block.
 const BLOCK: usize = 16;
+/// The longest highest row, in blocks.
+const TOP: usize = 2;
 
-impl Maxima {
-    fn get(&self, i: usize) -> u32 {
-        self.rows[0][i]
+impl Rows {
+    /// Rows of rising numbers, for [`count_up_to`](Self::count_up_to).
+    fn rising() -> Self {
+        Self { rows: alloc::vec![Vec::new()], len: 0, summary: |block| block[0], padding: u32::MAX }
     }
 
-    fn set(&mut self, mut i: usize, value: u32) {
-        self.rows[0][i] = value;
+    /// Rows of any numbers, for [`last_reaching`](Self::last_reaching).
+    fn maxima() -> Self {
+        let summary = |block: &[u32; BLOCK]| block.iter().fold(0, |largest, n| largest.max(*n));
+        Self { rows: alloc::vec![Vec::new()], len: 0, summary, padding: 0 }
+    }
+
+    /// The numbers.
+    fn as_slice(&self) -> &[u32] {
+        &self.rows[0].as_flattened()[..self.len]
+    }
+
+    fn set(&mut self, i: usize, value: u32) {
+        self.rows[0].as_flattened_mut()[i] = value;
+        let mut block = i / BLOCK;
         for row in 1..self.rows.len() {
-            i /= BLOCK;
-            let largest = self.block(row - 1, i);
-            if self.rows[row][i] == largest {
+            let summary = (self.summary)(&self.rows[row - 1][block]);
+            let place = &mut self.rows[row].as_flattened_mut()[block];
+            if *place == summary {
                 return;
             }
-            self.rows[row][i] = largest;
+            *place = summary;
+            block /= BLOCK;
         }
     }
 
     fn insert(&mut self, i: usize, value: u32) {
-        if self.rows.is_empty() {
-            self.rows.push(Vec::new());
+        if self.len == self.rows[0].len() * BLOCK {
+            growth::push(&mut self.rows[0], [self.padding; BLOCK]);
         }
-        growth::insert(&mut self.rows[0], i, value);
-        self.rebuild(i);
+        let numbers = self.rows[0].as_flattened_mut();
+        numbers.copy_within(i..self.len, i + 1);
+        numbers[i] = value;
+        self.len += 1;
+        self.summarize(i / BLOCK);
     }
 
     fn remove(&mut self, i: usize) {
-        self.rows[0].remove(i);
+        let numbers = self.rows[0].as_flattened_mut();
+        numbers.copy_within(i + 1..self.len, i);
+        self.len -= 1;
+        numbers[self.len] = self.padding;
+        self.rows[0].truncate(self.len.div_ceil(BLOCK));
         growth::shrink(&mut self.rows[0]);
-        self.rebuild(i);
+        self.summarize(i / BLOCK);
+    }
+
+    /// Writes the rows above the lowest anew, from its block `from` on.
+    fn summarize(&mut self, mut from: usize) {
+        let mut row = 0;
+        while self.rows[row].len() > TOP {
+            if row + 1 == self.rows.len() {
+                self.rows.push(Vec::new());
+                from = 0;
+            }
+            let (below, above) = self.rows.split_at_mut(row + 1);
+            let (below, above) = (&below[row], &mut above[0]);
+            above.resize(below.len().div_ceil(BLOCK), [self.padding; BLOCK]);
+            let places = above.as_flattened_mut();
+            places[below.len()..].fill(self.padding);
+            for block in from..below.len() {
+                places[block] = (self.summary)(&below[block]);
+            }
+            from /= BLOCK;
+            row += 1;
+        }
+        self.rows.truncate(row + 1);
+    }
+
+    /// How many numbers are at most `key`.
+    #[inline]
+    fn count_up_to(&self, key: u32) -> usize {
+        let (top, below) = self.rows.split_last().expect("there is a lowest row");
+        let mut count = top.iter().map(|block| up_to(block, key)).sum::<usize>();
+        for row in below.iter().rev() {
+            let Some(block) = count.checked_sub(1) else { return 0 };
+            // Behind the last number, padding counts as one for the highest key.
+            let block = block.min(row.len() - 1);
+            count = block * BLOCK + up_to(&row[block], key);
+        }
+        count.min(self.len)
     }
 
     /// The largest `i` below `before` whose number is at least `key`.
     #[inline]
     fn last_reaching(&self, before: usize, key: u32) -> Option<usize> {
-        let mut end = before;
-        for (level, row) in self.rows.iter().enumerate() {
-            let block = end.checked_sub(1)? / BLOCK * BLOCK;
-            if let Some(at) = row[block..end].iter().rposition(|&reach| reach >= key) {
-                return Some(self.descend(level, block + at, key));
+        let (top, below) = self.rows.split_last()?;
+        let mut last = before.checked_sub(1)?;
+        for (level, row) in below.iter().enumerate() {
+            let mask = reaching(&row[last / BLOCK], key) & (2 << (last % BLOCK)) - 1;
+            if mask != 0 {
+                return Some(self.descend(
+                    level,
+                    last / BLOCK * BLOCK + mask.ilog2() as usize,
+                    key,
+                ));
             }
-            end = block / BLOCK;
+            last = (last / BLOCK).checked_sub(1)?;
         }
-        None
+        loop {
+            let mask = reaching(&top[last / BLOCK], key) & (2 << (last % BLOCK)) - 1;
+            if mask != 0 {
+                let i = last / BLOCK * BLOCK + mask.ilog2() as usize;
+                return Some(self.descend(below.len(), i, key));
+            }
+            last = (last / BLOCK * BLOCK).checked_sub(1)?;
+        }
     }
 
     /// The last number of the lowest row below `i` of the row `level` that is at least `key`.
     #[inline]
     fn descend(&self, level: usize, mut i: usize, key: u32) -> usize {
         for row in self.rows[..level].iter().rev() {
-            let end = row.len().min((i + 1) * BLOCK);
-            let block = &row[i * BLOCK..end];
-            i = i * BLOCK + block.iter().rposition(|&reach| reach >= key).unwrap_or(0);
+            let mask = reaching(&row[i], key);
+            i = i * BLOCK + mask.checked_ilog2().unwrap_or(0) as usize;
         }
         i
     }
+}
 
-    fn block(&self, row: usize, i: usize) -> u32 {
-        let row = &self.rows[row];
-        let end = row.len().min((i + 1) * BLOCK);
-        row[i * BLOCK..end].iter().fold(0, |largest, value| largest.max(*value))
-    }
+/// How many of a block are at most `key`.
+#[inline]
+fn up_to(block: &[u32; BLOCK], key: u32) -> usize {
+    block.iter().map(|number| u32::from(*number <= key)).sum::<u32>() as usize
+}
 
-    /// Computes the rows above the lowest anew, from the block of `i` on.
-    fn rebuild(&mut self, mut i: usize) {
-        let mut row = 0;
-        while self.rows[row].len() > BLOCK {
-            i /= BLOCK;
-            let len = self.rows[row].len().div_ceil(BLOCK);
-            if row + 1 == self.rows.len() {
-                self.rows.push(Vec::new());
-                i = 0;
-            }
-            self.rows[row + 1].resize(len, 0);
-            for at in i..len {
-                self.rows[row + 1][at] = self.block(row, at);
-            }
-            row += 1;
-        }
-        self.rows.truncate(row + 1);
+/// A bit for each of a block that is at least `key`.
+#[inline]
+fn reaching(block: &[u32; BLOCK], key: u32) -> u32 {
+    let mut mask = 0;
+    for (at, number) in block.iter().enumerate() {
+        mask |= u32::from(*number >= key) << at;
     }
+    mask
 }
 
 #[cfg(test)]

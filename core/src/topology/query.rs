@@ -6,7 +6,7 @@ use super::coverage::Coverage;
 use super::group::{Group, timed};
 use super::item::{GroupName, GroupRecords, Op, RecordDelta, TimedItem, Write};
 use super::record::Record;
-use super::route::{Owner, Route, score};
+use super::route::{Owner, Route};
 use super::{DownMembers, Topology};
 use crate::node::{Epoch, NodeId};
 use crate::roster::{Ix, Roster};
@@ -87,16 +87,16 @@ impl Topology {
     /// that are not present are skipped or not as [`DownMembers`] says, and the order of the others
     /// is the same without them. Up to 8 owners take no allocation.
     pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
-        let mut route = Route::new(&self.roster);
-        if let Some(group) = self.groups.by_name(group) {
+        let group = self.groups.by_name(group);
+        let mut route = Route::new(&self.roster, group.map_or(0, |group| group.rank), key);
+        if let Some(group) = group {
             group.index.at(key, |entry| {
-                let member = Ix::from_raw(entry.member);
-                if self.is_shown(member) {
-                    route.push(score(group.rank, key, self.roster.id(member)), entry);
+                if self.is_shown(Ix::from_raw(entry.member)) {
+                    route.push(entry);
                 }
             });
         }
-        route.ranked()
+        route
     }
 
     /// Which keys of a group nobody serves and which several do, taking members as
