@@ -87,16 +87,7 @@ impl Topology {
     /// that are not present are skipped or not as [`DownMembers`] says, and the order of the others
     /// is the same without them. Up to 8 owners take no allocation.
     pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
-        let group = self.groups.by_name(group);
-        let mut route = Route::new(&self.roster, group.map_or(0, |group| group.rank), key);
-        if let Some(group) = group {
-            group.index.at(key, |entry| {
-                if self.is_shown(Ix::from_raw(entry.member)) {
-                    route.push(entry);
-                }
-            });
-        }
-        route
+        Route::new(self, self.groups.by_name(group), key)
     }
 
     /// Which keys of a group nobody serves and which several do, taking members as
@@ -194,7 +185,7 @@ impl Topology {
     }
 
     #[inline]
-    fn is_shown(&self, ix: Ix) -> bool {
+    pub(super) fn is_shown(&self, ix: Ix) -> bool {
         self.down == DownMembers::List || self.roster.status(ix).is_present()
     }
 }
