@@ -1,129 +1,78 @@
 //! The engine: calls in, polls out. It dispatches and decides nothing.
 
-use core::fmt;
-use core::net::SocketAddr;
-use core::time::Duration;
+mod calls;
+mod claims;
+mod frames;
+mod queries;
+mod receive;
+mod transmit;
 
-use bytes::{Bytes, BytesMut};
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::BytesMut;
 
 use crate::config::{Config, ConfigError};
+use crate::context::Context;
 use crate::event::Event;
-use crate::message::{BroadcastError, BroadcastId, Recipients, Tag};
-use crate::node::{Epoch, NodeId, Status};
-use crate::stats::Stats;
+use crate::liveness::{Comeback, Departure, Health, Probes, Renewal, Watches};
+use crate::node::{Epoch, NodeId};
+use crate::outbox::Intent;
+use crate::port::{Destination, SendError};
+use crate::repair::Repair;
+use crate::roster::Ix;
+use crate::seal::{Opener, Sealer};
+use crate::spread::{Audience, Messages, Multicast, Piggyback, Relays};
 use crate::time::Instant;
-use crate::topology::{Coverage, GroupError, GroupName, KeyRange, Op, Owner, TimedItem};
+use crate::timers::Why;
+use crate::tombstones::Tombstones;
+use crate::wire::{Decoder, Frame, Writer};
 
-/// How a datagram came, and from where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Arrival {
-    /// On the node's own socket, from this source address.
-    Unicast(SocketAddr),
-    /// On the multicast socket, from this source address.
-    Multicast(SocketAddr),
-}
+pub use calls::MetadataError;
+pub use queries::{Digest, Peer};
+pub use receive::DatagramError;
 
-/// Where a datagram goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Destination {
-    /// To this address.
-    Unicast(SocketAddr),
-    /// To the multicast group, from the node's own socket.
-    Multicast,
-}
-
-/// What kept a datagram from being sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The destination's host or port refused it (`ECONNREFUSED`).
-    Refused,
-    /// No route, network down, interface gone.
-    Unreachable,
-    /// The datagram is larger than the path takes (`EMSGSIZE`).
-    TooLarge,
-    /// Anything else, such as a firewall's no or a lack of buffers.
-    Other,
-}
-
-/// Why a datagram was refused. One counter of [`Stats`] has been raised; nothing else changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DatagramError {
-    /// Not ours.
-    Foreign,
-}
-
-impl fmt::Display for DatagramError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("foreign")
-    }
-}
-
-impl core::error::Error for DatagramError {}
-
-/// Why metadata is refused. Nothing has changed then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MetadataError {
-    /// Longer than `Limits::metadata`.
-    TooLong {
-        /// The bytes given.
-        len: usize,
-        /// The limit.
-        limit: u32,
-    },
-}
-
-impl fmt::Display for MetadataError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { len, limit } => {
-                write!(f, "metadata has at most {limit} bytes (limits.metadata), this one {len}")
-            }
-        }
-    }
-}
-
-impl core::error::Error for MetadataError {}
-
-/// What is known of a peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Peer {
-    /// Who.
-    pub id: NodeId,
-    /// In which life.
-    pub epoch: Epoch,
-    /// What it is believed to be.
-    pub status: Status,
-    /// The smoothed round-trip time, once measured.
-    pub rtt: Option<Duration>,
-    /// Its metadata; empty if it has none.
-    pub metadata: Bytes,
-}
-
-/// Sums up a node's picture: equal on nodes with equal pictures.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest(pub u64);
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-/// One node.
-#[derive(Debug)]
+/// One node: a deterministic state machine that consumes datagrams and time and emits datagrams
+/// and events.
+///
+/// See the [crate documentation](crate) for the contract and a run loop.
 pub struct Engine {
-    id: NodeId,
-    epoch: Epoch,
-    stats: Stats,
+    ctx: Context,
+    health: Health,
+    probes: Probes,
+    watches: Watches,
+    comeback: Comeback,
+    renewal: Renewal,
+    departure: Departure,
+    relays: Relays,
+    piggyback: Piggyback,
+    messages: Messages,
+    multicast: Multicast,
+    repair: Repair,
+    tombstones: Tombstones,
+    sealer: Sealer,
+    opener: Opener,
+    decoder: Decoder,
+    writer: Writer,
+    /// The number of the last packet sent.
+    packet: u64,
+    /// The second of the last challenge, and how many there were in it.
+    challenges: (u64, u32),
+    /// Scratch of [`Engine::poll_transmit`].
+    intents: Vec<Intent>,
+    /// Scratch of [`Engine::handle_datagram`].
+    frames: Vec<Frame>,
 }
 
-#[expect(missing_docs, unused_variables, clippy::unused_self, reason = "skeleton")]
-#[allow(clippy::needless_pass_by_ref_mut)]
 impl Engine {
+    /// A node that knows nobody yet.
+    ///
+    /// `id` is the address that others reach it at; `epoch` should lie above all earlier ones of
+    /// that id (see [`Epoch::new`]).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the configuration makes no sense or `id` is not an address to send to.
     pub fn new(
         config: Config,
         id: NodeId,
@@ -131,111 +80,201 @@ impl Engine {
         now: Instant,
     ) -> Result<Self, ConfigError> {
         config.check()?;
-        Ok(Self { id, epoch, stats: Stats::default() })
+        if id.ip().is_unspecified() || id.ip().is_multicast() || id.port() == 0 {
+            return Err(ConfigError::BadIdentity);
+        }
+        let ctx = Context::new(config, id, epoch, now);
+        let config = &ctx.config;
+        let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
+        let mut engine = Self {
+            health: Health::default(),
+            probes: Probes::default(),
+            watches: Watches::default(),
+            comeback: Comeback::default(),
+            renewal: Renewal::default(),
+            departure: Departure::default(),
+            relays: Relays::default(),
+            piggyback: Piggyback::default(),
+            messages: Messages::default(),
+            multicast: Multicast::default(),
+            repair: Repair::default(),
+            tombstones: Tombstones::default(),
+            sealer: Sealer::new(keys, cluster, suite, ctx.me()),
+            opener: Opener::new(keys, cluster, suite, config.limits.session_keys),
+            decoder: Decoder::new(),
+            writer: Writer::default(),
+            packet: 0,
+            challenges: (0, 0),
+            intents: Vec::new(),
+            frames: Vec::new(),
+            ctx,
+        };
+        engine.start();
+        Ok(engine)
     }
-    pub fn handle_datagram(
-        &mut self,
-        now: Instant,
-        arrival: Arrival,
-        datagram: &[u8],
-    ) -> Result<(), DatagramError> {
-        Err(DatagramError::Foreign)
+
+    /// Does what is due. Call it when [`Engine::poll_timeout`] says so; earlier or later is legal.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        if self.ctx.silent {
+            return;
+        }
+        // A part that sets a deadline sets it after now, so this ends.
+        while let Some(why) = self.ctx.timers.take_due(self.ctx.now) {
+            self.on_deadline(why);
+        }
     }
-    pub fn handle_timeout(&mut self, now: Instant) {}
-    pub fn handle_send_error(&mut self, now: Instant, to: Destination, error: SendError) {}
+
+    /// Takes in that a datagram could not be sent: evidence of a fault of this node's own.
+    pub fn handle_send_error(&mut self, now: Instant, _to: Destination, error: SendError) {
+        self.advance(now);
+        self.ctx.stats.send_errors += 1;
+        if error != SendError::Refused {
+            self.health.worse();
+        }
+    }
+
+    /// Builds the next datagram, appends it to `datagram` and tells where it goes; `None` if there
+    /// is nothing to send.
     pub fn poll_transmit(&mut self, datagram: &mut BytesMut) -> Option<Destination> {
-        None
+        self.next_datagram(datagram)
     }
+
+    /// The next event; `None` if there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        self.ctx.events.pop()
     }
+
+    /// When [`Engine::handle_timeout`] is to be called; not after now while output waits.
+    #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        if !self.ctx.outbox.is_empty() || !self.ctx.events.is_empty() {
+            return Some(self.ctx.now);
+        }
+        self.ctx.timers.next()
     }
-    pub fn join(&mut self, now: Instant, group: &GroupName) -> Result<(), GroupError> {
-        Ok(())
+
+    /// Takes the time to `now`, and judges whether this node has slept.
+    fn advance(&mut self, now: Instant) {
+        if now <= self.ctx.now {
+            return;
+        }
+        let due = self.ctx.timers.next();
+        self.ctx.now = now;
+        if let Some(late) = self.health.called(now, due) {
+            self.ctx.stats.stalls += 1;
+            self.ctx.event(Event::Stalled { late });
+            self.watches.void(&mut self.ctx);
+            self.probes.void(&mut self.ctx);
+        }
     }
-    pub fn leave(&mut self, now: Instant, group: &GroupName) -> Result<(), GroupError> {
-        Ok(())
+
+    /// Begins everything that a life begins with.
+    fn start(&mut self) {
+        self.packet = 0;
+        self.ctx.timers.clear();
+        self.relays.clear();
+        self.piggyback.clear();
+        self.messages.renew();
+        self.watches = Watches::default();
+        self.renewal = Renewal::default();
+        self.departure = Departure::default();
+        self.probes.start(&mut self.ctx);
+        self.repair.start(&mut self.ctx);
+        self.comeback.start(&mut self.ctx);
+        self.multicast.start(&mut self.ctx);
+        self.tombstones.start(&mut self.ctx);
+        self.derive_keys();
     }
-    pub fn add_item(
-        &mut self,
-        now: Instant,
-        group: &GroupName,
-        range: KeyRange,
-        port: u16,
-    ) -> Result<TimedItem, GroupError> {
-        Err(GroupError::TooManyGroups { limit: 0 })
+
+    fn derive_keys(&mut self) {
+        let config = &self.ctx.config;
+        let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
+        self.sealer = Sealer::new(keys, cluster, suite, self.ctx.me());
+        self.opener = Opener::new(keys, cluster, suite, config.limits.session_keys);
     }
-    pub fn remove_item(
-        &mut self,
-        now: Instant,
-        group: &GroupName,
-        range: KeyRange,
-        port: u16,
-    ) -> Result<TimedItem, GroupError> {
-        Err(GroupError::TooManyGroups { limit: 0 })
+
+    fn on_deadline(&mut self, why: Why) {
+        let ctx = &mut self.ctx;
+        match why {
+            Why::Flush => {
+                let news = ctx.take_news();
+                self.spread(news);
+            }
+            Why::Relay => {
+                let (closed, missed) = self.relays.on_timer(ctx);
+                for frame in missed {
+                    self.piggyback.board(ctx, frame);
+                }
+                for closed in closed {
+                    self.departure.copy_closed(ctx, closed.batch, closed.acknowledged);
+                }
+            }
+            Why::Probe => {
+                if let Some(unanswered) = self.probes.on_timer(ctx, &self.health) {
+                    self.on_unanswered(unanswered);
+                }
+            }
+            Why::Watch => {
+                let outcome = self.watches.on_timer(ctx, &mut self.health);
+                if let Some(until) = outcome.hurry {
+                    self.probes.hurry(until);
+                }
+                for claim in &outcome.down {
+                    self.on_verdict(claim);
+                }
+            }
+            Why::Comeback => self.comeback.on_timer(ctx),
+            Why::Repair => self.repair.on_timer(ctx),
+            Why::Echo => self.multicast.on_echo(ctx),
+            Why::Beacon => self.multicast.on_beacon(ctx),
+            Why::Renewal => {
+                if let Some(epoch) = self.renewal.on_timer(ctx) {
+                    self.begin_life(epoch);
+                }
+            }
+            Why::Housekeeping => self.keep_house(),
+            Why::Departure => self.departure.on_timer(ctx),
+        }
     }
-    pub fn id(&self) -> NodeId {
-        self.id
+
+    /// Sends frames to everybody, as many in a packet as fit.
+    fn spread(&mut self, frames: Vec<Frame>) {
+        for batch in self.pack(frames) {
+            self.multicast.send(&mut self.ctx, &batch);
+            if self.relays.is_full(&self.ctx) {
+                for frame in batch {
+                    self.piggyback.board(&self.ctx, frame);
+                }
+            } else {
+                self.relays.originate(&mut self.ctx, batch, Audience::All);
+            }
+        }
     }
-    pub fn epoch(&self) -> Epoch {
-        self.epoch
+
+    /// Collects tombstones, and forgets those who have been gone for long.
+    fn keep_house(&mut self) {
+        let ctx = &mut self.ctx;
+        self.tombstones.collect(ctx);
+        for ix in self.tombstones.expire(ctx) {
+            self.forget(ix);
+        }
     }
-    pub fn members(&self, group: &GroupName) -> impl Iterator<Item = NodeId> + use<'_> {
-        core::iter::empty()
+
+    fn forget(&mut self, ix: Ix) {
+        self.probes.forget(ix);
+        self.watches.forget(&mut self.ctx, ix);
+        self.relays.forget(ix);
+        self.ctx.forget(ix, crate::event::Cause::Expired);
     }
-    pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
-        core::iter::empty()
-    }
-    pub fn my_groups(&self) -> impl Iterator<Item = &GroupName> {
-        core::iter::empty()
-    }
-    pub fn topology(&self, group: &GroupName) -> impl Iterator<Item = TimedItem> + use<'_> {
-        core::iter::empty()
-    }
-    pub fn topology_of(
-        &self,
-        group: &GroupName,
-        op: Op,
-    ) -> impl Iterator<Item = TimedItem> + use<'_> {
-        core::iter::empty()
-    }
-    pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
-        core::iter::empty()
-    }
-    pub fn coverage(&self, group: &GroupName) -> Coverage {
-        Coverage::default()
-    }
-    pub fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {}
-    pub fn peers(&self) -> impl Iterator<Item = Peer> + use<'_> {
-        core::iter::empty()
-    }
-    pub fn peer(&self, id: NodeId) -> Option<Peer> {
-        None
-    }
-    pub fn set_metadata(&mut self, now: Instant, metadata: Bytes) -> Result<(), MetadataError> {
-        Ok(())
-    }
-    pub fn announce_slow(&mut self, now: Instant, expected: Duration) {}
-    pub fn depart(&mut self, now: Instant) {}
-    pub fn renew(&mut self, now: Instant, epoch: Epoch) {}
-    pub fn set_config(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
-        Ok(())
-    }
-    pub fn broadcast(
-        &mut self,
-        now: Instant,
-        to: Recipients<'_>,
-        tag: Tag,
-        payload: Bytes,
-    ) -> Result<BroadcastId, BroadcastError> {
-        Err(BroadcastError::Departed)
-    }
-    pub fn digest(&self) -> Digest {
-        Digest::default()
-    }
-    pub fn stats(&self) -> &Stats {
-        &self.stats
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("me", &self.ctx.me())
+            .field("now", &self.ctx.now)
+            .field("stats", &self.ctx.stats)
+            .finish_non_exhaustive()
     }
 }

@@ -55,6 +55,8 @@ counters! {
     refused_own,
     /// Refused: unbound and from a sender that has not proven itself; challenged if the rate allows.
     refused_unproven,
+    /// Refused: this node has departed or has yielded its id.
+    refused_silent,
     /// Refused: the table of nodes is full.
     refused_full,
     /// Challenges sent.

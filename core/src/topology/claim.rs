@@ -146,14 +146,14 @@ impl Topology {
 
 /// Whether a delta at or below the clock of a record cannot have been cut from it.
 fn contradicts(record: &Record, delta: &RecordDelta) -> bool {
+    let is_current = delta.target == record.clock();
     let altered = delta.writes.iter().any(|said| match record.get(said.range) {
         Some(write) if write.clock == said.clock => write != *said,
-        Some(write) => write.clock < said.clock,
-        None => said.clock > record.floor(),
+        Some(write) => is_current || write.clock < said.clock,
+        // It can have been removed, and that collected, unless it is too young.
+        None if said.op == Op::Remove => is_current || said.clock > record.floor(),
+        None => is_current || said.clock >= record.floor(),
     });
-    let lacks = delta.target == record.clock() && {
-        let told = record.writes().filter(|w| delta.since < w.clock && w.clock <= delta.clock);
-        told.count() != delta.writes.len()
-    };
-    altered || lacks
+    let told = record.writes().filter(|w| delta.since < w.clock && w.clock <= delta.clock);
+    altered || is_current && told.count() != delta.writes.len()
 }

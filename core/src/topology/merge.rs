@@ -134,6 +134,16 @@ impl Topology {
         Ok(changes)
     }
 
+    /// Forgets a node and all that it said, for one that is gone for good. Should a copy of its
+    /// records come back, it is merged like any other. The node itself cannot be forgotten.
+    pub fn forget(&mut self, member: NodeId) -> Changes {
+        let mut changes = Changes::default();
+        if let Some(ix) = self.roster.find(member) {
+            self.delete(ix, &mut changes);
+        }
+        changes
+    }
+
     /// The index of a node, which is added in this epoch if it is new.
     pub(crate) fn intern(&mut self, life: Life) -> Result<Ix, RosterFull> {
         let ix = self.roster.intern(life.id, life.epoch)?;
@@ -234,9 +244,8 @@ impl Topology {
         }
     }
 
-    /// Deletes a node and all that it said; its index may be given to another. The node itself
-    /// cannot be forgotten.
-    pub(crate) fn forget(&mut self, ix: Ix, changes: &mut Changes) {
+    /// As [`forget`](Self::forget), by index, which may be given to another node from then on.
+    pub(crate) fn delete(&mut self, ix: Ix, changes: &mut Changes) {
         if ix == Ix::ME {
             return;
         }

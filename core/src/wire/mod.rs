@@ -162,6 +162,18 @@ pub const MAX_FRAMES: usize = 1_024;
 /// The most bytes of a node's metadata.
 pub const MAX_METADATA: usize = 512;
 
+/// The most that header, tag and the longest [`Frame::Spread`] without a group take of a packet.
+pub const OVERHEAD: usize = Header::MAX_LEN + TAG_LEN + 48;
+
+/// The most that a packet with one [`Frame::Message`] without a group has beside the payload.
+pub const MESSAGE_OVERHEAD: usize = OVERHEAD + 64;
+
+/// The bytes of a packet with nothing but a [`Frame::Challenge`] of packet number `packet`.
+#[must_use]
+pub fn challenge_len(header: &Header, packet: u64) -> usize {
+    header.encoded_len() + 1 + octets::varint_len(packet) + TAG_LEN
+}
+
 /// The bytes of the tag at the end of a packet.
 pub const TAG_LEN: usize = 16;
 

@@ -1,0 +1,422 @@
+//! Arbitrary histories of a few nodes: calls, exchanges whole and in pieces, restarts, lies.
+
+use std::collections::BTreeMap;
+
+use quickcheck::{Arbitrary, Gen};
+use scalesmall_core::{
+    Change, Changes, Epoch, GroupName, GroupRecords, Item, KeyRange, NodeId, Op, RecordDelta,
+    TimedItem, Topology, Write,
+};
+
+/// How many nodes, and groups, a history has.
+pub(crate) const NODES: usize = 3;
+pub(crate) const GROUPS: usize = 2;
+
+/// One step. Numbers are taken modulo what there is.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Join {
+        node: u8,
+        group: u8,
+    },
+    Leave {
+        node: u8,
+        group: u8,
+    },
+    Add {
+        node: u8,
+        group: u8,
+        range: u8,
+        port: u16,
+    },
+    Remove {
+        node: u8,
+        group: u8,
+        range: u8,
+    },
+    /// The owner collects its tombstones up to `back` writes ago.
+    Collect {
+        node: u8,
+        group: u8,
+        back: u8,
+    },
+    /// All that `from` knows of a group goes to `to`.
+    Whole {
+        from: u8,
+        to: u8,
+        group: u8,
+    },
+    /// What `to` lacks of each record goes there in pieces of `size` writes. Bit `i` of `lost`
+    /// says that piece `i` does not arrive, of `twice` that it arrives again at the end.
+    Pieces {
+        from: u8,
+        to: u8,
+        group: u8,
+        size: u8,
+        lost: u8,
+        twice: u8,
+    },
+    /// An export of a while ago arrives.
+    Late {
+        snapshot: u8,
+        to: u8,
+    },
+    /// The node starts again with nothing but a higher epoch.
+    Restart {
+        node: u8,
+    },
+    /// The node starts a new life and keeps what it says.
+    Renew {
+        node: u8,
+    },
+    /// `at` forgets `node` and all it has said.
+    Forget {
+        at: u8,
+        node: u8,
+    },
+    /// Somebody tells `to` that `about` has served a range in its present life.
+    Lie {
+        about: u8,
+        to: u8,
+        group: u8,
+        range: u8,
+        ahead: u8,
+    },
+    /// The node answers the claims that it has met.
+    Defend {
+        node: u8,
+    },
+}
+
+impl Arbitrary for Step {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let mut byte = || u8::arbitrary(g);
+        let (node, group, range) = (byte(), byte(), byte());
+        let (from, to) = (byte(), byte());
+        match byte() % 32 {
+            0..=2 => Self::Join { node, group },
+            3 | 4 => Self::Leave { node, group },
+            5..=10 => Self::Add { node, group, range, port: u16::from(byte() % 3) },
+            11..=13 => Self::Remove { node, group, range },
+            14 | 15 => Self::Collect { node, group, back: byte() % 3 },
+            16..=18 => Self::Whole { from, to, group },
+            19..=24 => {
+                let size = byte() % 4 + 1;
+                let (lost, twice) = (byte() & byte() & byte(), byte() & byte());
+                Self::Pieces { from, to, group, size, lost, twice }
+            }
+            25..=27 => Self::Late { snapshot: byte(), to },
+            28 => Self::Restart { node },
+            29 => Self::Renew { node },
+            30 => Self::Forget { at: from, node },
+            _ => Self::Defend { node },
+        }
+    }
+}
+
+/// Steps that happen on `NODES` nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct History(pub(crate) Vec<Step>);
+
+impl Arbitrary for History {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let len = usize::arbitrary(g) % 120;
+        Self((0..len).map(|_| Step::arbitrary(g)).collect())
+    }
+
+    fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
+        let steps = self.0.clone();
+        let halves = [steps[..steps.len() / 2].to_vec(), steps[steps.len() / 2..].to_vec()];
+        let without = (0..steps.len()).map(move |at| {
+            let mut fewer = steps.clone();
+            fewer.remove(at);
+            fewer
+        });
+        let len = self.0.len();
+        Box::new(halves.into_iter().filter(move |half| half.len() < len).chain(without).map(Self))
+    }
+}
+
+/// A history with false claims about nodes among its steps.
+#[derive(Clone, Debug)]
+pub(crate) struct DishonestHistory(pub(crate) History);
+
+impl Arbitrary for DishonestHistory {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let mut history = History::arbitrary(g);
+        for _ in 0..u8::arbitrary(g) % 6 {
+            let mut byte = || u8::arbitrary(g);
+            let (about, to, group, range) = (byte(), byte(), byte(), byte());
+            let lie = Step::Lie { about, to, group, range, ahead: byte() % 8 };
+            let at = usize::arbitrary(g) % (history.0.len() + 1);
+            history.0.insert(at, lie);
+        }
+        Self(history)
+    }
+
+    fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
+        Box::new(self.0.shrink().map(Self))
+    }
+}
+
+/// What a node holds of each record: (group, member) to the record since 0.
+pub(crate) type Picture = BTreeMap<(usize, NodeId), RecordDelta>;
+
+/// What replaying a node's changes gives.
+type Listing = BTreeMap<(GroupName, NodeId, KeyRange), TimedItem>;
+
+/// The nodes of a history on its way.
+pub(crate) struct World {
+    pub(crate) nodes: Vec<Topology>,
+    pub(crate) groups: Vec<GroupName>,
+    pub(crate) snapshots: Vec<(usize, GroupRecords)>,
+    listings: Vec<Listing>,
+    lives: u64,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let groups = ["a", "b", "c"].map(|name| GroupName::try_from(name).unwrap());
+        Self {
+            nodes: (0..NODES).map(|node| Topology::new(id(node), Epoch(1))).collect(),
+            groups: groups[..GROUPS].to_vec(),
+            snapshots: Vec::new(),
+            listings: vec![Listing::new(); NODES],
+            lives: 1,
+        }
+    }
+
+    /// Plays a whole history; `after` sees the world after each step.
+    pub(crate) fn play(history: &History, mut after: impl FnMut(&Self)) -> Self {
+        let mut world = Self::new();
+        for step in &history.0 {
+            world.step(step);
+            after(&world);
+        }
+        world
+    }
+
+    pub(crate) fn step(&mut self, step: &Step) {
+        let node = |node: u8| usize::from(node) % NODES;
+        let group = |group: u8| usize::from(group) % GROUPS;
+        match *step {
+            Step::Join { node: at, group: g } => {
+                self.change(node(at), |topology, groups| topology.join(&groups[group(g)]).unwrap());
+            }
+            Step::Leave { node: at, group: g } => {
+                self.change(node(at), |topology, groups| {
+                    topology.leave(&groups[group(g)]).unwrap()
+                });
+            }
+            Step::Add { node: at, group: g, range, port } => {
+                let name = self.groups[group(g)].clone();
+                let item = self.nodes[node(at)].add_item(&name, keys(range), port).unwrap();
+                self.note(node(at), &name, item);
+            }
+            Step::Remove { node: at, group: g, range } => {
+                let name = self.groups[group(g)].clone();
+                let item = self.nodes[node(at)].remove_item(&name, keys(range), 9).unwrap();
+                self.note(node(at), &name, item);
+            }
+            Step::Collect { node: at, group: g, back } => {
+                self.change(node(at), |topology, groups| {
+                    let own = topology.delta(&groups[group(g)], topology.id(), 0);
+                    let clock = own.map_or(0, |own| own.clock);
+                    topology
+                        .collect(&groups[group(g)], clock.saturating_sub(u64::from(back)))
+                        .unwrap()
+                })
+            }
+            Step::Whole { from, to, group: g } => {
+                if let Some(records) = self.nodes[node(from)].export(&self.groups[group(g)]) {
+                    self.snapshots.push((group(g), records.clone()));
+                    self.deliver(node(to), group(g), &records);
+                }
+            }
+            Step::Pieces { from, to, group: g, size, lost, twice } => {
+                let pieces = self.lacking(node(from), node(to), group(g), usize::from(size));
+                self.deliver_pieces(node(to), group(g), &pieces, lost, twice);
+            }
+            Step::Late { snapshot, to } => {
+                if !self.snapshots.is_empty() {
+                    let at = usize::from(snapshot) % self.snapshots.len();
+                    let (group, records) = self.snapshots[at].clone();
+                    self.deliver(node(to), group, &records);
+                }
+            }
+            Step::Restart { node: at } => {
+                self.lives += 1;
+                self.nodes[node(at)] = Topology::new(id(node(at)), Epoch(self.lives));
+                self.listings[node(at)].clear();
+            }
+            Step::Renew { node: at } => {
+                self.lives += 1;
+                let epoch = Epoch(self.lives);
+                self.change(node(at), |topology, _| topology.renew(epoch).unwrap());
+            }
+            Step::Forget { at, node: whom } => {
+                self.change(node(at), |topology, _| topology.forget(id(node(whom))));
+            }
+            Step::Lie { about, to, group: g, range, ahead } => {
+                self.lie(node(about), node(to), group(g), keys(range), u64::from(ahead));
+            }
+            Step::Defend { node: at } => self.change(node(at), |topology, _| topology.defend()),
+        }
+    }
+
+    /// What `to` lacks of each record that `from` holds, in pieces.
+    fn lacking(&self, from: usize, to: usize, group: usize, size: usize) -> Vec<RecordDelta> {
+        let name = &self.groups[group];
+        let mut pieces = Vec::new();
+        for record in self.nodes[from].export(name).unwrap_or_default().records {
+            let held = self.nodes[to].delta(name, record.member, 0);
+            let held = held.filter(|held| held.epoch == record.epoch);
+            let since = held.map_or(0, |held| held.clock);
+            let mut next = self.nodes[from].delta(name, record.member, since);
+            while let Some(mut piece) = next.take() {
+                next = piece.split_off(size);
+                pieces.push(piece);
+            }
+        }
+        pieces
+    }
+
+    fn deliver_pieces(
+        &mut self,
+        to: usize,
+        group: usize,
+        pieces: &[RecordDelta],
+        lost: u8,
+        twice: u8,
+    ) {
+        let bit = |bits: u8, at: usize| bits >> (at % 8) & 1 == 1;
+        let first = pieces.iter().enumerate().filter(|(at, _)| !bit(lost, *at));
+        let again = pieces.iter().enumerate().filter(|(at, _)| bit(twice, *at));
+        for (_, piece) in first.chain(again) {
+            self.change(to, |topology, groups| {
+                topology.merge(&groups[group], &GroupRecords { records: vec![piece.clone()] })
+            });
+        }
+    }
+
+    /// Tells `to` of a write of `about` that there never was.
+    fn lie(&mut self, about: usize, to: usize, group: usize, range: KeyRange, ahead: u64) {
+        if about == to {
+            return;
+        }
+        let (name, topology) = (&self.groups[group], &self.nodes[about]);
+        let clock = topology.delta(name, id(about), 0).map_or(0, |own| own.clock) + 1 + ahead;
+        let write = Write { range, op: Op::Add, port: 666, clock };
+        let records = GroupRecords {
+            records: vec![RecordDelta {
+                member: id(about),
+                epoch: topology.epoch(),
+                since: 0,
+                floor: 0,
+                clock,
+                target: clock,
+                writes: Box::new([write]),
+            }],
+        };
+        self.deliver(to, group, &records);
+    }
+
+    pub(crate) fn deliver(&mut self, to: usize, group: usize, records: &GroupRecords) {
+        let name = self.groups[group].clone();
+        let changes = self.nodes[to].merge(&name, records);
+        assert_eq!(changes.refused(), [], "whole records are never refused");
+        self.replay(to, changes);
+    }
+
+    /// Lets all exchange everything, and owners answer, until nothing changes.
+    pub(crate) fn settle(&mut self) {
+        for round in 0.. {
+            assert!(round < 8, "the exchange comes to an end");
+            let before: Vec<_> = self.nodes.iter().map(|node| self.picture(node)).collect();
+            for from in 0..NODES {
+                for to in 0..NODES {
+                    self.inform(from, to);
+                }
+            }
+            for node in 0..NODES {
+                self.change(node, |topology, _| topology.defend());
+                if let Some(claimed) = self.nodes[node].claimed_epoch() {
+                    self.lives = self.lives.max(claimed.0) + 1;
+                    let epoch = Epoch(self.lives);
+                    self.change(node, |topology, _| topology.renew(epoch).unwrap());
+                }
+            }
+            if self.nodes.iter().map(|node| self.picture(node)).eq(before) {
+                return;
+            }
+        }
+    }
+
+    /// Tells `to` all that `from` knows.
+    fn inform(&mut self, from: usize, to: usize) {
+        for other in 0..NODES {
+            let life = scalesmall_core::Life { id: id(other), epoch: self.nodes[other].epoch() };
+            let changes = self.nodes[to].hear(life).unwrap();
+            self.replay(to, changes);
+        }
+        for group in 0..GROUPS {
+            if let Some(records) = self.nodes[from].export(&self.groups[group]) {
+                self.deliver(to, group, &records);
+            }
+        }
+    }
+
+    pub(crate) fn picture(&self, node: &Topology) -> Picture {
+        let mut picture = Picture::new();
+        for (group, name) in self.groups.iter().enumerate() {
+            for record in node.export(name).unwrap_or_default().records {
+                picture.insert((group, record.member), record);
+            }
+        }
+        picture
+    }
+
+    /// What a node lists, sorted as replayed changes are.
+    pub(crate) fn listing(&self, node: usize) -> Vec<TimedItem> {
+        self.groups.iter().flat_map(|name| self.nodes[node].topology(name)).collect()
+    }
+
+    /// What replaying all changes of a node gives.
+    pub(crate) fn replayed(&self, node: usize) -> Vec<TimedItem> {
+        self.listings[node].values().copied().collect()
+    }
+
+    fn change(&mut self, node: usize, call: impl FnOnce(&mut Topology, &[GroupName]) -> Changes) {
+        let changes = call(&mut self.nodes[node], &self.groups);
+        self.replay(node, changes);
+    }
+
+    fn replay(&mut self, node: usize, changes: Changes) {
+        for change in changes {
+            match change {
+                Change::Set { group, item } => self.note(node, &group, item),
+                Change::Cleared { group, member, range } => {
+                    let was = self.listings[node].remove(&(group, member, range));
+                    assert!(was.is_some(), "only what was listed is cleared");
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, node: usize, group: &GroupName, timed: TimedItem) {
+        let Item { member, range, .. } = timed.item;
+        self.listings[node].insert((group.clone(), member, range), timed);
+    }
+}
+
+pub(crate) fn id(node: usize) -> NodeId {
+    let port = u16::try_from(node).unwrap() + 1;
+    NodeId::from(std::net::SocketAddr::from(([10, 0, 0, 1], port)))
+}
+
+/// One of a few ranges that touch, nest and equal.
+pub(crate) fn keys(number: u8) -> KeyRange {
+    let bounds = [(0, u32::MAX), (0, 9), (10, 19), (5, 14), (7, 7), (0, 19), (10, u32::MAX)];
+    let (start, end) = bounds[usize::from(number) % bounds.len()];
+    KeyRange::new(start, end).unwrap()
+}
