@@ -177,15 +177,12 @@ fn settings(options: &NodeOptions) -> Result<Settings, Failure> {
         }
         name => std::env::var_os(name),
     };
-    let mut settings = Settings::from_variables(variable).map_err(|error| match error {
-        SettingsError::Variable { name: "GROUP_MANAGER_MULTICAST_ADDRESS", wanted }
-        | SettingsError::Variable { name: "GROUP_MANAGER_MULTICAST_PORT", wanted }
-            if group.is_some() =>
-        {
-            Failure::new(format!("--multicast-group must be {wanted} and a port from 1 to 65535"))
-        }
-        error => error.into(),
-    })?;
+    if group.is_some_and(|at| !at.ip().is_multicast() || at.port() == 0) {
+        return Err(Failure::new(
+            "--multicast-group must be a multicast address and a port, such as 224.1.1.1:29999",
+        ));
+    }
+    let mut settings = Settings::from_variables(variable)?;
     if let Some(bind) = options.bind {
         // With the scope of a link-local address, which the variable cannot say.
         settings.bind = bind;
