@@ -9,6 +9,7 @@ use scalesmall_core::{Arrival, Destination, Engine, Epoch, Instant, SendError, S
 
 use crate::check::{Broken, Failure, Report};
 use crate::flight::Flight;
+use crate::ledger::Written;
 use crate::link::nanos;
 use crate::network::{Fates, Network, Packet};
 use crate::node::{Condition, Node, Traffic, addr_of, node_at};
@@ -47,6 +48,7 @@ pub struct Sim<P: Protocol = Engine> {
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) rerun: String,
     pub(crate) tap: Option<Box<dyn Tap<P>>>,
+    pub(crate) written: Written,
     flight: Flight,
     pictures: BTreeMap<u64, u32>,
     pictures_agreed_at: Option<u64>,
@@ -114,6 +116,7 @@ impl<P: Protocol> Sim<P> {
             parameters: parts.parameters,
             rerun: parts.rerun,
             tap: None,
+            written: Written::default(),
             flight: Flight::default(),
             pictures: BTreeMap::new(),
             pictures_agreed_at: None,
@@ -163,15 +166,20 @@ impl<P: Protocol> Sim<P> {
             if let Some(failure) = &self.failure {
                 return Err(failure.clone());
             }
-            let Some((at, step)) = self.queue.pop(end) else { break };
+            let due = self.rules.due();
+            let Some((at, step)) = self.queue.pop(end.min(due)) else {
+                if due > end {
+                    break;
+                }
+                self.now = self.now.max(due);
+                self.check_rules();
+                continue;
+            };
             self.now = self.now.max(at);
             self.steps += 1;
             self.perform(step);
             if self.now >= self.next_replay.0 {
                 self.check_replay();
-            }
-            if self.rules.is_due(self.now) {
-                self.check_rules();
             }
         }
         self.now = end;
@@ -224,6 +232,12 @@ impl<P: Protocol> Sim<P> {
     pub fn live(&self) -> impl Iterator<Item = usize> + use<'_, P> {
         let nodes = self.nodes.iter().enumerate();
         nodes.filter(|(_, node)| node.condition.is_up() && !node.departed).map(|(node, _)| node)
+    }
+
+    /// How many lives a node has begun.
+    #[must_use]
+    pub fn lives(&self, node: usize) -> u32 {
+        self.lives[node]
     }
 
     /// What a node has sent.
@@ -285,6 +299,12 @@ impl<P: Protocol> Sim<P> {
     #[must_use]
     pub fn pictures_agree(&self) -> bool {
         self.pictures.len() <= 1
+    }
+
+    /// How many different digests there are among the live nodes.
+    #[must_use]
+    pub fn pictures(&self) -> usize {
+        self.pictures.len()
     }
 
     /// Since when all live nodes have had the same digest, in nanoseconds.
