@@ -147,6 +147,11 @@ impl Repair {
 
     /// Answers the sums that a peer has sent.
     pub(crate) fn on_ranges(&mut self, ctx: &mut Context, from: Ix, ranges: &[RangeSum]) {
+        if !self.caught_up && ranges.iter().any(is_everything) {
+            // The end of what this newcomer has asked for; what was lost on the way is seen later.
+            self.settle_in(ctx);
+            return;
+        }
         self.take_stock(ctx);
         let mut questions = Vec::new();
         let mut budget = GENEROSITY;
@@ -157,6 +162,9 @@ impl Repair {
             }
             if theirs.count == 0 {
                 self.give(ctx, from, theirs, &mut budget);
+                if is_everything(theirs) {
+                    questions.push(mine);
+                }
             } else if mine.count == 0 {
                 questions.push(mine);
             } else if mine.count <= LEAF || theirs.count <= LEAF && mine.count <= 4 * LEAF {
@@ -310,6 +318,11 @@ impl Repair {
             ctx.say_frame(ctx.bound(to), Frame::Holdings(holdings));
         }
     }
+}
+
+/// Whether a sum is that of all there is.
+fn is_everything(range: &RangeSum) -> bool {
+    (range.from, range.to) == (0, u64::MAX)
 }
 
 /// Sends sums, as many in a datagram as fit.
