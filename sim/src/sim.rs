@@ -505,12 +505,8 @@ impl<P: Protocol> Sim<P> {
 
     fn timer(&mut self, node: usize) {
         let slot = &mut self.nodes[node];
-        if slot.armed != Some(self.now) {
-            return;
-        }
-        slot.armed = None;
-        if matches!(slot.condition, Condition::Running | Condition::Starved) {
-            self.fire(node);
+        if slot.armed == Some(self.now) {
+            slot.armed = None;
             self.settle(node);
         }
     }
@@ -525,7 +521,8 @@ impl<P: Protocol> Sim<P> {
         }
     }
 
-    /// Takes all output of a node, checks it, and sets its timer.
+    /// Takes all output of a node, serves its deadline if that has come at the same time, checks
+    /// what must hold then, and sets its timer.
     pub(crate) fn settle(&mut self, node: usize) {
         if !matches!(self.nodes[node].condition, Condition::Running | Condition::Starved) {
             return;
@@ -533,6 +530,12 @@ impl<P: Protocol> Sim<P> {
         self.drain_datagrams(node);
         self.drain_events(node);
         let now = self.local(node);
+        let due = |protocol: &P| protocol.poll_timeout().is_some_and(|deadline| deadline <= now);
+        if self.nodes[node].protocol.as_ref().is_some_and(due) {
+            self.fire(node);
+            self.drain_datagrams(node);
+            self.drain_events(node);
+        }
         let Some(protocol) = self.nodes[node].protocol.as_ref() else { return };
         let deadline = protocol.poll_timeout();
         let digest = protocol.digest();

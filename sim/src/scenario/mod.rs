@@ -233,7 +233,7 @@ pub enum Step {
     Lossy(Lossy),
     /// All cuts end, and the losses of single nodes.
     Heal(Nothing),
-    /// The link between all nodes becomes another one.
+    /// The link between all nodes becomes another one, between zones as well.
     Relink(Path),
     /// Nodes' clocks run fast or slow: a factor such as "101/100".
     Skew(Skew),
