@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::config::Liveness;
 use crate::liveness::{News, Unanswered, Weighed};
-use crate::node::Status;
+use crate::node::{Epoch, Status};
 use crate::outbox::Say;
 use crate::repair;
 use crate::roster::Ix;
@@ -108,6 +108,11 @@ impl Engine {
         let theirs = (claim.life.epoch, claim.incarnation, claim.standing);
         let mine = (me.life.epoch, me.incarnation, me.standing);
         if theirs == mine || self.departure.is_running() {
+            return;
+        }
+        if theirs > mine && claim.incarnation == u32::MAX {
+            // Nothing beats this in the present life.
+            self.renewal.claimed(&mut self.ctx, Epoch(me.life.epoch.0.saturating_add(1)));
             return;
         }
         if theirs > mine {

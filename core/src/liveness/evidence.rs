@@ -83,7 +83,7 @@ impl Context {
         self.peers.uncount(ix, &self.topology);
         self.peers.get_mut(ix).incarnation = incarnation;
         self.peers.count(ix, &self.topology);
-        self.follow_status(ix, None, status, cause);
+        self.follow_status(ix, None, status, cause, true);
         Some(ix)
     }
 
@@ -120,7 +120,7 @@ impl Context {
         self.topology.set_status_of(ix, to);
         self.peers.count(ix, &self.topology);
         if from != to || new_life {
-            self.follow_status(ix, Some(from), to, cause);
+            self.follow_status(ix, Some(from), to, cause, new_life);
         } else {
             self.place(ix);
         }
@@ -133,7 +133,7 @@ impl Context {
         for ix in held {
             if self.peers.release(ix, self.now) {
                 self.topology.set_status_of(ix, Status::Alive);
-                self.follow_status(ix, Some(Status::Down), Status::Alive, Cause::Steady);
+                self.follow_status(ix, Some(Status::Down), Status::Alive, Cause::Steady, false);
             } else {
                 self.timers.hasten(Why::Housekeeping, self.now + Duration::from_secs(1));
             }
@@ -147,7 +147,7 @@ impl Context {
             |status| matches!(status, Status::Alive | Status::Suspect | Status::Unreachable);
         if from != to && local(from) && local(to) {
             self.topology.set_status_of(ix, to);
-            self.follow_status(ix, Some(from), to, cause);
+            self.follow_status(ix, Some(from), to, cause, false);
         }
     }
 
@@ -159,10 +159,22 @@ impl Context {
     }
 
     /// Keeps the ring and the embedder informed of a status that has changed.
-    fn follow_status(&mut self, ix: Ix, from: Option<Status>, to: Status, cause: Cause) {
+    fn follow_status(
+        &mut self,
+        ix: Ix,
+        from: Option<Status>,
+        to: Status,
+        cause: Cause,
+        new_life: bool,
+    ) {
         self.peers.turn(ix, self.now);
         self.place(ix);
-        self.event(Event::Peer { peer: self.life(ix), from, to: Some(to), cause });
+        let event = Event::Peer { peer: self.life(ix), from, to: Some(to), cause };
+        if new_life {
+            self.event_of_new_life(event);
+        } else {
+            self.event(event);
+        }
     }
 
     /// Takes a node out of the digest: it has been gone for long.

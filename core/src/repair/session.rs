@@ -221,7 +221,7 @@ impl Repair {
         }
         if !theirs.answer {
             let mine: Vec<Subject> =
-                self.snapshot.subjects(theirs.from, theirs.to).cloned().collect();
+                self.snapshot.subjects(theirs.from, theirs.to).take(GENEROSITY).cloned().collect();
             for subject in mine.into_iter().filter(|subject| !listed.contains(subject)) {
                 send(ctx, from, &subject);
             }

@@ -82,6 +82,11 @@ impl Relays {
         self.copies.len() >= ctx.config.limits.relays as usize
     }
 
+    /// Whether so many more batches can be sent in full.
+    pub(crate) fn has_room_for(&self, ctx: &Context, batches: usize) -> bool {
+        self.copies.len() + batches * FAN_OUT <= ctx.config.limits.relays as usize
+    }
+
     /// Forgets everything under way.
     pub(crate) fn clear(&mut self) {
         *self = Self { next: self.next, ..Self::default() };
