@@ -8,7 +8,7 @@
 use core::mem::discriminant;
 use core::time::Duration;
 
-use crate::check::Failure;
+use crate::check::{Broken, Failure};
 use crate::random::{Random, Ratio};
 use crate::scenario::{
     Await, Chance, Cluster, Flap, Goal, Lossy, Nothing, Options, Path, Played, Preset, Resume,
@@ -161,7 +161,8 @@ fn choice<'a, T>(random: &mut Random, among: &'a [T]) -> &'a T {
 /// Makes a failing scenario smaller, as long as it fails in the same way.
 ///
 /// Steps are dropped in halves, quarters ... (delta debugging: Zeller and Hildebrandt 2002), then
-/// the cluster and its links are made simpler. `tries` bounds the runs; the smallest scenario that
+/// the cluster and its links are made simpler. If something was not reached, the steps from the
+/// last [`Step::Heal`] on stay. `tries` bounds the runs; the smallest scenario that
 /// failed is returned with its failure.
 #[must_use]
 pub fn shrink(
@@ -171,6 +172,14 @@ pub fn shrink(
     tries: u32,
 ) -> (Scenario, Box<Failure>) {
     let mut best = (scenario.clone(), Box::new(failure.clone()));
+    // What must come about after all is well need not while it is not.
+    let heals = |step: &Step| matches!(step, Step::Heal(_));
+    let kept = match failure.broken {
+        Broken::NotReached { .. } => {
+            scenario.steps.iter().rev().position(heals).map_or(0, |place| place + 1)
+        }
+        _ => 0,
+    };
     let mut left = tries;
     let mut attempt = |candidate: Scenario, best: &mut (Scenario, Box<Failure>)| {
         if left == 0 || candidate == best.0 {
@@ -192,9 +201,9 @@ pub fn shrink(
         let mut size = best.0.steps.len().div_ceil(2);
         while size > 0 {
             let mut start = 0;
-            while start < best.0.steps.len() {
+            while start + kept < best.0.steps.len() {
                 let mut candidate = best.0.clone();
-                let end = (start + size).min(candidate.steps.len());
+                let end = (start + size).min(candidate.steps.len() - kept);
                 candidate.steps.drain(start..end);
                 if !attempt(candidate, &mut best) {
                     start += size;
@@ -258,7 +267,7 @@ mod tests {
         assert!(drawn.len() >= 19, "{drawn:?}");
     }
 
-    /// A failure that one step causes and one step shows shrinks to these two.
+    /// A failure that one step shows shrinks to that step.
     #[test]
     fn shrinking_leaves_what_matters() {
         let mut scenario = sample(3, &Bounds::default());
@@ -270,7 +279,7 @@ mod tests {
         scenario.steps.push(Step::Await(impossible));
         let failure = play(&scenario, 3, Options::default()).failure.unwrap();
         let (small, _) = shrink(&scenario, 3, &failure, 300);
-        assert!(small.steps.len() <= 2, "{}", small.to_toml());
+        assert!(small.steps.len() == 1, "{}", small.to_toml());
         assert!(small.cluster.nodes <= 2, "{}", small.to_toml());
     }
 }

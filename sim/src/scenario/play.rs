@@ -5,12 +5,10 @@ use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use scalesmall_core::{Config, Engine, GroupName, KeyRange, Op, Status};
+use scalesmall_core::{Config, Engine, GroupName, KeyRange, Op};
 
 use super::figure::{Figures, Unit};
-use super::{
-    Await, Churn, Counted, Goal, Pauses, Preset, Scenario, Seeds, Serve, Step, Usage, Whom,
-};
+use super::{Churn, Preset, Scenario, Seeds, Serve, Step};
 use crate::build::{lan, local, wan};
 use crate::check::Failure;
 use crate::link::nanos;
@@ -109,27 +107,27 @@ fn uses_extra(steps: &[Step]) -> bool {
     })
 }
 
-struct Player {
-    sim: Sim,
-    random: Random,
-    group: GroupName,
-    picked: Vec<usize>,
+pub(super) struct Player {
+    pub(super) sim: Sim,
+    pub(super) random: Random,
+    pub(super) group: GroupName,
+    pub(super) picked: Vec<usize>,
     /// When the last step that was no waiting was taken.
-    since: u64,
-    shown: Option<Watch>,
-    meter: Option<Meter>,
-    counted: usize,
-    figures: Figures,
+    pub(super) since: u64,
+    pub(super) shown: Option<Watch>,
+    pub(super) meter: Option<Meter>,
+    pub(super) counted: usize,
+    pub(super) figures: Figures,
     /// Bytes and datagrams of each usage step, in order; of this run, and of the control run.
-    usages: Vec<(u64, u64)>,
-    controls: Vec<(u64, u64)>,
-    control: bool,
-    churned: BTreeMap<usize, u32>,
-    moments: Rc<Cell<Vec<Moment>>>,
-    marks: Vec<Mark>,
+    pub(super) usages: Vec<(u64, u64)>,
+    pub(super) controls: Vec<(u64, u64)>,
+    pub(super) control: bool,
+    pub(super) churned: BTreeMap<usize, u32>,
+    pub(super) moments: Rc<Cell<Vec<Moment>>>,
+    pub(super) marks: Vec<Mark>,
 }
 
-type Outcome = Result<(), Box<Failure>>;
+pub(super) type Outcome = Result<(), Box<Failure>>;
 
 impl Player {
     fn new(scenario: &Scenario, seed: u64, options: Options) -> Self {
@@ -200,67 +198,6 @@ impl Player {
         Ok(())
     }
 
-    fn fault(&mut self, step: &Step) {
-        match step {
-            Step::Crash(whom) => self.each_up(whom, Sim::crash),
-            Step::Kill(whom) => self.each_up(whom, Sim::kill),
-            Step::Depart(whom) => self.each_up(whom, Sim::depart),
-            Step::Pause(whom) => self.each_up(whom, Sim::pause),
-            Step::Starve(whom) => self.each_up(whom, Sim::starve),
-            Step::Restart(whom) => {
-                self.pick(whom, |sim, node| !sim.condition(node).is_up());
-                for node in self.picked.clone() {
-                    self.sim.restart(node);
-                }
-            }
-            Step::Resume(resume) => {
-                for node in 0..self.sim.len() {
-                    self.sim.resume(node, resume.catch_up.into());
-                }
-            }
-            Step::Split(whom) => {
-                let (inside, outside) = self.sides(whom);
-                self.sim.partition(&inside, &outside);
-            }
-            Step::Mute(whom) => {
-                let (inside, outside) = self.sides(whom);
-                self.sim.cut(&inside, &outside);
-            }
-            Step::Deafen(whom) => {
-                let (inside, outside) = self.sides(whom);
-                self.sim.cut(&outside, &inside);
-            }
-            Step::Flap(flap) => {
-                let whom = Whom { nodes: Some(flap.nodes), ..Whom::default() };
-                let (inside, outside) = self.sides(&whom);
-                self.sim.flap(&outside, &inside, flap.on.0, flap.off.0);
-            }
-            Step::Lossy(lossy) => {
-                self.pick_some(lossy.nodes);
-                for node in self.picked.clone() {
-                    self.sim.lossy(node, lossy.out.0, lossy.into.0);
-                }
-            }
-            Step::Heal(_) => self.sim.heal(),
-            Step::Relink(path) => self.sim.set_link(path.link()),
-            Step::Skew(skew) => {
-                self.pick_some(skew.nodes);
-                for node in self.picked.clone() {
-                    self.sim.skew(node, skew.rate.0);
-                }
-            }
-            Step::WallClock(clock) => {
-                let behind = i64::try_from(clock.behind.0.as_millis()).unwrap_or(i64::MAX);
-                for node in self.picked.clone() {
-                    self.sim.set_wall_clock(node, -behind);
-                }
-            }
-            Step::ForbidFalseDown(_) => self.sim.forbid_false_down(),
-            Step::AllowFalseDown(_) => self.sim.allow_false_down(),
-            _ => {}
-        }
-    }
-
     fn mark(&mut self, step: &Step) {
         if matches!(step, Step::Run(_) | Step::Repeat(_) | Step::Meter(_)) || self.marks.len() > 500
         {
@@ -269,97 +206,6 @@ impl Player {
         let text = format!("{step:?}");
         let what = text.split(['(', ' ']).next().unwrap_or("").to_lowercase();
         self.marks.push(Mark { at: self.sim.now().as_nanos(), what });
-    }
-
-    /// Picks nodes, at random where it is left open, among those that fit.
-    fn pick(&mut self, whom: &Whom, fits: impl Fn(&Sim, usize) -> bool) {
-        let count = match whom {
-            Whom { these: Some(these), .. } => {
-                let mut these: Vec<usize> =
-                    these.iter().map(|node| node % self.sim.len()).collect();
-                these.sort_unstable();
-                these.dedup();
-                self.picked = these;
-                return self.picked.retain(|node| fits(&self.sim, *node));
-            }
-            Whom { nodes: Some(nodes), .. } => *nodes,
-            Whom { percent: Some(percent), .. } => (self.sim.len() * percent).div_ceil(100),
-            _ => return self.picked.retain(|node| fits(&self.sim, *node)),
-        };
-        let mut nodes: Vec<usize> =
-            (0..self.sim.len()).filter(|node| fits(&self.sim, *node)).collect();
-        self.random.shuffle(&mut nodes);
-        nodes.truncate(count);
-        nodes.sort_unstable();
-        self.picked = nodes;
-    }
-
-    fn pick_some(&mut self, count: usize) {
-        let whom = Whom { nodes: Some(count), ..Whom::default() };
-        self.pick(&whom, |sim, node| sim.condition(node).is_up());
-    }
-
-    fn each_up(&mut self, whom: &Whom, verb: impl Fn(&mut Sim, usize)) {
-        self.pick(whom, |sim, node| sim.condition(node) == crate::Condition::Running);
-        for node in self.picked.clone() {
-            verb(&mut self.sim, node);
-        }
-    }
-
-    fn sides(&mut self, whom: &Whom) -> (Vec<usize>, Vec<usize>) {
-        self.pick(whom, |_, _| true);
-        (self.picked.clone(), self.others())
-    }
-
-    fn others(&self) -> Vec<usize> {
-        (0..self.sim.len()).filter(|node| !self.picked.contains(node)).collect()
-    }
-
-    fn reach(&mut self, goal: &Await) -> Outcome {
-        let within = goal.within.0;
-        let at = match goal.what {
-            Goal::Sight => {
-                self.sim.run_until(Sim::all_see_all, within)?;
-                self.sim.views().agreed_at()
-            }
-            Goal::Agreement => {
-                self.sim.run_until(Sim::converged, within)?;
-                self.sim.views().agreed_at().max(self.sim.pictures_agreed_at())
-            }
-            Goal::Shown => return self.reach_shown(goal),
-            Goal::Split => {
-                let up = |sim: &Sim, node: &usize| sim.condition(*node).is_up();
-                let mut inside = self.picked.clone();
-                inside.retain(|node| up(&self.sim, node));
-                let mut outside = self.others();
-                outside.retain(|node| up(&self.sim, node));
-                let split =
-                    |sim: &Sim| sim.views().is_closed(&inside) && sim.views().is_closed(&outside);
-                self.sim.run_until(split, within)?;
-                None
-            }
-        };
-        if let Some(figure) = &goal.figure {
-            let at = at.unwrap_or_else(|| self.sim.now().as_nanos());
-            self.figures.push(figure, Unit::Nanos, at.saturating_sub(self.since));
-        }
-        Ok(())
-    }
-
-    fn reach_shown(&mut self, goal: &Await) -> Outcome {
-        let Some(watch) = self.shown.filter(|_| !self.control) else {
-            return Ok(());
-        };
-        let all = |sim: &Sim| sim.live().all(|node| sim.answers(watch).at[node].is_some());
-        self.sim.run_until(all, goal.within.0)?;
-        if let Some(figure) = &goal.figure {
-            let answers = self.sim.answers(watch);
-            for at in self.sim.live().filter_map(|node| answers.at[node]) {
-                self.figures.push(figure, Unit::Nanos, at.saturating_sub(self.since));
-            }
-        }
-        self.sim.unwatch(watch);
-        Ok(())
     }
 
     fn serve(&mut self, serve: &Serve, add: bool) -> Outcome {
@@ -425,91 +271,6 @@ impl Player {
             self.sim.run_for(gap)?;
         }
         Ok(())
-    }
-
-    fn pauses(&mut self, pauses: &Pauses) -> Outcome {
-        let batches = (pauses.count as usize).div_ceil(pauses.at_once.max(1));
-        for _ in 0..batches {
-            self.pick_some(pauses.at_once);
-            let [least, most] = pauses.span.map(|span| nanos(span.0));
-            let mut ends: Vec<(u64, usize)> = Vec::new();
-            for node in self.picked.clone() {
-                ends.push((self.random.between(least, most), node));
-                if pauses.starve {
-                    self.sim.starve(node);
-                } else {
-                    self.sim.pause(node);
-                }
-            }
-            ends.sort_unstable();
-            let mut passed = 0;
-            for (end, node) in ends {
-                self.sim.run_for(core::time::Duration::from_nanos(end - passed))?;
-                passed = end;
-                self.sim.resume(node, pauses.catch_up.into());
-            }
-            let [least, most] = pauses.gap.map(|span| nanos(span.0));
-            let gap = self.random.between(least, most);
-            self.sim.run_for(core::time::Duration::from_nanos(gap))?;
-        }
-        Ok(())
-    }
-
-    fn usage(&mut self, step: &Usage) {
-        let Some(meter) = &self.meter else { return };
-        let usage = self.sim.since(meter);
-        let (mut bytes, mut datagrams) = (usage.bytes_per_node(), usage.datagrams.mean());
-        self.usages.push((bytes, datagrams));
-        if step.extra
-            && let Some(control) = self.controls.get(self.usages.len() - 1)
-        {
-            bytes = bytes.saturating_sub(control.0);
-            datagrams = datagrams.saturating_sub(control.1);
-        }
-        let millis = (usage.span.as_millis() as u64).max(1);
-        let name = |what: &str| format!("{} {what}", step.figure);
-        self.figures.push(&name("rate"), Unit::BytesPerSecond, bytes * 1_000 / millis);
-        self.figures.push(&name("bytes"), Unit::Bytes, bytes);
-        self.figures.push(&name("datagrams"), Unit::Count, datagrams);
-        self.figures.push(&name("peak"), Unit::BytesPerSecond, self.sim.peak().0 * 10);
-        self.figures.push(&name("largest"), Unit::Bytes, self.sim.largest_datagram() as u64);
-    }
-
-    fn count(&self, what: Counted) -> u64 {
-        let reports = &self.sim.reports()[self.counted..];
-        let healthy = |node: usize| !self.picked.contains(&node);
-        let mut per_pair: BTreeMap<(usize, usize), u64> = BTreeMap::new();
-        match what {
-            Counted::FalseReports => {
-                reports.iter().filter(|report| report.is_false_down()).count() as u64
-            }
-            Counted::FalseSubjects => {
-                let mut subjects: Vec<usize> = reports
-                    .iter()
-                    .filter(|report| report.is_false_down())
-                    .map(|report| report.about)
-                    .collect();
-                subjects.sort_unstable();
-                subjects.dedup();
-                subjects.len() as u64
-            }
-            Counted::HealthyOut => reports
-                .iter()
-                .filter(|report| report.is_false_down())
-                .filter(|report| healthy(report.about) && healthy(report.by))
-                .count() as u64,
-            Counted::Readmissions | Counted::Transitions => {
-                for report in reports {
-                    let counts = healthy(report.by)
-                        && !healthy(report.about)
-                        && (what == Counted::Transitions || report.status == Some(Status::Alive));
-                    if counts {
-                        *per_pair.entry((report.by, report.about)).or_insert(0) += 1;
-                    }
-                }
-                per_pair.values().max().copied().unwrap_or(0)
-            }
-        }
     }
 }
 
