@@ -261,6 +261,9 @@ impl Context {
 
     /// Has everybody told of this node's metadata.
     pub(crate) fn tell_all_described(&mut self) {
+        if self.silent {
+            return;
+        }
         self.described = true;
         self.flush_soon();
     }
