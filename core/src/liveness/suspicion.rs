@@ -245,6 +245,8 @@ impl Watches {
                     Verdict::Down(claim) => outcome.down.push(claim),
                     Verdict::Unreachable => {
                         ctx.believe(watch.ix, Status::Unreachable, Cause::NobodyToAsk);
+                        let retry = ctx.around(ctx.config.retry_interval);
+                        ctx.timers.hasten(Why::Comeback, ctx.now + retry);
                     }
                     Verdict::LookOn => {
                         at += 1;
