@@ -18,7 +18,7 @@ use scalesmall_hostile::{
 };
 use scalesmall_sim::{CatchUp, Condition, Link, Ratio, Sim, Tap, lan};
 
-use crate::{group, range};
+use crate::{group, range, rounds};
 
 /// What the events say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -157,7 +157,7 @@ fn fault(sim: &mut Sim, source: &mut Source<'_>, mirrors: &Rc<RefCell<Vec<Mirror
 #[test]
 fn replaying_all_events_gives_what_the_queries_answer() {
     let mut random = Gen::new(160);
-    for _ in 0..40 {
+    for _ in 0..rounds(40) {
         let bytes: Vec<u8> = Vec::arbitrary(&mut random);
         if let Err(cause) = std::panic::catch_unwind(|| run_with_faults(&bytes)) {
             println!("by {bytes:?}");
@@ -170,7 +170,7 @@ fn replaying_all_events_gives_what_the_queries_answer() {
 #[test]
 fn coalesced_events_give_what_the_queries_answer() {
     let mut random = Gen::new(600);
-    for _ in 0..60 {
+    for _ in 0..rounds(60) {
         let bytes: Vec<u8> = Vec::arbitrary(&mut random);
         let mut source = Source::new(&bytes);
         let mut engine = engine(1);

@@ -15,7 +15,7 @@ fn check(tests: u64, size: usize, target: fn(&[u8])) {
         std::panic::catch_unwind(|| target(&bytes)).is_ok()
     }
     let mut random = Gen::new(size);
-    for _ in 0..tests {
+    for _ in 0..crate::rounds(tests) {
         let bytes = Vec::arbitrary(&mut random);
         if property(bytes.clone(), target) {
             continue;

@@ -1,4 +1,6 @@
 //! The engine's contract: each rule has a test that is named after it.
+//!
+//! `CONTRACT_ROUNDS=100` tries a hundred times as many random inputs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop")]
 
 mod allocation;
@@ -23,4 +25,10 @@ fn range(start: u32, end: u32) -> KeyRange {
 
 fn ms(millis: u64) -> Instant {
     Instant::from_millis(millis)
+}
+
+/// So many random inputs, times what the environment asks for.
+fn rounds(usual: u64) -> u64 {
+    let more = std::env::var("CONTRACT_ROUNDS").ok().and_then(|text| text.parse().ok());
+    usual * more.unwrap_or(1)
 }
