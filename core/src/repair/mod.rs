@@ -1,3 +1,8 @@
 //! Finding and mending differences between two nodes' pictures.
 
 pub(crate) mod fingerprint;
+mod session;
+mod snapshot;
+
+pub(crate) use fingerprint::FingerprintKey;
+pub(crate) use session::{Repair, is_doubtful, send_record};

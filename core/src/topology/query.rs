@@ -9,6 +9,7 @@ use super::record::Record;
 use super::route::{Owner, Route};
 use super::{DownMembers, Topology};
 use crate::node::{Epoch, NodeId};
+use crate::repair::FingerprintKey;
 use crate::roster::{Ix, Roster};
 
 /// What repair compares of a record.
@@ -22,8 +23,6 @@ pub(crate) struct RecordMark<'a> {
     pub(crate) group: &'a GroupName,
     /// The owner.
     pub(crate) member: Ix,
-    /// The record's clock.
-    pub(crate) clock: u64,
 }
 
 impl Topology {
@@ -123,6 +122,30 @@ impl Topology {
         (record.clock() > since).then(|| delta(&self.roster, record, since))
     }
 
+    /// As [`cut`](Self::cut), in pieces of which the writes take up to `room` bytes each.
+    pub(crate) fn pieces(
+        &self,
+        group: &GroupName,
+        ix: Ix,
+        since: u64,
+        room: usize,
+    ) -> Vec<RecordDelta> {
+        let head = group.as_bytes().len() + MAX_DELTA_HEAD;
+        let writes = room.saturating_sub(head) / MAX_WRITE;
+        let mut pieces = Vec::new();
+        let mut next = self.cut(group, ix, since);
+        while let Some(mut piece) = next {
+            next = piece.split_off(writes);
+            pieces.push(piece);
+        }
+        pieces
+    }
+
+    /// The key of all fingerprints.
+    pub(crate) const fn fingerprints(&self) -> FingerprintKey {
+        self.key
+    }
+
     /// The clock of a record.
     pub(crate) fn clock_of(&self, group: &GroupName, ix: Ix) -> Option<u64> {
         self.groups.by_name(group)?.record(ix).map(Record::clock)
@@ -180,7 +203,6 @@ impl Topology {
             fingerprint: self.key.record(group.digest, life.id, life.epoch, clock),
             group: &group.name,
             member,
-            clock,
         })
     }
 
@@ -189,6 +211,14 @@ impl Topology {
         self.down == DownMembers::List || self.roster.status(ix).is_present()
     }
 }
+
+/// The most bytes that a delta takes beside its writes and the name of its group: a life, its
+/// references, four varints and the headers of frame and tables.
+const MAX_DELTA_HEAD: usize = 96;
+
+/// The most bytes of a write whose clock is within 2³² of the one before: two ends of a range, a
+/// port, an op and the clock's step.
+const MAX_WRITE: usize = 5 + 5 + 3 + 1 + 5;
 
 /// The writes of a record after `since`, by clock.
 fn delta(roster: &Roster, record: &Record, since: u64) -> RecordDelta {

@@ -180,6 +180,9 @@ pub struct Spread {
     pub hops: u8,
     /// How many of the frames that follow this is about.
     pub frames: u8,
+    /// 0 in a first try; in a repeated one how far this packet's number lies above the first
+    /// try's, so that a receiver which has seen that one does not pass the frames on twice.
+    pub again: u64,
 }
 
 /// The nodes that a receiver is to pass frames on to.

@@ -1,3 +1,185 @@
-//! The wire format.
+//! The wire format, specified: what a second implementation needs to talk to this one.
+//!
+//! A **packet** is the payload of one UDP datagram. It has a header, **frames**, and a tag that
+//! proves that a holder of the group key wrote it. Integers are big-endian, except:
+//!
+//! - **varint**: groups of seven bits, the lowest first, one in each byte, bit 7 set in all bytes
+//!   but the last (LEB128). At most 64 bits; always the fewest bytes; anything else is malformed.
+//!   (The varints of QUIC would need a fourth byte from packet number 16,384 on, these from
+//!   2,097,152 on, and QUIC's cannot name all clocks.)
+//!
+//! # Packet
+//!
+//! | bytes | field | |
+//! |---|---|---|
+//! | 1 | protocol | `0xa0` plus the version, which is [1](VERSION) |
+//! | 1 | flags | `0x01` the sender is IPv6, `0x02` bound, `0x04` sealed, `0x08` asks for an acknowledgement; the others are 0 |
+//! | 1 | key id | which key of the ring protects the packet |
+//! | 2 | cluster tag | the first bytes of SHA-256 of `scalesmall 1 cluster ` and the cluster's name |
+//! | 6 or 18 | sender | address and port that the sender advertises |
+//! | 8 | epoch | the sender's life |
+//! | varint | packet number | from 1; no two packets of one life have the same |
+//! | | frames | the payload; encrypted if sealed |
+//! | 16 | tag | |
+//!
+//! An IPv4 address is never written in its IPv6-mapped form. A packet is at most
+//! [65,507](MAX_PACKET) bytes long, and at most as long as the sender is configured for (1,200 by
+//! default). A packet without frames is legal: it is there for its header.
+//!
+//! A node takes a packet if, in this order: it is not too long; it begins with `0xa0` to `0xaf`;
+//! it is of a version that is spoken here; its header is whole and well formed and leaves room for
+//! a tag; it is of this cluster, of the suite in use and under a key of the ring; the tag fits; the
+//! packet number is fresh (below); and *all* of its frames are well formed. Otherwise it changes a
+//! counter, the one that is named after the first test that failed, and nothing else.
+//!
+//! **Version rule.** A change that an older node could take for something else raises the version;
+//! nodes refuse versions that they do not speak. Within a version only new frame types from `0x21`
+//! on are added, and nothing may go wrong where they are skipped.
+//!
+//! # Suites and keys
+//!
+//! All nodes of a cluster use one suite, and refuse packets of the other.
+//!
+//! With `HKDF` as in RFC 5869 over SHA-256, the key of a sender for its life is
+//!
+//! ```text
+//! root = HKDF-Extract(salt: "scalesmall 1 packet " | cluster name, ikm: group key of 32 bytes)
+//! key  = HKDF-Expand(root, info: suite | key id | address | port | epoch, length: 32)
+//! ```
+//!
+//! where the suite is one byte, `0x01` authenticated or `0x02` sealed, and the address has 16 bytes,
+//! an IPv4 one in its mapped form. With `header` for all bytes before the frames,
+//!
+//! ```text
+//! authenticated:  tag = the first 16 bytes of HMAC-SHA-256(key, header | frames | receiver)
+//! sealed:         frames, tag = ChaCha20-Poly1305(key, nonce: 0000 | packet number in 8 bytes,
+//!                                                 associated data: header | receiver, frames)
+//! ```
+//!
+//! (RFC 2104, RFC 8439). `receiver` is the epoch of the receiver in 8 bytes if the packet is
+//! **bound**, else nothing; it is never sent. A bound packet so proves that its sender has heard
+//! from this very life of the receiver, and is void at all later ones. The flag is part of what the
+//! tag covers, so neither kind passes for the other. Tags are compared in constant time. As no
+//! packet number is used twice in a life, no nonce is used twice under a key; whoever starts a life
+//! must see to it that its epoch was never used before.
+//!
+//! A node keeps a [sliding window](crate::seal::Window) of 64 packet numbers for each sender and
+//! epoch. A number is taken once, and not if it lies 64 or more below the highest one taken. What
+//! an *unbound* packet must satisfy beyond that is the matter of the engine, not of the format.
+//!
+//! # Frames
+//!
+//! A frame begins with its type in one byte. Types up to `0x0f` have the fields below and no
+//! length; those that are not listed are malformed. All others have a varint with the length of the
+//! rest of the frame, and are skipped where the type is not known. A known frame must end where its
+//! fields end. A packet has at most [1,024](MAX_FRAMES) frames, skipped ones included, tables not.
+//!
+//! | type | frame | fields |
+//! |---|---|---|
+//! | `0x01` | [`Ping`](Frame::Ping) | root (8) |
+//! | `0x02` | [`Pong`](Frame::Pong), roots equal | packet number (varint) |
+//! | `0x03` | [`Pong`](Frame::Pong), roots differ | packet number (varint), root (8) |
+//! | `0x04` | [`Ack`](Frame::Ack) | packet number (varint) |
+//! | `0x05` | [`Challenge`](Frame::Challenge) | packet number (varint) |
+//! | `0x10` | table of ids | one or more entries: family (1: `0x01` IPv6, `0x02` with epoch), address (4 or 16), port (2), epoch (8) if said |
+//! | `0x11` | table of groups | one or more entries: length (1, not 0), name |
+//! | `0x12` | [`Claim`](Frame::Claim) | claim: life, incarnation (varint), bits (1), then an id for each bit of `0x04` accuser, `0x08` and `0x10` confirmed by; the low two bits are 0 alive, 1 down, 2 left |
+//! | `0x13` | [`Record`](Frame::Record) | group, life of the owner, since, floor, clock less since, target less clock (4 varints), writes to the end |
+//! | `0x14` | [`Metadata`](Frame::Metadata) | life, version (varint), at most [512](MAX_METADATA) bytes to the end |
+//! | `0x15` | [`Slow`](Frame::Slow) | life, milliseconds (varint) |
+//! | `0x16` | [`Message`](Frame::Message) | life of the origin, sequence (varint), tag (varint), 0 or the group plus 1 (varint), bytes to the end |
+//! | `0x17` | [`Spread`](Frame::Spread) | route (1: 0 ring, 1 ring in a group, 2 list), hops (1), frames (1, not 0), again (varint), then from (4) and until (4) and for route 1 the group, or ids to the end |
+//! | `0x18` | [`Verify`](Frame::Verify) | life of the suspect, incarnation (varint), milliseconds (varint) |
+//! | `0x19` | [`Verdict`](Frame::Verdict) | life of the suspect, finding (1: 0 looking, 1 answers, 2 silent) |
+//! | `0x1a` | [`Suspicion`](Frame::Suspicion) | incarnation (varint) |
+//! | `0x1b` | [`Want`](Frame::Want) | group, life of the owner, since (varint) |
+//! | `0x1c` | [`Ranges`](Frame::Ranges) | to the end: from less the `to` before plus 1 (varint), to (8), sum (8), count (varint) |
+//! | `0x1d` | [`Holdings`](Frame::Holdings) | from (8), to (8), answer (1: 0 or 1), then three lists, each after its length (varint): claims; group, life, clock (varint); life, version (varint) |
+//! | `0x1e` | [`Heard`](Frame::Heard) | segment (4), ids to the end |
+//! | `0x1f` | [`Vouch`](Frame::Vouch) | life, packet number (varint) |
+//! | `0x20` | [`Duplicate`](Frame::Duplicate) | epoch (8) |
+//!
+//! **Tables.** An *id*, a *life* and a *group* are varints that index a table of the packet. The
+//! tables come before all other frames, ids first; each may be left out, and no other frame adds to
+//! them, so that skipping a frame changes no index. Index 0 of the table of ids is the sender in its
+//! epoch, and the entries follow from 1 on; groups count from 0. A life needs an entry with an
+//! epoch, an id does not care. What lies beyond a table is malformed.
+//!
+//! **Writes.** Each is: clock less the clock before, at first less *since* (varint, not 0); bits (1):
+//! 1 add, 2 remove or 3 get in the low two, `0x04` all keys, `0x08` with a port; start (4) and end
+//! (4) unless all keys; port (2) if said, then not 0. The last clock is at most that of the record.
+//! All keys are never spelt out.
+//!
+//! **Incarnations, milliseconds and tags** have at most 32 bits. `from` lies at or below `to` in
+//! ranges and holdings; the differences in ranges wrap, and before the first range `to` counts as
+//! 2^64 - 1. A clock or target that does not fit 64 bits is malformed.
+//!
+//! **Spreads** do not nest, and the frames that they announce must be there. Frames of unknown types
+//! count among them, but are not passed on by a node that does not know them; it lowers the number
+//! by those, and ignores a spread of which nothing is left.
+//!
+//! # Limits of a reader
+//!
+//! Nothing is allocated from a length that a packet claims before that many bytes are known to be
+//! there, and lists are held against the length of their shortest element. A payload of *n* bytes
+//! never makes a reader hold more than 40 *n* bytes and [1,024](MAX_FRAMES) [`Frame`]s.
+//!
+//! # Known answers
+//!
+#![doc = include_str!("vectors.md")]
+
+mod decode;
+mod encode;
+mod error;
 mod frame;
-pub use frame::*;
+mod header;
+mod kind;
+mod octets;
+mod table;
+mod writer;
+
+pub use decode::Decoder;
+pub use error::WireError;
+pub use frame::{
+    Claim, Finding, Frame, Holdings, Message, MetadataVersion, RangeSum, RecordVersion, Route,
+    Spread, Standing,
+};
+pub use header::Header;
+pub use writer::{
+    HOLDINGS_OVERHEAD, Mark, Refused, Writer, claim_cost, metadata_version_cost,
+    record_version_cost,
+};
+
+/// The version that this engine speaks.
+pub const VERSION: u8 = 1;
+
+/// The largest packet, in bytes: the most that UDP over IPv4 carries.
+pub const MAX_PACKET: usize = 65_507;
+
+/// The most frames of a packet, the two tables not counted.
+pub const MAX_FRAMES: usize = 1_024;
+
+/// The most bytes of a node's metadata.
+pub const MAX_METADATA: usize = 512;
+
+/// The most that header, tag and the longest [`Frame::Spread`] without a group take of a packet.
+pub const OVERHEAD: usize = Header::MAX_LEN + TAG_LEN + 48;
+
+/// The most that a packet with one [`Frame::Message`] without a group has beside the payload.
+pub const MESSAGE_OVERHEAD: usize = OVERHEAD + 64;
+
+/// The bytes of a packet with nothing but a [`Frame::Challenge`] of packet number `packet`.
+#[must_use]
+pub fn challenge_len(header: &Header, packet: u64) -> usize {
+    header.encoded_len() + 1 + octets::varint_len(packet) + TAG_LEN
+}
+
+/// The bytes of the tag at the end of a packet.
+pub const TAG_LEN: usize = 16;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;

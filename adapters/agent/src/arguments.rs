@@ -1,0 +1,83 @@
+//! Texts that are groups, ranges, ports and addresses.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use scalesmall_core::{ClusterName, GroupName, KeyRange};
+
+/// A group's name.
+pub(crate) fn group(text: &str) -> Result<String, String> {
+    GroupName::try_from(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// A cluster's name.
+pub(crate) fn cluster(text: &str) -> Result<ClusterName, String> {
+    ClusterName::try_from(text).map_err(|error| error.to_string())
+}
+
+/// A key, in decimal or, after `0x`, in hexadecimal.
+pub(crate) fn key(text: &str) -> Result<u32, String> {
+    let digits = text.strip_prefix("0x");
+    let key = digits.map_or_else(|| text.parse(), |digits| u32::from_str_radix(digits, 16));
+    key.map_err(|_| format!("a key is a number from 0 to {}, or 0x0 to 0xffffffff", u32::MAX))
+}
+
+/// The port of a service.
+pub(crate) fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "a port is a number from 0 to 65535".to_owned())
+}
+
+/// An address to bind or to advertise.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    Err("write an IP address and a port from 0 to 65535, such as 10.0.0.1:29999 or [::1]:29999"
+        .to_owned())
+}
+
+/// A further key: its id and its file.
+pub(crate) fn key_of_id(text: &str) -> Result<(u8, PathBuf), String> {
+    let parts = text.split_once('=').and_then(|(id, file)| Some((id.parse().ok()?, file)));
+    let (id, file) = parts.ok_or("write it as ID=FILE, with an id from 0 to 255")?;
+    Ok((id, PathBuf::from(file)))
+}
+
+/// A range to serve: `GROUP:START-END@PORT`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
+    pub(crate) group: GroupName,
+    pub(crate) range: KeyRange,
+    pub(crate) port: u16,
+}
+
+impl FromStr for Offer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = || "write it as GROUP:START-END@PORT, such as kitchen:0-999@7000".to_owned();
+        let (rest, service) = text.rsplit_once('@').ok_or_else(form)?;
+        let (name, range) = rest.rsplit_once(':').ok_or_else(form)?;
+        let (start, end) = range.split_once('-').ok_or_else(form)?;
+        let group = GroupName::try_from(name).map_err(|error| error.to_string())?;
+        let range = KeyRange::new(key(start)?, key(end)?).map_err(|error| error.to_string())?;
+        Ok(Self { group, range, port: port(service)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offers_are_group_range_and_port() {
+        let offer: Offer = "a:b:0x10-255@7000".parse().unwrap();
+        assert_eq!(offer.group, GroupName::try_from("a:b").unwrap());
+        assert_eq!(offer.range, KeyRange::new(16, 255).unwrap());
+        assert_eq!(offer.port, 7000);
+        for wrong in ["", "g", "g:1-2", "g:2-1@5", ":1-2@5", "g:1@5", "g:1-2@70000", "g:-1-2@5"] {
+            assert!(wrong.parse::<Offer>().is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Why a peer's status changed, for people and for programs.
+
+use scalesmall_core::{Cause, NodeId};
+
+/// The cause's name, the nodes that had a part in it, and a sentence.
+pub(crate) fn describe(cause: &Cause) -> (&'static str, Vec<NodeId>, String) {
+    let plain = |name, sentence: &str| (name, Vec::new(), sentence.to_owned());
+    match *cause {
+        Cause::Heard => plain("heard", "it was heard"),
+        Cause::Told { by } => ("told", vec![by], format!("{by} told so")),
+        Cause::Unanswered => plain("unanswered", "it left a probe unanswered"),
+        Cause::Answered => plain("answered", "it answered"),
+        Cause::AnsweredOther { verifier } => {
+            ("answered_other", vec![verifier], format!("it answered {verifier}"))
+        }
+        Cause::Confirmed { accuser, confirmed_by } => {
+            let others: Vec<NodeId> = confirmed_by.into_iter().flatten().collect();
+            let names: Vec<String> = others.iter().map(NodeId::to_string).collect();
+            let by = if names.is_empty() { "nobody else".to_owned() } else { names.join(" and ") };
+            let nodes = std::iter::once(accuser).chain(others).collect();
+            ("confirmed", nodes, format!("it was silent to {accuser}, confirmed by {by}"))
+        }
+        Cause::NobodyToAsk => plain("nobody_to_ask", "it is silent and nobody could be asked"),
+        Cause::Refuted => plain("refuted", "it refuted what was said about it"),
+        Cause::Departed => plain("departed", "it said goodbye"),
+        Cause::NewLife => plain("new_life", "it began a new life"),
+        Cause::Expired => plain("expired", "it was gone for so long that it is forgotten"),
+        Cause::OwnStall => plain("own_stall", "this node had slept and takes its word back"),
+        Cause::Requested => plain("requested", "the application asked for it"),
+        other => ("other", Vec::new(), format!("{other:?}")),
+    }
+}

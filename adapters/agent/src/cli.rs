@@ -1,0 +1,275 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use scalesmall_core::ClusterName;
+use scalesmall_driver::Seed;
+
+use crate::arguments::{self, Offer};
+
+/// Group membership without a leader: which node serves which keys, and which nodes are alive.
+#[derive(Debug, Parser)]
+#[command(name = "scalesmall", version, disable_help_subcommand = false)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what it can do, with real nodes on this host; ends by itself
+    Demo(DemoOptions),
+    /// Run a node
+    Node(Box<NodeOptions>),
+    /// Make a key: 64 hexadecimal digits, in a file that only its owner can read
+    Keygen(KeygenOptions),
+    /// Run a recording again and check every answer of the engine
+    Replay(ReplayOptions),
+    #[command(flatten)]
+    Ask(Ask),
+}
+
+/// What a running node can be asked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ask {
+    /// List the members of a group
+    Members(GroupOptions),
+    /// List all groups
+    Groups(AskOptions),
+    /// List all that is said about a group
+    Topology(TopologyOptions),
+    /// Tell who serves a key, best first
+    Route(RouteOptions),
+    /// Tell which keys of a group nobody serves, and which several do
+    Coverage(GroupOptions),
+    /// List the other nodes
+    Peers(AskOptions),
+    /// Make the node a member of a group
+    Join(GroupOptions),
+    /// Take the node and all of its ranges out of a group
+    Leave(GroupOptions),
+    /// Serve a range of keys
+    Add(AddOptions),
+    /// Serve a range of keys no longer
+    Remove(RemoveOptions),
+    /// Send a message to all nodes, to a group, or to some nodes
+    Send(SendOptions),
+    /// Print every change as it happens, until interrupted
+    Watch(AskOptions),
+    /// Show the node's counters
+    Stats(AskOptions),
+    /// Say goodbye and end the node
+    Depart(AskOptions),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AskOptions {
+    /// The node's control socket
+    #[arg(long, env = "SCALESMALL_SOCKET", hide_env_values = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct GroupOptions {
+    /// The group: 1 to 255 bytes
+    #[arg(value_parser = arguments::group)]
+    pub(crate) group: String,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TopologyOptions {
+    /// The group: 1 to 255 bytes
+    #[arg(value_parser = arguments::group)]
+    pub(crate) group: String,
+    /// Only what is said with this operation
+    #[arg(long)]
+    pub(crate) op: Option<OpName>,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OpName {
+    /// Serves a range
+    Add,
+    /// Serves it no longer
+    Remove,
+    /// Is interested in the group
+    Get,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RouteOptions {
+    /// The group: 1 to 255 bytes
+    #[arg(value_parser = arguments::group)]
+    pub(crate) group: String,
+    /// The key: 0 to 4294967295, or in hexadecimal after 0x
+    #[arg(value_parser = arguments::key)]
+    pub(crate) key: u32,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AddOptions {
+    /// The group: 1 to 255 bytes
+    #[arg(value_parser = arguments::group)]
+    pub(crate) group: String,
+    /// The first key
+    #[arg(value_parser = arguments::key)]
+    pub(crate) start: u32,
+    /// The last key
+    #[arg(value_parser = arguments::key)]
+    pub(crate) end: u32,
+    /// The port of the service
+    #[arg(value_parser = arguments::port)]
+    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RemoveOptions {
+    /// The group: 1 to 255 bytes
+    #[arg(value_parser = arguments::group)]
+    pub(crate) group: String,
+    /// The first key
+    #[arg(value_parser = arguments::key)]
+    pub(crate) start: u32,
+    /// The last key
+    #[arg(value_parser = arguments::key)]
+    pub(crate) end: u32,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SendOptions {
+    /// The message
+    pub(crate) text: String,
+    /// To the members of this group; without this and --to, to all
+    #[arg(long, value_parser = arguments::group, conflicts_with = "to")]
+    pub(crate) group: Option<String>,
+    /// To this node; may be repeated
+    #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
+    pub(crate) to: Vec<SocketAddr>,
+    /// A number that tells messages apart
+    #[arg(long, default_value_t = 0)]
+    pub(crate) tag: u32,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KeygenOptions {
+    /// Where to put the key; must not exist. Without it, the key is printed
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReplayOptions {
+    /// The recording
+    pub(crate) recording: PathBuf,
+    #[command(flatten)]
+    pub(crate) key: KeyOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoOptions {
+    /// How many nodes; 4 to 32
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(4..=32))]
+    pub(crate) nodes: u16,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KeyOptions {
+    /// The file that holds the key (32 bytes or 64 hexadecimal digits, mode 600); without it, the
+    /// variable GROUP_MANAGER_KEY counts, then the published key, which works on loopback only
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// The name of the key, the same on all nodes
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    pub(crate) key_id: u8,
+    /// A further key that is taken from others, while keys are exchanged; may be repeated
+    #[arg(long, value_parser = arguments::key_of_id, value_name = "ID=FILE")]
+    pub(crate) accept_key: Vec<(u8, PathBuf)>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PresetName {
+    /// For one local network
+    Lan,
+    /// For several places
+    Wan,
+    /// For one host
+    Local,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SuiteName {
+    /// Packets can be read but not forged
+    Authenticated,
+    /// Packets are encrypted
+    Sealed,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct NodeOptions {
+    /// Where to receive; port 0 for any [default: GROUP_MANAGER_ADDRESS and GROUP_MANAGER_PORT, or
+    /// this host's first address and 29999]
+    #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
+    pub(crate) bind: Option<SocketAddr>,
+    /// Where others reach the node, which is its identity [default: where it receives]
+    #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
+    pub(crate) advertise: Option<SocketAddr>,
+    /// A node to contact, as host:port; may be repeated
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) seed: Vec<Seed>,
+    /// Insist on multicast: without this, a host that cannot do it goes without
+    #[arg(long, conflicts_with = "no_multicast")]
+    pub(crate) multicast: bool,
+    /// Use no multicast
+    #[arg(long)]
+    pub(crate) no_multicast: bool,
+    /// The multicast group [default: GROUP_MANAGER_MULTICAST_ADDRESS and _PORT, or 224.1.1.1:29999;
+    /// for IPv6 [ff12::5ca1:e5a1]:29999]
+    #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
+    pub(crate) multicast_group: Option<SocketAddr>,
+    /// How many routers multicast may pass, plus one [default: GROUP_MANAGER_MULTICAST_TTL or 4]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) multicast_ttl: Option<u8>,
+    /// A group to join; may be repeated
+    #[arg(long, value_parser = arguments::group, value_name = "GROUP")]
+    pub(crate) join: Vec<String>,
+    /// A range to serve; may be repeated
+    #[arg(long, value_name = "GROUP:START-END@PORT")]
+    pub(crate) serve: Vec<Offer>,
+    #[command(flatten)]
+    pub(crate) key: KeyOptions,
+    /// The cluster: nodes of another one are refused
+    #[arg(long, value_parser = arguments::cluster, default_value = "scalesmall", value_name = "NAME")]
+    pub(crate) cluster: ClusterName,
+    /// How patient the node is
+    #[arg(long, default_value = "lan")]
+    pub(crate) preset: PresetName,
+    /// How packets are protected, the same on all nodes
+    #[arg(long, default_value = "authenticated")]
+    pub(crate) suite: SuiteName,
+    /// The control socket to answer on
+    #[arg(long, env = "SCALESMALL_SOCKET", hide_env_values = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Record every engine call in this new file; it holds datagrams, but no key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Say more on stderr
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}

@@ -1,0 +1,141 @@
+//! Asking a running node.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cli::{Ask, AskOptions};
+use crate::failure::Failure;
+use crate::protocol::{Reply, Request};
+use crate::{show, socket_file};
+
+/// How long a node may take to answer. It is on this host, and saying goodbye is what takes longest.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// One of the commands that talk to a running node.
+pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
+    let (request, options) = request(ask);
+    let path = options.socket.clone().unwrap_or_else(socket_file::default_path);
+    let watching = matches!(request, Request::Watch);
+    let mut session = Session::open(&path, &request)?;
+    let mut out = io::stdout().lock();
+    loop {
+        if watching {
+            session.wait_for_ever()?;
+        }
+        let Some(reply) = session.reply()? else {
+            return if watching {
+                Err(Failure::new("the node has ended, and the watch with it"))
+            } else {
+                Err(Failure::new("the node ended before it answered: look at its log"))
+            };
+        };
+        if let Reply::Refused(why) = reply {
+            return Err(Failure::new(why));
+        }
+        let text = if options.json { show::json(&reply)? } else { show::text(&reply) };
+        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+            // Whoever read the output has enough of it.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            done => done?,
+        }
+        if !watching {
+            return Ok(());
+        }
+    }
+}
+
+/// One request and its reply.
+pub(crate) fn ask(path: &Path, request: &Request) -> Result<Reply, Failure> {
+    match Session::open(path, request)?.reply()? {
+        Some(Reply::Refused(why)) => Err(Failure::new(why)),
+        Some(reply) => Ok(reply),
+        None => Err(Failure::new("the node ended before it answered: look at its log")),
+    }
+}
+
+/// A request that was sent, and what is answered.
+#[derive(Debug)]
+pub(crate) struct Session {
+    replies: BufReader<UnixStream>,
+}
+
+impl Session {
+    pub(crate) fn open(path: &Path, request: &Request) -> Result<Self, Failure> {
+        let shown = path.display();
+        let mut stream = UnixStream::connect(path).map_err(|error| {
+            Failure::new(match error.kind() {
+                io::ErrorKind::NotFound => format!(
+                    "no node answers at {shown}: start one with 'scalesmall node', or name its \
+                     control socket with --socket"
+                ),
+                io::ErrorKind::ConnectionRefused => format!(
+                    "{shown} was left by a node that is gone: start one with 'scalesmall node'"
+                ),
+                io::ErrorKind::PermissionDenied => {
+                    format!("{shown} belongs to somebody else: ask as the user that runs the node")
+                }
+                kind => format!("no node can be asked at {shown}: {kind}"),
+            })
+        })?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        stream.write_all(&line)?;
+        Ok(Self { replies: BufReader::new(stream) })
+    }
+
+    fn wait_for_ever(&self) -> io::Result<()> {
+        self.replies.get_ref().set_read_timeout(None)
+    }
+
+    /// How long to wait for the next reply.
+    pub(crate) fn patience(&self, limit: Duration) -> io::Result<()> {
+        self.replies.get_ref().set_read_timeout(Some(limit))
+    }
+
+    /// The next reply, or `None` if the node has closed the connection.
+    pub(crate) fn reply(&mut self) -> Result<Option<Reply>, Failure> {
+        let mut line = String::new();
+        match self.replies.read_line(&mut line) {
+            Ok(0) => Ok(None),
+            Ok(_) => Ok(Some(serde_json::from_str(&line).map_err(|_| {
+                Failure::new("the node answers in another version's words: use its own program")
+            })?)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock) => {
+                Err(Failure::new("the node does not answer: see whether it is suspended"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn request(ask: &Ask) -> (Request, &AskOptions) {
+    match ask {
+        Ask::Members(to) => (Request::Members { group: to.group.clone() }, &to.ask),
+        Ask::Groups(to) => (Request::Groups, to),
+        Ask::Topology(to) => (Request::Topology { group: to.group.clone(), op: to.op }, &to.ask),
+        Ask::Route(to) => (Request::Route { group: to.group.clone(), key: to.key }, &to.ask),
+        Ask::Coverage(to) => (Request::Coverage { group: to.group.clone() }, &to.ask),
+        Ask::Peers(to) => (Request::Peers, to),
+        Ask::Join(to) => (Request::Join { group: to.group.clone() }, &to.ask),
+        Ask::Leave(to) => (Request::Leave { group: to.group.clone() }, &to.ask),
+        Ask::Add(to) => {
+            let group = to.group.clone();
+            (Request::Add { group, start: to.start, end: to.end, port: to.port }, &to.ask)
+        }
+        Ask::Remove(to) => {
+            let group = to.group.clone();
+            (Request::Remove { group, start: to.start, end: to.end }, &to.ask)
+        }
+        Ask::Send(to) => {
+            let (group, nodes, text) = (to.group.clone(), to.to.clone(), to.text.clone());
+            (Request::Send { group, nodes, tag: to.tag, text }, &to.ask)
+        }
+        Ask::Watch(to) => (Request::Watch, to),
+        Ask::Stats(to) => (Request::Stats, to),
+        Ask::Depart(to) => (Request::Depart, to),
+    }
+}

@@ -1,0 +1,44 @@
+//! The one line that says what went wrong and what to do.
+
+use std::process::ExitCode;
+
+/// Why the program ends without having done what it was asked to.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    line: String,
+    code: u8,
+}
+
+impl Failure {
+    /// A failure that `line` explains.
+    pub(crate) fn new(line: impl Into<String>) -> Self {
+        Self { line: line.into(), code: 1 }
+    }
+
+    /// A command line that makes no sense: the first paragraph of clap's explanation as one line.
+    pub(crate) fn usage(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let paragraph = text.split("\n\n").next().unwrap_or(&text);
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        let line = words.join(" ");
+        let line = line.strip_prefix("error: ").unwrap_or(&line);
+        Self { line: format!("{line} (see 'scalesmall help')"), code: 2 }
+    }
+
+    /// Prints the line and gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        eprintln!("scalesmall: {}", self.line.replace('\n', " "));
+        ExitCode::from(self.code)
+    }
+
+    /// The line.
+    pub(crate) fn line(&self) -> &str {
+        &self.line
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(error.to_string())
+    }
+}

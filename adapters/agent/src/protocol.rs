@@ -1,0 +1,348 @@
+//! What client and node say to each other: one line of JSON for the request, one or, when watching,
+//! many for the reply.
+
+use std::net::SocketAddr;
+
+use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Op, Owner, Peer, Status, TimedItem};
+use serde::{Deserialize, Serialize};
+
+use crate::cause;
+use crate::cli::OpName;
+
+/// The longest request, in bytes.
+pub(crate) const REQUEST_LIMIT: u64 = 64 * 1024;
+
+/// What a client asks.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(tag = "call", rename_all = "lowercase")]
+pub(crate) enum Request {
+    Members { group: String },
+    Groups,
+    Topology { group: String, op: Option<OpName> },
+    Route { group: String, key: u32 },
+    Coverage { group: String },
+    Peers,
+    Join { group: String },
+    Leave { group: String },
+    Add { group: String, start: u32, end: u32, port: u16 },
+    Remove { group: String, start: u32, end: u32 },
+    Send { group: Option<String>, nodes: Vec<SocketAddr>, tag: u32, text: String },
+    Watch,
+    Stats,
+    Depart,
+}
+
+/// What a node answers.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(tag = "reply", content = "value", rename_all = "lowercase")]
+pub(crate) enum Reply {
+    Members(Vec<String>),
+    Groups(Vec<GroupRow>),
+    Items(Vec<ItemRow>),
+    Owners(Vec<OwnerRow>),
+    Coverage(CoverageRow),
+    Peers(Vec<PeerRow>),
+    Done,
+    Sent(SentRow),
+    Stats(Vec<(String, u64)>),
+    Departed(DepartedRow),
+    Event(Box<EventRow>),
+    Refused(String),
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct GroupRow {
+    pub(crate) group: String,
+    pub(crate) mine: bool,
+    pub(crate) members: usize,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct ItemRow {
+    pub(crate) member: String,
+    pub(crate) op: String,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) port: u16,
+    pub(crate) epoch: String,
+    pub(crate) clock: u64,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct OwnerRow {
+    pub(crate) member: String,
+    pub(crate) port: u16,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct CoverageRow {
+    pub(crate) gaps: Vec<SpanRow>,
+    pub(crate) overlaps: Vec<OverlapRow>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct SpanRow {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct OverlapRow {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) owners: usize,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct PeerRow {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) epoch: String,
+    /// Microseconds.
+    pub(crate) rtt_us: Option<u64>,
+    /// In hexadecimal digits.
+    pub(crate) metadata: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct SentRow {
+    pub(crate) origin: String,
+    pub(crate) epoch: String,
+    pub(crate) sequence: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct DepartedRow {
+    pub(crate) acknowledged_by: u32,
+    pub(crate) told: u32,
+}
+
+/// One change, when it was seen, and a sentence about it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct EventRow {
+    /// RFC 3339, in UTC.
+    pub(crate) at: String,
+    #[serde(flatten)]
+    pub(crate) what: What,
+    pub(crate) text: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum What {
+    /// The watch has begun; every later change is told.
+    Watching {
+        id: String,
+        peers: usize,
+    },
+    Peer {
+        id: String,
+        epoch: String,
+        from: Option<String>,
+        to: Option<String>,
+        cause: String,
+        by: Vec<String>,
+    },
+    ItemSet {
+        group: String,
+        item: ItemRow,
+    },
+    ItemCleared {
+        group: String,
+        member: String,
+        start: u32,
+        end: u32,
+    },
+    Metadata {
+        node: String,
+        metadata: String,
+    },
+    Message {
+        origin: String,
+        tag: u32,
+        payload: String,
+        via: String,
+    },
+    Renewed {
+        from: String,
+        to: String,
+    },
+    Duplicate {
+        epoch: String,
+    },
+    Isolated,
+    Stalled {
+        late_ms: u64,
+    },
+    Departed {
+        acknowledged_by: u32,
+        told: u32,
+    },
+    Overflow {
+        dropped: u64,
+    },
+    /// The client read too slowly; the watch ends here.
+    Lagged,
+    Other,
+}
+
+impl From<TimedItem> for ItemRow {
+    fn from(timed: TimedItem) -> Self {
+        let item = timed.item;
+        Self {
+            member: item.member.to_string(),
+            op: op_name(item.op).to_owned(),
+            start: item.range.start(),
+            end: item.range.end(),
+            port: item.port,
+            epoch: timed.epoch.to_string(),
+            clock: timed.clock,
+        }
+    }
+}
+
+impl From<Owner> for OwnerRow {
+    fn from(owner: Owner) -> Self {
+        Self {
+            member: owner.member.to_string(),
+            port: owner.port,
+            start: owner.range.start(),
+            end: owner.range.end(),
+        }
+    }
+}
+
+impl From<Peer> for PeerRow {
+    fn from(peer: Peer) -> Self {
+        Self {
+            id: peer.id.to_string(),
+            status: status_name(peer.status).to_owned(),
+            epoch: peer.epoch.to_string(),
+            rtt_us: peer.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
+            metadata: hex(&peer.metadata),
+        }
+    }
+}
+
+impl EventRow {
+    /// The row of something that is seen at this moment.
+    pub(crate) fn new(what: What, text: impl Into<String>) -> Self {
+        let at = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
+        Self { at, what, text: text.into() }
+    }
+}
+
+impl From<&Event> for EventRow {
+    fn from(event: &Event) -> Self {
+        let (what, text) = match event {
+            Event::Peer { peer, from, to, cause } => {
+                let (name, by, sentence) = cause::describe(cause);
+                let was = from.map_or("unknown", status_name);
+                let is = to.map_or("forgotten", status_name);
+                let text = format!("{} {was} -> {is}: {sentence}", peer.id);
+                let what = What::Peer {
+                    id: peer.id.to_string(),
+                    epoch: peer.epoch.to_string(),
+                    from: from.map(|status| status_name(status).to_owned()),
+                    to: to.map(|status| status_name(status).to_owned()),
+                    cause: name.to_owned(),
+                    by: by.iter().map(NodeId::to_string).collect(),
+                };
+                (what, text)
+            }
+            Event::ItemSet { group, item } => item_set(group, item),
+            Event::ItemCleared { group, member, range } => {
+                let what = What::ItemCleared {
+                    group: group.to_string(),
+                    member: member.to_string(),
+                    start: range.start(),
+                    end: range.end(),
+                };
+                (what, format!("{group}: {member} {range} is void"))
+            }
+            Event::Metadata { node, metadata } => {
+                let what = What::Metadata { node: node.to_string(), metadata: hex(metadata) };
+                (what, format!("{node} has new metadata, {} bytes", metadata.len()))
+            }
+            Event::Message { origin, tag, payload, via } => {
+                let shown = String::from_utf8_lossy(payload);
+                let what = What::Message {
+                    origin: origin.to_string(),
+                    tag: tag.0,
+                    payload: hex(payload),
+                    via: via.to_string(),
+                };
+                (what, format!("message {} from {origin}: {}", tag.0, shown.escape_debug()))
+            }
+            other => own(other),
+        };
+        Self::new(what, text)
+    }
+}
+
+fn item_set(group: &GroupName, timed: &TimedItem) -> (What, String) {
+    let item = timed.item;
+    let what = What::ItemSet { group: group.to_string(), item: ItemRow::from(*timed) };
+    let member = item.member;
+    let range =
+        if item.range == KeyRange::FULL { "all".to_owned() } else { item.range.to_string() };
+    let text = match item.op {
+        Op::Add => format!("{group}: {member} serves {range} at port {}", item.port),
+        Op::Remove => format!("{group}: {member} takes {range} back"),
+        Op::Get => format!("{group}: {member} is a member"),
+    };
+    (what, text)
+}
+
+/// Events about this node.
+fn own(event: &Event) -> (What, String) {
+    match event {
+        Event::Renewed { from, to } => (
+            What::Renewed { from: from.to_string(), to: to.to_string() },
+            "this node began a new life".to_owned(),
+        ),
+        Event::Duplicate { epoch } => (
+            What::Duplicate { epoch: epoch.to_string() },
+            "another node uses this one's address and is younger: this one is silent".to_owned(),
+        ),
+        Event::Isolated => (What::Isolated, "nobody answers; seeds are being retried".to_owned()),
+        Event::Stalled { late } => {
+            let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
+            (What::Stalled { late_ms }, format!("this node did not run for {late_ms} ms"))
+        }
+        Event::Departed { acknowledged_by, told } => (
+            What::Departed { acknowledged_by: *acknowledged_by, told: *told },
+            format!("this node has left; {acknowledged_by} of {told} acknowledged it"),
+        ),
+        Event::Overflow { dropped } => (
+            What::Overflow { dropped: *dropped },
+            format!("{dropped} changes were dropped: list anew"),
+        ),
+        other => (What::Other, format!("{other:?}")),
+    }
+}
+
+/// The name of a status.
+pub(crate) const fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Alive => "alive",
+        Status::Suspect => "suspect",
+        Status::Unreachable => "unreachable",
+        Status::Down => "down",
+        Status::Left => "left",
+    }
+}
+
+const fn op_name(op: Op) -> &'static str {
+    match op {
+        Op::Add => "add",
+        Op::Remove => "remove",
+        Op::Get => "get",
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

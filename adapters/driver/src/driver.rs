@@ -1,0 +1,252 @@
+//! The pump: receives a burst, fires the clock, sends.
+
+use std::io;
+use std::time::{Duration, Instant as SystemInstant};
+
+use bytes::BytesMut;
+use scalesmall_core::{Arrival, Destination, Engine, SendError};
+
+use crate::clock::Clock;
+use crate::record::Recorded;
+use crate::socket::Socket;
+use crate::sockets::Sockets;
+
+/// Datagrams taken from one socket, or sent, in one turn of the pump, so that neither side starves
+/// the other or the clock.
+const BURST: usize = 64;
+
+/// The largest datagram UDP can carry, and one byte. Nothing is ever cut, so the engine sees the
+/// true length of what is too long for it.
+const RECEIVE_ROOM: usize = 65_536;
+
+/// What to wait for before the next pump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Wait {
+    /// Until then at most; `None` for as long as it takes. May lie in the past: pump at once.
+    pub deadline: Option<SystemInstant>,
+    /// Whether room to send is awaited as well as something to receive.
+    pub writable: bool,
+}
+
+impl Wait {
+    /// How long to wait at most; `None` for as long as it takes.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.deadline.map(|at| at.saturating_duration_since(SystemInstant::now()))
+    }
+
+    /// Brings the deadline forward to `at`, if it lies later.
+    pub(crate) fn until(&mut self, at: SystemInstant) {
+        self.deadline = Some(self.deadline.map_or(at, |deadline| deadline.min(at)));
+    }
+}
+
+/// Counters of what the sockets said. All only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DriverStats {
+    /// Receives that ended in an error about an earlier datagram, such as a refused port.
+    pub receive_errors: u64,
+    /// Times that a datagram had to wait for room to send.
+    pub send_waits: u64,
+    /// Times that a socket had more to receive than one turn takes.
+    pub full_bursts: u64,
+}
+
+/// An engine, its sockets and its clock.
+///
+/// The engine is reached through [`Node`](crate::Node); the driver only moves what it sends and what
+/// arrives for it.
+#[derive(Debug)]
+pub struct Driver<S> {
+    pub(crate) engine: Recorded,
+    pub(crate) clock: Clock,
+    sockets: Sockets<S>,
+    received: Box<[u8]>,
+    datagram: BytesMut,
+    /// Where `datagram` goes, if it met a socket without room.
+    held: Option<Destination>,
+    stats: DriverStats,
+}
+
+impl<S: Socket> Driver<S> {
+    pub(crate) fn new(engine: Recorded, clock: Clock, sockets: Sockets<S>) -> Self {
+        Self {
+            engine,
+            clock,
+            sockets,
+            received: vec![0; RECEIVE_ROOM].into_boxed_slice(),
+            datagram: BytesMut::with_capacity(2048),
+            held: None,
+            stats: DriverStats::default(),
+        }
+    }
+
+    /// Receives what has arrived, fires the engine's clock if it is due, and sends what is to be
+    /// sent. Never blocks, and does a bounded amount of work: if more is left, the returned
+    /// deadline has passed already.
+    ///
+    /// # Errors
+    ///
+    /// A socket that cannot be received from any more, for example because it was closed. The
+    /// driver stays whole: pump again, or drop it. What merely concerns one datagram (a refused
+    /// port, a lost route, a full interface queue) is no error but is told to the engine.
+    pub fn pump(&mut self) -> io::Result<Wait> {
+        let mut more = self.receive(false)?;
+        if self.sockets.multicast.is_some() {
+            more |= self.receive(true)?;
+        }
+        let now = self.clock.now();
+        if self.engine.poll_timeout(now).is_some_and(|due| due <= now) {
+            self.engine.handle_timeout(now);
+        }
+        let sent = self.send();
+        self.engine.flush();
+        let mut wait = Wait { deadline: None, writable: sent == Sent::NoRoom };
+        if more || sent == Sent::Burst {
+            wait.deadline = Some(SystemInstant::now());
+        } else if let Some(due) = self.engine.poll_timeout(now) {
+            // While there is no room to send, what waits to be sent shows as a deadline of now; to
+            // obey it would be to spin.
+            if sent == Sent::All || due > now {
+                wait.deadline = self.clock.system(due);
+            } else {
+                wait.deadline = self.clock.system(now + NO_ROOM_NAP);
+            }
+        }
+        Ok(wait)
+    }
+
+    /// Receives up to a burst; whether the burst was full, so that an edge-triggered poller would
+    /// not tell of what is left.
+    fn receive(&mut self, multicast: bool) -> io::Result<bool> {
+        let socket = match &self.sockets.multicast {
+            Some(heard) if multicast => heard,
+            _ => &self.sockets.unicast,
+        };
+        let now = self.clock.now();
+        for _ in 0..BURST {
+            let (len, from) = match socket.try_recv_from(&mut self.received) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if concerns_one_datagram(&error) => {
+                    self.stats.receive_errors += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let from = std::net::SocketAddr::new(from.ip().to_canonical(), from.port());
+            let arrival = if multicast { Arrival::Multicast(from) } else { Arrival::Unicast(from) };
+            // The engine counts what it refuses.
+            let _ = self.engine.handle_datagram(now, arrival, &self.received[..len]);
+        }
+        self.stats.full_bursts += 1;
+        Ok(true)
+    }
+
+    /// Sends what was held back and then what the engine has, up to a burst.
+    fn send(&mut self) -> Sent {
+        let now = self.clock.now();
+        for _ in 0..BURST {
+            let to = match self.held.take() {
+                Some(to) => to,
+                None => {
+                    self.datagram.clear();
+                    match self.engine.poll_transmit(now, &mut self.datagram) {
+                        Some(to) => to,
+                        None => return Sent::All,
+                    }
+                }
+            };
+            let addr = match (to, self.sockets.group()) {
+                (Destination::Unicast(addr), _) => self.sockets.route(addr),
+                (Destination::Multicast, Some(group)) => group,
+                (Destination::Multicast, None) => {
+                    self.engine.handle_send_error(now, to, SendError::Unreachable);
+                    continue;
+                }
+            };
+            match self.sockets.unicast.try_send_to(&self.datagram, addr) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.held = Some(to);
+                    self.stats.send_waits += 1;
+                    return Sent::NoRoom;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => self.held = Some(to),
+                Err(error) => self.engine.handle_send_error(now, to, send_error(&error)),
+            }
+        }
+        Sent::Burst
+    }
+
+    /// The engine, to ask it anything.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        self.engine.engine()
+    }
+
+    /// The sockets, to wait on.
+    #[must_use]
+    pub const fn sockets(&self) -> &Sockets<S> {
+        &self.sockets
+    }
+
+    /// The sockets, to register them with a poller.
+    pub const fn sockets_mut(&mut self) -> &mut Sockets<S> {
+        &mut self.sockets
+    }
+
+    /// What the sockets said.
+    #[must_use]
+    pub const fn stats(&self) -> DriverStats {
+        self.stats
+    }
+}
+
+/// How long a pump that found no room to send waits at most, in case the poller does not tell.
+const NO_ROOM_NAP: Duration = Duration::from_millis(5);
+
+/// How sending ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// There is nothing left.
+    All,
+    /// The socket has no room.
+    NoRoom,
+    /// The burst is over.
+    Burst,
+}
+
+/// Whether an error on receiving is about one datagram, sent or received, and not about the socket.
+fn concerns_one_datagram(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionRefused
+            | Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+            | Kind::Interrupted
+            | Kind::TimedOut
+            | Kind::PermissionDenied
+            | Kind::OutOfMemory
+    )
+}
+
+fn send_error(error: &io::Error) -> SendError {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::ConnectionRefused | Kind::ConnectionReset => SendError::Refused,
+        Kind::HostUnreachable
+        | Kind::NetworkUnreachable
+        | Kind::NetworkDown
+        | Kind::AddrNotAvailable => SendError::Unreachable,
+        // `EMSGSIZE`, which the standard library does not name.
+        _ if matches!(error.raw_os_error(), Some(90 | 40 | 10_040)) => SendError::TooLarge,
+        _ => SendError::Other,
+    }
+}

@@ -1,0 +1,81 @@
+//! The driver: moves datagrams between any non-blocking UDP socket and a ScaleSmall engine.
+//!
+//! It knows no runtime, spawns no thread that touches the engine, and decides nothing about the
+//! protocol. An adapter to a runtime is one [`Socket`] implementation and one way to wait.
+//!
+//! # Use
+//!
+//! [`Settings`] say who the node is; [`Node::start`] opens its sockets and starts its engine. Then
+//! either
+//!
+//! - call [`Node::pump`] whenever a socket is readable, the returned [`Wait`] is over, or another
+//!   call of the node was made, and drain [`Node::poll_event`]; or
+//! - await [`Node::next_event`] with the runtime's way to wait. It may be cancelled at any point and
+//!   loses nothing, as all state is in the node.
+//!
+//! `std::net::UdpSocket` is a [`Socket`], so a loop that naps needs nothing else:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use scalesmall_core::GroupName;
+//! use scalesmall_driver::{GroupKey, Node, Settings};
+//!
+//! let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKey::published());
+//! settings.seeds.push("127.0.0.1:4001".parse()?);
+//! let mut node = Node::start(&settings, Ok)?;
+//! node.join(&GroupName::try_from("kitchen")?)?;
+//! loop {
+//!     let wait = node.pump()?;
+//!     while let Some(event) = node.poll_event() {
+//!         println!("{event:?}");
+//!     }
+//!     let nap = wait.timeout().unwrap_or(Duration::MAX).min(Duration::from_millis(1));
+//!     std::thread::sleep(nap);
+//! }
+//! # #[allow(unreachable_code)]
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Modules
+//!
+//! | module | subject |
+//! |---|---|
+//! | `clock` | the engine's time from the operating system's |
+//! | `driver` | the pump: receive a burst, fire the clock, send |
+//! | `interface` | what the host's network interfaces are called |
+//! | `key` | the group key: where it comes from, what is refused |
+//! | `node` | the front: the engine's calls without `now`, events, seeds |
+//! | `record` | a recording of every engine call |
+//! | `replay` | running a recording again |
+//! | `seed` | where to find others, and looking names up |
+//! | `settings` | who the node is, from code or from the environment |
+//! | `socket` | what the driver needs of a socket |
+//! | `sockets` | opening the unicast and the multicast socket |
+//!
+//! # Suspend
+//!
+//! The engine's clock is the operating system's monotonic one. Where that stands still while the
+//! machine is suspended (Linux), a node wakes up unaware that it was away: others have called it
+//! down meanwhile, and it refutes that as soon as it hears of it.
+
+mod clock;
+mod driver;
+mod interface;
+mod key;
+mod node;
+mod record;
+mod replay;
+mod seed;
+mod settings;
+mod socket;
+mod sockets;
+
+pub use clock::Clock;
+pub use driver::{Driver, DriverStats, Wait};
+pub use key::{GroupKey, KeyFileError, KeyTextError};
+pub use node::{Node, StartError};
+pub use replay::{ReplayError, Replayed, replay};
+pub use seed::{Seed, SeedError};
+pub use settings::{DEFAULT_PORT, Multicast, Preset, Settings, SettingsError};
+pub use socket::Socket;
+pub use sockets::{OpenError, Sockets};

@@ -1,0 +1,332 @@
+//! A recording of every engine call.
+//!
+//! A text file. The first line says which engine: `scalesmall-recording 1`, then id, epoch, preset,
+//! suite, key id, multicast, cluster (hex) and seed (hex). Every other line is one call: the time in
+//! nanoseconds, the call, its arguments; for polls, what was answered, so that a replay is checked
+//! step by step. It holds datagrams and payloads, but never a key.
+
+use core::fmt;
+use std::fs::OpenOptions;
+use std::hash::Hasher;
+use std::io::{self, BufWriter, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use scalesmall_core::{
+    Arrival, BroadcastError, BroadcastId, Config, ConfigError, DatagramError, Destination, Engine,
+    Epoch, Event, GroupError, GroupName, Instant, KeyRange, MetadataError, NodeId, Recipients,
+    SendError, Suite, Tag, TimedItem,
+};
+
+use crate::settings::{Preset, Settings};
+
+/// An engine, and the tape on which its calls are recorded, if there is one. All calls that change
+/// the engine pass here.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    engine: Engine,
+    tape: Option<Tape>,
+}
+
+impl Recorded {
+    pub(crate) fn new(
+        settings: &Settings,
+        config: Config,
+        id: NodeId,
+        epoch: Epoch,
+        now: Instant,
+        tape: Option<Tape>,
+    ) -> Result<Self, ConfigError> {
+        let seed = config.seed;
+        let engine = Engine::new(config, id, epoch, now)?;
+        let mut recorded = Self { engine, tape };
+        if let Some(tape) = &mut recorded.tape {
+            tape.header(settings, id, epoch, now, &seed);
+        }
+        Ok(recorded)
+    }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn note(&mut self, now: Instant, call: fmt::Arguments<'_>) {
+        if let Some(tape) = &mut self.tape {
+            tape.line(format_args!("{} {call}", now.as_nanos()));
+        }
+    }
+
+    /// Hands the recording over to the operating system, so that a kill loses none of it.
+    pub(crate) fn flush(&mut self) {
+        if let Some(tape) = &mut self.tape {
+            tape.flush();
+        }
+    }
+
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        datagram: &[u8],
+    ) -> Result<(), DatagramError> {
+        let (way, from) = match arrival {
+            Arrival::Unicast(from) => ("unicast", from),
+            Arrival::Multicast(from) => ("multicast", from),
+        };
+        self.note(now, format_args!("datagram {way} {from} {}", Hex(datagram)));
+        self.engine.handle_datagram(now, arrival, datagram)
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.note(now, format_args!("timeout"));
+        self.engine.handle_timeout(now);
+    }
+
+    pub(crate) fn handle_send_error(&mut self, now: Instant, to: Destination, error: SendError) {
+        self.note(now, format_args!("send_error {} {error:?}", Target(to)));
+        self.engine.handle_send_error(now, to, error);
+    }
+
+    pub(crate) fn poll_transmit(
+        &mut self,
+        now: Instant,
+        datagram: &mut BytesMut,
+    ) -> Option<Destination> {
+        let to = self.engine.poll_transmit(datagram);
+        if self.tape.is_some() {
+            match to {
+                Some(to) => {
+                    let sum = checksum(datagram);
+                    self.note(now, format_args!("poll_transmit {} {sum:016x}", Target(to)));
+                }
+                None => self.note(now, format_args!("poll_transmit none")),
+            }
+        }
+        to
+    }
+
+    pub(crate) fn poll_event(&mut self, now: Instant) -> Option<Event> {
+        let event = self.engine.poll_event();
+        if self.tape.is_some() {
+            let sum = checksum_of_event(event.as_ref());
+            self.note(now, format_args!("poll_event {sum:016x}"));
+        }
+        event
+    }
+
+    pub(crate) fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
+        let due = self.engine.poll_timeout();
+        if self.tape.is_some() {
+            let nanos = due.map_or(u64::MAX, Instant::as_nanos);
+            self.note(now, format_args!("poll_timeout {nanos}"));
+        }
+        due
+    }
+
+    pub(crate) fn join(&mut self, now: Instant, group: &GroupName) -> Result<(), GroupError> {
+        self.note(now, format_args!("join {}", Hex(group.as_bytes())));
+        self.engine.join(now, group)
+    }
+
+    pub(crate) fn leave(&mut self, now: Instant, group: &GroupName) -> Result<(), GroupError> {
+        self.note(now, format_args!("leave {}", Hex(group.as_bytes())));
+        self.engine.leave(now, group)
+    }
+
+    pub(crate) fn add_item(
+        &mut self,
+        now: Instant,
+        group: &GroupName,
+        range: KeyRange,
+        port: u16,
+    ) -> Result<TimedItem, GroupError> {
+        let (start, end) = (range.start(), range.end());
+        self.note(now, format_args!("add_item {} {start} {end} {port}", Hex(group.as_bytes())));
+        self.engine.add_item(now, group, range, port)
+    }
+
+    pub(crate) fn remove_item(
+        &mut self,
+        now: Instant,
+        group: &GroupName,
+        range: KeyRange,
+        port: u16,
+    ) -> Result<TimedItem, GroupError> {
+        let (start, end) = (range.start(), range.end());
+        self.note(now, format_args!("remove_item {} {start} {end} {port}", Hex(group.as_bytes())));
+        self.engine.remove_item(now, group, range, port)
+    }
+
+    pub(crate) fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
+        self.note(now, format_args!("contact{}", Spaced(seeds)));
+        self.engine.contact(now, seeds);
+    }
+
+    pub(crate) fn set_metadata(
+        &mut self,
+        now: Instant,
+        metadata: Bytes,
+    ) -> Result<(), MetadataError> {
+        self.note(now, format_args!("set_metadata {}", Hex(&metadata)));
+        self.engine.set_metadata(now, metadata)
+    }
+
+    pub(crate) fn announce_slow(&mut self, now: Instant, expected: Duration) {
+        let nanos = u64::try_from(expected.as_nanos()).unwrap_or(u64::MAX);
+        self.note(now, format_args!("announce_slow {nanos}"));
+        self.engine.announce_slow(now, Duration::from_nanos(nanos));
+    }
+
+    pub(crate) fn depart(&mut self, now: Instant) {
+        self.note(now, format_args!("depart"));
+        self.engine.depart(now);
+    }
+
+    pub(crate) fn renew(&mut self, now: Instant, epoch: Epoch) {
+        self.note(now, format_args!("renew {}", epoch.0));
+        self.engine.renew(now, epoch);
+    }
+
+    pub(crate) fn broadcast(
+        &mut self,
+        now: Instant,
+        to: Recipients<'_>,
+        tag: Tag,
+        payload: Bytes,
+    ) -> Result<BroadcastId, BroadcastError> {
+        let (tag_number, bytes) = (tag.0, Hex(&payload));
+        match to {
+            Recipients::All => self.note(now, format_args!("broadcast {tag_number} {bytes} all")),
+            Recipients::Group(group) => {
+                let group = Hex(group.as_bytes());
+                self.note(now, format_args!("broadcast {tag_number} {bytes} group {group}"));
+            }
+            Recipients::Nodes(nodes) => self
+                .note(now, format_args!("broadcast {tag_number} {bytes} nodes{}", Spaced(nodes))),
+        }
+        self.engine.broadcast(now, to, tag, payload)
+    }
+}
+
+/// Where a recording goes. A disk that is full ends the recording, not the node.
+#[derive(Debug)]
+pub(crate) struct Tape {
+    file: Option<BufWriter<std::fs::File>>,
+}
+
+impl Tape {
+    /// Starts a recording in a new file that only its owner can read.
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Ok(Self { file: Some(BufWriter::new(options.open(path)?)) })
+    }
+
+    fn header(
+        &mut self,
+        settings: &Settings,
+        id: NodeId,
+        epoch: Epoch,
+        now: Instant,
+        seed: &[u8; 32],
+    ) {
+        let preset = match settings.preset {
+            Preset::Lan => "lan",
+            Preset::Wan => "wan",
+            Preset::Local => "local",
+        };
+        let suite = if settings.suite == Suite::Authenticated { "authenticated" } else { "sealed" };
+        self.line(format_args!(
+            "scalesmall-recording 1 {id} {} {} {preset} {suite} {} {} {} {}",
+            epoch.0,
+            now.as_nanos(),
+            settings.key_id.0,
+            settings.multicast.is_some(),
+            Hex(settings.cluster.as_bytes()),
+            Hex(seed),
+        ));
+    }
+
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        if let Some(file) = &mut self.file
+            && writeln!(file, "{line}").is_err()
+        {
+            self.file = None;
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.file.as_mut().is_some_and(|file| file.flush().is_err()) {
+            self.file = None;
+        }
+    }
+}
+
+/// Bytes as hexadecimal digits; `-` for none.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("-");
+        }
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+struct Spaced<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Spaced<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| write!(f, " {part}"))
+    }
+}
+
+pub(crate) struct Target(pub(crate) Destination);
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Destination::Unicast(addr) => addr.fmt(f),
+            Destination::Multicast => f.write_str("multicast"),
+        }
+    }
+}
+
+/// FNV-1a, 64 bits: the same on every platform and in every version.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Write for Fnv {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.write(text.as_bytes());
+        Ok(())
+    }
+}
+
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
+    let mut sum = Fnv(0xcbf2_9ce4_8422_2325);
+    sum.write(bytes);
+    sum.finish()
+}
+
+pub(crate) fn checksum_of_event(event: Option<&Event>) -> u64 {
+    let mut sum = Fnv(0xcbf2_9ce4_8422_2325);
+    fmt::write(&mut sum, format_args!("{event:?}")).expect("the checksum takes any text");
+    sum.finish()
+}

@@ -1,0 +1,275 @@
+//! Running a recording again.
+
+use core::fmt;
+use std::io::{self, BufRead};
+use std::net::SocketAddr;
+use std::str::SplitAsciiWhitespace;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use scalesmall_core::{
+    Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, KeyId, KeyRange,
+    Keyring, NodeId, Recipients, SendError, Suite, Tag,
+};
+
+use crate::record::{Target, checksum, checksum_of_event};
+
+/// What a replay found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Replayed {
+    /// The engine as it was when the recording ended.
+    pub engine: Engine,
+    /// How many calls were replayed.
+    pub calls: u64,
+}
+
+/// Why a recording could not be replayed to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// It cannot be read.
+    Unreadable {
+        /// Why.
+        kind: io::ErrorKind,
+    },
+    /// It is not a recording, of another version, or made with another primary key.
+    NotARecording,
+    /// A line is no call.
+    BadLine {
+        /// Counted from 1.
+        line: u64,
+    },
+    /// The engine answered a poll otherwise than it did when it was recorded: another key, or
+    /// another version of the engine.
+    Differs {
+        /// Counted from 1.
+        line: u64,
+    },
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { kind } => write!(f, "the recording cannot be read: {kind}"),
+            Self::NotARecording => {
+                f.write_str("the file is no recording of this version made with a key of this id")
+            }
+            Self::BadLine { line } => write!(f, "line {line} of the recording is no call"),
+            Self::Differs { line } => write!(
+                f,
+                "at line {line} the engine answers otherwise than recorded: use the recorded \
+                 key and the recorded version"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for ReplayError {}
+
+/// Replays a recording made with [`Settings::record`](crate::Settings::record) and checks every
+/// poll against it.
+///
+/// # Errors
+///
+/// [`ReplayError`] names the first line at which it went wrong. A last line that was cut off by a
+/// kill is left out.
+pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, ReplayError> {
+    let mut text = String::new();
+    let mut read = |text: &mut String| {
+        text.clear();
+        recording
+            .read_line(text)
+            .map(|_| text.ends_with('\n'))
+            .map_err(|error| ReplayError::Unreadable { kind: error.kind() })
+    };
+    if !read(&mut text)? {
+        return Err(ReplayError::NotARecording);
+    }
+    let mut words = Words(text.split_ascii_whitespace());
+    let engine = words.engine(keys).ok_or(ReplayError::NotARecording)?;
+    let mut replayed = Replayed { engine, calls: 0 };
+    let mut datagram = BytesMut::new();
+    while read(&mut text)? {
+        let line = replayed.calls + 2;
+        let mut words = Words(text.split_ascii_whitespace());
+        let same = words.call(&mut replayed.engine, &mut datagram);
+        if !same.ok_or(ReplayError::BadLine { line })? {
+            return Err(ReplayError::Differs { line });
+        }
+        replayed.calls += 1;
+    }
+    Ok(replayed)
+}
+
+/// The words of one line.
+struct Words<'a>(SplitAsciiWhitespace<'a>);
+
+impl<'a> Words<'a> {
+    fn word(&mut self) -> Option<&'a str> {
+        self.0.next()
+    }
+
+    fn parse<T: std::str::FromStr>(&mut self) -> Option<T> {
+        self.0.next()?.parse().ok()
+    }
+
+    fn hex(&mut self) -> Option<Vec<u8>> {
+        let digits = self.0.next()?;
+        if digits == "-" {
+            return Some(Vec::new());
+        }
+        if digits.len() % 2 != 0 {
+            return None;
+        }
+        let pair = |at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+        (0..digits.len()).step_by(2).map(pair).collect()
+    }
+
+    fn group(&mut self) -> Option<GroupName> {
+        GroupName::try_from(self.hex()?.as_slice()).ok()
+    }
+
+    fn range(&mut self) -> Option<KeyRange> {
+        KeyRange::new(self.parse()?, self.parse()?).ok()
+    }
+
+    fn destination(&mut self) -> Option<Destination> {
+        match self.word()? {
+            "multicast" => Some(Destination::Multicast),
+            addr => addr.parse().ok().map(Destination::Unicast),
+        }
+    }
+
+    /// The engine that the first line describes.
+    fn engine(&mut self, keys: &Keyring) -> Option<Engine> {
+        if self.word()? != "scalesmall-recording" || self.word()? != "1" {
+            return None;
+        }
+        let id = NodeId::from(self.parse::<SocketAddr>()?);
+        let epoch = Epoch(self.parse()?);
+        let now = Instant::from_nanos(self.parse()?);
+        let preset = match self.word()? {
+            "lan" => Config::lan,
+            "wan" => Config::wan,
+            "local" => Config::local,
+            _ => return None,
+        };
+        let suite = match self.word()? {
+            "authenticated" => Suite::Authenticated,
+            #[cfg(feature = "seal")]
+            "sealed" => Suite::Sealed,
+            _ => return None,
+        };
+        let key_id = KeyId(self.parse()?);
+        if keys.primary() != key_id {
+            return None;
+        }
+        let multicast = self.parse()?;
+        let cluster = self.hex()?;
+        let cluster = ClusterName::try_from(core::str::from_utf8(&cluster).ok()?).ok()?;
+        let seed = self.hex()?.try_into().ok()?;
+        let mut config = preset(seed, cluster, keys.clone());
+        config.suite = suite;
+        config.multicast = multicast;
+        Engine::new(config, id, epoch, now).ok()
+    }
+
+    /// Makes the call; whether it answered as recorded, or `None` if the line is no call.
+    fn call(&mut self, engine: &mut Engine, datagram: &mut BytesMut) -> Option<bool> {
+        let now = Instant::from_nanos(self.parse()?);
+        // What a call refused when it was recorded it refuses again; the polls show it.
+        match self.word()? {
+            "datagram" => {
+                let way = match self.word()? {
+                    "unicast" => Arrival::Unicast,
+                    "multicast" => Arrival::Multicast,
+                    _ => return None,
+                };
+                let arrival = way(self.parse()?);
+                let _ = engine.handle_datagram(now, arrival, &self.hex()?);
+            }
+            "timeout" => engine.handle_timeout(now),
+            "send_error" => {
+                let to = self.destination()?;
+                let error = match self.word()? {
+                    "Refused" => SendError::Refused,
+                    "Unreachable" => SendError::Unreachable,
+                    "TooLarge" => SendError::TooLarge,
+                    "Other" => SendError::Other,
+                    _ => return None,
+                };
+                engine.handle_send_error(now, to, error);
+            }
+            "poll_transmit" => {
+                datagram.clear();
+                let recorded = self.word()?;
+                return Some(match engine.poll_transmit(datagram) {
+                    None => recorded == "none",
+                    Some(to) => {
+                        let sum = format!("{:016x}", checksum(datagram));
+                        recorded == Target(to).to_string() && self.word()? == sum
+                    }
+                });
+            }
+            "poll_event" => {
+                let sum = checksum_of_event(engine.poll_event().as_ref());
+                return Some(self.word()? == format!("{sum:016x}"));
+            }
+            "poll_timeout" => {
+                let due = engine.poll_timeout().map_or(u64::MAX, Instant::as_nanos);
+                return Some(self.parse::<u64>()? == due);
+            }
+            command => self.command(command, engine, now)?,
+        }
+        Some(true)
+    }
+
+    /// Makes a call of the application; `None` if the line is no call.
+    fn command(&mut self, command: &str, engine: &mut Engine, now: Instant) -> Option<()> {
+        match command {
+            "join" => {
+                let _ = engine.join(now, &self.group()?);
+            }
+            "leave" => {
+                let _ = engine.leave(now, &self.group()?);
+            }
+            "add_item" => {
+                let _ = engine.add_item(now, &self.group()?, self.range()?, self.parse()?);
+            }
+            "remove_item" => {
+                let _ = engine.remove_item(now, &self.group()?, self.range()?, self.parse()?);
+            }
+            "contact" => {
+                let seeds: Option<Vec<SocketAddr>> =
+                    self.0.by_ref().map(|word| word.parse().ok()).collect();
+                engine.contact(now, &seeds?);
+            }
+            "set_metadata" => {
+                let _ = engine.set_metadata(now, Bytes::from(self.hex()?));
+            }
+            "announce_slow" => engine.announce_slow(now, Duration::from_nanos(self.parse()?)),
+            "depart" => engine.depart(now),
+            "renew" => engine.renew(now, Epoch(self.parse()?)),
+            "broadcast" => {
+                let tag = Tag(self.parse()?);
+                let payload = Bytes::from(self.hex()?);
+                let _ = match self.word()? {
+                    "all" => engine.broadcast(now, Recipients::All, tag, payload),
+                    "group" => {
+                        let group = self.group()?;
+                        engine.broadcast(now, Recipients::Group(&group), tag, payload)
+                    }
+                    "nodes" => {
+                        let node = |word: &str| word.parse::<SocketAddr>().ok().map(NodeId::from);
+                        let nodes: Option<Vec<NodeId>> = self.0.by_ref().map(node).collect();
+                        engine.broadcast(now, Recipients::Nodes(&nodes?), tag, payload)
+                    }
+                    _ => return None,
+                };
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,368 @@
+//! Who a node is: from code, or from the environment.
+
+use core::fmt;
+use std::ffi::OsString;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use scalesmall_core::{ClusterName, Config, KeyId, Keyring, Suite};
+
+use crate::interface;
+use crate::key::{GroupKey, KeyTextError};
+use crate::seed::Seed;
+
+/// The port of a node, and of its multicast group, that is given none.
+pub const DEFAULT_PORT: u16 = 29_999;
+
+/// The multicast group of IPv4 nodes that are given none.
+const DEFAULT_GROUP_V4: [u8; 4] = [224, 1, 1, 1];
+
+/// The multicast group of IPv6 nodes that are given none: transient (not assigned by IANA), for one
+/// link.
+const DEFAULT_GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x5ca1, 0xe5a1);
+
+/// Which multicast group is used, and how far it reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Multicast {
+    /// The group and its port.
+    pub group: SocketAddr,
+    /// How many routers a datagram may pass, plus one.
+    pub ttl: u8,
+}
+
+impl Multicast {
+    /// The default for a node at `address`: group 224.1.1.1, or ff12::5ca1:e5a1 for IPv6; port
+    /// 29999; TTL 4.
+    #[must_use]
+    pub fn for_node(address: IpAddr) -> Self {
+        let group: IpAddr = match address {
+            IpAddr::V4(_) => DEFAULT_GROUP_V4.into(),
+            IpAddr::V6(_) => DEFAULT_GROUP_V6.into(),
+        };
+        Self { group: SocketAddr::new(group, DEFAULT_PORT), ttl: 4 }
+    }
+}
+
+/// Which preset of the engine's [`Config`] a node uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preset {
+    /// [`Config::lan`].
+    #[default]
+    Lan,
+    /// [`Config::wan`].
+    Wan,
+    /// [`Config::local`].
+    Local,
+}
+
+/// Who a node is and how it finds others.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The address to receive on. Port 0 lets the system choose one.
+    pub bind: SocketAddr,
+    /// The address by which others reach the node, and its identity. `None`: the bound one. A
+    /// port of 0 stands for the bound port.
+    pub advertise: Option<SocketAddr>,
+    /// Nodes to contact.
+    pub seeds: Vec<Seed>,
+    /// The cluster's name.
+    pub cluster: ClusterName,
+    /// The key that protects what is sent and that opens what arrives.
+    pub key: GroupKey,
+    /// The name of the key, the same on all nodes.
+    pub key_id: KeyId,
+    /// Further keys that are taken on what arrives, while keys are exchanged.
+    pub accepted_keys: Vec<(KeyId, GroupKey)>,
+    /// The multicast group, if multicast is spoken.
+    pub multicast: Option<Multicast>,
+    /// How patient the engine is.
+    pub preset: Preset,
+    /// How packets are protected; the same on all nodes.
+    pub suite: Suite,
+    /// A file to record every engine call in; it must not exist. Holds datagrams, never keys.
+    pub record: Option<PathBuf>,
+}
+
+impl Settings {
+    /// A node at `bind`, in cluster `scalesmall`, without seeds and without multicast.
+    #[must_use]
+    pub fn new(bind: SocketAddr, key: GroupKey) -> Self {
+        Self {
+            bind,
+            advertise: None,
+            seeds: Vec::new(),
+            cluster: ClusterName::try_from("scalesmall").expect("it has 1 to 255 bytes"),
+            key,
+            key_id: KeyId(0),
+            accepted_keys: Vec::new(),
+            multicast: None,
+            preset: Preset::default(),
+            suite: Suite::default(),
+            record: None,
+        }
+    }
+
+    /// A node as the environment describes it.
+    ///
+    /// | variable | default |
+    /// |---|---|
+    /// | `GROUP_MANAGER_ADDRESS` | the first local IPv4 address with a broadcast address |
+    /// | `GROUP_MANAGER_PORT` | 29999 |
+    /// | `GROUP_MANAGER_MULTICAST_ADDRESS` | 224.1.1.1, or ff12::5ca1:e5a1 for an IPv6 node |
+    /// | `GROUP_MANAGER_MULTICAST_PORT` | 29999 |
+    /// | `GROUP_MANAGER_MULTICAST_TTL` | 4 |
+    /// | `GROUP_MANAGER_KEY` | the published key, which is refused outside loopback |
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] names the variable and what it should hold.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::from_variables(|name| std::env::var_os(name))
+    }
+
+    /// As [`Settings::from_env`], but with the variables that `get` knows.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] names the variable and what it should hold.
+    pub fn from_variables(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, SettingsError> {
+        let address = match variable(&get, "GROUP_MANAGER_ADDRESS", "an IP address")? {
+            Some(address) => address,
+            None => interface::default_ipv4()
+                .map_err(|error| SettingsError::Interfaces { kind: error.kind() })?
+                .map(IpAddr::V4)
+                .ok_or(SettingsError::NoAddress)?,
+        };
+        let a_port = "a port from 0 to 65535";
+        let port = variable(&get, "GROUP_MANAGER_PORT", a_port)?.unwrap_or(DEFAULT_PORT);
+        let key = match get("GROUP_MANAGER_KEY") {
+            Some(text) => {
+                GroupKey::parse(text.as_encoded_bytes()).map_err(SettingsError::KeyText)?
+            }
+            None => GroupKey::published(),
+        };
+        let mut multicast = Multicast::for_node(address);
+        let name = "GROUP_MANAGER_MULTICAST_ADDRESS";
+        if let Some(group) = variable::<IpAddr>(&get, name, "a multicast address")? {
+            if !group.is_multicast() {
+                return Err(SettingsError::Variable { name, wanted: "a multicast address" });
+            }
+            multicast.group.set_ip(group);
+        }
+        let name = "GROUP_MANAGER_MULTICAST_PORT";
+        if let Some(port) = variable(&get, name, "a port from 1 to 65535")? {
+            if port == 0 {
+                return Err(SettingsError::Variable { name, wanted: "a port from 1 to 65535" });
+            }
+            multicast.group.set_port(port);
+        }
+        let name = "GROUP_MANAGER_MULTICAST_TTL";
+        if let Some(ttl) = variable(&get, name, "a number from 0 to 255")? {
+            multicast.ttl = ttl;
+        }
+        let mut settings = Self::new(SocketAddr::new(address, port), key);
+        settings.multicast = Some(multicast);
+        Ok(settings)
+    }
+
+    /// The address that others will know the host by: advertised, bound, or else the first of the
+    /// host that others can reach.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::NoAddress`] or [`SettingsError::Interfaces`].
+    pub fn host(&self) -> Result<IpAddr, SettingsError> {
+        if let Some(advertised) = self.advertise {
+            return Ok(advertised.ip());
+        }
+        if !self.bind.ip().is_unspecified() {
+            return Ok(self.bind.ip());
+        }
+        let own = match self.bind {
+            SocketAddr::V4(_) => interface::default_ipv4().map(|own| own.map(IpAddr::V4)),
+            SocketAddr::V6(_) => interface::default_ipv6().map(|own| own.map(IpAddr::V6)),
+        };
+        own.map_err(|error| SettingsError::Interfaces { kind: error.kind() })?
+            .ok_or(SettingsError::NoAddress)
+    }
+
+    /// Checks what can be told without touching the network.
+    ///
+    /// # Errors
+    ///
+    /// The first [`SettingsError`] found.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let host = self.host()?;
+        let local = self.bind.ip().is_loopback() && host.is_loopback();
+        let mut keys = self.accepted_keys.iter().map(|(_, key)| key).chain([&self.key]);
+        if !local && keys.any(GroupKey::is_published) {
+            return Err(SettingsError::PublishedKey);
+        }
+        match self.multicast {
+            Some(multicast) if !multicast.group.ip().is_multicast() => {
+                Err(SettingsError::NotMulticast)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The keys, with the own one as the primary.
+    #[must_use]
+    pub fn keyring(&self) -> Keyring {
+        let mut keys = Keyring::new(self.key_id, self.key.key().clone());
+        for (id, key) in self.accepted_keys.iter().filter(|(id, _)| *id != self.key_id) {
+            keys.insert(*id, key.key().clone());
+        }
+        keys
+    }
+
+    /// The engine's configuration.
+    #[must_use]
+    pub fn config(&self, seed: [u8; 32]) -> Config {
+        let preset = match self.preset {
+            Preset::Lan => Config::lan,
+            Preset::Wan => Config::wan,
+            Preset::Local => Config::local,
+        };
+        let mut config = preset(seed, self.cluster.clone(), self.keyring());
+        config.suite = self.suite;
+        config.multicast = self.multicast.is_some();
+        config
+    }
+}
+
+fn variable<T: core::str::FromStr>(
+    get: impl Fn(&str) -> Option<OsString>,
+    name: &'static str,
+    wanted: &'static str,
+) -> Result<Option<T>, SettingsError> {
+    let Some(text) = get(name) else { return Ok(None) };
+    let value = text.to_str().and_then(|text| text.parse().ok());
+    value.map(Some).ok_or(SettingsError::Variable { name, wanted })
+}
+
+/// Why settings are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// An environment variable holds something else than it should.
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What it should hold.
+        wanted: &'static str,
+    },
+    /// `GROUP_MANAGER_KEY` holds no key.
+    KeyText(KeyTextError),
+    /// The published key on an address that others can reach.
+    PublishedKey,
+    /// The multicast group is not a multicast address.
+    NotMulticast,
+    /// The host has no address that others can reach.
+    NoAddress,
+    /// The host's interfaces cannot be listed.
+    Interfaces {
+        /// Why.
+        kind: io::ErrorKind,
+    },
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable { name, wanted } => write!(f, "{name} must be {wanted}"),
+            Self::KeyText(error) => write!(f, "GROUP_MANAGER_KEY: {error}"),
+            Self::PublishedKey => f.write_str(
+                "the published default key protects nothing and works on loopback only: \
+                 make a key (scalesmall keygen FILE) and give it to all nodes",
+            ),
+            Self::NotMulticast => f.write_str(
+                "the multicast group must be a multicast address, such as 224.1.1.1 or ff12::1",
+            ),
+            Self::NoAddress => f.write_str(
+                "this host has no address that others can reach: give the one to use \
+                 (GROUP_MANAGER_ADDRESS or the address to bind)",
+            ),
+            Self::Interfaces { kind } => {
+                write!(f, "this host's interfaces cannot be listed ({kind}): give an address")
+            }
+        }
+    }
+}
+
+impl core::error::Error for SettingsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::from_variables(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+        })
+    }
+
+    #[test]
+    fn the_documented_defaults_hold() {
+        let settings = with(&[("GROUP_MANAGER_ADDRESS", "127.0.0.1")]).unwrap();
+        assert_eq!(settings.bind, "127.0.0.1:29999".parse().unwrap());
+        let group = "224.1.1.1:29999".parse().unwrap();
+        assert_eq!(settings.multicast, Some(Multicast { group, ttl: 4 }));
+        assert!(settings.key.is_published());
+        assert_eq!(settings.check(), Ok(()));
+    }
+
+    #[test]
+    fn every_variable_counts() {
+        let key = "k".repeat(32);
+        let settings = with(&[
+            ("GROUP_MANAGER_ADDRESS", "10.1.2.3"),
+            ("GROUP_MANAGER_PORT", "4000"),
+            ("GROUP_MANAGER_MULTICAST_ADDRESS", "239.0.0.7"),
+            ("GROUP_MANAGER_MULTICAST_PORT", "4001"),
+            ("GROUP_MANAGER_MULTICAST_TTL", "9"),
+            ("GROUP_MANAGER_KEY", &key),
+        ])
+        .unwrap();
+        assert_eq!(settings.bind, "10.1.2.3:4000".parse().unwrap());
+        let group = "239.0.0.7:4001".parse().unwrap();
+        assert_eq!(settings.multicast, Some(Multicast { group, ttl: 9 }));
+        assert!(!settings.key.is_published());
+        assert_eq!(settings.check(), Ok(()));
+    }
+
+    #[test]
+    fn wrong_variables_are_named() {
+        for (name, value) in [
+            ("GROUP_MANAGER_ADDRESS", "localhost"),
+            ("GROUP_MANAGER_PORT", "70000"),
+            ("GROUP_MANAGER_MULTICAST_ADDRESS", "10.0.0.1"),
+            ("GROUP_MANAGER_MULTICAST_PORT", "0"),
+            ("GROUP_MANAGER_MULTICAST_TTL", "256"),
+        ] {
+            let address = ("GROUP_MANAGER_ADDRESS", "127.0.0.1");
+            match with(&[(name, value), address]) {
+                Err(SettingsError::Variable { name: named, .. }) => assert_eq!(named, name),
+                other => panic!("{name}={value} gave {other:?}"),
+            }
+        }
+        let short = with(&[("GROUP_MANAGER_ADDRESS", "::1"), ("GROUP_MANAGER_KEY", "short")]);
+        assert_eq!(short.unwrap_err(), SettingsError::KeyText(KeyTextError { len: 5 }));
+    }
+
+    #[test]
+    fn the_published_key_stays_on_loopback() {
+        let mut settings = with(&[("GROUP_MANAGER_ADDRESS", "::1")]).unwrap();
+        assert_eq!(settings.check(), Ok(()));
+        settings.advertise = Some("10.0.0.1:0".parse().unwrap());
+        assert_eq!(settings.check(), Err(SettingsError::PublishedKey));
+        settings.advertise = None;
+        settings.bind = "10.0.0.1:0".parse().unwrap();
+        assert_eq!(settings.check(), Err(SettingsError::PublishedKey));
+        settings.bind = "0.0.0.0:0".parse().unwrap();
+        settings.advertise = Some("127.0.0.1:0".parse().unwrap());
+        assert_eq!(settings.check(), Err(SettingsError::PublishedKey));
+    }
+}

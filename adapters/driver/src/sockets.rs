@@ -1,0 +1,316 @@
+//! Opening a node's sockets: one for unicast and for all that is sent, one to hear multicast.
+
+use core::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, UdpSocket};
+
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Type};
+
+use crate::interface;
+use crate::settings::Multicast;
+
+/// Room asked of the operating system for datagrams that wait to be received, in bytes, so that a
+/// storm of changes is not lost between two turns of the loop.
+const RECEIVE_BUFFER: usize = 2 << 20;
+
+/// The sockets of one node.
+///
+/// Multicast is received on a socket of its own, bound to the group's address and shared with the
+/// other nodes of the host, and sent from the unicast socket, so that its source is the node's.
+#[derive(Debug)]
+pub struct Sockets<S> {
+    /// The node's own socket.
+    pub unicast: S,
+    /// The socket that hears the multicast group, if multicast is on.
+    pub multicast: Option<S>,
+    group: Option<SocketAddr>,
+    local: SocketAddr,
+}
+
+impl Sockets<UdpSocket> {
+    /// Opens the sockets, non-blocking.
+    ///
+    /// The unicast socket's address is the node's alone: a second node on it is refused. Port 0
+    /// lets the system choose. `host` is the address by which others know this host: it selects the
+    /// interface for multicast when `bind` is the unspecified address.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], and no socket stays open.
+    pub fn bind(
+        bind: SocketAddr,
+        host: IpAddr,
+        multicast: Option<&Multicast>,
+    ) -> Result<Self, OpenError> {
+        let refused = |error: io::Error| OpenError::Unicast { bind, kind: error.kind() };
+        let unicast =
+            socket2::Socket::new(Domain::for_address(bind), Type::DGRAM, Some(Protocol::UDP))
+                .map_err(refused)?;
+        unicast.set_nonblocking(true).map_err(refused)?;
+        if bind.is_ipv6() {
+            unicast.set_only_v6(!bind.ip().is_unspecified()).map_err(refused)?;
+        }
+        enlarge_buffer(&unicast);
+        unicast.bind(&bind.into()).map_err(refused)?;
+        let local = unicast.local_addr().map_err(refused)?.as_socket().ok_or(OpenError::Family)?;
+        let Some(settings) = multicast else {
+            return Ok(Self { unicast: unicast.into(), multicast: None, group: None, local });
+        };
+
+        let group = settings.group;
+        if group.is_ipv4() != bind.is_ipv4() {
+            return Err(OpenError::Family);
+        }
+        let interface = if bind.ip().is_unspecified() { host } else { bind.ip() };
+        let heard = prepare_multicast(&unicast, settings, interface)
+            .map_err(|error| OpenError::Multicast { group, kind: error.kind() })?;
+        let (heard, group) = heard;
+        Ok(Self {
+            unicast: unicast.into(),
+            multicast: Some(heard.into()),
+            group: Some(group),
+            local,
+        })
+    }
+}
+
+impl<S> Sockets<S> {
+    /// The same sockets wrapped for a runtime.
+    ///
+    /// # Errors
+    ///
+    /// What `wrap` says; the sockets are closed then.
+    pub fn try_map<T>(self, mut wrap: impl FnMut(S) -> io::Result<T>) -> io::Result<Sockets<T>> {
+        Ok(Sockets {
+            unicast: wrap(self.unicast)?,
+            multicast: self.multicast.map(wrap).transpose()?,
+            group: self.group,
+            local: self.local,
+        })
+    }
+
+    /// The address that the unicast socket is bound to.
+    #[must_use]
+    pub const fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The multicast group and its port, if multicast is on.
+    #[must_use]
+    pub const fn group(&self) -> Option<SocketAddr> {
+        self.group
+    }
+
+    /// The address that reaches `to` from the unicast socket: one bound to all IPv6 addresses names
+    /// IPv4 hosts by their mapped addresses.
+    pub(crate) const fn route(&self, to: SocketAddr) -> SocketAddr {
+        match (self.local, to) {
+            (SocketAddr::V6(_), SocketAddr::V4(v4)) => {
+                SocketAddr::V6(SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0))
+            }
+            _ => to,
+        }
+    }
+}
+
+/// Makes `unicast` send to the group through `interface`; returns a socket that hears the group, and
+/// the group's address with the interface in it where the address family wants that.
+fn prepare_multicast(
+    unicast: &socket2::Socket,
+    settings: &Multicast,
+    interface: IpAddr,
+) -> io::Result<(socket2::Socket, SocketAddr)> {
+    let heard = socket2::Socket::new(
+        Domain::for_address(settings.group),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
+    heard.set_nonblocking(true)?;
+    heard.set_reuse_address(true)?;
+    // BSD systems share a multicast port on this option only.
+    #[cfg(all(
+        unix,
+        not(target_os = "linux"),
+        not(target_os = "solaris"),
+        not(target_os = "illumos")
+    ))]
+    heard.set_reuse_port(true)?;
+    enlarge_buffer(&heard);
+    // The unicast port is taken by now, without sharing it. This lets other nodes of the host
+    // listen to the group on the same port number.
+    unicast.set_reuse_address(true)?;
+    match settings.group {
+        SocketAddr::V4(group) => {
+            let IpAddr::V4(v4) = interface else { return Err(io::ErrorKind::InvalidInput.into()) };
+            unicast.set_multicast_if_v4(&v4)?;
+            unicast.set_multicast_ttl_v4(u32::from(settings.ttl))?;
+            unicast.set_multicast_loop_v4(true)?;
+            ignore_groups_of_others(unicast)?;
+            heard.bind(&group_or_any(settings.group))?;
+            let index = interface::index_of(interface)?;
+            if v4 == Ipv4Addr::UNSPECIFIED {
+                heard.join_multicast_v4(group.ip(), &v4)?;
+            } else {
+                // By index where it is known: several interfaces may share an address.
+                let joined = if index == 0 {
+                    heard.join_multicast_v4(group.ip(), &v4)
+                } else {
+                    heard.join_multicast_v4_n(group.ip(), &InterfaceIndexOrAddress::Index(index))
+                };
+                joined?;
+            }
+            ignore_groups_of_others(&heard)?;
+            Ok((heard, settings.group))
+        }
+        SocketAddr::V6(group) => {
+            let index = interface::index_of(interface)?;
+            unicast.set_multicast_if_v6(index)?;
+            unicast.set_multicast_hops_v6(u32::from(settings.ttl))?;
+            unicast.set_multicast_loop_v6(true)?;
+            heard.set_only_v6(true)?;
+            let scoped = SocketAddrV6::new(*group.ip(), group.port(), 0, index);
+            heard.bind(&group_or_any(scoped.into()))?;
+            heard.join_multicast_v6(group.ip(), index)?;
+            Ok((heard, scoped.into()))
+        }
+    }
+}
+
+/// Where a socket that hears `group` is bound: to the group itself, so that nothing else reaches
+/// it, except on Windows, which only binds to addresses of the host.
+fn group_or_any(group: SocketAddr) -> SockAddr {
+    if cfg!(windows) {
+        let any: IpAddr = match group {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        };
+        SocketAddr::new(any, group.port()).into()
+    } else {
+        group.into()
+    }
+}
+
+/// Linux hands a socket the datagrams of all groups that anybody on the host has joined, unless
+/// told not to.
+#[cfg(target_os = "linux")]
+fn ignore_groups_of_others(socket: &socket2::Socket) -> io::Result<()> {
+    socket.set_multicast_all_v4(false)
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "the signature is that of the Linux one")]
+fn ignore_groups_of_others(_: &socket2::Socket) -> io::Result<()> {
+    Ok(())
+}
+
+/// Asks for a larger receive buffer. A system that grants less is slower to recover from a storm,
+/// and that is all.
+fn enlarge_buffer(socket: &socket2::Socket) {
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+}
+
+/// Why sockets could not be opened. None is open then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The node's own socket cannot be had.
+    Unicast {
+        /// The address asked for.
+        bind: SocketAddr,
+        /// What the operating system says.
+        kind: io::ErrorKind,
+    },
+    /// The multicast group cannot be heard or spoken to.
+    Multicast {
+        /// The group asked for.
+        group: SocketAddr,
+        /// What the operating system says.
+        kind: io::ErrorKind,
+    },
+    /// The multicast group and the node's address are not of one family.
+    Family,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unicast { bind, kind: io::ErrorKind::AddrInUse } => {
+                write!(f, "{bind} is in use: choose another port, or 0 for any")
+            }
+            Self::Unicast { bind, kind: io::ErrorKind::AddrNotAvailable } => {
+                write!(f, "{bind} is not an address of this host: bind to one that is")
+            }
+            Self::Unicast { bind, kind } => write!(f, "no socket on {bind}: {kind}"),
+            Self::Multicast { group, kind } => {
+                write!(f, "no multicast with {group}: {kind}; name another group, or turn it off")
+            }
+            Self::Family => f.write_str(
+                "the node's address and the multicast group must both be IPv4 or both IPv6",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Socket;
+
+    fn loopback(multicast: Option<&Multicast>) -> Result<Sockets<UdpSocket>, OpenError> {
+        let bind: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        Sockets::bind(bind, bind.ip(), multicast)
+    }
+
+    fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+        socket.set_nonblocking(false).unwrap();
+        socket.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+        let mut buffer = [0; 64];
+        let (len, from) = socket.recv_from(&mut buffer).unwrap();
+        (buffer[..len].to_vec(), from)
+    }
+
+    #[test]
+    fn multicast_reaches_every_node_of_the_host_and_names_its_sender() {
+        let port = loopback(None).unwrap().local().port();
+        let multicast = Multicast { group: ([224, 1, 1, 1], port).into(), ttl: 1 };
+        let nodes = [(), (), ()].map(|()| loopback(Some(&multicast)).unwrap());
+        let sent = nodes[0].unicast.try_send_to(b"hello", nodes[0].group().unwrap()).unwrap();
+        assert_eq!(sent, 5);
+        for node in &nodes {
+            let heard = receive(node.multicast.as_ref().unwrap());
+            assert_eq!(heard, (b"hello".to_vec(), nodes[0].local()));
+            let kind = node.unicast.try_recv_from(&mut [0; 64]).unwrap_err().kind();
+            assert_eq!(kind, io::ErrorKind::WouldBlock);
+        }
+    }
+
+    #[test]
+    fn an_address_belongs_to_one_node_even_with_multicast() {
+        let first = loopback(None).unwrap();
+        let multicast = Multicast { group: ([224, 1, 1, 1], first.local().port()).into(), ttl: 1 };
+        let first = loopback(Some(&multicast)).unwrap();
+        let again = Sockets::bind(first.local(), first.local().ip(), Some(&multicast));
+        let bind = first.local();
+        assert_eq!(again.unwrap_err(), OpenError::Unicast { bind, kind: io::ErrorKind::AddrInUse });
+    }
+
+    #[test]
+    fn a_socket_on_all_ipv6_addresses_reaches_ipv4() {
+        let bind: SocketAddr = "[::]:0".parse().unwrap();
+        let Ok(six) = Sockets::bind(bind, bind.ip(), None) else {
+            // A host without IPv6 has nothing to show here.
+            return;
+        };
+        let four = loopback(None).unwrap();
+        six.unicast.try_send_to(b"x", six.route(four.local())).unwrap();
+        assert_eq!(receive(&four.unicast).0, b"x");
+    }
+
+    #[test]
+    fn families_do_not_mix() {
+        let multicast = Multicast { group: "[ff02::1]:1".parse().unwrap(), ttl: 1 };
+        assert_eq!(loopback(Some(&multicast)).unwrap_err(), OpenError::Family);
+    }
+}

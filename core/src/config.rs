@@ -1,0 +1,302 @@
+//! What can be set: [`Config`] with its presets, and [`Limits`].
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::seal::{ClusterName, Keyring, Suite};
+use crate::topology::{DownMembers, TopologyLimits};
+
+/// How an engine behaves. Start from a preset, change fields, hand it to `Engine::new`.
+///
+/// The fields can be changed while the engine runs by `Engine::set_config`, except the cluster.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Seed of all random choices, mixed with the node's id and epoch. Take it from the operating
+    /// system in production; a fixed seed makes a run repeatable.
+    pub seed: [u8; 32],
+    /// The cluster's name. Packets of another cluster are refused.
+    pub cluster: ClusterName,
+    /// The keys. The primary one protects what is sent; all are tried, by key id, on what arrives.
+    pub keys: Keyring,
+    /// How packets are protected. All nodes of a cluster use the same suite.
+    pub suite: Suite,
+    /// The largest datagram sent, in bytes of UDP payload; 512 to 65,507.
+    pub max_datagram: usize,
+    /// Whether the engine watches its peers.
+    pub liveness: Liveness,
+    /// Whether members that are down, left or unreachable are shown.
+    pub down_members: DownMembers,
+    /// Time between two probes; each peer is probed about once in this time by somebody.
+    pub probe_interval: Duration,
+    /// The least time that an answer is waited for, whatever the round trips were so far.
+    pub min_timeout: Duration,
+    /// The time that an answer is waited for while nothing is known of the round trip, and the most.
+    pub max_timeout: Duration,
+    /// How long a suspect must be silent, to this node and to the verifiers, to be called down.
+    pub silence_window: Duration,
+    /// How many peers are asked to look at a suspect; 0 to 8.
+    pub verifiers: u8,
+    /// How long a change may wait for others to go out together with it.
+    pub coalesce: Duration,
+    /// Every down peer and every seed draws about one attempt in this time from the whole cluster.
+    pub retry_interval: Duration,
+    /// How long roots must have differed before a repair starts.
+    pub repair_patience: Duration,
+    /// Least time between two repairs that this node starts.
+    pub repair_interval: Duration,
+    /// How long a tombstone is kept by its owner.
+    pub tombstone_ttl: Duration,
+    /// How long a node that is down or has left is remembered; it leaves the digest at half of it.
+    pub forget_after: Duration,
+    /// Whether multicast is spoken. The embedder must then provide it.
+    pub multicast: bool,
+    /// Time between two beacons on multicast.
+    pub beacon_interval: Duration,
+    /// How long `depart` waits for acknowledgements.
+    pub depart_timeout: Duration,
+    /// Bounds of tables and queues.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// For nodes on one local network: a crash is known to all about 3.5 s later.
+    #[must_use]
+    pub fn lan(seed: [u8; 32], cluster: ClusterName, keys: Keyring) -> Self {
+        Self {
+            seed,
+            cluster,
+            keys,
+            suite: Suite::Authenticated,
+            max_datagram: 1200,
+            liveness: Liveness::On,
+            down_members: DownMembers::Hide,
+            probe_interval: Duration::from_secs(1),
+            min_timeout: Duration::from_millis(20),
+            max_timeout: Duration::from_millis(500),
+            silence_window: Duration::from_millis(2500),
+            verifiers: 3,
+            coalesce: Duration::from_millis(2),
+            retry_interval: Duration::from_secs(2),
+            repair_patience: Duration::from_millis(500),
+            repair_interval: Duration::from_secs(2),
+            tombstone_ttl: Duration::from_secs(3600),
+            forget_after: Duration::from_secs(72 * 3600),
+            multicast: false,
+            beacon_interval: Duration::from_secs(2),
+            depart_timeout: Duration::from_secs(1),
+            limits: Limits::default(),
+        }
+    }
+
+    /// For nodes in several places: waits longer, probes less often.
+    #[must_use]
+    pub fn wan(seed: [u8; 32], cluster: ClusterName, keys: Keyring) -> Self {
+        Self {
+            probe_interval: Duration::from_secs(3),
+            min_timeout: Duration::from_millis(100),
+            max_timeout: Duration::from_secs(2),
+            silence_window: Duration::from_secs(8),
+            retry_interval: Duration::from_secs(5),
+            repair_patience: Duration::from_secs(3),
+            repair_interval: Duration::from_secs(5),
+            depart_timeout: Duration::from_secs(3),
+            ..Self::lan(seed, cluster, keys)
+        }
+    }
+
+    /// For nodes on one host: short waits.
+    #[must_use]
+    pub fn local(seed: [u8; 32], cluster: ClusterName, keys: Keyring) -> Self {
+        Self {
+            probe_interval: Duration::from_millis(500),
+            min_timeout: Duration::from_millis(10),
+            max_timeout: Duration::from_millis(200),
+            silence_window: Duration::from_millis(1500),
+            retry_interval: Duration::from_secs(1),
+            ..Self::lan(seed, cluster, keys)
+        }
+    }
+
+    /// Checks that the fields make sense together.
+    ///
+    /// # Errors
+    ///
+    /// The first [`ConfigError`] found.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if !(512..=65_507).contains(&self.max_datagram) {
+            return Err(ConfigError::MaxDatagram { bytes: self.max_datagram });
+        }
+        if self.verifiers > 8 {
+            return Err(ConfigError::Verifiers { count: self.verifiers });
+        }
+        let spans = [
+            ("probe_interval", self.probe_interval),
+            ("min_timeout", self.min_timeout),
+            ("silence_window", self.silence_window),
+            ("retry_interval", self.retry_interval),
+            ("repair_interval", self.repair_interval),
+            ("beacon_interval", self.beacon_interval),
+            ("forget_after", self.forget_after),
+        ];
+        for (field, span) in spans {
+            if span < Duration::from_millis(1) {
+                return Err(ConfigError::TooShort { field });
+            }
+        }
+        if self.min_timeout > self.max_timeout || self.max_timeout > self.silence_window {
+            return Err(ConfigError::TimeoutOrder);
+        }
+        self.limits.check()
+    }
+}
+
+/// Whether the engine watches its peers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Liveness {
+    /// Peers are probed; those that fall silent are called down.
+    #[default]
+    On,
+    /// A plain shared database: nobody is ever called down; digests are still exchanged.
+    Off,
+}
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident: $ty:ty = $default:expr, $least:expr;)+) => {
+        /// The bounds of everything that can grow, in one place.
+        ///
+        /// What would go beyond a bound is refused with an error or a counter that names it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Limits {
+            $($(#[doc = $doc])+ pub $name: $ty,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Limits {
+            fn check(&self) -> Result<(), ConfigError> {
+                $(if self.$name < $least {
+                    return Err(ConfigError::LimitTooLow {
+                        limit: stringify!($name),
+                        least: $least as u64,
+                    });
+                })+
+                Ok(())
+            }
+        }
+    };
+}
+
+limits! {
+    /// Nodes known, this one included. Beyond: claims about unknown nodes are refused and counted.
+    nodes: u32 = 65_536, 2;
+    /// Groups known. Beyond: `GroupError`, and foreign records are refused and counted.
+    groups: u32 = 65_536, 1;
+    /// Ranges of one member in one group, tombstones included. Beyond: `GroupError`.
+    ranges_per_record: u32 = 16_384, 1;
+    /// Ranges of all members in all groups, tombstones included. Beyond: `GroupError`, and foreign
+    /// records are refused and counted.
+    ranges: u32 = 4_194_304, 1;
+    /// Groups in which false claims about this node await its answer. Beyond: it answers when it
+    /// hears of them again.
+    claims: u32 = 1_024, 1;
+    /// Records of which pieces are kept aside until the last piece is there. Beyond: the oldest goes.
+    staged_records: u32 = 64, 1;
+    /// Bytes of metadata; at most 512. Beyond: `MetadataError`.
+    metadata: u32 = 512, 0;
+    /// Events waiting to be polled. Beyond: changes are folded into `Event::Overflow`, messages
+    /// are refused unacknowledged.
+    events: u32 = 16_384, 16;
+    /// Frames waiting to be sent. Beyond: answers are withheld and counted.
+    outbox: u32 = 8_192, 64;
+    /// Batches of changes on their way to other nodes. Beyond: `BroadcastError`; changes fall back
+    /// to piggyback and repair.
+    relays: u32 = 4_096, 16;
+    /// Seeds remembered. Beyond: the oldest are dropped.
+    seeds: u32 = 64, 1;
+    /// Challenges sent per second.
+    challenges_per_second: u32 = 256, 1;
+    /// Origins whose messages are remembered to suppress duplicates. Beyond: the stalest goes.
+    message_origins: u32 = 4_096, 1;
+    /// Probes of suspects and on behalf of others in flight. Beyond: requests are declined.
+    inquiries: u32 = 512, 8;
+    /// Receiving keys kept derived, a performance bound only.
+    session_keys: u32 = 256, 1;
+}
+
+impl From<&Limits> for TopologyLimits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            members: limits.nodes as usize,
+            groups: limits.groups as usize,
+            items_per_record: limits.ranges_per_record as usize,
+            items: limits.ranges as usize,
+            stages: limits.staged_records as usize,
+            claims: limits.claims as usize,
+        }
+    }
+}
+
+/// Why a configuration is refused. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// [`Config::max_datagram`] lies outside 512 to 65,507 bytes.
+    MaxDatagram {
+        /// What was given.
+        bytes: usize,
+    },
+    /// [`Config::verifiers`] lies above 8.
+    Verifiers {
+        /// What was given.
+        count: u8,
+    },
+    /// A time span is shorter than a millisecond.
+    TooShort {
+        /// The field.
+        field: &'static str,
+    },
+    /// Not `min_timeout <= max_timeout <= silence_window`.
+    TimeoutOrder,
+    /// A field of [`Limits`] is too low to work with.
+    LimitTooLow {
+        /// The field.
+        limit: &'static str,
+        /// The least value.
+        least: u64,
+    },
+    /// The cluster of a running engine cannot change.
+    ClusterFixed,
+    /// A multicast or unspecified address cannot be an identity.
+    BadIdentity,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MaxDatagram { bytes } => {
+                write!(f, "max_datagram must be 512 to 65507 bytes, not {bytes}")
+            }
+            Self::Verifiers { count } => write!(f, "verifiers must be 0 to 8, not {count}"),
+            Self::TooShort { field } => write!(f, "{field} must be at least a millisecond"),
+            Self::TimeoutOrder => {
+                f.write_str("min_timeout <= max_timeout <= silence_window must hold")
+            }
+            Self::LimitTooLow { limit, least } => {
+                write!(f, "limits.{limit} must be at least {least}")
+            }
+            Self::ClusterFixed => f.write_str("the cluster of a running engine cannot change"),
+            Self::BadIdentity => f.write_str(
+                "a node's id must be an address that others can send to: neither unspecified nor \
+                 multicast, and with a port",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}

@@ -1,0 +1,305 @@
+//! What every part of the engine shares: the picture, the peers, and where output goes.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use sha2::{Digest as _, Sha256};
+
+use crate::config::Config;
+use crate::event::Event;
+use crate::events::Events;
+use crate::liveness::Peers;
+use crate::metadata::Metadata;
+use crate::node::{Epoch, Life, NodeId, Status};
+use crate::outbox::{Outbox, Say, To};
+use crate::port::Destination;
+use crate::roster::Ix;
+use crate::spread::Ring;
+use crate::stats::Stats;
+use crate::time::Instant;
+use crate::timers::{Timers, Why};
+use crate::topology::{Change, Changes, GroupError, GroupName, Topology};
+use crate::wire::{Claim, Frame, OVERHEAD, Standing};
+
+/// What the parts share. A part changes its own state and this; no part knows another.
+pub(crate) struct Context {
+    /// The latest time that the embedder has named.
+    pub(crate) now: Instant,
+    /// When this life began.
+    pub(crate) started: Instant,
+    pub(crate) config: Config,
+    rng: ChaCha8Rng,
+    pub(crate) topology: Topology,
+    pub(crate) peers: Peers,
+    pub(crate) ring: Ring,
+    pub(crate) metadata: Metadata,
+    pub(crate) outbox: Outbox,
+    pub(crate) events: Events,
+    pub(crate) timers: Timers,
+    pub(crate) stats: Stats,
+    /// What everybody else must hear of, in order.
+    news: Vec<Frame>,
+    /// Groups in which this node has written, and from which clock on.
+    written: BTreeMap<GroupName, u64>,
+    /// Whether this node's metadata has changed.
+    described: bool,
+    /// Set once the node has said that it goes, or has given up its id.
+    pub(crate) silent: bool,
+}
+
+impl Context {
+    pub(crate) fn new(config: Config, id: NodeId, epoch: Epoch, now: Instant) -> Self {
+        let rng = seeded(&config.seed, id, epoch);
+        let limits = config.limits;
+        let mut topology = Topology::with_limits(id, epoch, (&limits).into());
+        topology.set_down_members(config.down_members);
+        let mut peers = Peers::new();
+        peers.admit(Ix::ME, &topology, Status::Alive, now);
+        Self {
+            now,
+            started: now,
+            config,
+            rng,
+            topology,
+            peers,
+            ring: Ring::default(),
+            metadata: Metadata::default(),
+            outbox: Outbox::new(limits.outbox),
+            events: Events::new(limits.events),
+            timers: Timers::default(),
+            stats: Stats::default(),
+            news: Vec::new(),
+            written: BTreeMap::new(),
+            described: false,
+            silent: false,
+        }
+    }
+
+    /// This node in this life.
+    pub(crate) fn me(&self) -> Life {
+        self.life(Ix::ME)
+    }
+
+    /// A node in the life that it is known to be in.
+    pub(crate) fn life(&self, ix: Ix) -> Life {
+        let roster = self.topology.roster();
+        Life { id: roster.id(ix), epoch: roster.epoch(ix) }
+    }
+
+    pub(crate) fn id(&self, ix: Ix) -> NodeId {
+        self.topology.roster().id(ix)
+    }
+
+    pub(crate) fn status(&self, ix: Ix) -> Status {
+        self.topology.roster().status(ix)
+    }
+
+    pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {
+        self.topology.roster().find(id)
+    }
+
+    /// The node, if it is known in just this life.
+    pub(crate) fn find_life(&self, life: Life) -> Option<Ix> {
+        self.find(life.id).filter(|&ix| self.topology.roster().epoch(ix) == life.epoch)
+    }
+
+    /// A packet for a peer, bound to the life that it is known to be in.
+    pub(crate) fn bound(&self, ix: Ix) -> To {
+        let life = self.life(ix);
+        To { at: Destination::Unicast(life.id.addr()), bound: Some(life.epoch), node: Some(ix) }
+    }
+
+    /// A packet for a peer that may have begun a new life.
+    pub(crate) fn unbound(&self, ix: Ix) -> To {
+        To { at: Destination::Unicast(self.id(ix).addr()), bound: None, node: Some(ix) }
+    }
+
+    /// Queues something to say. What does not fit is counted; whoever needs it asks again.
+    pub(crate) fn say(&mut self, to: To, say: Say) {
+        if !self.outbox.push(to, say) {
+            self.stats.answers_withheld += 1;
+        }
+    }
+
+    pub(crate) fn say_frame(&mut self, to: To, frame: Frame) {
+        self.say(to, Say::Frame(frame));
+    }
+
+    /// A ping with what the receiver needs to know about this node.
+    pub(crate) fn greet(&mut self, to: To) {
+        let claim = self.claim(Ix::ME);
+        self.say_frame(to, Frame::Claim(claim));
+        self.say(to, Say::Ping);
+    }
+
+    /// A first packet to an address of which nothing more is known.
+    pub(crate) fn greet_stranger(&mut self, addr: SocketAddr) {
+        self.greet(To { at: Destination::Unicast(addr), bound: None, node: None });
+    }
+
+    /// What is known about a node, as others are told it.
+    pub(crate) fn claim(&self, ix: Ix) -> Claim {
+        let standing = match self.status(ix) {
+            Status::Alive | Status::Suspect | Status::Unreachable => Standing::Alive,
+            Status::Down => Standing::Down,
+            Status::Left => Standing::Left,
+        };
+        Claim {
+            life: self.life(ix),
+            incarnation: self.peers.get(ix).incarnation,
+            standing,
+            accuser: None,
+            confirmed_by: [None; 2],
+        }
+    }
+
+    /// The sum of all that this node knows and shares.
+    pub(crate) fn root(&self) -> u64 {
+        self.topology.root().wrapping_add(self.peers.root()).wrapping_add(self.metadata.root())
+    }
+
+    /// A random number below `bound`; 0 for a bound of 0.
+    pub(crate) fn random_below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.rng.next_u64()) * bound as u128) >> 64) as usize
+    }
+
+    /// A random span between a half and three halves of `mean`.
+    pub(crate) fn around(&mut self, mean: Duration) -> Duration {
+        let nanos = usize::try_from(mean.as_nanos()).unwrap_or(usize::MAX / 2);
+        Duration::from_nanos((nanos / 2 + self.random_below(nanos.max(1))) as u64)
+    }
+
+    pub(crate) fn random_u32(&mut self) -> u32 {
+        self.rng.next_u32()
+    }
+
+    /// Up to `count` random peers that are alive, none of them `not`.
+    pub(crate) fn random_alive(&mut self, count: usize, not: Ix) -> Vec<Ix> {
+        let mut picked = Vec::with_capacity(count);
+        let live = self.ring.len();
+        // Random starts on the ring, then on until somebody fits: short, and ends for sure.
+        for _ in 0..count.min(live) {
+            let start = self.random_below(live);
+            let found = (0..live)
+                .map(|step| self.ring.at((start + step) % live))
+                .find(|&ix| ix != not && self.status(ix) == Status::Alive && !picked.contains(&ix));
+            picked.extend(found);
+        }
+        picked
+    }
+
+    /// Queues the events of a change of the topology.
+    pub(crate) fn publish(&mut self, mut changes: Changes) {
+        for change in changes.drain() {
+            self.event(match change {
+                Change::Set { group, item } => Event::ItemSet { group, item },
+                Change::Cleared { group, member, range } => {
+                    Event::ItemCleared { group, member, range }
+                }
+            });
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        if self.events.push(event) {
+            self.stats.events_folded += 1;
+        }
+    }
+
+    /// Has everybody told of a frame soon, together with what else there is.
+    pub(crate) fn tell_all(&mut self, frame: Frame) {
+        self.news.push(frame);
+        self.flush_soon();
+    }
+
+    /// Has everybody told what is known of a node.
+    pub(crate) fn tell_all_of(&mut self, ix: Ix) {
+        let claim = self.claim(ix);
+        self.news
+            .retain(|frame| !matches!(frame, Frame::Claim(old) if old.life.id == claim.life.id));
+        self.tell_all(Frame::Claim(claim));
+    }
+
+    /// Has everybody told of this node's writes to a group after a clock.
+    pub(crate) fn tell_all_written(&mut self, group: &GroupName, since: u64) {
+        self.written.entry(group.clone()).or_insert(since);
+        self.flush_soon();
+    }
+
+    /// Has everybody told of this node's metadata.
+    pub(crate) fn tell_all_described(&mut self) {
+        self.described = true;
+        self.flush_soon();
+    }
+
+    /// Takes what everybody is to be told; what this node has written only if `own`, as nobody
+    /// passes on what a newcomer says, whom only few know.
+    pub(crate) fn take_news(&mut self, own: bool) -> Vec<Frame> {
+        let mut news = core::mem::take(&mut self.news);
+        if !own {
+            return news;
+        }
+        if core::mem::take(&mut self.described) {
+            news.push(self.metadata.frame(self.me(), Ix::ME));
+        }
+        let room = self.config.max_datagram - OVERHEAD;
+        for (group, since) in core::mem::take(&mut self.written) {
+            let deltas = self.topology.pieces(&group, Ix::ME, since, room);
+            news.extend(deltas.into_iter().map(|delta| {
+                let group = group.clone();
+                Frame::Record { group, delta }
+            }));
+        }
+        news
+    }
+
+    pub(crate) fn flush_soon(&mut self) {
+        let pause = self.config.coalesce.max(Duration::from_nanos(1));
+        self.timers.hasten(Why::Flush, self.now + pause);
+    }
+
+    /// Begins a new life of this node: other random choices, nothing waiting to be sent.
+    pub(crate) fn begin_life(&mut self, epoch: Epoch) -> Result<Changes, GroupError> {
+        self.peers.uncount(Ix::ME, &self.topology);
+        let renewed = self.topology.renew(epoch);
+        if renewed.is_ok() {
+            self.peers.get_mut(Ix::ME).incarnation = 0;
+        }
+        self.peers.count(Ix::ME, &self.topology);
+        let changes = renewed?;
+        if let Some(metadata) = self.metadata.forget(Ix::ME) {
+            let (key, me) = (self.topology.fingerprints(), self.me());
+            self.metadata.set(key, me, Ix::ME, 1, metadata);
+        }
+        self.rng = seeded(&self.config.seed, self.id(Ix::ME), epoch);
+        self.started = self.now;
+        self.outbox.clear();
+        self.news.clear();
+        self.written.clear();
+        self.silent = false;
+        Ok(changes)
+    }
+
+    /// Replaces the configuration.
+    pub(crate) fn set_config(&mut self, config: Config) {
+        self.topology.set_down_members(config.down_members);
+        self.outbox.set_limit(config.limits.outbox);
+        self.events.set_limit(config.limits.events);
+        self.config = config;
+    }
+}
+
+fn seeded(seed: &[u8; 32], id: NodeId, epoch: Epoch) -> ChaCha8Rng {
+    let (ip, port) = id.octets();
+    let mixed = Sha256::new()
+        .chain_update(seed)
+        .chain_update(ip)
+        .chain_update(port)
+        .chain_update(epoch.0.to_be_bytes())
+        .finalize();
+    ChaCha8Rng::from_seed(mixed.into())
+}

@@ -1,0 +1,280 @@
+//! The engine: calls in, polls out. It dispatches and decides nothing.
+
+mod calls;
+mod claims;
+mod frames;
+mod queries;
+mod receive;
+mod transmit;
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::BytesMut;
+
+use crate::config::{Config, ConfigError};
+use crate::context::Context;
+use crate::event::Event;
+use crate::liveness::{Comeback, Departure, Health, Probes, Renewal, Watches};
+use crate::node::{Epoch, NodeId};
+use crate::outbox::Intent;
+use crate::port::{Destination, SendError};
+use crate::repair::Repair;
+use crate::roster::Ix;
+use crate::seal::{Opener, Sealer};
+use crate::spread::{Audience, Messages, Multicast, Piggyback, Relays};
+use crate::time::Instant;
+use crate::timers::Why;
+use crate::tombstones::Tombstones;
+use crate::wire::{Decoder, Frame, Writer};
+
+pub use calls::MetadataError;
+pub use queries::{Digest, Peer};
+pub use receive::DatagramError;
+
+/// One node: a deterministic state machine that consumes datagrams and time and emits datagrams
+/// and events.
+///
+/// See the [crate documentation](crate) for the contract and a run loop.
+pub struct Engine {
+    ctx: Context,
+    health: Health,
+    probes: Probes,
+    watches: Watches,
+    comeback: Comeback,
+    renewal: Renewal,
+    departure: Departure,
+    relays: Relays,
+    piggyback: Piggyback,
+    messages: Messages,
+    multicast: Multicast,
+    repair: Repair,
+    tombstones: Tombstones,
+    sealer: Sealer,
+    opener: Opener,
+    decoder: Decoder,
+    writer: Writer,
+    /// The number of the last packet sent.
+    packet: u64,
+    /// The second of the last challenge, and how many there were in it.
+    challenges: (u64, u32),
+    /// Scratch of [`Engine::poll_transmit`].
+    intents: Vec<Intent>,
+    /// Scratch of [`Engine::handle_datagram`].
+    frames: Vec<Frame>,
+}
+
+impl Engine {
+    /// A node that knows nobody yet.
+    ///
+    /// `id` is the address that others reach it at; `epoch` should lie above all earlier ones of
+    /// that id (see [`Epoch::new`]).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the configuration makes no sense or `id` is not an address to send to.
+    pub fn new(
+        config: Config,
+        id: NodeId,
+        epoch: Epoch,
+        now: Instant,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        if id.ip().is_unspecified() || id.ip().is_multicast() || id.port() == 0 {
+            return Err(ConfigError::BadIdentity);
+        }
+        let ctx = Context::new(config, id, epoch, now);
+        let config = &ctx.config;
+        let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
+        let mut engine = Self {
+            health: Health::default(),
+            probes: Probes::default(),
+            watches: Watches::default(),
+            comeback: Comeback::default(),
+            renewal: Renewal::default(),
+            departure: Departure::default(),
+            relays: Relays::default(),
+            piggyback: Piggyback::default(),
+            messages: Messages::default(),
+            multicast: Multicast::default(),
+            repair: Repair::default(),
+            tombstones: Tombstones::default(),
+            sealer: Sealer::new(keys, cluster, suite, ctx.me()),
+            opener: Opener::new(keys, cluster, suite, config.limits.session_keys),
+            decoder: Decoder::new(),
+            writer: Writer::default(),
+            packet: 0,
+            challenges: (0, 0),
+            intents: Vec::new(),
+            frames: Vec::new(),
+            ctx,
+        };
+        engine.start();
+        Ok(engine)
+    }
+
+    /// Does what is due. Call it when [`Engine::poll_timeout`] says so; earlier or later is legal.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        if self.ctx.silent {
+            return;
+        }
+        // A part that sets a deadline sets it after now, so this ends.
+        while let Some(why) = self.ctx.timers.take_due(self.ctx.now) {
+            self.on_deadline(why);
+        }
+    }
+
+    /// Takes in that a datagram could not be sent: evidence of a fault of this node's own.
+    pub fn handle_send_error(&mut self, now: Instant, _to: Destination, error: SendError) {
+        self.advance(now);
+        self.ctx.stats.send_errors += 1;
+        if error != SendError::Refused {
+            self.health.worse();
+        }
+    }
+
+    /// Builds the next datagram, appends it to `datagram` and tells where it goes; `None` if there
+    /// is nothing to send.
+    pub fn poll_transmit(&mut self, datagram: &mut BytesMut) -> Option<Destination> {
+        self.next_datagram(datagram)
+    }
+
+    /// The next event; `None` if there is none.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.ctx.events.pop()
+    }
+
+    /// When [`Engine::handle_timeout`] is to be called; not after now while output waits.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if !self.ctx.outbox.is_empty() || !self.ctx.events.is_empty() {
+            return Some(self.ctx.now);
+        }
+        self.ctx.timers.next()
+    }
+
+    /// Takes the time to `now`, and judges whether this node has slept.
+    fn advance(&mut self, now: Instant) {
+        if now <= self.ctx.now {
+            return;
+        }
+        let due = self.ctx.timers.next();
+        self.ctx.now = now;
+        if let Some(late) = self.health.called(now, due) {
+            self.ctx.stats.stalls += 1;
+            self.ctx.event(Event::Stalled { late });
+            self.watches.void(&mut self.ctx);
+            self.probes.void(&mut self.ctx);
+        }
+    }
+
+    /// Begins everything that a life begins with.
+    fn start(&mut self) {
+        self.packet = 0;
+        self.ctx.timers.clear();
+        self.relays.clear();
+        self.piggyback.clear();
+        self.messages.renew();
+        self.watches = Watches::default();
+        self.renewal = Renewal::default();
+        self.departure = Departure::default();
+        self.probes.start(&mut self.ctx);
+        self.repair.start(&mut self.ctx);
+        self.comeback.start(&mut self.ctx);
+        self.multicast.start(&mut self.ctx);
+        self.tombstones.start(&mut self.ctx);
+        self.derive_keys();
+    }
+
+    fn derive_keys(&mut self) {
+        let config = &self.ctx.config;
+        let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
+        self.sealer = Sealer::new(keys, cluster, suite, self.ctx.me());
+        self.opener = Opener::new(keys, cluster, suite, config.limits.session_keys);
+    }
+
+    fn on_deadline(&mut self, why: Why) {
+        let ctx = &mut self.ctx;
+        match why {
+            Why::Flush => {
+                let news = ctx.take_news(self.repair.has_caught_up());
+                self.spread(news);
+            }
+            Why::Relay => {
+                let (closed, missed) = self.relays.on_timer(ctx);
+                for frame in missed {
+                    self.piggyback.board(ctx, frame);
+                }
+                for closed in closed {
+                    self.departure.copy_closed(ctx, closed.batch, closed.acknowledged);
+                }
+            }
+            Why::Probe => {
+                if let Some(unanswered) = self.probes.on_timer(ctx, &self.health) {
+                    self.on_unanswered(unanswered);
+                }
+            }
+            Why::Watch => {
+                let outcome = self.watches.on_timer(ctx, &mut self.health);
+                if let Some(until) = outcome.hurry {
+                    self.probes.hurry(until);
+                }
+                for claim in &outcome.down {
+                    self.on_verdict(claim);
+                }
+            }
+            Why::Comeback => self.comeback.on_timer(ctx),
+            Why::Repair => self.repair.on_timer(ctx),
+            Why::Echo => self.multicast.on_echo(ctx),
+            Why::Beacon => self.multicast.on_beacon(ctx),
+            Why::Renewal => {
+                if let Some(epoch) = self.renewal.on_timer(ctx) {
+                    self.begin_life(epoch);
+                }
+            }
+            Why::Housekeeping => self.keep_house(),
+            Why::Departure => self.departure.on_timer(ctx),
+        }
+    }
+
+    /// Sends frames to everybody, as many in a packet as fit.
+    fn spread(&mut self, frames: Vec<Frame>) {
+        for batch in self.pack(frames) {
+            self.multicast.send(&mut self.ctx, &batch);
+            if self.relays.is_full(&self.ctx) {
+                for frame in batch {
+                    self.piggyback.board(&self.ctx, frame);
+                }
+            } else {
+                self.relays.originate(&mut self.ctx, batch, Audience::All);
+            }
+        }
+    }
+
+    /// Collects tombstones, and forgets those who have been gone for long.
+    fn keep_house(&mut self) {
+        let ctx = &mut self.ctx;
+        self.tombstones.collect(ctx);
+        for ix in self.tombstones.expire(ctx) {
+            self.forget(ix);
+        }
+    }
+
+    fn forget(&mut self, ix: Ix) {
+        self.probes.forget(ix);
+        self.watches.forget(&mut self.ctx, ix);
+        self.relays.forget(ix);
+        self.ctx.forget(ix, crate::event::Cause::Expired);
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("me", &self.ctx.me())
+            .field("now", &self.ctx.now)
+            .field("stats", &self.ctx.stats)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,284 @@
+//! What an embedder can have an engine do.
+
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::Engine;
+use crate::config::{Config, ConfigError};
+use crate::event::Event;
+use crate::message::{BroadcastError, BroadcastId, Recipients, Tag};
+use crate::node::{Epoch, Status};
+use crate::roster::Ix;
+use crate::spread::Audience;
+use crate::time::Instant;
+use crate::topology::{GroupError, GroupName, KeyRange, Op, TimedItem};
+use crate::wire::{Frame, MESSAGE_OVERHEAD, Message, Standing};
+
+/// Why metadata is refused. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MetadataError {
+    /// Longer than `Limits::metadata`.
+    TooLong {
+        /// The bytes given.
+        len: usize,
+        /// The limit.
+        limit: u32,
+    },
+}
+
+impl fmt::Display for MetadataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { len, limit } => {
+                write!(f, "metadata has at most {limit} bytes (limits.metadata), this one {len}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for MetadataError {}
+
+/// The most nodes that a message can list.
+const MAX_LISTED: usize = 1024;
+
+/// How many listed recipients share a packet.
+const LISTED_PER_PACKET: usize = 24;
+
+/// The group manager.
+impl Engine {
+    /// Says that this node is interested in a group.
+    ///
+    /// Writes a `Get` of all keys, in place of an `Add` of all keys if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] names the limit that is reached; nothing has changed then.
+    pub fn join(&mut self, now: Instant, group: &GroupName) -> Result<(), GroupError> {
+        self.write(now, group, |engine| {
+            engine.ctx.topology.write(group, Op::Get, KeyRange::FULL, 0)
+        })?;
+        Ok(())
+    }
+
+    /// Says that this node is no longer in a group: all it said there becomes tombstones. Legal
+    /// for a group that it never was in.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] names the limit that is reached; nothing has changed then.
+    pub fn leave(&mut self, now: Instant, group: &GroupName) -> Result<(), GroupError> {
+        self.write(now, group, |engine| Ok(((), engine.ctx.topology.leave(group)?)))
+    }
+
+    /// Says that this node serves a range of a group at a port. Joins the group if need be.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] names the limit that is reached; nothing has changed then.
+    pub fn add_item(
+        &mut self,
+        now: Instant,
+        group: &GroupName,
+        range: KeyRange,
+        port: u16,
+    ) -> Result<TimedItem, GroupError> {
+        self.write(now, group, |engine| engine.ctx.topology.write(group, Op::Add, range, port))
+    }
+
+    /// Says that this node no longer serves a range: exactly this one, whatever overlaps it. Legal
+    /// for a range that it never served.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] names the limit that is reached; nothing has changed then.
+    pub fn remove_item(
+        &mut self,
+        now: Instant,
+        group: &GroupName,
+        range: KeyRange,
+        port: u16,
+    ) -> Result<TimedItem, GroupError> {
+        self.write(now, group, |engine| engine.ctx.topology.write(group, Op::Remove, range, port))
+    }
+
+    fn write<T>(
+        &mut self,
+        now: Instant,
+        group: &GroupName,
+        write: impl FnOnce(&mut Self) -> Result<(T, crate::topology::Changes), GroupError>,
+    ) -> Result<T, GroupError> {
+        self.advance(now);
+        let before = self.ctx.topology.clock_of(group, Ix::ME).unwrap_or(0);
+        let (written, changes) = write(self)?;
+        self.ctx.publish(changes);
+        self.tombstones.note(&mut self.ctx, group);
+        self.ctx.tell_all_written(group, before);
+        Ok(written)
+    }
+}
+
+/// Nodes.
+impl Engine {
+    /// Contacts seeds: at the start, and whenever others are found. They are retried for ever.
+    pub fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
+        self.advance(now);
+        self.comeback.contact(&mut self.ctx, seeds);
+    }
+
+    /// Sets this node's metadata.
+    ///
+    /// # Errors
+    ///
+    /// [`MetadataError`] if it is too long; nothing has changed then.
+    pub fn set_metadata(&mut self, now: Instant, metadata: Bytes) -> Result<(), MetadataError> {
+        let limit = self.ctx.config.limits.metadata.min(crate::wire::MAX_METADATA as u32);
+        if metadata.len() > limit as usize {
+            return Err(MetadataError::TooLong { len: metadata.len(), limit });
+        }
+        self.advance(now);
+        let me = self.ctx.me();
+        let version = self.ctx.metadata.version(Ix::ME) + 1;
+        let key = self.ctx.topology.fingerprints();
+        self.ctx.metadata.set(key, me, Ix::ME, version, metadata.clone());
+        self.ctx.event(Event::Metadata { node: me.id, metadata });
+        self.ctx.tell_all_described();
+        Ok(())
+    }
+
+    /// Tells the others that this node expects to be slow for a while: for that long, and at most
+    /// a minute, its silence is not held against it.
+    pub fn announce_slow(&mut self, now: Instant, expected: Duration) {
+        self.advance(now);
+        let millis = u32::try_from(expected.as_millis()).unwrap_or(u32::MAX);
+        let life = self.ctx.me();
+        self.ctx.tell_all(Frame::Slow { life, millis });
+    }
+
+    /// Goes: tells everybody, waits for acknowledgements at most [`Config::depart_timeout`], ends
+    /// with [`Event::Departed`] and is silent from then on. [`Engine::renew`] comes back.
+    pub fn depart(&mut self, now: Instant) {
+        self.advance(now);
+        if self.ctx.silent || self.departure.is_running() {
+            return;
+        }
+        let mut claim = self.ctx.claim(Ix::ME);
+        claim.standing = Standing::Left;
+        let mut frames = self.ctx.take_news(true);
+        frames.retain(|frame| !matches!(frame, Frame::Claim(old) if old.life.id == claim.life.id));
+        self.spread(frames);
+        let farewell = [Frame::Claim(claim)];
+        self.multicast.send(&mut self.ctx, &farewell);
+        let (batch, copies) = self.relays.originate(&mut self.ctx, farewell.into(), Audience::All);
+        self.departure.start(&mut self.ctx, batch, copies);
+    }
+
+    /// Begins a new life: after [`Engine::depart`], after [`Event::Duplicate`], or at will.
+    ///
+    /// `epoch` should lie above all earlier ones of this node; if it does not, it is raised above
+    /// those that are known of. Groups and ranges are kept and written anew.
+    pub fn renew(&mut self, now: Instant, epoch: Epoch) {
+        self.advance(now);
+        self.begin_life(epoch);
+    }
+
+    /// Changes how the engine behaves, from here on.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the configuration makes no sense or names another cluster; the old one
+    /// stays in force then.
+    pub fn set_config(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
+        config.check()?;
+        if config.cluster != self.ctx.config.cluster {
+            return Err(ConfigError::ClusterFixed);
+        }
+        self.advance(now);
+        self.ctx.set_config(config);
+        self.derive_keys();
+        self.multicast.start(&mut self.ctx);
+        Ok(())
+    }
+
+    /// Sends a message to others. It goes out at once; every hop is acknowledged and retried.
+    ///
+    /// # Errors
+    ///
+    /// [`BroadcastError`] says what does not fit; nothing has changed then.
+    pub fn broadcast(
+        &mut self,
+        now: Instant,
+        to: Recipients<'_>,
+        tag: Tag,
+        payload: Bytes,
+    ) -> Result<BroadcastId, BroadcastError> {
+        self.advance(now);
+        if self.ctx.silent {
+            return Err(BroadcastError::Departed);
+        }
+        let (group, overhead) = match to {
+            Recipients::All => (None, 0),
+            Recipients::Group(group) => {
+                if !self.ctx.topology.groups().any(|known| known == group) {
+                    return Err(BroadcastError::UnknownGroup);
+                }
+                (Some(group.clone()), 2 * group.as_bytes().len() + 4)
+            }
+            Recipients::Nodes(nodes) if nodes.len() > MAX_LISTED => {
+                return Err(BroadcastError::TooManyNodes { count: nodes.len() });
+            }
+            Recipients::Nodes(nodes) => (None, 20 * nodes.len().min(LISTED_PER_PACKET)),
+        };
+        let limit = self.ctx.config.max_datagram.saturating_sub(MESSAGE_OVERHEAD + overhead);
+        if payload.len() > limit {
+            return Err(BroadcastError::TooLong { len: payload.len(), limit });
+        }
+        if self.relays.is_full(&self.ctx) {
+            return Err(BroadcastError::Busy { limit: self.ctx.config.limits.relays });
+        }
+        let origin = self.ctx.me();
+        let sequence = self.messages.number();
+        let message = Message { origin, sequence, tag: tag.0, group: group.clone(), payload };
+        let frame = Frame::Message(message);
+        match to {
+            Recipients::All | Recipients::Group(_) => {
+                let audience = group.map_or(Audience::All, Audience::Group);
+                self.relays.originate(&mut self.ctx, [frame].into(), audience);
+            }
+            Recipients::Nodes(nodes) => {
+                for some in nodes.chunks(LISTED_PER_PACKET) {
+                    let audience = Audience::Listed(some.into());
+                    self.relays.originate(&mut self.ctx, [frame.clone()].into(), audience);
+                }
+            }
+        }
+        Ok(BroadcastId { origin: origin.id, epoch: origin.epoch, sequence })
+    }
+
+    pub(super) fn begin_life(&mut self, epoch: Epoch) {
+        let from = self.ctx.me().epoch;
+        let claimed = self.ctx.topology.claimed_epoch().unwrap_or_default();
+        let epoch = epoch.max(Epoch(from.max(claimed).0.saturating_add(1)));
+        let Ok(changes) = self.ctx.begin_life(epoch) else {
+            return;
+        };
+        self.ctx.publish(changes);
+        self.ctx.event(Event::Renewed { from, to: epoch });
+        self.start();
+        self.ctx.tell_all_of(Ix::ME);
+        let groups: alloc::vec::Vec<GroupName> =
+            self.ctx.topology.clocks_of(Ix::ME).map(|(group, _)| group.clone()).collect();
+        for group in groups {
+            self.ctx.tell_all_written(&group, 0);
+        }
+        if self.ctx.metadata.version(Ix::ME) > 0 {
+            self.ctx.tell_all_described();
+        }
+        let seeds = self.comeback.seeds();
+        self.comeback.contact(&mut self.ctx, &seeds);
+        debug_assert_eq!(self.ctx.status(Ix::ME), Status::Alive);
+    }
+}

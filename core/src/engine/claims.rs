@@ -1,0 +1,170 @@
+//! What follows from claims and verdicts.
+
+use super::Engine;
+use crate::config::Liveness;
+use crate::liveness::{News, Unanswered, Weighed};
+use crate::node::Status;
+use crate::outbox::Say;
+use crate::repair;
+use crate::roster::Ix;
+use crate::wire::{Claim, Frame, Standing};
+
+/// How a claim came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Channel {
+    /// By the broadcast tree or multicast: everybody else gets it too.
+    Spread,
+    /// In a packet to this node alone.
+    Direct,
+}
+
+impl Engine {
+    /// A claim about any node, this one included.
+    pub(super) fn on_claim(&mut self, from: Ix, claim: &Claim, channel: Channel) {
+        if claim.life.id == self.ctx.me().id {
+            self.on_claim_about_me(from, claim);
+            return;
+        }
+        if let Some(ix) = self.ctx.find(claim.life.id)
+            && channel == Channel::Direct
+            && repair::is_doubtful(&self.ctx, ix, claim)
+            && self.ctx.weigh(ix, claim).is_gt()
+        {
+            // Old news perhaps, of the time of a partition: the accused is asked first.
+            let to = self.ctx.unbound(ix);
+            self.ctx.say_frame(to, Frame::Claim(*claim));
+            let now = self.ctx.now;
+            self.watches.suspect(&mut self.ctx, ix, now);
+            return;
+        }
+        let by = self.ctx.id(from);
+        match self.ctx.consider(claim, by) {
+            Weighed::News(news) => {
+                self.ctx.stats.updates_applied += 1;
+                self.on_news(news, claim);
+                self.pass_on_news(news, from, channel);
+            }
+            Weighed::Known(_) => self.ctx.stats.updates_stale += 1,
+            Weighed::Beaten(ix) => {
+                self.ctx.stats.updates_stale += 1;
+                if self.ctx.peers.may_tell(from, self.ctx.now) {
+                    let better = self.ctx.claim(ix);
+                    self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(better));
+                }
+            }
+            Weighed::Refused => {}
+        }
+    }
+
+    /// Something new is known of a peer.
+    pub(super) fn on_news(&mut self, news: News, claim: &Claim) {
+        let ctx = &mut self.ctx;
+        self.watches.drop(ctx, news.ix);
+        match claim.standing {
+            Standing::Alive => {
+                if news.before.is_none() {
+                    self.probes.admit(ctx, news.ix);
+                }
+                self.repair.company(ctx);
+                if matches!(news.before, Some((Status::Down | Status::Unreachable, _))) {
+                    self.reunion();
+                }
+            }
+            Standing::Down => {
+                self.comeback.lost(ctx);
+                self.tombstones.expect_expiry(ctx);
+            }
+            Standing::Left => self.tombstones.expect_expiry(ctx),
+        }
+    }
+
+    /// A lost peer is back: others may be, and much may have been missed.
+    fn reunion(&mut self) {
+        self.repair.reunion(&mut self.ctx);
+        self.comeback.reunion(&mut self.ctx);
+    }
+
+    /// Tells everybody of news that came to this node alone: a life that begins, from the node
+    /// itself, and the return of one that was lost.
+    pub(super) fn pass_on_news(&mut self, news: News, from: Ix, channel: Channel) {
+        let born = news.ix == from && news.before.is_none_or(|(_, new_life)| new_life);
+        let back = matches!(news.before, Some((Status::Down | Status::Left, _)));
+        if channel == Channel::Direct && (born || back) {
+            self.ctx.tell_all_of(news.ix);
+        }
+    }
+
+    /// A claim about this node, which alone knows better.
+    fn on_claim_about_me(&mut self, from: Ix, claim: &Claim) {
+        let me = self.ctx.claim(Ix::ME);
+        if claim.life.epoch > me.life.epoch {
+            self.renewal.claimed(&mut self.ctx, claim.life.epoch);
+            return;
+        }
+        let theirs = (claim.life.epoch, claim.incarnation, claim.standing);
+        let mine = (me.life.epoch, me.incarnation, me.standing);
+        if theirs == mine || self.departure.is_running() {
+            return;
+        }
+        if theirs > mine {
+            self.ctx.stats.refutations += 1;
+            self.health.worse();
+            self.ctx.raise_incarnation(claim.incarnation);
+            self.ctx.tell_all_of(Ix::ME);
+        }
+        let to = self.ctx.bound(from);
+        let better = self.ctx.claim(Ix::ME);
+        self.ctx.say_frame(to, Frame::Claim(better));
+    }
+
+    /// Nobody has answered a probe.
+    pub(super) fn on_unanswered(&mut self, unanswered: Unanswered) {
+        if self.ctx.config.liveness == Liveness::On && self.health.trusts_silence(self.ctx.now) {
+            self.watches.suspect(&mut self.ctx, unanswered.ix, unanswered.since);
+        }
+    }
+
+    /// This node has found a peer to be down: everybody is told, the accused first.
+    pub(super) fn on_verdict(&mut self, claim: &Claim) {
+        let me = self.ctx.me().id;
+        if let Weighed::News(news) = self.ctx.consider(claim, me) {
+            self.on_news(news, claim);
+            let to = self.ctx.unbound(news.ix);
+            self.ctx.say_frame(to, Frame::Claim(*claim));
+            self.ctx.tell_all(Frame::Claim(*claim));
+        }
+    }
+
+    /// A peer has answered something of this node's own: it lives.
+    pub(super) fn on_sign_of_life(&mut self, ix: Ix) {
+        self.health.better();
+        self.renewal.answered(&mut self.ctx, ix);
+        match self.ctx.status(ix) {
+            Status::Alive | Status::Suspect | Status::Unreachable => {
+                let lost = self.ctx.status(ix) == Status::Unreachable;
+                self.watches.answered(&mut self.ctx, ix);
+                if lost {
+                    self.reunion();
+                }
+            }
+            Status::Down | Status::Left => {}
+        }
+    }
+
+    /// A peer that is in doubt has sent something: it is told that others have given it up, so
+    /// that it can object, or asked for a sign of life.
+    pub(super) fn follow_up_doubt(&mut self, ix: Ix) {
+        let status = self.ctx.status(ix);
+        if status == Status::Alive || !self.ctx.peers.may_tell(ix, self.ctx.now) {
+            return;
+        }
+        let to = self.ctx.bound(ix);
+        match status {
+            Status::Down | Status::Left => {
+                let claim = self.ctx.claim(ix);
+                self.ctx.say_frame(to, Frame::Claim(claim));
+            }
+            Status::Alive | Status::Suspect | Status::Unreachable => self.ctx.say(to, Say::Ping),
+        }
+    }
+}

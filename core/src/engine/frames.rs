@@ -1,0 +1,265 @@
+//! What each frame of an accepted packet does.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::Engine;
+use crate::engine::claims::Channel;
+use crate::event::Event;
+use crate::liveness::Weighed;
+use crate::message::Tag;
+use crate::node::{Life, Status};
+use crate::outbox::Say;
+use crate::repair::send_record;
+use crate::roster::Ix;
+use crate::seal::Freshness;
+use crate::topology::{Applied, Changes, GroupName, RecordDelta};
+use crate::wire::{Claim, Finding, Frame, Header, Message, Spread, Standing};
+
+impl Engine {
+    /// Applies all frames of a packet, in order.
+    pub(super) fn apply(&mut self, header: &Header, from: Ix, frames: &mut Vec<Frame>) {
+        self.follow_up_doubt(from);
+        if header.ack {
+            let to = self.ctx.bound(from);
+            self.ctx.say_frame(to, Frame::Ack { packet: header.packet });
+        }
+        let mut frames = frames.drain(..);
+        while let Some(frame) = frames.next() {
+            if let Frame::Spread(spread) = frame {
+                let batch: Vec<Frame> = frames.by_ref().take(usize::from(spread.frames)).collect();
+                self.on_spread(header, from, &spread, batch);
+            } else {
+                self.on_frame(header, from, frame, Channel::Direct);
+            }
+        }
+    }
+
+    /// Frames that are to be passed on, once, and mean something to this node too.
+    fn on_spread(&mut self, header: &Header, from: Ix, spread: &Spread, batch: Vec<Frame>) {
+        let first_try = header.packet.saturating_sub(spread.again);
+        let window = &mut self.ctx.peers.get_mut(from).window;
+        let seen = spread.again > 0 && window.check(first_try) == Freshness::Replay;
+        if spread.again > 0 {
+            window.mark(first_try);
+        }
+        for frame in &batch {
+            self.on_frame(header, from, frame.clone(), Channel::Spread);
+        }
+        if !seen {
+            self.relays.pass_on(&mut self.ctx, from, spread, batch);
+        }
+    }
+
+    fn on_frame(&mut self, header: &Header, from: Ix, frame: Frame, channel: Channel) {
+        match frame {
+            Frame::Ping { root } => self.on_ping(header.packet, from, root),
+            Frame::Pong { packet, root } => self.on_pong(packet, from, root),
+            Frame::Ack { packet } => self.on_ack(packet, from),
+            Frame::Challenge { .. } => {
+                let to = self.ctx.bound(from);
+                self.ctx.greet(to);
+            }
+            Frame::Claim(claim) => self.on_claim(from, &claim, channel),
+            Frame::Record { group, delta } => self.on_record(from, &group, &delta, channel),
+            Frame::Metadata { life, version, bytes } => {
+                self.on_metadata(from, life, version, bytes, channel);
+            }
+            Frame::Slow { life, millis } => {
+                if let Some(ix) = self.ctx.find_life(life) {
+                    let span = Duration::from_millis(u64::from(millis));
+                    self.watches.expect_slow(&self.ctx, ix, span);
+                }
+            }
+            Frame::Message(message) => self.on_message(from, message),
+            Frame::Verify { suspect, incarnation: _, millis } => {
+                self.on_verify(from, suspect, millis);
+            }
+            Frame::Verdict { suspect, finding } => self.on_finding(from, suspect, finding),
+            Frame::Suspicion { .. } => self.health.worse(),
+            Frame::Want { group, member, since } => {
+                if let Some(ix) = self.ctx.find_life(member) {
+                    send_record(&mut self.ctx, from, &group, ix, since);
+                }
+            }
+            Frame::Ranges(ranges) => self.repair.on_ranges(&mut self.ctx, from, &ranges),
+            Frame::Holdings(holdings) => {
+                for claim in &holdings.claims {
+                    self.on_claim(from, claim, Channel::Direct);
+                }
+                self.repair.on_holdings(&mut self.ctx, from, &holdings);
+            }
+            Frame::Vouch { life, packet } => {
+                if let Some(ix) = self.ctx.find_life(life) {
+                    let peer = self.ctx.peers.get_mut(ix);
+                    peer.window.floor(packet);
+                    peer.proven = true;
+                }
+            }
+            Frame::Duplicate { epoch } => self.renewal.yield_to(&mut self.ctx, epoch),
+            // The decoder has paired each spread with its frames; who hears whom is not used yet.
+            Frame::Spread(_) | Frame::Heard { .. } => {}
+        }
+    }
+
+    fn on_ping(&mut self, packet: u64, from: Ix, root: u64) {
+        let to = self.ctx.bound(from);
+        self.ctx.say(to, Say::Pong { packet, root });
+        let equal = root == self.ctx.root();
+        self.repair.compared(&mut self.ctx, from, equal);
+    }
+
+    fn on_pong(&mut self, packet: u64, from: Ix, root: Option<u64>) {
+        if self.probes.answered(&mut self.ctx, packet, from) {
+            self.on_sign_of_life(from);
+        }
+        let equal = root.is_none_or(|root| root == self.ctx.root());
+        self.repair.compared(&mut self.ctx, from, equal);
+    }
+
+    fn on_ack(&mut self, packet: u64, from: Ix) {
+        if let Some(closed) = self.relays.acknowledged(&mut self.ctx, from, packet) {
+            self.on_sign_of_life(from);
+            self.departure.copy_closed(&mut self.ctx, closed.batch, closed.acknowledged);
+        }
+    }
+
+    fn on_record(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta, channel: Channel) {
+        let life = Life { id: delta.member, epoch: delta.epoch };
+        if life.id == self.ctx.me().id {
+            self.on_record_of_mine(from, group, delta);
+            return;
+        }
+        if !self.hear_of(from, life, channel) {
+            return;
+        }
+        let mut changes = Changes::default();
+        match self.ctx.topology.apply(group, delta, &mut changes) {
+            Ok(Applied::Advanced { .. } | Applied::Staged { .. }) => {
+                self.ctx.stats.updates_applied += 1;
+            }
+            Ok(Applied::Gap { have }) => {
+                self.ctx.stats.gaps += 1;
+                let want = Frame::Want { group: group.clone(), member: life, since: have };
+                self.ctx.say_frame(self.ctx.bound(from), want);
+            }
+            Ok(Applied::Known { .. } | Applied::Stale { .. } | Applied::Claim) => {
+                self.ctx.stats.updates_stale += 1;
+            }
+            Err(_) => self.ctx.stats.deltas_refused += 1,
+        }
+        self.ctx.publish(changes);
+    }
+
+    /// What others hold of this node's own record: wrong claims are answered with the truth.
+    fn on_record_of_mine(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta) {
+        if delta.epoch > self.ctx.me().epoch {
+            self.renewal.claimed(&mut self.ctx, delta.epoch);
+            return;
+        }
+        let mut changes = Changes::default();
+        let applied = self.ctx.topology.apply(group, delta, &mut changes);
+        if applied == Ok(Applied::Claim) {
+            self.ctx.stats.refutations += 1;
+            let mut answered = Vec::new();
+            self.ctx.topology.defend_into(&mut changes, |group| answered.push(group.clone()));
+            for group in answered {
+                self.ctx.tell_all_written(&group, 0);
+            }
+            if let Some(epoch) = self.ctx.topology.claimed_epoch() {
+                self.renewal.claimed(&mut self.ctx, epoch);
+            }
+        } else if let Ok(Applied::Stale { .. }) = applied
+            && self.ctx.peers.may_tell(from, self.ctx.now)
+        {
+            let claim = self.ctx.claim(Ix::ME);
+            self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(claim));
+        }
+        self.ctx.publish(changes);
+    }
+
+    fn on_metadata(&mut self, from: Ix, life: Life, version: u64, bytes: Bytes, channel: Channel) {
+        if life.id == self.ctx.me().id || !self.hear_of(from, life, channel) {
+            return;
+        }
+        let Some(ix) = self.ctx.find_life(life).filter(|&ix| self.ctx.peers.get(ix).counted) else {
+            return;
+        };
+        let key = self.ctx.topology.fingerprints();
+        if self.ctx.metadata.set(key, life, ix, version, bytes.clone()) {
+            self.ctx.stats.updates_applied += 1;
+            self.ctx.event(Event::Metadata { node: life.id, metadata: bytes });
+        } else {
+            self.ctx.stats.updates_stale += 1;
+        }
+    }
+
+    fn on_message(&mut self, from: Ix, message: Message) {
+        let Message { origin, sequence, tag, group, payload } = message;
+        let mine = origin.id == self.ctx.me().id;
+        let meant = group.is_none_or(|group| self.ctx.topology.is_member(&group, Ix::ME));
+        if mine || !meant {
+            return;
+        }
+        if !self.messages.is_new(origin, sequence) {
+            self.ctx.stats.messages_duplicate += 1;
+            return;
+        }
+        let limit = self.ctx.config.limits.message_origins;
+        self.messages.delivered(origin, sequence, limit);
+        self.ctx.stats.messages_delivered += 1;
+        let via = self.ctx.id(from);
+        self.ctx.event(Event::Message { origin: origin.id, tag: Tag(tag), payload, via });
+    }
+
+    fn on_verify(&mut self, from: Ix, suspect: Life, millis: u32) {
+        let Some(ix) = self.ctx.find_life(suspect) else {
+            return;
+        };
+        match self.ctx.status(ix) {
+            Status::Down | Status::Left => {
+                let claim = self.ctx.claim(ix);
+                self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(claim));
+            }
+            Status::Alive | Status::Suspect | Status::Unreachable => {
+                self.watches.verify(&mut self.ctx, from, ix, millis);
+            }
+        }
+    }
+
+    fn on_finding(&mut self, from: Ix, suspect: Life, finding: Finding) {
+        if let Some(ix) = self.ctx.find_life(suspect)
+            && let Some(until) = self.watches.verdict(&mut self.ctx, from, ix, finding)
+        {
+            self.probes.hurry(until);
+        }
+    }
+
+    /// Something was said by a node in a life: that life is known from here on. Answers whether
+    /// it is the present one.
+    fn hear_of(&mut self, from: Ix, life: Life, channel: Channel) -> bool {
+        if let Some(ix) = self.ctx.find(life.id)
+            && self.ctx.life(ix).epoch >= life.epoch
+        {
+            return self.ctx.life(ix).epoch == life.epoch;
+        }
+        let claim = Claim {
+            life,
+            incarnation: 0,
+            standing: Standing::Alive,
+            accuser: None,
+            confirmed_by: [None; 2],
+        };
+        let by = self.ctx.id(from);
+        match self.ctx.consider(&claim, by) {
+            Weighed::News(news) => {
+                self.on_news(news, &claim);
+                self.pass_on_news(news, from, channel);
+                true
+            }
+            Weighed::Known(_) | Weighed::Beaten(_) | Weighed::Refused => false,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What can be asked of an engine.
+
+use core::fmt;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::Engine;
+use crate::node::{Epoch, NodeId, Status};
+use crate::roster::Ix;
+use crate::stats::Stats;
+use crate::topology::{Coverage, GroupName, Op, Owner, TimedItem};
+
+/// What is known of a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Peer {
+    /// Who.
+    pub id: NodeId,
+    /// In which life.
+    pub epoch: Epoch,
+    /// What it is believed to be.
+    pub status: Status,
+    /// The smoothed round-trip time, once measured.
+    pub rtt: Option<Duration>,
+    /// Its metadata; empty if it has none.
+    pub metadata: Bytes,
+}
+
+/// Sums up a node's picture: equal on nodes with equal pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub u64);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Queries. They change nothing and may be called at any time.
+impl Engine {
+    /// This node's id.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.ctx.me().id
+    }
+
+    /// The life that this node is in.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.ctx.me().epoch
+    }
+
+    /// The members of a group, this node included if it is one; sorted.
+    pub fn members(&self, group: &GroupName) -> impl Iterator<Item = NodeId> + use<'_> {
+        self.ctx.topology.members(group)
+    }
+
+    /// All groups that this node has heard of; sorted.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
+        self.ctx.topology.groups()
+    }
+
+    /// The groups that this node is in: those in which it has a `Get` or an `Add`; sorted.
+    pub fn my_groups(&self) -> impl Iterator<Item = &GroupName> {
+        self.ctx.topology.my_groups()
+    }
+
+    /// All items of a group, tombstones and members that are not present included; sorted by
+    /// member, start and end.
+    pub fn topology(&self, group: &GroupName) -> impl Iterator<Item = TimedItem> + use<'_> {
+        self.ctx.topology.topology(group)
+    }
+
+    /// As [`Engine::topology`], the items of one kind only.
+    pub fn topology_of(
+        &self,
+        group: &GroupName,
+        op: Op,
+    ) -> impl Iterator<Item = TimedItem> + use<'_> {
+        self.ctx.topology.topology_of(group, op)
+    }
+
+    /// Who serves a key, best first. All who see the same picture name the same first owner.
+    pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
+        self.ctx.topology.route(group, key)
+    }
+
+    /// Which keys of a group nobody serves, and which several members do.
+    #[must_use]
+    pub fn coverage(&self, group: &GroupName) -> Coverage {
+        self.ctx.topology.coverage(group)
+    }
+
+    /// All known peers, whatever their status, in the order in which they became known.
+    pub fn peers(&self) -> impl Iterator<Item = Peer> + use<'_> {
+        let all = self.ctx.topology.roster().iter();
+        all.filter(|&ix| ix != Ix::ME).map(|ix| self.describe(ix))
+    }
+
+    /// What is known of one node; of this node itself too.
+    #[must_use]
+    pub fn peer(&self, id: NodeId) -> Option<Peer> {
+        self.ctx.find(id).map(|ix| self.describe(ix))
+    }
+
+    /// A sum over all that is known and shared: members, their status and lives, items, metadata.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest(self.ctx.root())
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.ctx.stats
+    }
+
+    fn describe(&self, ix: Ix) -> Peer {
+        let life = self.ctx.life(ix);
+        Peer {
+            id: life.id,
+            epoch: life.epoch,
+            status: self.ctx.status(ix),
+            rtt: self.ctx.peers.get(ix).rtt.mean(),
+            metadata: self.ctx.metadata.get(ix),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! From a datagram to frames: who sent it, whether it is fresh, whether it is well formed.
+
+use core::fmt;
+use core::net::SocketAddr;
+
+use super::Engine;
+use crate::engine::claims::Channel;
+use crate::event::Cause;
+use crate::liveness::{News, Weighed};
+use crate::node::{Life, Status};
+use crate::outbox::To;
+use crate::port::{Arrival, Destination};
+use crate::roster::Ix;
+use crate::seal::{Freshness, OpenError};
+use crate::time::Instant;
+use crate::wire::{Claim, Frame, Header, Standing, WireError};
+
+/// Why a datagram was refused. One counter of [`Stats`](crate::Stats) has been raised; nothing
+/// else changed, except that [`DatagramError::Unproven`] may cause a challenge to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DatagramError {
+    /// The bytes are not a packet that this engine can read.
+    Wire(WireError),
+    /// The packet does not open: another cluster, an unknown key, a wrong tag, the other suite.
+    Sealed(OpenError),
+    /// Its number has been seen.
+    Replayed,
+    /// Its number is too old to tell.
+    TooOld,
+    /// It is of a life of the sender that is over.
+    StaleLife,
+    /// It is this node's own.
+    Own,
+    /// It is not bound to this node's life and the sender has not proven itself yet.
+    Unproven,
+    /// The sender is unknown and the table of nodes is full.
+    Full,
+    /// It carries a message and the event queue is full. It will come again.
+    Busy,
+    /// This node has departed, or has yielded its id.
+    Silent,
+}
+
+impl fmt::Display for DatagramError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wire(error) => fmt::Display::fmt(error, f),
+            Self::Sealed(error) => fmt::Display::fmt(error, f),
+            Self::Replayed => f.write_str("the packet number has been seen"),
+            Self::TooOld => f.write_str("the packet number is too old to tell"),
+            Self::StaleLife => f.write_str("the sender has begun a new life since"),
+            Self::Own => f.write_str("the packet is this node's own"),
+            Self::Unproven => f.write_str("the sender has to prove first that it lives"),
+            Self::Full => f.write_str("the table of nodes is full (limits.nodes)"),
+            Self::Busy => f.write_str("the event queue is full (limits.events): poll it"),
+            Self::Silent => f.write_str("the node has departed"),
+        }
+    }
+}
+
+impl core::error::Error for DatagramError {}
+
+impl Engine {
+    /// Takes in a datagram.
+    ///
+    /// # Errors
+    ///
+    /// [`DatagramError`] says why it is refused; see there for what has changed.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        datagram: &[u8],
+    ) -> Result<(), DatagramError> {
+        self.advance(now);
+        self.ctx.stats.datagrams_received += 1;
+        self.ctx.stats.bytes_received += datagram.len() as u64;
+        let taken = self.take(arrival, datagram);
+        if let Err(error) = taken {
+            self.count(error);
+        }
+        taken
+    }
+
+    fn take(&mut self, arrival: Arrival, datagram: &[u8]) -> Result<(), DatagramError> {
+        let (header, _) = Header::parse(datagram).map_err(DatagramError::Wire)?;
+        if self.ctx.silent {
+            return Err(DatagramError::Silent);
+        }
+        if header.sender == self.ctx.me() {
+            return Err(DatagramError::Own);
+        }
+        let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
+        let me = self.ctx.me().epoch;
+        let payload = self.opener.open(&header, datagram, me).map_err(DatagramError::Sealed)?;
+        let mut frames = core::mem::take(&mut self.frames);
+        let taken = match self.decoder.decode(header.sender, payload, &mut frames) {
+            Err(error) => Err(DatagramError::Wire(error)),
+            Ok(()) => match self.admit(&header, source, datagram.len(), &frames) {
+                Err(error) => Err(error),
+                Ok(from) => {
+                    self.apply(&header, from, &mut frames);
+                    Ok(())
+                }
+            },
+        };
+        frames.clear();
+        self.frames = frames;
+        taken
+    }
+
+    /// Decides whether an authentic packet is fresh, and who sent it.
+    fn admit(
+        &mut self,
+        header: &Header,
+        source: SocketAddr,
+        len: usize,
+        frames: &[Frame],
+    ) -> Result<Ix, DatagramError> {
+        let sender = header.sender;
+        if sender.id == self.ctx.me().id {
+            return Err(DatagramError::Own);
+        }
+        let known = self.ctx.find(sender.id);
+        if let Some(ix) = known {
+            let life = self.ctx.life(ix);
+            if sender.epoch < life.epoch {
+                if header.bound {
+                    self.renewal.contested(&mut self.ctx, ix, sender, source);
+                }
+                return Err(DatagramError::StaleLife);
+            }
+            if sender.epoch == life.epoch {
+                match self.ctx.peers.get(ix).window.check(header.packet) {
+                    Freshness::Fresh => {}
+                    Freshness::Replay => return Err(DatagramError::Replayed),
+                    Freshness::TooOld => return Err(DatagramError::TooOld),
+                }
+            }
+        }
+        let proven =
+            known.is_some_and(|ix| self.ctx.life(ix) == sender && self.ctx.peers.get(ix).proven);
+        if !header.bound && !proven {
+            self.challenge(sender, header.packet, source, len);
+            return Err(DatagramError::Unproven);
+        }
+        let full = |frame: &Frame| {
+            matches!(frame, Frame::Message(message)
+                if self.messages.is_new(message.origin, message.sequence))
+        };
+        if self.ctx.events.is_full() && frames.iter().any(full) {
+            return Err(DatagramError::Busy);
+        }
+        let ix = self.recognise(sender, known).ok_or(DatagramError::Full)?;
+        let peer = self.ctx.peers.get_mut(ix);
+        peer.window.mark(header.packet);
+        peer.proven = true;
+        self.comeback.heard(source, sender.id);
+        Ok(ix)
+    }
+
+    /// The index of a sender that has proven itself, in this life.
+    fn recognise(&mut self, sender: Life, known: Option<Ix>) -> Option<Ix> {
+        match known {
+            Some(ix) if self.ctx.life(ix) == sender => Some(ix),
+            Some(ix) => {
+                let claim = newborn(sender);
+                if let Weighed::News(news) = self.ctx.consider(&claim, sender.id) {
+                    self.on_news(news, &claim);
+                    self.pass_on_news(news, ix, Channel::Direct);
+                }
+                Some(ix)
+            }
+            None => {
+                let ix = self.ctx.admit(sender, 0, Status::Alive, Cause::Heard)?;
+                let news = News { ix, before: None };
+                self.on_news(news, &newborn(sender));
+                self.pass_on_news(news, ix, Channel::Direct);
+                Some(ix)
+            }
+        }
+    }
+
+    /// Asks an unproven sender to say it again, bound to this life; never with more bytes than it
+    /// has sent, and not more often than the limit says.
+    fn challenge(&mut self, sender: Life, packet: u64, source: SocketAddr, len: usize) {
+        let second = self.ctx.now.as_millis() / 1000;
+        if self.challenges.0 != second {
+            self.challenges = (second, 0);
+        }
+        let header = self.sealer.header(self.packet + 1);
+        let enough = len >= crate::wire::challenge_len(&header, packet);
+        if !enough || self.challenges.1 >= self.ctx.config.limits.challenges_per_second {
+            self.ctx.stats.answers_withheld += 1;
+            return;
+        }
+        self.challenges.1 += 1;
+        self.ctx.stats.challenges_sent += 1;
+        let at = Destination::Unicast(source);
+        let to = To { at, bound: Some(sender.epoch), node: None };
+        self.ctx.say_frame(to, Frame::Challenge { packet });
+    }
+
+    fn count(&mut self, error: DatagramError) {
+        let stats = &mut self.ctx.stats;
+        let counter = match error {
+            DatagramError::Wire(error) => match error {
+                WireError::Foreign => &mut stats.refused_foreign,
+                WireError::UnknownVersion { .. } => &mut stats.refused_version,
+                WireError::Oversized => &mut stats.refused_oversized,
+                WireError::Truncated => &mut stats.refused_truncated,
+                WireError::Malformed => &mut stats.refused_malformed,
+            },
+            DatagramError::Sealed(error) => match error {
+                OpenError::WrongCluster => &mut stats.refused_cluster,
+                OpenError::UnknownKey { .. } => &mut stats.refused_key,
+                OpenError::WrongSuite => &mut stats.refused_suite,
+                OpenError::Forged => &mut stats.refused_forged,
+            },
+            DatagramError::Replayed => &mut stats.refused_replayed,
+            DatagramError::TooOld => &mut stats.refused_old,
+            DatagramError::StaleLife => &mut stats.refused_stale_life,
+            DatagramError::Own => &mut stats.refused_own,
+            DatagramError::Unproven => &mut stats.refused_unproven,
+            DatagramError::Full => &mut stats.refused_full,
+            DatagramError::Busy => &mut stats.messages_refused,
+            DatagramError::Silent => &mut stats.refused_silent,
+        };
+        *counter += 1;
+    }
+}
+
+/// What the first packet of a life says about it.
+fn newborn(life: Life) -> Claim {
+    Claim {
+        life,
+        incarnation: 0,
+        standing: Standing::Alive,
+        accuser: None,
+        confirmed_by: [None; 2],
+    }
+}

@@ -1,0 +1,134 @@
+//! From intents to a datagram.
+
+use alloc::vec::Vec;
+
+use bytes::BytesMut;
+
+use super::Engine;
+use crate::outbox::{Intent, Say, To};
+use crate::port::Destination;
+
+use crate::wire::{Frame, Refused, Route, Spread};
+
+/// What a packet that was built carries, to be remembered until it is answered.
+#[derive(Default)]
+struct Cargo {
+    ping: bool,
+    copies: Vec<u64>,
+}
+
+impl Engine {
+    /// Builds the next datagram and appends it to `datagram`.
+    pub(super) fn next_datagram(&mut self, datagram: &mut BytesMut) -> Option<Destination> {
+        let start = datagram.len();
+        loop {
+            let mut intents = core::mem::take(&mut self.intents);
+            self.ctx.outbox.take_packet(&mut intents);
+            let to = intents.first()?.to;
+            let cargo = self.build(to, &mut intents);
+            self.intents = intents;
+            if self.writer.is_empty() {
+                continue;
+            }
+            if to.bound.is_some() {
+                let writer = &mut self.writer;
+                self.piggyback.ride(|frame| writer.push(frame).is_ok());
+            }
+            self.packet += 1;
+            self.writer.finish(&self.sealer, to.bound, datagram);
+            self.remember(to, &cargo);
+            self.ctx.stats.datagrams_sent += 1;
+            self.ctx.stats.bytes_sent += (datagram.len() - start) as u64;
+            if to.at == Destination::Multicast {
+                self.ctx.stats.multicasts_sent += 1;
+            }
+            return Some(to.at);
+        }
+    }
+
+    /// Writes intents for one receiver into a packet; puts back what does not fit.
+    fn build(&mut self, to: To, intents: &mut Vec<Intent>) -> Cargo {
+        let packet = self.packet + 1;
+        self.writer.begin(self.sealer.header(packet), self.ctx.config.max_datagram);
+        let mut cargo = Cargo::default();
+        let mut rest = intents.drain(..);
+        while let Some(intent) = rest.next() {
+            let written = match &intent.say {
+                Say::Ping => {
+                    cargo.ping = true;
+                    self.writer.push(&Frame::Ping { root: self.ctx.root() })
+                }
+                Say::Pong { packet, root } => {
+                    let mine = self.ctx.root();
+                    let root = (mine != *root).then_some(mine);
+                    self.writer.push(&Frame::Pong { packet: *packet, root })
+                }
+                Say::Relay { copy } => match self.relays.read(*copy, packet) {
+                    Some((receiver, spread, frames)) if to.node == Some(receiver) => {
+                        let frames = core::iter::once(&spread).chain(frames);
+                        let written = self.writer.push_all(frames);
+                        if written.is_ok() {
+                            self.writer.ask_for_ack();
+                            cargo.copies.push(*copy);
+                        }
+                        written
+                    }
+                    // Acknowledged, given up or handed to another meanwhile.
+                    _ => Ok(()),
+                },
+                Say::Frame(frame) => self.writer.push(frame),
+            };
+            match written {
+                Ok(()) => {}
+                Err(Refused::NoRoom) if !self.writer.is_empty() => {
+                    let back = core::iter::once(intent).chain(rest.by_ref());
+                    self.ctx.outbox.put_back(back.collect::<Vec<_>>().into_iter());
+                    break;
+                }
+                Err(_) => {
+                    debug_assert!(false, "an intent that no packet takes: {intent:?}");
+                    self.ctx.stats.answers_withheld += 1;
+                }
+            }
+        }
+        drop(rest);
+        cargo
+    }
+
+    fn remember(&mut self, to: To, cargo: &Cargo) {
+        if cargo.ping
+            && let Some(ix) = to.node
+        {
+            self.probes.sent(&self.ctx, self.packet, ix);
+        }
+        for &copy in &cargo.copies {
+            self.relays.sent(copy, self.packet, self.ctx.now);
+        }
+    }
+
+    /// Packs frames into batches that fit into one packet each, beside what a relay adds.
+    pub(super) fn pack(&mut self, frames: Vec<Frame>) -> Vec<Vec<Frame>> {
+        let mut batches: Vec<Vec<Frame>> = Vec::new();
+        let relay = Frame::Spread(Spread {
+            route: Route::Ring { from: u32::MAX, until: u32::MAX, group: None },
+            hops: u8::MAX,
+            frames: u8::MAX,
+            again: u64::from(u32::MAX),
+        });
+        for frame in frames {
+            let full = batches.last().is_none_or(|batch| batch.len() >= usize::from(u8::MAX));
+            if full || self.writer.push(&frame).is_err() {
+                // Room for the longest packet number, whatever the next one is.
+                let header = self.sealer.header(u64::from(u32::MAX));
+                self.writer.begin(header, self.ctx.config.max_datagram);
+                let fits = self.writer.push(&relay).and_then(|()| self.writer.push(&frame));
+                debug_assert!(fits.is_ok(), "a frame that no packet takes: {frame:?}");
+                batches.push(Vec::new());
+            }
+            if let Some(batch) = batches.last_mut() {
+                batch.push(frame);
+            }
+        }
+        batches
+    }
+}

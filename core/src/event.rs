@@ -1,0 +1,140 @@
+//! What an engine tells its embedder.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::message::Tag;
+use crate::node::{Epoch, Life, NodeId, Status};
+use crate::topology::{GroupName, KeyRange, TimedItem};
+
+/// A change, with its cause. Replaying all events gives what the queries answer.
+///
+/// Of changes to one subject that nobody has polled yet only the last is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A peer became known, changed its status or its life, or was forgotten.
+    Peer {
+        /// Whom it is about, in the life that it is in.
+        peer: Life,
+        /// What it was; `None` if it was not known.
+        from: Option<Status>,
+        /// What it is; `None` if it is forgotten.
+        to: Option<Status>,
+        /// Why.
+        cause: Cause,
+    },
+    /// A member of a group has said something about a range.
+    ItemSet {
+        /// The group.
+        group: GroupName,
+        /// What was said.
+        item: TimedItem,
+    },
+    /// What a member said about a range is void: it began a new life, collected a tombstone, or
+    /// was forgotten.
+    ItemCleared {
+        /// The group.
+        group: GroupName,
+        /// Who had said it.
+        member: NodeId,
+        /// About which keys.
+        range: KeyRange,
+    },
+    /// A node's metadata changed; empty if it has none any more.
+    Metadata {
+        /// Whose.
+        node: NodeId,
+        /// The metadata.
+        metadata: Bytes,
+    },
+    /// A message has arrived.
+    Message {
+        /// Who sent it first.
+        origin: NodeId,
+        /// The application's tag.
+        tag: Tag,
+        /// The application's bytes.
+        payload: Bytes,
+        /// The node from which this one has it.
+        via: NodeId,
+    },
+    /// This node lives in a new epoch: it heard of itself from a higher one, or the embedder
+    /// asked for it. Its groups and ranges have been written anew.
+    Renewed {
+        /// The life before.
+        from: Epoch,
+        /// The life that begins.
+        to: Epoch,
+    },
+    /// Another live node uses this node's id in a higher epoch. This one has fallen silent; give
+    /// it an address of its own, or call `Engine::renew` to take the id back.
+    Duplicate {
+        /// The other's epoch.
+        epoch: Epoch,
+    },
+    /// Nobody answers: no peer is alive. Seeds are being retried; if they were names, look them
+    /// up again and call `Engine::contact`.
+    Isolated,
+    /// This node was not run for a while. Suspicions that it formed meanwhile are void.
+    Stalled {
+        /// How late the engine was called.
+        late: Duration,
+    },
+    /// `Engine::depart` has ended; the engine is silent now.
+    Departed {
+        /// How many peers have acknowledged it.
+        acknowledged_by: u32,
+        /// How many peers were told.
+        told: u32,
+    },
+    /// More changes than the queue holds: these have been dropped. Read the queries anew.
+    Overflow {
+        /// How many changes were dropped.
+        dropped: u64,
+    },
+}
+
+/// Why a peer's status changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// It sent a fresh packet to this node.
+    Heard,
+    /// A peer told so.
+    Told {
+        /// Which.
+        by: NodeId,
+    },
+    /// It has not answered this node's probe.
+    Unanswered,
+    /// It answered this node.
+    Answered,
+    /// A verifier has an answer from it, though this node has none.
+    AnsweredOther {
+        /// The verifier.
+        verifier: NodeId,
+    },
+    /// It was silent for the whole window, to the accuser and to those who confirmed.
+    Confirmed {
+        /// Who suspected it and gave the verdict.
+        accuser: NodeId,
+        /// Who looked as well.
+        confirmed_by: [Option<NodeId>; 2],
+    },
+    /// It was silent for the whole window, and nobody could be asked.
+    NobodyToAsk,
+    /// It refuted what was said about it.
+    Refuted,
+    /// It said that it goes.
+    Departed,
+    /// It began a new life.
+    NewLife,
+    /// It was down or gone for [`Config::forget_after`](crate::Config::forget_after).
+    Expired,
+    /// This node had slept: it withdraws the accusation.
+    OwnStall,
+    /// The embedder asked for it.
+    Requested,
+}

@@ -1,0 +1,196 @@
+//! Retrying the lost for ever: down peers and seeds, at a rate that the whole cluster shares.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::context::Context;
+use crate::event::Event;
+use crate::node::{NodeId, Status};
+use crate::roster::Ix;
+use crate::time::Instant;
+use crate::timers::Why;
+use crate::wire::Frame;
+
+/// The first wait of a node that knows nobody; it doubles up to the retry interval.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// A seed that goes unanswered this long while nobody else is there isolates the node.
+const ISOLATED_AFTER: Duration = Duration::from_secs(3);
+
+/// How many unreachable peers are asked at once, and how often, when one of them is back.
+const SWEEP_PEERS: usize = 8;
+const SWEEP_STEP: Duration = Duration::from_millis(20);
+
+#[derive(Clone, Copy, Debug)]
+struct Seed {
+    addr: SocketAddr,
+    /// The node that has answered from this address.
+    node: Option<NodeId>,
+}
+
+/// Seeds, and when the next attempt is due.
+#[derive(Debug, Default)]
+pub(crate) struct Comeback {
+    seeds: VecDeque<Seed>,
+    turn: usize,
+    wait: Duration,
+    lonely_since: Option<Instant>,
+    said_isolated: bool,
+    /// From which place of the table on unreachable peers are still to be asked.
+    sweep: Option<Ix>,
+}
+
+impl Comeback {
+    /// Begins, or begins anew, to look for the lost.
+    pub(crate) fn start(&mut self, ctx: &mut Context) {
+        self.wait = FIRST_WAIT;
+        self.lonely_since = None;
+        self.said_isolated = false;
+        for seed in &mut self.seeds {
+            seed.node = None;
+        }
+        ctx.timers.hasten(Why::Comeback, ctx.now + FIRST_WAIT);
+    }
+
+    /// Remembers seeds and tries all of them at once.
+    pub(crate) fn contact(&mut self, ctx: &mut Context, seeds: &[SocketAddr]) {
+        let me = ctx.me().id;
+        for &addr in seeds.iter().filter(|&&addr| NodeId::from(addr) != me) {
+            self.seeds.retain(|seed| seed.addr != addr);
+            if self.seeds.len() >= ctx.config.limits.seeds as usize {
+                self.seeds.pop_front();
+            }
+            self.seeds.push_back(Seed { addr, node: None });
+            ctx.greet_stranger(addr);
+        }
+        self.wait = FIRST_WAIT;
+        self.said_isolated = false;
+        ctx.timers.hasten(Why::Comeback, ctx.now + FIRST_WAIT);
+    }
+
+    /// The seeds, oldest first.
+    pub(crate) fn seeds(&self) -> Vec<SocketAddr> {
+        self.seeds.iter().map(|seed| seed.addr).collect()
+    }
+
+    /// A proven packet of `node` came from `addr`.
+    pub(crate) fn heard(&mut self, addr: SocketAddr, node: NodeId) {
+        for seed in self.seeds.iter_mut().filter(|seed| seed.addr == addr) {
+            seed.node = Some(node);
+        }
+    }
+
+    /// A peer was lost: see to it that it is retried.
+    pub(crate) fn lost(&self, ctx: &mut Context) {
+        let wait = self.interval(ctx);
+        let wait = ctx.around(wait);
+        ctx.timers.hasten(Why::Comeback, ctx.now + wait);
+    }
+
+    /// One that was lost is back: those that only this node could not reach may be as well.
+    pub(crate) fn reunion(&mut self, ctx: &mut Context) {
+        if self.sweep.is_none() {
+            self.sweep = Some(Ix::ME);
+            ctx.timers.hasten(Why::Comeback, ctx.now + SWEEP_STEP);
+        }
+    }
+
+    /// Makes one attempt, or a step of a sweep.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
+        if let Some(place) = self.sweep {
+            self.sweep = Self::sweep(ctx, place);
+            if self.sweep.is_some() {
+                ctx.timers.set(Why::Comeback, Some(ctx.now + SWEEP_STEP));
+                return;
+            }
+        }
+        let alone = ctx.ring.len() == 0;
+        self.watch_loneliness(ctx, alone);
+        if let Some(ix) = Self::random_lost(ctx) {
+            let to = ctx.unbound(ix);
+            if ctx.status(ix) == Status::Down {
+                let claim = ctx.claim(ix);
+                ctx.say_frame(to, Frame::Claim(claim));
+            }
+            ctx.greet(to);
+        }
+        if let Some(addr) = self.next_seed(ctx) {
+            ctx.greet_stranger(addr);
+        }
+        let wait = self.interval(ctx);
+        let wait = if alone {
+            self.wait = (self.wait * 2).min(wait);
+            ctx.around(self.wait)
+        } else {
+            self.wait = FIRST_WAIT;
+            ctx.around(wait)
+        };
+        let anybody = !self.seeds.is_empty() || Self::random_lost(ctx).is_some();
+        ctx.timers.set(Why::Comeback, anybody.then(|| ctx.now + wait));
+    }
+
+    /// Asks the next few unreachable peers from a place of the table on; answers where to go on.
+    fn sweep(ctx: &mut Context, place: Ix) -> Option<Ix> {
+        let unreachable = |&ix: &Ix| ix >= place && ctx.status(ix) == Status::Unreachable;
+        let mut lost: Vec<Ix> =
+            ctx.topology.roster().iter().filter(unreachable).take(SWEEP_PEERS + 1).collect();
+        let next = if lost.len() > SWEEP_PEERS { lost.pop() } else { None };
+        for ix in lost {
+            ctx.greet(ctx.unbound(ix));
+        }
+        next
+    }
+
+    /// The time between two attempts of one node: all nodes together make about one per lost
+    /// peer and retry interval, and one node never more than one.
+    fn interval(&self, ctx: &Context) -> Duration {
+        let lost = Self::lost_peers(ctx).count().max(1);
+        let alive = ctx.ring.len() + 1;
+        let share = u32::try_from((alive / lost).max(1)).unwrap_or(u32::MAX);
+        ctx.config.retry_interval.saturating_mul(share).min(Duration::from_secs(3600))
+    }
+
+    fn lost_peers(ctx: &Context) -> impl Iterator<Item = Ix> {
+        let lost = |&ix: &Ix| matches!(ctx.status(ix), Status::Down | Status::Unreachable);
+        ctx.topology.roster().iter().filter(lost)
+    }
+
+    fn random_lost(ctx: &mut Context) -> Option<Ix> {
+        let count = Self::lost_peers(ctx).count();
+        let at = ctx.random_below(count);
+        Self::lost_peers(ctx).nth(at)
+    }
+
+    /// The next seed that has not been found to be a live peer.
+    fn next_seed(&mut self, ctx: &Context) -> Option<SocketAddr> {
+        let met = |seed: &Seed| {
+            let ix = ctx.find(seed.node.unwrap_or_else(|| NodeId::from(seed.addr)));
+            ix.is_some_and(|ix| ctx.status(ix).is_present())
+        };
+        let count = self.seeds.len();
+        for step in 0..count {
+            let at = (self.turn + step) % count;
+            if !met(&self.seeds[at]) {
+                self.turn = (at + 1) % count;
+                return Some(self.seeds[at].addr);
+            }
+        }
+        None
+    }
+
+    /// Tells the embedder, once, when a node that should have company has none.
+    fn watch_loneliness(&mut self, ctx: &mut Context, alone: bool) {
+        if !alone {
+            self.lonely_since = None;
+            self.said_isolated = false;
+            return;
+        }
+        let since = *self.lonely_since.get_or_insert(ctx.now);
+        if !self.said_isolated && ctx.now.since(since) >= ISOLATED_AFTER {
+            self.said_isolated = true;
+            ctx.event(Event::Isolated);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What beats what: claims about a node are totally ordered by (epoch, incarnation, standing),
+//! and what is known only grows.
+
+use core::cmp::Ordering;
+
+use bytes::Bytes;
+
+use crate::context::Context;
+use crate::event::{Cause, Event};
+use crate::node::{Epoch, Life, NodeId, Status};
+use crate::roster::Ix;
+use crate::seal::Window;
+use crate::topology::Changes;
+use crate::wire::{Claim, Standing};
+
+/// Something new about a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Which node.
+    pub(crate) ix: Ix,
+    /// What it was before, and whether that was in an earlier life; `None` if it was not known.
+    pub(crate) before: Option<(Status, bool)>,
+}
+
+/// What came of a claim about another node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weighed {
+    /// It tells something new, which is known from here on.
+    News(News),
+    /// It is known.
+    Known(Ix),
+    /// What is known beats it.
+    Beaten(Ix),
+    /// The table of nodes is full.
+    Refused,
+}
+
+impl Context {
+    /// Compares a claim with what is known of the node.
+    pub(crate) fn weigh(&self, ix: Ix, claim: &Claim) -> Ordering {
+        let known = self.claim(ix);
+        let theirs = (claim.life.epoch, claim.incarnation, claim.standing);
+        theirs.cmp(&(known.life.epoch, known.incarnation, known.standing))
+    }
+
+    /// Takes in a claim about another node, told by `by`.
+    pub(crate) fn consider(&mut self, claim: &Claim, by: NodeId) -> Weighed {
+        let Some(ix) = self.find(claim.life.id) else {
+            let status = shown(claim.standing);
+            return match self.admit(claim.life, claim.incarnation, status, cause(claim, by, None)) {
+                Some(ix) => Weighed::News(News { ix, before: None }),
+                None => Weighed::Refused,
+            };
+        };
+        match self.weigh(ix, claim) {
+            Ordering::Less => Weighed::Beaten(ix),
+            Ordering::Equal => Weighed::Known(ix),
+            Ordering::Greater => {
+                let (epoch, status) = (self.life(ix).epoch, self.status(ix));
+                self.adopt(ix, claim, cause(claim, by, Some((epoch, status))));
+                Weighed::News(News { ix, before: Some((status, claim.life.epoch > epoch)) })
+            }
+        }
+    }
+
+    /// Enters a node that was not known.
+    pub(crate) fn admit(
+        &mut self,
+        life: Life,
+        incarnation: u32,
+        status: Status,
+        cause: Cause,
+    ) -> Option<Ix> {
+        let Ok(ix) = self.topology.intern(life) else {
+            self.stats.claims_refused += 1;
+            return None;
+        };
+        self.topology.set_status_of(ix, status);
+        self.peers.admit(ix, &self.topology, status, self.now);
+        self.peers.uncount(ix, &self.topology);
+        self.peers.get_mut(ix).incarnation = incarnation;
+        self.peers.count(ix, &self.topology);
+        self.follow_status(ix, None, status, cause);
+        Some(ix)
+    }
+
+    /// Replaces what is known of a node by a claim that beats it.
+    fn adopt(&mut self, ix: Ix, claim: &Claim, cause: Cause) {
+        let from = self.status(ix);
+        let to = shown(claim.standing);
+        let new_life = claim.life.epoch > self.life(ix).epoch;
+        self.peers.uncount(ix, &self.topology);
+        if new_life {
+            self.drop_metadata(ix);
+            let mut changes = Changes::default();
+            self.topology.raise_epoch(ix, claim.life.epoch, &mut changes);
+            let peer = self.peers.get_mut(ix);
+            peer.window = Window::default();
+            peer.proven = false;
+            self.publish(changes);
+        }
+        self.peers.get_mut(ix).incarnation = claim.incarnation;
+        if to == Status::Alive && !self.peers.get(ix).counted {
+            self.peers.get_mut(ix).counted = true;
+            self.topology.revive(ix);
+        }
+        self.topology.set_status_of(ix, to);
+        self.peers.count(ix, &self.topology);
+        if from != to || new_life {
+            self.follow_status(ix, Some(from), to, cause);
+        }
+    }
+
+    /// Changes what this node alone believes of a peer: alive, suspect or unreachable.
+    pub(crate) fn believe(&mut self, ix: Ix, to: Status, cause: Cause) {
+        let from = self.status(ix);
+        let local =
+            |status| matches!(status, Status::Alive | Status::Suspect | Status::Unreachable);
+        if from != to && local(from) && local(to) {
+            self.topology.set_status_of(ix, to);
+            self.follow_status(ix, Some(from), to, cause);
+        }
+    }
+
+    /// Raises this node's own incarnation above a claim about it.
+    pub(crate) fn raise_incarnation(&mut self, above: u32) {
+        self.peers.uncount(Ix::ME, &self.topology);
+        self.peers.get_mut(Ix::ME).incarnation = above.saturating_add(1);
+        self.peers.count(Ix::ME, &self.topology);
+    }
+
+    /// Keeps the ring and the embedder informed of a status that has changed.
+    fn follow_status(&mut self, ix: Ix, from: Option<Status>, to: Status, cause: Cause) {
+        self.peers.turn(ix, self.now);
+        let position = self.topology.fingerprints().peer_position(self.id(ix));
+        match (from.is_some_and(Status::is_present), to.is_present()) {
+            (false, true) => self.ring.insert(position, ix),
+            (true, false) => self.ring.remove(position, ix),
+            _ => {}
+        }
+        self.event(Event::Peer { peer: self.life(ix), from, to: Some(to), cause });
+    }
+
+    /// Takes a node out of the digest: it has been gone for long.
+    pub(crate) fn retire(&mut self, ix: Ix) {
+        self.peers.uncount(ix, &self.topology);
+        self.peers.get_mut(ix).counted = false;
+        self.drop_metadata(ix);
+        self.topology.retire(ix);
+    }
+
+    fn drop_metadata(&mut self, ix: Ix) {
+        if self.metadata.forget(ix).is_some() {
+            let node = self.id(ix);
+            self.event(Event::Metadata { node, metadata: Bytes::new() });
+        }
+    }
+
+    /// Forgets a node and all it said.
+    pub(crate) fn forget(&mut self, ix: Ix, cause: Cause) {
+        let (peer, from) = (self.life(ix), self.status(ix));
+        let position = self.topology.fingerprints().peer_position(peer.id);
+        self.ring.remove(position, ix);
+        self.peers.uncount(ix, &self.topology);
+        self.drop_metadata(ix);
+        let mut changes = Changes::default();
+        self.topology.delete(ix, &mut changes);
+        self.publish(changes);
+        self.event(Event::Peer { peer, from: Some(from), to: None, cause });
+    }
+}
+
+fn shown(standing: Standing) -> Status {
+    match standing {
+        Standing::Alive => Status::Alive,
+        Standing::Down => Status::Down,
+        Standing::Left => Status::Left,
+    }
+}
+
+/// Why a claim changes what was known.
+fn cause(claim: &Claim, by: NodeId, known: Option<(Epoch, Status)>) -> Cause {
+    match (claim.standing, claim.accuser) {
+        (Standing::Down, Some(accuser)) => {
+            Cause::Confirmed { accuser, confirmed_by: claim.confirmed_by }
+        }
+        (Standing::Down, None) => Cause::Told { by },
+        (Standing::Left, _) => Cause::Departed,
+        (Standing::Alive, _) => match known {
+            Some((epoch, _)) if claim.life.epoch > epoch => Cause::NewLife,
+            Some((_, Status::Suspect | Status::Unreachable | Status::Down)) => Cause::Refuted,
+            _ if by == claim.life.id => Cause::Heard,
+            _ => Cause::Told { by },
+        },
+    }
+}

@@ -1,0 +1,84 @@
+//! How well this node itself is: Lifeguard's local health multiplier (Dadgar et al. 2018), and
+//! the detection of own stalls.
+
+use core::time::Duration;
+
+use crate::time::Instant;
+
+/// The worst score, as in Lifeguard.
+const WORST: u32 = 8;
+
+/// Being called this much later than asked is a stall.
+const STALL: Duration = Duration::from_millis(100);
+
+/// Evidence for and against this node's own health.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    score: u32,
+    stalled_until: Instant,
+}
+
+impl Health {
+    /// What time-outs and intervals are multiplied by: 1 when well, up to 9.
+    pub(crate) fn factor(&self) -> u32 {
+        self.score + 1
+    }
+
+    /// A probe was answered.
+    pub(crate) fn better(&mut self) {
+        self.score = self.score.saturating_sub(1);
+    }
+
+    /// A verifier kept silent as well, or this node had to refute a claim about itself.
+    pub(crate) fn worse(&mut self) {
+        self.score = (self.score + 1).min(WORST);
+    }
+
+    /// Judges how late the embedder calls; answers the lateness if it is a stall.
+    ///
+    /// After a stall answers may still be queued up in a socket, so for as long as the stall has
+    /// lasted, and at most for a second, no silence counts.
+    pub(crate) fn called(&mut self, now: Instant, due: Option<Instant>) -> Option<Duration> {
+        let late = due.map_or(Duration::ZERO, |due| now.since(due));
+        if late < STALL {
+            return None;
+        }
+        self.worse();
+        self.stalled_until = now + late.min(Duration::from_secs(1));
+        Some(late)
+    }
+
+    /// Whether silence counts as evidence at `now`.
+    pub(crate) fn trusts_silence(&self, now: Instant) -> bool {
+        now >= self.stalled_until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_score_stays_in_bounds() {
+        let mut health = Health::default();
+        for _ in 0..20 {
+            health.worse();
+        }
+        assert_eq!(health.factor(), 9);
+        for _ in 0..20 {
+            health.better();
+        }
+        assert_eq!(health.factor(), 1);
+    }
+
+    #[test]
+    fn lateness_is_a_stall_and_passes() {
+        let mut health = Health::default();
+        let due = Instant::from_millis(1000);
+        assert_eq!(health.called(Instant::from_millis(1050), Some(due)), None);
+        let late = health.called(Instant::from_millis(1400), Some(due));
+        assert_eq!(late, Some(Duration::from_millis(400)));
+        assert!(!health.trusts_silence(Instant::from_millis(1700)));
+        assert!(health.trusts_silence(Instant::from_millis(1800)));
+    }
+}

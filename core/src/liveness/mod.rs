@@ -1,0 +1,21 @@
+//! Which nodes live: SWIM with Lifeguard's health, verifiers instead of gossiped suspicion, and
+//! a retry of the lost that never ends.
+
+mod comeback;
+mod departure;
+mod evidence;
+mod health;
+mod peers;
+mod probe;
+mod renewal;
+mod rtt;
+mod suspicion;
+
+pub(crate) use comeback::Comeback;
+pub(crate) use departure::Departure;
+pub(crate) use evidence::{News, Weighed};
+pub(crate) use health::Health;
+pub(crate) use peers::Peers;
+pub(crate) use probe::{Probes, Unanswered};
+pub(crate) use renewal::Renewal;
+pub(crate) use suspicion::Watches;

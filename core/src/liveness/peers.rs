@@ -1,0 +1,142 @@
+//! The table of peers: what is kept of each beside its place in the roster.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::liveness::rtt::Rtt;
+use crate::node::Status;
+use crate::roster::Ix;
+use crate::seal::Window;
+use crate::time::Instant;
+use crate::topology::Topology;
+
+/// What is kept of one peer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Peer {
+    /// Which of its packets have been seen, in its present life.
+    pub(crate) window: Window,
+    /// Orders the claims about its present life.
+    pub(crate) incarnation: u32,
+    /// Round trips to it.
+    pub(crate) rtt: Rtt,
+    /// When its status last turned, in milliseconds of the engine's time, wrapping.
+    turned: u32,
+    /// When it was last told a claim about itself, in the same unit; 0 if never.
+    told: u32,
+    /// Whether it has sent a packet bound to this node's life, in its present life.
+    pub(crate) proven: bool,
+    /// Whether it counts in the root.
+    pub(crate) counted: bool,
+    /// How often it went down of late.
+    pub(crate) downs: u8,
+}
+
+/// All peers, in parallel to the roster.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    table: Vec<Peer>,
+    root: u64,
+    usual: Rtt,
+}
+
+impl Peers {
+    pub(crate) fn new() -> Self {
+        Self { table: Vec::new(), root: 0, usual: Rtt::default() }
+    }
+
+    pub(crate) fn get(&self, ix: Ix) -> &Peer {
+        &self.table[ix.index()]
+    }
+
+    pub(crate) fn get_mut(&mut self, ix: Ix) -> &mut Peer {
+        &mut self.table[ix.index()]
+    }
+
+    /// The sum of the fingerprints of all that count.
+    pub(crate) fn root(&self) -> u64 {
+        self.root
+    }
+
+    /// Enters a node that has just been interned.
+    pub(crate) fn admit(&mut self, ix: Ix, topology: &Topology, status: Status, now: Instant) {
+        if self.table.len() <= ix.index() {
+            // Grown by an eighth: doubling would leave half of a large table unused.
+            if self.table.len() == self.table.capacity() {
+                self.table.reserve_exact(8 + self.table.len() / 8);
+            }
+            self.table.resize(ix.index() + 1, Peer::default());
+        }
+        self.table[ix.index()] = Peer { turned: stamp(now), counted: true, ..Peer::default() };
+        self.root = self.root.wrapping_add(self.fingerprint(ix, topology, status));
+    }
+
+    /// Takes a node's fingerprint out of the root; [`Peers::count`] puts it back after a change.
+    pub(crate) fn uncount(&mut self, ix: Ix, topology: &Topology) {
+        if self.get(ix).counted {
+            let status = topology.roster().status(ix);
+            self.root = self.root.wrapping_sub(self.fingerprint(ix, topology, status));
+        }
+    }
+
+    /// Puts a node's fingerprint into the root, if it counts.
+    pub(crate) fn count(&mut self, ix: Ix, topology: &Topology) {
+        if self.get(ix).counted {
+            let status = topology.roster().status(ix);
+            self.root = self.root.wrapping_add(self.fingerprint(ix, topology, status));
+        }
+    }
+
+    /// The fingerprint of what is known of a node.
+    pub(crate) fn fingerprint(&self, ix: Ix, topology: &Topology, status: Status) -> u64 {
+        let standing = match status {
+            Status::Alive | Status::Suspect | Status::Unreachable => 0,
+            Status::Down => 1,
+            Status::Left => 2,
+        };
+        let roster = topology.roster();
+        topology.fingerprints().peer(
+            roster.id(ix),
+            roster.epoch(ix),
+            self.get(ix).incarnation,
+            standing,
+        )
+    }
+
+    /// Takes in a round trip to a peer.
+    pub(crate) fn sample(&mut self, ix: Ix, round_trip: Duration) {
+        self.get_mut(ix).rtt.sample(round_trip);
+        self.usual.sample(round_trip);
+    }
+
+    /// When an answer of a peer is late: by its own round trips, else by twice everybody's;
+    /// `None` while nothing has been measured.
+    pub(crate) fn late(&self, ix: Ix) -> Option<Duration> {
+        self.get(ix).rtt.late().or_else(|| Some(self.usual.late()? * 2))
+    }
+
+    /// Notes that a node's status turns at `now`.
+    pub(crate) fn turn(&mut self, ix: Ix, now: Instant) {
+        self.get_mut(ix).turned = stamp(now);
+    }
+
+    /// Milliseconds since a node's status turned; wraps after 49 days, like the clock it is kept by.
+    pub(crate) fn since_turn(&self, ix: Ix, now: Instant) -> u32 {
+        stamp(now).wrapping_sub(self.get(ix).turned)
+    }
+
+    /// Whether a node may be told a claim about itself: at most once in 200 ms.
+    pub(crate) fn may_tell(&mut self, ix: Ix, now: Instant) -> bool {
+        let stamp = stamp(now);
+        let peer = self.get_mut(ix);
+        let may = peer.told == 0 || stamp.wrapping_sub(peer.told) >= 200;
+        if may {
+            peer.told = stamp;
+        }
+        may
+    }
+}
+
+/// Milliseconds, wrapping, never 0.
+fn stamp(now: Instant) -> u32 {
+    (now.as_millis() as u32).max(1)
+}

@@ -1,0 +1,181 @@
+//! The probe cycle: one peer each interval, each peer once a cycle, in random order (SWIM 4.3).
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::context::Context;
+use crate::liveness::Health;
+use crate::node::Status;
+use crate::outbox::Say;
+use crate::roster::Ix;
+use crate::time::Instant;
+use crate::timers::Why;
+
+/// How often a probe is sent before it counts as unanswered. At 10 % loss one try fails in five.
+const TRIES: u8 = 3;
+
+/// How long an answer to a ping is recognised.
+const MEMORY: Duration = Duration::from_secs(10);
+
+/// The peer that is being probed.
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    ix: Ix,
+    tries: u8,
+    since: Instant,
+    due: Instant,
+}
+
+/// The probe cycle, and all pings that may still be answered.
+#[derive(Debug, Default)]
+pub(crate) struct Probes {
+    order: Vec<Ix>,
+    current: Option<Probe>,
+    next_round: Instant,
+    haste_until: Instant,
+    pings: BTreeMap<u64, (Ix, Instant)>,
+}
+
+/// A probe that nobody answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unanswered {
+    /// Who did not answer.
+    pub(crate) ix: Ix,
+    /// When it was asked first.
+    pub(crate) since: Instant,
+}
+
+impl Probes {
+    /// Begins the cycle at a random phase.
+    pub(crate) fn start(&mut self, ctx: &mut Context) {
+        *self = Self::default();
+        self.next_round = ctx.now + ctx.around(ctx.config.probe_interval / 2);
+        ctx.timers.set(Why::Probe, Some(self.next_round));
+    }
+
+    /// Gives a peer that has just been admitted a random place in what is left of the cycle.
+    pub(crate) fn admit(&mut self, ctx: &mut Context, ix: Ix) {
+        let at = ctx.random_below(self.order.len() + 1);
+        crate::growth::push(&mut self.order, ix);
+        let last = self.order.len() - 1;
+        self.order.swap(at, last);
+    }
+
+    /// Probes twice as often for a while: many are dying.
+    pub(crate) fn hurry(&mut self, until: Instant) {
+        self.haste_until = until;
+    }
+
+    /// Forgets the running probe: this node was asleep when the answer came.
+    pub(crate) fn void(&mut self, ctx: &mut Context) {
+        self.current = None;
+        self.arm(ctx);
+    }
+
+    /// Retries, gives up or begins a probe, whatever is due.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context, health: &Health) -> Option<Unanswered> {
+        let mut unanswered = None;
+        if let Some(probe) = self.current.filter(|probe| probe.due <= ctx.now) {
+            if probe.tries < TRIES {
+                self.ask(ctx, health, Probe { tries: probe.tries + 1, ..probe });
+            } else {
+                self.current = None;
+                ctx.stats.probes_unanswered += 1;
+                unanswered = Some(Unanswered { ix: probe.ix, since: probe.since });
+            }
+        }
+        if self.next_round <= ctx.now {
+            let mut interval = ctx.config.probe_interval * health.factor();
+            if ctx.now < self.haste_until {
+                interval /= 2;
+            }
+            self.next_round = ctx.now + interval;
+            if self.current.is_none()
+                && let Some(ix) = self.next_target(ctx)
+            {
+                ctx.stats.probes_sent += 1;
+                let now = ctx.now;
+                self.ask(ctx, health, Probe { ix, tries: 1, since: now, due: now });
+            }
+        }
+        self.arm(ctx);
+        unanswered
+    }
+
+    /// Notes that ping number `packet` has been sent.
+    pub(crate) fn sent(&mut self, ctx: &Context, packet: u64, to: Ix) {
+        while let Some(oldest) = self.pings.first_entry() {
+            let stale = ctx.now.since(oldest.get().1) > MEMORY;
+            if !stale && self.pings.len() < ctx.config.limits.inquiries as usize {
+                break;
+            }
+            self.pings.pop_first();
+        }
+        self.pings.insert(packet, (to, ctx.now));
+    }
+
+    /// Takes in an answer; tells whether it answers a ping of this node's to that peer.
+    pub(crate) fn answered(&mut self, ctx: &mut Context, packet: u64, by: Ix) -> bool {
+        let Some(&(ix, at)) = self.pings.get(&packet) else {
+            return false;
+        };
+        if ix != by {
+            return false;
+        }
+        self.pings.remove(&packet);
+        let round_trip = ctx.now.since(at);
+        ctx.peers.sample(ix, round_trip);
+        if self.current.is_some_and(|probe| probe.ix == by) {
+            self.current = None;
+            self.arm(ctx);
+        }
+        true
+    }
+
+    /// Forgets a peer that is leaving the table.
+    pub(crate) fn forget(&mut self, ix: Ix) {
+        self.order.retain(|&other| other != ix);
+        self.pings.retain(|_, (other, _)| *other != ix);
+        if self.current.is_some_and(|probe| probe.ix == ix) {
+            self.current = None;
+        }
+    }
+
+    /// The first try is bound, the others are not: the peer may have begun a new life.
+    fn ask(&mut self, ctx: &mut Context, health: &Health, probe: Probe) {
+        if probe.tries == 1 {
+            ctx.say(ctx.bound(probe.ix), Say::Ping);
+        } else {
+            ctx.greet(ctx.unbound(probe.ix));
+        }
+        let (least, most) = (ctx.config.min_timeout, ctx.config.max_timeout);
+        let late = ctx.peers.late(probe.ix).map_or(most, |late| late.clamp(least, most));
+        let wait = late * health.factor();
+        self.current = Some(Probe { due: ctx.now + wait, ..probe });
+    }
+
+    fn next_target(&mut self, ctx: &mut Context) -> Option<Ix> {
+        let fits = |ctx: &Context, ix| {
+            let status = ctx.status(ix);
+            status == Status::Alive || (status == Status::Unreachable && ctx.ring.len() > 0)
+        };
+        while let Some(ix) = self.order.pop() {
+            if fits(ctx, ix) {
+                return Some(ix);
+            }
+        }
+        let peers = ctx.topology.roster().iter().filter(|&ix| ix != Ix::ME && fits(ctx, ix));
+        self.order.extend(peers);
+        for last in (1..self.order.len()).rev() {
+            let other = ctx.random_below(last + 1);
+            self.order.swap(last, other);
+        }
+        self.order.pop()
+    }
+
+    fn arm(&self, ctx: &mut Context) {
+        let due = self.current.map_or(self.next_round, |probe| probe.due.min(self.next_round));
+        ctx.timers.set(Why::Probe, Some(due));
+    }
+}

@@ -1,0 +1,402 @@
+//! Watching a peer that did not answer: on one's own account, or because another asked.
+//!
+//! A suspicion stays with those who look: the accuser and a few verifiers that it recruits at
+//! once. Each sends pings of its own, and only an answer to one's own ping is evidence of life.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::context::Context;
+use crate::event::Cause;
+use crate::liveness::Health;
+use crate::node::{NodeId, Status};
+use crate::outbox::Say;
+use crate::roster::Ix;
+use crate::time::Instant;
+use crate::timers::Why;
+use crate::wire::{Claim, Finding, Frame, Standing};
+
+/// The first wait before a watched peer is asked again; it doubles up to [`LONGEST_GAP`].
+const FIRST_GAP: Duration = Duration::from_millis(50);
+const LONGEST_GAP: Duration = Duration::from_millis(400);
+
+/// How long the verdicts of verifiers are waited for when the window has passed, and how often
+/// they are asked for before other verifiers are.
+const GRACE: Duration = Duration::from_millis(100);
+const REMINDERS: u8 = 4;
+
+/// How long a verifier remembers what it found, so that its verdict can be asked for again.
+const AFTERLIFE: Duration = Duration::from_secs(2);
+
+/// The most that the verifiers of one suspicion, and the askers of one watch, can be.
+const CROWD: usize = 16;
+
+/// This many verified suspects within [`MASS_SPAN`] are a mass crash.
+const MASS: usize = 3;
+const MASS_SPAN: Duration = Duration::from_secs(2);
+const MASS_HASTE: Duration = Duration::from_secs(10);
+
+/// The longest that a declared slowness is honoured.
+const SLOWEST: Duration = Duration::from_secs(60);
+
+/// A peer being watched.
+#[derive(Debug)]
+struct Watch {
+    ix: Ix,
+    /// Whether this node suspects it, or looks for others only.
+    own: bool,
+    since: Instant,
+    until: Instant,
+    next: Instant,
+    gap: Duration,
+    unbound: bool,
+    reminders: u8,
+    verified: bool,
+    verifiers: Vec<(Ix, Option<Finding>)>,
+    askers: Vec<Ix>,
+}
+
+/// What is made of a suspect whose window has passed.
+enum Verdict {
+    Down(Claim),
+    Unreachable,
+    LookOn,
+}
+
+/// All peers being watched.
+#[derive(Debug, Default)]
+pub(crate) struct Watches {
+    list: Vec<Watch>,
+    verified: Vec<Instant>,
+    slow: Vec<(Ix, Instant)>,
+}
+
+/// What the passing of time has brought.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Peers found to be down.
+    pub(crate) down: Vec<Claim>,
+    /// Whether many are dying: probe faster until then.
+    pub(crate) hurry: Option<Instant>,
+}
+
+impl Watches {
+    /// Suspects a peer that has left a probe unanswered.
+    pub(crate) fn suspect(&mut self, ctx: &mut Context, ix: Ix, since: Instant) {
+        if !matches!(ctx.status(ix), Status::Alive | Status::Unreachable) {
+            return;
+        }
+        let Some(at) = self.watch(ctx, ix) else {
+            return;
+        };
+        ctx.stats.suspicions += 1;
+        let slow = self.slow_until(ix);
+        let watch = &mut self.list[at];
+        watch.own = true;
+        // If others have had this node look already, the silence began when it started to.
+        watch.since = watch.since.min(since);
+        watch.until = (watch.since + ctx.config.silence_window).max(slow);
+        watch.next = watch.next.min(watch.until.max(ctx.now + FIRST_GAP));
+        let incarnation = ctx.peers.get(ix).incarnation;
+        ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });
+        Self::recruit(watch, ctx);
+        if ctx.status(ix) == Status::Alive {
+            ctx.believe(ix, Status::Suspect, Cause::Unanswered);
+        }
+        self.arm(ctx);
+    }
+
+    /// Looks at a peer because another asks for it.
+    pub(crate) fn verify(&mut self, ctx: &mut Context, asker: Ix, suspect: Ix, millis: u32) {
+        let span = Duration::from_millis(u64::from(millis)).min(SLOWEST);
+        if span.is_zero() && !self.list.iter().any(|watch| watch.ix == suspect) {
+            // A reminder of a watch that has been forgotten: there is nothing to report.
+            return;
+        }
+        let Some(at) = self.watch(ctx, suspect) else {
+            return;
+        };
+        let watch = &mut self.list[at];
+        if !watch.askers.contains(&asker) && watch.askers.len() < CROWD {
+            watch.askers.push(asker);
+        }
+        if !span.is_zero() && watch.until <= ctx.now {
+            // New, or over: a window that is running serves this asker too.
+            watch.since = ctx.now;
+            watch.until = ctx.now + span;
+            watch.next = ctx.now + FIRST_GAP;
+            watch.gap = FIRST_GAP;
+        }
+        let silent = watch.until <= ctx.now;
+        let finding = if silent { Finding::Silent } else { Finding::Looking };
+        let life = ctx.life(suspect);
+        ctx.say_frame(ctx.bound(asker), Frame::Verdict { suspect: life, finding });
+        self.arm(ctx);
+    }
+
+    /// Takes in what a verifier has seen. Answers whether the suspicion is over.
+    pub(crate) fn verdict(
+        &mut self,
+        ctx: &mut Context,
+        by: Ix,
+        suspect: Ix,
+        finding: Finding,
+    ) -> Option<Instant> {
+        let at = self.list.iter().position(|watch| watch.ix == suspect && watch.own)?;
+        let watch = &mut self.list[at];
+        let (_, slot) = watch.verifiers.iter_mut().find(|(ix, _)| *ix == by)?;
+        *slot = Some(finding);
+        match finding {
+            Finding::Looking => None,
+            Finding::Answers => {
+                let cause = Cause::AnsweredOther { verifier: ctx.id(by) };
+                self.end(ctx, at, cause);
+                None
+            }
+            Finding::Silent => {
+                // The conclusion may be waiting for just this.
+                if watch.until <= ctx.now {
+                    watch.next = ctx.now + Duration::from_nanos(1);
+                }
+                let first = !core::mem::replace(&mut watch.verified, true);
+                self.arm(ctx);
+                first.then(|| self.note_verified(ctx.now)).flatten()
+            }
+        }
+    }
+
+    /// A peer has answered a ping of this node's.
+    pub(crate) fn answered(&mut self, ctx: &mut Context, ix: Ix) {
+        if let Some(at) = self.list.iter().position(|watch| watch.ix == ix) {
+            let life = ctx.life(ix);
+            for asker in core::mem::take(&mut self.list[at].askers) {
+                let verdict = Frame::Verdict { suspect: life, finding: Finding::Answers };
+                ctx.say_frame(ctx.bound(asker), verdict);
+            }
+            self.end(ctx, at, Cause::Answered);
+        } else {
+            ctx.believe(ix, Status::Alive, Cause::Answered);
+        }
+    }
+
+    /// Something better than a suspicion is known of a peer: stop watching it.
+    pub(crate) fn drop(&mut self, ctx: &mut Context, ix: Ix) {
+        self.list.retain(|watch| watch.ix != ix);
+        self.arm(ctx);
+    }
+
+    /// Forgets a peer that is leaving the table.
+    pub(crate) fn forget(&mut self, ctx: &mut Context, ix: Ix) {
+        self.slow.retain(|(slow, _)| *slow != ix);
+        for watch in &mut self.list {
+            watch.verifiers.retain(|(verifier, _)| *verifier != ix);
+            watch.askers.retain(|asker| *asker != ix);
+        }
+        self.drop(ctx, ix);
+    }
+
+    /// Withdraws all accusations: this node was asleep while the answers came.
+    pub(crate) fn void(&mut self, ctx: &mut Context) {
+        for watch in core::mem::take(&mut self.list) {
+            if watch.own {
+                ctx.believe(watch.ix, Status::Alive, Cause::OwnStall);
+            }
+        }
+        self.arm(ctx);
+    }
+
+    /// Honours a peer's word that it will be slow.
+    pub(crate) fn expect_slow(&mut self, ctx: &Context, ix: Ix, span: Duration) {
+        let until = ctx.now + span.min(SLOWEST);
+        self.slow.retain(|(other, until)| *other != ix && *until > ctx.now);
+        if self.slow.len() < ctx.config.limits.inquiries as usize {
+            self.slow.push((ix, until));
+        }
+        for watch in self.list.iter_mut().filter(|watch| watch.ix == ix && watch.own) {
+            watch.until = watch.until.max(until);
+        }
+    }
+
+    /// Asks again, and concludes where the window has passed.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context, health: &mut Health) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut at = 0;
+        while at < self.list.len() {
+            let watch = &mut self.list[at];
+            if watch.next > ctx.now {
+                at += 1;
+                continue;
+            }
+            if watch.until > ctx.now {
+                Self::ask_again(watch, ctx);
+                at += 1;
+                continue;
+            }
+            if watch.own && !health.trusts_silence(ctx.now) {
+                watch.until = ctx.now + Duration::from_millis(500);
+                watch.next = ctx.now + FIRST_GAP;
+                at += 1;
+                continue;
+            }
+            Self::report_silence(watch, ctx);
+            if watch.own {
+                match Self::conclude(watch, ctx, health) {
+                    Verdict::Down(claim) => outcome.down.push(claim),
+                    Verdict::Unreachable => {
+                        ctx.believe(watch.ix, Status::Unreachable, Cause::NobodyToAsk);
+                    }
+                    Verdict::LookOn => {
+                        at += 1;
+                        continue;
+                    }
+                }
+                self.list.swap_remove(at);
+            } else if ctx.now.since(watch.until) >= AFTERLIFE {
+                self.list.swap_remove(at);
+            } else {
+                watch.next = watch.until + AFTERLIFE;
+                at += 1;
+            }
+        }
+        self.arm(ctx);
+        outcome
+    }
+
+    /// The watch of a peer, begun if need be; `None` if there are too many.
+    fn watch(&mut self, ctx: &mut Context, ix: Ix) -> Option<usize> {
+        if let Some(at) = self.list.iter().position(|watch| watch.ix == ix) {
+            return Some(at);
+        }
+        if self.list.len() >= ctx.config.limits.inquiries as usize {
+            ctx.stats.answers_withheld += 1;
+            return None;
+        }
+        ctx.greet(ctx.unbound(ix));
+        self.list.push(Watch {
+            ix,
+            own: false,
+            since: ctx.now,
+            until: ctx.now,
+            next: ctx.now + FIRST_GAP,
+            gap: FIRST_GAP,
+            unbound: true,
+            reminders: 0,
+            verified: false,
+            verifiers: Vec::new(),
+            askers: Vec::new(),
+        });
+        Some(self.list.len() - 1)
+    }
+
+    fn recruit(watch: &mut Watch, ctx: &mut Context) {
+        let wanted = usize::from(ctx.config.verifiers);
+        let left = watch.until.since(ctx.now).as_millis();
+        for verifier in ctx.random_alive(wanted, watch.ix) {
+            if watch.verifiers.len() < CROWD
+                && !watch.verifiers.iter().any(|(known, _)| *known == verifier)
+            {
+                watch.verifiers.push((verifier, None));
+                Self::ask_verifier(
+                    watch.ix,
+                    ctx,
+                    verifier,
+                    u32::try_from(left).unwrap_or(u32::MAX),
+                );
+            }
+        }
+    }
+
+    fn ask_verifier(suspect: Ix, ctx: &mut Context, verifier: Ix, millis: u32) {
+        let incarnation = ctx.peers.get(suspect).incarnation;
+        let suspect = ctx.life(suspect);
+        let verify = Frame::Verify { suspect, incarnation, millis };
+        ctx.say_frame(ctx.bound(verifier), verify);
+    }
+
+    /// Pings a watched peer, bound and unbound in turn.
+    fn ask_again(watch: &mut Watch, ctx: &mut Context) {
+        watch.unbound = !watch.unbound;
+        if watch.unbound {
+            ctx.greet(ctx.unbound(watch.ix));
+        } else {
+            ctx.say(ctx.bound(watch.ix), Say::Ping);
+        }
+        watch.gap = (watch.gap * 2).min(LONGEST_GAP);
+        watch.next = (ctx.now + watch.gap).min(watch.until);
+    }
+
+    /// Tells the askers, once, that the whole window was silent.
+    fn report_silence(watch: &mut Watch, ctx: &mut Context) {
+        let life = ctx.life(watch.ix);
+        for asker in core::mem::take(&mut watch.askers) {
+            let verdict = Frame::Verdict { suspect: life, finding: Finding::Silent };
+            ctx.say_frame(ctx.bound(asker), verdict);
+        }
+    }
+
+    /// Judges a suspect whose window has passed: down, unreachable, or to be looked at further.
+    fn conclude(watch: &mut Watch, ctx: &mut Context, health: &mut Health) -> Verdict {
+        let answered = watch.verifiers.iter().filter(|(_, finding)| finding.is_some()).count();
+        let silent: Vec<NodeId> = watch
+            .verifiers
+            .iter()
+            .filter(|(_, finding)| *finding == Some(Finding::Silent))
+            .map(|&(ix, _)| ctx.id(ix))
+            .collect();
+        if answered == 0 {
+            if !watch.verifiers.is_empty() {
+                health.worse();
+            }
+            return Verdict::Unreachable;
+        }
+        if silent.len() >= answered.min(2) {
+            ctx.stats.verdicts_down += 1;
+            let mut claim = ctx.claim(watch.ix);
+            claim.standing = Standing::Down;
+            claim.accuser = Some(ctx.me().id);
+            claim.confirmed_by = [silent.first().copied(), silent.get(1).copied()];
+            return Verdict::Down(claim);
+        }
+        watch.reminders += 1;
+        if watch.reminders > REMINDERS {
+            watch.reminders = 0;
+            // Those who were asked have gone quiet themselves: ask others for a window of theirs.
+            watch.verifiers.clear();
+            watch.until = ctx.now + ctx.config.silence_window;
+            watch.next = ctx.now + FIRST_GAP;
+            watch.gap = FIRST_GAP;
+            Self::recruit(watch, ctx);
+        } else {
+            watch.next = ctx.now + GRACE;
+            let quiet = watch.verifiers.iter().filter(|(_, f)| *f != Some(Finding::Silent));
+            for verifier in quiet.map(|&(ix, _)| ix).collect::<Vec<_>>() {
+                Self::ask_verifier(watch.ix, ctx, verifier, 0);
+            }
+        }
+        Verdict::LookOn
+    }
+
+    fn end(&mut self, ctx: &mut Context, at: usize, cause: Cause) {
+        let watch = self.list.swap_remove(at);
+        if watch.own {
+            ctx.stats.suspicions_cleared += 1;
+        }
+        ctx.believe(watch.ix, Status::Alive, cause);
+        self.arm(ctx);
+    }
+
+    fn note_verified(&mut self, now: Instant) -> Option<Instant> {
+        self.verified.retain(|&at| now.since(at) <= MASS_SPAN);
+        self.verified.push(now);
+        self.verified.truncate(CROWD);
+        (self.verified.len() >= MASS).then(|| now + MASS_HASTE)
+    }
+
+    fn slow_until(&self, ix: Ix) -> Instant {
+        self.slow.iter().find(|(slow, _)| *slow == ix).map_or(Instant::ZERO, |&(_, until)| until)
+    }
+
+    fn arm(&self, ctx: &mut Context) {
+        ctx.timers.set(Why::Watch, self.list.iter().map(|watch| watch.next).min());
+    }
+}

@@ -1,0 +1,77 @@
+//! What nodes say about themselves in bytes of their own.
+
+use alloc::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::node::Life;
+use crate::repair::FingerprintKey;
+use crate::roster::Ix;
+use crate::wire::Frame;
+
+#[derive(Debug)]
+struct Entry {
+    version: u64,
+    bytes: Bytes,
+    fingerprint: u64,
+}
+
+/// The metadata of the present life of each node that has any.
+#[derive(Debug, Default)]
+pub(crate) struct Metadata {
+    entries: BTreeMap<Ix, Entry>,
+    root: u64,
+}
+
+impl Metadata {
+    /// A node's metadata; empty if it has none.
+    pub(crate) fn get(&self, ix: Ix) -> Bytes {
+        self.entries.get(&ix).map(|entry| entry.bytes.clone()).unwrap_or_default()
+    }
+
+    /// How often a node has changed its metadata in its present life.
+    pub(crate) fn version(&self, ix: Ix) -> u64 {
+        self.entries.get(&ix).map_or(0, |entry| entry.version)
+    }
+
+    /// The sum of the fingerprints of all entries.
+    pub(crate) fn root(&self) -> u64 {
+        self.root
+    }
+
+    /// Takes in a later version; answers whether it is one.
+    pub(crate) fn set(
+        &mut self,
+        key: FingerprintKey,
+        life: Life,
+        ix: Ix,
+        version: u64,
+        bytes: Bytes,
+    ) -> bool {
+        let later = version > self.version(ix);
+        if later {
+            self.forget(ix);
+            let fingerprint = key.metadata(life.id, life.epoch, version);
+            self.root = self.root.wrapping_add(fingerprint);
+            self.entries.insert(ix, Entry { version, bytes, fingerprint });
+        }
+        later
+    }
+
+    /// Forgets what a node said; answers what that was.
+    pub(crate) fn forget(&mut self, ix: Ix) -> Option<Bytes> {
+        let entry = self.entries.remove(&ix)?;
+        self.root = self.root.wrapping_sub(entry.fingerprint);
+        Some(entry.bytes)
+    }
+
+    /// Who has metadata, and in which version.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = (Ix, u64)> + '_ {
+        self.entries.iter().map(|(&ix, entry)| (ix, entry.version))
+    }
+
+    /// What others are told.
+    pub(crate) fn frame(&self, life: Life, ix: Ix) -> Frame {
+        Frame::Metadata { life, version: self.version(ix), bytes: self.get(ix) }
+    }
+}

@@ -1,0 +1,35 @@
+//! Where datagrams come from and go to.
+
+use core::net::SocketAddr;
+
+/// How a datagram came, and from where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arrival {
+    /// On the node's own socket, from this source address.
+    Unicast(SocketAddr),
+    /// On the multicast socket, from this source address.
+    Multicast(SocketAddr),
+}
+
+/// Where a datagram goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Destination {
+    /// To this address.
+    Unicast(SocketAddr),
+    /// To the multicast group, from the node's own socket.
+    Multicast,
+}
+
+/// What kept a datagram from being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The destination's host or port refused it (`ECONNREFUSED`).
+    Refused,
+    /// No route, network down, interface gone.
+    Unreachable,
+    /// The datagram is larger than the path takes (`EMSGSIZE`).
+    TooLarge,
+    /// Anything else, such as a firewall's no or a lack of buffers.
+    Other,
+}

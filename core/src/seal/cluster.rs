@@ -1,0 +1,91 @@
+//! The name that keeps clusters apart.
+
+use alloc::vec::Vec;
+use core::fmt;
+use sha2::{Digest as _, Sha256};
+
+/// A cluster's name: 1 to 255 bytes, any bytes.
+///
+/// Keys are derived from it, so a packet of one cluster is void in another even if both were given
+/// the same key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClusterName(Vec<u8>);
+
+impl ClusterName {
+    /// The longest name, in bytes.
+    pub const MAX_LEN: usize = 255;
+
+    /// The name's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// A short hash of the name, carried by every packet in clear so that the packets of a
+    /// neighbouring cluster are told from forged ones.
+    #[must_use]
+    pub fn tag(&self) -> u16 {
+        let hash = Sha256::new().chain_update(TAG_LABEL).chain_update(&self.0).finalize();
+        u16::from_be_bytes([hash[0], hash[1]])
+    }
+}
+
+const TAG_LABEL: &[u8] = b"scalesmall 1 cluster ";
+
+impl TryFrom<&[u8]> for ClusterName {
+    type Error = ClusterNameError;
+
+    fn try_from(name: &[u8]) -> Result<Self, ClusterNameError> {
+        match name.len() {
+            1..=Self::MAX_LEN => Ok(Self(name.to_vec())),
+            len => Err(ClusterNameError { len }),
+        }
+    }
+}
+
+impl TryFrom<&str> for ClusterName {
+    type Error = ClusterNameError;
+
+    fn try_from(name: &str) -> Result<Self, ClusterNameError> {
+        Self::try_from(name.as_bytes())
+    }
+}
+
+impl fmt::Debug for ClusterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
+/// A cluster's name that is empty or too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClusterNameError {
+    /// The bytes that were given.
+    pub len: usize,
+}
+
+impl fmt::Display for ClusterNameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a cluster name has 1 to {} bytes, this one {}", ClusterName::MAX_LEN, self.len)
+    }
+}
+
+impl core::error::Error for ClusterNameError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_is_bounded_at_both_ends() {
+        assert_eq!(ClusterName::try_from(""), Err(ClusterNameError { len: 0 }));
+        assert_eq!(ClusterName::try_from(&[0; 256][..]), Err(ClusterNameError { len: 256 }));
+        assert!(ClusterName::try_from(&[0xff; 255][..]).is_ok());
+    }
+
+    #[test]
+    fn neighbours_have_different_tags() {
+        let tag = |name: &str| ClusterName::try_from(name).unwrap().tag();
+        assert_ne!(tag("staging"), tag("production"));
+    }
+}

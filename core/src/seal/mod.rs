@@ -1,0 +1,24 @@
+//! Keys, and how packets are protected by them.
+//!
+//! A [`Keyring`] holds the cluster's keys. A [`Sealer`] protects what one life of a node sends, an
+//! [`Opener`] checks what arrives, and a [`Window`] tells fresh packet numbers from seen ones. The
+//! bytes that are protected, and how keys are derived, are specified in [`wire`](crate::wire).
+
+mod cluster;
+mod freshness;
+mod key;
+mod keyring;
+mod opener;
+mod sealer;
+mod suite;
+
+pub use cluster::{ClusterName, ClusterNameError};
+pub use freshness::{Freshness, Window};
+pub use key::{Key, KeyError, KeyId};
+pub use keyring::{Keyring, KeyringError};
+pub use opener::{OpenError, Opener};
+pub use sealer::Sealer;
+pub use suite::Suite;
+
+#[cfg(test)]
+mod tests;

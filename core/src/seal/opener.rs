@@ -1,0 +1,178 @@
+//! The receiving side.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::cluster::ClusterName;
+use super::key::KeyId;
+use super::keyring::Keyring;
+use super::suite::{Schedule, Session, Suite};
+use crate::node::{Epoch, Life};
+use crate::wire::{Header, TAG_LEN};
+
+/// Checks packets, whoever sent them.
+///
+/// Keys of senders are kept once a packet of theirs has proven authentic, so forged packets cannot
+/// push them out. How many are kept bounds memory, not who can be heard.
+pub struct Opener {
+    suite: Suite,
+    cluster_tag: u16,
+    schedules: Vec<Schedule>,
+    /// A power of two of places. Each sender's key has one place; a newer one pushes an older out,
+    /// unless there may be more places.
+    cache: Vec<Option<Cached>>,
+    most: usize,
+    plain: Vec<u8>,
+}
+
+struct Cached {
+    sender: Life,
+    key: KeyId,
+    session: Session,
+}
+
+impl Opener {
+    /// Prepares the keys of a ring, with room for the derived keys of `senders` senders, rounded
+    /// up to a power of two and at least 1; it is taken as it is needed.
+    #[must_use]
+    pub fn new(keys: &Keyring, cluster: &ClusterName, suite: Suite, senders: u32) -> Self {
+        let schedules = keys.iter().map(|(id, key)| Schedule::new(cluster, id, key)).collect();
+        let most = (senders.clamp(1, 1 << 20) as usize).next_power_of_two();
+        let mut cache = Vec::new();
+        cache.resize_with(most.min(FIRST_PLACES), || None);
+        Self { suite, cluster_tag: cluster.tag(), schedules, cache, most, plain: Vec::new() }
+    }
+
+    /// Checks a packet and answers its payload: the bytes of its frames.
+    ///
+    /// `header` is what [`Header::parse`] has read from `packet`; `me` is the receiver's own epoch,
+    /// which the tag of a bound packet covers. Whether the packet is fresh is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; nothing has changed then.
+    pub fn open<'a>(
+        &'a mut self,
+        header: &Header,
+        packet: &'a [u8],
+        me: Epoch,
+    ) -> Result<&'a [u8], OpenError> {
+        if header.cluster_tag != self.cluster_tag {
+            return Err(OpenError::WrongCluster);
+        }
+        if header.sealed != self.suite.is_sealed() {
+            return Err(OpenError::WrongSuite);
+        }
+        let Header { sender, key, .. } = *header;
+        let schedule = self
+            .schedules
+            .iter()
+            .find(|schedule| schedule.id() == key)
+            .ok_or(OpenError::UnknownKey { key })?;
+        let start = header.encoded_len();
+        let end = packet.len().saturating_sub(TAG_LEN);
+        if start > end {
+            return Err(OpenError::Forged);
+        }
+        let receiver = header.bound.then_some(me);
+        let place = place(sender, key, self.cache.len());
+        let known = self.cache[place].as_ref().filter(|it| it.sender == sender && it.key == key);
+        let authentic = if let Some(known) = known {
+            known.session.check(packet, start, header.packet, receiver, &mut self.plain)
+        } else {
+            let session = schedule.session(self.suite, sender);
+            let authentic = session.check(packet, start, header.packet, receiver, &mut self.plain);
+            if authentic {
+                self.keep(Cached { sender, key, session });
+            }
+            authentic
+        };
+        match (authentic, self.suite.is_sealed()) {
+            (false, _) => Err(OpenError::Forged),
+            (true, false) => Ok(&packet[start..end]),
+            (true, true) => Ok(&self.plain),
+        }
+    }
+
+    fn keep(&mut self, cached: Cached) {
+        let mut at = place(cached.sender, cached.key, self.cache.len());
+        while self.cache[at].is_some() && self.cache.len() < self.most {
+            let places = self.cache.len() * 2;
+            let kept = core::mem::take(&mut self.cache);
+            self.cache.resize_with(places, || None);
+            for old in kept.into_iter().flatten() {
+                let at = place(old.sender, old.key, places);
+                self.cache[at] = Some(old);
+            }
+            at = place(cached.sender, cached.key, places);
+        }
+        self.cache[at] = Some(cached);
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener")
+            .field("suite", &self.suite)
+            .field("keys", &self.schedules.iter().map(|it| it.id().0).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The places that a cache begins with.
+const FIRST_PLACES: usize = 16;
+
+/// Where the key of a sender is kept, among a power of two of places.
+fn place(sender: Life, key: KeyId, places: usize) -> usize {
+    let (ip, port) = sender.id.octets();
+    let ip = u128::from_be_bytes(ip);
+    let words = [
+        (ip >> 64) as u64,
+        ip as u64,
+        u64::from(u16::from_be_bytes(port)) << 8 | u64::from(key.0),
+        sender.epoch.0,
+    ];
+    let mixed = words.iter().fold(0, |mixed: u64, word| {
+        (mixed.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    });
+    (mixed >> 32) as usize & (places - 1)
+}
+
+/// Why a packet is not taken. It is not known who sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Of a cluster with another name.
+    WrongCluster,
+    /// Of the other suite.
+    WrongSuite,
+    /// Protected by a key that is not in the ring.
+    UnknownKey {
+        /// The key's id.
+        key: KeyId,
+    },
+    /// The tag does not fit: another key, altered on the way, or bound to another life.
+    Forged,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongCluster => f.write_str(
+                "a packet of a cluster with another name: give the clusters ports or multicast \
+                 groups of their own",
+            ),
+            Self::WrongSuite => f.write_str(
+                "a packet of the other suite: configure one suite on all nodes of the cluster",
+            ),
+            Self::UnknownKey { key } => {
+                write!(f, "a packet under key {key}: insert that key into the ring")
+            }
+            Self::Forged => f.write_str(
+                "the tag does not fit: check that all nodes have the same key under the same id",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}

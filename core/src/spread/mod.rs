@@ -1,0 +1,13 @@
+//! How changes and messages reach everybody.
+
+mod messages;
+mod multicast;
+mod piggyback;
+mod ring;
+mod tree;
+
+pub(crate) use messages::Messages;
+pub(crate) use multicast::Multicast;
+pub(crate) use piggyback::Piggyback;
+pub(crate) use ring::Ring;
+pub(crate) use tree::{Audience, Relays};

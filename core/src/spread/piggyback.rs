@@ -1,0 +1,74 @@
+//! Frames that ride along in packets that go out anyway: what somebody may have missed.
+
+use alloc::collections::BTreeMap;
+
+use crate::context::Context;
+use crate::node::NodeId;
+use crate::topology::GroupName;
+use crate::wire::Frame;
+
+/// What a frame is about; of two frames about one subject the later one replaces the earlier.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Claim(NodeId),
+    Metadata(NodeId),
+    Record(GroupName, NodeId),
+}
+
+/// Frames by subject, each with how many more times it rides.
+#[derive(Debug, Default)]
+pub(crate) struct Piggyback {
+    riders: BTreeMap<Subject, (Frame, u32)>,
+    last: Option<Subject>,
+}
+
+/// The most subjects that wait for a ride.
+const CAPACITY: usize = 4096;
+
+impl Piggyback {
+    /// Lets a frame ride along a few times for each doubling of the cluster (SWIM 4.1).
+    /// Frames that are not state, such as messages, are not taken.
+    pub(crate) fn board(&mut self, ctx: &Context, frame: Frame) {
+        let subject = match &frame {
+            Frame::Claim(claim) => Subject::Claim(claim.life.id),
+            Frame::Metadata { life, .. } => Subject::Metadata(life.id),
+            Frame::Record { group, delta } => Subject::Record(group.clone(), delta.member),
+            _ => return,
+        };
+        let rides = 2 * (ctx.ring.len() + 2).ilog2() + 2;
+        if self.riders.len() < CAPACITY || self.riders.contains_key(&subject) {
+            self.riders.insert(subject, (frame, rides));
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.riders.clear();
+    }
+
+    /// Offers waiting frames to a packet, in turn, until one does not fit or all have been
+    /// offered. `take` answers whether it has taken the frame.
+    pub(crate) fn ride(&mut self, mut take: impl FnMut(&Frame) -> bool) {
+        for _ in 0..self.riders.len() {
+            let next = match &self.last {
+                Some(last) => self
+                    .riders
+                    .range_mut((core::ops::Bound::Excluded(last), core::ops::Bound::Unbounded))
+                    .next(),
+                None => self.riders.iter_mut().next(),
+            };
+            let Some((subject, (frame, rides))) = next else {
+                self.last = None;
+                continue;
+            };
+            if !take(frame) {
+                return;
+            }
+            let subject = subject.clone();
+            *rides -= 1;
+            if *rides == 0 {
+                self.riders.remove(&subject);
+            }
+            self.last = Some(subject);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The peers that are thought to live, on a ring of hashed positions.
+
+use alloc::vec::Vec;
+
+use crate::growth;
+use crate::roster::Ix;
+
+/// Peers by their position on the ring. This node itself is not among them.
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    places: Vec<(u32, Ix)>,
+}
+
+impl Ring {
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The peer in place `at`, counted from position 0.
+    pub(crate) fn at(&self, at: usize) -> Ix {
+        self.places[at].1
+    }
+
+    /// Enters a peer; `position` is that of its id, of which the upper half counts.
+    pub(crate) fn insert(&mut self, position: u64, ix: Ix) {
+        let place = (upper(position), ix);
+        if let Err(at) = self.places.binary_search(&place) {
+            growth::reserve_one(&mut self.places);
+            self.places.insert(at, place);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, position: u64, ix: Ix) {
+        if let Ok(at) = self.places.binary_search(&(upper(position), ix)) {
+            self.places.remove(at);
+        }
+    }
+
+    /// The peers in the interval from `from` up to but not including `until`, once around if both
+    /// are equal; in the order of the ring.
+    pub(crate) fn interval(&self, from: u32, until: u32) -> impl Iterator<Item = (u32, Ix)> + '_ {
+        let start = self.places.partition_point(|&(position, _)| position < from);
+        let (before, after) = self.places.split_at(start);
+        let span = until.wrapping_sub(from);
+        after
+            .iter()
+            .chain(before)
+            .copied()
+            .take_while(move |(position, _)| span == 0 || position.wrapping_sub(from) < span)
+    }
+}
+
+fn upper(position: u64) -> u32 {
+    (position >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(positions: &[u32]) -> Ring {
+        let mut ring = Ring::default();
+        for (index, &position) in positions.iter().enumerate() {
+            ring.insert(u64::from(position) << 32, Ix::from_raw(index as u32));
+        }
+        ring
+    }
+
+    fn interval(ring: &Ring, from: u32, until: u32) -> Vec<u32> {
+        ring.interval(from, until).map(|(position, _)| position).collect()
+    }
+
+    #[test]
+    fn intervals_wrap_and_exclude_their_end() {
+        let ring = ring(&[10, 20, 30, u32::MAX]);
+        assert_eq!(interval(&ring, 10, 30), [10, 20]);
+        assert_eq!(interval(&ring, 11, 31), [20, 30]);
+        assert_eq!(interval(&ring, 30, 11), [30, u32::MAX, 10]);
+        assert_eq!(interval(&ring, 15, 15), [20, 30, u32::MAX, 10]);
+        assert_eq!(interval(&ring, 11, 20), [0_u32; 0]);
+    }
+
+    #[test]
+    fn a_removed_peer_is_gone() {
+        let mut ring = ring(&[10, 20]);
+        ring.remove(10 << 32, Ix::from_raw(0));
+        ring.remove(20 << 32, Ix::from_raw(7));
+        assert_eq!(interval(&ring, 0, 0), [20]);
+    }
+}

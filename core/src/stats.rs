@@ -1,0 +1,112 @@
+//! Counters: what has happened, and what has been refused.
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Counters since the engine was made. All only grow.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Stats {
+            $($(#[doc = $doc])+ pub $name: u64,)+
+        }
+
+        impl Stats {
+            /// Every counter with its name, in the order of the documentation.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+                [$((stringify!($name), self.$name)),+].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Datagrams handed in.
+    datagrams_received,
+    /// Bytes of the datagrams handed in.
+    bytes_received,
+    /// Datagrams handed out.
+    datagrams_sent,
+    /// Bytes of the datagrams handed out.
+    bytes_sent,
+    /// Refused: the first byte is not one of ours.
+    refused_foreign,
+    /// Refused: ours, but of a version that this engine does not speak.
+    refused_version,
+    /// Refused: of another cluster.
+    refused_cluster,
+    /// Refused: protected by a key that is not in the ring.
+    refused_key,
+    /// Refused: the tag does not fit: wrong key, altered, or bound to another life of this node.
+    refused_forged,
+    /// Refused: of the other suite.
+    refused_suite,
+    /// Refused: shorter than the smallest packet.
+    refused_truncated,
+    /// Refused: longer than the largest datagram that is taken.
+    refused_oversized,
+    /// Refused: authentic, but not well formed.
+    refused_malformed,
+    /// Refused: a packet number that has been seen.
+    refused_replayed,
+    /// Refused: a packet number too old to tell.
+    refused_old,
+    /// Refused: of a life of the sender that is over.
+    refused_stale_life,
+    /// Refused: this node's own packet came back, as multicast loop-back does.
+    refused_own,
+    /// Refused: unbound and from a sender that has not proven itself; challenged if the rate allows.
+    refused_unproven,
+    /// Refused: this node has departed or has yielded its id.
+    refused_silent,
+    /// Refused: the table of nodes is full.
+    refused_full,
+    /// Challenges sent.
+    challenges_sent,
+    /// Multicast datagrams handed out.
+    multicasts_sent,
+    /// Sends that the network refused, as reported by the embedder.
+    send_errors,
+    /// Probes sent.
+    probes_sent,
+    /// Probes that nobody answered in time.
+    probes_unanswered,
+    /// Suspicions formed.
+    suspicions,
+    /// Suspicions that ended because the suspect answered.
+    suspicions_cleared,
+    /// Verdicts *down* that this node gave.
+    verdicts_down,
+    /// Times this node had to refute a claim about itself.
+    refutations,
+    /// Times this node found that it had slept or been starved.
+    stalls,
+    /// Changes passed on in the broadcast tree.
+    relayed,
+    /// Copies sent again because the hop did not acknowledge.
+    relay_retries,
+    /// Intervals of the tree handed over to another peer, or given up.
+    relay_handovers,
+    /// Updates that told nothing new.
+    updates_stale,
+    /// Updates that told something new.
+    updates_applied,
+    /// Record deltas that did not fit on what is held; asked for again.
+    gaps,
+    /// Record deltas refused: a clock that leaps, a limit, or contradictory bounds.
+    deltas_refused,
+    /// Claims refused because a limit is reached.
+    claims_refused,
+    /// Times that roots were compared and differed.
+    roots_unequal,
+    /// Repair sessions begun.
+    repairs,
+    /// Messages delivered as events.
+    messages_delivered,
+    /// Messages suppressed because they had been delivered.
+    messages_duplicate,
+    /// Messages refused unacknowledged because the event queue was full.
+    messages_refused,
+    /// Times the event queue was full and its changes were folded into one `Event::Overflow`.
+    events_folded,
+    /// Answers not given because a rate or queue limit was reached.
+    answers_withheld,
+}

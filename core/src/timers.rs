@@ -1,0 +1,116 @@
+//! One table of deadlines, each with its reason.
+
+use crate::time::Instant;
+
+/// Why the engine wants to be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub(crate) enum Why {
+    /// Waiting output of an input that has just been handled.
+    Flush,
+    /// A relay hop has not acknowledged.
+    Relay,
+    /// A probe is due, or has not been answered.
+    Probe,
+    /// A watched peer is to be asked again, or its window ends.
+    Watch,
+    /// A down peer or a seed is to be tried.
+    Comeback,
+    /// A repair may start or has stalled.
+    Repair,
+    /// A multicast datagram is to be repeated.
+    Echo,
+    /// A beacon is due.
+    Beacon,
+    /// A claim about oneself waits for a second holder of the id to show itself.
+    Renewal,
+    /// Tombstones are to be collected, old peers forgotten.
+    Housekeeping,
+    /// The wait for acknowledgements of a departure ends.
+    Departure,
+}
+
+const REASONS: [Why; 11] = [
+    Why::Flush,
+    Why::Relay,
+    Why::Probe,
+    Why::Watch,
+    Why::Comeback,
+    Why::Repair,
+    Why::Echo,
+    Why::Beacon,
+    Why::Renewal,
+    Why::Housekeeping,
+    Why::Departure,
+];
+
+/// At most one deadline per reason.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    at: [Option<Instant>; REASONS.len()],
+}
+
+impl Timers {
+    /// Sets or clears a deadline.
+    pub(crate) fn set(&mut self, why: Why, at: Option<Instant>) {
+        self.at[why as usize] = at;
+    }
+
+    /// Brings a deadline forward to `at`, unless it is earlier already.
+    pub(crate) fn hasten(&mut self, why: Why, at: Instant) {
+        let slot = &mut self.at[why as usize];
+        *slot = Some(slot.map_or(at, |old| old.min(at)));
+    }
+
+    /// When a reason's deadline is.
+    pub(crate) fn get(&self, why: Why) -> Option<Instant> {
+        self.at[why as usize]
+    }
+
+    /// Forgets all deadlines.
+    pub(crate) fn clear(&mut self) {
+        self.at = [None; REASONS.len()];
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.at.iter().flatten().min().copied()
+    }
+
+    /// Takes the earliest deadline that is not after `now`; of equal ones the first reason.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Why> {
+        let (at, why) =
+            REASONS.iter().filter_map(|&why| Some((self.at[why as usize]?, why))).min()?;
+        if at > now {
+            return None;
+        }
+        self.at[why as usize] = None;
+        Some(why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earliest_comes_first_and_once() {
+        let mut timers = Timers::default();
+        timers.set(Why::Probe, Some(Instant::from_millis(5)));
+        timers.set(Why::Watch, Some(Instant::from_millis(3)));
+        timers.hasten(Why::Watch, Instant::from_millis(4));
+        assert_eq!(timers.next(), Some(Instant::from_millis(3)));
+        assert_eq!(timers.take_due(Instant::from_millis(2)), None);
+        assert_eq!(timers.take_due(Instant::from_millis(9)), Some(Why::Watch));
+        assert_eq!(timers.take_due(Instant::from_millis(9)), Some(Why::Probe));
+        assert_eq!(timers.take_due(Instant::from_millis(9)), None);
+        assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn each_reason_has_its_own_slot() {
+        for (slot, why) in REASONS.iter().enumerate() {
+            assert_eq!(*why as usize, slot);
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! Frames from bytes.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+use super::error::WireError;
+use super::frame::{
+    Claim, Finding, Frame, Holdings, Message, MetadataVersion, RangeSum, RecordVersion, Route,
+    Spread, Standing,
+};
+use super::octets::Reader;
+use super::table::Tables;
+use super::{MAX_FRAMES, MAX_METADATA, kind};
+use crate::node::{Epoch, Life, NodeId};
+use crate::topology::{GroupName, KeyRange, Op, RecordDelta, Write};
+
+/// Reads the frames of a payload. Keep one and use it again: its tables then cost no allocation.
+#[derive(Default)]
+pub struct Decoder {
+    tables: Tables,
+}
+
+impl Decoder {
+    /// A decoder with nothing in it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads all frames of an opened payload into `frames`, which is emptied first.
+    ///
+    /// Frames of unknown types are skipped; a [`Frame::Spread`] then counts only those that are
+    /// left, and is itself skipped if none is.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::Malformed`] if any frame breaks a rule; `frames` is then empty.
+    pub fn decode(
+        &mut self,
+        sender: Life,
+        payload: &[u8],
+        frames: &mut Vec<Frame>,
+    ) -> Result<(), WireError> {
+        frames.clear();
+        self.tables.reset(sender);
+        self.read_all(Reader::new(payload), frames).map_err(|_| {
+            frames.clear();
+            // An authentic payload is never cut short by the network.
+            WireError::Malformed
+        })
+    }
+
+    fn read_all(
+        &mut self,
+        mut reader: Reader<'_>,
+        frames: &mut Vec<Frame>,
+    ) -> Result<(), WireError> {
+        if let Some(body) = section(&mut reader, kind::IDS)? {
+            self.tables.read_ids(body)?;
+        }
+        if let Some(body) = section(&mut reader, kind::GROUPS)? {
+            self.tables.read_groups(body)?;
+        }
+        let mut count = 0;
+        let mut left_in_spread = 0;
+        let mut spread_at = 0;
+        while !reader.is_empty() {
+            count += 1;
+            if count > MAX_FRAMES {
+                return Err(WireError::Malformed);
+            }
+            match self.read_frame(&mut reader)? {
+                Some(Frame::Spread(spread)) => {
+                    if left_in_spread > 0 || spread.frames == 0 {
+                        return Err(WireError::Malformed);
+                    }
+                    left_in_spread = spread.frames;
+                    spread_at = frames.len();
+                    frames.push(Frame::Spread(spread));
+                    continue;
+                }
+                Some(frame) => frames.push(frame),
+                None => shorten_spread(frames, spread_at, left_in_spread),
+            }
+            if left_in_spread > 0 {
+                left_in_spread -= 1;
+                if left_in_spread == 0 && spread_at + 1 == frames.len() {
+                    frames.pop();
+                }
+            }
+        }
+        if left_in_spread > 0 { Err(WireError::Malformed) } else { Ok(()) }
+    }
+
+    /// The next frame, or `None` if its type is unknown.
+    fn read_frame(&self, reader: &mut Reader<'_>) -> Result<Option<Frame>, WireError> {
+        let kind = reader.u8()?;
+        let frame = match kind {
+            kind::PING => Frame::Ping { root: reader.u64()? },
+            kind::PONG_EQUAL => Frame::Pong { packet: reader.varint()?, root: None },
+            kind::PONG_DIFFERS => {
+                Frame::Pong { packet: reader.varint()?, root: Some(reader.u64()?) }
+            }
+            kind::ACK => Frame::Ack { packet: reader.varint()? },
+            kind::CHALLENGE => Frame::Challenge { packet: reader.varint()? },
+            0x00..=kind::LAST_FIXED => return Err(WireError::Malformed),
+            _ => {
+                let len = reader.index()?;
+                let mut body = Reader::new(reader.take(len)?);
+                let Some(frame) = self.read_body(kind, &mut body)? else {
+                    return Ok(None);
+                };
+                if !body.is_empty() {
+                    return Err(WireError::Malformed);
+                }
+                frame
+            }
+        };
+        Ok(Some(frame))
+    }
+
+    fn read_body(&self, kind: u8, body: &mut Reader<'_>) -> Result<Option<Frame>, WireError> {
+        let frame = match kind {
+            // A table that does not come first would change what indices mean on the way.
+            kind::IDS | kind::GROUPS => return Err(WireError::Malformed),
+            kind::CLAIM => Frame::Claim(self.claim(body)?),
+            kind::RECORD => self.record(body)?,
+            kind::METADATA => self.metadata(body)?,
+            kind::SLOW => Frame::Slow { life: self.life(body)?, millis: body.varint32()? },
+            kind::MESSAGE => Frame::Message(self.message(body)?),
+            kind::SPREAD => Frame::Spread(self.spread(body)?),
+            kind::VERIFY => Frame::Verify {
+                suspect: self.life(body)?,
+                incarnation: body.varint32()?,
+                millis: body.varint32()?,
+            },
+            kind::VERDICT => Frame::Verdict {
+                suspect: self.life(body)?,
+                finding: match body.u8()? {
+                    0 => Finding::Looking,
+                    1 => Finding::Answers,
+                    2 => Finding::Silent,
+                    _ => return Err(WireError::Malformed),
+                },
+            },
+            kind::SUSPICION => Frame::Suspicion { incarnation: body.varint32()? },
+            kind::WANT => Frame::Want {
+                group: self.group(body)?,
+                member: self.life(body)?,
+                since: body.varint()?,
+            },
+            kind::RANGES => Frame::Ranges(ranges(body)?),
+            kind::HOLDINGS => Frame::Holdings(self.holdings(body)?),
+            kind::HEARD => Frame::Heard { segment: body.u32()?, nodes: self.ids(body)? },
+            kind::VOUCH => Frame::Vouch { life: self.life(body)?, packet: body.varint()? },
+            kind::DUPLICATE => Frame::Duplicate { epoch: Epoch(body.u64()?) },
+            _ => return Ok(None),
+        };
+        Ok(Some(frame))
+    }
+
+    fn id(&self, body: &mut Reader<'_>) -> Result<NodeId, WireError> {
+        self.tables.id(body.index()?)
+    }
+
+    fn life(&self, body: &mut Reader<'_>) -> Result<Life, WireError> {
+        self.tables.life(body.index()?)
+    }
+
+    fn group(&self, body: &mut Reader<'_>) -> Result<GroupName, WireError> {
+        self.tables.group(body.index()?)
+    }
+
+    /// Ids to the end of the frame. Each takes at least a byte there, and 18 here.
+    fn ids(&self, body: &mut Reader<'_>) -> Result<Vec<NodeId>, WireError> {
+        let mut ids = Vec::with_capacity(body.left());
+        while !body.is_empty() {
+            ids.push(self.id(body)?);
+        }
+        Ok(ids)
+    }
+
+    fn claim(&self, body: &mut Reader<'_>) -> Result<Claim, WireError> {
+        let life = self.life(body)?;
+        let incarnation = body.varint32()?;
+        let bits = body.u8()?;
+        let standing = match bits & 0x03 {
+            0 => Standing::Alive,
+            1 => Standing::Down,
+            2 => Standing::Left,
+            _ => return Err(WireError::Malformed),
+        };
+        if bits & !0x1f != 0 {
+            return Err(WireError::Malformed);
+        }
+        let mut named = [None; 3];
+        for (slot, bit) in named.iter_mut().zip([0x04, 0x08, 0x10]) {
+            if bits & bit != 0 {
+                *slot = Some(self.id(body)?);
+            }
+        }
+        let [accuser, first, second] = named;
+        Ok(Claim { life, incarnation, standing, accuser, confirmed_by: [first, second] })
+    }
+
+    fn record(&self, body: &mut Reader<'_>) -> Result<Frame, WireError> {
+        let group = self.group(body)?;
+        let Life { id: member, epoch } = self.life(body)?;
+        let since = body.varint()?;
+        let floor = body.varint()?;
+        let clock = since.checked_add(body.varint()?).ok_or(WireError::Malformed)?;
+        let target = clock.checked_add(body.varint()?).ok_or(WireError::Malformed)?;
+        let mut writes = Vec::with_capacity(body.left() / MIN_WRITE);
+        let mut last = since;
+        while !body.is_empty() {
+            let write = write_after(last, body)?;
+            last = write.clock;
+            writes.push(write);
+        }
+        if last > clock {
+            return Err(WireError::Malformed);
+        }
+        let writes: Box<[Write]> = writes.into();
+        let delta = RecordDelta { member, epoch, since, floor, clock, target, writes };
+        Ok(Frame::Record { group, delta })
+    }
+
+    fn metadata(&self, body: &mut Reader<'_>) -> Result<Frame, WireError> {
+        let life = self.life(body)?;
+        let version = body.varint()?;
+        if body.left() > MAX_METADATA {
+            return Err(WireError::Malformed);
+        }
+        Ok(Frame::Metadata { life, version, bytes: Bytes::copy_from_slice(body.rest()) })
+    }
+
+    fn message(&self, body: &mut Reader<'_>) -> Result<Message, WireError> {
+        Ok(Message {
+            origin: self.life(body)?,
+            sequence: body.varint()?,
+            tag: body.varint32()?,
+            group: match body.index()? {
+                0 => None,
+                above => Some(self.tables.group(above - 1)?),
+            },
+            payload: Bytes::copy_from_slice(body.rest()),
+        })
+    }
+
+    fn spread(&self, body: &mut Reader<'_>) -> Result<Spread, WireError> {
+        let route = body.u8()?;
+        let hops = body.u8()?;
+        let frames = body.u8()?;
+        let again = body.varint()?;
+        let route = match route {
+            0 | 1 => Route::Ring {
+                from: body.u32()?,
+                until: body.u32()?,
+                group: if route == 1 { Some(self.group(body)?) } else { None },
+            },
+            2 => Route::Listed(self.ids(body)?),
+            _ => return Err(WireError::Malformed),
+        };
+        Ok(Spread { route, hops, frames, again })
+    }
+
+    fn holdings(&self, body: &mut Reader<'_>) -> Result<Holdings, WireError> {
+        let from = body.u64()?;
+        let to = body.u64()?;
+        let answer = match body.u8()? {
+            0 => false,
+            1 => true,
+            _ => return Err(WireError::Malformed),
+        };
+        if from > to {
+            return Err(WireError::Malformed);
+        }
+        let claims = counted(body, MIN_CLAIM, |body| self.claim(body))?;
+        let records = counted(body, MIN_RECORD_VERSION, |body| {
+            Ok(RecordVersion {
+                group: self.group(body)?,
+                member: self.life(body)?,
+                clock: body.varint()?,
+            })
+        })?;
+        let metadata = counted(body, MIN_METADATA_VERSION, |body| {
+            Ok(MetadataVersion { life: self.life(body)?, version: body.varint()? })
+        })?;
+        Ok(Holdings { from, to, answer, claims, records, metadata })
+    }
+}
+
+/// The body of a table if it is what comes next.
+fn section<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Reader<'a>>, WireError> {
+    let mut ahead = reader.clone();
+    if ahead.is_empty() || ahead.u8()? != kind {
+        return Ok(None);
+    }
+    let len = ahead.index()?;
+    let body = Reader::new(ahead.take(len)?);
+    *reader = ahead;
+    Ok(Some(body))
+}
+
+/// Takes one frame off the spread at `spread_at`, because it is of an unknown type.
+fn shorten_spread(frames: &mut [Frame], spread_at: usize, left: u8) {
+    if left > 0
+        && let Some(Frame::Spread(spread)) = frames.get_mut(spread_at)
+    {
+        spread.frames -= 1;
+    }
+}
+
+/// A count, then so many elements of at least `least` bytes. The count is held against the bytes
+/// that are left before anything is allocated for it.
+fn counted<T>(
+    body: &mut Reader<'_>,
+    least: usize,
+    mut read: impl FnMut(&mut Reader<'_>) -> Result<T, WireError>,
+) -> Result<Vec<T>, WireError> {
+    let count = body.index()?;
+    if count > body.left() / least {
+        return Err(WireError::Malformed);
+    }
+    let mut all = Vec::with_capacity(count);
+    for _ in 0..count {
+        all.push(read(body)?);
+    }
+    Ok(all)
+}
+
+fn write_after(last: u64, body: &mut Reader<'_>) -> Result<Write, WireError> {
+    let gap = body.varint()?;
+    let bits = body.u8()?;
+    let op = match bits & 0x03 {
+        1 => Op::Add,
+        2 => Op::Remove,
+        3 => Op::Get,
+        _ => return Err(WireError::Malformed),
+    };
+    if gap == 0 || bits & !(0x03 | WRITE_FULL | WRITE_PORT) != 0 {
+        return Err(WireError::Malformed);
+    }
+    let clock = last.checked_add(gap).ok_or(WireError::Malformed)?;
+    let range = if bits & WRITE_FULL != 0 {
+        KeyRange::FULL
+    } else {
+        let start = body.u32()?;
+        KeyRange::new(start, body.u32()?)
+            .ok()
+            .filter(|&range| range != KeyRange::FULL)
+            .ok_or(WireError::Malformed)?
+    };
+    let port = match bits & WRITE_PORT {
+        0 => 0,
+        _ => match body.u16()? {
+            0 => return Err(WireError::Malformed),
+            port => port,
+        },
+    };
+    Ok(Write { range, op, port, clock })
+}
+
+fn ranges(body: &mut Reader<'_>) -> Result<Vec<RangeSum>, WireError> {
+    let mut ranges = Vec::with_capacity(body.left() / MIN_RANGE);
+    let mut next: u64 = 0;
+    while !body.is_empty() {
+        let from = next.wrapping_add(body.varint()?);
+        let to = body.u64()?;
+        let sum = body.u64()?;
+        let count = body.varint()?;
+        if from > to {
+            return Err(WireError::Malformed);
+        }
+        next = to.wrapping_add(1);
+        ranges.push(RangeSum { from, to, sum, count });
+    }
+    Ok(ranges)
+}
+
+/// A write to all keys: the range is left out.
+pub(super) const WRITE_FULL: u8 = 0x04;
+/// A write with a port other than 0.
+pub(super) const WRITE_PORT: u8 = 0x08;
+
+// The bytes of the shortest element of each list.
+const MIN_WRITE: usize = 2;
+const MIN_CLAIM: usize = 3;
+const MIN_RECORD_VERSION: usize = 3;
+const MIN_METADATA_VERSION: usize = 2;
+const MIN_RANGE: usize = 18;
+
+/// The most bytes that are held for a byte of a payload, frames themselves aside.
+pub(super) const MAX_GROWTH: usize = 40;
+const _: () = assert!(size_of::<NodeId>() <= MAX_GROWTH);
+const _: () = assert!(size_of::<Write>() <= MAX_GROWTH * MIN_WRITE);
+const _: () = assert!(size_of::<Claim>() <= MAX_GROWTH * MIN_CLAIM);
+const _: () = assert!(size_of::<RecordVersion>() <= MAX_GROWTH * MIN_RECORD_VERSION);
+const _: () = assert!(size_of::<MetadataVersion>() <= MAX_GROWTH * MIN_METADATA_VERSION);
+const _: () = assert!(size_of::<RangeSum>() <= MAX_GROWTH * MIN_RANGE);

@@ -1,0 +1,274 @@
+//! Bytes from frames.
+
+use bytes::BufMut;
+
+use super::decode::{WRITE_FULL, WRITE_PORT};
+use super::frame::{Claim, Frame, Holdings, Message, RangeSum, Route, Spread};
+use super::octets::{put_varint, varint_len};
+use super::writer::{Refused, Writer};
+use super::{MAX_METADATA, kind};
+use crate::node::{Epoch, Life, NodeId};
+use crate::topology::{GroupName, KeyRange, RecordDelta, Write};
+
+impl Writer {
+    /// Appends the bytes of a frame, and to the tables what it refers to. On an error some of it
+    /// may have been appended.
+    pub(super) fn encode(&mut self, frame: &Frame) -> Result<(), Refused> {
+        match frame {
+            Frame::Ping { root } => {
+                self.frames.put_u8(kind::PING);
+                self.frames.put_u64(*root);
+                Ok(())
+            }
+            Frame::Pong { packet, root: None } => self.numbered(kind::PONG_EQUAL, *packet),
+            Frame::Pong { packet, root: Some(root) } => {
+                self.numbered(kind::PONG_DIFFERS, *packet)?;
+                self.frames.put_u64(*root);
+                Ok(())
+            }
+            Frame::Ack { packet } => self.numbered(kind::ACK, *packet),
+            Frame::Challenge { packet } => self.numbered(kind::CHALLENGE, *packet),
+            Frame::Claim(claim) => self.framed(kind::CLAIM, |w| w.claim(claim)),
+            Frame::Record { group, delta } => self.framed(kind::RECORD, |w| w.record(group, delta)),
+            Frame::Metadata { life, version, bytes } => self.framed(kind::METADATA, |w| {
+                if bytes.len() > MAX_METADATA {
+                    return Err(Refused::Illegal);
+                }
+                w.life(*life)?;
+                w.varint(*version);
+                w.frames.put_slice(bytes);
+                Ok(())
+            }),
+            Frame::Slow { life, millis } => self.framed(kind::SLOW, |w| {
+                w.life(*life)?;
+                w.varint((*millis).into());
+                Ok(())
+            }),
+            Frame::Message(message) => self.framed(kind::MESSAGE, |w| w.message(message)),
+            Frame::Spread(spread) => self.framed(kind::SPREAD, |w| w.spread(spread)),
+            Frame::Verify { suspect, incarnation, millis } => self.framed(kind::VERIFY, |w| {
+                w.life(*suspect)?;
+                w.varint((*incarnation).into());
+                w.varint((*millis).into());
+                Ok(())
+            }),
+            Frame::Verdict { suspect, finding } => self.framed(kind::VERDICT, |w| {
+                w.life(*suspect)?;
+                w.frames.put_u8(*finding as u8);
+                Ok(())
+            }),
+            Frame::Suspicion { incarnation } => self.framed(kind::SUSPICION, |w| {
+                w.varint((*incarnation).into());
+                Ok(())
+            }),
+            Frame::Want { group, member, since } => self.framed(kind::WANT, |w| {
+                w.group(group)?;
+                w.life(*member)?;
+                w.varint(*since);
+                Ok(())
+            }),
+            Frame::Ranges(ranges) => self.framed(kind::RANGES, |w| w.ranges(ranges)),
+            Frame::Holdings(holdings) => self.framed(kind::HOLDINGS, |w| w.holdings(holdings)),
+            Frame::Heard { segment, nodes } => self.framed(kind::HEARD, |w| {
+                w.frames.put_u32(*segment);
+                nodes.iter().try_for_each(|&id| w.id(id))
+            }),
+            Frame::Vouch { life, packet } => self.framed(kind::VOUCH, |w| {
+                w.life(*life)?;
+                w.varint(*packet);
+                Ok(())
+            }),
+            Frame::Duplicate { epoch: Epoch(epoch) } => self.framed(kind::DUPLICATE, |w| {
+                w.frames.put_u64(*epoch);
+                Ok(())
+            }),
+        }
+    }
+
+    fn numbered(&mut self, kind: u8, packet: u64) -> Result<(), Refused> {
+        self.frames.put_u8(kind);
+        self.varint(packet);
+        Ok(())
+    }
+
+    /// Appends a frame with a length: the body first, one byte kept free for its length, which
+    /// makes way if it needs more.
+    fn framed(
+        &mut self,
+        kind: u8,
+        body: impl FnOnce(&mut Self) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        self.frames.put_slice(&[kind, 0]);
+        let start = self.frames.len();
+        body(self)?;
+        let len = self.frames.len() - start;
+        let extra = varint_len(len as u64) - 1;
+        if extra > 0 {
+            self.frames.resize(start + len + extra, 0);
+            self.frames.copy_within(start..start + len, start + extra);
+        }
+        put_varint(&mut &mut self.frames[start - 1..], len as u64);
+        Ok(())
+    }
+
+    fn varint(&mut self, value: u64) {
+        put_varint(&mut self.frames, value);
+    }
+
+    fn id(&mut self, id: NodeId) -> Result<(), Refused> {
+        let index = if id == self.header().sender.id {
+            0
+        } else {
+            match self.ids.find_id(id) {
+                Ok(index) => index + 1,
+                Err(position) => self.ids.add(position, (id, None)).ok_or(Refused::NoRoom)? + 1,
+            }
+        };
+        self.varint(index as u64);
+        Ok(())
+    }
+
+    fn life(&mut self, life: Life) -> Result<(), Refused> {
+        let index = if life == self.header().sender {
+            0
+        } else {
+            match self.ids.find_life(life) {
+                Ok(index) => index + 1,
+                Err(position) => {
+                    let subject = (life.id, Some(life.epoch));
+                    self.ids.add(position, subject).ok_or(Refused::NoRoom)? + 1
+                }
+            }
+        };
+        self.varint(index as u64);
+        Ok(())
+    }
+
+    fn group_index(&mut self, group: &GroupName) -> Result<u64, Refused> {
+        let index = match self.groups.find_group(group) {
+            Ok(index) => index,
+            Err(position) => self.groups.add(position, group).ok_or(Refused::NoRoom)?,
+        };
+        Ok(index as u64)
+    }
+
+    fn group(&mut self, group: &GroupName) -> Result<(), Refused> {
+        let index = self.group_index(group)?;
+        self.varint(index);
+        Ok(())
+    }
+
+    fn claim(&mut self, claim: &Claim) -> Result<(), Refused> {
+        self.life(claim.life)?;
+        self.varint(claim.incarnation.into());
+        let [first, second] = claim.confirmed_by;
+        let named = [(claim.accuser, 0x04), (first, 0x08), (second, 0x10)];
+        let bits = named.iter().filter(|(id, _)| id.is_some()).map(|(_, bit)| bit).sum::<u8>();
+        self.frames.put_u8(claim.standing as u8 | bits);
+        named.iter().filter_map(|&(id, _)| id).try_for_each(|id| self.id(id))
+    }
+
+    fn record(&mut self, group: &GroupName, delta: &RecordDelta) -> Result<(), Refused> {
+        let RecordDelta { member, epoch, since, floor, clock, target, writes } = delta;
+        self.group(group)?;
+        self.life(Life { id: *member, epoch: *epoch })?;
+        self.varint(*since);
+        self.varint(*floor);
+        self.varint(clock.checked_sub(*since).ok_or(Refused::Illegal)?);
+        self.varint(target.checked_sub(*clock).ok_or(Refused::Illegal)?);
+        let mut last = *since;
+        for write in writes {
+            if write.clock <= last || write.clock > *clock {
+                return Err(Refused::Illegal);
+            }
+            self.varint(write.clock - last);
+            last = write.clock;
+            let bits = write_bits(write);
+            self.frames.put_u8(bits);
+            if bits & WRITE_FULL == 0 {
+                self.frames.put_u32(write.range.start());
+                self.frames.put_u32(write.range.end());
+            }
+            if bits & WRITE_PORT != 0 {
+                self.frames.put_u16(write.port);
+            }
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, message: &Message) -> Result<(), Refused> {
+        self.life(message.origin)?;
+        self.varint(message.sequence);
+        self.varint(message.tag.into());
+        let group = match &message.group {
+            None => 0,
+            Some(group) => self.group_index(group)? + 1,
+        };
+        self.varint(group);
+        self.frames.put_slice(&message.payload);
+        Ok(())
+    }
+
+    fn spread(&mut self, spread: &Spread) -> Result<(), Refused> {
+        let route = match &spread.route {
+            Route::Ring { group: None, .. } => 0,
+            Route::Ring { group: Some(_), .. } => 1,
+            Route::Listed(_) => 2,
+        };
+        self.frames.put_slice(&[route, spread.hops, spread.frames]);
+        self.varint(spread.again);
+        match &spread.route {
+            Route::Ring { from, until, group } => {
+                self.frames.put_u32(*from);
+                self.frames.put_u32(*until);
+                group.as_ref().map_or(Ok(()), |group| self.group(group))
+            }
+            Route::Listed(ids) => ids.iter().try_for_each(|&id| self.id(id)),
+        }
+    }
+
+    fn ranges(&mut self, ranges: &[RangeSum]) -> Result<(), Refused> {
+        let mut next: u64 = 0;
+        for range in ranges {
+            if range.from > range.to {
+                return Err(Refused::Illegal);
+            }
+            self.varint(range.from.wrapping_sub(next));
+            self.frames.put_u64(range.to);
+            self.frames.put_u64(range.sum);
+            self.varint(range.count);
+            next = range.to.wrapping_add(1);
+        }
+        Ok(())
+    }
+
+    fn holdings(&mut self, holdings: &Holdings) -> Result<(), Refused> {
+        let Holdings { from, to, answer, claims, records, metadata } = holdings;
+        if from > to {
+            return Err(Refused::Illegal);
+        }
+        self.frames.put_u64(*from);
+        self.frames.put_u64(*to);
+        self.frames.put_u8((*answer).into());
+        self.varint(claims.len() as u64);
+        claims.iter().try_for_each(|claim| self.claim(claim))?;
+        self.varint(records.len() as u64);
+        for version in records {
+            self.group(&version.group)?;
+            self.life(version.member)?;
+            self.varint(version.clock);
+        }
+        self.varint(metadata.len() as u64);
+        for version in metadata {
+            self.life(version.life)?;
+            self.varint(version.version);
+        }
+        Ok(())
+    }
+}
+
+/// The byte of a write that says its operation and what follows.
+pub(super) fn write_bits(write: &Write) -> u8 {
+    let full = if write.range == KeyRange::FULL { WRITE_FULL } else { 0 };
+    write.op as u8 | full | if write.port == 0 { 0 } else { WRITE_PORT }
+}

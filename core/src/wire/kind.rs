@@ -1,0 +1,26 @@
+//! The types of frames. Those up to [`LAST_FIXED`] have no length and are all that this version
+//! will ever have of them; the others carry a length and are skipped where they are not known.
+
+pub(super) const PING: u8 = 0x01;
+pub(super) const PONG_EQUAL: u8 = 0x02;
+pub(super) const PONG_DIFFERS: u8 = 0x03;
+pub(super) const ACK: u8 = 0x04;
+pub(super) const CHALLENGE: u8 = 0x05;
+pub(super) const LAST_FIXED: u8 = 0x0f;
+pub(super) const IDS: u8 = 0x10;
+pub(super) const GROUPS: u8 = 0x11;
+pub(super) const CLAIM: u8 = 0x12;
+pub(super) const RECORD: u8 = 0x13;
+pub(super) const METADATA: u8 = 0x14;
+pub(super) const SLOW: u8 = 0x15;
+pub(super) const MESSAGE: u8 = 0x16;
+pub(super) const SPREAD: u8 = 0x17;
+pub(super) const VERIFY: u8 = 0x18;
+pub(super) const VERDICT: u8 = 0x19;
+pub(super) const SUSPICION: u8 = 0x1a;
+pub(super) const WANT: u8 = 0x1b;
+pub(super) const RANGES: u8 = 0x1c;
+pub(super) const HOLDINGS: u8 = 0x1d;
+pub(super) const HEARD: u8 = 0x1e;
+pub(super) const VOUCH: u8 = 0x1f;
+pub(super) const DUPLICATE: u8 = 0x20;

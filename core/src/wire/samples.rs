@@ -1,0 +1,204 @@
+//! Arbitrary packets for tests.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::net::SocketAddr;
+use quickcheck::{Arbitrary, Gen};
+
+use super::*;
+use crate::node::{Epoch, Life, NodeId};
+use crate::topology::{GroupName, KeyRange, Op, RecordDelta, Write};
+
+/// The frames of a packet, in an order that is legal.
+#[derive(Clone, Debug)]
+pub(super) struct AnyFrames(pub(super) Vec<Frame>);
+
+impl Arbitrary for AnyFrames {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let mut frames = Vec::new();
+        for _ in 0..below(g, 12) {
+            if bool::arbitrary(g) {
+                frames.push(frame(g));
+            } else {
+                let count = 1 + below(g, 4);
+                frames.push(Frame::Spread(Spread {
+                    route: route(g),
+                    hops: u8::arbitrary(g),
+                    frames: count as u8,
+                    again: number(g),
+                }));
+                frames.extend((0..count).map(|_| frame(g)));
+            }
+        }
+        Self(frames)
+    }
+
+    fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
+        let all = self.0.clone();
+        // Without a frame that it announces, a spread would not be legal.
+        if all.iter().any(|frame| matches!(frame, Frame::Spread(_))) {
+            return Box::new(core::iter::empty());
+        }
+        Box::new((0..all.len()).map(move |at| {
+            let mut fewer = all.clone();
+            fewer.remove(at);
+            Self(fewer)
+        }))
+    }
+}
+
+/// A life out of a small pool, so that packets name some more than once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AnyLife(pub(super) Life);
+
+impl Arbitrary for AnyLife {
+    fn arbitrary(g: &mut Gen) -> Self {
+        Self(life(g))
+    }
+}
+
+fn below(g: &mut Gen, bound: u64) -> u64 {
+    u64::arbitrary(g) % bound
+}
+
+/// Numbers of all lengths.
+fn number(g: &mut Gen) -> u64 {
+    let bits = below(g, 64);
+    u64::arbitrary(g) >> bits
+}
+
+fn small(g: &mut Gen) -> u32 {
+    number(g) as u32
+}
+
+fn id(g: &mut Gen) -> NodeId {
+    let host = below(g, 6) as u8;
+    let addr = if host < 3 {
+        SocketAddr::from(([10, 0, 0, host], 29_999))
+    } else {
+        SocketAddr::from(([0xfd00, 0, 0, 0, 0, 0, 0, host.into()], 29_999))
+    };
+    NodeId::from(addr)
+}
+
+fn life(g: &mut Gen) -> Life {
+    Life { id: id(g), epoch: Epoch(below(g, 3)) }
+}
+
+fn group(g: &mut Gen) -> GroupName {
+    let len = if below(g, 20) == 0 { 255 } else { 1 + below(g, 3) as usize };
+    GroupName::try_from(&alloc::vec![b'a' + below(g, 3) as u8; len][..]).unwrap()
+}
+
+fn some<T>(g: &mut Gen, one: impl Fn(&mut Gen) -> T) -> Option<T> {
+    bool::arbitrary(g).then(|| one(g))
+}
+
+fn list<T>(g: &mut Gen, one: impl Fn(&mut Gen) -> T) -> Vec<T> {
+    (0..below(g, 6)).map(|_| one(g)).collect()
+}
+
+fn octets(g: &mut Gen, most: u64) -> Bytes {
+    (0..below(g, most + 1)).map(|_| u8::arbitrary(g)).collect()
+}
+
+fn route(g: &mut Gen) -> Route {
+    if bool::arbitrary(g) {
+        Route::Ring { from: u32::arbitrary(g), until: u32::arbitrary(g), group: some(g, group) }
+    } else {
+        Route::Listed(list(g, id))
+    }
+}
+
+fn claim(g: &mut Gen) -> Claim {
+    Claim {
+        life: life(g),
+        incarnation: small(g),
+        standing: *g.choose(&[Standing::Alive, Standing::Down, Standing::Left]).unwrap(),
+        accuser: some(g, id),
+        confirmed_by: [some(g, id), some(g, id)],
+    }
+}
+
+fn ordered(g: &mut Gen) -> (u64, u64) {
+    let (a, b) = (number(g), number(g));
+    (a.min(b), a.max(b))
+}
+
+fn record_delta(g: &mut Gen) -> RecordDelta {
+    let Life { id: member, epoch } = life(g);
+    let since = number(g) / 2;
+    let mut clock = since;
+    let writes = list(g, |g| {
+        let (start, end) = (u32::arbitrary(g), u32::arbitrary(g));
+        let range = KeyRange::new(start, end).unwrap_or(KeyRange::FULL);
+        let op = *g.choose(&[Op::Add, Op::Remove, Op::Get]).unwrap();
+        let port = if bool::arbitrary(g) { 0 } else { u16::arbitrary(g) };
+        Write { range, op, port, clock: 1 + below(g, 300) }
+    });
+    let writes: Box<[Write]> = writes
+        .into_iter()
+        .map(|write| {
+            clock += write.clock;
+            Write { clock, ..write }
+        })
+        .collect();
+    let clock = clock + number(g) / 4;
+    let target = clock + number(g) / 8;
+    RecordDelta { member, epoch, since, floor: number(g), clock, target, writes }
+}
+
+fn holdings(g: &mut Gen) -> Holdings {
+    let (from, to) = ordered(g);
+    Holdings {
+        from,
+        to,
+        answer: bool::arbitrary(g),
+        claims: list(g, claim),
+        records: list(g, |g| RecordVersion { group: group(g), member: life(g), clock: number(g) }),
+        metadata: list(g, |g| MetadataVersion { life: life(g), version: number(g) }),
+    }
+}
+
+fn range_sum(g: &mut Gen) -> RangeSum {
+    let (from, to) = ordered(g);
+    RangeSum { from, to, sum: u64::arbitrary(g), count: number(g) }
+}
+
+fn message(g: &mut Gen) -> Message {
+    Message {
+        origin: life(g),
+        sequence: number(g),
+        tag: small(g),
+        group: some(g, group),
+        payload: octets(g, 300),
+    }
+}
+
+/// Any frame but a spread.
+fn frame(g: &mut Gen) -> Frame {
+    match below(g, 18) {
+        0 => Frame::Ping { root: u64::arbitrary(g) },
+        1 => Frame::Pong { packet: number(g), root: some(g, u64::arbitrary) },
+        2 => Frame::Ack { packet: number(g) },
+        3 => Frame::Challenge { packet: number(g) },
+        4 => Frame::Claim(claim(g)),
+        5 | 6 => Frame::Record { group: group(g), delta: record_delta(g) },
+        7 => Frame::Metadata { life: life(g), version: number(g), bytes: octets(g, 512) },
+        8 => Frame::Slow { life: life(g), millis: small(g) },
+        9 => Frame::Message(message(g)),
+        10 => Frame::Verify { suspect: life(g), incarnation: small(g), millis: small(g) },
+        11 => Frame::Verdict {
+            suspect: life(g),
+            finding: *g.choose(&[Finding::Looking, Finding::Answers, Finding::Silent]).unwrap(),
+        },
+        12 => Frame::Suspicion { incarnation: small(g) },
+        13 => Frame::Want { group: group(g), member: life(g), since: number(g) },
+        14 => Frame::Ranges(list(g, range_sum)),
+        15 => Frame::Holdings(holdings(g)),
+        16 => Frame::Heard { segment: u32::arbitrary(g), nodes: list(g, id) },
+        _ if bool::arbitrary(g) => Frame::Vouch { life: life(g), packet: number(g) },
+        _ => Frame::Duplicate { epoch: Epoch(u64::arbitrary(g)) },
+    }
+}

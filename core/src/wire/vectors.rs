@@ -1,0 +1,269 @@
+//! The known answers of the specification.
+
+use alloc::vec::Vec;
+use bytes::{Bytes, BytesMut};
+use core::net::SocketAddr;
+
+use super::*;
+use crate::node::{Epoch, Life, NodeId};
+use crate::seal::{ClusterName, Key, KeyId, Keyring, Opener, Sealer, Suite};
+use crate::topology::{GroupName, KeyRange, Op, RecordDelta, Write};
+
+const TEXT: &str = include_str!("vectors.md");
+
+const PING: Frame = Frame::Ping { root: 0x0123_4567_89ab_cdef };
+const PONG: Frame = Frame::Pong { packet: 300, root: None };
+const FIRST: Epoch = Epoch(0x0102_0304_0506_0708);
+const SECOND: Epoch = Epoch(0x1112_1314_1516_1718);
+
+fn id(addr: &str) -> NodeId {
+    NodeId::from(addr.parse::<SocketAddr>().unwrap())
+}
+
+fn sender() -> Life {
+    Life { id: id("10.0.0.2:29999"), epoch: FIRST }
+}
+
+fn suspect() -> Life {
+    Life { id: id("10.0.0.3:29999"), epoch: Epoch(9) }
+}
+
+fn bystander() -> NodeId {
+    id("10.0.0.4:29999")
+}
+
+fn web() -> GroupName {
+    GroupName::try_from("web").unwrap()
+}
+
+fn alive(incarnation: u32) -> Claim {
+    Claim {
+        life: sender(),
+        incarnation,
+        standing: Standing::Alive,
+        accuser: None,
+        confirmed_by: [None, None],
+    }
+}
+
+fn record(since: u64, target: u64, writes: &[Write]) -> Frame {
+    let clock = writes.last().unwrap().clock;
+    let Life { id: member, epoch } = sender();
+    let delta =
+        RecordDelta { member, epoch, since, floor: 0, clock, target, writes: writes.into() };
+    Frame::Record { group: web(), delta }
+}
+
+fn message(sequence: u64, group: Option<GroupName>) -> Frame {
+    let payload = Bytes::from_static(b"hi");
+    Frame::Message(Message { origin: sender(), sequence, tag: 42, group, payload })
+}
+
+fn spread(route: Route, hops: u8, frames: u8, again: u64) -> Frame {
+    Frame::Spread(Spread { route, hops, frames, again })
+}
+
+fn ring(group: Option<GroupName>) -> Route {
+    Route::Ring { from: 1 << 30, until: 1 << 31, group }
+}
+
+fn range_sum(from: u64, to: u64, sum: u64, count: u64) -> RangeSum {
+    RangeSum { from, to, sum, count }
+}
+
+/// What the lines under "Payloads" say, in their order.
+fn statements() -> Vec<(&'static str, Vec<Frame>)> {
+    let keys = KeyRange::new(16, 31).unwrap();
+    let add = Write { range: keys, op: Op::Add, port: 8080, clock: 3 };
+    let get = Write { range: KeyRange::FULL, op: Op::Get, port: 0, clock: 5 };
+    let remove = Write { range: keys, op: Op::Remove, port: 1, clock: 3 };
+    let down = Claim {
+        life: suspect(),
+        incarnation: 300,
+        standing: Standing::Down,
+        accuser: Some(bystander()),
+        confirmed_by: [None, Some(id("[fd00::5]:29999"))],
+    };
+    let holdings = Holdings {
+        from: 0,
+        to: u64::MAX,
+        answer: true,
+        claims: [alive(5)].into(),
+        records: [RecordVersion { group: web(), member: sender(), clock: 5 }].into(),
+        metadata: [MetadataVersion { life: sender(), version: 1 }].into(),
+    };
+    let half = u64::MAX / 2;
+    let sums = [range_sum(0, half, 1, 3), range_sum(half + 1, u64::MAX, 2, 4)];
+    let listed = Route::Listed([sender().id, bystander()].into());
+    let heard = Frame::Heard { segment: 0xe000_0001, nodes: [bystander()].into() };
+    let metadata =
+        Frame::Metadata { life: sender(), version: 1, bytes: Bytes::from_static(b"rack=7") };
+    let news = |incarnation| Frame::Claim(alive(incarnation));
+    [
+        ("ping", [PING].into()),
+        ("pong, roots equal", [PONG].into()),
+        (
+            "pong, roots differ",
+            [Frame::Pong { packet: 300, root: Some(0xfedc_ba98_7654_3210) }].into(),
+        ),
+        ("acknowledgement", [Frame::Ack { packet: 127 }].into()),
+        ("challenge", [Frame::Challenge { packet: 1 }].into()),
+        ("claim, alive", [news(5)].into()),
+        ("claim, down", [Frame::Claim(down)].into()),
+        ("record", [record(2, 5, &[add, get])].into()),
+        ("record, first piece of two", [record(0, 5, &[remove])].into()),
+        ("metadata", [metadata].into()),
+        ("slow", [Frame::Slow { life: sender(), millis: 2_000 }].into()),
+        ("message to a group", [message(1, Some(web()))].into()),
+        ("message to all", [message(2, None)].into()),
+        ("spread to a part of the ring", [spread(ring(None), 9, 1, 0), news(5)].into()),
+        (
+            "spread in a group, second try",
+            [spread(ring(Some(web())), 9, 2, 3), news(5), news(6)].into(),
+        ),
+        ("spread to a list", [spread(listed, 1, 1, 0), news(5)].into()),
+        ("verify", [Frame::Verify { suspect: suspect(), incarnation: 300, millis: 2_500 }].into()),
+        ("verdict", [Frame::Verdict { suspect: suspect(), finding: Finding::Silent }].into()),
+        ("suspicion", [Frame::Suspicion { incarnation: 300 }].into()),
+        ("want", [Frame::Want { group: web(), member: sender(), since: 2 }].into()),
+        ("ranges", [Frame::Ranges(sums.into())].into()),
+        ("holdings", [Frame::Holdings(holdings)].into()),
+        ("heard", [heard].into()),
+        ("vouch", [Frame::Vouch { life: sender(), packet: 300 }].into()),
+        ("duplicate", [Frame::Duplicate { epoch: Epoch(10) }].into()),
+    ]
+    .into()
+}
+
+/// The blocks of the text, line by line, split at the bar.
+fn blocks() -> Vec<Vec<(&'static str, &'static str)>> {
+    let fenced = TEXT.split("```").skip(1).step_by(2);
+    let line = |line: &'static str| line.split_once('|').unwrap_or((line, ""));
+    fenced
+        .map(|block| block.lines().skip(1).map(line).map(|(a, b)| (a.trim(), b.trim())).collect())
+        .collect()
+}
+
+fn octets(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let octet = |pair: &[u8]| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(octet).collect()
+}
+
+/// The name of each payload, and its bytes.
+fn payloads() -> Vec<(&'static str, Vec<u8>)> {
+    let mut payloads: Vec<(&str, Vec<u8>)> = Vec::new();
+    for (name, hex) in blocks().swap_remove(0) {
+        match payloads.last_mut() {
+            Some((_, bytes)) if name.is_empty() => bytes.extend(octets(hex)),
+            Some(_) | None => payloads.push((name, octets(hex))),
+        }
+    }
+    payloads
+}
+
+/// The bytes of the packet whose block begins with `title`.
+fn packet(title: &str) -> Vec<u8> {
+    let blocks = blocks();
+    let block = blocks.iter().find(|block| block[0].0 == title).unwrap();
+    block[1..].iter().flat_map(|(hex, _)| octets(hex)).collect()
+}
+
+fn keys() -> (Keyring, ClusterName) {
+    let secret: Vec<u8> = (0..32).collect();
+    let key = Key::try_from(&secret[..]).unwrap();
+    (Keyring::new(KeyId(7), key), ClusterName::try_from("vectors").unwrap())
+}
+
+fn written(
+    suite: Suite,
+    sender: Life,
+    number: u64,
+    ack: bool,
+    frames: &[Frame],
+    receiver: Option<Epoch>,
+) -> BytesMut {
+    let (keys, cluster) = keys();
+    let sealer = Sealer::new(&keys, &cluster, suite, sender);
+    let mut writer = Writer::default();
+    writer.begin(sealer.header(number), MAX_PACKET);
+    writer.push_all(frames).unwrap();
+    if ack {
+        writer.ask_for_ack();
+    }
+    let mut out = BytesMut::new();
+    writer.finish(&sealer, receiver, &mut out);
+    out
+}
+
+#[test]
+fn payloads_are_written_as_specified() {
+    let payloads = payloads();
+    let statements = statements();
+    assert_eq!(payloads.len(), statements.len());
+    for ((name, bytes), (stated, frames)) in payloads.iter().zip(&statements) {
+        assert_eq!(name, stated);
+        let packet = written(Suite::Authenticated, sender(), 1, false, frames, None);
+        let (_, start) = Header::parse(&packet).unwrap();
+        assert_eq!(&packet[start..packet.len() - TAG_LEN], bytes, "{name}");
+    }
+}
+
+#[test]
+fn payloads_are_read_as_specified() {
+    for ((name, bytes), (_, expected)) in payloads().iter().zip(&statements()) {
+        let mut frames = Vec::new();
+        assert_eq!(Decoder::new().decode(sender(), bytes, &mut frames), Ok(()), "{name}");
+        assert_eq!(&frames, expected, "{name}");
+    }
+}
+
+fn packets_are_as_specified(suite: Suite, prefix: &str) {
+    let asked = Life { id: id("10.0.0.3:29999"), epoch: SECOND };
+    let speaker = Life { id: id("[fd00::5]:29999"), epoch: FIRST };
+    let claim = Frame::Claim(Claim { life: speaker, ..alive(5) });
+    let cases = [
+        ("ping from 10.0.0.2:29999 to 10.0.0.3:29999", sender(), 300, false, PING, Some(SECOND)),
+        ("pong from 10.0.0.3:29999 to 10.0.0.2:29999", asked, 1, false, PONG, Some(FIRST)),
+        ("claim from [fd00::5]:29999 to all", speaker, 1, true, claim, None),
+    ];
+    let (keys, cluster) = keys();
+    let mut opener = Opener::new(&keys, &cluster, suite, 4);
+    for (title, from, number, ack, frame, receiver) in cases {
+        let expected = packet(&alloc::format!("{prefix}{title}"));
+        let frame = [frame];
+        let packet = written(suite, from, number, ack, &frame, receiver);
+        assert_eq!(packet, expected, "{title}");
+        let (header, _) = Header::parse(&expected).unwrap();
+        let payload = opener.open(&header, &expected, receiver.unwrap_or_default()).unwrap();
+        let mut frames = Vec::new();
+        Decoder::new().decode(header.sender, payload, &mut frames).unwrap();
+        assert_eq!(frames, frame, "{title}");
+    }
+}
+
+#[test]
+fn authenticated_packets_are_as_specified() {
+    packets_are_as_specified(Suite::Authenticated, "");
+}
+
+#[cfg(feature = "seal")]
+#[test]
+fn sealed_packets_are_as_specified() {
+    packets_are_as_specified(Suite::Sealed, "sealed ");
+}
+
+#[test]
+fn every_type_of_frame_has_a_known_answer() {
+    let payloads = payloads();
+    for kind in (kind::PING..=kind::CHALLENGE).chain(kind::IDS..=kind::DUPLICATE) {
+        let begins = |bytes: &Vec<u8>| {
+            bytes[0] == kind
+                || matches!(bytes[0], kind::IDS | kind::GROUPS) && {
+                    let after = 2 + usize::from(bytes[1]);
+                    bytes[after] == kind
+                }
+        };
+        assert!(payloads.iter().any(|(_, bytes)| begins(bytes)), "{kind:#x}");
+    }
+}

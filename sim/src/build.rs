@@ -1,0 +1,239 @@
+//! Putting a simulation together.
+
+use core::time::Duration;
+
+use scalesmall_core::{ClusterName, Config, Engine, Key, KeyId, Keyring};
+
+use crate::link::{Link, nanos};
+use crate::network::Network;
+use crate::node::addr_of;
+use crate::protocol::{Birth, Protocol};
+use crate::random::Random;
+use crate::sim::{FOR_NETWORK, FOR_STARTS, Make, Parts, Sim, Step};
+
+/// A simulation in the making. Everything has a default: a local network without loss, nodes that
+/// start within 100 ms and know node 0, no multicast.
+pub struct Build<P: Protocol> {
+    seed: u64,
+    nodes: usize,
+    make: Option<Make<P>>,
+    link: Link,
+    zones: Option<(Vec<u16>, Link)>,
+    segments: Option<Vec<Option<u16>>>,
+    start_within: Duration,
+    seeds: Box<dyn Fn(usize) -> Vec<usize>>,
+    asleep: Vec<usize>,
+    ipv6: bool,
+    rerun: String,
+    parameters: Vec<(String, String)>,
+}
+
+impl Sim<Engine> {
+    /// A simulation of engines, to be built up. Everything follows from the seed.
+    #[expect(clippy::new_ret_no_self, reason = "a simulation has more parts than one call takes")]
+    #[must_use]
+    pub fn new(seed: u64) -> Build<Engine> {
+        Build::empty(seed)
+    }
+}
+
+impl Build<Engine> {
+    /// So many nodes of one configuration; each has a seed of its own.
+    #[must_use]
+    pub fn nodes(self, nodes: usize, config: Config) -> Self {
+        self.nodes_with(nodes, move |_| config.clone())
+    }
+
+    /// So many nodes, each with a configuration of its own but for the seed, which is set.
+    ///
+    /// A configuration that the engine refuses ends the simulation with a panic that names it.
+    #[must_use]
+    pub fn nodes_with(
+        mut self,
+        nodes: usize,
+        mut config: impl FnMut(&Birth) -> Config + 'static,
+    ) -> Self {
+        self.nodes = nodes;
+        self.make = Some(Box::new(move |birth| {
+            let mut config = config(birth);
+            config.seed = birth.seed;
+            Engine::new(config, birth.addr.into(), birth.epoch, birth.now)
+                .unwrap_or_else(|error| panic!("node {}: {error}", birth.node))
+        }));
+        self
+    }
+}
+
+impl<P: Protocol> Build<P> {
+    fn empty(seed: u64) -> Self {
+        Self {
+            seed,
+            nodes: 0,
+            make: None,
+            link: Link::lan(),
+            zones: None,
+            segments: None,
+            start_within: Duration::from_millis(100),
+            seeds: Box::new(|_| vec![0]),
+            asleep: Vec::new(),
+            ipv6: false,
+            rerun: format!("SIM_SEED={seed}, and the same test or scenario"),
+            parameters: Vec::new(),
+        }
+    }
+
+    /// A simulation of any protocol: so many nodes, each made by a closure.
+    #[must_use]
+    pub fn of(seed: u64, nodes: usize, make: impl FnMut(&Birth) -> P + 'static) -> Self {
+        Self { nodes, make: Some(Box::new(make)), ..Self::empty(seed) }
+    }
+
+    /// The link between all nodes that are given no other.
+    #[must_use]
+    pub fn link(mut self, link: Link) -> Self {
+        self.link = link;
+        self
+    }
+
+    /// Puts each node in a zone. Within a zone the common link holds, between two zones `between`.
+    #[must_use]
+    pub fn zones(mut self, zone: impl Fn(usize) -> u16, between: Link) -> Self {
+        self.zones = Some(((0..self.nodes).map(zone).collect(), between));
+        self
+    }
+
+    /// Puts each node in a multicast segment, or in none.
+    #[must_use]
+    pub fn segments(mut self, segment: impl Fn(usize) -> Option<u16>) -> Self {
+        self.segments = Some((0..self.nodes).map(segment).collect());
+        self
+    }
+
+    /// Starts all nodes at random times within this span.
+    #[must_use]
+    pub fn start_within(mut self, span: Duration) -> Self {
+        self.start_within = span;
+        self
+    }
+
+    /// Which nodes each node knows when it starts.
+    #[must_use]
+    pub fn seeds(mut self, seeds: impl Fn(usize) -> Vec<usize> + 'static) -> Self {
+        self.seeds = Box::new(seeds);
+        self
+    }
+
+    /// Leaves some nodes out, until [`Sim::restart`] starts them.
+    #[must_use]
+    pub fn asleep(mut self, nodes: &[usize]) -> Self {
+        self.asleep = nodes.to_vec();
+        self
+    }
+
+    /// Gives all nodes IPv6 addresses.
+    #[must_use]
+    pub const fn ipv6(mut self) -> Self {
+        self.ipv6 = true;
+        self
+    }
+
+    /// The line that a failure prints to run it again.
+    #[must_use]
+    pub fn rerun(mut self, line: impl Into<String>) -> Self {
+        self.rerun = line.into();
+        self
+    }
+
+    /// A parameter that a failure prints.
+    #[must_use]
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// Puts it together, at time zero.
+    ///
+    /// # Panics
+    ///
+    /// If no nodes were given.
+    #[must_use]
+    pub fn build(self) -> Sim<P> {
+        let root = Random::new(self.seed);
+        let nodes = self.nodes;
+        let mut parameters = vec![
+            ("nodes".to_owned(), nodes.to_string()),
+            ("link".to_owned(), format!("{:?}", self.link)),
+        ];
+        parameters.extend(self.parameters);
+        let mut network = Network::new(root.fork(FOR_NETWORK), nodes, self.link);
+        if let Some((zones, between)) = self.zones {
+            parameters.push(("between".to_owned(), format!("{between:?}")));
+            network.set_zones(zones, between);
+        }
+        if let Some(segments) = self.segments {
+            network.set_segments(segments);
+        }
+        let addr = |node: usize| addr_of(node, self.ipv6);
+        let seeds = (0..nodes)
+            .map(|node| {
+                let seeds = (self.seeds)(node).into_iter().filter(|seed| *seed != node);
+                seeds.map(addr).collect()
+            })
+            .collect();
+        let mut sim = Sim::assemble(Parts {
+            seed: self.seed,
+            nodes,
+            network,
+            make: self.make.expect("a simulation is given its nodes before it is built"),
+            seeds,
+            ipv6: self.ipv6,
+            parameters,
+            rerun: self.rerun,
+        });
+        for node in (0..nodes).filter(|node| !self.asleep.contains(node)) {
+            let mut random = root.fork(FOR_STARTS).fork(node as u64);
+            let at = random.below(nanos(self.start_within).saturating_add(1));
+            sim.unborn += 1;
+            sim.queue.push(at, Step::Start(node as u32));
+        }
+        sim
+    }
+}
+
+impl<P: Protocol> core::fmt::Debug for Build<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Build")
+            .field("seed", &self.seed)
+            .field("nodes", &self.nodes)
+            .field("link", &self.link)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The preset for a local network, with a cluster name and a key for simulations.
+///
+/// The seed is a placeholder: [`Build::nodes`] gives each node one of its own.
+#[must_use]
+pub fn lan() -> Config {
+    let (cluster, keys) = credentials();
+    Config::lan([0; 32], cluster, keys)
+}
+
+/// The preset for several places, with a cluster name and a key for simulations.
+#[must_use]
+pub fn wan() -> Config {
+    let (cluster, keys) = credentials();
+    Config::wan([0; 32], cluster, keys)
+}
+
+fn credentials() -> (ClusterName, Keyring) {
+    let cluster = ClusterName::try_from("simulation").expect("a short name is a cluster's name");
+    let key = Key::try_from(&[0x5a; 32][..]).expect("32 bytes are a key");
+    (cluster, Keyring::new(KeyId(1), key))
+}
+
+/// The seed that the environment asks for in `SIM_SEED`, or this one.
+#[must_use]
+pub fn seed_from_env(otherwise: u64) -> u64 {
+    std::env::var("SIM_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}

@@ -1,0 +1,126 @@
+//! The engine as a node of the simulation.
+
+use core::net::SocketAddr;
+
+use bytes::BytesMut;
+use scalesmall_core::{
+    Arrival, Destination, Engine, Event, GroupError, GroupName, Instant, KeyRange, SendError,
+    Status, TimedItem,
+};
+
+use crate::protocol::{Protocol, Sighting};
+use crate::sim::Sim;
+
+impl Protocol for Engine {
+    type Event = Event;
+
+    fn handle_datagram(&mut self, now: Instant, arrival: Arrival, datagram: &[u8]) {
+        // What was refused is counted in the engine's own statistics.
+        let _ = Self::handle_datagram(self, now, arrival, datagram);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        Self::handle_timeout(self, now);
+    }
+
+    fn handle_send_error(&mut self, now: Instant, to: Destination, error: SendError) {
+        Self::handle_send_error(self, now, to, error);
+    }
+
+    fn poll_transmit(&mut self, datagram: &mut BytesMut) -> Option<Destination> {
+        Self::poll_transmit(self, datagram)
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        Self::poll_event(self)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        Self::poll_timeout(self)
+    }
+
+    fn sighting(event: &Event) -> Option<Sighting> {
+        if let Event::Peer { peer, to, .. } = event {
+            Some(Sighting { peer: peer.id.addr(), status: *to })
+        } else {
+            None
+        }
+    }
+
+    fn is_overflow(event: &Event) -> bool {
+        matches!(event, Event::Overflow { .. })
+    }
+
+    fn for_each_peer(&self, tell: &mut dyn FnMut(SocketAddr, Status)) {
+        for peer in self.peers() {
+            tell(peer.id.addr(), peer.status);
+        }
+    }
+
+    fn digest(&self) -> Option<u64> {
+        Some(Self::digest(self).0)
+    }
+
+    fn max_datagram(&self) -> usize {
+        // The simulator's presets leave `Config::max_datagram` at its default.
+        1200
+    }
+
+    fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
+        Self::contact(self, now, seeds);
+    }
+
+    fn depart(&mut self, now: Instant) {
+        Self::depart(self, now);
+    }
+}
+
+impl Sim<Engine> {
+    /// Lets a node join a group.
+    ///
+    /// # Errors
+    ///
+    /// As the engine's call.
+    pub fn join(&mut self, node: usize, group: &GroupName) -> Result<(), GroupError> {
+        self.with(node, |engine, now| engine.join(now, group))
+    }
+
+    /// Lets a node leave a group.
+    ///
+    /// # Errors
+    ///
+    /// As the engine's call.
+    pub fn leave(&mut self, node: usize, group: &GroupName) -> Result<(), GroupError> {
+        self.with(node, |engine, now| engine.leave(now, group))
+    }
+
+    /// Lets a node serve a range.
+    ///
+    /// # Errors
+    ///
+    /// As the engine's call.
+    pub fn add_item(
+        &mut self,
+        node: usize,
+        group: &GroupName,
+        range: KeyRange,
+        port: u16,
+    ) -> Result<TimedItem, GroupError> {
+        self.with(node, |engine, now| engine.add_item(now, group, range, port))
+    }
+
+    /// Lets a node serve a range no longer.
+    ///
+    /// # Errors
+    ///
+    /// As the engine's call.
+    pub fn remove_item(
+        &mut self,
+        node: usize,
+        group: &GroupName,
+        range: KeyRange,
+        port: u16,
+    ) -> Result<TimedItem, GroupError> {
+        self.with(node, |engine, now| engine.remove_item(now, group, range, port))
+    }
+}

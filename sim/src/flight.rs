@@ -1,0 +1,79 @@
+//! Datagrams that are under way or wait in a socket buffer.
+
+/// A slab of datagrams; one that goes to many receivers is held once.
+#[derive(Debug, Default)]
+pub(crate) struct Flight {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) from: usize,
+    pub(crate) multicast: bool,
+    uses: u32,
+}
+
+impl Flight {
+    /// Takes a datagram in, with one use: the caller's.
+    pub(crate) fn load(&mut self, from: usize, multicast: bool, bytes: &[u8]) -> u32 {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 datagrams are under way")
+        });
+        let slot = &mut self.slots[index as usize];
+        slot.bytes.clear();
+        slot.bytes.extend_from_slice(bytes);
+        (slot.from, slot.multicast, slot.uses) = (from, multicast, 1);
+        index
+    }
+
+    /// Takes in a copy with some bits flipped.
+    pub(crate) fn load_flipped(&mut self, original: u32, flips: &[usize]) -> u32 {
+        let slot = &self.slots[original as usize];
+        let (from, multicast, mut bytes) = (slot.from, slot.multicast, slot.bytes.clone());
+        for bit in flips {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        self.load(from, multicast, &bytes)
+    }
+
+    pub(crate) fn slot(&self, index: u32) -> &Slot {
+        &self.slots[index as usize]
+    }
+
+    pub(crate) fn share(&mut self, index: u32) {
+        self.slots[index as usize].uses += 1;
+    }
+
+    pub(crate) fn release(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        slot.uses -= 1;
+        if slot.uses == 0 {
+            self.free.push(index);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_free_again_when_its_last_use_ends() {
+        let mut flight = Flight::default();
+        let first = flight.load(3, false, b"abc");
+        flight.share(first);
+        let flipped = flight.load_flipped(first, &[0, 8]);
+        assert_eq!(flight.slot(flipped).bytes, b"`cc");
+        assert_eq!(
+            (flight.slot(flipped).from, flight.slot(first).bytes.as_slice()),
+            (3, &b"abc"[..])
+        );
+        flight.release(first);
+        assert_ne!(flight.load(1, true, b"x"), first);
+        flight.release(first);
+        assert_eq!(flight.load(1, true, b"x"), first);
+    }
+}

@@ -1,0 +1,262 @@
+//! One node of the simulation: its protocol, its clock, its socket and what it has sent.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::collections::VecDeque;
+
+use scalesmall_core::{Destination, Instant};
+
+use crate::random::Ratio;
+
+/// What a node of the simulation is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// It has not been started yet.
+    Unborn,
+    /// It runs.
+    Running,
+    /// Its host is gone: what is sent to it vanishes.
+    Crashed,
+    /// Its process is gone, its host answers that nobody listens.
+    Killed,
+    /// Its process is stopped: datagrams pile up, deadlines pass.
+    Paused,
+    /// Its deadlines are served, its input and output are held.
+    Starved,
+}
+
+impl Condition {
+    /// Whether it has a protocol, be it stopped.
+    #[must_use]
+    pub const fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Starved)
+    }
+}
+
+/// What a node has sent since the simulation began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes of UDP payload; a multicast counts once.
+    pub bytes: u64,
+    /// Datagrams, multicasts among them.
+    pub datagrams: u64,
+    /// Multicast datagrams.
+    pub multicasts: u64,
+    /// Bytes in the worst 100 ms since the peaks were last reset.
+    pub peak_bytes: u64,
+    /// Datagrams in the worst 100 ms since the peaks were last reset.
+    pub peak_datagrams: u64,
+    /// The largest datagram.
+    pub largest: usize,
+    window: u64,
+    window_bytes: u64,
+    window_datagrams: u64,
+}
+
+impl Traffic {
+    pub(crate) fn count(&mut self, now: u64, len: usize, multicast: bool) {
+        let window = now / PEAK_WINDOW;
+        if window != self.window {
+            (self.window, self.window_bytes, self.window_datagrams) = (window, 0, 0);
+        }
+        self.bytes += len as u64;
+        self.datagrams += 1;
+        self.multicasts += u64::from(multicast);
+        self.window_bytes += len as u64;
+        self.window_datagrams += 1;
+        self.peak_bytes = self.peak_bytes.max(self.window_bytes);
+        self.peak_datagrams = self.peak_datagrams.max(self.window_datagrams);
+        self.largest = self.largest.max(len);
+    }
+
+    pub(crate) const fn reset_peaks(&mut self) {
+        (self.peak_bytes, self.peak_datagrams, self.largest) = (0, 0, 0);
+        (self.window_bytes, self.window_datagrams) = (0, 0);
+    }
+}
+
+const PEAK_WINDOW: u64 = 100_000_000;
+
+#[derive(Debug)]
+pub(crate) struct Node<P> {
+    pub(crate) protocol: Option<P>,
+    pub(crate) condition: Condition,
+    /// It said goodbye: it ought not to be seen, and is no observer.
+    pub(crate) departed: bool,
+    pub(crate) clock: Clock,
+    /// What its wall clock is ahead of the truth, in milliseconds.
+    pub(crate) wall_offset: i64,
+    /// Time at which the earliest deadline event for it is due.
+    pub(crate) armed: Option<u64>,
+    /// Datagrams that wait in its socket buffer.
+    pub(crate) inbox: VecDeque<u32>,
+    pub(crate) inbox_bytes: usize,
+    /// What it wanted to send while it was starved.
+    pub(crate) held: Vec<(Destination, Vec<u8>)>,
+    /// Time between two datagrams that it takes from its buffer.
+    pub(crate) pace: u64,
+    pub(crate) draining: bool,
+    pub(crate) working: bool,
+    /// How many datagrams it has sent at `last_sent`.
+    pub(crate) place: u32,
+    pub(crate) last_sent: u64,
+    pub(crate) traffic: Traffic,
+    pub(crate) digest: Option<u64>,
+}
+
+impl<P> Node<P> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            protocol: None,
+            condition: Condition::Unborn,
+            departed: false,
+            clock: Clock::new(),
+            wall_offset: 0,
+            armed: None,
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            held: Vec::new(),
+            pace: 0,
+            draining: false,
+            working: false,
+            place: 0,
+            last_sent: 0,
+            traffic: Traffic {
+                bytes: 0,
+                datagrams: 0,
+                multicasts: 0,
+                peak_bytes: 0,
+                peak_datagrams: 0,
+                largest: 0,
+                window: 0,
+                window_bytes: 0,
+                window_datagrams: 0,
+            },
+            digest: None,
+        }
+    }
+
+    /// Time between two datagrams, whether it is slow or catching up.
+    pub(crate) fn work_gap(&self) -> u64 {
+        if self.draining { self.pace.max(DRAIN_GAP) } else { self.pace }
+    }
+
+    /// Counts the datagrams that it sends within one instant, so that each has draws of its own.
+    pub(crate) const fn next_place(&mut self, now: u64) -> u32 {
+        if self.last_sent != now {
+            (self.last_sent, self.place) = (now, 0);
+        }
+        self.place += 1;
+        self.place
+    }
+}
+
+const DRAIN_GAP: u64 = 1_000_000;
+
+/// A node's monotonic clock: a straight line over true time, which a jump may break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clock {
+    since: u64,
+    shown: u64,
+    rate: Ratio,
+}
+
+impl Clock {
+    const fn new() -> Self {
+        Self { since: 0, shown: 0, rate: Ratio::ONE }
+    }
+
+    pub(crate) fn local(&self, now: u64) -> u64 {
+        if self.rate.0 == self.rate.1 {
+            return now - self.since + self.shown;
+        }
+        self.rate.of(now - self.since) + self.shown
+    }
+
+    /// The first true time at which it shows `local` or more.
+    pub(crate) fn when(&self, local: Instant) -> u64 {
+        let ahead = local.as_nanos().saturating_sub(self.shown);
+        if self.rate.0 == self.rate.1 {
+            return self.since.saturating_add(ahead);
+        }
+        let scaled =
+            (u128::from(ahead) * u128::from(self.rate.1)).div_ceil(u128::from(self.rate.0.max(1)));
+        self.since.saturating_add(u64::try_from(scaled).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn run_at(&mut self, now: u64, rate: Ratio) {
+        self.shown = self.local(now);
+        self.since = now;
+        self.rate = if rate.is_never() { Ratio::ONE } else { rate };
+    }
+
+    pub(crate) fn jump(&mut self, now: u64, nanos: i64) {
+        self.shown = self.local(now).saturating_add_signed(nanos);
+        self.since = now;
+    }
+}
+
+/// The address of the node of this index.
+pub(crate) fn addr_of(node: usize, ipv6: bool) -> SocketAddr {
+    let number = u32::try_from(node + 1).unwrap_or(u32::MAX) & 0x00ff_ffff;
+    let ip: IpAddr = if ipv6 {
+        let host = [(number >> 16) as u16, number as u16];
+        Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, host[0], host[1]).into()
+    } else {
+        Ipv4Addr::from(0x0a00_0000 | number).into()
+    };
+    SocketAddr::new(ip, PORT)
+}
+
+/// The index of the node that has this address, if any can.
+pub(crate) fn node_at(addr: SocketAddr) -> Option<usize> {
+    let number = match addr.ip() {
+        IpAddr::V4(ip) => ip.to_bits().checked_sub(0x0a00_0000)?,
+        IpAddr::V6(ip) => u32::try_from(ip.to_bits().checked_sub(0xfd00_u128 << 112)?).ok()?,
+    };
+    let in_range = addr.port() == PORT && (1..=0x00ff_ffff).contains(&number);
+    in_range.then(|| number as usize - 1)
+}
+
+/// The original's port.
+const PORT: u16 = 29_999;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_nodes_are_one_to_one() {
+        for node in [0, 1, 255, 256, 70_000] {
+            assert_eq!(node_at(addr_of(node, false)), Some(node));
+            assert_eq!(node_at(addr_of(node, true)), Some(node));
+        }
+        assert_eq!(node_at("10.0.0.0:29999".parse().unwrap()), None);
+        assert_eq!(node_at("9.0.0.1:29999".parse().unwrap()), None);
+        assert_eq!(node_at("10.0.0.1:1".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn a_skewed_clock_shows_its_deadlines_in_time() {
+        let mut clock = Clock::new();
+        clock.run_at(1_000, Ratio(101, 100));
+        assert_eq!(clock.local(2_000), 2_010);
+        for deadline in 1_001..3_000 {
+            let when = clock.when(Instant::from_nanos(deadline));
+            assert!(clock.local(when) >= deadline && clock.local(when - 1) < deadline);
+        }
+        clock.jump(2_000, 500);
+        assert_eq!(clock.local(2_000), 2_510);
+        clock.jump(2_000, -1_000);
+        assert_eq!(clock.local(2_000), 1_510);
+    }
+
+    #[test]
+    fn peaks_are_those_of_a_tenth_of_a_second() {
+        let mut traffic = Traffic::default();
+        for at in [0, 50, 99, 100, 250] {
+            traffic.count(at * 1_000_000, 10, at == 0);
+        }
+        assert_eq!((traffic.bytes, traffic.datagrams, traffic.multicasts), (50, 5, 1));
+        assert_eq!((traffic.peak_bytes, traffic.peak_datagrams), (30, 3));
+    }
+}

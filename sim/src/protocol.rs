@@ -1,0 +1,82 @@
+//! What a node of the simulation is: the engine, or any other protocol.
+
+use core::net::SocketAddr;
+
+use bytes::BytesMut;
+use scalesmall_core::{Arrival, Destination, Epoch, Instant, SendError, Status};
+
+/// A protocol that can live in the simulated network, one value per node.
+///
+/// The contract is the engine's: inputs with the time of the node's own clock, outputs polled
+/// until they answer `None`, and after that a deadline that lies ahead.
+pub trait Protocol {
+    /// What it reports to its embedder.
+    type Event: core::fmt::Debug;
+
+    /// Takes a datagram.
+    fn handle_datagram(&mut self, now: Instant, arrival: Arrival, datagram: &[u8]);
+
+    /// Acts on deadlines that have passed.
+    fn handle_timeout(&mut self, now: Instant);
+
+    /// Learns that a datagram could not be sent.
+    fn handle_send_error(&mut self, now: Instant, to: Destination, error: SendError);
+
+    /// Appends one datagram that is to be sent.
+    fn poll_transmit(&mut self, datagram: &mut BytesMut) -> Option<Destination>;
+
+    /// Takes one event.
+    fn poll_event(&mut self) -> Option<Self::Event>;
+
+    /// When [`Protocol::handle_timeout`] is to be called next.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// What an event says about a peer, if it does.
+    fn sighting(event: &Self::Event) -> Option<Sighting>;
+
+    /// Whether an event says that others were lost, so that the queries are to be read anew.
+    fn is_overflow(_event: &Self::Event) -> bool {
+        false
+    }
+
+    /// Tells all peers and what they are believed to be; the same as all sightings replayed.
+    fn for_each_peer(&self, tell: &mut dyn FnMut(SocketAddr, Status));
+
+    /// A number that is equal on nodes with equal pictures, if the protocol has one. Must be cheap.
+    fn digest(&self) -> Option<u64> {
+        None
+    }
+
+    /// The largest datagram that it may send, in bytes of UDP payload.
+    fn max_datagram(&self) -> usize;
+
+    /// Makes contact with nodes that may be running.
+    fn contact(&mut self, now: Instant, seeds: &[SocketAddr]);
+
+    /// Says goodbye.
+    fn depart(&mut self, now: Instant);
+}
+
+/// What a node has come to believe about another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// The other.
+    pub peer: SocketAddr,
+    /// What it is; `None` if it is forgotten.
+    pub status: Option<Status>,
+}
+
+/// How a node comes into the world; what [`Build::of`](crate::Build::of) makes a protocol from.
+#[derive(Clone, Copy, Debug)]
+pub struct Birth {
+    /// Which node, counted from 0.
+    pub node: usize,
+    /// Its address.
+    pub addr: SocketAddr,
+    /// Its life, from its wall clock, which may have been set back.
+    pub epoch: Epoch,
+    /// What its clock shows.
+    pub now: Instant,
+    /// Its source of randomness; the same in all lives of the node.
+    pub seed: [u8; 32],
+}

@@ -1,0 +1,219 @@
+//! What can be done to a running simulation: faults, and their end.
+
+use core::time::Duration;
+
+use crate::link::{Link, nanos};
+use crate::network::{Cut, Packet, Rule, Verdict};
+use crate::node::Condition;
+use crate::protocol::Protocol;
+use crate::random::Ratio;
+use crate::sim::Sim;
+use crate::trace::What;
+
+/// How a node catches up after it was paused or starved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CatchUp {
+    /// All datagrams that wait at once, then the deadlines.
+    AtOnce,
+    /// The deadlines first, then one datagram per millisecond until none waits. The harder one.
+    Drain,
+}
+
+impl<P: Protocol> Sim<P> {
+    /// Cuts two sets of nodes off from each other. Who is in neither is reached by both.
+    pub fn partition(&mut self, left: &[usize], right: &[usize]) {
+        self.cut(left, right);
+        self.cut(right, left);
+    }
+
+    /// Stops datagrams in one direction only.
+    pub fn cut(&mut self, from: &[usize], to: &[usize]) -> Rule {
+        self.calm = false;
+        self.network.add_cut(Cut::new(from, to, self.now))
+    }
+
+    /// Stops datagrams in one direction for `on`, lets them pass for `off`, and so forth.
+    pub fn flap(&mut self, from: &[usize], to: &[usize], on: Duration, off: Duration) -> Rule {
+        self.calm = false;
+        self.network.add_cut(Cut::new(from, to, self.now).flapping(on, off))
+    }
+
+    /// Cuts a node off from all others, both ways.
+    pub fn isolate(&mut self, node: usize) {
+        let others: Vec<usize> = (0..self.len()).filter(|other| *other != node).collect();
+        self.partition(&[node], &others);
+    }
+
+    /// Ends all cuts, and the losses of single nodes.
+    pub fn heal(&mut self) {
+        self.network.lift_cuts();
+    }
+
+    /// Ends one cut, or removes one filter.
+    pub fn lift(&mut self, rule: Rule) {
+        self.network.lift(rule);
+    }
+
+    /// Asks for every datagram what is to become of it. Of several filters the first that does
+    /// not pass it decides.
+    pub fn filter(&mut self, filter: impl FnMut(&Packet<'_>) -> Verdict + 'static) -> Rule {
+        self.calm = false;
+        self.network.add_filter(Box::new(filter))
+    }
+
+    /// Loses datagrams on the way out of and into one node, beyond what its links lose.
+    pub fn lossy(&mut self, node: usize, out: Ratio, into: Ratio) {
+        self.calm = false;
+        self.network.set_lossy(node, out, into);
+    }
+
+    /// Replaces the link between all nodes that have none of their own.
+    pub fn set_link(&mut self, link: Link) {
+        self.calm &= link.is_faultless();
+        self.network.set_link(link);
+    }
+
+    /// Gives one direction between two nodes a link of its own.
+    pub fn set_pair(&mut self, from: usize, to: usize, link: Link) {
+        self.calm &= link.is_faultless();
+        self.network.set_pair(from, to, link);
+    }
+
+    /// Gives the way from one zone to another a link of its own.
+    pub fn set_zone_link(&mut self, from: u16, to: u16, link: Link) {
+        self.calm &= link.is_faultless();
+        self.network.set_zone_link(from, to, link);
+    }
+
+    /// Makes a host vanish, with all that waits in its buffers.
+    pub fn crash(&mut self, node: usize) {
+        self.end(node, Condition::Crashed, "crashed");
+    }
+
+    /// Ends a process; its host lives on and refuses what is sent to it.
+    pub fn kill(&mut self, node: usize) {
+        self.end(node, Condition::Killed, "killed");
+    }
+
+    fn end(&mut self, node: usize, condition: Condition, verb: &'static str) {
+        self.calm = false;
+        self.trace.note(self.now, node, What::Verb(verb));
+        self.note_picture(node, None);
+        self.clear_waiting(node);
+        self.views.stop(node, self.now);
+        let slot = &mut self.nodes[node];
+        slot.protocol = None;
+        slot.condition = condition;
+        slot.armed = None;
+        slot.held.clear();
+        slot.draining = false;
+    }
+
+    /// Starts a node that is not running, in a new life with the epoch of its wall clock. One
+    /// that is running crashes first.
+    pub fn restart(&mut self, node: usize) {
+        if self.nodes[node].condition.is_up() {
+            self.crash(node);
+        }
+        self.start(node);
+    }
+
+    /// Says goodbye on behalf of a node, which ought not to be seen by anyone from then on.
+    ///
+    /// # Panics
+    ///
+    /// If the node is not running.
+    pub fn depart(&mut self, node: usize) {
+        self.trace.note(self.now, node, What::Verb("departing"));
+        self.nodes[node].departed = true;
+        self.views.stop(node, self.now);
+        self.note_picture(node, None);
+        self.with(node, |protocol, now| protocol.depart(now));
+    }
+
+    /// Stops a node's process; its datagrams pile up and its deadlines pass.
+    pub fn pause(&mut self, node: usize) {
+        self.hold(node, Condition::Paused, "paused");
+    }
+
+    /// Holds a node's input and output, while its deadlines are served.
+    pub fn starve(&mut self, node: usize) {
+        self.hold(node, Condition::Starved, "starved");
+    }
+
+    fn hold(&mut self, node: usize, condition: Condition, verb: &'static str) {
+        if self.nodes[node].condition == Condition::Running {
+            self.calm = false;
+            self.trace.note(self.now, node, What::Verb(verb));
+            self.nodes[node].condition = condition;
+        }
+    }
+
+    /// Lets a node that was paused or starved go on.
+    pub fn resume(&mut self, node: usize, catch_up: CatchUp) {
+        if !matches!(self.nodes[node].condition, Condition::Paused | Condition::Starved) {
+            return;
+        }
+        self.trace.note(self.now, node, What::Verb("resumed"));
+        self.nodes[node].condition = Condition::Running;
+        for (to, bytes) in core::mem::take(&mut self.nodes[node].held) {
+            self.transmit(node, to, &bytes);
+        }
+        match catch_up {
+            CatchUp::AtOnce => {
+                while let Some(packet) = self.take_waiting(node) {
+                    self.deliver(packet, node);
+                }
+                self.fire(node);
+            }
+            CatchUp::Drain => {
+                self.fire(node);
+                self.nodes[node].draining = !self.nodes[node].inbox.is_empty();
+            }
+        }
+        self.settle(node);
+        self.schedule_work(node);
+    }
+
+    /// Makes a node take no more than one datagram in each `pace`; zero ends it.
+    pub fn slow_down(&mut self, node: usize, pace: Duration) {
+        self.calm = false;
+        self.nodes[node].pace = nanos(pace);
+    }
+
+    /// Lets a node's monotonic clock run faster or slower from this moment on.
+    pub fn skew(&mut self, node: usize, rate: Ratio) {
+        self.nodes[node].clock.run_at(self.now, rate);
+        self.rearm(node);
+    }
+
+    /// Sets a node's monotonic clock forward, as after a suspend, or back.
+    pub fn jump(&mut self, node: usize, nanos: i64) {
+        self.calm = false;
+        self.nodes[node].clock.jump(self.now, nanos);
+        self.rearm(node);
+    }
+
+    /// Sets a node's wall clock ahead of the truth, or behind: its next life gets its epoch from it.
+    pub fn set_wall_clock(&mut self, node: usize, ahead_ms: i64) {
+        self.nodes[node].wall_offset = ahead_ms;
+    }
+
+    fn rearm(&mut self, node: usize) {
+        self.nodes[node].armed = None;
+        if self.nodes[node].condition == Condition::Running {
+            self.fire(node);
+            self.settle(node);
+        }
+    }
+
+    /// From this moment on, makes it a broken rule to call a node down that is up.
+    pub fn forbid_false_down(&mut self) {
+        self.down_forbidden = true;
+    }
+
+    /// Ends [`Sim::forbid_false_down`].
+    pub fn allow_false_down(&mut self) {
+        self.down_forbidden = false;
+    }
+}

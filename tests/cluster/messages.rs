@@ -1,0 +1,89 @@
+//! Messages of the application.
+
+use core::net::SocketAddr;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use scalesmall_core::{Engine, Event, Recipients, Tag};
+use scalesmall_sim::{Link, Ratio, Sim, Tap};
+
+use super::*;
+
+/// How often each node had each message, by tag.
+#[derive(Clone, Default)]
+struct Received(Rc<RefCell<BTreeMap<(usize, u32), u32>>>);
+
+impl Tap<Engine> for Received {
+    fn delivered(&mut self, _: u64, _: SocketAddr, _: SocketAddr, _: bool, _: &[u8]) {}
+
+    fn event(&mut self, _at: u64, node: usize, event: &Event) {
+        if let Event::Message { tag, .. } = event {
+            *self.0.borrow_mut().entry((node, tag.0)).or_insert(0) += 1;
+        }
+    }
+}
+
+fn listening(sim: &mut Sim) -> Received {
+    let received = Received::default();
+    sim.set_tap(received.clone());
+    received
+}
+
+fn send(sim: &mut Sim, from: usize, to: Recipients<'_>, tag: u32) {
+    let payload = Bytes::from(vec![7; 200]);
+    sim.with(from, |engine, now| engine.broadcast(now, to, Tag(tag), payload)).unwrap();
+}
+
+/// Ten messages to all of 50 nodes, on links that lose and duplicate 5 %: within 2 s each of the
+/// others has each of them, exactly once.
+#[test]
+fn messages_to_all_arrive_once() -> Outcome {
+    let link = Link::lan().loss(Ratio::percent(5)).duplicate(Ratio::percent(5));
+    let mut sim = cluster(50, 50).link(link).build();
+    sim.run_until(Sim::converged, secs(10))?;
+    let received = listening(&mut sim);
+    for tag in 0..10 {
+        send(&mut sim, tag as usize, Recipients::All, tag);
+    }
+    sim.run_for(secs(2))?;
+    let received = received.0.borrow();
+    for tag in 0..10 {
+        for node in 0..50 {
+            let times = received.get(&(node, tag)).copied().unwrap_or(0);
+            assert_eq!(times, u32::from(node != tag as usize), "message {tag} at node {node}");
+        }
+    }
+    Ok(())
+}
+
+/// A message to a group reaches its members and nobody else, within 100 ms.
+#[test]
+fn messages_to_a_group_reach_its_members_only() -> Outcome {
+    let mut sim = settled(51, 30)?;
+    for node in (0..30).step_by(3) {
+        sim.join(node, &group()).unwrap();
+    }
+    sim.run_for(secs(1))?;
+    let received = listening(&mut sim);
+    send(&mut sim, 1, Recipients::Group(&group()), 4);
+    sim.run_for(millis(100))?;
+    let members: Vec<usize> = received.0.borrow().keys().map(|(node, _)| *node).collect();
+    assert_eq!(members, (0..30).step_by(3).collect::<Vec<_>>());
+    assert!(received.0.borrow().values().all(|times| *times == 1));
+    Ok(())
+}
+
+/// A message to listed nodes reaches those.
+#[test]
+fn messages_to_listed_nodes_reach_those_only() -> Outcome {
+    let mut sim = settled(52, 30)?;
+    let received = listening(&mut sim);
+    let listed = [2, 3, 5, 7].map(|node| sim.addr(node).into());
+    send(&mut sim, 0, Recipients::Nodes(&listed), 1);
+    sim.run_for(millis(100))?;
+    let reached: Vec<usize> = received.0.borrow().keys().map(|(node, _)| *node).collect();
+    assert_eq!(reached, [2, 3, 5, 7]);
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Networks that fall apart, wholly or in part.
+
+use scalesmall_sim::{Millis, Sim};
+
+use super::*;
+
+/// 64 nodes, cut in two halves for 60 s. Each half sees itself alone within 20 s and goes on
+/// serving; 3 s after the cut ends all see all and show the same, without anyone's doing.
+#[test]
+fn a_cut_in_halves_heals_by_itself() -> Outcome {
+    let mut sim = settled(70, 64)?;
+    serve_own_ranges(&mut sim);
+    sim.run_until(topologies_equal, secs(1))?;
+    let (left, right): (Vec<usize>, Vec<usize>) = (0..64).partition(|node| node % 2 == 0);
+    sim.partition(&left, &right);
+    sim.run_until(|sim| sim.views().is_closed(&left) && sim.views().is_closed(&right), secs(20))?;
+    sim.run_for(secs(40))?;
+    sim.add_item(left[3], &group(), range(1 << 20, 1 << 21), 80).unwrap();
+    sim.remove_item(right[3], &group(), own_range(right[3]), 80).unwrap();
+    let healed = sim.now().as_nanos();
+    sim.heal();
+    sim.run_until(|sim| sim.converged() && topologies_equal(sim), secs(10))?;
+    let took = sim.now().as_nanos() - healed;
+    assert!(took <= 3_000_000_000, "agreed after {}", Millis(took));
+    assert!(sim.live().all(|node| routed(&sim, node, 1 << 20) == Some(left[3])));
+    Ok(())
+}
+
+/// The same after ten minutes apart, in three parts of 8, 8 and 4.
+#[test]
+fn three_parts_find_together_after_ten_minutes() -> Outcome {
+    let mut sim = settled(71, 20)?;
+    let parts: [Vec<usize>; 3] = [(0..8).collect(), (8..16).collect(), (16..20).collect()];
+    sim.partition(&parts[0], &parts[1]);
+    sim.partition(&parts[0], &parts[2]);
+    sim.partition(&parts[1], &parts[2]);
+    sim.run_for(secs(600))?;
+    assert!(parts.iter().all(|part| sim.views().is_closed(part)));
+    sim.heal();
+    sim.run_until(Sim::converged, secs(5))?;
+    Ok(())
+}
+
+/// One node cannot send to the others, but hears them. It is out, and nobody else is; after the
+/// cut ends it is back within 5 s.
+#[test]
+fn a_node_that_cannot_be_heard_is_out_alone() -> Outcome {
+    let mut sim = settled(72, 20)?;
+    let others: Vec<usize> = (0..20).filter(|node| *node != 4).collect();
+    let rule = sim.cut(&[4], &others);
+    sim.run_for(secs(30))?;
+    assert!(sim.reports().iter().all(|r| r.by == 4 || r.about == 4));
+    assert_eq!(sim.views().seen_by(4), 0);
+    sim.lift(rule);
+    sim.run_until(Sim::converged, secs(5))?;
+    Ok(())
+}
+
+/// One node hears nothing, but can send. None of the others is ever called down by a healthy node.
+#[test]
+fn a_node_that_hears_nothing_accuses_in_vain() -> Outcome {
+    let mut sim = settled(73, 20)?;
+    let others: Vec<usize> = (0..20).filter(|node| *node != 4).collect();
+    sim.cut(&others, &[4]);
+    sim.run_for(secs(60))?;
+    assert!(sim.reports().iter().all(|r| r.by == 4 || r.about == 4));
+    sim.heal();
+    sim.run_until(Sim::converged, secs(5))?;
+    Ok(())
+}
+
+/// Two nodes cannot reach each other, the 8 others reach both: for two minutes nobody is down.
+#[test]
+fn a_cut_between_two_nodes_is_bridged_by_the_others() -> Outcome {
+    let mut sim = settled(74, 10)?;
+    sim.forbid_false_down();
+    sim.partition(&[2], &[7]);
+    sim.run_for(secs(120))?;
+    assert!(sim.converged());
+    sim.add_item(2, &group(), own_range(2), 80).unwrap();
+    sim.run_for(secs(1))?;
+    assert_eq!(routed(&sim, 7, 2_005), Some(2));
+    Ok(())
+}
+
+/// One node's ingress fails 20 s of every 40, for five minutes: none of the 31 others is ever
+/// called down by one of them, and the faulty one is taken back at most twice.
+#[test]
+fn a_node_that_comes_and_goes_is_held_off() -> Outcome {
+    let mut sim = settled(75, 32)?;
+    let others: Vec<usize> = (0..32).filter(|node| *node != 4).collect();
+    sim.flap(&others, &[4], secs(20), secs(20));
+    sim.run_for(secs(300))?;
+    assert!(sim.reports().iter().all(|r| r.by == 4 || r.about == 4));
+    let observer = 9;
+    let returns = sim
+        .reports()
+        .iter()
+        .filter(|r| r.by == observer && r.about == 4)
+        .filter(|r| r.status == Some(scalesmall_core::Status::Alive))
+        .count();
+    assert!(returns <= 2, "taken back {returns} times");
+    sim.heal();
+    sim.run_until(Sim::converged, secs(120))?;
+    Ok(())
+}
+
+/// One node is cut off from all others, and they from it; 3 s after the cut ends it is back.
+#[test]
+fn an_isolated_node_returns() -> Outcome {
+    let mut sim = settled(76, 20)?;
+    sim.isolate(11);
+    sim.run_until(|sim| sim.views().seen_by(11) == 0, secs(10))?;
+    sim.run_for(secs(30))?;
+    sim.heal();
+    sim.run_until(Sim::converged, secs(3))?;
+    Ok(())
+}
