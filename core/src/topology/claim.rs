@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn what_was_really_said_is_no_claim() {
         let mut owner = Topology::new(id(1), Epoch(5));
-        let mut past = alloc::vec::Vec::new();
+        let mut past = Vec::new();
         for step in 0..40u32 {
             let range = KeyRange::between(step % 5, 9);
             match step % 4 {
@@ -280,8 +280,8 @@ mod tests {
         let left = GroupName::try_from("left").unwrap();
         owner.leave(&left).unwrap();
         owner.renew(Epoch(6)).unwrap();
-        let items: alloc::vec::Vec<_> = owner.topology(&name()).collect();
-        let clocks: alloc::vec::Vec<_> = items.iter().map(|t| (t.item.op, t.clock)).collect();
+        let items: Vec<_> = owner.topology(&name()).collect();
+        let clocks: Vec<_> = items.iter().map(|t| (t.item.op, t.clock)).collect();
         assert_eq!(clocks, [(Op::Get, 1), (Op::Add, 2)]);
         assert!(items.iter().all(|timed| timed.epoch == Epoch(6)));
         assert_eq!(owner.groups().count(), 1);

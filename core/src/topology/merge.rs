@@ -388,12 +388,15 @@ mod tests {
     #[test]
     fn what_contradicts_itself_is_refused() {
         let good = record(3);
-        let mut bad = Vec::new();
-        bad.push(RecordDelta { clock: 2, target: 2, ..good.clone() });
-        bad.push(RecordDelta { target: 2, ..good.clone() });
-        bad.push(RecordDelta { since: 1, ..good.clone() });
-        bad.push(RecordDelta { floor: 4, ..good.clone() });
-        bad.push(RecordDelta { clock: 0, target: 0, writes: Box::default(), ..good.clone() });
+        let empty = RecordDelta { writes: Box::default(), ..good };
+        let mut bad = alloc::vec![
+            RecordDelta { clock: 2, target: 2, ..good.clone() },
+            RecordDelta { target: 2, ..good.clone() },
+            RecordDelta { since: 1, ..good.clone() },
+            RecordDelta { floor: 4, ..good.clone() },
+            RecordDelta { clock: 0, target: 0, ..empty.clone() },
+            RecordDelta { since: 4, ..empty },
+        ];
         for change in [
             |writes: &mut [Write]| writes.swap(0, 1),
             |writes: &mut [Write]| writes[1].clock = writes[0].clock,
