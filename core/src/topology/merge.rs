@@ -447,6 +447,29 @@ mod tests {
         assert_eq!(topology.delta(&name("g"), id(2), 0), Some(record(8)));
     }
 
+    /// The first pieces hold a range whose removal the later ones, by then collected, do not tell.
+    #[test]
+    fn pieces_from_before_a_collection_are_not_continued_by_those_from_after() {
+        let mut owner = Topology::new(id(2), Epoch(7));
+        for start in 0..4 {
+            owner.add_item(&name("g"), keys(start), 1).unwrap();
+        }
+        let mut before = owner.delta(&name("g"), id(2), 0).unwrap();
+        before.split_off(2);
+        owner.remove_item(&name("g"), keys(0), 1).unwrap();
+        owner.collect(&name("g"), 5).unwrap();
+        let mut first = owner.delta(&name("g"), id(2), 0).unwrap();
+        let second = first.split_off(1).unwrap();
+        assert_eq!((first.clock, second.since, second.floor), (2, 2, 5));
+
+        let mut topology = Topology::new(id(1), Epoch(1));
+        assert_eq!(apply(&mut topology, &before), Ok(Applied::Staged { have: 2 }));
+        assert_eq!(apply(&mut topology, &second), Ok(Applied::Gap { have: 0 }));
+        assert_eq!(apply(&mut topology, &first), Ok(Applied::Staged { have: 2 }));
+        assert_eq!(apply(&mut topology, &second), Ok(Applied::Advanced { from: 0 }));
+        assert!(topology.topology(&name("g")).eq(owner.topology(&name("g"))));
+    }
+
     fn pieces_after(since: usize, count: u32) -> RecordDelta {
         record(count).split_off(since).unwrap()
     }
