@@ -95,7 +95,7 @@ fn measure(title: &str, shape: Shape, rounds: u32) {
         })
         .collect();
     let mut deltas = deltas.iter();
-    let time = time_each(1_000, || topology.merge(&group, deltas.next().expect("enough")).len());
+    let time = time_each(800, || topology.merge(&group, deltas.next().expect("enough")).len());
     report("merged item change", time, CHANGE);
     let time = time_each(rounds / 20 + 1, || {
         flip = !flip;
@@ -125,9 +125,9 @@ fn id(number: u32) -> NodeId {
     NodeId::from(std::net::SocketAddr::from(([10, a, b, c], 29_999)))
 }
 
-/// The mean time of a call in nanoseconds, in the least disturbed of twenty batches.
+/// The mean time of a call in nanoseconds, in the least disturbed of 200 batches.
 fn time_each<T>(rounds: u32, mut call: impl FnMut() -> T) -> f64 {
-    let batch = rounds.div_ceil(20);
+    let batch = rounds.div_ceil(200);
     let time_batch = |_| {
         let start = Instant::now();
         for _ in 0..batch {
@@ -135,7 +135,7 @@ fn time_each<T>(rounds: u32, mut call: impl FnMut() -> T) -> f64 {
         }
         start.elapsed().as_nanos() as f64 / f64::from(batch)
     };
-    (0..20).map(time_batch).fold(f64::INFINITY, f64::min)
+    (0..200).map(time_batch).fold(f64::INFINITY, f64::min)
 }
 
 fn report(what: &str, nanos: f64, bar: f64) {

@@ -11,7 +11,7 @@ use quickcheck::{Gen, QuickCheck, Testable};
 use scalesmall_core::{Epoch, GroupRecords, NodeId, Op, RecordDelta, Topology};
 
 fn check(law: impl Testable) {
-    QuickCheck::new().set_rng(Gen::new(256)).tests(400).quickcheck(law);
+    QuickCheck::new().rng(Gen::new(256)).tests(400).quickcheck(law);
 }
 
 /// An observer that has heard nothing, under an id of its own.

@@ -23,7 +23,8 @@
 //! | `item` | names, ranges, items, deltas |
 //! | `record` | one owner's writes |
 //! | `group`, `groups` | the records of a name; the table of names |
-//! | `index`, `route`, `coverage` | from a key to its owners |
+//! | `index`, `maxima`, `route`, `coverage` | from a key to its owners |
+//! | `limits` | how much is held, and errors |
 //! | `merge`, `stage` | others' writes; those that come in pieces |
 //! | `claim` | what others say that this node has said |
 //! | `query` | questions and exports |
@@ -70,6 +71,7 @@ mod groups;
 mod index;
 mod item;
 mod limits;
+mod maxima;
 mod merge;
 mod query;
 mod record;
@@ -84,10 +86,8 @@ pub use item::{
     GroupName, GroupNameError, GroupRecords, Item, KeyRange, KeyRangeError, Op, RecordDelta,
     TimedItem, Write,
 };
-pub use limits::{DownMembers, GroupError, TopologyLimits};
+pub use limits::{DownMembers, GroupError, MergeError, TopologyLimits};
 pub(crate) use merge::Applied;
-pub use merge::MergeError;
-pub(crate) use query::RecordMark;
 pub use route::Owner;
 
 use crate::node::{Epoch, Life, NodeId, Status};

@@ -23,8 +23,6 @@ pub(crate) struct RecordMark<'a> {
     pub(crate) group: &'a GroupName,
     /// The owner.
     pub(crate) member: Ix,
-    /// The record's clock.
-    pub(crate) clock: u64,
 }
 
 impl Topology {
@@ -205,7 +203,6 @@ impl Topology {
             fingerprint: self.key.record(group.digest, life.id, life.epoch, clock),
             group: &group.name,
             member,
-            clock,
         })
     }
 
