@@ -1,5 +1,6 @@
 //! Every field of [`Limits`]: what happens at it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -344,38 +345,27 @@ fn a_limit_that_is_lowered_later_is_in_force() {
 
 #[test]
 fn spans_have_bounds_that_are_named() {
-    let cases: [(fn(&mut Config), ConfigError); 5] = [
-        (
-            |config| config.probe_interval = Duration::ZERO,
-            ConfigError::TooShort { field: "probe_interval" },
-        ),
-        (
-            |config| config.repair_patience = Duration::ZERO,
-            ConfigError::TooShort { field: "repair_patience" },
-        ),
-        (
-            |config| config.probe_interval = Duration::MAX,
-            ConfigError::TooLong { field: "probe_interval" },
-        ),
-        (
-            |config| config.forget_after = Duration::from_secs(41 * 24 * 3_600),
-            ConfigError::TooLong { field: "forget_after" },
-        ),
-        (|config| config.max_datagram = 511, ConfigError::MaxDatagram { bytes: 511 }),
-    ];
     let mut running = engine(1);
     let digest = running.digest();
-    for (set, expected) in cases {
+    let mut refused = |set: fn(&mut Config), expected| {
         let mut config = config();
         set(&mut config);
         assert_eq!(running.set_config(START, config), Err(expected));
-    }
+    };
+    let short = |field| ConfigError::TooShort { field };
+    let long = |field| ConfigError::TooLong { field };
+    refused(|config| config.probe_interval = Duration::ZERO, short("probe_interval"));
+    refused(|config| config.repair_patience = Duration::ZERO, short("repair_patience"));
+    refused(|config| config.probe_interval = Duration::MAX, long("probe_interval"));
+    refused(|config| config.coalesce = Duration::MAX, long("coalesce"));
+    refused(|config| config.forget_after = Duration::from_hours(24 * 41), long("forget_after"));
+    refused(|config| config.max_datagram = 511, ConfigError::MaxDatagram { bytes: 511 });
+    refused(|config| config.max_timeout = Duration::from_millis(1), ConfigError::TimeoutOrder);
+    refused(|config| config.verifiers = 9, ConfigError::Verifiers { count: 9 });
     assert_eq!(running.digest(), digest);
-    let refused = Engine::new(
-        config(),
-        "0.0.0.0:1".parse::<std::net::SocketAddr>().unwrap().into(),
-        Epoch(1),
-        START,
-    );
-    assert_eq!(refused.map(|_| ()), Err(ConfigError::BadIdentity));
+    for bad in ["0.0.0.0:1", "[::]:1", "224.1.1.1:1", "10.0.0.1:0"] {
+        let bad: SocketAddr = bad.parse().unwrap();
+        let refused = Engine::new(config(), bad.into(), Epoch(1), START).map(|_| ());
+        assert_eq!(refused, Err(ConfigError::BadIdentity));
+    }
 }
