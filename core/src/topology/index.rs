@@ -14,6 +14,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::firsts::Firsts;
 use super::maxima::Maxima;
 use crate::growth;
 
@@ -201,7 +202,7 @@ struct Leaves {
     places: Vec<Place>,
     lens: Vec<u8>,
     /// Each leaf's first start.
-    firsts: Vec<u32>,
+    firsts: Firsts,
     /// Each leaf's largest end.
     reaches: Maxima,
     len: usize,
@@ -222,7 +223,7 @@ impl Leaves {
         let mut leaves = Self {
             places: Vec::new(),
             lens: Vec::new(),
-            firsts: Vec::new(),
+            firsts: Firsts::default(),
             reaches: Maxima::new(),
             len: entries.len(),
         };
@@ -234,7 +235,7 @@ impl Leaves {
 
     #[inline]
     fn at(&self, key: u32, mut found: impl FnMut(u32, Position)) {
-        let mut before = self.firsts.partition_point(|first| *first <= key);
+        let mut before = self.firsts.count_up_to(key);
         while before > 0 {
             let mut i = before - 1;
             let mut place = &self.places[i];
@@ -286,7 +287,7 @@ impl Leaves {
 
     /// The leaf in which an entry lies or would lie.
     fn leaf_of(&self, entry: Entry) -> usize {
-        let firsts = &self.firsts;
+        let firsts = self.firsts.as_slice();
         let low = firsts.partition_point(|first| *first < entry.start);
         let same = firsts[low..].partition_point(|first| *first == entry.start);
         let same = &self.places[low..low + same];
@@ -313,7 +314,7 @@ impl Leaves {
         leaf.shift(at, len, true);
         leaf.set(at, entry);
         self.lens[i] += 1;
-        self.firsts[i] = leaf.first_start();
+        self.firsts.set(i, leaf.first_start());
         let reach = self.places[i].reach.max(entry.end);
         self.set_reach(i, reach);
     }
@@ -330,7 +331,7 @@ impl Leaves {
         leaf.shift(at + 1, len, false);
         leaf.set(len - 1, Leaf::EMPTY.get(0));
         self.lens[i] -= 1;
-        self.firsts[i] = leaf.first_start();
+        self.firsts.set(i, leaf.first_start());
         let reach = leaf.largest_end();
         self.set_reach(i, reach);
         if len - 1 < LEAF / 2 {
@@ -395,7 +396,7 @@ impl Leaves {
     fn fill(&mut self, i: usize, entries: &[Entry]) {
         *self.places[i].leaf = Leaf::of(entries);
         self.lens[i] = entries.len() as u8;
-        self.firsts[i] = self.places[i].leaf.first_start();
+        self.firsts.set(i, self.places[i].leaf.first_start());
         self.set_reach(i, self.places[i].leaf.largest_end());
     }
 
@@ -404,7 +405,7 @@ impl Leaves {
         let leaf = Box::new(Leaf::of(entries));
         let reach = leaf.largest_end();
         growth::insert(&mut self.lens, i, entries.len() as u8);
-        growth::insert(&mut self.firsts, i, leaf.first_start());
+        self.firsts.insert(i, leaf.first_start());
         self.reaches.insert(i, reach);
         growth::insert(&mut self.places, i, Place { reach, reach_before: 0, leaf });
         self.spread_reach(i, i + 2);
@@ -419,7 +420,6 @@ impl Leaves {
         self.spread_reach(i, i + 1);
         growth::shrink(&mut self.places);
         growth::shrink(&mut self.lens);
-        growth::shrink(&mut self.firsts);
     }
 }
 
