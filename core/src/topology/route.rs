@@ -86,6 +86,7 @@ impl<'a> Route<'a> {
         });
     }
 
+    #[inline]
     fn owner(&self, group: &Group, position: Position) -> Owner {
         let Entry { start, end, member, port } = group.index.entry(position);
         let member = self.topology.roster.id(Ix::from_raw(member));
