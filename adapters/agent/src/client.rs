@@ -5,6 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use scalesmall_core::KeyRange;
+
 use crate::cli::{Ask, AskOptions};
 use crate::failure::Failure;
 use crate::protocol::{Reply, Request};
@@ -16,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// One of the commands that talk to a running node.
 pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
     let (request, options) = request(ask);
+    check(&request)?;
     let path = options.socket.clone().unwrap_or_else(socket_file::default_path);
     let watching = matches!(request, Request::Watch);
     let mut session = Session::open(&path, &request)?;
@@ -109,6 +112,17 @@ impl Session {
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Refuses what no node would do, without asking one.
+fn check(request: &Request) -> Result<(), Failure> {
+    match *request {
+        Request::Add { start, end, .. } | Request::Remove { start, end, .. } => {
+            KeyRange::new(start, end)?;
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -17,6 +17,9 @@ impl Failure {
 
     /// A command line that makes no sense: the first paragraph of clap's explanation as one line.
     pub(crate) fn usage(error: &clap::Error) -> Self {
+        if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return Self { line: "name a command (see 'scalesmall help')".to_owned(), code: 2 };
+        }
         let text = error.to_string();
         let paragraph = text.split("\n\n").next().unwrap_or(&text);
         let words: Vec<&str> = paragraph.split_whitespace().collect();

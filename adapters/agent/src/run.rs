@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Builder;
@@ -38,7 +38,8 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     let (node, multicast) = start(settings, options.multicast)?;
     let (file, listener) = SocketFile::listen(&path)?;
     let level = if options.verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
-    tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level).init();
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level);
+    log.with_ansi(io::stderr().is_terminal()).init();
     if let Err(error) = &multicast {
         tracing::warn!("{error}; going on without");
     }
@@ -177,15 +178,12 @@ fn settings(options: &NodeOptions) -> Result<Settings, Failure> {
         }
         name => std::env::var_os(name),
     };
-    let mut settings = Settings::from_variables(variable).map_err(|error| match error {
-        SettingsError::Variable { name: "GROUP_MANAGER_MULTICAST_ADDRESS", wanted }
-        | SettingsError::Variable { name: "GROUP_MANAGER_MULTICAST_PORT", wanted }
-            if group.is_some() =>
-        {
-            Failure::new(format!("--multicast-group must be {wanted} and a port from 1 to 65535"))
-        }
-        error => error.into(),
-    })?;
+    if group.is_some_and(|at| !at.ip().is_multicast() || at.port() == 0) {
+        return Err(Failure::new(
+            "--multicast-group must be a multicast address and a port, such as 224.1.1.1:29999",
+        ));
+    }
+    let mut settings = Settings::from_variables(variable)?;
     if let Some(bind) = options.bind {
         // With the scope of a link-local address, which the variable cannot say.
         settings.bind = bind;

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use scalesmall_core::{
-    BroadcastError, BroadcastId, ConfigError, Coverage, Epoch, Event, GroupError, GroupName,
-    KeyRange, MetadataError, NodeId, Op, Owner, Peer, Recipients, Stats, Tag, TimedItem,
+    BroadcastError, BroadcastId, Config, ConfigError, Coverage, Epoch, Event, GroupError,
+    GroupName, KeyRange, MetadataError, NodeId, Op, Owner, Peer, Recipients, Stats, Tag, TimedItem,
 };
 
 use crate::clock::Clock;
@@ -226,6 +226,17 @@ impl<S: Socket> Node<S> {
         let now = self.driver.clock.now();
         self.driver.engine.renew(now, epoch);
         Ok(())
+    }
+
+    /// Changes how the engine behaves, for example its keys. Start from [`Settings::config`]; any
+    /// seed will do. A recording ends here, as it cannot hold a configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`]; nothing has changed then, except that the recording has ended.
+    pub fn set_config(&mut self, config: Config) -> Result<(), ConfigError> {
+        let now = self.driver.clock.now();
+        self.driver.engine.set_config(now, config)
     }
 
     /// This node's identity.

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::config::Liveness;
 use crate::liveness::{News, Unanswered, Weighed};
-use crate::node::Status;
+use crate::node::{Epoch, Status};
 use crate::outbox::Say;
 use crate::repair;
 use crate::roster::Ix;
@@ -62,8 +62,12 @@ impl Engine {
         self.watches.drop(ctx, news.ix);
         match claim.standing {
             Standing::Alive => {
-                if news.before.is_none() {
-                    self.probes.admit(ctx, news.ix);
+                match news.before {
+                    None => self.probes.admit(ctx, news.ix),
+                    Some((status, _)) if !status.is_present() => {
+                        self.probes.readmit(ctx, news.ix);
+                    }
+                    Some(_) => {}
                 }
                 self.repair.company(ctx);
                 if matches!(news.before, Some((Status::Down | Status::Unreachable, _))) {
@@ -104,6 +108,11 @@ impl Engine {
         let theirs = (claim.life.epoch, claim.incarnation, claim.standing);
         let mine = (me.life.epoch, me.incarnation, me.standing);
         if theirs == mine || self.departure.is_running() {
+            return;
+        }
+        if theirs > mine && claim.incarnation == u32::MAX {
+            // Nothing beats this in the present life.
+            self.renewal.claimed(&mut self.ctx, Epoch(me.life.epoch.0.saturating_add(1)));
             return;
         }
         if theirs > mine {
@@ -155,7 +164,8 @@ impl Engine {
     /// that it can object, or asked for a sign of life.
     pub(super) fn follow_up_doubt(&mut self, ix: Ix) {
         let status = self.ctx.status(ix);
-        if status == Status::Alive || !self.ctx.peers.may_tell(ix, self.ctx.now) {
+        let held = self.ctx.peers.is_held(ix);
+        if status == Status::Alive || held || !self.ctx.peers.may_tell(ix, self.ctx.now) {
             return;
         }
         let to = self.ctx.bound(ix);

@@ -153,7 +153,9 @@ impl Comeback {
     }
 
     fn lost_peers(ctx: &Context) -> impl Iterator<Item = Ix> {
-        let lost = |&ix: &Ix| matches!(ctx.status(ix), Status::Down | Status::Unreachable);
+        let lost = |&ix: &Ix| {
+            matches!(ctx.status(ix), Status::Down | Status::Unreachable) && !ctx.peers.is_held(ix)
+        };
         ctx.topology.roster().iter().filter(lost)
     }
 

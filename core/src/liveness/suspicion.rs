@@ -83,7 +83,7 @@ pub(crate) struct Outcome {
 impl Watches {
     /// Suspects a peer that has left a probe unanswered.
     pub(crate) fn suspect(&mut self, ctx: &mut Context, ix: Ix, since: Instant) {
-        if !matches!(ctx.status(ix), Status::Alive | Status::Unreachable) {
+        if !ctx.is_watchable(ix) {
             return;
         }
         let Some(at) = self.watch(ctx, ix) else {
@@ -94,7 +94,8 @@ impl Watches {
         let watch = &mut self.list[at];
         watch.own = true;
         // If others have had this node look already, the silence began when it started to.
-        watch.since = watch.since.min(since);
+        let over = watch.until <= ctx.now;
+        watch.since = if over { since } else { watch.since.min(since) };
         watch.until = (watch.since + ctx.config.silence_window).max(slow);
         watch.next = watch.next.min(watch.until.max(ctx.now + FIRST_GAP));
         let incarnation = ctx.peers.get(ix).incarnation;
@@ -244,6 +245,8 @@ impl Watches {
                     Verdict::Down(claim) => outcome.down.push(claim),
                     Verdict::Unreachable => {
                         ctx.believe(watch.ix, Status::Unreachable, Cause::NobodyToAsk);
+                        let retry = ctx.around(ctx.config.retry_interval);
+                        ctx.timers.hasten(Why::Comeback, ctx.now + retry);
                     }
                     Verdict::LookOn => {
                         at += 1;

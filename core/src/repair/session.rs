@@ -29,9 +29,11 @@ const LEAF: u64 = 16;
 /// The most frames of records and claims that one datagram can cause to be sent.
 const GENEROSITY: usize = 2048;
 
-/// How long a node is a newcomer at most, and how often it asks until it has caught up.
+/// How long a node is a newcomer at most; how often it compares roots until it has caught up, and
+/// how often it asks for everything again.
 const NEWCOMER: Duration = Duration::from_secs(1);
-const NEWCOMER_REST: Duration = Duration::from_millis(50);
+const NEWCOMER_PINGS: Duration = Duration::from_millis(20);
+const NEWCOMER_REST: Duration = Duration::from_millis(100);
 
 /// After the return of a lost peer much may differ: for so long roots are compared this often,
 /// and repairs start at once.
@@ -126,12 +128,16 @@ impl Repair {
         let at = ctx.random_below(ctx.ring.len());
         let with = ctx.ring.at(at);
         if !self.caught_up {
+            if self.last.is_none() {
+                self.begin(ctx, with);
+            }
             // Where something changes all the time, roots may never be found equal.
             if self.company_since.is_some_and(|since| ctx.now.since(since) >= NEWCOMER) {
                 self.settle_in(ctx);
             }
-            self.begin(ctx, with);
             ctx.say(ctx.bound(with), Say::Ping);
+            let wait = ctx.around(NEWCOMER_PINGS);
+            ctx.timers.set(Why::Repair, Some(ctx.now + wait));
         } else if ctx.now < self.reunion_until {
             ctx.say(ctx.bound(with), Say::Ping);
             let wait = ctx.around(REUNION_REST);
@@ -141,6 +147,11 @@ impl Repair {
 
     /// Answers the sums that a peer has sent.
     pub(crate) fn on_ranges(&mut self, ctx: &mut Context, from: Ix, ranges: &[RangeSum]) {
+        if !self.caught_up && ranges.iter().any(is_everything) {
+            // The end of what this newcomer has asked for; what was lost on the way is seen later.
+            self.settle_in(ctx);
+            return;
+        }
         self.take_stock(ctx);
         let mut questions = Vec::new();
         let mut budget = GENEROSITY;
@@ -151,6 +162,9 @@ impl Repair {
             }
             if theirs.count == 0 {
                 self.give(ctx, from, theirs, &mut budget);
+                if is_everything(theirs) {
+                    questions.push(mine);
+                }
             } else if mine.count == 0 {
                 questions.push(mine);
             } else if mine.count <= LEAF || theirs.count <= LEAF && mine.count <= 4 * LEAF {
@@ -221,7 +235,7 @@ impl Repair {
         }
         if !theirs.answer {
             let mine: Vec<Subject> =
-                self.snapshot.subjects(theirs.from, theirs.to).cloned().collect();
+                self.snapshot.subjects(theirs.from, theirs.to).take(GENEROSITY).cloned().collect();
             for subject in mine.into_iter().filter(|subject| !listed.contains(subject)) {
                 send(ctx, from, &subject);
             }
@@ -240,8 +254,6 @@ impl Repair {
             // A newcomer holds next to nothing: one range, answered with everything in it.
             self.give(ctx, with, &self.snapshot.sum(0, u64::MAX), &mut { GENEROSITY });
             ask(ctx, with, &[RangeSum { from: 0, to: u64::MAX, sum: 0, count: 0 }]);
-            let wait = ctx.around(ctx.config.repair_patience);
-            ctx.timers.set(Why::Repair, Some(ctx.now + wait));
         }
     }
 
@@ -306,6 +318,11 @@ impl Repair {
             ctx.say_frame(ctx.bound(to), Frame::Holdings(holdings));
         }
     }
+}
+
+/// Whether a sum is that of all there is.
+fn is_everything(range: &RangeSum) -> bool {
+    (range.from, range.to) == (0, u64::MAX)
 }
 
 /// Sends sums, as many in a datagram as fit.

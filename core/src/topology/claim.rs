@@ -27,6 +27,10 @@ impl Claims {
         Self { clocks: Vec::new(), epoch: None, limit }
     }
 
+    pub(super) const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Remembers a life of this node that it does not lead.
     pub(super) fn hear_epoch(&mut self, epoch: Epoch) {
         self.epoch = self.epoch.max(Some(epoch));

@@ -262,6 +262,15 @@ impl Topology {
         self.down = down;
     }
 
+    /// Replaces the limits. What is held beyond a lower one stays.
+    pub(crate) fn set_limits(&mut self, limits: TopologyLimits) {
+        self.roster.set_limit(limits.members);
+        self.groups.set_limit(limits.groups);
+        self.claims.set_limit(limits.claims);
+        self.stages.set_limit(limits.stages);
+        self.limits = limits;
+    }
+
     /// As [`set_status`](Self::set_status), by index.
     pub(crate) fn set_status_of(&mut self, ix: Ix, status: Status) {
         self.roster.set_status(ix, status);

@@ -138,14 +138,19 @@ impl Story {
             tag: 1,
             text: text.to_owned(),
         })?;
-        let mut left = watches.into_iter();
-        self.expect("every other member has it", Duration::from_secs(1), since, || {
-            for mut watch in left.by_ref() {
-                watch.patience(Duration::from_secs(1))?;
-                while let Some(Reply::Event(event)) = watch.reply()? {
-                    if matches!(event.what, What::Message { tag: 1, .. }) {
-                        break;
+        let promise = "every other member has it";
+        self.expect(promise, Duration::from_secs(1), since, || {
+            while let Some(watch) = watches.last_mut() {
+                watch.patience(Duration::from_millis(100))?;
+                match watch.reply() {
+                    Ok(Some(Reply::Event(event))) => {
+                        if matches!(event.what, What::Message { tag: 1, .. }) {
+                            watches.pop();
+                        }
                     }
+                    // Nothing to read for a while.
+                    Err(_) => return Ok(false),
+                    Ok(_) => return Err(Failure::new("a node ended its watch")),
                 }
             }
             Ok(true)
