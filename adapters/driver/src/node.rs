@@ -109,7 +109,8 @@ impl<S: Socket> Node<S> {
             if let Some(event) = self.poll_event() {
                 return Ok(event);
             }
-            self.parked(wait, &park).await?;
+            let parked = parked(self.driver.sockets(), &self.mailbox, wait, &park);
+            parked.await?;
         }
     }
 
@@ -126,27 +127,8 @@ impl<S: Socket> Node<S> {
         park: impl AsyncFn(&Sockets<S>, Wait) -> io::Result<()>,
     ) -> io::Result<()> {
         let wait = self.pump()?;
-        self.parked(wait, &park).await
-    }
-
-    async fn parked(
-        &self,
-        wait: Wait,
-        park: &impl AsyncFn(&Sockets<S>, Wait) -> io::Result<()>,
-    ) -> io::Result<()> {
-        if wait.is_over() {
-            // The other tasks of this thread have their turn, however much arrives here.
-            yield_once().await;
-            return Ok(());
-        }
-        let mut park = pin!(park(self.driver.sockets(), wait));
-        let either = poll_fn(|cx| {
-            if self.mailbox.is_rung(cx.waker()) {
-                return Poll::Ready(Ok(()));
-            }
-            park.as_mut().poll(cx)
-        });
-        either.await
+        let parked = parked(self.driver.sockets(), &self.mailbox, wait, &park);
+        parked.await
     }
 
     /// A way to make calls of this node from other tasks and threads; cheap to clone.
@@ -200,6 +182,29 @@ impl<S> Drop for Node<S> {
     fn drop(&mut self) {
         self.mailbox.close();
     }
+}
+
+/// Waits as `wait` says, or until a handle rings. Borrows no more of the node than it needs, so that
+/// the future can be sent to another thread.
+async fn parked<S>(
+    sockets: &Sockets<S>,
+    mailbox: &Mailbox,
+    wait: Wait,
+    park: &impl AsyncFn(&Sockets<S>, Wait) -> io::Result<()>,
+) -> io::Result<()> {
+    if wait.is_over() {
+        // The other tasks of this thread have their turn, however much arrives here.
+        yield_once().await;
+        return Ok(());
+    }
+    let mut park = pin!(park(sockets, wait));
+    let either = poll_fn(|cx| {
+        if mailbox.is_rung(cx.waker()) {
+            return Poll::Ready(Ok(()));
+        }
+        park.as_mut().poll(cx)
+    });
+    either.await
 }
 
 /// Lets the executor do something else before it goes on.
