@@ -13,7 +13,7 @@ use crate::running::{
 };
 
 const SOON: Duration = Duration::from_secs(5);
-const VERDICT: Duration = Duration::from_secs(12);
+const VERDICT: Duration = Duration::from_secs(20);
 const LOOPBACK: &str = "127.0.0.1:0";
 
 fn kitchen() -> GroupName {
