@@ -135,7 +135,9 @@ impl Config {
             ("min_timeout", self.min_timeout),
             ("silence_window", self.silence_window),
             ("retry_interval", self.retry_interval),
+            ("repair_patience", self.repair_patience),
             ("repair_interval", self.repair_interval),
+            ("depart_timeout", self.depart_timeout),
             ("beacon_interval", self.beacon_interval),
             ("forget_after", self.forget_after),
         ];
@@ -144,12 +146,25 @@ impl Config {
                 return Err(ConfigError::TooShort { field });
             }
         }
+        let more = [
+            ("max_timeout", self.max_timeout),
+            ("coalesce", self.coalesce),
+            ("tombstone_ttl", self.tombstone_ttl),
+        ];
+        for (field, span) in spans.into_iter().chain(more) {
+            if span > LONGEST {
+                return Err(ConfigError::TooLong { field });
+            }
+        }
         if self.min_timeout > self.max_timeout || self.max_timeout > self.silence_window {
             return Err(ConfigError::TimeoutOrder);
         }
         self.limits.check()
     }
 }
+
+/// The longest span that can be set: the age of a status is kept in 32 bits of milliseconds.
+const LONGEST: Duration = Duration::from_secs(40 * 24 * 3600);
 
 /// Whether the engine watches its peers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -208,7 +223,7 @@ limits! {
     /// Records of which pieces are kept aside until the last piece is there. Beyond: the oldest goes.
     staged_records: u32 = 64, 1;
     /// Bytes of metadata; at most 512. Beyond: `MetadataError`.
-    metadata: u32 = 512, 0;
+    metadata: u32 = 512, 1;
     /// Events waiting to be polled. Beyond: changes are folded into `Event::Overflow`, messages
     /// are refused unacknowledged.
     events: u32 = 16_384, 16;
@@ -261,6 +276,11 @@ pub enum ConfigError {
         /// The field.
         field: &'static str,
     },
+    /// A time span is longer than 40 days.
+    TooLong {
+        /// The field.
+        field: &'static str,
+    },
     /// Not `min_timeout <= max_timeout <= silence_window`.
     TimeoutOrder,
     /// A field of [`Limits`] is too low to work with.
@@ -284,6 +304,7 @@ impl fmt::Display for ConfigError {
             }
             Self::Verifiers { count } => write!(f, "verifiers must be 0 to 8, not {count}"),
             Self::TooShort { field } => write!(f, "{field} must be at least a millisecond"),
+            Self::TooLong { field } => write!(f, "{field} must be at most 40 days"),
             Self::TimeoutOrder => {
                 f.write_str("min_timeout <= max_timeout <= silence_window must hold")
             }

@@ -23,7 +23,7 @@ use crate::stats::Stats;
 use crate::time::Instant;
 use crate::timers::{Timers, Why};
 use crate::topology::{Change, Changes, GroupError, GroupName, Topology};
-use crate::wire::{Claim, Frame, OVERHEAD, Standing};
+use crate::wire::{Claim, Frame, OVERHEAD};
 
 /// What the parts share. A part changes its own state and this; no part knows another.
 pub(crate) struct Context {
@@ -41,10 +41,14 @@ pub(crate) struct Context {
     pub(crate) events: Events,
     pub(crate) timers: Timers,
     pub(crate) stats: Stats,
-    /// What everybody else must hear of, in order.
+    /// Claims that everybody else must hear of, one for each node.
+    claims: BTreeMap<NodeId, Frame>,
+    /// What else everybody must hear of, in order.
     news: Vec<Frame>,
     /// Groups in which this node has written, and from which clock on.
     written: BTreeMap<GroupName, u64>,
+    /// Whether this node's metadata has changed.
+    described: bool,
     /// Set once the node has said that it goes, or has given up its id.
     pub(crate) silent: bool,
 }
@@ -70,8 +74,10 @@ impl Context {
             events: Events::new(limits.events),
             timers: Timers::default(),
             stats: Stats::default(),
+            claims: BTreeMap::new(),
             news: Vec::new(),
             written: BTreeMap::new(),
+            described: false,
             silent: false,
         }
     }
@@ -95,6 +101,17 @@ impl Context {
         self.topology.roster().status(ix)
     }
 
+    /// Whether a peer is thought to live and to be within reach, whether it is shown or held off.
+    pub(crate) fn is_reachable(&self, ix: Ix) -> bool {
+        self.status(ix).is_present() || self.peers.is_held(ix)
+    }
+
+    /// Whether a peer is to be probed.
+    pub(crate) fn is_watchable(&self, ix: Ix) -> bool {
+        let status = self.status(ix);
+        matches!(status, Status::Alive | Status::Unreachable) || self.peers.is_held(ix)
+    }
+
     pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {
         self.topology.roster().find(id)
     }
@@ -116,8 +133,9 @@ impl Context {
     }
 
     /// Queues something to say. What does not fit is counted; whoever needs it asks again.
+    /// Nothing is said any more once the node is silent.
     pub(crate) fn say(&mut self, to: To, say: Say) {
-        if !self.outbox.push(to, say) {
+        if !self.silent && !self.outbox.push(to, say) {
             self.stats.answers_withheld += 1;
         }
     }
@@ -140,11 +158,7 @@ impl Context {
 
     /// What is known about a node, as others are told it.
     pub(crate) fn claim(&self, ix: Ix) -> Claim {
-        let standing = match self.status(ix) {
-            Status::Alive | Status::Suspect | Status::Unreachable => Standing::Alive,
-            Status::Down => Standing::Down,
-            Status::Left => Standing::Left,
-        };
+        let standing = self.peers.standing(ix, self.status(ix));
         Claim {
             life: self.life(ix),
             incarnation: self.peers.get(ix).incarnation,
@@ -166,8 +180,9 @@ impl Context {
 
     /// A random span between a half and three halves of `mean`.
     pub(crate) fn around(&mut self, mean: Duration) -> Duration {
-        let nanos = usize::try_from(mean.as_nanos()).unwrap_or(usize::MAX / 2);
-        Duration::from_nanos((nanos / 2 + self.random_below(nanos.max(1))) as u64)
+        let nanos = u64::try_from(mean.as_nanos()).unwrap_or(u64::MAX / 2);
+        let more = (u128::from(self.rng.next_u64()) * u128::from(nanos)) >> 64;
+        Duration::from_nanos(nanos / 2 + more as u64)
     }
 
     pub(crate) fn random_u32(&mut self) -> u32 {
@@ -207,29 +222,63 @@ impl Context {
         }
     }
 
+    pub(crate) fn event_of_new_life(&mut self, event: Event) {
+        if self.events.push_new_life(event) {
+            self.stats.events_folded += 1;
+        }
+    }
+
     /// Has everybody told of a frame soon, together with what else there is.
+    ///
+    /// Of what waits about one subject only the last is kept; a silent node tells nothing.
     pub(crate) fn tell_all(&mut self, frame: Frame) {
-        self.news.push(frame);
+        if self.silent {
+            return;
+        }
+        if let Frame::Claim(claim) = &frame {
+            self.claims.insert(claim.life.id, frame);
+        } else {
+            self.news.retain(|old| !replaces(&frame, old));
+            self.news.push(frame);
+        }
         self.flush_soon();
     }
 
     /// Has everybody told what is known of a node.
     pub(crate) fn tell_all_of(&mut self, ix: Ix) {
         let claim = self.claim(ix);
-        self.news
-            .retain(|frame| !matches!(frame, Frame::Claim(old) if old.life.id == claim.life.id));
         self.tell_all(Frame::Claim(claim));
     }
 
     /// Has everybody told of this node's writes to a group after a clock.
     pub(crate) fn tell_all_written(&mut self, group: &GroupName, since: u64) {
+        if self.silent {
+            return;
+        }
         self.written.entry(group.clone()).or_insert(since);
         self.flush_soon();
     }
 
-    /// Takes what everybody is to be told.
-    pub(crate) fn take_news(&mut self) -> Vec<Frame> {
-        let mut news = core::mem::take(&mut self.news);
+    /// Has everybody told of this node's metadata.
+    pub(crate) fn tell_all_described(&mut self) {
+        if self.silent {
+            return;
+        }
+        self.described = true;
+        self.flush_soon();
+    }
+
+    /// Takes what everybody is to be told; what this node has written only if `own`, as nobody
+    /// passes on what a newcomer says, whom only few know.
+    pub(crate) fn take_news(&mut self, own: bool) -> Vec<Frame> {
+        let mut news: Vec<Frame> = core::mem::take(&mut self.claims).into_values().collect();
+        news.append(&mut self.news);
+        if !own {
+            return news;
+        }
+        if core::mem::take(&mut self.described) {
+            news.push(self.metadata.frame(self.me(), Ix::ME));
+        }
         let room = self.config.max_datagram - OVERHEAD;
         for (group, since) in core::mem::take(&mut self.written) {
             let deltas = self.topology.pieces(&group, Ix::ME, since, room);
@@ -241,7 +290,7 @@ impl Context {
         news
     }
 
-    fn flush_soon(&mut self) {
+    pub(crate) fn flush_soon(&mut self) {
         let pause = self.config.coalesce.max(Duration::from_nanos(1));
         self.timers.hasten(Why::Flush, self.now + pause);
     }
@@ -262,6 +311,7 @@ impl Context {
         self.rng = seeded(&self.config.seed, self.id(Ix::ME), epoch);
         self.started = self.now;
         self.outbox.clear();
+        self.claims.clear();
         self.news.clear();
         self.written.clear();
         self.silent = false;
@@ -271,9 +321,19 @@ impl Context {
     /// Replaces the configuration.
     pub(crate) fn set_config(&mut self, config: Config) {
         self.topology.set_down_members(config.down_members);
+        self.topology.set_limits((&config.limits).into());
         self.outbox.set_limit(config.limits.outbox);
         self.events.set_limit(config.limits.events);
         self.config = config;
+    }
+}
+
+/// Whether of two frames for everybody the new one makes the old one void.
+fn replaces(new: &Frame, old: &Frame) -> bool {
+    match (new, old) {
+        (Frame::Metadata { life: new, .. }, Frame::Metadata { life: old, .. })
+        | (Frame::Slow { life: new, .. }, Frame::Slow { life: old, .. }) => new.id == old.id,
+        _ => false,
     }
 }
 

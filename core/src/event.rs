@@ -133,6 +133,8 @@ pub enum Cause {
     NewLife,
     /// It was down or gone for [`Config::forget_after`](crate::Config::forget_after).
     Expired,
+    /// It had gone down several times of late, and has now been clean for long enough.
+    Steady,
     /// This node had slept: it withdraws the accusation.
     OwnStall,
     /// The embedder asked for it.

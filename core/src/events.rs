@@ -20,7 +20,8 @@ pub(crate) struct Events {
     limit: usize,
     next: u64,
     queue: BTreeMap<u64, Event>,
-    subjects: BTreeMap<Subject, u64>,
+    /// Where the change of a subject waits, and whether it changes the peer's life.
+    subjects: BTreeMap<Subject, (u64, bool)>,
     dropped: u64,
 }
 
@@ -43,26 +44,39 @@ impl Events {
         self.queue.is_empty() && self.dropped == 0
     }
 
-    /// Whether a message would be refused.
-    pub(crate) fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.queue.len() >= self.limit
+    }
+
+    /// Whether the messages of a packet would be taken. An empty queue takes them however many
+    /// they are: a packet bounds them.
+    pub(crate) fn has_room_for(&self, messages: usize) -> bool {
+        messages == 0 || self.queue.is_empty() || self.queue.len() + messages <= self.limit
     }
 
     /// Queues an event. Answers whether changes had to be folded to make room.
     pub(crate) fn push(&mut self, event: Event) -> bool {
+        self.enter(event, false)
+    }
+
+    /// As [`Events::push`], for a change of a peer that has begun a new life.
+    pub(crate) fn push_new_life(&mut self, event: Event) -> bool {
+        self.enter(event, true)
+    }
+
+    fn enter(&mut self, event: Event, new_life: bool) -> bool {
         let Some(subject) = subject(&event) else {
             return self.append(event, None);
         };
-        let Some(&at) = self.subjects.get(&subject) else {
-            return self.append(event, Some(subject));
+        let Some((at, other_life)) = self.subjects.remove(&subject) else {
+            return self.append(event, Some((subject, new_life)));
         };
-        if let Some(waiting) = self.queue.remove(&at) {
-            self.subjects.remove(&subject);
-            if let Some(event) = merge(waiting, event) {
-                return self.append(event, Some(subject));
-            }
+        let new_life = new_life || other_life;
+        let waiting = self.queue.remove(&at);
+        match waiting.and_then(|waiting| merge(waiting, event, new_life)) {
+            Some(event) => self.append(event, Some((subject, new_life))),
+            None => false,
         }
-        false
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
@@ -76,21 +90,22 @@ impl Events {
         Some(event)
     }
 
-    fn append(&mut self, event: Event, subject: Option<Subject>) -> bool {
+    fn append(&mut self, event: Event, subject: Option<(Subject, bool)>) -> bool {
         let folded = self.is_full();
         if folded {
             self.dropped += self.subjects.len() as u64;
-            for (_, at) in core::mem::take(&mut self.subjects) {
+            for (_, (at, _)) in core::mem::take(&mut self.subjects) {
                 self.queue.remove(&at);
             }
-            if self.is_full() && subject.is_none() {
-                // Only messages and notices are left, none of which may push another out.
+            if self.is_full() && !matches!(event, Event::Message { .. }) {
+                // Only messages and notices are left, none of which may push another out. A
+                // message has been asked for room before.
                 self.dropped += 1;
                 return true;
             }
         }
-        if let Some(subject) = subject {
-            self.subjects.insert(subject, self.next);
+        if let Some((subject, new_life)) = subject {
+            self.subjects.insert(subject, (self.next, new_life));
         }
         self.queue.insert(self.next, event);
         self.next += 1;
@@ -118,12 +133,14 @@ fn subject(event: &Event) -> Option<Subject> {
     }
 }
 
-/// The one change that two changes of a subject amount to.
-fn merge(old: Event, new: Event) -> Option<Event> {
+/// The one change that two changes of a subject amount to; `None` if the later one undoes the
+/// earlier.
+fn merge(old: Event, new: Event, new_life: bool) -> Option<Event> {
     match (old, new) {
-        (Event::Peer { from, peer: before, .. }, Event::Peer { peer, from: turned, to, cause }) => {
-            let nothing = from == to && before.epoch == peer.epoch && from != turned;
-            (!nothing).then_some(Event::Peer { peer, from, to, cause })
+        (Event::Peer { from, peer: before, .. }, Event::Peer { peer, to, cause, .. }) => {
+            let forgotten = from.is_none() && to.is_none();
+            let undone = from == to && before.epoch == peer.epoch && !new_life;
+            (!forgotten && !undone).then_some(Event::Peer { peer, from, to, cause })
         }
         (_, new) => Some(new),
     }
@@ -167,6 +184,31 @@ mod tests {
         events.push(peer(1, Some(Status::Alive), Some(Status::Suspect)));
         events.push(peer(1, Some(Status::Suspect), Some(Status::Alive)));
         assert!(events.is_empty());
+    }
+
+    #[test]
+    fn a_new_life_is_told_whatever_came_of_it() {
+        let mut events = Events::new(16);
+        events.push_new_life(peer(1, Some(Status::Alive), Some(Status::Alive)));
+        events.push(peer(1, Some(Status::Alive), Some(Status::Suspect)));
+        events.push(peer(1, Some(Status::Suspect), Some(Status::Alive)));
+        assert_eq!(events.pop(), Some(peer(1, Some(Status::Alive), Some(Status::Alive))));
+        assert_eq!(events.pop(), None);
+    }
+
+    #[test]
+    fn messages_are_taken_up_to_the_limit_and_notices_are_counted_beyond() {
+        let mut events = Events::new(4);
+        assert!(events.has_room_for(5));
+        for _ in 0..4 {
+            assert!(events.has_room_for(1));
+            events.push(message());
+        }
+        assert!(!events.has_room_for(1) && events.has_room_for(0));
+        events.push(Event::Isolated);
+        events.push(peer(1, None, Some(Status::Alive)));
+        assert_eq!(events.pop(), Some(Event::Overflow { dropped: 2 }));
+        assert_eq!(core::iter::from_fn(|| events.pop()).count(), 4);
     }
 
     #[test]

@@ -38,32 +38,40 @@ impl Hash {
     #[inline]
     pub(crate) fn node(self, id: NodeId) -> Self {
         let (ip, port) = id.octets();
-        let word = |at: usize| {
-            u64::from_le_bytes([
-                ip[at],
-                ip[at + 1],
-                ip[at + 2],
-                ip[at + 3],
-                ip[at + 4],
-                ip[at + 5],
-                ip[at + 6],
-                ip[at + 7],
-            ])
-        };
-        let ip = fold(word(0) ^ CLOSE, word(8) ^ ROUND);
-        self.word(ip ^ u64::from(u16::from_le_bytes(port)))
+        let (low, high) = ip.split_at(8);
+        let (low, high) = (word(low.first_chunk()), word(high.first_chunk()));
+        let state = fold(low ^ self.0, high ^ ROUND);
+        Self(state).word(u64::from(u16::from_le_bytes(port)))
     }
 
     /// Takes in a string of bytes and its length.
-    pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
-        let (words, rest) = bytes.as_chunks::<8>();
-        let mut hash = self.word(bytes.len() as u64);
-        for word in words {
-            hash = hash.word(u64::from_le_bytes(*word));
+    #[inline]
+    pub(crate) fn bytes(self, mut bytes: &[u8]) -> Self {
+        let mut state = self.0 ^ (bytes.len() as u64).wrapping_mul(CLOSE);
+        while bytes.len() > 16 {
+            let (low, high) = (word(bytes.first_chunk()), word(bytes[8..].first_chunk()));
+            state = fold(low ^ state, high ^ ROUND);
+            bytes = &bytes[16..];
         }
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        hash.word(u64::from_le_bytes(last))
+        // The first and the last bytes of what is left; they may overlap.
+        let (low, high) = match *bytes {
+            [.., _, _, _, _, _, _, _, _] => (word(bytes.first_chunk()), word(bytes.last_chunk())),
+            [a, b, c, d, ..] => {
+                let last = bytes.last_chunk().copied().unwrap_or_default();
+                (u64::from(u32::from_le_bytes([a, b, c, d])), u64::from(u32::from_le_bytes(last)))
+            }
+            [a, b, c] => (u64::from(a), u64::from(u16::from_le_bytes([b, c]))),
+            [a, b] => (u64::from(a), u64::from(b)),
+            [a] => (u64::from(a), 0),
+            [] => (0, 0),
+        };
+        Self(fold(low ^ state, high ^ CLOSE))
+    }
+
+    /// The hash in one more round: good enough to rank by.
+    #[inline]
+    pub(crate) const fn rank(self) -> u64 {
+        fold(self.0 ^ CLOSE, ROUND)
     }
 
     /// The hash: two more rounds, so that each bit of each word reaches each bit of the result.
@@ -72,6 +80,12 @@ impl Hash {
         let state = fold(self.0 ^ CLOSE, ROUND);
         fold(state ^ ROUND, CLOSE)
     }
+}
+
+/// Eight bytes as a word; all callers have that many.
+#[inline]
+fn word(bytes: Option<&[u8; 8]>) -> u64 {
+    bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 #[cfg(test)]
@@ -96,6 +110,20 @@ mod tests {
                     (samples as u32 * 2 / 5..samples as u32 * 3 / 5).contains(&count),
                     "input bit {position} flips result bit {bit} {count} times of {samples}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn each_byte_of_a_string_counts() {
+        let mut seen = alloc::collections::BTreeSet::new();
+        for len in 0..40 {
+            for at in 0..len {
+                for byte in 1..=255 {
+                    let mut bytes = [0; 40];
+                    bytes[at] = byte;
+                    assert!(seen.insert(Hash::new([1, 2], 3).bytes(&bytes[..len]).finish()));
+                }
             }
         }
     }

@@ -58,6 +58,10 @@ impl Outbox {
         self.limit = limit as usize;
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
@@ -78,11 +82,6 @@ impl Outbox {
             self.queue.push_back(Intent { to, say });
         }
         room
-    }
-
-    /// Queues an intent ahead of all others.
-    pub(crate) fn push_front(&mut self, to: To, say: Say) {
-        self.queue.push_front(Intent { to, say });
     }
 
     /// Takes the first intent and all near ones for the same receiver, in order.

@@ -63,7 +63,7 @@ impl Roster {
         if let Some(ix) = self.find(id) {
             return Ok(ix);
         }
-        if self.len() >= self.limit {
+        if self.is_full() {
             return Err(RosterFull { limit: self.limit });
         }
         let index = if let Some(index) = self.free.pop() {
@@ -80,6 +80,16 @@ impl Roster {
         let ids = &self.ids;
         self.by_id.insert_unique(hash(id), index, |&other| hash(ids[other as usize]));
         Ok(Ix(index))
+    }
+
+    /// Whether nobody else can become known.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= self.limit
+    }
+
+    /// Replaces the limit. Those who are known beyond a lower one stay.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit.clamp(1, u32::MAX as usize);
     }
 
     /// Removes a node; its index may be given to another.

@@ -66,7 +66,7 @@ impl Tombstones {
         let (mut retired, mut forgotten) = (Vec::new(), Vec::new());
         let mut next = self.aging.front().map(|(due, ..)| *due);
         for ix in ctx.topology.roster().iter() {
-            if !matches!(ctx.status(ix), Status::Down | Status::Left) {
+            if !matches!(ctx.status(ix), Status::Down | Status::Left) || ctx.peers.is_held(ix) {
                 continue;
             }
             let gone = Duration::from_millis(u64::from(ctx.peers.since_turn(ix, ctx.now)));
@@ -88,7 +88,9 @@ impl Tombstones {
         for ix in retired {
             ctx.retire(ix);
         }
-        ctx.timers.set(Why::Housekeeping, next);
+        if let Some(next) = next {
+            ctx.timers.hasten(Why::Housekeeping, next);
+        }
         forgotten
     }
 

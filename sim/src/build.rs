@@ -196,6 +196,7 @@ impl<P: Protocol> Build<P> {
             sim.unborn += 1;
             sim.queue.push(at, Step::Start(node as u32));
         }
+        P::set_rules(&mut sim);
         sim
     }
 }
@@ -224,6 +225,13 @@ pub fn lan() -> Config {
 pub fn wan() -> Config {
     let (cluster, keys) = credentials();
     Config::wan([0; 32], cluster, keys)
+}
+
+/// The preset for one host, with a cluster name and a key for simulations.
+#[must_use]
+pub fn local() -> Config {
+    let (cluster, keys) = credentials();
+    Config::local([0; 32], cluster, keys)
 }
 
 fn credentials() -> (ClusterName, Keyring) {

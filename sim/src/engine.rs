@@ -1,6 +1,7 @@
 //! The engine as a node of the simulation.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use bytes::BytesMut;
 use scalesmall_core::{
@@ -8,6 +9,7 @@ use scalesmall_core::{
     Status, TimedItem,
 };
 
+use crate::ledger::Ledger;
 use crate::protocol::{Protocol, Sighting};
 use crate::sim::Sim;
 
@@ -73,6 +75,11 @@ impl Protocol for Engine {
     fn depart(&mut self, now: Instant) {
         Self::depart(self, now);
     }
+
+    fn set_rules(sim: &mut Sim<Self>) {
+        let mut ledger = Ledger::new(sim.len());
+        sim.rule(LEDGER_EVERY, move |sim| ledger.check(sim));
+    }
 }
 
 impl Sim<Engine> {
@@ -106,6 +113,7 @@ impl Sim<Engine> {
         range: KeyRange,
         port: u16,
     ) -> Result<TimedItem, GroupError> {
+        self.written.add(node, group, range, port);
         self.with(node, |engine, now| engine.add_item(now, group, range, port))
     }
 
@@ -124,3 +132,6 @@ impl Sim<Engine> {
         self.with(node, |engine, now| engine.remove_item(now, group, range, port))
     }
 }
+
+/// How often one node's topology is compared with what was written.
+const LEDGER_EVERY: Duration = Duration::from_millis(50);

@@ -118,6 +118,8 @@ impl Network {
 
     pub(crate) fn set_link(&mut self, link: Link) {
         self.link = link;
+        self.between_zones = None;
+        self.zone_links.clear();
     }
 
     pub(crate) fn set_pair(&mut self, from: usize, to: usize, link: Link) {

@@ -5,6 +5,8 @@ use core::net::SocketAddr;
 use bytes::BytesMut;
 use scalesmall_core::{Arrival, Destination, Epoch, Instant, SendError, Status};
 
+use crate::sim::Sim;
+
 /// A protocol that can live in the simulated network, one value per node.
 ///
 /// The contract is the engine's: inputs with the time of the node's own clock, outputs polled
@@ -55,6 +57,13 @@ pub trait Protocol {
 
     /// Says goodbye.
     fn depart(&mut self, now: Instant);
+
+    /// Sets up the rules of its own that every simulation of it checks.
+    fn set_rules(_sim: &mut Sim<Self>)
+    where
+        Self: Sized,
+    {
+    }
 }
 
 /// What a node has come to believe about another.

@@ -5,18 +5,19 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use bytes::BytesMut;
-use scalesmall_core::{Arrival, Destination, Engine, Epoch, Instant, SendError, Status};
+use scalesmall_core::{Engine, Instant};
 
 use crate::check::{Broken, Failure, Report};
 use crate::flight::Flight;
+use crate::ledger::Written;
 use crate::link::nanos;
-use crate::network::{Fates, Network, Packet};
+use crate::network::{Fates, Network};
 use crate::node::{Condition, Node, Traffic, addr_of, node_at};
-use crate::protocol::{Birth, Protocol, Sighting};
+use crate::protocol::{Birth, Protocol};
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::tap::Tap;
-use crate::trace::{Entry, Trace, What, hash_bytes, hash_debug};
+use crate::trace::{Entry, Trace};
 use crate::view::Views;
 use crate::watch::{Rules, Watches};
 
@@ -47,13 +48,14 @@ pub struct Sim<P: Protocol = Engine> {
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) rerun: String,
     pub(crate) tap: Option<Box<dyn Tap<P>>>,
-    flight: Flight,
-    pictures: BTreeMap<u64, u32>,
-    pictures_agreed_at: Option<u64>,
-    failure: Option<Box<Failure>>,
-    buffer: BytesMut,
-    steps: u64,
-    next_replay: (u64, usize),
+    pub(crate) written: Written,
+    pub(crate) flight: Flight,
+    pub(crate) pictures: BTreeMap<u64, u32>,
+    pub(crate) pictures_agreed_at: Option<u64>,
+    pub(crate) failure: Option<Box<Failure>>,
+    pub(crate) buffer: BytesMut,
+    pub(crate) steps: u64,
+    pub(crate) next_replay: (u64, usize),
 }
 
 /// What the queue holds.
@@ -114,6 +116,7 @@ impl<P: Protocol> Sim<P> {
             parameters: parts.parameters,
             rerun: parts.rerun,
             tap: None,
+            written: Written::default(),
             flight: Flight::default(),
             pictures: BTreeMap::new(),
             pictures_agreed_at: None,
@@ -163,15 +166,20 @@ impl<P: Protocol> Sim<P> {
             if let Some(failure) = &self.failure {
                 return Err(failure.clone());
             }
-            let Some((at, step)) = self.queue.pop(end) else { break };
+            let due = self.rules.due();
+            let Some((at, step)) = self.queue.pop(end.min(due)) else {
+                if due > end {
+                    break;
+                }
+                self.now = self.now.max(due);
+                self.check_rules();
+                continue;
+            };
             self.now = self.now.max(at);
             self.steps += 1;
             self.perform(step);
             if self.now >= self.next_replay.0 {
                 self.check_replay();
-            }
-            if self.rules.is_due(self.now) {
-                self.check_rules();
             }
         }
         self.now = end;
@@ -224,6 +232,12 @@ impl<P: Protocol> Sim<P> {
     pub fn live(&self) -> impl Iterator<Item = usize> + use<'_, P> {
         let nodes = self.nodes.iter().enumerate();
         nodes.filter(|(_, node)| node.condition.is_up() && !node.departed).map(|(node, _)| node)
+    }
+
+    /// How many lives a node has begun.
+    #[must_use]
+    pub fn lives(&self, node: usize) -> u32 {
+        self.lives[node]
     }
 
     /// What a node has sent.
@@ -287,6 +301,12 @@ impl<P: Protocol> Sim<P> {
         self.pictures.len() <= 1
     }
 
+    /// How many different digests there are among the live nodes.
+    #[must_use]
+    pub fn pictures(&self) -> usize {
+        self.pictures.len()
+    }
+
     /// Since when all live nodes have had the same digest, in nanoseconds.
     #[must_use]
     pub const fn pictures_agreed_at(&self) -> Option<u64> {
@@ -342,385 +362,6 @@ impl<P: Protocol> Sim<P> {
     pub(crate) fn local(&self, node: usize) -> Instant {
         Instant::from_nanos(self.nodes[node].clock.local(self.now))
     }
-
-    fn perform(&mut self, step: Step) {
-        match step {
-            Step::Start(node) => {
-                self.unborn -= 1;
-                if self.nodes[node as usize].condition == Condition::Unborn {
-                    self.start(node as usize);
-                }
-            }
-            Step::Deliver { packet, to } => self.arrive(packet, to as usize),
-            Step::Timer(node) => self.timer(node as usize),
-            Step::Work(node) => self.work(node as usize),
-            Step::Refused { node, about } => {
-                let node = node as usize;
-                if self.nodes[node].condition == Condition::Running {
-                    let to = Destination::Unicast(self.addr(about as usize));
-                    self.with(node, |protocol, now| {
-                        protocol.handle_send_error(now, to, SendError::Refused);
-                    });
-                }
-            }
-        }
-    }
-
-    /// Brings a node to life and lets it contact its seeds.
-    pub(crate) fn start(&mut self, node: usize) {
-        let mut random = self.random.fork(FOR_NODES).fork(node as u64);
-        let seed = random.bytes();
-        let life = random.fork(u64::from(self.lives[node])).draw();
-        let unix_ms = STARTED_AT_UNIX_MS.saturating_add(self.now / 1_000_000);
-        let unix_ms = unix_ms.saturating_add_signed(self.nodes[node].wall_offset);
-        let birth = Birth {
-            node,
-            addr: self.addr(node),
-            epoch: Epoch::new(unix_ms, life as u32),
-            now: self.local(node),
-            seed,
-        };
-        self.lives[node] += 1;
-        let protocol = (self.make)(&birth);
-        let slot = &mut self.nodes[node];
-        slot.protocol = Some(protocol);
-        slot.condition = Condition::Running;
-        slot.departed = false;
-        slot.armed = None;
-        self.views.start(node, self.now);
-        self.trace.note(self.now, node, What::Verb("started"));
-        let seeds = self.seeds[node].clone();
-        self.with(node, |protocol, now| protocol.contact(now, &seeds));
-    }
-
-    fn arrive(&mut self, packet: u32, to: usize) {
-        let slot = &mut self.nodes[to];
-        match slot.condition {
-            Condition::Running if slot.work_gap() == 0 && slot.inbox.is_empty() => {
-                self.deliver(packet, to);
-                self.settle(to);
-            }
-            Condition::Running | Condition::Paused | Condition::Starved => {
-                let size = self.flight.slot(packet).bytes.len() + BUFFER_OVERHEAD;
-                if slot.inbox_bytes + size > SOCKET_BUFFER {
-                    self.network.fates.buffer_full += 1;
-                    self.flight.release(packet);
-                    return;
-                }
-                slot.inbox.push_back(packet);
-                slot.inbox_bytes += size;
-                self.schedule_work(to);
-            }
-            Condition::Unborn | Condition::Crashed | Condition::Killed => {
-                self.network.fates.nobody += 1;
-                let from = self.flight.slot(packet).from;
-                let refused = slot.condition == Condition::Killed
-                    && !self.flight.slot(packet).multicast
-                    && !self.network.is_cut(self.now, to, from);
-                if refused {
-                    let step = Step::Refused { node: from as u32, about: to as u32 };
-                    self.queue.push(self.now + REFUSAL_DELAY, step);
-                }
-                self.flight.release(packet);
-            }
-        }
-    }
-
-    /// Hands a datagram over, without taking the output.
-    pub(crate) fn deliver(&mut self, packet: u32, to: usize) {
-        let now = self.local(to);
-        let slot = self.flight.slot(packet);
-        let Some(protocol) = self.nodes[to].protocol.as_mut() else { return };
-        let from = addr_of(slot.from, self.ipv6);
-        let arrival =
-            if slot.multicast { Arrival::Multicast(from) } else { Arrival::Unicast(from) };
-        self.network.fates.delivered += 1;
-        self.trace.fold(self.now, to, hash_bytes(&slot.bytes) ^ slot.from as u64);
-        let what =
-            What::Delivered { from: slot.from, len: slot.bytes.len(), multicast: slot.multicast };
-        self.trace.note(self.now, to, what);
-        if let Some(tap) = &mut self.tap {
-            tap.delivered(self.now, from, addr_of(to, self.ipv6), slot.multicast, &slot.bytes);
-        }
-        protocol.handle_datagram(now, arrival, &slot.bytes);
-        self.flight.release(packet);
-    }
-
-    /// Takes the oldest datagram out of a node's socket buffer.
-    pub(crate) fn take_waiting(&mut self, node: usize) -> Option<u32> {
-        let packet = self.nodes[node].inbox.pop_front()?;
-        self.nodes[node].inbox_bytes -= self.flight.slot(packet).bytes.len() + BUFFER_OVERHEAD;
-        Some(packet)
-    }
-
-    /// Throws away what waits in a node's socket buffer.
-    pub(crate) fn clear_waiting(&mut self, node: usize) {
-        while let Some(packet) = self.take_waiting(node) {
-            self.flight.release(packet);
-        }
-    }
-
-    pub(crate) fn schedule_work(&mut self, node: usize) {
-        let slot = &mut self.nodes[node];
-        if slot.condition == Condition::Running && !slot.working && !slot.inbox.is_empty() {
-            slot.working = true;
-            self.queue.push(self.now + slot.work_gap(), Step::Work(node as u32));
-        }
-    }
-
-    fn work(&mut self, node: usize) {
-        self.nodes[node].working = false;
-        if self.nodes[node].condition != Condition::Running {
-            return;
-        }
-        if let Some(packet) = self.take_waiting(node) {
-            self.deliver(packet, node);
-            self.settle(node);
-        }
-        if self.nodes[node].inbox.is_empty() {
-            self.nodes[node].draining = false;
-        }
-        self.schedule_work(node);
-    }
-
-    fn timer(&mut self, node: usize) {
-        let slot = &mut self.nodes[node];
-        if slot.armed != Some(self.now) {
-            return;
-        }
-        slot.armed = None;
-        if matches!(slot.condition, Condition::Running | Condition::Starved) {
-            self.fire(node);
-            self.settle(node);
-        }
-    }
-
-    /// Lets a node act on its deadline, if that has come.
-    pub(crate) fn fire(&mut self, node: usize) {
-        let now = self.local(node);
-        let Some(protocol) = self.nodes[node].protocol.as_mut() else { return };
-        if protocol.poll_timeout().is_some_and(|deadline| deadline <= now) {
-            self.trace.note(self.now, node, What::Timeout);
-            protocol.handle_timeout(now);
-        }
-    }
-
-    /// Takes all output of a node, checks it, and sets its timer.
-    pub(crate) fn settle(&mut self, node: usize) {
-        if !matches!(self.nodes[node].condition, Condition::Running | Condition::Starved) {
-            return;
-        }
-        self.drain_datagrams(node);
-        self.drain_events(node);
-        let now = self.local(node);
-        let Some(protocol) = self.nodes[node].protocol.as_ref() else { return };
-        let deadline = protocol.poll_timeout();
-        let digest = protocol.digest();
-        self.watches.look(self.now, node, protocol);
-        self.note_picture(node, digest);
-        let Some(deadline) = deadline else { return };
-        if deadline <= now {
-            self.fail(Broken::DeadlineNotAhead { deadline, now }, &[node]);
-            return;
-        }
-        let slot = &mut self.nodes[node];
-        let when = slot.clock.when(deadline).max(self.now + 1);
-        if slot.armed.is_none_or(|armed| when < armed || armed <= self.now) {
-            slot.armed = Some(when);
-            self.queue.push(when, Step::Timer(node as u32));
-        }
-    }
-
-    fn drain_datagrams(&mut self, node: usize) {
-        let mut buffer = core::mem::take(&mut self.buffer);
-        let starved = self.nodes[node].condition == Condition::Starved;
-        let mut datagrams = 0;
-        while let Some(protocol) = self.nodes[node].protocol.as_mut() {
-            buffer.clear();
-            let Some(to) = protocol.poll_transmit(&mut buffer) else { break };
-            let limit = protocol.max_datagram();
-            if buffer.len() > limit {
-                self.fail(Broken::DatagramTooLarge { len: buffer.len(), limit }, &[node]);
-            }
-            if starved {
-                self.nodes[node].held.push((to, buffer.to_vec()));
-            } else {
-                self.transmit(node, to, &buffer);
-            }
-            datagrams += 1;
-            if datagrams >= RUNAWAY {
-                self.fail(Broken::Runaway { datagrams }, &[node]);
-                break;
-            }
-        }
-        self.buffer = buffer;
-    }
-
-    /// Puts a datagram on the network.
-    pub(crate) fn transmit(&mut self, node: usize, to: Destination, bytes: &[u8]) {
-        let multicast = to == Destination::Multicast;
-        self.nodes[node].traffic.count(self.now, bytes.len(), multicast);
-        let place = self.nodes[node].next_place(self.now);
-        let packet = self.flight.load(node, multicast, bytes);
-        match to {
-            Destination::Unicast(addr) => {
-                let to = self.node_of(addr);
-                self.trace.note(self.now, node, What::Sent { to, len: bytes.len() });
-                match to {
-                    Some(to) => self.route(packet, node, to, multicast, bytes, place),
-                    None => self.network.fates.nobody += 1,
-                }
-            }
-            Destination::Multicast => {
-                self.trace.note(self.now, node, What::Sent { to: None, len: bytes.len() });
-                let hearers: Vec<usize> = self.network.hearers(node).collect();
-                for to in hearers {
-                    self.route(packet, node, to, multicast, bytes, place);
-                }
-            }
-        }
-        self.flight.release(packet);
-    }
-
-    fn route(
-        &mut self,
-        packet: u32,
-        from: usize,
-        to: usize,
-        multicast: bool,
-        bytes: &[u8],
-        place: u32,
-    ) {
-        let carried =
-            self.network.carry(&Packet { at: self.now, from, to, multicast, bytes }, place);
-        let to = to as u32;
-        if let Some(delay) = carried.first {
-            let packet = match carried.flips {
-                Some(flips) => self.flight.load_flipped(packet, &flips),
-                None => {
-                    self.flight.share(packet);
-                    packet
-                }
-            };
-            self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
-        }
-        if let Some(delay) = carried.second {
-            self.flight.share(packet);
-            self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
-        }
-    }
-
-    fn drain_events(&mut self, node: usize) {
-        let mut overflow = false;
-        while let Some(protocol) = self.nodes[node].protocol.as_mut() {
-            let Some(event) = protocol.poll_event() else { break };
-            self.trace.fold(self.now, node, hash_debug(&event));
-            overflow |= P::is_overflow(&event);
-            if let Some(tap) = &mut self.tap {
-                tap.event(self.now, node, &event);
-            }
-            self.watches.hear(self.now, node, &event);
-            match P::sighting(&event) {
-                Some(sighting) => self.believe(node, sighting),
-                None => self.trace.note(self.now, node, What::Event),
-            }
-        }
-        if overflow {
-            self.reread(node);
-        }
-    }
-
-    fn believe(&mut self, node: usize, sighting: Sighting) {
-        let Sighting { peer, status } = sighting;
-        self.trace.note(self.now, node, What::Believes { peer, status });
-        let Some(about) = self.node_of(peer) else { return };
-        let before = self.views.belief(node, about);
-        self.views.believe(node, about, status, self.now);
-        let usual = |status| matches!(status, None | Some(Status::Alive | Status::Suspect));
-        if before == status || usual(before) && usual(status) {
-            return;
-        }
-        let truth = self.nodes[about].condition;
-        self.reports.push(Report { at: self.now, by: node, about, status, truth });
-        let up = truth.is_up() && !self.nodes[about].departed;
-        let must_not = self.down_forbidden || self.calm && self.network.is_faultless();
-        if status == Some(Status::Down) && up && must_not {
-            self.fail(Broken::FalseDown { about }, &[node, about]);
-        }
-    }
-
-    /// Reads a node's picture anew after it dropped events.
-    fn reread(&mut self, node: usize) {
-        let mut beliefs = vec![None; self.nodes.len()];
-        if let Some(protocol) = &self.nodes[node].protocol {
-            protocol.for_each_peer(&mut |peer, status| {
-                if let Some(slot) = node_at(peer).and_then(|about| beliefs.get_mut(about)) {
-                    *slot = Some(status);
-                }
-            });
-        }
-        for (about, status) in beliefs.into_iter().enumerate() {
-            if about != node && self.views.belief(node, about) != status {
-                self.believe(node, Sighting { peer: self.addr(about), status });
-            }
-        }
-    }
-
-    pub(crate) fn note_picture(&mut self, node: usize, digest: Option<u64>) {
-        let digest = digest.filter(|_| !self.nodes[node].departed);
-        let before = core::mem::replace(&mut self.nodes[node].digest, digest);
-        if before == digest {
-            return;
-        }
-        if let Some(before) = before
-            && let Some(count) = self.pictures.get_mut(&before)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.pictures.remove(&before);
-            }
-        }
-        if let Some(digest) = digest {
-            *self.pictures.entry(digest).or_insert(0) += 1;
-        }
-        if self.pictures.len() > 1 {
-            self.pictures_agreed_at = None;
-        } else if self.pictures_agreed_at.is_none() {
-            self.pictures_agreed_at = Some(self.now);
-        }
-    }
-
-    /// Compares one node's events with its queries; another one each time.
-    fn check_replay(&mut self) {
-        let (_, node) = self.next_replay;
-        self.next_replay = (self.now + REPLAY_EVERY, (node + 1) % self.nodes.len().max(1));
-        if self.nodes[node].condition != Condition::Running {
-            return;
-        }
-        let Some(protocol) = &self.nodes[node].protocol else { return };
-        let mut queries = vec![None; self.nodes.len()];
-        protocol.for_each_peer(&mut |peer, status| {
-            if let Some(slot) = node_at(peer).and_then(|about| queries.get_mut(about)) {
-                *slot = Some(status);
-            }
-        });
-        let differs = |about: &usize| self.views.belief(node, *about) != queries[*about];
-        let first = (0..queries.len()).filter(|about| *about != node).find(differs);
-        if let Some(about) = first {
-            let (peer, events) = (self.addr(about), self.views.belief(node, about));
-            let broken = Broken::ReplayDiffers { peer, events, queries: queries[about] };
-            self.fail(broken, &[node, about]);
-        }
-    }
-
-    fn check_rules(&mut self) {
-        let mut rules = core::mem::take(&mut self.rules);
-        if let Some((rule, nodes)) = rules.check(self) {
-            self.fail(Broken::Rule(rule), &nodes);
-        }
-        rules.append(core::mem::take(&mut self.rules));
-        self.rules = rules;
-    }
 }
 
 impl<P: Protocol> core::fmt::Debug for Sim<P> {
@@ -738,12 +379,3 @@ impl<P: Protocol> core::fmt::Debug for Sim<P> {
 pub(crate) const FOR_NODES: u64 = 1;
 pub(crate) const FOR_NETWORK: u64 = 2;
 pub(crate) const FOR_STARTS: u64 = 3;
-
-/// 2026-01-01: what all wall clocks show when a simulation starts.
-const STARTED_AT_UNIX_MS: u64 = 1_767_225_600_000;
-/// A Linux socket buffer as it comes, and what a small datagram costs of it beyond its bytes.
-const SOCKET_BUFFER: usize = 212_992;
-const BUFFER_OVERHEAD: usize = 640;
-const REFUSAL_DELAY: u64 = 1_000_000;
-const REPLAY_EVERY: u64 = 50_000_000;
-const RUNAWAY: u32 = 1_000_000;

@@ -67,7 +67,8 @@ impl<P: Protocol> Sim<P> {
         self.network.set_lossy(node, out, into);
     }
 
-    /// Replaces the link between all nodes that have none of their own.
+    /// Replaces the link between all nodes, be they in one zone or not. Pairs keep links of their
+    /// own.
     pub fn set_link(&mut self, link: Link) {
         self.calm &= link.is_faultless();
         self.network.set_link(link);

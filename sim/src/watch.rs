@@ -120,8 +120,9 @@ impl<P: Protocol> Default for Rules<P> {
 }
 
 impl<P: Protocol> Rules<P> {
-    pub(crate) const fn is_due(&self, now: u64) -> bool {
-        now >= self.due
+    /// When the next rule is to be checked; nothing may happen after that before it is.
+    pub(crate) const fn due(&self) -> u64 {
+        self.due
     }
 
     pub(crate) fn check(&mut self, sim: &Sim<P>) -> Option<(String, Vec<usize>)> {

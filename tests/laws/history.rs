@@ -46,13 +46,15 @@ pub(crate) enum Step {
         to: u8,
         group: u8,
     },
-    /// What `to` lacks of each record goes there in pieces of `size` writes. Bit `i` of `lost`
-    /// says that piece `i` does not arrive, of `twice` that it arrives again at the end.
+    /// What `to` lacks of each record goes there in pieces of `size` writes, less the first
+    /// `ahead` clocks, of which `to` may hold a piece. Bit `i` of `lost` says that piece `i` does
+    /// not arrive, of `twice` that it arrives again at the end.
     Pieces {
         from: u8,
         to: u8,
         group: u8,
         size: u8,
+        ahead: u8,
         lost: u8,
         twice: u8,
     },
@@ -102,8 +104,9 @@ impl Arbitrary for Step {
             16..=18 => Self::Whole { from, to, group },
             19..=24 => {
                 let size = byte() % 4 + 1;
-                let (lost, twice) = (byte() & byte() & byte(), byte() & byte());
-                Self::Pieces { from, to, group, size, lost, twice }
+                let ahead = byte() % 8 * (byte() % 2);
+                let (lost, twice) = (byte() & byte(), byte() & byte());
+                Self::Pieces { from, to, group, size, ahead, lost, twice }
             }
             25..=27 => Self::Late { snapshot: byte(), to },
             28 => Self::Restart { node },
@@ -233,8 +236,14 @@ impl World {
                     self.deliver(node(to), group(g), &records);
                 }
             }
-            Step::Pieces { from, to, group: g, size, lost, twice } => {
-                let pieces = self.lacking(node(from), node(to), group(g), usize::from(size));
+            Step::Pieces { from, to, group: g, size, ahead, lost, twice } => {
+                let pieces = self.lacking(
+                    node(from),
+                    node(to),
+                    group(g),
+                    usize::from(size),
+                    u64::from(ahead),
+                );
                 self.deliver_pieces(node(to), group(g), &pieces, lost, twice);
             }
             Step::Late { snapshot, to } => {
@@ -265,13 +274,20 @@ impl World {
     }
 
     /// What `to` lacks of each record that `from` holds, in pieces.
-    fn lacking(&self, from: usize, to: usize, group: usize, size: usize) -> Vec<RecordDelta> {
+    fn lacking(
+        &self,
+        from: usize,
+        to: usize,
+        group: usize,
+        size: usize,
+        ahead: u64,
+    ) -> Vec<RecordDelta> {
         let name = &self.groups[group];
         let mut pieces = Vec::new();
         for record in self.nodes[from].export(name).unwrap_or_default().records {
             let held = self.nodes[to].delta(name, record.member, 0);
             let held = held.filter(|held| held.epoch == record.epoch);
-            let since = held.map_or(0, |held| held.clock);
+            let since = held.map_or(0, |held| held.clock) + ahead;
             let mut next = self.nodes[from].delta(name, record.member, since);
             while let Some(mut piece) = next.take() {
                 next = piece.split_off(size);

@@ -158,7 +158,7 @@ fn a_new_port_takes_the_place_of_the_old_one() {
 #[test]
 fn arguments_out_of_range_cannot_be_expressed() {
     assert_eq!(KeyRange::new(2, 1), Err(KeyRangeError { start: 2, end: 1 }));
-    assert_eq!(keys(7, 7).contains(7), true);
+    assert!(keys(7, 7).contains(7));
     assert_eq!(GroupName::try_from(""), Err(GroupNameError::Empty));
     let long = [b'x'; 256];
     assert_eq!(GroupName::try_from(&long[..]), Err(GroupNameError::TooLong { len: 256 }));

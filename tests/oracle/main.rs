@@ -4,6 +4,7 @@
 //! node's group to another, and the original's answers. Everything has to agree up to a node's
 //! first restart, clocks aside, which count from 1 here and are never used twice. What a restart
 //! does is changed on purpose, and stated by tests of its own.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod acceptance;
 mod replay;

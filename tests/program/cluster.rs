@@ -41,9 +41,9 @@ fn three_nodes_meet_serve_lose_one_regain_it_and_let_one_go() {
     });
     assert_eq!(a.ask(&["members", "kitchen"]), serde_json::json!([]));
 
-    // Nobody tells b about the others: they keep trying, and it learns from them.
-    let place = place.to_string();
-    let again = ["--bind", &place, "--no-multicast", "--serve", "kitchen:300-399@7002"];
+    let (place, seed) = (place.to_string(), a.id.to_string());
+    let more = ["--seed", &seed, "--serve", "kitchen:300-399@7002"];
+    let again = [&["--bind", &place, "--no-multicast"], &more[..]].concat();
     let b = Node::start(&directory, "b", &again);
     until(seconds(3), "b is back with its new range and none of its old", || {
         [&a, &b, &c].iter().all(|node| {
@@ -80,6 +80,7 @@ fn the_survivor_of_two_calls_the_other_unreachable_and_recovers_by_itself() {
     let place = b.id;
     b.kill();
     until(seconds(8), "b is unreachable", || a.status_of(place).as_deref() == Some("unreachable"));
+    // Nobody tells b about a, which keeps trying.
     let bind = place.to_string();
     let b = Node::start(&directory, "b", &["--bind", &bind, "--no-multicast"]);
     until_all_see_all(seconds(8), &[&a, &b]);

@@ -1,13 +1,15 @@
-//! What a story needs of a runtime, and the four that give it.
+//! What a story needs of a runtime, and those that give it.
 
 use std::io;
-use std::ops::DerefMut;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
-use std::sync::LazyLock;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
 
+use mio::{Events, Interest, Poll, Token};
 use scalesmall_core::Event;
-use scalesmall_driver::{Settings, StartError};
+use scalesmall_driver::{Front, Settings, StartError};
 
 /// An adapter under test.
 pub(crate) trait Adapter: 'static {
@@ -16,8 +18,8 @@ pub(crate) trait Adapter: 'static {
 
     fn bind(settings: &Settings) -> Result<Self::Node, StartError>;
 
-    /// Pumps once and waits once.
-    fn turn(node: &mut Self::Node) -> io::Result<()>;
+    /// Runs the node until `done`, which is asked before each turn.
+    fn run(node: &mut Self::Node, done: impl FnMut(&mut Front) -> bool) -> io::Result<()>;
 
     /// Runs the node until there is an event, and drops that wait in the middle after `limit`.
     fn next_event_within(node: &mut Self::Node, limit: Duration) -> io::Result<Option<Event>>;
@@ -33,12 +35,92 @@ impl Adapter for Mio {
         scalesmall_mio::Node::bind(settings)
     }
 
-    fn turn(node: &mut Self::Node) -> io::Result<()> {
-        node.turn(None)
+    fn run(node: &mut Self::Node, mut done: impl FnMut(&mut Front) -> bool) -> io::Result<()> {
+        while !done(node) {
+            node.turn(None)?;
+        }
+        Ok(())
     }
 
     fn next_event_within(node: &mut Self::Node, limit: Duration) -> io::Result<Option<Event>> {
         node.next_event_within(limit)
+    }
+}
+
+/// A node in a `Poll` of one's own, which mio also allows.
+pub(crate) struct MioPoll;
+
+pub(crate) struct Polled {
+    node: scalesmall_mio::Node,
+    poll: Poll,
+    ready: Events,
+    waker: Waker,
+}
+
+struct Ring(mio::Waker);
+
+impl Wake for Ring {
+    fn wake(self: Arc<Self>) {
+        self.0.wake().expect("the poller is open");
+    }
+}
+
+impl Deref for Polled {
+    type Target = scalesmall_driver::Node<scalesmall_mio::Socket>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.node
+    }
+}
+
+impl DerefMut for Polled {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.node
+    }
+}
+
+impl Polled {
+    fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        if !self.node.wake_on_call(&self.waker) {
+            self.poll.poll(&mut self.ready, limit)?;
+        }
+        Ok(())
+    }
+}
+
+impl Adapter for MioPoll {
+    type Socket = scalesmall_mio::Socket;
+    type Node = Polled;
+
+    fn bind(settings: &Settings) -> Result<Polled, StartError> {
+        let mut node = scalesmall_mio::Node::bind(settings)?;
+        let poll = Poll::new().expect("a poller");
+        let ring = Ring(mio::Waker::new(poll.registry(), Token(1)).expect("a waker"));
+        let wish = Interest::READABLE | Interest::WRITABLE;
+        poll.registry().register(&mut node, Token(0), wish).expect("it is registered");
+        let waker = Waker::from(Arc::new(ring));
+        Ok(Polled { node, poll, ready: Events::with_capacity(8), waker })
+    }
+
+    fn run(node: &mut Polled, mut done: impl FnMut(&mut Front) -> bool) -> io::Result<()> {
+        while !done(node) {
+            let wait = node.pump()?;
+            node.wait(wait.timeout())?;
+        }
+        Ok(())
+    }
+
+    fn next_event_within(node: &mut Polled, limit: Duration) -> io::Result<Option<Event>> {
+        let end = Instant::now() + limit;
+        loop {
+            let wait = node.pump()?;
+            let event = node.poll_event();
+            let left = end.saturating_duration_since(Instant::now());
+            if event.is_some() || left.is_zero() {
+                return Ok(event);
+            }
+            node.wait(wait.timeout().into_iter().chain([left]).min())?;
+        }
     }
 }
 
@@ -52,8 +134,13 @@ impl Adapter for Smol {
         scalesmall_smol::Node::bind(settings)
     }
 
-    fn turn(node: &mut Self::Node) -> io::Result<()> {
-        smol::block_on(sendable(node.turn()))
+    fn run(node: &mut Self::Node, mut done: impl FnMut(&mut Front) -> bool) -> io::Result<()> {
+        smol::block_on(async {
+            while !done(node) {
+                sendable(node.turn()).await?;
+            }
+            Ok(())
+        })
     }
 
     fn next_event_within(node: &mut Self::Node, limit: Duration) -> io::Result<Option<Event>> {
@@ -76,8 +163,13 @@ impl Adapter for AsyncStd {
         scalesmall_async_std::Node::bind(settings)
     }
 
-    fn turn(node: &mut Self::Node) -> io::Result<()> {
-        async_std::task::block_on(sendable(node.turn()))
+    fn run(node: &mut Self::Node, mut done: impl FnMut(&mut Front) -> bool) -> io::Result<()> {
+        async_std::task::block_on(async {
+            while !done(node) {
+                sendable(node.turn()).await?;
+            }
+            Ok(())
+        })
     }
 
     fn next_event_within(node: &mut Self::Node, limit: Duration) -> io::Result<Option<Event>> {
@@ -109,8 +201,13 @@ impl Adapter for Tokio {
         scalesmall_tokio::Node::bind(settings)
     }
 
-    fn turn(node: &mut Self::Node) -> io::Result<()> {
-        RUNTIME.block_on(sendable(node.turn()))
+    fn run(node: &mut Self::Node, mut done: impl FnMut(&mut Front) -> bool) -> io::Result<()> {
+        RUNTIME.block_on(async {
+            while !done(node) {
+                sendable(node.turn()).await?;
+            }
+            Ok(())
+        })
     }
 
     fn next_event_within(node: &mut Self::Node, limit: Duration) -> io::Result<Option<Event>> {

@@ -2,7 +2,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | `adapter` | what a story needs of a runtime, and the four that give it |
+//! | `adapter` | what a story needs of a runtime, and those that give it |
 //! | `running` | a node on a thread of its own, and waiting with a deadline |
 //! | `stories` | meet, lose, return, depart; families and addresses; handles |
 //! | `waits` | bursts, cancelled waits, no room to send: nothing is lost |
@@ -34,6 +34,7 @@ macro_rules! on_all {
     ($stories:tt) => {
         on! {
             mio crate::adapter::Mio $stories
+            mio_poll crate::adapter::MioPoll $stories
             smol crate::adapter::Smol $stories
             async_std crate::adapter::AsyncStd $stories
             tokio crate::adapter::Tokio $stories
@@ -53,6 +54,7 @@ on_all! {{
         a_handle_says_when_its_node_is_no_more
     }
     waits {
+        a_deadline_is_kept_without_any_datagram
         a_burst_loses_no_wake_up
         a_cancelled_wait_loses_nothing
         a_datagram_without_room_is_kept

@@ -1,7 +1,8 @@
 //! A node on a thread of its own, and waiting with a deadline.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ pub(crate) fn turn() -> MutexGuard<'static, ()> {
 pub(crate) struct Running {
     pub(crate) id: NodeId,
     pub(crate) events: Events,
+    stop: Arc<AtomicBool>,
     handle: Option<Handle>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
@@ -34,15 +36,16 @@ impl Running {
         let id = node.id();
         let handle = Some(node.handle());
         let (mut outlet, events) = event_queue();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
         let run = move || {
-            while node.has_handles() {
-                A::turn(&mut node)?;
-                outlet.drain(&mut node);
-            }
-            Ok(())
+            A::run(&mut node, |front| {
+                outlet.drain(front);
+                stopped.load(Ordering::Acquire)
+            })
         };
         let thread = Some(std::thread::spawn(run));
-        Self { id, events, handle, thread }
+        Self { id, events, stop, handle, thread }
     }
 
     pub(crate) fn handle(&self) -> &Handle {
@@ -69,6 +72,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        // The last handle that goes ends the wait.
         self.handle = None;
         let ended = self.thread.take().map(JoinHandle::join);
         if !std::thread::panicking() {

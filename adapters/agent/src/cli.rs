@@ -241,7 +241,7 @@ pub(crate) struct NodeOptions {
     #[arg(long)]
     pub(crate) no_multicast: bool,
     /// The multicast group [default: GROUP_MANAGER_MULTICAST_ADDRESS and _PORT, or 224.1.1.1:29999;
-    /// for IPv6 [ff12::5ca1:e5a1]:29999]
+    /// for IPv6 ff12::5ca1:e5a1 and the same port]
     #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
     pub(crate) multicast_group: Option<SocketAddr>,
     /// How many routers multicast may pass, plus one [default: GROUP_MANAGER_MULTICAST_TTL or 4]

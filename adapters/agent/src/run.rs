@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
@@ -40,7 +40,8 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     let (node, multicast) = start(options.runtime, settings, options.multicast)?;
     let (file, listener) = SocketFile::listen(&path)?;
     let level = if options.verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
-    tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level).init();
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level);
+    log.with_ansi(io::stderr().is_terminal()).init();
     if let Err(error) = &multicast {
         tracing::warn!("{error}; going on without");
     }

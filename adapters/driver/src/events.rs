@@ -11,43 +11,37 @@ use crate::front::Front;
 use crate::handle::CallError;
 
 /// Events that wait for their reader at most.
-const EVENTS: usize = 4096;
+const EVENTS: usize = 256;
 
 /// Two ends of a bounded queue: where the loop that runs a node puts its events, and where another
 /// thread takes them.
 #[must_use]
 pub fn event_queue() -> (Outlet, Events) {
     let (out, events) = sync_channel(EVENTS);
-    (Outlet { out, dropped: 0 }, Events(events))
+    (Outlet { out, held: None }, Events(events))
 }
 
 /// Where the loop that runs a node puts its events.
 #[derive(Debug)]
 pub struct Outlet {
     out: SyncSender<Event>,
-    dropped: u64,
+    /// The one that found no room.
+    held: Option<Event>,
 }
 
 impl Outlet {
-    /// Takes all of the node's events and queues them, without ever waiting. For those that found
-    /// no room, as nobody read, an [`Event::Overflow`] follows as soon as there is room.
+    /// Moves the node's events into the queue while there is room, and never waits. The others stay
+    /// in the engine, which folds them and lets senders of messages know.
     pub fn drain(&mut self, front: &mut Front) {
-        while let Some(event) = front.poll_event() {
-            if self.dropped > 0 && self.send(Event::Overflow { dropped: self.dropped }) {
-                self.dropped = 0;
-            }
-            if self.dropped > 0 || !self.send(event) {
-                self.dropped += 1;
+        front.reader_lags = false;
+        while let Some(event) = self.held.take().or_else(|| front.poll_event()) {
+            // If nobody is left to read, the engine's queue is drained all the same.
+            if let Err(TrySendError::Full(event)) = self.out.try_send(event) {
+                self.held = Some(event);
+                front.reader_lags = true;
+                return;
             }
         }
-        if self.dropped > 0 && self.send(Event::Overflow { dropped: self.dropped }) {
-            self.dropped = 0;
-        }
-    }
-
-    /// Whether there was room. If nobody is left to read, there always is.
-    fn send(&self, event: Event) -> bool {
-        !matches!(self.out.try_send(event), Err(TrySendError::Full(_)))
     }
 }
 

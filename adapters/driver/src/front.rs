@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use scalesmall_core::{
-    BroadcastError, BroadcastId, Coverage, Engine, Epoch, Event, GroupError, GroupName, KeyRange,
-    MetadataError, NodeId, Op, Owner, Peer, Recipients, Stats, Tag, TimedItem,
+    BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, GroupError,
+    GroupName, KeyRange, MetadataError, NodeId, Op, Owner, Peer, Recipients, Stats, Tag, TimedItem,
 };
 
 use crate::clock::Clock;
@@ -28,6 +28,8 @@ pub struct Front {
     /// The address that the unicast socket is bound to.
     pub(crate) local: SocketAddr,
     pub(crate) driver_stats: DriverStats,
+    /// Whether events are left in the engine on purpose, as their reader is slow.
+    pub(crate) reader_lags: bool,
 }
 
 impl Front {
@@ -152,6 +154,18 @@ impl Front {
         let now = self.clock.now();
         self.engine.renew(now, epoch);
         Ok(())
+    }
+
+    /// Changes how the engine behaves, for example its keys. Start from
+    /// [`Settings::config`](crate::Settings::config); any seed will do. A recording ends here, as it
+    /// cannot hold a configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`]; nothing has changed then, except that the recording has ended.
+    pub fn set_config(&mut self, config: Config) -> Result<(), ConfigError> {
+        let now = self.clock.now();
+        self.engine.set_config(now, config)
     }
 
     /// This node's identity.

@@ -64,7 +64,7 @@ impl<S: Socket> Node<S> {
         let engine = Recorded::new(settings, config, id, epoch, clock.now(), tape)?;
         let seeds = Seeds::new(settings.seeds.clone());
         let driver_stats = DriverStats::default();
-        let mut front = Front { engine, clock, seeds, local, driver_stats };
+        let mut front = Front { engine, clock, seeds, local, driver_stats, reader_lags: false };
         front.contact(&front.seeds.addresses());
         front.seeds.look_up();
         Ok(Self { driver: Driver::new(front, sockets), mailbox: Arc::default() })

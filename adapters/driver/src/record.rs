@@ -189,6 +189,13 @@ impl Recorded {
         self.engine.renew(now, epoch);
     }
 
+    /// Changes the configuration, which ends the recording: it cannot hold one, least of all keys.
+    pub(crate) fn set_config(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
+        self.flush();
+        self.tape = None;
+        self.engine.set_config(now, config)
+    }
+
     pub(crate) fn broadcast(
         &mut self,
         now: Instant,

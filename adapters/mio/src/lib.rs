@@ -53,6 +53,11 @@ mod poller;
 mod source;
 mod thread;
 
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 use std::io;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};

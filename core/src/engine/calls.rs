@@ -15,13 +15,13 @@ use crate::roster::Ix;
 use crate::spread::Audience;
 use crate::time::Instant;
 use crate::topology::{GroupError, GroupName, KeyRange, Op, TimedItem};
-use crate::wire::{Frame, MESSAGE_OVERHEAD, Message, Standing};
+use crate::wire::{Frame, MAX_METADATA, MESSAGE_OVERHEAD, Message, OVERHEAD, Standing};
 
 /// Why metadata is refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetadataError {
-    /// Longer than `Limits::metadata`.
+    /// Longer than `Limits::metadata`, or than what fits in a datagram.
     TooLong {
         /// The bytes given.
         len: usize,
@@ -34,7 +34,11 @@ impl fmt::Display for MetadataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { len, limit } => {
-                write!(f, "metadata has at most {limit} bytes (limits.metadata), this one {len}")
+                write!(
+                    f,
+                    "metadata has at most {limit} bytes (limits.metadata, max_datagram), this one \
+                     {len}"
+                )
             }
         }
     }
@@ -44,6 +48,9 @@ impl core::error::Error for MetadataError {}
 
 /// The most nodes that a message can list.
 const MAX_LISTED: usize = 1024;
+
+/// The most that a metadata frame has beside its bytes, the entry of the node's id included.
+const METADATA_OVERHEAD: usize = 48;
 
 /// How many listed recipients share a packet.
 const LISTED_PER_PACKET: usize = 24;
@@ -135,7 +142,8 @@ impl Engine {
     ///
     /// [`MetadataError`] if it is too long; nothing has changed then.
     pub fn set_metadata(&mut self, now: Instant, metadata: Bytes) -> Result<(), MetadataError> {
-        let limit = self.ctx.config.limits.metadata.min(crate::wire::MAX_METADATA as u32);
+        let fits = (self.ctx.config.max_datagram - OVERHEAD - METADATA_OVERHEAD).min(MAX_METADATA);
+        let limit = self.ctx.config.limits.metadata.min(fits as u32);
         if metadata.len() > limit as usize {
             return Err(MetadataError::TooLong { len: metadata.len(), limit });
         }
@@ -145,8 +153,7 @@ impl Engine {
         let key = self.ctx.topology.fingerprints();
         self.ctx.metadata.set(key, me, Ix::ME, version, metadata.clone());
         self.ctx.event(Event::Metadata { node: me.id, metadata });
-        let frame = self.ctx.metadata.frame(me, Ix::ME);
-        self.ctx.tell_all(frame);
+        self.ctx.tell_all_described();
         Ok(())
     }
 
@@ -168,7 +175,7 @@ impl Engine {
         }
         let mut claim = self.ctx.claim(Ix::ME);
         claim.standing = Standing::Left;
-        let mut frames = self.ctx.take_news();
+        let mut frames = self.ctx.take_news(true);
         frames.retain(|frame| !matches!(frame, Frame::Claim(old) if old.life.id == claim.life.id));
         self.spread(frames);
         let farewell = [Frame::Claim(claim)];
@@ -237,7 +244,11 @@ impl Engine {
         if payload.len() > limit {
             return Err(BroadcastError::TooLong { len: payload.len(), limit });
         }
-        if self.relays.is_full(&self.ctx) {
+        let packets = match to {
+            Recipients::Nodes(nodes) => nodes.len().div_ceil(LISTED_PER_PACKET),
+            Recipients::All | Recipients::Group(_) => 1,
+        };
+        if !self.relays.has_room_for(&self.ctx, packets) {
             return Err(BroadcastError::Busy { limit: self.ctx.config.limits.relays });
         }
         let origin = self.ctx.me();
@@ -274,6 +285,9 @@ impl Engine {
             self.ctx.topology.clocks_of(Ix::ME).map(|(group, _)| group.clone()).collect();
         for group in groups {
             self.ctx.tell_all_written(&group, 0);
+        }
+        if self.ctx.metadata.version(Ix::ME) > 0 {
+            self.ctx.tell_all_described();
         }
         let seeds = self.comeback.seeds();
         self.comeback.contact(&mut self.ctx, &seeds);

@@ -3,7 +3,8 @@
 use super::Engine;
 use crate::config::Liveness;
 use crate::liveness::{News, Unanswered, Weighed};
-use crate::node::Status;
+use crate::node::{Epoch, Status};
+use crate::outbox::Say;
 use crate::repair;
 use crate::roster::Ix;
 use crate::wire::{Claim, Frame, Standing};
@@ -61,10 +62,17 @@ impl Engine {
         self.watches.drop(ctx, news.ix);
         match claim.standing {
             Standing::Alive => {
-                if news.before.is_none() {
-                    self.probes.admit(ctx, news.ix);
+                match news.before {
+                    None => self.probes.admit(ctx, news.ix),
+                    Some((status, _)) if !status.is_present() => {
+                        self.probes.readmit(ctx, news.ix);
+                    }
+                    Some(_) => {}
                 }
                 self.repair.company(ctx);
+                if matches!(news.before, Some((Status::Down | Status::Unreachable, _))) {
+                    self.reunion();
+                }
             }
             Standing::Down => {
                 self.comeback.lost(ctx);
@@ -72,6 +80,12 @@ impl Engine {
             }
             Standing::Left => self.tombstones.expect_expiry(ctx),
         }
+    }
+
+    /// A lost peer is back: others may be, and much may have been missed.
+    fn reunion(&mut self) {
+        self.repair.reunion(&mut self.ctx);
+        self.comeback.reunion(&mut self.ctx);
     }
 
     /// Tells everybody of news that came to this node alone: a life that begins, from the node
@@ -94,6 +108,11 @@ impl Engine {
         let theirs = (claim.life.epoch, claim.incarnation, claim.standing);
         let mine = (me.life.epoch, me.incarnation, me.standing);
         if theirs == mine || self.departure.is_running() {
+            return;
+        }
+        if theirs > mine && claim.incarnation == u32::MAX {
+            // Nothing beats this in the present life.
+            self.renewal.claimed(&mut self.ctx, Epoch(me.life.epoch.0.saturating_add(1)));
             return;
         }
         if theirs > mine {
@@ -134,19 +153,28 @@ impl Engine {
                 let lost = self.ctx.status(ix) == Status::Unreachable;
                 self.watches.answered(&mut self.ctx, ix);
                 if lost {
-                    self.repair.company(&mut self.ctx);
+                    self.reunion();
                 }
             }
             Status::Down | Status::Left => {}
         }
     }
 
-    /// Tells a peer that others have given it up, so that it can object.
-    pub(super) fn tell_if_lost(&mut self, ix: Ix) {
-        let lost = matches!(self.ctx.status(ix), Status::Down | Status::Left);
-        if lost && self.ctx.peers.may_tell(ix, self.ctx.now) {
-            let claim = self.ctx.claim(ix);
-            self.ctx.say_frame(self.ctx.bound(ix), Frame::Claim(claim));
+    /// A peer that is in doubt has sent something: it is told that others have given it up, so
+    /// that it can object, or asked for a sign of life.
+    pub(super) fn follow_up_doubt(&mut self, ix: Ix) {
+        let status = self.ctx.status(ix);
+        let held = self.ctx.peers.is_held(ix);
+        if status == Status::Alive || held || !self.ctx.peers.may_tell(ix, self.ctx.now) {
+            return;
+        }
+        let to = self.ctx.bound(ix);
+        match status {
+            Status::Down | Status::Left => {
+                let claim = self.ctx.claim(ix);
+                self.ctx.say_frame(to, Frame::Claim(claim));
+            }
+            Status::Alive | Status::Suspect | Status::Unreachable => self.ctx.say(to, Say::Ping),
         }
     }
 }

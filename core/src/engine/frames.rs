@@ -10,7 +10,7 @@ use crate::engine::claims::Channel;
 use crate::event::Event;
 use crate::liveness::Weighed;
 use crate::message::Tag;
-use crate::node::{Life, Status};
+use crate::node::Life;
 use crate::outbox::Say;
 use crate::repair::send_record;
 use crate::roster::Ix;
@@ -21,7 +21,7 @@ use crate::wire::{Claim, Finding, Frame, Header, Message, Spread, Standing};
 impl Engine {
     /// Applies all frames of a packet, in order.
     pub(super) fn apply(&mut self, header: &Header, from: Ix, frames: &mut Vec<Frame>) {
-        self.tell_if_lost(from);
+        self.follow_up_doubt(from);
         if header.ack {
             let to = self.ctx.bound(from);
             self.ctx.say_frame(to, Frame::Ack { packet: header.packet });
@@ -218,14 +218,11 @@ impl Engine {
         let Some(ix) = self.ctx.find_life(suspect) else {
             return;
         };
-        match self.ctx.status(ix) {
-            Status::Down | Status::Left => {
-                let claim = self.ctx.claim(ix);
-                self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(claim));
-            }
-            Status::Alive | Status::Suspect | Status::Unreachable => {
-                self.watches.verify(&mut self.ctx, from, ix, millis);
-            }
+        let claim = self.ctx.claim(ix);
+        if claim.standing == Standing::Alive {
+            self.watches.verify(&mut self.ctx, from, ix, millis);
+        } else {
+            self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(claim));
         }
     }
 

@@ -13,10 +13,15 @@ use crate::port::{Arrival, Destination};
 use crate::roster::Ix;
 use crate::seal::{Freshness, OpenError};
 use crate::time::Instant;
-use crate::wire::{Claim, Frame, Header, Standing, WireError};
+use crate::wire::{Claim, Frame, Header, Message, Standing, WireError};
 
-/// Why a datagram was refused. One counter of [`Stats`](crate::Stats) has been raised; nothing
-/// else changed, except that [`DatagramError::Unproven`] may cause a challenge to be sent.
+/// Why a datagram was refused.
+///
+/// One counter of [`Stats`](crate::Stats) has been raised, and those that count what was received;
+/// nothing else has changed. There are two exceptions, both limited in rate and in bytes:
+/// [`DatagramError::Unproven`] may cause a challenge to be sent, and so may
+/// [`DatagramError::StaleLife`] if the packet is bound to this life: somebody else may be using the
+/// sender's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatagramError {
@@ -145,12 +150,12 @@ impl Engine {
             self.challenge(sender, header.packet, source, len);
             return Err(DatagramError::Unproven);
         }
-        let full = |frame: &Frame| {
-            matches!(frame, Frame::Message(message)
-                if self.messages.is_new(message.origin, message.sequence))
-        };
-        if self.ctx.events.is_full() && frames.iter().any(full) {
+        let messages = frames.iter().filter(|frame| self.would_deliver(frame)).count();
+        if !self.ctx.events.has_room_for(messages) {
             return Err(DatagramError::Busy);
+        }
+        if known.is_none() && self.ctx.topology.roster().is_full() {
+            return Err(DatagramError::Full);
         }
         let ix = self.recognise(sender, known).ok_or(DatagramError::Full)?;
         let peer = self.ctx.peers.get_mut(ix);
@@ -158,6 +163,17 @@ impl Engine {
         peer.proven = true;
         self.comeback.heard(source, sender.id);
         Ok(ix)
+    }
+
+    /// Whether a frame is a message that becomes an event.
+    pub(super) fn would_deliver(&self, frame: &Frame) -> bool {
+        let Frame::Message(Message { origin, sequence, group, .. }) = frame else {
+            return false;
+        };
+        let here = |group| self.ctx.topology.is_member(group, Ix::ME);
+        origin.id != self.ctx.me().id
+            && group.as_ref().is_none_or(here)
+            && self.messages.is_new(*origin, *sequence)
     }
 
     /// The index of a sender that has proven itself, in this life.
@@ -189,7 +205,10 @@ impl Engine {
         if self.challenges.0 != second {
             self.challenges = (second, 0);
         }
-        let header = self.sealer.header(self.packet + 1);
+        // By the time that the challenge goes out the number can have grown by a packet for each
+        // intent that waits.
+        let waiting = self.ctx.outbox.len() as u64;
+        let header = self.sealer.header(self.packet + 1 + waiting);
         let enough = len >= crate::wire::challenge_len(&header, packet);
         if !enough || self.challenges.1 >= self.ctx.config.limits.challenges_per_second {
             self.ctx.stats.answers_withheld += 1;

@@ -19,6 +19,10 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// A seed that goes unanswered this long while nobody else is there isolates the node.
 const ISOLATED_AFTER: Duration = Duration::from_secs(3);
 
+/// How many unreachable peers are asked at once, and how often, when one of them is back.
+const SWEEP_PEERS: usize = 8;
+const SWEEP_STEP: Duration = Duration::from_millis(20);
+
 #[derive(Clone, Copy, Debug)]
 struct Seed {
     addr: SocketAddr,
@@ -34,6 +38,8 @@ pub(crate) struct Comeback {
     wait: Duration,
     lonely_since: Option<Instant>,
     said_isolated: bool,
+    /// From which place of the table on unreachable peers are still to be asked.
+    sweep: Option<Ix>,
 }
 
 impl Comeback {
@@ -83,8 +89,23 @@ impl Comeback {
         ctx.timers.hasten(Why::Comeback, ctx.now + wait);
     }
 
-    /// Makes one attempt.
+    /// One that was lost is back: those that only this node could not reach may be as well.
+    pub(crate) fn reunion(&mut self, ctx: &mut Context) {
+        if self.sweep.is_none() {
+            self.sweep = Some(Ix::ME);
+            ctx.timers.hasten(Why::Comeback, ctx.now + SWEEP_STEP);
+        }
+    }
+
+    /// Makes one attempt, or a step of a sweep.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
+        if let Some(place) = self.sweep {
+            self.sweep = Self::sweep(ctx, place);
+            if self.sweep.is_some() {
+                ctx.timers.set(Why::Comeback, Some(ctx.now + SWEEP_STEP));
+                return;
+            }
+        }
         let alone = ctx.ring.len() == 0;
         self.watch_loneliness(ctx, alone);
         if let Some(ix) = Self::random_lost(ctx) {
@@ -110,6 +131,18 @@ impl Comeback {
         ctx.timers.set(Why::Comeback, anybody.then(|| ctx.now + wait));
     }
 
+    /// Asks the next few unreachable peers from a place of the table on; answers where to go on.
+    fn sweep(ctx: &mut Context, place: Ix) -> Option<Ix> {
+        let unreachable = |&ix: &Ix| ix >= place && ctx.status(ix) == Status::Unreachable;
+        let mut lost: Vec<Ix> =
+            ctx.topology.roster().iter().filter(unreachable).take(SWEEP_PEERS + 1).collect();
+        let next = if lost.len() > SWEEP_PEERS { lost.pop() } else { None };
+        for ix in lost {
+            ctx.greet(ctx.unbound(ix));
+        }
+        next
+    }
+
     /// The time between two attempts of one node: all nodes together make about one per lost
     /// peer and retry interval, and one node never more than one.
     fn interval(&self, ctx: &Context) -> Duration {
@@ -120,7 +153,9 @@ impl Comeback {
     }
 
     fn lost_peers(ctx: &Context) -> impl Iterator<Item = Ix> {
-        let lost = |&ix: &Ix| matches!(ctx.status(ix), Status::Down | Status::Unreachable);
+        let lost = |&ix: &Ix| {
+            matches!(ctx.status(ix), Status::Down | Status::Unreachable) && !ctx.peers.is_held(ix)
+        };
         ctx.topology.roster().iter().filter(lost)
     }
 

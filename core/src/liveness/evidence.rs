@@ -1,7 +1,9 @@
 //! What beats what: claims about a node are totally ordered by (epoch, incarnation, standing),
 //! and what is known only grows.
 
+use alloc::vec::Vec;
 use core::cmp::Ordering;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -10,6 +12,7 @@ use crate::event::{Cause, Event};
 use crate::node::{Epoch, Life, NodeId, Status};
 use crate::roster::Ix;
 use crate::seal::Window;
+use crate::timers::Why;
 use crate::topology::Changes;
 use crate::wire::{Claim, Standing};
 
@@ -80,14 +83,14 @@ impl Context {
         self.peers.uncount(ix, &self.topology);
         self.peers.get_mut(ix).incarnation = incarnation;
         self.peers.count(ix, &self.topology);
-        self.follow_status(ix, None, status, cause);
+        self.follow_status(ix, None, status, cause, true);
         Some(ix)
     }
 
     /// Replaces what is known of a node by a claim that beats it.
     fn adopt(&mut self, ix: Ix, claim: &Claim, cause: Cause) {
         let from = self.status(ix);
-        let to = shown(claim.standing);
+        let mut to = shown(claim.standing);
         let new_life = claim.life.epoch > self.life(ix).epoch;
         self.peers.uncount(ix, &self.topology);
         if new_life {
@@ -104,10 +107,36 @@ impl Context {
             self.peers.get_mut(ix).counted = true;
             self.topology.revive(ix);
         }
+        match claim.standing {
+            Standing::Down => self.peers.fell(ix, self.now),
+            Standing::Alive if from == Status::Down => {
+                if let Some(span) = self.peers.hold(ix, self.now) {
+                    to = Status::Down;
+                    self.timers.hasten(Why::Housekeeping, self.now + span);
+                }
+            }
+            Standing::Alive | Standing::Left => {}
+        }
         self.topology.set_status_of(ix, to);
         self.peers.count(ix, &self.topology);
         if from != to || new_life {
-            self.follow_status(ix, Some(from), to, cause);
+            self.follow_status(ix, Some(from), to, cause, new_life);
+        } else {
+            self.place(ix);
+        }
+    }
+
+    /// Takes back those that were held off and have been clean for long enough.
+    pub(crate) fn take_back(&mut self) {
+        let held: Vec<Ix> =
+            self.topology.roster().iter().filter(|&ix| self.peers.is_held(ix)).collect();
+        for ix in held {
+            if self.peers.release(ix, self.now) {
+                self.topology.set_status_of(ix, Status::Alive);
+                self.follow_status(ix, Some(Status::Down), Status::Alive, Cause::Steady, false);
+            } else {
+                self.timers.hasten(Why::Housekeeping, self.now + Duration::from_secs(1));
+            }
         }
     }
 
@@ -118,7 +147,7 @@ impl Context {
             |status| matches!(status, Status::Alive | Status::Suspect | Status::Unreachable);
         if from != to && local(from) && local(to) {
             self.topology.set_status_of(ix, to);
-            self.follow_status(ix, Some(from), to, cause);
+            self.follow_status(ix, Some(from), to, cause, false);
         }
     }
 
@@ -130,15 +159,22 @@ impl Context {
     }
 
     /// Keeps the ring and the embedder informed of a status that has changed.
-    fn follow_status(&mut self, ix: Ix, from: Option<Status>, to: Status, cause: Cause) {
+    fn follow_status(
+        &mut self,
+        ix: Ix,
+        from: Option<Status>,
+        to: Status,
+        cause: Cause,
+        new_life: bool,
+    ) {
         self.peers.turn(ix, self.now);
-        let position = self.topology.fingerprints().peer_position(self.id(ix));
-        match (from.is_some_and(Status::is_present), to.is_present()) {
-            (false, true) => self.ring.insert(position, ix),
-            (true, false) => self.ring.remove(position, ix),
-            _ => {}
+        self.place(ix);
+        let event = Event::Peer { peer: self.life(ix), from, to: Some(to), cause };
+        if new_life {
+            self.event_of_new_life(event);
+        } else {
+            self.event(event);
         }
-        self.event(Event::Peer { peer: self.life(ix), from, to: Some(to), cause });
     }
 
     /// Takes a node out of the digest: it has been gone for long.
@@ -153,6 +189,16 @@ impl Context {
         if self.metadata.forget(ix).is_some() {
             let node = self.id(ix);
             self.event(Event::Metadata { node, metadata: Bytes::new() });
+        }
+    }
+
+    /// Enters a node into the ring, or takes it out.
+    fn place(&mut self, ix: Ix) {
+        let position = self.topology.fingerprints().peer_position(self.id(ix));
+        if self.is_reachable(ix) {
+            self.ring.insert(position, ix);
+        } else {
+            self.ring.remove(position, ix);
         }
     }
 

@@ -16,6 +16,8 @@ const STALL: Duration = Duration::from_millis(100);
 pub(crate) struct Health {
     score: u32,
     stalled_until: Instant,
+    /// The deadline that the last stall was told by.
+    missed: Option<Instant>,
 }
 
 impl Health {
@@ -36,13 +38,16 @@ impl Health {
 
     /// Judges how late the embedder calls; answers the lateness if it is a stall.
     ///
+    /// A deadline is missed once, however many calls come before it is served.
+    ///
     /// After a stall answers may still be queued up in a socket, so for as long as the stall has
     /// lasted, and at most for a second, no silence counts.
     pub(crate) fn called(&mut self, now: Instant, due: Option<Instant>) -> Option<Duration> {
         let late = due.map_or(Duration::ZERO, |due| now.since(due));
-        if late < STALL {
+        if late < STALL || self.missed == due {
             return None;
         }
+        self.missed = due;
         self.worse();
         self.stalled_until = now + late.min(Duration::from_secs(1));
         Some(late)
@@ -80,5 +85,8 @@ mod tests {
         assert_eq!(late, Some(Duration::from_millis(400)));
         assert!(!health.trusts_silence(Instant::from_millis(1700)));
         assert!(health.trusts_silence(Instant::from_millis(1800)));
+        assert_eq!(health.called(Instant::from_millis(1900), Some(due)), None);
+        let next = Instant::from_millis(2000);
+        assert!(health.called(Instant::from_millis(2400), Some(next)).is_some());
     }
 }

@@ -9,6 +9,7 @@ use crate::roster::Ix;
 use crate::seal::Window;
 use crate::time::Instant;
 use crate::topology::Topology;
+use crate::wire::Standing;
 
 /// What is kept of one peer.
 #[derive(Clone, Debug, Default)]
@@ -27,9 +28,20 @@ pub(crate) struct Peer {
     pub(crate) proven: bool,
     /// Whether it counts in the root.
     pub(crate) counted: bool,
-    /// How often it went down of late.
-    pub(crate) downs: u8,
+    /// How often it went down, each time within [`FLAP_MEMORY`] of the time before.
+    downs: u8,
+    /// When it went down last, in the same unit; 0 if never.
+    down_at: u32,
+    /// Until when it is not taken back though it lives, in the same unit; 0 if it is not held off.
+    held_until: u32,
 }
+
+/// A peer that goes down again within this time flaps.
+const FLAP_MEMORY: Duration = Duration::from_secs(5 * 60);
+
+/// How long a flapping peer must be clean before it is taken back; doubled each further time.
+const FIRST_HOLD: Duration = Duration::from_secs(30);
+const LONGEST_HOLD: Duration = Duration::from_secs(5 * 60);
 
 /// All peers, in parallel to the roster.
 #[derive(Debug)]
@@ -88,11 +100,7 @@ impl Peers {
 
     /// The fingerprint of what is known of a node.
     pub(crate) fn fingerprint(&self, ix: Ix, topology: &Topology, status: Status) -> u64 {
-        let standing = match status {
-            Status::Alive | Status::Suspect | Status::Unreachable => 0,
-            Status::Down => 1,
-            Status::Left => 2,
-        };
+        let standing = self.standing(ix, status) as u8;
         let roster = topology.roster();
         topology.fingerprints().peer(
             roster.id(ix),
@@ -112,6 +120,50 @@ impl Peers {
     /// `None` while nothing has been measured.
     pub(crate) fn late(&self, ix: Ix) -> Option<Duration> {
         self.get(ix).rtt.late().or_else(|| Some(self.usual.late()? * 2))
+    }
+
+    /// What is known of a node that is shown with this status.
+    pub(crate) fn standing(&self, ix: Ix, status: Status) -> Standing {
+        match status {
+            Status::Alive | Status::Suspect | Status::Unreachable => Standing::Alive,
+            Status::Down if self.is_held(ix) => Standing::Alive,
+            Status::Down => Standing::Down,
+            Status::Left => Standing::Left,
+        }
+    }
+
+    /// Whether a node lives but is not taken back yet.
+    pub(crate) fn is_held(&self, ix: Ix) -> bool {
+        self.get(ix).held_until != 0
+    }
+
+    /// Notes that a node has gone down.
+    pub(crate) fn fell(&mut self, ix: Ix, now: Instant) {
+        let stamp = stamp(now);
+        let peer = self.get_mut(ix);
+        let since = stamp.wrapping_sub(peer.down_at);
+        let again = peer.down_at != 0 && u128::from(since) <= FLAP_MEMORY.as_millis();
+        peer.downs = if again { peer.downs.saturating_add(1) } else { 1 };
+        peer.down_at = stamp;
+        peer.held_until = 0;
+    }
+
+    /// A node that was down lives: says how long it is to be held off, if it flaps.
+    pub(crate) fn hold(&mut self, ix: Ix, now: Instant) -> Option<Duration> {
+        let again = u32::from(self.get(ix).downs.checked_sub(2)?).min(16);
+        let span = FIRST_HOLD.saturating_mul(1 << again).min(LONGEST_HOLD);
+        self.get_mut(ix).held_until = stamp(now + span);
+        Some(span)
+    }
+
+    /// Takes a node back if it has been held off for long enough.
+    pub(crate) fn release(&mut self, ix: Ix, now: Instant) -> bool {
+        let peer = self.get_mut(ix);
+        let over = peer.held_until != 0 && stamp(now).wrapping_sub(peer.held_until) < u32::MAX / 2;
+        if over {
+            peer.held_until = 0;
+        }
+        over
     }
 
     /// Notes that a node's status turns at `now`.

@@ -62,6 +62,13 @@ impl Probes {
         self.order.swap(at, last);
     }
 
+    /// The same for a peer that was lost for a while.
+    pub(crate) fn readmit(&mut self, ctx: &mut Context, ix: Ix) {
+        if !self.order.contains(&ix) {
+            self.admit(ctx, ix);
+        }
+    }
+
     /// Probes twice as often for a while: many are dying.
     pub(crate) fn hurry(&mut self, until: Instant) {
         self.haste_until = until;
@@ -86,7 +93,8 @@ impl Probes {
             }
         }
         if self.next_round <= ctx.now {
-            let mut interval = ctx.config.probe_interval * health.factor();
+            // Not stretched by poor health: after a mass crash verifiers are missing too.
+            let mut interval = ctx.config.probe_interval;
             if ctx.now < self.haste_until {
                 interval /= 2;
             }
@@ -157,8 +165,9 @@ impl Probes {
 
     fn next_target(&mut self, ctx: &mut Context) -> Option<Ix> {
         let fits = |ctx: &Context, ix| {
-            let status = ctx.status(ix);
-            status == Status::Alive || (status == Status::Unreachable && ctx.ring.len() > 0)
+            // With nobody to ask there is no better verdict than unreachable.
+            let hopeless = ctx.status(ix) == Status::Unreachable && ctx.ring.len() == 0;
+            ctx.is_watchable(ix) && !hopeless
         };
         while let Some(ix) = self.order.pop() {
             if fits(ctx, ix) {

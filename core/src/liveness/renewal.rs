@@ -54,6 +54,7 @@ impl Renewal {
         if epoch > ctx.me().epoch {
             self.claimed = None;
             ctx.silent = true;
+            ctx.outbox.clear();
             ctx.timers.clear();
             ctx.event(Event::Duplicate { epoch });
         }
@@ -86,7 +87,8 @@ impl Renewal {
         }
         let epoch = ctx.life(ix).epoch;
         for contest in self.contests.extract_if(.., |contest| contest.ix == ix) {
-            if contest.until > ctx.now && contest.lower.epoch < epoch {
+            let same = ctx.id(ix) == contest.lower.id;
+            if same && contest.until > ctx.now && contest.lower.epoch < epoch {
                 let to = To {
                     at: Destination::Unicast(contest.addr),
                     bound: Some(contest.lower.epoch),

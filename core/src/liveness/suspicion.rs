@@ -83,7 +83,7 @@ pub(crate) struct Outcome {
 impl Watches {
     /// Suspects a peer that has left a probe unanswered.
     pub(crate) fn suspect(&mut self, ctx: &mut Context, ix: Ix, since: Instant) {
-        if !matches!(ctx.status(ix), Status::Alive | Status::Unreachable) {
+        if !ctx.is_watchable(ix) {
             return;
         }
         let Some(at) = self.watch(ctx, ix) else {
@@ -93,8 +93,11 @@ impl Watches {
         let slow = self.slow_until(ix);
         let watch = &mut self.list[at];
         watch.own = true;
-        watch.since = since;
-        watch.until = (since + ctx.config.silence_window).max(slow);
+        // If others have had this node look already, the silence began when it started to.
+        let over = watch.until <= ctx.now;
+        watch.since = if over { since } else { watch.since.min(since) };
+        watch.until = (watch.since + ctx.config.silence_window).max(slow);
+        watch.next = watch.next.min(watch.until.max(ctx.now + FIRST_GAP));
         let incarnation = ctx.peers.get(ix).incarnation;
         ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });
         Self::recruit(watch, ctx);
@@ -118,7 +121,13 @@ impl Watches {
         if !watch.askers.contains(&asker) && watch.askers.len() < CROWD {
             watch.askers.push(asker);
         }
-        watch.until = watch.until.max(ctx.now + span);
+        if !span.is_zero() && watch.until <= ctx.now {
+            // New, or over: a window that is running serves this asker too.
+            watch.since = ctx.now;
+            watch.until = ctx.now + span;
+            watch.next = ctx.now + FIRST_GAP;
+            watch.gap = FIRST_GAP;
+        }
         let silent = watch.until <= ctx.now;
         let finding = if silent { Finding::Silent } else { Finding::Looking };
         let life = ctx.life(suspect);
@@ -148,7 +157,7 @@ impl Watches {
             Finding::Silent => {
                 // The conclusion may be waiting for just this.
                 if watch.until <= ctx.now {
-                    watch.next = ctx.now;
+                    watch.next = ctx.now + Duration::from_nanos(1);
                 }
                 let first = !core::mem::replace(&mut watch.verified, true);
                 self.arm(ctx);
@@ -226,14 +235,18 @@ impl Watches {
             }
             if watch.own && !health.trusts_silence(ctx.now) {
                 watch.until = ctx.now + Duration::from_millis(500);
-                watch.next = ctx.now;
+                watch.next = ctx.now + FIRST_GAP;
+                at += 1;
                 continue;
             }
+            Self::report_silence(watch, ctx);
             if watch.own {
                 match Self::conclude(watch, ctx, health) {
                     Verdict::Down(claim) => outcome.down.push(claim),
                     Verdict::Unreachable => {
                         ctx.believe(watch.ix, Status::Unreachable, Cause::NobodyToAsk);
+                        let retry = ctx.around(ctx.config.retry_interval);
+                        ctx.timers.hasten(Why::Comeback, ctx.now + retry);
                     }
                     Verdict::LookOn => {
                         at += 1;
@@ -244,7 +257,7 @@ impl Watches {
             } else if ctx.now.since(watch.until) >= AFTERLIFE {
                 self.list.swap_remove(at);
             } else {
-                Self::report_silence(watch, ctx);
+                watch.next = watch.until + AFTERLIFE;
                 at += 1;
             }
         }
@@ -315,14 +328,13 @@ impl Watches {
         watch.next = (ctx.now + watch.gap).min(watch.until);
     }
 
-    /// Tells the askers, once, that the whole window was silent; then stays for reminders.
+    /// Tells the askers, once, that the whole window was silent.
     fn report_silence(watch: &mut Watch, ctx: &mut Context) {
         let life = ctx.life(watch.ix);
         for asker in core::mem::take(&mut watch.askers) {
             let verdict = Frame::Verdict { suspect: life, finding: Finding::Silent };
             ctx.say_frame(ctx.bound(asker), verdict);
         }
-        watch.next = watch.until + AFTERLIFE;
     }
 
     /// Judges a suspect whose window has passed: down, unreachable, or to be looked at further.
@@ -349,19 +361,21 @@ impl Watches {
             return Verdict::Down(claim);
         }
         watch.reminders += 1;
-        if watch.reminders.is_multiple_of(REMINDERS) {
+        if watch.reminders > REMINDERS {
+            watch.reminders = 0;
             // Those who were asked have gone quiet themselves: ask others for a window of theirs.
             watch.verifiers.clear();
             watch.until = ctx.now + ctx.config.silence_window;
+            watch.next = ctx.now + FIRST_GAP;
+            watch.gap = FIRST_GAP;
             Self::recruit(watch, ctx);
         } else {
-            watch.until = ctx.now + GRACE;
+            watch.next = ctx.now + GRACE;
             let quiet = watch.verifiers.iter().filter(|(_, f)| *f != Some(Finding::Silent));
             for verifier in quiet.map(|&(ix, _)| ix).collect::<Vec<_>>() {
                 Self::ask_verifier(watch.ix, ctx, verifier, 0);
             }
         }
-        watch.next = watch.until;
         Verdict::LookOn
     }
 

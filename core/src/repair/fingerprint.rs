@@ -121,7 +121,7 @@ mod tests {
         let group = key.group(&GroupName::try_from("groupmanager").unwrap());
         assert_eq!(
             [group, key.record(group, id(29999), Epoch(5), 3), key.peer_position(id(29999))],
-            [16_592_545_924_786_695_218, 1_284_422_444_177_528_186, 10_318_633_833_071_538_369]
+            [12_297_630_802_053_275_287, 14_482_156_199_957_179_213, 7_939_282_755_089_594_972]
         );
     }
 }

@@ -29,8 +29,16 @@ const LEAF: u64 = 16;
 /// The most frames of records and claims that one datagram can cause to be sent.
 const GENEROSITY: usize = 2048;
 
-/// How often a newcomer asks until it has caught up.
-const EAGER: Duration = Duration::from_millis(50);
+/// How long a node is a newcomer at most; how often it compares roots until it has caught up, and
+/// how often it asks for everything again.
+const NEWCOMER: Duration = Duration::from_secs(1);
+const NEWCOMER_PINGS: Duration = Duration::from_millis(20);
+const NEWCOMER_REST: Duration = Duration::from_millis(100);
+
+/// After the return of a lost peer much may differ: for so long roots are compared this often,
+/// and repairs start at once.
+const REUNION: Duration = Duration::from_secs(3);
+const REUNION_REST: Duration = Duration::from_millis(100);
 
 /// Comparisons, and the stock that answers are made from.
 #[derive(Debug, Default)]
@@ -38,15 +46,20 @@ pub(crate) struct Repair {
     unequal: u32,
     since: Option<Instant>,
     last: Option<Instant>,
+    company_since: Option<Instant>,
     caught_up: bool,
+    reunion_until: Instant,
     snapshot: Snapshot,
 }
 
 impl Repair {
-    /// Begins as a newcomer, who asks without patience.
+    /// Begins as a newcomer, who asks without patience; a node that renews knows the others.
     pub(crate) fn start(&mut self, ctx: &mut Context) {
-        *self = Self::default();
-        ctx.timers.set(Why::Repair, None);
+        let caught_up = self.caught_up && ctx.ring.len() > 0;
+        *self = Self { caught_up, ..Self::default() };
+        if caught_up {
+            self.reunion(ctx);
+        }
     }
 
     /// A peer's root has been compared with this node's.
@@ -54,7 +67,7 @@ impl Repair {
         if equal {
             self.unequal = 0;
             self.since = None;
-            self.caught_up = true;
+            self.settle_in(ctx);
             self.snapshot = Snapshot::default();
             return;
         }
@@ -62,35 +75,83 @@ impl Repair {
         self.unequal += 1;
         let since = *self.since.get_or_insert(ctx.now);
         let waited = ctx.now.since(since);
-        let rested = self.last.is_none_or(|last| {
-            let rest = if self.caught_up { ctx.config.repair_interval } else { EAGER };
-            ctx.now.since(last) >= rest
-        });
+        let rest = if !self.caught_up {
+            NEWCOMER_REST
+        } else if ctx.now < self.reunion_until {
+            REUNION_REST
+        } else {
+            ctx.config.repair_interval
+        };
+        let rested = self.last.is_none_or(|last| ctx.now.since(last) >= rest);
         let patient = self.unequal >= UNEQUAL && waited >= ctx.config.repair_patience;
-        if rested && (patient || !self.caught_up) {
+        let eager = !self.caught_up || ctx.now < self.reunion_until;
+        if rested && (patient || eager) {
             self.begin(ctx, with);
         }
     }
 
     /// There is somebody to learn from: a newcomer asks soon.
-    pub(crate) fn company(&self, ctx: &mut Context) {
-        if !self.caught_up && ctx.timers.get(Why::Repair).is_none() {
+    pub(crate) fn company(&mut self, ctx: &mut Context) {
+        if !self.caught_up && self.company_since.is_none() {
+            self.company_since = Some(ctx.now);
             ctx.timers.set(Why::Repair, Some(ctx.now + Duration::from_millis(1)));
         }
     }
 
-    /// A newcomer asks somebody for everything, until a root was found equal.
+    /// Whether the picture is no longer a newcomer's: others know this node, and it them.
+    pub(crate) fn has_caught_up(&self) -> bool {
+        self.caught_up
+    }
+
+    /// The newcomer is one no longer. Of those who came at the same time it may have missed some.
+    fn settle_in(&mut self, ctx: &mut Context) {
+        if !self.caught_up {
+            self.caught_up = true;
+            self.reunion(ctx);
+            ctx.flush_soon();
+        }
+    }
+
+    /// A lost peer is back: what was missed on either side is looked for at once.
+    pub(crate) fn reunion(&mut self, ctx: &mut Context) {
+        self.reunion_until = ctx.now + REUNION;
+        let wait = ctx.around(REUNION_REST / 2);
+        ctx.timers.hasten(Why::Repair, ctx.now + wait);
+    }
+
+    /// A newcomer asks somebody for everything, until a root was found equal; at a reunion roots
+    /// are compared.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
-        if !self.caught_up && ctx.ring.len() > 0 {
-            let at = ctx.random_below(ctx.ring.len());
-            let with = ctx.ring.at(at);
-            self.begin(ctx, with);
+        if ctx.ring.len() == 0 {
+            return;
+        }
+        let at = ctx.random_below(ctx.ring.len());
+        let with = ctx.ring.at(at);
+        if !self.caught_up {
+            if self.last.is_none() {
+                self.begin(ctx, with);
+            }
+            // Where something changes all the time, roots may never be found equal.
+            if self.company_since.is_some_and(|since| ctx.now.since(since) >= NEWCOMER) {
+                self.settle_in(ctx);
+            }
             ctx.say(ctx.bound(with), Say::Ping);
+            let wait = ctx.around(NEWCOMER_PINGS);
+            ctx.timers.set(Why::Repair, Some(ctx.now + wait));
+        } else if ctx.now < self.reunion_until {
+            ctx.say(ctx.bound(with), Say::Ping);
+            let wait = ctx.around(REUNION_REST);
+            ctx.timers.set(Why::Repair, Some(ctx.now + wait));
         }
     }
 
     /// Answers the sums that a peer has sent.
     pub(crate) fn on_ranges(&mut self, ctx: &mut Context, from: Ix, ranges: &[RangeSum]) {
+        if !self.caught_up && ranges.iter().any(is_everything) {
+            // The end of what this newcomer has asked for; what was lost on the way is seen later.
+            self.settle_in(ctx);
+            return;
+        }
         self.take_stock(ctx);
         let mut questions = Vec::new();
         let mut budget = GENEROSITY;
@@ -101,6 +162,9 @@ impl Repair {
             }
             if theirs.count == 0 {
                 self.give(ctx, from, theirs, &mut budget);
+                if is_everything(theirs) {
+                    questions.push(mine);
+                }
             } else if mine.count == 0 {
                 questions.push(mine);
             } else if mine.count <= LEAF || theirs.count <= LEAF && mine.count <= 4 * LEAF {
@@ -171,7 +235,7 @@ impl Repair {
         }
         if !theirs.answer {
             let mine: Vec<Subject> =
-                self.snapshot.subjects(theirs.from, theirs.to).cloned().collect();
+                self.snapshot.subjects(theirs.from, theirs.to).take(GENEROSITY).cloned().collect();
             for subject in mine.into_iter().filter(|subject| !listed.contains(subject)) {
                 send(ctx, from, &subject);
             }
@@ -190,8 +254,6 @@ impl Repair {
             // A newcomer holds next to nothing: one range, answered with everything in it.
             self.give(ctx, with, &self.snapshot.sum(0, u64::MAX), &mut { GENEROSITY });
             ask(ctx, with, &[RangeSum { from: 0, to: u64::MAX, sum: 0, count: 0 }]);
-            let wait = ctx.around(ctx.config.repair_patience);
-            ctx.timers.set(Why::Repair, Some(ctx.now + wait));
         }
     }
 
@@ -256,6 +318,11 @@ impl Repair {
             ctx.say_frame(ctx.bound(to), Frame::Holdings(holdings));
         }
     }
+}
+
+/// Whether a sum is that of all there is.
+fn is_everything(range: &RangeSum) -> bool {
+    (range.from, range.to) == (0, u64::MAX)
 }
 
 /// Sends sums, as many in a datagram as fit.

@@ -47,8 +47,11 @@ impl Piggyback {
 
     /// Offers waiting frames to a packet, in turn, until one does not fit or all have been
     /// offered. `take` answers whether it has taken the frame.
+    ///
+    /// A frame that finds no room as the first one loses a ride, so that it cannot keep others
+    /// waiting for ever.
     pub(crate) fn ride(&mut self, mut take: impl FnMut(&Frame) -> bool) {
-        for _ in 0..self.riders.len() {
+        for offered in 0..self.riders.len() {
             let next = match &self.last {
                 Some(last) => self
                     .riders
@@ -60,7 +63,8 @@ impl Piggyback {
                 self.last = None;
                 continue;
             };
-            if !take(frame) {
+            let taken = take(frame);
+            if !taken && offered > 0 {
                 return;
             }
             let subject = subject.clone();
@@ -69,6 +73,9 @@ impl Piggyback {
                 self.riders.remove(&subject);
             }
             self.last = Some(subject);
+            if !taken {
+                return;
+            }
         }
     }
 }

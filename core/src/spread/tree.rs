@@ -82,6 +82,11 @@ impl Relays {
         self.copies.len() >= ctx.config.limits.relays as usize
     }
 
+    /// Whether so many more batches can be sent in full.
+    pub(crate) fn has_room_for(&self, ctx: &Context, batches: usize) -> bool {
+        self.copies.len() + batches * FAN_OUT <= ctx.config.limits.relays as usize
+    }
+
     /// Forgets everything under way.
     pub(crate) fn clear(&mut self) {
         *self = Self { next: self.next, ..Self::default() };
@@ -171,7 +176,7 @@ impl Relays {
             let Some(copy) = self.copies.get_mut(&id) else {
                 continue;
             };
-            let lost = !ctx.status(copy.to).is_present();
+            let lost = !ctx.is_reachable(copy.to);
             if copy.tries < TRIES && !lost {
                 copy.tries += 1;
                 copy.due = ctx.now + wait(ctx, copy.to) * (1 << copy.tries);
@@ -284,7 +289,7 @@ fn targets(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<(u32, Ix)> {
         }
         Route::Listed(nodes) => {
             let known = nodes.iter().filter_map(|&id| ctx.find(id));
-            known.filter(|&ix| fits(ix) && ctx.status(ix).is_present()).map(|ix| (0, ix)).collect()
+            known.filter(|&ix| fits(ix) && ctx.is_reachable(ix)).map(|ix| (0, ix)).collect()
         }
     }
 }

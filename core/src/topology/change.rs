@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::item::{GroupName, KeyRange, TimedItem};
-use super::merge::MergeError;
+use super::limits::MergeError;
 use crate::node::NodeId;
 
 /// One change of what [`Topology::topology`](super::Topology::topology) answers.

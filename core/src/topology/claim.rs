@@ -27,6 +27,10 @@ impl Claims {
         Self { clocks: Vec::new(), epoch: None, limit }
     }
 
+    pub(super) const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Remembers a life of this node that it does not lead.
     pub(super) fn hear_epoch(&mut self, epoch: Epoch) {
         self.epoch = self.epoch.max(Some(epoch));
@@ -156,4 +160,134 @@ fn contradicts(record: &Record, delta: &RecordDelta) -> bool {
     });
     let told = record.writes().filter(|w| delta.since < w.clock && w.clock <= delta.clock);
     altered || is_current && told.count() != delta.writes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::NodeId;
+    use crate::topology::{Changes, GroupRecords, KeyRange};
+    use alloc::boxed::Box;
+    use core::net::SocketAddr;
+
+    fn id(port: u16) -> NodeId {
+        NodeId::from(SocketAddr::from(([10, 0, 0, 1], port)))
+    }
+
+    fn name() -> GroupName {
+        GroupName::try_from("g").unwrap()
+    }
+
+    /// A node that serves one range, and one that a liar has told of another at `clock`.
+    fn slandered(clock: u64) -> (Topology, Topology) {
+        let mut owner = Topology::new(id(1), Epoch(5));
+        owner.add_item(&name(), KeyRange::between(1, 2), 80).unwrap();
+        let write = Write { range: KeyRange::between(5, 6), op: Op::Add, port: 666, clock };
+        let (member, epoch, writes) = (id(1), Epoch(5), Box::new([write]));
+        let lie = RecordDelta { member, epoch, since: 0, floor: 0, clock, target: clock, writes };
+        let mut holder = Topology::new(id(2), Epoch(1));
+        let records = GroupRecords { records: alloc::vec![lie] };
+        assert_eq!(holder.merge(&name(), &records).len(), 1);
+        assert!(owner.merge(&name(), &records).is_empty());
+        (owner, holder)
+    }
+
+    fn send(from: &Topology, to: &mut Topology) -> Changes {
+        to.merge(&name(), &from.export(&name()).unwrap())
+    }
+
+    #[test]
+    fn a_claimed_clock_is_topped_and_the_false_item_goes() {
+        for clock in [1, 2, 100, CLOCK_STEP - 1] {
+            let (mut owner, mut holder) = slandered(clock);
+            owner.defend();
+            assert_eq!(owner.claimed_epoch(), None);
+            assert_eq!(owner.clock_of(&name(), Ix::ME), Some(clock + 1));
+            send(&owner, &mut holder);
+            assert!(holder.topology(&name()).eq(owner.topology(&name())), "clock {clock}");
+            assert!(owner.defend().is_empty());
+            assert_eq!(owner.clock_of(&name(), Ix::ME), Some(clock + 1), "answered once");
+        }
+    }
+
+    #[test]
+    fn a_delta_since_the_false_clock_replaces_the_false_copy() {
+        let (mut owner, mut holder) = slandered(7);
+        owner.defend();
+        owner.add_item(&name(), KeyRange::between(8, 9), 80).unwrap();
+        let delta = owner.delta(&name(), id(1), 7).unwrap();
+        assert_eq!(delta.since, 0);
+        holder.merge(&name(), &GroupRecords { records: alloc::vec![delta] });
+        assert!(holder.topology(&name()).eq(owner.topology(&name())));
+    }
+
+    #[test]
+    fn a_clock_that_cannot_be_topped_takes_a_new_life() {
+        let (mut owner, mut holder) = slandered(CLOCK_STEP);
+        owner.defend();
+        assert_eq!(owner.claimed_epoch(), Some(Epoch(5)));
+        let too_low = owner.renew(Epoch(5)).map(|changes| changes.len());
+        assert_eq!(too_low, Err(GroupError::EpochTooLow { above: Epoch(5) }));
+        owner.renew(Epoch(6)).unwrap();
+        assert_eq!(owner.claimed_epoch(), None);
+        send(&owner, &mut holder);
+        assert!(holder.topology(&name()).eq(owner.topology(&name())));
+        assert_eq!(owner.clock_of(&name(), Ix::ME), Some(1));
+    }
+
+    #[test]
+    fn a_claimed_life_is_reported_and_never_taken_over() {
+        let mut owner = Topology::new(id(1), Epoch(5));
+        owner.join(&name()).unwrap();
+        let mut other = Topology::new(id(1), Epoch(9));
+        other.add_item(&name(), KeyRange::between(5, 6), 666).unwrap();
+        assert!(send(&other, &mut owner).is_empty());
+        assert_eq!(owner.claimed_epoch(), Some(Epoch(9)));
+        assert!(owner.defend().is_empty());
+        assert!(owner.renew(Epoch(9)).is_err());
+        owner.renew(Epoch(10)).unwrap();
+        send(&owner, &mut other);
+        assert_eq!(other.claimed_epoch(), Some(Epoch(10)));
+    }
+
+    #[test]
+    fn what_was_really_said_is_no_claim() {
+        let mut owner = Topology::new(id(1), Epoch(5));
+        let mut past = Vec::new();
+        for step in 0..40u32 {
+            let range = KeyRange::between(step % 5, 9);
+            match step % 4 {
+                0 | 1 => drop(owner.add_item(&name(), range, step as u16).unwrap()),
+                2 => drop(owner.remove_item(&name(), range, 1).unwrap()),
+                _ => drop(owner.collect(&name(), u64::from(step) - 3).unwrap()),
+            }
+            past.extend((0..3).filter_map(|back| {
+                let clock = owner.clock_of(&name(), Ix::ME).unwrap_or(0);
+                owner.delta(&name(), id(1), clock.saturating_sub(back * 4))
+            }));
+            past.push(owner.delta(&name(), id(1), 0).unwrap());
+        }
+        owner.leave(&name()).unwrap();
+        for delta in past {
+            let have = owner.clock_of(&name(), Ix::ME).unwrap();
+            assert_eq!(owner.weigh_claim(&name(), &delta), Applied::Known { have }, "{delta:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_life_keeps_what_is_served_and_drops_tombstones() {
+        let mut owner = Topology::new(id(1), Epoch(5));
+        owner.join(&name()).unwrap();
+        owner.add_item(&name(), KeyRange::between(5, 6), 1).unwrap();
+        owner.add_item(&name(), KeyRange::between(1, 2), 1).unwrap();
+        owner.remove_item(&name(), KeyRange::between(1, 2), 1).unwrap();
+        let left = GroupName::try_from("left").unwrap();
+        owner.leave(&left).unwrap();
+        owner.renew(Epoch(6)).unwrap();
+        let items: Vec<_> = owner.topology(&name()).collect();
+        let clocks: Vec<_> = items.iter().map(|t| (t.item.op, t.clock)).collect();
+        assert_eq!(clocks, [(Op::Get, 1), (Op::Add, 2)]);
+        assert!(items.iter().all(|timed| timed.epoch == Epoch(6)));
+        assert_eq!(owner.groups().count(), 1);
+    }
 }

@@ -73,7 +73,10 @@ impl Coverage {
 mod tests {
     use super::*;
 
-    fn sweep(ranges: &[(u32, u32)]) -> (Vec<(u32, u32)>, Vec<(u32, u32, usize)>) {
+    type Gaps = Vec<(u32, u32)>;
+    type Overlaps = Vec<(u32, u32, usize)>;
+
+    fn sweep(ranges: &[(u32, u32)]) -> (Gaps, Overlaps) {
         let coverage = Coverage::of(ranges.iter().copied());
         let plain = |range: KeyRange| (range.start(), range.end());
         let overlaps = coverage

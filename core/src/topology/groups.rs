@@ -59,6 +59,10 @@ impl Groups {
         self.limit
     }
 
+    pub(super) const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// The slot of a group that is there or that `make` makes.
     pub(super) fn intern(&mut self, name: &GroupName, make: impl FnOnce() -> Group) -> Slot {
         if let Some(slot) = self.find(name) {

@@ -14,6 +14,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::maxima::Maxima;
 use crate::growth;
 
 /// A range, who serves it, and where.
@@ -24,6 +25,10 @@ pub(super) struct Entry {
     pub(super) member: u32,
     pub(super) port: u16,
 }
+
+/// Where an entry is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Position(u32);
 
 /// The served ranges of one group.
 #[derive(Default)]
@@ -61,17 +66,26 @@ impl Index {
         }
     }
 
-    /// Calls `found` for each entry whose range holds `key`.
+    /// Calls `found` with the member of each entry whose range holds `key`, and where it is.
     #[inline]
-    pub(super) fn at(&self, key: u32, mut found: impl FnMut(Entry)) {
+    pub(super) fn at(&self, key: u32, mut found: impl FnMut(u32, Position)) {
         if let Some(leaves) = &self.many {
-            leaves.at(key, found);
-        } else {
-            for entry in &self.few {
-                if entry.start <= key && key <= entry.end {
-                    found(*entry);
-                }
+            return leaves.at(key, found);
+        }
+        for (at, entry) in self.few.iter().enumerate() {
+            if entry.start <= key && key <= entry.end {
+                found(entry.member, Position(at as u32));
             }
+        }
+    }
+
+    /// The entry at a position that [`at`](Self::at) has told, while the index has not changed.
+    #[inline]
+    pub(super) fn entry(&self, position: Position) -> Entry {
+        let at = position.0 as usize;
+        match &self.many {
+            Some(leaves) => leaves.places[at / LEAF].leaf.get(at % LEAF),
+            None => self.few[at],
         }
     }
 
@@ -140,75 +154,130 @@ impl Leaf {
     /// A bit for each entry whose range holds `key`.
     #[inline]
     fn holding(&self, key: u32) -> u32 {
+        // Compared as signed numbers: the instruction set that all x86-64 share has only that.
+        let signed = |number: u32| number as i32 ^ i32::MIN;
         let mut mask = 0;
-        for at in 0..LEAF {
-            let holds = (self.starts[at] <= key) & (key <= self.ends[at]);
-            mask |= u32::from(holds) << at;
+        for (at, bit) in BITS.iter().enumerate() {
+            let is_outside =
+                (signed(self.starts[at]) > signed(key)) | (signed(key) > signed(self.ends[at]));
+            mask |= if is_outside { 0 } else { *bit };
         }
         mask
     }
 }
 
+/// `1 << i` at `i`: looked up, a loop over it needs no shift by a variable.
+const BITS: [u32; LEAF] = {
+    let mut bits = [1; LEAF];
+    let mut at = 1;
+    while at < LEAF {
+        bits[at] = bits[at - 1] << 1;
+        at += 1;
+    }
+    bits
+};
+
 /// Leaves in order, and what is searched to find them.
 struct Leaves {
-    #[expect(
-        clippy::vec_box,
-        reason = "when leaves come and go, 8 bytes of each are moved, not 448"
-    )]
-    leaves: Vec<Box<Leaf>>,
+    places: Vec<Place>,
     lens: Vec<u8>,
     /// Each leaf's first start.
     firsts: Vec<u32>,
     /// Each leaf's largest end.
-    reach: Maxima,
+    reaches: Maxima,
     len: usize,
+}
+
+/// A leaf, and what a search asks of it before it looks inside.
+struct Place {
+    /// The largest end in the leaf.
+    reach: u32,
+    /// The largest end in all leaves to the left: most searches end there.
+    reach_before: u32,
+    /// When leaves come and go, 16 bytes of each are moved, not 464.
+    leaf: Box<Leaf>,
 }
 
 impl Leaves {
     fn new(entries: &[Entry]) -> Self {
         let mut leaves = Self {
-            leaves: Vec::new(),
+            places: Vec::new(),
             lens: Vec::new(),
             firsts: Vec::new(),
-            reach: Maxima::default(),
+            reaches: Maxima::new(),
             len: entries.len(),
         };
         for chunk in entries.chunks(LEAF * 3 / 4) {
-            leaves.put(leaves.leaves.len(), chunk);
+            leaves.put(leaves.places.len(), chunk);
         }
         leaves
     }
 
     #[inline]
-    fn at(&self, key: u32, mut found: impl FnMut(Entry)) {
+    fn at(&self, key: u32, mut found: impl FnMut(u32, Position)) {
         let mut before = self.firsts.partition_point(|first| *first <= key);
-        while let Some(i) = self.reach.last_reaching(before, key) {
-            let leaf = &self.leaves[i];
-            let mut mask = leaf.holding(key);
+        while before > 0 {
+            let mut i = before - 1;
+            let mut place = &self.places[i];
+            if place.reach < key {
+                if place.reach_before < key {
+                    return;
+                }
+                let Some(further) = self.reaches.last_reaching(i, key) else { return };
+                i = further;
+                place = &self.places[i];
+            }
+            let mut mask = place.leaf.holding(key);
             while mask != 0 {
-                found(leaf.get(mask.trailing_zeros() as usize));
+                let at = mask.trailing_zeros() as usize;
+                found(place.leaf.members[at], Position((i * LEAF + at) as u32));
                 mask &= mask - 1;
+            }
+            if place.reach_before < key {
+                return;
             }
             before = i;
         }
     }
 
+    /// Sets the largest end of the leaf `i`.
+    fn set_reach(&mut self, i: usize, reach: u32) {
+        self.places[i].reach = reach;
+        self.reaches.set(i, reach);
+        self.spread_reach(i + 1, i + 1);
+    }
+
+    /// Writes `reach_before` anew from `i` on, until, beyond `least`, nothing changes any more.
+    fn spread_reach(&mut self, i: usize, least: usize) {
+        let left = i.checked_sub(1).map(|left| &self.places[left]);
+        let mut largest = left.map_or(0, |place| place.reach.max(place.reach_before));
+        for (at, place) in self.places.iter_mut().enumerate().skip(i) {
+            if at >= least && place.reach_before == largest {
+                return;
+            }
+            place.reach_before = largest;
+            largest = largest.max(place.reach);
+        }
+    }
+
     fn iter(&self) -> impl Iterator<Item = Entry> + use<'_> {
-        let leaves = self.leaves.iter().zip(&self.lens);
-        leaves.flat_map(|(leaf, len)| (0..usize::from(*len)).map(|at| leaf.get(at)))
+        let leaves = self.places.iter().zip(&self.lens);
+        leaves.flat_map(|(place, len)| (0..usize::from(*len)).map(|at| place.leaf.get(at)))
     }
 
     /// The leaf in which an entry lies or would lie.
     fn leaf_of(&self, entry: Entry) -> usize {
-        let low = self.firsts.partition_point(|first| *first < entry.start);
-        let same = self.firsts[low..].partition_point(|first| *first == entry.start);
-        let above = self.leaves[low..low + same].partition_point(|leaf| leaf.get(0) <= entry);
+        let firsts = &self.firsts;
+        let low = firsts.partition_point(|first| *first < entry.start);
+        let same = firsts[low..].partition_point(|first| *first == entry.start);
+        let same = &self.places[low..low + same];
+        let above = same.partition_point(|place| place.leaf.get(0) <= entry);
         (low + above).saturating_sub(1)
     }
 
     /// The place in the leaf at which an entry lies or would lie.
     fn place_in(&self, i: usize, entry: Entry) -> usize {
-        let (leaf, mut low, mut high) = (&self.leaves[i], 0, self.len_of(i));
+        let (leaf, mut low, mut high) = (&self.places[i].leaf, 0, self.len_of(i));
         while low < high {
             let middle = low.midpoint(high);
             if leaf.get(middle) < entry { low = middle + 1 } else { high = middle }
@@ -221,30 +290,30 @@ impl Leaves {
         let i = self.leaf_of(entry);
         let i = if self.len_of(i) == LEAF { self.make_room(i, entry) } else { i };
         let at = self.place_in(i, entry);
-        let (len, leaf) = (self.len_of(i), &mut self.leaves[i]);
+        let (len, leaf) = (self.len_of(i), &mut self.places[i].leaf);
         leaf.shift(at, len, true);
         leaf.set(at, entry);
         self.lens[i] += 1;
         self.firsts[i] = leaf.starts[0];
-        let reach = self.reach.get(i).max(entry.end);
-        self.reach.set(i, reach);
+        let reach = self.places[i].reach.max(entry.end);
+        self.set_reach(i, reach);
     }
 
     fn remove(&mut self, entry: Entry) {
         let i = self.leaf_of(entry);
         let at = self.place_in(i, entry);
         let len = self.len_of(i);
-        if at >= len || self.leaves[i].get(at) != entry {
+        if at >= len || self.places[i].leaf.get(at) != entry {
             return;
         }
         self.len -= 1;
-        let leaf = &mut self.leaves[i];
+        let leaf = &mut self.places[i].leaf;
         leaf.shift(at + 1, len, false);
         leaf.set(len - 1, Leaf::EMPTY.get(0));
         self.lens[i] -= 1;
         self.firsts[i] = leaf.starts[0];
         let reach = leaf.largest_end();
-        self.reach.set(i, reach);
+        self.set_reach(i, reach);
         if len - 1 < LEAF / 2 {
             self.join_neighbour(i);
         }
@@ -257,11 +326,11 @@ impl Leaves {
         let entries = self.entries(i);
         if i > 0 && roomy(i - 1) {
             self.share(i - 1);
-        } else if i + 1 < self.leaves.len() && roomy(i + 1) {
+        } else if i + 1 < self.places.len() && roomy(i + 1) {
             self.share(i);
         } else {
             // Ranges that are added in rising order leave full leaves behind.
-            let last = i + 1 == self.leaves.len() && entries[LEAF - 1] < entry;
+            let last = i + 1 == self.places.len() && entries[LEAF - 1] < entry;
             let cut = if last { LEAF - 1 } else { LEAF / 2 };
             self.fill(i, &entries[..cut]);
             self.put(i + 1, &entries[cut..]);
@@ -272,7 +341,7 @@ impl Leaves {
     /// Joins a leaf that is less than half full with a neighbour if the two fit into one.
     fn join_neighbour(&mut self, i: usize) {
         let fits = |j: usize| {
-            j + 1 < self.leaves.len() && self.len_of(j) + self.len_of(j + 1) <= LEAF * 7 / 8
+            j + 1 < self.places.len() && self.len_of(j) + self.len_of(j + 1) <= LEAF * 7 / 8
         };
         let Some(j) = [i.saturating_sub(1), i].into_iter().find(|j| fits(*j)) else {
             if self.len_of(i) == 0 {
@@ -300,126 +369,38 @@ impl Leaves {
     }
 
     fn entries(&self, i: usize) -> Vec<Entry> {
-        (0..self.len_of(i)).map(|at| self.leaves[i].get(at)).collect()
+        (0..self.len_of(i)).map(|at| self.places[i].leaf.get(at)).collect()
     }
 
     /// Gives the leaf `i` these entries instead of its own.
     fn fill(&mut self, i: usize, entries: &[Entry]) {
-        *self.leaves[i] = Leaf::of(entries);
+        *self.places[i].leaf = Leaf::of(entries);
         self.lens[i] = entries.len() as u8;
-        self.firsts[i] = self.leaves[i].starts[0];
-        self.reach.set(i, self.leaves[i].largest_end());
+        self.firsts[i] = self.places[i].leaf.starts[0];
+        self.set_reach(i, self.places[i].leaf.largest_end());
     }
 
     /// Inserts a leaf of these entries at `i`.
     fn put(&mut self, i: usize, entries: &[Entry]) {
-        let leaf = Leaf::of(entries);
+        let leaf = Box::new(Leaf::of(entries));
+        let reach = leaf.largest_end();
         growth::insert(&mut self.lens, i, entries.len() as u8);
         growth::insert(&mut self.firsts, i, leaf.starts[0]);
-        self.reach.insert(i, leaf.largest_end());
-        growth::insert(&mut self.leaves, i, Box::new(leaf));
+        self.reaches.insert(i, reach);
+        growth::insert(&mut self.places, i, Place { reach, reach_before: 0, leaf });
+        self.spread_reach(i, i + 2);
     }
 
     /// Removes the leaf `i`.
     fn cut(&mut self, i: usize) {
-        self.leaves.remove(i);
+        self.places.remove(i);
         self.lens.remove(i);
         self.firsts.remove(i);
-        self.reach.remove(i);
-        growth::shrink(&mut self.leaves);
+        self.reaches.remove(i);
+        self.spread_reach(i, i + 1);
+        growth::shrink(&mut self.places);
         growth::shrink(&mut self.lens);
         growth::shrink(&mut self.firsts);
-    }
-}
-
-/// A row of numbers and, above it, rows of the maxima of blocks of the row below.
-#[derive(Default)]
-struct Maxima {
-    rows: Vec<Vec<u32>>,
-}
-
-/// Numbers in a block.
-const BLOCK: usize = 16;
-
-impl Maxima {
-    fn get(&self, i: usize) -> u32 {
-        self.rows[0][i]
-    }
-
-    fn set(&mut self, mut i: usize, value: u32) {
-        self.rows[0][i] = value;
-        for row in 1..self.rows.len() {
-            i /= BLOCK;
-            let largest = self.block(row - 1, i);
-            if self.rows[row][i] == largest {
-                return;
-            }
-            self.rows[row][i] = largest;
-        }
-    }
-
-    fn insert(&mut self, i: usize, value: u32) {
-        if self.rows.is_empty() {
-            self.rows.push(Vec::new());
-        }
-        growth::insert(&mut self.rows[0], i, value);
-        self.rebuild(i);
-    }
-
-    fn remove(&mut self, i: usize) {
-        self.rows[0].remove(i);
-        growth::shrink(&mut self.rows[0]);
-        self.rebuild(i);
-    }
-
-    /// The largest `i` below `before` whose number is at least `key`.
-    #[inline]
-    fn last_reaching(&self, before: usize, key: u32) -> Option<usize> {
-        let mut end = before;
-        for (level, row) in self.rows.iter().enumerate() {
-            let block = end.checked_sub(1)? / BLOCK * BLOCK;
-            if let Some(at) = row[block..end].iter().rposition(|&reach| reach >= key) {
-                return Some(self.descend(level, block + at, key));
-            }
-            end = block / BLOCK;
-        }
-        None
-    }
-
-    /// The last number of the lowest row below `i` of the row `level` that is at least `key`.
-    #[inline]
-    fn descend(&self, level: usize, mut i: usize, key: u32) -> usize {
-        for row in self.rows[..level].iter().rev() {
-            let end = row.len().min((i + 1) * BLOCK);
-            let block = &row[i * BLOCK..end];
-            i = i * BLOCK + block.iter().rposition(|&reach| reach >= key).unwrap_or(0);
-        }
-        i
-    }
-
-    fn block(&self, row: usize, i: usize) -> u32 {
-        let row = &self.rows[row];
-        let end = row.len().min((i + 1) * BLOCK);
-        row[i * BLOCK..end].iter().fold(0, |largest, value| largest.max(*value))
-    }
-
-    /// Computes the rows above the lowest anew, from the block of `i` on.
-    fn rebuild(&mut self, mut i: usize) {
-        let mut row = 0;
-        while self.rows[row].len() > BLOCK {
-            i /= BLOCK;
-            let len = self.rows[row].len().div_ceil(BLOCK);
-            if row + 1 == self.rows.len() {
-                self.rows.push(Vec::new());
-                i = 0;
-            }
-            self.rows[row + 1].resize(len, 0);
-            for at in i..len {
-                self.rows[row + 1][at] = self.block(row, at);
-            }
-            row += 1;
-        }
-        self.rows.truncate(row + 1);
     }
 }
 
@@ -455,7 +436,7 @@ mod tests {
                     if rng.next_u32() % 2 == 0 { entry.start } else { entry.end }
                 };
                 let mut found = Vec::new();
-                index.at(key, |entry| found.push(entry));
+                index.at(key, |_, position| found.push(index.entry(position)));
                 found.sort_unstable();
                 let expected: Vec<_> =
                     model.iter().copied().filter(|e| e.start <= key && key <= e.end).collect();
@@ -502,7 +483,7 @@ mod tests {
         }
         for key in [0, u32::MAX, 1] {
             let mut found = 0;
-            index.at(key, |_| found += 1);
+            index.at(key, |_, _| found += 1);
             assert_eq!(found, if key == 1 { 0 } else { 100 });
         }
     }
@@ -516,12 +497,12 @@ mod tests {
             let start = rng.next_u32();
             leaves.insert(Entry { start, end: start, member, port: 1 });
         }
-        let bytes = leaves.leaves.len() * (size_of::<Leaf>() + 16 + size_of::<Box<Leaf>>() + 10);
+        let bytes = leaves.places.len() * (size_of::<Leaf>() + 16 + size_of::<Place>() + 10);
         assert!(bytes < leaves.len * 24, "{bytes} bytes for {} ranges", leaves.len);
         let mut rising = Leaves::new(&[Entry::default()]);
         for start in 1..50_000 {
             rising.insert(Entry { start, end: start, member: 0, port: 1 });
         }
-        assert!(rising.leaves.len() * (LEAF - 1) < rising.len + 2 * LEAF);
+        assert!(rising.places.len() * (LEAF - 1) < rising.len + 2 * LEAF);
     }
 }

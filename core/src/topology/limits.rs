@@ -1,9 +1,10 @@
-//! How much a picture may hold, and what a call says that would exceed it.
+//! How much a picture may hold, and what is said of a call or a record that is refused.
 
 use core::fmt;
 
 use super::merge::CLOCK_STEP;
 use crate::node::Epoch;
+use crate::roster::RosterFull;
 
 /// How much a [`Topology`](super::Topology) may hold.
 ///
@@ -100,6 +101,74 @@ impl fmt::Display for GroupError {
 }
 
 impl core::error::Error for GroupError {}
+
+/// Why a record was refused. A refused record has changed nothing, but that the member's life, if
+/// it is a later one than was known, counts as heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MergeError {
+    /// Clocks out of order, a range written twice, or a collected tombstone.
+    Malformed,
+    /// Writes after this clock are missing: ask for those since then.
+    Gap {
+        /// The clock up to which the writes are held.
+        have: u64,
+    },
+    /// The clock would jump by more than 2³².
+    ClockJump,
+    /// As many nodes are known as may be.
+    TooManyMembers {
+        /// The limit.
+        limit: usize,
+    },
+    /// As many groups are known as may be.
+    TooManyGroups {
+        /// The limit.
+        limit: usize,
+    },
+    /// The member says more about the group than it may.
+    TooManyItems {
+        /// The limit of one record.
+        limit: usize,
+    },
+    /// All records together would have more items than they may.
+    TopologyFull {
+        /// The limit of all records.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for MergeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("the record contradicts itself; mend its sender"),
+            Self::Gap { have } => write!(f, "writes are missing; ask for those since {have}"),
+            Self::ClockJump => {
+                write!(f, "the clock jumps by more than {CLOCK_STEP}; renew its owner")
+            }
+            Self::TooManyMembers { limit } => {
+                write!(f, "{limit} nodes are known, the limit; raise it or forget nodes")
+            }
+            Self::TooManyGroups { limit } => {
+                write!(f, "{limit} groups are known, the limit; raise it")
+            }
+            Self::TooManyItems { limit } => {
+                write!(f, "a record has at most {limit} items; raise the limit or join ranges")
+            }
+            Self::TopologyFull { limit } => {
+                write!(f, "the topology has {limit} items, the limit; raise it")
+            }
+        }
+    }
+}
+
+impl core::error::Error for MergeError {}
+
+impl From<RosterFull> for MergeError {
+    fn from(full: RosterFull) -> Self {
+        Self::TooManyMembers { limit: full.limit }
+    }
+}
 
 /// What `members`, `route` and `coverage` do with members that are down, unreachable or have left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

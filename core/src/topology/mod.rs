@@ -23,7 +23,8 @@
 //! | `item` | names, ranges, items, deltas |
 //! | `record` | one owner's writes |
 //! | `group`, `groups` | the records of a name; the table of names |
-//! | `index`, `route`, `coverage` | from a key to its owners |
+//! | `index`, `maxima`, `route`, `coverage` | from a key to its owners |
+//! | `limits` | how much is held, and errors |
 //! | `merge`, `stage` | others' writes; those that come in pieces |
 //! | `claim` | what others say that this node has said |
 //! | `query` | questions and exports |
@@ -70,6 +71,7 @@ mod groups;
 mod index;
 mod item;
 mod limits;
+mod maxima;
 mod merge;
 mod query;
 mod record;
@@ -84,10 +86,8 @@ pub use item::{
     GroupName, GroupNameError, GroupRecords, Item, KeyRange, KeyRangeError, Op, RecordDelta,
     TimedItem, Write,
 };
-pub use limits::{DownMembers, GroupError, TopologyLimits};
+pub use limits::{DownMembers, GroupError, MergeError, TopologyLimits};
 pub(crate) use merge::Applied;
-pub use merge::MergeError;
-pub(crate) use query::RecordMark;
 pub use route::Owner;
 
 use crate::node::{Epoch, Life, NodeId, Status};
@@ -259,6 +259,15 @@ impl Topology {
     /// Sets whether members that are not present are shown. Takes effect at once.
     pub const fn set_down_members(&mut self, down: DownMembers) {
         self.down = down;
+    }
+
+    /// Replaces the limits. What is held beyond a lower one stays.
+    pub(crate) fn set_limits(&mut self, limits: TopologyLimits) {
+        self.roster.set_limit(limits.members);
+        self.groups.set_limit(limits.groups);
+        self.claims.set_limit(limits.claims);
+        self.stages.set_limit(limits.stages);
+        self.limits = limits;
     }
 
     /// As [`set_status`](Self::set_status), by index.

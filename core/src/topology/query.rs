@@ -6,7 +6,7 @@ use super::coverage::Coverage;
 use super::group::{Group, timed};
 use super::item::{GroupName, GroupRecords, Op, RecordDelta, TimedItem, Write};
 use super::record::Record;
-use super::route::{Owner, Route, score};
+use super::route::{Owner, Route};
 use super::{DownMembers, Topology};
 use crate::node::{Epoch, NodeId};
 use crate::repair::FingerprintKey;
@@ -23,8 +23,6 @@ pub(crate) struct RecordMark<'a> {
     pub(crate) group: &'a GroupName,
     /// The owner.
     pub(crate) member: Ix,
-    /// The record's clock.
-    pub(crate) clock: u64,
 }
 
 impl Topology {
@@ -88,16 +86,7 @@ impl Topology {
     /// that are not present are skipped or not as [`DownMembers`] says, and the order of the others
     /// is the same without them. Up to 8 owners take no allocation.
     pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
-        let mut route = Route::new(&self.roster);
-        if let Some(group) = self.groups.by_name(group) {
-            group.index.at(key, |entry| {
-                let member = Ix::from_raw(entry.member);
-                if self.is_shown(member) {
-                    route.push(score(group.rank, key, self.roster.id(member)), entry);
-                }
-            });
-        }
-        route.ranked()
+        Route::new(self, self.groups.by_name(group), key)
     }
 
     /// Which keys of a group nobody serves and which several do, taking members as
@@ -214,12 +203,11 @@ impl Topology {
             fingerprint: self.key.record(group.digest, life.id, life.epoch, clock),
             group: &group.name,
             member,
-            clock,
         })
     }
 
     #[inline]
-    fn is_shown(&self, ix: Ix) -> bool {
+    pub(super) fn is_shown(&self, ix: Ix) -> bool {
         self.down == DownMembers::List || self.roster.status(ix).is_present()
     }
 }

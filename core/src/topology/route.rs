@@ -6,13 +6,15 @@
 //! the keys that it was first for.
 
 use alloc::vec::Vec;
-use core::cmp::Ordering;
+use core::hint::select_unpredictable;
 
-use super::index::Entry;
+use super::Topology;
+use super::group::Group;
+use super::index::{Entry, Position};
 use super::item::KeyRange;
 use crate::hash::Hash;
 use crate::node::NodeId;
-use crate::roster::{Ix, Roster};
+use crate::roster::Ix;
 
 /// A member that serves a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,69 +27,69 @@ pub struct Owner {
     pub range: KeyRange,
 }
 
-/// The owners of a key by falling score. Up to [`INLINE`] of them take no allocation.
+/// The owners of a key by falling score.
+///
+/// The best one is found in one look-up that keeps nothing else; only who asks for the second has
+/// all of them sorted. Up to [`INLINE`] take no allocation.
 pub(super) struct Route<'a> {
-    roster: &'a Roster,
-    inline: [Candidate; INLINE],
+    topology: &'a Topology,
+    group: Option<&'a Group>,
+    key: u32,
+    /// How many owners have been asked for.
+    asked: usize,
+    ranked: Ranked,
+}
+
+/// Scores and positions, best first, once they are sorted.
+#[derive(Default)]
+struct Ranked {
+    inline: [(u64, Position); INLINE],
     len: usize,
-    next: usize,
-    /// All candidates, once they are more.
-    spill: Vec<Candidate>,
+    /// All of them, once they are more.
+    spill: Vec<(u64, Position)>,
 }
 
 const INLINE: usize = 8;
 
-#[derive(Clone, Copy, Default)]
-struct Candidate {
-    score: u64,
-    entry: Entry,
-}
-
-impl Candidate {
-    /// By falling score; equal scores by member, then range.
-    #[inline]
-    fn order(&self, other: &Self, roster: &Roster) -> Ordering {
-        other.score.cmp(&self.score).then_with(|| {
-            let tie = |Entry { start, end, member, .. }: Entry| {
-                (roster.id(Ix::from_raw(member)), start, end)
-            };
-            tie(self.entry).cmp(&tie(other.entry))
-        })
-    }
-}
-
 impl<'a> Route<'a> {
-    pub(super) const fn new(roster: &'a Roster) -> Self {
-        const NONE: Candidate =
-            Candidate { score: 0, entry: Entry { start: 0, end: 0, member: 0, port: 0 } };
-        Self { roster, inline: [NONE; INLINE], len: 0, next: 0, spill: Vec::new() }
+    /// The owners of `key` in a group.
+    pub(super) fn new(topology: &'a Topology, group: Option<&'a Group>, key: u32) -> Self {
+        Self { topology, group, key, asked: 0, ranked: Ranked::default() }
     }
 
-    /// Adds an owner in its place.
+    /// The owner with the largest score; `None` if there is no owner, or more than one of them.
     #[inline]
-    pub(super) fn push(&mut self, score: u64, entry: Entry) {
-        let candidate = Candidate { score, entry };
-        if self.len < INLINE {
-            let mut at = self.len;
-            while at > 0 && candidate.order(&self.inline[at - 1], self.roster).is_lt() {
-                self.inline[at] = self.inline[at - 1];
-                at -= 1;
-            }
-            self.inline[at] = candidate;
-        } else {
-            if self.len == INLINE {
-                self.spill.extend_from_slice(&self.inline);
-            }
-            self.spill.push(candidate);
-        }
-        self.len += 1;
+    fn best(&self, group: &Group) -> Option<Position> {
+        let (mut top, mut second, mut best) = (0, 0, Position::default());
+        scan(self.topology, group, self.key, |score, position| {
+            // A branch here is as good as never predicted, and stalls the look-ups that follow.
+            let is_better = score > top;
+            second = select_unpredictable(is_better, top, score.max(second));
+            best = select_unpredictable(is_better, position, best);
+            top = select_unpredictable(is_better, score, top);
+        });
+        (top != second).then_some(best)
     }
 
-    /// Sorts what is not sorted yet; to be called before the first owner is taken.
-    pub(super) fn ranked(mut self) -> Self {
-        let roster = self.roster;
-        self.spill.sort_unstable_by(|a, b| a.order(b, roster));
-        self
+    /// Sorts all owners.
+    #[cold]
+    fn rank(&mut self, group: &Group) {
+        let Self { topology, key, ref mut ranked, .. } = *self;
+        scan(topology, group, key, |score, position| ranked.push(score, position));
+        // Members with equal scores come by id; the ranges of one member in their order.
+        let tie = |position: Position| {
+            let Entry { start, end, member, .. } = group.index.entry(position);
+            (topology.roster.id(Ix::from_raw(member)), start, end)
+        };
+        ranked.as_mut_slice().sort_unstable_by(|(score, position), (other, place)| {
+            other.cmp(score).then_with(|| tie(*position).cmp(&tie(*place)))
+        });
+    }
+
+    fn owner(&self, group: &Group, position: Position) -> Owner {
+        let Entry { start, end, member, port } = group.index.entry(position);
+        let member = self.topology.roster.id(Ix::from_raw(member));
+        Owner { member, port, range: KeyRange::between(start, end) }
     }
 }
 
@@ -96,32 +98,65 @@ impl Iterator for Route<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Owner> {
-        if self.next == self.len {
-            return None;
+        let group = self.group?;
+        self.asked += 1;
+        if self.asked == 1
+            && let Some(position) = self.best(group)
+        {
+            return Some(self.owner(group, position));
         }
-        let candidates: &[Candidate] =
-            if self.spill.is_empty() { &self.inline } else { &self.spill };
-        let entry = candidates[self.next].entry;
-        self.next += 1;
-        Some(Owner {
-            member: self.roster.id(Ix::from_raw(entry.member)),
-            port: entry.port,
-            range: KeyRange::between(entry.start, entry.end),
-        })
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.len - self.next, Some(self.len - self.next))
+        if self.asked <= 2 && self.ranked.len == 0 {
+            self.rank(group);
+        }
+        let (_, position) = *self.ranked.as_slice().get(self.asked - 1)?;
+        Some(self.owner(group, position))
     }
 }
 
-impl ExactSizeIterator for Route<'_> {}
+impl Ranked {
+    fn push(&mut self, score: u64, position: Position) {
+        if let Some(place) = self.inline.get_mut(self.len) {
+            *place = (score, position);
+        } else {
+            if self.spill.is_empty() {
+                self.spill.extend_from_slice(&self.inline);
+            }
+            self.spill.push((score, position));
+        }
+        self.len += 1;
+    }
 
-/// The score of `member` for `key` of the group with this `digest`. The digest must not depend on
-/// anything but the group's name, since all nodes have to agree on it.
+    fn as_slice(&self) -> &[(u64, Position)] {
+        if self.spill.is_empty() { &self.inline[..self.len] } else { &self.spill }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [(u64, Position)] {
+        if self.spill.is_empty() { &mut self.inline[..self.len] } else { &mut self.spill }
+    }
+}
+
+/// Calls `found` with the score and position of each owner of `key` that is shown.
 #[inline]
-pub(super) fn score(digest: u64, key: u32, member: NodeId) -> u64 {
-    Hash::new(RANK, u64::from(key) ^ digest).node(member).finish()
+fn scan(topology: &Topology, group: &Group, key: u32, mut found: impl FnMut(u64, Position)) {
+    // All nodes have to agree on the scores: nothing but names, keys and ids goes into them.
+    let seed = seed(group.rank, key);
+    group.index.at(key, |member, position| {
+        let member = Ix::from_raw(member);
+        if topology.is_shown(member) {
+            found(score(seed, topology.roster.id(member)), position);
+        }
+    });
+}
+
+#[inline]
+fn seed(rank: u64, key: u32) -> Hash {
+    Hash::new(RANK, u64::from(key) ^ rank)
+}
+
+/// The score of `member` for a key of a group.
+#[inline]
+fn score(seed: Hash, member: NodeId) -> u64 {
+    seed.node(member).rank()
 }
 
 const RANK: [u64; 2] = [0x4cf5_ad43_2745_937f, 0x52dc_e729_3838_6f4b];
@@ -129,6 +164,8 @@ const RANK: [u64; 2] = [0x4cf5_ad43_2745_937f, 0x52dc_e729_3838_6f4b];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::{Epoch, Status};
+    use crate::topology::{DownMembers, GroupName};
     use core::net::SocketAddr;
 
     fn id(port: u16) -> NodeId {
@@ -138,42 +175,82 @@ mod tests {
     /// Three members, all six orders: each is as frequent as the others.
     #[test]
     fn ranks_are_spread_evenly() {
-        let mut orders = alloc::collections::BTreeMap::new();
-        let keys = 60_000;
-        for key in 0..keys {
-            let mut ranked = [1, 2, 3];
-            ranked.sort_unstable_by_key(|port| core::cmp::Reverse(score(77, key, id(*port))));
-            *orders.entry(ranked).or_insert(0u32) += 1;
+        for key_step in [1, 1 << 16, 0x9e37_79b9u32] {
+            let mut orders = alloc::collections::BTreeMap::new();
+            let keys = 60_000u32;
+            for key in 0..keys {
+                let seed = seed(77, key.wrapping_mul(key_step));
+                let mut ranked = [1, 2, 3];
+                ranked.sort_unstable_by_key(|port| core::cmp::Reverse(score(seed, id(*port))));
+                *orders.entry(ranked).or_insert(0u32) += 1;
+            }
+            assert_eq!(orders.len(), 6);
+            for (order, count) in orders {
+                assert!((9_500..10_500).contains(&count), "{order:?}: {count} of {keys}");
+            }
         }
-        assert_eq!(orders.len(), 6);
-        for (order, count) in orders {
-            assert!((9_500..10_500).contains(&count), "{order:?}: {count} of {keys}");
+    }
+
+    /// A hundred members share a hundred thousand keys within what chance allows: 1,000 +- 160.
+    #[test]
+    fn keys_are_spread_evenly() {
+        let mut counts = [0u32; 100];
+        for key in 0..100_000 {
+            let seed = seed(77, key);
+            let best = (0..100).max_by_key(|port| score(seed, id(*port))).unwrap();
+            counts[usize::from(best)] += 1;
         }
+        assert!(counts.iter().all(|count| (840..1160).contains(count)), "{counts:?}");
     }
 
     /// Fixed for ever: nodes of different builds have to name the same first owner.
     #[test]
     fn scores_are_part_of_the_protocol() {
-        assert_eq!(score(1, 2, id(3)), 15_214_869_365_729_035_545);
+        assert_eq!(score(seed(77, 2), id(3)), 6_858_657_838_670_438_527);
     }
 
     #[test]
-    fn more_owners_than_fit_inline_are_ranked_alike() {
-        use crate::node::{Epoch, Life};
-        let mut roster = Roster::new(Life { id: id(0), epoch: Epoch(1) }, 100);
-        for port in 1..40 {
-            roster.intern(id(port), Epoch(1)).unwrap();
-        }
-        for owners in [1, 7, 8, 9, 40] {
-            let mut route = Route::new(&roster);
-            for member in 0..owners {
-                let entry = Entry { start: 0, end: 9, member, port: 1 };
-                route.push(u64::from(member) % 5, entry);
+    fn owners_come_by_rank_however_many() {
+        let group = GroupName::try_from("g").unwrap();
+        for owners in [0, 1, 4, 5, 40] {
+            let mut topology = Topology::new(id(1000), Epoch(1));
+            for port in 0..owners {
+                let mut other = Topology::new(id(port), Epoch(1));
+                // Two ranges each: the same score, so they come by range.
+                for start in [1, 0] {
+                    other.add_item(&group, KeyRange::between(start, 9), 80).unwrap();
+                }
+                topology.merge(&group, &other.export(&group).unwrap());
             }
-            let found: Vec<_> = route.ranked().map(|owner| owner.member).collect();
-            let mut expected: Vec<_> = (0..owners as u16).collect();
-            expected.sort_by_key(|port| (core::cmp::Reverse(port % 5), *port));
-            assert_eq!(found, expected.into_iter().map(id).collect::<Vec<_>>());
+            let found: Vec<_> = topology.route(&group, 5).map(|o| (o.member, o.range)).collect();
+            let rank = topology.groups.by_name(&group).map_or(0, |group| group.rank);
+            let mut ranked: Vec<_> = (0..owners).map(id).collect();
+            ranked.sort_by_key(|id| core::cmp::Reverse(score(seed(rank, 5), *id)));
+            let ranges = [KeyRange::between(0, 9), KeyRange::between(1, 9)];
+            let twice = ranked.into_iter().flat_map(|id| ranges.map(|range| (id, range)));
+            assert_eq!(found, twice.collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn the_second_owner_is_first_when_the_first_is_hidden() {
+        let group = GroupName::try_from("g").unwrap();
+        let mut topology = Topology::new(id(1000), Epoch(1));
+        for port in 0..10 {
+            let mut other = Topology::new(id(port), Epoch(1));
+            other.add_item(&group, KeyRange::FULL, port).unwrap();
+            topology.merge(&group, &other.export(&group).unwrap());
+        }
+        let mut ranked: Vec<_> = topology.route(&group, 5).collect();
+        assert_eq!(ranked.len(), 10);
+        for status in [Status::Suspect, Status::Down, Status::Unreachable, Status::Left] {
+            topology.set_status(ranked[0].member, status);
+            if !status.is_present() {
+                ranked.remove(0);
+            }
+            assert_eq!(topology.route(&group, 5).collect::<Vec<_>>(), ranked, "{status:?}");
+        }
+        topology.set_down_members(DownMembers::List);
+        assert_eq!(topology.route(&group, 5).count(), 10);
     }
 }

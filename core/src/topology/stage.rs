@@ -71,6 +71,13 @@ impl Stages {
         Self { stages: VecDeque::new(), limit }
     }
 
+    /// Beyond a lower limit the oldest stages go.
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+        let excess = self.stages.len().saturating_sub(limit);
+        self.stages.drain(..excess);
+    }
+
     /// Takes out the pieces of a record.
     pub(super) fn take(&mut self, group: &GroupName, member: NodeId) -> Option<Stage> {
         let at = self.stages.iter().position(|s| s.member == member && s.group == *group)?;

@@ -28,9 +28,9 @@
 //!
 //! A node takes a packet if, in this order: it is not too long; it begins with `0xa0` to `0xaf`;
 //! it is of a version that is spoken here; its header is whole and well formed and leaves room for
-//! a tag; it is of this cluster, of the suite in use and under a key of the ring; the tag fits; the
-//! packet number is fresh (below); and *all* of its frames are well formed. Otherwise it changes a
-//! counter, the one that is named after the first test that failed, and nothing else.
+//! a tag; it is of this cluster, of the suite in use and under a key of the ring; the tag fits;
+//! *all* of its frames are well formed; and the packet number is fresh (below). Otherwise it changes
+//! a counter, the one that is named after the first test that failed, and nothing else.
 //!
 //! **Version rule.** A change that an older node could take for something else raises the version;
 //! nodes refuse versions that they do not speak. Within a version only new frame types from `0x21`

@@ -1,0 +1,125 @@
+//! What nodes report, and whether it can be true.
+
+use scalesmall_core::Status;
+
+use crate::check::{Broken, Report};
+use crate::node::{Condition, node_at};
+use crate::protocol::{Protocol, Sighting};
+use crate::sim::Sim;
+use crate::trace::{What, hash_debug};
+
+impl<P: Protocol> Sim<P> {
+    pub(crate) fn drain_events(&mut self, node: usize) {
+        let mut overflow = false;
+        while let Some(protocol) = self.nodes[node].protocol.as_mut() {
+            let Some(event) = protocol.poll_event() else { break };
+            self.trace.fold(self.now, node, hash_debug(&event));
+            overflow |= P::is_overflow(&event);
+            if let Some(tap) = &mut self.tap {
+                tap.event(self.now, node, &event);
+            }
+            self.watches.hear(self.now, node, &event);
+            match P::sighting(&event) {
+                Some(sighting) => self.believe(node, sighting),
+                None => self.trace.note(self.now, node, What::Event),
+            }
+        }
+        if overflow {
+            self.reread(node);
+        }
+    }
+
+    fn believe(&mut self, node: usize, sighting: Sighting) {
+        let Sighting { peer, status } = sighting;
+        self.trace.note(self.now, node, What::Believes { peer, status });
+        let Some(about) = self.node_of(peer) else { return };
+        let before = self.views.belief(node, about);
+        self.views.believe(node, about, status, self.now);
+        let usual = |status| matches!(status, None | Some(Status::Alive | Status::Suspect));
+        if before == status || usual(before) && usual(status) {
+            return;
+        }
+        let truth = self.nodes[about].condition;
+        self.reports.push(Report { at: self.now, by: node, about, status, truth });
+        let up = truth.is_up() && !self.nodes[about].departed;
+        let must_not = self.down_forbidden || self.calm && self.network.is_faultless();
+        if status == Some(Status::Down) && up && must_not {
+            self.fail(Broken::FalseDown { about }, &[node, about]);
+        }
+    }
+
+    /// Reads a node's picture anew after it dropped events.
+    fn reread(&mut self, node: usize) {
+        let mut beliefs = vec![None; self.nodes.len()];
+        if let Some(protocol) = &self.nodes[node].protocol {
+            protocol.for_each_peer(&mut |peer, status| {
+                if let Some(slot) = node_at(peer).and_then(|about| beliefs.get_mut(about)) {
+                    *slot = Some(status);
+                }
+            });
+        }
+        for (about, status) in beliefs.into_iter().enumerate() {
+            if about != node && self.views.belief(node, about) != status {
+                self.believe(node, Sighting { peer: self.addr(about), status });
+            }
+        }
+    }
+
+    pub(crate) fn note_picture(&mut self, node: usize, digest: Option<u64>) {
+        let digest = digest.filter(|_| !self.nodes[node].departed);
+        let before = core::mem::replace(&mut self.nodes[node].digest, digest);
+        if before == digest {
+            return;
+        }
+        if let Some(before) = before
+            && let Some(count) = self.pictures.get_mut(&before)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.pictures.remove(&before);
+            }
+        }
+        if let Some(digest) = digest {
+            *self.pictures.entry(digest).or_insert(0) += 1;
+        }
+        if self.pictures.len() > 1 {
+            self.pictures_agreed_at = None;
+        } else if self.pictures_agreed_at.is_none() {
+            self.pictures_agreed_at = Some(self.now);
+        }
+    }
+
+    /// Compares one node's events with its queries; another one each time.
+    pub(crate) fn check_replay(&mut self) {
+        let (_, node) = self.next_replay;
+        self.next_replay = (self.now + REPLAY_EVERY, (node + 1) % self.nodes.len().max(1));
+        if self.nodes[node].condition != Condition::Running {
+            return;
+        }
+        let Some(protocol) = &self.nodes[node].protocol else { return };
+        let mut queries = vec![None; self.nodes.len()];
+        protocol.for_each_peer(&mut |peer, status| {
+            if let Some(slot) = node_at(peer).and_then(|about| queries.get_mut(about)) {
+                *slot = Some(status);
+            }
+        });
+        let differs = |about: &usize| self.views.belief(node, *about) != queries[*about];
+        let first = (0..queries.len()).filter(|about| *about != node).find(differs);
+        if let Some(about) = first {
+            let (peer, events) = (self.addr(about), self.views.belief(node, about));
+            let broken = Broken::ReplayDiffers { peer, events, queries: queries[about] };
+            self.fail(broken, &[node, about]);
+        }
+    }
+
+    pub(crate) fn check_rules(&mut self) {
+        let mut rules = core::mem::take(&mut self.rules);
+        if let Some((rule, nodes)) = rules.check(self) {
+            self.fail(Broken::Rule(rule), &nodes);
+        }
+        rules.append(core::mem::take(&mut self.rules));
+        self.rules = rules;
+    }
+}
+
+const REPLAY_EVERY: u64 = 50_000_000;

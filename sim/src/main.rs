@@ -1,0 +1,328 @@
+//! The program `scalesmall-sim`: plays scenarios, explores random ones, shrinks what fails.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use scalesmall_core::{Engine, Event};
+use scalesmall_sim::Tap;
+use scalesmall_sim::pcap::Pcap;
+use scalesmall_sim::report::{Runs, lines, page, table};
+use scalesmall_sim::scenario::{Options, Played, Scenario, Span, play};
+use scalesmall_sim::swarm::{Bounds, sample, shrink};
+
+/// Simulates clusters of ScaleSmall nodes in virtual time.
+///
+/// Ends with status 0 if all scenarios passed, 1 if one failed or missed a bar, and 2 if a file
+/// cannot be read or written.
+#[derive(Parser)]
+#[command(version)]
+struct Program {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Play scenario files, each with several seeds, and compare their figures with their bars
+    Run(Run),
+    /// Play random scenarios until the time or the number is used up; shrink the first that fails
+    Explore(Explore),
+    /// Play one seed of a scenario twice, compare the traces, and show or record what happens
+    Replay(Replay),
+    /// Tell what scenario files there are in a folder, and what they ask
+    List {
+        /// The folder
+        #[arg(default_value = "sim/scenarios")]
+        folder: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Run {
+    /// Scenario files (TOML)
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// With how many seeds each is played [default: what the file says]
+    #[arg(long)]
+    seeds: Option<u32>,
+    /// The first seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// With how many nodes [default: what the file says]
+    #[arg(long)]
+    nodes: Option<usize>,
+    /// How many runs at once [default: one per core]
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Print JSON lines, not a table
+    #[arg(long)]
+    json: bool,
+    /// Write a self-contained HTML page as well
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Explore {
+    /// The first seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many scenarios at most
+    #[arg(long, default_value_t = 1_000)]
+    runs: u64,
+    /// For how long at most, such as 30s or 10m
+    #[arg(long, default_value = "1h")]
+    time: Span,
+    /// The most nodes in a scenario
+    #[arg(long, default_value_t = 24)]
+    nodes: usize,
+    /// The most faults in a scenario
+    #[arg(long, default_value_t = 16)]
+    faults: u64,
+    /// How many runs at once [default: one per core]
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Where to write what failed, shrunk, as a scenario file
+    #[arg(long, value_name = "FILE", default_value = "failed.toml")]
+    out: PathBuf,
+}
+
+#[derive(Args)]
+struct Replay {
+    /// A scenario file; without one, the random scenario of the seed
+    file: Option<PathBuf>,
+    /// The seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write every delivery and event as a line of text; `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write every delivered datagram into a capture for a packet analyser
+    #[arg(long, value_name = "FILE", conflicts_with = "trace")]
+    pcap: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Program::parse().verb {
+        Verb::Run(run) => run_files(&run),
+        Verb::Explore(explore) => explore_seeds(&explore),
+        Verb::Replay(replay) => replay_one(&replay),
+        Verb::List { folder } => list(&folder),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("scalesmall-sim: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+type Outcome = Result<bool, Box<dyn std::error::Error>>;
+
+fn read(file: &Path) -> Result<Scenario, Box<dyn std::error::Error>> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    text.parse().map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
+fn run_files(run: &Run) -> Outcome {
+    let mut all = Vec::new();
+    for file in &run.files {
+        let mut scenario = read(file)?;
+        if let Some(nodes) = run.nodes {
+            scenario.cluster.nodes = nodes;
+        }
+        let seeds = u64::from(run.seeds.unwrap_or(scenario.seeds));
+        let progress = bar(seeds, &scenario.name);
+        let runs = Mutex::new(Vec::new());
+        let next = AtomicU64::new(0);
+        in_parallel(run.jobs, || {
+            loop {
+                let turn = next.fetch_add(1, Ordering::Relaxed);
+                if turn >= seeds {
+                    return;
+                }
+                let seed = run.seed + turn;
+                let options = Options {
+                    // Only the first run's course is drawn.
+                    every: (turn == 0 && run.html.is_some()).then_some(50_000_000),
+                    tap: None,
+                    rerun: format!("scalesmall-sim replay {} --seed {seed}", file.display()),
+                };
+                let played = play(&scenario, seed, options);
+                progress.inc(1);
+                lock(&runs).push(played);
+            }
+        });
+        progress.finish_and_clear();
+        let mut runs = runs.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        runs.sort_by_key(|run| run.seed);
+        let runs = Runs { scenario, runs };
+        print(if run.json { lines } else { table }(core::slice::from_ref(&runs)).as_bytes())?;
+        all.push(runs);
+    }
+    if let Some(file) = &run.html {
+        fs::write(file, page(&all)).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    Ok(all.iter().all(Runs::passed))
+}
+
+fn explore_seeds(explore: &Explore) -> Outcome {
+    let bounds = Bounds { nodes: explore.nodes, faults: explore.faults, ..Bounds::default() };
+    let started = std::time::Instant::now();
+    let progress = bar(explore.runs, "exploring");
+    let next = AtomicU64::new(0);
+    let failed: Mutex<Vec<(Scenario, Played)>> = Mutex::new(Vec::new());
+    in_parallel(explore.jobs, || {
+        loop {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            let over = started.elapsed() >= explore.time.0 || !lock(&failed).is_empty();
+            if turn >= explore.runs || over {
+                return;
+            }
+            let seed = explore.seed.wrapping_add(turn);
+            let scenario = sample(seed, &bounds);
+            let rerun = format!("scalesmall-sim replay --seed {seed}");
+            let played = play(&scenario, seed, Options { rerun, ..Options::default() });
+            progress.inc(1);
+            if played.failure.is_some() {
+                lock(&failed).push((scenario, played));
+            }
+        }
+    });
+    let done = progress.position();
+    progress.finish_and_clear();
+    let mut failed = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    failed.sort_by_key(|(_, played)| played.seed);
+    let Some((scenario, played)) = failed.into_iter().next() else {
+        println!("{done} random scenarios from seed {}: none failed", explore.seed);
+        return Ok(true);
+    };
+    let Some(failure) = played.failure else { return Ok(true) };
+    println!("seed {} failed after {done} scenarios; shrinking\n{failure}\n", played.seed);
+    let (small, failure) = shrink(&scenario, played.seed, &failure, 400);
+    let file = explore.out.display();
+    fs::write(&explore.out, small.to_toml()).map_err(|error| format!("{file}: {error}"))?;
+    println!("the smallest scenario that fails alike:\n\n{}\n{failure}", small.to_toml());
+    println!("again: scalesmall-sim replay {file} --seed {}", played.seed);
+    Ok(false)
+}
+
+fn replay_one(replay: &Replay) -> Outcome {
+    let scenario = match &replay.file {
+        Some(file) => read(file)?,
+        None => sample(replay.seed, &Bounds::default()),
+    };
+    if replay.file.is_none() {
+        eprintln!("{}", scenario.to_toml());
+    }
+    let tap: Option<Box<dyn Tap<Engine>>> = if let Some(file) = &replay.trace {
+        Some(Box::new(Text(open(file)?)))
+    } else if let Some(file) = &replay.pcap {
+        Some(Box::new(Pcap::new(open(file)?)?))
+    } else {
+        None
+    };
+    let rerun = "the same command".to_owned();
+    let first = play(&scenario, replay.seed, Options { tap, rerun, every: None });
+    let second = play(&scenario, replay.seed, Options::default());
+    let same = first.hash == second.hash;
+    eprintln!("trace {:016x}, {} steps", first.hash, first.steps);
+    if !same {
+        eprintln!("the second run differs: trace {:016x}", second.hash);
+    }
+    let passed = first.failure.is_none();
+    print(table(&[Runs { scenario, runs: vec![first] }]).as_bytes())?;
+    Ok(same && passed)
+}
+
+fn list(folder: &Path) -> Outcome {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .map_err(|error| format!("{}: {error}", folder.display()))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    let mut text = String::new();
+    for file in files {
+        let scenario = read(&file)?;
+        text += &format!(
+            "{:<32} {:>6} nodes  {}\n",
+            file.display(),
+            scenario.cluster.nodes,
+            scenario.about
+        );
+    }
+    print(text.as_bytes())?;
+    Ok(true)
+}
+
+/// Records what happens as lines of text.
+struct Text(Box<dyn Write>);
+
+impl Tap<Engine> for Text {
+    fn delivered(
+        &mut self,
+        at: u64,
+        from: SocketAddr,
+        to: SocketAddr,
+        multicast: bool,
+        bytes: &[u8],
+    ) {
+        let at = Duration::from_nanos(at);
+        let how = if multicast { "multicast" } else { "unicast" };
+        // A reader that goes away ends the record, not the simulation.
+        let _ = writeln!(self.0, "{at:?} {from} -> {to} {how} {} bytes", bytes.len());
+    }
+
+    fn event(&mut self, at: u64, node: usize, event: &Event) {
+        let _ = writeln!(self.0, "{:?} node {node} {event:?}", Duration::from_nanos(at));
+    }
+}
+
+fn open(file: &Path) -> Result<Box<dyn Write>, String> {
+    if file.as_os_str() == "-" {
+        return Ok(Box::new(BufWriter::new(io::stdout())));
+    }
+    let opened = File::create(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(Box::new(BufWriter::new(opened)))
+}
+
+/// Prints to standard output; a reader that goes away is no error.
+fn print(text: &[u8]) -> io::Result<()> {
+    match io::stdout().lock().write_all(text) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
+}
+
+fn bar(len: u64, what: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}");
+    let bar = ProgressBar::new(len).with_message(what.to_owned());
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn in_parallel(jobs: Option<usize>, work: impl Fn() + Sync) {
+    let cores = std::thread::available_parallelism().map_or(1, core::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.unwrap_or(cores).max(1) {
+            scope.spawn(&work);
+        }
+    });
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

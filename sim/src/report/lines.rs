@@ -1,0 +1,58 @@
+//! JSON lines: one object per run, figure and bar.
+
+use serde_json::json;
+
+use super::Runs;
+use crate::measure::Sample;
+
+/// The runs of scenarios, one JSON object a line. Times are nanoseconds.
+#[must_use]
+pub fn lines(all: &[Runs]) -> String {
+    let mut text = String::new();
+    let mut push = |value: serde_json::Value| {
+        text.push_str(&value.to_string());
+        text.push('\n');
+    };
+    for runs in all {
+        let name = &runs.scenario.name;
+        for run in &runs.runs {
+            push(json!({
+                "kind": "run",
+                "scenario": name,
+                "nodes": runs.scenario.cluster.nodes,
+                "seed": run.seed,
+                "hash": format!("{:016x}", run.hash),
+                "steps": run.steps,
+                "lasted": run.lasted,
+                "failure": run.failure.as_ref().map(|failure| failure.broken.to_string()),
+            }));
+        }
+        for (figure, values) in &runs.figures().0 {
+            let sample = Sample::of(values.values.iter().copied());
+            push(json!({
+                "kind": "figure",
+                "scenario": name,
+                "figure": figure,
+                "unit": values.unit,
+                "values": sample.len(),
+                "min": sample.quantile(0),
+                "median": sample.median(),
+                "p99": sample.quantile(99),
+                "max": sample.max(),
+                "mean": sample.mean(),
+            }));
+        }
+        for score in runs.scores() {
+            push(json!({
+                "kind": "bar",
+                "scenario": name,
+                "figure": score.bar.figure,
+                "of": score.bar.of.to_string(),
+                "at_most": score.bar.at_most.value(),
+                "measured": score.measured,
+                "met": score.is_met(),
+            }));
+        }
+    }
+    text
+}

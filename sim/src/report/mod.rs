@@ -1,0 +1,51 @@
+//! What runs came to, for people and for programs.
+
+mod lines;
+mod page;
+mod table;
+
+use crate::scenario::{Figures, Played, Scenario, Score};
+
+pub use lines::lines;
+pub use page::page;
+pub use table::table;
+
+/// All runs of one scenario.
+#[derive(Clone, Debug)]
+pub struct Runs {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Its runs, by seed.
+    pub runs: Vec<Played>,
+}
+
+impl Runs {
+    /// The figures of all runs together.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let mut figures = Figures::default();
+        for run in &self.runs {
+            figures.append(&run.figures);
+        }
+        figures
+    }
+
+    /// How the bars were met.
+    #[must_use]
+    pub fn scores(&self) -> Vec<Score> {
+        let figures = self.figures();
+        self.scenario.bars.iter().map(|bar| Score::of(bar, &figures)).collect()
+    }
+
+    /// How many runs broke a rule.
+    #[must_use]
+    pub fn failures(&self) -> usize {
+        self.runs.iter().filter(|run| run.failure.is_some()).count()
+    }
+
+    /// Whether no run failed and all bars are met.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.failures() == 0 && self.scores().iter().all(Score::is_met)
+    }
+}

@@ -1,0 +1,141 @@
+//! What a scenario does to nodes and links, and to which.
+
+use super::play::{Outcome, Player};
+use super::{Pauses, Step, Whom};
+use crate::link::nanos;
+use crate::sim::Sim;
+
+impl Player {
+    pub(super) fn fault(&mut self, step: &Step) {
+        match step {
+            Step::Crash(whom) => self.each_up(whom, Sim::crash),
+            Step::Kill(whom) => self.each_up(whom, Sim::kill),
+            Step::Depart(whom) => self.each_up(whom, Sim::depart),
+            Step::Pause(whom) => self.each_up(whom, Sim::pause),
+            Step::Starve(whom) => self.each_up(whom, Sim::starve),
+            Step::Restart(whom) => {
+                self.pick(whom, |sim, node| !sim.condition(node).is_up());
+                for node in self.picked.clone() {
+                    self.sim.restart(node);
+                }
+            }
+            Step::Resume(resume) => {
+                for node in 0..self.sim.len() {
+                    self.sim.resume(node, resume.catch_up.into());
+                }
+            }
+            Step::Split(whom) => {
+                let (inside, outside) = self.sides(whom);
+                self.sim.partition(&inside, &outside);
+            }
+            Step::Mute(whom) => {
+                let (inside, outside) = self.sides(whom);
+                self.sim.cut(&inside, &outside);
+            }
+            Step::Deafen(whom) => {
+                let (inside, outside) = self.sides(whom);
+                self.sim.cut(&outside, &inside);
+            }
+            Step::Flap(flap) => {
+                let whom = Whom { nodes: Some(flap.nodes), ..Whom::default() };
+                let (inside, outside) = self.sides(&whom);
+                self.sim.flap(&outside, &inside, flap.on.0, flap.off.0);
+            }
+            Step::Lossy(lossy) => {
+                self.pick_some(lossy.nodes);
+                for node in self.picked.clone() {
+                    self.sim.lossy(node, lossy.out.0, lossy.into.0);
+                }
+            }
+            Step::Heal(_) => self.sim.heal(),
+            Step::Relink(path) => self.sim.set_link(path.link()),
+            Step::Skew(skew) => {
+                self.pick_some(skew.nodes);
+                for node in self.picked.clone() {
+                    self.sim.skew(node, skew.rate.0);
+                }
+            }
+            Step::WallClock(clock) => {
+                let behind = i64::try_from(clock.behind.0.as_millis()).unwrap_or(i64::MAX);
+                for node in self.picked.clone() {
+                    self.sim.set_wall_clock(node, -behind);
+                }
+            }
+            Step::ForbidFalseDown(_) => self.sim.forbid_false_down(),
+            Step::AllowFalseDown(_) => self.sim.allow_false_down(),
+            _ => {}
+        }
+    }
+
+    /// Picks nodes, at random where it is left open, among those that fit.
+    fn pick(&mut self, whom: &Whom, fits: impl Fn(&Sim, usize) -> bool) {
+        let count = match whom {
+            Whom { these: Some(these), .. } => {
+                let mut these: Vec<usize> =
+                    these.iter().map(|node| node % self.sim.len()).collect();
+                these.sort_unstable();
+                these.dedup();
+                self.picked = these;
+                return self.picked.retain(|node| fits(&self.sim, *node));
+            }
+            Whom { nodes: Some(nodes), .. } => *nodes,
+            Whom { percent: Some(percent), .. } => (self.sim.len() * percent).div_ceil(100),
+            _ => return self.picked.retain(|node| fits(&self.sim, *node)),
+        };
+        let mut nodes: Vec<usize> =
+            (0..self.sim.len()).filter(|node| fits(&self.sim, *node)).collect();
+        self.random.shuffle(&mut nodes);
+        nodes.truncate(count);
+        nodes.sort_unstable();
+        self.picked = nodes;
+    }
+
+    pub(super) fn pick_some(&mut self, count: usize) {
+        let whom = Whom { nodes: Some(count), ..Whom::default() };
+        self.pick(&whom, |sim, node| sim.condition(node).is_up());
+    }
+
+    fn each_up(&mut self, whom: &Whom, verb: impl Fn(&mut Sim, usize)) {
+        self.pick(whom, |sim, node| sim.condition(node) == crate::Condition::Running);
+        for node in self.picked.clone() {
+            verb(&mut self.sim, node);
+        }
+    }
+
+    fn sides(&mut self, whom: &Whom) -> (Vec<usize>, Vec<usize>) {
+        self.pick(whom, |_, _| true);
+        (self.picked.clone(), self.others())
+    }
+
+    pub(super) fn others(&self) -> Vec<usize> {
+        (0..self.sim.len()).filter(|node| !self.picked.contains(node)).collect()
+    }
+
+    pub(super) fn pauses(&mut self, pauses: &Pauses) -> Outcome {
+        let batches = (pauses.count as usize).div_ceil(pauses.at_once.max(1));
+        for _ in 0..batches {
+            self.pick_some(pauses.at_once);
+            let [least, most] = pauses.span.map(|span| nanos(span.0));
+            let mut ends: Vec<(u64, usize)> = Vec::new();
+            for node in self.picked.clone() {
+                ends.push((self.random.between(least, most), node));
+                if pauses.starve {
+                    self.sim.starve(node);
+                } else {
+                    self.sim.pause(node);
+                }
+            }
+            ends.sort_unstable();
+            let mut passed = 0;
+            for (end, node) in ends {
+                self.sim.run_for(core::time::Duration::from_nanos(end - passed))?;
+                passed = end;
+                self.sim.resume(node, pauses.catch_up.into());
+            }
+            let [least, most] = pauses.gap.map(|span| nanos(span.0));
+            let gap = self.random.between(least, most);
+            self.sim.run_for(core::time::Duration::from_nanos(gap))?;
+        }
+        Ok(())
+    }
+}

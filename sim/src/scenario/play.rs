@@ -1,0 +1,335 @@
+//! Playing a scenario.
+
+use core::cell::Cell;
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use scalesmall_core::{Config, Engine, GroupName, KeyRange, Op};
+
+use super::figure::{Figures, Unit};
+use super::{Churn, Preset, Scenario, Seeds, Serve, Step};
+use crate::build::{lan, local, wan};
+use crate::check::Failure;
+use crate::link::nanos;
+use crate::measure::Meter;
+use crate::random::{Random, Ratio};
+use crate::sim::Sim;
+use crate::tap::Tap;
+use crate::watch::Watch;
+
+/// What a run of a scenario came to.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// Its seed.
+    pub seed: u64,
+    /// Its trace hash.
+    pub hash: u64,
+    /// What it measured.
+    pub figures: Figures,
+    /// What broke, if anything did.
+    pub failure: Option<Box<Failure>>,
+    /// How many steps the simulation took.
+    pub steps: u64,
+    /// How long it was, in nanoseconds of virtual time.
+    pub lasted: u64,
+    /// How it went, if that was asked for.
+    pub moments: Vec<Moment>,
+    /// What happened when.
+    pub marks: Vec<Mark>,
+}
+
+/// How matters stood at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// When, in nanoseconds.
+    pub at: u64,
+    /// Pairs of nodes that are not seen as they ought to be.
+    pub wrong_pairs: u64,
+    /// Different pictures among the live nodes.
+    pub pictures: usize,
+    /// Bytes sent by all nodes so far.
+    pub bytes: u64,
+    /// Nodes that are up.
+    pub live: usize,
+}
+
+/// A step of the scenario, and when it was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// When, in nanoseconds.
+    pub at: u64,
+    /// Which.
+    pub what: String,
+}
+
+/// What else a run is to do.
+#[derive(Default)]
+pub struct Options {
+    /// Keep [`Moment`]s, this many nanoseconds apart.
+    pub every: Option<u64>,
+    /// Listen in.
+    pub tap: Option<Box<dyn Tap<Engine>>>,
+    /// The line that a failure prints to run it again.
+    pub rerun: String,
+}
+
+/// Plays a scenario with a seed. The same scenario and seed always come to the same.
+#[must_use]
+pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
+    let needs_control = uses_extra(&scenario.steps);
+    let control = needs_control.then(|| {
+        let mut player = Player::new(scenario, seed, Options::default());
+        player.control = true;
+        let _ = player.steps(&scenario.steps);
+        player.usages
+    });
+    let mut player = Player::new(scenario, seed, options);
+    player.controls = control.unwrap_or_default();
+    let failure = player.steps(&scenario.steps).err();
+    Played {
+        seed,
+        hash: player.sim.trace_hash(),
+        figures: player.figures,
+        failure,
+        steps: player.sim.steps(),
+        lasted: player.sim.now().as_nanos(),
+        moments: player.moments.take(),
+        marks: player.marks,
+    }
+}
+
+fn uses_extra(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Usage(usage) => usage.extra,
+        Step::Repeat(repeat) => uses_extra(&repeat.steps),
+        _ => false,
+    })
+}
+
+pub(super) struct Player {
+    pub(super) sim: Sim,
+    pub(super) random: Random,
+    pub(super) group: GroupName,
+    pub(super) picked: Vec<usize>,
+    /// When the last step that was no waiting was taken.
+    pub(super) since: u64,
+    pub(super) shown: Option<Watch>,
+    pub(super) meter: Option<Meter>,
+    pub(super) counted: usize,
+    pub(super) figures: Figures,
+    /// Bytes and datagrams of each usage step, in order; of this run, and of the control run.
+    pub(super) usages: Vec<(u64, u64)>,
+    pub(super) controls: Vec<(u64, u64)>,
+    pub(super) control: bool,
+    pub(super) churned: BTreeMap<usize, u32>,
+    pub(super) moments: Rc<Cell<Vec<Moment>>>,
+    pub(super) marks: Vec<Mark>,
+}
+
+pub(super) type Outcome = Result<(), Box<Failure>>;
+
+impl Player {
+    fn new(scenario: &Scenario, seed: u64, options: Options) -> Self {
+        let mut sim = set_up(scenario, seed, &options.rerun);
+        let moments = Rc::new(Cell::new(Vec::new()));
+        if let Some(every) = options.every {
+            let moments = Rc::clone(&moments);
+            sim.rule(core::time::Duration::from_nanos(every), move |sim| {
+                let mut kept = moments.take();
+                kept.push(moment(sim));
+                moments.set(kept);
+                None
+            });
+        }
+        sim.tap = options.tap;
+        Self {
+            random: Random::new(seed).fork(FOR_SCENARIO),
+            group: GroupName::try_from("scenario").expect("a short name is a group's name"),
+            picked: Vec::new(),
+            since: 0,
+            shown: None,
+            meter: None,
+            counted: 0,
+            figures: Figures::default(),
+            usages: Vec::new(),
+            controls: Vec::new(),
+            control: false,
+            churned: BTreeMap::new(),
+            moments,
+            marks: Vec::new(),
+            sim,
+        }
+    }
+
+    fn steps(&mut self, steps: &[Step]) -> Outcome {
+        for step in steps {
+            self.step(step)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step) -> Outcome {
+        if !matches!(step, Step::Run(_) | Step::Await(_) | Step::Repeat(_)) {
+            self.since = self.sim.now().as_nanos();
+        }
+        self.mark(step);
+        match step {
+            Step::Run(span) => self.sim.run_for(span.0)?,
+            Step::Await(goal) => self.reach(goal)?,
+            Step::Repeat(repeat) => {
+                for _ in 0..repeat.times {
+                    self.steps(&repeat.steps)?;
+                }
+            }
+            Step::Pauses(pauses) => self.pauses(pauses)?,
+            Step::Serve(serve) => self.serve(serve, true)?,
+            Step::Withdraw(serve) => self.serve(serve, false)?,
+            Step::Churn(churn) => self.churn(churn)?,
+            Step::Meter(_) => self.meter = Some(self.sim.meter()),
+            Step::Usage(usage) => self.usage(usage),
+            Step::Count(count) => {
+                let value = self.count(count.what);
+                self.figures.push(&count.figure, Unit::Count, value);
+                self.counted = self.sim.reports().len();
+            }
+            fault => self.fault(fault),
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, step: &Step) {
+        if matches!(step, Step::Run(_) | Step::Repeat(_) | Step::Meter(_)) || self.marks.len() > 500
+        {
+            return;
+        }
+        let text = format!("{step:?}");
+        let what = text.split(['(', ' ']).next().unwrap_or("").to_lowercase();
+        self.marks.push(Mark { at: self.sim.now().as_nanos(), what });
+    }
+
+    fn serve(&mut self, serve: &Serve, add: bool) -> Outcome {
+        if let Some(nodes) = serve.nodes {
+            self.pick_some(nodes);
+        } else {
+            self.picked = self.sim.live().collect();
+        }
+        if self.control {
+            return self.sim.run_for(serve.over.0);
+        }
+        let wanted: Vec<(SocketAddr, KeyRange)> = self
+            .picked
+            .iter()
+            .map(|node| (self.sim.addr(*node), range_of(*node, serve.range)))
+            .collect();
+        if let [(addr, range)] = wanted[..] {
+            let group = self.group.clone();
+            let shows = move |_: usize, engine: &Engine| {
+                let mut items = engine.topology_of(&group, Op::Add);
+                items.any(|timed| timed.item.member == addr.into() && timed.item.range == range)
+                    == add
+            };
+            self.shown = Some(self.sim.watch(shows));
+        }
+        let count = self.picked.len() as u32;
+        let picked = self.picked.clone();
+        for node in picked {
+            if !self.sim.live().any(|live| live == node) {
+                continue;
+            }
+            let (group, range) = (self.group.clone(), range_of(node, serve.range));
+            // A call that is refused leaves the picture as it is, which is what rules are about.
+            let _ = if add {
+                self.sim.add_item(node, &group, range, PORT).map(|_| ())
+            } else {
+                self.sim.remove_item(node, &group, range, PORT).map(|_| ())
+            };
+            self.sim.run_for(serve.over.0 / count.max(1))?;
+        }
+        Ok(())
+    }
+
+    fn churn(&mut self, churn: &Churn) -> Outcome {
+        let gap = core::time::Duration::from_secs(1) / churn.per_second.max(1);
+        let count = nanos(churn.lasts.0) / nanos(gap).max(1);
+        for _ in 0..count {
+            if !self.control {
+                self.pick_some(1);
+                if let [node] = self.picked[..] {
+                    let turn = self.churned.entry(node).or_insert(0);
+                    let number = *turn / 2 % 8;
+                    let adds = turn.is_multiple_of(2);
+                    *turn += 1;
+                    let (group, range) = (self.group.clone(), range_of(node, 100 + number));
+                    let _ = if adds {
+                        self.sim.add_item(node, &group, range, PORT).map(|_| ())
+                    } else {
+                        self.sim.remove_item(node, &group, range, PORT).map(|_| ())
+                    };
+                }
+            }
+            self.sim.run_for(gap)?;
+        }
+        Ok(())
+    }
+}
+
+fn moment(sim: &Sim) -> Moment {
+    Moment {
+        at: sim.now().as_nanos(),
+        wrong_pairs: sim.views().wrong_pairs(),
+        pictures: sim.pictures(),
+        bytes: (0..sim.len()).map(|node| sim.traffic(node).bytes).sum(),
+        live: sim.live().count(),
+    }
+}
+
+fn set_up(scenario: &Scenario, seed: u64, rerun: &str) -> Sim {
+    let cluster = &scenario.cluster;
+    let mut config: Config = match cluster.preset {
+        Preset::Lan => lan(),
+        Preset::Wan => wan(),
+        Preset::Local => local(),
+    };
+    config.multicast = cluster.segments > 0;
+    let seeds = cluster.seeds;
+    let asleep: Vec<usize> = (cluster.nodes - cluster.asleep..cluster.nodes).collect();
+    let mut build = Sim::new(seed)
+        .nodes(cluster.nodes, config)
+        .link(cluster.link.link())
+        .start_within(cluster.start_within.0)
+        .asleep(&asleep)
+        .seeds(move |node| match seeds {
+            Seeds::First => vec![0],
+            Seeds::Chain => vec![node.saturating_sub(1)],
+            Seeds::Three => vec![0, 1, 2],
+            Seeds::None => Vec::new(),
+        })
+        .parameter("scenario", scenario.name.clone())
+        .rerun(rerun);
+    if cluster.segments > 0 {
+        let segments = cluster.segments as usize;
+        build = build.segments(|node| Some((node % segments) as u16));
+    }
+    if let Some(between) = &cluster.between {
+        let zones = cluster.zones.max(1) as usize;
+        build = build.zones(|node| (node % zones) as u16, between.link());
+    }
+    if cluster.ipv6 {
+        build = build.ipv6();
+    }
+    if cluster.link.loss.is_some_and(|loss| !loss.0.is_never()) {
+        build =
+            build.parameter("loss", cluster.link.loss.map_or(Ratio::NEVER, |l| l.0).to_string());
+    }
+    build.build()
+}
+
+/// The range of this number that belongs to a node.
+fn range_of(node: usize, number: u32) -> KeyRange {
+    let start = (node as u32).wrapping_mul(4_096).wrapping_add(number % 1_000 * 4);
+    KeyRange::new(start, start.saturating_add(3)).unwrap_or(KeyRange::FULL)
+}
+
+const PORT: u16 = 80;
+const FOR_SCENARIO: u64 = 4;

@@ -1,0 +1,276 @@
+//! What can happen in a scenario.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Chance, Path, Span};
+use crate::verbs::CatchUp;
+
+/// One thing that happens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Step {
+    /// Time passes.
+    Run(Span),
+    /// Time passes until something is so.
+    Await(Await),
+    /// Hosts vanish.
+    Crash(Whom),
+    /// Processes end; their hosts refuse what is sent to them.
+    Kill(Whom),
+    /// Nodes start in a new life.
+    Restart(Whom),
+    /// Nodes say goodbye.
+    Depart(Whom),
+    /// Nodes stand still.
+    Pause(Whom),
+    /// Nodes' input and output is held.
+    Starve(Whom),
+    /// Nodes that stood still go on.
+    Resume(Resume),
+    /// Many nodes stand still for random times.
+    Pauses(Pauses),
+    /// Some nodes are cut off from all others, both ways.
+    Split(Whom),
+    /// The others do not hear some nodes any more.
+    Mute(Whom),
+    /// Some nodes do not hear the others any more.
+    Deafen(Whom),
+    /// Some nodes do not hear the others for a time, again and again.
+    Flap(Flap),
+    /// Some nodes lose datagrams.
+    Lossy(Lossy),
+    /// All cuts end, and the losses of single nodes.
+    Heal(Nothing),
+    /// The link between all nodes becomes another one, between zones as well.
+    Relink(Path),
+    /// Nodes' clocks run fast or slow: a factor such as "101/100".
+    Skew(Skew),
+    /// Nodes' wall clocks are set; their next lives get their epochs from them.
+    WallClock(WallClock),
+    /// Each of some nodes serves a range of its own, numbered.
+    Serve(Serve),
+    /// Each of some nodes serves a numbered range no longer.
+    Withdraw(Serve),
+    /// One node after the other serves another range, so many a second in all.
+    Churn(Churn),
+    /// What is sent is counted from here on.
+    Meter(Nothing),
+    /// What was sent since becomes figures.
+    Usage(Usage),
+    /// The reports since the last count become a figure.
+    Count(Count),
+    /// From here on it is a failure to call a node down that is up.
+    ForbidFalseDown(Nothing),
+    /// From here on it is not.
+    AllowFalseDown(Nothing),
+    /// Steps that are repeated.
+    Repeat(Repeat),
+}
+
+/// A step that takes no more words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Await {
+    /// What is to be so.
+    pub what: Goal,
+    /// How long at most; it is a failure if it takes longer.
+    pub within: Span,
+    /// Under which name the time since the last step that was no waiting is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figure: Option<String>,
+}
+
+/// What can be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// All live nodes see each other and nobody else.
+    Sight,
+    /// And they have equal digests.
+    Agreement,
+    /// All live nodes show the ranges that were served last, and those withdrawn no more; the
+    /// figure gets the time of each node.
+    Shown,
+    /// The nodes picked last see each other alone, and so do the others.
+    Split,
+}
+
+/// Which nodes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Whom {
+    /// So many, at random among those in question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<usize>,
+    /// So many per cent of all, at random.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<usize>,
+    /// These. Without any of the three: those picked last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub these: Option<Vec<usize>>,
+}
+
+/// How nodes go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    /// How they catch up.
+    pub catch_up: Way,
+}
+
+/// How a node catches up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// [`CatchUp::AtOnce`].
+    AtOnce,
+    /// [`CatchUp::Drain`].
+    Drain,
+}
+
+impl From<Way> for CatchUp {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::AtOnce => Self::AtOnce,
+            Way::Drain => Self::Drain,
+        }
+    }
+}
+
+/// Random pauses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pauses {
+    /// How many in all.
+    pub count: u32,
+    /// How many nodes stand still at once.
+    pub at_once: usize,
+    /// The shortest and the longest.
+    pub span: [Span; 2],
+    /// The shortest and the longest time between one batch and the next.
+    pub gap: [Span; 2],
+    /// How they catch up.
+    pub catch_up: Way,
+    /// Whether deadlines are served meanwhile.
+    #[serde(default)]
+    pub starve: bool,
+}
+
+/// A cut that comes and goes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flap {
+    /// How many nodes, at random.
+    pub nodes: usize,
+    /// How long they do not hear the others.
+    pub on: Span,
+    /// How long they do.
+    pub off: Span,
+}
+
+/// Nodes that lose datagrams.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lossy {
+    /// How many nodes, at random.
+    pub nodes: usize,
+    /// The chance, for what they send.
+    pub out: Chance,
+    /// The chance, for what is sent to them.
+    pub into: Chance,
+}
+
+/// Clocks that run fast or slow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skew {
+    /// How many nodes, at random.
+    pub nodes: usize,
+    /// How fast.
+    pub rate: Chance,
+}
+
+/// Wall clocks that are wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WallClock {
+    /// How far behind the truth, of the nodes picked last.
+    pub behind: Span,
+}
+
+/// Ranges that are served.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Serve {
+    /// How many nodes, at random; all that are live if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<usize>,
+    /// Which of their ranges; each node has 1,000 of its own.
+    #[serde(default)]
+    pub range: u32,
+    /// The calls are spread over this span.
+    #[serde(default)]
+    pub over: Span,
+}
+
+/// A steady stream of changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Churn {
+    /// Changes a second in the whole cluster.
+    pub per_second: u32,
+    /// For how long.
+    pub lasts: Span,
+}
+
+/// What was sent, as figures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Usage {
+    /// The figures are called this, and ` rate`, ` bytes`, ` datagrams`, ` peak`, ` largest`.
+    pub figure: String,
+    /// Whether to take off what the same seed sends when no ranges are served or withdrawn.
+    #[serde(default)]
+    pub extra: bool,
+}
+
+/// What nodes said of others, as a figure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Count {
+    /// What is counted.
+    pub what: Counted,
+    /// Under which name.
+    pub figure: String,
+}
+
+/// What can be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counted {
+    /// Nodes that were up when anyone called them down.
+    FalseSubjects,
+    /// Reports of nodes down that were up.
+    FalseReports,
+    /// Nodes not picked last that a node not picked last called down.
+    HealthyOut,
+    /// How often, at most, one node not picked took one that was picked back.
+    Readmissions,
+    /// How often, at most, one node not picked changed its mind about one that was picked.
+    Transitions,
+}
+
+/// Steps that are repeated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// How often.
+    pub times: u32,
+    /// What.
+    pub steps: Vec<Step>,
+}

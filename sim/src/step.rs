@@ -1,0 +1,290 @@
+//! What happens in a step: a node starts, hears, has a deadline; its output is taken.
+
+use scalesmall_core::{Arrival, Destination, Epoch, SendError};
+
+use crate::check::Broken;
+use crate::network::Packet;
+use crate::node::{Condition, addr_of};
+use crate::protocol::{Birth, Protocol};
+use crate::sim::{FOR_NODES, Sim, Step};
+use crate::trace::{What, hash_bytes};
+
+impl<P: Protocol> Sim<P> {
+    pub(crate) fn perform(&mut self, step: Step) {
+        match step {
+            Step::Start(node) => {
+                self.unborn -= 1;
+                if self.nodes[node as usize].condition == Condition::Unborn {
+                    self.start(node as usize);
+                }
+            }
+            Step::Deliver { packet, to } => self.arrive(packet, to as usize),
+            Step::Timer(node) => self.timer(node as usize),
+            Step::Work(node) => self.work(node as usize),
+            Step::Refused { node, about } => {
+                let node = node as usize;
+                if self.nodes[node].condition == Condition::Running {
+                    let to = Destination::Unicast(self.addr(about as usize));
+                    self.with(node, |protocol, now| {
+                        protocol.handle_send_error(now, to, SendError::Refused);
+                    });
+                }
+            }
+        }
+    }
+
+    /// Brings a node to life and lets it contact its seeds.
+    pub(crate) fn start(&mut self, node: usize) {
+        let mut random = self.random.fork(FOR_NODES).fork(node as u64);
+        let seed = random.bytes();
+        let life = random.fork(u64::from(self.lives[node])).draw();
+        let unix_ms = STARTED_AT_UNIX_MS.saturating_add(self.now / 1_000_000);
+        let unix_ms = unix_ms.saturating_add_signed(self.nodes[node].wall_offset);
+        let birth = Birth {
+            node,
+            addr: self.addr(node),
+            epoch: Epoch::new(unix_ms, life as u32),
+            now: self.local(node),
+            seed,
+        };
+        self.lives[node] += 1;
+        let protocol = (self.make)(&birth);
+        let slot = &mut self.nodes[node];
+        slot.protocol = Some(protocol);
+        slot.condition = Condition::Running;
+        slot.departed = false;
+        slot.armed = None;
+        self.views.start(node, self.now);
+        self.trace.note(self.now, node, What::Verb("started"));
+        let seeds = self.seeds[node].clone();
+        self.with(node, |protocol, now| protocol.contact(now, &seeds));
+    }
+
+    fn arrive(&mut self, packet: u32, to: usize) {
+        let slot = &mut self.nodes[to];
+        match slot.condition {
+            Condition::Running if slot.work_gap() == 0 && slot.inbox.is_empty() => {
+                self.deliver(packet, to);
+                self.settle(to);
+            }
+            Condition::Running | Condition::Paused | Condition::Starved => {
+                let size = self.flight.slot(packet).bytes.len() + BUFFER_OVERHEAD;
+                if slot.inbox_bytes + size > SOCKET_BUFFER {
+                    self.network.fates.buffer_full += 1;
+                    self.flight.release(packet);
+                    return;
+                }
+                slot.inbox.push_back(packet);
+                slot.inbox_bytes += size;
+                self.schedule_work(to);
+            }
+            Condition::Unborn | Condition::Crashed | Condition::Killed => {
+                self.network.fates.nobody += 1;
+                let from = self.flight.slot(packet).from;
+                let refused = slot.condition == Condition::Killed
+                    && !self.flight.slot(packet).multicast
+                    && !self.network.is_cut(self.now, to, from);
+                if refused {
+                    let step = Step::Refused { node: from as u32, about: to as u32 };
+                    self.queue.push(self.now + REFUSAL_DELAY, step);
+                }
+                self.flight.release(packet);
+            }
+        }
+    }
+
+    /// Hands a datagram over, without taking the output.
+    pub(crate) fn deliver(&mut self, packet: u32, to: usize) {
+        let now = self.local(to);
+        let slot = self.flight.slot(packet);
+        let Some(protocol) = self.nodes[to].protocol.as_mut() else { return };
+        let from = addr_of(slot.from, self.ipv6);
+        let arrival =
+            if slot.multicast { Arrival::Multicast(from) } else { Arrival::Unicast(from) };
+        self.network.fates.delivered += 1;
+        self.trace.fold(self.now, to, hash_bytes(&slot.bytes) ^ slot.from as u64);
+        let what =
+            What::Delivered { from: slot.from, len: slot.bytes.len(), multicast: slot.multicast };
+        self.trace.note(self.now, to, what);
+        if let Some(tap) = &mut self.tap {
+            tap.delivered(self.now, from, addr_of(to, self.ipv6), slot.multicast, &slot.bytes);
+        }
+        protocol.handle_datagram(now, arrival, &slot.bytes);
+        self.flight.release(packet);
+    }
+
+    /// Takes the oldest datagram out of a node's socket buffer.
+    pub(crate) fn take_waiting(&mut self, node: usize) -> Option<u32> {
+        let packet = self.nodes[node].inbox.pop_front()?;
+        self.nodes[node].inbox_bytes -= self.flight.slot(packet).bytes.len() + BUFFER_OVERHEAD;
+        Some(packet)
+    }
+
+    /// Throws away what waits in a node's socket buffer.
+    pub(crate) fn clear_waiting(&mut self, node: usize) {
+        while let Some(packet) = self.take_waiting(node) {
+            self.flight.release(packet);
+        }
+    }
+
+    pub(crate) fn schedule_work(&mut self, node: usize) {
+        let slot = &mut self.nodes[node];
+        if slot.condition == Condition::Running && !slot.working && !slot.inbox.is_empty() {
+            slot.working = true;
+            self.queue.push(self.now + slot.work_gap(), Step::Work(node as u32));
+        }
+    }
+
+    fn work(&mut self, node: usize) {
+        self.nodes[node].working = false;
+        if self.nodes[node].condition != Condition::Running {
+            return;
+        }
+        if let Some(packet) = self.take_waiting(node) {
+            self.deliver(packet, node);
+            self.settle(node);
+        }
+        if self.nodes[node].inbox.is_empty() {
+            self.nodes[node].draining = false;
+        }
+        self.schedule_work(node);
+    }
+
+    fn timer(&mut self, node: usize) {
+        let slot = &mut self.nodes[node];
+        if slot.armed == Some(self.now) {
+            slot.armed = None;
+            self.settle(node);
+        }
+    }
+
+    /// Lets a node act on its deadline, if that has come.
+    pub(crate) fn fire(&mut self, node: usize) {
+        let now = self.local(node);
+        let Some(protocol) = self.nodes[node].protocol.as_mut() else { return };
+        if protocol.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            self.trace.note(self.now, node, What::Timeout);
+            protocol.handle_timeout(now);
+        }
+    }
+
+    /// Takes all output of a node, serves its deadline if that has come at the same time, checks
+    /// what must hold then, and sets its timer.
+    pub(crate) fn settle(&mut self, node: usize) {
+        if !matches!(self.nodes[node].condition, Condition::Running | Condition::Starved) {
+            return;
+        }
+        self.drain_datagrams(node);
+        self.drain_events(node);
+        let now = self.local(node);
+        let due = |protocol: &P| protocol.poll_timeout().is_some_and(|deadline| deadline <= now);
+        if self.nodes[node].protocol.as_ref().is_some_and(due) {
+            self.fire(node);
+            self.drain_datagrams(node);
+            self.drain_events(node);
+        }
+        let Some(protocol) = self.nodes[node].protocol.as_ref() else { return };
+        let deadline = protocol.poll_timeout();
+        let digest = protocol.digest();
+        self.watches.look(self.now, node, protocol);
+        self.note_picture(node, digest);
+        let Some(deadline) = deadline else { return };
+        if deadline <= now {
+            self.fail(Broken::DeadlineNotAhead { deadline, now }, &[node]);
+            return;
+        }
+        let slot = &mut self.nodes[node];
+        let when = slot.clock.when(deadline).max(self.now + 1);
+        if slot.armed.is_none_or(|armed| when < armed || armed <= self.now) {
+            slot.armed = Some(when);
+            self.queue.push(when, Step::Timer(node as u32));
+        }
+    }
+
+    fn drain_datagrams(&mut self, node: usize) {
+        let mut buffer = core::mem::take(&mut self.buffer);
+        let starved = self.nodes[node].condition == Condition::Starved;
+        let mut datagrams = 0;
+        while let Some(protocol) = self.nodes[node].protocol.as_mut() {
+            buffer.clear();
+            let Some(to) = protocol.poll_transmit(&mut buffer) else { break };
+            let limit = protocol.max_datagram();
+            if buffer.len() > limit {
+                self.fail(Broken::DatagramTooLarge { len: buffer.len(), limit }, &[node]);
+            }
+            if starved {
+                self.nodes[node].held.push((to, buffer.to_vec()));
+            } else {
+                self.transmit(node, to, &buffer);
+            }
+            datagrams += 1;
+            if datagrams >= RUNAWAY {
+                self.fail(Broken::Runaway { datagrams }, &[node]);
+                break;
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    /// Puts a datagram on the network.
+    pub(crate) fn transmit(&mut self, node: usize, to: Destination, bytes: &[u8]) {
+        let multicast = to == Destination::Multicast;
+        self.nodes[node].traffic.count(self.now, bytes.len(), multicast);
+        let place = self.nodes[node].next_place(self.now);
+        let packet = self.flight.load(node, multicast, bytes);
+        match to {
+            Destination::Unicast(addr) => {
+                let to = self.node_of(addr);
+                self.trace.note(self.now, node, What::Sent { to, len: bytes.len() });
+                match to {
+                    Some(to) => self.route(packet, node, to, multicast, bytes, place),
+                    None => self.network.fates.nobody += 1,
+                }
+            }
+            Destination::Multicast => {
+                self.trace.note(self.now, node, What::Sent { to: None, len: bytes.len() });
+                let hearers: Vec<usize> = self.network.hearers(node).collect();
+                for to in hearers {
+                    self.route(packet, node, to, multicast, bytes, place);
+                }
+            }
+        }
+        self.flight.release(packet);
+    }
+
+    fn route(
+        &mut self,
+        packet: u32,
+        from: usize,
+        to: usize,
+        multicast: bool,
+        bytes: &[u8],
+        place: u32,
+    ) {
+        let carried =
+            self.network.carry(&Packet { at: self.now, from, to, multicast, bytes }, place);
+        let to = to as u32;
+        if let Some(delay) = carried.first {
+            let packet = match carried.flips {
+                Some(flips) => self.flight.load_flipped(packet, &flips),
+                None => {
+                    self.flight.share(packet);
+                    packet
+                }
+            };
+            self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
+        }
+        if let Some(delay) = carried.second {
+            self.flight.share(packet);
+            self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
+        }
+    }
+}
+
+/// 2026-01-01: what all wall clocks show when a simulation starts.
+const STARTED_AT_UNIX_MS: u64 = 1_767_225_600_000;
+/// A Linux socket buffer as it comes, and what a small datagram costs of it beyond its bytes.
+const SOCKET_BUFFER: usize = 212_992;
+const BUFFER_OVERHEAD: usize = 640;
+const REFUSAL_DELAY: u64 = 1_000_000;
+const RUNAWAY: u32 = 1_000_000;
