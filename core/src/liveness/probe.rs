@@ -54,7 +54,8 @@ impl Probes {
     /// Begins the cycle at a random phase.
     pub(crate) fn start(&mut self, ctx: &mut Context) {
         *self = Self::default();
-        self.next_round = ctx.now + ctx.around(ctx.config.probe_interval / 2);
+        let interval = ctx.config.probe_interval;
+        self.next_round = ctx.now + ctx.around(interval).saturating_sub(interval / 2);
         ctx.timers.set(Why::Probe, Some(self.next_round));
     }
 
