@@ -235,7 +235,7 @@ limits! {
     /// Seeds remembered. Beyond: the oldest are dropped.
     seeds: u32 = 64, 1;
     /// Challenges sent per second.
-    challenges_per_second: u32 = 256, 1;
+    challenges_per_second: u32 = 4_096, 1;
     /// Origins whose messages are remembered to suppress duplicates. Beyond: the stalest goes.
     message_origins: u32 = 4_096, 1;
     /// Probes of suspects and on behalf of others in flight. Beyond: requests are declined.

@@ -29,6 +29,12 @@ const LEAF: u64 = 16;
 /// The most frames of records and claims that one datagram can cause to be sent.
 const GENEROSITY: usize = 2048;
 
+/// How many subjects a node sends to newcomers in a window of so many milliseconds; beyond that it
+/// refers them to so many others.
+const WELCOME_SUBJECTS: u64 = 8_192;
+const WELCOME_WINDOW: u64 = 100;
+const REFERRALS: usize = 8;
+
 /// How long a node is a newcomer at most; how often it compares roots until it has caught up, and
 /// how often it asks for everything again.
 const NEWCOMER: Duration = Duration::from_secs(1);
@@ -52,6 +58,8 @@ pub(crate) struct Repair {
     company_since: Option<Instant>,
     /// This node's root when it was looked at last, and since when it has been that.
     root: (u64, Instant),
+    /// How many subjects newcomers have been sent in a window of time.
+    welcomed: (u64, u64),
     caught_up: bool,
     reunion_until: Instant,
     snapshot: Snapshot,
@@ -153,12 +161,21 @@ impl Repair {
 
     /// Answers the sums that a peer has sent.
     pub(crate) fn on_ranges(&mut self, ctx: &mut Context, from: Ix, ranges: &[RangeSum]) {
-        if !self.caught_up && ranges.iter().any(is_everything) {
-            // The end of what this newcomer has asked for; what was lost on the way is seen later.
-            self.settle_in(ctx);
+        self.take_stock(ctx);
+        if !self.caught_up
+            && let Some(all) = ranges.iter().find(|range| is_everything(range))
+        {
+            // The end of what this newcomer has asked for. Much less than that is a referral to
+            // others; a little less was lost on the way and is seen later.
+            let held = self.snapshot.sum(0, u64::MAX).count;
+            if held >= all.count / 4 * 3 {
+                self.settle_in(ctx);
+            } else {
+                self.last = None;
+                ctx.timers.set(Why::Repair, Some(ctx.now + Duration::from_millis(1)));
+            }
             return;
         }
-        self.take_stock(ctx);
         let mut questions = Vec::new();
         let mut budget = GENEROSITY;
         for theirs in ranges {
@@ -167,9 +184,11 @@ impl Repair {
                 continue;
             }
             if theirs.count == 0 {
-                self.give(ctx, from, theirs, &mut budget);
                 if is_everything(theirs) {
+                    self.welcome(ctx, from);
                     questions.push(mine);
+                } else {
+                    self.give(ctx, from, theirs, &mut budget);
                 }
             } else if mine.count == 0 {
                 questions.push(mine);
@@ -275,6 +294,23 @@ impl Repair {
     fn take_stock(&mut self, ctx: &Context) {
         if !self.snapshot.is_current(ctx.root()) {
             self.snapshot = Snapshot::take(ctx);
+        }
+    }
+
+    /// Sends a newcomer everything, or the names of a few others if there are too many newcomers.
+    fn welcome(&mut self, ctx: &mut Context, to: Ix) {
+        let window = ctx.now.as_millis() / WELCOME_WINDOW;
+        if self.welcomed.0 != window {
+            self.welcomed = (window, 0);
+        }
+        let everything = self.snapshot.sum(0, u64::MAX);
+        self.welcomed.1 += everything.count;
+        if self.welcomed.1 <= WELCOME_SUBJECTS || everything.count <= 2 * REFERRALS as u64 {
+            self.give(ctx, to, &everything, &mut { GENEROSITY });
+            return;
+        }
+        for ix in ctx.random_alive(REFERRALS, to) {
+            send(ctx, to, &Subject::Peer(ix));
         }
     }
 

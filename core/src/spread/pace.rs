@@ -1,0 +1,111 @@
+//! How much news there is: when it is little each change goes out at once in a tree of its own;
+//! when it is much, changes are gathered at a few nodes and go out together.
+
+use core::time::Duration;
+
+use crate::time::Instant;
+
+/// The span over which news is counted.
+const SPAN: Duration = Duration::from_millis(500);
+
+/// This much news in a span is much.
+const MUCH: u64 = 30;
+
+/// News in a span for which one gatherer is enough, and the most gatherers there are.
+const PER_GATHERER: u64 = 250;
+const GATHERERS: u64 = 8;
+
+/// How long news is held back for more to come, when there is much and very much of it.
+const HOLD: Duration = Duration::from_millis(100);
+const SHORT_HOLD: Duration = Duration::from_millis(50);
+
+/// Counts news, own and others'.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    since: Instant,
+    before: u64,
+    current: u64,
+    last_flush: Option<Instant>,
+}
+
+impl Pace {
+    /// Counts pieces of news.
+    pub(crate) fn count(&mut self, now: Instant, pieces: u64) {
+        let spans = now.since(self.since).as_nanos() / SPAN.as_nanos();
+        if spans > 0 {
+            self.before = if spans == 1 { self.current } else { 0 };
+            self.current = 0;
+            self.since = now;
+        }
+        self.current += pieces;
+    }
+
+    /// How much news there was in the last span or in the running one, whichever is more.
+    fn lately(&self, now: Instant) -> u64 {
+        match now.since(self.since).as_nanos() / SPAN.as_nanos() {
+            0 => self.before.max(self.current),
+            1 => self.current,
+            _ => 0,
+        }
+    }
+
+    /// Among how many gatherers news is divided; 0 if each node is to send its own.
+    pub(crate) fn gatherers(&self, now: Instant) -> u64 {
+        let lately = self.lately(now);
+        let wanted = (lately / PER_GATHERER + 1).next_power_of_two().min(GATHERERS);
+        if lately < MUCH { 0 } else { wanted }
+    }
+
+    /// How long news that has just come up is to wait for more.
+    pub(crate) fn hold(&self, now: Instant, least: Duration) -> Duration {
+        let lately = self.lately(now);
+        let hold = match lately {
+            ..MUCH => return least,
+            MUCH..=PER_GATHERER => HOLD,
+            _ => SHORT_HOLD,
+        };
+        let rested = self.last_flush.map_or(hold, |last| now.since(last));
+        least.max(hold.saturating_sub(rested))
+    }
+
+    /// News goes out.
+    pub(crate) fn flushed(&mut self, now: Instant) {
+        self.last_flush = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: Duration = Duration::from_millis(2);
+
+    #[test]
+    fn a_single_change_goes_out_at_once() {
+        let mut pace = Pace::default();
+        let now = Instant::from_millis(10_000);
+        pace.count(now, 1);
+        assert_eq!((pace.gatherers(now), pace.hold(now, LEAST)), (0, LEAST));
+    }
+
+    #[test]
+    fn much_news_is_gathered_and_held() {
+        let mut pace = Pace::default();
+        let now = Instant::from_millis(10_000);
+        pace.count(now, 50);
+        assert_eq!(pace.gatherers(now), 1);
+        pace.flushed(now);
+        assert_eq!(pace.hold(now, LEAST), HOLD);
+        let later = Instant::from_millis(10_060);
+        assert_eq!(pace.hold(later, LEAST), Duration::from_millis(40));
+        pace.count(later, 2000);
+        assert_eq!(pace.gatherers(later), GATHERERS);
+    }
+
+    #[test]
+    fn calm_returns() {
+        let mut pace = Pace::default();
+        pace.count(Instant::from_millis(10_000), 50);
+        assert_eq!(pace.gatherers(Instant::from_millis(11_100)), 0);
+    }
+}
