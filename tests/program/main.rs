@@ -5,11 +5,15 @@
 //! | `cluster` | nodes meet, serve, die, return, depart |
 //! | `edges` | wrong input, and what is lying about |
 //! | `demo` | the demo keeps its promises |
+//! | `multicast` | hosts on one link, and one behind a router |
 //! | `program` | running the program |
 //! | `refused` | datagrams that must change nothing |
+//! | `runtimes` | nodes of every runtime in one cluster |
 
 mod cluster;
 mod demo;
 mod edges;
+mod multicast;
 mod program;
 mod refused;
+mod runtimes;

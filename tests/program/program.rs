@@ -42,7 +42,17 @@ impl Drop for Directory {
 
 /// The program, with none of the variables that it reads.
 pub(crate) fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scalesmall"));
+    without_variables(Command::new(env!("CARGO_BIN_EXE_scalesmall")))
+}
+
+/// The program in a network namespace.
+pub(crate) fn program_in(namespace: &str) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace, env!("CARGO_BIN_EXE_scalesmall")]);
+    without_variables(command)
+}
+
+fn without_variables(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         if name.starts_with("GROUP_MANAGER_") || name.starts_with("SCALESMALL_") {
@@ -84,13 +94,23 @@ impl Node {
     /// Starts a node on a loopback address, with its control socket in `directory`.
     #[track_caller]
     pub(crate) fn start(directory: &Directory, name: &str, args: &[&str]) -> Self {
+        Self::start_by(program(), directory, name, args)
+    }
+
+    /// As `start`, by a command that ends in the program's name.
+    #[track_caller]
+    pub(crate) fn start_by(
+        mut command: Command,
+        directory: &Directory,
+        name: &str,
+        args: &[&str],
+    ) -> Self {
         let socket = directory.path(&format!("{name}.sock"));
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(directory.path(&format!("{name}.log")))
             .expect("a log");
-        let mut command = program();
         command.arg("node").arg("--socket").arg(&socket).args(args);
         command.stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("the program runs");

@@ -8,6 +8,7 @@ use scalesmall_core::ClusterName;
 use scalesmall_driver::Seed;
 
 use crate::arguments::{self, Offer};
+use crate::runtime::Runtime;
 
 /// Group membership without a leader: which node serves which keys, and which nodes are alive.
 #[derive(Debug, Parser)]
@@ -252,6 +253,9 @@ pub(crate) struct NodeOptions {
     /// A range to serve; may be repeated
     #[arg(long, value_name = "GROUP:START-END@PORT")]
     pub(crate) serve: Vec<Offer>,
+    /// What moves the node's datagrams; makes no difference to others
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: Runtime,
     #[command(flatten)]
     pub(crate) key: KeyOptions,
     /// The cluster: nodes of another one are refused

@@ -24,6 +24,7 @@ mod failure;
 mod keygen;
 mod protocol;
 mod run;
+mod runtime;
 mod server;
 mod show;
 mod socket_file;

@@ -5,17 +5,19 @@ use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::Builder;
+use std::thread::{Builder, JoinHandle};
 
 use scalesmall_core::{Event, GroupName, KeyId, Keyring, Suite};
-use scalesmall_driver::{GroupKey, OpenError, Preset, Settings, SettingsError, StartError};
-use scalesmall_mio::{Events, Node};
+use scalesmall_driver::{
+    Events, Front, GroupKey, OpenError, Preset, Settings, SettingsError, StartError,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::cli::{KeyOptions, NodeOptions, PresetName, ReplayOptions, SuiteName};
 use crate::failure::Failure;
 use crate::protocol::{EventRow, Reply};
+use crate::runtime::{Bound, Runtime};
 use crate::server::{Server, Watchers};
 use crate::socket_file::{self, SocketFile};
 
@@ -35,7 +37,7 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     let settings = settings(&options)?;
     let path = options.socket.clone().unwrap_or_else(socket_file::default_path);
     socket_file::check(&path)?;
-    let (node, multicast) = start(settings, options.multicast)?;
+    let (node, multicast) = start(options.runtime, settings, options.multicast)?;
     let (file, listener) = SocketFile::listen(&path)?;
     let level = if options.verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
     let log = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level);
@@ -45,12 +47,12 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     }
 
     let id = node.id();
-    let (handle, events) = scalesmall_mio::spawn(node)?;
+    let (handle, events, thread) = node.spawn()?;
     let watchers = Watchers::default();
     let (stop, stopped) = channel();
-    tell(events, watchers.clone(), stop.clone())?;
+    tell(events, thread, watchers.clone(), stop.clone())?;
     let serve = options.clone_offers();
-    handle.call(move |node| offer(node, &serve))??;
+    handle.call(move |node| offer(node, &serve)).wait()??;
 
     let server = Server::new(handle, watchers, stop.clone());
     server.listen(listener)?;
@@ -84,7 +86,7 @@ impl NodeOptions {
     }
 }
 
-fn offer(node: &mut Node, offers: &Offers) -> Result<(), Failure> {
+fn offer(node: &mut Front, offers: &Offers) -> Result<(), Failure> {
     for group in &offers.join {
         node.join(&GroupName::try_from(group.as_str())?)?;
     }
@@ -96,19 +98,28 @@ fn offer(node: &mut Node, offers: &Offers) -> Result<(), Failure> {
 
 /// Starts the node; without multicast if the host cannot do it and nobody insists, which the
 /// second value then explains.
-fn start(mut settings: Settings, insist: bool) -> Result<(Node, Result<(), StartError>), Failure> {
-    match Node::start(&settings) {
+fn start(
+    runtime: Runtime,
+    mut settings: Settings,
+    insist: bool,
+) -> Result<(Bound, Result<(), StartError>), Failure> {
+    match Bound::new(runtime, &settings) {
         Ok(node) => Ok((node, Ok(()))),
         Err(error @ StartError::Open(OpenError::Multicast { .. })) if !insist => {
             settings.multicast = None;
-            Ok((Node::start(&settings)?, Err(error)))
+            Ok((Bound::new(runtime, &settings)?, Err(error)))
         }
         Err(error) => Err(error.into()),
     }
 }
 
 /// Hands every change to those who watch and to the log.
-fn tell(mut events: Events, watchers: Watchers, stop: Sender<Stop>) -> io::Result<()> {
+fn tell(
+    mut events: Events,
+    thread: JoinHandle<io::Result<()>>,
+    watchers: Watchers,
+    stop: Sender<Stop>,
+) -> io::Result<()> {
     let tell = move || {
         while let Some(event) = events.next_event() {
             let row = EventRow::from(&event);
@@ -122,8 +133,9 @@ fn tell(mut events: Events, watchers: Watchers, stop: Sender<Stop>) -> io::Resul
             }
             watchers.publish(&row);
         }
+        let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));
         // The program may have ended meanwhile.
-        let _ = stop.send(Stop::Ended(events.join()));
+        let _ = stop.send(Stop::Ended(ended));
     };
     Builder::new().name("events".to_owned()).spawn(tell)?;
     Ok(())

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use scalesmall_core::{GroupName, KeyRange, NodeId, Op, Recipients, Status, Tag};
-use scalesmall_mio::{Handle, Node};
+use scalesmall_driver::{Front, Handle};
 
 use crate::cli::OpName;
 use crate::protocol::{
@@ -147,7 +147,7 @@ impl Server {
                 told
             }
             request => {
-                let answered = self.handle.call(|node| answer(node, request));
+                let answered = self.handle.call(|node| answer(node, request)).wait();
                 let reply = answered.unwrap_or_else(|stopped| Reply::Refused(stopped.to_string()));
                 say(&mut stream, &reply)
             }
@@ -157,7 +157,7 @@ impl Server {
     /// Makes the node depart and waits until that is done.
     pub(crate) fn depart(&self) -> Reply {
         let changes = self.watchers.subscribe();
-        if let Err(stopped) = self.handle.call(|node| node.depart()) {
+        if let Err(stopped) = self.handle.call(|node| node.depart()).wait() {
             return Reply::Refused(stopped.to_string());
         }
         let limit = Instant::now() + GOODBYE;
@@ -178,10 +178,10 @@ impl Server {
 
     fn watch(&self, mut stream: UnixStream) -> io::Result<()> {
         let changes = self.watchers.subscribe();
-        let state = |node: &mut Node| {
+        let state = |node: &mut Front| {
             (node.id(), node.peers().filter(|peer| peer.status == Status::Alive).count())
         };
-        let Ok((id, peers)) = self.handle.call(state) else { return Ok(()) };
+        let Ok((id, peers)) = self.handle.call(state).wait() else { return Ok(()) };
         let text = format!("watching {id}, which sees {peers} others alive");
         let what = What::Watching { id: id.to_string(), peers };
         say(&mut stream, &Reply::Event(Box::new(EventRow::new(what, text))))?;
@@ -222,11 +222,11 @@ fn say(stream: &mut UnixStream, reply: &Reply) -> io::Result<()> {
 }
 
 /// Carries out a request on the node's thread.
-fn answer(node: &mut Node, request: Request) -> Reply {
+fn answer(node: &mut Front, request: Request) -> Reply {
     carry_out(node, request).unwrap_or_else(Reply::Refused)
 }
 
-fn carry_out(node: &mut Node, request: Request) -> Result<Reply, String> {
+fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
     match request {
         Request::Members { group } => {
             let group = known(node, &group)?;
@@ -313,7 +313,7 @@ fn name(group: &str) -> Result<GroupName, String> {
 }
 
 /// The name of a group that this node has heard of.
-fn known(node: &Node, group: &str) -> Result<GroupName, String> {
+fn known(node: &Front, group: &str) -> Result<GroupName, String> {
     let group = name(group)?;
     if node.groups().any(|known| *known == group) {
         return Ok(group);
@@ -321,7 +321,7 @@ fn known(node: &Node, group: &str) -> Result<GroupName, String> {
     Err(format!("no group '{group}' is known: 'scalesmall groups' lists those that are"))
 }
 
-fn groups(node: &Node) -> Vec<GroupRow> {
+fn groups(node: &Front) -> Vec<GroupRow> {
     let mine: Vec<&GroupName> = node.my_groups().collect();
     let row = |group: &GroupName| GroupRow {
         group: group.to_string(),
@@ -331,7 +331,7 @@ fn groups(node: &Node) -> Vec<GroupRow> {
     node.groups().map(row).collect()
 }
 
-fn coverage(node: &Node, group: &GroupName) -> CoverageRow {
+fn coverage(node: &Front, group: &GroupName) -> CoverageRow {
     let coverage = node.coverage(group);
     let gap = |gap: &KeyRange| SpanRow { start: gap.start(), end: gap.end() };
     CoverageRow {
@@ -348,12 +348,13 @@ fn coverage(node: &Node, group: &GroupName) -> CoverageRow {
     }
 }
 
-fn stats(node: &Node) -> Vec<(String, u64)> {
+fn stats(node: &Front) -> Vec<(String, u64)> {
     let engine = node.stats().iter().map(|(name, value)| (name.to_owned(), value));
-    let driver = node.driver().stats();
+    let driver = node.driver_stats();
     engine
         .chain([
             ("socket_receive_errors".to_owned(), driver.receive_errors),
+            ("socket_send_errors".to_owned(), driver.send_errors),
             ("socket_send_waits".to_owned(), driver.send_waits),
             ("socket_full_bursts".to_owned(), driver.full_bursts),
         ])

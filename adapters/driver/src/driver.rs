@@ -4,10 +4,9 @@ use std::io;
 use std::time::{Duration, Instant as SystemInstant};
 
 use bytes::BytesMut;
-use scalesmall_core::{Arrival, Destination, Engine, SendError};
+use scalesmall_core::{Arrival, Destination, SendError};
 
-use crate::clock::Clock;
-use crate::record::Recorded;
+use crate::front::Front;
 use crate::socket::Socket;
 use crate::sockets::Sockets;
 
@@ -36,6 +35,12 @@ impl Wait {
         self.deadline.map(|at| at.saturating_duration_since(SystemInstant::now()))
     }
 
+    /// Whether there is nothing to wait for: pump at once.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|at| at <= SystemInstant::now())
+    }
+
     /// Brings the deadline forward to `at`, if it lies later.
     pub(crate) fn until(&mut self, at: SystemInstant) {
         self.deadline = Some(self.deadline.map_or(at, |deadline| deadline.min(at)));
@@ -46,40 +51,38 @@ impl Wait {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DriverStats {
-    /// Receives that ended in an error about an earlier datagram, such as a refused port.
+    /// Receives that ended in an error, mostly one about an earlier datagram, such as a refused port.
     pub receive_errors: u64,
+    /// Sends that ended in an error. The engine was told, and goes on.
+    pub send_errors: u64,
     /// Times that a datagram had to wait for room to send.
     pub send_waits: u64,
     /// Times that a socket had more to receive than one turn takes.
     pub full_bursts: u64,
 }
 
-/// An engine, its sockets and its clock.
+/// An engine's front and its sockets.
 ///
 /// The engine is reached through [`Node`](crate::Node); the driver only moves what it sends and what
 /// arrives for it.
 #[derive(Debug)]
 pub struct Driver<S> {
-    pub(crate) engine: Recorded,
-    pub(crate) clock: Clock,
+    pub(crate) front: Front,
     sockets: Sockets<S>,
     received: Box<[u8]>,
     datagram: BytesMut,
     /// Where `datagram` goes, if it met a socket without room.
     held: Option<Destination>,
-    stats: DriverStats,
 }
 
 impl<S: Socket> Driver<S> {
-    pub(crate) fn new(engine: Recorded, clock: Clock, sockets: Sockets<S>) -> Self {
+    pub(crate) fn new(front: Front, sockets: Sockets<S>) -> Self {
         Self {
-            engine,
-            clock,
+            front,
             sockets,
             received: vec![0; RECEIVE_ROOM].into_boxed_slice(),
             datagram: BytesMut::with_capacity(2048),
             held: None,
-            stats: DriverStats::default(),
         }
     }
 
@@ -89,71 +92,77 @@ impl<S: Socket> Driver<S> {
     ///
     /// # Errors
     ///
-    /// A socket that cannot be received from any more, for example because it was closed. The
-    /// driver stays whole: pump again, or drop it. What merely concerns one datagram (a refused
-    /// port, a lost route, a full interface queue) is no error but is told to the engine.
+    /// A socket that is none any more, for example because it was closed. The driver stays whole:
+    /// pump again, or drop it. Whatever else the operating system says (a refused port, a lost
+    /// route, a full interface queue, no memory) concerns one datagram: it is counted, and where it
+    /// was about sending the engine is told.
     pub fn pump(&mut self) -> io::Result<Wait> {
-        let mut more = self.receive(false)?;
+        let mut received = self.receive(false)?;
         if self.sockets.multicast.is_some() {
-            more |= self.receive(true)?;
+            received = received.max(self.receive(true)?);
         }
-        let now = self.clock.now();
-        if self.engine.poll_timeout(now).is_some_and(|due| due <= now) {
-            self.engine.handle_timeout(now);
+        let now = self.front.clock.now();
+        if self.front.engine.poll_timeout(now).is_some_and(|due| due <= now) {
+            self.front.engine.handle_timeout(now);
         }
         let sent = self.send();
-        self.engine.flush();
+        self.front.engine.flush();
         let mut wait = Wait { deadline: None, writable: sent == Sent::NoRoom };
-        if more || sent == Sent::Burst {
+        if received == Received::Burst || sent == Sent::Burst {
             wait.deadline = Some(SystemInstant::now());
-        } else if let Some(due) = self.engine.poll_timeout(now) {
-            // While there is no room to send, what waits to be sent shows as a deadline of now; to
-            // obey it would be to spin.
-            if sent == Sent::All || due > now {
-                wait.deadline = self.clock.system(due);
-            } else {
-                wait.deadline = self.clock.system(now + NO_ROOM_NAP);
-            }
+        } else if let Some(due) = self.front.engine.poll_timeout(now) {
+            // While there is no room to send, or for events, what waits in the engine shows as a
+            // deadline of now; to obey it would be to spin.
+            let full = sent == Sent::NoRoom || self.front.reader_lags;
+            let due = if full { due.max(now + NAP) } else { due };
+            wait.deadline = self.front.clock.system(due);
+        }
+        if received == Received::Errors {
+            wait.until(SystemInstant::now() + NAP);
         }
         Ok(wait)
     }
 
-    /// Receives up to a burst; whether the burst was full, so that an edge-triggered poller would
-    /// not tell of what is left.
-    fn receive(&mut self, multicast: bool) -> io::Result<bool> {
+    /// Receives up to a burst.
+    fn receive(&mut self, multicast: bool) -> io::Result<Received> {
         let socket = match &self.sockets.multicast {
             Some(heard) if multicast => heard,
             _ => &self.sockets.unicast,
         };
-        let now = self.clock.now();
+        let front = &mut self.front;
+        let now = front.clock.now();
+        let mut errors = 0;
         for _ in 0..BURST {
             let (len, from) = match socket.try_recv_from(&mut self.received) {
                 Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if concerns_one_datagram(&error) => {
-                    self.stats.receive_errors += 1;
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Received::All);
+                }
+                Err(error) if is_fatal(&error) => return Err(error),
+                Err(_) => {
+                    front.driver_stats.receive_errors += 1;
+                    errors += 1;
                     continue;
                 }
-                Err(error) => return Err(error),
             };
             let from = std::net::SocketAddr::new(from.ip().to_canonical(), from.port());
             let arrival = if multicast { Arrival::Multicast(from) } else { Arrival::Unicast(from) };
             // The engine counts what it refuses.
-            let _ = self.engine.handle_datagram(now, arrival, &self.received[..len]);
+            let _ = front.engine.handle_datagram(now, arrival, &self.received[..len]);
         }
-        self.stats.full_bursts += 1;
-        Ok(true)
+        front.driver_stats.full_bursts += 1;
+        Ok(if errors == BURST { Received::Errors } else { Received::Burst })
     }
 
     /// Sends what was held back and then what the engine has, up to a burst.
     fn send(&mut self) -> Sent {
-        let now = self.clock.now();
+        let now = self.front.clock.now();
         for _ in 0..BURST {
             let to = match self.held.take() {
                 Some(to) => to,
                 None => {
                     self.datagram.clear();
-                    match self.engine.poll_transmit(now, &mut self.datagram) {
+                    match self.front.engine.poll_transmit(now, &mut self.datagram) {
                         Some(to) => to,
                         None => return Sent::All,
                     }
@@ -163,7 +172,7 @@ impl<S: Socket> Driver<S> {
                 (Destination::Unicast(addr), _) => self.sockets.route(addr),
                 (Destination::Multicast, Some(group)) => group,
                 (Destination::Multicast, None) => {
-                    self.engine.handle_send_error(now, to, SendError::Unreachable);
+                    self.front.engine.handle_send_error(now, to, SendError::Unreachable);
                     continue;
                 }
             };
@@ -171,20 +180,17 @@ impl<S: Socket> Driver<S> {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.held = Some(to);
-                    self.stats.send_waits += 1;
+                    self.front.driver_stats.send_waits += 1;
                     return Sent::NoRoom;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => self.held = Some(to),
-                Err(error) => self.engine.handle_send_error(now, to, send_error(&error)),
+                Err(error) => {
+                    self.front.driver_stats.send_errors += 1;
+                    self.front.engine.handle_send_error(now, to, send_error(&error));
+                }
             }
         }
         Sent::Burst
-    }
-
-    /// The engine, to ask it anything.
-    #[must_use]
-    pub const fn engine(&self) -> &Engine {
-        self.engine.engine()
     }
 
     /// The sockets, to wait on.
@@ -197,16 +203,22 @@ impl<S: Socket> Driver<S> {
     pub const fn sockets_mut(&mut self) -> &mut Sockets<S> {
         &mut self.sockets
     }
-
-    /// What the sockets said.
-    #[must_use]
-    pub const fn stats(&self) -> DriverStats {
-        self.stats
-    }
 }
 
-/// How long a pump that found no room to send waits at most, in case the poller does not tell.
-const NO_ROOM_NAP: Duration = Duration::from_millis(5);
+/// How long to wait at most for a socket that has no room or gives nothing but errors, or for a
+/// reader of events, in case nobody tells when that is over.
+const NAP: Duration = Duration::from_millis(5);
+
+/// How receiving ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Received {
+    /// There is nothing left.
+    All,
+    /// The burst was nothing but errors; to go on at once might be to spin.
+    Errors,
+    /// The burst is over. An edge-triggered poller would not tell of what is left.
+    Burst,
+}
 
 /// How sending ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -219,22 +231,13 @@ enum Sent {
     Burst,
 }
 
-/// Whether an error on receiving is about one datagram, sent or received, and not about the socket.
-fn concerns_one_datagram(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::ConnectionRefused
-            | Kind::ConnectionReset
-            | Kind::ConnectionAborted
-            | Kind::HostUnreachable
-            | Kind::NetworkUnreachable
-            | Kind::NetworkDown
-            | Kind::Interrupted
-            | Kind::TimedOut
-            | Kind::PermissionDenied
-            | Kind::OutOfMemory
-    )
+/// Whether an error on receiving ends the socket: it is closed, or no socket (`EBADF`, `ENOTSOCK`),
+/// or the error is not the operating system's but the runtime's, which has ended.
+fn is_fatal(error: &io::Error) -> bool {
+    match error.raw_os_error() {
+        Some(code) => matches!(code, 9 | 38 | 88 | 10_009 | 10_038),
+        None => error.kind() != io::ErrorKind::Interrupted,
+    }
 }
 
 fn send_error(error: &io::Error) -> SendError {
@@ -320,7 +323,7 @@ mod tests {
             let wait = node.pump().unwrap();
             assert!(wait.writable && !is_over(wait));
         }
-        assert_eq!(node.driver().stats().send_waits, 3);
+        assert_eq!(node.driver_stats().send_waits, 3);
         let encoded = node.stats().datagrams_sent;
         assert_eq!(encoded, 1, "no further datagram is made while one waits");
         socket(&node).room.set(usize::MAX);
@@ -341,7 +344,7 @@ mod tests {
         }
         assert!(!is_over(node.pump().unwrap()));
         assert_eq!(usize::try_from(node.stats().refused_foreign), Ok(2 * BURST + 1));
-        assert_eq!(node.driver().stats().full_bursts, 2);
+        assert_eq!(node.driver_stats().full_bursts, 2);
     }
 
     #[test]
@@ -351,7 +354,7 @@ mod tests {
         arrive(&node, Err(io::ErrorKind::HostUnreachable.into()), 1);
         arrive(&node, Ok(b"foreign".to_vec()), 1);
         let _ = node.pump().unwrap();
-        assert_eq!(node.driver().stats().receive_errors, 3);
+        assert_eq!(node.driver_stats().receive_errors, 3);
         assert_eq!(node.stats().refused_foreign, 1);
     }
 
@@ -385,7 +388,7 @@ mod tests {
             assert!(matches!(next.poll(&mut context), Poll::Pending));
         }
         assert_eq!(node.stats().refused_foreign, 3);
-        assert_eq!(node.driver().stats().send_waits, 3);
+        assert_eq!(node.driver_stats().send_waits, 3);
         socket(&node).room.set(usize::MAX);
         let _ = node.pump().unwrap();
         assert_eq!(

@@ -9,7 +9,7 @@
 //! either
 //!
 //! - call [`Node::pump`] whenever a socket is readable, the returned [`Wait`] is over, or another
-//!   call of the node was made, and drain [`Node::poll_event`]; or
+//!   call of the node was made, and drain [`Front::poll_event`]; or
 //! - await [`Node::next_event`] with the runtime's way to wait. It may be cancelled at any point and
 //!   loses nothing, as all state is in the node.
 //!
@@ -42,9 +42,12 @@
 //! |---|---|
 //! | `clock` | the engine's time from the operating system's |
 //! | `driver` | the pump: receive a burst, fire the clock, send |
+//! | `events` | the events of a node, for a thread that does not run it |
+//! | `front` | the engine's calls without `now`, events, seeds |
+//! | `handle` | calls of a node from other tasks and threads |
 //! | `interface` | what the host's network interfaces are called |
 //! | `key` | the group key: where it comes from, what is refused |
-//! | `node` | the front: the engine's calls without `now`, events, seeds |
+//! | `node` | a running node: an engine with its sockets and its clock |
 //! | `record` | a recording of every engine call |
 //! | `replay` | running a recording again |
 //! | `seed` | where to find others, and looking names up |
@@ -60,6 +63,9 @@
 
 mod clock;
 mod driver;
+mod events;
+mod front;
+mod handle;
 mod interface;
 mod key;
 mod node;
@@ -72,6 +78,9 @@ mod sockets;
 
 pub use clock::Clock;
 pub use driver::{Driver, DriverStats, Wait};
+pub use events::{Events, Outlet, event_queue};
+pub use front::{Front, NoRandomness};
+pub use handle::{Call, CallError, Handle};
 pub use key::{GroupKey, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};
 pub use replay::{ReplayError, Replayed, replay};

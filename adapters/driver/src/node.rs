@@ -1,33 +1,34 @@
-//! The front: the engine's calls without `now`, events, seeds.
+//! A running node: an engine with its sockets, its clock and the calls that reach it from elsewhere.
 
 use core::fmt;
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::{Poll, Waker};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use scalesmall_core::{
-    BroadcastError, BroadcastId, Config, ConfigError, Coverage, Epoch, Event, GroupError,
-    GroupName, KeyRange, MetadataError, NodeId, Op, Owner, Peer, Recipients, Stats, Tag, TimedItem,
-};
+use scalesmall_core::{ConfigError, Event, NodeId};
 
 use crate::clock::Clock;
-use crate::driver::{Driver, Wait};
+use crate::driver::{Driver, DriverStats, Wait};
+use crate::front::{Front, NoRandomness, new_epoch};
+use crate::handle::{Handle, Mailbox};
 use crate::record::{Recorded, Tape};
-use crate::seed::{Seeds, can_reach};
+use crate::seed::Seeds;
 use crate::settings::{Settings, SettingsError};
 use crate::socket::Socket;
 use crate::sockets::{OpenError, Sockets};
 
-/// A running node: an engine with its sockets and its clock.
+/// A running node. It dereferences to its [`Front`], where the calls are.
 ///
-/// Calls take effect at once in this node's own picture; others hear of them at the next
-/// [`Node::pump`]. Drain the events: seeds that are names are looked up again when
-/// [`Event::Isolated`] is polled.
+/// Drain the events: seeds that are names are looked up again when [`Event::Isolated`] is polled.
+/// Dropping the node closes its sockets without a word; [`Front::depart`] says goodbye.
 #[derive(Debug)]
 pub struct Node<S> {
     driver: Driver<S>,
-    seeds: Seeds,
+    mailbox: Arc<Mailbox>,
 }
 
 impl<S: Socket> Node<S> {
@@ -49,7 +50,8 @@ impl<S: Socket> Node<S> {
         let epoch = new_epoch(u32::from_ne_bytes([a, b, c, d]));
 
         let sockets = Sockets::bind(settings.bind, host, settings.multicast.as_ref())?;
-        let own = |port| if port == 0 { sockets.local().port() } else { port };
+        let local = sockets.local();
+        let own = |port| if port == 0 { local.port() } else { port };
         let port = own(settings.advertise.map_or(0, |advertised| advertised.port()));
         let id = NodeId::from(SocketAddr::new(host, port));
         let sockets =
@@ -60,20 +62,22 @@ impl<S: Socket> Node<S> {
         let clock = Clock::start();
         let config = settings.config(seed);
         let engine = Recorded::new(settings, config, id, epoch, clock.now(), tape)?;
-        let driver = Driver::new(engine, clock, sockets);
-        let mut node = Self { driver, seeds: Seeds::new(settings.seeds.clone()) };
-        node.contact(&node.seeds.addresses());
-        node.seeds.look_up();
-        Ok(node)
+        let seeds = Seeds::new(settings.seeds.clone());
+        let driver_stats = DriverStats::default();
+        let mut front = Front { engine, clock, seeds, local, driver_stats, reader_lags: false };
+        front.contact(&front.seeds.addresses());
+        front.seeds.look_up();
+        Ok(Self { driver: Driver::new(front, sockets), mailbox: Arc::default() })
     }
 
-    /// Receives, fires the clock and sends, as [`Driver::pump`] does; and contacts seeds that have
-    /// been looked up.
+    /// Makes the calls that handles have sent, contacts seeds that have been looked up, and then
+    /// receives, fires the clock and sends, as [`Driver::pump`] does.
     ///
     /// # Errors
     ///
     /// As for [`Driver::pump`].
     pub fn pump(&mut self) -> io::Result<Wait> {
+        let more = self.mailbox.run(&mut self.driver.front);
         if let Some(found) = self.seeds.poll() {
             self.contact(&found);
         }
@@ -81,21 +85,15 @@ impl<S: Socket> Node<S> {
         if let Some(at) = self.seeds.deadline() {
             wait.until(at);
         }
+        if more {
+            wait.until(std::time::Instant::now());
+        }
         Ok(wait)
     }
 
-    /// The next change or message, or `None`. Tells only of what earlier pumps and calls brought.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        let now = self.driver.clock.now();
-        let event = self.driver.engine.poll_event(now);
-        if event == Some(Event::Isolated) {
-            self.seeds.look_up();
-        }
-        event
-    }
-
     /// Runs the node until there is an event. `park` waits until a socket is readable, until the
-    /// unicast one is writable if [`Wait::writable`] says so, or until the deadline.
+    /// unicast one is writable if [`Wait::writable`] says so, or until the deadline. A call of a
+    /// [`Handle`] ends the wait as well.
     ///
     /// May be dropped at any point and called again: nothing is lost.
     ///
@@ -111,204 +109,50 @@ impl<S: Socket> Node<S> {
             if let Some(event) = self.poll_event() {
                 return Ok(event);
             }
-            park(self.driver.sockets(), wait).await?;
+            let parked = parked(self.driver.sockets(), &self.mailbox, wait, &park);
+            parked.await?;
         }
     }
 
-    /// Makes this node a member of `group`, interested in all of its keys.
+    /// Runs the node until something has happened: pumps once and waits once. For loops that take
+    /// the events with [`Front::poll_event`] in their own order; take all of them before.
+    ///
+    /// May be dropped at any point and called again: nothing is lost.
     ///
     /// # Errors
     ///
-    /// [`GroupError`]; nothing has changed then.
-    pub fn join(&mut self, group: &GroupName) -> Result<(), GroupError> {
-        let now = self.driver.clock.now();
-        self.driver.engine.join(now, group)
-    }
-
-    /// Takes back all that this node has said about `group`.
-    ///
-    /// # Errors
-    ///
-    /// [`GroupError`]; nothing has changed then.
-    pub fn leave(&mut self, group: &GroupName) -> Result<(), GroupError> {
-        let now = self.driver.clock.now();
-        self.driver.engine.leave(now, group)
-    }
-
-    /// Offers to serve the keys of `range` at `port`; makes the node a member of the group.
-    ///
-    /// # Errors
-    ///
-    /// [`GroupError`]; nothing has changed then.
-    pub fn add_item(
+    /// Those of [`Node::pump`] and of `park`.
+    pub async fn turn(
         &mut self,
-        group: &GroupName,
-        range: KeyRange,
-        port: u16,
-    ) -> Result<TimedItem, GroupError> {
-        let now = self.driver.clock.now();
-        self.driver.engine.add_item(now, group, range, port)
+        park: impl AsyncFn(&Sockets<S>, Wait) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let wait = self.pump()?;
+        let parked = parked(self.driver.sockets(), &self.mailbox, wait, &park);
+        parked.await
     }
 
-    /// Takes back the offer of exactly this range.
-    ///
-    /// # Errors
-    ///
-    /// [`GroupError`]; nothing has changed then.
-    pub fn remove_item(
-        &mut self,
-        group: &GroupName,
-        range: KeyRange,
-        port: u16,
-    ) -> Result<TimedItem, GroupError> {
-        let now = self.driver.clock.now();
-        self.driver.engine.remove_item(now, group, range, port)
-    }
-
-    /// Contacts further nodes, at any time. Addresses of a family that the socket cannot reach are
-    /// left out.
-    pub fn contact(&mut self, seeds: &[SocketAddr]) {
-        let local = self.driver.sockets().local().ip();
-        let reached = |addr: &SocketAddr| can_reach(local, *addr);
-        let seeds: Vec<SocketAddr> = seeds.iter().copied().filter(reached).collect();
-        if !seeds.is_empty() {
-            let now = self.driver.clock.now();
-            self.driver.engine.contact(now, &seeds);
-        }
-    }
-
-    /// Sends a message. See `Engine::broadcast` for what is promised.
-    ///
-    /// # Errors
-    ///
-    /// [`BroadcastError`]; nothing is sent then.
-    pub fn broadcast(
-        &mut self,
-        to: Recipients<'_>,
-        tag: Tag,
-        payload: Bytes,
-    ) -> Result<BroadcastId, BroadcastError> {
-        let now = self.driver.clock.now();
-        self.driver.engine.broadcast(now, to, tag, payload)
-    }
-
-    /// Attaches bytes to this node that all others see.
-    ///
-    /// # Errors
-    ///
-    /// [`MetadataError`]; nothing has changed then.
-    pub fn set_metadata(&mut self, metadata: Bytes) -> Result<(), MetadataError> {
-        let now = self.driver.clock.now();
-        self.driver.engine.set_metadata(now, metadata)
-    }
-
-    /// Asks the others for patience: this node expects to be slow for `expected`.
-    pub fn announce_slow(&mut self, expected: Duration) {
-        let now = self.driver.clock.now();
-        self.driver.engine.announce_slow(now, expected);
-    }
-
-    /// Says goodbye. Keep pumping until [`Event::Departed`].
-    pub fn depart(&mut self) {
-        let now = self.driver.clock.now();
-        self.driver.engine.depart(now);
-    }
-
-    /// Begins a new life, for example after departing.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError::NoRandomness`]; nothing has changed then.
-    pub fn renew(&mut self) -> Result<(), StartError> {
-        let mut random = [0; 4];
-        getrandom::fill(&mut random).map_err(|_| StartError::NoRandomness)?;
-        let epoch = new_epoch(u32::from_ne_bytes(random)).max(Epoch(self.epoch().0 + 1));
-        let now = self.driver.clock.now();
-        self.driver.engine.renew(now, epoch);
-        Ok(())
-    }
-
-    /// Changes how the engine behaves, for example its keys. Start from [`Settings::config`]; any
-    /// seed will do. A recording ends here, as it cannot hold a configuration.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`]; nothing has changed then, except that the recording has ended.
-    pub fn set_config(&mut self, config: Config) -> Result<(), ConfigError> {
-        let now = self.driver.clock.now();
-        self.driver.engine.set_config(now, config)
-    }
-
-    /// This node's identity.
+    /// A way to make calls of this node from other tasks and threads; cheap to clone.
     #[must_use]
-    pub fn id(&self) -> NodeId {
-        self.driver.engine().id()
+    pub fn handle(&self) -> Handle {
+        Handle::new(&self.mailbox)
     }
 
-    /// This node's life.
+    /// Whether any [`Handle`] is left. When the last one goes, the wait ends.
     #[must_use]
-    pub fn epoch(&self) -> Epoch {
-        self.driver.engine().epoch()
+    pub fn has_handles(&self) -> bool {
+        self.mailbox.has_handles()
     }
 
-    /// The members of `group`.
-    pub fn members(&self, group: &GroupName) -> impl Iterator<Item = NodeId> + use<'_, S> {
-        self.driver.engine().members(group)
+    /// Has `waker` woken when a handle has sent a call: for loops that neither await
+    /// [`Node::next_event`] nor [`Node::turn`], which do this by themselves.
+    ///
+    /// Returns whether a call is waiting already, in which case nothing is woken for it.
+    #[must_use = "a call may be waiting already"]
+    pub fn wake_on_call(&self, waker: &Waker) -> bool {
+        self.mailbox.is_rung(waker)
     }
 
-    /// All groups that this node has heard of.
-    pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
-        self.driver.engine().groups()
-    }
-
-    /// The groups of which this node is a member.
-    pub fn my_groups(&self) -> impl Iterator<Item = &GroupName> {
-        self.driver.engine().my_groups()
-    }
-
-    /// All that is said about `group`, by member and range.
-    pub fn topology(&self, group: &GroupName) -> impl Iterator<Item = TimedItem> + use<'_, S> {
-        self.driver.engine().topology(group)
-    }
-
-    /// All that is said about `group` with this operation.
-    pub fn topology_of(
-        &self,
-        group: &GroupName,
-        op: Op,
-    ) -> impl Iterator<Item = TimedItem> + use<'_, S> {
-        self.driver.engine().topology_of(group, op)
-    }
-
-    /// Who serves `key`, best first.
-    pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_, S> {
-        self.driver.engine().route(group, key)
-    }
-
-    /// Which keys of `group` nobody serves, and which several do.
-    #[must_use]
-    pub fn coverage(&self, group: &GroupName) -> Coverage {
-        self.driver.engine().coverage(group)
-    }
-
-    /// The other nodes.
-    pub fn peers(&self) -> impl Iterator<Item = Peer> + use<'_, S> {
-        self.driver.engine().peers()
-    }
-
-    /// One other node.
-    #[must_use]
-    pub fn peer(&self, id: NodeId) -> Option<Peer> {
-        self.driver.engine().peer(id)
-    }
-
-    /// The engine's counters.
-    #[must_use]
-    pub fn stats(&self) -> &Stats {
-        self.driver.engine().stats()
-    }
-
-    /// The driver beneath: the engine to ask, the sockets to wait on.
+    /// The driver beneath.
     #[must_use]
     pub const fn driver(&self) -> &Driver<S> {
         &self.driver
@@ -320,11 +164,60 @@ impl<S: Socket> Node<S> {
     }
 }
 
-/// The epoch of a life that begins now. A clock before 1970 counts as 1970: should others know a
-/// higher epoch of this node, they tell it, and it renews above that.
-fn new_epoch(random: u32) -> Epoch {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Epoch::new(u64::try_from(since.as_millis()).unwrap_or(0), random)
+impl<S> Deref for Node<S> {
+    type Target = Front;
+
+    fn deref(&self) -> &Front {
+        &self.driver.front
+    }
+}
+
+impl<S> DerefMut for Node<S> {
+    fn deref_mut(&mut self) -> &mut Front {
+        &mut self.driver.front
+    }
+}
+
+impl<S> Drop for Node<S> {
+    fn drop(&mut self) {
+        self.mailbox.close();
+    }
+}
+
+/// Waits as `wait` says, or until a handle rings. Borrows no more of the node than it needs, so that
+/// the future can be sent to another thread.
+async fn parked<S>(
+    sockets: &Sockets<S>,
+    mailbox: &Mailbox,
+    wait: Wait,
+    park: &impl AsyncFn(&Sockets<S>, Wait) -> io::Result<()>,
+) -> io::Result<()> {
+    if wait.is_over() {
+        // The other tasks of this thread have their turn, however much arrives here.
+        yield_once().await;
+        return Ok(());
+    }
+    let mut park = pin!(park(sockets, wait));
+    let either = poll_fn(|cx| {
+        if mailbox.is_rung(cx.waker()) {
+            return Poll::Ready(Ok(()));
+        }
+        park.as_mut().poll(cx)
+    });
+    either.await
+}
+
+/// Lets the executor do something else before it goes on.
+async fn yield_once() {
+    let mut yielded = false;
+    let once = poll_fn(|cx| {
+        if core::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    });
+    once.await;
 }
 
 /// Why a node did not start. Nothing stays open then.
@@ -369,6 +262,12 @@ impl From<ConfigError> for StartError {
     }
 }
 
+impl From<NoRandomness> for StartError {
+    fn from(_: NoRandomness) -> Self {
+        Self::NoRandomness
+    }
+}
+
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -380,7 +279,7 @@ impl fmt::Display for StartError {
                 f.write_str("the recording's file exists: name one that does not")
             }
             Self::Recording { kind } => write!(f, "the recording cannot be created: {kind}"),
-            Self::NoRandomness => f.write_str("the operating system gives no random bytes"),
+            Self::NoRandomness => NoRandomness.fmt(f),
         }
     }
 }

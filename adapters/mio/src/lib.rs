@@ -1,20 +1,40 @@
-//! Runs a ScaleSmall node in a [`mio`] event loop.
-//!
-//! Either register a [`Node`] in a `Poll` of your own, or [`spawn`] it on a thread and talk to it
-//! through a [`Handle`].
+//! Runs a ScaleSmall node on [`mio`]: in a loop that blocks, on a thread of its own, or in a `Poll`
+//! of yours.
 //!
 //! ```no_run
-//! use mio::{Events, Interest, Poll, Token};
+//! use scalesmall_core::{Event, GroupName, KeyRange};
 //! use scalesmall_driver::{GroupKey, Settings};
 //! use scalesmall_mio::Node;
 //!
-//! const NODE: Token = Token(0);
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKey::published());
+//!     settings.seeds.push("127.0.0.1:4001".parse()?);
+//!     let mut node = Node::bind(&settings)?;
+//!     node.add_item(&GroupName::try_from("kitchen")?, KeyRange::FULL, 80)?;
+//!     let handle = node.handle();
+//!     std::thread::spawn(move || {
+//!         std::thread::sleep(std::time::Duration::from_secs(60));
+//!         handle.call(|node| node.depart()).wait()
+//!     });
+//!     loop {
+//!         match node.next_event()? {
+//!             Event::Departed { .. } => return Ok(()),
+//!             event => println!("{event:?}"),
+//!         }
+//!     }
+//! }
+//! ```
 //!
-//! let settings = Settings::new("127.0.0.1:4000".parse()?, GroupKey::published());
-//! let mut node = Node::start(&settings)?;
+//! [`spawn`] puts the node on a thread. To have it in a [`mio::Poll`] with other sources, register
+//! it and pump it yourself:
+//!
+//! ```no_run
+//! # fn run(mut node: scalesmall_mio::Node) -> std::io::Result<()> {
+//! use mio::{Events, Interest, Poll, Token};
+//!
 //! let mut poll = Poll::new()?;
 //! let mut events = Events::with_capacity(64);
-//! poll.registry().register(&mut node, NODE, Interest::READABLE | Interest::WRITABLE)?;
+//! poll.registry().register(&mut node, Token(0), Interest::READABLE | Interest::WRITABLE)?;
 //! loop {
 //!     let wait = node.pump()?;
 //!     while let Some(event) = node.poll_event() {
@@ -22,13 +42,15 @@
 //!     }
 //!     poll.poll(&mut events, wait.timeout())?;
 //! }
-//! # #[allow(unreachable_code)]
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }
 //! ```
 //!
 //! mio tells of readiness once, when it begins. That is enough here: a pump that leaves something
-//! unread asks to be called again at once.
+//! unread asks to be called again at once. Have calls of a [`Handle`] wake your `Poll` by
+//! [`wake_on_call`](scalesmall_driver::Node::wake_on_call).
 
+mod poller;
+mod source;
 mod thread;
 
 /// The examples of the README, compiled.
@@ -39,12 +61,15 @@ struct Readme;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
-use mio::{Interest, Registry, Token, event};
+use poller::Poller;
+use scalesmall_core::Event;
 use scalesmall_driver::{Settings, StartError};
 
-pub use thread::{Events, Handle, Stopped, spawn};
+pub use scalesmall_driver::{Call, CallError, Events, Handle};
+pub use thread::spawn;
 
 /// A mio socket, as the driver wants it.
 #[derive(Debug)]
@@ -60,12 +85,19 @@ impl scalesmall_driver::Socket for Socket {
     }
 }
 
-/// A node that can be registered in a [`mio::Poll`], under one token for all of its sockets.
-///
-/// Register it for reading and writing. It dereferences to the driver's node, whose calls are all
-/// there; pump after calling them.
+#[cfg(unix)]
+impl std::os::fd::AsFd for Socket {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// A node on mio. It dereferences to the driver's node, whose calls are all there.
 #[derive(Debug)]
-pub struct Node(scalesmall_driver::Node<Socket>);
+pub struct Node {
+    node: scalesmall_driver::Node<Socket>,
+    poller: Option<Poller>,
+}
 
 impl Node {
     /// Opens the sockets and starts the engine; not yet registered anywhere.
@@ -73,9 +105,70 @@ impl Node {
     /// # Errors
     ///
     /// [`StartError`]; nothing stays open then.
-    pub fn start(settings: &Settings) -> Result<Self, StartError> {
+    pub fn bind(settings: &Settings) -> Result<Self, StartError> {
         let wrap = |socket| Ok(Socket(UdpSocket::from_std(socket)));
-        scalesmall_driver::Node::start(settings, wrap).map(Self)
+        let node = scalesmall_driver::Node::start(settings, wrap)?;
+        Ok(Self { node, poller: None })
+    }
+
+    /// Runs the node until there is an event.
+    ///
+    /// # Errors
+    ///
+    /// A socket or the poller that failed; or `AlreadyExists` if the node is registered in a `Poll`
+    /// of yours.
+    pub fn next_event(&mut self) -> io::Result<Event> {
+        loop {
+            if let Some(event) = self.next_event_within(Duration::MAX)? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Runs the node until there is an event, but not for longer than `limit`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Node::next_event`].
+    pub fn next_event_within(&mut self, limit: Duration) -> io::Result<Option<Event>> {
+        let end = Instant::now().checked_add(limit);
+        loop {
+            let wait = self.node.pump()?;
+            if let Some(event) = self.node.poll_event() {
+                return Ok(Some(event));
+            }
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Ok(None);
+            }
+            self.park(wait, left)?;
+        }
+    }
+
+    /// Runs the node until something has happened or `limit` is over: pumps once and waits once.
+    /// For loops that take the events with `poll_event` in their own order; take all of them before.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Node::next_event`].
+    pub fn turn(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        let wait = self.node.pump()?;
+        self.park(wait, limit)
+    }
+
+    fn park(&mut self, wait: scalesmall_driver::Wait, limit: Option<Duration>) -> io::Result<()> {
+        self.poller()?;
+        let Some(poller) = &mut self.poller else { return Ok(()) };
+        let limit = limit.into_iter().chain(wait.timeout()).min();
+        poller.wait(&mut self.node, wait.writable, limit)
+    }
+
+    /// Makes the poller unless there is one.
+    fn poller(&mut self) -> io::Result<()> {
+        if self.poller.is_none() {
+            self.poller = Some(Poller::new(&mut self.node)?);
+        }
+        Ok(())
     }
 }
 
@@ -83,41 +176,12 @@ impl Deref for Node {
     type Target = scalesmall_driver::Node<Socket>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.node
     }
 }
 
 impl DerefMut for Node {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
-    }
-}
-
-impl event::Source for Node {
-    fn register(&mut self, registry: &Registry, token: Token, wish: Interest) -> io::Result<()> {
-        let sockets = self.0.sockets_mut();
-        sockets.unicast.0.register(registry, token, wish)?;
-        match &mut sockets.multicast {
-            Some(heard) => heard.0.register(registry, token, Interest::READABLE),
-            None => Ok(()),
-        }
-    }
-
-    fn reregister(&mut self, registry: &Registry, token: Token, wish: Interest) -> io::Result<()> {
-        let sockets = self.0.sockets_mut();
-        sockets.unicast.0.reregister(registry, token, wish)?;
-        match &mut sockets.multicast {
-            Some(heard) => heard.0.reregister(registry, token, Interest::READABLE),
-            None => Ok(()),
-        }
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        let sockets = self.0.sockets_mut();
-        sockets.unicast.0.deregister(registry)?;
-        match &mut sockets.multicast {
-            Some(heard) => heard.0.deregister(registry),
-            None => Ok(()),
-        }
+        &mut self.node
     }
 }

@@ -1,0 +1,83 @@
+//! The events of a node, for a thread that does not run it.
+
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
+};
+use std::time::Duration;
+
+use scalesmall_core::Event;
+
+use crate::front::Front;
+use crate::handle::CallError;
+
+/// Events that wait for their reader at most.
+const EVENTS: usize = 256;
+
+/// Two ends of a bounded queue: where the loop that runs a node puts its events, and where another
+/// thread takes them.
+#[must_use]
+pub fn event_queue() -> (Outlet, Events) {
+    let (out, events) = sync_channel(EVENTS);
+    (Outlet { out, held: None }, Events(events))
+}
+
+/// Where the loop that runs a node puts its events.
+#[derive(Debug)]
+pub struct Outlet {
+    out: SyncSender<Event>,
+    /// The one that found no room.
+    held: Option<Event>,
+}
+
+impl Outlet {
+    /// Moves the node's events into the queue while there is room, and never waits. The others stay
+    /// in the engine, which folds them and lets senders of messages know.
+    pub fn drain(&mut self, front: &mut Front) {
+        front.reader_lags = false;
+        while let Some(event) = self.held.take().or_else(|| front.poll_event()) {
+            // If nobody is left to read, the engine's queue is drained all the same.
+            if let Err(TrySendError::Full(event)) = self.out.try_send(event) {
+                self.held = Some(event);
+                front.reader_lags = true;
+                return;
+            }
+        }
+    }
+}
+
+/// Where another thread takes a node's events.
+#[derive(Debug)]
+pub struct Events(Receiver<Event>);
+
+impl Events {
+    /// Waits for the next event; `None` once the node has ended and all events are read.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.0.recv().ok()
+    }
+
+    /// Waits for the next event for at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Stopped`] once the node has ended and all events are read.
+    pub fn next_event_within(&mut self, limit: Duration) -> Result<Option<Event>, CallError> {
+        match self.0.recv_timeout(limit) {
+            Ok(event) => Ok(Some(event)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(CallError::Stopped),
+        }
+    }
+
+    /// The next event, if there is one already.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Stopped`] once the node has ended and all events are read.
+    pub fn try_next_event(&mut self) -> Result<Option<Event>, CallError> {
+        match self.0.try_recv() {
+            Ok(event) => Ok(Some(event)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(CallError::Stopped),
+        }
+    }
+}

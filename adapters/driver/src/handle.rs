@@ -1,0 +1,265 @@
+//! Calls of a node from other tasks and threads.
+
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Wake;
+use std::thread::Thread;
+
+use crate::front::Front;
+
+/// Calls that wait for a node at most.
+const CALLS: usize = 4096;
+/// Calls that one pump makes, so that callers do not starve the sockets.
+const TURN: usize = 64;
+
+type Errand = Box<dyn FnOnce(&mut Front) + Send>;
+
+/// Where handles leave calls for their node.
+#[derive(Default)]
+pub(crate) struct Mailbox(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    errands: VecDeque<Errand>,
+    /// Whether the wait is to end though there is no errand.
+    rung: bool,
+    waker: Option<Waker>,
+    handles: usize,
+    closed: bool,
+}
+
+impl Mailbox {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a burst of the calls; whether more are waiting.
+    pub(crate) fn run(&self, front: &mut Front) -> bool {
+        for _ in 0..TURN {
+            let Some(errand) = self.state().errands.pop_front() else { return false };
+            errand(front);
+        }
+        !self.state().errands.is_empty()
+    }
+
+    /// Whether the wait is over. If it is not, `waker` is woken when it is.
+    pub(crate) fn is_rung(&self, waker: &Waker) -> bool {
+        let mut state = self.state();
+        if core::mem::take(&mut state.rung) || !state.errands.is_empty() {
+            return true;
+        }
+        match &mut state.waker {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        false
+    }
+
+    pub(crate) fn has_handles(&self) -> bool {
+        self.state().handles > 0
+    }
+
+    /// Refuses all calls, those that wait included.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        let errands = core::mem::take(&mut state.errands);
+        drop(state);
+        // Outside of the lock, as it tells the callers.
+        drop(errands);
+    }
+
+    fn send(&self, errand: Errand) -> Result<(), CallError> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(CallError::Stopped);
+        }
+        if state.errands.len() == CALLS {
+            return Err(CallError::Busy);
+        }
+        state.errands.push_back(errand);
+        wake(state);
+        Ok(())
+    }
+}
+
+/// Wakes the node, once its lock is free.
+fn wake(state: MutexGuard<'_, State>) {
+    let waker = state.waker.clone();
+    drop(state);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("Mailbox")
+            .field("calls", &state.errands.len())
+            .field("handles", &state.handles)
+            .field("closed", &state.closed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes calls of a node that runs elsewhere: in another task, on another thread, in any runtime.
+/// Clones reach the same node.
+#[derive(Debug)]
+pub struct Handle(Arc<Mailbox>);
+
+impl Handle {
+    pub(crate) fn new(mailbox: &Arc<Mailbox>) -> Self {
+        mailbox.state().handles += 1;
+        Self(Arc::clone(mailbox))
+    }
+
+    /// Has the node make `call`, in the order of the calls; it is on its way when this returns, and
+    /// what it changed is sent right after it. Await the answer, or [`Call::wait`] for it.
+    ///
+    /// `call` runs where the node runs and holds it up: it must neither block nor panic.
+    pub fn call<R: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut Front) -> R + Send + 'static,
+    ) -> Call<R> {
+        let slot = Arc::new(Slot(Mutex::new(Answer { result: None, given: false, waker: None })));
+        let reply = Reply(Arc::clone(&slot));
+        let errand = move |front: &mut Front| reply.give(call(front));
+        if let Err(error) = self.0.send(Box::new(errand)) {
+            slot.set(Err(error));
+        }
+        Call(slot)
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.handles -= 1;
+        if state.handles == 0 {
+            state.rung = true;
+            wake(state);
+        }
+    }
+}
+
+/// A call on its way, and its answer. To drop it does not take the call back.
+#[derive(Debug)]
+#[must_use = "the answer says whether the call was made"]
+pub struct Call<R>(Arc<Slot<R>>);
+
+impl<R> Call<R> {
+    /// Blocks this thread until the call has been made. Not for the thread that runs the node,
+    /// where nothing would make it.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`]; the call has not been made then.
+    pub fn wait(mut self) -> Result<R, CallError> {
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            match Pin::new(&mut self).poll(&mut cx) {
+                Poll::Ready(result) => return result,
+                Poll::Pending => std::thread::park(),
+            }
+        }
+    }
+}
+
+impl<R> Future for Call<R> {
+    type Output = Result<R, CallError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut answer = self.0.lock();
+        match answer.result.take() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                answer.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Slot<R>(Mutex<Answer<R>>);
+
+#[derive(Debug)]
+struct Answer<R> {
+    result: Option<Result<R, CallError>>,
+    /// Whether there has been a result, taken by now or not.
+    given: bool,
+    waker: Option<Waker>,
+}
+
+impl<R> Slot<R> {
+    fn lock(&self) -> MutexGuard<'_, Answer<R>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, result: Result<R, CallError>) {
+        let mut answer = self.lock();
+        if !core::mem::replace(&mut answer.given, true) {
+            answer.result = Some(result);
+        }
+        let waker = answer.waker.take();
+        drop(answer);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// The node's end of a call: if it goes without an answer, the node has stopped.
+struct Reply<R>(Arc<Slot<R>>);
+
+impl<R> Reply<R> {
+    fn give(self, result: R) {
+        self.0.set(Ok(result));
+    }
+}
+
+impl<R> Drop for Reply<R> {
+    fn drop(&mut self) {
+        self.0.set(Err(CallError::Stopped));
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Why a call was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The node is no more.
+    Stopped,
+    /// 4,096 calls are waiting for the node.
+    Busy,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => f.write_str("the node has stopped; start it again"),
+            Self::Busy => write!(f, "{CALLS} calls wait for the node; await some of them first"),
+        }
+    }
+}
+
+impl core::error::Error for CallError {}

@@ -1,0 +1,37 @@
+//! Prints every change in a cluster, until Enter is pressed; then says goodbye.
+//!
+//! `cargo run -p scalesmall-mio --example watch -- 127.0.0.1:4000 127.0.0.1:4001` runs a node on
+//! the first address and contacts the others.
+
+use std::error::Error;
+
+use scalesmall_core::Event;
+use scalesmall_driver::{GroupKey, Settings};
+use scalesmall_mio::Node;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let bind = arguments.next().unwrap_or_else(|| "127.0.0.1:0".to_owned()).parse()?;
+    let mut settings = Settings::new(bind, GroupKey::published());
+    for seed in arguments {
+        settings.seeds.push(seed.parse()?);
+    }
+    let mut node = Node::bind(&settings)?;
+    println!("node {} is up", node.id());
+
+    let handle = node.handle();
+    std::thread::spawn(move || {
+        // Without a terminal there is no goodbye to wait for.
+        if std::io::stdin().read_line(&mut String::new()).is_ok_and(|len| len > 0) {
+            // The node may have ended by itself.
+            let _ = handle.call(|node| node.depart()).wait();
+        }
+    });
+    loop {
+        let event = node.next_event()?;
+        println!("{event:?}");
+        if matches!(event, Event::Departed { .. }) {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Conformance of the adapters: one set of stories, told on every runtime over real sockets.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `adapter` | what a story needs of a runtime, and those that give it |
+//! | `running` | a node on a thread of its own, and waiting with a deadline |
+//! | `stories` | meet, lose, return, depart; families and addresses; handles |
+//! | `waits` | bursts, cancelled waits, no room to send: nothing is lost |
+//! | `errors` | everything that an operating system says about a socket |
+//! | `namespace` | hosts of one's own: network namespaces |
+//! | `reach` | how far multicast goes, and through which interface |
+
+mod adapter;
+mod errors;
+mod namespace;
+mod reach;
+mod running;
+mod stories;
+mod waits;
+
+/// Tells every story on one runtime.
+macro_rules! on {
+    ($($runtime:ident $adapter:ty { $($module:ident { $($story:ident)+ })+ })+) => {$(
+        mod $runtime {$($(
+            #[test]
+            fn $story() {
+                crate::$module::$story::<$adapter>();
+            }
+        )+)+}
+    )+};
+}
+
+macro_rules! on_all {
+    ($stories:tt) => {
+        on! {
+            mio crate::adapter::Mio $stories
+            mio_poll crate::adapter::MioPoll $stories
+            smol crate::adapter::Smol $stories
+            async_std crate::adapter::AsyncStd $stories
+            tokio crate::adapter::Tokio $stories
+        }
+    };
+}
+
+on_all! {{
+    stories {
+        nodes_meet_lose_one_regain_it_and_let_one_go
+        two_nodes_of_a_host_find_each_other_by_multicast
+        two_ipv6_nodes_of_a_host_find_each_other_by_multicast
+        a_node_on_all_addresses_is_known_by_the_advertised_one
+        ipv6_nodes_meet
+        a_node_on_both_families_meets_nodes_of_each
+        a_handle_reaches_a_waiting_node_at_once
+        a_handle_says_when_its_node_is_no_more
+    }
+    waits {
+        a_deadline_is_kept_without_any_datagram
+        a_burst_loses_no_wake_up
+        a_cancelled_wait_loses_nothing
+        a_datagram_without_room_is_kept
+    }
+    errors {
+        sends_that_the_system_refuses_are_counted_and_survived
+    }
+    reach {
+        multicast_keeps_its_ttl_and_its_interface
+    }
+}}

@@ -1,0 +1,193 @@
+//! Nodes meet, lose one, regain it, let one go; on every kind of address.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Status};
+use scalesmall_driver::{CallError, Multicast, Settings};
+
+use crate::adapter::Adapter;
+use crate::namespace::Namespace;
+use crate::running::{
+    Running, free_port, has_ipv6, settings, turn, until, until_all_see_all, until_event,
+};
+
+const SOON: Duration = Duration::from_secs(5);
+const VERDICT: Duration = Duration::from_secs(20);
+const LOOPBACK: &str = "127.0.0.1:0";
+
+fn kitchen() -> GroupName {
+    GroupName::try_from("kitchen").expect("a name")
+}
+
+/// Has `node` serve keys from `start` to `start + 99` at `port`.
+fn serve(node: &Running, start: u32, port: u16) {
+    let range = KeyRange::new(start, start + 99).expect("a range");
+    node.call(move |node| node.add_item(&kitchen(), range, port)).expect("room for it");
+}
+
+pub(crate) fn nodes_meet_lose_one_regain_it_and_let_one_go<A: Adapter>() {
+    let _turn = turn();
+    let mut a = Running::start::<A>(&settings(LOOPBACK, &[]));
+    let b = Running::start::<A>(&settings(LOOPBACK, &[a.id]));
+    let mut c = Running::start::<A>(&settings(LOOPBACK, &[a.id]));
+    until_all_see_all(SOON, &[&a, &b, &c]);
+    serve(&b, 100, 7001);
+    let routes = |key, ports: &[u16], nodes: &[&Running]| {
+        nodes.iter().all(|node| node.route(&kitchen(), key) == ports)
+    };
+    until(SOON, "all route to b", || routes(150, &[7001], &[&a, &b, &c]));
+
+    let place = b.id;
+    drop(b);
+    until(VERDICT, "b is down for all, and nobody routes to it", || {
+        [&a, &c].iter().all(|node| node.status_of(place) == Some(Status::Down))
+            && routes(150, &[], &[&a, &c])
+    });
+    until_event(
+        &mut a,
+        SOON,
+        |event| matches!(event, Event::Peer { peer, to: Some(Status::Down), .. } if peer.id == place),
+    );
+
+    // Nobody tells b about the others: they keep trying, and it learns from them.
+    let b = Running::start::<A>(&settings(&place.to_string(), &[]));
+    serve(&b, 300, 7002);
+    until(VERDICT, "b is back with its new range and none of its old", || {
+        routes(350, &[7002], &[&a, &b, &c]) && routes(150, &[], &[&a, &b, &c])
+    });
+    until_all_see_all(SOON, &[&a, &b, &c]);
+
+    c.call(|node| node.depart());
+    until_event(
+        &mut c,
+        SOON,
+        |event| matches!(event, Event::Departed { acknowledged_by, told } if acknowledged_by == told),
+    );
+    until(SOON, "c has left", || {
+        [&a, &b].iter().all(|node| node.status_of(c.id) == Some(Status::Left))
+    });
+}
+
+fn multicast_settings(address: IpAddr, port: u16) -> Settings {
+    let mut settings = settings(&SocketAddr::new(address, 0).to_string(), &[]);
+    let mut multicast = Multicast::for_node(address);
+    multicast.group.set_port(port);
+    settings.multicast = Some(multicast);
+    settings
+}
+
+pub(crate) fn two_nodes_of_a_host_find_each_other_by_multicast<A: Adapter>() {
+    let _turn = turn();
+    let settings = multicast_settings([127, 0, 0, 1].into(), free_port());
+    let a = Running::start::<A>(&settings);
+    let b = Running::start::<A>(&settings);
+    until_all_see_all(SOON, &[&a, &b]);
+    serve(&b, 100, 7001);
+    until(SOON, "a routes to b", || a.route(&kitchen(), 150) == [7001]);
+}
+
+/// On a link of its own, as Linux has no IPv6 multicast on loopback.
+pub(crate) fn two_ipv6_nodes_of_a_host_find_each_other_by_multicast<A: Adapter>() {
+    let _turn = turn();
+    if !has_ipv6() {
+        return;
+    }
+    let Some(host) = Namespace::new() else { return };
+    host.ip("link set lo up");
+    host.ip("link add here type veth peer name there");
+    host.ip("-6 addr add fd99::1/64 dev here nodad");
+    host.ip("link set here up");
+    host.ip("link set there up");
+    let address = "fd99::1".parse().expect("an address");
+    let mut settings = multicast_settings(address, 29_999);
+    if let Some(multicast) = &mut settings.multicast {
+        multicast.group.set_ip("ff02::5ca1:e5a1".parse().expect("an address"));
+    }
+    host.enter(|| {
+        let a = Running::start::<A>(&settings);
+        let b = Running::start::<A>(&settings);
+        until_all_see_all(SOON, &[&a, &b]);
+    });
+}
+
+pub(crate) fn a_node_on_all_addresses_is_known_by_the_advertised_one<A: Adapter>() {
+    let _turn = turn();
+    let mut wildcard = settings("0.0.0.0:0", &[]);
+    wildcard.advertise = Some(LOOPBACK.parse().expect("an address"));
+    let a = Running::start::<A>(&wildcard);
+    assert!(a.id.ip().is_loopback() && a.id.port() != 0, "{}", a.id);
+    let b = Running::start::<A>(&settings(LOOPBACK, &[a.id]));
+    until_all_see_all(SOON, &[&a, &b]);
+}
+
+pub(crate) fn ipv6_nodes_meet<A: Adapter>() {
+    let _turn = turn();
+    if !has_ipv6() {
+        return;
+    }
+    let a = Running::start::<A>(&settings("[::1]:0", &[]));
+    let b = Running::start::<A>(&settings("[::1]:0", &[a.id]));
+    until_all_see_all(SOON, &[&a, &b]);
+}
+
+pub(crate) fn a_node_on_both_families_meets_nodes_of_each<A: Adapter>() {
+    let _turn = turn();
+    if !has_ipv6() {
+        return;
+    }
+    for (address, seeded) in [(LOOPBACK, true), ("[::1]:0", true), (LOOPBACK, false)] {
+        let mut dual = settings("[::]:0", &[]);
+        dual.advertise = Some(address.parse().expect("an address"));
+        // Either finds the other.
+        let (a, b) = if seeded {
+            let a = Running::start::<A>(&dual);
+            let seeds: [NodeId; 1] = [a.id];
+            let b = Running::start::<A>(&settings(address, &seeds));
+            (a, b)
+        } else {
+            let b = Running::start::<A>(&settings(address, &[]));
+            dual.seeds.push(b.id.addr().into());
+            (Running::start::<A>(&dual), b)
+        };
+        until_all_see_all(SOON, &[&a, &b]);
+    }
+}
+
+pub(crate) fn a_handle_reaches_a_waiting_node_at_once<A: Adapter>() {
+    let _turn = turn();
+    let node = Running::start::<A>(&settings(LOOPBACK, &[]));
+    let id = node.id;
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let handle = node.handle().clone();
+            std::thread::spawn(move || {
+                let mut longest = Duration::ZERO;
+                for _ in 0..50 {
+                    // Long enough for the node to be waiting again.
+                    std::thread::sleep(Duration::from_millis(2));
+                    let asked = Instant::now();
+                    let answer = smol::block_on(handle.call(|node| node.id()));
+                    assert_eq!(answer, Ok(id));
+                    longest = longest.max(asked.elapsed());
+                }
+                longest
+            })
+        })
+        .collect();
+    for thread in threads {
+        let longest = thread.join().expect("the calls are answered");
+        // A node alone waits for a second and more between two probes or beacons.
+        assert!(longest < Duration::from_millis(250), "{longest:?}");
+    }
+}
+
+pub(crate) fn a_handle_says_when_its_node_is_no_more<A: Adapter>() {
+    let _turn = turn();
+    let node = A::bind(&settings(LOOPBACK, &[])).expect("the node starts");
+    let handle = node.handle();
+    let waiting = handle.call(|node| node.id());
+    drop(node);
+    assert_eq!(waiting.wait(), Err(CallError::Stopped));
+    assert_eq!(handle.call(|node| node.id()).wait(), Err(CallError::Stopped));
+}
