@@ -94,7 +94,8 @@ pub(crate) struct Node<P> {
     pub(crate) held: Vec<(Destination, Vec<u8>)>,
     /// Time between two datagrams that it takes from its buffer.
     pub(crate) pace: u64,
-    pub(crate) draining: bool,
+    /// How many datagrams it still takes slowly, because they piled up while it stood still.
+    pub(crate) draining: usize,
     pub(crate) working: bool,
     /// How many datagrams it has sent at `last_sent`.
     pub(crate) place: u32,
@@ -116,7 +117,7 @@ impl<P> Node<P> {
             inbox_bytes: 0,
             held: Vec::new(),
             pace: 0,
-            draining: false,
+            draining: 0,
             working: false,
             place: 0,
             last_sent: 0,
@@ -137,7 +138,7 @@ impl<P> Node<P> {
 
     /// Time between two datagrams, whether it is slow or catching up.
     pub(crate) fn work_gap(&self) -> u64 {
-        if self.draining { self.pace.max(DRAIN_GAP) } else { self.pace }
+        if self.draining > 0 { self.pace.max(DRAIN_GAP) } else { self.pace }
     }
 
     /// Counts the datagrams that it sends within one instant, so that each has draws of its own.

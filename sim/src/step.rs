@@ -141,11 +141,9 @@ impl<P: Protocol> Sim<P> {
             return;
         }
         if let Some(packet) = self.take_waiting(node) {
+            self.nodes[node].draining = self.nodes[node].draining.saturating_sub(1);
             self.deliver(packet, node);
             self.settle(node);
-        }
-        if self.nodes[node].inbox.is_empty() {
-            self.nodes[node].draining = false;
         }
         self.schedule_work(node);
     }

@@ -15,7 +15,8 @@ use crate::trace::What;
 pub enum CatchUp {
     /// All datagrams that wait at once, then the deadlines.
     AtOnce,
-    /// The deadlines first, then one datagram per millisecond until none waits. The harder one.
+    /// The deadlines first, then one datagram per millisecond until those that had piled up are
+    /// through. The harder one.
     Drain,
 }
 
@@ -107,7 +108,7 @@ impl<P: Protocol> Sim<P> {
         slot.condition = condition;
         slot.armed = None;
         slot.held.clear();
-        slot.draining = false;
+        slot.draining = 0;
     }
 
     /// Starts a node that is not running, in a new life with the epoch of its wall clock. One
@@ -169,7 +170,7 @@ impl<P: Protocol> Sim<P> {
             }
             CatchUp::Drain => {
                 self.fire(node);
-                self.nodes[node].draining = !self.nodes[node].inbox.is_empty();
+                self.nodes[node].draining = self.nodes[node].inbox.len();
             }
         }
         self.settle(node);
