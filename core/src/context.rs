@@ -18,12 +18,12 @@ use crate::node::{Epoch, Life, NodeId, Status};
 use crate::outbox::{Outbox, Say, To};
 use crate::port::Destination;
 use crate::roster::Ix;
-use crate::spread::Ring;
+use crate::spread::{Pace, Ring};
 use crate::stats::Stats;
 use crate::time::Instant;
 use crate::timers::{Timers, Why};
 use crate::topology::{Change, Changes, GroupError, GroupName, Topology};
-use crate::wire::{Claim, Frame, OVERHEAD};
+use crate::wire::{Claim, Frame, OVERHEAD, Standing};
 
 /// What the parts share. A part changes its own state and this; no part knows another.
 pub(crate) struct Context {
@@ -36,6 +36,7 @@ pub(crate) struct Context {
     pub(crate) topology: Topology,
     pub(crate) peers: Peers,
     pub(crate) ring: Ring,
+    pub(crate) pace: Pace,
     pub(crate) metadata: Metadata,
     pub(crate) outbox: Outbox,
     pub(crate) events: Events,
@@ -69,6 +70,7 @@ impl Context {
             topology,
             peers,
             ring: Ring::default(),
+            pace: Pace::default(),
             metadata: Metadata::default(),
             outbox: Outbox::new(limits.outbox),
             events: Events::new(limits.events),
@@ -185,10 +187,6 @@ impl Context {
         Duration::from_nanos(nanos / 2 + more as u64)
     }
 
-    pub(crate) fn random_u32(&mut self) -> u32 {
-        self.rng.next_u32()
-    }
-
     /// Up to `count` random peers that are alive, none of them `not`.
     pub(crate) fn random_alive(&mut self, count: usize, not: Ix) -> Vec<Ix> {
         let mut picked = Vec::with_capacity(count);
@@ -290,8 +288,18 @@ impl Context {
         news
     }
 
+    /// A node's place on the ring.
+    pub(crate) fn position(&self, ix: Ix) -> u32 {
+        (self.topology.fingerprints().peer_position(self.id(ix)) >> 32) as u32
+    }
+
     pub(crate) fn flush_soon(&mut self) {
-        let pause = self.config.coalesce.max(Duration::from_nanos(1));
+        let least = self.config.coalesce.max(Duration::from_nanos(1));
+        let urgent = self
+            .claims
+            .values()
+            .any(|claim| matches!(claim, Frame::Claim(claim) if claim.standing != Standing::Alive));
+        let pause = if urgent { least } else { self.pace.hold(self.now, least) };
         self.timers.hasten(Why::Flush, self.now + pause);
     }
 

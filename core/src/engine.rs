@@ -7,6 +7,7 @@ mod queries;
 mod receive;
 mod transmit;
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -16,7 +17,7 @@ use crate::config::{Config, ConfigError};
 use crate::context::Context;
 use crate::event::Event;
 use crate::liveness::{Comeback, Departure, Health, Probes, Renewal, Watches};
-use crate::node::{Epoch, NodeId};
+use crate::node::{Epoch, Life, NodeId};
 use crate::outbox::Intent;
 use crate::port::{Destination, SendError};
 use crate::repair::Repair;
@@ -56,6 +57,10 @@ pub struct Engine {
     writer: Writer,
     /// The number of the last packet sent.
     packet: u64,
+    /// Whether news of others is among what waits to be told.
+    gathered: bool,
+    /// The lives that were challenged last.
+    challenged: VecDeque<Life>,
     /// The second of the last challenge, and how many there were in it.
     challenges: (u64, u32),
     /// Scratch of [`Engine::poll_transmit`].
@@ -104,6 +109,8 @@ impl Engine {
             decoder: Decoder::new(),
             writer: Writer::default(),
             packet: 0,
+            gathered: false,
+            challenged: VecDeque::new(),
             challenges: (0, 0),
             intents: Vec::new(),
             frames: Vec::new(),
@@ -204,7 +211,8 @@ impl Engine {
         match why {
             Why::Flush => {
                 let news = ctx.take_news(self.repair.has_caught_up());
-                self.spread(news);
+                let gatherer = self.gatherer(&news);
+                self.spread(news, gatherer);
             }
             Why::Relay => {
                 let (closed, missed) = self.relays.on_timer(ctx);
@@ -221,11 +229,8 @@ impl Engine {
                 }
             }
             Why::Watch => {
-                let outcome = self.watches.on_timer(ctx, &mut self.health);
-                if let Some(until) = outcome.hurry {
-                    self.probes.hurry(until);
-                }
-                for claim in &outcome.down {
+                let down = self.watches.on_timer(ctx, &mut self.health);
+                for claim in &down {
                     self.on_verdict(claim);
                 }
             }
@@ -243,14 +248,37 @@ impl Engine {
         }
     }
 
-    /// Sends frames to everybody, as many in a packet as fit.
-    fn spread(&mut self, frames: Vec<Frame>) {
+    /// The node that news is entrusted to while there is much of it; `None` if this node sends it.
+    ///
+    /// What was entrusted to this node it sends itself, and so does it with little or urgent news.
+    fn gatherer(&mut self, news: &[Frame]) -> Option<Ix> {
+        let ctx = &mut self.ctx;
+        ctx.pace.count(ctx.now, news.len() as u64);
+        ctx.pace.flushed(ctx.now);
+        let gathered = core::mem::take(&mut self.gathered);
+        let count = ctx.pace.gatherers(ctx.now);
+        if count == 0 || gathered || news.len() > usize::from(u8::MAX) {
+            return None;
+        }
+        let own = |frame: &Frame| matches!(frame, Frame::Record { .. } | Frame::Metadata { .. });
+        if !news.iter().all(own) {
+            return None;
+        }
+        let share = u64::from(ctx.position(Ix::ME)) * count >> 32;
+        let place = u32::try_from((share << 32) / count).unwrap_or_default();
+        ctx.ring.at_or_after(place)
+    }
+
+    /// Sends frames to everybody, or to a gatherer, as many in a packet as fit.
+    fn spread(&mut self, frames: Vec<Frame>, gatherer: Option<Ix>) {
         for batch in self.pack(frames) {
             self.multicast.send(&mut self.ctx, &batch);
             if self.relays.is_full(&self.ctx) {
                 for frame in batch {
                     self.piggyback.board(&self.ctx, frame);
                 }
+            } else if let Some(gatherer) = gatherer {
+                self.relays.entrust(&mut self.ctx, batch, gatherer);
             } else {
                 self.relays.originate(&mut self.ctx, batch, Audience::All);
             }

@@ -177,7 +177,7 @@ impl Engine {
         claim.standing = Standing::Left;
         let mut frames = self.ctx.take_news(true);
         frames.retain(|frame| !matches!(frame, Frame::Claim(old) if old.life.id == claim.life.id));
-        self.spread(frames);
+        self.spread(frames, None);
         let farewell = [Frame::Claim(claim)];
         self.multicast.send(&mut self.ctx, &farewell);
         let (batch, copies) = self.relays.originate(&mut self.ctx, farewell.into(), Audience::All);

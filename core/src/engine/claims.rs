@@ -75,6 +75,9 @@ impl Engine {
                 }
             }
             Standing::Down => {
+                if let Some(until) = self.watches.note_verified(ctx.now) {
+                    self.probes.hurry(ctx, until);
+                }
                 self.comeback.lost(ctx);
                 self.tombstones.expect_expiry(ctx);
             }

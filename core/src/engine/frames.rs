@@ -15,6 +15,7 @@ use crate::outbox::Say;
 use crate::repair::send_record;
 use crate::roster::Ix;
 use crate::seal::Freshness;
+use crate::spread::Relays;
 use crate::topology::{Applied, Changes, GroupName, RecordDelta};
 use crate::wire::{Claim, Finding, Frame, Header, Message, Spread, Standing};
 
@@ -48,7 +49,16 @@ impl Engine {
         for frame in &batch {
             self.on_frame(header, from, frame.clone(), Channel::Spread);
         }
-        if !seen {
+        self.ctx.pace.count(self.ctx.now, batch.len() as u64);
+        if seen {
+            return;
+        }
+        if Relays::is_entrusted(&self.ctx, spread) {
+            self.gathered = true;
+            for frame in batch {
+                self.ctx.tell_all(frame);
+            }
+        } else {
             self.relays.pass_on(&mut self.ctx, from, spread, batch);
         }
     }
@@ -230,7 +240,7 @@ impl Engine {
         if let Some(ix) = self.ctx.find_life(suspect)
             && let Some(until) = self.watches.verdict(&mut self.ctx, from, ix, finding)
         {
-            self.probes.hurry(until);
+            self.probes.hurry(&mut self.ctx, until);
         }
     }
 

@@ -66,6 +66,9 @@ impl fmt::Display for DatagramError {
 
 impl core::error::Error for DatagramError {}
 
+/// How many challenged lives are remembered.
+const CHALLENGED: usize = 256;
+
 impl Engine {
     /// Takes in a datagram.
     ///
@@ -184,7 +187,7 @@ impl Engine {
                 let claim = newborn(sender);
                 if let Weighed::News(news) = self.ctx.consider(&claim, sender.id) {
                     self.on_news(news, &claim);
-                    self.pass_on_news(news, ix, Channel::Direct);
+                    self.introduce(news, sender);
                 }
                 Some(ix)
             }
@@ -192,9 +195,20 @@ impl Engine {
                 let ix = self.ctx.admit(sender, 0, Status::Alive, Cause::Heard)?;
                 let news = News { ix, before: None };
                 self.on_news(news, &newborn(sender));
-                self.pass_on_news(news, ix, Channel::Direct);
+                self.introduce(news, sender);
                 Some(ix)
             }
+        }
+    }
+
+    /// Tells everybody of a life that begins, if it has come to this node first: then it was
+    /// challenged here. Who is bound to this node without that has learned of it from others, who
+    /// have introduced it.
+    fn introduce(&mut self, news: News, sender: Life) {
+        let first = self.challenged.iter().position(|&life| life == sender);
+        if let Some(at) = first {
+            self.challenged.remove(at);
+            self.pass_on_news(news, news.ix, Channel::Direct);
         }
     }
 
@@ -215,6 +229,10 @@ impl Engine {
             return;
         }
         self.challenges.1 += 1;
+        if self.challenged.len() >= CHALLENGED {
+            self.challenged.pop_front();
+        }
+        self.challenged.push_back(sender);
         self.ctx.stats.challenges_sent += 1;
         let at = Destination::Unicast(source);
         let to = To { at, bound: Some(sender.epoch), node: None };

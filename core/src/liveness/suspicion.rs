@@ -71,15 +71,6 @@ pub(crate) struct Watches {
     slow: Vec<(Ix, Instant)>,
 }
 
-/// What the passing of time has brought.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    /// Peers found to be down.
-    pub(crate) down: Vec<Claim>,
-    /// Whether many are dying: probe faster until then.
-    pub(crate) hurry: Option<Instant>,
-}
-
 impl Watches {
     /// Suspects a peer that has left a probe unanswered.
     pub(crate) fn suspect(&mut self, ctx: &mut Context, ix: Ix, since: Instant) {
@@ -218,9 +209,9 @@ impl Watches {
         }
     }
 
-    /// Asks again, and concludes where the window has passed.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context, health: &mut Health) -> Outcome {
-        let mut outcome = Outcome::default();
+    /// Asks again, and concludes where the window has passed: answers who is found to be down.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context, health: &mut Health) -> Vec<Claim> {
+        let mut down = Vec::new();
         let mut at = 0;
         while at < self.list.len() {
             let watch = &mut self.list[at];
@@ -242,7 +233,7 @@ impl Watches {
             Self::report_silence(watch, ctx);
             if watch.own {
                 match Self::conclude(watch, ctx, health) {
-                    Verdict::Down(claim) => outcome.down.push(claim),
+                    Verdict::Down(claim) => down.push(claim),
                     Verdict::Unreachable => {
                         ctx.believe(watch.ix, Status::Unreachable, Cause::NobodyToAsk);
                         let retry = ctx.around(ctx.config.retry_interval);
@@ -262,7 +253,7 @@ impl Watches {
             }
         }
         self.arm(ctx);
-        outcome
+        down
     }
 
     /// The watch of a peer, begun if need be; `None` if there are too many.
@@ -388,7 +379,9 @@ impl Watches {
         self.arm(ctx);
     }
 
-    fn note_verified(&mut self, now: Instant) -> Option<Instant> {
+    /// A suspect has been found silent by another as well, or has been called down: answers until
+    /// when to probe faster, if many are dying.
+    pub(crate) fn note_verified(&mut self, now: Instant) -> Option<Instant> {
         self.verified.retain(|&at| now.since(at) <= MASS_SPAN);
         self.verified.push(now);
         self.verified.truncate(CROWD);

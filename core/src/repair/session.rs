@@ -40,6 +40,9 @@ const NEWCOMER_REST: Duration = Duration::from_millis(100);
 const REUNION: Duration = Duration::from_secs(3);
 const REUNION_REST: Duration = Duration::from_millis(100);
 
+/// Before an eager repair the own picture must not have changed for so long.
+const QUIET: Duration = Duration::from_millis(60);
+
 /// Comparisons, and the stock that answers are made from.
 #[derive(Debug, Default)]
 pub(crate) struct Repair {
@@ -47,6 +50,8 @@ pub(crate) struct Repair {
     since: Option<Instant>,
     last: Option<Instant>,
     company_since: Option<Instant>,
+    /// This node's root when it was looked at last, and since when it has been that.
+    root: (u64, Instant),
     caught_up: bool,
     reunion_until: Instant,
     snapshot: Snapshot,
@@ -84,7 +89,8 @@ impl Repair {
         };
         let rested = self.last.is_none_or(|last| ctx.now.since(last) >= rest);
         let patient = self.unequal >= UNEQUAL && waited >= ctx.config.repair_patience;
-        let eager = !self.caught_up || ctx.now < self.reunion_until;
+        let quiet = self.is_quiet(ctx);
+        let eager = !self.caught_up || quiet && ctx.now < self.reunion_until;
         if rested && (patient || eager) {
             self.begin(ctx, with);
         }
@@ -240,6 +246,15 @@ impl Repair {
                 send(ctx, from, &subject);
             }
         }
+    }
+
+    /// Whether nothing has changed for a while: while news pours in, roots differ all the time.
+    fn is_quiet(&mut self, ctx: &Context) -> bool {
+        let root = ctx.root();
+        if self.root.0 != root {
+            self.root = (root, ctx.now);
+        }
+        ctx.now.since(self.root.1) >= QUIET
     }
 
     fn begin(&mut self, ctx: &mut Context, with: Ix) {

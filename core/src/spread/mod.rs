@@ -2,12 +2,14 @@
 
 mod messages;
 mod multicast;
+mod pace;
 mod piggyback;
 mod ring;
 mod tree;
 
 pub(crate) use messages::Messages;
 pub(crate) use multicast::Multicast;
+pub(crate) use pace::Pace;
 pub(crate) use piggyback::Piggyback;
 pub(crate) use ring::Ring;
 pub(crate) use tree::{Audience, Relays};

@@ -21,6 +21,11 @@ impl Ring {
         self.places[at].1
     }
 
+    /// The peer at a position or after it, once around.
+    pub(crate) fn at_or_after(&self, position: u32) -> Option<Ix> {
+        self.interval(position, position).next().map(|(_, ix)| ix)
+    }
+
     /// Enters a peer; `position` is that of its id, of which the upper half counts.
     pub(crate) fn insert(&mut self, position: u64, ix: Ix) {
         let place = (upper(position), ix);

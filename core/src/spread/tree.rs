@@ -50,7 +50,10 @@ struct Batch {
 struct Copy {
     batch: u64,
     to: Ix,
+    /// The part less the peer itself, if it is the first of it; all of the part for an heir.
     route: Route,
+    /// The part, with the peer.
+    part: Route,
     hops: u8,
     tries: u8,
     first: Option<u64>,
@@ -99,16 +102,35 @@ impl Relays {
         frames: Vec<Frame>,
         audience: Audience,
     ) -> (u64, u32) {
-        let hops = (ctx.ring.len() + 1).next_power_of_two().ilog2() as u8 + 3;
+        let hops = hop_budget(ctx);
         let route = match audience {
-            Audience::All | Audience::Group(_) => {
-                let salt = ctx.random_u32();
-                let group = if let Audience::Group(group) = audience { Some(group) } else { None };
-                Route::Ring { from: salt, until: salt, group }
-            }
+            Audience::All => everybody_but(ctx.position(Ix::ME)),
+            Audience::Group(group) => match everybody_but(ctx.position(Ix::ME)) {
+                Route::Ring { from, until, .. } => Route::Ring { from, until, group: Some(group) },
+                listed @ Route::Listed(_) => listed,
+            },
             Audience::Listed(nodes) => Route::Listed(nodes),
         };
         self.send(ctx, frames, &route, hops, None)
+    }
+
+    /// Has another node send frames that fit in one packet to everybody, together with what else
+    /// it has gathered.
+    pub(crate) fn entrust(&mut self, ctx: &mut Context, frames: Vec<Frame>, to: Ix) {
+        let hops = hop_budget(ctx);
+        let route = everybody_but(ctx.position(to));
+        let batch = self.next;
+        self.next += 1;
+        let part = Part { to, part: route.clone(), route };
+        if self.enter(ctx, batch, part, hops) {
+            self.batches.insert(batch, Batch { frames, open: 1 });
+            self.arm(ctx);
+        }
+    }
+
+    /// Whether a route is that to everybody but this node: the frames are entrusted to it.
+    pub(crate) fn is_entrusted(ctx: &Context, spread: &Spread) -> bool {
+        spread.route == everybody_but(ctx.position(Ix::ME))
     }
 
     /// Passes frames on as the peer that they came from asked.
@@ -193,6 +215,7 @@ impl Relays {
             let next = (copy.tried.len() < HANDOVERS).then(|| heir(ctx, copy)).flatten();
             if let Some(next) = next {
                 copy.to = next;
+                copy.route = copy.part.clone();
                 copy.tries = 0;
                 copy.first = None;
                 copy.due = ctx.now + wait(ctx, next);
@@ -233,19 +256,10 @@ impl Relays {
         self.next += 1;
         let parts = split(ctx, route, from);
         let mut open = 0;
-        for (to, route) in parts {
-            if self.is_full(ctx) {
-                ctx.stats.answers_withheld += 1;
+        for part in parts {
+            if !self.enter(ctx, batch, part, hops) {
                 break;
             }
-            let id = self.next;
-            self.next += 1;
-            let due = ctx.now + wait(ctx, to);
-            let tried = Vec::new();
-            let copy = Copy { batch, to, route, hops, tries: 0, first: None, due, tried };
-            self.copies.insert(id, copy);
-            let to = ctx.bound(to);
-            ctx.say(to, Say::Relay { copy: id });
             open += 1;
         }
         if open > 0 {
@@ -253,6 +267,23 @@ impl Relays {
             self.arm(ctx);
         }
         (batch, open)
+    }
+
+    /// Begins to send a copy of a batch to the peer of a part, if there is room.
+    fn enter(&mut self, ctx: &mut Context, batch: u64, part: Part, hops: u8) -> bool {
+        if self.is_full(ctx) {
+            ctx.stats.answers_withheld += 1;
+            return false;
+        }
+        let id = self.next;
+        self.next += 1;
+        let Part { to, route, part } = part;
+        let due = ctx.now + wait(ctx, to);
+        let tried = Vec::new();
+        let copy = Copy { batch, to, route, part, hops, tries: 0, first: None, due, tried };
+        self.copies.insert(id, copy);
+        ctx.say(ctx.bound(to), Say::Relay { copy: id });
+        true
     }
 
     fn close(&mut self, copy: u64, acknowledged: bool) -> Option<Closed> {
@@ -268,6 +299,16 @@ impl Relays {
     fn arm(&self, ctx: &mut Context) {
         ctx.timers.set(Why::Relay, self.copies.values().map(|copy| copy.due).min());
     }
+}
+
+/// How many hops a tree may have: twice halved at each, with room for other views.
+fn hop_budget(ctx: &Context) -> u8 {
+    (ctx.ring.len() + 1).next_power_of_two().ilog2() as u8 + 3
+}
+
+/// The whole ring but one position, from just after it on.
+fn everybody_but(position: u32) -> Route {
+    Route::Ring { from: position.wrapping_add(1), until: position, group: None }
 }
 
 /// How long the acknowledgement of a peer is waited for.
@@ -294,8 +335,17 @@ fn targets(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<(u32, Ix)> {
     }
 }
 
-/// Splits a route into parts, each with the peer that is to take it.
-fn split(ctx: &mut Context, route: &Route, from: Option<Ix>) -> Vec<(Ix, Route)> {
+/// Some of the peers that a route leads to, and the one of them that takes it on.
+struct Part {
+    to: Ix,
+    /// What that one is to pass on to.
+    route: Route,
+    /// The same with that one itself.
+    part: Route,
+}
+
+/// Splits a route into parts of about equally many peers.
+fn split(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<Part> {
     let targets = targets(ctx, route, from);
     let mut parts = Vec::with_capacity(FAN_OUT);
     let mut begin = 0;
@@ -307,40 +357,59 @@ fn split(ctx: &mut Context, route: &Route, from: Option<Ix>) -> Vec<(Ix, Route)>
                 end += 1;
             }
         }
-        if begin >= end {
-            continue;
+        if begin < end {
+            parts.push(match route {
+                Route::Ring { from, until, group } => {
+                    let from = if begin == 0 { *from } else { targets[begin].0 };
+                    let until = if end == targets.len() { *until } else { targets[end].0 };
+                    ring_part(ctx, &targets[begin..end], from, until, group.as_ref())
+                }
+                Route::Listed(_) => listed_part(ctx, &targets[begin..end]),
+            });
+            begin = end;
         }
-        let taken = pick(ctx, &targets[begin..end]);
-        let part = match route {
-            Route::Ring { from, until, group } => Route::Ring {
-                from: if begin == 0 { *from } else { targets[begin].0 },
-                until: if end == targets.len() { *until } else { targets[end].0 },
-                group: group.clone(),
-            },
-            Route::Listed(_) => Route::Listed(
-                targets[begin..end]
-                    .iter()
-                    .filter(|(_, ix)| *ix != taken)
-                    .map(|(_, ix)| ctx.id(*ix))
-                    .collect(),
-            ),
-        };
-        parts.push((taken, part));
-        begin = end;
     }
     parts
 }
 
-/// The peer of a part that takes it: a random one that is not under suspicion.
-fn pick(ctx: &mut Context, part: &[(u32, Ix)]) -> Ix {
-    let start = ctx.random_below(part.len());
-    let around = (0..part.len()).map(|step| part[(start + step) % part.len()].1);
-    let mut fit = around.filter(|&ix| ctx.status(ix) == Status::Alive);
-    fit.next().unwrap_or(part[start].1)
+/// The peers from `from` up to `until`; who takes them on passes them on to what lies behind it.
+fn ring_part(
+    ctx: &Context,
+    peers: &[(u32, Ix)],
+    from: u32,
+    until: u32,
+    group: Option<&GroupName>,
+) -> Part {
+    let to = pick(ctx, peers);
+    let (first, leader) = peers[0];
+    let after = first.wrapping_add(1);
+    // Two of one position, and an interval that would come out as the whole ring, stay as they are.
+    let alone = peers.get(1).is_none_or(|&(second, _)| second != first);
+    let narrow = leader == to && alone && after != until;
+    let part = Route::Ring { from, until, group: group.cloned() };
+    let route = if narrow {
+        Route::Ring { from: after, until, group: group.cloned() }
+    } else {
+        part.clone()
+    };
+    Part { to, route, part }
+}
+
+fn listed_part(ctx: &Context, peers: &[(u32, Ix)]) -> Part {
+    let to = pick(ctx, peers);
+    let part: Vec<NodeId> = peers.iter().map(|&(_, ix)| ctx.id(ix)).collect();
+    let others = part.iter().copied().filter(|&id| id != ctx.id(to)).collect();
+    Part { to, route: Route::Listed(others), part: Route::Listed(part) }
+}
+
+/// The peer of a part that takes it: the first one that is not under suspicion.
+fn pick(ctx: &Context, part: &[(u32, Ix)]) -> Ix {
+    let mut fit = part.iter().map(|&(_, ix)| ix).filter(|&ix| ctx.status(ix) == Status::Alive);
+    fit.next().unwrap_or(part[0].1)
 }
 
 /// Who else could take the part of a copy whose peer is silent.
-fn heir(ctx: &mut Context, copy: &Copy) -> Option<Ix> {
+fn heir(ctx: &Context, copy: &Copy) -> Option<Ix> {
     let mut others = targets(ctx, &copy.route, None);
     others.retain(|(_, ix)| !copy.tried.contains(ix));
     (!others.is_empty()).then(|| pick(ctx, &others))
