@@ -1,4 +1,190 @@
-//! The ScaleSmall engine.
+//! The ScaleSmall engine: leaderless group membership and key-range topology, as a state machine
+//! without sockets, clocks or threads.
+//!
+//! Nodes come and go. Each says which **groups** it is in and which **key ranges** of a group it
+//! serves at which port; every node holds the same picture within moments and knows which of the
+//! others live. There is no leader and no consensus; all that is sent is authenticated datagrams.
+//!
+//! An [`Engine`] is one node. It consumes datagrams and time, and produces datagrams, events and
+//! the time at which it wants to be called. Who embeds it moves the datagrams; `scalesmall-driver`
+//! and its adapters do so for several runtimes, and `scalesmall-sim` for whole clusters in virtual
+//! time.
+//!
+//! # Run loop
+//!
+//! Two engines, and a network that is a variable. With a socket in its place this is the whole of
+//! an embedder: see `examples/event_loop.rs`.
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use scalesmall_core::{
+//!     Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, Key, KeyId,
+//!     KeyRange, Keyring,
+//! };
+//! use std::net::SocketAddr;
+//!
+//! let addrs = ["10.0.0.1:29999", "10.0.0.2:29999"].map(|a| a.parse::<SocketAddr>().unwrap());
+//! let config = |seed| {
+//!     let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+//!     Config::lan([seed; 32], ClusterName::try_from("docs").unwrap(), keys)
+//! };
+//! let mut now = Instant::ZERO;
+//! let mut engines = [
+//!     Engine::new(config(1), addrs[0].into(), Epoch(1), now)?,
+//!     Engine::new(config(2), addrs[1].into(), Epoch(1), now)?,
+//! ];
+//! let shards = GroupName::try_from("shards")?;
+//! engines[0].add_item(now, &shards, KeyRange::new(0, 99)?, 8080)?;
+//! engines[1].contact(now, &addrs[..1]);
+//!
+//! let mut datagram = BytesMut::new();
+//! while engines[1].route(&shards, 7).next().is_none() {
+//!     for at in 0..2 {
+//!         // Outputs, each until there is none.
+//!         while let Some(to) = engines[at].poll_transmit(&mut datagram) {
+//!             if to == Destination::Unicast(addrs[1 - at]) {
+//!                 // What is refused is counted in the statistics.
+//!                 let from = Arrival::Unicast(addrs[at]);
+//!                 let _ = engines[1 - at].handle_datagram(now, from, &datagram);
+//!             }
+//!             datagram.clear();
+//!         }
+//!         while let Some(event) = engines[at].poll_event() {
+//!             println!("{now} {}: {event:?}", addrs[at]);
+//!         }
+//!     }
+//!     // Time passes until the earliest deadline.
+//!     now = engines.iter().filter_map(Engine::poll_timeout).min().unwrap().max(now);
+//!     engines.iter_mut().for_each(|engine| engine.handle_timeout(now));
+//! }
+//! let owner = engines[1].route(&shards, 7).next().unwrap();
+//! assert_eq!((owner.member.addr(), owner.port), (addrs[0], 8080));
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! # Contract
+//!
+//! - **Inputs** are [`handle_datagram`](Engine::handle_datagram),
+//!   [`handle_timeout`](Engine::handle_timeout), [`handle_send_error`](Engine::handle_send_error)
+//!   and the calls of the application. Each takes `now`, which never goes backwards: an earlier
+//!   one counts as the latest seen. Being late is legal; the engine notices, tells
+//!   [`Event::Stalled`], and holds its own absence against nobody.
+//! - **Outputs** are [`poll_transmit`](Engine::poll_transmit), [`poll_event`](Engine::poll_event)
+//!   and [`poll_timeout`](Engine::poll_timeout). Inputs may queue up before outputs are drained, and
+//!   outputs may be drained in any order. While output waits the deadline is not after now; once
+//!   it is drained and what is due has been handled, the deadline lies strictly ahead.
+//! - **A refused datagram** changes counters and nothing else; [`DatagramError`] names the two
+//!   reasons that may also cause a challenge. All frames of a packet are validated before any is
+//!   applied.
+//! - **Events are changes**, each with its cause. Replaying all of them gives what the queries
+//!   answer; after [`Event::Overflow`] the queries are to be read anew. Of changes to one subject
+//!   that wait in the queue only the last is kept. Messages are never dropped from it: a packet
+//!   with a message that finds no room is refused without acknowledgement, and comes again.
+//! - **Everything has a limit**, in one table: [`Limits`]. What cannot be done is refused at the
+//!   call with a typed error that names the limit; what arrives beyond a limit is counted in
+//!   [`Stats`]. Nothing is allocated from a length that a datagram claims.
+//! - **No datagram** is larger than [`Config::max_datagram`].
+//! - After [`depart`](Engine::depart) has ended, or the id was yielded, the engine is silent: it
+//!   wants no calls and says nothing until [`renew`](Engine::renew).
+//!
+//! # Determinism
+//!
+//! Same configuration, seed and sequence of calls, polls included: byte-identical datagrams, the
+//! same events, the same deadlines, on every platform and in every build. Nothing depends on the
+//! order of a hash table, on a clock or on the allocator; there are no floating-point numbers.
+//! Queries change nothing. The crate is `no_std`, so that clocks, threads and randomness of the
+//! operating system are not merely unused but out of reach.
+//!
+//! # Panics
+//!
+//! No input makes an engine panic, whoever authenticated it. Public calls return errors; the few
+//! assertions inside state what the lines around them have established. There is no unsafe code.
+//!
+//! # Guarantees, and what is not guaranteed
+//!
+//! With every node running and datagrams getting through at last:
+//!
+//! - All nodes come to hold equal pictures: equal [digests](Engine::digest). Records merge by a
+//!   pure join, so order, loss and repetition of datagrams do not matter.
+//! - Only the owner of a record decides what it says. What others claim in its name is corrected by
+//!   it, and what it said in an earlier [`Epoch`] is void once a later one is known.
+//! - A node that stays silent for [`Config::silence_window`] to its prober and to those that were
+//!   asked to look is called down; one that answers any of them is not.
+//! - Parts of a cluster that were cut off find each other again unaided.
+//! - A captured packet is void at a node that has restarted since, and counts once elsewhere.
+//!
+//! Not guaranteed:
+//!
+//! - **Agreement at any one moment.** Two nodes may route a key differently for as long as a change
+//!   takes to spread, and for as long as a partition lasts. There are no locks here.
+//! - **Delivery of messages.** A broadcast is acknowledged and retried from hop to hop, and is best
+//!   effort beyond that; it arrives at most once as long as its origin is remembered
+//!   ([`Limits::message_origins`]).
+//! - **Protection from holders of the key.** They are trusted to relay faithfully. A false claim
+//!   about another node is contained and corrected by that node, no more.
+//! - **Secrecy** under [`Suite::Authenticated`]: anybody can read it. Suite *sealed* (feature
+//!   `seal`) encrypts.
+//! - **Persistence.** A restarted node begins with what it is told, in an epoch that the embedder
+//!   must choose above all earlier ones; a clock set back is healed, an epoch used twice is not.
+//!
+//! # Map
+//!
+//! Parts know the `context` and not each other; `engine` is the only one that knows them all.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `engine` | calls in, polls out: dispatches, decides nothing |
+//! | `context` | what parts share: picture, peers, queues, random choices |
+//! | `topology` | the replicated data: records, merge, the index behind `route`; [`Topology`] is usable by itself |
+//! | `liveness` | who lives: probes, suspicion, evidence, own health, coming back, departing |
+//! | `spread` | how changes and messages reach all: tree, multicast, piggyback |
+//! | `repair` | how two nodes find what differs |
+//! | [`wire`] | packets and frames, specified for a second implementation |
+//! | [`seal`] | keys, suites, freshness |
+//! | `events`, `outbox`, `timers`, `tombstones` | bounded queues, deadlines, what time takes away |
+//!
+//! # Glossary
+//!
+//! - **Node**, [`NodeId`]: one engine, named by the address that it advertises. **Life**,
+//!   [`Epoch`]: one run of a node. **Peer**: another node that is known. **Incarnation**: counts a
+//!   node's refutations in a life.
+//! - **Group**, **range**, **item**: a name; keys from a start to an end, both included; one
+//!   member's word about one range. **Record**: all that a member said about a group. **Clock**:
+//!   counts the writes of a record. **Tombstone**: an item that says *removed*. **Floor**: the
+//!   clock up to which tombstones are collected.
+//! - **Root**, **digest**: the sum of the fingerprints of all that is known and shared.
+//! - **Claim**: what is known of a node, as one node tells another. **Suspicion**: one node's own
+//!   doubt. **Verifier**: who was asked to look. **Unreachable**: silent, and nobody could be asked.
+//! - **Bound** packet: one that only the receiver's present life takes. **Proven** sender: one that
+//!   has sent a bound packet, or was vouched for.
+//! - **Segment**: nodes that hear each other's multicast. **Seed**: an address to begin with.
+//!
+//! # Deviations from SWIM and Lifeguard
+//!
+//! From SWIM (Das, Gupta, Motivala 2002) come the round-robin probe in random order, the ordering
+//! of claims by incarnation, refutation, and piggybacking; from Lifeguard (Dadgar, Phillips, Currey
+//! 2018) the local health multiplier and telling a suspect of its suspicion first. What differs:
+//!
+//! - **Suspicion is not gossiped.** It stays with the accuser and a few verifiers that it recruits
+//!   at once; only *down* goes to all. A false suspicion costs three nodes a few datagrams in place
+//!   of a refutation by the whole cluster.
+//! - **No ping-req.** A verifier pings on its own account over the whole window and reports what it
+//!   saw: one that answers ends the suspicion, and a verdict needs the silence of up to two that
+//!   can be counted on. So a prober that is cut off condemns nobody.
+//! - **The window does not grow with the cluster**, nor shrink with the number of accusers: few
+//!   look, and all of them for the same span, so there is nothing to wait for in larger clusters.
+//! - **Time-outs follow measured round trips** of each peer (Jacobson), within bounds, and a probe
+//!   is sent up to three times: a fixed time-out is either slow on a fast network or wrong on a
+//!   slow one.
+//! - **With nobody to ask a peer is *unreachable***, locally, and never gossiped: two nodes cannot
+//!   tell which of them is cut off.
+//! - **A node detects its own stalls** from how late it is called, and withdraws what it suspected
+//!   meanwhile: Lifeguard infers as much from missed acknowledgements only.
+//! - **Changes go out at once** by an acknowledged tree and by multicast; piggybacking carries only
+//!   what a hop did not acknowledge. It is both faster and cheaper than waiting for probes.
+//! - **The dead are retried for ever**, at a rate that the cluster shares, so partitions heal
+//!   without an operator.
+//! - **Lives are told apart by epochs**, so a restart needs no incarnation from before it.
 #![no_std]
 #![forbid(unsafe_code)]
 
