@@ -131,7 +131,7 @@ fn time_each<T>(rounds: u32, mut call: impl FnMut() -> T) -> f64 {
     let time_batch = |_| {
         let start = Instant::now();
         for _ in 0..batch {
-            black_box(call());
+            black_box(&call());
         }
         start.elapsed().as_nanos() as f64 / f64::from(batch)
     };

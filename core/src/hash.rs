@@ -68,12 +68,6 @@ impl Hash {
         Self(fold(low ^ state, high ^ CLOSE))
     }
 
-    /// The hash in one more round: good enough to rank by.
-    #[inline]
-    pub(crate) const fn rank(self) -> u64 {
-        fold(self.0 ^ CLOSE, ROUND)
-    }
-
     /// The hash: two more rounds, so that each bit of each word reaches each bit of the result.
     #[inline]
     pub(crate) const fn finish(self) -> u64 {

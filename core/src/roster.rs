@@ -33,9 +33,10 @@ impl Ix {
     }
 }
 
-/// The known nodes: id, epoch and status, 27 bytes a node, and a hash table over the ids.
+/// The known nodes: id, its hash, epoch and status, 31 bytes a node, and a hash table over the ids.
 pub(crate) struct Roster {
     ids: Vec<NodeId>,
+    hashes: Vec<u32>,
     epochs: Vec<Epoch>,
     marks: Vec<u8>,
     by_id: HashTable<u32>,
@@ -48,6 +49,7 @@ impl Roster {
     pub(crate) fn new(me: Life, limit: usize) -> Self {
         let mut roster = Self {
             ids: Vec::new(),
+            hashes: Vec::new(),
             epochs: Vec::new(),
             marks: Vec::new(),
             by_id: HashTable::new(),
@@ -68,17 +70,20 @@ impl Roster {
         }
         let index = if let Some(index) = self.free.pop() {
             self.ids[index as usize] = id;
+            self.hashes[index as usize] = hash(id);
             self.epochs[index as usize] = epoch;
             self.marks[index as usize] = 0;
             index
         } else {
             growth::push(&mut self.ids, id);
+            growth::push(&mut self.hashes, hash(id));
             growth::push(&mut self.epochs, epoch);
             growth::push(&mut self.marks, 0);
             (self.ids.len() - 1) as u32
         };
-        let ids = &self.ids;
-        self.by_id.insert_unique(hash(id), index, |&other| hash(ids[other as usize]));
+        let hashes = &self.hashes;
+        let rehash = |&other: &u32| spread(hashes[other as usize]);
+        self.by_id.insert_unique(spread(hash(id)), index, rehash);
         Ok(Ix(index))
     }
 
@@ -95,7 +100,7 @@ impl Roster {
     /// Removes a node; its index may be given to another.
     pub(crate) fn remove(&mut self, ix: Ix) {
         let id = self.id(ix);
-        if let Ok(entry) = self.by_id.find_entry(hash(id), |&other| other == ix.0) {
+        if let Ok(entry) = self.by_id.find_entry(spread(hash(id)), |&other| other == ix.0) {
             entry.remove();
             self.marks[ix.index()] = VACANT;
             self.free.push(ix.0);
@@ -119,12 +124,20 @@ impl Roster {
 
     pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {
         let ids = &self.ids;
-        self.by_id.find(hash(id), |&index| ids[index as usize] == id).map(|&index| Ix(index))
+        self.by_id
+            .find(spread(hash(id)), |&index| ids[index as usize] == id)
+            .map(|&index| Ix(index))
     }
 
     #[inline]
     pub(crate) fn id(&self, ix: Ix) -> NodeId {
         self.ids[ix.index()]
+    }
+
+    /// A hash of the id that is the same at all nodes.
+    #[inline]
+    pub(crate) fn hash(&self, ix: Ix) -> u32 {
+        self.hashes[ix.index()]
     }
 
     pub(crate) fn epoch(&self, ix: Ix) -> Epoch {
@@ -187,8 +200,14 @@ const RETIRED: u8 = 0x40;
 const VACANT: u8 = 0x80;
 const TABLE: [u64; 2] = [0x8ebc_6af0_9c88_c6e3, 0x5899_65cc_7537_4cc3];
 
-fn hash(id: NodeId) -> u64 {
-    Hash::new(TABLE, 0).node(id).finish()
+/// The hash of an id. All nodes have to agree on it, since routes are ranked by it.
+pub(crate) fn hash(id: NodeId) -> u32 {
+    (Hash::new(TABLE, 0).node(id).finish() >> 32) as u32
+}
+
+/// Fills the bits that the table looks at.
+const fn spread(hash: u32) -> u64 {
+    (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(test)]

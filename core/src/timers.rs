@@ -62,11 +62,6 @@ impl Timers {
         *slot = Some(slot.map_or(at, |old| old.min(at)));
     }
 
-    /// When a reason's deadline is.
-    pub(crate) fn get(&self, why: Why) -> Option<Instant> {
-        self.at[why as usize]
-    }
-
     /// Forgets all deadlines.
     pub(crate) fn clear(&mut self) {
         self.at = [None; REASONS.len()];

@@ -134,7 +134,7 @@ impl Group {
 }
 
 /// Up to this many records are found by looking at each.
-const SCANNED: usize = 8;
+const SCANNED: usize = 16;
 
 fn hash(ix: Ix) -> u64 {
     fold(u64::from(ix.raw()) ^ 0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db)

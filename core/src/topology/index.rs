@@ -14,6 +14,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::firsts::Firsts;
 use super::maxima::Maxima;
 use crate::growth;
 
@@ -101,30 +102,37 @@ const FEW: usize = 32;
 const LEAF: usize = 32;
 
 /// Sorted entries, by column. Behind the last one lie entries that hold no key.
+///
+/// Keys are kept as signed numbers: the instructions that all x86-64 share compare only these
+/// four at a time.
 #[derive(Clone)]
 struct Leaf {
-    starts: [u32; LEAF],
-    ends: [u32; LEAF],
+    starts: [i32; LEAF],
+    ends: [i32; LEAF],
     members: [u32; LEAF],
     ports: [u16; LEAF],
 }
 
 impl Leaf {
-    const EMPTY: Self =
-        Self { starts: [u32::MAX; LEAF], ends: [0; LEAF], members: [0; LEAF], ports: [0; LEAF] };
+    const EMPTY: Self = Self {
+        starts: [i32::MAX; LEAF],
+        ends: [i32::MIN; LEAF],
+        members: [0; LEAF],
+        ports: [0; LEAF],
+    };
 
     const fn get(&self, at: usize) -> Entry {
         Entry {
-            start: self.starts[at],
-            end: self.ends[at],
+            start: unsigned(self.starts[at]),
+            end: unsigned(self.ends[at]),
             member: self.members[at],
             port: self.ports[at],
         }
     }
 
     const fn set(&mut self, at: usize, entry: Entry) {
-        self.starts[at] = entry.start;
-        self.ends[at] = entry.end;
+        self.starts[at] = signed(entry.start);
+        self.ends[at] = signed(entry.end);
         self.members[at] = entry.member;
         self.ports[at] = entry.port;
     }
@@ -147,23 +155,35 @@ impl Leaf {
         leaf
     }
 
+    const fn first_start(&self) -> u32 {
+        unsigned(self.starts[0])
+    }
+
     fn largest_end(&self) -> u32 {
-        self.ends.iter().fold(0, |largest, end| largest.max(*end))
+        unsigned(self.ends.iter().fold(i32::MIN, |largest, end| largest.max(*end)))
     }
 
     /// A bit for each entry whose range holds `key`.
     #[inline]
     fn holding(&self, key: u32) -> u32 {
-        // Compared as signed numbers: the instruction set that all x86-64 share has only that.
-        let signed = |number: u32| number as i32 ^ i32::MIN;
+        let key = signed(key);
         let mut mask = 0;
         for (at, bit) in BITS.iter().enumerate() {
-            let is_outside =
-                (signed(self.starts[at]) > signed(key)) | (signed(key) > signed(self.ends[at]));
+            let is_outside = (self.starts[at] > key) | (key > self.ends[at]);
             mask |= if is_outside { 0 } else { *bit };
         }
         mask
     }
+}
+
+/// A number in the signed order, in which 0 is the lowest.
+const fn signed(number: u32) -> i32 {
+    number as i32 ^ i32::MIN
+}
+
+/// Back from the signed order.
+const fn unsigned(number: i32) -> u32 {
+    (number ^ i32::MIN) as u32
 }
 
 /// `1 << i` at `i`: looked up, a loop over it needs no shift by a variable.
@@ -182,7 +202,7 @@ struct Leaves {
     places: Vec<Place>,
     lens: Vec<u8>,
     /// Each leaf's first start.
-    firsts: Vec<u32>,
+    firsts: Firsts,
     /// Each leaf's largest end.
     reaches: Maxima,
     len: usize,
@@ -203,7 +223,7 @@ impl Leaves {
         let mut leaves = Self {
             places: Vec::new(),
             lens: Vec::new(),
-            firsts: Vec::new(),
+            firsts: Firsts::default(),
             reaches: Maxima::new(),
             len: entries.len(),
         };
@@ -215,7 +235,7 @@ impl Leaves {
 
     #[inline]
     fn at(&self, key: u32, mut found: impl FnMut(u32, Position)) {
-        let mut before = self.firsts.partition_point(|first| *first <= key);
+        let mut before = self.firsts.count_up_to(key);
         while before > 0 {
             let mut i = before - 1;
             let mut place = &self.places[i];
@@ -267,7 +287,7 @@ impl Leaves {
 
     /// The leaf in which an entry lies or would lie.
     fn leaf_of(&self, entry: Entry) -> usize {
-        let firsts = &self.firsts;
+        let firsts = self.firsts.as_slice();
         let low = firsts.partition_point(|first| *first < entry.start);
         let same = firsts[low..].partition_point(|first| *first == entry.start);
         let same = &self.places[low..low + same];
@@ -294,7 +314,7 @@ impl Leaves {
         leaf.shift(at, len, true);
         leaf.set(at, entry);
         self.lens[i] += 1;
-        self.firsts[i] = leaf.starts[0];
+        self.firsts.set(i, leaf.first_start());
         let reach = self.places[i].reach.max(entry.end);
         self.set_reach(i, reach);
     }
@@ -311,7 +331,7 @@ impl Leaves {
         leaf.shift(at + 1, len, false);
         leaf.set(len - 1, Leaf::EMPTY.get(0));
         self.lens[i] -= 1;
-        self.firsts[i] = leaf.starts[0];
+        self.firsts.set(i, leaf.first_start());
         let reach = leaf.largest_end();
         self.set_reach(i, reach);
         if len - 1 < LEAF / 2 {
@@ -376,7 +396,7 @@ impl Leaves {
     fn fill(&mut self, i: usize, entries: &[Entry]) {
         *self.places[i].leaf = Leaf::of(entries);
         self.lens[i] = entries.len() as u8;
-        self.firsts[i] = self.places[i].leaf.starts[0];
+        self.firsts.set(i, self.places[i].leaf.first_start());
         self.set_reach(i, self.places[i].leaf.largest_end());
     }
 
@@ -385,7 +405,7 @@ impl Leaves {
         let leaf = Box::new(Leaf::of(entries));
         let reach = leaf.largest_end();
         growth::insert(&mut self.lens, i, entries.len() as u8);
-        growth::insert(&mut self.firsts, i, leaf.starts[0]);
+        self.firsts.insert(i, leaf.first_start());
         self.reaches.insert(i, reach);
         growth::insert(&mut self.places, i, Place { reach, reach_before: 0, leaf });
         self.spread_reach(i, i + 2);
@@ -400,7 +420,6 @@ impl Leaves {
         self.spread_reach(i, i + 1);
         growth::shrink(&mut self.places);
         growth::shrink(&mut self.lens);
-        growth::shrink(&mut self.firsts);
     }
 }
 

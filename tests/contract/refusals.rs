@@ -1,0 +1,259 @@
+//! A rejected datagram changes a counter and nothing else; each reason has its own counter.
+
+use std::time::Duration;
+
+use scalesmall_core::seal::OpenError;
+use scalesmall_core::wire::{Frame, Header, Message, TAG_LEN, WireError};
+use scalesmall_core::{
+    Arrival, ClusterName, DatagramError, Engine, Epoch, Event, Key, KeyId, Keyring, Life, Suite,
+    Tag,
+};
+use scalesmall_hostile::{
+    EPOCH, Holder, START, addr, cluster, config, drain, engine, engine_with, id, keys,
+};
+
+use crate::calls::picture;
+
+/// Hands a datagram to one of two engines that are alike, and sees to it that they stay alike but
+/// for one counter, for as long as it takes for every deadline to have come.
+fn only_counts(
+    counter: &str,
+    expected: DatagramError,
+    mut make: impl FnMut(&mut Engine, &mut Holder) -> Vec<u8>,
+) {
+    let mut twins = [engine(1), engine(1)];
+    let mut holders = [Holder::new(2), Holder::new(2)];
+    let datagrams: Vec<Vec<u8>> = twins
+        .iter_mut()
+        .zip(&mut holders)
+        .map(|(engine, holder)| {
+            holder.introduce(engine);
+            let datagram = make(engine, holder);
+            let _ = drain(engine);
+            datagram
+        })
+        .collect();
+    assert_eq!(datagrams[0], datagrams[1]);
+    let [mut hit, mut spared] = twins;
+    let refused = hit.handle_datagram(START, Arrival::Unicast(addr(2)), &datagrams[0]);
+    assert_eq!(refused, Err(expected), "{counter}");
+    assert_counts(&hit, &spared, counter, datagrams[0].len() as u64);
+    let mut now = START;
+    while now < START + Duration::from_secs(20) {
+        assert_eq!(picture(&hit), picture(&spared), "{counter}");
+        assert_eq!(drain(&mut hit), drain(&mut spared), "{counter}");
+        now = hit.poll_timeout().unwrap();
+        hit.handle_timeout(now);
+        spared.handle_timeout(now);
+    }
+    assert_counts(&hit, &spared, counter, datagrams[0].len() as u64);
+}
+
+fn assert_counts(hit: &Engine, spared: &Engine, counter: &str, bytes: u64) {
+    let mut seen = false;
+    for ((name, more), (_, less)) in hit.stats().iter().zip(spared.stats().iter()) {
+        seen |= name == counter;
+        let expected = match name {
+            "datagrams_received" => 1,
+            "bytes_received" => bytes,
+            name if name == counter => 1,
+            _ => 0,
+        };
+        assert_eq!(more - less, expected, "{name}");
+    }
+    assert!(seen, "there is no counter {counter}");
+}
+
+fn ping() -> [Frame; 1] {
+    [Frame::Ping { root: 1 }]
+}
+
+fn stranger(keys: &Keyring, cluster: &str, suite: Suite) -> Vec<u8> {
+    let life = Life { id: id(3), epoch: EPOCH };
+    let cluster = ClusterName::try_from(cluster).unwrap();
+    Holder::of(life, keys, &cluster, suite).packet(Some(EPOCH), &ping())
+}
+
+#[test]
+fn a_foreign_datagram_only_counts() {
+    let foreign = DatagramError::Wire(WireError::Foreign);
+    only_counts("refused_foreign", foreign, |_, _| b"GET / HTTP/1.1\r\n\r\n".to_vec());
+}
+
+#[test]
+fn an_unknown_version_only_counts() {
+    let error = DatagramError::Wire(WireError::UnknownVersion { version: 9 });
+    only_counts("refused_version", error, |_, holder| {
+        let mut packet = holder.packet(Some(EPOCH), &ping());
+        packet[0] = 0xa9;
+        packet
+    });
+}
+
+#[test]
+fn an_oversized_datagram_only_counts() {
+    let error = DatagramError::Wire(WireError::Oversized);
+    only_counts("refused_oversized", error, |_, _| vec![0xa1; 65_508]);
+}
+
+#[test]
+fn a_truncated_datagram_only_counts() {
+    let error = DatagramError::Wire(WireError::Truncated);
+    only_counts("refused_truncated", error, |_, holder| {
+        holder.packet(Some(EPOCH), &ping())[..24].to_vec()
+    });
+}
+
+#[test]
+fn a_malformed_header_only_counts() {
+    let error = DatagramError::Wire(WireError::Malformed);
+    only_counts("refused_malformed", error, |_, holder| {
+        let mut packet = holder.packet(Some(EPOCH), &ping());
+        packet[1] |= 0x80;
+        packet
+    });
+}
+
+#[test]
+fn another_clusters_name_only_counts() {
+    let error = DatagramError::Sealed(OpenError::WrongCluster);
+    only_counts("refused_cluster", error, |_, _| {
+        stranger(&keys(), "elsewhere", Suite::Authenticated)
+    });
+}
+
+#[test]
+fn an_unknown_key_only_counts() {
+    let error = DatagramError::Sealed(OpenError::UnknownKey { key: KeyId(7) });
+    let other = Keyring::new(KeyId(7), Key::from([7; 32]));
+    only_counts("refused_key", error, |_, _| stranger(&other, "contract", Suite::Authenticated));
+}
+
+#[test]
+fn a_wrong_key_only_counts() {
+    let error = DatagramError::Sealed(OpenError::Forged);
+    let other = Keyring::new(KeyId(1), Key::from([8; 32]));
+    only_counts("refused_forged", error, |_, _| stranger(&other, "contract", Suite::Authenticated));
+}
+
+#[test]
+fn the_other_suite_only_counts() {
+    let error = DatagramError::Sealed(OpenError::WrongSuite);
+    only_counts("refused_suite", error, |_, _| stranger(&keys(), "contract", Suite::Sealed));
+}
+
+#[test]
+fn a_replayed_packet_only_counts() {
+    only_counts("refused_replayed", DatagramError::Replayed, |engine, holder| {
+        let packet = holder.packet(Some(EPOCH), &ping());
+        engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
+        packet
+    });
+}
+
+#[test]
+fn a_packet_too_old_to_tell_only_counts() {
+    only_counts("refused_old", DatagramError::TooOld, |engine, holder| {
+        let late = holder.numbered(100, Some(EPOCH), &[]);
+        engine.handle_datagram(START, holder.arrival(), &late).unwrap();
+        holder.numbered(36, Some(EPOCH), &ping())
+    });
+}
+
+/// Unbound: one that is bound is looked into, as somebody may be using the id.
+#[test]
+fn a_packet_of_a_former_life_only_counts() {
+    only_counts("refused_stale_life", DatagramError::StaleLife, |_, _| {
+        let life = Life { id: id(2), epoch: Epoch(EPOCH.0 - 1) };
+        Holder::of(life, &keys(), &cluster(), Suite::Authenticated).packet(None, &ping())
+    });
+}
+
+#[test]
+fn an_own_packet_that_comes_back_only_counts() {
+    only_counts("refused_own", DatagramError::Own, |_, _| Holder::new(1).packet(None, &ping()));
+}
+
+#[test]
+fn a_full_table_of_nodes_only_counts() {
+    let mut config = config();
+    config.limits.nodes = 2;
+    let mut engine = engine_with(1, config);
+    Holder::new(2).introduce(&mut engine);
+    let before = (picture(&engine), engine.stats().clone());
+    let mut third = Holder::new(3);
+    let packet = third.packet(Some(EPOCH), &ping());
+    let refused = engine.handle_datagram(START, third.arrival(), &packet);
+    assert_eq!(refused, Err(DatagramError::Full));
+    assert_eq!(picture(&engine), before.0);
+    let grown: Vec<&str> = differing(&before.1, engine.stats());
+    assert_eq!(grown, ["datagrams_received", "bytes_received", "refused_full"]);
+}
+
+fn differing(before: &scalesmall_core::Stats, after: &scalesmall_core::Stats) -> Vec<&'static str> {
+    let pairs = before.iter().zip(after.iter());
+    pairs.filter(|((_, less), (_, more))| less != more).map(|((name, _), _)| name).collect()
+}
+
+#[test]
+fn a_silent_engine_only_counts() {
+    let mut engine = engine(1);
+    let mut holder = Holder::new(2);
+    engine.depart(START);
+    let _ = drain(&mut engine);
+    let before = (picture(&engine), engine.stats().clone());
+    let packet = holder.packet(Some(EPOCH), &ping());
+    let refused = engine.handle_datagram(START, holder.arrival(), &packet);
+    assert_eq!(refused, Err(DatagramError::Silent));
+    assert_eq!(picture(&engine), before.0);
+    let grown = differing(&before.1, engine.stats());
+    assert_eq!(grown, ["datagrams_received", "bytes_received", "refused_silent"]);
+}
+
+/// The exception: an unproven sender is challenged, once, as the rate allows.
+#[test]
+fn an_unproven_sender_counts_and_is_challenged() {
+    let mut engine = engine(1);
+    let _ = drain(&mut engine);
+    let before = engine.stats().clone();
+    let digest = engine.digest();
+    let mut holder = Holder::new(2);
+    let packet = holder.packet(None, &ping());
+    let refused = engine.handle_datagram(START, holder.arrival(), &packet);
+    assert_eq!(refused, Err(DatagramError::Unproven));
+    let grown = differing(&before, engine.stats());
+    assert_eq!(
+        grown,
+        ["datagrams_received", "bytes_received", "refused_unproven", "challenges_sent"]
+    );
+    assert_eq!((engine.digest(), engine.peers().count()), (digest, 0));
+    let outputs = drain(&mut engine);
+    assert_eq!((outputs.datagrams.len(), outputs.events.len()), (1, 0));
+    assert!(outputs.datagrams[0].1.len() <= packet.len());
+}
+
+/// The last frame of a packet breaks a rule: the first is not applied either.
+#[test]
+fn all_frames_are_validated_before_any_is_applied() {
+    let mut engine = engine(1);
+    let mut holder = Holder::new(2);
+    holder.introduce(&mut engine);
+    let origin = holder.life;
+    let message = |sequence| {
+        let payload = bytes::Bytes::from_static(b"first");
+        Frame::Message(Message { origin, sequence, tag: 1, group: None, payload })
+    };
+    let whole = holder.packet(Some(EPOCH), &[message(1), message(2)]);
+    let (_, start) = Header::parse(&whole).unwrap();
+    // A frame type that does not exist, behind two good frames.
+    let payload = [&whole[start..whole.len() - TAG_LEN], &[0x0f]].concat();
+    let broken = holder.raw(EPOCH, &payload);
+    let refused = engine.handle_datagram(START, holder.arrival(), &broken);
+    assert_eq!(refused, Err(DatagramError::Wire(WireError::Malformed)));
+    assert_eq!(drain(&mut engine).events, []);
+    let good = holder.raw(EPOCH, &payload[..payload.len() - 1]);
+    engine.handle_datagram(START, holder.arrival(), &good).unwrap();
+    let messages = drain(&mut engine).events;
+    assert_eq!(messages.len(), 2);
+    assert!(matches!(&messages[0], Event::Message { tag: Tag(1), .. }));
+}

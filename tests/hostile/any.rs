@@ -1,0 +1,197 @@
+//! Frames of every kind, from a small pool of nodes and groups so that they concern each other.
+
+use bytes::Bytes;
+use scalesmall_core::wire::{
+    Claim, Finding, Frame, Holdings, Message, MetadataVersion, RangeSum, RecordVersion, Route,
+    Spread, Standing,
+};
+use scalesmall_core::{Epoch, GroupName, KeyRange, Life, NodeId, Op, RecordDelta, Write};
+
+use crate::{EPOCH, Source, id};
+
+/// The frames of a packet, spreads included.
+pub fn any_frames(source: &mut Source<'_>) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    for _ in 0..1 + source.below(12) {
+        if source.below(3) > 0 {
+            frames.push(frame(source));
+        } else {
+            let count = 1 + source.below(4);
+            frames.push(Frame::Spread(Spread {
+                route: route(source),
+                hops: source.byte(),
+                frames: count as u8,
+                again: source.number(),
+            }));
+            frames.extend((0..count).map(|_| frame(source)));
+        }
+    }
+    frames
+}
+
+/// A node out of eight, of which 1 is the engine under test and 2 the holder.
+pub fn any_id(source: &mut Source<'_>) -> NodeId {
+    let number = source.below(8) as u16;
+    if number == 7 {
+        let v6 = std::net::SocketAddr::from(([0xfd00, 0, 0, 0, 0, 0, 0, 7], 29_999));
+        return NodeId::from(v6);
+    }
+    id(number + 1)
+}
+
+fn life(source: &mut Source<'_>) -> Life {
+    let epoch = match source.below(8) {
+        0..=3 => EPOCH,
+        4 => Epoch(EPOCH.0 - 1),
+        5 => Epoch(EPOCH.0 + source.below(4)),
+        6 => Epoch(u64::MAX - source.below(2)),
+        _ => Epoch(source.number()),
+    };
+    Life { id: any_id(source), epoch }
+}
+
+/// A group out of four, one with the longest name.
+///
+/// # Panics
+///
+/// Never: all names are legal.
+pub fn any_group(source: &mut Source<'_>) -> GroupName {
+    let name = [&b"a"[..], b"b", b"shards", &[b'z'; 255]];
+    GroupName::try_from(source.one_of(&name)).expect("the names have 1 to 255 bytes")
+}
+
+/// A range of keys, now and then the full one.
+pub fn any_range(source: &mut Source<'_>) -> KeyRange {
+    let start = source.below(16) as u32 * 10;
+    KeyRange::new(start, start + source.below(30) as u32).unwrap_or(KeyRange::FULL)
+}
+
+fn some<T>(source: &mut Source<'_>, one: impl Fn(&mut Source<'_>) -> T) -> Option<T> {
+    source.flip().then(|| one(source))
+}
+
+fn list<T>(source: &mut Source<'_>, one: impl Fn(&mut Source<'_>) -> T) -> Vec<T> {
+    (0..source.below(6)).map(|_| one(source)).collect()
+}
+
+fn route(source: &mut Source<'_>) -> Route {
+    if source.flip() {
+        let from = source.number() as u32;
+        let until = if source.flip() { from } else { source.number() as u32 };
+        Route::Ring { from, until, group: some(source, any_group) }
+    } else {
+        Route::Listed(list(source, any_id))
+    }
+}
+
+fn claim(source: &mut Source<'_>) -> Claim {
+    Claim {
+        life: life(source),
+        incarnation: if source.below(8) == 0 { u32::MAX } else { source.below(4) as u32 },
+        standing: source.one_of(&[Standing::Alive, Standing::Down, Standing::Left]),
+        accuser: some(source, any_id),
+        confirmed_by: [some(source, any_id), some(source, any_id)],
+    }
+}
+
+fn record(source: &mut Source<'_>) -> Frame {
+    let group = any_group(source);
+    let Life { id: member, epoch } = life(source);
+    let since = if source.flip() { 0 } else { source.number() / 2 };
+    let mut clock = since;
+    let writes: Vec<Write> = list(source, |source| {
+        let op = source.one_of(&[Op::Add, Op::Remove, Op::Get]);
+        let range = if source.below(5) == 0 { KeyRange::FULL } else { any_range(source) };
+        Write { range, op, port: source.byte().into(), clock: 1 + source.below(3) }
+    });
+    let writes: Box<[Write]> = writes
+        .into_iter()
+        .map(|write| {
+            clock += write.clock;
+            Write { clock, ..write }
+        })
+        .collect();
+    let more = |source: &mut Source<'_>| if source.flip() { 0 } else { source.number() / 8 };
+    let clock = clock + more(source);
+    let target = clock + more(source);
+    let floor = if source.flip() { 0 } else { source.number() };
+    let delta = RecordDelta { member, epoch, since, floor, clock, target, writes };
+    Frame::Record { group, delta }
+}
+
+fn range_sum(source: &mut Source<'_>) -> RangeSum {
+    let (a, b) = if source.flip() { (0, u64::MAX) } else { (source.number(), source.number()) };
+    RangeSum { from: a.min(b), to: a.max(b), sum: source.number(), count: source.number() }
+}
+
+fn holdings(source: &mut Source<'_>) -> Frame {
+    let range = range_sum(source);
+    Frame::Holdings(Holdings {
+        from: range.from,
+        to: range.to,
+        answer: source.flip(),
+        claims: list(source, claim),
+        records: list(source, |source| RecordVersion {
+            group: any_group(source),
+            member: life(source),
+            clock: source.number(),
+        }),
+        metadata: list(source, |source| MetadataVersion {
+            life: life(source),
+            version: source.number(),
+        }),
+    })
+}
+
+fn message(source: &mut Source<'_>) -> Frame {
+    Frame::Message(Message {
+        origin: life(source),
+        sequence: source.number(),
+        tag: source.byte().into(),
+        group: some(source, any_group),
+        payload: if source.below(6) == 0 {
+            Bytes::from(vec![0x61; source.below(8_000) as usize])
+        } else {
+            Bytes::from(source.bytes(40))
+        },
+    })
+}
+
+/// Any frame but a spread.
+fn frame(source: &mut Source<'_>) -> Frame {
+    match source.below(19) {
+        0 => Frame::Ping { root: source.number() },
+        1 => Frame::Pong { packet: source.number(), root: some(source, |source| source.number()) },
+        2 => Frame::Ack { packet: source.number() },
+        3 => Frame::Challenge { packet: source.number() },
+        4 | 5 => Frame::Claim(claim(source)),
+        6..=8 => record(source),
+        9 => Frame::Metadata {
+            life: life(source),
+            version: source.number(),
+            bytes: Bytes::from(source.bytes(512)),
+        },
+        10 => Frame::Slow { life: life(source), millis: source.number() as u32 },
+        11 => message(source),
+        12 => Frame::Verify {
+            suspect: life(source),
+            incarnation: source.byte().into(),
+            millis: source.number() as u32,
+        },
+        13 => Frame::Verdict {
+            suspect: life(source),
+            finding: source.one_of(&[Finding::Looking, Finding::Answers, Finding::Silent]),
+        },
+        14 => Frame::Suspicion { incarnation: source.byte().into() },
+        15 => {
+            Frame::Want { group: any_group(source), member: life(source), since: source.number() }
+        }
+        16 => Frame::Ranges(list(source, range_sum)),
+        17 => holdings(source),
+        _ => match source.below(3) {
+            0 => Frame::Heard { segment: source.number() as u32, nodes: list(source, any_id) },
+            1 => Frame::Vouch { life: life(source), packet: source.number() },
+            _ => Frame::Duplicate { epoch: life(source).epoch },
+        },
+    }
+}

@@ -1,0 +1,120 @@
+//! Somebody who holds the key, and need not be an engine.
+
+use std::net::IpAddr;
+
+use bytes::BytesMut;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use scalesmall_core::seal::Sealer;
+use scalesmall_core::wire::{Frame, TAG_LEN, Writer};
+use scalesmall_core::{Arrival, ClusterName, Engine, Epoch, Keyring, Life, NodeId, Suite};
+use sha2::Sha256;
+
+use crate::{EPOCH, SECRET, START, cluster, drain, id, keys};
+
+/// Writes packets with the real writer and seals them with the real key.
+pub struct Holder {
+    /// Who it says it is.
+    pub life: Life,
+    sealer: Sealer,
+    writer: Writer,
+    packet: u64,
+}
+
+impl Holder {
+    /// A holder of the test cluster's key in the first epoch.
+    #[must_use]
+    pub fn new(number: u16) -> Self {
+        Self::of(Life { id: id(number), epoch: EPOCH }, &keys(), &cluster(), Suite::Authenticated)
+    }
+
+    /// A holder of a key.
+    #[must_use]
+    pub fn of(life: Life, keys: &Keyring, cluster: &ClusterName, suite: Suite) -> Self {
+        let sealer = Sealer::new(keys, cluster, suite, life);
+        Self { life, sealer, writer: Writer::default(), packet: 0 }
+    }
+
+    /// A packet with the next number, bound to a life of the receiver or not; frames that do not
+    /// fit or break a rule of the format are left out.
+    pub fn packet(&mut self, receiver: Option<Epoch>, frames: &[Frame]) -> Vec<u8> {
+        self.packet += 1;
+        self.numbered(self.packet, receiver, frames)
+    }
+
+    /// A packet with any number.
+    pub fn numbered(&mut self, number: u64, receiver: Option<Epoch>, frames: &[Frame]) -> Vec<u8> {
+        self.writer.begin(self.sealer.header(number), 60_000);
+        let mut rest = frames.iter();
+        while let Some(frame) = rest.next() {
+            if let Frame::Spread(spread) = frame {
+                // With all that it announces, or not at all.
+                let batch: Vec<&Frame> = rest.by_ref().take(usize::from(spread.frames)).collect();
+                if batch.len() == usize::from(spread.frames) {
+                    let _ = self.writer.push_all(std::iter::once(frame).chain(batch));
+                }
+            } else {
+                let _ = self.writer.push(frame);
+            }
+        }
+        let mut datagram = BytesMut::new();
+        self.writer.finish(&self.sealer, receiver, &mut datagram);
+        datagram.to_vec()
+    }
+
+    /// A packet with the next number and any bytes for its frames, protected by suite
+    /// *authenticated* as the specification says: what our writer would refuse to write.
+    ///
+    /// # Panics
+    ///
+    /// Never: the keys have legal lengths.
+    pub fn raw(&mut self, receiver: Epoch, payload: &[u8]) -> Vec<u8> {
+        let mut packet = self.packet(Some(receiver), &[]);
+        packet.truncate(packet.len() - TAG_LEN);
+        packet.extend_from_slice(payload);
+        let salt = [b"scalesmall 1 packet ", cluster().as_bytes()].concat();
+        let IpAddr::V4(ip) = self.id().ip() else { panic!("test nodes have IPv4 addresses") };
+        let info = [
+            &[1, keys().primary().0][..],
+            &ip.to_ipv6_mapped().octets(),
+            &self.id().port().to_be_bytes(),
+            &self.life.epoch.0.to_be_bytes(),
+        ];
+        let root = mac(&salt, &[&SECRET]);
+        let key = mac(&root, &[&info.concat(), &[1]]);
+        let tag = mac(&key, &[&packet, &receiver.0.to_be_bytes()]);
+        packet.extend_from_slice(&tag[..TAG_LEN]);
+        packet
+    }
+
+    /// Proves itself to an engine with a bound packet, and lets it say what it has to say.
+    ///
+    /// # Panics
+    ///
+    /// If the engine refuses it.
+    pub fn introduce(&mut self, engine: &mut Engine) {
+        let packet = self.packet(Some(engine.epoch()), &[]);
+        let taken = engine.handle_datagram(START, self.arrival(), &packet);
+        assert_eq!(taken, Ok(()), "a bound packet of a holder of the key");
+        let _ = drain(engine);
+    }
+
+    /// How its packets come.
+    #[must_use]
+    pub fn arrival(&self) -> Arrival {
+        Arrival::Unicast(self.life.id.addr())
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.life.id
+    }
+}
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().to_vec()
+}

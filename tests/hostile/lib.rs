@@ -1,0 +1,100 @@
+//! What a hostile network and a hostile holder of the key can do to an engine, as plain functions
+//! over bytes: property tests and fuzzers call the same ones.
+
+mod any;
+mod holder;
+mod source;
+mod targets;
+
+use std::net::SocketAddr;
+
+use bytes::BytesMut;
+use scalesmall_core::{
+    ClusterName, Config, Destination, Engine, Epoch, Event, Instant, Key, KeyId, Keyring, NodeId,
+};
+
+pub use any::{any_frames, any_group, any_id, any_range};
+pub use holder::Holder;
+pub use source::Source;
+pub use targets::{calls, datagram, frames, mutant, payload};
+
+/// The secret of the test cluster.
+const SECRET: [u8; Key::LEN] = [7; Key::LEN];
+
+/// The keys of the test cluster.
+#[must_use]
+pub fn keys() -> Keyring {
+    Keyring::new(KeyId(1), Key::from(SECRET))
+}
+
+/// The name of the test cluster.
+///
+/// # Panics
+///
+/// Never: the name is short.
+#[must_use]
+pub fn cluster() -> ClusterName {
+    ClusterName::try_from("contract").expect("a short name is a cluster's name")
+}
+
+/// The preset for a local network, with the test cluster's name and key.
+#[must_use]
+pub fn config() -> Config {
+    Config::lan([9; 32], cluster(), keys())
+}
+
+/// The address of the node with this number.
+#[must_use]
+pub fn addr(number: u16) -> SocketAddr {
+    let [high, low] = number.to_be_bytes();
+    SocketAddr::from(([10, 0, high, low], 29_999))
+}
+
+/// The id of the node with this number.
+#[must_use]
+pub fn id(number: u16) -> NodeId {
+    NodeId::from(addr(number))
+}
+
+/// The epoch in which test nodes begin.
+pub const EPOCH: Epoch = Epoch(1 << 40);
+
+/// The time at which test nodes begin.
+pub const START: Instant = Instant::from_millis(1_000);
+
+/// An engine with the number that has just begun its life.
+///
+/// # Panics
+///
+/// If the configuration makes no sense.
+#[must_use]
+pub fn engine_with(number: u16, config: Config) -> Engine {
+    Engine::new(config, id(number), EPOCH, START).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// An engine with the number and the usual configuration.
+#[must_use]
+pub fn engine(number: u16) -> Engine {
+    engine_with(number, config())
+}
+
+/// All that an engine has to say at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outputs {
+    /// The datagrams, in order.
+    pub datagrams: Vec<(Destination, Vec<u8>)>,
+    /// The events, in order.
+    pub events: Vec<Event>,
+}
+
+/// Polls an engine until nothing is left.
+#[must_use]
+pub fn drain(engine: &mut Engine) -> Outputs {
+    let mut outputs = Outputs::default();
+    let mut datagram = BytesMut::new();
+    while let Some(to) = engine.poll_transmit(&mut datagram) {
+        outputs.datagrams.push((to, datagram.split().to_vec()));
+    }
+    outputs.events.extend(std::iter::from_fn(|| engine.poll_event()));
+    outputs
+}
