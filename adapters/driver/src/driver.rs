@@ -242,7 +242,7 @@ enum Sent {
 fn is_fatal(error: &io::Error) -> bool {
     match error.raw_os_error() {
         Some(code) => matches!(code, 9 | 38 | 88 | 10_009 | 10_038),
-        None => error.kind() != io::ErrorKind::Interrupted,
+        None => matches!(error.kind(), io::ErrorKind::Other | io::ErrorKind::NotConnected),
     }
 }
 
