@@ -216,6 +216,61 @@ impl Adapter for Tokio {
     }
 }
 
+/// A tokio node on a runtime of one thread, its own.
+pub(crate) struct TokioThread;
+
+pub(crate) struct Threaded {
+    node: scalesmall_tokio::Node,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Deref for Threaded {
+    type Target = scalesmall_driver::Node<scalesmall_tokio::Socket>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.node
+    }
+}
+
+impl DerefMut for Threaded {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.node
+    }
+}
+
+impl Adapter for TokioThread {
+    type Socket = scalesmall_tokio::Socket;
+    type Node = Threaded;
+
+    fn bind(settings: &Settings) -> Result<Threaded, StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        let within = runtime.enter();
+        let node = scalesmall_tokio::Node::bind(settings)?;
+        drop(within);
+        Ok(Threaded { node, runtime })
+    }
+
+    fn run(threaded: &mut Threaded, mut done: impl FnMut(&mut Front) -> bool) -> io::Result<()> {
+        let Threaded { node, runtime } = threaded;
+        runtime.block_on(async {
+            while !done(node) {
+                node.turn().await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn next_event_within(threaded: &mut Threaded, limit: Duration) -> io::Result<Option<Event>> {
+        let Threaded { node, runtime } = threaded;
+        let event = async { tokio::time::timeout(limit, node.next_event()).await };
+        runtime.block_on(event).ok().transpose()
+    }
+}
+
 /// Compiles for futures that may be spawned on another thread.
 fn sendable<F: Future + Send>(future: F) -> F {
     future

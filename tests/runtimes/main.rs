@@ -38,6 +38,7 @@ macro_rules! on_all {
             smol crate::adapter::Smol $stories
             async_std crate::adapter::AsyncStd $stories
             tokio crate::adapter::Tokio $stories
+            tokio_thread crate::adapter::TokioThread $stories
         }
     };
 }

@@ -1,4 +1,10 @@
 //! The pump: receives a burst, fires the clock, sends.
+//!
+//! One system call per datagram. To take many by one call (`recvmmsg`, through `quinn-udp` 0.5) was
+//! measured on loopback, at 100 bytes: 2.3 us against 1.0 us for a datagram alone, 0.9 against 0.65 us
+//! for four at a time, 0.55 against 0.44 us for 64: 32 headers are made ready for each call, and
+//! datagrams this small, most of them alone, never earn that back. `GRO` merges only what a sender
+//! has sent as one, and no two datagrams of an engine have one destination and one size.
 
 use std::io;
 use std::time::{Duration, Instant as SystemInstant};
@@ -236,7 +242,7 @@ enum Sent {
 fn is_fatal(error: &io::Error) -> bool {
     match error.raw_os_error() {
         Some(code) => matches!(code, 9 | 38 | 88 | 10_009 | 10_038),
-        None => error.kind() != io::ErrorKind::Interrupted,
+        None => matches!(error.kind(), io::ErrorKind::Other | io::ErrorKind::NotConnected),
     }
 }
 

@@ -81,3 +81,43 @@ impl Events {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+    use crate::{GroupKey, Node, Settings};
+
+    #[test]
+    fn what_finds_no_room_is_kept_in_order_and_does_not_make_the_node_spin() {
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let mut node: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
+        let (mut outlet, mut events) = event_queue();
+        for _ in 0..EVENTS {
+            outlet.out.try_send(Event::Isolated).unwrap();
+        }
+        let mut renewed = Vec::new();
+        for _ in 0..2 {
+            node.renew().unwrap();
+            renewed.push(node.epoch());
+            outlet.drain(&mut node);
+        }
+        let spins = (0..10).filter(|_| node.pump().unwrap().is_over()).count();
+        assert!(spins < 10, "it never waits");
+
+        let mut told = Vec::new();
+        while told.len() < renewed.len() {
+            match events.try_next_event().unwrap() {
+                Some(Event::Renewed { to, .. }) => told.push(to),
+                Some(_) => {}
+                None => outlet.drain(&mut node),
+            }
+        }
+        assert_eq!(told, renewed);
+        assert!(!node.reader_lags);
+        drop(outlet);
+        while events.next_event().is_some() {}
+        assert_eq!(events.try_next_event(), Err(CallError::Stopped));
+    }
+}

@@ -72,13 +72,14 @@ impl Mailbox {
         drop(errands);
     }
 
-    fn send(&self, errand: Errand) -> Result<(), CallError> {
+    /// Leaves a call, or gives it back with the reason.
+    fn send(&self, errand: Errand) -> Result<(), (CallError, Errand)> {
         let mut state = self.state();
         if state.closed {
-            return Err(CallError::Stopped);
+            return Err((CallError::Stopped, errand));
         }
         if state.errands.len() == CALLS {
-            return Err(CallError::Busy);
+            return Err((CallError::Busy, errand));
         }
         state.errands.push_back(errand);
         wake(state);
@@ -128,8 +129,10 @@ impl Handle {
         let slot = Arc::new(Slot(Mutex::new(Answer { result: None, given: false, waker: None })));
         let reply = Reply(Arc::clone(&slot));
         let errand = move |front: &mut Front| reply.give(call(front));
-        if let Err(error) = self.0.send(Box::new(errand)) {
+        if let Err((error, refused)) = self.0.send(Box::new(errand)) {
             slot.set(Err(error));
+            // Only now, as it would answer that the node has stopped.
+            drop(refused);
         }
         Call(slot)
     }
@@ -263,3 +266,63 @@ impl fmt::Display for CallError {
 }
 
 impl core::error::Error for CallError {}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+    use crate::{GroupKey, Node, Settings};
+
+    fn node() -> Node<UdpSocket> {
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        Node::start(&settings, Ok).unwrap()
+    }
+
+    #[test]
+    fn calls_are_made_in_order_a_burst_a_pump_and_a_limit_waits() {
+        let mut node = node();
+        let handle = node.handle();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let call = |number: usize| {
+            let order = Arc::clone(&order);
+            handle.call(move |_| order.lock().unwrap().push(number))
+        };
+        let waiting: Vec<Call<()>> = (0..CALLS).map(call).collect();
+        assert_eq!(call(CALLS).wait(), Err(CallError::Busy));
+        while order.lock().unwrap().len() < CALLS {
+            let before = order.lock().unwrap().len();
+            let over = node.pump().unwrap().is_over();
+            let made = order.lock().unwrap().len();
+            assert_eq!(made - before, TURN);
+            assert!(over || made == CALLS, "calls wait, and nothing says so");
+        }
+        assert!(waiting.into_iter().all(|call| call.wait() == Ok(())));
+        assert!(order.lock().unwrap().iter().copied().eq(0..CALLS));
+    }
+
+    #[test]
+    fn a_dropped_call_is_made_all_the_same() {
+        let mut node = node();
+        let made = Arc::new(Mutex::new(false));
+        let make = Arc::clone(&made);
+        drop(node.handle().call(move |_| *make.lock().unwrap() = true));
+        let _ = node.pump().unwrap();
+        assert!(*made.lock().unwrap());
+    }
+
+    #[test]
+    fn handles_are_counted() {
+        let node = node();
+        assert!(!node.has_handles());
+        let first = node.handle();
+        let second = first.clone();
+        drop(first);
+        assert!(node.has_handles());
+        assert!(!node.wake_on_call(Waker::noop()));
+        drop(second);
+        assert!(!node.has_handles());
+        assert!(node.wake_on_call(Waker::noop()), "the last one that goes ends the wait");
+        assert!(!node.wake_on_call(Waker::noop()));
+    }
+}
