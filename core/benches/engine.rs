@@ -89,7 +89,7 @@ impl Speaker {
 
 fn alive(life: Life) -> Frame {
     let (standing, accuser, confirmed_by) = (Standing::Alive, None, [None; 2]);
-    Frame::Claim(Claim { life, incarnation: 0, standing, accuser, confirmed_by })
+    Frame::Claim(Claim { life, incarnation: 0, standing, accuser, confirmed_by, age: 0 })
 }
 
 fn drain(engine: &mut Engine, datagram: &mut BytesMut) {

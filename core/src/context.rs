@@ -167,6 +167,11 @@ impl Context {
             standing,
             accuser: None,
             confirmed_by: [None; 2],
+            age: if standing == Standing::Alive {
+                0
+            } else {
+                self.peers.since_turn(ix, self.now) / 1000
+            },
         }
     }
 

@@ -57,6 +57,8 @@ pub struct Engine {
     writer: Writer,
     /// The number of the last packet sent.
     packet: u64,
+    /// The last different destinations that could not be sent to.
+    unsendable: [Option<Destination>; 3],
     /// Whether news of others is among what waits to be told.
     gathered: bool,
     /// The lives that were challenged last.
@@ -85,7 +87,7 @@ impl Engine {
         now: Instant,
     ) -> Result<Self, ConfigError> {
         config.check()?;
-        if id.ip().is_unspecified() || id.ip().is_multicast() || id.port() == 0 {
+        if !id.is_addressable() {
             return Err(ConfigError::BadIdentity);
         }
         let ctx = Context::new(config, id, epoch, now.min(LATEST));
@@ -109,6 +111,7 @@ impl Engine {
             decoder: Decoder::new(),
             writer: Writer::default(),
             packet: 0,
+            unsendable: [None; 3],
             gathered: false,
             challenged: VecDeque::new(),
             challenges: (0, 0),
@@ -133,15 +136,18 @@ impl Engine {
     }
 
     /// Takes in that a datagram could not be sent: evidence of a fault of this node's own.
-    pub fn handle_send_error(&mut self, now: Instant, _to: Destination, error: SendError) {
+    pub fn handle_send_error(&mut self, now: Instant, to: Destination, error: SendError) {
         self.advance(now);
         self.ctx.stats.send_errors += 1;
-        if self.ctx.silent {
+        if error == SendError::Refused || self.unsendable.contains(&Some(to)) {
             return;
         }
-        if error != SendError::Refused {
+        // One bad address says nothing about this node; many different ones do.
+        if self.unsendable.iter().all(Option::is_some) {
             self.health.worse();
         }
+        self.unsendable.rotate_right(1);
+        self.unsendable[0] = Some(to);
     }
 
     /// Builds the next datagram, appends it to `datagram` and tells where it goes; `None` if there
@@ -220,8 +226,9 @@ impl Engine {
                     self.piggyback.board(ctx, frame);
                 }
                 for closed in closed {
-                    self.departure.copy_closed(ctx, closed.batch, closed.acknowledged);
+                    self.departure.copy_closed(closed.batch, closed.acknowledged);
                 }
+                self.departure.end_if_done(ctx, self.relays.is_idle());
             }
             Why::Probe => {
                 if let Some(unanswered) = self.probes.on_timer(ctx, &self.health) {

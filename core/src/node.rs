@@ -1,7 +1,7 @@
 //! Who a node is: its address, and which of its lives.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A node's identity: the socket address that it advertises, IPv4 or IPv6.
 ///
@@ -31,6 +31,15 @@ impl NodeId {
     #[must_use]
     pub fn port(self) -> u16 {
         u16::from_be_bytes(self.port)
+    }
+
+    /// Whether datagrams can be sent to it as to one node: it has a port, and its address is neither
+    /// unspecified nor multicast nor broadcast.
+    #[must_use]
+    pub fn is_addressable(self) -> bool {
+        let ip = self.ip();
+        let broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+        self.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
     }
 
     /// Address (IPv4 in its mapped form) and port as bytes, for hashing.

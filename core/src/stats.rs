@@ -103,6 +103,9 @@ counters! {
     messages_delivered,
     /// Messages suppressed because they had been delivered.
     messages_duplicate,
+    /// Messages not delivered because too many later ones of their origin had come, or because of a
+    /// number that nobody would give.
+    messages_unknown_age,
     /// Messages refused unacknowledged because the event queue was full.
     messages_refused,
     /// Times the event queue was full and its changes were folded into one `Event::Overflow`.

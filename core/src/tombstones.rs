@@ -24,7 +24,7 @@ impl Tombstones {
     pub(crate) fn start(&mut self, ctx: &mut Context) {
         // A new life has none.
         self.aging.clear();
-        self.expect_expiry(ctx);
+        ctx.timers.set(Why::Housekeeping, Some(ctx.now + Duration::from_secs(1)));
     }
 
     /// Something was written in a group: if a tombstone, its time begins.

@@ -143,6 +143,7 @@ fn alive(life: Life) -> Frame {
         standing: Standing::Alive,
         accuser: None,
         confirmed_by: [None; 2],
+        age: 0,
     })
 }
 

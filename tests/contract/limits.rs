@@ -27,6 +27,7 @@ fn alive(number: u16) -> Frame {
         standing: Standing::Alive,
         accuser: None,
         confirmed_by: [None; 2],
+        age: 0,
     })
 }
 

@@ -91,6 +91,7 @@ fn claim(source: &mut Source<'_>) -> Claim {
         standing: source.one_of(&[Standing::Alive, Standing::Down, Standing::Left]),
         accuser: some(source, any_id),
         confirmed_by: [some(source, any_id), some(source, any_id)],
+        age: source.below(3) as u32 * 100_000,
     }
 }
 

@@ -211,7 +211,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends a message to others. It goes out at once; every hop is acknowledged and retried.
+    /// Sends a message to others. It goes out at once; every hop is acknowledged and retried. Listed
+    /// nodes that are not known, or not within reach, are left out.
     ///
     /// # Errors
     ///
@@ -241,7 +242,7 @@ impl Engine {
             Recipients::Nodes(nodes) => (None, 20 * nodes.len().min(LISTED_PER_PACKET)),
         };
         let limit = self.ctx.config.max_datagram.saturating_sub(MESSAGE_OVERHEAD + overhead);
-        if payload.len() > limit {
+        if payload.len() > limit || limit == 0 {
             return Err(BroadcastError::TooLong { len: payload.len(), limit });
         }
         let packets = match to {

@@ -27,6 +27,7 @@ impl Engine {
         }
         if let Some(ix) = self.ctx.find(claim.life.id)
             && channel == Channel::Direct
+            && self.ctx.config.liveness == Liveness::On
             && repair::is_doubtful(&self.ctx, ix, claim)
             && self.ctx.weigh(ix, claim).is_gt()
         {
@@ -81,7 +82,10 @@ impl Engine {
                 self.comeback.lost(ctx);
                 self.tombstones.expect_expiry(ctx);
             }
-            Standing::Left => self.tombstones.expect_expiry(ctx),
+            Standing::Left => {
+                self.comeback.lost(ctx);
+                self.tombstones.expect_expiry(ctx);
+            }
         }
     }
 

@@ -12,10 +12,9 @@ use crate::liveness::Weighed;
 use crate::message::Tag;
 use crate::node::Life;
 use crate::outbox::Say;
-use crate::repair::send_record;
 use crate::roster::Ix;
 use crate::seal::Freshness;
-use crate::spread::Relays;
+use crate::spread::{Relays, Verdict};
 use crate::topology::{Applied, Changes, GroupName, RecordDelta};
 use crate::wire::{Claim, Finding, Frame, Header, Message, Spread, Standing};
 
@@ -27,6 +26,7 @@ impl Engine {
             let to = self.ctx.bound(from);
             self.ctx.say_frame(to, Frame::Ack { packet: header.packet });
         }
+        self.repair.begin_packet();
         let mut frames = frames.drain(..);
         while let Some(frame) = frames.next() {
             if let Frame::Spread(spread) = frame {
@@ -83,7 +83,7 @@ impl Engine {
                     self.watches.expect_slow(&self.ctx, ix, span);
                 }
             }
-            Frame::Message(message) => self.on_message(from, message),
+            Frame::Message(message) => self.on_message(from, message, channel),
             Frame::Verify { suspect, incarnation: _, millis } => {
                 self.on_verify(from, suspect, millis);
             }
@@ -91,10 +91,12 @@ impl Engine {
             Frame::Suspicion { .. } => self.health.worse(),
             Frame::Want { group, member, since } => {
                 if let Some(ix) = self.ctx.find_life(member) {
-                    send_record(&mut self.ctx, from, &group, ix, since);
+                    self.repair.on_want(&mut self.ctx, from, &group, ix, since);
                 }
             }
             Frame::Ranges(ranges) => self.repair.on_ranges(&mut self.ctx, from, &ranges),
+            // Each list of a packet takes stock anew if the one before it has changed something.
+            Frame::Holdings(_) if !self.repair.takes_list() => self.ctx.stats.answers_withheld += 1,
             Frame::Holdings(holdings) => {
                 for claim in &holdings.claims {
                     self.on_claim(from, claim, Channel::Direct);
@@ -104,8 +106,10 @@ impl Engine {
             Frame::Vouch { life, packet } => {
                 if let Some(ix) = self.ctx.find_life(life) {
                     let peer = self.ctx.peers.get_mut(ix);
-                    peer.window.floor(packet);
-                    peer.proven = true;
+                    if !peer.proven {
+                        peer.window.floor(packet);
+                        (peer.proven, peer.vouched) = (true, true);
+                    }
                 }
             }
             Frame::Duplicate { epoch } => self.renewal.yield_to(&mut self.ctx, epoch),
@@ -132,7 +136,8 @@ impl Engine {
     fn on_ack(&mut self, packet: u64, from: Ix) {
         if let Some(closed) = self.relays.acknowledged(&mut self.ctx, from, packet) {
             self.on_sign_of_life(from);
-            self.departure.copy_closed(&mut self.ctx, closed.batch, closed.acknowledged);
+            self.departure.copy_closed(closed.batch, closed.acknowledged);
+            self.departure.end_if_done(&mut self.ctx, self.relays.is_idle());
         }
     }
 
@@ -191,7 +196,11 @@ impl Engine {
     }
 
     fn on_metadata(&mut self, from: Ix, life: Life, version: u64, bytes: Bytes, channel: Channel) {
-        if life.id == self.ctx.me().id || !self.hear_of(from, life, channel) {
+        if life.id == self.ctx.me().id {
+            self.on_metadata_of_mine(life, version, &bytes);
+            return;
+        }
+        if !self.hear_of(from, life, channel) {
             return;
         }
         let Some(ix) = self.ctx.find_life(life).filter(|&ix| self.ctx.peers.get(ix).counted) else {
@@ -206,16 +215,47 @@ impl Engine {
         }
     }
 
-    fn on_message(&mut self, from: Ix, message: Message) {
+    /// What others hold of this node's own metadata: what it has not said is replaced.
+    fn on_metadata_of_mine(&mut self, life: Life, version: u64, bytes: &Bytes) {
+        let me = self.ctx.me();
+        let mine = self.ctx.metadata.version(Ix::ME);
+        let said = version < mine || version == mine && *bytes == self.ctx.metadata.get(Ix::ME);
+        if life.epoch != me.epoch || said {
+            return;
+        }
+        self.ctx.stats.refutations += 1;
+        let Some(above) = version.checked_add(1) else {
+            // No version is left in this life.
+            self.renewal.claimed(&mut self.ctx, me.epoch);
+            return;
+        };
+        let key = self.ctx.topology.fingerprints();
+        let bytes = self.ctx.metadata.get(Ix::ME);
+        self.ctx.metadata.set(key, me, Ix::ME, above, bytes);
+        self.ctx.tell_all_described();
+    }
+
+    fn on_message(&mut self, from: Ix, message: Message, channel: Channel) {
         let Message { origin, sequence, tag, group, payload } = message;
         let mine = origin.id == self.ctx.me().id;
         let meant = group.is_none_or(|group| self.ctx.topology.is_member(&group, Ix::ME));
         if mine || !meant {
             return;
         }
-        if !self.messages.is_new(origin, sequence) {
-            self.ctx.stats.messages_duplicate += 1;
+        if !self.hear_of(from, origin, channel) {
+            self.ctx.stats.messages_unknown_age += 1;
             return;
+        }
+        match self.messages.verdict(origin, sequence) {
+            Verdict::New => {}
+            Verdict::Delivered => {
+                self.ctx.stats.messages_duplicate += 1;
+                return;
+            }
+            Verdict::TooOld | Verdict::Absurd => {
+                self.ctx.stats.messages_unknown_age += 1;
+                return;
+            }
         }
         let limit = self.ctx.config.limits.message_origins;
         self.messages.delivered(origin, sequence, limit);
@@ -225,7 +265,7 @@ impl Engine {
     }
 
     fn on_verify(&mut self, from: Ix, suspect: Life, millis: u32) {
-        let Some(ix) = self.ctx.find_life(suspect) else {
+        let Some(ix) = self.ctx.find_life(suspect).filter(|&ix| ix != Ix::ME && ix != from) else {
             return;
         };
         let claim = self.ctx.claim(ix);
@@ -258,6 +298,7 @@ impl Engine {
             standing: Standing::Alive,
             accuser: None,
             confirmed_by: [None; 2],
+            age: 0,
         };
         let by = self.ctx.id(from);
         match self.ctx.consider(&claim, by) {

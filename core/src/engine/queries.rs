@@ -21,6 +21,8 @@ pub struct Peer {
     pub epoch: Epoch,
     /// What it is believed to be.
     pub status: Status,
+    /// It lives, but has gone down more than once of late: it is shown as down for this much longer.
+    pub held_for: Option<Duration>,
     /// The smoothed round-trip time, once measured.
     pub rtt: Option<Duration>,
     /// Its metadata; empty if it has none.
@@ -122,6 +124,7 @@ impl Engine {
             id: life.id,
             epoch: life.epoch,
             status: self.ctx.status(ix),
+            held_for: self.ctx.peers.held_for(ix, self.ctx.now),
             rtt: self.ctx.peers.get(ix).rtt.mean(),
             metadata: self.ctx.metadata.get(ix),
         }

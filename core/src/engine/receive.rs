@@ -11,7 +11,8 @@ use crate::node::{Life, Status};
 use crate::outbox::To;
 use crate::port::{Arrival, Destination};
 use crate::roster::Ix;
-use crate::seal::{Freshness, OpenError};
+use crate::seal::{Freshness, OpenError, Window};
+use crate::spread::Verdict;
 use crate::time::Instant;
 use crate::wire::{Claim, Frame, Header, Message, Standing, WireError};
 
@@ -140,6 +141,11 @@ impl Engine {
                 return Err(DatagramError::StaleLife);
             }
             if sender.epoch == life.epoch {
+                let peer = self.ctx.peers.get_mut(ix);
+                if header.bound && core::mem::take(&mut peer.vouched) {
+                    // The first packet of its own that proves it: it knows its numbers best.
+                    peer.window = Window::default();
+                }
                 match self.ctx.peers.get(ix).window.check(header.packet) {
                     Freshness::Fresh => {}
                     Freshness::Replay => return Err(DatagramError::Replayed),
@@ -176,7 +182,7 @@ impl Engine {
         let here = |group| self.ctx.topology.is_member(group, Ix::ME);
         origin.id != self.ctx.me().id
             && group.as_ref().is_none_or(here)
-            && self.messages.is_new(*origin, *sequence)
+            && self.messages.verdict(*origin, *sequence) == Verdict::New
     }
 
     /// The index of a sender that has proven itself, in this life.
@@ -276,5 +282,6 @@ fn newborn(life: Life) -> Claim {
         standing: Standing::Alive,
         accuser: None,
         confirmed_by: [None; 2],
+        age: 0,
     }
 }

@@ -84,7 +84,7 @@ impl Comeback {
 
     /// A peer was lost: see to it that it is retried.
     pub(crate) fn lost(&self, ctx: &mut Context) {
-        let wait = self.interval(ctx);
+        let wait = if ctx.ring.len() == 0 { FIRST_WAIT } else { self.interval(ctx) };
         let wait = ctx.around(wait);
         ctx.timers.hasten(Why::Comeback, ctx.now + wait);
     }

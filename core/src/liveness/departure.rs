@@ -1,5 +1,7 @@
 //! Going in order: everybody is told, and the embedder learns how many have heard.
 
+use core::time::Duration;
+
 use crate::context::Context;
 use crate::event::Event;
 use crate::timers::Why;
@@ -17,8 +19,8 @@ impl Departure {
     /// Begins to wait for the acknowledgements of the `told` copies of a batch.
     pub(crate) fn start(&mut self, ctx: &mut Context, batch: u64, told: u32) {
         *self = Self { batch: Some(batch), told, acknowledged: 0, open: told };
-        ctx.timers.set(Why::Departure, Some(ctx.now + ctx.config.depart_timeout));
-        self.end_if_done(ctx);
+        let wait = if told == 0 { Duration::from_nanos(1) } else { ctx.config.depart_timeout };
+        ctx.timers.set(Why::Departure, Some(ctx.now + wait));
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -26,23 +28,23 @@ impl Departure {
     }
 
     /// A copy of a batch was acknowledged, or given up.
-    pub(crate) fn copy_closed(&mut self, ctx: &mut Context, batch: u64, acknowledged: bool) {
+    pub(crate) fn copy_closed(&mut self, batch: u64, acknowledged: bool) {
         if self.batch == Some(batch) {
             self.open = self.open.saturating_sub(1);
             self.acknowledged += u32::from(acknowledged);
-            self.end_if_done(ctx);
+        }
+    }
+
+    /// Ends once all copies are closed and nobody else's news waits for this node (`idle`).
+    pub(crate) fn end_if_done(&mut self, ctx: &mut Context, idle: bool) {
+        if self.open == 0 && idle {
+            self.on_timer(ctx);
         }
     }
 
     /// The wait is over.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
-        self.open = 0;
-        self.end_if_done(ctx);
-    }
-
-    fn end_if_done(&mut self, ctx: &mut Context) {
-        if self.batch.is_some() && self.open == 0 {
-            self.batch = None;
+        if self.batch.take().is_some() {
             ctx.silent = true;
             ctx.timers.clear();
             ctx.event(Event::Departed { acknowledged_by: self.acknowledged, told: self.told });

@@ -34,7 +34,7 @@ pub(crate) enum Weighed {
     Known(Ix),
     /// What is known beats it.
     Beaten(Ix),
-    /// The table of nodes is full.
+    /// The table of nodes is full, or it is about one that has been gone for too long.
     Refused,
 }
 
@@ -50,8 +50,16 @@ impl Context {
     pub(crate) fn consider(&mut self, claim: &Claim, by: NodeId) -> Weighed {
         let Some(ix) = self.find(claim.life.id) else {
             let status = shown(claim.standing);
+            let half = self.config.forget_after / 2;
+            if status != Status::Alive && Duration::from_secs(claim.age.into()) >= half {
+                // Those who knew it are about to forget it: not to be learned anew.
+                return Weighed::Refused;
+            }
             return match self.admit(claim.life, claim.incarnation, status, cause(claim, by, None)) {
-                Some(ix) => Weighed::News(News { ix, before: None }),
+                Some(ix) => {
+                    self.peers.turned_before(ix, self.now, claim.age);
+                    Weighed::News(News { ix, before: None })
+                }
                 None => Weighed::Refused,
             };
         };
@@ -74,7 +82,8 @@ impl Context {
         status: Status,
         cause: Cause,
     ) -> Option<Ix> {
-        let Ok(ix) = self.topology.intern(life) else {
+        let interned = life.id.is_addressable().then(|| self.topology.intern(life));
+        let Some(Ok(ix)) = interned else {
             self.stats.claims_refused += 1;
             return None;
         };
@@ -115,7 +124,8 @@ impl Context {
                     self.timers.hasten(Why::Housekeeping, self.now + span);
                 }
             }
-            Standing::Alive | Standing::Left => {}
+            Standing::Left => self.peers.unhold(ix),
+            Standing::Alive => {}
         }
         self.topology.set_status_of(ix, to);
         self.peers.count(ix, &self.topology);
@@ -124,6 +134,9 @@ impl Context {
         } else {
             self.place(ix);
         }
+        if claim.standing != Standing::Alive {
+            self.peers.turned_before(ix, self.now, claim.age);
+        }
     }
 
     /// Takes back those that were held off and have been clean for long enough.
@@ -131,7 +144,10 @@ impl Context {
         let held: Vec<Ix> =
             self.topology.roster().iter().filter(|&ix| self.peers.is_held(ix)).collect();
         for ix in held {
-            if self.peers.release(ix, self.now) {
+            if self.status(ix) != Status::Down {
+                self.peers.unhold(ix);
+            } else if self.peers.release(ix, self.now) {
+                // What is known of it stays as it is: it has counted as alive all the time.
                 self.topology.set_status_of(ix, Status::Alive);
                 self.follow_status(ix, Some(Status::Down), Status::Alive, Cause::Steady, false);
             } else {

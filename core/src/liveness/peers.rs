@@ -26,6 +26,8 @@ pub(crate) struct Peer {
     told: u32,
     /// Whether it has sent a packet bound to this node's life, in its present life.
     pub(crate) proven: bool,
+    /// Whether only another's word says that it lives, and which packet numbers are old.
+    pub(crate) vouched: bool,
     /// Whether it counts in the root.
     pub(crate) counted: bool,
     /// How often it went down, each time within [`FLAP_MEMORY`] of the time before.
@@ -169,6 +171,25 @@ impl Peers {
     /// Notes that a node's status turns at `now`.
     pub(crate) fn turn(&mut self, ix: Ix, now: Instant) {
         self.get_mut(ix).turned = stamp(now);
+    }
+
+    /// Notes that a node's status has turned so many seconds before `now`.
+    pub(crate) fn turned_before(&mut self, ix: Ix, now: Instant, seconds: u32) {
+        let millis = u32::try_from(u64::from(seconds) * 1000).unwrap_or(u32::MAX);
+        self.get_mut(ix).turned = stamp(now).wrapping_sub(millis);
+    }
+
+    /// Takes a node that has left out of any hold.
+    pub(crate) fn unhold(&mut self, ix: Ix) {
+        self.get_mut(ix).held_until = 0;
+    }
+
+    /// How long a node is still held off; `None` if it is not.
+    pub(crate) fn held_for(&self, ix: Ix, now: Instant) -> Option<Duration> {
+        let until = self.get(ix).held_until;
+        let left = until.wrapping_sub(stamp(now));
+        (until != 0)
+            .then(|| Duration::from_millis(if left < u32::MAX / 2 { left.into() } else { 0 }))
     }
 
     /// Milliseconds since a node's status turned; wraps after 49 days, like the clock it is kept by.

@@ -61,9 +61,11 @@ impl Renewal {
     }
 
     /// Nobody else has shown itself: the epoch to renew in.
-    pub(crate) fn on_timer(&mut self, ctx: &Context) -> Option<Epoch> {
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> Option<Epoch> {
         let (epoch, _) = self.claimed.take()?;
-        (epoch > ctx.me().epoch).then(|| Epoch(epoch.0.saturating_add(1)))
+        // Above by chance, so that a life that was never noticed is not begun a second time.
+        let leap = 1 + ctx.random_below(1 << 22) as u64;
+        (epoch >= ctx.me().epoch).then(|| Epoch(epoch.0.saturating_add(leap)))
     }
 
     /// A live packet of a life came in that a higher one is known of: see whether both live.

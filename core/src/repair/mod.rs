@@ -5,4 +5,4 @@ mod session;
 mod snapshot;
 
 pub(crate) use fingerprint::FingerprintKey;
-pub(crate) use session::{Repair, is_doubtful, send_record};
+pub(crate) use session::{Repair, is_doubtful};

@@ -4,6 +4,7 @@
 //! set reconciliation, Meyer 2022) until a range is small enough to list. The answerer keeps no
 //! state: every datagram says all that its answer needs.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -26,8 +27,10 @@ const SPLIT: usize = 16;
 /// A range with at most this many subjects on both sides is listed.
 const LEAF: u64 = 16;
 
-/// The most frames of records and claims that one datagram can cause to be sent.
+/// The most frames of records and claims that one datagram can cause to be sent, and the most lists
+/// of it that are looked at.
 const GENEROSITY: usize = 2048;
+const LISTS: u32 = 2;
 
 /// How many subjects a node sends to newcomers in a window of so many milliseconds; beyond that it
 /// refers them to so many others.
@@ -60,6 +63,9 @@ pub(crate) struct Repair {
     root: (u64, Instant),
     /// How many subjects newcomers have been sent in a window of time.
     welcomed: (u64, u64),
+    /// What the packet that is being taken in may still make this node send.
+    budget: usize,
+    lists: u32,
     caught_up: bool,
     reunion_until: Instant,
     snapshot: Snapshot,
@@ -159,6 +165,30 @@ impl Repair {
         }
     }
 
+    /// A packet begins: it has a budget of its own for what it makes this node send.
+    pub(crate) fn begin_packet(&mut self) {
+        self.budget = GENEROSITY;
+        self.lists = 0;
+    }
+
+    /// Whether one more list of the packet is looked at.
+    pub(crate) fn takes_list(&mut self) -> bool {
+        self.lists += 1;
+        self.lists <= LISTS
+    }
+
+    /// Sends a peer the writes of a record after a clock.
+    pub(crate) fn on_want(
+        &mut self,
+        ctx: &mut Context,
+        from: Ix,
+        group: &GroupName,
+        member: Ix,
+        since: u64,
+    ) {
+        send_record(ctx, from, group, member, since, &mut self.budget);
+    }
+
     /// Answers the sums that a peer has sent.
     pub(crate) fn on_ranges(&mut self, ctx: &mut Context, from: Ix, ranges: &[RangeSum]) {
         self.take_stock(ctx);
@@ -177,7 +207,6 @@ impl Repair {
             return;
         }
         let mut questions = Vec::new();
-        let mut budget = GENEROSITY;
         for theirs in ranges {
             let mine = self.snapshot.sum(theirs.from, theirs.to);
             if (mine.sum, mine.count) == (theirs.sum, theirs.count) {
@@ -188,7 +217,7 @@ impl Repair {
                     self.welcome(ctx, from);
                     questions.push(mine);
                 } else {
-                    self.give(ctx, from, theirs, &mut budget);
+                    self.give(ctx, from, theirs);
                 }
             } else if mine.count == 0 {
                 questions.push(mine);
@@ -206,10 +235,10 @@ impl Repair {
     pub(crate) fn on_holdings(&mut self, ctx: &mut Context, from: Ix, theirs: &Holdings) {
         self.take_stock(ctx);
         let to = ctx.bound(from);
-        let mut listed = Vec::new();
+        let mut listed = BTreeSet::new();
         for claim in &theirs.claims {
             if let Some(ix) = ctx.find(claim.life.id) {
-                listed.push(Subject::Peer(ix));
+                listed.insert(Subject::Peer(ix));
                 if ctx.weigh(ix, claim).is_lt() {
                     let claim = ctx.claim(ix);
                     ctx.say_frame(to, Frame::Claim(claim));
@@ -222,7 +251,7 @@ impl Repair {
                 ctx.say_frame(to, Frame::Want { group: group.clone(), member, since: 0 });
                 continue;
             };
-            listed.push(Subject::Record(group.clone(), ix));
+            listed.insert(Subject::Record(group.clone(), ix));
             let epoch = ctx.life(ix).epoch;
             let have = ctx.topology.clock_of(group, ix).unwrap_or(0);
             if member.epoch == epoch && *clock > have && ix != Ix::ME {
@@ -230,7 +259,7 @@ impl Repair {
                 ctx.say_frame(to, Frame::Want { group: group.clone(), member, since: have });
             } else if member.epoch < epoch || *clock < have {
                 let since = if member.epoch < epoch { 0 } else { *clock };
-                send_record(ctx, from, group, ix, since);
+                send_record(ctx, from, group, ix, since, &mut self.budget);
             }
         }
         let mut wanted = Vec::new();
@@ -238,7 +267,7 @@ impl Repair {
             let Some(ix) = ctx.find(version.life.id) else {
                 continue;
             };
-            listed.push(Subject::Metadata(ix));
+            listed.insert(Subject::Metadata(ix));
             let have = ctx.metadata.version(ix);
             if ctx.life(ix) == version.life && have < version.version && !theirs.answer {
                 wanted.push(MetadataVersion { life: version.life, version: have });
@@ -262,7 +291,7 @@ impl Repair {
             let mine: Vec<Subject> =
                 self.snapshot.subjects(theirs.from, theirs.to).take(GENEROSITY).cloned().collect();
             for subject in mine.into_iter().filter(|subject| !listed.contains(subject)) {
-                send(ctx, from, &subject);
+                send(ctx, from, &subject, &mut self.budget);
             }
         }
     }
@@ -286,7 +315,9 @@ impl Repair {
             ask(ctx, with, &self.snapshot.split(0, u64::MAX, SPLIT));
         } else {
             // A newcomer holds next to nothing: one range, answered with everything in it.
-            self.give(ctx, with, &self.snapshot.sum(0, u64::MAX), &mut { GENEROSITY });
+            self.budget = GENEROSITY;
+            let everything = self.snapshot.sum(0, u64::MAX);
+            self.give(ctx, with, &everything);
             ask(ctx, with, &[RangeSum { from: 0, to: u64::MAX, sum: 0, count: 0 }]);
         }
     }
@@ -306,23 +337,22 @@ impl Repair {
         let everything = self.snapshot.sum(0, u64::MAX);
         self.welcomed.1 += everything.count;
         if self.welcomed.1 <= WELCOME_SUBJECTS || everything.count <= 2 * REFERRALS as u64 {
-            self.give(ctx, to, &everything, &mut { GENEROSITY });
+            self.give(ctx, to, &everything);
             return;
         }
         for ix in ctx.random_alive(REFERRALS, to) {
-            send(ctx, to, &Subject::Peer(ix));
+            send(ctx, to, &Subject::Peer(ix), &mut self.budget);
         }
     }
 
     /// Sends everything in a range.
-    fn give(&self, ctx: &mut Context, to: Ix, range: &RangeSum, budget: &mut usize) {
+    fn give(&mut self, ctx: &mut Context, to: Ix, range: &RangeSum) {
         for subject in self.snapshot.subjects(range.from, range.to) {
-            if *budget == 0 || ctx.outbox.is_full() {
+            if self.budget == 0 || ctx.outbox.is_full() {
                 ctx.stats.answers_withheld += 1;
                 return;
             }
-            *budget -= 1;
-            send(ctx, to, subject);
+            send(ctx, to, subject, &mut self.budget);
         }
     }
 
@@ -385,7 +415,10 @@ fn ask(ctx: &mut Context, to: Ix, ranges: &[RangeSum]) {
     }
 }
 
-fn send(ctx: &mut Context, to: Ix, subject: &Subject) {
+fn send(ctx: &mut Context, to: Ix, subject: &Subject, budget: &mut usize) {
+    if !matches!(subject, Subject::Record(..)) {
+        *budget = budget.saturating_sub(1);
+    }
     match subject {
         Subject::Peer(ix) => {
             let claim = ctx.claim(*ix);
@@ -395,15 +428,27 @@ fn send(ctx: &mut Context, to: Ix, subject: &Subject) {
             let frame = ctx.metadata.frame(ctx.life(*ix), *ix);
             ctx.say_frame(ctx.bound(to), frame);
         }
-        Subject::Record(group, ix) => send_record(ctx, to, group, *ix, 0),
+        Subject::Record(group, ix) => send_record(ctx, to, group, *ix, 0, budget),
     }
 }
 
-/// Sends the writes of a record after a clock.
-pub(crate) fn send_record(ctx: &mut Context, to: Ix, group: &GroupName, member: Ix, since: u64) {
+/// Sends the writes of a record after a clock, as far as the budget goes.
+fn send_record(
+    ctx: &mut Context,
+    to: Ix,
+    group: &GroupName,
+    member: Ix,
+    since: u64,
+    budget: &mut usize,
+) {
     let room = ctx.config.max_datagram - crate::wire::OVERHEAD;
     let destination = ctx.bound(to);
+    if *budget == 0 {
+        ctx.stats.answers_withheld += 1;
+        return;
+    }
     for delta in ctx.topology.pieces(group, member, since, room) {
+        *budget = budget.saturating_sub(1);
         ctx.say_frame(destination, Frame::Record { group: group.clone(), delta });
     }
 }

@@ -8,7 +8,7 @@ use crate::topology::GroupName;
 use crate::wire::RangeSum;
 
 /// Something that two nodes may differ in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
     /// What is known of a node.
     Peer(Ix),

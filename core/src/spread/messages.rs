@@ -1,15 +1,72 @@
 //! Application messages: numbered by their origin, delivered once.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 
 use crate::node::{Epoch, Life, NodeId};
-use crate::seal::{Freshness, Window};
 
+/// How many of an origin's last messages are told apart; older ones are taken for delivered.
+///
+/// Wider than the window of packet numbers: a message that is retried over several hops may be
+/// overtaken by all that its origin has sent meanwhile.
+pub(crate) const MEMORY: u64 = 4096;
+
+/// The largest step of an origin's numbers that is believed.
+const STEP: u64 = 1 << 32;
+
+/// What is remembered of one origin: a ring of bits, one for each of its last messages.
 #[derive(Debug)]
 struct Origin {
     epoch: Epoch,
-    window: Window,
+    highest: u64,
+    seen: Box<[u64; (MEMORY / 64) as usize]>,
     touched: u64,
+}
+
+impl Origin {
+    fn new(epoch: Epoch) -> Self {
+        Self { epoch, highest: 0, seen: Box::new([0; (MEMORY / 64) as usize]), touched: 0 }
+    }
+
+    fn verdict(&self, sequence: u64) -> Verdict {
+        if sequence > self.highest {
+            return if sequence - self.highest > STEP { Verdict::Absurd } else { Verdict::New };
+        }
+        if self.highest - sequence >= MEMORY {
+            return Verdict::TooOld;
+        }
+        let (word, bit) = place(sequence);
+        if self.seen[word] & bit == 0 { Verdict::New } else { Verdict::Delivered }
+    }
+
+    fn mark(&mut self, sequence: u64) {
+        // The bits of the numbers that are passed over belong to messages too old to tell.
+        for passed in (self.highest + 1..=sequence).rev().take(MEMORY as usize) {
+            let (word, bit) = place(passed);
+            self.seen[word] &= !bit;
+        }
+        self.highest = self.highest.max(sequence);
+        let (word, bit) = place(sequence);
+        self.seen[word] |= bit;
+    }
+}
+
+fn place(sequence: u64) -> (usize, u64) {
+    let at = sequence % MEMORY;
+    ((at / 64) as usize, 1 << (at % 64))
+}
+
+/// What is made of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It has not been delivered.
+    New,
+    /// It has.
+    Delivered,
+    /// More than [`MEMORY`] later ones have come since, or it is of a life that is over.
+    TooOld,
+    /// Nobody numbers messages like that.
+    Absurd,
 }
 
 /// What has been sent and delivered.
@@ -32,27 +89,23 @@ impl Messages {
         self.sequence = 0;
     }
 
-    /// Whether a message has not been delivered yet, as far as is remembered: the last 64 numbers
-    /// of each origin's present life.
-    pub(crate) fn is_new(&self, origin: Life, sequence: u64) -> bool {
+    /// What is to be made of a message of a life that is known to be the present one.
+    pub(crate) fn verdict(&self, origin: Life, sequence: u64) -> Verdict {
         match self.origins.get(&origin.id) {
-            Some(known) if known.epoch == origin.epoch => {
-                known.window.check(sequence) == Freshness::Fresh
-            }
-            Some(known) => known.epoch < origin.epoch,
-            None => true,
+            Some(known) if known.epoch == origin.epoch => known.verdict(sequence),
+            Some(known) if known.epoch > origin.epoch => Verdict::TooOld,
+            _ => Origin::new(origin.epoch).verdict(sequence),
         }
     }
 
     /// Remembers that a message has been delivered; of too many origins the stalest is forgotten.
     pub(crate) fn delivered(&mut self, origin: Life, sequence: u64, limit: u32) {
         self.touches += 1;
-        let fresh = || Origin { epoch: origin.epoch, window: Window::default(), touched: 0 };
-        let known = self.origins.entry(origin.id).or_insert_with(fresh);
+        let known = self.origins.entry(origin.id).or_insert_with(|| Origin::new(origin.epoch));
         if known.epoch < origin.epoch {
-            *known = fresh();
+            *known = Origin::new(origin.epoch);
         }
-        known.window.mark(sequence);
+        known.mark(sequence);
         known.touched = self.touches;
         if self.origins.len() > limit as usize {
             let stalest = self.origins.iter().min_by_key(|(_, origin)| origin.touched);
@@ -66,7 +119,10 @@ impl Messages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::collections::BTreeSet;
+    use alloc::vec::Vec;
     use core::net::SocketAddr;
+    use quickcheck::quickcheck;
 
     fn life(port: u16, epoch: u64) -> Life {
         let id = NodeId::from(SocketAddr::from(([10, 0, 0, 1], port)));
@@ -76,12 +132,13 @@ mod tests {
     #[test]
     fn once_each_and_none_of_an_earlier_life() {
         let mut messages = Messages::default();
-        assert!(messages.is_new(life(1, 5), 1));
+        assert_eq!(messages.verdict(life(1, 5), 1), Verdict::New);
         messages.delivered(life(1, 5), 1, 10);
-        assert!(!messages.is_new(life(1, 5), 1));
-        assert!(messages.is_new(life(1, 5), 2));
-        assert!(!messages.is_new(life(1, 4), 9));
-        assert!(messages.is_new(life(1, 6), 1));
+        assert_eq!(messages.verdict(life(1, 5), 1), Verdict::Delivered);
+        assert_eq!(messages.verdict(life(1, 5), 2), Verdict::New);
+        assert_eq!(messages.verdict(life(1, 4), 9), Verdict::TooOld);
+        assert_eq!(messages.verdict(life(1, 6), 1), Verdict::New);
+        assert_eq!(messages.verdict(life(1, 5), u64::MAX), Verdict::Absurd);
     }
 
     #[test]
@@ -90,7 +147,34 @@ mod tests {
         for port in 0..3 {
             messages.delivered(life(port, 1), 1, 2);
         }
-        assert!(messages.is_new(life(0, 1), 1));
-        assert!(!messages.is_new(life(2, 1), 1));
+        assert_eq!(messages.verdict(life(0, 1), 1), Verdict::New);
+        assert_eq!(messages.verdict(life(2, 1), 1), Verdict::Delivered);
+    }
+
+    quickcheck! {
+        /// The ring of bits says what a set of all numbers would say.
+        fn the_ring_is_a_set(steps: Vec<(u16, bool)>) -> bool {
+            let mut messages = Messages::default();
+            let (mut all, mut highest) = (BTreeSet::new(), 0_u64);
+            steps.into_iter().all(|(step, back)| {
+                let step = u64::from(step % 6000);
+                let number =
+                    if back { highest.saturating_sub(step).max(1) } else { highest + step + 1 };
+                let expected = if number + MEMORY <= highest {
+                    Verdict::TooOld
+                } else if all.contains(&number) {
+                    Verdict::Delivered
+                } else {
+                    Verdict::New
+                };
+                let verdict = messages.verdict(life(1, 1), number);
+                if verdict == Verdict::New {
+                    messages.delivered(life(1, 1), number, 10);
+                    all.insert(number);
+                    highest = highest.max(number);
+                }
+                verdict == expected
+            })
+        }
     }
 }

@@ -7,7 +7,7 @@ mod piggyback;
 mod ring;
 mod tree;
 
-pub(crate) use messages::Messages;
+pub(crate) use messages::{Messages, Verdict};
 pub(crate) use multicast::Multicast;
 pub(crate) use pace::Pace;
 pub(crate) use piggyback::Piggyback;

@@ -90,6 +90,11 @@ impl Relays {
         self.copies.len() + batches * FAN_OUT <= ctx.config.limits.relays as usize
     }
 
+    /// Whether nothing is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.copies.is_empty()
+    }
+
     /// Forgets everything under way.
     pub(crate) fn clear(&mut self) {
         *self = Self { next: self.next, ..Self::default() };
@@ -314,7 +319,7 @@ fn everybody_but(position: u32) -> Route {
 /// How long the acknowledgement of a peer is waited for.
 fn wait(ctx: &Context, ix: Ix) -> Duration {
     let late = ctx.peers.late(ix).map(|late| late + late / 4);
-    late.unwrap_or(ctx.config.min_timeout).clamp(FIRST_WAIT, ctx.config.max_timeout)
+    late.unwrap_or(ctx.config.min_timeout).min(ctx.config.max_timeout).max(FIRST_WAIT)
 }
 
 /// The peers that a route leads to, in order, with their positions.

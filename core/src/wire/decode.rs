@@ -191,7 +191,7 @@ impl Decoder {
             2 => Standing::Left,
             _ => return Err(WireError::Malformed),
         };
-        if bits & !0x1f != 0 {
+        if bits & !0x3f != 0 {
             return Err(WireError::Malformed);
         }
         let mut named = [None; 3];
@@ -201,7 +201,11 @@ impl Decoder {
             }
         }
         let [accuser, first, second] = named;
-        Ok(Claim { life, incarnation, standing, accuser, confirmed_by: [first, second] })
+        let age = if bits & 0x20 != 0 { body.varint32()? } else { 0 };
+        if bits & 0x20 != 0 && age == 0 {
+            return Err(WireError::Malformed);
+        }
+        Ok(Claim { life, incarnation, standing, accuser, confirmed_by: [first, second], age })
     }
 
     fn record(&self, body: &mut Reader<'_>) -> Result<Frame, WireError> {

@@ -164,8 +164,13 @@ impl Writer {
         let [first, second] = claim.confirmed_by;
         let named = [(claim.accuser, 0x04), (first, 0x08), (second, 0x10)];
         let bits = named.iter().filter(|(id, _)| id.is_some()).map(|(_, bit)| bit).sum::<u8>();
-        self.frames.put_u8(claim.standing as u8 | bits);
-        named.iter().filter_map(|&(id, _)| id).try_for_each(|id| self.id(id))
+        let aged = if claim.age > 0 { 0x20 } else { 0 };
+        self.frames.put_u8(claim.standing as u8 | bits | aged);
+        named.iter().filter_map(|&(id, _)| id).try_for_each(|id| self.id(id))?;
+        if claim.age > 0 {
+            self.varint(claim.age.into());
+        }
+        Ok(())
     }
 
     fn record(&mut self, group: &GroupName, delta: &RecordDelta) -> Result<(), Refused> {

@@ -129,6 +129,9 @@ pub struct Claim {
     pub accuser: Option<NodeId>,
     /// For [`Standing::Down`]: who confirmed it.
     pub confirmed_by: [Option<NodeId>; 2],
+    /// Seconds since it went down or left, as the sender knows; 0 if it lives. Says when it may be
+    /// forgotten, and is no part of what is compared.
+    pub age: u32,
 }
 
 /// What a claim says. Of two claims of one life and incarnation the higher standing wins.

@@ -83,7 +83,7 @@
 //! | `0x05` | [`Challenge`](Frame::Challenge) | packet number (varint) |
 //! | `0x10` | table of ids | one or more entries: family (1: `0x01` IPv6, `0x02` with epoch), address (4 or 16), port (2), epoch (8) if said |
 //! | `0x11` | table of groups | one or more entries: length (1, not 0), name |
-//! | `0x12` | [`Claim`](Frame::Claim) | claim: life, incarnation (varint), bits (1), then an id for each bit of `0x04` accuser, `0x08` and `0x10` confirmed by; the low two bits are 0 alive, 1 down, 2 left |
+//! | `0x12` | [`Claim`](Frame::Claim) | claim: life, incarnation (varint), bits (1), then an id for each bit of `0x04` accuser, `0x08` and `0x10` confirmed by; then the age in seconds (varint, not 0) for bit `0x20`; the low two bits are 0 alive, 1 down, 2 left |
 //! | `0x13` | [`Record`](Frame::Record) | group, life of the owner, since, floor, clock less since, target less clock (4 varints), writes to the end |
 //! | `0x14` | [`Metadata`](Frame::Metadata) | life, version (varint), at most [512](MAX_METADATA) bytes to the end |
 //! | `0x15` | [`Slow`](Frame::Slow) | life, milliseconds (varint) |

@@ -118,6 +118,7 @@ fn claim(g: &mut Gen) -> Claim {
         standing: *g.choose(&[Standing::Alive, Standing::Down, Standing::Left]).unwrap(),
         accuser: some(g, id),
         confirmed_by: [some(g, id), some(g, id)],
+        age: if bool::arbitrary(g) { 0 } else { u32::arbitrary(g) },
     }
 }
 

@@ -384,6 +384,7 @@ fn a_node_named_twice_is_written_once() {
             standing: Standing::Alive,
             accuser: None,
             confirmed_by: [None, None],
+            age: 0,
         })
     };
     let one = payload(v4(), &[claim(1)]).len();

@@ -43,6 +43,7 @@ fn alive(incarnation: u32) -> Claim {
         standing: Standing::Alive,
         accuser: None,
         confirmed_by: [None, None],
+        age: 0,
     }
 }
 
@@ -83,6 +84,7 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
         standing: Standing::Down,
         accuser: Some(bystander()),
         confirmed_by: [None, Some(id("[fd00::5]:29999"))],
+        age: 0,
     };
     let holdings = Holdings {
         from: 0,

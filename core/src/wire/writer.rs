@@ -293,6 +293,7 @@ pub fn claim_cost(claim: &Claim) -> usize {
     let named = claim.confirmed_by.iter().flatten().chain(&claim.accuser);
     life_bound(claim.life)
         + varint_len(claim.incarnation.into())
+        + varint_len(claim.age.into())
         + 1
         + named.map(|&id| 1 + id_len(id) + MAX_INDEX).sum::<usize>()
 }
