@@ -271,7 +271,7 @@ impl Engine {
         if !news.iter().all(own) {
             return None;
         }
-        let share = u64::from(ctx.position(Ix::ME)) * count >> 32;
+        let share = (u64::from(ctx.position(Ix::ME)) * count) >> 32;
         let place = u32::try_from((share << 32) / count).unwrap_or_default();
         ctx.ring.at_or_after(place)
     }

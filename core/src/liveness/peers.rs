@@ -1,5 +1,6 @@
 //! The table of peers: what is kept of each beside its place in the roster.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -22,21 +23,28 @@ pub(crate) struct Peer {
     pub(crate) rtt: Rtt,
     /// When its status last turned, in milliseconds of the engine's time, wrapping.
     turned: u32,
-    /// When it was last told a claim about itself, in the same unit; 0 if never.
-    told: u32,
     /// Whether it has sent a packet bound to this node's life, in its present life.
     pub(crate) proven: bool,
     /// Whether only another's word says that it lives, and which packet numbers are old.
     pub(crate) vouched: bool,
     /// Whether it counts in the root.
     pub(crate) counted: bool,
-    /// How often it went down, each time within [`FLAP_MEMORY`] of the time before.
-    downs: u8,
-    /// When it went down last, in the same unit; 0 if never.
-    down_at: u32,
-    /// Until when it is not taken back though it lives, in the same unit; 0 if it is not held off.
+}
+
+/// What is kept of one that went down. Few do, so it has a table of its own.
+#[derive(Clone, Copy, Debug)]
+struct Fall {
+    /// How often, each time within [`FLAP_MEMORY`] of the time before.
+    count: u8,
+    /// When last, as a stamp.
+    at: u32,
+    /// Until when it is not taken back though it lives, as a stamp; 0 if it is not held off.
     held_until: u32,
 }
+
+/// From how many on those told of late are searched for old ones, and what is old.
+const TOLD: usize = 64;
+const TOLD_MILLIS: u32 = 200;
 
 /// A peer that goes down again within this time flaps.
 const FLAP_MEMORY: Duration = Duration::from_secs(5 * 60);
@@ -51,11 +59,20 @@ pub(crate) struct Peers {
     table: Vec<Peer>,
     root: u64,
     usual: Rtt,
+    falls: BTreeMap<Ix, Fall>,
+    /// When a node was last told a claim about itself, as a stamp.
+    told: BTreeMap<Ix, u32>,
 }
 
 impl Peers {
     pub(crate) fn new() -> Self {
-        Self { table: Vec::new(), root: 0, usual: Rtt::default() }
+        Self {
+            table: Vec::new(),
+            root: 0,
+            usual: Rtt::default(),
+            falls: BTreeMap::new(),
+            told: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn get(&self, ix: Ix) -> &Peer {
@@ -80,6 +97,8 @@ impl Peers {
             }
             self.table.resize(ix.index() + 1, Peer::default());
         }
+        self.falls.remove(&ix);
+        self.told.remove(&ix);
         self.table[ix.index()] = Peer { turned: stamp(now), counted: true, ..Peer::default() };
         self.root = self.root.wrapping_add(self.fingerprint(ix, topology, status));
     }
@@ -136,34 +155,37 @@ impl Peers {
 
     /// Whether a node lives but is not taken back yet.
     pub(crate) fn is_held(&self, ix: Ix) -> bool {
-        self.get(ix).held_until != 0
+        self.falls.get(&ix).is_some_and(|fall| fall.held_until != 0)
     }
 
     /// Notes that a node has gone down.
     pub(crate) fn fell(&mut self, ix: Ix, now: Instant) {
         let stamp = stamp(now);
-        let peer = self.get_mut(ix);
-        let since = stamp.wrapping_sub(peer.down_at);
-        let again = peer.down_at != 0 && u128::from(since) <= FLAP_MEMORY.as_millis();
-        peer.downs = if again { peer.downs.saturating_add(1) } else { 1 };
-        peer.down_at = stamp;
-        peer.held_until = 0;
+        let fall = self.falls.entry(ix).or_insert(Fall { count: 0, at: stamp, held_until: 0 });
+        let since = stamp.wrapping_sub(fall.at);
+        let again = u128::from(since) <= FLAP_MEMORY.as_millis();
+        fall.count = if again { fall.count.saturating_add(1) } else { 1 };
+        fall.at = stamp;
+        fall.held_until = 0;
     }
 
     /// A node that was down lives: says how long it is to be held off, if it flaps.
     pub(crate) fn hold(&mut self, ix: Ix, now: Instant) -> Option<Duration> {
-        let again = u32::from(self.get(ix).downs.checked_sub(2)?).min(16);
+        let fall = self.falls.get_mut(&ix)?;
+        let again = u32::from(fall.count.checked_sub(2)?).min(16);
         let span = FIRST_HOLD.saturating_mul(1 << again).min(LONGEST_HOLD);
-        self.get_mut(ix).held_until = stamp(now + span);
+        fall.held_until = stamp(now + span);
         Some(span)
     }
 
     /// Takes a node back if it has been held off for long enough.
     pub(crate) fn release(&mut self, ix: Ix, now: Instant) -> bool {
-        let peer = self.get_mut(ix);
-        let over = peer.held_until != 0 && stamp(now).wrapping_sub(peer.held_until) < u32::MAX / 2;
+        let Some(fall) = self.falls.get_mut(&ix).filter(|fall| fall.held_until != 0) else {
+            return false;
+        };
+        let over = stamp(now).wrapping_sub(fall.held_until) < u32::MAX / 2;
         if over {
-            peer.held_until = 0;
+            fall.held_until = 0;
         }
         over
     }
@@ -200,10 +222,13 @@ impl Peers {
     /// Whether a node may be told a claim about itself: at most once in 200 ms.
     pub(crate) fn may_tell(&mut self, ix: Ix, now: Instant) -> bool {
         let stamp = stamp(now);
-        let peer = self.get_mut(ix);
-        let may = peer.told == 0 || stamp.wrapping_sub(peer.told) >= 200;
+        if self.told.len() >= TOLD {
+            self.told.retain(|_, at| stamp.wrapping_sub(*at) < TOLD_MILLIS);
+        }
+        let told = self.told.get(&ix);
+        let may = told.is_none_or(|at| stamp.wrapping_sub(*at) >= TOLD_MILLIS);
         if may {
-            peer.told = stamp;
+            self.told.insert(ix, stamp);
         }
         may
     }
