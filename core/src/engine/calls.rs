@@ -182,6 +182,7 @@ impl Engine {
         self.multicast.send(&mut self.ctx, &farewell);
         let (batch, copies) = self.relays.originate(&mut self.ctx, farewell.into(), Audience::All);
         self.departure.start(&mut self.ctx, batch, copies);
+        self.departure.end_if_done(&mut self.ctx, self.relays.is_idle());
     }
 
     /// Begins a new life: after [`Engine::depart`], after [`Event::Duplicate`], or at will.

@@ -20,15 +20,25 @@ use crate::wire::{Claim, Finding, Frame, Header, Message, Spread, Standing};
 
 impl Engine {
     /// Applies all frames of a packet, in order.
-    pub(super) fn apply(&mut self, header: &Header, from: Ix, frames: &mut Vec<Frame>) {
+    pub(super) fn apply(
+        &mut self,
+        header: &Header,
+        from: Ix,
+        multicast: bool,
+        frames: &mut Vec<Frame>,
+    ) {
         self.follow_up_doubt(from);
-        if header.ack {
+        if header.ack && !multicast {
             let to = self.ctx.bound(from);
             self.ctx.say_frame(to, Frame::Ack { packet: header.packet });
         }
         self.repair.begin_packet();
         let mut frames = frames.drain(..);
         while let Some(frame) = frames.next() {
+            if multicast && matches!(frame, Frame::Ping { .. }) {
+                // A beacon: it says that the sender is here, and everybody's answer would be a storm.
+                continue;
+            }
             if let Frame::Spread(spread) = frame {
                 let batch: Vec<Frame> = frames.by_ref().take(usize::from(spread.frames)).collect();
                 self.on_spread(header, from, &spread, batch);

@@ -1,7 +1,6 @@
 //! From a datagram to frames: who sent it, whether it is fresh, whether it is well formed.
 
 use core::fmt;
-use core::net::SocketAddr;
 
 use super::Engine;
 use crate::engine::claims::Channel;
@@ -67,6 +66,9 @@ impl fmt::Display for DatagramError {
 
 impl core::error::Error for DatagramError {}
 
+/// How many of all who hear an unproven sender by multicast challenge it, in the mean.
+const ANSWERS_TO_MULTICAST: usize = 3;
+
 /// How many challenged lives are remembered.
 const CHALLENGED: usize = 256;
 
@@ -100,16 +102,16 @@ impl Engine {
         if header.sender == self.ctx.me() {
             return Err(DatagramError::Own);
         }
-        let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
+        let multicast = matches!(arrival, Arrival::Multicast(_));
         let me = self.ctx.me().epoch;
         let payload = self.opener.open(&header, datagram, me).map_err(DatagramError::Sealed)?;
         let mut frames = core::mem::take(&mut self.frames);
         let taken = match self.decoder.decode(header.sender, payload, &mut frames) {
             Err(error) => Err(DatagramError::Wire(error)),
-            Ok(()) => match self.admit(&header, source, datagram.len(), &frames) {
+            Ok(()) => match self.admit(&header, arrival, datagram.len(), &frames) {
                 Err(error) => Err(error),
                 Ok(from) => {
-                    self.apply(&header, from, &mut frames);
+                    self.apply(&header, from, multicast, &mut frames);
                     Ok(())
                 }
             },
@@ -123,7 +125,7 @@ impl Engine {
     fn admit(
         &mut self,
         header: &Header,
-        source: SocketAddr,
+        arrival: Arrival,
         len: usize,
         frames: &[Frame],
     ) -> Result<Ix, DatagramError> {
@@ -131,6 +133,7 @@ impl Engine {
         if sender.id == self.ctx.me().id {
             return Err(DatagramError::Own);
         }
+        let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
         let known = self.ctx.find(sender.id);
         if let Some(ix) = known {
             let life = self.ctx.life(ix);
@@ -156,7 +159,7 @@ impl Engine {
         let proven =
             known.is_some_and(|ix| self.ctx.life(ix) == sender && self.ctx.peers.get(ix).proven);
         if !header.bound && !proven {
-            self.challenge(sender, header.packet, source, len);
+            self.challenge(sender, header.packet, arrival, len);
             return Err(DatagramError::Unproven);
         }
         let messages = frames.iter().filter(|frame| self.would_deliver(frame)).count();
@@ -219,8 +222,19 @@ impl Engine {
     }
 
     /// Asks an unproven sender to say it again, bound to this life; never with more bytes than it
-    /// has sent, and not more often than the limit says.
-    fn challenge(&mut self, sender: Life, packet: u64, source: SocketAddr, len: usize) {
+    /// has sent, and not more often than the limit says. Of those who hear a multicast only a few
+    /// answer it, chosen by chance.
+    fn challenge(&mut self, sender: Life, packet: u64, arrival: Arrival, len: usize) {
+        let source = match arrival {
+            Arrival::Unicast(source) => source,
+            Arrival::Multicast(source) => {
+                let hearers = self.ctx.ring.len() + 1;
+                if self.ctx.random_below(hearers) >= ANSWERS_TO_MULTICAST {
+                    return;
+                }
+                source
+            }
+        };
         let second = self.ctx.now.as_millis() / 1000;
         if self.challenges.0 != second {
             self.challenges = (second, 0);

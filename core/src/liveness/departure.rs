@@ -1,7 +1,5 @@
 //! Going in order: everybody is told, and the embedder learns how many have heard.
 
-use core::time::Duration;
-
 use crate::context::Context;
 use crate::event::Event;
 use crate::timers::Why;
@@ -19,8 +17,7 @@ impl Departure {
     /// Begins to wait for the acknowledgements of the `told` copies of a batch.
     pub(crate) fn start(&mut self, ctx: &mut Context, batch: u64, told: u32) {
         *self = Self { batch: Some(batch), told, acknowledged: 0, open: told };
-        let wait = if told == 0 { Duration::from_nanos(1) } else { ctx.config.depart_timeout };
-        ctx.timers.set(Why::Departure, Some(ctx.now + wait));
+        ctx.timers.set(Why::Departure, Some(ctx.now + ctx.config.depart_timeout));
     }
 
     pub(crate) fn is_running(&self) -> bool {

@@ -203,15 +203,17 @@ impl Peers {
 
     /// Takes a node that has left out of any hold.
     pub(crate) fn unhold(&mut self, ix: Ix) {
-        self.get_mut(ix).held_until = 0;
+        if let Some(fall) = self.falls.get_mut(&ix) {
+            fall.held_until = 0;
+        }
     }
 
     /// How long a node is still held off; `None` if it is not.
     pub(crate) fn held_for(&self, ix: Ix, now: Instant) -> Option<Duration> {
-        let until = self.get(ix).held_until;
+        let until = self.falls.get(&ix)?.held_until;
         let left = until.wrapping_sub(stamp(now));
-        (until != 0)
-            .then(|| Duration::from_millis(if left < u32::MAX / 2 { left.into() } else { 0 }))
+        let left = if left < u32::MAX / 2 { left } else { 0 };
+        (until != 0).then(|| Duration::from_millis(left.into()))
     }
 
     /// Milliseconds since a node's status turned; wraps after 49 days, like the clock it is kept by.

@@ -129,7 +129,6 @@ impl Relays {
         let part = Part { to, part: route.clone(), route };
         if self.enter(ctx, batch, part, hops) {
             self.batches.insert(batch, Batch { frames, open: 1 });
-            self.arm(ctx);
         }
     }
 
@@ -189,7 +188,9 @@ impl Relays {
         let round_trip = ctx.now.since(at);
         ctx.peers.sample(by, round_trip);
         let closed = self.close(copy, true);
-        self.arm(ctx);
+        if self.copies.is_empty() {
+            ctx.timers.set(Why::Relay, None);
+        }
         closed
     }
 
@@ -269,7 +270,6 @@ impl Relays {
         }
         if open > 0 {
             self.batches.insert(batch, Batch { frames, open });
-            self.arm(ctx);
         }
         (batch, open)
     }
@@ -288,6 +288,7 @@ impl Relays {
         let copy = Copy { batch, to, route, part, hops, tries: 0, first: None, due, tried };
         self.copies.insert(id, copy);
         ctx.say(ctx.bound(to), Say::Relay { copy: id });
+        ctx.timers.hasten(Why::Relay, due);
         true
     }
 
