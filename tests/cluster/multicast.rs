@@ -69,3 +69,17 @@ fn multicast_that_fails_is_replaced() -> Outcome {
     assert!(sim.live().all(|node| routed(&sim, node, 3_005) == Some(3)));
     sim.run_for(secs(30))
 }
+
+/// A settled segment of 50 is as quiet as a network without multicast: at most 120 bytes a second
+/// and node, though every beacon is heard by 49.
+#[test]
+fn beacons_are_not_answered_by_everybody() -> Outcome {
+    let mut sim = configured(64, 50, multicasting()).segments(|_| Some(0)).build();
+    sim.run_until(Sim::converged, secs(5))?;
+    sim.run_for(secs(20))?;
+    let meter = sim.meter();
+    sim.run_for(secs(60))?;
+    let spent = sim.since(&meter).bytes_per_second();
+    assert!(spent <= 120, "{spent} bytes a second and node");
+    Ok(())
+}
