@@ -1,7 +1,7 @@
 //! Prints every change in a cluster, until Enter is pressed; then says goodbye.
 //!
-//! `cargo run -p scalesmall-mio --example watch -- 127.0.0.1:4000 127.0.0.1:4001` runs a node on
-//! the first address and contacts the others.
+//! `cargo run -p scalesmall-mio --example watch-mio -- 127.0.0.1:4000 127.0.0.1:4001` runs a
+//! node on the first address and contacts the others.
 
 use std::error::Error;
 

@@ -28,6 +28,9 @@
 //! The node runs while [`Node::next_event`] or [`Node::turn`] is awaited, in the task that awaits
 //! it; nothing is spawned. Either future may be dropped at any point, as `select` does, and loses
 //! nothing. A [`Handle`] reaches the node from other tasks and threads.
+//!
+//! tokio's reactor hears of every datagram, awaited or not. Where the rate matters, give the node a
+//! runtime of one thread (`new_current_thread`): then no other worker is woken for that.
 
 use core::future::poll_fn;
 use core::task::Poll;
