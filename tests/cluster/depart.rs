@@ -62,3 +62,40 @@ fn everybody_may_leave() -> Outcome {
     sim.run_until(|sim| sim.answers(ended).count == 5, secs(5))?;
     Ok(())
 }
+
+/// A node is cut off twice within five minutes and so held off; then it departs. All go on showing
+/// it as left, also when the time of the hold is over, and a newcomer agrees with them.
+#[test]
+fn a_node_that_departs_while_held_off_has_left() -> Outcome {
+    let mut sim = settled(44, 6)?;
+    let others: Vec<usize> = (0..5).collect();
+    for _ in 0..2 {
+        let cut = [sim.cut(&others, &[5]), sim.cut(&[5], &others)];
+        sim.run_for(secs(10))?;
+        for rule in cut {
+            sim.lift(rule);
+        }
+        sim.run_for(secs(10))?;
+    }
+    sim.depart(5);
+    sim.run_for(secs(60))?;
+    assert!(others.iter().all(|&node| sim.views().belief(node, 5) == Some(Status::Left)));
+    sim.crash(4);
+    sim.run_for(secs(10))?;
+    sim.restart(4);
+    sim.run_until(|sim| sim.pictures_agree(), secs(5))?;
+    Ok(())
+}
+
+/// Fifteen of thirty depart in one moment: a second later all others show them as left.
+#[test]
+fn many_may_depart_together() -> Outcome {
+    let mut sim = settled(45, 30)?;
+    for node in 0..15 {
+        sim.depart(node);
+    }
+    sim.run_for(secs(1))?;
+    let told = |node| (0..15).all(|gone| sim.views().belief(node, gone) == Some(Status::Left));
+    assert!((15..30).all(told));
+    Ok(())
+}

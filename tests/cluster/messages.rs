@@ -87,3 +87,21 @@ fn messages_to_listed_nodes_reach_those_only() -> Outcome {
     assert_eq!(reached, [2, 3, 5, 7]);
     Ok(())
 }
+
+/// Six hundred messages at once on links that lose a tenth: 10 s later everybody has all of them.
+#[test]
+fn a_burst_of_messages_is_delivered_in_full() -> Outcome {
+    let mut sim = cluster(55, 4).link(Link::lan().loss(Ratio::percent(10))).build();
+    sim.run_until(Sim::converged, secs(10))?;
+    let received = listening(&mut sim);
+    for tag in 0..600 {
+        send(&mut sim, 0, Recipients::All, tag);
+    }
+    sim.run_for(secs(10))?;
+    let received = received.0.borrow();
+    for node in 1..4 {
+        let missing = (0..600).filter(|tag| received.get(&(node, *tag)) != Some(&1)).count();
+        assert_eq!(missing, 0, "at node {node}");
+    }
+    Ok(())
+}

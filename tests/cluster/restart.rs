@@ -81,3 +81,23 @@ fn a_power_cut_is_survived() -> Outcome {
     sim.run_until(|sim| sim.converged() && topologies_equal(sim), secs(10))?;
     Ok(())
 }
+
+/// The dead are forgotten in time although others restart meanwhile and are taught of them anew:
+/// here 60 s after the crash, with one of two others restarting every 20 s.
+#[test]
+fn restarts_of_others_do_not_keep_the_dead_in_memory() -> Outcome {
+    let mut config = lan();
+    config.forget_after = secs(60);
+    let mut sim = configured(94, 5, config).build();
+    sim.run_until(Sim::converged, secs(5))?;
+    let dead = sim.addr(4).into();
+    sim.crash(4);
+    for turn in 0..6 {
+        sim.run_for(secs(20))?;
+        sim.restart(1 + turn % 2);
+    }
+    sim.run_for(secs(5))?;
+    assert!(sim.live().all(|node| sim.node(node).unwrap().peer(dead).is_none()));
+    assert!(sim.pictures_agree());
+    Ok(())
+}

@@ -3,6 +3,7 @@
 //! `CONTRACT_ROUNDS=100` tries a hundred times as many random inputs.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop")]
 
+mod absurd;
 mod allocation;
 mod calls;
 mod determinism;

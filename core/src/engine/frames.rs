@@ -144,11 +144,15 @@ impl Engine {
     }
 
     fn on_ack(&mut self, packet: u64, from: Ix) {
-        if let Some(closed) = self.relays.acknowledged(&mut self.ctx, from, packet) {
-            self.on_sign_of_life(from);
-            self.departure.copy_closed(closed.batch, closed.acknowledged);
-            self.departure.end_if_done(&mut self.ctx, self.relays.is_idle());
+        let closed = self.relays.acknowledged(&mut self.ctx, from, packet);
+        if closed.is_empty() {
+            return;
         }
+        self.on_sign_of_life(from);
+        for closed in closed {
+            self.departure.copy_closed(closed.batch, closed.acknowledged);
+        }
+        self.departure.end_if_done(&mut self.ctx, self.relays.is_idle());
     }
 
     fn on_record(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta, channel: Channel) {

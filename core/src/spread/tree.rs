@@ -24,6 +24,10 @@ const FAN_OUT: usize = 4;
 /// The least wait for an acknowledgement; it doubles with each try.
 const FIRST_WAIT: Duration = Duration::from_millis(8);
 
+/// So many copies go to a peer at once; more are spread over time, or its window of packet numbers
+/// and its socket's buffer would drop them.
+const BURST: u32 = 48;
+
 /// Tries per peer, and peers per part.
 const TRIES: u8 = 3;
 const HANDOVERS: usize = 3;
@@ -55,6 +59,8 @@ struct Copy {
     /// The part, with the peer.
     part: Route,
     hops: u8,
+    /// Waits for its first try, as the peer has much to acknowledge already.
+    held: bool,
     tries: u8,
     first: Option<u64>,
     due: Instant,
@@ -76,7 +82,10 @@ pub(crate) struct Relays {
     next: u64,
     batches: BTreeMap<u64, Batch>,
     copies: BTreeMap<u64, Copy>,
-    sent: BTreeMap<u64, (u64, Instant)>,
+    /// When each copy has gone out in which packet.
+    sent: BTreeMap<(u64, u64), Instant>,
+    /// How many copies each peer has not acknowledged.
+    open: BTreeMap<Ix, u32>,
 }
 
 impl Relays {
@@ -168,26 +177,22 @@ impl Relays {
     pub(crate) fn sent(&mut self, copy: u64, packet: u64, now: Instant) {
         if let Some(open) = self.copies.get_mut(&copy) {
             open.first.get_or_insert(packet);
-            self.sent.insert(packet, (copy, now));
+            self.sent.insert((packet, copy), now);
         }
     }
 
-    /// A peer has acknowledged a packet.
-    pub(crate) fn acknowledged(
-        &mut self,
-        ctx: &mut Context,
-        by: Ix,
-        packet: u64,
-    ) -> Option<Closed> {
-        let &(copy, at) = self.sent.get(&packet)?;
-        let open = self.copies.get(&copy)?;
-        if open.to != by {
-            return None;
+    /// A peer has acknowledged a packet, and so all copies in it.
+    pub(crate) fn acknowledged(&mut self, ctx: &mut Context, by: Ix, packet: u64) -> Vec<Closed> {
+        let mut closed = Vec::new();
+        while let Some((&(_, copy), &at)) = self.sent.range((packet, 0)..=(packet, u64::MAX)).next()
+        {
+            if self.copies.get(&copy).is_some_and(|open| open.to != by) {
+                break;
+            }
+            self.sent.remove(&(packet, copy));
+            ctx.peers.sample(by, ctx.now.since(at));
+            closed.extend(self.close(copy, true));
         }
-        self.sent.remove(&packet);
-        let round_trip = ctx.now.since(at);
-        ctx.peers.sample(by, round_trip);
-        let closed = self.close(copy, true);
         if self.copies.is_empty() {
             ctx.timers.set(Why::Relay, None);
         }
@@ -206,9 +211,13 @@ impl Relays {
             };
             let lost = !ctx.is_reachable(copy.to);
             if copy.tries < TRIES && !lost {
-                copy.tries += 1;
-                copy.due = ctx.now + wait(ctx, copy.to) * (1 << copy.tries);
-                ctx.stats.relay_retries += 1;
+                if core::mem::take(&mut copy.held) {
+                    copy.due = ctx.now + wait(ctx, copy.to);
+                } else {
+                    copy.tries += 1;
+                    copy.due = ctx.now + wait(ctx, copy.to) * (1 << copy.tries);
+                    ctx.stats.relay_retries += 1;
+                }
                 let to = ctx.bound(copy.to);
                 ctx.say(to, Say::Relay { copy: id });
                 continue;
@@ -220,6 +229,8 @@ impl Relays {
             copy.tried.push(copy.to);
             let next = (copy.tried.len() < HANDOVERS).then(|| heir(ctx, copy)).flatten();
             if let Some(next) = next {
+                leave(&mut self.open, copy.to);
+                *self.open.entry(next).or_default() += 1;
                 copy.to = next;
                 copy.route = copy.part.clone();
                 copy.tries = 0;
@@ -233,7 +244,7 @@ impl Relays {
         }
         // What no copy waits for any more can no longer be acknowledged.
         let copies = &self.copies;
-        self.sent.retain(|_, (copy, _)| copies.contains_key(copy));
+        self.sent.retain(|(_, copy), _| copies.contains_key(copy));
         self.arm(ctx);
         (closed, missed)
     }
@@ -283,17 +294,24 @@ impl Relays {
         let id = self.next;
         self.next += 1;
         let Part { to, route, part } = part;
-        let due = ctx.now + wait(ctx, to);
         let tried = Vec::new();
-        let copy = Copy { batch, to, route, part, hops, tries: 0, first: None, due, tried };
+        let open = self.open.entry(to).or_default();
+        let queued = *open / BURST;
+        *open += 1;
+        let held = queued > 0;
+        let due = ctx.now + wait(ctx, to) * if held { queued } else { 1 };
+        let copy = Copy { batch, to, route, part, hops, held, tries: 0, first: None, due, tried };
         self.copies.insert(id, copy);
-        ctx.say(ctx.bound(to), Say::Relay { copy: id });
+        if !held {
+            ctx.say(ctx.bound(to), Say::Relay { copy: id });
+        }
         ctx.timers.hasten(Why::Relay, due);
         true
     }
 
     fn close(&mut self, copy: u64, acknowledged: bool) -> Option<Closed> {
         let copy = self.copies.remove(&copy)?;
+        leave(&mut self.open, copy.to);
         let batch = self.batches.get_mut(&copy.batch)?;
         batch.open -= 1;
         if batch.open == 0 {
@@ -412,6 +430,16 @@ fn listed_part(ctx: &Context, peers: &[(u32, Ix)]) -> Part {
 fn pick(ctx: &Context, part: &[(u32, Ix)]) -> Ix {
     let mut fit = part.iter().map(|&(_, ix)| ix).filter(|&ix| ctx.status(ix) == Status::Alive);
     fit.next().unwrap_or(part[0].1)
+}
+
+/// One copy less waits for a peer's acknowledgement.
+fn leave(open: &mut BTreeMap<Ix, u32>, peer: Ix) {
+    if let Some(count) = open.get_mut(&peer) {
+        *count -= 1;
+        if *count == 0 {
+            open.remove(&peer);
+        }
+    }
 }
 
 /// Who else could take the part of a copy whose peer is silent.
