@@ -3,6 +3,7 @@
 mod messages;
 mod multicast;
 mod pace;
+mod parts;
 mod piggyback;
 mod ring;
 mod tree;

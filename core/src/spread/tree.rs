@@ -10,16 +10,14 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::context::Context;
-use crate::node::{NodeId, Status};
+use crate::node::NodeId;
 use crate::outbox::Say;
 use crate::roster::Ix;
+use crate::spread::parts::{FAN_OUT, Part, everybody_but, heir, hop_budget, split};
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::topology::GroupName;
 use crate::wire::{Frame, Route, Spread};
-
-/// Into how many parts an interval is split.
-const FAN_OUT: usize = 4;
 
 /// The least wait for an acknowledgement; it doubles with each try.
 const FIRST_WAIT: Duration = Duration::from_millis(8);
@@ -227,7 +225,9 @@ impl Relays {
                 missed.extend_from_slice(&batch.frames);
             }
             copy.tried.push(copy.to);
-            let next = (copy.tried.len() < HANDOVERS).then(|| heir(ctx, copy)).flatten();
+            let next = (copy.tried.len() < HANDOVERS)
+                .then(|| heir(ctx, &copy.part, &copy.tried))
+                .flatten();
             if let Some(next) = next {
                 leave(&mut self.open, copy.to);
                 *self.open.entry(next).or_default() += 1;
@@ -325,111 +325,10 @@ impl Relays {
     }
 }
 
-/// How many hops a tree may have: twice halved at each, with room for other views.
-fn hop_budget(ctx: &Context) -> u8 {
-    (ctx.ring.len() + 1).next_power_of_two().ilog2() as u8 + 3
-}
-
-/// The whole ring but one position, from just after it on.
-fn everybody_but(position: u32) -> Route {
-    Route::Ring { from: position.wrapping_add(1), until: position, group: None }
-}
-
 /// How long the acknowledgement of a peer is waited for.
 fn wait(ctx: &Context, ix: Ix) -> Duration {
     let late = ctx.peers.late(ix).map(|late| late + late / 4);
     late.unwrap_or(ctx.config.min_timeout).min(ctx.config.max_timeout).max(FIRST_WAIT)
-}
-
-/// The peers that a route leads to, in order, with their positions.
-fn targets(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<(u32, Ix)> {
-    let fits = |ix: Ix| Some(ix) != from && ix != Ix::ME;
-    match route {
-        Route::Ring { from: start, until, group } => {
-            let peers = ctx.ring.interval(*start, *until).filter(|&(_, ix)| fits(ix));
-            match group {
-                None => peers.collect(),
-                Some(group) => peers.filter(|&(_, ix)| ctx.topology.is_member(group, ix)).collect(),
-            }
-        }
-        Route::Listed(nodes) => {
-            let known = nodes.iter().filter_map(|&id| ctx.find(id));
-            known.filter(|&ix| fits(ix) && ctx.is_reachable(ix)).map(|ix| (0, ix)).collect()
-        }
-    }
-}
-
-/// Some of the peers that a route leads to, and the one of them that takes it on.
-struct Part {
-    to: Ix,
-    /// What that one is to pass on to.
-    route: Route,
-    /// The same with that one itself.
-    part: Route,
-}
-
-/// Splits a route into parts of about equally many peers.
-fn split(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<Part> {
-    let targets = targets(ctx, route, from);
-    let mut parts = Vec::with_capacity(FAN_OUT);
-    let mut begin = 0;
-    for part in 0..FAN_OUT {
-        let mut end = (targets.len() * (part + 1)).div_ceil(FAN_OUT);
-        if let Route::Ring { .. } = route {
-            // Peers of equal position cannot be told apart by an interval: keep them together.
-            while end > begin && end < targets.len() && targets[end].0 == targets[end - 1].0 {
-                end += 1;
-            }
-        }
-        if begin < end {
-            parts.push(match route {
-                Route::Ring { from, until, group } => {
-                    let from = if begin == 0 { *from } else { targets[begin].0 };
-                    let until = if end == targets.len() { *until } else { targets[end].0 };
-                    ring_part(ctx, &targets[begin..end], from, until, group.as_ref())
-                }
-                Route::Listed(_) => listed_part(ctx, &targets[begin..end]),
-            });
-            begin = end;
-        }
-    }
-    parts
-}
-
-/// The peers from `from` up to `until`; who takes them on passes them on to what lies behind it.
-fn ring_part(
-    ctx: &Context,
-    peers: &[(u32, Ix)],
-    from: u32,
-    until: u32,
-    group: Option<&GroupName>,
-) -> Part {
-    let to = pick(ctx, peers);
-    let (first, leader) = peers[0];
-    let after = first.wrapping_add(1);
-    // Two of one position, and an interval that would come out as the whole ring, stay as they are.
-    let alone = peers.get(1).is_none_or(|&(second, _)| second != first);
-    let narrow = leader == to && alone && after != until;
-    let part = Route::Ring { from, until, group: group.cloned() };
-    let route = if narrow {
-        Route::Ring { from: after, until, group: group.cloned() }
-    } else {
-        part.clone()
-    };
-    Part { to, route, part }
-}
-
-fn listed_part(ctx: &Context, peers: &[(u32, Ix)]) -> Part {
-    let to = pick(ctx, peers);
-    let part: Vec<NodeId> = peers.iter().map(|&(_, ix)| ctx.id(ix)).collect();
-    let others = part.iter().copied().filter(|&id| id != ctx.id(to)).collect();
-    Part { to, route: Route::Listed(others), part: Route::Listed(part) }
-}
-
-/// The peer of a part that takes it: the first one that is not under suspicion.
-fn pick(ctx: &Context, part: &[(u32, Ix)]) -> Ix {
-    let mut fit = part.iter().map(|&(_, ix)| ix).filter(|&ix| ctx.status(ix) == Status::Alive);
-    fit.next().unwrap_or(part[0].1)
 }
 
 /// One copy less waits for a peer's acknowledgement.
@@ -440,11 +339,4 @@ fn leave(open: &mut BTreeMap<Ix, u32>, peer: Ix) {
             open.remove(&peer);
         }
     }
-}
-
-/// Who else could take the part of a copy whose peer is silent.
-fn heir(ctx: &Context, copy: &Copy) -> Option<Ix> {
-    let mut others = targets(ctx, &copy.route, None);
-    others.retain(|(_, ix)| !copy.tried.contains(ix));
-    (!others.is_empty()).then(|| pick(ctx, &others))
 }
