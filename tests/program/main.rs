@@ -3,8 +3,10 @@
 //! | module | subject |
 //! |---|---|
 //! | `cluster` | nodes meet, serve, die, return, depart |
+//! | `duplicate` | two nodes with one address |
 //! | `edges` | wrong input, and what is lying about |
-//! | `demo` | the demo keeps its promises |
+//! | `demo` | the demo keeps its promises, and cleans up |
+//! | `diagnosis` | what is set up wrongly is told |
 //! | `multicast` | hosts on one link, and one behind a router |
 //! | `program` | running the program |
 //! | `refused` | datagrams that must change nothing |
@@ -12,6 +14,8 @@
 
 mod cluster;
 mod demo;
+mod diagnosis;
+mod duplicate;
 mod edges;
 mod multicast;
 mod program;

@@ -25,7 +25,8 @@ pub(crate) fn key(text: &str) -> Result<u32, String> {
 
 /// The port of a service.
 pub(crate) fn port(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|_| "a port is a number from 0 to 65535".to_owned())
+    let port = text.parse().ok().filter(|port| *port != 0);
+    port.ok_or_else(|| "the port of a service is a number from 1 to 65535".to_owned())
 }
 
 /// An address to bind or to advertise.
@@ -76,7 +77,9 @@ mod tests {
         assert_eq!(offer.group, GroupName::try_from("a:b").unwrap());
         assert_eq!(offer.range, KeyRange::new(16, 255).unwrap());
         assert_eq!(offer.port, 7000);
-        for wrong in ["", "g", "g:1-2", "g:2-1@5", ":1-2@5", "g:1@5", "g:1-2@70000", "g:-1-2@5"] {
+        for wrong in
+            ["", "g", "g:1-2", "g:2-1@5", ":1-2@5", "g:1@5", "g:1-2@70000", "g:1-2@0", "g:-1-2@5"]
+        {
             assert!(wrong.parse::<Offer>().is_err(), "{wrong:?}");
         }
     }

@@ -15,6 +15,12 @@ impl Failure {
         Self { line: line.into(), code: 1 }
     }
 
+    /// A signal cut it short.
+    pub(crate) fn interrupted() -> Self {
+        // As a shell says it of `SIGINT`.
+        Self { line: "interrupted".to_owned(), code: 130 }
+    }
+
     /// A command line that makes no sense: the first paragraph of clap's explanation as one line.
     pub(crate) fn usage(error: &clap::Error) -> Self {
         if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {

@@ -7,10 +7,12 @@
 //! | `cli` | the command line |
 //! | `client` | asking a running node |
 //! | `demo` | a story told with real nodes |
+//! | `diagnosis` | what the counters say is set up wrongly |
 //! | `failure` | the one line that says what went wrong |
 //! | `keygen` | making a key |
 //! | `protocol` | what client and node say to each other |
 //! | `run` | `scalesmall node` |
+//! | `runtime` | running the node on the runtime of one's choice |
 //! | `server` | answering clients |
 //! | `show` | tables and lines for people |
 //! | `socket_file` | where a node is asked, and who may |
@@ -20,6 +22,7 @@ mod cause;
 mod cli;
 mod client;
 mod demo;
+mod diagnosis;
 mod failure;
 mod keygen;
 mod protocol;

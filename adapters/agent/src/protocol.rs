@@ -305,9 +305,13 @@ fn own(event: &Event) -> (What, String) {
         ),
         Event::Duplicate { epoch } => (
             What::Duplicate { epoch: epoch.to_string() },
-            "another node uses this one's address and is younger: this one is silent".to_owned(),
+            "another node uses this one's address and is younger: this one yields".to_owned(),
         ),
-        Event::Isolated => (What::Isolated, "nobody answers; seeds are being retried".to_owned()),
+        Event::Isolated => (
+            What::Isolated,
+            "nobody answers; seeds are being retried (do they run, with the same key and cluster?)"
+                .to_owned(),
+        ),
         Event::Stalled { late } => {
             let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
             (What::Stalled { late_ms }, format!("this node did not run for {late_ms} ms"))

@@ -15,6 +15,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::cli::{KeyOptions, NodeOptions, PresetName, ReplayOptions, SuiteName};
+use crate::diagnosis;
 use crate::failure::Failure;
 use crate::protocol::{EventRow, Reply};
 use crate::runtime::{Bound, Runtime};
@@ -28,6 +29,8 @@ pub(crate) enum Stop {
     Signal,
     /// It has departed at a client's request.
     Departed,
+    /// Another node uses its address.
+    Duplicate,
     /// Its thread ended by itself.
     Ended(io::Result<()>),
 }
@@ -35,6 +38,7 @@ pub(crate) enum Stop {
 /// `scalesmall node`.
 pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     let settings = settings(&options)?;
+    let beyond: Vec<SocketAddr> = settings.seeds_out_of_reach().collect();
     let path = options.socket.clone().unwrap_or_else(socket_file::default_path);
     socket_file::check(&path)?;
     let (node, multicast) = start(options.runtime, settings, options.multicast)?;
@@ -47,6 +51,9 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     }
 
     let id = node.id();
+    for seed in &beyond {
+        tracing::warn!("seed {seed} is left out: {id} cannot reach its address family");
+    }
     let (handle, events, thread) = node.spawn()?;
     let watchers = Watchers::default();
     let (stop, stopped) = channel();
@@ -54,8 +61,9 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     let serve = options.clone_offers();
     handle.call(move |node| offer(node, &serve)).wait()??;
 
-    let server = Server::new(handle, watchers, stop.clone());
+    let server = Server::new(handle.clone(), watchers, stop.clone());
     server.listen(listener)?;
+    diagnosis::watch(handle, beyond.len())?;
     listen_for_signals(stop.clone())?;
     // A parent that does not read this has no use for it.
     let _ = writeln!(io::stdout(), "node {id} is up; control socket {}", path.display());
@@ -66,6 +74,10 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
             Ok(())
         }
         Ok(Stop::Departed) => Ok(()),
+        Ok(Stop::Duplicate) => Err(Failure::new(format!(
+            "another node, started later, uses the address {id}: give this one an --advertise (or \
+             --bind) address of its own"
+        ))),
         Ok(Stop::Ended(Err(error))) => Err(Failure::new(format!("the node failed: {error}"))),
         Ok(Stop::Ended(Ok(()))) | Err(_) => Err(Failure::new("the node ended by itself")),
     };
@@ -132,6 +144,10 @@ fn tell(
                 _ => tracing::debug!("{}", row.text),
             }
             watchers.publish(&row);
+            if matches!(event, Event::Duplicate { .. }) {
+                // The engine is silent from here on. The program may be ending already.
+                let _ = stop.send(Stop::Duplicate);
+            }
         }
         let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));
         // The program may have ended meanwhile.

@@ -12,6 +12,7 @@ use scalesmall_core::{GroupName, KeyRange, NodeId, Op, Recipients, Status, Tag};
 use scalesmall_driver::{Front, Handle};
 
 use crate::cli::OpName;
+use crate::diagnosis::OUT_OF_REACH;
 use crate::protocol::{
     CoverageRow, DepartedRow, EventRow, GroupRow, ItemRow, OverlapRow, OwnerRow, PeerRow,
     REQUEST_LIMIT, Reply, Request, SentRow, SpanRow, What,
@@ -348,7 +349,8 @@ fn coverage(node: &Front, group: &GroupName) -> CoverageRow {
     }
 }
 
-fn stats(node: &Front) -> Vec<(String, u64)> {
+/// All counters, by name.
+pub(crate) fn stats(node: &Front) -> Vec<(String, u64)> {
     let engine = node.stats().iter().map(|(name, value)| (name.to_owned(), value));
     let driver = node.driver_stats();
     engine
@@ -357,6 +359,7 @@ fn stats(node: &Front) -> Vec<(String, u64)> {
             ("socket_send_errors".to_owned(), driver.send_errors),
             ("socket_send_waits".to_owned(), driver.send_waits),
             ("socket_full_bursts".to_owned(), driver.full_bursts),
+            (OUT_OF_REACH.to_owned(), driver.seeds_out_of_reach),
         ])
         .collect()
 }

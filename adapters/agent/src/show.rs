@@ -2,6 +2,7 @@
 
 use comfy_table::Table;
 
+use crate::diagnosis;
 use crate::failure::Failure;
 use crate::protocol::{CoverageRow, Reply};
 
@@ -54,7 +55,13 @@ pub(crate) fn text(reply: &Reply) -> String {
         }
         Reply::Stats(stats) => {
             let rows = stats.iter().map(|(name, value)| vec![name.clone(), value.to_string()]);
-            table(&["counter", "value"], rows, "no counters")
+            let mut text = table(&["counter", "value"], rows, "no counters");
+            for (name, _) in stats.iter().filter(|(_, value)| *value > 0) {
+                if let Some(meaning) = diagnosis::meaning(name) {
+                    text.push_str(&format!("\n{name}: {meaning}"));
+                }
+            }
+            text
         }
         Reply::Done => "done".to_owned(),
         Reply::Sent(sent) => format!("sent as message {} of this life", sent.sequence),

@@ -65,6 +65,9 @@ pub struct DriverStats {
     pub send_waits: u64,
     /// Times that a socket had more to receive than one turn takes.
     pub full_bursts: u64,
+    /// Seeds left out because the socket cannot reach their address family: addresses, and at each
+    /// look-up names that have none but such addresses.
+    pub seeds_out_of_reach: u64,
 }
 
 /// An engine's front and its sockets.

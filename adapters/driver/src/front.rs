@@ -94,14 +94,16 @@ impl Front {
     }
 
     /// Contacts further nodes, at any time. Addresses of a family that the socket cannot reach are
-    /// left out.
+    /// left out and counted in [`DriverStats::seeds_out_of_reach`].
     pub fn contact(&mut self, seeds: &[SocketAddr]) {
         let local = self.local.ip();
         let reached = |addr: &SocketAddr| can_reach(local, *addr);
-        let seeds: Vec<SocketAddr> = seeds.iter().copied().filter(reached).collect();
-        if !seeds.is_empty() {
+        let within: Vec<SocketAddr> = seeds.iter().copied().filter(reached).collect();
+        self.driver_stats.seeds_out_of_reach +=
+            u64::try_from(seeds.len() - within.len()).unwrap_or(u64::MAX);
+        if !within.is_empty() {
             let now = self.clock.now();
-            self.engine.contact(now, &seeds);
+            self.engine.contact(now, &within);
         }
     }
 
@@ -150,7 +152,8 @@ impl Front {
     pub fn renew(&mut self) -> Result<(), NoRandomness> {
         let mut random = [0; 4];
         getrandom::fill(&mut random).map_err(|_| NoRandomness)?;
-        let epoch = new_epoch(u32::from_ne_bytes(random)).max(Epoch(self.epoch().0 + 1));
+        let epoch = new_epoch(u32::from_ne_bytes(random));
+        let epoch = epoch.max(Epoch(self.epoch().0.saturating_add(1)));
         let now = self.clock.now();
         self.engine.renew(now, epoch);
         Ok(())
@@ -268,3 +271,40 @@ impl fmt::Display for NoRandomness {
 }
 
 impl core::error::Error for NoRandomness {}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use scalesmall_core::Epoch;
+
+    use crate::{GroupKey, Node, Settings};
+
+    fn node() -> Node<UdpSocket> {
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        Node::start(&settings, Ok).unwrap()
+    }
+
+    #[test]
+    fn there_is_no_life_above_the_highest() {
+        let mut node = node();
+        let before = node.epoch();
+        node.renew().unwrap();
+        assert!(node.epoch() > before);
+        let now = node.clock.now();
+        node.engine.renew(now, Epoch(u64::MAX));
+        assert_eq!(node.epoch(), Epoch(u64::MAX));
+        assert_eq!(node.renew(), Ok(()));
+        assert_eq!(node.epoch(), Epoch(u64::MAX));
+    }
+
+    #[test]
+    fn addresses_of_the_other_family_are_left_out_and_counted() {
+        let mut node = node();
+        node.contact(&["[::1]:5".parse().unwrap(), "127.0.0.1:5".parse().unwrap()]);
+        assert_eq!(node.driver_stats().seeds_out_of_reach, 1);
+        let _ = node.pump().unwrap();
+        assert_eq!(node.driver_stats().send_errors, 0);
+        assert!(node.stats().datagrams_sent > 0);
+    }
+}

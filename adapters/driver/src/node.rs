@@ -62,7 +62,7 @@ impl<S: Socket> Node<S> {
         let clock = Clock::start();
         let config = settings.config(seed);
         let engine = Recorded::new(settings, config, id, epoch, clock.now(), tape)?;
-        let seeds = Seeds::new(settings.seeds.clone());
+        let seeds = Seeds::new(settings.seeds.clone(), local.ip());
         let driver_stats = DriverStats::default();
         let mut front = Front { engine, clock, seeds, local, driver_stats, reader_lags: false };
         front.contact(&front.seeds.addresses());
@@ -79,7 +79,8 @@ impl<S: Socket> Node<S> {
     pub fn pump(&mut self) -> io::Result<Wait> {
         let more = self.mailbox.run(&mut self.driver.front);
         if let Some(found) = self.seeds.poll() {
-            self.contact(&found);
+            self.driver.front.driver_stats.seeds_out_of_reach += found.out_of_reach;
+            self.contact(&found.addresses);
         }
         let mut wait = self.driver.pump()?;
         if let Some(at) = self.seeds.deadline() {

@@ -92,19 +92,39 @@ impl core::error::Error for SeedError {}
 #[derive(Debug)]
 pub(crate) struct Seeds {
     seeds: Vec<Seed>,
+    /// The address that is sent from.
+    local: IpAddr,
     lookup: Option<Receiver<Lookup>>,
     retry_at: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Lookup {
-    found: Vec<SocketAddr>,
+    found: Found,
     complete: bool,
 }
 
+/// What a look-up has found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Addresses that can be reached.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// How many names have addresses, but none that can be reached.
+    pub(crate) out_of_reach: u64,
+}
+
+impl Found {
+    /// Takes the addresses of one name, those that can be reached from `local`.
+    fn add(&mut self, local: IpAddr, name: impl Iterator<Item = SocketAddr>) {
+        let (within, beyond): (Vec<_>, Vec<_>) = name.partition(|addr| can_reach(local, *addr));
+        self.out_of_reach += u64::from(within.is_empty() && !beyond.is_empty());
+        self.addresses.extend(within);
+    }
+}
+
 impl Seeds {
-    pub(crate) const fn new(seeds: Vec<Seed>) -> Self {
-        Self { seeds, lookup: None, retry_at: None }
+    pub(crate) const fn new(seeds: Vec<Seed>, local: IpAddr) -> Self {
+        Self { seeds, local, lookup: None, retry_at: None }
     }
 
     /// The seeds that need no look-up.
@@ -127,13 +147,14 @@ impl Seeds {
         if names.is_empty() || self.lookup.is_some() {
             return;
         }
+        let local = self.local;
         let (done, lookup) = sync_channel(1);
         let thread = thread::Builder::new().name("scalesmall-seeds".to_owned());
         let spawned = thread.spawn(move || {
-            let mut result = Lookup { found: Vec::new(), complete: true };
+            let mut result = Lookup { found: Found::default(), complete: true };
             for (host, port) in &names {
                 match (host.as_str(), *port).to_socket_addrs() {
-                    Ok(addrs) => result.found.extend(addrs),
+                    Ok(addrs) => result.found.add(local, addrs),
                     Err(_) => result.complete = false,
                 }
             }
@@ -146,8 +167,8 @@ impl Seeds {
         }
     }
 
-    /// The addresses that a look-up has found, once it is done.
-    pub(crate) fn poll(&mut self) -> Option<Vec<SocketAddr>> {
+    /// What a look-up has found, once it is done.
+    pub(crate) fn poll(&mut self) -> Option<Found> {
         if self.retry_at.is_some_and(|at| at <= Instant::now()) {
             self.look_up();
         }
@@ -183,7 +204,24 @@ pub(crate) fn can_reach(local: IpAddr, to: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
     use super::*;
+
+    #[test]
+    fn a_name_is_out_of_reach_only_if_all_of_its_addresses_are() {
+        let v4: SocketAddr = "10.0.0.1:9".parse().unwrap();
+        let v6: SocketAddr = "[fd00::1]:9".parse().unwrap();
+        let mut found = Found::default();
+        let local = IpAddr::V6(Ipv6Addr::LOCALHOST);
+        found.add(local, [v4, v6].into_iter());
+        found.add(local, [].into_iter());
+        assert_eq!((found.out_of_reach, &found.addresses[..]), (0, &[v6][..]));
+        found.add(local, [v4].into_iter());
+        assert_eq!((found.out_of_reach, &found.addresses[..]), (1, &[v6][..]));
+        found.add(Ipv6Addr::UNSPECIFIED.into(), [v4].into_iter());
+        assert_eq!((found.out_of_reach, &found.addresses[..]), (1, &[v6, v4][..]));
+    }
 
     #[test]
     fn seeds_are_addresses_or_names_with_a_port() {
@@ -208,7 +246,7 @@ mod tests {
     #[test]
     fn names_are_looked_up_aside_and_addresses_at_once() {
         let seeds = ["127.0.0.1:7", "localhost:9"].map(|text| text.parse().unwrap());
-        let mut seeds = Seeds::new(seeds.to_vec());
+        let mut seeds = Seeds::new(seeds.to_vec(), Ipv4Addr::LOCALHOST.into());
         assert_eq!(seeds.addresses(), ["127.0.0.1:7".parse().unwrap()]);
         assert_eq!(seeds.deadline(), None);
         seeds.look_up();
@@ -220,6 +258,8 @@ mod tests {
             assert!(seeds.deadline().is_some() && Instant::now() < limit);
             thread::yield_now();
         };
+        assert_eq!(found.out_of_reach, 0);
+        let found = found.addresses;
         assert!(found.iter().all(|addr| addr.ip().is_loopback() && addr.port() == 9));
         assert!(!found.is_empty());
         assert_eq!(seeds.deadline(), None);

@@ -10,7 +10,7 @@ use scalesmall_core::{ClusterName, Config, KeyId, Keyring, Suite};
 
 use crate::interface;
 use crate::key::{GroupKey, KeyTextError};
-use crate::seed::Seed;
+use crate::seed::{Seed, can_reach};
 
 /// The port of a node, and of its multicast group, that is given none.
 pub const DEFAULT_PORT: u16 = 29_999;
@@ -188,6 +188,16 @@ impl Settings {
             .ok_or(SettingsError::NoAddress)
     }
 
+    /// The seeds that are addresses of a family that cannot be reached from [`Settings::bind`]: a
+    /// node leaves them out.
+    pub fn seeds_out_of_reach(&self) -> impl Iterator<Item = SocketAddr> + use<'_> {
+        let beyond = |seed: &Seed| match seed {
+            Seed::Addr(addr) if !can_reach(self.bind.ip(), *addr) => Some(*addr),
+            _ => None,
+        };
+        self.seeds.iter().filter_map(beyond)
+    }
+
     /// Checks what can be told without touching the network.
     ///
     /// # Errors
@@ -199,6 +209,9 @@ impl Settings {
         let mut keys = self.accepted_keys.iter().map(|(_, key)| key).chain([&self.key]);
         if !local && keys.any(GroupKey::is_published) {
             return Err(SettingsError::PublishedKey);
+        }
+        if !self.seeds.is_empty() && self.seeds_out_of_reach().count() == self.seeds.len() {
+            return Err(SettingsError::SeedsOutOfReach { bind: self.bind.ip() });
         }
         match self.multicast {
             Some(multicast) if !multicast.group.ip().is_multicast() => {
@@ -258,6 +271,11 @@ pub enum SettingsError {
     KeyText(KeyTextError),
     /// The published key on an address that others can reach.
     PublishedKey,
+    /// All seeds are addresses of a family that cannot be reached from the bound address.
+    SeedsOutOfReach {
+        /// The bound address.
+        bind: IpAddr,
+    },
     /// The multicast group is not a multicast address.
     NotMulticast,
     /// The host has no address that others can reach.
@@ -277,6 +295,11 @@ impl fmt::Display for SettingsError {
             Self::PublishedKey => f.write_str(
                 "the published default key protects nothing and works on loopback only: \
                  make a key (scalesmall keygen FILE) and give it to all nodes",
+            ),
+            Self::SeedsOutOfReach { bind } => write!(
+                f,
+                "no seed can be reached from {bind}, as they are of the other address family: \
+                 give a seed of its family, or bind an address of theirs"
             ),
             Self::NotMulticast => f.write_str(
                 "the multicast group must be a multicast address, such as 224.1.1.1 or ff12::1",
@@ -350,6 +373,25 @@ mod tests {
         }
         let short = with(&[("GROUP_MANAGER_ADDRESS", "::1"), ("GROUP_MANAGER_KEY", "short")]);
         assert_eq!(short.unwrap_err(), SettingsError::KeyText(KeyTextError { len: 5 }));
+    }
+
+    #[test]
+    fn seeds_of_the_other_family_are_told_and_refused_when_there_are_no_others() {
+        let mut settings = with(&[("GROUP_MANAGER_ADDRESS", "::1")]).unwrap();
+        let beyond: SocketAddr = "127.0.0.1:5".parse().unwrap();
+        settings.seeds = vec![beyond.into(), "[::ffff:127.0.0.1]:5".parse().unwrap()];
+        let bind = settings.bind.ip();
+        assert_eq!(settings.check(), Err(SettingsError::SeedsOutOfReach { bind }));
+        // What a name stands for shows later.
+        settings.seeds[1] = "localhost:5".parse().unwrap();
+        assert_eq!(settings.check(), Ok(()));
+        assert_eq!(settings.seeds_out_of_reach().collect::<Vec<_>>(), [beyond]);
+        settings.seeds = vec![beyond.into()];
+        settings.bind = "127.0.0.1:0".parse().unwrap();
+        assert_eq!(settings.check(), Ok(()));
+        settings.seeds = vec!["[::1]:5".parse().unwrap()];
+        let bind = settings.bind.ip();
+        assert_eq!(settings.check(), Err(SettingsError::SeedsOutOfReach { bind }));
     }
 
     #[test]

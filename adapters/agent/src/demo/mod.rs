@@ -3,7 +3,11 @@
 mod stage;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::DemoOptions;
 use crate::failure::Failure;
@@ -16,8 +20,17 @@ const GROUP: &str = "kitchen";
 /// `scalesmall demo`.
 pub(crate) fn run(options: &DemoOptions) -> Result<(), Failure> {
     let stage = Stage::set_up()?;
-    let mut story = Story { begun: Instant::now(), chapters: Vec::new() };
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
+    }
+    let mut story = Story { begun: Instant::now(), chapters: Vec::new(), interrupted };
     let told = story.tell(&stage, options.nodes);
+    if told.is_err() && story.is_interrupted() {
+        // The terminal has interrupted the nodes as well; what they failed to do says nothing.
+        stage.clear();
+        return Err(Failure::interrupted());
+    }
     let late = story.verdict();
     let logs = format!("the nodes' logs are in {}", stage.directory().display());
     match told {
@@ -42,9 +55,15 @@ struct Chapter {
 struct Story {
     begun: Instant,
     chapters: Vec<Chapter>,
+    /// Set by a signal.
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Story {
+    fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     fn say(&self, line: &str) {
         let at = self.begun.elapsed();
         println!("{:3}.{:03} s  {line}", at.as_secs(), at.subsec_millis());
@@ -56,8 +75,12 @@ impl Story {
         promise: &'static str,
         limit: Duration,
         since: Instant,
-        condition: impl FnMut() -> Result<bool, Failure>,
+        mut condition: impl FnMut() -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
+        let condition = || match self.is_interrupted() {
+            true => Err(Failure::interrupted()),
+            false => condition(),
+        };
         // A promise that is broken is waited for a little longer, to tell late from never.
         let kept = until(limit * 2, condition)?.map(|_| since.elapsed());
         match kept {

@@ -1,0 +1,162 @@
+//! What the counters say is set up wrongly: now and then a sentence, never one for each packet.
+
+use std::io;
+use std::thread::Builder;
+use std::time::{Duration, Instant};
+
+use scalesmall_driver::Handle;
+
+use crate::server;
+
+/// The counter of seeds that are left out for their address family.
+pub(crate) const OUT_OF_REACH: &str = "seeds_out_of_reach";
+
+/// How often the counters are looked at.
+const LOOK: Duration = Duration::from_secs(3);
+/// How long nothing more is said about a counter.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// A counter that rises when nodes are set up differently.
+struct Fault {
+    counter: &'static str,
+    meaning: &'static str,
+    /// Looks in a row that must find it risen.
+    looks: u32,
+}
+
+const FAULTS: [Fault; 5] = [
+    Fault {
+        counter: "refused_forged",
+        meaning: "packets arrive whose tag does not fit: if this goes on, a node has another key \
+                  under the same --key-id; give the same key to all",
+        // To a node that has restarted, others speak as to its earlier life, for a moment.
+        looks: 2,
+    },
+    Fault {
+        counter: "refused_key",
+        meaning: "packets arrive under a --key-id that this node does not have: give the same key \
+                  to all, or further ones with --accept-key",
+        looks: 1,
+    },
+    Fault {
+        counter: "refused_cluster",
+        meaning: "packets of another cluster arrive: give one --cluster to all nodes, or each \
+                  cluster its own ports and --multicast-group",
+        looks: 1,
+    },
+    Fault {
+        counter: "refused_suite",
+        meaning: "packets of the other suite arrive: give the same --suite to all nodes",
+        looks: 1,
+    },
+    Fault {
+        counter: OUT_OF_REACH,
+        meaning: "seeds are left out, as this node cannot reach their address family",
+        looks: 1,
+    },
+];
+
+/// What it means that a counter is not 0, if that can be told.
+pub(crate) fn meaning(counter: &str) -> Option<&'static str> {
+    FAULTS.iter().find(|fault| fault.counter == counter).map(|fault| fault.meaning)
+}
+
+/// Warns, on a thread of its own, when a counter rises that tells of a fault. `left_out` seeds have
+/// been told of already.
+pub(crate) fn watch(handle: Handle, left_out: usize) -> io::Result<()> {
+    let mut diagnosis = Diagnosis::default();
+    diagnosis.know(OUT_OF_REACH, u64::try_from(left_out).unwrap_or(u64::MAX));
+    let look = move || {
+        // The node ends when it does not answer.
+        while let Ok(counters) = handle.call(|node| server::stats(node)).wait() {
+            for (fault, value) in diagnosis.look(Instant::now(), &counters) {
+                tracing::warn!("{} ({} = {value})", fault.meaning, fault.counter);
+            }
+            std::thread::sleep(LOOK);
+        }
+    };
+    Builder::new().name("diagnosis".to_owned()).spawn(look)?;
+    Ok(())
+}
+
+/// What was seen of the counters, and when something was said about them.
+#[derive(Default)]
+struct Diagnosis {
+    seen: [Seen; FAULTS.len()],
+}
+
+#[derive(Default)]
+struct Seen {
+    value: u64,
+    risen: u32,
+    told: Option<Instant>,
+}
+
+impl Diagnosis {
+    /// Takes a counter's value as told.
+    fn know(&mut self, counter: &str, value: u64) {
+        let of = FAULTS.iter().position(|fault| fault.counter == counter);
+        if let Some(seen) = of.and_then(|of| self.seen.get_mut(of)) {
+            seen.value = value;
+        }
+    }
+
+    /// The faults to tell of now, with their counters' values.
+    fn look(&mut self, now: Instant, counters: &[(String, u64)]) -> Vec<(&'static Fault, u64)> {
+        let mut faults = Vec::new();
+        for (fault, seen) in FAULTS.iter().zip(&mut self.seen) {
+            let Some((_, value)) = counters.iter().find(|(name, _)| name == fault.counter) else {
+                continue;
+            };
+            let rises = *value > seen.value;
+            seen.risen = if rises { seen.risen.saturating_add(1) } else { 0 };
+            seen.value = *value;
+            let quiet = seen.told.is_none_or(|told| now.duration_since(told) >= PAUSE);
+            if seen.risen >= fault.looks && quiet {
+                seen.told = Some(now);
+                faults.push((fault, *value));
+            }
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(diagnosis: &mut Diagnosis, at: Instant, counter: &str, value: u64) -> bool {
+        let faults = diagnosis.look(at, &[(counter.to_owned(), value), ("other".to_owned(), 9)]);
+        assert!(faults.iter().all(|(fault, of)| fault.counter == counter && *of == value));
+        !faults.is_empty()
+    }
+
+    #[test]
+    fn a_counter_that_rises_is_told_of_once_in_a_while() {
+        let start = Instant::now();
+        for fault in &FAULTS {
+            let mut diagnosis = Diagnosis::default();
+            diagnosis.know(fault.counter, 1);
+            let mut tell =
+                |at: Duration, value| told(&mut diagnosis, start + at, fault.counter, value);
+            assert!(!tell(Duration::ZERO, 1));
+            let first = (1..=fault.looks).map(|look| tell(LOOK * look, 1 + u64::from(look)));
+            let first: Vec<bool> = first.collect();
+            assert_eq!(first.iter().position(|told| *told), Some(first.len() - 1));
+            assert!(!tell(PAUSE / 2, 50), "{} is told of too often", fault.counter);
+            assert!(!tell(PAUSE * 2, 50), "{} did not rise", fault.counter);
+            let again =
+                (0..fault.looks).any(|look| tell(PAUSE * 3 + LOOK * look, 51 + u64::from(look)));
+            assert!(again, "{} is told of once only", fault.counter);
+        }
+    }
+
+    #[test]
+    fn every_fault_has_a_counter_that_exists() {
+        let engine: Vec<&str> =
+            scalesmall_core::Stats::default().iter().map(|(name, _)| name).collect();
+        for fault in &FAULTS {
+            assert!(fault.counter == OUT_OF_REACH || engine.contains(&fault.counter));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What is set up wrongly is told: a sentence in the log and under the counters.
+
+use std::time::Duration;
+
+use crate::program::{Directory, Node, free_port, key_file, until};
+
+const ALONE: &[&str] = &["--bind", "127.0.0.1:0", "--no-multicast"];
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn log(directory: &Directory, name: &str) -> String {
+    std::fs::read_to_string(directory.path(&format!("{name}.log"))).expect("its log")
+}
+
+#[test]
+fn another_key_cluster_or_suite_is_told_in_the_log_and_under_the_counters() {
+    let directory = Directory::new();
+    let key = key_file(&directory, "key");
+    let cases: [(&str, &[&str], &str); 4] = [
+        ("refused_forged", &["--key-file", &key], "give the same key to all"),
+        ("refused_key", &["--key-id", "9"], "--accept-key"),
+        ("refused_cluster", &["--cluster", "other"], "--cluster"),
+        ("refused_suite", &["--suite", "sealed"], "--suite"),
+    ];
+    for (counter, difference, remedy) in cases {
+        let node = Node::start(&directory, counter, ALONE);
+        let seed = node.id.to_string();
+        let other = [ALONE, &["--seed", &seed], difference].concat();
+        let _other = Node::start(&directory, "other", &other);
+        let warnings = || log(&directory, counter).matches(counter).count();
+        until(LIMIT, counter, || warnings() > 0);
+        let told = log(&directory, counter);
+        assert!(told.contains(remedy), "{told}");
+        let refused = node.counter(counter);
+        until(LIMIT, "the next one is refused", || node.counter(counter) > refused);
+        assert_eq!(warnings(), 1, "{}", log(&directory, counter));
+        let shown = node.command(&["stats"]).output().expect("the program runs");
+        let shown = String::from_utf8(shown.stdout).expect("text");
+        assert!(shown.contains(remedy), "{shown}");
+    }
+}
+
+#[test]
+fn nothing_is_told_of_nodes_that_agree_even_when_one_restarts() {
+    let directory = Directory::new();
+    let a = Node::start(&directory, "a", ALONE);
+    let seed = a.id.to_string();
+    let bind = format!("127.0.0.1:{}", free_port());
+    let more = ["--bind", &bind, "--no-multicast", "--seed", &seed];
+    for _ in 0..2 {
+        let b = Node::start(&directory, "b", &more);
+        until(LIMIT, "they meet", || b.status_of(a.id).as_deref() == Some("alive"));
+        b.kill();
+    }
+    let b = Node::start(&directory, "b", &more);
+    until(LIMIT, "they meet", || b.status_of(a.id).as_deref() == Some("alive"));
+    let sent = b.counter("probes_sent");
+    until(LIMIT, "time for some looks", || b.counter("probes_sent") > sent + 12);
+    for name in ["a", "b"] {
+        assert!(!log(&directory, name).contains("refused_"), "{}", log(&directory, name));
+    }
+}
+
+#[test]
+fn seeds_of_the_other_address_family_are_named_and_left_out() {
+    let directory = Directory::new();
+    let a = Node::start(&directory, "a", ALONE);
+    let seed = a.id.to_string();
+    let more = ["--seed", &seed, "--seed", "[::1]:5"];
+    let b = Node::start(&directory, "b", &[ALONE, &more].concat());
+    until(LIMIT, "b meets a", || b.status_of(a.id).as_deref() == Some("alive"));
+    assert_eq!(b.counter("seeds_out_of_reach"), 1);
+    let told = log(&directory, "b");
+    assert!(told.contains("seed [::1]:5 is left out"), "{told}");
+    assert_eq!(a.counter("seeds_out_of_reach"), 0);
+}
