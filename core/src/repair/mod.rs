@@ -1,5 +1,6 @@
 //! Finding and mending differences between two nodes' pictures.
 
+mod answer;
 pub(crate) mod fingerprint;
 mod session;
 mod snapshot;

@@ -11,6 +11,7 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::node::Status;
 use crate::outbox::Say;
+use crate::repair::answer::{ask, send, send_record};
 use crate::repair::snapshot::{Snapshot, Subject};
 use crate::roster::Ix;
 use crate::time::Instant;
@@ -404,53 +405,6 @@ impl Repair {
 /// Whether a sum is that of all there is.
 fn is_everything(range: &RangeSum) -> bool {
     (range.from, range.to) == (0, u64::MAX)
-}
-
-/// Sends sums, as many in a datagram as fit.
-fn ask(ctx: &mut Context, to: Ix, ranges: &[RangeSum]) {
-    let per_packet = (ctx.config.max_datagram - crate::wire::OVERHEAD) / 32;
-    let to = ctx.bound(to);
-    for some in ranges.chunks(per_packet) {
-        ctx.say_frame(to, Frame::Ranges(some.to_vec()));
-    }
-}
-
-fn send(ctx: &mut Context, to: Ix, subject: &Subject, budget: &mut usize) {
-    if !matches!(subject, Subject::Record(..)) {
-        *budget = budget.saturating_sub(1);
-    }
-    match subject {
-        Subject::Peer(ix) => {
-            let claim = ctx.claim(*ix);
-            ctx.say_frame(ctx.bound(to), Frame::Claim(claim));
-        }
-        Subject::Metadata(ix) => {
-            let frame = ctx.metadata.frame(ctx.life(*ix), *ix);
-            ctx.say_frame(ctx.bound(to), frame);
-        }
-        Subject::Record(group, ix) => send_record(ctx, to, group, *ix, 0, budget),
-    }
-}
-
-/// Sends the writes of a record after a clock, as far as the budget goes.
-fn send_record(
-    ctx: &mut Context,
-    to: Ix,
-    group: &GroupName,
-    member: Ix,
-    since: u64,
-    budget: &mut usize,
-) {
-    let room = ctx.config.max_datagram - crate::wire::OVERHEAD;
-    let destination = ctx.bound(to);
-    if *budget == 0 {
-        ctx.stats.answers_withheld += 1;
-        return;
-    }
-    for delta in ctx.topology.pieces(group, member, since, room) {
-        *budget = budget.saturating_sub(1);
-        ctx.say_frame(destination, Frame::Record { group: group.clone(), delta });
-    }
 }
 
 /// Whether a claim that a repair brought is to be checked with the node itself before it counts:

@@ -1,0 +1,54 @@
+//! What a repair sends: sums to compare, and what the other side lacks.
+
+use crate::context::Context;
+use crate::repair::snapshot::Subject;
+use crate::roster::Ix;
+use crate::topology::GroupName;
+use crate::wire::{Frame, RangeSum};
+
+/// Sends sums, as many in a datagram as fit.
+pub(super) fn ask(ctx: &mut Context, to: Ix, ranges: &[RangeSum]) {
+    let per_packet = (ctx.config.max_datagram - crate::wire::OVERHEAD) / 32;
+    let to = ctx.bound(to);
+    for some in ranges.chunks(per_packet) {
+        ctx.say_frame(to, Frame::Ranges(some.to_vec()));
+    }
+}
+
+pub(super) fn send(ctx: &mut Context, to: Ix, subject: &Subject, budget: &mut usize) {
+    if !matches!(subject, Subject::Record(..)) {
+        *budget = budget.saturating_sub(1);
+    }
+    match subject {
+        Subject::Peer(ix) => {
+            let claim = ctx.claim(*ix);
+            ctx.say_frame(ctx.bound(to), Frame::Claim(claim));
+        }
+        Subject::Metadata(ix) => {
+            let frame = ctx.metadata.frame(ctx.life(*ix), *ix);
+            ctx.say_frame(ctx.bound(to), frame);
+        }
+        Subject::Record(group, ix) => send_record(ctx, to, group, *ix, 0, budget),
+    }
+}
+
+/// Sends the writes of a record after a clock, as far as the budget goes.
+pub(super) fn send_record(
+    ctx: &mut Context,
+    to: Ix,
+    group: &GroupName,
+    member: Ix,
+    since: u64,
+    budget: &mut usize,
+) {
+    let room = ctx.config.max_datagram - crate::wire::OVERHEAD;
+    let destination = ctx.bound(to);
+    if *budget == 0 {
+        ctx.stats.answers_withheld += 1;
+        return;
+    }
+    for delta in ctx.topology.pieces(group, member, since, room) {
+        *budget = budget.saturating_sub(1);
+        ctx.say_frame(destination, Frame::Record { group: group.clone(), delta });
+    }
+}
