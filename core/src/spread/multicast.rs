@@ -10,9 +10,6 @@ use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::Frame;
 
-/// Up to so many peers changes are multicast though nobody covers the hearers: it is tried.
-pub(crate) const SMALL: usize = 96;
-
 /// The packets that go to the whole segment.
 pub(crate) const EVERYBODY: To = To { at: Destination::Multicast, bound: None, node: None };
 
@@ -49,7 +46,8 @@ impl Multicast {
     pub(crate) fn send(&self, ctx: &mut Context, frames: &[Frame]) {
         let lately =
             self.heard.is_some_and(|at| ctx.now.since(at) <= 4 * ctx.config.beacon_interval);
-        let worth = ctx.coverer(Ix::ME).is_some() || lately && ctx.ring.len() <= SMALL;
+        let few = ctx.ring.len() < ctx.config.least_hearers as usize;
+        let worth = ctx.coverer(Ix::ME).is_some() || lately && few;
         if ctx.config.multicast && worth {
             ctx.say(EVERYBODY, Say::Frames(frames.to_vec()));
         }
@@ -59,7 +57,7 @@ impl Multicast {
     /// one each node does so by chance, all together about once in an interval.
     pub(crate) fn on_beacon(&self, ctx: &mut Context) {
         let alone = !self.hears_speaker(ctx.now, ctx.config.beacon_interval);
-        if alone && ctx.random_below(ctx.ring.len() + 1) == 0 {
+        if alone && ctx.random_below(ctx.ring.len()) == 0 {
             ctx.greet(EVERYBODY);
         }
         let wait = ctx.around(ctx.config.beacon_interval);

@@ -28,16 +28,13 @@ use crate::wire::{Frame, OVERHEAD};
 pub(crate) const BEAT: Duration = Duration::from_millis(28);
 const SLOW_BEAT: Duration = Duration::from_millis(400);
 
-/// With fewer hearers the tree costs less than the beats.
-const LEAST_HEARERS: usize = 96;
-
 /// How long a speaker tries to be heard by that many, and how long it rests if it is not.
 const TRIAL: Duration = Duration::from_secs(12);
 const REST: Duration = Duration::from_secs(60);
 
 /// For how long a hearer's word holds, and within which time all are listed.
 const WORD: Duration = Duration::from_secs(40);
-const ROUND: Duration = Duration::from_secs(10);
+const ROUND: Duration = Duration::from_secs(12);
 const LEAST_LIST: Duration = Duration::from_millis(60);
 
 /// A promise is kept for longer than it was given, as it was under way.
@@ -133,8 +130,7 @@ impl Speaker {
 
     /// Does not begin to speak before some time has passed, as another may.
     pub(crate) fn postpone(&mut self, ctx: &mut Context, least: Duration) {
-        let wait = least + ctx.around(4 * least);
-        self.candidacy = ctx.config.multicast.then_some(ctx.now + wait);
+        self.candidacy = ctx.config.multicast.then(|| ctx.now + least + ctx.around(4 * least));
         self.arm(ctx);
     }
 
@@ -143,7 +139,7 @@ impl Speaker {
     pub(crate) fn on_timer(&mut self, ctx: &mut Context, alone: bool) {
         if self.candidacy.is_some_and(|at| at <= ctx.now) {
             self.postpone(ctx, SLOW_BEAT * 5);
-            if alone && ctx.ring.len() >= LEAST_HEARERS && !self.speaks() {
+            if alone && ctx.ring.len() >= least(ctx) && !self.speaks() {
                 self.begin(ctx);
             }
         }
@@ -174,7 +170,7 @@ impl Speaker {
             self.failures = 0;
         } else if self.ending {
             self.stop(ctx);
-        } else if ctx.now.since(since) > TRIAL && self.hearers.len() < LEAST_HEARERS {
+        } else if ctx.now.since(since) > TRIAL && self.hearers.len() < least(ctx) {
             self.stop(ctx);
             self.postpone(ctx, REST * (1 << self.failures.min(4)));
             self.failures += 1;
@@ -182,11 +178,11 @@ impl Speaker {
     }
 
     fn beat(&mut self, ctx: &mut Context) {
-        let fast = self.has_duty(ctx.now) || self.hearers.len() >= LEAST_HEARERS;
+        let fast = self.has_duty(ctx.now) || self.hearers.len() >= least(ctx);
         self.next_beat = Some(ctx.now + if fast { BEAT } else { SLOW_BEAT });
         ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.announced(ctx.now) });
         let due = self.next_list <= ctx.now;
-        if fast && !self.ending && due && self.hearers.len() >= LEAST_HEARERS / 2 {
+        if fast && !self.ending && due && self.hearers.len() >= least(ctx) / 2 {
             self.list(ctx);
         } else if let Some(list) = self.abroad.pop_front() {
             ctx.say_frame(EVERYBODY, list);
@@ -295,7 +291,7 @@ impl Speaker {
         hearer.answered = Some(ctx.now);
         if silent {
             self.cut_off.insert(from);
-            self.ending |= self.cut_off.len() > (self.hearers.len() / 2).max(MANY);
+            self.ending |= self.cut_off.len() > 2 + self.hearers.len() / 2;
         }
         let to = ctx.bound(from);
         for batch in self.log.iter_mut().filter(|batch| batch.sequence > since).take(ANSWER) {
@@ -378,6 +374,11 @@ impl Speaker {
         let next = [again, self.next_beat, self.candidacy].into_iter().flatten().min();
         ctx.timers.set(Why::Beat, next);
     }
+}
+
+/// How many hearers are worth the beats.
+fn least(ctx: &Context) -> usize {
+    ctx.config.least_hearers as usize
 }
 
 /// A batch as it is sent.
