@@ -32,6 +32,9 @@ const SLOW_BEAT: Duration = Duration::from_millis(400);
 const TRIAL: Duration = Duration::from_secs(12);
 const REST: Duration = Duration::from_secs(60);
 
+/// How long nobody else begins when one has begun.
+const WAIT_AND_SEE: Duration = Duration::from_secs(1);
+
 /// For how long a hearer's word holds, and within which time all are listed.
 const WORD: Duration = Duration::from_secs(40);
 const ROUND: Duration = Duration::from_secs(12);
@@ -49,6 +52,9 @@ const FIRST_AGAIN: Duration = Duration::from_millis(8);
 const LOG: usize = 64;
 const ANSWER: usize = 16;
 const ASKERS: u8 = 3;
+
+/// For so long a batch that comes once more, by another way, is not multicast again.
+const MEMORY: Duration = Duration::from_secs(5);
 
 /// Bounds: hearers, and lists of other speakers that wait to be told here.
 const HEARERS: usize = 8192;
@@ -132,6 +138,14 @@ impl Speaker {
     pub(crate) fn postpone(&mut self, ctx: &mut Context, least: Duration) {
         self.candidacy = ctx.config.multicast.then(|| ctx.now + least + ctx.around(4 * least));
         self.arm(ctx);
+    }
+
+    /// Another node begins to speak, perhaps in this segment: waits until that is known.
+    pub(crate) fn wait_and_see(&mut self, ctx: &mut Context) {
+        if self.candidacy.is_some_and(|at| at < ctx.now + WAIT_AND_SEE) {
+            self.candidacy = Some(ctx.now + WAIT_AND_SEE + ctx.around(WAIT_AND_SEE));
+            self.arm(ctx);
+        }
     }
 
     /// Beats, lists, repeats, begins and ends to speak. `alone` says whether no speaker is heard
@@ -334,6 +348,10 @@ impl Speaker {
         from: Ix,
     ) -> Option<Vec<Ix>> {
         if !self.has_duty(ctx.now) || frames.len() > usize::from(u8::MAX) {
+            return Some(Vec::new());
+        }
+        let again = |batch: &Batch| ctx.now.since(batch.at) < MEMORY && batch.frames == frames;
+        if self.log.iter().any(again) {
             return Some(Vec::new());
         }
         if self.cut_off.len() > MANY || !self.speaks() {
