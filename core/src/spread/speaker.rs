@@ -16,10 +16,10 @@ use core::time::Duration;
 
 use crate::context::Context;
 use crate::node::{Epoch, Status};
-use crate::outbox::Say;
 use crate::roster::Ix;
 use crate::spread::cover::PROMISE;
 use crate::spread::multicast::EVERYBODY;
+use crate::spread::stream::Stream;
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::{Frame, OVERHEAD};
@@ -43,18 +43,8 @@ const LEAST_LIST: Duration = Duration::from_millis(60);
 /// A promise is kept for longer than it was given, as it was under way.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// When a batch is repeated: one that its origin has multicast here, and any other.
-const AGAIN: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(25)];
-const FIRST_AGAIN: Duration = Duration::from_millis(8);
-
-/// Batches kept for those who miss them, how many are given at once, and to how many askers one
-/// is given alone before it is multicast again for all.
-const LOG: usize = 64;
-const ANSWER: usize = 16;
-const ASKERS: u8 = 3;
-
-/// For so long a batch that comes once more, by another way, is not multicast again.
-const MEMORY: Duration = Duration::from_secs(5);
+/// A node is not answered more often than this.
+const ANSWERS: Duration = Duration::from_millis(8);
 
 /// Bounds: hearers, and lists of other speakers that wait to be told here.
 const HEARERS: usize = 8192;
@@ -65,15 +55,6 @@ const MANY: usize = 48;
 
 /// The most that an entry of a list takes: an id with epoch, two indices, a vouch.
 const ENTRY: [usize; 2] = [27, 39];
-
-#[derive(Debug)]
-struct Batch {
-    sequence: u64,
-    at: Instant,
-    again: VecDeque<Instant>,
-    askers: u8,
-    frames: Vec<Frame>,
-}
 
 #[derive(Debug)]
 struct Listener {
@@ -92,8 +73,7 @@ pub(crate) struct Speaker {
     ending: bool,
     failures: u32,
     candidacy: Option<Instant>,
-    sequence: u64,
-    log: VecDeque<Batch>,
+    stream: Stream,
     hearers: BTreeMap<Ix, Listener>,
     /// Hearers in the order in which they are listed.
     turns: VecDeque<Ix>,
@@ -163,7 +143,7 @@ impl Speaker {
                 self.beat(ctx);
             }
         }
-        self.repeat(ctx);
+        self.stream.repeat(ctx);
         self.arm(ctx);
     }
 
@@ -194,19 +174,13 @@ impl Speaker {
     fn beat(&mut self, ctx: &mut Context) {
         let fast = self.has_duty(ctx.now) || self.hearers.len() >= least(ctx);
         self.next_beat = Some(ctx.now + if fast { BEAT } else { SLOW_BEAT });
-        ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.announced(ctx.now) });
+        ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.now) });
         let due = self.next_list <= ctx.now;
         if fast && !self.ending && due && self.hearers.len() >= least(ctx) / 2 {
             self.list(ctx);
         } else if let Some(list) = self.abroad.pop_front() {
             ctx.say_frame(EVERYBODY, list);
         }
-    }
-
-    /// The number of the last batch that was repeated, and before which all were.
-    fn announced(&self, now: Instant) -> u64 {
-        let fresh = |batch: &&Batch| now.since(batch.at) <= AGAIN[0] || !batch.again.is_empty();
-        self.log.iter().find(fresh).map_or(self.sequence, |batch| batch.sequence - 1)
     }
 
     /// Lists the next hearers: to the segment, and to the speakers elsewhere.
@@ -274,7 +248,7 @@ impl Speaker {
     }
 
     /// A node says that it hears this one.
-    pub(crate) fn on_heard_by(&mut self, ctx: &mut Context, from: Ix) {
+    pub(crate) fn on_heard_by(&mut self, ctx: &Context, from: Ix) {
         let room = self.hearers.len() < HEARERS && !self.ending;
         if !self.speaks() || !room && !self.hearers.contains_key(&from) {
             return;
@@ -299,7 +273,7 @@ impl Speaker {
     /// once if many lack the same.
     pub(crate) fn on_missed(&mut self, ctx: &mut Context, from: Ix, since: u64, silent: bool) {
         let Some(hearer) = self.hearers.get_mut(&from) else { return };
-        if hearer.answered.is_some_and(|at| ctx.now.since(at) < FIRST_AGAIN) {
+        if hearer.answered.is_some_and(|at| ctx.now.since(at) < ANSWERS) {
             return;
         }
         hearer.answered = Some(ctx.now);
@@ -308,17 +282,7 @@ impl Speaker {
             self.ending |= self.cut_off.len() > 2 + self.hearers.len() / 2;
         }
         let to = ctx.bound(from);
-        for batch in self.log.iter_mut().filter(|batch| batch.sequence > since).take(ANSWER) {
-            batch.askers = batch.askers.saturating_add(1);
-            let say = Say::Frames(numbered(batch.sequence, &batch.frames));
-            if silent || batch.askers < ASKERS {
-                ctx.say(to, say);
-            } else if batch.askers == ASKERS {
-                ctx.say(EVERYBODY, say);
-            }
-        }
-        let sequence = if silent { self.sequence } else { self.announced(ctx.now) };
-        ctx.say_frame(to, Frame::Beat { sequence });
+        self.stream.answer(ctx, to, since, silent);
     }
 
     /// A speaker that is to be preferred was heard: this one ends, at once if nobody counts on it;
@@ -350,35 +314,15 @@ impl Speaker {
         if !self.has_duty(ctx.now) || frames.len() > usize::from(u8::MAX) {
             return Some(Vec::new());
         }
-        let again = |batch: &Batch| ctx.now.since(batch.at) < MEMORY && batch.frames == frames;
-        if self.log.iter().any(again) {
+        if self.stream.has(ctx.now, frames) {
             return Some(Vec::new());
         }
         if self.cut_off.len() > MANY || !self.speaks() {
             return None;
         }
-        self.sequence += 1;
-        let mut again: VecDeque<Instant> = AGAIN[..1].iter().map(|&wait| ctx.now + wait).collect();
-        if !self.hearers.contains_key(&from) {
-            again.push_front(ctx.now + FIRST_AGAIN);
-        }
-        ctx.say(EVERYBODY, Say::Frames(numbered(self.sequence, frames)));
-        let (sequence, at, askers) = (self.sequence, ctx.now, 0);
-        self.log.push_back(Batch { sequence, at, again, askers, frames: frames.to_vec() });
-        if self.log.len() > LOG {
-            self.log.pop_front();
-        }
+        self.stream.send(ctx, frames, self.hearers.contains_key(&from));
         self.arm(ctx);
         Some(self.cut_off.iter().copied().collect())
-    }
-
-    fn repeat(&mut self, ctx: &mut Context) {
-        for batch in &mut self.log {
-            while batch.again.front().is_some_and(|&at| at <= ctx.now) {
-                batch.again.pop_front();
-                ctx.say(EVERYBODY, Say::Frames(numbered(batch.sequence, &batch.frames)));
-            }
-        }
     }
 
     /// Forgets a node that is leaving the table.
@@ -388,8 +332,7 @@ impl Speaker {
     }
 
     fn arm(&self, ctx: &mut Context) {
-        let again = self.log.iter().filter_map(|batch| batch.again.front().copied()).min();
-        let next = [again, self.next_beat, self.candidacy].into_iter().flatten().min();
+        let next = [self.stream.due(), self.next_beat, self.candidacy].into_iter().flatten().min();
         ctx.timers.set(Why::Beat, next);
     }
 }
@@ -397,13 +340,4 @@ impl Speaker {
 /// How many hearers are worth the beats.
 fn least(ctx: &Context) -> usize {
     ctx.config.least_hearers as usize
-}
-
-/// A batch as it is sent.
-fn numbered(sequence: u64, frames: &[Frame]) -> Vec<Frame> {
-    let count = u8::try_from(frames.len()).unwrap_or(u8::MAX);
-    let mut all = Vec::with_capacity(frames.len() + 1);
-    all.push(Frame::Numbered { sequence, frames: count });
-    all.extend_from_slice(frames);
-    all
 }

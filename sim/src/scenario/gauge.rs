@@ -59,19 +59,23 @@ impl Player {
     pub(super) fn usage(&mut self, step: &Usage) {
         let Some(meter) = &self.meter else { return };
         let usage = self.sim.since(meter);
-        let (mut bytes, mut datagrams) = (usage.bytes_per_node(), usage.datagrams.mean());
-        self.usages.push((bytes, datagrams));
+        let multicasts = usage.total_multicasts;
+        let unicasts = usage.total_datagrams - multicasts;
+        let mut spent = [usage.bytes_per_node(), usage.datagrams.mean(), multicasts, unicasts];
+        self.usages.push(spent);
         if step.extra
             && let Some(control) = self.controls.get(self.usages.len() - 1)
         {
-            bytes = bytes.saturating_sub(control.0);
-            datagrams = datagrams.saturating_sub(control.1);
+            spent = core::array::from_fn(|at| spent[at].saturating_sub(control[at]));
         }
+        let [bytes, datagrams, multicasts, unicasts] = spent;
         let millis = (usage.span.as_millis() as u64).max(1);
         let name = |what: &str| format!("{} {what}", step.figure);
         self.figures.push(&name("rate"), Unit::BytesPerSecond, bytes * 1_000 / millis);
         self.figures.push(&name("bytes"), Unit::Bytes, bytes);
         self.figures.push(&name("datagrams"), Unit::Count, datagrams);
+        self.figures.push(&name("multicasts"), Unit::Count, multicasts);
+        self.figures.push(&name("unicasts"), Unit::Count, unicasts);
         self.figures.push(&name("peak"), Unit::BytesPerSecond, self.sim.peak().0 * 10);
         self.figures.push(&name("largest"), Unit::Bytes, self.sim.largest_datagram() as u64);
     }

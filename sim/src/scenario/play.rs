@@ -118,9 +118,10 @@ pub(super) struct Player {
     pub(super) meter: Option<Meter>,
     pub(super) counted: usize,
     pub(super) figures: Figures,
-    /// Bytes and datagrams of each usage step, in order; of this run, and of the control run.
-    pub(super) usages: Vec<(u64, u64)>,
-    pub(super) controls: Vec<(u64, u64)>,
+    /// What each usage step has found, in order: bytes and datagrams of a node, multicasts and
+    /// unicasts of all; of this run, and of the control run.
+    pub(super) usages: Vec<[u64; 4]>,
+    pub(super) controls: Vec<[u64; 4]>,
     pub(super) control: bool,
     pub(super) churned: BTreeMap<usize, u32>,
     pub(super) moments: Rc<Cell<Vec<Moment>>>,
