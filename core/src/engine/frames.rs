@@ -105,8 +105,13 @@ impl Engine {
                 }
             }
             Frame::Ranges(ranges) => self.repair.on_ranges(&mut self.ctx, from, &ranges),
-            // Each list of a packet takes stock anew if the one before it has changed something.
-            Frame::Holdings(_) if !self.repair.takes_list() => self.ctx.stats.answers_withheld += 1,
+            Frame::Holdings(_) | Frame::Coded(_) | Frame::Lacking(_)
+                if !self.repair.takes_list() =>
+            {
+                self.ctx.stats.answers_withheld += 1;
+            }
+            Frame::Coded(coded) => self.repair.on_coded(&mut self.ctx, from, &coded),
+            Frame::Lacking(lacking) => self.repair.on_lacking(&mut self.ctx, from, &lacking),
             Frame::Holdings(holdings) => {
                 for claim in &holdings.claims {
                     self.on_claim(from, claim, Channel::Direct);

@@ -92,7 +92,7 @@ pub(crate) use merge::Applied;
 pub use route::Owner;
 
 use crate::node::{Epoch, Life, NodeId, Status};
-use crate::repair::fingerprint::FingerprintKey;
+use crate::repair::{FingerprintKey, Root};
 use crate::roster::{Ix, Roster};
 use claim::Claims;
 use groups::Groups;
@@ -126,7 +126,7 @@ pub struct Topology {
     groups: Groups,
     key: FingerprintKey,
     /// The sum of the fingerprints of all records of nodes that are not retired.
-    root: u64,
+    root: Root,
     /// Items in all records, tombstones included.
     items: usize,
     limits: TopologyLimits,
@@ -160,7 +160,7 @@ impl Topology {
             records_of: alloc::vec![0],
             groups: Groups::new(limits.groups),
             key,
-            root: 0,
+            root: Root::default(),
             items: 0,
             limits,
             down: DownMembers::default(),

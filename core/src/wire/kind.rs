@@ -24,3 +24,5 @@ pub(super) const HOLDINGS: u8 = 0x1d;
 pub(super) const HEARD: u8 = 0x1e;
 pub(super) const VOUCH: u8 = 0x1f;
 pub(super) const DUPLICATE: u8 = 0x20;
+pub(super) const CODED: u8 = 0x21;
+pub(super) const LACKING: u8 = 0x22;

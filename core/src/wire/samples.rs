@@ -179,7 +179,7 @@ fn message(g: &mut Gen) -> Message {
 
 /// Any frame but a spread.
 fn frame(g: &mut Gen) -> Frame {
-    match below(g, 18) {
+    match below(g, 20) {
         0 => Frame::Ping { root: u64::arbitrary(g) },
         1 => Frame::Pong { packet: number(g), root: some(g, u64::arbitrary) },
         2 => Frame::Ack { packet: number(g) },
@@ -198,7 +198,15 @@ fn frame(g: &mut Gen) -> Frame {
         13 => Frame::Want { group: group(g), member: life(g), since: number(g) },
         14 => Frame::Ranges(list(g, range_sum)),
         15 => Frame::Holdings(holdings(g)),
-        16 => Frame::Heard { segment: u32::arbitrary(g), nodes: list(g, id) },
+        16 => {
+            let (from, to) = ordered(g);
+            Frame::Coded(Coded { from, to, count: number(g), cells: list(g, u64::arbitrary) })
+        }
+        17 => {
+            let (from, to) = ordered(g);
+            Frame::Lacking(Lacking { from, to, elements: list(g, |g| u64::arbitrary(g) >> 24) })
+        }
+        18 => Frame::Heard { segment: u32::arbitrary(g), nodes: list(g, id) },
         _ if bool::arbitrary(g) => Frame::Vouch { life: life(g), packet: number(g) },
         _ => Frame::Duplicate { epoch: Epoch(u64::arbitrary(g)) },
     }
