@@ -63,7 +63,7 @@ impl Context {
         let mut topology = Topology::with_limits(id, epoch, (&limits).into());
         topology.set_down_members(config.down_members);
         let mut peers = Peers::new();
-        peers.admit(Ix::ME, &topology, Status::Alive, now);
+        peers.admit(Ix::ME, &topology, Status::Alive, 0, now);
         Self {
             now,
             started: now,
