@@ -74,12 +74,12 @@ fn tend(node: &mut Node, store: &Store, port: u16) -> Result<(), Box<dyn Error>>
         let is_held_by_due = node.route(&group, slot.start()).any(|owner| owner.member == due);
         if due == me && !store.holds(slot) {
             let is_gap = gaps.iter().any(|gap| gap.contains(slot.start()));
-            println!("takes {slot:?}{}", if is_gap { ", which nobody serves" } else { "" });
+            println!("takes {slot}{}", if is_gap { ", which nobody serves" } else { "" });
             // Read before clients are sent here.
             store.open(slot)?;
             node.add_item(&group, slot.range(), port)?;
         } else if due != me && store.holds(slot) && is_held_by_due {
-            println!("leaves {slot:?} to {due}");
+            println!("leaves {slot} to {due}");
             node.remove_item(&group, slot.range(), port)?;
             store.close(slot);
         }

@@ -1,5 +1,6 @@
 //! Which key lies in which slot, and to which server a slot is due.
 
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use scalesmall_core::{GroupName, KeyRange, NodeId};
@@ -35,6 +36,12 @@ impl Slot {
     /// the same servers names the same one.
     pub(crate) fn due_to(self, servers: impl Iterator<Item = NodeId>) -> Option<NodeId> {
         servers.max_by_key(|server| hash((self.0, server)))
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "slot-{}", self.0)
     }
 }
 

@@ -34,7 +34,7 @@ impl Store {
 
     /// Reads a slot's log, and answers for it from now on.
     pub(crate) fn open(&self, slot: Slot) -> io::Result<()> {
-        let path = self.directory.join(format!("{slot:?}.log"));
+        let path = self.directory.join(format!("{slot}.log"));
         let end = OpenOptions::new().create(true).append(true).open(&path)?;
         let reader = File::open(path)?;
         let mut log = Log { end, reader, values: BTreeMap::new(), rest: String::new() };
