@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::node::Epoch;
 use crate::seal::{ClusterName, Keyring, Suite};
 use crate::topology::{DownMembers, TopologyLimits};
 
@@ -294,6 +295,11 @@ pub enum ConfigError {
     ClusterFixed,
     /// A multicast or unspecified address cannot be an identity.
     BadIdentity,
+    /// The epoch lies so far ahead that no room is left for later lives.
+    EpochTooHigh {
+        /// The latest one to begin with.
+        latest: Epoch,
+    },
 }
 
 impl fmt::Display for ConfigError {
@@ -316,6 +322,9 @@ impl fmt::Display for ConfigError {
                 "a node's id must be an address that others can send to: neither unspecified nor \
                  multicast, and with a port",
             ),
+            Self::EpochTooHigh { latest } => {
+                write!(f, "an epoch must be at most {latest} (in 2077): set the clock")
+            }
         }
     }
 }

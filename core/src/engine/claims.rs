@@ -21,6 +21,9 @@ pub(super) enum Channel {
 impl Engine {
     /// A claim about any node, this one included.
     pub(super) fn on_claim(&mut self, from: Ix, claim: &Claim, channel: Channel) {
+        if !self.ctx.is_plausible(claim.life.epoch) {
+            return;
+        }
         if claim.life.id == self.ctx.me().id {
             self.on_claim_about_me(from, claim);
             return;

@@ -127,7 +127,11 @@ impl Engine {
                     }
                 }
             }
-            Frame::Duplicate { epoch } => self.renewal.yield_to(&mut self.ctx, epoch),
+            Frame::Duplicate { epoch } => {
+                if self.ctx.is_plausible(epoch) {
+                    self.renewal.yield_to(&mut self.ctx, epoch);
+                }
+            }
             // The decoder has paired each spread with its frames; who hears whom is not used yet.
             Frame::Spread(_) | Frame::Heard { .. } => {}
         }
@@ -162,6 +166,9 @@ impl Engine {
 
     fn on_record(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta, channel: Channel) {
         let life = Life { id: delta.member, epoch: delta.epoch };
+        if !self.ctx.is_plausible(life.epoch) {
+            return;
+        }
         if life.id == self.ctx.me().id {
             self.on_record_of_mine(from, group, delta);
             return;
@@ -256,9 +263,13 @@ impl Engine {
 
     fn on_message(&mut self, from: Ix, message: Message, channel: Channel) {
         let Message { origin, sequence, tag, group, payload } = message;
-        let mine = origin.id == self.ctx.me().id;
-        let meant = group.is_none_or(|group| self.ctx.topology.is_member(&group, Ix::ME));
-        if mine || !meant {
+        if origin.id == self.ctx.me().id {
+            if origin == self.ctx.me() && self.messages.claimed(sequence) {
+                self.ctx.stats.refutations += 1;
+            }
+            return;
+        }
+        if !group.is_none_or(|group| self.ctx.topology.is_member(&group, Ix::ME)) {
             return;
         }
         if !self.hear_of(from, origin, channel) {
@@ -310,6 +321,9 @@ impl Engine {
             && self.ctx.life(ix).epoch >= life.epoch
         {
             return self.ctx.life(ix).epoch == life.epoch;
+        }
+        if !self.ctx.is_plausible(life.epoch) {
+            return false;
         }
         let claim = Claim {
             life,

@@ -35,6 +35,9 @@ pub enum DatagramError {
     TooOld,
     /// It is of a life of the sender that is over.
     StaleLife,
+    /// It is of a life that would begin too far ahead of this node's clock: see
+    /// [`Epoch::horizon`](crate::Epoch::horizon).
+    ImplausibleEpoch,
     /// It is this node's own.
     Own,
     /// It is not bound to this node's life and the sender has not proven itself yet.
@@ -55,6 +58,9 @@ impl fmt::Display for DatagramError {
             Self::Replayed => f.write_str("the packet number has been seen"),
             Self::TooOld => f.write_str("the packet number is too old to tell"),
             Self::StaleLife => f.write_str("the sender has begun a new life since"),
+            Self::ImplausibleEpoch => {
+                f.write_str("the sender's epoch lies too far ahead: set its clock")
+            }
             Self::Own => f.write_str("the packet is this node's own"),
             Self::Unproven => f.write_str("the sender has to prove first that it lives"),
             Self::Full => f.write_str("the table of nodes is full (limits.nodes)"),
@@ -155,6 +161,11 @@ impl Engine {
                     Freshness::TooOld => return Err(DatagramError::TooOld),
                 }
             }
+        }
+        if known.is_none_or(|ix| self.ctx.life(ix).epoch < sender.epoch)
+            && !self.ctx.is_plausible(sender.epoch)
+        {
+            return Err(DatagramError::ImplausibleEpoch);
         }
         let proven =
             known.is_some_and(|ix| self.ctx.life(ix) == sender && self.ctx.peers.get(ix).proven);
@@ -259,6 +270,7 @@ impl Engine {
         self.ctx.say_frame(to, Frame::Challenge { packet });
     }
 
+    /// Counts a refusal; that of an epoch has been counted where it was judged.
     fn count(&mut self, error: DatagramError) {
         let stats = &mut self.ctx.stats;
         let counter = match error {
@@ -278,6 +290,7 @@ impl Engine {
             DatagramError::Replayed => &mut stats.refused_replayed,
             DatagramError::TooOld => &mut stats.refused_old,
             DatagramError::StaleLife => &mut stats.refused_stale_life,
+            DatagramError::ImplausibleEpoch => return,
             DatagramError::Own => &mut stats.refused_own,
             DatagramError::Unproven => &mut stats.refused_unproven,
             DatagramError::Full => &mut stats.refused_full,

@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::growth;
 use crate::liveness::rtt::Rtt;
 use crate::node::Status;
 use crate::repair::{Root, Subject};
@@ -95,17 +96,21 @@ impl Peers {
     }
 
     /// Enters a node that has just been interned.
-    pub(crate) fn admit(&mut self, ix: Ix, topology: &Topology, status: Status, now: Instant) {
-        if self.table.len() <= ix.index() {
-            // Grown by an eighth: doubling would leave half of a large table unused.
-            if self.table.len() == self.table.capacity() {
-                self.table.reserve_exact(8 + self.table.len() / 8);
-            }
-            self.table.resize(ix.index() + 1, Peer::default());
+    pub(crate) fn admit(
+        &mut self,
+        ix: Ix,
+        topology: &Topology,
+        status: Status,
+        incarnation: u32,
+        now: Instant,
+    ) {
+        while self.table.len() <= ix.index() {
+            growth::push(&mut self.table, Peer::default());
         }
         self.falls.remove(&ix);
         self.told.remove(&ix);
-        self.table[ix.index()] = Peer { turned: stamp(now), counted: true, ..Peer::default() };
+        self.table[ix.index()] =
+            Peer { incarnation, turned: stamp(now), counted: true, ..Peer::default() };
         self.root.add(self.fingerprint(ix, topology, status), || place(ix, topology));
     }
 

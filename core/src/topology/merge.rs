@@ -59,9 +59,10 @@ impl Topology {
     ///
     /// # Errors
     ///
-    /// [`MergeError::TooManyMembers`]; nothing has changed.
+    /// [`MergeError::TooManyMembers`] and [`MergeError::ImplausibleEpoch`]; nothing has changed.
     pub fn hear(&mut self, life: Life) -> Result<Changes, MergeError> {
         let mut changes = Changes::default();
+        self.check_epoch(life.epoch)?;
         let ix = self.intern(life)?;
         self.raise_epoch(ix, life.epoch, &mut changes);
         Ok(changes)
@@ -96,6 +97,7 @@ impl Topology {
         if !is_well_formed(delta) {
             return Err(MergeError::Malformed);
         }
+        self.check_epoch(delta.epoch)?;
         let known = self.roster.find(delta.member);
         if let Some(ix) = known {
             let epoch = self.roster.epoch(ix);
@@ -305,6 +307,11 @@ impl Topology {
                 self.root.subtract(print, what);
             }
         }
+    }
+
+    fn check_epoch(&self, epoch: Epoch) -> Result<(), MergeError> {
+        let latest = self.horizon;
+        if epoch > latest { Err(MergeError::ImplausibleEpoch { latest }) } else { Ok(()) }
     }
 
     const fn check_len(&self, len: usize) -> Result<(), MergeError> {

@@ -133,6 +133,8 @@ pub struct Topology {
     down: DownMembers,
     claims: Claims,
     stages: Stages,
+    /// The latest epoch that is believed.
+    horizon: Epoch,
 }
 
 impl Topology {
@@ -166,6 +168,7 @@ impl Topology {
             down: DownMembers::default(),
             claims: Claims::new(limits.claims),
             stages: Stages::new(limits.stages),
+            horizon: epoch.horizon(),
         }
     }
 
