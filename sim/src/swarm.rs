@@ -39,12 +39,14 @@ pub fn sample(seed: u64, bounds: &Bounds) -> Scenario {
     let mut random = Random::new(seed).fork(FOR_SWARM);
     let nodes = random.between(2, bounds.nodes.max(2) as u64) as usize;
     let zones = if random.hit(Ratio(1, 4)) { 2 } else { 1 };
+    let segments = *choice(&mut random, &[0, 0, 1, 2]);
     let cluster = Cluster {
         nodes,
         preset: Preset::Lan,
         start_within: Span(Duration::from_millis(random.below(2_000))),
         seeds: *choice(&mut random, &[Seeds::First, Seeds::Chain, Seeds::Three]),
-        segments: *choice(&mut random, &[0, 0, 1, 2]),
+        segments,
+        least_hearers: (segments > 0).then_some(2 + segments as u32),
         zones,
         ipv6: random.hit(Ratio(1, 8)),
         asleep: 0,
@@ -130,6 +132,13 @@ fn fault(kind: u64, random: &mut Random, steps: &mut Vec<Step>) {
         }),
         14 => Step::Kill(some(random)),
         15 => Step::Skew(Skew { nodes: 1, rate: Chance(*choice(random, &SKEWS)) }),
+        16 => Step::MuteMulticast(some(random)),
+        17 => Step::DeafenMulticast(some(random)),
+        18 => Step::FlapMulticast(Flap {
+            nodes: 1,
+            on: span(random, 10, 1_000),
+            off: span(random, 10, 5_000),
+        }),
         _ => {
             steps.push(Step::Crash(Whom { nodes: Some(1), ..Whom::default() }));
             steps.push(Step::WallClock(WallClock { behind: Span(Duration::from_secs(3_600)) }));
@@ -231,14 +240,14 @@ const SIMPLER: [fn(&mut Cluster); 12] = [
     |cluster| cluster.link.duplicate = None,
     |cluster| cluster.link.reorder = None,
     |cluster| cluster.link.corrupt = None,
-    |cluster| cluster.segments = 0,
+    |cluster| (cluster.segments, cluster.least_hearers) = (0, None),
     |cluster| (cluster.zones, cluster.between) = (1, None),
     |cluster| cluster.ipv6 = false,
     |cluster| cluster.seeds = Seeds::First,
     |cluster| cluster.start_within = Span(Duration::from_millis(100)),
 ];
 
-const FAULTS: u64 = 17;
+const FAULTS: u64 = 20;
 const SKEWS: [Ratio; 4] = [Ratio(101, 100), Ratio(99, 100), Ratio(1_001, 1_000), Ratio(999, 1_000)];
 const FOR_SWARM: u64 = 5;
 
@@ -264,7 +273,7 @@ mod tests {
                 drawn.insert(format!("{step:?}").split('(').next().unwrap().to_owned());
             }
         }
-        assert!(drawn.len() >= 19, "{drawn:?}");
+        assert!(drawn.len() >= 22, "{drawn:?}");
     }
 
     /// A failure that one step shows shrinks to that step.

@@ -78,7 +78,7 @@ fn route(source: &mut Source<'_>) -> Route {
     if source.flip() {
         let from = source.number() as u32;
         let until = if source.flip() { from } else { source.number() as u32 };
-        Route::Ring { from, until, group: some(source, any_group) }
+        Route::Ring { from, until, group: some(source, any_group), covered: source.flip() }
     } else {
         Route::Listed(list(source, any_id))
     }
@@ -200,9 +200,12 @@ fn frame(source: &mut Source<'_>) -> Frame {
             to: u64::MAX,
             elements: list(source, |source| source.number() >> 24),
         }),
-        _ => match source.below(3) {
-            0 => Frame::Heard { segment: source.number() as u32, nodes: list(source, any_id) },
+        _ => match source.below(6) {
+            0 => Frame::Heard { speaker: any_id(source), nodes: list(source, any_id) },
             1 => Frame::Vouch { life: life(source), packet: source.number() },
+            2 => Frame::Beat { sequence: source.number() },
+            3 => Frame::Numbered { sequence: source.number(), frames: source.byte() % 4 },
+            4 => Frame::Missed { since: source.number(), silent: source.flip() },
             _ => Frame::Duplicate { epoch: life(source).epoch },
         },
     }

@@ -12,8 +12,10 @@ use crate::wire::{Claim, Frame, Standing};
 /// How a claim came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Channel {
-    /// By the broadcast tree or multicast: everybody else gets it too.
+    /// By the broadcast tree: everybody else gets it too.
     Spread,
+    /// By multicast: everybody else gets it too, at the same time.
+    Multicast,
     /// In a packet to this node alone.
     Direct,
 }

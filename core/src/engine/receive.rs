@@ -72,8 +72,10 @@ impl fmt::Display for DatagramError {
 
 impl core::error::Error for DatagramError {}
 
-/// How many of all who hear an unproven sender by multicast challenge it, in the mean.
-const ANSWERS_TO_MULTICAST: usize = 3;
+/// How many of all who hear an unproven sender by multicast challenge it, in the mean: one that
+/// nobody knows, and one that is known and may be heard for long.
+const ANSWERS_TO_STRANGER: usize = 3;
+const ANSWERS_TO_PEER: usize = 16;
 
 /// How many challenged lives are remembered.
 const CHALLENGED: usize = 256;
@@ -240,7 +242,9 @@ impl Engine {
             Arrival::Unicast(source) => source,
             Arrival::Multicast(source) => {
                 let hearers = self.ctx.ring.len() + 1;
-                if self.ctx.random_below(hearers) >= ANSWERS_TO_MULTICAST {
+                let known = self.ctx.find_life(sender).is_some();
+                let answers = if known { ANSWERS_TO_PEER } else { ANSWERS_TO_STRANGER };
+                if self.ctx.random_below(hearers) >= answers {
                     return;
                 }
                 source
@@ -253,7 +257,7 @@ impl Engine {
         // By the time that the challenge goes out the number can have grown by a packet for each
         // intent that waits.
         let waiting = self.ctx.outbox.len() as u64;
-        let header = self.sealer.header(self.packet + 1 + waiting);
+        let header = self.sealer.header(self.ctx.packet + 1 + waiting);
         let enough = len >= crate::wire::challenge_len(&header, packet);
         if !enough || self.challenges.1 >= self.ctx.config.limits.challenges_per_second {
             self.ctx.stats.answers_withheld += 1;

@@ -154,9 +154,19 @@ impl Decoder {
             kind::HOLDINGS => Frame::Holdings(self.holdings(body)?),
             kind::CODED => coded(body)?,
             kind::LACKING => lacking(body)?,
-            kind::HEARD => Frame::Heard { segment: body.u32()?, nodes: self.ids(body)? },
+            kind::HEARD => Frame::Heard { speaker: self.id(body)?, nodes: self.ids(body)? },
             kind::VOUCH => Frame::Vouch { life: self.life(body)?, packet: body.varint()? },
             kind::DUPLICATE => Frame::Duplicate { epoch: Epoch(body.u64()?) },
+            kind::BEAT => Frame::Beat { sequence: body.varint()? },
+            kind::NUMBERED => Frame::Numbered { sequence: body.varint()?, frames: body.u8()? },
+            kind::MISSED => Frame::Missed {
+                since: body.varint()?,
+                silent: match body.u8()? {
+                    0 => false,
+                    1 => true,
+                    _ => return Err(WireError::Malformed),
+                },
+            },
             _ => return Ok(None),
         };
         Ok(Some(frame))
@@ -260,10 +270,11 @@ impl Decoder {
         let frames = body.u8()?;
         let again = body.varint()?;
         let route = match route {
-            0 | 1 => Route::Ring {
+            0 | 1 | 3 | 4 => Route::Ring {
                 from: body.u32()?,
                 until: body.u32()?,
-                group: if route == 1 { Some(self.group(body)?) } else { None },
+                group: if route == 1 || route == 4 { Some(self.group(body)?) } else { None },
+                covered: route > 2,
             },
             2 => Route::Listed(self.ids(body)?),
             _ => return Err(WireError::Malformed),

@@ -71,8 +71,8 @@ impl Writer {
             Frame::Coded(coded) => self.framed(kind::CODED, |w| w.coded(coded)),
             Frame::Lacking(lacking) => self.framed(kind::LACKING, |w| w.lacking(lacking)),
             Frame::Holdings(holdings) => self.framed(kind::HOLDINGS, |w| w.holdings(holdings)),
-            Frame::Heard { segment, nodes } => self.framed(kind::HEARD, |w| {
-                w.frames.put_u32(*segment);
+            Frame::Heard { speaker, nodes } => self.framed(kind::HEARD, |w| {
+                w.id(*speaker)?;
                 nodes.iter().try_for_each(|&id| w.id(id))
             }),
             Frame::Vouch { life, packet } => self.framed(kind::VOUCH, |w| {
@@ -82,6 +82,20 @@ impl Writer {
             }),
             Frame::Duplicate { epoch: Epoch(epoch) } => self.framed(kind::DUPLICATE, |w| {
                 w.frames.put_u64(*epoch);
+                Ok(())
+            }),
+            Frame::Beat { sequence } => self.framed(kind::BEAT, |w| {
+                w.varint(*sequence);
+                Ok(())
+            }),
+            Frame::Numbered { sequence, frames } => self.framed(kind::NUMBERED, |w| {
+                w.varint(*sequence);
+                w.frames.put_u8(*frames);
+                Ok(())
+            }),
+            Frame::Missed { since, silent } => self.framed(kind::MISSED, |w| {
+                w.varint(*since);
+                w.frames.put_u8(u8::from(*silent));
                 Ok(())
             }),
         }
@@ -218,14 +232,16 @@ impl Writer {
 
     fn spread(&mut self, spread: &Spread) -> Result<(), Refused> {
         let route = match &spread.route {
-            Route::Ring { group: None, .. } => 0,
-            Route::Ring { group: Some(_), .. } => 1,
+            Route::Ring { group: None, covered: false, .. } => 0,
+            Route::Ring { group: Some(_), covered: false, .. } => 1,
             Route::Listed(_) => 2,
+            Route::Ring { group: None, covered: true, .. } => 3,
+            Route::Ring { group: Some(_), covered: true, .. } => 4,
         };
         self.frames.put_slice(&[route, spread.hops, spread.frames]);
         self.varint(spread.again);
         match &spread.route {
-            Route::Ring { from, until, group } => {
+            Route::Ring { from, until, group, .. } => {
                 self.frames.put_u32(*from);
                 self.frames.put_u32(*until);
                 group.as_ref().map_or(Ok(()), |group| self.group(group))

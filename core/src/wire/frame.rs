@@ -99,11 +99,13 @@ pub enum Frame {
     Lacking(Lacking),
     /// Everything the sender holds in a range of the position space.
     Holdings(Holdings),
-    /// Which nodes the sender has heard by multicast of late.
+    /// Who hears a speaker's multicast. From a node that hears it to the speaker: itself alone. From
+    /// the speaker: some of those it looks after for the next 30 s, the list rotates; with nobody,
+    /// that it begins to speak.
     Heard {
-        /// The segment that the sender believes to be in.
-        segment: u32,
-        /// Some of the ids heard; the list rotates.
+        /// Who is heard.
+        speaker: NodeId,
+        /// Who hears it.
         nodes: alloc::vec::Vec<NodeId>,
     },
     /// A node's packet numbers have reached this value: lower ones in unbound packets are old.
@@ -117,6 +119,25 @@ pub enum Frame {
     Duplicate {
         /// The other life's epoch.
         epoch: crate::node::Epoch,
+    },
+    /// The sender speaks for its segment, and has multicast so many batches by now.
+    Beat {
+        /// The number of the last one.
+        sequence: u64,
+    },
+    /// The next `frames` frames are a batch that a speaker multicasts.
+    Numbered {
+        /// Its number, from 1.
+        sequence: u64,
+        /// How many frames it has.
+        frames: u8,
+    },
+    /// Asks a speaker for the batches after a number.
+    Missed {
+        /// The number up to which the sender has all.
+        since: u64,
+        /// Whether the sender does not hear the speaker at all any more.
+        silent: bool,
     },
 }
 
@@ -204,6 +225,8 @@ pub enum Route {
         until: u32,
         /// Only members of this group.
         group: Option<GroupName>,
+        /// Whether those whom a speaker looks after are meant too.
+        covered: bool,
     },
     /// These.
     Listed(alloc::vec::Vec<NodeId>),

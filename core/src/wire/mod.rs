@@ -33,7 +33,7 @@
 //! a counter, the one that is named after the first test that failed, and nothing else.
 //!
 //! **Version rule.** A change that an older node could take for something else raises the version;
-//! nodes refuse versions that they do not speak. Within a version only new frame types from `0x21`
+//! nodes refuse versions that they do not speak. Within a version only new frame types from `0x24`
 //! on are added, and nothing may go wrong where they are skipped.
 //!
 //! # Suites and keys
@@ -88,18 +88,21 @@
 //! | `0x14` | [`Metadata`](Frame::Metadata) | life, version (varint), at most [512](MAX_METADATA) bytes to the end |
 //! | `0x15` | [`Slow`](Frame::Slow) | life, milliseconds (varint) |
 //! | `0x16` | [`Message`](Frame::Message) | life of the origin, sequence (varint), tag (varint), 0 or the group plus 1 (varint), bytes to the end |
-//! | `0x17` | [`Spread`](Frame::Spread) | route (1: 0 ring, 1 ring in a group, 2 list), hops (1), frames (1, not 0), again (varint), then from (4) and until (4) and for route 1 the group, or ids to the end |
+//! | `0x17` | [`Spread`](Frame::Spread) | route (1: 0 ring, 1 ring in a group, 2 list, 3 and 4 as 0 and 1 with those whom a speaker covers), hops (1), frames (1, not 0), again (varint), then from (4) and until (4) and for routes 1 and 4 the group, or ids to the end |
 //! | `0x18` | [`Verify`](Frame::Verify) | life of the suspect, incarnation (varint), milliseconds (varint) |
 //! | `0x19` | [`Verdict`](Frame::Verdict) | life of the suspect, finding (1: 0 looking, 1 answers, 2 silent) |
 //! | `0x1a` | [`Suspicion`](Frame::Suspicion) | incarnation (varint) |
 //! | `0x1b` | [`Want`](Frame::Want) | group, life of the owner, since (varint) |
 //! | `0x1c` | [`Ranges`](Frame::Ranges) | to the end: from less the `to` before plus 1 (varint), to (8), sum (8), count (varint) |
 //! | `0x1d` | [`Holdings`](Frame::Holdings) | from (8), to (8), answer (1: 0 or 1), then three lists, each after its length (varint): claims; group, life, clock (varint); life, version (varint) |
-//! | `0x1e` | [`Heard`](Frame::Heard) | segment (4), ids to the end |
+//! | `0x1e` | [`Heard`](Frame::Heard) | id of the speaker, ids to the end |
 //! | `0x1f` | [`Vouch`](Frame::Vouch) | life, packet number (varint) |
 //! | `0x20` | [`Duplicate`](Frame::Duplicate) | epoch (8) |
-//! | `0x21` | [`Coded`](Frame::Coded) | from (8), to (8), count (varint), [cells](#coded-symbols) (8 each) to the end |
-//! | `0x22` | [`Lacking`](Frame::Lacking) | from (8), to (8), [elements](#coded-symbols) (5 each) to the end |
+//! | `0x21` | [`Beat`](Frame::Beat) | sequence (varint) |
+//! | `0x22` | [`Numbered`](Frame::Numbered) | sequence (varint), frames (1) |
+//! | `0x23` | [`Missed`](Frame::Missed) | since (varint), silent (1: 0 or 1) |
+//! | `0x24` | [`Coded`](Frame::Coded) | from (8), to (8), count (varint), [cells](#coded-symbols) (8 each) to the end |
+//! | `0x25` | [`Lacking`](Frame::Lacking) | from (8), to (8), [elements](#coded-symbols) (5 each) to the end |
 //!
 //! **Tables.** An *id*, a *life* and a *group* are varints that index a table of the packet. The
 //! tables come before all other frames, ids first; each may be left out, and no other frame adds to

@@ -292,6 +292,7 @@ fn set_up(scenario: &Scenario, seed: u64, rerun: &str) -> Sim {
         Preset::Local => local(),
     };
     config.multicast = cluster.segments > 0;
+    config.least_hearers = cluster.least_hearers.unwrap_or(config.least_hearers);
     let seeds = cluster.seeds;
     let asleep: Vec<usize> = (cluster.nodes - cluster.asleep..cluster.nodes).collect();
     let mut build = Sim::new(seed)
