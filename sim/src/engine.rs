@@ -9,6 +9,8 @@ use scalesmall_core::{
     Status, TimedItem,
 };
 
+use scalesmall_core::wire::{Decoder, Frame, Header};
+
 use crate::ledger::Ledger;
 use crate::protocol::{Protocol, Sighting};
 use crate::sim::Sim;
@@ -66,6 +68,19 @@ impl Protocol for Engine {
     fn max_datagram(&self) -> usize {
         // The simulator's presets leave `Config::max_datagram` at its default.
         1200
+    }
+
+    fn spreads_change(datagram: &[u8]) -> bool {
+        let Ok((header, start)) = Header::parse(datagram) else { return false };
+        let end = datagram.len().saturating_sub(TAG);
+        let mut frames = Vec::new();
+        let payload = datagram.get(start..end).unwrap_or_default();
+        if Decoder::new().decode(header.sender, payload, &mut frames).is_err() {
+            return false;
+        }
+        let acks = |frame: &Frame| matches!(frame, Frame::Ack { .. });
+        frames.iter().any(|frame| matches!(frame, Frame::Spread(_)))
+            || !frames.is_empty() && frames.iter().all(acks)
     }
 
     fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
@@ -133,5 +148,7 @@ impl Sim<Engine> {
     }
 }
 
+/// The bytes of the tag that ends a packet.
+const TAG: usize = 16;
 /// How often one node's topology is compared with what was written.
 const LEDGER_EVERY: Duration = Duration::from_millis(50);

@@ -1,5 +1,7 @@
 //! The program `scalesmall-sim`: plays scenarios, explores random ones, shrinks what fails.
 
+mod program;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::fs::{self, File};
@@ -33,6 +35,8 @@ struct Program {
 enum Verb {
     /// Play scenario files, each with several seeds, and compare their figures with their bars
     Run(Run),
+    /// Play all scenario files of a folder and write the page of results, or a part of it
+    Results(program::results::Results),
     /// Play random scenarios until the time or the number is used up; shrink the first that fails
     Explore(Explore),
     /// Play one seed of a scenario twice, compare the traces, and show or record what happens
@@ -59,6 +63,9 @@ struct Run {
     /// With how many nodes [default: what the file says]
     #[arg(long)]
     nodes: Option<usize>,
+    /// Set a key of the file, such as cluster.link.loss=5%; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// How many runs at once [default: one per core]
     #[arg(long)]
     jobs: Option<usize>,
@@ -113,6 +120,7 @@ struct Replay {
 fn main() -> ExitCode {
     let outcome = match Program::parse().verb {
         Verb::Run(run) => run_files(&run),
+        Verb::Results(results) => program::results::write(&results),
         Verb::Explore(explore) => explore_seeds(&explore),
         Verb::Replay(replay) => replay_one(&replay),
         Verb::List { folder } => list(&folder),
@@ -130,43 +138,40 @@ fn main() -> ExitCode {
 type Outcome = Result<bool, Box<dyn std::error::Error>>;
 
 fn read(file: &Path) -> Result<Scenario, Box<dyn std::error::Error>> {
-    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    text.parse().map_err(|error| format!("{}: {error}", file.display()).into())
+    read_with(file, &[])
+}
+
+/// Reads a scenario file after some of its keys are set to other values.
+fn read_with(file: &Path, set: &[String]) -> Result<Scenario, Box<dyn std::error::Error>> {
+    let wrong = |error: &dyn core::fmt::Display| format!("{}: {error}", file.display());
+    let mut text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
+    if !set.is_empty() {
+        let mut table: toml::Table = text.parse().map_err(|error| wrong(&error))?;
+        for pair in set {
+            program::set::set(&mut table, pair)?;
+        }
+        text = toml::to_string(&table)?;
+    }
+    text.parse().map_err(|error| wrong(&error).into())
 }
 
 fn run_files(run: &Run) -> Outcome {
     let mut all = Vec::new();
     for file in &run.files {
-        let mut scenario = read(file)?;
+        let mut scenario = read_with(file, &run.set)?;
         if let Some(nodes) = run.nodes {
             scenario.cluster.nodes = nodes;
+            scenario.check().map_err(|error| format!("{}: {error}", file.display()))?;
         }
-        let seeds = u64::from(run.seeds.unwrap_or(scenario.seeds));
-        let progress = bar(seeds, &scenario.name);
-        let runs = Mutex::new(Vec::new());
-        let next = AtomicU64::new(0);
-        in_parallel(run.jobs, || {
-            loop {
-                let turn = next.fetch_add(1, Ordering::Relaxed);
-                if turn >= seeds {
-                    return;
-                }
-                let seed = run.seed + turn;
-                let options = Options {
-                    // Only the first run's course is drawn.
-                    every: (turn == 0 && run.html.is_some()).then_some(50_000_000),
-                    tap: None,
-                    rerun: format!("scalesmall-sim replay {} --seed {seed}", file.display()),
-                };
-                let played = play(&scenario, seed, options);
-                progress.inc(1);
-                lock(&runs).push(played);
-            }
-        });
-        progress.finish_and_clear();
-        let mut runs = runs.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        runs.sort_by_key(|run| run.seed);
-        let runs = Runs { scenario, runs };
+        let plan = Plan {
+            file,
+            first: run.seed,
+            seeds: run.seeds.unwrap_or(scenario.seeds),
+            jobs: run.jobs,
+            // Only the first run's course is drawn.
+            every: run.html.is_some().then_some(50_000_000),
+        };
+        let runs = play_seeds(scenario, &plan);
         print(if run.json { lines } else { table }(core::slice::from_ref(&runs)).as_bytes())?;
         all.push(runs);
     }
@@ -174,6 +179,44 @@ fn run_files(run: &Run) -> Outcome {
         fs::write(file, page(&all)).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     Ok(all.iter().all(Runs::passed))
+}
+
+/// How a scenario is played with several seeds.
+struct Plan<'a> {
+    file: &'a Path,
+    first: u64,
+    seeds: u32,
+    jobs: Option<usize>,
+    /// How far apart the moments of the first run are, in nanoseconds.
+    every: Option<u64>,
+}
+
+fn play_seeds(scenario: Scenario, plan: &Plan<'_>) -> Runs {
+    let seeds = u64::from(plan.seeds);
+    let progress = bar(seeds, &scenario.name);
+    let runs = Mutex::new(Vec::new());
+    let next = AtomicU64::new(0);
+    in_parallel(plan.jobs, || {
+        loop {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            if turn >= seeds {
+                return;
+            }
+            let seed = plan.first + turn;
+            let options = Options {
+                every: plan.every.filter(|_| turn == 0),
+                tap: None,
+                rerun: format!("scalesmall-sim replay {} --seed {seed}", plan.file.display()),
+            };
+            let played = play(&scenario, seed, options);
+            progress.inc(1);
+            lock(&runs).push(played);
+        }
+    });
+    progress.finish_and_clear();
+    let mut runs = runs.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    runs.sort_by_key(|run| run.seed);
+    Runs { scenario, runs }
 }
 
 fn explore_seeds(explore: &Explore) -> Outcome {
@@ -245,15 +288,20 @@ fn replay_one(replay: &Replay) -> Outcome {
     Ok(same && passed)
 }
 
-fn list(folder: &Path) -> Outcome {
+/// The scenario files of a folder, by name.
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .map_err(|error| format!("{}: {error}", folder.display()))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     files.sort();
+    Ok(files)
+}
+
+fn list(folder: &Path) -> Outcome {
     let mut text = String::new();
-    for file in files {
+    for file in files_of(folder)? {
         let scenario = read(&file)?;
         text += &format!(
             "{:<32} {:>6} nodes  {}\n",

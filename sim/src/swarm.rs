@@ -12,7 +12,7 @@ use crate::check::{Broken, Failure};
 use crate::random::{Random, Ratio};
 use crate::scenario::{
     Await, Chance, Cluster, Flap, Goal, Lossy, Nothing, Options, Path, Played, Preset, Resume,
-    Scenario, Seeds, Serve, Skew, Span, Step, WallClock, Way, Whom, play,
+    Scenario, Seeds, Serve, Settings, Skew, Span, Step, WallClock, Way, Whom, play,
 };
 
 /// What a swarm may draw.
@@ -46,6 +46,8 @@ pub fn sample(seed: u64, bounds: &Bounds) -> Scenario {
         seeds: *choice(&mut random, &[Seeds::First, Seeds::Chain, Seeds::Three]),
         segments: *choice(&mut random, &[0, 0, 1, 2]),
         zones,
+        zone: Vec::new(),
+        settings: Settings::default(),
         ipv6: random.hit(Ratio(1, 8)),
         asleep: 0,
         link: path(&mut random),
@@ -68,6 +70,7 @@ pub fn sample(seed: u64, bounds: &Bounds) -> Scenario {
         about: "Drawn at random: faults, and then all is well.".to_owned(),
         seeds: 1,
         cluster,
+        baseline: None,
         steps,
         bars: Vec::new(),
     }
@@ -109,11 +112,13 @@ fn fault(kind: u64, random: &mut Random, steps: &mut Vec<Step>) {
         8 => Step::Heal(Nothing {}),
         9 => Step::Serve(Serve {
             nodes: Some(random.between(1, 5) as usize),
+            picked: false,
             range: random.below(4) as u32,
             over: span(random, 0, 500),
         }),
         10 => Step::Withdraw(Serve {
             nodes: Some(random.between(1, 5) as usize),
+            picked: false,
             range: random.below(4) as u32,
             over: span(random, 0, 500),
         }),
