@@ -1,4 +1,5 @@
 //! Verbs of the program that are more than a call of the library.
 
+pub(crate) mod recording;
 pub(crate) mod results;
 pub(crate) mod set;
