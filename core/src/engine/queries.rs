@@ -6,6 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Engine;
+use crate::config::Config;
 use crate::node::{Epoch, NodeId, Status};
 use crate::roster::Ix;
 use crate::stats::Stats;
@@ -53,6 +54,12 @@ impl Engine {
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.ctx.me().epoch
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.ctx.config
     }
 
     /// The members of a group, this node included if it is one; sorted.

@@ -30,6 +30,13 @@ pub struct Cluster {
     /// Whether their addresses are of the sixth version.
     #[serde(default)]
     pub ipv6: bool,
+    /// How long members keep what says that something was removed; as in the preset if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tombstone_ttl: Option<Span>,
+    /// What all nodes do wrong on purpose.
+    #[cfg(feature = "mutants")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutant: Option<String>,
     /// The last so many are not started, until a step does.
     #[serde(default)]
     pub asleep: usize,
@@ -97,6 +104,9 @@ pub struct Path {
     /// Chance that bits flip.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corrupt: Option<Chance>,
+    /// Chance that somebody captures a datagram, and sends it again within half a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Chance>,
     /// Largest datagram, in bytes of UDP payload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<usize>,
@@ -131,6 +141,9 @@ impl Path {
         }
         if let Some(chance) = self.corrupt {
             link = link.corrupt(chance.0);
+        }
+        if let Some(chance) = self.replay {
+            link = link.replayed(chance.0, core::time::Duration::from_secs(30));
         }
         if let Some(bytes) = self.mtu {
             link = link.mtu(bytes);

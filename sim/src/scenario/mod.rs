@@ -28,6 +28,7 @@ mod fault;
 mod figure;
 mod gauge;
 mod play;
+mod recover;
 mod step;
 mod value;
 
@@ -39,9 +40,10 @@ use serde::{Deserialize, Serialize};
 pub use cluster::{Cluster, Path, Preset, Seeds};
 pub use figure::{Bar, Figure, Figures, Limit, Score, Statistic, Unit};
 pub use play::{Mark, Moment, Options, Played, play};
+pub use recover::recovers_within;
 pub use step::{
-    Await, Churn, Count, Counted, Flap, Goal, Lossy, Nothing, Pauses, Repeat, Resume, Serve, Skew,
-    Step, Usage, WallClock, Way, Whom,
+    Await, Churn, Count, Counted, Flap, Goal, Jump, Lossy, Nothing, Pauses, Recover, Repeat,
+    Resume, Serve, Sever, Skew, Slow, Step, Tell, Usage, WallClock, Way, Whom,
 };
 pub use value::{Chance, Span};
 

@@ -15,6 +15,7 @@ use crate::link::nanos;
 use crate::measure::Meter;
 use crate::random::{Random, Ratio};
 use crate::sim::Sim;
+use crate::tally::{Fates, Faults};
 use crate::tap::Tap;
 use crate::watch::Watch;
 
@@ -33,6 +34,10 @@ pub struct Played {
     pub steps: u64,
     /// How long it was, in nanoseconds of virtual time.
     pub lasted: u64,
+    /// What was done to nodes and links.
+    pub faults: Faults,
+    /// What has become of the datagrams.
+    pub fates: Fates,
     /// How it went, if that was asked for.
     pub moments: Vec<Moment>,
     /// What happened when.
@@ -94,6 +99,8 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         failure,
         steps: player.sim.steps(),
         lasted: player.sim.now().as_nanos(),
+        faults: *player.sim.faults(),
+        fates: *player.sim.fates(),
         moments: player.moments.take(),
         marks: player.marks,
     }
@@ -186,6 +193,8 @@ impl Player {
             Step::Serve(serve) => self.serve(serve, true)?,
             Step::Withdraw(serve) => self.serve(serve, false)?,
             Step::Churn(churn) => self.churn(churn)?,
+            Step::Tell(tell) => self.tell(tell)?,
+            Step::Recover(recover) => self.recover(recover)?,
             Step::Meter(_) => self.meter = Some(self.sim.meter()),
             Step::Usage(usage) => self.usage(usage),
             Step::Count(count) => {
@@ -292,6 +301,14 @@ fn set_up(scenario: &Scenario, seed: u64, rerun: &str) -> Sim {
         Preset::Local => local(),
     };
     config.multicast = cluster.segments > 0;
+    if let Some(ttl) = cluster.tombstone_ttl {
+        config.tombstone_ttl = ttl.0;
+    }
+    #[cfg(feature = "mutants")]
+    {
+        let named = |name: &String| scalesmall_core::mutants::Mutant::named(name);
+        config.mutant = cluster.mutant.as_ref().and_then(named);
+    }
     let seeds = cluster.seeds;
     let asleep: Vec<usize> = (cluster.nodes - cluster.asleep..cluster.nodes).collect();
     let mut build = Sim::new(seed)
@@ -306,6 +323,8 @@ fn set_up(scenario: &Scenario, seed: u64, rerun: &str) -> Sim {
             Seeds::None => Vec::new(),
         })
         .parameter("scenario", scenario.name.clone())
+        .parameter("cluster", format!("{cluster:?}"))
+        .parameter("steps", scenario.steps.len().to_string())
         .rerun(rerun);
     if cluster.segments > 0 {
         let segments = cluster.segments as usize;
