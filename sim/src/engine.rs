@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
-use scalesmall_core::wire::Header;
+use scalesmall_core::wire::{Decoder, Frame, Header};
 use scalesmall_core::{
     Arrival, BroadcastError, Destination, Engine, Epoch, Event, GroupError, GroupName, Instant,
     KeyRange, Recipients, SendError, Status, Tag, TimedItem,
@@ -89,6 +89,19 @@ impl Protocol for Engine {
         // Beyond its limit there is the word that changes were dropped, and what one packet brings
         // of messages to an empty queue.
         Some(self.config().limits.events as usize + 64)
+    }
+
+    fn spreads_change(datagram: &[u8]) -> bool {
+        let Ok((header, start)) = Header::parse(datagram) else { return false };
+        let end = datagram.len().saturating_sub(TAG);
+        let mut frames = Vec::new();
+        let payload = datagram.get(start..end).unwrap_or_default();
+        if Decoder::new().decode(header.sender, payload, &mut frames).is_err() {
+            return false;
+        }
+        let acks = |frame: &Frame| matches!(frame, Frame::Ack { .. });
+        frames.iter().any(|frame| matches!(frame, Frame::Spread(_)))
+            || !frames.is_empty() && frames.iter().all(acks)
     }
 
     fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
@@ -177,3 +190,6 @@ impl Sim<Engine> {
         })
     }
 }
+
+/// The bytes of the tag that ends a packet.
+const TAG: usize = 16;

@@ -48,6 +48,8 @@ pub struct Traffic {
     pub peak_datagrams: u64,
     /// The largest datagram.
     pub largest: usize,
+    /// Bytes of datagrams that spread a change, if those are told apart.
+    pub change_bytes: u64,
     window: u64,
     window_bytes: u64,
     window_datagrams: u64,
@@ -130,6 +132,7 @@ impl<P> Node<P> {
                 peak_bytes: 0,
                 peak_datagrams: 0,
                 largest: 0,
+                change_bytes: 0,
                 window: 0,
                 window_bytes: 0,
                 window_datagrams: 0,

@@ -74,6 +74,12 @@ pub trait Protocol {
     /// The largest datagram that it may send, in bytes of UDP payload.
     fn max_datagram(&self) -> usize;
 
+    /// Whether a datagram spreads a change, or does nothing but acknowledge what did. It may be
+    /// slow: it is asked only if [`Sim::tell_changes_apart`] was called.
+    fn spreads_change(_datagram: &[u8]) -> bool {
+        false
+    }
+
     /// Makes contact with nodes that may be running.
     fn contact(&mut self, now: Instant, seeds: &[SocketAddr]);
 

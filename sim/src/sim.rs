@@ -42,6 +42,7 @@ pub struct Sim<P: Protocol = Engine> {
     /// Nodes that are going to start.
     pub(crate) unborn: usize,
     pub(crate) calm: bool,
+    pub(crate) apart: bool,
     pub(crate) down_forbidden: bool,
     pub(crate) reports: Vec<Report>,
     pub(crate) watches: Watches<P>,
@@ -112,6 +113,7 @@ impl<P: Protocol> Sim<P> {
             ipv6: parts.ipv6,
             unborn: 0,
             calm: true,
+            apart: false,
             down_forbidden: false,
             reports: Vec::new(),
             watches: Watches::default(),

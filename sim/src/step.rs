@@ -236,6 +236,9 @@ impl<P: Protocol> Sim<P> {
     pub(crate) fn transmit(&mut self, node: usize, to: Destination, bytes: &[u8]) {
         let multicast = to == Destination::Multicast;
         self.nodes[node].traffic.count(self.now, bytes.len(), multicast);
+        if self.apart && P::spreads_change(bytes) {
+            self.nodes[node].traffic.change_bytes += bytes.len() as u64;
+        }
         let place = self.nodes[node].next_place(self.now);
         let packet = self.flight.load(node, multicast, bytes);
         match to {

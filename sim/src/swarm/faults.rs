@@ -3,8 +3,8 @@
 use super::{choice, millis, percent};
 use crate::random::{Random, Ratio};
 use crate::scenario::{
-    Chance, Churn, Flap, Jump, Lossy, Nothing, Path, Resume, Serve, Sever, Skew, Slow, Span, Step,
-    WallClock, Way, Whom,
+    Between, Chance, Churn, Flap, Jump, Lossy, Nothing, Path, Resume, Serve, Skew, Slow, Span,
+    Step, WallClock, Way, Whom,
 };
 
 /// How many kinds of faults, and of calls of the application, there are.
@@ -27,6 +27,7 @@ pub(super) fn fault(kind: u64, random: &mut Random, steps: &mut Vec<Step>) {
             let serve = Serve {
                 // All at once as well, so that what one node adds and removes meets.
                 nodes: random.hit(Ratio(2, 3)).then(|| random.between(1, 5) as usize),
+                picked: false,
                 range: random.below(4) as u32,
                 over: span(random, 0, 500),
             };
@@ -54,9 +55,9 @@ fn of_cuts(kind: u64, random: &mut Random) -> Step {
         8 => Step::Split(some(random)),
         9 => Step::Mute(some(random)),
         10 => Step::Deafen(some(random)),
-        11 => Step::Sever(Sever {
-            left: random.between(1, 6) as usize,
-            right: random.between(1, 6) as usize,
+        11 => Step::Between(Between {
+            percent: random.between(1, 40) as usize,
+            and: random.between(1, 40) as usize,
         }),
         12 => Step::Flap(Flap {
             nodes: random.between(1, 3) as usize,

@@ -17,7 +17,8 @@ use core::time::Duration;
 
 use crate::random::{Random, Ratio};
 use crate::scenario::{
-    Chance, Cluster, Nothing, Path, Preset, Recover, Scenario, Seeds, Span, Step, Tell, Whom,
+    Chance, Cluster, Nothing, Path, Preset, Recover, Scenario, Seeds, Settings, Span, Step, Tell,
+    Whom,
 };
 
 use faults::{KINDS, fault};
@@ -71,6 +72,7 @@ pub fn sample(seed: u64, bounds: &Bounds) -> Scenario {
         cluster,
         steps,
         bars: Vec::new(),
+        baseline: None,
     }
 }
 
@@ -87,7 +89,11 @@ fn cluster(random: &mut Random, bounds: &Bounds) -> Cluster {
         segments: *choice(random, &[0, 0, 1, 2]),
         zones,
         ipv6: random.hit(Ratio(1, 8)),
-        tombstone_ttl: random.hit(Ratio(1, 2)).then(|| millis(random.between(500, 10_000))),
+        zone: Vec::new(),
+        settings: Settings {
+            tombstone_ttl: random.hit(Ratio(1, 2)).then(|| millis(random.between(500, 10_000))),
+            ..Settings::default()
+        },
         #[cfg(feature = "mutants")]
         mutant: None,
         asleep: 0,

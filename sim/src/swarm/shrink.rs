@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::check::{Broken, Failure};
-use crate::scenario::{Options, Path, Played, Preset, Scenario, Seeds, Span, Step, play};
+use crate::scenario::{Options, Path, Played, Preset, Scenario, Seeds, Settings, Span, Step, play};
 
 /// A small scenario that fails.
 #[derive(Clone, Debug)]
@@ -144,7 +144,7 @@ const SIMPLER: [fn(&mut Scenario); 17] = [
     |scenario| scenario.cluster.ipv6 = false,
     |scenario| scenario.cluster.seeds = Seeds::First,
     |scenario| scenario.cluster.preset = Preset::Lan,
-    |scenario| scenario.cluster.tombstone_ttl = None,
+    |scenario| scenario.cluster.settings = Settings::default(),
     |scenario| scenario.cluster.start_within = Span(Duration::from_millis(100)),
 ];
 
