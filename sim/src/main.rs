@@ -16,8 +16,8 @@ use scalesmall_core::{Engine, Event};
 use scalesmall_sim::Tap;
 use scalesmall_sim::pcap::Pcap;
 use scalesmall_sim::report::{Runs, lines, page, table};
-use scalesmall_sim::scenario::{Options, Played, Scenario, Span, play};
-use scalesmall_sim::swarm::{Bounds, sample, shrink};
+use scalesmall_sim::scenario::{Options, Scenario, play};
+use scalesmall_sim::swarm::{Bounds, sample};
 
 /// Simulates clusters of ScaleSmall nodes in virtual time.
 ///
@@ -37,7 +37,9 @@ enum Verb {
     /// Play all scenario files of a folder and write the page of results, or a part of it
     Results(program::results::Results),
     /// Play random scenarios until the time or the number is used up; shrink the first that fails
-    Explore(Explore),
+    Explore(program::explore::Explore),
+    /// Join what the shards of a swarm have reported
+    Merge(program::merge::Merge),
     /// Play one seed of a scenario twice, compare the traces, and show or record what happens; or
     /// make the calls of a node's recording again, and compare all answers
     Replay(Replay),
@@ -78,31 +80,6 @@ struct Run {
 }
 
 #[derive(Args)]
-struct Explore {
-    /// The first seed
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// How many scenarios at most
-    #[arg(long, default_value_t = 1_000)]
-    runs: u64,
-    /// For how long at most, such as 30s or 10m
-    #[arg(long, default_value = "1h")]
-    time: Span,
-    /// The most nodes in a scenario
-    #[arg(long, default_value_t = 24)]
-    nodes: usize,
-    /// The most faults in a scenario
-    #[arg(long, default_value_t = 16)]
-    faults: u64,
-    /// How many runs at once [default: one per core]
-    #[arg(long)]
-    jobs: Option<usize>,
-    /// Where to write what failed, shrunk, as a scenario file
-    #[arg(long, value_name = "FILE", default_value = "failed.toml")]
-    out: PathBuf,
-}
-
-#[derive(Args)]
 struct Replay {
     /// A scenario file, or a recording made with `scalesmall node --record`; without one, the
     /// random scenario of the seed
@@ -124,7 +101,8 @@ fn main() -> ExitCode {
     let outcome = match Program::parse().verb {
         Verb::Run(run) => run_files(&run),
         Verb::Results(results) => program::results::write(&results),
-        Verb::Explore(explore) => explore_seeds(&explore),
+        Verb::Explore(explore) => program::explore::explore(&explore),
+        Verb::Merge(merge) => program::merge::merge(&merge),
         Verb::Replay(replay) => replay_one(&replay),
         Verb::List { folder } => list(&folder),
     };
@@ -220,47 +198,6 @@ fn play_seeds(scenario: Scenario, plan: &Plan<'_>) -> Runs {
     let mut runs = runs.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     runs.sort_by_key(|run| run.seed);
     Runs { scenario, runs }
-}
-
-fn explore_seeds(explore: &Explore) -> Outcome {
-    let bounds = Bounds { nodes: explore.nodes, faults: explore.faults, ..Bounds::default() };
-    let started = std::time::Instant::now();
-    let progress = bar(explore.runs, "exploring");
-    let next = AtomicU64::new(0);
-    let failed: Mutex<Vec<(Scenario, Played)>> = Mutex::new(Vec::new());
-    in_parallel(explore.jobs, || {
-        loop {
-            let turn = next.fetch_add(1, Ordering::Relaxed);
-            let over = started.elapsed() >= explore.time.0 || !lock(&failed).is_empty();
-            if turn >= explore.runs || over {
-                return;
-            }
-            let seed = explore.seed.wrapping_add(turn);
-            let scenario = sample(seed, &bounds);
-            let rerun = format!("scalesmall-sim replay --seed {seed}");
-            let played = play(&scenario, seed, Options { rerun, ..Options::default() });
-            progress.inc(1);
-            if played.failure.is_some() {
-                lock(&failed).push((scenario, played));
-            }
-        }
-    });
-    let done = progress.position();
-    progress.finish_and_clear();
-    let mut failed = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    failed.sort_by_key(|(_, played)| played.seed);
-    let Some((scenario, played)) = failed.into_iter().next() else {
-        println!("{done} random scenarios from seed {}: none failed", explore.seed);
-        return Ok(true);
-    };
-    let Some(failure) = played.failure else { return Ok(true) };
-    println!("seed {} failed after {done} scenarios; shrinking\n{failure}\n", played.seed);
-    let (small, failure) = shrink(&scenario, played.seed, &failure, 400);
-    let file = explore.out.display();
-    fs::write(&explore.out, small.to_toml()).map_err(|error| format!("{file}: {error}"))?;
-    println!("the smallest scenario that fails alike:\n\n{}\n{failure}", small.to_toml());
-    println!("again: scalesmall-sim replay {file} --seed {}", played.seed);
-    Ok(false)
 }
 
 fn replay_one(replay: &Replay) -> Outcome {

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use scalesmall_core::{Destination, Instant};
 
 use crate::random::Ratio;
+use crate::taken::Taken;
 
 /// What a node of the simulation is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,10 +105,11 @@ pub(crate) struct Node<P> {
     pub(crate) last_sent: u64,
     pub(crate) traffic: Traffic,
     pub(crate) digest: Option<u64>,
+    pub(crate) taken: Taken,
 }
 
 impl<P> Node<P> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             protocol: None,
             condition: Condition::Unborn,
@@ -136,6 +138,7 @@ impl<P> Node<P> {
                 window_datagrams: 0,
             },
             digest: None,
+            taken: Taken::default(),
         }
     }
 

@@ -111,6 +111,43 @@ fn a_page_of_results_is_written_row_by_row() {
     assert!(text(&nothing.stderr).contains("there are: other, small"));
 }
 
+/// What two machines have seen is what one would have.
+#[test]
+fn shards_of_a_swarm_are_joined() {
+    let folder = folder("shards");
+    let explore = |arguments: &[&str]| {
+        let small = ["explore", "--runs", "7", "--nodes", "4", "--faults", "2", "--all"];
+        run(&[&small[..], arguments].concat())
+    };
+    let whole = explore(&[]);
+    let file = |shard: u32| folder.join(format!("{shard}.json")).to_str().unwrap().to_owned();
+    let mut worlds = 0;
+    for shard in 1..=3 {
+        let ran = explore(&["--shard", &format!("{shard}/3"), "--report", &file(shard)]);
+        let said = text(&ran.stdout);
+        worlds += said.split(' ').next().unwrap().parse::<u32>().unwrap();
+    }
+    assert_eq!(worlds, 7);
+    let merged = run(&["merge", &file(2), &file(1), &file(3)]);
+    assert_eq!(merged.status.code(), whole.status.code(), "{}", text(&merged.stderr));
+    let summary = |output: &Output| {
+        let said = text(&output.stdout);
+        let mut lines: Vec<String> = said.lines().map(str::to_owned).collect();
+        lines.retain(|line| !line.starts_with("seed"));
+        lines
+    };
+    assert_eq!(summary(&merged), summary(&whole));
+    let part = run(&["merge", &file(1), &file(3)]);
+    assert_eq!(part.status.code(), Some(1));
+    assert!(text(&part.stdout).contains("shards 2/3 are missing"));
+    let twice = run(&["merge", &file(1), &file(1)]);
+    assert!(text(&twice.stderr).contains("the same shard"), "{}", text(&twice.stderr));
+    let other = explore(&["--seed", "2", "--shard", "2/3", "--report", &file(2)]);
+    assert!(other.status.code().is_some());
+    let mixed = run(&["merge", &file(1), &file(2)]);
+    assert!(text(&mixed.stderr).contains("another swarm"), "{}", text(&mixed.stderr));
+}
+
 #[test]
 fn a_simulated_run_is_replayed_and_its_packets_are_lines() {
     let folder = folder("replay");

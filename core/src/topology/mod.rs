@@ -133,6 +133,8 @@ pub struct Topology {
     down: DownMembers,
     claims: Claims,
     stages: Stages,
+    #[cfg(feature = "mutants")]
+    mutant: Option<crate::mutants::Mutant>,
 }
 
 impl Topology {
@@ -166,6 +168,8 @@ impl Topology {
             down: DownMembers::default(),
             claims: Claims::new(limits.claims),
             stages: Stages::new(limits.stages),
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 
@@ -260,6 +264,12 @@ impl Topology {
     /// Sets whether members that are not present are shown. Takes effect at once.
     pub const fn set_down_members(&mut self, down: DownMembers) {
         self.down = down;
+    }
+
+    /// Sets what is done wrong on purpose.
+    #[cfg(feature = "mutants")]
+    pub(crate) const fn set_mutant(&mut self, mutant: Option<crate::mutants::Mutant>) {
+        self.mutant = mutant;
     }
 
     /// Replaces the limits. What is held beyond a lower one stays.

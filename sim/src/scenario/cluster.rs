@@ -39,6 +39,10 @@ pub struct Cluster {
     /// Whether their addresses are of the sixth version.
     #[serde(default)]
     pub ipv6: bool,
+    /// What all nodes do wrong on purpose.
+    #[cfg(feature = "mutants")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutant: Option<String>,
     /// The last so many are not started, until a step does.
     #[serde(default)]
     pub asleep: usize,
@@ -109,6 +113,11 @@ impl Cluster {
         config.multicast = self.segments > 0;
         self.settings.apply(&mut config);
         others.apply(&mut config);
+        #[cfg(feature = "mutants")]
+        {
+            let named = |name: &String| scalesmall_core::mutants::Mutant::named(name);
+            config.mutant = self.mutant.as_ref().and_then(named);
+        }
         config
     }
 }
@@ -138,6 +147,9 @@ pub struct Settings {
     /// `Config::repair_patience`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repair_patience: Option<Span>,
+    /// `Config::tombstone_ttl`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tombstone_ttl: Option<Span>,
 }
 
 impl Settings {
@@ -153,6 +165,7 @@ impl Settings {
             (self.silence_window, &mut config.silence_window),
             (self.retry_interval, &mut config.retry_interval),
             (self.repair_patience, &mut config.repair_patience),
+            (self.tombstone_ttl, &mut config.tombstone_ttl),
         ];
         for (span, field) in spans {
             if let Some(span) = span {
@@ -221,6 +234,9 @@ pub struct Path {
     /// Chance that bits flip.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
     pub corrupt: Option<Chance>,
+    /// Chance that somebody captures a datagram, and sends it again within half a minute.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
+    pub replay: Option<Chance>,
     /// Largest datagram, in bytes of UDP payload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<usize>,
@@ -255,6 +271,9 @@ impl Path {
         }
         if let Some(chance) = self.corrupt {
             link = link.corrupt(chance.0);
+        }
+        if let Some(chance) = self.replay {
+            link = link.replayed(chance.0, core::time::Duration::from_secs(30));
         }
         if let Some(bytes) = self.mtu {
             link = link.mtu(bytes);

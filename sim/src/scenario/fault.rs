@@ -67,6 +67,33 @@ impl Player {
                     self.sim.skew(node, skew.rate.0);
                 }
             }
+            Step::Jump(jump) => {
+                let by = i64::try_from(nanos(jump.by.0)).unwrap_or(i64::MAX);
+                self.pick_some(jump.nodes);
+                for node in self.picked.clone() {
+                    self.sim.jump(node, if jump.back { -by } else { by });
+                }
+            }
+            Step::Slow(slow) => {
+                self.pick_some(slow.nodes);
+                for node in self.picked.clone() {
+                    self.sim.slow_down(node, slow.pace.0);
+                }
+            }
+            // What is refused leaves the picture as it is.
+            Step::Leave(whom) => {
+                let group = self.group.clone();
+                self.each_up(whom, |sim, node| {
+                    let _ = sim.leave(node, &group);
+                });
+            }
+            Step::Describe(whom) => {
+                let words = self.random.draw().to_le_bytes();
+                self.each_up(whom, |sim, node| {
+                    let words = words.iter().map(|byte| byte ^ node as u8).collect();
+                    let _ = sim.with(node, |engine, now| engine.set_metadata(now, words));
+                });
+            }
             Step::WallClock(clock) => {
                 let behind = i64::try_from(clock.behind.0.as_millis()).unwrap_or(i64::MAX);
                 for node in self.picked.clone() {

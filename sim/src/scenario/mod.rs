@@ -28,6 +28,7 @@ mod fault;
 mod figure;
 mod gauge;
 mod play;
+mod recover;
 mod step;
 mod value;
 
@@ -39,11 +40,13 @@ use serde::{Deserialize, Serialize};
 pub use cluster::{Cluster, Path, Preset, Seeds, Settings, Zone};
 pub use figure::{Bar, Figure, Figures, Limit, Score, Statistic, Unit};
 pub use play::{Mark, Moment, Options, Played, play};
+pub use recover::recovers_within;
 
 use play::walk;
 pub use step::{
-    At, Await, Between, Churn, Count, Counted, Flap, Goal, Lossy, Nothing, Parts, Pauses, Repeat,
-    Resume, Serve, Skew, Stall, Stalls, Step, Timeline, Usage, WallClock, Way, Whom,
+    At, Await, Between, Churn, Count, Counted, Flap, Goal, Jump, Lossy, Nothing, Parts, Pauses,
+    Recover, Repeat, Resume, Serve, Skew, Slow, Stall, Stalls, Step, Tell, Timeline, Usage,
+    WallClock, Way, Whom,
 };
 pub use value::{Chance, Span};
 

@@ -15,6 +15,7 @@ use crate::link::nanos;
 use crate::measure::Meter;
 use crate::random::{Random, Ratio};
 use crate::sim::Sim;
+use crate::tally::{Fates, Faults};
 use crate::tap::Tap;
 use crate::watch::Watch;
 
@@ -33,6 +34,10 @@ pub struct Played {
     pub steps: u64,
     /// How long it was, in nanoseconds of virtual time.
     pub lasted: u64,
+    /// What was done to nodes and links.
+    pub faults: Faults,
+    /// What has become of the datagrams.
+    pub fates: Fates,
     /// How it went, if that was asked for.
     pub moments: Vec<Moment>,
     /// What happened when.
@@ -114,6 +119,8 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         failure,
         steps: sim.steps(),
         lasted,
+        faults: *sim.faults(),
+        fates: *sim.fates(),
         moments: player.moments.take(),
         false_reports: sim.reports().iter().filter(|report| report.is_false_down()).count() as u64,
         rate: sent.saturating_mul(1_000) / node_millis,
@@ -226,6 +233,8 @@ impl Player {
             Step::Serve(serve) => self.serve(serve, true)?,
             Step::Withdraw(serve) => self.serve(serve, false)?,
             Step::Churn(churn) => self.churn(churn)?,
+            Step::Tell(tell) => self.tell(tell)?,
+            Step::Recover(recover) => self.recover(recover)?,
             Step::Meter(_) => {
                 self.meter = Some(self.sim.meter());
                 self.changes = 0;
@@ -395,6 +404,8 @@ fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> S
             Seeds::None => Vec::new(),
         })
         .parameter("scenario", scenario.name.clone())
+        .parameter("cluster", format!("{cluster:?}"))
+        .parameter("steps", scenario.steps.len().to_string())
         .rerun(rerun);
     if cluster.segments > 0 {
         let segments = cluster.segments as usize;

@@ -52,6 +52,10 @@ pub enum Step {
     Relink(Path),
     /// Nodes' clocks run fast or slow: a factor such as "101/100".
     Skew(Skew),
+    /// Nodes' monotonic clocks are set forward, as after a suspend, or back.
+    Jump(Jump),
+    /// Nodes take no more than one datagram in a while.
+    Slow(Slow),
     /// Nodes' wall clocks are set; their next lives get their epochs from them.
     WallClock(WallClock),
     /// Each of some nodes serves a range of its own, numbered.
@@ -60,6 +64,15 @@ pub enum Step {
     Withdraw(Serve),
     /// One node after the other serves another range, so many a second in all.
     Churn(Churn),
+    /// Nodes leave the group, with all their ranges.
+    Leave(Whom),
+    /// Nodes describe themselves anew.
+    Describe(Whom),
+    /// A node sends a message to all, and all have to get it.
+    Tell(Tell),
+    /// All faults end. Within a time that follows from the configuration all live nodes have to
+    /// see each other and nobody else, and to hold the same picture.
+    Recover(Recover),
     /// One node, at random, sends a message to all.
     Message(Nothing),
     /// What is sent is counted from here on.
@@ -256,6 +269,48 @@ pub struct Skew {
     pub nodes: usize,
     /// How fast.
     pub rate: Chance,
+}
+
+/// Clocks that jump.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jump {
+    /// How many nodes, at random.
+    pub nodes: usize,
+    /// How far.
+    pub by: Span,
+    /// Whether back, and not forward.
+    #[serde(default)]
+    pub back: bool,
+}
+
+/// Nodes that are slow to take datagrams.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slow {
+    /// How many nodes, at random.
+    pub nodes: usize,
+    /// The time between two datagrams; none for as fast as they come.
+    pub pace: Span,
+}
+
+/// A message to all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tell {
+    /// For so long everything that anybody sends is lost, from the message on.
+    #[serde(default)]
+    pub blackout: Span,
+    /// Within which time all live nodes have to get it.
+    pub within: Span,
+}
+
+/// The end of all faults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recover {
+    /// Whether nodes that do not run are started, and those that have gone as well.
+    pub restart: bool,
 }
 
 /// Wall clocks that are wrong.
