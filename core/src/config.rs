@@ -61,6 +61,10 @@ pub struct Config {
     pub depart_timeout: Duration,
     /// Bounds of tables and queues.
     pub limits: Limits,
+    /// What the engine does wrong on purpose.
+    #[cfg(feature = "mutants")]
+    #[doc(hidden)]
+    pub mutant: Option<crate::mutants::Mutant>,
 }
 
 impl Config {
@@ -91,6 +95,8 @@ impl Config {
             beacon_interval: Duration::from_secs(2),
             depart_timeout: Duration::from_secs(1),
             limits: Limits::default(),
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 

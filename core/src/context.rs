@@ -65,6 +65,8 @@ impl Context {
         let limits = config.limits;
         let mut topology = Topology::with_limits(id, epoch, (&limits).into());
         topology.set_down_members(config.down_members);
+        #[cfg(feature = "mutants")]
+        topology.set_mutant(config.mutant);
         let mut peers = Peers::new();
         peers.admit(Ix::ME, &topology, Status::Alive, 0, now);
         Self {

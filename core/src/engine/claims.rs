@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::config::Liveness;
 use crate::liveness::{News, Unanswered, Weighed};
+use crate::mutants::mutated;
 use crate::node::{Epoch, Status};
 use crate::outbox::Say;
 use crate::repair;
@@ -130,7 +131,9 @@ impl Engine {
         if theirs > mine {
             self.ctx.stats.refutations += 1;
             self.health.worse();
-            self.ctx.raise_incarnation(claim.incarnation);
+            if !mutated!(self.ctx.config, IncarnationKept) {
+                self.ctx.raise_incarnation(claim.incarnation);
+            }
             self.ctx.tell_all_of(Ix::ME);
         }
         let to = self.ctx.bound(from);

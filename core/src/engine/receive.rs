@@ -6,6 +6,7 @@ use super::Engine;
 use crate::engine::claims::Channel;
 use crate::event::Cause;
 use crate::liveness::{News, Weighed};
+use crate::mutants::mutated;
 use crate::node::{Life, Status};
 use crate::outbox::To;
 use crate::port::{Arrival, Destination};
@@ -145,7 +146,8 @@ impl Engine {
         let known = self.ctx.find(sender.id);
         if let Some(ix) = known {
             let life = self.ctx.life(ix);
-            if sender.epoch < life.epoch {
+            let stale_reply = header.bound && mutated!(self.ctx.config, StaleReply);
+            if sender.epoch < life.epoch && !stale_reply {
                 if header.bound {
                     self.renewal.contested(&mut self.ctx, ix, sender, source);
                 }
@@ -157,8 +159,11 @@ impl Engine {
                     // The first packet of its own that proves it: it knows its numbers best.
                     peer.window = Window::default();
                 }
-                match self.ctx.peers.get(ix).window.check(header.packet) {
+                let window = self.ctx.peers.get(ix).window;
+                let off_by_one = mutated!(self.ctx.config, WindowOffByOne);
+                match window.check(header.packet) {
                     Freshness::Fresh => {}
+                    Freshness::Replay if off_by_one && header.packet == window.highest() => {}
                     Freshness::Replay => return Err(DatagramError::Replayed),
                     Freshness::TooOld => return Err(DatagramError::TooOld),
                 }

@@ -12,6 +12,7 @@ use super::item::{GroupName, GroupRecords, KeyRange, Op, RecordDelta, Write};
 use super::limits::MergeError;
 use super::stage::Stage;
 use super::{Topology, groups::Slot};
+use crate::mutants::mutated;
 use crate::node::{Epoch, Life, NodeId};
 use crate::repair::Subject;
 use crate::roster::{Ix, RosterFull};
@@ -116,7 +117,8 @@ impl Topology {
         if delta.target - have > CLOCK_STEP {
             return Err(MergeError::ClockJump);
         }
-        let starts = delta.since <= have && (delta.since == 0 || delta.floor <= delta.since);
+        let fits = delta.since <= have || mutated!(self, GapApplied);
+        let starts = fits && (delta.since == 0 || delta.floor <= delta.since);
         let staged = self.stages.get(name, delta.member);
         if starts && delta.is_last() {
             let content = Content::from(delta);
@@ -249,6 +251,7 @@ impl Topology {
         let ix = self.intern(Life { id: member, epoch })?;
         let slot = self.group_slot(name);
         let &Content { clock, floor, writes, whole } = content;
+        let whole = whole && !mutated!(self, FloorIgnored);
         self.amend(slot, ix, changes, |body, note| {
             if whole {
                 body.replace(clock, floor, writes, note);

@@ -135,6 +135,8 @@ pub struct Topology {
     stages: Stages,
     /// The latest epoch that is believed.
     horizon: Epoch,
+    #[cfg(feature = "mutants")]
+    mutant: Option<crate::mutants::Mutant>,
 }
 
 impl Topology {
@@ -169,6 +171,8 @@ impl Topology {
             claims: Claims::new(limits.claims),
             stages: Stages::new(limits.stages),
             horizon: epoch.horizon(),
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 
@@ -263,6 +267,12 @@ impl Topology {
     /// Sets whether members that are not present are shown. Takes effect at once.
     pub const fn set_down_members(&mut self, down: DownMembers) {
         self.down = down;
+    }
+
+    /// Sets what is done wrong on purpose.
+    #[cfg(feature = "mutants")]
+    pub(crate) const fn set_mutant(&mut self, mutant: Option<crate::mutants::Mutant>) {
+        self.mutant = mutant;
     }
 
     /// Replaces the limits. What is held beyond a lower one stays.
