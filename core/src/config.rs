@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::node::Epoch;
 use crate::seal::{ClusterName, Keyring, Suite};
 use crate::topology::{DownMembers, TopologyLimits};
 
@@ -60,6 +61,10 @@ pub struct Config {
     pub depart_timeout: Duration,
     /// Bounds of tables and queues.
     pub limits: Limits,
+    /// What the engine does wrong on purpose.
+    #[cfg(feature = "mutants")]
+    #[doc(hidden)]
+    pub mutant: Option<crate::mutants::Mutant>,
 }
 
 impl Config {
@@ -90,6 +95,8 @@ impl Config {
             beacon_interval: Duration::from_secs(2),
             depart_timeout: Duration::from_secs(1),
             limits: Limits::default(),
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 
@@ -298,6 +305,11 @@ pub enum ConfigError {
     ClusterFixed,
     /// A multicast or unspecified address cannot be an identity.
     BadIdentity,
+    /// The epoch lies so far ahead that no room is left for later lives.
+    EpochTooHigh {
+        /// The latest one to begin with.
+        latest: Epoch,
+    },
 }
 
 impl fmt::Display for ConfigError {
@@ -320,6 +332,9 @@ impl fmt::Display for ConfigError {
                 "a node's id must be an address that others can send to: neither unspecified nor \
                  multicast, and with a port",
             ),
+            Self::EpochTooHigh { latest } => {
+                write!(f, "an epoch must be at most {latest} (in 2077): set the clock")
+            }
         }
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) now: Instant,
     /// When this life began.
     pub(crate) started: Instant,
+    /// The horizon by what the embedder's clock gave for an epoch, and when that was.
+    horizon: (Epoch, Instant),
     pub(crate) config: Config,
     rng: ChaCha8Rng,
     pub(crate) topology: Topology,
@@ -63,11 +65,14 @@ impl Context {
         let limits = config.limits;
         let mut topology = Topology::with_limits(id, epoch, (&limits).into());
         topology.set_down_members(config.down_members);
+        #[cfg(feature = "mutants")]
+        topology.set_mutant(config.mutant);
         let mut peers = Peers::new();
-        peers.admit(Ix::ME, &topology, Status::Alive, now);
+        peers.admit(Ix::ME, &topology, Status::Alive, 0, now);
         Self {
             now,
             started: now,
+            horizon: (epoch.horizon(), now),
             config,
             rng,
             topology,
@@ -106,6 +111,29 @@ impl Context {
 
     pub(crate) fn status(&self, ix: Ix) -> Status {
         self.topology.roster().status(ix)
+    }
+
+    /// Whether an epoch can be that of a life that has begun; one that lies implausibly far ahead
+    /// is counted.
+    pub(crate) fn is_plausible(&mut self, epoch: Epoch) -> bool {
+        if epoch > self.topology.horizon() {
+            self.topology.set_horizon(self.horizon_now());
+        }
+        let plausible = epoch <= self.topology.horizon();
+        if !plausible {
+            self.stats.epochs_refused += 1;
+        }
+        plausible
+    }
+
+    /// Takes in what the embedder's clock gives for an epoch.
+    pub(crate) fn set_clock(&mut self, epoch: Epoch) {
+        self.horizon = (epoch.horizon().max(self.horizon_now()), self.now);
+    }
+
+    fn horizon_now(&self) -> Epoch {
+        let (horizon, at) = self.horizon;
+        horizon.after(self.now.since(at))
     }
 
     /// Whether a peer is thought to live and to be within reach, whether it is shown or held off.

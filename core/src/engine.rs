@@ -82,7 +82,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the configuration makes no sense or `id` is not an address to send to.
+    /// [`ConfigError`] if the configuration makes no sense, `id` is not an address to send to, or
+    /// `epoch` lies so far ahead that no life could follow it.
     pub fn new(
         config: Config,
         id: NodeId,
@@ -92,6 +93,9 @@ impl Engine {
         config.check()?;
         if !id.is_addressable() {
             return Err(ConfigError::BadIdentity);
+        }
+        if epoch > Epoch::LATEST_START {
+            return Err(ConfigError::EpochTooHigh { latest: Epoch::LATEST_START });
         }
         let ctx = Context::new(config, id, epoch, now.min(LATEST));
         let config = &ctx.config;

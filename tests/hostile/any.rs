@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use scalesmall_core::wire::{
-    Claim, Finding, Frame, Holdings, Message, MetadataVersion, RangeSum, RecordVersion, Route,
-    Spread, Standing,
+    Claim, Coded, Finding, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    RecordVersion, Route, Spread, Standing,
 };
 use scalesmall_core::{Epoch, GroupName, KeyRange, Life, NodeId, Op, RecordDelta, Write};
 
@@ -160,7 +160,7 @@ fn message(source: &mut Source<'_>) -> Frame {
 
 /// Any frame but a spread.
 fn frame(source: &mut Source<'_>) -> Frame {
-    match source.below(19) {
+    match source.below(21) {
         0 => Frame::Ping { root: source.number() },
         1 => Frame::Pong { packet: source.number(), root: some(source, |source| source.number()) },
         2 => Frame::Ack { packet: source.number() },
@@ -189,6 +189,17 @@ fn frame(source: &mut Source<'_>) -> Frame {
         }
         16 => Frame::Ranges(list(source, range_sum)),
         17 => holdings(source),
+        18 => Frame::Coded(Coded {
+            from: 0,
+            to: source.number().max(1),
+            count: source.number(),
+            cells: list(source, |source| source.number()),
+        }),
+        19 => Frame::Lacking(Lacking {
+            from: 0,
+            to: u64::MAX,
+            elements: list(source, |source| source.number() >> 24),
+        }),
         _ => match source.below(6) {
             0 => Frame::Heard { speaker: any_id(source), nodes: list(source, any_id) },
             1 => Frame::Vouch { life: life(source), packet: source.number() },

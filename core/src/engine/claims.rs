@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::config::Liveness;
 use crate::liveness::{News, Unanswered, Weighed};
+use crate::mutants::mutated;
 use crate::node::{Epoch, Status};
 use crate::outbox::Say;
 use crate::repair;
@@ -23,6 +24,9 @@ pub(super) enum Channel {
 impl Engine {
     /// A claim about any node, this one included.
     pub(super) fn on_claim(&mut self, from: Ix, claim: &Claim, channel: Channel) {
+        if !self.ctx.is_plausible(claim.life.epoch) {
+            return;
+        }
         if claim.life.id == self.ctx.me().id {
             self.on_claim_about_me(from, claim);
             return;
@@ -127,7 +131,9 @@ impl Engine {
         if theirs > mine {
             self.ctx.stats.refutations += 1;
             self.health.worse();
-            self.ctx.raise_incarnation(claim.incarnation);
+            if !mutated!(self.ctx.config, IncarnationKept) {
+                self.ctx.raise_incarnation(claim.incarnation);
+            }
             self.ctx.tell_all_of(Ix::ME);
         }
         let to = self.ctx.bound(from);

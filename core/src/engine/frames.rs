@@ -115,8 +115,13 @@ impl Engine {
                 }
             }
             Frame::Ranges(ranges) => self.repair.on_ranges(&mut self.ctx, from, &ranges),
-            // Each list of a packet takes stock anew if the one before it has changed something.
-            Frame::Holdings(_) if !self.repair.takes_list() => self.ctx.stats.answers_withheld += 1,
+            Frame::Holdings(_) | Frame::Coded(_) | Frame::Lacking(_)
+                if !self.repair.takes_list() =>
+            {
+                self.ctx.stats.answers_withheld += 1;
+            }
+            Frame::Coded(coded) => self.repair.on_coded(&mut self.ctx, from, &coded),
+            Frame::Lacking(lacking) => self.repair.on_lacking(&mut self.ctx, from, &lacking),
             Frame::Holdings(holdings) => {
                 for claim in &holdings.claims {
                     self.on_claim(from, claim, Channel::Direct);
@@ -132,7 +137,11 @@ impl Engine {
                     }
                 }
             }
-            Frame::Duplicate { epoch } => self.renewal.yield_to(&mut self.ctx, epoch),
+            Frame::Duplicate { epoch } => {
+                if self.ctx.is_plausible(epoch) {
+                    self.renewal.yield_to(&mut self.ctx, epoch);
+                }
+            }
             Frame::Heard { speaker, nodes } => self.on_heard(from, speaker, nodes, channel),
             Frame::Beat { sequence } => self.on_beat(from, sequence, channel),
             Frame::Missed { since, silent } => {
@@ -172,6 +181,9 @@ impl Engine {
 
     fn on_record(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta, channel: Channel) {
         let life = Life { id: delta.member, epoch: delta.epoch };
+        if !self.ctx.is_plausible(life.epoch) {
+            return;
+        }
         if life.id == self.ctx.me().id {
             self.on_record_of_mine(from, group, delta);
             return;
@@ -272,9 +284,13 @@ impl Engine {
 
     fn on_message(&mut self, from: Ix, message: Message, channel: Channel) {
         let Message { origin, sequence, tag, group, payload } = message;
-        let mine = origin.id == self.ctx.me().id;
-        let meant = group.is_none_or(|group| self.ctx.topology.is_member(&group, Ix::ME));
-        if mine || !meant {
+        if origin.id == self.ctx.me().id {
+            if origin == self.ctx.me() && self.messages.claimed(sequence) {
+                self.ctx.stats.refutations += 1;
+            }
+            return;
+        }
+        if !group.is_none_or(|group| self.ctx.topology.is_member(&group, Ix::ME)) {
             return;
         }
         if !self.hear_of(from, origin, channel) {
@@ -326,6 +342,9 @@ impl Engine {
             && self.ctx.life(ix).epoch >= life.epoch
         {
             return self.ctx.life(ix).epoch == life.epoch;
+        }
+        if !self.ctx.is_plausible(life.epoch) {
+            return false;
         }
         let claim = Claim {
             life,

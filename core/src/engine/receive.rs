@@ -6,6 +6,7 @@ use super::Engine;
 use crate::engine::claims::Channel;
 use crate::event::Cause;
 use crate::liveness::{News, Weighed};
+use crate::mutants::mutated;
 use crate::node::{Life, Status};
 use crate::outbox::To;
 use crate::port::{Arrival, Destination};
@@ -35,6 +36,9 @@ pub enum DatagramError {
     TooOld,
     /// It is of a life of the sender that is over.
     StaleLife,
+    /// It is of a life that would begin too far ahead of this node's clock: see
+    /// [`Epoch::horizon`](crate::Epoch::horizon).
+    ImplausibleEpoch,
     /// It is this node's own.
     Own,
     /// It is not bound to this node's life and the sender has not proven itself yet.
@@ -55,6 +59,9 @@ impl fmt::Display for DatagramError {
             Self::Replayed => f.write_str("the packet number has been seen"),
             Self::TooOld => f.write_str("the packet number is too old to tell"),
             Self::StaleLife => f.write_str("the sender has begun a new life since"),
+            Self::ImplausibleEpoch => {
+                f.write_str("the sender's epoch lies too far ahead: set its clock")
+            }
             Self::Own => f.write_str("the packet is this node's own"),
             Self::Unproven => f.write_str("the sender has to prove first that it lives"),
             Self::Full => f.write_str("the table of nodes is full (limits.nodes)"),
@@ -139,7 +146,8 @@ impl Engine {
         let known = self.ctx.find(sender.id);
         if let Some(ix) = known {
             let life = self.ctx.life(ix);
-            if sender.epoch < life.epoch {
+            let stale_reply = header.bound && mutated!(self.ctx.config, StaleReply);
+            if sender.epoch < life.epoch && !stale_reply {
                 if header.bound {
                     self.renewal.contested(&mut self.ctx, ix, sender, source);
                 }
@@ -151,12 +159,20 @@ impl Engine {
                     // The first packet of its own that proves it: it knows its numbers best.
                     peer.window = Window::default();
                 }
-                match self.ctx.peers.get(ix).window.check(header.packet) {
+                let window = self.ctx.peers.get(ix).window;
+                let off_by_one = mutated!(self.ctx.config, WindowOffByOne);
+                match window.check(header.packet) {
                     Freshness::Fresh => {}
+                    Freshness::Replay if off_by_one && header.packet == window.highest() => {}
                     Freshness::Replay => return Err(DatagramError::Replayed),
                     Freshness::TooOld => return Err(DatagramError::TooOld),
                 }
             }
+        }
+        if known.is_none_or(|ix| self.ctx.life(ix).epoch < sender.epoch)
+            && !self.ctx.is_plausible(sender.epoch)
+        {
+            return Err(DatagramError::ImplausibleEpoch);
         }
         let proven =
             known.is_some_and(|ix| self.ctx.life(ix) == sender && self.ctx.peers.get(ix).proven);
@@ -263,6 +279,7 @@ impl Engine {
         self.ctx.say_frame(to, Frame::Challenge { packet });
     }
 
+    /// Counts a refusal; that of an epoch has been counted where it was judged.
     fn count(&mut self, error: DatagramError) {
         let stats = &mut self.ctx.stats;
         let counter = match error {
@@ -282,6 +299,7 @@ impl Engine {
             DatagramError::Replayed => &mut stats.refused_replayed,
             DatagramError::TooOld => &mut stats.refused_old,
             DatagramError::StaleLife => &mut stats.refused_stale_life,
+            DatagramError::ImplausibleEpoch => return,
             DatagramError::Own => &mut stats.refused_own,
             DatagramError::Unproven => &mut stats.refused_unproven,
             DatagramError::Full => &mut stats.refused_full,

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::context::Context;
+use crate::mutants::mutated;
 use crate::node::NodeId;
 use crate::outbox::Say;
 use crate::roster::Ix;
@@ -212,6 +213,10 @@ impl Relays {
             let Some(copy) = self.copies.get_mut(&id) else {
                 continue;
             };
+            if mutated!(ctx.config, RelayOnce) && !copy.held {
+                closed.extend(self.close(id, false));
+                continue;
+            }
             let lost = !ctx.is_reachable(copy.to);
             if (lost || copy.tries + 1 >= TRIES)
                 && let Route::Ring { covered: false, group, .. } = &copy.part

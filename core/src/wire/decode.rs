@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::error::WireError;
 use super::frame::{
-    Claim, Finding, Frame, Holdings, Message, MetadataVersion, RangeSum, RecordVersion, Route,
-    Spread, Standing,
+    Claim, Coded, Finding, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    RecordVersion, Route, Spread, Standing,
 };
 use super::octets::Reader;
 use super::table::Tables;
@@ -152,6 +152,8 @@ impl Decoder {
             },
             kind::RANGES => Frame::Ranges(ranges(body)?),
             kind::HOLDINGS => Frame::Holdings(self.holdings(body)?),
+            kind::CODED => coded(body)?,
+            kind::LACKING => lacking(body)?,
             kind::HEARD => Frame::Heard { speaker: self.id(body)?, nodes: self.ids(body)? },
             kind::VOUCH => Frame::Vouch { life: self.life(body)?, packet: body.varint()? },
             kind::DUPLICATE => Frame::Duplicate { epoch: Epoch(body.u64()?) },
@@ -375,6 +377,34 @@ fn write_after(last: u64, body: &mut Reader<'_>) -> Result<Write, WireError> {
         },
     };
     Ok(Write { range, op, port, clock })
+}
+
+/// The ends of a range of positions.
+fn span(body: &mut Reader<'_>) -> Result<(u64, u64), WireError> {
+    let (from, to) = (body.u64()?, body.u64()?);
+    if from > to { Err(WireError::Malformed) } else { Ok((from, to)) }
+}
+
+/// Cells to the end of the frame.
+fn coded(body: &mut Reader<'_>) -> Result<Frame, WireError> {
+    let (from, to) = span(body)?;
+    let count = body.varint()?;
+    let mut cells = Vec::with_capacity(body.left() / 8);
+    while !body.is_empty() {
+        cells.push(body.u64()?);
+    }
+    Ok(Frame::Coded(Coded { from, to, count, cells }))
+}
+
+/// Elements of 5 bytes to the end of the frame.
+fn lacking(body: &mut Reader<'_>) -> Result<Frame, WireError> {
+    let (from, to) = span(body)?;
+    let mut elements = Vec::with_capacity(body.left() / 5);
+    while !body.is_empty() {
+        let [a, b, c, d, e] = body.array::<5>()?;
+        elements.push(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]));
+    }
+    Ok(Frame::Lacking(Lacking { from, to, elements }))
 }
 
 fn ranges(body: &mut Reader<'_>) -> Result<Vec<RangeSum>, WireError> {

@@ -3,7 +3,7 @@
 use bytes::BufMut;
 
 use super::decode::{WRITE_FULL, WRITE_PORT};
-use super::frame::{Claim, Frame, Holdings, Message, RangeSum, Route, Spread};
+use super::frame::{Claim, Coded, Frame, Holdings, Lacking, Message, RangeSum, Route, Spread};
 use super::octets::{put_varint, varint_len};
 use super::writer::{Refused, Writer};
 use super::{MAX_METADATA, kind};
@@ -68,6 +68,8 @@ impl Writer {
                 Ok(())
             }),
             Frame::Ranges(ranges) => self.framed(kind::RANGES, |w| w.ranges(ranges)),
+            Frame::Coded(coded) => self.framed(kind::CODED, |w| w.coded(coded)),
+            Frame::Lacking(lacking) => self.framed(kind::LACKING, |w| w.lacking(lacking)),
             Frame::Holdings(holdings) => self.framed(kind::HOLDINGS, |w| w.holdings(holdings)),
             Frame::Heard { speaker, nodes } => self.framed(kind::HEARD, |w| {
                 w.id(*speaker)?;
@@ -263,13 +265,37 @@ impl Writer {
         Ok(())
     }
 
-    fn holdings(&mut self, holdings: &Holdings) -> Result<(), Refused> {
-        let Holdings { from, to, answer, claims, records, metadata } = holdings;
+    fn coded(&mut self, coded: &Coded) -> Result<(), Refused> {
+        self.span(coded.from, coded.to)?;
+        self.varint(coded.count);
+        coded.cells.iter().for_each(|&cell| self.frames.put_u64(cell));
+        Ok(())
+    }
+
+    fn lacking(&mut self, lacking: &Lacking) -> Result<(), Refused> {
+        self.span(lacking.from, lacking.to)?;
+        for &element in &lacking.elements {
+            if element >> 40 != 0 {
+                return Err(Refused::Illegal);
+            }
+            self.frames.put_uint(element, 5);
+        }
+        Ok(())
+    }
+
+    /// The ends of a range of positions.
+    fn span(&mut self, from: u64, to: u64) -> Result<(), Refused> {
         if from > to {
             return Err(Refused::Illegal);
         }
-        self.frames.put_u64(*from);
-        self.frames.put_u64(*to);
+        self.frames.put_u64(from);
+        self.frames.put_u64(to);
+        Ok(())
+    }
+
+    fn holdings(&mut self, holdings: &Holdings) -> Result<(), Refused> {
+        let Holdings { from, to, answer, claims, records, metadata } = holdings;
+        self.span(*from, *to)?;
         self.frames.put_u8((*answer).into());
         self.varint(claims.len() as u64);
         claims.iter().try_for_each(|claim| self.claim(claim))?;

@@ -93,6 +93,10 @@ pub enum Frame {
     },
     /// Sums over ranges of the position space, to be compared.
     Ranges(alloc::vec::Vec<RangeSum>),
+    /// Coded symbols of what the sender holds in a range of the position space.
+    Coded(Coded),
+    /// Asks for what the sender lacks in a range of the position space.
+    Lacking(Lacking),
     /// Everything the sender holds in a range of the position space.
     Holdings(Holdings),
     /// Who hears a speaker's multicast. From a node that hears it to the speaker: itself alone. From
@@ -226,6 +230,30 @@ pub enum Route {
     },
     /// These.
     Listed(alloc::vec::Vec<NodeId>),
+}
+
+/// The first coded symbols of what a node holds in a range of positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coded {
+    /// The first position.
+    pub from: u64,
+    /// The last position.
+    pub to: u64,
+    /// How much the sender holds there.
+    pub count: u64,
+    /// The symbols, from the first on.
+    pub cells: alloc::vec::Vec<u64>,
+}
+
+/// What a node has found to lack in a range of positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// The first position.
+    pub from: u64,
+    /// The last position.
+    pub to: u64,
+    /// The first 40 bits of each fingerprint.
+    pub elements: alloc::vec::Vec<u64>,
 }
 
 /// The sum over a range of the position space.

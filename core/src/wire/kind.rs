@@ -27,3 +27,5 @@ pub(super) const DUPLICATE: u8 = 0x20;
 pub(super) const BEAT: u8 = 0x21;
 pub(super) const NUMBERED: u8 = 0x22;
 pub(super) const MISSED: u8 = 0x23;
+pub(super) const CODED: u8 = 0x24;
+pub(super) const LACKING: u8 = 0x25;

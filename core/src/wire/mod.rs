@@ -101,6 +101,8 @@
 //! | `0x21` | [`Beat`](Frame::Beat) | sequence (varint) |
 //! | `0x22` | [`Numbered`](Frame::Numbered) | sequence (varint), frames (1) |
 //! | `0x23` | [`Missed`](Frame::Missed) | since (varint), silent (1: 0 or 1) |
+//! | `0x24` | [`Coded`](Frame::Coded) | from (8), to (8), count (varint), [cells](#coded-symbols) (8 each) to the end |
+//! | `0x25` | [`Lacking`](Frame::Lacking) | from (8), to (8), [elements](#coded-symbols) (5 each) to the end |
 //!
 //! **Tables.** An *id*, a *life* and a *group* are varints that index a table of the packet. The
 //! tables come before all other frames, ids first; each may be left out, and no other frame adds to
@@ -114,12 +116,26 @@
 //! All keys are never spelt out.
 //!
 //! **Incarnations, milliseconds and tags** have at most 32 bits. `from` lies at or below `to` in
-//! ranges and holdings; the differences in ranges wrap, and before the first range `to` counts as
+//! ranges, holdings, coded and lacking; the differences in ranges wrap, and before the first range `to` counts as
 //! 2^64 - 1. A clock or target that does not fit 64 bits is malformed.
 //!
 //! **Spreads** do not nest, and the frames that they announce must be there. Frames of unknown types
 //! count among them, but are not passed on by a node that does not know them; it lowers the number
 //! by those, and ignores a spread of which nothing is left.
+//!
+//! # Coded symbols
+//!
+//! `fold(a, b)` is the exclusive-or of the halves of the 128-bit product of two 64-bit words. The
+//! **element** of a fingerprint *f* has the first 40 bits of *f*, and as its last 24 bits those of
+//! `fold(e ^ 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)`, where *e* is *f* with its last 24
+//! bits cleared. [`Lacking`](Frame::Lacking) names an element by the first 40 bits.
+//!
+//! A cell is the exclusive-or of the elements that are folded into it. An element *x* is folded into
+//! cell 0 and, from each cell *i* that it is folded into, into cell *i* + *g*, where *g* is the least
+//! whole number, not below 1, that is at least (*i* + 3/2) (2^32 / *s* - 1); *s* is the whole part of
+//! the square root of *r*, but at least 1, and *r* begins as *x* and becomes
+//! `fold(r ^ 0xa0761d6478bd642f, 0xe7037ed1a0b428db)` before each step (Yang, Gilad, Alizadeh:
+//! *Practical Rateless Set Reconciliation*, SIGCOMM 2024, section 4.2).
 //!
 //! # Limits of a reader
 //!
@@ -144,8 +160,8 @@ mod writer;
 pub use decode::Decoder;
 pub use error::WireError;
 pub use frame::{
-    Claim, Finding, Frame, Holdings, Message, MetadataVersion, RangeSum, RecordVersion, Route,
-    Spread, Standing,
+    Claim, Coded, Finding, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    RecordVersion, Route, Spread, Standing,
 };
 pub use header::Header;
 pub use writer::{

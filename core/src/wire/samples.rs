@@ -184,7 +184,7 @@ fn message(g: &mut Gen) -> Message {
 
 /// Any frame but a spread.
 fn frame(g: &mut Gen) -> Frame {
-    match below(g, 21) {
+    match below(g, 23) {
         0 => Frame::Ping { root: u64::arbitrary(g) },
         1 => Frame::Pong { packet: number(g), root: some(g, u64::arbitrary) },
         2 => Frame::Ack { packet: number(g) },
@@ -207,6 +207,14 @@ fn frame(g: &mut Gen) -> Frame {
         17 => Frame::Beat { sequence: number(g) },
         18 => Frame::Numbered { sequence: number(g), frames: u8::arbitrary(g) },
         19 => Frame::Missed { since: number(g), silent: bool::arbitrary(g) },
+        20 => {
+            let (from, to) = ordered(g);
+            Frame::Coded(Coded { from, to, count: number(g), cells: list(g, u64::arbitrary) })
+        }
+        21 => {
+            let (from, to) = ordered(g);
+            Frame::Lacking(Lacking { from, to, elements: list(g, |g| u64::arbitrary(g) >> 24) })
+        }
         _ if bool::arbitrary(g) => Frame::Vouch { life: life(g), packet: number(g) },
         _ => Frame::Duplicate { epoch: Epoch(u64::arbitrary(g)) },
     }

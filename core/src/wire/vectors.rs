@@ -132,6 +132,15 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
         ("want", [Frame::Want { group: web(), member: sender(), since: 2 }].into()),
         ("ranges", [Frame::Ranges(sums.into())].into()),
         ("holdings", [Frame::Holdings(holdings)].into()),
+        (
+            "coded",
+            [Frame::Coded(Coded { from: 0, to: u64::MAX, count: 3, cells: [7, 9].into() })].into(),
+        ),
+        (
+            "lacking",
+            [Frame::Lacking(Lacking { from: 0, to: half, elements: [0x12_3456_789a].into() })]
+                .into(),
+        ),
         ("heard", [heard].into()),
         ("vouch", [Frame::Vouch { life: sender(), packet: 300 }].into()),
         ("duplicate", [Frame::Duplicate { epoch: Epoch(10) }].into()),

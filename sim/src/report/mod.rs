@@ -2,12 +2,14 @@
 
 mod lines;
 mod page;
+mod results;
 mod table;
 
 use crate::scenario::{Figures, Played, Scenario, Score};
 
 pub use lines::lines;
 pub use page::page;
+pub use results::results;
 pub use table::table;
 
 /// All runs of one scenario.

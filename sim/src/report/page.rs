@@ -65,7 +65,7 @@ fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
 fn bars(html: &mut String, runs: &Runs) -> core::fmt::Result {
     html.push_str("<div class=\"gauges\">");
     for score in runs.scores() {
-        let limit = score.bar.at_most.value();
+        let limit = score.limit;
         let class = if score.is_met() { "met" } else { "missed" };
         let measured = score
             .measured
@@ -79,7 +79,7 @@ fn bars(html: &mut String, runs: &Runs) -> core::fmt::Result {
             escape(&score.bar.figure),
             score.bar.of,
             used.min(100),
-            score.unit.show(limit),
+            score.show_limit(),
         )?;
     }
     html.push_str("</div>");
