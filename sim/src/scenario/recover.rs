@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use scalesmall_core::Config;
+use scalesmall_core::{Config, Engine, Status};
 
 use super::play::{Outcome, Player};
 use super::{Recover, Tell};
@@ -20,6 +20,9 @@ impl Player {
         let Some(window) = live.map(|engine| engine.config().silence_window) else {
             return Ok(());
         };
+        if !can_meet(&self.sim) {
+            return Ok(());
+        }
         // What was suspected while things failed may still be concluded.
         self.sim.run_for(2 * window)?;
         self.agree()?;
@@ -109,6 +112,32 @@ impl Player {
 
 fn is_late(broken: &Broken) -> bool {
     matches!(broken, Broken::NotReached { .. })
+}
+
+/// Whether the live nodes can find each other: each knows somebody, or is known, or has a seed, so
+/// that all are linked. Otherwise nothing can be asked of them.
+fn can_meet(sim: &Sim) -> bool {
+    let live: Vec<usize> = sim.live().collect();
+    let mut linked = vec![Vec::new(); sim.len()];
+    for &node in &live {
+        let known = sim.node(node).into_iter().flat_map(Engine::peers);
+        let sought = known.filter(|peer| peer.status != Status::Left).map(|peer| peer.id.addr());
+        for addr in sought.chain(sim.seeds[node].iter().copied()) {
+            if let Some(other) = sim.node_of(addr) {
+                linked[node].push(other);
+                linked[other].push(node);
+            }
+        }
+        linked[node].extend(sim.network.hearers(node));
+    }
+    let mut met = vec![false; sim.len()];
+    let mut next: Vec<usize> = live.first().copied().into_iter().collect();
+    while let Some(node) = next.pop() {
+        if !core::mem::replace(&mut met[node], true) {
+            next.extend(linked[node].iter().copied().filter(|other| live.contains(other)));
+        }
+    }
+    live.iter().all(|node| met[*node])
 }
 
 /// The longest time that a live node will still hold another one off, which lives.

@@ -47,7 +47,9 @@ pub fn sample(seed: u64, bounds: &Bounds) -> Scenario {
     let cluster = cluster(&mut random, bounds);
     let mut steps = vec![Step::Run(millis(random.below(5_000)))];
     let kinds = 1 + random.below(KINDS);
-    for _ in 0..random.between(1, bounds.faults.max(1)) {
+    // Large clusters take their time; what takes many faults to find, small ones show.
+    let most = if cluster.nodes > USUAL { bounds.faults / 4 } else { bounds.faults };
+    for _ in 0..random.between(1, most.max(1)) {
         // A run that draws from few kinds meets combinations that one of all kinds never does.
         let kind = random.below(kinds).wrapping_mul(7).wrapping_add(seed) % KINDS;
         fault(kind, &mut random, &mut steps);
@@ -72,7 +74,7 @@ pub fn sample(seed: u64, bounds: &Bounds) -> Scenario {
 
 fn cluster(random: &mut Random, bounds: &Bounds) -> Cluster {
     let most = bounds.nodes.max(2) as u64;
-    let usual = if random.hit(Ratio(1, 40)) { most } else { most.min(32) };
+    let usual = if random.hit(Ratio(1, 40)) { most } else { most.min(USUAL as u64) };
     let nodes = random.between(2, usual) as usize;
     let zones = if random.hit(Ratio(1, 2)) { random.between(2, 3) as u16 } else { 1 };
     Cluster {
@@ -153,6 +155,8 @@ fn percent(random: &mut Random, most: u64) -> Chance {
     Chance(Ratio::percent(random.between(1, most) as u32))
 }
 
+/// The most nodes of most clusters.
+const USUAL: usize = 32;
 const FOR_SWARM: u64 = 5;
 
 #[cfg(test)]
