@@ -3,7 +3,6 @@
 mod program;
 
 use core::net::SocketAddr;
-use core::time::Duration;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -39,7 +38,10 @@ enum Verb {
     Results(program::results::Results),
     /// Play random scenarios until the time or the number is used up; shrink the first that fails
     Explore(program::explore::Explore),
-    /// Play one seed of a scenario twice, compare the traces, and show or record what happens
+    /// Join what the shards of a swarm have reported
+    Merge(program::merge::Merge),
+    /// Play one seed of a scenario twice, compare the traces, and show or record what happens; or
+    /// make the calls of a node's recording again, and compare all answers
     Replay(Replay),
     /// Tell what scenario files there are in a folder, and what they ask
     List {
@@ -79,17 +81,20 @@ struct Run {
 
 #[derive(Args)]
 struct Replay {
-    /// A scenario file; without one, the random scenario of the seed
+    /// A scenario file, or a recording made with `scalesmall node --record`; without one, the
+    /// random scenario of the seed
     file: Option<PathBuf>,
     /// The seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Write every delivery and event as a line of text; `-` for standard output
+    /// Write every delivery and event as a line of JSON; `-` for standard output
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Write every delivered datagram into a capture for a packet analyser
     #[arg(long, value_name = "FILE", conflicts_with = "trace")]
     pcap: Option<PathBuf>,
+    #[command(flatten)]
+    keys: program::recording::Keys,
 }
 
 fn main() -> ExitCode {
@@ -97,6 +102,7 @@ fn main() -> ExitCode {
         Verb::Run(run) => run_files(&run),
         Verb::Results(results) => program::results::write(&results),
         Verb::Explore(explore) => program::explore::explore(&explore),
+        Verb::Merge(merge) => program::merge::merge(&merge),
         Verb::Replay(replay) => replay_one(&replay),
         Verb::List { folder } => list(&folder),
     };
@@ -195,6 +201,11 @@ fn play_seeds(scenario: Scenario, plan: &Plan<'_>) -> Runs {
 }
 
 fn replay_one(replay: &Replay) -> Outcome {
+    if let Some(file) = &replay.file
+        && program::recording::is_one(file)?
+    {
+        return program::recording::replay(file, &replay.keys);
+    }
     let scenario = match &replay.file {
         Some(file) => read(file)?,
         None => sample(replay.seed, &Bounds::default()),
@@ -248,7 +259,7 @@ fn list(folder: &Path) -> Outcome {
     Ok(true)
 }
 
-/// Records what happens as lines of text.
+/// Records what happens as JSON lines. Times are nanoseconds.
 struct Text(Box<dyn Write>);
 
 impl Tap<Engine> for Text {
@@ -260,15 +271,24 @@ impl Tap<Engine> for Text {
         multicast: bool,
         bytes: &[u8],
     ) {
-        let at = Duration::from_nanos(at);
-        let how = if multicast { "multicast" } else { "unicast" };
+        let line = serde_json::json!({
+            "at": at, "kind": "delivered", "from": from, "to": to, "multicast": multicast,
+            "len": bytes.len(), "bytes": hex(bytes),
+        });
         // A reader that goes away ends the record, not the simulation.
-        let _ = writeln!(self.0, "{at:?} {from} -> {to} {how} {} bytes", bytes.len());
+        let _ = writeln!(self.0, "{line}");
     }
 
     fn event(&mut self, at: u64, node: usize, event: &Event) {
-        let _ = writeln!(self.0, "{:?} node {node} {event:?}", Duration::from_nanos(at));
+        let line = serde_json::json!({
+            "at": at, "kind": "event", "node": node, "event": format!("{event:?}"),
+        });
+        let _ = writeln!(self.0, "{line}");
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn open(file: &Path) -> Result<Box<dyn Write>, String> {

@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 use scalesmall_sim::scenario::{Options, Played, Scenario, Span, play};
 use scalesmall_sim::swarm::{Bounds, Totals, sample, shrink};
 
+use super::merge::{Report, Shard, Swarm};
 use crate::{Outcome, bar, in_parallel, lock};
 
 #[derive(Args)]
@@ -36,6 +37,12 @@ pub(crate) struct Explore {
     /// The most faults in the first act of a scenario
     #[arg(long, default_value_t = Bounds::default().faults)]
     faults: u64,
+    /// Play only every Nth world, from the Kth on: 1/8 to 8/8 are the whole, on eight machines
+    #[arg(long, value_name = "K/N", default_value_t)]
+    shard: Shard,
+    /// Write what was seen for `merge` to join
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// How many runs at once [default: one per core]
     #[arg(long)]
     jobs: Option<usize>,
@@ -69,12 +76,12 @@ impl Shared<'_> {
         if failed || self.started.elapsed() >= asked.time.0 {
             return None;
         }
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let turn = asked.shard.turn(self.next.fetch_add(1, Ordering::Relaxed));
         if asked.seeds.is_some() {
             return self.listed.get(turn).copied();
         }
         let more = match asked.node_seconds {
-            Some(wanted) => lock(&self.totals).node_seconds() < wanted,
+            Some(wanted) => lock(&self.totals).node_seconds() < asked.shard.share(wanted),
             None => (turn as u64) < asked.runs,
         };
         more.then(|| asked.seed.wrapping_add(turn as u64))
@@ -108,6 +115,7 @@ impl Shared<'_> {
 pub(crate) fn explore(asked: &Explore) -> Outcome {
     let listed = asked.seeds.as_deref().map(seeds_of).transpose()?.unwrap_or_default();
     let len = if asked.seeds.is_some() { listed.len() as u64 } else { asked.runs };
+    let len = asked.node_seconds.unwrap_or(len);
     let shared = Shared {
         asked,
         listed,
@@ -117,7 +125,7 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
         trace: AtomicU64::new(0),
         totals: Mutex::default(),
         failed: Mutex::default(),
-        progress: bar(asked.node_seconds.unwrap_or(len), "exploring"),
+        progress: bar(asked.shard.share(len), "exploring"),
     };
     in_parallel(asked.jobs, || {
         while let Some(seed) = shared.next_seed() {
@@ -131,6 +139,27 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
     let mut failed = core::mem::take(&mut *lock(&shared.failed));
     failed.sort_by_key(|(_, played)| played.seed);
     println!("{} of {} worlds broke a rule", failed.len(), totals.worlds());
+    if let Some(file) = &asked.report {
+        let swarm = Swarm {
+            first: asked.seed,
+            seeds: shared.listed.clone(),
+            limit: len,
+            nodes: asked.nodes,
+            faults: asked.faults,
+        };
+        let broken = |(_, played): &(Scenario, Played)| {
+            let failure = played.failure.as_ref()?;
+            Some((played.seed, format!("{}: {}", failure.broken.check(), failure.broken)))
+        };
+        let report = Report {
+            swarm,
+            shard: asked.shard,
+            trace: shared.trace.load(Ordering::Relaxed),
+            broken: failed.iter().filter_map(broken).collect(),
+            totals: totals.clone(),
+        };
+        report.write(file)?;
+    }
     let Some((scenario, played)) = failed.into_iter().next() else { return Ok(true) };
     if let Some(failure) = played.failure.filter(|_| !asked.all) {
         println!("seed {}; shrinking\n{failure}\n", played.seed);

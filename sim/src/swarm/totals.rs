@@ -3,10 +3,13 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::scenario::{Played, Scenario};
 
 /// Sums over worlds: how large they were, how long they ran, what was done to them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Totals {
     /// How many worlds had so many nodes.
     sizes: BTreeMap<usize, u64>,
@@ -14,7 +17,7 @@ pub struct Totals {
     node_nanos: u128,
     steps: u64,
     /// How often each kind of fault occurred, and in how many worlds.
-    kinds: BTreeMap<&'static str, (u64, u64)>,
+    kinds: BTreeMap<String, (u64, u64)>,
 }
 
 impl Totals {
@@ -31,9 +34,23 @@ impl Totals {
             ("worlds_of_segments", u64::from(cluster.segments > 0)),
         ];
         for (name, count) in played.faults.iter().chain(fates).chain(worlds) {
-            let kind = self.kinds.entry(name).or_default();
+            let kind = self.kinds.entry(name.to_owned()).or_default();
             kind.0 += count;
             kind.1 += u64::from(count > 0);
+        }
+    }
+
+    /// Adds the worlds of another part of the same swarm.
+    pub fn join(&mut self, other: &Self) {
+        for (size, count) in &other.sizes {
+            *self.sizes.entry(*size).or_default() += count;
+        }
+        self.node_nanos += other.node_nanos;
+        self.steps += other.steps;
+        for (name, (times, worlds)) in &other.kinds {
+            let kind = self.kinds.entry(name.clone()).or_default();
+            kind.0 += times;
+            kind.1 += worlds;
         }
     }
 
@@ -69,8 +86,8 @@ impl Totals {
 
     /// How often the fault occurred that did so least often, and its name.
     #[must_use]
-    pub fn rarest(&self) -> Option<(&'static str, u64)> {
-        let kinds = self.kinds.iter().map(|(name, (count, _))| (*name, *count));
+    pub fn rarest(&self) -> Option<(&str, u64)> {
+        let kinds = self.kinds.iter().map(|(name, (count, _))| (name.as_str(), *count));
         kinds.min_by_key(|(_, count)| *count)
     }
 }
