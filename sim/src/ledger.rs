@@ -7,6 +7,7 @@ use std::rc::Rc;
 use scalesmall_core::{Engine, Epoch, Event, GroupName, KeyRange, Life, Op, Peer, TimedItem};
 
 use crate::check::{Broken, Law};
+use crate::node::Condition;
 use crate::sim::Sim;
 
 /// What nodes were told to say, through the simulation's calls, and the lives that they have led.
@@ -199,7 +200,8 @@ impl Ledger {
     fn look(&mut self, sim: &Sim<Engine>) -> Verdict {
         let node = self.next;
         self.next = (node + 1) % sim.len().max(1);
-        let engine = sim.node(node)?;
+        // What happens to a node that stands still is told when it goes on.
+        let engine = sim.node(node).filter(|_| sim.condition(node) != Condition::Paused)?;
         for peer in engine.peers() {
             let life = Life { id: peer.id, epoch: peer.epoch };
             if let Some(verdict) = self.know(sim, node, life, Some(peer.incarnation)) {

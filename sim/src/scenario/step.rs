@@ -321,6 +321,9 @@ pub struct Tell {
 pub struct Recover {
     /// Whether nodes that do not run are started, and those that have gone as well.
     pub restart: bool,
+    /// For so long all stays as it is, once all agree: nobody is called down that is up.
+    #[serde(default)]
+    pub calm: Span,
 }
 
 /// Wall clocks that are wrong.
