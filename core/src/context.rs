@@ -18,7 +18,7 @@ use crate::node::{Epoch, Life, NodeId, Status};
 use crate::outbox::{Outbox, Say, To};
 use crate::port::Destination;
 use crate::roster::Ix;
-use crate::spread::{Pace, Ring};
+use crate::spread::{Covers, Pace, Ring};
 use crate::stats::Stats;
 use crate::time::Instant;
 use crate::timers::{Timers, Why};
@@ -31,12 +31,17 @@ pub(crate) struct Context {
     pub(crate) now: Instant,
     /// When this life began.
     pub(crate) started: Instant,
+    /// The horizon by what the embedder's clock gave for an epoch, and when that was.
+    horizon: (Epoch, Instant),
     pub(crate) config: Config,
     rng: ChaCha8Rng,
     pub(crate) topology: Topology,
     pub(crate) peers: Peers,
     pub(crate) ring: Ring,
     pub(crate) pace: Pace,
+    pub(crate) covers: Covers,
+    /// The number of the last packet sent.
+    pub(crate) packet: u64,
     pub(crate) metadata: Metadata,
     pub(crate) outbox: Outbox,
     pub(crate) events: Events,
@@ -63,16 +68,19 @@ impl Context {
         #[cfg(feature = "mutants")]
         topology.set_mutant(config.mutant);
         let mut peers = Peers::new();
-        peers.admit(Ix::ME, &topology, Status::Alive, now);
+        peers.admit(Ix::ME, &topology, Status::Alive, 0, now);
         Self {
             now,
             started: now,
+            horizon: (epoch.horizon(), now),
             config,
             rng,
             topology,
             peers,
             ring: Ring::default(),
             pace: Pace::default(),
+            covers: Covers::default(),
+            packet: 0,
             metadata: Metadata::default(),
             outbox: Outbox::new(limits.outbox),
             events: Events::new(limits.events),
@@ -103,6 +111,29 @@ impl Context {
 
     pub(crate) fn status(&self, ix: Ix) -> Status {
         self.topology.roster().status(ix)
+    }
+
+    /// Whether an epoch can be that of a life that has begun; one that lies implausibly far ahead
+    /// is counted.
+    pub(crate) fn is_plausible(&mut self, epoch: Epoch) -> bool {
+        if epoch > self.topology.horizon() {
+            self.topology.set_horizon(self.horizon_now());
+        }
+        let plausible = epoch <= self.topology.horizon();
+        if !plausible {
+            self.stats.epochs_refused += 1;
+        }
+        plausible
+    }
+
+    /// Takes in what the embedder's clock gives for an epoch.
+    pub(crate) fn set_clock(&mut self, epoch: Epoch) {
+        self.horizon = (epoch.horizon().max(self.horizon_now()), self.now);
+    }
+
+    fn horizon_now(&self) -> Epoch {
+        let (horizon, at) = self.horizon;
+        horizon.after(self.now.since(at))
     }
 
     /// Whether a peer is thought to live and to be within reach, whether it is shown or held off.
@@ -327,6 +358,7 @@ impl Context {
         self.started = self.now;
         self.outbox.clear();
         self.claims.clear();
+        self.covers.clear();
         self.news.clear();
         self.written.clear();
         self.silent = false;

@@ -1,37 +1,63 @@
 //! The queue of events: bounded, and of changes to one subject it keeps the last.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::VecDeque;
+
+use hashbrown::HashTable;
 
 use crate::event::Event;
+use crate::hash::Hash;
 use crate::node::NodeId;
 use crate::topology::{GroupName, KeyRange};
 
 /// What a change is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Subject {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject<'a> {
     Peer(NodeId),
-    Item(GroupName, NodeId, KeyRange),
+    Item(&'a GroupName, NodeId, KeyRange),
     Metadata(NodeId),
+}
+
+/// An event that waits.
+#[derive(Debug)]
+struct Waiting {
+    event: Event,
+    /// Whether it changes the peer's life.
+    new_life: bool,
+}
+
+/// Where the change of a subject waits.
+#[derive(Debug)]
+struct Place {
+    hash: u64,
+    number: u64,
 }
 
 /// Events that wait to be polled, in order.
 #[derive(Debug)]
 pub(crate) struct Events {
     limit: usize,
-    next: u64,
-    queue: BTreeMap<u64, Event>,
-    /// Where the change of a subject waits, and whether it changes the peer's life.
-    subjects: BTreeMap<Subject, (u64, bool)>,
+    /// The events and, where one was replaced or undone, gaps.
+    queue: VecDeque<Option<Waiting>>,
+    /// The number of the first place of the queue.
+    first: u64,
+    /// How many places are no gaps.
+    len: usize,
+    /// Where the changes wait, by their subjects.
+    places: HashTable<Place>,
     dropped: u64,
 }
+
+/// Room for so many events is kept when none waits.
+const KEPT: usize = 16;
 
 impl Events {
     pub(crate) fn new(limit: u32) -> Self {
         Self {
             limit: limit as usize,
-            next: 0,
-            queue: BTreeMap::new(),
-            subjects: BTreeMap::new(),
+            queue: VecDeque::new(),
+            first: 0,
+            len: 0,
+            places: HashTable::new(),
             dropped: 0,
         }
     }
@@ -41,17 +67,17 @@ impl Events {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.dropped == 0
+        self.len == 0 && self.dropped == 0
     }
 
     fn is_full(&self) -> bool {
-        self.queue.len() >= self.limit
+        self.len >= self.limit
     }
 
     /// Whether the messages of a packet would be taken. An empty queue takes them however many
     /// they are: a packet bounds them.
     pub(crate) fn has_room_for(&self, messages: usize) -> bool {
-        messages == 0 || self.queue.is_empty() || self.queue.len() + messages <= self.limit
+        messages == 0 || self.len == 0 || self.len + messages <= self.limit
     }
 
     /// Queues an event. Answers whether changes had to be folded to make room.
@@ -65,63 +91,101 @@ impl Events {
     }
 
     fn enter(&mut self, event: Event, new_life: bool) -> bool {
-        let Some(subject) = subject(&event) else {
-            return self.append(event, None);
+        let Some(waiting) = self.withdraw(&event) else {
+            return self.append(Waiting { event, new_life });
         };
-        let Some((at, other_life)) = self.subjects.remove(&subject) else {
-            return self.append(event, Some((subject, new_life)));
-        };
-        let new_life = new_life || other_life;
-        let waiting = self.queue.remove(&at);
-        match waiting.and_then(|waiting| merge(waiting, event, new_life)) {
-            Some(event) => self.append(event, Some((subject, new_life))),
+        let new_life = new_life || waiting.new_life;
+        match merge(waiting.event, event, new_life) {
+            Some(event) => self.append(Waiting { event, new_life }),
             None => false,
         }
+    }
+
+    /// Takes out the change that waits about the subject of `event`, if there is one.
+    fn withdraw(&mut self, event: &Event) -> Option<Waiting> {
+        let subject = subject(event)?;
+        let (queue, first) = (&mut self.queue, self.first);
+        let same = |place: &Place| {
+            let waiting = queue.get((place.number - first) as usize);
+            let waiting = waiting.and_then(Option::as_ref);
+            waiting.is_some_and(|waiting| self::subject(&waiting.event) == Some(subject))
+        };
+        let found = self.places.find_entry(hash(subject), same).ok()?;
+        let (place, _) = found.remove();
+        self.len -= 1;
+        queue.get_mut((place.number - first) as usize)?.take()
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
         if self.dropped > 0 {
             return Some(Event::Overflow { dropped: core::mem::take(&mut self.dropped) });
         }
-        let (_, event) = self.queue.pop_first()?;
-        if let Some(subject) = subject(&event) {
-            self.subjects.remove(&subject);
+        loop {
+            let waiting = self.queue.pop_front()?;
+            let number = self.first;
+            self.first += 1;
+            let Some(Waiting { event, .. }) = waiting else { continue };
+            self.len -= 1;
+            if let Some(subject) = subject(&event) {
+                let place = self.places.find_entry(hash(subject), |it| it.number == number);
+                let _ = place.map(|place| place.remove());
+            }
+            if self.len == 0 && self.queue.capacity() > KEPT {
+                (self.queue, self.places) = (VecDeque::new(), HashTable::new());
+            }
+            return Some(event);
         }
-        Some(event)
     }
 
-    fn append(&mut self, event: Event, subject: Option<(Subject, bool)>) -> bool {
+    fn append(&mut self, waiting: Waiting) -> bool {
         let folded = self.is_full();
         if folded {
-            self.dropped += self.subjects.len() as u64;
-            for (_, (at, _)) in core::mem::take(&mut self.subjects) {
-                self.queue.remove(&at);
-            }
-            if self.is_full() && !matches!(event, Event::Message { .. }) {
+            self.dropped += self.places.len() as u64;
+            self.places.clear();
+            self.queue.retain(|it| it.as_ref().is_some_and(|it| subject(&it.event).is_none()));
+            self.len = self.queue.len();
+            if self.is_full() && !matches!(waiting.event, Event::Message { .. }) {
                 // Only messages and notices are left, none of which may push another out. A
                 // message has been asked for room before.
                 self.dropped += 1;
                 return true;
             }
+        } else if self.queue.len() > 2 * self.len + KEPT {
+            self.close_gaps();
         }
-        if let Some((subject, new_life)) = subject {
-            self.subjects.insert(subject, (self.next, new_life));
-        }
-        self.queue.insert(self.next, event);
-        self.next += 1;
+        let number = self.first + self.queue.len() as u64;
+        self.note(&waiting.event, number);
+        self.queue.push_back(Some(waiting));
+        self.len += 1;
         folded
+    }
+
+    /// Notes where the change of a subject waits.
+    fn note(&mut self, event: &Event, number: u64) {
+        if let Some(subject) = subject(event) {
+            let hash = hash(subject);
+            self.places.insert_unique(hash, Place { hash, number }, |place| place.hash);
+        }
+    }
+
+    /// Removes what replaced and undone changes have left behind.
+    fn close_gaps(&mut self) {
+        self.places.clear();
+        let queue = core::mem::take(&mut self.queue);
+        for (number, waiting) in (self.first..).zip(queue.into_iter().flatten()) {
+            self.note(&waiting.event, number);
+            self.queue.push_back(Some(waiting));
+        }
     }
 }
 
-fn subject(event: &Event) -> Option<Subject> {
+fn subject(event: &Event) -> Option<Subject<'_>> {
     match event {
         Event::Peer { peer, .. } => Some(Subject::Peer(peer.id)),
         Event::ItemSet { group, item } => {
-            Some(Subject::Item(group.clone(), item.item.member, item.item.range))
+            Some(Subject::Item(group, item.item.member, item.item.range))
         }
-        Event::ItemCleared { group, member, range } => {
-            Some(Subject::Item(group.clone(), *member, *range))
-        }
+        Event::ItemCleared { group, member, range } => Some(Subject::Item(group, *member, *range)),
         Event::Metadata { node, .. } => Some(Subject::Metadata(*node)),
         Event::Message { .. }
         | Event::Renewed { .. }
@@ -132,6 +196,20 @@ fn subject(event: &Event) -> Option<Subject> {
         | Event::Overflow { .. } => None,
     }
 }
+
+fn hash(subject: Subject<'_>) -> u64 {
+    match subject {
+        Subject::Peer(node) => Hash::new(KEY, 0).node(node),
+        Subject::Metadata(node) => Hash::new(KEY, 1).node(node),
+        Subject::Item(group, node, range) => {
+            let keys = u64::from(range.start()) << 32 | u64::from(range.end());
+            Hash::new(KEY, 2).bytes(group.as_bytes()).node(node).word(keys)
+        }
+    }
+    .finish()
+}
+
+const KEY: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];
 
 /// The one change that two changes of a subject amount to; `None` if the later one undoes the
 /// earlier.
@@ -184,6 +262,28 @@ mod tests {
         events.push(peer(1, Some(Status::Alive), Some(Status::Suspect)));
         events.push(peer(1, Some(Status::Suspect), Some(Status::Alive)));
         assert!(events.is_empty());
+    }
+
+    /// A peer that comes and goes while nobody polls takes no room for it.
+    #[test]
+    fn gaps_are_closed() {
+        let mut events = Events::new(16);
+        events.push(peer(1, None, Some(Status::Alive)));
+        for port in [2, 3] {
+            for _ in 0..1_000 {
+                events.push(peer(port, Some(Status::Alive), Some(Status::Suspect)));
+                events.push(peer(port, Some(Status::Suspect), Some(Status::Alive)));
+            }
+            events.push(peer(port, Some(Status::Alive), Some(Status::Down)));
+        }
+        assert!(events.queue.len() <= 3 * KEPT && events.queue.capacity() < 1_000);
+        let polled = [
+            peer(1, None, Some(Status::Alive)),
+            peer(2, Some(Status::Alive), Some(Status::Down)),
+            peer(3, Some(Status::Alive), Some(Status::Down)),
+        ];
+        assert!(polled.into_iter().all(|event| events.pop() == Some(event)));
+        assert!(events.pop().is_none() && events.is_empty() && events.places.is_empty());
     }
 
     #[test]

@@ -1,21 +1,29 @@
-//! Vectors that grow by an eighth: tables with an entry per node or range waste little.
+//! Vectors that grow by little: tables with an entry per node or range waste little.
 
 use alloc::vec::Vec;
 
-/// Makes room for one more element; a full vector grows by an eighth, at least by one.
+/// Makes room for one more element. A full vector grows by an eighth, a long one by a sixteenth: at
+/// that length the room would cost more than the moves.
 pub(crate) fn reserve_one<T>(vec: &mut Vec<T>) {
     if vec.len() == vec.capacity() {
-        vec.reserve_exact((vec.len() / 8).max(1));
+        let more = match vec.len() {
+            0..8 => 1,
+            len @ 8..LONG => (len / 8).max(4),
+            len => len / 16,
+        };
+        vec.reserve_exact(more);
     }
 }
 
-/// Appends; a full vector grows by an eighth.
+const LONG: usize = 512;
+
+/// Appends; a full vector grows as [`reserve_one`] says.
 pub(crate) fn push<T>(vec: &mut Vec<T>, element: T) {
     reserve_one(vec);
     vec.push(element);
 }
 
-/// Inserts; a full vector grows by an eighth.
+/// Inserts; a full vector grows as [`reserve_one`] says.
 pub(crate) fn insert<T>(vec: &mut Vec<T>, at: usize, element: T) {
     reserve_one(vec);
     vec.insert(at, element);

@@ -121,7 +121,10 @@
 //!   effort beyond that; it arrives at most once as long as its origin is remembered
 //!   ([`Limits::message_origins`]).
 //! - **Protection from holders of the key.** They are trusted to relay faithfully. A false claim
-//!   about another node is contained and corrected by that node, no more.
+//!   about another node is contained and corrected by that node, no more: whatever it names that
+//!   orders claims (epoch, incarnation, clock, version, number), the owner puts itself above it. So
+//!   that it can, an epoch far ahead is not believed: see [`Epoch::horizon`]. Who seals packets in
+//!   another's name is that node for all who hear them, until its next life.
 //! - **Secrecy** under [`Suite::Authenticated`]: anybody can read it. Suite *sealed* (feature
 //!   `seal`) encrypts.
 //! - **Persistence.** A restarted node begins with what it is told, in an epoch that the embedder

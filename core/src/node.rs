@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
 
 /// A node's identity: the socket address that it advertises, IPv4 or IPv6.
 ///
@@ -85,7 +86,35 @@ impl Epoch {
     pub const fn new(unix_ms: u64, random: u32) -> Self {
         Self(unix_ms << 22 | (random & 0x3f_ffff) as u64)
     }
+
+    /// The latest epoch that a node believes of anybody while its own clock would give this one:
+    /// 32 years on from it, or from 2026 if the clock is behind that.
+    ///
+    /// An epoch can only be answered by a higher one. Without a horizon one packet could put a node
+    /// into the last epoch there is, and nothing that it says would count any more. The horizon
+    /// moves on with time, so a claim at it can be topped a moment later. It lies far enough
+    /// ahead for clocks that were never set, and for epochs that are counted.
+    #[must_use]
+    pub const fn horizon(self) -> Self {
+        let base = if self.0 > RECENT.0 { self.0 } else { RECENT.0 };
+        Self(base.saturating_add(LEAD))
+    }
+
+    /// The epoch that begins this much later.
+    #[must_use]
+    pub(crate) const fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add((span.as_millis() as u64).saturating_mul(1 << 22)))
+    }
+
+    /// The latest epoch whose horizon is not the end of all epochs: early in 2077.
+    pub(crate) const LATEST_START: Self = Self(u64::MAX - LEAD);
 }
+
+/// The beginning of 2026.
+const RECENT: Epoch = Epoch::new(1_767_225_600_000, 0);
+
+/// How far ahead of a node's own clock an epoch may lie: 32 years.
+const LEAD: u64 = (32 * 8_766 * 3_600_000) << 22;
 
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,6 +179,19 @@ mod tests {
     fn order_is_numeric() {
         assert!(id("10.0.0.2:5") < id("10.0.0.10:5"));
         assert!(id("10.0.0.2:5") < id("10.0.0.2:10"));
+    }
+
+    #[test]
+    fn the_horizon_lies_32_years_ahead_and_moves_on() {
+        let years = |from: Epoch, to: Epoch| (to.0 - from.0) / ((8_766 * 3_600_000) << 22);
+        let now = Epoch::new(1_900_000_000_000, 7);
+        assert_eq!(years(now, now.horizon()), 32);
+        assert_eq!(
+            now.after(Duration::from_secs(9)).horizon(),
+            Epoch(now.horizon().0 + (9_000 << 22))
+        );
+        assert_eq!(Epoch(0).horizon(), RECENT.horizon());
+        assert!(Epoch::LATEST_START.horizon() == Epoch(u64::MAX) && RECENT < Epoch::LATEST_START);
     }
 
     #[test]

@@ -95,6 +95,8 @@ counters! {
     deltas_refused,
     /// Claims refused because a limit is reached.
     claims_refused,
+    /// Lives not believed in, because their epoch lies implausibly far ahead: see `Epoch::horizon`.
+    epochs_refused,
     /// Times that roots were compared and differed.
     roots_unequal,
     /// Repair sessions begun.

@@ -156,9 +156,9 @@ impl Network {
         self.lossy.clear();
     }
 
-    /// Whether a datagram sent now would meet a cut.
+    /// Whether a unicast datagram sent now would meet a cut.
     pub(crate) fn is_cut(&self, now: u64, from: usize, to: usize) -> bool {
-        self.cuts.iter().any(|cut| cut.stops(now, from, to))
+        self.cuts.iter().any(|cut| !cut.multicast && cut.stops(now, from, to))
     }
 
     fn link_between(&self, from: usize, to: usize) -> &Link {
@@ -188,7 +188,10 @@ impl Network {
         self.fates.multicast += u64::from(packet.multicast);
         self.fates.between_zones += u64::from(self.zones[packet.from] != self.zones[packet.to]);
         let lost = Carried::default();
-        if self.is_cut(packet.at, packet.from, packet.to) {
+        let stops = |cut: &Cut| {
+            (packet.multicast || !cut.multicast) && cut.stops(packet.at, packet.from, packet.to)
+        };
+        if self.cuts.iter().any(stops) {
             self.fates.cut += 1;
             return lost;
         }
@@ -285,16 +288,24 @@ pub(crate) struct Cut {
     since: u64,
     /// Time in force and time at rest, alternating, in nanoseconds; `None` for always.
     flapping: Option<(u64, u64)>,
+    /// Whether only multicasts are stopped.
+    multicast: bool,
 }
 
 impl Cut {
     pub(crate) fn new(from: &[usize], to: &[usize], since: u64) -> Self {
         let (from, to) = (NodeSet::new(from), NodeSet::new(to));
-        Self { rule: Rule(0), from, to, since, flapping: None }
+        Self { rule: Rule(0), from, to, since, flapping: None, multicast: false }
     }
 
     pub(crate) fn flapping(mut self, on: Duration, off: Duration) -> Self {
         self.flapping = Some((nanos(on), nanos(off)));
+        self
+    }
+
+    /// Stops multicasts alone.
+    pub(crate) fn of_multicast(mut self) -> Self {
+        self.multicast = true;
         self
     }
 
@@ -346,6 +357,16 @@ mod tests {
         network.lift(rule);
         assert!(network.carry(&packet(0, 1, 5), 0).first.is_some());
         assert_eq!(network.fates.cut, 1);
+    }
+
+    #[test]
+    fn a_cut_of_multicast_lets_unicast_pass() {
+        let mut network = network(Link::lan());
+        network.add_cut(Cut::new(&[0], &[1], 0).of_multicast());
+        let to_all = Packet { multicast: true, ..packet(0, 1, 5) };
+        assert_eq!(network.carry(&to_all, 0), Carried::default());
+        assert!(network.carry(&packet(0, 1, 5), 1).first.is_some());
+        assert!(!network.is_cut(5, 0, 1));
     }
 
     #[test]

@@ -49,6 +49,26 @@ impl<P: Protocol> Sim<P> {
         self.network.add_cut(cut)
     }
 
+    /// Stops multicasts in one direction only; unicast passes. Deaf nodes, mute ones, segments that
+    /// hear each other one way.
+    pub fn cut_multicast(&mut self, from: &[usize], to: &[usize]) -> Rule {
+        self.calm = false;
+        self.network.add_cut(Cut::new(from, to, self.now).of_multicast())
+    }
+
+    /// The same for `on`, then not for `off`, and so forth: a switch that forgets who listens, and
+    /// learns it again.
+    pub fn flap_multicast(
+        &mut self,
+        from: &[usize],
+        to: &[usize],
+        on: Duration,
+        off: Duration,
+    ) -> Rule {
+        self.calm = false;
+        self.network.add_cut(Cut::new(from, to, self.now).flapping(on, off).of_multicast())
+    }
+
     /// Cuts a node off from all others, both ways.
     pub fn isolate(&mut self, node: usize) {
         let others: Vec<usize> = (0..self.len()).filter(|other| *other != node).collect();

@@ -1,9 +1,16 @@
 //! A holder of the key says absurd things about others: its owner is heard all the same.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use scalesmall_core::wire::{Frame, Message};
-use scalesmall_core::{Epoch, Event, Life};
-use scalesmall_hostile::{EPOCH, Holder, START, drain, engine, id};
+use scalesmall_core::wire::{Claim, Frame, Message, Standing};
+use scalesmall_core::{
+    ConfigError, DatagramError, Engine, Epoch, Event, Life, MergeError, NodeId, Op, RecordDelta,
+    Status, Suite, Topology, Write,
+};
+use scalesmall_hostile::{EPOCH, Holder, START, addr, cluster, config, drain, engine, id, keys};
+
+use crate::net::Net;
 
 fn life(number: u16) -> Life {
     Life { id: id(number), epoch: EPOCH }
@@ -81,4 +88,155 @@ fn a_packet_of_wishes_is_answered_within_a_budget() {
     let packet = holder.packet(Some(EPOCH), &wishes);
     engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
     assert!(drain(&mut engine).datagrams.len() <= 2_100);
+}
+
+fn claim(life: Life, incarnation: u32, standing: Standing) -> Frame {
+    let (accuser, confirmed_by) = (None, [None; 2]);
+    Frame::Claim(Claim { life, incarnation, standing, accuser, confirmed_by, age: 0 })
+}
+
+fn record(Life { id: member, epoch }: Life, clock: u64) -> Frame {
+    let write = Write { range: crate::range(666, 667), op: Op::Add, port: 666, clock };
+    let (since, floor, target, writes) = (0, 0, clock, [write].into());
+    let delta = RecordDelta { member, epoch, since, floor, clock, target, writes };
+    Frame::Record { group: crate::group("shards"), delta }
+}
+
+/// All that can be said of a life.
+fn said_of(life: Life) -> Vec<Frame> {
+    let metadata = Frame::Metadata { life, version: 1, bytes: Bytes::from_static(b"lie") };
+    let standings = [Standing::Alive, Standing::Down, Standing::Left];
+    let claims = standings.map(|standing| claim(life, u32::MAX, standing));
+    claims.into_iter().chain([record(life, 1), metadata, message(life, 1)]).collect()
+}
+
+/// The last epochs there are, said of the receiver, of a node it knows, of a stranger, and by
+/// whoever seals with the key: nobody is believed, each is counted, and lives go on.
+#[test]
+fn an_epoch_that_nothing_could_top_is_not_believed() {
+    let mut engine = engine(1);
+    let mut holder = Holder::new(2);
+    holder.introduce(&mut engine);
+    let mut third = Holder::new(3);
+    third.introduce(&mut engine);
+    let digest = engine.digest();
+    for epoch in [Epoch(u64::MAX), Epoch(u64::MAX - 1), Epoch(EPOCH.horizon().0 + (1 << 33))] {
+        for number in [1, 3, 9] {
+            let life = Life { id: id(number), epoch };
+            let before = engine.stats().epochs_refused;
+            let lies = said_of(life);
+            let packet = holder.packet(Some(EPOCH), &lies);
+            engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
+            // Of metadata and messages of its own another life is none of its business.
+            let judged = if number == 1 { lies.len() - 2 } else { lies.len() };
+            assert_eq!(engine.stats().epochs_refused - before, judged as u64, "of {life}");
+            let mut forger = Holder::of(life, &keys(), &cluster(), Suite::Authenticated);
+            if number != 1 {
+                let packet = forger.packet(Some(EPOCH), &[Frame::Ping { root: 0 }]);
+                let refused = engine.handle_datagram(START, forger.arrival(), &packet);
+                assert_eq!(refused, Err(DatagramError::ImplausibleEpoch));
+            }
+        }
+        let packet = holder.packet(Some(EPOCH), &[Frame::Duplicate { epoch }]);
+        engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
+    }
+    assert_eq!((engine.digest(), engine.epoch()), (digest, EPOCH));
+    assert_eq!(engine.peer(id(9)), None);
+    // The third is heard as before, also in a later life.
+    let packet = third.packet(Some(EPOCH), &[Frame::Ping { root: 0 }]);
+    assert_eq!(engine.handle_datagram(START, third.arrival(), &packet), Ok(()));
+    let next = Life { id: id(3), epoch: Epoch(EPOCH.0 + 1) };
+    let mut third = Holder::of(next, &keys(), &cluster(), Suite::Authenticated);
+    let packet = third.packet(Some(EPOCH), &[Frame::Ping { root: 0 }]);
+    assert_eq!(engine.handle_datagram(START, third.arrival(), &packet), Ok(()));
+    assert_eq!(engine.peer(id(3)).map(|peer| peer.epoch), Some(next.epoch));
+}
+
+/// The highest epoch, incarnation and clock that are believed: the owner puts itself above each, and
+/// all believe it again.
+#[test]
+fn the_highest_that_is_believed_can_be_topped() {
+    let life = |epoch| Life { id: id(1), epoch };
+    let ceilings: [fn(Life, Epoch) -> Frame; 4] = [
+        |life, latest| claim(Life { epoch: latest, ..life }, u32::MAX, Standing::Down),
+        |life, _| claim(life, u32::MAX, Standing::Down),
+        |life, _| record(life, 1 << 32),
+        |life, _| Frame::Metadata { life, version: u64::MAX, bytes: Bytes::from_static(b"lie") },
+    ];
+    for (case, lie) in ceilings.into_iter().enumerate() {
+        let mut net = Net::settled(4);
+        net.on(1, |engine, now| {
+            engine.add_item(now, &crate::group("shards"), crate::range(0, 9), 80).unwrap();
+        });
+        net.run_for(Duration::from_secs(1));
+        // A holder of the key tells all of them the same.
+        let mut holder = Holder::new(50);
+        for number in 1..=4 {
+            let lie = lie(life(net.engines[0].epoch()), EPOCH.horizon());
+            let bound = net.engines[usize::from(number) - 1].epoch();
+            let packet = holder.packet(Some(bound), &[lie]);
+            net.on(number, |engine, now| {
+                engine.handle_datagram(now, holder.arrival(), &packet).unwrap();
+            });
+        }
+        net.run_for(Duration::from_secs(20));
+        let epoch = net.engines[0].epoch();
+        for engine in &net.engines {
+            assert_eq!(engine.digest(), net.engines[0].digest(), "case {case}");
+            let owners: Vec<NodeId> =
+                engine.route(&crate::group("shards"), 5).map(|owner| owner.member).collect();
+            assert_eq!(owners, [id(1)], "case {case}");
+            assert_eq!(engine.route(&crate::group("shards"), 666).count(), 0, "case {case}");
+        }
+        for other in &net.engines[1..] {
+            let first = other.peer(id(1)).unwrap();
+            assert_eq!((first.epoch, first.status), (epoch, Status::Alive), "case {case}");
+            assert!(first.metadata.is_empty(), "case {case}");
+        }
+    }
+}
+
+/// A number that nobody gave is leapt over by its owner, whose next message is heard.
+#[test]
+fn a_false_message_number_is_topped() {
+    let mut net = Net::settled(3);
+    let mut holder = Holder::new(50);
+    for number in 1..=3 {
+        let bound = net.engines[usize::from(number) - 1].epoch();
+        let packet = holder.packet(Some(bound), &[message(life(1), 1 << 32)]);
+        net.on(number, |engine, now| {
+            engine.handle_datagram(now, holder.arrival(), &packet).unwrap();
+        });
+    }
+    net.events.clear();
+    net.on(1, |engine, now| {
+        let payload = Bytes::from_static(b"true");
+        engine.broadcast(now, scalesmall_core::Recipients::All, scalesmall_core::Tag(1), payload)
+    })
+    .unwrap();
+    net.run_for(Duration::from_secs(1));
+    let heard =
+        |event: &Event| matches!(event, Event::Message { payload, .. } if payload == "true");
+    assert_eq!(net.events.iter().filter(|(_, event)| heard(event)).count(), 2);
+}
+
+/// Nobody begins in an epoch that leaves no room, and the data alone has the same horizon.
+#[test]
+fn an_epoch_that_leaves_no_room_is_refused_at_the_call() {
+    let refused = Engine::new(config(), addr(1).into(), Epoch(u64::MAX), START).map(|_| ());
+    let Err(ConfigError::EpochTooHigh { latest }) = refused else { panic!("{refused:?}") };
+    assert!(Engine::new(config(), addr(1).into(), latest, START).is_ok());
+    let mut engine = engine(1);
+    engine.renew(START, Epoch(u64::MAX));
+    assert_eq!(engine.epoch(), latest);
+    engine.renew(START, Epoch(u64::MAX));
+    assert!(engine.epoch() > latest);
+
+    let mut topology = Topology::new(id(1), EPOCH);
+    let latest = topology.horizon();
+    let refused = topology.hear(Life { id: id(2), epoch: Epoch(u64::MAX) }).map(|_| ());
+    assert_eq!(refused, Err(MergeError::ImplausibleEpoch { latest }));
+    assert!(topology.hear(Life { id: id(2), epoch: latest }).is_ok());
+    topology.set_horizon(Epoch(latest.0 + 1));
+    assert!(topology.hear(Life { id: id(2), epoch: Epoch(latest.0 + 1) }).is_ok());
 }

@@ -180,7 +180,13 @@ impl Engine {
         self.spread(frames, None);
         let farewell = [Frame::Claim(claim)];
         self.multicast.send(&mut self.ctx, &farewell);
-        let (batch, copies) = self.relays.originate(&mut self.ctx, farewell.into(), Audience::All);
+        let (ctx, frames) = (&mut self.ctx, farewell.into());
+        let (batch, copies) = if self.speaker.has_duty(ctx.now) {
+            // Who covers others cannot answer for what it says last.
+            self.relays.originate_to_each(ctx, frames, Audience::All)
+        } else {
+            self.relays.originate(ctx, frames, Audience::All)
+        };
         self.departure.start(&mut self.ctx, batch, copies);
         self.departure.end_if_done(&mut self.ctx, self.relays.is_idle());
     }
@@ -188,9 +194,11 @@ impl Engine {
     /// Begins a new life: after [`Engine::depart`], after [`Event::Duplicate`], or at will.
     ///
     /// `epoch` should lie above all earlier ones of this node; if it does not, it is raised above
-    /// those that are known of. Groups and ranges are kept and written anew.
+    /// those that are known of. One from 2077 on counts as of the end of 2076. Groups and ranges are kept and written anew.
     pub fn renew(&mut self, now: Instant, epoch: Epoch) {
         self.advance(now);
+        let epoch = epoch.min(Epoch::LATEST_START);
+        self.ctx.set_clock(epoch);
         self.begin_life(epoch);
     }
 
@@ -209,6 +217,8 @@ impl Engine {
         self.ctx.set_config(config);
         self.derive_keys();
         self.multicast.start(&mut self.ctx);
+        self.speaker.start(&mut self.ctx, false);
+        self.hearer.start(&mut self.ctx);
         Ok(())
     }
 
@@ -260,7 +270,7 @@ impl Engine {
         match to {
             Recipients::All | Recipients::Group(_) => {
                 let audience = group.map_or(Audience::All, Audience::Group);
-                self.relays.originate(&mut self.ctx, [frame].into(), audience);
+                self.post(frame, audience);
             }
             Recipients::Nodes(nodes) => {
                 for some in nodes.chunks(LISTED_PER_PACKET) {

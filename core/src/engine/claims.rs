@@ -13,8 +13,10 @@ use crate::wire::{Claim, Frame, Standing};
 /// How a claim came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Channel {
-    /// By the broadcast tree or multicast: everybody else gets it too.
+    /// By the broadcast tree: everybody else gets it too.
     Spread,
+    /// By multicast: everybody else gets it too, at the same time.
+    Multicast,
     /// In a packet to this node alone.
     Direct,
 }
@@ -22,6 +24,9 @@ pub(super) enum Channel {
 impl Engine {
     /// A claim about any node, this one included.
     pub(super) fn on_claim(&mut self, from: Ix, claim: &Claim, channel: Channel) {
+        if !self.ctx.is_plausible(claim.life.epoch) {
+            return;
+        }
         if claim.life.id == self.ctx.me().id {
             self.on_claim_about_me(from, claim);
             return;

@@ -36,6 +36,9 @@ pub enum DatagramError {
     TooOld,
     /// It is of a life of the sender that is over.
     StaleLife,
+    /// It is of a life that would begin too far ahead of this node's clock: see
+    /// [`Epoch::horizon`](crate::Epoch::horizon).
+    ImplausibleEpoch,
     /// It is this node's own.
     Own,
     /// It is not bound to this node's life and the sender has not proven itself yet.
@@ -56,6 +59,9 @@ impl fmt::Display for DatagramError {
             Self::Replayed => f.write_str("the packet number has been seen"),
             Self::TooOld => f.write_str("the packet number is too old to tell"),
             Self::StaleLife => f.write_str("the sender has begun a new life since"),
+            Self::ImplausibleEpoch => {
+                f.write_str("the sender's epoch lies too far ahead: set its clock")
+            }
             Self::Own => f.write_str("the packet is this node's own"),
             Self::Unproven => f.write_str("the sender has to prove first that it lives"),
             Self::Full => f.write_str("the table of nodes is full (limits.nodes)"),
@@ -67,8 +73,10 @@ impl fmt::Display for DatagramError {
 
 impl core::error::Error for DatagramError {}
 
-/// How many of all who hear an unproven sender by multicast challenge it, in the mean.
-const ANSWERS_TO_MULTICAST: usize = 3;
+/// How many of all who hear an unproven sender by multicast challenge it, in the mean: one that
+/// nobody knows, and one that is known and may be heard for long.
+const ANSWERS_TO_STRANGER: usize = 3;
+const ANSWERS_TO_PEER: usize = 16;
 
 /// How many challenged lives are remembered.
 const CHALLENGED: usize = 256;
@@ -161,6 +169,11 @@ impl Engine {
                 }
             }
         }
+        if known.is_none_or(|ix| self.ctx.life(ix).epoch < sender.epoch)
+            && !self.ctx.is_plausible(sender.epoch)
+        {
+            return Err(DatagramError::ImplausibleEpoch);
+        }
         let proven =
             known.is_some_and(|ix| self.ctx.life(ix) == sender && self.ctx.peers.get(ix).proven);
         if !header.bound && !proven {
@@ -234,7 +247,9 @@ impl Engine {
             Arrival::Unicast(source) => source,
             Arrival::Multicast(source) => {
                 let hearers = self.ctx.ring.len() + 1;
-                if self.ctx.random_below(hearers) >= ANSWERS_TO_MULTICAST {
+                let known = self.ctx.find_life(sender).is_some();
+                let answers = if known { ANSWERS_TO_PEER } else { ANSWERS_TO_STRANGER };
+                if self.ctx.random_below(hearers) >= answers {
                     return;
                 }
                 source
@@ -247,7 +262,7 @@ impl Engine {
         // By the time that the challenge goes out the number can have grown by a packet for each
         // intent that waits.
         let waiting = self.ctx.outbox.len() as u64;
-        let header = self.sealer.header(self.packet + 1 + waiting);
+        let header = self.sealer.header(self.ctx.packet + 1 + waiting);
         let enough = len >= crate::wire::challenge_len(&header, packet);
         if !enough || self.challenges.1 >= self.ctx.config.limits.challenges_per_second {
             self.ctx.stats.answers_withheld += 1;
@@ -264,6 +279,7 @@ impl Engine {
         self.ctx.say_frame(to, Frame::Challenge { packet });
     }
 
+    /// Counts a refusal; that of an epoch has been counted where it was judged.
     fn count(&mut self, error: DatagramError) {
         let stats = &mut self.ctx.stats;
         let counter = match error {
@@ -283,6 +299,7 @@ impl Engine {
             DatagramError::Replayed => &mut stats.refused_replayed,
             DatagramError::TooOld => &mut stats.refused_old,
             DatagramError::StaleLife => &mut stats.refused_stale_life,
+            DatagramError::ImplausibleEpoch => return,
             DatagramError::Own => &mut stats.refused_own,
             DatagramError::Unproven => &mut stats.refused_unproven,
             DatagramError::Full => &mut stats.refused_full,

@@ -88,10 +88,7 @@ impl Context {
             return None;
         };
         self.topology.set_status_of(ix, status);
-        self.peers.admit(ix, &self.topology, status, self.now);
-        self.peers.uncount(ix, &self.topology);
-        self.peers.get_mut(ix).incarnation = incarnation;
-        self.peers.count(ix, &self.topology);
+        self.peers.admit(ix, &self.topology, status, incarnation, self.now);
         self.follow_status(ix, None, status, cause, true);
         Some(ix)
     }

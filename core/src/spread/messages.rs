@@ -84,6 +84,16 @@ impl Messages {
         self.sequence
     }
 
+    /// Somebody says that this node has sent a message of this number: if it has not, its own next
+    /// one lies above, so that it is told from what is thought to be old. Answers whether it did.
+    pub(crate) const fn claimed(&mut self, sequence: u64) -> bool {
+        let leaps = sequence > self.sequence && sequence - self.sequence <= STEP;
+        if leaps {
+            self.sequence = sequence;
+        }
+        leaps
+    }
+
     /// Begins to count anew in a new life.
     pub(crate) fn renew(&mut self) {
         self.sequence = 0;

@@ -68,6 +68,17 @@ impl Topology {
         self.claims.epoch
     }
 
+    /// The latest epoch that is believed of anybody; see [`Epoch::horizon`].
+    #[must_use]
+    pub const fn horizon(&self) -> Epoch {
+        self.horizon
+    }
+
+    /// Moves the horizon, as time does; it begins at that of this node's first epoch.
+    pub const fn set_horizon(&mut self, horizon: Epoch) {
+        self.horizon = horizon;
+    }
+
     /// Starts a new life: what this node serves and joins is written anew in the epoch, with
     /// clocks from 1. Tombstones are dropped, since nobody believes the old life any more.
     ///

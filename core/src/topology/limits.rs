@@ -116,6 +116,11 @@ pub enum MergeError {
     },
     /// The clock would jump by more than 2³².
     ClockJump,
+    /// The life would begin too far ahead of this node's clock: see [`Epoch::horizon`].
+    ImplausibleEpoch {
+        /// The latest epoch that is believed.
+        latest: Epoch,
+    },
     /// As many nodes are known as may be.
     TooManyMembers {
         /// The limit.
@@ -145,6 +150,9 @@ impl fmt::Display for MergeError {
             Self::Gap { have } => write!(f, "writes are missing; ask for those since {have}"),
             Self::ClockJump => {
                 write!(f, "the clock jumps by more than {CLOCK_STEP}; renew its owner")
+            }
+            Self::ImplausibleEpoch { latest } => {
+                write!(f, "the epoch lies beyond {latest}, too far ahead; set its owner's clock")
             }
             Self::TooManyMembers { limit } => {
                 write!(f, "{limit} nodes are known, the limit; raise it or forget nodes")

@@ -14,6 +14,7 @@ use super::stage::Stage;
 use super::{Topology, groups::Slot};
 use crate::mutants::mutated;
 use crate::node::{Epoch, Life, NodeId};
+use crate::repair::Subject;
 use crate::roster::{Ix, RosterFull};
 
 /// The largest step of a record's clock that is believed, and the highest clock that an owner
@@ -59,9 +60,10 @@ impl Topology {
     ///
     /// # Errors
     ///
-    /// [`MergeError::TooManyMembers`]; nothing has changed.
+    /// [`MergeError::TooManyMembers`] and [`MergeError::ImplausibleEpoch`]; nothing has changed.
     pub fn hear(&mut self, life: Life) -> Result<Changes, MergeError> {
         let mut changes = Changes::default();
+        self.check_epoch(life.epoch)?;
         let ix = self.intern(life)?;
         self.raise_epoch(ix, life.epoch, &mut changes);
         Ok(changes)
@@ -96,6 +98,7 @@ impl Topology {
         if !is_well_formed(delta) {
             return Err(MergeError::Malformed);
         }
+        self.check_epoch(delta.epoch)?;
         let known = self.roster.find(delta.member);
         if let Some(ix) = known {
             let epoch = self.roster.epoch(ix);
@@ -165,7 +168,7 @@ impl Topology {
     /// for long. They are still listed.
     pub(crate) fn retire(&mut self, ix: Ix) {
         if !self.roster.is_retired(ix) {
-            self.root = self.root.wrapping_sub(self.sum_of(ix));
+            self.count_records(ix, false);
             self.roster.set_retired(ix, true);
         }
     }
@@ -174,7 +177,7 @@ impl Topology {
     pub(crate) fn revive(&mut self, ix: Ix) {
         if self.roster.is_retired(ix) {
             self.roster.set_retired(ix, false);
-            self.root = self.root.wrapping_add(self.sum_of(ix));
+            self.count_records(ix, true);
         }
     }
 
@@ -202,7 +205,8 @@ impl Topology {
             self.records_of[ix.index()] -= 1;
             if !self.roster.is_retired(ix) {
                 let print = self.key.record(group.digest, life.id, life.epoch, record.clock());
-                self.root = self.root.wrapping_sub(print);
+                let position = self.key.record_position(group.digest, life.id);
+                self.root.subtract(print, || (position, Subject::Record(group.name.clone(), ix)));
             }
             if ix == Ix::ME {
                 removed
@@ -273,8 +277,12 @@ impl Topology {
         self.items = self.items + amended.items_after - amended.items_before;
         if !self.roster.is_retired(ix) {
             let print = |clock| self.key.record(digest, life.id, life.epoch, clock);
-            let before = amended.before.map_or(0, print);
-            self.root = self.root.wrapping_sub(before).wrapping_add(print(amended.after));
+            let position = || self.key.record_position(digest, life.id);
+            let what = || (position(), Subject::Record(group.name.clone(), ix));
+            if let Some(before) = amended.before {
+                self.root.subtract(print(before), what);
+            }
+            self.root.add(print(amended.after), what);
         }
         if amended.before.is_none() {
             self.records_of[ix.index()] += 1;
@@ -288,13 +296,25 @@ impl Topology {
         self.groups.intern(name, || Group::new(name.clone(), key.group(name)))
     }
 
-    fn sum_of(&self, ix: Ix) -> u64 {
+    /// Adds the fingerprints of a member's records to the root, or takes them out of it.
+    fn count_records(&mut self, ix: Ix, counts: bool) {
         let life = self.roster.life(ix);
-        let records = self.groups.iter().filter_map(|group| Some((group, group.record(ix)?)));
-        let prints = records.map(|(group, record)| {
-            self.key.record(group.digest, life.id, life.epoch, record.clock())
-        });
-        prints.fold(0, u64::wrapping_add)
+        for group in self.groups.iter() {
+            let Some(record) = group.record(ix) else { continue };
+            let print = self.key.record(group.digest, life.id, life.epoch, record.clock());
+            let position = || self.key.record_position(group.digest, life.id);
+            let what = || (position(), Subject::Record(group.name.clone(), ix));
+            if counts {
+                self.root.add(print, what);
+            } else {
+                self.root.subtract(print, what);
+            }
+        }
+    }
+
+    fn check_epoch(&self, epoch: Epoch) -> Result<(), MergeError> {
+        let latest = self.horizon;
+        if epoch > latest { Err(MergeError::ImplausibleEpoch { latest }) } else { Ok(()) }
     }
 
     const fn check_len(&self, len: usize) -> Result<(), MergeError> {

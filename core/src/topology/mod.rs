@@ -92,7 +92,7 @@ pub(crate) use merge::Applied;
 pub use route::Owner;
 
 use crate::node::{Epoch, Life, NodeId, Status};
-use crate::repair::fingerprint::FingerprintKey;
+use crate::repair::{FingerprintKey, Root};
 use crate::roster::{Ix, Roster};
 use claim::Claims;
 use groups::Groups;
@@ -126,13 +126,15 @@ pub struct Topology {
     groups: Groups,
     key: FingerprintKey,
     /// The sum of the fingerprints of all records of nodes that are not retired.
-    root: u64,
+    root: Root,
     /// Items in all records, tombstones included.
     items: usize,
     limits: TopologyLimits,
     down: DownMembers,
     claims: Claims,
     stages: Stages,
+    /// The latest epoch that is believed.
+    horizon: Epoch,
     #[cfg(feature = "mutants")]
     mutant: Option<crate::mutants::Mutant>,
 }
@@ -162,12 +164,13 @@ impl Topology {
             records_of: alloc::vec![0],
             groups: Groups::new(limits.groups),
             key,
-            root: 0,
+            root: Root::default(),
             items: 0,
             limits,
             down: DownMembers::default(),
             claims: Claims::new(limits.claims),
             stages: Stages::new(limits.stages),
+            horizon: epoch.horizon(),
             #[cfg(feature = "mutants")]
             mutant: None,
         }

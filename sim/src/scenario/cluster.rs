@@ -30,6 +30,9 @@ pub struct Cluster {
     /// In how many multicast segments they are, in turn; 0 for no multicast.
     #[serde(default)]
     pub segments: u16,
+    /// From how many nodes on a segment has a speaker; what the preset says if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_hearers: Option<u32>,
     /// In how many zones they are, in turn.
     #[serde(default = "one")]
     pub zones: u16,
@@ -111,6 +114,7 @@ impl Cluster {
             Preset::Local => local(),
         };
         config.multicast = self.segments > 0;
+        config.least_hearers = self.least_hearers.unwrap_or(config.least_hearers);
         self.settings.apply(&mut config);
         others.apply(&mut config);
         #[cfg(feature = "mutants")]

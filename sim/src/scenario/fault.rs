@@ -53,6 +53,19 @@ impl Player {
                 let (inside, outside) = self.sides(&whom);
                 self.sim.flap(&outside, &inside, flap.on.0, flap.off.0);
             }
+            Step::MuteMulticast(whom) => {
+                let (inside, outside) = self.sides(whom);
+                self.sim.cut_multicast(&inside, &outside);
+            }
+            Step::DeafenMulticast(whom) => {
+                let (inside, outside) = self.sides(whom);
+                self.sim.cut_multicast(&outside, &inside);
+            }
+            Step::FlapMulticast(flap) => {
+                let whom = Whom { nodes: Some(flap.nodes), ..Whom::default() };
+                let (inside, outside) = self.sides(&whom);
+                self.sim.flap_multicast(&outside, &inside, flap.on.0, flap.off.0);
+            }
             Step::Lossy(lossy) => {
                 self.pick_some(lossy.nodes);
                 for node in self.picked.clone() {

@@ -44,6 +44,12 @@ pub enum Step {
     Deafen(Whom),
     /// Some nodes do not hear the others for a time, again and again.
     Flap(Flap),
+    /// Nobody hears the multicasts of some nodes any more.
+    MuteMulticast(Whom),
+    /// Some nodes hear no multicasts any more.
+    DeafenMulticast(Whom),
+    /// Some nodes hear no multicasts for a time, again and again.
+    FlapMulticast(Flap),
     /// Some nodes lose datagrams.
     Lossy(Lossy),
     /// All cuts end, and the losses of single nodes.

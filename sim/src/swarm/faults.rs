@@ -8,7 +8,7 @@ use crate::scenario::{
 };
 
 /// How many kinds of faults, and of calls of the application, there are.
-pub(super) const KINDS: u64 = 26;
+pub(super) const KINDS: u64 = 29;
 
 /// Draws a fault of a kind.
 pub(super) fn fault(kind: u64, random: &mut Random, steps: &mut Vec<Step>) {
@@ -16,6 +16,7 @@ pub(super) fn fault(kind: u64, random: &mut Random, steps: &mut Vec<Step>) {
         0..=7 => of_nodes(kind, random),
         8..=14 => of_cuts(kind, random),
         15..=19 => of_clocks_and_pace(kind, random, steps),
+        26..=28 => of_multicast(kind, random),
         20 => Step::Relink(path(random)),
         21 => Step::Leave(few(random)),
         22 => Step::Describe(few(random)),
@@ -70,6 +71,18 @@ fn of_cuts(kind: u64, random: &mut Random) -> Step {
             into: Chance(Ratio::percent(random.below(100) as u32)),
         }),
         _ => Step::Heal(Nothing {}),
+    }
+}
+
+fn of_multicast(kind: u64, random: &mut Random) -> Step {
+    match kind {
+        26 => Step::MuteMulticast(some(random)),
+        27 => Step::DeafenMulticast(some(random)),
+        _ => Step::FlapMulticast(Flap {
+            nodes: random.between(1, 3) as usize,
+            on: span(random, 10, 1_000),
+            off: span(random, 10, 5_000),
+        }),
     }
 }
 

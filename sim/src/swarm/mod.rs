@@ -81,12 +81,15 @@ fn cluster(random: &mut Random, bounds: &Bounds) -> Cluster {
     let usual = if random.hit(Ratio(1, 40)) { most } else { most.min(32) };
     let nodes = random.between(2, usual) as usize;
     let zones = if random.hit(Ratio(1, 2)) { random.between(2, 3) as u16 } else { 1 };
+    let segments = *choice(random, &[0, 0, 1, 2]);
     Cluster {
         nodes,
         preset: *choice(random, &[Preset::Lan, Preset::Lan, Preset::Local, Preset::Wan]),
         start_within: millis(random.below(2_000)),
         seeds: *choice(random, &[Seeds::First, Seeds::Chain, Seeds::Three]),
-        segments: *choice(random, &[0, 0, 1, 2]),
+        segments,
+        // As few as the worlds here have, or no node would ever speak for a segment.
+        least_hearers: (segments > 0).then_some(2 + u32::from(segments)),
         zones,
         ipv6: random.hit(Ratio(1, 8)),
         zone: Vec::new(),
