@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cluster::{Cluster, Path, Preset, Seeds, Settings, Zone};
 pub use figure::{Bar, Figure, Figures, Limit, Score, Statistic, Unit};
-pub use play::{Mark, Moment, Options, Played, play};
+pub use play::{Options, Played, play};
 pub use recover::recovers_within;
 
 use play::walk;

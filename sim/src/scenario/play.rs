@@ -1,6 +1,5 @@
 //! Playing a scenario.
 
-use core::cell::Cell;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -12,6 +11,7 @@ use super::figure::{BASELINE, Figures, Unit};
 use super::post::{Delivered, Postmark};
 use super::{Churn, Scenario, Seeds, Serve, Settings, Step, Timeline};
 use crate::check::Failure;
+use crate::film::{Film, Mark, Moment};
 use crate::link::nanos;
 use crate::measure::Meter;
 use crate::random::{Random, Ratio};
@@ -47,30 +47,6 @@ pub struct Played {
     pub false_reports: u64,
     /// Bytes per second and node, from beginning to end.
     pub rate: u64,
-}
-
-/// How matters stood at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// When, in nanoseconds.
-    pub at: u64,
-    /// Pairs of nodes that are not seen as they ought to be.
-    pub wrong_pairs: u64,
-    /// Different pictures among the live nodes.
-    pub pictures: usize,
-    /// Bytes sent by all nodes so far.
-    pub bytes: u64,
-    /// Nodes that are up.
-    pub live: usize,
-}
-
-/// A step of the scenario, and when it was taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// When, in nanoseconds.
-    pub at: u64,
-    /// Which.
-    pub what: String,
 }
 
 /// What else a run is to do.
@@ -122,7 +98,7 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         lasted,
         faults: *sim.faults(),
         fates: *sim.fates(),
-        moments: player.moments.take(),
+        moments: player.film.as_ref().map(Film::take_moments).unwrap_or_default(),
         false_reports: sim.reports().iter().filter(|report| report.is_false_down()).count() as u64,
         rate: sent.saturating_mul(1_000) / node_millis,
         figures: player.figures,
@@ -157,7 +133,7 @@ pub(super) struct Player {
     pub(super) delivered: Delivered,
     /// How many messages were sent.
     pub(super) posted: u32,
-    pub(super) moments: Rc<Cell<Vec<Moment>>>,
+    film: Option<Film>,
     pub(super) marks: Vec<Mark>,
     seed: u64,
 }
@@ -172,16 +148,8 @@ impl Player {
                 sim.tell_changes_apart();
             }
         });
-        let moments = Rc::new(Cell::new(Vec::new()));
-        if let Some(every) = options.every {
-            let moments = Rc::clone(&moments);
-            sim.rule(core::time::Duration::from_nanos(every), move |sim| {
-                let mut kept = moments.take();
-                kept.push(moment(sim));
-                moments.set(kept);
-                None
-            });
-        }
+        let every = options.every.map(core::time::Duration::from_nanos);
+        let film = every.map(|every| sim.film(every));
         let delivered = Delivered::default();
         let inner = options.tap;
         sim.tap = Some(Box::new(Postmark { delivered: Rc::clone(&delivered), inner }));
@@ -204,7 +172,7 @@ impl Player {
             churned: BTreeMap::new(),
             delivered,
             posted: 0,
-            moments,
+            film,
             marks: Vec::new(),
             seed,
             sim,
@@ -279,7 +247,13 @@ impl Player {
     fn mark(&mut self, step: &Step) {
         let silent = matches!(
             step,
-            Step::Run(_) | Step::Repeat(_) | Step::Timeline(_) | Step::Meter(_) | Step::Usage(_)
+            Step::Run(_)
+                | Step::Await(_)
+                | Step::Repeat(_)
+                | Step::Timeline(_)
+                | Step::Meter(_)
+                | Step::Usage(_)
+                | Step::Count(_)
         );
         if silent || self.marks.len() > 500 {
             return;
@@ -387,16 +361,6 @@ pub(super) fn walk(steps: &[Step], see: &mut dyn FnMut(&Step)) {
             }
             _ => {}
         }
-    }
-}
-
-fn moment(sim: &Sim) -> Moment {
-    Moment {
-        at: sim.now().as_nanos(),
-        wrong_pairs: sim.views().wrong_pairs(),
-        pictures: sim.pictures(),
-        bytes: (0..sim.len()).map(|node| sim.traffic(node).bytes).sum(),
-        live: sim.live().count(),
     }
 }
 
