@@ -38,6 +38,8 @@ const WAIT_AND_SEE: Duration = Duration::from_secs(1);
 /// For how long a hearer's word holds, and within which time all are listed.
 const WORD: Duration = Duration::from_secs(40);
 const ROUND: Duration = Duration::from_secs(12);
+/// A node is vouched for in its first so many lists, then in each so manieth.
+const VOUCHES: u32 = 4;
 const LEAST_LIST: Duration = Duration::from_millis(60);
 
 /// A promise is kept for longer than it was given, as it was under way.
@@ -61,6 +63,7 @@ struct Listener {
     epoch: Epoch,
     said: Instant,
     promised: Option<Instant>,
+    listings: u32,
     answered: Option<Instant>,
 }
 
@@ -206,8 +209,12 @@ impl Speaker {
                 ctx.note_cover(ix, Ix::ME);
                 let life = ctx.life(ix);
                 nodes.push(life.id);
-                let packet = ctx.peers.get(ix).window.highest();
-                vouches.push(Frame::Vouch { life, packet });
+                // Once it is known to all, only newcomers need it.
+                if hearer.listings < VOUCHES || hearer.listings.is_multiple_of(VOUCHES) {
+                    let packet = ctx.peers.get(ix).window.highest();
+                    vouches.push(Frame::Vouch { life, packet });
+                }
+                hearer.listings = hearer.listings.wrapping_add(1);
             }
         }
         let rounds = self.hearers.len().div_ceil(most.max(1)) as u32;
@@ -259,7 +266,7 @@ impl Speaker {
             Some(hearer) if hearer.epoch == epoch => hearer.said = said,
             known => {
                 let is_new = known.is_none();
-                let hearer = Listener { epoch, said, promised: None, answered: None };
+                let hearer = Listener { epoch, said, promised: None, listings: 0, answered: None };
                 self.hearers.insert(from, hearer);
                 if is_new {
                     self.turns.push_front(from);
