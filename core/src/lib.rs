@@ -188,6 +188,10 @@
 //! - **The dead are retried for ever**, at a rate that the cluster shares, so partitions heal
 //!   without an operator.
 //! - **Lives are told apart by epochs**, so a restart needs no incarnation from before it.
+//!
+//! # Repair, measured
+//!
+#![doc = include_str!("repair/measured.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 
