@@ -182,6 +182,13 @@ macro_rules! limits {
         /// The bounds of everything that can grow, in one place.
         ///
         /// What would go beyond a bound is refused with an error or a counter that names it.
+        ///
+        /// Some bounds are fixed: 1,024 frames and 65,507 bytes a packet and 512 bytes of metadata, by
+        /// the format (see [`wire`](crate::wire)); 1,024 listed recipients of a message (beyond:
+        /// `BroadcastError`); the last 256 lives challenged, 256 multicasts and 4,096 collections of
+        /// tombstones under way (beyond: the oldest is forgotten, repeated no more, or joined with the
+        /// next of its group); 16 contests for an id (beyond: looked into when heard of again). What
+        /// else grows has at most one entry for each node, group or range.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Limits {
@@ -228,11 +235,14 @@ limits! {
     /// Events waiting to be polled. Beyond: changes are folded into `Event::Overflow`, messages
     /// are refused unacknowledged.
     events: u32 = 16_384, 16;
-    /// Frames waiting to be sent. Beyond: answers are withheld and counted.
+    /// Frames waiting to be sent, and changes of others waiting to be passed on together. Beyond:
+    /// answers are withheld and counted, and changes left to repair.
     outbox: u32 = 8_192, 64;
     /// Batches of changes on their way to other nodes. Beyond: `BroadcastError`; changes fall back
     /// to piggyback and repair.
     relays: u32 = 4_096, 16;
+    /// Changes waiting to ride along in packets that go out anyway. Beyond: left to repair and counted.
+    piggyback: u32 = 4_096, 1;
     /// Seeds remembered. Beyond: the oldest are dropped.
     seeds: u32 = 64, 1;
     /// Challenges sent per second.

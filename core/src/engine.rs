@@ -286,7 +286,7 @@ impl Engine {
             self.multicast.send(&mut self.ctx, &batch);
             if self.relays.is_full(&self.ctx) {
                 for frame in batch {
-                    self.piggyback.board(&self.ctx, frame);
+                    self.piggyback.board(&mut self.ctx, frame);
                 }
             } else if let Some(gatherer) = gatherer {
                 self.relays.entrust(&mut self.ctx, batch, gatherer);

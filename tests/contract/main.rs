@@ -6,7 +6,9 @@
 mod absurd;
 mod allocation;
 mod calls;
+mod causes;
 mod determinism;
+mod embedding;
 mod events;
 mod freshness;
 mod hostility;
