@@ -52,12 +52,19 @@ pub struct Config {
     pub forget_after: Duration,
     /// Whether multicast is spoken. The embedder must then provide it.
     pub multicast: bool,
+    /// From how many nodes in a segment on one of them speaks for it, so that the others need no
+    /// unicast copies. It beats 36 times a second, some 1,700 bytes, which must be worth it.
+    pub least_hearers: u32,
     /// Time between two beacons on multicast.
     pub beacon_interval: Duration,
     /// How long `depart` waits for acknowledgements.
     pub depart_timeout: Duration,
     /// Bounds of tables and queues.
     pub limits: Limits,
+    /// What the engine does wrong on purpose.
+    #[cfg(feature = "mutants")]
+    #[doc(hidden)]
+    pub mutant: Option<crate::mutants::Mutant>,
 }
 
 impl Config {
@@ -84,9 +91,12 @@ impl Config {
             tombstone_ttl: Duration::from_secs(3600),
             forget_after: Duration::from_secs(72 * 3600),
             multicast: false,
+            least_hearers: 96,
             beacon_interval: Duration::from_secs(2),
             depart_timeout: Duration::from_secs(1),
             limits: Limits::default(),
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 

@@ -18,7 +18,7 @@ use crate::node::{Epoch, Life, NodeId, Status};
 use crate::outbox::{Outbox, Say, To};
 use crate::port::Destination;
 use crate::roster::Ix;
-use crate::spread::{Pace, Ring};
+use crate::spread::{Covers, Pace, Ring};
 use crate::stats::Stats;
 use crate::time::Instant;
 use crate::timers::{Timers, Why};
@@ -39,6 +39,9 @@ pub(crate) struct Context {
     pub(crate) peers: Peers,
     pub(crate) ring: Ring,
     pub(crate) pace: Pace,
+    pub(crate) covers: Covers,
+    /// The number of the last packet sent.
+    pub(crate) packet: u64,
     pub(crate) metadata: Metadata,
     pub(crate) outbox: Outbox,
     pub(crate) events: Events,
@@ -62,6 +65,8 @@ impl Context {
         let limits = config.limits;
         let mut topology = Topology::with_limits(id, epoch, (&limits).into());
         topology.set_down_members(config.down_members);
+        #[cfg(feature = "mutants")]
+        topology.set_mutant(config.mutant);
         let mut peers = Peers::new();
         peers.admit(Ix::ME, &topology, Status::Alive, 0, now);
         Self {
@@ -74,6 +79,8 @@ impl Context {
             peers,
             ring: Ring::default(),
             pace: Pace::default(),
+            covers: Covers::default(),
+            packet: 0,
             metadata: Metadata::default(),
             outbox: Outbox::new(limits.outbox),
             events: Events::new(limits.events),
@@ -355,6 +362,7 @@ impl Context {
         self.started = self.now;
         self.outbox.clear();
         self.claims.clear();
+        self.covers.clear();
         self.news.clear();
         self.written.clear();
         self.silent = false;

@@ -5,11 +5,13 @@ mod claims;
 mod frames;
 mod queries;
 mod receive;
+mod segment;
 mod transmit;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use bytes::BytesMut;
 
@@ -23,7 +25,7 @@ use crate::port::{Destination, SendError};
 use crate::repair::Repair;
 use crate::roster::Ix;
 use crate::seal::{Opener, Sealer};
-use crate::spread::{Audience, Messages, Multicast, Piggyback, Relays};
+use crate::spread::{Audience, Gaps, Hearer, Messages, Multicast, Piggyback, Relays, Speaker};
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::tombstones::Tombstones;
@@ -49,14 +51,15 @@ pub struct Engine {
     piggyback: Piggyback,
     messages: Messages,
     multicast: Multicast,
+    speaker: Speaker,
+    hearer: Hearer,
+    gaps: Gaps,
     repair: Repair,
     tombstones: Tombstones,
     sealer: Sealer,
     opener: Opener,
     decoder: Decoder,
     writer: Writer,
-    /// The number of the last packet sent.
-    packet: u64,
     /// The last different destinations that could not be sent to.
     unsendable: [Option<Destination>; 3],
     /// Whether news of others is among what waits to be told.
@@ -108,13 +111,15 @@ impl Engine {
             piggyback: Piggyback::default(),
             messages: Messages::default(),
             multicast: Multicast::default(),
+            speaker: Speaker::default(),
+            hearer: Hearer::default(),
+            gaps: Gaps::default(),
             repair: Repair::default(),
             tombstones: Tombstones::default(),
             sealer: Sealer::new(keys, cluster, suite, ctx.me()),
             opener: Opener::new(keys, cluster, suite, config.limits.session_keys),
             decoder: Decoder::new(),
             writer: Writer::default(),
-            packet: 0,
             unsendable: [None; 3],
             gathered: false,
             challenged: VecDeque::new(),
@@ -193,7 +198,7 @@ impl Engine {
 
     /// Begins everything that a life begins with.
     fn start(&mut self) {
-        self.packet = 0;
+        self.ctx.packet = 0;
         self.ctx.timers.clear();
         self.relays.clear();
         self.piggyback.clear();
@@ -205,6 +210,9 @@ impl Engine {
         self.repair.start(&mut self.ctx);
         self.comeback.start(&mut self.ctx);
         self.multicast.start(&mut self.ctx);
+        self.speaker.start(&mut self.ctx, true);
+        self.hearer.start(&mut self.ctx);
+        self.gaps.clear();
         self.tombstones.start(&mut self.ctx);
         self.derive_keys();
     }
@@ -247,8 +255,14 @@ impl Engine {
             }
             Why::Comeback => self.comeback.on_timer(ctx),
             Why::Repair => self.repair.on_timer(ctx),
-            Why::Echo => self.multicast.on_echo(ctx),
+            Why::Gap => self.gaps.on_timer(ctx),
             Why::Beacon => self.multicast.on_beacon(ctx),
+            Why::Beat => self.on_beat_due(),
+            Why::Hearing => {
+                if self.hearer.on_timer(ctx, self.speaker.speaks()) {
+                    self.speaker.postpone(ctx, SOON);
+                }
+            }
             Why::Renewal => {
                 if let Some(epoch) = self.renewal.on_timer(ctx) {
                     self.begin_life(epoch);
@@ -283,7 +297,9 @@ impl Engine {
     /// Sends frames to everybody, or to a gatherer, as many in a packet as fit.
     fn spread(&mut self, frames: Vec<Frame>, gatherer: Option<Ix>) {
         for batch in self.pack(frames) {
-            self.multicast.send(&mut self.ctx, &batch);
+            if gatherer.is_none() {
+                self.tell_segment(&batch);
+            }
             if self.relays.is_full(&self.ctx) {
                 for frame in batch {
                     self.piggyback.board(&mut self.ctx, frame);
@@ -310,9 +326,16 @@ impl Engine {
         self.probes.forget(ix);
         self.watches.forget(&mut self.ctx, ix);
         self.relays.forget(ix);
+        self.speaker.forget(ix);
+        self.hearer.forget(ix);
+        self.gaps.forget(ix);
+        self.ctx.covers.forget(ix);
         self.ctx.forget(ix, crate::event::Cause::Expired);
     }
 }
+
+/// When at the earliest another speaker tries to take the place of one that is lost.
+const SOON: Duration = Duration::from_millis(400);
 
 /// Times beyond this one, some 292 years after the origin, count as this one.
 const LATEST: Instant = Instant::from_nanos(u64::MAX / 2);

@@ -17,6 +17,12 @@ pub(crate) const fn fold(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
+/// A word that differs in half of its bits from that of any other word.
+#[inline]
+pub(crate) const fn mix(word: u64) -> u64 {
+    fold(word ^ ROUND, CLOSE)
+}
+
 /// A hash in the making: a key, then words, then [`finish`](Self::finish).
 #[derive(Clone, Copy)]
 pub(crate) struct Hash(u64);

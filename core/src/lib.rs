@@ -208,6 +208,11 @@ mod hash;
 mod liveness;
 mod message;
 mod metadata;
+#[cfg(feature = "mutants")]
+#[doc(hidden)]
+pub mod mutants;
+#[cfg(not(feature = "mutants"))]
+mod mutants;
 mod node;
 mod outbox;
 mod port;

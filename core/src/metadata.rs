@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::node::Life;
-use crate::repair::FingerprintKey;
+use crate::repair::{FingerprintKey, Root, Subject};
 use crate::roster::Ix;
 use crate::wire::Frame;
 
@@ -13,6 +13,7 @@ use crate::wire::Frame;
 struct Entry {
     version: u64,
     bytes: Bytes,
+    position: u64,
     fingerprint: u64,
 }
 
@@ -20,7 +21,7 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Metadata {
     entries: BTreeMap<Ix, Entry>,
-    root: u64,
+    root: Root,
 }
 
 impl Metadata {
@@ -35,8 +36,13 @@ impl Metadata {
     }
 
     /// The sum of the fingerprints of all entries.
-    pub(crate) fn root(&self) -> u64 {
-        self.root
+    pub(crate) const fn root(&self) -> u64 {
+        self.root.sum()
+    }
+
+    /// The sum, for those who want to follow what moves in it.
+    pub(crate) const fn root_mut(&mut self) -> &mut Root {
+        &mut self.root
     }
 
     /// Takes in a later version; answers whether it is one.
@@ -52,8 +58,9 @@ impl Metadata {
         if later {
             self.forget(ix);
             let fingerprint = key.metadata(life.id, life.epoch, version);
-            self.root = self.root.wrapping_add(fingerprint);
-            self.entries.insert(ix, Entry { version, bytes, fingerprint });
+            let position = key.metadata_position(life.id);
+            self.root.add(fingerprint, || (position, Subject::Metadata(ix)));
+            self.entries.insert(ix, Entry { version, bytes, position, fingerprint });
         }
         later
     }
@@ -61,13 +68,13 @@ impl Metadata {
     /// Forgets what a node said; answers what that was.
     pub(crate) fn forget(&mut self, ix: Ix) -> Option<Bytes> {
         let entry = self.entries.remove(&ix)?;
-        self.root = self.root.wrapping_sub(entry.fingerprint);
+        self.root.subtract(entry.fingerprint, || (entry.position, Subject::Metadata(ix)));
         Some(entry.bytes)
     }
 
-    /// Who has metadata, and in which version.
-    pub(crate) fn versions(&self) -> impl Iterator<Item = (Ix, u64)> + '_ {
-        self.entries.iter().map(|(&ix, entry)| (ix, entry.version))
+    /// What repair compares of all entries: whose, where it lies, and its fingerprint.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = (Ix, u64, u64)> + '_ {
+        self.entries.iter().map(|(&ix, entry)| (ix, entry.position, entry.fingerprint))
     }
 
     /// What others are told.

@@ -30,6 +30,8 @@ pub(crate) enum Say {
     Relay { copy: u64 },
     /// Anything else.
     Frame(Frame),
+    /// Frames that belong together, in one packet.
+    Frames(Vec<Frame>),
 }
 
 /// An intent.

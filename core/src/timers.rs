@@ -18,8 +18,8 @@ pub(crate) enum Why {
     Comeback,
     /// A repair may start or has stalled.
     Repair,
-    /// A multicast datagram is to be repeated.
-    Echo,
+    /// Writes that a multicast has shown to be missing have not come by themselves.
+    Gap,
     /// A beacon is due.
     Beacon,
     /// A claim about oneself waits for a second holder of the id to show itself.
@@ -28,20 +28,26 @@ pub(crate) enum Why {
     Housekeeping,
     /// The wait for acknowledgements of a departure ends.
     Departure,
+    /// A speaker is to beat, or to repeat what it has said; or one is to be found.
+    Beat,
+    /// A speaker is to be told that it is heard, or was not heard for too long.
+    Hearing,
 }
 
-const REASONS: [Why; 11] = [
+const REASONS: [Why; 13] = [
     Why::Flush,
     Why::Relay,
     Why::Probe,
     Why::Watch,
     Why::Comeback,
     Why::Repair,
-    Why::Echo,
+    Why::Gap,
     Why::Beacon,
     Why::Renewal,
     Why::Housekeeping,
     Why::Departure,
+    Why::Beat,
+    Why::Hearing,
 ];
 
 /// At most one deadline per reason.

@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use scalesmall_core::{Instant, Status};
+use scalesmall_core::{Epoch, Instant, Life, Status};
 
 use crate::trace::Entry;
 
@@ -50,8 +50,108 @@ pub enum Broken {
         /// How long it was waited for.
         limit: Duration,
     },
+    /// A law about what nodes show.
+    Law {
+        /// Which.
+        law: Law,
+        /// What was seen.
+        what: String,
+    },
+    /// A node took a datagram as a fresh one that it had taken before.
+    TakenTwice {
+        /// Which node had sent it.
+        from: usize,
+        /// Its bytes of UDP payload.
+        len: usize,
+    },
+    /// A node took a packet of a life of which it knew that it is over.
+    StaleLife {
+        /// The life that sent it.
+        sender: Life,
+        /// The life that was known.
+        known: Epoch,
+    },
+    /// A message has not reached everybody within reach.
+    MessageMissed {
+        /// How long it was waited for.
+        limit: Duration,
+        /// By whom it was missed.
+        by: Vec<usize>,
+    },
     /// A rule of the scenario.
     Rule(String),
+}
+
+macro_rules! laws {
+    ($($(#[doc = $doc:literal])+ $law:ident: $name:literal, $text:literal;)+) => {
+        /// A law about what nodes show of each other.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Law {
+            $($(#[doc = $doc])+ $law,)+
+        }
+
+        impl Law {
+            /// In a word or two.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$law => $name),+ }
+            }
+
+            const fn text(self) -> &'static str {
+                match self { $(Self::$law => $text),+ }
+            }
+        }
+    };
+}
+
+laws! {
+    /// No item is shown that its member never wrote.
+    NeverWritten: "never written", "an item is shown that its member never wrote";
+    /// A write of one clock is the same everywhere.
+    ClockNamesTwo: "clock names two", "one clock names different writes";
+    /// What was seen replaced or removed is never shown again.
+    Unseen: "removal unseen", "an item is shown again that had been replaced or removed";
+    /// Nodes with equal digests hold equal pictures.
+    EqualDigests: "equal digests", "digests are equal and pictures are not";
+    /// Item events add up to what the queries answer.
+    ItemsReplay: "item replay", "the events of items do not add up to what the queries answer";
+    /// Each event of a peer goes on where the one before has ended.
+    History: "history", "an event of a peer does not go on where the last one ended";
+    /// Nobody hears of itself as of a peer.
+    HeardOfItself: "heard of itself", "a node reports itself as a peer";
+    /// Nobody believes in a life that was never led.
+    NeverLived: "never lived", "a life is believed in that was never led";
+    /// Lives and incarnations never go back at an observer.
+    EvidenceShrank: "evidence shrank", "what was known of a node has gone back";
+    /// Only a node itself raises its incarnation.
+    RaisedByAnother: "raised by another", "an incarnation is above what its node has reached";
+    /// Tables keep their limits.
+    BeyondLimit: "beyond a limit", "a table has grown beyond its limit";
+    /// No message is delivered that its origin never sent.
+    MessageNeverSent: "message never sent", "a message is delivered that its origin never sent";
+    /// No message is delivered twice.
+    MessageTwice: "message twice", "a message is delivered a second time";
+}
+
+impl Broken {
+    /// The check that was not passed, in a word or two. Failures of one kind have one name.
+    #[must_use]
+    pub const fn check(&self) -> &'static str {
+        match self {
+            Self::DatagramTooLarge { .. } => "datagram size",
+            Self::DeadlineNotAhead { .. } => "deadline ahead",
+            Self::Runaway { .. } => "runaway",
+            Self::FalseDown { .. } => "false down",
+            Self::ReplayDiffers { .. } => "peer replay",
+            Self::NotReached { .. } => "liveness",
+            Self::Law { law, .. } => law.name(),
+            Self::TakenTwice { .. } => "taken twice",
+            Self::StaleLife { .. } => "stale life",
+            Self::MessageMissed { .. } => "message missed",
+            Self::Rule(_) => "rule",
+        }
+    }
 }
 
 impl fmt::Display for Broken {
@@ -74,6 +174,16 @@ impl fmt::Display for Broken {
             }
             Self::NotReached { limit } => {
                 write!(f, "not reached within {limit:?}")
+            }
+            Self::Law { law, what } => write!(f, "{}: {what}", law.text()),
+            Self::TakenTwice { from, len } => {
+                write!(f, "a datagram of {len} bytes from node {from} is taken a second time")
+            }
+            Self::StaleLife { sender, known } => {
+                write!(f, "a packet of {sender} is taken, though life {known} of it is known")
+            }
+            Self::MessageMissed { limit, by } => {
+                write!(f, "a message has not come to nodes {by:?} within {limit:?}")
             }
             Self::Rule(rule) => f.write_str(rule),
         }

@@ -1,17 +1,19 @@
 //! The engine as a node of the simulation.
 
 use core::net::SocketAddr;
-use core::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use scalesmall_core::wire::{Decoder, Frame, Header};
 use scalesmall_core::{
-    Arrival, Destination, Engine, Event, GroupError, GroupName, Instant, KeyRange, SendError,
-    Status, TimedItem,
+    Arrival, BroadcastError, Destination, Engine, Epoch, Event, GroupError, GroupName, Instant,
+    KeyRange, Recipients, SendError, Status, Tag, TimedItem,
 };
 
-use crate::ledger::Ledger;
+use crate::check::Broken;
+use crate::ledger::{Ledger, TOLD};
 use crate::protocol::{Protocol, Sighting};
 use crate::sim::Sim;
+use crate::watch::Watch;
 
 impl Protocol for Engine {
     type Event = Event;
@@ -19,6 +21,18 @@ impl Protocol for Engine {
     fn handle_datagram(&mut self, now: Instant, arrival: Arrival, datagram: &[u8]) {
         // What was refused is counted in the engine's own statistics.
         let _ = Self::handle_datagram(self, now, arrival, datagram);
+    }
+
+    fn take(&mut self, now: Instant, arrival: Arrival, datagram: &[u8]) -> Result<bool, Broken> {
+        let sender = Header::parse(datagram).ok().map(|(header, _)| header.sender);
+        let known = sender.and_then(|sender| self.peer(sender.id)).map(|peer| peer.epoch);
+        let fresh = Self::handle_datagram(self, now, arrival, datagram).is_ok();
+        match (sender, known) {
+            (Some(sender), Some(known)) if fresh && sender.epoch < known => {
+                Err(Broken::StaleLife { sender, known })
+            }
+            _ => Ok(fresh),
+        }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -64,8 +78,30 @@ impl Protocol for Engine {
     }
 
     fn max_datagram(&self) -> usize {
-        // The simulator's presets leave `Config::max_datagram` at its default.
-        1200
+        self.config().max_datagram
+    }
+
+    fn epoch(&self) -> Option<Epoch> {
+        Some(Self::epoch(self))
+    }
+
+    fn max_events(&self) -> Option<usize> {
+        // Beyond its limit there is the word that changes were dropped, and what one packet brings
+        // of messages to an empty queue.
+        Some(self.config().limits.events as usize + 64)
+    }
+
+    fn spreads_change(datagram: &[u8]) -> bool {
+        let Ok((header, start)) = Header::parse(datagram) else { return false };
+        let end = datagram.len().saturating_sub(TAG);
+        let mut frames = Vec::new();
+        let payload = datagram.get(start..end).unwrap_or_default();
+        if Decoder::new().decode(header.sender, payload, &mut frames).is_err() {
+            return false;
+        }
+        let acks = |frame: &Frame| matches!(frame, Frame::Ack { .. });
+        frames.iter().any(|frame| matches!(frame, Frame::Spread(_)))
+            || !frames.is_empty() && frames.iter().all(acks)
     }
 
     fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
@@ -77,8 +113,7 @@ impl Protocol for Engine {
     }
 
     fn set_rules(sim: &mut Sim<Self>) {
-        let mut ledger = Ledger::new(sim.len());
-        sim.rule(LEDGER_EVERY, move |sim| ledger.check(sim));
+        Ledger::watch(sim);
     }
 }
 
@@ -131,7 +166,30 @@ impl Sim<Engine> {
     ) -> Result<TimedItem, GroupError> {
         self.with(node, |engine, now| engine.remove_item(now, group, range, port))
     }
+
+    /// Lets a node send a message to all, with a number of its own, which is answered.
+    ///
+    /// # Errors
+    ///
+    /// As the engine's call.
+    pub fn tell_all(&mut self, node: usize) -> Result<u64, BroadcastError> {
+        let number = self.written.send(node);
+        let payload = Bytes::copy_from_slice(&number.to_le_bytes());
+        self.with(node, |engine, now| {
+            engine.broadcast(now, Recipients::All, Tag(TOLD), payload).map(|_| number)
+        })
+    }
+
+    /// Waits, at each node, for a message that [`Sim::tell_all`] has numbered.
+    pub fn watch_for(&mut self, number: u64) -> Watch {
+        self.watch_events(move |_, event| match event {
+            Event::Message { tag, payload, .. } => {
+                tag.0 == TOLD && payload.as_ref() == number.to_le_bytes()
+            }
+            _ => false,
+        })
+    }
 }
 
-/// How often one node's topology is compared with what was written.
-const LEDGER_EVERY: Duration = Duration::from_millis(50);
+/// The bytes of the tag that ends a packet.
+const TAG: usize = 16;

@@ -2,7 +2,7 @@
 
 use scalesmall_core::Status;
 
-use crate::check::{Broken, Report};
+use crate::check::{Broken, Law, Report};
 use crate::node::{Condition, node_at};
 use crate::protocol::{Protocol, Sighting};
 use crate::sim::Sim;
@@ -11,10 +11,20 @@ use crate::trace::{What, hash_debug};
 impl<P: Protocol> Sim<P> {
     pub(crate) fn drain_events(&mut self, node: usize) {
         let mut overflow = false;
+        let mut count = 0;
+        let limit = self.nodes[node].protocol.as_ref().and_then(P::max_events);
         while let Some(protocol) = self.nodes[node].protocol.as_mut() {
             let Some(event) = protocol.poll_event() else { break };
             self.trace.fold(self.now, node, hash_debug(&event));
             overflow |= P::is_overflow(&event);
+            count += 1;
+            if let Some(mut judge) = self.judge.take() {
+                let verdict = judge(self, node, &event);
+                self.judge = Some(judge);
+                if let Some((broken, nodes)) = verdict {
+                    self.fail(broken, &nodes);
+                }
+            }
             if let Some(tap) = &mut self.tap {
                 tap.event(self.now, node, &event);
             }
@@ -23,6 +33,10 @@ impl<P: Protocol> Sim<P> {
                 Some(sighting) => self.believe(node, sighting),
                 None => self.trace.note(self.now, node, What::Event),
             }
+        }
+        if limit.is_some_and(|limit| count > limit) {
+            let what = format!("{count} events between two inputs");
+            self.fail(Broken::Law { law: Law::BeyondLimit, what }, &[node]);
         }
         if overflow {
             self.reread(node);
@@ -114,8 +128,8 @@ impl<P: Protocol> Sim<P> {
 
     pub(crate) fn check_rules(&mut self) {
         let mut rules = core::mem::take(&mut self.rules);
-        if let Some((rule, nodes)) = rules.check(self) {
-            self.fail(Broken::Rule(rule), &nodes);
+        if let Some((broken, nodes)) = rules.check(self) {
+            self.fail(broken, &nodes);
         }
         rules.append(core::mem::take(&mut self.rules));
         self.rules = rules;

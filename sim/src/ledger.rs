@@ -1,93 +1,344 @@
-//! What members have written, compared with what others show of it.
+//! What members have said and done, compared with what others show of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
-use scalesmall_core::{Engine, Epoch, GroupName, KeyRange, Op, TimedItem};
+use scalesmall_core::{Engine, Epoch, Event, GroupName, KeyRange, Life, Op, Peer, TimedItem};
 
+use crate::check::{Broken, Law};
+use crate::node::Condition;
 use crate::sim::Sim;
 
-/// Every range that a node has ever been told to serve, through the simulation's calls.
+/// What nodes were told to say, through the simulation's calls, and the lives that they have led.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
-    adds: BTreeSet<(usize, GroupName, KeyRange, u16)>,
-    /// A scenario that calls engines itself writes things that are not known here.
-    pub(crate) unknown: bool,
+    adds: HashSet<(usize, GroupName, KeyRange, u16)>,
+    /// Who sent each message.
+    messages: Vec<usize>,
+    /// The highest epoch that each node has lived in.
+    newest: BTreeMap<usize, Epoch>,
 }
 
 impl Written {
     pub(crate) fn add(&mut self, node: usize, group: &GroupName, range: KeyRange, port: u16) {
         self.adds.insert((node, group.clone(), range, port));
     }
+
+    /// Notes a message; answers its number.
+    pub(crate) fn send(&mut self, node: usize) -> u64 {
+        self.messages.push(node);
+        self.messages.len() as u64 - 1
+    }
+
+    pub(crate) fn begin_life(&mut self, node: usize, epoch: Epoch) {
+        let newest = self.newest.entry(node).or_default();
+        *newest = epoch.max(*newest);
+    }
 }
 
-/// Looks at the topology of one node after the other. Nothing may be shown that its member never
-/// wrote; a write of one clock is the same everywhere; what a node has seen replaced or removed it
-/// never shows again.
-#[derive(Debug)]
+/// What is broken, and the nodes concerned.
+pub(crate) type Verdict = Option<(Broken, Vec<usize>)>;
+
+/// The memory of all laws about pictures.
+#[derive(Debug, Default)]
 pub(crate) struct Ledger {
+    /// Whom the next look is at.
     next: usize,
-    /// Content by (member, group, epoch, clock).
-    content: BTreeMap<(usize, GroupName, Epoch, u64), Content>,
-    /// Per observer: the latest write seen, by (group, member, range), and in which life.
-    latest: Vec<(u32, Latest)>,
+    /// Groups with a member, and ranges in these, by number.
+    records: HashMap<(GroupName, usize), u32>,
+    subjects: HashMap<(u32, KeyRange), u32>,
+    /// What each clock of a record names.
+    content: HashMap<(u32, Epoch, u64), (Op, KeyRange, u16)>,
+    observers: Vec<Observer>,
 }
 
-type Content = (Op, KeyRange, u16);
-type Latest = BTreeMap<(GroupName, usize, KeyRange), (Epoch, u64)>;
+/// What one node has shown in its present life.
+#[derive(Debug, Default)]
+struct Observer {
+    life: u32,
+    /// The last write seen of each subject, and whether it is shown.
+    latest: Vec<(Epoch, u64, bool)>,
+    shown: usize,
+    /// The lives and incarnations of others.
+    known: HashMap<usize, (Epoch, u32)>,
+    messages: HashSet<u64>,
+}
 
 impl Ledger {
-    pub(crate) fn new(nodes: usize) -> Self {
-        let latest = (0..nodes).map(|_| (0, Latest::new())).collect();
-        Self { next: 0, content: BTreeMap::new(), latest }
+    /// Has the laws checked: at each event, and at one node after the other as time passes.
+    pub(crate) fn watch(sim: &mut Sim<Engine>) {
+        let ledger = Rc::new(RefCell::new(Self::default()));
+        let events = Rc::clone(&ledger);
+        sim.judge_events(move |sim, node, event| events.borrow_mut().hear(sim, node, event));
+        sim.rule_of(LOOK_EVERY, move |sim| ledger.borrow_mut().look(sim));
     }
 
-    pub(crate) fn check(&mut self, sim: &Sim<Engine>) -> Option<(String, Vec<usize>)> {
-        let node = self.next;
-        self.next = (node + 1) % sim.len().max(1);
-        let engine = sim.node(node)?;
-        let lives = sim.lives(node);
-        if self.latest[node].0 != lives {
-            self.latest[node] = (lives, Latest::new());
+    fn observer(&mut self, sim: &Sim<Engine>, node: usize) -> &mut Observer {
+        if self.observers.len() <= node {
+            self.observers.resize_with(sim.len(), Observer::default);
         }
-        for group in engine.groups() {
-            for timed in engine.topology(group) {
-                let Some(member) = sim.node_of(timed.item.member.addr()) else {
-                    return Some((format!("{timed:?} is of a member that is no node"), vec![node]));
-                };
-                if let Some(broken) = self.judge(sim, node, member, group, timed) {
-                    return Some((broken, vec![node, member]));
+        let life = sim.lives(node);
+        if self.observers[node].life != life {
+            self.observers[node] = Observer { life, ..Observer::default() };
+        }
+        &mut self.observers[node]
+    }
+
+    /// A node has reported something.
+    fn hear(&mut self, sim: &Sim<Engine>, node: usize, event: &Event) -> Verdict {
+        match event {
+            Event::Peer { peer, from, to, .. } => {
+                let about = sim.node_of(peer.id.addr());
+                if about == Some(node) {
+                    return broken(Law::HeardOfItself, format!("{event:?}"), &[node]);
                 }
+                let about = about?;
+                let before = sim.views().belief(node, about);
+                if before != *from {
+                    let what = format!("{event:?}, though it was {before:?}");
+                    return broken(Law::History, what, &[node, about]);
+                }
+                if to.is_none() {
+                    self.observer(sim, node).known.remove(&about);
+                    return None;
+                }
+                self.know(sim, node, *peer, None)
             }
+            Event::ItemSet { group, item } => self.set(sim, node, group, *item),
+            Event::ItemCleared { group, member, range } => {
+                let member = sim.node_of(member.addr())?;
+                let subject = self.subject(group, member, *range);
+                let observer = self.observer(sim, node);
+                if let Some((_, _, shown @ true)) = observer.latest.get_mut(subject as usize) {
+                    *shown = false;
+                    observer.shown -= 1;
+                }
+                None
+            }
+            Event::Message { origin, tag, payload, .. } if tag.0 == TOLD => {
+                let id = payload.as_ref().try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
+                let sender = usize::try_from(id).ok().and_then(|id| sim.written.messages.get(id));
+                if sender.map(|sender| sim.addr(*sender)) != Some(origin.addr()) {
+                    return broken(Law::MessageNeverSent, format!("{event:?}"), &[node]);
+                }
+                let fresh = self.observer(sim, node).messages.insert(id);
+                (!fresh).then(|| of(Law::MessageTwice, format!("{event:?}"), &[node]))
+            }
+            Event::Overflow { .. } => {
+                self.reread(sim, node);
+                None
+            }
+            _ => None,
         }
-        None
     }
 
-    fn judge(
+    /// A node shows an item.
+    fn set(
         &mut self,
         sim: &Sim<Engine>,
         node: usize,
-        member: usize,
         group: &GroupName,
         timed: TimedItem,
-    ) -> Option<String> {
+    ) -> Verdict {
         let TimedItem { item, epoch, clock } = timed;
+        let Some(member) = sim.node_of(item.member.addr()) else {
+            return broken(Law::NeverWritten, format!("{timed:?} is of no node"), &[node]);
+        };
         let write = (member, group.clone(), item.range, item.port);
-        if item.op == Op::Add && !sim.written.unknown && !sim.written.adds.contains(&write) {
-            return Some(format!("{timed:?} is shown, but its member never wrote it"));
+        if item.op == Op::Add && !sim.written.adds.contains(&write) {
+            return broken(Law::NeverWritten, format!("{timed:?}"), &[node, member]);
         }
+        if let Some(never) = never_lived(sim, node, member, epoch) {
+            return Some(never);
+        }
+        let (record, subject) =
+            (self.record(group, member), self.subject(group, member, item.range));
         let content = (item.op, item.range, item.port);
-        let known = *self.content.entry((member, group.clone(), epoch, clock)).or_insert(content);
+        let known = *self.content.entry((record, epoch, clock)).or_insert(content);
         if known != content {
-            return Some(format!("{timed:?} is shown, elsewhere this clock names {known:?}"));
+            let what = format!("{timed:?}, elsewhere this clock names {known:?}");
+            return broken(Law::ClockNamesTwo, what, &[node, member]);
         }
-        let latest = self.latest[node]
-            .1
-            .entry((group.clone(), member, item.range))
-            .or_insert((epoch, clock));
-        if *latest > (epoch, clock) {
-            return Some(format!("{timed:?} is shown again after {latest:?} had been seen"));
+        let observer = self.observer(sim, node);
+        if observer.latest.len() <= subject as usize {
+            observer.latest.resize(subject as usize + 1, (Epoch(0), 0, false));
         }
-        *latest = (epoch, clock);
+        let latest = &mut observer.latest[subject as usize];
+        if (latest.0, latest.1) > (epoch, clock) {
+            let what = format!("{timed:?}, after a write {} of life {}", latest.1, latest.0);
+            return broken(Law::Unseen, what, &[node, member]);
+        }
+        observer.shown += usize::from(!latest.2);
+        *latest = (epoch, clock, true);
         None
     }
+
+    /// A node knows a life, and an incarnation of it.
+    fn know(
+        &mut self,
+        sim: &Sim<Engine>,
+        node: usize,
+        peer: Life,
+        incarnation: Option<u32>,
+    ) -> Verdict {
+        let about = sim.node_of(peer.id.addr())?;
+        if let Some(never) = never_lived(sim, node, about, peer.epoch) {
+            return Some(never);
+        }
+        let known = self.observer(sim, node).known.entry(about).or_insert((peer.epoch, 0));
+        let now = (peer.epoch, incarnation.unwrap_or(0));
+        if peer.epoch < known.0 || incarnation.is_some() && now < *known {
+            let what = format!("{peer}, incarnation {incarnation:?}, after {known:?}");
+            return broken(Law::EvidenceShrank, what, &[node, about]);
+        }
+        *known = now.max(*known);
+        None
+    }
+
+    /// Looks at the queries of one node, another one each time.
+    fn look(&mut self, sim: &Sim<Engine>) -> Verdict {
+        let node = self.next;
+        self.next = (node + 1) % sim.len().max(1);
+        // What happens to a node that stands still is told when it goes on.
+        let engine = sim.node(node).filter(|_| sim.condition(node) != Condition::Paused)?;
+        for peer in engine.peers() {
+            let life = Life { id: peer.id, epoch: peer.epoch };
+            if let Some(verdict) = self.know(sim, node, life, Some(peer.incarnation)) {
+                return Some(verdict);
+            }
+            if let Some(verdict) = raised_by_another(sim, node, &peer) {
+                return Some(verdict);
+            }
+        }
+        if let Some(verdict) = beyond_limits(node, engine) {
+            return Some(verdict);
+        }
+        let mut shown = 0;
+        for group in engine.groups() {
+            for timed in engine.topology(group) {
+                shown += 1;
+                let member = sim.node_of(timed.item.member.addr())?;
+                let subject = self.subject(group, member, timed.item.range);
+                let latest = self.observer(sim, node).latest.get(subject as usize).copied();
+                if latest != Some((timed.epoch, timed.clock, true)) {
+                    let what = format!("{timed:?} is shown, the events say {latest:?}");
+                    return broken(Law::ItemsReplay, what, &[node, member]);
+                }
+            }
+        }
+        let told = self.observer(sim, node).shown;
+        if told != shown {
+            let what = format!("{shown} items are shown, the events add up to {told}");
+            return broken(Law::ItemsReplay, what, &[node]);
+        }
+        let alike = |other: &usize| {
+            *other != node && sim.node(*other).is_some_and(|it| it.digest() == engine.digest())
+        };
+        let other = (node + 1..sim.len()).chain(0..node).find(alike)?;
+        contents_differ(sim, node, other)
+    }
+
+    /// Takes what a node's queries say in place of the events that were dropped.
+    fn reread(&mut self, sim: &Sim<Engine>, node: usize) {
+        let observer = self.observer(sim, node);
+        for latest in &mut observer.latest {
+            latest.2 = false;
+        }
+        observer.shown = 0;
+        let Some(engine) = sim.node(node) else { return };
+        for group in engine.groups() {
+            for timed in engine.topology(group) {
+                // What is wrong with it is found when it is looked at.
+                let _ = self.set(sim, node, group, timed);
+            }
+        }
+    }
+
+    fn record(&mut self, group: &GroupName, member: usize) -> u32 {
+        let next = self.records.len() as u32;
+        *self.records.entry((group.clone(), member)).or_insert(next)
+    }
+
+    fn subject(&mut self, group: &GroupName, member: usize, range: KeyRange) -> u32 {
+        let record = self.record(group, member);
+        let next = self.subjects.len() as u32;
+        *self.subjects.entry((record, range)).or_insert(next)
+    }
 }
+
+/// Whether two nodes with equal digests hold different pictures.
+pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Verdict {
+    let (this, that) = (sim.node(one)?, sim.node(other)?);
+    let differ = |what: String| broken(Law::EqualDigests, what, &[one, other]);
+    if !this.groups().eq(that.groups()) {
+        return differ("they list different groups".to_owned());
+    }
+    for group in this.groups() {
+        let mut pair = (this.topology(group), that.topology(group));
+        loop {
+            match (pair.0.next(), pair.1.next()) {
+                (None, None) => break,
+                (mine, theirs) if mine == theirs => {}
+                (mine, theirs) => return differ(format!("{mine:?} against {theirs:?}")),
+            }
+        }
+    }
+    for mine in this.peers().filter(|peer| peer.id != that.id()) {
+        let theirs = that.peer(mine.id);
+        let same = |theirs: &Peer| {
+            (theirs.epoch, theirs.incarnation) == (mine.epoch, mine.incarnation)
+                && theirs.metadata == mine.metadata
+        };
+        if !theirs.as_ref().is_some_and(same) {
+            return differ(format!("{mine:?} against {theirs:?}"));
+        }
+    }
+    None
+}
+
+/// Whether a node believes in a life that its owner has never led.
+fn never_lived(sim: &Sim<Engine>, node: usize, about: usize, epoch: Epoch) -> Verdict {
+    let newest = sim.written.newest.get(&about).copied().unwrap_or_default();
+    let newest = newest.max(sim.node(about).map(Engine::epoch).unwrap_or_default());
+    let what = || format!("life {epoch} of node {about}, whose last one is {newest}");
+    (epoch > newest).then(|| of(Law::NeverLived, what(), &[node, about]))
+}
+
+/// Whether an incarnation is above the one that its owner has reached.
+fn raised_by_another(sim: &Sim<Engine>, node: usize, peer: &Peer) -> Verdict {
+    let about = sim.node_of(peer.id.addr())?;
+    let owner = sim.node(about)?;
+    let own = owner.peer(owner.id())?;
+    let raised = own.epoch == peer.epoch && peer.incarnation > own.incarnation;
+    raised.then(|| of(Law::RaisedByAnother, format!("{peer:?}, itself {own:?}"), &[node, about]))
+}
+
+fn beyond_limits(node: usize, engine: &Engine) -> Verdict {
+    let limits = &engine.config().limits;
+    let items = || engine.groups().map(|group| engine.topology(group).count()).sum::<usize>();
+    let counts = [
+        ("nodes", engine.peers().count() + 1, limits.nodes),
+        ("groups", engine.groups().count(), limits.groups),
+        ("ranges", items(), limits.ranges),
+    ];
+    counts.into_iter().find(|(_, count, limit)| *count > *limit as usize).map(
+        |(what, count, limit)| {
+            of(Law::BeyondLimit, format!("{count} {what}, at most {limit}"), &[node])
+        },
+    )
+}
+
+fn of(law: Law, what: String, nodes: &[usize]) -> (Broken, Vec<usize>) {
+    (Broken::Law { law, what }, nodes.to_vec())
+}
+
+fn broken(law: Law, what: String, nodes: &[usize]) -> Verdict {
+    Some(of(law, what, nodes))
+}
+
+/// The tag of the simulation's own messages, whose payload is their number.
+pub(crate) const TOLD: u32 = 0x0005_ca1e;
+
+/// How often one node's queries are looked at.
+const LOOK_EVERY: core::time::Duration = core::time::Duration::from_millis(50);

@@ -21,10 +21,64 @@
 //! stays behind, nobody is called down while all is well, events add up to what queries answer.
 //! The first broken rule ends the run with a [`Failure`] that tells seed, parameters, the last
 //! things that happened to the nodes concerned, and how to see it again.
+//!
+//! # The program
+//!
+//! `scalesmall-sim` plays the scenario files in `scenarios/` (`list`, `run`), writes what all of
+//! them come to (`results`), draws random worlds (`explore`, `merge`), and plays again what
+//! happened (`replay`): a scenario with a seed, or the recording of a node in production.
+//!
+//! ```console
+//! $ scalesmall-sim run sim/scenarios/crash.toml --seeds 3 --set cluster.link.loss=5% --html crash.html
+//! $ scalesmall-sim results --only crash
+//! $ scalesmall-sim replay sim/scenarios/crash.toml --seed 2 --pcap crash.pcap
+//! $ scalesmall-sim replay recording --key-file group.key
+//! ```
+//!
+//! # A swarm on many machines
+//!
+//! `explore --shard K/N` plays every Nth world, and `merge` joins the reports of all N shards; it
+//! says what one machine would have said, down to the trace, and fails if a world broke a rule or a
+//! shard is missing. With GNU parallel, on the hosts that a file names:
+//!
+//! ```console
+//! $ parallel --sshloginfile hosts --return swarm-{}.json --cleanup //!     scalesmall-sim explore --runs 100000 --all --shard {}/64 --report swarm-{}.json ::: $(seq 64)
+//! $ scalesmall-sim merge swarm-*.json
+//! ```
+//!
+//! As a Kubernetes Job, whose pods count themselves from 0, with reports on a volume that all share:
+//!
+//! ```yaml
+//! apiVersion: batch/v1
+//! kind: Job
+//! metadata: { name: swarm }
+//! spec:
+//!   completionMode: Indexed
+//!   completions: 64
+//!   parallelism: 64
+//!   backoffLimit: 64
+//!   template:
+//!     spec:
+//!       restartPolicy: OnFailure
+//!       containers:
+//!         - name: shard
+//!           image: registry.example/scalesmall-sim
+//!           command: ["/bin/sh", "-c"]
+//!           # A world that broke a rule is a finding, which `merge` tells, not a pod to start anew.
+//!           args:
+//!             - scalesmall-sim explore --runs 100000 --all --jobs 1
+//!               --shard $((JOB_COMPLETION_INDEX + 1))/64
+//!               --report /reports/$JOB_COMPLETION_INDEX.json || test $? = 1
+//!           volumeMounts: [{ name: reports, mountPath: /reports }]
+//!       volumes:
+//!         - name: reports
+//!           persistentVolumeClaim: { claimName: swarm-reports }
+//! ```
 
 mod build;
 mod check;
 mod engine;
+mod film;
 mod flight;
 mod judge;
 mod ledger;
@@ -41,6 +95,8 @@ pub mod scenario;
 mod sim;
 mod step;
 pub mod swarm;
+mod taken;
+mod tally;
 mod tap;
 mod trace;
 mod verbs;
@@ -48,15 +104,17 @@ mod view;
 mod watch;
 
 pub use build::{Build, lan, local, seed_from_env, wan};
-pub use check::{Broken, Failure, Report};
+pub use check::{Broken, Failure, Law, Report};
+pub use film::{Film, Mark, Moment, Seen};
 pub use link::{Delay, Link};
 pub use measure::{Meter, Millis, Sample, Usage};
-pub use network::{Fates, Packet, Rule, Verdict};
+pub use network::{Packet, Rule, Verdict};
 pub use node::{Condition, Traffic};
 pub use protocol::{Birth, Protocol, Sighting};
 pub use queue::Queue;
 pub use random::{Random, Ratio};
 pub use sim::Sim;
+pub use tally::{Fates, Faults};
 pub use tap::Tap;
 pub use trace::{Entry, What};
 pub use verbs::CatchUp;

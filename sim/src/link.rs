@@ -17,6 +17,8 @@ pub struct Link {
     pub(crate) reorder: Ratio,
     pub(crate) reorder_by: Duration,
     pub(crate) corrupt: Ratio,
+    pub(crate) replay: Ratio,
+    pub(crate) replay_within: Duration,
     pub(crate) mtu: usize,
     pub(crate) rate: Option<Rate>,
     pub(crate) ordered: bool,
@@ -33,6 +35,8 @@ impl Link {
             reorder: Ratio::NEVER,
             reorder_by: Duration::from_millis(20),
             corrupt: Ratio::NEVER,
+            replay: Ratio::NEVER,
+            replay_within: Duration::from_secs(30),
             mtu: 65_507,
             rate: None,
             ordered: false,
@@ -97,6 +101,15 @@ impl Link {
         self
     }
 
+    /// Has somebody capture a datagram with this chance, and send it again, unchanged and to the
+    /// same node, at any time within this span.
+    #[must_use]
+    pub const fn replayed(mut self, chance: Ratio, within: Duration) -> Self {
+        self.replay = chance;
+        self.replay_within = within;
+        self
+    }
+
     /// Drops datagrams of more than so many bytes of UDP payload, in silence.
     #[must_use]
     pub const fn mtu(mut self, bytes: usize) -> Self {
@@ -126,6 +139,10 @@ impl Link {
             && self.corrupt.is_never()
             && self.rate.is_none()
             && self.mtu >= 65_507
+    }
+
+    pub(crate) const fn loses_in_bursts(&self) -> bool {
+        matches!(self.loss, Loss::Burst { .. })
     }
 
     /// Whether what happens to a datagram depends on those before it.
@@ -197,6 +214,19 @@ pub(crate) struct Path {
     bad: bool,
     busy_until: u64,
     last_arrival: u64,
+    /// Of the last datagram: whether it was held back, and whether it waited for others.
+    held_back: bool,
+    waited: bool,
+}
+
+impl Path {
+    pub(crate) const fn held_back(&self) -> bool {
+        self.held_back
+    }
+
+    pub(crate) const fn has_waited(&self) -> bool {
+        self.waited
+    }
 }
 
 /// What becomes of one datagram on a link.
@@ -212,6 +242,7 @@ pub(crate) enum Fate {
 impl Link {
     /// Draws what becomes of a datagram of `len` bytes that is sent at `now`.
     pub(crate) fn fate(&self, now: u64, len: usize, path: &mut Path, random: &mut Random) -> Fate {
+        (path.held_back, path.waited) = (false, false);
         if len > self.mtu {
             return Fate::TooLarge;
         }
@@ -234,11 +265,13 @@ impl Link {
             if waiting > u128::from(rate.queue) {
                 return Fate::QueueFull;
             }
+            path.waited = start > now;
             path.busy_until = start + (len as u64 + 28) * 1_000_000_000 / speed;
             delay += path.busy_until - now;
         }
         delay += self.delay.draw(now, random);
-        if random.hit(self.reorder) {
+        path.held_back = random.hit(self.reorder);
+        if path.held_back {
             delay += random.below(nanos(self.reorder_by));
         }
         if self.ordered {
@@ -251,6 +284,11 @@ impl Link {
     /// Draws the delay of a second copy, if there is one.
     pub(crate) fn second_copy(&self, now: u64, random: &mut Random) -> Option<u64> {
         random.hit(self.duplicate).then(|| self.delay.draw(now, random))
+    }
+
+    /// Draws when a captured copy is sent again, if there is one.
+    pub(crate) fn replay(&self, random: &mut Random) -> Option<u64> {
+        random.hit(self.replay).then(|| random.below(nanos(self.replay_within)))
     }
 
     /// Draws the bits to flip in a datagram of `len` bytes: how many, and the first three places.

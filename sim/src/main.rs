@@ -1,7 +1,8 @@
 //! The program `scalesmall-sim`: plays scenarios, explores random ones, shrinks what fails.
 
+mod program;
+
 use core::net::SocketAddr;
-use core::time::Duration;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -15,8 +16,8 @@ use scalesmall_core::{Engine, Event};
 use scalesmall_sim::Tap;
 use scalesmall_sim::pcap::Pcap;
 use scalesmall_sim::report::{Runs, lines, page, table};
-use scalesmall_sim::scenario::{Options, Played, Scenario, Span, play};
-use scalesmall_sim::swarm::{Bounds, sample, shrink};
+use scalesmall_sim::scenario::{Options, Scenario, play};
+use scalesmall_sim::swarm::{Bounds, sample};
 
 /// Simulates clusters of ScaleSmall nodes in virtual time.
 ///
@@ -33,9 +34,14 @@ struct Program {
 enum Verb {
     /// Play scenario files, each with several seeds, and compare their figures with their bars
     Run(Run),
+    /// Play all scenario files of a folder and write the page of results, or a part of it
+    Results(program::results::Results),
     /// Play random scenarios until the time or the number is used up; shrink the first that fails
-    Explore(Explore),
-    /// Play one seed of a scenario twice, compare the traces, and show or record what happens
+    Explore(program::explore::Explore),
+    /// Join what the shards of a swarm have reported
+    Merge(program::merge::Merge),
+    /// Play one seed of a scenario twice, compare the traces, and show or record what happens; or
+    /// make the calls of a node's recording again, and compare all answers
     Replay(Replay),
     /// Tell what scenario files there are in a folder, and what they ask
     List {
@@ -59,6 +65,9 @@ struct Run {
     /// With how many nodes [default: what the file says]
     #[arg(long)]
     nodes: Option<usize>,
+    /// Set a key of the file, such as cluster.link.loss=5%; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// How many runs at once [default: one per core]
     #[arg(long)]
     jobs: Option<usize>,
@@ -71,49 +80,29 @@ struct Run {
 }
 
 #[derive(Args)]
-struct Explore {
-    /// The first seed
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// How many scenarios at most
-    #[arg(long, default_value_t = 1_000)]
-    runs: u64,
-    /// For how long at most, such as 30s or 10m
-    #[arg(long, default_value = "1h")]
-    time: Span,
-    /// The most nodes in a scenario
-    #[arg(long, default_value_t = 24)]
-    nodes: usize,
-    /// The most faults in a scenario
-    #[arg(long, default_value_t = 16)]
-    faults: u64,
-    /// How many runs at once [default: one per core]
-    #[arg(long)]
-    jobs: Option<usize>,
-    /// Where to write what failed, shrunk, as a scenario file
-    #[arg(long, value_name = "FILE", default_value = "failed.toml")]
-    out: PathBuf,
-}
-
-#[derive(Args)]
 struct Replay {
-    /// A scenario file; without one, the random scenario of the seed
+    /// A scenario file, or a recording made with `scalesmall node --record`; without one, the
+    /// random scenario of the seed
     file: Option<PathBuf>,
     /// The seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Write every delivery and event as a line of text; `-` for standard output
+    /// Write every delivery and event as a line of JSON; `-` for standard output
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Write every delivered datagram into a capture for a packet analyser
     #[arg(long, value_name = "FILE", conflicts_with = "trace")]
     pcap: Option<PathBuf>,
+    #[command(flatten)]
+    keys: program::recording::Keys,
 }
 
 fn main() -> ExitCode {
     let outcome = match Program::parse().verb {
         Verb::Run(run) => run_files(&run),
-        Verb::Explore(explore) => explore_seeds(&explore),
+        Verb::Results(results) => program::results::write(&results),
+        Verb::Explore(explore) => program::explore::explore(&explore),
+        Verb::Merge(merge) => program::merge::merge(&merge),
         Verb::Replay(replay) => replay_one(&replay),
         Verb::List { folder } => list(&folder),
     };
@@ -130,43 +119,40 @@ fn main() -> ExitCode {
 type Outcome = Result<bool, Box<dyn std::error::Error>>;
 
 fn read(file: &Path) -> Result<Scenario, Box<dyn std::error::Error>> {
-    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    text.parse().map_err(|error| format!("{}: {error}", file.display()).into())
+    read_with(file, &[])
+}
+
+/// Reads a scenario file after some of its keys are set to other values.
+fn read_with(file: &Path, set: &[String]) -> Result<Scenario, Box<dyn std::error::Error>> {
+    let wrong = |error: &dyn core::fmt::Display| format!("{}: {error}", file.display());
+    let mut text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
+    if !set.is_empty() {
+        let mut table: toml::Table = text.parse().map_err(|error| wrong(&error))?;
+        for pair in set {
+            program::set::set(&mut table, pair)?;
+        }
+        text = toml::to_string(&table)?;
+    }
+    text.parse().map_err(|error| wrong(&error).into())
 }
 
 fn run_files(run: &Run) -> Outcome {
     let mut all = Vec::new();
     for file in &run.files {
-        let mut scenario = read(file)?;
+        let mut scenario = read_with(file, &run.set)?;
         if let Some(nodes) = run.nodes {
             scenario.cluster.nodes = nodes;
+            scenario.check().map_err(|error| format!("{}: {error}", file.display()))?;
         }
-        let seeds = u64::from(run.seeds.unwrap_or(scenario.seeds));
-        let progress = bar(seeds, &scenario.name);
-        let runs = Mutex::new(Vec::new());
-        let next = AtomicU64::new(0);
-        in_parallel(run.jobs, || {
-            loop {
-                let turn = next.fetch_add(1, Ordering::Relaxed);
-                if turn >= seeds {
-                    return;
-                }
-                let seed = run.seed + turn;
-                let options = Options {
-                    // Only the first run's course is drawn.
-                    every: (turn == 0 && run.html.is_some()).then_some(50_000_000),
-                    tap: None,
-                    rerun: format!("scalesmall-sim replay {} --seed {seed}", file.display()),
-                };
-                let played = play(&scenario, seed, options);
-                progress.inc(1);
-                lock(&runs).push(played);
-            }
-        });
-        progress.finish_and_clear();
-        let mut runs = runs.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        runs.sort_by_key(|run| run.seed);
-        let runs = Runs { scenario, runs };
+        let plan = Plan {
+            file,
+            first: run.seed,
+            seeds: run.seeds.unwrap_or(scenario.seeds),
+            jobs: run.jobs,
+            // Only the first run's course is drawn.
+            every: run.html.is_some().then_some(50_000_000),
+        };
+        let runs = play_seeds(scenario, &plan);
         print(if run.json { lines } else { table }(core::slice::from_ref(&runs)).as_bytes())?;
         all.push(runs);
     }
@@ -176,48 +162,50 @@ fn run_files(run: &Run) -> Outcome {
     Ok(all.iter().all(Runs::passed))
 }
 
-fn explore_seeds(explore: &Explore) -> Outcome {
-    let bounds = Bounds { nodes: explore.nodes, faults: explore.faults, ..Bounds::default() };
-    let started = std::time::Instant::now();
-    let progress = bar(explore.runs, "exploring");
+/// How a scenario is played with several seeds.
+struct Plan<'a> {
+    file: &'a Path,
+    first: u64,
+    seeds: u32,
+    jobs: Option<usize>,
+    /// How far apart the moments of the first run are, in nanoseconds.
+    every: Option<u64>,
+}
+
+fn play_seeds(scenario: Scenario, plan: &Plan<'_>) -> Runs {
+    let seeds = u64::from(plan.seeds);
+    let progress = bar(seeds, &scenario.name);
+    let runs = Mutex::new(Vec::new());
     let next = AtomicU64::new(0);
-    let failed: Mutex<Vec<(Scenario, Played)>> = Mutex::new(Vec::new());
-    in_parallel(explore.jobs, || {
+    in_parallel(plan.jobs, || {
         loop {
             let turn = next.fetch_add(1, Ordering::Relaxed);
-            let over = started.elapsed() >= explore.time.0 || !lock(&failed).is_empty();
-            if turn >= explore.runs || over {
+            if turn >= seeds {
                 return;
             }
-            let seed = explore.seed.wrapping_add(turn);
-            let scenario = sample(seed, &bounds);
-            let rerun = format!("scalesmall-sim replay --seed {seed}");
-            let played = play(&scenario, seed, Options { rerun, ..Options::default() });
+            let seed = plan.first + turn;
+            let options = Options {
+                every: plan.every.filter(|_| turn == 0),
+                tap: None,
+                rerun: format!("scalesmall-sim replay {} --seed {seed}", plan.file.display()),
+            };
+            let played = play(&scenario, seed, options);
             progress.inc(1);
-            if played.failure.is_some() {
-                lock(&failed).push((scenario, played));
-            }
+            lock(&runs).push(played);
         }
     });
-    let done = progress.position();
     progress.finish_and_clear();
-    let mut failed = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    failed.sort_by_key(|(_, played)| played.seed);
-    let Some((scenario, played)) = failed.into_iter().next() else {
-        println!("{done} random scenarios from seed {}: none failed", explore.seed);
-        return Ok(true);
-    };
-    let Some(failure) = played.failure else { return Ok(true) };
-    println!("seed {} failed after {done} scenarios; shrinking\n{failure}\n", played.seed);
-    let (small, failure) = shrink(&scenario, played.seed, &failure, 400);
-    let file = explore.out.display();
-    fs::write(&explore.out, small.to_toml()).map_err(|error| format!("{file}: {error}"))?;
-    println!("the smallest scenario that fails alike:\n\n{}\n{failure}", small.to_toml());
-    println!("again: scalesmall-sim replay {file} --seed {}", played.seed);
-    Ok(false)
+    let mut runs = runs.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    runs.sort_by_key(|run| run.seed);
+    Runs { scenario, runs }
 }
 
 fn replay_one(replay: &Replay) -> Outcome {
+    if let Some(file) = &replay.file
+        && program::recording::is_one(file)?
+    {
+        return program::recording::replay(file, &replay.keys);
+    }
     let scenario = match &replay.file {
         Some(file) => read(file)?,
         None => sample(replay.seed, &Bounds::default()),
@@ -245,15 +233,20 @@ fn replay_one(replay: &Replay) -> Outcome {
     Ok(same && passed)
 }
 
-fn list(folder: &Path) -> Outcome {
+/// The scenario files of a folder, by name.
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .map_err(|error| format!("{}: {error}", folder.display()))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     files.sort();
+    Ok(files)
+}
+
+fn list(folder: &Path) -> Outcome {
     let mut text = String::new();
-    for file in files {
+    for file in files_of(folder)? {
         let scenario = read(&file)?;
         text += &format!(
             "{:<32} {:>6} nodes  {}\n",
@@ -266,7 +259,7 @@ fn list(folder: &Path) -> Outcome {
     Ok(true)
 }
 
-/// Records what happens as lines of text.
+/// Records what happens as JSON lines. Times are nanoseconds.
 struct Text(Box<dyn Write>);
 
 impl Tap<Engine> for Text {
@@ -278,15 +271,24 @@ impl Tap<Engine> for Text {
         multicast: bool,
         bytes: &[u8],
     ) {
-        let at = Duration::from_nanos(at);
-        let how = if multicast { "multicast" } else { "unicast" };
+        let line = serde_json::json!({
+            "at": at, "kind": "delivered", "from": from, "to": to, "multicast": multicast,
+            "len": bytes.len(), "bytes": hex(bytes),
+        });
         // A reader that goes away ends the record, not the simulation.
-        let _ = writeln!(self.0, "{at:?} {from} -> {to} {how} {} bytes", bytes.len());
+        let _ = writeln!(self.0, "{line}");
     }
 
     fn event(&mut self, at: u64, node: usize, event: &Event) {
-        let _ = writeln!(self.0, "{:?} node {node} {event:?}", Duration::from_nanos(at));
+        let line = serde_json::json!({
+            "at": at, "kind": "event", "node": node, "event": format!("{event:?}"),
+        });
+        let _ = writeln!(self.0, "{line}");
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn open(file: &Path) -> Result<Box<dyn Write>, String> {

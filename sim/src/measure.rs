@@ -57,9 +57,18 @@ impl Sample {
     /// The mean, rounded down.
     #[must_use]
     pub fn mean(&self) -> u64 {
-        let sum: u128 = self.sorted.iter().map(|number| u128::from(*number)).sum();
-        let mean = sum.checked_div(self.sorted.len() as u128).unwrap_or(0);
+        let mean = self.exact_sum().checked_div(self.sorted.len() as u128).unwrap_or(0);
         u64::try_from(mean).unwrap_or(u64::MAX)
+    }
+
+    /// The sum; the greatest number there is if it is greater.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        u64::try_from(self.exact_sum()).unwrap_or(u64::MAX)
+    }
+
+    fn exact_sum(&self) -> u128 {
+        self.sorted.iter().map(|number| u128::from(*number)).sum()
     }
 }
 
@@ -96,6 +105,9 @@ pub struct Usage {
     pub total_datagrams: u64,
     /// Multicasts of all nodes.
     pub total_multicasts: u64,
+    /// Bytes of all nodes in datagrams that spread a change; none unless
+    /// [`Sim::tell_changes_apart`] was called.
+    pub change_bytes: u64,
 }
 
 impl Usage {
@@ -126,7 +138,7 @@ impl<P: Protocol> Sim<P> {
     /// What the live nodes have sent since.
     #[must_use]
     pub fn since(&self, meter: &Meter) -> Usage {
-        let spent: Vec<(u64, u64, u64)> = self
+        let spent: Vec<(u64, u64, u64, u64)> = self
             .live()
             .map(|node| {
                 let (before, after) = (&meter.sent[node], self.traffic(node));
@@ -134,6 +146,7 @@ impl<P: Protocol> Sim<P> {
                     after.bytes - before.bytes,
                     after.datagrams - before.datagrams,
                     after.multicasts - before.multicasts,
+                    after.change_bytes - before.change_bytes,
                 )
             })
             .collect();
@@ -144,7 +157,14 @@ impl<P: Protocol> Sim<P> {
             total_bytes: spent.iter().map(|spent| spent.0).sum(),
             total_datagrams: spent.iter().map(|spent| spent.1).sum(),
             total_multicasts: spent.iter().map(|spent| spent.2).sum(),
+            change_bytes: spent.iter().map(|spent| spent.3).sum(),
         }
+    }
+
+    /// Counts from now on the bytes of datagrams that [spread a change](Protocol::spreads_change)
+    /// apart. It makes the simulation slower.
+    pub const fn tell_changes_apart(&mut self) {
+        self.apart = true;
     }
 
     /// The most that a live node has sent in any tenth of a second since the peaks were reset:

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::link::{Fate, Link, Path, nanos};
 use crate::random::{Random, Ratio, mix};
+use crate::tally::Fates;
 
 /// A datagram that is about to be put on a link.
 #[derive(Clone, Copy, Debug)]
@@ -36,33 +37,6 @@ pub enum Verdict {
 /// Names a filter or a cut, to lift it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule(u64);
-
-/// How many datagrams met which fate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fates {
-    /// Put on a link, each receiver of a multicast counted.
-    pub sent: u64,
-    /// Handed to a node.
-    pub delivered: u64,
-    /// Lost on a link.
-    pub lost: u64,
-    /// Stopped by a cut.
-    pub cut: u64,
-    /// Stopped by a filter.
-    pub filtered: u64,
-    /// Larger than the link's MTU.
-    pub too_large: u64,
-    /// Dropped by a full queue of a link.
-    pub queue_full: u64,
-    /// Dropped by a full socket buffer.
-    pub buffer_full: u64,
-    /// Delivered twice.
-    pub duplicated: u64,
-    /// Delivered with flipped bits.
-    pub corrupted: u64,
-    /// Addressed to nobody, or to a node that was not running.
-    pub nobody: u64,
-}
 
 pub(crate) struct Network {
     random: Random,
@@ -182,9 +156,9 @@ impl Network {
         self.lossy.clear();
     }
 
-    /// Whether a datagram sent now would meet a cut.
+    /// Whether a unicast datagram sent now would meet a cut.
     pub(crate) fn is_cut(&self, now: u64, from: usize, to: usize) -> bool {
-        self.cuts.iter().any(|cut| cut.stops(now, from, to))
+        self.cuts.iter().any(|cut| !cut.multicast && cut.stops(now, from, to))
     }
 
     fn link_between(&self, from: usize, to: usize) -> &Link {
@@ -211,8 +185,13 @@ impl Network {
     /// sender's output), so traffic between other nodes never shifts them.
     pub(crate) fn carry(&mut self, packet: &Packet<'_>, place: u32) -> Carried {
         self.fates.sent += 1;
+        self.fates.multicast += u64::from(packet.multicast);
+        self.fates.between_zones += u64::from(self.zones[packet.from] != self.zones[packet.to]);
         let lost = Carried::default();
-        if self.is_cut(packet.at, packet.from, packet.to) {
+        let stops = |cut: &Cut| {
+            (packet.multicast || !cut.multicast) && cut.stops(packet.at, packet.from, packet.to)
+        };
+        if self.cuts.iter().any(stops) {
             self.fates.cut += 1;
             return lost;
         }
@@ -251,19 +230,28 @@ impl Network {
                 first: Some(delay),
                 second: link.second_copy(packet.at, &mut random),
                 flips: link.flips(packet.bytes.len(), &mut random),
+                replay: link.replay(&mut random),
             },
-            Fate::Lost | Fate::TooLarge | Fate::QueueFull => lost,
+            // Who captures a datagram need not be where it gets lost.
+            Fate::Lost => Carried { replay: link.replay(&mut random), ..lost },
+            Fate::TooLarge | Fate::QueueFull => lost,
         };
+        let in_bursts = link.loses_in_bursts();
         if remembers {
             self.paths.insert((packet.from, packet.to), path);
         }
+        let fates = &mut self.fates;
+        fates.replayed += u64::from(carried.replay.is_some());
         match fate {
-            Fate::Lost => self.fates.lost += 1,
-            Fate::TooLarge => self.fates.too_large += 1,
-            Fate::QueueFull => self.fates.queue_full += 1,
+            Fate::Lost if in_bursts => fates.lost_in_burst += 1,
+            Fate::Lost => fates.lost += 1,
+            Fate::TooLarge => fates.too_large += 1,
+            Fate::QueueFull => fates.queue_full += 1,
             Fate::Arrives(_) => {
-                self.fates.duplicated += u64::from(carried.second.is_some());
-                self.fates.corrupted += u64::from(carried.flips.is_some());
+                fates.duplicated += u64::from(carried.second.is_some());
+                fates.corrupted += u64::from(carried.flips.is_some());
+                fates.reordered += u64::from(path.held_back());
+                fates.queued += u64::from(path.has_waited());
             }
         }
         carried
@@ -281,12 +269,14 @@ impl fmt::Debug for Network {
     }
 }
 
-/// What becomes of a datagram: the delays of its copies, and the bits that flip in the first.
+/// What becomes of a datagram: the delays of its copies, that of one that somebody else sends
+/// again, and the bits that flip in the first.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) first: Option<u64>,
     pub(crate) second: Option<u64>,
     pub(crate) flips: Option<Vec<usize>>,
+    pub(crate) replay: Option<u64>,
 }
 
 /// Stops datagrams from some nodes to others, always or on a schedule.
@@ -298,16 +288,24 @@ pub(crate) struct Cut {
     since: u64,
     /// Time in force and time at rest, alternating, in nanoseconds; `None` for always.
     flapping: Option<(u64, u64)>,
+    /// Whether only multicasts are stopped.
+    multicast: bool,
 }
 
 impl Cut {
     pub(crate) fn new(from: &[usize], to: &[usize], since: u64) -> Self {
         let (from, to) = (NodeSet::new(from), NodeSet::new(to));
-        Self { rule: Rule(0), from, to, since, flapping: None }
+        Self { rule: Rule(0), from, to, since, flapping: None, multicast: false }
     }
 
     pub(crate) fn flapping(mut self, on: Duration, off: Duration) -> Self {
         self.flapping = Some((nanos(on), nanos(off)));
+        self
+    }
+
+    /// Stops multicasts alone.
+    pub(crate) fn of_multicast(mut self) -> Self {
+        self.multicast = true;
         self
     }
 
@@ -359,6 +357,16 @@ mod tests {
         network.lift(rule);
         assert!(network.carry(&packet(0, 1, 5), 0).first.is_some());
         assert_eq!(network.fates.cut, 1);
+    }
+
+    #[test]
+    fn a_cut_of_multicast_lets_unicast_pass() {
+        let mut network = network(Link::lan());
+        network.add_cut(Cut::new(&[0], &[1], 0).of_multicast());
+        let to_all = Packet { multicast: true, ..packet(0, 1, 5) };
+        assert_eq!(network.carry(&to_all, 0), Carried::default());
+        assert!(network.carry(&packet(0, 1, 5), 1).first.is_some());
+        assert!(!network.is_cut(5, 0, 1));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use scalesmall_core::{Destination, Instant};
 
 use crate::random::Ratio;
+use crate::taken::Taken;
 
 /// What a node of the simulation is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +48,8 @@ pub struct Traffic {
     pub peak_datagrams: u64,
     /// The largest datagram.
     pub largest: usize,
+    /// Bytes of datagrams that spread a change, if those are told apart.
+    pub change_bytes: u64,
     window: u64,
     window_bytes: u64,
     window_datagrams: u64,
@@ -102,10 +105,11 @@ pub(crate) struct Node<P> {
     pub(crate) last_sent: u64,
     pub(crate) traffic: Traffic,
     pub(crate) digest: Option<u64>,
+    pub(crate) taken: Taken,
 }
 
 impl<P> Node<P> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             protocol: None,
             condition: Condition::Unborn,
@@ -128,11 +132,13 @@ impl<P> Node<P> {
                 peak_bytes: 0,
                 peak_datagrams: 0,
                 largest: 0,
+                change_bytes: 0,
                 window: 0,
                 window_bytes: 0,
                 window_datagrams: 0,
             },
             digest: None,
+            taken: Taken::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use bytes::BytesMut;
 use scalesmall_core::{Arrival, Destination, Epoch, Instant, SendError, Status};
 
+use crate::check::Broken;
 use crate::sim::Sim;
 
 /// A protocol that can live in the simulated network, one value per node.
@@ -17,6 +18,17 @@ pub trait Protocol {
 
     /// Takes a datagram.
     fn handle_datagram(&mut self, now: Instant, arrival: Arrival, datagram: &[u8]);
+
+    /// As [`Protocol::handle_datagram`]; answers whether the datagram was taken as a fresh one, of
+    /// which no life takes one twice. A protocol that does not promise that answers `false`.
+    ///
+    /// # Errors
+    ///
+    /// What it broke by taking the datagram.
+    fn take(&mut self, now: Instant, arrival: Arrival, datagram: &[u8]) -> Result<bool, Broken> {
+        self.handle_datagram(now, arrival, datagram);
+        Ok(false)
+    }
 
     /// Acts on deadlines that have passed.
     fn handle_timeout(&mut self, now: Instant);
@@ -44,6 +56,16 @@ pub trait Protocol {
     /// Tells all peers and what they are believed to be; the same as all sightings replayed.
     fn for_each_peer(&self, tell: &mut dyn FnMut(SocketAddr, Status));
 
+    /// How many events it may report between two inputs; `None` for no limit.
+    fn max_events(&self) -> Option<usize> {
+        None
+    }
+
+    /// The life that it is in, if it begins new ones of its own accord.
+    fn epoch(&self) -> Option<Epoch> {
+        None
+    }
+
     /// A number that is equal on nodes with equal pictures, if the protocol has one. Must be cheap.
     fn digest(&self) -> Option<u64> {
         None
@@ -51,6 +73,12 @@ pub trait Protocol {
 
     /// The largest datagram that it may send, in bytes of UDP payload.
     fn max_datagram(&self) -> usize;
+
+    /// Whether a datagram spreads a change, or does nothing but acknowledge what did. It may be
+    /// slow: it is asked only if [`Sim::tell_changes_apart`] was called.
+    fn spreads_change(_datagram: &[u8]) -> bool {
+        false
+    }
 
     /// Makes contact with nodes that may be running.
     fn contact(&mut self, now: Instant, seeds: &[SocketAddr]);

@@ -11,15 +11,16 @@ use crate::check::{Broken, Failure, Report};
 use crate::flight::Flight;
 use crate::ledger::Written;
 use crate::link::nanos;
-use crate::network::{Fates, Network};
+use crate::network::Network;
 use crate::node::{Condition, Node, Traffic, addr_of, node_at};
 use crate::protocol::{Birth, Protocol};
 use crate::queue::Queue;
 use crate::random::Random;
+use crate::tally::{Fates, Faults};
 use crate::tap::Tap;
 use crate::trace::{Entry, Trace};
 use crate::view::Views;
-use crate::watch::{Rules, Watches};
+use crate::watch::{Judge, Rules, Watches};
 
 /// A running simulation. Made by [`Sim::new`] or [`Build::of`](crate::Build::of).
 ///
@@ -41,15 +42,18 @@ pub struct Sim<P: Protocol = Engine> {
     /// Nodes that are going to start.
     pub(crate) unborn: usize,
     pub(crate) calm: bool,
+    pub(crate) apart: bool,
     pub(crate) down_forbidden: bool,
     pub(crate) reports: Vec<Report>,
     pub(crate) watches: Watches<P>,
     pub(crate) rules: Rules<P>,
+    pub(crate) judge: Option<Judge<P>>,
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) rerun: String,
     pub(crate) tap: Option<Box<dyn Tap<P>>>,
     pub(crate) written: Written,
     pub(crate) flight: Flight,
+    pub(crate) faults: Faults,
     pub(crate) pictures: BTreeMap<u64, u32>,
     pub(crate) pictures_agreed_at: Option<u64>,
     pub(crate) failure: Option<Box<Failure>>,
@@ -109,15 +113,18 @@ impl<P: Protocol> Sim<P> {
             ipv6: parts.ipv6,
             unborn: 0,
             calm: true,
+            apart: false,
             down_forbidden: false,
             reports: Vec::new(),
             watches: Watches::default(),
             rules: Rules::default(),
+            judge: None,
             parameters: parts.parameters,
             rerun: parts.rerun,
             tap: None,
             written: Written::default(),
             flight: Flight::default(),
+            faults: Faults::default(),
             pictures: BTreeMap::new(),
             pictures_agreed_at: None,
             failure: None,
@@ -257,6 +264,12 @@ impl<P: Protocol> Sim<P> {
     #[must_use]
     pub const fn fates(&self) -> &Fates {
         &self.network.fates
+    }
+
+    /// How often nodes and the network were made to fail.
+    #[must_use]
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// Who believes what about whom.

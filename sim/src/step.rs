@@ -54,6 +54,8 @@ impl<P: Protocol> Sim<P> {
         slot.condition = Condition::Running;
         slot.departed = false;
         slot.armed = None;
+        slot.taken.clear();
+        self.written.begin_life(node, birth.epoch);
         self.views.start(node, self.now);
         self.trace.note(self.now, node, What::Verb("started"));
         let seeds = self.seeds[node].clone();
@@ -98,19 +100,25 @@ impl<P: Protocol> Sim<P> {
         let now = self.local(to);
         let slot = self.flight.slot(packet);
         let Some(protocol) = self.nodes[to].protocol.as_mut() else { return };
-        let from = addr_of(slot.from, self.ipv6);
+        let source = addr_of(slot.from, self.ipv6);
         let arrival =
-            if slot.multicast { Arrival::Multicast(from) } else { Arrival::Unicast(from) };
+            if slot.multicast { Arrival::Multicast(source) } else { Arrival::Unicast(source) };
         self.network.fates.delivered += 1;
-        self.trace.fold(self.now, to, hash_bytes(&slot.bytes) ^ slot.from as u64);
-        let what =
-            What::Delivered { from: slot.from, len: slot.bytes.len(), multicast: slot.multicast };
+        let (hash, len, from) = (hash_bytes(&slot.bytes), slot.bytes.len(), slot.from);
+        self.trace.fold(self.now, to, hash ^ from as u64);
+        let what = What::Delivered { from, len, multicast: slot.multicast };
         self.trace.note(self.now, to, what);
         if let Some(tap) = &mut self.tap {
-            tap.delivered(self.now, from, addr_of(to, self.ipv6), slot.multicast, &slot.bytes);
+            tap.delivered(self.now, source, addr_of(to, self.ipv6), slot.multicast, &slot.bytes);
         }
-        protocol.handle_datagram(now, arrival, &slot.bytes);
+        let taken = protocol.take(now, arrival, &slot.bytes);
         self.flight.release(packet);
+        match taken {
+            Ok(false) => {}
+            Ok(true) if !self.nodes[to].taken.note(hash) => {}
+            Ok(true) => self.fail(Broken::TakenTwice { from, len }, &[to, from]),
+            Err(broken) => self.fail(broken, &[to, from]),
+        }
     }
 
     /// Takes the oldest datagram out of a node's socket buffer.
@@ -228,6 +236,9 @@ impl<P: Protocol> Sim<P> {
     pub(crate) fn transmit(&mut self, node: usize, to: Destination, bytes: &[u8]) {
         let multicast = to == Destination::Multicast;
         self.nodes[node].traffic.count(self.now, bytes.len(), multicast);
+        if self.apart && P::spreads_change(bytes) {
+            self.nodes[node].traffic.change_bytes += bytes.len() as u64;
+        }
         let place = self.nodes[node].next_place(self.now);
         let packet = self.flight.load(node, multicast, bytes);
         match to {
@@ -272,7 +283,7 @@ impl<P: Protocol> Sim<P> {
             };
             self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
         }
-        if let Some(delay) = carried.second {
+        for delay in [carried.second, carried.replay].into_iter().flatten() {
             self.flight.share(packet);
             self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
         }

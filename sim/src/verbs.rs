@@ -23,20 +23,50 @@ pub enum CatchUp {
 impl<P: Protocol> Sim<P> {
     /// Cuts two sets of nodes off from each other. Who is in neither is reached by both.
     pub fn partition(&mut self, left: &[usize], right: &[usize]) {
-        self.cut(left, right);
-        self.cut(right, left);
+        if left.len() + right.len() < self.len() {
+            self.faults.cut_partially += 1;
+        } else {
+            self.faults.cut_both_ways += 1;
+        }
+        self.add_cut(Cut::new(left, right, self.now));
+        self.add_cut(Cut::new(right, left, self.now));
     }
 
     /// Stops datagrams in one direction only.
     pub fn cut(&mut self, from: &[usize], to: &[usize]) -> Rule {
-        self.calm = false;
-        self.network.add_cut(Cut::new(from, to, self.now))
+        self.faults.cut_one_way += 1;
+        self.add_cut(Cut::new(from, to, self.now))
     }
 
     /// Stops datagrams in one direction for `on`, lets them pass for `off`, and so forth.
     pub fn flap(&mut self, from: &[usize], to: &[usize], on: Duration, off: Duration) -> Rule {
+        self.faults.cut_flapping += 1;
+        self.add_cut(Cut::new(from, to, self.now).flapping(on, off))
+    }
+
+    fn add_cut(&mut self, cut: Cut) -> Rule {
         self.calm = false;
-        self.network.add_cut(Cut::new(from, to, self.now).flapping(on, off))
+        self.network.add_cut(cut)
+    }
+
+    /// Stops multicasts in one direction only; unicast passes. Deaf nodes, mute ones, segments that
+    /// hear each other one way.
+    pub fn cut_multicast(&mut self, from: &[usize], to: &[usize]) -> Rule {
+        self.calm = false;
+        self.network.add_cut(Cut::new(from, to, self.now).of_multicast())
+    }
+
+    /// The same for `on`, then not for `off`, and so forth: a switch that forgets who listens, and
+    /// learns it again.
+    pub fn flap_multicast(
+        &mut self,
+        from: &[usize],
+        to: &[usize],
+        on: Duration,
+        off: Duration,
+    ) -> Rule {
+        self.calm = false;
+        self.network.add_cut(Cut::new(from, to, self.now).flapping(on, off).of_multicast())
     }
 
     /// Cuts a node off from all others, both ways.
@@ -65,6 +95,7 @@ impl<P: Protocol> Sim<P> {
     /// Loses datagrams on the way out of and into one node, beyond what its links lose.
     pub fn lossy(&mut self, node: usize, out: Ratio, into: Ratio) {
         self.calm = false;
+        self.faults.lossy += 1;
         self.network.set_lossy(node, out, into);
     }
 
@@ -89,11 +120,13 @@ impl<P: Protocol> Sim<P> {
 
     /// Makes a host vanish, with all that waits in its buffers.
     pub fn crash(&mut self, node: usize) {
+        self.faults.crashed += 1;
         self.end(node, Condition::Crashed, "crashed");
     }
 
     /// Ends a process; its host lives on and refuses what is sent to it.
     pub fn kill(&mut self, node: usize) {
+        self.faults.killed += 1;
         self.end(node, Condition::Killed, "killed");
     }
 
@@ -104,6 +137,9 @@ impl<P: Protocol> Sim<P> {
         self.clear_waiting(node);
         self.views.stop(node, self.now);
         let slot = &mut self.nodes[node];
+        if let Some(epoch) = slot.protocol.as_ref().and_then(P::epoch) {
+            self.written.begin_life(node, epoch);
+        }
         slot.protocol = None;
         slot.condition = condition;
         slot.armed = None;
@@ -117,6 +153,7 @@ impl<P: Protocol> Sim<P> {
         if self.nodes[node].condition.is_up() {
             self.crash(node);
         }
+        self.faults.restarted += 1;
         self.start(node);
     }
 
@@ -127,6 +164,7 @@ impl<P: Protocol> Sim<P> {
     /// If the node is not running.
     pub fn depart(&mut self, node: usize) {
         self.trace.note(self.now, node, What::Verb("departing"));
+        self.faults.departed += 1;
         self.nodes[node].departed = true;
         self.views.stop(node, self.now);
         self.note_picture(node, None);
@@ -153,8 +191,11 @@ impl<P: Protocol> Sim<P> {
 
     /// Lets a node that was paused or starved go on.
     pub fn resume(&mut self, node: usize, catch_up: CatchUp) {
-        if !matches!(self.nodes[node].condition, Condition::Paused | Condition::Starved) {
-            return;
+        match (self.nodes[node].condition, catch_up) {
+            (Condition::Paused, CatchUp::AtOnce) => self.faults.paused_at_once += 1,
+            (Condition::Paused, CatchUp::Drain) => self.faults.paused_drained += 1,
+            (Condition::Starved, _) => self.faults.starved += 1,
+            _ => return,
         }
         self.trace.note(self.now, node, What::Verb("resumed"));
         self.nodes[node].condition = Condition::Running;
@@ -180,11 +221,13 @@ impl<P: Protocol> Sim<P> {
     /// Makes a node take no more than one datagram in each `pace`; zero ends it.
     pub fn slow_down(&mut self, node: usize, pace: Duration) {
         self.calm = false;
+        self.faults.slowed += u64::from(!pace.is_zero());
         self.nodes[node].pace = nanos(pace);
     }
 
     /// Lets a node's monotonic clock run faster or slower from this moment on.
     pub fn skew(&mut self, node: usize, rate: Ratio) {
+        self.faults.skewed += 1;
         self.nodes[node].clock.run_at(self.now, rate);
         self.rearm(node);
     }
@@ -192,12 +235,14 @@ impl<P: Protocol> Sim<P> {
     /// Sets a node's monotonic clock forward, as after a suspend, or back.
     pub fn jump(&mut self, node: usize, nanos: i64) {
         self.calm = false;
+        self.faults.jumped += 1;
         self.nodes[node].clock.jump(self.now, nanos);
         self.rearm(node);
     }
 
     /// Sets a node's wall clock ahead of the truth, or behind: its next life gets its epoch from it.
     pub fn set_wall_clock(&mut self, node: usize, ahead_ms: i64) {
+        self.faults.wall_clocks += 1;
         self.nodes[node].wall_offset = ahead_ms;
     }
 

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::check::Broken;
+use crate::ledger::Verdict;
 use crate::link::nanos;
 use crate::protocol::Protocol;
 use crate::sim::Sim;
@@ -93,12 +95,28 @@ impl<P: Protocol> Sim<P> {
         self.watches.asked[watch.0].0 = Question::Closed;
     }
 
+    /// Has each event judged by this as well, before it counts.
+    pub(crate) fn judge_events(
+        &mut self,
+        judge: impl FnMut(&Self, usize, &P::Event) -> Verdict + 'static,
+    ) {
+        self.judge = Some(Box::new(judge));
+    }
+
     /// Checks a rule as often as `every` while time passes. It answers with what is broken and
     /// the nodes concerned, if anything is.
     pub fn rule(
         &mut self,
         every: Duration,
-        check: impl FnMut(&Self) -> Option<(String, Vec<usize>)> + 'static,
+        mut check: impl FnMut(&Self) -> Option<(String, Vec<usize>)> + 'static,
+    ) {
+        self.rule_of(every, move |sim| check(sim).map(|(rule, nodes)| (Broken::Rule(rule), nodes)));
+    }
+
+    pub(crate) fn rule_of(
+        &mut self,
+        every: Duration,
+        check: impl FnMut(&Self) -> Verdict + 'static,
     ) {
         let every = nanos(every).max(1);
         self.rules.due = self.rules.due.min(self.now);
@@ -111,7 +129,10 @@ pub(crate) struct Rules<P: Protocol> {
     all: Vec<(u64, u64, Check<P>)>,
 }
 
-type Check<P> = Box<dyn FnMut(&Sim<P>) -> Option<(String, Vec<usize>)>>;
+type Check<P> = Box<dyn FnMut(&Sim<P>) -> Verdict>;
+
+/// Judges each event of a node.
+pub(crate) type Judge<P> = Box<dyn FnMut(&Sim<P>, usize, &<P as Protocol>::Event) -> Verdict>;
 
 impl<P: Protocol> Default for Rules<P> {
     fn default() -> Self {
@@ -125,7 +146,7 @@ impl<P: Protocol> Rules<P> {
         self.due
     }
 
-    pub(crate) fn check(&mut self, sim: &Sim<P>) -> Option<(String, Vec<usize>)> {
+    pub(crate) fn check(&mut self, sim: &Sim<P>) -> Verdict {
         let now = sim.now().as_nanos();
         let mut broken = None;
         for (every, next, check) in &mut self.all {

@@ -31,12 +31,37 @@ of = "median"
 at_most = 1000000
 "#;
 
+/// What there is to be, whatever else there is.
+const NAMED: [&str; 21] = [
+    "bootstrap",
+    "steady",
+    "update",
+    "churn",
+    "storm",
+    "crash",
+    "mass-crash",
+    "leave",
+    "mass-restart",
+    "rolling-restart",
+    "pause",
+    "loss",
+    "slow-nodes",
+    "partition-half",
+    "partition-one-way",
+    "partial-partition",
+    "three-way",
+    "flip-flop",
+    "lossy-nodes",
+    "wan-zones",
+    "multicast",
+];
+
 /// Every file in the folder is a scenario, keeps its meaning when written anew, and is named after
 /// its file.
 #[test]
 fn all_files_are_scenarios() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
-    let mut count = 0;
+    let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let file = entry.unwrap().path();
         let text = std::fs::read_to_string(&file).unwrap();
@@ -44,27 +69,141 @@ fn all_files_are_scenarios() {
             text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         assert_eq!(scenario.to_toml().parse(), Ok(scenario.clone()), "{}", file.display());
         assert_eq!(Some(scenario.name.as_str()), file.file_stem().and_then(|stem| stem.to_str()));
-        count += 1;
+        assert!(!scenario.bars.is_empty(), "{}: no bars, so no verdict", file.display());
+        names.push(scenario.name);
     }
-    assert!(count >= 30, "{count}");
+    for name in NAMED {
+        assert!(names.iter().any(|known| known == name), "{name} is not there");
+    }
+}
+
+fn wrong(from: &str, to: &str) -> String {
+    assert!(SMALL.contains(from));
+    SMALL.replace(from, to).parse::<Scenario>().unwrap_err().to_string()
 }
 
 #[test]
 fn a_wrong_file_is_refused_with_the_place_and_a_reason() {
-    let refused = |from: &str, to: &str| {
-        assert!(SMALL.contains(from));
-        SMALL.replace(from, to).parse::<Scenario>().unwrap_err().to_string()
-    };
-    let error = refused("run = \"1s\"", "run = \"1 week\"");
+    let error = wrong("run = \"1s\"", "run = \"1 week\"");
     assert!(error.contains("line 8") && error.contains("1.5s"), "{error}");
-    let error = refused("crash = {", "crush = {");
+    let error = wrong("crash = {", "crush = {");
     assert!(error.contains("line 11") && error.contains("crush"), "{error}");
-    let error = refused("nodes = 5", "nodes = 0");
+    let error = wrong("nodes = 5", "nodes = 0");
     assert!(error.contains("cluster.nodes"), "{error}");
-    let error = refused("nodes = 5", "nods = 5");
+    let error = wrong("nodes = 5", "nods = 5");
     assert!(error.contains("line 5") && error.contains("nods"), "{error}");
-    let error = refused("figure = \"small rate\"", "figure = \"smell rate\"");
-    assert!(error.contains("smell rate"), "{error}");
+    let error = wrong("figure = \"small rate\"", "figure = \"smell rate\"");
+    assert!(error.contains("line 23") && error.contains("smell rate"), "{error}");
+    assert!(error.contains("\"false reports\""), "{error}");
+    let error = wrong("nodes = 5", "nodes = 5\nasleep = 6");
+    assert!(error.contains("line 6") && error.contains("lower it"), "{error}");
+    let error = wrong("at_most = 0", "at_most = \"10%\"");
+    assert!(error.contains("line 19") && error.contains("[baseline]"), "{error}");
+}
+
+#[test]
+fn no_nodes_are_refused_with_line_and_bounds() {
+    let error = wrong("nodes = 5", "nodes = 0");
+    assert!(error.contains("line 5") && error.contains("1 to 1000000"), "{error}");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_line_and_the_known_ones() {
+    let error = wrong("nodes = 5", "nodes = 5\nnods = 5");
+    assert!(error.contains("line 6") && error.contains("`nods`"), "{error}");
+    assert!(error.contains("`start_within`"), "{error}");
+}
+
+#[test]
+fn an_impossible_chance_is_refused_with_line_and_remedy() {
+    for key in ["loss", "duplicate", "reorder", "corrupt"] {
+        let error = wrong("nodes = 5", &format!("nodes = 5\n[cluster.link]\n{key} = \"130%\""));
+        assert!(error.contains("line 7") && error.contains("at most 100%"), "{error}");
+    }
+    let lossy = "lossy = { nodes = 1, out = \"5%\", into = \"3/2\" }";
+    let error = wrong("crash = { nodes = 1 }", lossy);
+    assert!(error.contains("line 11") && error.contains("3/2 is no chance"), "{error}");
+    let bursts = "nodes = 5\n[cluster.link]\nbursts = [\"1%\", \"5%\", \"101%\"]";
+    let error = wrong("nodes = 5", bursts);
+    assert!(error.contains("line 7") && error.contains("101%"), "{error}");
+    // A clock may run at more than its own pace.
+    let skew = "skew = { nodes = 1, rate = \"101/100\" }";
+    assert!(SMALL.replace("crash = { nodes = 1 }", skew).parse::<Scenario>().is_ok());
+}
+
+#[test]
+fn overlapping_zones_are_refused_with_line_and_remedy() {
+    let zones = |west: &str, east: &str| {
+        let zone = |name: &str, nodes: &str| {
+            format!("[[cluster.zone]]\nname = \"{name}\"\nnodes = {nodes}\n")
+        };
+        let zones = zone("west", west) + &zone("east", east);
+        SMALL.replace(
+            "nodes = 5",
+            &format!("nodes = 5\n{zones}[cluster.between]\nmedian = \"40ms\""),
+        )
+    };
+    let error =
+        |west: &str, east: &str| zones(west, east).parse::<Scenario>().unwrap_err().to_string();
+    assert!(zones("[0, 2]", "[3, 4]").parse::<Scenario>().is_ok());
+    let text = error("[0, 2]", "[2, 4]");
+    assert!(text.contains("line 10") && text.contains("begin at node 3"), "{text}");
+    let text = error("[2, 4]", "[0, 2]");
+    assert!(text.contains("line 7") && text.contains("zone west overlaps"), "{text}");
+    let text = error("[0, 1]", "[3, 4]");
+    assert!(text.contains("line 10") && text.contains("nodes 2 to 2 are in no zone"), "{text}");
+    let text = error("[0, 1]", "[2, 3]");
+    assert!(text.contains("line 10") && text.contains("nodes from 4 on"), "{text}");
+    let text = error("[0, 1]", "[2, 5]");
+    assert!(text.contains("line 10") && text.contains("0 to 4"), "{text}");
+}
+
+#[test]
+fn an_event_after_the_end_is_refused_with_line_and_remedy() {
+    let timeline = |at: &str| {
+        let events = format!("[{{ at = \"{at}\", do = {{ crash = {{ nodes = 1 }} }} }}]");
+        let timeline = format!("timeline = {{ lasts = \"60s\", events = {events} }}");
+        SMALL.replace("crash = { nodes = 1 }", &timeline).parse::<Scenario>()
+    };
+    assert!(timeline("1m").is_ok());
+    let error = timeline("61s").unwrap_err().to_string();
+    assert!(error.contains("line 10") && error.contains("after the end at 1m"), "{error}");
+    assert!(error.contains("last until 61s"), "{error}");
+}
+
+#[test]
+fn events_happen_at_their_times() {
+    let text = SMALL.replace(
+        "crash = { nodes = 1 }",
+        "timeline = { lasts = \"4s\", events = [\n\
+         { at = \"2s\", do = { restart = {} } }, { at = \"1s\", do = { crash = { nodes = 1 } } } ] }",
+    );
+    let scenario: Scenario = text.parse().unwrap();
+    let played = play(&scenario, 1, Options::default());
+    let times: Vec<(&str, u64)> =
+        played.marks.iter().map(|mark| (mark.what.as_str(), mark.at / 1_000_000)).collect();
+    assert_eq!(times[..2], [("crash", 2_000), ("restart", 3_000)]);
+    assert_eq!(played.lasted, 7_000_000_000);
+}
+
+/// The same seeds under other settings, and what they come to, are at hand for a comparison.
+#[test]
+fn a_baseline_is_played_with_its_settings() {
+    let text = SMALL
+        .replace("[cluster]", "[baseline]\nprobe_interval = \"100ms\"\n[cluster]")
+        .replace("at_most = 1000000", "at_most = \"80%\"");
+    let runs = |text: &str| {
+        let scenario: Scenario = text.parse().unwrap();
+        let runs = vec![play(&scenario, 1, Options::default())];
+        Runs { scenario, runs }
+    };
+    let probing = runs(&text);
+    let figures = probing.figures();
+    let rate = |name: &str| figures.0[name].values[0];
+    assert!(2 * rate("baseline: small rate") > 3 * rate("small rate"), "{figures:?}");
+    assert!(probing.passed(), "{}", table(&[probing.clone()]));
+    let alike = runs(&text.replace("100ms", "1s"));
+    assert!(!alike.passed(), "{}", table(&[alike.clone()]));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use scalesmall_core::wire::{
-    Claim, Finding, Frame, Holdings, Message, MetadataVersion, RangeSum, RecordVersion, Route,
-    Spread, Standing,
+    Claim, Coded, Finding, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    RecordVersion, Route, Spread, Standing,
 };
 use scalesmall_core::{Epoch, GroupName, KeyRange, Life, NodeId, Op, RecordDelta, Write};
 
@@ -78,7 +78,7 @@ fn route(source: &mut Source<'_>) -> Route {
     if source.flip() {
         let from = source.number() as u32;
         let until = if source.flip() { from } else { source.number() as u32 };
-        Route::Ring { from, until, group: some(source, any_group) }
+        Route::Ring { from, until, group: some(source, any_group), covered: source.flip() }
     } else {
         Route::Listed(list(source, any_id))
     }
@@ -160,7 +160,7 @@ fn message(source: &mut Source<'_>) -> Frame {
 
 /// Any frame but a spread.
 fn frame(source: &mut Source<'_>) -> Frame {
-    match source.below(19) {
+    match source.below(21) {
         0 => Frame::Ping { root: source.number() },
         1 => Frame::Pong { packet: source.number(), root: some(source, |source| source.number()) },
         2 => Frame::Ack { packet: source.number() },
@@ -189,9 +189,23 @@ fn frame(source: &mut Source<'_>) -> Frame {
         }
         16 => Frame::Ranges(list(source, range_sum)),
         17 => holdings(source),
-        _ => match source.below(3) {
-            0 => Frame::Heard { segment: source.number() as u32, nodes: list(source, any_id) },
+        18 => Frame::Coded(Coded {
+            from: 0,
+            to: source.number().max(1),
+            count: source.number(),
+            cells: list(source, |source| source.number()),
+        }),
+        19 => Frame::Lacking(Lacking {
+            from: 0,
+            to: u64::MAX,
+            elements: list(source, |source| source.number() >> 24),
+        }),
+        _ => match source.below(6) {
+            0 => Frame::Heard { speaker: any_id(source), nodes: list(source, any_id) },
             1 => Frame::Vouch { life: life(source), packet: source.number() },
+            2 => Frame::Beat { sequence: source.number() },
+            3 => Frame::Numbered { sequence: source.number(), frames: source.byte() % 4 },
+            4 => Frame::Missed { since: source.number(), silent: source.flip() },
             _ => Frame::Duplicate { epoch: life(source).epoch },
         },
     }

@@ -16,8 +16,9 @@ fn random_faults_break_no_rule_and_heal() {
         let rerun = format!("cargo run --release -p scalesmall-sim -- replay --seed {seed}");
         let played = play(&scenario, seed, Options { rerun, ..Options::default() });
         if let Some(failure) = played.failure {
-            let (small, shrunk) = shrink(&scenario, seed, &failure, 100);
-            panic!("{failure}\n\nthe smallest that fails alike:\n{}\n{shrunk}", small.to_toml());
+            let small = shrink(&scenario, seed, &failure, 100);
+            let (text, seed, shrunk) = (small.scenario.to_toml(), small.seed, small.failure);
+            panic!("{failure}\n\nthe smallest that fails alike, seed {seed}:\n{text}\n{shrunk}");
         }
     }
 }

@@ -180,7 +180,13 @@ impl Engine {
         self.spread(frames, None);
         let farewell = [Frame::Claim(claim)];
         self.multicast.send(&mut self.ctx, &farewell);
-        let (batch, copies) = self.relays.originate(&mut self.ctx, farewell.into(), Audience::All);
+        let (ctx, frames) = (&mut self.ctx, farewell.into());
+        let (batch, copies) = if self.speaker.has_duty(ctx.now) {
+            // Who covers others cannot answer for what it says last.
+            self.relays.originate_to_each(ctx, frames, Audience::All)
+        } else {
+            self.relays.originate(ctx, frames, Audience::All)
+        };
         self.departure.start(&mut self.ctx, batch, copies);
         self.departure.end_if_done(&mut self.ctx, self.relays.is_idle());
     }
@@ -211,6 +217,8 @@ impl Engine {
         self.ctx.set_config(config);
         self.derive_keys();
         self.multicast.start(&mut self.ctx);
+        self.speaker.start(&mut self.ctx, false);
+        self.hearer.start(&mut self.ctx);
         Ok(())
     }
 
@@ -262,7 +270,7 @@ impl Engine {
         match to {
             Recipients::All | Recipients::Group(_) => {
                 let audience = group.map_or(Audience::All, Audience::Group);
-                self.relays.originate(&mut self.ctx, [frame].into(), audience);
+                self.post(frame, audience);
             }
             Recipients::Nodes(nodes) => {
                 for some in nodes.chunks(LISTED_PER_PACKET) {

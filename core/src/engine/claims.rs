@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::config::Liveness;
 use crate::liveness::{News, Unanswered, Weighed};
+use crate::mutants::mutated;
 use crate::node::{Epoch, Status};
 use crate::outbox::Say;
 use crate::repair;
@@ -12,8 +13,10 @@ use crate::wire::{Claim, Frame, Standing};
 /// How a claim came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Channel {
-    /// By the broadcast tree or multicast: everybody else gets it too.
+    /// By the broadcast tree: everybody else gets it too.
     Spread,
+    /// By multicast: everybody else gets it too, at the same time.
+    Multicast,
     /// In a packet to this node alone.
     Direct,
 }
@@ -128,7 +131,9 @@ impl Engine {
         if theirs > mine {
             self.ctx.stats.refutations += 1;
             self.health.worse();
-            self.ctx.raise_incarnation(claim.incarnation);
+            if !mutated!(self.ctx.config, IncarnationKept) {
+                self.ctx.raise_incarnation(claim.incarnation);
+            }
             self.ctx.tell_all_of(Ix::ME);
         }
         let to = self.ctx.bound(from);

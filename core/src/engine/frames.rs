@@ -32,6 +32,10 @@ impl Engine {
             let to = self.ctx.bound(from);
             self.ctx.say_frame(to, Frame::Ack { packet: header.packet });
         }
+        let channel = if multicast { Channel::Multicast } else { Channel::Direct };
+        if multicast {
+            self.multicast.heard(self.ctx.now, false);
+        }
         self.repair.begin_packet();
         let mut frames = frames.drain(..);
         while let Some(frame) = frames.next() {
@@ -39,11 +43,16 @@ impl Engine {
                 // A beacon: it says that the sender is here, and everybody's answer would be a storm.
                 continue;
             }
-            if let Frame::Spread(spread) = frame {
-                let batch: Vec<Frame> = frames.by_ref().take(usize::from(spread.frames)).collect();
-                self.on_spread(header, from, &spread, batch);
-            } else {
-                self.on_frame(header, from, frame, Channel::Direct);
+            match frame {
+                Frame::Spread(spread) => {
+                    let batch = frames.by_ref().take(usize::from(spread.frames)).collect();
+                    self.on_spread(header, from, &spread, batch);
+                }
+                Frame::Numbered { sequence, frames: count } => {
+                    let batch = frames.by_ref().take(usize::from(count)).collect();
+                    self.on_numbered(header, from, sequence, batch, channel);
+                }
+                frame => self.on_frame(header, from, frame, channel),
             }
         }
     }
@@ -69,11 +78,12 @@ impl Engine {
                 self.ctx.tell_all(frame);
             }
         } else {
+            self.serve_spread(from, spread, &batch);
             self.relays.pass_on(&mut self.ctx, from, spread, batch);
         }
     }
 
-    fn on_frame(&mut self, header: &Header, from: Ix, frame: Frame, channel: Channel) {
+    pub(super) fn on_frame(&mut self, header: &Header, from: Ix, frame: Frame, channel: Channel) {
         match frame {
             Frame::Ping { root } => self.on_ping(header.packet, from, root),
             Frame::Pong { packet, root } => self.on_pong(packet, from, root),
@@ -105,8 +115,13 @@ impl Engine {
                 }
             }
             Frame::Ranges(ranges) => self.repair.on_ranges(&mut self.ctx, from, &ranges),
-            // Each list of a packet takes stock anew if the one before it has changed something.
-            Frame::Holdings(_) if !self.repair.takes_list() => self.ctx.stats.answers_withheld += 1,
+            Frame::Holdings(_) | Frame::Coded(_) | Frame::Lacking(_)
+                if !self.repair.takes_list() =>
+            {
+                self.ctx.stats.answers_withheld += 1;
+            }
+            Frame::Coded(coded) => self.repair.on_coded(&mut self.ctx, from, &coded),
+            Frame::Lacking(lacking) => self.repair.on_lacking(&mut self.ctx, from, &lacking),
             Frame::Holdings(holdings) => {
                 for claim in &holdings.claims {
                     self.on_claim(from, claim, Channel::Direct);
@@ -127,8 +142,13 @@ impl Engine {
                     self.renewal.yield_to(&mut self.ctx, epoch);
                 }
             }
-            // The decoder has paired each spread with its frames; who hears whom is not used yet.
-            Frame::Spread(_) | Frame::Heard { .. } => {}
+            Frame::Heard { speaker, nodes } => self.on_heard(from, speaker, nodes, channel),
+            Frame::Beat { sequence } => self.on_beat(from, sequence, channel),
+            Frame::Missed { since, silent } => {
+                self.speaker.on_missed(&mut self.ctx, from, since, silent);
+            }
+            // Each is paired with its frames before; they do not nest.
+            Frame::Spread(_) | Frame::Numbered { .. } => {}
         }
     }
 
@@ -178,6 +198,12 @@ impl Engine {
             }
             Ok(Applied::Gap { have }) => {
                 self.ctx.stats.gaps += 1;
+                if channel == Channel::Multicast
+                    && let Some(member) = self.ctx.find_life(life)
+                {
+                    self.gaps.note(&mut self.ctx, from, group, member, have);
+                    return self.ctx.publish(changes);
+                }
                 let want = Frame::Want { group: group.clone(), member: life, since: have };
                 self.ctx.say_frame(self.ctx.bound(from), want);
             }

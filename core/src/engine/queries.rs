@@ -6,6 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Engine;
+use crate::config::Config;
 use crate::node::{Epoch, NodeId, Status};
 use crate::roster::Ix;
 use crate::stats::Stats;
@@ -21,6 +22,8 @@ pub struct Peer {
     pub epoch: Epoch,
     /// What it is believed to be.
     pub status: Status,
+    /// How often, as far as is known, it has had to refute a claim about itself in this life.
+    pub incarnation: u32,
     /// It lives, but has gone down more than once of late: it is shown as down for this much longer.
     pub held_for: Option<Duration>,
     /// The smoothed round-trip time, once measured.
@@ -51,6 +54,12 @@ impl Engine {
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.ctx.me().epoch
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.ctx.config
     }
 
     /// The members of a group, this node included if it is one; sorted.
@@ -124,6 +133,7 @@ impl Engine {
             id: life.id,
             epoch: life.epoch,
             status: self.ctx.status(ix),
+            incarnation: self.ctx.peers.get(ix).incarnation,
             held_for: self.ctx.peers.held_for(ix, self.ctx.now),
             rtt: self.ctx.peers.get(ix).rtt.mean(),
             metadata: self.ctx.metadata.get(ix),

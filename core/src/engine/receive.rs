@@ -6,6 +6,7 @@ use super::Engine;
 use crate::engine::claims::Channel;
 use crate::event::Cause;
 use crate::liveness::{News, Weighed};
+use crate::mutants::mutated;
 use crate::node::{Life, Status};
 use crate::outbox::To;
 use crate::port::{Arrival, Destination};
@@ -20,8 +21,8 @@ use crate::wire::{Claim, Frame, Header, Message, Standing, WireError};
 /// One counter of [`Stats`](crate::Stats) has been raised, and those that count what was received;
 /// nothing else has changed. There are two exceptions, both limited in rate and in bytes:
 /// [`DatagramError::Unproven`] may cause a challenge to be sent, and so may
-/// [`DatagramError::StaleLife`] if the packet is bound to this life: somebody else may be using the
-/// sender's id.
+/// [`DatagramError::StaleLife`] if the packet is bound to this life, as somebody else may be using the
+/// sender's id, or if the later life is gone, as the sender's clock may have been set back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatagramError {
@@ -72,8 +73,10 @@ impl fmt::Display for DatagramError {
 
 impl core::error::Error for DatagramError {}
 
-/// How many of all who hear an unproven sender by multicast challenge it, in the mean.
-const ANSWERS_TO_MULTICAST: usize = 3;
+/// How many of all who hear an unproven sender by multicast challenge it, in the mean: one that
+/// nobody knows, and one that is known and may be heard for long.
+const ANSWERS_TO_STRANGER: usize = 3;
+const ANSWERS_TO_PEER: usize = 16;
 
 /// How many challenged lives are remembered.
 const CHALLENGED: usize = 256;
@@ -143,9 +146,13 @@ impl Engine {
         let known = self.ctx.find(sender.id);
         if let Some(ix) = known {
             let life = self.ctx.life(ix);
-            if sender.epoch < life.epoch {
+            let stale_reply = header.bound && mutated!(self.ctx.config, StaleReply);
+            if sender.epoch < life.epoch && !stale_reply {
                 if header.bound {
                     self.renewal.contested(&mut self.ctx, ix, sender, source);
+                } else if !self.ctx.is_reachable(ix) {
+                    // Its clock may have been set back, and nobody else tells one that has left.
+                    self.challenge(sender, header.packet, arrival, len);
                 }
                 return Err(DatagramError::StaleLife);
             }
@@ -155,8 +162,11 @@ impl Engine {
                     // The first packet of its own that proves it: it knows its numbers best.
                     peer.window = Window::default();
                 }
-                match self.ctx.peers.get(ix).window.check(header.packet) {
+                let window = self.ctx.peers.get(ix).window;
+                let off_by_one = mutated!(self.ctx.config, WindowOffByOne);
+                match window.check(header.packet) {
                     Freshness::Fresh => {}
+                    Freshness::Replay if off_by_one && header.packet == window.highest() => {}
                     Freshness::Replay => return Err(DatagramError::Replayed),
                     Freshness::TooOld => return Err(DatagramError::TooOld),
                 }
@@ -240,7 +250,9 @@ impl Engine {
             Arrival::Unicast(source) => source,
             Arrival::Multicast(source) => {
                 let hearers = self.ctx.ring.len() + 1;
-                if self.ctx.random_below(hearers) >= ANSWERS_TO_MULTICAST {
+                let known = self.ctx.find_life(sender).is_some();
+                let answers = if known { ANSWERS_TO_PEER } else { ANSWERS_TO_STRANGER };
+                if self.ctx.random_below(hearers) >= answers {
                     return;
                 }
                 source
@@ -253,7 +265,7 @@ impl Engine {
         // By the time that the challenge goes out the number can have grown by a packet for each
         // intent that waits.
         let waiting = self.ctx.outbox.len() as u64;
-        let header = self.sealer.header(self.packet + 1 + waiting);
+        let header = self.sealer.header(self.ctx.packet + 1 + waiting);
         let enough = len >= crate::wire::challenge_len(&header, packet);
         if !enough || self.challenges.1 >= self.ctx.config.limits.challenges_per_second {
             self.ctx.stats.answers_withheld += 1;

@@ -39,7 +39,7 @@ impl Engine {
                 let writer = &mut self.writer;
                 self.piggyback.ride(|frame| writer.push(frame).is_ok());
             }
-            self.packet += 1;
+            self.ctx.packet += 1;
             self.writer.finish(&self.sealer, to.bound, datagram);
             self.remember(to, &cargo);
             self.ctx.stats.datagrams_sent += 1;
@@ -53,7 +53,7 @@ impl Engine {
 
     /// Writes intents for one receiver into a packet; puts back what does not fit.
     fn build(&mut self, to: To, intents: &mut Vec<Intent>) -> Cargo {
-        let packet = self.packet + 1;
+        let packet = self.ctx.packet + 1;
         self.writer.begin(self.sealer.header(packet), self.ctx.config.max_datagram);
         let mut cargo = Cargo::default();
         let mut rest = intents.drain(..);
@@ -82,6 +82,7 @@ impl Engine {
                     _ => Ok(()),
                 },
                 Say::Frame(frame) => self.writer.push(frame),
+                Say::Frames(frames) => self.writer.push_all(frames),
             };
             match written {
                 Ok(()) => {}
@@ -102,10 +103,10 @@ impl Engine {
         if cargo.ping
             && let Some(ix) = to.node
         {
-            self.probes.sent(&self.ctx, self.packet, ix);
+            self.probes.sent(&self.ctx, self.ctx.packet, ix);
         }
         for &copy in &cargo.copies {
-            self.relays.sent(copy, self.packet, self.ctx.now);
+            self.relays.sent(copy, self.ctx.packet, self.ctx.now);
         }
     }
 
@@ -113,7 +114,7 @@ impl Engine {
     pub(super) fn pack(&mut self, frames: Vec<Frame>) -> Vec<Vec<Frame>> {
         let mut batches: Vec<Vec<Frame>> = Vec::new();
         let relay = Frame::Spread(Spread {
-            route: Route::Ring { from: u32::MAX, until: u32::MAX, group: None },
+            route: Route::Ring { from: u32::MAX, until: u32::MAX, group: None, covered: true },
             hops: u8::MAX,
             frames: u8::MAX,
             again: u64::from(u32::MAX),

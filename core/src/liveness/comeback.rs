@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use crate::context::Context;
 use crate::event::Event;
+use crate::mutants::mutated;
 use crate::node::{NodeId, Status};
 use crate::roster::Ix;
 use crate::time::Instant;
@@ -153,8 +154,10 @@ impl Comeback {
     }
 
     fn lost_peers(ctx: &Context) -> impl Iterator<Item = Ix> {
-        let lost = |&ix: &Ix| {
-            matches!(ctx.status(ix), Status::Down | Status::Unreachable) && !ctx.peers.is_held(ix)
+        let lost = |&ix: &Ix| match ctx.status(ix) {
+            Status::Down => !ctx.peers.is_held(ix) && !mutated!(ctx.config, DownForever),
+            Status::Unreachable => !ctx.peers.is_held(ix),
+            Status::Alive | Status::Suspect | Status::Left => false,
         };
         ctx.topology.roster().iter().filter(lost)
     }

@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::growth;
 use crate::liveness::rtt::Rtt;
 use crate::node::Status;
+use crate::repair::{Root, Subject};
 use crate::roster::Ix;
 use crate::seal::Window;
 use crate::time::Instant;
@@ -58,7 +59,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(5 * 60);
 #[derive(Debug)]
 pub(crate) struct Peers {
     table: Vec<Peer>,
-    root: u64,
+    root: Root,
     usual: Rtt,
     falls: BTreeMap<Ix, Fall>,
     /// When a node was last told a claim about itself, as a stamp.
@@ -69,7 +70,7 @@ impl Peers {
     pub(crate) fn new() -> Self {
         Self {
             table: Vec::new(),
-            root: 0,
+            root: Root::default(),
             usual: Rtt::default(),
             falls: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -85,8 +86,13 @@ impl Peers {
     }
 
     /// The sum of the fingerprints of all that count.
-    pub(crate) fn root(&self) -> u64 {
-        self.root
+    pub(crate) const fn root(&self) -> u64 {
+        self.root.sum()
+    }
+
+    /// The sum, for those who want to follow what moves in it.
+    pub(crate) const fn root_mut(&mut self) -> &mut Root {
+        &mut self.root
     }
 
     /// Enters a node that has just been interned.
@@ -105,14 +111,14 @@ impl Peers {
         self.told.remove(&ix);
         self.table[ix.index()] =
             Peer { incarnation, turned: stamp(now), counted: true, ..Peer::default() };
-        self.root = self.root.wrapping_add(self.fingerprint(ix, topology, status));
+        self.root.add(self.fingerprint(ix, topology, status), || place(ix, topology));
     }
 
     /// Takes a node's fingerprint out of the root; [`Peers::count`] puts it back after a change.
     pub(crate) fn uncount(&mut self, ix: Ix, topology: &Topology) {
         if self.get(ix).counted {
             let status = topology.roster().status(ix);
-            self.root = self.root.wrapping_sub(self.fingerprint(ix, topology, status));
+            self.root.subtract(self.fingerprint(ix, topology, status), || place(ix, topology));
         }
     }
 
@@ -120,7 +126,7 @@ impl Peers {
     pub(crate) fn count(&mut self, ix: Ix, topology: &Topology) {
         if self.get(ix).counted {
             let status = topology.roster().status(ix);
-            self.root = self.root.wrapping_add(self.fingerprint(ix, topology, status));
+            self.root.add(self.fingerprint(ix, topology, status), || place(ix, topology));
         }
     }
 
@@ -239,6 +245,11 @@ impl Peers {
         }
         may
     }
+}
+
+/// Where what is known of a node lies.
+fn place(ix: Ix, topology: &Topology) -> (u64, Subject) {
+    (topology.fingerprints().peer_position(topology.roster().id(ix)), Subject::Peer(ix))
 }
 
 /// Milliseconds, wrapping, never 0.

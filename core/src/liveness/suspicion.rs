@@ -9,6 +9,7 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::event::Cause;
 use crate::liveness::Health;
+use crate::mutants::mutated;
 use crate::node::{NodeId, Status};
 use crate::outbox::Say;
 use crate::roster::Ix;
@@ -224,7 +225,8 @@ impl Watches {
                 at += 1;
                 continue;
             }
-            if watch.own && !health.trusts_silence(ctx.now) {
+            let waits = mutated!(ctx.config, EndlessSuspicion) || !health.trusts_silence(ctx.now);
+            if watch.own && waits {
                 watch.until = ctx.now + Duration::from_millis(500);
                 watch.next = ctx.now + FIRST_GAP;
                 at += 1;

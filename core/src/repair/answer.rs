@@ -1,10 +1,10 @@
 //! What a repair sends: sums to compare, and what the other side lacks.
 
 use crate::context::Context;
-use crate::repair::snapshot::Subject;
+use crate::repair::root::Subject;
 use crate::roster::Ix;
 use crate::topology::GroupName;
-use crate::wire::{Frame, RangeSum};
+use crate::wire::{Coded, Frame, RangeSum};
 
 /// Sends sums, as many in a datagram as fit.
 pub(super) fn ask(ctx: &mut Context, to: Ix, ranges: &[RangeSum]) {
@@ -15,6 +15,14 @@ pub(super) fn ask(ctx: &mut Context, to: Ix, ranges: &[RangeSum]) {
     }
 }
 
+/// Sends coded symbols, as many as fit in a datagram.
+pub(super) fn send_coded(ctx: &mut Context, to: Ix, mut coded: Coded) {
+    let room = ctx.config.max_datagram - crate::wire::OVERHEAD;
+    coded.cells.truncate(room / 8);
+    ctx.say_frame(ctx.bound(to), Frame::Coded(coded));
+}
+
+/// Sends a subject, as far as the budget goes.
 pub(super) fn send(ctx: &mut Context, to: Ix, subject: &Subject, budget: &mut usize) {
     if !matches!(subject, Subject::Record(..)) {
         *budget = budget.saturating_sub(1);

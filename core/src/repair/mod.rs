@@ -1,9 +1,13 @@
 //! Finding and mending differences between two nodes' pictures.
 
 mod answer;
+mod coded;
+mod exchange;
 pub(crate) mod fingerprint;
+mod root;
 mod session;
-mod snapshot;
+mod stock;
 
 pub(crate) use fingerprint::FingerprintKey;
+pub(crate) use root::{Root, Subject};
 pub(crate) use session::{Repair, is_doubtful};

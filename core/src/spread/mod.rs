@@ -1,16 +1,25 @@
 //! How changes and messages reach everybody.
 
+mod cover;
+mod gaps;
+mod hearer;
 mod messages;
 mod multicast;
 mod pace;
 mod parts;
 mod piggyback;
 mod ring;
+mod speaker;
+mod stream;
 mod tree;
 
+pub(crate) use cover::Covers;
+pub(crate) use gaps::Gaps;
+pub(crate) use hearer::Hearer;
 pub(crate) use messages::{Messages, Verdict};
 pub(crate) use multicast::Multicast;
 pub(crate) use pace::Pace;
 pub(crate) use piggyback::Piggyback;
 pub(crate) use ring::Ring;
+pub(crate) use speaker::Speaker;
 pub(crate) use tree::{Audience, Relays};

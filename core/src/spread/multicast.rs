@@ -1,75 +1,69 @@
-//! Multicast: changes repeated a few times, and a beacon by which nodes find each other.
+//! What every node multicasts: its changes, once, and a beacon by which nodes find each other.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::context::Context;
-use crate::outbox::To;
+use crate::outbox::{Say, To};
 use crate::port::Destination;
+use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::Frame;
 
-/// After the first sending, when a change is sent again: loss is often gone by then.
-const ECHOES: [Duration; 2] = [Duration::from_millis(8), Duration::from_millis(25)];
+/// The packets that go to the whole segment.
+pub(crate) const EVERYBODY: To = To { at: Destination::Multicast, bound: None, node: None };
 
-/// The most changes that wait for their repetition.
-const CAPACITY: usize = 256;
-
-/// What is to be said again.
+/// Who of the segment was heard of late.
 #[derive(Debug, Default)]
 pub(crate) struct Multicast {
-    echoes: Vec<(Instant, Vec<Frame>)>,
+    heard: Option<Instant>,
+    speaker: Option<Instant>,
 }
-
-const EVERYBODY: To = To { at: Destination::Multicast, bound: None, node: None };
 
 impl Multicast {
     /// Says hello soon, and at intervals from then on.
     pub(crate) fn start(&mut self, ctx: &mut Context) {
-        self.echoes.clear();
-        let beacon = ctx.config.multicast.then(|| ctx.now + Duration::from_millis(1));
+        *self = Self::default();
+        let beacon = ctx.config.multicast.then(|| ctx.now + ctx.around(FIRST_BEACON));
         ctx.timers.set(Why::Beacon, beacon);
-        ctx.timers.set(Why::Echo, None);
     }
 
-    /// Sends frames that fit in one packet now, and twice again.
-    pub(crate) fn send(&mut self, ctx: &mut Context, frames: &[Frame]) {
-        if !ctx.config.multicast {
-            return;
+    /// Notes that somebody was heard; `speaks` if that was a speaker.
+    pub(crate) fn heard(&mut self, now: Instant, speaks: bool) {
+        self.heard = Some(now);
+        if speaks {
+            self.speaker = Some(now);
         }
-        say_all(ctx, frames);
-        for echo in ECHOES {
-            if self.echoes.len() < CAPACITY {
-                self.echoes.push((ctx.now + echo, frames.to_vec()));
-            }
-        }
-        self.arm(ctx);
     }
 
-    /// Repeats what is due.
-    pub(crate) fn on_echo(&mut self, ctx: &mut Context) {
-        let now = ctx.now;
-        for (_, frames) in self.echoes.extract_if(.., |(at, _)| *at <= now) {
-            say_all(ctx, &frames);
-        }
-        self.arm(ctx);
+    /// Whether a speaker was heard within this time.
+    pub(crate) fn hears_speaker(&self, now: Instant, within: Duration) -> bool {
+        self.speaker.is_some_and(|at| now.since(at) <= within)
     }
 
-    /// Says that this node is here.
+    /// Sends frames that fit in one packet, once, if that is worth it: somebody covers those who
+    /// hear it, or there are few and somebody was heard.
+    pub(crate) fn send(&self, ctx: &mut Context, frames: &[Frame]) {
+        let lately =
+            self.heard.is_some_and(|at| ctx.now.since(at) <= 4 * ctx.config.beacon_interval);
+        let few = ctx.ring.len() < ctx.config.least_hearers as usize;
+        let worth = ctx.coverer(Ix::ME).is_some() || lately && few;
+        if ctx.config.multicast && worth {
+            ctx.say(EVERYBODY, Say::Frames(frames.to_vec()));
+        }
+    }
+
+    /// Says that this node is here. A speaker's beats say as much for the whole segment; without
+    /// one each node does so by chance, all together about once in an interval.
     pub(crate) fn on_beacon(&self, ctx: &mut Context) {
-        ctx.greet(EVERYBODY);
+        let alone = !self.hears_speaker(ctx.now, ctx.config.beacon_interval);
+        if alone && ctx.random_below(ctx.ring.len()) == 0 {
+            ctx.greet(EVERYBODY);
+        }
         let wait = ctx.around(ctx.config.beacon_interval);
         ctx.timers.set(Why::Beacon, Some(ctx.now + wait));
     }
-
-    fn arm(&self, ctx: &mut Context) {
-        ctx.timers.set(Why::Echo, self.echoes.iter().map(|(at, _)| *at).min());
-    }
 }
 
-fn say_all(ctx: &mut Context, frames: &[Frame]) {
-    for frame in frames {
-        ctx.say_frame(EVERYBODY, frame.clone());
-    }
-}
+/// When the first beacon is due, in the mean.
+const FIRST_BEACON: Duration = Duration::from_millis(100);

@@ -11,6 +11,11 @@ const SPAN: Duration = Duration::from_millis(500);
 /// This much news in a span is much.
 const MUCH: u64 = 30;
 
+/// In a storm there is much news long before a span is over: so much in so short a time counts as
+/// if it had gone on for a span.
+const INSTANT: Duration = Duration::from_millis(10);
+const BURST: u64 = 6;
+
 /// News in a span for which one gatherer is enough, and the most gatherers there are.
 const PER_GATHERER: u64 = 250;
 const GATHERERS: u64 = 8;
@@ -25,6 +30,8 @@ pub(crate) struct Pace {
     since: Instant,
     before: u64,
     current: u64,
+    /// The running instant, and the news in it.
+    instant: (u128, u64),
     last_flush: Option<Instant>,
 }
 
@@ -38,6 +45,15 @@ impl Pace {
             self.since = now;
         }
         self.current += pieces;
+        let instant = now.since(Instant::default()).as_nanos() / INSTANT.as_nanos();
+        if self.instant.0 != instant {
+            self.instant = (instant, 0);
+        }
+        self.instant.1 += pieces;
+        if self.instant.1 >= BURST {
+            let rate = (SPAN.as_nanos() / INSTANT.as_nanos()) as u64;
+            self.current = self.current.max(self.instant.1 * rate);
+        }
     }
 
     /// How much news there was in the last span or in the running one, whichever is more.
@@ -91,15 +107,28 @@ mod tests {
     #[test]
     fn much_news_is_gathered_and_held() {
         let mut pace = Pace::default();
-        let now = Instant::from_millis(10_000);
-        pace.count(now, 50);
+        for step in 0..40 {
+            pace.count(Instant::from_millis(10_000 + step * 10), 1);
+        }
+        let now = Instant::from_millis(10_400);
         assert_eq!(pace.gatherers(now), 1);
         pace.flushed(now);
         assert_eq!(pace.hold(now, LEAST), HOLD);
-        let later = Instant::from_millis(10_060);
+        let later = Instant::from_millis(10_460);
         assert_eq!(pace.hold(later, LEAST), Duration::from_millis(40));
         pace.count(later, 2000);
         assert_eq!(pace.gatherers(later), GATHERERS);
+    }
+
+    #[test]
+    fn a_storm_is_noticed_at_once() {
+        let mut pace = Pace::default();
+        let now = Instant::from_millis(10_000);
+        pace.count(now, BURST - 1);
+        assert_eq!(pace.gatherers(now), 0);
+        pace.count(now, 1);
+        assert!(pace.gatherers(now) > 0);
+        assert_eq!(pace.hold(now, LEAST), SHORT_HOLD);
     }
 
     #[test]

@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use crate::context::Context;
 use crate::node::{NodeId, Status};
 use crate::roster::Ix;
-use crate::topology::GroupName;
 use crate::wire::Route;
 
 /// Into how many parts a route is split at each hop.
@@ -18,19 +17,23 @@ pub(super) fn hop_budget(ctx: &Context) -> u8 {
 
 /// The whole ring but one position, from just after it on.
 pub(super) fn everybody_but(position: u32) -> Route {
-    Route::Ring { from: position.wrapping_add(1), until: position, group: None }
+    Route::Ring { from: position.wrapping_add(1), until: position, group: None, covered: false }
 }
 
 /// The peers that a route leads to, in order, with their positions.
 fn targets(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<(u32, Ix)> {
     let fits = |ix: Ix| Some(ix) != from && ix != Ix::ME;
     match route {
-        Route::Ring { from: start, until, group } => {
-            let peers = ctx.ring.interval(*start, *until).filter(|&(_, ix)| fits(ix));
-            match group {
-                None => peers.collect(),
-                Some(group) => peers.filter(|&(_, ix)| ctx.topology.is_member(group, ix)).collect(),
-            }
+        Route::Ring { from: start, until, group, covered } => {
+            let meant = |ix: Ix| match group {
+                None => true,
+                Some(group) => {
+                    ctx.topology.is_member(group, ix)
+                        || !covered && ctx.covers.is_speaker(ix, ctx.now)
+                }
+            };
+            let peers = ctx.ring.interval(*start, *until).filter(|&(_, ix)| fits(ix) && meant(ix));
+            peers.filter(|&(_, ix)| *covered || !ctx.is_covered(ix)).collect()
         }
         Route::Listed(nodes) => {
             let known = nodes.iter().filter_map(|&id| ctx.find(id));
@@ -63,10 +66,10 @@ pub(super) fn split(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<Part>
         }
         if begin < end {
             parts.push(match route {
-                Route::Ring { from, until, group } => {
+                Route::Ring { from, until, .. } => {
                     let from = if begin == 0 { *from } else { targets[begin].0 };
                     let until = if end == targets.len() { *until } else { targets[end].0 };
-                    ring_part(ctx, &targets[begin..end], from, until, group.as_ref())
+                    ring_part(ctx, &targets[begin..end], from, until, route)
                 }
                 Route::Listed(_) => listed_part(ctx, &targets[begin..end]),
             });
@@ -77,26 +80,26 @@ pub(super) fn split(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<Part>
 }
 
 /// The peers from `from` up to `until`; who takes them on passes them on to what lies behind it.
-fn ring_part(
-    ctx: &Context,
-    peers: &[(u32, Ix)],
-    from: u32,
-    until: u32,
-    group: Option<&GroupName>,
-) -> Part {
+fn ring_part(ctx: &Context, peers: &[(u32, Ix)], from: u32, until: u32, whole: &Route) -> Part {
     let to = pick(ctx, peers);
     let (first, leader) = peers[0];
     let after = first.wrapping_add(1);
     // Two of one position, and an interval that would come out as the whole ring, stay as they are.
     let alone = peers.get(1).is_none_or(|&(second, _)| second != first);
     let narrow = leader == to && alone && after != until;
-    let part = Route::Ring { from, until, group: group.cloned() };
-    let route = if narrow {
-        Route::Ring { from: after, until, group: group.cloned() }
-    } else {
-        part.clone()
-    };
+    let part = within(whole, from, until);
+    let route = within(whole, if narrow { after } else { from }, until);
     Part { to, route, part }
+}
+
+/// The part of a route over the ring from `from` up to `until`.
+fn within(whole: &Route, from: u32, until: u32) -> Route {
+    match whole {
+        Route::Ring { group, covered, .. } => {
+            Route::Ring { from, until, group: group.clone(), covered: *covered }
+        }
+        Route::Listed(nodes) => Route::Listed(nodes.clone()),
+    }
 }
 
 fn listed_part(ctx: &Context, peers: &[(u32, Ix)]) -> Part {

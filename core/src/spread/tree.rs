@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::context::Context;
+use crate::mutants::mutated;
 use crate::node::NodeId;
 use crate::outbox::Say;
 use crate::roster::Ix;
@@ -115,14 +116,19 @@ impl Relays {
         audience: Audience,
     ) -> (u64, u32) {
         let hops = hop_budget(ctx);
-        let route = match audience {
-            Audience::All => everybody_but(ctx.position(Ix::ME)),
-            Audience::Group(group) => match everybody_but(ctx.position(Ix::ME)) {
-                Route::Ring { from, until, .. } => Route::Ring { from, until, group: Some(group) },
-                listed @ Route::Listed(_) => listed,
-            },
-            Audience::Listed(nodes) => Route::Listed(nodes),
-        };
+        let route = route(ctx, audience, false);
+        self.send(ctx, frames, &route, hops, None)
+    }
+
+    /// The same, whoever is covered by a speaker.
+    pub(crate) fn originate_to_each(
+        &mut self,
+        ctx: &mut Context,
+        frames: Vec<Frame>,
+        audience: Audience,
+    ) -> (u64, u32) {
+        let hops = hop_budget(ctx);
+        let route = route(ctx, audience, true);
         self.send(ctx, frames, &route, hops, None)
     }
 
@@ -202,12 +208,26 @@ impl Relays {
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> (Vec<Closed>, Vec<Frame>) {
         let due = self.copies.iter().filter(|(_, copy)| copy.due <= ctx.now);
         let due: Vec<u64> = due.map(|(&id, _)| id).collect();
-        let (mut closed, mut missed) = (Vec::new(), Vec::new());
+        let (mut closed, mut missed, mut rescues) = (Vec::new(), Vec::new(), Vec::new());
         for id in due {
             let Some(copy) = self.copies.get_mut(&id) else {
                 continue;
             };
+            if mutated!(ctx.config, RelayOnce) && !copy.held {
+                closed.extend(self.close(id, false));
+                continue;
+            }
             let lost = !ctx.is_reachable(copy.to);
+            if (lost || copy.tries + 1 >= TRIES)
+                && let Route::Ring { covered: false, group, .. } = &copy.part
+                && ctx.covers.is_speaker(copy.to, ctx.now)
+                && let Some(batch) = self.batches.get(&copy.batch)
+            {
+                // Those whom it covers are not to wait for it.
+                let audience = group.clone().map_or(Audience::All, Audience::Group);
+                rescues.push((batch.frames.clone(), audience));
+                ctx.covers.void(copy.to);
+            }
             if copy.tries < TRIES && !lost {
                 if core::mem::take(&mut copy.held) {
                     copy.due = ctx.now + wait(ctx, copy.to);
@@ -241,6 +261,9 @@ impl Relays {
             } else {
                 closed.extend(self.close(id, false));
             }
+        }
+        for (frames, audience) in rescues {
+            self.originate_to_each(ctx, frames, audience);
         }
         // What no copy waits for any more can no longer be acknowledged.
         let copies = &self.copies;
@@ -323,6 +346,17 @@ impl Relays {
     fn arm(&self, ctx: &mut Context) {
         ctx.timers.set(Why::Relay, self.copies.values().map(|copy| copy.due).min());
     }
+}
+
+/// The whole way to an audience.
+fn route(ctx: &Context, audience: Audience, covered: bool) -> Route {
+    let group = match audience {
+        Audience::All => None,
+        Audience::Group(group) => Some(group),
+        Audience::Listed(nodes) => return Route::Listed(nodes),
+    };
+    let position = ctx.position(Ix::ME);
+    Route::Ring { from: position.wrapping_add(1), until: position, group, covered }
 }
 
 /// How long the acknowledgement of a peer is waited for.

@@ -12,7 +12,9 @@ use super::item::{GroupName, GroupRecords, KeyRange, Op, RecordDelta, Write};
 use super::limits::MergeError;
 use super::stage::Stage;
 use super::{Topology, groups::Slot};
+use crate::mutants::mutated;
 use crate::node::{Epoch, Life, NodeId};
+use crate::repair::Subject;
 use crate::roster::{Ix, RosterFull};
 
 /// The largest step of a record's clock that is believed, and the highest clock that an owner
@@ -115,7 +117,8 @@ impl Topology {
         if delta.target - have > CLOCK_STEP {
             return Err(MergeError::ClockJump);
         }
-        let starts = delta.since <= have && (delta.since == 0 || delta.floor <= delta.since);
+        let fits = delta.since <= have || mutated!(self, GapApplied);
+        let starts = fits && (delta.since == 0 || delta.floor <= delta.since);
         let staged = self.stages.get(name, delta.member);
         if starts && delta.is_last() {
             let content = Content::from(delta);
@@ -165,7 +168,7 @@ impl Topology {
     /// for long. They are still listed.
     pub(crate) fn retire(&mut self, ix: Ix) {
         if !self.roster.is_retired(ix) {
-            self.root = self.root.wrapping_sub(self.sum_of(ix));
+            self.count_records(ix, false);
             self.roster.set_retired(ix, true);
         }
     }
@@ -174,7 +177,7 @@ impl Topology {
     pub(crate) fn revive(&mut self, ix: Ix) {
         if self.roster.is_retired(ix) {
             self.roster.set_retired(ix, false);
-            self.root = self.root.wrapping_add(self.sum_of(ix));
+            self.count_records(ix, true);
         }
     }
 
@@ -202,7 +205,8 @@ impl Topology {
             self.records_of[ix.index()] -= 1;
             if !self.roster.is_retired(ix) {
                 let print = self.key.record(group.digest, life.id, life.epoch, record.clock());
-                self.root = self.root.wrapping_sub(print);
+                let position = self.key.record_position(group.digest, life.id);
+                self.root.subtract(print, || (position, Subject::Record(group.name.clone(), ix)));
             }
             if ix == Ix::ME {
                 removed
@@ -247,6 +251,7 @@ impl Topology {
         let ix = self.intern(Life { id: member, epoch })?;
         let slot = self.group_slot(name);
         let &Content { clock, floor, writes, whole } = content;
+        let whole = whole && !mutated!(self, FloorIgnored);
         self.amend(slot, ix, changes, |body, note| {
             if whole {
                 body.replace(clock, floor, writes, note);
@@ -272,8 +277,12 @@ impl Topology {
         self.items = self.items + amended.items_after - amended.items_before;
         if !self.roster.is_retired(ix) {
             let print = |clock| self.key.record(digest, life.id, life.epoch, clock);
-            let before = amended.before.map_or(0, print);
-            self.root = self.root.wrapping_sub(before).wrapping_add(print(amended.after));
+            let position = || self.key.record_position(digest, life.id);
+            let what = || (position(), Subject::Record(group.name.clone(), ix));
+            if let Some(before) = amended.before {
+                self.root.subtract(print(before), what);
+            }
+            self.root.add(print(amended.after), what);
         }
         if amended.before.is_none() {
             self.records_of[ix.index()] += 1;
@@ -287,13 +296,20 @@ impl Topology {
         self.groups.intern(name, || Group::new(name.clone(), key.group(name)))
     }
 
-    fn sum_of(&self, ix: Ix) -> u64 {
+    /// Adds the fingerprints of a member's records to the root, or takes them out of it.
+    fn count_records(&mut self, ix: Ix, counts: bool) {
         let life = self.roster.life(ix);
-        let records = self.groups.iter().filter_map(|group| Some((group, group.record(ix)?)));
-        let prints = records.map(|(group, record)| {
-            self.key.record(group.digest, life.id, life.epoch, record.clock())
-        });
-        prints.fold(0, u64::wrapping_add)
+        for group in self.groups.iter() {
+            let Some(record) = group.record(ix) else { continue };
+            let print = self.key.record(group.digest, life.id, life.epoch, record.clock());
+            let position = || self.key.record_position(group.digest, life.id);
+            let what = || (position(), Subject::Record(group.name.clone(), ix));
+            if counts {
+                self.root.add(print, what);
+            } else {
+                self.root.subtract(print, what);
+            }
+        }
     }
 
     fn check_epoch(&self, epoch: Epoch) -> Result<(), MergeError> {
@@ -425,6 +441,34 @@ mod tests {
             assert_eq!((topology.roster.len(), topology.root()), (1, 0));
         }
         assert_eq!(apply(&mut topology, &good), Ok(Applied::Advanced { from: 0 }));
+    }
+
+    /// Groups find members by a table once there are many; it has to hold also those who come when
+    /// there are few again.
+    #[test]
+    fn a_member_has_one_record_however_many_have_come_and_gone() {
+        let mut topology = Topology::new(id(1), Epoch(1));
+        let write = |topology: &mut Topology, port: u16, epoch: u64, count: u32| {
+            let mut owner = Topology::new(id(port), Epoch(epoch));
+            for start in 0..count {
+                owner.add_item(&name("g"), keys(start), port).unwrap();
+            }
+            apply(topology, &owner.delta(&name("g"), id(port), 0).unwrap()).unwrap();
+        };
+        for port in 2..30 {
+            write(&mut topology, port, 1, 1);
+        }
+        for port in 2..25 {
+            topology.forget(id(port));
+        }
+        for epoch in 2..4 {
+            for port in 2..40 {
+                write(&mut topology, port, epoch, 1);
+                write(&mut topology, port, epoch, 2);
+            }
+            assert_eq!(topology.topology(&name("g")).count(), 2 * 38);
+            assert_eq!(topology.root(), sum(&topology));
+        }
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub(crate) use merge::Applied;
 pub use route::Owner;
 
 use crate::node::{Epoch, Life, NodeId, Status};
-use crate::repair::fingerprint::FingerprintKey;
+use crate::repair::{FingerprintKey, Root};
 use crate::roster::{Ix, Roster};
 use claim::Claims;
 use groups::Groups;
@@ -126,7 +126,7 @@ pub struct Topology {
     groups: Groups,
     key: FingerprintKey,
     /// The sum of the fingerprints of all records of nodes that are not retired.
-    root: u64,
+    root: Root,
     /// Items in all records, tombstones included.
     items: usize,
     limits: TopologyLimits,
@@ -135,6 +135,8 @@ pub struct Topology {
     stages: Stages,
     /// The latest epoch that is believed.
     horizon: Epoch,
+    #[cfg(feature = "mutants")]
+    mutant: Option<crate::mutants::Mutant>,
 }
 
 impl Topology {
@@ -162,13 +164,15 @@ impl Topology {
             records_of: alloc::vec![0],
             groups: Groups::new(limits.groups),
             key,
-            root: 0,
+            root: Root::default(),
             items: 0,
             limits,
             down: DownMembers::default(),
             claims: Claims::new(limits.claims),
             stages: Stages::new(limits.stages),
             horizon: epoch.horizon(),
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 
@@ -263,6 +267,12 @@ impl Topology {
     /// Sets whether members that are not present are shown. Takes effect at once.
     pub const fn set_down_members(&mut self, down: DownMembers) {
         self.down = down;
+    }
+
+    /// Sets what is done wrong on purpose.
+    #[cfg(feature = "mutants")]
+    pub(crate) const fn set_mutant(&mut self, mutant: Option<crate::mutants::Mutant>) {
+        self.mutant = mutant;
     }
 
     /// Replaces the limits. What is held beyond a lower one stays.

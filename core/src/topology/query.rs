@@ -9,7 +9,7 @@ use super::record::Record;
 use super::route::{Owner, Route};
 use super::{DownMembers, Topology};
 use crate::node::{Epoch, NodeId};
-use crate::repair::FingerprintKey;
+use crate::repair::{FingerprintKey, Root};
 use crate::roster::{Ix, Roster};
 
 /// What repair compares of a record.
@@ -151,6 +151,12 @@ impl Topology {
         self.groups.by_name(group)?.record(ix).map(Record::clock)
     }
 
+    /// How many writes a record holds.
+    pub(crate) fn record_len(&self, group: &GroupName, ix: Ix) -> usize {
+        let record = self.groups.by_name(group).and_then(|group| group.record(ix));
+        record.map_or(0, Record::len)
+    }
+
     /// The members of a group in no order that means anything, as [`DownMembers`] says.
     pub(crate) fn member_indexes(&self, group: &GroupName) -> impl Iterator<Item = Ix> + use<'_> {
         let records = self.groups.by_name(group).map_or(&[][..], Group::records).iter();
@@ -185,7 +191,12 @@ impl Topology {
     /// The sum of the fingerprints of all records that are passed on: equal pictures have equal
     /// roots.
     pub(crate) const fn root(&self) -> u64 {
-        self.root
+        self.root.sum()
+    }
+
+    /// The sum, for those who want to follow what moves in it.
+    pub(crate) const fn root_mut(&mut self) -> &mut Root {
+        &mut self.root
     }
 
     /// What repair compares of all records that are passed on.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::error::WireError;
 use super::frame::{
-    Claim, Finding, Frame, Holdings, Message, MetadataVersion, RangeSum, RecordVersion, Route,
-    Spread, Standing,
+    Claim, Coded, Finding, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    RecordVersion, Route, Spread, Standing,
 };
 use super::octets::Reader;
 use super::table::Tables;
@@ -152,9 +152,21 @@ impl Decoder {
             },
             kind::RANGES => Frame::Ranges(ranges(body)?),
             kind::HOLDINGS => Frame::Holdings(self.holdings(body)?),
-            kind::HEARD => Frame::Heard { segment: body.u32()?, nodes: self.ids(body)? },
+            kind::CODED => coded(body)?,
+            kind::LACKING => lacking(body)?,
+            kind::HEARD => Frame::Heard { speaker: self.id(body)?, nodes: self.ids(body)? },
             kind::VOUCH => Frame::Vouch { life: self.life(body)?, packet: body.varint()? },
             kind::DUPLICATE => Frame::Duplicate { epoch: Epoch(body.u64()?) },
+            kind::BEAT => Frame::Beat { sequence: body.varint()? },
+            kind::NUMBERED => Frame::Numbered { sequence: body.varint()?, frames: body.u8()? },
+            kind::MISSED => Frame::Missed {
+                since: body.varint()?,
+                silent: match body.u8()? {
+                    0 => false,
+                    1 => true,
+                    _ => return Err(WireError::Malformed),
+                },
+            },
             _ => return Ok(None),
         };
         Ok(Some(frame))
@@ -258,10 +270,11 @@ impl Decoder {
         let frames = body.u8()?;
         let again = body.varint()?;
         let route = match route {
-            0 | 1 => Route::Ring {
+            0 | 1 | 3 | 4 => Route::Ring {
                 from: body.u32()?,
                 until: body.u32()?,
-                group: if route == 1 { Some(self.group(body)?) } else { None },
+                group: if route == 1 || route == 4 { Some(self.group(body)?) } else { None },
+                covered: route > 2,
             },
             2 => Route::Listed(self.ids(body)?),
             _ => return Err(WireError::Malformed),
@@ -364,6 +377,34 @@ fn write_after(last: u64, body: &mut Reader<'_>) -> Result<Write, WireError> {
         },
     };
     Ok(Write { range, op, port, clock })
+}
+
+/// The ends of a range of positions.
+fn span(body: &mut Reader<'_>) -> Result<(u64, u64), WireError> {
+    let (from, to) = (body.u64()?, body.u64()?);
+    if from > to { Err(WireError::Malformed) } else { Ok((from, to)) }
+}
+
+/// Cells to the end of the frame.
+fn coded(body: &mut Reader<'_>) -> Result<Frame, WireError> {
+    let (from, to) = span(body)?;
+    let count = body.varint()?;
+    let mut cells = Vec::with_capacity(body.left() / 8);
+    while !body.is_empty() {
+        cells.push(body.u64()?);
+    }
+    Ok(Frame::Coded(Coded { from, to, count, cells }))
+}
+
+/// Elements of 5 bytes to the end of the frame.
+fn lacking(body: &mut Reader<'_>) -> Result<Frame, WireError> {
+    let (from, to) = span(body)?;
+    let mut elements = Vec::with_capacity(body.left() / 5);
+    while !body.is_empty() {
+        let [a, b, c, d, e] = body.array::<5>()?;
+        elements.push(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]));
+    }
+    Ok(Frame::Lacking(Lacking { from, to, elements }))
 }
 
 fn ranges(body: &mut Reader<'_>) -> Result<Vec<RangeSum>, WireError> {

@@ -3,7 +3,7 @@
 use bytes::BufMut;
 
 use super::decode::{WRITE_FULL, WRITE_PORT};
-use super::frame::{Claim, Frame, Holdings, Message, RangeSum, Route, Spread};
+use super::frame::{Claim, Coded, Frame, Holdings, Lacking, Message, RangeSum, Route, Spread};
 use super::octets::{put_varint, varint_len};
 use super::writer::{Refused, Writer};
 use super::{MAX_METADATA, kind};
@@ -68,9 +68,11 @@ impl Writer {
                 Ok(())
             }),
             Frame::Ranges(ranges) => self.framed(kind::RANGES, |w| w.ranges(ranges)),
+            Frame::Coded(coded) => self.framed(kind::CODED, |w| w.coded(coded)),
+            Frame::Lacking(lacking) => self.framed(kind::LACKING, |w| w.lacking(lacking)),
             Frame::Holdings(holdings) => self.framed(kind::HOLDINGS, |w| w.holdings(holdings)),
-            Frame::Heard { segment, nodes } => self.framed(kind::HEARD, |w| {
-                w.frames.put_u32(*segment);
+            Frame::Heard { speaker, nodes } => self.framed(kind::HEARD, |w| {
+                w.id(*speaker)?;
                 nodes.iter().try_for_each(|&id| w.id(id))
             }),
             Frame::Vouch { life, packet } => self.framed(kind::VOUCH, |w| {
@@ -80,6 +82,20 @@ impl Writer {
             }),
             Frame::Duplicate { epoch: Epoch(epoch) } => self.framed(kind::DUPLICATE, |w| {
                 w.frames.put_u64(*epoch);
+                Ok(())
+            }),
+            Frame::Beat { sequence } => self.framed(kind::BEAT, |w| {
+                w.varint(*sequence);
+                Ok(())
+            }),
+            Frame::Numbered { sequence, frames } => self.framed(kind::NUMBERED, |w| {
+                w.varint(*sequence);
+                w.frames.put_u8(*frames);
+                Ok(())
+            }),
+            Frame::Missed { since, silent } => self.framed(kind::MISSED, |w| {
+                w.varint(*since);
+                w.frames.put_u8(u8::from(*silent));
                 Ok(())
             }),
         }
@@ -216,14 +232,16 @@ impl Writer {
 
     fn spread(&mut self, spread: &Spread) -> Result<(), Refused> {
         let route = match &spread.route {
-            Route::Ring { group: None, .. } => 0,
-            Route::Ring { group: Some(_), .. } => 1,
+            Route::Ring { group: None, covered: false, .. } => 0,
+            Route::Ring { group: Some(_), covered: false, .. } => 1,
             Route::Listed(_) => 2,
+            Route::Ring { group: None, covered: true, .. } => 3,
+            Route::Ring { group: Some(_), covered: true, .. } => 4,
         };
         self.frames.put_slice(&[route, spread.hops, spread.frames]);
         self.varint(spread.again);
         match &spread.route {
-            Route::Ring { from, until, group } => {
+            Route::Ring { from, until, group, .. } => {
                 self.frames.put_u32(*from);
                 self.frames.put_u32(*until);
                 group.as_ref().map_or(Ok(()), |group| self.group(group))
@@ -247,13 +265,37 @@ impl Writer {
         Ok(())
     }
 
-    fn holdings(&mut self, holdings: &Holdings) -> Result<(), Refused> {
-        let Holdings { from, to, answer, claims, records, metadata } = holdings;
+    fn coded(&mut self, coded: &Coded) -> Result<(), Refused> {
+        self.span(coded.from, coded.to)?;
+        self.varint(coded.count);
+        coded.cells.iter().for_each(|&cell| self.frames.put_u64(cell));
+        Ok(())
+    }
+
+    fn lacking(&mut self, lacking: &Lacking) -> Result<(), Refused> {
+        self.span(lacking.from, lacking.to)?;
+        for &element in &lacking.elements {
+            if element >> 40 != 0 {
+                return Err(Refused::Illegal);
+            }
+            self.frames.put_uint(element, 5);
+        }
+        Ok(())
+    }
+
+    /// The ends of a range of positions.
+    fn span(&mut self, from: u64, to: u64) -> Result<(), Refused> {
         if from > to {
             return Err(Refused::Illegal);
         }
-        self.frames.put_u64(*from);
-        self.frames.put_u64(*to);
+        self.frames.put_u64(from);
+        self.frames.put_u64(to);
+        Ok(())
+    }
+
+    fn holdings(&mut self, holdings: &Holdings) -> Result<(), Refused> {
+        let Holdings { from, to, answer, claims, records, metadata } = holdings;
+        self.span(*from, *to)?;
         self.frames.put_u8((*answer).into());
         self.varint(claims.len() as u64);
         claims.iter().try_for_each(|claim| self.claim(claim))?;

@@ -93,13 +93,19 @@ pub enum Frame {
     },
     /// Sums over ranges of the position space, to be compared.
     Ranges(alloc::vec::Vec<RangeSum>),
+    /// Coded symbols of what the sender holds in a range of the position space.
+    Coded(Coded),
+    /// Asks for what the sender lacks in a range of the position space.
+    Lacking(Lacking),
     /// Everything the sender holds in a range of the position space.
     Holdings(Holdings),
-    /// Which nodes the sender has heard by multicast of late.
+    /// Who hears a speaker's multicast. From a node that hears it to the speaker: itself alone. From
+    /// the speaker: some of those it looks after for the next 30 s, the list rotates; with nobody,
+    /// that it begins to speak.
     Heard {
-        /// The segment that the sender believes to be in.
-        segment: u32,
-        /// Some of the ids heard; the list rotates.
+        /// Who is heard.
+        speaker: NodeId,
+        /// Who hears it.
         nodes: alloc::vec::Vec<NodeId>,
     },
     /// A node's packet numbers have reached this value: lower ones in unbound packets are old.
@@ -113,6 +119,25 @@ pub enum Frame {
     Duplicate {
         /// The other life's epoch.
         epoch: crate::node::Epoch,
+    },
+    /// The sender speaks for its segment, and has multicast so many batches by now.
+    Beat {
+        /// The number of the last one.
+        sequence: u64,
+    },
+    /// The next `frames` frames are a batch that a speaker multicasts.
+    Numbered {
+        /// Its number, from 1.
+        sequence: u64,
+        /// How many frames it has.
+        frames: u8,
+    },
+    /// Asks a speaker for the batches after a number.
+    Missed {
+        /// The number up to which the sender has all.
+        since: u64,
+        /// Whether the sender does not hear the speaker at all any more.
+        silent: bool,
     },
 }
 
@@ -200,9 +225,35 @@ pub enum Route {
         until: u32,
         /// Only members of this group.
         group: Option<GroupName>,
+        /// Whether those whom a speaker looks after are meant too.
+        covered: bool,
     },
     /// These.
     Listed(alloc::vec::Vec<NodeId>),
+}
+
+/// The first coded symbols of what a node holds in a range of positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coded {
+    /// The first position.
+    pub from: u64,
+    /// The last position.
+    pub to: u64,
+    /// How much the sender holds there.
+    pub count: u64,
+    /// The symbols, from the first on.
+    pub cells: alloc::vec::Vec<u64>,
+}
+
+/// What a node has found to lack in a range of positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// The first position.
+    pub from: u64,
+    /// The last position.
+    pub to: u64,
+    /// The first 40 bits of each fingerprint.
+    pub elements: alloc::vec::Vec<u64>,
 }
 
 /// The sum over a range of the position space.

@@ -34,7 +34,7 @@
 //! a counter, the one that is named after the first test that failed, and nothing else.
 //!
 //! **Version rule.** A change that an older node could take for something else raises the version;
-//! nodes refuse versions that they do not speak. Within a version only new frame types from `0x21`
+//! nodes refuse versions that they do not speak. Within a version only new frame types from `0x24`
 //! on are added, and nothing may go wrong where they are skipped.
 //!
 //! # Suites and keys
@@ -89,16 +89,21 @@
 //! | `0x14` | [`Metadata`](Frame::Metadata) | life, version (varint), at most [512](MAX_METADATA) bytes to the end |
 //! | `0x15` | [`Slow`](Frame::Slow) | life, milliseconds (varint) |
 //! | `0x16` | [`Message`](Frame::Message) | life of the origin, sequence (varint), tag (varint), 0 or the group plus 1 (varint), bytes to the end |
-//! | `0x17` | [`Spread`](Frame::Spread) | route (1: 0 ring, 1 ring in a group, 2 list), hops (1), frames (1, not 0), again (varint), then from (4) and until (4) and for route 1 the group, or ids to the end |
+//! | `0x17` | [`Spread`](Frame::Spread) | route (1: 0 ring, 1 ring in a group, 2 list, 3 and 4 as 0 and 1 with those whom a speaker covers), hops (1), frames (1, not 0), again (varint), then from (4) and until (4) and for routes 1 and 4 the group, or ids to the end |
 //! | `0x18` | [`Verify`](Frame::Verify) | life of the suspect, incarnation (varint), milliseconds (varint) |
 //! | `0x19` | [`Verdict`](Frame::Verdict) | life of the suspect, finding (1: 0 looking, 1 answers, 2 silent) |
 //! | `0x1a` | [`Suspicion`](Frame::Suspicion) | incarnation (varint) |
 //! | `0x1b` | [`Want`](Frame::Want) | group, life of the owner, since (varint) |
 //! | `0x1c` | [`Ranges`](Frame::Ranges) | to the end: from less the `to` before plus 1 (varint), to (8), sum (8), count (varint) |
 //! | `0x1d` | [`Holdings`](Frame::Holdings) | from (8), to (8), answer (1: 0 or 1), then three lists, each after its length (varint): claims; group, life, clock (varint); life, version (varint) |
-//! | `0x1e` | [`Heard`](Frame::Heard) | segment (4), ids to the end |
+//! | `0x1e` | [`Heard`](Frame::Heard) | id of the speaker, ids to the end |
 //! | `0x1f` | [`Vouch`](Frame::Vouch) | life, packet number (varint) |
 //! | `0x20` | [`Duplicate`](Frame::Duplicate) | epoch (8) |
+//! | `0x21` | [`Beat`](Frame::Beat) | sequence (varint) |
+//! | `0x22` | [`Numbered`](Frame::Numbered) | sequence (varint), frames (1) |
+//! | `0x23` | [`Missed`](Frame::Missed) | since (varint), silent (1: 0 or 1) |
+//! | `0x24` | [`Coded`](Frame::Coded) | from (8), to (8), count (varint), [cells](#coded-symbols) (8 each) to the end |
+//! | `0x25` | [`Lacking`](Frame::Lacking) | from (8), to (8), [elements](#coded-symbols) (5 each) to the end |
 //!
 //! **Tables.** An *id*, a *life* and a *group* are varints that index a table of the packet. The
 //! tables come before all other frames, ids first; each may be left out, and no other frame adds to
@@ -112,12 +117,26 @@
 //! All keys are never spelt out.
 //!
 //! **Incarnations, milliseconds and tags** have at most 32 bits. `from` lies at or below `to` in
-//! ranges and holdings; the differences in ranges wrap, and before the first range `to` counts as
+//! ranges, holdings, coded and lacking; the differences in ranges wrap, and before the first range `to` counts as
 //! 2^64 - 1. A clock or target that does not fit 64 bits is malformed.
 //!
 //! **Spreads** do not nest, and the frames that they announce must be there. Frames of unknown types
 //! count among them, but are not passed on by a node that does not know them; it lowers the number
 //! by those, and ignores a spread of which nothing is left.
+//!
+//! # Coded symbols
+//!
+//! `fold(a, b)` is the exclusive-or of the halves of the 128-bit product of two 64-bit words. The
+//! **element** of a fingerprint *f* has the first 40 bits of *f*, and as its last 24 bits those of
+//! `fold(e ^ 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)`, where *e* is *f* with its last 24
+//! bits cleared. [`Lacking`](Frame::Lacking) names an element by the first 40 bits.
+//!
+//! A cell is the exclusive-or of the elements that are folded into it. An element *x* is folded into
+//! cell 0 and, from each cell *i* that it is folded into, into cell *i* + *g*, where *g* is the least
+//! whole number, not below 1, that is at least (*i* + 3/2) (2^32 / *s* - 1); *s* is the whole part of
+//! the square root of *r*, but at least 1, and *r* begins as *x* and becomes
+//! `fold(r ^ 0xa0761d6478bd642f, 0xe7037ed1a0b428db)` before each step (Yang, Gilad, Alizadeh:
+//! *Practical Rateless Set Reconciliation*, SIGCOMM 2024, section 4.2).
 //!
 //! # Limits of a reader
 //!
@@ -142,8 +161,8 @@ mod writer;
 pub use decode::Decoder;
 pub use error::WireError;
 pub use frame::{
-    Claim, Finding, Frame, Holdings, Message, MetadataVersion, RangeSum, RecordVersion, Route,
-    Spread, Standing,
+    Claim, Coded, Finding, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    RecordVersion, Route, Spread, Standing,
 };
 pub use header::Header;
 pub use writer::{

@@ -105,7 +105,12 @@ fn octets(g: &mut Gen, most: u64) -> Bytes {
 
 fn route(g: &mut Gen) -> Route {
     if bool::arbitrary(g) {
-        Route::Ring { from: u32::arbitrary(g), until: u32::arbitrary(g), group: some(g, group) }
+        Route::Ring {
+            from: u32::arbitrary(g),
+            until: u32::arbitrary(g),
+            group: some(g, group),
+            covered: bool::arbitrary(g),
+        }
     } else {
         Route::Listed(list(g, id))
     }
@@ -179,7 +184,7 @@ fn message(g: &mut Gen) -> Message {
 
 /// Any frame but a spread.
 fn frame(g: &mut Gen) -> Frame {
-    match below(g, 18) {
+    match below(g, 23) {
         0 => Frame::Ping { root: u64::arbitrary(g) },
         1 => Frame::Pong { packet: number(g), root: some(g, u64::arbitrary) },
         2 => Frame::Ack { packet: number(g) },
@@ -198,7 +203,18 @@ fn frame(g: &mut Gen) -> Frame {
         13 => Frame::Want { group: group(g), member: life(g), since: number(g) },
         14 => Frame::Ranges(list(g, range_sum)),
         15 => Frame::Holdings(holdings(g)),
-        16 => Frame::Heard { segment: u32::arbitrary(g), nodes: list(g, id) },
+        16 => Frame::Heard { speaker: id(g), nodes: list(g, id) },
+        17 => Frame::Beat { sequence: number(g) },
+        18 => Frame::Numbered { sequence: number(g), frames: u8::arbitrary(g) },
+        19 => Frame::Missed { since: number(g), silent: bool::arbitrary(g) },
+        20 => {
+            let (from, to) = ordered(g);
+            Frame::Coded(Coded { from, to, count: number(g), cells: list(g, u64::arbitrary) })
+        }
+        21 => {
+            let (from, to) = ordered(g);
+            Frame::Lacking(Lacking { from, to, elements: list(g, |g| u64::arbitrary(g) >> 24) })
+        }
         _ if bool::arbitrary(g) => Frame::Vouch { life: life(g), packet: number(g) },
         _ => Frame::Duplicate { epoch: Epoch(u64::arbitrary(g)) },
     }

@@ -389,8 +389,9 @@ fn a_node_named_twice_is_written_once() {
     };
     let one = payload(v4(), &[claim(1)]).len();
     assert_eq!(payload(v4(), &[claim(1), claim(2)]).len(), one + 5);
-    let heard = Frame::Heard { segment: 0, nodes: alloc::vec![life("10.0.0.3:1").id, v4().id] };
-    assert_eq!(payload(v4(), &[claim(1), heard]).len(), one + 8);
+    let heard =
+        Frame::Heard { speaker: v4().id, nodes: alloc::vec![life("10.0.0.3:1").id, v4().id] };
+    assert_eq!(payload(v4(), &[claim(1), heard]).len(), one + 5);
 }
 
 fn delta(writes: u64) -> RecordDelta {

@@ -65,7 +65,7 @@ fn spread(route: Route, hops: u8, frames: u8, again: u64) -> Frame {
 }
 
 fn ring(group: Option<GroupName>) -> Route {
-    Route::Ring { from: 1 << 30, until: 1 << 31, group }
+    Route::Ring { from: 1 << 30, until: 1 << 31, group, covered: false }
 }
 
 fn range_sum(from: u64, to: u64, sum: u64, count: u64) -> RangeSum {
@@ -97,7 +97,8 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
     let half = u64::MAX / 2;
     let sums = [range_sum(0, half, 1, 3), range_sum(half + 1, u64::MAX, 2, 4)];
     let listed = Route::Listed([sender().id, bystander()].into());
-    let heard = Frame::Heard { segment: 0xe000_0001, nodes: [bystander()].into() };
+    let heard = Frame::Heard { speaker: sender().id, nodes: [bystander()].into() };
+    let all = Route::Ring { from: 1 << 30, until: 1 << 31, group: None, covered: true };
     let metadata =
         Frame::Metadata { life: sender(), version: 1, bytes: Bytes::from_static(b"rack=7") };
     let news = |incarnation| Frame::Claim(alive(incarnation));
@@ -123,6 +124,7 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
             "spread in a group, second try",
             [spread(ring(Some(web())), 9, 2, 3), news(5), news(6)].into(),
         ),
+        ("spread to all of a part", [spread(all, 9, 1, 0), news(5)].into()),
         ("spread to a list", [spread(listed, 1, 1, 0), news(5)].into()),
         ("verify", [Frame::Verify { suspect: suspect(), incarnation: 300, millis: 2_500 }].into()),
         ("verdict", [Frame::Verdict { suspect: suspect(), finding: Finding::Silent }].into()),
@@ -130,9 +132,21 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
         ("want", [Frame::Want { group: web(), member: sender(), since: 2 }].into()),
         ("ranges", [Frame::Ranges(sums.into())].into()),
         ("holdings", [Frame::Holdings(holdings)].into()),
+        (
+            "coded",
+            [Frame::Coded(Coded { from: 0, to: u64::MAX, count: 3, cells: [7, 9].into() })].into(),
+        ),
+        (
+            "lacking",
+            [Frame::Lacking(Lacking { from: 0, to: half, elements: [0x12_3456_789a].into() })]
+                .into(),
+        ),
         ("heard", [heard].into()),
         ("vouch", [Frame::Vouch { life: sender(), packet: 300 }].into()),
         ("duplicate", [Frame::Duplicate { epoch: Epoch(10) }].into()),
+        ("beat", [Frame::Beat { sequence: 300 }].into()),
+        ("numbered", [Frame::Numbered { sequence: 301, frames: 1 }, news(5)].into()),
+        ("missed", [Frame::Missed { since: 300, silent: true }].into()),
     ]
     .into()
 }

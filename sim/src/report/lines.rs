@@ -48,7 +48,7 @@ pub fn lines(all: &[Runs]) -> String {
                 "scenario": name,
                 "figure": score.bar.figure,
                 "of": score.bar.of.to_string(),
-                "at_most": score.bar.at_most.value(),
+                "at_most": score.limit,
                 "measured": score.measured,
                 "met": score.is_met(),
             }));

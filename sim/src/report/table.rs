@@ -49,7 +49,7 @@ fn one(text: &mut String, runs: &Runs) -> core::fmt::Result {
             rows.push(row.clone());
         }
         for score in bars {
-            row[6] = format!("{} <= {}", score.bar.of, show(score.bar.at_most.value()));
+            row[6] = format!("{} <= {}", score.bar.of, score.show_limit());
             row[7] = if score.is_met() { "met" } else { "MISSED" }.to_owned();
             rows.push(row.clone());
             row = Default::default();

@@ -1,8 +1,13 @@
 //! The nodes of a scenario, and the links between them.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use scalesmall_core::Config;
+
+use super::value::possible;
 use super::{Chance, Span};
+use crate::build::{lan, local, wan};
 use crate::link::{Delay, Link};
 use crate::random::Ratio;
 
@@ -10,7 +15,8 @@ use crate::random::Ratio;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
-    /// How many.
+    /// How many, 1 to 1,000,000.
+    #[serde(deserialize_with = "some_nodes")]
     pub nodes: usize,
     /// Which preset of the configuration.
     #[serde(default)]
@@ -24,12 +30,22 @@ pub struct Cluster {
     /// In how many multicast segments they are, in turn; 0 for no multicast.
     #[serde(default)]
     pub segments: u16,
+    /// From how many nodes on a segment has a speaker; what the preset says if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_hearers: Option<u32>,
     /// In how many zones they are, in turn.
     #[serde(default = "one")]
     pub zones: u16,
+    /// Or in which zones; then every node is in one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zone: Vec<Zone>,
     /// Whether their addresses are of the sixth version.
     #[serde(default)]
     pub ipv6: bool,
+    /// What all nodes do wrong on purpose.
+    #[cfg(feature = "mutants")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutant: Option<String>,
     /// The last so many are not started, until a step does.
     #[serde(default)]
     pub asleep: usize,
@@ -39,6 +55,131 @@ pub struct Cluster {
     /// The links between zones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub between: Option<Path>,
+    /// What differs from the preset.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub settings: Settings,
+}
+
+/// Nodes that are near to each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zone {
+    /// What it is called.
+    pub name: String,
+    /// Its first and its last node.
+    pub nodes: [usize; 2],
+}
+
+impl Cluster {
+    /// What is wrong with the zones: the name of the one that is, and what to do.
+    pub(super) fn wrong_zone(&self) -> Option<(&str, String)> {
+        let mut free = 0;
+        let mut sorted: Vec<&Zone> = self.zone.iter().collect();
+        sorted.sort_by_key(|zone| zone.nodes);
+        for zone in &sorted {
+            let ([first, last], name) = (zone.nodes, zone.name.as_str());
+            let wrong = if first > last || last >= self.nodes {
+                format!(
+                    "zone {name} has no such nodes: write the first and the last of 0 to {}",
+                    self.nodes - 1
+                )
+            } else if first < free {
+                format!("zone {name} overlaps the one before it: let it begin at node {free}")
+            } else if first > free {
+                format!("nodes {free} to {} are in no zone: give them one", first - 1)
+            } else {
+                free = last + 1;
+                continue;
+            };
+            return Some((name, wrong));
+        }
+        let last = sorted.last().filter(|_| free < self.nodes)?;
+        Some((&last.name, format!("nodes from {free} on are in no zone: give them one")))
+    }
+
+    /// The zone of a node.
+    pub(super) fn zone_of(&self, node: usize) -> u16 {
+        let within = |zone: &Zone| (zone.nodes[0]..=zone.nodes[1]).contains(&node);
+        match self.zone.iter().position(within) {
+            Some(zone) => zone as u16,
+            None => (node % self.zones.max(1) as usize) as u16,
+        }
+    }
+
+    /// The engine's configuration, with other settings on top of the cluster's own.
+    pub(super) fn config(&self, others: &Settings) -> Config {
+        let mut config = match self.preset {
+            Preset::Lan => lan(),
+            Preset::Wan => wan(),
+            Preset::Local => local(),
+        };
+        config.multicast = self.segments > 0;
+        config.least_hearers = self.least_hearers.unwrap_or(config.least_hearers);
+        self.settings.apply(&mut config);
+        others.apply(&mut config);
+        #[cfg(feature = "mutants")]
+        {
+            let named = |name: &String| scalesmall_core::mutants::Mutant::named(name);
+            config.mutant = self.mutant.as_ref().and_then(named);
+        }
+        config
+    }
+}
+
+/// Fields of the engine's configuration; what is left out stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// `Config::probe_interval`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe_interval: Option<Span>,
+    /// `Config::min_timeout`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_timeout: Option<Span>,
+    /// `Config::max_timeout`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_timeout: Option<Span>,
+    /// `Config::silence_window`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silence_window: Option<Span>,
+    /// `Config::verifiers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifiers: Option<u8>,
+    /// `Config::retry_interval`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_interval: Option<Span>,
+    /// `Config::repair_patience`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair_patience: Option<Span>,
+    /// `Config::tombstone_ttl`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tombstone_ttl: Option<Span>,
+}
+
+impl Settings {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn apply(&self, config: &mut Config) {
+        let spans = [
+            (self.probe_interval, &mut config.probe_interval),
+            (self.min_timeout, &mut config.min_timeout),
+            (self.max_timeout, &mut config.max_timeout),
+            (self.silence_window, &mut config.silence_window),
+            (self.retry_interval, &mut config.retry_interval),
+            (self.repair_patience, &mut config.repair_patience),
+            (self.tombstone_ttl, &mut config.tombstone_ttl),
+        ];
+        for (span, field) in spans {
+            if let Some(span) = span {
+                *field = span.0;
+            }
+        }
+        if let Some(verifiers) = self.verifiers {
+            config.verifiers = verifiers;
+        }
+    }
 }
 
 /// A preset of the engine's configuration.
@@ -83,20 +224,23 @@ pub struct Path {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub octaves: Option<Chance>,
     /// Chance that a datagram is lost.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
     pub loss: Option<Chance>,
     /// Losses in bursts: the chances to enter and to leave one, and of a loss within.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
     pub bursts: Option<[Chance; 3]>,
     /// Chance that a datagram arrives twice.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
     pub duplicate: Option<Chance>,
     /// Chance that a datagram is held back for up to 20 ms.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
     pub reorder: Option<Chance>,
     /// Chance that bits flip.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
     pub corrupt: Option<Chance>,
+    /// Chance that somebody captures a datagram, and sends it again within half a minute.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
+    pub replay: Option<Chance>,
     /// Largest datagram, in bytes of UDP payload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<usize>,
@@ -132,6 +276,9 @@ impl Path {
         if let Some(chance) = self.corrupt {
             link = link.corrupt(chance.0);
         }
+        if let Some(chance) = self.replay {
+            link = link.replayed(chance.0, core::time::Duration::from_secs(30));
+        }
         if let Some(bytes) = self.mtu {
             link = link.mtu(bytes);
         }
@@ -139,6 +286,16 @@ impl Path {
             link = link.bandwidth(rate, queue);
         }
         link
+    }
+}
+
+fn some_nodes<'de, D: Deserializer<'de>>(reader: D) -> Result<usize, D::Error> {
+    match usize::deserialize(reader)? {
+        nodes @ 1..=1_000_000 => Ok(nodes),
+        nodes => {
+            let wrong = format!("{nodes} nodes are no cluster: cluster.nodes is 1 to 1000000");
+            Err(D::Error::custom(wrong))
+        }
     }
 }
 

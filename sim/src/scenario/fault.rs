@@ -1,9 +1,10 @@
 //! What a scenario does to nodes and links, and to which.
 
 use super::play::{Outcome, Player};
-use super::{Pauses, Step, Whom};
+use super::{Pauses, Stall, Stalls, Step, Whom};
 use crate::link::nanos;
 use crate::sim::Sim;
+use crate::verbs::CatchUp;
 
 impl Player {
     pub(super) fn fault(&mut self, step: &Step) {
@@ -28,6 +29,17 @@ impl Player {
                 let (inside, outside) = self.sides(whom);
                 self.sim.partition(&inside, &outside);
             }
+            Step::Parts(parts) => self.split_into(parts.count),
+            Step::Between(between) => {
+                let share = |percent: usize| (self.sim.len() * percent).div_ceil(100);
+                let (left, right) = (share(between.percent), share(between.and));
+                let mut nodes: Vec<usize> = (0..self.sim.len()).collect();
+                self.random.shuffle(&mut nodes);
+                let (left, rest) = nodes.split_at(left.min(nodes.len()));
+                let right = &rest[..right.min(rest.len())];
+                self.sim.partition(left, right);
+                self.picked = left.to_vec();
+            }
             Step::Mute(whom) => {
                 let (inside, outside) = self.sides(whom);
                 self.sim.cut(&inside, &outside);
@@ -40,6 +52,19 @@ impl Player {
                 let whom = Whom { nodes: Some(flap.nodes), ..Whom::default() };
                 let (inside, outside) = self.sides(&whom);
                 self.sim.flap(&outside, &inside, flap.on.0, flap.off.0);
+            }
+            Step::MuteMulticast(whom) => {
+                let (inside, outside) = self.sides(whom);
+                self.sim.cut_multicast(&inside, &outside);
+            }
+            Step::DeafenMulticast(whom) => {
+                let (inside, outside) = self.sides(whom);
+                self.sim.cut_multicast(&outside, &inside);
+            }
+            Step::FlapMulticast(flap) => {
+                let whom = Whom { nodes: Some(flap.nodes), ..Whom::default() };
+                let (inside, outside) = self.sides(&whom);
+                self.sim.flap_multicast(&outside, &inside, flap.on.0, flap.off.0);
             }
             Step::Lossy(lossy) => {
                 self.pick_some(lossy.nodes);
@@ -54,6 +79,33 @@ impl Player {
                 for node in self.picked.clone() {
                     self.sim.skew(node, skew.rate.0);
                 }
+            }
+            Step::Jump(jump) => {
+                let by = i64::try_from(nanos(jump.by.0)).unwrap_or(i64::MAX);
+                self.pick_some(jump.nodes);
+                for node in self.picked.clone() {
+                    self.sim.jump(node, if jump.back { -by } else { by });
+                }
+            }
+            Step::Slow(slow) => {
+                self.pick_some(slow.nodes);
+                for node in self.picked.clone() {
+                    self.sim.slow_down(node, slow.pace.0);
+                }
+            }
+            // What is refused leaves the picture as it is.
+            Step::Leave(whom) => {
+                let group = self.group.clone();
+                self.each_up(whom, |sim, node| {
+                    let _ = sim.leave(node, &group);
+                });
+            }
+            Step::Describe(whom) => {
+                let words = self.random.draw().to_le_bytes();
+                self.each_up(whom, |sim, node| {
+                    let words = words.iter().map(|byte| byte ^ node as u8).collect();
+                    let _ = sim.with(node, |engine, now| engine.set_metadata(now, words));
+                });
             }
             Step::WallClock(clock) => {
                 let behind = i64::try_from(clock.behind.0.as_millis()).unwrap_or(i64::MAX);
@@ -95,11 +147,28 @@ impl Player {
         self.pick(&whom, |sim, node| sim.condition(node).is_up());
     }
 
+    pub(super) fn pick_up(&mut self, whom: &Whom) {
+        self.pick(whom, |sim, node| sim.condition(node).is_up());
+    }
+
     fn each_up(&mut self, whom: &Whom, verb: impl Fn(&mut Sim, usize)) {
         self.pick(whom, |sim, node| sim.condition(node) == crate::Condition::Running);
         for node in self.picked.clone() {
             verb(&mut self.sim, node);
         }
+    }
+
+    /// Cuts the cluster into equal parts.
+    fn split_into(&mut self, count: usize) {
+        let mut nodes: Vec<usize> = (0..self.sim.len()).collect();
+        self.random.shuffle(&mut nodes);
+        let parts: Vec<&[usize]> = nodes.chunks(nodes.len().div_ceil(count.max(1))).collect();
+        for (number, part) in parts.iter().enumerate() {
+            for other in &parts[number + 1..] {
+                self.sim.partition(part, other);
+            }
+        }
+        self.picked = parts.first().map_or_else(Vec::new, |part| part.to_vec());
     }
 
     fn sides(&mut self, whom: &Whom) -> (Vec<usize>, Vec<usize>) {
@@ -135,6 +204,43 @@ impl Player {
             let [least, most] = pauses.gap.map(|span| nanos(span.0));
             let gap = self.random.between(least, most);
             self.sim.run_for(core::time::Duration::from_nanos(gap))?;
+        }
+        Ok(())
+    }
+
+    /// Lets the same nodes stand still again and again; which combination, says the seed.
+    pub(super) fn stalls(&mut self, stalls: &Stalls, seed: u64) -> Outcome {
+        let mut turn = seed as usize;
+        let mut take = |count: usize| {
+            let place = turn.checked_rem(count);
+            turn = turn.checked_div(count).unwrap_or(0);
+            place.unwrap_or(0)
+        };
+        let place = (take(stalls.nodes.len()), take(stalls.on.len()));
+        let more = (take(stalls.off.len()), take(stalls.how.len()));
+        let (Some(nodes), Some(on), Some(off), Some(how)) = (
+            stalls.nodes.get(place.0),
+            stalls.on.get(place.1),
+            stalls.off.get(more.0),
+            stalls.how.get(more.1),
+        ) else {
+            return Ok(());
+        };
+        self.pick_some(*nodes);
+        let end = self.sim.now().as_nanos().saturating_add(nanos(stalls.lasts.0));
+        while self.sim.now().as_nanos() < end {
+            for node in self.picked.clone() {
+                match how {
+                    Stall::AtOnce | Stall::Drain => self.sim.pause(node),
+                    Stall::Starve => self.sim.starve(node),
+                }
+            }
+            self.sim.run_for(on.0)?;
+            let catch_up = if *how == Stall::Drain { CatchUp::Drain } else { CatchUp::AtOnce };
+            for node in self.picked.clone() {
+                self.sim.resume(node, catch_up);
+            }
+            self.sim.run_for(off.0)?;
         }
         Ok(())
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Span;
+use super::{Chance, Span};
 use crate::measure::{Millis, Sample};
+use crate::random::Ratio;
 
 /// What a figure counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -57,9 +58,14 @@ impl Figures {
 
     /// Adds all values of others.
     pub fn append(&mut self, others: &Self) {
+        self.append_as("", others);
+    }
+
+    /// Adds all values of others under longer names.
+    pub(super) fn append_as(&mut self, prefix: &str, others: &Self) {
         for (name, figure) in &others.0 {
             for value in &figure.values {
-                self.push(name, figure.unit, *value);
+                self.push(&format!("{prefix}{name}"), figure.unit, *value);
             }
         }
     }
@@ -91,6 +97,8 @@ pub enum Statistic {
     Max,
     /// The mean.
     Mean,
+    /// The sum.
+    Sum,
 }
 
 impl Statistic {
@@ -103,7 +111,13 @@ impl Statistic {
             Self::P99 => sample.quantile(99),
             Self::Max => sample.max(),
             Self::Mean => sample.mean(),
+            Self::Sum => sample.sum(),
         }
+    }
+
+    /// Whether a table shows it of every figure.
+    pub(crate) const fn has_column(self) -> bool {
+        matches!(self, Self::Median | Self::P99 | Self::Max)
     }
 }
 
@@ -115,6 +129,7 @@ impl fmt::Display for Statistic {
             Self::P99 => "p99",
             Self::Max => "max",
             Self::Mean => "mean",
+            Self::Sum => "sum",
         })
     }
 }
@@ -127,15 +142,21 @@ pub enum Limit {
     Number(u64),
     /// A time.
     Time(Span),
+    /// A share of what the same seeds come to with the settings of the baseline.
+    Share(Chance),
 }
 
 impl Limit {
-    /// In the unit of a figure: nanoseconds for times.
+    /// In the unit of a figure: nanoseconds for times. `baseline` is what the baseline came to.
     #[must_use]
-    pub fn value(self) -> u64 {
+    pub fn value(self, baseline: u64) -> u64 {
         match self {
             Self::Number(number) => number,
             Self::Time(span) => crate::link::nanos(span.0),
+            Self::Share(Chance(Ratio(part, whole))) => {
+                let share = u128::from(baseline) * u128::from(part) / u128::from(whole.max(1));
+                u64::try_from(share).unwrap_or(u64::MAX)
+            }
         }
     }
 }
@@ -149,6 +170,8 @@ pub struct Score {
     pub unit: Unit,
     /// What was measured; `None` if the figure never came about.
     pub measured: Option<u64>,
+    /// The most that it may be, in the figure's unit.
+    pub limit: u64,
 }
 
 impl Score {
@@ -156,16 +179,32 @@ impl Score {
     #[must_use]
     pub fn of(bar: &Bar, figures: &Figures) -> Self {
         let figure = figures.0.get(&bar.figure);
+        let come_to = |figure: &Figure| bar.of.of(&Sample::of(figure.values.iter().copied()));
+        let baseline = figures.0.get(&format!("{BASELINE}{}", bar.figure));
         Self {
             bar: bar.clone(),
             unit: figure.map_or(Unit::Count, |figure| figure.unit),
-            measured: figure.map(|figure| bar.of.of(&Sample::of(figure.values.iter().copied()))),
+            measured: figure.map(come_to),
+            limit: bar.at_most.value(baseline.map_or(0, come_to)),
         }
     }
 
     /// Whether it is met.
     #[must_use]
     pub fn is_met(&self) -> bool {
-        self.measured.is_some_and(|measured| measured <= self.bar.at_most.value())
+        self.measured.is_some_and(|measured| measured <= self.limit)
+    }
+
+    /// The limit as a person wants to read it.
+    #[must_use]
+    pub fn show_limit(&self) -> String {
+        let limit = self.unit.show(self.limit);
+        match self.bar.at_most {
+            Limit::Share(share) => format!("{limit} ({share} of the baseline)"),
+            Limit::Number(_) | Limit::Time(_) => limit,
+        }
     }
 }
+
+/// What the names of the baseline's figures begin with.
+pub(super) const BASELINE: &str = "baseline: ";

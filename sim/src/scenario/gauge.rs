@@ -6,7 +6,9 @@ use scalesmall_core::Status;
 
 use super::play::{Outcome, Player};
 use super::{Await, Counted, Goal, Unit, Usage};
+use crate::measure::Sample;
 use crate::sim::Sim;
+use crate::watch::Watch;
 
 impl Player {
     pub(super) fn reach(&mut self, goal: &Await) -> Outcome {
@@ -20,7 +22,18 @@ impl Player {
                 self.sim.run_until(Sim::converged, within)?;
                 self.sim.views().agreed_at().max(self.sim.pictures_agreed_at())
             }
-            Goal::Shown => return self.reach_shown(goal),
+            Goal::Shown => {
+                return match self.shown {
+                    Some(watch) => self.reach_all(goal, watch, None),
+                    None => Ok(()),
+                };
+            }
+            Goal::Heard => {
+                return match self.heard {
+                    Some((teller, watch)) => self.reach_all(goal, watch, Some(teller)),
+                    None => Ok(()),
+                };
+            }
             Goal::Split => {
                 let up = |sim: &Sim, node: &usize| sim.condition(*node).is_up();
                 let mut inside = self.picked.clone();
@@ -40,16 +53,26 @@ impl Player {
         Ok(())
     }
 
-    fn reach_shown(&mut self, goal: &Await) -> Outcome {
-        let Some(watch) = self.shown.filter(|_| !self.control) else {
+    /// Waits until all live nodes but one have answered a question.
+    fn reach_all(&mut self, goal: &Await, watch: Watch, but: Option<usize>) -> Outcome {
+        if self.control {
             return Ok(());
-        };
-        let all = |sim: &Sim| sim.live().all(|node| sim.answers(watch).at[node].is_some());
+        }
+        let asked = |node: &usize| Some(*node) != but;
+        let all =
+            |sim: &Sim| sim.live().filter(asked).all(|node| sim.answers(watch).at[node].is_some());
         self.sim.run_until(all, goal.within.0)?;
         if let Some(figure) = &goal.figure {
             let answers = self.sim.answers(watch);
-            for at in self.sim.live().filter_map(|node| answers.at[node]) {
-                self.figures.push(figure, Unit::Nanos, at.saturating_sub(self.since));
+            let at = self.sim.live().filter(asked).filter_map(|node| answers.at[node]);
+            let times: Vec<u64> = at.map(|at| at.saturating_sub(self.since)).collect();
+            for time in &times {
+                self.figures.push(figure, Unit::Nanos, *time);
+            }
+            let sample = Sample::of(times);
+            for (part, percent) in [("by half", 50), ("by 99 %", 99), ("by all", 100)] {
+                let name = format!("{figure} {part}");
+                self.figures.push(&name, Unit::Nanos, sample.quantile(percent));
             }
         }
         self.sim.unwatch(watch);
@@ -59,21 +82,37 @@ impl Player {
     pub(super) fn usage(&mut self, step: &Usage) {
         let Some(meter) = &self.meter else { return };
         let usage = self.sim.since(meter);
-        let (mut bytes, mut datagrams) = (usage.bytes_per_node(), usage.datagrams.mean());
-        self.usages.push((bytes, datagrams));
+        let unicasts = usage.total_datagrams - usage.total_multicasts;
+        let mut seen =
+            [usage.bytes_per_node(), usage.datagrams.mean(), usage.total_multicasts, unicasts];
+        self.usages.push(seen);
         if step.extra
             && let Some(control) = self.controls.get(self.usages.len() - 1)
         {
-            bytes = bytes.saturating_sub(control.0);
-            datagrams = datagrams.saturating_sub(control.1);
+            for (seen, control) in seen.iter_mut().zip(control) {
+                *seen = seen.saturating_sub(*control);
+            }
         }
+        let [bytes, datagrams, multicasts, unicasts] = seen;
         let millis = (usage.span.as_millis() as u64).max(1);
-        let name = |what: &str| format!("{} {what}", step.figure);
-        self.figures.push(&name("rate"), Unit::BytesPerSecond, bytes * 1_000 / millis);
-        self.figures.push(&name("bytes"), Unit::Bytes, bytes);
-        self.figures.push(&name("datagrams"), Unit::Count, datagrams);
-        self.figures.push(&name("peak"), Unit::BytesPerSecond, self.sim.peak().0 * 10);
-        self.figures.push(&name("largest"), Unit::Bytes, self.sim.largest_datagram() as u64);
+        let pair = (2 * usage.total_bytes).checked_div(usage.total_datagrams).unwrap_or(0);
+        let mut push = |what: &str, unit, value| {
+            self.figures.push(&format!("{} {what}", step.figure), unit, value);
+        };
+        push("rate", Unit::BytesPerSecond, bytes * 1_000 / millis);
+        push("bytes", Unit::Bytes, bytes);
+        push("datagrams", Unit::Count, datagrams);
+        push("peak", Unit::BytesPerSecond, self.sim.peak().0 * 10);
+        push("largest", Unit::Bytes, self.sim.largest_datagram() as u64);
+        push("pair", Unit::Bytes, pair);
+        push("multicasts in all", Unit::Count, multicasts);
+        push("unicasts in all", Unit::Count, unicasts);
+        if step.apart {
+            let nodes = (usage.bytes.len() as u64).max(1);
+            let beyond = usage.total_bytes.saturating_sub(usage.change_bytes);
+            push("beyond", Unit::BytesPerSecond, beyond * 1_000 / nodes / millis);
+            push("each", Unit::Bytes, usage.change_bytes / nodes / self.changes.max(1));
+        }
     }
 
     pub(super) fn count(&self, what: Counted) -> u64 {
@@ -94,6 +133,10 @@ impl Player {
                 subjects.dedup();
                 subjects.len() as u64
             }
+            Counted::HealthyCalledDown => reports
+                .iter()
+                .filter(|report| report.is_false_down() && healthy(report.about))
+                .count() as u64,
             Counted::HealthyOut => reports
                 .iter()
                 .filter(|report| report.is_false_down())

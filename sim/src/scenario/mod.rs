@@ -28,6 +28,8 @@ mod fault;
 mod figure;
 mod gauge;
 mod play;
+mod post;
+mod recover;
 mod step;
 mod value;
 
@@ -36,12 +38,16 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use cluster::{Cluster, Path, Preset, Seeds};
+pub use cluster::{Cluster, Path, Preset, Seeds, Settings, Zone};
 pub use figure::{Bar, Figure, Figures, Limit, Score, Statistic, Unit};
-pub use play::{Mark, Moment, Options, Played, play};
+pub use play::{Options, Played, play};
+pub use recover::recovers_within;
+
+use play::walk;
 pub use step::{
-    Await, Churn, Count, Counted, Flap, Goal, Lossy, Nothing, Pauses, Repeat, Resume, Serve, Skew,
-    Step, Usage, WallClock, Way, Whom,
+    At, Await, Between, Churn, Count, Counted, Flap, Goal, Jump, Lossy, Nothing, Parts, Pauses,
+    Recover, Repeat, Resume, Send, Serve, Skew, Slow, Stall, Stalls, Step, Tell, Timeline, To,
+    Usage, WallClock, Way, Whom,
 };
 pub use value::{Chance, Span};
 
@@ -59,6 +65,10 @@ pub struct Scenario {
     pub seeds: u32,
     /// The nodes.
     pub cluster: Cluster,
+    /// Settings with which the same seeds are played as well, to compare; what they come to are the
+    /// figures called `baseline: ` and the figure's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Settings>,
     /// What happens, one after the other.
     pub steps: Vec<Step>,
     /// What the figures have to reach.
@@ -84,31 +94,82 @@ impl FromStr for Scenario {
     fn from_str(text: &str) -> Result<Self, ScenarioError> {
         let scenario: Self =
             toml::from_str(text).map_err(|error| ScenarioError(error.to_string()))?;
-        scenario.check()?;
-        Ok(scenario)
+        match scenario.wrong() {
+            None => Ok(scenario),
+            Some((words, wrong)) => Err(ScenarioError(match line_of(text, &words) {
+                Some(line) => format!("line {line}: {wrong}"),
+                None => wrong,
+            })),
+        }
     }
 }
 
 impl Scenario {
-    fn check(&self) -> Result<(), ScenarioError> {
-        let wrong = |text: &str| Err(ScenarioError(format!("scenario {}: {text}", self.name)));
-        if !(1..=1_000_000).contains(&self.cluster.nodes) {
-            return wrong("cluster.nodes must be 1 to 1000000");
+    /// Checks that the parts fit together, as reading a file does.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        self.wrong().map_or(Ok(()), |(_, wrong)| Err(ScenarioError(wrong)))
+    }
+
+    /// What does not fit together: words of the line in question, and what to do.
+    fn wrong(&self) -> Option<([String; 2], String)> {
+        let quoted = |text: &str| format!("\"{text}\"");
+        let cluster = &self.cluster;
+        let wrong =
+            |key: &str, value: String, text: &str| Some(([key.to_owned(), value], text.to_owned()));
+        if cluster.asleep > cluster.nodes {
+            let text = "cluster.asleep is more than cluster.nodes: lower it";
+            return wrong("asleep", cluster.asleep.to_string(), text);
         }
-        if self.cluster.asleep > self.cluster.nodes {
-            return wrong("cluster.asleep cannot be more than cluster.nodes");
+        if cluster.zones > 1 && !cluster.zone.is_empty() {
+            let text = "give either the number of zones or each zone: leave one out";
+            return wrong("zones", cluster.zones.to_string(), text);
         }
-        if self.cluster.zones > 1 && self.cluster.between.is_none() {
-            return wrong("several zones need links: describe them in [cluster.between]");
+        if let Some((name, text)) = cluster.wrong_zone().filter(|_| !cluster.zone.is_empty()) {
+            return wrong("name", quoted(name), &text);
+        }
+        if (cluster.zones > 1 || cluster.zone.len() > 1) && cluster.between.is_none() {
+            let text = "several zones need links: describe them in [cluster.between]";
+            return wrong("zone", String::new(), text);
         }
         let mut figures = Vec::new();
-        collect_figures(&self.steps, &mut figures);
+        walk(&self.steps, &mut |step| match step {
+            Step::Await(Await { figure: Some(figure), .. })
+            | Step::Usage(Usage { figure, .. })
+            | Step::Send(Send { figure, .. })
+            | Step::Count(Count { figure, .. }) => figures.push(figure.clone()),
+            _ => {}
+        });
         for bar in &self.bars {
             if !figures.iter().any(|figure| bar.figure.starts_with(figure.as_str())) {
-                return wrong(&format!("no step makes the figure \"{}\" of a bar", bar.figure));
+                let text = format!(
+                    "no step makes the figure \"{}\" of a bar: there are {figures:?}",
+                    bar.figure
+                );
+                return wrong("figure", quoted(&bar.figure), &text);
+            }
+            if self.baseline.is_none() && matches!(bar.at_most, Limit::Share(_)) {
+                let text = "a bar is a share of the baseline: describe it in [baseline]";
+                return wrong("figure", quoted(&bar.figure), text);
             }
         }
-        Ok(())
+        None
+    }
+
+    /// Whether a figure is named by a step, not derived from one that is.
+    pub(crate) fn is_main_figure(&self, name: &str) -> bool {
+        let mut is_main = false;
+        walk(&self.steps, &mut |step| {
+            is_main |= match step {
+                Step::Await(Await { figure: Some(figure), .. })
+                | Step::Count(Count { figure, .. }) => figure == name,
+                _ => false,
+            };
+        });
+        is_main
     }
 
     /// The scenario as a file.
@@ -118,16 +179,10 @@ impl Scenario {
     }
 }
 
-fn collect_figures(steps: &[Step], figures: &mut Vec<String>) {
-    for step in steps {
-        match step {
-            Step::Await(Await { figure: Some(figure), .. })
-            | Step::Usage(Usage { figure, .. })
-            | Step::Count(Count { figure, .. }) => figures.push(figure.clone()),
-            Step::Repeat(repeat) => collect_figures(&repeat.steps, figures),
-            _ => {}
-        }
-    }
+/// The last line, counted from 1, that has all these words.
+fn line_of(text: &str, words: &[String]) -> Option<usize> {
+    let fits = |line: &str| words.iter().all(|word| line.contains(word.as_str()));
+    text.lines().enumerate().filter(|(_, line)| fits(line)).last().map(|(at, _)| at + 1)
 }
 
 const fn ten() -> u32 {

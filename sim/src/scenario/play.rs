@@ -1,20 +1,22 @@
 //! Playing a scenario.
 
-use core::cell::Cell;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use scalesmall_core::{Config, Engine, GroupName, KeyRange, Op};
+use bytes::Bytes;
+use scalesmall_core::{Engine, Event, GroupName, KeyRange, Op, Recipients, Tag};
 
-use super::figure::{Figures, Unit};
-use super::{Churn, Preset, Scenario, Seeds, Serve, Step};
-use crate::build::{lan, local, wan};
+use super::figure::{BASELINE, Figures, Unit};
+use super::post::{Delivered, Postmark};
+use super::{Churn, Scenario, Seeds, Serve, Settings, Step, Timeline};
 use crate::check::Failure;
+use crate::film::{Film, Mark, Moment};
 use crate::link::nanos;
 use crate::measure::Meter;
 use crate::random::{Random, Ratio};
 use crate::sim::Sim;
+use crate::tally::{Fates, Faults};
 use crate::tap::Tap;
 use crate::watch::Watch;
 
@@ -33,34 +35,18 @@ pub struct Played {
     pub steps: u64,
     /// How long it was, in nanoseconds of virtual time.
     pub lasted: u64,
+    /// What was done to nodes and links.
+    pub faults: Faults,
+    /// What has become of the datagrams.
+    pub fates: Fates,
     /// How it went, if that was asked for.
     pub moments: Vec<Moment>,
     /// What happened when.
     pub marks: Vec<Mark>,
-}
-
-/// How matters stood at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// When, in nanoseconds.
-    pub at: u64,
-    /// Pairs of nodes that are not seen as they ought to be.
-    pub wrong_pairs: u64,
-    /// Different pictures among the live nodes.
-    pub pictures: usize,
-    /// Bytes sent by all nodes so far.
-    pub bytes: u64,
-    /// Nodes that are up.
-    pub live: usize,
-}
-
-/// A step of the scenario, and when it was taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// When, in nanoseconds.
-    pub at: u64,
-    /// Which.
-    pub what: String,
+    /// Reports of nodes down that were up, from beginning to end.
+    pub false_reports: u64,
+    /// Bytes per second and node, from beginning to end.
+    pub rate: u64,
 }
 
 /// What else a run is to do.
@@ -77,34 +63,47 @@ pub struct Options {
 /// Plays a scenario with a seed. The same scenario and seed always come to the same.
 #[must_use]
 pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
-    let needs_control = uses_extra(&scenario.steps);
+    let mut needs_control = false;
+    walk(&scenario.steps, &mut |step| {
+        needs_control |= matches!(step, Step::Usage(usage) if usage.extra);
+    });
+    let own = Settings::default();
     let control = needs_control.then(|| {
-        let mut player = Player::new(scenario, seed, Options::default());
+        let mut player = Player::new(scenario, &own, seed, Options::default());
         player.control = true;
         let _ = player.steps(&scenario.steps);
         player.usages
     });
-    let mut player = Player::new(scenario, seed, options);
+    // What the baseline breaks is what it is there to show.
+    let baseline = scenario.baseline.as_ref().map(|settings| {
+        let mut player = Player::new(scenario, settings, seed, Options::default());
+        let _ = player.steps(&scenario.steps);
+        player.figures
+    });
+    let mut player = Player::new(scenario, &own, seed, options);
     player.controls = control.unwrap_or_default();
     let failure = player.steps(&scenario.steps).err();
+    if let Some(figures) = &baseline {
+        player.figures.append_as(BASELINE, figures);
+    }
+    let sim = &player.sim;
+    let sent: u64 = (0..sim.len()).map(|node| sim.traffic(node).bytes).sum();
+    let lasted = sim.now().as_nanos();
+    let node_millis = (lasted / 1_000_000).saturating_mul(sim.len() as u64).max(1);
     Played {
         seed,
-        hash: player.sim.trace_hash(),
-        figures: player.figures,
+        hash: sim.trace_hash(),
         failure,
-        steps: player.sim.steps(),
-        lasted: player.sim.now().as_nanos(),
-        moments: player.moments.take(),
+        steps: sim.steps(),
+        lasted,
+        faults: *sim.faults(),
+        fates: *sim.fates(),
+        moments: player.film.as_ref().map(Film::take_moments).unwrap_or_default(),
+        false_reports: sim.reports().iter().filter(|report| report.is_false_down()).count() as u64,
+        rate: sent.saturating_mul(1_000) / node_millis,
+        figures: player.figures,
         marks: player.marks,
     }
-}
-
-fn uses_extra(steps: &[Step]) -> bool {
-    steps.iter().any(|step| match step {
-        Step::Usage(usage) => usage.extra,
-        Step::Repeat(repeat) => uses_extra(&repeat.steps),
-        _ => false,
-    })
 }
 
 pub(super) struct Player {
@@ -115,49 +114,67 @@ pub(super) struct Player {
     /// When the last step that was no waiting was taken.
     pub(super) since: u64,
     pub(super) shown: Option<Watch>,
+    /// Who sent the last message, who has it.
+    pub(super) heard: Option<(usize, Watch)>,
+    pub(super) messages: u32,
+    /// How many changes were made since the meter was started.
+    pub(super) changes: u64,
     pub(super) meter: Option<Meter>,
+    /// How many reports are counted already; several counts in a row count the same ones.
     pub(super) counted: usize,
+    reported: usize,
     pub(super) figures: Figures,
-    /// Bytes and datagrams of each usage step, in order; of this run, and of the control run.
-    pub(super) usages: Vec<(u64, u64)>,
-    pub(super) controls: Vec<(u64, u64)>,
+    /// What each usage step saw, in order, in this run and in the control run: bytes and datagrams
+    /// of a node, multicasts and unicasts of all.
+    pub(super) usages: Vec<[u64; 4]>,
+    pub(super) controls: Vec<[u64; 4]>,
     pub(super) control: bool,
     pub(super) churned: BTreeMap<usize, u32>,
-    pub(super) moments: Rc<Cell<Vec<Moment>>>,
+    pub(super) delivered: Delivered,
+    /// How many messages were sent.
+    pub(super) posted: u32,
+    film: Option<Film>,
     pub(super) marks: Vec<Mark>,
+    seed: u64,
 }
 
 pub(super) type Outcome = Result<(), Box<Failure>>;
 
 impl Player {
-    fn new(scenario: &Scenario, seed: u64, options: Options) -> Self {
-        let mut sim = set_up(scenario, seed, &options.rerun);
-        let moments = Rc::new(Cell::new(Vec::new()));
-        if let Some(every) = options.every {
-            let moments = Rc::clone(&moments);
-            sim.rule(core::time::Duration::from_nanos(every), move |sim| {
-                let mut kept = moments.take();
-                kept.push(moment(sim));
-                moments.set(kept);
-                None
-            });
-        }
-        sim.tap = options.tap;
+    fn new(scenario: &Scenario, settings: &Settings, seed: u64, options: Options) -> Self {
+        let mut sim = set_up(scenario, settings, seed, &options.rerun);
+        walk(&scenario.steps, &mut |step| {
+            if matches!(step, Step::Usage(usage) if usage.apart) {
+                sim.tell_changes_apart();
+            }
+        });
+        let every = options.every.map(core::time::Duration::from_nanos);
+        let film = every.map(|every| sim.film(every));
+        let delivered = Delivered::default();
+        let inner = options.tap;
+        sim.tap = Some(Box::new(Postmark { delivered: Rc::clone(&delivered), inner }));
         Self {
             random: Random::new(seed).fork(FOR_SCENARIO),
             group: GroupName::try_from("scenario").expect("a short name is a group's name"),
             picked: Vec::new(),
             since: 0,
             shown: None,
+            heard: None,
+            messages: 0,
+            changes: 0,
             meter: None,
             counted: 0,
+            reported: 0,
             figures: Figures::default(),
             usages: Vec::new(),
             controls: Vec::new(),
             control: false,
             churned: BTreeMap::new(),
-            moments,
+            delivered,
+            posted: 0,
+            film,
             marks: Vec::new(),
+            seed,
             sim,
         }
     }
@@ -170,8 +187,11 @@ impl Player {
     }
 
     fn step(&mut self, step: &Step) -> Outcome {
-        if !matches!(step, Step::Run(_) | Step::Await(_) | Step::Repeat(_)) {
+        if !matches!(step, Step::Run(_) | Step::Await(_) | Step::Repeat(_) | Step::Timeline(_)) {
             self.since = self.sim.now().as_nanos();
+        }
+        if !matches!(step, Step::Count(_)) {
+            self.counted = self.reported;
         }
         self.mark(step);
         match step {
@@ -182,25 +202,60 @@ impl Player {
                     self.steps(&repeat.steps)?;
                 }
             }
+            Step::Timeline(timeline) => self.timeline(timeline)?,
             Step::Pauses(pauses) => self.pauses(pauses)?,
+            Step::Stalls(stalls) => self.stalls(stalls, self.seed)?,
+            Step::Message(_) => self.message(),
             Step::Serve(serve) => self.serve(serve, true)?,
+            Step::Join(whom) => {
+                self.pick_up(whom);
+                self.join();
+            }
+            Step::Send(send) => self.send(send)?,
             Step::Withdraw(serve) => self.serve(serve, false)?,
             Step::Churn(churn) => self.churn(churn)?,
-            Step::Meter(_) => self.meter = Some(self.sim.meter()),
+            Step::Tell(tell) => self.tell(tell)?,
+            Step::Recover(recover) => self.recover(recover)?,
+            Step::Meter(_) => {
+                self.meter = Some(self.sim.meter());
+                self.changes = 0;
+            }
             Step::Usage(usage) => self.usage(usage),
             Step::Count(count) => {
                 let value = self.count(count.what);
                 self.figures.push(&count.figure, Unit::Count, value);
-                self.counted = self.sim.reports().len();
+                self.reported = self.sim.reports().len();
             }
             fault => self.fault(fault),
         }
         Ok(())
     }
 
+    fn timeline(&mut self, timeline: &Timeline) -> Outcome {
+        let start = self.sim.now().as_nanos();
+        let run_to = |player: &mut Self, at: u64| {
+            let left = (start + at).saturating_sub(player.sim.now().as_nanos());
+            player.sim.run_for(core::time::Duration::from_nanos(left))
+        };
+        for event in &timeline.events {
+            run_to(self, nanos(event.at.0))?;
+            self.step(&event.step)?;
+        }
+        run_to(self, nanos(timeline.lasts.0))
+    }
+
     fn mark(&mut self, step: &Step) {
-        if matches!(step, Step::Run(_) | Step::Repeat(_) | Step::Meter(_)) || self.marks.len() > 500
-        {
+        let silent = matches!(
+            step,
+            Step::Run(_)
+                | Step::Await(_)
+                | Step::Repeat(_)
+                | Step::Timeline(_)
+                | Step::Meter(_)
+                | Step::Usage(_)
+                | Step::Count(_)
+        );
+        if silent || self.marks.len() > 500 {
             return;
         }
         let text = format!("{step:?}");
@@ -211,7 +266,7 @@ impl Player {
     fn serve(&mut self, serve: &Serve, add: bool) -> Outcome {
         if let Some(nodes) = serve.nodes {
             self.pick_some(nodes);
-        } else {
+        } else if !serve.picked {
             self.picked = self.sim.live().collect();
         }
         if self.control {
@@ -249,6 +304,24 @@ impl Player {
         Ok(())
     }
 
+    fn message(&mut self) {
+        self.pick_some(1);
+        if self.control {
+            return;
+        }
+        let [node] = self.picked[..] else { return };
+        self.messages += 1;
+        let tag = Tag(self.messages);
+        let watch = self.sim.watch_events(
+            move |_, event| matches!(event, Event::Message { tag: heard, .. } if *heard == tag),
+        );
+        self.heard = Some((node, watch));
+        // Waiting for it fails if it is refused.
+        let _ = self.sim.with(node, |engine, now| {
+            engine.broadcast(now, Recipients::All, tag, Bytes::from_static(MESSAGE))
+        });
+    }
+
     fn churn(&mut self, churn: &Churn) -> Outcome {
         let gap = core::time::Duration::from_secs(1) / churn.per_second.max(1);
         let count = nanos(churn.lasts.0) / nanos(gap).max(1);
@@ -260,6 +333,7 @@ impl Player {
                     let number = *turn / 2 % 8;
                     let adds = turn.is_multiple_of(2);
                     *turn += 1;
+                    self.changes += 1;
                     let (group, range) = (self.group.clone(), range_of(node, 100 + number));
                     let _ = if adds {
                         self.sim.add_item(node, &group, range, PORT).map(|_| ())
@@ -274,24 +348,25 @@ impl Player {
     }
 }
 
-fn moment(sim: &Sim) -> Moment {
-    Moment {
-        at: sim.now().as_nanos(),
-        wrong_pairs: sim.views().wrong_pairs(),
-        pictures: sim.pictures(),
-        bytes: (0..sim.len()).map(|node| sim.traffic(node).bytes).sum(),
-        live: sim.live().count(),
+/// Shows all steps, those within others too.
+pub(super) fn walk(steps: &[Step], see: &mut dyn FnMut(&Step)) {
+    for step in steps {
+        see(step);
+        match step {
+            Step::Repeat(repeat) => walk(&repeat.steps, see),
+            Step::Timeline(timeline) => {
+                for event in &timeline.events {
+                    walk(core::slice::from_ref(&event.step), see);
+                }
+            }
+            _ => {}
+        }
     }
 }
 
-fn set_up(scenario: &Scenario, seed: u64, rerun: &str) -> Sim {
+fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> Sim {
     let cluster = &scenario.cluster;
-    let mut config: Config = match cluster.preset {
-        Preset::Lan => lan(),
-        Preset::Wan => wan(),
-        Preset::Local => local(),
-    };
-    config.multicast = cluster.segments > 0;
+    let config = cluster.config(settings);
     let seeds = cluster.seeds;
     let asleep: Vec<usize> = (cluster.nodes - cluster.asleep..cluster.nodes).collect();
     let mut build = Sim::new(seed)
@@ -306,14 +381,15 @@ fn set_up(scenario: &Scenario, seed: u64, rerun: &str) -> Sim {
             Seeds::None => Vec::new(),
         })
         .parameter("scenario", scenario.name.clone())
+        .parameter("cluster", format!("{cluster:?}"))
+        .parameter("steps", scenario.steps.len().to_string())
         .rerun(rerun);
     if cluster.segments > 0 {
         let segments = cluster.segments as usize;
         build = build.segments(|node| Some((node % segments) as u16));
     }
     if let Some(between) = &cluster.between {
-        let zones = cluster.zones.max(1) as usize;
-        build = build.zones(|node| (node % zones) as u16, between.link());
+        build = build.zones(|node| cluster.zone_of(node), between.link());
     }
     if cluster.ipv6 {
         build = build.ipv6();
@@ -332,4 +408,5 @@ fn range_of(node: usize, number: u32) -> KeyRange {
 }
 
 const PORT: u16 = 80;
+const MESSAGE: &[u8] = &[0x6d; 32];
 const FOR_SCENARIO: u64 = 4;

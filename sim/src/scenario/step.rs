@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::value::possible;
 use super::{Chance, Path, Span};
 use crate::verbs::CatchUp;
 
@@ -29,14 +30,26 @@ pub enum Step {
     Resume(Resume),
     /// Many nodes stand still for random times.
     Pauses(Pauses),
+    /// The same nodes stand still again and again.
+    Stalls(Stalls),
     /// Some nodes are cut off from all others, both ways.
     Split(Whom),
+    /// The cluster falls into parts that do not hear each other.
+    Parts(Parts),
+    /// Some nodes and some others are cut off from each other; the rest hears both and is heard.
+    Between(Between),
     /// The others do not hear some nodes any more.
     Mute(Whom),
     /// Some nodes do not hear the others any more.
     Deafen(Whom),
     /// Some nodes do not hear the others for a time, again and again.
     Flap(Flap),
+    /// Nobody hears the multicasts of some nodes any more.
+    MuteMulticast(Whom),
+    /// Some nodes hear no multicasts any more.
+    DeafenMulticast(Whom),
+    /// Some nodes hear no multicasts for a time, again and again.
+    FlapMulticast(Flap),
     /// Some nodes lose datagrams.
     Lossy(Lossy),
     /// All cuts end, and the losses of single nodes.
@@ -45,19 +58,38 @@ pub enum Step {
     Relink(Path),
     /// Nodes' clocks run fast or slow: a factor such as "101/100".
     Skew(Skew),
+    /// Nodes' monotonic clocks are set forward, as after a suspend, or back.
+    Jump(Jump),
+    /// Nodes take no more than one datagram in a while.
+    Slow(Slow),
     /// Nodes' wall clocks are set; their next lives get their epochs from them.
     WallClock(WallClock),
+    /// Nodes join the group.
+    Join(Whom),
+    /// Random nodes send messages, whose deliveries become figures.
+    Send(Send),
     /// Each of some nodes serves a range of its own, numbered.
     Serve(Serve),
     /// Each of some nodes serves a numbered range no longer.
     Withdraw(Serve),
     /// One node after the other serves another range, so many a second in all.
     Churn(Churn),
+    /// Nodes leave the group, with all their ranges.
+    Leave(Whom),
+    /// Nodes describe themselves anew.
+    Describe(Whom),
+    /// A node sends a message to all, and all have to get it.
+    Tell(Tell),
+    /// All faults end. Within a time that follows from the configuration all live nodes have to
+    /// see each other and nobody else, and to hold the same picture.
+    Recover(Recover),
+    /// One node, at random, sends a message to all.
+    Message(Nothing),
     /// What is sent is counted from here on.
     Meter(Nothing),
     /// What was sent since becomes figures.
     Usage(Usage),
-    /// The reports since the last count become a figure.
+    /// The reports since the last count become a figure; counts in a row are of the same reports.
     Count(Count),
     /// From here on it is a failure to call a node down that is up.
     ForbidFalseDown(Nothing),
@@ -65,6 +97,8 @@ pub enum Step {
     AllowFalseDown(Nothing),
     /// Steps that are repeated.
     Repeat(Repeat),
+    /// Steps at given times.
+    Timeline(Timeline),
 }
 
 /// A step that takes no more words.
@@ -94,8 +128,10 @@ pub enum Goal {
     /// And they have equal digests.
     Agreement,
     /// All live nodes show the ranges that were served last, and those withdrawn no more; the
-    /// figure gets the time of each node.
+    /// figure gets the time of each node, and ` by half`, ` by 99 %` and ` by all` one of each run.
     Shown,
+    /// All live nodes have the message that was sent last; the figures are as with `shown`.
+    Heard,
     /// The nodes picked last see each other alone, and so do the others.
     Split,
 }
@@ -161,6 +197,54 @@ pub struct Pauses {
     pub starve: bool,
 }
 
+/// The same nodes stand still again and again, all at once (Lifeguard's *interval* experiment:
+/// Dadgar et al. 2018, section V). Of each list one is taken by the seed, so that as many
+/// consecutive seeds as there are combinations meet each of them once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stalls {
+    /// How many nodes.
+    pub nodes: Vec<usize>,
+    /// How long they stand still.
+    pub on: Vec<Span>,
+    /// How long they run between.
+    pub off: Vec<Span>,
+    /// In which way.
+    pub how: Vec<Stall>,
+    /// For how long all this goes on; the last stall ends where it would have.
+    pub lasts: Span,
+}
+
+/// In which way nodes stand still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stall {
+    /// Nothing runs; afterwards [`CatchUp::AtOnce`].
+    AtOnce,
+    /// Nothing runs; afterwards [`CatchUp::Drain`].
+    Drain,
+    /// Input and output is held, deadlines are served; afterwards [`CatchUp::AtOnce`].
+    Starve,
+}
+
+/// Into how many parts a cluster falls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parts {
+    /// How many, as large as each other, at random.
+    pub count: usize,
+}
+
+/// Two sets of nodes that do not hear each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Between {
+    /// How many per cent of all nodes are in the one set, at random.
+    pub percent: usize,
+    /// How many per cent of all are in the other.
+    pub and: usize,
+}
+
 /// A cut that comes and goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,8 +264,10 @@ pub struct Lossy {
     /// How many nodes, at random.
     pub nodes: usize,
     /// The chance, for what they send.
+    #[serde(deserialize_with = "possible")]
     pub out: Chance,
     /// The chance, for what is sent to them.
+    #[serde(deserialize_with = "possible")]
     pub into: Chance,
 }
 
@@ -193,6 +279,51 @@ pub struct Skew {
     pub nodes: usize,
     /// How fast.
     pub rate: Chance,
+}
+
+/// Clocks that jump.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jump {
+    /// How many nodes, at random.
+    pub nodes: usize,
+    /// How far.
+    pub by: Span,
+    /// Whether back, and not forward.
+    #[serde(default)]
+    pub back: bool,
+}
+
+/// Nodes that are slow to take datagrams.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slow {
+    /// How many nodes, at random.
+    pub nodes: usize,
+    /// The time between two datagrams; none for as fast as they come.
+    pub pace: Span,
+}
+
+/// A message to all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tell {
+    /// For so long everything that anybody sends is lost, from the message on.
+    #[serde(default)]
+    pub blackout: Span,
+    /// Within which time all live nodes have to get it.
+    pub within: Span,
+}
+
+/// The end of all faults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recover {
+    /// Whether nodes that do not run are started, and those that have gone as well.
+    pub restart: bool,
+    /// For so long all stays as it is, once all agree: nobody is called down that is up.
+    #[serde(default)]
+    pub calm: Span,
 }
 
 /// Wall clocks that are wrong.
@@ -210,12 +341,57 @@ pub struct Serve {
     /// How many nodes, at random; all that are live if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<usize>,
+    /// Those picked last instead.
+    #[serde(default)]
+    pub picked: bool,
     /// Which of their ranges; each node has 1,000 of its own.
     #[serde(default)]
     pub range: u32,
     /// The calls are spread over this span.
     #[serde(default)]
     pub over: Span,
+}
+
+/// Messages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Send {
+    /// How many, each from a random node.
+    pub messages: u32,
+    /// To whom.
+    pub to: To,
+    /// The bytes of each.
+    #[serde(default = "a_few_bytes")]
+    pub bytes: usize,
+    /// The calls are spread over this span.
+    #[serde(default)]
+    pub over: Span,
+    /// How long deliveries are waited for after the last call.
+    #[serde(default = "a_while")]
+    pub wait: Span,
+    /// The figures are called this, and ` latency` of each delivery, ` missing`, ` duplicates`,
+    /// ` strays` (at nodes for which it was not meant), ` delivered of 10000`, ` refused` calls.
+    pub figure: String,
+}
+
+const fn a_few_bytes() -> usize {
+    200
+}
+
+const fn a_while() -> Span {
+    Span(super::post::WAIT)
+}
+
+/// For whom messages are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum To {
+    /// All nodes.
+    All,
+    /// The group; the nodes picked last are to be its members.
+    Group,
+    /// The nodes picked last, by name; at most 1,024.
+    Listed,
 }
 
 /// A steady stream of changes.
@@ -232,11 +408,19 @@ pub struct Churn {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Usage {
-    /// The figures are called this, and ` rate`, ` bytes`, ` datagrams`, ` peak`, ` largest`.
+    /// The figures are called this and ` rate`, ` bytes`, ` datagrams` (each of a node in the mean),
+    /// ` peak` (of the node that sends most in a tenth of a second), ` largest`, ` pair` (twice the
+    /// mean datagram), ` multicasts in all` and ` unicasts in all`.
     pub figure: String,
     /// Whether to take off what the same seed sends when no ranges are served or withdrawn.
     #[serde(default)]
     pub extra: bool,
+    /// Whether to tell apart what spreads a change. A datagram with a branch of the broadcast tree
+    /// in it, or with nothing but acknowledgements, is the change itself; all others, probes and
+    /// repairs among them, are what goes beyond. The figures are called ` beyond` (a rate) and
+    /// ` each`, the bytes of a node for one change of a `churn`.
+    #[serde(default)]
+    pub apart: bool,
 }
 
 /// What nodes said of others, as a figure.
@@ -257,6 +441,8 @@ pub enum Counted {
     FalseSubjects,
     /// Reports of nodes down that were up.
     FalseReports,
+    /// Reports of nodes down that were up and not picked last.
+    HealthyCalledDown,
     /// Nodes not picked last that a node not picked last called down.
     HealthyOut,
     /// How often, at most, one node not picked took one that was picked back.
@@ -273,4 +459,50 @@ pub struct Repeat {
     pub times: u32,
     /// What.
     pub steps: Vec<Step>,
+}
+
+/// Steps at given times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, try_from = "Unchecked")]
+pub struct Timeline {
+    /// How long it is.
+    pub lasts: Span,
+    /// What happens when.
+    pub events: Vec<At>,
+}
+
+/// A step at a given time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct At {
+    /// When, from the beginning of the timeline. Events need not be in order.
+    pub at: Span,
+    /// What. If it takes time, the events that come due meanwhile happen after it.
+    #[serde(rename = "do")]
+    pub step: Step,
+}
+
+/// A timeline as it is read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    lasts: Span,
+    events: Vec<At>,
+}
+
+impl TryFrom<Unchecked> for Timeline {
+    type Error = String;
+
+    fn try_from(read: Unchecked) -> Result<Self, String> {
+        let Unchecked { lasts, mut events } = read;
+        if let Some(late) = events.iter().find(|event| event.at > lasts) {
+            let at = late.at;
+            return Err(format!(
+                "an event at {at} comes after the end at {lasts}: move it, or let the timeline \
+                 last until {at} at least"
+            ));
+        }
+        events.sort_by_key(|event| event.at);
+        Ok(Self { lasts, events })
+    }
 }

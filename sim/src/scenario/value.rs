@@ -64,7 +64,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// A chance or a factor: `"20%"`, `"2.5%"`, `"1/90"`.
+/// A part or a multiple of something: `"20%"`, `"2.5%"`, `"1/90"`, `"101/100"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chance(pub Ratio);
 
@@ -72,7 +72,7 @@ impl FromStr for Chance {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        const WRONG: &str = "a chance is written as 20%, 2.5% or 1/90";
+        const WRONG: &str = "a chance or a share is written as 20%, 2.5% or 1/90";
         if let Some(percent) = text.strip_suffix('%') {
             let (whole, fraction) = percent.split_once('.').unwrap_or((percent, ""));
             let digits: u32 = format!("{whole}{fraction}").parse().map_err(|_| WRONG)?;
@@ -92,6 +92,50 @@ impl FromStr for Chance {
 impl fmt::Display for Chance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.1 == 100 { write!(f, "{}%", self.0.0) } else { self.0.fmt(f) }
+    }
+}
+
+impl Chance {
+    /// Whether something can have this chance.
+    #[must_use]
+    pub const fn is_possible(self) -> bool {
+        self.0.0 <= self.0.1
+    }
+}
+
+/// Reads one chance or several, none of which may be more than 100 %.
+pub(super) fn possible<'de, D: Deserializer<'de>, T: Chances>(reader: D) -> Result<T, D::Error> {
+    let chances = T::deserialize(reader)?;
+    let wrong = chances.all().find(|chance| !chance.is_possible());
+    match wrong {
+        Some(chance) => Err(D::Error::custom(format!(
+            "{chance} is no chance: write one of at most 100%, such as 20%, 2.5% or 1/90"
+        ))),
+        None => Ok(chances),
+    }
+}
+
+/// What holds chances.
+pub(super) trait Chances: serde::de::DeserializeOwned {
+    /// All of them.
+    fn all(&self) -> impl Iterator<Item = Chance>;
+}
+
+impl Chances for Chance {
+    fn all(&self) -> impl Iterator<Item = Chance> {
+        core::iter::once(*self)
+    }
+}
+
+impl Chances for Option<Chance> {
+    fn all(&self) -> impl Iterator<Item = Chance> {
+        self.iter().copied()
+    }
+}
+
+impl Chances for Option<[Chance; 3]> {
+    fn all(&self) -> impl Iterator<Item = Chance> {
+        self.iter().flatten().copied()
     }
 }
 

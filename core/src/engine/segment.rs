@@ -1,0 +1,164 @@
+//! The segment: hearing its speaker, and being it.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::Engine;
+use crate::engine::claims::Channel;
+use crate::node::NodeId;
+use crate::roster::Ix;
+use crate::spread::Audience;
+use crate::wire::{Frame, Header, Route, Spread};
+
+/// A speaker that was heard within this time is there.
+const PRESENT: Duration = Duration::from_millis(500);
+
+/// How many listed recipients share a packet.
+const LISTED_PER_PACKET: usize = 24;
+
+/// In smaller groups a message is sent to each member: all the segment would have to hear it.
+const FEW: usize = 64;
+
+impl Engine {
+    /// Somebody says who hears a speaker.
+    pub(super) fn on_heard(
+        &mut self,
+        from: Ix,
+        speaker: NodeId,
+        nodes: Vec<NodeId>,
+        channel: Channel,
+    ) {
+        let ctx = &mut self.ctx;
+        if speaker == ctx.me().id {
+            if channel == Channel::Direct && nodes == [ctx.id(from)] {
+                self.speaker.on_heard_by(ctx, from);
+            }
+            return;
+        }
+        let Some(ix) = ctx.find(speaker) else { return };
+        if nodes.is_empty() {
+            // It begins: everybody is told in the tree.
+            ctx.note_speaker(ix);
+            self.speaker.wait_and_see(ctx);
+            return;
+        }
+        // A speaker lists its own, and passes on to its segment what those elsewhere list.
+        let told_by_own = channel == Channel::Multicast && self.hearer.hears(from);
+        if ix != from && !told_by_own {
+            return;
+        }
+        ctx.note_speaker(ix);
+        for &id in &nodes {
+            if id == ctx.me().id && ix == from {
+                self.hearer.on_listed(ctx, ix);
+            }
+            if let Some(node) = ctx.find(id) {
+                ctx.note_cover(node, ix);
+            }
+        }
+        if ix == from && channel == Channel::Multicast {
+            self.prefer(from, true);
+        } else if ix == from && channel == Channel::Direct {
+            self.speaker.on_list_from_abroad(Frame::Heard { speaker, nodes });
+        }
+    }
+
+    /// A speaker is heard, or answers.
+    pub(super) fn on_beat(&mut self, from: Ix, sequence: u64, channel: Channel) {
+        let multicast = channel == Channel::Multicast;
+        self.hearer.on_beat(&mut self.ctx, from, sequence, multicast);
+        if multicast {
+            self.multicast.heard(self.ctx.now, true);
+            self.ctx.note_speaker(from);
+            self.prefer(from, false);
+        }
+    }
+
+    /// Gives way to another speaker of the same segment if that comes first on the ring.
+    fn prefer(&mut self, other: Ix, has_hearers: bool) {
+        let rank = |ix| (self.ctx.position(ix), self.ctx.id(ix));
+        if rank(other) < rank(Ix::ME) {
+            self.speaker.give_way(&mut self.ctx, has_hearers);
+        }
+    }
+
+    /// A batch of a speaker, by multicast or in answer to a question.
+    pub(super) fn on_numbered(
+        &mut self,
+        header: &Header,
+        from: Ix,
+        sequence: u64,
+        batch: Vec<Frame>,
+        channel: Channel,
+    ) {
+        let covered = self.ctx.coverer(Ix::ME) == Some(from);
+        if covered {
+            self.serve(from, &batch, None);
+        }
+        for frame in batch {
+            self.on_frame(header, from, frame, Channel::Multicast);
+        }
+        let multicast = channel == Channel::Multicast;
+        self.hearer.on_batch(&mut self.ctx, from, sequence, multicast);
+    }
+
+    /// Sees to it that those whom this node covers get what has come to it in the tree.
+    pub(super) fn serve_spread(&mut self, from: Ix, spread: &Spread, batch: &[Frame]) {
+        if let Route::Ring { covered: false, group, .. } = &spread.route {
+            let audience = group.clone().map(Audience::Group);
+            self.serve(from, batch, audience);
+        }
+    }
+
+    /// Has the segment hear what this node tells all: through its own voice as the speaker, or
+    /// once by itself, as the speaker that covers the others will get it by the tree.
+    pub(super) fn tell_segment(&mut self, batch: &[Frame]) {
+        if self.speaker.has_duty(self.ctx.now) {
+            self.serve(Ix::ME, batch, None);
+        } else {
+            self.multicast.send(&mut self.ctx, batch);
+        }
+    }
+
+    /// Sends a message to all or to a group; to a small group by unicast alone.
+    pub(super) fn post(&mut self, message: Frame, audience: Audience) {
+        let few = match &audience {
+            Audience::Group(group) => self.ctx.topology.members(group).count() < FEW,
+            Audience::All | Audience::Listed(_) => false,
+        };
+        let batch = [message];
+        if few {
+            self.relays.originate_to_each(&mut self.ctx, batch.into(), audience);
+        } else {
+            self.tell_segment(&batch);
+            self.relays.originate(&mut self.ctx, batch.into(), audience);
+        }
+    }
+
+    fn serve(&mut self, from: Ix, batch: &[Frame], audience: Option<Audience>) {
+        if !self.speaker.has_duty(self.ctx.now) {
+            return;
+        }
+        match self.speaker.serve(&mut self.ctx, batch, from) {
+            Some(cut_off) => {
+                let cut_off: Vec<NodeId> = cut_off.iter().map(|&ix| self.ctx.id(ix)).collect();
+                for some in cut_off.chunks(LISTED_PER_PACKET) {
+                    let some = Audience::Listed(some.into());
+                    self.relays.originate(&mut self.ctx, batch.to_vec(), some);
+                }
+            }
+            None => {
+                let audience = audience.unwrap_or(Audience::All);
+                self.relays.originate_to_each(&mut self.ctx, batch.to_vec(), audience);
+            }
+        }
+    }
+
+    /// It may be time to beat, or to begin.
+    pub(super) fn on_beat_due(&mut self) {
+        let ctx = &mut self.ctx;
+        let alone = !self.multicast.hears_speaker(ctx.now, PRESENT);
+        let knows = self.repair.has_caught_up();
+        self.speaker.on_timer(ctx, alone && knows);
+    }
+}

@@ -1,0 +1,64 @@
+//! Faults of the protocol on purpose: whoever checks an engine proves with them that the checks find
+//! what they ought to. They exist with the feature `mutants` only.
+
+/// Whether the mutant of this name is at work in something that has a field `mutant`. Without the
+/// feature that is a constant, and the compiler drops what depends on it.
+macro_rules! mutated {
+    ($of:expr, $mutant:ident) => {{
+        #[cfg(feature = "mutants")]
+        let mutated = $of.mutant == Some(crate::mutants::Mutant::$mutant);
+        #[cfg(not(feature = "mutants"))]
+        let mutated = false;
+        mutated
+    }};
+}
+pub(crate) use mutated;
+
+#[cfg(feature = "mutants")]
+macro_rules! mutants {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// One thing that an engine does wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Mutant {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Mutant {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Its name, as it is written here.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+
+            /// The mutant of a name.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|mutant| mutant.name() == name)
+            }
+        }
+    };
+}
+
+#[cfg(feature = "mutants")]
+mutants! {
+    /// A copy from before a floor is added to, where it has to be replaced: what was removed and
+    /// collected meanwhile stays.
+    FloorIgnored,
+    /// A suspect is asked for ever and never called down.
+    EndlessSuspicion,
+    /// Who is called down answers, but with the incarnation that was called down.
+    IncarnationKept,
+    /// A bound packet of a life that is over is taken for one of the present life.
+    StaleReply,
+    /// What a hop of the broadcast tree did not acknowledge is not sent again.
+    RelayOnce,
+    /// Who is down is never tried again.
+    DownForever,
+    /// The highest packet number of a sender counts as new for as long as it is the highest.
+    WindowOffByOne,
+    /// A delta is applied although writes before it are missing.
+    GapApplied,
+}

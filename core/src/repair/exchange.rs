@@ -1,0 +1,351 @@
+//! What a repair exchanges: coded symbols, sums and lists, each answered with what the sender was
+//! found to lack, and with a question for what this node lacks.
+//!
+//! The first datagram carries coded symbols of all that the sender holds, from which the receiver
+//! reads up to some ninety differences (see [`coded`](super::coded)). If there are more, it answers
+//! with sums over ranges; those that differ are answered with coded symbols of their own, or with a
+//! list if little lies in them (range-based set reconciliation, Meyer 2022). An answerer keeps no
+//! state: every datagram says all that its answer needs.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::context::Context;
+use crate::repair::answer::{ask, send, send_coded, send_record};
+use crate::repair::coded::{Cells, Decoded, Element};
+use crate::repair::root::Subject;
+use crate::repair::session::Repair;
+use crate::roster::Ix;
+use crate::timers::Why;
+use crate::topology::GroupName;
+use crate::wire::{Coded, Frame, Holdings, Lacking, MetadataVersion, RangeSum, RecordVersion};
+
+/// How many differences the symbols of one datagram are meant to settle, and into how many ranges
+/// one with more is split at most.
+const PER_DATAGRAM: usize = 48;
+const SPLIT: usize = 32;
+
+/// A range with at most this many subjects on one side is listed: that takes no more than symbols.
+const LIST: u64 = 48;
+
+/// A record with more writes than this is not sent unasked, as the other side may have most of it.
+const SMALL_RECORD: usize = 4;
+
+/// The most frames of records and claims that one datagram can cause to be sent, and the most lists
+/// and symbols of it that are looked at.
+const GENEROSITY: usize = 2048;
+const LISTS: u32 = 2;
+
+/// What a datagram of symbols takes of that.
+const SYMBOLS_COST: usize = 16;
+
+/// How many subjects a node sends to newcomers in a window of so many milliseconds; beyond that it
+/// refers them to so many others.
+const WELCOME_SUBJECTS: u64 = 8_192;
+const WELCOME_WINDOW: u64 = 100;
+const REFERRALS: usize = 8;
+
+impl Repair {
+    /// A packet begins: it has a budget of its own for what it makes this node send.
+    pub(crate) fn begin_packet(&mut self) {
+        self.budget = GENEROSITY;
+        self.lists = 0;
+        self.listed.clear();
+    }
+
+    /// Whether one more list or set of symbols of the packet is looked at.
+    pub(crate) fn takes_list(&mut self) -> bool {
+        self.lists += 1;
+        self.lists <= LISTS
+    }
+
+    /// Sends a peer the writes of a record after a clock.
+    pub(crate) fn on_want(
+        &mut self,
+        ctx: &mut Context,
+        from: Ix,
+        group: &GroupName,
+        member: Ix,
+        since: u64,
+    ) {
+        send_record(ctx, from, group, member, since, &mut self.budget);
+    }
+
+    /// Reads from a peer's symbols what differs: sends what the peer lacks, asks for what this node
+    /// lacks; or for sums if there is too much.
+    pub(crate) fn on_coded(&mut self, ctx: &mut Context, from: Ix, theirs: &Coded) {
+        let stock = self.stock(ctx);
+        let mine = stock.sum(theirs.from, theirs.to);
+        if mine.count == 0 {
+            ask(ctx, from, &[mine]);
+            return;
+        }
+        let mut cells = Cells::received(&theirs.cells);
+        cells.fold(stock.cells(theirs.from, theirs.to).as_slice());
+        match cells.decode() {
+            Decoded::All(elements) => self.settle(ctx, from, theirs, &elements),
+            Decoded::TooMany(guess) => {
+                let surplus = usize::try_from(mine.count.abs_diff(theirs.count));
+                let about = guess.max(surplus.unwrap_or(usize::MAX));
+                let parts = (about / PER_DATAGRAM + 1).clamp(2, SPLIT);
+                let sums = stock.split(theirs.from, theirs.to, parts);
+                ask(ctx, from, &sums);
+            }
+        }
+    }
+
+    /// Sends what of the differences this node has, and asks for the rest.
+    fn settle(&mut self, ctx: &mut Context, from: Ix, theirs: &Coded, elements: &[Element]) {
+        let mut lacking: BTreeSet<Element> = elements.iter().copied().collect();
+        let stock = self.stock(ctx);
+        let held = stock.elements(theirs.from, theirs.to);
+        let mine: Vec<Subject> = held
+            .filter(|(element, _)| lacking.remove(element))
+            .map(|(_, subject)| subject.clone())
+            .collect();
+        // What may be large is named first: the peer says what of it it lacks.
+        let mut records = Vec::new();
+        for subject in &mine {
+            match subject {
+                Subject::Record(group, ix)
+                    if ctx.topology.record_len(group, *ix) > SMALL_RECORD =>
+                {
+                    records.push(version(ctx, group, *ix));
+                }
+                _ => send(ctx, from, subject, &mut self.budget),
+            }
+        }
+        let to = ctx.bound(from);
+        if !records.is_empty() {
+            let holdings = Holdings {
+                from: theirs.from,
+                to: theirs.to,
+                answer: true,
+                claims: Vec::new(),
+                records,
+                metadata: Vec::new(),
+            };
+            ctx.say_frame(to, Frame::Holdings(holdings));
+        }
+        if !lacking.is_empty() {
+            let elements = lacking.into_iter().map(Element::bits).collect();
+            let lacking = Lacking { from: theirs.from, to: theirs.to, elements };
+            ctx.say_frame(to, Frame::Lacking(lacking));
+        }
+    }
+
+    /// Sends a peer what it has found to lack.
+    pub(crate) fn on_lacking(&mut self, ctx: &mut Context, from: Ix, theirs: &Lacking) {
+        let wanted: BTreeSet<u64> = theirs.elements.iter().copied().collect();
+        let held = self.stock(ctx).elements(theirs.from, theirs.to);
+        let found: Vec<Subject> = held
+            .filter(|(element, _)| wanted.contains(&element.bits()))
+            .map(|(_, subject)| subject.clone())
+            .collect();
+        for subject in found.iter().filter(|subject| !self.listed.contains(subject)) {
+            send(ctx, from, subject, &mut self.budget);
+        }
+    }
+
+    /// Answers the sums that a peer has sent.
+    pub(crate) fn on_ranges(&mut self, ctx: &mut Context, from: Ix, ranges: &[RangeSum]) {
+        if !self.caught_up
+            && let Some(all) = ranges.iter().find(|range| is_everything(range))
+        {
+            // The end of what this newcomer has asked for. Much less than that is a referral to
+            // others; a little less was lost on the way and is seen later.
+            let held = self.stock(ctx).sum(0, u64::MAX).count;
+            if held >= all.count / 4 * 3 {
+                self.settle_in(ctx);
+            } else {
+                self.last = None;
+                ctx.timers.set(Why::Repair, Some(ctx.now + Duration::from_millis(1)));
+            }
+            return;
+        }
+        let mut questions = Vec::new();
+        for theirs in ranges {
+            let mine = self.stock(ctx).sum(theirs.from, theirs.to);
+            if (mine.sum, mine.count) == (theirs.sum, theirs.count) {
+                continue;
+            }
+            if theirs.count == 0 {
+                if is_everything(theirs) {
+                    self.welcome(ctx, from);
+                    questions.push(mine);
+                } else {
+                    self.give(ctx, from, theirs);
+                }
+            } else if mine.count == 0 {
+                questions.push(mine);
+            } else if mine.count <= LIST {
+                self.list(ctx, from, mine);
+            } else if self.budget >= SYMBOLS_COST {
+                self.budget -= SYMBOLS_COST;
+                let coded = self.stock(ctx).coded(theirs.from, theirs.to);
+                send_coded(ctx, from, coded);
+            } else {
+                ctx.stats.answers_withheld += 1;
+            }
+        }
+        ask(ctx, from, &questions);
+    }
+
+    /// Compares what a peer lists with what this node holds; sends what the peer lacks, asks for
+    /// what this node lacks. Claims have been taken in already.
+    pub(crate) fn on_holdings(&mut self, ctx: &mut Context, from: Ix, theirs: &Holdings) {
+        let to = ctx.bound(from);
+        let mut listed = BTreeSet::new();
+        for claim in &theirs.claims {
+            if let Some(ix) = ctx.find(claim.life.id) {
+                listed.insert(Subject::Peer(ix));
+                if ctx.weigh(ix, claim).is_lt() {
+                    let claim = ctx.claim(ix);
+                    ctx.say_frame(to, Frame::Claim(claim));
+                }
+            }
+        }
+        for RecordVersion { group, member, clock } in &theirs.records {
+            let Some(ix) = ctx.find(member.id) else {
+                let member = *member;
+                ctx.say_frame(to, Frame::Want { group: group.clone(), member, since: 0 });
+                continue;
+            };
+            listed.insert(Subject::Record(group.clone(), ix));
+            let epoch = ctx.life(ix).epoch;
+            let have = ctx.topology.clock_of(group, ix).unwrap_or(0);
+            if member.epoch == epoch && *clock > have && ix != Ix::ME {
+                let member = *member;
+                ctx.say_frame(to, Frame::Want { group: group.clone(), member, since: have });
+            } else if member.epoch < epoch || *clock < have {
+                let since = if member.epoch < epoch { 0 } else { *clock };
+                send_record(ctx, from, group, ix, since, &mut self.budget);
+            }
+        }
+        let mut wanted = Vec::new();
+        for version in &theirs.metadata {
+            let Some(ix) = ctx.find(version.life.id) else {
+                continue;
+            };
+            listed.insert(Subject::Metadata(ix));
+            let have = ctx.metadata.version(ix);
+            if ctx.life(ix) == version.life && have < version.version && !theirs.answer {
+                wanted.push(MetadataVersion { life: version.life, version: have });
+            } else if have > version.version {
+                ctx.say_frame(to, ctx.metadata.frame(ctx.life(ix), ix));
+            }
+        }
+        if !wanted.is_empty() {
+            let (from, to_position) = (theirs.from, theirs.to);
+            let answer = Holdings {
+                from,
+                to: to_position,
+                answer: true,
+                claims: Vec::new(),
+                records: Vec::new(),
+                metadata: wanted,
+            };
+            ctx.say_frame(to, Frame::Holdings(answer));
+        }
+        if theirs.answer {
+            self.listed.append(&mut listed);
+        } else {
+            let mine: Vec<Subject> = self
+                .stock(ctx)
+                .subjects(theirs.from, theirs.to)
+                .take(GENEROSITY)
+                .cloned()
+                .collect();
+            for subject in mine.into_iter().filter(|subject| !listed.contains(subject)) {
+                send(ctx, from, &subject, &mut self.budget);
+            }
+        }
+    }
+
+    /// Sends a newcomer everything, or the names of a few others if there are too many newcomers.
+    fn welcome(&mut self, ctx: &mut Context, to: Ix) {
+        let window = ctx.now.as_millis() / WELCOME_WINDOW;
+        if self.welcomed.0 != window {
+            self.welcomed = (window, 0);
+        }
+        let everything = self.stock(ctx).sum(0, u64::MAX);
+        self.welcomed.1 += everything.count;
+        if self.welcomed.1 <= WELCOME_SUBJECTS || everything.count <= 2 * REFERRALS as u64 {
+            self.give(ctx, to, &everything);
+            return;
+        }
+        for ix in ctx.random_alive(REFERRALS, to) {
+            send(ctx, to, &Subject::Peer(ix), &mut self.budget);
+        }
+    }
+
+    /// Sends everything in a range.
+    pub(super) fn give(&mut self, ctx: &mut Context, to: Ix, range: &RangeSum) {
+        let (from, until) = (range.from, range.to);
+        let held = self.stock(ctx).subjects(from, until).take(GENEROSITY);
+        let held: Vec<Subject> = held.cloned().collect();
+        for subject in &held {
+            if self.budget == 0 || ctx.outbox.is_full() {
+                ctx.stats.answers_withheld += 1;
+                return;
+            }
+            send(ctx, to, subject, &mut self.budget);
+        }
+    }
+
+    /// Lists what lies in a range, in as many datagrams as it takes.
+    fn list(&mut self, ctx: &mut Context, to: Ix, range: RangeSum) {
+        let (from, until) = (range.from, range.to);
+        let held: Vec<Subject> = self.stock(ctx).subjects(from, until).cloned().collect();
+        let mut holdings = Holdings {
+            from,
+            to: until,
+            answer: false,
+            claims: Vec::new(),
+            records: Vec::new(),
+            metadata: Vec::new(),
+        };
+        let mut cost = 64;
+        for subject in &held {
+            match subject {
+                Subject::Peer(ix) => {
+                    let claim = ctx.claim(*ix);
+                    cost += crate::wire::claim_cost(&claim);
+                    holdings.claims.push(claim);
+                }
+                Subject::Metadata(ix) => {
+                    let version =
+                        MetadataVersion { life: ctx.life(*ix), version: ctx.metadata.version(*ix) };
+                    cost += crate::wire::metadata_version_cost(&version);
+                    holdings.metadata.push(version);
+                }
+                Subject::Record(group, ix) => {
+                    let version = version(ctx, group, *ix);
+                    cost += crate::wire::record_version_cost(&version);
+                    holdings.records.push(version);
+                }
+            }
+        }
+        if cost > ctx.config.max_datagram - crate::wire::OVERHEAD && range.count > 1 {
+            for half in self.stock(ctx).split(from, until, 2) {
+                if half.count < range.count {
+                    self.list(ctx, to, half);
+                }
+            }
+        } else {
+            ctx.say_frame(ctx.bound(to), Frame::Holdings(holdings));
+        }
+    }
+}
+
+/// How far a record goes.
+fn version(ctx: &Context, group: &GroupName, ix: Ix) -> RecordVersion {
+    let clock = ctx.topology.clock_of(group, ix).unwrap_or(0);
+    RecordVersion { group: group.clone(), member: ctx.life(ix), clock }
+}
+
+/// Whether a sum is that of all there is.
+fn is_everything(range: &RangeSum) -> bool {
+    (range.from, range.to) == (0, u64::MAX)
+}

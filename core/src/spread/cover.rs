@@ -1,0 +1,107 @@
+//! Who is covered by a speaker: it has promised to see to it that they get what everybody gets,
+//! so the broadcast tree leaves them out.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::context::Context;
+use crate::node::{Epoch, Status};
+use crate::roster::Ix;
+use crate::time::Instant;
+
+/// How long a speaker covers those it has listed.
+pub(crate) const PROMISE: Duration = Duration::from_secs(30);
+
+/// How long a speaker that says nothing is taken for one, and the most that are known.
+const SPEAKER_TTL: Duration = Duration::from_secs(60);
+const SPEAKERS: usize = 64;
+
+#[derive(Clone, Copy, Debug)]
+struct Cover {
+    speaker: Ix,
+    /// The lives of both; the promise is between these.
+    speaker_epoch: Epoch,
+    epoch: Epoch,
+    until: Instant,
+}
+
+/// What speakers have promised, as far as this node has heard.
+#[derive(Debug, Default)]
+pub(crate) struct Covers {
+    covers: BTreeMap<Ix, Cover>,
+    speakers: BTreeMap<Ix, Instant>,
+}
+
+impl Covers {
+    /// Forgets what a speaker has promised: it does not answer.
+    pub(crate) fn void(&mut self, speaker: Ix) {
+        self.covers.retain(|_, cover| cover.speaker != speaker);
+        self.speakers.remove(&speaker);
+    }
+
+    /// Forgets a node that is leaving the table.
+    pub(crate) fn forget(&mut self, ix: Ix) {
+        self.void(ix);
+        self.covers.remove(&ix);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether a node has said of late that it is a speaker.
+    pub(crate) fn is_speaker(&self, ix: Ix, now: Instant) -> bool {
+        self.speakers.get(&ix).is_some_and(|&until| until > now)
+    }
+}
+
+impl Context {
+    /// Notes that a node speaks. Of too many the one goes that was heard of the longest ago.
+    pub(crate) fn note_speaker(&mut self, ix: Ix) {
+        let speakers = &mut self.covers.speakers;
+        speakers.insert(ix, self.now + SPEAKER_TTL);
+        if speakers.len() > SPEAKERS
+            && let Some((&stalest, _)) = speakers.iter().min_by_key(|(_, until)| **until)
+        {
+            speakers.remove(&stalest);
+        }
+    }
+
+    /// The other nodes that speak.
+    pub(crate) fn speakers(&self) -> Vec<Ix> {
+        let speakers = self.covers.speakers.iter();
+        let known = speakers.filter(|&(&ix, &until)| until > self.now && self.is_reachable(ix));
+        known.map(|(&ix, _)| ix).collect()
+    }
+
+    /// Notes that a speaker covers a node from now on. A promise of another one that holds stays,
+    /// so nobody can take others' hearers over by words.
+    pub(crate) fn note_cover(&mut self, ix: Ix, speaker: Ix) {
+        if ix == speaker || self.coverer(ix).is_some_and(|other| other != speaker) {
+            return;
+        }
+        let cover = Cover {
+            speaker,
+            speaker_epoch: self.life(speaker).epoch,
+            epoch: self.life(ix).epoch,
+            until: self.now + PROMISE,
+        };
+        self.covers.covers.insert(ix, cover);
+    }
+
+    /// The speaker that covers a node, if one does that can be counted on.
+    pub(crate) fn coverer(&self, ix: Ix) -> Option<Ix> {
+        let cover = self.covers.covers.get(&ix)?;
+        let holds = cover.until > self.now
+            && cover.epoch == self.life(ix).epoch
+            && cover.speaker_epoch == self.life(cover.speaker).epoch
+            && self.status(cover.speaker) == Status::Alive;
+        holds.then_some(cover.speaker)
+    }
+
+    /// Whether the tree may leave a node out. It never leaves out a speaker.
+    pub(crate) fn is_covered(&self, ix: Ix) -> bool {
+        self.coverer(ix).is_some() && !self.covers.is_speaker(ix, self.now)
+    }
+}

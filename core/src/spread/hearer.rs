@@ -1,0 +1,313 @@
+//! Hearing speakers: says which one is heard, notices what is missed and when one is heard no
+//! more, and asks.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::context::Context;
+use crate::node::Epoch;
+use crate::roster::Ix;
+use crate::spread::cover::PROMISE;
+use crate::spread::speaker::BEAT;
+use crate::time::Instant;
+use crate::timers::Why;
+use crate::wire::Frame;
+
+/// The most speakers that are listened to.
+const SPEAKERS: usize = 4;
+
+/// The most whose promises are remembered.
+const LISTED: usize = 64;
+
+/// After this long without a word a speaker that covers this node is asked: three beats are
+/// missing. A little later at random, as others may ask too.
+const SILENCE: Duration = Duration::from_millis(3 * BEAT.as_millis() as u64 + 2);
+const SPREAD_OUT: Duration = Duration::from_millis(8);
+
+/// A missing batch is asked for after about this long, then again, so many times.
+const PATIENCE: Duration = Duration::from_millis(6);
+const ASK_AGAIN: Duration = Duration::from_millis(25);
+const ASKINGS: u8 = 4;
+
+/// A speaker that is not heard again within this time, though it answers, is out of earshot.
+const RETURN: Duration = Duration::from_millis(250);
+
+/// How often a speaker is told that it is heard.
+const WORD: Duration = Duration::from_secs(10);
+
+/// How long a speaker must be heard before it is told so: doubled each time it is lost.
+const HOLD: Duration = Duration::from_secs(1);
+const LONGEST_HOLD: Duration = Duration::from_secs(64);
+
+/// A step of the numbers that is not believed to be one of batches missed.
+const LEAP: u64 = 1024;
+
+#[derive(Debug)]
+struct Asking {
+    due: Instant,
+    tries: u8,
+}
+
+/// What is kept of one speaker.
+#[derive(Debug)]
+struct Heard {
+    speaker: Ix,
+    epoch: Epoch,
+    /// Since when it has been heard without a break, and when last.
+    steady: Instant,
+    last: Instant,
+    /// When it falls due to be told, and until when it covers this node.
+    tell: Instant,
+    covered: Option<Instant>,
+    /// All batches up to `have` are here, and those `beyond`; up to `told` there are some.
+    have: u64,
+    beyond: BTreeSet<u64>,
+    told: u64,
+    asking: Option<Asking>,
+    /// Since when it is not heard, and whether it has answered since.
+    away: Option<Instant>,
+    answered: bool,
+}
+
+impl Heard {
+    fn take(&mut self, sequence: u64) {
+        if sequence > self.have.saturating_add(LEAP) {
+            self.have = sequence;
+        } else if sequence > self.have {
+            self.beyond.insert(sequence);
+        }
+        self.told = self.told.max(sequence);
+        while self.beyond.first().is_some_and(|&first| first <= self.have + 1) {
+            self.have = self.have.max(self.beyond.pop_first().unwrap_or_default());
+        }
+    }
+
+    fn is_covered(&self, now: Instant) -> bool {
+        self.covered.is_some_and(|until| until > now)
+    }
+
+    /// When something is to be done.
+    fn due(&self, now: Instant, hold: Duration) -> Instant {
+        let tell = self.tell.max(self.steady + hold);
+        let Some(away) = self.away else {
+            let silence = self.is_covered(now).then(|| self.last + SILENCE);
+            let asking = self.asking.as_ref().map(|asking| asking.due);
+            return [silence, asking].into_iter().flatten().fold(tell, Instant::min);
+        };
+        self.asking.as_ref().map_or(away + RETURN, |asking| asking.due.min(away + RETURN))
+    }
+}
+
+/// The speakers that are heard.
+#[derive(Debug)]
+pub(crate) struct Hearer {
+    heard: Vec<Heard>,
+    /// Until when speakers cover this node, whether they are heard at present or not: as soon as
+    /// they are told that they are, they count on being asked.
+    listed: BTreeMap<Ix, Instant>,
+    hold: Duration,
+}
+
+impl Default for Hearer {
+    fn default() -> Self {
+        Self { heard: Vec::new(), listed: BTreeMap::new(), hold: HOLD }
+    }
+}
+
+impl Hearer {
+    pub(crate) fn start(&mut self, ctx: &mut Context) {
+        *self = Self::default();
+        ctx.timers.set(Why::Hearing, None);
+    }
+
+    /// Whether a speaker is one of those that are listened to.
+    pub(crate) fn hears(&self, speaker: Ix) -> bool {
+        self.heard.iter().any(|heard| heard.speaker == speaker)
+    }
+
+    /// A speaker said that there are batches up to a number.
+    pub(crate) fn on_beat(&mut self, ctx: &mut Context, from: Ix, sequence: u64, multicast: bool) {
+        if multicast {
+            self.listen(ctx, from, sequence);
+        }
+        let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == from) else {
+            return;
+        };
+        heard.answered |= !multicast;
+        if sequence > heard.have.saturating_add(LEAP) || !heard.is_covered(ctx.now) {
+            heard.have = heard.have.max(sequence);
+            heard.beyond.clear();
+        }
+        heard.told = heard.told.max(sequence.min(heard.have.saturating_add(LEAP)));
+        if heard.told <= heard.have {
+            heard.asking = None;
+        } else if heard.asking.is_none() {
+            let due = ctx.now + ctx.around(PATIENCE);
+            heard.asking = Some(Asking { due, tries: 0 });
+        }
+        self.arm(ctx);
+    }
+
+    /// A batch of a speaker has come.
+    pub(crate) fn on_batch(&mut self, ctx: &mut Context, from: Ix, sequence: u64, multicast: bool) {
+        if multicast {
+            self.listen(ctx, from, sequence);
+        }
+        if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == from) {
+            heard.take(sequence);
+            if heard.told <= heard.have {
+                heard.asking = None;
+            }
+        }
+    }
+
+    /// This node is listed by a speaker.
+    pub(crate) fn on_listed(&mut self, ctx: &mut Context, by: Ix) {
+        let until = ctx.now + PROMISE;
+        if self.listed.len() >= LISTED {
+            self.listed.retain(|_, until| *until > ctx.now);
+        }
+        if self.listed.len() < LISTED || self.listed.contains_key(&by) {
+            self.listed.insert(by, until);
+        }
+        if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == by) {
+            heard.covered = Some(until);
+            self.arm(ctx);
+        }
+    }
+
+    /// A speaker was heard by multicast.
+    fn listen(&mut self, ctx: &mut Context, from: Ix, sequence: u64) {
+        let (now, epoch) = (ctx.now, ctx.life(from).epoch);
+        let known = self.heard.iter_mut().find(|heard| heard.speaker == from);
+        if let Some(heard) = known.filter(|heard| heard.epoch == epoch) {
+            if heard.away.take().is_some() {
+                // A few beats were lost: the speaker is to count on this node again.
+                (heard.tell, heard.steady) = (now, now);
+                let me = ctx.me().id;
+                let frame = Frame::Heard { speaker: ctx.id(from), nodes: [me].into() };
+                ctx.say_frame(ctx.bound(from), frame);
+            }
+            heard.last = now;
+            return;
+        }
+        self.heard.retain(|heard| heard.speaker != from);
+        if self.heard.len() >= SPEAKERS {
+            let idle = self.heard.iter().position(|heard| !heard.is_covered(now));
+            let Some(idle) = idle else { return };
+            self.heard.swap_remove(idle);
+        }
+        self.heard.push(Heard {
+            speaker: from,
+            epoch,
+            steady: now,
+            last: now,
+            tell: now + ctx.around(HOLD),
+            covered: self.listed.get(&from).copied(),
+            have: sequence,
+            beyond: BTreeSet::new(),
+            told: sequence,
+            asking: None,
+            away: None,
+            answered: false,
+        });
+        self.arm(ctx);
+    }
+
+    /// Tells, asks and gives up what is due. Answers whether a speaker was lost.
+    /// One that `speaks` itself says of nobody that it hears it: two speakers would wait for each other.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context, speaks: bool) -> bool {
+        let best = self.best(ctx).filter(|_| !speaks);
+        let mut lost = false;
+        let mut at = 0;
+        while at < self.heard.len() {
+            let heard = &mut self.heard[at];
+            if heard.due(ctx.now, self.hold) > ctx.now {
+                at += 1;
+                continue;
+            }
+            if let Some(away) = heard.away
+                && (ctx.now >= away + RETURN || !ask(ctx, heard))
+            {
+                if !heard.answered {
+                    // Gone altogether: nobody is to count on it on this node's word.
+                    ctx.covers.void(heard.speaker);
+                }
+                lost = true;
+                self.heard.swap_remove(at);
+                self.hold = (2 * self.hold).min(LONGEST_HOLD);
+                continue;
+            }
+            if heard.away.is_none() {
+                self.hold = attend(ctx, heard, best == Some(heard.speaker), self.hold);
+            }
+            at += 1;
+        }
+        self.arm(ctx);
+        lost
+    }
+
+    /// The speaker that all who hear the same ones prefer.
+    fn best(&self, ctx: &Context) -> Option<Ix> {
+        let present = self.heard.iter().filter(|heard| heard.away.is_none());
+        present.map(|heard| heard.speaker).min_by_key(|&ix| (ctx.position(ix), ctx.id(ix)))
+    }
+
+    /// Forgets a node that is leaving the table.
+    pub(crate) fn forget(&mut self, ix: Ix) {
+        self.heard.retain(|heard| heard.speaker != ix);
+        self.listed.remove(&ix);
+    }
+
+    fn arm(&self, ctx: &mut Context) {
+        let due = self.heard.iter().map(|heard| heard.due(ctx.now, self.hold)).min();
+        ctx.timers.set(Why::Hearing, due.map(|due| due.max(ctx.now + Duration::from_micros(100))));
+    }
+}
+
+/// What is due of a speaker that is within earshot. Answers how long the next one must be heard.
+fn attend(ctx: &mut Context, heard: &mut Heard, best: bool, mut hold: Duration) -> Duration {
+    let now = ctx.now;
+    if heard.is_covered(now) && now >= heard.last + SILENCE {
+        heard.away = Some(now);
+        heard.answered = false;
+        heard.asking = Some(Asking { due: now + ctx.around(SPREAD_OUT), tries: 0 });
+        return hold;
+    }
+    if heard.asking.as_ref().is_some_and(|asking| asking.due <= now) && !ask(ctx, heard) {
+        // The log does not reach back that far: repair will find it.
+        (heard.have, heard.asking) = (heard.told, None);
+    }
+    if now >= heard.tell.max(heard.steady + hold) {
+        let lately = now.since(heard.last) <= WORD;
+        if best && lately {
+            let frame =
+                Frame::Heard { speaker: ctx.id(heard.speaker), nodes: [ctx.me().id].into() };
+            ctx.say_frame(ctx.bound(heard.speaker), frame);
+            hold = (hold / 2).max(HOLD);
+        }
+        heard.tell = now + ctx.around(WORD);
+    }
+    hold
+}
+
+/// Asks a speaker for what is missing. Answers whether there is hope left.
+fn ask(ctx: &mut Context, heard: &mut Heard) -> bool {
+    let silent = heard.away.is_some();
+    if silent && heard.answered && heard.told <= heard.have {
+        heard.asking = None;
+        return true;
+    }
+    let Some(asking) = &mut heard.asking else { return true };
+    if asking.due > ctx.now {
+        return true;
+    }
+    if asking.tries >= ASKINGS {
+        return false;
+    }
+    asking.tries += 1;
+    asking.due = ctx.now + ASK_AGAIN;
+    ctx.say_frame(ctx.bound(heard.speaker), Frame::Missed { since: heard.have, silent });
+    true
+}

@@ -1,0 +1,191 @@
+//! `scalesmall-sim explore`: random scenarios until something breaks or enough was seen.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use scalesmall_sim::scenario::{Options, Played, Scenario, Span, play};
+use scalesmall_sim::swarm::{Bounds, Totals, sample, shrink};
+
+use super::merge::{Report, Shard, Swarm};
+use crate::{Outcome, bar, in_parallel, lock};
+
+#[derive(Args)]
+pub(crate) struct Explore {
+    /// The first seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Play the seeds of this file instead, one a line; `#` begins a remark
+    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    seeds: Option<PathBuf>,
+    /// How many scenarios at most
+    #[arg(long, default_value_t = 1_000)]
+    runs: u64,
+    /// End after so many seconds of virtual time, summed over all nodes; `--runs` does not count then
+    #[arg(long, value_name = "NUMBER")]
+    node_seconds: Option<u64>,
+    /// For how long at most, such as 30s or 10m
+    #[arg(long, default_value = "1h")]
+    time: Span,
+    /// The most nodes in a scenario
+    #[arg(long, default_value_t = Bounds::default().nodes)]
+    nodes: usize,
+    /// The most faults in the first act of a scenario
+    #[arg(long, default_value_t = Bounds::default().faults)]
+    faults: u64,
+    /// Play only every Nth world, from the Kth on: 1/8 to 8/8 are the whole, on eight machines
+    #[arg(long, value_name = "K/N", default_value_t)]
+    shard: Shard,
+    /// Write what was seen for `merge` to join
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// How many runs at once [default: one per core]
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Go on after a failure; tell the seed and the broken rule of each, and shrink none
+    #[arg(long)]
+    all: bool,
+    /// Where to write what failed, shrunk, as a scenario file
+    #[arg(long, value_name = "FILE", default_value = "failed.toml")]
+    out: PathBuf,
+}
+
+/// What the threads share.
+struct Shared<'a> {
+    asked: &'a Explore,
+    listed: Vec<u64>,
+    bounds: Bounds,
+    started: Instant,
+    next: AtomicUsize,
+    /// The sum of the traces, so that it does not depend on the order of the runs.
+    trace: AtomicU64,
+    totals: Mutex<Totals>,
+    failed: Mutex<Vec<(Scenario, Played)>>,
+    progress: ProgressBar,
+}
+
+impl Shared<'_> {
+    /// The next seed; `None` at the end.
+    fn next_seed(&self) -> Option<u64> {
+        let asked = self.asked;
+        let failed = !asked.all && !lock(&self.failed).is_empty();
+        if failed || self.started.elapsed() >= asked.time.0 {
+            return None;
+        }
+        let turn = asked.shard.turn(self.next.fetch_add(1, Ordering::Relaxed));
+        if asked.seeds.is_some() {
+            return self.listed.get(turn).copied();
+        }
+        let more = match asked.node_seconds {
+            Some(wanted) => lock(&self.totals).node_seconds() < asked.shard.share(wanted),
+            None => (turn as u64) < asked.runs,
+        };
+        more.then(|| asked.seed.wrapping_add(turn as u64))
+    }
+
+    fn play(&self, seed: u64) {
+        let scenario = sample(seed, &self.bounds);
+        let rerun = format!("scalesmall-sim replay --seed {seed}");
+        let played = play(&scenario, seed, Options { rerun, ..Options::default() });
+        let trace = played.hash.wrapping_mul(seed | 1);
+        self.trace.fetch_add(trace, Ordering::Relaxed);
+        let mut totals = lock(&self.totals);
+        totals.add(&scenario, &played);
+        if self.asked.node_seconds.is_some() {
+            self.progress.set_position(totals.node_seconds());
+        } else {
+            self.progress.inc(1);
+        }
+        drop(totals);
+        if let Some(failure) = &played.failure {
+            if self.asked.all {
+                let text = format!("seed {seed}: {}: {}", failure.broken.check(), failure.broken);
+                self.progress.suspend(|| println!("{text}"));
+            }
+            lock(&self.failed).push((scenario, played));
+        }
+    }
+}
+
+/// Explores, and says what has been seen; shrinks the failure of the lowest seed.
+pub(crate) fn explore(asked: &Explore) -> Outcome {
+    let listed = asked.seeds.as_deref().map(seeds_of).transpose()?.unwrap_or_default();
+    let len = if asked.seeds.is_some() { listed.len() as u64 } else { asked.runs };
+    let len = asked.node_seconds.unwrap_or(len);
+    let shared = Shared {
+        asked,
+        listed,
+        bounds: Bounds { nodes: asked.nodes, faults: asked.faults },
+        started: Instant::now(),
+        next: AtomicUsize::new(0),
+        trace: AtomicU64::new(0),
+        totals: Mutex::default(),
+        failed: Mutex::default(),
+        progress: bar(asked.shard.share(len), "exploring"),
+    };
+    in_parallel(asked.jobs, || {
+        while let Some(seed) = shared.next_seed() {
+            shared.play(seed);
+        }
+    });
+    shared.progress.finish_and_clear();
+    let totals = lock(&shared.totals).clone();
+    print!("{totals}");
+    println!("trace {:016x}", shared.trace.load(Ordering::Relaxed));
+    let mut failed = core::mem::take(&mut *lock(&shared.failed));
+    failed.sort_by_key(|(_, played)| played.seed);
+    println!("{} of {} worlds broke a rule", failed.len(), totals.worlds());
+    if let Some(file) = &asked.report {
+        let swarm = Swarm {
+            first: asked.seed,
+            seeds: shared.listed.clone(),
+            limit: len,
+            nodes: asked.nodes,
+            faults: asked.faults,
+        };
+        let broken = |(_, played): &(Scenario, Played)| {
+            let failure = played.failure.as_ref()?;
+            Some((played.seed, format!("{}: {}", failure.broken.check(), failure.broken)))
+        };
+        let report = Report {
+            swarm,
+            shard: asked.shard,
+            trace: shared.trace.load(Ordering::Relaxed),
+            broken: failed.iter().filter_map(broken).collect(),
+            totals: totals.clone(),
+        };
+        report.write(file)?;
+    }
+    let Some((scenario, played)) = failed.into_iter().next() else { return Ok(true) };
+    if let Some(failure) = played.failure.filter(|_| !asked.all) {
+        println!("seed {}; shrinking\n{failure}\n", played.seed);
+        let small = shrink(&scenario, played.seed, &failure, 400);
+        let file = asked.out.display();
+        let text = small.scenario.to_toml();
+        fs::write(&asked.out, &text).map_err(|error| format!("{file}: {error}"))?;
+        println!("the smallest scenario that fails alike:\n\n{text}\n{}", small.failure);
+        println!("again: scalesmall-sim replay {file} --seed {}", small.seed);
+    }
+    Ok(false)
+}
+
+/// The seeds of a file.
+fn seeds_of(file: &Path) -> Result<Vec<u64>, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let mut seeds = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let seed = line.split('#').next().unwrap_or_default().trim();
+        if !seed.is_empty() {
+            let wrong = |_| {
+                let line = at + 1;
+                format!("{}, line {line}: write one seed a line, a whole number", file.display())
+            };
+            seeds.push(seed.parse().map_err(wrong)?);
+        }
+    }
+    Ok(seeds)
+}

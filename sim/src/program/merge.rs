@@ -1,0 +1,166 @@
+//! `scalesmall-sim merge`: joins what the shards of a swarm have seen on several machines.
+
+use core::fmt;
+use core::str::FromStr;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use scalesmall_sim::swarm::Totals;
+use serde::{Deserialize, Serialize};
+
+use crate::{Outcome, print};
+
+/// One of several parts of a swarm, as even as can be: every `of`th world, from the `number`th on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shard {
+    /// Counted from 1.
+    number: u64,
+    of: u64,
+}
+
+impl Shard {
+    /// Which world of the whole is the `turn`th of this part, both counted from 0.
+    pub(crate) const fn turn(self, turn: usize) -> usize {
+        turn * self.of as usize + self.number as usize - 1
+    }
+
+    /// This part's share of a number that is meant for the whole.
+    pub(crate) const fn share(self, whole: u64) -> u64 {
+        whole.div_ceil(self.of)
+    }
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self { number: 1, of: 1 }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        const WRONG: &str = "write K/N with K from 1 to N, such as 3/8";
+        let (number, of) = text.split_once('/').ok_or(WRONG)?;
+        let (number, of) = (number.parse().map_err(|_| WRONG)?, of.parse().map_err(|_| WRONG)?);
+        // As many worlds as there are atoms would overflow a turn.
+        let fits = (1..=of).contains(&number) && of <= 1_000_000;
+        if fits { Ok(Self { number, of }) } else { Err(WRONG) }
+    }
+}
+
+/// Which worlds a swarm is made of; the same in all of its shards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Swarm {
+    pub(crate) first: u64,
+    pub(crate) seeds: Vec<u64>,
+    pub(crate) limit: u64,
+    pub(crate) nodes: usize,
+    pub(crate) faults: u64,
+}
+
+/// What one shard has seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Report {
+    pub(crate) swarm: Swarm,
+    pub(crate) shard: Shard,
+    pub(crate) trace: u64,
+    /// Seeds of the worlds that broke a rule, and which.
+    pub(crate) broken: BTreeMap<u64, String>,
+    pub(crate) totals: Totals,
+}
+
+impl Report {
+    pub(crate) fn write(&self, file: &Path) -> Result<(), String> {
+        let wrong = |error: &dyn fmt::Display| format!("{}: {error}", file.display());
+        let text = serde_json::to_string(self).map_err(|error| wrong(&error))?;
+        fs::write(file, text + "\n").map_err(|error| wrong(&error))
+    }
+
+    fn read(file: &Path) -> Result<Self, String> {
+        let wrong = |error: &dyn fmt::Display| format!("{}: {error}", file.display());
+        let text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
+        serde_json::from_str(&text).map_err(|error| wrong(&error))
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Merge {
+    /// What `explore --shard K/N --report FILE` has written, of all shards
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// Joins all shards of a swarm. It fails if a world broke a rule, or if a shard is missing.
+pub(crate) fn merge(asked: &Merge) -> Outcome {
+    let mut whole: BTreeMap<Shard, (Report, &Path)> = BTreeMap::new();
+    for file in &asked.files {
+        let report = Report::read(file)?;
+        let name = file.display();
+        if let Some((first, other)) = whole.values().next()
+            && (first.swarm != report.swarm || first.shard.of != report.shard.of)
+        {
+            let other = other.display();
+            return Err(format!(
+                "{name} is of another swarm than {other}: merge what ran with the same arguments"
+            )
+            .into());
+        }
+        if let Some((_, other)) = whole.insert(report.shard, (report, file)) {
+            let other = other.display();
+            return Err(format!("{name} and {other} are the same shard: leave one out").into());
+        }
+    }
+    let (mut totals, mut trace, mut broken) = (Totals::default(), 0_u64, BTreeMap::new());
+    let mut of = 0;
+    for (report, _) in whole.values() {
+        totals.join(&report.totals);
+        trace = trace.wrapping_add(report.trace);
+        broken.extend(&report.broken);
+        of = report.shard.of;
+    }
+    let mut text = format!("{totals}trace {trace:016x}\n");
+    text += &format!("{} of {} worlds broke a rule\n", broken.len(), totals.worlds());
+    for (seed, what) in &broken {
+        text += &format!("seed {seed}: {what}\n");
+    }
+    let missing: Vec<String> = (1..=of)
+        .map(|number| Shard { number, of })
+        .filter(|shard| !whole.contains_key(shard))
+        .map(|shard| shard.to_string())
+        .collect();
+    if !missing.is_empty() {
+        text += &format!("not all of it: shards {} are missing\n", missing.join(", "));
+    }
+    print(text.as_bytes())?;
+    Ok(broken.is_empty() && missing.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_share_all_turns_and_no_turn_twice() {
+        let shards: Vec<Shard> =
+            ["1/3", "2/3", "3/3"].iter().map(|text| text.parse().unwrap()).collect();
+        let mut turns: Vec<usize> =
+            shards.iter().flat_map(|shard| (0..5).map(|turn| shard.turn(turn))).collect();
+        turns.sort_unstable();
+        assert_eq!(turns, (0..15).collect::<Vec<_>>());
+        for text in ["", "1", "0/3", "4/3", "x/3", "1/0", "1/1000001"] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Verbs of the program that are more than a call of the library.
+
+pub(crate) mod explore;
+pub(crate) mod merge;
+pub(crate) mod recording;
+pub(crate) mod results;
+pub(crate) mod set;

@@ -1,0 +1,76 @@
+//! `scalesmall-sim replay` of a recording that a node in production has made.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use scalesmall_core::KeyId;
+use scalesmall_driver::{GroupKey, Settings};
+
+use crate::{Outcome, print};
+
+#[derive(Args)]
+pub(crate) struct Keys {
+    /// Of a recording: the file that holds the key it was made with; without it, the variable
+    /// GROUP_MANAGER_KEY counts, then the published key
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// Of a recording: the name of that key
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    key_id: u8,
+    /// Of a recording: a further key that was accepted; may be repeated
+    #[arg(long, value_name = "NUMBER=FILE", value_parser = accepted)]
+    accept_key: Vec<(u8, PathBuf)>,
+}
+
+fn accepted(text: &str) -> Result<(u8, PathBuf), String> {
+    let wrong = "write the key's name and its file, as in 1=old.key";
+    let (id, file) = text.split_once('=').ok_or(wrong)?;
+    Ok((id.parse().map_err(|_| wrong)?, PathBuf::from(file)))
+}
+
+/// Whether a file is a recording, or at least begins like one.
+pub(crate) fn is_one(file: &Path) -> Result<bool, String> {
+    let wrong = |error| format!("{}: {error}", file.display());
+    let mut start = Vec::new();
+    let opened = File::open(file).map_err(wrong)?;
+    let mut reader = io::Read::take(BufReader::new(opened), START.len() as u64);
+    reader.read_until(b'\n', &mut start).map_err(wrong)?;
+    Ok(start == START)
+}
+
+/// Makes every recorded call again and compares every answer, byte for byte.
+pub(crate) fn replay(file: &Path, keys: &Keys) -> Outcome {
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let read = |path: &Path| {
+        GroupKey::from_file(path).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let key = match (&keys.key_file, std::env::var_os("GROUP_MANAGER_KEY")) {
+        (Some(path), _) => read(path)?,
+        (None, Some(text)) => GroupKey::parse(text.as_encoded_bytes())
+            .map_err(|error| format!("GROUP_MANAGER_KEY: {error}"))?,
+        (None, None) => GroupKey::published(),
+    };
+    let mut settings = Settings::new(nowhere, key);
+    settings.key_id = KeyId(keys.key_id);
+    for (id, path) in &keys.accept_key {
+        settings.accepted_keys.push((KeyId(*id), read(path)?));
+    }
+    let wrong = |error: &dyn core::fmt::Display| format!("{}: {error}", file.display());
+    let opened = File::open(file).map_err(|error| wrong(&error))?;
+    let replayed = scalesmall_driver::replay(BufReader::new(opened), &settings.keyring())
+        .map_err(|error| wrong(&error))?;
+    let engine = &replayed.engine;
+    let said = format!(
+        "{} calls replayed, every answer the same; node {} ends with digest {}\n",
+        replayed.calls,
+        engine.id(),
+        engine.digest()
+    );
+    print(said.as_bytes())?;
+    Ok(true)
+}
+
+const START: &[u8] = b"scalesmall-recording ";

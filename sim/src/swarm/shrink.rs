@@ -1,0 +1,174 @@
+//! Making a failing scenario smaller.
+
+use core::time::Duration;
+
+use crate::check::{Broken, Failure};
+use crate::scenario::{Options, Path, Played, Preset, Scenario, Seeds, Settings, Span, Step, play};
+
+/// A small scenario that fails.
+#[derive(Clone, Debug)]
+pub struct Small {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The seed that it fails with.
+    pub seed: u64,
+    /// How it fails.
+    pub failure: Box<Failure>,
+}
+
+/// Makes a failing scenario smaller, as long as it fails in the same way.
+///
+/// The cluster is tried at a few small sizes, each with a few seeds. Steps are dropped in halves,
+/// quarters ... (delta debugging: Zeller and Hildebrandt 2002), waits are shortened, and the cluster
+/// and its links made simpler. If something was not reached that an [`Await`](crate::scenario::Await)
+/// waits for, the steps from the last [`Step::Heal`] on stay. `tries` bounds the runs; the smallest
+/// that failed is answered.
+#[must_use]
+pub fn shrink(scenario: &Scenario, seed: u64, failure: &Failure, tries: u32) -> Small {
+    let best = Small { scenario: scenario.clone(), seed, failure: Box::new(failure.clone()) };
+    let mut shrinking = Shrinking { best, left: tries };
+    loop {
+        let before = (shrinking.best.scenario.clone(), shrinking.left);
+        shrinking.sizes();
+        shrinking.steps();
+        shrinking.waits();
+        for edit in SIMPLER {
+            shrinking.edit(edit);
+        }
+        if shrinking.best.scenario == before.0 || shrinking.left == 0 {
+            return shrinking.best;
+        }
+    }
+}
+
+struct Shrinking {
+    best: Small,
+    left: u32,
+}
+
+impl Shrinking {
+    fn attempt(&mut self, candidate: Scenario, seed: u64) -> bool {
+        if self.left == 0 || candidate == self.best.scenario {
+            return false;
+        }
+        self.left -= 1;
+        let Played { failure: Some(failure), .. } = play(&candidate, seed, Options::default())
+        else {
+            return false;
+        };
+        let same = failure.broken.check() == self.best.failure.broken.check();
+        if same {
+            self.best = Small { scenario: candidate, seed, failure };
+        }
+        same
+    }
+
+    fn edit(&mut self, edit: impl FnOnce(&mut Scenario)) -> bool {
+        let mut candidate = self.best.scenario.clone();
+        edit(&mut candidate);
+        self.attempt(candidate, self.best.seed)
+    }
+
+    /// Tries small clusters. A cluster of another size draws other nodes, so each gets some seeds.
+    fn sizes(&mut self) {
+        let nodes = self.best.scenario.cluster.nodes;
+        for small in [2, 3, 4, 5, 6, 7, 8, nodes / 2, nodes * 3 / 4, nodes.saturating_sub(1)] {
+            if small == 0 || small >= self.best.scenario.cluster.nodes {
+                continue;
+            }
+            for turn in 0..SEEDS {
+                let mut candidate = self.best.scenario.clone();
+                candidate.cluster.nodes = small;
+                if self.attempt(candidate, self.best.seed.wrapping_add(turn)) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn steps(&mut self) {
+        // What must come about after all is well need not while it is not.
+        let steps = &self.best.scenario.steps;
+        let waits = steps.iter().any(|step| matches!(step, Step::Await(_)));
+        let heals = |step: &Step| matches!(step, Step::Heal(_));
+        let kept = match self.best.failure.broken {
+            Broken::NotReached { .. } if waits => {
+                steps.iter().rev().position(heals).map_or(0, |place| place + 1)
+            }
+            _ => 0,
+        };
+        let mut size = steps.len().div_ceil(2);
+        while size > 0 {
+            // From the end: what comes after the failure goes at once.
+            let mut end = self.best.scenario.steps.len().saturating_sub(kept);
+            while end > 0 {
+                let start = end.saturating_sub(size);
+                self.edit(|scenario| drop(scenario.steps.drain(start..end)));
+                end = start;
+            }
+            size /= 2;
+        }
+    }
+
+    fn waits(&mut self) {
+        for at in 0..self.best.scenario.steps.len() {
+            while let Some(Step::Run(span)) = self.best.scenario.steps.get(at)
+                && span.0 > Duration::from_millis(200)
+            {
+                let half = Span(Duration::from_millis(span.0.as_millis() as u64 / 2));
+                if !self.edit(|scenario| scenario.steps[at] = Step::Run(half)) {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// How many seeds a smaller cluster is tried with.
+const SEEDS: u64 = 8;
+
+/// Edits that make a cluster simpler.
+const SIMPLER: [fn(&mut Scenario); 17] = [
+    |scenario| scenario.cluster.link = Path::default(),
+    |scenario| scenario.cluster.link.delay = None,
+    |scenario| scenario.cluster.link.loss = None,
+    |scenario| scenario.cluster.link.bursts = None,
+    |scenario| scenario.cluster.link.duplicate = None,
+    |scenario| scenario.cluster.link.reorder = None,
+    |scenario| scenario.cluster.link.corrupt = None,
+    |scenario| scenario.cluster.link.replay = None,
+    |scenario| scenario.cluster.link.mtu = None,
+    |scenario| scenario.cluster.link.bandwidth = None,
+    |scenario| (scenario.cluster.segments, scenario.cluster.least_hearers) = (0, None),
+    |scenario| (scenario.cluster.zones, scenario.cluster.between) = (1, None),
+    |scenario| scenario.cluster.ipv6 = false,
+    |scenario| scenario.cluster.seeds = Seeds::First,
+    |scenario| scenario.cluster.preset = Preset::Lan,
+    |scenario| scenario.cluster.settings = Settings::default(),
+    |scenario| scenario.cluster.start_within = Span(Duration::from_millis(100)),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Await, Goal, Whom};
+    use crate::swarm::{Bounds, sample};
+
+    /// A failure that one step shows shrinks to that step.
+    #[test]
+    fn shrinking_leaves_what_matters() {
+        let mut scenario = sample(3, &Bounds { nodes: 24, faults: 16 });
+        scenario.steps.truncate(6);
+        scenario.steps.push(Step::Split(Whom { nodes: Some(1), ..Whom::default() }));
+        scenario.steps.push(Step::Run(Span(Duration::from_secs(1))));
+        let impossible =
+            Await { what: Goal::Sight, within: Span(Duration::from_millis(1)), figure: None };
+        scenario.steps.push(Step::Await(impossible));
+        let failure = play(&scenario, 3, Options::default()).failure.unwrap();
+        let small = shrink(&scenario, 3, &failure, 300);
+        assert!(small.scenario.steps.len() == 1, "{}", small.scenario.to_toml());
+        assert!(small.scenario.cluster.nodes <= 2, "{}", small.scenario.to_toml());
+        let again = play(&small.scenario, small.seed, Options::default()).failure.unwrap();
+        assert_eq!(again.broken, small.failure.broken);
+    }
+}

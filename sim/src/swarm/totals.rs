@@ -1,0 +1,139 @@
+//! What a swarm has done in all.
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::{Played, Scenario};
+
+/// Sums over worlds: how large they were, how long they ran, what was done to them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Totals {
+    /// How many worlds had so many nodes.
+    sizes: BTreeMap<usize, u64>,
+    /// Nodes times nanoseconds of virtual time.
+    node_nanos: u128,
+    steps: u64,
+    /// How often each kind of fault occurred, and in how many worlds.
+    kinds: BTreeMap<String, (u64, u64)>,
+}
+
+impl Totals {
+    /// Adds a world.
+    pub fn add(&mut self, scenario: &Scenario, played: &Played) {
+        let cluster = &scenario.cluster;
+        *self.sizes.entry(cluster.nodes).or_default() += 1;
+        self.node_nanos += cluster.nodes as u128 * u128::from(played.lasted);
+        self.steps += played.steps;
+        let plain = ["sent", "delivered", "filtered", "nobody"];
+        let fates = played.fates.iter().filter(|(name, _)| !plain.contains(name));
+        let worlds = [
+            ("worlds_of_zones", u64::from(cluster.zones > 1)),
+            ("worlds_of_segments", u64::from(cluster.segments > 0)),
+        ];
+        for (name, count) in played.faults.iter().chain(fates).chain(worlds) {
+            let kind = self.kinds.entry(name.to_owned()).or_default();
+            kind.0 += count;
+            kind.1 += u64::from(count > 0);
+        }
+    }
+
+    /// Adds the worlds of another part of the same swarm.
+    pub fn join(&mut self, other: &Self) {
+        for (size, count) in &other.sizes {
+            *self.sizes.entry(*size).or_default() += count;
+        }
+        self.node_nanos += other.node_nanos;
+        self.steps += other.steps;
+        for (name, (times, worlds)) in &other.kinds {
+            let kind = self.kinds.entry(name.clone()).or_default();
+            kind.0 += times;
+            kind.1 += worlds;
+        }
+    }
+
+    /// How many worlds there were.
+    #[must_use]
+    pub fn worlds(&self) -> u64 {
+        self.sizes.values().sum()
+    }
+
+    /// Nodes times seconds of virtual time.
+    #[must_use]
+    pub fn node_seconds(&self) -> u64 {
+        u64::try_from(self.node_nanos / 1_000_000_000).unwrap_or(u64::MAX)
+    }
+
+    /// The nodes of the median world; 0 if there is none.
+    #[must_use]
+    pub fn median(&self) -> usize {
+        let mut left = self.worlds() / 2;
+        let median = self.sizes.iter().find(|(_, count)| {
+            let found = left < **count;
+            left = left.saturating_sub(**count);
+            found
+        });
+        median.map_or(0, |(nodes, _)| *nodes)
+    }
+
+    /// The nodes of the largest world; 0 if there is none.
+    #[must_use]
+    pub fn largest(&self) -> usize {
+        self.sizes.last_key_value().map_or(0, |(nodes, _)| *nodes)
+    }
+
+    /// How often the fault occurred that did so least often, and its name.
+    #[must_use]
+    pub fn rarest(&self) -> Option<(&str, u64)> {
+        let kinds = self.kinds.iter().map(|(name, (count, _))| (name.as_str(), *count));
+        kinds.min_by_key(|(_, count)| *count)
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} worlds, {} node-seconds, {} steps; {} nodes in the median, {} in the largest",
+            self.worlds(),
+            self.node_seconds(),
+            self.steps,
+            self.median(),
+            self.largest(),
+        )?;
+        writeln!(f, "{:<20} {:>12} {:>8}", "", "times", "worlds")?;
+        for (name, (count, worlds)) in &self.kinds {
+            writeln!(f, "{:<20} {count:>12} {worlds:>8}", name.replace('_', " "))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Options, play};
+    use crate::swarm::{Bounds, sample};
+
+    #[test]
+    fn sums_and_medians_are_those_of_the_worlds() {
+        let mut totals = Totals::default();
+        let mut sizes = Vec::new();
+        let mut nanos = 0;
+        for seed in 0..5 {
+            let mut scenario = sample(seed, &Bounds { nodes: 6, faults: 3 });
+            scenario.steps.truncate(5);
+            let played = play(&scenario, seed, Options::default());
+            sizes.push(scenario.cluster.nodes);
+            nanos += scenario.cluster.nodes as u64 * played.lasted;
+            totals.add(&scenario, &played);
+        }
+        sizes.sort_unstable();
+        assert_eq!((totals.worlds(), totals.node_seconds()), (5, nanos / 1_000_000_000));
+        assert_eq!((totals.median(), totals.largest()), (sizes[2], sizes[4]));
+        assert!(totals.to_string().contains("cut both ways"), "{totals}");
+        assert!(totals.rarest().is_some());
+    }
+}

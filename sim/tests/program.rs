@@ -1,0 +1,222 @@
+//! The program itself: files in, verdicts out.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop")]
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use scalesmall_core::{Event, GroupName, KeyRange};
+use scalesmall_driver::{Events, Front, GroupKey, Handle, Settings};
+use scalesmall_mio::{Node, spawn};
+
+/// An empty folder of its own for each test.
+fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_scalesmall-sim")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+const SMALL: &str = r#"
+name = "small"
+about = "Five nodes lose one."
+seeds = 2
+[cluster]
+nodes = 5
+[[steps]]
+await = { what = "agreement", within = "5s" }
+[[steps]]
+crash = { nodes = 1 }
+[[steps]]
+await = { what = "sight", within = "20s", figure = "crash" }
+[[bars]]
+figure = "crash"
+of = "max"
+at_most = "8s"
+"#;
+
+fn small(folder: &Path) -> String {
+    let file = folder.join("small.toml");
+    fs::write(&file, SMALL).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_scenario_ends_in_a_verdict_a_table_and_a_page() {
+    let folder = folder("verdict");
+    let (file, page) = (small(&folder), folder.join("page.html"));
+    let ran = run(&["run", &file, "--html", page.to_str().unwrap()]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    assert!(text(&ran.stdout).contains("small passed: 5 nodes, 2 runs"));
+    assert!(fs::read_to_string(page).unwrap().contains("1 of 1 scenarios passed"));
+    let missed = run(&["run", &file, "--seeds", "1", "--set", "cluster.nodes=6", "--set", "x=1"]);
+    assert_eq!(missed.status.code(), Some(2));
+    assert!(text(&missed.stderr).contains("unknown field `x`"), "{}", text(&missed.stderr));
+    let set = run(&["run", &file, "--seeds", "1", "--set", "cluster.nodes=6", "--json"]);
+    assert!(text(&set.stdout).contains("\"nodes\":6"), "{}", text(&set.stdout));
+    fs::write(&file, SMALL.replace("8s", "1ms")).unwrap();
+    let missed = run(&["run", &file]);
+    assert_eq!(missed.status.code(), Some(1));
+    assert!(text(&missed.stdout).contains("MISSED"));
+}
+
+#[test]
+fn a_bad_file_is_named_with_line_and_remedy() {
+    let folder = folder("bad");
+    let file = small(&folder);
+    for (from, to, line, remedy) in [
+        ("nodes = 5", "nodes = 0", "line 6", "1 to 1000000"),
+        ("nodes = 5", "nods = 5", "line 6", "expected one of"),
+        ("nodes = 5", "nodes = 5\nlink.loss = \"2/1\"", "line 7", "at most 100%"),
+        ("figure = \"crash\"\nof", "figure = \"crush\"\nof", "line 14", "there are"),
+    ] {
+        fs::write(&file, SMALL.replace(from, to)).unwrap();
+        let ran = run(&["run", &file]);
+        let said = text(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(2), "{said}");
+        assert!(said.contains("small.toml") && said.contains(line), "{said}");
+        assert!(said.contains(remedy), "{said}");
+    }
+}
+
+#[test]
+fn a_page_of_results_is_written_row_by_row() {
+    let folder = folder("results");
+    let page = folder.join("RESULTS.md");
+    small(&folder);
+    fs::write(folder.join("other.toml"), SMALL.replace("\"small\"", "\"other\"")).unwrap();
+    let write = |only: &[&str]| {
+        let to = ["--folder", folder.to_str().unwrap(), "--out", page.to_str().unwrap()];
+        run(&[&["results"], &to[..], only].concat())
+    };
+    assert_eq!(write(&["--seeds", "1"]).status.code(), Some(0));
+    let both = fs::read_to_string(&page).unwrap();
+    assert!(both.contains("| [other](scenarios/other.toml) | 5 | 1 | crash |"), "{both}");
+    assert!(write(&["--only", "sm*"]).status.success());
+    let again = fs::read_to_string(&page).unwrap();
+    assert!(again.contains("| [other](scenarios/other.toml) | 5 | 1 | crash |"), "{again}");
+    assert!(again.contains("| [small](scenarios/small.toml) | 5 | 2 | crash |"), "{again}");
+    let nothing = write(&["--only", "smell"]);
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(text(&nothing.stderr).contains("there are: other, small"));
+}
+
+/// What two machines have seen is what one would have.
+#[test]
+fn shards_of_a_swarm_are_joined() {
+    let folder = folder("shards");
+    let explore = |arguments: &[&str]| {
+        let small = ["explore", "--runs", "7", "--nodes", "4", "--faults", "2", "--all"];
+        run(&[&small[..], arguments].concat())
+    };
+    let whole = explore(&[]);
+    let file = |shard: u32| folder.join(format!("{shard}.json")).to_str().unwrap().to_owned();
+    let mut worlds = 0;
+    for shard in 1..=3 {
+        let ran = explore(&["--shard", &format!("{shard}/3"), "--report", &file(shard)]);
+        let said = text(&ran.stdout);
+        worlds += said.split(' ').next().unwrap().parse::<u32>().unwrap();
+    }
+    assert_eq!(worlds, 7);
+    let merged = run(&["merge", &file(2), &file(1), &file(3)]);
+    assert_eq!(merged.status.code(), whole.status.code(), "{}", text(&merged.stderr));
+    let summary = |output: &Output| {
+        let said = text(&output.stdout);
+        let mut lines: Vec<String> = said.lines().map(str::to_owned).collect();
+        lines.retain(|line| !line.starts_with("seed"));
+        lines
+    };
+    assert_eq!(summary(&merged), summary(&whole));
+    let part = run(&["merge", &file(1), &file(3)]);
+    assert_eq!(part.status.code(), Some(1));
+    assert!(text(&part.stdout).contains("shards 2/3 are missing"));
+    let twice = run(&["merge", &file(1), &file(1)]);
+    assert!(text(&twice.stderr).contains("the same shard"), "{}", text(&twice.stderr));
+    let other = explore(&["--seed", "2", "--shard", "2/3", "--report", &file(2)]);
+    assert!(other.status.code().is_some());
+    let mixed = run(&["merge", &file(1), &file(2)]);
+    assert!(text(&mixed.stderr).contains("another swarm"), "{}", text(&mixed.stderr));
+}
+
+#[test]
+fn a_simulated_run_is_replayed_and_its_packets_are_lines() {
+    let folder = folder("replay");
+    let (file, trace) = (small(&folder), folder.join("trace"));
+    let ran = run(&["replay", &file, "--seed", "7", "--trace", trace.to_str().unwrap()]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    assert!(text(&ran.stderr).contains("trace "));
+    let lines = fs::read_to_string(trace).unwrap();
+    let mut delivered = 0;
+    for line in lines.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        if value["kind"] == "delivered" {
+            delivered += 1;
+            let len = value["len"].as_u64().unwrap();
+            assert_eq!(value["bytes"].as_str().unwrap().len() as u64, 2 * len);
+        }
+    }
+    assert!(delivered > 20, "{delivered}");
+}
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn start(settings: &Settings) -> (Handle, Events, SocketAddr) {
+    let node = Node::bind(settings).unwrap();
+    let id = node.id().addr();
+    let (handle, events, _) = spawn(node).unwrap();
+    (handle, events, id)
+}
+
+fn wait_for(events: &mut Events, mut wanted: impl FnMut(&Event) -> bool) {
+    let end = Instant::now() + LIMIT;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if wanted(&events.next_event_within(left).unwrap().expect("in time")) {
+            return;
+        }
+    }
+}
+
+/// Two real nodes talk over real sockets; what one of them has recorded is run again.
+#[test]
+fn a_recording_of_a_real_node_is_replayed_with_its_key_alone() {
+    let folder = folder("recording");
+    let (recording, key) = (folder.join("recording"), folder.join("key"));
+    fs::write(&key, "5a".repeat(32)).unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut settings =
+        Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::from_file(&key).unwrap());
+    let (a, mut a_events, seed) = start(&settings);
+    settings.seeds.push(seed.into());
+    settings.record = Some(recording.clone());
+    let (b, mut b_events, _) = start(&settings);
+    let group = GroupName::try_from("kitchen").unwrap();
+    let range = KeyRange::new(1, 9).unwrap();
+    a.call(move |node: &mut Front| node.add_item(&group, range, 7000)).wait().unwrap().unwrap();
+    wait_for(&mut b_events, |event| matches!(event, Event::ItemSet { .. }));
+    b.call(Front::depart).wait().unwrap();
+    wait_for(&mut b_events, |event| matches!(event, Event::Departed { .. }));
+    wait_for(&mut a_events, |event| matches!(event, Event::Peer { .. }));
+    drop(b);
+
+    let (recording, key) = (recording.to_str().unwrap(), key.to_str().unwrap());
+    let ran = run(&["replay", recording, "--key-file", key]);
+    let said = text(&ran.stdout);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    assert!(said.contains("every answer the same"), "{said}");
+    let other = run(&["replay", recording]);
+    assert_eq!(other.status.code(), Some(2));
+    let said = text(&other.stderr);
+    assert!(said.contains("recording: at line") && said.contains("recorded key"), "{said}");
+}
