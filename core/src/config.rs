@@ -193,12 +193,22 @@ macro_rules! limits {
         ///
         /// What would go beyond a bound is refused with an error or a counter that names it.
         ///
-        /// Some bounds are fixed: 1,024 frames and 65,507 bytes a packet and 512 bytes of metadata, by
-        /// the format (see [`wire`](crate::wire)); 1,024 listed recipients of a message (beyond:
-        /// `BroadcastError`); the last 256 lives challenged, 256 multicasts and 4,096 collections of
-        /// tombstones under way (beyond: the oldest is forgotten, repeated no more, or joined with the
-        /// next of its group); 16 contests for an id (beyond: looked into when heard of again). What
-        /// else grows has at most one entry for each node, group or range.
+        /// Some bounds are fixed, as nobody would want to choose them:
+        ///
+        /// | what | bound | beyond |
+        /// |---|---|---|
+        /// | frames, bytes of a packet, bytes of metadata | 1,024, 65,507, 512, by the [format](crate::wire) | refused and counted |
+        /// | listed recipients of a message | 1,024 | `BroadcastError` |
+        /// | lives challenged | the last 256 | the oldest is not introduced by this node |
+        /// | ids that two lives contend for | 16 | looked into when heard of again |
+        /// | writes in which tombstones are collected | 4,096 under way | joined with the next of the group |
+        /// | changes multicast | the last 64 kept for those who miss them | left to repair |
+        /// | speakers on multicast, of which listened to | 64, 4 | the one heard of longest ago is forgotten |
+        /// | hearers of a speaker | 8,192 | served by unicast |
+        /// | repetitions waited for | 256 | left to repair |
+        /// | changes since stock was taken for a repair | 4,096 | stock is taken anew |
+        ///
+        /// What else grows has at most one entry for each node, group or range.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Limits {
