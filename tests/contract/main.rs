@@ -8,6 +8,7 @@ mod allocation;
 mod calls;
 mod causes;
 mod determinism;
+mod dump;
 mod embedding;
 mod events;
 mod freshness;
