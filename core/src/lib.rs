@@ -145,6 +145,9 @@
 //! | [`wire`] | packets and frames, specified for a second implementation |
 //! | [`seal`] | keys, suites, freshness |
 //! | `events`, `outbox`, `timers`, `tombstones` | bounded queues, deadlines, what time takes away |
+//! | `roster`, `metadata`, `message` | nodes by number; what they say about themselves and to each other |
+//! | `config`, `event`, `port`, `stats`, `node`, `time` | what an embedder sees: settings, events, destinations, counters, names, instants |
+//! | `hash`, `growth` | hashing that is the same everywhere; vectors that waste little |
 //!
 //! # Glossary
 //!

@@ -283,7 +283,7 @@ impl Engine {
         self.ctx.say_frame(to, Frame::Challenge { packet });
     }
 
-    /// Counts a refusal; that of an epoch has been counted where it was judged.
+    /// Counts a refusal; an implausible epoch has been counted where it was judged.
     fn count(&mut self, error: DatagramError) {
         let stats = &mut self.ctx.stats;
         let counter = match error {
