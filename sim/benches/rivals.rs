@@ -220,14 +220,15 @@ fn update_at<C: Contender>(nodes: usize, link: Link, seed: u64, line: &mut Line)
         }
         sim.run_for(10 * SECOND).unwrap();
         let bytes = sim.since(&meter).bytes_per_node();
-        (bytes, sim.answers(watch).after(start))
+        let mut times: Vec<u64> = sim.answers(watch).at.iter().flatten().copied().collect();
+        times.sort_unstable();
+        times.iter_mut().for_each(|at| *at -= start);
+        (bytes, times)
     };
     let (with, times) = spent(true);
     for (name, percent) in [("50 % show it", 50), ("99 % show it", 99), ("all show it", 100)] {
-        let shown = times.len() * 100 >= nodes * percent;
         let rank = (nodes * percent).div_ceil(100);
-        let at = shown.then(|| times.quantile((rank * 100).div_ceil(times.len().max(1))));
-        line.push(name, Unit::Nanos, at);
+        line.push(name, Unit::Nanos, times.get(rank - 1).copied());
     }
     let extra = with.saturating_sub(spent(false).0);
     line.push("extra bytes of a node in 10 s", Unit::Bytes, Some(extra));

@@ -78,6 +78,7 @@
 mod build;
 mod check;
 mod engine;
+mod film;
 mod flight;
 mod judge;
 mod ledger;
@@ -104,6 +105,7 @@ mod watch;
 
 pub use build::{Build, lan, local, seed_from_env, wan};
 pub use check::{Broken, Failure, Law, Report};
+pub use film::{Film, Mark, Moment, Seen};
 pub use link::{Delay, Link};
 pub use measure::{Meter, Millis, Sample, Usage};
 pub use network::{Packet, Rule, Verdict};

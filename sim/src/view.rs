@@ -57,6 +57,12 @@ impl Views {
         self.seen_by[node]
     }
 
+    /// Whether `node` ought to be seen: it is up and has not said goodbye.
+    #[must_use]
+    pub fn is_expected(&self, node: usize) -> bool {
+        self.expected[node]
+    }
+
     /// How many (observer, node) pairs are not as they ought to be: a running node not seen, or
     /// one seen that does not run.
     #[must_use]

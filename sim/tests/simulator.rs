@@ -424,3 +424,24 @@ fn adding_a_node_does_not_shift_the_links_of_the_others() {
     };
     assert_eq!(arrivals(2), arrivals(3));
 }
+
+#[test]
+fn a_film_ends_in_a_page_of_what_happened() {
+    let mut sim = Sim::new(1).nodes(6, scalesmall_sim::lan()).build();
+    let film = sim.film(Duration::from_millis(50));
+    sim.run_for(Duration::from_secs(2)).unwrap();
+    film.mark(&sim, "crash & burn");
+    sim.crash(4);
+    sim.run_until(Sim::converged, Duration::from_secs(20)).unwrap();
+    sim.run_for(Duration::from_secs(1)).unwrap();
+    let page = film.page("Six");
+    assert!(page.contains("<h1>Six</h1>") && page.contains("6 nodes"), "{page}");
+    assert!(page.contains("2.0 s crash &amp; burn"), "{page}");
+    let strip = &page[page.find("<title>node 4</title>").unwrap()..];
+    let strip = &strip[..strip.find("</g>").unwrap()];
+    // Seen by all, gone and still seen by some, gone: one after the other.
+    let found: Vec<usize> =
+        ["\"s0\"", "\"s4\"", "\"s5\""].iter().filter_map(|class| strip.find(class)).collect();
+    assert!(found.len() == 3 && found.is_sorted(), "{strip}");
+    assert!(!page.contains("http") && !page.contains("<script"));
+}

@@ -1,5 +1,6 @@
 //! What runs came to, for people and for programs.
 
+mod course;
 mod lines;
 mod page;
 mod results;
@@ -8,6 +9,7 @@ mod table;
 use crate::scenario::{Figures, Played, Scenario, Score};
 
 pub use lines::lines;
+pub(crate) use page::film_page;
 pub use page::page;
 pub use results::results;
 pub use table::table;

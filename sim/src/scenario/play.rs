@@ -1,6 +1,5 @@
 //! Playing a scenario.
 
-use core::cell::Cell;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -9,8 +8,10 @@ use bytes::Bytes;
 use scalesmall_core::{Engine, Event, GroupName, KeyRange, Op, Recipients, Tag};
 
 use super::figure::{BASELINE, Figures, Unit};
+use super::post::{Delivered, Postmark};
 use super::{Churn, Scenario, Seeds, Serve, Settings, Step, Timeline};
 use crate::check::Failure;
+use crate::film::{Film, Mark, Moment};
 use crate::link::nanos;
 use crate::measure::Meter;
 use crate::random::{Random, Ratio};
@@ -46,30 +47,6 @@ pub struct Played {
     pub false_reports: u64,
     /// Bytes per second and node, from beginning to end.
     pub rate: u64,
-}
-
-/// How matters stood at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// When, in nanoseconds.
-    pub at: u64,
-    /// Pairs of nodes that are not seen as they ought to be.
-    pub wrong_pairs: u64,
-    /// Different pictures among the live nodes.
-    pub pictures: usize,
-    /// Bytes sent by all nodes so far.
-    pub bytes: u64,
-    /// Nodes that are up.
-    pub live: usize,
-}
-
-/// A step of the scenario, and when it was taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// When, in nanoseconds.
-    pub at: u64,
-    /// Which.
-    pub what: String,
 }
 
 /// What else a run is to do.
@@ -121,7 +98,7 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         lasted,
         faults: *sim.faults(),
         fates: *sim.fates(),
-        moments: player.moments.take(),
+        moments: player.film.as_ref().map(Film::take_moments).unwrap_or_default(),
         false_reports: sim.reports().iter().filter(|report| report.is_false_down()).count() as u64,
         rate: sent.saturating_mul(1_000) / node_millis,
         figures: player.figures,
@@ -153,7 +130,10 @@ pub(super) struct Player {
     pub(super) controls: Vec<[u64; 4]>,
     pub(super) control: bool,
     pub(super) churned: BTreeMap<usize, u32>,
-    pub(super) moments: Rc<Cell<Vec<Moment>>>,
+    pub(super) delivered: Delivered,
+    /// How many messages were sent.
+    pub(super) posted: u32,
+    film: Option<Film>,
     pub(super) marks: Vec<Mark>,
     seed: u64,
 }
@@ -168,17 +148,11 @@ impl Player {
                 sim.tell_changes_apart();
             }
         });
-        let moments = Rc::new(Cell::new(Vec::new()));
-        if let Some(every) = options.every {
-            let moments = Rc::clone(&moments);
-            sim.rule(core::time::Duration::from_nanos(every), move |sim| {
-                let mut kept = moments.take();
-                kept.push(moment(sim));
-                moments.set(kept);
-                None
-            });
-        }
-        sim.tap = options.tap;
+        let every = options.every.map(core::time::Duration::from_nanos);
+        let film = every.map(|every| sim.film(every));
+        let delivered = Delivered::default();
+        let inner = options.tap;
+        sim.tap = Some(Box::new(Postmark { delivered: Rc::clone(&delivered), inner }));
         Self {
             random: Random::new(seed).fork(FOR_SCENARIO),
             group: GroupName::try_from("scenario").expect("a short name is a group's name"),
@@ -196,7 +170,9 @@ impl Player {
             controls: Vec::new(),
             control: false,
             churned: BTreeMap::new(),
-            moments,
+            delivered,
+            posted: 0,
+            film,
             marks: Vec::new(),
             seed,
             sim,
@@ -231,6 +207,11 @@ impl Player {
             Step::Stalls(stalls) => self.stalls(stalls, self.seed)?,
             Step::Message(_) => self.message(),
             Step::Serve(serve) => self.serve(serve, true)?,
+            Step::Join(whom) => {
+                self.pick_up(whom);
+                self.join();
+            }
+            Step::Send(send) => self.send(send)?,
             Step::Withdraw(serve) => self.serve(serve, false)?,
             Step::Churn(churn) => self.churn(churn)?,
             Step::Tell(tell) => self.tell(tell)?,
@@ -266,7 +247,13 @@ impl Player {
     fn mark(&mut self, step: &Step) {
         let silent = matches!(
             step,
-            Step::Run(_) | Step::Repeat(_) | Step::Timeline(_) | Step::Meter(_) | Step::Usage(_)
+            Step::Run(_)
+                | Step::Await(_)
+                | Step::Repeat(_)
+                | Step::Timeline(_)
+                | Step::Meter(_)
+                | Step::Usage(_)
+                | Step::Count(_)
         );
         if silent || self.marks.len() > 500 {
             return;
@@ -374,16 +361,6 @@ pub(super) fn walk(steps: &[Step], see: &mut dyn FnMut(&Step)) {
             }
             _ => {}
         }
-    }
-}
-
-fn moment(sim: &Sim) -> Moment {
-    Moment {
-        at: sim.now().as_nanos(),
-        wrong_pairs: sim.views().wrong_pairs(),
-        pictures: sim.pictures(),
-        bytes: (0..sim.len()).map(|node| sim.traffic(node).bytes).sum(),
-        live: sim.live().count(),
     }
 }
 

@@ -1,0 +1,127 @@
+//! How a simulation went: moments, one after the other, and what was done to it.
+
+use core::cell::RefCell;
+use core::time::Duration;
+use std::rc::Rc;
+
+use crate::node::Condition;
+use crate::protocol::Protocol;
+use crate::report;
+use crate::sim::Sim;
+
+/// How matters stood at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// When, in nanoseconds.
+    pub at: u64,
+    /// Pairs of nodes that are not seen as they ought to be.
+    pub wrong_pairs: u64,
+    /// Different pictures among the live nodes.
+    pub pictures: usize,
+    /// Bytes sent by all nodes so far.
+    pub bytes: u64,
+    /// Nodes that are up.
+    pub live: usize,
+    /// How each node was seen.
+    pub seen: Vec<Seen>,
+}
+
+/// How a node is seen by the others, and what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Seen {
+    /// It runs, and all see it.
+    ByAll,
+    /// It runs, and some see it.
+    BySome,
+    /// It runs, and nobody sees it.
+    ByNone,
+    /// It is up, but stands still or is starved; some see it.
+    Still,
+    /// It does not run or has said goodbye, and some see it all the same.
+    GoneBySome,
+    /// It does not run or has said goodbye, and nobody sees it.
+    Gone,
+}
+
+impl Seen {
+    /// Whether it is as it ought to be.
+    #[must_use]
+    pub const fn is_right(self) -> bool {
+        matches!(self, Self::ByAll | Self::Gone)
+    }
+
+    fn of<P: Protocol>(sim: &Sim<P>, node: usize) -> Self {
+        let views = sim.views();
+        let seers = views.seen_by(node);
+        match sim.condition(node) {
+            _ if !views.is_expected(node) && seers > 0 => Self::GoneBySome,
+            _ if !views.is_expected(node) => Self::Gone,
+            _ if seers == 0 && views.observers() > 1 => Self::ByNone,
+            Condition::Paused | Condition::Starved => Self::Still,
+            _ if seers + 1 < views.observers() => Self::BySome,
+            _ => Self::ByAll,
+        }
+    }
+}
+
+/// Something that was done, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// When, in nanoseconds.
+    pub at: u64,
+    /// What.
+    pub what: String,
+}
+
+/// Looks at a simulation again and again while time passes. Made by [`Sim::film`].
+#[derive(Clone, Debug, Default)]
+pub struct Film(Rc<RefCell<Roll>>);
+
+#[derive(Debug, Default)]
+struct Roll {
+    moments: Vec<Moment>,
+    marks: Vec<Mark>,
+}
+
+impl Film {
+    /// Notes that something was done to the simulation just now.
+    pub fn mark<P: Protocol>(&self, sim: &Sim<P>, what: impl Into<String>) {
+        let mark = Mark { at: sim.now().as_nanos(), what: what.into() };
+        self.0.borrow_mut().marks.push(mark);
+    }
+
+    /// The course of the simulation so far as a self-contained HTML page.
+    #[must_use]
+    pub fn page(&self, title: &str) -> String {
+        let roll = self.0.borrow();
+        report::film_page(title, &roll.moments, &roll.marks)
+    }
+
+    pub(crate) fn take_moments(&self) -> Vec<Moment> {
+        core::mem::take(&mut self.0.borrow_mut().moments)
+    }
+}
+
+impl<P: Protocol> Sim<P> {
+    /// Keeps, from now on, how matters stand after each `every` of time.
+    pub fn film(&mut self, every: Duration) -> Film {
+        let film = Film::default();
+        let roll = Rc::clone(&film.0);
+        self.rule(every, move |sim| {
+            roll.borrow_mut().moments.push(moment(sim));
+            None
+        });
+        film
+    }
+}
+
+fn moment<P: Protocol>(sim: &Sim<P>) -> Moment {
+    Moment {
+        at: sim.now().as_nanos(),
+        wrong_pairs: sim.views().wrong_pairs(),
+        pictures: sim.pictures(),
+        bytes: (0..sim.len()).map(|node| sim.traffic(node).bytes).sum(),
+        live: sim.live().count(),
+        seen: (0..sim.len()).map(|node| Seen::of(sim, node)).collect(),
+    }
+}
