@@ -5,7 +5,7 @@ use core::fmt;
 use super::Engine;
 use crate::engine::claims::Channel;
 use crate::event::Cause;
-use crate::liveness::{News, Weighed};
+use crate::liveness::{News, Peer, Weighed};
 use crate::mutants::mutated;
 use crate::node::{Life, Status};
 use crate::outbox::To;
@@ -144,6 +144,7 @@ impl Engine {
         }
         let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
         let known = self.ctx.find(sender.id);
+        let mut misled = false;
         if let Some(ix) = known {
             let life = self.ctx.life(ix);
             let stale_reply = header.bound && mutated!(self.ctx.config, StaleReply);
@@ -157,17 +158,14 @@ impl Engine {
                 return Err(DatagramError::StaleLife);
             }
             if sender.epoch == life.epoch {
-                let peer = self.ctx.peers.get_mut(ix);
-                if header.bound && core::mem::take(&mut peer.vouched) {
-                    // The first packet of its own that proves it: it knows its numbers best.
-                    peer.window = Window::default();
-                }
-                let window = self.ctx.peers.get(ix).window;
+                let Peer { window, vouched, .. } = *self.ctx.peers.get(ix);
                 let off_by_one = mutated!(self.ctx.config, WindowOffByOne);
                 match window.check(header.packet) {
                     Freshness::Fresh => {}
                     Freshness::Replay if off_by_one && header.packet == window.highest() => {}
                     Freshness::Replay => return Err(DatagramError::Replayed),
+                    // It knows its numbers better than who has vouched for far higher ones.
+                    Freshness::TooOld if header.bound && vouched => misled = true,
                     Freshness::TooOld => return Err(DatagramError::TooOld),
                 }
             }
@@ -192,6 +190,10 @@ impl Engine {
         }
         let ix = self.recognise(sender, known).ok_or(DatagramError::Full)?;
         let peer = self.ctx.peers.get_mut(ix);
+        if misled {
+            peer.window = Window::default();
+        }
+        peer.vouched &= !header.bound;
         peer.window.mark(header.packet);
         peer.proven = true;
         self.comeback.heard(source, sender.id);
