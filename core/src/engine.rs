@@ -259,7 +259,7 @@ impl Engine {
             Why::Beacon => self.multicast.on_beacon(ctx),
             Why::Beat => self.on_beat_due(),
             Why::Hearing => {
-                if self.hearer.on_timer(ctx) {
+                if self.hearer.on_timer(ctx, self.speaker.speaks()) {
                     self.speaker.postpone(ctx, SOON);
                 }
             }

@@ -1,1 +1,78 @@
-fn main() {}
+//! The checkers find what they ought to: engines that do one thing wrong on purpose are played in the
+//! swarm's worlds until a rule is broken, and the world is shrunk.
+//!
+//! `cargo test --release -p scalesmall-sim --features mutants --test mutants -- --nocapture` prints
+//! which check found which mutant, after how many seeds, and how small the world became.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop")]
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use scalesmall_core::mutants::Mutant;
+use scalesmall_sim::scenario::{Options, Scenario, play};
+use scalesmall_sim::swarm::{Bounds, Small, sample, shrink};
+
+/// Within how many seeds a mutant is to be found, and the most nodes that may be left.
+const SEEDS: u64 = 2_000;
+const NODES: usize = 8;
+
+const BOUNDS: Bounds = Bounds { nodes: 32, faults: 24 };
+
+fn world(seed: u64, mutant: Option<Mutant>) -> Scenario {
+    let mut scenario = sample(seed, &BOUNDS);
+    scenario.cluster.mutant = mutant.map(|mutant| mutant.name().to_owned());
+    scenario
+}
+
+/// The first seed that a mutant is found with, and its world made small.
+fn hunt(mutant: Mutant) -> Option<(u64, Small)> {
+    (0..SEEDS).find_map(|seed| {
+        let scenario = world(seed, Some(mutant));
+        let failure = play(&scenario, seed, Options::default()).failure?;
+        Some((seed, shrink(&scenario, seed, &failure, 600)))
+    })
+}
+
+#[test]
+fn each_mutant_is_found_and_shrunk() {
+    let next = AtomicUsize::new(0);
+    let found: Mutex<Vec<(Mutant, Option<(u64, Small)>)>> = Mutex::default();
+    let cores = std::thread::available_parallelism().map_or(1, core::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                while let Some(&mutant) = Mutant::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = hunt(mutant);
+                    found.lock().unwrap().push((mutant, outcome));
+                }
+            });
+        }
+    });
+    let mut found = found.into_inner().unwrap();
+    found.sort_by_key(|(mutant, _)| Mutant::ALL.iter().position(|other| other == mutant));
+    println!("{:<18} {:>6} {:>6} {:>6}  found by", "mutant", "seeds", "nodes", "steps");
+    for (mutant, outcome) in &found {
+        match outcome {
+            Some((seed, small)) => println!(
+                "{:<18} {:>6} {:>6} {:>6}  {}",
+                mutant.name(),
+                seed + 1,
+                small.scenario.cluster.nodes,
+                small.scenario.steps.len(),
+                small.failure.broken.check(),
+            ),
+            None => println!("{:<18} not within {SEEDS}", mutant.name()),
+        }
+    }
+    for (mutant, outcome) in found {
+        let name = mutant.name();
+        let (_, small) = outcome.unwrap_or_else(|| panic!("{name} is not found"));
+        let nodes = small.scenario.cluster.nodes;
+        assert!(nodes <= NODES, "{name} is left with {nodes} nodes:\n{}", small.scenario.to_toml());
+        // The same world is clean without it, so it is the mutant that was found.
+        let mut without = small.scenario.clone();
+        without.cluster.mutant = None;
+        let failure = play(&without, small.seed, Options::default()).failure;
+        assert!(failure.is_none(), "{name} is not what breaks the rule: {failure:?}");
+    }
+}

@@ -49,6 +49,23 @@ fn a_clock_set_back_during_a_short_restart_heals_as_well() -> Outcome {
     Ok(())
 }
 
+/// The same when it had said goodbye, so that nobody looks for it any more.
+#[test]
+fn a_node_that_left_returns_with_a_clock_that_was_set_back() -> Outcome {
+    let mut sim = settled(24, 5)?;
+    sim.depart(3);
+    sim.run_for(secs(3))?;
+    sim.crash(3);
+    sim.set_wall_clock(3, -60_000);
+    sim.restart(3);
+    sim.add_item(3, &group(), range(100, 199), 80).unwrap();
+    sim.run_until(
+        |sim| sim.converged() && sim.live().all(|node| routed(sim, node, 150) == Some(3)),
+        secs(5),
+    )?;
+    Ok(())
+}
+
 /// Clocks that run 1 % fast or slow raise no alarm in two minutes.
 #[test]
 fn skewed_clocks_are_tolerated() -> Outcome {

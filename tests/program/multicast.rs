@@ -163,7 +163,7 @@ fn find_each_other(v6: bool, disturbed: Option<&str>) {
         all.iter()
             .all(|node| node.route("kitchen", 5) == [7001] && node.route("kitchen", 15) == [7002])
     });
-    assert!(nodes.iter().all(|node| node.counter("multicasts_sent") > 0));
+    assert!(nodes.iter().any(|node| node.counter("multicasts_sent") > 0));
 }
 
 #[test]

@@ -99,6 +99,8 @@ pub(crate) struct OverlapRow {
 pub(crate) struct PeerRow {
     pub(crate) id: String,
     pub(crate) status: String,
+    /// Milliseconds that it is still held off: it lives, but has gone down several times of late.
+    pub(crate) held_for_ms: Option<u64>,
     pub(crate) epoch: String,
     /// Microseconds.
     pub(crate) rtt_us: Option<u64>,
@@ -219,6 +221,9 @@ impl From<Peer> for PeerRow {
         Self {
             id: peer.id.to_string(),
             status: status_name(peer.status).to_owned(),
+            held_for_ms: peer
+                .held_for
+                .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
             epoch: peer.epoch.to_string(),
             rtt_us: peer.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
             metadata: hex(&peer.metadata),

@@ -43,9 +43,13 @@ pub(crate) fn text(reply: &Reply) -> String {
         Reply::Peers(peers) => {
             let rows = peers.iter().map(|row| {
                 let rtt = row.rtt_us.map(|us| format!("{}.{:03} ms", us / 1000, us % 1000));
+                let status = match row.held_for_ms {
+                    Some(ms) => format!("{}: held off for {} s", row.status, ms.div_ceil(1000)),
+                    None => row.status.clone(),
+                };
                 vec![
                     row.id.clone(),
-                    row.status.clone(),
+                    status,
                     rtt.unwrap_or_default(),
                     row.epoch.clone(),
                     row.metadata.clone(),

@@ -25,38 +25,14 @@
 //! }
 //! ```
 //!
-//! [`spawn`] puts the node on a thread. To have it in a [`mio::Poll`] with other sources, register
-//! it and pump it yourself:
+//! [`spawn`] puts the node on a thread. A node can be one of the [sources](mio::event::Source) of a
+//! [`mio::Poll`] of yours: see [there](Node#impl-Source-for-Node).
 //!
-//! ```no_run
-//! # fn run(mut node: scalesmall_mio::Node) -> std::io::Result<()> {
-//! use mio::{Events, Interest, Poll, Token};
-//!
-//! let mut poll = Poll::new()?;
-//! let mut events = Events::with_capacity(64);
-//! poll.registry().register(&mut node, Token(0), Interest::READABLE | Interest::WRITABLE)?;
-//! loop {
-//!     let wait = node.pump()?;
-//!     while let Some(event) = node.poll_event() {
-//!         println!("{event:?}");
-//!     }
-//!     poll.poll(&mut events, wait.timeout())?;
-//! }
-//! # }
-//! ```
-//!
-//! mio tells of readiness once, when it begins. That is enough here: a pump that leaves something
-//! unread asks to be called again at once. Have calls of a [`Handle`] wake your `Poll` by
-//! [`wake_on_call`](scalesmall_driver::Node::wake_on_call).
-
 mod poller;
+#[cfg(doctest)]
+mod readme;
 mod source;
 mod thread;
-
-/// The examples of the README, compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
 
 use std::io;
 use std::net::SocketAddr;
@@ -96,7 +72,7 @@ impl std::os::fd::AsFd for Socket {
 #[derive(Debug)]
 pub struct Node {
     node: scalesmall_driver::Node<Socket>,
-    poller: Option<Poller>,
+    poller: Poller,
 }
 
 impl Node {
@@ -108,7 +84,7 @@ impl Node {
     pub fn bind(settings: &Settings) -> Result<Self, StartError> {
         let wrap = |socket| Ok(Socket(UdpSocket::from_std(socket)));
         let node = scalesmall_driver::Node::start(settings, wrap)?;
-        Ok(Self { node, poller: None })
+        Ok(Self { node, poller: Poller::default() })
     }
 
     /// Runs the node until there is an event.
@@ -141,7 +117,7 @@ impl Node {
             if left == Some(Duration::ZERO) {
                 return Ok(None);
             }
-            self.park(wait, left)?;
+            self.poller.wait(&mut self.node, wait, left)?;
         }
     }
 
@@ -153,22 +129,7 @@ impl Node {
     /// As for [`Node::next_event`].
     pub fn turn(&mut self, limit: Option<Duration>) -> io::Result<()> {
         let wait = self.node.pump()?;
-        self.park(wait, limit)
-    }
-
-    fn park(&mut self, wait: scalesmall_driver::Wait, limit: Option<Duration>) -> io::Result<()> {
-        self.poller()?;
-        let Some(poller) = &mut self.poller else { return Ok(()) };
-        let limit = limit.into_iter().chain(wait.timeout()).min();
-        poller.wait(&mut self.node, wait.writable, limit)
-    }
-
-    /// Makes the poller unless there is one.
-    fn poller(&mut self) -> io::Result<()> {
-        if self.poller.is_none() {
-            self.poller = Some(Poller::new(&mut self.node)?);
-        }
-        Ok(())
+        self.poller.wait(&mut self.node, wait, limit)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::Node;
 pub fn spawn(mut node: Node) -> io::Result<(Handle, Events, JoinHandle<io::Result<()>>)> {
     let handle = node.handle();
     let (mut outlet, events) = event_queue();
-    node.poller()?;
+    node.poller.make(&mut node.node)?;
     let run = move || {
         while node.has_handles() {
             node.turn(None)?;

@@ -29,8 +29,9 @@
 //! it; nothing is spawned. Either future may be dropped at any point, as `select` does, and loses
 //! nothing. A [`Handle`] reaches the node from other tasks and threads.
 //!
-//! tokio's reactor hears of every datagram, awaited or not. Where the rate matters, give the node a
-//! runtime of one thread (`new_current_thread`): then no other worker is woken for that.
+//! tokio's reactor hears of every datagram of the sockets that it knows, awaited or not, and wakes a
+//! worker for it. So it knows the node's only while the node waits: else a busy one would move half
+//! as many.
 
 use core::future::poll_fn;
 use core::task::Poll;
@@ -45,17 +46,17 @@ use tokio::time::timeout_at;
 
 pub use scalesmall_driver::{Call, CallError, Handle};
 
-/// A tokio socket, as the driver wants it.
+/// A socket, as the driver wants it.
 #[derive(Debug)]
-pub struct Socket(UdpSocket);
+pub struct Socket(std::net::UdpSocket);
 
 impl scalesmall_driver::Socket for Socket {
     fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.0.try_recv_from(buffer)
+        self.0.recv_from(buffer)
     }
 
     fn try_send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
-        self.0.try_send_to(datagram, to)
+        self.0.send_to(datagram, to)
     }
 }
 
@@ -66,10 +67,16 @@ impl std::os::fd::AsFd for Socket {
     }
 }
 
+/// Makes a socket known to the reactor until the answer is dropped.
+fn register(socket: &Socket) -> io::Result<UdpSocket> {
+    UdpSocket::from_std(socket.0.try_clone()?)
+}
+
 /// Waits until a socket is readable, the unicast one writable if that is awaited, or the deadline.
 async fn park(sockets: &Sockets<Socket>, wait: Wait) -> io::Result<()> {
+    let unicast = register(&sockets.unicast)?;
+    let multicast = sockets.multicast.as_ref().map(register).transpose()?;
     let ready = poll_fn(|cx| {
-        let unicast = &sockets.unicast.0;
         if let Poll::Ready(ready) = unicast.poll_recv_ready(cx) {
             return Poll::Ready(ready);
         }
@@ -78,15 +85,13 @@ async fn park(sockets: &Sockets<Socket>, wait: Wait) -> io::Result<()> {
         {
             return Poll::Ready(ready);
         }
-        match &sockets.multicast {
-            Some(heard) => heard.0.poll_recv_ready(cx),
+        match &multicast {
+            Some(heard) => heard.poll_recv_ready(cx),
             None => Poll::Pending,
         }
     });
-    match wait.deadline {
-        Some(deadline) => timeout_at(deadline.into(), ready).await.unwrap_or(Ok(())),
-        None => ready.await,
-    }
+    let Some(deadline) = wait.deadline else { return ready.await };
+    timeout_at(deadline.into(), ready).await.unwrap_or(Ok(()))
 }
 
 /// A node on tokio. It dereferences to the driver's node, whose calls are all there.
@@ -100,14 +105,10 @@ impl Node {
     /// # Errors
     ///
     /// [`StartError`]; nothing stays open then. Outside of a runtime it is `StartError::Runtime`.
-    ///
-    /// # Panics
-    ///
-    /// As tokio does, in a runtime that was built without its network.
     pub fn bind(settings: &Settings) -> Result<Self, StartError> {
         let wrap = |socket| {
             tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
-            UdpSocket::from_std(socket).map(Socket)
+            Ok(Socket(socket))
         };
         scalesmall_driver::Node::start(settings, wrap).map(Self)
     }
@@ -116,7 +117,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// A socket that failed; or the runtime, once it has ended.
+    /// A socket that failed, no file descriptor left, or the runtime, once it has ended.
     pub async fn next_event(&mut self) -> io::Result<Event> {
         self.0.next_event(park).await
     }

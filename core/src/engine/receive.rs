@@ -21,8 +21,8 @@ use crate::wire::{Claim, Frame, Header, Message, Standing, WireError};
 /// One counter of [`Stats`](crate::Stats) has been raised, and those that count what was received;
 /// nothing else has changed. There are two exceptions, both limited in rate and in bytes:
 /// [`DatagramError::Unproven`] may cause a challenge to be sent, and so may
-/// [`DatagramError::StaleLife`] if the packet is bound to this life: somebody else may be using the
-/// sender's id.
+/// [`DatagramError::StaleLife`] if the packet is bound to this life, as somebody else may be using the
+/// sender's id, or if the later life is gone, as the sender's clock may have been set back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatagramError {
@@ -150,6 +150,9 @@ impl Engine {
             if sender.epoch < life.epoch && !stale_reply {
                 if header.bound {
                     self.renewal.contested(&mut self.ctx, ix, sender, source);
+                } else if !self.ctx.is_reachable(ix) {
+                    // Its clock may have been set back, and nobody else tells one that has left.
+                    self.challenge(sender, header.packet, arrival, len);
                 }
                 return Err(DatagramError::StaleLife);
             }

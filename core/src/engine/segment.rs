@@ -10,8 +10,8 @@ use crate::roster::Ix;
 use crate::spread::Audience;
 use crate::wire::{Frame, Header, Route, Spread};
 
-/// How long nobody else tries to speak when a speaker begins, and when one is heard.
-const WAIT_AND_SEE: Duration = Duration::from_secs(2);
+/// A speaker that was heard within this time is there.
+const PRESENT: Duration = Duration::from_millis(500);
 
 /// How many listed recipients share a packet.
 const LISTED_PER_PACKET: usize = 24;
@@ -36,16 +36,18 @@ impl Engine {
             return;
         }
         let Some(ix) = ctx.find(speaker) else { return };
-        // A speaker speaks for itself, and passes on to its segment what those elsewhere say.
+        if nodes.is_empty() {
+            // It begins: everybody is told in the tree.
+            ctx.note_speaker(ix);
+            self.speaker.wait_and_see(ctx);
+            return;
+        }
+        // A speaker lists its own, and passes on to its segment what those elsewhere list.
         let told_by_own = channel == Channel::Multicast && self.hearer.hears(from);
         if ix != from && !told_by_own {
             return;
         }
         ctx.note_speaker(ix);
-        if nodes.is_empty() {
-            self.speaker.postpone(ctx, WAIT_AND_SEE);
-            return;
-        }
         for &id in &nodes {
             if id == ctx.me().id && ix == from {
                 self.hearer.on_listed(ctx, ix);
@@ -155,7 +157,7 @@ impl Engine {
     /// It may be time to beat, or to begin.
     pub(super) fn on_beat_due(&mut self) {
         let ctx = &mut self.ctx;
-        let alone = !self.multicast.hears_speaker(ctx.now, WAIT_AND_SEE / 4);
+        let alone = !self.multicast.hears_speaker(ctx.now, PRESENT);
         let knows = self.repair.has_caught_up();
         self.speaker.on_timer(ctx, alone && knows);
     }

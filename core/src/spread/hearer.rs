@@ -1,7 +1,7 @@
 //! Hearing speakers: says which one is heard, notices what is missed and when one is heard no
 //! more, and asks.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -16,6 +16,9 @@ use crate::wire::Frame;
 
 /// The most speakers that are listened to.
 const SPEAKERS: usize = 4;
+
+/// The most whose promises are remembered.
+const LISTED: usize = 64;
 
 /// After this long without a word a speaker that covers this node is asked: three beats are
 /// missing. A little later at random, as others may ask too.
@@ -100,12 +103,15 @@ impl Heard {
 #[derive(Debug)]
 pub(crate) struct Hearer {
     heard: Vec<Heard>,
+    /// Until when speakers cover this node, whether they are heard at present or not: as soon as
+    /// they are told that they are, they count on being asked.
+    listed: BTreeMap<Ix, Instant>,
     hold: Duration,
 }
 
 impl Default for Hearer {
     fn default() -> Self {
-        Self { heard: Vec::new(), hold: HOLD }
+        Self { heard: Vec::new(), listed: BTreeMap::new(), hold: HOLD }
     }
 }
 
@@ -158,8 +164,15 @@ impl Hearer {
 
     /// This node is listed by a speaker.
     pub(crate) fn on_listed(&mut self, ctx: &mut Context, by: Ix) {
+        let until = ctx.now + PROMISE;
+        if self.listed.len() >= LISTED {
+            self.listed.retain(|_, until| *until > ctx.now);
+        }
+        if self.listed.len() < LISTED || self.listed.contains_key(&by) {
+            self.listed.insert(by, until);
+        }
         if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == by) {
-            heard.covered = Some(ctx.now + PROMISE);
+            heard.covered = Some(until);
             self.arm(ctx);
         }
     }
@@ -191,7 +204,7 @@ impl Hearer {
             steady: now,
             last: now,
             tell: now + ctx.around(HOLD),
-            covered: None,
+            covered: self.listed.get(&from).copied(),
             have: sequence,
             beyond: BTreeSet::new(),
             told: sequence,
@@ -203,8 +216,9 @@ impl Hearer {
     }
 
     /// Tells, asks and gives up what is due. Answers whether a speaker was lost.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> bool {
-        let best = self.best(ctx);
+    /// One that `speaks` itself says of nobody that it hears it: two speakers would wait for each other.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context, speaks: bool) -> bool {
+        let best = self.best(ctx).filter(|_| !speaks);
         let mut lost = false;
         let mut at = 0;
         while at < self.heard.len() {
@@ -243,6 +257,7 @@ impl Hearer {
     /// Forgets a node that is leaving the table.
     pub(crate) fn forget(&mut self, ix: Ix) {
         self.heard.retain(|heard| heard.speaker != ix);
+        self.listed.remove(&ix);
     }
 
     fn arm(&self, ctx: &mut Context) {

@@ -10,6 +10,7 @@ mod parts;
 mod piggyback;
 mod ring;
 mod speaker;
+mod stream;
 mod tree;
 
 pub(crate) use cover::Covers;

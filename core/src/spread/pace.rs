@@ -107,15 +107,29 @@ mod tests {
     #[test]
     fn much_news_is_gathered_and_held() {
         let mut pace = Pace::default();
-        let now = Instant::from_millis(10_000);
-        pace.count(now, 50);
+        for step in 0..40 {
+            pace.count(Instant::from_millis(10_000 + step * 10), 1);
+        }
+        let now = Instant::from_millis(10_400);
         assert_eq!(pace.gatherers(now), 1);
         pace.flushed(now);
         assert_eq!(pace.hold(now, LEAST), HOLD);
-        let later = Instant::from_millis(10_060);
+        let later = Instant::from_millis(10_460);
         assert_eq!(pace.hold(later, LEAST), Duration::from_millis(40));
         pace.count(later, 2000);
         assert_eq!(pace.gatherers(later), GATHERERS);
+    }
+
+    #[test]
+    fn a_storm_is_noticed_at_once() {
+        let mut pace = Pace::default();
+        let now = Instant::from_millis(10_000);
+        pace.flushed(now);
+        pace.count(now, BURST - 1);
+        assert_eq!(pace.gatherers(now), 0);
+        pace.count(now, 1);
+        assert!(pace.gatherers(now) > 0);
+        assert_eq!(pace.hold(now, LEAST), SHORT_HOLD);
     }
 
     #[test]

@@ -16,10 +16,10 @@ use core::time::Duration;
 
 use crate::context::Context;
 use crate::node::{Epoch, Status};
-use crate::outbox::Say;
 use crate::roster::Ix;
 use crate::spread::cover::PROMISE;
 use crate::spread::multicast::EVERYBODY;
+use crate::spread::stream::Stream;
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::{Frame, OVERHEAD};
@@ -32,23 +32,21 @@ const SLOW_BEAT: Duration = Duration::from_millis(400);
 const TRIAL: Duration = Duration::from_secs(12);
 const REST: Duration = Duration::from_secs(60);
 
+/// How long nobody else begins when one has begun.
+const WAIT_AND_SEE: Duration = Duration::from_secs(1);
+
 /// For how long a hearer's word holds, and within which time all are listed.
 const WORD: Duration = Duration::from_secs(40);
 const ROUND: Duration = Duration::from_secs(12);
+/// A node is vouched for in its first so many lists, then in each so manieth.
+const VOUCHES: u32 = 4;
 const LEAST_LIST: Duration = Duration::from_millis(60);
 
 /// A promise is kept for longer than it was given, as it was under way.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// When a batch is repeated: one that its origin has multicast here, and any other.
-const AGAIN: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(25)];
-const FIRST_AGAIN: Duration = Duration::from_millis(8);
-
-/// Batches kept for those who miss them, how many are given at once, and to how many askers one
-/// is given alone before it is multicast again for all.
-const LOG: usize = 64;
-const ANSWER: usize = 16;
-const ASKERS: u8 = 3;
+/// A node is not answered more often than this.
+const ANSWERS: Duration = Duration::from_millis(8);
 
 /// Bounds: hearers, and lists of other speakers that wait to be told here.
 const HEARERS: usize = 8192;
@@ -61,19 +59,11 @@ const MANY: usize = 48;
 const ENTRY: [usize; 2] = [27, 39];
 
 #[derive(Debug)]
-struct Batch {
-    sequence: u64,
-    at: Instant,
-    again: VecDeque<Instant>,
-    askers: u8,
-    frames: Vec<Frame>,
-}
-
-#[derive(Debug)]
 struct Listener {
     epoch: Epoch,
     said: Instant,
     promised: Option<Instant>,
+    listings: u32,
     answered: Option<Instant>,
 }
 
@@ -86,8 +76,7 @@ pub(crate) struct Speaker {
     ending: bool,
     failures: u32,
     candidacy: Option<Instant>,
-    sequence: u64,
-    log: VecDeque<Batch>,
+    stream: Stream,
     hearers: BTreeMap<Ix, Listener>,
     /// Hearers in the order in which they are listed.
     turns: VecDeque<Ix>,
@@ -134,6 +123,14 @@ impl Speaker {
         self.arm(ctx);
     }
 
+    /// Another node begins to speak, perhaps in this segment: waits until that is known.
+    pub(crate) fn wait_and_see(&mut self, ctx: &mut Context) {
+        if self.candidacy.is_some_and(|at| at < ctx.now + WAIT_AND_SEE) {
+            self.candidacy = Some(ctx.now + WAIT_AND_SEE + ctx.around(WAIT_AND_SEE));
+            self.arm(ctx);
+        }
+    }
+
     /// Beats, lists, repeats, begins and ends to speak. `alone` says whether no speaker is heard
     /// and this node knows its cluster.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context, alone: bool) {
@@ -149,7 +146,7 @@ impl Speaker {
                 self.beat(ctx);
             }
         }
-        self.repeat(ctx);
+        self.stream.repeat(ctx);
         self.arm(ctx);
     }
 
@@ -180,19 +177,13 @@ impl Speaker {
     fn beat(&mut self, ctx: &mut Context) {
         let fast = self.has_duty(ctx.now) || self.hearers.len() >= least(ctx);
         self.next_beat = Some(ctx.now + if fast { BEAT } else { SLOW_BEAT });
-        ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.announced(ctx.now) });
+        ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.now) });
         let due = self.next_list <= ctx.now;
         if fast && !self.ending && due && self.hearers.len() >= least(ctx) / 2 {
             self.list(ctx);
         } else if let Some(list) = self.abroad.pop_front() {
             ctx.say_frame(EVERYBODY, list);
         }
-    }
-
-    /// The number of the last batch that was repeated, and before which all were.
-    fn announced(&self, now: Instant) -> u64 {
-        let fresh = |batch: &&Batch| now.since(batch.at) <= AGAIN[0] || !batch.again.is_empty();
-        self.log.iter().find(fresh).map_or(self.sequence, |batch| batch.sequence - 1)
     }
 
     /// Lists the next hearers: to the segment, and to the speakers elsewhere.
@@ -218,8 +209,12 @@ impl Speaker {
                 ctx.note_cover(ix, Ix::ME);
                 let life = ctx.life(ix);
                 nodes.push(life.id);
-                let packet = ctx.peers.get(ix).window.highest();
-                vouches.push(Frame::Vouch { life, packet });
+                // Once it is known to all, only newcomers need it.
+                if hearer.listings < VOUCHES || hearer.listings.is_multiple_of(VOUCHES) {
+                    let packet = ctx.peers.get(ix).window.highest();
+                    vouches.push(Frame::Vouch { life, packet });
+                }
+                hearer.listings = hearer.listings.wrapping_add(1);
             }
         }
         let rounds = self.hearers.len().div_ceil(most.max(1)) as u32;
@@ -260,7 +255,7 @@ impl Speaker {
     }
 
     /// A node says that it hears this one.
-    pub(crate) fn on_heard_by(&mut self, ctx: &mut Context, from: Ix) {
+    pub(crate) fn on_heard_by(&mut self, ctx: &Context, from: Ix) {
         let room = self.hearers.len() < HEARERS && !self.ending;
         if !self.speaks() || !room && !self.hearers.contains_key(&from) {
             return;
@@ -271,7 +266,7 @@ impl Speaker {
             Some(hearer) if hearer.epoch == epoch => hearer.said = said,
             known => {
                 let is_new = known.is_none();
-                let hearer = Listener { epoch, said, promised: None, answered: None };
+                let hearer = Listener { epoch, said, promised: None, listings: 0, answered: None };
                 self.hearers.insert(from, hearer);
                 if is_new {
                     self.turns.push_front(from);
@@ -285,7 +280,7 @@ impl Speaker {
     /// once if many lack the same.
     pub(crate) fn on_missed(&mut self, ctx: &mut Context, from: Ix, since: u64, silent: bool) {
         let Some(hearer) = self.hearers.get_mut(&from) else { return };
-        if hearer.answered.is_some_and(|at| ctx.now.since(at) < FIRST_AGAIN) {
+        if hearer.answered.is_some_and(|at| ctx.now.since(at) < ANSWERS) {
             return;
         }
         hearer.answered = Some(ctx.now);
@@ -294,17 +289,7 @@ impl Speaker {
             self.ending |= self.cut_off.len() > 2 + self.hearers.len() / 2;
         }
         let to = ctx.bound(from);
-        for batch in self.log.iter_mut().filter(|batch| batch.sequence > since).take(ANSWER) {
-            batch.askers = batch.askers.saturating_add(1);
-            let say = Say::Frames(numbered(batch.sequence, &batch.frames));
-            if silent || batch.askers < ASKERS {
-                ctx.say(to, say);
-            } else if batch.askers == ASKERS {
-                ctx.say(EVERYBODY, say);
-            }
-        }
-        let sequence = if silent { self.sequence } else { self.announced(ctx.now) };
-        ctx.say_frame(to, Frame::Beat { sequence });
+        self.stream.answer(ctx, to, since, silent);
     }
 
     /// A speaker that is to be preferred was heard: this one ends, at once if nobody counts on it;
@@ -336,31 +321,15 @@ impl Speaker {
         if !self.has_duty(ctx.now) || frames.len() > usize::from(u8::MAX) {
             return Some(Vec::new());
         }
+        if self.stream.has(ctx.now, frames) {
+            return Some(Vec::new());
+        }
         if self.cut_off.len() > MANY || !self.speaks() {
             return None;
         }
-        self.sequence += 1;
-        let mut again: VecDeque<Instant> = AGAIN[..1].iter().map(|&wait| ctx.now + wait).collect();
-        if !self.hearers.contains_key(&from) {
-            again.push_front(ctx.now + FIRST_AGAIN);
-        }
-        ctx.say(EVERYBODY, Say::Frames(numbered(self.sequence, frames)));
-        let (sequence, at, askers) = (self.sequence, ctx.now, 0);
-        self.log.push_back(Batch { sequence, at, again, askers, frames: frames.to_vec() });
-        if self.log.len() > LOG {
-            self.log.pop_front();
-        }
+        self.stream.send(ctx, frames, self.hearers.contains_key(&from));
         self.arm(ctx);
         Some(self.cut_off.iter().copied().collect())
-    }
-
-    fn repeat(&mut self, ctx: &mut Context) {
-        for batch in &mut self.log {
-            while batch.again.front().is_some_and(|&at| at <= ctx.now) {
-                batch.again.pop_front();
-                ctx.say(EVERYBODY, Say::Frames(numbered(batch.sequence, &batch.frames)));
-            }
-        }
     }
 
     /// Forgets a node that is leaving the table.
@@ -370,8 +339,7 @@ impl Speaker {
     }
 
     fn arm(&self, ctx: &mut Context) {
-        let again = self.log.iter().filter_map(|batch| batch.again.front().copied()).min();
-        let next = [again, self.next_beat, self.candidacy].into_iter().flatten().min();
+        let next = [self.stream.due(), self.next_beat, self.candidacy].into_iter().flatten().min();
         ctx.timers.set(Why::Beat, next);
     }
 }
@@ -379,13 +347,4 @@ impl Speaker {
 /// How many hearers are worth the beats.
 fn least(ctx: &Context) -> usize {
     ctx.config.least_hearers as usize
-}
-
-/// A batch as it is sent.
-fn numbered(sequence: u64, frames: &[Frame]) -> Vec<Frame> {
-    let count = u8::try_from(frames.len()).unwrap_or(u8::MAX);
-    let mut all = Vec::with_capacity(frames.len() + 1);
-    all.push(Frame::Numbered { sequence, frames: count });
-    all.extend_from_slice(frames);
-    all
 }

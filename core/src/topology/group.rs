@@ -22,7 +22,8 @@ pub(super) struct Group {
     /// The name's hash for ranking, which is the same under every key.
     pub(super) rank: u64,
     records: Vec<Record>,
-    /// Positions in `records` by member, once there are more than [`SCANNED`].
+    /// Positions in `records` by member: of all of them, from when there are more than [`SCANNED`]
+    /// until there is none.
     by_member: HashTable<u32>,
     /// How many records have an item.
     listed: u32,
@@ -114,12 +115,12 @@ impl Group {
         growth::push(&mut self.records, Record::new(ix));
         let records = &self.records;
         let rehash = |&other: &u32| hash(records[other as usize].member());
-        if at == SCANNED {
+        if !self.by_member.is_empty() {
+            self.by_member.insert_unique(hash(ix), at as u32, rehash);
+        } else if at >= SCANNED {
             for (position, record) in records.iter().enumerate() {
                 self.by_member.insert_unique(hash(record.member()), position as u32, rehash);
             }
-        } else if at > SCANNED {
-            self.by_member.insert_unique(hash(ix), at as u32, rehash);
         }
         at
     }

@@ -443,6 +443,34 @@ mod tests {
         assert_eq!(apply(&mut topology, &good), Ok(Applied::Advanced { from: 0 }));
     }
 
+    /// Groups find members by a table once there are many; it has to hold also those who come when
+    /// there are few again.
+    #[test]
+    fn a_member_has_one_record_however_many_have_come_and_gone() {
+        let mut topology = Topology::new(id(1), Epoch(1));
+        let write = |topology: &mut Topology, port: u16, epoch: u64, count: u32| {
+            let mut owner = Topology::new(id(port), Epoch(epoch));
+            for start in 0..count {
+                owner.add_item(&name("g"), keys(start), port).unwrap();
+            }
+            apply(topology, &owner.delta(&name("g"), id(port), 0).unwrap()).unwrap();
+        };
+        for port in 2..30 {
+            write(&mut topology, port, 1, 1);
+        }
+        for port in 2..25 {
+            topology.forget(id(port));
+        }
+        for epoch in 2..4 {
+            for port in 2..40 {
+                write(&mut topology, port, epoch, 1);
+                write(&mut topology, port, epoch, 2);
+            }
+            assert_eq!(topology.topology(&name("g")).count(), 2 * 38);
+            assert_eq!(topology.root(), sum(&topology));
+        }
+    }
+
     #[test]
     fn a_gap_names_the_clock_to_ask_for() {
         let whole = record(4);

@@ -147,6 +147,10 @@ impl Player {
         self.pick(&whom, |sim, node| sim.condition(node).is_up());
     }
 
+    pub(super) fn pick_up(&mut self, whom: &Whom) {
+        self.pick(whom, |sim, node| sim.condition(node).is_up());
+    }
+
     fn each_up(&mut self, whom: &Whom, verb: impl Fn(&mut Sim, usize)) {
         self.pick(whom, |sim, node| sim.condition(node) == crate::Condition::Running);
         for node in self.picked.clone() {

@@ -28,6 +28,7 @@ mod fault;
 mod figure;
 mod gauge;
 mod play;
+mod post;
 mod recover;
 mod step;
 mod value;
@@ -45,8 +46,8 @@ pub use recover::recovers_within;
 use play::walk;
 pub use step::{
     At, Await, Between, Churn, Count, Counted, Flap, Goal, Jump, Lossy, Nothing, Parts, Pauses,
-    Recover, Repeat, Resume, Serve, Skew, Slow, Stall, Stalls, Step, Tell, Timeline, Usage,
-    WallClock, Way, Whom,
+    Recover, Repeat, Resume, Send, Serve, Skew, Slow, Stall, Stalls, Step, Tell, Timeline, To,
+    Usage, WallClock, Way, Whom,
 };
 pub use value::{Chance, Span};
 
@@ -138,6 +139,7 @@ impl Scenario {
         walk(&self.steps, &mut |step| match step {
             Step::Await(Await { figure: Some(figure), .. })
             | Step::Usage(Usage { figure, .. })
+            | Step::Send(Send { figure, .. })
             | Step::Count(Count { figure, .. }) => figures.push(figure.clone()),
             _ => {}
         });

@@ -2,11 +2,13 @@
 
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use scalesmall_core::{Engine, Event, GroupName, KeyRange, Op, Recipients, Tag};
 
 use super::figure::{BASELINE, Figures, Unit};
+use super::post::{Delivered, Postmark};
 use super::{Churn, Scenario, Seeds, Serve, Settings, Step, Timeline};
 use crate::check::Failure;
 use crate::film::{Film, Mark, Moment};
@@ -128,6 +130,9 @@ pub(super) struct Player {
     pub(super) controls: Vec<[u64; 4]>,
     pub(super) control: bool,
     pub(super) churned: BTreeMap<usize, u32>,
+    pub(super) delivered: Delivered,
+    /// How many messages were sent.
+    pub(super) posted: u32,
     film: Option<Film>,
     pub(super) marks: Vec<Mark>,
     seed: u64,
@@ -145,7 +150,9 @@ impl Player {
         });
         let every = options.every.map(core::time::Duration::from_nanos);
         let film = every.map(|every| sim.film(every));
-        sim.tap = options.tap;
+        let delivered = Delivered::default();
+        let inner = options.tap;
+        sim.tap = Some(Box::new(Postmark { delivered: Rc::clone(&delivered), inner }));
         Self {
             random: Random::new(seed).fork(FOR_SCENARIO),
             group: GroupName::try_from("scenario").expect("a short name is a group's name"),
@@ -163,6 +170,8 @@ impl Player {
             controls: Vec::new(),
             control: false,
             churned: BTreeMap::new(),
+            delivered,
+            posted: 0,
             film,
             marks: Vec::new(),
             seed,
@@ -198,6 +207,11 @@ impl Player {
             Step::Stalls(stalls) => self.stalls(stalls, self.seed)?,
             Step::Message(_) => self.message(),
             Step::Serve(serve) => self.serve(serve, true)?,
+            Step::Join(whom) => {
+                self.pick_up(whom);
+                self.join();
+            }
+            Step::Send(send) => self.send(send)?,
             Step::Withdraw(serve) => self.serve(serve, false)?,
             Step::Churn(churn) => self.churn(churn)?,
             Step::Tell(tell) => self.tell(tell)?,

@@ -1,39 +1,65 @@
 //! The end of all faults, and what has to hold from then on.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
-use scalesmall_core::{Config, Status};
+use scalesmall_core::{Config, Engine, Status};
 
 use super::play::{Outcome, Player};
 use super::{Recover, Tell};
-use crate::check::{Broken, Report};
+use crate::check::Broken;
 use crate::ledger::contents_differ;
-use crate::link::{Link, nanos};
+use crate::link::Link;
 use crate::sim::Sim;
 use crate::verbs::CatchUp;
 
 impl Player {
-    /// Ends all faults, and waits until all agree.
+    /// Ends all faults, waits until all agree, and sees whether they keep to it.
     pub(super) fn recover(&mut self, recover: &Recover) -> Outcome {
+        self.make_well(recover.restart);
+        let live = self.sim.live().find_map(|node| self.sim.node(node));
+        let Some(window) = live.map(|engine| engine.config().silence_window) else {
+            return Ok(());
+        };
+        if !can_meet(&self.sim) {
+            return Ok(());
+        }
+        // What was suspected while things failed may still be concluded.
+        self.sim.run_for(2 * window)?;
+        self.agree()?;
+        self.sim.forbid_false_down();
+        self.sim.run_for(recover.calm.0)?;
+        self.sim.allow_false_down();
+        self.agree()
+    }
+
+    fn make_well(&mut self, restart: bool) {
         self.sim.heal();
         self.sim.set_link(Link::lan());
         for node in 0..self.sim.len() {
             self.sim.slow_down(node, Duration::ZERO);
             self.sim.resume(node, CatchUp::Drain);
         }
-        if recover.restart {
+        if restart {
             let live: Vec<usize> = self.sim.live().collect();
             for node in (0..self.sim.len()).filter(|node| !live.contains(node)) {
                 self.sim.restart(node);
             }
         }
+    }
+
+    /// Waits until all agree, and compares what they hold.
+    fn agree(&mut self) -> Outcome {
         let Some(config) = self.sim.live().find_map(|node| self.sim.node(node)) else {
             return Ok(());
         };
-        let falls = most_falls(self.sim.reports(), self.sim.now().as_nanos());
-        let within = recovers_within(config.config(), falls);
-        self.sim.run_until(Sim::converged, within)?;
+        let within = recovers_within(config.config());
+        if let Err(failure) = self.sim.run_until(Sim::converged, within) {
+            // Who has fallen often is held off for longer, and is said to be.
+            let held = longest_hold(&self.sim).filter(|_| is_late(&failure.broken));
+            let Some(held) = held else { return Err(failure) };
+            // Clocks may run slow.
+            self.sim.run_until(Sim::converged, held + held / 50 + GRACE)?;
+        }
         let live: Vec<usize> = self.sim.live().collect();
         for pair in live.windows(2) {
             if let Some((broken, nodes)) = contents_differ(&self.sim, pair[0], pair[1]) {
@@ -69,7 +95,7 @@ impl Player {
         self.sim.unwatch(watch);
         let by = missed(&self.sim);
         match outcome {
-            Err(failure) if matches!(failure.broken, Broken::NotReached { .. }) => {
+            Err(failure) if is_late(&failure.broken) => {
                 let mut nodes = by.clone();
                 nodes.push(from);
                 Err(self.broken(Broken::MessageMissed { limit, by }, &nodes))
@@ -84,37 +110,61 @@ impl Player {
     }
 }
 
-/// How often, at most, one node has called another one down at intervals of a few minutes.
-fn most_falls(reports: &[Report], now: u64) -> u32 {
-    let mut falls: BTreeMap<(usize, usize), (u64, u32)> = BTreeMap::new();
-    for report in reports.iter().filter(|report| report.status == Some(Status::Down)) {
-        let (at, count) = falls.entry((report.by, report.about)).or_default();
-        let again = report.at.saturating_sub(*at) <= nanos(FLAP_MEMORY);
-        (*at, *count) = (report.at, if again { *count + 1 } else { 1 });
-    }
-    let fresh = |at: u64| now.saturating_sub(at) <= nanos(FLAP_MEMORY);
-    falls.into_values().filter(|(at, _)| fresh(*at)).map(|(_, count)| count).max().unwrap_or(0)
+fn is_late(broken: &Broken) -> bool {
+    matches!(broken, Broken::NotReached { .. })
 }
 
-/// Within which time all agree once nothing fails any more, if one was called down so often by
-/// another of late.
+/// Whether the live nodes can find each other: each knows somebody, or is known, or has a seed, so
+/// that all are linked. Otherwise nothing can be asked of them.
+fn can_meet(sim: &Sim) -> bool {
+    let live: Vec<usize> = sim.live().collect();
+    let mut linked = vec![Vec::new(); sim.len()];
+    for &node in &live {
+        let known = sim.node(node).into_iter().flat_map(Engine::peers);
+        let sought = known.filter(|peer| peer.status != Status::Left).map(|peer| peer.id.addr());
+        for addr in sought.chain(sim.seeds[node].iter().copied()) {
+            if let Some(other) = sim.node_of(addr) {
+                linked[node].push(other);
+                linked[other].push(node);
+            }
+        }
+        linked[node].extend(sim.network.hearers(node));
+    }
+    let mut met = vec![false; sim.len()];
+    let mut next: Vec<usize> = live.first().copied().into_iter().collect();
+    while let Some(node) = next.pop() {
+        if !core::mem::replace(&mut met[node], true) {
+            next.extend(linked[node].iter().copied().filter(|other| live.contains(other)));
+        }
+    }
+    live.iter().all(|node| met[*node])
+}
+
+/// The longest time that a live node will still hold another one off, which lives.
+fn longest_hold(sim: &Sim) -> Option<Duration> {
+    let held = sim.live().filter_map(|node| {
+        let mut longest = None;
+        for peer in sim.node(node)?.peers() {
+            let about = sim.node_of(peer.id.addr()).filter(|about| sim.condition(*about).is_up());
+            longest = longest.max(about.and(peer.held_for));
+        }
+        longest
+    });
+    held.max()
+}
+
+/// Within which time all agree once nothing fails any more, but for those that are
+/// [held off](scalesmall_core::Peer::held_for) because they have fallen several times of late.
 ///
 /// A lost peer is retried once per [`Config::retry_interval`] in the mean, by somebody; twenty times
 /// that is missed by one in 10^8. The same holds for repairs. The dead are found within a few
-/// windows of silence, also those who died while they were out of reach. And who has fallen often
-/// is held off for up to five minutes; it may fall once more while all comes back.
+/// windows of silence, also those who died while they were out of reach.
 #[must_use]
-pub fn recovers_within(config: &Config, falls: u32) -> Duration {
-    let hold = falls.checked_sub(1).map_or(Duration::ZERO, |again| {
-        FIRST_HOLD.saturating_mul(1 << again.min(8)).min(LONGEST_HOLD)
-    });
+pub fn recovers_within(config: &Config) -> Duration {
     Duration::from_secs(2)
         + 4 * config.silence_window
         + 20 * (config.retry_interval + config.repair_interval + config.probe_interval)
-        + hold
 }
 
-/// How flap damping works: see the engine's documentation of coming back.
-const FLAP_MEMORY: Duration = Duration::from_secs(5 * 60);
-const FIRST_HOLD: Duration = Duration::from_secs(30);
-const LONGEST_HOLD: Duration = Duration::from_secs(5 * 60);
+/// Holds are looked at once a second.
+const GRACE: Duration = Duration::from_secs(3);

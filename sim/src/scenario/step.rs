@@ -64,6 +64,10 @@ pub enum Step {
     Slow(Slow),
     /// Nodes' wall clocks are set; their next lives get their epochs from them.
     WallClock(WallClock),
+    /// Nodes join the group.
+    Join(Whom),
+    /// Random nodes send messages, whose deliveries become figures.
+    Send(Send),
     /// Each of some nodes serves a range of its own, numbered.
     Serve(Serve),
     /// Each of some nodes serves a numbered range no longer.
@@ -317,6 +321,9 @@ pub struct Tell {
 pub struct Recover {
     /// Whether nodes that do not run are started, and those that have gone as well.
     pub restart: bool,
+    /// For so long all stays as it is, once all agree: nobody is called down that is up.
+    #[serde(default)]
+    pub calm: Span,
 }
 
 /// Wall clocks that are wrong.
@@ -343,6 +350,48 @@ pub struct Serve {
     /// The calls are spread over this span.
     #[serde(default)]
     pub over: Span,
+}
+
+/// Messages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Send {
+    /// How many, each from a random node.
+    pub messages: u32,
+    /// To whom.
+    pub to: To,
+    /// The bytes of each.
+    #[serde(default = "a_few_bytes")]
+    pub bytes: usize,
+    /// The calls are spread over this span.
+    #[serde(default)]
+    pub over: Span,
+    /// How long deliveries are waited for after the last call.
+    #[serde(default = "a_while")]
+    pub wait: Span,
+    /// The figures are called this, and ` latency` of each delivery, ` missing`, ` duplicates`,
+    /// ` strays` (at nodes for which it was not meant), ` delivered of 10000`, ` refused` calls.
+    pub figure: String,
+}
+
+const fn a_few_bytes() -> usize {
+    200
+}
+
+const fn a_while() -> Span {
+    Span(super::post::WAIT)
+}
+
+/// For whom messages are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum To {
+    /// All nodes.
+    All,
+    /// The group; the nodes picked last are to be its members.
+    Group,
+    /// The nodes picked last, by name; at most 1,024.
+    Listed,
 }
 
 /// A steady stream of changes.

@@ -72,7 +72,7 @@ impl Shrinking {
     /// Tries small clusters. A cluster of another size draws other nodes, so each gets some seeds.
     fn sizes(&mut self) {
         let nodes = self.best.scenario.cluster.nodes;
-        for small in [2, 3, 4, 5, 6, 8, nodes / 2, nodes * 3 / 4, nodes.saturating_sub(1)] {
+        for small in [2, 3, 4, 5, 6, 7, 8, nodes / 2, nodes * 3 / 4, nodes.saturating_sub(1)] {
             if small == 0 || small >= self.best.scenario.cluster.nodes {
                 continue;
             }
@@ -125,7 +125,7 @@ impl Shrinking {
 }
 
 /// How many seeds a smaller cluster is tried with.
-const SEEDS: u64 = 4;
+const SEEDS: u64 = 8;
 
 /// Edits that make a cluster simpler.
 const SIMPLER: [fn(&mut Scenario); 17] = [

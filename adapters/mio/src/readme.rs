@@ -1,0 +1,2 @@
+//! The examples of the README, compiled.
+#![doc = include_str!("../../../README.md")]
