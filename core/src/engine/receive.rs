@@ -158,8 +158,9 @@ impl Engine {
             }
             if sender.epoch == life.epoch {
                 let peer = self.ctx.peers.get_mut(ix);
-                if header.bound && core::mem::take(&mut peer.vouched) {
-                    // The first packet of its own that proves it: it knows its numbers best.
+                let fresh = peer.window.check(header.packet) == Freshness::Fresh;
+                if header.bound && peer.vouched && !fresh {
+                    // Who vouched for it has named too high a number: nothing has been taken yet.
                     peer.window = Window::default();
                 }
                 let window = self.ctx.peers.get(ix).window;
@@ -193,7 +194,7 @@ impl Engine {
         let ix = self.recognise(sender, known).ok_or(DatagramError::Full)?;
         let peer = self.ctx.peers.get_mut(ix);
         peer.window.mark(header.packet);
-        peer.proven = true;
+        (peer.proven, peer.vouched) = (true, false);
         self.comeback.heard(source, sender.id);
         Ok(ix)
     }
