@@ -159,7 +159,7 @@ impl Engine {
             if sender.epoch == life.epoch {
                 let peer = self.ctx.peers.get_mut(ix);
                 if header.bound && core::mem::take(&mut peer.vouched) {
-                    // The first packet of its own that proves it: it knows its numbers best.
+                    // The first packet of it at all: it knows its numbers best, and another was wrong.
                     peer.window = Window::default();
                 }
                 let window = self.ctx.peers.get(ix).window;
@@ -194,6 +194,8 @@ impl Engine {
         let peer = self.ctx.peers.get_mut(ix);
         peer.window.mark(header.packet);
         peer.proven = true;
+        // What was vouched for has come true: the numbers taken from here on are not to be forgotten.
+        peer.vouched = false;
         self.comeback.heard(source, sender.id);
         Ok(ix)
     }

@@ -53,27 +53,12 @@ impl Player {
                 let (inside, outside) = self.sides(&whom);
                 self.sim.flap(&outside, &inside, flap.on.0, flap.off.0);
             }
-            Step::MuteMulticast(whom) => {
-                let (inside, outside) = self.sides(whom);
-                self.sim.cut_multicast(&inside, &outside);
-            }
-            Step::DeafenMulticast(whom) => {
-                let (inside, outside) = self.sides(whom);
-                self.sim.cut_multicast(&outside, &inside);
-            }
-            Step::FlapMulticast(flap) => {
-                let whom = Whom { nodes: Some(flap.nodes), ..Whom::default() };
-                let (inside, outside) = self.sides(&whom);
-                self.sim.flap_multicast(&outside, &inside, flap.on.0, flap.off.0);
-            }
             Step::Lossy(lossy) => {
                 self.pick_some(lossy.nodes);
                 for node in self.picked.clone() {
                     self.sim.lossy(node, lossy.out.0, lossy.into.0);
                 }
             }
-            Step::Heal(_) => self.sim.heal(),
-            Step::Relink(path) => self.sim.set_link(path.link()),
             Step::Skew(skew) => {
                 self.pick_some(skew.nodes);
                 for node in self.picked.clone() {
@@ -85,12 +70,6 @@ impl Player {
                 self.pick_some(jump.nodes);
                 for node in self.picked.clone() {
                     self.sim.jump(node, if jump.back { -by } else { by });
-                }
-            }
-            Step::Slow(slow) => {
-                self.pick_some(slow.nodes);
-                for node in self.picked.clone() {
-                    self.sim.slow_down(node, slow.pace.0);
                 }
             }
             // What is refused leaves the picture as it is.
@@ -115,6 +94,34 @@ impl Player {
             }
             Step::ForbidFalseDown(_) => self.sim.forbid_false_down(),
             Step::AllowFalseDown(_) => self.sim.allow_false_down(),
+            network => self.fault_of_network(network),
+        }
+    }
+
+    /// What happens to the network, to multicast alone, and to what is slow.
+    fn fault_of_network(&mut self, step: &Step) {
+        match step {
+            Step::Heal(_) => self.sim.heal(),
+            Step::Relink(path) => self.sim.set_link(path.link()),
+            Step::Slow(slow) => {
+                self.pick_some(slow.nodes);
+                for node in self.picked.clone() {
+                    self.sim.slow_down(node, slow.pace.0);
+                }
+            }
+            Step::MuteMulticast(whom) => {
+                let (inside, outside) = self.sides(whom);
+                self.sim.cut_multicast(&inside, &outside);
+            }
+            Step::DeafenMulticast(whom) => {
+                let (inside, outside) = self.sides(whom);
+                self.sim.cut_multicast(&outside, &inside);
+            }
+            Step::FlapMulticast(flap) => {
+                let whom = Whom { nodes: Some(flap.nodes), ..Whom::default() };
+                let (inside, outside) = self.sides(&whom);
+                self.sim.flap_multicast(&outside, &inside, flap.on.0, flap.off.0);
+            }
             _ => {}
         }
     }
