@@ -194,10 +194,8 @@ impl Drawing {
             for (_, what, times) in &self.events {
                 *kinds.entry(what).or_default() += times;
             }
-            let kinds: Vec<String> = kinds
-                .iter()
-                .map(|(what, times)| format!("{times} times {}", escape(what)))
-                .collect();
+            let kinds: Vec<String> =
+                kinds.iter().map(|(what, times)| format!("{times} × {}", escape(what))).collect();
             write!(html, "<p class=\"dim\">{}</p>", kinds.join(", "))?;
         }
         Ok(())
