@@ -174,6 +174,11 @@ fn a_voucher_proves_a_node_from_a_number_on() {
     assert_eq!(say(&mut engine, 10), Err(DatagramError::Replayed));
     assert_eq!(say(&mut engine, 12), Ok(()));
     assert_eq!(say(&mut engine, 11), Ok(()));
+    // What was taken on another's word stays taken once the node has proven itself.
+    let proof = Holder::new(3).numbered(13, Some(EPOCH), &[]);
+    engine.handle_datagram(START, Arrival::Unicast(addr(3)), &proof).unwrap();
+    assert_eq!(say(&mut engine, 12), Err(DatagramError::Replayed));
+    assert_eq!(say(&mut engine, 14), Ok(()));
 }
 
 #[test]

@@ -158,8 +158,9 @@ impl Engine {
             }
             if sender.epoch == life.epoch {
                 let peer = self.ctx.peers.get_mut(ix);
-                if header.bound && core::mem::take(&mut peer.vouched) {
-                    // The first packet of it at all: it knows its numbers best, and another was wrong.
+                let fresh = peer.window.check(header.packet) == Freshness::Fresh;
+                if header.bound && peer.vouched && !fresh {
+                    // Who vouched for it has named too high a number: nothing has been taken yet.
                     peer.window = Window::default();
                 }
                 let window = self.ctx.peers.get(ix).window;
@@ -193,9 +194,7 @@ impl Engine {
         let ix = self.recognise(sender, known).ok_or(DatagramError::Full)?;
         let peer = self.ctx.peers.get_mut(ix);
         peer.window.mark(header.packet);
-        peer.proven = true;
-        // What was vouched for has come true: the numbers taken from here on are not to be forgotten.
-        peer.vouched = false;
+        (peer.proven, peer.vouched) = (true, false);
         self.comeback.heard(source, sender.id);
         Ok(ix)
     }
