@@ -16,6 +16,7 @@ mod hostility;
 mod limits;
 mod net;
 mod refusals;
+mod segment;
 
 use scalesmall_core::{GroupName, Instant, KeyRange};
 
