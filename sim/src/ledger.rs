@@ -4,9 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-use scalesmall_core::{
-    Engine, Epoch, Event, GroupName, KeyRange, Life, NodeId, Op, Peer, Status, TimedItem,
-};
+use scalesmall_core::{Engine, Epoch, Event, GroupName, KeyRange, Life, Op, Peer, TimedItem};
 
 use crate::check::{Broken, Law};
 use crate::node::Condition;
@@ -73,7 +71,10 @@ impl Ledger {
         let ledger = Rc::new(RefCell::new(Self::default()));
         let events = Rc::clone(&ledger);
         sim.judge_events(move |sim, node, event| events.borrow_mut().hear(sim, node, event));
-        sim.rule_of(LOOK_EVERY, move |sim| ledger.borrow_mut().look(sim));
+        // A look takes longer the more nodes there are to be seen. In large clusters it is taken less
+        // often, so that looking stays a small part of the whole.
+        let every = LOOK_EVERY * sim.len().div_ceil(MANY) as u32;
+        sim.rule_of(every, move |sim| ledger.borrow_mut().look(sim));
     }
 
     fn observer(&mut self, sim: &Sim<Engine>, node: usize) -> &mut Observer {
@@ -269,30 +270,28 @@ impl Ledger {
     }
 }
 
-/// Whether two nodes with equal digests hold different pictures. Who has been gone for long is in no
-/// digest, so those who are gone are left out.
+/// Whether two nodes with equal digests hold different pictures of those that are present at both.
+/// One that is gone drops out of the digest before it is forgotten.
 pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Verdict {
-    let (this, that) = (sim.node(one)?, sim.node(other)?);
+    let pair = [sim.node(one)?, sim.node(other)?];
     let differ = |what: String| broken(Law::EqualDigests, what, &[one, other]);
-    let shown = |engine: &Engine, id: NodeId| {
-        let status = engine.peer(id).map(|peer| peer.status);
-        !matches!(status, None | Some(Status::Down | Status::Left))
+    let present = |id: scalesmall_core::NodeId| {
+        pair.iter().all(|engine| engine.peer(id).is_some_and(|peer| peer.status.is_present()))
     };
-    let both = |timed: &TimedItem| {
-        let member = timed.item.member;
-        shown(this, member) && shown(that, member)
-    };
-    for group in this.groups().chain(that.groups()) {
-        let mut pair = (this.topology(group).filter(both), that.topology(group).filter(both));
-        loop {
-            match (pair.0.next(), pair.1.next()) {
-                (None, None) => break,
-                (mine, theirs) if mine == theirs => {}
-                (mine, theirs) => return differ(format!("{mine:?} against {theirs:?}")),
-            }
+    let [mut mine, mut theirs] = pair.map(|engine| {
+        let groups = engine.groups();
+        let items = groups.flat_map(|group| engine.topology(group).map(move |item| (group, item)));
+        items.filter(|(_, timed)| present(timed.item.member))
+    });
+    loop {
+        match (mine.next(), theirs.next()) {
+            (None, None) => break,
+            (mine, theirs) if mine == theirs => {}
+            (mine, theirs) => return differ(format!("{mine:?} against {theirs:?}")),
         }
     }
-    for mine in this.peers().filter(|peer| peer.id != that.id() && shown(this, peer.id)) {
+    let [this, that] = pair;
+    for mine in this.peers().filter(|peer| peer.id != that.id() && peer.status.is_present()) {
         let theirs = that.peer(mine.id);
         let same = |theirs: &Peer| {
             (theirs.epoch, theirs.incarnation) == (mine.epoch, mine.incarnation)
@@ -348,5 +347,6 @@ fn broken(law: Law, what: String, nodes: &[usize]) -> Verdict {
 /// The tag of the simulation's own messages, whose payload is their number.
 pub(crate) const TOLD: u32 = 0x0005_ca1e;
 
-/// How often one node's queries are looked at.
+/// How often one node's queries are looked at, in clusters of no more than `MANY` nodes.
 const LOOK_EVERY: core::time::Duration = core::time::Duration::from_millis(50);
+const MANY: usize = 128;

@@ -116,6 +116,9 @@ impl Engine {
     }
 
     /// A sum over all that is known and shared: members, their status and lives, items, metadata.
+    ///
+    /// A node that has been gone for half of [`Config::forget_after`](crate::Config::forget_after)
+    /// is no part of it any more, though it is still listed.
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest(self.ctx.root())

@@ -193,9 +193,9 @@ impl Engine {
         if misled {
             peer.window = Window::default();
         }
-        peer.vouched &= !header.bound;
+        // A number that is taken shows that the floor named was none too high.
+        (peer.proven, peer.vouched) = (true, false);
         peer.window.mark(header.packet);
-        peer.proven = true;
         self.comeback.heard(source, sender.id);
         Ok(ix)
     }

@@ -124,6 +124,7 @@ mod tests {
     fn a_storm_is_noticed_at_once() {
         let mut pace = Pace::default();
         let now = Instant::from_millis(10_000);
+        pace.flushed(now);
         pace.count(now, BURST - 1);
         assert_eq!(pace.gatherers(now), 0);
         pace.count(now, 1);

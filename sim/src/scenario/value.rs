@@ -122,7 +122,7 @@ pub(super) trait Chances: serde::de::DeserializeOwned {
 }
 
 impl Chances for Chance {
-    fn all(&self) -> impl Iterator<Item = Chance> {
+    fn all(&self) -> impl Iterator<Item = Self> {
         core::iter::once(*self)
     }
 }

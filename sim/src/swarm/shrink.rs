@@ -182,7 +182,7 @@ mod tests {
         let mut scenario = sample(3, &Bounds { nodes: 24, faults: 16 });
         scenario.steps.truncate(6);
         scenario.steps.push(Step::Split(Whom { nodes: Some(1), ..Whom::default() }));
-        scenario.steps.push(Step::Run(Span(Duration::from_secs(1))));
+        scenario.steps.push(Step::Run(Span(Duration::from_secs(20))));
         let impossible =
             Await { what: Goal::Sight, within: Span(Duration::from_millis(1)), figure: None };
         scenario.steps.push(Step::Await(impossible));
