@@ -24,6 +24,9 @@ fn world(seed: u64, mutant: Option<Mutant>) -> Scenario {
     scenario
 }
 
+/// A mutant, the first seed that it was found with, and its world made small.
+type Found = (Mutant, Option<(u64, Small)>);
+
 /// The first seed that a mutant is found with, and its world made small.
 fn hunt(mutant: Mutant) -> Option<(u64, Small)> {
     (0..SEEDS).find_map(|seed| {
@@ -36,7 +39,7 @@ fn hunt(mutant: Mutant) -> Option<(u64, Small)> {
 #[test]
 fn each_mutant_is_found_and_shrunk() {
     let next = AtomicUsize::new(0);
-    let found: Mutex<Vec<(Mutant, Option<(u64, Small)>)>> = Mutex::default();
+    let found: Mutex<Vec<Found>> = Mutex::default();
     let cores = std::thread::available_parallelism().map_or(1, core::num::NonZero::get);
     std::thread::scope(|scope| {
         for _ in 0..cores {
