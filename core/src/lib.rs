@@ -149,6 +149,9 @@
 //! | [`wire`] | packets and frames, specified for a second implementation |
 //! | [`seal`] | keys, suites, freshness |
 //! | `events`, `outbox`, `timers`, `tombstones` | bounded queues, deadlines, what time takes away |
+//! | `roster`, `metadata`, `message` | nodes by number; what they say about themselves and to each other |
+//! | `config`, `event`, `port`, `stats`, `node`, `time` | what an embedder sees: settings, events, destinations, counters, names, instants |
+//! | `hash`, `growth` | hashing that is the same everywhere; vectors that waste little |
 //!
 //! # Glossary
 //!
@@ -197,6 +200,10 @@
 //! - **The dead are retried for ever**, at a rate that the cluster shares, so partitions heal
 //!   without an operator.
 //! - **Lives are told apart by epochs**, so a restart needs no incarnation from before it.
+//!
+//! # Repair, measured
+//!
+#![doc = include_str!("repair/measured.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 

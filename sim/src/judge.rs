@@ -106,7 +106,8 @@ impl<P: Protocol> Sim<P> {
     /// Compares one node's events with its queries; another one each time.
     pub(crate) fn check_replay(&mut self) {
         let (_, node) = self.next_replay;
-        self.next_replay = (self.now + REPLAY_EVERY, (node + 1) % self.nodes.len().max(1));
+        let every = REPLAY_EVERY * self.nodes.len().div_ceil(MANY) as u64;
+        self.next_replay = (self.now + every, (node + 1) % self.nodes.len().max(1));
         if self.nodes[node].condition != Condition::Running {
             return;
         }
@@ -136,4 +137,6 @@ impl<P: Protocol> Sim<P> {
     }
 }
 
+/// In clusters of more nodes than these, a comparison takes so long that there are fewer.
+const MANY: usize = 128;
 const REPLAY_EVERY: u64 = 50_000_000;

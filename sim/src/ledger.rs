@@ -71,7 +71,10 @@ impl Ledger {
         let ledger = Rc::new(RefCell::new(Self::default()));
         let events = Rc::clone(&ledger);
         sim.judge_events(move |sim, node, event| events.borrow_mut().hear(sim, node, event));
-        sim.rule_of(LOOK_EVERY, move |sim| ledger.borrow_mut().look(sim));
+        // A look takes longer the more nodes there are to be seen. In large clusters it is taken less
+        // often, so that looking stays a small part of the whole.
+        let every = LOOK_EVERY * sim.len().div_ceil(MANY) as u32;
+        sim.rule_of(every, move |sim| ledger.borrow_mut().look(sim));
     }
 
     fn observer(&mut self, sim: &Sim<Engine>, node: usize) -> &mut Observer {
@@ -344,5 +347,6 @@ fn broken(law: Law, what: String, nodes: &[usize]) -> Verdict {
 /// The tag of the simulation's own messages, whose payload is their number.
 pub(crate) const TOLD: u32 = 0x0005_ca1e;
 
-/// How often one node's queries are looked at.
+/// How often one node's queries are looked at, in clusters of no more than `MANY` nodes.
 const LOOK_EVERY: core::time::Duration = core::time::Duration::from_millis(50);
+const MANY: usize = 128;

@@ -201,9 +201,9 @@ fn a_baseline_is_played_with_its_settings() {
     let figures = probing.figures();
     let rate = |name: &str| figures.0[name].values[0];
     assert!(2 * rate("baseline: small rate") > 3 * rate("small rate"), "{figures:?}");
-    assert!(probing.passed(), "{}", table(&[probing.clone()]));
+    assert!(probing.passed(), "{}", table(&[probing]));
     let alike = runs(&text.replace("100ms", "1s"));
-    assert!(!alike.passed(), "{}", table(&[alike.clone()]));
+    assert!(!alike.passed(), "{}", table(&[alike]));
 }
 
 #[test]

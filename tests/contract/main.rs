@@ -6,7 +6,10 @@
 mod absurd;
 mod allocation;
 mod calls;
+mod causes;
 mod determinism;
+mod dump;
+mod embedding;
 mod events;
 mod freshness;
 mod hostility;

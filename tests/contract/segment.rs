@@ -170,7 +170,7 @@ fn a_speaker_is_no_amplifier() {
     let before = engine.stats().bytes_sent;
     for _ in 0..1_000 {
         let missed = Frame::Missed { since: 0, silent: true };
-        unicast(&mut engine, now, &mut holders[0], &[missed.clone()]);
+        unicast(&mut engine, now, &mut holders[0], std::slice::from_ref(&missed));
         unicast(&mut engine, now, &mut holders[7], &[missed]);
     }
     let answers = drain(&mut engine).datagrams;

@@ -156,7 +156,7 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
             shard: asked.shard,
             trace: shared.trace.load(Ordering::Relaxed),
             broken: failed.iter().filter_map(broken).collect(),
-            totals: totals.clone(),
+            totals,
         };
         report.write(file)?;
     }

@@ -25,34 +25,6 @@ impl Player {
                     self.sim.resume(node, resume.catch_up.into());
                 }
             }
-            Step::Split(whom) => {
-                let (inside, outside) = self.sides(whom);
-                self.sim.partition(&inside, &outside);
-            }
-            Step::Parts(parts) => self.split_into(parts.count),
-            Step::Between(between) => {
-                let share = |percent: usize| (self.sim.len() * percent).div_ceil(100);
-                let (left, right) = (share(between.percent), share(between.and));
-                let mut nodes: Vec<usize> = (0..self.sim.len()).collect();
-                self.random.shuffle(&mut nodes);
-                let (left, rest) = nodes.split_at(left.min(nodes.len()));
-                let right = &rest[..right.min(rest.len())];
-                self.sim.partition(left, right);
-                self.picked = left.to_vec();
-            }
-            Step::Mute(whom) => {
-                let (inside, outside) = self.sides(whom);
-                self.sim.cut(&inside, &outside);
-            }
-            Step::Deafen(whom) => {
-                let (inside, outside) = self.sides(whom);
-                self.sim.cut(&outside, &inside);
-            }
-            Step::Flap(flap) => {
-                let whom = Whom { nodes: Some(flap.nodes), ..Whom::default() };
-                let (inside, outside) = self.sides(&whom);
-                self.sim.flap(&outside, &inside, flap.on.0, flap.off.0);
-            }
             Step::Lossy(lossy) => {
                 self.pick_some(lossy.nodes);
                 for node in self.picked.clone() {
@@ -70,6 +42,12 @@ impl Player {
                 self.pick_some(jump.nodes);
                 for node in self.picked.clone() {
                     self.sim.jump(node, if jump.back { -by } else { by });
+                }
+            }
+            Step::Slow(slow) => {
+                self.pick_some(slow.nodes);
+                for node in self.picked.clone() {
+                    self.sim.slow_down(node, slow.pace.0);
                 }
             }
             // What is refused leaves the picture as it is.
@@ -94,35 +72,7 @@ impl Player {
             }
             Step::ForbidFalseDown(_) => self.sim.forbid_false_down(),
             Step::AllowFalseDown(_) => self.sim.allow_false_down(),
-            network => self.fault_of_network(network),
-        }
-    }
-
-    /// What happens to the network, to multicast alone, and to what is slow.
-    fn fault_of_network(&mut self, step: &Step) {
-        match step {
-            Step::Heal(_) => self.sim.heal(),
-            Step::Relink(path) => self.sim.set_link(path.link()),
-            Step::Slow(slow) => {
-                self.pick_some(slow.nodes);
-                for node in self.picked.clone() {
-                    self.sim.slow_down(node, slow.pace.0);
-                }
-            }
-            Step::MuteMulticast(whom) => {
-                let (inside, outside) = self.sides(whom);
-                self.sim.cut_multicast(&inside, &outside);
-            }
-            Step::DeafenMulticast(whom) => {
-                let (inside, outside) = self.sides(whom);
-                self.sim.cut_multicast(&outside, &inside);
-            }
-            Step::FlapMulticast(flap) => {
-                let whom = Whom { nodes: Some(flap.nodes), ..Whom::default() };
-                let (inside, outside) = self.sides(&whom);
-                self.sim.flap_multicast(&outside, &inside, flap.on.0, flap.off.0);
-            }
-            _ => {}
+            cut => self.cut(cut),
         }
     }
 
@@ -165,20 +115,7 @@ impl Player {
         }
     }
 
-    /// Cuts the cluster into equal parts.
-    fn split_into(&mut self, count: usize) {
-        let mut nodes: Vec<usize> = (0..self.sim.len()).collect();
-        self.random.shuffle(&mut nodes);
-        let parts: Vec<&[usize]> = nodes.chunks(nodes.len().div_ceil(count.max(1))).collect();
-        for (number, part) in parts.iter().enumerate() {
-            for other in &parts[number + 1..] {
-                self.sim.partition(part, other);
-            }
-        }
-        self.picked = parts.first().map_or_else(Vec::new, |part| part.to_vec());
-    }
-
-    fn sides(&mut self, whom: &Whom) -> (Vec<usize>, Vec<usize>) {
+    pub(super) fn sides(&mut self, whom: &Whom) -> (Vec<usize>, Vec<usize>) {
         self.pick(whom, |_, _| true);
         (self.picked.clone(), self.others())
     }

@@ -24,6 +24,7 @@
 //! ```
 
 mod cluster;
+mod cut;
 mod fault;
 mod figure;
 mod gauge;
