@@ -192,6 +192,23 @@ macro_rules! limits {
         /// The bounds of everything that can grow, in one place.
         ///
         /// What would go beyond a bound is refused with an error or a counter that names it.
+        ///
+        /// Some bounds are fixed, as nobody would want to choose them:
+        ///
+        /// | what | bound | beyond |
+        /// |---|---|---|
+        /// | frames, bytes of a packet, bytes of metadata | 1,024, 65,507, 512, by the [format](crate::wire) | refused and counted |
+        /// | listed recipients of a message | 1,024 | `BroadcastError` |
+        /// | lives challenged | the last 256 | the oldest is not introduced by this node |
+        /// | ids that two lives contend for | 16 | looked into when heard of again |
+        /// | writes in which tombstones are collected | 4,096 under way | joined with the next of the group |
+        /// | changes multicast | the last 64 kept for those who miss them | left to repair |
+        /// | speakers on multicast, of which listened to | 64, 4 | the one heard of longest ago is forgotten |
+        /// | hearers of a speaker | 8,192 | served by unicast |
+        /// | repetitions waited for | 256 | left to repair |
+        /// | changes since stock was taken for a repair | 4,096 | stock is taken anew |
+        ///
+        /// What else grows has at most one entry for each node, group or range.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Limits {
@@ -238,11 +255,14 @@ limits! {
     /// Events waiting to be polled. Beyond: changes are folded into `Event::Overflow`, messages
     /// are refused unacknowledged.
     events: u32 = 16_384, 16;
-    /// Frames waiting to be sent. Beyond: answers are withheld and counted.
+    /// Frames waiting to be sent, and changes of others waiting to be passed on together. Beyond:
+    /// answers are withheld and counted, and changes left to repair.
     outbox: u32 = 8_192, 64;
     /// Batches of changes on their way to other nodes. Beyond: `BroadcastError`; changes fall back
     /// to piggyback and repair.
     relays: u32 = 4_096, 16;
+    /// Changes waiting to ride along in packets that go out anyway. Beyond: left to repair and counted.
+    piggyback: u32 = 4_096, 1;
     /// Seeds remembered. Beyond: the oldest are dropped.
     seeds: u32 = 64, 1;
     /// Challenges sent per second.

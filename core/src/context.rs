@@ -275,6 +275,10 @@ impl Context {
             self.claims.insert(claim.life.id, frame);
         } else {
             self.news.retain(|old| !replaces(&frame, old));
+            if self.news.len() >= self.config.limits.outbox as usize {
+                self.stats.changes_left_to_repair += 1;
+                return;
+            }
             self.news.push(frame);
         }
         self.flush_soon();
@@ -393,4 +397,26 @@ fn seeded(seed: &[u8; 32], id: NodeId, epoch: Epoch) -> ChaCha8Rng {
         .chain_update(epoch.0.to_be_bytes())
         .finalize();
     ChaCha8Rng::from_seed(mixed.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::{ClusterName, Key, KeyId, Keyring};
+
+    /// What is entrusted to this node while nobody lets it send takes no more room than may be.
+    #[test]
+    fn changes_to_pass_on_have_a_limit() {
+        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+        let mut config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
+        config.limits.outbox = 64;
+        let me = NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1)));
+        let mut ctx = Context::new(config, me, Epoch(1), Instant::ZERO);
+        for port in 2..=102 {
+            let life =
+                Life { id: NodeId::from(SocketAddr::from(([10, 0, 0, 1], port))), epoch: Epoch(1) };
+            ctx.tell_all(Frame::Metadata { life, version: 1, bytes: bytes::Bytes::new() });
+        }
+        assert_eq!((ctx.news.len(), ctx.stats.changes_left_to_repair), (64, 37));
+    }
 }

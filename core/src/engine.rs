@@ -302,7 +302,7 @@ impl Engine {
             }
             if self.relays.is_full(&self.ctx) {
                 for frame in batch {
-                    self.piggyback.board(&self.ctx, frame);
+                    self.piggyback.board(&mut self.ctx, frame);
                 }
             } else if let Some(gatherer) = gatherer {
                 self.relays.entrust(&mut self.ctx, batch, gatherer);

@@ -137,6 +137,4 @@ pub enum Cause {
     Steady,
     /// This node had slept: it withdraws the accusation.
     OwnStall,
-    /// The embedder asked for it.
-    Requested,
 }

@@ -2,13 +2,13 @@
 
 use alloc::vec::Vec;
 
-/// Makes room for one more element. A full vector grows by an eighth, a long one by a sixteenth: at
-/// that length the room would cost more than the moves.
+/// Makes room for one more element. A full vector grows by a quarter, a long one by a sixteenth: there
+/// the room would cost more than the moves.
 pub(crate) fn reserve_one<T>(vec: &mut Vec<T>) {
     if vec.len() == vec.capacity() {
         let more = match vec.len() {
             0..8 => 1,
-            len @ 8..LONG => (len / 8).max(4),
+            len @ 8..LONG => len / 4,
             len => len / 16,
         };
         vec.reserve_exact(more);

@@ -118,8 +118,12 @@
 //! - **Agreement at any one moment.** Two nodes may route a key differently for as long as a change
 //!   takes to spread, and for as long as a partition lasts. There are no locks here.
 //! - **Delivery of messages.** A broadcast is acknowledged and retried from hop to hop, and is best
-//!   effort beyond that; it arrives at most once as long as its origin is remembered
-//!   ([`Limits::message_origins`]).
+//!   effort beyond that: who lives and can be reached gets it, unless a node on the way to it dies
+//!   in that moment. It arrives at most once as long as its origin is remembered
+//!   ([`Limits::message_origins`]). Who joins a group, or the cluster, later gets none of the
+//!   messages before.
+//! - **Order of messages.** There is none, not even among those of one origin: each goes out at once
+//!   and takes a tree of its own. An application that needs an order numbers its payloads.
 //! - **Protection from holders of the key.** They are trusted to relay faithfully. A false claim
 //!   about another node is contained and corrected by that node, no more: whatever it names that
 //!   orders claims (epoch, incarnation, clock, version, number), the owner puts itself above it. So
@@ -140,11 +144,14 @@
 //! | `context` | what parts share: picture, peers, queues, random choices |
 //! | `topology` | the replicated data: records, merge, the index behind `route`; [`Topology`] is usable by itself |
 //! | `liveness` | who lives: probes, suspicion, evidence, own health, coming back, departing |
-//! | `spread` | how changes and messages reach all: tree, multicast, piggyback |
+//! | `spread` | how changes and messages reach all: tree, multicast with its speakers, piggyback |
 //! | `repair` | how two nodes find what differs |
 //! | [`wire`] | packets and frames, specified for a second implementation |
 //! | [`seal`] | keys, suites, freshness |
 //! | `events`, `outbox`, `timers`, `tombstones` | bounded queues, deadlines, what time takes away |
+//! | `roster`, `metadata`, `message` | nodes by number; what they say about themselves and to each other |
+//! | `config`, `event`, `port`, `stats`, `node`, `time` | what an embedder sees: settings, events, destinations, counters, names, instants |
+//! | `hash`, `growth` | hashing that is the same everywhere; vectors that waste little |
 //!
 //! # Glossary
 //!
@@ -160,7 +167,8 @@
 //!   doubt. **Verifier**: who was asked to look. **Unreachable**: silent, and nobody could be asked.
 //! - **Bound** packet: one that only the receiver's present life takes. **Proven** sender: one that
 //!   has sent a bound packet, or was vouched for.
-//! - **Segment**: nodes that hear each other's multicast. **Seed**: an address to begin with.
+//! - **Segment**: nodes that hear each other's multicast. **Speaker**: the one that multicasts for
+//!   them, and **covers** those who have said that they hear it. **Seed**: an address to begin with.
 //!
 //! # Deviations from SWIM and Lifeguard
 //!
@@ -183,11 +191,19 @@
 //!   tell which of them is cut off.
 //! - **A node detects its own stalls** from how late it is called, and withdraws what it suspected
 //!   meanwhile: Lifeguard infers as much from missed acknowledgements only.
+//! - **Multicast proves itself.** Where it works one node of a segment, the speaker, multicasts each
+//!   change and beats 36 times a second with the number of the last one; who misses one, or a few
+//!   beats, asks it by unicast. The tree leaves out those whom a speaker covers. So one that works
+//!   for some only, one way or now and then delays nobody by more than a tenth of a second.
 //! - **Changes go out at once** by an acknowledged tree and by multicast; piggybacking carries only
 //!   what a hop did not acknowledge. It is both faster and cheaper than waiting for probes.
 //! - **The dead are retried for ever**, at a rate that the cluster shares, so partitions heal
 //!   without an operator.
 //! - **Lives are told apart by epochs**, so a restart needs no incarnation from before it.
+//!
+//! # Repair, measured
+//!
+#![doc = include_str!("repair/measured.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 

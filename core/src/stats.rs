@@ -112,6 +112,8 @@ counters! {
     messages_refused,
     /// Times the event queue was full and its changes were folded into one `Event::Overflow`.
     events_folded,
+    /// Changes that everybody was to hear of and that found no room: left to repair.
+    changes_left_to_repair,
     /// Answers not given because a rate or queue limit was reached.
     answers_withheld,
 }

@@ -174,11 +174,27 @@ fn a_voucher_proves_a_node_from_a_number_on() {
     assert_eq!(say(&mut engine, 10), Err(DatagramError::Replayed));
     assert_eq!(say(&mut engine, 12), Ok(()));
     assert_eq!(say(&mut engine, 11), Ok(()));
-    // What was taken on another's word stays taken once the node has proven itself.
-    let proof = Holder::new(3).numbered(13, Some(EPOCH), &[]);
-    engine.handle_datagram(START, Arrival::Unicast(addr(3)), &proof).unwrap();
-    assert_eq!(say(&mut engine, 12), Err(DatagramError::Replayed));
-    assert_eq!(say(&mut engine, 14), Ok(()));
+    // What was taken on another's word stays taken once the node proves itself.
+    let packet = node.numbered(13, Some(EPOCH), &[Frame::Ping { root: 1 }]);
+    engine.handle_datagram(START, node.arrival(), &packet).unwrap();
+    for number in 9..14 {
+        let packet = node.numbered(number, None, &[Frame::Ping { root: 1 }]);
+        let again = engine.handle_datagram(START, Arrival::Multicast(addr(3)), &packet);
+        assert_eq!(again, Err(DatagramError::Replayed), "{number}");
+    }
+}
+
+/// One that was vouched for with a number far too high is heard all the same.
+#[test]
+fn an_absurd_vouch_silences_nobody() {
+    let mut engine = engine(1);
+    let (mut voucher, mut node) = (Holder::new(2), Holder::new(3));
+    voucher.introduce(&mut engine);
+    let vouch = Frame::Vouch { life: node.life, packet: u64::MAX };
+    let word = voucher.packet(Some(EPOCH), &[alive(node.life), vouch]);
+    engine.handle_datagram(START, voucher.arrival(), &word).unwrap();
+    let packet = node.packet(Some(EPOCH), &[Frame::Ping { root: 1 }]);
+    engine.handle_datagram(START, node.arrival(), &packet).unwrap();
 }
 
 #[test]

@@ -78,6 +78,7 @@ fn every_limit_has_a_test() {
         "events",
         "outbox",
         "relays",
+        "piggyback",
         "seeds",
         "challenges_per_second",
         "message_origins",
@@ -235,6 +236,30 @@ fn relays() {
     engine.join(START, &group("a")).unwrap();
     engine.handle_timeout(START + Duration::from_millis(5));
     assert_eq!(engine.stats().relay_retries, 0);
+}
+
+/// Where neither the tree nor what rides along has room, a change is left to repair, and counted.
+#[test]
+fn piggyback() {
+    let mut config = limited(|limits| (limits.relays, limits.piggyback) = (16, 1));
+    config.min_timeout = Duration::from_millis(400);
+    let (mut engine, mut holder) = met(config);
+    let others: Vec<Frame> = (3..20).map(alive).collect();
+    tell(&mut engine, &mut holder, &others);
+    let send = |engine: &mut Engine| {
+        engine.broadcast(START, Recipients::All, Tag(1), Bytes::from_static(b"x")).map(|_| ())
+    };
+    let left_and_back = |number: u16, incarnation, standing| {
+        let Frame::Claim(claim) = alive(number) else { panic!("a claim") };
+        Frame::Claim(Claim { incarnation, standing, ..claim })
+    };
+    let left: Vec<Frame> = (3..6).map(|it| left_and_back(it, 1, Standing::Left)).collect();
+    tell(&mut engine, &mut holder, &left);
+    while send(&mut engine).is_ok() {}
+    let back: Vec<Frame> = (3..6).map(|it| left_and_back(it, 2, Standing::Alive)).collect();
+    tell(&mut engine, &mut holder, &back);
+    engine.handle_timeout(START + Duration::from_millis(5));
+    assert_eq!(engine.stats().changes_left_to_repair, 2);
 }
 
 #[test]

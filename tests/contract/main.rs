@@ -6,13 +6,17 @@
 mod absurd;
 mod allocation;
 mod calls;
+mod causes;
 mod determinism;
+mod dump;
+mod embedding;
 mod events;
 mod freshness;
 mod hostility;
 mod limits;
 mod net;
 mod refusals;
+mod segment;
 
 use scalesmall_core::{GroupName, Instant, KeyRange};
 

@@ -170,6 +170,16 @@ fn a_packet_of_a_former_life_only_counts() {
 }
 
 #[test]
+fn an_implausible_epoch_only_counts() {
+    for bound in [None, Some(EPOCH)] {
+        only_counts("epochs_refused", DatagramError::ImplausibleEpoch, |_, _| {
+            let life = Life { id: id(2), epoch: Epoch(u64::MAX) };
+            Holder::of(life, &keys(), &cluster(), Suite::Authenticated).packet(bound, &ping())
+        });
+    }
+}
+
+#[test]
 fn an_own_packet_that_comes_back_only_counts() {
     only_counts("refused_own", DatagramError::Own, |_, _| Holder::new(1).packet(None, &ping()));
 }

@@ -26,7 +26,6 @@ pub(crate) fn describe(cause: &Cause) -> (&'static str, Vec<NodeId>, String) {
         Cause::NewLife => plain("new_life", "it began a new life"),
         Cause::Expired => plain("expired", "it was gone for so long that it is forgotten"),
         Cause::OwnStall => plain("own_stall", "this node had slept and takes its word back"),
-        Cause::Requested => plain("requested", "the application asked for it"),
         other => ("other", Vec::new(), format!("{other:?}")),
     }
 }

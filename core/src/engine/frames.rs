@@ -55,6 +55,7 @@ impl Engine {
                 frame => self.on_frame(header, from, frame, channel),
             }
         }
+        self.repair.end_packet(&mut self.ctx);
     }
 
     /// Frames that are to be passed on, once, and mean something to this node too.

@@ -5,7 +5,7 @@ use core::fmt;
 use super::Engine;
 use crate::engine::claims::Channel;
 use crate::event::Cause;
-use crate::liveness::{News, Weighed};
+use crate::liveness::{News, Peer, Weighed};
 use crate::mutants::mutated;
 use crate::node::{Life, Status};
 use crate::outbox::To;
@@ -144,6 +144,7 @@ impl Engine {
         }
         let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
         let known = self.ctx.find(sender.id);
+        let mut misled = false;
         if let Some(ix) = known {
             let life = self.ctx.life(ix);
             let stale_reply = header.bound && mutated!(self.ctx.config, StaleReply);
@@ -157,18 +158,14 @@ impl Engine {
                 return Err(DatagramError::StaleLife);
             }
             if sender.epoch == life.epoch {
-                let peer = self.ctx.peers.get_mut(ix);
-                let fresh = peer.window.check(header.packet) == Freshness::Fresh;
-                if header.bound && peer.vouched && !fresh {
-                    // Who vouched for it has named too high a number: nothing has been taken yet.
-                    peer.window = Window::default();
-                }
-                let window = self.ctx.peers.get(ix).window;
+                let Peer { window, vouched, .. } = *self.ctx.peers.get(ix);
                 let off_by_one = mutated!(self.ctx.config, WindowOffByOne);
                 match window.check(header.packet) {
                     Freshness::Fresh => {}
                     Freshness::Replay if off_by_one && header.packet == window.highest() => {}
                     Freshness::Replay => return Err(DatagramError::Replayed),
+                    // It knows its numbers better than who has vouched for far higher ones.
+                    Freshness::TooOld if header.bound && vouched => misled = true,
                     Freshness::TooOld => return Err(DatagramError::TooOld),
                 }
             }
@@ -193,8 +190,12 @@ impl Engine {
         }
         let ix = self.recognise(sender, known).ok_or(DatagramError::Full)?;
         let peer = self.ctx.peers.get_mut(ix);
-        peer.window.mark(header.packet);
+        if misled {
+            peer.window = Window::default();
+        }
+        // A number that is taken shows that the floor named was none too high.
         (peer.proven, peer.vouched) = (true, false);
+        peer.window.mark(header.packet);
         self.comeback.heard(source, sender.id);
         Ok(ix)
     }

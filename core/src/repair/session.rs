@@ -47,6 +47,8 @@ pub(crate) struct Repair {
     /// What the packet that is being taken in may still make this node send.
     pub(super) budget: usize,
     pub(super) lists: u32,
+    /// With whom a repair is to begin when the packet is done with.
+    partner: Option<Ix>,
     /// What the packet has listed, and this node has answered.
     pub(super) listed: BTreeSet<Subject>,
     pub(super) caught_up: bool,
@@ -90,7 +92,19 @@ impl Repair {
         let quiet = self.is_quiet(ctx);
         let eager = !self.caught_up || quiet && ctx.now < self.reunion_until;
         if rested && (patient || eager) {
-            self.begin(ctx, with);
+            self.partner = Some(with);
+        }
+    }
+
+    /// A packet has been taken in: a repair that it was cause for begins, unless it has brought the
+    /// beginning of one itself.
+    pub(crate) fn end_packet(&mut self, ctx: &mut Context) {
+        if let Some(with) = self.partner.take() {
+            if self.caught_up && self.lists > 0 {
+                self.last = Some(ctx.now);
+            } else {
+                self.begin(ctx, with);
+            }
         }
     }
 

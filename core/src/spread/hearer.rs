@@ -78,7 +78,7 @@ impl Heard {
             self.beyond.insert(sequence);
         }
         self.told = self.told.max(sequence);
-        while self.beyond.first().is_some_and(|&first| first <= self.have + 1) {
+        while self.beyond.first().is_some_and(|&first| first <= self.have.saturating_add(1)) {
             self.have = self.have.max(self.beyond.pop_first().unwrap_or_default());
         }
     }
@@ -310,4 +310,64 @@ fn ask(ctx: &mut Context, heard: &mut Heard) -> bool {
     asking.due = ctx.now + ASK_AGAIN;
     ctx.say_frame(ctx.bound(heard.speaker), Frame::Missed { since: heard.have, silent });
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use quickcheck::quickcheck;
+
+    fn heard(have: u64) -> Heard {
+        let now = Instant::from_millis(1_000);
+        Heard {
+            speaker: Ix::from_raw(1),
+            epoch: Epoch(1),
+            steady: now,
+            last: now,
+            tell: now,
+            covered: None,
+            have,
+            beyond: BTreeSet::new(),
+            told: have,
+            asking: None,
+            away: None,
+            answered: false,
+        }
+    }
+
+    #[test]
+    fn gaps_fill_in_any_order() {
+        let mut heard = heard(4);
+        for (number, have) in [(6, 4), (8, 4), (5, 6), (5, 6), (3, 6), (7, 8)] {
+            heard.take(number);
+            assert_eq!(heard.have, have, "after {number}");
+        }
+        assert!(heard.beyond.is_empty());
+    }
+
+    #[test]
+    fn a_leap_begins_anew_and_the_highest_number_is_the_last() {
+        let mut heard = heard(4);
+        heard.take(u64::MAX);
+        assert_eq!((heard.have, heard.told), (u64::MAX, u64::MAX));
+        heard.take(u64::MAX);
+        heard.take(7);
+        assert_eq!(heard.have, u64::MAX);
+    }
+
+    quickcheck! {
+        /// What is here without a gap is what a set of all numbers would say.
+        fn numbers_are_taken_as_a_set_would(numbers: Vec<u8>) -> bool {
+            let mut heard = heard(0);
+            let mut all = vec![false; 258];
+            all[0] = true;
+            numbers.into_iter().all(|number| {
+                heard.take(number.into());
+                all[usize::from(number)] = true;
+                let gap = all.iter().position(|has| !has).unwrap_or(all.len());
+                heard.have == gap as u64 - 1
+            })
+        }
+    }
 }

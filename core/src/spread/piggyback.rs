@@ -22,13 +22,10 @@ pub(crate) struct Piggyback {
     last: Option<Subject>,
 }
 
-/// The most subjects that wait for a ride.
-const CAPACITY: usize = 4096;
-
 impl Piggyback {
     /// Lets a frame ride along a few times for each doubling of the cluster (SWIM 4.1).
     /// Frames that are not state, such as messages, are not taken.
-    pub(crate) fn board(&mut self, ctx: &Context, frame: Frame) {
+    pub(crate) fn board(&mut self, ctx: &mut Context, frame: Frame) {
         let subject = match &frame {
             Frame::Claim(claim) => Subject::Claim(claim.life.id),
             Frame::Metadata { life, .. } => Subject::Metadata(life.id),
@@ -36,8 +33,11 @@ impl Piggyback {
             _ => return,
         };
         let rides = 2 * (ctx.ring.len() + 2).ilog2() + 2;
-        if self.riders.len() < CAPACITY || self.riders.contains_key(&subject) {
+        let limit = ctx.config.limits.piggyback as usize;
+        if self.riders.len() < limit || self.riders.contains_key(&subject) {
             self.riders.insert(subject, (frame, rides));
+        } else {
+            ctx.stats.changes_left_to_repair += 1;
         }
     }
 

@@ -109,3 +109,87 @@ fn numbered(sequence: u64, frames: &[Frame]) -> Vec<Frame> {
     all.extend_from_slice(frames);
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::node::{Epoch, NodeId};
+    use crate::port::Destination;
+    use crate::seal::{ClusterName, Key, KeyId, Keyring};
+    use core::net::SocketAddr;
+
+    fn context() -> Context {
+        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+        let config = Config::lan([0; 32], ClusterName::try_from("test").unwrap(), keys);
+        let id = NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1)));
+        Context::new(config, id, Epoch(1), Instant::from_millis(1_000))
+    }
+
+    fn said(ctx: &mut Context) -> Vec<(Destination, Say)> {
+        let mut packet = Vec::new();
+        let mut all = Vec::new();
+        while !ctx.outbox.is_empty() {
+            ctx.outbox.take_packet(&mut packet);
+            all.extend(packet.drain(..).map(|intent| (intent.to.at, intent.say)));
+        }
+        all
+    }
+
+    fn frames(number: u64) -> Vec<Frame> {
+        Vec::from([Frame::Ack { packet: number }])
+    }
+
+    #[test]
+    fn a_batch_is_announced_once_it_has_been_repeated() {
+        let (mut ctx, mut stream) = (context(), Stream::default());
+        stream.send(&mut ctx, &frames(1), true);
+        assert_eq!(stream.announced(ctx.now), 0);
+        assert!(stream.has(ctx.now, &frames(1)) && !stream.has(ctx.now, &frames(2)));
+        ctx.now = stream.due().unwrap();
+        stream.repeat(&mut ctx);
+        assert_eq!(stream.due(), None);
+        ctx.now = ctx.now + Duration::from_millis(1);
+        assert_eq!(stream.announced(ctx.now), 1);
+        assert_eq!(said(&mut ctx).len(), 2);
+        // Nobody else has multicast it: once more.
+        stream.send(&mut ctx, &frames(2), false);
+        while let Some(due) = stream.due() {
+            ctx.now = due;
+            stream.repeat(&mut ctx);
+        }
+        assert_eq!(said(&mut ctx).len(), 3);
+    }
+
+    #[test]
+    fn what_many_miss_is_multicast_once_more_and_only_once() {
+        let (mut ctx, mut stream) = (context(), Stream::default());
+        stream.send(&mut ctx, &frames(1), true);
+        let _ = said(&mut ctx);
+        let asker = To { at: Destination::Unicast(([10, 0, 0, 2], 1).into()), ..EVERYBODY };
+        for _ in 0..10 {
+            stream.answer(&mut ctx, asker, 0, false);
+        }
+        let batches = |all: bool, said: &[(Destination, Say)]| {
+            let batch = |(at, say): &&(Destination, Say)| {
+                (*at == Destination::Multicast) == all && matches!(say, Say::Frames(_))
+            };
+            said.iter().filter(batch).count()
+        };
+        let answers = said(&mut ctx);
+        assert_eq!((batches(false, &answers), batches(true, &answers)), (2, 1));
+        // Who hears nothing is helped by no multicast.
+        stream.answer(&mut ctx, asker, 0, true);
+        assert_eq!(batches(false, &said(&mut ctx)), 1);
+    }
+
+    #[test]
+    fn old_batches_are_forgotten() {
+        let (mut ctx, mut stream) = (context(), Stream::default());
+        for number in 0..KEPT as u64 + 10 {
+            stream.send(&mut ctx, &frames(number), true);
+        }
+        assert_eq!(stream.log.len(), KEPT);
+        assert!(!stream.has(ctx.now, &frames(9)) && stream.has(ctx.now, &frames(10)));
+    }
+}

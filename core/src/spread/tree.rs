@@ -31,6 +31,9 @@ const BURST: u32 = 48;
 const TRIES: u8 = 3;
 const HANDOVERS: usize = 3;
 
+/// Tries of a message whose peer is the only one left: nothing else would bring it.
+const LASTING_TRIES: u8 = 12;
+
 /// Whom a batch is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
@@ -218,7 +221,7 @@ impl Relays {
                 continue;
             }
             let lost = !ctx.is_reachable(copy.to);
-            if (lost || copy.tries + 1 >= TRIES)
+            if (lost || copy.tries + 1 == TRIES)
                 && let Route::Ring { covered: false, group, .. } = &copy.part
                 && ctx.covers.is_speaker(copy.to, ctx.now)
                 && let Some(batch) = self.batches.get(&copy.batch)
@@ -231,23 +234,28 @@ impl Relays {
             if copy.tries < TRIES && !lost {
                 if core::mem::take(&mut copy.held) {
                     copy.due = ctx.now + wait(ctx, copy.to);
+                    ctx.say(ctx.bound(copy.to), Say::Relay { copy: id });
                 } else {
-                    copy.tries += 1;
-                    copy.due = ctx.now + wait(ctx, copy.to) * (1 << copy.tries);
-                    ctx.stats.relay_retries += 1;
+                    retry(ctx, id, copy);
                 }
-                let to = ctx.bound(copy.to);
-                ctx.say(to, Say::Relay { copy: id });
                 continue;
-            }
-            ctx.stats.relay_handovers += 1;
-            if let Some(batch) = self.batches.get(&copy.batch) {
-                missed.extend_from_slice(&batch.frames);
             }
             copy.tried.push(copy.to);
             let next = (copy.tried.len() < HANDOVERS)
                 .then(|| heir(ctx, &copy.part, &copy.tried))
                 .flatten();
+            let batch = self.batches.get(&copy.batch);
+            let is_message = |frame: &Frame| matches!(frame, Frame::Message(_));
+            let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
+            if next.is_none() && lasting && !lost && copy.tries < LASTING_TRIES {
+                copy.tried.pop();
+                retry(ctx, id, copy);
+                continue;
+            }
+            ctx.stats.relay_handovers += 1;
+            if let Some(batch) = batch {
+                missed.extend_from_slice(&batch.frames);
+            }
             if let Some(next) = next {
                 leave(&mut self.open, copy.to);
                 *self.open.entry(next).or_default() += 1;
@@ -363,6 +371,15 @@ fn route(ctx: &Context, audience: Audience, covered: bool) -> Route {
 fn wait(ctx: &Context, ix: Ix) -> Duration {
     let late = ctx.peers.late(ix).map(|late| late + late / 4);
     late.unwrap_or(ctx.config.min_timeout).min(ctx.config.max_timeout).max(FIRST_WAIT)
+}
+
+/// Sends a copy once more.
+fn retry(ctx: &mut Context, id: u64, copy: &mut Copy) {
+    copy.tries += 1;
+    let pause = wait(ctx, copy.to) * (1 << copy.tries);
+    copy.due = ctx.now + pause.min(ctx.config.max_timeout);
+    ctx.stats.relay_retries += 1;
+    ctx.say(ctx.bound(copy.to), Say::Relay { copy: id });
 }
 
 /// One copy less waits for a peer's acknowledgement.

@@ -29,7 +29,8 @@
 //! A node takes a packet if, in this order: it is not too long; it begins with `0xa0` to `0xaf`;
 //! it is of a version that is spoken here; its header is whole and well formed and leaves room for
 //! a tag; it is of this cluster, of the suite in use and under a key of the ring; the tag fits;
-//! *all* of its frames are well formed; and the packet number is fresh (below). Otherwise it changes
+//! *all* of its frames are well formed; the sender's epoch is not one of the past, nor
+//! [implausibly far ahead](crate::Epoch::horizon); and the packet number is fresh (below). Otherwise it changes
 //! a counter, the one that is named after the first test that failed, and nothing else.
 //!
 //! **Version rule.** A change that an older node could take for something else raises the version;

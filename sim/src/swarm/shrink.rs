@@ -76,10 +76,13 @@ impl Shrinking {
             if small == 0 || small >= self.best.scenario.cluster.nodes {
                 continue;
             }
+            let mut candidate = self.best.scenario.clone();
+            candidate.cluster.nodes = small;
+            let mut halves = candidate.clone();
+            halves.steps.iter_mut().for_each(halve);
             for turn in 0..SEEDS {
-                let mut candidate = self.best.scenario.clone();
-                candidate.cluster.nodes = small;
-                if self.attempt(candidate, self.best.seed.wrapping_add(turn)) {
+                let seed = self.best.seed.wrapping_add(turn);
+                if self.attempt(candidate.clone(), seed) || self.attempt(halves.clone(), seed) {
                     return;
                 }
             }
@@ -121,6 +124,25 @@ impl Shrinking {
                 }
             }
         }
+    }
+}
+
+/// Has a step that concerns some per cent of the nodes concern half of them: a few per cent of a
+/// small cluster are one node, and often the wrong one.
+fn halve(step: &mut Step) {
+    let (Step::Crash(whom)
+    | Step::Kill(whom)
+    | Step::Restart(whom)
+    | Step::Pause(whom)
+    | Step::Starve(whom)
+    | Step::Split(whom)
+    | Step::Mute(whom)
+    | Step::Deafen(whom)) = step
+    else {
+        return;
+    };
+    if let Some(percent) = &mut whom.percent {
+        *percent = 50;
     }
 }
 

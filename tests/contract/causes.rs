@@ -1,0 +1,185 @@
+//! Events are changes only, each with its cause.
+
+use std::time::Duration;
+
+use scalesmall_core::wire::{Claim, Frame, Standing};
+use scalesmall_core::{Cause, Engine, Epoch, Event, Life, Status};
+use scalesmall_hostile::{EPOCH, Holder, config, id};
+
+use crate::net::Net;
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// How a node's status changed, and why, as `number` has told since the last time it was asked.
+fn changes(net: &mut Net, number: u16, about: u16) -> Vec<(Option<Status>, Option<Status>, Cause)> {
+    let (of_it, others) =
+        std::mem::take(&mut net.events).into_iter().partition::<Vec<_>, _>(|(by, event)| {
+            let peer = match event {
+                Event::Peer { peer, .. } => Some(peer.id),
+                _ => None,
+            };
+            *by == number && peer == Some(id(about))
+        });
+    net.events = others;
+    let change = |(_, event)| match event {
+        Event::Peer { from, to, cause, .. } => (from, to, cause),
+        other => panic!("{other:?}"),
+    };
+    of_it.into_iter().map(change).collect()
+}
+
+/// Tells a node of a claim in the name of a holder of the key.
+fn tell(net: &mut Net, number: u16, holder: &mut Holder, life: Life, standing: Standing) {
+    let (accuser, confirmed_by) = (None, [None; 2]);
+    let claim = Claim { life, incarnation: 0, standing, accuser, confirmed_by, age: 0 };
+    let bound = net.engines[usize::from(number) - 1].epoch();
+    let packet = holder.packet(Some(bound), &[Frame::Claim(claim)]);
+    net.on(number, |engine, now| {
+        engine.handle_datagram(now, holder.arrival(), &packet).unwrap();
+    });
+}
+
+#[test]
+fn a_peer_is_heard_told_of_begins_a_new_life_and_departs() {
+    let mut net = Net::settled(2);
+    assert_eq!(changes(&mut net, 1, 2), [(None, Some(Status::Alive), Cause::Heard)]);
+    let mut holder = Holder::new(50);
+    tell(&mut net, 1, &mut holder, Life { id: id(60), epoch: EPOCH }, Standing::Alive);
+    assert_eq!(
+        changes(&mut net, 1, 60),
+        [(None, Some(Status::Alive), Cause::Told { by: holder.id() })]
+    );
+    net.on(2, |engine, now| engine.renew(now, Epoch(1 << 41)));
+    net.run_for(seconds(1));
+    let alive = Some(Status::Alive);
+    assert_eq!(changes(&mut net, 1, 2), [(alive, alive, Cause::NewLife)]);
+    net.on(2, |engine, now| engine.depart(now));
+    net.run_for(seconds(1));
+    assert_eq!(changes(&mut net, 1, 2), [(alive, Some(Status::Left), Cause::Departed)]);
+}
+
+#[test]
+fn a_verdict_names_who_accused_and_who_confirmed_at_every_node() {
+    let mut net = Net::settled(5);
+    net.events.clear();
+    net.engines.truncate(4);
+    net.run_for(seconds(10));
+    let told: Vec<_> = (1..=4).map(|number| changes(&mut net, number, 5)).collect();
+    let nodes = [1, 2, 3, 4].map(id);
+    let suspected = (Some(Status::Alive), Some(Status::Suspect), Cause::Unanswered);
+    for (number, changes) in (1..).zip(&told) {
+        let Some((_, Some(Status::Down), verdict)) = changes.last() else { panic!("{changes:?}") };
+        let Cause::Confirmed { accuser, confirmed_by: [Some(first), Some(second)] } = verdict
+        else {
+            panic!("{verdict:?}")
+        };
+        let all = [accuser, first, second];
+        assert!(all.iter().all(|node| nodes.contains(node)), "{verdict:?}");
+        assert!(accuser != first && first != second && second != accuser, "{verdict:?}");
+        // Whoever accuses has suspected before, as its own probe had no answer.
+        assert!(*accuser != id(number) || changes.contains(&suspected), "{number}: {changes:?}");
+    }
+    assert!(told.iter().flatten().any(|change| *change == suspected));
+}
+
+#[test]
+fn silence_with_nobody_to_ask_is_told_as_such_and_so_is_the_answer_that_ends_it() {
+    let mut net = Net::settled(2);
+    net.events.clear();
+    net.set_cut(1, 2, true);
+    net.run_for(seconds(10));
+    let (alive, suspect) = (Some(Status::Alive), Some(Status::Suspect));
+    let unreachable = Some(Status::Unreachable);
+    assert_eq!(
+        changes(&mut net, 1, 2),
+        [(alive, suspect, Cause::Unanswered), (suspect, unreachable, Cause::NobodyToAsk)]
+    );
+    net.set_cut(1, 2, false);
+    net.run_for(seconds(10));
+    assert_eq!(changes(&mut net, 1, 2), [(unreachable, alive, Cause::Answered)]);
+}
+
+#[test]
+fn a_verifier_that_has_an_answer_is_named() {
+    let mut net = Net::settled(4);
+    net.events.clear();
+    net.set_cut(1, 2, true);
+    net.run_for(seconds(10));
+    let told = changes(&mut net, 1, 2);
+    let suspected = (Some(Status::Alive), Some(Status::Suspect), Cause::Unanswered);
+    let [first, (Some(Status::Suspect), Some(Status::Alive), ended), ..] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(*first, suspected);
+    assert!(
+        matches!(ended, Cause::AnsweredOther { verifier } if [id(3), id(4)].contains(verifier)),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_false_verdict_is_refuted_and_the_twice_fallen_are_steady_at_last() {
+    let mut net = Net::settled(3);
+    net.events.clear();
+    let mut holder = Holder::new(50);
+    let (alive, down) = (Some(Status::Alive), Some(Status::Down));
+    let accused = Life { id: id(2), epoch: net.engines[1].epoch() };
+    tell(&mut net, 1, &mut holder, accused, Standing::Down);
+    net.run_for(seconds(2));
+    let told = changes(&mut net, 1, 2);
+    // It may be asked first: then the accused answers before anybody believes it to be down.
+    assert!(
+        told.iter().all(|(_, to, _)| *to != down) || told.contains(&(down, alive, Cause::Refuted))
+    );
+
+    for _ in 0..2 {
+        net.set_cut(1, 2, true);
+        net.set_cut(3, 2, true);
+        net.run_for(seconds(10));
+        net.set_cut(1, 2, false);
+        net.set_cut(3, 2, false);
+        net.run_for(seconds(10));
+    }
+    let told = changes(&mut net, 1, 2);
+    assert!(told.contains(&(down, alive, Cause::Refuted)), "the first time: {told:?}");
+    assert_eq!(told.last().map(|(_, to, _)| *to), Some(down), "the second time: {told:?}");
+    assert!(net.engines[0].peer(id(2)).is_some_and(|peer| peer.held_for.is_some()));
+    net.run_for(seconds(40));
+    assert_eq!(changes(&mut net, 1, 2), [(down, alive, Cause::Steady)]);
+}
+
+#[test]
+fn one_that_slept_takes_its_accusation_back() {
+    let mut net = Net::settled(3);
+    net.events.clear();
+    net.set_cut(1, 2, true);
+    net.set_cut(3, 2, true);
+    let suspected =
+        |net: &Net| net.engines[0].peer(id(2)).is_some_and(|peer| peer.status == Status::Suspect);
+    while !suspected(&net) {
+        net.run_for(Duration::from_millis(10));
+    }
+    let at = net.engines[0].poll_timeout().unwrap() + seconds(60);
+    net.now = at;
+    net.on(1, Engine::handle_timeout);
+    let told = changes(&mut net, 1, 2);
+    let taken_back = (Some(Status::Suspect), Some(Status::Alive), Cause::OwnStall);
+    assert!(told.contains(&taken_back), "{told:?}");
+    let stalls = net.events.iter().filter(|(_, event)| matches!(event, Event::Stalled { .. }));
+    assert_eq!(stalls.count(), 1);
+}
+
+#[test]
+fn the_long_gone_expire() {
+    let mut config = config();
+    config.forget_after = seconds(60);
+    let mut net = Net::settled_with(3, &config);
+    net.engines.truncate(2);
+    net.run_for(seconds(20));
+    net.events.clear();
+    net.run_for(seconds(60));
+    assert_eq!(changes(&mut net, 1, 3), [(Some(Status::Down), None, Cause::Expired)]);
+    assert_eq!(net.engines[0].peer(id(3)), None);
+}
