@@ -19,6 +19,7 @@ use crate::config::{Config, ConfigError};
 use crate::context::Context;
 use crate::event::Event;
 use crate::liveness::{Comeback, Departure, Health, Probes, Renewal, Watches};
+use crate::mutants::mutated;
 use crate::node::{Epoch, Life, NodeId};
 use crate::outbox::Intent;
 use crate::port::{Destination, SendError};
@@ -300,7 +301,7 @@ impl Engine {
             if gatherer.is_none() {
                 self.tell_segment(&batch);
             }
-            if self.relays.is_full(&self.ctx) {
+            if self.relays.is_full(&self.ctx) || mutated!(self.ctx.config, TreeOff) {
                 for frame in batch {
                     self.piggyback.board(&mut self.ctx, frame);
                 }

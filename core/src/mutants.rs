@@ -16,27 +16,35 @@ pub(crate) use mutated;
 
 #[cfg(feature = "mutants")]
 macro_rules! mutants {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+; $($(#[doc = $part:literal])+ $off:ident,)+) => {
         /// One thing that an engine does wrong.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Mutant {
             $($(#[doc = $doc])+ $name,)+
+            $($(#[doc = $part])+ $off,)+
         }
 
         impl Mutant {
-            /// All of them.
+            /// All that break a rule.
             pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Those that only leave a part of the protocol out, which others make up for.
+            pub const PARTS: &[Self] = &[$(Self::$off),+];
 
             /// Its name, as it is written here.
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name)),+ }
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                    $(Self::$off => stringify!($off),)+
+                }
             }
 
             /// The mutant of a name.
             #[must_use]
             pub fn named(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|mutant| mutant.name() == name)
+                let mut all = Self::ALL.iter().chain(Self::PARTS).copied();
+                all.find(|mutant| mutant.name() == name)
             }
         }
     };
@@ -61,4 +69,11 @@ mutants! {
     WindowOffByOne,
     /// A delta is applied although writes before it are missing.
     GapApplied,
+    ;
+    /// Changes are not sent along the broadcast tree: they ride on other packets.
+    TreeOff,
+    /// What the broadcast tree did not deliver does not ride on other packets.
+    PiggybackOff,
+    /// Who has caught up once does not compare roots any more.
+    RepairOff,
 }

@@ -6,6 +6,7 @@ use alloc::collections::BTreeSet;
 use core::time::Duration;
 
 use crate::context::Context;
+use crate::mutants::mutated;
 use crate::node::Status;
 use crate::outbox::Say;
 use crate::repair::answer::{ask, send_coded};
@@ -77,6 +78,9 @@ impl Repair {
             return;
         }
         ctx.stats.roots_unequal += 1;
+        if self.caught_up && mutated!(ctx.config, RepairOff) {
+            return;
+        }
         self.unequal += 1;
         let since = *self.since.get_or_insert(ctx.now);
         let waited = ctx.now.since(since);
@@ -191,7 +195,7 @@ impl Repair {
     }
 
     /// What this node holds now.
-    pub(super) fn stock(&mut self, ctx: &mut Context) -> &Stock {
+    pub(super) fn stock(&mut self, ctx: &mut Context) -> &mut Stock {
         Stock::renew(&mut self.stock, ctx)
     }
 }

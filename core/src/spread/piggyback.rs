@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 
 use crate::context::Context;
+use crate::mutants::mutated;
 use crate::node::NodeId;
 use crate::topology::GroupName;
 use crate::wire::Frame;
@@ -26,6 +27,9 @@ impl Piggyback {
     /// Lets a frame ride along a few times for each doubling of the cluster (SWIM 4.1).
     /// Frames that are not state, such as messages, are not taken.
     pub(crate) fn board(&mut self, ctx: &mut Context, frame: Frame) {
+        if mutated!(ctx.config, PiggybackOff) {
+            return;
+        }
         let subject = match &frame {
             Frame::Claim(claim) => Subject::Claim(claim.life.id),
             Frame::Metadata { life, .. } => Subject::Metadata(life.id),
