@@ -75,10 +75,13 @@ impl Context {
         known.map(|(&ix, _)| ix).collect()
     }
 
-    /// Notes that a speaker covers a node from now on. A promise of another one that holds stays,
-    /// so nobody can take others' hearers over by words.
+    /// Notes that a speaker covers a node from now on. A promise of another one stays for as long as
+    /// that one renews it, so nobody can take others' hearers over by words.
     pub(crate) fn note_cover(&mut self, ix: Ix, speaker: Ix) {
-        if ix == speaker || self.coverer(ix).is_some_and(|other| other != speaker) {
+        let fresh = |cover: &Cover| cover.until.since(self.now) > PROMISE / 2;
+        let kept = self.covers.covers.get(&ix).is_some_and(fresh)
+            && self.coverer(ix).is_some_and(|other| other != speaker);
+        if ix == speaker || kept {
             return;
         }
         let cover = Cover {
