@@ -9,6 +9,7 @@ use super::{Recover, Tell};
 use crate::check::Broken;
 use crate::ledger::contents_differ;
 use crate::link::Link;
+use crate::node::Condition;
 use crate::sim::Sim;
 use crate::verbs::CatchUp;
 
@@ -72,6 +73,11 @@ impl Player {
     /// Has a node send a message to all, and waits until all that are live have it.
     pub(super) fn tell(&mut self, tell: &Tell) -> Outcome {
         let live: Vec<usize> = self.sim.live().collect();
+        // It is promised where all see each other and nothing else fails.
+        let runs = |node: &usize| self.sim.condition(*node) == Condition::Running;
+        if !self.sim.network.is_faultless() || !live.iter().all(runs) || !self.sim.all_see_all() {
+            return Ok(());
+        }
         self.pick_some(1);
         let Some(&from) = self.picked.first().filter(|node| live.contains(node)) else {
             return Ok(());
