@@ -228,7 +228,7 @@ fn measure(case: &Case) -> Option<Cost> {
     let stride = case.records.checked_div(case.differ).unwrap_or(0).max(1);
     let differs = |number: u64| {
         let at = if case.scattered { number / stride } else { number };
-        at < case.differ && (!case.scattered || number % stride == 0)
+        at < case.differ && (!case.scattered || number.is_multiple_of(stride))
     };
     let mut own = 0;
     for at in 0..2 {

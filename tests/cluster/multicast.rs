@@ -273,6 +273,27 @@ fn speaker(sim: &mut Sim) -> Result<usize, Box<Failure>> {
     Ok((0..sim.len()).max_by_key(sent).unwrap_or(0))
 }
 
+/// A speaker that stands still for a fifth of a second speaks on, and is counted on again 15 s
+/// later; nobody waits for it meanwhile.
+#[test]
+fn a_speaker_that_stands_still_for_a_moment_speaks_on() -> Outcome {
+    let mut sim = segment(79, 60, spoken_for())?;
+    let speaker = speaker(&mut sim)?;
+    sim.pause(speaker);
+    sim.run_for(millis(200))?;
+    sim.resume(speaker, scalesmall_sim::CatchUp::AtOnce);
+    for (turn, after) in [0, 10, 60, 500].into_iter().enumerate() {
+        sim.run_for(millis(after))?;
+        let waited = wait(&mut sim, (speaker + 1 + turn) % 60, turn as u32)?;
+        assert!(waited <= millis(110), "{waited:?}");
+    }
+    sim.run_for(secs(15))?;
+    assert_eq!(self::speaker(&mut sim)?, speaker);
+    let (_, unicasts) = cost(&mut sim, (speaker + 9) % 60)?;
+    assert!(unicasts <= 20, "{unicasts}");
+    Ok(())
+}
+
 /// When a speaker is lost, another one takes its place, and updates are cheap again 30 s later.
 #[test]
 fn a_lost_speaker_is_replaced() -> Outcome {

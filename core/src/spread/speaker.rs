@@ -35,6 +35,9 @@ const REST: Duration = Duration::from_secs(60);
 /// How long nobody else begins when one has begun.
 const WAIT_AND_SEE: Duration = Duration::from_secs(1);
 
+/// For how long most may not hear a speaker until it ends: it may have stood still for a moment.
+const MUTE: Duration = Duration::from_secs(5);
+
 /// For how long a hearer's word holds, and within which time all are listed.
 const WORD: Duration = Duration::from_secs(40);
 const ROUND: Duration = Duration::from_secs(12);
@@ -74,6 +77,8 @@ pub(crate) struct Speaker {
     since: Option<Instant>,
     /// It gives way, or is heard by nobody: no more promises.
     ending: bool,
+    /// Since when most do not hear it.
+    mute: Option<Instant>,
     failures: u32,
     candidacy: Option<Instant>,
     stream: Stream,
@@ -152,7 +157,7 @@ impl Speaker {
 
     fn begin(&mut self, ctx: &mut Context) {
         self.since = Some(ctx.now);
-        self.ending = false;
+        (self.ending, self.mute) = (false, None);
         self.next_beat = Some(ctx.now + BEAT);
         let me = ctx.me();
         // Others take unbound packets of this life from here on.
@@ -163,6 +168,11 @@ impl Speaker {
     /// Ends a trial that has failed, and a service that nobody counts on any more.
     fn review(&mut self, ctx: &mut Context) {
         let Some(since) = self.since else { return };
+        if self.cut_off.len() <= 2 + self.hearers.len() / 2 {
+            self.mute = None;
+        } else if ctx.now.since(*self.mute.get_or_insert(ctx.now)) > MUTE {
+            self.ending = true;
+        }
         if self.has_duty(ctx.now) {
             self.failures = 0;
         } else if self.ending {
@@ -179,7 +189,12 @@ impl Speaker {
         self.next_beat = Some(ctx.now + if fast { BEAT } else { SLOW_BEAT });
         ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.now) });
         let due = self.next_list <= ctx.now;
-        if fast && !self.ending && due && self.hearers.len() >= least(ctx) / 2 {
+        if fast
+            && !self.ending
+            && self.mute.is_none()
+            && due
+            && self.hearers.len() >= least(ctx) / 2
+        {
             self.list(ctx);
         } else if let Some(list) = self.abroad.pop_front() {
             ctx.say_frame(EVERYBODY, list);
@@ -286,7 +301,6 @@ impl Speaker {
         hearer.answered = Some(ctx.now);
         if silent {
             self.cut_off.insert(from);
-            self.ending |= self.cut_off.len() > 2 + self.hearers.len() / 2;
         }
         let to = ctx.bound(from);
         self.stream.answer(ctx, to, since, silent);
