@@ -38,7 +38,8 @@ impl Player {
         self.sim.set_link(Link::lan());
         for node in 0..self.sim.len() {
             self.sim.slow_down(node, Duration::ZERO);
-            self.sim.resume(node, CatchUp::Drain);
+            // Both ways of catching up, in turn.
+            self.sim.resume(node, [CatchUp::AtOnce, CatchUp::Drain][node % 2]);
         }
         if restart {
             let live: Vec<usize> = self.sim.live().collect();
