@@ -9,6 +9,7 @@ use super::{Recover, Tell};
 use crate::check::Broken;
 use crate::ledger::contents_differ;
 use crate::link::Link;
+use crate::node::Condition;
 use crate::sim::Sim;
 use crate::verbs::CatchUp;
 
@@ -37,7 +38,8 @@ impl Player {
         self.sim.set_link(Link::lan());
         for node in 0..self.sim.len() {
             self.sim.slow_down(node, Duration::ZERO);
-            self.sim.resume(node, CatchUp::Drain);
+            // Both ways of catching up, in turn.
+            self.sim.resume(node, [CatchUp::AtOnce, CatchUp::Drain][node % 2]);
         }
         if restart {
             let live: Vec<usize> = self.sim.live().collect();
@@ -72,6 +74,11 @@ impl Player {
     /// Has a node send a message to all, and waits until all that are live have it.
     pub(super) fn tell(&mut self, tell: &Tell) -> Outcome {
         let live: Vec<usize> = self.sim.live().collect();
+        // It is promised where all see each other and nothing else fails.
+        let runs = |node: &usize| self.sim.condition(*node) == Condition::Running;
+        if !self.sim.network.is_faultless() || !live.iter().all(runs) || !self.sim.all_see_all() {
+            return Ok(());
+        }
         self.pick_some(1);
         let Some(&from) = self.picked.first().filter(|node| live.contains(node)) else {
             return Ok(());
