@@ -36,7 +36,8 @@ pub struct Config {
     pub max_timeout: Duration,
     /// How long a suspect must be silent, to this node and to the verifiers, to be called down.
     pub silence_window: Duration,
-    /// How many peers are asked to look at a suspect; 0 to 8.
+    /// How many peers are asked to look at a suspect at once; 0 to 8. Five more are asked shortly
+    /// before it is called down, unless this is 0.
     pub verifiers: u8,
     /// How long a change may wait for others to go out together with it.
     pub coalesce: Duration,

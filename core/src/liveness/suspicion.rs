@@ -26,6 +26,11 @@ const LONGEST_GAP: Duration = Duration::from_millis(400);
 const GRACE: Duration = Duration::from_millis(100);
 const REMINDERS: u8 = 4;
 
+/// So long before the window is over as many others are asked besides: in a partial partition the
+/// first few may all be on the side of the accuser.
+const LAST_LOOK: Duration = Duration::from_millis(600);
+const LAST_VERIFIERS: usize = 5;
+
 /// How long a verifier remembers what it found, so that its verdict can be asked for again.
 const AFTERLIFE: Duration = Duration::from_secs(2);
 
@@ -52,6 +57,8 @@ struct Watch {
     gap: Duration,
     unbound: bool,
     reminders: u8,
+    /// Whether the last verifiers have been asked.
+    widened: bool,
     verified: bool,
     verifiers: Vec<(Ix, Option<Finding>)>,
     askers: Vec<Ix>,
@@ -92,7 +99,8 @@ impl Watches {
         watch.next = watch.next.min(watch.until.max(ctx.now + FIRST_GAP));
         let incarnation = ctx.peers.get(ix).incarnation;
         ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });
-        Self::recruit(watch, ctx);
+        watch.widened = false;
+        Self::recruit(watch, ctx, usize::from(ctx.config.verifiers));
         if ctx.status(ix) == Status::Alive {
             ctx.believe(ix, Status::Suspect, Cause::Unanswered);
         }
@@ -277,6 +285,7 @@ impl Watches {
             gap: FIRST_GAP,
             unbound: true,
             reminders: 0,
+            widened: false,
             verified: false,
             verifiers: Vec::new(),
             askers: Vec::new(),
@@ -284,8 +293,7 @@ impl Watches {
         Some(self.list.len() - 1)
     }
 
-    fn recruit(watch: &mut Watch, ctx: &mut Context) {
-        let wanted = usize::from(ctx.config.verifiers);
+    fn recruit(watch: &mut Watch, ctx: &mut Context, wanted: usize) {
         let left = watch.until.since(ctx.now).as_millis();
         for verifier in ctx.random_alive(wanted, watch.ix) {
             if watch.verifiers.len() < CROWD
@@ -319,6 +327,15 @@ impl Watches {
         }
         watch.gap = (watch.gap * 2).min(LONGEST_GAP);
         watch.next = (ctx.now + watch.gap).min(watch.until);
+        if watch.own && !watch.widened && ctx.config.verifiers > 0 {
+            let early = watch.until.since(ctx.now).saturating_sub(LAST_LOOK);
+            if early.is_zero() {
+                watch.widened = true;
+                Self::recruit(watch, ctx, LAST_VERIFIERS);
+            } else {
+                watch.next = watch.next.min(ctx.now + early);
+            }
+        }
     }
 
     /// Tells the askers, once, that the whole window was silent.
@@ -361,7 +378,8 @@ impl Watches {
             watch.until = ctx.now + ctx.config.silence_window;
             watch.next = ctx.now + FIRST_GAP;
             watch.gap = FIRST_GAP;
-            Self::recruit(watch, ctx);
+            watch.widened = false;
+            Self::recruit(watch, ctx, usize::from(ctx.config.verifiers));
         } else {
             watch.next = ctx.now + GRACE;
             let quiet = watch.verifiers.iter().filter(|(_, f)| *f != Some(Finding::Silent));
