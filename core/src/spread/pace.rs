@@ -14,7 +14,7 @@ const MUCH: u64 = 30;
 /// In a storm there is much news long before a span is over: so much in so short a time counts as
 /// if it had gone on for a span.
 const INSTANT: Duration = Duration::from_millis(10);
-const BURST: u64 = 6;
+const BURST: u64 = 4;
 
 /// News in a span for which one gatherer is enough, and the most gatherers there are.
 const PER_GATHERER: u64 = 250;
@@ -22,7 +22,7 @@ const GATHERERS: u64 = 8;
 
 /// How long news is held back for more to come, when there is much and very much of it.
 const HOLD: Duration = Duration::from_millis(100);
-const SHORT_HOLD: Duration = Duration::from_millis(50);
+const SHORT_HOLD: Duration = Duration::from_millis(60);
 
 /// Counts news, own and others'.
 #[derive(Debug, Default)]
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(pace.gatherers(now), 0);
         pace.count(now, 1);
         assert!(pace.gatherers(now) > 0);
-        assert_eq!(pace.hold(now, LEAST), SHORT_HOLD);
+        assert_eq!(pace.hold(now, LEAST), HOLD);
     }
 
     #[test]
