@@ -35,10 +35,15 @@ pub(crate) struct Covers {
     covers: BTreeMap<Ix, Cover>,
     speakers: BTreeMap<Ix, Instant>,
     /// What is taken in now has come to this host after this time.
-    arrived_after: Option<Instant>,
+    arrived_after: Instant,
 }
 
 impl Covers {
+    /// Nothing is heard yet; the socket is as new as the engine.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { arrived_after: now, ..Self::default() }
+    }
+
     /// Forgets what a speaker has promised: it does not answer.
     pub(crate) fn void(&mut self, speaker: Ix) {
         self.covers.retain(|_, cover| cover.speaker != speaker);
@@ -52,7 +57,7 @@ impl Covers {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.arrived_after);
     }
 
     /// Whether a node has said of late that it is a speaker.
@@ -85,20 +90,20 @@ impl Context {
     /// paused, starved or slow may take others that are minutes old, and must not count from now
     /// what was promised then.
     pub(crate) fn note_answer(&mut self, sent: Instant) {
-        self.covers.arrived_after = self.covers.arrived_after.max(Some(sent));
+        self.covers.arrived_after = self.covers.arrived_after.max(sent);
     }
 
     /// Whether what this node takes in has come a short time ago.
     pub(crate) fn takes_promptly(&self) -> bool {
-        self.covers.arrived_after.is_some_and(|after| self.now.since(after) <= PROMPT)
+        self.now.since(self.covers.arrived_after) <= PROMPT
     }
 
     /// Notes that a speaker covers a node, from the earliest time on at which it can have said so. A
     /// promise of another one stays for as long as that one renews it, so nobody can take others'
     /// hearers over by words.
     pub(crate) fn note_cover(&mut self, ix: Ix, speaker: Ix) {
-        let said = if speaker == Ix::ME { Some(self.now) } else { self.covers.arrived_after };
-        let until = said.map_or(self.now, |said| said + PROMISE);
+        let said = if speaker == Ix::ME { self.now } else { self.covers.arrived_after };
+        let until = said + PROMISE;
         let fresh = |cover: &Cover| cover.until.since(self.now) > PROMISE / 2;
         let kept = self.covers.covers.get(&ix).is_some_and(fresh)
             && self.coverer(ix).is_some_and(|other| other != speaker);
