@@ -79,7 +79,7 @@ impl Context {
             peers,
             ring: Ring::default(),
             pace: Pace::default(),
-            covers: Covers::default(),
+            covers: Covers::new(now),
             packet: 0,
             metadata: Metadata::default(),
             outbox: Outbox::new(limits.outbox),

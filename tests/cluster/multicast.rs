@@ -336,3 +336,30 @@ fn beacons_are_not_answered_by_everybody() -> Outcome {
     assert!(spent <= 120, "{spent} bytes a second and node");
     Ok(())
 }
+
+/// A node that stood still takes lists of a minute ago from its socket when it goes on, after the
+/// speaker elsewhere has given up: it counts on nobody by them, so its message reaches all in 2 s.
+#[test]
+fn old_promises_are_not_counted_from_when_they_are_taken_in() -> Outcome {
+    for starve in [false, true] {
+        let mut sim = configured(80, 40, spoken_for()).segments(|n| Some((n / 20) as u16)).build();
+        sim.run_until(Sim::converged, secs(10))?;
+        sim.run_for(secs(40))?;
+        let late = (20..40).min_by_key(|&node| sim.traffic(node).multicasts).unwrap_or(20);
+        if starve {
+            sim.starve(late);
+        } else {
+            sim.pause(late);
+        }
+        sim.run_for(secs(15))?;
+        let elsewhere: Vec<usize> = (0..20).collect();
+        sim.cut_multicast(&elsewhere, &elsewhere);
+        sim.run_for(secs(60))?;
+        sim.resume(late, scalesmall_sim::CatchUp::AtOnce);
+        sim.run_until(Sim::converged, secs(10))?;
+        let told = sim.tell_all(late).unwrap();
+        let heard = sim.watch_for(told);
+        sim.run_until(|sim| sim.answers(heard).count >= 39, secs(2))?;
+    }
+    Ok(())
+}

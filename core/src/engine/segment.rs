@@ -58,7 +58,7 @@ impl Engine {
         }
         if ix == from && channel == Channel::Multicast {
             self.prefer(from, true);
-        } else if ix == from && channel == Channel::Direct {
+        } else if ix == from && channel == Channel::Direct && ctx.takes_promptly() {
             self.speaker.on_list_from_abroad(Frame::Heard { speaker, nodes });
         }
     }

@@ -142,6 +142,7 @@ impl Probes {
         self.pings.remove(&packet);
         let round_trip = ctx.now.since(at);
         ctx.peers.sample(ix, round_trip);
+        ctx.note_answer(at);
         if self.current.is_some_and(|probe| probe.ix == by) {
             self.current = None;
             self.arm(ctx);

@@ -13,6 +13,9 @@ use crate::time::Instant;
 /// How long a speaker covers those it has listed.
 pub(crate) const PROMISE: Duration = Duration::from_secs(30);
 
+/// What may have waited for longer than this in the buffer of a speaker's socket is not told on by it.
+const PROMPT: Duration = Duration::from_secs(8);
+
 /// How long a speaker that says nothing is taken for one, and the most that are known.
 const SPEAKER_TTL: Duration = Duration::from_secs(60);
 const SPEAKERS: usize = 64;
@@ -31,9 +34,16 @@ struct Cover {
 pub(crate) struct Covers {
     covers: BTreeMap<Ix, Cover>,
     speakers: BTreeMap<Ix, Instant>,
+    /// What is taken in now has come to this host after this time.
+    arrived_after: Instant,
 }
 
 impl Covers {
+    /// Nothing is heard yet; the socket is as new as the engine.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { arrived_after: now, ..Self::default() }
+    }
+
     /// Forgets what a speaker has promised: it does not answer.
     pub(crate) fn void(&mut self, speaker: Ix) {
         self.covers.retain(|_, cover| cover.speaker != speaker);
@@ -47,7 +57,7 @@ impl Covers {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.arrived_after);
     }
 
     /// Whether a node has said of late that it is a speaker.
@@ -75,20 +85,36 @@ impl Context {
         known.map(|(&ix, _)| ix).collect()
     }
 
-    /// Notes that a speaker covers a node from now on. A promise of another one stays for as long as
-    /// that one renews it, so nobody can take others' hearers over by words.
+    /// Notes that something sent at a time has been answered: a socket gives datagrams in the order
+    /// in which they have come, so those taken from now on have come after that time. One that was
+    /// paused, starved or slow may take others that are minutes old, and must not count from now
+    /// what was promised then.
+    pub(crate) fn note_answer(&mut self, sent: Instant) {
+        self.covers.arrived_after = self.covers.arrived_after.max(sent);
+    }
+
+    /// Whether what this node takes in has come a short time ago.
+    pub(crate) fn takes_promptly(&self) -> bool {
+        self.now.since(self.covers.arrived_after) <= PROMPT
+    }
+
+    /// Notes that a speaker covers a node, from the earliest time on at which it can have said so. A
+    /// promise of another one stays for as long as that one renews it, so nobody can take others'
+    /// hearers over by words.
     pub(crate) fn note_cover(&mut self, ix: Ix, speaker: Ix) {
+        let said = if speaker == Ix::ME { self.now } else { self.covers.arrived_after };
+        let until = said + PROMISE;
         let fresh = |cover: &Cover| cover.until.since(self.now) > PROMISE / 2;
         let kept = self.covers.covers.get(&ix).is_some_and(fresh)
             && self.coverer(ix).is_some_and(|other| other != speaker);
-        if ix == speaker || kept {
+        if ix == speaker || kept || until <= self.now {
             return;
         }
         let cover = Cover {
             speaker,
             speaker_epoch: self.life(speaker).epoch,
             epoch: self.life(ix).epoch,
-            until: self.now + PROMISE,
+            until,
         };
         self.covers.covers.insert(ix, cover);
     }

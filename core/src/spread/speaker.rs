@@ -45,8 +45,9 @@ const ROUND: Duration = Duration::from_secs(12);
 const VOUCHES: u32 = 4;
 const LEAST_LIST: Duration = Duration::from_millis(60);
 
-/// A promise is kept for longer than it was given, as it was under way.
-const GRACE: Duration = Duration::from_secs(1);
+/// A promise is kept for longer than it was given, as it was under way, perhaps by way of another
+/// speaker.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A node is not answered more often than this.
 const ANSWERS: Duration = Duration::from_millis(8);

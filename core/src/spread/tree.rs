@@ -198,6 +198,7 @@ impl Relays {
             }
             self.sent.remove(&(packet, copy));
             ctx.peers.sample(by, ctx.now.since(at));
+            ctx.note_answer(at);
             closed.extend(self.close(copy, true));
         }
         if self.copies.is_empty() {

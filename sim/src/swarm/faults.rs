@@ -14,7 +14,7 @@ pub(super) const KINDS: u64 = 29;
 pub(super) fn fault(kind: u64, random: &mut Random, steps: &mut Vec<Step>) {
     let step = match kind {
         0..=7 => of_nodes(kind, random),
-        8..=14 => of_cuts(kind, random),
+        8..=14 => of_cuts(kind, random, steps),
         15..=19 => of_clocks_and_pace(kind, random, steps),
         26..=28 => of_multicast(kind, random),
         20 => Step::Relink(path(random)),
@@ -51,20 +51,28 @@ fn of_nodes(kind: u64, random: &mut Random) -> Step {
     }
 }
 
-fn of_cuts(kind: u64, random: &mut Random) -> Step {
+/// Of partial and of flapping cuts every other one comes with a second, its mirror image: single
+/// ones are too rare, and two overlap.
+fn of_cuts(kind: u64, random: &mut Random, steps: &mut Vec<Step>) -> Step {
     match kind {
         8 => Step::Split(some(random)),
         9 => Step::Mute(some(random)),
         10 => Step::Deafen(some(random)),
-        11 => Step::Between(Between {
-            percent: random.between(1, 40) as usize,
-            and: random.between(1, 40) as usize,
-        }),
-        12 => Step::Flap(Flap {
-            nodes: random.between(1, 3) as usize,
-            on: span(random, 100, 5_000),
-            off: span(random, 100, 5_000),
-        }),
+        11 => {
+            let [percent, and] = [(); 2].map(|()| random.between(1, 40) as usize);
+            if percent < and {
+                steps.push(Step::Between(Between { percent: and, and: percent }));
+            }
+            Step::Between(Between { percent, and })
+        }
+        12 => {
+            let nodes = random.between(1, 3) as usize;
+            let [on, off] = [(); 2].map(|()| span(random, 100, 5_000));
+            if on.0 < off.0 {
+                steps.push(Step::Flap(Flap { nodes, on: off, off: on }));
+            }
+            Step::Flap(Flap { nodes, on, off })
+        }
         13 => Step::Lossy(Lossy {
             nodes: random.between(1, 3) as usize,
             out: Chance(Ratio::percent(random.below(100) as u32)),
