@@ -98,6 +98,9 @@ impl Repair {
     /// Sends what of the differences this node has, and asks for the rest.
     fn settle(&mut self, ctx: &mut Context, from: Ix, theirs: &Coded, elements: &[Element]) {
         let mut lacking: BTreeSet<Element> = elements.iter().copied().collect();
+        if self.caught_up && !lacking.is_empty() {
+            self.look_around(ctx);
+        }
         let stock = self.stock(ctx);
         let held = stock.elements(theirs.from, theirs.to);
         let mine: Vec<Subject> = held
@@ -138,6 +141,9 @@ impl Repair {
     /// Sends a peer what it has found to lack.
     pub(crate) fn on_lacking(&mut self, ctx: &mut Context, from: Ix, theirs: &Lacking) {
         let wanted: BTreeSet<u64> = theirs.elements.iter().copied().collect();
+        if self.caught_up {
+            self.look_around(ctx);
+        }
         let held = self.stock(ctx).elements(theirs.from, theirs.to);
         let found: Vec<Subject> = held
             .filter(|(element, _)| wanted.contains(&element.bits()))

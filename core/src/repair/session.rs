@@ -141,6 +141,14 @@ impl Repair {
         ctx.timers.hasten(Why::Repair, ctx.now + wait);
     }
 
+    /// What one peer lacked, or had, others may lack too: they are asked for a while, so that it
+    /// reaches all as fast as they tell each other. While news pours in, the trees carry it.
+    pub(super) fn look_around(&mut self, ctx: &mut Context) {
+        if self.is_quiet(ctx) {
+            self.reunion(ctx);
+        }
+    }
+
     /// A newcomer asks somebody for everything, until a root was found equal; at a reunion roots
     /// are compared.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
