@@ -194,7 +194,8 @@ impl Engine {
     /// Begins a new life: after [`Engine::depart`], after [`Event::Duplicate`], or at will.
     ///
     /// `epoch` should lie above all earlier ones of this node; if it does not, it is raised above
-    /// those that are known of. One from 2077 on counts as of the end of 2076. Groups and ranges are kept and written anew.
+    /// those that are known of. One from 2077 on counts as of the end of 2076. Groups and ranges are
+    /// kept and written anew.
     pub fn renew(&mut self, now: Instant, epoch: Epoch) {
         self.advance(now);
         let epoch = epoch.min(Epoch::LATEST_START);
