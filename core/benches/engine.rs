@@ -11,12 +11,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant as Clock};
 
 use bytes::BytesMut;
-use scalesmall_core::seal::Sealer;
-use scalesmall_core::wire::{Claim, Frame, Standing, Writer};
+use scalesmall_core::wire::{Claim, Frame, Standing};
 use scalesmall_core::{
-    Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, Key, KeyId,
-    KeyRange, Keyring, Life, NodeId, Op, RecordDelta, Suite, Write,
+    Arrival, Config, Destination, Engine, GroupName, Instant, KeyRange, Life, Op, RecordDelta,
+    Write,
 };
+use speaker::{EPOCH, START, Speaker, config, id};
+
+mod speaker;
 
 /// The bars: nanoseconds for a ping and its answer and for a datagram of a join storm; bytes for a
 /// peer and for a range.
@@ -50,50 +52,8 @@ fn report(name: &str, number: u64, bar: Option<u64>) {
     println!("  {name:<56} {number:>6} {}", part.unwrap_or_default());
 }
 
-const EPOCH: Epoch = Epoch(1 << 40);
-const START: Instant = Instant::from_millis(1_000);
-
-fn id(number: u32) -> NodeId {
-    NodeId::from(SocketAddr::from((std::net::Ipv4Addr::from_bits(0x0a00_0000 + number), 29_999)))
-}
-
-fn config() -> Config {
-    let cluster = ClusterName::try_from("bench").expect("the name is short");
-    Config::lan([1; 32], cluster, Keyring::new(KeyId(1), Key::from([3; 32])))
-}
-
 fn engine(number: u32, config: Config) -> Engine {
     Engine::new(config, id(number), EPOCH, START).expect("the preset makes sense")
-}
-
-/// A node that is nothing but a key and a counter.
-struct Speaker {
-    life: Life,
-    sealer: Sealer,
-    writer: Writer,
-    packet: u64,
-}
-
-impl Speaker {
-    fn new(number: u32) -> Self {
-        let config = config();
-        let life = Life { id: id(number), epoch: EPOCH };
-        let sealer = Sealer::new(&config.keys, &config.cluster, Suite::Authenticated, life);
-        Self { life, sealer, writer: Writer::default(), packet: 0 }
-    }
-
-    fn say<'a>(&mut self, frames: impl IntoIterator<Item = &'a Frame>) -> BytesMut {
-        self.packet += 1;
-        self.writer.begin(self.sealer.header(self.packet), 1_200);
-        self.writer.push_all(frames).expect("the frames fit");
-        let mut out = BytesMut::new();
-        self.writer.finish(&self.sealer, Some(EPOCH), &mut out);
-        out
-    }
-
-    fn arrival(&self) -> Arrival {
-        Arrival::Unicast(self.life.id.addr())
-    }
 }
 
 fn alive(life: Life) -> Frame {

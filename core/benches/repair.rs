@@ -7,16 +7,17 @@
 //! one write older at one of them. A datagram takes 1 ms. Nothing else goes on but probes.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use scalesmall_core::seal::Sealer;
-use scalesmall_core::wire::{Claim, Frame, Standing, Writer};
+use scalesmall_core::wire::{Claim, Frame, Standing};
 use scalesmall_core::{
-    Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, Key, KeyId,
-    KeyRange, Keyring, Life, NodeId, Op, RecordDelta, Suite, Write,
+    Arrival, Config, Destination, Engine, GroupName, Instant, KeyRange, Life, Op, RecordDelta,
+    Write,
 };
+use speaker::{EPOCH, START, Speaker, config, id};
+
+mod speaker;
 
 fn main() {
     let small = std::env::args().any(|arg| arg == "--test");
@@ -73,18 +74,12 @@ fn row(case: &Case) {
     }
 }
 
-const EPOCH: Epoch = Epoch(1 << 40);
-const START: Instant = Instant::from_millis(1_000);
 const MEMBERS: u64 = 1_000;
 const TRIP: Duration = Duration::from_millis(1);
 
-fn id(number: u32) -> NodeId {
-    NodeId::from(SocketAddr::from((std::net::Ipv4Addr::from_bits(0x0a00_0000 + number), 29_999)))
-}
-
-fn config() -> Config {
-    let cluster = ClusterName::try_from("bench").expect("the name is short");
-    let mut config = Config::lan([1; 32], cluster, Keyring::new(KeyId(1), Key::from([3; 32])));
+/// With room for all that is compared.
+fn roomy() -> Config {
+    let mut config = config();
     config.limits.ranges = 1 << 20;
     config.limits.groups = 1 << 10;
     config
@@ -103,7 +98,7 @@ struct Pair {
 impl Pair {
     fn new(loss: u64) -> Self {
         let engine = |number| {
-            Engine::new(config(), id(number), EPOCH, START).expect("the preset makes sense")
+            Engine::new(roomy(), id(number), EPOCH, START).expect("the preset makes sense")
         };
         let (engines, wire) = ([engine(1), engine(2)], BTreeMap::new());
         let mut pair = Self { engines, wire, now: START, loss, sent: 0, bytes: 0 };
@@ -162,40 +157,13 @@ impl Pair {
         let mut datagram = BytesMut::new();
         for some in frames.chunks(800) {
             let packet = speaker.say(some);
-            let from = Arrival::Unicast(speaker.life.id.addr());
-            let taken = self.engines[at].handle_datagram(self.now, from, &packet);
+            let taken = self.engines[at].handle_datagram(self.now, speaker.arrival(), &packet);
             taken.expect("it is bound");
             while self.engines[at].poll_transmit(&mut datagram).is_some() {
                 datagram.clear();
             }
             while self.engines[at].poll_event().is_some() {}
         }
-    }
-}
-
-/// A node that is nothing but a key and a counter.
-struct Speaker {
-    life: Life,
-    sealer: Sealer,
-    writer: Writer,
-    packet: u64,
-}
-
-impl Speaker {
-    fn new(number: u32) -> Self {
-        let config = config();
-        let life = Life { id: id(number), epoch: EPOCH };
-        let sealer = Sealer::new(&config.keys, &config.cluster, Suite::Authenticated, life);
-        Self { life, sealer, writer: Writer::default(), packet: 0 }
-    }
-
-    fn say(&mut self, frames: &[Frame]) -> BytesMut {
-        self.packet += 1;
-        self.writer.begin(self.sealer.header(self.packet), 60_000);
-        self.writer.push_all(frames).expect("the frames fit");
-        let mut out = BytesMut::new();
-        self.writer.finish(&self.sealer, Some(EPOCH), &mut out);
-        out
     }
 }
 
