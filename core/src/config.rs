@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::node::Epoch;
+use crate::rate::SendRate;
 use crate::seal::{ClusterName, Keyring, Suite};
 use crate::topology::{DownMembers, TopologyLimits};
 
@@ -24,6 +25,9 @@ pub struct Config {
     pub suite: Suite,
     /// The largest datagram sent, in bytes of UDP payload; 512 to 65,507.
     pub max_datagram: usize,
+    /// The most that is sent, in bytes and in datagrams. What is beyond waits, liveness before all
+    /// else.
+    pub send_rate: SendRate,
     /// Whether the engine watches its peers.
     pub liveness: Liveness,
     /// Whether members that are down, left or unreachable are shown.
@@ -78,6 +82,7 @@ impl Config {
             keys,
             suite: Suite::Authenticated,
             max_datagram: 1200,
+            send_rate: SendRate::new(4_000_000, 40_000),
             liveness: Liveness::On,
             down_members: DownMembers::Hide,
             probe_interval: Duration::from_secs(1),
@@ -113,6 +118,7 @@ impl Config {
             repair_patience: Duration::from_secs(3),
             repair_interval: Duration::from_secs(5),
             depart_timeout: Duration::from_secs(3),
+            send_rate: SendRate::new(1_000_000, 10_000),
             ..Self::lan(seed, cluster, keys)
         }
     }
@@ -138,6 +144,10 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         if !(512..=65_507).contains(&self.max_datagram) {
             return Err(ConfigError::MaxDatagram { bytes: self.max_datagram });
+        }
+        let least = SendRate::least(self.max_datagram);
+        if self.send_rate.bytes < least.bytes || self.send_rate.datagrams < least.datagrams {
+            return Err(ConfigError::SendRate { least });
         }
         if self.verifiers > 8 {
             return Err(ConfigError::Verifiers { count: self.verifiers });
@@ -256,8 +266,9 @@ limits! {
     /// Events waiting to be polled. Beyond: changes are folded into `Event::Overflow`, messages
     /// are refused unacknowledged.
     events: u32 = 16_384, 16;
-    /// Frames waiting to be sent, and changes of others waiting to be passed on together. Beyond:
-    /// answers are withheld and counted, and changes left to repair.
+    /// Frames of liveness waiting to be sent, other frames waiting to be sent, and changes of others
+    /// waiting to be passed on together. Beyond: answers are withheld and counted, and changes left
+    /// to repair.
     outbox: u32 = 8_192, 64;
     /// Batches of changes on their way to other nodes. Beyond: `BroadcastError`; changes fall back
     /// to piggyback and repair.
@@ -297,6 +308,11 @@ pub enum ConfigError {
     MaxDatagram {
         /// What was given.
         bytes: usize,
+    },
+    /// [`Config::send_rate`] is too low for datagrams as large as [`Config::max_datagram`].
+    SendRate {
+        /// The least of both figures.
+        least: SendRate,
     },
     /// [`Config::verifiers`] lies above 8.
     Verifiers {
@@ -339,6 +355,11 @@ impl fmt::Display for ConfigError {
             Self::MaxDatagram { bytes } => {
                 write!(f, "max_datagram must be 512 to 65507 bytes, not {bytes}")
             }
+            Self::SendRate { least: SendRate { bytes, datagrams } } => write!(
+                f,
+                "send_rate must be at least {bytes} bytes and {datagrams} datagrams per second \
+                 with this max_datagram"
+            ),
             Self::Verifiers { count } => write!(f, "verifiers must be 0 to 8, not {count}"),
             Self::TooShort { field } => write!(f, "{field} must be at least a millisecond"),
             Self::TooLong { field } => write!(f, "{field} must be at most 40 days"),

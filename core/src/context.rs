@@ -62,7 +62,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(config: Config, id: NodeId, epoch: Epoch, now: Instant) -> Self {
         let rng = seeded(&config.seed, id, epoch);
-        let limits = config.limits;
+        let (limits, send_rate) = (config.limits, config.send_rate);
         let mut topology = Topology::with_limits(id, epoch, (&limits).into());
         topology.set_down_members(config.down_members);
         #[cfg(feature = "mutants")]
@@ -82,7 +82,7 @@ impl Context {
             covers: Covers::new(now),
             packet: 0,
             metadata: Metadata::default(),
-            outbox: Outbox::new(limits.outbox),
+            outbox: Outbox::new(limits.outbox, send_rate, now),
             events: Events::new(limits.events),
             timers: Timers::default(),
             stats: Stats::default(),
@@ -373,7 +373,7 @@ impl Context {
     pub(crate) fn set_config(&mut self, config: Config) {
         self.topology.set_down_members(config.down_members);
         self.topology.set_limits((&config.limits).into());
-        self.outbox.set_limit(config.limits.outbox);
+        self.outbox.set_limits(config.limits.outbox, config.send_rate);
         self.events.set_limit(config.limits.events);
         self.config = config;
     }

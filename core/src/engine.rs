@@ -139,6 +139,11 @@ impl Engine {
         if self.ctx.silent {
             return;
         }
+        if self.ctx.outbox.is_held(self.ctx.now, self.ctx.config.max_datagram, true) {
+            // What has not been sent cannot have been answered.
+            self.watches.void(&mut self.ctx);
+            self.probes.void(&mut self.ctx);
+        }
         // A part that sets a deadline sets it after now, so this ends.
         while let Some(why) = self.ctx.timers.take_due(self.ctx.now) {
             self.on_deadline(why);
@@ -161,7 +166,7 @@ impl Engine {
     }
 
     /// Builds the next datagram, appends it to `datagram` and tells where it goes; `None` if there
-    /// is nothing to send.
+    /// is nothing to send, or nothing that [`Config::send_rate`] lets go yet.
     pub fn poll_transmit(&mut self, datagram: &mut BytesMut) -> Option<Destination> {
         self.next_datagram(datagram)
     }
@@ -171,13 +176,17 @@ impl Engine {
         self.ctx.events.pop()
     }
 
-    /// When [`Engine::handle_timeout`] is to be called; not after now while output waits.
+    /// When [`Engine::handle_timeout`] is to be called; not after now while output waits that
+    /// [`Config::send_rate`] lets go.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if !self.ctx.outbox.is_empty() || !self.ctx.events.is_empty() {
-            return Some(self.ctx.now);
+        let ctx = &self.ctx;
+        if !ctx.events.is_empty() {
+            return Some(ctx.now);
         }
-        if self.ctx.silent { None } else { self.ctx.timers.next() }
+        let due = if ctx.silent { None } else { ctx.timers.next() };
+        let sendable = ctx.outbox.next_due(ctx.config.max_datagram).map(|at| at.max(ctx.now));
+        due.into_iter().chain(sendable).min()
     }
 
     /// Takes the time to `now`, and judges whether this node has slept.

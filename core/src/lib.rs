@@ -83,7 +83,8 @@
 //! - **Everything has a limit**, in one table: [`Limits`]. What cannot be done is refused at the
 //!   call with a typed error that names the limit; what arrives beyond a limit is counted in
 //!   [`Stats`]. Nothing is allocated from a length that a datagram claims.
-//! - **No datagram** is larger than [`Config::max_datagram`].
+//! - **No datagram** is larger than [`Config::max_datagram`], and no more of them leave than
+//!   [`Config::send_rate`] allows: what is beyond waits, liveness goes first.
 //! - After [`depart`](Engine::depart) has ended, or the id was yielded, the engine is silent: it
 //!   wants no calls and says nothing until [`renew`](Engine::renew).
 //!
@@ -148,7 +149,7 @@
 //! | `repair` | how two nodes find what differs |
 //! | [`wire`] | packets and frames, specified for a second implementation |
 //! | [`seal`] | keys, suites, freshness |
-//! | `events`, `outbox`, `timers`, `tombstones` | bounded queues, deadlines, what time takes away |
+//! | `events`, `outbox`, `rate`, `timers`, `tombstones` | bounded queues, how much is sent, deadlines, what time takes away |
 //! | `roster`, `metadata`, `message` | nodes by number; what they say about themselves and to each other |
 //! | `config`, `event`, `port`, `stats`, `node`, `time` | what an embedder sees: settings, events, destinations, counters, names, instants |
 //! | `hash`, `growth` | hashing that is the same everywhere; vectors that waste little |
@@ -229,6 +230,7 @@ mod mutants;
 mod node;
 mod outbox;
 mod port;
+mod rate;
 mod repair;
 mod roster;
 pub mod seal;
@@ -246,6 +248,7 @@ pub use event::{Cause, Event};
 pub use message::{BroadcastError, BroadcastId, Recipients, Tag};
 pub use node::{Epoch, Life, NodeId, Status};
 pub use port::{Arrival, Destination, SendError};
+pub use rate::SendRate;
 pub use seal::{ClusterName, ClusterNameError, Key, KeyError, KeyId, Keyring, KeyringError, Suite};
 pub use stats::Stats;
 pub use time::Instant;

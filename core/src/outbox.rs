@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use crate::node::Epoch;
 use crate::port::Destination;
+use crate::rate::{SendRate, Throttle};
 use crate::roster::Ix;
+use crate::time::Instant;
 use crate::wire::Frame;
 
 /// Where a packet goes and whether it is bound to a life of the receiver.
@@ -26,12 +28,43 @@ pub(crate) enum Say {
     Ping,
     /// The answer to ping number `packet`, which came with this root.
     Pong { packet: u64, root: u64 },
-    /// One copy of a batch under way, by its number.
-    Relay { copy: u64 },
+    /// One copy of a batch under way, by its number; urgent if it carries claims.
+    Relay { copy: u64, urgent: bool },
+    /// Something held, for a peer that repairs.
+    Held(Frame),
     /// Anything else.
     Frame(Frame),
     /// Frames that belong together, in one packet.
     Frames(Vec<Frame>),
+}
+
+impl Say {
+    /// Whether it goes out before what is not.
+    fn is_urgent(&self) -> bool {
+        match self {
+            Self::Ping | Self::Pong { .. } => true,
+            Self::Held(_) => false,
+            Self::Relay { urgent, .. } => *urgent,
+            Self::Frame(frame) => is_urgent(frame),
+            Self::Frames(frames) => frames.iter().any(is_urgent),
+        }
+    }
+}
+
+/// Whether a frame concerns liveness or ends a wait for an answer. A challenge is not: anybody can
+/// draw one.
+pub(crate) fn is_urgent(frame: &Frame) -> bool {
+    matches!(
+        frame,
+        Frame::Ack { .. }
+            | Frame::Claim(_)
+            | Frame::Slow { .. }
+            | Frame::Verify { .. }
+            | Frame::Verdict { .. }
+            | Frame::Suspicion { .. }
+            | Frame::Duplicate { .. }
+            | Frame::Beat { .. }
+    )
 }
 
 /// An intent.
@@ -41,77 +74,121 @@ pub(crate) struct Intent {
     pub(crate) say: Say,
 }
 
-/// Intents in order; those for one receiver share packets.
+/// Intents, those of liveness first, each kind in order; those for one receiver share packets.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    queue: VecDeque<Intent>,
+    urgent: VecDeque<Intent>,
+    bulk: VecDeque<Intent>,
+    /// The most of each kind.
     limit: usize,
+    throttle: Throttle,
 }
 
-/// How far behind the head of the queue intents for the same receiver are looked for.
+/// How far behind the head of a queue intents for the same receiver are looked for.
 const REACH: usize = 48;
 
 impl Outbox {
-    pub(crate) fn new(limit: u32) -> Self {
-        Self { queue: VecDeque::new(), limit: limit as usize }
+    pub(crate) fn new(limit: u32, rate: SendRate, now: Instant) -> Self {
+        Self {
+            urgent: VecDeque::new(),
+            bulk: VecDeque::new(),
+            limit: limit as usize,
+            throttle: Throttle::new(rate, now),
+        }
     }
 
-    pub(crate) fn set_limit(&mut self, limit: u32) {
+    pub(crate) fn set_limits(&mut self, limit: u32, rate: SendRate) {
         self.limit = limit as usize;
+        self.throttle.set_rate(rate);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.queue.len()
+        self.urgent.len() + self.bulk.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.len() == 0
     }
 
+    /// Forgets what waits. What has been sent still counts against the rate.
     pub(crate) fn clear(&mut self) {
-        self.queue.clear();
+        self.urgent.clear();
+        self.bulk.clear();
     }
 
     /// Whether answers should be withheld.
     pub(crate) fn is_full(&self) -> bool {
-        self.queue.len() >= self.limit
+        self.bulk.len() >= self.limit
     }
 
     /// Queues an intent; answers whether there was room.
     pub(crate) fn push(&mut self, to: To, say: Say) -> bool {
-        let room = !self.is_full();
+        let queue = if say.is_urgent() { &mut self.urgent } else { &mut self.bulk };
+        let room = queue.len() < self.limit;
         if room {
-            self.queue.push_back(Intent { to, say });
+            queue.push_back(Intent { to, say });
         }
         room
     }
 
-    /// Takes the first intent and all near ones for the same receiver, in order.
-    pub(crate) fn take_packet(&mut self, into: &mut Vec<Intent>) {
+    /// When the next datagram of up to `len` bytes may go out; `None` if nothing waits.
+    pub(crate) fn next_due(&self, len: usize) -> Option<Instant> {
+        (!self.is_empty()).then(|| self.throttle.ready(len, !self.urgent.is_empty()))
+    }
+
+    /// Takes the first intent that may go out in a datagram of up to `len` bytes, and all near ones
+    /// for the same receiver, in order.
+    pub(crate) fn take_packet(&mut self, now: Instant, len: usize, into: &mut Vec<Intent>) {
         into.clear();
-        let Some(first) = self.queue.pop_front() else {
+        if self.is_empty() {
             return;
-        };
-        let to = first.to;
-        into.push(first);
-        let mut at = 0;
-        let mut seen = 0;
-        while at < self.queue.len() && seen < REACH {
-            seen += 1;
-            if self.queue[at].to == to {
-                if let Some(intent) = self.queue.remove(at) {
-                    into.push(intent);
-                }
-            } else {
-                at += 1;
-            }
         }
+        self.throttle.advance(now);
+        let bulk_too = self.throttle.ready(len, false) <= now;
+        if !bulk_too && self.throttle.ready(len, true) > now {
+            return;
+        }
+        take_near(&mut self.urgent, into);
+        if bulk_too || !into.is_empty() {
+            take_near(&mut self.bulk, into);
+        }
+    }
+
+    /// A datagram of so many bytes has gone out.
+    pub(crate) fn sent(&mut self, len: usize) {
+        self.throttle.take(len);
+    }
+
+    /// Whether what waits is held up by the rate; what is urgent, too, if `urgent` is asked for.
+    pub(crate) fn is_held(&self, now: Instant, len: usize, urgent: bool) -> bool {
+        let waits = if urgent { !self.urgent.is_empty() } else { !self.is_empty() };
+        waits && self.throttle.ready(len, urgent) > now
     }
 
     /// Puts back, in order, what did not fit.
     pub(crate) fn put_back(&mut self, rest: impl DoubleEndedIterator<Item = Intent>) {
         for intent in rest.rev() {
-            self.queue.push_front(intent);
+            let urgent = intent.say.is_urgent();
+            let queue = if urgent { &mut self.urgent } else { &mut self.bulk };
+            queue.push_front(intent);
+        }
+    }
+}
+
+/// Takes near intents for the receiver of those taken, or of the first.
+fn take_near(queue: &mut VecDeque<Intent>, into: &mut Vec<Intent>) {
+    if into.is_empty() {
+        into.extend(queue.pop_front());
+    }
+    let Some(to) = into.first().map(|intent| intent.to) else {
+        return;
+    };
+    let mut at = 0;
+    for _ in 0..REACH.min(queue.len()) {
+        if queue.get(at).is_some_and(|intent| intent.to == to) {
+            into.extend(queue.remove(at));
+        } else {
+            at += 1;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Ranges that come and go.
 
-use scalesmall_sim::{Link, Millis, Ratio, Sim};
+use scalesmall_core::SendRate;
+use scalesmall_sim::{Link, Millis, Ratio, Sim, lan};
 
 use super::*;
 
@@ -53,6 +54,27 @@ fn a_storm_of_changes_settles() -> Outcome {
     }
     sim.run_until(|sim| sim.converged() && topologies_equal(sim), secs(2))?;
     assert!(all_route_to_the_living(&sim));
+    Ok(())
+}
+
+/// The same where nobody may send more than 96 kB per second: it takes longer, nobody is called
+/// down, and nobody exceeds its rate.
+#[test]
+fn a_storm_of_changes_settles_at_a_low_rate() -> Outcome {
+    let mut config = lan();
+    config.send_rate = SendRate::new(96_000, 400);
+    let mut sim = configured(112, 40, config).build();
+    sim.run_until(Sim::converged, secs(20))?;
+    sim.forbid_false_down();
+    for node in 0..40 {
+        for part in 0..25 {
+            let start = node as u32 * 1_000 + part * 10;
+            sim.add_item(node, &group(), range(start, start + 5), 80).unwrap();
+        }
+        sim.run_for(millis(2))?;
+    }
+    sim.run_until(|sim| sim.converged() && topologies_equal(sim), secs(20))?;
+    assert!(sim.live().all(|node| sim.node(node).unwrap().topology(&group()).count() == 1_000));
     Ok(())
 }
 

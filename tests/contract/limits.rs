@@ -7,7 +7,7 @@ use bytes::Bytes;
 use scalesmall_core::wire::{Claim, Frame, Message, Standing};
 use scalesmall_core::{
     BroadcastError, Config, ConfigError, Engine, Epoch, GroupError, KeyRange, Life, Limits,
-    MetadataError, Op, Recipients, RecordDelta, Tag, Write,
+    MetadataError, Op, Recipients, RecordDelta, SendRate, Tag, Write,
 };
 use scalesmall_hostile::{EPOCH, Holder, START, addr, config, drain, engine, engine_with, id};
 
@@ -387,6 +387,10 @@ fn spans_have_bounds_that_are_named() {
     refused(|config| config.forget_after = Duration::from_hours(24 * 41), long("forget_after"));
     refused(|config| config.max_datagram = 511, ConfigError::MaxDatagram { bytes: 511 });
     refused(|config| config.max_timeout = Duration::from_millis(1), ConfigError::TimeoutOrder);
+    let least = SendRate::new(96_000, 160);
+    let refusal = ConfigError::SendRate { least };
+    refused(|config| config.send_rate = SendRate::new(95_999, 160), refusal);
+    refused(|config| config.send_rate = SendRate::new(96_000, 159), refusal);
     refused(|config| config.verifiers = 9, ConfigError::Verifiers { count: 9 });
     assert_eq!(running.digest(), digest);
     for bad in ["0.0.0.0:1", "[::]:1", "224.1.1.1:1", "10.0.0.1:0"] {

@@ -15,6 +15,7 @@ mod freshness;
 mod hostility;
 mod limits;
 mod net;
+mod rate;
 mod refusals;
 mod segment;
 

@@ -267,6 +267,9 @@ pub(crate) struct NodeOptions {
     /// How packets are protected, the same on all nodes
     #[arg(long, default_value = "authenticated")]
     pub(crate) suite: SuiteName,
+    /// The most bytes sent per second, liveness before all else [default: 4000000, wan 1000000]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) send_rate: Option<u32>,
     /// The control socket to answer on
     #[arg(long, env = "SCALESMALL_SOCKET", hide_env_values = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,

@@ -233,6 +233,12 @@ fn settings(options: &NodeOptions) -> Result<Settings, Failure> {
         SuiteName::Sealed => Suite::Sealed,
     };
     set_keys(&mut settings, &options.key)?;
+    if let Some(bytes) = options.send_rate {
+        let mut config = settings.config([0; 32]);
+        config.send_rate.bytes = bytes;
+        settings.send_rate = Some(config.send_rate);
+        config.check()?;
+    }
     settings.check()?;
     Ok(settings)
 }

@@ -1,9 +1,9 @@
 //! A recording of every engine call.
 //!
-//! A text file. The first line says which engine: `scalesmall-recording 1`, then id, epoch, preset,
-//! suite, key id, multicast, cluster (hex) and seed (hex). Every other line is one call: the time in
-//! nanoseconds, the call, its arguments; for polls, what was answered, so that a replay is checked
-//! step by step. It holds datagrams and payloads, but never a key.
+//! A text file. The first line says which engine: `scalesmall-recording 2`, then id, epoch, preset,
+//! suite, key id, multicast, bytes and datagrams per second, cluster (hex) and seed (hex). Every other
+//! line is one call: the time in nanoseconds, the call, its arguments; for polls, what was answered,
+//! so that a replay is checked step by step. It holds datagrams and payloads, but never a key.
 
 use core::fmt;
 use std::fs::OpenOptions;
@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
     Arrival, BroadcastError, BroadcastId, Config, ConfigError, DatagramError, Destination, Engine,
     Epoch, Event, GroupError, GroupName, Instant, KeyRange, MetadataError, NodeId, Recipients,
-    SendError, Suite, Tag, TimedItem,
+    SendError, SendRate, Suite, Tag, TimedItem,
 };
 
 use crate::settings::{Preset, Settings};
@@ -39,11 +39,11 @@ impl Recorded {
         now: Instant,
         tape: Option<Tape>,
     ) -> Result<Self, ConfigError> {
-        let seed = config.seed;
+        let (seed, send_rate) = (config.seed, config.send_rate);
         let engine = Engine::new(config, id, epoch, now)?;
         let mut recorded = Self { engine, tape };
         if let Some(tape) = &mut recorded.tape {
-            tape.header(settings, id, epoch, now, &seed);
+            tape.header(settings, send_rate, id, epoch, now, &seed);
         }
         Ok(recorded)
     }
@@ -236,6 +236,7 @@ impl Tape {
     fn header(
         &mut self,
         settings: &Settings,
+        send_rate: SendRate,
         id: NodeId,
         epoch: Epoch,
         now: Instant,
@@ -248,11 +249,13 @@ impl Tape {
         };
         let suite = if settings.suite == Suite::Authenticated { "authenticated" } else { "sealed" };
         self.line(format_args!(
-            "scalesmall-recording 1 {id} {} {} {preset} {suite} {} {} {} {}",
+            "scalesmall-recording 2 {id} {} {} {preset} {suite} {} {} {} {} {} {}",
             epoch.0,
             now.as_nanos(),
             settings.key_id.0,
             settings.multicast.is_some(),
+            send_rate.bytes,
+            send_rate.datagrams,
             Hex(settings.cluster.as_bytes()),
             Hex(seed),
         ));

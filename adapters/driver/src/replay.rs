@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
     Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, KeyId, KeyRange,
-    Keyring, NodeId, Recipients, SendError, Suite, Tag,
+    Keyring, NodeId, Recipients, SendError, SendRate, Suite, Tag,
 };
 
 use crate::record::{Target, checksum, checksum_of_event};
@@ -143,7 +143,7 @@ impl<'a> Words<'a> {
 
     /// The engine that the first line describes.
     fn engine(&mut self, keys: &Keyring) -> Option<Engine> {
-        if self.word()? != "scalesmall-recording" || self.word()? != "1" {
+        if self.word()? != "scalesmall-recording" || self.word()? != "2" {
             return None;
         }
         let id = NodeId::from(self.parse::<SocketAddr>()?);
@@ -166,12 +166,14 @@ impl<'a> Words<'a> {
             return None;
         }
         let multicast = self.parse()?;
+        let send_rate = SendRate::new(self.parse()?, self.parse()?);
         let cluster = self.hex()?;
         let cluster = ClusterName::try_from(core::str::from_utf8(&cluster).ok()?).ok()?;
         let seed = self.hex()?.try_into().ok()?;
         let mut config = preset(seed, cluster, keys.clone());
         config.suite = suite;
         config.multicast = multicast;
+        config.send_rate = send_rate;
         Engine::new(config, id, epoch, now).ok()
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use scalesmall_core::{ClusterName, Config, KeyId, Keyring, Suite};
+use scalesmall_core::{ClusterName, Config, KeyId, Keyring, SendRate, Suite};
 
 use crate::interface;
 use crate::key::{GroupKey, KeyTextError};
@@ -81,6 +81,8 @@ pub struct Settings {
     pub preset: Preset,
     /// How packets are protected; the same on all nodes.
     pub suite: Suite,
+    /// The most that is sent per second. `None`: what the preset says.
+    pub send_rate: Option<SendRate>,
     /// A file to record every engine call in; it must not exist. Holds datagrams, never keys.
     pub record: Option<PathBuf>,
 }
@@ -100,6 +102,7 @@ impl Settings {
             multicast: None,
             preset: Preset::default(),
             suite: Suite::default(),
+            send_rate: None,
             record: None,
         }
     }
@@ -241,6 +244,7 @@ impl Settings {
         };
         let mut config = preset(seed, self.cluster.clone(), self.keyring());
         config.suite = self.suite;
+        config.send_rate = self.send_rate.unwrap_or(config.send_rate);
         config.multicast = self.multicast.is_some();
         config
     }

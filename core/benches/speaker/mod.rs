@@ -6,7 +6,8 @@ use bytes::BytesMut;
 use scalesmall_core::seal::Sealer;
 use scalesmall_core::wire::{Frame, Writer};
 use scalesmall_core::{
-    Arrival, ClusterName, Config, Epoch, Instant, Key, KeyId, Keyring, Life, NodeId, Suite,
+    Arrival, ClusterName, Config, Epoch, Instant, Key, KeyId, Keyring, Life, NodeId, SendRate,
+    Suite,
 };
 
 pub(crate) const EPOCH: Epoch = Epoch(1 << 40);
@@ -18,7 +19,10 @@ pub(crate) fn id(number: u32) -> NodeId {
 
 pub(crate) fn config() -> Config {
     let cluster = ClusterName::try_from("bench").expect("the name is short");
-    Config::lan([1; 32], cluster, Keyring::new(KeyId(1), Key::from([3; 32])))
+    let mut config = Config::lan([1; 32], cluster, Keyring::new(KeyId(1), Key::from([3; 32])));
+    // What is measured is the work, not the wait.
+    config.send_rate = SendRate::UNBOUNDED;
+    config
 }
 
 /// A node that says what it is told to say.

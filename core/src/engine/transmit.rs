@@ -23,7 +23,7 @@ impl Engine {
         let start = datagram.len();
         loop {
             let mut intents = core::mem::take(&mut self.intents);
-            self.ctx.outbox.take_packet(&mut intents);
+            self.ctx.outbox.take_packet(self.ctx.now, self.ctx.config.max_datagram, &mut intents);
             let Some(to) = intents.first().map(|intent| intent.to) else {
                 self.intents = intents;
                 return None;
@@ -42,8 +42,10 @@ impl Engine {
             self.ctx.packet += 1;
             self.writer.finish(&self.sealer, to.bound, datagram);
             self.remember(to, &cargo);
+            let len = datagram.len() - start;
+            self.ctx.outbox.sent(len);
             self.ctx.stats.datagrams_sent += 1;
-            self.ctx.stats.bytes_sent += (datagram.len() - start) as u64;
+            self.ctx.stats.bytes_sent += len as u64;
             if to.at == Destination::Multicast {
                 self.ctx.stats.multicasts_sent += 1;
             }
@@ -68,7 +70,7 @@ impl Engine {
                     let root = (mine != *root).then_some(mine);
                     self.writer.push(&Frame::Pong { packet: *packet, root })
                 }
-                Say::Relay { copy } => match self.relays.read(*copy, packet) {
+                Say::Relay { copy, .. } => match self.relays.read(*copy, packet) {
                     Some((receiver, spread, frames)) if to.node == Some(receiver) => {
                         let frames = core::iter::once(&spread).chain(frames);
                         let written = self.writer.push_all(frames);
@@ -81,7 +83,7 @@ impl Engine {
                     // Acknowledged, given up or handed to another meanwhile.
                     _ => Ok(()),
                 },
-                Say::Frame(frame) => self.writer.push(frame),
+                Say::Frame(frame) | Say::Held(frame) => self.writer.push(frame),
                 Say::Frames(frames) => self.writer.push_all(frames),
             };
             match written {

@@ -1,6 +1,7 @@
 //! What a repair sends: sums to compare, and what the other side lacks.
 
 use crate::context::Context;
+use crate::outbox::Say;
 use crate::repair::root::Subject;
 use crate::roster::Ix;
 use crate::topology::GroupName;
@@ -30,7 +31,7 @@ pub(super) fn send(ctx: &mut Context, to: Ix, subject: &Subject, budget: &mut us
     match subject {
         Subject::Peer(ix) => {
             let claim = ctx.claim(*ix);
-            ctx.say_frame(ctx.bound(to), Frame::Claim(claim));
+            ctx.say(ctx.bound(to), Say::Held(Frame::Claim(claim)));
         }
         Subject::Metadata(ix) => {
             let frame = ctx.metadata.frame(ctx.life(*ix), *ix);

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::context::Context;
+use crate::outbox::Say;
 use crate::repair::answer::{ask, send, send_coded, send_record};
 use crate::repair::coded::{Cells, Decoded, Element};
 use crate::repair::root::Subject;
@@ -208,7 +209,7 @@ impl Repair {
                 listed.insert(Subject::Peer(ix));
                 if ctx.weigh(ix, claim).is_lt() {
                     let claim = ctx.claim(ix);
-                    ctx.say_frame(to, Frame::Claim(claim));
+                    ctx.say(to, Say::Held(Frame::Claim(claim)));
                 }
             }
         }

@@ -130,7 +130,7 @@ mod tests {
         let mut packet = Vec::new();
         let mut all = Vec::new();
         while !ctx.outbox.is_empty() {
-            ctx.outbox.take_packet(&mut packet);
+            ctx.outbox.take_packet(ctx.now, ctx.config.max_datagram, &mut packet);
             all.extend(packet.drain(..).map(|intent| (intent.to.at, intent.say)));
         }
         all

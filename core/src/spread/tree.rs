@@ -12,7 +12,7 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::mutants::mutated;
 use crate::node::NodeId;
-use crate::outbox::Say;
+use crate::outbox::{self, Say};
 use crate::roster::Ix;
 use crate::spread::parts::{FAN_OUT, Part, everybody_but, heir, hop_budget, split};
 use crate::time::Instant;
@@ -61,12 +61,20 @@ struct Copy {
     /// The part, with the peer.
     part: Route,
     hops: u8,
+    /// Carries claims.
+    urgent: bool,
     /// Waits for its first try, as the peer has much to acknowledge already.
     held: bool,
     tries: u8,
     first: Option<u64>,
     due: Instant,
     tried: Vec<Ix>,
+}
+
+impl Copy {
+    fn say(&self, id: u64) -> Say {
+        Say::Relay { copy: id, urgent: self.urgent }
+    }
 }
 
 /// A copy that needs no more care.
@@ -143,7 +151,7 @@ impl Relays {
         let batch = self.next;
         self.next += 1;
         let part = Part { to, part: route.clone(), route };
-        if self.enter(ctx, batch, part, hops) {
+        if self.enter(ctx, batch, &frames, part, hops) {
             self.batches.insert(batch, Batch { frames, open: 1 });
         }
     }
@@ -213,10 +221,16 @@ impl Relays {
         let due = self.copies.iter().filter(|(_, copy)| copy.due <= ctx.now);
         let due: Vec<u64> = due.map(|(&id, _)| id).collect();
         let (mut closed, mut missed, mut rescues) = (Vec::new(), Vec::new(), Vec::new());
+        let held_up = ctx.outbox.is_held(ctx.now, ctx.config.max_datagram, false);
         for id in due {
             let Some(copy) = self.copies.get_mut(&id) else {
                 continue;
             };
+            if held_up {
+                // It may not have gone out yet, and another one would only add to what waits.
+                copy.due = ctx.now + wait(ctx, copy.to);
+                continue;
+            }
             if mutated!(ctx.config, RelayOnce) && !copy.held {
                 closed.extend(self.close(id, false));
                 continue;
@@ -235,7 +249,7 @@ impl Relays {
             if copy.tries < TRIES && !lost {
                 if core::mem::take(&mut copy.held) {
                     copy.due = ctx.now + wait(ctx, copy.to);
-                    ctx.say(ctx.bound(copy.to), Say::Relay { copy: id });
+                    ctx.say(ctx.bound(copy.to), copy.say(id));
                 } else {
                     retry(ctx, id, copy);
                 }
@@ -265,8 +279,7 @@ impl Relays {
                 copy.tries = 0;
                 copy.first = None;
                 copy.due = ctx.now + wait(ctx, next);
-                let to = ctx.bound(next);
-                ctx.say(to, Say::Relay { copy: id });
+                ctx.say(ctx.bound(next), copy.say(id));
             } else {
                 closed.extend(self.close(id, false));
             }
@@ -306,7 +319,7 @@ impl Relays {
         let parts = split(ctx, route, from);
         let mut open = 0;
         for part in parts {
-            if !self.enter(ctx, batch, part, hops) {
+            if !self.enter(ctx, batch, &frames, part, hops) {
                 break;
             }
             open += 1;
@@ -318,7 +331,14 @@ impl Relays {
     }
 
     /// Begins to send a copy of a batch to the peer of a part, if there is room.
-    fn enter(&mut self, ctx: &mut Context, batch: u64, part: Part, hops: u8) -> bool {
+    fn enter(
+        &mut self,
+        ctx: &mut Context,
+        batch: u64,
+        frames: &[Frame],
+        part: Part,
+        hops: u8,
+    ) -> bool {
         if self.is_full(ctx) {
             ctx.stats.answers_withheld += 1;
             return false;
@@ -332,10 +352,13 @@ impl Relays {
         *open += 1;
         let held = queued > 0;
         let due = ctx.now + wait(ctx, to) * if held { queued } else { 1 };
-        let copy = Copy { batch, to, route, part, hops, held, tries: 0, first: None, due, tried };
+        let urgent = frames.iter().any(outbox::is_urgent);
+        let (tries, first) = (0, None);
+        let copy = Copy { batch, to, route, part, hops, urgent, held, tries, first, due, tried };
+        let say = copy.say(id);
         self.copies.insert(id, copy);
         if !held {
-            ctx.say(ctx.bound(to), Say::Relay { copy: id });
+            ctx.say(ctx.bound(to), say);
         }
         ctx.timers.hasten(Why::Relay, due);
         true
@@ -380,7 +403,7 @@ fn retry(ctx: &mut Context, id: u64, copy: &mut Copy) {
     let pause = wait(ctx, copy.to) * (1 << copy.tries);
     copy.due = ctx.now + pause.min(ctx.config.max_timeout);
     ctx.stats.relay_retries += 1;
-    ctx.say(ctx.bound(copy.to), Say::Relay { copy: id });
+    ctx.say(ctx.bound(copy.to), copy.say(id));
 }
 
 /// One copy less waits for a peer's acknowledgement.

@@ -1,0 +1,112 @@
+//! A node never sends more than its rate, and liveness goes first.
+
+use std::time::Duration;
+
+use scalesmall_core::{Arrival, Destination, SendRate, Status};
+use scalesmall_hostile::{addr, config, drain};
+
+use crate::net::Net;
+use crate::{group, range};
+
+const LOW: SendRate = SendRate::new(96_000, 160);
+
+/// A settled pair, of which the second has thousands of ranges to tell the first.
+fn laden() -> Net {
+    let mut config = config();
+    config.send_rate = LOW;
+    let mut net = Net::settled_with(2, &config);
+    net.sent.clear();
+    net.on(2, |engine, now| {
+        for start in 0..8_000 {
+            engine.add_item(now, &group("a"), range(start * 100, start * 100 + 50), 80).unwrap();
+        }
+    });
+    net
+}
+
+/// Whatever there is to say: no window of 100 ms has more than a tenth of the rate.
+#[test]
+fn a_node_never_exceeds_its_rate() {
+    let mut net = laden();
+    let mut windows = Vec::new();
+    let mut sent = 0;
+    while net.engines[0].topology(&group("a")).count() < 8_000 {
+        assert!(windows.len() < 3_000, "it does not arrive within 30 s");
+        net.run_for(Duration::from_millis(10));
+        let new = net.sent[sent..].iter().filter(|(from, ..)| *from == 2);
+        windows.push(
+            new.fold((0, 0), |(count, bytes), (.., datagram)| (count + 1, bytes + datagram.len())),
+        );
+        sent = net.sent.len();
+    }
+    for window in windows.windows(10) {
+        let (count, bytes) = window.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        assert!(count <= LOW.datagrams as usize / 10 && bytes <= LOW.bytes as usize / 10);
+    }
+    let busy: usize = windows.iter().map(|(_, bytes)| bytes).sum();
+    assert!(busy > LOW.bytes as usize / 2, "nothing was held up: {busy} bytes");
+}
+
+/// While changes wait for seconds, pings are answered at once and nobody is suspected.
+#[test]
+fn what_waits_does_not_hold_up_liveness() {
+    let mut net = laden();
+    let start = net.now;
+    while net.engines[0].topology(&group("a")).count() < 8_000 {
+        net.run_for(Duration::from_millis(50));
+        for engine in &net.engines {
+            assert!(engine.peers().all(|peer| peer.status == Status::Alive));
+            assert_eq!(engine.stats().suspicions, 0);
+        }
+    }
+    assert!(net.now.since(start) > Duration::from_secs(1));
+    assert_eq!(net.engines[0].stats().probes_unanswered, 0);
+}
+
+/// With output held up and nothing else due, the deadline is when some of it may go out: at once
+/// after it was polled empty there is nothing, then there is.
+#[test]
+fn held_up_output_has_a_deadline_ahead() {
+    let mut net = laden();
+    let mut held_up = 0;
+    let mut now = net.now;
+    for _ in 0..400 {
+        let engine = &mut net.engines[1];
+        engine.handle_timeout(now);
+        let _ = drain(engine);
+        let due = engine.poll_timeout().unwrap();
+        assert!(due > now);
+        held_up += u32::from(due.since(now) < Duration::from_millis(20));
+        now = due;
+    }
+    assert!(held_up > 50, "{held_up}");
+}
+
+/// Strangers draw challenges; those wait behind liveness, and what they fill is bounded.
+#[test]
+fn strangers_do_not_displace_liveness() {
+    let mut config = config();
+    config.send_rate = LOW;
+    let mut net = Net::settled_with(2, &config);
+    let hello = {
+        let mut stranger = scalesmall_hostile::engine_with(9, config);
+        stranger.contact(net.now, &[addr(1)]);
+        drain(&mut stranger).datagrams.remove(0).1
+    };
+    let end = net.now + Duration::from_secs(10);
+    net.sent.clear();
+    while net.now < end {
+        net.run_for(Duration::from_millis(100));
+        for source in 0..200 {
+            let source = Arrival::Unicast(([10, 9, 9, 9], 1_000 + source).into());
+            net.on(1, |engine, now| {
+                let _ = engine.handle_datagram(now, source, &hello);
+            });
+        }
+    }
+    let stats = net.engines[0].stats();
+    assert!(stats.challenges_sent > 500, "{stats:?}");
+    assert_eq!((stats.suspicions, net.engines[1].stats().suspicions), (0, 0));
+    let to_peer = |to: &Destination| *to == Destination::Unicast(addr(2));
+    assert!(net.sent.iter().filter(|(from, to, _)| *from == 1 && to_peer(to)).count() >= 10);
+}
