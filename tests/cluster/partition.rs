@@ -1,6 +1,6 @@
 //! Networks that fall apart, wholly or in part.
 
-use scalesmall_sim::{Millis, Sim};
+use scalesmall_sim::{Link, Millis, Ratio, Sim};
 
 use super::*;
 
@@ -115,5 +115,20 @@ fn an_isolated_node_returns() -> Outcome {
     sim.run_for(secs(30))?;
     sim.heal();
     sim.run_until(Sim::converged, secs(3))?;
+    Ok(())
+}
+
+/// At 25 % loss a node is cut off twice within five minutes, and so held off for 30 s: the answers
+/// that it gives meanwhile count, so that no lost probe has it called down again.
+#[test]
+fn loss_does_not_prolong_a_hold() -> Outcome {
+    let mut sim = cluster(77, 40).link(Link::lan().loss(Ratio::percent(25))).build();
+    sim.run_until(Sim::converged, secs(20))?;
+    for hold in [0, 30] {
+        sim.isolate(4);
+        sim.run_until(|sim| sim.views().seen_by(4) == 0, secs(20))?;
+        sim.heal();
+        sim.run_until(Sim::converged, secs(hold + 15))?;
+    }
     Ok(())
 }

@@ -38,6 +38,10 @@ fn words_that_make_no_sense_are_refused_in_one_line() {
             &["node", "--bind", "127.0.0.1:0", "--multicast-group", "10.0.0.1:5"],
             "multicast address",
         ),
+        (
+            &["node", "--bind", "127.0.0.1:0", "--send-rate", "1000"],
+            "send_rate must be at least 96000 bytes",
+        ),
         (&["demo", "--nodes", "1"], "4..=32"),
         (&["replay", "/nonexistent"], "/nonexistent"),
     ];

@@ -171,6 +171,10 @@ impl Engine {
                     self.reunion();
                 }
             }
+            // Shown as down, but alive and probed like others.
+            Status::Down if self.ctx.peers.is_held(ix) => {
+                self.watches.answered(&mut self.ctx, ix);
+            }
             Status::Down | Status::Left => {}
         }
     }

@@ -24,6 +24,10 @@ const ISOLATED_AFTER: Duration = Duration::from_secs(3);
 const SWEEP_PEERS: usize = 8;
 const SWEEP_STEP: Duration = Duration::from_millis(20);
 
+/// How often those that do not answer a sweep are asked again, and after which pause.
+const SWEEPS: u8 = 3;
+const SWEEP_PAUSE: Duration = Duration::from_millis(300);
+
 #[derive(Clone, Copy, Debug)]
 struct Seed {
     addr: SocketAddr,
@@ -39,8 +43,9 @@ pub(crate) struct Comeback {
     wait: Duration,
     lonely_since: Option<Instant>,
     said_isolated: bool,
-    /// From which place of the table on unreachable peers are still to be asked.
-    sweep: Option<Ix>,
+    /// From which place of the table on unreachable peers are still to be asked, and how many
+    /// sweeps may follow.
+    sweep: Option<(Ix, u8)>,
 }
 
 impl Comeback {
@@ -93,17 +98,21 @@ impl Comeback {
     /// One that was lost is back: those that only this node could not reach may be as well.
     pub(crate) fn reunion(&mut self, ctx: &mut Context) {
         if self.sweep.is_none() {
-            self.sweep = Some(Ix::ME);
+            self.sweep = Some((Ix::ME, SWEEPS));
             ctx.timers.hasten(Why::Comeback, ctx.now + SWEEP_STEP);
         }
     }
 
     /// Makes one attempt, or a step of a sweep.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
-        if let Some(place) = self.sweep {
-            self.sweep = Self::sweep(ctx, place);
+        if let Some((place, left)) = self.sweep {
+            let next = Self::sweep(ctx, place);
+            let more = left > 0 && Self::unreachable_peers(ctx).next().is_some();
+            let again = more.then(|| (Ix::ME, left - 1));
+            self.sweep = next.map(|next| (next, left)).or(again);
             if self.sweep.is_some() {
-                ctx.timers.set(Why::Comeback, Some(ctx.now + SWEEP_STEP));
+                let pause = if next.is_some() { SWEEP_STEP } else { SWEEP_PAUSE };
+                ctx.timers.set(Why::Comeback, Some(ctx.now + pause));
                 return;
             }
         }
@@ -145,8 +154,12 @@ impl Comeback {
     }
 
     /// The time between two attempts of one node: all nodes together make about one per lost
-    /// peer and retry interval, and one node never more than one.
+    /// peer and retry interval, and one node never more than one. Those that only this node cannot
+    /// reach nobody else tries.
     fn interval(&self, ctx: &Context) -> Duration {
+        if Self::unreachable_peers(ctx).next().is_some() {
+            return ctx.config.retry_interval;
+        }
         let lost = Self::lost_peers(ctx).count().max(1);
         let alive = ctx.ring.len() + 1;
         let share = u32::try_from((alive / lost).max(1)).unwrap_or(u32::MAX);
@@ -162,7 +175,17 @@ impl Comeback {
         ctx.topology.roster().iter().filter(lost)
     }
 
+    fn unreachable_peers(ctx: &Context) -> impl Iterator<Item = Ix> {
+        Self::lost_peers(ctx).filter(|&ix| ctx.status(ix) == Status::Unreachable)
+    }
+
+    /// A lost peer; every other time one that only this node cannot reach, if there is any.
     fn random_lost(ctx: &mut Context) -> Option<Ix> {
+        let unreachable = Self::unreachable_peers(ctx).count();
+        if unreachable > 0 && ctx.random_below(2) == 0 {
+            let at = ctx.random_below(unreachable);
+            return Self::unreachable_peers(ctx).nth(at);
+        }
         let count = Self::lost_peers(ctx).count();
         let at = ctx.random_below(count);
         Self::lost_peers(ctx).nth(at)

@@ -1,7 +1,9 @@
 //! Watching a peer that did not answer: on one's own account, or because another asked.
 //!
-//! A suspicion stays with those who look: the accuser and a few verifiers that it recruits at
-//! once. Each sends pings of its own, and only an answer to one's own ping is evidence of life.
+//! A suspicion stays with those who look: the accuser, and a few verifiers that it recruits when
+//! half of the window has passed in silence. Each sends pings of its own, and only an answer to
+//! one's own ping is evidence of life. Few pings are sent: a node that cannot keep up with what it
+//! gets must not be given more for that.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -18,8 +20,8 @@ use crate::timers::Why;
 use crate::wire::{Claim, Finding, Frame, Standing};
 
 /// The first wait before a watched peer is asked again; it doubles up to [`LONGEST_GAP`].
-const FIRST_GAP: Duration = Duration::from_millis(50);
-const LONGEST_GAP: Duration = Duration::from_millis(400);
+const FIRST_GAP: Duration = Duration::from_millis(100);
+const LONGEST_GAP: Duration = Duration::from_millis(800);
 
 /// How long the verdicts of verifiers are waited for when the window has passed, and how often
 /// they are asked for before other verifiers are.
@@ -57,6 +59,8 @@ struct Watch {
     gap: Duration,
     unbound: bool,
     reminders: u8,
+    /// Whether the first verifiers have been asked.
+    recruited: bool,
     /// Whether the last verifiers have been asked.
     widened: bool,
     verified: bool,
@@ -99,8 +103,8 @@ impl Watches {
         watch.next = watch.next.min(watch.until.max(ctx.now + FIRST_GAP));
         let incarnation = ctx.peers.get(ix).incarnation;
         ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });
-        watch.widened = false;
-        Self::recruit(watch, ctx, usize::from(ctx.config.verifiers));
+        (watch.recruited, watch.widened) = (false, false);
+        Self::recruit_in_time(watch, ctx);
         if ctx.status(ix) == Status::Alive {
             ctx.believe(ix, Status::Suspect, Cause::Unanswered);
         }
@@ -285,6 +289,7 @@ impl Watches {
             gap: FIRST_GAP,
             unbound: true,
             reminders: 0,
+            recruited: false,
             widened: false,
             verified: false,
             verifiers: Vec::new(),
@@ -327,14 +332,31 @@ impl Watches {
         }
         watch.gap = (watch.gap * 2).min(LONGEST_GAP);
         watch.next = (ctx.now + watch.gap).min(watch.until);
-        if watch.own && !watch.widened && ctx.config.verifiers > 0 {
-            let early = watch.until.since(ctx.now).saturating_sub(LAST_LOOK);
-            if early.is_zero() {
-                watch.widened = true;
-                Self::recruit(watch, ctx, LAST_VERIFIERS);
-            } else {
-                watch.next = watch.next.min(ctx.now + early);
-            }
+        if watch.own {
+            Self::recruit_in_time(watch, ctx);
+        }
+    }
+
+    /// Recruits verifiers if it is time to, and looks again when it will be.
+    fn recruit_in_time(watch: &mut Watch, ctx: &mut Context) {
+        let first = usize::from(ctx.config.verifiers);
+        if first == 0 {
+            return;
+        }
+        let left = watch.until.since(ctx.now);
+        let early = left.saturating_sub(ctx.config.silence_window / 2);
+        if !watch.recruited && early.is_zero() {
+            watch.recruited = true;
+            Self::recruit(watch, ctx, first);
+        }
+        let late = left.saturating_sub(LAST_LOOK);
+        if !watch.widened && late.is_zero() {
+            watch.widened = true;
+            Self::recruit(watch, ctx, LAST_VERIFIERS);
+        }
+        let due = if watch.recruited { late } else { early };
+        if !due.is_zero() {
+            watch.next = watch.next.min(ctx.now + due);
         }
     }
 
@@ -378,7 +400,7 @@ impl Watches {
             watch.until = ctx.now + ctx.config.silence_window;
             watch.next = ctx.now + FIRST_GAP;
             watch.gap = FIRST_GAP;
-            watch.widened = false;
+            (watch.recruited, watch.widened) = (true, false);
             Self::recruit(watch, ctx, usize::from(ctx.config.verifiers));
         } else {
             watch.next = ctx.now + GRACE;
