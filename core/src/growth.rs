@@ -29,6 +29,9 @@ pub(crate) fn insert<T>(vec: &mut Vec<T>, at: usize, element: T) {
     vec.insert(at, element);
 }
 
+/// So much room a scratch or a queue keeps while it is empty.
+pub(crate) const KEPT: usize = 32;
+
 /// Gives memory back once less than half of the vector is in use.
 pub(crate) fn shrink<T>(vec: &mut Vec<T>) {
     if vec.len() < vec.capacity() / 2 {

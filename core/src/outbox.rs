@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use crate::growth::KEPT;
 use crate::node::Epoch;
 use crate::port::Destination;
 use crate::rate::{SendRate, Throttle};
@@ -151,6 +152,11 @@ impl Outbox {
         take_near(&mut self.urgent, into);
         if bulk_too || !into.is_empty() {
             take_near(&mut self.bulk, into);
+        }
+        for queue in [&mut self.urgent, &mut self.bulk] {
+            if queue.is_empty() && queue.capacity() > KEPT {
+                *queue = VecDeque::new();
+            }
         }
     }
 

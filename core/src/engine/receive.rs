@@ -5,6 +5,7 @@ use core::fmt;
 use super::Engine;
 use crate::engine::claims::Channel;
 use crate::event::Cause;
+use crate::growth::KEPT;
 use crate::liveness::{News, Peer, Weighed};
 use crate::mutants::mutated;
 use crate::node::{Life, Status};
@@ -126,6 +127,7 @@ impl Engine {
             },
         };
         frames.clear();
+        frames.shrink_to(KEPT);
         self.frames = frames;
         taken
     }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bytes::BytesMut;
 
 use super::Engine;
+use crate::growth::KEPT;
 use crate::outbox::{Intent, Say, To};
 use crate::port::Destination;
 
@@ -29,6 +30,7 @@ impl Engine {
                 return None;
             };
             let cargo = self.build(to, &mut intents);
+            intents.shrink_to(KEPT);
             self.intents = intents;
             if self.writer.is_empty() {
                 continue;
