@@ -3,7 +3,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use scalesmall_core::Config;
+use scalesmall_core::{Config, SendRate};
 
 use super::value::possible;
 use super::{Chance, Span};
@@ -154,11 +154,38 @@ pub struct Settings {
     /// `Config::tombstone_ttl`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tombstone_ttl: Option<Span>,
+    /// Bytes of `Config::send_rate`; a datagram is allowed for each 240 of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub send_rate: Option<u32>,
+    /// `Limits::outbox`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outbox: Option<u32>,
+    /// `Limits::relays`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relays: Option<u32>,
+    /// `Limits::piggyback`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub piggyback: Option<u32>,
+    /// `Limits::inquiries`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inquiries: Option<u32>,
+    /// `Limits::session_keys`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_keys: Option<u32>,
 }
 
 impl Settings {
     fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether any limit differs from the preset.
+    pub(crate) const fn has_tight_limits(&self) -> bool {
+        self.outbox.is_some()
+            || self.relays.is_some()
+            || self.piggyback.is_some()
+            || self.inquiries.is_some()
+            || self.session_keys.is_some()
     }
 
     fn apply(&self, config: &mut Config) {
@@ -176,8 +203,21 @@ impl Settings {
                 *field = span.0;
             }
         }
+        let limits = [
+            (self.outbox, &mut config.limits.outbox),
+            (self.relays, &mut config.limits.relays),
+            (self.piggyback, &mut config.limits.piggyback),
+            (self.inquiries, &mut config.limits.inquiries),
+            (self.session_keys, &mut config.limits.session_keys),
+        ];
+        for (limit, field) in limits {
+            *field = limit.unwrap_or(*field);
+        }
         if let Some(verifiers) = self.verifiers {
             config.verifiers = verifiers;
+        }
+        if let Some(bytes) = self.send_rate {
+            config.send_rate = SendRate::new(bytes, bytes / 240);
         }
     }
 }

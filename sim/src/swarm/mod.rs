@@ -44,7 +44,8 @@ impl Default for Bounds {
 #[must_use]
 pub fn sample(seed: u64, bounds: &Bounds) -> Scenario {
     let mut random = Random::new(seed).fork(FOR_SWARM);
-    let cluster = cluster(&mut random, bounds);
+    let mut cluster = cluster(&mut random, bounds);
+    tighten(&mut Random::new(seed).fork(FOR_LIMITS), &mut cluster.settings);
     let mut steps = vec![Step::Run(millis(random.below(5_000)))];
     let kinds = 1 + random.below(KINDS);
     // Large clusters take their time; what takes many faults to find, small ones show.
@@ -105,6 +106,20 @@ fn cluster(random: &mut Random, bounds: &Bounds) -> Cluster {
     }
 }
 
+/// In some clusters nodes may send little, or have little room.
+fn tighten(random: &mut Random, settings: &mut Settings) {
+    if random.hit(Ratio(1, 8)) {
+        settings.send_rate = Some(random.between(96_000, 400_000) as u32);
+    }
+    let mut tight =
+        |least: u64| random.hit(Ratio(1, 16)).then(|| random.between(least, 2 * least) as u32);
+    settings.outbox = tight(64);
+    settings.relays = tight(16);
+    settings.piggyback = tight(1);
+    settings.inquiries = tight(8);
+    settings.session_keys = tight(1);
+}
+
 /// Some die for good, and the others are cut off from each other for a time. As each knows all
 /// others and none of them forgets, they need no seed.
 fn second_act(random: &mut Random, cluster: &Cluster, steps: &mut Vec<Step>) {
@@ -161,6 +176,7 @@ fn percent(random: &mut Random, most: u64) -> Chance {
 /// The most nodes of most clusters.
 const USUAL: usize = 32;
 const FOR_SWARM: u64 = 5;
+const FOR_LIMITS: u64 = 6;
 
 #[cfg(test)]
 mod tests {

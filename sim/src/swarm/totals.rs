@@ -32,6 +32,8 @@ impl Totals {
         let worlds = [
             ("worlds_of_zones", u64::from(cluster.zones > 1)),
             ("worlds_of_segments", u64::from(cluster.segments > 0)),
+            ("worlds_of_low_rates", u64::from(cluster.settings.send_rate.is_some())),
+            ("worlds_of_tight_limits", u64::from(cluster.settings.has_tight_limits())),
         ];
         for (name, count) in played.faults.iter().chain(fates).chain(worlds) {
             let kind = self.kinds.entry(name.to_owned()).or_default();
