@@ -3,7 +3,9 @@
 
 use std::net::SocketAddr;
 
-use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Op, Owner, Peer, Status, TimedItem};
+use scalesmall_core::{
+    Event, GroupName, KeyRange, MulticastState, NodeId, Op, Owner, Peer, Status, TimedItem,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::cause;
@@ -175,6 +177,11 @@ pub(crate) enum What {
         epoch: String,
     },
     Isolated,
+    /// What multicast does for this node: `working`, `silent` or `unheard`.
+    Multicast {
+        from: String,
+        to: String,
+    },
     Stalled {
         late_ms: u64,
     },
@@ -317,6 +324,7 @@ fn own(event: &Event) -> (What, String) {
             "nobody answers; seeds are being retried (do they run, with the same key and cluster?)"
                 .to_owned(),
         ),
+        Event::Multicast { from, to } => multicast(*from, *to),
         Event::Stalled { late } => {
             let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
             (What::Stalled { late_ms }, format!("this node did not run for {late_ms} ms"))
@@ -330,6 +338,31 @@ fn own(event: &Event) -> (What, String) {
             format!("{dropped} changes were dropped: list anew"),
         ),
         other => (What::Other, format!("{other:?}")),
+    }
+}
+
+fn multicast(from: MulticastState, to: MulticastState) -> (What, String) {
+    let text = match to {
+        MulticastState::Working => "multicast works: others are heard by it, or hear this node",
+        MulticastState::Silent => {
+            "nobody is heard by multicast, only by unicast, which goes on: it is blocked, or no \
+             other node is on this network"
+        }
+        MulticastState::Unheard => {
+            "nobody hears this node by multicast, though it hears others: what it says goes by \
+             unicast"
+        }
+    };
+    let name = |state| multicast_name(state).to_owned();
+    (What::Multicast { from: name(from), to: name(to) }, text.to_owned())
+}
+
+/// The name of what multicast does.
+const fn multicast_name(state: MulticastState) -> &'static str {
+    match state {
+        MulticastState::Working => "working",
+        MulticastState::Silent => "silent",
+        MulticastState::Unheard => "unheard",
     }
 }
 

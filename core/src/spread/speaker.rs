@@ -138,8 +138,10 @@ impl Speaker {
     }
 
     /// Beats, lists, repeats, begins and ends to speak. `alone` says whether no speaker is heard
-    /// and this node knows its cluster.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context, alone: bool) {
+    /// and this node knows its cluster. Answers whether nobody has been found to hear it, or all
+    /// have ceased to.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context, alone: bool) -> bool {
+        let mut unheard = false;
         if self.candidacy.is_some_and(|at| at <= ctx.now) {
             self.postpone(ctx, SLOW_BEAT * 5);
             if alone && ctx.ring.len() >= least(ctx) && !self.speaks() {
@@ -147,13 +149,14 @@ impl Speaker {
             }
         }
         if self.next_beat.is_some_and(|at| at <= ctx.now) {
-            self.review(ctx);
+            unheard = self.review(ctx);
             if self.speaks() {
                 self.beat(ctx);
             }
         }
         self.stream.repeat(ctx);
         self.arm(ctx);
+        unheard
     }
 
     fn begin(&mut self, ctx: &mut Context) {
@@ -166,23 +169,28 @@ impl Speaker {
         ctx.tell_all(Frame::Heard { speaker: me.id, nodes: Vec::new() });
     }
 
-    /// Ends a trial that has failed, and a service that nobody counts on any more.
-    fn review(&mut self, ctx: &mut Context) {
-        let Some(since) = self.since else { return };
+    /// Ends a trial that has failed, and a service that nobody counts on any more. Answers whether
+    /// nobody hears this node.
+    fn review(&mut self, ctx: &mut Context) -> bool {
+        let Some(since) = self.since else { return false };
+        let mut unheard = false;
         if self.cut_off.len() <= 2 + self.hearers.len() / 2 {
             self.mute = None;
         } else if ctx.now.since(*self.mute.get_or_insert(ctx.now)) > MUTE {
             self.ending = true;
+            unheard = self.cut_off.len() == self.hearers.len();
         }
         if self.has_duty(ctx.now) {
             self.failures = 0;
         } else if self.ending {
             self.stop(ctx);
         } else if ctx.now.since(since) > TRIAL && self.hearers.len() < least(ctx) {
+            unheard = self.hearers.is_empty();
             self.stop(ctx);
             self.postpone(ctx, REST * (1 << self.failures.min(4)));
             self.failures += 1;
         }
+        unheard
     }
 
     fn beat(&mut self, ctx: &mut Context) {
