@@ -3,9 +3,7 @@
 
 use std::net::SocketAddr;
 
-use scalesmall_core::{
-    Event, GroupName, KeyRange, MulticastState, NodeId, Op, Owner, Peer, Status, TimedItem,
-};
+use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Op, Owner, Peer, Status, TimedItem};
 use serde::{Deserialize, Serialize};
 
 use crate::cause;
@@ -324,7 +322,10 @@ fn own(event: &Event) -> (What, String) {
             "nobody answers; seeds are being retried (do they run, with the same key and cluster?)"
                 .to_owned(),
         ),
-        Event::Multicast { from, to } => multicast(*from, *to),
+        Event::Multicast { from, to } => {
+            let ((from, _), (to, sentence)) = (cause::multicast(*from), cause::multicast(*to));
+            (What::Multicast { from: from.to_owned(), to: to.to_owned() }, sentence.to_owned())
+        }
         Event::Stalled { late } => {
             let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
             (What::Stalled { late_ms }, format!("this node did not run for {late_ms} ms"))
@@ -338,31 +339,6 @@ fn own(event: &Event) -> (What, String) {
             format!("{dropped} changes were dropped: list anew"),
         ),
         other => (What::Other, format!("{other:?}")),
-    }
-}
-
-fn multicast(from: MulticastState, to: MulticastState) -> (What, String) {
-    let text = match to {
-        MulticastState::Working => "multicast works: others are heard by it, or hear this node",
-        MulticastState::Silent => {
-            "nobody is heard by multicast, only by unicast, which goes on: it is blocked, or no \
-             other node is on this network"
-        }
-        MulticastState::Unheard => {
-            "nobody hears this node by multicast, though it hears others: what it says goes by \
-             unicast"
-        }
-    };
-    let name = |state| multicast_name(state).to_owned();
-    (What::Multicast { from: name(from), to: name(to) }, text.to_owned())
-}
-
-/// The name of what multicast does.
-const fn multicast_name(state: MulticastState) -> &'static str {
-    match state {
-        MulticastState::Working => "working",
-        MulticastState::Silent => "silent",
-        MulticastState::Unheard => "unheard",
     }
 }
 
@@ -387,4 +363,19 @@ const fn op_name(op: Op) -> &'static str {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scalesmall_core::MulticastState;
+
+    #[test]
+    fn a_block_of_multicast_is_a_line_of_json_and_a_sentence() {
+        let event = Event::Multicast { from: MulticastState::Working, to: MulticastState::Silent };
+        let row = serde_json::to_value(EventRow::from(&event)).expect("a row is JSON");
+        let told = ["event", "from", "to"].map(|key| row[key].as_str().expect("a name"));
+        assert_eq!(told, ["multicast", "working", "silent"]);
+        assert!(row["text"].as_str().is_some_and(|text| text.contains("by unicast")), "{row}");
+    }
 }
