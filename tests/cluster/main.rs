@@ -15,6 +15,7 @@ mod depart;
 mod loss;
 mod messages;
 mod multicast;
+mod multicast_loss;
 mod multicast_state;
 mod partition;
 mod pause;

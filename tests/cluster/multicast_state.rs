@@ -4,16 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use scalesmall_core::MulticastState::{Silent, Unheard, Working};
-use scalesmall_core::{Config, Event, MulticastState};
+use scalesmall_core::{Event, MulticastState};
 use scalesmall_sim::{Link, Ratio, Sim};
 
+use super::multicast::{multicasting, wait};
 use super::*;
-
-fn multicasting() -> Config {
-    let mut config = lan();
-    config.multicast = true;
-    config
-}
 
 /// So many beacons of 2 s are waited for, each at most half as long again.
 const NOTICED: Duration = Duration::from_secs(72);
@@ -36,13 +31,6 @@ fn told(sim: &mut Sim) -> Told {
 
 fn all() -> Vec<usize> {
     (0..20).collect()
-}
-
-/// Has a node serve a range; answers how long the last of all took to show it.
-fn wait(sim: &mut Sim, node: usize, number: u32) -> Result<Duration, Box<Failure>> {
-    let (addr, range) = (sim.addr(node), range(number * 10, number * 10 + 9));
-    sim.add_item(node, &group(), range, 80).unwrap();
-    sim.run_until(|sim| sim.live().all(|at| shows(sim.node(at).unwrap(), addr, range)), secs(30))
 }
 
 /// One of 20 that neither hears multicast nor is heard: it says so within 24 beacons, and so when it

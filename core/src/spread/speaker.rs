@@ -26,7 +26,11 @@ use crate::wire::{Frame, OVERHEAD};
 
 /// Time between two beats of a speaker that covers others, and of one that finds out who hears it.
 pub(crate) const BEAT: Duration = Duration::from_millis(28);
-const SLOW_BEAT: Duration = Duration::from_millis(400);
+pub(crate) const SLOW_BEAT: Duration = Duration::from_millis(400);
+
+/// A hearer is listed if it has said that it hears this node so long after the beats have become
+/// fast, or later: then it notices within a tenth of a second when it ceases to.
+pub(crate) const SETTLING: Duration = Duration::from_millis(600);
 
 /// How long a speaker tries to be heard by that many, and how long it rests if it is not.
 const TRIAL: Duration = Duration::from_secs(12);
@@ -76,6 +80,8 @@ struct Listener {
 pub(crate) struct Speaker {
     /// Since when it speaks.
     since: Option<Instant>,
+    /// Since when it beats fast.
+    brisk: Option<Instant>,
     /// It gives way, or is heard by nobody: no more promises.
     ending: bool,
     /// Since when most do not hear it.
@@ -105,7 +111,7 @@ impl Speaker {
     }
 
     fn stop(&mut self, ctx: &mut Context) {
-        self.since = None;
+        (self.since, self.brisk) = (None, None);
         self.next_beat = None;
         self.hearers.clear();
         self.turns.clear();
@@ -195,6 +201,7 @@ impl Speaker {
 
     fn beat(&mut self, ctx: &mut Context) {
         let fast = self.has_duty(ctx.now) || self.hearers.len() >= least(ctx);
+        self.brisk = fast.then(|| self.brisk.unwrap_or(ctx.now));
         self.next_beat = Some(ctx.now + if fast { BEAT } else { SLOW_BEAT });
         ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.now) });
         let due = self.next_list <= ctx.now;
@@ -226,8 +233,11 @@ impl Speaker {
             }
             self.turns.push_back(ix);
             let promise = ctx.now + PROMISE + GRACE;
-            if let Some(hearer) = self.hearers.get_mut(&ix).filter(|_| !self.cut_off.contains(&ix))
-            {
+            let (brisk, cut_off) = (self.brisk, self.cut_off.contains(&ix));
+            let sure = |hearer: &&mut Listener| {
+                !cut_off && brisk.is_some_and(|since| hearer.said >= since + SETTLING)
+            };
+            if let Some(hearer) = self.hearers.get_mut(&ix).filter(sure) {
                 hearer.promised = Some(promise);
                 self.promised = Some(promise);
                 ctx.note_cover(ix, Ix::ME);
@@ -287,7 +297,12 @@ impl Speaker {
         let (epoch, said) = (ctx.life(from).epoch, ctx.now);
         self.cut_off.remove(&from);
         match self.hearers.get_mut(&from) {
-            Some(hearer) if hearer.epoch == epoch => hearer.said = said,
+            Some(hearer) if hearer.epoch == epoch => {
+                hearer.said = said;
+                if hearer.promised.is_none() {
+                    self.next_list = self.next_list.min(ctx.now + LEAST_LIST);
+                }
+            }
             known => {
                 let is_new = known.is_none();
                 let hearer = Listener { epoch, said, promised: None, listings: 0, answered: None };
