@@ -4,8 +4,9 @@
 //! That multicast works is proved anew all the time: the speaker beats every few milliseconds and
 //! names the number of its last batch, so whoever misses a batch or stops hearing notices within a
 //! tenth of a second and asks, by unicast (log-based receiver-reliable multicast: Holbrook, Singhal,
-//! Cheriton 1995, with a heartbeat of constant rate). Nodes that hear it well say so now and then;
-//! it lists them to all, in turn, and the tree leaves out who is listed ([`super::cover`]). A listing
+//! Cheriton 1995, with a heartbeat of constant rate). Nodes that hear it well say so now and then,
+//! and anew when its beats have become fast, by which alone they would notice a break; those it
+//! lists to all, in turn, and the tree leaves out who is listed ([`super::cover`]). A listing
 //! is a promise for a time: as long as it runs the speaker gives what they get by unicast to those
 //! who have stopped hearing. Who speaks is decided by nobody: whoever hears no speaker for a while
 //! tries, and gives way to one of a lower position on the ring.
