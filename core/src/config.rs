@@ -215,6 +215,7 @@ macro_rules! limits {
         /// | writes in which tombstones are collected | 4,096 under way | joined with the next of the group |
         /// | changes multicast | the last 64 kept for those who miss them | left to repair |
         /// | speakers on multicast, of which listened to | 64, 4 | the one heard of longest ago is forgotten |
+        /// | nodes that are heard by multicast | 8 counted | taken for many |
         /// | hearers of a speaker | 8,192 | served by unicast |
         /// | repetitions waited for | 256 | left to repair |
         /// | changes since stock was taken for a repair | 4,096 | stock is taken anew |

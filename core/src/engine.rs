@@ -266,7 +266,7 @@ impl Engine {
             Why::Comeback => self.comeback.on_timer(ctx),
             Why::Repair => self.repair.on_timer(ctx),
             Why::Gap => self.gaps.on_timer(ctx),
-            Why::Beacon => self.multicast.on_beacon(ctx),
+            Why::Beacon => self.multicast.on_beacon(ctx, self.speaker.speaks()),
             Why::Beat => self.on_beat_due(),
             Why::Hearing => {
                 if self.hearer.on_timer(ctx, self.speaker.speaks()) {

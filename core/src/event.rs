@@ -77,6 +77,14 @@ pub enum Event {
     /// Nobody answers: no peer is alive. Seeds are being retried; if they were names, look them
     /// up again and call `Engine::contact`.
     Isolated,
+    /// What multicast does for this node has changed. It needs no answer: whoever multicast does not
+    /// reach is told everything by unicast, always.
+    Multicast {
+        /// What it did.
+        from: MulticastState,
+        /// What it does.
+        to: MulticastState,
+    },
     /// This node was not run for a while. Suspicions that it formed meanwhile are void.
     Stalled {
         /// How late the engine was called.
@@ -94,6 +102,27 @@ pub enum Event {
         /// How many changes were dropped.
         dropped: u64,
     },
+}
+
+/// What multicast does for a node, as far as the node can tell; it begins with *working*.
+///
+/// It cannot tell why: multicast may be blocked, or nobody else may be there to hear it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MulticastState {
+    /// Others are heard by it, or have said that they hear this node.
+    #[default]
+    Working,
+    /// There are live peers, but none of them has been heard by it for long: about 24
+    /// [`Config::beacon_interval`](crate::Config::beacon_interval), and up to 64 times as long for a
+    /// node that has been told so often. This node sends and gets everything by unicast.
+    ///
+    /// It is so for a node that is alone in its segment as well.
+    Silent,
+    /// Others are heard by it, but this node tried to speak for its segment and none of them said
+    /// that it hears it, or all have ceased to hear it: it is blocked one way. What this node says
+    /// goes by unicast. Only nodes that try know this: those of a segment without another speaker,
+    /// in a cluster of [`Config::least_hearers`](crate::Config::least_hearers) at least.
+    Unheard,
 }
 
 /// Why a peer's status changed.

@@ -15,6 +15,7 @@ enum Subject<'a> {
     Peer(NodeId),
     Item(&'a GroupName, NodeId, KeyRange),
     Metadata(NodeId),
+    Multicast,
 }
 
 /// An event that waits.
@@ -187,6 +188,7 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         }
         Event::ItemCleared { group, member, range } => Some(Subject::Item(group, *member, *range)),
         Event::Metadata { node, .. } => Some(Subject::Metadata(*node)),
+        Event::Multicast { .. } => Some(Subject::Multicast),
         Event::Message { .. }
         | Event::Renewed { .. }
         | Event::Duplicate { .. }
@@ -205,6 +207,7 @@ fn hash(subject: Subject<'_>) -> u64 {
             let keys = u64::from(range.start()) << 32 | u64::from(range.end());
             Hash::new(KEY, 2).bytes(group.as_bytes()).node(node).word(keys)
         }
+        Subject::Multicast => Hash::new(KEY, 3),
     }
     .finish()
 }
@@ -220,6 +223,9 @@ fn merge(old: Event, new: Event, new_life: bool) -> Option<Event> {
             let undone = from == to && before.epoch == peer.epoch && !new_life;
             (!forgotten && !undone).then_some(Event::Peer { peer, from, to, cause })
         }
+        (Event::Multicast { from, .. }, Event::Multicast { to, .. }) => {
+            (from != to).then_some(Event::Multicast { from, to })
+        }
         (_, new) => Some(new),
     }
 }
@@ -227,7 +233,7 @@ fn merge(old: Event, new: Event, new_life: bool) -> Option<Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Cause;
+    use crate::event::{Cause, MulticastState};
     use crate::message::Tag;
     use crate::node::{Epoch, Life, Status};
     use bytes::Bytes;
@@ -261,6 +267,19 @@ mod tests {
         let mut events = Events::new(16);
         events.push(peer(1, Some(Status::Alive), Some(Status::Suspect)));
         events.push(peer(1, Some(Status::Suspect), Some(Status::Alive)));
+        assert!(events.is_empty());
+    }
+
+    #[test]
+    fn changes_of_multicast_become_one_or_none() {
+        let change = |from, to| Event::Multicast { from, to };
+        let mut events = Events::new(16);
+        events.push(change(MulticastState::Working, MulticastState::Unheard));
+        events.push(change(MulticastState::Unheard, MulticastState::Silent));
+        let one = change(MulticastState::Working, MulticastState::Silent);
+        assert_eq!((events.pop(), events.pop()), (Some(one.clone()), None));
+        events.push(one);
+        events.push(change(MulticastState::Silent, MulticastState::Working));
         assert!(events.is_empty());
     }
 

@@ -195,7 +195,8 @@
 //! - **Multicast proves itself.** Where it works one node of a segment, the speaker, multicasts each
 //!   change and beats 36 times a second with the number of the last one; who misses one, or a few
 //!   beats, asks it by unicast. The tree leaves out those whom a speaker covers. So one that works
-//!   for some only, one way or now and then delays nobody by more than a tenth of a second.
+//!   for some only, one way or now and then delays nobody by more than a tenth of a second. A node
+//!   that multicast is of no use to goes on without and says so: [`Event::Multicast`].
 //! - **Changes go out at once** by an acknowledged tree and by multicast; piggybacking carries only
 //!   what a hop did not acknowledge. It is both faster and cheaper than waiting for probes.
 //! - **The dead are retried for ever**, at a rate that the cluster shares, so partitions heal
@@ -244,7 +245,7 @@ pub mod wire;
 
 pub use config::{Config, ConfigError, Limits, Liveness};
 pub use engine::{DatagramError, Digest, Engine, MetadataError, Peer};
-pub use event::{Cause, Event};
+pub use event::{Cause, Event, MulticastState};
 pub use message::{BroadcastError, BroadcastId, Recipients, Tag};
 pub use node::{Epoch, Life, NodeId, Status};
 pub use port::{Arrival, Destination, SendError};

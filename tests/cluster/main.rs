@@ -15,6 +15,8 @@ mod depart;
 mod loss;
 mod messages;
 mod multicast;
+mod multicast_loss;
+mod multicast_state;
 mod partition;
 mod pause;
 mod restart;

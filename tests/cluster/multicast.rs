@@ -5,7 +5,7 @@ use scalesmall_sim::{Link, Millis, Ratio, Sim};
 
 use super::*;
 
-fn multicasting() -> Config {
+pub(super) fn multicasting() -> Config {
     let mut config = lan();
     config.multicast = true;
     config
@@ -27,7 +27,7 @@ fn segment(seed: u64, nodes: usize, config: Config) -> Result<Sim, Box<Failure>>
 }
 
 /// Has a node serve a range; answers how long the last of all live ones took to show it.
-fn wait(sim: &mut Sim, node: usize, number: u32) -> Result<Duration, Box<Failure>> {
+pub(super) fn wait(sim: &mut Sim, node: usize, number: u32) -> Result<Duration, Box<Failure>> {
     let (addr, range) = (sim.addr(node), range(number * 10, number * 10 + 9));
     sim.add_item(node, &group(), range, 80).unwrap();
     sim.run_until(|sim| sim.live().all(|at| shows(sim.node(at).unwrap(), addr, range)), secs(30))

@@ -152,7 +152,7 @@ fn absurd_beats_cause_few_questions() {
 fn a_speaker_is_no_amplifier() {
     let (mut engine, mut holders) = known_to(8, 3);
     let mut now = START;
-    while engine.stats().multicasts_sent < 20 {
+    while engine.stats().multicasts_sent < 60 {
         let next = now + Duration::from_millis(100);
         run(&mut engine, now, next);
         now = next;

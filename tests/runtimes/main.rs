@@ -8,9 +8,11 @@
 //! | `waits` | bursts, cancelled waits, no room to send: nothing is lost |
 //! | `errors` | everything that an operating system says about a socket |
 //! | `namespace` | hosts of one's own: network namespaces |
+//! | `blocked` | multicast that a switch does not pass on |
 //! | `reach` | how far multicast goes, and through which interface |
 
 mod adapter;
+mod blocked;
 mod errors;
 mod namespace;
 mod reach;
@@ -65,5 +67,8 @@ on_all! {{
     }
     reach {
         multicast_keeps_its_ttl_and_its_interface
+    }
+    blocked {
+        a_node_whose_multicast_is_blocked_says_so_and_uses_unicast
     }
 }}

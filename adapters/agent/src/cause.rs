@@ -1,6 +1,6 @@
-//! Why a peer's status changed, for people and for programs.
+//! Why a peer's status changed, and what multicast does, for people and for programs.
 
-use scalesmall_core::{Cause, NodeId};
+use scalesmall_core::{Cause, MulticastState, NodeId};
 
 /// The cause's name, the nodes that had a part in it, and a sentence.
 pub(crate) fn describe(cause: &Cause) -> (&'static str, Vec<NodeId>, String) {
@@ -27,5 +27,22 @@ pub(crate) fn describe(cause: &Cause) -> (&'static str, Vec<NodeId>, String) {
         Cause::Expired => plain("expired", "it was gone for so long that it is forgotten"),
         Cause::OwnStall => plain("own_stall", "this node had slept and takes its word back"),
         other => ("other", Vec::new(), format!("{other:?}")),
+    }
+}
+
+/// The name of what multicast does for this node, and a sentence.
+pub(crate) const fn multicast(state: MulticastState) -> (&'static str, &'static str) {
+    match state {
+        MulticastState::Working => ("working", "multicast works"),
+        MulticastState::Silent => (
+            "silent",
+            "nobody is heard by multicast: it is blocked, or no other node is on this network; \
+             everything goes by unicast",
+        ),
+        MulticastState::Unheard => (
+            "unheard",
+            "nobody hears this node by multicast, though it hears others: what it says goes by \
+             unicast",
+        ),
     }
 }

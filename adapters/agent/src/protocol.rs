@@ -175,6 +175,11 @@ pub(crate) enum What {
         epoch: String,
     },
     Isolated,
+    /// What multicast does for this node: `working`, `silent` or `unheard`.
+    Multicast {
+        from: String,
+        to: String,
+    },
     Stalled {
         late_ms: u64,
     },
@@ -317,6 +322,10 @@ fn own(event: &Event) -> (What, String) {
             "nobody answers; seeds are being retried (do they run, with the same key and cluster?)"
                 .to_owned(),
         ),
+        Event::Multicast { from, to } => {
+            let ((from, _), (to, sentence)) = (cause::multicast(*from), cause::multicast(*to));
+            (What::Multicast { from: from.to_owned(), to: to.to_owned() }, sentence.to_owned())
+        }
         Event::Stalled { late } => {
             let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
             (What::Stalled { late_ms }, format!("this node did not run for {late_ms} ms"))
@@ -354,4 +363,19 @@ const fn op_name(op: Op) -> &'static str {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scalesmall_core::MulticastState;
+
+    #[test]
+    fn a_block_of_multicast_is_a_line_of_json_and_a_sentence() {
+        let event = Event::Multicast { from: MulticastState::Working, to: MulticastState::Silent };
+        let row = serde_json::to_value(EventRow::from(&event)).expect("a row is JSON");
+        let told = ["event", "from", "to"].map(|key| row[key].as_str().expect("a name"));
+        assert_eq!(told, ["multicast", "working", "silent"]);
+        assert!(row["text"].as_str().is_some_and(|text| text.contains("by unicast")), "{row}");
+    }
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
-use scalesmall_core::{Event, GroupName, KeyId, Keyring, Suite};
+use scalesmall_core::{Event, GroupName, KeyId, Keyring, MulticastState, Suite};
 use scalesmall_driver::{
     Events, Front, GroupKey, OpenError, Preset, Settings, SettingsError, StartError,
 };
@@ -140,7 +140,12 @@ fn tell(
                 Event::Isolated | Event::Stalled { .. } | Event::Overflow { .. } => {
                     tracing::warn!("{}", row.text);
                 }
-                Event::Peer { .. } => tracing::info!("{}", row.text),
+                Event::Multicast {
+                    to: MulticastState::Silent | MulticastState::Unheard, ..
+                } => {
+                    tracing::warn!("{}", row.text);
+                }
+                Event::Peer { .. } | Event::Multicast { .. } => tracing::info!("{}", row.text),
                 _ => tracing::debug!("{}", row.text),
             }
             watchers.publish(&row);

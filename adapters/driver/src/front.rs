@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use scalesmall_core::{
     BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, GroupError,
-    GroupName, KeyRange, MetadataError, NodeId, Op, Owner, Peer, Recipients, Stats, Tag, TimedItem,
+    GroupName, KeyRange, MetadataError, MulticastState, NodeId, Op, Owner, Peer, Recipients, Stats,
+    Tag, TimedItem,
 };
 
 use crate::clock::Clock;
@@ -232,6 +233,12 @@ impl Front {
     #[must_use]
     pub fn peer(&self, id: NodeId) -> Option<Peer> {
         self.engine.engine().peer(id)
+    }
+
+    /// What multicast does for this node; `None` if it is not spoken.
+    #[must_use]
+    pub fn multicast(&self) -> Option<MulticastState> {
+        self.engine.engine().multicast()
     }
 
     /// The engine's counters.

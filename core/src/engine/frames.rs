@@ -34,7 +34,7 @@ impl Engine {
         }
         let channel = if multicast { Channel::Multicast } else { Channel::Direct };
         if multicast {
-            self.multicast.heard(self.ctx.now, false);
+            self.multicast.heard(&mut self.ctx, from, false);
         }
         self.repair.begin_packet();
         let mut frames = frames.drain(..);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Engine;
 use crate::config::Config;
+use crate::event::MulticastState;
 use crate::node::{Epoch, NodeId, Status};
 use crate::roster::Ix;
 use crate::stats::Stats;
@@ -122,6 +123,12 @@ impl Engine {
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest(self.ctx.root())
+    }
+
+    /// What multicast does for this node; `None` while [`Config::multicast`] is off.
+    #[must_use]
+    pub fn multicast(&self) -> Option<MulticastState> {
+        self.ctx.config.multicast.then(|| self.multicast.state())
     }
 
     /// The counters.

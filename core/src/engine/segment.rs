@@ -32,6 +32,7 @@ impl Engine {
         if speaker == ctx.me().id {
             if channel == Channel::Direct && nodes == [ctx.id(from)] {
                 self.speaker.on_heard_by(ctx, from);
+                self.multicast.confirmed(ctx);
             }
             return;
         }
@@ -51,6 +52,7 @@ impl Engine {
         for &id in &nodes {
             if id == ctx.me().id && ix == from {
                 self.hearer.on_listed(ctx, ix);
+                self.multicast.confirmed(ctx);
             }
             if let Some(node) = ctx.find(id) {
                 ctx.note_cover(node, ix);
@@ -68,7 +70,7 @@ impl Engine {
         let multicast = channel == Channel::Multicast;
         self.hearer.on_beat(&mut self.ctx, from, sequence, multicast);
         if multicast {
-            self.multicast.heard(self.ctx.now, true);
+            self.multicast.heard(&mut self.ctx, from, true);
             self.ctx.note_speaker(from);
             self.prefer(from, false);
         }
@@ -159,6 +161,8 @@ impl Engine {
         let ctx = &mut self.ctx;
         let alone = !self.multicast.hears_speaker(ctx.now, PRESENT);
         let knows = self.repair.has_caught_up();
-        self.speaker.on_timer(ctx, alone && knows);
+        if self.speaker.on_timer(ctx, alone && knows) {
+            self.multicast.unheard(ctx);
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::node::Epoch;
 use crate::roster::Ix;
 use crate::spread::cover::PROMISE;
-use crate::spread::speaker::BEAT;
+use crate::spread::speaker::{BEAT, SETTLING, SLOW_BEAT};
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::Frame;
@@ -23,11 +23,12 @@ const LISTED: usize = 64;
 /// After this long without a word a speaker that covers this node is asked: three beats are
 /// missing. A little later at random, as others may ask too.
 const SILENCE: Duration = Duration::from_millis(3 * BEAT.as_millis() as u64 + 2);
-const SPREAD_OUT: Duration = Duration::from_millis(8);
+const SPREAD_OUT: Duration = Duration::from_millis(4);
 
-/// A missing batch is asked for after about this long, then again, so many times.
+/// A missing batch is asked for after about this long, then again, so many times: at first soon, as a
+/// question or an answer may have been lost, then after two and four times as long.
 const PATIENCE: Duration = Duration::from_millis(6);
-const ASK_AGAIN: Duration = Duration::from_millis(25);
+const ASK_AGAIN: Duration = Duration::from_millis(10);
 const ASKINGS: u8 = 4;
 
 /// A speaker that is not heard again within this time, though it answers, is out of earshot.
@@ -35,6 +36,10 @@ const RETURN: Duration = Duration::from_millis(250);
 
 /// How often a speaker is told that it is heard.
 const WORD: Duration = Duration::from_secs(10);
+
+/// How long it may list this node on such a word for all that this node knows: until the next word,
+/// and less than until one that gives way ceases to beat.
+const SAID: Duration = Duration::from_secs(25);
 
 /// How long a speaker must be heard before it is told so: doubled each time it is lost.
 const HOLD: Duration = Duration::from_secs(1);
@@ -57,8 +62,11 @@ struct Heard {
     /// Since when it has been heard without a break, and when last.
     steady: Instant,
     last: Instant,
-    /// When it falls due to be told, and until when it covers this node.
+    /// When it falls due to be told, when it was, and whether it beats as one that covers others.
     tell: Instant,
+    said: Option<Instant>,
+    brisk: bool,
+    /// Until when it covers this node, as it has listed it.
     covered: Option<Instant>,
     /// All batches up to `have` are here, and those `beyond`; up to `told` there are some.
     have: u64,
@@ -83,8 +91,11 @@ impl Heard {
         }
     }
 
+    /// Whether somebody may count on it on account of this node: it has listed it, or has been told
+    /// of late that it is heard, and the list was lost.
     fn is_covered(&self, now: Instant) -> bool {
-        self.covered.is_some_and(|until| until > now)
+        let listed = self.covered.is_some_and(|until| until > now);
+        listed || self.brisk && self.said.is_some_and(|at| now.since(at) < SAID)
     }
 
     /// When something is to be done.
@@ -184,12 +195,20 @@ impl Hearer {
         if let Some(heard) = known.filter(|heard| heard.epoch == epoch) {
             if heard.away.take().is_some() {
                 // A few beats were lost: the speaker is to count on this node again.
-                (heard.tell, heard.steady) = (now, now);
+                (heard.tell, heard.steady, heard.said) = (now, now, Some(now));
                 let me = ctx.me().id;
                 let frame = Frame::Heard { speaker: ctx.id(from), nodes: [me].into() };
                 ctx.say_frame(ctx.bound(from), frame);
             }
-            heard.last = now;
+            let gap = now.since(heard.last);
+            let brisk = gap <= if heard.brisk { SLOW_BEAT / 2 } else { SILENCE };
+            let news = brisk && !heard.brisk && heard.said.is_some();
+            (heard.brisk, heard.last) = (brisk, now);
+            if news {
+                // From here on a break will be noticed: now it may count on this node.
+                heard.tell = now + SETTLING + ctx.around(HOLD / 2);
+                self.arm(ctx);
+            }
             return;
         }
         self.heard.retain(|heard| heard.speaker != from);
@@ -204,6 +223,8 @@ impl Hearer {
             steady: now,
             last: now,
             tell: now + ctx.around(HOLD),
+            said: None,
+            brisk: false,
             covered: self.listed.get(&from).copied(),
             have: sequence,
             beyond: BTreeSet::new(),
@@ -280,11 +301,12 @@ fn attend(ctx: &mut Context, heard: &mut Heard, best: bool, mut hold: Duration) 
         (heard.have, heard.asking) = (heard.told, None);
     }
     if now >= heard.tell.max(heard.steady + hold) {
-        let lately = now.since(heard.last) <= WORD;
-        if best && lately {
+        let pause = if heard.brisk { SILENCE } else { SLOW_BEAT + SILENCE };
+        if best && now.since(heard.last) <= pause {
             let frame =
                 Frame::Heard { speaker: ctx.id(heard.speaker), nodes: [ctx.me().id].into() };
             ctx.say_frame(ctx.bound(heard.speaker), frame);
+            heard.said = Some(now);
             hold = (hold / 2).max(HOLD);
         }
         heard.tell = now + ctx.around(WORD);
@@ -306,8 +328,8 @@ fn ask(ctx: &mut Context, heard: &mut Heard) -> bool {
     if asking.tries >= ASKINGS {
         return false;
     }
+    asking.due = ctx.now + ASK_AGAIN * (1 << asking.tries.min(2));
     asking.tries += 1;
-    asking.due = ctx.now + ASK_AGAIN;
     ctx.say_frame(ctx.bound(heard.speaker), Frame::Missed { since: heard.have, silent });
     true
 }
@@ -326,6 +348,8 @@ mod tests {
             steady: now,
             last: now,
             tell: now,
+            said: None,
+            brisk: false,
             covered: None,
             have,
             beyond: BTreeSet::new(),

@@ -1,8 +1,10 @@
 //! What every node multicasts: its changes, once, and a beacon by which nodes find each other.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::context::Context;
+use crate::event::{Event, MulticastState};
 use crate::outbox::{Say, To};
 use crate::port::Destination;
 use crate::roster::Ix;
@@ -13,27 +15,113 @@ use crate::wire::Frame;
 /// The packets that go to the whole segment.
 pub(crate) const EVERYBODY: To = To { at: Destination::Multicast, bound: None, node: None };
 
-/// Who of the segment was heard of late.
-#[derive(Debug, Default)]
+/// What multicast has brought of late, and what is known of its use.
+#[derive(Debug)]
 pub(crate) struct Multicast {
     heard: Option<Instant>,
     speaker: Option<Instant>,
+    state: MulticastState,
+    /// How many beacons in a row have been due since anything showed that it works, how many make
+    /// it silent, and how many were due since it was.
+    quiet: u32,
+    patience: u32,
+    calm: u32,
+    /// Some of those heard of late, each with the beacons that were due since.
+    near: Vec<(Ix, u32)>,
+}
+
+impl Default for Multicast {
+    fn default() -> Self {
+        let state = MulticastState::default();
+        let (quiet, patience, calm) = (0, PATIENCE, 0);
+        Self { heard: None, speaker: None, state, quiet, patience, calm, near: Vec::new() }
+    }
 }
 
 impl Multicast {
     /// Says hello soon, and at intervals from then on.
     pub(crate) fn start(&mut self, ctx: &mut Context) {
-        *self = Self::default();
+        *self = Self { state: self.state, ..Self::default() };
         let beacon = ctx.config.multicast.then(|| ctx.now + ctx.around(FIRST_BEACON));
         ctx.timers.set(Why::Beacon, beacon);
     }
 
+    /// What has been told last.
+    pub(crate) fn state(&self) -> MulticastState {
+        self.state
+    }
+
     /// Notes that somebody was heard; `speaks` if that was a speaker.
-    pub(crate) fn heard(&mut self, now: Instant, speaks: bool) {
-        self.heard = Some(now);
-        if speaks {
-            self.speaker = Some(now);
+    pub(crate) fn heard(&mut self, ctx: &mut Context, from: Ix, speaks: bool) {
+        self.heard = Some(ctx.now);
+        if let Some((_, since)) = self.near.iter_mut().find(|(ix, _)| *ix == from) {
+            *since = 0;
+        } else if self.near.len() < CROWD {
+            self.near.push((from, 0));
         }
+        if speaks {
+            self.speaker = Some(ctx.now);
+        }
+        self.quiet = 0;
+        if self.state == MulticastState::Silent {
+            self.turn(ctx, MulticastState::Working);
+        }
+    }
+
+    /// Notes that somebody hears this node, or that a speaker sees to it that all get what it says.
+    pub(crate) fn confirmed(&mut self, ctx: &mut Context) {
+        self.quiet = 0;
+        self.turn(ctx, MulticastState::Working);
+    }
+
+    /// Notes that nobody hears this node. If it hears nobody either it is alone for all it knows.
+    pub(crate) fn unheard(&mut self, ctx: &mut Context) {
+        if self.state == MulticastState::Working && self.hears(ctx) {
+            self.turn(ctx, MulticastState::Unheard);
+        }
+    }
+
+    /// Counts a beacon that is due: so many in a row without a word from the segment are no loss,
+    /// and a node that has slept has counted none meanwhile.
+    fn count(&mut self, ctx: &mut Context) {
+        let company = ctx.ring.len() > 0;
+        self.quiet = if company { self.quiet.saturating_add(1) } else { 0 };
+        self.calm = self.calm.saturating_add(1);
+        self.near.retain_mut(|(_, since)| {
+            *since += 1;
+            *since < PATIENCE
+        });
+        if self.state != MulticastState::Silent && self.quiet >= self.patience {
+            // Told so more and more rarely, where it works just now and then.
+            let steady = self.calm / 8 >= self.patience;
+            self.patience = if steady { PATIENCE } else { (2 * self.patience).min(LONGEST) };
+            self.turn(ctx, MulticastState::Silent);
+        }
+        if self.state == MulticastState::Silent {
+            self.calm = 0;
+        }
+    }
+
+    fn turn(&mut self, ctx: &mut Context, to: MulticastState) {
+        if ctx.config.multicast && self.state != to {
+            let from = core::mem::replace(&mut self.state, to);
+            ctx.event(Event::Multicast { from, to });
+        }
+    }
+
+    /// How many share the beacons, as far as is known: few in a small segment of a large cluster.
+    fn others(&self, ctx: &Context) -> usize {
+        let all = ctx.ring.len();
+        match self.state {
+            MulticastState::Silent => all.min(RARE),
+            _ if self.near.len() < CROWD => all.min(self.near.len() + 1),
+            _ => all,
+        }
+    }
+
+    /// Whether anybody was heard of late.
+    fn hears(&self, ctx: &Context) -> bool {
+        self.heard.is_some_and(|at| ctx.now.since(at) <= 4 * ctx.config.beacon_interval)
     }
 
     /// Whether a speaker was heard within this time.
@@ -44,8 +132,7 @@ impl Multicast {
     /// Sends frames that fit in one packet, once, if that is worth it: somebody covers those who
     /// hear it, or there are few and somebody was heard.
     pub(crate) fn send(&self, ctx: &mut Context, frames: &[Frame]) {
-        let lately =
-            self.heard.is_some_and(|at| ctx.now.since(at) <= 4 * ctx.config.beacon_interval);
+        let lately = self.hears(ctx);
         let few = ctx.ring.len() < ctx.config.least_hearers as usize;
         let worth = ctx.coverer(Ix::ME).is_some() || lately && few;
         if ctx.config.multicast && worth {
@@ -55,15 +142,26 @@ impl Multicast {
 
     /// Says that this node is here. A speaker's beats say as much for the whole segment; without
     /// one each node does so by chance, all together about once in an interval.
-    pub(crate) fn on_beacon(&self, ctx: &mut Context) {
-        let alone = !self.hears_speaker(ctx.now, ctx.config.beacon_interval);
-        if alone && ctx.random_below(ctx.ring.len()) == 0 {
+    pub(crate) fn on_beacon(&mut self, ctx: &mut Context, speaks: bool) {
+        self.count(ctx);
+        let alone = !speaks && !self.hears_speaker(ctx.now, ctx.config.beacon_interval);
+        if alone && ctx.random_below(self.others(ctx)) == 0 {
             ctx.greet(EVERYBODY);
         }
         let wait = ctx.around(ctx.config.beacon_interval);
         ctx.timers.set(Why::Beacon, Some(ctx.now + wait));
     }
 }
+
+/// So many beacons are waited for at first, and at most: of one in the mean at 30 % loss all of so
+/// many are lost once in 20 million times.
+const PATIENCE: u32 = 24;
+const LONGEST: u32 = 64 * PATIENCE;
+
+/// Those near are counted up to this. While nobody is heard one beacon in so many is sent at least,
+/// so that the end of a block shows.
+const CROWD: usize = 8;
+const RARE: usize = 64;
 
 /// When the first beacon is due, in the mean.
 const FIRST_BEACON: Duration = Duration::from_millis(100);

@@ -4,8 +4,9 @@
 //! That multicast works is proved anew all the time: the speaker beats every few milliseconds and
 //! names the number of its last batch, so whoever misses a batch or stops hearing notices within a
 //! tenth of a second and asks, by unicast (log-based receiver-reliable multicast: Holbrook, Singhal,
-//! Cheriton 1995, with a heartbeat of constant rate). Nodes that hear it well say so now and then;
-//! it lists them to all, in turn, and the tree leaves out who is listed ([`super::cover`]). A listing
+//! Cheriton 1995, with a heartbeat of constant rate). Nodes that hear it well say so now and then,
+//! and anew when its beats have become fast, by which alone they would notice a break; those it
+//! lists to all, in turn, and the tree leaves out who is listed ([`super::cover`]). A listing
 //! is a promise for a time: as long as it runs the speaker gives what they get by unicast to those
 //! who have stopped hearing. Who speaks is decided by nobody: whoever hears no speaker for a while
 //! tries, and gives way to one of a lower position on the ring.
@@ -26,7 +27,11 @@ use crate::wire::{Frame, OVERHEAD};
 
 /// Time between two beats of a speaker that covers others, and of one that finds out who hears it.
 pub(crate) const BEAT: Duration = Duration::from_millis(28);
-const SLOW_BEAT: Duration = Duration::from_millis(400);
+pub(crate) const SLOW_BEAT: Duration = Duration::from_millis(400);
+
+/// A hearer is listed if it has said that it hears this node so long after the beats have become
+/// fast, or later: then it notices within a tenth of a second when it ceases to.
+pub(crate) const SETTLING: Duration = Duration::from_millis(600);
 
 /// How long a speaker tries to be heard by that many, and how long it rests if it is not.
 const TRIAL: Duration = Duration::from_secs(12);
@@ -76,6 +81,8 @@ struct Listener {
 pub(crate) struct Speaker {
     /// Since when it speaks.
     since: Option<Instant>,
+    /// Since when it beats fast.
+    brisk: Option<Instant>,
     /// It gives way, or is heard by nobody: no more promises.
     ending: bool,
     /// Since when most do not hear it.
@@ -105,7 +112,7 @@ impl Speaker {
     }
 
     fn stop(&mut self, ctx: &mut Context) {
-        self.since = None;
+        (self.since, self.brisk) = (None, None);
         self.next_beat = None;
         self.hearers.clear();
         self.turns.clear();
@@ -138,8 +145,10 @@ impl Speaker {
     }
 
     /// Beats, lists, repeats, begins and ends to speak. `alone` says whether no speaker is heard
-    /// and this node knows its cluster.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context, alone: bool) {
+    /// and this node knows its cluster. Answers whether nobody has been found to hear it, or all
+    /// have ceased to.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context, alone: bool) -> bool {
+        let mut unheard = false;
         if self.candidacy.is_some_and(|at| at <= ctx.now) {
             self.postpone(ctx, SLOW_BEAT * 5);
             if alone && ctx.ring.len() >= least(ctx) && !self.speaks() {
@@ -147,13 +156,14 @@ impl Speaker {
             }
         }
         if self.next_beat.is_some_and(|at| at <= ctx.now) {
-            self.review(ctx);
+            unheard = self.review(ctx);
             if self.speaks() {
                 self.beat(ctx);
             }
         }
         self.stream.repeat(ctx);
         self.arm(ctx);
+        unheard
     }
 
     fn begin(&mut self, ctx: &mut Context) {
@@ -166,27 +176,33 @@ impl Speaker {
         ctx.tell_all(Frame::Heard { speaker: me.id, nodes: Vec::new() });
     }
 
-    /// Ends a trial that has failed, and a service that nobody counts on any more.
-    fn review(&mut self, ctx: &mut Context) {
-        let Some(since) = self.since else { return };
+    /// Ends a trial that has failed, and a service that nobody counts on any more. Answers whether
+    /// nobody hears this node.
+    fn review(&mut self, ctx: &mut Context) -> bool {
+        let Some(since) = self.since else { return false };
+        let mut unheard = false;
         if self.cut_off.len() <= 2 + self.hearers.len() / 2 {
             self.mute = None;
         } else if ctx.now.since(*self.mute.get_or_insert(ctx.now)) > MUTE {
             self.ending = true;
+            unheard = self.cut_off.len() == self.hearers.len();
         }
         if self.has_duty(ctx.now) {
             self.failures = 0;
         } else if self.ending {
             self.stop(ctx);
         } else if ctx.now.since(since) > TRIAL && self.hearers.len() < least(ctx) {
+            unheard = self.hearers.is_empty();
             self.stop(ctx);
             self.postpone(ctx, REST * (1 << self.failures.min(4)));
             self.failures += 1;
         }
+        unheard
     }
 
     fn beat(&mut self, ctx: &mut Context) {
         let fast = self.has_duty(ctx.now) || self.hearers.len() >= least(ctx);
+        self.brisk = fast.then(|| self.brisk.unwrap_or(ctx.now));
         self.next_beat = Some(ctx.now + if fast { BEAT } else { SLOW_BEAT });
         ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.now) });
         let due = self.next_list <= ctx.now;
@@ -218,8 +234,11 @@ impl Speaker {
             }
             self.turns.push_back(ix);
             let promise = ctx.now + PROMISE + GRACE;
-            if let Some(hearer) = self.hearers.get_mut(&ix).filter(|_| !self.cut_off.contains(&ix))
-            {
+            let (brisk, cut_off) = (self.brisk, self.cut_off.contains(&ix));
+            let sure = |hearer: &&mut Listener| {
+                !cut_off && brisk.is_some_and(|since| hearer.said >= since + SETTLING)
+            };
+            if let Some(hearer) = self.hearers.get_mut(&ix).filter(sure) {
                 hearer.promised = Some(promise);
                 self.promised = Some(promise);
                 ctx.note_cover(ix, Ix::ME);
@@ -279,7 +298,12 @@ impl Speaker {
         let (epoch, said) = (ctx.life(from).epoch, ctx.now);
         self.cut_off.remove(&from);
         match self.hearers.get_mut(&from) {
-            Some(hearer) if hearer.epoch == epoch => hearer.said = said,
+            Some(hearer) if hearer.epoch == epoch => {
+                hearer.said = said;
+                if hearer.promised.is_none() {
+                    self.next_list = self.next_list.min(ctx.now + LEAST_LIST);
+                }
+            }
             known => {
                 let is_new = known.is_none();
                 let hearer = Listener { epoch, said, promised: None, listings: 0, answered: None };

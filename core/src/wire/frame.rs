@@ -99,9 +99,10 @@ pub enum Frame {
     Lacking(Lacking),
     /// Everything the sender holds in a range of the position space.
     Holdings(Holdings),
-    /// Who hears a speaker's multicast. From a node that hears it to the speaker: itself alone. From
-    /// the speaker: some of those it looks after for the next 30 s, the list rotates; with nobody,
-    /// that it begins to speak.
+    /// Who hears a speaker's multicast. From a node that hears it to the speaker: itself alone, and
+    /// anew once the beats come fast, as only then a break is noticed at once. From the speaker:
+    /// some of those it looks after for the next 30 s, the list rotates; with nobody, that it begins
+    /// to speak.
     Heard {
         /// Who is heard.
         speaker: NodeId,
