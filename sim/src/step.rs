@@ -158,8 +158,14 @@ impl<P: Protocol> Sim<P> {
 
     fn timer(&mut self, node: usize) {
         let slot = &mut self.nodes[node];
-        if slot.armed == Some(self.now) {
-            slot.armed = None;
+        if slot.armed != Some(self.now) {
+            return;
+        }
+        slot.armed = None;
+        if slot.deadline > self.now && slot.condition == Condition::Running && !self.watches.ask() {
+            // It was put off meanwhile. Nothing has happened to the node since it was looked at last.
+            self.arm(node);
+        } else {
             self.settle(node);
         }
     }
@@ -194,14 +200,24 @@ impl<P: Protocol> Sim<P> {
         let digest = protocol.digest();
         self.watches.look(self.now, node, protocol);
         self.note_picture(node, digest);
-        let Some(deadline) = deadline else { return };
+        let Some(deadline) = deadline else {
+            self.nodes[node].deadline = u64::MAX;
+            return;
+        };
         if deadline <= now {
             self.fail(Broken::DeadlineNotAhead { deadline, now }, &[node]);
             return;
         }
         let slot = &mut self.nodes[node];
-        let when = slot.clock.when(deadline).max(self.now + 1);
-        if slot.armed.is_none_or(|armed| when < armed || armed <= self.now) {
+        slot.deadline = slot.clock.when(deadline).max(self.now + 1);
+        self.arm(node);
+    }
+
+    /// Sets a node's timer, unless that goes off before its deadline anyway.
+    fn arm(&mut self, node: usize) {
+        let slot = &mut self.nodes[node];
+        let when = slot.deadline;
+        if when < u64::MAX && slot.armed.is_none_or(|armed| when < armed || armed <= self.now) {
             slot.armed = Some(when);
             self.queue.push(when, Step::Timer(node as u32));
         }
