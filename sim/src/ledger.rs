@@ -37,6 +37,11 @@ impl Written {
         }
         self.newest[node] = self.newest[node].max(epoch);
     }
+
+    /// The highest epoch that a node has lived in.
+    pub(crate) fn newest(&self, node: usize) -> Epoch {
+        self.newest.get(node).copied().unwrap_or_default()
+    }
 }
 
 /// What is broken, and the nodes concerned.
@@ -308,12 +313,7 @@ pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Ve
 
 /// Whether a node believes in a life that its owner has never led.
 fn never_lived(sim: &Sim<Engine>, node: usize, about: usize, epoch: Epoch) -> Verdict {
-    let newest = sim.written.newest.get(about).copied().unwrap_or_default();
-    if epoch <= newest {
-        return None;
-    }
-    // It may have begun a life of its own accord.
-    let newest = newest.max(sim.node(about).map(Engine::epoch).unwrap_or_default());
+    let newest = sim.written.newest(about);
     let what = || format!("life {epoch} of node {about}, whose last one is {newest}");
     (epoch > newest).then(|| of(Law::NeverLived, what(), &[node, about]))
 }

@@ -111,11 +111,12 @@ impl<P: Protocol> Sim<P> {
         if let Some(tap) = &mut self.tap {
             tap.delivered(self.now, source, addr_of(to, self.ipv6), slot.multicast, &slot.bytes);
         }
-        let taken = protocol.take(now, arrival, &slot.bytes);
+        let repeated = slot.repeated;
+        let taken = protocol.take(now, arrival, &slot.bytes, self.written.newest(from));
         self.flight.release(packet);
         match taken {
             Ok(false) => {}
-            Ok(true) if !self.nodes[to].taken.note(hash) => {}
+            Ok(true) if !repeated || !self.nodes[to].taken.note(hash) => {}
             Ok(true) => self.fail(Broken::TakenTwice { from, len }, &[to, from]),
             Err(broken) => self.fail(broken, &[to, from]),
         }
@@ -198,6 +199,9 @@ impl<P: Protocol> Sim<P> {
         let Some(protocol) = self.nodes[node].protocol.as_ref() else { return };
         let deadline = protocol.poll_timeout();
         let digest = protocol.digest();
+        if let Some(epoch) = protocol.epoch() {
+            self.written.begin_life(node, epoch);
+        }
         self.watches.look(self.now, node, protocol);
         self.note_picture(node, digest);
         let Some(deadline) = deadline else {
@@ -300,7 +304,7 @@ impl<P: Protocol> Sim<P> {
             self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
         }
         for delay in [carried.second, carried.replay].into_iter().flatten() {
-            self.flight.share(packet);
+            self.flight.repeat(packet);
             self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
         }
     }

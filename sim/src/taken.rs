@@ -1,4 +1,5 @@
-//! Which datagrams a node has taken, so that none is taken twice.
+//! Which datagrams a node has taken of those that come to it more than once, so that none is taken
+//! twice.
 
 use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashSet;
