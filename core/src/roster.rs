@@ -48,6 +48,8 @@ const _: () = assert!(size_of::<Entry>() == 32);
 pub(crate) struct Roster {
     entries: Vec<Entry>,
     by_id: HashTable<u32>,
+    /// How many nodes have each status, by [`Status`].
+    counts: [u32; 5],
     free: Vec<u32>,
     limit: usize,
 }
@@ -58,6 +60,7 @@ impl Roster {
         let mut roster = Self {
             entries: Vec::new(),
             by_id: HashTable::new(),
+            counts: [0; 5],
             free: Vec::new(),
             limit: limit.clamp(1, u32::MAX as usize),
         };
@@ -84,6 +87,7 @@ impl Roster {
         let entries = &self.entries;
         let rehash = |&other: &u32| spread(entries[other as usize].hash);
         self.by_id.insert_unique(spread(entry.hash), index, rehash);
+        self.counts[Status::Alive as usize] += 1;
         Ok(Ix(index))
     }
 
@@ -102,6 +106,7 @@ impl Roster {
         let hash = spread(self.hash(ix));
         if let Ok(entry) = self.by_id.find_entry(hash, |&other| other == ix.0) {
             entry.remove();
+            self.counts[self.status(ix) as usize] -= 1;
             self.entries[ix.index()].mark = VACANT;
             self.free.push(ix.0);
         }
@@ -112,8 +117,15 @@ impl Roster {
     }
 
     pub(crate) fn set_status(&mut self, ix: Ix, status: Status) {
+        self.counts[self.status(ix) as usize] -= 1;
+        self.counts[status as usize] += 1;
         let mark = &mut self.entries[ix.index()].mark;
         *mark = *mark & !STATUS | status as u8;
+    }
+
+    /// How many nodes have a status.
+    pub(crate) const fn count(&self, status: Status) -> usize {
+        self.counts[status as usize] as usize
     }
 
     /// Marks a node whose records are no longer passed on.
@@ -243,9 +255,11 @@ mod tests {
     fn removing_twice_frees_one_slot() {
         let mut roster = roster(10);
         let a = roster.intern(id(1), Epoch(1)).unwrap();
+        roster.set_status(a, Status::Down);
         roster.remove(a);
         roster.remove(a);
         assert_eq!((roster.len(), roster.slots()), (1, 2));
+        assert_eq!((roster.count(Status::Alive), roster.count(Status::Down)), (1, 0));
     }
 
     #[test]
@@ -266,6 +280,7 @@ mod tests {
                 roster.set_retired(Ix::ME, retired);
                 roster.set_status(Ix::ME, status);
                 assert_eq!((roster.status(Ix::ME), roster.is_retired(Ix::ME)), (status, retired));
+                assert_eq!((roster.count(status), roster.len()), (1, 1));
             }
         }
     }

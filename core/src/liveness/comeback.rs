@@ -147,25 +147,36 @@ impl Comeback {
     /// The time between two attempts of one node: all nodes together make about one per lost
     /// peer and retry interval, and one node never more than one.
     fn interval(&self, ctx: &Context) -> Duration {
-        let lost = Self::lost_peers(ctx).count().max(1);
+        let lost = Self::count_lost(ctx).max(1);
         let alive = ctx.ring.len() + 1;
         let share = u32::try_from((alive / lost).max(1)).unwrap_or(u32::MAX);
         ctx.config.retry_interval.saturating_mul(share).min(Duration::from_secs(3600))
     }
 
-    fn lost_peers(ctx: &Context) -> impl Iterator<Item = Ix> {
-        let lost = |&ix: &Ix| match ctx.status(ix) {
-            Status::Down => !ctx.peers.is_held(ix) && !mutated!(ctx.config, DownForever),
-            Status::Unreachable => !ctx.peers.is_held(ix),
+    /// Whether those who have this status are lost, unless they are held off.
+    fn is_lost(ctx: &Context, status: Status) -> bool {
+        match status {
+            Status::Down => !mutated!(ctx.config, DownForever),
+            Status::Unreachable => true,
             Status::Alive | Status::Suspect | Status::Left => false,
-        };
-        ctx.topology.roster().iter().filter(lost)
+        }
+    }
+
+    fn count_lost(ctx: &Context) -> usize {
+        let is_lost = |status: &Status| Self::is_lost(ctx, *status);
+        let lost = [Status::Down, Status::Unreachable].into_iter().filter(is_lost);
+        let all: usize = lost.map(|status| ctx.topology.roster().count(status)).sum();
+        all - ctx.peers.held().filter(|&ix| Self::is_lost(ctx, ctx.status(ix))).count()
     }
 
     fn random_lost(ctx: &mut Context) -> Option<Ix> {
-        let count = Self::lost_peers(ctx).count();
+        let count = Self::count_lost(ctx);
         let at = ctx.random_below(count);
-        Self::lost_peers(ctx).nth(at)
+        if count == 0 {
+            return None;
+        }
+        let lost = |&ix: &Ix| Self::is_lost(ctx, ctx.status(ix)) && !ctx.peers.is_held(ix);
+        ctx.topology.roster().iter().filter(lost).nth(at)
     }
 
     /// The next seed that has not been found to be a live peer.

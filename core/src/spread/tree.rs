@@ -66,6 +66,8 @@ struct Copy {
     tries: u8,
     first: Option<u64>,
     due: Instant,
+    /// The packets that it has gone out in.
+    packets: Vec<u64>,
     tried: Vec<Ix>,
 }
 
@@ -86,6 +88,8 @@ pub(crate) struct Relays {
     copies: BTreeMap<u64, Copy>,
     /// When each copy has gone out in which packet.
     sent: BTreeMap<(u64, u64), Instant>,
+    /// When copies have gone out that have been closed since.
+    stale: Vec<(u64, u64)>,
     /// How many copies each peer has not acknowledged.
     open: BTreeMap<Ix, u32>,
 }
@@ -184,6 +188,7 @@ impl Relays {
     pub(crate) fn sent(&mut self, copy: u64, packet: u64, now: Instant) {
         if let Some(open) = self.copies.get_mut(&copy) {
             open.first.get_or_insert(packet);
+            open.packets.push(packet);
             self.sent.insert((packet, copy), now);
         }
     }
@@ -275,8 +280,9 @@ impl Relays {
             self.originate_to_each(ctx, frames, audience);
         }
         // What no copy waits for any more can no longer be acknowledged.
-        let copies = &self.copies;
-        self.sent.retain(|(_, copy), _| copies.contains_key(copy));
+        for sent in self.stale.drain(..) {
+            self.sent.remove(&sent);
+        }
         self.arm(ctx);
         (closed, missed)
     }
@@ -326,13 +332,25 @@ impl Relays {
         let id = self.next;
         self.next += 1;
         let Part { to, route, part } = part;
-        let tried = Vec::new();
+        let (packets, tried) = (Vec::new(), Vec::new());
         let open = self.open.entry(to).or_default();
         let queued = *open / BURST;
         *open += 1;
         let held = queued > 0;
         let due = ctx.now + wait(ctx, to) * if held { queued } else { 1 };
-        let copy = Copy { batch, to, route, part, hops, held, tries: 0, first: None, due, tried };
+        let copy = Copy {
+            batch,
+            to,
+            route,
+            part,
+            hops,
+            held,
+            tries: 0,
+            first: None,
+            due,
+            packets,
+            tried,
+        };
         self.copies.insert(id, copy);
         if !held {
             ctx.say(ctx.bound(to), Say::Relay { copy: id });
@@ -342,7 +360,10 @@ impl Relays {
     }
 
     fn close(&mut self, copy: u64, acknowledged: bool) -> Option<Closed> {
-        let copy = self.copies.remove(&copy)?;
+        let id = copy;
+        let copy = self.copies.remove(&id)?;
+        let sent = copy.packets.iter().map(|&packet| (packet, id));
+        self.stale.extend(sent.filter(|sent| self.sent.contains_key(sent)));
         leave(&mut self.open, copy.to);
         let batch = self.batches.get_mut(&copy.batch)?;
         batch.open -= 1;
