@@ -94,7 +94,8 @@ impl Opener {
         let receiver = header.bound.then_some(me);
         let mark = Mark::of(sender, key);
         let place = mark.place(self.cache.len());
-        let known = if self.asked[place].kept == mark.0 { self.cache[place].as_ref() } else { None };
+        let known =
+            if self.asked[place].kept == mark.0 { self.cache[place].as_ref() } else { None };
         let known = known.filter(|it| it.sender == sender && it.key == key);
         let authentic = if let Some(known) = known {
             known.session.check(packet, start, header.packet, receiver, &mut self.plain)

@@ -5,7 +5,7 @@
 //! gives each to one peer in it, which does the same. A copy that is not acknowledged is sent
 //! again, and then its part is given to another peer of the part.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -86,6 +86,8 @@ pub(crate) struct Relays {
     next: u64,
     batches: BTreeMap<u64, Batch>,
     copies: BTreeMap<u64, Copy>,
+    /// The copies by when they are due.
+    due: BTreeSet<(Instant, u64)>,
     /// When each copy has gone out in which packet.
     sent: BTreeMap<(u64, u64), Instant>,
     /// When copies have gone out that have been closed since.
@@ -215,10 +217,9 @@ impl Relays {
     /// Sends again what was not acknowledged in time, and hands over parts of silent peers.
     /// Answers the copies given up, and the frames that somebody may have missed.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> (Vec<Closed>, Vec<Frame>) {
-        let due = self.copies.iter().filter(|(_, copy)| copy.due <= ctx.now);
-        let due: Vec<u64> = due.map(|(&id, _)| id).collect();
+        let due = self.take_due(ctx.now);
         let (mut closed, mut missed, mut rescues) = (Vec::new(), Vec::new(), Vec::new());
-        for id in due {
+        for &id in &due {
             let Some(copy) = self.copies.get_mut(&id) else {
                 continue;
             };
@@ -276,6 +277,8 @@ impl Relays {
                 closed.extend(self.close(id, false));
             }
         }
+        let open = due.into_iter().filter_map(|id| Some((self.copies.get(&id)?.due, id)));
+        self.due.extend(open);
         for (frames, audience) in rescues {
             self.originate_to_each(ctx, frames, audience);
         }
@@ -338,20 +341,10 @@ impl Relays {
         *open += 1;
         let held = queued > 0;
         let due = ctx.now + wait(ctx, to) * if held { queued } else { 1 };
-        let copy = Copy {
-            batch,
-            to,
-            route,
-            part,
-            hops,
-            held,
-            tries: 0,
-            first: None,
-            due,
-            packets,
-            tried,
-        };
+        let copy =
+            Copy { batch, to, route, part, hops, held, tries: 0, first: None, due, packets, tried };
         self.copies.insert(id, copy);
+        self.due.insert((due, id));
         if !held {
             ctx.say(ctx.bound(to), Say::Relay { copy: id });
         }
@@ -362,6 +355,7 @@ impl Relays {
     fn close(&mut self, copy: u64, acknowledged: bool) -> Option<Closed> {
         let id = copy;
         let copy = self.copies.remove(&id)?;
+        self.due.remove(&(copy.due, id));
         let sent = copy.packets.iter().map(|&packet| (packet, id));
         self.stale.extend(sent.filter(|sent| self.sent.contains_key(sent)));
         leave(&mut self.open, copy.to);
@@ -373,8 +367,19 @@ impl Relays {
         Some(Closed { batch: copy.batch, acknowledged })
     }
 
+    /// Takes out of those that wait what is due, in the order in which it was begun.
+    fn take_due(&mut self, now: Instant) -> Vec<u64> {
+        let mut due = Vec::new();
+        while let Some(&(at, id)) = self.due.first().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, id));
+            due.push(id);
+        }
+        due.sort_unstable();
+        due
+    }
+
     fn arm(&self, ctx: &mut Context) {
-        ctx.timers.set(Why::Relay, self.copies.values().map(|copy| copy.due).min());
+        ctx.timers.set(Why::Relay, self.due.first().map(|&(at, _)| at));
     }
 }
 
