@@ -153,9 +153,9 @@ impl Comeback {
         ctx.config.retry_interval.saturating_mul(share).min(Duration::from_secs(3600))
     }
 
-    /// Whether those who have this status are lost, unless they are held off.
-    fn is_lost(ctx: &Context, status: Status) -> bool {
-        match status {
+    /// Whether a node is lost, unless it is held off.
+    fn is_lost(ctx: &Context, ix: Ix) -> bool {
+        match ctx.status(ix) {
             Status::Down => !mutated!(ctx.config, DownForever),
             Status::Unreachable => true,
             Status::Alive | Status::Suspect | Status::Left => false,
@@ -163,10 +163,10 @@ impl Comeback {
     }
 
     fn count_lost(ctx: &Context) -> usize {
-        let is_lost = |status: &Status| Self::is_lost(ctx, *status);
-        let lost = [Status::Down, Status::Unreachable].into_iter().filter(is_lost);
-        let all: usize = lost.map(|status| ctx.topology.roster().count(status)).sum();
-        all - ctx.peers.held().filter(|&ix| Self::is_lost(ctx, ctx.status(ix))).count()
+        let roster = ctx.topology.roster();
+        let down = if mutated!(ctx.config, DownForever) { 0 } else { roster.count(Status::Down) };
+        let held = ctx.peers.held().filter(|&ix| Self::is_lost(ctx, ix)).count();
+        down + roster.count(Status::Unreachable) - held
     }
 
     fn random_lost(ctx: &mut Context) -> Option<Ix> {
@@ -175,7 +175,7 @@ impl Comeback {
         if count == 0 {
             return None;
         }
-        let lost = |&ix: &Ix| Self::is_lost(ctx, ctx.status(ix)) && !ctx.peers.is_held(ix);
+        let lost = |&ix: &Ix| Self::is_lost(ctx, ix) && !ctx.peers.is_held(ix);
         ctx.topology.roster().iter().filter(lost).nth(at)
     }
 
