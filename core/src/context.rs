@@ -101,8 +101,7 @@ impl Context {
 
     /// A node in the life that it is known to be in.
     pub(crate) fn life(&self, ix: Ix) -> Life {
-        let roster = self.topology.roster();
-        Life { id: roster.id(ix), epoch: roster.epoch(ix) }
+        self.topology.roster().life(ix)
     }
 
     pub(crate) fn id(&self, ix: Ix) -> NodeId {

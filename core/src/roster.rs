@@ -33,13 +33,23 @@ impl Ix {
     }
 }
 
-/// The known nodes: id, its hash, epoch and status, 31 bytes a node, and a hash table over the ids.
+/// What is kept of a node here: 32 bytes, so that what is asked of it together lies together.
+#[derive(Clone, Copy)]
+struct Entry {
+    id: NodeId,
+    mark: u8,
+    hash: u32,
+    epoch: Epoch,
+}
+
+const _: () = assert!(size_of::<Entry>() == 32);
+
+/// The known nodes: id, its hash, epoch and status of each, and a hash table over the ids.
 pub(crate) struct Roster {
-    ids: Vec<NodeId>,
-    hashes: Vec<u32>,
-    epochs: Vec<Epoch>,
-    marks: Vec<u8>,
+    entries: Vec<Entry>,
     by_id: HashTable<u32>,
+    /// How many nodes have each status, by [`Status`].
+    counts: [u32; 5],
     free: Vec<u32>,
     limit: usize,
 }
@@ -48,11 +58,9 @@ impl Roster {
     /// A roster of at most `limit` nodes (at least one) that knows `me` alone, at [`Ix::ME`].
     pub(crate) fn new(me: Life, limit: usize) -> Self {
         let mut roster = Self {
-            ids: Vec::new(),
-            hashes: Vec::new(),
-            epochs: Vec::new(),
-            marks: Vec::new(),
+            entries: Vec::new(),
             by_id: HashTable::new(),
+            counts: [0; 5],
             free: Vec::new(),
             limit: limit.clamp(1, u32::MAX as usize),
         };
@@ -68,22 +76,18 @@ impl Roster {
         if self.is_full() {
             return Err(RosterFull { limit: self.limit });
         }
+        let entry = Entry { id, mark: 0, hash: hash(id), epoch };
         let index = if let Some(index) = self.free.pop() {
-            self.ids[index as usize] = id;
-            self.hashes[index as usize] = hash(id);
-            self.epochs[index as usize] = epoch;
-            self.marks[index as usize] = 0;
+            self.entries[index as usize] = entry;
             index
         } else {
-            growth::push(&mut self.ids, id);
-            growth::push(&mut self.hashes, hash(id));
-            growth::push(&mut self.epochs, epoch);
-            growth::push(&mut self.marks, 0);
-            (self.ids.len() - 1) as u32
+            growth::push(&mut self.entries, entry);
+            (self.entries.len() - 1) as u32
         };
-        let hashes = &self.hashes;
-        let rehash = |&other: &u32| spread(hashes[other as usize]);
-        self.by_id.insert_unique(spread(hash(id)), index, rehash);
+        let entries = &self.entries;
+        let rehash = |&other: &u32| spread(entries[other as usize].hash);
+        self.by_id.insert_unique(spread(entry.hash), index, rehash);
+        self.counts[Status::Alive as usize] += 1;
         Ok(Ix(index))
     }
 
@@ -99,58 +103,67 @@ impl Roster {
 
     /// Removes a node; its index may be given to another.
     pub(crate) fn remove(&mut self, ix: Ix) {
-        let id = self.id(ix);
-        if let Ok(entry) = self.by_id.find_entry(spread(hash(id)), |&other| other == ix.0) {
+        let hash = spread(self.hash(ix));
+        if let Ok(entry) = self.by_id.find_entry(hash, |&other| other == ix.0) {
             entry.remove();
-            self.marks[ix.index()] = VACANT;
+            self.counts[self.status(ix) as usize] -= 1;
+            self.entries[ix.index()].mark = VACANT;
             self.free.push(ix.0);
         }
     }
 
     pub(crate) fn set_epoch(&mut self, ix: Ix, epoch: Epoch) {
-        self.epochs[ix.index()] = epoch;
+        self.entries[ix.index()].epoch = epoch;
     }
 
     pub(crate) fn set_status(&mut self, ix: Ix, status: Status) {
-        let mark = &mut self.marks[ix.index()];
+        self.counts[self.status(ix) as usize] -= 1;
+        self.counts[status as usize] += 1;
+        let mark = &mut self.entries[ix.index()].mark;
         *mark = *mark & !STATUS | status as u8;
+    }
+
+    /// How many nodes have a status.
+    pub(crate) const fn count(&self, status: Status) -> usize {
+        self.counts[status as usize] as usize
     }
 
     /// Marks a node whose records are no longer passed on.
     pub(crate) fn set_retired(&mut self, ix: Ix, retired: bool) {
-        let mark = &mut self.marks[ix.index()];
+        let mark = &mut self.entries[ix.index()].mark;
         *mark = *mark & !RETIRED | if retired { RETIRED } else { 0 };
     }
 
     pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {
-        let ids = &self.ids;
+        let entries = &self.entries;
         self.by_id
-            .find(spread(hash(id)), |&index| ids[index as usize] == id)
+            .find(spread(hash(id)), |&index| entries[index as usize].id == id)
             .map(|&index| Ix(index))
     }
 
     #[inline]
     pub(crate) fn id(&self, ix: Ix) -> NodeId {
-        self.ids[ix.index()]
+        self.entries[ix.index()].id
     }
 
     /// A hash of the id that is the same at all nodes.
     #[inline]
     pub(crate) fn hash(&self, ix: Ix) -> u32 {
-        self.hashes[ix.index()]
+        self.entries[ix.index()].hash
     }
 
     pub(crate) fn epoch(&self, ix: Ix) -> Epoch {
-        self.epochs[ix.index()]
+        self.entries[ix.index()].epoch
     }
 
     pub(crate) fn life(&self, ix: Ix) -> Life {
-        Life { id: self.id(ix), epoch: self.epoch(ix) }
+        let Entry { id, epoch, .. } = self.entries[ix.index()];
+        Life { id, epoch }
     }
 
     #[inline]
     pub(crate) fn status(&self, ix: Ix) -> Status {
-        match self.marks[ix.index()] & STATUS {
+        match self.entries[ix.index()].mark & STATUS {
             0 => Status::Alive,
             1 => Status::Suspect,
             2 => Status::Unreachable,
@@ -160,22 +173,22 @@ impl Roster {
     }
 
     pub(crate) fn is_retired(&self, ix: Ix) -> bool {
-        self.marks[ix.index()] & RETIRED != 0
+        self.entries[ix.index()].mark & RETIRED != 0
     }
 
     /// How many nodes are known, the own one included.
     pub(crate) fn len(&self) -> usize {
-        self.ids.len() - self.free.len()
+        self.entries.len() - self.free.len()
     }
 
     /// One more than the highest index in use: the length of parallel vectors.
     pub(crate) fn slots(&self) -> usize {
-        self.ids.len()
+        self.entries.len()
     }
 
     /// The nodes by rising index.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Ix> + use<'_> {
-        let occupied = self.marks.iter().enumerate().filter(|(_, mark)| **mark != VACANT);
+        let occupied = self.entries.iter().enumerate().filter(|(_, entry)| entry.mark != VACANT);
         occupied.map(|(index, _)| Ix(index as u32))
     }
 }
@@ -242,9 +255,11 @@ mod tests {
     fn removing_twice_frees_one_slot() {
         let mut roster = roster(10);
         let a = roster.intern(id(1), Epoch(1)).unwrap();
+        roster.set_status(a, Status::Down);
         roster.remove(a);
         roster.remove(a);
         assert_eq!((roster.len(), roster.slots()), (1, 2));
+        assert_eq!((roster.count(Status::Alive), roster.count(Status::Down)), (1, 0));
     }
 
     #[test]
@@ -265,6 +280,7 @@ mod tests {
                 roster.set_retired(Ix::ME, retired);
                 roster.set_status(Ix::ME, status);
                 assert_eq!((roster.status(Ix::ME), roster.is_retired(Ix::ME)), (status, retired));
+                assert_eq!((roster.count(status), roster.len()), (1, 1));
             }
         }
     }

@@ -51,41 +51,47 @@ const REASONS: [Why; 13] = [
 ];
 
 /// At most one deadline per reason.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Timers {
-    at: [Option<Instant>; REASONS.len()],
+    /// By reason; [`Instant::MAX`] for none.
+    at: [Instant; REASONS.len()],
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self { at: [Instant::MAX; REASONS.len()] }
+    }
 }
 
 impl Timers {
     /// Sets or clears a deadline.
     pub(crate) fn set(&mut self, why: Why, at: Option<Instant>) {
-        self.at[why as usize] = at;
+        self.at[why as usize] = at.unwrap_or(Instant::MAX);
     }
 
     /// Brings a deadline forward to `at`, unless it is earlier already.
     pub(crate) fn hasten(&mut self, why: Why, at: Instant) {
         let slot = &mut self.at[why as usize];
-        *slot = Some(slot.map_or(at, |old| old.min(at)));
+        *slot = at.min(*slot);
     }
 
     /// Forgets all deadlines.
     pub(crate) fn clear(&mut self) {
-        self.at = [None; REASONS.len()];
+        *self = Self::default();
     }
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.at.iter().flatten().min().copied()
+        self.at.iter().min().copied().filter(|&at| at < Instant::MAX)
     }
 
     /// Takes the earliest deadline that is not after `now`; of equal ones the first reason.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Why> {
-        let (at, why) =
-            REASONS.iter().filter_map(|&why| Some((self.at[why as usize]?, why))).min()?;
-        if at > now {
+        let (&at, &why) = self.at.iter().zip(&REASONS).min()?;
+        if at > now || at == Instant::MAX {
             return None;
         }
-        self.at[why as usize] = None;
+        self.at[why as usize] = Instant::MAX;
         Some(why)
     }
 }

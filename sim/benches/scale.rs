@@ -60,6 +60,8 @@ fn queue(pending: u64, events: u64) {
 fn idle(nodes: usize, span: Duration) {
     let mut sim = Sim::new(1).nodes(nodes, lan()).build();
     sim.run_until(Sim::converged, Duration::from_secs(20)).unwrap();
+    // What a start leaves to do goes on for some seconds.
+    sim.run_for(Duration::from_secs(10)).unwrap();
     let (start, steps) = (Instant::now(), sim.steps());
     sim.run_for(span).unwrap();
     let real = start.elapsed();

@@ -23,8 +23,16 @@ impl Protocol for Engine {
         let _ = Self::handle_datagram(self, now, arrival, datagram);
     }
 
-    fn take(&mut self, now: Instant, arrival: Arrival, datagram: &[u8]) -> Result<bool, Broken> {
+    fn take(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        datagram: &[u8],
+        newest: Epoch,
+    ) -> Result<bool, Broken> {
         let sender = Header::parse(datagram).ok().map(|(header, _)| header.sender);
+        // Nobody can know of a later life than the newest.
+        let sender = sender.filter(|sender| sender.epoch < newest);
         let known = sender.and_then(|sender| self.peer(sender.id)).map(|peer| peer.epoch);
         let fresh = Self::handle_datagram(self, now, arrival, datagram).is_ok();
         match (sender, known) {

@@ -12,6 +12,8 @@ pub(crate) struct Slot {
     pub(crate) bytes: Vec<u8>,
     pub(crate) from: usize,
     pub(crate) multicast: bool,
+    /// Whether it comes more than once to somebody.
+    pub(crate) repeated: bool,
     uses: u32,
 }
 
@@ -25,7 +27,7 @@ impl Flight {
         let slot = &mut self.slots[index as usize];
         slot.bytes.clear();
         slot.bytes.extend_from_slice(bytes);
-        (slot.from, slot.multicast, slot.uses) = (from, multicast, 1);
+        (slot.from, slot.multicast, slot.repeated, slot.uses) = (from, multicast, false, 1);
         index
     }
 
@@ -45,6 +47,12 @@ impl Flight {
 
     pub(crate) fn share(&mut self, index: u32) {
         self.slots[index as usize].uses += 1;
+    }
+
+    /// Shares a datagram with one who gets it anyway.
+    pub(crate) fn repeat(&mut self, index: u32) {
+        self.slots[index as usize].repeated = true;
+        self.share(index);
     }
 
     pub(crate) fn release(&mut self, index: u32) {

@@ -1,7 +1,7 @@
 //! What members have said and done, compared with what others show of it.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use scalesmall_core::{Engine, Epoch, Event, GroupName, KeyRange, Life, Op, Peer, TimedItem};
@@ -16,8 +16,8 @@ pub(crate) struct Written {
     adds: HashSet<(usize, GroupName, KeyRange, u16)>,
     /// Who sent each message.
     messages: Vec<usize>,
-    /// The highest epoch that each node has lived in.
-    newest: BTreeMap<usize, Epoch>,
+    /// The highest epoch that each node has lived in, by node.
+    newest: Vec<Epoch>,
 }
 
 impl Written {
@@ -32,8 +32,15 @@ impl Written {
     }
 
     pub(crate) fn begin_life(&mut self, node: usize, epoch: Epoch) {
-        let newest = self.newest.entry(node).or_default();
-        *newest = epoch.max(*newest);
+        if self.newest.len() <= node {
+            self.newest.resize(node + 1, Epoch::default());
+        }
+        self.newest[node] = self.newest[node].max(epoch);
+    }
+
+    /// The highest epoch that a node has lived in.
+    pub(crate) fn newest(&self, node: usize) -> Epoch {
+        self.newest.get(node).copied().unwrap_or_default()
     }
 }
 
@@ -306,14 +313,16 @@ pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Ve
 
 /// Whether a node believes in a life that its owner has never led.
 fn never_lived(sim: &Sim<Engine>, node: usize, about: usize, epoch: Epoch) -> Verdict {
-    let newest = sim.written.newest.get(&about).copied().unwrap_or_default();
-    let newest = newest.max(sim.node(about).map(Engine::epoch).unwrap_or_default());
+    let newest = sim.written.newest(about);
     let what = || format!("life {epoch} of node {about}, whose last one is {newest}");
     (epoch > newest).then(|| of(Law::NeverLived, what(), &[node, about]))
 }
 
 /// Whether an incarnation is above the one that its owner has reached.
 fn raised_by_another(sim: &Sim<Engine>, node: usize, peer: &Peer) -> Verdict {
+    if peer.incarnation == 0 {
+        return None;
+    }
     let about = sim.node_of(peer.id.addr())?;
     let owner = sim.node(about)?;
     let own = owner.peer(owner.id())?;

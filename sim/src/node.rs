@@ -90,6 +90,8 @@ pub(crate) struct Node<P> {
     pub(crate) wall_offset: i64,
     /// Time at which the earliest deadline event for it is due.
     pub(crate) armed: Option<u64>,
+    /// Time of its deadline, which may have moved back since; the greatest if it has none.
+    pub(crate) deadline: u64,
     /// Datagrams that wait in its socket buffer.
     pub(crate) inbox: VecDeque<u32>,
     pub(crate) inbox_bytes: usize,
@@ -117,6 +119,7 @@ impl<P> Node<P> {
             clock: Clock::new(),
             wall_offset: 0,
             armed: None,
+            deadline: u64::MAX,
             inbox: VecDeque::new(),
             inbox_bytes: 0,
             held: Vec::new(),

@@ -22,10 +22,19 @@ pub trait Protocol {
     /// As [`Protocol::handle_datagram`]; answers whether the datagram was taken as a fresh one, of
     /// which no life takes one twice. A protocol that does not promise that answers `false`.
     ///
+    /// `newest` is the last life that the sending node has begun, of those that [`Protocol::epoch`]
+    /// tells.
+    ///
     /// # Errors
     ///
     /// What it broke by taking the datagram.
-    fn take(&mut self, now: Instant, arrival: Arrival, datagram: &[u8]) -> Result<bool, Broken> {
+    fn take(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        datagram: &[u8],
+        _newest: Epoch,
+    ) -> Result<bool, Broken> {
         self.handle_datagram(now, arrival, datagram);
         Ok(false)
     }

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 /// Holds items by the time at which they are due; of those due at once, the first pushed is the
 /// first popped.
 ///
-/// A ring of buckets of 65,536 ns holds the next 2.1 seconds; a bucket is sorted when time reaches
+/// A ring of buckets of 262,144 ns holds the next 2.1 seconds; a bucket is sorted when time reaches
 /// it (R. Brown, "Calendar queues", 1988). What lies further ahead waits in a heap.
 #[derive(Debug)]
 pub struct Queue<T> {
@@ -161,8 +161,8 @@ impl<T> Ord for Entry<T> {
     }
 }
 
-const BUCKET_BITS: u32 = 16;
-const BUCKETS: usize = 1 << 15;
+const BUCKET_BITS: u32 = 18;
+const BUCKETS: usize = 1 << 13;
 
 #[cfg(test)]
 mod tests {

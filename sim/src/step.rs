@@ -111,11 +111,12 @@ impl<P: Protocol> Sim<P> {
         if let Some(tap) = &mut self.tap {
             tap.delivered(self.now, source, addr_of(to, self.ipv6), slot.multicast, &slot.bytes);
         }
-        let taken = protocol.take(now, arrival, &slot.bytes);
+        let repeated = slot.repeated;
+        let taken = protocol.take(now, arrival, &slot.bytes, self.written.newest(from));
         self.flight.release(packet);
         match taken {
             Ok(false) => {}
-            Ok(true) if !self.nodes[to].taken.note(hash) => {}
+            Ok(true) if !repeated || !self.nodes[to].taken.note(hash) => {}
             Ok(true) => self.fail(Broken::TakenTwice { from, len }, &[to, from]),
             Err(broken) => self.fail(broken, &[to, from]),
         }
@@ -158,8 +159,14 @@ impl<P: Protocol> Sim<P> {
 
     fn timer(&mut self, node: usize) {
         let slot = &mut self.nodes[node];
-        if slot.armed == Some(self.now) {
-            slot.armed = None;
+        if slot.armed != Some(self.now) {
+            return;
+        }
+        slot.armed = None;
+        if slot.deadline > self.now && slot.condition == Condition::Running && !self.watches.ask() {
+            // It was put off meanwhile. Nothing has happened to the node since it was looked at last.
+            self.arm(node);
+        } else {
             self.settle(node);
         }
     }
@@ -192,16 +199,29 @@ impl<P: Protocol> Sim<P> {
         let Some(protocol) = self.nodes[node].protocol.as_ref() else { return };
         let deadline = protocol.poll_timeout();
         let digest = protocol.digest();
+        if let Some(epoch) = protocol.epoch() {
+            self.written.begin_life(node, epoch);
+        }
         self.watches.look(self.now, node, protocol);
         self.note_picture(node, digest);
-        let Some(deadline) = deadline else { return };
+        let Some(deadline) = deadline else {
+            self.nodes[node].deadline = u64::MAX;
+            return;
+        };
         if deadline <= now {
             self.fail(Broken::DeadlineNotAhead { deadline, now }, &[node]);
             return;
         }
         let slot = &mut self.nodes[node];
-        let when = slot.clock.when(deadline).max(self.now + 1);
-        if slot.armed.is_none_or(|armed| when < armed || armed <= self.now) {
+        slot.deadline = slot.clock.when(deadline).max(self.now + 1);
+        self.arm(node);
+    }
+
+    /// Sets a node's timer, unless that goes off before its deadline anyway.
+    fn arm(&mut self, node: usize) {
+        let slot = &mut self.nodes[node];
+        let when = slot.deadline;
+        if when < u64::MAX && slot.armed.is_none_or(|armed| when < armed || armed <= self.now) {
             slot.armed = Some(when);
             self.queue.push(when, Step::Timer(node as u32));
         }
@@ -284,7 +304,7 @@ impl<P: Protocol> Sim<P> {
             self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
         }
         for delay in [carried.second, carried.replay].into_iter().flatten() {
-            self.flight.share(packet);
+            self.flight.repeat(packet);
             self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
         }
     }

@@ -1,13 +1,17 @@
-//! Which datagrams a node has taken, so that none is taken twice.
+//! Which datagrams a node has taken of those that come to it more than once, so that none is taken
+//! twice.
 
+use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashSet;
+
+use crate::trace::hash_bytes;
 
 /// The last datagrams that a node has taken in its present life, by their hashes: at least
 /// [`KEPT`] of them, and at most twice as many.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
-    young: HashSet<u64>,
-    old: HashSet<u64>,
+    young: Hashes,
+    old: Hashes,
 }
 
 impl Taken {
@@ -28,6 +32,26 @@ impl Taken {
 }
 
 const KEPT: usize = 2_048;
+
+type Hashes = HashSet<u64, BuildHasherDefault<Itself>>;
+
+/// What is a hash already needs no other.
+#[derive(Debug, Default)]
+struct Itself(u64);
+
+impl Hasher for Itself {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 ^= hash_bytes(bytes);
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 ^= hash;
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -42,6 +42,11 @@ impl<P: Protocol> Default for Watches<P> {
 }
 
 impl<P: Protocol> Watches<P> {
+    /// Whether a node's state is asked for after each of its steps.
+    pub(crate) fn ask(&self) -> bool {
+        self.asked.iter().any(|(question, _)| matches!(question, Question::State(_)))
+    }
+
     pub(crate) fn look(&mut self, now: u64, node: usize, protocol: &P) {
         for (question, answers) in &mut self.asked {
             if let Question::State(state) = question

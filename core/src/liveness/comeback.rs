@@ -107,7 +107,7 @@ impl Comeback {
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
         if let Some((place, left)) = self.sweep {
             let next = Self::sweep(ctx, place);
-            let more = left > 0 && Self::unreachable_peers(ctx).next().is_some();
+            let more = left > 0 && ctx.topology.roster().count(Status::Unreachable) > 0;
             let again = more.then(|| (Ix::ME, left - 1));
             self.sweep = next.map(|next| (next, left)).or(again);
             if self.sweep.is_some() {
@@ -157,38 +157,46 @@ impl Comeback {
     /// peer and retry interval, and one node never more than one. Those that only this node cannot
     /// reach nobody else tries.
     fn interval(&self, ctx: &Context) -> Duration {
-        if Self::unreachable_peers(ctx).next().is_some() {
+        if ctx.topology.roster().count(Status::Unreachable) > 0 {
             return ctx.config.retry_interval;
         }
-        let lost = Self::lost_peers(ctx).count().max(1);
+        let lost = Self::count_lost(ctx).max(1);
         let alive = ctx.ring.len() + 1;
         let share = u32::try_from((alive / lost).max(1)).unwrap_or(u32::MAX);
         ctx.config.retry_interval.saturating_mul(share).min(Duration::from_secs(3600))
     }
 
-    fn lost_peers(ctx: &Context) -> impl Iterator<Item = Ix> {
-        let lost = |&ix: &Ix| match ctx.status(ix) {
-            Status::Down => !ctx.peers.is_held(ix) && !mutated!(ctx.config, DownForever),
-            Status::Unreachable => !ctx.peers.is_held(ix),
+    /// Whether a node is lost, unless it is held off.
+    fn is_lost(ctx: &Context, ix: Ix) -> bool {
+        match ctx.status(ix) {
+            Status::Down => !mutated!(ctx.config, DownForever),
+            Status::Unreachable => true,
             Status::Alive | Status::Suspect | Status::Left => false,
-        };
-        ctx.topology.roster().iter().filter(lost)
+        }
     }
 
-    fn unreachable_peers(ctx: &Context) -> impl Iterator<Item = Ix> {
-        Self::lost_peers(ctx).filter(|&ix| ctx.status(ix) == Status::Unreachable)
+    fn count_lost(ctx: &Context) -> usize {
+        let roster = ctx.topology.roster();
+        let down = if mutated!(ctx.config, DownForever) { 0 } else { roster.count(Status::Down) };
+        let held = ctx.peers.held().filter(|&ix| Self::is_lost(ctx, ix)).count();
+        down + roster.count(Status::Unreachable) - held
     }
 
     /// A lost peer; every other time one that only this node cannot reach, if there is any.
     fn random_lost(ctx: &mut Context) -> Option<Ix> {
-        let unreachable = Self::unreachable_peers(ctx).count();
+        let unreachable = ctx.topology.roster().count(Status::Unreachable);
         if unreachable > 0 && ctx.random_below(2) == 0 {
             let at = ctx.random_below(unreachable);
-            return Self::unreachable_peers(ctx).nth(at);
+            let lost = |&ix: &Ix| ctx.status(ix) == Status::Unreachable;
+            return ctx.topology.roster().iter().filter(lost).nth(at);
         }
-        let count = Self::lost_peers(ctx).count();
+        let count = Self::count_lost(ctx);
         let at = ctx.random_below(count);
-        Self::lost_peers(ctx).nth(at)
+        if count == 0 {
+            return None;
+        }
+        let lost = |&ix: &Ix| Self::is_lost(ctx, ix) && !ctx.peers.is_held(ix);
+        ctx.topology.roster().iter().filter(lost).nth(at)
     }
 
     /// The next seed that has not been found to be a live peer.

@@ -62,6 +62,8 @@ pub(crate) struct Peers {
     root: Root,
     usual: Rtt,
     falls: BTreeMap<Ix, Fall>,
+    /// How many of them are held off.
+    held: usize,
     /// When a node was last told a claim about itself, as a stamp.
     told: BTreeMap<Ix, u32>,
 }
@@ -73,6 +75,7 @@ impl Peers {
             root: Root::default(),
             usual: Rtt::default(),
             falls: BTreeMap::new(),
+            held: 0,
             told: BTreeMap::new(),
         }
     }
@@ -107,6 +110,7 @@ impl Peers {
         while self.table.len() <= ix.index() {
             growth::push(&mut self.table, Peer::default());
         }
+        self.hold_until(ix, 0);
         self.falls.remove(&ix);
         self.told.remove(&ix);
         self.table[ix.index()] =
@@ -169,34 +173,50 @@ impl Peers {
         self.falls.get(&ix).is_some_and(|fall| fall.held_until != 0)
     }
 
+    /// Those who live but are not taken back yet.
+    pub(crate) fn held(&self) -> impl Iterator<Item = Ix> + use<'_> {
+        let falls = if self.held > 0 { Some(&self.falls) } else { None };
+        let held = falls.into_iter().flatten().filter(|(_, fall)| fall.held_until != 0);
+        held.map(|(&ix, _)| ix)
+    }
+
+    /// Holds a node off that has fallen; until 0, it is held no longer.
+    fn hold_until(&mut self, ix: Ix, until: u32) {
+        if let Some(fall) = self.falls.get_mut(&ix) {
+            self.held += usize::from(until != 0);
+            self.held -= usize::from(fall.held_until != 0);
+            fall.held_until = until;
+        }
+    }
+
     /// Notes that a node has gone down.
     pub(crate) fn fell(&mut self, ix: Ix, now: Instant) {
         let stamp = stamp(now);
+        self.hold_until(ix, 0);
         let fall = self.falls.entry(ix).or_insert(Fall { count: 0, at: stamp, held_until: 0 });
         let since = stamp.wrapping_sub(fall.at);
         let again = u128::from(since) <= FLAP_MEMORY.as_millis();
         fall.count = if again { fall.count.saturating_add(1) } else { 1 };
         fall.at = stamp;
-        fall.held_until = 0;
     }
 
     /// A node that was down lives: says how long it is to be held off, if it flaps.
     pub(crate) fn hold(&mut self, ix: Ix, now: Instant) -> Option<Duration> {
-        let fall = self.falls.get_mut(&ix)?;
+        let fall = self.falls.get(&ix)?;
         let again = u32::from(fall.count.checked_sub(2)?).min(16);
         let span = FIRST_HOLD.saturating_mul(1 << again).min(LONGEST_HOLD);
-        fall.held_until = stamp(now + span);
+        self.hold_until(ix, stamp(now + span));
         Some(span)
     }
 
     /// Takes a node back if it has been held off for long enough.
     pub(crate) fn release(&mut self, ix: Ix, now: Instant) -> bool {
-        let Some(fall) = self.falls.get_mut(&ix).filter(|fall| fall.held_until != 0) else {
+        let Some(fall) = self.falls.get(&ix).filter(|fall| fall.held_until != 0) else {
             return false;
         };
         let over = stamp(now).wrapping_sub(fall.held_until) < u32::MAX / 2;
         if over {
-            fall.held_until = 0;
+            self.hold_until(ix, 0);
         }
         over
     }
@@ -214,9 +234,7 @@ impl Peers {
 
     /// Takes a node that has left out of any hold.
     pub(crate) fn unhold(&mut self, ix: Ix) {
-        if let Some(fall) = self.falls.get_mut(&ix) {
-            fall.held_until = 0;
-        }
+        self.hold_until(ix, 0);
     }
 
     /// How long a node is still held off; `None` if it is not.

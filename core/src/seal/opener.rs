@@ -18,11 +18,20 @@ pub struct Opener {
     suite: Suite,
     cluster_tag: u16,
     schedules: Vec<Schedule>,
-    /// A power of two of places. Each sender's key has one place; a newer one pushes an older out,
-    /// unless there may be more places.
+    /// A power of two of places. Each sender's key has one place. A newer one pushes an older out
+    /// when it is wanted twice in a row, unless there may be more places.
     cache: Vec<Option<Cached>>,
+    /// What each place was asked for last; whose key it keeps is seen here without a look at the key.
+    asked: Vec<Asked>,
     most: usize,
     plain: Vec<u8>,
+}
+
+/// Marks of two senders: the one whose key a place keeps, and the last other one.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    kept: u32,
+    missed: u32,
 }
 
 struct Cached {
@@ -38,9 +47,17 @@ impl Opener {
     pub fn new(keys: &Keyring, cluster: &ClusterName, suite: Suite, senders: u32) -> Self {
         let schedules = keys.iter().map(|(id, key)| Schedule::new(cluster, id, key)).collect();
         let most = (senders.clamp(1, 1 << 20) as usize).next_power_of_two();
-        let mut cache = Vec::new();
-        cache.resize_with(most.min(FIRST_PLACES), || None);
-        Self { suite, cluster_tag: cluster.tag(), schedules, cache, most, plain: Vec::new() }
+        let mut opener = Self {
+            suite,
+            cluster_tag: cluster.tag(),
+            schedules,
+            cache: Vec::new(),
+            asked: Vec::new(),
+            most,
+            plain: Vec::new(),
+        };
+        opener.resize(most.min(FIRST_PLACES));
+        opener
     }
 
     /// Checks a packet and answers its payload: the bytes of its frames.
@@ -75,15 +92,18 @@ impl Opener {
             return Err(OpenError::Forged);
         }
         let receiver = header.bound.then_some(me);
-        let place = place(sender, key, self.cache.len());
-        let known = self.cache[place].as_ref().filter(|it| it.sender == sender && it.key == key);
+        let mark = Mark::of(sender, key);
+        let place = mark.place(self.cache.len());
+        let known =
+            if self.asked[place].kept == mark.0 { self.cache[place].as_ref() } else { None };
+        let known = known.filter(|it| it.sender == sender && it.key == key);
         let authentic = if let Some(known) = known {
             known.session.check(packet, start, header.packet, receiver, &mut self.plain)
         } else {
             let session = schedule.session(self.suite, sender);
             let authentic = session.check(packet, start, header.packet, receiver, &mut self.plain);
             if authentic {
-                self.keep(Cached { sender, key, session });
+                self.keep(mark, Cached { sender, key, session });
             }
             authentic
         };
@@ -94,19 +114,35 @@ impl Opener {
         }
     }
 
-    fn keep(&mut self, cached: Cached) {
-        let mut at = place(cached.sender, cached.key, self.cache.len());
-        while self.cache[at].is_some() && self.cache.len() < self.most {
+    fn keep(&mut self, mark: Mark, cached: Cached) {
+        let mut at = mark.place(self.cache.len());
+        while self.asked[at].kept != 0 && self.cache.len() < self.most {
             let places = self.cache.len() * 2;
             let kept = core::mem::take(&mut self.cache);
-            self.cache.resize_with(places, || None);
+            self.asked.clear();
+            self.resize(places);
             for old in kept.into_iter().flatten() {
-                let at = place(old.sender, old.key, places);
-                self.cache[at] = Some(old);
+                let mark = Mark::of(old.sender, old.key);
+                self.set(mark.place(places), mark, old);
             }
-            at = place(cached.sender, cached.key, places);
+            at = mark.place(places);
         }
+        let Asked { kept, missed } = self.asked[at];
+        if kept == 0 || missed == mark.0 {
+            self.set(at, mark, cached);
+        } else {
+            self.asked[at].missed = mark.0;
+        }
+    }
+
+    fn set(&mut self, at: usize, mark: Mark, cached: Cached) {
+        self.asked[at] = Asked { kept: mark.0, missed: 0 };
         self.cache[at] = Some(cached);
+    }
+
+    fn resize(&mut self, places: usize) {
+        self.cache.resize_with(places, || None);
+        self.asked.resize(places, Asked::default());
     }
 }
 
@@ -122,20 +158,30 @@ impl fmt::Debug for Opener {
 /// The places that a cache begins with.
 const FIRST_PLACES: usize = 16;
 
-/// Where the key of a sender is kept, among a power of two of places.
-fn place(sender: Life, key: KeyId, places: usize) -> usize {
-    let (ip, port) = sender.id.octets();
-    let ip = u128::from_be_bytes(ip);
-    let words = [
-        (ip >> 64) as u64,
-        ip as u64,
-        u64::from(u16::from_be_bytes(port)) << 8 | u64::from(key.0),
-        sender.epoch.0,
-    ];
-    let mixed = words.iter().fold(0, |mixed: u64, word| {
-        (mixed.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    });
-    (mixed >> 32) as usize & (places - 1)
+/// Stands for a sender and a key; not 0, and the same for few others.
+#[derive(Clone, Copy)]
+struct Mark(u32);
+
+impl Mark {
+    fn of(sender: Life, key: KeyId) -> Self {
+        let (ip, port) = sender.id.octets();
+        let ip = u128::from_be_bytes(ip);
+        let words = [
+            (ip >> 64) as u64,
+            ip as u64,
+            u64::from(u16::from_be_bytes(port)) << 8 | u64::from(key.0),
+            sender.epoch.0,
+        ];
+        let mixed = words.iter().fold(0, |mixed: u64, word| {
+            (mixed.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        });
+        Self(((mixed >> 32) as u32).max(1))
+    }
+
+    /// Where the key is kept, among a power of two of places.
+    const fn place(self, places: usize) -> usize {
+        self.0 as usize & (places - 1)
+    }
 }
 
 /// Why a packet is not taken. It is not known who sent it.

@@ -5,7 +5,7 @@
 //! gives each to one peer in it, which does the same. A copy that is not acknowledged is sent
 //! again, and then its part is given to another peer of the part.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -68,6 +68,8 @@ struct Copy {
     tries: u8,
     first: Option<u64>,
     due: Instant,
+    /// The packets that it has gone out in.
+    packets: Vec<u64>,
     tried: Vec<Ix>,
 }
 
@@ -92,8 +94,12 @@ pub(crate) struct Relays {
     next: u64,
     batches: BTreeMap<u64, Batch>,
     copies: BTreeMap<u64, Copy>,
+    /// The copies by when they are due.
+    due: BTreeSet<(Instant, u64)>,
     /// When each copy has gone out in which packet.
     sent: BTreeMap<(u64, u64), Instant>,
+    /// When copies have gone out that have been closed since.
+    stale: Vec<(u64, u64)>,
     /// How many copies each peer has not acknowledged.
     open: BTreeMap<Ix, u32>,
 }
@@ -192,6 +198,7 @@ impl Relays {
     pub(crate) fn sent(&mut self, copy: u64, packet: u64, now: Instant) {
         if let Some(open) = self.copies.get_mut(&copy) {
             open.first.get_or_insert(packet);
+            open.packets.push(packet);
             self.sent.insert((packet, copy), now);
         }
     }
@@ -218,11 +225,10 @@ impl Relays {
     /// Sends again what was not acknowledged in time, and hands over parts of silent peers.
     /// Answers the copies given up, and the frames that somebody may have missed.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> (Vec<Closed>, Vec<Frame>) {
-        let due = self.copies.iter().filter(|(_, copy)| copy.due <= ctx.now);
-        let due: Vec<u64> = due.map(|(&id, _)| id).collect();
+        let due = self.take_due(ctx.now);
         let (mut closed, mut missed, mut rescues) = (Vec::new(), Vec::new(), Vec::new());
         let held_up = ctx.outbox.is_held(ctx.now, ctx.config.max_datagram, false);
-        for id in due {
+        for &id in &due {
             let Some(copy) = self.copies.get_mut(&id) else {
                 continue;
             };
@@ -284,12 +290,15 @@ impl Relays {
                 closed.extend(self.close(id, false));
             }
         }
+        let open = due.into_iter().filter_map(|id| Some((self.copies.get(&id)?.due, id)));
+        self.due.extend(open);
         for (frames, audience) in rescues {
             self.originate_to_each(ctx, frames, audience);
         }
         // What no copy waits for any more can no longer be acknowledged.
-        let copies = &self.copies;
-        self.sent.retain(|(_, copy), _| copies.contains_key(copy));
+        for sent in self.stale.drain(..) {
+            self.sent.remove(&sent);
+        }
         self.arm(ctx);
         (closed, missed)
     }
@@ -346,17 +355,29 @@ impl Relays {
         let id = self.next;
         self.next += 1;
         let Part { to, route, part } = part;
-        let tried = Vec::new();
+        let (packets, tried) = (Vec::new(), Vec::new());
         let open = self.open.entry(to).or_default();
         let queued = *open / BURST;
         *open += 1;
         let held = queued > 0;
         let due = ctx.now + wait(ctx, to) * if held { queued } else { 1 };
-        let urgent = frames.iter().any(outbox::is_urgent);
-        let (tries, first) = (0, None);
-        let copy = Copy { batch, to, route, part, hops, urgent, held, tries, first, due, tried };
+        let copy = Copy {
+            batch,
+            to,
+            route,
+            part,
+            hops,
+            urgent: frames.iter().any(outbox::is_urgent),
+            held,
+            tries: 0,
+            first: None,
+            due,
+            packets,
+            tried,
+        };
         let say = copy.say(id);
         self.copies.insert(id, copy);
+        self.due.insert((due, id));
         if !held {
             ctx.say(ctx.bound(to), say);
         }
@@ -365,7 +386,11 @@ impl Relays {
     }
 
     fn close(&mut self, copy: u64, acknowledged: bool) -> Option<Closed> {
-        let copy = self.copies.remove(&copy)?;
+        let id = copy;
+        let copy = self.copies.remove(&id)?;
+        self.due.remove(&(copy.due, id));
+        let sent = copy.packets.iter().map(|&packet| (packet, id));
+        self.stale.extend(sent.filter(|sent| self.sent.contains_key(sent)));
         leave(&mut self.open, copy.to);
         let batch = self.batches.get_mut(&copy.batch)?;
         batch.open -= 1;
@@ -375,8 +400,19 @@ impl Relays {
         Some(Closed { batch: copy.batch, acknowledged })
     }
 
+    /// Takes out of those that wait what is due, in the order in which it was begun.
+    fn take_due(&mut self, now: Instant) -> Vec<u64> {
+        let mut due = Vec::new();
+        while let Some(&(at, id)) = self.due.first().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, id));
+            due.push(id);
+        }
+        due.sort_unstable();
+        due
+    }
+
     fn arm(&self, ctx: &mut Context) {
-        ctx.timers.set(Why::Relay, self.copies.values().map(|copy| copy.due).min());
+        ctx.timers.set(Why::Relay, self.due.first().map(|&(at, _)| at));
     }
 }
 

@@ -151,16 +151,19 @@ impl Table<GroupName> {
 /// The tables of a packet that was received.
 #[derive(Default)]
 pub(super) struct Tables {
+    /// The sender, whose index is 0.
+    sender: Option<Life>,
+    /// The others, from index 1 on.
     ids: Vec<Subject>,
     groups: Vec<GroupName>,
 }
 
 impl Tables {
-    /// Empties the tables but for the sender, whose index is 0.
+    /// Empties the tables but for the sender.
     pub(super) fn reset(&mut self, sender: Life) {
+        self.sender = Some(sender);
         self.ids.clear();
         self.groups.clear();
-        self.ids.push((sender.id, Some(sender.epoch)));
     }
 
     pub(super) fn read_ids(&mut self, mut body: Reader<'_>) -> Result<(), WireError> {
@@ -197,13 +200,20 @@ impl Tables {
     }
 
     pub(super) fn id(&self, index: usize) -> Result<NodeId, WireError> {
-        self.ids.get(index).map(|subject| subject.0).ok_or(WireError::Malformed)
+        self.subject(index).map(|subject| subject.0).ok_or(WireError::Malformed)
     }
 
     pub(super) fn life(&self, index: usize) -> Result<Life, WireError> {
-        match self.ids.get(index) {
-            Some(&(id, Some(epoch))) => Ok(Life { id, epoch }),
+        match self.subject(index) {
+            Some((id, Some(epoch))) => Ok(Life { id, epoch }),
             Some((_, None)) | None => Err(WireError::Malformed),
+        }
+    }
+
+    fn subject(&self, index: usize) -> Option<Subject> {
+        match index.checked_sub(1) {
+            None => self.sender.map(|sender| (sender.id, Some(sender.epoch))),
+            Some(other) => self.ids.get(other).copied(),
         }
     }
 
