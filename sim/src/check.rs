@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use scalesmall_core::{Epoch, Instant, Life, Status};
+use scalesmall_core::{Epoch, Instant, Life, SendRate, Status};
 
 use crate::trace::Entry;
 
@@ -18,6 +18,15 @@ pub enum Broken {
         len: usize,
         /// The limit.
         limit: usize,
+    },
+    /// More was sent in a tenth of a second than the node's configuration allows.
+    TooMuchSent {
+        /// Bytes of UDP payload.
+        bytes: u32,
+        /// Datagrams.
+        datagrams: u32,
+        /// What is allowed in a second.
+        rate: SendRate,
     },
     /// After all output was taken, the deadline did not lie ahead.
     DeadlineNotAhead {
@@ -140,6 +149,7 @@ impl Broken {
     pub const fn check(&self) -> &'static str {
         match self {
             Self::DatagramTooLarge { .. } => "datagram size",
+            Self::TooMuchSent { .. } => "send rate",
             Self::DeadlineNotAhead { .. } => "deadline ahead",
             Self::Runaway { .. } => "runaway",
             Self::FalseDown { .. } => "false down",
@@ -159,6 +169,14 @@ impl fmt::Display for Broken {
         match self {
             Self::DatagramTooLarge { len, limit } => {
                 write!(f, "a datagram of {len} bytes, though at most {limit} are allowed")
+            }
+            Self::TooMuchSent { bytes, datagrams, rate } => {
+                let (most, count) = (rate.bytes / 10, rate.datagrams / 10);
+                write!(
+                    f,
+                    "{bytes} bytes in {datagrams} datagrams within a tenth of a second, though at \
+                     most {most} in {count} are allowed"
+                )
             }
             Self::DeadlineNotAhead { deadline, now } => {
                 write!(f, "all output is taken, but the deadline {deadline} is not after {now}")

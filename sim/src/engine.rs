@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use scalesmall_core::wire::{Decoder, Frame, Header};
 use scalesmall_core::{
     Arrival, BroadcastError, Destination, Engine, Epoch, Event, GroupError, GroupName, Instant,
-    KeyRange, Recipients, SendError, Status, Tag, TimedItem,
+    KeyRange, Recipients, SendError, SendRate, Status, Tag, TimedItem,
 };
 
 use crate::check::Broken;
@@ -87,6 +87,10 @@ impl Protocol for Engine {
 
     fn max_datagram(&self) -> usize {
         self.config().max_datagram
+    }
+
+    fn send_rate(&self) -> SendRate {
+        self.config().send_rate
     }
 
     fn epoch(&self) -> Option<Epoch> {

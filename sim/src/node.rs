@@ -3,8 +3,9 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::collections::VecDeque;
 
-use scalesmall_core::{Destination, Instant};
+use scalesmall_core::{Destination, Instant, SendRate};
 
+use crate::check::Broken;
 use crate::random::Ratio;
 use crate::taken::Taken;
 
@@ -106,8 +107,33 @@ pub(crate) struct Node<P> {
     pub(crate) place: u32,
     pub(crate) last_sent: u64,
     pub(crate) traffic: Traffic,
+    pub(crate) tenth: Tenth,
     pub(crate) digest: Option<u64>,
     pub(crate) taken: Taken,
+}
+
+/// What a node has sent in the running tenth of a second, by its clock.
+#[derive(Debug, Default)]
+pub(crate) struct Tenth {
+    number: u64,
+    bytes: u32,
+    datagrams: u32,
+}
+
+impl Tenth {
+    /// Counts a datagram; answers what was sent in all, if it is more than may be.
+    pub(crate) fn count(&mut self, now: Instant, len: usize, rate: SendRate) -> Option<Broken> {
+        // A clock that is set back gives nothing that has been used again.
+        let number = (now.as_millis() / 100).max(self.number);
+        if number != self.number {
+            *self = Self { number, ..Self::default() };
+        }
+        self.bytes += len as u32;
+        self.datagrams += 1;
+        let Self { bytes, datagrams, .. } = *self;
+        let more = bytes > rate.bytes / 10 || datagrams > rate.datagrams / 10;
+        more.then_some(Broken::TooMuchSent { bytes, datagrams, rate })
+    }
 }
 
 impl<P> Node<P> {
@@ -140,6 +166,7 @@ impl<P> Node<P> {
                 window_bytes: 0,
                 window_datagrams: 0,
             },
+            tenth: Tenth::default(),
             digest: None,
             taken: Taken::default(),
         }

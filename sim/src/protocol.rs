@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use bytes::BytesMut;
-use scalesmall_core::{Arrival, Destination, Epoch, Instant, SendError, Status};
+use scalesmall_core::{Arrival, Destination, Epoch, Instant, SendError, SendRate, Status};
 
 use crate::check::Broken;
 use crate::sim::Sim;
@@ -82,6 +82,11 @@ pub trait Protocol {
 
     /// The largest datagram that it may send, in bytes of UDP payload.
     fn max_datagram(&self) -> usize;
+
+    /// The most that it may send: in each tenth of a second, by its clock, a tenth of it.
+    fn send_rate(&self) -> SendRate {
+        SendRate::UNBOUNDED
+    }
 
     /// Whether a datagram spreads a change, or does nothing but acknowledge what did. It may be
     /// slow: it is asked only if [`Sim::tell_changes_apart`] was called.

@@ -4,7 +4,7 @@ use scalesmall_core::{Arrival, Destination, Epoch, SendError};
 
 use crate::check::Broken;
 use crate::network::Packet;
-use crate::node::{Condition, addr_of};
+use crate::node::{Condition, Tenth, addr_of};
 use crate::protocol::{Birth, Protocol};
 use crate::sim::{FOR_NODES, Sim, Step};
 use crate::trace::{What, hash_bytes};
@@ -55,6 +55,7 @@ impl<P: Protocol> Sim<P> {
         slot.departed = false;
         slot.armed = None;
         slot.taken.clear();
+        slot.tenth = Tenth::default();
         self.written.begin_life(node, birth.epoch);
         self.views.start(node, self.now);
         self.trace.note(self.now, node, What::Verb("started"));
@@ -187,21 +188,16 @@ impl<P: Protocol> Sim<P> {
         if !matches!(self.nodes[node].condition, Condition::Running | Condition::Starved) {
             return;
         }
-        self.drain_datagrams(node);
-        self.drain_events(node);
+        self.drain(node);
         let now = self.local(node);
         let due = |protocol: &P| protocol.poll_timeout().is_some_and(|deadline| deadline <= now);
         if self.nodes[node].protocol.as_ref().is_some_and(due) {
             self.fire(node);
-            self.drain_datagrams(node);
-            self.drain_events(node);
+            self.drain(node);
         }
         let Some(protocol) = self.nodes[node].protocol.as_ref() else { return };
         let deadline = protocol.poll_timeout();
         let digest = protocol.digest();
-        if let Some(epoch) = protocol.epoch() {
-            self.written.begin_life(node, epoch);
-        }
         self.watches.look(self.now, node, protocol);
         self.note_picture(node, digest);
         let Some(deadline) = deadline else {
@@ -227,16 +223,29 @@ impl<P: Protocol> Sim<P> {
         }
     }
 
+    /// Takes all output of a node, which may have begun a new life.
+    fn drain(&mut self, node: usize) {
+        if let Some(epoch) = self.nodes[node].protocol.as_ref().and_then(P::epoch) {
+            self.written.begin_life(node, epoch);
+        }
+        self.drain_datagrams(node);
+        self.drain_events(node);
+    }
+
     fn drain_datagrams(&mut self, node: usize) {
         let mut buffer = core::mem::take(&mut self.buffer);
         let starved = self.nodes[node].condition == Condition::Starved;
         let mut datagrams = 0;
+        let now = self.local(node);
         while let Some(protocol) = self.nodes[node].protocol.as_mut() {
             buffer.clear();
             let Some(to) = protocol.poll_transmit(&mut buffer) else { break };
-            let limit = protocol.max_datagram();
+            let (limit, rate) = (protocol.max_datagram(), protocol.send_rate());
             if buffer.len() > limit {
                 self.fail(Broken::DatagramTooLarge { len: buffer.len(), limit }, &[node]);
+            }
+            if let Some(broken) = self.nodes[node].tenth.count(now, buffer.len(), rate) {
+                self.fail(broken, &[node]);
             }
             if starved {
                 self.nodes[node].held.push((to, buffer.to_vec()));

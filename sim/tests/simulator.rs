@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::BytesMut;
-use scalesmall_core::{Arrival, Destination, Instant, SendError, Status};
+use scalesmall_core::{Arrival, Destination, Instant, SendError, SendRate, Status};
 use scalesmall_sim::{
     Birth, Broken, Build, CatchUp, Condition, Delay, Link, Protocol, Ratio, Sighting, Sim, Verdict,
 };
@@ -132,6 +132,10 @@ impl Protocol for Beacon {
 
     fn max_datagram(&self) -> usize {
         600
+    }
+
+    fn send_rate(&self) -> SendRate {
+        SendRate::new(10_000_000, 2_000)
     }
 
     fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
@@ -358,6 +362,18 @@ fn a_datagram_too_large_is_a_broken_rule() {
     let mut sim = beacons(15, 130).build();
     let failure = sim.run_for(secs(3)).unwrap_err();
     assert!(matches!(failure.broken, Broken::DatagramTooLarge { limit: 600, .. }), "{failure}");
+}
+
+#[test]
+fn more_than_the_rate_is_a_broken_rule() {
+    let mut sim = settled(15, 2);
+    let beat = (Destination::Unicast(sim.addr(0)), Vec::new());
+    sim.with(1, |beacon, _| beacon.out.extend(vec![beat.clone(); 190]));
+    sim.run_for(millis(200)).unwrap();
+    sim.with(1, |beacon, _| beacon.out.extend(vec![beat; 201]));
+    let failure = sim.run_for(secs(1)).unwrap_err();
+    let rate = SendRate::new(10_000_000, 2_000);
+    assert_eq!(failure.broken, Broken::TooMuchSent { bytes: 0, datagrams: 201, rate });
 }
 
 #[test]
