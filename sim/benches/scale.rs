@@ -2,7 +2,7 @@
 //! time, and 2,048 nodes with a range each from their start on.
 //!
 //! ```console
-//! $ cargo bench -p scalesmall-sim --bench scale -- [queue | idle | large]
+//! $ cargo bench -p scalesmall-sim --bench scale -- [queue | idle | large [NODES]]
 //! ```
 //!
 //! Authentication, trace hash and the checks after each step are on. Memory is what Linux counts as
@@ -20,9 +20,10 @@ fn main() {
     let quick = std::env::args().any(|arg| arg == "--test") || cfg!(debug_assertions);
     let parts: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let asked = |part: &str| parts.is_empty() || parts.iter().any(|asked| asked == part);
+    let many = parts.iter().find_map(|part| part.parse().ok()).unwrap_or(2_048);
     // The largest first: memory that was given back is not always seen to be.
     if asked("large") {
-        large(if quick { 12 } else { 2_048 }, Duration::from_secs(if quick { 1 } else { 60 }));
+        large(if quick { 12 } else { many }, Duration::from_secs(if quick { 1 } else { 60 }));
     }
     if asked("idle") {
         for nodes in if quick { vec![20] } else { vec![100, 1_000] } {
