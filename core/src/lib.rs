@@ -203,6 +203,10 @@
 //!   without an operator.
 //! - **Lives are told apart by epochs**, so a restart needs no incarnation from before it.
 //!
+//! # Spread, measured
+//!
+#![doc = include_str!("spread/measured.md")]
+//!
 //! # Repair, measured
 //!
 #![doc = include_str!("repair/measured.md")]

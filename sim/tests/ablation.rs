@@ -28,9 +28,9 @@ meter = {}
 [[steps]]
 serve = { nodes = 1 }
 [[steps]]
-await = { what = "shown", within = "60s", figure = "shown" }
-[[steps]]
 run = "5s"
+[[steps]]
+await = { what = "shown", within = "60s", figure = "shown" }
 [[steps]]
 usage = { figure = "extra", extra = true }
 "#;
