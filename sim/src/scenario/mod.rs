@@ -28,6 +28,7 @@ mod cut;
 mod fault;
 mod figure;
 mod gauge;
+mod mishap;
 mod play;
 mod post;
 mod recover;
@@ -44,11 +45,13 @@ pub use figure::{Bar, Figure, Figures, Limit, Score, Statistic, Unit};
 pub use play::{Options, Played, play};
 pub use recover::recovers_within;
 
+pub use mishap::{
+    Between, Flap, Jump, Lossy, Parts, Pauses, Resume, Skew, Slow, Stall, Stalls, WallClock, Way,
+};
 use play::walk;
 pub use step::{
-    At, Await, Between, Churn, Count, Counted, Flap, Goal, Jump, Lossy, Nothing, Parts, Pauses,
-    Recover, Repeat, Resume, Send, Serve, Skew, Slow, Stall, Stalls, Step, Tell, Timeline, To,
-    Usage, WallClock, Way, Whom,
+    At, Await, Churn, Count, Counted, Goal, Nothing, Recover, Repeat, Send, Serve, Step, Tell,
+    Timeline, To, Usage, Whom,
 };
 pub use value::{Chance, Span};
 

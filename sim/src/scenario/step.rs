@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::value::possible;
-use super::{Chance, Path, Span};
-use crate::verbs::CatchUp;
+use super::mishap::{
+    Between, Flap, Jump, Lossy, Parts, Pauses, Resume, Skew, Slow, Stalls, WallClock,
+};
+use super::{Path, Span};
 
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -151,159 +152,6 @@ pub struct Whom {
     pub these: Option<Vec<usize>>,
 }
 
-/// How nodes go on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Resume {
-    /// How they catch up.
-    pub catch_up: Way,
-}
-
-/// How a node catches up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Way {
-    /// [`CatchUp::AtOnce`].
-    AtOnce,
-    /// [`CatchUp::Drain`].
-    Drain,
-}
-
-impl From<Way> for CatchUp {
-    fn from(way: Way) -> Self {
-        match way {
-            Way::AtOnce => Self::AtOnce,
-            Way::Drain => Self::Drain,
-        }
-    }
-}
-
-/// Random pauses.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pauses {
-    /// How many in all.
-    pub count: u32,
-    /// How many nodes stand still at once.
-    pub at_once: usize,
-    /// The shortest and the longest.
-    pub span: [Span; 2],
-    /// The shortest and the longest time between one batch and the next.
-    pub gap: [Span; 2],
-    /// How they catch up.
-    pub catch_up: Way,
-    /// Whether deadlines are served meanwhile.
-    #[serde(default)]
-    pub starve: bool,
-}
-
-/// The same nodes stand still again and again, all at once (Lifeguard's *interval* experiment:
-/// Dadgar et al. 2018, section V). Of each list one is taken by the seed, so that as many
-/// consecutive seeds as there are combinations meet each of them once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Stalls {
-    /// How many nodes.
-    pub nodes: Vec<usize>,
-    /// How long they stand still.
-    pub on: Vec<Span>,
-    /// How long they run between.
-    pub off: Vec<Span>,
-    /// In which way.
-    pub how: Vec<Stall>,
-    /// For how long all this goes on; the last stall ends where it would have.
-    pub lasts: Span,
-}
-
-/// In which way nodes stand still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stall {
-    /// Nothing runs; afterwards [`CatchUp::AtOnce`].
-    AtOnce,
-    /// Nothing runs; afterwards [`CatchUp::Drain`].
-    Drain,
-    /// Input and output is held, deadlines are served; afterwards [`CatchUp::AtOnce`].
-    Starve,
-}
-
-/// Into how many parts a cluster falls.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parts {
-    /// How many, as large as each other, at random.
-    pub count: usize,
-}
-
-/// Two sets of nodes that do not hear each other.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Between {
-    /// How many per cent of all nodes are in the one set, at random.
-    pub percent: usize,
-    /// How many per cent of all are in the other.
-    pub and: usize,
-}
-
-/// A cut that comes and goes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Flap {
-    /// How many nodes, at random.
-    pub nodes: usize,
-    /// How long they do not hear the others.
-    pub on: Span,
-    /// How long they do.
-    pub off: Span,
-}
-
-/// Nodes that lose datagrams.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lossy {
-    /// How many nodes, at random.
-    pub nodes: usize,
-    /// The chance, for what they send.
-    #[serde(deserialize_with = "possible")]
-    pub out: Chance,
-    /// The chance, for what is sent to them.
-    #[serde(deserialize_with = "possible")]
-    pub into: Chance,
-}
-
-/// Clocks that run fast or slow.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Skew {
-    /// How many nodes, at random.
-    pub nodes: usize,
-    /// How fast.
-    pub rate: Chance,
-}
-
-/// Clocks that jump.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Jump {
-    /// How many nodes, at random.
-    pub nodes: usize,
-    /// How far.
-    pub by: Span,
-    /// Whether back, and not forward.
-    #[serde(default)]
-    pub back: bool,
-}
-
-/// Nodes that are slow to take datagrams.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Slow {
-    /// How many nodes, at random.
-    pub nodes: usize,
-    /// The time between two datagrams; none for as fast as they come.
-    pub pace: Span,
-}
-
 /// A message to all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -324,14 +172,6 @@ pub struct Recover {
     /// For so long all stays as it is, once all agree: nobody is called down that is up.
     #[serde(default)]
     pub calm: Span,
-}
-
-/// Wall clocks that are wrong.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WallClock {
-    /// How far behind the truth, of the nodes picked last.
-    pub behind: Span,
 }
 
 /// Ranges that are served.
