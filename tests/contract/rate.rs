@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use scalesmall_core::{Arrival, Destination, SendRate, Status};
-use scalesmall_hostile::{addr, config, drain};
+use bytes::Bytes;
+use scalesmall_core::{Arrival, Destination, Engine, Recipients, SendRate, Status, Tag};
+use scalesmall_hostile::{addr, config, drain, id};
 
 use crate::net::Net;
 use crate::{group, range};
@@ -109,4 +110,29 @@ fn strangers_do_not_displace_liveness() {
     assert_eq!((stats.suspicions, net.engines[1].stats().suspicions), (0, 0));
     let to_peer = |to: &Destination| *to == Destination::Unicast(addr(2));
     assert!(net.sent.iter().filter(|(from, to, _)| *from == 1 && to_peer(to)).count() >= 10);
+}
+
+/// A node that sends as much as it may, for as long as it lives, still sees who dies.
+#[test]
+fn a_crash_is_seen_at_the_full_rate() {
+    let mut config = config();
+    config.send_rate = LOW;
+    config.verifiers = 0;
+    let mut net = Net::settled_with(3, &config);
+    net.set_cut(3, 1, true);
+    net.set_cut(3, 2, true);
+    net.sent.clear();
+    let (start, sent) = (net.now, net.engines[1].stats().bytes_sent);
+    while net.engines[1].peer(id(3)).unwrap().status != Status::Unreachable {
+        assert!(net.now.since(start) < Duration::from_secs(20), "it is never noticed");
+        net.on(2, |engine, now| {
+            // Refused, most of them: there is no room for more.
+            let payload = Bytes::from(vec![7; 1_000]);
+            let _ = engine.broadcast(now, Recipients::Nodes(&[id(1)]), Tag(1), payload);
+        });
+        net.run_for(Duration::from_millis(4));
+    }
+    let sent = net.engines[1].stats().bytes_sent - sent;
+    let full = u128::from(LOW.bytes) * net.now.since(start).as_millis() / 1_000;
+    assert!(u128::from(sent) > full / 2, "the rate was not used: {sent} of {full} bytes");
 }
