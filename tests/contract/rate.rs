@@ -136,3 +136,16 @@ fn a_crash_is_seen_at_the_full_rate() {
     let full = u128::from(LOW.bytes) * net.now.since(start).as_millis() / 1_000;
     assert!(u128::from(sent) > full / 2, "the rate was not used: {sent} of {full} bytes");
 }
+
+/// A farewell that is lost comes again at once, whatever else waits to be sent.
+#[test]
+fn a_departure_is_told_again_while_changes_wait() {
+    let mut net = laden();
+    net.run_for(Duration::from_millis(200));
+    net.set_cut(2, 1, true);
+    net.on(2, Engine::depart);
+    net.run_for(Duration::from_millis(10));
+    net.set_cut(2, 1, false);
+    net.run_for(Duration::from_millis(500));
+    assert_eq!(net.engines[0].peer(id(2)).unwrap().status, Status::Left);
+}
