@@ -120,6 +120,11 @@ impl Outbox {
         self.bulk.clear();
     }
 
+    /// Forgets what waits and is not urgent.
+    pub(crate) fn clear_bulk(&mut self) {
+        self.bulk.clear();
+    }
+
     /// Whether answers should be withheld.
     pub(crate) fn is_full(&self) -> bool {
         self.bulk.len() >= self.limit

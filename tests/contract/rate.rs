@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use scalesmall_core::{Arrival, Destination, Engine, Recipients, SendRate, Status, Tag};
+use scalesmall_core::{Arrival, Destination, Engine, Event, Recipients, SendRate, Status, Tag};
 use scalesmall_hostile::{addr, config, drain, id};
 
 use crate::net::Net;
@@ -170,4 +170,25 @@ fn strangers_do_not_displace_messages() {
         net.run_for(Duration::from_millis(500));
         assert_eq!(net.engines[1].stats().messages_delivered, delivered + 1);
     });
+}
+
+/// What still waits when a node has gone does not go out any more.
+#[test]
+fn a_node_that_has_departed_is_silent_whatever_waits() {
+    let mut config = config();
+    config.send_rate = LOW;
+    let mut net = Net::settled_with(2, &config);
+    net.set_cut(2, 1, true);
+    for _ in 0..400 {
+        net.on(2, |engine, now| {
+            let payload = Bytes::from(vec![7; 1_000]);
+            engine.broadcast(now, Recipients::All, Tag(1), payload).unwrap();
+        });
+    }
+    net.on(2, Engine::depart);
+    net.run_for(Duration::from_millis(1_000));
+    assert!(matches!(net.events.last(), Some((2, Event::Departed { .. }))));
+    net.sent.clear();
+    net.run_for(Duration::from_secs(20));
+    assert!(!net.sent.iter().any(|(from, ..)| *from == 2), "{} datagrams", net.sent.len());
 }
