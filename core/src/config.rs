@@ -278,7 +278,7 @@ limits! {
     piggyback: u32 = 4_096, 1;
     /// Seeds remembered. Beyond: the oldest are dropped.
     seeds: u32 = 64, 1;
-    /// Challenges sent per second.
+    /// Challenges sent per second; at most a quarter of [`SendRate::datagrams`].
     challenges_per_second: u32 = 4_096, 1;
     /// Origins whose messages are remembered to suppress duplicates. Beyond: the stalest goes.
     message_origins: u32 = 4_096, 1;

@@ -169,7 +169,7 @@ impl Context {
     /// Queues something to say. What does not fit is counted; whoever needs it asks again.
     /// Nothing is said any more once the node is silent.
     pub(crate) fn say(&mut self, to: To, say: Say) {
-        if !self.silent && !self.outbox.push(to, say) {
+        if !self.silent && !self.outbox.push(self.now, to, say) {
             self.stats.answers_withheld += 1;
         }
     }

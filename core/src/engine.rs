@@ -139,7 +139,8 @@ impl Engine {
         if self.ctx.silent {
             return;
         }
-        if self.ctx.outbox.is_held(self.ctx.now, self.ctx.config.max_datagram, true) {
+        let delay = self.ctx.outbox.urgent_delay(self.ctx.now);
+        if delay >= self.ctx.config.silence_window / DELAYS {
             // What has not been sent cannot have been answered.
             self.watches.void(&mut self.ctx);
             self.probes.void(&mut self.ctx);
@@ -346,6 +347,10 @@ impl Engine {
 
 /// When at the earliest another speaker tries to take the place of one that is lost.
 const SOON: Duration = Duration::from_millis(400);
+
+/// Pings that wait to be sent for longer than this share of the window of silence void what they
+/// are for. A shorter wait does not matter: several go out in a window.
+const DELAYS: u32 = 16;
 
 /// Times beyond this one, some 292 years after the origin, count as this one.
 const LATEST: Instant = Instant::from_nanos(u64::MAX / 2);

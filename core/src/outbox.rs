@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::growth::KEPT;
 use crate::node::Epoch;
@@ -73,6 +74,8 @@ pub(crate) fn is_urgent(frame: &Frame) -> bool {
 pub(crate) struct Intent {
     pub(crate) to: To,
     pub(crate) say: Say,
+    /// When it was queued.
+    since: Instant,
 }
 
 /// Intents, those of liveness first, each kind in order; those for one receiver share packets.
@@ -117,17 +120,22 @@ impl Outbox {
         self.bulk.clear();
     }
 
+    /// Forgets what waits and is not urgent.
+    pub(crate) fn clear_bulk(&mut self) {
+        self.bulk.clear();
+    }
+
     /// Whether answers should be withheld.
     pub(crate) fn is_full(&self) -> bool {
         self.bulk.len() >= self.limit
     }
 
     /// Queues an intent; answers whether there was room.
-    pub(crate) fn push(&mut self, to: To, say: Say) -> bool {
+    pub(crate) fn push(&mut self, now: Instant, to: To, say: Say) -> bool {
         let queue = if say.is_urgent() { &mut self.urgent } else { &mut self.bulk };
         let room = queue.len() < self.limit;
         if room {
-            queue.push_back(Intent { to, say });
+            queue.push_back(Intent { to, say, since: now });
         }
         room
     }
@@ -169,6 +177,11 @@ impl Outbox {
     pub(crate) fn is_held(&self, now: Instant, len: usize, urgent: bool) -> bool {
         let waits = if urgent { !self.urgent.is_empty() } else { !self.is_empty() };
         waits && self.throttle.ready(len, urgent) > now
+    }
+
+    /// For how long what is urgent has waited.
+    pub(crate) fn urgent_delay(&self, now: Instant) -> Duration {
+        self.urgent.front().map_or(Duration::ZERO, |intent| now.since(intent.since))
     }
 
     /// Puts back, in order, what did not fit.

@@ -8,7 +8,8 @@ use crate::time::Instant;
 /// each figure, and so in any second at most the figure; three quarters of it for long.
 ///
 /// What does not go out at once waits, liveness before changes, messages and repairs, a quarter of
-/// the buckets being for liveness alone. What waits is bounded by `Limits::outbox`.
+/// the buckets, and at least one datagram, being for liveness alone. What waits is bounded by
+/// `Limits::outbox`.
 ///
 /// Token buckets as in Turner, *New directions in communications* (1986): each holds a fortieth of
 /// a second's worth and is filled at three quarters of the rate.
@@ -66,8 +67,10 @@ impl TokenBucket {
 
     /// What must be there for something of this size to go out.
     fn needed(&self, size: u64, urgent: bool) -> u64 {
-        let kept = if urgent { 0 } else { self.depth / 4 };
-        size.saturating_mul(ONE).saturating_add(kept).min(self.depth)
+        let size = size.saturating_mul(ONE);
+        // At a low rate a quarter is less than a datagram, and what is urgent would wait each time.
+        let kept = if urgent { 0 } else { size.max(self.depth / 4) };
+        size.saturating_add(kept).min(self.depth)
     }
 
     /// How long until that is there.

@@ -101,6 +101,25 @@ fn silence_with_nobody_to_ask_is_told_as_such_and_so_is_the_answer_that_ends_it(
     assert_eq!(changes(&mut net, 1, 2), [(unreachable, alive, Cause::Answered)]);
 }
 
+/// A window may be shorter than a probe that nobody answers: others are asked all the same.
+#[test]
+fn nobody_is_unreachable_while_others_can_be_asked() {
+    let mut config = config();
+    let span = Duration::from_millis(200);
+    (config.min_timeout, config.max_timeout, config.silence_window) = (span, span, span);
+    let mut net = Net::settled_with(6, &config);
+    net.events.clear();
+    for number in 1..6 {
+        net.set_cut(6, number, true);
+    }
+    net.run_for(seconds(10));
+    for number in 1..6 {
+        let changes = changes(&mut net, number, 6);
+        assert!(!changes.iter().any(|(.., cause)| *cause == Cause::NobodyToAsk), "{changes:?}");
+        assert_eq!(changes.last().unwrap().1, Some(Status::Down));
+    }
+}
+
 #[test]
 fn a_verifier_that_has_an_answer_is_named() {
     let mut net = Net::settled(4);

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use scalesmall_core::{Arrival, Destination, SendRate, Status};
-use scalesmall_hostile::{addr, config, drain};
+use bytes::Bytes;
+use scalesmall_core::{Arrival, Destination, Engine, Event, Recipients, SendRate, Status, Tag};
+use scalesmall_hostile::{addr, config, drain, id};
 
 use crate::net::Net;
 use crate::{group, range};
@@ -82,20 +83,14 @@ fn held_up_output_has_a_deadline_ahead() {
     assert!(held_up > 50, "{held_up}");
 }
 
-/// Strangers draw challenges; those wait behind liveness, and what they fill is bounded.
-#[test]
-fn strangers_do_not_displace_liveness() {
-    let mut config = config();
-    config.send_rate = LOW;
-    let mut net = Net::settled_with(2, &config);
+/// For ten seconds the first gets 2,000 first packets a second from nowhere.
+fn beset(net: &mut Net, mut each_tenth: impl FnMut(&mut Net)) {
     let hello = {
-        let mut stranger = scalesmall_hostile::engine_with(9, config);
+        let mut stranger = scalesmall_hostile::engine_with(9, config());
         stranger.contact(net.now, &[addr(1)]);
         drain(&mut stranger).datagrams.remove(0).1
     };
-    let end = net.now + Duration::from_secs(10);
-    net.sent.clear();
-    while net.now < end {
+    for _ in 0..100 {
         net.run_for(Duration::from_millis(100));
         for source in 0..200 {
             let source = Arrival::Unicast(([10, 9, 9, 9], 1_000 + source).into());
@@ -103,10 +98,97 @@ fn strangers_do_not_displace_liveness() {
                 let _ = engine.handle_datagram(now, source, &hello);
             });
         }
+        each_tenth(net);
     }
+}
+
+/// Strangers draw challenges; those wait behind liveness, and what they fill is bounded.
+#[test]
+fn strangers_do_not_displace_liveness() {
+    let mut config = config();
+    config.send_rate = LOW;
+    let mut net = Net::settled_with(2, &config);
+    net.sent.clear();
+    beset(&mut net, |_| ());
     let stats = net.engines[0].stats();
-    assert!(stats.challenges_sent > 500, "{stats:?}");
+    assert!(stats.challenges_sent > 300, "{stats:?}");
     assert_eq!((stats.suspicions, net.engines[1].stats().suspicions), (0, 0));
     let to_peer = |to: &Destination| *to == Destination::Unicast(addr(2));
     assert!(net.sent.iter().filter(|(from, to, _)| *from == 1 && to_peer(to)).count() >= 10);
+}
+
+/// A node that sends as much as it may, for as long as it lives, still sees who dies.
+#[test]
+fn a_crash_is_seen_at_the_full_rate() {
+    let mut config = config();
+    config.send_rate = LOW;
+    config.verifiers = 0;
+    let mut net = Net::settled_with(3, &config);
+    net.set_cut(3, 1, true);
+    net.set_cut(3, 2, true);
+    net.sent.clear();
+    let (start, sent) = (net.now, net.engines[1].stats().bytes_sent);
+    while net.engines[1].peer(id(3)).unwrap().status != Status::Unreachable {
+        assert!(net.now.since(start) < Duration::from_secs(20), "it is never noticed");
+        net.on(2, |engine, now| {
+            // Refused, most of them: there is no room for more.
+            let payload = Bytes::from(vec![7; 1_000]);
+            let _ = engine.broadcast(now, Recipients::Nodes(&[id(1)]), Tag(1), payload);
+        });
+        net.run_for(Duration::from_millis(4));
+    }
+    let sent = net.engines[1].stats().bytes_sent - sent;
+    let full = u128::from(LOW.bytes) * net.now.since(start).as_millis() / 1_000;
+    assert!(u128::from(sent) > full / 2, "the rate was not used: {sent} of {full} bytes");
+}
+
+/// A farewell that is lost comes again at once, whatever else waits to be sent.
+#[test]
+fn a_departure_is_told_again_while_changes_wait() {
+    let mut net = laden();
+    net.run_for(Duration::from_millis(200));
+    net.set_cut(2, 1, true);
+    net.on(2, Engine::depart);
+    net.run_for(Duration::from_millis(10));
+    net.set_cut(2, 1, false);
+    net.run_for(Duration::from_millis(500));
+    assert_eq!(net.engines[0].peer(id(2)).unwrap().status, Status::Left);
+}
+
+/// The challenges that strangers draw leave room for what peers are to get.
+#[test]
+fn strangers_do_not_displace_messages() {
+    let mut config = config();
+    config.send_rate = LOW;
+    let mut net = Net::settled_with(2, &config);
+    beset(&mut net, |net| {
+        let delivered = net.engines[1].stats().messages_delivered;
+        let sent = net.on(1, |engine, now| {
+            engine.broadcast(now, Recipients::All, Tag(1), Bytes::from_static(b"x"))
+        });
+        assert!(sent.is_ok());
+        net.run_for(Duration::from_millis(500));
+        assert_eq!(net.engines[1].stats().messages_delivered, delivered + 1);
+    });
+}
+
+/// What still waits when a node has gone does not go out any more.
+#[test]
+fn a_node_that_has_departed_is_silent_whatever_waits() {
+    let mut config = config();
+    config.send_rate = LOW;
+    let mut net = Net::settled_with(2, &config);
+    net.set_cut(2, 1, true);
+    for _ in 0..400 {
+        net.on(2, |engine, now| {
+            let payload = Bytes::from(vec![7; 1_000]);
+            engine.broadcast(now, Recipients::All, Tag(1), payload).unwrap();
+        });
+    }
+    net.on(2, Engine::depart);
+    net.run_for(Duration::from_millis(1_000));
+    assert!(matches!(net.events.last(), Some((2, Event::Departed { .. }))));
+    net.sent.clear();
+    net.run_for(Duration::from_secs(20));
+    assert!(!net.sent.iter().any(|(from, ..)| *from == 2), "{} datagrams", net.sent.len());
 }

@@ -79,6 +79,9 @@ impl core::error::Error for DatagramError {}
 const ANSWERS_TO_STRANGER: usize = 3;
 const ANSWERS_TO_PEER: usize = 16;
 
+/// The share of all datagrams that challenges are at most.
+const CHALLENGE_SHARE: u32 = 4;
+
 /// How many challenged lives are remembered.
 const CHALLENGED: usize = 256;
 
@@ -271,7 +274,10 @@ impl Engine {
         let waiting = self.ctx.outbox.len() as u64;
         let header = self.sealer.header(self.ctx.packet + 1 + waiting);
         let enough = len >= crate::wire::challenge_len(&header, packet);
-        if !enough || self.challenges.1 >= self.ctx.config.limits.challenges_per_second {
+        // What strangers draw is not to fill the queue of what peers are to get.
+        let share = self.ctx.config.send_rate.datagrams / CHALLENGE_SHARE;
+        let most = self.ctx.config.limits.challenges_per_second.min(share);
+        if !enough || self.challenges.1 >= most {
             self.ctx.stats.answers_withheld += 1;
             return;
         }

@@ -43,6 +43,8 @@ impl Departure {
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
         if self.batch.take().is_some() {
             ctx.silent = true;
+            // The farewell and answers that others wait for still go out.
+            ctx.outbox.clear_bulk();
             ctx.timers.clear();
             ctx.event(Event::Departed { acknowledged_by: self.acknowledged, told: self.told });
         }

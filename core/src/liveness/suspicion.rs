@@ -95,11 +95,13 @@ impl Watches {
         ctx.stats.suspicions += 1;
         let slow = self.slow_until(ix);
         let watch = &mut self.list[at];
+        // However long the probe took, others need a while to look.
+        let look = if watch.own { Duration::ZERO } else { ctx.config.silence_window / 4 };
         watch.own = true;
         // If others have had this node look already, the silence began when it started to.
         let over = watch.until <= ctx.now;
         watch.since = if over { since } else { watch.since.min(since) };
-        watch.until = (watch.since + ctx.config.silence_window).max(slow);
+        watch.until = (watch.since + ctx.config.silence_window).max(slow).max(ctx.now + look);
         watch.next = watch.next.min(watch.until.max(ctx.now + FIRST_GAP));
         let incarnation = ctx.peers.get(ix).incarnation;
         ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });

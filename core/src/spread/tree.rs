@@ -227,12 +227,13 @@ impl Relays {
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> (Vec<Closed>, Vec<Frame>) {
         let due = self.take_due(ctx.now);
         let (mut closed, mut missed, mut rescues) = (Vec::new(), Vec::new(), Vec::new());
-        let held_up = ctx.outbox.is_held(ctx.now, ctx.config.max_datagram, false);
+        let held_up = [false, true]
+            .map(|urgent| ctx.outbox.is_held(ctx.now, ctx.config.max_datagram, urgent));
         for &id in &due {
             let Some(copy) = self.copies.get_mut(&id) else {
                 continue;
             };
-            if held_up {
+            if held_up[usize::from(copy.urgent)] {
                 // It may not have gone out yet, and another one would only add to what waits.
                 copy.due = ctx.now + wait(ctx, copy.to);
                 continue;
