@@ -38,10 +38,12 @@ pub struct Config {
     pub min_timeout: Duration,
     /// The time that an answer is waited for while nothing is known of the round trip, and the most.
     pub max_timeout: Duration,
-    /// How long a suspect must be silent, to this node and to the verifiers, to be called down.
+    /// How long a suspect must be silent to this node to be called down. The verifiers look for the
+    /// last half of it.
     pub silence_window: Duration,
-    /// How many peers are asked to look at a suspect at once; 0 to 8. Five more are asked shortly
-    /// before it is called down, unless this is 0.
+    /// How many peers are asked to look at a suspect, once half of the window has passed in silence;
+    /// 0 to 8. Five more are asked 600 ms before it is called down. With 0 nobody is asked, and so
+    /// nobody called down by this node: who is silent is unreachable to it.
     pub verifiers: u8,
     /// How long a change may wait for others to go out together with it.
     pub coalesce: Duration,

@@ -109,8 +109,9 @@
 //!   pure join, so order, loss and repetition of datagrams do not matter.
 //! - Only the owner of a record decides what it says. What others claim in its name is corrected by
 //!   it, and what it said in an earlier [`Epoch`] is void once a later one is known.
-//! - A node that stays silent for [`Config::silence_window`] to its prober and to those that were
-//!   asked to look is called down; one that answers any of them is not.
+//! - A node that stays silent to its prober for [`Config::silence_window`], and for the last half of
+//!   it to two of those that were asked to look, or to the only one, is called down; one whose answer
+//!   to any of them is heard of in time is not.
 //! - Parts of a cluster that were cut off find each other again unaided.
 //! - A captured packet is void at a node that has restarted since, and counts once elsewhere.
 //!
@@ -178,13 +179,13 @@
 //! 2018) the local health multiplier and telling a suspect of its suspicion first. What differs:
 //!
 //! - **Suspicion is not gossiped.** It stays with the accuser and a few verifiers that it recruits
-//!   at once; only *down* goes to all. A false suspicion costs three nodes a few datagrams in place
-//!   of a refutation by the whole cluster.
-//! - **No ping-req.** A verifier pings on its own account over the whole window and reports what it
-//!   saw: one that answers ends the suspicion, and a verdict needs the silence of up to two that
+//!   when half of the window has passed in silence; only *down* goes to all. A false
+//!   suspicion costs three nodes a few datagrams in place of a refutation by the whole cluster.
+//! - **No ping-req.** A verifier pings on its own account for the rest of the window and reports what
+//!   it saw: one that answers ends the suspicion, and a verdict needs the silence of up to two that
 //!   can be counted on. So a prober that is cut off condemns nobody.
 //! - **The window does not grow with the cluster**, nor shrink with the number of accusers: few
-//!   look, and all of them for the same span, so there is nothing to wait for in larger clusters.
+//!   look, and all of them until it ends, so there is nothing to wait for in larger clusters.
 //! - **Time-outs follow measured round trips** of each peer (Jacobson), within bounds, and a probe
 //!   is sent up to three times: a fixed time-out is either slow on a fast network or wrong on a
 //!   slow one.

@@ -120,6 +120,31 @@ fn nobody_is_unreachable_while_others_can_be_asked() {
     }
 }
 
+/// In a small cluster those who are asked suspect the same peer themselves, from some other time on:
+/// the first window that ends is the last.
+#[test]
+fn the_verdict_falls_with_the_first_window_that_ends() {
+    for seed in 0..20 {
+        let mut config = config();
+        config.seed = [seed; 32];
+        let mut net = Net::settled_with(4, &config);
+        net.events.clear();
+        for number in 1..4 {
+            net.set_cut(4, number, true);
+        }
+        let suspected = |event: &(u16, Event)| {
+            matches!(event, (1..4, Event::Peer { to: Some(Status::Suspect), .. }))
+        };
+        while !net.events.iter().any(suspected) {
+            net.run_for(Duration::from_millis(10));
+        }
+        net.run_for(config.silence_window);
+        for engine in &net.engines[..3] {
+            assert_eq!(engine.peer(id(4)).unwrap().status, Status::Down, "seed {seed}");
+        }
+    }
+}
+
 #[test]
 fn a_verifier_that_has_an_answer_is_named() {
     let mut net = Net::settled(4);

@@ -65,7 +65,17 @@ struct Watch {
     widened: bool,
     verified: bool,
     verifiers: Vec<(Ix, Option<Finding>)>,
-    askers: Vec<Ix>,
+    askers: Vec<Asker>,
+}
+
+/// Who has asked for a look.
+#[derive(Debug)]
+struct Asker {
+    ix: Ix,
+    /// When it wants to know, if the watch is not over before.
+    due: Instant,
+    /// Whether it has been told of silence.
+    told: bool,
 }
 
 /// What is made of a suspect whose window has passed.
@@ -101,6 +111,9 @@ impl Watches {
         // If others have had this node look already, the silence began when it started to.
         let over = watch.until <= ctx.now;
         watch.since = if over { since } else { watch.since.min(since) };
+        if over {
+            watch.verifiers.clear();
+        }
         watch.until = (watch.since + ctx.config.silence_window).max(slow).max(ctx.now + look);
         watch.next = watch.next.min(watch.until.max(ctx.now + FIRST_GAP));
         let incarnation = ctx.peers.get(ix).incarnation;
@@ -124,17 +137,31 @@ impl Watches {
             return;
         };
         let watch = &mut self.list[at];
-        if !watch.askers.contains(&asker) && watch.askers.len() < CROWD {
-            watch.askers.push(asker);
-        }
-        if !span.is_zero() && watch.until <= ctx.now {
-            // New, or over: a window that is running serves this asker too.
+        if !span.is_zero() && watch.until <= ctx.now && !watch.own {
+            // New, or over: a window that is running serves this asker too. One of this node's own
+            // that is over waits for others, and is as good.
             watch.since = ctx.now;
             watch.until = ctx.now + span;
             watch.next = ctx.now + FIRST_GAP;
             watch.gap = FIRST_GAP;
         }
-        let silent = watch.until <= ctx.now;
+        let due = ctx.now + span;
+        let told = match watch.askers.iter_mut().find(|known| known.ix == asker) {
+            Some(known) => {
+                if !span.is_zero() {
+                    (known.due, known.told) = (due, false);
+                }
+                known.told
+            }
+            None => {
+                if watch.askers.len() < CROWD {
+                    let due = if span.is_zero() { watch.until } else { due };
+                    watch.askers.push(Asker { ix: asker, due, told: false });
+                }
+                false
+            }
+        };
+        let silent = told || watch.until <= ctx.now;
         let finding = if silent { Finding::Silent } else { Finding::Looking };
         let life = ctx.life(suspect);
         ctx.say_frame(ctx.bound(asker), Frame::Verdict { suspect: life, finding });
@@ -152,6 +179,10 @@ impl Watches {
         let at = self.list.iter().position(|watch| watch.ix == suspect && watch.own)?;
         let watch = &mut self.list[at];
         let (_, slot) = watch.verifiers.iter_mut().find(|(ix, _)| *ix == by)?;
+        if finding == Finding::Looking && *slot == Some(Finding::Silent) {
+            // It was said before the other.
+            return None;
+        }
         *slot = Some(finding);
         match finding {
             Finding::Looking => None,
@@ -178,7 +209,7 @@ impl Watches {
             let life = ctx.life(ix);
             for asker in core::mem::take(&mut self.list[at].askers) {
                 let verdict = Frame::Verdict { suspect: life, finding: Finding::Answers };
-                ctx.say_frame(ctx.bound(asker), verdict);
+                ctx.say_frame(ctx.bound(asker.ix), verdict);
             }
             self.end(ctx, at, Cause::Answered);
         } else {
@@ -197,7 +228,7 @@ impl Watches {
         self.slow.retain(|(slow, _)| *slow != ix);
         for watch in &mut self.list {
             watch.verifiers.retain(|(verifier, _)| *verifier != ix);
-            watch.askers.retain(|asker| *asker != ix);
+            watch.askers.retain(|asker| asker.ix != ix);
         }
         self.drop(ctx, ix);
     }
@@ -230,6 +261,9 @@ impl Watches {
         let mut at = 0;
         while at < self.list.len() {
             let watch = &mut self.list[at];
+            if health.trusts_silence(ctx.now) {
+                Self::report_in_time(watch, ctx);
+            }
             if watch.next > ctx.now {
                 at += 1;
                 continue;
@@ -362,13 +396,30 @@ impl Watches {
         }
     }
 
+    /// Tells those who want to know by now that there was silence since they asked, though the
+    /// watch goes on: this node has a suspicion of its own, from later on.
+    fn report_in_time(watch: &mut Watch, ctx: &mut Context) {
+        for at in 0..watch.askers.len() {
+            let asker = &mut watch.askers[at];
+            if !asker.told && asker.due <= ctx.now {
+                asker.told = true;
+                Self::say_silent(watch.ix, asker.ix, ctx);
+            }
+        }
+    }
+
     /// Tells the askers, once, that the whole window was silent.
     fn report_silence(watch: &mut Watch, ctx: &mut Context) {
-        let life = ctx.life(watch.ix);
         for asker in core::mem::take(&mut watch.askers) {
-            let verdict = Frame::Verdict { suspect: life, finding: Finding::Silent };
-            ctx.say_frame(ctx.bound(asker), verdict);
+            if !asker.told {
+                Self::say_silent(watch.ix, asker.ix, ctx);
+            }
         }
+    }
+
+    fn say_silent(suspect: Ix, asker: Ix, ctx: &mut Context) {
+        let verdict = Frame::Verdict { suspect: ctx.life(suspect), finding: Finding::Silent };
+        ctx.say_frame(ctx.bound(asker), verdict);
     }
 
     /// Judges a suspect whose window has passed: down, unreachable, or to be looked at further.
@@ -437,6 +488,10 @@ impl Watches {
     }
 
     fn arm(&self, ctx: &mut Context) {
-        ctx.timers.set(Why::Watch, self.list.iter().map(|watch| watch.next).min());
+        let next = self.list.iter().map(|watch| {
+            let untold = watch.askers.iter().filter(|asker| !asker.told && asker.due > ctx.now);
+            untold.map(|asker| asker.due).fold(watch.next, Instant::min)
+        });
+        ctx.timers.set(Why::Watch, next.min());
     }
 }
