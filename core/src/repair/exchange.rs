@@ -186,14 +186,16 @@ impl Repair {
                 }
             } else if mine.count == 0 {
                 questions.push(mine);
-            } else if mine.count <= LIST {
-                self.list(ctx, from, mine);
-            } else if self.budget >= SYMBOLS_COST {
-                self.budget -= SYMBOLS_COST;
-                let coded = self.stock(ctx).coded(theirs.from, theirs.to);
-                send_coded(ctx, from, coded);
-            } else {
+            } else if self.budget < SYMBOLS_COST {
                 ctx.stats.answers_withheld += 1;
+            } else {
+                self.budget -= SYMBOLS_COST;
+                if mine.count <= LIST {
+                    self.list(ctx, from, mine);
+                } else {
+                    let coded = self.stock(ctx).coded(theirs.from, theirs.to);
+                    send_coded(ctx, from, coded);
+                }
             }
         }
         ask(ctx, from, &questions);
@@ -290,7 +292,8 @@ impl Repair {
     /// Sends everything in a range.
     pub(super) fn give(&mut self, ctx: &mut Context, to: Ix, range: &RangeSum) {
         let (from, until) = (range.from, range.to);
-        let held = self.stock(ctx).subjects(from, until).take(GENEROSITY);
+        let room = self.budget;
+        let held = self.stock(ctx).subjects(from, until).take(room.max(1));
         let held: Vec<Subject> = held.cloned().collect();
         for subject in &held {
             if self.budget == 0 || ctx.outbox.is_full() {
