@@ -269,9 +269,9 @@ limits! {
     /// Events waiting to be polled. Beyond: changes are folded into `Event::Overflow`, messages
     /// are refused unacknowledged.
     events: u32 = 16_384, 16;
-    /// Frames of liveness waiting to be sent, other frames waiting to be sent, and changes of others
-    /// waiting to be passed on together. Beyond: answers are withheld and counted, and changes left
-    /// to repair.
+    /// So many frames of liveness may wait to be sent, so many others, and so many changes of others
+    /// to be passed on together. Beyond: answers are withheld and counted, what was to be
+    /// acknowledged is tried again later, and changes are left to repair.
     outbox: u32 = 8_192, 64;
     /// Batches of changes on their way to other nodes. Beyond: `BroadcastError`; changes fall back
     /// to piggyback and repair.

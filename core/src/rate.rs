@@ -7,6 +7,10 @@ use crate::time::Instant;
 /// The most that an engine sends, whatever happens: in any tenth of a second at most a tenth of
 /// each figure, and so in any second at most the figure; three quarters of it for long.
 ///
+/// A settled node sends about 100 bytes a second whatever the size of its cluster; a node by which
+/// 1,000 others join within a second sends up to 4 MB a second meanwhile, and at a lower rate they
+/// just join more slowly.
+///
 /// What does not go out at once waits, liveness before changes, messages and repairs, a quarter of
 /// the buckets, and at least one datagram, being for liveness alone. What waits is bounded by
 /// `Limits::outbox`.

@@ -67,8 +67,8 @@ struct Observer {
     /// The last write seen of each subject, and whether it is shown.
     latest: Vec<(Epoch, u64, bool)>,
     shown: usize,
-    /// The lives and incarnations of others.
-    known: HashMap<usize, (Epoch, u32)>,
+    /// The lives and incarnations of others, by node; the least of both for one that is not known.
+    known: Vec<(Epoch, u32)>,
     messages: HashSet<u64>,
 }
 
@@ -110,7 +110,9 @@ impl Ledger {
                     return broken(Law::History, what, &[node, about]);
                 }
                 if to.is_none() {
-                    self.observer(sim, node).known.remove(&about);
+                    if let Some(known) = self.observer(sim, node).known.get_mut(about) {
+                        *known = Default::default();
+                    }
                     return None;
                 }
                 self.know(sim, node, *peer, None)
@@ -196,7 +198,11 @@ impl Ledger {
         if let Some(never) = never_lived(sim, node, about, peer.epoch) {
             return Some(never);
         }
-        let known = self.observer(sim, node).known.entry(about).or_insert((peer.epoch, 0));
+        let known = &mut self.observer(sim, node).known;
+        if known.is_empty() {
+            known.resize(sim.len(), Default::default());
+        }
+        let known = &mut known[about];
         let now = (peer.epoch, incarnation.unwrap_or(0));
         if peer.epoch < known.0 || incarnation.is_some() && now < *known {
             let what = format!("{peer}, incarnation {incarnation:?}, after {known:?}");
