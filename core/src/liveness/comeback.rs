@@ -106,6 +106,11 @@ impl Comeback {
     /// Makes one attempt, or a step of a sweep.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
         if let Some((place, left)) = self.sweep {
+            if ctx.outbox.is_held(ctx.now, ctx.config.max_datagram, true) {
+                // At a low rate the greetings would wait in front of answers.
+                ctx.timers.set(Why::Comeback, Some(ctx.now + SWEEP_STEP));
+                return;
+            }
             let next = Self::sweep(ctx, place);
             let more = left > 0 && ctx.topology.roster().count(Status::Unreachable) > 0;
             let again = more.then(|| (Ix::ME, left - 1));
