@@ -21,12 +21,16 @@ use crate::wire::{Claim, Finding, Frame, Standing};
 
 /// The first wait before a watched peer is asked again; it doubles up to [`LONGEST_GAP`].
 const FIRST_GAP: Duration = Duration::from_millis(100);
-const LONGEST_GAP: Duration = Duration::from_millis(800);
+const LONGEST_GAP: Duration = Duration::from_millis(500);
 
 /// How long the verdicts of verifiers are waited for when the window has passed, and how often
 /// they are asked for before other verifiers are.
 const GRACE: Duration = Duration::from_millis(100);
 const REMINDERS: u8 = 4;
+
+/// So often those that have not said what they found are reminded before two that found silence are
+/// enough: where much is lost, the word of one that got an answer may be.
+const PATIENCE: u8 = 2;
 
 /// So long before the window is over as many others are asked besides: in a partial partition the
 /// first few may all be on the side of the accuser.
@@ -68,6 +72,14 @@ struct Watch {
     askers: Vec<Asker>,
 }
 
+impl Watch {
+    /// Whether all who said that they look have found silence.
+    fn is_decided(&self) -> bool {
+        let mut findings = self.verifiers.iter().filter_map(|&(_, finding)| finding).peekable();
+        findings.peek().is_some() && findings.all(|finding| finding == Finding::Silent)
+    }
+}
+
 /// Who has asked for a look.
 #[derive(Debug)]
 struct Asker {
@@ -89,6 +101,8 @@ enum Verdict {
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
     list: Vec<Watch>,
+    /// Who has answered of late while others wanted to know.
+    answered: Vec<(Ix, Instant)>,
     verified: Vec<Instant>,
     slow: Vec<(Ix, Instant)>,
 }
@@ -130,7 +144,11 @@ impl Watches {
     pub(crate) fn verify(&mut self, ctx: &mut Context, asker: Ix, suspect: Ix, millis: u32) {
         let span = Duration::from_millis(u64::from(millis)).min(SLOWEST);
         if span.is_zero() && !self.list.iter().any(|watch| watch.ix == suspect) {
-            // A reminder of a watch that has been forgotten: there is nothing to report.
+            // A reminder of a watch that is over, or that never was.
+            let late = |at: Instant| ctx.now.since(at) <= AFTERLIFE;
+            if self.answered.iter().any(|&(ix, at)| ix == suspect && late(at)) {
+                Self::say_found(suspect, asker, Finding::Answers, ctx);
+            }
             return;
         }
         let Some(at) = self.watch(ctx, suspect) else {
@@ -193,7 +211,7 @@ impl Watches {
             }
             Finding::Silent => {
                 // The conclusion may be waiting for just this.
-                if watch.until <= ctx.now {
+                if watch.until <= ctx.now && watch.is_decided() {
                     watch.next = ctx.now + Duration::from_nanos(1);
                 }
                 let first = !core::mem::replace(&mut watch.verified, true);
@@ -206,10 +224,13 @@ impl Watches {
     /// A peer has answered a ping of this node's.
     pub(crate) fn answered(&mut self, ctx: &mut Context, ix: Ix) {
         if let Some(at) = self.list.iter().position(|watch| watch.ix == ix) {
-            let life = ctx.life(ix);
-            for asker in core::mem::take(&mut self.list[at].askers) {
-                let verdict = Frame::Verdict { suspect: life, finding: Finding::Answers };
-                ctx.say_frame(ctx.bound(asker.ix), verdict);
+            let askers = core::mem::take(&mut self.list[at].askers);
+            self.answered.retain(|&(other, at)| other != ix && ctx.now.since(at) <= AFTERLIFE);
+            if !askers.is_empty() && self.answered.len() < ctx.config.limits.inquiries as usize {
+                self.answered.push((ix, ctx.now));
+            }
+            for asker in askers {
+                Self::say_found(ix, asker.ix, Finding::Answers, ctx);
             }
             self.end(ctx, at, Cause::Answered);
         } else {
@@ -226,6 +247,7 @@ impl Watches {
     /// Forgets a peer that is leaving the table.
     pub(crate) fn forget(&mut self, ctx: &mut Context, ix: Ix) {
         self.slow.retain(|(slow, _)| *slow != ix);
+        self.answered.retain(|(other, _)| *other != ix);
         for watch in &mut self.list {
             watch.verifiers.retain(|(verifier, _)| *verifier != ix);
             watch.askers.retain(|asker| asker.ix != ix);
@@ -403,7 +425,7 @@ impl Watches {
             let asker = &mut watch.askers[at];
             if !asker.told && asker.due <= ctx.now {
                 asker.told = true;
-                Self::say_silent(watch.ix, asker.ix, ctx);
+                Self::say_found(watch.ix, asker.ix, Finding::Silent, ctx);
             }
         }
     }
@@ -412,13 +434,13 @@ impl Watches {
     fn report_silence(watch: &mut Watch, ctx: &mut Context) {
         for asker in core::mem::take(&mut watch.askers) {
             if !asker.told {
-                Self::say_silent(watch.ix, asker.ix, ctx);
+                Self::say_found(watch.ix, asker.ix, Finding::Silent, ctx);
             }
         }
     }
 
-    fn say_silent(suspect: Ix, asker: Ix, ctx: &mut Context) {
-        let verdict = Frame::Verdict { suspect: ctx.life(suspect), finding: Finding::Silent };
+    fn say_found(suspect: Ix, asker: Ix, finding: Finding, ctx: &mut Context) {
+        let verdict = Frame::Verdict { suspect: ctx.life(suspect), finding };
         ctx.say_frame(ctx.bound(asker), verdict);
     }
 
@@ -437,7 +459,8 @@ impl Watches {
             }
             return Verdict::Unreachable;
         }
-        if silent.len() >= answered.min(2) {
+        let reminded = watch.reminders >= PATIENCE;
+        if watch.is_decided() || reminded && silent.len() >= answered.min(2) {
             ctx.stats.verdicts_down += 1;
             let mut claim = ctx.claim(watch.ix);
             claim.standing = Standing::Down;
