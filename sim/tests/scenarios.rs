@@ -186,6 +186,28 @@ fn events_happen_at_their_times() {
     assert_eq!(played.lasted, 7_000_000_000);
 }
 
+fn figure(steps: &str, name: &str) -> u64 {
+    let text = SMALL.replace("crash = { nodes = 1 }", steps);
+    let played = play(&text.parse().unwrap(), 1, Options::default());
+    assert!(played.failure.is_none());
+    played.figures.0[name].values[0]
+}
+
+#[test]
+fn messages_of_one_step_do_not_count_as_those_of_another() {
+    let steps = "message = {}\n[[steps]]\nawait = { what = \"heard\", within = \"5s\" }\n\
+                 [[steps]]\nsend = { messages = 3, to = \"all\", figure = \"mail\" }";
+    assert_eq!(figure(steps, "mail duplicates"), 0);
+    assert_eq!(figure(steps, "mail delivered of 10000"), 10_000);
+}
+
+#[test]
+fn messages_that_nobody_is_left_to_send_are_refused() {
+    let steps = "crash = { percent = 100 }\n\
+                 [[steps]]\nsend = { messages = 3, to = \"all\", figure = \"mail\" }";
+    assert_eq!(figure(steps, "mail refused"), 3);
+}
+
 /// The same seeds under other settings, and what they come to, are at hand for a comparison.
 #[test]
 fn a_baseline_is_played_with_its_settings() {
