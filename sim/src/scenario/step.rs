@@ -147,7 +147,8 @@ pub struct Whom {
     /// So many per cent of all, at random.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percent: Option<usize>,
-    /// These. Without any of the three: those picked last.
+    /// These, counted from 0; past the last one it begins again with the first. Without any of the
+    /// three: those picked last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub these: Option<Vec<usize>>,
 }
