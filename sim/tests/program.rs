@@ -140,6 +140,11 @@ fn shards_of_a_swarm_are_joined() {
     let part = run(&["merge", &file(1), &file(3)]);
     assert_eq!(part.status.code(), Some(1));
     assert!(text(&part.stdout).contains("shards 2/3 are missing"));
+    let early = explore(&["--time", "0s", "--shard", "2/3", "--report", &file(2)]);
+    assert_eq!(early.status.code(), Some(0));
+    let early = run(&["merge", &file(1), &file(2), &file(3)]);
+    assert_eq!(early.status.code(), Some(1));
+    assert!(text(&early.stdout).contains("2.json: 0 of 2"), "{}", text(&early.stdout));
     let twice = run(&["merge", &file(1), &file(1)]);
     assert!(text(&twice.stderr).contains("the same shard"), "{}", text(&twice.stderr));
     let other = explore(&["--seed", "2", "--shard", "2/3", "--report", &file(2)]);
