@@ -89,7 +89,9 @@ impl Shared<'_> {
 
     fn play(&self, seed: u64) {
         let scenario = sample(seed, &self.bounds);
-        let rerun = format!("scalesmall-sim replay --seed {seed}");
+        let Bounds { nodes, faults } = self.bounds;
+        let rerun =
+            format!("scalesmall-sim replay --seed {seed} --nodes {nodes} --faults {faults}");
         let played = play(&scenario, seed, Options { rerun, ..Options::default() });
         let trace = played.hash.wrapping_mul(seed | 1);
         self.trace.fetch_add(trace, Ordering::Relaxed);
