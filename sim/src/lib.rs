@@ -38,11 +38,12 @@
 //! # A swarm on many machines
 //!
 //! `explore --shard K/N` plays every Nth world, and `merge` joins the reports of all N shards; it
-//! says what one machine would have said, down to the trace, and fails if a world broke a rule or a
-//! shard is missing. With GNU parallel, on the hosts that a file names:
+//! says what one machine would have said, down to the trace, and fails if a world broke a rule, or if
+//! a shard is missing or has ended early. With GNU parallel, on the hosts that a file names:
 //!
 //! ```console
-//! $ parallel --sshloginfile hosts --return swarm-{}.json --cleanup //!     scalesmall-sim explore --runs 100000 --all --shard {}/64 --report swarm-{}.json ::: $(seq 64)
+//! $ parallel --sshloginfile hosts --return swarm-{}.json --cleanup \
+//!     scalesmall-sim explore --runs 100000 --all --shard {}/64 --report swarm-{}.json ::: $(seq 64)
 //! $ scalesmall-sim merge swarm-*.json
 //! ```
 //!

@@ -57,17 +57,13 @@ struct Run {
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// With how many seeds each is played [default: what the file says]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     seeds: Option<u32>,
     /// The first seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// With how many nodes [default: what the file says]
-    #[arg(long)]
-    nodes: Option<usize>,
-    /// Set a key of the file, such as cluster.link.loss=5%; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    changes: program::set::Changes,
     /// How many runs at once [default: one per core]
     #[arg(long)]
     jobs: Option<usize>,
@@ -87,6 +83,11 @@ struct Replay {
     /// The seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    changes: program::set::Changes,
+    /// Of a random scenario: the most faults, as `explore` was given it
+    #[arg(long, default_value_t = Bounds::default().faults)]
+    faults: u64,
     /// Write every delivery and event as a line of JSON; `-` for standard output
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -119,33 +120,19 @@ fn main() -> ExitCode {
 type Outcome = Result<bool, Box<dyn std::error::Error>>;
 
 fn read(file: &Path) -> Result<Scenario, Box<dyn std::error::Error>> {
-    read_with(file, &[])
-}
-
-/// Reads a scenario file after some of its keys are set to other values.
-fn read_with(file: &Path, set: &[String]) -> Result<Scenario, Box<dyn std::error::Error>> {
     let wrong = |error: &dyn core::fmt::Display| format!("{}: {error}", file.display());
-    let mut text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
-    if !set.is_empty() {
-        let mut table: toml::Table = text.parse().map_err(|error| wrong(&error))?;
-        for pair in set {
-            program::set::set(&mut table, pair)?;
-        }
-        text = toml::to_string(&table)?;
-    }
+    let text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
     text.parse().map_err(|error| wrong(&error).into())
 }
 
 fn run_files(run: &Run) -> Outcome {
     let mut all = Vec::new();
     for file in &run.files {
-        let mut scenario = read_with(file, &run.set)?;
-        if let Some(nodes) = run.nodes {
-            scenario.cluster.nodes = nodes;
-            scenario.check().map_err(|error| format!("{}: {error}", file.display()))?;
-        }
+        let wrong = |error| format!("{} {error}", file.display());
+        let scenario = run.changes.apply(read(file)?).map_err(wrong)?;
         let plan = Plan {
             file,
+            changes: run.changes.arguments(),
             first: run.seed,
             seeds: run.seeds.unwrap_or(scenario.seeds),
             jobs: run.jobs,
@@ -165,6 +152,8 @@ fn run_files(run: &Run) -> Outcome {
 /// How a scenario is played with several seeds.
 struct Plan<'a> {
     file: &'a Path,
+    /// Arguments that change the file.
+    changes: String,
     first: u64,
     seeds: u32,
     jobs: Option<usize>,
@@ -183,11 +172,12 @@ fn play_seeds(scenario: Scenario, plan: &Plan<'_>) -> Runs {
             if turn >= seeds {
                 return;
             }
-            let seed = plan.first + turn;
+            let seed = plan.first.wrapping_add(turn);
+            let file = program::set::quoted(&plan.file.to_string_lossy());
             let options = Options {
                 every: plan.every.filter(|_| turn == 0),
                 tap: None,
-                rerun: format!("scalesmall-sim replay {} --seed {seed}", plan.file.display()),
+                rerun: format!("scalesmall-sim replay {file}{} --seed {seed}", plan.changes),
             };
             let played = play(&scenario, seed, options);
             progress.inc(1);
@@ -207,8 +197,15 @@ fn replay_one(replay: &Replay) -> Outcome {
         return program::recording::replay(file, &replay.keys);
     }
     let scenario = match &replay.file {
-        Some(file) => read(file)?,
-        None => sample(replay.seed, &Bounds::default()),
+        Some(file) => {
+            let wrong = |error| format!("{} {error}", file.display());
+            replay.changes.apply(read(file)?).map_err(wrong)?
+        }
+        None => {
+            let mut changes = replay.changes.clone();
+            let nodes = changes.nodes.take().unwrap_or_else(|| Bounds::default().nodes);
+            changes.apply(sample(replay.seed, &Bounds { nodes, faults: replay.faults }))?
+        }
     };
     if replay.file.is_none() {
         eprintln!("{}", scenario.to_toml());
@@ -228,9 +225,9 @@ fn replay_one(replay: &Replay) -> Outcome {
     if !same {
         eprintln!("the second run differs: trace {:016x}", second.hash);
     }
-    let passed = first.failure.is_none();
-    print(table(&[Runs { scenario, runs: vec![first] }]).as_bytes())?;
-    Ok(same && passed)
+    let runs = Runs { scenario, runs: vec![first] };
+    print(table(core::slice::from_ref(&runs)).as_bytes())?;
+    Ok(same && runs.passed())
 }
 
 /// The scenario files of a folder, by name.

@@ -89,6 +89,44 @@ fn a_bad_file_is_named_with_line_and_remedy() {
     }
 }
 
+/// What is wrong on the command line is no matter of the file, and of none of its lines.
+#[test]
+fn a_bad_change_is_named() {
+    let folder = folder("change");
+    let file = small(&folder);
+    for (change, named) in [
+        (["--nodes", "0"], "with --nodes 0: 0 nodes are no cluster"),
+        (["--nodes", "2000000"], "1 to 1000000"),
+        (["--set", "cluster.nods=3"], "with --set cluster.nods=3: unknown field `nods`"),
+        (["--set", "cluster.link.loss=130%"], "at most 100%"),
+        (["--set", "cluster.settings.outbox=0"], "limits.outbox must be at least"),
+    ] {
+        let ran = run(&["run", &file, change[0], change[1]]);
+        let said = text(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(2), "{said}");
+        assert!(said.contains("small.toml with ") && said.contains(named), "{said}");
+        assert!(!said.contains("line "), "{said}");
+    }
+}
+
+/// The line that a failure prints makes the same run again, changes and all.
+#[cfg(unix)]
+#[test]
+fn a_failure_is_seen_again_with_the_line_it_prints() {
+    let folder = folder("again");
+    let file = small(&folder);
+    let changes = ["--nodes", "4", "--set", "cluster.link.loss=100%", "--set", "about=no words"];
+    let ran = run(&[&["run", &file, "--seeds", "1"], &changes[..]].concat());
+    let said = text(&ran.stdout);
+    let again = said.lines().find_map(|line| line.strip_prefix("again: scalesmall-sim ")).unwrap();
+    assert!(again.contains("--set 'about=no words'"), "{again}");
+    let line = format!("{} {again}", env!("CARGO_BIN_EXE_scalesmall-sim"));
+    let replayed = Command::new("sh").args(["-c", &line]).output().unwrap();
+    assert_eq!(replayed.status.code(), Some(1), "{}", text(&replayed.stderr));
+    let broke = |said: &str| said.lines().find(|line| line.contains("seed 1: ")).map(str::to_owned);
+    assert_eq!(broke(&text(&replayed.stdout)), broke(&said));
+}
+
 #[test]
 fn a_page_of_results_is_written_row_by_row() {
     let folder = folder("results");
@@ -140,6 +178,11 @@ fn shards_of_a_swarm_are_joined() {
     let part = run(&["merge", &file(1), &file(3)]);
     assert_eq!(part.status.code(), Some(1));
     assert!(text(&part.stdout).contains("shards 2/3 are missing"));
+    let early = explore(&["--time", "0s", "--shard", "2/3", "--report", &file(2)]);
+    assert_eq!(early.status.code(), Some(0));
+    let early = run(&["merge", &file(1), &file(2), &file(3)]);
+    assert_eq!(early.status.code(), Some(1));
+    assert!(text(&early.stdout).contains("2.json: 0 of 2"), "{}", text(&early.stdout));
     let twice = run(&["merge", &file(1), &file(1)]);
     assert!(text(&twice.stderr).contains("the same shard"), "{}", text(&twice.stderr));
     let other = explore(&["--seed", "2", "--shard", "2/3", "--report", &file(2)]);
@@ -155,6 +198,8 @@ fn a_simulated_run_is_replayed_and_its_packets_are_lines() {
     let ran = run(&["replay", &file, "--seed", "7", "--trace", trace.to_str().unwrap()]);
     assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
     assert!(text(&ran.stderr).contains("trace "));
+    fs::write(&file, SMALL.replace("8s", "1ms")).unwrap();
+    assert_eq!(run(&["replay", &file]).status.code(), Some(1), "its bar is missed");
     let lines = fs::read_to_string(trace).unwrap();
     let mut delivered = 0;
     for line in lines.lines() {

@@ -132,6 +132,43 @@ fn an_impossible_chance_is_refused_with_line_and_remedy() {
 }
 
 #[test]
+fn what_cannot_be_meant_is_refused_with_line_and_remedy() {
+    let cluster = |keys: &str| wrong("nodes = 5", &format!("nodes = 5\n{keys}"));
+    for (error, line, remedy) in [
+        (wrong("nodes = 5", "nodes = 1000001"), "line 5", "1 to 1000000"),
+        (wrong("[cluster]", "seeds = 0\n[cluster]"), "line 4", "write 1 or more"),
+        (cluster("settings = { probe_interval = \"0s\" }"), "line 6", "a millisecond"),
+        (cluster("settings = { outbox = 0 }"), "line 6", "limits.outbox must be at least"),
+        (cluster("settings = { send_rate = 1 }"), "line 6", "send_rate must be at least"),
+        (cluster("[baseline]\nverifiers = 9"), "line 7", "0 to 8"),
+        (cluster("link = { delay = [\"2s\", \"1s\"] }"), "line 6", "[\"1s\", \"2s\"]"),
+        (cluster("link = { octaves = \"1/4\" }"), "line 6", "median"),
+        (wrong("at_most = 0", "at_most = \"soon\""), "line 21", "a time such as"),
+    ] {
+        assert!(error.contains(line) && error.contains(remedy), "{error}");
+    }
+    for (step, remedy) in [
+        ("crash = { percent = 101 }", "lower it"),
+        ("crash = { nodes = 1, percent = 20 }", "give one of"),
+        ("between = { percent = 60, and = 60 }", "lower one"),
+        ("relink = { delay = [\"2s\", \"1s\"] }", "least delay first"),
+        ("churn = { per_second = 0, lasts = \"1s\" }", "1 to 1000000"),
+        ("churn = { per_second = 4000000000, lasts = \"1s\" }", "1 to 1000000"),
+        (
+            "stalls = { nodes = [1], on = [\"0s\"], off = [\"0s\"], how = [\"drain\"], lasts = \"1s\" }",
+            "never end",
+        ),
+        (
+            "stalls = { nodes = [], on = [\"1s\"], off = [\"0s\"], how = [\"drain\"], lasts = \"1s\" }",
+            "one value",
+        ),
+    ] {
+        let error = wrong("crash = { nodes = 1 }", step);
+        assert!(error.contains("line 11") && error.contains(remedy), "{error}");
+    }
+}
+
+#[test]
 fn overlapping_zones_are_refused_with_line_and_remedy() {
     let zones = |west: &str, east: &str| {
         let zone = |name: &str, nodes: &str| {
@@ -184,6 +221,28 @@ fn events_happen_at_their_times() {
         played.marks.iter().map(|mark| (mark.what.as_str(), mark.at / 1_000_000)).collect();
     assert_eq!(times[..2], [("crash", 2_000), ("restart", 3_000)]);
     assert_eq!(played.lasted, 7_000_000_000);
+}
+
+fn figure(steps: &str, name: &str) -> u64 {
+    let text = SMALL.replace("crash = { nodes = 1 }", steps);
+    let played = play(&text.parse().unwrap(), 1, Options::default());
+    assert!(played.failure.is_none());
+    played.figures.0[name].values[0]
+}
+
+#[test]
+fn messages_of_one_step_do_not_count_as_those_of_another() {
+    let steps = "message = {}\n[[steps]]\nawait = { what = \"heard\", within = \"5s\" }\n\
+                 [[steps]]\nsend = { messages = 3, to = \"all\", figure = \"mail\" }";
+    assert_eq!(figure(steps, "mail duplicates"), 0);
+    assert_eq!(figure(steps, "mail delivered of 10000"), 10_000);
+}
+
+#[test]
+fn messages_that_nobody_is_left_to_send_are_refused() {
+    let steps = "crash = { percent = 100 }\n\
+                 [[steps]]\nsend = { messages = 3, to = \"all\", figure = \"mail\" }";
+    assert_eq!(figure(steps, "mail refused"), 3);
 }
 
 /// The same seeds under other settings, and what they come to, are at hand for a comparison.

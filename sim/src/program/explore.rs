@@ -12,7 +12,7 @@ use scalesmall_sim::scenario::{Options, Played, Scenario, Span, play};
 use scalesmall_sim::swarm::{Bounds, Totals, sample, shrink};
 
 use super::merge::{Report, Shard, Swarm};
-use crate::{Outcome, bar, in_parallel, lock};
+use crate::{Outcome, bar, in_parallel, lock, print};
 
 #[derive(Args)]
 pub(crate) struct Explore {
@@ -89,7 +89,9 @@ impl Shared<'_> {
 
     fn play(&self, seed: u64) {
         let scenario = sample(seed, &self.bounds);
-        let rerun = format!("scalesmall-sim replay --seed {seed}");
+        let Bounds { nodes, faults } = self.bounds;
+        let rerun =
+            format!("scalesmall-sim replay --seed {seed} --nodes {nodes} --faults {faults}");
         let played = play(&scenario, seed, Options { rerun, ..Options::default() });
         let trace = played.hash.wrapping_mul(seed | 1);
         self.trace.fetch_add(trace, Ordering::Relaxed);
@@ -104,7 +106,8 @@ impl Shared<'_> {
         if let Some(failure) = &played.failure {
             if self.asked.all {
                 let text = format!("seed {seed}: {}: {}", failure.broken.check(), failure.broken);
-                self.progress.suspend(|| println!("{text}"));
+                // A reader that goes away ends what is told, not the swarm.
+                let _ = self.progress.suspend(|| print(format!("{text}\n").as_bytes()));
             }
             lock(&self.failed).push((scenario, played));
         }
@@ -134,16 +137,18 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
     });
     shared.progress.finish_and_clear();
     let totals = lock(&shared.totals).clone();
-    print!("{totals}");
-    println!("trace {:016x}", shared.trace.load(Ordering::Relaxed));
     let mut failed = core::mem::take(&mut *lock(&shared.failed));
     failed.sort_by_key(|(_, played)| played.seed);
-    println!("{} of {} worlds broke a rule", failed.len(), totals.worlds());
+    let (worlds, trace) = (totals.worlds(), shared.trace.load(Ordering::Relaxed));
+    let text =
+        format!("{totals}trace {trace:016x}\n{} of {worlds} worlds broke a rule\n", failed.len());
+    print(text.as_bytes())?;
     if let Some(file) = &asked.report {
         let swarm = Swarm {
             first: asked.seed,
-            seeds: shared.listed.clone(),
+            seeds: shared.listed,
             limit: len,
+            node_seconds: asked.node_seconds.is_some(),
             nodes: asked.nodes,
             faults: asked.faults,
         };
@@ -154,7 +159,7 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
         let report = Report {
             swarm,
             shard: asked.shard,
-            trace: shared.trace.load(Ordering::Relaxed),
+            trace,
             broken: failed.iter().filter_map(broken).collect(),
             totals,
         };
@@ -162,13 +167,17 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
     }
     let Some((scenario, played)) = failed.into_iter().next() else { return Ok(true) };
     if let Some(failure) = played.failure.filter(|_| !asked.all) {
-        println!("seed {}; shrinking\n{failure}\n", played.seed);
+        print(format!("seed {}; shrinking\n{failure}\n\n", played.seed).as_bytes())?;
         let small = shrink(&scenario, played.seed, &failure, 400);
         let file = asked.out.display();
         let text = small.scenario.to_toml();
         fs::write(&asked.out, &text).map_err(|error| format!("{file}: {error}"))?;
-        println!("the smallest scenario that fails alike:\n\n{text}\n{}", small.failure);
-        println!("again: scalesmall-sim replay {file} --seed {}", small.seed);
+        let told = format!(
+            "the smallest scenario that fails alike:\n\n{text}\n{}\n\
+             again: scalesmall-sim replay {file} --seed {}\n",
+            small.failure, small.seed
+        );
+        print(told.as_bytes())?;
     }
     Ok(false)
 }

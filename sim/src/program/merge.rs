@@ -64,7 +64,9 @@ impl FromStr for Shard {
 pub(crate) struct Swarm {
     pub(crate) first: u64,
     pub(crate) seeds: Vec<u64>,
+    /// How many worlds, or how many node-seconds.
     pub(crate) limit: u64,
+    pub(crate) node_seconds: bool,
     pub(crate) nodes: usize,
     pub(crate) faults: u64,
 }
@@ -82,6 +84,16 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// How many worlds, or node-seconds, this part was to see, and how many it has.
+    fn wanted_and_seen(&self) -> (u64, u64) {
+        let (limit, Shard { number, of }) = (self.swarm.limit, self.shard);
+        if self.swarm.node_seconds {
+            return (self.shard.share(limit), self.totals.node_seconds());
+        }
+        let worlds = limit / of + u64::from(number <= limit % of);
+        (worlds, self.totals.worlds())
+    }
+
     pub(crate) fn write(&self, file: &Path) -> Result<(), String> {
         let wrong = |error: &dyn fmt::Display| format!("{}: {error}", file.display());
         let text = serde_json::to_string(self).map_err(|error| wrong(&error))?;
@@ -102,7 +114,7 @@ pub(crate) struct Merge {
     files: Vec<PathBuf>,
 }
 
-/// Joins all shards of a swarm. It fails if a world broke a rule, or if a shard is missing.
+/// Joins all shards of a swarm. It fails if a world broke a rule, or if worlds are missing.
 pub(crate) fn merge(asked: &Merge) -> Outcome {
     let mut whole: BTreeMap<Shard, (Report, &Path)> = BTreeMap::new();
     for file in &asked.files {
@@ -123,8 +135,12 @@ pub(crate) fn merge(asked: &Merge) -> Outcome {
         }
     }
     let (mut totals, mut trace, mut broken) = (Totals::default(), 0_u64, BTreeMap::new());
-    let mut of = 0;
-    for (report, _) in whole.values() {
+    let (mut of, mut early) = (0, Vec::new());
+    for (report, name) in whole.values() {
+        let (share, seen) = report.wanted_and_seen();
+        if seen < share {
+            early.push(format!("{}: {seen} of {share}", name.display()));
+        }
         totals.join(&report.totals);
         trace = trace.wrapping_add(report.trace);
         broken.extend(&report.broken);
@@ -143,8 +159,14 @@ pub(crate) fn merge(asked: &Merge) -> Outcome {
     if !missing.is_empty() {
         text += &format!("not all of it: shards {} are missing\n", missing.join(", "));
     }
+    if !early.is_empty() {
+        text += &format!(
+            "not all of it: ended early (give them --all and more --time): {}\n",
+            early.join(", ")
+        );
+    }
     print(text.as_bytes())?;
-    Ok(broken.is_empty() && missing.is_empty())
+    Ok(broken.is_empty() && missing.is_empty() && early.is_empty())
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub(crate) struct Results {
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// With how many seeds each is played [default: what the file says]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     seeds: Option<u32>,
     /// How many runs at once [default: one per core]
     #[arg(long)]
@@ -49,6 +49,9 @@ pub(crate) fn write(asked: &Results) -> Outcome {
             chosen.push((file, scenario));
         }
     }
+    if names.is_empty() {
+        return Err(format!("{} has no scenario files", asked.folder.display()).into());
+    }
     if chosen.is_empty() {
         return Err(format!("no scenario fits --only; there are: {}", names.join(", ")).into());
     }
@@ -57,6 +60,7 @@ pub(crate) fn write(asked: &Results) -> Outcome {
     for (file, scenario) in chosen {
         let plan = Plan {
             file: &file,
+            changes: String::new(),
             first: 1,
             seeds: asked.seeds.unwrap_or(scenario.seeds),
             jobs: asked.jobs,

@@ -1,11 +1,72 @@
-//! Setting single keys of a scenario file.
+//! Playing a scenario with some of its keys changed.
+
+use clap::Args;
+use scalesmall_sim::scenario::Scenario;
+
+/// What is changed.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Changes {
+    /// With how many nodes; of a random scenario, the most, as `explore` was given it [default: what
+    /// the file says]
+    #[arg(long)]
+    pub(crate) nodes: Option<usize>,
+    /// Set a key of the file, such as cluster.link.loss=5%; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Changes {
+    /// The scenario with the changes.
+    ///
+    /// # Errors
+    ///
+    /// The change that is wrong, without a line: it is in no file.
+    pub(crate) fn apply(&self, mut scenario: Scenario) -> Result<Scenario, String> {
+        if !self.set.is_empty() {
+            let wrong = |error: &dyn core::fmt::Display| {
+                format!("with{}: {}", self.sets(), error.to_string().trim_end())
+            };
+            let mut table = toml::Table::try_from(&scenario).map_err(|error| wrong(&error))?;
+            for pair in &self.set {
+                set(&mut table, pair)?;
+            }
+            scenario = table.try_into().map_err(|error| wrong(&error))?;
+            scenario.check().map_err(|error| wrong(&error))?;
+        }
+        if let Some(nodes) = self.nodes {
+            scenario.cluster.nodes = nodes;
+            scenario.check().map_err(|error| format!("with --nodes {nodes}: {error}"))?;
+        }
+        Ok(scenario)
+    }
+
+    /// The arguments that make the same changes.
+    pub(crate) fn arguments(&self) -> String {
+        let nodes = self.nodes.map(|nodes| format!(" --nodes {nodes}"));
+        self.sets() + &nodes.unwrap_or_default()
+    }
+
+    fn sets(&self) -> String {
+        self.set.iter().map(|pair| format!(" --set {}", quoted(pair))).collect()
+    }
+}
+
+/// A word as a shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=%:,+@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
 
 /// Sets a key, given as `cluster.link.loss=5%`. What is no number and neither true nor false is text.
 ///
 /// # Errors
 ///
 /// What is wrong with the pair, and how it is written.
-pub(crate) fn set(table: &mut toml::Table, pair: &str) -> Result<(), String> {
+fn set(table: &mut toml::Table, pair: &str) -> Result<(), String> {
     let wrong = || format!("--set {pair}: write KEY=VALUE, such as cluster.link.loss=5%");
     let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
     let (folders, name) = match key.rsplit_once('.') {
@@ -33,6 +94,12 @@ pub(crate) fn set(table: &mut toml::Table, pair: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shell_takes_words_as_they_are() {
+        assert_eq!(quoted("cluster.link.loss=5%"), "cluster.link.loss=5%");
+        assert_eq!(quoted("about=it's"), "'about=it'\\''s'");
+    }
 
     #[test]
     fn keys_are_set_whether_they_were_there_or_not() {

@@ -1,7 +1,6 @@
 //! The nodes of a scenario, and the links between them.
 
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use scalesmall_core::{Config, SendRate};
 
@@ -16,7 +15,6 @@ use crate::random::Ratio;
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
     /// How many, 1 to 1,000,000.
-    #[serde(deserialize_with = "some_nodes")]
     pub nodes: usize,
     /// Which preset of the configuration.
     #[serde(default)]
@@ -71,6 +69,24 @@ pub struct Zone {
 }
 
 impl Cluster {
+    /// What is wrong with the number of nodes.
+    pub(super) fn wrong_size(&self) -> Option<String> {
+        let text = || format!("{} nodes are no cluster: cluster.nodes is 1 to 1000000", self.nodes);
+        (!(1..=1_000_000).contains(&self.nodes)).then(text)
+    }
+
+    /// What the engine refuses of the settings, with others on top: a key, and what to do.
+    pub(super) fn wrong_settings(&self, others: Option<&Settings>) -> Option<(String, String)> {
+        let none = Settings::default();
+        let error = self.config(others.unwrap_or(&none)).check().err()?;
+        let text = error.to_string();
+        let set = [others, Some(&self.settings)].into_iter().flatten();
+        let mut keys = set.filter_map(|settings| toml::Table::try_from(settings).ok());
+        let key = keys
+            .find_map(|table| table.into_iter().map(|(key, _)| key).find(|key| text.contains(key)));
+        Some((key.unwrap_or_else(|| "settings".to_owned()), text))
+    }
+
     /// What is wrong with the zones: the name of the one that is, and what to do.
     pub(super) fn wrong_zone(&self) -> Option<(&str, String)> {
         let mut free = 0;
@@ -266,7 +282,8 @@ pub struct Path {
     /// Chance that a datagram is lost.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
     pub loss: Option<Chance>,
-    /// Losses in bursts: the chances to enter and to leave one, and of a loss within.
+    /// Losses in bursts, in place of `loss`: the chances to enter and to leave one, and of a loss
+    /// within.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
     pub bursts: Option<[Chance; 3]>,
     /// Chance that a datagram arrives twice.
@@ -326,16 +343,6 @@ impl Path {
             link = link.bandwidth(rate, queue);
         }
         link
-    }
-}
-
-fn some_nodes<'de, D: Deserializer<'de>>(reader: D) -> Result<usize, D::Error> {
-    match usize::deserialize(reader)? {
-        nodes @ 1..=1_000_000 => Ok(nodes),
-        nodes => {
-            let wrong = format!("{nodes} nodes are no cluster: cluster.nodes is 1 to 1000000");
-            Err(D::Error::custom(wrong))
-        }
     }
 }
 

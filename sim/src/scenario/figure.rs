@@ -136,7 +136,10 @@ impl fmt::Display for Statistic {
 
 /// A limit: a time or a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "write a whole number, a time such as \"1.5s\", or a share of the baseline such as \"20%\""
+)]
 pub enum Limit {
     /// A number, in the figure's unit.
     Number(u64),

@@ -23,6 +23,7 @@
 //! # Ok::<(), scalesmall_sim::scenario::ScenarioError>(())
 //! ```
 
+mod check;
 mod cluster;
 mod cut;
 mod fault;
@@ -100,69 +101,12 @@ impl FromStr for Scenario {
             toml::from_str(text).map_err(|error| ScenarioError(error.to_string()))?;
         match scenario.wrong() {
             None => Ok(scenario),
-            Some((words, wrong)) => Err(ScenarioError(match line_of(text, &words) {
-                Some(line) => format!("line {line}: {wrong}"),
-                None => wrong,
-            })),
+            Some(wrong) => Err(ScenarioError(wrong.in_text(text))),
         }
     }
 }
 
 impl Scenario {
-    /// Checks that the parts fit together, as reading a file does.
-    ///
-    /// # Errors
-    ///
-    /// The first thing that is wrong.
-    pub fn check(&self) -> Result<(), ScenarioError> {
-        self.wrong().map_or(Ok(()), |(_, wrong)| Err(ScenarioError(wrong)))
-    }
-
-    /// What does not fit together: words of the line in question, and what to do.
-    fn wrong(&self) -> Option<([String; 2], String)> {
-        let quoted = |text: &str| format!("\"{text}\"");
-        let cluster = &self.cluster;
-        let wrong =
-            |key: &str, value: String, text: &str| Some(([key.to_owned(), value], text.to_owned()));
-        if cluster.asleep > cluster.nodes {
-            let text = "cluster.asleep is more than cluster.nodes: lower it";
-            return wrong("asleep", cluster.asleep.to_string(), text);
-        }
-        if cluster.zones > 1 && !cluster.zone.is_empty() {
-            let text = "give either the number of zones or each zone: leave one out";
-            return wrong("zones", cluster.zones.to_string(), text);
-        }
-        if let Some((name, text)) = cluster.wrong_zone().filter(|_| !cluster.zone.is_empty()) {
-            return wrong("name", quoted(name), &text);
-        }
-        if (cluster.zones > 1 || cluster.zone.len() > 1) && cluster.between.is_none() {
-            let text = "several zones need links: describe them in [cluster.between]";
-            return wrong("zone", String::new(), text);
-        }
-        let mut figures = Vec::new();
-        walk(&self.steps, &mut |step| match step {
-            Step::Await(Await { figure: Some(figure), .. })
-            | Step::Usage(Usage { figure, .. })
-            | Step::Send(Send { figure, .. })
-            | Step::Count(Count { figure, .. }) => figures.push(figure.clone()),
-            _ => {}
-        });
-        for bar in &self.bars {
-            if !figures.iter().any(|figure| bar.figure.starts_with(figure.as_str())) {
-                let text = format!(
-                    "no step makes the figure \"{}\" of a bar: there are {figures:?}",
-                    bar.figure
-                );
-                return wrong("figure", quoted(&bar.figure), &text);
-            }
-            if self.baseline.is_none() && matches!(bar.at_most, Limit::Share(_)) {
-                let text = "a bar is a share of the baseline: describe it in [baseline]";
-                return wrong("figure", quoted(&bar.figure), text);
-            }
-        }
-        None
-    }
-
     /// Whether a figure is named by a step, not derived from one that is.
     pub(crate) fn is_main_figure(&self, name: &str) -> bool {
         let mut is_main = false;
@@ -181,12 +125,6 @@ impl Scenario {
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_else(|error| format!("# {error}\n"))
     }
-}
-
-/// The last line, counted from 1, that has all these words.
-fn line_of(text: &str, words: &[String]) -> Option<usize> {
-    let fits = |line: &str| words.iter().all(|word| line.contains(word.as_str()));
-    text.lines().enumerate().filter(|(_, line)| fits(line)).last().map(|(at, _)| at + 1)
 }
 
 const fn ten() -> u32 {

@@ -234,7 +234,7 @@ impl Player {
     fn timeline(&mut self, timeline: &Timeline) -> Outcome {
         let start = self.sim.now().as_nanos();
         let run_to = |player: &mut Self, at: u64| {
-            let left = (start + at).saturating_sub(player.sim.now().as_nanos());
+            let left = start.saturating_add(at).saturating_sub(player.sim.now().as_nanos());
             player.sim.run_for(core::time::Duration::from_nanos(left))
         };
         for event in &timeline.events {
@@ -313,7 +313,7 @@ impl Player {
         self.messages += 1;
         let tag = Tag(self.messages);
         let watch = self.sim.watch_events(
-            move |_, event| matches!(event, Event::Message { tag: heard, .. } if *heard == tag),
+            move |_, event| matches!(event, Event::Message { tag: heard, payload, .. } if *heard == tag && payload.as_ref() == MESSAGE),
         );
         self.heard = Some((node, watch));
         // Waiting for it fails if it is refused.

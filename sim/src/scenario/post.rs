@@ -30,7 +30,10 @@ impl Tap<Engine> for Postmark {
     }
 
     fn event(&mut self, at: u64, node: usize, event: &Event) {
-        if let Event::Message { tag, .. } = event {
+        // What other steps send has tags of its own, which may be the same.
+        if let Event::Message { tag, payload, .. } = event
+            && payload.iter().all(|byte| *byte == FILLING)
+        {
             self.delivered.borrow_mut().entry((tag.0, node)).or_default().push(at);
         }
         if let Some(inner) = &mut self.inner {
@@ -38,6 +41,9 @@ impl Tap<Engine> for Postmark {
         }
     }
 }
+
+/// What these messages are made of.
+const FILLING: u8 = 0x5a;
 
 /// The most nodes that a message lists.
 const LISTED: usize = 1_024;
@@ -59,12 +65,11 @@ impl Player {
         let mut refused = 0;
         for _ in 0..send.messages {
             let live: Vec<usize> = self.sim.live().collect();
-            let from = live[self.random.below(live.len() as u64) as usize];
+            let from = live.get(self.random.below(live.len() as u64) as usize).copied();
             let tag = Tag(self.posted + sent.len() as u32);
-            if self.send_one(from, send, tag) {
-                sent.push((from, self.sim.now().as_nanos()));
-            } else {
-                refused += 1;
+            match from.filter(|from| self.send_one(*from, send, tag)) {
+                Some(from) => sent.push((from, self.sim.now().as_nanos())),
+                None => refused += 1,
             }
             self.sim.run_for(gap)?;
         }
@@ -75,7 +80,7 @@ impl Player {
     }
 
     fn send_one(&mut self, from: usize, send: &Send, tag: Tag) -> bool {
-        let payload = Bytes::from(vec![0x5a; send.bytes]);
+        let payload = Bytes::from(vec![FILLING; send.bytes]);
         let group = self.group.clone();
         let listed: Vec<_> =
             self.picked.iter().take(LISTED).map(|node| self.sim.addr(*node).into()).collect();

@@ -45,11 +45,11 @@ pub enum Step {
     Deafen(Whom),
     /// Some nodes do not hear the others for a time, again and again.
     Flap(Flap),
-    /// Nobody hears the multicasts of some nodes any more.
+    /// The others do not hear the multicasts of some nodes any more; these hear each other.
     MuteMulticast(Whom),
-    /// Some nodes hear no multicasts any more.
+    /// Some nodes do not hear the multicasts of the others any more, but each other's.
     DeafenMulticast(Whom),
-    /// Some nodes hear no multicasts for a time, again and again.
+    /// Some nodes do not hear the multicasts of the others for a time, again and again.
     FlapMulticast(Flap),
     /// Some nodes lose datagrams.
     Lossy(Lossy),
@@ -147,7 +147,8 @@ pub struct Whom {
     /// So many per cent of all, at random.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percent: Option<usize>,
-    /// These. Without any of the three: those picked last.
+    /// These, counted from 0; past the last one it begins again with the first. Without any of the
+    /// three: those picked last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub these: Option<Vec<usize>>,
 }
