@@ -271,7 +271,9 @@ impl Hearer {
 
     /// The speaker that all who hear the same ones prefer.
     fn best(&self, ctx: &Context) -> Option<Ix> {
-        let present = self.heard.iter().filter(|heard| heard.away.is_none());
+        // One whose trial has failed has ceased to beat.
+        let beats = |heard: &&Heard| ctx.now.since(heard.last) <= 5 * SLOW_BEAT;
+        let present = self.heard.iter().filter(|heard| heard.away.is_none()).filter(beats);
         present.map(|heard| heard.speaker).min_by_key(|&ix| (ctx.position(ix), ctx.id(ix)))
     }
 
