@@ -132,3 +132,39 @@ fn loss_does_not_prolong_a_hold() -> Outcome {
     }
     Ok(())
 }
+
+/// Six of twelve do not hear one of them, the others do; but the first word of each that says so to a
+/// doubter is lost. Those are asked again before the silence of others counts: nobody is called down.
+#[test]
+fn a_lost_word_of_a_verifier_costs_nobody_its_life() -> Outcome {
+    let mut sim = settled(78, 12)?;
+    sim.forbid_false_down();
+    let deaf: Vec<usize> = (0..6).collect();
+    sim.cut(&deaf, &[11]);
+    sim.cut(&[11], &deaf);
+    let mut lost = std::collections::HashMap::new();
+    sim.filter(move |packet| {
+        let pair = (packet.from, packet.to);
+        // The first of each suspicion, which is over within three seconds.
+        let first = lost.get(&pair).is_none_or(|&at| packet.at > at + 3_000_000_000);
+        if first && says_that_it_answers(packet.bytes) {
+            lost.insert(pair, packet.at);
+            return scalesmall_sim::Verdict::Drop;
+        }
+        scalesmall_sim::Verdict::Pass
+    });
+    sim.run_for(secs(120))?;
+    let stats = |node: usize| sim.node(node).unwrap().stats().suspicions;
+    assert!((0..6).map(stats).sum::<u64>() > 20);
+    Ok(())
+}
+
+/// Whether a packet says that a suspect answers.
+fn says_that_it_answers(packet: &[u8]) -> bool {
+    use scalesmall_core::wire::{Decoder, Finding, Frame, Header};
+    let Ok((header, start)) = Header::parse(packet) else { return false };
+    let mut frames = Vec::new();
+    let payload = &packet[start..packet.len() - 16];
+    let _ = Decoder::new().decode(header.sender, payload, &mut frames);
+    frames.iter().any(|frame| matches!(frame, Frame::Verdict { finding: Finding::Answers, .. }))
+}
