@@ -27,6 +27,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(8);
 /// and its socket's buffer would drop them.
 const BURST: u32 = 48;
 
+/// How long a copy is left alone while the rate holds output up, in milliseconds: once to twice.
+const HELD: u64 = 20;
+
 /// Tries per peer, and peers per part.
 const TRIES: u8 = 3;
 const HANDOVERS: usize = 3;
@@ -229,13 +232,15 @@ impl Relays {
         let (mut closed, mut missed, mut rescues) = (Vec::new(), Vec::new(), Vec::new());
         let held_up = [false, true]
             .map(|urgent| ctx.outbox.is_held(ctx.now, ctx.config.max_datagram, urgent));
+        // All at once, or a deadline would come for each.
+        let held_until = Instant::from_millis((ctx.now.as_millis() / HELD + 2) * HELD);
         for &id in &due {
             let Some(copy) = self.copies.get_mut(&id) else {
                 continue;
             };
             if held_up[usize::from(copy.urgent)] {
                 // It may not have gone out yet, and another one would only add to what waits.
-                copy.due = ctx.now + wait(ctx, copy.to);
+                copy.due = held_until;
                 continue;
             }
             if mutated!(ctx.config, RelayOnce) && !copy.held {
