@@ -159,6 +159,19 @@ fn a_lost_word_of_a_verifier_costs_nobody_its_life() -> Outcome {
     Ok(())
 }
 
+/// Three of sixty hear nobody but each other, 20 s of every 40, while all hear them: their word alone,
+/// though one of them confirms what another says, calls nobody down.
+#[test]
+fn a_few_that_hear_only_each_other_call_nobody_down() -> Outcome {
+    let mut sim = settled(79, 60)?;
+    let (few, others): (Vec<usize>, Vec<usize>) = (0..60).partition(|&node| node < 3);
+    sim.flap(&others, &few, secs(20), secs(20));
+    sim.run_for(secs(110))?;
+    let wrong = |r: &&scalesmall_sim::Report| r.is_false_down() && r.by >= 3 && r.about >= 3;
+    assert_eq!(sim.reports().iter().filter(wrong).count(), 0);
+    Ok(())
+}
+
 /// Whether a packet says that a suspect answers.
 fn says_that_it_answers(packet: &[u8]) -> bool {
     use scalesmall_core::wire::{Decoder, Finding, Frame, Header};

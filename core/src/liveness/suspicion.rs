@@ -453,14 +453,16 @@ impl Watches {
             .filter(|(_, finding)| *finding == Some(Finding::Silent))
             .map(|&(ix, _)| ctx.id(ix))
             .collect();
-        if answered == 0 {
+        let reminded = watch.reminders >= PATIENCE;
+        // Who hears but few of those it asks is cut off itself, and they with it.
+        let heard = 2 * answered >= watch.verifiers.len();
+        if answered == 0 || reminded && !heard {
             if !watch.verifiers.is_empty() {
                 health.worse();
             }
             return Verdict::Unreachable;
         }
-        let reminded = watch.reminders >= PATIENCE;
-        if watch.is_decided() || reminded && silent.len() >= answered.min(2) {
+        if heard && (watch.is_decided() || reminded && silent.len() >= answered.min(2)) {
             ctx.stats.verdicts_down += 1;
             let mut claim = ctx.claim(watch.ix);
             claim.standing = Standing::Down;
