@@ -10,6 +10,7 @@ mod probe;
 mod renewal;
 mod rtt;
 mod suspicion;
+mod watch;
 
 pub(crate) use comeback::Comeback;
 pub(crate) use departure::Departure;

@@ -11,37 +11,16 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::event::Cause;
 use crate::liveness::Health;
+use crate::liveness::watch::{Asker, CROWD, FIRST_GAP, Verdict, Watch, say_found};
 use crate::mutants::mutated;
-use crate::node::{NodeId, Status};
-use crate::outbox::Say;
+use crate::node::Status;
 use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timers::Why;
-use crate::wire::{Claim, Finding, Frame, Standing};
-
-/// The first wait before a watched peer is asked again; it doubles up to [`LONGEST_GAP`].
-const FIRST_GAP: Duration = Duration::from_millis(100);
-const LONGEST_GAP: Duration = Duration::from_millis(500);
-
-/// How long the verdicts of verifiers are waited for when the window has passed, and how often
-/// they are asked for before other verifiers are.
-const GRACE: Duration = Duration::from_millis(100);
-const REMINDERS: u8 = 4;
-
-/// So often those that have not said what they found are reminded before two that found silence are
-/// enough: where much is lost, the word of one that got an answer may be.
-const PATIENCE: u8 = 2;
-
-/// So long before the window is over as many others are asked besides: in a partial partition the
-/// first few may all be on the side of the accuser.
-const LAST_LOOK: Duration = Duration::from_millis(600);
-const LAST_VERIFIERS: usize = 5;
+use crate::wire::{Claim, Finding, Frame};
 
 /// How long a verifier remembers what it found, so that its verdict can be asked for again.
 const AFTERLIFE: Duration = Duration::from_secs(2);
-
-/// The most that the verifiers of one suspicion, and the askers of one watch, can be.
-const CROWD: usize = 16;
 
 /// This many verified suspects within [`MASS_SPAN`] are a mass crash.
 const MASS: usize = 3;
@@ -50,52 +29,6 @@ const MASS_HASTE: Duration = Duration::from_secs(10);
 
 /// The longest that a declared slowness is honoured.
 const SLOWEST: Duration = Duration::from_secs(60);
-
-/// A peer being watched.
-#[derive(Debug)]
-struct Watch {
-    ix: Ix,
-    /// Whether this node suspects it, or looks for others only.
-    own: bool,
-    since: Instant,
-    until: Instant,
-    next: Instant,
-    gap: Duration,
-    unbound: bool,
-    reminders: u8,
-    /// Whether the first verifiers have been asked.
-    recruited: bool,
-    /// Whether the last verifiers have been asked.
-    widened: bool,
-    verified: bool,
-    verifiers: Vec<(Ix, Option<Finding>)>,
-    askers: Vec<Asker>,
-}
-
-impl Watch {
-    /// Whether all who said that they look have found silence.
-    fn is_decided(&self) -> bool {
-        let mut findings = self.verifiers.iter().filter_map(|&(_, finding)| finding).peekable();
-        findings.peek().is_some() && findings.all(|finding| finding == Finding::Silent)
-    }
-}
-
-/// Who has asked for a look.
-#[derive(Debug)]
-struct Asker {
-    ix: Ix,
-    /// When it wants to know, if the watch is not over before.
-    due: Instant,
-    /// Whether it has been told of silence.
-    told: bool,
-}
-
-/// What is made of a suspect whose window has passed.
-enum Verdict {
-    Down(Claim),
-    Unreachable,
-    LookOn,
-}
 
 /// All peers being watched.
 #[derive(Debug, Default)]
@@ -133,7 +66,7 @@ impl Watches {
         let incarnation = ctx.peers.get(ix).incarnation;
         ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });
         (watch.recruited, watch.widened) = (false, false);
-        Self::recruit_in_time(watch, ctx);
+        watch.recruit_in_time(ctx);
         if ctx.status(ix) == Status::Alive {
             ctx.believe(ix, Status::Suspect, Cause::Unanswered);
         }
@@ -147,7 +80,7 @@ impl Watches {
             // A reminder of a watch that is over, or that never was.
             let late = |at: Instant| ctx.now.since(at) <= AFTERLIFE;
             if self.answered.iter().any(|&(ix, at)| ix == suspect && late(at)) {
-                Self::say_found(suspect, asker, Finding::Answers, ctx);
+                say_found(suspect, asker, Finding::Answers, ctx);
             }
             return;
         }
@@ -230,7 +163,7 @@ impl Watches {
                 self.answered.push((ix, ctx.now));
             }
             for asker in askers {
-                Self::say_found(ix, asker.ix, Finding::Answers, ctx);
+                say_found(ix, asker.ix, Finding::Answers, ctx);
             }
             self.end(ctx, at, Cause::Answered);
         } else {
@@ -284,14 +217,14 @@ impl Watches {
         while at < self.list.len() {
             let watch = &mut self.list[at];
             if health.trusts_silence(ctx.now) {
-                Self::report_in_time(watch, ctx);
+                watch.report_in_time(ctx);
             }
             if watch.next > ctx.now {
                 at += 1;
                 continue;
             }
             if watch.until > ctx.now {
-                Self::ask_again(watch, ctx);
+                watch.ask_again(ctx);
                 at += 1;
                 continue;
             }
@@ -302,9 +235,9 @@ impl Watches {
                 at += 1;
                 continue;
             }
-            Self::report_silence(watch, ctx);
+            watch.report_silence(ctx);
             if watch.own {
-                match Self::conclude(watch, ctx, health) {
+                match watch.conclude(ctx, health) {
                     Verdict::Down(claim) => down.push(claim),
                     Verdict::Unreachable => {
                         ctx.believe(watch.ix, Status::Unreachable, Cause::NobodyToAsk);
@@ -338,156 +271,8 @@ impl Watches {
             return None;
         }
         ctx.greet(ctx.unbound(ix));
-        self.list.push(Watch {
-            ix,
-            own: false,
-            since: ctx.now,
-            until: ctx.now,
-            next: ctx.now + FIRST_GAP,
-            gap: FIRST_GAP,
-            unbound: true,
-            reminders: 0,
-            recruited: false,
-            widened: false,
-            verified: false,
-            verifiers: Vec::new(),
-            askers: Vec::new(),
-        });
+        self.list.push(Watch::new(ix, ctx.now));
         Some(self.list.len() - 1)
-    }
-
-    fn recruit(watch: &mut Watch, ctx: &mut Context, wanted: usize) {
-        let left = watch.until.since(ctx.now).as_millis();
-        for verifier in ctx.random_alive(wanted, watch.ix) {
-            if watch.verifiers.len() < CROWD
-                && !watch.verifiers.iter().any(|(known, _)| *known == verifier)
-            {
-                watch.verifiers.push((verifier, None));
-                Self::ask_verifier(
-                    watch.ix,
-                    ctx,
-                    verifier,
-                    u32::try_from(left).unwrap_or(u32::MAX),
-                );
-            }
-        }
-    }
-
-    fn ask_verifier(suspect: Ix, ctx: &mut Context, verifier: Ix, millis: u32) {
-        let incarnation = ctx.peers.get(suspect).incarnation;
-        let suspect = ctx.life(suspect);
-        let verify = Frame::Verify { suspect, incarnation, millis };
-        ctx.say_frame(ctx.bound(verifier), verify);
-    }
-
-    /// Pings a watched peer, bound and unbound in turn.
-    fn ask_again(watch: &mut Watch, ctx: &mut Context) {
-        watch.unbound = !watch.unbound;
-        if watch.unbound {
-            ctx.greet(ctx.unbound(watch.ix));
-        } else {
-            ctx.say(ctx.bound(watch.ix), Say::Ping);
-        }
-        watch.gap = (watch.gap * 2).min(LONGEST_GAP);
-        watch.next = (ctx.now + watch.gap).min(watch.until);
-        if watch.own {
-            Self::recruit_in_time(watch, ctx);
-        }
-    }
-
-    /// Recruits verifiers if it is time to, and looks again when it will be.
-    fn recruit_in_time(watch: &mut Watch, ctx: &mut Context) {
-        let first = usize::from(ctx.config.verifiers);
-        if first == 0 {
-            return;
-        }
-        let left = watch.until.since(ctx.now);
-        let early = left.saturating_sub(ctx.config.silence_window / 2);
-        if !watch.recruited && early.is_zero() {
-            watch.recruited = true;
-            Self::recruit(watch, ctx, first);
-        }
-        let late = left.saturating_sub(LAST_LOOK);
-        if !watch.widened && late.is_zero() {
-            watch.widened = true;
-            Self::recruit(watch, ctx, LAST_VERIFIERS);
-        }
-        let due = if watch.recruited { late } else { early };
-        if !due.is_zero() {
-            watch.next = watch.next.min(ctx.now + due);
-        }
-    }
-
-    /// Tells those who want to know by now that there was silence since they asked, though the
-    /// watch goes on: this node has a suspicion of its own, from later on.
-    fn report_in_time(watch: &mut Watch, ctx: &mut Context) {
-        for at in 0..watch.askers.len() {
-            let asker = &mut watch.askers[at];
-            if !asker.told && asker.due <= ctx.now {
-                asker.told = true;
-                Self::say_found(watch.ix, asker.ix, Finding::Silent, ctx);
-            }
-        }
-    }
-
-    /// Tells the askers, once, that the whole window was silent.
-    fn report_silence(watch: &mut Watch, ctx: &mut Context) {
-        for asker in core::mem::take(&mut watch.askers) {
-            if !asker.told {
-                Self::say_found(watch.ix, asker.ix, Finding::Silent, ctx);
-            }
-        }
-    }
-
-    fn say_found(suspect: Ix, asker: Ix, finding: Finding, ctx: &mut Context) {
-        let verdict = Frame::Verdict { suspect: ctx.life(suspect), finding };
-        ctx.say_frame(ctx.bound(asker), verdict);
-    }
-
-    /// Judges a suspect whose window has passed: down, unreachable, or to be looked at further.
-    fn conclude(watch: &mut Watch, ctx: &mut Context, health: &mut Health) -> Verdict {
-        let answered = watch.verifiers.iter().filter(|(_, finding)| finding.is_some()).count();
-        let silent: Vec<NodeId> = watch
-            .verifiers
-            .iter()
-            .filter(|(_, finding)| *finding == Some(Finding::Silent))
-            .map(|&(ix, _)| ctx.id(ix))
-            .collect();
-        let reminded = watch.reminders >= PATIENCE;
-        // Who hears but few of those it asks is cut off itself, and they with it.
-        let heard = 2 * answered >= watch.verifiers.len();
-        if answered == 0 || reminded && !heard {
-            if !watch.verifiers.is_empty() {
-                health.worse();
-            }
-            return Verdict::Unreachable;
-        }
-        if heard && (watch.is_decided() || reminded && silent.len() >= answered.min(2)) {
-            ctx.stats.verdicts_down += 1;
-            let mut claim = ctx.claim(watch.ix);
-            claim.standing = Standing::Down;
-            claim.accuser = Some(ctx.me().id);
-            claim.confirmed_by = [silent.first().copied(), silent.get(1).copied()];
-            return Verdict::Down(claim);
-        }
-        watch.reminders += 1;
-        if watch.reminders > REMINDERS {
-            watch.reminders = 0;
-            // Those who were asked have gone quiet themselves: ask others for a window of theirs.
-            watch.verifiers.clear();
-            watch.until = ctx.now + ctx.config.silence_window;
-            watch.next = ctx.now + FIRST_GAP;
-            watch.gap = FIRST_GAP;
-            (watch.recruited, watch.widened) = (true, false);
-            Self::recruit(watch, ctx, usize::from(ctx.config.verifiers));
-        } else {
-            watch.next = ctx.now + GRACE;
-            let quiet = watch.verifiers.iter().filter(|(_, f)| *f != Some(Finding::Silent));
-            for verifier in quiet.map(|&(ix, _)| ix).collect::<Vec<_>>() {
-                Self::ask_verifier(watch.ix, ctx, verifier, 0);
-            }
-        }
-        Verdict::LookOn
     }
 
     fn end(&mut self, ctx: &mut Context, at: usize, cause: Cause) {

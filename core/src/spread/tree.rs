@@ -160,7 +160,8 @@ impl Relays {
         let batch = self.next;
         self.next += 1;
         let part = Part { to, part: route.clone(), route };
-        if self.enter(ctx, batch, &frames, part, hops) {
+        let urgent = frames.iter().any(outbox::is_urgent);
+        if self.enter(ctx, batch, urgent, part, hops) {
             self.batches.insert(batch, Batch { frames, open: 1 });
         }
     }
@@ -331,10 +332,11 @@ impl Relays {
     ) -> (u64, u32) {
         let batch = self.next;
         self.next += 1;
+        let urgent = frames.iter().any(outbox::is_urgent);
         let parts = split(ctx, route, from);
         let mut open = 0;
         for part in parts {
-            if !self.enter(ctx, batch, &frames, part, hops) {
+            if !self.enter(ctx, batch, urgent, part, hops) {
                 break;
             }
             open += 1;
@@ -346,14 +348,7 @@ impl Relays {
     }
 
     /// Begins to send a copy of a batch to the peer of a part, if there is room.
-    fn enter(
-        &mut self,
-        ctx: &mut Context,
-        batch: u64,
-        frames: &[Frame],
-        part: Part,
-        hops: u8,
-    ) -> bool {
+    fn enter(&mut self, ctx: &mut Context, batch: u64, urgent: bool, part: Part, hops: u8) -> bool {
         if self.is_full(ctx) {
             ctx.stats.answers_withheld += 1;
             return false;
@@ -373,7 +368,7 @@ impl Relays {
             route,
             part,
             hops,
-            urgent: frames.iter().any(outbox::is_urgent),
+            urgent,
             held,
             tries: 0,
             first: None,

@@ -1,0 +1,228 @@
+//! One peer being watched: it is asked again and again, verifiers are recruited, and what was found
+//! is told and judged.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::context::Context;
+use crate::liveness::Health;
+use crate::node::NodeId;
+use crate::outbox::Say;
+use crate::roster::Ix;
+use crate::time::Instant;
+use crate::wire::{Claim, Finding, Frame, Standing};
+
+/// The first wait before a watched peer is asked again; it doubles up to [`LONGEST_GAP`].
+pub(super) const FIRST_GAP: Duration = Duration::from_millis(100);
+const LONGEST_GAP: Duration = Duration::from_millis(500);
+
+/// How long the verdicts of verifiers are waited for when the window has passed, and how often
+/// they are asked for before other verifiers are.
+const GRACE: Duration = Duration::from_millis(100);
+const REMINDERS: u8 = 4;
+
+/// So often those that have not said what they found are reminded before two that found silence are
+/// enough: where much is lost, the word of one that got an answer may be.
+const PATIENCE: u8 = 2;
+
+/// So long before the window is over as many others are asked besides: in a partial partition the
+/// first few may all be on the side of the accuser.
+const LAST_LOOK: Duration = Duration::from_millis(600);
+const LAST_VERIFIERS: usize = 5;
+
+/// The most that the verifiers of one suspicion, and the askers of one watch, can be.
+pub(super) const CROWD: usize = 16;
+
+/// A peer being watched.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) ix: Ix,
+    /// Whether this node suspects it, or looks for others only.
+    pub(super) own: bool,
+    pub(super) since: Instant,
+    pub(super) until: Instant,
+    pub(super) next: Instant,
+    pub(super) gap: Duration,
+    pub(super) unbound: bool,
+    pub(super) reminders: u8,
+    /// Whether the first verifiers have been asked.
+    pub(super) recruited: bool,
+    /// Whether the last verifiers have been asked.
+    pub(super) widened: bool,
+    pub(super) verified: bool,
+    pub(super) verifiers: Vec<(Ix, Option<Finding>)>,
+    pub(super) askers: Vec<Asker>,
+}
+
+/// Who has asked for a look.
+#[derive(Debug)]
+pub(super) struct Asker {
+    pub(super) ix: Ix,
+    /// When it wants to know, if the watch is not over before.
+    pub(super) due: Instant,
+    /// Whether it has been told of silence.
+    pub(super) told: bool,
+}
+
+/// What is made of a suspect whose window has passed.
+pub(super) enum Verdict {
+    Down(Claim),
+    Unreachable,
+    LookOn,
+}
+
+impl Watch {
+    /// Nobody has asked for it yet, and it has no window.
+    pub(super) fn new(ix: Ix, now: Instant) -> Self {
+        Self {
+            ix,
+            own: false,
+            since: now,
+            until: now,
+            next: now + FIRST_GAP,
+            gap: FIRST_GAP,
+            unbound: true,
+            reminders: 0,
+            recruited: false,
+            widened: false,
+            verified: false,
+            verifiers: Vec::new(),
+            askers: Vec::new(),
+        }
+    }
+
+    /// Whether all who said that they look have found silence.
+    pub(super) fn is_decided(&self) -> bool {
+        let mut findings = self.verifiers.iter().filter_map(|&(_, finding)| finding).peekable();
+        findings.peek().is_some() && findings.all(|finding| finding == Finding::Silent)
+    }
+
+    fn recruit(&mut self, ctx: &mut Context, wanted: usize) {
+        let left = self.until.since(ctx.now).as_millis();
+        for verifier in ctx.random_alive(wanted, self.ix) {
+            if self.verifiers.len() < CROWD
+                && !self.verifiers.iter().any(|(known, _)| *known == verifier)
+            {
+                self.verifiers.push((verifier, None));
+                ask_verifier(self.ix, ctx, verifier, u32::try_from(left).unwrap_or(u32::MAX));
+            }
+        }
+    }
+
+    /// Pings a watched peer, bound and unbound in turn.
+    pub(super) fn ask_again(&mut self, ctx: &mut Context) {
+        self.unbound = !self.unbound;
+        if self.unbound {
+            ctx.greet(ctx.unbound(self.ix));
+        } else {
+            ctx.say(ctx.bound(self.ix), Say::Ping);
+        }
+        self.gap = (self.gap * 2).min(LONGEST_GAP);
+        self.next = (ctx.now + self.gap).min(self.until);
+        if self.own {
+            self.recruit_in_time(ctx);
+        }
+    }
+
+    /// Recruits verifiers if it is time to, and looks again when it will be.
+    pub(super) fn recruit_in_time(&mut self, ctx: &mut Context) {
+        let first = usize::from(ctx.config.verifiers);
+        if first == 0 {
+            return;
+        }
+        let left = self.until.since(ctx.now);
+        let early = left.saturating_sub(ctx.config.silence_window / 2);
+        if !self.recruited && early.is_zero() {
+            self.recruited = true;
+            self.recruit(ctx, first);
+        }
+        let late = left.saturating_sub(LAST_LOOK);
+        if !self.widened && late.is_zero() {
+            self.widened = true;
+            self.recruit(ctx, LAST_VERIFIERS);
+        }
+        let due = if self.recruited { late } else { early };
+        if !due.is_zero() {
+            self.next = self.next.min(ctx.now + due);
+        }
+    }
+
+    /// Tells those who want to know by now that there was silence since they asked, though the
+    /// watch goes on: this node has a suspicion of its own, from later on.
+    pub(super) fn report_in_time(&mut self, ctx: &mut Context) {
+        for at in 0..self.askers.len() {
+            let asker = &mut self.askers[at];
+            if !asker.told && asker.due <= ctx.now {
+                asker.told = true;
+                say_found(self.ix, asker.ix, Finding::Silent, ctx);
+            }
+        }
+    }
+
+    /// Tells the askers, once, that the whole window was silent.
+    pub(super) fn report_silence(&mut self, ctx: &mut Context) {
+        for asker in core::mem::take(&mut self.askers) {
+            if !asker.told {
+                say_found(self.ix, asker.ix, Finding::Silent, ctx);
+            }
+        }
+    }
+
+    /// Judges a suspect whose window has passed: down, unreachable, or to be looked at further.
+    pub(super) fn conclude(&mut self, ctx: &mut Context, health: &mut Health) -> Verdict {
+        let answered = self.verifiers.iter().filter(|(_, finding)| finding.is_some()).count();
+        let silent: Vec<NodeId> = self
+            .verifiers
+            .iter()
+            .filter(|(_, finding)| *finding == Some(Finding::Silent))
+            .map(|&(ix, _)| ctx.id(ix))
+            .collect();
+        let reminded = self.reminders >= PATIENCE;
+        // Who hears but few of those it asks is cut off itself, and they with it.
+        let heard = 2 * answered >= self.verifiers.len();
+        if answered == 0 || reminded && !heard {
+            if !self.verifiers.is_empty() {
+                health.worse();
+            }
+            return Verdict::Unreachable;
+        }
+        if heard && (self.is_decided() || reminded && silent.len() >= answered.min(2)) {
+            ctx.stats.verdicts_down += 1;
+            let mut claim = ctx.claim(self.ix);
+            claim.standing = Standing::Down;
+            claim.accuser = Some(ctx.me().id);
+            claim.confirmed_by = [silent.first().copied(), silent.get(1).copied()];
+            return Verdict::Down(claim);
+        }
+        self.reminders += 1;
+        if self.reminders > REMINDERS {
+            self.reminders = 0;
+            // Those who were asked have gone quiet themselves: ask others for a window of theirs.
+            self.verifiers.clear();
+            self.until = ctx.now + ctx.config.silence_window;
+            self.next = ctx.now + FIRST_GAP;
+            self.gap = FIRST_GAP;
+            (self.recruited, self.widened) = (true, false);
+            self.recruit(ctx, usize::from(ctx.config.verifiers));
+        } else {
+            self.next = ctx.now + GRACE;
+            let quiet = self.verifiers.iter().filter(|(_, f)| *f != Some(Finding::Silent));
+            for verifier in quiet.map(|&(ix, _)| ix).collect::<Vec<_>>() {
+                ask_verifier(self.ix, ctx, verifier, 0);
+            }
+        }
+        Verdict::LookOn
+    }
+}
+
+fn ask_verifier(suspect: Ix, ctx: &mut Context, verifier: Ix, millis: u32) {
+    let incarnation = ctx.peers.get(suspect).incarnation;
+    let suspect = ctx.life(suspect);
+    let verify = Frame::Verify { suspect, incarnation, millis };
+    ctx.say_frame(ctx.bound(verifier), verify);
+}
+
+pub(super) fn say_found(suspect: Ix, asker: Ix, finding: Finding, ctx: &mut Context) {
+    let verdict = Frame::Verdict { suspect: ctx.life(suspect), finding };
+    ctx.say_frame(ctx.bound(asker), verdict);
+}
