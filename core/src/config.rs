@@ -32,11 +32,16 @@ pub struct Config {
     pub liveness: Liveness,
     /// Whether members that are down, left or unreachable are shown.
     pub down_members: DownMembers,
-    /// Time between two probes; each peer is probed about once in this time by somebody.
+    /// Time between two probes; each peer is probed about once in this time by somebody, and at
+    /// least once in twice this time if its predecessor on the ring lives.
     pub probe_interval: Duration,
-    /// The least time that an answer is waited for, whatever the round trips were so far.
+    /// The least time that an answer is waited for before the probe is sent again, whatever the
+    /// round trips were so far. The third try unanswered is a suspicion; each waits twice as long as
+    /// the one before. As the window runs from the first try on, a short time makes no verdict
+    /// sooner, only more datagrams for peers that stand still.
     pub min_timeout: Duration,
-    /// The time that an answer is waited for while nothing is known of the round trip, and the most.
+    /// The time that an answer is waited for while nothing is known of the round trip, and the most
+    /// while this node itself is well.
     pub max_timeout: Duration,
     /// How long a suspect must be silent to this node to be called down. The verifiers look for the
     /// last half of it.
@@ -88,7 +93,7 @@ impl Config {
             liveness: Liveness::On,
             down_members: DownMembers::Hide,
             probe_interval: Duration::from_secs(1),
-            min_timeout: Duration::from_millis(20),
+            min_timeout: Duration::from_millis(250),
             max_timeout: Duration::from_millis(500),
             silence_window: Duration::from_millis(2500),
             verifiers: 3,
@@ -113,7 +118,7 @@ impl Config {
     pub fn wan(seed: [u8; 32], cluster: ClusterName, keys: Keyring) -> Self {
         Self {
             probe_interval: Duration::from_secs(3),
-            min_timeout: Duration::from_millis(100),
+            min_timeout: Duration::from_millis(800),
             max_timeout: Duration::from_secs(2),
             silence_window: Duration::from_secs(8),
             retry_interval: Duration::from_secs(5),
@@ -130,8 +135,8 @@ impl Config {
     pub fn local(seed: [u8; 32], cluster: ClusterName, keys: Keyring) -> Self {
         Self {
             probe_interval: Duration::from_millis(500),
-            min_timeout: Duration::from_millis(10),
-            max_timeout: Duration::from_millis(200),
+            min_timeout: Duration::from_millis(150),
+            max_timeout: Duration::from_millis(300),
             silence_window: Duration::from_millis(1500),
             retry_interval: Duration::from_secs(1),
             ..Self::lan(seed, cluster, keys)

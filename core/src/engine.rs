@@ -254,7 +254,7 @@ impl Engine {
                 self.departure.end_if_done(ctx, self.relays.is_idle());
             }
             Why::Probe => {
-                if let Some(unanswered) = self.probes.on_timer(ctx, &self.health) {
+                for unanswered in self.probes.on_timer(ctx, &self.health) {
                     self.on_unanswered(unanswered);
                 }
             }

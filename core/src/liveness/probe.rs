@@ -1,4 +1,8 @@
-//! The probe cycle: one peer each interval, each peer once a cycle, in random order (SWIM 4.3).
+//! The probe cycle: one peer each interval, in turn the next on the ring and one of all in random
+//! order (SWIM 4.3).
+//!
+//! Who is probed at random alone goes unprobed for 4.6 intervals in one case of 100. With a peer that
+//! is sure to look every other interval it is 2, for as many probes.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -13,7 +17,13 @@ use crate::time::Instant;
 use crate::timers::Why;
 
 /// How often a probe is sent before it counts as unanswered. At 10 % loss one try fails in five.
+///
+/// Each wait is twice the one before. A peer that stands still for a moment is soon back, and the
+/// window runs from the first try: haste would gain nothing but more to answer for who is slow.
 const TRIES: u8 = 3;
+
+/// How many peers on the ring are looked at for the next one that lives.
+const NEIGHBOURS: usize = 16;
 
 /// How many times as often as else a node probes during a mass crash. Twice would leave the last
 /// of 50 unprobed for 4 s in the mean.
@@ -22,7 +32,10 @@ const HASTE: u32 = 4;
 /// How long an answer to a ping is recognised.
 const MEMORY: Duration = Duration::from_secs(10);
 
-/// The peer that is being probed.
+/// The most probes that wait for their answers.
+const RUNNING: usize = 16;
+
+/// A peer that is being probed.
 #[derive(Clone, Copy, Debug)]
 struct Probe {
     ix: Ix,
@@ -35,7 +48,9 @@ struct Probe {
 #[derive(Debug, Default)]
 pub(crate) struct Probes {
     order: Vec<Ix>,
-    current: Option<Probe>,
+    /// Whether the last probe went to the next on the ring.
+    neighbour: bool,
+    running: Vec<Probe>,
     next_round: Instant,
     haste_until: Instant,
     pings: BTreeMap<u64, (Ix, Instant)>,
@@ -82,22 +97,23 @@ impl Probes {
         self.arm(ctx);
     }
 
-    /// Forgets the running probe: this node was asleep when the answer came.
+    /// Forgets the running probes: this node was asleep when the answers came.
     pub(crate) fn void(&mut self, ctx: &mut Context) {
-        self.current = None;
+        self.running.clear();
         self.arm(ctx);
     }
 
     /// Retries, gives up or begins a probe, whatever is due.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context, health: &Health) -> Option<Unanswered> {
-        let mut unanswered = None;
-        if let Some(probe) = self.current.filter(|probe| probe.due <= ctx.now) {
-            if probe.tries < TRIES {
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context, health: &Health) -> Vec<Unanswered> {
+        let mut unanswered = Vec::new();
+        for probe in self.running.extract_if(.., |probe| probe.due <= ctx.now).collect::<Vec<_>>() {
+            if !ctx.is_watchable(probe.ix) {
+                // More is known of it by now, or it is being watched.
+            } else if probe.tries < TRIES {
                 self.ask(ctx, health, Probe { tries: probe.tries + 1, ..probe });
             } else {
-                self.current = None;
                 ctx.stats.probes_unanswered += 1;
-                unanswered = Some(Unanswered { ix: probe.ix, since: probe.since });
+                unanswered.push(Unanswered { ix: probe.ix, since: probe.since });
             }
         }
         if self.next_round <= ctx.now {
@@ -107,7 +123,7 @@ impl Probes {
                 interval /= HASTE;
             }
             self.next_round = ctx.now + interval;
-            if self.current.is_none()
+            if self.running.len() < RUNNING
                 && let Some(ix) = self.next_target(ctx)
             {
                 ctx.stats.probes_sent += 1;
@@ -143,8 +159,8 @@ impl Probes {
         let round_trip = ctx.now.since(at);
         ctx.peers.sample(ix, round_trip);
         ctx.note_answer(at);
-        if self.current.is_some_and(|probe| probe.ix == by) {
-            self.current = None;
+        if self.is_running(by) {
+            self.running.retain(|probe| probe.ix != by);
             self.arm(ctx);
         }
         true
@@ -154,9 +170,7 @@ impl Probes {
     pub(crate) fn forget(&mut self, ix: Ix) {
         self.order.retain(|&other| other != ix);
         self.pings.retain(|_, (other, _)| *other != ix);
-        if self.current.is_some_and(|probe| probe.ix == ix) {
-            self.current = None;
-        }
+        self.running.retain(|probe| probe.ix != ix);
     }
 
     /// The first try is bound, the others are not: the peer may have begun a new life.
@@ -167,33 +181,55 @@ impl Probes {
             ctx.greet(ctx.unbound(probe.ix));
         }
         let (least, most) = (ctx.config.min_timeout, ctx.config.max_timeout);
-        let late = ctx.peers.late(probe.ix).map_or(most, |late| late.clamp(least, most));
-        let wait = late * health.factor();
-        self.current = Some(Probe { due: ctx.now + wait, ..probe });
+        let late = ctx.peers.late(probe.ix).map_or(most, |late| late.max(least));
+        let wait = (late * (1 << (probe.tries - 1))).min(most) * health.factor();
+        let wait = wait.min(ctx.config.silence_window / 2);
+        self.running.push(Probe { due: ctx.now + wait, ..probe });
     }
 
     fn next_target(&mut self, ctx: &mut Context) -> Option<Ix> {
-        let fits = |ctx: &Context, ix| {
-            // With nobody to ask there is no better verdict than unreachable.
-            let hopeless = ctx.status(ix) == Status::Unreachable && ctx.ring.len() == 0;
-            ctx.is_watchable(ix) && !hopeless
-        };
+        self.neighbour = !self.neighbour;
+        let next = if self.neighbour { self.next_on_ring(ctx) } else { None };
+        next.or_else(|| self.next_in_order(ctx))
+    }
+
+    /// The first peer after this node on the ring that nothing is held against.
+    fn next_on_ring(&self, ctx: &Context) -> Option<Ix> {
+        let mine = ctx.position(Ix::ME);
+        let mut peers = ctx.ring.interval(mine, mine).take(NEIGHBOURS).map(|(_, ix)| ix);
+        peers.find(|&ix| ctx.status(ix) == Status::Alive && !self.is_running(ix))
+    }
+
+    /// The next of all in random order, in a new one when all have had their turn.
+    fn next_in_order(&mut self, ctx: &mut Context) -> Option<Ix> {
         while let Some(ix) = self.order.pop() {
-            if fits(ctx, ix) {
+            if self.fits(ctx, ix) {
                 return Some(ix);
             }
         }
-        let peers = ctx.topology.roster().iter().filter(|&ix| ix != Ix::ME && fits(ctx, ix));
-        self.order.extend(peers);
-        for last in (1..self.order.len()).rev() {
+        let mut order = core::mem::take(&mut self.order);
+        let peers = ctx.topology.roster().iter();
+        order.extend(peers.filter(|&ix| ix != Ix::ME && self.fits(ctx, ix)));
+        for last in (1..order.len()).rev() {
             let other = ctx.random_below(last + 1);
-            self.order.swap(last, other);
+            order.swap(last, other);
         }
+        self.order = order;
         self.order.pop()
     }
 
+    fn fits(&self, ctx: &Context, ix: Ix) -> bool {
+        // With nobody to ask there is no better verdict than unreachable.
+        let hopeless = ctx.status(ix) == Status::Unreachable && ctx.ring.len() == 0;
+        ctx.is_watchable(ix) && !hopeless && !self.is_running(ix)
+    }
+
+    fn is_running(&self, ix: Ix) -> bool {
+        self.running.iter().any(|probe| probe.ix == ix)
+    }
+
     fn arm(&self, ctx: &mut Context) {
-        let due = self.current.map_or(self.next_round, |probe| probe.due.min(self.next_round));
+        let due = self.running.iter().map(|probe| probe.due).fold(self.next_round, Instant::min);
         ctx.timers.set(Why::Probe, Some(due));
     }
 }

@@ -23,6 +23,9 @@ use crate::wire::{Frame, Route, Spread};
 /// The least wait for an acknowledgement; it doubles with each try.
 const FIRST_WAIT: Duration = Duration::from_millis(8);
 
+/// The wait for the acknowledgement of a peer while nothing is known of round trips.
+const UNKNOWN_WAIT: Duration = Duration::from_millis(20);
+
 /// So many copies go to a peer at once; more are spread over time, or its window of packet numbers
 /// and its socket's buffer would drop them.
 const BURST: u32 = 48;
@@ -431,7 +434,7 @@ fn route(ctx: &Context, audience: Audience, covered: bool) -> Route {
 /// How long the acknowledgement of a peer is waited for.
 fn wait(ctx: &Context, ix: Ix) -> Duration {
     let late = ctx.peers.late(ix).map(|late| late + late / 4);
-    late.unwrap_or(ctx.config.min_timeout).min(ctx.config.max_timeout).max(FIRST_WAIT)
+    late.unwrap_or(UNKNOWN_WAIT).min(ctx.config.max_timeout).max(FIRST_WAIT)
 }
 
 /// Sends a copy once more.
