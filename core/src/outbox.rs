@@ -131,11 +131,18 @@ impl Outbox {
     }
 
     /// Queues an intent; answers whether there was room.
+    ///
+    /// Pings and answers overtake a long queue: an acknowledgement that is late is waited for, but
+    /// whose answers are late is thought to be dead.
     pub(crate) fn push(&mut self, now: Instant, to: To, say: Say) -> bool {
         let queue = if say.is_urgent() { &mut self.urgent } else { &mut self.bulk };
         let room = queue.len() < self.limit;
-        if room {
-            queue.push_back(Intent { to, say, since: now });
+        let probe = matches!(say, Say::Ping | Say::Pong { .. });
+        let intent = Intent { to, say, since: now };
+        if room && probe && queue.len() > REACH {
+            queue.push_front(intent);
+        } else if room {
+            queue.push_back(intent);
         }
         room
     }
@@ -181,7 +188,8 @@ impl Outbox {
 
     /// For how long what is urgent has waited.
     pub(crate) fn urgent_delay(&self, now: Instant) -> Duration {
-        self.urgent.front().map_or(Duration::ZERO, |intent| now.since(intent.since))
+        let waits = |intent: Option<&Intent>| intent.map_or(Duration::ZERO, |i| now.since(i.since));
+        waits(self.urgent.front()).max(waits(self.urgent.get(REACH)))
     }
 
     /// Puts back, in order, what did not fit.
@@ -208,6 +216,33 @@ fn take_near(queue: &mut VecDeque<Intent>, into: &mut Vec<Intent>) {
             into.extend(queue.remove(at));
         } else {
             at += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers wait behind a few acknowledgements, and before a great many.
+    #[test]
+    fn answers_overtake_a_long_queue() {
+        let to = |port| {
+            let at = Destination::Unicast(([10, 0, 0, 1], port).into());
+            To { at, bound: None, node: None }
+        };
+        let ack = |packet| Say::Frame(Frame::Ack { packet });
+        let pong = Say::Pong { packet: 1, root: 2 };
+        for (acks, overtakes) in [(REACH, false), (4 * REACH, true)] {
+            let mut outbox = Outbox::new(1_000, SendRate::UNBOUNDED, Instant::ZERO);
+            for packet in 0..acks {
+                assert!(outbox.push(Instant::ZERO, to(1), ack(packet as u64)));
+            }
+            assert!(outbox.push(Instant::from_millis(1), to(2), pong.clone()));
+            let mut packet = Vec::new();
+            outbox.take_packet(Instant::from_millis(2), 1_200, &mut packet);
+            assert_eq!(packet[0].to == to(2), overtakes);
+            assert!(!outbox.urgent_delay(Instant::from_millis(2)).is_zero());
         }
     }
 }
