@@ -177,10 +177,10 @@ impl Watch {
             .filter(|(_, finding)| *finding == Some(Finding::Silent))
             .map(|&(ix, _)| ctx.id(ix))
             .collect();
-        let reminded = self.reminders >= PATIENCE;
+        let reminded = self.reminders >= PATIENCE || self.verifiers.is_empty();
         // Who hears but few of those it asks is cut off itself, and they with it.
-        let heard = 2 * answered >= self.verifiers.len();
-        if answered == 0 || reminded && !heard {
+        let heard = answered > 0 && 2 * answered >= self.verifiers.len();
+        if reminded && !heard {
             if !self.verifiers.is_empty() {
                 health.worse();
             }
