@@ -1,5 +1,6 @@
 //! How changes and messages reach everybody.
 
+mod copy;
 mod cover;
 mod gaps;
 mod hearer;

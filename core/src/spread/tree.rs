@@ -7,24 +7,18 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::context::Context;
 use crate::mutants::mutated;
 use crate::node::NodeId;
-use crate::outbox::{self, Say};
+use crate::outbox;
 use crate::roster::Ix;
+use crate::spread::copy::{Copy, LASTING_TRIES, TRIES, wait};
 use crate::spread::parts::{FAN_OUT, Part, everybody_but, heir, hop_budget, split};
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::topology::GroupName;
 use crate::wire::{Frame, Route, Spread};
-
-/// The least wait for an acknowledgement; it doubles with each try.
-const FIRST_WAIT: Duration = Duration::from_millis(8);
-
-/// The wait for the acknowledgement of a peer while nothing is known of round trips.
-const UNKNOWN_WAIT: Duration = Duration::from_millis(20);
 
 /// So many copies go to a peer at once; more are spread over time, or its window of packet numbers
 /// and its socket's buffer would drop them.
@@ -33,12 +27,8 @@ const BURST: u32 = 48;
 /// How long a copy is left alone while the rate holds output up, in milliseconds: once to twice.
 const HELD: u64 = 20;
 
-/// Tries per peer, and peers per part.
-const TRIES: u8 = 3;
+/// The most peers that a part is given to.
 const HANDOVERS: usize = 3;
-
-/// Tries of a message whose peer is the only one left: nothing else would bring it.
-const LASTING_TRIES: u8 = 12;
 
 /// Whom a batch is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,34 +45,6 @@ pub(crate) enum Audience {
 struct Batch {
     frames: Vec<Frame>,
     open: u32,
-}
-
-/// A batch on its way to one peer, with the part that the peer is to pass it on to.
-#[derive(Debug)]
-struct Copy {
-    batch: u64,
-    to: Ix,
-    /// The part less the peer itself, if it is the first of it; all of the part for an heir.
-    route: Route,
-    /// The part, with the peer.
-    part: Route,
-    hops: u8,
-    /// Carries claims.
-    urgent: bool,
-    /// Waits for its first try, as the peer has much to acknowledge already.
-    held: bool,
-    tries: u8,
-    first: Option<u64>,
-    due: Instant,
-    /// The packets that it has gone out in.
-    packets: Vec<u64>,
-    tried: Vec<Ix>,
-}
-
-impl Copy {
-    fn say(&self, id: u64) -> Say {
-        Say::Relay { copy: id, urgent: self.urgent }
-    }
 }
 
 /// A copy that needs no more care.
@@ -263,12 +225,7 @@ impl Relays {
                 ctx.covers.void(copy.to);
             }
             if copy.tries < TRIES && !lost {
-                if core::mem::take(&mut copy.held) {
-                    copy.due = ctx.now + wait(ctx, copy.to);
-                    ctx.say(ctx.bound(copy.to), copy.say(id));
-                } else {
-                    retry(ctx, id, copy);
-                }
+                copy.try_again(ctx, id);
                 continue;
             }
             copy.tried.push(copy.to);
@@ -280,7 +237,7 @@ impl Relays {
             let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
             if next.is_none() && lasting && !lost && copy.tries < LASTING_TRIES {
                 copy.tried.pop();
-                retry(ctx, id, copy);
+                copy.try_again(ctx, id);
                 continue;
             }
             ctx.stats.relay_handovers += 1;
@@ -290,12 +247,7 @@ impl Relays {
             if let Some(next) = next {
                 leave(&mut self.open, copy.to);
                 *self.open.entry(next).or_default() += 1;
-                copy.to = next;
-                copy.route = copy.part.clone();
-                copy.tries = 0;
-                copy.first = None;
-                copy.due = ctx.now + wait(ctx, next);
-                ctx.say(ctx.bound(next), copy.say(id));
+                copy.hand_over(ctx, id, next);
             } else {
                 closed.extend(self.close(id, false));
             }
@@ -429,21 +381,6 @@ fn route(ctx: &Context, audience: Audience, covered: bool) -> Route {
     };
     let position = ctx.position(Ix::ME);
     Route::Ring { from: position.wrapping_add(1), until: position, group, covered }
-}
-
-/// How long the acknowledgement of a peer is waited for.
-fn wait(ctx: &Context, ix: Ix) -> Duration {
-    let late = ctx.peers.late(ix).map(|late| late + late / 4);
-    late.unwrap_or(UNKNOWN_WAIT).min(ctx.config.max_timeout).max(FIRST_WAIT)
-}
-
-/// Sends a copy once more.
-fn retry(ctx: &mut Context, id: u64, copy: &mut Copy) {
-    copy.tries += 1;
-    let pause = wait(ctx, copy.to) * (1 << copy.tries);
-    copy.due = ctx.now + pause.min(ctx.config.max_timeout);
-    ctx.stats.relay_retries += 1;
-    ctx.say(ctx.bound(copy.to), copy.say(id));
 }
 
 /// One copy less waits for a peer's acknowledgement.

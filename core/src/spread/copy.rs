@@ -1,0 +1,84 @@
+//! One copy of a batch: whom it is for, what it makes the receiver responsible for, and how long
+//! and how often it is tried.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::context::Context;
+use crate::outbox::Say;
+use crate::roster::Ix;
+use crate::time::Instant;
+use crate::wire::Route;
+
+/// The least wait for an acknowledgement; it doubles with each try.
+const FIRST_WAIT: Duration = Duration::from_millis(8);
+
+/// The wait for the acknowledgement of a peer while nothing is known of round trips.
+const UNKNOWN_WAIT: Duration = Duration::from_millis(20);
+
+/// Tries per peer.
+pub(super) const TRIES: u8 = 3;
+
+/// Tries of a message whose peer is the only one left: nothing else would bring it.
+pub(super) const LASTING_TRIES: u8 = 12;
+
+/// A batch on its way to one peer, with the part that the peer is to pass it on to.
+#[derive(Debug)]
+pub(super) struct Copy {
+    pub(super) batch: u64,
+    pub(super) to: Ix,
+    /// The part less the peer itself, if it is the first of it; all of the part for an heir.
+    pub(super) route: Route,
+    /// The part, with the peer.
+    pub(super) part: Route,
+    pub(super) hops: u8,
+    /// Carries claims.
+    pub(super) urgent: bool,
+    /// Waits for its first try, as the peer has much to acknowledge already.
+    pub(super) held: bool,
+    pub(super) tries: u8,
+    pub(super) first: Option<u64>,
+    pub(super) due: Instant,
+    /// The packets that it has gone out in.
+    pub(super) packets: Vec<u64>,
+    pub(super) tried: Vec<Ix>,
+}
+
+impl Copy {
+    pub(super) fn say(&self, id: u64) -> Say {
+        Say::Relay { copy: id, urgent: self.urgent }
+    }
+
+    /// Sends it for the first time if it was held, else once more.
+    pub(super) fn try_again(&mut self, ctx: &mut Context, id: u64) {
+        if core::mem::take(&mut self.held) {
+            self.begin(ctx, id);
+            return;
+        }
+        self.tries += 1;
+        let pause = wait(ctx, self.to) * (1 << self.tries);
+        self.due = ctx.now + pause.min(ctx.config.max_timeout);
+        ctx.stats.relay_retries += 1;
+        ctx.say(ctx.bound(self.to), self.say(id));
+    }
+
+    /// Sends it to another peer of its part, which is to serve all of it.
+    pub(super) fn hand_over(&mut self, ctx: &mut Context, id: u64, heir: Ix) {
+        self.to = heir;
+        self.route = self.part.clone();
+        self.tries = 0;
+        self.first = None;
+        self.begin(ctx, id);
+    }
+
+    fn begin(&mut self, ctx: &mut Context, id: u64) {
+        self.due = ctx.now + wait(ctx, self.to);
+        ctx.say(ctx.bound(self.to), self.say(id));
+    }
+}
+
+/// How long the acknowledgement of a peer is waited for.
+pub(super) fn wait(ctx: &Context, ix: Ix) -> Duration {
+    let late = ctx.peers.late(ix).map(|late| late + late / 4);
+    late.unwrap_or(UNKNOWN_WAIT).min(ctx.config.max_timeout).max(FIRST_WAIT)
+}
