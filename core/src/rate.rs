@@ -9,9 +9,8 @@ use crate::time::Instant;
 ///
 /// A settled node sends about 100 bytes a second whatever the size of its cluster; a node by which
 /// 1,000 others join within a second sends up to 4 MB a second meanwhile, and at a lower rate they
-/// just join more slowly. At a rate that answers and acknowledgements alone exceed, as when half of
-/// 100 nodes restart at once around one that may send 500 datagrams a second, a node answers late, and
-/// others may call it down until it catches up.
+/// just join more slowly. Answers go first, so a low rate makes a node slow to learn and to tell; at
+/// one that answers alone exceed, others may call it down until it catches up.
 ///
 /// What does not go out at once waits, liveness before changes, messages and repairs, a quarter of
 /// the buckets, and at least one datagram, being for liveness alone. What waits is bounded by

@@ -170,7 +170,7 @@ pub struct Settings {
     /// `Config::tombstone_ttl`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tombstone_ttl: Option<Span>,
-    /// Bytes of `Config::send_rate`; a datagram is allowed for each 80 of them.
+    /// Bytes of `Config::send_rate`; a datagram is allowed for each 240 of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub send_rate: Option<u32>,
     /// `Limits::outbox`.
@@ -233,7 +233,7 @@ impl Settings {
             config.verifiers = verifiers;
         }
         if let Some(bytes) = self.send_rate {
-            config.send_rate = SendRate::new(bytes, bytes / 80);
+            config.send_rate = SendRate::new(bytes, bytes / 240);
         }
     }
 }
