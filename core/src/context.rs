@@ -224,6 +224,19 @@ impl Context {
         Duration::from_nanos(nanos / 2 + more as u64)
     }
 
+    /// A random span of this mean that does not depend on how long one has waited already, so that
+    /// many who begin to wait at once act at an even rate from the beginning (exponential, to within
+    /// a quarter).
+    pub(crate) fn memoryless(&mut self, mean: Duration) -> Duration {
+        let random = u128::from(self.rng.next_u64() | 1);
+        let zeros = random.leading_zeros() - u64::BITS;
+        // The binary logarithm of its inverse, in 2^32nds, taken as straight between powers of two.
+        let fraction = (1 << 32) - ((random << zeros) >> 31 & ((1 << 32) - 1));
+        let halvings = (u128::from(zeros) << 32) + fraction;
+        let nanos = mean.as_nanos().min(u128::from(u64::MAX)) * halvings / 3 * 2;
+        Duration::from_nanos(u64::try_from(nanos >> 32).unwrap_or(u64::MAX))
+    }
+
     /// Up to `count` random peers that are alive, none of them `not`.
     pub(crate) fn random_alive(&mut self, count: usize, not: Ix) -> Vec<Ix> {
         let mut picked = Vec::with_capacity(count);
@@ -402,6 +415,22 @@ fn seeded(seed: &[u8; 32], id: NodeId, epoch: Epoch) -> ChaCha8Rng {
 mod tests {
     use super::*;
     use crate::seal::{ClusterName, Key, KeyId, Keyring};
+
+    #[test]
+    fn memoryless_spans_have_their_mean_from_the_first_moment_on() {
+        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+        let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
+        let me = NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1)));
+        let mut ctx = Context::new(config, me, Epoch(1), Instant::ZERO);
+        let spans: Vec<u128> =
+            (0..10_000).map(|_| ctx.memoryless(Duration::from_secs(1)).as_millis()).collect();
+        let share = |until| spans.iter().filter(|&&span| span < until).count();
+        let mean = spans.iter().sum::<u128>() / 10_000;
+        assert!((970..1_030).contains(&mean), "mean {mean} ms");
+        assert!((700..1_100).contains(&share(100)), "{} of 10,000 in the first tenth", share(100));
+        assert!((6_100..6_500).contains(&share(1_000)), "{} before the mean", share(1_000));
+        assert_eq!(ctx.memoryless(Duration::ZERO), Duration::ZERO);
+    }
 
     /// What is entrusted to this node while nobody lets it send takes no more room than may be.
     #[test]

@@ -101,3 +101,20 @@ fn restarts_of_others_do_not_keep_the_dead_in_memory() -> Outcome {
     assert!(sim.pictures_agree());
     Ok(())
 }
+
+/// The one seed of 128 nodes says goodbye and begins anew, knowing nobody: the others, for whom it
+/// is the seed, go on trying it, and have it back within seconds.
+#[test]
+fn a_seed_that_departed_and_restarts_is_found_by_the_others() -> Outcome {
+    let mut sim = settled(98, 128)?;
+    sim.forbid_false_down();
+    for _ in 0..6 {
+        sim.depart(0);
+        sim.run_for(millis(300))?;
+        sim.kill(0);
+        sim.run_for(secs(1))?;
+        sim.restart(0);
+        sim.run_until(Sim::converged, secs(5))?;
+    }
+    Ok(())
+}

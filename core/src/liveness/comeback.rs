@@ -17,6 +17,9 @@ use crate::wire::Frame;
 /// The first wait of a node that knows nobody; it doubles up to the retry interval.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
+/// A seed draws as many attempts as so many lost peers: one that begins anew may know nobody.
+const SEED_WEIGHT: usize = 4;
+
 /// A seed that goes unanswered this long while nobody else is there isolates the node.
 const ISOLATED_AFTER: Duration = Duration::from_secs(3);
 
@@ -90,8 +93,10 @@ impl Comeback {
 
     /// A peer was lost: see to it that it is retried.
     pub(crate) fn lost(&self, ctx: &mut Context) {
-        let wait = if ctx.ring.len() == 0 { FIRST_WAIT } else { self.interval(ctx) };
-        let wait = ctx.around(wait);
+        let wait = match ctx.ring.len() {
+            0 => ctx.around(FIRST_WAIT),
+            _ => ctx.memoryless(self.interval(ctx)),
+        };
         ctx.timers.hasten(Why::Comeback, ctx.now + wait);
     }
 
@@ -140,7 +145,7 @@ impl Comeback {
             ctx.around(self.wait)
         } else {
             self.wait = FIRST_WAIT;
-            ctx.around(wait)
+            ctx.memoryless(wait)
         };
         let anybody = !self.seeds.is_empty() || Self::random_lost(ctx).is_some();
         ctx.timers.set(Why::Comeback, anybody.then(|| ctx.now + wait));
@@ -158,14 +163,15 @@ impl Comeback {
         next
     }
 
-    /// The time between two attempts of one node: all nodes together make about one per lost
-    /// peer and retry interval, and one node never more than one. Those that only this node cannot
-    /// reach nobody else tries.
+    /// The mean time between two attempts of one node: all nodes together make about one per lost
+    /// peer and retry interval, four per lost seed, and one node never more than one. Those that
+    /// only this node cannot reach nobody else tries.
     fn interval(&self, ctx: &Context) -> Duration {
         if ctx.topology.roster().count(Status::Unreachable) > 0 {
             return ctx.config.retry_interval;
         }
-        let lost = Self::count_lost(ctx).max(1);
+        let seeds = self.seeds.iter().filter(|seed| !is_met(ctx, seed)).count();
+        let lost = (Self::count_lost(ctx) + SEED_WEIGHT * seeds).max(1);
         let alive = ctx.ring.len() + 1;
         let share = u32::try_from((alive / lost).max(1)).unwrap_or(u32::MAX);
         ctx.config.retry_interval.saturating_mul(share).min(Duration::from_secs(3600))
@@ -206,14 +212,10 @@ impl Comeback {
 
     /// The next seed that has not been found to be a live peer.
     fn next_seed(&mut self, ctx: &Context) -> Option<SocketAddr> {
-        let met = |seed: &Seed| {
-            let ix = ctx.find(seed.node.unwrap_or_else(|| NodeId::from(seed.addr)));
-            ix.is_some_and(|ix| ctx.status(ix).is_present())
-        };
         let count = self.seeds.len();
         for step in 0..count {
             let at = (self.turn + step) % count;
-            if !met(&self.seeds[at]) {
+            if !is_met(ctx, &self.seeds[at]) {
                 self.turn = (at + 1) % count;
                 return Some(self.seeds[at].addr);
             }
@@ -234,4 +236,10 @@ impl Comeback {
             ctx.event(Event::Isolated);
         }
     }
+}
+
+/// Whether a seed has been found to be a live peer.
+fn is_met(ctx: &Context, seed: &Seed) -> bool {
+    let ix = ctx.find(seed.node.unwrap_or_else(|| NodeId::from(seed.addr)));
+    ix.is_some_and(|ix| ctx.status(ix).is_present())
 }
