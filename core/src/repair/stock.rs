@@ -11,9 +11,11 @@ use crate::repair::root::{Move, Subject};
 use crate::time::Instant;
 use crate::wire::{Coded, RangeSum};
 
-/// For each subject in it, a stock that is not used is kept for so long. To take stock anew costs a
-/// small part of this, so that nobody computes much more for having forgotten it.
+/// For each subject in it, a stock that is not used is kept for so long, and a small one for so long in
+/// all. To take stock anew costs a small part of this, so that nobody computes much more for having
+/// forgotten it.
 const KEPT: Duration = Duration::from_micros(10);
+const KEPT_LEAST: Duration = Duration::from_millis(50);
 
 /// All subjects of one moment, by position.
 #[derive(Debug)]
@@ -81,7 +83,7 @@ impl Stock {
     pub(crate) fn clear_unused(stock: &mut Option<Self>, ctx: &mut Context) {
         let unused = |stock: &Self| {
             let count = u32::try_from(stock.entries.total().count).unwrap_or(u32::MAX);
-            ctx.now.since(stock.used) > KEPT.saturating_mul(count)
+            ctx.now.since(stock.used) > KEPT.saturating_mul(count).max(KEPT_LEAST)
         };
         if stock.as_ref().is_some_and(unused) {
             Self::clear(stock, ctx);
@@ -170,8 +172,13 @@ impl Stock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::event::Cause;
     use crate::hash::mix;
+    use crate::node::{Epoch, Life, NodeId, Status};
+    use crate::seal::{ClusterName, Key, KeyId, Keyring};
     use alloc::collections::BTreeSet;
+    use core::net::SocketAddr;
     use quickcheck::quickcheck;
 
     fn stock(seeds: impl IntoIterator<Item = u64>) -> Stock {
@@ -193,6 +200,30 @@ mod tests {
         let all = stock.entries.range(0, u64::MAX);
         let held = all.filter(|found| (from..=to).contains(&found.position));
         held.fold((0, 0), |(sum, count), found| (found.fingerprint.wrapping_add(sum), count + 1))
+    }
+
+    #[test]
+    fn a_stock_that_is_not_used_is_forgotten_and_taken_anew() {
+        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+        let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
+        let id = |host| NodeId::from(SocketAddr::from(([10, 0, 0, host], 1)));
+        let mut ctx = Context::new(config, id(1), Epoch(1), Instant::ZERO);
+        let mut stock = None;
+        let total = |stock: &mut Option<Stock>, ctx: &mut Context| {
+            Stock::renew(stock, ctx).sum(0, u64::MAX)
+        };
+        assert_eq!(total(&mut stock, &mut ctx).count, 1);
+        ctx.admit(Life { id: id(2), epoch: Epoch(1) }, 0, Status::Alive, Cause::Heard).unwrap();
+        ctx.now = ctx.now + KEPT_LEAST;
+        Stock::clear_unused(&mut stock, &mut ctx);
+        assert!(stock.is_some());
+        let followed = total(&mut stock, &mut ctx);
+        ctx.now = ctx.now + KEPT_LEAST + KEPT;
+        Stock::clear_unused(&mut stock, &mut ctx);
+        assert!(stock.is_none() && ctx.peers.root_mut().moves().is_none());
+        let anew = total(&mut stock, &mut ctx);
+        assert_eq!((anew.sum, anew.count), (ctx.root(), 2));
+        assert_eq!(anew, followed);
     }
 
     quickcheck! {
