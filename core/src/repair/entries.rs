@@ -295,13 +295,18 @@ mod tests {
                 .filter(|((position, _), _)| (from..=to).contains(position))
                 .map(|(place, print)| (place.clone(), *print))
                 .collect();
-            let sum = |prints: &mut dyn Iterator<Item = u64>| prints.fold(Sum::default(), Sum::plus);
+            let sum =
+                |prints: &mut dyn Iterator<Item = u64>| prints.fold(Sum::default(), Sum::plus);
+            let names = &entries.names;
             got == expected
                 && entries.sum(from, to) == sum(&mut expected.iter().map(|(_, print)| *print))
                 && entries.total() == sum(&mut model.values().copied())
                 && entries.range(to, from).count() == usize::from(from == to) * got.len()
-                && same(&entries, &Entries::of(model.into_iter().map(|((at, subject), print)| (at, subject, print))))
-                && entries.names.numbers.len() + entries.names.free.len() == entries.names.used.len()
+                && names.numbers.len() + names.free.len() == names.used.len()
+                && same(
+                    &entries,
+                    &Entries::of(model.into_iter().map(|((at, what), print)| (at, what, print))),
+                )
         }
     }
 
