@@ -1,13 +1,15 @@
 //! What members have said and done, compared with what others show of it.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use scalesmall_core::{Engine, Epoch, Event, GroupName, KeyRange, Life, Op, Peer, TimedItem};
 
 use crate::check::{Broken, Law};
+use crate::interned::Interned;
 use crate::node::Condition;
+use crate::observer::{Known, Lives, Observer, Writes};
 use crate::sim::Sim;
 
 /// What nodes were told to say, through the simulation's calls, and the lives that they have led.
@@ -52,24 +54,15 @@ pub(crate) type Verdict = Option<(Broken, Vec<usize>)>;
 pub(crate) struct Ledger {
     /// Whom the next look is at.
     next: usize,
-    /// Groups with a member, and ranges in these, by number.
-    records: HashMap<(GroupName, usize), u32>,
-    subjects: HashMap<(u32, KeyRange), u32>,
-    /// What each clock of a record names.
-    content: HashMap<(u32, Epoch, u64), (Op, KeyRange, u16)>,
+    /// Groups with a member, and ranges in these.
+    records: Interned<(GroupName, usize)>,
+    subjects: Interned<(u32, KeyRange)>,
+    /// The clocks of records, and what each of them names.
+    writes: Writes,
+    contents: Vec<(Op, KeyRange, u16)>,
+    /// Lives with an incarnation.
+    lives: Lives,
     observers: Vec<Observer>,
-}
-
-/// What one node has shown in its present life.
-#[derive(Debug, Default)]
-struct Observer {
-    life: u32,
-    /// The last write seen of each subject, and whether it is shown.
-    latest: Vec<(Epoch, u64, bool)>,
-    shown: usize,
-    /// The lives and incarnations of others, by node; the least of both for one that is not known.
-    known: Vec<(Epoch, u32)>,
-    messages: HashSet<u64>,
 }
 
 impl Ledger {
@@ -90,7 +83,7 @@ impl Ledger {
         }
         let life = sim.lives(node);
         if self.observers[node].life != life {
-            self.observers[node] = Observer { life, ..Observer::default() };
+            self.observers[node] = Observer::of(life);
         }
         &mut self.observers[node]
     }
@@ -110,9 +103,7 @@ impl Ledger {
                     return broken(Law::History, what, &[node, about]);
                 }
                 if to.is_none() {
-                    if let Some(known) = self.observer(sim, node).known.get_mut(about) {
-                        *known = Default::default();
-                    }
+                    self.observer(sim, node).know(about, sim.len(), Known::default());
                     return None;
                 }
                 self.know(sim, node, *peer, None)
@@ -121,11 +112,7 @@ impl Ledger {
             Event::ItemCleared { group, member, range } => {
                 let member = sim.node_of(member.addr())?;
                 let subject = self.subject(group, member, *range);
-                let observer = self.observer(sim, node);
-                if let Some((_, _, shown @ true)) = observer.latest.get_mut(subject as usize) {
-                    *shown = false;
-                    observer.shown -= 1;
-                }
+                self.observer(sim, node).hide(subject as usize);
                 None
             }
             Event::Message { origin, tag, payload, .. } if tag.0 == TOLD => {
@@ -134,7 +121,7 @@ impl Ledger {
                 if sender.map(|sender| sim.addr(*sender)) != Some(origin.addr()) {
                     return broken(Law::MessageNeverSent, format!("{event:?}"), &[node]);
                 }
-                let fresh = self.observer(sim, node).messages.insert(id);
+                let fresh = self.observer(sim, node).hear(id);
                 (!fresh).then(|| of(Law::MessageTwice, format!("{event:?}"), &[node]))
             }
             Event::Overflow { .. } => {
@@ -165,24 +152,23 @@ impl Ledger {
             return Some(never);
         }
         let (record, subject) =
-            (self.record(group, member), self.subject(group, member, item.range));
+            (self.record(group, member), self.subject(group, member, item.range) as usize);
         let content = (item.op, item.range, item.port);
-        let known = *self.content.entry((record, epoch, clock)).or_insert(content);
+        let write = self.writes.number((record, epoch, clock));
+        if self.contents.len() <= write as usize {
+            self.contents.push(content);
+        }
+        let known = self.contents[write as usize];
         if known != content {
             let what = format!("{timed:?}, elsewhere this clock names {known:?}");
             return broken(Law::ClockNamesTwo, what, &[node, member]);
         }
-        let observer = self.observer(sim, node);
-        if observer.latest.len() <= subject as usize {
-            observer.latest.resize(subject as usize + 1, (Epoch(0), 0, false));
-        }
-        let latest = &mut observer.latest[subject as usize];
-        if (latest.0, latest.1) > (epoch, clock) {
-            let what = format!("{timed:?}, after a write {} of life {}", latest.1, latest.0);
+        let latest = self.observer(sim, node).latest(subject);
+        if let Some(last) = latest.version(&self.writes).filter(|last| *last > (epoch, clock)) {
+            let what = format!("{timed:?}, after a write {} of life {}", last.1, last.0);
             return broken(Law::Unseen, what, &[node, member]);
         }
-        observer.shown += usize::from(!latest.2);
-        *latest = (epoch, clock, true);
+        self.observer(sim, node).show(subject, write);
         None
     }
 
@@ -198,17 +184,17 @@ impl Ledger {
         if let Some(never) = never_lived(sim, node, about, peer.epoch) {
             return Some(never);
         }
-        let known = &mut self.observer(sim, node).known;
-        if known.is_empty() {
-            known.resize(sim.len(), Default::default());
-        }
-        let known = &mut known[about];
+        let known = self.observer(sim, node).known(about);
+        let known = known.value(&self.lives);
         let now = (peer.epoch, incarnation.unwrap_or(0));
-        if peer.epoch < known.0 || incarnation.is_some() && now < *known {
+        if peer.epoch < known.0 || incarnation.is_some() && now < known {
             let what = format!("{peer}, incarnation {incarnation:?}, after {known:?}");
             return broken(Law::EvidenceShrank, what, &[node, about]);
         }
-        *known = now.max(*known);
+        if now > known {
+            let life = self.lives.number(now);
+            self.observer(sim, node).know(about, sim.len(), Known::of(life));
+        }
         None
     }
 
@@ -236,14 +222,15 @@ impl Ledger {
                 shown += 1;
                 let member = sim.node_of(timed.item.member.addr())?;
                 let subject = self.subject(group, member, timed.item.range);
-                let latest = self.observer(sim, node).latest.get(subject as usize).copied();
-                if latest != Some((timed.epoch, timed.clock, true)) {
+                let latest = self.observer(sim, node).latest(subject as usize);
+                let latest = latest.version(&self.writes).filter(|_| latest.is_shown());
+                if latest != Some((timed.epoch, timed.clock)) {
                     let what = format!("{timed:?} is shown, the events say {latest:?}");
                     return broken(Law::ItemsReplay, what, &[node, member]);
                 }
             }
         }
-        let told = self.observer(sim, node).shown;
+        let told = self.observer(sim, node).shown();
         if told != shown {
             let what = format!("{shown} items are shown, the events add up to {told}");
             return broken(Law::ItemsReplay, what, &[node]);
@@ -257,11 +244,7 @@ impl Ledger {
 
     /// Takes what a node's queries say in place of the events that were dropped.
     fn reread(&mut self, sim: &Sim<Engine>, node: usize) {
-        let observer = self.observer(sim, node);
-        for latest in &mut observer.latest {
-            latest.2 = false;
-        }
-        observer.shown = 0;
+        self.observer(sim, node).hide_all();
         let Some(engine) = sim.node(node) else { return };
         for group in engine.groups() {
             for timed in engine.topology(group) {
@@ -272,14 +255,12 @@ impl Ledger {
     }
 
     fn record(&mut self, group: &GroupName, member: usize) -> u32 {
-        let next = self.records.len() as u32;
-        *self.records.entry((group.clone(), member)).or_insert(next)
+        self.records.number((group.clone(), member))
     }
 
     fn subject(&mut self, group: &GroupName, member: usize, range: KeyRange) -> u32 {
         let record = self.record(group, member);
-        let next = self.subjects.len() as u32;
-        *self.subjects.entry((record, range)).or_insert(next)
+        self.subjects.number((record, range))
     }
 }
 

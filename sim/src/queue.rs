@@ -128,6 +128,10 @@ impl<T> Queue<T> {
             }
         }
         let slot = bucket as usize % BUCKETS;
+        // A burst passes through all buckets; none is to keep the room for one.
+        if self.open.capacity() > KEPT {
+            self.open = Vec::new();
+        }
         std::mem::swap(&mut self.open, &mut self.ring[slot]);
         self.occupied[slot / 64] &= !(1 << (slot % 64));
         self.open.sort_unstable_by(|a, b| b.cmp(a));
@@ -163,6 +167,8 @@ impl<T> Ord for Entry<T> {
 
 const BUCKET_BITS: u32 = 18;
 const BUCKETS: usize = 1 << 13;
+/// So much room an empty bucket keeps.
+const KEPT: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -62,8 +62,9 @@ const STEP: u64 = 0xe703_7ed1_a0b4_28db;
 /// whole number not below `(at + 3/2) (1 / sqrt(u) - 1)`, with `u` uniform in (0, 1].
 fn gap(at: usize, random: u64) -> usize {
     // The square root of u, scaled by 2^32.
-    let root = u128::from(random.isqrt().max(1));
-    let gap = ((2 * at as u128 + 3) * ((1 << 32) - root)).div_ceil(2 * root);
+    let root = random.isqrt().max(1);
+    // All cells that are sent lie far below those for which this is too large for a word.
+    let gap = (2 * at as u64 + 3).saturating_mul((1 << 32) - root).div_ceil(2 * root);
     usize::try_from(gap).unwrap_or(usize::MAX).max(1)
 }
 

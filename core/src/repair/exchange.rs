@@ -103,11 +103,7 @@ impl Repair {
             self.look_around(ctx);
         }
         let stock = self.stock(ctx);
-        let held = stock.elements(theirs.from, theirs.to);
-        let mine: Vec<Subject> = held
-            .filter(|(element, _)| lacking.remove(element))
-            .map(|(_, subject)| subject.clone())
-            .collect();
+        let mine = stock.subjects_of(theirs.from, theirs.to, |element| lacking.remove(&element));
         // What may be large is named first: the peer says what of it it lacks.
         let mut records = Vec::new();
         for subject in &mine {
@@ -145,11 +141,8 @@ impl Repair {
         if self.caught_up {
             self.look_around(ctx);
         }
-        let held = self.stock(ctx).elements(theirs.from, theirs.to);
-        let found: Vec<Subject> = held
-            .filter(|(element, _)| wanted.contains(&element.bits()))
-            .map(|(_, subject)| subject.clone())
-            .collect();
+        let asked = |element: Element| wanted.contains(&element.bits());
+        let found = self.stock(ctx).subjects_of(theirs.from, theirs.to, asked);
         for subject in found.iter().filter(|subject| !self.listed.contains(subject)) {
             send(ctx, from, subject, &mut self.budget);
         }
@@ -260,12 +253,8 @@ impl Repair {
         if theirs.answer {
             self.listed.append(&mut listed);
         } else {
-            let mine: Vec<Subject> = self
-                .stock(ctx)
-                .subjects(theirs.from, theirs.to)
-                .take(GENEROSITY)
-                .cloned()
-                .collect();
+            let mine: Vec<Subject> =
+                self.stock(ctx).subjects(theirs.from, theirs.to).take(GENEROSITY).collect();
             for subject in mine.into_iter().filter(|subject| !listed.contains(subject)) {
                 send(ctx, from, &subject, &mut self.budget);
             }
@@ -293,8 +282,7 @@ impl Repair {
     pub(super) fn give(&mut self, ctx: &mut Context, to: Ix, range: &RangeSum) {
         let (from, until) = (range.from, range.to);
         let room = self.budget;
-        let held = self.stock(ctx).subjects(from, until).take(room.max(1));
-        let held: Vec<Subject> = held.cloned().collect();
+        let held: Vec<Subject> = self.stock(ctx).subjects(from, until).take(room.max(1)).collect();
         for subject in &held {
             if self.budget == 0 || ctx.outbox.is_full() {
                 ctx.stats.answers_withheld += 1;
@@ -307,7 +295,7 @@ impl Repair {
     /// Lists what lies in a range, in as many datagrams as it takes.
     fn list(&mut self, ctx: &mut Context, to: Ix, range: RangeSum) {
         let (from, until) = (range.from, range.to);
-        let held: Vec<Subject> = self.stock(ctx).subjects(from, until).cloned().collect();
+        let held: Vec<Subject> = self.stock(ctx).subjects(from, until).collect();
         let mut holdings = Holdings {
             from,
             to: until,

@@ -2,6 +2,7 @@
 
 mod answer;
 mod coded;
+mod entries;
 mod exchange;
 pub(crate) mod fingerprint;
 mod root;

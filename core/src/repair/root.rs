@@ -20,11 +20,6 @@ pub(crate) enum Subject {
     Record(GroupName, Ix),
 }
 
-impl Subject {
-    /// None comes before it.
-    pub(crate) const LEAST: Self = Self::Peer(Ix::ME);
-}
-
 /// A fingerprint that has come or gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Move {

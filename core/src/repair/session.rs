@@ -110,6 +110,7 @@ impl Repair {
                 self.begin(ctx, with);
             }
         }
+        Stock::clear_unused(&mut self.stock, ctx);
     }
 
     /// There is somebody to learn from: a newcomer asks soon.

@@ -1,66 +1,54 @@
 //! What a node holds, in the order of its positions, with sums over any range and coded symbols at
 //! hand. It is made when a repair first needs it, and kept current change by change from then on.
 
-use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::context::Context;
 use crate::repair::coded::{CELLS, Cells, Element};
+use crate::repair::entries::{Entries, Sum};
 use crate::repair::root::{Move, Subject};
+use crate::time::Instant;
 use crate::wire::{Coded, RangeSum};
 
-/// Positions are divided by their first bits into so many parts, whose sums are kept.
-const PARTS: usize = 256;
-const PART_SHIFT: u32 = 56;
-
-/// Fingerprints and how many there are of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Sum {
-    sum: u64,
-    count: u64,
-}
-
-impl Sum {
-    fn plus(self, other: Self) -> Self {
-        Self { sum: self.sum.wrapping_add(other.sum), count: self.count + other.count }
-    }
-}
+/// For each subject in it, a stock that is not used is kept for so long, and a small one for so long in
+/// all. To take stock anew costs a small part of this, so that nobody computes much more for having
+/// forgotten it.
+const KEPT: Duration = Duration::from_micros(10);
+const KEPT_LEAST: Duration = Duration::from_millis(50);
 
 /// All subjects of one moment, by position.
 #[derive(Debug)]
 pub(crate) struct Stock {
-    entries: BTreeMap<(u64, Subject), u64>,
-    parts: Box<[Sum; PARTS]>,
+    entries: Entries,
     /// The first coded symbols of all there is, from when they are first asked for.
     cells: Option<Cells>,
+    /// When it was last the present one.
+    used: Instant,
 }
 
 impl Stock {
-    fn empty() -> Self {
-        Self { entries: BTreeMap::new(), parts: Box::new([Sum::default(); PARTS]), cells: None }
-    }
-
     /// Takes stock.
     fn take(ctx: &mut Context) -> Self {
         ctx.topology.root_mut().follow();
         ctx.peers.root_mut().follow();
         ctx.metadata.root_mut().follow();
         let key = ctx.topology.fingerprints();
-        let mut stock = Self::empty();
-        for ix in ctx.topology.roster().iter().filter(|&ix| ctx.peers.get(ix).counted) {
-            let position = key.peer_position(ctx.id(ix));
+        let counted = ctx.topology.roster().iter().filter(|&ix| ctx.peers.get(ix).counted);
+        let peers = counted.map(|ix| {
             let fingerprint = ctx.peers.fingerprint(ix, &ctx.topology, ctx.status(ix));
-            stock.insert(position, Subject::Peer(ix), fingerprint);
-        }
-        for (ix, position, fingerprint) in ctx.metadata.marks() {
-            stock.insert(position, Subject::Metadata(ix), fingerprint);
-        }
-        for record in ctx.topology.records() {
+            (key.peer_position(ctx.id(ix)), Subject::Peer(ix), fingerprint)
+        });
+        let metadata = ctx
+            .metadata
+            .marks()
+            .map(|(ix, position, fingerprint)| (position, Subject::Metadata(ix), fingerprint));
+        let records = ctx.topology.records().map(|record| {
             let subject = Subject::Record(record.group.clone(), record.member);
-            stock.insert(record.position, subject, record.fingerprint);
-        }
-        stock
+            (record.position, subject, record.fingerprint)
+        });
+        let entries = Entries::of(peers.chain(metadata).chain(records));
+        Self { entries, cells: None, used: ctx.now }
     }
 
     /// Makes `stock` the present one, by what has changed since if that is known.
@@ -69,6 +57,7 @@ impl Stock {
             .map(|root| root.moves());
         let present = match (stock.take(), moves) {
             (Some(mut stock), [Some(topology), Some(peers), Some(metadata)]) => {
+                stock.used = ctx.now;
                 for one in topology.into_iter().chain(peers).chain(metadata) {
                     stock.step(one);
                 }
@@ -76,7 +65,7 @@ impl Stock {
             }
             _ => Self::take(ctx),
         };
-        debug_assert_eq!(present.total().sum, ctx.root());
+        debug_assert_eq!(present.entries.total().sum, ctx.root());
         stock.insert(present)
     }
 
@@ -89,36 +78,39 @@ impl Stock {
         }
     }
 
+    /// Forgets a stock that has not been used for long: many nodes may be unequal to each other for
+    /// as long as news pours in, and few of them repair at a time.
+    pub(crate) fn clear_unused(stock: &mut Option<Self>, ctx: &mut Context) {
+        let unused = |stock: &Self| {
+            let count = u32::try_from(stock.entries.total().count).unwrap_or(u32::MAX);
+            ctx.now.since(stock.used) > KEPT.saturating_mul(count).max(KEPT_LEAST)
+        };
+        if stock.as_ref().is_some_and(unused) {
+            Self::clear(stock, ctx);
+        }
+    }
+
     /// The sum over a range.
     pub(crate) fn sum(&self, from: u64, to: u64) -> RangeSum {
-        let (first, last) = (part(from), part(to));
-        let whole = |part: usize| {
-            let start = (part as u64) << PART_SHIFT;
-            from <= start && start | u64::MAX >> (64 - PART_SHIFT) <= to
-        };
-        let mut all = Sum::default();
-        for part in first..=last {
-            if whole(part) {
-                all = all.plus(self.parts[part]);
-                continue;
-            }
-            let start = (part as u64) << PART_SHIFT;
-            let end = start | u64::MAX >> (64 - PART_SHIFT);
-            for (_, sum) in self.range(from.max(start), to.min(end)) {
-                all = all.plus(Sum { sum, count: 1 });
-            }
-        }
-        RangeSum { from, to, sum: all.sum, count: all.count }
+        let Sum { sum, count } = self.entries.sum(from, to);
+        RangeSum { from, to, sum, count }
     }
 
     /// The subjects in a range.
-    pub(crate) fn subjects(&self, from: u64, to: u64) -> impl Iterator<Item = &Subject> {
-        self.range(from, to).map(|((_, subject), _)| subject)
+    pub(crate) fn subjects(&self, from: u64, to: u64) -> impl Iterator<Item = Subject> {
+        self.entries.range(from, to).map(|found| found.subject())
     }
 
-    /// The subjects in a range with their elements.
-    pub(crate) fn elements(&self, from: u64, to: u64) -> impl Iterator<Item = (Element, &Subject)> {
-        self.range(from, to).map(|((_, subject), print)| (Element::of(print), subject))
+    /// The subjects in a range whose elements are asked for.
+    pub(crate) fn subjects_of(
+        &self,
+        from: u64,
+        to: u64,
+        mut asked: impl FnMut(Element) -> bool,
+    ) -> Vec<Subject> {
+        let found = self.entries.range(from, to);
+        let found = found.filter(|found| asked(Element::of(found.fingerprint)));
+        found.map(|found| found.subject()).collect()
     }
 
     /// The first coded symbols of a range.
@@ -128,8 +120,8 @@ impl Stock {
             return cells.clone();
         }
         let mut cells = Cells::new(CELLS);
-        for (element, _) in self.elements(from, to) {
-            cells.toggle(element);
+        for found in self.entries.range(from, to) {
+            cells.toggle(Element::of(found.fingerprint));
         }
         if whole {
             self.cells = Some(cells.clone());
@@ -151,73 +143,47 @@ impl Stock {
         let mut ranges = Vec::new();
         let mut open = Sum::default();
         let mut start = from;
-        for (seen, ((position, _), sum)) in (0_u64..).zip(self.range(from, to)) {
+        for (seen, found) in (0_u64..).zip(self.entries.range(from, to)) {
             let full = seen * parts / total > ranges.len() as u64;
-            if full && *position > start {
-                let to = position - 1;
+            if full && found.position > start {
+                let to = found.position - 1;
                 ranges.push(RangeSum { from: start, to, sum: open.sum, count: open.count });
-                start = *position;
+                start = found.position;
                 open = Sum::default();
             }
-            open = open.plus(Sum { sum, count: 1 });
+            open = open.plus(found.fingerprint);
         }
         ranges.push(RangeSum { from: start, to, sum: open.sum, count: open.count });
         ranges
     }
 
-    fn total(&self) -> Sum {
-        self.parts.iter().fold(Sum::default(), |all, &part| all.plus(part))
-    }
-
-    fn range(&self, from: u64, to: u64) -> impl Iterator<Item = (&(u64, Subject), u64)> {
-        let least = (from, Subject::LEAST);
-        let found = self.entries.range(least..);
-        found
-            .take_while(move |((position, _), _)| *position <= to)
-            .map(|(place, &fingerprint)| (place, fingerprint))
-    }
-
     fn step(&mut self, one: Move) {
         if one.came {
-            self.insert(one.position, one.subject, one.fingerprint);
-        } else {
-            self.remove(one.position, one.subject, one.fingerprint);
+            self.entries.insert(one.position, one.subject, one.fingerprint);
+        } else if !self.entries.remove(one.position, &one.subject) {
+            return;
         }
-    }
-
-    fn insert(&mut self, position: u64, subject: Subject, fingerprint: u64) {
-        let part = &mut self.parts[part(position)];
-        *part = part.plus(Sum { sum: fingerprint, count: 1 });
         if let Some(cells) = &mut self.cells {
-            cells.toggle(Element::of(fingerprint));
+            cells.toggle(Element::of(one.fingerprint));
         }
-        self.entries.insert((position, subject), fingerprint);
     }
-
-    fn remove(&mut self, position: u64, subject: Subject, fingerprint: u64) {
-        let part = &mut self.parts[part(position)];
-        part.sum = part.sum.wrapping_sub(fingerprint);
-        part.count = part.count.saturating_sub(1);
-        if let Some(cells) = &mut self.cells {
-            cells.toggle(Element::of(fingerprint));
-        }
-        self.entries.remove(&(position, subject));
-    }
-}
-
-fn part(position: u64) -> usize {
-    (position >> PART_SHIFT) as usize
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::event::Cause;
     use crate::hash::mix;
+    use crate::node::{Epoch, Life, NodeId, Status};
+    use crate::seal::{ClusterName, Key, KeyId, Keyring};
     use alloc::collections::BTreeSet;
+    use core::net::SocketAddr;
     use quickcheck::quickcheck;
 
     fn stock(seeds: impl IntoIterator<Item = u64>) -> Stock {
-        let mut stock = Stock::empty();
+        let entries = Entries::of(core::iter::empty());
+        let mut stock = Stock { entries, cells: None, used: Instant::ZERO };
         for seed in seeds {
             stock.step(Move {
                 position: mix(seed),
@@ -231,8 +197,33 @@ mod tests {
 
     /// What [`Stock::sum`] answers, the slow way.
     fn sum(stock: &Stock, from: u64, to: u64) -> (u64, u64) {
-        let held = stock.entries.iter().filter(|((at, _), _)| (from..=to).contains(at));
-        held.fold((0, 0), |(sum, count), (_, &print)| (print.wrapping_add(sum), count + 1))
+        let all = stock.entries.range(0, u64::MAX);
+        let held = all.filter(|found| (from..=to).contains(&found.position));
+        held.fold((0, 0), |(sum, count), found| (found.fingerprint.wrapping_add(sum), count + 1))
+    }
+
+    #[test]
+    fn a_stock_that_is_not_used_is_forgotten_and_taken_anew() {
+        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+        let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
+        let id = |host| NodeId::from(SocketAddr::from(([10, 0, 0, host], 1)));
+        let mut ctx = Context::new(config, id(1), Epoch(1), Instant::ZERO);
+        let mut stock = None;
+        let total = |stock: &mut Option<Stock>, ctx: &mut Context| {
+            Stock::renew(stock, ctx).sum(0, u64::MAX)
+        };
+        assert_eq!(total(&mut stock, &mut ctx).count, 1);
+        ctx.admit(Life { id: id(2), epoch: Epoch(1) }, 0, Status::Alive, Cause::Heard).unwrap();
+        ctx.now = ctx.now + KEPT_LEAST;
+        Stock::clear_unused(&mut stock, &mut ctx);
+        assert!(stock.is_some());
+        let followed = total(&mut stock, &mut ctx);
+        ctx.now = ctx.now + KEPT_LEAST + KEPT;
+        Stock::clear_unused(&mut stock, &mut ctx);
+        assert!(stock.is_none() && ctx.peers.root_mut().moves().is_none());
+        let anew = total(&mut stock, &mut ctx);
+        assert_eq!((anew.sum, anew.count), (ctx.root(), 2));
+        assert_eq!(anew, followed);
     }
 
     quickcheck! {
@@ -269,7 +260,7 @@ mod tests {
                     });
                 }
             }
-            got.cells(0, u64::MAX) == expected.cells(0, u64::MAX) && got.parts == expected.parts
+            got.cells(0, u64::MAX) == expected.cells(0, u64::MAX) && got.entries.total() == expected.entries.total()
         }
     }
 }
