@@ -75,7 +75,7 @@ fn a_bad_file_is_named_with_line_and_remedy() {
     let folder = folder("bad");
     let file = small(&folder);
     for (from, to, line, remedy) in [
-        ("nodes = 5", "nodes = 0", "line 6", "1 to 1000000"),
+        ("nodes = 5", "nodes = 0", "line 6", "1 to 65536"),
         ("nodes = 5", "nods = 5", "line 6", "expected one of"),
         ("nodes = 5", "nodes = 5\nlink.loss = \"2/1\"", "line 7", "at most 100%"),
         ("figure = \"crash\"\nof", "figure = \"crush\"\nof", "line 14", "there are"),
@@ -95,8 +95,8 @@ fn a_bad_change_is_named() {
     let folder = folder("change");
     let file = small(&folder);
     for (change, named) in [
-        (["--nodes", "0"], "with --nodes 0: 0 nodes are no cluster"),
-        (["--nodes", "2000000"], "1 to 1000000"),
+        (["--nodes", "0"], "with --nodes 0: a cluster of 0 nodes"),
+        (["--nodes", "2000000"], "1 to 65536"),
         (["--set", "cluster.nods=3"], "with --set cluster.nods=3: unknown field `nods`"),
         (["--set", "cluster.link.loss=130%"], "at most 100%"),
         (["--set", "cluster.settings.outbox=0"], "limits.outbox must be at least"),

@@ -24,12 +24,15 @@
 //! ```
 
 mod check;
+mod check_steps;
 mod cluster;
 mod cut;
 mod fault;
 mod figure;
 mod gauge;
+mod made;
 mod mishap;
+mod place;
 mod play;
 mod post;
 mod recover;

@@ -237,7 +237,7 @@ impl Player {
             let left = start.saturating_add(at).saturating_sub(player.sim.now().as_nanos());
             player.sim.run_for(core::time::Duration::from_nanos(left))
         };
-        for event in &timeline.events {
+        for (_, event) in timeline.in_order() {
             run_to(self, nanos(event.at.0))?;
             self.step(&event.step)?;
         }
