@@ -127,6 +127,92 @@ fn a_failure_is_seen_again_with_the_line_it_prints() {
     assert_eq!(broke(&text(&replayed.stdout)), broke(&said));
 }
 
+/// Hours of simulation are not lost to a file that cannot be written, or is the scenario itself.
+#[test]
+fn outputs_are_looked_at_before_anything_is_played() {
+    let folder = folder("outputs");
+    let file = small(&folder);
+    let nowhere = folder.join("no/file").to_str().unwrap().to_owned();
+    let results = ["results", "--folder", folder.to_str().unwrap(), "--out"];
+    for arguments in [
+        &["run", &file, "--html"][..],
+        &["replay", &file, "--trace"],
+        &["replay", &file, "--pcap"],
+        &["explore", "--runs", "1", "--report"],
+        &["explore", "--runs", "1", "--out"],
+        &results,
+    ] {
+        let ran = run(&[arguments, &[&nowhere]].concat());
+        let said = text(&ran.stderr);
+        assert_eq!((ran.status.code(), text(&ran.stdout).as_str()), (Some(2), ""), "{said}");
+        assert!(said.contains(&format!("{nowhere} cannot be written")), "{said}");
+    }
+    for arguments in [&["run", &file, "--html"][..], &["replay", &file, "--trace"]] {
+        let ran = run(&[arguments, &[&file]].concat());
+        assert!(text(&ran.stderr).contains("is read: name another"), "{}", text(&ran.stderr));
+        assert_eq!(fs::read_to_string(&file).unwrap(), SMALL);
+    }
+    let second = folder.join("second.toml").to_str().unwrap().to_owned();
+    let ran = run(&["run", &file, &second]);
+    assert_eq!((ran.status.code(), text(&ran.stdout).as_str()), (Some(2), ""));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing was written");
+}
+
+/// A record that ends early for want of room is not taken for a whole one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_record_that_does_not_fit_is_told() {
+    let file = small(&folder("full"));
+    for record in ["--trace", "--pcap"] {
+        let ran = run(&["replay", &file, record, "/dev/full"]);
+        let said = text(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(2), "{said}");
+        assert!(said.contains("/dev/full cannot be written"), "{said}");
+    }
+}
+
+/// What goes to standard output is the record alone.
+#[test]
+fn a_record_on_standard_output_is_nothing_else() {
+    let file = small(&folder("stdout"));
+    let ran = run(&["replay", &file, "--trace", "-"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    for line in text(&ran.stdout).lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+    }
+    assert!(text(&ran.stderr).contains("small passed"), "{}", text(&ran.stderr));
+}
+
+#[test]
+fn what_would_play_nothing_is_refused() {
+    let folder = folder("nothing");
+    let file = small(&folder);
+    let (seeds, report) = (folder.join("seeds"), folder.join("report"));
+    fs::write(&seeds, "# none\n").unwrap();
+    let shard = r#""shard":{"number":3,"of":2}"#;
+    let swarm =
+        r#""swarm":{"first":1,"seeds":[],"limit":1,"node_seconds":false,"nodes":2,"faults":1}"#;
+    let totals = r#""totals":{"sizes":{},"node_nanos":0,"steps":0,"kinds":{}}"#;
+    fs::write(&report, format!("{{{swarm},{shard},{totals},\"trace\":0,\"broken\":{{}}}}"))
+        .unwrap();
+    let (seeds, report) = (seeds.to_str().unwrap(), report.to_str().unwrap());
+    for (arguments, said) in [
+        (&["explore", "--runs", "0"][..], "1.."),
+        (&["explore", "--nodes", "1"], "2..=65536"),
+        (&["explore", "--jobs", "0"], "1..=1024"),
+        (&["explore", "--seeds", seeds], "has no seeds"),
+        (&["merge", &file], "no report of"),
+        (&["merge", report], "with K from 1 to N"),
+    ] {
+        let ran = run(arguments);
+        assert_eq!(ran.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&ran.stderr).contains(said), "{}", text(&ran.stderr));
+    }
+    fs::write(folder.join("copy.toml"), SMALL).unwrap();
+    let ran = run(&["results", "--folder", folder.to_str().unwrap()]);
+    assert!(text(&ran.stderr).contains("rename one"), "{}", text(&ran.stderr));
+}
+
 #[test]
 fn a_page_of_results_is_written_row_by_row() {
     let folder = folder("results");

@@ -175,7 +175,6 @@ fn what_cannot_be_meant_is_refused_with_line_and_remedy() {
         ("repeat = { times = 1000000, steps = [{ heal = {} }] }", "repeat less"),
         ("await = { what = \"shown\", within = \"1s\" }", "put a step serve before"),
         ("await = { what = \"heard\", within = \"1s\" }", "put a step message before"),
-        ("count = { what = \"readmissions\", figure = \"small bytes\" }", "rename one"),
     ] {
         let error = wrong("crash = { nodes = 1 }", step);
         assert!(error.contains("line 11") && error.contains(remedy), "{error}");
@@ -239,6 +238,11 @@ fn a_bar_is_on_a_figure_that_comes_about() {
     }
     let error = wrong("at_most = 1000000", "at_most = \"1s\"");
     assert!(error.contains("line 25") && error.contains("is no time"), "{error}");
+    let error = wrong(
+        "crash = { nodes = 1 }",
+        "count = { what = \"transitions\", figure = \"small pair\" }",
+    );
+    assert!(error.contains("line 15: \"small pair\"") && error.contains("rename"), "{error}");
     let error = wrong("meter = {}", "heal = {}");
     assert!(error.contains("line 15: nothing counts what is sent"), "{error}");
 }

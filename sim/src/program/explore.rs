@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 use indicatif::ProgressBar;
 use scalesmall_sim::scenario::{Options, Played, Scenario, Span, play};
 use scalesmall_sim::swarm::{Bounds, Totals, sample, shrink};
 
 use super::merge::{Report, Shard, Swarm};
-use crate::{Outcome, bar, in_parallel, lock, print};
+use super::output;
+use crate::{Outcome, bar, in_parallel, jobs, lock, print};
 
 #[derive(Args)]
 pub(crate) struct Explore {
@@ -23,19 +25,19 @@ pub(crate) struct Explore {
     #[arg(long, value_name = "FILE", conflicts_with = "seed")]
     seeds: Option<PathBuf>,
     /// How many scenarios at most
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     runs: u64,
     /// End after so many seconds of virtual time, summed over all nodes; `--runs` does not count then
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     node_seconds: Option<u64>,
     /// For how long at most, such as 30s or 10m
     #[arg(long, default_value = "1h")]
     time: Span,
     /// The most nodes in a scenario
-    #[arg(long, default_value_t = Bounds::default().nodes)]
-    nodes: usize,
+    #[arg(long, default_value_t = Bounds::default().nodes as u64, value_parser = nodes())]
+    nodes: u64,
     /// The most faults in the first act of a scenario
-    #[arg(long, default_value_t = Bounds::default().faults)]
+    #[arg(long, default_value_t = Bounds::default().faults, value_parser = faults())]
     faults: u64,
     /// Play only every Nth world, from the Kth on: 1/8 to 8/8 are the whole, on eight machines
     #[arg(long, value_name = "K/N", default_value_t)]
@@ -44,8 +46,8 @@ pub(crate) struct Explore {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// How many runs at once [default: one per core]
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[arg(long, value_parser = jobs())]
+    jobs: Option<u16>,
     /// Go on after a failure; tell the seed and the broken rule of each, and shrink none
     #[arg(long)]
     all: bool,
@@ -117,12 +119,16 @@ impl Shared<'_> {
 /// Explores, and says what has been seen; shrinks the failure of the lowest seed.
 pub(crate) fn explore(asked: &Explore) -> Outcome {
     let listed = asked.seeds.as_deref().map(seeds_of).transpose()?.unwrap_or_default();
+    let written = asked.report.iter().chain((!asked.all).then_some(&asked.out));
+    for file in written {
+        output::ready(file, asked.seeds.as_deref())?;
+    }
     let len = if asked.seeds.is_some() { listed.len() as u64 } else { asked.runs };
     let len = asked.node_seconds.unwrap_or(len);
     let shared = Shared {
         asked,
         listed,
-        bounds: Bounds { nodes: asked.nodes, faults: asked.faults },
+        bounds: Bounds { nodes: asked.nodes as usize, faults: asked.faults },
         started: Instant::now(),
         next: AtomicUsize::new(0),
         trace: AtomicU64::new(0),
@@ -149,7 +155,7 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
             seeds: shared.listed,
             limit: len,
             node_seconds: asked.node_seconds.is_some(),
-            nodes: asked.nodes,
+            nodes: asked.nodes as usize,
             faults: asked.faults,
         };
         let broken = |(_, played): &(Scenario, Played)| {
@@ -171,15 +177,25 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
         let small = shrink(&scenario, played.seed, &failure, 400);
         let file = asked.out.display();
         let text = small.scenario.to_toml();
-        fs::write(&asked.out, &text).map_err(|error| format!("{file}: {error}"))?;
         let told = format!(
             "the smallest scenario that fails alike:\n\n{text}\n{}\n\
              again: scalesmall-sim replay {file} --seed {}\n",
             small.failure, small.seed
         );
         print(told.as_bytes())?;
+        output::write(&asked.out, &text)?;
     }
     Ok(false)
+}
+
+/// How many nodes a random scenario may have.
+fn nodes() -> impl TypedValueParser<Value = u64> {
+    clap::value_parser!(u64).range(2..=65_536)
+}
+
+/// How many faults a random scenario may have.
+pub(crate) fn faults() -> impl TypedValueParser<Value = u64> {
+    clap::value_parser!(u64).range(1..=10_000)
 }
 
 /// The seeds of a file.
@@ -195,6 +211,9 @@ fn seeds_of(file: &Path) -> Result<Vec<u64>, String> {
             };
             seeds.push(seed.parse().map_err(wrong)?);
         }
+    }
+    if seeds.is_empty() {
+        return Err(format!("{} has no seeds: write one a line", file.display()));
     }
     Ok(seeds)
 }
