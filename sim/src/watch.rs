@@ -156,7 +156,7 @@ impl<P: Protocol> Rules<P> {
         let mut broken = None;
         for (every, next, check) in &mut self.all {
             if *next <= now {
-                *next = now + *every;
+                *next = now.saturating_add(*every);
                 broken = broken.or_else(|| check(sim));
             }
         }
