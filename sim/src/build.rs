@@ -240,8 +240,34 @@ fn credentials() -> (ClusterName, Keyring) {
     (cluster, Keyring::new(KeyId(1), key))
 }
 
-/// The seed that the environment asks for in `SIM_SEED`, or this one.
+/// The seed that the environment asks for in `SIM_SEED`, or this one: a number, or a hash such as a
+/// commit's, of which the first 16 hexadecimal digits count.
+///
+/// # Panics
+///
+/// If `SIM_SEED` is neither, so that nobody takes another run for that of a seed.
 #[must_use]
 pub fn seed_from_env(otherwise: u64) -> u64 {
-    std::env::var("SIM_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+    let Some(text) = std::env::var_os("SIM_SEED") else { return otherwise };
+    let seed = text.to_str().and_then(seed_of);
+    seed.unwrap_or_else(|| panic!("SIM_SEED={}: write a whole number or a hash", text.display()))
+}
+
+fn seed_of(text: &str) -> Option<u64> {
+    let hash = || u64::from_str_radix(text.get(..16)?, 16).ok();
+    text.parse().ok().or_else(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_a_number_or_a_hash() {
+        assert_eq!(seed_of("17"), Some(17));
+        assert_eq!(seed_of("00000000000000ffb1d3a9c07ad16c29f4a4b3c2"), Some(255));
+        for text in ["", "x", "-1", "1.5", "ff"] {
+            assert_eq!(seed_of(text), None, "{text}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use scalesmall_sim::swarm::{Bounds, Totals, sample, shrink};
 
 use super::merge::{Report, Shard, Swarm};
 use super::output;
+use super::set::quoted;
 use crate::{Outcome, bar, in_parallel, jobs, lock, print};
 
 #[derive(Args)]
@@ -175,7 +176,7 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
     if let Some(failure) = played.failure.filter(|_| !asked.all) {
         print(format!("seed {}; shrinking\n{failure}\n\n", played.seed).as_bytes())?;
         let small = shrink(&scenario, played.seed, &failure, 400);
-        let file = asked.out.display();
+        let file = quoted(&asked.out.to_string_lossy());
         let text = small.scenario.to_toml();
         let told = format!(
             "the smallest scenario that fails alike:\n\n{text}\n{}\n\
