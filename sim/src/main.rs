@@ -254,7 +254,17 @@ fn replay_one(replay: &Replay) -> Outcome {
             Box::new(Pcap::new(out)?)
         });
     }
-    let rerun = "the same command".to_owned();
+    let changes = replay.changes.arguments();
+    let rerun = match &replay.file {
+        Some(file) => {
+            let file = program::set::quoted(&file.to_string_lossy());
+            format!("scalesmall-sim replay {file}{changes} --seed {}", replay.seed)
+        }
+        None => {
+            let (seed, faults) = (replay.seed, replay.faults);
+            format!("scalesmall-sim replay --seed {seed}{changes} --faults {faults}")
+        }
+    };
     let first = play(&scenario, replay.seed, Options { tap, rerun, every: None });
     if let Some(file) = written {
         record.end(file)?;

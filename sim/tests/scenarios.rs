@@ -88,6 +88,8 @@ fn a_wrong_file_is_refused_with_the_place_and_a_reason() {
     assert!(error.contains("line 8") && error.contains("1.5s"), "{error}");
     let error = wrong("crash = {", "crush = {");
     assert!(error.contains("line 11") && error.contains("crush"), "{error}");
+    let error = wrong("crash = { nodes = 1 }", "crash = { nodes = 1 }\nheal = {}");
+    assert!(error.contains("line 10") && error.contains("begin each with [[steps]]"), "{error}");
     let error = wrong("nodes = 5", "nodes = 0");
     assert!(error.contains("cluster.nodes"), "{error}");
     let error = wrong("nodes = 5", "nods = 5");

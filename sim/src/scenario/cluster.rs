@@ -101,7 +101,8 @@ impl Cluster {
     pub(super) fn wrong_mutant(&self) -> Option<String> {
         use scalesmall_core::mutants::Mutant;
         let name = self.mutant.as_ref().filter(|name| Mutant::named(name).is_none())?;
-        let names: Vec<&str> = Mutant::ALL.iter().map(|mutant| mutant.name()).collect();
+        let all = Mutant::ALL.iter().chain(Mutant::PARTS);
+        let names: Vec<&str> = all.map(|mutant| mutant.name()).collect();
         Some(format!("there is no mutant \"{name}\": there are {names:?}"))
     }
 

@@ -9,6 +9,7 @@ use scalesmall_core::{Engine, Event, GroupName, KeyRange, Op, Recipients, Tag};
 
 use super::figure::{BASELINE, Figures, Unit};
 use super::post::{Delivered, Postmark};
+use super::step::walk;
 use super::{Churn, Scenario, Seeds, Serve, Settings, Step, Timeline};
 use crate::check::Failure;
 use crate::film::{Film, Mark, Moment};
@@ -181,7 +182,7 @@ impl Player {
 
     fn steps(&mut self, steps: &[Step]) -> Outcome {
         for step in steps {
-            self.step(step)?;
+            self.step(step).map_err(|failure| within(step, failure))?;
         }
         Ok(())
     }
@@ -239,7 +240,7 @@ impl Player {
         };
         for (_, event) in timeline.in_order() {
             run_to(self, nanos(event.at.0))?;
-            self.step(&event.step)?;
+            self.step(&event.step).map_err(|failure| within(&event.step, failure))?;
         }
         run_to(self, nanos(timeline.lasts.0))
     }
@@ -348,20 +349,12 @@ impl Player {
     }
 }
 
-/// Shows all steps, those within others too.
-pub(super) fn walk(steps: &[Step], see: &mut dyn FnMut(&Step)) {
-    for step in steps {
-        see(step);
-        match step {
-            Step::Repeat(repeat) => walk(&repeat.steps, see),
-            Step::Timeline(timeline) => {
-                for event in &timeline.events {
-                    walk(core::slice::from_ref(&event.step), see);
-                }
-            }
-            _ => {}
-        }
+/// A failure with the step in which it came about; of steps within others the innermost.
+fn within(step: &Step, mut failure: Box<Failure>) -> Box<Failure> {
+    if failure.parameters.iter().all(|(name, _)| name != IN_STEP) {
+        failure.parameters.push((IN_STEP.to_owned(), format!("{step:?}")));
     }
+    failure
 }
 
 fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> Sim {
@@ -407,6 +400,7 @@ fn range_of(node: usize, number: u32) -> KeyRange {
     KeyRange::new(start, start.saturating_add(3)).unwrap_or(KeyRange::FULL)
 }
 
+const IN_STEP: &str = "in step";
 const PORT: u16 = 80;
 const MESSAGE: &[u8] = &[0x6d; 32];
 const FOR_SCENARIO: u64 = 4;

@@ -331,3 +331,19 @@ pub struct At {
     #[serde(rename = "do")]
     pub step: Step,
 }
+
+/// Shows all steps, those within others too.
+pub(super) fn walk(steps: &[Step], see: &mut dyn FnMut(&Step)) {
+    for step in steps {
+        see(step);
+        match step {
+            Step::Repeat(repeat) => walk(&repeat.steps, see),
+            Step::Timeline(timeline) => {
+                for event in &timeline.events {
+                    walk(core::slice::from_ref(&event.step), see);
+                }
+            }
+            _ => {}
+        }
+    }
+}
