@@ -122,8 +122,13 @@ impl Film {
         report::film_page(title, &roll.moments, &roll.marks)
     }
 
-    pub(crate) fn take_moments(&self) -> Vec<Moment> {
-        core::mem::take(&mut self.0.borrow_mut().moments)
+    /// The moments, with how matters stand at the end as the last.
+    pub(crate) fn end<P: Protocol>(&self, sim: &Sim<P>) -> Vec<Moment> {
+        let mut moments = core::mem::take(&mut self.0.borrow_mut().moments);
+        if moments.last().is_none_or(|last| last.at < sim.now().as_nanos()) {
+            moments.push(moment(sim));
+        }
+        moments
     }
 }
 

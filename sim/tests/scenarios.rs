@@ -370,6 +370,7 @@ fn reports_tell_what_runs_came_to() {
     let options = Options { every: Some(100_000_000), ..Options::default() };
     let runs = vec![play(&scenario, 1, options), play(&scenario, 2, Options::default())];
     assert!(runs[0].moments.len() >= 25 && runs[1].moments.is_empty());
+    assert_eq!(runs[0].moments.last().unwrap().at, runs[0].lasted);
     let all = [Runs { scenario, runs }];
     assert!(all[0].passed());
     let text = table(&all);

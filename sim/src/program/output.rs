@@ -41,7 +41,8 @@ pub(crate) fn write(file: &Path, text: &str) -> Result<(), String> {
 }
 
 fn unwritable(file: &Path, error: &io::Error) -> String {
-    format!("{} cannot be written: {error}", file.display())
+    let name = if is_stdout(file) { "standard output".into() } else { file.to_string_lossy() };
+    format!("{name} cannot be written: {error}")
 }
 
 /// Whether this names standard output.

@@ -46,8 +46,11 @@ impl Scenario {
     }
 
     pub(super) fn wrong(&self) -> Option<Wrong> {
-        if self.name.trim().is_empty() || self.name.contains(char::is_control) {
-            return wrong(&["name"], "a scenario is known by its name: write one, on one line");
+        let breaks = |c: char| c.is_control() || "|[]".contains(c);
+        if self.name.trim().is_empty() || self.name.contains(breaks) {
+            let text =
+                "a scenario is known by its name: write one, on one line, without |, [ and ]";
+            return wrong(&["name"], text);
         }
         if self.seeds == 0 {
             return wrong(&["seeds"], "no seeds play nothing: write 1 or more");

@@ -99,7 +99,7 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         lasted,
         faults: *sim.faults(),
         fates: *sim.fates(),
-        moments: player.film.as_ref().map(Film::take_moments).unwrap_or_default(),
+        moments: player.film.as_ref().map(|film| film.end(sim)).unwrap_or_default(),
         false_reports: sim.reports().iter().filter(|report| report.is_false_down()).count() as u64,
         rate: sent.saturating_mul(1_000) / node_millis,
         figures: player.figures,
