@@ -379,10 +379,11 @@ fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> S
         .rerun(rerun);
     if cluster.segments > 0 {
         let segments = cluster.segments as usize;
-        build = build.segments(|node| Some((node % segments) as u16));
+        build = build.segments(move |node| Some((node % segments) as u16));
     }
     if let Some(between) = &cluster.between {
-        build = build.zones(|node| cluster.zone_of(node), between.link());
+        let zones = cluster.clone();
+        build = build.zones(move |node| zones.zone_of(node), between.link());
     }
     if cluster.ipv6 {
         build = build.ipv6();
