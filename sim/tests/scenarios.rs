@@ -85,7 +85,7 @@ fn wrong(from: &str, to: &str) -> String {
 #[test]
 fn a_wrong_file_is_refused_with_the_place_and_a_reason() {
     let error = wrong("run = \"1s\"", "run = \"1 week\"");
-    assert!(error.contains("line 8") && error.contains("1.5s"), "{error}");
+    assert!(error.contains("line 9") && error.contains("1.5s"), "{error}");
     let error = wrong("crash = {", "crush = {");
     assert!(error.contains("line 11") && error.contains("crush"), "{error}");
     let error = wrong("crash = { nodes = 1 }", "crash = { nodes = 1 }\nheal = {}");
@@ -145,6 +145,13 @@ fn what_cannot_be_meant_is_refused_with_line_and_remedy() {
         (cluster("[baseline]\nverifiers = 9"), "line 7", "0 to 8"),
         (cluster("link = { delay = [\"2s\", \"1s\"] }"), "line 6", "[\"1s\", \"2s\"]"),
         (cluster("link = { octaves = \"1/4\" }"), "line 6", "median"),
+        (cluster("link = { loss = 0.05 }"), "line 6", "in quotation marks"),
+        (cluster("start_within = 5"), "line 6", "a time such as"),
+        (
+            cluster("link = { delay = [\"1s\", \"2s\"], median = \"1s\" }"),
+            "line 6",
+            "leave one of both out",
+        ),
         (wrong("at_most = 0", "at_most = \"soon\""), "line 21", "a time such as"),
     ] {
         assert!(error.contains(line) && error.contains(remedy), "{error}");
@@ -333,6 +340,17 @@ fn messages_that_nobody_is_left_to_send_are_refused() {
     let steps = "crash = { percent = 100 }\n\
                  [[steps]]\nsend = { messages = 3, to = \"all\", figure = \"mail\" }";
     assert_eq!(figure(steps, "mail refused"), 3);
+}
+
+/// A cluster that is gone agrees on nothing.
+#[test]
+fn nobody_sees_anybody_when_all_are_gone() {
+    let await_sight = "await = { what = \"sight\", within = \"5s\" }";
+    let text =
+        SMALL.replace("crash = { nodes = 1 }", "crash = { nodes = 9 }\n[[steps]]\nawait = {}");
+    let text = text.replace("await = {}", await_sight);
+    let played = play(&text.parse().unwrap(), 1, Options::default());
+    assert!(played.failure.unwrap().to_string().contains("not reached within 5s"));
 }
 
 /// The same seeds under other settings, and what they come to, are at hand for a comparison.

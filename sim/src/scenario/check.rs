@@ -134,6 +134,9 @@ pub(super) fn wrong_path(path: &Path) -> Option<Wrong> {
         let text = format!("write the least delay first, then the most: [\"{most}\", \"{least}\"]");
         return wrong(&["delay"], text);
     }
+    if path.delay.is_some() && path.median.is_some() {
+        return wrong(&["median"], "a delay has a median of its own: leave one of both out");
+    }
     if path.octaves.is_some() && path.median.is_none() {
         return wrong(&["octaves"], "octaves spread a median: give that as well");
     }

@@ -124,7 +124,7 @@ pub struct Await {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
-    /// All live nodes see each other and nobody else.
+    /// All live nodes, of which there are some, see each other and nobody else.
     Sight,
     /// And they have equal digests.
     Agreement,

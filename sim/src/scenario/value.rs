@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
-use serde::de::Error;
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::random::Ratio;
@@ -146,7 +146,7 @@ impl Chances for Option<[Chance; 3]> {
 }
 
 macro_rules! as_text {
-    ($($type:ty),+) => {$(
+    ($($type:ty, $written:literal);+) => {$(
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -155,13 +155,30 @@ macro_rules! as_text {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+                struct Text;
+
+                impl Visitor<'_> for Text {
+                    type Value = $type;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($written)
+                    }
+
+                    fn visit_str<E: Error>(self, text: &str) -> Result<$type, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+
+                deserializer.deserialize_str(Text)
             }
         }
     )+};
 }
 
-as_text!(Span, Chance);
+as_text!(
+    Span, "a time such as \"20ms\" or \"1.5s\", in quotation marks";
+    Chance, "a share such as \"20%\" or \"1/90\", in quotation marks"
+);
 
 #[cfg(test)]
 mod tests {
