@@ -292,6 +292,9 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, String> {
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
         .collect();
+    if files.is_empty() {
+        return Err(format!("{} has no scenario files: name another folder", folder.display()));
+    }
     files.sort();
     Ok(files)
 }

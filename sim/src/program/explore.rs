@@ -52,9 +52,28 @@ pub(crate) struct Explore {
     /// Go on after a failure; tell the seed and the broken rule of each, and shrink none
     #[arg(long)]
     all: bool,
+    /// What all nodes do wrong on purpose
+    #[cfg(feature = "mutants")]
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
     /// Where to write what failed, shrunk, as a scenario file
     #[arg(long, value_name = "FILE", default_value = "failed.toml")]
     out: PathBuf,
+}
+
+impl Explore {
+    /// Lets all nodes of a world do something wrong, if that was asked for; answers the arguments of
+    /// `replay` that do the same.
+    #[cfg(feature = "mutants")]
+    fn spoil(&self, scenario: &mut Scenario) -> String {
+        scenario.cluster.mutant.clone_from(&self.mutant);
+        self.mutant.as_ref().map(|name| format!(" --set cluster.mutant={name}")).unwrap_or_default()
+    }
+
+    #[cfg(not(feature = "mutants"))]
+    const fn spoil(&self, _: &mut Scenario) -> String {
+        String::new()
+    }
 }
 
 /// What the threads share.
@@ -91,10 +110,11 @@ impl Shared<'_> {
     }
 
     fn play(&self, seed: u64) {
-        let scenario = sample(seed, &self.bounds);
+        let mut scenario = sample(seed, &self.bounds);
         let Bounds { nodes, faults } = self.bounds;
-        let rerun =
+        let mut rerun =
             format!("scalesmall-sim replay --seed {seed} --nodes {nodes} --faults {faults}");
+        rerun += &self.asked.spoil(&mut scenario);
         let played = play(&scenario, seed, Options { rerun, ..Options::default() });
         let trace = played.hash.wrapping_mul(seed | 1);
         self.trace.fetch_add(trace, Ordering::Relaxed);
@@ -175,14 +195,12 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
     let Some((scenario, played)) = failed.into_iter().next() else { return Ok(true) };
     if let Some(failure) = played.failure.filter(|_| !asked.all) {
         print(format!("seed {}; shrinking\n{failure}\n\n", played.seed).as_bytes())?;
-        let small = shrink(&scenario, played.seed, &failure, 400);
+        let mut small = shrink(&scenario, played.seed, &failure, 400);
         let file = quoted(&asked.out.to_string_lossy());
+        small.failure.rerun = format!("scalesmall-sim replay {file} --seed {}", small.seed);
         let text = small.scenario.to_toml();
-        let told = format!(
-            "the smallest scenario that fails alike:\n\n{text}\n{}\n\
-             again: scalesmall-sim replay {file} --seed {}\n",
-            small.failure, small.seed
-        );
+        let told =
+            format!("the smallest scenario that fails alike:\n\n{text}\n{}\n", small.failure);
         print(told.as_bytes())?;
         output::write(&asked.out, &text)?;
     }

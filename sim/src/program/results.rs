@@ -54,9 +54,6 @@ pub(crate) fn write(asked: &Results) -> Outcome {
             chosen.push((file, scenario));
         }
     }
-    if names.is_empty() {
-        return Err(format!("{} has no scenario files", asked.folder.display()).into());
-    }
     if chosen.is_empty() {
         return Err(format!("no scenario fits --only; there are: {}", names.join(", ")).into());
     }
