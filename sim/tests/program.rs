@@ -203,6 +203,7 @@ fn what_would_play_nothing_is_refused() {
         (&["explore", "--nodes", "1"], "2..=65536"),
         (&["explore", "--jobs", "0"], "1..=1024"),
         (&["explore", "--seeds", seeds], "has no seeds"),
+        (&["explore", "--seeds", seeds, "--node-seconds", "5"], "cannot be used with"),
         (&["merge", &file], "no report of"),
         (&["merge", report], "with K from 1 to N"),
     ] {
@@ -268,6 +269,7 @@ fn shards_of_a_swarm_are_joined() {
     assert!(text(&part.stdout).contains("shards 2/3 are missing"));
     let early = explore(&["--time", "0s", "--shard", "2/3", "--report", &file(2)]);
     assert_eq!(early.status.code(), Some(0));
+    assert!(text(&early.stderr).contains("ended early"), "{}", text(&early.stderr));
     let early = run(&["merge", &file(1), &file(2), &file(3)]);
     assert_eq!(early.status.code(), Some(1));
     assert!(text(&early.stdout).contains("2.json: 0 of 2"), "{}", text(&early.stdout));

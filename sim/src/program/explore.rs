@@ -15,7 +15,7 @@ use scalesmall_sim::swarm::{Bounds, Totals, sample, shrink};
 use super::merge::{Report, Shard, Swarm};
 use super::output;
 use super::set::quoted;
-use crate::{Outcome, bar, in_parallel, jobs, lock, print};
+use crate::{Outcome, bar, in_parallel, jobs, lock, print, tell};
 
 #[derive(Args)]
 pub(crate) struct Explore {
@@ -23,7 +23,7 @@ pub(crate) struct Explore {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Play the seeds of this file instead, one a line; `#` begins a remark
-    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "runs", "node_seconds"])]
     seeds: Option<PathBuf>,
     /// How many scenarios at most
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
@@ -170,6 +170,11 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
     let text =
         format!("{totals}trace {trace:016x}\n{} of {worlds} worlds broke a rule\n", failed.len());
     print(text.as_bytes())?;
+    let seen = if asked.node_seconds.is_some() { totals.node_seconds() } else { worlds };
+    let share = shared.progress.length().unwrap_or(0);
+    if failed.is_empty() && seen < share && shared.started.elapsed() >= asked.time.0 {
+        tell(&format!("ended early: --time {} was enough for {seen} of {share}", asked.time));
+    }
     if let Some(file) = &asked.report {
         let swarm = Swarm {
             first: asked.seed,
