@@ -18,15 +18,18 @@ pub struct Build<P: Protocol> {
     nodes: usize,
     make: Option<Make<P>>,
     link: Link,
-    zones: Option<(Vec<u16>, Link)>,
-    segments: Option<Vec<Option<u16>>>,
+    zones: Option<(ByNode<u16>, Link)>,
+    segments: Option<ByNode<Option<u16>>>,
     start_within: Duration,
-    seeds: Box<dyn Fn(usize) -> Vec<usize>>,
+    seeds: ByNode<Vec<usize>>,
     asleep: Vec<usize>,
     ipv6: bool,
     rerun: String,
     parameters: Vec<(String, String)>,
 }
+
+/// What each node has of something.
+type ByNode<T> = Box<dyn Fn(usize) -> T>;
 
 impl Sim<Engine> {
     /// A simulation of engines, to be built up. Everything follows from the seed.
@@ -97,15 +100,15 @@ impl<P: Protocol> Build<P> {
 
     /// Puts each node in a zone. Within a zone the common link holds, between two zones `between`.
     #[must_use]
-    pub fn zones(mut self, zone: impl Fn(usize) -> u16, between: Link) -> Self {
-        self.zones = Some(((0..self.nodes).map(zone).collect(), between));
+    pub fn zones(mut self, zone: impl Fn(usize) -> u16 + 'static, between: Link) -> Self {
+        self.zones = Some((Box::new(zone), between));
         self
     }
 
     /// Puts each node in a multicast segment, or in none.
     #[must_use]
-    pub fn segments(mut self, segment: impl Fn(usize) -> Option<u16>) -> Self {
-        self.segments = Some((0..self.nodes).map(segment).collect());
+    pub fn segments(mut self, segment: impl Fn(usize) -> Option<u16> + 'static) -> Self {
+        self.segments = Some(Box::new(segment));
         self
     }
 
@@ -168,10 +171,10 @@ impl<P: Protocol> Build<P> {
         let mut network = Network::new(root.fork(FOR_NETWORK), nodes, self.link);
         if let Some((zones, between)) = self.zones {
             parameters.push(("between".to_owned(), format!("{between:?}")));
-            network.set_zones(zones, between);
+            network.set_zones((0..nodes).map(zones).collect(), between);
         }
         if let Some(segments) = self.segments {
-            network.set_segments(segments);
+            network.set_segments((0..nodes).map(segments).collect());
         }
         let addr = |node: usize| addr_of(node, self.ipv6);
         let seeds = (0..nodes)
@@ -240,8 +243,49 @@ fn credentials() -> (ClusterName, Keyring) {
     (cluster, Keyring::new(KeyId(1), key))
 }
 
-/// The seed that the environment asks for in `SIM_SEED`, or this one.
+/// The seed that the environment asks for in `SIM_SEED`, or this one: a number, or a hash such as a
+/// commit's, of which the first 16 hexadecimal digits count.
+///
+/// # Panics
+///
+/// If `SIM_SEED` is neither, so that nobody takes another run for that of a seed.
 #[must_use]
 pub fn seed_from_env(otherwise: u64) -> u64 {
-    std::env::var("SIM_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+    let Some(text) = std::env::var_os("SIM_SEED") else { return otherwise };
+    let seed = text.to_str().and_then(seed_of);
+    seed.unwrap_or_else(|| panic!("SIM_SEED={}: write a whole number or a hash", text.display()))
+}
+
+fn seed_of(text: &str) -> Option<u64> {
+    let hash = || u64::from_str_radix(text.get(..16)?, 16).ok();
+    text.parse().ok().or_else(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_given_in_any_order() {
+        let run = |build: Build<Engine>| {
+            let mut sim = build.build();
+            sim.run_for(Duration::from_secs(2)).unwrap();
+            (sim.converged(), sim.trace_hash())
+        };
+        let zones = |build: Build<Engine>| build.zones(|node| node as u16 % 2, Link::wan());
+        let nodes = |build: Build<Engine>| build.nodes(4, lan());
+        let segments = |build: Build<Engine>| build.segments(|_| Some(0));
+        let last = run(nodes(segments(zones(Sim::new(1)))));
+        assert_eq!(last, run(segments(zones(nodes(Sim::new(1))))));
+        assert!(last.0);
+    }
+
+    #[test]
+    fn a_seed_is_a_number_or_a_hash() {
+        assert_eq!(seed_of("17"), Some(17));
+        assert_eq!(seed_of("00000000000000ffb1d3a9c07ad16c29f4a4b3c2"), Some(255));
+        for text in ["", "x", "-1", "1.5", "ff"] {
+            assert_eq!(seed_of(text), None, "{text}");
+        }
+    }
 }

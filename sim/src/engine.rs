@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use scalesmall_core::wire::{Decoder, Frame, Header};
 use scalesmall_core::{
     Arrival, BroadcastError, Destination, Engine, Epoch, Event, GroupError, GroupName, Instant,
-    KeyRange, Recipients, SendError, SendRate, Status, Tag, TimedItem,
+    KeyRange, Op, Recipients, SendError, SendRate, Status, Tag, TimedItem,
 };
 
 use crate::check::Broken;
@@ -124,6 +124,16 @@ impl Protocol for Engine {
         Self::depart(self, now);
     }
 
+    fn note_calls(sim: &mut Sim<Self>, node: usize) {
+        let Some(engine) = sim.nodes[node].protocol.as_ref() else { return };
+        for group in engine.my_groups() {
+            let own = engine.topology_of(group, Op::Add).map(|timed| timed.item);
+            for item in own.filter(|item| item.member == engine.id()) {
+                sim.written.add(node, group, item.range, item.port);
+            }
+        }
+    }
+
     fn set_rules(sim: &mut Sim<Self>) {
         Ledger::watch(sim);
     }
@@ -136,7 +146,7 @@ impl Sim<Engine> {
     ///
     /// As the engine's call.
     pub fn join(&mut self, node: usize, group: &GroupName) -> Result<(), GroupError> {
-        self.with(node, |engine, now| engine.join(now, group))
+        self.tell(node, |engine, now| engine.join(now, group))
     }
 
     /// Lets a node leave a group.
@@ -145,7 +155,7 @@ impl Sim<Engine> {
     ///
     /// As the engine's call.
     pub fn leave(&mut self, node: usize, group: &GroupName) -> Result<(), GroupError> {
-        self.with(node, |engine, now| engine.leave(now, group))
+        self.tell(node, |engine, now| engine.leave(now, group))
     }
 
     /// Lets a node serve a range.
@@ -161,7 +171,7 @@ impl Sim<Engine> {
         port: u16,
     ) -> Result<TimedItem, GroupError> {
         self.written.add(node, group, range, port);
-        self.with(node, |engine, now| engine.add_item(now, group, range, port))
+        self.tell(node, |engine, now| engine.add_item(now, group, range, port))
     }
 
     /// Lets a node serve a range no longer.
@@ -176,7 +186,7 @@ impl Sim<Engine> {
         range: KeyRange,
         port: u16,
     ) -> Result<TimedItem, GroupError> {
-        self.with(node, |engine, now| engine.remove_item(now, group, range, port))
+        self.tell(node, |engine, now| engine.remove_item(now, group, range, port))
     }
 
     /// Lets a node send a message to all, with a number of its own, which is answered.
@@ -187,7 +197,7 @@ impl Sim<Engine> {
     pub fn tell_all(&mut self, node: usize) -> Result<u64, BroadcastError> {
         let number = self.written.send(node);
         let payload = Bytes::copy_from_slice(&number.to_le_bytes());
-        self.with(node, |engine, now| {
+        self.tell(node, |engine, now| {
             engine.broadcast(now, Recipients::All, Tag(TOLD), payload).map(|_| number)
         })
     }

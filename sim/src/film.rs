@@ -81,7 +81,32 @@ pub struct Film(Rc<RefCell<Roll>>);
 struct Roll {
     moments: Vec<Moment>,
     marks: Vec<Mark>,
+    /// How many moments have come, kept or not, and how many of them one that is kept stands for.
+    seen: u64,
+    stands_for: u64,
 }
+
+impl Roll {
+    /// Keeps one of so many moments; as a film grows long, fewer of them.
+    fn take(&mut self, moment: impl FnOnce() -> Moment) {
+        let stands_for = self.stands_for.max(1);
+        if self.seen.is_multiple_of(stands_for) {
+            self.moments.push(moment());
+        }
+        self.seen += 1;
+        if self.moments.len() >= MOST_MOMENTS {
+            let mut place = 0;
+            self.moments.retain(|_| {
+                place += 1;
+                place % 2 == 1
+            });
+            self.stands_for = 2 * stands_for;
+        }
+    }
+}
+
+/// The most moments of a film: a page has room for fewer still.
+const MOST_MOMENTS: usize = 8_192;
 
 impl Film {
     /// Notes that something was done to the simulation just now.
@@ -97,18 +122,24 @@ impl Film {
         report::film_page(title, &roll.moments, &roll.marks)
     }
 
-    pub(crate) fn take_moments(&self) -> Vec<Moment> {
-        core::mem::take(&mut self.0.borrow_mut().moments)
+    /// The moments, with how matters stand at the end as the last.
+    pub(crate) fn end<P: Protocol>(&self, sim: &Sim<P>) -> Vec<Moment> {
+        let mut moments = core::mem::take(&mut self.0.borrow_mut().moments);
+        if moments.last().is_none_or(|last| last.at < sim.now().as_nanos()) {
+            moments.push(moment(sim));
+        }
+        moments
     }
 }
 
 impl<P: Protocol> Sim<P> {
-    /// Keeps, from now on, how matters stand after each `every` of time.
+    /// Keeps, from now on, how matters stand after each `every` of time. Of a long film every other
+    /// moment is forgotten, again and again, so that there are never more than 8,192.
     pub fn film(&mut self, every: Duration) -> Film {
         let film = Film::default();
         let roll = Rc::clone(&film.0);
         self.rule(every, move |sim| {
-            roll.borrow_mut().moments.push(moment(sim));
+            roll.borrow_mut().take(|| moment(sim));
             None
         });
         film
@@ -123,5 +154,23 @@ fn moment<P: Protocol>(sim: &Sim<P>) -> Moment {
         bytes: (0..sim.len()).map(|node| sim.traffic(node).bytes).sum(),
         live: sim.live().count(),
         seen: (0..sim.len()).map(|node| Seen::of(sim, node)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_film_keeps_moments_from_all_of_it_equally_far_apart() {
+        let mut roll = Roll::default();
+        let count = 5 * MOST_MOMENTS as u64;
+        for at in 0..count {
+            let (wrong_pairs, pictures, bytes, live, seen) = (0, 1, 0, 0, Vec::new());
+            roll.take(|| Moment { at, wrong_pairs, pictures, bytes, live, seen });
+        }
+        let times: Vec<u64> = roll.moments.iter().map(|moment| moment.at).collect();
+        let expected: Vec<u64> = (0..count).step_by(8).collect();
+        assert_eq!(times, expected);
     }
 }

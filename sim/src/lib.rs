@@ -29,7 +29,7 @@
 //! happened (`replay`): a scenario with a seed, or the recording of a node in production.
 //!
 //! ```console
-//! $ scalesmall-sim run sim/scenarios/crash.toml --seeds 3 --set cluster.link.loss=5% --html crash.html
+//! $ scalesmall-sim run sim/scenarios/mass-crash.toml --seeds 3 --set cluster.link.loss=1% --html crash.html
 //! $ scalesmall-sim results --only crash
 //! $ scalesmall-sim replay sim/scenarios/crash.toml --seed 2 --pcap crash.pcap
 //! $ scalesmall-sim replay recording --key-file group.key
@@ -39,11 +39,12 @@
 //!
 //! `explore --shard K/N` plays every Nth world, and `merge` joins the reports of all N shards; it
 //! says what one machine would have said, down to the trace, and fails if a world broke a rule, or if
-//! a shard is missing or has ended early. With GNU parallel, on the hosts that a file names:
+//! a shard is missing or has ended early. With GNU parallel, on the hosts that a file names, each of
+//! which has the program and `rsync`, one shard per core:
 //!
 //! ```console
-//! $ parallel --sshloginfile hosts --return swarm-{}.json --cleanup \
-//!     scalesmall-sim explore --runs 100000 --all --shard {}/64 --report swarm-{}.json ::: $(seq 64)
+//! $ parallel --sshloginfile hosts --return swarm-{}.json --cleanup scalesmall-sim explore \
+//!     --runs 100000 --all --jobs 1 --shard {}/64 --report swarm-{}.json ::: $(seq 64)
 //! $ scalesmall-sim merge swarm-*.json
 //! ```
 //!

@@ -266,16 +266,17 @@ impl Link {
                 return Fate::QueueFull;
             }
             path.waited = start > now;
-            path.busy_until = start + (len as u64 + 28) * 1_000_000_000 / speed;
+            let takes = (len as u64 + 28) * 1_000_000_000 / speed;
+            path.busy_until = start.saturating_add(takes);
             delay += path.busy_until - now;
         }
-        delay += self.delay.draw(now, random);
+        delay = self.delay.draw(now, random).saturating_add(delay);
         path.held_back = random.hit(self.reorder);
         if path.held_back {
-            delay += random.below(nanos(self.reorder_by));
+            delay = delay.saturating_add(random.below(nanos(self.reorder_by)));
         }
         if self.ordered {
-            path.last_arrival = path.last_arrival.max(now + delay);
+            path.last_arrival = path.last_arrival.max(now.saturating_add(delay));
             delay = path.last_arrival - now;
         }
         Fate::Arrives(delay)

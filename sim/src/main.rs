@@ -3,8 +3,8 @@
 mod program;
 
 use core::net::SocketAddr;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -18,6 +18,8 @@ use scalesmall_sim::pcap::Pcap;
 use scalesmall_sim::report::{Runs, lines, page, table};
 use scalesmall_sim::scenario::{Options, Scenario, play};
 use scalesmall_sim::swarm::{Bounds, sample};
+
+use program::output;
 
 /// Simulates clusters of ScaleSmall nodes in virtual time.
 ///
@@ -65,12 +67,12 @@ struct Run {
     #[command(flatten)]
     changes: program::set::Changes,
     /// How many runs at once [default: one per core]
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[arg(long, value_parser = jobs())]
+    jobs: Option<u16>,
     /// Print JSON lines, not a table
     #[arg(long)]
     json: bool,
-    /// Write a self-contained HTML page as well
+    /// Write a self-contained HTML page as well, after each scenario
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
@@ -86,16 +88,29 @@ struct Replay {
     #[command(flatten)]
     changes: program::set::Changes,
     /// Of a random scenario: the most faults, as `explore` was given it
-    #[arg(long, default_value_t = Bounds::default().faults)]
+    #[arg(long, default_value_t = Bounds::default().faults, value_parser = program::explore::faults())]
     faults: u64,
-    /// Write every delivery and event as a line of JSON; `-` for standard output
+    /// Write every delivery and event as a line of JSON; `-` for standard output, and then the table
+    /// goes to standard error
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Write every delivered datagram into a capture for a packet analyser
+    /// Write every delivered datagram into a capture for a packet analyser; `-` as with `--trace`
     #[arg(long, value_name = "FILE", conflicts_with = "trace")]
     pcap: Option<PathBuf>,
     #[command(flatten)]
     keys: program::recording::Keys,
+}
+
+impl Replay {
+    /// What is asked for that only a scenario can give.
+    fn asked_of_a_scenario(&self) -> Option<&'static str> {
+        let asked = [
+            ("--trace", self.trace.is_some()),
+            ("--pcap", self.pcap.is_some()),
+            ("--nodes and --set", !self.changes.arguments().is_empty()),
+        ];
+        asked.into_iter().find_map(|(name, is_asked)| is_asked.then_some(name))
+    }
 }
 
 fn main() -> ExitCode {
@@ -111,10 +126,15 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("scalesmall-sim: {error}");
+            tell(&format!("scalesmall-sim: {error}"));
             ExitCode::from(2)
         }
     }
+}
+
+/// How many runs there can be at once: each is a thread.
+fn jobs() -> impl clap::builder::TypedValueParser<Value = u16> {
+    clap::value_parser!(u16).range(1..=1_024)
 }
 
 type Outcome = Result<bool, Box<dyn std::error::Error>>;
@@ -126,10 +146,16 @@ fn read(file: &Path) -> Result<Scenario, Box<dyn std::error::Error>> {
 }
 
 fn run_files(run: &Run) -> Outcome {
-    let mut all = Vec::new();
+    let mut scenarios = Vec::new();
     for file in &run.files {
         let wrong = |error| format!("{} {error}", file.display());
-        let scenario = run.changes.apply(read(file)?).map_err(wrong)?;
+        scenarios.push((file, run.changes.apply(read(file)?).map_err(wrong)?));
+    }
+    if let Some(page) = &run.html {
+        output::ready(page, run.files.iter().map(PathBuf::as_path))?;
+    }
+    let mut all = Vec::new();
+    for (file, scenario) in scenarios {
         let plan = Plan {
             file,
             changes: run.changes.arguments(),
@@ -142,9 +168,9 @@ fn run_files(run: &Run) -> Outcome {
         let runs = play_seeds(scenario, &plan);
         print(if run.json { lines } else { table }(core::slice::from_ref(&runs)).as_bytes())?;
         all.push(runs);
-    }
-    if let Some(file) = &run.html {
-        fs::write(file, page(&all)).map_err(|error| format!("{}: {error}", file.display()))?;
+        if let Some(file) = &run.html {
+            output::write(file, &page(&all))?;
+        }
     }
     Ok(all.iter().all(Runs::passed))
 }
@@ -156,7 +182,7 @@ struct Plan<'a> {
     changes: String,
     first: u64,
     seeds: u32,
-    jobs: Option<usize>,
+    jobs: Option<u16>,
     /// How far apart the moments of the first run are, in nanoseconds.
     every: Option<u64>,
 }
@@ -194,6 +220,10 @@ fn replay_one(replay: &Replay) -> Outcome {
     if let Some(file) = &replay.file
         && program::recording::is_one(file)?
     {
+        if let Some(asked) = replay.asked_of_a_scenario() {
+            let file = file.display();
+            return Err(format!("{file} is a recording: it is replayed without {asked}").into());
+        }
         return program::recording::replay(file, &replay.keys);
     }
     let scenario = match &replay.file {
@@ -208,25 +238,50 @@ fn replay_one(replay: &Replay) -> Outcome {
         }
     };
     if replay.file.is_none() {
-        eprintln!("{}", scenario.to_toml());
+        tell(&scenario.to_toml());
     }
-    let tap: Option<Box<dyn Tap<Engine>>> = if let Some(file) = &replay.trace {
-        Some(Box::new(Text(open(file)?)))
-    } else if let Some(file) = &replay.pcap {
-        Some(Box::new(Pcap::new(open(file)?)?))
-    } else {
-        None
+    let (record, written) =
+        (output::Record::default(), replay.trace.as_ref().or(replay.pcap.as_ref()));
+    let mut tap: Option<Box<dyn Tap<Engine>>> = None;
+    if let Some(file) = written {
+        if !output::is_stdout(file) {
+            output::ready(file, replay.file.as_deref())?;
+        }
+        let out = record.open(file)?;
+        tap = Some(if replay.trace.is_some() {
+            Box::new(Text(out))
+        } else {
+            Box::new(Pcap::new(out)?)
+        });
+    }
+    let changes = replay.changes.arguments();
+    let rerun = match &replay.file {
+        Some(file) => {
+            let file = program::set::quoted(&file.to_string_lossy());
+            format!("scalesmall-sim replay {file}{changes} --seed {}", replay.seed)
+        }
+        None => {
+            let (seed, faults) = (replay.seed, replay.faults);
+            format!("scalesmall-sim replay --seed {seed}{changes} --faults {faults}")
+        }
     };
-    let rerun = "the same command".to_owned();
     let first = play(&scenario, replay.seed, Options { tap, rerun, every: None });
+    if let Some(file) = written {
+        record.end(file)?;
+    }
     let second = play(&scenario, replay.seed, Options::default());
     let same = first.hash == second.hash;
-    eprintln!("trace {:016x}, {} steps", first.hash, first.steps);
+    tell(&format!("trace {:016x}, {} steps", first.hash, first.steps));
     if !same {
-        eprintln!("the second run differs: trace {:016x}", second.hash);
+        tell(&format!("the second run differs: trace {:016x}", second.hash));
     }
     let runs = Runs { scenario, runs: vec![first] };
-    print(table(core::slice::from_ref(&runs)).as_bytes())?;
+    let text = table(core::slice::from_ref(&runs));
+    if written.is_some_and(|file| output::is_stdout(file)) {
+        tell(text.trim_end());
+    } else {
+        print(text.as_bytes())?;
+    }
     Ok(same && runs.passed())
 }
 
@@ -237,6 +292,9 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, String> {
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
         .collect();
+    if files.is_empty() {
+        return Err(format!("{} has no scenario files: name another folder", folder.display()));
+    }
     files.sort();
     Ok(files)
 }
@@ -272,7 +330,7 @@ impl Tap<Engine> for Text {
             "at": at, "kind": "delivered", "from": from, "to": to, "multicast": multicast,
             "len": bytes.len(), "bytes": hex(bytes),
         });
-        // A reader that goes away ends the record, not the simulation.
+        // What cannot be written is told in the end.
         let _ = writeln!(self.0, "{line}");
     }
 
@@ -288,20 +346,17 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn open(file: &Path) -> Result<Box<dyn Write>, String> {
-    if file.as_os_str() == "-" {
-        return Ok(Box::new(BufWriter::new(io::stdout())));
-    }
-    let opened = File::create(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    Ok(Box::new(BufWriter::new(opened)))
-}
-
 /// Prints to standard output; a reader that goes away is no error.
 fn print(text: &[u8]) -> io::Result<()> {
     match io::stdout().lock().write_all(text) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome,
     }
+}
+
+/// Prints a line, or several, to standard error; there need be nobody to read it.
+fn tell(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 fn bar(len: u64, what: &str) -> ProgressBar {
@@ -313,10 +368,10 @@ fn bar(len: u64, what: &str) -> ProgressBar {
     }
 }
 
-fn in_parallel(jobs: Option<usize>, work: impl Fn() + Sync) {
+fn in_parallel(jobs: Option<u16>, work: impl Fn() + Sync) {
     let cores = std::thread::available_parallelism().map_or(1, core::num::NonZero::get);
     std::thread::scope(|scope| {
-        for _ in 0..jobs.unwrap_or(cores).max(1) {
+        for _ in 0..jobs.map_or(cores, usize::from) {
             scope.spawn(&work);
         }
     });

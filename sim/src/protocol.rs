@@ -100,6 +100,14 @@ pub trait Protocol {
     /// Says goodbye.
     fn depart(&mut self, now: Instant);
 
+    /// Looks, after calls that its embedder has made through [`Sim::with`], for what they wrote that
+    /// the rules have to know of.
+    fn note_calls(_sim: &mut Sim<Self>, _node: usize)
+    where
+        Self: Sized,
+    {
+    }
+
     /// Sets up the rules of its own that every simulation of it checks.
     fn set_rules(_sim: &mut Sim<Self>)
     where

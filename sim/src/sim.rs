@@ -332,17 +332,30 @@ impl<P: Protocol> Sim<P> {
         self.all_see_all() && self.pictures_agree()
     }
 
-    /// Calls a node at the present time and takes its output.
+    /// Calls a node at the present time and takes its output. The time that is handed over is that
+    /// of the node's own clock.
     ///
     /// # Panics
     ///
     /// If the node is not running; look at [`Sim::condition`] first.
     pub fn with<R>(&mut self, node: usize, call: impl FnOnce(&mut P, Instant) -> R) -> R {
-        let now = self.local(node);
-        let protocol = self.nodes[node].protocol.as_mut();
-        let answer = call(protocol.expect("a node that is called has been started"), now);
+        let answer = self.call(node, call);
+        P::note_calls(self, node);
         self.settle(node);
         answer
+    }
+
+    /// As [`Sim::with`], for calls that write nothing that the rules do not know of.
+    pub(crate) fn tell<R>(&mut self, node: usize, call: impl FnOnce(&mut P, Instant) -> R) -> R {
+        let answer = self.call(node, call);
+        self.settle(node);
+        answer
+    }
+
+    fn call<R>(&mut self, node: usize, call: impl FnOnce(&mut P, Instant) -> R) -> R {
+        let now = self.local(node);
+        let protocol = self.nodes[node].protocol.as_mut();
+        call(protocol.expect("a node that is called has been started"), now)
     }
 
     /// Breaks a rule on behalf of a scenario: the next run fails with it.

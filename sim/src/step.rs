@@ -25,7 +25,7 @@ impl<P: Protocol> Sim<P> {
                 let node = node as usize;
                 if self.nodes[node].condition == Condition::Running {
                     let to = Destination::Unicast(self.addr(about as usize));
-                    self.with(node, |protocol, now| {
+                    self.tell(node, |protocol, now| {
                         protocol.handle_send_error(now, to, SendError::Refused);
                     });
                 }
@@ -60,7 +60,7 @@ impl<P: Protocol> Sim<P> {
         self.views.start(node, self.now);
         self.trace.note(self.now, node, What::Verb("started"));
         let seeds = self.seeds[node].clone();
-        self.with(node, |protocol, now| protocol.contact(now, &seeds));
+        self.tell(node, |protocol, now| protocol.contact(now, &seeds));
     }
 
     fn arrive(&mut self, packet: u32, to: usize) {

@@ -168,7 +168,7 @@ impl<P: Protocol> Sim<P> {
         self.nodes[node].departed = true;
         self.views.stop(node, self.now);
         self.note_picture(node, None);
-        self.with(node, |protocol, now| protocol.depart(now));
+        self.tell(node, |protocol, now| protocol.depart(now));
     }
 
     /// Stops a node's process; its datagrams pile up and its deadlines pass.

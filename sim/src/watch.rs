@@ -108,8 +108,8 @@ impl<P: Protocol> Sim<P> {
         self.judge = Some(Box::new(judge));
     }
 
-    /// Checks a rule as often as `every` while time passes. It answers with what is broken and
-    /// the nodes concerned, if anything is.
+    /// Checks a rule as often as `every` while time passes, a microsecond at least. It answers with
+    /// what is broken and the nodes concerned, if anything is.
     pub fn rule(
         &mut self,
         every: Duration,
@@ -123,7 +123,7 @@ impl<P: Protocol> Sim<P> {
         every: Duration,
         check: impl FnMut(&Self) -> Verdict + 'static,
     ) {
-        let every = nanos(every).max(1);
+        let every = nanos(every).max(1_000);
         self.rules.due = self.rules.due.min(self.now);
         self.rules.all.push((every, self.now, Box::new(check)));
     }
@@ -156,7 +156,7 @@ impl<P: Protocol> Rules<P> {
         let mut broken = None;
         for (every, next, check) in &mut self.all {
             if *next <= now {
-                *next = now + *every;
+                *next = now.saturating_add(*every);
                 broken = broken.or_else(|| check(sim));
             }
         }

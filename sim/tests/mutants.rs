@@ -36,6 +36,34 @@ fn hunt(mutant: Mutant) -> Option<(u64, Small)> {
     })
 }
 
+/// The lines that `explore` prints run what it has found again: the world, and the small scenario
+/// file that it was shrunk to.
+#[cfg(unix)]
+#[test]
+fn what_explore_finds_is_seen_again_with_the_lines_it_prints() {
+    let program = env!("CARGO_BIN_EXE_scalesmall-sim");
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let shell = |line: &str| {
+        let mut shell = std::process::Command::new("sh");
+        let ran = shell.current_dir(folder).args(["-c", &format!("{program} {line}")]).output();
+        let ran = ran.unwrap();
+        (ran.status.code(), String::from_utf8(ran.stdout).unwrap())
+    };
+    let mutant = Mutant::EndlessSuspicion.name();
+    let explore = format!("explore --nodes 12 --runs 100 --mutant {mutant} --out 'fai led.toml'");
+    let (code, said) = shell(&explore);
+    assert_eq!(code, Some(1), "{said}");
+    let again: Vec<&str> =
+        said.lines().filter_map(|line| line.strip_prefix("again: scalesmall-sim ")).collect();
+    let broken: Vec<&str> = said.lines().filter(|line| line.starts_with("broken at")).collect();
+    assert_eq!((again.len(), broken.len()), (2, 2), "{said}");
+    for (line, broken) in again.into_iter().zip(broken) {
+        let (code, said) = shell(line);
+        assert_eq!(code, Some(1), "{line}: {said}");
+        assert!(said.lines().any(|line| line == broken), "{line}: {broken}, but now {said}");
+    }
+}
+
 #[test]
 fn each_mutant_is_found_and_shrunk() {
     let next = AtomicUsize::new(0);

@@ -75,7 +75,7 @@ fn a_bad_file_is_named_with_line_and_remedy() {
     let folder = folder("bad");
     let file = small(&folder);
     for (from, to, line, remedy) in [
-        ("nodes = 5", "nodes = 0", "line 6", "1 to 1000000"),
+        ("nodes = 5", "nodes = 0", "line 6", "1 to 65536"),
         ("nodes = 5", "nods = 5", "line 6", "expected one of"),
         ("nodes = 5", "nodes = 5\nlink.loss = \"2/1\"", "line 7", "at most 100%"),
         ("figure = \"crash\"\nof", "figure = \"crush\"\nof", "line 14", "there are"),
@@ -95,8 +95,8 @@ fn a_bad_change_is_named() {
     let folder = folder("change");
     let file = small(&folder);
     for (change, named) in [
-        (["--nodes", "0"], "with --nodes 0: 0 nodes are no cluster"),
-        (["--nodes", "2000000"], "1 to 1000000"),
+        (["--nodes", "0"], "with --nodes 0: a cluster of 0 nodes"),
+        (["--nodes", "2000000"], "1 to 65536"),
         (["--set", "cluster.nods=3"], "with --set cluster.nods=3: unknown field `nods`"),
         (["--set", "cluster.link.loss=130%"], "at most 100%"),
         (["--set", "cluster.settings.outbox=0"], "limits.outbox must be at least"),
@@ -125,6 +125,95 @@ fn a_failure_is_seen_again_with_the_line_it_prints() {
     assert_eq!(replayed.status.code(), Some(1), "{}", text(&replayed.stderr));
     let broke = |said: &str| said.lines().find(|line| line.contains("seed 1: ")).map(str::to_owned);
     assert_eq!(broke(&text(&replayed.stdout)), broke(&said));
+    assert!(text(&replayed.stdout).contains(&format!("again: scalesmall-sim {again}")));
+    assert!(said.contains("in step    Await"), "{said}");
+}
+
+/// Hours of simulation are not lost to a file that cannot be written, or is the scenario itself.
+#[test]
+fn outputs_are_looked_at_before_anything_is_played() {
+    let folder = folder("outputs");
+    let file = small(&folder);
+    let nowhere = folder.join("no/file").to_str().unwrap().to_owned();
+    let results = ["results", "--folder", folder.to_str().unwrap(), "--out"];
+    for arguments in [
+        &["run", &file, "--html"][..],
+        &["replay", &file, "--trace"],
+        &["replay", &file, "--pcap"],
+        &["explore", "--runs", "1", "--report"],
+        &["explore", "--runs", "1", "--out"],
+        &results,
+    ] {
+        let ran = run(&[arguments, &[&nowhere]].concat());
+        let said = text(&ran.stderr);
+        assert_eq!((ran.status.code(), text(&ran.stdout).as_str()), (Some(2), ""), "{said}");
+        assert!(said.contains(&format!("{nowhere} cannot be written")), "{said}");
+    }
+    for arguments in [&["run", &file, "--html"][..], &["replay", &file, "--trace"]] {
+        let ran = run(&[arguments, &[&file]].concat());
+        assert!(text(&ran.stderr).contains("is read: name another"), "{}", text(&ran.stderr));
+        assert_eq!(fs::read_to_string(&file).unwrap(), SMALL);
+    }
+    let second = folder.join("second.toml").to_str().unwrap().to_owned();
+    let ran = run(&["run", &file, &second]);
+    assert_eq!((ran.status.code(), text(&ran.stdout).as_str()), (Some(2), ""));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing was written");
+}
+
+/// A record that ends early for want of room is not taken for a whole one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_record_that_does_not_fit_is_told() {
+    let file = small(&folder("full"));
+    for record in ["--trace", "--pcap"] {
+        let ran = run(&["replay", &file, record, "/dev/full"]);
+        let said = text(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(2), "{said}");
+        assert!(said.contains("/dev/full cannot be written"), "{said}");
+    }
+}
+
+/// What goes to standard output is the record alone.
+#[test]
+fn a_record_on_standard_output_is_nothing_else() {
+    let file = small(&folder("stdout"));
+    let ran = run(&["replay", &file, "--trace", "-"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    for line in text(&ran.stdout).lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+    }
+    assert!(text(&ran.stderr).contains("small passed"), "{}", text(&ran.stderr));
+}
+
+#[test]
+fn what_would_play_nothing_is_refused() {
+    let folder = folder("nothing");
+    let file = small(&folder);
+    let (seeds, report) = (folder.join("seeds"), folder.join("report"));
+    fs::write(&seeds, "# none\n").unwrap();
+    let shard = r#""shard":{"number":3,"of":2}"#;
+    let swarm =
+        r#""swarm":{"first":1,"seeds":[],"limit":1,"node_seconds":false,"nodes":2,"faults":1}"#;
+    let totals = r#""totals":{"sizes":{},"node_nanos":0,"steps":0,"kinds":{}}"#;
+    fs::write(&report, format!("{{{swarm},{shard},{totals},\"trace\":0,\"broken\":{{}}}}"))
+        .unwrap();
+    let (seeds, report) = (seeds.to_str().unwrap(), report.to_str().unwrap());
+    for (arguments, said) in [
+        (&["explore", "--runs", "0"][..], "1.."),
+        (&["explore", "--nodes", "1"], "2..=65536"),
+        (&["explore", "--jobs", "0"], "1..=1024"),
+        (&["explore", "--seeds", seeds], "has no seeds"),
+        (&["explore", "--seeds", seeds, "--node-seconds", "5"], "cannot be used with"),
+        (&["merge", &file], "no report of"),
+        (&["merge", report], "with K from 1 to N"),
+    ] {
+        let ran = run(arguments);
+        assert_eq!(ran.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&ran.stderr).contains(said), "{}", text(&ran.stderr));
+    }
+    fs::write(folder.join("copy.toml"), SMALL).unwrap();
+    let ran = run(&["results", "--folder", folder.to_str().unwrap()]);
+    assert!(text(&ran.stderr).contains("rename one"), "{}", text(&ran.stderr));
 }
 
 #[test]
@@ -180,6 +269,7 @@ fn shards_of_a_swarm_are_joined() {
     assert!(text(&part.stdout).contains("shards 2/3 are missing"));
     let early = explore(&["--time", "0s", "--shard", "2/3", "--report", &file(2)]);
     assert_eq!(early.status.code(), Some(0));
+    assert!(text(&early.stderr).contains("ended early"), "{}", text(&early.stderr));
     let early = run(&["merge", &file(1), &file(2), &file(3)]);
     assert_eq!(early.status.code(), Some(1));
     assert!(text(&early.stdout).contains("2.json: 0 of 2"), "{}", text(&early.stdout));

@@ -42,6 +42,10 @@ fn words_that_make_no_sense_are_refused_in_one_line() {
             &["node", "--bind", "127.0.0.1:0", "--send-rate", "1000"],
             "send_rate must be at least 96000 bytes",
         ),
+        (
+            &["node", "--bind", "127.0.0.1:0", "--record", "/nonexistent/recording"],
+            "--record /nonexistent/recording: the recording cannot be created",
+        ),
         (&["demo", "--nodes", "1"], "4..=32"),
         (&["replay", "/nonexistent"], "/nonexistent"),
     ];

@@ -2,7 +2,8 @@
 //!
 //! `SIM_SEED` is the first seed (a commit's hash, say), `SIM_RUNS` how many follow it.
 
-use scalesmall_sim::scenario::{Options, play};
+use quickcheck::{Arbitrary, Gen, QuickCheck};
+use scalesmall_sim::scenario::{Options, Scenario, play};
 use scalesmall_sim::seed_from_env;
 use scalesmall_sim::swarm::{Bounds, sample, shrink};
 
@@ -21,6 +22,32 @@ fn random_faults_break_no_rule_and_heal() {
             panic!("{failure}\n\nthe smallest that fails alike, seed {seed}:\n{text}\n{shrunk}");
         }
     }
+}
+
+/// A random world, by its seed. It is made smaller by [`shrink`], which knows what a world is.
+#[derive(Clone, Debug)]
+struct World(u64);
+
+impl Arbitrary for World {
+    fn arbitrary(random: &mut Gen) -> Self {
+        Self(u64::arbitrary(random))
+    }
+}
+
+/// Seeds from all of their range draw worlds that a file can hold, that break no rule, and that are
+/// played alike from the file.
+#[test]
+fn any_seed_draws_a_world_that_a_file_holds() {
+    let law = |World(seed): World| {
+        let scenario = sample(seed, &Bounds { nodes: 12, faults: 8 });
+        let written: Scenario = scenario.to_toml().parse().expect("a world is a scenario");
+        let played = play(&scenario, seed, Options::default());
+        let again = play(&written, seed, Options::default());
+        played.failure.is_none() && played.hash == again.hash
+    };
+    // The same worlds each time: new ones are for `scalesmall-sim explore`.
+    let random = Gen::from_size_and_seed(100, 1);
+    QuickCheck::new().rng(random).tests(20).quickcheck(law as fn(World) -> bool);
 }
 
 /// A run of a real cluster is the same twice in a row.

@@ -119,9 +119,20 @@ fn start(
         Ok(node) => Ok((node, Ok(()))),
         Err(error @ StartError::Open(OpenError::Multicast { .. })) if !insist => {
             settings.multicast = None;
-            Ok((Bound::new(runtime, &settings)?, Err(error)))
+            let node = Bound::new(runtime, &settings).map_err(|error| refused(error, &settings))?;
+            Ok((node, Err(error)))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(refused(error, &settings)),
+    }
+}
+
+/// Why a node does not start, with the name of the file that is the reason.
+fn refused(error: StartError, settings: &Settings) -> Failure {
+    match (&error, &settings.record) {
+        (StartError::Recording { .. }, Some(path)) => {
+            Failure::new(format!("--record {}: {error}", path.display()))
+        }
+        _ => error.into(),
     }
 }
 

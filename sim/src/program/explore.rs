@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 use indicatif::ProgressBar;
 use scalesmall_sim::scenario::{Options, Played, Scenario, Span, play};
 use scalesmall_sim::swarm::{Bounds, Totals, sample, shrink};
 
 use super::merge::{Report, Shard, Swarm};
-use crate::{Outcome, bar, in_parallel, lock, print};
+use super::output;
+use super::set::quoted;
+use crate::{Outcome, bar, in_parallel, jobs, lock, print, tell};
 
 #[derive(Args)]
 pub(crate) struct Explore {
@@ -20,22 +23,22 @@ pub(crate) struct Explore {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Play the seeds of this file instead, one a line; `#` begins a remark
-    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "runs", "node_seconds"])]
     seeds: Option<PathBuf>,
     /// How many scenarios at most
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     runs: u64,
     /// End after so many seconds of virtual time, summed over all nodes; `--runs` does not count then
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     node_seconds: Option<u64>,
     /// For how long at most, such as 30s or 10m
     #[arg(long, default_value = "1h")]
     time: Span,
     /// The most nodes in a scenario
-    #[arg(long, default_value_t = Bounds::default().nodes)]
-    nodes: usize,
+    #[arg(long, default_value_t = Bounds::default().nodes as u64, value_parser = nodes())]
+    nodes: u64,
     /// The most faults in the first act of a scenario
-    #[arg(long, default_value_t = Bounds::default().faults)]
+    #[arg(long, default_value_t = Bounds::default().faults, value_parser = faults())]
     faults: u64,
     /// Play only every Nth world, from the Kth on: 1/8 to 8/8 are the whole, on eight machines
     #[arg(long, value_name = "K/N", default_value_t)]
@@ -44,14 +47,33 @@ pub(crate) struct Explore {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// How many runs at once [default: one per core]
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[arg(long, value_parser = jobs())]
+    jobs: Option<u16>,
     /// Go on after a failure; tell the seed and the broken rule of each, and shrink none
     #[arg(long)]
     all: bool,
+    /// What all nodes do wrong on purpose
+    #[cfg(feature = "mutants")]
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
     /// Where to write what failed, shrunk, as a scenario file
     #[arg(long, value_name = "FILE", default_value = "failed.toml")]
     out: PathBuf,
+}
+
+impl Explore {
+    /// Lets all nodes of a world do something wrong, if that was asked for; answers the arguments of
+    /// `replay` that do the same.
+    #[cfg(feature = "mutants")]
+    fn spoil(&self, scenario: &mut Scenario) -> String {
+        scenario.cluster.mutant.clone_from(&self.mutant);
+        self.mutant.as_ref().map(|name| format!(" --set cluster.mutant={name}")).unwrap_or_default()
+    }
+
+    #[cfg(not(feature = "mutants"))]
+    const fn spoil(&self, _: &mut Scenario) -> String {
+        String::new()
+    }
 }
 
 /// What the threads share.
@@ -88,10 +110,11 @@ impl Shared<'_> {
     }
 
     fn play(&self, seed: u64) {
-        let scenario = sample(seed, &self.bounds);
+        let mut scenario = sample(seed, &self.bounds);
         let Bounds { nodes, faults } = self.bounds;
-        let rerun =
+        let mut rerun =
             format!("scalesmall-sim replay --seed {seed} --nodes {nodes} --faults {faults}");
+        rerun += &self.asked.spoil(&mut scenario);
         let played = play(&scenario, seed, Options { rerun, ..Options::default() });
         let trace = played.hash.wrapping_mul(seed | 1);
         self.trace.fetch_add(trace, Ordering::Relaxed);
@@ -117,12 +140,16 @@ impl Shared<'_> {
 /// Explores, and says what has been seen; shrinks the failure of the lowest seed.
 pub(crate) fn explore(asked: &Explore) -> Outcome {
     let listed = asked.seeds.as_deref().map(seeds_of).transpose()?.unwrap_or_default();
+    let written = asked.report.iter().chain((!asked.all).then_some(&asked.out));
+    for file in written {
+        output::ready(file, asked.seeds.as_deref())?;
+    }
     let len = if asked.seeds.is_some() { listed.len() as u64 } else { asked.runs };
     let len = asked.node_seconds.unwrap_or(len);
     let shared = Shared {
         asked,
         listed,
-        bounds: Bounds { nodes: asked.nodes, faults: asked.faults },
+        bounds: Bounds { nodes: asked.nodes as usize, faults: asked.faults },
         started: Instant::now(),
         next: AtomicUsize::new(0),
         trace: AtomicU64::new(0),
@@ -143,13 +170,18 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
     let text =
         format!("{totals}trace {trace:016x}\n{} of {worlds} worlds broke a rule\n", failed.len());
     print(text.as_bytes())?;
+    let seen = if asked.node_seconds.is_some() { totals.node_seconds() } else { worlds };
+    let share = shared.progress.length().unwrap_or(0);
+    if failed.is_empty() && seen < share && shared.started.elapsed() >= asked.time.0 {
+        tell(&format!("ended early: --time {} was enough for {seen} of {share}", asked.time));
+    }
     if let Some(file) = &asked.report {
         let swarm = Swarm {
             first: asked.seed,
             seeds: shared.listed,
             limit: len,
             node_seconds: asked.node_seconds.is_some(),
-            nodes: asked.nodes,
+            nodes: asked.nodes as usize,
             faults: asked.faults,
         };
         let broken = |(_, played): &(Scenario, Played)| {
@@ -168,18 +200,26 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
     let Some((scenario, played)) = failed.into_iter().next() else { return Ok(true) };
     if let Some(failure) = played.failure.filter(|_| !asked.all) {
         print(format!("seed {}; shrinking\n{failure}\n\n", played.seed).as_bytes())?;
-        let small = shrink(&scenario, played.seed, &failure, 400);
-        let file = asked.out.display();
+        let mut small = shrink(&scenario, played.seed, &failure, 400);
+        let file = quoted(&asked.out.to_string_lossy());
+        small.failure.rerun = format!("scalesmall-sim replay {file} --seed {}", small.seed);
         let text = small.scenario.to_toml();
-        fs::write(&asked.out, &text).map_err(|error| format!("{file}: {error}"))?;
-        let told = format!(
-            "the smallest scenario that fails alike:\n\n{text}\n{}\n\
-             again: scalesmall-sim replay {file} --seed {}\n",
-            small.failure, small.seed
-        );
+        let told =
+            format!("the smallest scenario that fails alike:\n\n{text}\n{}\n", small.failure);
         print(told.as_bytes())?;
+        output::write(&asked.out, &text)?;
     }
     Ok(false)
+}
+
+/// How many nodes a random scenario may have.
+fn nodes() -> impl TypedValueParser<Value = u64> {
+    clap::value_parser!(u64).range(2..=65_536)
+}
+
+/// How many faults a random scenario may have.
+pub(crate) fn faults() -> impl TypedValueParser<Value = u64> {
+    clap::value_parser!(u64).range(1..=10_000)
 }
 
 /// The seeds of a file.
@@ -195,6 +235,9 @@ fn seeds_of(file: &Path) -> Result<Vec<u64>, String> {
             };
             seeds.push(seed.parse().map_err(wrong)?);
         }
+    }
+    if seeds.is_empty() {
+        return Err(format!("{} has no seeds: write one a line", file.display()));
     }
     Ok(seeds)
 }

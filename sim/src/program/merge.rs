@@ -10,6 +10,7 @@ use clap::Args;
 use scalesmall_sim::swarm::Totals;
 use serde::{Deserialize, Serialize};
 
+use super::output;
 use crate::{Outcome, print};
 
 /// One of several parts of a swarm, as even as can be: every `of`th world, from the `number`th on.
@@ -97,13 +98,18 @@ impl Report {
     pub(crate) fn write(&self, file: &Path) -> Result<(), String> {
         let wrong = |error: &dyn fmt::Display| format!("{}: {error}", file.display());
         let text = serde_json::to_string(self).map_err(|error| wrong(&error))?;
-        fs::write(file, text + "\n").map_err(|error| wrong(&error))
+        output::write(file, &(text + "\n"))
     }
 
     fn read(file: &Path) -> Result<Self, String> {
         let wrong = |error: &dyn fmt::Display| format!("{}: {error}", file.display());
         let text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
-        serde_json::from_str(&text).map_err(|error| wrong(&error))
+        let reported = "this is no report of `explore --shard K/N --report FILE`";
+        let report: Self =
+            serde_json::from_str(&text).map_err(|error| wrong(&format!("{reported}: {error}")))?;
+        let shard: Result<Shard, _> = report.shard.to_string().parse();
+        shard.map_err(|error| wrong(&format!("{reported}: {error}")))?;
+        Ok(report)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod explore;
 pub(crate) mod merge;
+pub(crate) mod output;
 pub(crate) mod recording;
 pub(crate) mod results;
 pub(crate) mod set;

@@ -7,7 +7,8 @@ use clap::Args;
 use scalesmall_sim::report::{Runs, results, table};
 use scalesmall_sim::scenario::Scenario;
 
-use crate::{Outcome, Plan, files_of, play_seeds, print, read};
+use super::output;
+use crate::{Outcome, Plan, files_of, jobs, play_seeds, print, read};
 
 #[derive(Args)]
 pub(crate) struct Results {
@@ -24,8 +25,8 @@ pub(crate) struct Results {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     seeds: Option<u32>,
     /// How many runs at once [default: one per core]
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[arg(long, value_parser = jobs())]
+    jobs: Option<u16>,
 }
 
 impl Results {
@@ -41,20 +42,22 @@ impl Results {
 /// Plays scenarios and writes the page after each, so that an end before the last loses nothing.
 pub(crate) fn write(asked: &Results) -> Outcome {
     let mut chosen: Vec<(PathBuf, Scenario)> = Vec::new();
-    let mut names = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     for file in files_of(&asked.folder)? {
         let scenario = read(&file)?;
+        if names.contains(&scenario.name) {
+            let (file, name) = (file.display(), &scenario.name);
+            return Err(format!("{file}: another file has the name \"{name}\": rename one").into());
+        }
         names.push(scenario.name.clone());
         if asked.takes(&scenario.name) {
             chosen.push((file, scenario));
         }
     }
-    if names.is_empty() {
-        return Err(format!("{} has no scenario files", asked.folder.display()).into());
-    }
     if chosen.is_empty() {
         return Err(format!("no scenario fits --only; there are: {}", names.join(", ")).into());
     }
+    output::ready(&asked.out, chosen.iter().map(|(file, _)| file.as_path()))?;
     let wrong = |error| format!("{}: {error}", asked.out.display());
     let mut passed = true;
     for (file, scenario) in chosen {
@@ -82,7 +85,7 @@ pub(crate) fn write(asked: &Results) -> Outcome {
             })
             .collect();
         passed &= Runs::passed(&runs);
-        fs::write(&asked.out, results(&before.join("\n"), &[runs])).map_err(wrong)?;
+        output::write(&asked.out, &results(&before.join("\n"), &[runs]))?;
     }
     Ok(passed)
 }

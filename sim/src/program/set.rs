@@ -61,7 +61,8 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
-/// Sets a key, given as `cluster.link.loss=5%`. What is no number and neither true nor false is text.
+/// Sets a key, given as `cluster.link.loss=5%`. What is no number, neither true nor false, and no list
+/// or table is text.
 ///
 /// # Errors
 ///
@@ -86,9 +87,16 @@ fn set(table: &mut toml::Table, pair: &str) -> Result<(), String> {
     }
     let number = value.parse().map(toml::Value::Integer);
     let truth = value.parse().map(toml::Value::Boolean);
-    let text = || toml::Value::String(value.to_owned());
+    let text = || list(value).unwrap_or_else(|| toml::Value::String(value.to_owned()));
     table.insert(name.to_owned(), number.or(truth).unwrap_or_else(|_| text()));
     Ok(())
+}
+
+/// A list or a table as a file has it.
+fn list(value: &str) -> Option<toml::Value> {
+    let is_one = value.starts_with(['[', '{']);
+    let mut table: toml::Table = is_one.then(|| format!("it = {value}").parse().ok())??;
+    table.remove("it")
 }
 
 #[cfg(test)]
@@ -104,11 +112,17 @@ mod tests {
     #[test]
     fn keys_are_set_whether_they_were_there_or_not() {
         let mut table: toml::Table = "seeds = 3\n[cluster]\nnodes = 5\n".parse().unwrap();
-        for pair in ["seeds=4", "cluster.nodes=6", "cluster.ipv6=true", "cluster.link.loss=5%"] {
+        for pair in [
+            "seeds=4",
+            "cluster.nodes=6",
+            "cluster.ipv6=true",
+            "cluster.link.loss=5%",
+            "cluster.link.delay=[\"1ms\", \"2ms\"]",
+        ] {
             set(&mut table, pair).unwrap();
         }
-        let expected =
-            "seeds = 4\n[cluster]\nnodes = 6\nipv6 = true\n[cluster.link]\nloss = \"5%\"\n";
+        let expected = "seeds = 4\n[cluster]\nnodes = 6\nipv6 = true\n\
+                        [cluster.link]\nloss = \"5%\"\ndelay = [\"1ms\", \"2ms\"]\n";
         assert_eq!(table, expected.parse().unwrap());
         for pair in ["", "seeds", "=1", "cluster.=1", "seeds.x=1"] {
             assert!(set(&mut table, pair).is_err(), "{pair}");

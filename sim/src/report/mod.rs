@@ -41,6 +41,12 @@ impl Runs {
         self.scenario.bars.iter().map(|bar| Score::of(bar, &figures)).collect()
     }
 
+    /// How many runs there are, in words.
+    fn counted(&self) -> String {
+        let runs = self.runs.len();
+        format!("{runs} run{}", if runs == 1 { "" } else { "s" })
+    }
+
     /// How many runs broke a rule.
     #[must_use]
     pub fn failures(&self) -> usize {

@@ -48,10 +48,10 @@ fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
     let name = escape(&scenario.name);
     write!(
         html,
-        "<section id=\"{name}\"><h2>{name}</h2><p>{}</p><p class=\"dim\">{} nodes, {} runs</p>",
+        "<section id=\"{name}\"><h2>{name}</h2><p>{}</p><p class=\"dim\">{} nodes, {}</p>",
         escape(&scenario.about),
         scenario.cluster.nodes,
-        runs.runs.len()
+        runs.counted()
     )?;
     bars(html, runs)?;
     strips(html, runs)?;

@@ -21,10 +21,10 @@ fn one(text: &mut String, runs: &Runs) -> core::fmt::Result {
     let verdict = if runs.passed() { "passed" } else { "FAILED" };
     writeln!(
         text,
-        "{} {verdict}: {} nodes, {} runs. {}",
+        "{} {verdict}: {} nodes, {}. {}",
         scenario.name,
         scenario.cluster.nodes,
-        runs.runs.len(),
+        runs.counted(),
         scenario.about
     )?;
     let figures = runs.figures();

@@ -1,33 +1,38 @@
 //! Whether the parts of a scenario fit together, and what to do if they do not.
 
-use super::play::walk;
-use super::{Await, Count, Limit, Path, Scenario, ScenarioError, Send, Step, Usage, Whom};
+use std::collections::BTreeMap;
+
+use super::place::{Place, line_of};
+use super::{Limit, Path, Scenario, ScenarioError, Unit};
+use crate::random::Ratio;
 
 /// What does not fit.
 pub(super) struct Wrong {
-    /// Words of the line in question.
-    words: [String; 2],
-    /// What to do.
+    /// Where it stands in a file.
+    way: Vec<Place>,
+    /// What it is, and what to do.
     text: String,
 }
 
 impl Wrong {
     /// Told with the line of a file.
     pub(super) fn in_text(self, text: &str) -> String {
-        match line_of(text, &self.words) {
+        match line_of(text, &self.way) {
             Some(line) => format!("line {line}: {}", self.text),
             None => self.text,
         }
     }
+
+    /// Of a part that stands there.
+    pub(super) fn under(mut self, way: &[Place]) -> Self {
+        self.way.splice(0..0, way.iter().cloned());
+        self
+    }
 }
 
-/// What is wrong with a key that has this value; an empty value stands for any.
-fn wrong(key: &str, value: impl ToString, text: impl Into<String>) -> Option<Wrong> {
-    Some(Wrong { words: [key.to_owned(), value.to_string()], text: text.into() })
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{text}\"")
+/// What is wrong with what stands under these keys.
+pub(super) fn wrong(keys: &[&str], text: impl Into<String>) -> Option<Wrong> {
+    Some(Wrong { way: keys.iter().map(|key| Place::from(*key)).collect(), text: text.into() })
 }
 
 impl Scenario {
@@ -41,8 +46,14 @@ impl Scenario {
     }
 
     pub(super) fn wrong(&self) -> Option<Wrong> {
+        let breaks = |c: char| c.is_control() || "|[]".contains(c);
+        if self.name.trim().is_empty() || self.name.contains(breaks) {
+            let text =
+                "a scenario is known by its name: write one, on one line, without |, [ and ]";
+            return wrong(&["name"], text);
+        }
         if self.seeds == 0 {
-            return wrong("seeds", 0, "no seeds play nothing: write 1 or more");
+            return wrong(&["seeds"], "no seeds play nothing: write 1 or more");
         }
         self.wrong_cluster().or_else(|| self.wrong_steps()).or_else(|| self.wrong_bars())
     }
@@ -50,150 +61,96 @@ impl Scenario {
     fn wrong_cluster(&self) -> Option<Wrong> {
         let cluster = &self.cluster;
         if let Some(text) = cluster.wrong_size() {
-            return wrong("nodes", cluster.nodes, text);
+            return wrong(&["cluster", "nodes"], text);
         }
         if cluster.asleep > cluster.nodes {
             let text = "cluster.asleep is more than cluster.nodes: lower it";
-            return wrong("asleep", cluster.asleep, text);
+            return wrong(&["cluster", "asleep"], text);
+        }
+        if cluster.zones == 0 {
+            return wrong(&["cluster", "zones"], "each node is in a zone: write 1 or more");
         }
         if cluster.zones > 1 && !cluster.zone.is_empty() {
             let text = "give either the number of zones or each zone: leave one out";
-            return wrong("zones", cluster.zones, text);
+            return wrong(&["cluster", "zones"], text);
         }
-        if let Some((name, text)) = cluster.wrong_zone().filter(|_| !cluster.zone.is_empty()) {
-            return wrong("name", quoted(name), text);
+        if let Some((zone, text)) = cluster.wrong_zone().filter(|_| !cluster.zone.is_empty()) {
+            let way = ["cluster".into(), "zone".into(), zone.into()];
+            return wrong(&["nodes"], text).map(|wrong| wrong.under(&way));
         }
         if (cluster.zones > 1 || cluster.zone.len() > 1) && cluster.between.is_none() {
+            let key = if cluster.zones > 1 { "zones" } else { "zone" };
             let text = "several zones need links: describe them in [cluster.between]";
-            return wrong("zone", "", text);
+            return wrong(&["cluster", key], text);
+        }
+        #[cfg(feature = "mutants")]
+        if let Some(text) = cluster.wrong_mutant() {
+            return wrong(&["cluster", "mutant"], text);
         }
         for others in [None, self.baseline.as_ref()] {
-            if let Some((key, text)) = cluster.wrong_settings(others) {
-                return wrong(&key, "", text);
+            if let Some((keys, text)) = cluster.wrong_settings(others) {
+                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                return wrong(&keys, text);
             }
         }
-        [Some(&cluster.link), cluster.between.as_ref()].into_iter().flatten().find_map(wrong_path)
-    }
-
-    fn wrong_steps(&self) -> Option<Wrong> {
-        let mut first = None;
-        walk(&self.steps, &mut |step| {
-            if first.is_none() {
-                first = wrong_step(step);
-            }
-        });
-        first
+        let links = [("link", Some(&cluster.link)), ("between", cluster.between.as_ref())];
+        links.into_iter().find_map(|(key, path)| {
+            wrong_path(path?).map(|wrong| wrong.under(&["cluster".into(), key.into()]))
+        })
     }
 
     fn wrong_bars(&self) -> Option<Wrong> {
-        let mut figures = Vec::new();
-        walk(&self.steps, &mut |step| match step {
-            Step::Await(Await { figure: Some(figure), .. })
-            | Step::Usage(Usage { figure, .. })
-            | Step::Send(Send { figure, .. })
-            | Step::Count(Count { figure, .. }) => figures.push(figure.clone()),
-            _ => {}
-        });
-        for bar in &self.bars {
-            if !figures.iter().any(|figure| bar.figure.starts_with(figure.as_str())) {
-                let text = format!(
-                    "no step makes the figure \"{}\" of a bar: there are {figures:?}",
-                    bar.figure
-                );
-                return wrong("figure", quoted(&bar.figure), text);
+        let mut figures: BTreeMap<String, Unit> = BTreeMap::new();
+        super::walk(&self.steps, &mut |step| figures.extend(step.figures()));
+        self.bars.iter().enumerate().find_map(|(place, bar)| {
+            let way = ["bars".into(), place.into()];
+            let wrong =
+                |key: &str, text: String| wrong(&[key], text).map(|wrong| wrong.under(&way));
+            let Some(unit) = figures.get(&bar.figure) else {
+                let names: Vec<&String> = figures.keys().collect();
+                let figure = &bar.figure;
+                let text =
+                    format!("no step makes the figure \"{figure}\" of a bar: there are {names:?}");
+                return wrong("figure", text);
+            };
+            match bar.at_most {
+                Limit::Share(_) if self.baseline.is_none() => wrong(
+                    "at_most",
+                    "a bar is a share of the baseline: describe it in [baseline]".into(),
+                ),
+                Limit::Time(_) if *unit != Unit::Nanos => {
+                    let text =
+                        format!("the figure \"{}\" is no time: write a whole number", bar.figure);
+                    wrong("at_most", text)
+                }
+                _ => None,
             }
-            if self.baseline.is_none() && matches!(bar.at_most, Limit::Share(_)) {
-                let text = "a bar is a share of the baseline: describe it in [baseline]";
-                return wrong("figure", quoted(&bar.figure), text);
-            }
-        }
-        None
+        })
     }
 }
 
-fn wrong_step(step: &Step) -> Option<Wrong> {
-    match step {
-        Step::Crash(whom)
-        | Step::Kill(whom)
-        | Step::Restart(whom)
-        | Step::Depart(whom)
-        | Step::Pause(whom)
-        | Step::Starve(whom)
-        | Step::Split(whom)
-        | Step::Mute(whom)
-        | Step::Deafen(whom)
-        | Step::MuteMulticast(whom)
-        | Step::DeafenMulticast(whom)
-        | Step::Join(whom)
-        | Step::Leave(whom)
-        | Step::Describe(whom) => wrong_whom(whom),
-        Step::Relink(path) => wrong_path(path),
-        Step::Between(between) if between.percent.saturating_add(between.and) > 100 => {
-            let text = "both sets together are more than 100 per cent of the nodes: lower one";
-            wrong("between", "", text)
-        }
-        Step::Pauses(pauses) if pauses.span[0] > pauses.span[1] => {
-            wrong("span", pauses.span[0], "write the shortest first, then the longest")
-        }
-        Step::Pauses(pauses) if pauses.gap[0] > pauses.gap[1] => {
-            wrong("gap", pauses.gap[0], "write the shortest first, then the longest")
-        }
-        Step::Stalls(stalls) => {
-            if stalls.nodes.is_empty()
-                || stalls.on.is_empty()
-                || stalls.off.is_empty()
-                || stalls.how.is_empty()
-            {
-                let text = "nodes, on, off and how of stalls each need one value at least";
-                return wrong("stalls", "", text);
-            }
-            // A round that takes no time never comes to the end.
-            let takes_none = |spans: &[super::Span]| spans.iter().any(|span| span.0.is_zero());
-            if takes_none(&stalls.on) && takes_none(&stalls.off) {
-                let text = "stalls without any time on or off never end: let one of both last";
-                return wrong("stalls", "", text);
-            }
-            None
-        }
-        Step::Churn(churn) if !(1..=MOST_CHANGES).contains(&churn.per_second) => {
-            let text = format!("churn.per_second is 1 to {MOST_CHANGES}");
-            wrong("per_second", churn.per_second, text)
-        }
-        _ => None,
-    }
-}
-
-fn wrong_whom(whom: &Whom) -> Option<Wrong> {
-    let given = [whom.nodes.is_some(), whom.percent.is_some(), whom.these.is_some()];
-    if given.iter().filter(|given| **given).count() > 1 {
-        let key = if whom.percent.is_some() { "percent" } else { "these" };
-        let text = "give one of nodes, percent and these: leave the others out";
-        return wrong(key, "", text);
-    }
-    let percent = whom.percent.filter(|percent| *percent > 100)?;
-    wrong(
-        "percent",
-        percent,
-        format!("{percent} per cent of the nodes are more than all: lower it"),
-    )
-}
-
-fn wrong_path(path: &Path) -> Option<Wrong> {
+pub(super) fn wrong_path(path: &Path) -> Option<Wrong> {
     if let Some([least, most]) = path.delay.filter(|[least, most]| least > most) {
         let text = format!("write the least delay first, then the most: [\"{most}\", \"{least}\"]");
-        return wrong("delay", least, text);
+        return wrong(&["delay"], text);
+    }
+    if path.delay.is_some() && path.median.is_some() {
+        return wrong(&["median"], "a delay has a median of its own: leave one of both out");
     }
     if path.octaves.is_some() && path.median.is_none() {
-        return wrong("octaves", "", "octaves spread a median: give that as well");
+        return wrong(&["octaves"], "octaves spread a median: give that as well");
+    }
+    let is_wide = |Ratio(part, whole): Ratio| u64::from(part) > MOST_OCTAVES * u64::from(whole);
+    if path.octaves.is_some_and(|octaves| is_wide(octaves.0)) {
+        let text = format!("octaves are at most {MOST_OCTAVES}/1: lower them");
+        return wrong(&["octaves"], text);
+    }
+    if path.mtu == Some(0) || path.bandwidth.is_some_and(|[rate, _]| rate == 0) {
+        let key = if path.mtu == Some(0) { "mtu" } else { "bandwidth" };
+        return wrong(&[key], "nothing fits through 0 bytes: write more, or a loss of \"100%\"");
     }
     None
 }
 
-/// The last line, counted from 1, that has all these words.
-fn line_of(text: &str, words: &[String]) -> Option<usize> {
-    let fits = |line: &str| words.iter().all(|word| line.contains(word.as_str()));
-    text.lines().enumerate().filter(|(_, line)| fits(line)).last().map(|(at, _)| at + 1)
-}
-
-/// The most changes a second: one in a microsecond.
-const MOST_CHANGES: u32 = 1_000_000;
+/// The widest spread of delays: one of a hundred is then 400,000 times the median.
+const MOST_OCTAVES: u64 = 8;

@@ -14,7 +14,7 @@ use crate::random::Ratio;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
-    /// How many, 1 to 1,000,000.
+    /// How many, 1 to 65,536. What they know of each other takes some 300 bytes for each pair.
     pub nodes: usize,
     /// Which preset of the configuration.
     #[serde(default)]
@@ -71,28 +71,51 @@ pub struct Zone {
 impl Cluster {
     /// What is wrong with the number of nodes.
     pub(super) fn wrong_size(&self) -> Option<String> {
-        let text = || format!("{} nodes are no cluster: cluster.nodes is 1 to 1000000", self.nodes);
-        (!(1..=1_000_000).contains(&self.nodes)).then(text)
+        let (nodes, most) = (self.nodes, MOST_NODES);
+        let text = || format!("a cluster of {nodes} nodes: cluster.nodes is 1 to {most}");
+        (!(1..=most).contains(&nodes)).then(text)
     }
 
-    /// What the engine refuses of the settings, with others on top: a key, and what to do.
-    pub(super) fn wrong_settings(&self, others: Option<&Settings>) -> Option<(String, String)> {
+    /// What the engine refuses of the settings, with others on top: the keys that lead there, and
+    /// what to do.
+    pub(super) fn wrong_settings(
+        &self,
+        others: Option<&Settings>,
+    ) -> Option<(Vec<String>, String)> {
         let none = Settings::default();
         let error = self.config(others.unwrap_or(&none)).check().err()?;
         let text = error.to_string();
-        let set = [others, Some(&self.settings)].into_iter().flatten();
-        let mut keys = set.filter_map(|settings| toml::Table::try_from(settings).ok());
-        let key = keys
-            .find_map(|table| table.into_iter().map(|(key, _)| key).find(|key| text.contains(key)));
-        Some((key.unwrap_or_else(|| "settings".to_owned()), text))
+        let keys_of = |way: &[&str], settings: &Settings| {
+            let table = toml::Table::try_from(settings).ok()?;
+            let key = table.into_iter().map(|(key, _)| key).find(|key| text.contains(key))?;
+            Some(way.iter().map(|key| (*key).to_owned()).chain([key]).collect())
+        };
+        let keys = others
+            .and_then(|others| keys_of(&["baseline"], others))
+            .or_else(|| keys_of(&["cluster", "settings"], &self.settings));
+        Some((keys.unwrap_or_else(|| vec!["cluster".to_owned()]), text))
     }
 
-    /// What is wrong with the zones: the name of the one that is, and what to do.
-    pub(super) fn wrong_zone(&self) -> Option<(&str, String)> {
+    /// What is wrong with the name of what all nodes do wrong.
+    #[cfg(feature = "mutants")]
+    pub(super) fn wrong_mutant(&self) -> Option<String> {
+        use scalesmall_core::mutants::Mutant;
+        let name = self.mutant.as_ref().filter(|name| Mutant::named(name).is_none())?;
+        let all = Mutant::ALL.iter().chain(Mutant::PARTS);
+        let names: Vec<&str> = all.map(|mutant| mutant.name()).collect();
+        Some(format!("there is no mutant \"{name}\": there are {names:?}"))
+    }
+
+    /// What is wrong with the zones: the place of the one that is, and what to do.
+    pub(super) fn wrong_zone(&self) -> Option<(usize, String)> {
         let mut free = 0;
-        let mut sorted: Vec<&Zone> = self.zone.iter().collect();
-        sorted.sort_by_key(|zone| zone.nodes);
-        for zone in &sorted {
+        let mut sorted: Vec<(usize, &Zone)> = self.zone.iter().enumerate().collect();
+        sorted.sort_by_key(|(_, zone)| zone.nodes);
+        for (place, zone) in &sorted {
+            if self.zone[..*place].iter().any(|other| other.name == zone.name) {
+                let text = format!("there is a zone {} already: rename one", zone.name);
+                return Some((*place, text));
+            }
             let ([first, last], name) = (zone.nodes, zone.name.as_str());
             let wrong = if first > last || last >= self.nodes {
                 format!(
@@ -107,10 +130,10 @@ impl Cluster {
                 free = last + 1;
                 continue;
             };
-            return Some((name, wrong));
+            return Some((*place, wrong));
         }
-        let last = sorted.last().filter(|_| free < self.nodes)?;
-        Some((&last.name, format!("nodes from {free} on are in no zone: give them one")))
+        let (last, _) = sorted.last().filter(|_| free < self.nodes)?;
+        Some((*last, format!("nodes from {free} on are in no zone: give them one")))
     }
 
     /// The zone of a node.
@@ -345,6 +368,9 @@ impl Path {
         link
     }
 }
+
+/// The most nodes: what they know of each other grows with the square of their number.
+const MOST_NODES: usize = 65_536;
 
 const fn one() -> u16 {
     1

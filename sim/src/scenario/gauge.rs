@@ -13,13 +13,15 @@ use crate::watch::Watch;
 impl Player {
     pub(super) fn reach(&mut self, goal: &Await) -> Outcome {
         let within = goal.within.0;
+        // Of nobody nothing is to be said.
+        let anybody = |sim: &Sim| sim.live().next().is_some();
         let at = match goal.what {
             Goal::Sight => {
-                self.sim.run_until(Sim::all_see_all, within)?;
+                self.sim.run_until(|sim| sim.all_see_all() && anybody(sim), within)?;
                 self.sim.views().agreed_at()
             }
             Goal::Agreement => {
-                self.sim.run_until(Sim::converged, within)?;
+                self.sim.run_until(|sim| sim.converged() && anybody(sim), within)?;
                 self.sim.views().agreed_at().max(self.sim.pictures_agreed_at())
             }
             Goal::Shown => {

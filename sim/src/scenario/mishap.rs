@@ -38,7 +38,7 @@ impl From<Way> for CatchUp {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pauses {
-    /// How many in all.
+    /// How many in all, 1 to 1,000,000.
     pub count: u32,
     /// How many nodes stand still at once.
     pub at_once: usize,
@@ -63,7 +63,7 @@ pub struct Stalls {
     pub nodes: Vec<usize>,
     /// How long they stand still.
     pub on: Vec<Span>,
-    /// How long they run between.
+    /// How long they run between; with the time that they stand still, 1 ms at least.
     pub off: Vec<Span>,
     /// In which way.
     pub how: Vec<Stall>,
@@ -87,7 +87,7 @@ pub enum Stall {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parts {
-    /// How many, as large as each other, at random.
+    /// How many, 2 at least, as large as each other, at random.
     pub count: usize,
 }
 
@@ -133,7 +133,7 @@ pub struct Lossy {
 pub struct Skew {
     /// How many nodes, at random.
     pub nodes: usize,
-    /// How fast.
+    /// How fast, up to 100 times the truth.
     pub rate: Chance,
 }
 

@@ -24,12 +24,15 @@
 //! ```
 
 mod check;
+mod check_steps;
 mod cluster;
 mod cut;
 mod fault;
 mod figure;
 mod gauge;
+mod made;
 mod mishap;
+mod place;
 mod play;
 mod post;
 mod recover;
@@ -49,7 +52,7 @@ pub use recover::recovers_within;
 pub use mishap::{
     Between, Flap, Jump, Lossy, Parts, Pauses, Resume, Skew, Slow, Stall, Stalls, WallClock, Way,
 };
-use play::walk;
+use step::walk;
 pub use step::{
     At, Await, Churn, Count, Counted, Goal, Nothing, Recover, Repeat, Send, Serve, Step, Tell,
     Timeline, To, Usage, Whom,
@@ -97,13 +100,19 @@ impl FromStr for Scenario {
     type Err = ScenarioError;
 
     fn from_str(text: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self =
-            toml::from_str(text).map_err(|error| ScenarioError(error.to_string()))?;
+        let scenario: Self = toml::from_str(text).map_err(|error| ScenarioError(told(&error)))?;
         match scenario.wrong() {
             None => Ok(scenario),
             Some(wrong) => Err(ScenarioError(wrong.in_text(text))),
         }
     }
+}
+
+/// An error of the reader, with what to do if it does not say that itself.
+fn told(error: &toml::de::Error) -> String {
+    let several = error.message().starts_with("wanted exactly 1 element");
+    let remedy = if several { "a step is one thing: begin each with [[steps]]\n" } else { "" };
+    format!("{error}{remedy}")
 }
 
 impl Scenario {

@@ -9,6 +9,7 @@ use scalesmall_core::{Engine, Event, GroupName, KeyRange, Op, Recipients, Tag};
 
 use super::figure::{BASELINE, Figures, Unit};
 use super::post::{Delivered, Postmark};
+use super::step::walk;
 use super::{Churn, Scenario, Seeds, Serve, Settings, Step, Timeline};
 use crate::check::Failure;
 use crate::film::{Film, Mark, Moment};
@@ -98,7 +99,7 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         lasted,
         faults: *sim.faults(),
         fates: *sim.fates(),
-        moments: player.film.as_ref().map(Film::take_moments).unwrap_or_default(),
+        moments: player.film.as_ref().map(|film| film.end(sim)).unwrap_or_default(),
         false_reports: sim.reports().iter().filter(|report| report.is_false_down()).count() as u64,
         rate: sent.saturating_mul(1_000) / node_millis,
         figures: player.figures,
@@ -181,7 +182,7 @@ impl Player {
 
     fn steps(&mut self, steps: &[Step]) -> Outcome {
         for step in steps {
-            self.step(step)?;
+            self.step(step).map_err(|failure| within(step, failure))?;
         }
         Ok(())
     }
@@ -237,9 +238,9 @@ impl Player {
             let left = start.saturating_add(at).saturating_sub(player.sim.now().as_nanos());
             player.sim.run_for(core::time::Duration::from_nanos(left))
         };
-        for event in &timeline.events {
+        for (_, event) in timeline.in_order() {
             run_to(self, nanos(event.at.0))?;
-            self.step(&event.step)?;
+            self.step(&event.step).map_err(|failure| within(&event.step, failure))?;
         }
         run_to(self, nanos(timeline.lasts.0))
     }
@@ -348,20 +349,12 @@ impl Player {
     }
 }
 
-/// Shows all steps, those within others too.
-pub(super) fn walk(steps: &[Step], see: &mut dyn FnMut(&Step)) {
-    for step in steps {
-        see(step);
-        match step {
-            Step::Repeat(repeat) => walk(&repeat.steps, see),
-            Step::Timeline(timeline) => {
-                for event in &timeline.events {
-                    walk(core::slice::from_ref(&event.step), see);
-                }
-            }
-            _ => {}
-        }
+/// A failure with the step in which it came about; of steps within others the innermost.
+fn within(step: &Step, mut failure: Box<Failure>) -> Box<Failure> {
+    if failure.parameters.iter().all(|(name, _)| name != IN_STEP) {
+        failure.parameters.push((IN_STEP.to_owned(), format!("{step:?}")));
     }
+    failure
 }
 
 fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> Sim {
@@ -386,10 +379,11 @@ fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> S
         .rerun(rerun);
     if cluster.segments > 0 {
         let segments = cluster.segments as usize;
-        build = build.segments(|node| Some((node % segments) as u16));
+        build = build.segments(move |node| Some((node % segments) as u16));
     }
     if let Some(between) = &cluster.between {
-        build = build.zones(|node| cluster.zone_of(node), between.link());
+        let zones = cluster.clone();
+        build = build.zones(move |node| zones.zone_of(node), between.link());
     }
     if cluster.ipv6 {
         build = build.ipv6();
@@ -407,6 +401,7 @@ fn range_of(node: usize, number: u32) -> KeyRange {
     KeyRange::new(start, start.saturating_add(3)).unwrap_or(KeyRange::FULL)
 }
 
+const IN_STEP: &str = "in step";
 const PORT: u16 = 80;
 const MESSAGE: &[u8] = &[0x6d; 32];
 const FOR_SCENARIO: u64 = 4;

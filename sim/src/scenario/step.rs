@@ -124,7 +124,7 @@ pub struct Await {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
-    /// All live nodes see each other and nobody else.
+    /// All live nodes, of which there are some, see each other and nobody else.
     Sight,
     /// And they have equal digests.
     Agreement,
@@ -141,7 +141,7 @@ pub enum Goal {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Whom {
-    /// So many, at random among those in question.
+    /// So many, at random among those in question; all of them if they are fewer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<usize>,
     /// So many per cent of all, at random.
@@ -185,7 +185,7 @@ pub struct Serve {
     /// Those picked last instead.
     #[serde(default)]
     pub picked: bool,
-    /// Which of their ranges; each node has 1,000 of its own.
+    /// Which of their ranges, 0 to 999; each node has its own.
     #[serde(default)]
     pub range: u32,
     /// The calls are spread over this span.
@@ -197,11 +197,11 @@ pub struct Serve {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Send {
-    /// How many, each from a random node.
+    /// How many, 1 to 1,000,000, each from a random node.
     pub messages: u32,
     /// To whom.
     pub to: To,
-    /// The bytes of each.
+    /// The bytes of each, at most 65,507. What does not fit into a datagram of the engine is refused.
     #[serde(default = "a_few_bytes")]
     pub bytes: usize,
     /// The calls are spread over this span.
@@ -239,7 +239,7 @@ pub enum To {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Churn {
-    /// Changes a second in the whole cluster.
+    /// Changes a second in the whole cluster, 1 to 1,000,000.
     pub per_second: u32,
     /// For how long.
     pub lasts: Span,
@@ -296,7 +296,7 @@ pub enum Counted {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
-    /// How often.
+    /// How often, once at least; with all that is repeated a scenario has at most 1,000,000 steps.
     pub times: u32,
     /// What.
     pub steps: Vec<Step>,
@@ -304,46 +304,46 @@ pub struct Repeat {
 
 /// Steps at given times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, try_from = "Unchecked")]
+#[serde(deny_unknown_fields)]
 pub struct Timeline {
     /// How long it is.
     pub lasts: Span,
-    /// What happens when.
+    /// What happens when. Events need not be in order.
     pub events: Vec<At>,
+}
+
+impl Timeline {
+    /// The events in the order in which they happen, with their places in the list.
+    pub(super) fn in_order(&self) -> Vec<(usize, &At)> {
+        let mut events: Vec<(usize, &At)> = self.events.iter().enumerate().collect();
+        events.sort_by_key(|(_, event)| event.at);
+        events
+    }
 }
 
 /// A step at a given time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct At {
-    /// When, from the beginning of the timeline. Events need not be in order.
+    /// When, from the beginning of the timeline.
     pub at: Span,
     /// What. If it takes time, the events that come due meanwhile happen after it.
     #[serde(rename = "do")]
     pub step: Step,
 }
 
-/// A timeline as it is read.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Unchecked {
-    lasts: Span,
-    events: Vec<At>,
-}
-
-impl TryFrom<Unchecked> for Timeline {
-    type Error = String;
-
-    fn try_from(read: Unchecked) -> Result<Self, String> {
-        let Unchecked { lasts, mut events } = read;
-        if let Some(late) = events.iter().find(|event| event.at > lasts) {
-            let at = late.at;
-            return Err(format!(
-                "an event at {at} comes after the end at {lasts}: move it, or let the timeline \
-                 last until {at} at least"
-            ));
+/// Shows all steps, those within others too.
+pub(super) fn walk(steps: &[Step], see: &mut dyn FnMut(&Step)) {
+    for step in steps {
+        see(step);
+        match step {
+            Step::Repeat(repeat) => walk(&repeat.steps, see),
+            Step::Timeline(timeline) => {
+                for event in &timeline.events {
+                    walk(core::slice::from_ref(&event.step), see);
+                }
+            }
+            _ => {}
         }
-        events.sort_by_key(|event| event.at);
-        Ok(Self { lasts, events })
     }
 }

@@ -4,12 +4,13 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
-use serde::de::Error;
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::random::Ratio;
 
-/// A span of time: a decimal number and a unit, as in `"1.5s"`, `"20ms"`, `"10m"`, `"24h"`.
+/// A span of time: a decimal number and a unit, as in `"1.5s"`, `"20ms"`, `"10m"`, `"24h"`; at most
+/// 10,000 hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
 
@@ -17,6 +18,7 @@ impl FromStr for Span {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
+        const TOO_LONG: &str = "a time is at most 10000h: shorten it";
         const WRONG: &str = "a time is written as 500us, 20ms, 1.5s, 10m or 24h";
         let place = text.find(|c: char| c.is_ascii_alphabetic()).ok_or(WRONG)?;
         let (number, unit) = text.split_at(place);
@@ -31,16 +33,20 @@ impl FromStr for Span {
         };
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         let whole: u64 = whole.parse().map_err(|_| WRONG)?;
-        let mut nanos = whole.checked_mul(unit).ok_or(WRONG)?;
+        let mut nanos = whole.checked_mul(unit).ok_or(TOO_LONG)?;
         let mut place = unit;
         for digit in fraction.chars() {
             place /= 10;
             let digit = digit.to_digit(10).ok_or(WRONG)?;
-            nanos = nanos.checked_add(place * u64::from(digit)).ok_or(WRONG)?;
+            nanos = nanos.checked_add(place * u64::from(digit)).ok_or(TOO_LONG)?;
         }
-        Ok(Self(Duration::from_nanos(nanos)))
+        let span = Duration::from_nanos(nanos);
+        if span > LONGEST { Err(TOO_LONG) } else { Ok(Self(span)) }
     }
 }
+
+/// So that sums of spans stay within what 64 bits of nanoseconds hold.
+const LONGEST: Duration = Duration::from_hours(10_000);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,7 +146,7 @@ impl Chances for Option<[Chance; 3]> {
 }
 
 macro_rules! as_text {
-    ($($type:ty),+) => {$(
+    ($($type:ty, $written:literal);+) => {$(
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -149,13 +155,30 @@ macro_rules! as_text {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+                struct Text;
+
+                impl Visitor<'_> for Text {
+                    type Value = $type;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($written)
+                    }
+
+                    fn visit_str<E: Error>(self, text: &str) -> Result<$type, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+
+                deserializer.deserialize_str(Text)
             }
         }
     )+};
 }
 
-as_text!(Span, Chance);
+as_text!(
+    Span, "a time such as \"20ms\" or \"1.5s\", in quotation marks";
+    Chance, "a share such as \"20%\" or \"1/90\", in quotation marks"
+);
 
 #[cfg(test)]
 mod tests {
@@ -173,7 +196,7 @@ mod tests {
             assert_eq!(span.0, Duration::from_nanos(nanos));
             assert_eq!(span.to_string().parse(), Ok(span));
         }
-        for text in ["", "5", "s", "-1s", "1.x s", "5 weeks", "99999999999999h"] {
+        for text in ["", "5", "s", "-1s", "1.x s", "5 weeks", "10001h", "99999999999999h"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
     }

@@ -47,8 +47,8 @@ impl Totals {
         for (size, count) in &other.sizes {
             *self.sizes.entry(*size).or_default() += count;
         }
-        self.node_nanos += other.node_nanos;
-        self.steps += other.steps;
+        self.node_nanos = self.node_nanos.saturating_add(other.node_nanos);
+        self.steps = self.steps.saturating_add(other.steps);
         for (name, (times, worlds)) in &other.kinds {
             let kind = self.kinds.entry(name.clone()).or_default();
             kind.0 += times;
