@@ -8,7 +8,7 @@
 //! Authentication, trace hash and all checks are on. Memory is what Linux counts as resident in the
 //! whole process, the simulator's own tables included. With glibc, each large table of an engine has
 //! a mapping of its own: in a common heap thousands of tables that grow together leave holes behind,
-//! a fifth of the whole.
+//! a seventh of the whole.
 #![allow(unsafe_code, reason = "an allocator cannot be set up without")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on is to stop")]
 
