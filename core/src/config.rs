@@ -52,7 +52,8 @@ pub struct Config {
     pub verifiers: u8,
     /// How long a change may wait for others to go out together with it.
     pub coalesce: Duration,
-    /// Every down peer and every seed draws about one attempt in this time from the whole cluster.
+    /// Every down peer draws about one attempt in this time from the whole cluster, and every seed
+    /// that is not there about four; one node makes at most one.
     pub retry_interval: Duration,
     /// How long roots must have differed before a repair starts.
     pub repair_patience: Duration,

@@ -20,6 +20,7 @@ mod multicast_state;
 mod partition;
 mod pause;
 mod restart;
+mod retry;
 mod topology;
 mod two;
 

@@ -20,6 +20,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// A seed draws as many attempts as so many lost peers: one that begins anew may know nobody.
 const SEED_WEIGHT: usize = 4;
 
+/// The longest mean wait of one node.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
 /// A seed that goes unanswered this long while nobody else is there isolates the node.
 const ISOLATED_AFTER: Duration = Duration::from_secs(3);
 
@@ -93,11 +96,14 @@ impl Comeback {
 
     /// A peer was lost: see to it that it is retried.
     pub(crate) fn lost(&self, ctx: &mut Context) {
-        let wait = match ctx.ring.len() {
-            0 => ctx.around(FIRST_WAIT),
-            _ => ctx.memoryless(self.interval(ctx)),
-        };
-        ctx.timers.hasten(Why::Comeback, ctx.now + wait);
+        if ctx.ring.len() == 0 {
+            let wait = ctx.around(FIRST_WAIT);
+            ctx.timers.hasten(Why::Comeback, ctx.now + wait);
+        } else if self.sweep.is_none() {
+            // Drawn anew and not the shorter of two, or many losses in a row would make haste.
+            let wait = ctx.memoryless(self.interval(ctx));
+            ctx.timers.set(Why::Comeback, Some(ctx.now + wait));
+        }
     }
 
     /// One that was lost is back: those that only this node could not reach may be as well.
@@ -128,7 +134,10 @@ impl Comeback {
         }
         let alone = ctx.ring.len() == 0;
         self.watch_loneliness(ctx, alone);
-        if let Some(ix) = Self::random_lost(ctx) {
+        let only_here = ctx.topology.roster().count(Status::Unreachable) > 0;
+        if (alone || only_here || self.is_turn_of(ctx, Self::count_lost(ctx)))
+            && let Some(ix) = Self::random_lost(ctx)
+        {
             let to = ctx.unbound(ix);
             if ctx.status(ix) == Status::Down {
                 let claim = ctx.claim(ix);
@@ -136,7 +145,9 @@ impl Comeback {
             }
             ctx.greet(to);
         }
-        if let Some(addr) = self.next_seed(ctx) {
+        if (alone || self.is_turn_of(ctx, self.weight_of_seeds(ctx)))
+            && let Some(addr) = self.next_seed(ctx)
+        {
             ctx.greet_stranger(addr);
         }
         let wait = self.interval(ctx);
@@ -167,14 +178,29 @@ impl Comeback {
     /// peer and retry interval, four per lost seed, and one node never more than one. Those that
     /// only this node cannot reach nobody else tries.
     fn interval(&self, ctx: &Context) -> Duration {
+        let share = u32::try_from(self.share(ctx)).unwrap_or(u32::MAX);
+        ctx.config.retry_interval.saturating_mul(share).min(LONGEST_WAIT)
+    }
+
+    /// In how many retry intervals one node makes one attempt.
+    fn share(&self, ctx: &Context) -> usize {
         if ctx.topology.roster().count(Status::Unreachable) > 0 {
-            return ctx.config.retry_interval;
+            return 1;
         }
-        let seeds = self.seeds.iter().filter(|seed| !is_met(ctx, seed)).count();
-        let lost = (Self::count_lost(ctx) + SEED_WEIGHT * seeds).max(1);
+        let lost = Self::count_lost(ctx) + self.weight_of_seeds(ctx);
+        ((ctx.ring.len() + 1) / lost.max(1)).max(1)
+    }
+
+    /// Whether an attempt goes to lost ones of this weight: each kind draws as many as it would if
+    /// there were no others, however often this node makes one.
+    fn is_turn_of(&self, ctx: &mut Context, weight: usize) -> bool {
         let alive = ctx.ring.len() + 1;
-        let share = u32::try_from((alive / lost).max(1)).unwrap_or(u32::MAX);
-        ctx.config.retry_interval.saturating_mul(share).min(Duration::from_secs(3600))
+        let share = self.share(ctx);
+        ctx.random_below(alive) < weight.saturating_mul(share)
+    }
+
+    fn weight_of_seeds(&self, ctx: &Context) -> usize {
+        SEED_WEIGHT * self.seeds.iter().filter(|seed| !is_met(ctx, seed)).count()
     }
 
     /// Whether a node is lost, unless it is held off.
