@@ -51,6 +51,8 @@ pub struct Sim<P: Protocol = Engine> {
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) rerun: String,
     pub(crate) tap: Option<Box<dyn Tap<P>>>,
+    /// Whether the tap is told of every datagram that is sent, and of its fates.
+    pub(crate) traced: bool,
     pub(crate) written: Written,
     pub(crate) flight: Flight,
     pub(crate) faults: Faults,
@@ -122,6 +124,7 @@ impl<P: Protocol> Sim<P> {
             parameters: parts.parameters,
             rerun: parts.rerun,
             tap: None,
+            traced: false,
             written: Written::default(),
             flight: Flight::default(),
             faults: Faults::default(),

@@ -74,6 +74,7 @@ impl<P: Protocol> Sim<P> {
                 let size = self.flight.slot(packet).bytes.len() + BUFFER_OVERHEAD;
                 if slot.inbox_bytes + size > SOCKET_BUFFER {
                     self.network.fates.buffer_full += 1;
+                    self.tell_incident(packet, addr_of(to, self.ipv6), "buffer_full");
                     self.flight.release(packet);
                     return;
                 }
@@ -83,6 +84,8 @@ impl<P: Protocol> Sim<P> {
             }
             Condition::Unborn | Condition::Crashed | Condition::Killed => {
                 self.network.fates.nobody += 1;
+                self.tell_incident(packet, addr_of(to, self.ipv6), "nobody");
+                let slot = &self.nodes[to];
                 let from = self.flight.slot(packet).from;
                 let refused = slot.condition == Condition::Killed
                     && !self.flight.slot(packet).multicast
@@ -99,6 +102,7 @@ impl<P: Protocol> Sim<P> {
     /// Hands a datagram over, without taking the output.
     pub(crate) fn deliver(&mut self, packet: u32, to: usize) {
         let now = self.local(to);
+        self.tell_incident(packet, addr_of(to, self.ipv6), "delivered");
         let slot = self.flight.slot(packet);
         let Some(protocol) = self.nodes[to].protocol.as_mut() else { return };
         let source = addr_of(slot.from, self.ipv6);
@@ -133,6 +137,8 @@ impl<P: Protocol> Sim<P> {
     /// Throws away what waits in a node's socket buffer.
     pub(crate) fn clear_waiting(&mut self, node: usize) {
         while let Some(packet) = self.take_waiting(node) {
+            self.network.fates.discarded += 1;
+            self.tell_incident(packet, addr_of(node, self.ipv6), "discarded");
             self.flight.release(packet);
         }
     }
@@ -274,14 +280,19 @@ impl<P: Protocol> Sim<P> {
             Destination::Unicast(addr) => {
                 let to = self.node_of(addr);
                 self.trace.note(self.now, node, What::Sent { to, len: bytes.len() });
+                self.tell_sent(packet, Some(addr), usize::from(to.is_some()));
                 match to {
                     Some(to) => self.route(packet, node, to, multicast, bytes, place),
-                    None => self.network.fates.nobody += 1,
+                    None => {
+                        self.network.fates.nobody += 1;
+                        self.tell_incident(packet, addr, "nobody");
+                    }
                 }
             }
             Destination::Multicast => {
                 self.trace.note(self.now, node, What::Sent { to: None, len: bytes.len() });
                 let hearers: Vec<usize> = self.network.hearers(node).collect();
+                self.tell_sent(packet, None, hearers.len());
                 for to in hearers {
                     self.route(packet, node, to, multicast, bytes, place);
                 }
@@ -299,8 +310,12 @@ impl<P: Protocol> Sim<P> {
         bytes: &[u8],
         place: u32,
     ) {
+        let before = self.traced.then_some(self.network.fates);
         let carried =
             self.network.carry(&Packet { at: self.now, from, to, multicast, bytes }, place);
+        if let Some(before) = before {
+            self.tell_counted(&before, packet, addr_of(to, self.ipv6));
+        }
         let to = to as u32;
         if let Some(delay) = carried.first {
             let packet = match carried.flips {

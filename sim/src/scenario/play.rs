@@ -153,7 +153,7 @@ impl Player {
         let film = every.map(|every| sim.film(every));
         let delivered = Delivered::default();
         let inner = options.tap;
-        sim.tap = Some(Box::new(Postmark { delivered: Rc::clone(&delivered), inner }));
+        sim.set_tap(Postmark { delivered: Rc::clone(&delivered), inner });
         Self {
             random: Random::new(seed).fork(FOR_SCENARIO),
             group: GroupName::try_from("scenario").expect("a short name is a group's name"),
