@@ -1,6 +1,6 @@
 //! What happens in a step: a node starts, hears, has a deadline; its output is taken.
 
-use scalesmall_core::{Arrival, Destination, Epoch, SendError};
+use scalesmall_core::{Arrival, Destination, Epoch, SendError, Status};
 
 use crate::check::Broken;
 use crate::network::Packet;
@@ -58,6 +58,7 @@ impl<P: Protocol> Sim<P> {
         slot.tenth = Tenth::default();
         self.written.begin_life(node, birth.epoch);
         self.views.start(node, self.now);
+        self.note_sight(node, node, Some(Status::Alive));
         self.trace.note(self.now, node, What::Verb("started"));
         let seeds = self.seeds[node].clone();
         self.tell(node, |protocol, now| protocol.contact(now, &seeds));

@@ -460,5 +460,16 @@ fn a_film_ends_in_a_page_of_what_happened() {
     let found = [first("\"s0\""), first("\"s4\""), strip.rfind("\"s5\"")];
     let found: Vec<usize> = found.into_iter().flatten().collect();
     assert!(found.len() == 3 && found.is_sorted(), "{strip}");
-    assert!(!page.contains("http") && !page.contains("<script"));
+    assert!(!page.contains("http") && !page.contains("src="));
+    // All others saw it down; its own record ends with its own end.
+    let record = page.split("<script type=\"application/json\">").nth(1).unwrap();
+    let record = record.split("</script>").next().unwrap();
+    let record: serde_json::Value = serde_json::from_str(record).unwrap();
+    assert_eq!((&record["nodes"], &record["every"]), (&6.into(), &1.into()));
+    for (node, of) in record["of"].as_array().unwrap().iter().enumerate() {
+        let changes = of[1].as_str().unwrap();
+        assert_eq!(of[0], node);
+        assert_eq!(changes.contains("D4"), node != 4, "{changes}");
+        assert_eq!(changes.contains("N4"), node == 4, "{changes}");
+    }
 }
