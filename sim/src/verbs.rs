@@ -234,7 +234,8 @@ impl<P: Protocol> Sim<P> {
         self.rearm(node);
     }
 
-    /// Sets a node's monotonic clock forward, as after a suspend, or back.
+    /// Sets a node's monotonic clock forward, as after a suspend, or back. It stands still 292 years
+    /// after its origin, where the time of an engine ends.
     pub fn jump(&mut self, node: usize, nanos: i64) {
         self.calm = false;
         self.faults.jumped += 1;
