@@ -120,7 +120,7 @@
     if (blind) kinds.push(["vblind", "observer did not run"]);
     figure.querySelector(".legend").innerHTML = kinds.map(([kind, name]) =>
       `<li><svg viewBox="0 0 1 1"><rect class="${kind}" width="1" height="1"/></svg>${name}</li>`).join("");
-    const shown = total > ROWS ? `the ${ROWS} of ${total} with the least of alive` : `all ${total}`;
+    const shown = total > ROWS ? `the ${ROWS} of ${total} with the least time alive` : `all ${total}`;
     let words = way === "of" ? `observers: ${shown}, a row each` : `${shown}, a row each`;
     if (record.every > 1) words += `; of many observers the page keeps one in ${record.every}`;
     if (record.ended !== undefined) words += `; nothing is kept after ${seconds(record.ended)}`;
