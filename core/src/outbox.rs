@@ -82,6 +82,10 @@ pub(crate) struct Intent {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     urgent: VecDeque<Intent>,
+    /// Pings and answers that do not wait behind a long urgent queue.
+    ahead: VecDeque<Intent>,
+    /// Whether the next packet is begun with one of these.
+    overtakes: bool,
     bulk: VecDeque<Intent>,
     /// The most of each kind.
     limit: usize,
@@ -91,10 +95,17 @@ pub(crate) struct Outbox {
 /// How far behind the head of a queue intents for the same receiver are looked for.
 const REACH: usize = 48;
 
+/// So many pings and answers go ahead of a long queue at most, and so many of them to one receiver:
+/// who asks more often than it can be answered is not to displace others.
+const AHEAD: usize = 1_024;
+const AHEAD_EACH: usize = 4;
+
 impl Outbox {
     pub(crate) fn new(limit: u32, rate: SendRate, now: Instant) -> Self {
         Self {
             urgent: VecDeque::new(),
+            ahead: VecDeque::new(),
+            overtakes: true,
             bulk: VecDeque::new(),
             limit: limit as usize,
             throttle: Throttle::new(rate, now),
@@ -107,7 +118,7 @@ impl Outbox {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.urgent.len() + self.bulk.len()
+        self.urgent.len() + self.ahead.len() + self.bulk.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -117,6 +128,7 @@ impl Outbox {
     /// Forgets what waits. What has been sent still counts against the rate.
     pub(crate) fn clear(&mut self) {
         self.urgent.clear();
+        self.ahead.clear();
         self.bulk.clear();
     }
 
@@ -132,24 +144,33 @@ impl Outbox {
 
     /// Queues an intent; answers whether there was room.
     ///
-    /// Pings and answers overtake a long queue: an acknowledgement that is late is waited for, but
-    /// whose answers are late is thought to be dead.
+    /// Pings and answers overtake a long queue, by turns: an acknowledgement that is late is waited
+    /// for, but whose answers are late is thought to be dead.
     pub(crate) fn push(&mut self, now: Instant, to: To, say: Say) -> bool {
-        let queue = if say.is_urgent() { &mut self.urgent } else { &mut self.bulk };
-        let room = queue.len() < self.limit;
         let probe = matches!(say, Say::Ping | Say::Pong { .. });
-        let intent = Intent { to, say, since: now };
-        if room && probe && queue.len() > REACH {
-            queue.push_front(intent);
-        } else if room {
-            queue.push_back(intent);
+        let overtakes = probe && self.urgent.len() > REACH;
+        let room = if overtakes {
+            let same = self.ahead.iter().filter(|intent| intent.to == to);
+            self.ahead.len() < AHEAD.min(self.limit) && same.take(AHEAD_EACH).count() < AHEAD_EACH
+        } else if say.is_urgent() {
+            self.urgent.len() < self.limit
+        } else {
+            self.bulk.len() < self.limit
+        };
+        if room {
+            let queue = match say.is_urgent() {
+                true if overtakes => &mut self.ahead,
+                true => &mut self.urgent,
+                false => &mut self.bulk,
+            };
+            queue.push_back(Intent { to, say, since: now });
         }
         room
     }
 
     /// When the next datagram of up to `len` bytes may go out; `None` if nothing waits.
     pub(crate) fn next_due(&self, len: usize) -> Option<Instant> {
-        (!self.is_empty()).then(|| self.throttle.ready(len, !self.urgent.is_empty()))
+        (!self.is_empty()).then(|| self.throttle.ready(len, self.has_urgent()))
     }
 
     /// Takes the first intent that may go out in a datagram of up to `len` bytes, and all near ones
@@ -164,11 +185,16 @@ impl Outbox {
         if !bulk_too && self.throttle.ready(len, true) > now {
             return;
         }
-        take_near(&mut self.urgent, into);
+        let queues = [&mut self.ahead, &mut self.urgent];
+        let order = if self.overtakes { [0, 1] } else { [1, 0] };
+        self.overtakes = !self.overtakes;
+        for at in order {
+            take_near(queues[at], into);
+        }
         if bulk_too || !into.is_empty() {
             take_near(&mut self.bulk, into);
         }
-        for queue in [&mut self.urgent, &mut self.bulk] {
+        for queue in [&mut self.urgent, &mut self.ahead, &mut self.bulk] {
             if queue.is_empty() && queue.capacity() > KEPT {
                 *queue = VecDeque::new();
             }
@@ -182,14 +208,18 @@ impl Outbox {
 
     /// Whether what waits is held up by the rate; what is urgent, too, if `urgent` is asked for.
     pub(crate) fn is_held(&self, now: Instant, len: usize, urgent: bool) -> bool {
-        let waits = if urgent { !self.urgent.is_empty() } else { !self.is_empty() };
+        let waits = if urgent { self.has_urgent() } else { !self.is_empty() };
         waits && self.throttle.ready(len, urgent) > now
     }
 
     /// For how long what is urgent has waited.
     pub(crate) fn urgent_delay(&self, now: Instant) -> Duration {
         let waits = |intent: Option<&Intent>| intent.map_or(Duration::ZERO, |i| now.since(i.since));
-        waits(self.urgent.front()).max(waits(self.urgent.get(REACH)))
+        waits(self.urgent.front()).max(waits(self.ahead.front()))
+    }
+
+    fn has_urgent(&self) -> bool {
+        !self.urgent.is_empty() || !self.ahead.is_empty()
     }
 
     /// Puts back, in order, what did not fit.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use scalesmall_core::{Arrival, Destination, Engine, Event, Recipients, SendRate, Status, Tag};
-use scalesmall_hostile::{addr, config, drain, id};
+use scalesmall_core::wire::Frame;
+use scalesmall_hostile::{EPOCH, Holder, addr, config, drain, id};
 
 use crate::net::Net;
 use crate::{group, range};
@@ -115,6 +116,29 @@ fn strangers_do_not_displace_liveness() {
     assert_eq!((stats.suspicions, net.engines[1].stats().suspicions), (0, 0));
     let to_peer = |to: &Destination| *to == Destination::Unicast(addr(2));
     assert!(net.sent.iter().filter(|(from, to, _)| *from == 1 && to_peer(to)).count() >= 10);
+}
+
+/// A member asks the first for more answers than it may send, for a quarter of a minute. The two others go
+/// on seeing it, and it them: answers to one are not put in front of those to others for ever.
+#[test]
+fn one_that_floods_does_not_displace_others() {
+    let mut config = config();
+    config.send_rate = LOW;
+    let mut net = Net::settled_with(3, &config);
+    let mut flooder = Holder::new(4);
+    flooder.introduce(&mut net.engines[0]);
+    let pings = vec![Frame::Ping { root: 1 }; 100];
+    for step in 0..3_000 {
+        let packet = flooder.packet(Some(EPOCH), &pings);
+        net.on(1, |engine, now| engine.handle_datagram(now, flooder.arrival(), &packet)).unwrap();
+        net.run_for(Duration::from_millis(5));
+        for (watcher, others) in [(1, [2, 3]), (2, [1, 3]), (3, [1, 2])] {
+            for other in others {
+                let peer = net.engines[watcher - 1].peer(id(other)).unwrap();
+                assert_eq!(peer.status, Status::Alive, "{other} at {watcher} after {} ms", step * 5);
+            }
+        }
+    }
 }
 
 /// A node that sends as much as it may, for as long as it lives, still sees who dies.

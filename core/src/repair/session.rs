@@ -20,6 +20,11 @@ use crate::wire::{Claim, RangeSum, Standing};
 /// Unequal comparisons in a row before a repair starts.
 const UNEQUAL: u32 = 3;
 
+/// Within so many probe intervals they need not be in a row while this node's own root stays the
+/// same: those who have missed the same are equal to each other. A part of a broadcast tree is an
+/// interval of the ring, and neighbours there compare more often than any others.
+const STREAK_PROBES: u32 = 6;
+
 /// How long a node is a newcomer at most; how often it compares roots until it has caught up, and
 /// how often it asks for everything again.
 const NEWCOMER: Duration = Duration::from_secs(1);
@@ -38,7 +43,8 @@ const QUIET: Duration = Duration::from_millis(60);
 #[derive(Debug, Default)]
 pub(crate) struct Repair {
     unequal: u32,
-    since: Option<Instant>,
+    /// When the first of these was, and what this node's root was then.
+    since: Option<(Instant, u64)>,
     pub(super) last: Option<Instant>,
     company_since: Option<Instant>,
     /// This node's root when it was looked at last, and since when it has been that.
@@ -71,8 +77,12 @@ impl Repair {
     /// A peer's root has been compared with this node's.
     pub(crate) fn compared(&mut self, ctx: &mut Context, with: Ix, equal: bool) {
         if equal {
-            self.unequal = 0;
-            self.since = None;
+            let streak = ctx.config.probe_interval.saturating_mul(STREAK_PROBES);
+            let goes_on = |(since, root)| ctx.now.since(since) <= streak && root == ctx.root();
+            if !self.since.is_some_and(goes_on) {
+                self.unequal = 0;
+                self.since = None;
+            }
             self.settle_in(ctx);
             Stock::clear(&mut self.stock, ctx);
             return;
@@ -82,7 +92,7 @@ impl Repair {
             return;
         }
         self.unequal += 1;
-        let since = *self.since.get_or_insert(ctx.now);
+        let (since, _) = *self.since.get_or_insert((ctx.now, ctx.root()));
         let waited = ctx.now.since(since);
         let rest = if !self.caught_up {
             NEWCOMER_REST
@@ -215,4 +225,53 @@ pub(crate) fn is_doubtful(ctx: &Context, ix: Ix, claim: &Claim) -> bool {
     claim.standing == Standing::Down
         && claim.life.epoch == ctx.life(ix).epoch
         && ctx.status(ix) == Status::Alive
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::event::Cause;
+    use crate::node::{Epoch, Life, NodeId};
+    use crate::seal::{ClusterName, Key, KeyId, Keyring};
+    use core::net::SocketAddr;
+
+    fn id(host: u8) -> NodeId {
+        NodeId::from(SocketAddr::from(([10, 0, 0, host], 1)))
+    }
+
+    /// After how many of these comparisons, half a second apart, a repair is to begin.
+    fn repairs_after(comparisons: &[bool], changes: bool) -> Option<usize> {
+        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+        let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
+        let mut ctx = Context::new(config, id(1), Epoch(1), Instant::ZERO);
+        let mut admit = |ctx: &mut Context, host| {
+            let life = Life { id: id(host), epoch: Epoch(1) };
+            ctx.admit(life, 0, Status::Alive, Cause::Heard).unwrap()
+        };
+        let with = admit(&mut ctx, 2);
+        let mut repair = Repair { caught_up: true, ..Repair::default() };
+        for (at, &equal) in comparisons.iter().enumerate() {
+            if changes {
+                admit(&mut ctx, 3 + at as u8);
+            }
+            ctx.now = ctx.now + Duration::from_millis(500);
+            repair.compared(&mut ctx, with, equal);
+            if repair.partner.is_some() {
+                return Some(at + 1);
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_neighbour_who_has_missed_the_same_does_not_put_repair_off() {
+        assert_eq!(repairs_after(&[false, false, false], false), Some(3));
+        assert_eq!(repairs_after(&[false, true, false, true, false], false), Some(5));
+        // What came in between may have been what was missing.
+        assert_eq!(repairs_after(&[false, true, false, true, false], true), None);
+        assert_eq!(repairs_after(&[false, false, false], true), Some(3));
+        let rare = [&[false][..], &[true; 14], &[false], &[true; 14], &[false]].concat();
+        assert_eq!(repairs_after(&rare, false), None);
+    }
 }
