@@ -33,7 +33,7 @@ pub struct Config {
     /// Whether members that are down, left or unreachable are shown.
     pub down_members: DownMembers,
     /// Time between two probes; each peer is probed about once in this time by somebody, and at
-    /// least once in twice this time if its predecessor on the ring lives.
+    /// least once in twice this time if the node half-way round the ring from it lives.
     pub probe_interval: Duration,
     /// The least time that an answer is waited for before the probe is sent again, whatever the
     /// round trips were so far. The third try unanswered is a suspicion; each waits twice as long as

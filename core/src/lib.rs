@@ -187,7 +187,7 @@
 //!   can be counted on. So a prober that is cut off condemns nobody.
 //! - **The window does not grow with the cluster**, nor shrink with the number of accusers: few
 //!   look, and all of them until it ends, so there is nothing to wait for in larger clusters.
-//! - **Every other probe goes to the next peer on the ring**, so each is looked at by its predecessor
+//! - **Every other probe goes half-way round the ring**, so each peer is looked at by the one opposite
 //!   once in two intervals. By probes in random order alone one peer in a hundred goes unprobed for
 //!   4.6 intervals: of 1,024 nodes, all know of a crash after 4.5 s in 99 cases of 100, not 7.6 s.
 //! - **Time-outs follow measured round trips** of each peer (Jacobson), within bounds, and a probe

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::node::Condition;
 use crate::protocol::Protocol;
 use crate::report;
+use crate::sight::Sights;
 use crate::sim::Sim;
 
 /// How matters stood at one moment.
@@ -75,7 +76,10 @@ pub struct Mark {
 
 /// Looks at a simulation again and again while time passes. Made by [`Sim::film`].
 #[derive(Clone, Debug, Default)]
-pub struct Film(Rc<RefCell<Roll>>);
+pub struct Film {
+    roll: Rc<RefCell<Roll>>,
+    sights: Rc<RefCell<Sights>>,
+}
 
 #[derive(Debug, Default)]
 struct Roll {
@@ -112,32 +116,35 @@ impl Film {
     /// Notes that something was done to the simulation just now.
     pub fn mark<P: Protocol>(&self, sim: &Sim<P>, what: impl Into<String>) {
         let mark = Mark { at: sim.now().as_nanos(), what: what.into() };
-        self.0.borrow_mut().marks.push(mark);
+        self.roll.borrow_mut().marks.push(mark);
     }
 
     /// The course of the simulation so far as a self-contained HTML page.
     #[must_use]
     pub fn page(&self, title: &str) -> String {
-        let roll = self.0.borrow();
-        report::film_page(title, &roll.moments, &roll.marks)
+        let roll = self.roll.borrow();
+        report::film_page(title, &roll.moments, &roll.marks, &self.sights.borrow())
     }
 
-    /// The moments, with how matters stand at the end as the last.
-    pub(crate) fn end<P: Protocol>(&self, sim: &Sim<P>) -> Vec<Moment> {
-        let mut moments = core::mem::take(&mut self.0.borrow_mut().moments);
+    /// The moments, with how matters stand at the end as the last, and who saw whom as what.
+    pub(crate) fn end<P: Protocol>(&self, sim: &Sim<P>) -> (Vec<Moment>, Sights) {
+        let mut moments = core::mem::take(&mut self.roll.borrow_mut().moments);
         if moments.last().is_none_or(|last| last.at < sim.now().as_nanos()) {
             moments.push(moment(sim));
         }
-        moments
+        (moments, self.sights.take())
     }
 }
 
 impl<P: Protocol> Sim<P> {
-    /// Keeps, from now on, how matters stand after each `every` of time. Of a long film every other
-    /// moment is forgotten, again and again, so that there are never more than 8,192.
+    /// Keeps, from now on, how matters stand after each `every` of time, and each change of how one
+    /// node sees another. Of a long film every other moment is forgotten, again and again, so that
+    /// there are never more than 8,192, and the changes of every other observer, so that there are
+    /// never more than 100,000.
     pub fn film(&mut self, every: Duration) -> Film {
         let film = Film::default();
-        let roll = Rc::clone(&film.0);
+        self.keep_sights(&film.sights);
+        let roll = Rc::clone(&film.roll);
         self.rule(every, move |sim| {
             roll.borrow_mut().take(|| moment(sim));
             None

@@ -5,6 +5,7 @@
 pub(crate) struct Flight {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    sent: u64,
 }
 
 #[derive(Debug, Default)]
@@ -14,12 +15,21 @@ pub(crate) struct Slot {
     pub(crate) multicast: bool,
     /// Whether it comes more than once to somebody.
     pub(crate) repeated: bool,
+    /// Which datagram of the simulation it is, from 1 on; copies have the original's.
+    pub(crate) number: u64,
+    /// Whether some of its bits have been flipped.
+    pub(crate) flipped: bool,
     uses: u32,
 }
 
 impl Flight {
-    /// Takes a datagram in, with one use: the caller's.
+    /// Takes a datagram in that is sent just now, with one use: the caller's.
     pub(crate) fn load(&mut self, from: usize, multicast: bool, bytes: &[u8]) -> u32 {
+        self.sent += 1;
+        self.place(self.sent, from, multicast, bytes)
+    }
+
+    fn place(&mut self, number: u64, from: usize, multicast: bool, bytes: &[u8]) -> u32 {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 datagrams are under way")
@@ -28,17 +38,21 @@ impl Flight {
         slot.bytes.clear();
         slot.bytes.extend_from_slice(bytes);
         (slot.from, slot.multicast, slot.repeated, slot.uses) = (from, multicast, false, 1);
+        (slot.number, slot.flipped) = (number, false);
         index
     }
 
     /// Takes in a copy with some bits flipped.
     pub(crate) fn load_flipped(&mut self, original: u32, flips: &[usize]) -> u32 {
         let slot = &self.slots[original as usize];
-        let (from, multicast, mut bytes) = (slot.from, slot.multicast, slot.bytes.clone());
+        let (number, from, multicast) = (slot.number, slot.from, slot.multicast);
+        let mut bytes = slot.bytes.clone();
         for bit in flips {
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
-        self.load(from, multicast, &bytes)
+        let index = self.place(number, from, multicast, &bytes);
+        self.slots[index as usize].flipped = true;
+        index
     }
 
     pub(crate) fn slot(&self, index: u32) -> &Slot {
@@ -79,9 +93,11 @@ mod tests {
             (flight.slot(flipped).from, flight.slot(first).bytes.as_slice()),
             (3, &b"abc"[..])
         );
+        assert_eq!((flight.slot(first).number, flight.slot(flipped).number), (1, 1));
         flight.release(first);
         assert_ne!(flight.load(1, true, b"x"), first);
         flight.release(first);
         assert_eq!(flight.load(1, true, b"x"), first);
+        assert_eq!((flight.slot(first).number, flight.slot(first).flipped), (3, false));
     }
 }

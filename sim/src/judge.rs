@@ -49,6 +49,9 @@ impl<P: Protocol> Sim<P> {
         let Some(about) = self.node_of(peer) else { return };
         let before = self.views.belief(node, about);
         self.views.believe(node, about, status, self.now);
+        if before != status {
+            self.note_sight(node, about, status);
+        }
         let usual = |status| matches!(status, None | Some(Status::Alive | Status::Suspect));
         if before == status || usual(before) && usual(status) {
             return;

@@ -32,8 +32,12 @@
 //! $ scalesmall-sim run sim/scenarios/mass-crash.toml --seeds 3 --set cluster.link.loss=1% --html crash.html
 //! $ scalesmall-sim results --only crash
 //! $ scalesmall-sim replay sim/scenarios/crash.toml --seed 2 --pcap crash.pcap
+//! $ scalesmall-sim replay sim/scenarios/crash.toml --seed 2 --trace - | jq -c 'select(.kind == "lost")'
 //! $ scalesmall-sim replay recording --key-file group.key
 //! ```
+//!
+//! What the lines of a `--trace` say is in `scalesmall-sim replay --help` and at [`Incident`]: one for
+//! each datagram that is sent, and one for each end of it.
 //!
 //! # A swarm on many machines
 //!
@@ -96,6 +100,7 @@ mod queue;
 mod random;
 pub mod report;
 pub mod scenario;
+mod sight;
 mod sim;
 mod step;
 pub mod swarm;
@@ -117,9 +122,10 @@ pub use node::{Condition, Traffic};
 pub use protocol::{Birth, Protocol, Sighting};
 pub use queue::Queue;
 pub use random::{Random, Ratio};
+pub use sight::{Change, Sights};
 pub use sim::Sim;
 pub use tally::{Fates, Faults};
-pub use tap::Tap;
+pub use tap::{Incident, Sending, Tap};
 pub use trace::{Entry, What};
 pub use verbs::CatchUp;
 pub use view::Views;

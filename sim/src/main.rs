@@ -2,7 +2,6 @@
 
 mod program;
 
-use core::net::SocketAddr;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use scalesmall_core::{Engine, Event};
+use scalesmall_core::Engine;
 use scalesmall_sim::Tap;
 use scalesmall_sim::pcap::Pcap;
 use scalesmall_sim::report::{Runs, lines, page, table};
@@ -90,8 +89,18 @@ struct Replay {
     /// Of a random scenario: the most faults, as `explore` was given it
     #[arg(long, default_value_t = Bounds::default().faults, value_parser = program::explore::faults())]
     faults: u64,
-    /// Write every delivery and event as a line of JSON; `-` for standard output, and then the table
+    /// Write every datagram and event as a line of JSON; `-` for standard output, and then the table
     /// goes to standard error
+    ///
+    /// `at` is the time in nanoseconds, `kind` says what happened. "event": `node` reported `event`.
+    /// "sent": the datagram of this `number` left `from` for `to`, or for as many `hearers` of a
+    /// multicast, with these `bytes`, in hexadecimal digits. All other kinds are named after the
+    /// fates that the simulator counts, and tell what befell that datagram on the way to one
+    /// receiver. It ends there once, and once more for each "duplicated" and "replayed": it is
+    /// "delivered", or it is "lost", "lost_in_burst", "cut", "filtered", "too_large" (for the link),
+    /// dropped by a full link ("queue_full") or socket ("buffer_full"), "discarded" with a node that
+    /// ended, or sent to "nobody" who runs there. What was "corrupted" ends with its `bytes` as they
+    /// came. What is under way in the end has no end.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Write every delivered datagram into a capture for a packet analyser; `-` as with `--trace`
@@ -249,7 +258,7 @@ fn replay_one(replay: &Replay) -> Outcome {
         }
         let out = record.open(file)?;
         tap = Some(if replay.trace.is_some() {
-            Box::new(Text(out))
+            Box::new(program::lines::Lines(out))
         } else {
             Box::new(Pcap::new(out)?)
         });
@@ -312,38 +321,6 @@ fn list(folder: &Path) -> Outcome {
     }
     print(text.as_bytes())?;
     Ok(true)
-}
-
-/// Records what happens as JSON lines. Times are nanoseconds.
-struct Text(Box<dyn Write>);
-
-impl Tap<Engine> for Text {
-    fn delivered(
-        &mut self,
-        at: u64,
-        from: SocketAddr,
-        to: SocketAddr,
-        multicast: bool,
-        bytes: &[u8],
-    ) {
-        let line = serde_json::json!({
-            "at": at, "kind": "delivered", "from": from, "to": to, "multicast": multicast,
-            "len": bytes.len(), "bytes": hex(bytes),
-        });
-        // What cannot be written is told in the end.
-        let _ = writeln!(self.0, "{line}");
-    }
-
-    fn event(&mut self, at: u64, node: usize, event: &Event) {
-        let line = serde_json::json!({
-            "at": at, "kind": "event", "node": node, "event": format!("{event:?}"),
-        });
-        let _ = writeln!(self.0, "{line}");
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Prints to standard output; a reader that goes away is no error.

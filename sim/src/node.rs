@@ -189,7 +189,8 @@ impl<P> Node<P> {
 
 const DRAIN_GAP: u64 = 1_000_000;
 
-/// A node's monotonic clock: a straight line over true time, which a jump may break.
+/// A node's monotonic clock: a straight line over true time, which a jump may break. It stands still
+/// at [`LATEST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Clock {
     since: u64,
@@ -203,14 +204,16 @@ impl Clock {
     }
 
     pub(crate) fn local(&self, now: u64) -> u64 {
-        if self.rate.0 == self.rate.1 {
-            return now - self.since + self.shown;
-        }
-        self.rate.of(now - self.since) + self.shown
+        let passed = now - self.since;
+        let passed = if self.rate.0 == self.rate.1 { passed } else { self.rate.of(passed) };
+        passed.saturating_add(self.shown).min(LATEST)
     }
 
-    /// The first true time at which it shows `local` or more.
+    /// The first true time at which it shows `local` or more; the greatest if it never does.
     pub(crate) fn when(&self, local: Instant) -> u64 {
+        if local.as_nanos() > LATEST {
+            return u64::MAX;
+        }
         let ahead = local.as_nanos().saturating_sub(self.shown);
         if self.rate.0 == self.rate.1 {
             return self.since.saturating_add(ahead);
@@ -231,6 +234,10 @@ impl Clock {
         self.since = now;
     }
 }
+
+/// The time, some 292 years after the origin, beyond which an engine counts all times as one, so
+/// that a deadline that it asks for may lie behind a clock that goes on.
+const LATEST: u64 = u64::MAX / 2;
 
 /// The address of the node of this index.
 pub(crate) fn addr_of(node: usize, ipv6: bool) -> SocketAddr {
@@ -285,6 +292,21 @@ mod tests {
         assert_eq!(clock.local(2_000), 2_510);
         clock.jump(2_000, -1_000);
         assert_eq!(clock.local(2_000), 1_510);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_to_the_end_of_time_stands_still_there() {
+        let mut clock = Clock::new();
+        for by in [i64::MAX, i64::MAX, i64::MAX] {
+            clock.jump(5_000, by);
+            assert_eq!(clock.local(6_000), LATEST);
+        }
+        assert_eq!(clock.when(Instant::from_nanos(LATEST + 1)), u64::MAX);
+        clock.run_at(7_000, Ratio(u32::MAX, 1));
+        assert_eq!(clock.local(u64::MAX), LATEST);
+        clock.jump(8_000, i64::MIN);
+        clock.run_at(8_000, Ratio::ONE);
+        assert_eq!(clock.local(9_000), 1_000);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::node::{Condition, Node, Traffic, addr_of, node_at};
 use crate::protocol::{Birth, Protocol};
 use crate::queue::Queue;
 use crate::random::Random;
+use crate::sight::AllSights;
 use crate::tally::{Fates, Faults};
 use crate::tap::Tap;
 use crate::trace::{Entry, Trace};
@@ -51,6 +52,9 @@ pub struct Sim<P: Protocol = Engine> {
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) rerun: String,
     pub(crate) tap: Option<Box<dyn Tap<P>>>,
+    /// Whether the tap is told of every datagram that is sent, and of its fates.
+    pub(crate) traced: bool,
+    pub(crate) sights: AllSights,
     pub(crate) written: Written,
     pub(crate) flight: Flight,
     pub(crate) faults: Faults,
@@ -122,6 +126,8 @@ impl<P: Protocol> Sim<P> {
             parameters: parts.parameters,
             rerun: parts.rerun,
             tap: None,
+            traced: false,
+            sights: AllSights::default(),
             written: Written::default(),
             flight: Flight::default(),
             faults: Faults::default(),

@@ -1,6 +1,6 @@
 //! What happens in a step: a node starts, hears, has a deadline; its output is taken.
 
-use scalesmall_core::{Arrival, Destination, Epoch, SendError};
+use scalesmall_core::{Arrival, Destination, Epoch, SendError, Status};
 
 use crate::check::Broken;
 use crate::network::Packet;
@@ -58,6 +58,7 @@ impl<P: Protocol> Sim<P> {
         slot.tenth = Tenth::default();
         self.written.begin_life(node, birth.epoch);
         self.views.start(node, self.now);
+        self.note_sight(node, node, Some(Status::Alive));
         self.trace.note(self.now, node, What::Verb("started"));
         let seeds = self.seeds[node].clone();
         self.tell(node, |protocol, now| protocol.contact(now, &seeds));
@@ -74,6 +75,7 @@ impl<P: Protocol> Sim<P> {
                 let size = self.flight.slot(packet).bytes.len() + BUFFER_OVERHEAD;
                 if slot.inbox_bytes + size > SOCKET_BUFFER {
                     self.network.fates.buffer_full += 1;
+                    self.tell_incident(packet, addr_of(to, self.ipv6), "buffer_full");
                     self.flight.release(packet);
                     return;
                 }
@@ -83,6 +85,8 @@ impl<P: Protocol> Sim<P> {
             }
             Condition::Unborn | Condition::Crashed | Condition::Killed => {
                 self.network.fates.nobody += 1;
+                self.tell_incident(packet, addr_of(to, self.ipv6), "nobody");
+                let slot = &self.nodes[to];
                 let from = self.flight.slot(packet).from;
                 let refused = slot.condition == Condition::Killed
                     && !self.flight.slot(packet).multicast
@@ -99,6 +103,7 @@ impl<P: Protocol> Sim<P> {
     /// Hands a datagram over, without taking the output.
     pub(crate) fn deliver(&mut self, packet: u32, to: usize) {
         let now = self.local(to);
+        self.tell_incident(packet, addr_of(to, self.ipv6), "delivered");
         let slot = self.flight.slot(packet);
         let Some(protocol) = self.nodes[to].protocol.as_mut() else { return };
         let source = addr_of(slot.from, self.ipv6);
@@ -133,6 +138,8 @@ impl<P: Protocol> Sim<P> {
     /// Throws away what waits in a node's socket buffer.
     pub(crate) fn clear_waiting(&mut self, node: usize) {
         while let Some(packet) = self.take_waiting(node) {
+            self.network.fates.discarded += 1;
+            self.tell_incident(packet, addr_of(node, self.ipv6), "discarded");
             self.flight.release(packet);
         }
     }
@@ -274,14 +281,19 @@ impl<P: Protocol> Sim<P> {
             Destination::Unicast(addr) => {
                 let to = self.node_of(addr);
                 self.trace.note(self.now, node, What::Sent { to, len: bytes.len() });
+                self.tell_sent(packet, Some(addr), usize::from(to.is_some()));
                 match to {
                     Some(to) => self.route(packet, node, to, multicast, bytes, place),
-                    None => self.network.fates.nobody += 1,
+                    None => {
+                        self.network.fates.nobody += 1;
+                        self.tell_incident(packet, addr, "nobody");
+                    }
                 }
             }
             Destination::Multicast => {
                 self.trace.note(self.now, node, What::Sent { to: None, len: bytes.len() });
                 let hearers: Vec<usize> = self.network.hearers(node).collect();
+                self.tell_sent(packet, None, hearers.len());
                 for to in hearers {
                     self.route(packet, node, to, multicast, bytes, place);
                 }
@@ -299,8 +311,12 @@ impl<P: Protocol> Sim<P> {
         bytes: &[u8],
         place: u32,
     ) {
+        let before = self.traced.then_some(self.network.fates);
         let carried =
             self.network.carry(&Packet { at: self.now, from, to, multicast, bytes }, place);
+        if let Some(before) = before {
+            self.tell_counted(&before, packet, addr_of(to, self.ipv6));
+        }
         let to = to as u32;
         if let Some(delay) = carried.first {
             let packet = match carried.flips {

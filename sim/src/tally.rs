@@ -60,6 +60,8 @@ counts! {
         multicast,
         /// Addressed to nobody, or to a node that was not running.
         nobody,
+        /// Waited in the socket buffer of a node that ended.
+        discarded,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use core::net::SocketAddr;
 
+use crate::node::addr_of;
 use crate::protocol::Protocol;
+use crate::tally::Fates;
 
 /// Is told what happens, as it happens.
 ///
@@ -62,11 +64,103 @@ pub trait Tap<P: Protocol> {
 
     /// A node reported an event.
     fn event(&mut self, at: u64, node: usize, event: &P::Event);
+
+    /// Whether [`Tap::sent`] and [`Tap::incident`] are to be called, which costs time. Asked once, by
+    /// [`Sim::set_tap`](crate::Sim::set_tap).
+    fn traces(&self) -> bool {
+        false
+    }
+
+    /// A node put a datagram on the network.
+    fn sent(&mut self, sending: &Sending<'_>) {
+        let _ = sending;
+    }
+
+    /// Something befell a datagram on its way to one receiver; its delivery is told as well.
+    fn incident(&mut self, incident: &Incident<'_>) {
+        let _ = incident;
+    }
+}
+
+/// A datagram that a node puts on the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sending<'a> {
+    /// When, in nanoseconds of the simulation.
+    pub at: u64,
+    /// Its number: datagrams are counted from 1 on, a multicast once.
+    pub number: u64,
+    /// Who sends it.
+    pub from: SocketAddr,
+    /// Whom it is addressed to; `None` for multicast.
+    pub to: Option<SocketAddr>,
+    /// To how many nodes it is carried: those that hear a multicast; none if no node has the address.
+    pub receivers: usize,
+    /// The UDP payload.
+    pub bytes: &'a [u8],
+}
+
+/// What befalls a datagram on its way to one receiver.
+///
+/// Each adds one to the count of [`Fates`] that it is named after. A datagram ends once at each
+/// receiver, and once more for each incident `duplicated` or `replayed`: it is `delivered`, or it is
+/// `lost`, `lost_in_burst`, `cut`, `filtered`, `too_large`, `queue_full`, `buffer_full`, `discarded`,
+/// or for `nobody`. What is under way when a simulation stops has no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incident<'a> {
+    /// When, in nanoseconds of the simulation.
+    pub at: u64,
+    /// The datagram's number.
+    pub number: u64,
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// Whom it goes to.
+    pub to: SocketAddr,
+    /// The name of the count of [`Fates`].
+    pub fate: &'static str,
+    /// The UDP payload, when a copy with flipped bits ends.
+    pub corrupted: Option<&'a [u8]>,
 }
 
 impl<P: Protocol> crate::Sim<P> {
     /// Listens in from this moment on; replaces who did before.
     pub fn set_tap(&mut self, tap: impl Tap<P> + 'static) {
+        self.traced = tap.traces();
         self.tap = Some(Box::new(tap));
+    }
+
+    /// Tells that a datagram is sent just now, if anybody wants to know.
+    pub(crate) fn tell_sent(&mut self, packet: u32, to: Option<SocketAddr>, receivers: usize) {
+        if self.traced
+            && let Some(tap) = &mut self.tap
+        {
+            let slot = self.flight.slot(packet);
+            let (at, number, bytes) = (self.now, slot.number, slot.bytes.as_slice());
+            let from = addr_of(slot.from, self.ipv6);
+            tap.sent(&Sending { at, number, from, to, receivers, bytes });
+        }
+    }
+
+    /// Tells what befalls a datagram just now, if anybody wants to know.
+    pub(crate) fn tell_incident(&mut self, packet: u32, to: SocketAddr, fate: &'static str) {
+        if self.traced
+            && let Some(tap) = &mut self.tap
+        {
+            let slot = self.flight.slot(packet);
+            let (at, number, from) = (self.now, slot.number, addr_of(slot.from, self.ipv6));
+            let corrupted = slot.flipped.then_some(slot.bytes.as_slice());
+            tap.incident(&Incident { at, number, from, to, fate, corrupted });
+        }
+    }
+
+    /// Tells what the network has counted of one datagram since the counts were as `before`.
+    pub(crate) fn tell_counted(&mut self, before: &Fates, packet: u32, to: SocketAddr) {
+        let after = self.network.fates;
+        for ((fate, before), (_, after)) in before.iter().zip(after.iter()) {
+            // These tell what a datagram is, not what befalls it.
+            let is_kind = matches!(fate, "sent" | "between_zones" | "multicast");
+            if after > before && !is_kind {
+                self.tell_incident(packet, to, fate);
+            }
+        }
     }
 }

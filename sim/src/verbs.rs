@@ -136,6 +136,7 @@ impl<P: Protocol> Sim<P> {
         self.note_picture(node, None);
         self.clear_waiting(node);
         self.views.stop(node, self.now);
+        self.note_sight(node, node, None);
         let slot = &mut self.nodes[node];
         if let Some(epoch) = slot.protocol.as_ref().and_then(P::epoch) {
             self.written.begin_life(node, epoch);
@@ -167,6 +168,7 @@ impl<P: Protocol> Sim<P> {
         self.faults.departed += 1;
         self.nodes[node].departed = true;
         self.views.stop(node, self.now);
+        self.note_sight(node, node, None);
         self.note_picture(node, None);
         self.tell(node, |protocol, now| protocol.depart(now));
     }
@@ -232,7 +234,8 @@ impl<P: Protocol> Sim<P> {
         self.rearm(node);
     }
 
-    /// Sets a node's monotonic clock forward, as after a suspend, or back.
+    /// Sets a node's monotonic clock forward, as after a suspend, or back. It stands still 292 years
+    /// after its origin, where the time of an engine ends.
     pub fn jump(&mut self, node: usize, nanos: i64) {
         self.calm = false;
         self.faults.jumped += 1;

@@ -248,20 +248,23 @@ fn a_switch_that_forgets_its_listeners_delays_nobody() -> Outcome {
 /// The speaker dies, or stands still for two seconds, while updates are made.
 #[test]
 fn a_speaker_that_dies_is_not_waited_for() -> Outcome {
-    let mut most = [Duration::ZERO; 2];
-    for (most, config) in most.iter_mut().zip([spoken_for(), lan()]) {
-        let mut sim = segment(77, 60, config)?;
-        let speaker = speaker(&mut sim)?;
-        sim.crash(speaker);
-        for (turn, after) in [0, 20, 60, 90, 300, 2_000].into_iter().enumerate() {
-            sim.run_for(millis(after))?;
-            let node = (speaker + 1 + turn) % 60;
-            *most = wait(&mut sim, node, turn as u32)?.max(*most);
+    // With the last two an update is made when some have noticed and some have not.
+    for seed in [78, 77, 6] {
+        let mut most = [Duration::ZERO; 2];
+        for (most, config) in most.iter_mut().zip([spoken_for(), lan()]) {
+            let mut sim = segment(seed, 60, config)?;
+            let speaker = speaker(&mut sim)?;
+            sim.crash(speaker);
+            for (turn, after) in [0, 20, 60, 90, 300, 2_000].into_iter().enumerate() {
+                sim.run_for(millis(after))?;
+                let node = (speaker + 1 + turn) % 60;
+                *most = wait(&mut sim, node, turn as u32)?.max(*most);
+            }
+            sim.run_for(secs(20))?;
+            sim.run_until(Sim::converged, secs(10))?;
         }
-        sim.run_for(secs(20))?;
-        sim.run_until(Sim::converged, secs(10))?;
+        no_longer_than_without((most[0], most[1]));
     }
-    no_longer_than_without((most[0], most[1]));
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use scalesmall_core::{Arrival, Destination, Engine, Event, Recipients, SendRate, Status, Tag};
 use scalesmall_core::wire::Frame;
+use scalesmall_core::{Arrival, Destination, Engine, Event, Recipients, SendRate, Status, Tag};
 use scalesmall_hostile::{EPOCH, Holder, addr, config, drain, id};
 
 use crate::net::Net;
@@ -135,7 +135,12 @@ fn one_that_floods_does_not_displace_others() {
         for (watcher, others) in [(1, [2, 3]), (2, [1, 3]), (3, [1, 2])] {
             for other in others {
                 let peer = net.engines[watcher - 1].peer(id(other)).unwrap();
-                assert_eq!(peer.status, Status::Alive, "{other} at {watcher} after {} ms", step * 5);
+                assert_eq!(
+                    peer.status,
+                    Status::Alive,
+                    "{other} at {watcher} after {} ms",
+                    step * 5
+                );
             }
         }
     }

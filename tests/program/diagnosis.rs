@@ -73,3 +73,25 @@ fn seeds_of_the_other_address_family_are_named_and_left_out() {
     assert!(told.contains("seed [::1]:5 is left out"), "{told}");
     assert_eq!(a.counter("seeds_out_of_reach"), 0);
 }
+
+/// The file may grow to some kilobytes, as on a disk that is full.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_recording_that_ends_early_is_told_with_its_file_and_the_remedy() {
+    let directory = Directory::new();
+    let recording = crate::program::text(&directory.path("recording"));
+    let mut limited = std::process::Command::new("sh");
+    let limit = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
+    limited.args(["-c", limit, env!("CARGO_BIN_EXE_scalesmall")]);
+    let more = [ALONE, &["--record", &recording]].concat();
+    let node = Node::start_by(limited, &directory, "a", &more);
+    assert_eq!(node.counter("recording_errors"), 0);
+    // Each question is some lines of the recording.
+    until(LIMIT, "the file is full", || node.counter("recording_errors") == 1);
+    until(LIMIT, "it is told", || log(&directory, "a").contains("recording_errors"));
+    let told = log(&directory, "a");
+    assert!(told.contains(&format!("--record {recording}: file too large")), "{told}");
+    assert!(told.contains("make room"), "{told}");
+    let shown = node.command(&["stats"]).output().expect("the program runs");
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("make room"));
+}

@@ -1,15 +1,18 @@
 //! What the counters say is set up wrongly: now and then a sentence, never one for each packet.
 
 use std::io;
+use std::path::PathBuf;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use scalesmall_driver::Handle;
+use scalesmall_driver::{Front, Handle};
 
 use crate::server;
 
 /// The counter of seeds that are left out for their address family.
 pub(crate) const OUT_OF_REACH: &str = "seeds_out_of_reach";
+/// The counter of recordings that have ended before the node: 0 or 1.
+pub(crate) const RECORDING: &str = "recording_errors";
 
 /// How often the counters are looked at.
 const LOOK: Duration = Duration::from_secs(3);
@@ -24,7 +27,7 @@ struct Fault {
     looks: u32,
 }
 
-const FAULTS: [Fault; 5] = [
+const FAULTS: [Fault; 6] = [
     Fault {
         counter: "refused_forged",
         meaning: "packets arrive whose tag does not fit: if this goes on, a node has another key \
@@ -54,6 +57,12 @@ const FAULTS: [Fault; 5] = [
         meaning: "seeds are left out, as this node cannot reach their address family",
         looks: 1,
     },
+    Fault {
+        counter: RECORDING,
+        meaning: "the recording has ended, as its file cannot be written: make room, and start the \
+                  node again with a --record of another name",
+        looks: 1,
+    },
 ];
 
 /// What it means that a counter is not 0, if that can be told.
@@ -62,15 +71,22 @@ pub(crate) fn meaning(counter: &str) -> Option<&'static str> {
 }
 
 /// Warns, on a thread of its own, when a counter rises that tells of a fault. `left_out` seeds have
-/// been told of already.
-pub(crate) fn watch(handle: Handle, left_out: usize) -> io::Result<()> {
+/// been told of already; `record` is the file of the recording.
+pub(crate) fn watch(handle: Handle, left_out: usize, record: Option<PathBuf>) -> io::Result<()> {
     let mut diagnosis = Diagnosis::default();
     diagnosis.know(OUT_OF_REACH, u64::try_from(left_out).unwrap_or(u64::MAX));
     let look = move || {
         // The node ends when it does not answer.
-        while let Ok(counters) = handle.call(|node| server::stats(node)).wait() {
+        let ask = |node: &mut Front| (server::stats(node), node.recording_error());
+        while let Ok((counters, error)) = handle.call(ask).wait() {
             for (fault, value) in diagnosis.look(Instant::now(), &counters) {
-                tracing::warn!("{} ({} = {value})", fault.meaning, fault.counter);
+                let about = match (&record, error) {
+                    (Some(path), Some(error)) if fault.counter == RECORDING => {
+                        format!("--record {}: {error}; ", path.display())
+                    }
+                    _ => String::new(),
+                };
+                tracing::warn!("{about}{} ({} = {value})", fault.meaning, fault.counter);
             }
             std::thread::sleep(LOOK);
         }
@@ -156,7 +172,8 @@ mod tests {
         let engine: Vec<&str> =
             scalesmall_core::Stats::default().iter().map(|(name, _)| name).collect();
         for fault in &FAULTS {
-            assert!(fault.counter == OUT_OF_REACH || engine.contains(&fault.counter));
+            let driver = [OUT_OF_REACH, RECORDING].contains(&fault.counter);
+            assert!(driver || engine.contains(&fault.counter));
         }
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
 
     let server = Server::new(handle.clone(), watchers, stop.clone());
     server.listen(listener)?;
-    diagnosis::watch(handle, beyond.len())?;
+    diagnosis::watch(handle, beyond.len(), options.record)?;
     listen_for_signals(stop.clone())?;
     // A parent that does not read this has no use for it.
     let _ = writeln!(io::stdout(), "node {id} is up; control socket {}", path.display());

@@ -12,7 +12,7 @@ use scalesmall_core::{GroupName, KeyRange, NodeId, Op, Recipients, Status, Tag};
 use scalesmall_driver::{Front, Handle};
 
 use crate::cli::OpName;
-use crate::diagnosis::OUT_OF_REACH;
+use crate::diagnosis::{OUT_OF_REACH, RECORDING};
 use crate::protocol::{
     CoverageRow, DepartedRow, EventRow, GroupRow, ItemRow, OverlapRow, OwnerRow, PeerRow,
     REQUEST_LIMIT, Reply, Request, SentRow, SpanRow, What,
@@ -360,6 +360,7 @@ pub(crate) fn stats(node: &Front) -> Vec<(String, u64)> {
             ("socket_send_waits".to_owned(), driver.send_waits),
             ("socket_full_bursts".to_owned(), driver.full_bursts),
             (OUT_OF_REACH.to_owned(), driver.seeds_out_of_reach),
+            (RECORDING.to_owned(), u64::from(node.recording_error().is_some())),
         ])
         .collect()
 }

@@ -1,6 +1,7 @@
 //! The front: the engine's calls without `now`, events, seeds.
 
 use core::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -251,6 +252,14 @@ impl Front {
     #[must_use]
     pub const fn driver_stats(&self) -> DriverStats {
         self.driver_stats
+    }
+
+    /// What the operating system said when the recording that
+    /// [`Settings::record`](crate::Settings::record) asked for could not be written any more, if so.
+    /// It ended there, perhaps within a line; the node goes on.
+    #[must_use]
+    pub const fn recording_error(&self) -> Option<io::ErrorKind> {
+        self.engine.failed()
     }
 
     /// The engine, to ask it anything.

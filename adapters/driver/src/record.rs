@@ -6,7 +6,7 @@
 //! so that a replay is checked step by step. It holds datagrams and payloads, but never a key.
 
 use core::fmt;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::hash::Hasher;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
@@ -28,6 +28,8 @@ use crate::settings::{Preset, Settings};
 pub(crate) struct Recorded {
     engine: Engine,
     tape: Option<Tape>,
+    /// Why the tape could not be written to its end.
+    failed: Option<io::ErrorKind>,
 }
 
 impl Recorded {
@@ -41,10 +43,8 @@ impl Recorded {
     ) -> Result<Self, ConfigError> {
         let (seed, send_rate) = (config.seed, config.send_rate);
         let engine = Engine::new(config, id, epoch, now)?;
-        let mut recorded = Self { engine, tape };
-        if let Some(tape) = &mut recorded.tape {
-            tape.header(settings, send_rate, id, epoch, now, &seed);
-        }
+        let mut recorded = Self { engine, tape, failed: None };
+        recorded.write(|tape| tape.header(settings, send_rate, id, epoch, now, &seed));
         Ok(recorded)
     }
 
@@ -52,17 +52,26 @@ impl Recorded {
         &self.engine
     }
 
-    fn note(&mut self, now: Instant, call: fmt::Arguments<'_>) {
-        if let Some(tape) = &mut self.tape {
-            tape.line(format_args!("{} {call}", now.as_nanos()));
+    /// Why the recording ended early, if it did.
+    pub(crate) const fn failed(&self) -> Option<io::ErrorKind> {
+        self.failed
+    }
+
+    /// Writes to the tape. A disk that is full ends the recording, not the node.
+    fn write(&mut self, write: impl FnOnce(&mut Tape) -> io::Result<()>) {
+        if let Some(Err(error)) = self.tape.as_mut().map(write) {
+            self.failed = Some(error.kind());
+            self.tape = None;
         }
+    }
+
+    fn note(&mut self, now: Instant, call: fmt::Arguments<'_>) {
+        self.write(|tape| tape.line(format_args!("{} {call}", now.as_nanos())));
     }
 
     /// Hands the recording over to the operating system, so that a kill loses none of it.
     pub(crate) fn flush(&mut self) {
-        if let Some(tape) = &mut self.tape {
-            tape.flush();
-        }
+        self.write(|tape| tape.0.flush());
     }
 
     pub(crate) fn handle_datagram(
@@ -217,11 +226,9 @@ impl Recorded {
     }
 }
 
-/// Where a recording goes. A disk that is full ends the recording, not the node.
+/// Where a recording goes.
 #[derive(Debug)]
-pub(crate) struct Tape {
-    file: Option<BufWriter<std::fs::File>>,
-}
+pub(crate) struct Tape(BufWriter<File>);
 
 impl Tape {
     /// Starts a recording in a new file that only its owner can read.
@@ -230,7 +237,7 @@ impl Tape {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        Ok(Self { file: Some(BufWriter::new(options.open(path)?)) })
+        Ok(Self(BufWriter::new(options.open(path)?)))
     }
 
     fn header(
@@ -241,7 +248,7 @@ impl Tape {
         epoch: Epoch,
         now: Instant,
         seed: &[u8; 32],
-    ) {
+    ) -> io::Result<()> {
         let preset = match settings.preset {
             Preset::Lan => "lan",
             Preset::Wan => "wan",
@@ -258,21 +265,11 @@ impl Tape {
             send_rate.datagrams,
             Hex(settings.cluster.as_bytes()),
             Hex(seed),
-        ));
+        ))
     }
 
-    fn line(&mut self, line: fmt::Arguments<'_>) {
-        if let Some(file) = &mut self.file
-            && writeln!(file, "{line}").is_err()
-        {
-            self.file = None;
-        }
-    }
-
-    fn flush(&mut self) {
-        if self.file.as_mut().is_some_and(|file| file.flush().is_err()) {
-            self.file = None;
-        }
+    fn line(&mut self, line: fmt::Arguments<'_>) -> io::Result<()> {
+        writeln!(self.0, "{line}")
     }
 }
 
@@ -339,4 +336,37 @@ pub(crate) fn checksum_of_event(event: Option<&Event>) -> u64 {
     let mut sum = Fnv(0xcbf2_9ce4_8422_2325);
     fmt::write(&mut sum, format_args!("{event:?}")).expect("the checksum takes any text");
     sum.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+    use crate::{GroupKey, Node};
+
+    /// Both when a pump hands the buffer over and when the buffer is full.
+    #[test]
+    fn a_recording_that_cannot_be_written_ends_and_is_told() {
+        let path = std::env::temp_dir().join(format!("scalesmall-tape-{}", std::process::id()));
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let mut node = Node::start(&settings, |socket: UdpSocket| Ok(socket)).unwrap();
+        for pump in [true, false] {
+            File::create(&path).unwrap();
+            // A file that is open for reading alone takes nothing.
+            let file = File::open(&path).unwrap();
+            (node.engine.tape, node.engine.failed) = (Some(Tape(BufWriter::new(file))), None);
+            assert_eq!(node.recording_error(), None);
+            if pump {
+                let _ = node.pump().unwrap();
+            } else {
+                for _ in 0..1_000 {
+                    let _ = node.poll_event();
+                }
+            }
+            assert!(node.recording_error().is_some() && node.engine.tape.is_none());
+            std::fs::remove_file(&path).unwrap();
+        }
+        let _ = node.pump().unwrap();
+    }
 }

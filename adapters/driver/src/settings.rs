@@ -83,7 +83,8 @@ pub struct Settings {
     pub suite: Suite,
     /// The most that is sent per second. `None`: what the preset says.
     pub send_rate: Option<SendRate>,
-    /// A file to record every engine call in; it must not exist. Holds datagrams, never keys.
+    /// A file to record every engine call in; it must not exist. Holds datagrams, never keys. If it
+    /// cannot be written any more, [`Front::recording_error`](crate::Front::recording_error) tells.
     pub record: Option<PathBuf>,
 }
 

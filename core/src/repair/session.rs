@@ -21,8 +21,7 @@ use crate::wire::{Claim, RangeSum, Standing};
 const UNEQUAL: u32 = 3;
 
 /// Within so many probe intervals they need not be in a row while this node's own root stays the
-/// same: those who have missed the same are equal to each other. A part of a broadcast tree is an
-/// interval of the ring, and neighbours there compare more often than any others.
+/// same: those who have missed the same are equal to each other.
 const STREAK_PROBES: u32 = 6;
 
 /// How long a node is a newcomer at most; how often it compares roots until it has caught up, and

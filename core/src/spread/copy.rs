@@ -34,6 +34,8 @@ pub(super) struct Copy {
     pub(super) hops: u8,
     /// Carries claims.
     pub(super) urgent: bool,
+    /// Goes to a speaker, and those whom it covered when the copy was begun get none.
+    pub(super) covering: bool,
     /// Waits for its first try, as the peer has much to acknowledge already.
     pub(super) held: bool,
     pub(super) tries: u8,
@@ -66,6 +68,7 @@ impl Copy {
     pub(super) fn hand_over(&mut self, ctx: &mut Context, id: u64, heir: Ix) {
         self.to = heir;
         self.route = self.part.clone();
+        self.covering = false;
         self.tries = 0;
         self.first = None;
         self.begin(ctx, id);

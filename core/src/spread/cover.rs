@@ -45,15 +45,18 @@ impl Covers {
     }
 
     /// Forgets what a speaker has promised: it does not answer.
+    ///
+    /// It stays known as one: who has not noticed yet leaves out those whom it covered, so it is
+    /// still sent copies, and what it does not acknowledge is sent to each of them.
     pub(crate) fn void(&mut self, speaker: Ix) {
         self.covers.retain(|_, cover| cover.speaker != speaker);
-        self.speakers.remove(&speaker);
     }
 
     /// Forgets a node that is leaving the table.
     pub(crate) fn forget(&mut self, ix: Ix) {
         self.void(ix);
         self.covers.remove(&ix);
+        self.speakers.remove(&ix);
     }
 
     pub(crate) fn clear(&mut self) {

@@ -26,6 +26,19 @@ impl Ring {
         self.interval(position, position).next().map(|(_, ix)| ix)
     }
 
+    /// The peers from the one half-way round the ring on, seen from a node at `position`.
+    ///
+    /// Among nodes that know the same peers each is half-way round for just one other.
+    pub(crate) fn opposite(&self, position: u32) -> impl Iterator<Item = Ix> + '_ {
+        let before = self.places.partition_point(|&(other, _)| other < position);
+        // The node itself has a place as well, after those before it.
+        let nodes = self.places.len() + 1;
+        let place = (before + nodes / 2) % nodes;
+        let start = place - usize::from(place > before);
+        let (before, after) = self.places.split_at(start.min(self.places.len()));
+        after.iter().chain(before).map(|&(_, ix)| ix)
+    }
+
     /// Enters a peer; `position` is that of its id, of which the upper half counts.
     pub(crate) fn insert(&mut self, position: u64, ix: Ix) {
         let place = (upper(position), ix);
@@ -83,6 +96,25 @@ mod tests {
         assert_eq!(interval(&ring, 30, 11), [30, u32::MAX, 10]);
         assert_eq!(interval(&ring, 15, 15), [20, 30, u32::MAX, 10]);
         assert_eq!(interval(&ring, 11, 20), [0_u32; 0]);
+    }
+
+    #[test]
+    fn each_is_opposite_of_just_one() {
+        for nodes in 2..40_u32 {
+            let positions: Vec<u32> = (0..nodes).map(|node| node * 1_000 + node * node).collect();
+            let mut opposite: Vec<u32> = positions
+                .iter()
+                .map(|&mine| {
+                    let others: Vec<u32> =
+                        positions.iter().copied().filter(|&other| other != mine).collect();
+                    let ix = ring(&others).opposite(mine).next().unwrap();
+                    others[ix.raw() as usize]
+                })
+                .collect();
+            opposite.sort_unstable();
+            assert_eq!(opposite, positions);
+        }
+        assert_eq!(Ring::default().opposite(7).next(), None);
     }
 
     #[test]

@@ -215,8 +215,8 @@ impl Relays {
             }
             let lost = !ctx.is_reachable(copy.to);
             if (lost || copy.tries + 1 == TRIES)
-                && let Route::Ring { covered: false, group, .. } = &copy.part
-                && ctx.covers.is_speaker(copy.to, ctx.now)
+                && core::mem::take(&mut copy.covering)
+                && let Route::Ring { group, .. } = &copy.part
                 && let Some(batch) = self.batches.get(&copy.batch)
             {
                 // Those whom it covers are not to wait for it.
@@ -317,6 +317,8 @@ impl Relays {
         *open += 1;
         let held = queued > 0;
         let due = ctx.now + wait(ctx, to) * if held { queued } else { 1 };
+        let spoken_for = matches!(part, Route::Ring { covered: false, .. });
+        let covering = spoken_for && ctx.covers.is_speaker(to, ctx.now);
         let copy = Copy {
             batch,
             to,
@@ -324,6 +326,7 @@ impl Relays {
             part,
             hops,
             urgent,
+            covering,
             held,
             tries: 0,
             first: None,

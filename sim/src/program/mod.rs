@@ -1,6 +1,7 @@
 //! Verbs of the program that are more than a call of the library.
 
 pub(crate) mod explore;
+pub(crate) mod lines;
 pub(crate) mod merge;
 pub(crate) mod output;
 pub(crate) mod recording;

@@ -4,11 +4,18 @@ use core::fmt::{Result, Write};
 use std::collections::BTreeMap;
 
 use super::page::escape;
+use super::who::who;
 use crate::film::{Mark, Moment, Seen};
 use crate::measure::Sample;
+use crate::sight::Sights;
 
-/// Draws how many nodes are seen as they are, what is sent, and how each node is seen.
-pub(super) fn course(html: &mut String, moments: &[Moment], marks: &[Mark]) -> Result {
+/// Draws how many nodes are seen as they are, what is sent, how each node is seen, and by whom.
+pub(super) fn course(
+    html: &mut String,
+    moments: &[Moment],
+    marks: &[Mark],
+    sights: &Sights,
+) -> Result {
     let Some(last) = moments.last() else { return Ok(()) };
     let drawing = Drawing { end: last.at.max(1), events: events(marks) };
     let nodes = last.seen.len();
@@ -19,6 +26,7 @@ pub(super) fn course(html: &mut String, moments: &[Moment], marks: &[Mark]) -> R
     let agreed = Chart { title: "nodes that all others see as they are", most: Some(nodes as u64) };
     drawing.chart(html, &agreed, &series(&right))?;
     drawing.strips(html, moments)?;
+    who(html, sights, nodes, drawing.end)?;
     let pictures = Chart { title: "different pictures among the live", most: None };
     drawing.chart(html, &pictures, &series(&|moment| moment.pictures as u64))?;
     let sent = Chart { title: "bytes a second, of a node in the mean", most: None };
@@ -136,7 +144,7 @@ impl Drawing {
             count * 10
         )?;
         for (row, node) in rows.iter().enumerate() {
-            write!(html, "<g><title>node {node}</title>")?;
+            write!(html, "<g data-node=\"{node}\"><title>node {node}</title>")?;
             for (from, until, seen) in stretches(moments, *node, self.end) {
                 let (x, end) = (self.x(from), self.x(until));
                 // What is too short to be drawn to scale is drawn all the same.
@@ -269,7 +277,13 @@ mod tests {
         assert_eq!(stretches(&moments, 0, 40), expected);
         let mut html = String::new();
         let mark = |at, what: &str| Mark { at, what: what.to_owned() };
-        course(&mut html, &moments, &[mark(20, "<crash>"), mark(20, "<crash>")]).unwrap();
+        course(
+            &mut html,
+            &moments,
+            &[mark(20, "<crash>"), mark(20, "<crash>")],
+            &Sights::default(),
+        )
+        .unwrap();
         assert!(html.contains("&lt;crash&gt;, 2 times") && !html.contains("<crash>"), "{html}");
         for class in ["s0", "s4", "s5"] {
             assert!(html.contains(&format!("rect class=\"{class}\"")), "{html}");

@@ -5,6 +5,7 @@ mod lines;
 mod page;
 mod results;
 mod table;
+mod who;
 
 use crate::scenario::{Figures, Played, Scenario, Score};
 

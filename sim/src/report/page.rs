@@ -1,4 +1,4 @@
-//! A self-contained HTML page: no scripts, no links, nothing to fetch.
+//! A self-contained HTML page: no links, nothing to fetch, and all but who saw whom without scripts.
 
 use core::fmt::Write;
 
@@ -6,6 +6,7 @@ use super::Runs;
 use super::course::course;
 use crate::film::{Mark, Moment};
 use crate::measure::Sample;
+use crate::sight::Sights;
 
 /// The runs of scenarios as a page with a picture of each run's course.
 #[must_use]
@@ -13,18 +14,24 @@ pub fn page(all: &[Runs]) -> String {
     let mut html = String::from(HEAD);
     // Writing to a string never fails.
     let _ = body(&mut html, all);
-    html.push_str("</main></body></html>\n");
+    html.push_str(TAIL);
     html
 }
 
 /// One simulation as a page with a picture of its course.
-pub(crate) fn film_page(title: &str, moments: &[Moment], marks: &[Mark]) -> String {
+pub(crate) fn film_page(
+    title: &str,
+    moments: &[Moment],
+    marks: &[Mark],
+    sights: &Sights,
+) -> String {
     let mut html = String::from(HEAD);
     let nodes = moments.last().map_or(0, |moment| moment.seen.len());
     // Writing to a string never fails.
     let _ = write!(html, "<h1>{}</h1><section><p class=\"dim\">{nodes} nodes</p>", escape(title))
-        .and_then(|()| course(&mut html, moments, marks));
-    html.push_str("</section></main></body></html>\n");
+        .and_then(|()| course(&mut html, moments, marks, sights));
+    html.push_str("</section>");
+    html.push_str(TAIL);
     html
 }
 
@@ -57,7 +64,7 @@ fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
     strips(html, runs)?;
     if let Some(run) = runs.runs.iter().find(|run| !run.moments.is_empty()) {
         write!(html, "<h3>seed {}</h3>", run.seed)?;
-        course(html, &run.moments, &run.marks)?;
+        course(html, &run.moments, &run.marks, &run.sights)?;
     }
     for run in runs.runs.iter().filter(|run| run.failure.is_some()).take(3) {
         if let Some(failure) = &run.failure {
@@ -141,3 +148,5 @@ const HEAD: &str = concat!(
     include_str!("page.css"),
     "</style></head><body><main>"
 );
+
+const TAIL: &str = concat!("</main><script>", include_str!("page.js"), "</script></body></html>\n");

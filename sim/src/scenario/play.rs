@@ -16,6 +16,7 @@ use crate::film::{Film, Mark, Moment};
 use crate::link::nanos;
 use crate::measure::Meter;
 use crate::random::{Random, Ratio};
+use crate::sight::Sights;
 use crate::sim::Sim;
 use crate::tally::{Fates, Faults};
 use crate::tap::Tap;
@@ -42,6 +43,8 @@ pub struct Played {
     pub fates: Fates,
     /// How it went, if that was asked for.
     pub moments: Vec<Moment>,
+    /// Who saw whom as what, if that was asked for.
+    pub sights: Sights,
     /// What happened when.
     pub marks: Vec<Mark>,
     /// Reports of nodes down that were up, from beginning to end.
@@ -53,7 +56,7 @@ pub struct Played {
 /// What else a run is to do.
 #[derive(Default)]
 pub struct Options {
-    /// Keep [`Moment`]s, this many nanoseconds apart.
+    /// Keep [`Moment`]s, this many nanoseconds apart, and who saw whom as what.
     pub every: Option<u64>,
     /// Listen in.
     pub tap: Option<Box<dyn Tap<Engine>>>,
@@ -88,6 +91,7 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         player.figures.append_as(BASELINE, figures);
     }
     let sim = &player.sim;
+    let (moments, sights) = player.film.as_ref().map(|film| film.end(sim)).unwrap_or_default();
     let sent: u64 = (0..sim.len()).map(|node| sim.traffic(node).bytes).sum();
     let lasted = sim.now().as_nanos();
     let node_millis = (lasted / 1_000_000).saturating_mul(sim.len() as u64).max(1);
@@ -99,7 +103,8 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         lasted,
         faults: *sim.faults(),
         fates: *sim.fates(),
-        moments: player.film.as_ref().map(|film| film.end(sim)).unwrap_or_default(),
+        moments,
+        sights,
         false_reports: sim.reports().iter().filter(|report| report.is_false_down()).count() as u64,
         rate: sent.saturating_mul(1_000) / node_millis,
         figures: player.figures,
@@ -153,7 +158,7 @@ impl Player {
         let film = every.map(|every| sim.film(every));
         let delivered = Delivered::default();
         let inner = options.tap;
-        sim.tap = Some(Box::new(Postmark { delivered: Rc::clone(&delivered), inner }));
+        sim.set_tap(Postmark { delivered: Rc::clone(&delivered), inner });
         Self {
             random: Random::new(seed).fork(FOR_SCENARIO),
             group: GroupName::try_from("scenario").expect("a short name is a group's name"),

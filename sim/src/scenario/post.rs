@@ -11,7 +11,7 @@ use scalesmall_core::{Engine, Event, Recipients, Tag};
 
 use super::play::{Outcome, Player};
 use super::{Send, To, Unit};
-use crate::tap::Tap;
+use crate::tap::{Incident, Sending, Tap};
 
 /// When each node had each message, by tag.
 pub(super) type Delivered = Rc<RefCell<BTreeMap<(u32, usize), Vec<u64>>>>;
@@ -38,6 +38,22 @@ impl Tap<Engine> for Postmark {
         }
         if let Some(inner) = &mut self.inner {
             inner.event(at, node, event);
+        }
+    }
+
+    fn traces(&self) -> bool {
+        self.inner.as_ref().is_some_and(|inner| inner.traces())
+    }
+
+    fn sent(&mut self, sending: &Sending<'_>) {
+        if let Some(inner) = &mut self.inner {
+            inner.sent(sending);
+        }
+    }
+
+    fn incident(&mut self, incident: &Incident<'_>) {
+        if let Some(inner) = &mut self.inner {
+            inner.incident(incident);
         }
     }
 }

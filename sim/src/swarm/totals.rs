@@ -27,7 +27,7 @@ impl Totals {
         *self.sizes.entry(cluster.nodes).or_default() += 1;
         self.node_nanos += cluster.nodes as u128 * u128::from(played.lasted);
         self.steps += played.steps;
-        let plain = ["sent", "delivered", "filtered", "nobody"];
+        let plain = ["sent", "delivered", "filtered", "nobody", "discarded"];
         let fates = played.fates.iter().filter(|(name, _)| !plain.contains(name));
         let worlds = [
             ("worlds_of_zones", u64::from(cluster.zones > 1)),
