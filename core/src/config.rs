@@ -37,8 +37,8 @@ pub struct Config {
     pub probe_interval: Duration,
     /// The least time that an answer is waited for before the probe is sent again, whatever the
     /// round trips were so far. The third try unanswered is a suspicion; each waits twice as long as
-    /// the one before. As the window runs from the first try on, a short time makes no verdict
-    /// sooner, only more datagrams for peers that stand still.
+    /// the one before, up to [`Config::max_timeout`]. As the window runs from the first try on, a
+    /// short time makes no verdict sooner, only more datagrams for peers that stand still.
     pub min_timeout: Duration,
     /// The time that an answer is waited for while nothing is known of the round trip, and the most
     /// while this node itself is well.
@@ -219,6 +219,10 @@ macro_rules! limits {
         /// | frames, bytes of a packet, bytes of metadata | 1,024, 65,507, 512, by the [format](crate::wire) | refused and counted |
         /// | listed recipients of a message | 1,024 | `BroadcastError` |
         /// | lives challenged | the last 256 | the oldest is not introduced by this node |
+        /// | probes that wait for an answer | 16 | no more are begun |
+        /// | verifiers of a suspicion, askers of a watch | 16 | no more are asked, or told |
+        /// | pings and answers that overtake a long queue | 1,024, 4 to one node | withheld and counted |
+        /// | frames that a packet makes a repair send | 2,048, of 2 lists or sets of symbols | left to the next repair |
         /// | ids that two lives contend for | 16 | looked into when heard of again |
         /// | writes in which tombstones are collected | 4,096 under way | joined with the next of the group |
         /// | changes multicast | the last 64 kept for those who miss them | left to repair |

@@ -111,7 +111,8 @@
 //!   it, and what it said in an earlier [`Epoch`] is void once a later one is known.
 //! - A node that stays silent to its prober for [`Config::silence_window`], and for the last half of
 //!   it to two of those that were asked to look, or to the only one, is called down; one whose answer
-//!   to any of them is heard of in time is not.
+//!   to any of them is heard of in time is not. If fewer than half of those asked answer at all, the
+//!   prober may be cut off itself, and holds the node unreachable.
 //! - Parts of a cluster that were cut off find each other again unaided.
 //! - A captured packet is void at a node that has restarted since, and counts once elsewhere.
 //!
@@ -190,7 +191,7 @@
 //!   once in two intervals. By probes in random order alone one peer in a hundred goes unprobed for
 //!   4.6 intervals: of 1,024 nodes, all know of a crash after 4.5 s in 99 cases of 100, not 7.6 s.
 //! - **Time-outs follow measured round trips** of each peer (Jacobson), within bounds, and a probe
-//!   is sent up to three times, after waits that double; meanwhile the probing of others goes on. A
+//!   is sent up to three times, after waits that double up to a bound; meanwhile the probing of others goes on. A
 //!   fixed time-out is either slow on a fast network or wrong on a slow one.
 //! - **With nobody to ask a peer is *unreachable***, locally, and never gossiped: two nodes cannot
 //!   tell which of them is cut off.

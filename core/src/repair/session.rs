@@ -91,7 +91,7 @@ impl Repair {
             return;
         }
         self.unequal += 1;
-        let (since, _) = *self.since.get_or_insert((ctx.now, ctx.root()));
+        let (since, _) = *self.since.get_or_insert_with(|| (ctx.now, ctx.root()));
         let waited = ctx.now.since(since);
         let rest = if !self.caught_up {
             NEWCOMER_REST
@@ -244,7 +244,7 @@ mod tests {
         let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
         let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
         let mut ctx = Context::new(config, id(1), Epoch(1), Instant::ZERO);
-        let mut admit = |ctx: &mut Context, host| {
+        let admit = |ctx: &mut Context, host| {
             let life = Life { id: id(host), epoch: Epoch(1) };
             ctx.admit(life, 0, Status::Alive, Cause::Heard).unwrap()
         };

@@ -28,12 +28,15 @@ impl Ring {
 
     /// The peers from the one half-way round the ring on, seen from a node at `position`.
     ///
-    /// Among nodes that know the same peers each is half-way round for just one other.
+    /// Among nodes that know the same peers each is half-way round for just one other, and of more
+    /// than two no two for each other: who looks at a node is not to be looked at by it, as of two
+    /// that die together neither would be missed.
     pub(crate) fn opposite(&self, position: u32) -> impl Iterator<Item = Ix> + '_ {
         let before = self.places.partition_point(|&(other, _)| other < position);
         // The node itself has a place as well, after those before it.
         let nodes = self.places.len() + 1;
-        let place = (before + nodes / 2) % nodes;
+        let half = ((nodes - 1) / 2).max(1);
+        let place = (before + half) % nodes;
         let start = place - usize::from(place > before);
         let (before, after) = self.places.split_at(start.min(self.places.len()));
         after.iter().chain(before).map(|&(_, ix)| ix)
@@ -102,7 +105,7 @@ mod tests {
     fn each_is_opposite_of_just_one() {
         for nodes in 2..40_u32 {
             let positions: Vec<u32> = (0..nodes).map(|node| node * 1_000 + node * node).collect();
-            let mut opposite: Vec<u32> = positions
+            let opposite: Vec<u32> = positions
                 .iter()
                 .map(|&mine| {
                     let others: Vec<u32> =
@@ -111,8 +114,11 @@ mod tests {
                     others[ix.raw() as usize]
                 })
                 .collect();
-            opposite.sort_unstable();
-            assert_eq!(opposite, positions);
+            let of = |mine: u32| opposite[positions.binary_search(&mine).unwrap()];
+            assert!(nodes == 2 || positions.iter().all(|&mine| of(of(mine)) != mine));
+            let mut sorted = opposite.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, positions);
         }
         assert_eq!(Ring::default().opposite(7).next(), None);
     }
