@@ -181,3 +181,23 @@ fn says_that_it_answers(packet: &[u8]) -> bool {
     let _ = Decoder::new().decode(header.sender, payload, &mut frames);
     frames.iter().any(|frame| matches!(frame, Frame::Verdict { finding: Finding::Answers, .. }))
 }
+
+/// The way between two of 12 nodes is broken, whichever two: they suspect each other now and then for
+/// a minute, not with each look of the one who looks at the other half-way round the ring.
+#[test]
+fn a_broken_way_is_no_suspicion_every_other_second() -> Outcome {
+    let mut most = 0;
+    for other in 1..12 {
+        let mut sim = settled(57, 12)?;
+        sim.forbid_false_down();
+        let suspicions = |sim: &Sim| -> u64 {
+            [0, other].map(|node| sim.node(node).unwrap().stats().suspicions).iter().sum()
+        };
+        let before = suspicions(&sim);
+        sim.partition(&[0], &[other]);
+        sim.run_for(secs(60))?;
+        most = most.max(suspicions(&sim) - before);
+    }
+    assert!((1..=14).contains(&most), "{most}");
+    Ok(())
+}

@@ -36,6 +36,10 @@ const MEMORY: Duration = Duration::from_secs(10);
 /// The most probes that wait for their answers.
 const RUNNING: usize = 16;
 
+/// For so long one that left a probe unanswered is not the one across: others have it called down if
+/// it is dead, and if but the way to it is broken, each look would be another suspicion.
+const DETOUR: Duration = Duration::from_secs(60);
+
 /// A peer that is being probed.
 #[derive(Clone, Copy, Debug)]
 struct Probe {
@@ -51,6 +55,8 @@ pub(crate) struct Probes {
     order: Vec<Ix>,
     /// Whether the last probe went half-way round the ring.
     across: bool,
+    /// Who is not to be the one across, and until when.
+    detour: Option<(Ix, Instant)>,
     running: Vec<Probe>,
     next_round: Instant,
     haste_until: Instant,
@@ -113,6 +119,9 @@ impl Probes {
             } else if probe.tries < TRIES {
                 self.ask(ctx, health, Probe { tries: probe.tries + 1, ..probe });
             } else {
+                if self.next_across(ctx) == Some(probe.ix) {
+                    self.detour = Some((probe.ix, ctx.now + DETOUR));
+                }
                 ctx.stats.probes_unanswered += 1;
                 unanswered.push(Unanswered { ix: probe.ix, since: probe.since });
             }
@@ -197,7 +206,8 @@ impl Probes {
     /// The first peer from the one half-way round the ring on that nothing is held against.
     fn next_across(&self, ctx: &Context) -> Option<Ix> {
         let mut peers = ctx.ring.opposite(ctx.position(Ix::ME)).take(REACH);
-        peers.find(|&ix| ctx.status(ix) == Status::Alive && !self.is_running(ix))
+        let shunned = |ix| self.detour.is_some_and(|(other, until)| ix == other && ctx.now < until);
+        peers.find(|&ix| ctx.status(ix) == Status::Alive && !self.is_running(ix) && !shunned(ix))
     }
 
     /// The next of all in random order, in a new one when all have had their turn.
