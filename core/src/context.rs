@@ -412,16 +412,25 @@ fn seeded(seed: &[u8; 32], id: NodeId, epoch: Epoch) -> ChaCha8Rng {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::seal::{ClusterName, Key, KeyId, Keyring};
+impl Context {
+    /// That of 10.0.0.1:1 in its first life, alone at the origin of time.
+    pub(crate) fn of_one() -> Self {
+        use crate::seal::{ClusterName, Key, KeyId, Keyring};
 
-    #[test]
-    fn memoryless_spans_have_their_mean_from_the_first_moment_on() {
         let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
         let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
         let me = NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1)));
-        let mut ctx = Context::new(config, me, Epoch(1), Instant::ZERO);
+        Self::new(config, me, Epoch(1), Instant::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memoryless_spans_have_their_mean_from_the_first_moment_on() {
+        let mut ctx = Context::of_one();
         let spans: Vec<u128> =
             (0..10_000).map(|_| ctx.memoryless(Duration::from_secs(1)).as_millis()).collect();
         let share = |until| spans.iter().filter(|&&span| span < until).count();
@@ -435,11 +444,8 @@ mod tests {
     /// What is entrusted to this node while nobody lets it send takes no more room than may be.
     #[test]
     fn changes_to_pass_on_have_a_limit() {
-        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
-        let mut config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
-        config.limits.outbox = 64;
-        let me = NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1)));
-        let mut ctx = Context::new(config, me, Epoch(1), Instant::ZERO);
+        let mut ctx = Context::of_one();
+        ctx.config.limits.outbox = 64;
         for port in 2..=102 {
             let life =
                 Life { id: NodeId::from(SocketAddr::from(([10, 0, 0, 1], port))), epoch: Epoch(1) };

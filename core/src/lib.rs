@@ -191,8 +191,8 @@
 //!   once in two intervals. By probes in random order alone one peer in a hundred goes unprobed for
 //!   4.6 intervals: of 1,024 nodes, all know of a crash after 4.5 s in 99 cases of 100, not 7.6 s.
 //! - **Time-outs follow measured round trips** of each peer (Jacobson), within bounds, and a probe
-//!   is sent up to three times, after waits that double up to a bound; meanwhile the probing of others goes on. A
-//!   fixed time-out is either slow on a fast network or wrong on a slow one.
+//!   is sent up to three times, after waits that double up to a bound; meanwhile the probing of
+//!   others goes on. A fixed time-out is either slow on a fast network or wrong on a slow one.
 //! - **With nobody to ask a peer is *unreachable***, locally, and never gossiped: two nodes cannot
 //!   tell which of them is cut off.
 //! - **A node detects its own stalls** from how late it is called, and withdraws what it suspected

@@ -229,10 +229,8 @@ pub(crate) fn is_doubtful(ctx: &Context, ix: Ix, claim: &Claim) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use crate::event::Cause;
     use crate::node::{Epoch, Life, NodeId};
-    use crate::seal::{ClusterName, Key, KeyId, Keyring};
     use core::net::SocketAddr;
 
     fn id(host: u8) -> NodeId {
@@ -241,9 +239,7 @@ mod tests {
 
     /// After how many of these comparisons, half a second apart, a repair is to begin.
     fn repairs_after(comparisons: &[bool], changes: bool) -> Option<usize> {
-        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
-        let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
-        let mut ctx = Context::new(config, id(1), Epoch(1), Instant::ZERO);
+        let mut ctx = Context::of_one();
         let admit = |ctx: &mut Context, host| {
             let life = Life { id: id(host), epoch: Epoch(1) };
             ctx.admit(life, 0, Status::Alive, Cause::Heard).unwrap()

@@ -172,11 +172,9 @@ impl Stock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use crate::event::Cause;
     use crate::hash::mix;
     use crate::node::{Epoch, Life, NodeId, Status};
-    use crate::seal::{ClusterName, Key, KeyId, Keyring};
     use alloc::collections::BTreeSet;
     use core::net::SocketAddr;
     use quickcheck::quickcheck;
@@ -204,10 +202,8 @@ mod tests {
 
     #[test]
     fn a_stock_that_is_not_used_is_forgotten_and_taken_anew() {
-        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
-        let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
         let id = |host| NodeId::from(SocketAddr::from(([10, 0, 0, host], 1)));
-        let mut ctx = Context::new(config, id(1), Epoch(1), Instant::ZERO);
+        let mut ctx = Context::of_one();
         let mut stock = None;
         let total = |stock: &mut Option<Stock>, ctx: &mut Context| {
             Stock::renew(stock, ctx).sum(0, u64::MAX)
