@@ -147,22 +147,17 @@ impl Outbox {
     /// Pings and answers overtake a long queue, by turns: an acknowledgement that is late is waited
     /// for, but whose answers are late is thought to be dead.
     pub(crate) fn push(&mut self, now: Instant, to: To, say: Say) -> bool {
-        let probe = matches!(say, Say::Ping | Say::Pong { .. });
-        let overtakes = probe && self.urgent.len() > REACH;
-        let room = if overtakes {
-            let same = self.ahead.iter().filter(|intent| intent.to == to);
-            self.ahead.len() < AHEAD.min(self.limit) && same.take(AHEAD_EACH).count() < AHEAD_EACH
-        } else if say.is_urgent() {
-            self.urgent.len() < self.limit
+        let is_probe = matches!(say, Say::Ping | Say::Pong { .. });
+        let (queue, room) = if is_probe && self.urgent.len() > REACH {
+            let same = self.ahead.iter().filter(|intent| intent.to == to).take(AHEAD_EACH).count();
+            let room = self.ahead.len() < AHEAD.min(self.limit) && same < AHEAD_EACH;
+            (&mut self.ahead, room)
         } else {
-            self.bulk.len() < self.limit
+            let queue = if say.is_urgent() { &mut self.urgent } else { &mut self.bulk };
+            let room = queue.len() < self.limit;
+            (queue, room)
         };
         if room {
-            let queue = match say.is_urgent() {
-                true if overtakes => &mut self.ahead,
-                true => &mut self.urgent,
-                false => &mut self.bulk,
-            };
             queue.push_back(Intent { to, say, since: now });
         }
         room
