@@ -234,7 +234,9 @@ impl Context {
         let fraction = (1 << 32) - ((random << zeros) >> 31 & ((1 << 32) - 1));
         let halvings = (u128::from(zeros) << 32) + fraction;
         let nanos = mean.as_nanos().min(u128::from(u64::MAX)) * halvings / 3 * 2;
-        Duration::from_nanos(u64::try_from(nanos >> 32).unwrap_or(u64::MAX))
+        // A deadline lies ahead.
+        let least = u64::from(!mean.is_zero());
+        Duration::from_nanos(u64::try_from(nanos >> 32).unwrap_or(u64::MAX).max(least))
     }
 
     /// Up to `count` random peers that are alive, none of them `not`.
