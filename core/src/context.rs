@@ -143,7 +143,8 @@ impl Context {
     /// Whether a peer is to be probed.
     pub(crate) fn is_watchable(&self, ix: Ix) -> bool {
         let status = self.status(ix);
-        matches!(status, Status::Alive | Status::Unreachable) || self.peers.is_held(ix)
+        matches!(status, Status::Alive | Status::Unreachable)
+            || self.peers.is_held(ix) && !self.peers.is_resting(ix, self.now)
     }
 
     pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {

@@ -106,6 +106,34 @@ fn a_node_that_comes_and_goes_is_held_off() -> Outcome {
     Ok(())
 }
 
+/// Two of sixty lose most of what they send and hear. At first they are called down and object again
+/// and again. Later all others hold them off for minutes, of which they do not look at them for half:
+/// in the last ten minutes of twelve each is accused a few times, not every other second, and hardly
+/// any of it is shown.
+#[test]
+fn a_sick_node_is_left_alone_in_the_long_run() -> Outcome {
+    let sick = [7, 23];
+    let mut sim = settled(83, 60)?;
+    for node in sick {
+        sim.lossy(node, Ratio::percent(80), Ratio::percent(80));
+    }
+    let others: Vec<usize> = (0..60).filter(|node| !sick.contains(node)).collect();
+    let verdicts = |sim: &Sim| -> u64 {
+        others.iter().map(|&node| sim.node(node).unwrap().stats().verdicts_down).sum()
+    };
+    sim.run_for(secs(120))?;
+    let (before, shown) = (verdicts(&sim), sim.reports().len());
+    sim.run_for(secs(600))?;
+    let verdicts = verdicts(&sim) - before;
+    assert!(verdicts <= 24, "{verdicts} verdicts in ten minutes");
+    let changes =
+        sim.reports()[shown..].iter().filter(|r| others.contains(&r.by) && sick.contains(&r.about));
+    let changes = changes.filter(|r| r.status != Some(scalesmall_core::Status::Unreachable));
+    let changes = changes.count();
+    assert!(changes <= others.len(), "{changes} changes at {} nodes", others.len());
+    Ok(())
+}
+
 /// One node is cut off from all others, and they from it; 3 s after the cut ends it is back.
 #[test]
 fn an_isolated_node_returns() -> Outcome {

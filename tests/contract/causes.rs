@@ -177,6 +177,8 @@ fn a_false_verdict_is_refuted_and_the_twice_fallen_are_steady_at_last() {
     assert!(
         told.iter().all(|(_, to, _)| *to != down) || told.contains(&(down, alive, Cause::Refuted))
     );
+    // Its refutation counts as a fall with all, for five minutes.
+    net.run_for(seconds(301));
 
     for _ in 0..2 {
         net.set_cut(1, 2, true);

@@ -97,7 +97,8 @@ impl Context {
     fn adopt(&mut self, ix: Ix, claim: &Claim, cause: Cause) {
         let from = self.status(ix);
         let mut to = shown(claim.standing);
-        let new_life = claim.life.epoch > self.life(ix).epoch;
+        let known = self.claim(ix);
+        let new_life = claim.life.epoch > known.life.epoch;
         self.peers.uncount(ix, &self.topology);
         if new_life {
             self.drop_metadata(ix);
@@ -113,15 +114,21 @@ impl Context {
             self.peers.get_mut(ix).counted = true;
             self.topology.revive(ix);
         }
+        // A refutation may arrive before what it refutes, which is then never seen here: by the
+        // incarnation all count the same falls, and hold the node off for equally long.
+        let before = if new_life { claim.incarnation.into() } else { falls(&known) };
+        let times = falls(claim).saturating_sub(before);
+        if times > 0 {
+            self.peers.fell(ix, times, self.now);
+        }
         match claim.standing {
-            Standing::Down => self.peers.fell(ix, self.now),
             Standing::Alive if from == Status::Down => {
                 if let Some(span) = self.peers.hold(ix, self.now) {
                     to = Status::Down;
                     self.timers.hasten(Why::Housekeeping, self.now + span);
                 }
             }
-            Standing::Left => self.peers.unhold(ix),
+            Standing::Left | Standing::Down => self.peers.unhold(ix),
             Standing::Alive => {}
         }
         self.topology.set_status_of(ix, to);
@@ -227,6 +234,11 @@ impl Context {
         self.publish(changes);
         self.event(Event::Peer { peer, from: Some(from), to: None, cause });
     }
+}
+
+/// How often a node has been called down in its life: it raises its incarnation for each time.
+fn falls(claim: &Claim) -> u64 {
+    u64::from(claim.incarnation) + u64::from(claim.standing == Standing::Down)
 }
 
 fn shown(standing: Standing) -> Status {

@@ -36,12 +36,20 @@ pub(crate) struct Peer {
 /// What is kept of one that went down. Few do, so it has a table of its own.
 #[derive(Clone, Copy, Debug)]
 struct Fall {
-    /// How often, each time within [`FLAP_MEMORY`] of the time before.
+    /// How often, each time within [`FLAP_MEMORY`] of the time before and the hold after it.
     count: u8,
     /// When last, as a stamp.
     at: u32,
     /// Until when it is not taken back though it lives, as a stamp; 0 if it is not held off.
     held_until: u32,
+}
+
+impl Fall {
+    /// For how long such a node is held off, if at all.
+    fn span(&self) -> Option<Duration> {
+        let again = u32::from(self.count.checked_sub(2)?).min(16);
+        Some(FIRST_HOLD.saturating_mul(1 << again).min(LONGEST_HOLD))
+    }
 }
 
 /// From how many on those told of late are searched for old ones, and what is old.
@@ -54,6 +62,9 @@ const FLAP_MEMORY: Duration = Duration::from_secs(5 * 60);
 /// How long a flapping peer must be clean before it is taken back; doubled each further time.
 const FIRST_HOLD: Duration = Duration::from_secs(30);
 const LONGEST_HOLD: Duration = Duration::from_secs(5 * 60);
+
+/// The end of a hold in which the peer is watched: this and at least half of it.
+const LEAST_WATCHED: Duration = Duration::from_secs(60);
 
 /// All peers, in parallel to the roster.
 #[derive(Debug)]
@@ -189,22 +200,23 @@ impl Peers {
         }
     }
 
-    /// Notes that a node has gone down.
-    pub(crate) fn fell(&mut self, ix: Ix, now: Instant) {
+    /// Notes that a node has gone down, so many times since anything was known of it.
+    pub(crate) fn fell(&mut self, ix: Ix, times: u64, now: Instant) {
         let stamp = stamp(now);
         self.hold_until(ix, 0);
-        let fall = self.falls.entry(ix).or_insert(Fall { count: 0, at: stamp, held_until: 0 });
-        let since = stamp.wrapping_sub(fall.at);
-        let again = u128::from(since) <= FLAP_MEMORY.as_millis();
-        fall.count = if again { fall.count.saturating_add(1) } else { 1 };
-        fall.at = stamp;
+        let last = self.falls.get(&ix).filter(|fall| {
+            let memory = FLAP_MEMORY + fall.span().unwrap_or_default();
+            u128::from(stamp.wrapping_sub(fall.at)) <= memory.as_millis()
+        });
+        // When those before were, nobody here knows.
+        let count = last
+            .map_or(1, |fall| fall.count.saturating_add(u8::try_from(times).unwrap_or(u8::MAX)));
+        self.falls.insert(ix, Fall { count, at: stamp, held_until: 0 });
     }
 
     /// A node that was down lives: says how long it is to be held off, if it flaps.
     pub(crate) fn hold(&mut self, ix: Ix, now: Instant) -> Option<Duration> {
-        let fall = self.falls.get(&ix)?;
-        let again = u32::from(fall.count.checked_sub(2)?).min(16);
-        let span = FIRST_HOLD.saturating_mul(1 << again).min(LONGEST_HOLD);
+        let span = self.falls.get(&ix)?.span()?;
         self.hold_until(ix, stamp(now + span));
         Some(span)
     }
@@ -235,6 +247,13 @@ impl Peers {
     /// Takes a node that has left out of any hold.
     pub(crate) fn unhold(&mut self, ix: Ix) {
         self.hold_until(ix, 0);
+    }
+
+    /// Whether a node is held off for so long that nobody looks at it yet: nothing of it is shown,
+    /// and a verdict and its refutation cost two broadcasts each time.
+    pub(crate) fn is_resting(&self, ix: Ix, now: Instant) -> bool {
+        let half = self.falls.get(&ix).and_then(Fall::span).map_or(Duration::ZERO, |span| span / 2);
+        self.held_for(ix, now).is_some_and(|left| left > half.max(LEAST_WATCHED))
     }
 
     /// How long a node is still held off; `None` if it is not.
