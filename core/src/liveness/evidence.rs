@@ -128,8 +128,8 @@ impl Context {
                     self.timers.hasten(Why::Housekeeping, self.now + span);
                 }
             }
-            Standing::Left | Standing::Down => self.peers.unhold(ix),
-            Standing::Alive => {}
+            Standing::Left => self.peers.unhold(ix),
+            Standing::Alive | Standing::Down => {}
         }
         self.topology.set_status_of(ix, to);
         self.peers.count(ix, &self.topology);
