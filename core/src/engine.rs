@@ -26,7 +26,9 @@ use crate::port::{Destination, SendError};
 use crate::repair::Repair;
 use crate::roster::Ix;
 use crate::seal::{Opener, Sealer};
-use crate::spread::{Audience, Gaps, Hearer, Messages, Multicast, Piggyback, Relays, Speaker};
+use crate::spread::{
+    Audience, Gaps, Hearer, Messages, Multicast, Piggyback, Relays, Speaker, Taken,
+};
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::tombstones::Tombstones;
@@ -49,6 +51,7 @@ pub struct Engine {
     renewal: Renewal,
     departure: Departure,
     relays: Relays,
+    taken: Taken,
     piggyback: Piggyback,
     messages: Messages,
     multicast: Multicast,
@@ -109,6 +112,7 @@ impl Engine {
             renewal: Renewal::default(),
             departure: Departure::default(),
             relays: Relays::default(),
+            taken: Taken::default(),
             piggyback: Piggyback::default(),
             messages: Messages::default(),
             multicast: Multicast::default(),

@@ -58,6 +58,29 @@ fn messages_to_all_arrive_once() -> Outcome {
     Ok(())
 }
 
+/// Ten messages sent together, while nothing gets through for the first 5 ms: what is repeated in one
+/// packet is passed on as if each had come alone.
+#[test]
+fn messages_that_are_cut_off_together_arrive_together() -> Outcome {
+    let mut sim = settled(53, 60)?;
+    let received = listening(&mut sim);
+    let all: Vec<usize> = (0..60).collect();
+    let cut = sim.cut(&all, &all);
+    for tag in 0..10 {
+        send(&mut sim, 7, Recipients::All, tag);
+    }
+    sim.run_for(millis(5))?;
+    sim.lift(cut);
+    sim.run_for(secs(1))?;
+    for tag in 0..10 {
+        let received = received.0.borrow();
+        let missed = |node: &usize| *node != 7 && received.get(&(*node, tag)) != Some(&1);
+        let missed: Vec<usize> = (0..60).filter(missed).collect();
+        assert!(missed.is_empty(), "message {tag} did not come once to {missed:?}");
+    }
+    Ok(())
+}
+
 /// A message to a group reaches its members and nobody else, within 100 ms.
 #[test]
 fn messages_to_a_group_reach_its_members_only() -> Outcome {

@@ -17,6 +17,7 @@ mod limits;
 mod net;
 mod rate;
 mod refusals;
+mod relay;
 mod segment;
 
 use scalesmall_core::{GroupName, Instant, KeyRange};

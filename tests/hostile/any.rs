@@ -1,8 +1,10 @@
 //! Frames of every kind, from a small pool of nodes and groups so that they concern each other.
 
+use std::num::NonZeroU64;
+
 use bytes::Bytes;
 use scalesmall_core::wire::{
-    Claim, Coded, Finding, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    Claim, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
     RecordVersion, Route, Spread, Standing,
 };
 use scalesmall_core::{Epoch, GroupName, KeyRange, Life, NodeId, Op, RecordDelta, Write};
@@ -21,12 +23,17 @@ pub fn any_frames(source: &mut Source<'_>) -> Vec<Frame> {
                 route: route(source),
                 hops: source.byte(),
                 frames: count as u8,
-                again: source.number(),
+                first_try: first_try(source),
             }));
             frames.extend((0..count).map(|_| frame(source)));
         }
     }
     frames
+}
+
+fn first_try(source: &mut Source<'_>) -> Option<FirstTry> {
+    let packets_ago = NonZeroU64::new(source.number())?;
+    Some(FirstTry { packets_ago, place: source.number() as u32 })
 }
 
 /// A node out of eight, of which 1 is the engine under test and 2 the holder.

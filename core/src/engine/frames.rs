@@ -13,7 +13,6 @@ use crate::message::Tag;
 use crate::node::Life;
 use crate::outbox::Say;
 use crate::roster::Ix;
-use crate::seal::Freshness;
 use crate::spread::{Relays, Verdict};
 use crate::topology::{Applied, Changes, GroupName, RecordDelta};
 use crate::wire::{Claim, Finding, Frame, Header, Message, Spread, Standing};
@@ -37,6 +36,7 @@ impl Engine {
             self.multicast.heard(&mut self.ctx, from, false);
         }
         self.repair.begin_packet();
+        let mut copies = 0..;
         let mut frames = frames.drain(..);
         while let Some(frame) = frames.next() {
             if multicast && matches!(frame, Frame::Ping { .. }) {
@@ -46,7 +46,8 @@ impl Engine {
             match frame {
                 Frame::Spread(spread) => {
                     let batch = frames.by_ref().take(usize::from(spread.frames)).collect();
-                    self.on_spread(header, from, &spread, batch);
+                    let place = copies.next().unwrap_or_default();
+                    self.on_spread(header, from, &spread, place, batch);
                 }
                 Frame::Numbered { sequence, frames: count } => {
                     let batch = frames.by_ref().take(usize::from(count)).collect();
@@ -59,18 +60,21 @@ impl Engine {
     }
 
     /// Frames that are to be passed on, once, and mean something to this node too.
-    fn on_spread(&mut self, header: &Header, from: Ix, spread: &Spread, batch: Vec<Frame>) {
-        let first_try = header.packet.saturating_sub(spread.again);
-        let window = &mut self.ctx.peers.get_mut(from).window;
-        let seen = spread.again > 0 && window.check(first_try) == Freshness::Replay;
-        if spread.again > 0 {
-            window.mark(first_try);
-        }
+    fn on_spread(
+        &mut self,
+        header: &Header,
+        from: Ix,
+        spread: &Spread,
+        place: u32,
+        batch: Vec<Frame>,
+    ) {
+        let latest = header.packet >= self.ctx.peers.get(from).window.highest();
+        let is_new = self.taken.take(header, spread, place, latest);
         for frame in &batch {
             self.on_frame(header, from, frame.clone(), Channel::Spread);
         }
         self.ctx.pace.count(self.ctx.now, batch.len() as u64);
-        if seen {
+        if !is_new {
             return;
         }
         if Relays::is_entrusted(&self.ctx, spread) {

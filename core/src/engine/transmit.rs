@@ -1,6 +1,7 @@
 //! From intents to a datagram.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU64;
 
 use bytes::BytesMut;
 
@@ -9,7 +10,7 @@ use crate::growth::KEPT;
 use crate::outbox::{Intent, Say, To};
 use crate::port::Destination;
 
-use crate::wire::{Frame, Refused, Route, Spread};
+use crate::wire::{FirstTry, Frame, Refused, Route, Spread};
 
 /// What a packet that was built carries, to be remembered until it is answered.
 #[derive(Default)]
@@ -73,7 +74,9 @@ impl Engine {
                     self.writer.push(&Frame::Pong { packet: *packet, root })
                 }
                 Say::Relay { copy, .. } => match self.relays.read(*copy, packet) {
-                    Some((receiver, spread, frames)) if to.node == Some(receiver) => {
+                    Some((receiver, spread, frames))
+                        if to.node == Some(receiver) && !cargo.copies.contains(copy) =>
+                    {
                         let frames = core::iter::once(&spread).chain(frames);
                         let written = self.writer.push_all(frames);
                         if written.is_ok() {
@@ -82,7 +85,7 @@ impl Engine {
                         }
                         written
                     }
-                    // Acknowledged, given up or handed to another meanwhile.
+                    // Acknowledged, given up or handed to another meanwhile, or in this packet.
                     _ => Ok(()),
                 },
                 Say::Frame(frame) | Say::Held(frame) => self.writer.push(frame),
@@ -109,8 +112,8 @@ impl Engine {
         {
             self.probes.sent(&self.ctx, self.ctx.packet, ix);
         }
-        for &copy in &cargo.copies {
-            self.relays.sent(copy, self.ctx.packet, self.ctx.now);
+        for (&copy, place) in cargo.copies.iter().zip(0..) {
+            self.relays.sent(copy, self.ctx.packet, place, self.ctx.now);
         }
     }
 
@@ -121,7 +124,7 @@ impl Engine {
             route: Route::Ring { from: u32::MAX, until: u32::MAX, group: None, covered: true },
             hops: u8::MAX,
             frames: u8::MAX,
-            again: u64::from(u32::MAX),
+            first_try: Some(FirstTry { packets_ago: NonZeroU64::MAX, place: u32::MAX }),
         });
         for frame in frames {
             let full = batches.last().is_none_or(|batch| batch.len() >= usize::from(u8::MAX));

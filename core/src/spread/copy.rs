@@ -39,7 +39,8 @@ pub(super) struct Copy {
     /// Waits for its first try, as the peer has much to acknowledge already.
     pub(super) held: bool,
     pub(super) tries: u8,
-    pub(super) first: Option<u64>,
+    /// The packet that it went out in first, and how many copies came before it there.
+    pub(super) first: Option<(u64, u32)>,
     pub(super) due: Instant,
     /// The packets that it has gone out in.
     pub(super) packets: Vec<u64>,

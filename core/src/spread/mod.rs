@@ -12,6 +12,7 @@ mod piggyback;
 mod ring;
 mod speaker;
 mod stream;
+mod taken;
 mod tree;
 
 pub(crate) use cover::Covers;
@@ -23,4 +24,5 @@ pub(crate) use pace::Pace;
 pub(crate) use piggyback::Piggyback;
 pub(crate) use ring::Ring;
 pub(crate) use speaker::Speaker;
+pub(crate) use taken::Taken;
 pub(crate) use tree::{Audience, Relays};

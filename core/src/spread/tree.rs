@@ -7,6 +7,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::num::NonZeroU64;
 
 use crate::context::Context;
 use crate::mutants::mutated;
@@ -18,7 +19,7 @@ use crate::spread::parts::{FAN_OUT, Part, everybody_but, heir, hop_budget, split
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::topology::GroupName;
-use crate::wire::{Frame, Route, Spread};
+use crate::wire::{FirstTry, Frame, Route, Spread};
 
 /// So many copies go to a peer at once; more are spread over time, or its window of packet numbers
 /// and its socket's buffer would drop them.
@@ -158,15 +159,18 @@ impl Relays {
             route: copy.route.clone(),
             hops: copy.hops,
             frames: u8::try_from(frames.len()).unwrap_or(u8::MAX),
-            again: copy.first.map_or(0, |first| packet.saturating_sub(first)),
+            first_try: copy.first.and_then(|(first, place)| {
+                let packets_ago = NonZeroU64::new(packet.saturating_sub(first))?;
+                Some(FirstTry { packets_ago, place })
+            }),
         };
         Some((copy.to, Frame::Spread(spread), frames))
     }
 
-    /// Notes in which packet a copy has gone out.
-    pub(crate) fn sent(&mut self, copy: u64, packet: u64, now: Instant) {
+    /// Notes in which packet a copy has gone out, after so many others.
+    pub(crate) fn sent(&mut self, copy: u64, packet: u64, place: u32, now: Instant) {
         if let Some(open) = self.copies.get_mut(&copy) {
-            open.first.get_or_insert(packet);
+            open.first.get_or_insert((packet, place));
             open.packets.push(packet);
             self.sent.insert((packet, copy), now);
         }

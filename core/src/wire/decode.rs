@@ -3,10 +3,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::num::NonZeroU64;
 
 use super::error::WireError;
 use super::frame::{
-    Claim, Coded, Finding, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    Claim, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
     RecordVersion, Route, Spread, Standing,
 };
 use super::octets::Reader;
@@ -268,7 +269,10 @@ impl Decoder {
         let route = body.u8()?;
         let hops = body.u8()?;
         let frames = body.u8()?;
-        let again = body.varint()?;
+        let first_try = match NonZeroU64::new(body.varint()?) {
+            None => None,
+            Some(packets_ago) => Some(FirstTry { packets_ago, place: body.varint32()? }),
+        };
         let route = match route {
             0 | 1 | 3 | 4 => Route::Ring {
                 from: body.u32()?,
@@ -279,7 +283,7 @@ impl Decoder {
             2 => Route::Listed(self.ids(body)?),
             _ => return Err(WireError::Malformed),
         };
-        Ok(Spread { route, hops, frames, again })
+        Ok(Spread { route, hops, frames, first_try })
     }
 
     fn holdings(&self, body: &mut Reader<'_>) -> Result<Holdings, WireError> {

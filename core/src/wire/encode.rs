@@ -239,7 +239,10 @@ impl Writer {
             Route::Ring { group: Some(_), covered: true, .. } => 4,
         };
         self.frames.put_slice(&[route, spread.hops, spread.frames]);
-        self.varint(spread.again);
+        self.varint(spread.first_try.map_or(0, |first| first.packets_ago.get()));
+        if let Some(first) = spread.first_try {
+            self.varint(first.place.into());
+        }
         match &spread.route {
             Route::Ring { from, until, group, .. } => {
                 self.frames.put_u32(*from);

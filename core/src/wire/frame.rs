@@ -1,6 +1,7 @@
 //! Frames: what a packet says.
 
 use bytes::Bytes;
+use core::num::NonZeroU64;
 
 use crate::node::{Life, NodeId};
 use crate::topology::{GroupName, RecordDelta};
@@ -209,9 +210,18 @@ pub struct Spread {
     pub hops: u8,
     /// How many of the frames that follow this is about.
     pub frames: u8,
-    /// 0 in a first try; in a repeated one how far this packet's number lies above the first
-    /// try's, so that a receiver which has seen that one does not pass the frames on twice.
-    pub again: u64,
+    /// In a repeated try the first one, so that a receiver which has seen that, or another
+    /// repetition of it, does not pass the frames on twice.
+    pub first_try: Option<FirstTry>,
+}
+
+/// Where a copy was tried first, told from a repeated try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstTry {
+    /// How far this packet's number lies above that of the first try.
+    pub packets_ago: NonZeroU64,
+    /// How many [`Spread`]s came before it in that packet.
+    pub place: u32,
 }
 
 /// The nodes that a receiver is to pass frames on to.

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::net::SocketAddr;
+use core::num::NonZeroU64;
 use quickcheck::{Arbitrary, Gen};
 
 use super::*;
@@ -26,7 +27,7 @@ impl Arbitrary for AnyFrames {
                     route: route(g),
                     hops: u8::arbitrary(g),
                     frames: count as u8,
-                    again: number(g),
+                    first_try: first_try(g),
                 }));
                 frames.extend((0..count).map(|_| frame(g)));
             }
@@ -66,6 +67,10 @@ fn below(g: &mut Gen, bound: u64) -> u64 {
 fn number(g: &mut Gen) -> u64 {
     let bits = below(g, 64);
     u64::arbitrary(g) >> bits
+}
+
+fn first_try(g: &mut Gen) -> Option<FirstTry> {
+    NonZeroU64::new(number(g)).map(|packets_ago| FirstTry { packets_ago, place: small(g) })
 }
 
 fn small(g: &mut Gen) -> u32 {

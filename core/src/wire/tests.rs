@@ -347,7 +347,7 @@ fn frames_of_unknown_types_are_skipped() {
 fn a_spread_counts_only_the_frames_that_are_known() {
     let bytes = [0x17, 4, 2, 1, 3, 0, 0x7f, 0, 0x04, 1, 0x7f, 0, 0x04, 2];
     let route = Route::Listed(Vec::new());
-    let spread = Frame::Spread(Spread { route, hops: 1, frames: 1, again: 0 });
+    let spread = Frame::Spread(Spread { route, hops: 1, frames: 1, first_try: None });
     let expected = alloc::vec![spread, Frame::Ack { packet: 1 }, Frame::Ack { packet: 2 }];
     assert_eq!(decoded(v4(), &bytes), Ok(expected));
     let bytes = [0x17, 4, 2, 1, 2, 0, 0x7f, 0, 0x7f, 0, 0x04, 2];
@@ -487,7 +487,7 @@ fn a_writer_takes_only_what_a_receiver_takes() {
     writer.begin(sealer.header(1), 1_200);
     let record = |delta| Frame::Record { group: group("g"), delta };
     let spread = |frames| {
-        Frame::Spread(Spread { route: Route::Listed(Vec::new()), hops: 1, frames, again: 0 })
+        Frame::Spread(Spread { route: Route::Listed(Vec::new()), hops: 1, frames, first_try: None })
     };
     let illegal = [
         record(RecordDelta { clock: 2, target: 2, ..delta(3) }),

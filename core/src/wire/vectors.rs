@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 use core::net::SocketAddr;
+use core::num::NonZeroU64;
 
 use super::*;
 use crate::node::{Epoch, Life, NodeId};
@@ -60,8 +61,10 @@ fn message(sequence: u64, group: Option<GroupName>) -> Frame {
     Frame::Message(Message { origin: sender(), sequence, tag: 42, group, payload })
 }
 
-fn spread(route: Route, hops: u8, frames: u8, again: u64) -> Frame {
-    Frame::Spread(Spread { route, hops, frames, again })
+fn spread(route: Route, hops: u8, frames: u8, again: Option<(u64, u32)>) -> Frame {
+    let first_try =
+        again.and_then(|(ago, place)| Some(FirstTry { packets_ago: NonZeroU64::new(ago)?, place }));
+    Frame::Spread(Spread { route, hops, frames, first_try })
 }
 
 fn ring(group: Option<GroupName>) -> Route {
@@ -119,13 +122,13 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
         ("slow", [Frame::Slow { life: sender(), millis: 2_000 }].into()),
         ("message to a group", [message(1, Some(web()))].into()),
         ("message to all", [message(2, None)].into()),
-        ("spread to a part of the ring", [spread(ring(None), 9, 1, 0), news(5)].into()),
+        ("spread to a part of the ring", [spread(ring(None), 9, 1, None), news(5)].into()),
         (
             "spread in a group, second try",
-            [spread(ring(Some(web())), 9, 2, 3), news(5), news(6)].into(),
+            [spread(ring(Some(web())), 9, 2, Some((3, 1))), news(5), news(6)].into(),
         ),
-        ("spread to all of a part", [spread(all, 9, 1, 0), news(5)].into()),
-        ("spread to a list", [spread(listed, 1, 1, 0), news(5)].into()),
+        ("spread to all of a part", [spread(all, 9, 1, None), news(5)].into()),
+        ("spread to a list", [spread(listed, 1, 1, None), news(5)].into()),
         ("verify", [Frame::Verify { suspect: suspect(), incarnation: 300, millis: 2_500 }].into()),
         ("verdict", [Frame::Verdict { suspect: suspect(), finding: Finding::Silent }].into()),
         ("suspicion", [Frame::Suspicion { incarnation: 300 }].into()),

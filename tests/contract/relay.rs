@@ -1,0 +1,62 @@
+//! What a hop of the broadcast tree is asked to pass on it passes on once.
+
+use std::num::NonZeroU64;
+
+use quickcheck::quickcheck;
+use scalesmall_core::wire::{Claim, FirstTry, Frame, Route, Spread, Standing};
+use scalesmall_hostile::{Holder, START, drain, engine, id};
+
+/// The packets in which two copies may come: both tried first in the packet `FIRST`, then repeated
+/// together or each for itself.
+const FIRST: u64 = 100;
+
+fn claim() -> Frame {
+    let life = Holder::new(9).life;
+    let (accuser, confirmed_by) = (None, [None; 2]);
+    Frame::Claim(Claim {
+        life,
+        incarnation: 0,
+        standing: Standing::Alive,
+        accuser,
+        confirmed_by,
+        age: 0,
+    })
+}
+
+/// A copy of so many frames, for one other node, that was tried first at a place of `FIRST`.
+fn copy(packet: u64, place: u32, frames: u8) -> Vec<Frame> {
+    let first_try =
+        NonZeroU64::new(packet - FIRST).map(|packets_ago| FirstTry { packets_ago, place });
+    let route = Route::Listed(vec![id(2)]);
+    let mut all = vec![Frame::Spread(Spread { route, hops: 4, frames, first_try })];
+    all.extend((0..frames).map(|_| claim()));
+    all
+}
+
+quickcheck! {
+    /// Two copies share a packet at first. Whichever packets that carry them come, in whatever
+    /// order: each copy that has come in one of them is passed on, once.
+    fn each_copy_is_passed_on_once(come: Vec<u8>) -> bool {
+        let mut engine = engine(1);
+        let mut sender = Holder::new(3);
+        Holder::new(2).introduce(&mut engine);
+        sender.introduce(&mut engine);
+        let mut expected = [0_u64; 2];
+        for step in come {
+            let packet = FIRST + u64::from(step % 32);
+            // The first two bits say which of the copies are repeated in a packet.
+            let carries = if packet == FIRST { 3 } else { 1 + packet % 3 };
+            let mut frames = Vec::new();
+            for (place, weight) in [(0, 1), (1, 2)] {
+                if carries & (1 << place) != 0 {
+                    frames.extend(copy(packet, place, weight));
+                    expected[place as usize] = weight.into();
+                }
+            }
+            let datagram = sender.numbered(packet, Some(engine.epoch()), &frames);
+            let _ = engine.handle_datagram(START, sender.arrival(), &datagram);
+            let _ = drain(&mut engine);
+        }
+        engine.stats().relayed == expected.iter().sum::<u64>()
+    }
+}
