@@ -27,7 +27,7 @@ use crate::repair::Repair;
 use crate::roster::Ix;
 use crate::seal::{Opener, Sealer};
 use crate::spread::{
-    Audience, Gaps, Hearer, Messages, Multicast, Piggyback, Relays, Speaker, Taken,
+    Audience, Gaps, Hearer, Messages, Multicast, Piggyback, Relays, Returns, Speaker, Taken,
 };
 use crate::time::Instant;
 use crate::timers::Why;
@@ -58,6 +58,7 @@ pub struct Engine {
     speaker: Speaker,
     hearer: Hearer,
     gaps: Gaps,
+    returns: Returns,
     repair: Repair,
     tombstones: Tombstones,
     sealer: Sealer,
@@ -119,6 +120,7 @@ impl Engine {
             speaker: Speaker::default(),
             hearer: Hearer::default(),
             gaps: Gaps::default(),
+            returns: Returns::default(),
             repair: Repair::default(),
             tombstones: Tombstones::default(),
             sealer: Sealer::new(keys, cluster, suite, ctx.me()),
@@ -228,6 +230,7 @@ impl Engine {
         self.speaker.start(&mut self.ctx, true);
         self.hearer.start(&mut self.ctx);
         self.gaps.clear();
+        self.returns.clear();
         self.tombstones.start(&mut self.ctx);
         self.derive_keys();
     }
@@ -271,6 +274,7 @@ impl Engine {
             Why::Comeback => self.comeback.on_timer(ctx),
             Why::Repair => self.repair.on_timer(ctx),
             Why::Gap => self.gaps.on_timer(ctx),
+            Why::Return => self.returns.on_timer(ctx),
             Why::Beacon => self.multicast.on_beacon(ctx, self.speaker.speaks()),
             Why::Beat => self.on_beat_due(),
             Why::Hearing => {
@@ -344,6 +348,7 @@ impl Engine {
         self.speaker.forget(ix);
         self.hearer.forget(ix);
         self.gaps.forget(ix);
+        self.returns.told(ix);
         self.ctx.covers.forget(ix);
         self.ctx.forget(ix, crate::event::Cause::Expired);
     }

@@ -20,6 +20,8 @@ pub(crate) enum Why {
     Repair,
     /// Writes that a multicast has shown to be missing have not come by themselves.
     Gap,
+    /// Nobody else has told everybody of a peer that is back.
+    Return,
     /// A beacon is due.
     Beacon,
     /// A claim about oneself waits for a second holder of the id to show itself.
@@ -34,7 +36,7 @@ pub(crate) enum Why {
     Hearing,
 }
 
-const REASONS: [Why; 13] = [
+const REASONS: [Why; 14] = [
     Why::Flush,
     Why::Relay,
     Why::Probe,
@@ -42,6 +44,7 @@ const REASONS: [Why; 13] = [
     Why::Comeback,
     Why::Repair,
     Why::Gap,
+    Why::Return,
     Why::Beacon,
     Why::Renewal,
     Why::Housekeeping,

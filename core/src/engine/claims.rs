@@ -45,7 +45,13 @@ impl Engine {
             return;
         }
         let by = self.ctx.id(from);
-        match self.ctx.consider(claim, by) {
+        let weighed = self.ctx.consider(claim, by);
+        if channel != Channel::Direct
+            && let Weighed::News(News { ix, .. }) | Weighed::Known(ix) = weighed
+        {
+            self.returns.told(ix);
+        }
+        match weighed {
             Weighed::News(news) => {
                 self.ctx.stats.updates_applied += 1;
                 self.on_news(news, claim);
@@ -106,8 +112,13 @@ impl Engine {
     pub(super) fn pass_on_news(&mut self, news: News, from: Ix, channel: Channel) {
         let born = news.ix == from && news.before.is_none_or(|(_, new_life)| new_life);
         let back = matches!(news.before, Some((Status::Down | Status::Left, _)));
-        if channel == Channel::Direct && (born || back) {
+        if channel != Channel::Direct {
+            return;
+        }
+        if born {
             self.ctx.tell_all_of(news.ix);
+        } else if back {
+            self.returns.note(&mut self.ctx, news.ix);
         }
     }
 
