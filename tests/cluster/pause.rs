@@ -77,3 +77,23 @@ fn a_slow_node_is_not_down() -> Outcome {
     sim.slow_down(3, millis(5));
     sim.run_for(secs(60))
 }
+
+/// Who comes back after a stand-still is told of by all whom it has answered: that costs a broadcast
+/// or a few, and not one for each of them.
+#[test]
+fn a_return_costs_the_cluster_a_few_broadcasts() -> Outcome {
+    let mut sim = settled(85, 80)?;
+    sim.pause(6);
+    sim.run_until(|sim| sim.views().seen_by(6) == 0, secs(8))?;
+    sim.run_for(secs(5))?;
+    let sent = |sim: &Sim| -> u64 {
+        (0..80).filter_map(|node| sim.node(node)).map(|engine| engine.stats().relayed).sum()
+    };
+    let before = sent(&sim);
+    sim.resume(6, CatchUp::Drain);
+    sim.run_until(Sim::converged, secs(5))?;
+    sim.run_for(secs(1))?;
+    let relayed = sent(&sim) - before;
+    assert!(relayed <= 4 * 80, "{relayed} frames passed on for one return");
+    Ok(())
+}
