@@ -283,8 +283,9 @@ limits! {
     /// to be passed on together. Beyond: answers are withheld and counted, what was to be
     /// acknowledged is tried again later, and changes are left to repair.
     outbox: u32 = 8_192, 64;
-    /// Batches of changes on their way to other nodes. Beyond: `BroadcastError`; changes fall back
-    /// to piggyback and repair.
+    /// Copies of batches on their way to other nodes, about four for each batch. Beyond: messages of
+    /// others are refused unacknowledged and come again, changes fall back to piggyback and repair.
+    /// Own messages take half of it at most; beyond: `BroadcastError`.
     relays: u32 = 4_096, 16;
     /// Changes waiting to ride along in packets that go out anyway. Beyond: left to repair and counted.
     piggyback: u32 = 4_096, 1;

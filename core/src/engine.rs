@@ -218,6 +218,7 @@ impl Engine {
         self.ctx.packet = 0;
         self.ctx.timers.clear();
         self.relays.clear();
+        self.taken = Taken::default();
         self.piggyback.clear();
         self.messages.renew();
         self.watches = Watches::default();
@@ -319,7 +320,8 @@ impl Engine {
             if gatherer.is_none() {
                 self.tell_segment(&batch);
             }
-            if self.relays.is_full(&self.ctx) || mutated!(self.ctx.config, TreeOff) {
+            if !self.relays.has_room_to_pass_on(&self.ctx, 1) || mutated!(self.ctx.config, TreeOff)
+            {
                 for frame in batch {
                     self.piggyback.board(&mut self.ctx, frame);
                 }

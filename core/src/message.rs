@@ -47,7 +47,8 @@ pub enum BroadcastError {
         /// How many were given.
         count: usize,
     },
-    /// As many messages and changes are under way as `Limits::relays` allows; try again later.
+    /// As many messages and changes are under way as half of `Limits::relays` allows, the half that a
+    /// node's own messages may take; try again later.
     Busy {
         /// The limit.
         limit: u32,
@@ -68,7 +69,10 @@ impl fmt::Display for BroadcastError {
                 write!(f, "at most 1024 nodes can be listed, not {count}; send to a group instead")
             }
             Self::Busy { limit } => {
-                write!(f, "{limit} broadcasts are under way (limits.relays); try again later")
+                write!(
+                    f,
+                    "too many broadcasts are under way (half of limits.relays = {limit}); try again later"
+                )
             }
             Self::UnknownGroup => f.write_str("no such group is known"),
             Self::Departed => f.write_str("the node has departed; renew it first"),

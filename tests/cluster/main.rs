@@ -11,6 +11,7 @@ use scalesmall_sim::{Build, Failure, Sim, lan, seed_from_env};
 mod calm;
 mod clock;
 mod crash;
+mod delivery;
 mod depart;
 mod loss;
 mod messages;

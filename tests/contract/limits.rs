@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use scalesmall_core::wire::{Claim, Frame, Message, Standing};
+use scalesmall_core::wire::{Claim, Frame, Message, Route, Spread, Standing};
 use scalesmall_core::{
-    BroadcastError, Config, ConfigError, Engine, Epoch, GroupError, KeyRange, Life, Limits,
-    MetadataError, Op, Recipients, RecordDelta, SendRate, Tag, Write,
+    BroadcastError, Config, ConfigError, DatagramError, Engine, Epoch, GroupError, KeyRange, Life,
+    Limits, MetadataError, Op, Recipients, RecordDelta, SendRate, Tag, Write,
 };
 use scalesmall_hostile::{EPOCH, Holder, START, addr, config, drain, engine, engine_with, id};
 
@@ -218,6 +218,16 @@ fn outbox() {
     assert!(!datagrams.is_empty() && datagrams.len() <= 64);
 }
 
+/// A message of another that the engine is asked to pass on to four more.
+fn asked(engine: &mut Engine, holder: &mut Holder, sequence: u64) -> Result<(), DatagramError> {
+    let route = Route::Listed((4..8).map(id).collect());
+    let origin = Life { id: id(3), epoch: EPOCH };
+    let message = Message { origin, sequence, tag: 0, group: None, payload: Bytes::new() };
+    let spread = Spread { route, hops: 3, frames: 1, first_try: None };
+    let packet = holder.packet(Some(EPOCH), &[Frame::Spread(spread), Frame::Message(message)]);
+    engine.handle_datagram(START, holder.arrival(), &packet)
+}
+
 #[test]
 fn relays() {
     let mut config = limited(|limits| limits.relays = 16);
@@ -228,10 +238,15 @@ fn relays() {
     let send = |engine: &mut Engine| {
         engine.broadcast(START, Recipients::All, Tag(1), Bytes::from_static(b"x")).map(|_| ())
     };
-    for _ in 0..4 {
+    // Four copies of each; the other half is for what others ask it to pass on.
+    for _ in 0..2 {
         assert_eq!(send(&mut engine), Ok(()));
     }
     assert_eq!(send(&mut engine), Err(BroadcastError::Busy { limit: 16 }));
+    assert_eq!(asked(&mut engine, &mut holder, 1), Ok(()));
+    // What it cannot pass on it does not acknowledge, so that it comes again.
+    assert_eq!(asked(&mut engine, &mut holder, 2), Err(DatagramError::Busy));
+    assert_eq!(engine.stats().messages_refused, 1);
     // A change is not lost for that: it rides along until it has been told.
     engine.join(START, &group("a")).unwrap();
     engine.handle_timeout(START + Duration::from_millis(5));
@@ -246,16 +261,14 @@ fn piggyback() {
     let (mut engine, mut holder) = met(config);
     let others: Vec<Frame> = (3..20).map(alive).collect();
     tell(&mut engine, &mut holder, &others);
-    let send = |engine: &mut Engine| {
-        engine.broadcast(START, Recipients::All, Tag(1), Bytes::from_static(b"x")).map(|_| ())
-    };
     let left_and_back = |number: u16, incarnation, standing| {
         let Frame::Claim(claim) = alive(number) else { panic!("a claim") };
         Frame::Claim(Claim { incarnation, standing, ..claim })
     };
     let left: Vec<Frame> = (3..6).map(|it| left_and_back(it, 1, Standing::Left)).collect();
     tell(&mut engine, &mut holder, &left);
-    while send(&mut engine).is_ok() {}
+    let mut sequence = 1..;
+    while asked(&mut engine, &mut holder, sequence.next().unwrap()).is_ok() {}
     let back: Vec<Frame> = (3..6).map(|it| left_and_back(it, 2, Standing::Alive)).collect();
     tell(&mut engine, &mut holder, &back);
     // Others may tell all of a return first: it is waited for.

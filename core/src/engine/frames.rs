@@ -84,7 +84,9 @@ impl Engine {
             }
         } else {
             self.serve_spread(from, spread, &batch);
-            self.relays.pass_on(&mut self.ctx, from, spread, batch);
+            for frame in self.relays.pass_on(&mut self.ctx, from, spread, batch) {
+                self.piggyback.board(&mut self.ctx, frame);
+            }
         }
     }
 

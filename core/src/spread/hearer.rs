@@ -26,10 +26,12 @@ const SILENCE: Duration = Duration::from_millis(3 * BEAT.as_millis() as u64 + 2)
 const SPREAD_OUT: Duration = Duration::from_millis(4);
 
 /// A missing batch is asked for after about this long, then again, so many times: at first soon, as a
-/// question or an answer may have been lost, then after two and four times as long.
+/// question or an answer may have been lost, then after two and four times as long. A speaker that
+/// is heard is asked as often as a message is tried by unicast; a silent one may be gone.
 const PATIENCE: Duration = Duration::from_millis(6);
 const ASK_AGAIN: Duration = Duration::from_millis(10);
-const ASKINGS: u8 = 4;
+const ASKINGS: u8 = 12;
+const ASKINGS_IN_SILENCE: u8 = 4;
 
 /// A speaker that is not heard again within this time, though it answers, is out of earshot.
 const RETURN: Duration = Duration::from_millis(250);
@@ -110,13 +112,21 @@ impl Heard {
     }
 }
 
+/// What a speaker has promised, whether it is heard at present or not: as soon as it is told that it
+/// is, it counts on being asked.
+#[derive(Clone, Copy, Debug)]
+struct Promise {
+    /// Until when it covers this node.
+    until: Instant,
+    /// In which life it was lost, and up to where its batches were here then.
+    left_at: Option<(Epoch, u64)>,
+}
+
 /// The speakers that are heard.
 #[derive(Debug)]
 pub(crate) struct Hearer {
     heard: Vec<Heard>,
-    /// Until when speakers cover this node, whether they are heard at present or not: as soon as
-    /// they are told that they are, they count on being asked.
-    listed: BTreeMap<Ix, Instant>,
+    listed: BTreeMap<Ix, Promise>,
     hold: Duration,
 }
 
@@ -177,10 +187,10 @@ impl Hearer {
     pub(crate) fn on_listed(&mut self, ctx: &mut Context, by: Ix) {
         let until = ctx.now + PROMISE;
         if self.listed.len() >= LISTED {
-            self.listed.retain(|_, until| *until > ctx.now);
+            self.listed.retain(|_, promise| promise.until > ctx.now);
         }
         if self.listed.len() < LISTED || self.listed.contains_key(&by) {
-            self.listed.insert(by, until);
+            self.listed.entry(by).or_insert(Promise { until, left_at: None }).until = until;
         }
         if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == by) {
             heard.covered = Some(until);
@@ -217,6 +227,13 @@ impl Hearer {
             let Some(idle) = idle else { return };
             self.heard.swap_remove(idle);
         }
+        let promise = self.listed.get_mut(&from).filter(|promise| promise.until > now);
+        let covered = promise.as_ref().map(|promise| promise.until);
+        // What it has said meanwhile was meant for this node as well, if it had promised that.
+        let left_at = promise.and_then(|promise| promise.left_at.take());
+        let behind = left_at.filter(|(life, have)| {
+            *life == epoch && sequence.checked_sub(*have).is_some_and(|missed| missed < LEAP)
+        });
         self.heard.push(Heard {
             speaker: from,
             epoch,
@@ -225,8 +242,8 @@ impl Hearer {
             tell: now + ctx.around(HOLD),
             said: None,
             brisk: false,
-            covered: self.listed.get(&from).copied(),
-            have: sequence,
+            covered,
+            have: behind.map_or(sequence, |(_, have)| have),
             beyond: BTreeSet::new(),
             told: sequence,
             asking: None,
@@ -256,7 +273,10 @@ impl Hearer {
                     ctx.covers.void(heard.speaker);
                 }
                 lost = true;
-                self.heard.swap_remove(at);
+                let gone = self.heard.swap_remove(at);
+                if let Some(promise) = self.listed.get_mut(&gone.speaker) {
+                    promise.left_at = Some((gone.epoch, gone.have));
+                }
                 self.hold = (2 * self.hold).min(LONGEST_HOLD);
                 continue;
             }
@@ -327,7 +347,7 @@ fn ask(ctx: &mut Context, heard: &mut Heard) -> bool {
     if asking.due > ctx.now {
         return true;
     }
-    if asking.tries >= ASKINGS {
+    if asking.tries >= if silent { ASKINGS_IN_SILENCE } else { ASKINGS } {
         return false;
     }
     asking.due = ctx.now + ASK_AGAIN * (1 << asking.tries.min(2));

@@ -5,14 +5,47 @@ use alloc::vec::Vec;
 use crate::context::Context;
 use crate::node::{NodeId, Status};
 use crate::roster::Ix;
+use crate::topology::GroupName;
 use crate::wire::Route;
 
 /// Into how many parts a route is split at each hop.
 pub(super) const FAN_OUT: usize = 4;
 
+/// The least hops that a tree may have: who has just come knows few, and those know thousands.
+const LEAST_HOPS: u8 = 10;
+
+/// Who has been what it is for so long, in milliseconds, is thought to know its cluster: one that
+/// has just come or come back would acknowledge a part and find nobody in it.
+const SETTLED: u32 = 2_000;
+
+/// Whom a batch is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// All peers.
+    All,
+    /// The members of a group.
+    Group(GroupName),
+    /// These nodes.
+    Listed(Vec<NodeId>),
+}
+
+/// The whole way to an audience.
+pub(super) fn route(ctx: &Context, audience: Audience, covered: bool) -> Route {
+    let group = match audience {
+        Audience::All => None,
+        Audience::Group(group) => Some(group),
+        Audience::Listed(nodes) => return Route::Listed(nodes),
+    };
+    let position = ctx.position(Ix::ME);
+    let from = position.wrapping_add(1);
+    // All the way round if somebody shares this node's place.
+    let until = if ctx.ring.interval(position, from).next().is_some() { from } else { position };
+    Route::Ring { from, until, group, covered }
+}
+
 /// How many hops a tree may have: twice halved at each, with room for other views.
 pub(super) fn hop_budget(ctx: &Context) -> u8 {
-    (ctx.ring.len() + 1).next_power_of_two().ilog2() as u8 + 3
+    ((ctx.ring.len() + 1).next_power_of_two().ilog2() as u8 + 3).max(LEAST_HOPS)
 }
 
 /// The whole ring but one position, from just after it on.
@@ -51,8 +84,33 @@ pub(super) struct Part {
     pub(super) part: Route,
 }
 
-/// Splits a route into parts of about equally many peers.
+/// Splits a route into parts of about equally many peers. Together they hold all of the route, also
+/// where this node knows nobody: those who take them may.
+///
+/// The place of this node is a border, so that no part leads back to it.
 pub(super) fn split(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<Part> {
+    let Route::Ring { from: start, until, .. } = *route else {
+        return split_evenly(ctx, route, from);
+    };
+    let place = ctx.position(Ix::ME);
+    let (span, before) = (until.wrapping_sub(start), place.wrapping_sub(start));
+    if span != 0 && before >= span {
+        return split_evenly(ctx, route, from);
+    }
+    // Whoever shares the place is behind the border.
+    let shared = ctx.ring.interval(place, place.wrapping_add(1)).next().is_some();
+    let behind = if shared { place } else { place.wrapping_add(1) };
+    let mut parts = Vec::with_capacity(2 * FAN_OUT);
+    if before > 0 {
+        parts.extend(split_evenly(ctx, &within(route, start, place), from));
+    }
+    if behind != until {
+        parts.extend(split_evenly(ctx, &within(route, behind, until), from));
+    }
+    parts
+}
+
+fn split_evenly(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<Part> {
     let targets = targets(ctx, route, from);
     let mut parts = Vec::with_capacity(FAN_OUT);
     let mut begin = 0;
@@ -86,7 +144,7 @@ fn ring_part(ctx: &Context, peers: &[(u32, Ix)], from: u32, until: u32, whole: &
     let after = first.wrapping_add(1);
     // Two of one position, and an interval that would come out as the whole ring, stay as they are.
     let alone = peers.get(1).is_none_or(|&(second, _)| second != first);
-    let narrow = leader == to && alone && after != until;
+    let narrow = leader == to && alone && after != until && first == from;
     let part = within(whole, from, until);
     let route = within(whole, if narrow { after } else { from }, until);
     Part { to, route, part }
@@ -109,10 +167,11 @@ fn listed_part(ctx: &Context, peers: &[(u32, Ix)]) -> Part {
     Part { to, route: Route::Listed(others), part: Route::Listed(part) }
 }
 
-/// The peer of a part that takes it: the first one that is not under suspicion.
+/// The peer of a part that takes it: the first one that is not under suspicion and knows its cluster.
 fn pick(ctx: &Context, part: &[(u32, Ix)]) -> Ix {
-    let mut fit = part.iter().map(|&(_, ix)| ix).filter(|&ix| ctx.status(ix) == Status::Alive);
-    fit.next().unwrap_or(part[0].1)
+    let alive = part.iter().map(|&(_, ix)| ix).filter(|&ix| ctx.status(ix) == Status::Alive);
+    let settled = |ix: &Ix| ctx.peers.since_turn(*ix, ctx.now) >= SETTLED;
+    alive.clone().find(settled).or_else(|| alive.clone().next()).unwrap_or(part[0].1)
 }
 
 /// Who else could take a part whose peer is silent.

@@ -16,11 +16,12 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::context::Context;
-use crate::node::{Epoch, Status};
+use crate::node::Epoch;
 use crate::roster::Ix;
 use crate::spread::cover::PROMISE;
 use crate::spread::multicast::EVERYBODY;
 use crate::spread::stream::Stream;
+use crate::spread::tree::is_message;
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::{Frame, OVERHEAD};
@@ -271,7 +272,8 @@ impl Speaker {
     /// Whether a hearer stays one: it has said so of late, or there is a promise to keep.
     fn keep(&mut self, ctx: &Context, ix: Ix) -> bool {
         let Some(hearer) = self.hearers.get(&ix) else { return false };
-        let same = hearer.epoch == ctx.life(ix).epoch && ctx.status(ix) == Status::Alive;
+        // One that is merely under suspicion may hear no other.
+        let same = hearer.epoch == ctx.life(ix).epoch && ctx.status(ix).is_present();
         let promised = hearer.promised.is_some_and(|until| until > ctx.now);
         let word = ctx.now.since(hearer.said) <= WORD;
         if same && promised && !word {
@@ -363,7 +365,9 @@ impl Speaker {
         if self.stream.has(ctx.now, frames) {
             return Some(Vec::new());
         }
-        if self.cut_off.len() > MANY || !self.speaks() {
+        // A message that cannot be asked for would be lost; a change is found by repair.
+        let pressed = self.stream.is_pressed(ctx.now) && frames.iter().any(is_message);
+        if self.cut_off.len() > MANY || !self.speaks() || pressed {
             return None;
         }
         self.stream.send(ctx, frames, self.hearers.contains_key(&from));

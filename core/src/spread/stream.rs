@@ -21,6 +21,12 @@ const KEPT: usize = 64;
 const ANSWER: usize = 16;
 const ASKERS: u8 = 3;
 
+/// Who asks so long after a batch was multicast again has missed that as well.
+const ANSWERED: Duration = Duration::from_millis(12);
+
+/// For so long a batch is asked for, more or less, by those who miss it and what comes after it.
+const ASKED: Duration = Duration::from_millis(300);
+
 /// For so long a batch that comes once more, by another way, is not multicast again.
 const MEMORY: Duration = Duration::from_secs(5);
 
@@ -30,6 +36,8 @@ struct Batch {
     at: Instant,
     again: VecDeque<Instant>,
     askers: u8,
+    /// When it was multicast again, because many had asked.
+    for_many: Option<Instant>,
     frames: Vec<Frame>,
 }
 
@@ -53,6 +61,13 @@ impl Stream {
         self.log.iter().any(|batch| now.since(batch.at) < MEMORY && batch.frames == frames)
     }
 
+    /// Whether so much was multicast a moment ago that one more would push out what may still be
+    /// asked for.
+    pub(super) fn is_pressed(&self, now: Instant) -> bool {
+        let oldest = self.log.len().checked_sub(KEPT - ANSWER);
+        oldest.is_some_and(|at| now.since(self.log[at].at) < ASKED)
+    }
+
     /// Multicasts a batch: twice if its origin has multicast it as well, else three times.
     pub(super) fn send(&mut self, ctx: &mut Context, frames: &[Frame], by_origin: bool) {
         self.sequence += 1;
@@ -62,7 +77,8 @@ impl Stream {
         }
         ctx.say(EVERYBODY, Say::Frames(numbered(self.sequence, frames)));
         let (sequence, at) = (self.sequence, ctx.now);
-        self.log.push_back(Batch { sequence, at, again, askers: 0, frames: frames.to_vec() });
+        let frames = frames.to_vec();
+        self.log.push_back(Batch { sequence, at, again, askers: 0, for_many: None, frames });
         if self.log.len() > KEPT {
             self.log.pop_front();
         }
@@ -84,15 +100,17 @@ impl Stream {
     }
 
     /// Gives the batches after a number: to the one who asks if it hears nothing else (`alone`) or
-    /// if few have asked, else to all, once.
+    /// if few have asked; else to all, once, and to those who ask after that.
     pub(super) fn answer(&mut self, ctx: &mut Context, to: To, since: u64, alone: bool) {
         let missed = self.log.iter_mut().filter(|batch| batch.sequence > since);
         for batch in missed.take(ANSWER) {
             batch.askers = batch.askers.saturating_add(1);
             let say = Say::Frames(numbered(batch.sequence, &batch.frames));
-            if alone || batch.askers < ASKERS {
+            let missed_too = batch.for_many.is_some_and(|at| ctx.now.since(at) > ANSWERED);
+            if alone || missed_too || batch.askers < ASKERS {
                 ctx.say(to, say);
-            } else if batch.askers == ASKERS {
+            } else if batch.for_many.is_none() {
+                batch.for_many = Some(ctx.now);
                 ctx.say(EVERYBODY, say);
             }
         }
@@ -178,9 +196,24 @@ mod tests {
         };
         let answers = said(&mut ctx);
         assert_eq!((batches(false, &answers), batches(true, &answers)), (2, 1));
+        // Who asks again has missed that, and will miss the next one.
+        ctx.now = ctx.now + ANSWERED + Duration::from_millis(1);
+        stream.answer(&mut ctx, asker, 0, false);
+        assert_eq!(batches(false, &said(&mut ctx)), 1);
         // Who hears nothing is helped by no multicast.
         stream.answer(&mut ctx, asker, 0, true);
         assert_eq!(batches(false, &said(&mut ctx)), 1);
+    }
+
+    #[test]
+    fn a_burst_presses_until_it_is_over() {
+        let (mut ctx, mut stream) = (context(), Stream::default());
+        for number in 0..(KEPT - ANSWER) as u64 {
+            assert!(!stream.is_pressed(ctx.now), "{number}");
+            stream.send(&mut ctx, &frames(number), true);
+        }
+        assert!(stream.is_pressed(ctx.now));
+        assert!(!stream.is_pressed(ctx.now + ASKED));
     }
 
     #[test]

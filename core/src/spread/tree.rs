@@ -11,14 +11,14 @@ use core::num::NonZeroU64;
 
 use crate::context::Context;
 use crate::mutants::mutated;
-use crate::node::NodeId;
 use crate::outbox;
 use crate::roster::Ix;
 use crate::spread::copy::{Copy, LASTING_TRIES, TRIES, wait};
-use crate::spread::parts::{FAN_OUT, Part, everybody_but, heir, hop_budget, split};
+use crate::spread::parts::{
+    Audience, FAN_OUT, Part, everybody_but, heir, hop_budget, route, split,
+};
 use crate::time::Instant;
 use crate::timers::Why;
-use crate::topology::GroupName;
 use crate::wire::{FirstTry, Frame, Route, Spread};
 
 /// So many copies go to a peer at once; more are spread over time, or its window of packet numbers
@@ -28,19 +28,8 @@ const BURST: u32 = 48;
 /// How long a copy is left alone while the rate holds output up, in milliseconds: once to twice.
 const HELD: u64 = 20;
 
-/// The most peers that a part is given to.
+/// The most peers that a part is given to, unless it holds a message: nothing else would bring that.
 const HANDOVERS: usize = 3;
-
-/// Whom a batch is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Audience {
-    /// All peers.
-    All,
-    /// The members of a group.
-    Group(GroupName),
-    /// These nodes.
-    Listed(Vec<NodeId>),
-}
 
 #[derive(Debug)]
 struct Batch {
@@ -79,9 +68,16 @@ impl Relays {
         self.copies.len() >= ctx.config.limits.relays as usize
     }
 
-    /// Whether so many more batches can be sent in full.
+    /// Whether this node may send so many more messages of its own: half of the limit is kept for
+    /// what others ask it to pass on, or nodes that are all full would wait for each other.
     pub(crate) fn has_room_for(&self, ctx: &Context, batches: usize) -> bool {
-        self.copies.len() + batches * FAN_OUT <= ctx.config.limits.relays as usize
+        2 * (self.copies.len() + batches * FAN_OUT) <= ctx.config.limits.relays as usize
+    }
+
+    /// Whether so many more batches of others can be passed on in full, however they are split.
+    pub(crate) fn has_room_to_pass_on(&self, ctx: &Context, batches: usize) -> bool {
+        let all = self.copies.len() + 2 * FAN_OUT * batches;
+        all <= ctx.config.limits.relays as usize || self.is_idle()
     }
 
     /// Whether nothing is under way.
@@ -103,7 +99,8 @@ impl Relays {
     ) -> (u64, u32) {
         let hops = hop_budget(ctx);
         let route = route(ctx, audience, false);
-        self.send(ctx, frames, &route, hops, None)
+        let parts = split(ctx, &route, None);
+        self.send(ctx, frames, parts, hops)
     }
 
     /// The same, whoever is covered by a speaker.
@@ -115,7 +112,8 @@ impl Relays {
     ) -> (u64, u32) {
         let hops = hop_budget(ctx);
         let route = route(ctx, audience, true);
-        self.send(ctx, frames, &route, hops, None)
+        let parts = split(ctx, &route, None);
+        self.send(ctx, frames, parts, hops)
     }
 
     /// Has another node send frames that fit in one packet to everybody, together with what else
@@ -137,18 +135,21 @@ impl Relays {
         spread.route == everybody_but(ctx.position(Ix::ME))
     }
 
-    /// Passes frames on as the peer that they came from asked.
+    /// Passes frames on as the peer that they came from asked. Answers those for which there was no
+    /// room everywhere.
     pub(crate) fn pass_on(
         &mut self,
         ctx: &mut Context,
         from: Ix,
         spread: &Spread,
         frames: Vec<Frame>,
-    ) {
-        if let Some(hops) = spread.hops.checked_sub(1) {
-            ctx.stats.relayed += frames.len() as u64;
-            self.send(ctx, frames, &spread.route, hops, Some(from));
-        }
+    ) -> Vec<Frame> {
+        let Some(hops) = spread.hops.checked_sub(1) else { return Vec::new() };
+        ctx.stats.relayed += frames.len() as u64;
+        let parts = split(ctx, &spread.route, Some(from));
+        let count = parts.len();
+        let (_, sent) = self.send(ctx, frames.clone(), parts, hops);
+        if (sent as usize) < count { frames } else { Vec::new() }
     }
 
     /// What a copy says, unless it has been closed meanwhile.
@@ -233,12 +234,11 @@ impl Relays {
                 continue;
             }
             copy.tried.push(copy.to);
-            let next = (copy.tried.len() < HANDOVERS)
+            let batch = self.batches.get(&copy.batch);
+            let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
+            let next = (lasting || copy.tried.len() < HANDOVERS)
                 .then(|| heir(ctx, &copy.part, &copy.tried))
                 .flatten();
-            let batch = self.batches.get(&copy.batch);
-            let is_message = |frame: &Frame| matches!(frame, Frame::Message(_));
-            let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
             if next.is_none() && lasting && !lost && copy.tries < LASTING_TRIES {
                 copy.tried.pop();
                 copy.try_again(ctx, id);
@@ -285,14 +285,12 @@ impl Relays {
         &mut self,
         ctx: &mut Context,
         frames: Vec<Frame>,
-        route: &Route,
+        parts: Vec<Part>,
         hops: u8,
-        from: Option<Ix>,
     ) -> (u64, u32) {
         let batch = self.next;
         self.next += 1;
         let urgent = frames.iter().any(outbox::is_urgent);
-        let parts = split(ctx, route, from);
         let mut open = 0;
         for part in parts {
             if !self.enter(ctx, batch, urgent, part, hops) {
@@ -379,15 +377,9 @@ impl Relays {
     }
 }
 
-/// The whole way to an audience.
-fn route(ctx: &Context, audience: Audience, covered: bool) -> Route {
-    let group = match audience {
-        Audience::All => None,
-        Audience::Group(group) => Some(group),
-        Audience::Listed(nodes) => return Route::Listed(nodes),
-    };
-    let position = ctx.position(Ix::ME);
-    Route::Ring { from: position.wrapping_add(1), until: position, group, covered }
+/// Whether a frame is lost for good if it does not come by the tree.
+pub(crate) const fn is_message(frame: &Frame) -> bool {
+    matches!(frame, Frame::Message(_))
 }
 
 /// One copy less waits for a peer's acknowledgement.
