@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::check::{Wrong, wrong, wrong_path};
 use super::place::Place;
-use super::{Goal, Scenario, Send, Span, Stalls, Step, Unit, Whom};
+use super::{Goal, Scenario, Send, Span, Stalls, Step, Unit};
 use crate::random::Ratio;
 
 /// What the steps so far have brought about.
@@ -13,6 +13,8 @@ struct SoFar {
     served: bool,
     told: bool,
     metered: bool,
+    /// Whether some step before has picked nodes.
+    picked: bool,
     figures: BTreeMap<String, Unit>,
     /// How many steps there are, each as often as it is repeated.
     steps: u64,
@@ -39,7 +41,9 @@ impl SoFar {
             return wrong(&[], text + ": repeat less").map(|wrong| wrong.under(way));
         }
         let within = |places: &[Place]| [way, places].concat();
-        let found = self.wrong_here(step).or_else(|| wrong_step(step));
+        let found = step.wrong_pick(self.picked).or_else(|| self.wrong_here(step));
+        let found = found.or_else(|| wrong_step(step));
+        self.picked |= step.picks();
         found.map(|wrong| wrong.under(way)).or_else(|| match step {
             Step::Repeat(repeat) => {
                 let times = times.saturating_mul(u64::from(repeat.times));
@@ -91,20 +95,6 @@ impl SoFar {
 /// What is wrong with a step by itself.
 fn wrong_step(step: &Step) -> Option<Wrong> {
     match step {
-        Step::Crash(whom)
-        | Step::Kill(whom)
-        | Step::Restart(whom)
-        | Step::Depart(whom)
-        | Step::Pause(whom)
-        | Step::Starve(whom)
-        | Step::Split(whom)
-        | Step::Mute(whom)
-        | Step::Deafen(whom)
-        | Step::MuteMulticast(whom)
-        | Step::DeafenMulticast(whom)
-        | Step::Join(whom)
-        | Step::Leave(whom)
-        | Step::Describe(whom) => wrong_whom(whom),
         Step::Relink(path) => wrong_path(path),
         Step::Between(between) if between.percent.saturating_add(between.and) > 100 => {
             let text = "both sets together are more than 100 per cent of the nodes: lower one";
@@ -179,19 +169,6 @@ fn wrong_send(send: &Send) -> Option<Wrong> {
     }
     let text = format!("no datagram has more than {MOST_BYTES} bytes: lower it");
     wrong(&["bytes"], text).filter(|_| send.bytes > MOST_BYTES)
-}
-
-fn wrong_whom(whom: &Whom) -> Option<Wrong> {
-    let given = [whom.nodes.is_some(), whom.percent.is_some(), whom.these.is_some()];
-    if given.iter().filter(|given| **given).count() > 1 {
-        let key = if whom.percent.is_some() { "percent" } else { "these" };
-        return wrong(&[key], "give one of nodes, percent and these: leave the others out");
-    }
-    if whom.these.as_ref().is_some_and(Vec::is_empty) {
-        return wrong(&["these"], "these are no nodes: name one at least");
-    }
-    let percent = whom.percent.filter(|percent| *percent > 100)?;
-    wrong(&["percent"], format!("{percent} per cent of the nodes are more than all: lower it"))
 }
 
 /// The most steps, each as often as it is repeated.

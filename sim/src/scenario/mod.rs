@@ -24,6 +24,7 @@
 //! ```
 
 mod check;
+mod check_pick;
 mod check_steps;
 mod cluster;
 mod cut;

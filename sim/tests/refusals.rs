@@ -1,0 +1,59 @@
+//! What a scenario file must not say, and how it is refused: with the line and a remedy.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop")]
+
+use scalesmall_sim::scenario::Scenario;
+
+const SMALL: &str = r#"
+name = "small"
+seeds = 3
+[cluster]
+nodes = 5
+[[steps]]
+crash = { nodes = 1 }
+[[steps]]
+await = { what = "sight", within = "20s", figure = "crash" }
+[[bars]]
+figure = "crash"
+of = "max"
+at_most = "8s"
+"#;
+
+fn wrong(from: &str, to: &str) -> String {
+    assert!(SMALL.contains(from));
+    SMALL.replace(from, to).parse::<Scenario>().unwrap_err().to_string()
+}
+
+/// A step about nobody would pass, and meet every bar, whatever the engine does.
+#[test]
+fn a_step_about_nobody_is_refused_with_line_and_remedy() {
+    for step in [
+        "crash = {}",
+        "restart = {}",
+        "split = {}",
+        "wall_clock = { behind = \"1s\" }",
+        "serve = { picked = true }",
+        "send = { messages = 1, to = \"listed\", figure = \"mail\" }",
+        "await = { what = \"split\", within = \"1s\" }",
+        "timeline = { lasts = \"2s\", events = [{ at = \"1s\", do = { crash = {} } }] }",
+    ] {
+        let error = wrong("crash = { nodes = 1 }", step);
+        assert!(error.contains("line 7: no step before has picked nodes"), "{error}");
+        // What is picked before is enough.
+        let after = format!("message = {{}}\n[[steps]]\n{step}");
+        assert!(
+            SMALL.replace("crash = { nodes = 1 }", &after).parse::<Scenario>().is_ok(),
+            "{step}"
+        );
+    }
+    for step in [
+        "crash = { nodes = 0 }",
+        "pause = { percent = 0 }",
+        "slow = { nodes = 0, pace = \"1s\" }",
+        "serve = { nodes = 0 }",
+        "between = { percent = 0, and = 5 }",
+        "stalls = { nodes = [1, 0], on = [\"1s\"], off = [\"1s\"], how = [\"drain\"], lasts = \"9s\" }",
+    ] {
+        let error = wrong("crash = { nodes = 1 }", step);
+        assert!(error.contains("line 7: 0 are nobody") && error.contains("1 or more"), "{error}");
+    }
+}
