@@ -22,8 +22,8 @@ use program::output;
 
 /// Simulates clusters of ScaleSmall nodes in virtual time.
 ///
-/// Ends with status 0 if all scenarios passed, 1 if one failed or missed a bar, and 2 if a file
-/// cannot be read or written.
+/// Ends with status 0 if all scenarios passed, 1 if one failed or missed a bar, or if there was no time
+/// for any, and 2 if a file cannot be read or written.
 #[derive(Parser)]
 #[command(version)]
 struct Program {

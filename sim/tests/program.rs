@@ -268,8 +268,9 @@ fn shards_of_a_swarm_are_joined() {
     assert_eq!(part.status.code(), Some(1));
     assert!(text(&part.stdout).contains("shards 2/3 are missing"));
     let early = explore(&["--time", "0s", "--shard", "2/3", "--report", &file(2)]);
-    assert_eq!(early.status.code(), Some(0));
-    assert!(text(&early.stderr).contains("ended early"), "{}", text(&early.stderr));
+    assert_eq!(early.status.code(), Some(1), "nothing was seen");
+    let said = text(&early.stderr);
+    assert!(said.contains("ended early") && said.contains("0 of 3: raise it"), "{said}");
     let early = run(&["merge", &file(1), &file(2), &file(3)]);
     assert_eq!(early.status.code(), Some(1));
     assert!(text(&early.stdout).contains("2.json: 0 of 2"), "{}", text(&early.stdout));

@@ -31,7 +31,7 @@ pub(crate) struct Explore {
     /// End after so many seconds of virtual time, summed over all nodes; `--runs` does not count then
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     node_seconds: Option<u64>,
-    /// For how long at most, such as 30s or 10m
+    /// For how long at most, such as 30s or 10m; it is a failure if that is over before the first world
     #[arg(long, default_value = "1h")]
     time: Span,
     /// The most nodes in a scenario
@@ -172,8 +172,10 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
     print(text.as_bytes())?;
     let seen = if asked.node_seconds.is_some() { totals.node_seconds() } else { worlds };
     let share = shared.progress.length().unwrap_or(0);
-    if failed.is_empty() && seen < share && shared.started.elapsed() >= asked.time.0 {
-        tell(&format!("ended early: --time {} was enough for {seen} of {share}", asked.time));
+    let is_early = failed.is_empty() && seen < share && shared.started.elapsed() >= asked.time.0;
+    if is_early {
+        let (time, more) = (asked.time, if worlds == 0 { ": raise it" } else { "" });
+        tell(&format!("ended early: --time {time} was enough for {seen} of {share}{more}"));
     }
     if let Some(file) = &asked.report {
         let swarm = Swarm {
@@ -197,7 +199,10 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
         };
         report.write(file)?;
     }
-    let Some((scenario, played)) = failed.into_iter().next() else { return Ok(true) };
+    let Some((scenario, played)) = failed.into_iter().next() else {
+        // Time is a bound like others, but a swarm that has seen nothing has found nothing sound.
+        return Ok(worlds > 0 || !is_early);
+    };
     if let Some(failure) = played.failure.filter(|_| !asked.all) {
         print(format!("seed {}; shrinking\n{failure}\n\n", played.seed).as_bytes())?;
         let mut small = shrink(&scenario, played.seed, &failure, 400);
