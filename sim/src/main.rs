@@ -19,6 +19,7 @@ use scalesmall_sim::scenario::{Options, Scenario, play};
 use scalesmall_sim::swarm::{Bounds, sample};
 
 use program::output;
+use program::recording::{self, Replayable};
 
 /// Simulates clusters of ScaleSmall nodes in virtual time.
 ///
@@ -107,7 +108,7 @@ struct Replay {
     #[arg(long, value_name = "FILE", conflicts_with = "trace")]
     pcap: Option<PathBuf>,
     #[command(flatten)]
-    keys: program::recording::Keys,
+    keys: recording::Keys,
 }
 
 impl Replay {
@@ -149,9 +150,12 @@ fn jobs() -> impl clap::builder::TypedValueParser<Value = u16> {
 type Outcome = Result<bool, Box<dyn std::error::Error>>;
 
 fn read(file: &Path) -> Result<Scenario, Box<dyn std::error::Error>> {
-    let wrong = |error: &dyn core::fmt::Display| format!("{}: {error}", file.display());
-    let text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
-    text.parse().map_err(|error| wrong(&error).into())
+    let wrong = |error| format!("{}: {error}", file.display());
+    parse(file, &fs::read_to_string(file).map_err(wrong)?)
+}
+
+fn parse(file: &Path, text: &str) -> Result<Scenario, Box<dyn std::error::Error>> {
+    text.parse().map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
 fn run_files(run: &Run) -> Outcome {
@@ -226,20 +230,21 @@ fn play_seeds(scenario: Scenario, plan: &Plan<'_>) -> Runs {
 }
 
 fn replay_one(replay: &Replay) -> Outcome {
-    if let Some(file) = &replay.file
-        && program::recording::is_one(file)?
-    {
-        if let Some(asked) = replay.asked_of_a_scenario() {
-            let file = file.display();
-            return Err(format!("{file} is a recording: it is replayed without {asked}").into());
-        }
-        return program::recording::replay(file, &replay.keys);
-    }
     let scenario = match &replay.file {
-        Some(file) => {
-            let wrong = |error| format!("{} {error}", file.display());
-            replay.changes.apply(read(file)?).map_err(wrong)?
-        }
+        Some(file) => match recording::open(file)? {
+            Replayable::Recording(recording) => {
+                if let Some(asked) = replay.asked_of_a_scenario() {
+                    let file = file.display();
+                    let text = format!("{file} is a recording: it is replayed without {asked}");
+                    return Err(text.into());
+                }
+                return recording::replay(file, recording, &replay.keys);
+            }
+            Replayable::Scenario(text) => {
+                let wrong = |error| format!("{} {error}", file.display());
+                replay.changes.apply(parse(file, &text)?).map_err(wrong)?
+            }
+        },
         None => {
             let mut changes = replay.changes.clone();
             let nodes = changes.nodes.take().unwrap_or_else(|| Bounds::default().nodes);

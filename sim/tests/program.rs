@@ -295,6 +295,17 @@ fn a_simulated_run_is_replayed_and_its_packets_are_lines() {
     assert!(lines.matches(r#""kind":"delivered""#).count() > 20, "{lines}");
 }
 
+/// What a shell substitutes for a command can be read once alone.
+#[cfg(unix)]
+#[test]
+fn a_scenario_comes_through_a_pipe() {
+    let file = small(&folder("pipe"));
+    let line = format!("cat '{file}' | {} replay /dev/stdin", env!("CARGO_BIN_EXE_scalesmall-sim"));
+    let ran = Command::new("sh").args(["-c", &line]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    assert!(text(&ran.stdout).contains("small passed"), "{}", text(&ran.stdout));
+}
+
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn start(settings: &Settings) -> (Handle, Events, SocketAddr) {

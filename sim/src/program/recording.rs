@@ -1,7 +1,7 @@
 //! `scalesmall-sim replay` of a recording that a node in production has made.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -31,18 +31,33 @@ fn accepted(text: &str) -> Result<(u8, PathBuf), String> {
     Ok((id.parse().map_err(|_| wrong)?, PathBuf::from(file)))
 }
 
-/// Whether a file is a recording, or at least begins like one.
-pub(crate) fn is_one(file: &Path) -> Result<bool, String> {
+/// A file to replay. It is read once: it may be a pipe.
+pub(crate) enum Replayable {
+    /// A recording, or what begins like one.
+    Recording(Box<dyn BufRead>),
+    /// Anything else.
+    Scenario(String),
+}
+
+/// Opens a file, and looks what it is.
+pub(crate) fn open(file: &Path) -> Result<Replayable, String> {
     let wrong = |error| format!("{}: {error}", file.display());
+    let mut reader = BufReader::new(File::open(file).map_err(wrong)?);
     let mut start = Vec::new();
-    let opened = File::open(file).map_err(wrong)?;
-    let mut reader = io::Read::take(BufReader::new(opened), START.len() as u64);
-    reader.read_until(b'\n', &mut start).map_err(wrong)?;
-    Ok(start == START)
+    let mut head = (&mut reader).take(START.len() as u64);
+    head.read_until(b'\n', &mut start).map_err(wrong)?;
+    let is_recording = start == START;
+    let mut whole = Cursor::new(start).chain(reader);
+    if is_recording {
+        return Ok(Replayable::Recording(Box::new(whole)));
+    }
+    let mut text = String::new();
+    whole.read_to_string(&mut text).map_err(wrong)?;
+    Ok(Replayable::Scenario(text))
 }
 
 /// Makes every recorded call again and compares every answer, byte for byte.
-pub(crate) fn replay(file: &Path, keys: &Keys) -> Outcome {
+pub(crate) fn replay(file: &Path, recording: impl BufRead, keys: &Keys) -> Outcome {
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let read = |path: &Path| {
         GroupKey::from_file(path).map_err(|error| format!("{}: {error}", path.display()))
@@ -59,9 +74,8 @@ pub(crate) fn replay(file: &Path, keys: &Keys) -> Outcome {
         settings.accepted_keys.push((KeyId(*id), read(path)?));
     }
     let wrong = |error: &dyn core::fmt::Display| format!("{}: {error}", file.display());
-    let opened = File::open(file).map_err(|error| wrong(&error))?;
-    let replayed = scalesmall_driver::replay(BufReader::new(opened), &settings.keyring())
-        .map_err(|error| wrong(&error))?;
+    let replayed =
+        scalesmall_driver::replay(recording, &settings.keyring()).map_err(|error| wrong(&error))?;
     let engine = &replayed.engine;
     let said = format!(
         "{} calls replayed, every answer the same; node {} ends with digest {}\n",
