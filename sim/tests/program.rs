@@ -149,6 +149,16 @@ fn outputs_are_looked_at_before_anything_is_played() {
         assert_eq!((ran.status.code(), text(&ran.stdout).as_str()), (Some(2), ""), "{said}");
         assert!(said.contains(&format!("{nowhere} cannot be written")), "{said}");
     }
+    for arguments in [
+        &["run", &file, "--html"][..],
+        &["explore", "--runs", "1", "--report"],
+        &["explore", "--runs", "1", "--out"],
+        &results,
+    ] {
+        let ran = run(&[arguments, &["-"]].concat());
+        assert_eq!((ran.status.code(), text(&ran.stdout).as_str()), (Some(2), ""));
+        assert!(text(&ran.stderr).contains("- is standard output"), "{}", text(&ran.stderr));
+    }
     for arguments in [&["run", &file, "--html"][..], &["replay", &file, "--trace"]] {
         let ran = run(&[arguments, &[&file]].concat());
         assert!(text(&ran.stderr).contains("is read: name another"), "{}", text(&ran.stderr));

@@ -6,7 +6,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::rc::Rc;
 
-/// Makes sure that a file can be written, and is none of those that are read; changes nothing.
+/// Makes sure that this is a file which can be written, and none of those that are read; changes
+/// nothing.
 ///
 /// # Errors
 ///
@@ -16,6 +17,9 @@ pub(crate) fn ready<'a>(
     read: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), String> {
     let wrong = |error: io::Error| unwritable(file, &error);
+    if is_stdout(file) {
+        return Err("- is standard output, where the verdict goes: name a file (./- is one)".into());
+    }
     if let Ok(found) = fs::metadata(file) {
         let same = fs::canonicalize(file).map_err(wrong)?;
         if read.into_iter().any(|read| fs::canonicalize(read).is_ok_and(|read| read == same)) {
