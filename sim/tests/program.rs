@@ -109,6 +109,26 @@ fn a_bad_change_is_named() {
     }
 }
 
+/// Another number of nodes, and zones that fit it, are right together.
+#[test]
+fn zones_are_changed_together_with_the_number_of_nodes() {
+    let folder = folder("zones");
+    let file = small(&folder);
+    let zone = "nodes = 5\nzone = [{ name = \"all\", nodes = [0, 4] }]";
+    fs::write(&file, SMALL.replace("nodes = 5", zone)).unwrap();
+    for nodes in ["4", "6"] {
+        let ran = run(&["run", &file, "--nodes", nodes]);
+        let said = text(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("with --nodes {nodes}: ")), "{said}");
+        assert!(said.contains("--set 'cluster.zone=[{ name ="), "{said}");
+    }
+    let zones = "cluster.zone=[{ name = \"all\", nodes = [0, 5] }]";
+    let ran = run(&["run", &file, "--seeds", "1", "--nodes", "6", "--set", zones]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    assert!(text(&ran.stdout).contains("small passed: 6 nodes"), "{}", text(&ran.stdout));
+}
+
 /// The line that a failure prints makes the same run again, changes and all.
 #[cfg(unix)]
 #[test]

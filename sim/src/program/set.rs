@@ -22,22 +22,36 @@ impl Changes {
     ///
     /// The change that is wrong, without a line: it is in no file.
     pub(crate) fn apply(&self, mut scenario: Scenario) -> Result<Scenario, String> {
+        let wrong = |error: &dyn core::fmt::Display| {
+            format!("with{}: {}", self.arguments(), error.to_string().trim_end())
+        };
         if !self.set.is_empty() {
-            let wrong = |error: &dyn core::fmt::Display| {
-                format!("with{}: {}", self.sets(), error.to_string().trim_end())
-            };
             let mut table = toml::Table::try_from(&scenario).map_err(|error| wrong(&error))?;
             for pair in &self.set {
                 set(&mut table, pair)?;
             }
             scenario = table.try_into().map_err(|error| wrong(&error))?;
-            scenario.check().map_err(|error| wrong(&error))?;
         }
         if let Some(nodes) = self.nodes {
             scenario.cluster.nodes = nodes;
-            scenario.check().map_err(|error| format!("with --nodes {nodes}: {error}"))?;
         }
-        Ok(scenario)
+        // All at once: another number of nodes and the zones that fit it are wrong alone.
+        match scenario.check() {
+            Ok(()) => Ok(scenario),
+            Err(error) => Err(wrong(&error) + self.remedy(&scenario)),
+        }
+    }
+
+    /// What else is to be changed, if zones that are listed do not fit the number of nodes.
+    fn remedy(&self, scenario: &Scenario) -> &'static str {
+        let cluster = &scenario.cluster;
+        let ends = cluster.zone.iter().map(|zone| zone.nodes[1].saturating_add(1));
+        if self.nodes.is_some() && ends.max().is_some_and(|end| end != cluster.nodes) {
+            "; the zones are listed for another number of nodes: list them anew as well, with \
+             --set 'cluster.zone=[{ name = \"east\", nodes = [0, 9] }, ...]'"
+        } else {
+            ""
+        }
     }
 
     /// The arguments that make the same changes.
