@@ -158,3 +158,44 @@ impl Player {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::{Options, Scenario, play};
+
+    /// Two sides call each other down; of one node, picked afterwards, nothing is counted.
+    #[test]
+    fn reports_are_counted_for_each_who_says_so_and_nodes_once() {
+        let scenario: Scenario = r#"
+            name = "sides"
+            [cluster]
+            nodes = 5
+            [[steps]]
+            await = { what = "agreement", within = "5s" }
+            [[steps]]
+            split = { these = [0, 1] }
+            [[steps]]
+            await = { what = "split", within = "60s" }
+            [[steps]]
+            describe = { these = [0] }
+            [[steps]]
+            count = { what = "false_subjects", figure = "nodes" }
+            [[steps]]
+            count = { what = "false_reports", figure = "reports" }
+            [[steps]]
+            count = { what = "healthy_called_down", figure = "of healthy" }
+            [[steps]]
+            count = { what = "healthy_out", figure = "of healthy by healthy" }
+        "#
+        .parse()
+        .unwrap();
+        let played = play(&scenario, 1, Options::default());
+        assert!(played.failure.is_none(), "{:?}", played.failure);
+        let count = |figure: &str| played.figures.0[figure].values[0];
+        // A side may give another node up as unreachable, which is no report of it down.
+        let (reports, healthy) = (count("reports"), count("of healthy by healthy"));
+        assert!(count("nodes") == 5 && reports > 5, "{reports} reports");
+        assert!(healthy > 4 && healthy < count("of healthy"), "{healthy} about 4 nodes");
+        assert!(count("of healthy") < reports, "{reports} reports");
+    }
+}

@@ -278,13 +278,14 @@ pub struct Count {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counted {
-    /// Nodes that were up when anyone called them down.
+    /// Nodes that were up when anyone called them down, each once.
     FalseSubjects,
     /// Reports of nodes down that were up.
     FalseReports,
     /// Reports of nodes down that were up and not picked last.
     HealthyCalledDown,
-    /// Nodes not picked last that a node not picked last called down.
+    /// Reports of nodes down that were up, by nodes not picked last about nodes not picked last: one
+    /// for each that says so.
     HealthyOut,
     /// How often, at most, one node not picked took one that was picked back.
     Readmissions,
