@@ -57,3 +57,14 @@ fn a_step_about_nobody_is_refused_with_line_and_remedy() {
         assert!(error.contains("line 7: 0 are nobody") && error.contains("1 or more"), "{error}");
     }
 }
+
+/// A table of results has a line for each figure, with `|` between what it says.
+#[test]
+fn a_figure_that_breaks_a_table_is_refused_with_line_and_remedy() {
+    for name in ["", " ", "a|b", "a\\nb", "a\\tb"] {
+        let named = format!("figure = \"{name}\" }}");
+        let error = wrong("figure = \"crash\" }", &named);
+        assert!(error.contains("line 9: a figure is known by its name"), "{error}");
+        assert!(error.contains("on one line, without |"), "{error}");
+    }
+}

@@ -64,6 +64,11 @@ impl SoFar {
     /// What is wrong with a step after those before it.
     fn wrong_here(&mut self, step: &Step) -> Option<Wrong> {
         for (figure, unit) in step.figures() {
+            // A table of results has a row for each.
+            if figure.trim().is_empty() || figure.contains(|c: char| c.is_control() || c == '|') {
+                let text = "a figure is known by its name: write one, on one line, without |";
+                return wrong(&["figure"], text);
+            }
             let before = *self.figures.entry(figure.clone()).or_insert(unit);
             if before != unit {
                 let text = format!("\"{figure}\" is a figure of another kind already: rename one");
