@@ -99,6 +99,7 @@ fn a_bad_change_is_named() {
         (["--nodes", "2000000"], "1 to 65536"),
         (["--set", "cluster.nods=3"], "with --set cluster.nods=3: unknown field `nods`"),
         (["--set", "cluster.link.loss=130%"], "at most 100%"),
+        (["--set", "seeds=99999999999"], "expected a whole number of 0 to 4294967295"),
         (["--set", "cluster.settings.outbox=0"], "limits.outbox must be at least"),
     ] {
         let ran = run(&["run", &file, change[0], change[1]]);

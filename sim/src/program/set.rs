@@ -30,7 +30,7 @@ impl Changes {
             for pair in &self.set {
                 set(&mut table, pair)?;
             }
-            scenario = table.try_into().map_err(|error| wrong(&error))?;
+            scenario = Scenario::from_table(table).map_err(|error| wrong(&error))?;
         }
         if let Some(nodes) = self.nodes {
             scenario.cluster.nodes = nodes;

@@ -111,12 +111,41 @@ impl FromStr for Scenario {
 
 /// An error of the reader, with what to do if it does not say that itself.
 fn told(error: &toml::de::Error) -> String {
-    let several = error.message().starts_with("wanted exactly 1 element");
+    let message = error.message();
+    let several = message.starts_with("wanted exactly 1 element");
     let remedy = if several { "a step is one thing: begin each with [[steps]]\n" } else { "" };
-    format!("{error}{remedy}")
+    let text = format!("{error}{remedy}");
+    // The reader names types of the program, where numbers are meant.
+    let mut wanted = NUMBERS.iter();
+    match wanted.find_map(|(kind, most)| message.strip_suffix(kind).map(|start| (start, most))) {
+        Some((start, most)) => {
+            text.replacen(message, &format!("{start}a whole number of 0 to {most}"), 1)
+        }
+        None => text,
+    }
 }
 
+/// What numbers are called, and the most that each can be. No number in a file is larger than the
+/// last.
+const NUMBERS: [(&str, u64); 5] = [
+    ("u8", u8::MAX as u64),
+    ("u16", u16::MAX as u64),
+    ("u32", u32::MAX as u64),
+    ("u64", i64::MAX as u64),
+    ("usize", i64::MAX as u64),
+];
+
 impl Scenario {
+    /// The scenario that a table describes, as it stands: [`Scenario::check`] tells whether its parts
+    /// fit together.
+    ///
+    /// # Errors
+    ///
+    /// The first entry that cannot be one of a scenario.
+    pub fn from_table(table: toml::Table) -> Result<Self, ScenarioError> {
+        table.try_into().map_err(|error| ScenarioError(told(&error)))
+    }
+
     /// Whether a figure is named by a step, not derived from one that is.
     pub(crate) fn is_main_figure(&self, name: &str) -> bool {
         let mut is_main = false;
