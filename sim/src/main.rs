@@ -11,15 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use scalesmall_core::Engine;
-use scalesmall_sim::Tap;
-use scalesmall_sim::pcap::Pcap;
 use scalesmall_sim::report::{Runs, lines, page, table};
 use scalesmall_sim::scenario::{Options, Scenario, play};
-use scalesmall_sim::swarm::{Bounds, sample};
 
 use program::output;
-use program::recording::{self, Replayable};
 
 /// Simulates clusters of ScaleSmall nodes in virtual time.
 ///
@@ -44,7 +39,7 @@ enum Verb {
     Merge(program::merge::Merge),
     /// Play one seed of a scenario twice, compare the traces, and show or record what happens; or
     /// make the calls of a node's recording again, and compare all answers
-    Replay(Replay),
+    Replay(program::replay::Replay),
     /// Tell what scenario files there are in a folder, and what they ask
     List {
         /// The folder
@@ -77,59 +72,13 @@ struct Run {
     html: Option<PathBuf>,
 }
 
-#[derive(Args)]
-struct Replay {
-    /// A scenario file, or a recording made with `scalesmall node --record`; without one, the
-    /// random scenario of the seed
-    file: Option<PathBuf>,
-    /// The seed
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    #[command(flatten)]
-    changes: program::set::Changes,
-    /// Of a random scenario: the most faults, as `explore` was given it
-    #[arg(long, default_value_t = Bounds::default().faults, value_parser = program::explore::faults())]
-    faults: u64,
-    /// Write every datagram and event as a line of JSON; `-` for standard output, and then the table
-    /// goes to standard error
-    ///
-    /// `at` is the time in nanoseconds, `kind` says what happened. "event": `node` reported `event`.
-    /// "sent": the datagram of this `number` left `from` for `to`, or for as many `hearers` of a
-    /// multicast, with these `bytes`, in hexadecimal digits. All other kinds are named after the
-    /// fates that the simulator counts, and tell what befell that datagram on the way to one
-    /// receiver. It ends there once, and once more for each "duplicated" and "replayed": it is
-    /// "delivered", or it is "lost", "lost_in_burst", "cut", "filtered", "too_large" (for the link),
-    /// dropped by a full link ("queue_full") or socket ("buffer_full"), "discarded" with a node that
-    /// ended, or sent to "nobody" who runs there. What was "corrupted" ends with its `bytes` as they
-    /// came. What is under way in the end has no end.
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
-    /// Write every delivered datagram into a capture for a packet analyser; `-` as with `--trace`
-    #[arg(long, value_name = "FILE", conflicts_with = "trace")]
-    pcap: Option<PathBuf>,
-    #[command(flatten)]
-    keys: recording::Keys,
-}
-
-impl Replay {
-    /// What is asked for that only a scenario can give.
-    fn asked_of_a_scenario(&self) -> Option<&'static str> {
-        let asked = [
-            ("--trace", self.trace.is_some()),
-            ("--pcap", self.pcap.is_some()),
-            ("--nodes and --set", !self.changes.arguments().is_empty()),
-        ];
-        asked.into_iter().find_map(|(name, is_asked)| is_asked.then_some(name))
-    }
-}
-
 fn main() -> ExitCode {
     let outcome = match Program::parse().verb {
         Verb::Run(run) => run_files(&run),
         Verb::Results(results) => program::results::write(&results),
         Verb::Explore(explore) => program::explore::explore(&explore),
         Verb::Merge(merge) => program::merge::merge(&merge),
-        Verb::Replay(replay) => replay_one(&replay),
+        Verb::Replay(replay) => program::replay::replay(&replay),
         Verb::List { folder } => list(&folder),
     };
     match outcome {
@@ -227,76 +176,6 @@ fn play_seeds(scenario: Scenario, plan: &Plan<'_>) -> Runs {
     let mut runs = runs.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     runs.sort_by_key(|run| run.seed);
     Runs { scenario, runs }
-}
-
-fn replay_one(replay: &Replay) -> Outcome {
-    let scenario = match &replay.file {
-        Some(file) => match recording::open(file)? {
-            Replayable::Recording(recording) => {
-                if let Some(asked) = replay.asked_of_a_scenario() {
-                    let file = file.display();
-                    let text = format!("{file} is a recording: it is replayed without {asked}");
-                    return Err(text.into());
-                }
-                return recording::replay(file, recording, &replay.keys);
-            }
-            Replayable::Scenario(text) => {
-                let wrong = |error| format!("{} {error}", file.display());
-                replay.changes.apply(parse(file, &text)?).map_err(wrong)?
-            }
-        },
-        None => {
-            let mut changes = replay.changes.clone();
-            let nodes = changes.nodes.take().unwrap_or_else(|| Bounds::default().nodes);
-            changes.apply(sample(replay.seed, &Bounds { nodes, faults: replay.faults }))?
-        }
-    };
-    if replay.file.is_none() {
-        tell(&scenario.to_toml());
-    }
-    let (record, written) =
-        (output::Record::default(), replay.trace.as_ref().or(replay.pcap.as_ref()));
-    let mut tap: Option<Box<dyn Tap<Engine>>> = None;
-    if let Some(file) = written {
-        if !output::is_stdout(file) {
-            output::ready(file, replay.file.as_deref())?;
-        }
-        let out = record.open(file)?;
-        tap = Some(if replay.trace.is_some() {
-            Box::new(program::lines::Lines(out))
-        } else {
-            Box::new(Pcap::new(out)?)
-        });
-    }
-    let changes = replay.changes.arguments();
-    let rerun = match &replay.file {
-        Some(file) => {
-            let file = program::set::quoted(&file.to_string_lossy());
-            format!("scalesmall-sim replay {file}{changes} --seed {}", replay.seed)
-        }
-        None => {
-            let (seed, faults) = (replay.seed, replay.faults);
-            format!("scalesmall-sim replay --seed {seed}{changes} --faults {faults}")
-        }
-    };
-    let first = play(&scenario, replay.seed, Options { tap, rerun, every: None });
-    if let Some(file) = written {
-        record.end(file)?;
-    }
-    let second = play(&scenario, replay.seed, Options::default());
-    let same = first.hash == second.hash;
-    tell(&format!("trace {:016x}, {} steps", first.hash, first.steps));
-    if !same {
-        tell(&format!("the second run differs: trace {:016x}", second.hash));
-    }
-    let runs = Runs { scenario, runs: vec![first] };
-    let text = table(core::slice::from_ref(&runs));
-    if written.is_some_and(|file| output::is_stdout(file)) {
-        tell(text.trim_end());
-    } else {
-        print(text.as_bytes())?;
-    }
-    Ok(same && runs.passed())
 }
 
 /// The scenario files of a folder, by name.

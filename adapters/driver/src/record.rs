@@ -4,6 +4,9 @@
 //! suite, key id, multicast, bytes and datagrams per second, cluster (hex) and seed (hex). Every other
 //! line is one call: the time in nanoseconds, the call, its arguments; for polls, what was answered,
 //! so that a replay is checked step by step. It holds datagrams and payloads, but never a key.
+//!
+//! There is no end mark: a node that is killed could not write one. What is cut within its last line
+//! is noticed by the missing line break; what is cut between two lines is a shorter recording.
 
 use core::fmt;
 use std::fs::{File, OpenOptions};

@@ -22,6 +22,8 @@ pub struct Replayed {
     pub engine: Engine,
     /// How many calls were replayed.
     pub calls: u64,
+    /// Whether the last line was cut off, as by a kill or a copy that ended early; it is left out.
+    pub cut: bool,
 }
 
 /// Why a recording could not be replayed to its end.
@@ -72,8 +74,9 @@ impl core::error::Error for ReplayError {}
 ///
 /// # Errors
 ///
-/// [`ReplayError`] names the first line at which it went wrong. A last line that was cut off by a
-/// kill is left out.
+/// [`ReplayError`] names the first line at which it went wrong. A last line that was cut off is none:
+/// [`Replayed::cut`] tells. A recording has no end mark, since it may end with a kill: one that was cut
+/// between two lines cannot be told from a shorter one.
 pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, ReplayError> {
     let mut text = String::new();
     let mut read = |text: &mut String| {
@@ -88,7 +91,7 @@ pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, R
     }
     let mut words = Words(text.split_ascii_whitespace());
     let engine = words.engine(keys).ok_or(ReplayError::NotARecording)?;
-    let mut replayed = Replayed { engine, calls: 0 };
+    let mut replayed = Replayed { engine, calls: 0, cut: false };
     let mut datagram = BytesMut::new();
     while read(&mut text)? {
         let line = replayed.calls + 2;
@@ -97,8 +100,10 @@ pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, R
         if !same.ok_or(ReplayError::BadLine { line })? {
             return Err(ReplayError::Differs { line });
         }
+        words.end().ok_or(ReplayError::BadLine { line })?;
         replayed.calls += 1;
     }
+    replayed.cut = !text.is_empty();
     Ok(replayed)
 }
 
@@ -114,12 +119,18 @@ impl<'a> Words<'a> {
         self.0.next()?.parse().ok()
     }
 
+    /// Nothing comes after what was read: a blank within a word makes two of it.
+    fn end(&mut self) -> Option<()> {
+        self.0.next().is_none().then_some(())
+    }
+
     fn hex(&mut self) -> Option<Vec<u8>> {
         let digits = self.0.next()?;
         if digits == "-" {
             return Some(Vec::new());
         }
-        if digits.len() % 2 != 0 {
+        // A number may have a sign, which is no digit.
+        if digits.len() % 2 != 0 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
         }
         let pair = |at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
@@ -170,6 +181,7 @@ impl<'a> Words<'a> {
         let cluster = self.hex()?;
         let cluster = ClusterName::try_from(core::str::from_utf8(&cluster).ok()?).ok()?;
         let seed = self.hex()?.try_into().ok()?;
+        self.end()?;
         let mut config = preset(seed, cluster, keys.clone());
         config.suite = suite;
         config.multicast = multicast;
@@ -273,5 +285,35 @@ impl<'a> Words<'a> {
             _ => return None,
         }
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::GroupKey;
+
+    const HEADER: &str = "scalesmall-recording 2 127.0.0.1:7000 1 0 lan authenticated 0 false \
+                          1000000 4000 6b 0707070707070707070707070707070707070707070707070707070707070707\n";
+
+    fn replayed(calls: &str) -> Result<Replayed, ReplayError> {
+        let settings = crate::Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        replay(format!("{HEADER}{calls}").as_bytes(), &settings.keyring())
+    }
+
+    #[test]
+    fn a_last_line_that_was_cut_off_is_left_out_and_told() {
+        let whole = replayed("5 join 6a\n6 timeout\n").unwrap();
+        assert_eq!((whole.calls, whole.cut), (2, false));
+        let cut = replayed("5 join 6a\n6 time").unwrap();
+        assert_eq!((cut.calls, cut.cut), (1, true));
+    }
+
+    #[test]
+    fn a_line_holds_one_call_and_nothing_else() {
+        for call in ["join 6a 6b", "join +a", "timeout 1", "datagram unicast 127.0.0.1:1 00 00"] {
+            let error = replayed(&format!("5 timeout\n6 {call}\n")).unwrap_err();
+            assert_eq!(error, ReplayError::BadLine { line: 3 }, "{call}");
+        }
     }
 }

@@ -219,8 +219,12 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
 
 /// How many nodes a random scenario may have.
 fn nodes() -> impl TypedValueParser<Value = u64> {
-    clap::value_parser!(u64).range(2..=65_536)
+    clap::value_parser!(u64).range(LEAST_NODES..=MOST_NODES)
 }
+
+/// How many nodes the largest random scenario may have, at least and at most.
+pub(crate) const LEAST_NODES: u64 = 2;
+pub(crate) const MOST_NODES: u64 = 65_536;
 
 /// How many faults a random scenario may have.
 pub(crate) fn faults() -> impl TypedValueParser<Value = u64> {

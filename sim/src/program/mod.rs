@@ -5,5 +5,6 @@ pub(crate) mod lines;
 pub(crate) mod merge;
 pub(crate) mod output;
 pub(crate) mod recording;
+pub(crate) mod replay;
 pub(crate) mod results;
 pub(crate) mod set;

@@ -9,7 +9,7 @@ use clap::Args;
 use scalesmall_core::KeyId;
 use scalesmall_driver::{GroupKey, Settings};
 
-use crate::{Outcome, print};
+use crate::{Outcome, print, tell};
 
 #[derive(Args)]
 pub(crate) struct Keys {
@@ -17,12 +17,24 @@ pub(crate) struct Keys {
     /// GROUP_MANAGER_KEY counts, then the published key
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// Of a recording: the name of that key
-    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
-    key_id: u8,
+    /// Of a recording: the name of that key [default: 0]
+    #[arg(long, value_name = "NUMBER")]
+    key_id: Option<u8>,
     /// Of a recording: a further key that was accepted; may be repeated
     #[arg(long, value_name = "NUMBER=FILE", value_parser = accepted)]
     accept_key: Vec<(u8, PathBuf)>,
+}
+
+impl Keys {
+    /// What is asked for that only a recording has a use for.
+    pub(crate) fn asked_of_a_recording(&self) -> Option<&'static str> {
+        let asked = [
+            ("--key-file", self.key_file.is_some()),
+            ("--key-id", self.key_id.is_some()),
+            ("--accept-key", !self.accept_key.is_empty()),
+        ];
+        asked.into_iter().find_map(|(name, is_asked)| is_asked.then_some(name))
+    }
 }
 
 fn accepted(text: &str) -> Result<(u8, PathBuf), String> {
@@ -56,7 +68,8 @@ pub(crate) fn open(file: &Path) -> Result<Replayable, String> {
     Ok(Replayable::Scenario(text))
 }
 
-/// Makes every recorded call again and compares every answer, byte for byte.
+/// Makes every recorded call again and compares every answer, byte for byte. A recording that was cut
+/// off within a line has failed: more was recorded than is there.
 pub(crate) fn replay(file: &Path, recording: impl BufRead, keys: &Keys) -> Outcome {
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let read = |path: &Path| {
@@ -69,7 +82,7 @@ pub(crate) fn replay(file: &Path, recording: impl BufRead, keys: &Keys) -> Outco
         (None, None) => GroupKey::published(),
     };
     let mut settings = Settings::new(nowhere, key);
-    settings.key_id = KeyId(keys.key_id);
+    settings.key_id = KeyId(keys.key_id.unwrap_or(0));
     for (id, path) in &keys.accept_key {
         settings.accepted_keys.push((KeyId(*id), read(path)?));
     }
@@ -84,7 +97,11 @@ pub(crate) fn replay(file: &Path, recording: impl BufRead, keys: &Keys) -> Outco
         engine.digest()
     );
     print(said.as_bytes())?;
-    Ok(true)
+    if replayed.cut {
+        let line = replayed.calls + 2;
+        tell(&wrong(&format!("line {line}, the last one, is cut off: the recording is not whole")));
+    }
+    Ok(!replayed.cut)
 }
 
 const START: &[u8] = b"scalesmall-recording ";

@@ -1,0 +1,169 @@
+//! `scalesmall-sim replay`: what happened, once more.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use scalesmall_core::Engine;
+use scalesmall_sim::Tap;
+use scalesmall_sim::pcap::Pcap;
+use scalesmall_sim::report::{Runs, table};
+use scalesmall_sim::scenario::{Options, Scenario, play};
+use scalesmall_sim::swarm::{Bounds, sample};
+
+use super::explore::{LEAST_NODES, MOST_NODES, faults};
+use super::recording::{self, Keys, Replayable};
+use super::set::{Changes, quoted};
+use super::{lines, output};
+use crate::{Outcome, parse, print, tell};
+
+#[derive(Args)]
+pub(crate) struct Replay {
+    /// A scenario file, or a recording made with `scalesmall node --record`; without one, the
+    /// random scenario of the seed
+    ///
+    /// A recording whose last line is cut off is replayed as far as it goes, and has failed. One that
+    /// was cut between two lines cannot be told from a shorter one.
+    file: Option<PathBuf>,
+    /// Of a scenario: the seed [default: 1]
+    #[arg(long)]
+    seed: Option<u64>,
+    #[command(flatten)]
+    changes: Changes,
+    /// Of a random scenario: the most faults, as `explore` was given it [default: what it takes]
+    #[arg(long, value_parser = faults())]
+    faults: Option<u64>,
+    /// Write every datagram and event as a line of JSON; `-` for standard output, and then the table
+    /// goes to standard error
+    ///
+    /// `at` is the time in nanoseconds, `kind` says what happened. "event": `node` reported `event`.
+    /// "sent": the datagram of this `number` left `from` for `to`, or for as many `hearers` of a
+    /// multicast, with these `bytes`, in hexadecimal digits. All other kinds are named after the
+    /// fates that the simulator counts, and tell what befell that datagram on the way to one
+    /// receiver. It ends there once, and once more for each "duplicated" and "replayed": it is
+    /// "delivered", or it is "lost", "lost_in_burst", "cut", "filtered", "too_large" (for the link),
+    /// dropped by a full link ("queue_full") or socket ("buffer_full"), "discarded" with a node that
+    /// ended, or sent to "nobody" who runs there. What was "corrupted" ends with its `bytes` as they
+    /// came. What is under way in the end has no end.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write every delivered datagram into a capture for a packet analyser; `-` as with `--trace`
+    #[arg(long, value_name = "FILE", conflicts_with = "trace")]
+    pcap: Option<PathBuf>,
+    #[command(flatten)]
+    keys: Keys,
+}
+
+impl Replay {
+    /// What is asked for that only a scenario can give.
+    fn asked_of_a_scenario(&self) -> Option<&'static str> {
+        let asked = [
+            ("--trace", self.trace.is_some()),
+            ("--pcap", self.pcap.is_some()),
+            ("--nodes and --set", !self.changes.arguments().is_empty()),
+            ("--seed", self.seed.is_some()),
+            ("--faults", self.faults.is_some()),
+        ];
+        asked.into_iter().find_map(|(name, is_asked)| is_asked.then_some(name))
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
+    fn faults(&self) -> u64 {
+        self.faults.unwrap_or(Bounds::default().faults)
+    }
+
+    /// The random scenario of the seed.
+    fn random(&self) -> Result<Scenario, String> {
+        let mut changes = self.changes.clone();
+        let nodes = changes.nodes.take().unwrap_or_else(|| Bounds::default().nodes);
+        if !(LEAST_NODES..=MOST_NODES).contains(&(nodes as u64)) {
+            return Err(format!(
+                "with --nodes {nodes}: the most nodes of a random scenario are {LEAST_NODES} to {MOST_NODES}"
+            ));
+        }
+        changes.apply(sample(self.seed(), &Bounds { nodes, faults: self.faults() }))
+    }
+
+    /// The line that makes the same run again.
+    fn rerun(&self) -> String {
+        let (seed, changes) = (self.seed(), self.changes.arguments());
+        match &self.file {
+            Some(file) => {
+                let file = quoted(&file.to_string_lossy());
+                format!("scalesmall-sim replay {file}{changes} --seed {seed}")
+            }
+            None => {
+                let faults = self.faults();
+                format!("scalesmall-sim replay --seed {seed}{changes} --faults {faults}")
+            }
+        }
+    }
+}
+
+/// Replays what a file holds, or the random scenario of a seed.
+pub(crate) fn replay(asked: &Replay) -> Outcome {
+    let without = |file: &Path, kind: &str, argument: &str| {
+        format!("{} is a {kind}: it is replayed without {argument}", file.display())
+    };
+    let of_a_recording = asked.keys.asked_of_a_recording();
+    let Some(file) = &asked.file else {
+        if let Some(argument) = of_a_recording {
+            return Err(format!("without a recording there is nothing to do for {argument}").into());
+        }
+        let scenario = asked.random()?;
+        tell(&scenario.to_toml());
+        return replay_scenario(asked, scenario);
+    };
+    match recording::open(file)? {
+        Replayable::Recording(recording) => match asked.asked_of_a_scenario() {
+            Some(argument) => Err(without(file, "recording", argument).into()),
+            None => recording::replay(file, recording, &asked.keys),
+        },
+        Replayable::Scenario(text) => {
+            let scenario = parse(file, &text)?;
+            if let Some(argument) = of_a_recording.or(asked.faults.map(|_| "--faults")) {
+                return Err(without(file, "scenario", argument).into());
+            }
+            let wrong = |error| format!("{} {error}", file.display());
+            replay_scenario(asked, asked.changes.apply(scenario).map_err(wrong)?)
+        }
+    }
+}
+
+fn replay_scenario(asked: &Replay, scenario: Scenario) -> Outcome {
+    let (record, written) =
+        (output::Record::default(), asked.trace.as_ref().or(asked.pcap.as_ref()));
+    let mut tap: Option<Box<dyn Tap<Engine>>> = None;
+    if let Some(file) = written {
+        if !output::is_stdout(file) {
+            output::ready(file, asked.file.as_deref())?;
+        }
+        let out = record.open(file)?;
+        tap = Some(if asked.trace.is_some() {
+            Box::new(lines::Lines(out))
+        } else {
+            Box::new(Pcap::new(out)?)
+        });
+    }
+    let options = Options { tap, rerun: asked.rerun(), every: None };
+    let first = play(&scenario, asked.seed(), options);
+    if let Some(file) = written {
+        record.end(file)?;
+    }
+    let second = play(&scenario, asked.seed(), Options::default());
+    let same = first.hash == second.hash;
+    tell(&format!("trace {:016x}, {} steps", first.hash, first.steps));
+    if !same {
+        tell(&format!("the second run differs: trace {:016x}", second.hash));
+    }
+    let runs = Runs { scenario, runs: vec![first] };
+    let text = table(core::slice::from_ref(&runs));
+    if written.is_some_and(|file| output::is_stdout(file)) {
+        tell(text.trim_end());
+    } else {
+        print(text.as_bytes())?;
+    }
+    Ok(same && runs.passed())
+}
