@@ -192,10 +192,17 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
+/// Tells of each file; one that is wrong does not hide the others.
 fn list(folder: &Path) -> Outcome {
-    let mut text = String::new();
+    let (mut text, mut wrong) = (String::new(), Vec::new());
     for file in files_of(folder)? {
-        let scenario = read(&file)?;
+        let scenario = match read(&file) {
+            Ok(scenario) => scenario,
+            Err(error) => {
+                wrong.push(error);
+                continue;
+            }
+        };
         text += &format!(
             "{:<32} {:>6} nodes  {}\n",
             file.display(),
@@ -204,7 +211,13 @@ fn list(folder: &Path) -> Outcome {
         );
     }
     print(text.as_bytes())?;
-    Ok(true)
+    for error in &wrong {
+        tell(&format!("scalesmall-sim: {error}"));
+    }
+    match wrong.len() {
+        0 => Ok(true),
+        count => Err(format!("{}: files that are no scenarios: {count}", folder.display()).into()),
+    }
 }
 
 /// Prints to standard output; a reader that goes away is no error.

@@ -185,6 +185,11 @@ fn outputs_are_looked_at_before_anything_is_played() {
         assert!(text(&ran.stderr).contains("is read: name another"), "{}", text(&ran.stderr));
         assert_eq!(fs::read_to_string(&file).unwrap(), SMALL);
     }
+    let once = folder.join("once").to_str().unwrap().to_owned();
+    let again = format!("{}/./once", folder.display());
+    let ran = run(&["explore", "--runs", "1", "--report", &once, "--out", &again]);
+    assert_eq!((ran.status.code(), text(&ran.stdout).as_str()), (Some(2), ""));
+    assert!(text(&ran.stderr).contains("would be written twice"), "{}", text(&ran.stderr));
     let second = folder.join("second.toml").to_str().unwrap().to_owned();
     let ran = run(&["run", &file, &second]);
     assert_eq!((ran.status.code(), text(&ran.stdout).as_str()), (Some(2), ""));
@@ -245,6 +250,19 @@ fn what_would_play_nothing_is_refused() {
     fs::write(folder.join("copy.toml"), SMALL).unwrap();
     let ran = run(&["results", "--folder", folder.to_str().unwrap()]);
     assert!(text(&ran.stderr).contains("rename one"), "{}", text(&ran.stderr));
+}
+
+/// A file that is wrong does not hide those after it.
+#[test]
+fn a_list_goes_on_after_a_bad_file() {
+    let folder = folder("list");
+    small(&folder);
+    fs::write(folder.join("bad.toml"), SMALL.replace("nodes = 5", "nodes = 0")).unwrap();
+    let ran = run(&["list", folder.to_str().unwrap()]);
+    assert_eq!(ran.status.code(), Some(2));
+    assert!(text(&ran.stdout).contains("Five nodes lose one."), "{}", text(&ran.stdout));
+    let said = text(&ran.stderr);
+    assert!(said.contains("bad.toml: line 6") && said.contains("no scenarios: 1"), "{said}");
 }
 
 #[test]

@@ -140,9 +140,12 @@ impl Shared<'_> {
 /// Explores, and says what has been seen; shrinks the failure of the lowest seed.
 pub(crate) fn explore(asked: &Explore) -> Outcome {
     let listed = asked.seeds.as_deref().map(seeds_of).transpose()?.unwrap_or_default();
-    let written = asked.report.iter().chain((!asked.all).then_some(&asked.out));
-    for file in written {
+    let out = (!asked.all).then_some(&asked.out);
+    for file in asked.report.iter().chain(out) {
         output::ready(file, asked.seeds.as_deref())?;
+    }
+    if let (Some(report), Some(out)) = (&asked.report, out) {
+        output::apart(report, out)?;
     }
     let len = if asked.seeds.is_some() { listed.len() as u64 } else { asked.runs };
     let len = asked.node_seconds.unwrap_or(len);

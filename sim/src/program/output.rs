@@ -35,6 +35,26 @@ pub(crate) fn ready<'a>(
     fs::remove_file(file).map_err(wrong)
 }
 
+/// Makes sure that two files to be written are not the same.
+///
+/// # Errors
+///
+/// The file, and what to do.
+pub(crate) fn apart(one: &Path, other: &Path) -> Result<(), String> {
+    // Neither need be there yet.
+    let place = |file: &Path| {
+        fs::canonicalize(file).ok().or_else(|| {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = fs::canonicalize(folder.unwrap_or_else(|| Path::new("."))).ok()?;
+            Some(folder.join(file.file_name()?))
+        })
+    };
+    if place(one).is_some_and(|one| Some(one) == place(other)) {
+        return Err(format!("{} would be written twice: name another file", other.display()));
+    }
+    Ok(())
+}
+
 /// Writes a whole file.
 ///
 /// # Errors
