@@ -30,6 +30,9 @@ struct Program {
 #[derive(Subcommand)]
 enum Verb {
     /// Play scenario files, each with several seeds, and compare their figures with their bars
+    ///
+    /// One run is recorded by playing its seed again: `scalesmall-sim replay FILE --seed N --trace F`
+    /// writes all that happens, `--pcap F` a capture for a packet analyser.
     Run(Run),
     /// Play all scenario files of a folder and write the page of results, or a part of it
     Results(program::results::Results),

@@ -355,6 +355,14 @@ fn a_scenario_comes_through_a_pipe() {
     assert!(text(&ran.stdout).contains("small passed"), "{}", text(&ran.stdout));
 }
 
+/// Who looks for a trace at `run` is told where it is.
+#[test]
+fn the_help_of_run_says_how_a_run_is_recorded() {
+    let said = text(&run(&["run", "--help"]).stdout);
+    assert!(said.contains("replay FILE --seed N --trace F"), "{said}");
+    assert!(said.contains("--pcap"), "{said}");
+}
+
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn start(settings: &Settings) -> (Handle, Events, SocketAddr) {
