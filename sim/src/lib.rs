@@ -22,6 +22,42 @@
 //! The first broken rule ends the run with a [`Failure`] that tells seed, parameters, the last
 //! things that happened to the nodes concerned, and how to see it again.
 //!
+//! # An application
+//!
+//! What a node tells its application, an application under test hears by a [`Tap`]; a simulation has
+//! one for all of its nodes. It answers with calls of the engine ([`Sim::with`]) between one stretch of
+//! time and the next, so it is as late as a stretch is long: up to a millisecond here.
+//!
+//! ```
+//! use core::time::Duration;
+//! use std::{cell::RefCell, rc::Rc};
+//! use scalesmall_core::{Engine, Event};
+//! use scalesmall_sim::{Sim, Tap, lan};
+//!
+//! #[derive(Clone, Default)]
+//! struct Inbox(Rc<RefCell<Vec<(usize, Event)>>>);
+//!
+//! impl Tap<Engine> for Inbox {
+//!     fn event(&mut self, _at: u64, node: usize, event: &Event) {
+//!         self.0.borrow_mut().push((node, event.clone()));
+//!     }
+//! }
+//!
+//! let mut sim = Sim::new(7).nodes(3, lan()).build();
+//! let (inbox, mut met) = (Inbox::default(), 0);
+//! sim.set_tap(inbox.clone());
+//! for _ in 0..2_000 {
+//!     sim.run_for(Duration::from_millis(1))?;
+//!     for (_node, event) in inbox.0.take() {
+//!         met += usize::from(matches!(event, Event::Peer { .. }));
+//!     }
+//! }
+//! assert_eq!(met, 6, "each of three has met both others");
+//! # Ok::<(), Box<scalesmall_sim::Failure>>(())
+//! ```
+//!
+//! An example that answers is at [`Tap`].
+//!
 //! # The program
 //!
 //! `scalesmall-sim` plays the scenario files in `scenarios/` (`list`, `run`), writes what all of

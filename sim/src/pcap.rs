@@ -56,8 +56,6 @@ impl<W: Write, P: Protocol> Tap<P> for Pcap<W> {
             self.failed = self.record(at, &packet(from, to, bytes)).is_err();
         }
     }
-
-    fn event(&mut self, _at: u64, _node: usize, _event: &P::Event) {}
 }
 
 fn packet(from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> Vec<u8> {

@@ -6,13 +6,14 @@ use crate::node::addr_of;
 use crate::protocol::Protocol;
 use crate::tally::Fates;
 
-/// Is told what happens, as it happens.
+/// Is told what happens, as it happens. A simulation has one at a time, for all of its nodes.
 ///
 /// An application that is to be tested together with the engine gets its events by one, and answers
-/// with calls of the engine between one millisecond and the next:
+/// with calls of the engine once [`Sim::run_for`](crate::Sim::run_for) has come back. What it runs for
+/// is how late an answer is at most: a millisecond here. Shorter is closer to the truth, down to a
+/// nanosecond, and takes more calls.
 ///
 /// ```
-/// use core::net::SocketAddr;
 /// use core::time::Duration;
 /// use std::cell::RefCell;
 /// use std::rc::Rc;
@@ -25,8 +26,6 @@ use crate::tally::Fates;
 /// struct Inbox(Rc<RefCell<Vec<(usize, Event)>>>);
 ///
 /// impl Tap<Engine> for Inbox {
-///     fn delivered(&mut self, _: u64, _: SocketAddr, _: SocketAddr, _: bool, _: &[u8]) {}
-///
 ///     fn event(&mut self, _: u64, node: usize, event: &Event) {
 ///         self.0.borrow_mut().push((node, event.clone()));
 ///     }
@@ -60,10 +59,15 @@ pub trait Tap<P: Protocol> {
         to: SocketAddr,
         multicast: bool,
         bytes: &[u8],
-    );
+    ) {
+        let _ = (at, from, to, multicast, bytes);
+    }
 
-    /// A node reported an event.
-    fn event(&mut self, at: u64, node: usize, event: &P::Event);
+    /// A node reported an event. It is told in the step of the simulation in which it came about;
+    /// nothing can be called in it.
+    fn event(&mut self, at: u64, node: usize, event: &P::Event) {
+        let _ = (at, node, event);
+    }
 
     /// Whether [`Tap::sent`] and [`Tap::incident`] are to be called, which costs time. Asked once, by
     /// [`Sim::set_tap`](crate::Sim::set_tap).

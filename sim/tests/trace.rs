@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop")]
 
-use core::net::SocketAddr;
 use core::time::Duration;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
 
-use scalesmall_core::{Engine, Event};
+use scalesmall_core::Engine;
 use scalesmall_sim::scenario::{Options, Scenario, play};
 use scalesmall_sim::{CatchUp, Fates, Incident, Link, Ratio, Sending, Sim, Tap, Verdict, lan};
 
@@ -64,10 +63,6 @@ impl Ledger {
 struct Listener(Rc<RefCell<Ledger>>);
 
 impl Tap<Engine> for Listener {
-    fn delivered(&mut self, _: u64, _: SocketAddr, _: SocketAddr, _: bool, _: &[u8]) {}
-
-    fn event(&mut self, _: u64, _: usize, _: &Event) {}
-
     fn traces(&self) -> bool {
         true
     }

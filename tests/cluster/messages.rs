@@ -1,6 +1,5 @@
 //! Messages of the application.
 
-use core::net::SocketAddr;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -16,8 +15,6 @@ use super::*;
 struct Received(Rc<RefCell<BTreeMap<(usize, u32), u32>>>);
 
 impl Tap<Engine> for Received {
-    fn delivered(&mut self, _: u64, _: SocketAddr, _: SocketAddr, _: bool, _: &[u8]) {}
-
     fn event(&mut self, _at: u64, node: usize, event: &Event) {
         if let Event::Message { tag, .. } = event {
             *self.0.borrow_mut().entry((node, tag.0)).or_insert(0) += 1;

@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -83,8 +82,6 @@ impl Mirror {
 struct Mirrors(Rc<RefCell<Vec<Mirror>>>);
 
 impl Tap<Engine> for Mirrors {
-    fn delivered(&mut self, _: u64, _: SocketAddr, _: SocketAddr, _: bool, _: &[u8]) {}
-
     fn event(&mut self, _: u64, node: usize, event: &Event) {
         self.0.borrow_mut()[node].replay(event);
     }

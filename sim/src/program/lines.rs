@@ -1,7 +1,6 @@
 //! What happens in a simulation, as JSON lines.
 
 use core::fmt::Write as _;
-use core::net::SocketAddr;
 use std::io::Write;
 
 use scalesmall_core::{Engine, Event};
@@ -20,8 +19,6 @@ impl Lines {
 }
 
 impl Tap<Engine> for Lines {
-    fn delivered(&mut self, _: u64, _: SocketAddr, _: SocketAddr, _: bool, _: &[u8]) {}
-
     fn event(&mut self, at: u64, node: usize, event: &Event) {
         let event = format!("{event:?}");
         self.write(&json!({ "at": at, "kind": "event", "node": node, "event": event }));
