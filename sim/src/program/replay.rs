@@ -29,7 +29,7 @@ pub(crate) struct Replay {
     seed: Option<u64>,
     #[command(flatten)]
     changes: Changes,
-    /// Of a random scenario: the most faults, as `explore` was given it [default: what it takes]
+    /// Of a random scenario: the most faults, as `explore` was given it [default: as there]
     #[arg(long, value_parser = faults())]
     faults: Option<u64>,
     /// Write every datagram and event as a line of JSON; `-` for standard output, and then the table
@@ -71,7 +71,7 @@ impl Replay {
     }
 
     fn faults(&self) -> u64 {
-        self.faults.unwrap_or(Bounds::default().faults)
+        self.faults.unwrap_or_else(|| Bounds::default().faults)
     }
 
     /// The random scenario of the seed.
@@ -123,7 +123,7 @@ pub(crate) fn replay(asked: &Replay) -> Outcome {
         },
         Replayable::Scenario(text) => {
             let scenario = parse(file, &text)?;
-            if let Some(argument) = of_a_recording.or(asked.faults.map(|_| "--faults")) {
+            if let Some(argument) = of_a_recording.or_else(|| asked.faults.map(|_| "--faults")) {
                 return Err(without(file, "scenario", argument).into());
             }
             let wrong = |error| format!("{} {error}", file.display());
