@@ -141,14 +141,14 @@ pub enum Goal {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Whom {
-    /// So many, at random among those in question; all of them if they are fewer.
+    /// So many, 1 at least, at random among those in question; all of them if they are fewer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<usize>,
-    /// So many per cent of all, at random.
+    /// So many per cent of all, 1 to 100, at random.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percent: Option<usize>,
     /// These, counted from 0; past the last one it begins again with the first. Without any of the
-    /// three: those picked last.
+    /// three: those picked last, by a step before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub these: Option<Vec<usize>>,
 }
