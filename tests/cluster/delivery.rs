@@ -41,7 +41,11 @@ impl Post {
 
     /// Sends a message to all. Answers whether it was taken.
     fn send(&mut self, sim: &mut Sim, from: usize) -> bool {
-        let (tag, payload) = (Tag(self.senders.len() as u32), Bytes::from_static(&[7; 200]));
+        self.send_of(sim, from, 200)
+    }
+
+    fn send_of(&mut self, sim: &mut Sim, from: usize, len: usize) -> bool {
+        let (tag, payload) = (Tag(self.senders.len() as u32), Bytes::from(vec![7; len]));
         let sent = sim
             .with(from, |engine, now| engine.broadcast(now, Recipients::All, tag, payload).is_ok());
         if sent {
@@ -169,6 +173,26 @@ fn a_burst_by_a_speaker_reaches_all() -> Outcome {
         sim.run_for(secs(15))?;
         post.assert_all_once(0..60);
     }
+    Ok(())
+}
+
+/// A message as large as one may be, when a third of those whom a speaker covers has just ceased to
+/// hear it: those get it by unicast, and there is room for that.
+#[test]
+fn the_largest_message_reaches_those_who_have_gone_deaf() -> Outcome {
+    let mut config = lan();
+    (config.multicast, config.least_hearers) = (true, 20);
+    let mut sim = configured(78, 60, config).segments(|_| Some(0)).build();
+    sim.run_until(Sim::converged, secs(20))?;
+    sim.run_for(secs(60))?;
+    let (all, deaf): (Vec<usize>, Vec<usize>) = ((0..60).collect(), (0..60).step_by(3).collect());
+    sim.cut_multicast(&all, &deaf);
+    sim.run_for(secs(1))?;
+    let mut post = Post::of(&mut sim);
+    let largest = (1..2_000).rev().find(|len| post.send_of(&mut sim, 7, *len)).unwrap();
+    assert!(largest > 900, "{largest}");
+    sim.run_for(secs(5))?;
+    post.assert_all_once(0..60);
     Ok(())
 }
 

@@ -297,6 +297,30 @@ fn a_message_has_a_limit_that_is_named() {
     assert_eq!(refused, Err(BroadcastError::UnknownGroup));
 }
 
+/// The smallest datagrams have room for a message to as many as may be listed.
+#[test]
+fn a_message_to_many_fits_in_small_datagrams() {
+    let mut config = config();
+    config.max_datagram = 512;
+    let mut engine = engine_with(1, config);
+    let others: Vec<Frame> = (3..63).map(alive).collect();
+    let mut holder = Holder::new(2);
+    holder.introduce(&mut engine);
+    tell(&mut engine, &mut holder, &others);
+    let listed: Vec<_> = (3..63).map(id).collect();
+    let mut send = |len: usize| {
+        let to = Recipients::Nodes(&listed);
+        engine.broadcast(START, to, Tag(1), vec![0; len].into()).map(|_| ())
+    };
+    let Err(BroadcastError::TooLong { limit, .. }) = send(512) else { panic!("too long") };
+    assert!(limit > 150, "{limit}");
+    assert_eq!(send(limit), Ok(()));
+    let datagrams = drain(&mut engine).datagrams;
+    let longest = datagrams.iter().map(|(_, datagram)| datagram.len()).max();
+    assert!(datagrams.len() >= 8 && longest <= Some(512), "{} {longest:?}", datagrams.len());
+    assert_eq!(engine.stats().answers_withheld, 0);
+}
+
 /// The oldest seeds are dropped: after long loneliness only the last are still tried.
 #[test]
 fn seeds() {

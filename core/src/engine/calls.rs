@@ -52,8 +52,9 @@ const MAX_LISTED: usize = 1024;
 /// The most that a metadata frame has beside its bytes, the entry of the node's id included.
 const METADATA_OVERHEAD: usize = 48;
 
-/// How many listed recipients share a packet.
+/// How many listed recipients share a packet at most, and what each takes of it.
 const LISTED_PER_PACKET: usize = 24;
+const LISTED: usize = 20;
 
 /// The group manager.
 impl Engine {
@@ -240,6 +241,9 @@ impl Engine {
         if self.ctx.silent {
             return Err(BroadcastError::Departed);
         }
+        // Lists take less than half of what room there is in a packet.
+        let room = self.ctx.config.max_datagram.saturating_sub(MESSAGE_OVERHEAD);
+        let share = (room / 2 / LISTED).clamp(1, LISTED_PER_PACKET);
         let (group, overhead) = match to {
             Recipients::All => (None, 0),
             Recipients::Group(group) => {
@@ -251,14 +255,14 @@ impl Engine {
             Recipients::Nodes(nodes) if nodes.len() > MAX_LISTED => {
                 return Err(BroadcastError::TooManyNodes { count: nodes.len() });
             }
-            Recipients::Nodes(nodes) => (None, 20 * nodes.len().min(LISTED_PER_PACKET)),
+            Recipients::Nodes(nodes) => (None, LISTED * nodes.len().min(share)),
         };
-        let limit = self.ctx.config.max_datagram.saturating_sub(MESSAGE_OVERHEAD + overhead);
+        let limit = room.saturating_sub(overhead);
         if payload.len() > limit || limit == 0 {
             return Err(BroadcastError::TooLong { len: payload.len(), limit });
         }
         let packets = match to {
-            Recipients::Nodes(nodes) => nodes.len().div_ceil(LISTED_PER_PACKET),
+            Recipients::Nodes(nodes) => nodes.len().div_ceil(share),
             Recipients::All | Recipients::Group(_) => 1,
         };
         if !self.relays.has_room_for(&self.ctx, packets) {
@@ -274,7 +278,7 @@ impl Engine {
                 self.post(frame, audience);
             }
             Recipients::Nodes(nodes) => {
-                for some in nodes.chunks(LISTED_PER_PACKET) {
+                for some in nodes.chunks(share) {
                     let audience = Audience::Listed(some.into());
                     self.relays.originate(&mut self.ctx, [frame.clone()].into(), audience);
                 }

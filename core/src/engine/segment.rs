@@ -7,14 +7,11 @@ use super::Engine;
 use crate::engine::claims::Channel;
 use crate::node::NodeId;
 use crate::roster::Ix;
-use crate::spread::Audience;
+use crate::spread::{Audience, FAN_OUT};
 use crate::wire::{Frame, Header, Route, Spread};
 
 /// A speaker that was heard within this time is there.
 const PRESENT: Duration = Duration::from_millis(500);
-
-/// How many listed recipients share a packet.
-const LISTED_PER_PACKET: usize = 24;
 
 /// In smaller groups a message is sent to each member: all the segment would have to hear it.
 const FEW: usize = 64;
@@ -144,7 +141,8 @@ impl Engine {
         match self.speaker.serve(&mut self.ctx, batch, from) {
             Some(cut_off) => {
                 let cut_off: Vec<NodeId> = cut_off.iter().map(|&ix| self.ctx.id(ix)).collect();
-                for some in cut_off.chunks(LISTED_PER_PACKET) {
+                // A batch may fill a packet: each gets a copy with nobody to pass it on to.
+                for some in cut_off.chunks(FAN_OUT) {
                     let some = Audience::Listed(some.into());
                     self.relays.originate(&mut self.ctx, batch.to_vec(), some);
                 }

@@ -22,7 +22,7 @@ pub(crate) use hearer::Hearer;
 pub(crate) use messages::{Messages, Verdict};
 pub(crate) use multicast::Multicast;
 pub(crate) use pace::Pace;
-pub(crate) use parts::Audience;
+pub(crate) use parts::{Audience, FAN_OUT};
 pub(crate) use piggyback::Piggyback;
 pub(crate) use returns::Returns;
 pub(crate) use ring::Ring;

@@ -9,7 +9,7 @@ use crate::topology::GroupName;
 use crate::wire::Route;
 
 /// Into how many parts a route is split at each hop.
-pub(super) const FAN_OUT: usize = 4;
+pub(crate) const FAN_OUT: usize = 4;
 
 /// The least hops that a tree may have: who has just come knows few, and those know thousands.
 const LEAST_HOPS: u8 = 10;
