@@ -320,8 +320,7 @@ impl Engine {
             if gatherer.is_none() {
                 self.tell_segment(&batch);
             }
-            if !self.relays.has_room_to_pass_on(&self.ctx, 1) || mutated!(self.ctx.config, TreeOff)
-            {
+            if !self.relays.has_room_for_one(&self.ctx) || mutated!(self.ctx.config, TreeOff) {
                 for frame in batch {
                     self.piggyback.board(&mut self.ctx, frame);
                 }

@@ -196,18 +196,18 @@ fn the_largest_message_reaches_those_who_have_gone_deaf() -> Outcome {
     Ok(())
 }
 
-/// All of 40 nodes send ten messages at once with room for 32 batches each: what finds no room is
+/// All of 40 nodes send ten messages at once with room for 16 copies each: what finds no room is
 /// refused by its origin or comes to a hop again, and what was taken arrives.
 #[test]
 fn messages_that_find_hops_full_arrive_later() -> Outcome {
     let mut config = lan();
-    config.limits.relays = 128;
+    config.limits.relays = 16;
     let mut sim = configured(79, 40, config).build();
     sim.run_until(Sim::converged, secs(5))?;
     sim.run_for(secs(2))?;
     let mut post = Post::of(&mut sim);
     let taken = (0..400).filter(|at| post.send(&mut sim, at % 40)).count();
-    assert!(taken >= 200, "{taken} messages were taken");
+    assert!(taken >= 80, "{taken} messages were taken");
     sim.run_for(secs(30))?;
     post.assert_all_once(0..40);
     Ok(())

@@ -194,12 +194,10 @@ impl Engine {
         if !self.ctx.events.has_room_for(messages) {
             return Err(DatagramError::Busy);
         }
-        if frames.iter().any(is_message) {
-            let for_others = |frame: &&Frame| matches!(frame, Frame::Spread(_));
-            let batches = frames.iter().filter(for_others).count();
-            if batches > 0 && !self.relays.has_room_to_pass_on(&self.ctx, batches) {
-                return Err(DatagramError::Busy);
-            }
+        if frames.iter().any(is_message)
+            && !self.relays.has_room_to_pass_on(&self.ctx, known, frames)
+        {
+            return Err(DatagramError::Busy);
         }
         if known.is_none() && self.ctx.topology.roster().is_full() {
             return Err(DatagramError::Full);

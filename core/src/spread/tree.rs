@@ -74,10 +74,31 @@ impl Relays {
         2 * (self.copies.len() + batches * FAN_OUT) <= ctx.config.limits.relays as usize
     }
 
-    /// Whether so many more batches of others can be passed on in full, however they are split.
-    pub(crate) fn has_room_to_pass_on(&self, ctx: &Context, batches: usize) -> bool {
-        let all = self.copies.len() + 2 * FAN_OUT * batches;
-        all <= ctx.config.limits.relays as usize || self.is_idle()
+    /// Whether one more batch can be sent in full, however it is split.
+    pub(crate) fn has_room_for_one(&self, ctx: &Context) -> bool {
+        self.copies.len() + 2 * FAN_OUT <= ctx.config.limits.relays as usize
+    }
+
+    /// Whether all batches of a packet can be passed on in full. What ends here takes no room: it is
+    /// always taken, or hops that are all full would wait for each other.
+    pub(crate) fn has_room_to_pass_on(
+        &self,
+        ctx: &Context,
+        from: Option<Ix>,
+        frames: &[Frame],
+    ) -> bool {
+        let spreads = || {
+            frames.iter().filter_map(|frame| match frame {
+                Frame::Spread(spread) if spread.hops > 0 => Some(spread),
+                _ => None,
+            })
+        };
+        let room = (ctx.config.limits.relays as usize).saturating_sub(self.copies.len());
+        if 2 * FAN_OUT * spreads().count() <= room || self.is_idle() {
+            return true;
+        }
+        let copies = |spread: &Spread| split(ctx, &spread.route, from).len();
+        spreads().map(copies).sum::<usize>() <= room
     }
 
     /// Whether nothing is under way.
