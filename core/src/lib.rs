@@ -79,7 +79,8 @@
 //! - **Events are changes**, each with its cause. Replaying all of them gives what the queries
 //!   answer; after [`Event::Overflow`] the queries are to be read anew. Of changes to one subject
 //!   that wait in the queue only the last is kept. Messages are never dropped from it: a packet
-//!   with a message that finds no room is refused without acknowledgement, and comes again.
+//!   with a message that finds no room, there or among what is passed on to others, is refused
+//!   without acknowledgement, and comes again.
 //! - **Everything has a limit**, in one table: [`Limits`]. What cannot be done is refused at the
 //!   call with a typed error that names the limit; what arrives beyond a limit is counted in
 //!   [`Stats`]. Nothing is allocated from a length that a datagram claims.

@@ -304,5 +304,8 @@ pub(crate) fn replay(options: &ReplayOptions) -> Result<(), Failure> {
         engine.id(),
         engine.digest()
     )?;
+    if replayed.cut {
+        writeln!(io::stderr(), "{path}: the last line was cut off, as by a kill; it is left out")?;
+    }
     Ok(())
 }
