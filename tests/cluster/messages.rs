@@ -95,6 +95,28 @@ fn messages_to_a_group_reach_its_members_only() -> Outcome {
     Ok(())
 }
 
+/// Who sees a new member reaches it, though others may not have heard of it yet.
+#[test]
+fn a_message_to_a_group_reaches_all_members_that_its_origin_sees() -> Outcome {
+    let mut sim = settled(54, 60)?;
+    for node in 0..10 {
+        sim.join(node, &group()).unwrap();
+    }
+    sim.run_for(secs(3))?;
+    let received = listening(&mut sim);
+    for node in 10..60 {
+        sim.join(node, &group()).unwrap();
+        let (origin, member) = (node % 10, sim.addr(node).into());
+        let sees =
+            |sim: &Sim| sim.node(origin).unwrap().members(&group()).any(|known| known == member);
+        sim.run_until(sees, secs(5))?;
+        send(&mut sim, origin, Recipients::Group(&group()), node as u32);
+        sim.run_for(millis(700))?;
+        assert_eq!(received.0.borrow().get(&(node, node as u32)), Some(&1), "node {node}");
+    }
+    Ok(())
+}
+
 /// A message to listed nodes reaches those.
 #[test]
 fn messages_to_listed_nodes_reach_those_only() -> Outcome {

@@ -263,7 +263,7 @@ impl Engine {
         }
         let packets = match to {
             Recipients::Nodes(nodes) => nodes.len().div_ceil(share),
-            Recipients::All | Recipients::Group(_) => 1,
+            Recipients::All | Recipients::Group(_) => self.batches(group.as_ref()),
         };
         if !self.relays.has_room_for(&self.ctx, packets) {
             return Err(BroadcastError::Busy { limit: self.ctx.config.limits.relays });
@@ -274,8 +274,7 @@ impl Engine {
         let frame = Frame::Message(message);
         match to {
             Recipients::All | Recipients::Group(_) => {
-                let audience = group.map_or(Audience::All, Audience::Group);
-                self.post(frame, audience);
+                self.post(frame, group);
             }
             Recipients::Nodes(nodes) => {
                 for some in nodes.chunks(share) {

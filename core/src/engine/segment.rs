@@ -8,12 +8,14 @@ use crate::engine::claims::Channel;
 use crate::node::NodeId;
 use crate::roster::Ix;
 use crate::spread::{Audience, FAN_OUT};
+use crate::topology::GroupName;
 use crate::wire::{Frame, Header, Route, Spread};
 
 /// A speaker that was heard within this time is there.
 const PRESENT: Duration = Duration::from_millis(500);
 
-/// In smaller groups a message is sent to each member: all the segment would have to hear it.
+/// In smaller groups a message is sent to each member: all the segment would have to hear it, and a
+/// hop that does not know of a new member yet would leave it out.
 const FEW: usize = 64;
 
 impl Engine {
@@ -119,19 +121,40 @@ impl Engine {
         }
     }
 
-    /// Sends a message to all or to a group; to a small group by unicast alone.
-    pub(super) fn post(&mut self, message: Frame, audience: Audience) {
-        let few = match &audience {
-            Audience::Group(group) => self.ctx.topology.members(group).count() < FEW,
-            Audience::All | Audience::Listed(_) => false,
-        };
+    /// Sends a message to all or to a group.
+    pub(super) fn post(&mut self, message: Frame, group: Option<GroupName>) {
         let batch = [message];
-        if few {
-            self.relays.originate_to_each(&mut self.ctx, batch.into(), audience);
-        } else {
-            self.tell_segment(&batch);
-            self.relays.originate(&mut self.ctx, batch.into(), audience);
-        }
+        let audience = match group {
+            None => Audience::All,
+            Some(group) => match self.few_members(&group) {
+                Some(few) => {
+                    for some in few.chunks(FAN_OUT) {
+                        let some = Audience::Listed(some.into());
+                        self.relays.originate(&mut self.ctx, batch.to_vec(), some);
+                    }
+                    return;
+                }
+                None => Audience::Group(group),
+            },
+        };
+        self.tell_segment(&batch);
+        self.relays.originate(&mut self.ctx, batch.into(), audience);
+    }
+
+    /// The other members of a group, if there are few and room for a copy to each.
+    fn few_members(&self, group: &GroupName) -> Option<Vec<NodeId>> {
+        let me = self.ctx.me().id;
+        // Whole batches: no more of them than a message may take.
+        let most = FEW.min(self.ctx.config.limits.relays as usize / 2 / FAN_OUT * FAN_OUT);
+        let members = self.ctx.topology.members(group).filter(|id| *id != me);
+        let few: Vec<NodeId> = members.take(most).collect();
+        (few.len() < most).then_some(few)
+    }
+
+    /// Into how many batches a message to all or to a group is divided.
+    pub(super) fn batches(&self, group: Option<&GroupName>) -> usize {
+        let few = group.and_then(|group| self.few_members(group));
+        few.map_or(1, |few| few.len().div_ceil(FAN_OUT))
     }
 
     fn serve(&mut self, from: Ix, batch: &[Frame], audience: Option<Audience>) {
