@@ -117,6 +117,10 @@ macro_rules! laws {
 laws! {
     /// No item is shown that its member never wrote.
     NeverWritten: "never written", "an item is shown that its member never wrote";
+    /// Of itself a node shows what it was told to serve, and nothing else.
+    NotAsTold: "not as told", "what a node shows of itself is not what it was told to serve";
+    /// A node collects its tombstones once they are old enough.
+    TombstoneKept: "tombstone kept", "a tombstone is not collected by its owner when it is due";
     /// A write of one clock is the same everywhere.
     ClockNamesTwo: "clock names two", "one clock names different writes";
     /// What was seen replaced or removed is never shown again.

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use scalesmall_core::wire::{Decoder, Frame, Header};
 use scalesmall_core::{
     Arrival, BroadcastError, Destination, Engine, Epoch, Event, GroupError, GroupName, Instant,
-    KeyRange, Op, Recipients, SendError, SendRate, Status, Tag, TimedItem,
+    KeyRange, Recipients, SendError, SendRate, Status, Tag, TimedItem,
 };
 
 use crate::check::Broken;
@@ -125,13 +125,7 @@ impl Protocol for Engine {
     }
 
     fn note_calls(sim: &mut Sim<Self>, node: usize) {
-        let Some(engine) = sim.nodes[node].protocol.as_ref() else { return };
-        for group in engine.my_groups() {
-            let own = engine.topology_of(group, Op::Add).map(|timed| timed.item);
-            for item in own.filter(|item| item.member == engine.id()) {
-                sim.written.add(node, group, item.range, item.port);
-            }
-        }
+        sim.take_its_word(node);
     }
 
     fn set_rules(sim: &mut Sim<Self>) {
@@ -146,7 +140,9 @@ impl Sim<Engine> {
     ///
     /// As the engine's call.
     pub fn join(&mut self, node: usize, group: &GroupName) -> Result<(), GroupError> {
-        self.tell(node, |engine, now| engine.join(now, group))
+        self.tell(node, |engine, now| engine.join(now, group))?;
+        self.told(node).join(group);
+        Ok(())
     }
 
     /// Lets a node leave a group.
@@ -155,7 +151,10 @@ impl Sim<Engine> {
     ///
     /// As the engine's call.
     pub fn leave(&mut self, node: usize, group: &GroupName) -> Result<(), GroupError> {
-        self.tell(node, |engine, now| engine.leave(now, group))
+        self.tell(node, |engine, now| engine.leave(now, group))?;
+        let at = self.written_by(node);
+        self.told(node).leave(group, at);
+        Ok(())
     }
 
     /// Lets a node serve a range.
@@ -171,7 +170,9 @@ impl Sim<Engine> {
         port: u16,
     ) -> Result<TimedItem, GroupError> {
         self.written.add(node, group, range, port);
-        self.tell(node, |engine, now| engine.add_item(now, group, range, port))
+        let item = self.tell(node, |engine, now| engine.add_item(now, group, range, port))?;
+        self.told(node).add(group, range, port);
+        Ok(item)
     }
 
     /// Lets a node serve a range no longer.
@@ -186,7 +187,10 @@ impl Sim<Engine> {
         range: KeyRange,
         port: u16,
     ) -> Result<TimedItem, GroupError> {
-        self.tell(node, |engine, now| engine.remove_item(now, group, range, port))
+        let item = self.tell(node, |engine, now| engine.remove_item(now, group, range, port))?;
+        let at = self.written_by(node);
+        self.told(node).remove(group, range, at);
+        Ok(item)
     }
 
     /// Lets a node send a message to all, with a number of its own, which is answered.

@@ -7,7 +7,7 @@ use scalesmall_core::{Config, Engine, Status};
 use super::play::{Outcome, Player};
 use super::{Recover, Tell};
 use crate::check::Broken;
-use crate::ledger::contents_differ;
+use crate::ledger::{contents_differ, not_as_told};
 use crate::link::Link;
 use crate::node::Condition;
 use crate::sim::Sim;
@@ -63,6 +63,11 @@ impl Player {
             self.sim.run_until(Sim::converged, held + held / 50 + GRACE)?;
         }
         let live: Vec<usize> = self.sim.live().collect();
+        for &node in &live {
+            if let Some((broken, nodes)) = not_as_told(&self.sim, node) {
+                return Err(self.broken(broken, &nodes));
+            }
+        }
         for pair in live.windows(2) {
             if let Some((broken, nodes)) = contents_differ(&self.sim, pair[0], pair[1]) {
                 return Err(self.broken(broken, &nodes));

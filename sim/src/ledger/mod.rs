@@ -1,50 +1,21 @@
 //! What members have said and done, compared with what others show of it.
 
+mod pictures;
+mod told;
+
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::rc::Rc;
 
-use scalesmall_core::{Engine, Epoch, Event, GroupName, KeyRange, Life, Op, Peer, TimedItem};
+use scalesmall_core::{Engine, Event, GroupName, KeyRange, Life, Op, TimedItem};
 
 use crate::check::{Broken, Law};
 use crate::interned::Interned;
 use crate::node::Condition;
 use crate::observer::{Known, Lives, Observer, Writes};
 use crate::sim::Sim;
-
-/// What nodes were told to say, through the simulation's calls, and the lives that they have led.
-#[derive(Debug, Default)]
-pub(crate) struct Written {
-    adds: HashSet<(usize, GroupName, KeyRange, u16)>,
-    /// Who sent each message.
-    messages: Vec<usize>,
-    /// The highest epoch that each node has lived in, by node.
-    newest: Vec<Epoch>,
-}
-
-impl Written {
-    pub(crate) fn add(&mut self, node: usize, group: &GroupName, range: KeyRange, port: u16) {
-        self.adds.insert((node, group.clone(), range, port));
-    }
-
-    /// Notes a message; answers its number.
-    pub(crate) fn send(&mut self, node: usize) -> u64 {
-        self.messages.push(node);
-        self.messages.len() as u64 - 1
-    }
-
-    pub(crate) fn begin_life(&mut self, node: usize, epoch: Epoch) {
-        if self.newest.len() <= node {
-            self.newest.resize(node + 1, Epoch::default());
-        }
-        self.newest[node] = self.newest[node].max(epoch);
-    }
-
-    /// The highest epoch that a node has lived in.
-    pub(crate) fn newest(&self, node: usize) -> Epoch {
-        self.newest.get(node).copied().unwrap_or_default()
-    }
-}
+pub(crate) use pictures::contents_differ;
+use pictures::{beyond_limits, never_lived, raised_by_another};
+pub(crate) use told::{Written, not_as_told};
 
 /// What is broken, and the nodes concerned.
 pub(crate) type Verdict = Option<(Broken, Vec<usize>)>;
@@ -117,8 +88,8 @@ impl Ledger {
             }
             Event::Message { origin, tag, payload, .. } if tag.0 == TOLD => {
                 let id = payload.as_ref().try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
-                let sender = usize::try_from(id).ok().and_then(|id| sim.written.messages.get(id));
-                if sender.map(|sender| sim.addr(*sender)) != Some(origin.addr()) {
+                let sender = sim.written.sender(id);
+                if sender.map(|sender| sim.addr(sender)) != Some(origin.addr()) {
                     return broken(Law::MessageNeverSent, format!("{event:?}"), &[node]);
                 }
                 let fresh = self.observer(sim, node).hear(id);
@@ -144,8 +115,8 @@ impl Ledger {
         let Some(member) = sim.node_of(item.member.addr()) else {
             return broken(Law::NeverWritten, format!("{timed:?} is of no node"), &[node]);
         };
-        let write = (member, group.clone(), item.range, item.port);
-        if item.op == Op::Add && !sim.written.adds.contains(&write) {
+        let was_added = || sim.written.was_added(member, group, item.range, item.port);
+        if item.op == Op::Add && !was_added() {
             return broken(Law::NeverWritten, format!("{timed:?}"), &[node, member]);
         }
         if let Some(never) = never_lived(sim, node, member, epoch) {
@@ -216,6 +187,9 @@ impl Ledger {
         if let Some(verdict) = beyond_limits(node, engine) {
             return Some(verdict);
         }
+        if let Some(verdict) = not_as_told(sim, node) {
+            return Some(verdict);
+        }
         let mut shown = 0;
         for group in engine.groups() {
             for timed in engine.topology(group) {
@@ -262,74 +236,6 @@ impl Ledger {
         let record = self.record(group, member);
         self.subjects.number((record, range))
     }
-}
-
-/// Whether two nodes with equal digests hold different pictures of those that are present at both.
-/// One that is gone drops out of the digest before it is forgotten.
-pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Verdict {
-    let pair = [sim.node(one)?, sim.node(other)?];
-    let differ = |what: String| broken(Law::EqualDigests, what, &[one, other]);
-    let present = |id: scalesmall_core::NodeId| {
-        pair.iter().all(|engine| engine.peer(id).is_some_and(|peer| peer.status.is_present()))
-    };
-    let [mut mine, mut theirs] = pair.map(|engine| {
-        let groups = engine.groups();
-        let items = groups.flat_map(|group| engine.topology(group).map(move |item| (group, item)));
-        items.filter(|(_, timed)| present(timed.item.member))
-    });
-    loop {
-        match (mine.next(), theirs.next()) {
-            (None, None) => break,
-            (mine, theirs) if mine == theirs => {}
-            (mine, theirs) => return differ(format!("{mine:?} against {theirs:?}")),
-        }
-    }
-    let [this, that] = pair;
-    for mine in this.peers().filter(|peer| peer.id != that.id() && peer.status.is_present()) {
-        let theirs = that.peer(mine.id);
-        let same = |theirs: &Peer| {
-            (theirs.epoch, theirs.incarnation) == (mine.epoch, mine.incarnation)
-                && theirs.metadata == mine.metadata
-        };
-        if !theirs.as_ref().is_some_and(same) {
-            return differ(format!("{mine:?} against {theirs:?}"));
-        }
-    }
-    None
-}
-
-/// Whether a node believes in a life that its owner has never led.
-fn never_lived(sim: &Sim<Engine>, node: usize, about: usize, epoch: Epoch) -> Verdict {
-    let newest = sim.written.newest(about);
-    let what = || format!("life {epoch} of node {about}, whose last one is {newest}");
-    (epoch > newest).then(|| of(Law::NeverLived, what(), &[node, about]))
-}
-
-/// Whether an incarnation is above the one that its owner has reached.
-fn raised_by_another(sim: &Sim<Engine>, node: usize, peer: &Peer) -> Verdict {
-    if peer.incarnation == 0 {
-        return None;
-    }
-    let about = sim.node_of(peer.id.addr())?;
-    let owner = sim.node(about)?;
-    let own = owner.peer(owner.id())?;
-    let raised = own.epoch == peer.epoch && peer.incarnation > own.incarnation;
-    raised.then(|| of(Law::RaisedByAnother, format!("{peer:?}, itself {own:?}"), &[node, about]))
-}
-
-fn beyond_limits(node: usize, engine: &Engine) -> Verdict {
-    let limits = &engine.config().limits;
-    let items = || engine.groups().map(|group| engine.topology(group).count()).sum::<usize>();
-    let counts = [
-        ("nodes", engine.peers().count() + 1, limits.nodes),
-        ("groups", engine.groups().count(), limits.groups),
-        ("ranges", items(), limits.ranges),
-    ];
-    counts.into_iter().find(|(_, count, limit)| *count > *limit as usize).map(
-        |(what, count, limit)| {
-            of(Law::BeyondLimit, format!("{count} {what}, at most {limit}"), &[node])
-        },
-    )
 }
 
 fn of(law: Law, what: String, nodes: &[usize]) -> (Broken, Vec<usize>) {
