@@ -129,6 +129,11 @@ laws! {
     EqualDigests: "equal digests", "digests are equal and pictures are not";
     /// Item events add up to what the queries answer.
     ItemsReplay: "item replay", "the events of items do not add up to what the queries answer";
+    /// Events of metadata add up to what the queries answer.
+    MetadataReplay: "metadata replay",
+        "the events of metadata do not add up to what the queries answer";
+    /// Members, routes and coverage are those of a scan of all items.
+    QueriesDiffer: "queries differ", "a query answers otherwise than items and statuses say";
     /// Each event of a peer goes on where the one before has ended.
     History: "history", "an event of a peer does not go on where the last one ended";
     /// Nobody hears of itself as of a peer.

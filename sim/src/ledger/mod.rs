@@ -1,6 +1,8 @@
 //! What members have said and done, compared with what others show of it.
 
+mod described;
 mod pictures;
+mod queries;
 mod told;
 
 use std::cell::RefCell;
@@ -13,8 +15,10 @@ use crate::interned::Interned;
 use crate::node::Condition;
 use crate::observer::{Known, Lives, Observer, Writes};
 use crate::sim::Sim;
+use described::Described;
 pub(crate) use pictures::contents_differ;
 use pictures::{beyond_limits, never_lived, raised_by_another};
+use queries::queries_differ;
 pub(crate) use told::{Written, not_as_told};
 
 /// What is broken, and the nodes concerned.
@@ -34,6 +38,9 @@ pub(crate) struct Ledger {
     /// Lives with an incarnation.
     lives: Lives,
     observers: Vec<Observer>,
+    described: Described,
+    /// How many looks there were.
+    looks: usize,
 }
 
 impl Ledger {
@@ -74,6 +81,7 @@ impl Ledger {
                     return broken(Law::History, what, &[node, about]);
                 }
                 if to.is_none() {
+                    self.described.forget(sim, node, peer.id);
                     self.observer(sim, node).know(about, sim.len(), Known::default());
                     return None;
                 }
@@ -84,6 +92,10 @@ impl Ledger {
                 let member = sim.node_of(member.addr())?;
                 let subject = self.subject(group, member, *range);
                 self.observer(sim, node).hide(subject as usize);
+                None
+            }
+            Event::Metadata { node: about, metadata } => {
+                self.described.hear(sim, node, *about, metadata);
                 None
             }
             Event::Message { origin, tag, payload, .. } if tag.0 == TOLD => {
@@ -175,7 +187,13 @@ impl Ledger {
         self.next = (node + 1) % sim.len().max(1);
         // What happens to a node that stands still is told when it goes on.
         let engine = sim.node(node).filter(|_| sim.condition(node) != Condition::Paused)?;
-        for peer in engine.peers() {
+        for peer in engine.peers().chain(engine.peer(engine.id())) {
+            if let Some(verdict) = self.described.differs(sim, node, &peer) {
+                return Some(verdict);
+            }
+            if peer.id == engine.id() {
+                continue;
+            }
             let life = Life { id: peer.id, epoch: peer.epoch };
             if let Some(verdict) = self.know(sim, node, life, Some(peer.incarnation)) {
                 return Some(verdict);
@@ -187,8 +205,13 @@ impl Ledger {
         if let Some(verdict) = beyond_limits(node, engine) {
             return Some(verdict);
         }
-        if let Some(verdict) = not_as_told(sim, node) {
-            return Some(verdict);
+        let round = self.looks / sim.len();
+        self.looks += 1;
+        if (node + round).is_multiple_of(ASK_EVERY) {
+            let verdict = not_as_told(sim, node).or_else(|| queries_differ(node, engine, round));
+            if verdict.is_some() {
+                return verdict;
+            }
         }
         let mut shown = 0;
         for group in engine.groups() {
@@ -218,6 +241,7 @@ impl Ledger {
 
     /// Takes what a node's queries say in place of the events that were dropped.
     fn reread(&mut self, sim: &Sim<Engine>, node: usize) {
+        self.described.reread(sim, node);
         self.observer(sim, node).hide_all();
         let Some(engine) = sim.node(node) else { return };
         for group in engine.groups() {
@@ -252,3 +276,6 @@ pub(crate) const TOLD: u32 = 0x0005_ca1e;
 /// How often one node's queries are looked at, in clusters of no more than `MANY` nodes.
 const LOOK_EVERY: core::time::Duration = core::time::Duration::from_millis(50);
 const MANY: usize = 128;
+
+/// Which of the looks at one node take all items into account that it shows.
+const ASK_EVERY: usize = 4;
