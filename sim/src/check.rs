@@ -148,6 +148,9 @@ laws! {
     BeyondLimit: "beyond a limit", "a table has grown beyond its limit";
     /// No message is delivered that its origin never sent.
     MessageNeverSent: "message never sent", "a message is delivered that its origin never sent";
+    /// No message is delivered to a node that it was not meant for.
+    MessageAstray: "message astray",
+        "a message is delivered to a node that it was not meant for";
     /// No message is delivered twice.
     MessageTwice: "message twice", "a message is delivered a second time";
 }

@@ -6,11 +6,11 @@ use bytes::{Bytes, BytesMut};
 use scalesmall_core::wire::{Decoder, Frame, Header};
 use scalesmall_core::{
     Arrival, BroadcastError, Destination, Engine, Epoch, Event, GroupError, GroupName, Instant,
-    KeyRange, Recipients, SendError, SendRate, Status, Tag, TimedItem,
+    KeyRange, NodeId, Recipients, SendError, SendRate, Status, Tag, TimedItem,
 };
 
 use crate::check::Broken;
-use crate::ledger::{Ledger, TOLD};
+use crate::ledger::{Ledger, Meant, TOLD};
 use crate::protocol::{Protocol, Sighting};
 use crate::sim::Sim;
 use crate::watch::Watch;
@@ -199,10 +199,24 @@ impl Sim<Engine> {
     ///
     /// As the engine's call.
     pub fn tell_all(&mut self, node: usize) -> Result<u64, BroadcastError> {
-        let number = self.written.send(node);
+        self.tell_those(node, &Meant::All)
+    }
+
+    /// Lets a node send a message to those that it is meant for, as [`Sim::tell_all`] does.
+    pub(crate) fn tell_those(&mut self, node: usize, to: &Meant) -> Result<u64, BroadcastError> {
+        let number = self.written.send(node, to.clone());
         let payload = Bytes::copy_from_slice(&number.to_le_bytes());
+        let listed: Vec<NodeId> = match to {
+            Meant::All | Meant::Group(_) => Vec::new(),
+            Meant::Listed(nodes) => nodes.iter().map(|node| self.addr(*node).into()).collect(),
+        };
+        let recipients = match to {
+            Meant::All => Recipients::All,
+            Meant::Group(group) => Recipients::Group(group),
+            Meant::Listed(_) => Recipients::Nodes(&listed),
+        };
         self.tell(node, |engine, now| {
-            engine.broadcast(now, Recipients::All, Tag(TOLD), payload).map(|_| number)
+            engine.broadcast(now, recipients, Tag(TOLD), payload).map(|_| number)
         })
     }
 

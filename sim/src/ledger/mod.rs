@@ -19,7 +19,7 @@ use described::Described;
 pub(crate) use pictures::contents_differ;
 use pictures::{beyond_limits, never_lived, raised_by_another};
 use queries::queries_differ;
-pub(crate) use told::{Written, not_as_told};
+pub(crate) use told::{Meant, Written, not_as_told};
 
 /// What is broken, and the nodes concerned.
 pub(crate) type Verdict = Option<(Broken, Vec<usize>)>;
@@ -99,12 +99,17 @@ impl Ledger {
                 None
             }
             Event::Message { origin, tag, payload, .. } if tag.0 == TOLD => {
-                let id = payload.as_ref().try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
-                let sender = sim.written.sender(id);
-                if sender.map(|sender| sim.addr(sender)) != Some(origin.addr()) {
+                let number = payload.as_ref().try_into().map(u64::from_le_bytes);
+                let number = number.unwrap_or(u64::MAX);
+                let sent = sim.written.message(number);
+                let Some(sent) = sent.filter(|sent| sim.addr(sent.from) == origin.addr()) else {
                     return broken(Law::MessageNeverSent, format!("{event:?}"), &[node]);
+                };
+                if sent.from == node || !sent.to.concerns(sim, node) {
+                    let what = format!("{event:?}, to {:?}", sent.to);
+                    return broken(Law::MessageAstray, what, &[node, sent.from]);
                 }
-                let fresh = self.observer(sim, node).hear(id);
+                let fresh = self.observer(sim, node).hear(number);
                 (!fresh).then(|| of(Law::MessageTwice, format!("{event:?}"), &[node]))
             }
             Event::Overflow { .. } => {
@@ -279,3 +284,42 @@ const MANY: usize = 128;
 
 /// Which of the looks at one node take all items into account that it shows.
 const ASK_EVERY: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use bytes::Bytes;
+    use scalesmall_core::Tag;
+
+    use super::*;
+    use crate::lan;
+
+    #[test]
+    fn a_message_comes_once_and_to_those_that_it_is_meant_for() {
+        let mut sim = Sim::new(1).nodes(3, lan()).build();
+        sim.run_until(Sim::converged, Duration::from_secs(5)).unwrap();
+        let group = GroupName::try_from("g").unwrap();
+        sim.join(1, &group).unwrap();
+        sim.run_for(Duration::from_secs(1)).unwrap();
+        let to = [Meant::All, Meant::Group(group), Meant::Listed(vec![2])];
+        let numbers = to.map(|to| sim.tell_those(0, &to).unwrap());
+        let mut ledger = Ledger::default();
+        let mut hear = |node, from, number: u64| {
+            let payload = Bytes::copy_from_slice(&number.to_le_bytes());
+            let [origin, via] = [from, 0].map(|node| sim.addr(node).into());
+            let event = Event::Message { origin, tag: Tag(TOLD), payload, via };
+            ledger.hear(&sim, node, &event).map(|(broken, _)| broken.check())
+        };
+        let [all, group, listed] = numbers;
+        for (node, number) in [(1, all), (2, all), (1, group), (2, listed)] {
+            assert_eq!(hear(node, 0, number), None);
+            assert_eq!(hear(node, 0, number), Some(Law::MessageTwice.name()));
+        }
+        for (node, number) in [(0, all), (2, group), (1, listed)] {
+            assert_eq!(hear(node, 0, number), Some(Law::MessageAstray.name()));
+        }
+        assert_eq!(hear(2, 1, all), Some(Law::MessageNeverSent.name()));
+        assert_eq!(hear(2, 0, listed + 1), Some(Law::MessageNeverSent.name()));
+    }
+}

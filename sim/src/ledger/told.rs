@@ -7,14 +7,14 @@ use scalesmall_core::{Engine, Epoch, GroupName, Instant, KeyRange, Op};
 
 use super::{Verdict, broken};
 use crate::check::Law;
+use crate::node::Condition;
 use crate::sim::Sim;
 
 /// What nodes were told to say, through the simulation's calls, and the lives that they have led.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     adds: HashSet<(usize, GroupName, KeyRange, u16)>,
-    /// Who sent each message.
-    messages: Vec<usize>,
+    messages: Vec<Message>,
     /// The highest epoch that each node has lived in, by node.
     newest: Vec<Epoch>,
     /// By node.
@@ -38,14 +38,14 @@ impl Written {
     }
 
     /// Notes a message; answers its number.
-    pub(crate) fn send(&mut self, node: usize) -> u64 {
-        self.messages.push(node);
+    pub(crate) fn send(&mut self, from: usize, to: Meant) -> u64 {
+        self.messages.push(Message { from, to });
         self.messages.len() as u64 - 1
     }
 
-    /// Who sent a message.
-    pub(super) fn sender(&self, message: u64) -> Option<usize> {
-        usize::try_from(message).ok().and_then(|message| self.messages.get(message)).copied()
+    /// The message of a number.
+    pub(super) fn message(&self, number: u64) -> Option<&Message> {
+        usize::try_from(number).ok().and_then(|number| self.messages.get(number))
     }
 
     pub(crate) fn begin_life(&mut self, node: usize, epoch: Epoch) {
@@ -58,6 +58,35 @@ impl Written {
     /// The highest epoch that a node has lived in.
     pub(crate) fn newest(&self, node: usize) -> Epoch {
         self.newest.get(node).copied().unwrap_or_default()
+    }
+}
+
+/// A message of the simulation's own.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) from: usize,
+    pub(super) to: Meant,
+}
+
+/// For whom a message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Meant {
+    /// All nodes.
+    All,
+    /// Those that say that they are members of a group.
+    Group(GroupName),
+    /// These nodes.
+    Listed(Vec<usize>),
+}
+
+impl Meant {
+    /// Whether it is for a node, as matters stand there; nothing is for one that does not run.
+    pub(crate) fn concerns(&self, sim: &Sim<Engine>, node: usize) -> bool {
+        sim.node(node).is_some_and(|engine| match self {
+            Self::All => true,
+            Self::Group(group) => engine.my_groups().any(|own| own == group),
+            Self::Listed(nodes) => nodes.contains(&node),
+        })
     }
 }
 
@@ -152,7 +181,9 @@ pub(crate) fn not_as_told(sim: &Sim<Engine>, node: usize) -> Verdict {
         if item.0 == Op::Remove {
             let kept = engine.config().tombstone_ttl + GRACE;
             let due = told.removed.get(&key).map(|at| *at + kept);
-            let late = !sim.nodes[node].departed && due.is_some_and(|due| sim.local(node) > due);
+            // Who has said goodbye does nothing any more, and who stands still does it later.
+            let able = sim.condition(node) == Condition::Running && !sim.nodes[node].departed;
+            let late = able && due.is_some_and(|due| sim.local(node) > due);
             if late {
                 return broken(Law::TombstoneKept, what(), &[node]);
             }

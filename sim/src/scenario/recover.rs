@@ -1,15 +1,16 @@
 //! The end of all faults, and what has to hold from then on.
 
+mod message;
+
 use core::time::Duration;
 
 use scalesmall_core::{Config, Engine, Status};
 
+use super::Recover;
 use super::play::{Outcome, Player};
-use super::{Recover, Tell};
 use crate::check::Broken;
 use crate::ledger::{contents_differ, not_as_told};
 use crate::link::Link;
-use crate::node::Condition;
 use crate::sim::Sim;
 use crate::verbs::CatchUp;
 
@@ -28,6 +29,7 @@ impl Player {
         self.sim.run_for(2 * window)?;
         self.agree()?;
         self.sim.forbid_false_down();
+        self.converse()?;
         self.sim.run_for(recover.calm.0)?;
         self.sim.allow_false_down();
         self.agree()
@@ -74,46 +76,6 @@ impl Player {
             }
         }
         Ok(())
-    }
-
-    /// Has a node send a message to all, and waits until all that are live have it.
-    pub(super) fn tell(&mut self, tell: &Tell) -> Outcome {
-        let live: Vec<usize> = self.sim.live().collect();
-        // It is promised where all see each other and nothing else fails.
-        let runs = |node: &usize| self.sim.condition(*node) == Condition::Running;
-        if !self.sim.network.is_faultless() || !live.iter().all(runs) || !self.sim.all_see_all() {
-            return Ok(());
-        }
-        self.pick_some(1);
-        let Some(&from) = self.picked.first().filter(|node| live.contains(node)) else {
-            return Ok(());
-        };
-        let all: Vec<usize> = (0..self.sim.len()).collect();
-        let blackout = (!tell.blackout.0.is_zero()).then(|| self.sim.cut(&all, &all));
-        let told = self.sim.tell_all(from);
-        self.sim.run_for(tell.blackout.0)?;
-        if let Some(blackout) = blackout {
-            self.sim.lift(blackout);
-        }
-        // Refused because much is under way: nothing is promised then.
-        let Ok(number) = told else { return Ok(()) };
-        let watch = self.sim.watch_for(number);
-        let missed = |sim: &Sim| -> Vec<usize> {
-            let heard = &sim.answers(watch).at;
-            live.iter().copied().filter(|node| *node != from && heard[*node].is_none()).collect()
-        };
-        let limit = tell.within.0;
-        let outcome = self.sim.run_until(|sim| missed(sim).is_empty(), limit);
-        self.sim.unwatch(watch);
-        let by = missed(&self.sim);
-        match outcome {
-            Err(failure) if is_late(&failure.broken) => {
-                let mut nodes = by.clone();
-                nodes.push(from);
-                Err(self.broken(Broken::MessageMissed { limit, by }, &nodes))
-            }
-            outcome => outcome.map(|_| ()),
-        }
     }
 
     fn broken(&mut self, broken: Broken, nodes: &[usize]) -> Box<crate::Failure> {

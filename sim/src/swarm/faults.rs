@@ -10,6 +10,9 @@ use crate::scenario::{
 /// How many kinds of faults, and of calls of the application, there are.
 pub(super) const KINDS: u64 = 29;
 
+/// How many ranges a node may serve.
+pub(super) const RANGES: u64 = 4;
+
 /// Draws a fault of a kind.
 pub(super) fn fault(kind: u64, random: &mut Random, steps: &mut Vec<Step>) {
     let step = match kind {
@@ -29,7 +32,7 @@ pub(super) fn fault(kind: u64, random: &mut Random, steps: &mut Vec<Step>) {
                 // All at once as well, so that what one node adds and removes meets.
                 nodes: random.hit(Ratio(2, 3)).then(|| random.between(1, 5) as usize),
                 picked: false,
-                range: random.below(4) as u32,
+                range: random.below(RANGES) as u32,
                 over: span(random, 0, 500),
             };
             if kind == 24 { Step::Serve(serve) } else { Step::Withdraw(serve) }

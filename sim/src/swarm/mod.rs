@@ -9,6 +9,7 @@
 //! What may fail is drawn too (swarm testing: Groce et al. 2012), so that some runs know no loss and
 //! others nothing but loss.
 
+mod calls;
 mod faults;
 mod shrink;
 mod totals;
@@ -62,6 +63,7 @@ pub fn sample(seed: u64, bounds: &Bounds) -> Scenario {
         second_act(&mut random, &cluster, &mut steps);
         steps.push(tell());
     }
+    calls::mingle(&mut Random::new(seed).fork(FOR_CALLS), &mut steps);
     Scenario {
         name: format!("swarm-{seed}"),
         about: "Drawn at random: faults, and then all is well.".to_owned(),
@@ -177,6 +179,7 @@ fn percent(random: &mut Random, most: u64) -> Chance {
 const USUAL: usize = 32;
 const FOR_SWARM: u64 = 5;
 const FOR_LIMITS: u64 = 6;
+const FOR_CALLS: u64 = 7;
 
 #[cfg(test)]
 mod tests {
