@@ -269,10 +269,18 @@ mod tests {
     #[test]
     fn items_too_many_too_few_and_others_are_found() {
         let unseen: [fn(&mut Engine, Instant, &GroupName); 4] = [
-            |engine, now, group| drop(engine.add_item(now, group, high(), 80)),
-            |engine, now, group| drop(engine.remove_item(now, group, low(), 80)),
-            |engine, now, group| drop(engine.add_item(now, group, low(), 81)),
-            |engine, now, group| drop(engine.leave(now, group)),
+            |engine, now, group| {
+                let _ = engine.add_item(now, group, high(), 80);
+            },
+            |engine, now, group| {
+                let _ = engine.remove_item(now, group, low(), 80);
+            },
+            |engine, now, group| {
+                let _ = engine.add_item(now, group, low(), 81);
+            },
+            |engine, now, group| {
+                let _ = engine.leave(now, group);
+            },
         ];
         for (place, call) in unseen.into_iter().enumerate() {
             let (mut sim, group) = three();
