@@ -58,7 +58,11 @@ impl Described {
 
     /// Whether a node's queries answer something else of a peer, or of itself.
     pub(super) fn differs(&mut self, sim: &Sim<Engine>, node: usize, peer: &Peer) -> Verdict {
-        let number = self.of(sim, node).get(&peer.id).copied();
+        let described = self.of(sim, node);
+        if described.is_empty() && peer.metadata.is_empty() {
+            return None;
+        }
+        let number = described.get(&peer.id).copied();
         let heard = number.map(|number| self.words.value(number));
         if heard.map_or(&[][..], Bytes::as_ref) == peer.metadata.as_ref() {
             return None;
