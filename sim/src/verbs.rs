@@ -251,7 +251,8 @@ impl<P: Protocol> Sim<P> {
 
     fn rearm(&mut self, node: usize) {
         self.nodes[node].armed = None;
-        if self.nodes[node].condition == Condition::Running {
+        // One that is starved has its deadlines served.
+        if matches!(self.nodes[node].condition, Condition::Running | Condition::Starved) {
             self.fire(node);
             self.settle(node);
         }

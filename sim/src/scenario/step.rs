@@ -160,7 +160,8 @@ pub struct Tell {
     /// For so long everything that anybody sends is lost, from the message on.
     #[serde(default)]
     pub blackout: Span,
-    /// Within which time all live nodes have to get it.
+    /// Within which time all live nodes have to get it. With 0 it is sent whatever fails at the time,
+    /// and need not come: only never twice, and to nobody whom it is not meant for.
     pub within: Span,
 }
 

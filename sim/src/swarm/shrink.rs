@@ -48,7 +48,9 @@ struct Shrinking {
 
 impl Shrinking {
     fn attempt(&mut self, candidate: Scenario, seed: u64) -> bool {
-        if self.left == 0 || candidate == self.best.scenario {
+        // What is written has to be readable: a step that lacks what an earlier one did is refused.
+        let wrong = candidate.check().is_err();
+        if self.left == 0 || wrong || candidate == self.best.scenario {
             return false;
         }
         self.left -= 1;
