@@ -26,8 +26,9 @@ const SILENCE: Duration = Duration::from_millis(3 * BEAT.as_millis() as u64 + 2)
 const SPREAD_OUT: Duration = Duration::from_millis(4);
 
 /// A missing batch is asked for after about this long, then again, so many times: at first soon, as a
-/// question or an answer may have been lost, then after two and four times as long. A speaker that
-/// is heard is asked as often as a message is tried by unicast; a silent one may be gone.
+/// question or an answer may have been lost, then after twice as long each time, as a speaker that may
+/// send little has many to answer. One that is heard is asked as often as a message is tried by
+/// unicast; a silent one may be gone.
 const PATIENCE: Duration = Duration::from_millis(6);
 const ASK_AGAIN: Duration = Duration::from_millis(10);
 const ASKINGS: u8 = 12;
@@ -350,7 +351,7 @@ fn ask(ctx: &mut Context, heard: &mut Heard) -> bool {
     if asking.tries >= if silent { ASKINGS_IN_SILENCE } else { ASKINGS } {
         return false;
     }
-    asking.due = ctx.now + ASK_AGAIN * (1 << asking.tries.min(2));
+    asking.due = ctx.now + ASK_AGAIN * (1 << asking.tries.min(if silent { 2 } else { 5 }));
     asking.tries += 1;
     ctx.say_frame(ctx.bound(heard.speaker), Frame::Missed { since: heard.have, silent });
     true

@@ -36,7 +36,7 @@ struct Batch {
     at: Instant,
     again: VecDeque<Instant>,
     askers: u8,
-    /// When it was multicast again, because many had asked.
+    /// When it was multicast again, because many had asked, and none since.
     for_many: Option<Instant>,
     frames: Vec<Frame>,
 }
@@ -100,22 +100,32 @@ impl Stream {
     }
 
     /// Gives the batches after a number: to the one who asks if it hears nothing else (`alone`) or
-    /// if few have asked; else to all, once, and to those who ask after that.
+    /// if few have asked; else to all. Who asks a while after that has missed it as well: it is
+    /// counted anew.
     pub(super) fn answer(&mut self, ctx: &mut Context, to: To, since: u64, alone: bool) {
         let missed = self.log.iter_mut().filter(|batch| batch.sequence > since);
         for batch in missed.take(ANSWER) {
-            batch.askers = batch.askers.saturating_add(1);
             let say = Say::Frames(numbered(batch.sequence, &batch.frames));
-            let missed_too = batch.for_many.is_some_and(|at| ctx.now.since(at) > ANSWERED);
-            if alone || missed_too || batch.askers < ASKERS {
+            if alone {
                 ctx.say(to, say);
-            } else if batch.for_many.is_none() {
+                continue;
+            }
+            match batch.for_many {
+                Some(at) if ctx.now.since(at) <= ANSWERED => continue,
+                Some(_) => (batch.for_many, batch.askers) = (None, 0),
+                None => {}
+            }
+            batch.askers += 1;
+            if batch.askers < ASKERS {
+                ctx.say(to, say);
+            } else {
                 batch.for_many = Some(ctx.now);
                 ctx.say(EVERYBODY, say);
             }
         }
-        let sequence = if alone { self.sequence } else { self.announced(ctx.now) };
-        ctx.say_frame(to, Frame::Beat { sequence });
+        if alone {
+            ctx.say_frame(to, Frame::Beat { sequence: self.sequence });
+        }
     }
 }
 
