@@ -285,7 +285,8 @@ limits! {
     outbox: u32 = 8_192, 64;
     /// Copies of batches on their way to other nodes, about four for each batch. Beyond: messages of
     /// others are refused unacknowledged and come again, changes fall back to piggyback and repair.
-    /// Own messages take half of it at most; beyond: `BroadcastError`.
+    /// Own messages are taken while less than half of it is under way; beyond: `BroadcastError`. A list
+    /// of nodes is divided into packets of 24 at most, with room for eight copies each.
     relays: u32 = 4_096, 16;
     /// Changes waiting to ride along in packets that go out anyway. Beyond: left to repair and counted.
     piggyback: u32 = 4_096, 1;

@@ -317,10 +317,10 @@ impl Engine {
     /// Sends frames to everybody, or to a gatherer, as many in a packet as fit.
     fn spread(&mut self, frames: Vec<Frame>, gatherer: Option<Ix>) {
         for batch in self.pack(frames) {
-            if gatherer.is_none() {
-                self.tell_segment(&batch);
+            if gatherer.is_none() && self.tell_segment(&batch, &Audience::All) {
+                continue;
             }
-            if !self.relays.has_room_for_one(&self.ctx) || mutated!(self.ctx.config, TreeOff) {
+            if !self.relays.has_room_for_all(&self.ctx, 1) || mutated!(self.ctx.config, TreeOff) {
                 for frame in batch {
                     self.piggyback.board(&mut self.ctx, frame);
                 }

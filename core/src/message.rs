@@ -47,8 +47,8 @@ pub enum BroadcastError {
         /// How many were given.
         count: usize,
     },
-    /// As many messages and changes are under way as half of `Limits::relays` allows, the half that a
-    /// node's own messages may take; try again later.
+    /// As many messages and changes are under way, own ones and those of others, as half of
+    /// `Limits::relays` allows, the rest being kept for those of others; try again later.
     Busy {
         /// The limit.
         limit: u32,

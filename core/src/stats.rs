@@ -108,7 +108,8 @@ counters! {
     /// Messages not delivered because too many later ones of their origin had come, or because of a
     /// number that nobody would give.
     messages_unknown_age,
-    /// Messages refused unacknowledged because the event queue was full.
+    /// Messages refused unacknowledged because the event queue was full, or because there was no room
+    /// to pass them on.
     messages_refused,
     /// Times the event queue was full and its changes were folded into one `Event::Overflow`.
     events_folded,

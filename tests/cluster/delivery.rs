@@ -1,7 +1,6 @@
 //! Each message comes to each node that is up and within reach, exactly once, whatever happens to
 //! others meanwhile: no later message and no repair would bring it.
 
-use core::net::SocketAddr;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -17,8 +16,6 @@ use super::*;
 struct Received(Rc<RefCell<BTreeMap<(usize, u32), u32>>>);
 
 impl Tap<Engine> for Received {
-    fn delivered(&mut self, _: u64, _: SocketAddr, _: SocketAddr, _: bool, _: &[u8]) {}
-
     fn event(&mut self, _at: u64, node: usize, event: &Event) {
         if let Event::Message { tag, .. } = event {
             *self.0.borrow_mut().entry((node, tag.0)).or_insert(0) += 1;
@@ -103,7 +100,7 @@ fn all_others_get_messages_while_one_comes_back() -> Outcome {
         sim.heal();
         let mut post = Post::of(&mut sim);
         for step in 0..1_500 {
-            post.send(&mut sim, (step * 37) % 50);
+            assert!(post.send(&mut sim, (step * 37) % 50));
             sim.run_for(millis(4))?;
         }
         sim.run_for(secs(5))?;
@@ -167,10 +164,13 @@ fn a_burst_by_a_speaker_reaches_all() -> Outcome {
         sim.run_until(Sim::converged, secs(20))?;
         sim.run_for(secs(40))?;
         let mut post = Post::of(&mut sim);
+        let before: Vec<u64> = (0..60).map(|node| sim.traffic(node).multicasts).collect();
         for at in 0..300 {
-            post.send(&mut sim, at % 60);
+            assert!(post.send(&mut sim, at % 60));
         }
         sim.run_for(secs(15))?;
+        let spoken = (0..60).map(|node| sim.traffic(node).multicasts - before[node]).max();
+        assert!(spoken > Some(300), "nobody speaks: {spoken:?}");
         post.assert_all_once(0..60);
     }
     Ok(())

@@ -108,7 +108,7 @@ impl Engine {
     }
 
     /// Tells everybody of news that came to this node alone: a life that begins, from the node
-    /// itself, and the return of one that was lost.
+    /// itself, and, if nobody else does so first, the return of one that was lost.
     pub(super) fn pass_on_news(&mut self, news: News, from: Ix, channel: Channel) {
         let born = news.ix == from && news.before.is_none_or(|(_, new_life)| new_life);
         let back = matches!(news.before, Some((Status::Down | Status::Left, _)));

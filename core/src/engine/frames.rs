@@ -13,7 +13,7 @@ use crate::message::Tag;
 use crate::node::Life;
 use crate::outbox::Say;
 use crate::roster::Ix;
-use crate::spread::{Relays, Verdict};
+use crate::spread::{CopyId, Relays, Verdict, is_message};
 use crate::topology::{Applied, Changes, GroupName, RecordDelta};
 use crate::wire::{Claim, Finding, Frame, Header, Message, Spread, Standing};
 
@@ -27,16 +27,18 @@ impl Engine {
         frames: &mut Vec<Frame>,
     ) {
         self.follow_up_doubt(from);
-        if header.ack && !multicast {
-            let to = self.ctx.bound(from);
-            self.ctx.say_frame(to, Frame::Ack { packet: header.packet });
+        let spreads = frames.iter().filter(|frame| matches!(frame, Frame::Spread(_))).count();
+        let mut unsaid = header.ack && !multicast;
+        if unsaid && self.relays.has_room_for_all(&self.ctx, spreads) {
+            self.acknowledge(header.packet, from);
+            unsaid = false;
         }
         let channel = if multicast { Channel::Multicast } else { Channel::Direct };
         if multicast {
             self.multicast.heard(&mut self.ctx, from, false);
         }
         self.repair.begin_packet();
-        let mut copies = 0..;
+        let (mut copies, mut taken) = (0.., true);
         let mut frames = frames.drain(..);
         while let Some(frame) = frames.next() {
             if multicast && matches!(frame, Frame::Ping { .. }) {
@@ -47,7 +49,7 @@ impl Engine {
                 Frame::Spread(spread) => {
                     let batch = frames.by_ref().take(usize::from(spread.frames)).collect();
                     let place = copies.next().unwrap_or_default();
-                    self.on_spread(header, from, &spread, place, batch);
+                    taken &= self.on_spread(header, from, &spread, place, batch);
                 }
                 Frame::Numbered { sequence, frames: count } => {
                     let batch = frames.by_ref().take(usize::from(count)).collect();
@@ -57,9 +59,18 @@ impl Engine {
             }
         }
         self.repair.end_packet(&mut self.ctx);
+        if unsaid && taken {
+            self.acknowledge(header.packet, from);
+        }
     }
 
-    /// Frames that are to be passed on, once, and mean something to this node too.
+    fn acknowledge(&mut self, packet: u64, from: Ix) {
+        let to = self.ctx.bound(from);
+        self.ctx.say_frame(to, Frame::Ack { packet });
+    }
+
+    /// Frames that are to be passed on, once, and mean something to this node too. Answers whether
+    /// they are taken: a message that there is no room to pass on is to come again.
     fn on_spread(
         &mut self,
         header: &Header,
@@ -67,27 +78,41 @@ impl Engine {
         spread: &Spread,
         place: u32,
         batch: Vec<Frame>,
-    ) {
-        let latest = header.packet >= self.ctx.peers.get(from).window.highest();
-        let is_new = self.taken.take(header, spread, place, latest);
+    ) -> bool {
+        let copy = CopyId::of(header, spread, place);
+        let is_late = header.packet < self.ctx.peers.get(from).window.highest();
+        let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
+        if !is_known
+            && batch.iter().any(is_message)
+            && !self.relays.has_room_to_pass_on(&self.ctx, from, spread)
+        {
+            self.ctx.stats.messages_refused += 1;
+            return false;
+        }
         for frame in &batch {
             self.on_frame(header, from, frame.clone(), Channel::Spread);
         }
         self.ctx.pace.count(self.ctx.now, batch.len() as u64);
-        if !is_new {
-            return;
+        if is_known {
+            return true;
         }
         if Relays::is_entrusted(&self.ctx, spread) {
+            self.taken.note(copy);
             self.gathered = true;
             for frame in batch {
                 self.ctx.tell_all(frame);
             }
         } else {
             self.serve_spread(from, spread, &batch);
-            for frame in self.relays.pass_on(&mut self.ctx, from, spread, batch) {
+            let (copies, missed) = self.relays.pass_on(&mut self.ctx, from, spread, batch);
+            if copies > 0 {
+                self.taken.note(copy);
+            }
+            for frame in missed {
                 self.piggyback.board(&mut self.ctx, frame);
             }
         }
+        true
     }
 
     pub(super) fn on_frame(&mut self, header: &Header, from: Ix, frame: Frame, channel: Channel) {

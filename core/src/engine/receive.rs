@@ -13,7 +13,7 @@ use crate::outbox::To;
 use crate::port::{Arrival, Destination};
 use crate::roster::Ix;
 use crate::seal::{Freshness, OpenError, Window};
-use crate::spread::{Verdict, is_message};
+use crate::spread::Verdict;
 use crate::time::Instant;
 use crate::wire::{Claim, Frame, Header, Message, Standing, WireError};
 
@@ -46,8 +46,7 @@ pub enum DatagramError {
     Unproven,
     /// The sender is unknown and the table of nodes is full.
     Full,
-    /// It carries a message, and the event queue is full, or as much is under way as
-    /// [`Limits::relays`](crate::Limits::relays) allows. It will come again.
+    /// It carries a message and the event queue is full. It will come again.
     Busy,
     /// This node has departed, or has yielded its id.
     Silent,
@@ -67,10 +66,7 @@ impl fmt::Display for DatagramError {
             Self::Own => f.write_str("the packet is this node's own"),
             Self::Unproven => f.write_str("the sender has to prove first that it lives"),
             Self::Full => f.write_str("the table of nodes is full (limits.nodes)"),
-            Self::Busy => f.write_str(
-                "the event queue is full (limits.events): poll it; or too much is under way \
-                 (limits.relays)",
-            ),
+            Self::Busy => f.write_str("the event queue is full (limits.events): poll it"),
             Self::Silent => f.write_str("the node has departed"),
         }
     }
@@ -192,11 +188,6 @@ impl Engine {
         }
         let messages = frames.iter().filter(|frame| self.would_deliver(frame)).count();
         if !self.ctx.events.has_room_for(messages) {
-            return Err(DatagramError::Busy);
-        }
-        if frames.iter().any(is_message)
-            && !self.relays.has_room_to_pass_on(&self.ctx, known, frames)
-        {
             return Err(DatagramError::Busy);
         }
         if known.is_none() && self.ctx.topology.roster().is_full() {

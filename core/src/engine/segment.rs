@@ -113,12 +113,13 @@ impl Engine {
 
     /// Has the segment hear what this node tells all: through its own voice as the speaker, or
     /// once by itself, as the speaker that covers the others will get it by the tree.
-    pub(super) fn tell_segment(&mut self, batch: &[Frame]) {
+    /// Answers whether all of the audience have been sent it by that, wherever they are.
+    pub(super) fn tell_segment(&mut self, batch: &[Frame], audience: &Audience) -> bool {
         if self.speaker.has_duty(self.ctx.now) {
-            self.serve(Ix::ME, batch, None);
-        } else {
-            self.multicast.send(&mut self.ctx, batch);
+            return self.serve(Ix::ME, batch, Some(audience.clone()));
         }
+        self.multicast.send(&mut self.ctx, batch);
+        false
     }
 
     /// Sends a message to all or to a group.
@@ -137,17 +138,18 @@ impl Engine {
                 None => Audience::Group(group),
             },
         };
-        self.tell_segment(&batch);
-        self.relays.originate(&mut self.ctx, batch.into(), audience);
+        if !self.tell_segment(&batch, &audience) {
+            self.relays.originate(&mut self.ctx, batch.into(), audience);
+        }
     }
 
     /// The other members of a group, if there are few and room for a copy to each.
     fn few_members(&self, group: &GroupName) -> Option<Vec<NodeId>> {
-        let me = self.ctx.me().id;
         // Whole batches: no more of them than a message may take.
         let most = FEW.min(self.ctx.config.limits.relays as usize / 2 / FAN_OUT * FAN_OUT);
-        let members = self.ctx.topology.members(group).filter(|id| *id != me);
-        let few: Vec<NodeId> = members.take(most).collect();
+        let members = self.ctx.topology.members_of_any_status(group);
+        let reachable = members.filter(|&ix| ix != Ix::ME && self.ctx.is_reachable(ix));
+        let few: Vec<NodeId> = reachable.take(most).map(|ix| self.ctx.id(ix)).collect();
         (few.len() < most).then_some(few)
     }
 
@@ -157,9 +159,10 @@ impl Engine {
         few.map_or(1, |few| few.len().div_ceil(FAN_OUT))
     }
 
-    fn serve(&mut self, from: Ix, batch: &[Frame], audience: Option<Audience>) {
+    /// Answers whether each of the audience is sent it.
+    fn serve(&mut self, from: Ix, batch: &[Frame], audience: Option<Audience>) -> bool {
         if !self.speaker.has_duty(self.ctx.now) {
-            return;
+            return false;
         }
         match self.speaker.serve(&mut self.ctx, batch, from) {
             Some(cut_off) => {
@@ -169,10 +172,12 @@ impl Engine {
                     let some = Audience::Listed(some.into());
                     self.relays.originate(&mut self.ctx, batch.to_vec(), some);
                 }
+                false
             }
             None => {
                 let audience = audience.unwrap_or(Audience::All);
                 self.relays.originate_to_each(&mut self.ctx, batch.to_vec(), audience);
+                true
             }
         }
     }

@@ -177,9 +177,13 @@ impl Hearer {
             self.listen(ctx, from, sequence);
         }
         if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == from) {
+            let have = heard.have;
             heard.take(sequence);
             if heard.told <= heard.have {
                 heard.asking = None;
+            } else if let Some(asking) = heard.asking.as_mut().filter(|_| heard.have > have) {
+                // What it is asked for comes, if slowly.
+                asking.tries = 0;
             }
         }
     }

@@ -27,5 +27,5 @@ pub(crate) use piggyback::Piggyback;
 pub(crate) use returns::Returns;
 pub(crate) use ring::Ring;
 pub(crate) use speaker::Speaker;
-pub(crate) use taken::Taken;
+pub(crate) use taken::{CopyId, Taken};
 pub(crate) use tree::{Relays, is_message};

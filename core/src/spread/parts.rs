@@ -84,7 +84,7 @@ pub(super) struct Part {
     pub(super) part: Route,
 }
 
-/// Splits a route into parts of about equally many peers. Together they hold all of the route, also
+/// Splits a route into parts of about equally many peers. Together they hold all of an interval, also
 /// where this node knows nobody: those who take them may.
 ///
 /// The place of this node is a border, so that no part leads back to it.
@@ -104,7 +104,7 @@ pub(super) fn split(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<Part>
     if before > 0 {
         parts.extend(split_evenly(ctx, &within(route, start, place), from));
     }
-    if behind != until {
+    if behind != until || span == 0 && before == 0 {
         parts.extend(split_evenly(ctx, &within(route, behind, until), from));
     }
     parts

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use crate::context::Context;
 use crate::outbox::{Say, To};
+use crate::roster::Ix;
 use crate::spread::multicast::EVERYBODY;
 use crate::time::Instant;
 use crate::wire::Frame;
@@ -19,12 +20,13 @@ const AGAIN: Duration = Duration::from_millis(25);
 /// is given alone before it is multicast again for all.
 const KEPT: usize = 64;
 const ANSWER: usize = 16;
-const ASKERS: u8 = 3;
+const ASKERS: usize = 3;
 
 /// Who asks so long after a batch was multicast again has missed that as well.
 const ANSWERED: Duration = Duration::from_millis(12);
 
-/// For so long a batch is asked for, more or less, by those who miss it and what comes after it.
+/// For so long most of those who miss a batch ask for it. Who asks later may find it gone, where more
+/// than [`KEPT`] have followed: rather that than unicast to each for every stream of messages.
 const ASKED: Duration = Duration::from_millis(300);
 
 /// For so long a batch that comes once more, by another way, is not multicast again.
@@ -35,8 +37,9 @@ struct Batch {
     sequence: u64,
     at: Instant,
     again: VecDeque<Instant>,
-    askers: u8,
-    /// When it was multicast again, because many had asked, and none since.
+    /// Who has asked since, one less than bring a multicast.
+    askers: [Option<Ix>; ASKERS - 1],
+    /// When it was multicast again, because many had asked.
     for_many: Option<Instant>,
     frames: Vec<Frame>,
 }
@@ -78,7 +81,14 @@ impl Stream {
         ctx.say(EVERYBODY, Say::Frames(numbered(self.sequence, frames)));
         let (sequence, at) = (self.sequence, ctx.now);
         let frames = frames.to_vec();
-        self.log.push_back(Batch { sequence, at, again, askers: 0, for_many: None, frames });
+        self.log.push_back(Batch {
+            sequence,
+            at,
+            again,
+            askers: [None; ASKERS - 1],
+            for_many: None,
+            frames,
+        });
         if self.log.len() > KEPT {
             self.log.pop_front();
         }
@@ -112,11 +122,12 @@ impl Stream {
             }
             match batch.for_many {
                 Some(at) if ctx.now.since(at) <= ANSWERED => continue,
-                Some(_) => (batch.for_many, batch.askers) = (None, 0),
+                Some(_) => (batch.for_many, batch.askers) = (None, [None; ASKERS - 1]),
                 None => {}
             }
-            batch.askers += 1;
-            if batch.askers < ASKERS {
+            let known = batch.askers.iter_mut().find(|asker| asker.is_none() || **asker == to.node);
+            if let Some(asker) = known {
+                *asker = to.node;
                 ctx.say(to, say);
             } else {
                 batch.for_many = Some(ctx.now);
@@ -194,9 +205,18 @@ mod tests {
         let (mut ctx, mut stream) = (context(), Stream::default());
         stream.send(&mut ctx, &frames(1), true);
         let _ = said(&mut ctx);
-        let asker = To { at: Destination::Unicast(([10, 0, 0, 2], 1).into()), ..EVERYBODY };
-        for _ in 0..10 {
-            stream.answer(&mut ctx, asker, 0, false);
+        let asker = |number: u32| To {
+            at: Destination::Unicast(([10, 0, 0, 2], number as u16).into()),
+            bound: None,
+            node: Some(Ix::from_raw(number)),
+        };
+        // One that asks again and again is answered alone.
+        for _ in 0..5 {
+            stream.answer(&mut ctx, asker(1), 0, false);
+        }
+        let unicast_alone = said(&mut ctx);
+        for number in 1..10 {
+            stream.answer(&mut ctx, asker(number), 0, false);
         }
         let batches = |all: bool, said: &[(Destination, Say)]| {
             let batch = |(at, say): &&(Destination, Say)| {
@@ -204,14 +224,15 @@ mod tests {
             };
             said.iter().filter(batch).count()
         };
+        assert_eq!((batches(false, &unicast_alone), batches(true, &unicast_alone)), (5, 0));
         let answers = said(&mut ctx);
         assert_eq!((batches(false, &answers), batches(true, &answers)), (2, 1));
         // Who asks again has missed that, and will miss the next one.
         ctx.now = ctx.now + ANSWERED + Duration::from_millis(1);
-        stream.answer(&mut ctx, asker, 0, false);
+        stream.answer(&mut ctx, asker(7), 0, false);
         assert_eq!(batches(false, &said(&mut ctx)), 1);
         // Who hears nothing is helped by no multicast.
-        stream.answer(&mut ctx, asker, 0, true);
+        stream.answer(&mut ctx, asker(7), 0, true);
         assert_eq!(batches(false, &said(&mut ctx)), 1);
     }
 

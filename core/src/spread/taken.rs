@@ -6,8 +6,8 @@ use alloc::collections::VecDeque;
 use crate::node::Life;
 use crate::wire::{Header, Spread};
 
-/// How many copies are remembered. One that is forgotten before it is repeated is passed on twice:
-/// that costs packets, and nothing else.
+/// How many copies are remembered, of those that were passed on to somebody. One that is forgotten
+/// before it is repeated is passed on twice, to all of its part: that costs packets.
 const CAPACITY: usize = 512;
 
 /// A copy, by its first try.
@@ -15,11 +15,21 @@ const CAPACITY: usize = 512;
 /// The number of the packet is not enough: copies that share one at first may be repeated in several
 /// packets or in one, and each must be taken on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct CopyId {
+pub(crate) struct CopyId {
     packet: u64,
     /// How many copies come before it in that packet.
     place: u32,
     sender: Life,
+}
+
+impl CopyId {
+    /// The copy at a place of a packet.
+    pub(crate) fn of(header: &Header, spread: &Spread, place: u32) -> Self {
+        let (packet, place) = spread.first_try.map_or((header.packet, place), |first| {
+            (header.packet.saturating_sub(first.packets_ago.get()), first.place)
+        });
+        Self { packet, place, sender: header.sender }
+    }
 }
 
 /// The copies that were taken on last.
@@ -29,27 +39,16 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Takes on a copy that is at a place in a packet. Answers whether it has not been before.
-    /// `latest` says that no later packet of the sender has come, so a first try is new.
-    pub(crate) fn take(
-        &mut self,
-        header: &Header,
-        spread: &Spread,
-        place: u32,
-        latest: bool,
-    ) -> bool {
-        let (packet, place) = spread.first_try.map_or((header.packet, place), |first| {
-            (header.packet.saturating_sub(first.packets_ago.get()), first.place)
-        });
-        let copy = CopyId { packet, place, sender: header.sender };
-        let is_new = spread.first_try.is_none() && latest;
-        if !is_new && self.copies.iter().rev().any(|taken| *taken == copy) {
-            return false;
-        }
+    /// Whether a copy was taken on.
+    pub(crate) fn has(&self, copy: &CopyId) -> bool {
+        self.copies.iter().rev().any(|taken| taken == copy)
+    }
+
+    /// Remembers a copy.
+    pub(crate) fn note(&mut self, copy: CopyId) {
         if self.copies.len() >= CAPACITY {
             self.copies.pop_front();
         }
         self.copies.push_back(copy);
-        true
     }
 }

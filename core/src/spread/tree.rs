@@ -28,8 +28,10 @@ const BURST: u32 = 48;
 /// How long a copy is left alone while the rate holds output up, in milliseconds: once to twice.
 const HELD: u64 = 20;
 
-/// The most peers that a part is given to, unless it holds a message: nothing else would bring that.
+/// The most peers that a part is given to, and one with a message, which nothing else would bring: of
+/// a cluster half of which is dead, so many in a row are once in 65,536 times.
 const HANDOVERS: usize = 3;
+const LASTING_HANDOVERS: usize = 16;
 
 #[derive(Debug)]
 struct Batch {
@@ -74,31 +76,17 @@ impl Relays {
         2 * (self.copies.len() + batches * FAN_OUT) <= ctx.config.limits.relays as usize
     }
 
-    /// Whether one more batch can be sent in full, however it is split.
-    pub(crate) fn has_room_for_one(&self, ctx: &Context) -> bool {
-        self.copies.len() + 2 * FAN_OUT <= ctx.config.limits.relays as usize
+    /// Whether so many batches can be passed on in full, however they are split.
+    pub(crate) fn has_room_for_all(&self, ctx: &Context, batches: usize) -> bool {
+        self.copies.len() + 2 * FAN_OUT * batches <= ctx.config.limits.relays as usize
     }
 
-    /// Whether all batches of a packet can be passed on in full. What ends here takes no room: it is
-    /// always taken, or hops that are all full would wait for each other.
-    pub(crate) fn has_room_to_pass_on(
-        &self,
-        ctx: &Context,
-        from: Option<Ix>,
-        frames: &[Frame],
-    ) -> bool {
-        let spreads = || {
-            frames.iter().filter_map(|frame| match frame {
-                Frame::Spread(spread) if spread.hops > 0 => Some(spread),
-                _ => None,
-            })
-        };
+    /// Whether a batch can be passed on in full. What ends here takes no room: it is always taken, or
+    /// hops that are all full would wait for each other.
+    pub(crate) fn has_room_to_pass_on(&self, ctx: &Context, from: Ix, spread: &Spread) -> bool {
         let room = (ctx.config.limits.relays as usize).saturating_sub(self.copies.len());
-        if 2 * FAN_OUT * spreads().count() <= room || self.is_idle() {
-            return true;
-        }
-        let copies = |spread: &Spread| split(ctx, &spread.route, from).len();
-        spreads().map(copies).sum::<usize>() <= room
+        let fits = |copies: usize| copies <= room || self.is_idle();
+        spread.hops == 0 || fits(2 * FAN_OUT) || fits(split(ctx, &spread.route, Some(from)).len())
     }
 
     /// Whether nothing is under way.
@@ -156,21 +144,21 @@ impl Relays {
         spread.route == everybody_but(ctx.position(Ix::ME))
     }
 
-    /// Passes frames on as the peer that they came from asked. Answers those for which there was no
-    /// room everywhere.
+    /// Passes frames on as the peer that they came from asked. Answers to how many peers, and what
+    /// there was no room for everywhere.
     pub(crate) fn pass_on(
         &mut self,
         ctx: &mut Context,
         from: Ix,
         spread: &Spread,
         frames: Vec<Frame>,
-    ) -> Vec<Frame> {
-        let Some(hops) = spread.hops.checked_sub(1) else { return Vec::new() };
+    ) -> (usize, Vec<Frame>) {
+        let Some(hops) = spread.hops.checked_sub(1) else { return (0, Vec::new()) };
         ctx.stats.relayed += frames.len() as u64;
         let parts = split(ctx, &spread.route, Some(from));
         let count = parts.len();
         let (_, sent) = self.send(ctx, frames.clone(), parts, hops);
-        if (sent as usize) < count { frames } else { Vec::new() }
+        (count, if (sent as usize) < count { frames } else { Vec::new() })
     }
 
     /// What a copy says, unless it has been closed meanwhile.
@@ -201,11 +189,12 @@ impl Relays {
     /// A peer has acknowledged a packet, and so all copies in it.
     pub(crate) fn acknowledged(&mut self, ctx: &mut Context, by: Ix, packet: u64) -> Vec<Closed> {
         let mut closed = Vec::new();
-        while let Some((&(_, copy), &at)) = self.sent.range((packet, 0)..=(packet, u64::MAX)).next()
-        {
-            if self.copies.get(&copy).is_some_and(|open| open.to != by) {
-                break;
-            }
+        let carried = self.sent.range((packet, 0)..=(packet, u64::MAX));
+        // Not those that have been handed to another since.
+        let its = |copy: &u64| self.copies.get(copy).is_none_or(|open| open.to == by);
+        let copies: Vec<(u64, Instant)> =
+            carried.map(|(&(_, copy), &at)| (copy, at)).filter(|(copy, _)| its(copy)).collect();
+        for (copy, at) in copies {
             self.sent.remove(&(packet, copy));
             ctx.peers.sample(by, ctx.now.since(at));
             ctx.note_answer(at);
@@ -257,9 +246,9 @@ impl Relays {
             copy.tried.push(copy.to);
             let batch = self.batches.get(&copy.batch);
             let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
-            let next = (lasting || copy.tried.len() < HANDOVERS)
-                .then(|| heir(ctx, &copy.part, &copy.tried))
-                .flatten();
+            let most = if lasting { LASTING_HANDOVERS } else { HANDOVERS };
+            let next =
+                (copy.tried.len() < most).then(|| heir(ctx, &copy.part, &copy.tried)).flatten();
             if next.is_none() && lasting && !lost && copy.tries < LASTING_TRIES {
                 copy.tried.pop();
                 copy.try_again(ctx, id);

@@ -164,6 +164,15 @@ impl Topology {
         live.map(Record::member)
     }
 
+    /// The members of a group in no order that means anything, whatever their status.
+    pub(crate) fn members_of_any_status(
+        &self,
+        group: &GroupName,
+    ) -> impl Iterator<Item = Ix> + use<'_> {
+        let records = self.groups.by_name(group).map_or(&[][..], Group::records).iter();
+        records.filter(|record| record.is_live()).map(Record::member)
+    }
+
     /// Whether a node is a member of a group, whatever its status.
     pub(crate) fn is_member(&self, group: &GroupName, ix: Ix) -> bool {
         let record = self.groups.by_name(group).and_then(|group| group.record(ix));
