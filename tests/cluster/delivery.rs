@@ -1,27 +1,12 @@
 //! Each message comes to each node that is up and within reach, exactly once, whatever happens to
 //! others meanwhile: no later message and no repair would bring it.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
-
 use bytes::Bytes;
-use scalesmall_core::{Event, Recipients, Tag};
-use scalesmall_sim::{Link, Ratio, Tap};
+use scalesmall_core::{Recipients, Tag};
+use scalesmall_sim::{Link, Ratio};
 
+use super::messages::Received;
 use super::*;
-
-/// How often each node had each message.
-#[derive(Clone, Default)]
-struct Received(Rc<RefCell<BTreeMap<(usize, u32), u32>>>);
-
-impl Tap<Engine> for Received {
-    fn event(&mut self, _at: u64, node: usize, event: &Event) {
-        if let Event::Message { tag, .. } = event {
-            *self.0.borrow_mut().entry((node, tag.0)).or_insert(0) += 1;
-        }
-    }
-}
 
 /// Messages to all, by their tags, and who has sent them.
 struct Post {

@@ -12,7 +12,7 @@ use super::*;
 
 /// How often each node had each message, by tag.
 #[derive(Clone, Default)]
-struct Received(Rc<RefCell<BTreeMap<(usize, u32), u32>>>);
+pub(super) struct Received(pub(super) Rc<RefCell<BTreeMap<(usize, u32), u32>>>);
 
 impl Tap<Engine> for Received {
     fn event(&mut self, _at: u64, node: usize, event: &Event) {

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::message::{BroadcastError, BroadcastId, Recipients, Tag};
 use crate::node::{Epoch, Status};
 use crate::roster::Ix;
-use crate::spread::Audience;
+use crate::spread::{Audience, FAN_OUT};
 use crate::time::Instant;
 use crate::topology::{GroupError, GroupName, KeyRange, Op, TimedItem};
 use crate::wire::{Frame, MAX_METADATA, MESSAGE_OVERHEAD, Message, OVERHEAD, Standing};
@@ -261,9 +261,11 @@ impl Engine {
         if payload.len() > limit || limit == 0 {
             return Err(BroadcastError::TooLong { len: payload.len(), limit });
         }
-        let packets = match to {
-            Recipients::Nodes(nodes) => nodes.len().div_ceil(share),
-            Recipients::All | Recipients::Group(_) => self.batches(group.as_ref()),
+        let few = group.as_ref().and_then(|group| self.few_members(group));
+        let packets = match (to, &few) {
+            (Recipients::Nodes(nodes), _) => nodes.len().div_ceil(share),
+            (_, Some(few)) => few.len().div_ceil(FAN_OUT),
+            (_, None) => 1,
         };
         if !self.relays.has_room_for(&self.ctx, packets) {
             return Err(BroadcastError::Busy { limit: self.ctx.config.limits.relays });
@@ -274,7 +276,7 @@ impl Engine {
         let frame = Frame::Message(message);
         match to {
             Recipients::All | Recipients::Group(_) => {
-                self.post(frame, group);
+                self.post(frame, group, few);
             }
             Recipients::Nodes(nodes) => {
                 for some in nodes.chunks(share) {

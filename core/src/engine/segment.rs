@@ -122,41 +122,35 @@ impl Engine {
         false
     }
 
-    /// Sends a message to all or to a group.
-    pub(super) fn post(&mut self, message: Frame, group: Option<GroupName>) {
+    /// Sends a message to all, or to a group, of which these are the members if there are few.
+    pub(super) fn post(
+        &mut self,
+        message: Frame,
+        group: Option<GroupName>,
+        few: Option<Vec<NodeId>>,
+    ) {
         let batch = [message];
-        let audience = match group {
-            None => Audience::All,
-            Some(group) => match self.few_members(&group) {
-                Some(few) => {
-                    for some in few.chunks(FAN_OUT) {
-                        let some = Audience::Listed(some.into());
-                        self.relays.originate(&mut self.ctx, batch.to_vec(), some);
-                    }
-                    return;
-                }
-                None => Audience::Group(group),
-            },
-        };
+        if let Some(few) = few {
+            for some in few.chunks(FAN_OUT) {
+                let some = Audience::Listed(some.into());
+                self.relays.originate(&mut self.ctx, batch.to_vec(), some);
+            }
+            return;
+        }
+        let audience = group.map_or(Audience::All, Audience::Group);
         if !self.tell_segment(&batch, &audience) {
             self.relays.originate(&mut self.ctx, batch.into(), audience);
         }
     }
 
     /// The other members of a group, if there are few and room for a copy to each.
-    fn few_members(&self, group: &GroupName) -> Option<Vec<NodeId>> {
+    pub(super) fn few_members(&self, group: &GroupName) -> Option<Vec<NodeId>> {
         // Whole batches: no more of them than a message may take.
         let most = FEW.min(self.ctx.config.limits.relays as usize / 2 / FAN_OUT * FAN_OUT);
         let members = self.ctx.topology.members_of_any_status(group);
         let reachable = members.filter(|&ix| ix != Ix::ME && self.ctx.is_reachable(ix));
         let few: Vec<NodeId> = reachable.take(most).map(|ix| self.ctx.id(ix)).collect();
         (few.len() < most).then_some(few)
-    }
-
-    /// Into how many batches a message to all or to a group is divided.
-    pub(super) fn batches(&self, group: Option<&GroupName>) -> usize {
-        let few = group.and_then(|group| self.few_members(group));
-        few.map_or(1, |few| few.len().div_ceil(FAN_OUT))
     }
 
     /// Answers whether each of the audience is sent it.

@@ -157,8 +157,10 @@ impl Relays {
         ctx.stats.relayed += frames.len() as u64;
         let parts = split(ctx, &spread.route, Some(from));
         let count = parts.len();
-        let (_, sent) = self.send(ctx, frames.clone(), parts, hops);
-        (count, if (sent as usize) < count { frames } else { Vec::new() })
+        let room = (ctx.config.limits.relays as usize).saturating_sub(self.copies.len());
+        let missed = if count > room { frames.clone() } else { Vec::new() };
+        self.send(ctx, frames, parts, hops);
+        (count, missed)
     }
 
     /// What a copy says, unless it has been closed meanwhile.

@@ -159,9 +159,7 @@ impl Topology {
 
     /// The members of a group in no order that means anything, as [`DownMembers`] says.
     pub(crate) fn member_indexes(&self, group: &GroupName) -> impl Iterator<Item = Ix> + use<'_> {
-        let records = self.groups.by_name(group).map_or(&[][..], Group::records).iter();
-        let live = records.filter(|record| self.is_shown(record.member()) && record.is_live());
-        live.map(Record::member)
+        self.members_of_any_status(group).filter(|&ix| self.is_shown(ix))
     }
 
     /// The members of a group in no order that means anything, whatever their status.
