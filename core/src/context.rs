@@ -22,6 +22,7 @@ use crate::spread::{Covers, Pace, Ring};
 use crate::stats::Stats;
 use crate::time::Instant;
 use crate::timers::{Timers, Why};
+use crate::timing::Timing;
 use crate::topology::{Change, Changes, GroupError, GroupName, Topology};
 use crate::wire::{Claim, Frame, OVERHEAD, Standing};
 
@@ -34,6 +35,8 @@ pub(crate) struct Context {
     /// The horizon by what the embedder's clock gave for an epoch, and when that was.
     horizon: (Epoch, Instant),
     pub(crate) config: Config,
+    /// The durations that follow from the configuration.
+    pub(crate) timing: Timing,
     rng: ChaCha8Rng,
     pub(crate) topology: Topology,
     pub(crate) peers: Peers,
@@ -73,6 +76,7 @@ impl Context {
             now,
             started: now,
             horizon: (epoch.horizon(), now),
+            timing: Timing::new(&config),
             config,
             rng,
             topology,
@@ -144,7 +148,7 @@ impl Context {
     pub(crate) fn is_watchable(&self, ix: Ix) -> bool {
         let status = self.status(ix);
         matches!(status, Status::Alive | Status::Unreachable)
-            || self.peers.is_held(ix) && !self.peers.is_resting(ix, self.now)
+            || self.peers.is_held(ix) && !self.peers.is_resting(ix, self.now, &self.timing)
     }
 
     pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {
@@ -390,6 +394,7 @@ impl Context {
         self.topology.set_limits((&config.limits).into());
         self.outbox.set_limits(config.limits.outbox, config.send_rate);
         self.events.set_limit(config.limits.events);
+        self.timing = Timing::new(&config);
         self.config = config;
     }
 }

@@ -146,7 +146,7 @@ impl Engine {
             return;
         }
         let delay = self.ctx.outbox.urgent_delay(self.ctx.now);
-        if delay >= self.ctx.config.silence_window / DELAYS {
+        if delay >= self.ctx.timing.unsent_too_long {
             // What has not been sent cannot have been answered.
             self.watches.void(&mut self.ctx);
             self.probes.void(&mut self.ctx);
@@ -205,7 +205,7 @@ impl Engine {
         }
         let due = if self.ctx.silent { None } else { self.ctx.timers.next() };
         self.ctx.now = now;
-        if let Some(late) = self.health.called(now, due) {
+        if let Some(late) = self.health.called(&self.ctx.timing, now, due) {
             self.ctx.stats.stalls += 1;
             self.ctx.event(Event::Stalled { late });
             self.watches.void(&mut self.ctx);
@@ -357,10 +357,6 @@ impl Engine {
 
 /// When at the earliest another speaker tries to take the place of one that is lost.
 const SOON: Duration = Duration::from_millis(400);
-
-/// Pings that wait to be sent for longer than this share of the window of silence void what they
-/// are for. A shorter wait does not matter: several go out in a window.
-const DELAYS: u32 = 16;
 
 /// Times beyond this one, some 292 years after the origin, count as this one.
 const LATEST: Instant = Instant::from_nanos(u64::MAX / 2);

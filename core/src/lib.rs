@@ -152,6 +152,7 @@
 //! | `repair` | how two nodes find what differs |
 //! | [`wire`] | packets and frames, specified for a second implementation |
 //! | [`seal`] | keys, suites, freshness |
+//! | `timing` | every duration, with its formula and its reason |
 //! | `events`, `outbox`, `rate`, `timers`, `tombstones` | bounded queues, how much is sent, deadlines, what time takes away |
 //! | `roster`, `metadata`, `message` | nodes by number; what they say about themselves and to each other |
 //! | `config`, `event`, `port`, `stats`, `node`, `time` | what an embedder sees: settings, events, destinations, counters, names, instants |
@@ -209,6 +210,14 @@
 //!   without an operator.
 //! - **Lives are told apart by epochs**, so a restart needs no incarnation from before it.
 //!
+//! # Clockwork
+//!
+//! All durations follow from the configuration, and what waits for an answer follows the measured
+//! round trips as well. *Late* is when an answer of a peer is late: its smoothed round trip and four
+//! deviations; *usually late* is the same over all peers.
+//!
+#![doc = include_str!("timing.md")]
+//!
 //! # Spread, measured
 //!
 #![doc = include_str!("spread/measured.md")]
@@ -249,6 +258,7 @@ mod spread;
 mod stats;
 mod time;
 mod timers;
+mod timing;
 mod tombstones;
 mod topology;
 pub mod wire;

@@ -24,7 +24,7 @@ impl Tombstones {
     pub(crate) fn start(&mut self, ctx: &mut Context) {
         // A new life has none.
         self.aging.clear();
-        ctx.timers.set(Why::Housekeeping, Some(ctx.now + Duration::from_secs(1)));
+        ctx.timers.set(Why::Housekeeping, Some(ctx.now + ctx.timing.housekeeping));
     }
 
     /// Something was written in a group: if a tombstone, its time begins.

@@ -60,7 +60,7 @@ impl Engine {
             Weighed::Known(_) => self.ctx.stats.updates_stale += 1,
             Weighed::Beaten(ix) => {
                 self.ctx.stats.updates_stale += 1;
-                if self.ctx.peers.may_tell(from, self.ctx.now) {
+                if self.ctx.peers.may_tell(from, self.ctx.now, &self.ctx.timing) {
                     let better = self.ctx.claim(ix);
                     self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(better));
                 }
@@ -88,7 +88,7 @@ impl Engine {
                 }
             }
             Standing::Down => {
-                if let Some(until) = self.watches.note_verified(ctx.now) {
+                if let Some(until) = self.watches.note_verified(ctx) {
                     self.probes.hurry(ctx, until);
                 }
                 self.comeback.lost(ctx);
@@ -195,7 +195,10 @@ impl Engine {
     pub(super) fn follow_up_doubt(&mut self, ix: Ix) {
         let status = self.ctx.status(ix);
         let held = self.ctx.peers.is_held(ix);
-        if status == Status::Alive || held || !self.ctx.peers.may_tell(ix, self.ctx.now) {
+        if status == Status::Alive
+            || held
+            || !self.ctx.peers.may_tell(ix, self.ctx.now, &self.ctx.timing)
+        {
             return;
         }
         let to = self.ctx.bound(ix);

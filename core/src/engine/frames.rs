@@ -266,7 +266,7 @@ impl Engine {
                 self.renewal.claimed(&mut self.ctx, epoch);
             }
         } else if let Ok(Applied::Stale { .. }) = applied
-            && self.ctx.peers.may_tell(from, self.ctx.now)
+            && self.ctx.peers.may_tell(from, self.ctx.now, &self.ctx.timing)
         {
             let claim = self.ctx.claim(Ix::ME);
             self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(claim));

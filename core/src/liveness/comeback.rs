@@ -14,25 +14,14 @@ use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::Frame;
 
-/// The first wait of a node that knows nobody; it doubles up to the retry interval.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-
 /// A seed draws as many attempts as so many lost peers: one that begins anew may know nobody.
 const SEED_WEIGHT: usize = 4;
 
-/// The longest mean wait of one node.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
-
-/// A seed that goes unanswered this long while nobody else is there isolates the node.
-const ISOLATED_AFTER: Duration = Duration::from_secs(3);
-
-/// How many unreachable peers are asked at once, and how often, when one of them is back.
+/// How many unreachable peers are asked at once when one of them is back.
 const SWEEP_PEERS: usize = 8;
-const SWEEP_STEP: Duration = Duration::from_millis(20);
 
-/// How often those that do not answer a sweep are asked again, and after which pause.
+/// How often those that do not answer a sweep are asked again.
 const SWEEPS: u8 = 3;
-const SWEEP_PAUSE: Duration = Duration::from_millis(300);
 
 #[derive(Clone, Copy, Debug)]
 struct Seed {
@@ -57,13 +46,13 @@ pub(crate) struct Comeback {
 impl Comeback {
     /// Begins, or begins anew, to look for the lost.
     pub(crate) fn start(&mut self, ctx: &mut Context) {
-        self.wait = FIRST_WAIT;
+        self.wait = ctx.timing.first_contact;
         self.lonely_since = None;
         self.said_isolated = false;
         for seed in &mut self.seeds {
             seed.node = None;
         }
-        ctx.timers.hasten(Why::Comeback, ctx.now + FIRST_WAIT);
+        ctx.timers.hasten(Why::Comeback, ctx.now + ctx.timing.first_contact);
     }
 
     /// Remembers seeds and tries all of them at once.
@@ -77,9 +66,9 @@ impl Comeback {
             self.seeds.push_back(Seed { addr, node: None });
             ctx.greet_stranger(addr);
         }
-        self.wait = FIRST_WAIT;
+        self.wait = ctx.timing.first_contact;
         self.said_isolated = false;
-        ctx.timers.hasten(Why::Comeback, ctx.now + FIRST_WAIT);
+        ctx.timers.hasten(Why::Comeback, ctx.now + ctx.timing.first_contact);
     }
 
     /// The seeds, oldest first.
@@ -97,7 +86,7 @@ impl Comeback {
     /// A peer was lost: see to it that it is retried.
     pub(crate) fn lost(&self, ctx: &mut Context) {
         if ctx.ring.len() == 0 {
-            let wait = ctx.around(FIRST_WAIT);
+            let wait = ctx.around(ctx.timing.first_contact);
             ctx.timers.hasten(Why::Comeback, ctx.now + wait);
         } else if self.sweep.is_none() {
             // Drawn anew and not the shorter of two, or many losses in a row would make haste.
@@ -110,7 +99,7 @@ impl Comeback {
     pub(crate) fn reunion(&mut self, ctx: &mut Context) {
         if self.sweep.is_none() {
             self.sweep = Some((Ix::ME, SWEEPS));
-            ctx.timers.hasten(Why::Comeback, ctx.now + SWEEP_STEP);
+            ctx.timers.hasten(Why::Comeback, ctx.now + ctx.timing.sweep_step);
         }
     }
 
@@ -119,7 +108,7 @@ impl Comeback {
         if let Some((place, left)) = self.sweep {
             if ctx.outbox.is_held(ctx.now, ctx.config.max_datagram, true) {
                 // At a low rate the greetings would wait in front of answers.
-                ctx.timers.set(Why::Comeback, Some(ctx.now + SWEEP_STEP));
+                ctx.timers.set(Why::Comeback, Some(ctx.now + ctx.timing.sweep_step));
                 return;
             }
             let next = Self::sweep(ctx, place);
@@ -127,7 +116,8 @@ impl Comeback {
             let again = more.then(|| (Ix::ME, left - 1));
             self.sweep = next.map(|next| (next, left)).or(again);
             if self.sweep.is_some() {
-                let pause = if next.is_some() { SWEEP_STEP } else { SWEEP_PAUSE };
+                let pause =
+                    if next.is_some() { ctx.timing.sweep_step } else { ctx.timing.sweep_pause };
                 ctx.timers.set(Why::Comeback, Some(ctx.now + pause));
                 return;
             }
@@ -155,7 +145,7 @@ impl Comeback {
             self.wait = (self.wait * 2).min(wait);
             ctx.around(self.wait)
         } else {
-            self.wait = FIRST_WAIT;
+            self.wait = ctx.timing.first_contact;
             ctx.memoryless(wait)
         };
         let anybody = !self.seeds.is_empty() || Self::random_lost(ctx).is_some();
@@ -179,7 +169,7 @@ impl Comeback {
     /// only this node cannot reach nobody else tries.
     fn interval(&self, ctx: &Context) -> Duration {
         let share = u32::try_from(self.share(ctx)).unwrap_or(u32::MAX);
-        ctx.config.retry_interval.saturating_mul(share).min(LONGEST_WAIT)
+        ctx.config.retry_interval.saturating_mul(share).min(ctx.timing.longest_retry)
     }
 
     /// In how many retry intervals one node makes one attempt.
@@ -257,7 +247,7 @@ impl Comeback {
             return;
         }
         let since = *self.lonely_since.get_or_insert(ctx.now);
-        if !self.said_isolated && ctx.now.since(since) >= ISOLATED_AFTER {
+        if !self.said_isolated && ctx.now.since(since) >= ctx.timing.isolated_after {
             self.said_isolated = true;
             ctx.event(Event::Isolated);
         }

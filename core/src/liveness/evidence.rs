@@ -119,11 +119,11 @@ impl Context {
         let before = if new_life { claim.incarnation.into() } else { falls(&known) };
         let times = falls(claim).saturating_sub(before);
         if times > 0 {
-            self.peers.fell(ix, times, self.now);
+            self.peers.fell(ix, times, self.now, &self.timing);
         }
         match claim.standing {
             Standing::Alive if from == Status::Down => {
-                if let Some(span) = self.peers.hold(ix, self.now) {
+                if let Some(span) = self.peers.hold(ix, self.now, &self.timing) {
                     to = Status::Down;
                     self.timers.hasten(Why::Housekeeping, self.now + span);
                 }
@@ -155,7 +155,7 @@ impl Context {
                 self.topology.set_status_of(ix, Status::Alive);
                 self.follow_status(ix, Some(Status::Down), Status::Alive, Cause::Steady, false);
             } else {
-                self.timers.hasten(Why::Housekeeping, self.now + Duration::from_secs(1));
+                self.timers.hasten(Why::Housekeeping, self.now + self.timing.housekeeping);
             }
         }
     }

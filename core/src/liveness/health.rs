@@ -4,12 +4,10 @@
 use core::time::Duration;
 
 use crate::time::Instant;
+use crate::timing::Timing;
 
 /// The worst score, as in Lifeguard.
 const WORST: u32 = 8;
-
-/// Being called this much later than asked is a stall.
-const STALL: Duration = Duration::from_millis(100);
 
 /// Evidence for and against this node's own health.
 #[derive(Debug, Default)]
@@ -41,15 +39,20 @@ impl Health {
     /// A deadline is missed once, however many calls come before it is served.
     ///
     /// After a stall answers may still be queued up in a socket, so for as long as the stall has
-    /// lasted, and at most for a second, no silence counts.
-    pub(crate) fn called(&mut self, now: Instant, due: Option<Instant>) -> Option<Duration> {
+    /// lasted, within a bound, no silence counts.
+    pub(crate) fn called(
+        &mut self,
+        timing: &Timing,
+        now: Instant,
+        due: Option<Instant>,
+    ) -> Option<Duration> {
         let late = due.map_or(Duration::ZERO, |due| now.since(due));
-        if late < STALL || self.missed == due {
+        if late < timing.stall || self.missed == due {
             return None;
         }
         self.missed = due;
         self.worse();
-        self.stalled_until = now + late.min(Duration::from_secs(1));
+        self.stalled_until = now + late.min(timing.stall_longest);
         Some(late)
     }
 
@@ -79,14 +82,15 @@ mod tests {
     #[test]
     fn lateness_is_a_stall_and_passes() {
         let mut health = Health::default();
+        let timing = Timing::new(&crate::context::Context::of_one().config);
         let due = Instant::from_millis(1000);
-        assert_eq!(health.called(Instant::from_millis(1050), Some(due)), None);
-        let late = health.called(Instant::from_millis(1400), Some(due));
+        assert_eq!(health.called(&timing, Instant::from_millis(1050), Some(due)), None);
+        let late = health.called(&timing, Instant::from_millis(1400), Some(due));
         assert_eq!(late, Some(Duration::from_millis(400)));
         assert!(!health.trusts_silence(Instant::from_millis(1700)));
         assert!(health.trusts_silence(Instant::from_millis(1800)));
-        assert_eq!(health.called(Instant::from_millis(1900), Some(due)), None);
+        assert_eq!(health.called(&timing, Instant::from_millis(1900), Some(due)), None);
         let next = Instant::from_millis(2000);
-        assert!(health.called(Instant::from_millis(2400), Some(next)).is_some());
+        assert!(health.called(&timing, Instant::from_millis(2400), Some(next)).is_some());
     }
 }

@@ -11,6 +11,7 @@ use crate::repair::{Root, Subject};
 use crate::roster::Ix;
 use crate::seal::Window;
 use crate::time::Instant;
+use crate::timing::Timing;
 use crate::topology::Topology;
 use crate::wire::Standing;
 
@@ -36,7 +37,7 @@ pub(crate) struct Peer {
 /// What is kept of one that went down. Few do, so it has a table of its own.
 #[derive(Clone, Copy, Debug)]
 struct Fall {
-    /// How often, each time within [`FLAP_MEMORY`] of the time before and the hold after it.
+    /// How often, each time within [`Timing::flap_memory`] of the time before and the hold after it.
     count: u8,
     /// When last, as a stamp.
     at: u32,
@@ -46,25 +47,14 @@ struct Fall {
 
 impl Fall {
     /// For how long such a node is held off, if at all.
-    fn span(&self) -> Option<Duration> {
+    fn span(&self, timing: &Timing) -> Option<Duration> {
         let again = u32::from(self.count.checked_sub(2)?).min(16);
-        Some(FIRST_HOLD.saturating_mul(1 << again).min(LONGEST_HOLD))
+        Some(timing.first_hold.saturating_mul(1 << again).min(timing.longest_hold))
     }
 }
 
-/// From how many on those told of late are searched for old ones, and what is old.
+/// From how many entries on the table of those told of late is searched for old ones.
 const TOLD: usize = 64;
-const TOLD_MILLIS: u32 = 200;
-
-/// A peer that goes down again within this time flaps.
-const FLAP_MEMORY: Duration = Duration::from_secs(5 * 60);
-
-/// How long a flapping peer must be clean before it is taken back; doubled each further time.
-const FIRST_HOLD: Duration = Duration::from_secs(30);
-const LONGEST_HOLD: Duration = Duration::from_secs(5 * 60);
-
-/// The end of a hold in which the peer is watched: this and at least half of it.
-const LEAST_WATCHED: Duration = Duration::from_secs(60);
 
 /// All peers, in parallel to the roster.
 #[derive(Debug)]
@@ -163,6 +153,11 @@ impl Peers {
         self.usual.sample(round_trip);
     }
 
+    /// When an answer is late, by everybody's round trips; zero while nothing has been measured.
+    pub(crate) fn usually_late(&self) -> Duration {
+        self.usual.late().unwrap_or_default()
+    }
+
     /// When an answer of a peer is late: by its own round trips, else by twice everybody's;
     /// `None` while nothing has been measured.
     pub(crate) fn late(&self, ix: Ix) -> Option<Duration> {
@@ -201,11 +196,11 @@ impl Peers {
     }
 
     /// Notes that a node has gone down, so many times since anything was known of it.
-    pub(crate) fn fell(&mut self, ix: Ix, times: u64, now: Instant) {
+    pub(crate) fn fell(&mut self, ix: Ix, times: u64, now: Instant, timing: &Timing) {
         let stamp = stamp(now);
         self.hold_until(ix, 0);
         let last = self.falls.get(&ix).filter(|fall| {
-            let memory = FLAP_MEMORY + fall.span().unwrap_or_default();
+            let memory = timing.flap_memory + fall.span(timing).unwrap_or_default();
             u128::from(stamp.wrapping_sub(fall.at)) <= memory.as_millis()
         });
         // When those before were, nobody here knows.
@@ -215,8 +210,8 @@ impl Peers {
     }
 
     /// A node that was down lives: says how long it is to be held off, if it flaps.
-    pub(crate) fn hold(&mut self, ix: Ix, now: Instant) -> Option<Duration> {
-        let span = self.falls.get(&ix)?.span()?;
+    pub(crate) fn hold(&mut self, ix: Ix, now: Instant, timing: &Timing) -> Option<Duration> {
+        let span = self.falls.get(&ix)?.span(timing)?;
         self.hold_until(ix, stamp(now + span));
         Some(span)
     }
@@ -251,9 +246,10 @@ impl Peers {
 
     /// Whether a node is held off for so long that nobody looks at it yet: nothing of it is shown,
     /// and a verdict and its refutation cost two broadcasts each time.
-    pub(crate) fn is_resting(&self, ix: Ix, now: Instant) -> bool {
-        let half = self.falls.get(&ix).and_then(Fall::span).map_or(Duration::ZERO, |span| span / 2);
-        self.held_for(ix, now).is_some_and(|left| left > half.max(LEAST_WATCHED))
+    pub(crate) fn is_resting(&self, ix: Ix, now: Instant, timing: &Timing) -> bool {
+        let span = self.falls.get(&ix).and_then(|fall| fall.span(timing));
+        let half = span.map_or(Duration::ZERO, |span| span / 2);
+        self.held_for(ix, now).is_some_and(|left| left > half.max(timing.least_watched))
     }
 
     /// How long a node is still held off; `None` if it is not.
@@ -269,14 +265,15 @@ impl Peers {
         stamp(now).wrapping_sub(self.get(ix).turned)
     }
 
-    /// Whether a node may be told a claim about itself: at most once in 200 ms.
-    pub(crate) fn may_tell(&mut self, ix: Ix, now: Instant) -> bool {
-        let stamp = stamp(now);
+    /// Whether a node may be told a claim about itself again.
+    pub(crate) fn may_tell(&mut self, ix: Ix, now: Instant, timing: &Timing) -> bool {
+        let (stamp, again) = (stamp(now), timing.tell_again.as_millis());
+        let old = |at: u32| u128::from(stamp.wrapping_sub(at)) >= again;
         if self.told.len() >= TOLD {
-            self.told.retain(|_, at| stamp.wrapping_sub(*at) < TOLD_MILLIS);
+            self.told.retain(|_, at| !old(*at));
         }
         let told = self.told.get(&ix);
-        let may = told.is_none_or(|at| stamp.wrapping_sub(*at) >= TOLD_MILLIS);
+        let may = told.is_none_or(|at| old(*at));
         if may {
             self.told.insert(ix, stamp);
         }

@@ -7,7 +7,6 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::context::Context;
 use crate::liveness::Health;
@@ -30,15 +29,8 @@ const REACH: usize = 16;
 /// of 50 unprobed for 4 s in the mean.
 const HASTE: u32 = 4;
 
-/// How long an answer to a ping is recognised.
-const MEMORY: Duration = Duration::from_secs(10);
-
 /// The most probes that wait for their answers.
 const RUNNING: usize = 16;
-
-/// For so long one that left a probe unanswered is not the one across: others have it called down if
-/// it is dead, and if but the way to it is broken, each look would be another suspicion.
-const DETOUR: Duration = Duration::from_secs(60);
 
 /// A peer that is being probed.
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +112,7 @@ impl Probes {
                 self.ask(ctx, health, Probe { tries: probe.tries + 1, ..probe });
             } else {
                 if self.next_across(ctx) == Some(probe.ix) {
-                    self.detour = Some((probe.ix, ctx.now + DETOUR));
+                    self.detour = Some((probe.ix, ctx.now + ctx.timing.detour));
                 }
                 ctx.stats.probes_unanswered += 1;
                 unanswered.push(Unanswered { ix: probe.ix, since: probe.since });
@@ -148,7 +140,7 @@ impl Probes {
     /// Notes that ping number `packet` has been sent.
     pub(crate) fn sent(&mut self, ctx: &Context, packet: u64, to: Ix) {
         while let Some(oldest) = self.pings.first_entry() {
-            let stale = ctx.now.since(oldest.get().1) > MEMORY;
+            let stale = ctx.now.since(oldest.get().1) > ctx.timing.ping_memory;
             if !stale && self.pings.len() < ctx.config.limits.inquiries as usize {
                 break;
             }

@@ -7,7 +7,6 @@
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use core::time::Duration;
 
 use crate::context::Context;
 use crate::event::Event;
@@ -18,9 +17,6 @@ use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::Frame;
-
-/// How long a second holder of the id has to show itself.
-const WAIT: Duration = Duration::from_secs(1);
 
 /// The most ids that a node can be looking into at once.
 const CASES: usize = 16;
@@ -44,7 +40,7 @@ pub(crate) struct Renewal {
 impl Renewal {
     /// This node is said to live in a higher epoch.
     pub(crate) fn claimed(&mut self, ctx: &mut Context, epoch: Epoch) {
-        let (highest, at) = self.claimed.unwrap_or((epoch, ctx.now + WAIT));
+        let (highest, at) = self.claimed.unwrap_or((epoch, ctx.now + ctx.timing.renewal_wait));
         self.claimed = Some((highest.max(epoch), at));
         ctx.timers.set(Why::Renewal, Some(at));
     }
@@ -75,7 +71,7 @@ impl Renewal {
         if self.contests.len() >= CASES || self.contests.iter().any(|case| case.lower == lower) {
             return;
         }
-        self.contests.push(Contest { ix, lower, addr, until: now + WAIT });
+        self.contests.push(Contest { ix, lower, addr, until: now + ctx.timing.renewal_wait });
         ctx.say(ctx.bound(ix), Say::Ping);
         let claim = ctx.claim(ix);
         let to = To { at: Destination::Unicast(addr), bound: Some(lower.epoch), node: None };

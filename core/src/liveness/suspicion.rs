@@ -11,7 +11,7 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::event::Cause;
 use crate::liveness::Health;
-use crate::liveness::watch::{Asker, CROWD, FIRST_GAP, Verdict, Watch, say_found};
+use crate::liveness::watch::{Asker, CROWD, Verdict, Watch, say_found};
 use crate::mutants::mutated;
 use crate::node::Status;
 use crate::roster::Ix;
@@ -19,16 +19,9 @@ use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::{Claim, Finding, Frame};
 
-/// How long a verifier remembers what it found, so that its verdict can be asked for again.
-const AFTERLIFE: Duration = Duration::from_secs(2);
-
-/// This many verified suspects within [`MASS_SPAN`] are a mass crash.
+/// This many verified suspects within [`Timing::mass_span`](crate::timing::Timing::mass_span) are a mass
+/// crash.
 const MASS: usize = 3;
-const MASS_SPAN: Duration = Duration::from_secs(2);
-const MASS_HASTE: Duration = Duration::from_secs(10);
-
-/// The longest that a declared slowness is honoured.
-const SLOWEST: Duration = Duration::from_secs(60);
 
 /// All peers being watched.
 #[derive(Debug, Default)]
@@ -62,7 +55,7 @@ impl Watches {
             watch.verifiers.clear();
         }
         watch.until = (watch.since + ctx.config.silence_window).max(slow).max(ctx.now + look);
-        watch.next = watch.next.min(watch.until.max(ctx.now + FIRST_GAP));
+        watch.next = watch.next.min(watch.until.max(ctx.now + ctx.timing.first_gap));
         let incarnation = ctx.peers.get(ix).incarnation;
         ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });
         (watch.recruited, watch.widened) = (false, false);
@@ -75,10 +68,10 @@ impl Watches {
 
     /// Looks at a peer because another asks for it.
     pub(crate) fn verify(&mut self, ctx: &mut Context, asker: Ix, suspect: Ix, millis: u32) {
-        let span = Duration::from_millis(u64::from(millis)).min(SLOWEST);
+        let span = Duration::from_millis(u64::from(millis)).min(ctx.timing.slowest);
         if span.is_zero() && !self.list.iter().any(|watch| watch.ix == suspect) {
             // A reminder of a watch that is over, or that never was.
-            let late = |at: Instant| ctx.now.since(at) <= AFTERLIFE;
+            let late = |at: Instant| ctx.now.since(at) <= ctx.timing.report_memory;
             if self.answered.iter().any(|&(ix, at)| ix == suspect && late(at)) {
                 say_found(suspect, asker, Finding::Answers, ctx);
             }
@@ -93,8 +86,8 @@ impl Watches {
             // that is over waits for others, and is as good.
             watch.since = ctx.now;
             watch.until = ctx.now + span;
-            watch.next = ctx.now + FIRST_GAP;
-            watch.gap = FIRST_GAP;
+            watch.gap = ctx.timing.first_gap;
+            watch.next = ctx.now + watch.gap;
         }
         let due = ctx.now + span;
         let told = match watch.askers.iter_mut().find(|known| known.ix == asker) {
@@ -149,7 +142,7 @@ impl Watches {
                 }
                 let first = !core::mem::replace(&mut watch.verified, true);
                 self.arm(ctx);
-                first.then(|| self.note_verified(ctx.now)).flatten()
+                first.then(|| self.note_verified(ctx)).flatten()
             }
         }
     }
@@ -158,7 +151,9 @@ impl Watches {
     pub(crate) fn answered(&mut self, ctx: &mut Context, ix: Ix) {
         if let Some(at) = self.list.iter().position(|watch| watch.ix == ix) {
             let askers = core::mem::take(&mut self.list[at].askers);
-            self.answered.retain(|&(other, at)| other != ix && ctx.now.since(at) <= AFTERLIFE);
+            self.answered.retain(|&(other, at)| {
+                other != ix && ctx.now.since(at) <= ctx.timing.report_memory
+            });
             if !askers.is_empty() && self.answered.len() < ctx.config.limits.inquiries as usize {
                 self.answered.push((ix, ctx.now));
             }
@@ -200,7 +195,7 @@ impl Watches {
 
     /// Honours a peer's word that it will be slow.
     pub(crate) fn expect_slow(&mut self, ctx: &Context, ix: Ix, span: Duration) {
-        let until = ctx.now + span.min(SLOWEST);
+        let until = ctx.now + span.min(ctx.timing.slowest);
         self.slow.retain(|(other, until)| *other != ix && *until > ctx.now);
         if self.slow.len() < ctx.config.limits.inquiries as usize {
             self.slow.push((ix, until));
@@ -230,8 +225,8 @@ impl Watches {
             }
             let waits = mutated!(ctx.config, EndlessSuspicion) || !health.trusts_silence(ctx.now);
             if watch.own && waits {
-                watch.until = ctx.now + Duration::from_millis(500);
-                watch.next = ctx.now + FIRST_GAP;
+                watch.until = ctx.now + ctx.timing.own_stall_wait;
+                watch.next = ctx.now + ctx.timing.first_gap;
                 at += 1;
                 continue;
             }
@@ -250,10 +245,10 @@ impl Watches {
                     }
                 }
                 self.list.swap_remove(at);
-            } else if ctx.now.since(watch.until) >= AFTERLIFE {
+            } else if ctx.now.since(watch.until) >= ctx.timing.report_memory {
                 self.list.swap_remove(at);
             } else {
-                watch.next = watch.until + AFTERLIFE;
+                watch.next = watch.until + ctx.timing.report_memory;
                 at += 1;
             }
         }
@@ -271,7 +266,7 @@ impl Watches {
             return None;
         }
         ctx.greet(ctx.unbound(ix));
-        self.list.push(Watch::new(ix, ctx.now));
+        self.list.push(Watch::new(ix, ctx.now, ctx.timing.first_gap));
         Some(self.list.len() - 1)
     }
 
@@ -286,11 +281,12 @@ impl Watches {
 
     /// A suspect has been found silent by another as well, or has been called down: answers until
     /// when to probe faster, if many are dying.
-    pub(crate) fn note_verified(&mut self, now: Instant) -> Option<Instant> {
-        self.verified.retain(|&at| now.since(at) <= MASS_SPAN);
+    pub(crate) fn note_verified(&mut self, ctx: &Context) -> Option<Instant> {
+        let now = ctx.now;
+        self.verified.retain(|&at| now.since(at) <= ctx.timing.mass_span);
         self.verified.push(now);
         self.verified.truncate(CROWD);
-        (self.verified.len() >= MASS).then(|| now + MASS_HASTE)
+        (self.verified.len() >= MASS).then(|| now + ctx.timing.mass_haste)
     }
 
     fn slow_until(&self, ix: Ix) -> Instant {

@@ -12,22 +12,15 @@ use crate::roster::Ix;
 use crate::time::Instant;
 use crate::wire::{Claim, Finding, Frame, Standing};
 
-/// The first wait before a watched peer is asked again; it doubles up to [`LONGEST_GAP`].
-pub(super) const FIRST_GAP: Duration = Duration::from_millis(100);
-const LONGEST_GAP: Duration = Duration::from_millis(500);
-
-/// How long the verdicts of verifiers are waited for when the window has passed, and how often
-/// they are asked for before other verifiers are.
-const GRACE: Duration = Duration::from_millis(100);
+/// How often missing reports are asked for before other verifiers are asked.
 const REMINDERS: u8 = 4;
 
 /// So often those that have not said what they found are reminded before two that found silence are
 /// enough: where much is lost, the word of one that got an answer may be.
 const PATIENCE: u8 = 2;
 
-/// So long before the window is over as many others are asked besides: in a partial partition the
-/// first few may all be on the side of the accuser.
-const LAST_LOOK: Duration = Duration::from_millis(600);
+/// How many others are asked [`Timing::last_look`](crate::timing::Timing::last_look) before the window
+/// ends.
 const LAST_VERIFIERS: usize = 5;
 
 /// The most that the verifiers of one suspicion, and the askers of one watch, can be.
@@ -73,14 +66,14 @@ pub(super) enum Verdict {
 
 impl Watch {
     /// Nobody has asked for it yet, and it has no window.
-    pub(super) fn new(ix: Ix, now: Instant) -> Self {
+    pub(super) fn new(ix: Ix, now: Instant, first_gap: Duration) -> Self {
         Self {
             ix,
             own: false,
             since: now,
             until: now,
-            next: now + FIRST_GAP,
-            gap: FIRST_GAP,
+            next: now + first_gap,
+            gap: first_gap,
             unbound: true,
             reminders: 0,
             recruited: false,
@@ -117,7 +110,7 @@ impl Watch {
         } else {
             ctx.say(ctx.bound(self.ix), Say::Ping);
         }
-        self.gap = (self.gap * 2).min(LONGEST_GAP);
+        self.gap = (self.gap * 2).min(ctx.timing.longest_gap);
         self.next = (ctx.now + self.gap).min(self.until);
         if self.own {
             self.recruit_in_time(ctx);
@@ -136,7 +129,7 @@ impl Watch {
             self.recruited = true;
             self.recruit(ctx, first);
         }
-        let late = left.saturating_sub(LAST_LOOK);
+        let late = left.saturating_sub(ctx.timing.last_look);
         if !self.widened && late.is_zero() {
             self.widened = true;
             self.recruit(ctx, LAST_VERIFIERS);
@@ -200,16 +193,18 @@ impl Watch {
             // Those who were asked have gone quiet themselves: ask others for a window of theirs.
             self.verifiers.clear();
             self.until = ctx.now + ctx.config.silence_window;
-            self.next = ctx.now + FIRST_GAP;
-            self.gap = FIRST_GAP;
+            self.gap = ctx.timing.first_gap;
+            self.next = ctx.now + self.gap;
             (self.recruited, self.widened) = (true, false);
             self.recruit(ctx, usize::from(ctx.config.verifiers));
         } else {
-            self.next = ctx.now + GRACE;
             let quiet = self.verifiers.iter().filter(|(_, f)| *f != Some(Finding::Silent));
+            let mut wait = ctx.timing.report_wait;
             for verifier in quiet.map(|&(ix, _)| ix).collect::<Vec<_>>() {
+                wait = wait.max(ctx.peers.late(verifier).unwrap_or(ctx.config.max_timeout));
                 ask_verifier(self.ix, ctx, verifier, 0);
             }
+            self.next = ctx.now + wait;
         }
         Verdict::LookOn
     }

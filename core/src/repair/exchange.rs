@@ -9,7 +9,6 @@
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::context::Context;
 use crate::outbox::Say;
@@ -160,7 +159,7 @@ impl Repair {
                 self.settle_in(ctx);
             } else {
                 self.last = None;
-                ctx.timers.set(Why::Repair, Some(ctx.now + Duration::from_millis(1)));
+                ctx.timers.set(Why::Repair, Some(ctx.now + ctx.timing.repair_soon));
             }
             return;
         }

@@ -3,7 +3,6 @@
 //! This file says when, and with whom; [`exchange`](super::exchange) says what is exchanged.
 
 use alloc::collections::BTreeSet;
-use core::time::Duration;
 
 use crate::context::Context;
 use crate::mutants::mutated;
@@ -23,20 +22,6 @@ const UNEQUAL: u32 = 3;
 /// Within so many probe intervals they need not be in a row while this node's own root stays the
 /// same: those who have missed the same are equal to each other.
 const STREAK_PROBES: u32 = 6;
-
-/// How long a node is a newcomer at most; how often it compares roots until it has caught up, and
-/// how often it asks for everything again.
-const NEWCOMER: Duration = Duration::from_secs(1);
-const NEWCOMER_PINGS: Duration = Duration::from_millis(20);
-const NEWCOMER_REST: Duration = Duration::from_millis(100);
-
-/// After the return of a lost peer much may differ: for so long roots are compared this often,
-/// and repairs start at once.
-const REUNION: Duration = Duration::from_secs(3);
-const REUNION_REST: Duration = Duration::from_millis(100);
-
-/// Before an eager repair the own picture must not have changed for so long.
-const QUIET: Duration = Duration::from_millis(60);
 
 /// Comparisons, and the stock that answers are made from.
 #[derive(Debug, Default)]
@@ -93,10 +78,11 @@ impl Repair {
         self.unequal += 1;
         let (since, _) = *self.since.get_or_insert_with(|| (ctx.now, ctx.root()));
         let waited = ctx.now.since(since);
+        let round_trip = ctx.peers.usually_late();
         let rest = if !self.caught_up {
-            NEWCOMER_REST
+            ctx.timing.newcomer_rest.max(round_trip)
         } else if ctx.now < self.reunion_until {
-            REUNION_REST
+            ctx.timing.reunion_rest.max(round_trip)
         } else {
             ctx.config.repair_interval
         };
@@ -126,7 +112,7 @@ impl Repair {
     pub(crate) fn company(&mut self, ctx: &mut Context) {
         if !self.caught_up && self.company_since.is_none() {
             self.company_since = Some(ctx.now);
-            ctx.timers.set(Why::Repair, Some(ctx.now + Duration::from_millis(1)));
+            ctx.timers.set(Why::Repair, Some(ctx.now + ctx.timing.repair_soon));
         }
     }
 
@@ -146,8 +132,9 @@ impl Repair {
 
     /// A lost peer is back: what was missed on either side is looked for at once.
     pub(crate) fn reunion(&mut self, ctx: &mut Context) {
-        self.reunion_until = ctx.now + REUNION;
-        let wait = ctx.around(REUNION_REST / 2);
+        let round_trip = ctx.peers.usually_late();
+        self.reunion_until = ctx.now + ctx.timing.reunion.max(round_trip * 8);
+        let wait = ctx.around(ctx.timing.reunion_rest.max(round_trip) / 2);
         ctx.timers.hasten(Why::Repair, ctx.now + wait);
     }
 
@@ -167,20 +154,22 @@ impl Repair {
         }
         let at = ctx.random_below(ctx.ring.len());
         let with = ctx.ring.at(at);
+        let round_trip = ctx.peers.usually_late();
         if !self.caught_up {
             if self.last.is_none() {
                 self.begin(ctx, with);
             }
             // Where something changes all the time, roots may never be found equal.
-            if self.company_since.is_some_and(|since| ctx.now.since(since) >= NEWCOMER) {
+            let longest = ctx.timing.newcomer_longest.max(round_trip * 4);
+            if self.company_since.is_some_and(|since| ctx.now.since(since) >= longest) {
                 self.settle_in(ctx);
             }
             ctx.say(ctx.bound(with), Say::Ping);
-            let wait = ctx.around(NEWCOMER_PINGS);
+            let wait = ctx.around(ctx.timing.newcomer_ping.max(round_trip / 4));
             ctx.timers.set(Why::Repair, Some(ctx.now + wait));
         } else if ctx.now < self.reunion_until {
             ctx.say(ctx.bound(with), Say::Ping);
-            let wait = ctx.around(REUNION_REST);
+            let wait = ctx.around(ctx.timing.reunion_rest.max(round_trip));
             ctx.timers.set(Why::Repair, Some(ctx.now + wait));
         }
     }
@@ -191,7 +180,7 @@ impl Repair {
         if self.root.0 != root {
             self.root = (root, ctx.now);
         }
-        ctx.now.since(self.root.1) >= QUIET
+        ctx.now.since(self.root.1) >= ctx.timing.still.max(ctx.peers.usually_late())
     }
 
     fn begin(&mut self, ctx: &mut Context, with: Ix) {
@@ -232,6 +221,7 @@ mod tests {
     use crate::event::Cause;
     use crate::node::{Epoch, Life, NodeId};
     use core::net::SocketAddr;
+    use core::time::Duration;
 
     fn id(host: u8) -> NodeId {
         NodeId::from(SocketAddr::from(([10, 0, 0, host], 1)))

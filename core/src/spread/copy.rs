@@ -10,12 +10,6 @@ use crate::roster::Ix;
 use crate::time::Instant;
 use crate::wire::Route;
 
-/// The least wait for an acknowledgement; it doubles with each try.
-const FIRST_WAIT: Duration = Duration::from_millis(8);
-
-/// The wait for the acknowledgement of a peer while nothing is known of round trips.
-const UNKNOWN_WAIT: Duration = Duration::from_millis(20);
-
 /// Tries per peer.
 pub(super) const TRIES: u8 = 3;
 
@@ -84,5 +78,7 @@ impl Copy {
 /// How long the acknowledgement of a peer is waited for.
 pub(super) fn wait(ctx: &Context, ix: Ix) -> Duration {
     let late = ctx.peers.late(ix).map(|late| late + late / 4);
-    late.unwrap_or(UNKNOWN_WAIT).min(ctx.config.max_timeout).max(FIRST_WAIT)
+    late.unwrap_or(ctx.timing.copy_wait_unknown)
+        .min(ctx.config.max_timeout)
+        .max(ctx.timing.copy_wait)
 }

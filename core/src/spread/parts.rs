@@ -14,10 +14,6 @@ pub(crate) const FAN_OUT: usize = 4;
 /// The least hops that a tree may have: who has just come knows few, and those know thousands.
 const LEAST_HOPS: u8 = 10;
 
-/// Who has been what it is for so long, in milliseconds, is thought to know its cluster: one that
-/// has just come or come back would acknowledge a part and find nobody in it.
-const SETTLED: u32 = 2_000;
-
 /// Whom a batch is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
@@ -170,7 +166,8 @@ fn listed_part(ctx: &Context, peers: &[(u32, Ix)]) -> Part {
 /// The peer of a part that takes it: the first one that is not under suspicion and knows its cluster.
 fn pick(ctx: &Context, part: &[(u32, Ix)]) -> Ix {
     let alive = part.iter().map(|&(_, ix)| ix).filter(|&ix| ctx.status(ix) == Status::Alive);
-    let settled = |ix: &Ix| ctx.peers.since_turn(*ix, ctx.now) >= SETTLED;
+    let settled =
+        |ix: &Ix| u128::from(ctx.peers.since_turn(*ix, ctx.now)) >= ctx.timing.settled.as_millis();
     alive.clone().find(settled).or_else(|| alive.clone().next()).unwrap_or(part[0].1)
 }
 

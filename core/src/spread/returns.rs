@@ -14,9 +14,6 @@ use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::Standing;
 
-/// The share of the least time-out that is waited in the mean.
-const SHARE: u32 = 4;
-
 /// The most returns that wait. One beyond is told at once.
 const CAPACITY: usize = 256;
 
@@ -32,7 +29,7 @@ impl Returns {
         if self.waiting.len() >= CAPACITY {
             ctx.tell_all_of(ix);
         } else if !self.waiting.iter().any(|&(_, waits)| waits == ix) {
-            let due = ctx.now + ctx.around(ctx.config.min_timeout / SHARE);
+            let due = ctx.now + ctx.around(ctx.timing.return_wait);
             self.waiting.push((due, ix));
             ctx.timers.hasten(Why::Return, due);
         }

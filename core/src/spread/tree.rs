@@ -25,9 +25,6 @@ use crate::wire::{FirstTry, Frame, Route, Spread};
 /// and its socket's buffer would drop them.
 const BURST: u32 = 48;
 
-/// How long a copy is left alone while the rate holds output up, in milliseconds: once to twice.
-const HELD: u64 = 20;
-
 /// The most peers that a part is given to, and one with a message, which nothing else would bring: of
 /// a cluster half of which is dead, so many in a row are once in 65,536 times.
 const HANDOVERS: usize = 3;
@@ -216,7 +213,8 @@ impl Relays {
         let held_up = [false, true]
             .map(|urgent| ctx.outbox.is_held(ctx.now, ctx.config.max_datagram, urgent));
         // All at once, or a deadline would come for each.
-        let held_until = Instant::from_millis((ctx.now.as_millis() / HELD + 2) * HELD);
+        let held = ctx.timing.copy_held.as_millis() as u64;
+        let held_until = Instant::from_millis((ctx.now.as_millis() / held + 2) * held);
         for &id in &due {
             let Some(copy) = self.copies.get_mut(&id) else {
                 continue;

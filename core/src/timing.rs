@@ -1,0 +1,208 @@
+//! One clockwork: every duration of the engine, derived from the configuration, in one table.
+//!
+//! What waits for an answer waits for round trips: the last column of the table says where a measured
+//! round trip makes a wait longer than its row. *Late* is when an answer of a peer is late, the
+//! smoothed round trip and four deviations (Jacobson, SIGCOMM 1988); *usually late* is the same over
+//! all peers.
+
+#[cfg(test)]
+use std::vec::Vec;
+
+use core::time::Duration;
+
+use crate::config::Config;
+
+macro_rules! timing {
+    ($(
+        $(#[doc = $why:literal])+
+        $name:ident = |$config:ident| $formula:expr, $round_trips:literal;
+    )+) => {
+        /// The durations in force, each derived from the configuration.
+        #[derive(Clone, Debug)]
+        pub(crate) struct Timing {
+            $($(#[doc = $why])+ pub(crate) $name: Duration,)+
+        }
+
+        impl Timing {
+            /// Derives all durations.
+            pub(crate) fn new(config: &Config) -> Self {
+                let timing = Self { $($name: { let $config = config; $formula },)+ };
+                timing.assert_order(config);
+                timing
+            }
+
+            /// The table: name, value, formula, what round trips do to it, reason.
+            #[cfg(test)]
+            fn rows(&self) -> Vec<(&'static str, Duration, &'static str, &'static str, &'static str)> {
+                std::vec![$(
+                    (
+                        stringify!($name),
+                        self.$name,
+                        stringify!($formula),
+                        $round_trips,
+                        concat!($($why),+),
+                    ),
+                )+]
+            }
+        }
+    };
+}
+
+timing! {
+    /// The first wait before a watched peer is pinged again; it doubles. Several fit in the half
+    /// window that verifiers look for.
+    first_gap = |c| c.min_timeout * 2 / 5, "";
+    /// The longest wait between two pings of a watched peer.
+    longest_gap = |c| c.max_timeout, "";
+    /// How long the missing reports of verifiers are waited for, after the window and after each
+    /// reminder. A report is asked for and comes back, so a wait shorter than that round trip never
+    /// sees it (*wan grid*: with 100 ms whatever the round trip, a crash at 400 ms one way is known
+    /// after 78 s, or never).
+    report_wait = |c| c.min_timeout * 2 / 5, "at least late, of the slowest verifier that is missing";
+    /// How long before the end of the window the second group of verifiers is asked: in a partial
+    /// partition the first may all be on the accuser's side. They need a round trip to be asked and
+    /// to report, and another to ping the suspect.
+    last_look = |c| c.silence_window * 6 / 25, "";
+    /// How long a verifier remembers what it found. It covers all reminders.
+    report_memory = |c| c.silence_window * 4 / 5, "";
+    /// The span in which verified suspects count as one mass crash.
+    mass_span = |c| c.probe_interval * 2, "";
+    /// How long a mass crash makes a node probe more often: four windows, until the last of the dead
+    /// has been probed and judged (*mass-crash*).
+    mass_haste = |c| c.silence_window * 4, "";
+    /// How long a node that was called late looks on before it concludes a suspicion.
+    own_stall_wait = |c| c.max_timeout, "";
+    /// How long after a failed probe the peer is not the antipodal target again: a path that is
+    /// broken would raise a suspicion every other interval.
+    detour = |c| c.probe_interval * 60, "";
+    /// How long the answer to a ping is recognised.
+    ping_memory = |c| c.silence_window * 4, "";
+    /// How long pings may wait in the outbox before they are void: what has not been sent cannot have
+    /// been answered.
+    unsent_too_long = |c| c.silence_window / 16, "";
+    /// Being called this much later than asked for is a stall. It measures this host, not the network.
+    stall = |_c| Duration::from_millis(100), "";
+    /// The longest that silence does not count after a stall: answers may wait in the socket.
+    stall_longest = |_c| Duration::from_secs(1), "";
+    /// The longest that a peer's announced slowness is honoured.
+    slowest = |_c| Duration::from_secs(60), "";
+    /// Least time between two claims that a peer is told about itself: its objection takes a round
+    /// trip.
+    tell_again = |c| c.min_timeout * 4 / 5, "";
+    /// A peer that goes down again within this time flaps. Policy, not network (*flip-flop*).
+    flap_memory = |_c| Duration::from_secs(5 * 60), "";
+    /// How long a flapping peer is held off the second time; it doubles. Longer than a window, so that
+    /// a peer that flaps in step with it does not come back.
+    first_hold = |c| Duration::from_secs(30).max(c.silence_window * 4), "";
+    /// The longest hold.
+    longest_hold = |c| Duration::from_secs(5 * 60).max(c.silence_window * 4), "";
+    /// The end of a hold in which a peer is watched at least.
+    least_watched = |c| Duration::from_secs(60).max(c.silence_window * 8), "";
+
+    /// The first wait of a node that knows nobody before it tries its seeds again; it doubles up to
+    /// the retry interval.
+    first_contact = |_c| Duration::from_millis(100), "";
+    /// How long a node is alone before [`Event::Isolated`](crate::Event::Isolated) says so.
+    isolated_after = |c| c.probe_interval * 3, "";
+    /// The longest mean wait of one node between two attempts to reach the lost.
+    longest_retry = |_c| Duration::from_secs(24 * 3600), "";
+    /// The pause between two groups of unreachable peers that a sweep asks. It bounds a rate.
+    sweep_step = |_c| Duration::from_millis(20), "";
+    /// The pause before those that did not answer a sweep are asked again.
+    sweep_pause = |c| c.min_timeout * 6 / 5, "";
+    /// How long a second holder of an id has to show itself: two round trips of a third node.
+    renewal_wait = |c| c.min_timeout * 4, "";
+    /// How often housekeeping looks at those that are held off.
+    housekeeping = |_c| Duration::from_secs(1), "";
+
+    /// How long a node is a newcomer at most. It asks, is answered and compares twice in that time.
+    newcomer_longest = |c| c.min_timeout * 4, "at least four times usually late";
+    /// How often a newcomer compares roots until it has caught up.
+    newcomer_ping = |_c| Duration::from_millis(20), "at least a quarter of usually late";
+    /// How long a newcomer waits for an answer to its question for everything before it asks again: an
+    /// answer may be large (*bootstrap*).
+    newcomer_rest = |_c| Duration::from_millis(100), "at least usually late";
+    /// How long after the return of a lost peer roots are compared often, and repairs start at once.
+    reunion = |c| c.min_timeout * 12, "at least eight times usually late";
+    /// How often they are compared then.
+    reunion_rest = |_c| Duration::from_millis(100), "at least usually late";
+    /// How long the own picture must have been still before an eager repair: what is on its way is
+    /// not missing.
+    still = |_c| Duration::from_millis(60), "at least usually late";
+    /// A repair begins this soon after its cause. Several causes in one packet make one repair.
+    repair_soon = |_c| Duration::from_millis(1), "";
+
+    /// The least wait for the acknowledgement of a copy; it doubles with each try. It covers what a
+    /// busy receiver takes, not the way.
+    copy_wait = |_c| Duration::from_millis(8), "at least five quarters of late";
+    /// The wait for an acknowledgement while nothing at all is known of round trips.
+    copy_wait_unknown = |c| c.min_timeout * 2 / 25, "";
+    /// How long a copy is left alone while the send rate holds output up. It bounds work, not
+    /// waiting.
+    copy_held = |_c| Duration::from_millis(20), "";
+    /// How long a peer must have been known to take a part of the broadcast tree before others: a
+    /// newcomer does not know its cluster yet. Twice as long as a node is a newcomer.
+    settled = |c| c.min_timeout * 8, "";
+    /// The mean wait of a node that alone has heard of a return, for another to tell it (SRM).
+    return_wait = |c| c.min_timeout / 4, "";
+}
+
+impl Timing {
+    /// States how the durations relate. Each line is a promise that some code relies on.
+    fn assert_order(&self, config: &Config) {
+        debug_assert!(self.first_gap <= self.longest_gap, "pings get rarer");
+        debug_assert!(self.last_look <= config.silence_window / 2, "the second group comes later");
+        debug_assert!(self.report_memory >= self.report_wait, "a reminder finds an answer");
+        debug_assert!(self.ping_memory >= config.silence_window, "any answer in a window counts");
+        debug_assert!(self.first_hold > config.silence_window, "a hold outlasts a verdict");
+        debug_assert!(self.first_hold <= self.longest_hold, "holds grow");
+        debug_assert!(self.settled >= self.newcomer_longest, "a settled peer has caught up");
+        debug_assert!(self.reunion >= self.reunion_rest, "roots are compared at a reunion");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Context;
+    use std::format;
+    use std::string::String;
+
+    /// The table that the crate documentation shows.
+    fn table() -> String {
+        let lan = Context::of_one().config;
+        let (seed, cluster, keys) = (lan.seed, lan.cluster.clone(), lan.keys.clone());
+        let wan = Timing::new(&Config::wan(seed, cluster, keys));
+        let mut table = String::from(
+            "| duration | LAN | WAN | formula | with round trips | reason |\n|---|--:|--:|---|---|---|\n",
+        );
+        for ((name, lan, formula, round_trips, why), (_, wan, ..)) in
+            Timing::new(&lan).rows().into_iter().zip(wan.rows())
+        {
+            let formula: String = formula.split_whitespace().collect::<Vec<_>>().join(" ");
+            let formula = formula.replace("c.", "").replace("Duration::from_", "");
+            let why = why.trim().replace("[`", "`").replace("`](crate::Event::Isolated)", "`");
+            table += &format!(
+                "| `{name}` | {lan:?} | {wan:?} | `{formula}` | {round_trips} | {why} |\n"
+            );
+        }
+        table
+    }
+
+    #[test]
+    fn the_documentation_shows_the_table_in_force() {
+        let (table, shown) = (table(), include_str!("timing.md"));
+        assert!(table == shown, "core/src/timing.md must read:\n{table}");
+    }
+
+    #[test]
+    fn no_preset_breaks_the_order() {
+        let lan = Context::of_one().config;
+        let (seed, cluster, keys) = (lan.seed, lan.cluster, lan.keys);
+        let presets = [Config::lan, Config::wan, Config::local];
+        for preset in presets {
+            // `Timing::new` asserts it.
+            Timing::new(&preset(seed, cluster.clone(), keys.clone()));
+        }
+    }
+}
