@@ -45,6 +45,11 @@ pub enum Broken {
         /// The node.
         about: usize,
     },
+    /// A node that was up was called unreachable, where nothing gave reason to.
+    Hidden {
+        /// The node.
+        about: usize,
+    },
     /// What a node's events add up to is not what its queries answer.
     ReplayDiffers {
         /// The peer.
@@ -165,6 +170,7 @@ impl Broken {
             Self::DeadlineNotAhead { .. } => "deadline ahead",
             Self::Runaway { .. } => "runaway",
             Self::FalseDown { .. } => "false down",
+            Self::Hidden { .. } => "hidden",
             Self::ReplayDiffers { .. } => "peer replay",
             Self::NotReached { .. } => "liveness",
             Self::Law { law, .. } => law.name(),
@@ -199,6 +205,10 @@ impl fmt::Display for Broken {
             Self::FalseDown { about } => {
                 write!(f, "node {about} is called down, though it runs and nothing is wrong")
             }
+            Self::Hidden { about } => write!(
+                f,
+                "node {about} is called unreachable, though it runs and nothing keeps it apart"
+            ),
             Self::ReplayDiffers { peer, events, queries } => {
                 write!(f, "of {peer} the events say {events:?}, the queries {queries:?}")
             }
@@ -280,12 +290,21 @@ pub struct Report {
     pub status: Option<Status>,
     /// What it was in truth.
     pub truth: crate::Condition,
+    /// Whether it had said goodbye.
+    pub departed: bool,
 }
 
 impl Report {
     /// Whether it calls a node down that is up.
     #[must_use]
     pub fn is_false_down(&self) -> bool {
-        self.status == Some(Status::Down) && self.truth.is_up()
+        self.status == Some(Status::Down) && self.truth.is_up() && !self.departed
+    }
+
+    /// Whether it hides a node that is up: calls it down, or unreachable.
+    #[must_use]
+    pub fn is_hiding(&self) -> bool {
+        let unreachable = self.status == Some(Status::Unreachable);
+        self.is_false_down() || unreachable && self.truth.is_up() && !self.departed
     }
 }

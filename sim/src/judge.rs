@@ -5,7 +5,7 @@ use scalesmall_core::Status;
 use crate::check::{Broken, Law, Report};
 use crate::node::{Condition, node_at};
 use crate::protocol::{Protocol, Sighting};
-use crate::sim::Sim;
+use crate::sim::{Forbidden, Sim};
 use crate::trace::{What, hash_debug};
 
 impl<P: Protocol> Sim<P> {
@@ -56,12 +56,22 @@ impl<P: Protocol> Sim<P> {
         if before == status || usual(before) && usual(status) {
             return;
         }
-        let truth = self.nodes[about].condition;
-        self.reports.push(Report { at: self.now, by: node, about, status, truth });
-        let up = truth.is_up() && !self.nodes[about].departed;
-        let must_not = self.down_forbidden || self.calm && self.network.is_faultless();
-        if status == Some(Status::Down) && up && must_not {
-            self.fail(Broken::FalseDown { about }, &[node, about]);
+        let (truth, departed) = (self.nodes[about].condition, self.nodes[about].departed);
+        let report = Report { at: self.now, by: node, about, status, truth, departed };
+        self.reports.push(report);
+        if !report.is_hiding() {
+            return;
+        }
+        let well = self.calm && self.network.is_faultless();
+        let forbidden = match self.forbidden {
+            Forbidden::Nothing => false,
+            Forbidden::FalseDown => report.is_false_down(),
+            Forbidden::Hidden => true,
+        };
+        if well || forbidden {
+            let down = report.is_false_down();
+            let broken = if down { Broken::FalseDown { about } } else { Broken::Hidden { about } };
+            self.fail(broken, &[node, about]);
         }
     }
 

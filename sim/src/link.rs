@@ -135,10 +135,15 @@ impl Link {
     /// Whether each datagram arrives, once and unchanged.
     #[must_use]
     pub const fn is_faultless(&self) -> bool {
+        self.carries(65_507)
+    }
+
+    /// The same of datagrams of at most so many bytes.
+    pub(crate) const fn carries(&self, len: usize) -> bool {
         matches!(self.loss, Loss::None)
             && self.corrupt.is_never()
             && self.rate.is_none()
-            && self.mtu >= 65_507
+            && self.mtu >= len
     }
 
     pub(crate) const fn loses_in_bursts(&self) -> bool {

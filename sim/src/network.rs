@@ -48,6 +48,8 @@ pub(crate) struct Network {
     pairs: BTreeMap<(usize, usize), Link>,
     /// Chance of loss on the way out of and into single nodes.
     lossy: BTreeMap<usize, (Ratio, Ratio)>,
+    /// The largest datagram on the links of single nodes.
+    narrow: BTreeMap<usize, usize>,
     segments: Vec<Option<u16>>,
     paths: HashMap<(usize, usize), Path>,
     cuts: Vec<Cut>,
@@ -55,6 +57,24 @@ pub(crate) struct Network {
     rules: u64,
     pub(crate) fates: Fates,
 }
+
+/// The links within a zone, between zones, and between some of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Links {
+    pub(crate) near: Link,
+    pub(crate) between: Option<Link>,
+    pub(crate) routes: Vec<([u16; 2], Link)>,
+}
+
+impl Links {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Link> {
+        let routes = self.routes.iter().map(|(_, link)| link);
+        core::iter::once(&self.near).chain(&self.between).chain(routes)
+    }
+}
+
+/// The largest datagram that every path of IPv4 carries (RFC 791), in bytes of UDP payload.
+const LEAST_MTU: usize = 508;
 
 type Filter = Box<dyn FnMut(&Packet<'_>) -> Verdict>;
 
@@ -68,6 +88,7 @@ impl Network {
             zones: vec![0; nodes],
             pairs: BTreeMap::new(),
             lossy: BTreeMap::new(),
+            narrow: BTreeMap::new(),
             segments: vec![None; nodes],
             paths: HashMap::new(),
             cuts: Vec::new(),
@@ -109,6 +130,23 @@ impl Network {
         }
     }
 
+    pub(crate) fn set_narrow(&mut self, node: usize, mtu: Option<usize>) {
+        match mtu {
+            Some(mtu) => self.narrow.insert(node, mtu),
+            None => self.narrow.remove(&node),
+        };
+    }
+
+    pub(crate) fn set_links(&mut self, links: &Links) {
+        self.link = links.near.clone();
+        self.between_zones.clone_from(&links.between);
+        self.zone_links.clear();
+        for ([first, second], link) in &links.routes {
+            self.zone_links.insert((*first, *second), link.clone());
+            self.zone_links.insert((*second, *first), link.clone());
+        }
+    }
+
     /// The nodes that hear a multicast of `from`, itself not among them.
     pub(crate) fn hearers(&self, from: usize) -> impl Iterator<Item = usize> + use<'_> {
         let segment = self.segments[from];
@@ -119,10 +157,20 @@ impl Network {
     }
 
     pub(crate) fn is_faultless(&self) -> bool {
-        self.link.is_faultless()
-            && self.between_zones.as_ref().is_none_or(Link::is_faultless)
-            && self.zone_links.values().all(Link::is_faultless)
-            && self.pairs.values().all(Link::is_faultless)
+        self.narrow.is_empty() && self.each_link(Link::is_faultless)
+    }
+
+    /// Whether each datagram arrives that fits into the smallest that any path has to carry.
+    pub(crate) fn carries_small(&self) -> bool {
+        self.narrow.values().all(|mtu| *mtu >= LEAST_MTU)
+            && self.each_link(|link| link.carries(LEAST_MTU))
+    }
+
+    fn each_link(&self, fits: impl Fn(&Link) -> bool) -> bool {
+        fits(&self.link)
+            && self.between_zones.as_ref().is_none_or(&fits)
+            && self.zone_links.values().all(&fits)
+            && self.pairs.values().all(&fits)
             && self.lossy.is_empty()
             && self.cuts.is_empty()
             && self.filters.is_empty()
@@ -215,6 +263,14 @@ impl Network {
             let into = self.lossy.get(&packet.to).is_some_and(|chance| random.hit(chance.1));
             if out || into {
                 self.fates.lost += 1;
+                return lost;
+            }
+        }
+        if !self.narrow.is_empty() {
+            let ends = [packet.from, packet.to];
+            let mtu = ends.iter().filter_map(|node| self.narrow.get(node)).min();
+            if mtu.is_some_and(|mtu| packet.bytes.len() > *mtu) {
+                self.fates.too_large += 1;
                 return lost;
             }
         }
@@ -402,6 +458,21 @@ mod tests {
         assert_eq!(delay(0, 3), Some(3));
         assert_eq!(delay(3, 0), Some(2));
         assert_eq!(delay(0, 1), Some(4));
+    }
+
+    #[test]
+    fn a_narrow_node_loses_what_is_large_both_ways() {
+        let mut network = network(Link::lan());
+        network.set_narrow(1, Some(508));
+        let mut passes = |from, to, len| {
+            let bytes = &[0; 600][..len];
+            network.carry(&Packet { bytes, ..packet(from, to, 0) }, 0).first.is_some()
+        };
+        assert_eq!([passes(0, 1, 509), passes(1, 0, 509)], [false; 2]);
+        assert_eq!([passes(0, 1, 508), passes(1, 0, 508), passes(0, 2, 600)], [true; 3]);
+        assert!(network.carries_small() && !network.is_faultless());
+        network.set_narrow(1, None);
+        assert!(network.is_faultless());
     }
 
     #[test]

@@ -23,6 +23,16 @@ use crate::trace::{Entry, Trace};
 use crate::view::Views;
 use crate::watch::{Judge, Rules, Watches};
 
+/// What no node may say of one that is up, whatever the network does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forbidden {
+    Nothing,
+    /// That it is down.
+    FalseDown,
+    /// That it is down, or unreachable.
+    Hidden,
+}
+
 /// A running simulation. Made by [`Sim::new`] or [`Build::of`](crate::Build::of).
 ///
 /// Time passes in [`Sim::run_for`] and [`Sim::run_until`] only; everything else happens at an
@@ -44,7 +54,7 @@ pub struct Sim<P: Protocol = Engine> {
     pub(crate) unborn: usize,
     pub(crate) calm: bool,
     pub(crate) apart: bool,
-    pub(crate) down_forbidden: bool,
+    pub(crate) forbidden: Forbidden,
     pub(crate) reports: Vec<Report>,
     pub(crate) watches: Watches<P>,
     pub(crate) rules: Rules<P>,
@@ -118,7 +128,7 @@ impl<P: Protocol> Sim<P> {
             unborn: 0,
             calm: true,
             apart: false,
-            down_forbidden: false,
+            forbidden: Forbidden::Nothing,
             reports: Vec::new(),
             watches: Watches::default(),
             rules: Rules::default(),

@@ -100,5 +100,7 @@ counts! {
         cut_flapping,
         /// Nodes that were made to lose datagrams.
         lossy,
+        /// Nodes whose links were made to carry only small datagrams.
+        narrowed,
     }
 }

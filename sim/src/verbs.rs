@@ -3,11 +3,11 @@
 use core::time::Duration;
 
 use crate::link::{Link, nanos};
-use crate::network::{Cut, Packet, Rule, Verdict};
+use crate::network::{Cut, Links, Packet, Rule, Verdict};
 use crate::node::Condition;
 use crate::protocol::Protocol;
 use crate::random::Ratio;
-use crate::sim::Sim;
+use crate::sim::{Forbidden, Sim};
 use crate::trace::What;
 
 /// How a node catches up after it was paused or starved.
@@ -97,6 +97,20 @@ impl<P: Protocol> Sim<P> {
         self.calm = false;
         self.faults.lossy += 1;
         self.network.set_lossy(node, out, into);
+    }
+
+    /// Lets the links of one node carry no datagrams larger than `mtu`, beyond what they are; `None`
+    /// ends it.
+    pub fn narrow(&mut self, node: usize, mtu: Option<usize>) {
+        self.calm &= mtu.is_none();
+        self.faults.narrowed += u64::from(mtu.is_some());
+        self.network.set_narrow(node, mtu);
+    }
+
+    /// Replaces the links within a zone, between zones, and between some of them.
+    pub(crate) fn set_links(&mut self, links: &Links) {
+        self.calm &= links.all().all(Link::is_faultless);
+        self.network.set_links(links);
     }
 
     /// Replaces the link between all nodes, be they in one zone or not. Pairs keep links of their
@@ -260,11 +274,17 @@ impl<P: Protocol> Sim<P> {
 
     /// From this moment on, makes it a broken rule to call a node down that is up.
     pub fn forbid_false_down(&mut self) {
-        self.down_forbidden = true;
+        self.forbidden = Forbidden::FalseDown;
     }
 
-    /// Ends [`Sim::forbid_false_down`].
-    pub fn allow_false_down(&mut self) {
-        self.down_forbidden = false;
+    /// From this moment on, makes it a broken rule to call a node down or unreachable that is up: for
+    /// times in which everybody who is asked can hear everybody else.
+    pub fn forbid_hidden(&mut self) {
+        self.forbidden = Forbidden::Hidden;
+    }
+
+    /// Ends [`Sim::forbid_false_down`] and [`Sim::forbid_hidden`].
+    pub fn allow_hidden(&mut self) {
+        self.forbidden = Forbidden::Nothing;
     }
 }

@@ -22,6 +22,13 @@ pub struct Views {
     /// When each node was last lost by its last observer.
     lost_at: Vec<Option<u64>>,
     agreed_at: Option<u64>,
+    /// From how many observers each node that ought to be seen is hidden.
+    hidden_by: Vec<u64>,
+    /// How many nodes are hidden from anyone.
+    hidden: u64,
+    /// For how long nodes were hidden until when, all of them together.
+    hidden_for: u64,
+    hidden_until: u64,
 }
 
 impl Views {
@@ -36,6 +43,10 @@ impl Views {
             full_at: vec![None; nodes],
             lost_at: vec![None; nodes],
             agreed_at: Some(0),
+            hidden_by: vec![0; nodes],
+            hidden: 0,
+            hidden_for: 0,
+            hidden_until: 0,
         }
     }
 
@@ -94,6 +105,29 @@ impl Views {
         self.agreed_at
     }
 
+    /// From how many running nodes `node` is hidden: they show it as down or unreachable, though it
+    /// ought to be seen.
+    #[must_use]
+    pub fn hidden_by(&self, node: usize) -> u64 {
+        self.hidden_by[node]
+    }
+
+    /// For how long nodes were hidden from anyone until now, in nanoseconds, of all nodes together.
+    #[must_use]
+    pub const fn hidden_for(&self, now: u64) -> u64 {
+        let since = now.saturating_sub(self.hidden_until);
+        self.hidden_for.saturating_add(since.saturating_mul(self.hidden))
+    }
+
+    /// A node is hidden from so many.
+    fn hide(&mut self, node: usize, by: u64, now: u64) {
+        self.hidden_for = self.hidden_for(now);
+        self.hidden_until = now;
+        self.hidden -= u64::from(self.hidden_by[node] > 0);
+        self.hidden += u64::from(by > 0);
+        self.hidden_by[node] = by;
+    }
+
     /// Whether each node of `set` sees all others of it and nobody else.
     #[must_use]
     pub fn is_closed(&self, set: &[usize]) -> bool {
@@ -115,6 +149,12 @@ impl Views {
         self.wrong += self.expected.iter().filter(|expected| **expected).count() as u64;
         self.wrong = self.wrong - self.seen_by[node] + self.observing - self.seen_by[node];
         self.expected[node] = true;
+        let hides = |other: usize| {
+            self.observers[other] && self.rows[other].get(node).is_some_and(|belief| belief.hides())
+        };
+        // Nobody has an opinion of a node that starts for the first time.
+        let by = (0..nodes).filter(|other| hides(*other)).count() as u64;
+        self.hide(node, by, now);
         self.observers[node] = true;
         self.observing += 1;
         self.note_agreement(now);
@@ -130,9 +170,13 @@ impl Views {
                 if sees {
                     self.count_loss(other, now);
                 }
+                if self.rows[node][other].hides() && self.expected[other] {
+                    self.hide(other, self.hidden_by[other] - 1, now);
+                }
             }
         }
         if self.expected[node] {
+            self.hide(node, 0, now);
             self.expected[node] = false;
             self.wrong = self.wrong + self.seen_by[node] - (self.observing - self.seen_by[node]);
         }
@@ -143,7 +187,12 @@ impl Views {
         let belief = Belief::from_status(status);
         let Some(slot) = self.rows[node].get_mut(other) else { return };
         let (before, after) = (slot.present(), belief.present());
+        let (hid, hides) = (slot.hides(), belief.hides());
         *slot = belief;
+        if hid != hides && self.observers[node] && self.expected[other] && node != other {
+            let by = self.hidden_by[other];
+            self.hide(other, if hides { by + 1 } else { by - 1 }, now);
+        }
         if before == after || !self.observers[node] || node == other {
             return;
         }
@@ -213,6 +262,10 @@ impl Belief {
         }
     }
 
+    const fn hides(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Down)
+    }
+
     const fn present(self) -> bool {
         matches!(self, Self::Alive | Self::Suspect)
     }
@@ -224,24 +277,28 @@ mod tests {
     use crate::random::Random;
 
     /// The counts, taken anew from the beliefs.
-    fn recount(views: &Views) -> (u64, Vec<u64>) {
+    fn recount(views: &Views) -> (u64, Vec<u64>, Vec<u64>) {
         let nodes = views.rows.len();
         let mut wrong = 0;
         let mut seen_by = vec![0; nodes];
+        let mut hidden_by = vec![0; nodes];
         for node in (0..nodes).filter(|node| views.observers[*node]) {
             for other in (0..nodes).filter(|other| *other != node) {
                 seen_by[other] += u64::from(views.sees(node, other));
                 wrong += u64::from(views.sees(node, other) != views.expected[other]);
+                let hides = views.rows[node][other].hides();
+                hidden_by[other] += u64::from(hides && views.expected[other]);
             }
         }
-        (wrong, seen_by)
+        (wrong, seen_by, hidden_by)
     }
 
     #[test]
     fn counts_kept_up_to_date_equal_those_taken_anew() {
         let mut random = Random::new(11);
         let mut views = Views::new(7);
-        let kinds = [None, Some(Status::Alive), Some(Status::Suspect), Some(Status::Down)];
+        let kinds = [None, Some(Status::Alive), Some(Status::Unreachable), Some(Status::Down)];
+        let mut hidden_for = 0;
         for now in 0..5_000 {
             let node = random.below(7) as usize;
             match random.below(20) {
@@ -252,8 +309,11 @@ mod tests {
                     views.believe(node, other, kinds[random.below(4) as usize], now);
                 }
             }
-            let (wrong, seen_by) = recount(&views);
+            assert_eq!(views.hidden_for(now), hidden_for);
+            let (wrong, seen_by, hidden_by) = recount(&views);
             assert_eq!((views.wrong, &views.seen_by), (wrong, &seen_by));
+            assert_eq!(views.hidden_by, hidden_by);
+            hidden_for += hidden_by.iter().filter(|by| **by > 0).count() as u64;
             assert_eq!(views.agreed_at.is_some(), wrong == 0);
         }
     }

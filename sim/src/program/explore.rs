@@ -10,9 +10,9 @@ use clap::Args;
 use clap::builder::TypedValueParser;
 use indicatif::ProgressBar;
 use scalesmall_sim::scenario::{Options, Played, Scenario, Span, play};
-use scalesmall_sim::swarm::{Bounds, Totals, sample, shrink};
+use scalesmall_sim::swarm::{Bounds, Kind, Totals, sample_of, shrink};
 
-use super::merge::{Report, Shard, Swarm};
+use super::merge::{Report, Shard, Swarm, World};
 use super::output;
 use super::set::quoted;
 use crate::{Outcome, bar, in_parallel, jobs, lock, print, tell};
@@ -22,9 +22,14 @@ pub(crate) struct Explore {
     /// The first seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Play the seeds of this file instead, one a line; `#` begins a remark
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "runs", "node_seconds"])]
+    /// Play the seeds of this file instead, one a line, with the kind of world behind it unless that
+    /// is `lan`; `#` begins a remark
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "runs", "node_seconds", "kind"])]
     seeds: Option<PathBuf>,
+    /// Draw worlds of this kind alone: lan, wan, mixed (delays), narrow (paths) or small (clusters)
+    /// [default: the seed draws the kind as well]
+    #[arg(long, value_name = "NAME")]
+    kind: Option<Kind>,
     /// How many scenarios at most
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     runs: u64,
@@ -79,20 +84,20 @@ impl Explore {
 /// What the threads share.
 struct Shared<'a> {
     asked: &'a Explore,
-    listed: Vec<u64>,
+    listed: Vec<World>,
     bounds: Bounds,
     started: Instant,
     next: AtomicUsize,
     /// The sum of the traces, so that it does not depend on the order of the runs.
     trace: AtomicU64,
     totals: Mutex<Totals>,
-    failed: Mutex<Vec<(Scenario, Played)>>,
+    failed: Mutex<Vec<(World, Scenario, Played)>>,
     progress: ProgressBar,
 }
 
 impl Shared<'_> {
-    /// The next seed; `None` at the end.
-    fn next_seed(&self) -> Option<u64> {
+    /// The next world; `None` at the end.
+    fn next_world(&self) -> Option<World> {
         let asked = self.asked;
         let failed = !asked.all && !lock(&self.failed).is_empty();
         if failed || self.started.elapsed() >= asked.time.0 {
@@ -106,20 +111,23 @@ impl Shared<'_> {
             Some(wanted) => lock(&self.totals).node_seconds() < asked.shard.share(wanted),
             None => (turn as u64) < asked.runs,
         };
-        more.then(|| asked.seed.wrapping_add(turn as u64))
+        let seed = asked.seed.wrapping_add(turn as u64);
+        more.then(|| World { seed, kind: asked.kind.unwrap_or_else(|| Kind::drawn(seed)) })
     }
 
-    fn play(&self, seed: u64) {
-        let mut scenario = sample(seed, &self.bounds);
+    fn play(&self, world: World) {
+        let World { seed, kind } = world;
+        let mut scenario = sample_of(kind, seed, &self.bounds);
         let Bounds { nodes, faults } = self.bounds;
-        let mut rerun =
-            format!("scalesmall-sim replay --seed {seed} --nodes {nodes} --faults {faults}");
+        let mut rerun = format!(
+            "scalesmall-sim replay --kind {kind} --seed {seed} --nodes {nodes} --faults {faults}"
+        );
         rerun += &self.asked.spoil(&mut scenario);
         let played = play(&scenario, seed, Options { rerun, ..Options::default() });
         let trace = played.hash.wrapping_mul(seed | 1);
         self.trace.fetch_add(trace, Ordering::Relaxed);
         let mut totals = lock(&self.totals);
-        totals.add(&scenario, &played);
+        totals.add(kind, &scenario, &played);
         if self.asked.node_seconds.is_some() {
             self.progress.set_position(totals.node_seconds());
         } else {
@@ -128,18 +136,18 @@ impl Shared<'_> {
         drop(totals);
         if let Some(failure) = &played.failure {
             if self.asked.all {
-                let text = format!("seed {seed}: {}: {}", failure.broken.check(), failure.broken);
+                let text = format!("seed {world}: {}: {}", failure.broken.check(), failure.broken);
                 // A reader that goes away ends what is told, not the swarm.
                 let _ = self.progress.suspend(|| print(format!("{text}\n").as_bytes()));
             }
-            lock(&self.failed).push((scenario, played));
+            lock(&self.failed).push((world, scenario, played));
         }
     }
 }
 
 /// Explores, and says what has been seen; shrinks the failure of the lowest seed.
 pub(crate) fn explore(asked: &Explore) -> Outcome {
-    let listed = asked.seeds.as_deref().map(seeds_of).transpose()?.unwrap_or_default();
+    let listed = asked.seeds.as_deref().map(worlds_of).transpose()?.unwrap_or_default();
     let out = (!asked.all).then_some(&asked.out);
     for file in asked.report.iter().chain(out) {
         output::ready(file, asked.seeds.as_deref())?;
@@ -161,14 +169,14 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
         progress: bar(asked.shard.share(len), "exploring"),
     };
     in_parallel(asked.jobs, || {
-        while let Some(seed) = shared.next_seed() {
-            shared.play(seed);
+        while let Some(world) = shared.next_world() {
+            shared.play(world);
         }
     });
     shared.progress.finish_and_clear();
     let totals = lock(&shared.totals).clone();
     let mut failed = core::mem::take(&mut *lock(&shared.failed));
-    failed.sort_by_key(|(_, played)| played.seed);
+    failed.sort_by_key(|(world, ..)| *world);
     let (worlds, trace) = (totals.worlds(), shared.trace.load(Ordering::Relaxed));
     let text =
         format!("{totals}trace {trace:016x}\n{} of {worlds} worlds broke a rule\n", failed.len());
@@ -183,15 +191,16 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
     if let Some(file) = &asked.report {
         let swarm = Swarm {
             first: asked.seed,
+            kind: asked.kind,
             seeds: shared.listed,
             limit: len,
             node_seconds: asked.node_seconds.is_some(),
             nodes: asked.nodes as usize,
             faults: asked.faults,
         };
-        let broken = |(_, played): &(Scenario, Played)| {
+        let broken = |(world, _, played): &(World, Scenario, Played)| {
             let failure = played.failure.as_ref()?;
-            Some((played.seed, format!("{}: {}", failure.broken.check(), failure.broken)))
+            Some((*world, format!("{}: {}", failure.broken.check(), failure.broken)))
         };
         let report = Report {
             swarm,
@@ -202,12 +211,12 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
         };
         report.write(file)?;
     }
-    let Some((scenario, played)) = failed.into_iter().next() else {
+    let Some((world, scenario, played)) = failed.into_iter().next() else {
         // Time is a bound like others, but a swarm that has seen nothing has found nothing sound.
         return Ok(worlds > 0 || !is_early);
     };
     if let Some(failure) = played.failure.filter(|_| !asked.all) {
-        print(format!("seed {}; shrinking\n{failure}\n\n", played.seed).as_bytes())?;
+        print(format!("seed {world}; shrinking\n{failure}\n\n").as_bytes())?;
         let mut small = shrink(&scenario, played.seed, &failure, 400);
         let file = quoted(&asked.out.to_string_lossy());
         small.failure.rerun = format!("scalesmall-sim replay {file} --seed {}", small.seed);
@@ -234,22 +243,19 @@ pub(crate) fn faults() -> impl TypedValueParser<Value = u64> {
     clap::value_parser!(u64).range(1..=10_000)
 }
 
-/// The seeds of a file.
-fn seeds_of(file: &Path) -> Result<Vec<u64>, String> {
+/// The worlds of a file.
+fn worlds_of(file: &Path) -> Result<Vec<World>, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let mut seeds = Vec::new();
+    let mut worlds = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let seed = line.split('#').next().unwrap_or_default().trim();
         if !seed.is_empty() {
-            let wrong = |_| {
-                let line = at + 1;
-                format!("{}, line {line}: write one seed a line, a whole number", file.display())
-            };
-            seeds.push(seed.parse().map_err(wrong)?);
+            let wrong = |error| format!("{}, line {}: {error}", file.display(), at + 1);
+            worlds.push(seed.parse().map_err(wrong)?);
         }
     }
-    if seeds.is_empty() {
+    if worlds.is_empty() {
         return Err(format!("{} has no seeds: write one a line", file.display()));
     }
-    Ok(seeds)
+    Ok(worlds)
 }

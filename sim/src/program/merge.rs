@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use scalesmall_sim::swarm::Totals;
+use scalesmall_sim::swarm::{Kind, Totals};
 use serde::{Deserialize, Serialize};
 
 use super::output;
@@ -59,12 +59,45 @@ impl FromStr for Shard {
     }
 }
 
+/// One world of a swarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) kind: Kind,
+}
+
+impl fmt::Display for World {
+    /// As a line of a file of seeds has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Lan => write!(f, "{}", self.seed),
+            kind => write!(f, "{} {kind}", self.seed),
+        }
+    }
+}
+
+impl FromStr for World {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (seed, kind) = text.split_once(char::is_whitespace).unwrap_or((text, "lan"));
+        let wrong = |_| {
+            "write one seed a line, a whole number, and the kind of world if it is \
+                         not `lan`"
+        };
+        Ok(Self { seed: seed.parse().map_err(wrong)?, kind: kind.trim().parse()? })
+    }
+}
+
 /// Which worlds a swarm is made of; the same in all of its shards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Swarm {
     pub(crate) first: u64,
-    pub(crate) seeds: Vec<u64>,
+    /// If it is one kind only.
+    pub(crate) kind: Option<Kind>,
+    pub(crate) seeds: Vec<World>,
     /// How many worlds, or how many node-seconds.
     pub(crate) limit: u64,
     pub(crate) node_seconds: bool,
@@ -79,8 +112,8 @@ pub(crate) struct Report {
     pub(crate) swarm: Swarm,
     pub(crate) shard: Shard,
     pub(crate) trace: u64,
-    /// Seeds of the worlds that broke a rule, and which.
-    pub(crate) broken: BTreeMap<u64, String>,
+    /// The worlds that broke a rule, and which.
+    pub(crate) broken: Vec<(World, String)>,
     pub(crate) totals: Totals,
 }
 
@@ -140,7 +173,7 @@ pub(crate) fn merge(asked: &Merge) -> Outcome {
             return Err(format!("{name} and {other} are the same shard: leave one out").into());
         }
     }
-    let (mut totals, mut trace, mut broken) = (Totals::default(), 0_u64, BTreeMap::new());
+    let (mut totals, mut trace, mut broken) = (Totals::default(), 0_u64, Vec::new());
     let (mut of, mut early) = (0, Vec::new());
     for (report, name) in whole.values() {
         let (share, seen) = report.wanted_and_seen();
@@ -149,13 +182,14 @@ pub(crate) fn merge(asked: &Merge) -> Outcome {
         }
         totals.join(&report.totals);
         trace = trace.wrapping_add(report.trace);
-        broken.extend(&report.broken);
+        broken.extend_from_slice(&report.broken);
         of = report.shard.of;
     }
+    broken.sort();
     let mut text = format!("{totals}trace {trace:016x}\n");
     text += &format!("{} of {} worlds broke a rule\n", broken.len(), totals.worlds());
-    for (seed, what) in &broken {
-        text += &format!("seed {seed}: {what}\n");
+    for (world, what) in &broken {
+        text += &format!("seed {world}: {what}\n");
     }
     let missing: Vec<String> = (1..=of)
         .map(|number| Shard { number, of })
@@ -178,6 +212,17 @@ pub(crate) fn merge(asked: &Merge) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_world_is_a_seed_and_a_kind() {
+        for text in ["7", "7 wan", "18446744073709551615 small"] {
+            assert_eq!(text.parse::<World>().unwrap().to_string(), text);
+        }
+        assert_eq!("7 lan".parse(), Ok(World { seed: 7, kind: Kind::Lan }));
+        for text in ["", "x", "-1", "7 moon", "7 wan small"] {
+            assert!(text.parse::<World>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn shards_share_all_turns_and_no_turn_twice() {

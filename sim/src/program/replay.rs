@@ -8,7 +8,7 @@ use scalesmall_sim::Tap;
 use scalesmall_sim::pcap::Pcap;
 use scalesmall_sim::report::{Runs, table};
 use scalesmall_sim::scenario::{Options, Scenario, play};
-use scalesmall_sim::swarm::{Bounds, sample};
+use scalesmall_sim::swarm::{Bounds, Kind, sample_of};
 
 use super::explore::{LEAST_NODES, MOST_NODES, faults};
 use super::recording::{self, Keys, Replayable};
@@ -29,6 +29,9 @@ pub(crate) struct Replay {
     seed: Option<u64>,
     #[command(flatten)]
     changes: Changes,
+    /// Of a random scenario: the kind of world [default: lan]
+    #[arg(long, value_name = "NAME")]
+    kind: Option<Kind>,
     /// Of a random scenario: the most faults, as `explore` was given it [default: as there]
     #[arg(long, value_parser = faults())]
     faults: Option<u64>,
@@ -61,6 +64,7 @@ impl Replay {
             ("--pcap", self.pcap.is_some()),
             ("--nodes and --set", !self.changes.arguments().is_empty()),
             ("--seed", self.seed.is_some()),
+            ("--kind", self.kind.is_some()),
             ("--faults", self.faults.is_some()),
         ];
         asked.into_iter().find_map(|(name, is_asked)| is_asked.then_some(name))
@@ -68,6 +72,10 @@ impl Replay {
 
     fn seed(&self) -> u64 {
         self.seed.unwrap_or(1)
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind.unwrap_or_default()
     }
 
     fn faults(&self) -> u64 {
@@ -83,7 +91,8 @@ impl Replay {
                 "with --nodes {nodes}: the most nodes of a random scenario are {LEAST_NODES} to {MOST_NODES}"
             ));
         }
-        changes.apply(sample(self.seed(), &Bounds { nodes, faults: self.faults() }))
+        let bounds = Bounds { nodes, faults: self.faults() };
+        changes.apply(sample_of(self.kind(), self.seed(), &bounds))
     }
 
     /// The line that makes the same run again.
@@ -95,8 +104,10 @@ impl Replay {
                 format!("scalesmall-sim replay {file}{changes} --seed {seed}")
             }
             None => {
-                let faults = self.faults();
-                format!("scalesmall-sim replay --seed {seed}{changes} --faults {faults}")
+                let (kind, faults) = (self.kind(), self.faults());
+                format!(
+                    "scalesmall-sim replay --kind {kind} --seed {seed}{changes} --faults {faults}"
+                )
             }
         }
     }
@@ -123,7 +134,8 @@ pub(crate) fn replay(asked: &Replay) -> Outcome {
         },
         Replayable::Scenario(text) => {
             let scenario = parse(file, &text)?;
-            if let Some(argument) = of_a_recording.or_else(|| asked.faults.map(|_| "--faults")) {
+            let of_a_swarm = asked.kind.map(|_| "--kind").or(asked.faults.map(|_| "--faults"));
+            if let Some(argument) = of_a_recording.or(of_a_swarm) {
                 return Err(without(file, "scenario", argument).into());
             }
             let wrong = |error| format!("{} {error}", file.display());

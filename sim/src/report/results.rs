@@ -55,8 +55,8 @@ fn scenario(rows: &mut Vec<String>, runs: &Runs) -> core::fmt::Result {
     }
     let rates = Sample::of(runs.runs.iter().map(|run| run.rate));
     row(rows, runs, "sent, all the time", Unit::BytesPerSecond, &rates, None)?;
-    let wrong = Sample::of(runs.runs.iter().map(|run| run.false_reports));
-    row(rows, runs, "live called down, all the time", Unit::Count, &wrong, None)?;
+    let wrong = Sample::of(runs.runs.iter().map(|run| run.hidden_reports));
+    row(rows, runs, "live hidden, all the time", Unit::Count, &wrong, None)?;
     let lead = lead(runs);
     let verdict = match runs.failures() {
         0 => "met".to_owned(),
@@ -131,6 +131,8 @@ How some figures are made:
 - *pair* is twice the mean datagram of a settled cluster: a ping and its answer.
 - *healthy* nodes are those that the scenario leaves alone; what faulty ones say of them, or they of
   faulty ones, is no fault of theirs.
+- *live hidden* counts reports of nodes as down or unreachable that were up and had not said goodbye,
+  those during a cut among them.
 - A share *of the baseline* compares with the same seeds under the settings in the file's `[baseline]`.
 
 The figures of single machines (memory, engine, look-ups, adapters, the simulator's own speed) come

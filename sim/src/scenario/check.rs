@@ -83,6 +83,13 @@ impl Scenario {
             let text = "several zones need links: describe them in [cluster.between]";
             return wrong(&["cluster", key], text);
         }
+        let zones = cluster.count_zones();
+        let strays = |zones_of: [u16; 2]| zones_of.iter().any(|zone| usize::from(*zone) >= zones);
+        if let Some(place) = cluster.routes.iter().position(|route| strays(route.zones)) {
+            let text = format!("there are {zones} zones, counted from 0: name two of them");
+            let way = ["cluster".into(), "routes".into(), place.into()];
+            return wrong(&["zones"], text).map(|wrong| wrong.under(&way));
+        }
         #[cfg(feature = "mutants")]
         if let Some(text) = cluster.wrong_mutant() {
             return wrong(&["cluster", "mutant"], text);
@@ -94,8 +101,14 @@ impl Scenario {
             }
         }
         let links = [("link", Some(&cluster.link)), ("between", cluster.between.as_ref())];
-        links.into_iter().find_map(|(key, path)| {
+        let found = links.into_iter().find_map(|(key, path)| {
             wrong_path(path?).map(|wrong| wrong.under(&["cluster".into(), key.into()]))
+        });
+        found.or_else(|| {
+            cluster.routes.iter().enumerate().find_map(|(place, route)| {
+                let way = ["cluster".into(), "routes".into(), place.into(), "link".into()];
+                wrong_path(&route.link).map(|wrong| wrong.under(&way))
+            })
         })
     }
 

@@ -42,6 +42,7 @@ impl Step {
             | Self::Churn(_)
             | Self::Tell(_)
             | Self::Message(_) => true,
+            Self::Narrow(narrow) => narrow.nodes.is_some(),
             step => step.whom().is_some_and(|whom| !whom.is_last()),
         }
     }
@@ -70,6 +71,7 @@ impl Step {
             Self::Serve(serve) | Self::Withdraw(serve) => ("nodes", serve.nodes == Some(0)),
             Self::Flap(flap) | Self::FlapMulticast(flap) => ("nodes", flap.nodes == 0),
             Self::Lossy(lossy) => ("nodes", lossy.nodes == 0),
+            Self::Narrow(narrow) => ("nodes", narrow.nodes == Some(0)),
             Self::Skew(skew) => ("nodes", skew.nodes == 0),
             Self::Jump(jump) => ("nodes", jump.nodes == 0),
             Self::Slow(slow) => ("nodes", slow.nodes == 0),

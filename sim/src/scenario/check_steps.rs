@@ -101,6 +101,9 @@ impl SoFar {
 fn wrong_step(step: &Step) -> Option<Wrong> {
     match step {
         Step::Relink(path) => wrong_path(path),
+        Step::Narrow(narrow) if narrow.mtu == Some(0) => {
+            wrong(&["mtu"], "nothing fits through 0 bytes: write more, or cut the nodes off")
+        }
         Step::Between(between) if between.percent.saturating_add(between.and) > 100 => {
             let text = "both sets together are more than 100 per cent of the nodes: lower one";
             wrong(&[], text)

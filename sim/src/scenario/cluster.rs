@@ -8,6 +8,7 @@ use super::value::possible;
 use super::{Chance, Span};
 use crate::build::{lan, local, wan};
 use crate::link::{Delay, Link};
+use crate::network::Links;
 use crate::random::Ratio;
 
 /// The nodes, and the links between them.
@@ -53,6 +54,9 @@ pub struct Cluster {
     /// The links between zones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub between: Option<Path>,
+    /// Links between two zones that differ from all others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
     /// What differs from the preset.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub settings: Settings,
@@ -68,7 +72,50 @@ pub struct Zone {
     pub nodes: [usize; 2],
 }
 
+/// The links between the nodes of two zones, both ways.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The zones, counted from 0.
+    pub zones: [u16; 2],
+    /// The links.
+    pub link: Path,
+}
+
 impl Cluster {
+    /// The longest that a datagram is under way on a link as it is described, if nothing holds it
+    /// back; of delays without end, nearly the longest.
+    #[must_use]
+    pub fn slowest(&self) -> core::time::Duration {
+        let paths = self.between.iter().chain(self.routes.iter().map(|route| &route.link));
+        paths.map(Path::slowest).fold(self.link.slowest(), core::time::Duration::max)
+    }
+
+    /// The links as they are described.
+    pub(super) fn links(&self) -> Links {
+        let routes = self.routes.iter().map(|route| (route.zones, route.link.link()));
+        Links {
+            near: self.link.link(),
+            between: self.between.as_ref().map(Path::link),
+            routes: routes.collect(),
+        }
+    }
+
+    /// The cluster with links as they are when nothing fails.
+    pub(super) fn by_nature(&self) -> Self {
+        let mut nature = self.clone();
+        let routes = nature.routes.iter_mut().map(|route| &mut route.link);
+        for path in routes.chain(&mut nature.between).chain([&mut nature.link]) {
+            *path = path.by_nature();
+        }
+        nature
+    }
+
+    /// How many zones there are.
+    pub(super) fn count_zones(&self) -> usize {
+        self.zone.len().max(self.zones.into())
+    }
+
     /// What is wrong with the number of nodes.
     pub(super) fn wrong_size(&self) -> Option<String> {
         let (nodes, most) = (self.nodes, MOST_NODES);
@@ -330,6 +377,20 @@ pub struct Path {
 }
 
 impl Path {
+    fn slowest(&self) -> core::time::Duration {
+        match (self.delay, self.median) {
+            (Some([_, most]), _) => most.0,
+            (_, Some(median)) => 4 * median.0,
+            _ => core::time::Duration::from_millis(2),
+        }
+    }
+
+    /// What a link is like when nothing fails: how long it takes, and what fits.
+    pub(super) fn by_nature(&self) -> Self {
+        let (delay, median, octaves, mtu) = (self.delay, self.median, self.octaves, self.mtu);
+        Self { delay, median, octaves, mtu, ..Self::default() }
+    }
+
     /// The link that is described.
     #[must_use]
     pub fn link(&self) -> Link {

@@ -48,6 +48,15 @@ impl Player {
                 self.sim.flap_multicast(&outside, &inside, flap.on.0, flap.off.0);
             }
             Step::Heal(_) => self.sim.heal(),
+            Step::Narrow(narrow) => {
+                let nodes = match narrow.nodes {
+                    Some(_) => self.sides(&Whom { nodes: narrow.nodes, ..Whom::default() }).0,
+                    None => (0..self.sim.len()).collect(),
+                };
+                for node in nodes {
+                    self.sim.narrow(node, narrow.mtu);
+                }
+            }
             Step::Relink(path) => self.sim.set_link(path.link()),
             _ => {}
         }

@@ -71,7 +71,8 @@ impl Player {
                 }
             }
             Step::ForbidFalseDown(_) => self.sim.forbid_false_down(),
-            Step::AllowFalseDown(_) => self.sim.allow_false_down(),
+            Step::ForbidHidden(_) => self.sim.forbid_hidden(),
+            Step::AllowHidden(_) => self.sim.allow_hidden(),
             cut => self.cut(cut),
         }
     }

@@ -1,6 +1,6 @@
 //! What a scenario waits for and measures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scalesmall_core::Status;
 
@@ -117,6 +117,11 @@ impl Player {
         }
     }
 
+    /// Nanoseconds, of all nodes together, in which one that was up was hidden from anyone.
+    pub(super) fn hidden_time(&self) -> u64 {
+        self.sim.views().hidden_for(self.sim.now().as_nanos())
+    }
+
     pub(super) fn count(&self, what: Counted) -> u64 {
         let reports = &self.sim.reports()[self.counted..];
         let healthy = |node: usize| !self.picked.contains(&node);
@@ -126,15 +131,24 @@ impl Player {
                 reports.iter().filter(|report| report.is_false_down()).count() as u64
             }
             Counted::FalseSubjects => {
-                let mut subjects: Vec<usize> = reports
-                    .iter()
-                    .filter(|report| report.is_false_down())
-                    .map(|report| report.about)
-                    .collect();
-                subjects.sort_unstable();
-                subjects.dedup();
-                subjects.len() as u64
+                distinct(reports.iter().filter(|report| report.is_false_down()).map(|r| r.about))
             }
+            Counted::HiddenReports => {
+                reports.iter().filter(|report| report.is_hiding()).count() as u64
+            }
+            Counted::HiddenSubjects => {
+                distinct(reports.iter().filter(|report| report.is_hiding()).map(|r| r.about))
+            }
+            Counted::HiddenPairs => {
+                let hiding = reports.iter().filter(|report| report.is_hiding());
+                distinct(hiding.map(|report| (report.by, report.about)))
+            }
+            Counted::HealthyHidden => {
+                let hiding = reports.iter().filter(|report| report.is_hiding());
+                let pairs = hiding.map(|report| (report.by, report.about));
+                distinct(pairs.filter(|(by, about)| healthy(*by) && healthy(*about)))
+            }
+            Counted::HiddenTime => self.hidden_time() - self.counted_hidden,
             Counted::HealthyCalledDown => reports
                 .iter()
                 .filter(|report| report.is_false_down() && healthy(report.about))
@@ -157,6 +171,10 @@ impl Player {
             }
         }
     }
+}
+
+fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> u64 {
+    values.collect::<BTreeSet<T>>().len() as u64
 }
 
 #[cfg(test)]
@@ -183,6 +201,16 @@ mod tests {
             [[steps]]
             count = { what = "false_reports", figure = "reports" }
             [[steps]]
+            count = { what = "hidden_subjects", figure = "hidden" }
+            [[steps]]
+            count = { what = "hidden_reports", figure = "hidden reports" }
+            [[steps]]
+            count = { what = "hidden_pairs", figure = "hidden pairs" }
+            [[steps]]
+            count = { what = "healthy_hidden", figure = "hidden pairs of healthy" }
+            [[steps]]
+            count = { what = "hidden_time", figure = "hidden time" }
+            [[steps]]
             count = { what = "healthy_called_down", figure = "of healthy" }
             [[steps]]
             count = { what = "healthy_out", figure = "of healthy by healthy" }
@@ -197,5 +225,10 @@ mod tests {
         assert!(count("nodes") == 5 && reports > 5, "{reports} reports");
         assert!(healthy > 4 && healthy < count("of healthy"), "{healthy} about 4 nodes");
         assert!(count("of healthy") < reports, "{reports} reports");
+        // All of a side are hidden from all of the other, as down or unreachable.
+        let pairs = [count("hidden pairs"), count("hidden pairs of healthy")];
+        assert_eq!((count("hidden"), pairs), (5, [12, 6]));
+        assert!(count("hidden reports") >= 12 && count("hidden reports") > reports);
+        assert!(count("hidden time") > 0);
     }
 }

@@ -21,7 +21,7 @@ impl Step {
                 (&usage.figure, USAGE.iter().chain(apart).copied().collect())
             }
             Self::Send(send) => (&send.figure, SEND.into()),
-            Self::Count(count) => (&count.figure, vec![("", Unit::Count)]),
+            Self::Count(count) => (&count.figure, vec![("", count.what.unit())]),
             _ => return Vec::new(),
         };
         parts.into_iter().map(|(part, unit)| (format!("{figure}{part}"), unit)).collect()

@@ -127,6 +127,18 @@ pub struct Lossy {
     pub into: Chance,
 }
 
+/// Links that carry no large datagrams: these vanish, and nobody is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Narrow {
+    /// Of how many nodes, at random; of all if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<usize>,
+    /// The largest datagram that passes, in bytes of UDP payload; if left out, all pass again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<usize>,
+}
+
 /// Clocks that run fast or slow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -45,13 +45,14 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use cluster::{Cluster, Path, Preset, Seeds, Settings, Zone};
+pub use cluster::{Cluster, Path, Preset, Route, Seeds, Settings, Zone};
 pub use figure::{Bar, Figure, Figures, Limit, Score, Statistic, Unit};
 pub use play::{Options, Played, play};
 pub use recover::recovers_within;
 
 pub use mishap::{
-    Between, Flap, Jump, Lossy, Parts, Pauses, Resume, Skew, Slow, Stall, Stalls, WallClock, Way,
+    Between, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stall, Stalls,
+    WallClock, Way,
 };
 use step::walk;
 pub use step::{

@@ -1,16 +1,17 @@
 //! Playing a scenario.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
 use scalesmall_core::{Engine, Event, GroupName, KeyRange, Op, Recipients, Tag};
 
-use super::figure::{BASELINE, Figures, Unit};
+use super::figure::{BASELINE, Figures};
 use super::post::{Delivered, Postmark};
 use super::step::walk;
-use super::{Churn, Scenario, Seeds, Serve, Settings, Step, Timeline};
+use super::{Churn, Cluster, Scenario, Seeds, Serve, Settings, Step, Timeline};
 use crate::check::Failure;
 use crate::film::{Film, Mark, Moment};
 use crate::link::nanos;
@@ -47,8 +48,8 @@ pub struct Played {
     pub sights: Sights,
     /// What happened when.
     pub marks: Vec<Mark>,
-    /// Reports of nodes down that were up, from beginning to end.
-    pub false_reports: u64,
+    /// Reports of nodes down or unreachable that were up, from beginning to end.
+    pub hidden_reports: u64,
     /// Bytes per second and node, from beginning to end.
     pub rate: u64,
 }
@@ -105,7 +106,7 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         fates: *sim.fates(),
         moments,
         sights,
-        false_reports: sim.reports().iter().filter(|report| report.is_false_down()).count() as u64,
+        hidden_reports: sim.reports().iter().filter(|report| report.is_hiding()).count() as u64,
         rate: sent.saturating_mul(1_000) / node_millis,
         figures: player.figures,
         marks: player.marks,
@@ -129,6 +130,9 @@ pub(super) struct Player {
     /// How many reports are counted already; several counts in a row count the same ones.
     pub(super) counted: usize,
     reported: usize,
+    /// The same of the time for which nodes were hidden.
+    pub(super) counted_hidden: u64,
+    reported_hidden: u64,
     pub(super) figures: Figures,
     /// What each usage step saw, in order, in this run and in the control run: bytes and datagrams
     /// of a node, multicasts and unicasts of all.
@@ -137,6 +141,10 @@ pub(super) struct Player {
     pub(super) control: bool,
     pub(super) churned: BTreeMap<usize, u32>,
     pub(super) delivered: Delivered,
+    /// What links are like when nothing fails.
+    pub(super) nature: Cluster,
+    /// The longest delay that recovery is to allow for.
+    pub(super) slowest: Duration,
     /// How many messages were sent.
     pub(super) posted: u32,
     film: Option<Film>,
@@ -154,7 +162,7 @@ impl Player {
                 sim.tell_changes_apart();
             }
         });
-        let every = options.every.map(core::time::Duration::from_nanos);
+        let every = options.every.map(Duration::from_nanos);
         let film = every.map(|every| sim.film(every));
         let delivered = Delivered::default();
         let inner = options.tap;
@@ -171,12 +179,16 @@ impl Player {
             meter: None,
             counted: 0,
             reported: 0,
+            counted_hidden: 0,
+            reported_hidden: 0,
             figures: Figures::default(),
             usages: Vec::new(),
             controls: Vec::new(),
             control: false,
             churned: BTreeMap::new(),
             delivered,
+            nature: scenario.cluster.by_nature(),
+            slowest: Duration::ZERO,
             posted: 0,
             film,
             marks: Vec::new(),
@@ -197,7 +209,7 @@ impl Player {
             self.since = self.sim.now().as_nanos();
         }
         if !matches!(step, Step::Count(_)) {
-            self.counted = self.reported;
+            (self.counted, self.counted_hidden) = (self.reported, self.reported_hidden);
         }
         self.mark(step);
         match step {
@@ -229,8 +241,9 @@ impl Player {
             Step::Usage(usage) => self.usage(usage),
             Step::Count(count) => {
                 let value = self.count(count.what);
-                self.figures.push(&count.figure, Unit::Count, value);
+                self.figures.push(&count.figure, count.what.unit(), value);
                 self.reported = self.sim.reports().len();
+                self.reported_hidden = self.hidden_time();
             }
             fault => self.fault(fault),
         }
@@ -241,7 +254,7 @@ impl Player {
         let start = self.sim.now().as_nanos();
         let run_to = |player: &mut Self, at: u64| {
             let left = start.saturating_add(at).saturating_sub(player.sim.now().as_nanos());
-            player.sim.run_for(core::time::Duration::from_nanos(left))
+            player.sim.run_for(Duration::from_nanos(left))
         };
         for (_, event) in timeline.in_order() {
             run_to(self, nanos(event.at.0))?;
@@ -329,7 +342,7 @@ impl Player {
     }
 
     fn churn(&mut self, churn: &Churn) -> Outcome {
-        let gap = core::time::Duration::from_secs(1) / churn.per_second.max(1);
+        let gap = Duration::from_secs(1) / churn.per_second.max(1);
         let count = nanos(churn.lasts.0) / nanos(gap).max(1);
         for _ in 0..count {
             if !self.control {
@@ -397,7 +410,11 @@ fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> S
         build =
             build.parameter("loss", cluster.link.loss.map_or(Ratio::NEVER, |l| l.0).to_string());
     }
-    build.build()
+    let mut sim = build.build();
+    if !cluster.routes.is_empty() {
+        sim.set_links(&cluster.links());
+    }
+    sim
 }
 
 /// The range of this number that belongs to a node.

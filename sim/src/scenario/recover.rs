@@ -17,7 +17,7 @@ use crate::verbs::CatchUp;
 impl Player {
     /// Ends all faults, waits until all agree, and sees whether they keep to it.
     pub(super) fn recover(&mut self, recover: &Recover) -> Outcome {
-        self.make_well(recover.restart);
+        self.make_well(recover.restart, recover.own);
         let live = self.sim.live().find_map(|node| self.sim.node(node));
         let Some(window) = live.map(|engine| engine.config().silence_window) else {
             return Ok(());
@@ -26,18 +26,25 @@ impl Player {
             return Ok(());
         }
         // What was suspected while things failed may still be concluded.
-        self.sim.run_for(2 * window)?;
+        self.sim.run_for(2 * window + 8 * self.slowest)?;
         self.agree()?;
-        self.sim.forbid_false_down();
+        self.sim.forbid_hidden();
         self.converse()?;
         self.sim.run_for(recover.calm.0)?;
-        self.sim.allow_false_down();
+        self.sim.allow_hidden();
         self.agree()
     }
 
-    fn make_well(&mut self, restart: bool) {
+    fn make_well(&mut self, restart: bool, own: bool) {
         self.sim.heal();
-        self.sim.set_link(Link::lan());
+        if own {
+            self.sim.set_links(&self.nature.links());
+            self.slowest = self.nature.slowest();
+        } else {
+            self.sim.set_link(Link::lan());
+            self.slowest = Duration::ZERO;
+            (0..self.sim.len()).for_each(|node| self.sim.narrow(node, None));
+        }
         for node in 0..self.sim.len() {
             self.sim.slow_down(node, Duration::ZERO);
             // Both ways of catching up, in turn.
@@ -56,7 +63,7 @@ impl Player {
         let Some(config) = self.sim.live().find_map(|node| self.sim.node(node)) else {
             return Ok(());
         };
-        let within = recovers_within(config.config());
+        let within = recovers_within(config.config(), self.slowest);
         if let Err(failure) = self.sim.run_until(Sim::converged, within) {
             // Who has fallen often is held off for longer, and is said to be.
             let held = longest_hold(&self.sim).filter(|_| is_late(&failure.broken));
@@ -132,10 +139,13 @@ fn longest_hold(sim: &Sim) -> Option<Duration> {
 ///
 /// A lost peer is retried once per [`Config::retry_interval`] in the mean, by somebody; twenty times
 /// that is missed by one in 10^8. The same holds for repairs. The dead are found within a few
-/// windows of silence, also those who died while they were out of reach.
+/// windows of silence, also those who died while they were out of reach. An attempt to meet and to
+/// catch up takes up to twelve one-way delays; of the `slowest` path three attempts are allowed for,
+/// and four delays for those that agree last.
 #[must_use]
-pub fn recovers_within(config: &Config) -> Duration {
+pub fn recovers_within(config: &Config, slowest: Duration) -> Duration {
     Duration::from_secs(2)
+        + 40 * slowest
         + 4 * config.silence_window
         + 20 * (config.retry_interval + config.repair_interval + config.probe_interval)
 }

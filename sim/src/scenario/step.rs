@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::mishap::{
-    Between, Flap, Jump, Lossy, Parts, Pauses, Resume, Skew, Slow, Stalls, WallClock,
+    Between, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stalls, WallClock,
 };
-use super::{Path, Span};
+use super::{Path, Span, Unit};
 
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub enum Step {
     FlapMulticast(Flap),
     /// Some nodes lose datagrams.
     Lossy(Lossy),
+    /// The links of some nodes carry no large datagrams.
+    Narrow(Narrow),
     /// All cuts end, and the losses of single nodes.
     Heal(Nothing),
     /// The link between all nodes becomes another one, between zones as well.
@@ -94,8 +96,11 @@ pub enum Step {
     Count(Count),
     /// From here on it is a failure to call a node down that is up.
     ForbidFalseDown(Nothing),
-    /// From here on it is not.
-    AllowFalseDown(Nothing),
+    /// From here on it is a failure to call a node down or unreachable that is up.
+    ForbidHidden(Nothing),
+    /// From here on neither is.
+    #[serde(alias = "allow_false_down")]
+    AllowHidden(Nothing),
     /// Steps that are repeated.
     Repeat(Repeat),
     /// Steps at given times.
@@ -171,7 +176,13 @@ pub struct Tell {
 pub struct Recover {
     /// Whether nodes that do not run are started, and those that have gone as well.
     pub restart: bool,
-    /// For so long all stays as it is, once all agree: nobody is called down that is up.
+    /// Whether links stay what they are by nature: the delays and the largest datagrams that the
+    /// cluster is described with, and what a `narrow` step has narrowed. All get longer by what the
+    /// delays account for. Otherwise every link becomes one of a LAN.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub own: bool,
+    /// For so long all stays as it is, once all agree: nobody is called down or unreachable that is
+    /// up.
     #[serde(default)]
     pub calm: Span,
 }
@@ -266,6 +277,9 @@ pub struct Usage {
 }
 
 /// What nodes said of others, as a figure.
+///
+/// A node that is up and has not said goodbye is *hidden* from another one that shows it as down or
+/// unreachable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Count {
@@ -283,6 +297,17 @@ pub enum Counted {
     FalseSubjects,
     /// Reports of nodes down that were up.
     FalseReports,
+    /// Nodes that were up when anyone called them down or unreachable, each once.
+    HiddenSubjects,
+    /// Reports of nodes down or unreachable that were up.
+    HiddenReports,
+    /// Pairs of a node and another that it called down or unreachable while that was up, each once.
+    HiddenPairs,
+    /// The same, of pairs of which neither was picked last.
+    HealthyHidden,
+    /// For how long nodes that were up were shown as down or unreachable by anyone, of all such nodes
+    /// together.
+    HiddenTime,
     /// Reports of nodes down that were up and not picked last.
     HealthyCalledDown,
     /// Reports of nodes down that were up, by nodes not picked last about nodes not picked last: one
@@ -292,6 +317,16 @@ pub enum Counted {
     Readmissions,
     /// How often, at most, one node not picked changed its mind about one that was picked.
     Transitions,
+}
+
+impl Counted {
+    /// What a figure of it counts.
+    pub(super) const fn unit(self) -> Unit {
+        match self {
+            Self::HiddenTime => Unit::Nanos,
+            _ => Unit::Count,
+        }
+    }
 }
 
 /// Steps that are repeated.

@@ -6,11 +6,14 @@
 //! are cut off from each other; these have to find each other again by themselves. In the end
 //! nothing fails, and nobody may raise a false alarm.
 //!
+//! The same faults are drawn on networks of several [kinds](Kind).
+//!
 //! What may fail is drawn too (swarm testing: Groce et al. 2012), so that some runs know no loss and
 //! others nothing but loss.
 
 mod calls;
 mod faults;
+mod kind;
 mod shrink;
 mod totals;
 
@@ -23,6 +26,7 @@ use crate::scenario::{
 };
 
 use faults::{KINDS, fault};
+pub use kind::Kind;
 pub use shrink::{Small, shrink};
 pub use totals::Totals;
 
@@ -41,11 +45,18 @@ impl Default for Bounds {
     }
 }
 
-/// Draws a scenario.
+/// Draws a scenario of the first kind.
 #[must_use]
 pub fn sample(seed: u64, bounds: &Bounds) -> Scenario {
+    sample_of(Kind::Lan, seed, bounds)
+}
+
+/// Draws a scenario of a kind.
+#[must_use]
+pub fn sample_of(kind: Kind, seed: u64, bounds: &Bounds) -> Scenario {
     let mut random = Random::new(seed).fork(FOR_SWARM);
     let mut cluster = cluster(&mut random, bounds);
+    kind.shape(seed, &mut cluster);
     tighten(&mut Random::new(seed).fork(FOR_LIMITS), &mut cluster.settings);
     let mut steps = vec![Step::Run(millis(random.below(5_000)))];
     let kinds = 1 + random.below(KINDS);
@@ -57,15 +68,20 @@ pub fn sample(seed: u64, bounds: &Bounds) -> Scenario {
         fault(kind, &mut random, &mut steps);
         steps.push(Step::Run(millis(random.below(6_000))));
     }
-    steps.push(Step::Recover(Recover { restart: true, calm: millis(10_000) }));
+    steps.push(Step::Recover(Recover { restart: true, own: false, calm: millis(10_000) }));
     steps.push(tell());
     if random.hit(Ratio(2, 3)) {
         second_act(&mut random, &cluster, &mut steps);
         steps.push(tell());
     }
     calls::mingle(&mut Random::new(seed).fork(FOR_CALLS), &mut steps);
+    kind.bend(seed, &cluster, &mut steps);
+    let name = match kind {
+        Kind::Lan => format!("swarm-{seed}"),
+        _ => format!("swarm-{kind}-{seed}"),
+    };
     Scenario {
-        name: format!("swarm-{seed}"),
+        name,
         about: "Drawn at random: faults, and then all is well.".to_owned(),
         seeds: 1,
         cluster,
@@ -92,6 +108,7 @@ fn cluster(random: &mut Random, bounds: &Bounds) -> Cluster {
         zones,
         ipv6: random.hit(Ratio(1, 8)),
         zone: Vec::new(),
+        routes: Vec::new(),
         settings: Settings {
             tombstone_ttl: random.hit(Ratio(1, 2)).then(|| millis(random.between(500, 10_000))),
             ..Settings::default()
@@ -153,7 +170,7 @@ fn second_act(random: &mut Random, cluster: &Cluster, steps: &mut Vec<Step>) {
             steps.push(Step::Heal(Nothing {}));
         }
     }
-    steps.push(Step::Recover(Recover { restart: false, calm: millis(5_000) }));
+    steps.push(Step::Recover(Recover { restart: false, own: false, calm: millis(5_000) }));
 }
 
 /// A message, of which nothing that is sent at once gets through.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Kind;
 use crate::scenario::{Played, Scenario};
 
 /// Sums over worlds: how large they were, how long they ran, what was done to them.
@@ -21,8 +22,8 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Adds a world.
-    pub fn add(&mut self, scenario: &Scenario, played: &Played) {
+    /// Adds a world of a kind.
+    pub fn add(&mut self, kind: Kind, scenario: &Scenario, played: &Played) {
         let cluster = &scenario.cluster;
         *self.sizes.entry(cluster.nodes).or_default() += 1;
         self.node_nanos += cluster.nodes as u128 * u128::from(played.lasted);
@@ -35,7 +36,10 @@ impl Totals {
             ("worlds_of_low_rates", u64::from(cluster.settings.send_rate.is_some())),
             ("worlds_of_tight_limits", u64::from(cluster.settings.has_tight_limits())),
         ];
-        for (name, count) in played.faults.iter().chain(fates).chain(worlds) {
+        let of_kind = Kind::ALL.map(|other| (other.worlds(), u64::from(other == kind)));
+        for (name, count) in
+            of_kind.into_iter().chain(played.faults.iter().chain(fates).chain(worlds))
+        {
             let kind = self.kinds.entry(name.to_owned()).or_default();
             kind.0 += count;
             kind.1 += u64::from(count > 0);
@@ -130,7 +134,7 @@ mod tests {
             let played = play(&scenario, seed, Options::default());
             sizes.push(scenario.cluster.nodes);
             nanos += scenario.cluster.nodes as u64 * played.lasted;
-            totals.add(&scenario, &played);
+            totals.add(Kind::Lan, &scenario, &played);
         }
         sizes.sort_unstable();
         assert_eq!((totals.worlds(), totals.node_seconds()), (5, nanos / 1_000_000_000));
