@@ -104,6 +104,8 @@ timing! {
     first_contact = |_c| Duration::from_millis(100), "";
     /// How long a node is alone before [`Event::Isolated`](crate::Event::Isolated) says so.
     isolated_after = |c| c.probe_interval * 3, "";
+    /// The longest pause before it says so again; the first is as long as the row above, and it doubles.
+    isolated_longest = |c| Duration::from_secs(60).max(c.probe_interval * 3), "";
     /// The longest mean wait of one node between two attempts to reach the lost.
     longest_retry = |_c| Duration::from_secs(24 * 3600), "";
     /// The pause between two groups of unreachable peers that a sweep asks. It bounds a rate.

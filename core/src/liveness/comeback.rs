@@ -37,7 +37,8 @@ pub(crate) struct Comeback {
     turn: usize,
     wait: Duration,
     lonely_since: Option<Instant>,
-    said_isolated: bool,
+    /// When the embedder was last told that the node is isolated, and how long it is not told again.
+    isolated: Option<(Instant, Duration)>,
     /// From which place of the table on unreachable peers are still to be asked, and how many
     /// sweeps may follow.
     sweep: Option<(Ix, u8)>,
@@ -48,7 +49,7 @@ impl Comeback {
     pub(crate) fn start(&mut self, ctx: &mut Context) {
         self.wait = ctx.timing.first_contact;
         self.lonely_since = None;
-        self.said_isolated = false;
+        self.isolated = None;
         for seed in &mut self.seeds {
             seed.node = None;
         }
@@ -67,7 +68,6 @@ impl Comeback {
             ctx.greet_stranger(addr);
         }
         self.wait = ctx.timing.first_contact;
-        self.said_isolated = false;
         ctx.timers.hasten(Why::Comeback, ctx.now + ctx.timing.first_contact);
     }
 
@@ -239,18 +239,23 @@ impl Comeback {
         None
     }
 
-    /// Tells the embedder, once, when a node that should have company has none.
+    /// Tells the embedder when a node that should have company has none, and again ever more rarely
+    /// while that lasts. What the embedder does about it hastens nothing, or each look-up of a name
+    /// that leads nowhere would cause the next.
     fn watch_loneliness(&mut self, ctx: &mut Context, alone: bool) {
         if !alone {
             self.lonely_since = None;
-            self.said_isolated = false;
+            self.isolated = None;
             return;
         }
         let since = *self.lonely_since.get_or_insert(ctx.now);
-        if !self.said_isolated && ctx.now.since(since) >= ctx.timing.isolated_after {
-            self.said_isolated = true;
-            ctx.event(Event::Isolated);
-        }
+        let pause = match self.isolated {
+            None if ctx.now.since(since) >= ctx.timing.isolated_after => ctx.timing.isolated_after,
+            Some((told, pause)) if ctx.now.since(told) >= pause => pause * 2,
+            None | Some(_) => return,
+        };
+        self.isolated = Some((ctx.now, pause.min(ctx.timing.isolated_longest)));
+        ctx.event(Event::Isolated);
     }
 }
 
