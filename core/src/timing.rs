@@ -80,8 +80,8 @@ timing! {
     mass_haste = |c| c.silence_window * 4, "";
     /// How long a node that was called late looks on before it concludes a suspicion.
     own_stall_wait = |c| c.max_timeout, "";
-    /// How long after a failed probe the peer is not the antipodal target again: a path that is
-    /// broken would raise a suspicion every other interval.
+    /// How long after a failed probe the peer is not the antipodal target again unless it answers: a
+    /// path that is broken would raise a suspicion every other interval.
     detour = |c| c.probe_interval * 60, "";
     /// How long the answer to a ping is recognised.
     ping_memory = |c| c.silence_window * 4, "";

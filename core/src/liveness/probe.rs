@@ -164,6 +164,10 @@ impl Probes {
         let round_trip = ctx.now.since(at);
         ctx.peers.sample(ix, round_trip);
         ctx.note_answer(at);
+        if self.detour.is_some_and(|(other, _)| other == by) {
+            // The way to it works: what was lost before was lost by chance.
+            self.detour = None;
+        }
         if self.is_running(by) {
             self.running.retain(|probe| probe.ix != by);
             self.arm(ctx);
