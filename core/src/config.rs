@@ -36,9 +36,9 @@ pub struct Config {
     /// least once in twice this time if the node half-way round the ring from it lives.
     pub probe_interval: Duration,
     /// The least time that an answer is waited for before the probe is sent again, whatever the
-    /// round trips were so far. The third try unanswered is a suspicion; each waits twice as long as
-    /// the one before, up to [`Config::max_timeout`]. As the window runs from the first try on, a
-    /// short time makes no verdict sooner, only more datagrams for peers that stand still.
+    /// round trips were so far. The third try unanswered is a suspicion; the second waits twice as
+    /// long, up to [`Config::max_timeout`]. As the window runs from the first try on, a short time
+    /// makes no verdict sooner, only more datagrams for peers that stand still.
     pub min_timeout: Duration,
     /// The time that an answer is waited for while nothing is known of the round trip, and the most
     /// while this node itself is well.

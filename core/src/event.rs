@@ -152,8 +152,11 @@ pub enum Cause {
         /// Who looked as well.
         confirmed_by: [Option<NodeId>; 2],
     },
-    /// It was silent for the whole window, and nobody could be asked.
+    /// It was silent for the whole window, and nobody was there to be asked.
     NobodyToAsk,
+    /// It was silent for the whole window, and so were most of those that were asked to look, or all:
+    /// this node may be cut off itself.
+    VerifiersSilent,
     /// It refuted what was said about it.
     Refuted,
     /// It said that it goes.

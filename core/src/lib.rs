@@ -112,8 +112,8 @@
 //!   it, and what it said in an earlier [`Epoch`] is void once a later one is known.
 //! - A node that stays silent to its prober for [`Config::silence_window`], and for the last half of
 //!   it to two of those that were asked to look, or to the only one, is called down; one whose answer
-//!   to any of them is heard of in time is not. If fewer than half of those asked answer at all, the
-//!   prober may be cut off itself, and holds the node unreachable.
+//!   to any of them is heard of in time is not. If fewer than half of those asked answer at all, however
+//!   often they are asked, the prober may be cut off itself, and holds the node unreachable.
 //! - Parts of a cluster that were cut off find each other again unaided.
 //! - A captured packet is void at a node that has restarted since, and counts once elsewhere.
 //!
@@ -169,7 +169,8 @@
 //!   clock up to which tombstones are collected.
 //! - **Root**, **digest**: the sum of the fingerprints of all that is known and shared.
 //! - **Claim**: what is known of a node, as one node tells another. **Suspicion**: one node's own
-//!   doubt. **Verifier**: who was asked to look. **Unreachable**: silent, and nobody could be asked.
+//!   doubt. **Verifier**: who was asked to look. **Unreachable**: silent, and no verifier has answered,
+//!   or none was there.
 //! - **Bound** packet: one that only the receiver's present life takes. **Proven** sender: one that
 //!   has sent a bound packet, or was vouched for.
 //! - **Segment**: nodes that hear each other's multicast. **Speaker**: the one that multicasts for
@@ -193,10 +194,13 @@
 //!   once in two intervals. By probes in random order alone one peer in a hundred goes unprobed for
 //!   4.6 intervals: of 1,024 nodes, all know of a crash after 4.5 s in 99 cases of 100, not 7.6 s.
 //! - **Time-outs follow measured round trips** of each peer (Jacobson), within bounds, and a probe
-//!   is sent up to three times, after waits that double up to a bound; meanwhile the probing of
-//!   others goes on. A fixed time-out is either slow on a fast network or wrong on a slow one.
+//!   is sent up to three times within half a window; meanwhile the probing of others goes on. A fixed time-out is either slow on a fast network or wrong on a slow one.
 //! - **With nobody to ask a peer is *unreachable***, locally, and never gossiped: two nodes cannot
-//!   tell which of them is cut off.
+//!   tell which of them is cut off. In clusters of eight and less a suspect is pinged four times as
+//!   often, as there are fewer verifiers than a suspicion would have.
+//! - **A challenge is an answer.** A node that has no proof of the prober's life answers an unbound ping
+//!   with a challenge, bound to that life and quoting the ping, which is all the evidence that there is
+//!   in a pong. Two datagrams have to survive, whether two nodes have met or not.
 //! - **A node detects its own stalls** from how late it is called, and withdraws what it suspected
 //!   meanwhile: Lifeguard infers as much from missed acknowledgements only.
 //! - **Multicast proves itself.** Where it works one node of a segment, the speaker, multicasts each

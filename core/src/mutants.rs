@@ -63,6 +63,8 @@ mutants! {
     StaleReply,
     /// What a hop of the broadcast tree did not acknowledge is not sent again.
     RelayOnce,
+    /// What a verifier has found is forgotten by the node that asked for it.
+    WordForgotten,
     /// Who is down is never tried again.
     DownForever,
     /// The highest packet number of a sender counts as new for as long as it is the highest.

@@ -52,8 +52,16 @@ timing! {
     /// The first wait before a watched peer is pinged again; it doubles. Several fit in the half
     /// window that verifiers look for.
     first_gap = |c| c.min_timeout * 2 / 5, "";
-    /// The longest wait between two pings of a watched peer.
-    longest_gap = |c| c.max_timeout, "";
+    /// The longest wait between two pings of a watched peer: eleven pings in all, tries included, before
+    /// a window ends.
+    longest_gap = |c| (c.silence_window / 8).max(c.min_timeout * 2 / 5), "";
+    /// The same in a cluster of eight or less, where few or none can be asked to look: 22 pings in all
+    /// have to fail. At 30 % loss that is one window of 2.7 million, with eleven one of 1,600
+    /// (*small-loss*).
+    small_gap = |c| c.silence_window / 32, "";
+    /// How long a verifier that has said that it looks is left alone before it is asked again: its
+    /// report may be lost.
+    word_again = |c| c.silence_window / 4, "at least late";
     /// How long the missing reports of verifiers are waited for, after the window and after each
     /// reminder. A report is asked for and comes back, so a wait shorter than that round trip never
     /// sees it (*wan grid*: with 100 ms whatever the round trip, a crash at 400 ms one way is known
@@ -72,8 +80,8 @@ timing! {
     mass_haste = |c| c.silence_window * 4, "";
     /// How long a node that was called late looks on before it concludes a suspicion.
     own_stall_wait = |c| c.max_timeout, "";
-    /// How long after a failed probe the peer is not the antipodal target again: a path that is
-    /// broken would raise a suspicion every other interval.
+    /// How long after a failed probe the peer is not the antipodal target again unless it answers: a
+    /// path that is broken would raise a suspicion every other interval.
     detour = |c| c.probe_interval * 60, "";
     /// How long the answer to a ping is recognised.
     ping_memory = |c| c.silence_window * 4, "";

@@ -32,7 +32,7 @@ at_most = 1000000
 "#;
 
 /// What there is to be, whatever else there is.
-const NAMED: [&str; 21] = [
+const NAMED: [&str; 24] = [
     "bootstrap",
     "steady",
     "update",
@@ -44,7 +44,10 @@ const NAMED: [&str; 21] = [
     "mass-restart",
     "rolling-restart",
     "pause",
-    "loss",
+    "loss-30",
+    "cold-loss-30",
+    "small-loss-3-30",
+    "small-crash-3",
     "slow-nodes",
     "partition-half",
     "partition-one-way",

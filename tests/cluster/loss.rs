@@ -18,6 +18,29 @@ fn a_hundred_nodes_agree_though_a_fifth_is_lost() -> Outcome {
     sim.run_for(secs(60))
 }
 
+/// Three nodes lose three of ten datagrams for 2,000 s. Each has one other to ask, which it suspects
+/// itself now and then and whose word is lost as often as any; nobody is hidden for a moment.
+#[test]
+fn three_nodes_at_30_percent_loss_do_not_lose_each_other() -> Outcome {
+    let mut sim = settled(6, 3)?;
+    sim.set_link(Link::lan().loss(Ratio::percent(30)));
+    sim.run_for(secs(2_000))?;
+    assert!(sim.reports().is_empty(), "{:?}", sim.reports());
+    Ok(())
+}
+
+/// Two of three nodes are cut off from each other, and six of ten words of the third to one of them
+/// are lost. It is asked until it is heard, so neither of the two is hidden from the other.
+#[test]
+fn the_word_of_the_only_verifier_is_asked_for_until_it_is_heard() -> Outcome {
+    let mut sim = settled(7, 3)?;
+    sim.set_pair(1, 0, Link::lan().loss(Ratio::percent(60)));
+    sim.partition(&[0], &[2]);
+    sim.run_for(secs(120))?;
+    assert!(sim.reports().is_empty(), "{:?}", sim.reports());
+    Ok(())
+}
+
 /// 50 nodes on links that lose half of all datagrams in bursts of ten agree within 10 s, and a
 /// minute passes without a false alarm.
 #[test]

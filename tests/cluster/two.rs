@@ -1,7 +1,7 @@
 //! The smallest cluster.
 
 use scalesmall_core::Status;
-use scalesmall_sim::Sim;
+use scalesmall_sim::{Link, Ratio, Sim};
 
 use super::*;
 
@@ -18,6 +18,17 @@ fn two_nodes_apart_are_unreachable_and_not_down() -> Outcome {
     assert!(sim.reports().iter().all(|report| report.status == Some(Status::Unreachable)));
     sim.heal();
     sim.run_until(Sim::converged, secs(3))?;
+    Ok(())
+}
+
+/// Two nodes that lose three of ten datagrams have nobody to ask about each other, and for 2,000 s
+/// neither hides the other for a moment.
+#[test]
+fn two_nodes_at_30_percent_loss_do_not_lose_each_other() -> Outcome {
+    let mut sim = settled(113, 2)?;
+    sim.set_link(Link::lan().loss(Ratio::percent(30)));
+    sim.run_for(secs(2_000))?;
+    assert!(sim.reports().is_empty(), "{:?}", sim.reports());
     Ok(())
 }
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use scalesmall_core::wire::{Claim, Frame, Standing};
-use scalesmall_core::{Cause, Engine, Epoch, Event, Life, Status};
-use scalesmall_hostile::{EPOCH, Holder, config, id};
+use scalesmall_core::wire::{Claim, Frame, Header, Standing};
+use scalesmall_core::{
+    Arrival, Cause, DatagramError, Destination, Engine, Epoch, Event, Life, Status,
+};
+use scalesmall_hostile::{EPOCH, Holder, addr, config, id};
 
 use crate::net::Net;
 
@@ -101,6 +103,45 @@ fn silence_with_nobody_to_ask_is_told_as_such_and_so_is_the_answer_that_ends_it(
     assert_eq!(changes(&mut net, 1, 2), [(unreachable, alive, Cause::Answered)]);
 }
 
+/// Two nodes that know each other and have never met. What the first sends in a packet that is not
+/// bound draws a challenge; that alone ends its suspicion, if it quotes that packet.
+#[test]
+fn a_challenge_answers_the_ping_that_it_quotes_and_no_other() {
+    let millisecond = Duration::from_millis(1);
+    let mut net = Net::new(3);
+    net.set_cut(1, 3, true);
+    net.on(2, |engine, now| engine.contact(now, &[addr(1)]));
+    net.on(3, |engine, now| engine.contact(now, &[addr(2)]));
+    net.run_for(seconds(1));
+    let status = |net: &Net| net.engines[0].peers().find(|peer| peer.id == id(3)).unwrap().status;
+    while status(&net) != Status::Suspect {
+        net.run_for(millisecond);
+    }
+    let unbound = |(from, to, datagram): &(u16, Destination, Vec<u8>)| {
+        let (header, _) = Header::parse(datagram).unwrap();
+        *from == 1 && *to == Destination::Unicast(addr(3)) && !header.bound
+    };
+    net.sent.clear();
+    while !net.sent.iter().any(unbound) {
+        net.run_for(millisecond);
+    }
+    let mut other = Holder::new(3);
+    let challenge = other.packet(Some(EPOCH), &[Frame::Challenge { packet: 9_999 }]);
+    net.on(1, |engine, now| engine.handle_datagram(now, other.arrival(), &challenge).unwrap());
+    assert_eq!(status(&net), Status::Suspect);
+    // All that passes between the two: one datagram there, and one back.
+    let ping = net.sent.iter().find(|sent| unbound(sent)).unwrap().2.clone();
+    net.cut.remove(&(3, 1));
+    net.events.clear();
+    net.on(3, |engine, now| {
+        let taken = engine.handle_datagram(now, Arrival::Unicast(addr(1)), &ping);
+        assert_eq!(taken, Err(DatagramError::Unproven));
+    });
+    net.run_for(3 * millisecond);
+    let (suspect, alive) = (Some(Status::Suspect), Some(Status::Alive));
+    assert_eq!(changes(&mut net, 1, 3), [(suspect, alive, Cause::Answered)]);
+}
+
 /// A window may be shorter than a probe that nobody answers: others are asked all the same.
 #[test]
 fn nobody_is_unreachable_while_others_can_be_asked() {
@@ -118,6 +159,20 @@ fn nobody_is_unreachable_while_others_can_be_asked() {
         assert!(!changes.iter().any(|(.., cause)| *cause == Cause::NobodyToAsk), "{changes:?}");
         assert_eq!(changes.last().unwrap().1, Some(Status::Down));
     }
+}
+
+/// One that nobody answers for while others are there is unreachable for that reason.
+#[test]
+fn verifiers_that_do_not_answer_are_not_nobody() {
+    let mut net = Net::settled(4);
+    net.events.clear();
+    for number in 2..=4 {
+        net.set_cut(1, number, true);
+    }
+    net.run_for(seconds(10));
+    let first = [2, 3, 4].map(|number| changes(&mut net, 1, number)[1]);
+    let given_up = (Some(Status::Suspect), Some(Status::Unreachable), Cause::VerifiersSilent);
+    assert!(first.contains(&given_up), "{first:?}");
 }
 
 /// In a small cluster those who are asked suspect the same peer themselves, from some other time on:

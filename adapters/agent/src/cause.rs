@@ -20,7 +20,13 @@ pub(crate) fn describe(cause: &Cause) -> (&'static str, Vec<NodeId>, String) {
             let nodes = std::iter::once(accuser).chain(others).collect();
             ("confirmed", nodes, format!("it was silent to {accuser}, confirmed by {by}"))
         }
-        Cause::NobodyToAsk => plain("nobody_to_ask", "it is silent and nobody could be asked"),
+        Cause::NobodyToAsk => {
+            plain("nobody_to_ask", "it is silent and nobody was there to be asked")
+        }
+        Cause::VerifiersSilent => plain(
+            "verifiers_silent",
+            "it is silent and those that were asked to look did not answer",
+        ),
         Cause::Refuted => plain("refuted", "it refuted what was said about it"),
         Cause::Departed => plain("departed", "it said goodbye"),
         Cause::NewLife => plain("new_life", "it began a new life"),

@@ -120,10 +120,7 @@ impl Engine {
             Frame::Ping { root } => self.on_ping(header.packet, from, root),
             Frame::Pong { packet, root } => self.on_pong(packet, from, root),
             Frame::Ack { packet } => self.on_ack(packet, from),
-            Frame::Challenge { .. } => {
-                let to = self.ctx.bound(from);
-                self.ctx.greet(to);
-            }
+            Frame::Challenge { packet } => self.on_challenge(header.bound, packet, from),
             Frame::Claim(claim) => self.on_claim(from, &claim, channel),
             Frame::Record { group, delta } => self.on_record(from, &group, &delta, channel),
             Frame::Metadata { life, version, bytes } => {
@@ -197,6 +194,23 @@ impl Engine {
         }
         let equal = root.is_none_or(|root| root == self.ctx.root());
         self.repair.compared(&mut self.ctx, from, equal);
+    }
+
+    /// A node that has no proof of this one's life asks for it. If it quotes a ping of this node's, it
+    /// has heard that ping in the life that answers, which is all that a pong says: most pairs of a
+    /// large cluster have never met, and a peer that is asked for the first time must not have to
+    /// answer twice in a row, where much is lost, to count as alive. The proof that it asks for
+    /// is due only where it may hold this node for lost: else each probe would cost four datagrams.
+    fn on_challenge(&mut self, bound: bool, packet: u64, from: Ix) {
+        let lost = !self.ctx.status(from).is_present();
+        let answers = bound && self.probes.answered(&mut self.ctx, packet, from);
+        if answers {
+            self.on_sign_of_life(from);
+        }
+        if lost || !answers {
+            let to = self.ctx.bound(from);
+            self.ctx.greet(to);
+        }
     }
 
     fn on_ack(&mut self, packet: u64, from: Ix) {

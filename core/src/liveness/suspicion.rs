@@ -11,9 +11,10 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::event::Cause;
 use crate::liveness::Health;
-use crate::liveness::watch::{Asker, CROWD, Verdict, Watch, say_found};
+use crate::liveness::watch::{Asker, CROWD, Verdict, Watch, is_small, say_found};
 use crate::mutants::mutated;
 use crate::node::Status;
+use crate::outbox::Say;
 use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timers::Why;
@@ -39,14 +40,15 @@ impl Watches {
         if !ctx.is_watchable(ix) {
             return;
         }
-        let Some(at) = self.watch(ctx, ix) else {
+        let Some((at, _)) = self.watch(ctx, ix) else {
             return;
         };
         ctx.stats.suspicions += 1;
         let slow = self.slow_until(ix);
         let watch = &mut self.list[at];
         // However long the probe took, others need a while to look.
-        let look = if watch.own { Duration::ZERO } else { ctx.config.silence_window / 4 };
+        let share = if is_small(ctx) { 2 } else { 4 };
+        let look = if watch.own { Duration::ZERO } else { ctx.config.silence_window / share };
         watch.own = true;
         // If others have had this node look already, the silence began when it started to.
         let over = watch.until <= ctx.now;
@@ -58,6 +60,7 @@ impl Watches {
         watch.next = watch.next.min(watch.until.max(ctx.now + ctx.timing.first_gap));
         let incarnation = ctx.peers.get(ix).incarnation;
         ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });
+        ctx.say(ctx.bound(ix), Say::Ping);
         (watch.recruited, watch.widened) = (false, false);
         watch.recruit_in_time(ctx);
         if ctx.status(ix) == Status::Alive {
@@ -69,17 +72,25 @@ impl Watches {
     /// Looks at a peer because another asks for it.
     pub(crate) fn verify(&mut self, ctx: &mut Context, asker: Ix, suspect: Ix, millis: u32) {
         let span = Duration::from_millis(u64::from(millis)).min(ctx.timing.slowest);
-        if span.is_zero() && !self.list.iter().any(|watch| watch.ix == suspect) {
-            // A reminder of a watch that is over, or that never was.
-            let late = |at: Instant| ctx.now.since(at) <= ctx.timing.report_memory;
-            if self.answered.iter().any(|&(ix, at)| ix == suspect && late(at)) {
-                say_found(suspect, asker, Finding::Answers, ctx);
-            }
+        // As much of the window as is over the asker has heard nothing. What answered this node since
+        // is not silent: it was asked before, and what it said then was lost.
+        let silent = ctx.config.silence_window.saturating_sub(span).min(ctx.timing.report_memory);
+        if self.answered.iter().any(|&(ix, at)| ix == suspect && ctx.now.since(at) <= silent) {
+            say_found(suspect, asker, Finding::Answers, ctx);
             return;
         }
-        let Some(at) = self.watch(ctx, suspect) else {
+        if span.is_zero() && !self.list.iter().any(|watch| watch.ix == suspect) {
+            // A reminder of a watch that is over, or that never was.
+            return;
+        }
+        let Some((at, begun)) = self.watch(ctx, suspect) else {
             return;
         };
+        if begun {
+            // It may have begun a new life, of which the asker does not know.
+            self.list[at].unbound = true;
+            ctx.greet(ctx.unbound(suspect));
+        }
         let watch = &mut self.list[at];
         if !span.is_zero() && watch.until <= ctx.now && !watch.own {
             // New, or over: a window that is running serves this asker too. One of this node's own
@@ -120,9 +131,12 @@ impl Watches {
         suspect: Ix,
         finding: Finding,
     ) -> Option<Instant> {
+        if mutated!(ctx.config, WordForgotten) && finding != Finding::Looking {
+            return None;
+        }
         let at = self.list.iter().position(|watch| watch.ix == suspect && watch.own)?;
         let watch = &mut self.list[at];
-        let (_, slot) = watch.verifiers.iter_mut().find(|(ix, _)| *ix == by)?;
+        let slot = &mut watch.verifiers.iter_mut().find(|known| known.ix == by)?.finding;
         if finding == Finding::Looking && *slot == Some(Finding::Silent) {
             // It was said before the other.
             return None;
@@ -177,7 +191,7 @@ impl Watches {
         self.slow.retain(|(slow, _)| *slow != ix);
         self.answered.retain(|(other, _)| *other != ix);
         for watch in &mut self.list {
-            watch.verifiers.retain(|(verifier, _)| *verifier != ix);
+            watch.verifiers.retain(|known| known.ix != ix);
             watch.askers.retain(|asker| asker.ix != ix);
         }
         self.drop(ctx, ix);
@@ -234,8 +248,8 @@ impl Watches {
             if watch.own {
                 match watch.conclude(ctx, health) {
                     Verdict::Down(claim) => down.push(claim),
-                    Verdict::Unreachable => {
-                        ctx.believe(watch.ix, Status::Unreachable, Cause::NobodyToAsk);
+                    Verdict::Unreachable(cause) => {
+                        ctx.believe(watch.ix, Status::Unreachable, cause);
                         let retry = ctx.around(ctx.config.retry_interval);
                         ctx.timers.hasten(Why::Comeback, ctx.now + retry);
                     }
@@ -256,18 +270,17 @@ impl Watches {
         down
     }
 
-    /// The watch of a peer, begun if need be; `None` if there are too many.
-    fn watch(&mut self, ctx: &mut Context, ix: Ix) -> Option<usize> {
+    /// The watch of a peer, and whether it has just been begun; `None` if there are too many.
+    fn watch(&mut self, ctx: &mut Context, ix: Ix) -> Option<(usize, bool)> {
         if let Some(at) = self.list.iter().position(|watch| watch.ix == ix) {
-            return Some(at);
+            return Some((at, false));
         }
         if self.list.len() >= ctx.config.limits.inquiries as usize {
             ctx.stats.answers_withheld += 1;
             return None;
         }
-        ctx.greet(ctx.unbound(ix));
         self.list.push(Watch::new(ix, ctx.now, ctx.timing.first_gap));
-        Some(self.list.len() - 1)
+        Some((self.list.len() - 1, true))
     }
 
     fn end(&mut self, ctx: &mut Context, at: usize, cause: Cause) {

@@ -5,12 +5,16 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::context::Context;
+use crate::event::Cause;
 use crate::liveness::Health;
 use crate::node::NodeId;
 use crate::outbox::Say;
 use crate::roster::Ix;
 use crate::time::Instant;
 use crate::wire::{Claim, Finding, Frame, Standing};
+
+/// The most peers of a small cluster.
+const SMALL: usize = 7;
 
 /// How often missing reports are asked for before other verifiers are asked.
 const REMINDERS: u8 = 4;
@@ -22,6 +26,19 @@ const PATIENCE: u8 = 2;
 /// How many others are asked [`Timing::last_look`](crate::timing::Timing::last_look) before the window
 /// ends.
 const LAST_VERIFIERS: usize = 5;
+
+/// Whether so few peers are there that one node's own pings have to make up for verifiers.
+///
+/// Up to eight verifiers look at a suspect, so a cluster of nine is the first that has all of them. Below
+/// that each ping costs little, as few watch and few are watched.
+pub(super) fn is_small(ctx: &Context) -> bool {
+    ctx.ring.len() <= SMALL
+}
+
+/// The longest wait between two pings of a watched peer.
+fn longest_gap(ctx: &Context) -> Duration {
+    if is_small(ctx) { ctx.timing.small_gap } else { ctx.timing.longest_gap }
+}
 
 /// The most that the verifiers of one suspicion, and the askers of one watch, can be.
 pub(super) const CROWD: usize = 16;
@@ -43,8 +60,18 @@ pub(super) struct Watch {
     /// Whether the last verifiers have been asked.
     pub(super) widened: bool,
     pub(super) verified: bool,
-    pub(super) verifiers: Vec<(Ix, Option<Finding>)>,
+    pub(super) verifiers: Vec<Verifier>,
     pub(super) askers: Vec<Asker>,
+}
+
+/// A peer that was asked to look.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    pub(super) ix: Ix,
+    /// What it has said, if anything has arrived.
+    pub(super) finding: Option<Finding>,
+    /// When it was asked last.
+    asked: Instant,
 }
 
 /// Who has asked for a look.
@@ -60,7 +87,7 @@ pub(super) struct Asker {
 /// What is made of a suspect whose window has passed.
 pub(super) enum Verdict {
     Down(Claim),
-    Unreachable,
+    Unreachable(Cause),
     LookOn,
 }
 
@@ -74,7 +101,7 @@ impl Watch {
             until: now,
             next: now + first_gap,
             gap: first_gap,
-            unbound: true,
+            unbound: false,
             reminders: 0,
             recruited: false,
             widened: false,
@@ -86,20 +113,49 @@ impl Watch {
 
     /// Whether all who said that they look have found silence.
     pub(super) fn is_decided(&self) -> bool {
-        let mut findings = self.verifiers.iter().filter_map(|&(_, finding)| finding).peekable();
+        let mut findings = self.verifiers.iter().filter_map(|known| known.finding).peekable();
         findings.peek().is_some() && findings.all(|finding| finding == Finding::Silent)
     }
 
+    /// Asks up to `wanted` others to look: peers that are alive, and if there are none suspects. At
+    /// 30 % loss a peer is suspect for an eighth of the time, and in a cluster of three there is no
+    /// other to ask.
     fn recruit(&mut self, ctx: &mut Context, wanted: usize) {
-        let left = self.until.since(ctx.now).as_millis();
-        for verifier in ctx.random_alive(wanted, self.ix) {
-            if self.verifiers.len() < CROWD
-                && !self.verifiers.iter().any(|(known, _)| *known == verifier)
-            {
-                self.verifiers.push((verifier, None));
-                ask_verifier(self.ix, ctx, verifier, u32::try_from(left).unwrap_or(u32::MAX));
+        let mut picked = ctx.random_alive(wanted, self.ix);
+        if picked.is_empty() {
+            let others = (0..ctx.ring.len()).map(|at| ctx.ring.at(at));
+            picked.extend(others.filter(|&ix| ix != self.ix).take(wanted));
+        }
+        for ix in picked {
+            if self.verifiers.len() < CROWD && !self.verifiers.iter().any(|known| known.ix == ix) {
+                self.verifiers.push(Verifier { ix, finding: None, asked: ctx.now });
+                ask_verifier(self.ix, ctx, ix, self.left(ctx));
             }
         }
+    }
+
+    /// Asks again those verifiers of whom more should have been heard by now: what was asked may be
+    /// lost, or what was said. That is so after a round trip if nothing has come at all, and after
+    /// [`Timing::word_again`](crate::timing::Timing::word_again) if one has said only that it looks.
+    fn repeat(&mut self, ctx: &mut Context) {
+        let left = self.left(ctx);
+        for verifier in &mut self.verifiers {
+            let late = ctx.peers.late(verifier.ix).unwrap_or(ctx.config.max_timeout);
+            let wait = match verifier.finding {
+                None => late,
+                Some(Finding::Looking) => late.max(ctx.timing.word_again),
+                Some(Finding::Answers | Finding::Silent) => continue,
+            };
+            if ctx.now.since(verifier.asked) >= wait {
+                verifier.asked = ctx.now;
+                ask_verifier(self.ix, ctx, verifier.ix, left);
+            }
+        }
+    }
+
+    /// The milliseconds that are left of the window.
+    fn left(&self, ctx: &Context) -> u32 {
+        u32::try_from(self.until.since(ctx.now).as_millis()).unwrap_or(u32::MAX)
     }
 
     /// Pings a watched peer, bound and unbound in turn.
@@ -110,9 +166,10 @@ impl Watch {
         } else {
             ctx.say(ctx.bound(self.ix), Say::Ping);
         }
-        self.gap = (self.gap * 2).min(ctx.timing.longest_gap);
+        self.gap = (self.gap * 2).min(longest_gap(ctx));
         self.next = (ctx.now + self.gap).min(self.until);
         if self.own {
+            self.repeat(ctx);
             self.recruit_in_time(ctx);
         }
     }
@@ -163,21 +220,22 @@ impl Watch {
 
     /// Judges a suspect whose window has passed: down, unreachable, or to be looked at further.
     pub(super) fn conclude(&mut self, ctx: &mut Context, health: &mut Health) -> Verdict {
-        let answered = self.verifiers.iter().filter(|(_, finding)| finding.is_some()).count();
+        let answered = self.verifiers.iter().filter(|known| known.finding.is_some()).count();
         let silent: Vec<NodeId> = self
             .verifiers
             .iter()
-            .filter(|(_, finding)| *finding == Some(Finding::Silent))
-            .map(|&(ix, _)| ctx.id(ix))
+            .filter(|known| known.finding == Some(Finding::Silent))
+            .map(|known| ctx.id(known.ix))
             .collect();
         let reminded = self.reminders >= PATIENCE || self.verifiers.is_empty();
         // Who hears but few of those it asks is cut off itself, and they with it.
         let heard = answered > 0 && 2 * answered >= self.verifiers.len();
         if reminded && !heard {
-            if !self.verifiers.is_empty() {
-                health.worse();
+            if self.verifiers.is_empty() {
+                return Verdict::Unreachable(Cause::NobodyToAsk);
             }
-            return Verdict::Unreachable;
+            health.worse();
+            return Verdict::Unreachable(Cause::VerifiersSilent);
         }
         if heard && (self.is_decided() || reminded && silent.len() >= answered.min(2)) {
             ctx.stats.verdicts_down += 1;
@@ -198,11 +256,14 @@ impl Watch {
             (self.recruited, self.widened) = (true, false);
             self.recruit(ctx, usize::from(ctx.config.verifiers));
         } else {
-            let quiet = self.verifiers.iter().filter(|(_, f)| *f != Some(Finding::Silent));
             let mut wait = ctx.timing.report_wait;
-            for verifier in quiet.map(|&(ix, _)| ix).collect::<Vec<_>>() {
-                wait = wait.max(ctx.peers.late(verifier).unwrap_or(ctx.config.max_timeout));
-                ask_verifier(self.ix, ctx, verifier, 0);
+            for verifier in &mut self.verifiers {
+                if verifier.finding != Some(Finding::Silent) {
+                    let late = ctx.peers.late(verifier.ix).unwrap_or(ctx.config.max_timeout);
+                    wait = wait.max(late);
+                    verifier.asked = ctx.now;
+                    ask_verifier(self.ix, ctx, verifier.ix, 0);
+                }
             }
             self.next = ctx.now + wait;
         }
