@@ -200,9 +200,11 @@ impl Engine {
     /// has heard that ping in the life that answers, which is all that a pong says: most pairs of a
     /// large cluster have never met, and a peer that is asked for the first time must not have to
     /// answer twice in a row, where much is lost, to count as alive. The proof that it asks for
-    /// is due only where it may hold this node for lost: else each probe would cost four datagrams.
+    /// is due only where it may hold this node for lost, or has begun a life with this packet and may
+    /// know nobody: else each probe would cost four datagrams.
     fn on_challenge(&mut self, bound: bool, packet: u64, from: Ix) {
-        let lost = !self.ctx.status(from).is_present();
+        let is_new = self.ctx.peers.since_turn(from, self.ctx.now) == 0;
+        let lost = is_new || !self.ctx.status(from).is_present();
         let answers = bound && self.probes.answered(&mut self.ctx, packet, from);
         if answers {
             self.on_sign_of_life(from);
