@@ -171,14 +171,15 @@ pub fn recovers_within(config: &Config, slowest: Duration) -> Duration {
         + 20 * (config.retry_interval + config.repair_interval + config.probe_interval)
 }
 
-/// Within which time nobody sees a node any more that does not run, once nothing fails any more.
+/// Within which time nobody sees a node any more that does not run, two windows after the end of all
+/// faults.
 ///
 /// Some node probes a dead one every [`Config::probe_interval`] in the mean, and is told so by none
-/// in twelve of them once in 10^5; then it has to be silent for a window, and those that look for
+/// in twelve of them once in 10^5. It has been silent for a window by then, and those that look for
 /// others need a few round trips.
 #[must_use]
 fn dead_are_known_within(config: &Config, slowest: Duration) -> Duration {
-    12 * config.probe_interval + config.silence_window + 8 * slowest
+    12 * config.probe_interval + 8 * slowest
 }
 
 /// Holds are looked at once a second.
