@@ -64,6 +64,13 @@ pub enum Broken {
         /// How long it was waited for.
         limit: Duration,
     },
+    /// A node is seen that has not run for long.
+    DeadSeen {
+        /// How long that was waited for.
+        limit: Duration,
+        /// The nodes.
+        nodes: Vec<usize>,
+    },
     /// A law about what nodes show.
     Law {
         /// Which.
@@ -173,6 +180,7 @@ impl Broken {
             Self::Hidden { .. } => "hidden",
             Self::ReplayDiffers { .. } => "peer replay",
             Self::NotReached { .. } => "liveness",
+            Self::DeadSeen { .. } => "dead seen",
             Self::Law { law, .. } => law.name(),
             Self::TakenTwice { .. } => "taken twice",
             Self::StaleLife { .. } => "stale life",
@@ -214,6 +222,9 @@ impl fmt::Display for Broken {
             }
             Self::NotReached { limit } => {
                 write!(f, "not reached within {limit:?}")
+            }
+            Self::DeadSeen { limit, nodes } => {
+                write!(f, "nodes {nodes:?} do not run, and are still seen after {limit:?}")
             }
             Self::Law { law, what } => write!(f, "{}: {what}", law.text()),
             Self::TakenTwice { from, len } => {

@@ -130,9 +130,9 @@ fn run_files(run: &Run) -> Outcome {
             // Only the first run's course is drawn.
             every: run.html.is_some().then_some(50_000_000),
         };
-        let runs = play_seeds(scenario, &plan);
-        print(if run.json { lines } else { table }(core::slice::from_ref(&runs)).as_bytes())?;
-        all.push(runs);
+        let runs = play_points(&scenario, &plan)?;
+        print(if run.json { lines } else { table }(&runs).as_bytes())?;
+        all.extend(runs);
         if let Some(file) = &run.html {
             output::write(file, &page(&all))?;
         }
@@ -152,9 +152,24 @@ struct Plan<'a> {
     every: Option<u64>,
 }
 
-fn play_seeds(scenario: Scenario, plan: &Plan<'_>) -> Runs {
+/// Plays a scenario at each point of its grid.
+fn play_points(
+    scenario: &Scenario,
+    plan: &Plan<'_>,
+) -> Result<Vec<Runs>, Box<dyn std::error::Error>> {
+    let wrong = |error| format!("{}: {error}", plan.file.display());
+    let points = scenario.points().map_err(wrong)?.into_iter();
+    let with = |point: &Scenario| {
+        let set =
+            |(key, value)| format!(" --set {}", program::set::quoted(&format!("{key}={value}")));
+        plan.changes.clone() + &point.point_values().map(set).collect::<String>()
+    };
+    Ok(points.map(|point| play_seeds(&with(&point), point, plan)).collect())
+}
+
+fn play_seeds(changes: &str, scenario: Scenario, plan: &Plan<'_>) -> Runs {
     let seeds = u64::from(plan.seeds);
-    let progress = bar(seeds, &scenario.name);
+    let progress = bar(seeds, &format!("{} {}", scenario.name, scenario.point()));
     let runs = Mutex::new(Vec::new());
     let next = AtomicU64::new(0);
     in_parallel(plan.jobs, || {
@@ -168,7 +183,7 @@ fn play_seeds(scenario: Scenario, plan: &Plan<'_>) -> Runs {
             let options = Options {
                 every: plan.every.filter(|_| turn == 0),
                 tap: None,
-                rerun: format!("scalesmall-sim replay {file}{} --seed {seed}", plan.changes),
+                rerun: format!("scalesmall-sim replay {file}{changes} --seed {seed}"),
             };
             let played = play(&scenario, seed, options);
             progress.inc(1);

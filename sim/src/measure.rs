@@ -48,6 +48,12 @@ impl Sample {
         self.quantile(50)
     }
 
+    /// What 99 of 100 do not exceed, if there are enough to say so: five are above it then.
+    #[must_use]
+    pub fn p99(&self) -> Option<u64> {
+        (self.len() >= 500).then(|| self.quantile(99))
+    }
+
     /// The greatest.
     #[must_use]
     pub fn max(&self) -> u64 {

@@ -231,8 +231,7 @@ fn what_would_play_nothing_is_refused() {
     let swarm =
         r#""swarm":{"first":1,"seeds":[],"limit":1,"node_seconds":false,"nodes":2,"faults":1}"#;
     let totals = r#""totals":{"sizes":{},"node_nanos":0,"steps":0,"kinds":{}}"#;
-    fs::write(&report, format!("{{{swarm},{shard},{totals},\"trace\":0,\"broken\":{{}}}}"))
-        .unwrap();
+    fs::write(&report, format!("{{{swarm},{shard},{totals},\"trace\":0,\"broken\":[]}}")).unwrap();
     let (seeds, report) = (seeds.to_str().unwrap(), report.to_str().unwrap());
     for (arguments, said) in [
         (&["explore", "--runs", "0"][..], "1.."),

@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::event::Cause;
 use crate::liveness::Health;
+use crate::mutants::mutated;
 use crate::node::NodeId;
 use crate::outbox::Say;
 use crate::roster::Ix;
@@ -264,6 +265,9 @@ impl Watch {
                     verifier.asked = ctx.now;
                     ask_verifier(self.ix, ctx, verifier.ix, 0);
                 }
+            }
+            if mutated!(ctx.config, WaitIgnoresRoundTrips) {
+                wait = Duration::from_millis(10);
             }
             self.next = ctx.now + wait;
         }

@@ -8,7 +8,7 @@ use scalesmall_sim::report::{Runs, results, table};
 use scalesmall_sim::scenario::Scenario;
 
 use super::output;
-use crate::{Outcome, Plan, files_of, jobs, play_seeds, print, read};
+use crate::{Outcome, Plan, files_of, jobs, play_points, print, read};
 
 #[derive(Args)]
 pub(crate) struct Results {
@@ -69,8 +69,8 @@ pub(crate) fn write(asked: &Results) -> Outcome {
             jobs: asked.jobs,
             every: None,
         };
-        let runs = play_seeds(scenario, &plan);
-        print(table(core::slice::from_ref(&runs)).as_bytes())?;
+        let runs = play_points(&scenario, &plan)?;
+        print(table(&runs).as_bytes())?;
         let before = if asked.out.exists() {
             fs::read_to_string(&asked.out).map_err(wrong)?
         } else {
@@ -84,8 +84,8 @@ pub(crate) fn write(asked: &Results) -> Outcome {
                 None => true,
             })
             .collect();
-        passed &= Runs::passed(&runs);
-        output::write(&asked.out, &results(&before.join("\n"), &[runs]))?;
+        passed &= runs.iter().all(Runs::passed);
+        output::write(&asked.out, &results(&before.join("\n"), &runs))?;
     }
     Ok(passed)
 }

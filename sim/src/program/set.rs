@@ -30,10 +30,15 @@ impl Changes {
             for pair in &self.set {
                 set(&mut table, pair)?;
             }
+            // What is set is no parameter of a grid any more.
+            if let Some(toml::Value::Table(grid)) = table.get_mut("grid") {
+                grid.retain(|key, _| !self.set.iter().any(|pair| is_of(pair, key)));
+            }
             scenario = Scenario::from_table(table).map_err(|error| wrong(&error))?;
         }
         if let Some(nodes) = self.nodes {
             scenario.cluster.nodes = nodes;
+            scenario.grid.remove("cluster.nodes");
         }
         // All at once: another number of nodes and the zones that fit it are wrong alone.
         match scenario.check() {
@@ -63,6 +68,11 @@ impl Changes {
     fn sets(&self) -> String {
         self.set.iter().map(|pair| format!(" --set {}", quoted(pair))).collect()
     }
+}
+
+/// Whether a pair of a key and its value sets this key.
+fn is_of(pair: &str, key: &str) -> bool {
+    pair.split_once('=').is_some_and(|(set, _)| set == key)
 }
 
 /// A word as a shell takes it.

@@ -14,7 +14,7 @@ pub fn lines(all: &[Runs]) -> String {
         text.push('\n');
     };
     for runs in all {
-        let name = &runs.scenario.name;
+        let name = &runs.title();
         for run in &runs.runs {
             push(json!({
                 "kind": "run",
@@ -37,7 +37,7 @@ pub fn lines(all: &[Runs]) -> String {
                 "values": sample.len(),
                 "min": sample.quantile(0),
                 "median": sample.median(),
-                "p99": sample.quantile(99),
+                "p99": sample.p99(),
                 "max": sample.max(),
                 "mean": sample.mean(),
             }));

@@ -1,5 +1,6 @@
 //! What runs came to, for people and for programs.
 
+mod begun;
 mod course;
 mod lines;
 mod page;
@@ -39,7 +40,16 @@ impl Runs {
     #[must_use]
     pub fn scores(&self) -> Vec<Score> {
         let figures = self.figures();
-        self.scenario.bars.iter().map(|bar| Score::of(bar, &figures)).collect()
+        let one_way = self.scenario.cluster.one_way();
+        self.scenario.bars.iter().map(|bar| Score::of(bar, &figures, one_way)).collect()
+    }
+
+    /// Its name, with the point of its grid if there is one.
+    fn title(&self) -> String {
+        match self.scenario.point() {
+            point if point.is_empty() => self.scenario.name.clone(),
+            point => format!("{} at {point}", self.scenario.name),
+        }
     }
 
     /// How many runs there are, in words.

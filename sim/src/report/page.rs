@@ -40,7 +40,7 @@ fn body(html: &mut String, all: &[Runs]) -> core::fmt::Result {
     write!(html, "<h1>{passed} of {} scenarios passed</h1><nav>", all.len())?;
     for runs in all {
         let class = if runs.passed() { "met" } else { "missed" };
-        let name = escape(&runs.scenario.name);
+        let name = escape(&runs.title());
         write!(html, "<a class=\"chip {class}\" href=\"#{name}\">{name}</a>")?;
     }
     html.push_str("</nav>");
@@ -52,7 +52,7 @@ fn body(html: &mut String, all: &[Runs]) -> core::fmt::Result {
 
 fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
     let scenario = &runs.scenario;
-    let name = escape(&scenario.name);
+    let name = escape(&runs.title());
     write!(
         html,
         "<section id=\"{name}\"><h2>{name}</h2><p>{}</p><p class=\"dim\">{} nodes, {}</p>",

@@ -1,8 +1,7 @@
 //! The page of results: a table of what all scenarios came to, a part of which can be replaced.
 
-use core::fmt::Write;
-
 use super::Runs;
+use super::begun::begun;
 use crate::measure::Sample;
 use crate::scenario::{Score, Unit};
 
@@ -15,9 +14,9 @@ pub fn results(before: &str, all: &[Runs]) -> String {
     let again = |row: &&str| all.iter().any(|runs| name_of(row) == Some(&runs.scenario.name));
     let kept = before.lines().filter(|line| name_of(line).is_some());
     let mut rows: Vec<String> = kept.filter(|row| !again(row)).map(str::to_owned).collect();
-    for runs in all {
-        // Writing to a string never fails.
-        let _ = scenario(&mut rows, runs);
+    // Points of a grid follow each other.
+    for points in all.chunk_by(|one, next| one.scenario.name == next.scenario.name) {
+        scenario(&mut rows, points);
     }
     // Rows of one scenario keep their order.
     rows.sort_by(|left, right| name_of(left).cmp(&name_of(right)));
@@ -37,73 +36,138 @@ fn name_of(line: &str) -> Option<&str> {
     line.strip_prefix("| [")?.split_once(']').map(|(name, _)| name)
 }
 
-fn scenario(rows: &mut Vec<String>, runs: &Runs) -> core::fmt::Result {
+fn scenario(rows: &mut Vec<String>, points: &[Runs]) {
+    let lead = lead(points);
+    let mut push = |row: Row<'_>| rows.push(format!("{lead}{}", row.cells()));
+    match points {
+        [runs] => plain(runs, &mut push),
+        points => worst(points, &mut push),
+    }
+    let all = || points.iter().flat_map(|runs| &runs.runs);
+    let whole = |name, unit, sample| Row { name, unit, sample, bar: None };
+    let rates = Sample::of(all().map(|run| run.rate));
+    push(whole("sent, all the time".to_owned(), Unit::BytesPerSecond, rates));
+    let hidden = Sample::of(all().map(|run| run.hidden_reports));
+    push(whole("live hidden, all the time".to_owned(), Unit::Count, hidden));
+    let failures: usize = points.iter().map(Runs::failures).sum();
+    let verdict = if failures == 0 { "met" } else { "**missed**" };
+    let begun = points.first().map(|runs| begun(&runs.scenario)).unwrap_or_default();
+    rows.push(format!(
+        "{lead} runs that broke a rule ({begun}) | {} | | | {failures} | 0 | {verdict} |",
+        all().count()
+    ));
+}
+
+/// The main figures of a scenario, and those with bars.
+fn plain(runs: &Runs, push: &mut dyn FnMut(Row<'_>)) {
     let scores = runs.scores();
     for (name, figure) in &runs.figures().0 {
-        let sample = Sample::of(figure.values.iter().copied());
+        let row = |bar| {
+            let sample = Sample::of(figure.values.iter().copied());
+            Row { name: name.clone(), unit: figure.unit, sample, bar }
+        };
         let mut bars = scores.iter().filter(|score| score.bar.figure == *name).peekable();
-        let is_main = runs.scenario.is_main_figure(name);
-        if bars.peek().is_none() && is_main {
-            row(rows, runs, name, figure.unit, &sample, None)?;
+        if bars.peek().is_none() && runs.scenario.is_main_figure(name) {
+            push(row(None));
         }
         for score in bars {
-            row(rows, runs, name, figure.unit, &sample, Some(score))?;
+            push(row(Some((score, verdict(score)))));
         }
     }
     for score in scores.iter().filter(|score| score.measured.is_none()) {
-        row(rows, runs, &score.bar.figure, score.unit, &Sample::default(), Some(score))?;
+        let (name, sample) = (score.bar.figure.clone(), Sample::default());
+        push(Row { name, unit: score.unit, sample, bar: Some((score, verdict(score))) });
     }
-    let rates = Sample::of(runs.runs.iter().map(|run| run.rate));
-    row(rows, runs, "sent, all the time", Unit::BytesPerSecond, &rates, None)?;
-    let wrong = Sample::of(runs.runs.iter().map(|run| run.hidden_reports));
-    row(rows, runs, "live hidden, all the time", Unit::Count, &wrong, None)?;
-    let lead = lead(runs);
-    let verdict = match runs.failures() {
-        0 => "met".to_owned(),
-        _ => "**missed**".to_owned(),
-    };
-    rows.push(format!("{lead} runs that broke a rule | | | {} | 0 | {verdict} |", runs.failures()));
-    Ok(())
 }
 
-fn lead(runs: &Runs) -> String {
-    let name = &runs.scenario.name;
-    let (nodes, runs) = (runs.scenario.cluster.nodes, runs.runs.len());
+/// Each bar at that point of a grid that uses most of it.
+fn worst(points: &[Runs], push: &mut dyn FnMut(Row<'_>)) {
+    let scores: Vec<Vec<Score>> = points.iter().map(Runs::scores).collect();
+    let bars = scores.first().map_or(0, Vec::len);
+    for bar in 0..bars {
+        let of_all = || points.iter().zip(&scores).map(|(runs, scores)| (runs, &scores[bar]));
+        let missed = of_all().filter(|(_, score)| !score.is_met()).count();
+        let Some((runs, score)) = of_all().max_by_key(|(_, score)| share(score)) else { return };
+        let figures = runs.figures();
+        let values = figures.0.get(&score.bar.figure).map(|figure| figure.values.as_slice());
+        let verdict = match missed {
+            0 => verdict(score).to_owned(),
+            _ => format!("at {missed} points **missed**"),
+        };
+        push(Row {
+            name: format!(
+                "{}, at the worst of {} points: {}",
+                score.bar.figure,
+                points.len(),
+                runs.scenario.point()
+            ),
+            unit: score.unit,
+            sample: Sample::of(values.unwrap_or_default().iter().copied()),
+            bar: Some((score, &verdict)),
+        });
+    }
+}
+
+/// How many thousandths of a bar are used; all and more if nothing was measured.
+fn share(score: &Score) -> u64 {
+    let share = |measured: u64| match score.limit {
+        0 => measured.saturating_mul(1_000),
+        limit => measured.saturating_mul(1_000) / limit,
+    };
+    score.measured.map_or(u64::MAX, share)
+}
+
+fn verdict(score: &Score) -> &'static str {
+    match (score.measured, score.is_met()) {
+        (None, _) => "not measured: **missed**",
+        (_, true) => "met",
+        (_, false) => "**missed**",
+    }
+}
+
+/// The first cells of all rows of a scenario, played at one point or at several.
+fn lead(points: &[Runs]) -> String {
+    let name = points.first().map_or("", |runs| &runs.scenario.name);
+    let nodes = points.iter().map(|runs| runs.scenario.cluster.nodes);
+    let (least, most) = (nodes.clone().min().unwrap_or(0), nodes.max().unwrap_or(0));
+    let nodes = if least == most { most.to_string() } else { format!("{least} to {most}") };
+    let runs: usize = points.iter().map(|runs| runs.runs.len()).sum();
     format!("| [{name}](scenarios/{name}.toml) | {nodes} | {runs} |")
 }
 
-fn row(
-    rows: &mut Vec<String>,
-    runs: &Runs,
-    name: &str,
+struct Row<'a> {
+    name: String,
     unit: Unit,
-    sample: &Sample,
-    score: Option<&Score>,
-) -> core::fmt::Result {
-    let mut text = lead(runs);
-    write!(text, " {name} |")?;
-    for value in [sample.median(), sample.quantile(99), sample.max()] {
-        let shown = if sample.is_empty() { String::new() } else { unit.show(value) };
-        write!(text, " {shown} |")?;
+    sample: Sample,
+    /// With what is said of it.
+    bar: Option<(&'a Score, &'a str)>,
+}
+
+impl Row<'_> {
+    fn cells(&self) -> String {
+        let Self { name, unit, sample, bar } = self;
+        let show = |value: Option<u64>| value.map_or_else(String::new, |value| unit.show(value));
+        let any = |value| (!sample.is_empty()).then_some(value);
+        let bar = match bar {
+            None => " |".to_owned(),
+            Some((score, verdict)) => {
+                // A statistic that has no column of its own is shown with its bar.
+                let also = match (score.bar.of.has_column(), score.measured) {
+                    (false, Some(measured)) => format!(" ({})", unit.show(measured)),
+                    _ => String::new(),
+                };
+                let of = score.bar.of;
+                format!("{of}{also} at most {} | {verdict}", score.show_limit())
+            }
+        };
+        format!(
+            " {name} | {} | {} | {} | {} | {bar} |",
+            sample.len(),
+            show(any(sample.median())),
+            show(sample.p99()),
+            show(any(sample.max())),
+        )
     }
-    match score {
-        None => text.push_str(" | |"),
-        Some(score) => {
-            let verdict = match (score.measured, score.is_met()) {
-                (None, _) => "not measured: **missed**",
-                (_, true) => "met",
-                (_, false) => "**missed**",
-            };
-            // A statistic that has no column of its own is shown with its bar.
-            let also = match (score.bar.of.has_column(), score.measured) {
-                (false, Some(measured)) => format!(" ({})", unit.show(measured)),
-                _ => String::new(),
-            };
-            write!(text, " {}{also} at most {} | {verdict} |", score.bar.of, score.show_limit())?;
-        }
-    }
-    rows.push(text);
-    Ok(())
 }
 
 const HEAD: &str = "\
@@ -117,7 +181,8 @@ $ cargo run --release -p scalesmall-sim -- results
 ```
 
 and a part of it by adding `--only NAME`, with `*` at its end for all names that begin so. A run is a
-seed, counted from 1; median, 99 of 100 and most are over the values of all runs. Times are virtual,
+seed, counted from 1; median, 99 of 100 (of 500 values and more) and most are over the values of all
+runs, in a grid over those of one point, the one that uses most of the bar. Times are virtual,
 bytes are UDP payload with the authenticated suite, the configuration is `Config::lan()` unless the
 file says otherwise. A rule that breaks in any run is a miss.
 
@@ -139,8 +204,8 @@ The figures of single machines (memory, engine, look-ups, adapters, the simulato
 from `cargo bench`; those beside another protocol in the same network from
 `cargo bench -p scalesmall-sim --bench rivals`.
 
-| scenario | nodes | runs | figure | median | 99 of 100 | most | bar | |
-|---|--:|--:|---|--:|--:|--:|---|---|
+| scenario | nodes | runs | figure | values | median | 99 of 100 | most | bar | |
+|---|--:|--:|---|--:|--:|--:|--:|---|---|
 ";
 
 #[cfg(test)]
@@ -158,6 +223,20 @@ mod tests {
         .unwrap();
         let runs = vec![play(&scenario, 1, Options::default())];
         Runs { scenario, runs }
+    }
+
+    #[test]
+    fn a_grid_has_a_row_for_each_bar_at_its_worst_point() {
+        let mut all = [runs("grid", 1), runs("grid", 1_000_000)];
+        all[1].scenario.cluster.nodes = 9;
+        let page = results("", &all);
+        let rows: Vec<&str> = page.lines().filter(|line| name_of(line).is_some()).collect();
+        assert_eq!(rows.len(), 4, "{page}");
+        assert!(rows.iter().all(|row| row.contains("| 2 to 9 | 2 |")), "{page}");
+        assert!(rows[0].contains("sent bytes, at the worst of 2 points"), "{page}");
+        assert!(rows[0].ends_with("max at most 1 B | at 1 points **missed** |"), "{page}");
+        assert!(rows[3].contains("(begun after 1s pass)"), "{page}");
+        assert!(page.contains("1 of 2 bars"), "{page}");
     }
 
     #[test]

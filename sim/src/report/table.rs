@@ -22,7 +22,7 @@ fn one(text: &mut String, runs: &Runs) -> core::fmt::Result {
     writeln!(
         text,
         "{} {verdict}: {} nodes, {}. {}",
-        scenario.name,
+        runs.title(),
         scenario.cluster.nodes,
         runs.counted(),
         scenario.about
@@ -39,7 +39,7 @@ fn one(text: &mut String, runs: &Runs) -> core::fmt::Result {
             sample.len().to_string(),
             show(sample.quantile(0)),
             show(sample.median()),
-            show(sample.quantile(99)),
+            sample.p99().map_or_else(|| "-".to_owned(), show),
             show(sample.max()),
             String::new(),
             String::new(),

@@ -55,7 +55,11 @@ impl Scenario {
         if self.seeds == 0 {
             return wrong(&["seeds"], "no seeds play nothing: write 1 or more");
         }
-        self.wrong_cluster().or_else(|| self.wrong_steps()).or_else(|| self.wrong_bars())
+        let found = self.wrong_cluster().or_else(|| self.wrong_steps());
+        found.or_else(|| self.wrong_bars()).or_else(|| {
+            let error = self.points().err().filter(|_| !self.grid.is_empty())?;
+            wrong(&["grid"], error.to_string())
+        })
     }
 
     fn wrong_cluster(&self) -> Option<Wrong> {
@@ -131,7 +135,7 @@ impl Scenario {
                     "at_most",
                     "a bar is a share of the baseline: describe it in [baseline]".into(),
                 ),
-                Limit::Time(_) if *unit != Unit::Nanos => {
+                Limit::Time(_) | Limit::Delays(_) if *unit != Unit::Nanos => {
                     let text =
                         format!("the figure \"{}\" is no time: write a whole number", bar.figure);
                     wrong("at_most", text)

@@ -91,6 +91,16 @@ impl Cluster {
         paths.map(Path::slowest).fold(self.link.slowest(), core::time::Duration::max)
     }
 
+    /// The mean delay of a link within a zone.
+    #[must_use]
+    pub fn one_way(&self) -> core::time::Duration {
+        match (self.link.delay, self.link.median) {
+            (Some([least, most]), _) => (least.0 + most.0) / 2,
+            (_, Some(median)) => median.0,
+            _ => core::time::Duration::from_micros(1_250),
+        }
+    }
+
     /// The links as they are described.
     pub(super) fn links(&self) -> Links {
         let routes = self.routes.iter().map(|route| (route.zones, route.link.link()));

@@ -1,6 +1,7 @@
 //! What scenarios measure, and what it has to reach.
 
 use core::fmt;
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -117,7 +118,7 @@ impl Statistic {
 
     /// Whether a table shows it of every figure.
     pub(crate) const fn has_column(self) -> bool {
-        matches!(self, Self::Median | Self::P99 | Self::Max)
+        matches!(self, Self::Median | Self::Max)
     }
 }
 
@@ -138,7 +139,7 @@ impl fmt::Display for Statistic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "write a whole number, a time such as \"1.5s\", or a share of the baseline such as \"20%\""
+    expecting = "write a whole number, a time such as \"1.5s\", a share of the baseline such as \"20%\", { delays = 8, plus = \"5ms\" }, or { of_median = \"160%\" }"
 )]
 pub enum Limit {
     /// A number, in the figure's unit.
@@ -147,18 +148,45 @@ pub enum Limit {
     Time(Span),
     /// A share of what the same seeds come to with the settings of the baseline.
     Share(Chance),
+    /// A time that grows with the delays of the links.
+    Delays(Delays),
+    /// A share of the figure's own median.
+    Medians(Medians),
+}
+
+/// So many one-way delays of the cluster's links in the mean, and a time more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delays {
+    /// How many.
+    pub delays: u32,
+    /// What comes on top.
+    pub plus: Span,
+}
+
+/// A share of the median, such as `"160%"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Medians {
+    /// The share.
+    pub of_median: Chance,
 }
 
 impl Limit {
-    /// In the unit of a figure: nanoseconds for times. `baseline` is what the baseline came to.
-    #[must_use]
-    pub fn value(self, baseline: u64) -> u64 {
+    /// In the unit of a figure: nanoseconds for times. `baseline` is what the baseline came to,
+    /// `median` what the figure did, and `one_way` the mean delay.
+    fn value(self, baseline: u64, median: u64, one_way: Duration) -> u64 {
+        let share = |Ratio(part, whole): Ratio, of: u64| {
+            let share = u128::from(of) * u128::from(part) / u128::from(whole.max(1));
+            u64::try_from(share).unwrap_or(u64::MAX)
+        };
         match self {
             Self::Number(number) => number,
             Self::Time(span) => crate::link::nanos(span.0),
-            Self::Share(Chance(Ratio(part, whole))) => {
-                let share = u128::from(baseline) * u128::from(part) / u128::from(whole.max(1));
-                u64::try_from(share).unwrap_or(u64::MAX)
+            Self::Share(of) => share(of.0, baseline),
+            Self::Medians(Medians { of_median }) => share(of_median.0, median),
+            Self::Delays(Delays { delays, plus }) => {
+                crate::link::nanos(plus.0.saturating_add(one_way.saturating_mul(delays)))
             }
         }
     }
@@ -178,9 +206,9 @@ pub struct Score {
 }
 
 impl Score {
-    /// How figures meet a bar.
+    /// How figures meet a bar where links have this mean delay.
     #[must_use]
-    pub fn of(bar: &Bar, figures: &Figures) -> Self {
+    pub fn of(bar: &Bar, figures: &Figures, one_way: Duration) -> Self {
         let figure = figures.0.get(&bar.figure);
         let come_to = |figure: &Figure| bar.of.of(&Sample::of(figure.values.iter().copied()));
         let baseline = figures.0.get(&format!("{BASELINE}{}", bar.figure));
@@ -188,7 +216,11 @@ impl Score {
             bar: bar.clone(),
             unit: figure.map_or(Unit::Count, |figure| figure.unit),
             measured: figure.map(come_to),
-            limit: bar.at_most.value(baseline.map_or(0, come_to)),
+            limit: bar.at_most.value(
+                baseline.map_or(0, come_to),
+                figure.map_or(0, |figure| Sample::of(figure.values.iter().copied()).median()),
+                one_way,
+            ),
         }
     }
 
@@ -204,6 +236,10 @@ impl Score {
         let limit = self.unit.show(self.limit);
         match self.bar.at_most {
             Limit::Share(share) => format!("{limit} ({share} of the baseline)"),
+            Limit::Medians(Medians { of_median }) => format!("{limit} ({of_median} of the median)"),
+            Limit::Delays(Delays { delays, plus }) => {
+                format!("{limit} ({delays} one-way delays and {plus})")
+            }
             Limit::Number(_) | Limit::Time(_) => limit,
         }
     }

@@ -31,6 +31,7 @@ mod cut;
 mod fault;
 mod figure;
 mod gauge;
+mod grid;
 mod made;
 mod mishap;
 mod place;
@@ -46,7 +47,8 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use cluster::{Cluster, Path, Preset, Route, Seeds, Settings, Zone};
-pub use figure::{Bar, Figure, Figures, Limit, Score, Statistic, Unit};
+pub use figure::{Bar, Delays, Figure, Figures, Limit, Medians, Score, Statistic, Unit};
+pub use grid::Grid;
 pub use play::{Options, Played, play};
 pub use recover::recovers_within;
 
@@ -73,6 +75,13 @@ pub struct Scenario {
     /// With how many seeds it is run unless told otherwise.
     #[serde(default = "ten")]
     pub seeds: u32,
+    /// Keys, such as `"cluster.nodes"`, with values: it is played at each combination of them, and
+    /// bars are to be met at each.
+    #[serde(default, skip_serializing_if = "Grid::is_empty")]
+    pub grid: Grid,
+    /// The values of one such combination, if it is one.
+    #[serde(skip)]
+    pub point: Vec<(String, toml::Value)>,
     /// The nodes.
     pub cluster: Cluster,
     /// Settings with which the same seeds are played as well, to compare; what they come to are the

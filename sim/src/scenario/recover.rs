@@ -60,10 +60,12 @@ impl Player {
 
     /// Waits until all agree, and compares what they hold.
     fn agree(&mut self) -> Outcome {
-        let Some(config) = self.sim.live().find_map(|node| self.sim.node(node)) else {
+        let Some(live) = self.sim.live().find_map(|node| self.sim.node(node)) else {
             return Ok(());
         };
-        let within = recovers_within(config.config(), self.slowest);
+        let config = live.config().clone();
+        self.bury(&config)?;
+        let within = recovers_within(&config, self.slowest);
         if let Err(failure) = self.sim.run_until(Sim::converged, within) {
             // Who has fallen often is held off for longer, and is said to be.
             let held = longest_hold(&self.sim).filter(|_| is_late(&failure.broken));
@@ -85,10 +87,29 @@ impl Player {
         Ok(())
     }
 
+    /// Waits until nobody is seen any more that does not run.
+    fn bury(&mut self, config: &Config) -> Outcome {
+        let limit = dead_are_known_within(config, self.slowest);
+        let outcome = self.sim.run_until(|sim| seen_dead(sim).next().is_none(), limit);
+        match outcome {
+            Err(failure) if is_late(&failure.broken) => {
+                let nodes: Vec<usize> = seen_dead(&self.sim).collect();
+                Err(self.broken(Broken::DeadSeen { limit, nodes: nodes.clone() }, &nodes))
+            }
+            outcome => outcome.map(|_| ()),
+        }
+    }
+
     fn broken(&mut self, broken: Broken, nodes: &[usize]) -> Box<crate::Failure> {
         self.sim.fail(broken, nodes);
         self.sim.failure.clone().expect("has just been set, if not before")
     }
+}
+
+/// The nodes that do not run and are seen by somebody.
+fn seen_dead(sim: &Sim) -> impl Iterator<Item = usize> {
+    let views = sim.views();
+    (0..sim.len()).filter(|node| !views.is_expected(*node) && views.seen_by(*node) > 0)
 }
 
 fn is_late(broken: &Broken) -> bool {
@@ -148,6 +169,17 @@ pub fn recovers_within(config: &Config, slowest: Duration) -> Duration {
         + 40 * slowest
         + 4 * config.silence_window
         + 20 * (config.retry_interval + config.repair_interval + config.probe_interval)
+}
+
+/// Within which time nobody sees a node any more that does not run, two windows after the end of all
+/// faults.
+///
+/// Some node probes a dead one every [`Config::probe_interval`] in the mean, and is told so by none
+/// in twelve of them once in 10^5. It has been silent for a window by then, and those that look for
+/// others need a few round trips.
+#[must_use]
+fn dead_are_known_within(config: &Config, slowest: Duration) -> Duration {
+    12 * config.probe_interval + 8 * slowest
 }
 
 /// Holds are looked at once a second.

@@ -21,8 +21,8 @@ use core::time::Duration;
 
 use crate::random::{Random, Ratio};
 use crate::scenario::{
-    Chance, Cluster, Nothing, Path, Preset, Recover, Scenario, Seeds, Settings, Span, Step, Tell,
-    Whom,
+    Chance, Cluster, Grid, Nothing, Path, Preset, Recover, Scenario, Seeds, Settings, Span, Step,
+    Tell, Whom,
 };
 
 use faults::{KINDS, fault};
@@ -84,6 +84,8 @@ pub fn sample_of(kind: Kind, seed: u64, bounds: &Bounds) -> Scenario {
         name,
         about: "Drawn at random: faults, and then all is well.".to_owned(),
         seeds: 1,
+        grid: Grid::new(),
+        point: Vec::new(),
         cluster,
         steps,
         bars: Vec::new(),
