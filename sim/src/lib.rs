@@ -18,7 +18,7 @@
 //! ```
 //!
 //! While time passes, rules are checked after every step: no datagram is too large, no deadline
-//! stays behind, nobody is called down while all is well, events add up to what queries answer.
+//! stays behind, nobody is called down or unreachable while all is well, events add up to what queries answer.
 //! The first broken rule ends the run with a [`Failure`] that tells seed, parameters, the last
 //! things that happened to the nodes concerned, and how to see it again.
 //!
@@ -67,6 +67,7 @@
 //! ```console
 //! $ scalesmall-sim run sim/scenarios/mass-crash.toml --seeds 3 --set cluster.link.loss=1% --html crash.html
 //! $ scalesmall-sim results --only crash
+//! $ scalesmall-sim explore --kind wan --runs 500 --all
 //! $ scalesmall-sim replay sim/scenarios/crash.toml --seed 2 --pcap crash.pcap
 //! $ scalesmall-sim replay sim/scenarios/crash.toml --seed 2 --trace - | jq -c 'select(.kind == "lost")'
 //! $ scalesmall-sim replay recording --key-file group.key
