@@ -86,8 +86,8 @@
 //!   [`Stats`]. Nothing is allocated from a length that a datagram claims.
 //! - **No datagram** is larger than [`Config::max_datagram`], and no more of them leave than
 //!   [`Config::send_rate`] allows: what is beyond waits, liveness goes first.
-//! - After [`depart`](Engine::depart) has ended, or the id was yielded, the engine is silent: it
-//!   wants no calls and says nothing until [`renew`](Engine::renew).
+//! - After [`depart`](Engine::depart) has ended the engine is silent: it wants no calls and says nothing
+//!   until [`renew`](Engine::renew). Nothing that another node says silences it.
 //!
 //! # Determinism
 //!
