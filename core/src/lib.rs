@@ -30,8 +30,9 @@
 //! };
 //! let mut now = Instant::ZERO;
 //! let mut engines = [
-//!     Engine::new(config(1), addrs[0].into(), Epoch(1), now)?,
-//!     Engine::new(config(2), addrs[1].into(), Epoch(1), now)?,
+//!     // The time in milliseconds and random bits: no two lives may share an epoch.
+//!     Engine::new(config(1), addrs[0].into(), Epoch::new(1_790_000_000_000, 0x1234), now)?,
+//!     Engine::new(config(2), addrs[1].into(), Epoch::new(1_790_000_000_500, 0x5678), now)?,
 //! ];
 //! let shards = GroupName::try_from("shards")?;
 //! engines[0].add_item(now, &shards, KeyRange::new(0, 99)?, 8080)?;
