@@ -6,6 +6,7 @@
 //! ```
 
 use std::error::Error;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant as Clock, SystemTime, UNIX_EPOCH};
@@ -25,12 +26,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     // store and from the operating system.
     let keys = Keyring::new(KeyId(1), Key::from([42; 32]));
     let config = Config::lan([7; 32], ClusterName::try_from("demonstration")?, keys);
+    // An epoch is used once, by one node: the time and random bits.
     let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
+    let random = RandomState::new().build_hasher().finish() as u32;
+    let epoch = Epoch::new(unix_ms, random);
     let origin = Clock::now();
     let now = || Instant::from_nanos(origin.elapsed().as_nanos() as u64);
 
     let socket = UdpSocket::bind(me)?;
-    let mut engine = Engine::new(config, NodeId::from(me), Epoch::new(unix_ms, 0), now())?;
+    let mut engine = Engine::new(config, NodeId::from(me), epoch, now())?;
     let shards = GroupName::try_from("shards")?;
     let start = u32::from(me.port()) * 100;
     engine.add_item(now(), &shards, KeyRange::new(start, start + 99)?, me.port())?;

@@ -58,7 +58,7 @@ pub(crate) struct Context {
     written: BTreeMap<GroupName, u64>,
     /// Whether this node's metadata has changed.
     described: bool,
-    /// Set once the node has said that it goes, or has given up its id.
+    /// Set once the node has said that it goes.
     pub(crate) silent: bool,
 }
 

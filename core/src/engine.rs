@@ -222,7 +222,7 @@ impl Engine {
         self.piggyback.clear();
         self.messages.renew();
         self.watches = Watches::default();
-        self.renewal = Renewal::default();
+        self.renewal.start();
         self.departure = Departure::default();
         self.probes.start(&mut self.ctx);
         self.repair.start(&mut self.ctx);

@@ -68,14 +68,20 @@ pub enum Event {
         /// The life that begins.
         to: Epoch,
     },
-    /// Another live node uses this node's id in a higher epoch. This one has fallen silent; give
-    /// it an address of its own, or call `Engine::renew` to take the id back.
-    Duplicate {
-        /// The other's epoch.
+    /// Time and again this node is said to live in an epoch that it did not begin, and renews above it:
+    /// another node uses its id, or a member that holds the key says so. The two take turns, ever more
+    /// slowly, and this event is repeated each time. Give one of them an address of its own; or
+    /// end this one.
+    Conflict {
+        /// The epoch of the other.
         epoch: Epoch,
+        /// How often this node has renewed for it, one time soon after the other.
+        renewals: u32,
+        /// How long ago it was the first time.
+        lasted: Duration,
     },
     /// Nobody answers: no peer is alive. Seeds are being retried; if they were names, look them
-    /// up again and call `Engine::contact`.
+    /// up again and call `Engine::contact`. While it lasts this is said again, ever more rarely.
     Isolated,
     /// What multicast does for this node has changed. It needs no answer: whoever multicast does not
     /// reach is told everything by unicast, always.

@@ -191,7 +191,7 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         Event::Multicast { .. } => Some(Subject::Multicast),
         Event::Message { .. }
         | Event::Renewed { .. }
-        | Event::Duplicate { .. }
+        | Event::Conflict { .. }
         | Event::Isolated
         | Event::Stalled { .. }
         | Event::Departed { .. }

@@ -30,8 +30,9 @@
 //! };
 //! let mut now = Instant::ZERO;
 //! let mut engines = [
-//!     Engine::new(config(1), addrs[0].into(), Epoch(1), now)?,
-//!     Engine::new(config(2), addrs[1].into(), Epoch(1), now)?,
+//!     // The time in milliseconds and random bits: no two lives may share an epoch.
+//!     Engine::new(config(1), addrs[0].into(), Epoch::new(1_790_000_000_000, 0x1234), now)?,
+//!     Engine::new(config(2), addrs[1].into(), Epoch::new(1_790_000_000_500, 0x5678), now)?,
 //! ];
 //! let shards = GroupName::try_from("shards")?;
 //! engines[0].add_item(now, &shards, KeyRange::new(0, 99)?, 8080)?;
@@ -86,8 +87,8 @@
 //!   [`Stats`]. Nothing is allocated from a length that a datagram claims.
 //! - **No datagram** is larger than [`Config::max_datagram`], and no more of them leave than
 //!   [`Config::send_rate`] allows: what is beyond waits, liveness goes first.
-//! - After [`depart`](Engine::depart) has ended, or the id was yielded, the engine is silent: it
-//!   wants no calls and says nothing until [`renew`](Engine::renew).
+//! - After [`depart`](Engine::depart) has ended the engine is silent: it wants no calls and says nothing
+//!   until [`renew`](Engine::renew). Nothing that another node says silences it.
 //!
 //! # Determinism
 //!

@@ -73,8 +73,11 @@ impl fmt::Debug for NodeId {
 
 /// One life of a node. What a node said in a lower epoch is void as soon as a higher one is heard.
 ///
-/// By convention `unix_ms << 22 | 22 random bits`, so that it grows from life to life; only the
-/// order matters to the engine.
+/// Make it with [`Epoch::new`], of the time and of random bits. It must grow from life to life, or the
+/// node is taken for one that has been; it must never be used twice by one node, or two lives share
+/// keys and packet numbers; and other nodes must not be able to share it, as a packet is bound to its
+/// receiver's epoch and counts at every node that has the same. So neither a counter nor a constant
+/// will do, except in tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 

@@ -7,6 +7,7 @@ mod absurd;
 mod allocation;
 mod calls;
 mod causes;
+mod conflict;
 mod determinism;
 mod dump;
 mod embedding;

@@ -273,6 +273,10 @@ pub(crate) struct NodeOptions {
     /// The control socket to answer on
     #[arg(long, env = "SCALESMALL_SOCKET", hide_env_values = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
+    /// End when another node uses this one's address. Without this the node says so in its log, and the
+    /// two take turns, ever more slowly
+    #[arg(long)]
+    pub(crate) exit_on_conflict: bool,
     /// Record every engine call in this new file; it holds datagrams, but no key
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,

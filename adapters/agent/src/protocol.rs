@@ -171,8 +171,10 @@ pub(crate) enum What {
         from: String,
         to: String,
     },
-    Duplicate {
+    Conflict {
         epoch: String,
+        renewals: u32,
+        lasted_ms: u64,
     },
     Isolated,
     /// What multicast does for this node: `working`, `silent` or `unheard`.
@@ -313,10 +315,18 @@ fn own(event: &Event) -> (What, String) {
             What::Renewed { from: from.to_string(), to: to.to_string() },
             "this node began a new life".to_owned(),
         ),
-        Event::Duplicate { epoch } => (
-            What::Duplicate { epoch: epoch.to_string() },
-            "another node uses this one's address and is younger: this one yields".to_owned(),
-        ),
+        Event::Conflict { epoch, renewals, lasted } => {
+            let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
+            (
+                What::Conflict { epoch: epoch.to_string(), renewals: *renewals, lasted_ms },
+                format!(
+                    "another node seems to use this one's address: this one has had to begin a new \
+                     life {renewals} times in {} s; give one of them an --advertise (or --bind) \
+                     address of its own",
+                    lasted.as_secs()
+                ),
+            )
+        }
         Event::Isolated => (
             What::Isolated,
             "nobody answers; seeds are being retried (do they run, with the same key and cluster?)"

@@ -29,8 +29,8 @@ pub(crate) enum Stop {
     Signal,
     /// It has departed at a client's request.
     Departed,
-    /// Another node uses its address.
-    Duplicate,
+    /// Another node uses its address, and it was told to end then.
+    Conflict,
     /// Its thread ended by itself.
     Ended(io::Result<()>),
 }
@@ -57,7 +57,7 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     let (handle, events, thread) = node.spawn()?;
     let watchers = Watchers::default();
     let (stop, stopped) = channel();
-    tell(events, thread, watchers.clone(), stop.clone())?;
+    tell(events, thread, watchers.clone(), stop.clone(), options.exit_on_conflict)?;
     let serve = options.clone_offers();
     handle.call(move |node| offer(node, &serve)).wait()??;
 
@@ -74,9 +74,9 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
             Ok(())
         }
         Ok(Stop::Departed) => Ok(()),
-        Ok(Stop::Duplicate) => Err(Failure::new(format!(
-            "another node, started later, uses the address {id}: give this one an --advertise (or \
-             --bind) address of its own"
+        Ok(Stop::Conflict) => Err(Failure::new(format!(
+            "another node uses the address {id} as well: give one of them an --advertise (or --bind) \
+             address of its own (ended by --exit-on-conflict)"
         ))),
         Ok(Stop::Ended(Err(error))) => Err(Failure::new(format!("the node failed: {error}"))),
         Ok(Stop::Ended(Ok(()))) | Err(_) => Err(Failure::new("the node ended by itself")),
@@ -142,12 +142,13 @@ fn tell(
     thread: JoinHandle<io::Result<()>>,
     watchers: Watchers,
     stop: Sender<Stop>,
+    exit_on_conflict: bool,
 ) -> io::Result<()> {
     let tell = move || {
         while let Some(event) = events.next_event() {
             let row = EventRow::from(&event);
             match event {
-                Event::Duplicate { .. } => tracing::error!("{}", row.text),
+                Event::Conflict { .. } => tracing::error!("{}", row.text),
                 Event::Isolated | Event::Stalled { .. } | Event::Overflow { .. } => {
                     tracing::warn!("{}", row.text);
                 }
@@ -160,9 +161,9 @@ fn tell(
                 _ => tracing::debug!("{}", row.text),
             }
             watchers.publish(&row);
-            if matches!(event, Event::Duplicate { .. }) {
-                // The engine is silent from here on. The program may be ending already.
-                let _ = stop.send(Stop::Duplicate);
+            if exit_on_conflict && matches!(event, Event::Conflict { .. }) {
+                // The program may be ending already.
+                let _ = stop.send(Stop::Conflict);
             }
         }
         let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));

@@ -7,12 +7,13 @@
 //! has sent as one, and no two datagrams of an engine have one destination and one size.
 
 use std::io;
-use std::time::{Duration, Instant as SystemInstant};
+use std::time::{Duration, Instant as SystemInstant, SystemTime};
 
 use bytes::BytesMut;
 use scalesmall_core::{Arrival, Destination, SendError};
 
 use crate::front::Front;
+use crate::resume::Clocks;
 use crate::socket::Socket;
 use crate::sockets::Sockets;
 
@@ -65,6 +66,9 @@ pub struct DriverStats {
     pub send_waits: u64,
     /// Times that a socket had more to receive than one turn takes.
     pub full_bursts: u64,
+    /// Times that the machine was found to have been suspended, or set back to a snapshot; the node
+    /// began a new life each time.
+    pub resumes: u64,
     /// Seeds left out because the socket cannot reach their address family: addresses, and at each
     /// look-up names that have none but such addresses.
     pub seeds_out_of_reach: u64,
@@ -82,11 +86,14 @@ pub struct Driver<S> {
     datagram: BytesMut,
     /// Where `datagram` goes, if it met a socket without room.
     held: Option<Destination>,
+    clocks: Clocks,
 }
 
 impl<S: Socket> Driver<S> {
     pub(crate) fn new(front: Front, sockets: Sockets<S>) -> Self {
+        let clocks = Clocks::new(front.clock.now(), SystemTime::now());
         Self {
+            clocks,
             front,
             sockets,
             received: vec![0; RECEIVE_ROOM].into_boxed_slice(),
@@ -106,6 +113,11 @@ impl<S: Socket> Driver<S> {
     /// route, a full interface queue, no memory) concerns one datagram: it is counted, and where it
     /// was about sending the engine is told.
     pub fn pump(&mut self) -> io::Result<Wait> {
+        if self.clocks.compare(self.front.clock.now(), SystemTime::now()).is_some() {
+            self.front.driver_stats.resumes += 1;
+            // Without random bits it goes on in this life: others tell it what it has forgotten.
+            let _ = self.front.renew();
+        }
         let mut received = self.receive(false)?;
         if self.sockets.multicast.is_some() {
             received = received.max(self.receive(true)?);

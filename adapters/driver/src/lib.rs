@@ -50,6 +50,7 @@
 //! | `node` | a running node: an engine with its sockets and its clock |
 //! | `record` | a recording of every engine call |
 //! | `replay` | running a recording again |
+//! | `resume` | whether the machine was suspended, or set back to a snapshot |
 //! | `seed` | where to find others, and looking names up |
 //! | `settings` | who the node is, from code or from the environment |
 //! | `socket` | what the driver needs of a socket |
@@ -57,9 +58,10 @@
 //!
 //! # Suspend
 //!
-//! The engine's clock is the operating system's monotonic one. Where that stands still while the
-//! machine is suspended (Linux), a node wakes up unaware that it was away: others have called it
-//! down meanwhile, and it refutes that as soon as it hears of it.
+//! The engine's clock is the operating system's monotonic one, which stands still while the machine is
+//! suspended (Linux), or is that of a snapshot which the machine was set back to. The pump compares it
+//! with the wall clock: when that has moved ten seconds further, the node begins a new life, so that
+//! nothing which it has forgotten is held against it.
 
 mod clock;
 mod driver;
@@ -71,6 +73,7 @@ mod key;
 mod node;
 mod record;
 mod replay;
+mod resume;
 mod seed;
 mod settings;
 mod socket;

@@ -192,7 +192,7 @@ impl Engine {
         self.departure.end_if_done(&mut self.ctx, self.relays.is_idle());
     }
 
-    /// Begins a new life: after [`Engine::depart`], after [`Event::Duplicate`], or at will.
+    /// Begins a new life: after [`Engine::depart`], or at will.
     ///
     /// `epoch` should lie above all earlier ones of this node; if it does not, it is raised above
     /// those that are known of. One from 2077 on counts as of the end of 2076. Groups and ranges are

@@ -166,9 +166,11 @@ impl Engine {
                     }
                 }
             }
+            // A claim like any other, so only a packet that nobody can have recorded may make it.
             Frame::Duplicate { epoch } => {
-                if self.ctx.is_plausible(epoch) {
-                    self.renewal.yield_to(&mut self.ctx, epoch);
+                let direct = header.bound && channel == Channel::Direct;
+                if direct && epoch > self.ctx.me().epoch && self.ctx.is_plausible(epoch) {
+                    self.renewal.claimed(&mut self.ctx, epoch);
                 }
             }
             Frame::Heard { speaker, nodes } => self.on_heard(from, speaker, nodes, channel),

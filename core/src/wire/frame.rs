@@ -117,7 +117,8 @@ pub enum Frame {
         /// The number.
         packet: u64,
     },
-    /// The receiver's id is in use in this other life, which has just answered.
+    /// The receiver's id is in use in this other life, which has just answered. A claim, taken from bound
+    /// packets only: the receiver renews above it.
     Duplicate {
         /// The other life's epoch.
         epoch: crate::node::Epoch,

@@ -1,0 +1,97 @@
+//! Another life under a node's id: a claim that it answers, never a command that it obeys.
+
+use std::time::Duration;
+
+use scalesmall_core::wire::{Frame, Route, Spread};
+use scalesmall_core::{Arrival, Epoch, Event, Status};
+use scalesmall_hostile::{EPOCH, Holder, addr, id};
+
+use crate::net::Net;
+
+/// One packet of a holder of the key, in every way that a packet can come: all nodes live on, and
+/// each other sees them.
+#[test]
+fn a_member_that_speaks_of_another_life_ends_nobody() {
+    let above = Epoch(EPOCH.0 + 1);
+    let spread = Frame::Spread(Spread {
+        route: Route::Ring { from: 0, until: 0, group: None, covered: true },
+        hops: 20,
+        frames: 1,
+        first_try: None,
+    });
+    let duplicate = Frame::Duplicate { epoch: above };
+    let ways: [(Option<Epoch>, Vec<Frame>, bool); 4] = [
+        (None, vec![duplicate.clone()], true),
+        (None, vec![duplicate.clone()], false),
+        (Some(EPOCH), vec![duplicate.clone()], false),
+        (Some(EPOCH), vec![spread, duplicate], false),
+    ];
+    for (bound, frames, multicast) in ways {
+        let mut net = Net::settled(4);
+        let mut member = Holder::new(9);
+        let hello = member.packet(Some(EPOCH), &[Frame::Ping { root: 0 }]);
+        let packet = member.packet(bound, &frames);
+        for number in 1..=4 {
+            net.on(number, |engine, now| {
+                let source = addr(9);
+                let _ = engine.handle_datagram(now, Arrival::Unicast(source), &hello);
+                let arrival =
+                    if multicast { Arrival::Multicast(source) } else { Arrival::Unicast(source) };
+                let _ = engine.handle_datagram(now, arrival, &packet);
+            });
+        }
+        net.run_for(Duration::from_secs(10));
+        for engine in &net.engines {
+            for other in (1..=4).filter(|&other| id(other) != engine.id()) {
+                let status = engine.peer(id(other)).map(|peer| peer.status);
+                assert_eq!(status, Some(Status::Alive), "{bound:?} {frames:?}");
+            }
+        }
+        assert!(!net.events.iter().any(|(_, event)| matches!(event, Event::Conflict { .. })));
+    }
+}
+
+/// A member that goes on to claim other lives makes a node renew, but ever more rarely: in ten minutes
+/// of ten claims a second no more than sixteen times. From the third time on the node says so.
+#[test]
+fn renewals_that_others_cause_back_off() {
+    let mut net = Net::settled(2);
+    let mut member = Holder::new(9);
+    let mut sent = 0_u32;
+    while sent < 6_000 {
+        let epoch = net.engines[0].epoch();
+        let duplicate = Frame::Duplicate { epoch: Epoch(epoch.0 + 1) };
+        let packet = member.packet(Some(epoch), &[duplicate]);
+        net.on(1, |engine, now| {
+            let _ = engine.handle_datagram(now, Arrival::Unicast(addr(9)), &packet);
+        });
+        net.run_for(Duration::from_millis(100));
+        net.sent.clear();
+        sent += 1;
+    }
+    let of_first = net.events.iter().filter(|(number, _)| *number == 1);
+    let events: Vec<&Event> = of_first.map(|(_, event)| event).collect();
+    let renewed = events.iter().filter(|event| matches!(event, Event::Renewed { .. })).count();
+    assert!((7..=16).contains(&renewed), "renewed {renewed} times");
+    let told = events.iter().filter(|event| matches!(event, Event::Conflict { .. })).count();
+    assert_eq!(told, renewed - 2);
+}
+
+/// Calm ends the streak: a claim long after the last one is answered at once, and is no conflict.
+#[test]
+fn a_claim_after_calm_is_the_first_again() {
+    let mut net = Net::settled(2);
+    let mut member = Holder::new(9);
+    for _ in 0..4 {
+        let epoch = net.engines[0].epoch();
+        let duplicate = Frame::Duplicate { epoch: Epoch(epoch.0 + 1) };
+        let packet = member.packet(Some(epoch), &[duplicate]);
+        net.on(1, |engine, now| {
+            let _ = engine.handle_datagram(now, Arrival::Unicast(addr(9)), &packet);
+        });
+        net.run_for(Duration::from_secs(2));
+        assert!(net.engines[0].epoch() > epoch, "it has renewed within 2 s");
+        net.run_for(Duration::from_secs(30));
+    }
+    assert!(!net.events.iter().any(|(_, event)| matches!(event, Event::Conflict { .. })));
+}
