@@ -32,7 +32,5 @@ fn two_nodes_with_one_address_say_so_and_one_ends_if_it_was_told_to() {
     let last = log.lines().last().expect("a line");
     assert!(last.starts_with("scalesmall: "), "{log}");
     assert!(last.contains(&claimed) && last.contains("--advertise"), "{log}");
-    until(LIMIT, "the older goes on", || {
-        witness.status_of(older.id).as_deref() == Some("alive")
-    });
+    until(LIMIT, "the older goes on", || witness.status_of(older.id).as_deref() == Some("alive"));
 }

@@ -55,7 +55,10 @@ mod tests {
 
     #[test]
     fn clocks_that_run_alike_are_no_resume() {
-        assert_eq!(compare(&[(1, 1), (3_600, 3_600), (0, 0), (86_400, 86_395), (60, 69)]), [None; 5]);
+        assert_eq!(
+            compare(&[(1, 1), (3_600, 3_600), (0, 0), (86_400, 86_395), (60, 69)]),
+            [None; 5]
+        );
     }
 
     #[test]
