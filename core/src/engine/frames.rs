@@ -372,7 +372,10 @@ impl Engine {
         let claim = self.ctx.claim(ix);
         if claim.standing == Standing::Alive {
             self.watches.verify(&mut self.ctx, from, ix, millis);
-        } else {
+        } else if u128::from(self.ctx.peers.since_turn(ix, self.ctx.now))
+            >= self.ctx.timing.tell_again.as_millis()
+        {
+            // A verdict that has just been reached is on its way to all, and it names the accuser.
             self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(claim));
         }
     }
