@@ -1,5 +1,5 @@
-//! The batches that a speaker has multicast: numbered, repeated once or twice, and kept for a
-//! while for those who miss one.
+//! The batches that a speaker has multicast: numbered, repeated if nobody else has multicast them, and
+//! kept for a while for those who miss one.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -9,12 +9,19 @@ use crate::context::Context;
 use crate::outbox::{Say, To};
 use crate::roster::Ix;
 use crate::spread::multicast::EVERYBODY;
+use crate::spread::timing::BEAT;
 use crate::time::Instant;
 use crate::wire::Frame;
 
-/// When a batch is repeated; the first time only if nobody else has multicast it here.
-const FIRST_AGAIN: Duration = Duration::from_millis(8);
-const AGAIN: Duration = Duration::from_millis(25);
+/// When a batch is repeated that nobody else has multicast here: each is sent twice, and whoever
+/// loses both is told by the first beat that it has missed one.
+const AGAIN: Duration = Duration::from_millis(8);
+
+/// A batch this young may still be under way, or about to be repeated: no beat names it yet.
+const UNDER_WAY: Duration = Duration::from_millis(25);
+
+const _: () = assert!(AGAIN.as_millis() < UNDER_WAY.as_millis());
+const _: () = assert!(UNDER_WAY.as_millis() < BEAT.as_millis());
 
 /// Batches kept for those who miss them, how many are given at once, and to how many askers one
 /// is given alone before it is multicast again for all.
@@ -36,7 +43,7 @@ const MEMORY: Duration = Duration::from_secs(5);
 struct Batch {
     sequence: u64,
     at: Instant,
-    again: VecDeque<Instant>,
+    again: Option<Instant>,
     /// Who has asked since, one less than bring a multicast.
     askers: [Option<Ix>; ASKERS - 1],
     /// When it was multicast again, because many had asked.
@@ -52,11 +59,16 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// The number of the last batch that was repeated, and before which all were: who misses it
-    /// now may ask.
+    /// The number of the last batch that nobody waits for any more, nor for one before it: whoever
+    /// misses it now may ask.
     pub(super) fn announced(&self, now: Instant) -> u64 {
-        let fresh = |batch: &&Batch| now.since(batch.at) <= AGAIN || !batch.again.is_empty();
+        let fresh = |batch: &&Batch| now.since(batch.at) <= UNDER_WAY || batch.again.is_some();
         self.log.iter().find(fresh).map_or(self.sequence, |batch| batch.sequence - 1)
+    }
+
+    /// Whether there is a batch after a number.
+    pub(super) fn is_beyond(&self, since: u64) -> bool {
+        self.sequence > since
     }
 
     /// Whether a batch was multicast a short time ago.
@@ -71,13 +83,10 @@ impl Stream {
         oldest.is_some_and(|at| now.since(self.log[at].at) < ASKED)
     }
 
-    /// Multicasts a batch: twice if its origin has multicast it as well, else three times.
+    /// Multicasts a batch: once if its origin has multicast it as well, else twice.
     pub(super) fn send(&mut self, ctx: &mut Context, frames: &[Frame], by_origin: bool) {
         self.sequence += 1;
-        let mut again = VecDeque::from([ctx.now + FIRST_AGAIN, ctx.now + AGAIN]);
-        if by_origin {
-            again.pop_front();
-        }
+        let again = (!by_origin).then(|| ctx.now + AGAIN);
         ctx.say(EVERYBODY, Say::Frames(numbered(self.sequence, frames)));
         let (sequence, at) = (self.sequence, ctx.now);
         let frames = frames.to_vec();
@@ -97,8 +106,7 @@ impl Stream {
     /// Repeats what is due.
     pub(super) fn repeat(&mut self, ctx: &mut Context) {
         for batch in &mut self.log {
-            while batch.again.front().is_some_and(|&at| at <= ctx.now) {
-                batch.again.pop_front();
+            if batch.again.take_if(|at| *at <= ctx.now).is_some() {
                 ctx.say(EVERYBODY, Say::Frames(numbered(batch.sequence, &batch.frames)));
             }
         }
@@ -106,7 +114,7 @@ impl Stream {
 
     /// When something is to be repeated.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.log.iter().filter_map(|batch| batch.again.front().copied()).min()
+        self.log.iter().filter_map(|batch| batch.again).min()
     }
 
     /// Gives the batches after a number: to the one who asks if it hears nothing else (`alone`) or
@@ -180,24 +188,22 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_announced_once_it_has_been_repeated() {
+    fn a_batch_is_announced_once_it_must_have_come() {
         let (mut ctx, mut stream) = (context(), Stream::default());
         stream.send(&mut ctx, &frames(1), true);
         assert_eq!(stream.announced(ctx.now), 0);
         assert!(stream.has(ctx.now, &frames(1)) && !stream.has(ctx.now, &frames(2)));
-        ctx.now = stream.due().unwrap();
-        stream.repeat(&mut ctx);
         assert_eq!(stream.due(), None);
-        ctx.now = ctx.now + Duration::from_millis(1);
+        ctx.now = ctx.now + BEAT;
         assert_eq!(stream.announced(ctx.now), 1);
-        assert_eq!(said(&mut ctx).len(), 2);
+        assert_eq!(said(&mut ctx).len(), 1);
         // Nobody else has multicast it: once more.
         stream.send(&mut ctx, &frames(2), false);
         while let Some(due) = stream.due() {
             ctx.now = due;
             stream.repeat(&mut ctx);
         }
-        assert_eq!(said(&mut ctx).len(), 3);
+        assert_eq!(said(&mut ctx).len(), 2);
     }
 
     #[test]
