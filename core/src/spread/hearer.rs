@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::node::Epoch;
 use crate::roster::Ix;
 use crate::spread::timing::{
-    BEAT, HOLD, LONGEST_HOLD, PATIENCE, PRESENT, PROMISE, QUIET_BEAT, RETURN, SAID, WORD_EVERY,
+    HOLD, LONGEST_HOLD, PATIENCE, PRESENT, PROMISE, QUIET_BEAT, RETURN, SAID, WORD_EVERY,
     ask_again, expected, late, second_look, spread_out,
 };
 use crate::time::Instant;
@@ -84,10 +84,9 @@ impl Heard {
     fn hear(&mut self, now: Instant, news: bool) {
         self.last = now;
         if news {
-            (self.calm, self.next) = (Some(now), BEAT);
-        } else {
-            self.next = self.calm.map_or(QUIET_BEAT, |calm| expected(now.since(calm)));
+            self.calm = Some(now);
         }
+        self.next = self.calm.map_or(QUIET_BEAT, |calm| expected(now.since(calm)));
     }
 
     /// Whether somebody may count on it on account of this node: it has listed it, or has been told
@@ -254,7 +253,7 @@ impl Hearer {
             steady: now,
             last: now,
             calm: batch.then_some(now),
-            next: if batch { BEAT } else { QUIET_BEAT },
+            next: QUIET_BEAT,
             tell: now + ctx.around(HOLD),
             said: None,
             lists: covered.is_some(),
@@ -273,7 +272,8 @@ impl Hearer {
 
     /// A speaker lists some: whoever has told it that it is heard may be among them.
     pub(crate) fn on_list(&mut self, ctx: &mut Context, by: Ix) {
-        if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == by && !heard.lists) {
+        if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == by && !heard.lists)
+        {
             heard.lists = true;
             self.arm(ctx);
         }
@@ -398,7 +398,7 @@ mod tests {
             steady: now,
             last: now,
             calm: None,
-            next: BEAT,
+            next: QUIET_BEAT,
             tell: now,
             said: None,
             lists: false,

@@ -23,8 +23,8 @@ use crate::roster::Ix;
 use crate::spread::multicast::EVERYBODY;
 use crate::spread::stream::Stream;
 use crate::spread::timing::{
-    ANSWERS, BEAT, FIRST_LIST, GRACE, LOOK_AGAIN, MUTE, PROMISE, REST, ROUND, TRIAL, TRIAL_BEAT,
-    WAIT_AND_SEE, WORD, is_second, pause,
+    ANSWERS, BEAT, FIRST_LIST, GRACE, LOOK_AGAIN, MUTE, PROMISE, QUIET_BEAT, REST, ROUND, TRIAL,
+    TRIAL_BEAT, WAIT_AND_SEE, WORD, is_lossy, is_second, pause,
 };
 use crate::spread::tree::is_message;
 use crate::time::Instant;
@@ -69,6 +69,9 @@ pub(crate) struct Speaker {
     since: Option<Instant>,
     /// When its beats began, for the last time, to become rarer: a batch was sent, or missed.
     calm: Instant,
+    /// Questions since the last quiet beat, and whether those before it were many.
+    questions: usize,
+    lossy: bool,
     /// It gives way, or is heard by nobody: no more promises.
     ending: bool,
     /// Since when most do not hear it.
@@ -195,7 +198,11 @@ impl Speaker {
 
     fn beat(&mut self, ctx: &mut Context) {
         let serves = self.serves(ctx);
-        let pause = if serves { pause(ctx.now.since(self.calm)) } else { TRIAL_BEAT };
+        let pause = if serves { pause(ctx.now.since(self.calm), self.lossy) } else { TRIAL_BEAT };
+        if pause == QUIET_BEAT {
+            self.lossy = is_lossy(self.questions, self.hearers.len());
+            self.questions = 0;
+        }
         let mut next = ctx.now + pause;
         ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.now) });
         let enough = self.hearers.len() >= least(ctx) / 2;
@@ -212,10 +219,10 @@ impl Speaker {
         self.next_beat = Some(next);
     }
 
-    /// Beats soon, and ever later from then on.
-    fn quicken(&mut self, ctx: &mut Context) {
+    /// Beats at this age of what has happened now, and ever later from then on.
+    fn quicken(&mut self, ctx: &mut Context, age: Duration) {
         self.calm = ctx.now;
-        self.hasten(ctx, ctx.now + BEAT);
+        self.hasten(ctx, ctx.now + age);
     }
 
     /// Has the next beat come no later than this.
@@ -338,6 +345,7 @@ impl Speaker {
             return;
         }
         hearer.answered = Some(ctx.now);
+        self.questions = self.questions.saturating_add(1);
         let missed = self.stream.is_beyond(since);
         // One that has missed a single word, and nothing else, goes on counting on the next.
         let doubted = hearer.doubted.filter(|_| silent);
@@ -349,7 +357,7 @@ impl Speaker {
             self.cut_off.insert(from);
         }
         if missed || second == Some(true) {
-            self.quicken(ctx);
+            self.quicken(ctx, BEAT);
         }
         let to = ctx.bound(from);
         self.stream.answer(ctx, to, since, silent);
@@ -396,7 +404,8 @@ impl Speaker {
             return None;
         }
         self.stream.send(ctx, frames, self.hearers.contains_key(&from));
-        self.quicken(ctx);
+        // The first beat is the repetition.
+        self.quicken(ctx, BEAT + pause(BEAT, self.lossy));
         Some(self.cut_off.iter().copied().collect())
     }
 

@@ -10,14 +10,19 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::roster::Ix;
 
-/// The first beat comes this long after a batch: later than nearly all hearers have it, and soon
-/// enough that one that has lost every copy still shows it within 60 ms.
+/// The first beat after a batch, which repeats it: later than nearly all hearers have it, and soon
+/// enough that one that has lost every copy before still shows it within 60 ms.
 pub(super) const BEAT: Duration = Duration::from_millis(28);
 
-/// Each beat comes this many times as long after the batch as the one before it did, less one: 28 ms,
-/// 280 ms, and then at [`QUIET_BEAT`]. Every beat in between would be a multicast more for each
-/// update; a hearer that has missed the first says so, by which the schedule begins anew.
+/// Each beat comes at ten times the age of the batch at which the one before it came: 28 ms, 280 ms,
+/// then at [`QUIET_BEAT`]. Every beat in between would be a multicast more for each update. Where
+/// many ask for beats that they have missed, at twice the age: more than a few lose all three copies.
 const GROWTH: u32 = 9;
+const LOSSY_GROWTH: u32 = 1;
+
+/// So large a share of the hearers, one of this many, asks between two quiet beats where losses are
+/// many: three in a hundred.
+const LOSSY_SHARE: usize = 32;
 
 /// The pause between two beats while there is nothing to say. Each beat wakes every hearer, which is
 /// woken some three times a second in any case; and for no longer than this, and [`SLACK`], is a
@@ -40,6 +45,10 @@ const LAST_COPY: Duration = Duration::from_millis(12);
 /// of the pause: if the speaker is merely late, its beat ends most of them unasked.
 const SPREAD_OUT: Duration = Duration::from_millis(4);
 const SPREAD_SHARE: u32 = 16;
+
+/// Within this time a hearer has asked for what it misses since multicast has ceased to work for it
+/// in a quiet time: the latest it asks, and the way of an answer.
+pub(super) const NOTICED: Duration = Duration::from_secs(3);
 
 /// A speaker of which nothing was heard for this time has ceased to speak: two beats in a row were
 /// lost, and the answer to questions did not help.
@@ -129,15 +138,22 @@ const _: () = {
     assert!(SPEAKER_TTL.as_millis() >= 3 * ROUND.as_millis());
 };
 
-/// The pause of a speaker after a beat, or a batch, at this age of the last batch.
-pub(super) fn pause(age: Duration) -> Duration {
-    let grown = if age < BEAT { BEAT } else { age.saturating_mul(GROWTH) };
+/// The pause of a speaker after a beat at this age of the last batch.
+pub(super) fn pause(age: Duration, lossy: bool) -> Duration {
+    let growth = if lossy { LOSSY_GROWTH } else { GROWTH };
+    let grown = if age < BEAT { BEAT } else { age.saturating_mul(growth) };
     grown.min(QUIET_BEAT)
 }
 
-/// The same as a hearer expects it, which may have heard of the batch late.
+/// The same as a hearer expects it at most: it may have heard of the batch late, and after the batch
+/// itself the beat that repeats it may be lost.
 pub(super) fn expected(age: Duration) -> Duration {
-    pause(age + LAST_COPY)
+    pause(age.max(BEAT) + LAST_COPY, false)
+}
+
+/// Whether this many questions between two quiet beats show that losses are many.
+pub(super) fn is_lossy(questions: usize, hearers: usize) -> bool {
+    questions * LOSSY_SHARE > hearers
 }
 
 /// After this long without a word a hearer that expects one after a pause asks.
@@ -177,7 +193,7 @@ mod tests {
         let mut age = Duration::ZERO;
         let beats: Vec<u128> = (0..5)
             .map(|_| {
-                age += pause(age);
+                age += pause(age, false);
                 age.as_millis()
             })
             .collect();
@@ -187,9 +203,9 @@ mod tests {
     #[test]
     fn no_beat_is_late_to_a_hearer_that_took_a_later_copy() {
         for heard in [0, 4, 8, 12].map(Duration::from_millis) {
-            let mut age = pause(Duration::ZERO);
+            let mut age = BEAT;
             for _ in 0..4 {
-                let next = pause(age);
+                let next = pause(age, false);
                 assert!(late(expected(age.saturating_sub(heard))) > next, "{age:?}");
                 age += next;
             }
@@ -197,8 +213,8 @@ mod tests {
     }
 
     #[test]
-    fn a_break_is_noticed_within_three_seconds() {
+    fn a_break_is_noticed_in_time() {
         let latest = late(QUIET_BEAT) + spread_out(QUIET_BEAT) * 3 / 2;
-        assert!(latest < Duration::from_secs(3), "{latest:?}");
+        assert!(latest < NOTICED, "{latest:?}");
     }
 }
