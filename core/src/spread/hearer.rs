@@ -357,8 +357,10 @@ fn attend(ctx: &mut Context, heard: &mut Heard, best: bool, mut hold: Duration) 
             ctx.say_frame(ctx.bound(heard.speaker), frame);
             heard.said = Some(now);
             hold = (hold / 2).max(HOLD);
+            heard.tell = now + ctx.around(WORD_EVERY);
+        } else {
+            heard.tell = now + ctx.around(WORD_EVERY / 2);
         }
-        heard.tell = now + ctx.around(WORD_EVERY);
     }
     hold
 }

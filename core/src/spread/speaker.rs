@@ -326,10 +326,11 @@ impl Speaker {
         if listed {
             return;
         }
-        self.hearers.entry(from).or_insert_with(|| {
+        let hearer =
+            Listener { epoch, said, promised: None, listings: 0, answered: None, doubted: None };
+        if self.hearers.insert(from, hearer).is_none() {
             self.turns.push_front(from);
-            Listener { epoch, said, promised: None, listings: 0, answered: None, doubted: None }
-        });
+        }
         let soon = ctx.now + FIRST_LIST;
         self.next_list = self.next_list.min(soon);
         if self.serves(ctx) {

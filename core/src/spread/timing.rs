@@ -56,7 +56,7 @@ pub(super) const PRESENT: Duration = Duration::from_secs(7);
 
 /// How long a hearer waits to hear a speaker that answers, when it has missed two beats. The question
 /// has the speaker beat after 28 and 280 ms.
-pub(super) const RETURN: Duration = Duration::from_millis(450);
+pub(super) const RETURN: Duration = Duration::from_millis(600);
 
 /// A missing batch is asked for after about this long, as it may merely be late, and again after this
 /// long at first.
@@ -128,7 +128,9 @@ const _: () = {
     assert!(PRESENT.as_millis() > 2 * late(QUIET_BEAT).as_millis() + RETURN.as_millis());
     // The beats that a question brings come before the hearer gives up.
     let second = (GROWTH + 1) * BEAT.as_millis() as u32;
-    assert!(RETURN.as_millis() as u32 > second + SLACK.as_millis() as u32);
+    let asked =
+        3 * (QUIET_BEAT.as_millis() as u32 / SPREAD_SHARE + SPREAD_OUT.as_millis() as u32) / 2;
+    assert!(RETURN.as_millis() as u32 > asked + second + SLACK.as_millis() as u32);
     // A trial lasts for several words, each a hold and a half after the first beat at the latest.
     assert!(TRIAL.as_millis() > 4 * (HOLD.as_millis() + TRIAL_BEAT.as_millis()));
     // The second doubt of a hearer comes in time to be taken for one.
