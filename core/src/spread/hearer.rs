@@ -86,7 +86,12 @@ impl Heard {
         if news {
             self.calm = Some(now);
         }
-        self.next = self.calm.map_or(QUIET_BEAT, |calm| expected(now.since(calm)));
+        self.next = self.pause(now);
+    }
+
+    /// The longest pause that the speaker makes after a beat at a time.
+    fn pause(&self, at: Instant) -> Duration {
+        self.calm.map_or(QUIET_BEAT, |calm| expected(at.since(calm)))
     }
 
     /// Whether somebody may count on it on account of this node: it has listed it, or has been told
@@ -338,12 +343,13 @@ impl Hearer {
 fn attend(ctx: &mut Context, heard: &mut Heard, best: bool, mut hold: Duration) -> Duration {
     let now = ctx.now;
     if heard.is_covered(now) && now >= heard.silence() {
+        heard.answered = false;
+        heard.asking = Some(Asking { due: now + ctx.around(spread_out(heard.next)), tries: 0 });
         // One missing word may be lost; two make the speaker send unicast, and beat for a moment.
         if heard.doubt.replace(now).is_some() {
             (heard.away, heard.cut_off) = (Some(now), true);
         }
-        heard.answered = false;
-        heard.asking = Some(Asking { due: now + ctx.around(spread_out(heard.next)), tries: 0 });
+        heard.next = heard.pause(now);
         return hold;
     }
     if heard.asking.as_ref().is_some_and(|asking| asking.due <= now) && !ask(ctx, heard) {

@@ -111,7 +111,7 @@ pub(super) const ANSWERS: Duration = Duration::from_millis(8);
 /// Questions of a silent hearer within this time are one and the same, repeated. One that comes later,
 /// but not much later than a second beat was due, says that it has missed two beats.
 const BOUT: Duration = Duration::from_millis(400);
-const SECOND_DOUBT: Duration = Duration::from_millis(6_500);
+const SECOND_DOUBT: Duration = Duration::from_millis(3_500);
 
 const _: () = {
     assert!(BEAT.as_millis() < QUIET_BEAT.as_millis());
@@ -133,8 +133,10 @@ const _: () = {
     assert!(RETURN.as_millis() as u32 > asked + second + SLACK.as_millis() as u32);
     // A trial lasts for several words, each a hold and a half after the first beat at the latest.
     assert!(TRIAL.as_millis() > 4 * (HOLD.as_millis() + TRIAL_BEAT.as_millis()));
-    // The second doubt of a hearer comes in time to be taken for one.
-    assert!(SECOND_DOUBT.as_millis() > 2 * late(QUIET_BEAT).as_millis());
+    // The second doubt of a hearer comes in time to be taken for one, and that of one that has heard
+    // a beat in between does not.
+    assert!(SECOND_DOUBT.as_millis() > late(QUIET_BEAT).as_millis() + asked as u128);
+    assert!(SECOND_DOUBT.as_millis() + (asked as u128) < 2 * QUIET_BEAT.as_millis());
     assert!(BOUT.as_millis() < QUIET_BEAT.as_millis());
     assert!(MUTE.as_millis() > QUIET_BEAT.as_millis());
     assert!(SPEAKER_TTL.as_millis() >= 3 * ROUND.as_millis());
