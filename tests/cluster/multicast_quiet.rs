@@ -80,7 +80,7 @@ fn the_speaker_dies_while_quiet() -> Outcome {
         sim.crash(speaker);
         sim.run_for(millis(after))?;
         let waited = wait(&mut sim, mute[0], 1)?;
-        assert!(waited <= millis(150), "{waited:?}, {after} ms after the crash");
+        assert!(waited <= millis(250), "{waited:?}, {after} ms after the crash");
     }
     Ok(())
 }
@@ -93,7 +93,7 @@ fn multicast_breaks_for_one_hearer_while_quiet() -> Outcome {
         let (mut sim, speaker) = quiet(113)?;
         let (deaf, origin) = (others(speaker, 1), (speaker + 20) % NODES);
         sim.cut_multicast(&all(), &deaf);
-        for (turn, most) in [NOTICED, millis(60), millis(60)].into_iter().enumerate() {
+        for (turn, most) in [NOTICED, millis(110), millis(110)].into_iter().enumerate() {
             let waited = if message {
                 let told = sim.tell_all(origin).unwrap();
                 let heard = sim.watch_for(told);
