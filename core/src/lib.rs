@@ -205,10 +205,13 @@
 //! - **A node detects its own stalls** from how late it is called, and withdraws what it suspected
 //!   meanwhile: Lifeguard infers as much from missed acknowledgements only.
 //! - **Multicast proves itself.** Where it works one node of a segment, the speaker, multicasts each
-//!   change and beats 36 times a second with the number of the last one; who misses one, or a few
-//!   beats, asks it by unicast. The tree leaves out those whom a speaker covers. So one that works
-//!   for some only, one way or now and then delays nobody by more than a tenth of a second. A node
-//!   that multicast is of no use to goes on without and says so: [`Event::Multicast`].
+//!   change and beats with the number of the last one: 28 and 280 ms after it, then every 2.5 s. A
+//!   node that misses a change or a beat asks by unicast. The tree leaves out those whom a speaker
+//!   covers. Multicast that works for some only, one way or now and then delays them by more than a
+//!   tenth of a second only until it is noticed: for half a second while changes come, and for at most
+//!   3 s if it broke while there was nothing to say. Less would take a unicast datagram to, or from,
+//!   each node for every change, or beats that wake all of them many times a second. A node that
+//!   multicast is of no use to goes on without and says so: [`Event::Multicast`].
 //! - **Changes go out at once** by an acknowledged tree and by multicast; piggybacking carries only
 //!   what a hop did not acknowledge. It is both faster and cheaper than waiting for probes.
 //! - **The dead are retried for ever**, at a rate that the cluster shares, so partitions heal

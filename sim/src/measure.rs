@@ -114,6 +114,10 @@ pub struct Usage {
     /// Bytes of all nodes in datagrams that spread a change; none unless
     /// [`Sim::tell_changes_apart`] was called.
     pub change_bytes: u64,
+    /// Datagrams that all nodes have taken.
+    pub total_received: u64,
+    /// How often deadlines have woken any node.
+    pub total_timer_calls: u64,
 }
 
 impl Usage {
@@ -144,26 +148,22 @@ impl<P: Protocol> Sim<P> {
     /// What the live nodes have sent since.
     #[must_use]
     pub fn since(&self, meter: &Meter) -> Usage {
-        let spent: Vec<(u64, u64, u64, u64)> = self
-            .live()
-            .map(|node| {
-                let (before, after) = (&meter.sent[node], self.traffic(node));
-                (
-                    after.bytes - before.bytes,
-                    after.datagrams - before.datagrams,
-                    after.multicasts - before.multicasts,
-                    after.change_bytes - before.change_bytes,
-                )
-            })
-            .collect();
+        let sum = |of: fn(&Traffic) -> u64| -> u64 {
+            self.live().map(|node| of(self.traffic(node)) - of(&meter.sent[node])).sum()
+        };
+        let each = |of: fn(&Traffic) -> u64| {
+            Sample::of(self.live().map(|node| of(self.traffic(node)) - of(&meter.sent[node])))
+        };
         Usage {
             span: Duration::from_nanos(self.now - meter.at),
-            bytes: Sample::of(spent.iter().map(|spent| spent.0)),
-            datagrams: Sample::of(spent.iter().map(|spent| spent.1)),
-            total_bytes: spent.iter().map(|spent| spent.0).sum(),
-            total_datagrams: spent.iter().map(|spent| spent.1).sum(),
-            total_multicasts: spent.iter().map(|spent| spent.2).sum(),
-            change_bytes: spent.iter().map(|spent| spent.3).sum(),
+            bytes: each(|traffic| traffic.bytes),
+            datagrams: each(|traffic| traffic.datagrams),
+            total_bytes: sum(|traffic| traffic.bytes),
+            total_datagrams: sum(|traffic| traffic.datagrams),
+            total_multicasts: sum(|traffic| traffic.multicasts),
+            change_bytes: sum(|traffic| traffic.change_bytes),
+            total_received: sum(|traffic| traffic.received),
+            total_timer_calls: sum(|traffic| traffic.timer_calls),
         }
     }
 

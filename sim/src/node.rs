@@ -34,7 +34,7 @@ impl Condition {
     }
 }
 
-/// What a node has sent since the simulation began.
+/// What a node has sent since the simulation began, and what has woken it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes of UDP payload; a multicast counts once.
@@ -51,6 +51,10 @@ pub struct Traffic {
     pub largest: usize,
     /// Bytes of datagrams that spread a change, if those are told apart.
     pub change_bytes: u64,
+    /// Datagrams that it has taken, those sent to a segment among them.
+    pub received: u64,
+    /// How often a deadline of its own has woken it.
+    pub timer_calls: u64,
     window: u64,
     window_bytes: u64,
     window_datagrams: u64,
@@ -162,6 +166,8 @@ impl<P> Node<P> {
                 peak_datagrams: 0,
                 largest: 0,
                 change_bytes: 0,
+                received: 0,
+                timer_calls: 0,
                 window: 0,
                 window_bytes: 0,
                 window_datagrams: 0,

@@ -105,7 +105,9 @@ impl<P: Protocol> Sim<P> {
         let now = self.local(to);
         self.tell_incident(packet, addr_of(to, self.ipv6), "delivered");
         let slot = self.flight.slot(packet);
-        let Some(protocol) = self.nodes[to].protocol.as_mut() else { return };
+        let node = &mut self.nodes[to];
+        let Some(protocol) = node.protocol.as_mut() else { return };
+        node.traffic.received += 1;
         let source = addr_of(slot.from, self.ipv6);
         let arrival =
             if slot.multicast { Arrival::Multicast(source) } else { Arrival::Unicast(source) };
@@ -182,9 +184,11 @@ impl<P: Protocol> Sim<P> {
     /// Lets a node act on its deadline, if that has come.
     pub(crate) fn fire(&mut self, node: usize) {
         let now = self.local(node);
-        let Some(protocol) = self.nodes[node].protocol.as_mut() else { return };
+        let slot = &mut self.nodes[node];
+        let Some(protocol) = slot.protocol.as_mut() else { return };
         if protocol.poll_timeout().is_some_and(|deadline| deadline <= now) {
             self.trace.note(self.now, node, What::Timeout);
+            slot.traffic.timer_calls += 1;
             protocol.handle_timeout(now);
         }
     }

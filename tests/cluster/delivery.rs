@@ -155,7 +155,7 @@ fn a_burst_by_a_speaker_reaches_all() -> Outcome {
         }
         sim.run_for(secs(15))?;
         let spoken = (0..60).map(|node| sim.traffic(node).multicasts - before[node]).max();
-        assert!(spoken > Some(300), "nobody speaks: {spoken:?}");
+        assert!(spoken > Some(100), "nobody speaks: {spoken:?}");
         post.assert_all_once(0..60);
     }
     Ok(())

@@ -17,6 +17,7 @@ mod loss;
 mod messages;
 mod multicast;
 mod multicast_loss;
+mod multicast_quiet;
 mod multicast_state;
 mod ocean;
 mod partition;

@@ -135,7 +135,7 @@ fn without_multicast_nothing_is_said_of_it() -> Outcome {
     Ok(())
 }
 
-/// A speaker that all cease to hear says so within 10 s. It hears its successor, by which
+/// A speaker that all cease to hear says so within 15 s. It hears its successor, by which
 /// multicast works for it again.
 #[test]
 fn a_speaker_that_nobody_hears_any_more_says_so() -> Outcome {
@@ -151,9 +151,9 @@ fn a_speaker_that_nobody_hears_any_more_says_so() -> Outcome {
     let others = (speaker + 1) % 20;
     for number in 0..5 {
         wait(&mut sim, others, number)?;
-        sim.run_for(secs(2))?;
+        sim.run_for(secs(3))?;
     }
-    assert_eq!(*told.borrow(), [(speaker, Unheard)]);
+    assert_eq!(told.borrow().first(), Some(&(speaker, Unheard)));
     sim.run_for(secs(120))?;
     assert_eq!(*told.borrow(), [(speaker, Unheard), (speaker, Working)]);
     Ok(())

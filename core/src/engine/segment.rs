@@ -1,7 +1,6 @@
 //! The segment: hearing its speaker, and being it.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use super::Engine;
 use crate::engine::claims::Channel;
@@ -10,9 +9,6 @@ use crate::roster::Ix;
 use crate::spread::{Audience, FAN_OUT};
 use crate::topology::GroupName;
 use crate::wire::{Frame, Header, Route, Spread};
-
-/// A speaker that was heard within this time is there.
-const PRESENT: Duration = Duration::from_millis(500);
 
 /// In smaller groups a message is sent to each member: all the segment would have to hear it, and a
 /// hop that does not know of a new member yet would leave it out.
@@ -48,6 +44,9 @@ impl Engine {
             return;
         }
         ctx.note_speaker(ix);
+        if ix == from && channel == Channel::Multicast {
+            self.hearer.on_list(ctx, ix);
+        }
         for &id in &nodes {
             if id == ctx.me().id && ix == from {
                 self.hearer.on_listed(ctx, ix);
@@ -60,7 +59,7 @@ impl Engine {
         if ix == from && channel == Channel::Multicast {
             self.prefer(from, true);
         } else if ix == from && channel == Channel::Direct && ctx.takes_promptly() {
-            self.speaker.on_list_from_abroad(Frame::Heard { speaker, nodes });
+            self.speaker.on_list_from_abroad(ctx, Frame::Heard { speaker, nodes });
         }
     }
 
@@ -179,9 +178,9 @@ impl Engine {
     /// It may be time to beat, or to begin.
     pub(super) fn on_beat_due(&mut self) {
         let ctx = &mut self.ctx;
-        let alone = !self.multicast.hears_speaker(ctx.now, PRESENT);
+        let spoken_to = self.hearer.is_spoken_to(ctx.now);
         let knows = self.repair.has_caught_up();
-        if self.speaker.on_timer(ctx, alone && knows) {
+        if self.speaker.on_timer(ctx, spoken_to, knows) {
             self.multicast.unheard(ctx);
         }
     }

@@ -3,21 +3,14 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::context::Context;
 use crate::node::{Epoch, Status};
 use crate::roster::Ix;
+use crate::spread::timing::{PROMISE, PROMPT, SPEAKER_TTL};
 use crate::time::Instant;
 
-/// How long a speaker covers those it has listed.
-pub(crate) const PROMISE: Duration = Duration::from_secs(30);
-
-/// What may have waited for longer than this in the buffer of a speaker's socket is not told on by it.
-const PROMPT: Duration = Duration::from_secs(8);
-
-/// How long a speaker that says nothing is taken for one, and the most that are known.
-const SPEAKER_TTL: Duration = Duration::from_secs(60);
+/// The most speakers that are known.
 const SPEAKERS: usize = 64;
 
 #[derive(Clone, Copy, Debug)]

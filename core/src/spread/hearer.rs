@@ -8,8 +8,10 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::node::Epoch;
 use crate::roster::Ix;
-use crate::spread::cover::PROMISE;
-use crate::spread::speaker::{BEAT, SETTLING, SLOW_BEAT};
+use crate::spread::timing::{
+    HOLD, LONGEST_HOLD, PATIENCE, PRESENT, PROMISE, QUIET_BEAT, RETURN, SAID, WORD_EVERY,
+    ask_again, expected, late, second_look, spread_out,
+};
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::Frame;
@@ -20,33 +22,11 @@ const SPEAKERS: usize = 4;
 /// The most whose promises are remembered.
 const LISTED: usize = 64;
 
-/// After this long without a word a speaker that covers this node is asked: three beats are
-/// missing. A little later at random, as others may ask too.
-const SILENCE: Duration = Duration::from_millis(3 * BEAT.as_millis() as u64 + 2);
-const SPREAD_OUT: Duration = Duration::from_millis(4);
-
-/// A missing batch is asked for after about this long, then again, so many times: at first soon, as a
-/// question or an answer may have been lost, then after twice as long each time, as a speaker that may
-/// send little has many to answer. One that is heard is asked as often as a message is tried by
-/// unicast; a silent one may be gone.
-const PATIENCE: Duration = Duration::from_millis(6);
-const ASK_AGAIN: Duration = Duration::from_millis(10);
+/// How often a speaker is asked: after twice as long each time, as one that may send little has many to
+/// answer. One that is heard is asked as often as a message is tried by unicast; a silent one may be
+/// gone.
 const ASKINGS: u8 = 12;
 const ASKINGS_IN_SILENCE: u8 = 4;
-
-/// A speaker that is not heard again within this time, though it answers, is out of earshot.
-const RETURN: Duration = Duration::from_millis(250);
-
-/// How often a speaker is told that it is heard.
-const WORD: Duration = Duration::from_secs(10);
-
-/// How long it may list this node on such a word for all that this node knows: until the next word,
-/// and less than until one that gives way ceases to beat.
-const SAID: Duration = Duration::from_secs(25);
-
-/// How long a speaker must be heard before it is told so: doubled each time it is lost.
-const HOLD: Duration = Duration::from_secs(1);
-const LONGEST_HOLD: Duration = Duration::from_secs(64);
 
 /// A step of the numbers that is not believed to be one of batches missed.
 const LEAP: u64 = 1024;
@@ -65,10 +45,13 @@ struct Heard {
     /// Since when it has been heard without a break, and when last.
     steady: Instant,
     last: Instant,
-    /// When it falls due to be told, when it was, and whether it beats as one that covers others.
+    /// When it had a new batch, and how long after `last` the next word is expected.
+    calm: Option<Instant>,
+    next: Duration,
+    /// When it falls due to be told, when it was, and whether it lists anybody.
     tell: Instant,
     said: Option<Instant>,
-    brisk: bool,
+    lists: bool,
     /// Until when it covers this node, as it has listed it.
     covered: Option<Instant>,
     /// All batches up to `have` are here, and those `beyond`; up to `told` there are some.
@@ -76,9 +59,12 @@ struct Heard {
     beyond: BTreeSet<u64>,
     told: u64,
     asking: Option<Asking>,
-    /// Since when it is not heard, and whether it has answered since.
+    /// Since when a word is late, since when two are, and whether it has answered since.
+    doubt: Option<Instant>,
     away: Option<Instant>,
     answered: bool,
+    /// It takes this node for one that does not hear it.
+    cut_off: bool,
 }
 
 impl Heard {
@@ -94,22 +80,43 @@ impl Heard {
         }
     }
 
+    /// A word of it has come, perhaps a new batch.
+    fn hear(&mut self, now: Instant, news: bool) {
+        self.last = now;
+        if news {
+            self.calm = Some(now);
+        }
+        self.next = self.pause(now);
+    }
+
+    /// The longest pause that the speaker makes after a beat at a time.
+    fn pause(&self, at: Instant) -> Duration {
+        self.calm.map_or(QUIET_BEAT, |calm| expected(at.since(calm)))
+    }
+
     /// Whether somebody may count on it on account of this node: it has listed it, or has been told
     /// of late that it is heard, and the list was lost.
     fn is_covered(&self, now: Instant) -> bool {
         let listed = self.covered.is_some_and(|until| until > now);
-        listed || self.brisk && self.said.is_some_and(|at| now.since(at) < SAID)
+        listed || self.lists && self.said.is_some_and(|at| now.since(at) < SAID)
+    }
+
+    /// When it is to be asked for a word that has not come: once, and once more.
+    fn silence(&self) -> Instant {
+        match self.doubt {
+            None => self.last + late(self.next),
+            Some(doubt) => doubt + second_look(self.next),
+        }
     }
 
     /// When something is to be done.
     fn due(&self, now: Instant, hold: Duration) -> Instant {
-        let tell = self.tell.max(self.steady + hold);
-        let Some(away) = self.away else {
-            let silence = self.is_covered(now).then(|| self.last + SILENCE);
-            let asking = self.asking.as_ref().map(|asking| asking.due);
-            return [silence, asking].into_iter().flatten().fold(tell, Instant::min);
-        };
-        self.asking.as_ref().map_or(away + RETURN, |asking| asking.due.min(away + RETURN))
+        let asking = self.asking.as_ref().map_or(Instant::MAX, |asking| asking.due);
+        if let Some(away) = self.away {
+            return asking.min(away + RETURN);
+        }
+        let silence = if self.is_covered(now) { self.silence() } else { Instant::MAX };
+        self.tell.max(self.steady + hold).min(silence).min(asking)
     }
 }
 
@@ -148,10 +155,16 @@ impl Hearer {
         self.heard.iter().any(|heard| heard.speaker == speaker)
     }
 
+    /// Whether a speaker is there for all that this node knows.
+    pub(crate) fn is_spoken_to(&self, now: Instant) -> bool {
+        let present = |heard: &Heard| heard.away.is_none() && now.since(heard.last) <= PRESENT;
+        self.heard.iter().any(present)
+    }
+
     /// A speaker said that there are batches up to a number.
     pub(crate) fn on_beat(&mut self, ctx: &mut Context, from: Ix, sequence: u64, multicast: bool) {
         if multicast {
-            self.listen(ctx, from, sequence);
+            self.listen(ctx, from, sequence, false);
         }
         let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == from) else {
             return;
@@ -174,11 +187,13 @@ impl Hearer {
     /// A batch of a speaker has come.
     pub(crate) fn on_batch(&mut self, ctx: &mut Context, from: Ix, sequence: u64, multicast: bool) {
         if multicast {
-            self.listen(ctx, from, sequence);
+            self.listen(ctx, from, sequence, true);
         }
         if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == from) {
             let have = heard.have;
             heard.take(sequence);
+            // By unicast alone: it has found that this node misses what the others have.
+            heard.cut_off |= heard.doubt.is_some() && !multicast;
             if heard.told <= heard.have {
                 heard.asking = None;
             } else if let Some(asking) = heard.asking.as_mut().filter(|_| heard.have > have) {
@@ -203,27 +218,25 @@ impl Hearer {
         }
     }
 
-    /// A speaker was heard by multicast.
-    fn listen(&mut self, ctx: &mut Context, from: Ix, sequence: u64) {
+    /// A speaker was heard by multicast: a beat, or a batch.
+    fn listen(&mut self, ctx: &mut Context, from: Ix, sequence: u64, batch: bool) {
         let (now, epoch) = (ctx.now, ctx.life(from).epoch);
         let known = self.heard.iter_mut().find(|heard| heard.speaker == from);
         if let Some(heard) = known.filter(|heard| heard.epoch == epoch) {
-            if heard.away.take().is_some() {
+            let doubted = heard.doubt.take().is_some();
+            if heard.away.take().is_some() || heard.cut_off {
                 // A few beats were lost: the speaker is to count on this node again.
                 (heard.tell, heard.steady, heard.said) = (now, now, Some(now));
+                heard.cut_off = false;
                 let me = ctx.me().id;
                 let frame = Frame::Heard { speaker: ctx.id(from), nodes: [me].into() };
                 ctx.say_frame(ctx.bound(from), frame);
             }
-            let gap = now.since(heard.last);
-            let brisk = gap <= if heard.brisk { SLOW_BEAT / 2 } else { SILENCE };
-            let news = brisk && !heard.brisk && heard.said.is_some();
-            (heard.brisk, heard.last) = (brisk, now);
-            if news {
-                // From here on a break will be noticed: now it may count on this node.
-                heard.tell = now + SETTLING + ctx.around(HOLD / 2);
-                self.arm(ctx);
+            if doubted && heard.told <= heard.have {
+                heard.asking = None;
             }
+            heard.hear(now, batch && sequence > heard.told);
+            self.arm(ctx);
             return;
         }
         self.heard.retain(|heard| heard.speaker != from);
@@ -244,18 +257,31 @@ impl Hearer {
             epoch,
             steady: now,
             last: now,
+            calm: batch.then_some(now),
+            next: QUIET_BEAT,
             tell: now + ctx.around(HOLD),
             said: None,
-            brisk: false,
+            lists: covered.is_some(),
             covered,
             have: behind.map_or(sequence, |(_, have)| have),
             beyond: BTreeSet::new(),
             told: sequence,
             asking: None,
+            doubt: None,
             away: None,
             answered: false,
+            cut_off: false,
         });
         self.arm(ctx);
+    }
+
+    /// A speaker lists some: whoever has told it that it is heard may be among them.
+    pub(crate) fn on_list(&mut self, ctx: &mut Context, by: Ix) {
+        if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == by && !heard.lists)
+        {
+            heard.lists = true;
+            self.arm(ctx);
+        }
     }
 
     /// Tells, asks and gives up what is due. Answers whether a speaker was lost.
@@ -270,9 +296,8 @@ impl Hearer {
                 at += 1;
                 continue;
             }
-            if let Some(away) = heard.away
-                && (ctx.now >= away + RETURN || !ask(ctx, heard))
-            {
+            let over = heard.away.is_some_and(|away| ctx.now >= away + RETURN);
+            if over || heard.doubt.is_some() && !ask(ctx, heard) {
                 if !heard.answered {
                     // Gone altogether: nobody is to count on it on this node's word.
                     ctx.covers.void(heard.speaker);
@@ -297,7 +322,7 @@ impl Hearer {
     /// The speaker that all who hear the same ones prefer.
     fn best(&self, ctx: &Context) -> Option<Ix> {
         // One whose trial has failed has ceased to beat.
-        let beats = |heard: &&Heard| ctx.now.since(heard.last) <= 5 * SLOW_BEAT;
+        let beats = |heard: &&Heard| ctx.now.since(heard.last) <= PRESENT;
         let present = self.heard.iter().filter(|heard| heard.away.is_none()).filter(beats);
         present.map(|heard| heard.speaker).min_by_key(|&ix| (ctx.position(ix), ctx.id(ix)))
     }
@@ -317,10 +342,14 @@ impl Hearer {
 /// What is due of a speaker that is within earshot. Answers how long the next one must be heard.
 fn attend(ctx: &mut Context, heard: &mut Heard, best: bool, mut hold: Duration) -> Duration {
     let now = ctx.now;
-    if heard.is_covered(now) && now >= heard.last + SILENCE {
-        heard.away = Some(now);
+    if heard.is_covered(now) && now >= heard.silence() {
         heard.answered = false;
-        heard.asking = Some(Asking { due: now + ctx.around(SPREAD_OUT), tries: 0 });
+        heard.asking = Some(Asking { due: now + ctx.around(spread_out(heard.next)), tries: 0 });
+        // One missing word may be lost; two make the speaker send unicast, and beat for a moment.
+        if heard.doubt.replace(now).is_some() {
+            (heard.away, heard.cut_off) = (Some(now), true);
+        }
+        heard.next = heard.pause(now);
         return hold;
     }
     if heard.asking.as_ref().is_some_and(|asking| asking.due <= now) && !ask(ctx, heard) {
@@ -328,22 +357,23 @@ fn attend(ctx: &mut Context, heard: &mut Heard, best: bool, mut hold: Duration) 
         (heard.have, heard.asking) = (heard.told, None);
     }
     if now >= heard.tell.max(heard.steady + hold) {
-        let pause = if heard.brisk { SILENCE } else { SLOW_BEAT + SILENCE };
-        if best && now.since(heard.last) <= pause {
+        if best && heard.doubt.is_none() && now.since(heard.last) <= late(heard.next) {
             let frame =
                 Frame::Heard { speaker: ctx.id(heard.speaker), nodes: [ctx.me().id].into() };
             ctx.say_frame(ctx.bound(heard.speaker), frame);
             heard.said = Some(now);
             hold = (hold / 2).max(HOLD);
+            heard.tell = now + ctx.around(WORD_EVERY);
+        } else {
+            heard.tell = now + ctx.around(WORD_EVERY / 2);
         }
-        heard.tell = now + ctx.around(WORD);
     }
     hold
 }
 
 /// Asks a speaker for what is missing. Answers whether there is hope left.
 fn ask(ctx: &mut Context, heard: &mut Heard) -> bool {
-    let silent = heard.away.is_some();
+    let silent = heard.doubt.is_some();
     if silent && heard.answered && heard.told <= heard.have {
         heard.asking = None;
         return true;
@@ -355,7 +385,8 @@ fn ask(ctx: &mut Context, heard: &mut Heard) -> bool {
     if asking.tries >= if silent { ASKINGS_IN_SILENCE } else { ASKINGS } {
         return false;
     }
-    asking.due = ctx.now + ASK_AGAIN * (1 << asking.tries.min(if silent { 2 } else { 5 }));
+    let wait = ask_again(ctx, heard.speaker);
+    asking.due = ctx.now + wait * (1 << asking.tries.min(if silent { 2 } else { 5 }));
     asking.tries += 1;
     ctx.say_frame(ctx.bound(heard.speaker), Frame::Missed { since: heard.have, silent });
     true
@@ -374,16 +405,20 @@ mod tests {
             epoch: Epoch(1),
             steady: now,
             last: now,
+            calm: None,
+            next: QUIET_BEAT,
             tell: now,
             said: None,
-            brisk: false,
+            lists: false,
             covered: None,
             have,
             beyond: BTreeSet::new(),
             told: have,
             asking: None,
+            doubt: None,
             away: None,
             answered: false,
+            cut_off: false,
         }
     }
 

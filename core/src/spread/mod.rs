@@ -14,6 +14,7 @@ mod ring;
 mod speaker;
 mod stream;
 mod taken;
+mod timing;
 mod tree;
 
 pub(crate) use cover::Covers;

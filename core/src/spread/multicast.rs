@@ -8,6 +8,7 @@ use crate::event::{Event, MulticastState};
 use crate::outbox::{Say, To};
 use crate::port::Destination;
 use crate::roster::Ix;
+use crate::spread::timing::PRESENT;
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::Frame;
@@ -124,9 +125,9 @@ impl Multicast {
         self.heard.is_some_and(|at| ctx.now.since(at) <= 4 * ctx.config.beacon_interval)
     }
 
-    /// Whether a speaker was heard within this time.
-    pub(crate) fn hears_speaker(&self, now: Instant, within: Duration) -> bool {
-        self.speaker.is_some_and(|at| now.since(at) <= within)
+    /// Whether a speaker was heard of late.
+    fn hears_speaker(&self, now: Instant) -> bool {
+        self.speaker.is_some_and(|at| now.since(at) <= PRESENT)
     }
 
     /// Sends frames that fit in one packet, once, if that is worth it: somebody covers those who
@@ -144,11 +145,13 @@ impl Multicast {
     /// one each node does so by chance, all together about once in an interval.
     pub(crate) fn on_beacon(&mut self, ctx: &mut Context, speaks: bool) {
         self.count(ctx);
-        let alone = !speaks && !self.hears_speaker(ctx.now, ctx.config.beacon_interval);
-        if alone && ctx.random_below(self.others(ctx)) == 0 {
+        let spoken_for = speaks || self.hears_speaker(ctx.now);
+        if !spoken_for && ctx.random_below(self.others(ctx)) == 0 {
             ctx.greet(EVERYBODY);
         }
-        let wait = ctx.around(ctx.config.beacon_interval);
+        // Nothing is due of a node that a speaker speaks for but to see whether one still does.
+        let rarely = if spoken_for { SPOKEN_FOR } else { 1 };
+        let wait = ctx.around(ctx.config.beacon_interval * rarely);
         ctx.timers.set(Why::Beacon, Some(ctx.now + wait));
     }
 }
@@ -162,6 +165,9 @@ const LONGEST: u32 = 64 * PATIENCE;
 /// so that the end of a block shows.
 const CROWD: usize = 8;
 const RARE: usize = 64;
+
+/// A node that a speaker speaks for looks after its beacon this many times as rarely.
+const SPOKEN_FOR: u32 = 4;
 
 /// When the first beacon is due, in the mean.
 const FIRST_BEACON: Duration = Duration::from_millis(100);

@@ -1,15 +1,17 @@
 //! The speaker of a segment: one node that numbers and multicasts what everybody is to hear, and
 //! answers for those who hear it.
 //!
-//! That multicast works is proved anew all the time: the speaker beats every few milliseconds and
-//! names the number of its last batch, so whoever misses a batch or stops hearing notices within a
-//! tenth of a second and asks, by unicast (log-based receiver-reliable multicast: Holbrook, Singhal,
-//! Cheriton 1995, with a heartbeat of constant rate). Nodes that hear it well say so now and then,
-//! and anew when its beats have become fast, by which alone they would notice a break; those it
-//! lists to all, in turn, and the tree leaves out who is listed ([`super::cover`]). A listing
-//! is a promise for a time: as long as it runs the speaker gives what they get by unicast to those
-//! who have stopped hearing. Who speaks is decided by nobody: whoever hears no speaker for a while
-//! tries, and gives way to one of a lower position on the ring.
+//! That multicast works is proved anew all the time: the speaker beats, and names the number of its
+//! last batch. Whoever misses that batch, or the beat, asks by unicast. The beats follow a batch soon,
+//! and each other ever later while there is nothing to say ([`super::timing`]; the variable heartbeat
+//! of log-based receiver-reliable multicast: Holbrook, Singhal, Cheriton 1995); a question for what
+//! was lost has them begin anew. So a lost batch is noticed as soon as ever, and a break of
+//! multicast itself by the next quiet beat: a node that cannot hear the batch either cannot know
+//! sooner, short of a unicast datagram to, or from, each for every update. Nodes that hear the speaker
+//! say so now and then; those it lists to all, in turn, and the tree leaves out those listed
+//! ([`super::cover`]). A listing is a promise for a time: as long as it runs the speaker gives what
+//! they get by unicast to those that have stopped hearing. Nobody decides which node speaks: one that
+//! hears no speaker for a while tries, and gives way to one of a lower position on the ring.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -18,55 +20,36 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::node::Epoch;
 use crate::roster::Ix;
-use crate::spread::cover::PROMISE;
 use crate::spread::multicast::EVERYBODY;
 use crate::spread::stream::Stream;
+use crate::spread::timing::{
+    ANSWERS, BEAT, FIRST_LIST, GRACE, LOOK_AGAIN, MUTE, PROMISE, QUIET_BEAT, REST, ROUND, TRIAL,
+    TRIAL_BEAT, WAIT_AND_SEE, WORD, is_lossy, is_second, pause,
+};
 use crate::spread::tree::is_message;
 use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::{Frame, OVERHEAD};
 
-/// Time between two beats of a speaker that covers others, and of one that finds out who hears it.
-pub(crate) const BEAT: Duration = Duration::from_millis(28);
-pub(crate) const SLOW_BEAT: Duration = Duration::from_millis(400);
-
-/// A hearer is listed if it has said that it hears this node so long after the beats have become
-/// fast, or later: then it notices within a tenth of a second when it ceases to.
-pub(crate) const SETTLING: Duration = Duration::from_millis(600);
-
-/// How long a speaker tries to be heard by that many, and how long it rests if it is not.
-const TRIAL: Duration = Duration::from_secs(12);
-const REST: Duration = Duration::from_secs(60);
-
-/// How long nobody else begins when one has begun.
-const WAIT_AND_SEE: Duration = Duration::from_secs(1);
-
-/// For how long most may not hear a speaker until it ends: it may have stood still for a moment.
-const MUTE: Duration = Duration::from_secs(5);
-
-/// For how long a hearer's word holds, and within which time all are listed.
-const WORD: Duration = Duration::from_secs(40);
-const ROUND: Duration = Duration::from_secs(12);
-/// A node is vouched for in its first so many lists, then in each so manieth.
-const VOUCHES: u32 = 4;
-const LEAST_LIST: Duration = Duration::from_millis(60);
-
-/// A promise is kept for longer than it was given, as it was under way, perhaps by way of another
-/// speaker.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// A node is not answered more often than this.
-const ANSWERS: Duration = Duration::from_millis(8);
-
 /// Bounds: hearers, and lists of other speakers that wait to be told here.
 const HEARERS: usize = 8192;
 const ABROAD: usize = 64;
 
+/// More of those than this do not wait for a quiet beat.
+const ABROAD_AT_REST: usize = 4;
+
 /// With more hearers cut off than this everybody gets a unicast copy.
 const MANY: usize = 48;
 
-/// The most that an entry of a list takes: an id with epoch, two indices, a vouch.
-const ENTRY: [usize; 2] = [27, 39];
+/// The most that an entry of a list takes in IPv4 and in IPv6: an id and an index; and if it is
+/// vouched for an epoch, another index and a number besides.
+const ENTRY: [usize; 2] = [9, 21];
+const VOUCH: usize = 18;
+
+/// A hearer is vouched for in its first lists, and in every fourth from then on: all who were there
+/// know it by then.
+const FIRST_VOUCHES: u32 = 2;
+const VOUCHES: u32 = 4;
 
 #[derive(Debug)]
 struct Listener {
@@ -75,6 +58,8 @@ struct Listener {
     promised: Option<Instant>,
     listings: u32,
     answered: Option<Instant>,
+    /// When it has asked first, as it missed a word.
+    doubted: Option<Instant>,
 }
 
 /// What a node does for its segment.
@@ -82,8 +67,11 @@ struct Listener {
 pub(crate) struct Speaker {
     /// Since when it speaks.
     since: Option<Instant>,
-    /// Since when it beats fast.
-    brisk: Option<Instant>,
+    /// When its beats began, for the last time, to become rarer: a batch was sent, or missed.
+    calm: Instant,
+    /// Questions since the last quiet beat, and whether those before it were many.
+    questions: usize,
+    lossy: bool,
     /// It gives way, or is heard by nobody: no more promises.
     ending: bool,
     /// Since when most do not hear it.
@@ -113,12 +101,12 @@ impl Speaker {
     }
 
     fn stop(&mut self, ctx: &mut Context) {
-        (self.since, self.brisk) = (None, None);
+        self.since = None;
         self.next_beat = None;
         self.hearers.clear();
         self.turns.clear();
         self.abroad.clear();
-        self.postpone(ctx, SLOW_BEAT * 5);
+        self.postpone(ctx, LOOK_AGAIN);
     }
 
     /// Whether this node speaks.
@@ -145,14 +133,16 @@ impl Speaker {
         }
     }
 
-    /// Beats, lists, repeats, begins and ends to speak. `alone` says whether no speaker is heard
-    /// and this node knows its cluster. Answers whether nobody has been found to hear it, or all
-    /// have ceased to.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context, alone: bool) -> bool {
+    /// Beats, lists, repeats, begins and ends to speak; `spoken_to` says whether a speaker is heard,
+    /// `knows` whether this node knows its cluster. Returns whether nobody has been found to hear
+    /// it, or all have ceased to.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context, spoken_to: bool, knows: bool) -> bool {
         let mut unheard = false;
         if self.candidacy.is_some_and(|at| at <= ctx.now) {
-            self.postpone(ctx, SLOW_BEAT * 5);
-            if alone && ctx.ring.len() >= least(ctx) && !self.speaks() {
+            // If the speaker is lost, that will show.
+            let calm = spoken_to || self.speaks();
+            self.postpone(ctx, LOOK_AGAIN * if calm { 5 } else { 1 });
+            if !calm && knows && ctx.ring.len() >= least(ctx) {
                 self.begin(ctx);
             }
         }
@@ -169,7 +159,7 @@ impl Speaker {
 
     fn begin(&mut self, ctx: &mut Context) {
         self.since = Some(ctx.now);
-        (self.ending, self.mute) = (false, None);
+        (self.ending, self.mute, self.calm) = (false, None, ctx.now);
         self.next_beat = Some(ctx.now + BEAT);
         let me = ctx.me();
         // Others take unbound packets of this life from here on.
@@ -201,60 +191,89 @@ impl Speaker {
         unheard
     }
 
+    /// Whether it beats for those who count on it, or enough may.
+    fn serves(&self, ctx: &Context) -> bool {
+        self.speaks() && (self.has_duty(ctx.now) || self.hearers.len() >= least(ctx))
+    }
+
     fn beat(&mut self, ctx: &mut Context) {
-        let fast = self.has_duty(ctx.now) || self.hearers.len() >= least(ctx);
-        self.brisk = fast.then(|| self.brisk.unwrap_or(ctx.now));
-        self.next_beat = Some(ctx.now + if fast { BEAT } else { SLOW_BEAT });
-        ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.now) });
-        let due = self.next_list <= ctx.now;
-        if fast
-            && !self.ending
-            && self.mute.is_none()
-            && due
-            && self.hearers.len() >= least(ctx) / 2
-        {
-            self.list(ctx);
-        } else if let Some(list) = self.abroad.pop_front() {
-            ctx.say_frame(EVERYBODY, list);
+        let serves = self.serves(ctx);
+        let pause = if serves { pause(ctx.now.since(self.calm), self.lossy) } else { TRIAL_BEAT };
+        if pause == QUIET_BEAT {
+            self.lossy = is_lossy(self.questions, self.hearers.len());
+            self.questions = 0;
         }
+        let mut next = ctx.now + pause;
+        ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.now) });
+        let enough = self.hearers.len() >= least(ctx) / 2;
+        // Rather with this beat than in a packet of its own before the next one.
+        if serves && !self.ending && self.mute.is_none() && enough && self.next_list < next {
+            self.list(ctx);
+            next = next.min(self.next_list);
+        }
+        for _ in 0..self.abroad.len().div_ceil(4) {
+            if let Some(list) = self.abroad.pop_front() {
+                ctx.say_frame(EVERYBODY, list);
+            }
+        }
+        self.next_beat = Some(next);
+    }
+
+    /// Beats at this age of what has happened now, and ever later from then on.
+    fn quicken(&mut self, ctx: &mut Context, age: Duration) {
+        self.calm = ctx.now;
+        self.hasten(ctx, ctx.now + age);
+    }
+
+    /// Has the next beat come no later than this.
+    fn hasten(&mut self, ctx: &mut Context, at: Instant) {
+        self.next_beat = self.next_beat.map(|next| next.min(at));
+        self.arm(ctx);
     }
 
     /// Lists the next hearers: to the segment, and to the speakers elsewhere.
     fn list(&mut self, ctx: &mut Context) {
         let me = ctx.me().id;
         let entry = ENTRY[usize::from(me.addr().is_ipv6())];
-        let most = (ctx.config.max_datagram.saturating_sub(OVERHEAD + 24) / entry).min(MANY);
+        let mut room = ctx.config.max_datagram.saturating_sub(OVERHEAD + 24);
         let (mut nodes, mut vouches) = (Vec::new(), Vec::new());
-        for _ in 0..self.turns.len() {
-            if nodes.len() >= most {
-                break;
-            }
+        let mut left = self.turns.len();
+        while left > 0 && room >= entry + VOUCH {
+            left -= 1;
             let Some(ix) = self.turns.pop_front() else { break };
             if !self.keep(ctx, ix) {
                 continue;
             }
             self.turns.push_back(ix);
+            if self.cut_off.contains(&ix) {
+                continue;
+            }
             let promise = ctx.now + PROMISE + GRACE;
-            let (brisk, cut_off) = (self.brisk, self.cut_off.contains(&ix));
-            let sure = |hearer: &&mut Listener| {
-                !cut_off && brisk.is_some_and(|since| hearer.said >= since + SETTLING)
-            };
-            if let Some(hearer) = self.hearers.get_mut(&ix).filter(sure) {
+            if let Some(hearer) = self.hearers.get_mut(&ix) {
                 hearer.promised = Some(promise);
                 self.promised = Some(promise);
                 ctx.note_cover(ix, Ix::ME);
                 let life = ctx.life(ix);
                 nodes.push(life.id);
-                // Once it is known to all, only newcomers need it.
-                if hearer.listings < VOUCHES || hearer.listings.is_multiple_of(VOUCHES) {
+                room -= entry;
+                // Once it is known to all, only newcomers need it: not all in the same list.
+                let turn = hearer.listings.wrapping_add(ix.raw()).is_multiple_of(VOUCHES);
+                if hearer.listings < FIRST_VOUCHES || turn {
                     let packet = ctx.peers.get(ix).window.highest();
                     vouches.push(Frame::Vouch { life, packet });
+                    room -= VOUCH;
                 }
                 hearer.listings = hearer.listings.wrapping_add(1);
             }
         }
-        let rounds = self.hearers.len().div_ceil(most.max(1)) as u32;
-        self.next_list = ctx.now + (ROUND / rounds.max(1)).max(LEAST_LIST);
+        let done = self.turns.len().saturating_sub(left).max(1) as u32;
+        let listed = |ix| self.hearers.get(ix).is_some_and(|hearer| hearer.promised.is_some());
+        self.next_list = ctx.now
+            + if self.turns.front().is_none_or(listed) {
+                (ROUND * done / (self.hearers.len() as u32).max(done)).max(FIRST_LIST)
+            } else {
+                FIRST_LIST
+            };
         if nodes.is_empty() {
             return;
         }
@@ -292,29 +311,30 @@ impl Speaker {
     }
 
     /// A node says that it hears this one.
-    pub(crate) fn on_heard_by(&mut self, ctx: &Context, from: Ix) {
+    pub(crate) fn on_heard_by(&mut self, ctx: &mut Context, from: Ix) {
         let room = self.hearers.len() < HEARERS && !self.ending;
         if !self.speaks() || !room && !self.hearers.contains_key(&from) {
             return;
         }
         let (epoch, said) = (ctx.life(from).epoch, ctx.now);
         self.cut_off.remove(&from);
-        match self.hearers.get_mut(&from) {
-            Some(hearer) if hearer.epoch == epoch => {
-                hearer.said = said;
-                if hearer.promised.is_none() {
-                    self.next_list = self.next_list.min(ctx.now + LEAST_LIST);
-                }
-            }
-            known => {
-                let is_new = known.is_none();
-                let hearer = Listener { epoch, said, promised: None, listings: 0, answered: None };
-                self.hearers.insert(from, hearer);
-                if is_new {
-                    self.turns.push_front(from);
-                }
-                self.next_list = self.next_list.min(ctx.now + LEAST_LIST);
-            }
+        let known = self.hearers.get_mut(&from).filter(|hearer| hearer.epoch == epoch);
+        let listed = known.is_some_and(|hearer| {
+            (hearer.said, hearer.doubted) = (said, None);
+            hearer.promised.is_some()
+        });
+        if listed {
+            return;
+        }
+        let hearer =
+            Listener { epoch, said, promised: None, listings: 0, answered: None, doubted: None };
+        if self.hearers.insert(from, hearer).is_none() {
+            self.turns.push_front(from);
+        }
+        let soon = ctx.now + FIRST_LIST;
+        self.next_list = self.next_list.min(soon);
+        if self.serves(ctx) {
+            self.hasten(ctx, soon);
         }
     }
 
@@ -326,8 +346,19 @@ impl Speaker {
             return;
         }
         hearer.answered = Some(ctx.now);
-        if silent {
+        self.questions = self.questions.saturating_add(1);
+        let missed = self.stream.is_beyond(since);
+        // One that has missed a single word, and nothing else, goes on counting on the next.
+        let doubted = hearer.doubted.filter(|_| silent);
+        let second = doubted.map_or(Some(false), |at| is_second(ctx.now.since(at)));
+        if silent && second.is_some() {
+            hearer.doubted = Some(ctx.now);
+        }
+        if silent && (missed || second == Some(true)) {
             self.cut_off.insert(from);
+        }
+        if missed || second == Some(true) {
+            self.quicken(ctx, BEAT);
         }
         let to = ctx.bound(from);
         self.stream.answer(ctx, to, since, silent);
@@ -345,9 +376,12 @@ impl Speaker {
     }
 
     /// A list of another speaker, to be told here.
-    pub(crate) fn on_list_from_abroad(&mut self, list: Frame) {
+    pub(crate) fn on_list_from_abroad(&mut self, ctx: &mut Context, list: Frame) {
         if self.speaks() && self.abroad.len() < ABROAD {
             self.abroad.push_back(list);
+            if self.abroad.len() > ABROAD_AT_REST {
+                self.hasten(ctx, ctx.now + FIRST_LIST);
+            }
         }
     }
 
@@ -371,7 +405,8 @@ impl Speaker {
             return None;
         }
         self.stream.send(ctx, frames, self.hearers.contains_key(&from));
-        self.arm(ctx);
+        // The first beat is the repetition.
+        self.quicken(ctx, BEAT + pause(BEAT, self.lossy));
         Some(self.cut_off.iter().copied().collect())
     }
 

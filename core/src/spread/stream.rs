@@ -9,25 +9,37 @@ use crate::context::Context;
 use crate::outbox::{Say, To};
 use crate::roster::Ix;
 use crate::spread::multicast::EVERYBODY;
+use crate::spread::timing::{BEAT, NOTICED};
 use crate::time::Instant;
 use crate::wire::Frame;
 
-/// When a batch is repeated; the first time only if nobody else has multicast it here.
-const FIRST_AGAIN: Duration = Duration::from_millis(8);
-const AGAIN: Duration = Duration::from_millis(25);
+/// When a batch is repeated at first if nobody else has multicast it here. The first beat repeats
+/// each: hearers that have lost only the copy with the number would ask for it otherwise.
+const AGAIN: Duration = Duration::from_millis(8);
+
+/// A batch this young may still be under way, or about to be repeated: no beat names it yet.
+const UNDER_WAY: Duration = Duration::from_millis(25);
+
+const _: () = assert!(AGAIN.as_millis() < UNDER_WAY.as_millis());
+const _: () = assert!(UNDER_WAY.as_millis() < BEAT.as_millis());
 
 /// Batches kept for those who miss them, how many are given at once, and to how many askers one
 /// is given alone before it is multicast again for all.
-const KEPT: usize = 64;
+const KEPT: usize = 128;
 const ANSWER: usize = 16;
 const ASKERS: usize = 3;
 
 /// Who asks so long after a batch was multicast again has missed that as well.
 const ANSWERED: Duration = Duration::from_millis(12);
 
-/// For so long most of those who miss a batch ask for it. Who asks later may find it gone, where more
-/// than [`KEPT`] have followed: rather that than unicast to each for every stream of messages.
-const ASKED: Duration = Duration::from_millis(300);
+/// Most of those that miss a batch ask for it within this time if another one came shortly before it;
+/// and within the longer one after a quiet time, as a break of multicast is then noticed by the next
+/// quiet beat alone. Whoever asks later may find it gone, where more than [`KEPT`] have followed: rather
+/// that than unicast to each for every stream of messages.
+const ASKED: Duration = Duration::from_millis(600);
+const ASKED_AFTER_QUIET: Duration = Duration::from_millis(3_200);
+
+const _: () = assert!(ASKED_AFTER_QUIET.as_millis() > NOTICED.as_millis());
 
 /// For so long a batch that comes once more, by another way, is not multicast again.
 const MEMORY: Duration = Duration::from_secs(5);
@@ -36,7 +48,7 @@ const MEMORY: Duration = Duration::from_secs(5);
 struct Batch {
     sequence: u64,
     at: Instant,
-    again: VecDeque<Instant>,
+    again: [Option<Instant>; 2],
     /// Who has asked since, one less than bring a multicast.
     askers: [Option<Ix>; ASKERS - 1],
     /// When it was multicast again, because many had asked.
@@ -48,15 +60,23 @@ struct Batch {
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     sequence: u64,
+    /// The first batch after a quiet time, and when it was sent.
+    first: u64,
+    busy: Instant,
     log: VecDeque<Batch>,
 }
 
 impl Stream {
-    /// The number of the last batch that was repeated, and before which all were: who misses it
-    /// now may ask.
+    /// The number of the last batch that nobody waits for any more, nor for one before it: whoever
+    /// misses it now may ask.
     pub(super) fn announced(&self, now: Instant) -> u64 {
-        let fresh = |batch: &&Batch| now.since(batch.at) <= AGAIN || !batch.again.is_empty();
+        let fresh = |batch: &&Batch| now.since(batch.at) <= UNDER_WAY || batch.again[1].is_some();
         self.log.iter().find(fresh).map_or(self.sequence, |batch| batch.sequence - 1)
+    }
+
+    /// Whether there is a batch after a number.
+    pub(super) fn is_beyond(&self, since: u64) -> bool {
+        self.sequence > since
     }
 
     /// Whether a batch was multicast a short time ago.
@@ -67,17 +87,20 @@ impl Stream {
     /// Whether so much was multicast a moment ago that one more would push out what may still be
     /// asked for.
     pub(super) fn is_pressed(&self, now: Instant) -> bool {
+        let quiet_before = now.since(self.busy) < ASKED_AFTER_QUIET;
+        let since_quiet = self.sequence.saturating_sub(self.first) + 1;
         let oldest = self.log.len().checked_sub(KEPT - ANSWER);
         oldest.is_some_and(|at| now.since(self.log[at].at) < ASKED)
+            || quiet_before && since_quiet >= (KEPT - ANSWER) as u64
     }
 
     /// Multicasts a batch: twice if its origin has multicast it as well, else three times.
     pub(super) fn send(&mut self, ctx: &mut Context, frames: &[Frame], by_origin: bool) {
         self.sequence += 1;
-        let mut again = VecDeque::from([ctx.now + FIRST_AGAIN, ctx.now + AGAIN]);
-        if by_origin {
-            again.pop_front();
+        if self.log.back().is_none_or(|last| ctx.now.since(last.at) >= ASKED) {
+            (self.first, self.busy) = (self.sequence, ctx.now);
         }
+        let again = [(!by_origin).then(|| ctx.now + AGAIN), Some(ctx.now + BEAT)];
         ctx.say(EVERYBODY, Say::Frames(numbered(self.sequence, frames)));
         let (sequence, at) = (self.sequence, ctx.now);
         let frames = frames.to_vec();
@@ -94,19 +117,26 @@ impl Stream {
         }
     }
 
-    /// Repeats what is due.
+    /// Repeats what is due, and with the last repetition of a batch beats.
     pub(super) fn repeat(&mut self, ctx: &mut Context) {
+        let mut last = false;
         for batch in &mut self.log {
-            while batch.again.front().is_some_and(|&at| at <= ctx.now) {
-                batch.again.pop_front();
+            let due = |at: &mut Instant| *at <= ctx.now;
+            let first = batch.again[0].take_if(due).is_some();
+            let second = batch.again[1].take_if(due).is_some();
+            if first || second {
                 ctx.say(EVERYBODY, Say::Frames(numbered(batch.sequence, &batch.frames)));
             }
+            last |= second;
+        }
+        if last {
+            ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.announced(ctx.now) });
         }
     }
 
     /// When something is to be repeated.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.log.iter().filter_map(|batch| batch.again.front().copied()).min()
+        self.log.iter().flat_map(|batch| batch.again).flatten().min()
     }
 
     /// Gives the batches after a number: to the one who asks if it hears nothing else (`alone`) or
@@ -180,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_announced_once_it_has_been_repeated() {
+    fn a_batch_is_announced_once_it_must_have_come() {
         let (mut ctx, mut stream) = (context(), Stream::default());
         stream.send(&mut ctx, &frames(1), true);
         assert_eq!(stream.announced(ctx.now), 0);
@@ -188,16 +218,15 @@ mod tests {
         ctx.now = stream.due().unwrap();
         stream.repeat(&mut ctx);
         assert_eq!(stream.due(), None);
-        ctx.now = ctx.now + Duration::from_millis(1);
         assert_eq!(stream.announced(ctx.now), 1);
-        assert_eq!(said(&mut ctx).len(), 2);
+        assert_eq!(said(&mut ctx).len(), 3, "twice, and a beat");
         // Nobody else has multicast it: once more.
         stream.send(&mut ctx, &frames(2), false);
         while let Some(due) = stream.due() {
             ctx.now = due;
             stream.repeat(&mut ctx);
         }
-        assert_eq!(said(&mut ctx).len(), 3);
+        assert_eq!(said(&mut ctx).len(), 4, "three times, and a beat");
     }
 
     #[test]
@@ -243,8 +272,13 @@ mod tests {
             assert!(!stream.is_pressed(ctx.now), "{number}");
             stream.send(&mut ctx, &frames(number), true);
         }
-        assert!(stream.is_pressed(ctx.now));
-        assert!(!stream.is_pressed(ctx.now + ASKED));
+        assert!(stream.is_pressed(ctx.now + ASKED));
+        assert!(!stream.is_pressed(ctx.now + ASKED_AFTER_QUIET));
+        // Whoever had missed the beginning has asked by then.
+        ctx.now = ctx.now + ASKED / 2;
+        stream.send(&mut ctx, &frames(0), true);
+        ctx.now = ctx.now + ASKED_AFTER_QUIET;
+        assert!(!stream.is_pressed(ctx.now));
     }
 
     #[test]

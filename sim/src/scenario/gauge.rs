@@ -115,6 +115,12 @@ impl Player {
             push("beyond", Unit::BytesPerSecond, beyond * 1_000 / nodes / millis);
             push("each", Unit::Bytes, usage.change_bytes / nodes / self.changes.max(1));
         }
+        if step.woken {
+            let nodes = (usage.bytes.len() as u64).max(1);
+            let each = |count: u64| count * 1_000_000 / millis / nodes;
+            push("received", Unit::Count, each(usage.total_received));
+            push("timer calls", Unit::Count, each(usage.total_timer_calls));
+        }
     }
 
     /// Nanoseconds, of all nodes together, in which one that was up was hidden from anyone.

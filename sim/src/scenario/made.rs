@@ -18,7 +18,8 @@ impl Step {
             ),
             Self::Usage(usage) => {
                 let apart = if usage.apart { &APART[..] } else { &[] };
-                (&usage.figure, USAGE.iter().chain(apart).copied().collect())
+                let woken = if usage.woken { &WOKEN[..] } else { &[] };
+                (&usage.figure, USAGE.iter().chain(apart).chain(woken).copied().collect())
             }
             Self::Send(send) => (&send.figure, SEND.into()),
             Self::Count(count) => (&count.figure, vec![("", count.what.unit())]),
@@ -41,6 +42,9 @@ const USAGE: [(&str, Unit); 8] = [
 
 /// What a usage step makes besides, if it tells apart what spreads a change.
 const APART: [(&str, Unit); 2] = [(" beyond", Unit::BytesPerSecond), (" each", Unit::Bytes)];
+
+/// What a usage step makes besides, if it counts what wakes a node.
+const WOKEN: [(&str, Unit); 2] = [(" received", Unit::Count), (" timer calls", Unit::Count)];
 
 const SEND: [(&str, Unit); 6] = [
     (" latency", Unit::Nanos),
@@ -80,7 +84,7 @@ mod tests {
             [[steps]]
             send = { messages = 2, to = "all", figure = "mail" }
             [[steps]]
-            usage = { figure = "use", apart = true }
+            usage = { figure = "use", apart = true, woken = true }
             [[steps]]
             usage = { figure = "plain" }
             [[steps]]

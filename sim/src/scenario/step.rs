@@ -274,6 +274,10 @@ pub struct Usage {
     /// ` each`, the bytes of a node for one change of a `churn`.
     #[serde(default)]
     pub apart: bool,
+    /// Whether to count what wakes a node: datagrams that it takes, and its own deadlines. The figures
+    /// are called ` received` and ` timer calls`, each of a node in the mean in 1,000 s.
+    #[serde(default)]
+    pub woken: bool,
 }
 
 /// What nodes said of others, as a figure.
