@@ -208,9 +208,10 @@
 //!   change and beats with the number of the last one: 28 and 280 ms after it, then every 2.5 s. A
 //!   node that misses a change or a beat asks by unicast. The tree leaves out those whom a speaker
 //!   covers. Multicast that works for some only, one way or now and then delays them by more than a
-//!   tenth of a second only until it is noticed: for half a second while changes come, and for at most
-//!   3 s if it broke while there was nothing to say. Less would take a unicast datagram to, or from,
-//!   each node for every change, or beats that wake all of them many times a second. A node that
+//!   tenth of a second only until it is noticed: if it broke while there was nothing to say, a change
+//!   that it has missed shows in the next comparison of roots, within a second, and a message in the
+//!   next beat, within 3 s. Less would take a unicast datagram to, or from, each node for every
+//!   change, or beats that wake all of them many times a second. A node that
 //!   multicast is of no use to goes on without and says so: [`Event::Multicast`].
 //! - **Changes go out at once** by an acknowledged tree and by multicast; piggybacking carries only
 //!   what a hop did not acknowledge. It is both faster and cheaper than waiting for probes.

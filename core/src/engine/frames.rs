@@ -186,16 +186,21 @@ impl Engine {
     fn on_ping(&mut self, packet: u64, from: Ix, root: u64) {
         let to = self.ctx.bound(from);
         self.ctx.say(to, Say::Pong { packet, root });
-        let equal = root == self.ctx.root();
-        self.repair.compared(&mut self.ctx, from, equal);
+        self.compare(from, root == self.ctx.root());
     }
 
     fn on_pong(&mut self, packet: u64, from: Ix, root: Option<u64>) {
         if self.probes.answered(&mut self.ctx, packet, from) {
             self.on_sign_of_life(from);
         }
-        let equal = root.is_none_or(|root| root == self.ctx.root());
-        self.repair.compared(&mut self.ctx, from, equal);
+        self.compare(from, root.is_none_or(|root| root == self.ctx.root()));
+    }
+
+    /// A peer's root is equal to this node's, or is not: something may have passed this node by.
+    fn compare(&mut self, with: Ix, equal: bool) {
+        if self.repair.compared(&mut self.ctx, with, equal) {
+            self.hearer.doubt(&mut self.ctx);
+        }
     }
 
     /// A node that has no proof of this one's life asks for it. If it quotes a ping of this node's, it

@@ -58,8 +58,9 @@ impl Repair {
         }
     }
 
-    /// A peer's root has been compared with this node's.
-    pub(crate) fn compared(&mut self, ctx: &mut Context, with: Ix, equal: bool) {
+    /// A peer's root has been compared with this node's. Returns whether they differ for the first time
+    /// since they were equal.
+    pub(crate) fn compared(&mut self, ctx: &mut Context, with: Ix, equal: bool) -> bool {
         if equal {
             let streak = ctx.config.probe_interval.saturating_mul(STREAK_PROBES);
             let goes_on = |(since, root)| ctx.now.since(since) <= streak && root == ctx.root();
@@ -69,13 +70,14 @@ impl Repair {
             }
             self.settle_in(ctx);
             Stock::clear(&mut self.stock, ctx);
-            return;
+            return false;
         }
         ctx.stats.roots_unequal += 1;
         if self.caught_up && mutated!(ctx.config, RepairOff) {
-            return;
+            return false;
         }
         self.unequal += 1;
+        let first = self.since.is_none();
         let (since, _) = *self.since.get_or_insert_with(|| (ctx.now, ctx.root()));
         let waited = ctx.now.since(since);
         let round_trip = ctx.peers.usually_late();
@@ -93,6 +95,7 @@ impl Repair {
         if rested && (patient || eager) {
             self.partner = Some(with);
         }
+        first
     }
 
     /// A packet has been taken in: a repair that it was cause for begins, unless it has brought the

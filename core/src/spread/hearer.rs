@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::node::Epoch;
 use crate::roster::Ix;
 use crate::spread::timing::{
-    HOLD, LONGEST_HOLD, PATIENCE, PRESENT, PROMISE, QUIET_BEAT, RETURN, SAID, WORD_EVERY,
+    BEAT, HOLD, LONGEST_HOLD, PATIENCE, PRESENT, PROMISE, QUIET_BEAT, RETURN, SAID, WORD_EVERY,
     ask_again, expected, late, second_look, spread_out,
 };
 use crate::time::Instant;
@@ -216,6 +216,21 @@ impl Hearer {
             heard.covered = Some(until);
             self.arm(ctx);
         }
+    }
+
+    /// Something has passed this node by: a speaker that has said nothing for a while may have said it
+    /// where this node does not hear it any more. It is asked, unless what it said comes in a moment.
+    pub(crate) fn doubt(&mut self, ctx: &mut Context) {
+        let now = ctx.now;
+        for heard in &mut self.heard {
+            let quiet = now.since(heard.last) > late(BEAT);
+            if quiet && heard.doubt.is_none() && heard.asking.is_none() && heard.is_covered(now) {
+                heard.answered = false;
+                heard.doubt = Some(now);
+                heard.asking = Some(Asking { due: now + ctx.around(PATIENCE), tries: 0 });
+            }
+        }
+        self.arm(ctx);
     }
 
     /// A speaker was heard by multicast: a beat, or a batch.
