@@ -11,7 +11,6 @@ mod transmit;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
-use core::time::Duration;
 
 use bytes::BytesMut;
 
@@ -31,6 +30,7 @@ use crate::spread::{
 };
 use crate::time::Instant;
 use crate::timers::Why;
+use crate::timing::segment::SUCCESSION;
 use crate::tombstones::Tombstones;
 use crate::wire::{Decoder, Frame, Writer};
 
@@ -280,7 +280,7 @@ impl Engine {
             Why::Beat => self.on_beat_due(),
             Why::Hearing => {
                 if self.hearer.on_timer(ctx, self.speaker.speaks()) {
-                    self.speaker.postpone(ctx, SOON);
+                    self.speaker.postpone(ctx, SUCCESSION);
                 }
             }
             Why::Renewal => {
@@ -354,9 +354,6 @@ impl Engine {
         self.ctx.forget(ix, crate::event::Cause::Expired);
     }
 }
-
-/// When at the earliest another speaker tries to take the place of one that is lost.
-const SOON: Duration = Duration::from_millis(400);
 
 /// Times beyond this one, some 292 years after the origin, count as this one.
 const LATEST: Instant = Instant::from_nanos(u64::MAX / 2);

@@ -225,7 +225,7 @@
 //! round trips as well. *Late* is when an answer of a peer is late: its smoothed round trip and four
 //! deviations; *usually late* is the same over all peers.
 //!
-#![doc = include_str!("timing.md")]
+#![doc = include_str!("timing/table.md")]
 //!
 //! # Spread, measured
 //!

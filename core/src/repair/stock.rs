@@ -2,7 +2,6 @@
 //! hand. It is made when a repair first needs it, and kept current change by change from then on.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::context::Context;
 use crate::repair::coded::{CELLS, Cells, Element};
@@ -10,12 +9,6 @@ use crate::repair::entries::{Entries, Sum};
 use crate::repair::root::{Move, Subject};
 use crate::time::Instant;
 use crate::wire::{Coded, RangeSum};
-
-/// For each subject in it, a stock that is not used is kept for so long, and a small one for so long in
-/// all. To take stock anew costs a small part of this, so that nobody computes much more for having
-/// forgotten it.
-const KEPT: Duration = Duration::from_micros(10);
-const KEPT_LEAST: Duration = Duration::from_millis(50);
 
 /// All subjects of one moment, by position.
 #[derive(Debug)]
@@ -83,7 +76,8 @@ impl Stock {
     pub(crate) fn clear_unused(stock: &mut Option<Self>, ctx: &mut Context) {
         let unused = |stock: &Self| {
             let count = u32::try_from(stock.entries.total().count).unwrap_or(u32::MAX);
-            ctx.now.since(stock.used) > KEPT.saturating_mul(count).max(KEPT_LEAST)
+            ctx.now.since(stock.used)
+                > ctx.timing.index_each.saturating_mul(count).max(ctx.timing.index_least)
         };
         if stock.as_ref().is_some_and(unused) {
             Self::clear(stock, ctx);
@@ -210,11 +204,11 @@ mod tests {
         };
         assert_eq!(total(&mut stock, &mut ctx).count, 1);
         ctx.admit(Life { id: id(2), epoch: Epoch(1) }, 0, Status::Alive, Cause::Heard).unwrap();
-        ctx.now = ctx.now + KEPT_LEAST;
+        ctx.now = ctx.now + ctx.timing.index_least;
         Stock::clear_unused(&mut stock, &mut ctx);
         assert!(stock.is_some());
         let followed = total(&mut stock, &mut ctx);
-        ctx.now = ctx.now + KEPT_LEAST + KEPT;
+        ctx.now = ctx.now + ctx.timing.index_least + ctx.timing.index_each;
         Stock::clear_unused(&mut stock, &mut ctx);
         assert!(stock.is_none() && ctx.peers.root_mut().moves().is_none());
         let anew = total(&mut stock, &mut ctx);

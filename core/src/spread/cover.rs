@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use crate::context::Context;
 use crate::node::{Epoch, Status};
 use crate::roster::Ix;
-use crate::spread::timing::{PROMISE, PROMPT, SPEAKER_TTL};
 use crate::time::Instant;
+use crate::timing::segment::{PROMISE, PROMPT, SPEAKER_TTL};
 
 /// The most speakers that are known.
 const SPEAKERS: usize = 64;

@@ -2,17 +2,14 @@
 //! themselves, as all others may miss them too (SRM: Floyd and others 1997).
 
 use alloc::collections::VecDeque;
-use core::time::Duration;
 
 use crate::context::Context;
 use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timers::Why;
+use crate::timing::segment::GAP;
 use crate::topology::GroupName;
 use crate::wire::Frame;
-
-/// How long a repetition is waited for in the mean.
-const PATIENCE: Duration = Duration::from_millis(40);
 
 /// The most gaps that are waited for. What lies beyond is left to repair.
 const CAPACITY: usize = 256;
@@ -46,7 +43,7 @@ impl Gaps {
         if known || self.gaps.len() >= CAPACITY {
             return;
         }
-        let due = ctx.now + ctx.around(PATIENCE);
+        let due = ctx.now + ctx.around(GAP);
         self.gaps.push_back(Gap { due, from, group: group.clone(), member, have });
         ctx.timers.hasten(Why::Gap, due);
     }

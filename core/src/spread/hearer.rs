@@ -8,12 +8,12 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::node::Epoch;
 use crate::roster::Ix;
-use crate::spread::timing::{
+use crate::time::Instant;
+use crate::timers::Why;
+use crate::timing::segment::{
     BEAT, HOLD, LONGEST_HOLD, PATIENCE, PRESENT, PROMISE, QUIET_BEAT, RETURN, SAID, WORD_EVERY,
     ask_again, expected, late, second_look, spread_out,
 };
-use crate::time::Instant;
-use crate::timers::Why;
 use crate::wire::Frame;
 
 /// The most speakers that are listened to.

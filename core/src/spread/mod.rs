@@ -14,7 +14,6 @@ mod ring;
 mod speaker;
 mod stream;
 mod taken;
-mod timing;
 mod tree;
 
 pub(crate) use cover::Covers;

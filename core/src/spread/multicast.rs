@@ -1,16 +1,15 @@
 //! What every node multicasts: its changes, once, and a beacon by which nodes find each other.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::context::Context;
 use crate::event::{Event, MulticastState};
 use crate::outbox::{Say, To};
 use crate::port::Destination;
 use crate::roster::Ix;
-use crate::spread::timing::PRESENT;
 use crate::time::Instant;
 use crate::timers::Why;
+use crate::timing::segment::{FIRST_BEACON, PRESENT};
 use crate::wire::Frame;
 
 /// The packets that go to the whole segment.
@@ -168,6 +167,3 @@ const RARE: usize = 64;
 
 /// A node that a speaker speaks for looks after its beacon this many times as rarely.
 const SPOKEN_FOR: u32 = 4;
-
-/// When the first beacon is due, in the mean.
-const FIRST_BEACON: Duration = Duration::from_millis(100);

@@ -22,13 +22,13 @@ use crate::node::Epoch;
 use crate::roster::Ix;
 use crate::spread::multicast::EVERYBODY;
 use crate::spread::stream::Stream;
-use crate::spread::timing::{
-    ANSWERS, BEAT, FIRST_LIST, GRACE, LOOK_AGAIN, MUTE, PROMISE, QUIET_BEAT, REST, ROUND, TRIAL,
-    TRIAL_BEAT, WAIT_AND_SEE, WORD, is_lossy, is_second, pause,
-};
 use crate::spread::tree::is_message;
 use crate::time::Instant;
 use crate::timers::Why;
+use crate::timing::segment::{
+    ANSWERS, BEAT, FIRST_LIST, GRACE, LOOK_AGAIN, MUTE, PROMISE, QUIET_BEAT, REST, ROUND, TRIAL,
+    TRIAL_BEAT, WAIT_AND_SEE, WORD, is_lossy, is_second, pause,
+};
 use crate::wire::{Frame, OVERHEAD};
 
 /// Bounds: hearers, and lists of other speakers that wait to be told here.

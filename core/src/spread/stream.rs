@@ -3,46 +3,20 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::context::Context;
 use crate::outbox::{Say, To};
 use crate::roster::Ix;
 use crate::spread::multicast::EVERYBODY;
-use crate::spread::timing::{BEAT, NOTICED};
 use crate::time::Instant;
+use crate::timing::segment::{AGAIN, ANSWERED, ASKED, ASKED_AFTER_QUIET, BEAT, MEMORY, UNDER_WAY};
 use crate::wire::Frame;
-
-/// When a batch is repeated at first if nobody else has multicast it here. The first beat repeats
-/// each: hearers that have lost only the copy with the number would ask for it otherwise.
-const AGAIN: Duration = Duration::from_millis(8);
-
-/// A batch this young may still be under way, or about to be repeated: no beat names it yet.
-const UNDER_WAY: Duration = Duration::from_millis(25);
-
-const _: () = assert!(AGAIN.as_millis() < UNDER_WAY.as_millis());
-const _: () = assert!(UNDER_WAY.as_millis() < BEAT.as_millis());
 
 /// Batches kept for those who miss them, how many are given at once, and to how many askers one
 /// is given alone before it is multicast again for all.
 const KEPT: usize = 128;
 const ANSWER: usize = 16;
 const ASKERS: usize = 3;
-
-/// Who asks so long after a batch was multicast again has missed that as well.
-const ANSWERED: Duration = Duration::from_millis(12);
-
-/// Most of those that miss a batch ask for it within this time if another one came shortly before it;
-/// and within the longer one after a quiet time, as a break of multicast is then noticed by the next
-/// quiet beat alone. Whoever asks later may find it gone, where more than [`KEPT`] have followed: rather
-/// that than unicast to each for every stream of messages.
-const ASKED: Duration = Duration::from_millis(600);
-const ASKED_AFTER_QUIET: Duration = Duration::from_millis(3_200);
-
-const _: () = assert!(ASKED_AFTER_QUIET.as_millis() > NOTICED.as_millis());
-
-/// For so long a batch that comes once more, by another way, is not multicast again.
-const MEMORY: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 struct Batch {
@@ -187,6 +161,7 @@ mod tests {
     use crate::port::Destination;
     use crate::seal::{ClusterName, Key, KeyId, Keyring};
     use core::net::SocketAddr;
+    use core::time::Duration;
 
     fn context() -> Context {
         let keys = Keyring::new(KeyId(1), Key::from([7; 32]));

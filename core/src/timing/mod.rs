@@ -5,10 +5,11 @@
 //! smoothed round trip and four deviations (Jacobson, SIGCOMM 1988); *usually late* is the same over
 //! all peers.
 
-#[cfg(test)]
-use std::vec::Vec;
+pub(crate) mod segment;
 
 use core::time::Duration;
+#[cfg(test)]
+use std::vec::Vec;
 
 use crate::config::Config;
 
@@ -141,6 +142,10 @@ timing! {
     still = |_c| Duration::from_millis(60), "at least usually late";
     /// A repair begins this soon after its cause. Several causes in one packet make one repair.
     repair_soon = |_c| Duration::from_millis(1), "";
+    /// The index that repairs answer from is kept unused for this long per entry: to rebuild it costs less.
+    index_each = |_c| Duration::from_micros(10), "";
+    /// It is kept for at least this long.
+    index_least = |_c| Duration::from_millis(50), "";
 
     /// The least wait for the acknowledgement of a copy; it doubles with each try. It covers what a
     /// busy receiver takes, not the way.
@@ -196,13 +201,20 @@ mod tests {
                 "| `{name}` | {lan:?} | {wan:?} | `{formula}` | {round_trips} | {why} |\n"
             );
         }
+        table += "\nOf a multicast segment, where both sides must expect the same:\n\n";
+        table += "| duration | everywhere | reason |\n|---|--:|---|\n";
+        for (name, value, why) in segment::rows() {
+            let (name, why) =
+                (name.to_lowercase(), why.trim().replace("[`", "`").replace("`]", "`"));
+            table += &format!("| `{name}` | {value:?} | {why} |\n");
+        }
         table
     }
 
     #[test]
     fn the_documentation_shows_the_table_in_force() {
-        let (table, shown) = (table(), include_str!("timing.md"));
-        assert!(table == shown, "core/src/timing.md must read:\n{table}");
+        let (table, shown) = (table(), include_str!("table.md"));
+        assert!(table == shown, "core/src/timing/table.md must read:\n{table}");
     }
 
     #[test]
