@@ -71,7 +71,8 @@ mutants! {
     WindowOffByOne,
     /// A delta is applied although writes before it are missing.
     GapApplied,
-    /// The words of verifiers are waited for as long as a LAN takes, whatever a round trip takes.
+    /// The word of a verifier is waited for as long as a LAN takes, whatever a round trip takes; a later
+    /// one is not taken.
     WaitIgnoresRoundTrips,
     ;
     /// Changes are not sent along the broadcast tree: they ride on other packets.

@@ -136,7 +136,12 @@ impl Watches {
         }
         let at = self.list.iter().position(|watch| watch.ix == suspect && watch.own)?;
         let watch = &mut self.list[at];
-        let slot = &mut watch.verifiers.iter_mut().find(|known| known.ix == by)?.finding;
+        let known = watch.verifiers.iter_mut().find(|known| known.ix == by)?;
+        let is_late = ctx.now.since(known.asked) > Duration::from_millis(10);
+        if mutated!(ctx.config, WaitIgnoresRoundTrips) && finding == Finding::Silent && is_late {
+            return None;
+        }
+        let slot = &mut known.finding;
         if finding == Finding::Looking && *slot == Some(Finding::Silent) {
             // It was said before the other.
             return None;

@@ -7,7 +7,6 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::event::Cause;
 use crate::liveness::Health;
-use crate::mutants::mutated;
 use crate::node::NodeId;
 use crate::outbox::Say;
 use crate::roster::Ix;
@@ -72,7 +71,7 @@ pub(super) struct Verifier {
     /// What it has said, if anything has arrived.
     pub(super) finding: Option<Finding>,
     /// When it was asked last.
-    asked: Instant,
+    pub(super) asked: Instant,
 }
 
 /// Who has asked for a look.
@@ -265,9 +264,6 @@ impl Watch {
                     verifier.asked = ctx.now;
                     ask_verifier(self.ix, ctx, verifier.ix, 0);
                 }
-            }
-            if mutated!(ctx.config, WaitIgnoresRoundTrips) {
-                wait = Duration::from_millis(10);
             }
             self.next = ctx.now + wait;
         }

@@ -134,7 +134,8 @@ pub(crate) fn replay(asked: &Replay) -> Outcome {
         },
         Replayable::Scenario(text) => {
             let scenario = parse(file, &text)?;
-            let of_a_swarm = asked.kind.map(|_| "--kind").or(asked.faults.map(|_| "--faults"));
+            let of_a_swarm =
+                asked.kind.map(|_| "--kind").or_else(|| asked.faults.map(|_| "--faults"));
             if let Some(argument) = of_a_recording.or(of_a_swarm) {
                 return Err(without(file, "scenario", argument).into());
             }
