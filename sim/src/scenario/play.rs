@@ -161,7 +161,7 @@ impl Player {
         sim.set_tap(Postmark { delivered: Rc::clone(&delivered), inner });
         Self {
             random: Random::new(seed).fork(FOR_SCENARIO),
-            group: GroupName::try_from("scenario").expect("a short name is a group's name"),
+            group: group_name(),
             picked: Vec::new(),
             since: 0,
             shown: None,
@@ -367,6 +367,7 @@ fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> S
     let config = cluster.config(settings);
     let seeds = cluster.seeds;
     let asleep: Vec<usize> = (cluster.nodes - cluster.asleep..cluster.nodes).collect();
+    let group = group_name();
     let mut build = Sim::new(seed)
         .nodes(cluster.nodes, config)
         .link(cluster.link.link())
@@ -382,6 +383,12 @@ fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> S
         .parameter("cluster", format!("{cluster:?}"))
         .parameter("steps", scenario.steps.len().to_string())
         .rerun(rerun);
+    if cluster.serve {
+        build = build.born(move |sim, node| {
+            // A refused call leaves the node without a range, which figures and rules then show.
+            let _ = sim.add_item(node, &group, range_of(node, 0), PORT);
+        });
+    }
     if cluster.segments > 0 {
         let segments = cluster.segments as usize;
         build = build.segments(move |node| Some((node % segments) as u16));
@@ -398,6 +405,11 @@ fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> S
             build.parameter("loss", cluster.link.loss.map_or(Ratio::NEVER, |l| l.0).to_string());
     }
     build.build()
+}
+
+/// The group in which nodes serve ranges.
+fn group_name() -> GroupName {
+    GroupName::try_from("scenario").expect("a short name is a group's name")
 }
 
 /// The range of this number that belongs to a node.
