@@ -221,7 +221,7 @@ macro_rules! limits {
         /// | lives challenged | the last 256 | the oldest is not introduced by this node |
         /// | probes that wait for an answer | 16 | no more are begun |
         /// | verifiers of a suspicion, askers of a watch | 16 | no more are asked, or told |
-        /// | pings and answers that overtake a long queue | 1,024, 4 to one node | withheld and counted |
+        /// | pings and answers that overtake a long queue | 1,024, 4 to one node | dropped and counted |
         /// | frames that a packet makes a repair send | 2,048, of 2 lists or sets of symbols | left to the next repair |
         /// | ids that two lives contend for | 16 | looked into when heard of again |
         /// | writes in which tombstones are collected | 4,096 under way | joined with the next of the group |
@@ -280,7 +280,7 @@ limits! {
     /// are refused unacknowledged.
     events: u32 = 16_384, 16;
     /// So many frames of liveness may wait to be sent, so many others, and so many changes of others
-    /// to be passed on together. Beyond: answers are withheld and counted, what was to be
+    /// to be passed on together. Beyond: answers are dropped and counted, what was to be
     /// acknowledged is tried again later, and changes are left to repair.
     outbox: u32 = 8_192, 64;
     /// Copies of batches on their way to other nodes, about four for each batch. Beyond: messages of

@@ -171,7 +171,7 @@ impl Context {
     /// Nothing is said any more once the node is silent.
     pub(crate) fn say(&mut self, to: To, say: Say) {
         if !self.silent && !self.outbox.push(self.now, to, say) {
-            self.stats.answers_withheld += 1;
+            self.stats.outbox_full += 1;
         }
     }
 

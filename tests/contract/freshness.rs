@@ -132,7 +132,7 @@ fn challenges_are_limited_in_rate() {
             let _ = engine.handle_datagram(now, Arrival::Unicast(addr(number)), &packet);
         }
         assert_eq!(engine.stats().challenges_sent, second * 10);
-        assert_eq!(engine.stats().answers_withheld, second * 40);
+        assert_eq!(engine.stats().challenges_withheld, second * 40);
     }
 }
 

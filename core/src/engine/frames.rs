@@ -150,7 +150,7 @@ impl Engine {
             Frame::Holdings(_) | Frame::Coded(_) | Frame::Lacking(_)
                 if !self.repair.takes_list() =>
             {
-                self.ctx.stats.answers_withheld += 1;
+                self.ctx.stats.lists_ignored += 1;
             }
             Frame::Coded(coded) => self.repair.on_coded(&mut self.ctx, from, &coded),
             Frame::Lacking(lacking) => self.repair.on_lacking(&mut self.ctx, from, &lacking),

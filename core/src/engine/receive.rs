@@ -278,7 +278,7 @@ impl Engine {
         let share = self.ctx.config.send_rate.datagrams / CHALLENGE_SHARE;
         let most = self.ctx.config.limits.challenges_per_second.min(share);
         if !enough || self.challenges.1 >= most {
-            self.ctx.stats.answers_withheld += 1;
+            self.ctx.stats.challenges_withheld += 1;
             return;
         }
         self.challenges.1 += 1;

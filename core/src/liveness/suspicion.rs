@@ -267,7 +267,7 @@ impl Watches {
             return Some(at);
         }
         if self.list.len() >= ctx.config.limits.inquiries as usize {
-            ctx.stats.answers_withheld += 1;
+            ctx.stats.watches_refused += 1;
             return None;
         }
         ctx.greet(ctx.unbound(ix));

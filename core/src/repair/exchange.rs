@@ -180,7 +180,7 @@ impl Repair {
             } else if mine.count == 0 {
                 questions.push(mine);
             } else if self.budget < SYMBOLS_COST {
-                ctx.stats.answers_withheld += 1;
+                ctx.stats.repair_withheld += 1;
             } else {
                 self.budget -= SYMBOLS_COST;
                 if mine.count <= LIST {
@@ -284,8 +284,12 @@ impl Repair {
         let room = self.budget;
         let held: Vec<Subject> = self.stock(ctx).subjects(from, until).take(room.max(1)).collect();
         for subject in &held {
-            if self.budget == 0 || ctx.outbox.is_full() {
-                ctx.stats.answers_withheld += 1;
+            if ctx.outbox.is_full() {
+                ctx.stats.outbox_full += 1;
+                return;
+            }
+            if self.budget == 0 {
+                ctx.stats.repair_withheld += 1;
                 return;
             }
             send(ctx, to, subject, &mut self.budget);

@@ -319,7 +319,7 @@ impl Relays {
     /// Begins to send a copy of a batch to the peer of a part, if there is room.
     fn enter(&mut self, ctx: &mut Context, batch: u64, urgent: bool, part: Part, hops: u8) -> bool {
         if self.is_full(ctx) {
-            ctx.stats.answers_withheld += 1;
+            ctx.stats.copies_full += 1;
             return false;
         }
         let id = self.next;
