@@ -216,6 +216,7 @@ macro_rules! limits {
         ///
         /// | what | bound | beyond |
         /// |---|---|---|
+        /// | packets of one sender that overtake each other | 64, of 32 senders 1,024 | refused and counted |
         /// | frames, bytes of a packet, bytes of metadata | 1,024, 65,507, 512, by the [format](crate::wire) | refused and counted |
         /// | listed recipients of a message | 1,024 | `BroadcastError` |
         /// | lives challenged | the last 256 | the oldest is not introduced by this node |
@@ -279,6 +280,9 @@ limits! {
     /// Events waiting to be polled. Beyond: changes are folded into `Event::Overflow`, messages
     /// are refused unacknowledged.
     events: u32 = 16_384, 16;
+    /// Bytes of messages and metadata in events waiting to be polled. Beyond: as for `events`. A packet
+    /// that finds none waiting is always taken.
+    event_bytes: u32 = 16_777_216, 1_024;
     /// So many frames of liveness may wait to be sent, so many others, and so many changes of others
     /// to be passed on together. Beyond: answers are dropped and counted, what was to be
     /// acknowledged is tried again later, and changes are left to repair.

@@ -76,6 +76,7 @@ fn every_limit_has_a_test() {
         "staged_records",
         "metadata",
         "events",
+        "event_bytes",
         "outbox",
         "relays",
         "piggyback",
@@ -205,6 +206,25 @@ fn events() {
     }
     assert!(drain(&mut engine).events.len() <= 21);
     assert!(engine.stats().events_folded > 0);
+}
+
+/// Few large messages fill the queue; each comes again, and is taken once they have been polled.
+#[test]
+fn event_bytes() {
+    let (mut engine, mut holder) = met(limited(|limits| limits.event_bytes = 1_024));
+    let _ = drain(&mut engine);
+    let message = |sequence| {
+        let origin = Life { id: id(2), epoch: EPOCH };
+        let payload = Bytes::from(vec![7; 600]);
+        Frame::Message(Message { origin, sequence, tag: 1, group: None, payload })
+    };
+    tell(&mut engine, &mut holder, &[message(1)]);
+    let second = holder.packet(Some(EPOCH), &[message(2)]);
+    let mut give = |engine: &mut Engine| engine.handle_datagram(START, holder.arrival(), &second);
+    assert_eq!(give(&mut engine), Err(DatagramError::Busy));
+    assert_eq!(drain(&mut engine).events.len(), 1);
+    assert_eq!(give(&mut engine), Ok(()));
+    assert_eq!((engine.stats().messages_refused, engine.stats().messages_delivered), (1, 2));
 }
 
 #[test]

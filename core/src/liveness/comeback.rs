@@ -17,6 +17,10 @@ use crate::wire::Frame;
 /// The first wait of a node that knows nobody; it doubles up to the retry interval.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
+/// Until a node is taken to be isolated, its wait grows to this many first ones: where a cluster starts,
+/// the seed may be up in a moment.
+const PATIENCE: u32 = 4;
+
 /// A seed draws as many attempts as so many lost peers: one that begins anew may know nobody.
 const SEED_WEIGHT: usize = 4;
 
@@ -87,11 +91,21 @@ impl Comeback {
         self.seeds.iter().map(|seed| seed.addr).collect()
     }
 
-    /// A proven packet of `node` came from `addr`.
-    pub(crate) fn heard(&mut self, addr: SocketAddr, node: NodeId) {
+    /// The first seed that has been found to be a live peer.
+    pub(crate) fn met(&self, ctx: &Context) -> Option<Ix> {
+        let mut known = self.seeds.iter().filter_map(|seed| ctx.find(seed.node?));
+        known.find(|&ix| ctx.status(ix) == Status::Alive)
+    }
+
+    /// A proven packet of `node` came from `addr`. Answers whether it is a seed that has not been heard
+    /// before.
+    pub(crate) fn heard(&mut self, addr: SocketAddr, node: NodeId) -> bool {
+        let mut first = false;
         for seed in self.seeds.iter_mut().filter(|seed| seed.addr == addr) {
+            first |= seed.node != Some(node);
             seed.node = Some(node);
         }
+        first
     }
 
     /// A peer was lost: see to it that it is retried.
@@ -152,7 +166,8 @@ impl Comeback {
         }
         let wait = self.interval(ctx);
         let wait = if alone {
-            self.wait = (self.wait * 2).min(wait);
+            let most = if self.said_isolated { wait } else { wait.min(FIRST_WAIT * PATIENCE) };
+            self.wait = (self.wait * 2).min(most);
             ctx.around(self.wait)
         } else {
             self.wait = FIRST_WAIT;

@@ -284,6 +284,14 @@ impl Repair {
         let room = self.budget;
         let held: Vec<Subject> = self.stock(ctx).subjects(from, until).take(room.max(1)).collect();
         for subject in &held {
+            // Its records say that it lives.
+            if let Subject::Peer(ix) = subject
+                && is_everything(range)
+                && ctx.claim(*ix).is_of_birth()
+                && ctx.topology.has_records(*ix)
+            {
+                continue;
+            }
             if ctx.outbox.is_full() {
                 ctx.stats.outbox_full += 1;
                 return;

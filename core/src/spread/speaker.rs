@@ -247,7 +247,7 @@ impl Speaker {
                 nodes.push(life.id);
                 // Once it is known to all, only newcomers need it.
                 if hearer.listings < VOUCHES || hearer.listings.is_multiple_of(VOUCHES) {
-                    let packet = ctx.peers.get(ix).window.highest();
+                    let packet = ctx.peers.highest(ix);
                     vouches.push(Frame::Vouch { life, packet });
                 }
                 hearer.listings = hearer.listings.wrapping_add(1);
