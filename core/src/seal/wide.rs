@@ -117,6 +117,9 @@ impl WideWindows {
                 wide.mark(packet);
             }
         }
+        if self.windows.capacity() > 2 * self.windows.len() + 4 {
+            self.windows.shrink_to(self.windows.len() + 1);
+        }
         self.windows.reserve_exact(1);
         self.windows.push(wide);
     }
