@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant as Clock};
 
 use bytes::BytesMut;
-use scalesmall_core::wire::{Claim, Frame, Standing};
+use scalesmall_core::seal::Opener;
+use scalesmall_core::wire::{Claim, Frame, Header, Standing};
 use scalesmall_core::{
     Arrival, Config, Destination, Engine, GroupName, Instant, KeyRange, Life, Op, RecordDelta,
     Write,
@@ -27,9 +28,18 @@ const JOIN: u64 = 3_000;
 const PEER: u64 = 96;
 const RANGE: u64 = 64;
 
+/// The bars in tags: for a ping and its answer, which are two, and for a peer learnt in a join.
+const PING_TAGS: f64 = 3.6;
+const LEARNT_TAGS: f64 = 6.0;
+
+/// The bar for all that an engine holds: a fixed part, a peer, its address, and a range.
+const FIXED: u64 = 24_000;
+const PEER_ALL_IN: u64 = 112;
+const ADDRESS: u64 = 18;
+
 fn main() {
     let small = std::env::args().any(|arg| arg == "--test");
-    let (rounds, peers, crowd) = if small { (1, 16, 8) } else { (200, 1_024, 256) };
+    let (rounds, peers, crowd) = if small { (1, 16, 8) } else { (200, 1_024, 1_024) };
     println!("nanoseconds in the least disturbed round, and their part of the bar");
     for (name, keys) in [("keys of 256 senders kept", 256), ("keys of all kept", 1_024)] {
         let time = pings(peers, keys, rounds);
@@ -37,13 +47,32 @@ fn main() {
     }
     report("ping and answer, one peer", pings(1, 256, rounds * 100), Some(PING));
     report(&format!("record of one write, {peers} peers"), writes(peers, rounds), None);
+    let tag = tag();
+    println!("multiples of the tag of a ping, {tag} ns, checked in the same run");
+    let ping = pings(peers, peers, rounds) as f64 / tag as f64;
+    println!(
+        "  ping and answer, {peers} peers: {ping:.2} tags, {:.2} of {PING_TAGS}",
+        ping / PING_TAGS
+    );
     let (storm, datagrams) = join_storm(crowd);
+    let learnt = storm as f64 * datagrams as f64 / f64::from(crowd) / f64::from(crowd - 1);
+    let tags = learnt / tag as f64;
+    println!(
+        "  a peer learnt, {crowd} join: {tags:.2} tags, {:.2} of {LEARNT_TAGS}",
+        tags / LEARNT_TAGS
+    );
     report(&format!("datagram, {crowd} nodes join ({datagrams} datagrams)"), storm, Some(JOIN));
     println!("bytes, and their part of the bar");
     for peers in if small { [16, 32] } else { [1_024, 8_192] } {
         let (peer, range) = memory(peers);
         report(&format!("a peer, of {peers}"), peer, Some(PEER));
         report(&format!("a range of a member of a group, of {peers}"), range, Some(RANGE));
+    }
+    for nodes in if small { &[3][..] } else { &[3, 128, 1_024] } {
+        let span = Duration::from_secs(if small { 5 } else { 61 });
+        let (mean, most, bar) = memory_of_cluster(*nodes, span);
+        report(&format!("an engine of {nodes} after a start and a minute, mean"), mean, Some(bar));
+        report(&format!("the largest of {nodes}"), most, Some(bar));
     }
 }
 
@@ -118,6 +147,24 @@ fn pings(peers: u32, kept: u32, rounds: u64) -> u64 {
         drain(&mut engine, &mut datagram);
     }
     least(samples)
+}
+
+/// What checking the tag of a ping takes.
+fn tag() -> u64 {
+    let packet = Speaker::new(2).say([&Frame::Ping { root: 1 }]);
+    let config = config();
+    let mut opener = Opener::new(&config.keys, &config.cluster, config.suite, 16);
+    let mut open = || {
+        let (header, _) = Header::parse(&packet).expect("it is ours");
+        black_box(opener.open(&header, &packet, EPOCH).expect("it is authentic").len());
+    };
+    open();
+    let mut sample = || {
+        let start = Clock::now();
+        (0..1_000).for_each(|_| open());
+        start.elapsed().as_nanos() as u64 / 1_000
+    };
+    least((0..20).map(|_| sample()).collect()).max(1)
 }
 
 /// Each of the peers says one thing about its record in turn.
@@ -212,6 +259,33 @@ fn give(engine: &mut Engine, now: Instant, input: &Input) {
 
 /// What each node is told in the storm.
 fn storm(nodes: u32) -> Vec<Vec<(Instant, Input)>> {
+    let (engines, parts) = play(nodes, false, Duration::from_secs(3));
+    let known = engines.iter().filter(|engine| engine.peers().count() as u32 == nodes - 1).count();
+    println!("{known} of {nodes} know all after 3 s");
+    parts
+}
+
+/// What an engine holds, all in, in the mean and at the most, after a start of these nodes, each with
+/// a range, and a minute; what the bar allows.
+fn memory_of_cluster(nodes: u32, span: Duration) -> (u64, u64, u64) {
+    let (engines, parts) = play(nodes, true, span);
+    drop(parts);
+    assert!(engines.iter().all(|engine| engine.topology(&group()).count() as u32 == nodes));
+    let sizes: Vec<u64> = engines
+        .into_iter()
+        .map(|engine| {
+            let before = HELD.load(Ordering::Relaxed);
+            drop(engine);
+            (before - HELD.load(Ordering::Relaxed)) as u64 + size_of::<Engine>() as u64
+        })
+        .collect();
+    let mean = sizes.iter().sum::<u64>() / u64::from(nodes);
+    let bar = FIXED + u64::from(nodes) * (PEER_ALL_IN + ADDRESS + RANGE);
+    (mean, sizes.into_iter().max().unwrap_or_default(), bar)
+}
+
+/// Nodes that start within a second and know one seed, and what each is told in that time.
+fn play(nodes: u32, serve: bool, span: Duration) -> (Vec<Engine>, Vec<Vec<(Instant, Input)>>) {
     let mut engines: Vec<Engine> = (1..=nodes).map(|number| engine(number, config())).collect();
     let mut parts: Vec<Vec<(Instant, Input)>> = engines.iter().map(|_| Vec::new()).collect();
     let mut wire: BTreeMap<(Instant, u64), (usize, usize, Vec<u8>)> = BTreeMap::new();
@@ -219,8 +293,14 @@ fn storm(nodes: u32) -> Vec<Vec<(Instant, Input)>> {
     let mut due = vec![None; engines.len()];
     let mut count = 0;
     let mut now = START;
-    let end = START + Duration::from_secs(3);
+    let end = START + span;
     let mut buffer = BytesMut::with_capacity(2_048);
+    if serve {
+        for (engine, number) in engines.iter_mut().zip(0..) {
+            let range = KeyRange::new(number * 8, number * 8 + 7).expect("it rises");
+            engine.add_item(START, &group(), range, 80).expect("within limits");
+        }
+    }
     let mut starts = (1..engines.len())
         .map(|at| (START + Duration::from_nanos(1_000_000_000 / u64::from(nodes) * at as u64), at))
         .peekable();
@@ -262,12 +342,12 @@ fn storm(nodes: u32) -> Vec<Vec<(Instant, Input)>> {
             (at, Input::Timeout)
         };
         give(&mut engines[at], now, &input);
-        parts[at].push((now, input));
+        if !serve {
+            parts[at].push((now, input));
+        }
         touched.push(at);
     }
-    let known = engines.iter().filter(|engine| engine.peers().count() as u32 == nodes - 1).count();
-    println!("{known} of {nodes} know all after 3 s");
-    parts
+    (engines, parts)
 }
 
 /// What an engine holds for each further peer, and then for a range of each, settled. What does not

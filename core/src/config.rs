@@ -219,12 +219,13 @@ macro_rules! limits {
         ///
         /// | what | bound | beyond |
         /// |---|---|---|
+        /// | packets of one sender that overtake each other | 64, of 32 senders 1,024 | refused and counted |
         /// | frames, bytes of a packet, bytes of metadata | 1,024, 65,507, 512, by the [format](crate::wire) | refused and counted |
         /// | listed recipients of a message | 1,024 | `BroadcastError` |
         /// | lives challenged | the last 256 | the oldest is not introduced by this node |
         /// | probes that wait for an answer | 16 | no more are begun |
         /// | verifiers of a suspicion, askers of a watch | 16 | no more are asked, or told |
-        /// | pings and answers that overtake a long queue | 1,024, 4 to one node | withheld and counted |
+        /// | pings and answers that overtake a long queue | 1,024, 4 to one node | dropped and counted |
         /// | frames that a packet makes a repair send | 2,048, of 2 lists or sets of symbols | left to the next repair |
         /// | ids that two lives contend for | 16 | looked into when heard of again |
         /// | writes in which tombstones are collected | 4,096 under way | joined with the next of the group |
@@ -282,8 +283,11 @@ limits! {
     /// Events waiting to be polled. Beyond: changes are folded into `Event::Overflow`, messages
     /// are refused unacknowledged.
     events: u32 = 16_384, 16;
+    /// Bytes of messages and metadata in events waiting to be polled. Beyond: as for `events`. A packet
+    /// that finds none waiting is always taken.
+    event_bytes: u32 = 16_777_216, 1_024;
     /// So many frames of liveness may wait to be sent, so many others, and so many changes of others
-    /// to be passed on together. Beyond: answers are withheld and counted, what was to be
+    /// to be passed on together. Beyond: answers are dropped and counted, what was to be
     /// acknowledged is tried again later, and changes are left to repair.
     outbox: u32 = 8_192, 64;
     /// Copies of batches on their way to other nodes, about four for each batch. Beyond: messages of

@@ -18,7 +18,7 @@ use crate::node::{Epoch, Life, NodeId, Status};
 use crate::outbox::{Outbox, Say, To};
 use crate::port::Destination;
 use crate::roster::Ix;
-use crate::spread::{Covers, Pace, Ring};
+use crate::spread::{Covers, Pace, Ring, Views};
 use crate::stats::Stats;
 use crate::time::Instant;
 use crate::timers::{Timers, Why};
@@ -43,6 +43,7 @@ pub(crate) struct Context {
     pub(crate) ring: Ring,
     pub(crate) pace: Pace,
     pub(crate) covers: Covers,
+    pub(crate) views: Views,
     /// The number of the last packet sent.
     pub(crate) packet: u64,
     pub(crate) metadata: Metadata,
@@ -84,10 +85,11 @@ impl Context {
             ring: Ring::default(),
             pace: Pace::default(),
             covers: Covers::new(now),
+            views: Views::default(),
             packet: 0,
             metadata: Metadata::default(),
             outbox: Outbox::new(limits.outbox, send_rate, now),
-            events: Events::new(limits.events),
+            events: Events::new(limits.events, limits.event_bytes),
             timers: Timers::default(),
             stats: Stats::default(),
             claims: BTreeMap::new(),
@@ -175,7 +177,7 @@ impl Context {
     /// Nothing is said any more once the node is silent.
     pub(crate) fn say(&mut self, to: To, say: Say) {
         if !self.silent && !self.outbox.push(self.now, to, say) {
-            self.stats.answers_withheld += 1;
+            self.stats.outbox_full += 1;
         }
     }
 
@@ -293,7 +295,9 @@ impl Context {
         if let Frame::Claim(claim) = &frame {
             self.claims.insert(claim.life.id, frame);
         } else {
-            self.news.retain(|old| !replaces(&frame, old));
+            if matches!(frame, Frame::Metadata { .. } | Frame::Slow { .. }) {
+                self.news.retain(|old| !replaces(&frame, old));
+            }
             if self.news.len() >= self.config.limits.outbox as usize {
                 self.stats.changes_left_to_repair += 1;
                 return;
@@ -327,9 +331,24 @@ impl Context {
         self.flush_soon();
     }
 
+    /// Whether nothing is to be told but what this node has written.
+    pub(crate) fn has_only_own_news(&self) -> bool {
+        self.claims.is_empty() && self.news.is_empty()
+    }
+
     /// Takes what everybody is to be told; what this node has written only if `own`, as nobody
     /// passes on what a newcomer says, whom only few know.
     pub(crate) fn take_news(&mut self, own: bool) -> Vec<Frame> {
+        for frame in &self.news {
+            // A record says that its member lives, as a claim of a new life does.
+            if let Frame::Record { delta, .. } = frame
+                && let Some(Frame::Claim(claim)) = self.claims.get(&delta.member)
+                && claim.is_of_birth()
+                && claim.life.epoch == delta.epoch
+            {
+                self.claims.remove(&delta.member);
+            }
+        }
         let mut news: Vec<Frame> = core::mem::take(&mut self.claims).into_values().collect();
         news.append(&mut self.news);
         if !own {
@@ -393,8 +412,8 @@ impl Context {
         self.topology.set_down_members(config.down_members);
         self.topology.set_limits((&config.limits).into());
         self.outbox.set_limits(config.limits.outbox, config.send_rate);
-        self.events.set_limit(config.limits.events);
         self.timing = Timing::new(&config);
+        self.events.set_limits(config.limits.events, config.limits.event_bytes);
         self.config = config;
     }
 }

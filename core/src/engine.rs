@@ -26,7 +26,7 @@ use crate::repair::Repair;
 use crate::roster::Ix;
 use crate::seal::{Opener, Sealer};
 use crate::spread::{
-    Audience, Gaps, Hearer, Messages, Multicast, Piggyback, Relays, Returns, Speaker, Taken,
+    Audience, Gaps, Hearer, Joined, Messages, Multicast, Piggyback, Relays, Returns, Speaker, Taken,
 };
 use crate::time::Instant;
 use crate::timers::Why;
@@ -54,6 +54,7 @@ pub struct Engine {
     taken: Taken,
     piggyback: Piggyback,
     messages: Messages,
+    joined: Joined,
     multicast: Multicast,
     speaker: Speaker,
     hearer: Hearer,
@@ -67,8 +68,6 @@ pub struct Engine {
     writer: Writer,
     /// The last different destinations that could not be sent to.
     unsendable: [Option<Destination>; 3],
-    /// Whether news of others is among what waits to be told.
-    gathered: bool,
     /// The lives that were challenged last.
     challenged: VecDeque<Life>,
     /// The second of the last challenge, and how many there were in it.
@@ -116,6 +115,7 @@ impl Engine {
             taken: Taken::default(),
             piggyback: Piggyback::default(),
             messages: Messages::default(),
+            joined: Joined::default(),
             multicast: Multicast::default(),
             speaker: Speaker::default(),
             hearer: Hearer::default(),
@@ -128,7 +128,6 @@ impl Engine {
             decoder: Decoder::new(),
             writer: Writer::default(),
             unsendable: [None; 3],
-            gathered: false,
             challenged: VecDeque::new(),
             challenges: (0, 0),
             intents: Vec::new(),
@@ -247,7 +246,10 @@ impl Engine {
         let ctx = &mut self.ctx;
         match why {
             Why::Flush => {
-                let news = ctx.take_news(self.repair.has_caught_up());
+                // A newcomer's contact, which tells all of it, can tell at once what it has written.
+                let own = self.repair.has_caught_up()
+                    || ctx.has_only_own_news() && self.comeback.met(ctx).is_some();
+                let news = ctx.take_news(own);
                 let gatherer = self.gatherer(&news);
                 self.spread(news, gatherer);
             }
@@ -262,7 +264,9 @@ impl Engine {
                 self.departure.end_if_done(ctx, self.relays.is_idle());
             }
             Why::Probe => {
-                for unanswered in self.probes.on_timer(ctx, &self.health) {
+                self.opener.rest();
+                self.forget_challenges();
+                for unanswered in self.probes.on_timer(&mut self.ctx, &self.health) {
                     self.on_unanswered(unanswered);
                 }
             }
@@ -293,14 +297,14 @@ impl Engine {
         }
     }
 
-    /// The node that news is entrusted to while there is much of it; `None` if this node sends it.
+    /// The node that news is entrusted to while there is much of it, or while this node is too new to
+    /// know; `None` if this node sends it.
     ///
     /// What was entrusted to this node it sends itself, and so does it with little or urgent news.
     fn gatherer(&mut self, news: &[Frame]) -> Option<Ix> {
         let ctx = &mut self.ctx;
         ctx.pace.count(ctx.now, news.len() as u64);
-        ctx.pace.flushed(ctx.now);
-        let gathered = core::mem::take(&mut self.gathered);
+        let gathered = ctx.pace.flushed(ctx.now);
         let count = ctx.pace.gatherers(ctx.now);
         if count == 0 || gathered || news.len() > usize::from(u8::MAX) {
             return None;
@@ -308,6 +312,12 @@ impl Engine {
         let own = |frame: &Frame| matches!(frame, Frame::Record { .. } | Frame::Metadata { .. });
         if !news.iter().all(own) {
             return None;
+        }
+        if ctx.pace.is_new(ctx.now)
+            && let Some(contact) = self.comeback.met(ctx)
+        {
+            // It tells all of this node as well.
+            return Some(contact);
         }
         let share = (u64::from(ctx.position(Ix::ME)) * count) >> 32;
         let place = u32::try_from((share << 32) / count).unwrap_or_default();
@@ -337,6 +347,8 @@ impl Engine {
         let ctx = &mut self.ctx;
         self.tombstones.collect(ctx);
         ctx.take_back();
+        ctx.give_views_back();
+        self.joined.expire(ctx);
         for ix in self.tombstones.expire(ctx) {
             self.forget(ix);
         }
@@ -349,6 +361,7 @@ impl Engine {
         self.speaker.forget(ix);
         self.hearer.forget(ix);
         self.gaps.forget(ix);
+        self.joined.forget(ix);
         self.returns.told(ix);
         self.ctx.covers.forget(ix);
         self.ctx.forget(ix, crate::event::Cause::Expired);

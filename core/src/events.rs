@@ -37,6 +37,10 @@ struct Place {
 #[derive(Debug)]
 pub(crate) struct Events {
     limit: usize,
+    /// The most bytes of messages and metadata.
+    byte_limit: usize,
+    /// How many of them wait.
+    bytes: usize,
     /// The events and, where one was replaced or undone, gaps.
     queue: VecDeque<Option<Waiting>>,
     /// The number of the first place of the queue.
@@ -52,9 +56,11 @@ pub(crate) struct Events {
 const KEPT: usize = 16;
 
 impl Events {
-    pub(crate) fn new(limit: u32) -> Self {
+    pub(crate) fn new(limit: u32, byte_limit: u32) -> Self {
         Self {
             limit: limit as usize,
+            byte_limit: byte_limit as usize,
+            bytes: 0,
             queue: VecDeque::new(),
             first: 0,
             len: 0,
@@ -63,22 +69,24 @@ impl Events {
         }
     }
 
-    pub(crate) fn set_limit(&mut self, limit: u32) {
-        self.limit = limit as usize;
+    pub(crate) fn set_limits(&mut self, limit: u32, byte_limit: u32) {
+        (self.limit, self.byte_limit) = (limit as usize, byte_limit as usize);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0 && self.dropped == 0
     }
 
-    fn is_full(&self) -> bool {
-        self.len >= self.limit
+    /// Whether there is no room for an event that holds this many bytes.
+    fn is_full(&self, bytes: usize) -> bool {
+        self.len >= self.limit || bytes > 0 && self.bytes + bytes > self.byte_limit
     }
 
-    /// Whether the messages of a packet would be taken. An empty queue takes them however many
-    /// they are: a packet bounds them.
-    pub(crate) fn has_room_for(&self, messages: usize) -> bool {
-        messages == 0 || self.len == 0 || self.len + messages <= self.limit
+    /// Whether the messages of a packet, with this many bytes in all, would be taken. An empty queue
+    /// takes them however many they are: a packet bounds them.
+    pub(crate) fn has_room_for(&self, messages: usize, bytes: usize) -> bool {
+        let fit = self.len + messages <= self.limit && self.bytes + bytes <= self.byte_limit;
+        messages == 0 || self.len == 0 || fit
     }
 
     /// Queues an event. Answers whether changes had to be folded to make room.
@@ -113,8 +121,10 @@ impl Events {
         };
         let found = self.places.find_entry(hash(subject), same).ok()?;
         let (place, _) = found.remove();
+        let waiting = queue.get_mut((place.number - first) as usize)?.take()?;
         self.len -= 1;
-        queue.get_mut((place.number - first) as usize)?.take()
+        self.bytes -= held(&waiting.event);
+        Some(waiting)
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
@@ -127,6 +137,7 @@ impl Events {
             self.first += 1;
             let Some(Waiting { event, .. }) = waiting else { continue };
             self.len -= 1;
+            self.bytes -= held(&event);
             if let Some(subject) = subject(&event) {
                 let place = self.places.find_entry(hash(subject), |it| it.number == number);
                 let _ = place.map(|place| place.remove());
@@ -139,13 +150,15 @@ impl Events {
     }
 
     fn append(&mut self, waiting: Waiting) -> bool {
-        let folded = self.is_full();
+        let bytes = held(&waiting.event);
+        let folded = self.is_full(bytes);
         if folded {
             self.dropped += self.places.len() as u64;
             self.places.clear();
             self.queue.retain(|it| it.as_ref().is_some_and(|it| subject(&it.event).is_none()));
             self.len = self.queue.len();
-            if self.is_full() && !matches!(waiting.event, Event::Message { .. }) {
+            self.bytes = self.queue.iter().flatten().map(|it| held(&it.event)).sum();
+            if self.is_full(bytes) && !matches!(waiting.event, Event::Message { .. }) {
                 // Only messages and notices are left, none of which may push another out. A
                 // message has been asked for room before.
                 self.dropped += 1;
@@ -158,6 +171,7 @@ impl Events {
         self.note(&waiting.event, number);
         self.queue.push_back(Some(waiting));
         self.len += 1;
+        self.bytes += bytes;
         folded
     }
 
@@ -177,6 +191,16 @@ impl Events {
             self.note(&waiting.event, number);
             self.queue.push_back(Some(waiting));
         }
+    }
+}
+
+/// The bytes that an event holds beside itself.
+fn held(event: &Event) -> usize {
+    match event {
+        Event::Message { payload: bytes, .. } | Event::Metadata { metadata: bytes, .. } => {
+            bytes.len()
+        }
+        _ => 0,
     }
 }
 
@@ -254,7 +278,7 @@ mod tests {
 
     #[test]
     fn changes_of_one_subject_become_one() {
-        let mut events = Events::new(16);
+        let mut events = Events::new(16, 1 << 20);
         events.push(peer(1, None, Some(Status::Alive)));
         events.push(peer(1, Some(Status::Alive), Some(Status::Suspect)));
         events.push(peer(1, Some(Status::Suspect), Some(Status::Down)));
@@ -264,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_change_that_is_undone_is_none() {
-        let mut events = Events::new(16);
+        let mut events = Events::new(16, 1 << 20);
         events.push(peer(1, Some(Status::Alive), Some(Status::Suspect)));
         events.push(peer(1, Some(Status::Suspect), Some(Status::Alive)));
         assert!(events.is_empty());
@@ -273,7 +297,7 @@ mod tests {
     #[test]
     fn changes_of_multicast_become_one_or_none() {
         let change = |from, to| Event::Multicast { from, to };
-        let mut events = Events::new(16);
+        let mut events = Events::new(16, 1 << 20);
         events.push(change(MulticastState::Working, MulticastState::Unheard));
         events.push(change(MulticastState::Unheard, MulticastState::Silent));
         let one = change(MulticastState::Working, MulticastState::Silent);
@@ -286,7 +310,7 @@ mod tests {
     /// A peer that comes and goes while nobody polls takes no room for it.
     #[test]
     fn gaps_are_closed() {
-        let mut events = Events::new(16);
+        let mut events = Events::new(16, 1 << 20);
         events.push(peer(1, None, Some(Status::Alive)));
         for port in [2, 3] {
             for _ in 0..1_000 {
@@ -307,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_new_life_is_told_whatever_came_of_it() {
-        let mut events = Events::new(16);
+        let mut events = Events::new(16, 1 << 20);
         events.push_new_life(peer(1, Some(Status::Alive), Some(Status::Alive)));
         events.push(peer(1, Some(Status::Alive), Some(Status::Suspect)));
         events.push(peer(1, Some(Status::Suspect), Some(Status::Alive)));
@@ -317,22 +341,47 @@ mod tests {
 
     #[test]
     fn messages_are_taken_up_to_the_limit_and_notices_are_counted_beyond() {
-        let mut events = Events::new(4);
-        assert!(events.has_room_for(5));
+        let mut events = Events::new(4, 1 << 20);
+        assert!(events.has_room_for(5, 0));
         for _ in 0..4 {
-            assert!(events.has_room_for(1));
+            assert!(events.has_room_for(1, 0));
             events.push(message());
         }
-        assert!(!events.has_room_for(1) && events.has_room_for(0));
+        assert!(!events.has_room_for(1, 0) && events.has_room_for(0, 0));
         events.push(Event::Isolated);
         events.push(peer(1, None, Some(Status::Alive)));
         assert_eq!(events.pop(), Some(Event::Overflow { dropped: 2 }));
         assert_eq!(core::iter::from_fn(|| events.pop()).count(), 4);
     }
 
+    /// Few large messages fill the queue as many small ones do; what holds no bytes still finds room.
+    #[test]
+    fn bytes_have_a_limit_as_well() {
+        let sized = |len| Event::Message {
+            origin: node(9),
+            tag: Tag(0),
+            payload: alloc::vec![0; len].into(),
+            via: node(9),
+        };
+        let metadata =
+            |len| Event::Metadata { node: node(1), metadata: alloc::vec![0; len].into() };
+        let mut events = Events::new(100, 1_000);
+        assert!(events.has_room_for(1, 5_000));
+        assert!(!events.push(sized(900)));
+        assert!(events.has_room_for(1, 100) && !events.has_room_for(1, 101));
+        assert!(!events.push(peer(1, None, Some(Status::Alive))));
+        assert!(!events.push(metadata(60)) && !events.push(metadata(90)));
+        assert!(!events.has_room_for(1, 11) && events.has_room_for(1, 10));
+        // The change of metadata and that of the peer are folded.
+        assert!(events.push(metadata(200)));
+        assert_eq!(events.pop(), Some(Event::Overflow { dropped: 2 }));
+        assert_eq!(events.pop(), Some(sized(900)));
+        assert!(events.pop().is_none() && events.has_room_for(1, 1_000) && events.bytes == 0);
+    }
+
     #[test]
     fn a_full_queue_folds_changes_and_keeps_messages() {
-        let mut events = Events::new(4);
+        let mut events = Events::new(4, 1 << 20);
         events.push(message());
         for port in 0..8 {
             events.push(peer(port, None, Some(Status::Alive)));

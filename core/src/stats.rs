@@ -115,6 +115,25 @@ counters! {
     events_folded,
     /// Changes that everybody was to hear of and that found no room: left to repair.
     changes_left_to_repair,
-    /// Answers not given because a rate or queue limit was reached.
-    answers_withheld,
+    /// Times that something to say found the queue of output full and was dropped; the party that needs
+    /// it asks again. See `Limits::outbox`.
+    outbox_full,
+    /// Frames dropped because they do not fit in a packet, such as one of a peer that is configured for
+    /// larger datagrams, which this node was to pass on.
+    frames_too_large,
+    /// Changes that everybody was to hear of, dropped because each does not fit in a packet by itself.
+    changes_too_large,
+    /// Copies of a batch for the broadcast tree not begun because as many as may be were under way. See
+    /// `Limits::relays`.
+    copies_full,
+    /// Challenges not sent: the rate is used up, or the packet was too short to be answered by one. See
+    /// `Limits::challenges_per_second`.
+    challenges_withheld,
+    /// Suspects not watched because as many as may be were. See `Limits::inquiries`.
+    watches_refused,
+    /// Lists and coded symbols not looked at because their packet had brought two already.
+    lists_ignored,
+    /// Times that a repair stopped because the packet that asked for it had used up what one packet may
+    /// make this node send.
+    repair_withheld,
 }

@@ -9,7 +9,7 @@ use crate::network::Network;
 use crate::node::addr_of;
 use crate::protocol::{Birth, Protocol};
 use crate::random::Random;
-use crate::sim::{FOR_NETWORK, FOR_STARTS, Make, Parts, Sim, Step};
+use crate::sim::{Born, FOR_NETWORK, FOR_STARTS, Make, Parts, Sim, Step};
 
 /// A simulation in the making. Everything has a default: a local network without loss, nodes that
 /// start within 100 ms and know node 0, no multicast.
@@ -17,6 +17,7 @@ pub struct Build<P: Protocol> {
     seed: u64,
     nodes: usize,
     make: Option<Make<P>>,
+    born: Option<Born<P>>,
     link: Link,
     zones: Option<(ByNode<u16>, Link)>,
     segments: Option<ByNode<Option<u16>>>,
@@ -73,6 +74,7 @@ impl<P: Protocol> Build<P> {
             seed,
             nodes: 0,
             make: None,
+            born: None,
             link: Link::lan(),
             zones: None,
             segments: None,
@@ -123,6 +125,13 @@ impl<P: Protocol> Build<P> {
     #[must_use]
     pub fn seeds(mut self, seeds: impl Fn(usize) -> Vec<usize> + 'static) -> Self {
         self.seeds = Box::new(seeds);
+        self
+    }
+
+    /// What is done to each node when it has been started, before it contacts anybody.
+    #[must_use]
+    pub fn born(mut self, born: impl Fn(&mut Sim<P>, usize) + 'static) -> Self {
+        self.born = Some(Box::new(born));
         self
     }
 
@@ -188,6 +197,7 @@ impl<P: Protocol> Build<P> {
             nodes,
             network,
             make: self.make.expect("a simulation is given its nodes before it is built"),
+            born: self.born,
             seeds,
             ipv6: self.ipv6,
             parameters,

@@ -47,6 +47,8 @@ pub struct Sim<P: Protocol = Engine> {
     pub(crate) views: Views,
     pub(crate) trace: Trace,
     pub(crate) make: Make<P>,
+    /// What is done to a node before it contacts anybody.
+    pub(crate) born: Option<Born<P>>,
     pub(crate) seeds: Vec<Vec<SocketAddr>>,
     pub(crate) lives: Vec<u32>,
     pub(crate) ipv6: bool,
@@ -98,11 +100,15 @@ pub(crate) enum Step {
 pub(crate) type Make<P> = Box<dyn FnMut(&Birth) -> P>;
 
 /// The parts that a simulation is put together from.
+/// What is done to a node when it has been made, before it contacts anybody.
+pub(crate) type Born<P> = Box<dyn Fn(&mut Sim<P>, usize)>;
+
 pub(crate) struct Parts<P: Protocol> {
     pub(crate) seed: u64,
     pub(crate) nodes: usize,
     pub(crate) network: Network,
     pub(crate) make: Make<P>,
+    pub(crate) born: Option<Born<P>>,
     pub(crate) seeds: Vec<Vec<SocketAddr>>,
     pub(crate) ipv6: bool,
     pub(crate) parameters: Vec<(String, String)>,
@@ -122,6 +128,7 @@ impl<P: Protocol> Sim<P> {
             views: Views::new(nodes),
             trace: Trace::new(parts.seed),
             make: parts.make,
+            born: parts.born,
             seeds: parts.seeds,
             lives: vec![0; nodes],
             ipv6: parts.ipv6,

@@ -60,6 +60,10 @@ impl<P: Protocol> Sim<P> {
         self.views.start(node, self.now);
         self.note_sight(node, node, Some(Status::Alive));
         self.trace.note(self.now, node, What::Verb("started"));
+        if let Some(born) = self.born.take() {
+            born(self, node);
+            self.born = Some(born);
+        }
         let seeds = self.seeds[node].clone();
         self.tell(node, |protocol, now| protocol.contact(now, &seeds));
     }

@@ -117,6 +117,37 @@ fn a_message_to_a_group_reaches_all_members_that_its_origin_sees() -> Outcome {
     Ok(())
 }
 
+/// The same where the group is so large that hops pass the message on, with and without loss.
+#[test]
+fn a_message_to_a_large_group_reaches_members_that_hops_do_not_know_of() -> Outcome {
+    for loss in [0, 10] {
+        let mut sim = cluster(56, 130).link(Link::lan().loss(Ratio::percent(loss))).build();
+        sim.run_until(Sim::converged, secs(20))?;
+        for node in 0..100 {
+            sim.join(node, &group()).unwrap();
+        }
+        sim.run_for(secs(10))?;
+        let received = listening(&mut sim);
+        for node in 100..130 {
+            sim.join(node, &group()).unwrap();
+            let (origin, member) = (node % 100, sim.addr(node).into());
+            let sees = |sim: &Sim| {
+                sim.node(origin).unwrap().members(&group()).any(|known| known == member)
+            };
+            sim.run_until(sees, secs(5))?;
+            send(&mut sim, origin, Recipients::Group(&group()), node as u32);
+            sim.run_for(secs(2))?;
+            let received = received.0.borrow();
+            let missed = |other: &usize| {
+                *other != origin && received.get(&(*other, node as u32)) != Some(&1)
+            };
+            let missed: Vec<usize> = (0..=node).filter(missed).collect();
+            assert!(missed.is_empty(), "{loss} % loss, from {origin} to {node}: {missed:?}");
+        }
+    }
+    Ok(())
+}
+
 /// A message to listed nodes reaches those.
 #[test]
 fn messages_to_listed_nodes_reach_those_only() -> Outcome {

@@ -42,6 +42,29 @@ fn a_capture_is_void_at_a_node_that_has_restarted() {
     assert_eq!(drain(&mut reborn).events, []);
 }
 
+/// Of a burst of several hundred packets each counts once, in whatever order they come.
+#[test]
+fn a_burst_may_arrive_in_any_order() {
+    let mut engine = engine(1);
+    let mut holder = Holder::new(2);
+    holder.introduce(&mut engine);
+    let packets: Vec<Vec<u8>> = (100..800)
+        .map(|number| holder.numbered(number, Some(EPOCH), &[Frame::Ping { root: 1 }]))
+        .collect();
+    // 331 shares no factor with 700.
+    let order: Vec<usize> = (0..700).map(|step| step * 331 % 700).collect();
+    for &at in &order {
+        let taken = engine.handle_datagram(START, holder.arrival(), &packets[at]);
+        assert_eq!(taken, Ok(()), "packet {at}");
+    }
+    for &at in &order {
+        let again = engine.handle_datagram(START, holder.arrival(), &packets[at]);
+        assert_eq!(again, Err(DatagramError::Replayed), "packet {at}");
+    }
+    let stats = engine.stats();
+    assert_eq!((stats.refused_old, stats.refused_replayed), (0, 700));
+}
+
 #[test]
 fn what_is_sent_to_everybody_counts_once() {
     let mut config = config();
@@ -132,7 +155,7 @@ fn challenges_are_limited_in_rate() {
             let _ = engine.handle_datagram(now, Arrival::Unicast(addr(number)), &packet);
         }
         assert_eq!(engine.stats().challenges_sent, second * 10);
-        assert_eq!(engine.stats().answers_withheld, second * 40);
+        assert_eq!(engine.stats().challenges_withheld, second * 40);
     }
 }
 

@@ -154,7 +154,7 @@ fn a_replayed_packet_only_counts() {
 #[test]
 fn a_packet_too_old_to_tell_only_counts() {
     only_counts("refused_old", DatagramError::TooOld, |engine, holder| {
-        let late = holder.numbered(100, Some(EPOCH), &[]);
+        let late = holder.numbered(2_000, Some(EPOCH), &[]);
         engine.handle_datagram(START, holder.arrival(), &late).unwrap();
         holder.numbered(36, Some(EPOCH), &ping())
     });

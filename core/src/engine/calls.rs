@@ -1,5 +1,6 @@
 //! What an embedder can have an engine do.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -262,10 +263,14 @@ impl Engine {
             return Err(BroadcastError::TooLong { len: payload.len(), limit });
         }
         let few = group.as_ref().and_then(|group| self.few_members(group));
+        let joined = match (&group, &few) {
+            (Some(group), None) => self.joined.members(&self.ctx, group),
+            _ => Vec::new(),
+        };
         let packets = match (to, &few) {
             (Recipients::Nodes(nodes), _) => nodes.len().div_ceil(share),
             (_, Some(few)) => few.len().div_ceil(FAN_OUT),
-            (_, None) => 1,
+            (_, None) => 1 + joined.len().div_ceil(FAN_OUT),
         };
         if !self.relays.has_room_for(&self.ctx, packets) {
             return Err(BroadcastError::Busy { limit: self.ctx.config.limits.relays });
@@ -276,7 +281,7 @@ impl Engine {
         let frame = Frame::Message(message);
         match to {
             Recipients::All | Recipients::Group(_) => {
-                self.post(frame, group, few);
+                self.post(frame, group, few, &joined);
             }
             Recipients::Nodes(nodes) => {
                 for some in nodes.chunks(share) {
@@ -299,7 +304,7 @@ impl Engine {
         self.ctx.event(Event::Renewed { from, to: epoch });
         self.start();
         self.ctx.tell_all_of(Ix::ME);
-        let groups: alloc::vec::Vec<GroupName> =
+        let groups: Vec<GroupName> =
             self.ctx.topology.clocks_of(Ix::ME).map(|(group, _)| group.clone()).collect();
         for group in groups {
             self.ctx.tell_all_written(&group, 0);

@@ -80,11 +80,11 @@ impl Engine {
         batch: Vec<Frame>,
     ) -> bool {
         let copy = CopyId::of(header, spread, place);
-        let is_late = header.packet < self.ctx.peers.get(from).window.highest();
+        let is_late = header.packet < self.ctx.peers.highest(from);
         let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
         if !is_known
             && batch.iter().any(is_message)
-            && !self.relays.has_room_to_pass_on(&self.ctx, from, spread)
+            && !self.relays.has_room_to_pass_on(&mut self.ctx, from, spread)
         {
             self.ctx.stats.messages_refused += 1;
             return false;
@@ -98,7 +98,7 @@ impl Engine {
         }
         if Relays::is_entrusted(&self.ctx, spread) {
             self.taken.note(copy);
-            self.gathered = true;
+            self.ctx.pace.gather();
             for frame in batch {
                 self.ctx.tell_all(frame);
             }
@@ -147,7 +147,7 @@ impl Engine {
             Frame::Holdings(_) | Frame::Coded(_) | Frame::Lacking(_)
                 if !self.repair.takes_list() =>
             {
-                self.ctx.stats.answers_withheld += 1;
+                self.ctx.stats.lists_ignored += 1;
             }
             Frame::Coded(coded) => self.repair.on_coded(&mut self.ctx, from, &coded),
             Frame::Lacking(lacking) => self.repair.on_lacking(&mut self.ctx, from, &lacking),
@@ -159,9 +159,9 @@ impl Engine {
             }
             Frame::Vouch { life, packet } => {
                 if let Some(ix) = self.ctx.find_life(life) {
-                    let peer = self.ctx.peers.get_mut(ix);
-                    if !peer.proven {
-                        peer.window.floor(packet);
+                    if !self.ctx.peers.get(ix).proven {
+                        self.ctx.peers.floor(ix, packet);
+                        let peer = self.ctx.peers.get_mut(ix);
                         (peer.proven, peer.vouched) = (true, true);
                     }
                 }
@@ -247,9 +247,16 @@ impl Engine {
             return;
         }
         let mut changes = Changes::default();
+        let member = self.ctx.find_life(life);
+        let knew = member.is_some_and(|ix| self.ctx.topology.is_member(group, ix));
         match self.ctx.topology.apply(group, delta, &mut changes) {
             Ok(Applied::Advanced { .. } | Applied::Staged { .. }) => {
                 self.ctx.stats.updates_applied += 1;
+                if let Some(ix) =
+                    member.filter(|&ix| !knew && self.ctx.topology.is_member(group, ix))
+                {
+                    self.joined.note(&self.ctx, group, ix);
+                }
             }
             Ok(Applied::Gap { have }) => {
                 self.ctx.stats.gaps += 1;

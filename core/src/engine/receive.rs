@@ -1,18 +1,19 @@
 //! From a datagram to frames: who sent it, whether it is fresh, whether it is well formed.
 
+use alloc::collections::VecDeque;
 use core::fmt;
 
 use super::Engine;
 use crate::engine::claims::Channel;
 use crate::event::Cause;
 use crate::growth::KEPT;
-use crate::liveness::{News, Peer, Weighed};
+use crate::liveness::{News, Weighed};
 use crate::mutants::mutated;
 use crate::node::{Life, Status};
 use crate::outbox::To;
 use crate::port::{Arrival, Destination};
 use crate::roster::Ix;
-use crate::seal::{Freshness, OpenError, Window};
+use crate::seal::{Freshness, OpenError};
 use crate::spread::Verdict;
 use crate::time::Instant;
 use crate::wire::{Claim, Frame, Header, Message, Standing, WireError};
@@ -66,7 +67,9 @@ impl fmt::Display for DatagramError {
             Self::Own => f.write_str("the packet is this node's own"),
             Self::Unproven => f.write_str("the sender has to prove first that it lives"),
             Self::Full => f.write_str("the table of nodes is full (limits.nodes)"),
-            Self::Busy => f.write_str("the event queue is full (limits.events): poll it"),
+            Self::Busy => {
+                f.write_str("the event queue is full (limits.events, limits.event_bytes): poll it")
+            }
             Self::Silent => f.write_str("the node has departed"),
         }
     }
@@ -81,6 +84,9 @@ const ANSWERS_TO_PEER: usize = 16;
 
 /// The share of all datagrams that challenges are at most.
 const CHALLENGE_SHARE: u32 = 4;
+
+/// For how many seconds after the last challenge those who were challenged are remembered.
+const CHALLENGES_KEPT: u64 = 20;
 
 /// How many challenged lives are remembered.
 const CHALLENGED: usize = 256;
@@ -163,11 +169,12 @@ impl Engine {
                 return Err(DatagramError::StaleLife);
             }
             if sender.epoch == life.epoch {
-                let Peer { window, vouched, .. } = *self.ctx.peers.get(ix);
+                let vouched = self.ctx.peers.get(ix).vouched;
                 let off_by_one = mutated!(self.ctx.config, WindowOffByOne);
-                match window.check(header.packet) {
+                match self.ctx.peers.freshness(ix, header.packet) {
                     Freshness::Fresh => {}
-                    Freshness::Replay if off_by_one && header.packet == window.highest() => {}
+                    Freshness::Replay
+                        if off_by_one && header.packet == self.ctx.peers.highest(ix) => {}
                     Freshness::Replay => return Err(DatagramError::Replayed),
                     // It knows its numbers better than who has vouched for far higher ones.
                     Freshness::TooOld if header.bound && vouched => misled = true,
@@ -186,22 +193,32 @@ impl Engine {
             self.challenge(sender, header.packet, arrival, len);
             return Err(DatagramError::Unproven);
         }
-        let messages = frames.iter().filter(|frame| self.would_deliver(frame)).count();
-        if !self.ctx.events.has_room_for(messages) {
+        let (mut messages, mut bytes) = (0, 0);
+        for frame in frames {
+            if let Frame::Message(message) = frame
+                && self.would_deliver(frame)
+            {
+                (messages, bytes) = (messages + 1, bytes + message.payload.len());
+            }
+        }
+        if !self.ctx.events.has_room_for(messages, bytes) {
             return Err(DatagramError::Busy);
         }
         if known.is_none() && self.ctx.topology.roster().is_full() {
             return Err(DatagramError::Full);
         }
         let ix = self.recognise(sender, known).ok_or(DatagramError::Full)?;
-        let peer = self.ctx.peers.get_mut(ix);
         if misled {
-            peer.window = Window::default();
+            self.ctx.peers.open_window(ix);
         }
+        let peer = self.ctx.peers.get_mut(ix);
         // A number that is taken shows that the floor named was none too high.
         (peer.proven, peer.vouched) = (true, false);
-        peer.window.mark(header.packet);
-        self.comeback.heard(source, sender.id);
+        let (now, overtaking) = (self.ctx.now, self.ctx.config.max_timeout);
+        self.ctx.peers.mark(ix, header.packet, now, overtaking);
+        if self.comeback.heard(source, sender.id) && !self.repair.has_caught_up() {
+            self.ctx.flush_soon();
+        }
         Ok(ix)
     }
 
@@ -278,7 +295,7 @@ impl Engine {
         let share = self.ctx.config.send_rate.datagrams / CHALLENGE_SHARE;
         let most = self.ctx.config.limits.challenges_per_second.min(share);
         if !enough || self.challenges.1 >= most {
-            self.ctx.stats.answers_withheld += 1;
+            self.ctx.stats.challenges_withheld += 1;
             return;
         }
         self.challenges.1 += 1;
@@ -290,6 +307,15 @@ impl Engine {
         let at = Destination::Unicast(source);
         let to = To { at, bound: Some(sender.epoch), node: None };
         self.ctx.say_frame(to, Frame::Challenge { packet });
+    }
+
+    /// Forgets whom this node has challenged once nobody has been for a while: they have answered
+    /// long since, or do not.
+    pub(super) fn forget_challenges(&mut self) {
+        let since = self.ctx.now.as_millis() / 1000 - self.challenges.0;
+        if since > CHALLENGES_KEPT && !self.challenged.is_empty() {
+            self.challenged = VecDeque::new();
+        }
     }
 
     /// Counts a refusal; that of an epoch has been counted where it was judged.

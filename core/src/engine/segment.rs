@@ -11,7 +11,8 @@ use crate::topology::GroupName;
 use crate::wire::{Frame, Header, Route, Spread};
 
 /// In smaller groups a message is sent to each member: all the segment would have to hear it, and a
-/// hop that does not know of a new member yet would leave it out.
+/// hop that does not know of a new member yet would leave it out. In larger ones those are sent a copy
+/// by the origin.
 const FEW: usize = 64;
 
 impl Engine {
@@ -121,19 +122,21 @@ impl Engine {
         false
     }
 
-    /// Sends a message to all, or to a group, of which these are the members if there are few.
+    /// Sends a message to all, or to a group, of which these are the members if there are few, or else
+    /// those that have joined of late.
     pub(super) fn post(
         &mut self,
         message: Frame,
         group: Option<GroupName>,
         few: Option<Vec<NodeId>>,
+        joined: &[NodeId],
     ) {
         let batch = [message];
-        if let Some(few) = few {
-            for some in few.chunks(FAN_OUT) {
-                let some = Audience::Listed(some.into());
-                self.relays.originate(&mut self.ctx, batch.to_vec(), some);
-            }
+        for some in few.as_deref().unwrap_or(joined).chunks(FAN_OUT) {
+            let some = Audience::Listed(some.into());
+            self.relays.originate(&mut self.ctx, batch.to_vec(), some);
+        }
+        if few.is_some() {
             return;
         }
         let audience = group.map_or(Audience::All, Audience::Group);

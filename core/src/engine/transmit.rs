@@ -99,7 +99,7 @@ impl Engine {
                     break;
                 }
                 // From a peer that is configured for larger datagrams, for instance.
-                Err(_) => self.ctx.stats.answers_withheld += 1,
+                Err(_) => self.ctx.stats.frames_too_large += 1,
             }
         }
         drop(rest);
@@ -133,7 +133,7 @@ impl Engine {
                 let header = self.sealer.header(u64::from(u32::MAX));
                 self.writer.begin(header, self.ctx.config.max_datagram);
                 if self.writer.push(&relay).and_then(|()| self.writer.push(&frame)).is_err() {
-                    self.ctx.stats.answers_withheld += 1;
+                    self.ctx.stats.changes_too_large += 1;
                     continue;
                 }
                 batches.push(Vec::new());

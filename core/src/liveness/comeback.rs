@@ -76,11 +76,21 @@ impl Comeback {
         self.seeds.iter().map(|seed| seed.addr).collect()
     }
 
-    /// A proven packet of `node` came from `addr`.
-    pub(crate) fn heard(&mut self, addr: SocketAddr, node: NodeId) {
+    /// The first seed that has been found to be a live peer.
+    pub(crate) fn met(&self, ctx: &Context) -> Option<Ix> {
+        let mut known = self.seeds.iter().filter_map(|seed| ctx.find(seed.node?));
+        known.find(|&ix| ctx.status(ix) == Status::Alive)
+    }
+
+    /// A proven packet of `node` came from `addr`. Answers whether it is a seed that has not been heard
+    /// before.
+    pub(crate) fn heard(&mut self, addr: SocketAddr, node: NodeId) -> bool {
+        let mut first = false;
         for seed in self.seeds.iter_mut().filter(|seed| seed.addr == addr) {
+            first |= seed.node != Some(node);
             seed.node = Some(node);
         }
+        first
     }
 
     /// A peer was lost: see to it that it is retried.
@@ -142,7 +152,9 @@ impl Comeback {
         }
         let wait = self.interval(ctx);
         let wait = if alone {
-            self.wait = (self.wait * 2).min(wait);
+            let soon = wait.min(ctx.timing.contact_longest);
+            let most = if self.isolated.is_some() { wait } else { soon };
+            self.wait = (self.wait * 2).min(most);
             ctx.around(self.wait)
         } else {
             self.wait = ctx.timing.first_contact;

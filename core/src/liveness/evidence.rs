@@ -11,7 +11,6 @@ use crate::context::Context;
 use crate::event::{Cause, Event};
 use crate::node::{Epoch, Life, NodeId, Status};
 use crate::roster::Ix;
-use crate::seal::Window;
 use crate::timers::Why;
 use crate::topology::Changes;
 use crate::wire::{Claim, Standing};
@@ -104,9 +103,8 @@ impl Context {
             self.drop_metadata(ix);
             let mut changes = Changes::default();
             self.topology.raise_epoch(ix, claim.life.epoch, &mut changes);
-            let peer = self.peers.get_mut(ix);
-            peer.window = Window::default();
-            peer.proven = false;
+            self.peers.open_window(ix);
+            self.peers.get_mut(ix).proven = false;
             self.publish(changes);
         }
         self.peers.get_mut(ix).incarnation = claim.incarnation;
@@ -215,6 +213,7 @@ impl Context {
     /// Enters a node into the ring, or takes it out.
     fn place(&mut self, ix: Ix) {
         let position = self.topology.fingerprints().peer_position(self.id(ix));
+        self.ring.touch();
         if self.is_reachable(ix) {
             self.ring.insert(position, ix);
         } else {

@@ -9,7 +9,7 @@ use crate::liveness::rtt::Rtt;
 use crate::node::Status;
 use crate::repair::{Root, Subject};
 use crate::roster::Ix;
-use crate::seal::Window;
+use crate::seal::{Freshness, WideWindows, Window};
 use crate::time::Instant;
 use crate::timing::Timing;
 use crate::topology::Topology;
@@ -19,7 +19,7 @@ use crate::wire::Standing;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peer {
     /// Which of its packets have been seen, in its present life.
-    pub(crate) window: Window,
+    window: Window,
     /// Orders the claims about its present life.
     pub(crate) incarnation: u32,
     /// Round trips to it.
@@ -32,6 +32,8 @@ pub(crate) struct Peer {
     pub(crate) vouched: bool,
     /// Whether it counts in the root.
     pub(crate) counted: bool,
+    /// Whether it had a wide window when it was heard last.
+    wide: bool,
 }
 
 /// What is kept of one that went down. Few do, so it has a table of its own.
@@ -67,6 +69,7 @@ pub(crate) struct Peers {
     held: usize,
     /// When a node was last told a claim about itself, as a stamp.
     told: BTreeMap<Ix, u32>,
+    wide: WideWindows,
 }
 
 impl Peers {
@@ -78,6 +81,7 @@ impl Peers {
             falls: BTreeMap::new(),
             held: 0,
             told: BTreeMap::new(),
+            wide: WideWindows::default(),
         }
     }
 
@@ -87,6 +91,47 @@ impl Peers {
 
     pub(crate) fn get_mut(&mut self, ix: Ix) -> &mut Peer {
         &mut self.table[ix.index()]
+    }
+
+    /// Whether a packet of a peer is new.
+    pub(crate) fn freshness(&self, ix: Ix, packet: u64) -> Freshness {
+        let Peer { window, wide, .. } = self.get(ix);
+        match window.check(packet) {
+            Freshness::TooOld if *wide => self.wide.check(ix.raw(), packet),
+            freshness => freshness,
+        }
+    }
+
+    /// The highest number of a packet of a peer.
+    pub(crate) fn highest(&self, ix: Ix) -> u64 {
+        self.get(ix).window.highest()
+    }
+
+    /// Uses up the number of a packet of a peer. What it would make too old to tell is kept apart, for
+    /// as long as packets may overtake each other by.
+    pub(crate) fn mark(&mut self, ix: Ix, packet: u64, now: Instant, overtaking: Duration) {
+        let stamp = stamp(now);
+        let peer = &mut self.table[ix.index()];
+        peer.wide = peer.wide && self.wide.mark(ix.raw(), packet, stamp);
+        if !peer.wide && peer.window.highest() > 0 && peer.window.loses_by(packet) {
+            let span = u32::try_from(overtaking.as_millis()).unwrap_or(u32::MAX);
+            self.wide.open(ix.raw(), &peer.window, stamp, span);
+            peer.wide = self.wide.mark(ix.raw(), packet, stamp);
+        }
+        peer.window.mark(packet);
+    }
+
+    /// Uses up all numbers of a peer's packets below one that another has seen.
+    pub(crate) fn floor(&mut self, ix: Ix, packet: u64) {
+        let peer = self.get_mut(ix);
+        peer.wide = false;
+        peer.window.floor(packet);
+    }
+
+    /// Every number of a peer's packets is new from here on.
+    pub(crate) fn open_window(&mut self, ix: Ix) {
+        let peer = self.get_mut(ix);
+        (peer.window, peer.wide) = (Window::default(), false);
     }
 
     /// The sum of the fingerprints of all that count.

@@ -281,7 +281,7 @@ impl Watches {
             return Some((at, false));
         }
         if self.list.len() >= ctx.config.limits.inquiries as usize {
-            ctx.stats.answers_withheld += 1;
+            ctx.stats.watches_refused += 1;
             return None;
         }
         self.list.push(Watch::new(ix, ctx.now, ctx.timing.first_gap));

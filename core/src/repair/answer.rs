@@ -53,7 +53,7 @@ pub(super) fn send_record(
     let room = ctx.config.max_datagram - crate::wire::OVERHEAD;
     let destination = ctx.bound(to);
     if *budget == 0 {
-        ctx.stats.answers_withheld += 1;
+        ctx.stats.repair_withheld += 1;
         return;
     }
     for delta in ctx.topology.pieces(group, member, since, room) {

@@ -179,7 +179,7 @@ impl Repair {
             } else if mine.count == 0 {
                 questions.push(mine);
             } else if self.budget < SYMBOLS_COST {
-                ctx.stats.answers_withheld += 1;
+                ctx.stats.repair_withheld += 1;
             } else {
                 self.budget -= SYMBOLS_COST;
                 if mine.count <= LIST {
@@ -283,8 +283,20 @@ impl Repair {
         let room = self.budget;
         let held: Vec<Subject> = self.stock(ctx).subjects(from, until).take(room.max(1)).collect();
         for subject in &held {
-            if self.budget == 0 || ctx.outbox.is_full() {
-                ctx.stats.answers_withheld += 1;
+            // Its records say that it lives.
+            if let Subject::Peer(ix) = subject
+                && is_everything(range)
+                && ctx.claim(*ix).is_of_birth()
+                && ctx.topology.has_records(*ix)
+            {
+                continue;
+            }
+            if ctx.outbox.is_full() {
+                ctx.stats.outbox_full += 1;
+                return;
+            }
+            if self.budget == 0 {
+                ctx.stats.repair_withheld += 1;
                 return;
             }
             send(ctx, to, subject, &mut self.budget);

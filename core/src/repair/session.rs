@@ -129,6 +129,7 @@ impl Repair {
         if !self.caught_up {
             self.caught_up = true;
             self.reunion(ctx);
+            ctx.pace.begin(ctx.now);
             ctx.flush_soon();
         }
     }

@@ -73,6 +73,15 @@ impl Window {
         }
     }
 
+    /// Whether a number that is not used up would become too old to tell if `packet` were used up.
+    pub(crate) const fn loses_by(&self, packet: u64) -> bool {
+        match packet.saturating_sub(self.highest) {
+            0 => false,
+            ahead if ahead < Self::WIDTH => !self.used >> (Self::WIDTH - ahead) != 0,
+            ahead => ahead > Self::WIDTH || self.used != u64::MAX,
+        }
+    }
+
     /// The highest number that is used up.
     #[must_use]
     pub const fn highest(&self) -> u64 {
@@ -181,6 +190,22 @@ mod tests {
         assert_eq!(window.check(1000), Freshness::Fresh);
         assert_eq!(window.check(999), Freshness::Replay);
         assert_eq!(window.check(0), Freshness::TooOld);
+    }
+
+    #[test]
+    fn a_loss_is_foreseen() {
+        for (marked, next) in (0..200).flat_map(|a| (0..200).map(move |b| (a, b))) {
+            let mut window = Window::new();
+            window.mark(100);
+            window.mark(marked);
+            let mut then = window;
+            then.mark(next);
+            let lost = |&n: &u64| {
+                window.check(n) == Freshness::Fresh && then.check(n) == Freshness::TooOld
+            };
+            let any = (window.highest().saturating_sub(63)..next).any(|n| lost(&n));
+            assert_eq!(window.loses_by(next), any, "{marked} {next}");
+        }
     }
 
     quickcheck! {

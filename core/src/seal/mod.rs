@@ -11,6 +11,7 @@ mod keyring;
 mod opener;
 mod sealer;
 mod suite;
+mod wide;
 
 pub use cluster::{ClusterName, ClusterNameError};
 pub use freshness::{Freshness, Window};
@@ -19,6 +20,7 @@ pub use keyring::{Keyring, KeyringError};
 pub use opener::{OpenError, Opener};
 pub use sealer::Sealer;
 pub use suite::Suite;
+pub(crate) use wide::WideWindows;
 
 #[cfg(test)]
 mod tests;

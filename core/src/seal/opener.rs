@@ -24,6 +24,10 @@ pub struct Opener {
     /// What each place was asked for last; whose key it keeps is seen here without a look at the key.
     asked: Vec<Asked>,
     most: usize,
+    /// How many packets have been checked since it was last asked to rest.
+    opened: usize,
+    /// How often in a row it has been asked to rest while few had been.
+    rested: u8,
     plain: Vec<u8>,
 }
 
@@ -54,6 +58,8 @@ impl Opener {
             cache: Vec::new(),
             asked: Vec::new(),
             most,
+            opened: 0,
+            rested: 0,
             plain: Vec::new(),
         };
         opener.resize(most.min(FIRST_PLACES));
@@ -92,6 +98,7 @@ impl Opener {
             return Err(OpenError::Forged);
         }
         let receiver = header.bound.then_some(me);
+        self.opened = self.opened.saturating_add(1);
         let mark = Mark::of(sender, key);
         let place = mark.place(self.cache.len());
         let known =
@@ -114,9 +121,23 @@ impl Opener {
         }
     }
 
+    /// Gives derived keys back if few packets come: to be called at a steady, slow pace.
+    pub(crate) fn rest(&mut self) {
+        let few = self.opened < self.cache.len() / 4;
+        self.rested = if few { self.rested.saturating_add(1) } else { 0 };
+        self.opened = 0;
+        let first = self.most.min(FIRST_PLACES);
+        if self.rested >= RESTS && self.cache.len() > first {
+            (self.cache, self.asked, self.plain) = (Vec::new(), Vec::new(), Vec::new());
+            self.resize(first);
+        }
+    }
+
     fn keep(&mut self, mark: Mark, cached: Cached) {
         let mut at = mark.place(self.cache.len());
-        while self.asked[at].kept != 0 && self.cache.len() < self.most {
+        // A larger cache is worth its memory where many packets come.
+        let many = self.opened >= self.cache.len();
+        while many && self.asked[at].kept != 0 && self.cache.len() < self.most {
             let places = self.cache.len() * 2;
             let kept = core::mem::take(&mut self.cache);
             self.asked.clear();
@@ -157,6 +178,9 @@ impl fmt::Debug for Opener {
 
 /// The places that a cache begins with.
 const FIRST_PLACES: usize = 16;
+
+/// After this many rests in a row without many packets the cache is made small again.
+const RESTS: u8 = 8;
 
 /// Stands for a sender and a key; not 0, and the same for few others.
 #[derive(Clone, Copy)]

@@ -27,6 +27,8 @@ struct Cover {
 pub(crate) struct Covers {
     covers: BTreeMap<Ix, Cover>,
     speakers: BTreeMap<Ix, Instant>,
+    /// Grows with each change.
+    version: u64,
     /// What is taken in now has come to this host after this time.
     arrived_after: Instant,
 }
@@ -42,6 +44,7 @@ impl Covers {
     /// It stays known as one: who has not noticed yet leaves out those whom it covered, so it is
     /// still sent copies, and what it does not acknowledge is sent to each of them.
     pub(crate) fn void(&mut self, speaker: Ix) {
+        self.version += 1;
         self.covers.retain(|_, cover| cover.speaker != speaker);
     }
 
@@ -53,7 +56,22 @@ impl Covers {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.arrived_after);
+        *self = Self { version: self.version + 1, ..Self::new(self.arrived_after) };
+    }
+
+    /// Whether no speaker has been heard of.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.covers.is_empty() && self.speakers.is_empty()
+    }
+
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// When the next of the promises and speakers is too old to count.
+    pub(crate) fn next_end(&self, now: Instant) -> Option<Instant> {
+        let ends = self.covers.values().map(|cover| cover.until);
+        ends.chain(self.speakers.values().copied()).filter(|&until| until > now).min()
     }
 
     /// Whether a node has said of late that it is a speaker.
@@ -65,6 +83,7 @@ impl Covers {
 impl Context {
     /// Notes that a node speaks. Of too many the one goes that was heard of the longest ago.
     pub(crate) fn note_speaker(&mut self, ix: Ix) {
+        self.covers.version += 1;
         let speakers = &mut self.covers.speakers;
         speakers.insert(ix, self.now + SPEAKER_TTL);
         if speakers.len() > SPEAKERS
@@ -112,6 +131,7 @@ impl Context {
             epoch: self.life(ix).epoch,
             until,
         };
+        self.covers.version += 1;
         self.covers.covers.insert(ix, cover);
     }
 

@@ -17,7 +17,7 @@ const INSTANT: Duration = Duration::from_millis(10);
 const BURST: u64 = 4;
 
 /// News in a span for which one gatherer is enough, and the most gatherers there are.
-const PER_GATHERER: u64 = 250;
+const PER_GATHERER: u64 = 500;
 const GATHERERS: u64 = 8;
 
 /// How long news is held back for more to come, when there is much and very much of it.
@@ -27,6 +27,10 @@ const SHORT_HOLD: Duration = Duration::from_millis(60);
 /// Counts news, own and others'.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
+    /// Since when this node knows its cluster, and counts all that everybody is told.
+    begun: Option<Instant>,
+    /// Whether what waits to be told has been entrusted to this node.
+    gathers: bool,
     since: Instant,
     before: u64,
     current: u64,
@@ -36,6 +40,21 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
+    /// From now on this node counts all that everybody is told.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.begun.get_or_insert(now);
+    }
+
+    /// Whether this node cannot know yet how much news there is: it has not counted for a whole span.
+    pub(crate) fn is_new(&self, now: Instant) -> bool {
+        self.begun.is_none_or(|begun| now.since(begun) < SPAN)
+    }
+
+    /// Others' news is entrusted to this node.
+    pub(crate) fn gather(&mut self) {
+        self.gathers = true;
+    }
+
     /// Counts pieces of news.
     pub(crate) fn count(&mut self, now: Instant, pieces: u64) {
         let spans = now.since(self.since).as_nanos() / SPAN.as_nanos();
@@ -66,16 +85,21 @@ impl Pace {
     }
 
     /// Among how many gatherers news is divided; 0 if each node is to send its own.
+    ///
+    /// A node that cannot know how much there is has others send it. Otherwise each of a thousand nodes
+    /// that start at once would begin with a tree of its own.
     pub(crate) fn gatherers(&self, now: Instant) -> u64 {
         let lately = self.lately(now);
         let wanted = (lately / PER_GATHERER + 1).next_power_of_two().min(GATHERERS);
-        if lately < MUCH { 0 } else { wanted }
+        if lately < MUCH && !self.is_new(now) { 0 } else { wanted }
     }
 
     /// How long news that has just come up is to wait for more.
     pub(crate) fn hold(&self, now: Instant, least: Duration) -> Duration {
         let lately = self.lately(now);
         let hold = match lately {
+            // Where all are new, much is to be expected.
+            ..MUCH if self.gathers && self.is_new(now) => SHORT_HOLD,
             ..MUCH => return least,
             MUCH..=PER_GATHERER => HOLD,
             _ => SHORT_HOLD,
@@ -84,9 +108,10 @@ impl Pace {
         least.max(hold.saturating_sub(rested))
     }
 
-    /// News goes out.
-    pub(crate) fn flushed(&mut self, now: Instant) {
+    /// News goes out. Answers whether any of it was entrusted to this node.
+    pub(crate) fn flushed(&mut self, now: Instant) -> bool {
         self.last_flush = Some(now);
+        core::mem::take(&mut self.gathers)
     }
 }
 
@@ -96,9 +121,34 @@ mod tests {
 
     const LEAST: Duration = Duration::from_millis(2);
 
+    /// That of a node that has known its cluster from the origin of time on.
+    fn settled() -> Pace {
+        let mut pace = Pace::default();
+        pace.begin(Instant::ZERO);
+        pace
+    }
+
+    #[test]
+    fn a_newcomer_has_others_send_its_news_until_it_knows_the_pace() {
+        let mut pace = Pace::default();
+        let later = Instant::from_millis(10_000);
+        assert_eq!((pace.gatherers(later), pace.hold(later, LEAST)), (1, LEAST));
+        pace.begin(later);
+        assert_eq!(pace.gatherers(later), 1);
+        assert_eq!(pace.gatherers(later + SPAN), 0);
+        pace.gather();
+        assert_eq!(pace.hold(later, LEAST), LEAST);
+        assert!(pace.flushed(later));
+        pace.gather();
+        assert_eq!(pace.hold(later, LEAST), SHORT_HOLD);
+        assert_eq!(pace.hold(later + SPAN, LEAST), LEAST);
+        assert!(pace.flushed(later));
+        assert_eq!(pace.hold(later, LEAST), LEAST);
+    }
+
     #[test]
     fn a_single_change_goes_out_at_once() {
-        let mut pace = Pace::default();
+        let mut pace = settled();
         let now = Instant::from_millis(10_000);
         pace.count(now, 1);
         assert_eq!((pace.gatherers(now), pace.hold(now, LEAST)), (0, LEAST));
@@ -106,7 +156,7 @@ mod tests {
 
     #[test]
     fn much_news_is_gathered_and_held() {
-        let mut pace = Pace::default();
+        let mut pace = settled();
         for step in 0..40 {
             pace.count(Instant::from_millis(10_000 + step * 10), 1);
         }
@@ -116,13 +166,13 @@ mod tests {
         assert_eq!(pace.hold(now, LEAST), HOLD);
         let later = Instant::from_millis(10_460);
         assert_eq!(pace.hold(later, LEAST), Duration::from_millis(40));
-        pace.count(later, 2000);
+        pace.count(later, 4000);
         assert_eq!(pace.gatherers(later), GATHERERS);
     }
 
     #[test]
     fn a_storm_is_noticed_at_once() {
-        let mut pace = Pace::default();
+        let mut pace = settled();
         let now = Instant::from_millis(10_000);
         pace.flushed(now);
         pace.count(now, BURST - 1);
@@ -134,7 +184,7 @@ mod tests {
 
     #[test]
     fn calm_returns() {
-        let mut pace = Pace::default();
+        let mut pace = settled();
         pace.count(Instant::from_millis(10_000), 50);
         assert_eq!(pace.gatherers(Instant::from_millis(11_100)), 0);
     }

@@ -1,10 +1,12 @@
 //! Whom a route leads to, and how it is split into parts.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::context::Context;
 use crate::node::{NodeId, Status};
 use crate::roster::Ix;
+use crate::spread::ring::{Ring, Stretch};
 use crate::topology::GroupName;
 use crate::wire::Route;
 
@@ -49,24 +51,42 @@ pub(super) fn everybody_but(position: u32) -> Route {
     Route::Ring { from: position.wrapping_add(1), until: position, group: None, covered: false }
 }
 
-/// The peers that a route leads to, in order, with their positions.
-fn targets(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<(u32, Ix)> {
-    let fits = |ix: Ix| Some(ix) != from && ix != Ix::ME;
-    match route {
-        Route::Ring { from: start, until, group, covered } => {
-            let meant = |ix: Ix| match group {
-                None => true,
-                Some(group) => {
-                    ctx.topology.is_member(group, ix)
-                        || !covered && ctx.covers.is_speaker(ix, ctx.now)
-                }
-            };
-            let peers = ctx.ring.interval(*start, *until).filter(|&(_, ix)| fits(ix) && meant(ix));
-            peers.filter(|&(_, ix)| *covered || !ctx.is_covered(ix)).collect()
+/// How many peers of a part are looked at for one that takes it.
+const LOOKED_AT: usize = 64;
+
+/// The peers that a route leads to, in order, with their positions. Those of an interval are counted
+/// and not listed: there may be as many as the cluster has.
+enum Targets<'a> {
+    Ring(Stretch<'a>),
+    Listed(Vec<Ix>),
+}
+
+impl Targets<'_> {
+    fn of<'a>(ctx: &Context, ring: &'a Ring, route: &Route, from: Option<Ix>) -> Targets<'a> {
+        match route {
+            Route::Ring { from: start, until, .. } => {
+                let without = from.map(|ix| (ctx.position(ix), ix));
+                Targets::Ring(ring.stretch(*start, *until, without))
+            }
+            Route::Listed(nodes) => {
+                let fits = |&ix: &Ix| Some(ix) != from && ix != Ix::ME && ctx.is_reachable(ix);
+                let known = nodes.iter().filter_map(|&id| ctx.find(id));
+                Targets::Listed(known.filter(fits).collect())
+            }
         }
-        Route::Listed(nodes) => {
-            let known = nodes.iter().filter_map(|&id| ctx.find(id));
-            known.filter(|&ix| fits(ix) && ctx.is_reachable(ix)).map(|ix| (0, ix)).collect()
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Ring(stretch) => stretch.len(),
+            Self::Listed(listed) => listed.len(),
+        }
+    }
+
+    fn get(&self, at: usize) -> (u32, Ix) {
+        match self {
+            Self::Ring(stretch) => stretch.get(at),
+            Self::Listed(listed) => (0, listed[at]),
         }
     }
 }
@@ -84,48 +104,51 @@ pub(super) struct Part {
 /// where this node knows nobody: those who take them may.
 ///
 /// The place of this node is a border, so that no part leads back to it.
-pub(super) fn split(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<Part> {
+pub(super) fn split(ctx: &mut Context, route: &Route, from: Option<Ix>) -> Vec<Part> {
+    let view = ctx.view_for(route);
+    let (ctx, ring) = (&*ctx, ctx.seen_through(view));
     let Route::Ring { from: start, until, .. } = *route else {
-        return split_evenly(ctx, route, from);
+        return split_evenly(ctx, ring, route, from);
     };
     let place = ctx.position(Ix::ME);
     let (span, before) = (until.wrapping_sub(start), place.wrapping_sub(start));
     if span != 0 && before >= span {
-        return split_evenly(ctx, route, from);
+        return split_evenly(ctx, ring, route, from);
     }
     // Whoever shares the place is behind the border.
     let shared = ctx.ring.interval(place, place.wrapping_add(1)).next().is_some();
     let behind = if shared { place } else { place.wrapping_add(1) };
     let mut parts = Vec::with_capacity(2 * FAN_OUT);
     if before > 0 {
-        parts.extend(split_evenly(ctx, &within(route, start, place), from));
+        parts.extend(split_evenly(ctx, ring, &within(route, start, place), from));
     }
     if behind != until || span == 0 && before == 0 {
-        parts.extend(split_evenly(ctx, &within(route, behind, until), from));
+        parts.extend(split_evenly(ctx, ring, &within(route, behind, until), from));
     }
     parts
 }
 
-fn split_evenly(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<Part> {
-    let targets = targets(ctx, route, from);
+fn split_evenly(ctx: &Context, ring: &Ring, route: &Route, from: Option<Ix>) -> Vec<Part> {
+    let targets = Targets::of(ctx, ring, route, from);
+    let count = targets.len();
     let mut parts = Vec::with_capacity(FAN_OUT);
     let mut begin = 0;
     for part in 0..FAN_OUT {
-        let mut end = (targets.len() * (part + 1)).div_ceil(FAN_OUT);
+        let mut end = (count * (part + 1)).div_ceil(FAN_OUT);
         if let Route::Ring { .. } = route {
             // Peers of equal position cannot be told apart by an interval: keep them together.
-            while end > begin && end < targets.len() && targets[end].0 == targets[end - 1].0 {
+            while end > begin && end < count && targets.get(end).0 == targets.get(end - 1).0 {
                 end += 1;
             }
         }
         if begin < end {
             parts.push(match route {
                 Route::Ring { from, until, .. } => {
-                    let from = if begin == 0 { *from } else { targets[begin].0 };
-                    let until = if end == targets.len() { *until } else { targets[end].0 };
-                    ring_part(ctx, &targets[begin..end], from, until, route)
+                    let from = if begin == 0 { *from } else { targets.get(begin).0 };
+                    let until = if end == count { *until } else { targets.get(end).0 };
+                    ring_part(ctx, &targets, begin..end, from, until, route)
                 }
-                Route::Listed(_) => listed_part(ctx, &targets[begin..end]),
+                Route::Listed(_) => listed_part(ctx, &targets, begin..end),
             });
             begin = end;
         }
@@ -134,12 +157,19 @@ fn split_evenly(ctx: &Context, route: &Route, from: Option<Ix>) -> Vec<Part> {
 }
 
 /// The peers from `from` up to `until`; who takes them on passes them on to what lies behind it.
-fn ring_part(ctx: &Context, peers: &[(u32, Ix)], from: u32, until: u32, whole: &Route) -> Part {
-    let to = pick(ctx, peers);
-    let (first, leader) = peers[0];
+fn ring_part(
+    ctx: &Context,
+    targets: &Targets<'_>,
+    peers: Range<usize>,
+    from: u32,
+    until: u32,
+    whole: &Route,
+) -> Part {
+    let to = pick(ctx, peers.clone().map(|at| targets.get(at).1)).unwrap_or(Ix::ME);
+    let (first, leader) = targets.get(peers.start);
     let after = first.wrapping_add(1);
     // Two of one position, and an interval that would come out as the whole ring, stay as they are.
-    let alone = peers.get(1).is_none_or(|&(second, _)| second != first);
+    let alone = peers.len() == 1 || targets.get(peers.start + 1).0 != first;
     let narrow = leader == to && alone && after != until && first == from;
     let part = within(whole, from, until);
     let route = within(whole, if narrow { after } else { from }, until);
@@ -156,24 +186,28 @@ fn within(whole: &Route, from: u32, until: u32) -> Route {
     }
 }
 
-fn listed_part(ctx: &Context, peers: &[(u32, Ix)]) -> Part {
-    let to = pick(ctx, peers);
-    let part: Vec<NodeId> = peers.iter().map(|&(_, ix)| ctx.id(ix)).collect();
+fn listed_part(ctx: &Context, targets: &Targets<'_>, peers: Range<usize>) -> Part {
+    let peers = peers.map(|at| targets.get(at).1);
+    let to = pick(ctx, peers.clone()).unwrap_or(Ix::ME);
+    let part: Vec<NodeId> = peers.map(|ix| ctx.id(ix)).collect();
     let others = part.iter().copied().filter(|&id| id != ctx.id(to)).collect();
     Part { to, route: Route::Listed(others), part: Route::Listed(part) }
 }
 
-/// The peer of a part that takes it: the first one that is not under suspicion and knows its cluster.
-fn pick(ctx: &Context, part: &[(u32, Ix)]) -> Ix {
-    let alive = part.iter().map(|&(_, ix)| ix).filter(|&ix| ctx.status(ix) == Status::Alive);
+/// The peer of a part that takes it: the first one that is not under suspicion and knows its cluster,
+/// if there is one near its beginning.
+fn pick(ctx: &Context, part: impl Iterator<Item = Ix> + Clone) -> Option<Ix> {
+    let alive = part.clone().take(LOOKED_AT).filter(|&ix| ctx.status(ix) == Status::Alive);
     let settled =
         |ix: &Ix| u128::from(ctx.peers.since_turn(*ix, ctx.now)) >= ctx.timing.settled.as_millis();
-    alive.clone().find(settled).or_else(|| alive.clone().next()).unwrap_or(part[0].1)
+    alive.clone().find(settled).or_else(|| alive.clone().next()).or_else(|| part.clone().next())
 }
 
 /// Who else could take a part whose peer is silent.
-pub(super) fn heir(ctx: &Context, part: &Route, tried: &[Ix]) -> Option<Ix> {
-    let mut others = targets(ctx, part, None);
-    others.retain(|(_, ix)| !tried.contains(ix));
-    (!others.is_empty()).then(|| pick(ctx, &others))
+pub(super) fn heir(ctx: &mut Context, part: &Route, tried: &[Ix]) -> Option<Ix> {
+    let view = ctx.view_for(part);
+    let (ctx, ring) = (&*ctx, ctx.seen_through(view));
+    let targets = Targets::of(ctx, ring, part, None);
+    let others = (0..targets.len()).map(|at| targets.get(at).1);
+    pick(ctx, others.filter(|ix| !tried.contains(ix)))
 }

@@ -9,6 +9,7 @@
 use alloc::vec::Vec;
 
 use crate::context::Context;
+use crate::growth::KEPT;
 use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timers::Why;
@@ -48,6 +49,7 @@ impl Returns {
                 ctx.tell_all_of(ix);
             }
         }
+        self.waiting.shrink_to(self.waiting.len().max(KEPT));
         ctx.timers.set(Why::Return, self.waiting.iter().map(|&(due, _)| due).min());
     }
 

@@ -1,6 +1,7 @@
 //! The peers that are thought to live, on a ring of hashed positions.
 
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use crate::growth;
 use crate::roster::Ix;
@@ -9,6 +10,30 @@ use crate::roster::Ix;
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
     places: Vec<(u32, Ix)>,
+    /// Grows with each change of a peer, whether or not it stays on the ring.
+    version: u64,
+}
+
+/// Peers that follow one another on a ring, once around at most, less one that may be left out:
+/// counted by order statistics, as there may be as many as the cluster has.
+#[derive(Clone, Copy)]
+pub(crate) struct Stretch<'a> {
+    places: &'a [(u32, Ix)],
+    start: usize,
+    len: usize,
+    /// Where the one that is left out would be.
+    gap: Option<usize>,
+}
+
+impl Stretch<'_> {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn get(&self, at: usize) -> (u32, Ix) {
+        let at = self.start + at + usize::from(self.gap.is_some_and(|gap| gap <= at));
+        self.places[if at < self.places.len() { at } else { at - self.places.len() }]
+    }
 }
 
 impl Ring {
@@ -42,18 +67,60 @@ impl Ring {
         after.iter().chain(before).map(|&(_, ix)| ix)
     }
 
+    /// The peers of [`Ring::interval`], less one if that is among them.
+    pub(crate) fn stretch(&self, from: u32, until: u32, without: Option<(u32, Ix)>) -> Stretch<'_> {
+        let before = |border| self.places.partition_point(|&(position, _)| position < border);
+        let (start, end, all) = (before(from), before(until), self.places.len());
+        let len = match from.cmp(&until) {
+            Ordering::Less => end - start,
+            Ordering::Equal => all,
+            Ordering::Greater => all - start + end,
+        };
+        let found = without.and_then(|place| self.places.binary_search(&place).ok());
+        let gap = found
+            .map(|at| if at >= start { at - start } else { at + all - start })
+            .filter(|&gap| gap < len);
+        Stretch { places: &self.places, start, len: len - usize::from(gap.is_some()), gap }
+    }
+
+    /// Those of a ring that fit.
+    pub(crate) fn filtered(&self, fits: impl Fn(Ix) -> bool) -> Self {
+        let places = self.places.iter().filter(|(_, ix)| fits(*ix)).copied().collect();
+        Self { places, version: 0 }
+    }
+
+    /// Some peers with their positions, if they are on this ring.
+    pub(crate) fn of(&self, peers: impl Iterator<Item = (u32, Ix)>) -> Self {
+        let known = peers.filter(|place| self.places.binary_search(place).is_ok());
+        let mut places: Vec<(u32, Ix)> = known.collect();
+        places.sort_unstable();
+        places.dedup();
+        Self { places, version: 0 }
+    }
+
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Notes that something about a peer has changed.
+    pub(crate) const fn touch(&mut self) {
+        self.version += 1;
+    }
+
     /// Enters a peer; `position` is that of its id, of which the upper half counts.
     pub(crate) fn insert(&mut self, position: u64, ix: Ix) {
         let place = (upper(position), ix);
         if let Err(at) = self.places.binary_search(&place) {
             growth::reserve_one(&mut self.places);
             self.places.insert(at, place);
+            self.touch();
         }
     }
 
     pub(crate) fn remove(&mut self, position: u64, ix: Ix) {
         if let Ok(at) = self.places.binary_search(&(upper(position), ix)) {
             self.places.remove(at);
+            self.touch();
         }
     }
 
@@ -99,6 +166,24 @@ mod tests {
         assert_eq!(interval(&ring, 30, 11), [30, u32::MAX, 10]);
         assert_eq!(interval(&ring, 15, 15), [20, 30, u32::MAX, 10]);
         assert_eq!(interval(&ring, 11, 20), [0_u32; 0]);
+    }
+
+    /// A stretch counts and picks as the list of its interval would.
+    #[test]
+    fn a_stretch_is_its_interval() {
+        let ring = ring(&[10, 20, 20, 30, u32::MAX]);
+        let borders = [0, 10, 11, 20, 21, 30, 31, u32::MAX];
+        for (from, until) in borders.iter().flat_map(|a| borders.iter().map(move |b| (*a, *b))) {
+            let all: Vec<(u32, Ix)> = ring.interval(from, until).collect();
+            let without = ring.places.iter().copied().map(Some).chain([None, Some((15, Ix::ME))]);
+            for without in without {
+                let stretch = ring.stretch(from, until, without);
+                let listed: Vec<_> = (0..stretch.len()).map(|at| stretch.get(at)).collect();
+                let expected: Vec<_> =
+                    all.iter().copied().filter(|place| Some(*place) != without).collect();
+                assert_eq!(listed, expected, "{from} to {until} without {without:?}");
+            }
+        }
     }
 
     #[test]

@@ -259,7 +259,7 @@ impl Speaker {
                 // Once it is known to all, only newcomers need it: not all in the same list.
                 let turn = hearer.listings.wrapping_add(ix.raw()).is_multiple_of(VOUCHES);
                 if hearer.listings < FIRST_VOUCHES || turn {
-                    let packet = ctx.peers.get(ix).window.highest();
+                    let packet = ctx.peers.highest(ix);
                     vouches.push(Frame::Vouch { life, packet });
                     room -= VOUCH;
                 }

@@ -1,9 +1,10 @@
 //! The copies that this node has taken on, so that what is repeated, because its acknowledgement was
 //! lost or is late, is passed on once.
 
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
-use crate::node::Life;
+use crate::growth;
+use crate::hash::Hash;
 use crate::wire::{Header, Spread};
 
 /// How many copies are remembered, of those that were passed on to somebody. One that is forgotten
@@ -14,13 +15,11 @@ const CAPACITY: usize = 512;
 ///
 /// The number of the packet is not enough: copies that share one at first may be repeated in several
 /// packets or in one, and each must be taken on.
+///
+/// Eight bytes stand for the life of its sender, the number of that packet and the place of the copy in
+/// it: hundreds are kept, and two are taken for one once in many years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CopyId {
-    packet: u64,
-    /// How many copies come before it in that packet.
-    place: u32,
-    sender: Life,
-}
+pub(crate) struct CopyId(u64);
 
 impl CopyId {
     /// The copy at a place of a packet.
@@ -28,27 +27,34 @@ impl CopyId {
         let (packet, place) = spread.first_try.map_or((header.packet, place), |first| {
             (header.packet.saturating_sub(first.packets_ago.get()), first.place)
         });
-        Self { packet, place, sender: header.sender }
+        let sender = Hash::new(KEY, 0).node(header.sender.id).word(header.sender.epoch.0);
+        Self(sender.word(packet).word(place.into()).finish())
     }
 }
 
-/// The copies that were taken on last.
+const KEY: [u64; 2] = [0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89];
+
+/// The copies that were taken on last, in a ring.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
-    copies: VecDeque<CopyId>,
+    copies: Vec<CopyId>,
+    /// The place of the oldest one, once the ring is full.
+    oldest: usize,
 }
 
 impl Taken {
     /// Whether a copy was taken on.
     pub(crate) fn has(&self, copy: &CopyId) -> bool {
-        self.copies.iter().rev().any(|taken| taken == copy)
+        self.copies.contains(copy)
     }
 
     /// Remembers a copy.
     pub(crate) fn note(&mut self, copy: CopyId) {
-        if self.copies.len() >= CAPACITY {
-            self.copies.pop_front();
+        if self.copies.len() < CAPACITY {
+            growth::push(&mut self.copies, copy);
+        } else {
+            self.copies[self.oldest] = copy;
+            self.oldest = (self.oldest + 1) % CAPACITY;
         }
-        self.copies.push_back(copy);
     }
 }

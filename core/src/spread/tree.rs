@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
 use crate::context::Context;
+use crate::growth::KEPT;
 use crate::mutants::mutated;
 use crate::outbox;
 use crate::roster::Ix;
@@ -80,7 +81,7 @@ impl Relays {
 
     /// Whether a batch can be passed on in full. What ends here takes no room: it is always taken, or
     /// hops that are all full would wait for each other.
-    pub(crate) fn has_room_to_pass_on(&self, ctx: &Context, from: Ix, spread: &Spread) -> bool {
+    pub(crate) fn has_room_to_pass_on(&self, ctx: &mut Context, from: Ix, spread: &Spread) -> bool {
         let room = (ctx.config.limits.relays as usize).saturating_sub(self.copies.len());
         let fits = |copies: usize| copies <= room || self.is_idle();
         spread.hops == 0 || fits(2 * FAN_OUT) || fits(split(ctx, &spread.route, Some(from)).len())
@@ -275,6 +276,7 @@ impl Relays {
         for sent in self.stale.drain(..) {
             self.sent.remove(&sent);
         }
+        self.stale.shrink_to(KEPT);
         self.arm(ctx);
         (closed, missed)
     }
@@ -317,7 +319,7 @@ impl Relays {
     /// Begins to send a copy of a batch to the peer of a part, if there is room.
     fn enter(&mut self, ctx: &mut Context, batch: u64, urgent: bool, part: Part, hops: u8) -> bool {
         if self.is_full(ctx) {
-            ctx.stats.answers_withheld += 1;
+            ctx.stats.copies_full += 1;
             return false;
         }
         let id = self.next;

@@ -111,6 +111,9 @@ timing! {
     /// The first wait of a node that knows nobody before it tries its seeds again; it doubles up to
     /// the retry interval.
     first_contact = |_c| Duration::from_millis(100), "";
+    /// The longest such wait until the node is taken to be isolated: where a cluster starts, the seed may be
+    /// up in a moment.
+    contact_longest = |c| c.min_timeout * 8 / 5, "";
     /// How long a node is alone before [`Event::Isolated`](crate::Event::Isolated) says so.
     isolated_after = |c| c.probe_interval * 3, "";
     /// The longest pause before it says so again; the first is as long as the row above, and it doubles.

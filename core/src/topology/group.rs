@@ -27,6 +27,9 @@ pub(super) struct Group {
     by_member: HashTable<u32>,
     /// How many records have an item.
     listed: u32,
+    /// Differs from what it was before each change of a record, also of a group of this name that
+    /// was there before.
+    pub(super) version: u64,
     pub(super) index: Index,
 }
 
@@ -48,6 +51,7 @@ impl Group {
             records: Vec::new(),
             by_member: HashTable::new(),
             listed: 0,
+            version: 0,
             index: Index::default(),
         }
     }

@@ -201,6 +201,8 @@ impl Topology {
         for slot in self.groups.slots() {
             let group = self.groups.get_mut(slot);
             let Some(record) = group.remove(ix, life, changes) else { continue };
+            self.edits += 1;
+            group.version = self.edits;
             self.items -= record.len();
             self.records_of[ix.index()] -= 1;
             if !self.roster.is_retired(ix) {
@@ -273,6 +275,8 @@ impl Topology {
         let life = self.roster.life(ix);
         let group = self.groups.get_mut(slot);
         let amended = group.amend(ix, life, changes, edit);
+        self.edits += 1;
+        group.version = self.edits;
         let digest = group.digest;
         self.items = self.items + amended.items_after - amended.items_before;
         if !self.roster.is_retired(ix) {

@@ -129,6 +129,8 @@ pub struct Topology {
     root: Root,
     /// Items in all records, tombstones included.
     items: usize,
+    /// How often a record has been changed or removed.
+    edits: u64,
     limits: TopologyLimits,
     down: DownMembers,
     claims: Claims,
@@ -166,6 +168,7 @@ impl Topology {
             key,
             root: Root::default(),
             items: 0,
+            edits: 0,
             limits,
             down: DownMembers::default(),
             claims: Claims::new(limits.claims),

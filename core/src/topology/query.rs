@@ -171,6 +171,16 @@ impl Topology {
         records.filter(|record| record.is_live()).map(Record::member)
     }
 
+    /// Whether a node has a record in any group.
+    pub(crate) fn has_records(&self, ix: Ix) -> bool {
+        self.records_of[ix.index()] > 0
+    }
+
+    /// A number that changes with each change of a record of a group; `None` if nobody is in it.
+    pub(crate) fn version_of(&self, group: &GroupName) -> Option<u64> {
+        self.groups.by_name(group).map(|group| group.version)
+    }
+
     /// Whether a node is a member of a group, whatever its status.
     pub(crate) fn is_member(&self, group: &GroupName, ix: Ix) -> bool {
         let record = self.groups.by_name(group).and_then(|group| group.record(ix));

@@ -162,6 +162,13 @@ pub struct Claim {
     pub age: u32,
 }
 
+impl Claim {
+    /// Whether it says no more than anything does that the node has said in this life.
+    pub(crate) fn is_of_birth(&self) -> bool {
+        self.standing == Standing::Alive && self.incarnation == 0
+    }
+}
+
 /// What a claim says. Of two claims of one life and incarnation the higher standing wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]

@@ -65,7 +65,8 @@
 //! must see to it that its epoch was never used before.
 //!
 //! A node keeps a [sliding window](crate::seal::Window) of 64 packet numbers for each sender and
-//! epoch. A number is taken once, and not if it lies 64 or more below the highest one taken. What
+//! epoch, and one of 1,024 for up to 32 senders whose packets overtake each other by more. A number is
+//! taken once, and not if it lies further below the highest one taken than the window is wide. What
 //! an *unbound* packet must satisfy beyond that is the matter of the engine, not of the format.
 //!
 //! # Frames

@@ -48,6 +48,10 @@ pub struct Cluster {
     /// The last so many are not started, until a step does.
     #[serde(default)]
     pub asleep: usize,
+    /// Whether each node serves a range of its own before it contacts anybody, at the start and after
+    /// each restart.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub serve: bool,
     /// The links between nodes, of one zone if there are several.
     #[serde(default)]
     pub link: Path,

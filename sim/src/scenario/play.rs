@@ -169,7 +169,7 @@ impl Player {
         sim.set_tap(Postmark { delivered: Rc::clone(&delivered), inner });
         Self {
             random: Random::new(seed).fork(FOR_SCENARIO),
-            group: GroupName::try_from("scenario").expect("a short name is a group's name"),
+            group: group_name(),
             picked: Vec::new(),
             since: 0,
             shown: None,
@@ -380,6 +380,7 @@ fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> S
     let config = cluster.config(settings);
     let seeds = cluster.seeds;
     let asleep: Vec<usize> = (cluster.nodes - cluster.asleep..cluster.nodes).collect();
+    let group = group_name();
     let mut build = Sim::new(seed)
         .nodes(cluster.nodes, config)
         .link(cluster.link.link())
@@ -395,6 +396,12 @@ fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> S
         .parameter("cluster", format!("{cluster:?}"))
         .parameter("steps", scenario.steps.len().to_string())
         .rerun(rerun);
+    if cluster.serve {
+        build = build.born(move |sim, node| {
+            // A refused call leaves the node without a range, which figures and rules then show.
+            let _ = sim.add_item(node, &group, range_of(node, 0), PORT);
+        });
+    }
     if cluster.segments > 0 {
         let segments = cluster.segments as usize;
         build = build.segments(move |node| Some((node % segments) as u16));
@@ -415,6 +422,11 @@ fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> S
         sim.set_links(&cluster.links());
     }
     sim
+}
+
+/// The group in which nodes serve ranges.
+fn group_name() -> GroupName {
+    GroupName::try_from("scenario").expect("a short name is a group's name")
 }
 
 /// The range of this number that belongs to a node.

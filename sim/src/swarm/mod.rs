@@ -118,6 +118,7 @@ fn cluster(random: &mut Random, bounds: &Bounds) -> Cluster {
         #[cfg(feature = "mutants")]
         mutant: None,
         asleep: 0,
+        serve: false,
         link: faults::path(random),
         between: (zones > 1).then(|| Path {
             delay: None,

@@ -1,0 +1,60 @@
+//! Members that have joined a group of late: hops of the broadcast tree may not know of them yet, and
+//! would leave them out of what is sent to the group.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::context::Context;
+use crate::growth::KEPT;
+use crate::node::NodeId;
+use crate::roster::Ix;
+use crate::time::Instant;
+use crate::topology::GroupName;
+
+/// The most joins that are remembered. Of more the oldest are taken to be known to all.
+const CAPACITY: usize = 64;
+
+/// Within this many of the longest waits for an acknowledgement all have heard of a join: by the tree,
+/// in which each hop waits for less than that, or by a repair.
+const LONGEST_WAITS: u32 = 8;
+
+/// The last joins that this node has heard of, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Joined {
+    joins: VecDeque<(Instant, GroupName, Ix)>,
+}
+
+impl Joined {
+    /// Notes that a node has joined a group.
+    pub(crate) fn note(&mut self, ctx: &Context, group: &GroupName, ix: Ix) {
+        self.expire(ctx);
+        if self.joins.len() >= CAPACITY {
+            self.joins.pop_front();
+        }
+        self.joins.push_back((ctx.now, group.clone(), ix));
+    }
+
+    /// Those that have joined a group of late and are in it, within reach.
+    pub(crate) fn members(&self, ctx: &Context, group: &GroupName) -> Vec<NodeId> {
+        let known = |at: Instant| ctx.now.since(at) > ctx.config.max_timeout * LONGEST_WAITS;
+        let joins = self.joins.iter().filter(|(at, joined, _)| joined == group && !known(*at));
+        let fits = |ix: Ix| ctx.is_reachable(ix) && ctx.topology.is_member(group, ix);
+        joins.filter(|(_, _, ix)| fits(*ix)).map(|(_, _, ix)| ctx.id(*ix)).collect()
+    }
+
+    /// Forgets a node that is leaving the table.
+    pub(crate) fn forget(&mut self, ix: Ix) {
+        self.joins.retain(|(_, _, joined)| *joined != ix);
+    }
+
+    /// Forgets joins that all know of.
+    pub(crate) fn expire(&mut self, ctx: &Context) {
+        let span = ctx.config.max_timeout * LONGEST_WAITS;
+        while self.joins.front().is_some_and(|(at, ..)| ctx.now.since(*at) > span) {
+            self.joins.pop_front();
+        }
+        if self.joins.is_empty() && self.joins.capacity() > KEPT {
+            self.joins = VecDeque::new();
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Parts of the ring that routes lead to: the members of a group, or those that no speaker covers.
+//!
+//! Each is a ring of its own, made when it is first needed and kept until something that decides who
+//! is on it changes, so that a frame that is to be passed on costs a look-up and no list.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::context::Context;
+use crate::roster::Ix;
+use crate::spread::ring::Ring;
+use crate::time::Instant;
+use crate::timers::Why;
+use crate::topology::GroupName;
+use crate::wire::Route;
+
+/// The most views that are kept; the one used longest ago goes first.
+const KEPT: usize = 8;
+
+/// Views that have not been used for this long are given back.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What a view depends on.
+#[derive(Debug, PartialEq, Eq)]
+struct Basis {
+    ring: u64,
+    covers: u64,
+    group: Option<u64>,
+}
+
+#[derive(Debug)]
+struct View {
+    group: Option<GroupName>,
+    covered: bool,
+    basis: Basis,
+    /// When a promise ends that it counts on.
+    until: Option<Instant>,
+    used: Instant,
+    ring: Ring,
+}
+
+/// The views that were used last.
+#[derive(Debug, Default)]
+pub(crate) struct Views {
+    views: Vec<View>,
+}
+
+impl Context {
+    /// Gives back views that have not been used of late.
+    pub(crate) fn give_views_back(&mut self) {
+        let (views, now) = (&mut self.views.views, self.now);
+        views.retain(|view| now.since(view.used) < IDLE);
+        if views.is_empty() {
+            *views = Vec::new();
+        } else {
+            self.timers.hasten(Why::Housekeeping, now + IDLE);
+        }
+    }
+
+    /// The view of a route, made if need be; `None` if it leads to all of the ring.
+    pub(super) fn view_for(&mut self, route: &Route) -> Option<usize> {
+        let Route::Ring { group, covered, .. } = route else { return None };
+        // Without speakers nobody is covered.
+        let covered = *covered || self.covers.is_empty();
+        if covered && group.is_none() {
+            return None;
+        }
+        let basis = Basis {
+            ring: self.ring.version(),
+            covers: if covered { 0 } else { self.covers.version() },
+            group: group.as_ref().and_then(|group| self.topology.version_of(group)),
+        };
+        let same = |view: &View| view.covered == covered && view.group == *group;
+        let known = self.views.views.iter().position(same);
+        if let Some(at) = known {
+            let view = &mut self.views.views[at];
+            if view.basis == basis && view.until.is_none_or(|until| until > self.now) {
+                view.used = self.now;
+                return known;
+            }
+            self.views.views.swap_remove(at);
+        } else if self.views.views.len() >= KEPT {
+            let used = self.views.views.iter().enumerate().min_by_key(|(_, view)| view.used);
+            if let Some((stalest, _)) = used {
+                self.views.views.swap_remove(stalest);
+            }
+        }
+        let ring = self.look(group.as_ref(), covered);
+        let until = if covered { None } else { self.covers.next_end(self.now) };
+        let (group, used) = (group.clone(), self.now);
+        self.timers.hasten(Why::Housekeeping, self.now + IDLE);
+        self.views.views.push(View { group, covered, basis, until, used, ring });
+        Some(self.views.views.len() - 1)
+    }
+
+    /// The ring that a view shows.
+    pub(super) fn seen_through(&self, view: Option<usize>) -> &Ring {
+        view.map_or(&self.ring, |view| &self.views.views[view].ring)
+    }
+
+    /// Who of the ring is meant: the members of a group and the speakers, which pass on to those whom
+    /// they cover; less those who are covered.
+    fn look(&self, group: Option<&GroupName>, covered: bool) -> Ring {
+        let meant = |ix: Ix| covered || !self.is_covered(ix);
+        let Some(group) = group else { return self.ring.filtered(meant) };
+        let members = self.topology.members_of_any_status(group);
+        let speakers = if covered { Vec::new() } else { self.speakers() };
+        let peers = members.chain(speakers).filter(|&ix| ix != Ix::ME && meant(ix));
+        self.ring.of(peers.map(|ix| (self.position(ix), ix)))
+    }
+}
