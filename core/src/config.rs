@@ -319,6 +319,13 @@ impl From<&Limits> for TopologyLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// This node's metadata is longer than would be taken with this configuration.
+    MetadataTooLong {
+        /// The bytes that it has.
+        len: usize,
+        /// The limit, by [`Limits::metadata`] and [`Config::max_datagram`].
+        limit: u32,
+    },
     /// [`Config::max_datagram`] lies outside 512 to 65,507 bytes.
     MaxDatagram {
         /// What was given.
@@ -367,6 +374,13 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MetadataTooLong { len, limit } => {
+                write!(
+                    f,
+                    "the metadata of this node has {len} bytes, and at most {limit} are taken with this \
+                     max_datagram and limits.metadata: shorten it first"
+                )
+            }
             Self::MaxDatagram { bytes } => {
                 write!(f, "max_datagram must be 512 to 65507 bytes, not {bytes}")
             }

@@ -16,6 +16,7 @@ use crate::liveness::Peers;
 use crate::metadata::Metadata;
 use crate::node::{Epoch, Life, NodeId, Status};
 use crate::outbox::{Outbox, Say, To};
+use crate::path::Paths;
 use crate::port::Destination;
 use crate::roster::Ix;
 use crate::spread::{Covers, Pace, Ring};
@@ -40,6 +41,7 @@ pub(crate) struct Context {
     pub(crate) ring: Ring,
     pub(crate) pace: Pace,
     pub(crate) covers: Covers,
+    pub(crate) paths: Paths,
     /// The number of the last packet sent.
     pub(crate) packet: u64,
     pub(crate) metadata: Metadata,
@@ -80,6 +82,7 @@ impl Context {
             ring: Ring::default(),
             pace: Pace::default(),
             covers: Covers::new(now),
+            paths: Paths::default(),
             packet: 0,
             metadata: Metadata::default(),
             outbox: Outbox::new(limits.outbox, send_rate, now),
@@ -334,7 +337,7 @@ impl Context {
         if core::mem::take(&mut self.described) {
             news.push(self.metadata.frame(self.me(), Ix::ME));
         }
-        let room = self.config.max_datagram - OVERHEAD;
+        let room = self.datagram(Ix::ME) - OVERHEAD;
         for (group, since) in core::mem::take(&mut self.written) {
             let deltas = self.topology.pieces(&group, Ix::ME, since, room);
             news.extend(deltas.into_iter().map(|delta| {
@@ -378,6 +381,7 @@ impl Context {
         self.outbox.clear();
         self.claims.clear();
         self.covers.clear();
+        self.paths.renumber(self.now);
         self.news.clear();
         self.written.clear();
         self.silent = false;
@@ -390,6 +394,10 @@ impl Context {
         self.topology.set_limits((&config.limits).into());
         self.outbox.set_limits(config.limits.outbox, config.send_rate);
         self.events.set_limit(config.limits.events);
+        if config.max_datagram != self.config.max_datagram {
+            self.paths.clear();
+            self.timers.set(Why::Path, None);
+        }
         self.config = config;
     }
 }

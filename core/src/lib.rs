@@ -240,6 +240,7 @@ pub mod mutants;
 mod mutants;
 mod node;
 mod outbox;
+mod path;
 mod port;
 mod rate;
 mod repair;

@@ -69,6 +69,8 @@ mutants! {
     WindowOffByOne,
     /// A delta is applied although writes before it are missing.
     GapApplied,
+    /// Datagrams stay as large as they are, though only small ones pass.
+    SizeKept,
     ;
     /// Changes are not sent along the broadcast tree: they ride on other packets.
     TreeOff,

@@ -52,6 +52,12 @@ const MAX_LISTED: usize = 1024;
 /// The most that a metadata frame has beside its bytes, the entry of the node's id included.
 const METADATA_OVERHEAD: usize = 48;
 
+/// The most bytes of metadata with a configuration.
+fn metadata_limit(config: &Config) -> u32 {
+    let fits = (config.max_datagram - OVERHEAD - METADATA_OVERHEAD).min(MAX_METADATA);
+    config.limits.metadata.min(fits as u32)
+}
+
 /// How many listed recipients share a packet at most, and what each takes of it.
 const LISTED_PER_PACKET: usize = 24;
 const LISTED: usize = 20;
@@ -143,8 +149,7 @@ impl Engine {
     ///
     /// [`MetadataError`] if it is too long; nothing has changed then.
     pub fn set_metadata(&mut self, now: Instant, metadata: Bytes) -> Result<(), MetadataError> {
-        let fits = (self.ctx.config.max_datagram - OVERHEAD - METADATA_OVERHEAD).min(MAX_METADATA);
-        let limit = self.ctx.config.limits.metadata.min(fits as u32);
+        let limit = metadata_limit(&self.ctx.config);
         if metadata.len() > limit as usize {
             return Err(MetadataError::TooLong { len: metadata.len(), limit });
         }
@@ -215,6 +220,10 @@ impl Engine {
         if config.cluster != self.ctx.config.cluster {
             return Err(ConfigError::ClusterFixed);
         }
+        let (len, limit) = (self.ctx.metadata.get(Ix::ME).len(), metadata_limit(&config));
+        if len > limit as usize {
+            return Err(ConfigError::MetadataTooLong { len, limit });
+        }
         self.advance(now);
         self.ctx.set_config(config);
         self.derive_keys();
@@ -242,7 +251,10 @@ impl Engine {
             return Err(BroadcastError::Departed);
         }
         // Lists take less than half of what room there is in a packet.
-        let room = self.ctx.config.max_datagram.saturating_sub(MESSAGE_OVERHEAD);
+        let listed = if let Recipients::Nodes(nodes) = to { nodes } else { &[] };
+        let known = listed.iter().take(MAX_LISTED).filter_map(|&id| self.ctx.find(id));
+        let datagram = known.map(|ix| self.ctx.widest(ix)).fold(self.ctx.widest(Ix::ME), usize::min);
+        let room = datagram.saturating_sub(MESSAGE_OVERHEAD);
         let share = (room / 2 / LISTED).clamp(1, LISTED_PER_PACKET);
         let (group, overhead) = match to {
             Recipients::All => (None, 0),

@@ -10,6 +10,7 @@ use crate::liveness::{News, Peer, Weighed};
 use crate::mutants::mutated;
 use crate::node::{Life, Status};
 use crate::outbox::To;
+use crate::path::BASE;
 use crate::port::{Arrival, Destination};
 use crate::roster::Ix;
 use crate::seal::{Freshness, OpenError, Window};
@@ -124,6 +125,9 @@ impl Engine {
             Ok(()) => match self.admit(&header, arrival, datagram.len(), &frames) {
                 Err(error) => Err(error),
                 Ok(from) => {
+                    if datagram.len() > BASE {
+                        self.repair.heard_large();
+                    }
                     self.apply(&header, from, multicast, &mut frames);
                     Ok(())
                 }

@@ -15,7 +15,7 @@ use crate::repair::stock::Stock;
 use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timers::Why;
-use crate::wire::{Claim, RangeSum, Standing};
+use crate::wire::{Claim, Frame, RangeSum, Standing};
 
 /// Unequal comparisons in a row before a repair starts.
 const UNEQUAL: u32 = 3;
@@ -34,6 +34,14 @@ const NEWCOMER_REST: Duration = Duration::from_millis(100);
 /// and repairs start at once.
 const REUNION: Duration = Duration::from_secs(3);
 const REUNION_REST: Duration = Duration::from_millis(100);
+
+/// A newcomer that has asked this often and has heard nothing but small datagrams asks for those. A
+/// picture of fewer subjects than this fits into one of them.
+const VAIN_ASKINGS: u8 = 3;
+pub(super) const SMALL_PICTURE: u64 = 16;
+
+/// This many repairs in a row are begun early because the one before was not answered.
+const MOST_VAIN: u8 = 3;
 
 /// Before an eager repair the own picture must not have changed for so long.
 const QUIET: Duration = Duration::from_millis(60);
@@ -58,6 +66,12 @@ pub(crate) struct Repair {
     /// What the packet has listed, and this node has answered.
     pub(super) listed: BTreeSet<Subject>,
     pub(super) caught_up: bool,
+    /// When this node began to repair last, and its root then; `None` once an answer has come.
+    asked: Option<(Instant, u64)>,
+    /// How often in a row it has begun without an answer.
+    pub(super) vain: u8,
+    /// Whether a newcomer has heard a large datagram.
+    hears_large: bool,
     reunion_until: Instant,
     pub(super) stock: Option<Stock>,
 }
@@ -83,6 +97,7 @@ impl Repair {
                 self.since = None;
             }
             self.settle_in(ctx);
+            self.answered();
             Stock::clear(&mut self.stock, ctx);
             return;
         }
@@ -93,8 +108,11 @@ impl Repair {
         self.unequal += 1;
         let (since, _) = *self.since.get_or_insert_with(|| (ctx.now, ctx.root()));
         let waited = ctx.now.since(since);
+        let unanswered = self.is_unanswered(ctx);
         let rest = if !self.caught_up {
             NEWCOMER_REST
+        } else if unanswered {
+            ctx.config.max_timeout
         } else if ctx.now < self.reunion_until {
             REUNION_REST
         } else {
@@ -104,7 +122,7 @@ impl Repair {
         let patient = self.unequal >= UNEQUAL && waited >= ctx.config.repair_patience;
         let quiet = self.is_quiet(ctx);
         let eager = !self.caught_up || quiet && ctx.now < self.reunion_until;
-        if rested && (patient || eager) {
+        if rested && (patient || eager || unanswered) {
             self.partner = Some(with);
         }
     }
@@ -139,6 +157,8 @@ impl Repair {
     pub(super) fn settle_in(&mut self, ctx: &mut Context) {
         if !self.caught_up {
             self.caught_up = true;
+            self.hears_large = false;
+            self.answered();
             self.reunion(ctx);
             ctx.flush_soon();
         }
@@ -167,6 +187,9 @@ impl Repair {
         }
         let at = ctx.random_below(ctx.ring.len());
         let with = ctx.ring.at(at);
+        if self.caught_up && ctx.now >= self.reunion_until && self.is_unanswered(ctx) {
+            ctx.say(ctx.bound(with), Say::Ping);
+        }
         if !self.caught_up {
             if self.last.is_none() {
                 self.begin(ctx, with);
@@ -200,7 +223,17 @@ impl Repair {
         self.since = None;
         self.last = Some(ctx.now);
         self.begin_packet();
+        let root = ctx.root();
+        let in_vain = !self.caught_up || self.asked.is_some_and(|(_, before)| before == root);
+        self.vain = if in_vain { self.vain.saturating_add(1) } else { 0 };
+        self.asked = Some((ctx.now, root));
+        if self.vain >= if self.caught_up { 1 } else { VAIN_ASKINGS } && !self.hears_large {
+            // Small datagrams pass, or roots would not have been compared.
+            ctx.say_frame(ctx.bound(with), Frame::Narrow);
+            ctx.doubt_path(with);
+        }
         if self.caught_up {
+            ctx.timers.hasten(Why::Repair, ctx.now + ctx.config.max_timeout);
             let stock = self.stock(ctx);
             let coded = stock.coded(0, u64::MAX);
             send_coded(ctx, with, coded);
@@ -210,6 +243,24 @@ impl Repair {
             self.give(ctx, with, &everything);
             ask(ctx, with, &[RangeSum { from: 0, to: u64::MAX, sum: 0, count: 0 }]);
         }
+    }
+
+    /// A repair is answered, or a large datagram has come: it is not for its size that an answer is
+    /// missing.
+    pub(super) fn answered(&mut self) {
+        (self.asked, self.vain) = (None, 0);
+    }
+
+    /// A datagram has come that would not pass where only small ones do.
+    pub(crate) fn heard_large(&mut self) {
+        self.hears_large = !self.caught_up;
+        self.answered();
+    }
+
+    /// Whether a repair was begun a while ago and nothing has come of it.
+    fn is_unanswered(&self, ctx: &Context) -> bool {
+        let waits = |(at, root)| ctx.now.since(at) >= ctx.config.max_timeout && root == ctx.root();
+        self.vain < MOST_VAIN && self.asked.is_some_and(waits)
     }
 
     /// What this node holds now.

@@ -34,6 +34,9 @@ const ASK_AGAIN: Duration = Duration::from_millis(10);
 const ASKINGS: u8 = 12;
 const ASKINGS_IN_SILENCE: u8 = 4;
 
+/// With this one a speaker that is heard is told that its answers do not arrive.
+const ASKINGS_IN_VAIN: u8 = 4;
+
 /// A speaker that is not heard again within this time, though it answers, is out of earshot.
 const RETURN: Duration = Duration::from_millis(250);
 
@@ -357,6 +360,10 @@ fn ask(ctx: &mut Context, heard: &mut Heard) -> bool {
     }
     asking.due = ctx.now + ASK_AGAIN * (1 << asking.tries.min(if silent { 2 } else { 5 }));
     asking.tries += 1;
+    if !silent && asking.tries == ASKINGS_IN_VAIN {
+        // The beats arrive, so it may be the size of the answers.
+        ctx.say_frame(ctx.bound(heard.speaker), Frame::Narrow);
+    }
     ctx.say_frame(ctx.bound(heard.speaker), Frame::Missed { since: heard.have, silent });
     true
 }

@@ -223,7 +223,7 @@ impl Speaker {
     fn list(&mut self, ctx: &mut Context) {
         let me = ctx.me().id;
         let entry = ENTRY[usize::from(me.addr().is_ipv6())];
-        let most = (ctx.config.max_datagram.saturating_sub(OVERHEAD + 24) / entry).min(MANY);
+        let most = (ctx.datagram(Ix::ME).saturating_sub(OVERHEAD + 24) / entry).min(MANY);
         let (mut nodes, mut vouches) = (Vec::new(), Vec::new());
         for _ in 0..self.turns.len() {
             if nodes.len() >= most {
@@ -235,7 +235,12 @@ impl Speaker {
             }
             self.turns.push_back(ix);
             let promise = ctx.now + PROMISE + GRACE;
-            let (brisk, cut_off) = (self.brisk, self.cut_off.contains(&ix));
+            let narrow = ctx.datagram(ix) < ctx.datagram(Ix::ME);
+            if narrow && self.is_promised(ix, ctx.now) {
+                // What is multicast for all may be too large for it.
+                self.cut_off.insert(ix);
+            }
+            let (brisk, cut_off) = (self.brisk, narrow || self.cut_off.contains(&ix));
             let sure = |hearer: &&mut Listener| {
                 !cut_off && brisk.is_some_and(|since| hearer.said >= since + SETTLING)
             };
@@ -286,6 +291,11 @@ impl Speaker {
         stays
     }
 
+    fn is_promised(&self, ix: Ix, now: Instant) -> bool {
+        let promised = self.hearers.get(&ix).and_then(|hearer| hearer.promised);
+        promised.is_some_and(|until| until > now)
+    }
+
     fn drop(&mut self, ix: Ix) {
         self.hearers.remove(&ix);
         self.cut_off.remove(&ix);
@@ -298,7 +308,9 @@ impl Speaker {
             return;
         }
         let (epoch, said) = (ctx.life(from).epoch, ctx.now);
-        self.cut_off.remove(&from);
+        if ctx.datagram(from) >= ctx.datagram(Ix::ME) {
+            self.cut_off.remove(&from);
+        }
         match self.hearers.get_mut(&from) {
             Some(hearer) if hearer.epoch == epoch => {
                 hearer.said = said;
