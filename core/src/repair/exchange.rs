@@ -163,7 +163,7 @@ impl Repair {
                 self.settle_in(ctx);
             } else {
                 if all.count < SMALL_PICTURE {
-                    self.answered();
+                    self.bears_fruit();
                 }
                 self.last = None;
                 ctx.timers.set(Why::Repair, Some(ctx.now + Duration::from_millis(1)));

@@ -66,10 +66,13 @@ pub(crate) struct Repair {
     /// What the packet has listed, and this node has answered.
     pub(super) listed: BTreeSet<Subject>,
     pub(super) caught_up: bool,
-    /// When this node began to repair last, and its root then; `None` once an answer has come.
+    /// When this node began to repair last, and its root then; `None` once nothing is missing any more
+    /// or a large datagram has come.
     asked: Option<(Instant, u64)>,
-    /// How often in a row it has begun without an answer.
-    pub(super) vain: u8,
+    /// Whether anything has come back.
+    answered: bool,
+    /// How often in a row it has begun though nothing had come of it.
+    vain: u8,
     /// Whether a newcomer has heard a large datagram.
     hears_large: bool,
     reunion_until: Instant,
@@ -97,7 +100,7 @@ impl Repair {
                 self.since = None;
             }
             self.settle_in(ctx);
-            self.answered();
+            self.bears_fruit();
             Stock::clear(&mut self.stock, ctx);
             return;
         }
@@ -158,7 +161,7 @@ impl Repair {
         if !self.caught_up {
             self.caught_up = true;
             self.hears_large = false;
-            self.answered();
+            self.bears_fruit();
             self.reunion(ctx);
             ctx.flush_soon();
         }
@@ -226,8 +229,9 @@ impl Repair {
         let root = ctx.root();
         let in_vain = !self.caught_up || self.asked.is_some_and(|(_, before)| before == root);
         self.vain = if in_vain { self.vain.saturating_add(1) } else { 0 };
-        self.asked = Some((ctx.now, root));
-        if self.vain >= if self.caught_up { 1 } else { VAIN_ASKINGS } && !self.hears_large {
+        let patience = if !self.caught_up { VAIN_ASKINGS } else { 1 + u8::from(self.answered) };
+        (self.asked, self.answered) = (Some((ctx.now, root)), false);
+        if self.vain >= patience && !self.hears_large {
             // Small datagrams pass, or roots would not have been compared.
             ctx.say_frame(ctx.bound(with), Frame::Narrow);
             ctx.doubt_path(with);
@@ -245,16 +249,20 @@ impl Repair {
         }
     }
 
-    /// A repair is answered, or a large datagram has come: it is not for its size that an answer is
-    /// missing.
+    /// A repair has brought something back, large or small.
     pub(super) fn answered(&mut self) {
+        self.answered = true;
+    }
+
+    /// Nothing is missing, or it is not missing for the size of what brings it.
+    pub(super) fn bears_fruit(&mut self) {
         (self.asked, self.vain) = (None, 0);
     }
 
     /// A datagram has come that would not pass where only small ones do.
     pub(crate) fn heard_large(&mut self) {
         self.hears_large = !self.caught_up;
-        self.answered();
+        self.bears_fruit();
     }
 
     /// Whether a repair was begun a while ago and nothing has come of it.
