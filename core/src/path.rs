@@ -118,6 +118,11 @@ impl Context {
         self.path(to).map_or(self.config.max_datagram, |path| path.size)
     }
 
+    /// The largest datagram that passes to a peer, as the embedder was told.
+    pub(crate) fn datagram_known(&self, to: Ix) -> usize {
+        self.path(to).map_or(self.config.max_datagram, |path| path.told)
+    }
+
     /// The largest datagram that may pass to a peer.
     pub(crate) fn widest(&self, to: Ix) -> usize {
         self.path(to).map_or(self.config.max_datagram, |path| path.ceiling)

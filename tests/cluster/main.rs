@@ -18,6 +18,7 @@ mod messages;
 mod multicast;
 mod multicast_loss;
 mod multicast_state;
+mod narrow;
 mod partition;
 mod pause;
 mod restart;

@@ -52,10 +52,9 @@ const MAX_LISTED: usize = 1024;
 /// The most that a metadata frame has beside its bytes, the entry of the node's id included.
 const METADATA_OVERHEAD: usize = 48;
 
-/// The most bytes of metadata with a configuration.
-fn metadata_limit(config: &Config) -> u32 {
-    let fits = (config.max_datagram - OVERHEAD - METADATA_OVERHEAD).min(MAX_METADATA);
-    config.limits.metadata.min(fits as u32)
+/// The most bytes of metadata that fit into a datagram.
+fn metadata_room(config: &Config) -> usize {
+    (config.max_datagram - OVERHEAD - METADATA_OVERHEAD).min(MAX_METADATA)
 }
 
 /// How many listed recipients share a packet at most, and what each takes of it.
@@ -149,7 +148,7 @@ impl Engine {
     ///
     /// [`MetadataError`] if it is too long; nothing has changed then.
     pub fn set_metadata(&mut self, now: Instant, metadata: Bytes) -> Result<(), MetadataError> {
-        let limit = metadata_limit(&self.ctx.config);
+        let limit = self.ctx.config.limits.metadata.min(metadata_room(&self.ctx.config) as u32);
         if metadata.len() > limit as usize {
             return Err(MetadataError::TooLong { len: metadata.len(), limit });
         }
@@ -213,15 +212,15 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the configuration makes no sense or names another cluster; the old one
-    /// stays in force then.
+    /// [`ConfigError`] if the configuration makes no sense, names another cluster, or has datagrams too
+    /// small for this node's metadata; the old one stays in force then.
     pub fn set_config(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
         config.check()?;
         if config.cluster != self.ctx.config.cluster {
             return Err(ConfigError::ClusterFixed);
         }
-        let (len, limit) = (self.ctx.metadata.get(Ix::ME).len(), metadata_limit(&config));
-        if len > limit as usize {
+        let (len, limit) = (self.ctx.metadata.get(Ix::ME).len(), metadata_room(&config));
+        if len > limit {
             return Err(ConfigError::MetadataTooLong { len, limit });
         }
         self.advance(now);

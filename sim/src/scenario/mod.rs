@@ -45,7 +45,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use cluster::{Cluster, Path, Preset, Seeds, Settings, Zone};
+pub use cluster::{Cluster, Others, Path, Preset, Seeds, Settings, Zone};
 pub use figure::{Bar, Figure, Figures, Limit, Score, Statistic, Unit};
 pub use play::{Options, Played, play};
 pub use recover::recovers_within;
