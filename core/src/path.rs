@@ -40,7 +40,7 @@ const LOSSES: u8 = 3;
 
 /// How often a size that passed until now is tried before it is refuted, and a smaller or a larger one.
 /// With 30 % loss each way, one try in two fails by itself.
-const TRIES_IN_DOUBT: u8 = 6;
+const TRIES_IN_DOUBT: u8 = 8;
 const TRIES: u8 = 3;
 
 /// How many answers to small pings are needed to refute a size, and how often they are waited for.
@@ -49,6 +49,10 @@ const MOST_TRIES: u8 = 12;
 
 /// This many narrow paths in a row, with no large datagram acknowledged in between, are this node's own.
 const STREAK: u8 = 3;
+
+/// The most searches at a time that begin with a suspicion: where much is lost or little may be sent,
+/// many peers seem to be behind narrow paths at once, and padded pings would take what rate there is.
+const SEARCHES: usize = 4;
 
 /// The most peers whose paths are known to be narrow, and the most suspected.
 const PEERS: usize = 256;
@@ -179,6 +183,10 @@ impl Context {
         if known.and_then(|path| path.search.as_ref()).is_some_and(|search| !search.upwards) {
             return;
         }
+        let searching = self.paths.known.values().filter(|path| path.search.is_some()).count();
+        if searching >= SEARCHES {
+            return;
+        }
         if known.is_none() && self.paths.known.len() >= PEERS {
             let wide = self.config.max_datagram;
             let idle = self.paths.known.iter().find(|(_, path)| path.size == wide);
@@ -270,6 +278,14 @@ impl Context {
         let spent = search.calls >= TRIES_IN_DOUBT || search.tries >= MOST_TRIES;
         if spent || self.status(with) != Status::Alive {
             return self.inconclusive(of);
+        }
+        if self.outbox.is_held(self.now, self.config.max_datagram, false) {
+            // What is sent now would wait, and seem to be lost.
+            search.due = self.now + self.answer_wait(with, MOST_TRIES);
+            if let Some(path) = self.paths.known.get_mut(&of) {
+                path.search = Some(search);
+            }
+            return;
         }
         let asked = if there { &mut search.tries } else { &mut search.calls };
         *asked += 1;

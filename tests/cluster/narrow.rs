@@ -25,12 +25,14 @@ fn told(sim: &mut Sim) -> Told {
     told
 }
 
-/// Every node serves a range: more than one small datagram can tell.
+/// Every node serves ranges: more than one small datagram can tell.
 fn serve(sim: &mut Sim, nodes: usize, number: u32) {
     for node in 0..nodes {
-        let start = number * 1_000 + node as u32;
-        let keys = KeyRange::new(start, start).unwrap();
-        sim.with(node, |engine, now| engine.add_item(now, &group(), keys, 1)).unwrap();
+        for range in 0..60 {
+            let start = (number * 100 + node as u32) * 100 + range;
+            let keys = KeyRange::new(start, start).unwrap();
+            sim.with(node, |engine, now| engine.add_item(now, &group(), keys, 1)).unwrap();
+        }
     }
 }
 
@@ -111,7 +113,7 @@ fn loss_is_not_mistaken_for_a_narrow_path() -> Outcome {
 /// A hearer in the segment of a speaker to which only small datagrams pass: it agrees with the others.
 #[test]
 fn a_narrow_hearer_of_a_speaker_gets_what_the_others_get() -> Outcome {
-    let mut config = super::multicast::multicasting();
+    let mut config = multicast::multicasting();
     config.least_hearers = 5;
     let mut sim = configured(44, 20, config).segments(|_| Some(0)).build();
     sim.run_until(Sim::converged, secs(5))?;

@@ -35,7 +35,7 @@ const ASKINGS: u8 = 12;
 const ASKINGS_IN_SILENCE: u8 = 4;
 
 /// With this one a speaker that is heard is told that its answers do not arrive.
-const ASKINGS_IN_VAIN: u8 = 4;
+const ASKINGS_IN_VAIN: u8 = 6;
 
 /// A speaker that is not heard again within this time, though it answers, is out of earshot.
 const RETURN: Duration = Duration::from_millis(250);
