@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use scalesmall_core::wire::{Frame, MESSAGE_OVERHEAD, Message, Route, Spread};
-use scalesmall_core::{
-    BroadcastError, BroadcastId, Config, ConfigError, Event, Recipients, Tag,
-};
+use scalesmall_core::{BroadcastError, BroadcastId, Config, ConfigError, Event, Recipients, Tag};
 use scalesmall_hostile::{EPOCH, Holder, addr, config, engine, engine_with, id};
 
 use crate::net::Net;
@@ -106,8 +104,7 @@ fn messages_too_large_to_pass_on_do_not_block_a_hop() {
             payload: Bytes::from(vec![7; 3_000]),
         };
         let spread = Spread { route: route.clone(), hops: 20, frames: 1, first_try: None };
-        let packet =
-            holder.packet(Some(EPOCH), &[Frame::Spread(spread), Frame::Message(message)]);
+        let packet = holder.packet(Some(EPOCH), &[Frame::Spread(spread), Frame::Message(message)]);
         let arrival = holder.arrival();
         net.on(1, |engine, now| engine.handle_datagram(now, arrival, &packet)).unwrap();
     }
@@ -125,8 +122,7 @@ fn a_report_of_a_message_that_was_never_sent_is_no_event() {
     let mut net = Net::settled(2);
     broadcast(&mut net, 1, 5).unwrap();
     let mut holder = Holder::new(99);
-    let reports = [0, 1, 1, 2, u64::MAX]
-        .map(|sequence| Frame::Undelivered { sequence, bytes: 7 });
+    let reports = [0, 1, 1, 2, u64::MAX].map(|sequence| Frame::Undelivered { sequence, bytes: 7 });
     let packet = holder.packet(Some(EPOCH), &reports);
     let since = net.events.len();
     net.on(1, |engine, now| engine.handle_datagram(now, holder.arrival(), &packet)).unwrap();

@@ -252,7 +252,8 @@ impl Engine {
         // Lists take less than half of what room there is in a packet.
         let listed = if let Recipients::Nodes(nodes) = to { nodes } else { &[] };
         let known = listed.iter().take(MAX_LISTED).filter_map(|&id| self.ctx.find(id));
-        let datagram = known.map(|ix| self.ctx.widest(ix)).fold(self.ctx.widest(Ix::ME), usize::min);
+        let datagram =
+            known.map(|ix| self.ctx.widest(ix)).fold(self.ctx.widest(Ix::ME), usize::min);
         let room = datagram.saturating_sub(MESSAGE_OVERHEAD);
         let share = (room / 2 / LISTED).clamp(1, LISTED_PER_PACKET);
         let (group, overhead) = match to {

@@ -95,14 +95,13 @@ impl Engine {
     }
 
     /// An intent does not fit into a datagram for its receiver even alone: what it says is put back
-    /// in pieces. A message, which cannot be divided, is written into as large a datagram as may
-    /// pass; answers whether it has been.
+    /// in pieces. What cannot be divided, such as a message, is written into as large a datagram as may
+    /// pass. Answers the copy that has been.
     pub(super) fn fit(&mut self, to: To, intent: &Intent) -> Option<u64> {
         let node = to.node.unwrap_or(Ix::ME);
         let held = matches!(intent.say, Say::Held(_));
-        let instead = |frame| {
-            intent.instead(if held { Say::Held(frame) } else { Say::Frame(frame) })
-        };
+        let instead =
+            |frame| intent.instead(if held { Say::Held(frame) } else { Say::Frame(frame) });
         match &intent.say {
             Say::Relay { copy, .. } => return self.fit_copy(*copy, node),
             Say::Frame(frame) | Say::Held(frame) => {
@@ -117,7 +116,7 @@ impl Engine {
                 } else if let Some(rest) = self.cut(&mut piece) {
                     self.put_back([piece, rest].map(instead).into_iter());
                 } else {
-                    self.ctx.stats.frames_too_large += 1;
+                    self.write_widest(node, core::slice::from_ref(frame));
                 }
             }
             Say::Frames(frames) => match frames.as_slice() {
@@ -129,11 +128,20 @@ impl Engine {
                     let all = before.chain([end]).map(|say| intent.instead(say));
                     self.put_back(all);
                 }
-                _ => self.ctx.stats.frames_too_large += 1,
+                _ => self.write_widest(node, frames),
             },
             Say::Ping | Say::Pong { .. } | Say::PaddedPing { .. } => {}
         }
         None
+    }
+
+    /// Writes what cannot be divided into as large a datagram as may pass.
+    fn write_widest(&mut self, to: Ix, frames: &[Frame]) {
+        let header = self.sealer.header(self.ctx.packet + 1);
+        self.writer.begin(header, self.ctx.widest(to));
+        if self.writer.push_all(frames).is_err() {
+            self.ctx.stats.frames_too_large += 1;
+        }
     }
 
     fn fit_copy(&mut self, copy: u64, to: Ix) -> Option<u64> {

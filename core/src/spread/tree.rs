@@ -403,7 +403,8 @@ impl Relays {
     pub(crate) fn too_large_in(&self, by: Ix, packet: u64, room: usize) -> Vec<u64> {
         let carried = self.sent.range((packet, 0)..=(packet, u64::MAX)).map(|(&(_, copy), _)| copy);
         let its = carried.filter(|copy| self.copies.get(copy).is_some_and(|open| open.to == by));
-        its.filter(|&copy| self.messages_of(copy).iter().any(|it| it.payload.len() > room)).collect()
+        its.filter(|&copy| self.messages_of(copy).iter().any(|it| it.payload.len() > room))
+            .collect()
     }
 
     /// Sends to the others of a copy's part what its peer does not pass on. Answers whether there was
