@@ -23,7 +23,8 @@ pub struct Config {
     pub keys: Keyring,
     /// How packets are protected. All nodes of a cluster use the same suite.
     pub suite: Suite,
-    /// The largest datagram sent, in bytes of UDP payload; 512 to 65,507.
+    /// The largest datagram sent, in bytes of UDP payload; 512 to 65,507. It may be different at each
+    /// node. To a peer to which it does not pass less is sent: see `Event::Path`.
     pub max_datagram: usize,
     /// The most that is sent, in bytes and in datagrams. What is beyond waits, liveness before all
     /// else.
@@ -234,6 +235,8 @@ macro_rules! limits {
         /// | nodes that are heard by multicast | 8 counted | taken for many |
         /// | hearers of a speaker | 8,192 | served by unicast |
         /// | repetitions waited for | 256 | left to repair |
+        /// | peers with narrow paths, suspected of one | 256, 64 | the path is not looked into |
+        /// | own messages of which somebody may say that they did not reach all | the last 1,024 | not told |
         /// | changes since stock was taken for a repair | 4,096 | stock is taken anew |
         ///
         /// What else grows has at most one entry for each node, group or range.
@@ -326,6 +329,13 @@ impl From<&Limits> for TopologyLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// This node's metadata does not fit into a datagram of [`Config::max_datagram`].
+    MetadataTooLong {
+        /// The bytes that it has.
+        len: usize,
+        /// The most that [`Config::max_datagram`] has room for.
+        limit: usize,
+    },
     /// [`Config::max_datagram`] lies outside 512 to 65,507 bytes.
     MaxDatagram {
         /// What was given.
@@ -374,6 +384,11 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MetadataTooLong { len, limit } => write!(
+                f,
+                "max_datagram has room for {limit} bytes of metadata, and this node has {len}: shorten \
+                 it first"
+            ),
             Self::MaxDatagram { bytes } => {
                 write!(f, "max_datagram must be 512 to 65507 bytes, not {bytes}")
             }

@@ -16,6 +16,7 @@ use crate::liveness::Peers;
 use crate::metadata::Metadata;
 use crate::node::{Epoch, Life, NodeId, Status};
 use crate::outbox::{Outbox, Say, To};
+use crate::path::Paths;
 use crate::port::Destination;
 use crate::roster::Ix;
 use crate::spread::{Covers, Pace, Ring, Views};
@@ -44,6 +45,7 @@ pub(crate) struct Context {
     pub(crate) pace: Pace,
     pub(crate) covers: Covers,
     pub(crate) views: Views,
+    pub(crate) paths: Paths,
     /// The number of the last packet sent.
     pub(crate) packet: u64,
     pub(crate) metadata: Metadata,
@@ -86,6 +88,7 @@ impl Context {
             pace: Pace::default(),
             covers: Covers::new(now),
             views: Views::default(),
+            paths: Paths::default(),
             packet: 0,
             metadata: Metadata::default(),
             outbox: Outbox::new(limits.outbox, send_rate, now),
@@ -357,7 +360,7 @@ impl Context {
         if core::mem::take(&mut self.described) {
             news.push(self.metadata.frame(self.me(), Ix::ME));
         }
-        let room = self.config.max_datagram - OVERHEAD;
+        let room = self.datagram(Ix::ME) - OVERHEAD;
         for (group, since) in core::mem::take(&mut self.written) {
             let deltas = self.topology.pieces(&group, Ix::ME, since, room);
             news.extend(deltas.into_iter().map(|delta| {
@@ -401,6 +404,7 @@ impl Context {
         self.outbox.clear();
         self.claims.clear();
         self.covers.clear();
+        self.paths.renumber(self.now);
         self.news.clear();
         self.written.clear();
         self.silent = false;
@@ -414,6 +418,10 @@ impl Context {
         self.outbox.set_limits(config.limits.outbox, config.send_rate);
         self.timing = Timing::new(&config);
         self.events.set_limits(config.limits.events, config.limits.event_bytes);
+        if config.max_datagram != self.config.max_datagram {
+            self.paths.clear();
+            self.timers.set(Why::Path, None);
+        }
         self.config = config;
     }
 }

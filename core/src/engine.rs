@@ -3,6 +3,7 @@
 mod calls;
 mod claims;
 mod frames;
+mod oversize;
 mod queries;
 mod receive;
 mod segment;
@@ -294,6 +295,7 @@ impl Engine {
             }
             Why::Housekeeping => self.keep_house(),
             Why::Departure => self.departure.on_timer(ctx),
+            Why::Path => ctx.on_path_timer(),
         }
     }
 
@@ -326,7 +328,8 @@ impl Engine {
 
     /// Sends frames to everybody, or to a gatherer, as many in a packet as fit.
     fn spread(&mut self, frames: Vec<Frame>, gatherer: Option<Ix>) {
-        for batch in self.pack(frames) {
+        let size = self.ctx.datagram(Ix::ME);
+        for batch in self.pack(frames, None, size) {
             if gatherer.is_none() && self.tell_segment(&batch, &Audience::All) {
                 continue;
             }
@@ -364,6 +367,7 @@ impl Engine {
         self.joined.forget(ix);
         self.returns.told(ix);
         self.ctx.covers.forget(ix);
+        self.ctx.paths.forget(ix);
         self.ctx.forget(ix, crate::event::Cause::Expired);
     }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::message::Tag;
+use crate::message::{BroadcastId, Tag};
 use crate::node::{Epoch, Life, NodeId, Status};
 use crate::topology::{GroupName, KeyRange, TimedItem};
 
@@ -90,6 +90,27 @@ pub enum Event {
         from: MulticastState,
         /// What it does.
         to: MulticastState,
+    },
+    /// The largest datagram that passes to a peer is another one than before. At first it is
+    /// [`Config::max_datagram`](crate::Config::max_datagram).
+    ///
+    /// What a smaller one still carries goes on as before. A message that is too large for it does
+    /// not reach the peer.
+    Path {
+        /// To whom.
+        peer: NodeId,
+        /// The size before, in bytes of UDP payload.
+        from: usize,
+        /// The size from now on.
+        to: usize,
+    },
+    /// A message of this node's is too large for a path on its way, or for the configuration of a node
+    /// that was to pass it on: not all get it. Told once of each message.
+    Undelivered {
+        /// What `Engine::broadcast` returned.
+        message: BroadcastId,
+        /// The most bytes of payload that would have passed there.
+        limit: usize,
     },
     /// This node was not run for a while. Suspicions that it formed meanwhile are void.
     Stalled {

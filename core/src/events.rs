@@ -15,6 +15,7 @@ enum Subject<'a> {
     Peer(NodeId),
     Item(&'a GroupName, NodeId, KeyRange),
     Metadata(NodeId),
+    Path(NodeId),
     Multicast,
 }
 
@@ -212,8 +213,10 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         }
         Event::ItemCleared { group, member, range } => Some(Subject::Item(group, *member, *range)),
         Event::Metadata { node, .. } => Some(Subject::Metadata(*node)),
+        Event::Path { peer, .. } => Some(Subject::Path(*peer)),
         Event::Multicast { .. } => Some(Subject::Multicast),
         Event::Message { .. }
+        | Event::Undelivered { .. }
         | Event::Renewed { .. }
         | Event::Conflict { .. }
         | Event::Isolated
@@ -232,6 +235,7 @@ fn hash(subject: Subject<'_>) -> u64 {
             Hash::new(KEY, 2).bytes(group.as_bytes()).node(node).word(keys)
         }
         Subject::Multicast => Hash::new(KEY, 3),
+        Subject::Path(node) => Hash::new(KEY, 4).node(node),
     }
     .finish()
 }
@@ -249,6 +253,9 @@ fn merge(old: Event, new: Event, new_life: bool) -> Option<Event> {
         }
         (Event::Multicast { from, .. }, Event::Multicast { to, .. }) => {
             (from != to).then_some(Event::Multicast { from, to })
+        }
+        (Event::Path { from, .. }, Event::Path { peer, to, .. }) => {
+            (from != to).then_some(Event::Path { peer, from, to })
         }
         (_, new) => Some(new),
     }

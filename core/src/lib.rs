@@ -85,8 +85,9 @@
 //! - **Everything has a limit**, in one table: [`Limits`]. What cannot be done is refused at the
 //!   call with a typed error that names the limit; what arrives beyond a limit is counted in
 //!   [`Stats`]. Nothing is allocated from a length that a datagram claims.
-//! - **No datagram** is larger than [`Config::max_datagram`], and no more of them leave than
-//!   [`Config::send_rate`] allows: what is beyond waits, liveness goes first.
+//! - **No datagram** is larger than [`Config::max_datagram`], nor than what is known to pass to its
+//!   receiver: [`Peer::datagram`], [`Event::Path`]. No more of them leave than [`Config::send_rate`]
+//!   allows: what is beyond waits, liveness goes first.
 //! - After [`depart`](Engine::depart) has ended the engine is silent: it wants no calls and says nothing
 //!   until [`renew`](Engine::renew). Nothing that another node says silences it.
 //!
@@ -124,7 +125,8 @@
 //!   takes to spread, and for as long as a partition lasts. There are no locks here.
 //! - **Delivery of messages.** A broadcast is acknowledged and retried from hop to hop, and is best
 //!   effort beyond that: who lives and can be reached gets it, unless a node on the way to it dies
-//!   in that moment. It arrives at most once as long as its origin is remembered
+//!   in that moment, or no datagram as large as the message passes to it: then [`Event::Undelivered`]
+//!   says so. It arrives at most once as long as its origin is remembered
 //!   ([`Limits::message_origins`]). Who joins a group, or the cluster, later gets none of the
 //!   messages before.
 //! - **Order of messages.** There is none, not even among those of one origin: each goes out at once
@@ -154,6 +156,7 @@
 //! | [`wire`] | packets and frames, specified for a second implementation |
 //! | [`seal`] | keys, suites, freshness |
 //! | `timing` | every duration, with its formula and its reason |
+//! | `path` | how large datagrams to a peer may be |
 //! | `events`, `outbox`, `rate`, `timers`, `tombstones` | bounded queues, how much is sent, deadlines, what time takes away |
 //! | `roster`, `metadata`, `message` | nodes by number; what they say about themselves and to each other |
 //! | `config`, `event`, `port`, `stats`, `node`, `time` | what an embedder sees: settings, events, destinations, counters, names, instants |
@@ -176,6 +179,16 @@
 //!   has sent a bound packet, or was vouched for.
 //! - **Segment**: nodes that hear each other's multicast. **Speaker**: the one that multicasts for
 //!   them, and **covers** those who have said that they hear it. **Seed**: an address to begin with.
+//!
+//! # Narrow paths
+//!
+//! Datagrams of [`Config::max_datagram`] that vanish on the way to a peer, though small ones pass, are
+//! noticed by what is not acknowledged or answered (RFC 8899). The size for that peer then goes down to
+//! what passes, 508 bytes at the least, and larger ones are tried again after ten probe intervals, then
+//! ever more rarely. What is sent to that peer is packed for that size; a message that does not fit goes
+//! to all others, and [`Event::Undelivered`] tells its origin. The same holds where nodes have different
+//! sizes: a hop that cannot pass a message on says so, and the hop before it sends the message to the
+//! others of that part itself.
 //!
 //! # Deviations from SWIM and Lifeguard
 //!
@@ -258,6 +271,7 @@ pub mod mutants;
 mod mutants;
 mod node;
 mod outbox;
+mod path;
 mod port;
 mod rate;
 mod repair;

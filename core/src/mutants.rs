@@ -74,6 +74,8 @@ mutants! {
     /// The word of a verifier is waited for as long as a LAN takes, whatever a round trip takes; a later
     /// one is not taken.
     WaitIgnoresRoundTrips,
+    /// Datagrams stay as large as they are, though only small ones pass.
+    SizeKept,
     ;
     /// Changes are not sent along the broadcast tree: they ride on other packets.
     TreeOff,

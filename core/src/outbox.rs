@@ -30,6 +30,8 @@ pub(crate) enum Say {
     Ping,
     /// The answer to ping number `packet`, which came with this root.
     Pong { packet: u64, root: u64 },
+    /// A ping that fills a datagram of so many bytes, alone.
+    PaddedPing { size: usize },
     /// One copy of a batch under way, by its number; urgent if it carries claims.
     Relay { copy: u64, urgent: bool },
     /// Something held, for a peer that repairs.
@@ -45,7 +47,7 @@ impl Say {
     fn is_urgent(&self) -> bool {
         match self {
             Self::Ping | Self::Pong { .. } => true,
-            Self::Held(_) => false,
+            Self::Held(_) | Self::PaddedPing { .. } => false,
             Self::Relay { urgent, .. } => *urgent,
             Self::Frame(frame) => is_urgent(frame),
             Self::Frames(frames) => frames.iter().any(is_urgent),
@@ -76,6 +78,13 @@ pub(crate) struct Intent {
     pub(crate) say: Say,
     /// When it was queued.
     since: Instant,
+}
+
+impl Intent {
+    /// Another thing to say in place of this one.
+    pub(crate) fn instead(&self, say: Say) -> Self {
+        Self { to: self.to, say, since: self.since }
+    }
 }
 
 /// Intents, those of liveness first, each kind in order; those for one receiver share packets.

@@ -101,6 +101,12 @@ counters! {
     roots_unequal,
     /// Repair sessions begun.
     repairs,
+    /// Padded pings sent, which try how large a datagram passes.
+    path_probes_sent,
+    /// Times that smaller datagrams than before were found to pass to a peer.
+    paths_narrowed,
+    /// Times that larger datagrams than before were found to pass to a peer.
+    paths_widened,
     /// Messages delivered as events.
     messages_delivered,
     /// Messages suppressed because they had been delivered.
@@ -111,6 +117,8 @@ counters! {
     /// Messages refused unacknowledged because the event queue was full, or because there was no room
     /// to pass them on.
     messages_refused,
+    /// Messages of this node's that were too large for somebody: see `Event::Undelivered`.
+    messages_undelivered,
     /// Times the event queue was full and its changes were folded into one `Event::Overflow`.
     events_folded,
     /// Changes that everybody was to hear of and that found no room: left to repair.
@@ -118,8 +126,7 @@ counters! {
     /// Times that something to say found the queue of output full and was dropped; the party that needs
     /// it asks again. See `Limits::outbox`.
     outbox_full,
-    /// Frames dropped because they do not fit in a packet, such as one of a peer that is configured for
-    /// larger datagrams, which this node was to pass on.
+    /// Frames dropped because not even one alone fits into a datagram that passes to the receiver.
     frames_too_large,
     /// Changes that everybody was to hear of, dropped because each does not fit in a packet by itself.
     changes_too_large,

@@ -34,9 +34,11 @@ pub(crate) enum Why {
     Beat,
     /// A speaker is to be told that it is heard, or was not heard for too long.
     Hearing,
+    /// A size of datagrams is to be tried, or has not passed.
+    Path,
 }
 
-const REASONS: [Why; 14] = [
+const REASONS: [Why; 15] = [
     Why::Flush,
     Why::Relay,
     Why::Probe,
@@ -51,6 +53,7 @@ const REASONS: [Why; 14] = [
     Why::Departure,
     Why::Beat,
     Why::Hearing,
+    Why::Path,
 ];
 
 /// At most one deadline per reason.

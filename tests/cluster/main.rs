@@ -19,6 +19,7 @@ mod multicast;
 mod multicast_loss;
 mod multicast_quiet;
 mod multicast_state;
+mod narrow;
 mod ocean;
 mod partition;
 mod pause;

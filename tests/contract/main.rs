@@ -16,6 +16,7 @@ mod freshness;
 mod hostility;
 mod limits;
 mod net;
+mod oversize;
 mod rate;
 mod refusals;
 mod relay;

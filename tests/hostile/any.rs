@@ -207,12 +207,16 @@ fn frame(source: &mut Source<'_>) -> Frame {
             to: u64::MAX,
             elements: list(source, |source| source.number() >> 24),
         }),
-        _ => match source.below(6) {
+        _ => match source.below(10) {
             0 => Frame::Heard { speaker: any_id(source), nodes: list(source, any_id) },
             1 => Frame::Vouch { life: life(source), packet: source.number() },
             2 => Frame::Beat { sequence: source.number() },
             3 => Frame::Numbered { sequence: source.number(), frames: source.byte() % 4 },
             4 => Frame::Missed { since: source.number(), silent: source.flip() },
+            5 => Frame::Padding { bytes: source.below(300) as u16 },
+            6 => Frame::Narrow,
+            7 => Frame::TooLarge { packet: source.number(), bytes: source.number() as u16 },
+            8 => Frame::Undelivered { sequence: source.number(), bytes: source.number() as u16 },
             _ => Frame::Duplicate { epoch: life(source).epoch },
         },
     }

@@ -104,6 +104,8 @@ pub(crate) struct PeerRow {
     pub(crate) epoch: String,
     /// Microseconds.
     pub(crate) rtt_us: Option<u64>,
+    /// The bytes of the largest datagram that passes to it.
+    pub(crate) datagram: usize,
     /// In hexadecimal digits.
     pub(crate) metadata: String,
 }
@@ -182,6 +184,17 @@ pub(crate) enum What {
         from: String,
         to: String,
     },
+    /// The bytes of the largest datagram that passes to a peer.
+    Path {
+        peer: String,
+        from: usize,
+        to: usize,
+    },
+    /// A message did not reach all: the most bytes that would have passed.
+    Undelivered {
+        sequence: u64,
+        limit: usize,
+    },
     Stalled {
         late_ms: u64,
     },
@@ -233,6 +246,7 @@ impl From<Peer> for PeerRow {
                 .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
             epoch: peer.epoch.to_string(),
             rtt_us: peer.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
+            datagram: peer.datagram,
             metadata: hex(&peer.metadata),
         }
     }
@@ -336,6 +350,22 @@ fn own(event: &Event) -> (What, String) {
             let ((from, _), (to, sentence)) = (cause::multicast(*from), cause::multicast(*to));
             (What::Multicast { from: from.to_owned(), to: to.to_owned() }, sentence.to_owned())
         }
+        Event::Path { peer, from, to } => {
+            let text = if to < from {
+                format!("{peer}: no datagrams above {to} bytes pass; until now {from} did")
+            } else {
+                format!("{peer}: datagrams of {to} bytes pass again; until now {from} did")
+            };
+            (What::Path { peer: peer.to_string(), from: *from, to: *to }, text)
+        }
+        Event::Undelivered { message, limit } => {
+            let sequence = message.sequence;
+            let text = format!(
+                "message {sequence} is too large for somebody: not all have it; at most {limit} bytes \
+                 would have passed"
+            );
+            (What::Undelivered { sequence, limit: *limit }, text)
+        }
         Event::Stalled { late } => {
             let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
             (What::Stalled { late_ms }, format!("this node did not run for {late_ms} ms"))
@@ -379,6 +409,17 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use scalesmall_core::MulticastState;
+
+    #[test]
+    fn a_narrow_path_is_a_line_of_json_and_a_sentence_that_names_the_peer() {
+        let addr = SocketAddr::from(([10, 0, 0, 1], 7));
+        let event = Event::Path { peer: addr.into(), from: 1_200, to: 508 };
+        let row = serde_json::to_value(EventRow::from(&event)).expect("a row is JSON");
+        assert_eq!((&row["event"], &row["peer"]), (&"path".into(), &"10.0.0.1:7".into()));
+        assert_eq!((&row["from"], &row["to"]), (&1_200.into(), &508.into()));
+        let text = row["text"].as_str().expect("a sentence");
+        assert!(text.contains("10.0.0.1:7") && text.contains("above 508 bytes"), "{text}");
+    }
 
     #[test]
     fn a_block_of_multicast_is_a_line_of_json_and_a_sentence() {

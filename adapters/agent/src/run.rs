@@ -157,7 +157,11 @@ fn tell(
                 } => {
                     tracing::warn!("{}", row.text);
                 }
-                Event::Peer { .. } | Event::Multicast { .. } => tracing::info!("{}", row.text),
+                Event::Path { from, to, .. } if to < from => tracing::warn!("{}", row.text),
+                Event::Undelivered { .. } => tracing::warn!("{}", row.text),
+                Event::Peer { .. } | Event::Multicast { .. } | Event::Path { .. } => {
+                    tracing::info!("{}", row.text);
+                }
                 _ => tracing::debug!("{}", row.text),
             }
             watchers.publish(&row);

@@ -51,11 +51,13 @@ pub(crate) fn text(reply: &Reply) -> String {
                     row.id.clone(),
                     status,
                     rtt.unwrap_or_default(),
+                    format!("{} B", row.datagram),
                     row.epoch.clone(),
                     row.metadata.clone(),
                 ]
             });
-            table(&["peer", "status", "round trip", "epoch", "metadata"], rows, "no peers")
+            let head = ["peer", "status", "round trip", "datagram", "epoch", "metadata"];
+            table(&head, rows, "no peers")
         }
         Reply::Stats(stats) => {
             let rows = stats.iter().map(|(name, value)| vec![name.clone(), value.to_string()]);

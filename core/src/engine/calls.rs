@@ -53,6 +53,11 @@ const MAX_LISTED: usize = 1024;
 /// The most that a metadata frame has beside its bytes, the entry of the node's id included.
 const METADATA_OVERHEAD: usize = 48;
 
+/// The most bytes of metadata that fit into a datagram.
+fn metadata_room(config: &Config) -> usize {
+    (config.max_datagram - OVERHEAD - METADATA_OVERHEAD).min(MAX_METADATA)
+}
+
 /// How many listed recipients share a packet at most, and what each takes of it.
 const LISTED_PER_PACKET: usize = 24;
 const LISTED: usize = 20;
@@ -144,8 +149,7 @@ impl Engine {
     ///
     /// [`MetadataError`] if it is too long; nothing has changed then.
     pub fn set_metadata(&mut self, now: Instant, metadata: Bytes) -> Result<(), MetadataError> {
-        let fits = (self.ctx.config.max_datagram - OVERHEAD - METADATA_OVERHEAD).min(MAX_METADATA);
-        let limit = self.ctx.config.limits.metadata.min(fits as u32);
+        let limit = self.ctx.config.limits.metadata.min(metadata_room(&self.ctx.config) as u32);
         if metadata.len() > limit as usize {
             return Err(MetadataError::TooLong { len: metadata.len(), limit });
         }
@@ -209,12 +213,16 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the configuration makes no sense or names another cluster; the old one
-    /// stays in force then.
+    /// [`ConfigError`] if the configuration makes no sense, names another cluster, or has datagrams too
+    /// small for this node's metadata; the old one stays in force then.
     pub fn set_config(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
         config.check()?;
         if config.cluster != self.ctx.config.cluster {
             return Err(ConfigError::ClusterFixed);
+        }
+        let (len, limit) = (self.ctx.metadata.get(Ix::ME).len(), metadata_room(&config));
+        if len > limit {
+            return Err(ConfigError::MetadataTooLong { len, limit });
         }
         self.advance(now);
         self.ctx.set_config(config);
@@ -243,7 +251,11 @@ impl Engine {
             return Err(BroadcastError::Departed);
         }
         // Lists take less than half of what room there is in a packet.
-        let room = self.ctx.config.max_datagram.saturating_sub(MESSAGE_OVERHEAD);
+        let listed = if let Recipients::Nodes(nodes) = to { nodes } else { &[] };
+        let known = listed.iter().take(MAX_LISTED).filter_map(|&id| self.ctx.find(id));
+        let datagram =
+            known.map(|ix| self.ctx.widest(ix)).fold(self.ctx.widest(Ix::ME), usize::min);
+        let room = datagram.saturating_sub(MESSAGE_OVERHEAD);
         let share = (room / 2 / LISTED).clamp(1, LISTED_PER_PACKET);
         let (group, overhead) = match to {
             Recipients::All => (None, 0),

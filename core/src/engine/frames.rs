@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Engine;
 use crate::engine::claims::Channel;
+use crate::engine::oversize::message_room;
 use crate::event::Event;
 use crate::liveness::Weighed;
 use crate::message::Tag;
@@ -16,6 +17,16 @@ use crate::roster::Ix;
 use crate::spread::{CopyId, Relays, Verdict, is_message};
 use crate::topology::{Applied, Changes, GroupName, RecordDelta};
 use crate::wire::{Claim, Finding, Frame, Header, Message, Spread, Standing};
+
+/// What came of frames that were to be passed on.
+enum Took {
+    /// They are taken and passed on.
+    All,
+    /// There is no room: they are to come again.
+    Nothing,
+    /// They are taken, but are not passed on, as messages of so many bytes at most are.
+    ForItself { most: usize },
+}
 
 impl Engine {
     /// Applies all frames of a packet, in order.
@@ -29,7 +40,8 @@ impl Engine {
         self.follow_up_doubt(from);
         let spreads = frames.iter().filter(|frame| matches!(frame, Frame::Spread(_))).count();
         let mut unsaid = header.ack && !multicast;
-        if unsaid && self.relays.has_room_for_all(&self.ctx, spreads) {
+        let large = frames.iter().any(|frame| self.room_exceeded(frame).is_some());
+        if unsaid && !large && self.relays.has_room_for_all(&self.ctx, spreads) {
             self.acknowledge(header.packet, from);
             unsaid = false;
         }
@@ -38,7 +50,7 @@ impl Engine {
             self.multicast.heard(&mut self.ctx, from, false);
         }
         self.repair.begin_packet();
-        let (mut copies, mut taken) = (0.., true);
+        let (mut copies, mut taken, mut room) = (0.., true, None);
         let mut frames = frames.drain(..);
         while let Some(frame) = frames.next() {
             if multicast && matches!(frame, Frame::Ping { .. }) {
@@ -49,7 +61,11 @@ impl Engine {
                 Frame::Spread(spread) => {
                     let batch = frames.by_ref().take(usize::from(spread.frames)).collect();
                     let place = copies.next().unwrap_or_default();
-                    taken &= self.on_spread(header, from, &spread, place, batch);
+                    match self.on_spread(header, from, &spread, place, batch) {
+                        Took::All => {}
+                        Took::Nothing => taken = false,
+                        Took::ForItself { most } => room = Some(most.min(room.unwrap_or(most))),
+                    }
                 }
                 Frame::Numbered { sequence, frames: count } => {
                     let batch = frames.by_ref().take(usize::from(count)).collect();
@@ -60,8 +76,22 @@ impl Engine {
         }
         self.repair.end_packet(&mut self.ctx);
         if unsaid && taken {
-            self.acknowledge(header.packet, from);
+            match room {
+                None => self.acknowledge(header.packet, from),
+                Some(room) => {
+                    let bytes = u16::try_from(room).unwrap_or(u16::MAX);
+                    let frame = Frame::TooLarge { packet: header.packet, bytes };
+                    self.ctx.say_frame(self.ctx.bound(from), frame);
+                }
+            }
         }
+    }
+
+    /// The most bytes of a message that this node passes on, if a frame is one that has more.
+    fn room_exceeded(&self, frame: &Frame) -> Option<usize> {
+        let Frame::Message(message) = frame else { return None };
+        let room = message_room(self.ctx.config.max_datagram, message);
+        (message.payload.len() > room).then_some(room)
     }
 
     fn acknowledge(&mut self, packet: u64, from: Ix) {
@@ -69,8 +99,9 @@ impl Engine {
         self.ctx.say_frame(to, Frame::Ack { packet });
     }
 
-    /// Frames that are to be passed on, once, and mean something to this node too. Answers whether
-    /// they are taken: a message that there is no room to pass on is to come again.
+    /// Frames that are to be passed on, once, and mean something to this node too. Answers what is
+    /// taken on: a message that there is no room to pass on is to come again, and one that is too large
+    /// for this node's datagrams is passed on by the sender.
     fn on_spread(
         &mut self,
         header: &Header,
@@ -78,23 +109,31 @@ impl Engine {
         spread: &Spread,
         place: u32,
         batch: Vec<Frame>,
-    ) -> bool {
+    ) -> Took {
         let copy = CopyId::of(header, spread, place);
         let is_late = header.packet < self.ctx.peers.highest(from);
         let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
+        if let Some(most) = batch.iter().filter_map(|frame| self.room_exceeded(frame)).min()
+            && self.relays.leads_on(&mut self.ctx, from, spread)
+        {
+            for frame in batch {
+                self.on_frame(header, from, frame, Channel::Spread);
+            }
+            return Took::ForItself { most };
+        }
         if !is_known
             && batch.iter().any(is_message)
             && !self.relays.has_room_to_pass_on(&mut self.ctx, from, spread)
         {
             self.ctx.stats.messages_refused += 1;
-            return false;
+            return Took::Nothing;
         }
         for frame in &batch {
             self.on_frame(header, from, frame.clone(), Channel::Spread);
         }
         self.ctx.pace.count(self.ctx.now, batch.len() as u64);
         if is_known {
-            return true;
+            return Took::All;
         }
         if Relays::is_entrusted(&self.ctx, spread) {
             self.taken.note(copy);
@@ -112,7 +151,7 @@ impl Engine {
                 self.piggyback.board(&mut self.ctx, frame);
             }
         }
-        true
+        Took::All
     }
 
     pub(super) fn on_frame(&mut self, header: &Header, from: Ix, frame: Frame, channel: Channel) {
@@ -178,6 +217,12 @@ impl Engine {
             Frame::Missed { since, silent } => {
                 self.speaker.on_missed(&mut self.ctx, from, since, silent);
             }
+            Frame::Narrow if channel == Channel::Direct => self.ctx.path_said_narrow(from),
+            Frame::TooLarge { packet, bytes } => self.on_too_large(from, packet, bytes),
+            Frame::Undelivered { sequence, bytes } => {
+                self.on_undelivered(sequence, bytes.into());
+            }
+            Frame::Padding { .. } | Frame::Narrow => {}
             // Each is paired with its frames before; they do not nest.
             Frame::Spread(_) | Frame::Numbered { .. } => {}
         }
@@ -190,6 +235,7 @@ impl Engine {
     }
 
     fn on_pong(&mut self, packet: u64, from: Ix, root: Option<u64>) {
+        self.ctx.path_answered(from, packet);
         if self.probes.answered(&mut self.ctx, packet, from) {
             self.on_sign_of_life(from);
         }
@@ -222,7 +268,7 @@ impl Engine {
         }
     }
 
-    fn on_ack(&mut self, packet: u64, from: Ix) {
+    pub(super) fn on_ack(&mut self, packet: u64, from: Ix) {
         let closed = self.relays.acknowledged(&mut self.ctx, from, packet);
         if closed.is_empty() {
             return;

@@ -29,6 +29,9 @@ pub struct Peer {
     pub held_for: Option<Duration>,
     /// The smoothed round-trip time, once measured.
     pub rtt: Option<Duration>,
+    /// The largest datagram that passes to it: [`Config::max_datagram`](crate::Config::max_datagram),
+    /// unless less was found to pass.
+    pub datagram: usize,
     /// Its metadata; empty if it has none.
     pub metadata: Bytes,
 }
@@ -146,6 +149,7 @@ impl Engine {
             incarnation: self.ctx.peers.get(ix).incarnation,
             held_for: self.ctx.peers.held_for(ix, self.ctx.now),
             rtt: self.ctx.peers.get(ix).rtt.mean(),
+            datagram: self.ctx.datagram_known(ix),
             metadata: self.ctx.metadata.get(ix),
         }
     }

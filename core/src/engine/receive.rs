@@ -11,6 +11,7 @@ use crate::liveness::{News, Weighed};
 use crate::mutants::mutated;
 use crate::node::{Life, Status};
 use crate::outbox::To;
+use crate::path::BASE;
 use crate::port::{Arrival, Destination};
 use crate::roster::Ix;
 use crate::seal::{Freshness, OpenError};
@@ -130,6 +131,9 @@ impl Engine {
             Ok(()) => match self.admit(&header, arrival, datagram.len(), &frames) {
                 Err(error) => Err(error),
                 Ok(from) => {
+                    if datagram.len() > BASE {
+                        self.repair.heard_large();
+                    }
                     self.apply(&header, from, multicast, &mut frames);
                     Ok(())
                 }

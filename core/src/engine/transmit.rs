@@ -1,21 +1,23 @@
 //! From intents to a datagram.
 
 use alloc::vec::Vec;
-use core::num::NonZeroU64;
 
 use bytes::BytesMut;
 
 use super::Engine;
 use crate::growth::KEPT;
 use crate::outbox::{Intent, Say, To};
+use crate::path::BASE;
 use crate::port::Destination;
-
-use crate::wire::{FirstTry, Frame, Refused, Route, Spread};
+use crate::roster::Ix;
+use crate::wire::{Frame, Refused};
 
 /// What a packet that was built carries, to be remembered until it is answered.
 #[derive(Default)]
 struct Cargo {
     ping: bool,
+    /// The ping fills the datagram, to see whether so large a one passes.
+    padded: bool,
     copies: Vec<u64>,
 }
 
@@ -37,15 +39,15 @@ impl Engine {
                 continue;
             }
             // Not with what goes to a stranger, who might be made to get more than was sent for it.
-            let roomy = self.writer.remaining() >= self.ctx.config.max_datagram / 2;
+            let roomy = self.writer.remaining() >= self.ctx.datagram(node(to)) / 2;
             if to.bound.is_some() && to.node.is_some() && roomy {
                 let writer = &mut self.writer;
                 self.piggyback.ride(|frame| writer.push(frame).is_ok());
             }
             self.ctx.packet += 1;
             self.writer.finish(&self.sealer, to.bound, datagram);
-            self.remember(to, &cargo);
             let len = datagram.len() - start;
+            self.remember(to, &cargo, len);
             self.ctx.outbox.sent(len);
             self.ctx.stats.datagrams_sent += 1;
             self.ctx.stats.bytes_sent += len as u64;
@@ -59,7 +61,8 @@ impl Engine {
     /// Writes intents for one receiver into a packet; puts back what does not fit.
     fn build(&mut self, to: To, intents: &mut Vec<Intent>) -> Cargo {
         let packet = self.ctx.packet + 1;
-        self.writer.begin(self.sealer.header(packet), self.ctx.config.max_datagram);
+        let size = self.ctx.datagram(node(to));
+        self.writer.begin(self.sealer.header(packet), size);
         let mut cargo = Cargo::default();
         let mut rest = intents.drain(..);
         while let Some(intent) = rest.next() {
@@ -88,17 +91,31 @@ impl Engine {
                     // Acknowledged, given up or handed to another meanwhile, or in this packet.
                     _ => Ok(()),
                 },
+                // One that must fill a datagram waits for its own.
+                Say::PaddedPing { .. } if !self.writer.is_empty() => Err(Refused::NoRoom),
+                Say::PaddedPing { size } => {
+                    (cargo.ping, cargo.padded) = (true, true);
+                    self.write_padded_ping(*size)
+                }
                 Say::Frame(frame) | Say::Held(frame) => self.writer.push(frame),
                 Say::Frames(frames) => self.writer.push_all(frames),
             };
+            let alone = self.writer.is_empty();
             match written {
-                Ok(()) => {}
-                Err(Refused::NoRoom) if !self.writer.is_empty() => {
-                    let back = core::iter::once(intent).chain(rest.by_ref());
-                    self.ctx.outbox.put_back(back.collect::<Vec<_>>().into_iter());
-                    break;
+                Ok(()) if !cargo.padded => {}
+                Ok(()) => self.put_back(rest.by_ref()),
+                Err(Refused::NoRoom) if !alone => {
+                    self.put_back(core::iter::once(intent).chain(rest.by_ref()));
                 }
-                // From a peer that is configured for larger datagrams, for instance.
+                Err(Refused::NoRoom) => {
+                    self.put_back(rest.by_ref());
+                    let copy = self.fit(to, &intent);
+                    if copy.is_some() {
+                        self.writer.ask_for_ack();
+                    }
+                    cargo.copies.extend(copy);
+                }
+                // What nobody would read.
                 Err(_) => self.ctx.stats.frames_too_large += 1,
             }
         }
@@ -106,42 +123,41 @@ impl Engine {
         cargo
     }
 
-    fn remember(&mut self, to: To, cargo: &Cargo) {
+    pub(super) fn put_back(&mut self, intents: impl Iterator<Item = Intent>) {
+        self.ctx.outbox.put_back(intents.collect::<Vec<_>>().into_iter());
+    }
+
+    /// Writes a ping that fills a datagram of so many bytes, or all but one.
+    fn write_padded_ping(&mut self, size: usize) -> Result<(), Refused> {
+        let packet = self.ctx.packet + 1;
+        self.writer.begin(self.sealer.header(packet), size);
+        self.writer.push(&Frame::Ping { root: self.ctx.root() })?;
+        let room = self.writer.remaining();
+        // A type and a length of one to three bytes.
+        let bytes = (room.saturating_sub(4)..room).rev().find_map(|bytes| {
+            let padding = Frame::Padding { bytes: u16::try_from(bytes).ok()? };
+            self.writer.push(&padding).ok()
+        });
+        bytes.ok_or(Refused::NoRoom)
+    }
+
+    fn remember(&mut self, to: To, cargo: &Cargo, len: usize) {
         if cargo.ping
             && let Some(ix) = to.node
         {
             self.probes.sent(&self.ctx, self.ctx.packet, ix);
+            if cargo.padded {
+                let packet = self.ctx.packet;
+                self.ctx.padded_ping_sent(ix, packet);
+            }
         }
         for (&copy, place) in cargo.copies.iter().zip(0..) {
-            self.relays.sent(copy, self.ctx.packet, place, self.ctx.now);
+            self.relays.sent(copy, self.ctx.packet, place, len > BASE, self.ctx.now);
         }
     }
+}
 
-    /// Packs frames into batches that fit into one packet each, beside what a relay adds.
-    pub(super) fn pack(&mut self, frames: Vec<Frame>) -> Vec<Vec<Frame>> {
-        let mut batches: Vec<Vec<Frame>> = Vec::new();
-        let relay = Frame::Spread(Spread {
-            route: Route::Ring { from: u32::MAX, until: u32::MAX, group: None, covered: true },
-            hops: u8::MAX,
-            frames: u8::MAX,
-            first_try: Some(FirstTry { packets_ago: NonZeroU64::MAX, place: u32::MAX }),
-        });
-        for frame in frames {
-            let full = batches.last().is_none_or(|batch| batch.len() >= usize::from(u8::MAX));
-            if full || self.writer.push(&frame).is_err() {
-                // Room for the longest packet number, whatever the next one is.
-                let header = self.sealer.header(u64::from(u32::MAX));
-                self.writer.begin(header, self.ctx.config.max_datagram);
-                if self.writer.push(&relay).and_then(|()| self.writer.push(&frame)).is_err() {
-                    self.ctx.stats.changes_too_large += 1;
-                    continue;
-                }
-                batches.push(Vec::new());
-            }
-            if let Some(batch) = batches.last_mut() {
-                batch.push(frame);
-            }
-        }
-        batches
-    }
+/// The peer whose path a packet takes; this node itself for one that nothing is known of.
+fn node(to: To) -> Ix {
+    to.node.unwrap_or(Ix::ME)
 }

@@ -9,7 +9,7 @@ use crate::wire::{Coded, Frame, RangeSum};
 
 /// Sends sums, as many in a datagram as fit.
 pub(super) fn ask(ctx: &mut Context, to: Ix, ranges: &[RangeSum]) {
-    let per_packet = (ctx.config.max_datagram - crate::wire::OVERHEAD) / 32;
+    let per_packet = (ctx.datagram(to) - crate::wire::OVERHEAD) / 32;
     let to = ctx.bound(to);
     for some in ranges.chunks(per_packet) {
         ctx.say_frame(to, Frame::Ranges(some.to_vec()));
@@ -18,7 +18,7 @@ pub(super) fn ask(ctx: &mut Context, to: Ix, ranges: &[RangeSum]) {
 
 /// Sends coded symbols, as many as fit in a datagram.
 pub(super) fn send_coded(ctx: &mut Context, to: Ix, mut coded: Coded) {
-    let room = ctx.config.max_datagram - crate::wire::OVERHEAD;
+    let room = ctx.datagram(to) - crate::wire::OVERHEAD;
     coded.cells.truncate(room / 8);
     ctx.say_frame(ctx.bound(to), Frame::Coded(coded));
 }
@@ -50,7 +50,7 @@ pub(super) fn send_record(
     since: u64,
     budget: &mut usize,
 ) {
-    let room = ctx.config.max_datagram - crate::wire::OVERHEAD;
+    let room = ctx.datagram(to) - crate::wire::OVERHEAD;
     let destination = ctx.bound(to);
     if *budget == 0 {
         ctx.stats.repair_withheld += 1;

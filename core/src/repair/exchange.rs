@@ -15,7 +15,7 @@ use crate::outbox::Say;
 use crate::repair::answer::{ask, send, send_coded, send_record};
 use crate::repair::coded::{Cells, Decoded, Element};
 use crate::repair::root::Subject;
-use crate::repair::session::Repair;
+use crate::repair::session::{Repair, SMALL_PICTURE};
 use crate::roster::Ix;
 use crate::timers::Why;
 use crate::topology::GroupName;
@@ -69,12 +69,14 @@ impl Repair {
         member: Ix,
         since: u64,
     ) {
+        self.answered();
         send_record(ctx, from, group, member, since, &mut self.budget);
     }
 
     /// Reads from a peer's symbols what differs: sends what the peer lacks, asks for what this node
     /// lacks; or for sums if there is too much.
     pub(crate) fn on_coded(&mut self, ctx: &mut Context, from: Ix, theirs: &Coded) {
+        self.answered();
         let stock = self.stock(ctx);
         let mine = stock.sum(theirs.from, theirs.to);
         if mine.count == 0 {
@@ -136,6 +138,7 @@ impl Repair {
 
     /// Sends a peer what it has found to lack.
     pub(crate) fn on_lacking(&mut self, ctx: &mut Context, from: Ix, theirs: &Lacking) {
+        self.answered();
         let wanted: BTreeSet<u64> = theirs.elements.iter().copied().collect();
         if self.caught_up {
             self.look_around(ctx);
@@ -158,10 +161,16 @@ impl Repair {
             if held >= all.count / 4 * 3 {
                 self.settle_in(ctx);
             } else {
+                if all.count < SMALL_PICTURE {
+                    self.bears_fruit();
+                }
                 self.last = None;
                 ctx.timers.set(Why::Repair, Some(ctx.now + ctx.timing.repair_soon));
             }
             return;
+        }
+        if self.caught_up {
+            self.answered();
         }
         let mut questions = Vec::new();
         for theirs in ranges {
@@ -196,6 +205,7 @@ impl Repair {
     /// Compares what a peer lists with what this node holds; sends what the peer lacks, asks for
     /// what this node lacks. Claims have been taken in already.
     pub(crate) fn on_holdings(&mut self, ctx: &mut Context, from: Ix, theirs: &Holdings) {
+        self.answered();
         let to = ctx.bound(from);
         let mut listed = BTreeSet::new();
         for claim in &theirs.claims {
@@ -336,7 +346,7 @@ impl Repair {
                 }
             }
         }
-        if cost > ctx.config.max_datagram - crate::wire::OVERHEAD && range.count > 1 {
+        if cost > ctx.datagram(to) - crate::wire::OVERHEAD && range.count > 1 {
             for half in self.stock(ctx).split(from, until, 2) {
                 if half.count < range.count {
                     self.list(ctx, to, half);

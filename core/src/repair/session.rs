@@ -14,7 +14,7 @@ use crate::repair::stock::Stock;
 use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timers::Why;
-use crate::wire::{Claim, RangeSum, Standing};
+use crate::wire::{Claim, Frame, RangeSum, Standing};
 
 /// Unequal comparisons in a row before a repair starts.
 const UNEQUAL: u32 = 3;
@@ -22,6 +22,14 @@ const UNEQUAL: u32 = 3;
 /// Within so many probe intervals they need not be in a row while this node's own root stays the
 /// same: those who have missed the same are equal to each other.
 const STREAK_PROBES: u32 = 6;
+
+/// A newcomer that has asked this often and has heard nothing but small datagrams asks for those. A
+/// picture of fewer subjects than this fits into one of them.
+const VAIN_ASKINGS: u8 = 3;
+pub(super) const SMALL_PICTURE: u64 = 16;
+
+/// This many repairs in a row are begun early because the one before was not answered.
+const MOST_VAIN: u8 = 3;
 
 /// Comparisons, and the stock that answers are made from.
 #[derive(Debug, Default)]
@@ -43,6 +51,15 @@ pub(crate) struct Repair {
     /// What the packet has listed, and this node has answered.
     pub(super) listed: BTreeSet<Subject>,
     pub(super) caught_up: bool,
+    /// When this node began to repair last, and its root then; `None` once nothing is missing any more
+    /// or a large datagram has come.
+    asked: Option<(Instant, u64)>,
+    /// Whether anything has come back.
+    answered: bool,
+    /// How often in a row it has begun though nothing had come of it.
+    vain: u8,
+    /// Whether a newcomer has heard a large datagram.
+    hears_large: bool,
     reunion_until: Instant,
     pub(super) stock: Option<Stock>,
 }
@@ -69,6 +86,7 @@ impl Repair {
                 self.since = None;
             }
             self.settle_in(ctx);
+            self.bears_fruit();
             Stock::clear(&mut self.stock, ctx);
             return false;
         }
@@ -81,8 +99,11 @@ impl Repair {
         let (since, _) = *self.since.get_or_insert_with(|| (ctx.now, ctx.root()));
         let waited = ctx.now.since(since);
         let round_trip = ctx.peers.usually_late();
+        let unanswered = self.is_unanswered(ctx);
         let rest = if !self.caught_up {
             ctx.timing.newcomer_rest.max(round_trip)
+        } else if unanswered {
+            ctx.config.max_timeout
         } else if ctx.now < self.reunion_until {
             ctx.timing.reunion_rest.max(round_trip)
         } else {
@@ -92,7 +113,7 @@ impl Repair {
         let patient = self.unequal >= UNEQUAL && waited >= ctx.config.repair_patience;
         let quiet = self.is_quiet(ctx);
         let eager = !self.caught_up || quiet && ctx.now < self.reunion_until;
-        if rested && (patient || eager) {
+        if rested && (patient || eager || unanswered) {
             self.partner = Some(with);
         }
         first
@@ -128,6 +149,8 @@ impl Repair {
     pub(super) fn settle_in(&mut self, ctx: &mut Context) {
         if !self.caught_up {
             self.caught_up = true;
+            self.hears_large = false;
+            self.bears_fruit();
             self.reunion(ctx);
             ctx.pace.begin(ctx.now);
             ctx.flush_soon();
@@ -159,6 +182,9 @@ impl Repair {
         let at = ctx.random_below(ctx.ring.len());
         let with = ctx.ring.at(at);
         let round_trip = ctx.peers.usually_late();
+        if self.caught_up && ctx.now >= self.reunion_until && self.is_unanswered(ctx) {
+            ctx.say(ctx.bound(with), Say::Ping);
+        }
         if !self.caught_up {
             if self.last.is_none() {
                 self.begin(ctx, with);
@@ -193,7 +219,18 @@ impl Repair {
         self.since = None;
         self.last = Some(ctx.now);
         self.begin_packet();
+        let root = ctx.root();
+        let in_vain = !self.caught_up || self.asked.is_some_and(|(_, before)| before == root);
+        self.vain = if in_vain { self.vain.saturating_add(1) } else { 0 };
+        let patience = if !self.caught_up { VAIN_ASKINGS } else { 1 + u8::from(self.answered) };
+        (self.asked, self.answered) = (Some((ctx.now, root)), false);
+        if self.vain >= patience && !self.hears_large {
+            // Small datagrams pass, or roots would not have been compared.
+            ctx.say_frame(ctx.bound(with), Frame::Narrow);
+            ctx.doubt_path(with);
+        }
         if self.caught_up {
+            ctx.timers.hasten(Why::Repair, ctx.now + ctx.config.max_timeout);
             let stock = self.stock(ctx);
             let coded = stock.coded(0, u64::MAX);
             send_coded(ctx, with, coded);
@@ -203,6 +240,28 @@ impl Repair {
             self.give(ctx, with, &everything);
             ask(ctx, with, &[RangeSum { from: 0, to: u64::MAX, sum: 0, count: 0 }]);
         }
+    }
+
+    /// A repair has brought something back, large or small.
+    pub(super) fn answered(&mut self) {
+        self.answered = true;
+    }
+
+    /// Nothing is missing, or it is not missing for the size of what brings it.
+    pub(super) fn bears_fruit(&mut self) {
+        (self.asked, self.vain) = (None, 0);
+    }
+
+    /// A datagram has come that would not pass where only small ones do.
+    pub(crate) fn heard_large(&mut self) {
+        self.hears_large = !self.caught_up;
+        self.bears_fruit();
+    }
+
+    /// Whether a repair was begun a while ago and nothing has come of it.
+    fn is_unanswered(&self, ctx: &Context) -> bool {
+        let waits = |(at, root)| ctx.now.since(at) >= ctx.config.max_timeout && root == ctx.root();
+        self.vain < MOST_VAIN && self.asked.is_some_and(waits)
     }
 
     /// What this node holds now.

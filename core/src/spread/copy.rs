@@ -38,6 +38,8 @@ pub(super) struct Copy {
     pub(super) due: Instant,
     /// The packets that it has gone out in.
     pub(super) packets: Vec<u64>,
+    /// Whether the last of them was too large for a narrow path.
+    pub(super) large: bool,
     pub(super) tried: Vec<Ix>,
 }
 
@@ -64,6 +66,7 @@ impl Copy {
         self.to = heir;
         self.route = self.part.clone();
         self.covering = false;
+        self.large = false;
         self.tries = 0;
         self.first = None;
         self.begin(ctx, id);

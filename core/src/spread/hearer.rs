@@ -28,6 +28,9 @@ const LISTED: usize = 64;
 const ASKINGS: u8 = 12;
 const ASKINGS_IN_SILENCE: u8 = 4;
 
+/// With this one a speaker that is heard is told that its answers do not arrive.
+const ASKINGS_IN_VAIN: u8 = 6;
+
 /// A step of the numbers that is not believed to be one of batches missed.
 const LEAP: u64 = 1024;
 
@@ -403,6 +406,10 @@ fn ask(ctx: &mut Context, heard: &mut Heard) -> bool {
     let wait = ask_again(ctx, heard.speaker);
     asking.due = ctx.now + wait * (1 << asking.tries.min(if silent { 2 } else { 5 }));
     asking.tries += 1;
+    if !silent && asking.tries == ASKINGS_IN_VAIN {
+        // The beats arrive, so it may be the size of the answers.
+        ctx.say_frame(ctx.bound(heard.speaker), Frame::Narrow);
+    }
     ctx.say_frame(ctx.bound(heard.speaker), Frame::Missed { since: heard.have, silent });
     true
 }

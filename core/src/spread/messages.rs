@@ -1,7 +1,7 @@
 //! Application messages: numbered by their origin, delivered once.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use crate::node::{Epoch, Life, NodeId};
 
@@ -13,6 +13,9 @@ pub(crate) const MEMORY: u64 = 4096;
 
 /// The largest step of an origin's numbers that is believed.
 const STEP: u64 = 1 << 32;
+
+/// Of how many of its last messages a node hears that they did not reach all.
+const REPORTED: u64 = 1024;
 
 /// What is remembered of one origin: a ring of bits, one for each of its last messages.
 #[derive(Debug)]
@@ -75,6 +78,8 @@ pub(crate) struct Messages {
     sequence: u64,
     touches: u64,
     origins: BTreeMap<NodeId, Origin>,
+    /// Which of this node's last messages were said not to have reached all.
+    undelivered: BTreeSet<u64>,
 }
 
 impl Messages {
@@ -94,9 +99,18 @@ impl Messages {
         leaps
     }
 
+    /// Somebody does not get one of this node's messages. Answers whether that is new: of each of the
+    /// last ones it is once.
+    pub(crate) fn undelivered(&mut self, sequence: u64) -> bool {
+        let oldest = self.sequence.saturating_sub(REPORTED - 1).max(1);
+        self.undelivered = self.undelivered.split_off(&oldest);
+        (oldest..=self.sequence).contains(&sequence) && self.undelivered.insert(sequence)
+    }
+
     /// Begins to count anew in a new life.
     pub(crate) fn renew(&mut self) {
         self.sequence = 0;
+        self.undelivered.clear();
     }
 
     /// What is to be made of a message of a life that is known to be the present one.

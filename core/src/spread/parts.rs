@@ -203,6 +203,26 @@ fn pick(ctx: &Context, part: impl Iterator<Item = Ix> + Clone) -> Option<Ix> {
     alive.clone().find(settled).or_else(|| alive.clone().next()).or_else(|| part.clone().next())
 }
 
+/// What is left of a part without one of its peers.
+pub(super) fn without(ctx: &Context, part: &Route, peer: Ix) -> Vec<Route> {
+    match part {
+        Route::Ring { from, until, .. } => {
+            let place = ctx.position(peer);
+            let after = place.wrapping_add(1);
+            if from == until {
+                return Vec::from([within(part, after, place)]);
+            }
+            let ends = [(*from, place), (after, *until)];
+            let some = ends.into_iter().filter(|(from, until)| from != until);
+            some.map(|(from, until)| within(part, from, until)).collect()
+        }
+        Route::Listed(nodes) => {
+            let others = nodes.iter().copied().filter(|&id| id != ctx.id(peer));
+            Vec::from([Route::Listed(others.collect())])
+        }
+    }
+}
+
 /// Who else could take a part whose peer is silent.
 pub(super) fn heir(ctx: &mut Context, part: &Route, tried: &[Ix]) -> Option<Ix> {
     let view = ctx.view_for(part);

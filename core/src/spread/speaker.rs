@@ -235,7 +235,7 @@ impl Speaker {
     fn list(&mut self, ctx: &mut Context) {
         let me = ctx.me().id;
         let entry = ENTRY[usize::from(me.addr().is_ipv6())];
-        let mut room = ctx.config.max_datagram.saturating_sub(OVERHEAD + 24);
+        let mut room = ctx.datagram(Ix::ME).saturating_sub(OVERHEAD + 24);
         let (mut nodes, mut vouches) = (Vec::new(), Vec::new());
         let mut left = self.turns.len();
         while left > 0 && room >= entry + VOUCH {
@@ -245,7 +245,12 @@ impl Speaker {
                 continue;
             }
             self.turns.push_back(ix);
-            if self.cut_off.contains(&ix) {
+            // What is multicast for all may be too large for it.
+            let narrow = ctx.datagram(ix) < ctx.datagram(Ix::ME);
+            if narrow && self.is_promised(ix, ctx.now) {
+                self.cut_off.insert(ix);
+            }
+            if narrow || self.cut_off.contains(&ix) {
                 continue;
             }
             let promise = ctx.now + PROMISE + GRACE;
@@ -305,6 +310,11 @@ impl Speaker {
         stays
     }
 
+    fn is_promised(&self, ix: Ix, now: Instant) -> bool {
+        let promised = self.hearers.get(&ix).and_then(|hearer| hearer.promised);
+        promised.is_some_and(|until| until > now)
+    }
+
     fn drop(&mut self, ix: Ix) {
         self.hearers.remove(&ix);
         self.cut_off.remove(&ix);
@@ -317,7 +327,9 @@ impl Speaker {
             return;
         }
         let (epoch, said) = (ctx.life(from).epoch, ctx.now);
-        self.cut_off.remove(&from);
+        if ctx.datagram(from) >= ctx.datagram(Ix::ME) {
+            self.cut_off.remove(&from);
+        }
         let known = self.hearers.get_mut(&from).filter(|hearer| hearer.epoch == epoch);
         let listed = known.is_some_and(|hearer| {
             (hearer.said, hearer.doubted) = (said, None);

@@ -168,6 +168,15 @@ impl Decoder {
                     _ => return Err(WireError::Malformed),
                 },
             },
+            kind::PADDING => {
+                let bytes = body.rest().len();
+                Frame::Padding { bytes: u16::try_from(bytes).unwrap_or(u16::MAX) }
+            }
+            kind::NARROW => Frame::Narrow,
+            kind::TOO_LARGE => Frame::TooLarge { packet: body.varint()?, bytes: body.u16()? },
+            kind::UNDELIVERED => {
+                Frame::Undelivered { sequence: body.varint()?, bytes: body.u16()? }
+            }
             _ => return Ok(None),
         };
         Ok(Some(frame))

@@ -98,6 +98,21 @@ impl Writer {
                 w.frames.put_u8(u8::from(*silent));
                 Ok(())
             }),
+            Frame::Padding { bytes } => self.framed(kind::PADDING, |w| {
+                w.frames.put_bytes(0, (*bytes).into());
+                Ok(())
+            }),
+            Frame::Narrow => self.framed(kind::NARROW, |_| Ok(())),
+            Frame::TooLarge { packet, bytes } => self.framed(kind::TOO_LARGE, |w| {
+                w.varint(*packet);
+                w.frames.put_u16(*bytes);
+                Ok(())
+            }),
+            Frame::Undelivered { sequence, bytes } => self.framed(kind::UNDELIVERED, |w| {
+                w.varint(*sequence);
+                w.frames.put_u16(*bytes);
+                Ok(())
+            }),
         }
     }
 

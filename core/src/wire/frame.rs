@@ -142,6 +142,28 @@ pub enum Frame {
         /// Whether the sender does not hear the speaker at all any more.
         silent: bool,
     },
+    /// Fills a packet that tries how large a datagram passes.
+    Padding {
+        /// How many bytes, at most 65,507.
+        bytes: u16,
+    },
+    /// Large datagrams of the receiver do not seem to arrive at the sender: it asks for small ones.
+    Narrow,
+    /// A packet that asked for an acknowledgement has arrived and has been applied, but spreads in it
+    /// that take more than so many bytes cannot be passed on: that is left to the receiver.
+    TooLarge {
+        /// Its packet number.
+        packet: u64,
+        /// The largest packet that can be passed on.
+        bytes: u16,
+    },
+    /// A message of the receiver did not reach all, as no larger packet passes to somebody.
+    Undelivered {
+        /// Which of its messages in the life that the packet is bound to.
+        sequence: u64,
+        /// The largest packet that passes.
+        bytes: u16,
+    },
 }
 
 /// What is known about a node: the unit of membership evidence.

@@ -29,3 +29,7 @@ pub(super) const NUMBERED: u8 = 0x22;
 pub(super) const MISSED: u8 = 0x23;
 pub(super) const CODED: u8 = 0x24;
 pub(super) const LACKING: u8 = 0x25;
+pub(super) const PADDING: u8 = 0x26;
+pub(super) const NARROW: u8 = 0x27;
+pub(super) const TOO_LARGE: u8 = 0x28;
+pub(super) const UNDELIVERED: u8 = 0x29;

@@ -105,6 +105,10 @@
 //! | `0x23` | [`Missed`](Frame::Missed) | since (varint), silent (1: 0 or 1) |
 //! | `0x24` | [`Coded`](Frame::Coded) | from (8), to (8), count (varint), [cells](#coded-symbols) (8 each) to the end |
 //! | `0x25` | [`Lacking`](Frame::Lacking) | from (8), to (8), [elements](#coded-symbols) (5 each) to the end |
+//! | `0x26` | [`Padding`](Frame::Padding) | any bytes to the end |
+//! | `0x27` | [`Narrow`](Frame::Narrow) | none |
+//! | `0x28` | [`TooLarge`](Frame::TooLarge) | packet number (varint), bytes (2) |
+//! | `0x29` | [`Undelivered`](Frame::Undelivered) | sequence (varint), bytes (2) |
 //!
 //! **Tables.** An *id*, a *life* and a *group* are varints that index a table of the packet. The
 //! tables come before all other frames, ids first; each may be left out, and no other frame adds to

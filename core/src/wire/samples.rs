@@ -189,7 +189,7 @@ fn message(g: &mut Gen) -> Message {
 
 /// Any frame but a spread.
 fn frame(g: &mut Gen) -> Frame {
-    match below(g, 23) {
+    match below(g, 27) {
         0 => Frame::Ping { root: u64::arbitrary(g) },
         1 => Frame::Pong { packet: number(g), root: some(g, u64::arbitrary) },
         2 => Frame::Ack { packet: number(g) },
@@ -220,6 +220,10 @@ fn frame(g: &mut Gen) -> Frame {
             let (from, to) = ordered(g);
             Frame::Lacking(Lacking { from, to, elements: list(g, |g| u64::arbitrary(g) >> 24) })
         }
+        22 => Frame::Padding { bytes: below(g, 300) as u16 },
+        23 => Frame::Narrow,
+        24 => Frame::TooLarge { packet: number(g), bytes: u16::arbitrary(g) },
+        25 => Frame::Undelivered { sequence: number(g), bytes: u16::arbitrary(g) },
         _ if bool::arbitrary(g) => Frame::Vouch { life: life(g), packet: number(g) },
         _ => Frame::Duplicate { epoch: Epoch(u64::arbitrary(g)) },
     }

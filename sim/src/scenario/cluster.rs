@@ -64,6 +64,19 @@ pub struct Cluster {
     /// What differs from the preset.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub settings: Settings,
+    /// What differs from that at some nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<Others>,
+}
+
+/// Nodes with settings of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Others {
+    /// Which, counted from 0.
+    pub these: Vec<usize>,
+    /// Their settings, on top of those of all.
+    pub settings: Settings,
 }
 
 /// Nodes that are near to each other.
@@ -144,7 +157,9 @@ impl Cluster {
         others: Option<&Settings>,
     ) -> Option<(Vec<String>, String)> {
         let none = Settings::default();
-        let error = self.config(others.unwrap_or(&none)).check().err()?;
+        let some = self.others.as_ref().map_or(&none, |some| &some.settings);
+        let all = self.config(others.unwrap_or(&none)).check();
+        let error = all.and_then(|()| self.config(some).check()).err()?;
         let text = error.to_string();
         let keys_of = |way: &[&str], settings: &Settings| {
             let table = toml::Table::try_from(settings).ok()?;
@@ -153,6 +168,7 @@ impl Cluster {
         };
         let keys = others
             .and_then(|others| keys_of(&["baseline"], others))
+            .or_else(|| keys_of(&["cluster", "others", "settings"], some))
             .or_else(|| keys_of(&["cluster", "settings"], &self.settings));
         Some((keys.unwrap_or_else(|| vec!["cluster".to_owned()]), text))
     }
@@ -230,6 +246,9 @@ impl Cluster {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// `Config::max_datagram`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_datagram: Option<usize>,
     /// `Config::probe_interval`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe_interval: Option<Span>,
@@ -313,6 +332,7 @@ impl Settings {
         for (limit, field) in limits {
             *field = limit.unwrap_or(*field);
         }
+        config.max_datagram = self.max_datagram.unwrap_or(config.max_datagram);
         if let Some(verifiers) = self.verifiers {
             config.verifiers = verifiers;
         }

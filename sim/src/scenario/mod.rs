@@ -46,7 +46,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use cluster::{Cluster, Path, Preset, Route, Seeds, Settings, Zone};
+pub use cluster::{Cluster, Others, Path, Preset, Route, Seeds, Settings, Zone};
 pub use figure::{Bar, Delays, Figure, Figures, Limit, Medians, Score, Statistic, Unit};
 pub use grid::Grid;
 pub use play::{Options, Played, play};

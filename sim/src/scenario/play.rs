@@ -378,11 +378,15 @@ fn within(step: &Step, mut failure: Box<Failure>) -> Box<Failure> {
 fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> Sim {
     let cluster = &scenario.cluster;
     let config = cluster.config(settings);
+    let others = cluster.others.clone().map(|some| (some.these, cluster.config(&some.settings)));
     let seeds = cluster.seeds;
     let asleep: Vec<usize> = (cluster.nodes - cluster.asleep..cluster.nodes).collect();
     let group = group_name();
     let mut build = Sim::new(seed)
-        .nodes(cluster.nodes, config)
+        .nodes_with(cluster.nodes, move |birth| match &others {
+            Some((these, others)) if these.contains(&birth.node) => others.clone(),
+            _ => config.clone(),
+        })
         .link(cluster.link.link())
         .start_within(cluster.start_within.0)
         .asleep(&asleep)

@@ -115,6 +115,7 @@ fn cluster(random: &mut Random, bounds: &Bounds) -> Cluster {
             tombstone_ttl: random.hit(Ratio(1, 2)).then(|| millis(random.between(500, 10_000))),
             ..Settings::default()
         },
+        others: None,
         #[cfg(feature = "mutants")]
         mutant: None,
         asleep: 0,
