@@ -220,7 +220,7 @@ fn event_bytes() {
     };
     tell(&mut engine, &mut holder, &[message(1)]);
     let second = holder.packet(Some(EPOCH), &[message(2)]);
-    let mut give = |engine: &mut Engine| engine.handle_datagram(START, holder.arrival(), &second);
+    let give = |engine: &mut Engine| engine.handle_datagram(START, holder.arrival(), &second);
     assert_eq!(give(&mut engine), Err(DatagramError::Busy));
     assert_eq!(drain(&mut engine).events.len(), 1);
     assert_eq!(give(&mut engine), Ok(()));
