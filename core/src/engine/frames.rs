@@ -197,12 +197,10 @@ impl Engine {
                 self.repair.on_holdings(&mut self.ctx, from, &holdings);
             }
             Frame::Vouch { life, packet } => {
-                if let Some(ix) = self.ctx.find_life(life) {
-                    if !self.ctx.peers.get(ix).proven {
-                        self.ctx.peers.floor(ix, packet);
-                        let peer = self.ctx.peers.get_mut(ix);
-                        (peer.proven, peer.vouched) = (true, true);
-                    }
+                if let Some(ix) = self.ctx.find_life(life)
+                    && !self.ctx.peers.is_proven(ix)
+                {
+                    self.ctx.peers.vouch(ix, packet);
                 }
             }
             // A claim like any other, so only a packet that nobody can have recorded may make it.

@@ -7,7 +7,7 @@ use super::Engine;
 use crate::engine::claims::Channel;
 use crate::event::Cause;
 use crate::growth::KEPT;
-use crate::liveness::{News, Weighed};
+use crate::liveness::{News, Proof, Weighed};
 use crate::mutants::mutated;
 use crate::node::{Life, Status};
 use crate::outbox::To;
@@ -173,9 +173,9 @@ impl Engine {
                 return Err(DatagramError::StaleLife);
             }
             if sender.epoch == life.epoch {
-                let vouched = self.ctx.peers.get(ix).vouched;
+                let vouched = self.ctx.peers.get(ix).proof == Proof::Vouched;
                 let off_by_one = mutated!(self.ctx.config, WindowOffByOne);
-                match self.ctx.peers.freshness(ix, header.packet) {
+                match self.ctx.peers.freshness(ix, header.packet, header.bound) {
                     Freshness::Fresh => {}
                     Freshness::Replay
                         if off_by_one && header.packet == self.ctx.peers.highest(ix) => {}
@@ -192,7 +192,7 @@ impl Engine {
             return Err(DatagramError::ImplausibleEpoch);
         }
         let proven =
-            known.is_some_and(|ix| self.ctx.life(ix) == sender && self.ctx.peers.get(ix).proven);
+            known.is_some_and(|ix| self.ctx.life(ix) == sender && self.ctx.peers.is_proven(ix));
         if !header.bound && !proven {
             self.challenge(sender, header.packet, arrival, len);
             return Err(DatagramError::Unproven);
@@ -215,9 +215,6 @@ impl Engine {
         if misled {
             self.ctx.peers.open_window(ix);
         }
-        let peer = self.ctx.peers.get_mut(ix);
-        // A number that is taken shows that the floor named was none too high.
-        (peer.proven, peer.vouched) = (true, false);
         let (now, overtaking) = (self.ctx.now, self.ctx.config.max_timeout);
         self.ctx.peers.mark(ix, header.packet, now, overtaking);
         if self.comeback.heard(source, sender.id) && !self.repair.has_caught_up() {

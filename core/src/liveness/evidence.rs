@@ -104,7 +104,6 @@ impl Context {
             let mut changes = Changes::default();
             self.topology.raise_epoch(ix, claim.life.epoch, &mut changes);
             self.peers.open_window(ix);
-            self.peers.get_mut(ix).proven = false;
             self.publish(changes);
         }
         self.peers.get_mut(ix).incarnation = claim.incarnation;

@@ -16,7 +16,7 @@ pub(crate) use comeback::Comeback;
 pub(crate) use departure::Departure;
 pub(crate) use evidence::{News, Weighed};
 pub(crate) use health::Health;
-pub(crate) use peers::Peers;
+pub(crate) use peers::{Peers, Proof};
 pub(crate) use probe::{Probes, Unanswered};
 pub(crate) use renewal::Renewal;
 pub(crate) use suspicion::Watches;

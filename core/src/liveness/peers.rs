@@ -26,14 +26,27 @@ pub(crate) struct Peer {
     pub(crate) rtt: Rtt,
     /// When its status last turned, in milliseconds of the engine's time, wrapping.
     turned: u32,
-    /// Whether it has sent a packet bound to this node's life, in its present life.
-    pub(crate) proven: bool,
-    /// Whether only another's word says that it lives, and which packet numbers are old.
-    pub(crate) vouched: bool,
+    /// What shows that it lives in its present life.
+    pub(crate) proof: Proof,
+    /// How far the highest number of its packets lies above that of the bound packet that was the
+    /// proof, up to the most that fits.
+    since_proof: u8,
     /// Whether it counts in the root.
     pub(crate) counted: bool,
     /// Whether it had a wide window when it was heard last.
     wide: bool,
+}
+
+/// What shows that a peer lives in its present life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Nothing: its unbound packets may be recordings.
+    #[default]
+    None,
+    /// Another's word, which also says which packet numbers are old.
+    Vouched,
+    /// A packet of its own that is bound to this node's life, or one after a word that turned out right.
+    Own,
 }
 
 /// What is kept of one that went down. Few do, so it has a table of its own.
@@ -93,9 +106,15 @@ impl Peers {
         &mut self.table[ix.index()]
     }
 
-    /// Whether a packet of a peer is new.
-    pub(crate) fn freshness(&self, ix: Ix, packet: u64) -> Freshness {
-        let Peer { window, wide, .. } = self.get(ix);
+    /// Whether a packet of a peer is new. An unbound one is not if it was sent before the packet that
+    /// proved its sender: it may have been recorded before this node's life began. Bound ones may still
+    /// be overtaken.
+    pub(crate) fn freshness(&self, ix: Ix, packet: u64, bound: bool) -> Freshness {
+        let Peer { window, wide, since_proof, .. } = self.get(ix);
+        let behind = window.highest().checked_sub(packet);
+        if !bound && behind.is_some_and(|behind| behind >= u64::from(*since_proof)) {
+            return Freshness::TooOld;
+        }
         match window.check(packet) {
             Freshness::TooOld if *wide => self.wide.check(ix.raw(), packet),
             freshness => freshness,
@@ -118,20 +137,34 @@ impl Peers {
             self.wide.open(ix.raw(), &peer.window, stamp, span);
             peer.wide = self.wide.mark(ix.raw(), packet, stamp);
         }
+        let ahead = packet.saturating_sub(peer.window.highest());
         peer.window.mark(packet);
+        if peer.proof == Proof::None {
+            peer.since_proof = 0;
+        } else {
+            let since = u64::from(peer.since_proof).saturating_add(ahead);
+            peer.since_proof = u8::try_from(since).unwrap_or(u8::MAX);
+        }
+        // A number that is taken shows that a floor that was named was none too high.
+        peer.proof = Proof::Own;
     }
 
-    /// Uses up all numbers of a peer's packets below one that another has seen.
-    pub(crate) fn floor(&mut self, ix: Ix, packet: u64) {
+    /// Another vouches for a peer: all numbers of its packets up to one that the other has seen are used up.
+    pub(crate) fn vouch(&mut self, ix: Ix, packet: u64) {
         let peer = self.get_mut(ix);
-        peer.wide = false;
+        (peer.wide, peer.proof, peer.since_proof) = (false, Proof::Vouched, u8::MAX);
         peer.window.floor(packet);
     }
 
-    /// Every number of a peer's packets is new from here on.
+    /// Every number of a peer's packets is new from here on, and nothing shows that it lives.
     pub(crate) fn open_window(&mut self, ix: Ix) {
         let peer = self.get_mut(ix);
-        (peer.window, peer.wide) = (Window::default(), false);
+        (peer.window, peer.wide, peer.proof) = (Window::default(), false, Proof::None);
+    }
+
+    /// Whether unbound packets of a peer's present life are believed.
+    pub(crate) fn is_proven(&self, ix: Ix) -> bool {
+        self.get(ix).proof != Proof::None
     }
 
     /// The sum of the fingerprints of all that count.

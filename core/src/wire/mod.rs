@@ -65,9 +65,10 @@
 //! must see to it that its epoch was never used before.
 //!
 //! A node keeps a [sliding window](crate::seal::Window) of 64 packet numbers for each sender and
-//! epoch, and one of 1,024 for up to 32 senders whose packets overtake each other by more. A number is
-//! taken once, and not if it lies further below the highest one taken than the window is wide. What
-//! an *unbound* packet must satisfy beyond that is the matter of the engine, not of the format.
+//! epoch, and a wider one of 1,024 for a while where packets overtake each other by more. A number is
+//! taken once, and not if it lies below the window. An *unbound* packet counts only if its sender is
+//! proven, by a bound packet in the same life or by another node's [`Vouch`](Frame::Vouch), and only if its
+//! number lies above that of the bound packet, or of the vouch: it may have been recorded before.
 //!
 //! # Frames
 //!
