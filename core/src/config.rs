@@ -48,7 +48,7 @@ pub struct Config {
     /// last half of it.
     pub silence_window: Duration,
     /// How many peers are asked to look at a suspect, once half of the window has passed in silence;
-    /// 0 to 8. Five more are asked 600 ms before it is called down. With 0 nobody is asked, and so
+    /// 0 to 8. Five more are asked before the last quarter of the window. With 0 nobody is asked, and so
     /// nobody called down by this node: who is silent is unreachable to it.
     pub verifiers: u8,
     /// How long a change may wait for others to go out together with it.
@@ -230,7 +230,7 @@ macro_rules! limits {
         /// | frames that a packet makes a repair send | 2,048, of 2 lists or sets of symbols | left to the next repair |
         /// | ids that two lives contend for | 16 | looked into when heard of again |
         /// | writes in which tombstones are collected | 4,096 under way | joined with the next of the group |
-        /// | changes multicast | the last 64 kept for those who miss them | left to repair |
+        /// | changes multicast | the last 128 kept for those who miss them | left to repair |
         /// | speakers on multicast, of which listened to | 64, 4 | the one heard of longest ago is forgotten |
         /// | nodes that are heard by multicast | 8 counted | taken for many |
         /// | hearers of a speaker | 8,192 | served by unicast |

@@ -152,8 +152,8 @@ impl Events {
 
     fn append(&mut self, waiting: Waiting) -> bool {
         let bytes = held(&waiting.event);
-        let folded = self.is_full(bytes);
-        if folded {
+        let before = self.dropped;
+        if self.is_full(bytes) {
             self.dropped += self.places.len() as u64;
             self.places.clear();
             self.queue.retain(|it| it.as_ref().is_some_and(|it| subject(&it.event).is_none()));
@@ -173,7 +173,7 @@ impl Events {
         self.queue.push_back(Some(waiting));
         self.len += 1;
         self.bytes += bytes;
-        folded
+        self.dropped > before
     }
 
     /// Notes where the change of a subject waits.

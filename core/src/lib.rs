@@ -222,7 +222,7 @@
 //!   node that misses a change or a beat asks by unicast. The tree leaves out those whom a speaker
 //!   covers. Multicast that works for some only, one way or now and then delays them by more than a
 //!   tenth of a second only until it is noticed: if it broke while there was nothing to say, a change
-//!   that it has missed shows in the next comparison of roots, within a second, and a message in the
+//!   that it has missed shows in a comparison of roots, usually within a second, and a message in the
 //!   next beat, within 3 s. Less would take a unicast datagram to, or from, each node for every
 //!   change, or beats that wake all of them many times a second. A node that
 //!   multicast is of no use to goes on without and says so: [`Event::Multicast`].

@@ -85,7 +85,7 @@ fn an_update_of_a_segment_costs_a_few_datagrams() -> Outcome {
     let mut sim = segment(65, 100, spoken_for())?;
     for node in [3, 50, 97] {
         let (multicasts, unicasts) = cost(&mut sim, node)?;
-        assert!(multicasts <= 8 && unicasts <= 24, "{multicasts} and {unicasts}");
+        assert!(multicasts <= 8 && unicasts <= 20, "{multicasts} and {unicasts}");
     }
     let mut off = segment(65, 100, lan())?;
     let (_, unicasts) = cost(&mut off, 3)?;
@@ -160,7 +160,8 @@ fn no_longer_than_without(waits: (Duration, Duration)) {
     assert!(on <= off + millis(100), "{on:?} with multicast, {off:?} without");
 }
 
-/// A node that has ceased to hear while nothing was said cannot know it before the next beat.
+/// A node that has ceased to hear while nothing was said knows it when it misses a beat, 3 s later at most;
+/// of a change it learns earlier if it compares roots with a node that has it.
 pub(super) const NOTICED: Duration = Duration::from_secs(3);
 
 /// An update that comes before a break is noticed waits for that at most, and one that comes later
@@ -185,7 +186,7 @@ fn all() -> Vec<usize> {
 
 /// Ten nodes that hear no multicast, from the first moment on and after it has ceased to work.
 #[test]
-fn deaf_nodes_wait_no_longer_than_without_multicast() -> Outcome {
+fn deaf_nodes_wait_no_longer_than_without_multicast_once_they_know() -> Outcome {
     let deaf: Vec<usize> = (20..30).collect();
     let fault = move |sim: &mut Sim| vec![sim.cut_multicast(&all(), &deaf)];
     delays_nobody_once_noticed(70, fault)?;
@@ -194,7 +195,7 @@ fn deaf_nodes_wait_no_longer_than_without_multicast() -> Outcome {
 
 /// Ten nodes whose multicasts nobody hears, two of those that make the updates among them.
 #[test]
-fn mute_nodes_are_heard_no_later_than_without_multicast() -> Outcome {
+fn mute_nodes_are_heard_no_later_than_without_multicast_once_known() -> Outcome {
     let mute: Vec<usize> = (0..5).chain(28..33).collect();
     let fault = move |sim: &mut Sim| vec![sim.cut_multicast(&mute, &all())];
     delays_nobody_once_noticed(71, fault)?;
@@ -203,7 +204,7 @@ fn mute_nodes_are_heard_no_later_than_without_multicast() -> Outcome {
 
 /// Nobody hears the speaker, whoever it is: one half is heard by nobody, then the other half.
 #[test]
-fn a_speaker_that_nobody_hears_is_not_waited_for() -> Outcome {
+fn a_speaker_that_nobody_hears_is_not_waited_for_once_known() -> Outcome {
     for half in [0..30, 30..60] {
         let half: Vec<usize> = half.collect();
         let fault = move |sim: &mut Sim| vec![sim.cut_multicast(&half, &all())];
@@ -214,7 +215,7 @@ fn a_speaker_that_nobody_hears_is_not_waited_for() -> Outcome {
 
 /// One half hears the other, but not the other way round.
 #[test]
-fn one_way_multicast_delays_nobody() -> Outcome {
+fn one_way_multicast_delays_nobody_once_noticed() -> Outcome {
     for (from, to) in [(0..30, 30..60), (30..60, 0..30)] {
         let (from, to): (Vec<usize>, Vec<usize>) = (from.collect(), to.collect());
         let fault = move |sim: &mut Sim| vec![sim.cut_multicast(&from, &to)];
@@ -225,7 +226,7 @@ fn one_way_multicast_delays_nobody() -> Outcome {
 
 /// A segment that falls apart into two of 30, each of which finds a speaker of its own.
 #[test]
-fn a_segment_that_falls_apart_delays_nobody() -> Outcome {
+fn a_segment_that_falls_apart_delays_nobody_once_noticed() -> Outcome {
     let (left, right): (Vec<usize>, Vec<usize>) = ((0..30).collect(), (30..60).collect());
     let fault = move |sim: &mut Sim| {
         vec![sim.cut_multicast(&left, &right), sim.cut_multicast(&right, &left)]
@@ -236,7 +237,7 @@ fn a_segment_that_falls_apart_delays_nobody() -> Outcome {
 
 /// Multicast comes and goes for all, or for some, faster and slower than it is noticed.
 #[test]
-fn flapping_multicast_delays_nobody() -> Outcome {
+fn flapping_multicast_delays_nobody_for_longer_than_it_takes_to_notice() -> Outcome {
     for (count, on, off) in [(60, 50, 50), (60, 300, 700), (20, 120, 80), (20, 2_000, 3_000)] {
         let some: Vec<usize> = (0..count).collect();
         let fault =
@@ -250,7 +251,8 @@ fn flapping_multicast_delays_nobody() -> Outcome {
 /// A switch that forgets who listens, one node after the other, until it asks again: 26 s of each
 /// 30 (real ones: some 260 s, without a querier for ever).
 #[test]
-fn a_switch_that_forgets_its_listeners_delays_nobody() -> Outcome {
+fn a_switch_that_forgets_its_listeners_delays_nobody_for_longer_than_it_takes_to_notice() -> Outcome
+{
     let fault = |sim: &mut Sim| {
         let forgotten = |node: usize| [node, node + 20, node + 40];
         (0..20)

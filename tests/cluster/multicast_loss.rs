@@ -72,10 +72,10 @@ fn waits(sim: &mut Sim) -> Result<Vec<Duration>, Box<Failure>> {
     Ok(waits)
 }
 
-/// At 1 % loss no node waits longer for an update than without multicast plus the time in which a break
-/// is noticed while nothing is said, whichever half of it works, and all agree afterwards.
+/// At 1 % loss no node waits longer for an update than without multicast plus the time in which a
+/// break is noticed, whichever half of it works, and all agree afterwards.
 #[test]
-fn half_working_multicast_delays_nobody_where_datagrams_are_lost() -> Outcome {
+fn half_working_multicast_delays_nobody_for_long_where_datagrams_are_lost() -> Outcome {
     let mut sim = segment(multicasting())?;
     let before: Vec<u64> = (0..NODES).map(|node| sim.traffic(node).multicasts).collect();
     sim.run_for(secs(12))?;

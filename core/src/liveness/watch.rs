@@ -186,7 +186,8 @@ impl Watch {
             self.recruited = true;
             self.recruit(ctx, first);
         }
-        let late = left.saturating_sub(ctx.timing.last_look);
+        let look = ctx.timing.last_look.max(2 * ctx.peers.usually_late());
+        let late = left.saturating_sub(look.min(ctx.config.silence_window / 2));
         if !self.widened && late.is_zero() {
             self.widened = true;
             self.recruit(ctx, LAST_VERIFIERS);

@@ -58,16 +58,18 @@ impl Wide {
 
     /// Clears the bits of the numbers from `first` to `last`, which belong to numbers too old to tell.
     fn clear(&mut self, first: u64, last: u64) {
-        let mut next = first;
-        while next <= last {
+        let (mut next, mut left) = (first, last - first + 1);
+        while left > 0 {
             let (word, bit) = place(next);
-            if bit == 1 && last - next >= 63 {
+            let step = if bit == 1 && left >= 64 { 64 } else { 1 };
+            if step == 64 {
                 self.used[word] = 0;
-                next += 64;
             } else {
                 self.used[word] &= !bit;
-                next += 1;
             }
+            // The last number there is may be the last one here.
+            next = next.wrapping_add(step);
+            left -= step;
         }
     }
 }
@@ -149,6 +151,19 @@ mod tests {
             assert_eq!(windows.check(1, packet), narrow.check(packet), "{packet}");
         }
         assert_eq!(windows.check(2, 130), Freshness::TooOld);
+    }
+
+    #[test]
+    fn the_last_number_there_is_can_be_taken() {
+        let mut narrow = Window::new();
+        narrow.mark(u64::MAX - 100);
+        let mut windows = opened(&narrow);
+        for packet in [u64::MAX - 5, u64::MAX - 90, u64::MAX - 1, u64::MAX] {
+            assert_eq!(windows.check(1, packet), Freshness::Fresh, "{packet}");
+            windows.mark(1, packet, 0);
+            assert_eq!(windows.check(1, packet), Freshness::Replay, "{packet}");
+        }
+        assert_eq!(windows.check(1, u64::MAX - 2), Freshness::Fresh);
     }
 
     #[test]

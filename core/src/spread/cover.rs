@@ -83,9 +83,10 @@ impl Covers {
 impl Context {
     /// Notes that a node speaks. Of too many the one goes that was heard of the longest ago.
     pub(crate) fn note_speaker(&mut self, ix: Ix) {
-        self.covers.version += 1;
         let speakers = &mut self.covers.speakers;
-        speakers.insert(ix, self.now + SPEAKER_TTL);
+        let known = speakers.insert(ix, self.now + SPEAKER_TTL);
+        // Said again, it changes nothing of what is seen of the ring.
+        self.covers.version += u64::from(known.is_none_or(|until| until <= self.now));
         if speakers.len() > SPEAKERS
             && let Some((&stalest, _)) = speakers.iter().min_by_key(|(_, until)| **until)
         {

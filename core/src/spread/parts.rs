@@ -198,8 +198,8 @@ fn listed_part(ctx: &Context, targets: &Targets<'_>, peers: Range<usize>) -> Par
 /// if there is one near its beginning.
 fn pick(ctx: &Context, part: impl Iterator<Item = Ix> + Clone) -> Option<Ix> {
     let alive = part.clone().take(LOOKED_AT).filter(|&ix| ctx.status(ix) == Status::Alive);
-    let settled =
-        |ix: &Ix| u128::from(ctx.peers.since_turn(*ix, ctx.now)) >= ctx.timing.settled.as_millis();
+    let known = ctx.timing.settled.max(8 * ctx.peers.usually_late()).as_millis();
+    let settled = |ix: &Ix| u128::from(ctx.peers.since_turn(*ix, ctx.now)) >= known;
     alive.clone().find(settled).or_else(|| alive.clone().next()).or_else(|| part.clone().next())
 }
 

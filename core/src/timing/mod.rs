@@ -52,7 +52,7 @@ macro_rules! timing {
 timing! {
     /// The first wait before a watched peer is pinged again; it doubles. Several fit in the half
     /// window that verifiers look for.
-    first_gap = |c| c.min_timeout * 2 / 5, "";
+    first_gap = |c| (c.min_timeout * 2 / 5).min(c.silence_window / 8), "";
     /// The longest wait between two pings of a watched peer: eleven pings in all, tries included, before
     /// a window ends.
     longest_gap = |c| (c.silence_window / 8).max(c.min_timeout * 2 / 5), "";
@@ -71,7 +71,7 @@ timing! {
     /// How long before the end of the window the second group of verifiers is asked: in a partial
     /// partition the first may all be on the accuser's side. They need a round trip to be asked and
     /// to report, and another to ping the suspect.
-    last_look = |c| c.silence_window * 6 / 25, "";
+    last_look = |c| c.silence_window * 6 / 25, "at least twice usually late, at most half of the window";
     /// How long a verifier remembers what it found. It covers all reminders.
     report_memory = |c| c.silence_window * 4 / 5, "";
     /// The span in which verified suspects count as one mass crash.
@@ -102,9 +102,9 @@ timing! {
     flap_memory = |_c| Duration::from_secs(5 * 60), "";
     /// How long a flapping peer is held off the second time; it doubles. Longer than a window, so that
     /// a peer that flaps in step with it does not come back.
-    first_hold = |c| Duration::from_secs(30).max(c.silence_window * 4), "";
+    first_hold = |c| Duration::from_secs(30).max(c.silence_window * 4).min(HOLDABLE), "";
     /// The longest hold.
-    longest_hold = |c| Duration::from_secs(5 * 60).max(c.silence_window * 4), "";
+    longest_hold = |c| Duration::from_secs(5 * 60).max(c.silence_window * 4).min(HOLDABLE), "";
     /// The end of a hold in which a peer is watched at least.
     least_watched = |c| Duration::from_secs(60).max(c.silence_window * 8), "";
 
@@ -113,7 +113,7 @@ timing! {
     first_contact = |_c| Duration::from_millis(100), "";
     /// The longest such wait until the node is taken to be isolated: where a cluster starts, the seed may be
     /// up in a moment.
-    contact_longest = |c| c.min_timeout * 8 / 5, "";
+    contact_longest = |c| (c.min_timeout * 8 / 5).max(Duration::from_millis(100)), "";
     /// How long a node is alone before [`Event::Isolated`](crate::Event::Isolated) says so.
     isolated_after = |c| c.probe_interval * 3, "";
     /// The longest pause before it says so again; the first is as long as the row above, and it doubles.
@@ -130,14 +130,14 @@ timing! {
     housekeeping = |_c| Duration::from_secs(1), "";
 
     /// How long a node is a newcomer at most. It asks, is answered and compares twice in that time.
-    newcomer_longest = |c| c.min_timeout * 4, "at least four times usually late";
+    newcomer_longest = |_c| Duration::from_secs(1), "at least four times usually late";
     /// How often a newcomer compares roots until it has caught up.
     newcomer_ping = |_c| Duration::from_millis(20), "at least a quarter of usually late";
     /// How long a newcomer waits for an answer to its question for everything before it asks again: an
     /// answer may be large (*bootstrap*).
     newcomer_rest = |_c| Duration::from_millis(100), "at least usually late";
     /// How long after the return of a lost peer roots are compared often, and repairs start at once.
-    reunion = |c| c.min_timeout * 12, "at least eight times usually late";
+    reunion = |_c| Duration::from_secs(3), "at least eight times usually late";
     /// How often they are compared then.
     reunion_rest = |_c| Duration::from_millis(100), "at least usually late";
     /// How long the own picture must have been still before an eager repair: what is on its way is
@@ -160,10 +160,13 @@ timing! {
     copy_held = |_c| Duration::from_millis(20), "";
     /// How long a peer must have been known to take a part of the broadcast tree before others: a
     /// newcomer does not know its cluster yet. Twice as long as a node is a newcomer.
-    settled = |c| c.min_timeout * 8, "";
+    settled = |_c| Duration::from_secs(2), "at least eight times usually late";
     /// The mean wait of a node that alone has heard of a return, for another to tell it (SRM).
     return_wait = |c| c.min_timeout / 4, "";
 }
+
+/// The longest hold that a wrapping clock of 32 bits of milliseconds tells from one that is over.
+const HOLDABLE: Duration = Duration::from_secs(20 * 24 * 3600);
 
 impl Timing {
     /// States how the durations relate. Each line is a promise that some code relies on.
@@ -172,7 +175,9 @@ impl Timing {
         debug_assert!(self.last_look <= config.silence_window / 2, "the second group comes later");
         debug_assert!(self.report_memory >= self.report_wait, "a reminder finds an answer");
         debug_assert!(self.ping_memory >= config.silence_window, "any answer in a window counts");
-        debug_assert!(self.first_hold > config.silence_window, "a hold outlasts a verdict");
+        let outlasts = self.first_hold > config.silence_window || self.first_hold == HOLDABLE;
+        debug_assert!(outlasts, "a hold outlasts a verdict");
+        debug_assert!(self.first_contact <= self.contact_longest, "contacts get rarer");
         debug_assert!(self.first_hold <= self.longest_hold, "holds grow");
         debug_assert!(self.settled >= self.newcomer_longest, "a settled peer has caught up");
         debug_assert!(self.reunion >= self.reunion_rest, "roots are compared at a reunion");
@@ -229,5 +234,28 @@ mod tests {
             // `Timing::new` asserts it.
             Timing::new(&preset(seed, cluster.clone(), keys.clone()));
         }
+    }
+
+    #[test]
+    fn no_configuration_that_is_taken_breaks_the_order() {
+        let spans = [1, 10, 250, 10_000, 40 * 24 * 3_600_000].map(Duration::from_millis);
+        let mut config = Context::of_one().config;
+        let mut taken = 0;
+        for probe_interval in spans {
+            for min_timeout in spans {
+                for max_timeout in spans {
+                    for silence_window in spans {
+                        config.probe_interval = probe_interval;
+                        (config.min_timeout, config.max_timeout) = (min_timeout, max_timeout);
+                        config.silence_window = silence_window;
+                        if config.check().is_ok() {
+                            Timing::new(&config);
+                            taken += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(taken, 5 * 35);
     }
 }
