@@ -6,6 +6,7 @@ mod frames;
 mod oversize;
 mod queries;
 mod receive;
+mod rest;
 mod segment;
 mod transmit;
 
@@ -265,8 +266,7 @@ impl Engine {
                 self.departure.end_if_done(ctx, self.relays.is_idle());
             }
             Why::Probe => {
-                self.opener.rest();
-                self.forget_challenges();
+                self.rest();
                 for unanswered in self.probes.on_timer(&mut self.ctx, &self.health) {
                     self.on_unanswered(unanswered);
                 }
@@ -351,7 +351,6 @@ impl Engine {
         self.tombstones.collect(ctx);
         ctx.take_back();
         ctx.give_views_back();
-        self.joined.expire(ctx);
         for ix in self.tombstones.expire(ctx) {
             self.forget(ix);
         }

@@ -114,11 +114,15 @@ impl Peers {
         let peer = &mut self.table[ix.index()];
         peer.wide = peer.wide && self.wide.mark(ix.raw(), packet, stamp);
         if !peer.wide && peer.window.highest() > 0 && peer.window.loses_by(packet) {
-            let span = u32::try_from(overtaking.as_millis()).unwrap_or(u32::MAX);
-            self.wide.open(ix.raw(), &peer.window, stamp, span);
+            self.wide.open(ix.raw(), &peer.window, stamp, span(overtaking));
             peer.wide = self.wide.mark(ix.raw(), packet, stamp);
         }
         peer.window.mark(packet);
+    }
+
+    /// Gives back the wide windows of bursts that are over.
+    pub(crate) fn rest(&mut self, now: Instant, overtaking: Duration) {
+        self.wide.give_back(stamp(now), span(overtaking));
     }
 
     /// Uses up all numbers of a peer's packets below one that another has seen.
@@ -329,6 +333,11 @@ impl Peers {
 /// Where what is known of a node lies.
 fn place(ix: Ix, topology: &Topology) -> (u64, Subject) {
     (topology.fingerprints().peer_position(topology.roster().id(ix)), Subject::Peer(ix))
+}
+
+/// A span in milliseconds.
+fn span(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Milliseconds, wrapping, never 0.
