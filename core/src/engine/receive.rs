@@ -218,8 +218,8 @@ impl Engine {
         let peer = self.ctx.peers.get_mut(ix);
         // A number that is taken shows that the floor named was none too high.
         (peer.proven, peer.vouched) = (true, false);
-        let (now, overtaking) = (self.ctx.now, self.ctx.config.max_timeout);
-        self.ctx.peers.mark(ix, header.packet, now, overtaking);
+        let (now, idle) = (self.ctx.now, self.ctx.timing.wide_idle);
+        self.ctx.peers.mark(ix, header.packet, now, idle);
         if self.comeback.heard(source, sender.id) && !self.repair.has_caught_up() {
             self.ctx.flush_soon();
         }

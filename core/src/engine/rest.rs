@@ -18,6 +18,6 @@ impl Engine {
         let ctx = &mut self.ctx;
         ctx.outbox.rest();
         ctx.events.rest();
-        ctx.peers.rest(ctx.now, ctx.config.max_timeout);
+        ctx.peers.rest(ctx.now, ctx.timing.wide_idle);
     }
 }

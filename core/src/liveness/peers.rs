@@ -107,22 +107,22 @@ impl Peers {
         self.get(ix).window.highest()
     }
 
-    /// Uses up the number of a packet of a peer. What it would make too old to tell is kept apart, for
-    /// as long as packets may overtake each other by.
-    pub(crate) fn mark(&mut self, ix: Ix, packet: u64, now: Instant, overtaking: Duration) {
+    /// Uses up the number of a packet of a peer. What it would make too old to tell is kept apart,
+    /// until it has been idle for a while.
+    pub(crate) fn mark(&mut self, ix: Ix, packet: u64, now: Instant, idle: Duration) {
         let stamp = stamp(now);
         let peer = &mut self.table[ix.index()];
         peer.wide = peer.wide && self.wide.mark(ix.raw(), packet, stamp);
         if !peer.wide && peer.window.highest() > 0 && peer.window.loses_by(packet) {
-            self.wide.open(ix.raw(), &peer.window, stamp, span(overtaking));
+            self.wide.open(ix.raw(), &peer.window, stamp, millis(idle));
             peer.wide = self.wide.mark(ix.raw(), packet, stamp);
         }
         peer.window.mark(packet);
     }
 
     /// Gives back the wide windows of bursts that are over.
-    pub(crate) fn rest(&mut self, now: Instant, overtaking: Duration) {
-        self.wide.give_back(stamp(now), span(overtaking));
+    pub(crate) fn rest(&mut self, now: Instant, idle: Duration) {
+        self.wide.give_back(stamp(now), millis(idle));
     }
 
     /// Uses up all numbers of a peer's packets below one that another has seen.
@@ -335,8 +335,7 @@ fn place(ix: Ix, topology: &Topology) -> (u64, Subject) {
     (topology.fingerprints().peer_position(topology.roster().id(ix)), Subject::Peer(ix))
 }
 
-/// A span in milliseconds.
-fn span(span: Duration) -> u32 {
+fn millis(span: Duration) -> u32 {
     u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
 }
 
