@@ -382,7 +382,7 @@ impl Context {
             .claims
             .values()
             .any(|claim| matches!(claim, Frame::Claim(claim) if claim.standing != Standing::Alive));
-        let pause = if urgent { least } else { self.pace.hold(self.now, least) };
+        let pause = if urgent { least } else { self.pace.hold(&self.timing, self.now, least) };
         self.timers.hasten(Why::Flush, self.now + pause);
     }
 

@@ -6,6 +6,7 @@ mod frames;
 mod oversize;
 mod queries;
 mod receive;
+mod rest;
 mod segment;
 mod transmit;
 
@@ -265,8 +266,7 @@ impl Engine {
                 self.departure.end_if_done(ctx, self.relays.is_idle());
             }
             Why::Probe => {
-                self.opener.rest();
-                self.forget_challenges();
+                self.rest();
                 for unanswered in self.probes.on_timer(&mut self.ctx, &self.health) {
                     self.on_unanswered(unanswered);
                 }
@@ -305,9 +305,9 @@ impl Engine {
     /// What was entrusted to this node it sends itself, and so does it with little or urgent news.
     fn gatherer(&mut self, news: &[Frame]) -> Option<Ix> {
         let ctx = &mut self.ctx;
-        ctx.pace.count(ctx.now, news.len() as u64);
+        ctx.pace.count(&ctx.timing, ctx.now, news.len() as u64);
         let gathered = ctx.pace.flushed(ctx.now);
-        let count = ctx.pace.gatherers(ctx.now);
+        let count = ctx.pace.gatherers(&ctx.timing, ctx.now);
         if count == 0 || gathered || news.len() > usize::from(u8::MAX) {
             return None;
         }
@@ -315,7 +315,7 @@ impl Engine {
         if !news.iter().all(own) {
             return None;
         }
-        if ctx.pace.is_new(ctx.now)
+        if ctx.pace.is_new(&ctx.timing, ctx.now)
             && let Some(contact) = self.comeback.met(ctx)
         {
             // It tells all of this node as well.
@@ -351,7 +351,6 @@ impl Engine {
         self.tombstones.collect(ctx);
         ctx.take_back();
         ctx.give_views_back();
-        self.joined.expire(ctx);
         for ix in self.tombstones.expire(ctx) {
             self.forget(ix);
         }

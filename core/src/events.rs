@@ -5,6 +5,7 @@ use alloc::collections::VecDeque;
 use hashbrown::HashTable;
 
 use crate::event::Event;
+use crate::growth;
 use crate::hash::Hash;
 use crate::node::NodeId;
 use crate::topology::{GroupName, KeyRange};
@@ -147,6 +148,13 @@ impl Events {
                 (self.queue, self.places) = (VecDeque::new(), HashTable::new());
             }
             return Some(event);
+        }
+    }
+
+    /// Gives back what bursts have left behind.
+    pub(crate) fn rest(&mut self) {
+        if self.len == 0 && growth::rest_queue(&mut self.queue) {
+            self.places = HashTable::new();
         }
     }
 

@@ -1,5 +1,6 @@
 //! Vectors that grow by little: tables with an entry per node or range waste little.
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 /// Makes room for one more element. A full vector grows by a quarter, a long one by a sixteenth: there
@@ -32,9 +33,52 @@ pub(crate) fn insert<T>(vec: &mut Vec<T>, at: usize, element: T) {
 /// So much room a scratch or a queue keeps while it is empty.
 pub(crate) const KEPT: usize = 32;
 
+/// A queue or scratch of this many elements is not worth giving back.
+const SMALL: usize = 8;
+
+/// Gives back what a burst has left a scratch, which is emptied, and keeps little. To be called at a
+/// slow pace, so that what is in use every day does not come and go.
+pub(crate) fn rest<T>(scratch: &mut Vec<T>) {
+    if scratch.capacity() * size_of::<T>().max(1) > SMALL * size_of::<T>().max(32) {
+        scratch.clear();
+        scratch.shrink_to(SMALL / 2);
+    }
+}
+
+/// The same for a queue, if it is empty. Answers whether it has given anything back.
+pub(crate) fn rest_queue<T>(queue: &mut VecDeque<T>) -> bool {
+    let burst = queue.is_empty() && queue.capacity() > SMALL;
+    if burst {
+        *queue = VecDeque::new();
+    }
+    burst
+}
+
 /// Gives memory back once less than half of the vector is in use.
 pub(crate) fn shrink<T>(vec: &mut Vec<T>) {
     if vec.len() < vec.capacity() / 2 {
         vec.shrink_to(vec.len() + vec.len() / 8);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_burst_left_is_given_back_and_little_is_left_alone() {
+        let mut scratch: Vec<[u8; 100]> = Vec::with_capacity(SMALL);
+        rest(&mut scratch);
+        assert_eq!(scratch.capacity(), SMALL);
+        scratch.extend([[1; 100]; SMALL + 1]);
+        rest(&mut scratch);
+        assert!(scratch.is_empty() && scratch.capacity() <= SMALL);
+        let mut bytes: Vec<u8> = Vec::with_capacity(1_200);
+        rest(&mut bytes);
+        assert!(bytes.capacity() <= SMALL);
+        let mut queue: VecDeque<u32> = (0..100).collect();
+        assert!(!rest_queue(&mut queue));
+        queue.clear();
+        assert!(rest_queue(&mut queue) && queue.capacity() == 0);
     }
 }

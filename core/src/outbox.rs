@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::growth::KEPT;
+use crate::growth::{self, KEPT};
 use crate::node::Epoch;
 use crate::port::Destination;
 use crate::rate::{SendRate, Throttle};
@@ -202,6 +202,13 @@ impl Outbox {
             if queue.is_empty() && queue.capacity() > KEPT {
                 *queue = VecDeque::new();
             }
+        }
+    }
+
+    /// Gives back what bursts have left behind.
+    pub(crate) fn rest(&mut self) {
+        for queue in [&mut self.urgent, &mut self.ahead, &mut self.bulk] {
+            growth::rest_queue(queue);
         }
     }
 

@@ -131,7 +131,7 @@ impl Engine {
         for frame in &batch {
             self.on_frame(header, from, frame.clone(), Channel::Spread);
         }
-        self.ctx.pace.count(self.ctx.now, batch.len() as u64);
+        self.ctx.pace.count(&self.ctx.timing, self.ctx.now, batch.len() as u64);
         if is_known {
             return Took::All;
         }

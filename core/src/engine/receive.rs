@@ -215,8 +215,8 @@ impl Engine {
         if misled {
             self.ctx.peers.open_window(ix);
         }
-        let (now, overtaking) = (self.ctx.now, self.ctx.config.max_timeout);
-        self.ctx.peers.mark(ix, header.packet, now, overtaking);
+        let (now, idle) = (self.ctx.now, self.ctx.timing.wide_idle);
+        self.ctx.peers.mark(ix, header.packet, now, idle);
         if self.comeback.heard(source, sender.id) && !self.repair.has_caught_up() {
             self.ctx.flush_soon();
         }

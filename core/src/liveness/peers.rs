@@ -126,15 +126,14 @@ impl Peers {
         self.get(ix).window.highest()
     }
 
-    /// Uses up the number of a packet of a peer. What it would make too old to tell is kept apart, for
-    /// as long as packets may overtake each other by.
-    pub(crate) fn mark(&mut self, ix: Ix, packet: u64, now: Instant, overtaking: Duration) {
+    /// Uses up the number of a packet of a peer. What it would make too old to tell is kept apart,
+    /// until it has been idle for a while.
+    pub(crate) fn mark(&mut self, ix: Ix, packet: u64, now: Instant, idle: Duration) {
         let stamp = stamp(now);
         let peer = &mut self.table[ix.index()];
         peer.wide = peer.wide && self.wide.mark(ix.raw(), packet, stamp);
         if !peer.wide && peer.window.highest() > 0 && peer.window.loses_by(packet) {
-            let span = u32::try_from(overtaking.as_millis()).unwrap_or(u32::MAX);
-            self.wide.open(ix.raw(), &peer.window, stamp, span);
+            self.wide.open(ix.raw(), &peer.window, stamp, millis(idle));
             peer.wide = self.wide.mark(ix.raw(), packet, stamp);
         }
         let ahead = packet.saturating_sub(peer.window.highest());
@@ -147,6 +146,11 @@ impl Peers {
         }
         // A number that is taken shows that a floor that was named was none too high.
         peer.proof = Proof::Own;
+    }
+
+    /// Gives back the wide windows of bursts that are over.
+    pub(crate) fn rest(&mut self, now: Instant, idle: Duration) {
+        self.wide.give_back(stamp(now), millis(idle));
     }
 
     /// Another vouches for a peer: all numbers of its packets up to one that the other has seen are used up.
@@ -362,6 +366,10 @@ impl Peers {
 /// Where what is known of a node lies.
 fn place(ix: Ix, topology: &Topology) -> (u64, Subject) {
     (topology.fingerprints().peer_position(topology.roster().id(ix)), Subject::Peer(ix))
+}
+
+fn millis(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Milliseconds, wrapping, never 0.

@@ -101,11 +101,20 @@ impl WideWindows {
         true
     }
 
+    /// Gives back those that have not been used for `span` milliseconds.
+    pub(crate) fn give_back(&mut self, now: u32, span: u32) {
+        self.windows.retain(|wide| now.wrapping_sub(wide.touched) < span);
+        if self.windows.capacity() > 2 * self.windows.len() {
+            self.windows.shrink_to_fit();
+        }
+    }
+
     /// Opens a wide window that says what `narrow` says. Those that have not been used for `span`
     /// milliseconds are given back.
     pub(crate) fn open(&mut self, sender: u32, narrow: &Window, now: u32, span: u32) {
+        self.windows.retain(|wide| wide.sender != sender);
+        self.give_back(now, span);
         let idle = |wide: &Wide| now.wrapping_sub(wide.touched);
-        self.windows.retain(|wide| wide.sender != sender && idle(wide) < span);
         if self.windows.len() >= MOST
             && let Some(stalest) = (0..MOST).max_by_key(|&at| idle(&self.windows[at]))
         {
@@ -118,9 +127,6 @@ impl WideWindows {
             if narrow.check(packet) != Freshness::Fresh {
                 wide.mark(packet);
             }
-        }
-        if self.windows.capacity() > 2 * self.windows.len() + 4 {
-            self.windows.shrink_to(self.windows.len() + 1);
         }
         self.windows.reserve_exact(1);
         self.windows.push(wide);

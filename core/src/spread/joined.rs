@@ -14,10 +14,6 @@ use crate::topology::GroupName;
 /// The most joins that are remembered. Of more the oldest are taken to be known to all.
 const CAPACITY: usize = 64;
 
-/// Within this many of the longest waits for an acknowledgement all have heard of a join: by the tree,
-/// in which each hop waits for less than that, or by a repair.
-const LONGEST_WAITS: u32 = 8;
-
 /// The last joins that this node has heard of, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Joined {
@@ -36,7 +32,7 @@ impl Joined {
 
     /// Those that have joined a group of late and are in it, within reach.
     pub(crate) fn members(&self, ctx: &Context, group: &GroupName) -> Vec<NodeId> {
-        let known = |at: Instant| ctx.now.since(at) > ctx.config.max_timeout * LONGEST_WAITS;
+        let known = |at: Instant| ctx.now.since(at) > ctx.timing.join_memory;
         let joins = self.joins.iter().filter(|(at, joined, _)| joined == group && !known(*at));
         let fits = |ix: Ix| ctx.is_reachable(ix) && ctx.topology.is_member(group, ix);
         joins.filter(|(_, _, ix)| fits(*ix)).map(|(_, _, ix)| ctx.id(*ix)).collect()
@@ -49,7 +45,7 @@ impl Joined {
 
     /// Forgets joins that all know of.
     pub(crate) fn expire(&mut self, ctx: &Context) {
-        let span = ctx.config.max_timeout * LONGEST_WAITS;
+        let span = ctx.timing.join_memory;
         while self.joins.front().is_some_and(|(at, ..)| ctx.now.since(*at) > span) {
             self.joins.pop_front();
         }

@@ -4,25 +4,17 @@
 use core::time::Duration;
 
 use crate::time::Instant;
-
-/// The span over which news is counted.
-const SPAN: Duration = Duration::from_millis(500);
+use crate::timing::Timing;
 
 /// This much news in a span is much.
 const MUCH: u64 = 30;
 
-/// In a storm there is much news long before a span is over: so much in so short a time counts as
-/// if it had gone on for a span.
-const INSTANT: Duration = Duration::from_millis(10);
+/// This much in an instant counts as if it had gone on like that for a span.
 const BURST: u64 = 4;
 
 /// News in a span for which one gatherer is enough, and the most gatherers there are.
 const PER_GATHERER: u64 = 500;
 const GATHERERS: u64 = 8;
-
-/// How long news is held back for more to come, when there is much and very much of it.
-const HOLD: Duration = Duration::from_millis(100);
-const SHORT_HOLD: Duration = Duration::from_millis(60);
 
 /// Counts news, own and others'.
 #[derive(Debug, Default)]
@@ -46,8 +38,8 @@ impl Pace {
     }
 
     /// Whether this node cannot know yet how much news there is: it has not counted for a whole span.
-    pub(crate) fn is_new(&self, now: Instant) -> bool {
-        self.begun.is_none_or(|begun| now.since(begun) < SPAN)
+    pub(crate) fn is_new(&self, timing: &Timing, now: Instant) -> bool {
+        self.begun.is_none_or(|begun| now.since(begun) < timing.news_span)
     }
 
     /// Others' news is entrusted to this node.
@@ -56,28 +48,29 @@ impl Pace {
     }
 
     /// Counts pieces of news.
-    pub(crate) fn count(&mut self, now: Instant, pieces: u64) {
-        let spans = now.since(self.since).as_nanos() / SPAN.as_nanos();
+    pub(crate) fn count(&mut self, timing: &Timing, now: Instant, pieces: u64) {
+        let (span, instant) = (timing.news_span.as_nanos(), timing.news_instant.as_nanos());
+        let spans = now.since(self.since).as_nanos() / span;
         if spans > 0 {
             self.before = if spans == 1 { self.current } else { 0 };
             self.current = 0;
             self.since = now;
         }
         self.current += pieces;
-        let instant = now.since(Instant::default()).as_nanos() / INSTANT.as_nanos();
-        if self.instant.0 != instant {
-            self.instant = (instant, 0);
+        let running = now.since(Instant::default()).as_nanos() / instant;
+        if self.instant.0 != running {
+            self.instant = (running, 0);
         }
         self.instant.1 += pieces;
         if self.instant.1 >= BURST {
-            let rate = (SPAN.as_nanos() / INSTANT.as_nanos()) as u64;
+            let rate = (span / instant) as u64;
             self.current = self.current.max(self.instant.1 * rate);
         }
     }
 
     /// How much news there was in the last span or in the running one, whichever is more.
-    fn lately(&self, now: Instant) -> u64 {
-        match now.since(self.since).as_nanos() / SPAN.as_nanos() {
+    fn lately(&self, timing: &Timing, now: Instant) -> u64 {
+        match now.since(self.since).as_nanos() / timing.news_span.as_nanos() {
             0 => self.before.max(self.current),
             1 => self.current,
             _ => 0,
@@ -88,21 +81,21 @@ impl Pace {
     ///
     /// A node that cannot know how much there is has others send it. Otherwise each of a thousand nodes
     /// that start at once would begin with a tree of its own.
-    pub(crate) fn gatherers(&self, now: Instant) -> u64 {
-        let lately = self.lately(now);
+    pub(crate) fn gatherers(&self, timing: &Timing, now: Instant) -> u64 {
+        let lately = self.lately(timing, now);
         let wanted = (lately / PER_GATHERER + 1).next_power_of_two().min(GATHERERS);
-        if lately < MUCH && !self.is_new(now) { 0 } else { wanted }
+        if lately < MUCH && !self.is_new(timing, now) { 0 } else { wanted }
     }
 
     /// How long news that has just come up is to wait for more.
-    pub(crate) fn hold(&self, now: Instant, least: Duration) -> Duration {
-        let lately = self.lately(now);
+    pub(crate) fn hold(&self, timing: &Timing, now: Instant, least: Duration) -> Duration {
+        let lately = self.lately(timing, now);
         let hold = match lately {
             // Where all are new, much is to be expected.
-            ..MUCH if self.gathers && self.is_new(now) => SHORT_HOLD,
+            ..MUCH if self.gathers && self.is_new(timing, now) => timing.news_short_hold,
             ..MUCH => return least,
-            MUCH..=PER_GATHERER => HOLD,
-            _ => SHORT_HOLD,
+            MUCH..=PER_GATHERER => timing.news_hold,
+            _ => timing.news_short_hold,
         };
         let rested = self.last_flush.map_or(hold, |last| now.since(last));
         least.max(hold.saturating_sub(rested))
@@ -118,6 +111,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::Context;
 
     const LEAST: Duration = Duration::from_millis(2);
 
@@ -130,62 +124,67 @@ mod tests {
 
     #[test]
     fn a_newcomer_has_others_send_its_news_until_it_knows_the_pace() {
+        let timing = Context::of_one().timing;
         let mut pace = Pace::default();
         let later = Instant::from_millis(10_000);
-        assert_eq!((pace.gatherers(later), pace.hold(later, LEAST)), (1, LEAST));
+        assert_eq!((pace.gatherers(&timing, later), pace.hold(&timing, later, LEAST)), (1, LEAST));
         pace.begin(later);
-        assert_eq!(pace.gatherers(later), 1);
-        assert_eq!(pace.gatherers(later + SPAN), 0);
+        assert_eq!(pace.gatherers(&timing, later), 1);
+        assert_eq!(pace.gatherers(&timing, later + timing.news_span), 0);
         pace.gather();
-        assert_eq!(pace.hold(later, LEAST), LEAST);
+        assert_eq!(pace.hold(&timing, later, LEAST), LEAST);
         assert!(pace.flushed(later));
         pace.gather();
-        assert_eq!(pace.hold(later, LEAST), SHORT_HOLD);
-        assert_eq!(pace.hold(later + SPAN, LEAST), LEAST);
+        assert_eq!(pace.hold(&timing, later, LEAST), timing.news_short_hold);
+        assert_eq!(pace.hold(&timing, later + timing.news_span, LEAST), LEAST);
         assert!(pace.flushed(later));
-        assert_eq!(pace.hold(later, LEAST), LEAST);
+        assert_eq!(pace.hold(&timing, later, LEAST), LEAST);
     }
 
     #[test]
     fn a_single_change_goes_out_at_once() {
+        let timing = Context::of_one().timing;
         let mut pace = settled();
         let now = Instant::from_millis(10_000);
-        pace.count(now, 1);
-        assert_eq!((pace.gatherers(now), pace.hold(now, LEAST)), (0, LEAST));
+        pace.count(&timing, now, 1);
+        assert_eq!((pace.gatherers(&timing, now), pace.hold(&timing, now, LEAST)), (0, LEAST));
     }
 
     #[test]
     fn much_news_is_gathered_and_held() {
+        let timing = Context::of_one().timing;
         let mut pace = settled();
         for step in 0..40 {
-            pace.count(Instant::from_millis(10_000 + step * 10), 1);
+            pace.count(&timing, Instant::from_millis(10_000 + step * 10), 1);
         }
         let now = Instant::from_millis(10_400);
-        assert_eq!(pace.gatherers(now), 1);
+        assert_eq!(pace.gatherers(&timing, now), 1);
         pace.flushed(now);
-        assert_eq!(pace.hold(now, LEAST), HOLD);
+        assert_eq!(pace.hold(&timing, now, LEAST), timing.news_hold);
         let later = Instant::from_millis(10_460);
-        assert_eq!(pace.hold(later, LEAST), Duration::from_millis(40));
-        pace.count(later, 4000);
-        assert_eq!(pace.gatherers(later), GATHERERS);
+        assert_eq!(pace.hold(&timing, later, LEAST), Duration::from_millis(40));
+        pace.count(&timing, later, 4000);
+        assert_eq!(pace.gatherers(&timing, later), GATHERERS);
     }
 
     #[test]
     fn a_storm_is_noticed_at_once() {
+        let timing = Context::of_one().timing;
         let mut pace = settled();
         let now = Instant::from_millis(10_000);
         pace.flushed(now);
-        pace.count(now, BURST - 1);
-        assert_eq!(pace.gatherers(now), 0);
-        pace.count(now, 1);
-        assert!(pace.gatherers(now) > 0);
-        assert_eq!(pace.hold(now, LEAST), HOLD);
+        pace.count(&timing, now, BURST - 1);
+        assert_eq!(pace.gatherers(&timing, now), 0);
+        pace.count(&timing, now, 1);
+        assert!(pace.gatherers(&timing, now) > 0);
+        assert_eq!(pace.hold(&timing, now, LEAST), timing.news_hold);
     }
 
     #[test]
     fn calm_returns() {
+        let timing = Context::of_one().timing;
         let mut pace = settled();
-        pace.count(Instant::from_millis(10_000), 50);
-        assert_eq!(pace.gatherers(Instant::from_millis(11_100)), 0);
+        pace.count(&timing, Instant::from_millis(10_000), 50);
+        assert_eq!(pace.gatherers(&timing, Instant::from_millis(11_100)), 0);
     }
 }

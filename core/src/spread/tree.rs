@@ -294,6 +294,13 @@ impl Relays {
         (closed, missed)
     }
 
+    /// Gives back the tables while no copy is under way; an empty one keeps a leaf.
+    pub(crate) fn rest(&mut self) {
+        if self.is_idle() && self.sent.is_empty() {
+            *self = Self { next: self.next, ..Self::default() };
+        }
+    }
+
     /// Forgets a peer that is leaving the table.
     pub(crate) fn forget(&mut self, ix: Ix) {
         let gone: Vec<u64> =

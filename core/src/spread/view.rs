@@ -4,7 +4,6 @@
 //! is on it changes, so that a frame that is to be passed on costs a look-up and no list.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::context::Context;
 use crate::roster::Ix;
@@ -16,9 +15,6 @@ use crate::wire::Route;
 
 /// The most views that are kept; the one used longest ago goes first.
 const KEPT: usize = 8;
-
-/// Views that have not been used for this long are given back.
-const IDLE: Duration = Duration::from_secs(1);
 
 /// What a view depends on.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,12 +44,12 @@ pub(crate) struct Views {
 impl Context {
     /// Gives back views that have not been used of late.
     pub(crate) fn give_views_back(&mut self) {
-        let (views, now) = (&mut self.views.views, self.now);
-        views.retain(|view| now.since(view.used) < IDLE);
+        let (views, now, idle) = (&mut self.views.views, self.now, self.timing.view_idle);
+        views.retain(|view| now.since(view.used) < idle);
         if views.is_empty() {
             *views = Vec::new();
         } else {
-            self.timers.hasten(Why::Housekeeping, now + IDLE);
+            self.timers.hasten(Why::Housekeeping, now + idle);
         }
     }
 
@@ -88,7 +84,7 @@ impl Context {
         let ring = self.look(group.as_ref(), covered);
         let until = if covered { None } else { self.covers.next_end(self.now) };
         let (group, used) = (group.clone(), self.now);
-        self.timers.hasten(Why::Housekeeping, self.now + IDLE);
+        self.timers.hasten(Why::Housekeeping, self.now + self.timing.view_idle);
         self.views.views.push(View { group, covered, basis, until, used, ring });
         Some(self.views.views.len() - 1)
     }

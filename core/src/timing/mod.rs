@@ -163,6 +163,27 @@ timing! {
     settled = |_c| Duration::from_secs(2), "at least eight times usually late";
     /// The mean wait of a node that alone has heard of a return, for another to tell it (SRM).
     return_wait = |c| c.min_timeout / 4, "";
+    /// The span over which news is counted; 30 pieces in it are much, and are gathered. It bounds a rate,
+    /// at most 60 trees a second, and waits for nobody: the news of others comes at the same rate over
+    /// any round trip, only later.
+    news_span = |_c| Duration::from_millis(500), "";
+    /// Four pieces of news within this time count as if it had gone on like that for a span: in a storm
+    /// there is much news long before a span is over.
+    news_instant = |_c| Duration::from_millis(10), "";
+    /// How long a gatherer of much news waits for more. It bounds a rate, ten trees a second.
+    news_hold = |_c| Duration::from_millis(100), "";
+    /// The same where there is very much, or where all are new and very much is to be expected: a packet
+    /// is full sooner.
+    news_short_hold = |_c| Duration::from_millis(60), "";
+    /// How long it is remembered that a member has joined a group: hops of the tree that do not know of
+    /// it yet leave it out. Each hop waits for less than the longest time-out, and within eight of them all
+    /// have heard of it, by the tree or by a repair.
+    join_memory = |c| c.max_timeout * 8, "";
+    /// A part of the ring that no route has led to for this long is given back. It bounds memory.
+    view_idle = |_c| Duration::from_secs(1), "";
+    /// A wide window of packet numbers is given back if it has not been used for this long: packets do
+    /// not overtake each other by more.
+    wide_idle = |c| c.max_timeout, "";
 }
 
 /// The longest hold that a wrapping clock of 32 bits of milliseconds tells from one that is over.
@@ -180,6 +201,12 @@ impl Timing {
         debug_assert!(self.first_contact <= self.contact_longest, "contacts get rarer");
         debug_assert!(self.first_hold <= self.longest_hold, "holds grow");
         debug_assert!(self.settled >= self.newcomer_longest, "a settled peer has caught up");
+        debug_assert!(self.news_span >= self.news_hold, "what is gathered is still counted");
+        debug_assert!(
+            self.news_hold >= self.news_short_hold,
+            "the more news, the shorter the wait"
+        );
+        debug_assert!(self.news_span >= self.news_instant, "an instant is a part of a span");
         debug_assert!(self.reunion >= self.reunion_rest, "roots are compared at a reunion");
     }
 }

@@ -29,6 +29,11 @@ impl Decoder {
         Self::default()
     }
 
+    /// Gives back what a long packet has left behind: to be called now and then.
+    pub(crate) fn rest(&mut self) {
+        self.tables.rest();
+    }
+
     /// Reads all frames of an opened payload into `frames`, which is emptied first.
     ///
     /// Frames of unknown types are skipped; a [`Frame::Spread`] then counts only those that are

@@ -7,6 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::decode::MAX_GROWTH;
 use super::error::WireError;
 use super::octets::Reader;
+use crate::growth;
 use crate::node::{Epoch, Life, NodeId};
 use crate::topology::GroupName;
 
@@ -58,6 +59,15 @@ pub(super) struct Table<T> {
 impl<T> Default for Table<T> {
     fn default() -> Self {
         Self { entries: Vec::new(), sorted: Vec::new(), bytes: Vec::new() }
+    }
+}
+
+impl<T> Table<T> {
+    /// Empties the table, and gives back what a long packet has left behind.
+    pub(super) fn rest(&mut self) {
+        growth::rest(&mut self.entries);
+        growth::rest(&mut self.sorted);
+        growth::rest(&mut self.bytes);
     }
 }
 
@@ -164,6 +174,12 @@ impl Tables {
         self.sender = Some(sender);
         self.ids.clear();
         self.groups.clear();
+    }
+
+    /// Gives back what a long packet has left behind.
+    pub(super) fn rest(&mut self) {
+        growth::rest(&mut self.ids);
+        growth::rest(&mut self.groups);
     }
 
     pub(super) fn read_ids(&mut self, mut body: Reader<'_>) -> Result<(), WireError> {

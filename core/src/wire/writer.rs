@@ -10,6 +10,7 @@ use super::header::Header;
 use super::octets::{MAX_VARINT, put_varint, varint_len};
 use super::table::{Subject, Table, id_len, subject_len};
 use super::{MAX_FRAMES, TAG_LEN, kind};
+use crate::growth;
 use crate::node::{Epoch, Life, NodeId};
 use crate::seal::Sealer;
 use crate::topology::{GroupName, RecordDelta, Write};
@@ -68,6 +69,14 @@ impl Writer {
         self.header = header;
         self.room = max_datagram.saturating_sub(header.encoded_len() + TAG_LEN);
         self.rewind(Mark { ids: (0, 0), groups: (0, 0), frames: 0, count: 0, left_in_spread: 0 });
+    }
+
+    /// Gives back what long packets have left behind: to be called now and then, between packets.
+    pub(crate) fn rest(&mut self) {
+        self.begin(self.header, 0);
+        self.ids.rest();
+        self.groups.rest();
+        growth::rest(&mut self.frames);
     }
 
     /// The header of the packet that is being written.

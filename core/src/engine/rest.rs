@@ -1,0 +1,23 @@
+//! What bursts leave behind, given back at the pace of the probes.
+
+use super::Engine;
+use crate::growth;
+
+impl Engine {
+    /// Gives back the memory of bursts that are over: a start of a thousand nodes would otherwise be
+    /// held for ever by queues that are empty. What is in use every second is too little to be touched.
+    pub(super) fn rest(&mut self) {
+        self.opener.rest();
+        self.decoder.rest();
+        self.writer.rest();
+        self.relays.rest();
+        self.joined.expire(&self.ctx);
+        self.forget_challenges();
+        growth::rest(&mut self.intents);
+        growth::rest(&mut self.frames);
+        let ctx = &mut self.ctx;
+        ctx.outbox.rest();
+        ctx.events.rest();
+        ctx.peers.rest(ctx.now, ctx.timing.wide_idle);
+    }
+}
