@@ -3,7 +3,8 @@
 //!
 //! The sender splits the interval that it is responsible for into a few parts of equal size and
 //! gives each to one peer in it, which does the same. A copy that is not acknowledged is sent
-//! again, and then its part is given to another peer of the part.
+//! again, and then its part is given to another peer of the part. The last peer of a part is tried
+//! for longer.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -14,7 +15,7 @@ use crate::growth::KEPT;
 use crate::mutants::mutated;
 use crate::outbox;
 use crate::roster::Ix;
-use crate::spread::copy::{Copy, LASTING_TRIES, TRIES, wait};
+use crate::spread::copy::{Copy, LAST_TRIES, LASTING_TRIES, TRIES, wait};
 use crate::spread::parts::{
     Audience, FAN_OUT, Part, everybody_but, heir, hop_budget, route, split, without,
 };
@@ -263,7 +264,8 @@ impl Relays {
             let most = if lasting { LASTING_HANDOVERS } else { HANDOVERS };
             let next =
                 (copy.tried.len() < most).then(|| heir(ctx, &copy.part, &copy.tried)).flatten();
-            if next.is_none() && lasting && !lost && copy.tries < LASTING_TRIES {
+            let most = if lasting { LASTING_TRIES } else { LAST_TRIES };
+            if next.is_none() && !lost && copy.tries < most {
                 copy.tried.pop();
                 copy.try_again(ctx, id);
                 continue;
