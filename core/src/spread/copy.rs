@@ -22,7 +22,7 @@ pub(super) const LASTING_TRIES: u8 = 12;
 
 /// So many repetitions follow at even intervals, and the intervals double from then on: by then it is
 /// more likely that the peer is slow or dead than that all were lost.
-const EVEN_TRIES: u8 = 2;
+const EVEN_TRIES: u8 = 3;
 
 /// A batch on its way to one peer, with the part that the peer is to pass it on to.
 #[derive(Debug)]

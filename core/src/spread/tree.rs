@@ -261,11 +261,11 @@ impl Relays {
             copy.tried.push(copy.to);
             let batch = self.batches.get(&copy.batch);
             let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
-            let most = if lasting { LASTING_HANDOVERS } else { HANDOVERS };
+            let (peers, tries) =
+                if lasting { (LASTING_HANDOVERS, LASTING_TRIES) } else { (HANDOVERS, LAST_TRIES) };
             let next =
-                (copy.tried.len() < most).then(|| heir(ctx, &copy.part, &copy.tried)).flatten();
-            let most = if lasting { LASTING_TRIES } else { LAST_TRIES };
-            if next.is_none() && !lost && copy.tries < most {
+                (copy.tried.len() < peers).then(|| heir(ctx, &copy.part, &copy.tried)).flatten();
+            if next.is_none() && !lost && copy.tries < tries {
                 copy.tried.pop();
                 copy.try_again(ctx, id);
                 continue;

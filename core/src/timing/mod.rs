@@ -151,8 +151,8 @@ timing! {
     index_least = |_c| Duration::from_millis(50), "";
 
     /// The least wait for the acknowledgement of a copy. It covers what a busy receiver takes, not the
-    /// way. Three tries wait for the same; then the wait doubles with each.
-    copy_wait = |_c| Duration::from_millis(8), "at least the peer's late or, if that is sooner, usually late and five quarters of the mean; from the fourth try on at least five quarters of late";
+    /// way. Four tries wait for the same; then the wait doubles with each.
+    copy_wait = |_c| Duration::from_millis(8), "at least the peer's late or, if that is sooner, usually late and five quarters of the mean; from the fifth try on at least five quarters of late";
     /// The wait for an acknowledgement while nothing at all is known of round trips.
     copy_wait_unknown = |c| c.min_timeout * 2 / 25, "";
     /// How long a copy is left alone while the send rate holds output up. It bounds work, not
