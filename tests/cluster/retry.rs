@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use scalesmall_sim::{Sim, Verdict};
+use scalesmall_sim::{Millis, Sim, Verdict};
 
 use super::*;
 
@@ -44,4 +44,38 @@ fn a_dead_address_is_not_stormed() -> Outcome {
         assert!((span * 5..span * 15).contains(&peers), "{peers} to dead peers in {span} s");
     }
     Ok(())
+}
+
+/// What is sent to a node is lost for 70 ms, once to each of twelve nodes while another one serves a new
+/// range. Six copies in a row are lost then, and the next one brings the range: nobody waits for a repair.
+#[test]
+fn six_copies_lost_in_a_row_make_no_repair() -> Outcome {
+    let mut sim = settled(101, 12)?;
+    for victim in 1..12 {
+        let (start, addr, served) = (sim.now().as_nanos(), sim.addr(0), own_range(victim));
+        let done = sim.watch(move |_, engine| shows(engine, addr, served));
+        let others: Vec<usize> = (0..12).filter(|&node| node != victim).collect();
+        let cut = sim.cut(&others, &[victim]);
+        sim.add_item(0, &group(), served, 80).unwrap();
+        sim.run_for(millis(70))?;
+        sim.lift(cut);
+        sim.run_until(|sim| sim.answers(done).count == 12, secs(10))?;
+        let took = sim.answers(done).after(start).max();
+        assert!(took <= 130_000_000, "{victim} was served after {}", Millis(took));
+        sim.run_for(secs(2))?;
+    }
+    Ok(())
+}
+
+/// A newcomer that is not heard for 350 ms tries again within 100 ms.
+#[test]
+fn a_newcomer_that_was_not_heard_tries_again_soon() -> Outcome {
+    let mut sim = settled(102, 4)?;
+    sim.crash(3);
+    sim.run_until(Sim::all_see_all, secs(10))?;
+    let cut = sim.cut(&[3], &[0, 1, 2]);
+    sim.restart(3);
+    sim.run_for(millis(350))?;
+    sim.lift(cut);
+    sim.run_until(Sim::converged, millis(200))
 }

@@ -246,6 +246,18 @@ impl Peers {
         self.get(ix).rtt.late().or_else(|| Some(self.usual.late()? * 2))
     }
 
+    /// When an answer of a peer may be late, for questions that can be repeated at little cost.
+    ///
+    /// Most peers of a large cluster have been measured once or never, and what is known of them alone
+    /// would be three round trips. So everybody's answers count where they are late sooner, as long as
+    /// that leaves the peer a quarter more than its own mean.
+    pub(crate) fn late_at_first(&self, ix: Ix) -> Option<Duration> {
+        let own = self.get(ix).rtt;
+        let mean = own.mean().or_else(|| self.usual.mean())?;
+        let usual = self.usual.late()?.max(mean + mean / 4);
+        Some(own.late().map_or(usual, |late| late.max(mean + mean / 4).min(usual)))
+    }
+
     /// What is known of a node that is shown with this status.
     pub(crate) fn standing(&self, ix: Ix, status: Status) -> Standing {
         match status {

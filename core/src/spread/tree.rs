@@ -3,7 +3,8 @@
 //!
 //! The sender splits the interval that it is responsible for into a few parts of equal size and
 //! gives each to one peer in it, which does the same. A copy that is not acknowledged is sent
-//! again, and then its part is given to another peer of the part.
+//! again, and then its part is given to another peer of the part. The last peer of a part is tried
+//! for longer.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -14,7 +15,7 @@ use crate::growth::KEPT;
 use crate::mutants::mutated;
 use crate::outbox;
 use crate::roster::Ix;
-use crate::spread::copy::{Copy, LASTING_TRIES, TRIES, wait};
+use crate::spread::copy::{Copy, LAST_TRIES, LASTING_TRIES, TRIES, wait};
 use crate::spread::parts::{
     Audience, FAN_OUT, Part, everybody_but, heir, hop_budget, route, split, without,
 };
@@ -260,10 +261,11 @@ impl Relays {
             copy.tried.push(copy.to);
             let batch = self.batches.get(&copy.batch);
             let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
-            let most = if lasting { LASTING_HANDOVERS } else { HANDOVERS };
+            let (peers, tries) =
+                if lasting { (LASTING_HANDOVERS, LASTING_TRIES) } else { (HANDOVERS, LAST_TRIES) };
             let next =
-                (copy.tried.len() < most).then(|| heir(ctx, &copy.part, &copy.tried)).flatten();
-            if next.is_none() && lasting && !lost && copy.tries < LASTING_TRIES {
+                (copy.tried.len() < peers).then(|| heir(ctx, &copy.part, &copy.tried)).flatten();
+            if next.is_none() && !lost && copy.tries < tries {
                 copy.tried.pop();
                 copy.try_again(ctx, id);
                 continue;

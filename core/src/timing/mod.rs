@@ -108,8 +108,8 @@ timing! {
     /// The end of a hold in which a peer is watched at least.
     least_watched = |c| Duration::from_secs(60).max(c.silence_window * 8), "";
 
-    /// The first wait of a node that knows nobody before it tries its seeds again; it doubles up to
-    /// the retry interval.
+    /// The first waits of a node that knows nobody before it tries its seeds again; after six of them
+    /// they double up to the retry interval.
     first_contact = |_c| Duration::from_millis(100), "";
     /// The longest such wait until the node is taken to be isolated: where a cluster starts, the seed may be
     /// up in a moment.
@@ -150,9 +150,9 @@ timing! {
     /// It is kept for at least this long.
     index_least = |_c| Duration::from_millis(50), "";
 
-    /// The least wait for the acknowledgement of a copy; it doubles with each try. It covers what a
-    /// busy receiver takes, not the way.
-    copy_wait = |_c| Duration::from_millis(8), "at least five quarters of late";
+    /// The least wait for the acknowledgement of a copy. It covers what a busy receiver takes, not the
+    /// way. Four tries wait for the same; then the wait doubles with each.
+    copy_wait = |_c| Duration::from_millis(8), "at least the peer's late or, if that is sooner, usually late and five quarters of the mean; from the fifth try on at least five quarters of late";
     /// The wait for an acknowledgement while nothing at all is known of round trips.
     copy_wait_unknown = |c| c.min_timeout * 2 / 25, "";
     /// How long a copy is left alone while the send rate holds output up. It bounds work, not
