@@ -7,6 +7,7 @@ mod oversize;
 mod queries;
 mod receive;
 mod segment;
+mod spreads;
 mod transmit;
 
 use alloc::collections::VecDeque;

@@ -163,6 +163,13 @@ timing! {
     settled = |c| c.min_timeout * 8, "";
     /// The mean wait of a node that alone has heard of a return, for another to tell it (SRM).
     return_wait = |c| c.min_timeout / 4, "";
+
+    /// The least wait for the answer to a ping that tries whether its size passes. It covers what a busy
+    /// receiver takes.
+    path_answer = |c| c.min_timeout / 32, "at least twice late, and a quarter more with each try";
+    /// How long the size for a peer stays as it is before a larger one is tried; it doubles each time
+    /// that this does not pass, up to 64 times as long: some ten minutes on a LAN (RFC 8899, 5.1.1).
+    path_raise = |c| c.probe_interval * 10, "";
 }
 
 impl Timing {
@@ -175,6 +182,7 @@ impl Timing {
         debug_assert!(self.first_hold > config.silence_window, "a hold outlasts a verdict");
         debug_assert!(self.first_hold <= self.longest_hold, "holds grow");
         debug_assert!(self.settled >= self.newcomer_longest, "a settled peer has caught up");
+        debug_assert!(self.path_answer < config.max_timeout, "a try outlasts the least wait");
         debug_assert!(self.reunion >= self.reunion_rest, "roots are compared at a reunion");
     }
 }
