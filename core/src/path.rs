@@ -246,8 +246,9 @@ impl Context {
         let own = Path { size, ceiling: size, told: size, search: None, next, failures: 0 };
         self.tell_path_of_all(wide, size);
         self.paths.known.insert(Ix::ME, own);
-        // Searches that would find the same.
-        let same = |path: &Path| path.search.is_some() || path.size >= size;
+        // Searches that would find the same, of peers that have been told of as all others.
+        let told = |path: &Path| path.told == wide || path.told == size;
+        let same = |path: &Path| told(path) && (path.search.is_some() || path.size >= size);
         let own = |ix: Ix| ix == Ix::ME;
         let done: Vec<Ix> = self
             .paths
@@ -261,7 +262,7 @@ impl Context {
         }
     }
 
-    /// Names a peer that was not known, if this node's own path is narrow.
+    /// Names a peer that is new, or was an exception, if this node's own path is narrow.
     pub(crate) fn tell_path_of_new(&mut self, ix: Ix) {
         let (from, to) = (self.config.max_datagram, self.datagram_known(ix));
         if from != to && ix != Ix::ME {

@@ -166,6 +166,8 @@ impl Context {
         let Some(path) = self.paths.known.get(&of) else { return };
         if path.size >= wide {
             self.paths.known.remove(&of);
+            // From here on what holds for all others holds for this one.
+            self.tell_path_of_new(of);
             return;
         }
         let size = STEPS.iter().copied().find(|&step| step > path.size).unwrap_or(wide).min(wide);
