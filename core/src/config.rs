@@ -23,8 +23,14 @@ pub struct Config {
     pub keys: Keyring,
     /// How packets are protected. All nodes of a cluster use the same suite.
     pub suite: Suite,
-    /// The largest datagram sent, in bytes of UDP payload; 512 to 65,507. It may be different at each
-    /// node. To a peer to which it does not pass less is sent: see `Event::Path`.
+    /// The largest datagram sent, in bytes of UDP payload; 512 to 65,507. To a peer to which it does
+    /// not pass, smaller ones are sent: see [`Event::Path`](crate::Event::Path).
+    ///
+    /// Nodes may differ, as when it is changed node by node. Each receives datagrams of any size. A
+    /// message is held against the size of the node that sends it: one that a node on its way has no
+    /// datagrams for is sent to the others of that part by the node before it, at the cost of a copy for
+    /// each small node. If that cannot be done, [`Event::Undelivered`](crate::Event::Undelivered) tells
+    /// its origin the size that would have passed.
     pub max_datagram: usize,
     /// The most that is sent, in bytes and in datagrams. What is beyond waits, liveness before all
     /// else.

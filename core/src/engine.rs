@@ -8,6 +8,7 @@ mod queries;
 mod receive;
 mod rest;
 mod segment;
+mod spreads;
 mod transmit;
 
 use alloc::collections::VecDeque;

@@ -14,10 +14,13 @@
 //! finds several peers in a row to be behind narrow paths takes its own path for narrow: the smaller size
 //! then holds for all peers that have no entry of their own.
 
+mod search;
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use self::search::{Search, TRIES_IN_DOUBT};
 use crate::context::Context;
 use crate::event::Event;
 use crate::mutants::mutated;
@@ -26,6 +29,7 @@ use crate::outbox::Say;
 use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timers::Why;
+use crate::timing::Timing;
 
 /// The size that every path carries: what IPv4 has to carry in one piece, less the longest headers of
 /// IP and UDP. A peer to which not even this passes is out of reach.
@@ -38,15 +42,6 @@ const STEPS: [usize; 9] = [700, 900, 1_200, 1_440, 2_800, 4_000, 8_900, 16_000, 
 /// This many large datagrams in a row that a peer has not acknowledged are a suspicion.
 const LOSSES: u8 = 3;
 
-/// How often a size that passed until now is tried before it is refuted, and a smaller or a larger one.
-/// With 30 % loss each way, one try in two fails by itself.
-const TRIES_IN_DOUBT: u8 = 8;
-const TRIES: u8 = 3;
-
-/// How many answers to small pings are needed to refute a size, and how often they are waited for.
-const SMALL_ANSWERS: u8 = 2;
-const MOST_TRIES: u8 = 12;
-
 /// This many narrow paths in a row, with no large datagram acknowledged in between, are this node's own.
 const STREAK: u8 = 3;
 
@@ -58,9 +53,7 @@ const SEARCHES: usize = 4;
 const PEERS: usize = 256;
 const SUSPECTS: usize = 64;
 
-/// The first larger size is tried after this many probe intervals; after twice as many each time that it
-/// does not pass, up to 2^6 times as many: some ten minutes on a LAN (RFC 8899, 5.1.1).
-const RAISE_INTERVALS: u32 = 10;
+/// The pause before a larger size is tried doubles each time that it does not pass, up to 2^6 times.
 const MOST_DOUBLINGS: u32 = 6;
 
 /// What is known of the path to a peer.
@@ -79,22 +72,11 @@ struct Path {
     failures: u32,
 }
 
-/// Tries of one size.
-#[derive(Debug)]
-struct Search {
-    /// The peer that is asked.
-    with: Ix,
-    size: usize,
-    upwards: bool,
-    most: u8,
-    tries: u8,
-    /// Small pings that only ask whether the peer is there.
-    calls: u8,
-    /// Answers to small pings.
-    small: u8,
-    /// The padded pings.
-    packets: Vec<u64>,
-    due: Instant,
+impl Path {
+    /// How long the size is left as it is.
+    fn rest(&self, timing: &Timing) -> Duration {
+        timing.path_raise * (1 << self.failures.min(MOST_DOUBLINGS))
+    }
 }
 
 /// Large datagrams that a peer has not acknowledged.
@@ -206,53 +188,6 @@ impl Context {
         self.arm_paths();
     }
 
-    fn search(&self, with: Ix, size: usize, upwards: bool, most: u8) -> Search {
-        let due = self.now + self.answer_wait(with, 0);
-        Search { with, size, upwards, most, tries: 0, calls: 0, small: 0, packets: Vec::new(), due }
-    }
-
-    /// How long the answer to a try is waited for: twice as long as one that is late, as it may be
-    /// large; a little longer each time, in case the round trip has grown.
-    fn answer_wait(&self, with: Ix, tries: u8) -> Duration {
-        let least = self.config.min_timeout / SHARE_OF_TIMEOUT;
-        let late = self.peers.late(with).map_or(self.config.max_timeout, |late| 2 * late);
-        let wait = late.max(least);
-        (wait + wait / 4 * u32::from(tries)).min(self.config.max_timeout)
-    }
-
-    /// A padded ping has gone out.
-    pub(crate) fn padded_ping_sent(&mut self, to: Ix, packet: u64) {
-        let mut searches = self.paths.known.values_mut().filter_map(|path| path.search.as_mut());
-        if let Some(search) = searches.find(|search| search.with == to && search.tries > 0) {
-            search.packets.push(packet);
-        }
-        self.stats.path_probes_sent += 1;
-    }
-
-    /// A peer has answered a ping.
-    pub(crate) fn path_answered(&mut self, by: Ix, packet: u64) {
-        let mut passed = None;
-        for (&of, path) in &mut self.paths.known {
-            let Some(search) = path.search.as_mut().filter(|search| search.with == by) else {
-                continue;
-            };
-            if search.packets.contains(&packet) {
-                passed = Some(of);
-            } else {
-                search.small = search.small.saturating_add(1);
-                if search.tries == 0 {
-                    // The peer is there: now the size.
-                    search.due = self.now;
-                    self.timers.hasten(Why::Path, self.now);
-                }
-            }
-        }
-        if let Some(of) = passed {
-            self.size_passed(of);
-            self.arm_paths();
-        }
-    }
-
     /// Tries again, or decides, what is due.
     pub(crate) fn on_path_timer(&mut self) {
         let now = self.now;
@@ -269,90 +204,13 @@ impl Context {
         self.arm_paths();
     }
 
-    fn go_on(&mut self, of: Ix, mut search: Search) {
-        let with = search.with;
-        let there = search.small > 0;
-        if there && search.tries >= search.most && search.small >= SMALL_ANSWERS {
-            return self.size_refuted(of, &search);
-        }
-        let spent = search.calls >= TRIES_IN_DOUBT || search.tries >= MOST_TRIES;
-        if spent || self.status(with) != Status::Alive {
-            return self.inconclusive(of);
-        }
-        if self.outbox.is_held(self.now, self.config.max_datagram, false) {
-            // What is sent now would wait, and seem to be lost.
-            search.due = self.now + self.answer_wait(with, MOST_TRIES);
-            if let Some(path) = self.paths.known.get_mut(&of) {
-                path.search = Some(search);
-            }
-            return;
-        }
-        let asked = if there { &mut search.tries } else { &mut search.calls };
-        *asked += 1;
-        search.due = self.now + self.answer_wait(with, search.tries + search.calls);
-        let (to, size) = (self.bound(with), search.size);
-        if let Some(path) = self.paths.known.get_mut(&of) {
-            path.search = Some(search);
-        }
-        self.say(to, Say::Ping);
-        if there {
-            self.say(to, Say::PaddedPing { size });
-        }
-    }
-
-    /// Nothing was heard of the peer: it is gone, or nothing at all passes.
-    fn inconclusive(&mut self, of: Ix) {
-        let wide = self.config.max_datagram;
-        let rest = self.config.probe_interval;
-        let Some(path) = self.paths.known.get_mut(&of) else { return };
-        if path.told < wide {
-            (path.size, path.ceiling) = (path.told, path.told);
-            path.next = self.now + raise_after(rest, path.failures);
-        } else {
-            self.paths.known.remove(&of);
-        }
-    }
-
-    fn size_refuted(&mut self, of: Ix, search: &Search) {
-        let Some(path) = self.paths.known.get_mut(&of) else { return };
-        if search.upwards {
-            path.failures += 1;
-            path.next = self.now + raise_after(self.config.probe_interval, path.failures);
-            return;
-        }
-        let smaller = STEPS.iter().rev().copied().find(|&step| step < search.size);
-        path.ceiling = smaller.unwrap_or(BASE);
-        match smaller {
-            Some(size) => {
-                let mut next = self.search(search.with, size, false, TRIES);
-                // That the peer is there is known.
-                next.small = 1;
-                next.due = self.now;
-                if let Some(path) = self.paths.known.get_mut(&of) {
-                    path.search = Some(next);
-                }
-            }
-            None => self.conclude(of, BASE),
-        }
-    }
-
-    fn size_passed(&mut self, of: Ix) {
-        let Some(path) = self.paths.known.get_mut(&of) else { return };
-        let Some(search) = path.search.take() else { return };
-        self.paths.suspects.remove(&search.with);
-        if search.upwards {
-            path.failures = 0;
-        }
-        self.conclude(of, search.size);
-    }
-
     /// A search has ended.
     fn conclude(&mut self, of: Ix, size: usize) {
         let wide = self.config.max_datagram;
         let Some(path) = self.paths.known.get_mut(&of) else { return };
         let (from, larger) = (path.told, size > path.told);
         (path.size, path.ceiling, path.told) = (size, size, size);
-        let rest = raise_after(self.config.probe_interval, path.failures);
+        let rest = path.rest(&self.timing);
         // What has just become wider may be wider still.
         path.next = if larger && size < wide { self.now } else { self.now + rest };
         if size == from {
@@ -384,12 +242,13 @@ impl Context {
     /// So many paths are narrow that it must be this node's own: the size holds for all.
     fn take_for_own(&mut self, size: usize) {
         let wide = self.config.max_datagram;
-        let next = self.now + raise_after(self.config.probe_interval, 0);
+        let next = self.now + self.timing.path_raise;
         let own = Path { size, ceiling: size, told: size, search: None, next, failures: 0 };
         self.tell_path_of_all(wide, size);
         self.paths.known.insert(Ix::ME, own);
-        // Searches that would find the same.
-        let same = |path: &Path| path.search.is_some() || path.size >= size;
+        // Searches that would find the same, of peers that have been told of as all others.
+        let told = |path: &Path| path.told == wide || path.told == size;
+        let same = |path: &Path| told(path) && (path.search.is_some() || path.size >= size);
         let own = |ix: Ix| ix == Ix::ME;
         let done: Vec<Ix> = self
             .paths
@@ -403,35 +262,24 @@ impl Context {
         }
     }
 
+    /// Names a peer that is new, or was an exception, if this node's own path is narrow.
+    pub(crate) fn tell_path_of_new(&mut self, ix: Ix) {
+        let (from, to) = (self.config.max_datagram, self.datagram_known(ix));
+        if from != to && ix != Ix::ME {
+            let peer = self.id(ix);
+            self.event(Event::Path { peer, from, to });
+        }
+    }
+
     /// Names all peers that have no entry of their own.
     fn tell_path_of_all(&mut self, from: usize, to: usize) {
         let peers: Vec<Ix> = self.topology.roster().iter().collect();
         for ix in peers {
             let told = self.paths.known.get(&ix).map_or(from, |path| path.told);
-            if ix != Ix::ME && told == from && self.is_reachable(ix) {
+            if ix != Ix::ME && told == from {
                 let peer = self.id(ix);
                 self.event(Event::Path { peer, from, to });
             }
-        }
-    }
-
-    fn try_larger(&mut self, of: Ix) {
-        let wide = self.config.max_datagram;
-        let Some(path) = self.paths.known.get(&of) else { return };
-        if path.size >= wide {
-            self.paths.known.remove(&of);
-            return;
-        }
-        let size = STEPS.iter().copied().find(|&step| step > path.size).unwrap_or(wide).min(wide);
-        let rest = raise_after(self.config.probe_interval, path.failures);
-        let with = if of == Ix::ME { self.random_alive(1, of).pop() } else { Some(of) };
-        let with = with.filter(|&with| self.status(with) == Status::Alive);
-        let search = with.map(|with| self.search(with, size, true, TRIES));
-        let Some(path) = self.paths.known.get_mut(&of) else { return };
-        path.next = self.now + rest;
-        path.search = search;
-        if let Some(with) = with {
-            self.say(self.bound(with), Say::Ping);
         }
     }
 
@@ -469,13 +317,5 @@ impl Paths {
     }
 }
 
-/// A try is waited for at least as long as this part of [`Config::min_timeout`](crate::Config).
-const SHARE_OF_TIMEOUT: u32 = 32;
-
 /// A deadline lies ahead.
 const LEAST_PAUSE: Duration = Duration::from_nanos(1);
-
-/// After how long a larger size is tried that has failed this often.
-fn raise_after(probe_interval: Duration, failures: u32) -> Duration {
-    probe_interval * RAISE_INTERVALS * (1 << failures.min(MOST_DOUBLINGS))
-}

@@ -22,6 +22,7 @@ const BOUNDS: Bounds = Bounds { nodes: 32, faults: 24 };
 const fn home(mutant: Mutant) -> Kind {
     match mutant {
         Mutant::WaitIgnoresRoundTrips => Kind::Wan,
+        Mutant::SizeKept => Kind::Narrow,
         _ => Kind::Lan,
     }
 }

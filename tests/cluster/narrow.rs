@@ -129,3 +129,37 @@ fn a_narrow_hearer_of_a_speaker_gets_what_the_others_get() -> Outcome {
     }
     Ok(())
 }
+
+/// Where nothing is lost, or little is said, no path is looked into: a start and a change of each node
+/// send what they would send if sizes were never doubted.
+#[test]
+fn a_calm_network_sends_nothing_for_the_sake_of_sizes() -> Outcome {
+    for percent in [0, 10, 30] {
+        let mut sim = cluster(45, 32).build();
+        sim.set_link(Link::lan().loss(Ratio::percent(percent)));
+        sim.run_until(Sim::converged, secs(30))?;
+        sim.run_for(secs(300))?;
+        let probes: u64 =
+            (0..32).map(|node| sim.node(node).unwrap().stats().path_probes_sent).sum();
+        eprintln!("{percent} %: {probes} padded pings");
+        assert!(probes <= if percent == 0 { 0 } else { 40 }, "{percent} %: {probes}");
+    }
+    Ok(())
+}
+
+/// The largest metadata, where 508 bytes pass: it does not, and the nodes that want it do not ask for it
+/// more often than any that differ.
+#[test]
+fn metadata_too_large_for_a_path_is_not_asked_for_at_full_rate() -> Outcome {
+    let mut sim = settled(46, 8)?;
+    sim.set_link(Link::lan().mtu(520));
+    sim.with(3, |engine, now| engine.set_metadata(now, vec![7; 512].into())).unwrap();
+    sim.run_for(secs(60))?;
+    let sent =
+        |sim: &Sim| -> u64 { (0..8).map(|node| sim.node(node).unwrap().stats().bytes_sent).sum() };
+    let before = sent(&sim);
+    sim.run_for(secs(60))?;
+    eprintln!("{} bytes per second and node", (sent(&sim) - before) / 480);
+    assert!(sent(&sim) - before < 480 * 1_000, "{}", sent(&sim) - before);
+    Ok(())
+}

@@ -21,6 +21,7 @@ mod rate;
 mod refusals;
 mod relay;
 mod segment;
+mod sizes;
 
 use scalesmall_core::{GroupName, Instant, KeyRange};
 

@@ -7,26 +7,16 @@ use bytes::Bytes;
 
 use super::Engine;
 use crate::engine::claims::Channel;
-use crate::engine::oversize::message_room;
+use crate::engine::spreads::Took;
 use crate::event::Event;
 use crate::liveness::Weighed;
 use crate::message::Tag;
 use crate::node::Life;
 use crate::outbox::Say;
 use crate::roster::Ix;
-use crate::spread::{CopyId, Relays, Verdict, is_message};
+use crate::spread::Verdict;
 use crate::topology::{Applied, Changes, GroupName, RecordDelta};
-use crate::wire::{Claim, Finding, Frame, Header, Message, Spread, Standing};
-
-/// What came of frames that were to be passed on.
-enum Took {
-    /// They are taken and passed on.
-    All,
-    /// There is no room: they are to come again.
-    Nothing,
-    /// They are taken, but are not passed on, as messages of so many bytes at most are.
-    ForItself { most: usize },
-}
+use crate::wire::{Claim, Finding, Frame, Header, Message, Standing};
 
 impl Engine {
     /// Applies all frames of a packet, in order.
@@ -87,71 +77,9 @@ impl Engine {
         }
     }
 
-    /// The most bytes of a message that this node passes on, if a frame is one that has more.
-    fn room_exceeded(&self, frame: &Frame) -> Option<usize> {
-        let Frame::Message(message) = frame else { return None };
-        let room = message_room(self.ctx.config.max_datagram, message);
-        (message.payload.len() > room).then_some(room)
-    }
-
     fn acknowledge(&mut self, packet: u64, from: Ix) {
         let to = self.ctx.bound(from);
         self.ctx.say_frame(to, Frame::Ack { packet });
-    }
-
-    /// Frames that are to be passed on, once, and mean something to this node too. Answers what is
-    /// taken on: a message that there is no room to pass on is to come again, and one that is too large
-    /// for this node's datagrams is passed on by the sender.
-    fn on_spread(
-        &mut self,
-        header: &Header,
-        from: Ix,
-        spread: &Spread,
-        place: u32,
-        batch: Vec<Frame>,
-    ) -> Took {
-        let copy = CopyId::of(header, spread, place);
-        let is_late = header.packet < self.ctx.peers.highest(from);
-        let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
-        if let Some(most) = batch.iter().filter_map(|frame| self.room_exceeded(frame)).min()
-            && self.relays.leads_on(&mut self.ctx, from, spread)
-        {
-            for frame in batch {
-                self.on_frame(header, from, frame, Channel::Spread);
-            }
-            return Took::ForItself { most };
-        }
-        if !is_known
-            && batch.iter().any(is_message)
-            && !self.relays.has_room_to_pass_on(&mut self.ctx, from, spread)
-        {
-            self.ctx.stats.messages_refused += 1;
-            return Took::Nothing;
-        }
-        for frame in &batch {
-            self.on_frame(header, from, frame.clone(), Channel::Spread);
-        }
-        self.ctx.pace.count(&self.ctx.timing, self.ctx.now, batch.len() as u64);
-        if is_known {
-            return Took::All;
-        }
-        if Relays::is_entrusted(&self.ctx, spread) {
-            self.taken.note(copy);
-            self.ctx.pace.gather();
-            for frame in batch {
-                self.ctx.tell_all(frame);
-            }
-        } else {
-            self.serve_spread(from, spread, &batch);
-            let (copies, missed) = self.relays.pass_on(&mut self.ctx, from, spread, batch);
-            if copies > 0 {
-                self.taken.note(copy);
-            }
-            for frame in missed {
-                self.piggyback.board(&mut self.ctx, frame);
-            }
-        }
-        Took::All
     }
 
     pub(super) fn on_frame(&mut self, header: &Header, from: Ix, frame: Frame, channel: Channel) {
@@ -215,12 +143,15 @@ impl Engine {
             Frame::Missed { since, silent } => {
                 self.speaker.on_missed(&mut self.ctx, from, since, silent);
             }
-            Frame::Narrow if channel == Channel::Direct => self.ctx.path_said_narrow(from),
+            // Of this path, and of packets and messages of this life: bound, and to this node alone.
+            Frame::Narrow | Frame::TooLarge { .. } | Frame::Undelivered { .. }
+                if !header.bound || channel != Channel::Direct => {}
+            Frame::Narrow => self.ctx.path_said_narrow(from),
             Frame::TooLarge { packet, bytes } => self.on_too_large(from, packet, bytes),
             Frame::Undelivered { sequence, bytes } => {
                 self.on_undelivered(sequence, bytes.into());
             }
-            Frame::Padding { .. } | Frame::Narrow => {}
+            Frame::Padding { .. } => {}
             // Each is paired with its frames before; they do not nest.
             Frame::Spread(_) | Frame::Numbered { .. } => {}
         }

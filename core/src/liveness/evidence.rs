@@ -89,6 +89,7 @@ impl Context {
         self.topology.set_status_of(ix, status);
         self.peers.admit(ix, &self.topology, status, incarnation, self.now);
         self.follow_status(ix, None, status, cause, true);
+        self.tell_path_of_new(ix);
         Some(ix)
     }
 

@@ -184,6 +184,13 @@ timing! {
     /// A wide window of packet numbers is given back if it has not been used for this long: packets do
     /// not overtake each other by more.
     wide_idle = |c| c.max_timeout, "";
+
+    /// The least wait for the answer to a ping that tries whether its size passes. It covers what a busy
+    /// receiver takes.
+    path_answer = |c| c.min_timeout / 32, "at least twice late, and a quarter more with each try";
+    /// How long the size for a peer stays as it is before a larger one is tried; it doubles each time
+    /// that this does not pass, up to 64 times as long: some ten minutes on a LAN (RFC 8899, 5.1.1).
+    path_raise = |c| c.probe_interval * 10, "";
 }
 
 /// The longest hold that a wrapping clock of 32 bits of milliseconds tells from one that is over.
@@ -207,6 +214,7 @@ impl Timing {
             "the more news, the shorter the wait"
         );
         debug_assert!(self.news_span >= self.news_instant, "an instant is a part of a span");
+        debug_assert!(self.path_answer < config.max_timeout, "a try outlasts the least wait");
         debug_assert!(self.reunion >= self.reunion_rest, "roots are compared at a reunion");
     }
 }

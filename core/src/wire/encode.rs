@@ -98,11 +98,20 @@ impl Writer {
                 w.frames.put_u8(u8::from(*silent));
                 Ok(())
             }),
+            Frame::Padding { .. }
+            | Frame::Narrow
+            | Frame::TooLarge { .. }
+            | Frame::Undelivered { .. } => self.encode_of_size(frame),
+        }
+    }
+
+    /// The same of what is said about sizes.
+    fn encode_of_size(&mut self, frame: &Frame) -> Result<(), Refused> {
+        match frame {
             Frame::Padding { bytes } => self.framed(kind::PADDING, |w| {
                 w.frames.put_bytes(0, (*bytes).into());
                 Ok(())
             }),
-            Frame::Narrow => self.framed(kind::NARROW, |_| Ok(())),
             Frame::TooLarge { packet, bytes } => self.framed(kind::TOO_LARGE, |w| {
                 w.varint(*packet);
                 w.frames.put_u16(*bytes);
@@ -113,6 +122,7 @@ impl Writer {
                 w.frames.put_u16(*bytes);
                 Ok(())
             }),
+            _ => self.framed(kind::NARROW, |_| Ok(())),
         }
     }
 

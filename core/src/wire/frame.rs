@@ -149,19 +149,19 @@ pub enum Frame {
     },
     /// Large datagrams of the receiver do not seem to arrive at the sender: it asks for small ones.
     Narrow,
-    /// A packet that asked for an acknowledgement has arrived and has been applied, but spreads in it
-    /// that take more than so many bytes cannot be passed on: that is left to the receiver.
+    /// A packet that asked for an acknowledgement has arrived and has been applied, but messages in it
+    /// of more than so many bytes are not passed on: that is left to the receiver.
     TooLarge {
         /// Its packet number.
         packet: u64,
-        /// The largest packet that can be passed on.
+        /// The largest payload of a message that the sender passes on.
         bytes: u16,
     },
-    /// A message of the receiver did not reach all, as no larger packet passes to somebody.
+    /// A message of the receiver did not reach all, as it is too large for a path or for a node on it.
     Undelivered {
         /// Which of its messages in the life that the packet is bound to.
         sequence: u64,
-        /// The largest packet that passes.
+        /// The largest payload that passes there.
         bytes: u16,
     },
 }

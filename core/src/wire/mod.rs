@@ -130,6 +130,28 @@
 //! count among them, but are not passed on by a node that does not know them; it lowers the number
 //! by those, and ignores a spread of which nothing is left.
 //!
+//! # Sizes
+//!
+//! [`Padding`](Frame::Padding) says nothing; its bytes are 0, and a reader does not look at them. It comes
+//! beside a ping that fills a datagram: the pong says that the size passes.
+//!
+//! [`Narrow`](Frame::Narrow), [`TooLarge`](Frame::TooLarge) and [`Undelivered`](Frame::Undelivered) are
+//! about one path, one packet and one life. They count only in a bound packet to one receiver, outside
+//! spreads and numbered frames; elsewhere they and padding are ignored, and are not passed on.
+//!
+//! - `Narrow`: the receiver should find out which size passes to the sender, and send it no more than
+//!   508 bytes until it has. It may be asked for again: a search that has just ended need not be repeated.
+//! - `TooLarge` acknowledges a packet as `Ack` does, once the sender has applied it. Of each spread in it
+//!   with a message whose payload is longer than the bytes said, the receiver has to send the frames to
+//!   the rest of the part itself, and must not give that part to another as if nobody had it. It does
+//!   not say so of a spread that ends at it.
+//! - `Undelivered`: goes to the origin of a message, from a node that could not send the message to
+//!   somebody, or could not see to the rest of a part. The origin tells its application, once of each
+//!   message, the bytes that would have passed; it need not send anything.
+//!
+//! A node that skips these frames sends what it would send without them: `TooLarge` is then no
+//! acknowledgement, and it tries again and gives the part to another, as if the packet had been lost.
+//!
 //! # Coded symbols
 //!
 //! `fold(a, b)` is the exclusive-or of the halves of the 128-bit product of two 64-bit words. The

@@ -150,6 +150,10 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
         ("beat", [Frame::Beat { sequence: 300 }].into()),
         ("numbered", [Frame::Numbered { sequence: 301, frames: 1 }, news(5)].into()),
         ("missed", [Frame::Missed { since: 300, silent: true }].into()),
+        ("padding", [Frame::Padding { bytes: 3 }].into()),
+        ("narrow", [Frame::Narrow].into()),
+        ("too large", [Frame::TooLarge { packet: 300, bytes: 1_068 }].into()),
+        ("undelivered", [Frame::Undelivered { sequence: 300, bytes: 376 }].into()),
     ]
     .into()
 }
@@ -275,7 +279,7 @@ fn sealed_packets_are_as_specified() {
 #[test]
 fn every_type_of_frame_has_a_known_answer() {
     let payloads = payloads();
-    for kind in (kind::PING..=kind::CHALLENGE).chain(kind::IDS..=kind::DUPLICATE) {
+    for kind in (kind::PING..=kind::CHALLENGE).chain(kind::IDS..=kind::UNDELIVERED) {
         let begins = |bytes: &Vec<u8>| {
             bytes[0] == kind
                 || matches!(bytes[0], kind::IDS | kind::GROUPS) && {

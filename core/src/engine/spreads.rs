@@ -1,0 +1,97 @@
+//! What is to be passed on: taken, and given to others as its sender asked.
+
+use alloc::vec::Vec;
+
+use super::Engine;
+use super::claims::Channel;
+use super::oversize::message_room;
+use crate::roster::Ix;
+use crate::spread::{CopyId, Relays, is_message};
+use crate::wire::{Frame, Header, Spread};
+
+/// What came of frames that were to be passed on.
+pub(super) enum Took {
+    /// They are taken and passed on.
+    All,
+    /// There is no room: they are to come again.
+    Nothing,
+    /// They are taken, but are not passed on, as messages of so many bytes at most are.
+    ForItself { most: usize },
+}
+
+impl Engine {
+    /// The most bytes of a message that this node passes on, if a frame is one that has more.
+    pub(super) fn room_exceeded(&self, frame: &Frame) -> Option<usize> {
+        let Frame::Message(message) = frame else { return None };
+        let room = message_room(self.ctx.config.max_datagram, message);
+        (message.payload.len() > room).then_some(room)
+    }
+
+    /// Frames that are to be passed on, once, and mean something to this node too. Answers what is
+    /// taken on: a message that there is no room to pass on is to come again, and one that is too large
+    /// for this node's datagrams is passed on by the sender.
+    pub(super) fn on_spread(
+        &mut self,
+        header: &Header,
+        from: Ix,
+        spread: &Spread,
+        place: u32,
+        mut batch: Vec<Frame>,
+    ) -> Took {
+        batch.retain(is_passed_on);
+        if batch.is_empty() {
+            return Took::All;
+        }
+        let copy = CopyId::of(header, spread, place);
+        let is_late = header.packet < self.ctx.peers.highest(from);
+        let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
+        if let Some(most) = batch.iter().filter_map(|frame| self.room_exceeded(frame)).min()
+            && self.relays.leads_on(&mut self.ctx, from, spread)
+        {
+            for frame in batch {
+                self.on_frame(header, from, frame, Channel::Spread);
+            }
+            return Took::ForItself { most };
+        }
+        if !is_known
+            && batch.iter().any(is_message)
+            && !self.relays.has_room_to_pass_on(&mut self.ctx, from, spread)
+        {
+            self.ctx.stats.messages_refused += 1;
+            return Took::Nothing;
+        }
+        for frame in &batch {
+            self.on_frame(header, from, frame.clone(), Channel::Spread);
+        }
+        self.ctx.pace.count(&self.ctx.timing, self.ctx.now, batch.len() as u64);
+        if is_known {
+            return Took::All;
+        }
+        if Relays::is_entrusted(&self.ctx, spread) {
+            self.taken.note(copy);
+            self.ctx.pace.gather();
+            for frame in batch {
+                self.ctx.tell_all(frame);
+            }
+        } else {
+            self.serve_spread(from, spread, &batch);
+            let (copies, missed) = self.relays.pass_on(&mut self.ctx, from, spread, batch);
+            if copies > 0 {
+                self.taken.note(copy);
+            }
+            for frame in missed {
+                self.piggyback.board(&mut self.ctx, frame);
+            }
+        }
+        Took::All
+    }
+}
+
+/// Whether a frame may be meant for more than the receiver of its packet. What is said of a path or of
+/// one packet is not, and padding would be a load on all.
+const fn is_passed_on(frame: &Frame) -> bool {
+    !matches!(
+        frame,
+        Frame::Padding { .. } | Frame::Narrow | Frame::TooLarge { .. } | Frame::Undelivered { .. }
+    )
+}
