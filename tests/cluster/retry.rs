@@ -77,5 +77,6 @@ fn a_newcomer_that_was_not_heard_tries_again_soon() -> Outcome {
     sim.restart(3);
     sim.run_for(millis(350))?;
     sim.lift(cut);
-    sim.run_until(Sim::converged, millis(200))
+    sim.run_until(Sim::converged, millis(200))?;
+    Ok(())
 }
