@@ -155,6 +155,10 @@ impl Player {
                 distinct(pairs.filter(|(by, about)| healthy(*by) && healthy(*about)))
             }
             Counted::HiddenTime => self.hidden_time() - self.counted_hidden,
+            Counted::RefusedOld => {
+                let nodes = self.sim.live().filter_map(|node| self.sim.node(node));
+                nodes.map(|engine| engine.stats().refused_old).sum()
+            }
             Counted::HealthyCalledDown => reports
                 .iter()
                 .filter(|report| report.is_false_down() && healthy(report.about))

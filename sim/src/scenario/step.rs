@@ -321,6 +321,9 @@ pub enum Counted {
     Readmissions,
     /// How often, at most, one node not picked changed its mind about one that was picked.
     Transitions,
+    /// Packets that live nodes have refused as too old to tell, each since it began its life: of honest
+    /// ones there should be none.
+    RefusedOld,
 }
 
 impl Counted {
