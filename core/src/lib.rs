@@ -188,7 +188,8 @@
 //! ever more rarely. What is sent to that peer is packed for that size; a message that does not fit goes
 //! to all others, and [`Event::Undelivered`] tells its origin. The same holds where nodes have different
 //! sizes: a hop that cannot pass a message on says so, and the hop before it sends the message to the
-//! others of that part itself.
+//! others of that part itself. Metadata of more than about 420 bytes need a path of up to 620: where that
+//! does not pass, the pair stays unequal, and repairs go on at the rate of probes.
 //!
 //! # Deviations from SWIM and Lifeguard
 //!

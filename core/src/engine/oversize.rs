@@ -10,7 +10,13 @@ use crate::node::Life;
 use crate::outbox::{Intent, Say, To};
 use crate::roster::Ix;
 use crate::spread::is_message;
-use crate::wire::{FirstTry, Frame, MESSAGE_OVERHEAD, Message, Refused, Route, Spread};
+use crate::wire::{
+    FirstTry, Frame, MAX_METADATA, MESSAGE_OVERHEAD, Message, OVERHEAD, Refused, Route, Spread,
+};
+
+/// What repairs bring and cannot divide, metadata, goes out in a datagram of up to this size even where
+/// none above 508 bytes is known to pass: there is no other way, and most paths between carry it.
+const UNDIVIDED: usize = OVERHEAD + MAX_METADATA;
 
 /// The largest payload of a message that datagrams of a size carry, as a call promises it: lists of
 /// receivers take room of their own.
@@ -135,10 +141,11 @@ impl Engine {
         None
     }
 
-    /// Writes what cannot be divided into as large a datagram as may pass.
+    /// Writes what cannot be divided into as large a datagram as may pass, or as metadata need.
     fn write_widest(&mut self, to: Ix, frames: &[Frame]) {
         let header = self.sealer.header(self.ctx.packet + 1);
-        self.writer.begin(header, self.ctx.widest(to));
+        let size = self.ctx.widest(to).max(UNDIVIDED).min(self.ctx.config.max_datagram);
+        self.writer.begin(header, size);
         if self.writer.push_all(frames).is_err() {
             self.ctx.stats.frames_too_large += 1;
         }
