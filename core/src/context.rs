@@ -404,7 +404,7 @@ impl Context {
         self.outbox.clear();
         self.claims.clear();
         self.covers.clear();
-        self.paths.renumber(self.now);
+        self.paths.renumber(self.now, self.config.max_datagram);
         self.news.clear();
         self.written.clear();
         self.silent = false;
@@ -419,8 +419,7 @@ impl Context {
         self.timing = Timing::new(&config);
         self.events.set_limits(config.limits.events, config.limits.event_bytes);
         if config.max_datagram != self.config.max_datagram {
-            self.paths.clear();
-            self.timers.set(Why::Path, None);
+            self.forget_paths(config.max_datagram);
         }
         self.config = config;
     }

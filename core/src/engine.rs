@@ -235,6 +235,7 @@ impl Engine {
         self.gaps.clear();
         self.returns.clear();
         self.tombstones.start(&mut self.ctx);
+        self.ctx.arm_paths();
         self.derive_keys();
     }
 

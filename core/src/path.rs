@@ -283,7 +283,22 @@ impl Context {
         }
     }
 
-    fn arm_paths(&mut self) {
+    /// Begins anew with another largest datagram: what passes is found out again.
+    pub(crate) fn forget_paths(&mut self, wide: usize) {
+        let known = !self.paths.known.is_empty();
+        let peers = self.topology.roster().iter().filter(|&ix| known && ix != Ix::ME);
+        let told = peers.map(|ix| (ix, self.datagram_known(ix)));
+        let told: Vec<(Ix, usize)> =
+            told.filter(|&(_, from)| from != self.config.max_datagram).collect();
+        for (ix, from) in told {
+            let peer = self.id(ix);
+            self.event(Event::Path { peer, from, to: wide });
+        }
+        self.paths = Paths::default();
+        self.timers.set(Why::Path, None);
+    }
+
+    pub(crate) fn arm_paths(&mut self) {
         let known = self.paths.known.values();
         let due = known.map(|path| path.search.as_ref().map_or(path.next, |search| search.due));
         let due = due.min().filter(|&at| at < Instant::MAX);
@@ -301,17 +316,14 @@ impl Paths {
         }
     }
 
-    /// Begins anew with other sizes.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    /// The packet numbers begin anew: what was asked will not be answered.
-    pub(crate) fn renumber(&mut self, now: Instant) {
+    /// The packet numbers begin anew: what was asked will not be answered, so searches end where they
+    /// began.
+    pub(crate) fn renumber(&mut self, now: Instant, wide: usize) {
         self.suspects.clear();
+        self.known.retain(|_, path| path.told != wide);
         for path in self.known.values_mut() {
             if path.search.take().is_some() {
-                path.next = now;
+                (path.size, path.ceiling, path.next) = (path.told, path.told, now);
             }
         }
     }

@@ -23,7 +23,7 @@ impl Engine {
     /// The most bytes of a message that this node passes on, if a frame is one that has more.
     pub(super) fn room_exceeded(&self, frame: &Frame) -> Option<usize> {
         let Frame::Message(message) = frame else { return None };
-        let room = message_room(self.ctx.config.max_datagram, message);
+        let room = message_room(self.ctx.widest(Ix::ME), message);
         (message.payload.len() > room).then_some(room)
     }
 
@@ -46,7 +46,8 @@ impl Engine {
         let is_late = header.packet < self.ctx.peers.highest(from);
         let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
         if let Some(most) = batch.iter().filter_map(|frame| self.room_exceeded(frame)).min()
-            && self.relays.leads_on(&mut self.ctx, from, spread)
+            && (self.speaker.has_duty(self.ctx.now)
+                || self.relays.leads_on(&mut self.ctx, from, spread))
         {
             for frame in batch {
                 self.on_frame(header, from, frame, Channel::Spread);

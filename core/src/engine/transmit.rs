@@ -148,7 +148,7 @@ impl Engine {
             self.probes.sent(&self.ctx, self.ctx.packet, ix);
             if cargo.padded {
                 let packet = self.ctx.packet;
-                self.ctx.padded_ping_sent(ix, packet);
+                self.ctx.padded_ping_sent(ix, packet, len);
             }
         }
         for (&copy, place) in cargo.copies.iter().zip(0..) {

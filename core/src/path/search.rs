@@ -49,13 +49,15 @@ impl Context {
     fn answer_wait(&self, with: Ix, tries: u8) -> Duration {
         let late = self.peers.late(with).map_or(self.config.max_timeout, |late| 2 * late);
         let wait = late.max(self.timing.path_answer);
-        (wait + wait / 4 * u32::from(tries)).min(self.config.max_timeout)
+        (wait + wait / 4 * u32::from(tries)).min(self.config.max_timeout.max(wait))
     }
 
     /// A padded ping has gone out.
-    pub(crate) fn padded_ping_sent(&mut self, to: Ix, packet: u64) {
+    pub(crate) fn padded_ping_sent(&mut self, to: Ix, packet: u64, size: usize) {
         let mut searches = self.paths.known.values_mut().filter_map(|path| path.search.as_mut());
-        if let Some(search) = searches.find(|search| search.with == to && search.tries > 0) {
+        if let Some(search) =
+            searches.find(|search| search.with == to && search.size == size && search.tries > 0)
+        {
             search.packets.push(packet);
         }
         self.stats.path_probes_sent += 1;

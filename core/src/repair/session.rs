@@ -3,6 +3,7 @@
 //! This file says when, and with whom; [`exchange`](super::exchange) says what is exchanged.
 
 use alloc::collections::BTreeSet;
+use core::time::Duration;
 
 use crate::context::Context;
 use crate::mutants::mutated;
@@ -103,7 +104,7 @@ impl Repair {
         let rest = if !self.caught_up {
             ctx.timing.newcomer_rest.max(round_trip)
         } else if unanswered {
-            ctx.config.max_timeout
+            answer_wait(ctx)
         } else if ctx.now < self.reunion_until {
             ctx.timing.reunion_rest.max(round_trip)
         } else {
@@ -230,7 +231,7 @@ impl Repair {
             ctx.doubt_path(with);
         }
         if self.caught_up {
-            ctx.timers.hasten(Why::Repair, ctx.now + ctx.config.max_timeout);
+            ctx.timers.hasten(Why::Repair, ctx.now + answer_wait(ctx));
             let stock = self.stock(ctx);
             let coded = stock.coded(0, u64::MAX);
             send_coded(ctx, with, coded);
@@ -260,7 +261,7 @@ impl Repair {
 
     /// Whether a repair was begun a while ago and nothing has come of it.
     fn is_unanswered(&self, ctx: &Context) -> bool {
-        let waits = |(at, root)| ctx.now.since(at) >= ctx.config.max_timeout && root == ctx.root();
+        let waits = |(at, root)| ctx.now.since(at) >= answer_wait(ctx) && root == ctx.root();
         self.vain < MOST_VAIN && self.asked.is_some_and(waits)
     }
 
@@ -268,6 +269,11 @@ impl Repair {
     pub(super) fn stock(&mut self, ctx: &mut Context) -> &mut Stock {
         Stock::renew(&mut self.stock, ctx)
     }
+}
+
+/// How long the answer to a repair is waited for.
+fn answer_wait(ctx: &Context) -> Duration {
+    ctx.config.max_timeout.max(2 * ctx.peers.usually_late())
 }
 
 /// Whether a claim that a repair brought is to be checked with the node itself before it counts:
@@ -284,7 +290,6 @@ mod tests {
     use crate::event::Cause;
     use crate::node::{Epoch, Life, NodeId};
     use core::net::SocketAddr;
-    use core::time::Duration;
 
     fn id(host: u8) -> NodeId {
         NodeId::from(SocketAddr::from(([10, 0, 0, host], 1)))

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use super::{Batch, Relays};
 use crate::context::Context;
 use crate::roster::Ix;
-use crate::spread::parts::{Part, split, without};
-use crate::wire::{Frame, Message};
+use crate::spread::parts::{Audience, Part, split, without};
+use crate::wire::{Frame, Message, Route};
 
 impl Relays {
     /// Sends batches in place of a copy that does not fit into a datagram for its peer.
@@ -53,8 +53,18 @@ impl Relays {
         let Some(frames) = self.batches.get(&batch).map(|batch| batch.frames.clone()) else {
             return true;
         };
+        let covering = match &open.part {
+            Route::Ring { group, .. } if open.covering => Some(group.clone()),
+            Route::Ring { .. } | Route::Listed(_) => None,
+        };
         self.close(copy, true);
         let mut complete = true;
+        if let Some(group) = covering {
+            // It multicasts this no more than it passes it on: those whom it covers are sent it.
+            let audience = group.map_or(Audience::All, Audience::Group);
+            ctx.covers.void(to);
+            self.originate_to_each(ctx, frames.clone(), audience);
+        }
         for route in rest {
             let parts = split(ctx, &route, Some(to));
             let count = parts.len();
