@@ -24,8 +24,9 @@ use crate::wire::{Claim, Frame, Header, Message, Standing, WireError};
 /// One counter of [`Stats`](crate::Stats) has been raised, and those that count what was received;
 /// nothing else has changed. There are two exceptions, both limited in rate and in bytes:
 /// [`DatagramError::Unproven`] may cause a challenge to be sent, and so may
-/// [`DatagramError::StaleLife`] if the packet is bound to this life, as somebody else may be using the
-/// sender's id, or if the later life is gone, as the sender's clock may have been set back.
+/// [`DatagramError::StaleLife`] if the later life is gone, as the sender's clock may have been set back.
+/// If the later life is there, it is asked for an answer and the sender is told of it, as two nodes may
+/// be using one id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatagramError {
@@ -164,9 +165,9 @@ impl Engine {
             let life = self.ctx.life(ix);
             let stale_reply = header.bound && mutated!(self.ctx.config, StaleReply);
             if sender.epoch < life.epoch && !stale_reply {
-                if header.bound {
+                if header.bound || self.ctx.is_reachable(ix) {
                     self.renewal.contested(&mut self.ctx, ix, sender, source);
-                } else if !self.ctx.is_reachable(ix) {
+                } else {
                     // Its clock may have been set back, and nobody else tells one that has left.
                     self.challenge(sender, header.packet, arrival, len);
                 }

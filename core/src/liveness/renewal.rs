@@ -78,7 +78,8 @@ impl Renewal {
         let least = ctx.timing.renewal_wait;
         let Some(streak) = self.streak else { return least };
         let wait = least * (1 << streak.count.min(DOUBLINGS));
-        if ctx.now.since(streak.last) > 2 * wait {
+        // The other holder has waited for as long at most, and each hears of the other by its next probe.
+        if ctx.now.since(streak.last) > 4 * wait + 8 * least {
             self.streak = None;
             return least;
         }

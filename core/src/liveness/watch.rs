@@ -257,11 +257,14 @@ impl Watch {
             (self.recruited, self.widened) = (true, false);
             self.recruit(ctx, usize::from(ctx.config.verifiers));
         } else {
+            // A cut may have ended meanwhile: the suspect may say so itself.
+            ctx.greet(ctx.unbound(self.ix));
             let mut wait = ctx.timing.report_wait;
+            let longest = ctx.config.max_timeout.max(ctx.peers.usually_late());
             for verifier in &mut self.verifiers {
                 if verifier.finding != Some(Finding::Silent) {
-                    let late = ctx.peers.late(verifier.ix).unwrap_or(ctx.config.max_timeout);
-                    wait = wait.max(late);
+                    let late = ctx.peers.late(verifier.ix).unwrap_or(longest);
+                    wait = wait.max(late.min(longest));
                     verifier.asked = ctx.now;
                     ask_verifier(self.ix, ctx, verifier.ix, 0);
                 }

@@ -67,7 +67,7 @@ timing! {
     /// reminder. A report is asked for and comes back, so a wait shorter than that round trip never
     /// sees it (*wan grid*: with 100 ms whatever the round trip, a crash at 400 ms one way is known
     /// after 78 s, or never).
-    report_wait = |c| c.min_timeout * 2 / 5, "at least late, of the slowest verifier that is missing";
+    report_wait = |c| c.min_timeout * 2 / 5, "at least late, of the slowest verifier that is missing; at most the longest time-out or usually late";
     /// How long before the end of the window the second group of verifiers is asked: in a partial
     /// partition the first may all be on the accuser's side. They need a round trip to be asked and
     /// to report, and another to ping the suspect.
