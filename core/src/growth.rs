@@ -45,7 +45,7 @@ pub(crate) fn rest<T>(scratch: &mut Vec<T>) {
     }
 }
 
-/// The same for a queue, if it is empty. Answers whether it has given anything back.
+/// The same for a queue, if it is empty. Returns whether it has given anything back.
 pub(crate) fn rest_queue<T>(queue: &mut VecDeque<T>) -> bool {
     let burst = queue.is_empty() && queue.capacity() > SMALL;
     if burst {

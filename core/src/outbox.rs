@@ -30,7 +30,7 @@ pub(crate) enum Say {
     Ping,
     /// The answer to ping number `packet`, which came with this root.
     Pong { packet: u64, root: u64 },
-    /// A ping that fills a datagram of so many bytes, alone.
+    /// A ping that fills a datagram of this size, alone.
     PaddedPing { size: usize },
     /// One copy of a batch under way, by its number; urgent if it carries claims.
     Relay { copy: u64, urgent: bool },

@@ -239,7 +239,7 @@ impl Context {
         }
     }
 
-    /// So many paths are narrow that it must be this node's own: the size holds for all.
+    /// Several paths in a row are narrow, so it must be this node's own: the size holds for all.
     fn take_for_own(&mut self, size: usize) {
         let wide = self.config.max_datagram;
         let next = self.now + self.timing.path_raise;

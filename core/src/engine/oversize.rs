@@ -182,7 +182,7 @@ impl Engine {
         }
     }
 
-    /// A hop has taken a packet for itself, but does not pass on messages of more than so many bytes:
+    /// A hop has taken a packet for itself, but does not pass on messages above a size:
     /// this node does.
     pub(super) fn on_too_large(&mut self, from: Ix, packet: u64, bytes: u16) {
         let room = usize::from(bytes);

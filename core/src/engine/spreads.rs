@@ -15,7 +15,7 @@ pub(super) enum Took {
     All,
     /// There is no room: they are to come again.
     Nothing,
-    /// They are taken, but are not passed on, as messages of so many bytes at most are.
+    /// They are taken, but not passed on: that ends at this many bytes of a message.
     ForItself { most: usize },
 }
 

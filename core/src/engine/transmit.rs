@@ -127,7 +127,7 @@ impl Engine {
         self.ctx.outbox.put_back(intents.collect::<Vec<_>>().into_iter());
     }
 
-    /// Writes a ping that fills a datagram of so many bytes, or all but one.
+    /// Writes a ping that fills a datagram of this size, or all but one byte of it.
     fn write_padded_ping(&mut self, size: usize) -> Result<(), Refused> {
         let packet = self.ctx.packet + 1;
         self.writer.begin(self.sealer.header(packet), size);

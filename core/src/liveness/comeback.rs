@@ -23,8 +23,8 @@ const SWEEP_PEERS: usize = 8;
 /// How often those that do not answer a sweep are asked again.
 const SWEEPS: u8 = 3;
 
-/// So many attempts of a node that knows nobody follow at even intervals, and then the intervals double: to
-/// meet a seed takes four datagrams, and at 10 % loss every third attempt fails.
+/// The attempts of a node that knows nobody that follow each other at even intervals, before those double:
+/// to meet a seed takes four datagrams, and at 10 % loss every third attempt fails.
 const EVEN_ATTEMPTS: u8 = 5;
 
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +88,7 @@ impl Comeback {
         known.find(|&ix| ctx.status(ix) == Status::Alive)
     }
 
-    /// A proven packet of `node` came from `addr`. Answers whether it is a seed that has not been heard
+    /// A proven packet of `node` came from `addr`. Returns whether it is a seed that has not been heard
     /// before.
     pub(crate) fn heard(&mut self, addr: SocketAddr, node: NodeId) -> bool {
         let mut first = false;

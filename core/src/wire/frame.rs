@@ -150,7 +150,7 @@ pub enum Frame {
     /// Large datagrams of the receiver do not seem to arrive at the sender: it asks for small ones.
     Narrow,
     /// A packet that asked for an acknowledgement has arrived and has been applied, but messages in it
-    /// of more than so many bytes are not passed on: that is left to the receiver.
+    /// above a size are not passed on: that is left to the receiver.
     TooLarge {
         /// Its packet number.
         packet: u64,
