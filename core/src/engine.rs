@@ -223,6 +223,8 @@ impl Engine {
         self.taken = Taken::default();
         self.piggyback.clear();
         self.messages.renew();
+        // A suspect that nobody watches any more would be one for ever.
+        self.watches.void(&mut self.ctx);
         self.watches = Watches::default();
         self.renewal.start();
         self.departure = Departure::default();
