@@ -92,7 +92,7 @@ impl WideWindows {
         wide.map_or(Freshness::TooOld, |wide| wide.check(packet))
     }
 
-    /// Uses a packet up in the wide window of a sender; answers whether there is one.
+    /// Uses up a packet's number in the wide window of a sender; returns whether there is one.
     pub(crate) fn mark(&mut self, sender: u32, packet: u64, now: u32) -> bool {
         let wide = self.windows.iter_mut().find(|wide| wide.sender == sender);
         let Some(wide) = wide else { return false };

@@ -20,7 +20,7 @@ pub(super) const LAST_TRIES: u8 = 6;
 /// The same of a message, which no repair would bring.
 pub(super) const LASTING_TRIES: u8 = 12;
 
-/// So many repetitions follow at even intervals, and the intervals double from then on: by then it is
+/// The repetitions that follow at even intervals, before the intervals double: after these it is
 /// more likely that the peer is slow or dead than that all were lost.
 const EVEN_TRIES: u8 = 3;
 

@@ -99,8 +99,8 @@ impl Messages {
         leaps
     }
 
-    /// Somebody does not get one of this node's messages. Answers whether that is new: of each of the
-    /// last ones it is once.
+    /// Somebody does not get one of this node's messages. Returns whether that is new: it is once
+    /// for each of the last messages.
     pub(crate) fn undelivered(&mut self, sequence: u64) -> bool {
         let oldest = self.sequence.saturating_sub(REPORTED - 1).max(1);
         self.undelivered = self.undelivered.split_off(&oldest);

@@ -101,7 +101,7 @@ impl Pace {
         least.max(hold.saturating_sub(rested))
     }
 
-    /// News goes out. Answers whether any of it was entrusted to this node.
+    /// News goes out. Returns whether any of it was entrusted to this node.
     pub(crate) fn flushed(&mut self, now: Instant) -> bool {
         self.last_flush = Some(now);
         core::mem::take(&mut self.gathers)

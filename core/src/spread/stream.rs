@@ -249,7 +249,7 @@ mod tests {
         }
         assert!(stream.is_pressed(ctx.now + ASKED));
         assert!(!stream.is_pressed(ctx.now + ASKED_AFTER_QUIET));
-        // Whoever had missed the beginning has asked by then.
+        // A node that missed the beginning has asked by then.
         ctx.now = ctx.now + ASKED / 2;
         stream.send(&mut ctx, &frames(0), true);
         ctx.now = ctx.now + ASKED_AFTER_QUIET;

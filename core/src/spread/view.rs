@@ -94,8 +94,8 @@ impl Context {
         view.map_or(&self.ring, |view| &self.views.views[view].ring)
     }
 
-    /// Who of the ring is meant: the members of a group and the speakers, which pass on to those whom
-    /// they cover; less those who are covered.
+    /// The part of the ring that a route means: the members of a group, and the speakers, which pass on
+    /// to the nodes that they cover; without the nodes that are covered.
     fn look(&self, group: Option<&GroupName>, covered: bool) -> Ring {
         let meant = |ix: Ix| covered || !self.is_covered(ix);
         let Some(group) = group else { return self.ring.filtered(meant) };

@@ -172,7 +172,7 @@ const SPREAD_SHARE: u32 = 16;
 
 const _: () = {
     assert!(BEAT.as_millis() < QUIET_BEAT.as_millis());
-    // Whoever is supervised hears of the next list before what it was promised has run out.
+    // A hearer that is covered hears the next list before its promise has run out.
     assert!(PROMISE.as_millis() >= 2 * ROUND.as_millis() + 2 * QUIET_BEAT.as_millis());
     // A promise that is taken in as late as it may be is still kept.
     assert!(GRACE.as_millis() > PROMPT.as_millis());

@@ -44,7 +44,7 @@ impl Relays {
             .collect()
     }
 
-    /// Sends to the others of a copy's part what its peer does not pass on. Answers whether there was
+    /// Sends to the others of a copy's part what its peer does not pass on. Returns whether there was
     /// room for all.
     pub(crate) fn serve_rest(&mut self, ctx: &mut Context, copy: u64) -> bool {
         let Some(open) = self.copies.get(&copy) else { return true };
