@@ -2,6 +2,7 @@
 
 mod calls;
 mod claims;
+mod clock;
 mod frames;
 mod oversize;
 mod queries;
@@ -19,6 +20,7 @@ use bytes::BytesMut;
 
 use crate::config::{Config, ConfigError};
 use crate::context::Context;
+use crate::engine::clock::{Clock, LATEST};
 use crate::event::Event;
 use crate::liveness::{Comeback, Departure, Health, Probes, Renewal, Watches};
 use crate::mutants::mutated;
@@ -47,6 +49,7 @@ pub use receive::DatagramError;
 /// See the [crate documentation](crate) for the contract and a run loop.
 pub struct Engine {
     ctx: Context,
+    clock: Clock,
     health: Health,
     probes: Probes,
     watches: Watches,
@@ -108,6 +111,7 @@ impl Engine {
         let config = &ctx.config;
         let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
         let mut engine = Self {
+            clock: Clock::default(),
             health: Health::default(),
             probes: Probes::default(),
             watches: Watches::default(),
@@ -191,17 +195,16 @@ impl Engine {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let ctx = &self.ctx;
         if !ctx.events.is_empty() {
-            return Some(ctx.now);
+            return Some(self.clock.shows(ctx.now));
         }
         let due = if ctx.silent { None } else { ctx.timers.next() };
         let sendable = ctx.outbox.next_due(ctx.config.max_datagram).map(|at| at.max(ctx.now));
-        due.into_iter().chain(sendable).min()
+        due.into_iter().chain(sendable).min().map(|at| self.clock.shows(at))
     }
 
     /// Takes the time to `now`, and judges whether this node has slept.
     fn advance(&mut self, now: Instant) {
-        // So that every deadline can lie after every time.
-        let now = now.min(LATEST);
+        let now = self.clock.read(now, self.ctx.now, self.ctx.timing.stall);
         if now <= self.ctx.now {
             return;
         }
@@ -374,9 +377,6 @@ impl Engine {
         self.ctx.forget(ix, crate::event::Cause::Expired);
     }
 }
-
-/// Times beyond this one, some 292 years after the origin, count as this one.
-const LATEST: Instant = Instant::from_nanos(u64::MAX / 2);
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

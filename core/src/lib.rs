@@ -67,8 +67,9 @@
 //!
 //! - **Inputs** are [`handle_datagram`](Engine::handle_datagram),
 //!   [`handle_timeout`](Engine::handle_timeout), [`handle_send_error`](Engine::handle_send_error)
-//!   and the calls of the application. Each takes `now`, which never goes backwards: an earlier
-//!   one counts as the latest seen. Being late is legal; the engine notices, tells
+//!   and the calls of the application. Each takes `now`. One that is up to 100 ms earlier than the
+//!   latest seen counts as that one; one that is earlier still is that of a clock that was set back,
+//!   and the engine goes on from there. Being late is legal; the engine notices, tells
 //!   [`Event::Stalled`], and holds its own absence against nobody.
 //! - **Outputs** are [`poll_transmit`](Engine::poll_transmit), [`poll_event`](Engine::poll_event)
 //!   and [`poll_timeout`](Engine::poll_timeout). Inputs may queue up before outputs are drained, and

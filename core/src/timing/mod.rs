@@ -89,7 +89,8 @@ timing! {
     /// How long pings may wait in the outbox before they are void: what has not been sent cannot have
     /// been answered.
     unsent_too_long = |c| c.silence_window / 16, "";
-    /// Being called this much later than asked for is a stall. It measures this host, not the network.
+    /// Being called this much later than asked for is a stall, and a clock that shows this much less
+    /// than before was set back. It measures this host, not the network.
     stall = |_c| Duration::from_millis(100), "";
     /// The longest that silence does not count after a stall: answers may wait in the socket.
     stall_longest = |_c| Duration::from_secs(1), "";
