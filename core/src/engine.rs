@@ -110,6 +110,8 @@ impl Engine {
         let ctx = Context::new(config, id, epoch, now.min(LATEST));
         let config = &ctx.config;
         let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
+        #[cfg(feature = "mutants")]
+        let mutant = config.mutant;
         let mut engine = Self {
             clock: Clock::default(),
             health: Health::default(),
@@ -141,6 +143,10 @@ impl Engine {
             frames: Vec::new(),
             ctx,
         };
+        #[cfg(feature = "mutants")]
+        {
+            (engine.decoder.mutant, engine.writer.mutant) = (mutant, mutant);
+        }
         engine.start();
         Ok(engine)
     }

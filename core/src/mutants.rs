@@ -76,6 +76,8 @@ mutants! {
     WaitIgnoresRoundTrips,
     /// Datagrams stay as large as they are, though only small ones pass.
     SizeKept,
+    /// Frames that say something to one receiver are taken and passed on inside spreads.
+    AnyFramePassedOn,
     ;
     /// Changes are not sent along the broadcast tree: they ride on other packets.
     TreeOff,

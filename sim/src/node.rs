@@ -120,6 +120,9 @@ pub(crate) struct Node<P> {
 #[derive(Debug, Default)]
 pub(crate) struct Tenth {
     number: u64,
+    /// Whether the clock was set back: the engine goes on from where it was, so two of its tenths may
+    /// lie in one of the clock's.
+    pub(crate) shifted: bool,
     bytes: u32,
     datagrams: u32,
 }
@@ -127,15 +130,15 @@ pub(crate) struct Tenth {
 impl Tenth {
     /// Counts a datagram; answers what was sent in all, if it is more than may be.
     pub(crate) fn count(&mut self, now: Instant, len: usize, rate: SendRate) -> Option<Broken> {
-        // A clock that is set back gives nothing that has been used again.
-        let number = (now.as_millis() / 100).max(self.number);
+        let number = now.as_millis() / 100;
         if number != self.number {
-            *self = Self { number, ..Self::default() };
+            *self = Self { number, shifted: self.shifted, ..Self::default() };
         }
         self.bytes += len as u32;
         self.datagrams += 1;
-        let Self { bytes, datagrams, .. } = *self;
-        let more = bytes > rate.bytes / 10 || datagrams > rate.datagrams / 10;
+        let Self { bytes, datagrams, shifted, .. } = *self;
+        let tenths = 1 + u32::from(shifted);
+        let more = bytes > rate.bytes / 10 * tenths || datagrams > rate.datagrams / 10 * tenths;
         more.then_some(Broken::TooMuchSent { bytes, datagrams, rate })
     }
 }

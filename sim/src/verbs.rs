@@ -254,6 +254,7 @@ impl<P: Protocol> Sim<P> {
         self.calm = false;
         self.faults.jumped += 1;
         self.nodes[node].clock.jump(self.now, nanos);
+        self.nodes[node].tenth.shifted |= nanos < 0;
         self.rearm(node);
     }
 

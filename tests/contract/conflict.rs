@@ -20,21 +20,21 @@ fn a_member_that_speaks_of_another_life_ends_nobody() {
         first_try: None,
     });
     let duplicate = Frame::Duplicate { epoch: above };
-    let ways: [(Option<Epoch>, Vec<Frame>, bool); 4] = [
-        (None, vec![duplicate.clone()], true),
-        (None, vec![duplicate.clone()], false),
-        (Some(EPOCH), vec![duplicate.clone()], false),
-        (Some(EPOCH), vec![spread, duplicate], false),
-    ];
-    for (bound, frames, multicast) in ways {
+    let alone = std::slice::from_ref(&duplicate);
+    for way in ["multicast", "unbound", "bound", "in a spread"] {
         let mut net = Net::settled(4);
         let mut member = Holder::new(9);
         let hello = member.packet(Some(EPOCH), &[Frame::Ping { root: 0 }]);
-        let packet = member.packet(bound, &frames);
+        let packet = match way {
+            "bound" => member.packet(Some(EPOCH), alone),
+            "in a spread" => member.smuggled(EPOCH, &spread, &duplicate),
+            _ => member.packet(None, alone),
+        };
         for number in 1..=4 {
             net.on(number, |engine, now| {
                 let source = addr(9);
                 let _ = engine.handle_datagram(now, Arrival::Unicast(source), &hello);
+                let multicast = way == "multicast";
                 let arrival =
                     if multicast { Arrival::Multicast(source) } else { Arrival::Unicast(source) };
                 let _ = engine.handle_datagram(now, arrival, &packet);
@@ -44,7 +44,7 @@ fn a_member_that_speaks_of_another_life_ends_nobody() {
         for engine in &net.engines {
             for other in (1..=4).filter(|&other| id(other) != engine.id()) {
                 let status = engine.peer(id(other)).map(|peer| peer.status);
-                assert_eq!(status, Some(Status::Alive), "{bound:?} {frames:?}");
+                assert_eq!(status, Some(Status::Alive), "{way}");
             }
         }
         assert!(!net.events.iter().any(|(_, event)| matches!(event, Event::Conflict { .. })));

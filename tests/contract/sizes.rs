@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use scalesmall_core::wire::{Decoder, Frame, Header, Route, Spread, TAG_LEN};
-use scalesmall_core::{Arrival, Destination, Event, Recipients, Tag};
+use scalesmall_core::wire::{Decoder, Frame, Header, Route, Spread, TAG_LEN, WireError};
+use scalesmall_core::{Arrival, DatagramError, Destination, Event, Recipients, Tag};
 use scalesmall_hostile::{EPOCH, Holder, addr, id};
 
 use crate::net::Net;
@@ -137,7 +137,7 @@ fn a_peer_that_changes_its_mind_starts_few_searches() {
 
 /// What is about one path, packet or life counts in a bound packet to one node alone, and goes no further.
 #[test]
-fn what_is_said_of_sizes_elsewhere_is_ignored_and_not_passed_on() {
+fn what_is_said_of_sizes_elsewhere_is_ignored_or_refused() {
     let route = Route::Ring { from: 0, until: 0, group: None, covered: false };
     let spread = Frame::Spread(Spread { route, hops: 20, frames: 1, first_try: None });
     let mut net = Net::settled(8);
@@ -162,8 +162,13 @@ fn what_is_said_of_sizes_elsewhere_is_ignored_and_not_passed_on() {
             liar.deliver(&mut net, 1, liar.holder.arrival(), &unbound);
             let multicast = liar.holder.packet(None, alone);
             liar.deliver(&mut net, 1, Arrival::Multicast(addr(99)), &multicast);
-            liar.say(&mut net, 1, &[numbered, frame.clone()]);
-            liar.say(&mut net, 1, &[spread.clone(), frame]);
+            for head in [&numbered, &spread] {
+                let smuggled = liar.holder.smuggled(EPOCH, head, &frame);
+                let arrival = liar.holder.arrival();
+                let taken =
+                    net.on(1, |engine, now| engine.handle_datagram(now, arrival, &smuggled));
+                assert_eq!(taken, Err(DatagramError::Wire(WireError::Malformed)));
+            }
         }
         liar.live(&mut net, TENTH);
     }

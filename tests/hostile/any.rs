@@ -15,18 +15,22 @@ use crate::{EPOCH, Source, id};
 pub fn any_frames(source: &mut Source<'_>) -> Vec<Frame> {
     let mut frames = Vec::new();
     for _ in 0..1 + source.below(12) {
-        if source.below(3) > 0 {
-            frames.push(frame(source));
-        } else {
-            let count = 1 + source.below(4);
-            frames.push(Frame::Spread(Spread {
+        let count = 1 + source.below(4);
+        let announced = count as u8;
+        frames.push(match source.below(9) {
+            0..=5 => {
+                frames.push(frame(source));
+                continue;
+            }
+            6 => Frame::Numbered { sequence: source.number(), frames: announced },
+            _ => Frame::Spread(Spread {
                 route: route(source),
                 hops: source.byte(),
-                frames: count as u8,
+                frames: announced,
                 first_try: first_try(source),
-            }));
-            frames.extend((0..count).map(|_| frame(source)));
-        }
+            }),
+        });
+        frames.extend((0..count).map(|_| for_all(source)));
     }
     frames
 }
@@ -165,7 +169,19 @@ fn message(source: &mut Source<'_>) -> Frame {
     })
 }
 
-/// Any frame but a spread.
+/// A frame that may travel inside a spread.
+fn for_all(source: &mut Source<'_>) -> Frame {
+    match source.below(8) {
+        0 | 1 => Frame::Claim(claim(source)),
+        2 | 3 => record(source),
+        4 => message(source),
+        5 => Frame::Slow { life: life(source), millis: source.number() as u32 },
+        6 => Frame::Heard { speaker: any_id(source), nodes: list(source, any_id) },
+        _ => Frame::Vouch { life: life(source), packet: source.number() },
+    }
+}
+
+/// Any frame but those that announce others.
 fn frame(source: &mut Source<'_>) -> Frame {
     match source.below(21) {
         0 => Frame::Ping { root: source.number() },
@@ -211,7 +227,7 @@ fn frame(source: &mut Source<'_>) -> Frame {
             0 => Frame::Heard { speaker: any_id(source), nodes: list(source, any_id) },
             1 => Frame::Vouch { life: life(source), packet: source.number() },
             2 => Frame::Beat { sequence: source.number() },
-            3 => Frame::Numbered { sequence: source.number(), frames: source.byte() % 4 },
+            3 => Frame::Numbered { sequence: source.number(), frames: 0 },
             4 => Frame::Missed { since: source.number(), silent: source.flip() },
             5 => Frame::Padding { bytes: source.below(300) as u16 },
             6 => Frame::Narrow,

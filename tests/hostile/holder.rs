@@ -46,18 +46,35 @@ impl Holder {
         self.writer.begin(self.sealer.header(number), 60_000);
         let mut rest = frames.iter();
         while let Some(frame) = rest.next() {
-            if let Frame::Spread(spread) = frame {
-                // With all that it announces, or not at all.
-                let batch: Vec<&Frame> = rest.by_ref().take(usize::from(spread.frames)).collect();
-                if batch.len() == usize::from(spread.frames) {
-                    let _ = self.writer.push_all(std::iter::once(frame).chain(batch));
-                }
-            } else {
-                let _ = self.writer.push(frame);
+            let announced = match frame {
+                Frame::Spread(spread) => spread.frames,
+                Frame::Numbered { frames, .. } => *frames,
+                _ => 0,
+            };
+            // With all that it announces, or not at all.
+            let batch: Vec<&Frame> = rest.by_ref().take(usize::from(announced)).collect();
+            if batch.len() == usize::from(announced) {
+                let _ = self.writer.push_all(std::iter::once(frame).chain(batch));
             }
         }
         let mut datagram = BytesMut::new();
         self.writer.finish(&self.sealer, receiver, &mut datagram);
+        datagram.to_vec()
+    }
+
+    /// A bound packet in which a spread or a numbered batch of one frame, the head, announces a frame that
+    /// must not travel there.
+    ///
+    /// # Panics
+    ///
+    /// If one of them breaks another rule of the format.
+    pub fn smuggled(&mut self, receiver: Epoch, head: &Frame, frame: &Frame) -> Vec<u8> {
+        self.packet += 1;
+        self.writer.begin(self.sealer.header(self.packet), 60_000);
+        self.writer.push(head).expect("a head of one frame");
+        self.writer.push_unfit(frame).expect("a frame that is well formed");
+        let mut datagram = BytesMut::new();
+        self.writer.finish(&self.sealer, Some(receiver), &mut datagram);
         datagram.to_vec()
     }
 

@@ -36,12 +36,8 @@ impl Engine {
         from: Ix,
         spread: &Spread,
         place: u32,
-        mut batch: Vec<Frame>,
+        batch: Vec<Frame>,
     ) -> Took {
-        batch.retain(is_passed_on);
-        if batch.is_empty() {
-            return Took::All;
-        }
         let copy = CopyId::of(header, spread, place);
         let is_late = header.packet < self.ctx.peers.highest(from);
         let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
@@ -86,13 +82,4 @@ impl Engine {
         }
         Took::All
     }
-}
-
-/// Whether a frame may be meant for more than the receiver of its packet. What is said of a path or of
-/// one packet is not, and padding would be a load on all.
-const fn is_passed_on(frame: &Frame) -> bool {
-    !matches!(
-        frame,
-        Frame::Padding { .. } | Frame::Narrow | Frame::TooLarge { .. } | Frame::Undelivered { .. }
-    )
 }

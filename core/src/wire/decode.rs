@@ -13,6 +13,7 @@ use super::frame::{
 use super::octets::Reader;
 use super::table::Tables;
 use super::{MAX_FRAMES, MAX_METADATA, kind};
+use crate::mutants::mutated;
 use crate::node::{Epoch, Life, NodeId};
 use crate::topology::{GroupName, KeyRange, Op, RecordDelta, Write};
 
@@ -20,6 +21,8 @@ use crate::topology::{GroupName, KeyRange, Op, RecordDelta, Write};
 #[derive(Default)]
 pub struct Decoder {
     tables: Tables,
+    #[cfg(feature = "mutants")]
+    pub(crate) mutant: Option<crate::mutants::Mutant>,
 }
 
 impl Decoder {
@@ -36,8 +39,8 @@ impl Decoder {
 
     /// Reads all frames of an opened payload into `frames`, which is emptied first.
     ///
-    /// Frames of unknown types are skipped; a [`Frame::Spread`] then counts only those that are
-    /// left, and is itself skipped if none is.
+    /// Frames of unknown types are skipped; a [`Frame::Spread`] or a [`Frame::Numbered`] then counts only
+    /// those that are left, and a spread is itself skipped if none is.
     ///
     /// # Errors
     ///
@@ -69,34 +72,41 @@ impl Decoder {
             self.tables.read_groups(body)?;
         }
         let mut count = 0;
-        let mut left_in_spread = 0;
-        let mut spread_at = 0;
+        // How many frames the last spread or numbered batch still announces, and where it stands.
+        let (mut left, mut head) = (0, 0);
         while !reader.is_empty() {
             count += 1;
             if count > MAX_FRAMES {
                 return Err(WireError::Malformed);
             }
-            match self.read_frame(&mut reader)? {
-                Some(Frame::Spread(spread)) => {
-                    if left_in_spread > 0 || spread.frames == 0 {
-                        return Err(WireError::Malformed);
-                    }
-                    left_in_spread = spread.frames;
-                    spread_at = frames.len();
-                    frames.push(Frame::Spread(spread));
+            let frame = self.read_frame(&mut reader)?;
+            if left > 0 && frame.as_ref().is_some_and(|frame| !self.may_be_announced(frame)) {
+                return Err(WireError::Malformed);
+            }
+            match frame {
+                Some(frame @ (Frame::Spread(_) | Frame::Numbered { .. })) => {
+                    left = announced(&frame).ok_or(WireError::Malformed)?;
+                    head = frames.len();
+                    frames.push(frame);
                     continue;
                 }
                 Some(frame) => frames.push(frame),
-                None => shorten_spread(frames, spread_at, left_in_spread),
+                None if left > 0 => announce_one_less(&mut frames[head]),
+                None => {}
             }
-            if left_in_spread > 0 {
-                left_in_spread -= 1;
-                if left_in_spread == 0 && spread_at + 1 == frames.len() {
+            if left > 0 {
+                left -= 1;
+                if left == 0 && matches!(frames.last(), Some(Frame::Spread(_))) {
                     frames.pop();
                 }
             }
         }
-        if left_in_spread > 0 { Err(WireError::Malformed) } else { Ok(()) }
+        if left > 0 { Err(WireError::Malformed) } else { Ok(()) }
+    }
+
+    /// Whether a frame may travel inside a spread or a numbered batch.
+    fn may_be_announced(&self, frame: &Frame) -> bool {
+        frame.is_for_all() || mutated!(self, AnyFramePassedOn)
     }
 
     /// The next frame, or `None` if its type is unknown.
@@ -338,12 +348,19 @@ fn section<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Reader<'a>>, 
     Ok(Some(body))
 }
 
-/// Takes one frame off the spread at `spread_at`, because it is of an unknown type.
-fn shorten_spread(frames: &mut [Frame], spread_at: usize, left: u8) {
-    if left > 0
-        && let Some(Frame::Spread(spread)) = frames.get_mut(spread_at)
-    {
-        spread.frames -= 1;
+/// How many frames a spread or a numbered batch announces; `None` if that is not legal.
+fn announced(head: &Frame) -> Option<u8> {
+    match head {
+        Frame::Spread(spread) => Some(spread.frames).filter(|&frames| frames > 0),
+        Frame::Numbered { frames, .. } => Some(*frames),
+        _ => None,
+    }
+}
+
+/// A frame that is announced is of an unknown type, and left out.
+fn announce_one_less(head: &mut Frame) {
+    if let Frame::Spread(Spread { frames, .. }) | Frame::Numbered { frames, .. } = head {
+        *frames -= 1;
     }
 }
 

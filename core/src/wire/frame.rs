@@ -166,6 +166,24 @@ pub enum Frame {
     },
 }
 
+impl Frame {
+    /// Whether the frame says something to everybody. Only such frames travel inside a spread or a
+    /// numbered batch.
+    #[must_use]
+    pub const fn is_for_all(&self) -> bool {
+        matches!(
+            self,
+            Self::Claim(_)
+                | Self::Record { .. }
+                | Self::Metadata { .. }
+                | Self::Slow { .. }
+                | Self::Message(_)
+                | Self::Heard { .. }
+                | Self::Vouch { .. }
+        )
+    }
+}
+
 /// What is known about a node: the unit of membership evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {

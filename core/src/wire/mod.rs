@@ -126,9 +126,11 @@
 //! ranges, holdings, coded and lacking; the differences in ranges wrap, and before the first range `to` counts as
 //! 2^64 - 1. A clock or target that does not fit 64 bits is malformed.
 //!
-//! **Spreads** do not nest, and the frames that they announce must be there. Frames of unknown types
-//! count among them, but are not passed on by a node that does not know them; it lowers the number
-//! by those, and ignores a spread of which nothing is left.
+//! **Spreads and numbered batches** do not nest, and the frames that they announce must be there.
+//! These are claims, records, metadata, slow nodes, messages, `Heard` and `Vouch`; another known type
+//! among them is malformed, as it says something to one receiver or about one packet. Frames of unknown
+//! types count among them, but are not passed on by a node that does not know them; it lowers the
+//! number by those, and ignores a spread of which nothing is left.
 //!
 //! # Sizes
 //!
@@ -136,8 +138,8 @@
 //! beside a ping that fills a datagram: the pong says that the size passes.
 //!
 //! [`Narrow`](Frame::Narrow), [`TooLarge`](Frame::TooLarge) and [`Undelivered`](Frame::Undelivered) are
-//! about one path, one packet and one life. They count only in a bound packet to one receiver, outside
-//! spreads and numbered frames; elsewhere they and padding are ignored, and are not passed on.
+//! about one path, one packet and one life. They count only in a bound packet to one receiver and are
+//! ignored elsewhere.
 //!
 //! - `Narrow`: the receiver should find out which size passes to the sender, and send it no more than
 //!   508 bytes until it has. It may be asked for again: a search that has just ended need not be repeated.

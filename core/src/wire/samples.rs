@@ -19,26 +19,31 @@ impl Arbitrary for AnyFrames {
     fn arbitrary(g: &mut Gen) -> Self {
         let mut frames = Vec::new();
         for _ in 0..below(g, 12) {
-            if bool::arbitrary(g) {
-                frames.push(frame(g));
-            } else {
-                let count = 1 + below(g, 4);
-                frames.push(Frame::Spread(Spread {
+            let count = 1 + below(g, 4);
+            let announced = count as u8;
+            frames.push(match below(g, 4) {
+                0 | 1 => {
+                    frames.push(frame(g));
+                    continue;
+                }
+                2 => Frame::Numbered { sequence: number(g), frames: announced },
+                _ => Frame::Spread(Spread {
                     route: route(g),
                     hops: u8::arbitrary(g),
-                    frames: count as u8,
+                    frames: announced,
                     first_try: first_try(g),
-                }));
-                frames.extend((0..count).map(|_| frame(g)));
-            }
+                }),
+            });
+            frames.extend((0..count).map(|_| frame_for_all(g)));
         }
         Self(frames)
     }
 
     fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
         let all = self.0.clone();
-        // Without a frame that it announces, a spread would not be legal.
-        if all.iter().any(|frame| matches!(frame, Frame::Spread(_))) {
+        // Without a frame that it announces, a spread or a batch would not be legal.
+        let heads = |frame: &Frame| matches!(frame, Frame::Spread(_) | Frame::Numbered { .. });
+        if all.iter().any(heads) {
             return Box::new(core::iter::empty());
         }
         Box::new((0..all.len()).map(move |at| {
@@ -187,9 +192,19 @@ fn message(g: &mut Gen) -> Message {
     }
 }
 
-/// Any frame but a spread.
+/// Any frame that may travel inside a spread.
+fn frame_for_all(g: &mut Gen) -> Frame {
+    loop {
+        let frame = frame(g);
+        if frame.is_for_all() {
+            return frame;
+        }
+    }
+}
+
+/// Any frame but those that announce others.
 fn frame(g: &mut Gen) -> Frame {
-    match below(g, 27) {
+    match below(g, 26) {
         0 => Frame::Ping { root: u64::arbitrary(g) },
         1 => Frame::Pong { packet: number(g), root: some(g, u64::arbitrary) },
         2 => Frame::Ack { packet: number(g) },
@@ -210,20 +225,19 @@ fn frame(g: &mut Gen) -> Frame {
         15 => Frame::Holdings(holdings(g)),
         16 => Frame::Heard { speaker: id(g), nodes: list(g, id) },
         17 => Frame::Beat { sequence: number(g) },
-        18 => Frame::Numbered { sequence: number(g), frames: u8::arbitrary(g) },
-        19 => Frame::Missed { since: number(g), silent: bool::arbitrary(g) },
-        20 => {
+        18 => Frame::Missed { since: number(g), silent: bool::arbitrary(g) },
+        19 => {
             let (from, to) = ordered(g);
             Frame::Coded(Coded { from, to, count: number(g), cells: list(g, u64::arbitrary) })
         }
-        21 => {
+        20 => {
             let (from, to) = ordered(g);
             Frame::Lacking(Lacking { from, to, elements: list(g, |g| u64::arbitrary(g) >> 24) })
         }
-        22 => Frame::Padding { bytes: below(g, 300) as u16 },
-        23 => Frame::Narrow,
-        24 => Frame::TooLarge { packet: number(g), bytes: u16::arbitrary(g) },
-        25 => Frame::Undelivered { sequence: number(g), bytes: u16::arbitrary(g) },
+        21 => Frame::Padding { bytes: below(g, 300) as u16 },
+        22 => Frame::Narrow,
+        23 => Frame::TooLarge { packet: number(g), bytes: u16::arbitrary(g) },
+        24 => Frame::Undelivered { sequence: number(g), bytes: u16::arbitrary(g) },
         _ if bool::arbitrary(g) => Frame::Vouch { life: life(g), packet: number(g) },
         _ => Frame::Duplicate { epoch: Epoch(u64::arbitrary(g)) },
     }

@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 use core::net::SocketAddr;
-use quickcheck::{TestResult, quickcheck};
+use quickcheck::{Arbitrary, Gen, TestResult, quickcheck};
 
 use super::samples::{AnyFrames, AnyLife};
 use super::*;
@@ -263,10 +263,11 @@ fn payloads_that_break_a_rule_are_malformed() {
         ("a group that is not in the table", &[0x1b, 3, 0, 0, 0]),
         ("a slow node without a time", &[0x15, 1, 0]),
         ("an unknown finding", &[0x19, 2, 0, 3]),
-        ("an unknown route", &[0x17, 4, 3, 1, 1, 0, 0x04, 1]),
+        ("an unknown route", &[0x17, 4, 5, 1, 1, 0, 0x15, 2, 0, 9]),
         ("a spread of no frames", &[0x17, 4, 2, 1, 0, 0]),
-        ("a spread without its frames", &[0x17, 4, 2, 1, 2, 0, 0x04, 1]),
-        ("a spread in a spread", &[0x17, 4, 2, 1, 1, 0, 0x17, 4, 2, 1, 1, 0, 0x04, 1]),
+        ("a spread without its frames", &[0x17, 4, 2, 1, 2, 0, 0x15, 2, 0, 9]),
+        ("a numbered batch without its frames", &[0x22, 2, 7, 2, 0x15, 2, 0, 9]),
+        ("a spread in a spread", &[0x17, 4, 2, 1, 1, 0, 0x17, 4, 2, 1, 1, 0, 0x15, 2, 0, 9]),
         ("a message to a group that is not in the table", &[0x16, 4, 0, 1, 0, 1]),
         ("a duplicate cut short", &[0x20, 2, 0, 0]),
     ];
@@ -345,13 +346,77 @@ fn frames_of_unknown_types_are_skipped() {
 
 #[test]
 fn a_spread_counts_only_the_frames_that_are_known() {
-    let bytes = [0x17, 4, 2, 1, 3, 0, 0x7f, 0, 0x04, 1, 0x7f, 0, 0x04, 2];
+    let bytes = [0x17, 4, 2, 1, 3, 0, 0x7f, 0, 0x15, 2, 0, 9, 0x7f, 0, 0x04, 2];
     let route = Route::Listed(Vec::new());
     let spread = Frame::Spread(Spread { route, hops: 1, frames: 1, first_try: None });
-    let expected = alloc::vec![spread, Frame::Ack { packet: 1 }, Frame::Ack { packet: 2 }];
+    let slow = Frame::Slow { life: v4(), millis: 9 };
+    let expected = alloc::vec![spread, slow.clone(), Frame::Ack { packet: 2 }];
     assert_eq!(decoded(v4(), &bytes), Ok(expected));
     let bytes = [0x17, 4, 2, 1, 2, 0, 0x7f, 0, 0x7f, 0, 0x04, 2];
     assert_eq!(decoded(v4(), &bytes), Ok(alloc::vec![Frame::Ack { packet: 2 }]));
+    let bytes = [0x22, 2, 7, 2, 0x7f, 0, 0x15, 2, 0, 9, 0x04, 2];
+    let numbered = Frame::Numbered { sequence: 7, frames: 1 };
+    assert_eq!(decoded(v4(), &bytes), Ok(alloc::vec![numbered, slow, Frame::Ack { packet: 2 }]));
+}
+
+/// Each type of frame by itself, in a spread and in a numbered batch: what says something to one receiver
+/// is refused there, by the reader and by the writer.
+#[test]
+fn only_what_is_said_to_all_is_announced() {
+    let heads = [
+        Frame::Spread(Spread {
+            route: Route::Listed(Vec::new()),
+            hops: 1,
+            frames: 1,
+            first_try: None,
+        }),
+        Frame::Numbered { sequence: 7, frames: 1 },
+    ];
+    let mut seen = [0; 2];
+    for seed in 0..2_000 {
+        let AnyFrames(frames) = AnyFrames::arbitrary(&mut Gen::from_size_and_seed(30, seed));
+        for frame in frames {
+            let for_all = frame.is_for_all();
+            seen[usize::from(for_all)] += 1;
+            for head in &heads {
+                let (sealer, _) = ends(Suite::Authenticated, v4());
+                let mut writer = Writer::default();
+                writer.begin(sealer.header(1), MAX_PACKET);
+                let pushed = writer.push_all([head, &frame]);
+                assert_eq!(pushed.is_ok(), for_all, "{frame:?} in {head:?}");
+            }
+        }
+    }
+    assert!(seen[0] > 1_000 && seen[1] > 1_000);
+    let spread = |frame: &[u8]| [&[0x17, 4, 2, 1, 1, 0], frame].concat();
+    let numbered = |frame: &[u8]| [&[0x22, 2, 7, 1], frame].concat();
+    let not_for_all: &[&[u8]] = &[
+        &[0x01, 0, 0, 0, 0, 0, 0, 0, 0],
+        &[0x02, 1],
+        &[0x04, 1],
+        &[0x05, 1],
+        &[0x17, 4, 2, 1, 1, 0],
+        &[0x18, 3, 0, 0, 0],
+        &[0x19, 2, 0, 0],
+        &[0x1a, 1, 0],
+        &[0x1c, 0],
+        &[0x20, 8, 0, 0, 0, 0, 0, 0, 0, 9],
+        &[0x21, 1, 1],
+        &[0x22, 2, 1, 0],
+        &[0x23, 2, 1, 0],
+        &[0x26, 0],
+        &[0x27, 0],
+        &[0x28, 3, 1, 0, 0],
+        &[0x29, 3, 1, 0, 0],
+    ];
+    for frame in not_for_all {
+        let alone = if frame[0] == 0x17 { Err(WireError::Malformed) } else { Ok(()) };
+        assert_eq!(decoded(v4(), frame).map(drop), alone, "{frame:?}");
+        assert_eq!(decoded(v4(), &spread(frame)), Err(WireError::Malformed), "{frame:?}");
+        assert_eq!(decoded(v4(), &numbered(frame)), Err(WireError::Malformed), "{frame:?}");
+    }
+    let slow: &[u8] = &[0x15, 2, 0, 9];
+    assert!(decoded(v4(), &spread(slow)).is_ok() && decoded(v4(), &numbered(slow)).is_ok());
 }
 
 #[test]

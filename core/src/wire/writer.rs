@@ -5,12 +5,13 @@ use bytes::{BufMut, BytesMut};
 use core::fmt;
 
 use super::decode::{WRITE_FULL, WRITE_PORT};
-use super::frame::{Claim, Frame, MetadataVersion, RangeSum, RecordVersion};
+use super::frame::{Claim, Frame, MetadataVersion, RangeSum, RecordVersion, Spread};
 use super::header::Header;
 use super::octets::{MAX_VARINT, put_varint, varint_len};
 use super::table::{Subject, Table, id_len, subject_len};
 use super::{MAX_FRAMES, TAG_LEN, kind};
 use crate::growth;
+use crate::mutants::mutated;
 use crate::node::{Epoch, Life, NodeId};
 use crate::seal::Sealer;
 use crate::topology::{GroupName, RecordDelta, Write};
@@ -25,7 +26,10 @@ pub struct Writer {
     pub(super) groups: Table<GroupName>,
     pub(super) frames: Vec<u8>,
     count: usize,
-    left_in_spread: u8,
+    /// How many frames the last spread or numbered batch still announces.
+    left: u8,
+    #[cfg(feature = "mutants")]
+    pub(crate) mutant: Option<crate::mutants::Mutant>,
 }
 
 /// A point to come back to in a packet that is being written.
@@ -35,7 +39,7 @@ pub struct Mark {
     groups: (usize, usize),
     frames: usize,
     count: usize,
-    left_in_spread: u8,
+    left: u8,
 }
 
 /// Why a frame is not taken. The packet is as it was before.
@@ -68,7 +72,7 @@ impl Writer {
     pub fn begin(&mut self, header: Header, max_datagram: usize) {
         self.header = header;
         self.room = max_datagram.saturating_sub(header.encoded_len() + TAG_LEN);
-        self.rewind(Mark { ids: (0, 0), groups: (0, 0), frames: 0, count: 0, left_in_spread: 0 });
+        self.rewind(Mark { ids: (0, 0), groups: (0, 0), frames: 0, count: 0, left: 0 });
     }
 
     /// Gives back what long packets have left behind: to be called now and then, between packets.
@@ -133,6 +137,24 @@ impl Writer {
         taken
     }
 
+    /// Adds a frame that a spread or a numbered batch announces, whether or not it may travel there: for
+    /// those who try what readers refuse.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] if the frame has no room or breaks a rule by itself; the packet is then as it was
+    /// before.
+    pub fn push_unfit(&mut self, frame: &Frame) -> Result<(), Refused> {
+        let (mark, left) = (self.mark(), core::mem::take(&mut self.left));
+        let taken = self.append(frame);
+        if taken.is_err() {
+            self.rewind(mark);
+        } else {
+            self.left += left.saturating_sub(1);
+        }
+        taken
+    }
+
     /// Where the packet stands.
     #[must_use]
     pub fn mark(&self) -> Mark {
@@ -141,7 +163,7 @@ impl Writer {
             groups: self.groups.mark(),
             frames: self.frames.len(),
             count: self.count,
-            left_in_spread: self.left_in_spread,
+            left: self.left,
         }
     }
 
@@ -151,7 +173,7 @@ impl Writer {
         self.groups.rewind(mark.groups);
         self.frames.truncate(mark.frames);
         self.count = mark.count;
-        self.left_in_spread = mark.left_in_spread;
+        self.left = mark.left;
     }
 
     /// Protects the packet and appends it to `out` as one datagram; nothing is left in the writer.
@@ -159,7 +181,7 @@ impl Writer {
     /// The packet is bound if `receiver` names the receiver's epoch. `sealer` must be the one that
     /// made the header.
     pub fn finish(&mut self, sealer: &Sealer, receiver: Option<Epoch>, out: &mut BytesMut) {
-        debug_assert_eq!(self.left_in_spread, 0, "a spread announces frames that do not follow");
+        debug_assert_eq!(self.left, 0, "frames are announced that do not follow");
         let header = Header { bound: receiver.is_some(), ..self.header };
         out.reserve(header.encoded_len() + self.used() + TAG_LEN);
         let start = out.len();
@@ -219,14 +241,14 @@ impl Writer {
     }
 
     fn append(&mut self, frame: &Frame) -> Result<(), Refused> {
-        if let Frame::Spread(spread) = frame {
-            if self.left_in_spread > 0 || spread.frames == 0 {
-                return Err(Refused::Illegal);
-            }
-            self.left_in_spread = spread.frames;
-        } else {
-            self.left_in_spread = self.left_in_spread.saturating_sub(1);
+        if self.left > 0 && !frame.is_for_all() && !mutated!(self, AnyFramePassedOn) {
+            return Err(Refused::Illegal);
         }
+        self.left = match frame {
+            Frame::Spread(Spread { frames: 0, .. }) => return Err(Refused::Illegal),
+            Frame::Spread(Spread { frames, .. }) | Frame::Numbered { frames, .. } => *frames,
+            _ => self.left.saturating_sub(1),
+        };
         self.count += 1;
         self.encode(frame)?;
         if self.count > MAX_FRAMES || self.used() > self.room {
@@ -288,7 +310,9 @@ impl Default for Writer {
             groups: Table::default(),
             frames: Vec::new(),
             count: 0,
-            left_in_spread: 0,
+            left: 0,
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 }
