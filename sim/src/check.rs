@@ -167,6 +167,23 @@ laws! {
     MessageTwice: "message twice", "a message is delivered a second time";
 }
 
+impl Law {
+    /// Whether a member that lies can have it look broken: it says what others have written, lived and
+    /// sent.
+    pub(crate) const fn trusts_members(self) -> bool {
+        matches!(
+            self,
+            Self::NeverWritten
+                | Self::ClockNamesTwo
+                | Self::Unseen
+                | Self::NeverLived
+                | Self::EvidenceShrank
+                | Self::RaisedByAnother
+                | Self::MessageNeverSent
+        )
+    }
+}
+
 impl Broken {
     /// The check that was not passed, in a word or two. Failures of one kind have one name.
     #[must_use]

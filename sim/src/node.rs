@@ -51,6 +51,8 @@ pub struct Traffic {
     pub largest: usize,
     /// Bytes of datagrams that spread a change, if those are told apart.
     pub change_bytes: u64,
+    /// Of that, to addresses of no node.
+    pub stray_bytes: u64,
     /// Datagrams that it has taken, those sent to a segment among them.
     pub received: u64,
     /// How often a deadline of its own has woken it.
@@ -169,6 +171,7 @@ impl<P> Node<P> {
                 peak_datagrams: 0,
                 largest: 0,
                 change_bytes: 0,
+                stray_bytes: 0,
                 received: 0,
                 timer_calls: 0,
                 window: 0,

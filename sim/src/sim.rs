@@ -72,6 +72,8 @@ pub struct Sim<P: Protocol = Engine> {
     pub(crate) faults: Faults,
     pub(crate) pictures: BTreeMap<u64, u32>,
     pub(crate) pictures_agreed_at: Option<u64>,
+    /// Whether a member has said what no engine says.
+    pub(crate) lied: bool,
     pub(crate) failure: Option<Box<Failure>>,
     pub(crate) buffer: BytesMut,
     pub(crate) steps: u64,
@@ -150,6 +152,7 @@ impl<P: Protocol> Sim<P> {
             faults: Faults::default(),
             pictures: BTreeMap::new(),
             pictures_agreed_at: None,
+            lied: false,
             failure: None,
             buffer: BytesMut::with_capacity(2048),
             steps: 0,
@@ -375,7 +378,7 @@ impl<P: Protocol> Sim<P> {
         answer
     }
 
-    fn call<R>(&mut self, node: usize, call: impl FnOnce(&mut P, Instant) -> R) -> R {
+    pub(crate) fn call<R>(&mut self, node: usize, call: impl FnOnce(&mut P, Instant) -> R) -> R {
         let now = self.local(node);
         let protocol = self.nodes[node].protocol.as_mut();
         call(protocol.expect("a node that is called has been started"), now)

@@ -293,6 +293,7 @@ impl<P: Protocol> Sim<P> {
                 match to {
                     Some(to) => self.route(packet, node, to, multicast, bytes, place),
                     None => {
+                        self.nodes[node].traffic.stray_bytes += bytes.len() as u64;
                         self.network.fates.nobody += 1;
                         self.tell_incident(packet, addr, "nobody");
                     }

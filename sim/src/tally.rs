@@ -102,5 +102,7 @@ counts! {
         lossy,
         /// Nodes whose links were made to carry only small datagrams.
         narrowed,
+        /// Packets that said what no engine says.
+        forged,
     }
 }

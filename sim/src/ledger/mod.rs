@@ -43,16 +43,27 @@ pub(crate) struct Ledger {
     looks: usize,
 }
 
+/// Whether a law may look broken as a member has lied.
+fn is_a_lie(sim: &Sim<Engine>, broken: &Broken) -> bool {
+    sim.lied && matches!(broken, Broken::Law { law, .. } if law.trusts_members())
+}
+
 impl Ledger {
     /// Has the laws checked: at each event, and at one node after the other as time passes.
     pub(crate) fn watch(sim: &mut Sim<Engine>) {
         let ledger = Rc::new(RefCell::new(Self::default()));
         let events = Rc::clone(&ledger);
-        sim.judge_events(move |sim, node, event| events.borrow_mut().hear(sim, node, event));
+        sim.judge_events(move |sim, node, event| {
+            let verdict = events.borrow_mut().hear(sim, node, event);
+            verdict.filter(|(broken, _)| !is_a_lie(sim, broken))
+        });
         // A look takes longer the more nodes there are to be seen. In large clusters it is taken less
         // often, so that looking stays a small part of the whole.
         let every = LOOK_EVERY * sim.len().div_ceil(MANY) as u32;
-        sim.rule_of(every, move |sim| ledger.borrow_mut().look(sim));
+        sim.rule_of(every, move |sim| {
+            let verdict = ledger.borrow_mut().look(sim);
+            verdict.filter(|(broken, _)| !is_a_lie(sim, broken))
+        });
     }
 
     fn observer(&mut self, sim: &Sim<Engine>, node: usize) -> &mut Observer {

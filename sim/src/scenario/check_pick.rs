@@ -40,6 +40,7 @@ impl Step {
             | Self::Jump(_)
             | Self::Slow(_)
             | Self::Churn(_)
+            | Self::Betray(_)
             | Self::Tell(_)
             | Self::Message(_) => true,
             Self::Narrow(narrow) => narrow.nodes.is_some(),

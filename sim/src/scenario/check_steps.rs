@@ -127,6 +127,9 @@ fn wrong_step(step: &Step) -> Option<Wrong> {
         Step::Churn(churn) if !(1..=MOST_CALLS).contains(&churn.per_second) => {
             wrong(&["per_second"], format!("churn.per_second is 1 to {MOST_CALLS}"))
         }
+        Step::Betray(betray) if !(1..=MOST_CALLS).contains(&betray.packets) => {
+            wrong(&["packets"], format!("betray.packets is 1 to {MOST_CALLS}"))
+        }
         Step::Send(send) => wrong_send(send),
         Step::Serve(serve) | Step::Withdraw(serve) if serve.range >= RANGES => {
             wrong(&["range"], format!("the ranges of a node are 0 to {}", RANGES - 1))

@@ -1,5 +1,6 @@
 //! Which figures the steps of a scenario make.
 
+use super::betray::{Betray, figures};
 use super::{Await, Goal, Step, Unit};
 
 impl Step {
@@ -21,6 +22,7 @@ impl Step {
                 let woken = if usage.woken { &WOKEN[..] } else { &[] };
                 (&usage.figure, USAGE.iter().chain(apart).chain(woken).copied().collect())
             }
+            Self::Betray(Betray { figure: Some(figure), .. }) => return figures(figure).into(),
             Self::Send(send) => (&send.figure, SEND.into()),
             Self::Count(count) => (&count.figure, vec![("", count.what.unit())]),
             _ => return Vec::new(),

@@ -23,6 +23,7 @@
 //! # Ok::<(), scalesmall_sim::scenario::ScenarioError>(())
 //! ```
 
+mod betray;
 mod check;
 mod check_pick;
 mod check_steps;
@@ -32,6 +33,7 @@ mod fault;
 mod figure;
 mod gauge;
 mod grid;
+mod lie;
 mod made;
 mod mishap;
 mod place;
@@ -46,6 +48,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use betray::Betray;
 pub use cluster::{Cluster, Others, Path, Preset, Route, Seeds, Settings, Zone};
 pub use figure::{Bar, Delays, Figure, Figures, Limit, Medians, Score, Statistic, Unit};
 pub use grid::Grid;

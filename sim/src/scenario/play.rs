@@ -233,6 +233,7 @@ impl Player {
             Step::Withdraw(serve) => self.serve(serve, false)?,
             Step::Churn(churn) => self.churn(churn)?,
             Step::Tell(tell) => self.tell(tell)?,
+            Step::Betray(betray) => self.betray(betray)?,
             Step::Recover(recover) => self.recover(recover)?,
             Step::Meter(_) => {
                 self.meter = Some(self.sim.meter());
@@ -434,7 +435,7 @@ fn group_name() -> GroupName {
 }
 
 /// The range of this number that belongs to a node.
-fn range_of(node: usize, number: u32) -> KeyRange {
+pub(super) fn range_of(node: usize, number: u32) -> KeyRange {
     let start = (node as u32).wrapping_mul(4_096).wrapping_add(number % 1_000 * 4);
     KeyRange::new(start, start.saturating_add(3)).unwrap_or(KeyRange::FULL)
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::betray::Betray;
 use super::mishap::{
     Between, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stalls, WallClock,
 };
@@ -55,6 +56,8 @@ pub enum Step {
     Lossy(Lossy),
     /// The links of some nodes carry no large datagrams.
     Narrow(Narrow),
+    /// A member lies.
+    Betray(Betray),
     /// All cuts end, and the losses of single nodes.
     Heal(Nothing),
     /// The link between all nodes becomes another one, between zones as well.

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{choice, millis, percent};
 use crate::random::{Random, Ratio};
-use crate::scenario::{Cluster, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell};
+use crate::scenario::{
+    Await, Betray, Cluster, Goal, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell,
+};
 
 /// A kind of world. All are judged by the same laws, within bounds that follow from the preset and
 /// the delays ([`recovers_within`](crate::scenario::recovers_within)).
@@ -27,11 +29,14 @@ pub enum Kind {
     Narrow,
     /// Two to seven nodes, with loss.
     Small,
+    /// A calm LAN of three to sixteen nodes of which one lies.
+    Hostile,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Lan, Self::Wan, Self::Mixed, Self::Narrow, Self::Small];
+    pub const ALL: [Self; 6] =
+        [Self::Lan, Self::Wan, Self::Mixed, Self::Narrow, Self::Small, Self::Hostile];
 
     /// Its name.
     #[must_use]
@@ -42,6 +47,7 @@ impl Kind {
             Self::Mixed => "mixed",
             Self::Narrow => "narrow",
             Self::Small => "small",
+            Self::Hostile => "hostile",
         }
     }
 
@@ -53,6 +59,7 @@ impl Kind {
             Self::Mixed => "worlds_of_mixed_delays",
             Self::Narrow => "worlds_of_narrow_paths",
             Self::Small => "worlds_of_few_nodes",
+            Self::Hostile => "worlds_of_liars",
         }
     }
 
@@ -93,6 +100,13 @@ impl Kind {
                 cluster.nodes = random.between(2, 7.min(cluster.nodes.max(2) as u64)) as usize;
                 cluster.link.loss = Some(percent(random, 30));
             }
+            Self::Hostile => {
+                cluster.nodes = random.between(3, 16.min(cluster.nodes.max(3) as u64)) as usize;
+                cluster.preset = *choice(random, &[Preset::Lan, Preset::Local]);
+                one_zone(cluster);
+                cluster.ipv6 = false;
+                cluster.link = Path::default();
+            }
         }
     }
 
@@ -118,6 +132,7 @@ impl Kind {
             Self::Mixed => steps.retain(|step| !matches!(step, Step::Relink(_))),
             Self::Narrow => narrow(&mut self.random(seed), random, steps),
             Self::Small => lossy_calm(random, steps),
+            Self::Hostile => betrayed(random, steps),
             Self::Lan | Self::Wan => {}
         }
     }
@@ -239,6 +254,38 @@ fn lossy_calm(random: &mut Random, steps: &mut Vec<Step>) {
     ]);
 }
 
+/// Nothing fails but one member, which lies now and then, or ten times a second for a minute.
+fn betrayed(random: &mut Random, steps: &mut Vec<Step>) {
+    steps.retain(|step| {
+        matches!(
+            step,
+            Step::Run(_)
+                | Step::Serve(_)
+                | Step::Withdraw(_)
+                | Step::Join(_)
+                | Step::Leave(_)
+                | Step::Describe(_)
+                | Step::Churn(_)
+                | Step::Recover(_)
+                | Step::Tell(_)
+        )
+    });
+    let goes_on = random.hit(Ratio(1, 4));
+    let mut left = if goes_on { 1 } else { random.between(2, 12) };
+    let mut all =
+        vec![Step::Await(Await { what: Goal::Agreement, within: millis(30_000), figure: None })];
+    for step in steps.drain(..) {
+        let pauses = matches!(step, Step::Run(_) | Step::Recover(_));
+        if pauses && left > 0 {
+            left -= 1;
+            let (packets, every) = if goes_on { (600, millis(100)) } else { (1, Span::default()) };
+            all.push(Step::Betray(Betray { packets, every, figure: None }));
+        }
+        all.push(step);
+    }
+    *steps = all;
+}
+
 const FOR_KIND: u64 = 9;
 const FOR_DRAWN: u64 = 10;
 const FOR_STEPS: u64 = 11;
@@ -269,7 +316,7 @@ mod tests {
     fn a_swarm_of_all_kinds_draws_each_about_as_often() {
         for kind in Kind::ALL {
             let drawn = (0..1_000).filter(|seed| Kind::drawn(*seed) == kind).count();
-            assert!((150..250).contains(&drawn), "{kind}: {drawn}");
+            assert!((120..220).contains(&drawn), "{kind}: {drawn}");
         }
     }
 

@@ -57,7 +57,9 @@ pub fn sample_of(kind: Kind, seed: u64, bounds: &Bounds) -> Scenario {
     let mut random = Random::new(seed).fork(FOR_SWARM);
     let mut cluster = cluster(&mut random, bounds);
     kind.shape(seed, &mut cluster);
-    tighten(&mut Random::new(seed).fork(FOR_LIMITS), &mut cluster.settings);
+    if kind != Kind::Hostile {
+        tighten(&mut Random::new(seed).fork(FOR_LIMITS), &mut cluster.settings);
+    }
     let mut steps = vec![Step::Run(millis(random.below(5_000)))];
     let kinds = 1 + random.below(KINDS);
     // Large clusters take their time; what takes many faults to find, small ones show.
