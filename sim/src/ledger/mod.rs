@@ -43,9 +43,11 @@ pub(crate) struct Ledger {
     looks: usize,
 }
 
-/// Whether a law may look broken as a member has lied.
-fn is_a_lie(sim: &Sim<Engine>, broken: &Broken) -> bool {
-    sim.lied && matches!(broken, Broken::Law { law, .. } if law.trusts_members())
+/// What is broken, unless a member has lied and it may be that.
+fn unless_lied(sim: &Sim<Engine>, verdict: Verdict) -> Verdict {
+    verdict.filter(|(broken, _)| {
+        !sim.lied || !matches!(broken, Broken::Law { law, .. } if law.trusts_members())
+    })
 }
 
 impl Ledger {
@@ -53,17 +55,11 @@ impl Ledger {
     pub(crate) fn watch(sim: &mut Sim<Engine>) {
         let ledger = Rc::new(RefCell::new(Self::default()));
         let events = Rc::clone(&ledger);
-        sim.judge_events(move |sim, node, event| {
-            let verdict = events.borrow_mut().hear(sim, node, event);
-            verdict.filter(|(broken, _)| !is_a_lie(sim, broken))
-        });
+        sim.judge_events(move |sim, node, event| events.borrow_mut().hear(sim, node, event));
         // A look takes longer the more nodes there are to be seen. In large clusters it is taken less
         // often, so that looking stays a small part of the whole.
         let every = LOOK_EVERY * sim.len().div_ceil(MANY) as u32;
-        sim.rule_of(every, move |sim| {
-            let verdict = ledger.borrow_mut().look(sim);
-            verdict.filter(|(broken, _)| !is_a_lie(sim, broken))
-        });
+        sim.rule_of(every, move |sim| ledger.borrow_mut().look(sim));
     }
 
     fn observer(&mut self, sim: &Sim<Engine>, node: usize) -> &mut Observer {
@@ -114,7 +110,8 @@ impl Ledger {
                 let number = number.unwrap_or(u64::MAX);
                 let sent = sim.written.message(number);
                 let Some(sent) = sent.filter(|sent| sim.addr(sent.from) == origin.addr()) else {
-                    return broken(Law::MessageNeverSent, format!("{event:?}"), &[node]);
+                    let never = broken(Law::MessageNeverSent, format!("{event:?}"), &[node]);
+                    return unless_lied(sim, never);
                 };
                 if sent.from == node || !sent.to.concerns(sim, node) {
                     let what = format!("{event:?}, to {:?}", sent.to);
@@ -141,14 +138,17 @@ impl Ledger {
     ) -> Verdict {
         let TimedItem { item, epoch, clock } = timed;
         let Some(member) = sim.node_of(item.member.addr()) else {
-            return broken(Law::NeverWritten, format!("{timed:?} is of no node"), &[node]);
+            let what = format!("{timed:?} is of no node");
+            return unless_lied(sim, broken(Law::NeverWritten, what, &[node]));
         };
-        let was_added = || sim.written.was_added(member, group, item.range, item.port);
-        if item.op == Op::Add && !was_added() {
-            return broken(Law::NeverWritten, format!("{timed:?}"), &[node, member]);
-        }
-        if let Some(never) = never_lived(sim, node, member, epoch) {
-            return Some(never);
+        if !sim.lied {
+            let was_added = || sim.written.was_added(member, group, item.range, item.port);
+            if item.op == Op::Add && !was_added() {
+                return broken(Law::NeverWritten, format!("{timed:?}"), &[node, member]);
+            }
+            if let Some(never) = never_lived(sim, node, member, epoch) {
+                return Some(never);
+            }
         }
         let (record, subject) =
             (self.record(group, member), self.subject(group, member, item.range) as usize);
@@ -158,12 +158,14 @@ impl Ledger {
             self.contents.push(content);
         }
         let known = self.contents[write as usize];
-        if known != content {
+        if known != content && !sim.lied {
             let what = format!("{timed:?}, elsewhere this clock names {known:?}");
             return broken(Law::ClockNamesTwo, what, &[node, member]);
         }
         let latest = self.observer(sim, node).latest(subject);
-        if let Some(last) = latest.version(&self.writes).filter(|last| *last > (epoch, clock)) {
+        if let Some(last) = latest.version(&self.writes).filter(|last| *last > (epoch, clock))
+            && !sim.lied
+        {
             let what = format!("{timed:?}, after a write {} of life {}", last.1, last.0);
             return broken(Law::Unseen, what, &[node, member]);
         }
@@ -180,13 +182,14 @@ impl Ledger {
         incarnation: Option<u32>,
     ) -> Verdict {
         let about = sim.node_of(peer.id.addr())?;
-        if let Some(never) = never_lived(sim, node, about, peer.epoch) {
+        if let Some(never) = unless_lied(sim, never_lived(sim, node, about, peer.epoch)) {
             return Some(never);
         }
         let known = self.observer(sim, node).known(about);
         let known = known.value(&self.lives);
         let now = (peer.epoch, incarnation.unwrap_or(0));
-        if peer.epoch < known.0 || incarnation.is_some() && now < known {
+        let shrank = peer.epoch < known.0 || incarnation.is_some() && now < known;
+        if shrank && !sim.lied {
             let what = format!("{peer}, incarnation {incarnation:?}, after {known:?}");
             return broken(Law::EvidenceShrank, what, &[node, about]);
         }
@@ -214,7 +217,7 @@ impl Ledger {
             if let Some(verdict) = self.know(sim, node, life, Some(peer.incarnation)) {
                 return Some(verdict);
             }
-            if let Some(verdict) = raised_by_another(sim, node, &peer) {
+            if let Some(verdict) = unless_lied(sim, raised_by_another(sim, node, &peer)) {
                 return Some(verdict);
             }
         }
