@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use scalesmall_core::wire::{Claim, Frame, Message, Standing};
 use scalesmall_core::{
-    ConfigError, DatagramError, Engine, Epoch, Event, Life, MergeError, NodeId, Op, RecordDelta,
-    Status, Suite, Topology, Write,
+    ConfigError, DatagramError, Engine, Epoch, Event, Life, MergeError, NodeId, Op, Recipients,
+    RecordDelta, Status, Suite, Tag, Topology, Write,
 };
 use scalesmall_hostile::{EPOCH, Holder, START, addr, cluster, config, drain, engine, id, keys};
 
@@ -55,6 +55,32 @@ fn a_false_origin_does_not_mute_the_true_one() {
     engine.handle_datagram(START, third.arrival(), &packet).unwrap();
     let events = drain(&mut engine).events;
     assert!(events.iter().any(|event| matches!(event, Event::Message { .. })), "{events:?}");
+}
+
+/// A message in another's name whose number lies far above all that it has sent, said to one node alone:
+/// what its origin sends from then on comes there as well.
+#[test]
+fn a_false_number_of_a_message_is_learnt_by_its_origin() {
+    for number in [5_000, 1 << 20, 1 << 32] {
+        let mut net = Net::settled(4);
+        let mut liar = Holder::new(9);
+        let lie = liar.packet(Some(EPOCH), &[message(life(3), number)]);
+        let arrival = liar.arrival();
+        net.on(1, |engine, now| engine.handle_datagram(now, arrival, &lie)).unwrap();
+        net.run_for(Duration::from_secs(5));
+        let since = net.events.len();
+        let payload = Bytes::from_static(b"true");
+        net.on(3, |engine, now| engine.broadcast(now, Recipients::All, Tag(8), payload)).unwrap();
+        net.run_for(Duration::from_secs(1));
+        let mut heard: Vec<u16> = Vec::new();
+        for (by, event) in &net.events[since..] {
+            if matches!(event, Event::Message { tag: Tag(8), .. }) {
+                heard.push(*by);
+            }
+        }
+        heard.sort_unstable();
+        assert_eq!(heard, [1, 2, 4], "after number {number}");
+    }
 }
 
 /// A vouch can make a life count as proven; it cannot deafen the receiver to one that is.
@@ -196,7 +222,8 @@ fn the_highest_that_is_believed_can_be_topped() {
     }
 }
 
-/// A number that nobody gave is leapt over by its owner, whose next message is heard.
+/// A number that nobody gave, as high as is believed, is answered by its owner with a new life, and its
+/// next message is heard.
 #[test]
 fn a_false_message_number_is_topped() {
     let mut net = Net::settled(3);
@@ -208,10 +235,11 @@ fn a_false_message_number_is_topped() {
             engine.handle_datagram(now, holder.arrival(), &packet).unwrap();
         });
     }
+    net.run_for(Duration::from_secs(5));
     net.events.clear();
     net.on(1, |engine, now| {
         let payload = Bytes::from_static(b"true");
-        engine.broadcast(now, scalesmall_core::Recipients::All, scalesmall_core::Tag(1), payload)
+        engine.broadcast(now, Recipients::All, Tag(1), payload)
     })
     .unwrap();
     net.run_for(Duration::from_secs(1));

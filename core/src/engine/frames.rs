@@ -14,7 +14,7 @@ use crate::message::Tag;
 use crate::node::Life;
 use crate::outbox::Say;
 use crate::roster::Ix;
-use crate::spread::Verdict;
+use crate::spread::{Claimed, Verdict};
 use crate::topology::{Applied, Changes, GroupName, RecordDelta};
 use crate::wire::{Claim, Finding, Frame, Header, Message, Standing};
 
@@ -322,8 +322,12 @@ impl Engine {
     fn on_message(&mut self, from: Ix, message: Message, channel: Channel) {
         let Message { origin, sequence, tag, group, payload } = message;
         if origin.id == self.ctx.me().id {
-            if origin == self.ctx.me() && self.messages.claimed(sequence) {
-                self.ctx.stats.refutations += 1;
+            if origin == self.ctx.me() {
+                let claimed = self.messages.claimed(sequence);
+                self.ctx.stats.refutations += u64::from(claimed != Claimed::Sent);
+                if claimed == Claimed::OutOfReach {
+                    self.renewal.claimed(&mut self.ctx, origin.epoch);
+                }
             }
             return;
         }
@@ -344,6 +348,14 @@ impl Engine {
                 self.ctx.stats.messages_unknown_age += 1;
                 return;
             }
+        }
+        if self.messages.leaps(origin, sequence)
+            && let Some(ix) = self.ctx.find_life(origin)
+        {
+            // If somebody else has made it up, its origin is to count on from there.
+            let group = None;
+            let told = Message { origin, sequence, tag, group, payload: Bytes::new() };
+            self.ctx.say_frame(self.ctx.bound(ix), Frame::Message(told));
         }
         let limit = self.ctx.config.limits.message_origins;
         self.messages.delivered(origin, sequence, limit);

@@ -72,6 +72,17 @@ pub(crate) enum Verdict {
     Absurd,
 }
 
+/// What is made of the number of a message that this node is said to have sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claimed {
+    /// It may have.
+    Sent,
+    /// It has not: its own next one lies above, so that it is told from what is thought to be old.
+    Skipped,
+    /// It has not, and others would not believe what lies above: only another life helps.
+    OutOfReach,
+}
+
 /// What has been sent and delivered.
 #[derive(Debug, Default)]
 pub(crate) struct Messages {
@@ -89,14 +100,16 @@ impl Messages {
         self.sequence
     }
 
-    /// Somebody says that this node has sent a message of this number: if it has not, its own next
-    /// one lies above, so that it is told from what is thought to be old. Answers whether it did.
-    pub(crate) const fn claimed(&mut self, sequence: u64) -> bool {
-        let leaps = sequence > self.sequence && sequence - self.sequence <= STEP;
-        if leaps {
-            self.sequence = sequence;
+    /// Somebody says that this node has sent a message of this number.
+    pub(crate) const fn claimed(&mut self, sequence: u64) -> Claimed {
+        if sequence <= self.sequence {
+            return Claimed::Sent;
         }
-        leaps
+        if sequence > STEP / 2 {
+            return Claimed::OutOfReach;
+        }
+        self.sequence = sequence;
+        Claimed::Skipped
     }
 
     /// Somebody does not get one of this node's messages. Returns whether that is new: it is once
@@ -120,6 +133,13 @@ impl Messages {
             Some(known) if known.epoch > origin.epoch => Verdict::TooOld,
             _ => Origin::new(origin.epoch).verdict(sequence),
         }
+    }
+
+    /// Whether a new message lies so far above all others of its origin that the next ones would be
+    /// too old to tell, if its origin had never sent it.
+    pub(crate) fn leaps(&self, origin: Life, sequence: u64) -> bool {
+        let known = self.origins.get(&origin.id).filter(|known| known.epoch == origin.epoch);
+        sequence.saturating_sub(known.map_or(0, |known| known.highest)) > MEMORY
     }
 
     /// Remembers that a message has been delivered; of too many origins the stalest is forgotten.

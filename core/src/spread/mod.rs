@@ -22,7 +22,7 @@ pub(crate) use cover::Covers;
 pub(crate) use gaps::Gaps;
 pub(crate) use hearer::Hearer;
 pub(crate) use joined::Joined;
-pub(crate) use messages::{Messages, Verdict};
+pub(crate) use messages::{Claimed, Messages, Verdict};
 pub(crate) use multicast::Multicast;
 pub(crate) use pace::Pace;
 pub(crate) use parts::{Audience, FAN_OUT};
