@@ -23,7 +23,7 @@ use crate::wire::{Coded, Frame, Holdings, Lacking, MetadataVersion, RangeSum, Re
 
 /// How many differences the symbols of one datagram are meant to settle, and into how many ranges
 /// one with more is split at most.
-const PER_DATAGRAM: usize = 48;
+const PER_DATAGRAM: usize = 64;
 const SPLIT: usize = 32;
 
 /// A range with at most this many subjects on one side is listed: that takes no more than symbols.

@@ -211,7 +211,10 @@ impl Repair {
         if self.root.0 != root {
             self.root = (root, ctx.now);
         }
-        ctx.now.since(self.root.1) >= ctx.timing.still.max(ctx.peers.usually_late())
+        // Where news is gathered it comes in batches.
+        let much = ctx.pace.is_much(&ctx.timing, ctx.now);
+        let still = if much { ctx.timing.still_between } else { ctx.timing.still };
+        ctx.now.since(self.root.1) >= still.max(ctx.peers.usually_late())
     }
 
     fn begin(&mut self, ctx: &mut Context, with: Ix) {
@@ -221,7 +224,7 @@ impl Repair {
         self.last = Some(ctx.now);
         self.begin_packet();
         let root = ctx.root();
-        let in_vain = !self.caught_up || self.asked.is_some_and(|(_, before)| before == root);
+        let in_vain = self.asked.is_some_and(|(_, before)| before == root);
         self.vain = if in_vain { self.vain.saturating_add(1) } else { 0 };
         let patience = if !self.caught_up { VAIN_ASKINGS } else { 1 + u8::from(self.answered) };
         (self.asked, self.answered) = (Some((ctx.now, root)), false);

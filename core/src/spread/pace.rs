@@ -77,6 +77,11 @@ impl Pace {
         }
     }
 
+    /// Whether there was much news of late, so that it comes in batches.
+    pub(crate) fn is_much(&self, timing: &Timing, now: Instant) -> bool {
+        self.lately(timing, now) >= MUCH
+    }
+
     /// Among how many gatherers news is divided; 0 if each node is to send its own.
     ///
     /// A node that cannot know how much there is has others send it. Otherwise each of a thousand nodes

@@ -144,6 +144,9 @@ timing! {
     /// How long the own picture must have been still before an eager repair: what is on its way is
     /// not missing.
     still = |_c| Duration::from_millis(60), "at least usually late";
+    /// The same where there is much news, which is gathered and comes in batches: two of them are late
+    /// (*bootstrap-serving*).
+    still_between = |_c| Duration::from_millis(250), "at least usually late";
     /// A repair begins this soon after its cause. Several causes in one packet make one repair.
     repair_soon = |_c| Duration::from_millis(1), "";
     /// The index that repairs answer from is kept unused for this long per entry: to rebuild it costs less.
