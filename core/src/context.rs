@@ -28,6 +28,7 @@ use crate::topology::{Change, Changes, GroupError, GroupName, Topology};
 use crate::wire::{Claim, Frame, OVERHEAD, Standing};
 
 /// What the parts share. A part changes its own state and this; no part knows another.
+#[derive(Clone)]
 pub(crate) struct Context {
     /// The latest time that the embedder has named.
     pub(crate) now: Instant,

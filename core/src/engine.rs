@@ -45,6 +45,10 @@ pub use receive::DatagramError;
 /// and events.
 ///
 /// See the [crate documentation](crate) for the contract and a run loop.
+///
+/// A clone is a snapshot: given the same calls it does the same. On one network only one of the two
+/// may go on; where both do, the peers tell them and they renew.
+#[derive(Clone)]
 pub struct Engine {
     ctx: Context,
     health: Health,

@@ -15,7 +15,7 @@ use crate::topology::GroupName;
 const CAPACITY: usize = 4096;
 
 /// Own tombstones by age.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tombstones {
     aging: VecDeque<(Instant, GroupName, u64)>,
 }

@@ -72,7 +72,7 @@ impl Fall {
 const TOLD: usize = 64;
 
 /// All peers, in parallel to the roster.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Peers {
     table: Vec<Peer>,
     root: Root,

@@ -45,7 +45,7 @@ struct Probe {
 }
 
 /// The probe cycle, and all pings that may still be answered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Probes {
     order: Vec<Ix>,
     /// Whether the last probe went half-way round the ring.

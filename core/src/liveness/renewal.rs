@@ -33,7 +33,7 @@ const CONFLICT: u32 = 3;
 const DOUBLINGS: u32 = 6;
 
 /// An id of which this peer has heard two lives.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Contest {
     ix: Ix,
     lower: Life,
@@ -50,7 +50,7 @@ struct Streak {
 }
 
 /// A claim about this node that waits, and the contests that this node looks into.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Renewal {
     claimed: Option<(Epoch, Instant)>,
     streak: Option<Streak>,

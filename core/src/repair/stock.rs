@@ -11,7 +11,7 @@ use crate::time::Instant;
 use crate::wire::{Coded, RangeSum};
 
 /// All subjects of one moment, by position.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stock {
     entries: Entries,
     /// The first coded symbols of all there is, from when they are first asked for.

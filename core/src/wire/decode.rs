@@ -17,7 +17,7 @@ use crate::node::{Epoch, Life, NodeId};
 use crate::topology::{GroupName, KeyRange, Op, RecordDelta, Write};
 
 /// Reads the frames of a payload. Keep one and use it again: its tables then cost no allocation.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Decoder {
     tables: Tables,
 }
