@@ -9,6 +9,7 @@ mod receive;
 mod rest;
 mod segment;
 mod spreads;
+mod stale;
 mod transmit;
 
 use alloc::collections::VecDeque;
@@ -20,7 +21,7 @@ use bytes::BytesMut;
 use crate::config::{Config, ConfigError};
 use crate::context::Context;
 use crate::event::Event;
-use crate::liveness::{Comeback, Departure, Health, Probes, Renewal, Watches};
+use crate::liveness::{Comeback, Departure, Health, Numbers, Probes, Renewal, Watches};
 use crate::mutants::mutated;
 use crate::node::{Epoch, Life, NodeId};
 use crate::outbox::Intent;
@@ -56,6 +57,7 @@ pub struct Engine {
     watches: Watches,
     comeback: Comeback,
     renewal: Renewal,
+    numbers: Numbers,
     departure: Departure,
     relays: Relays,
     taken: Taken,
@@ -117,6 +119,7 @@ impl Engine {
             watches: Watches::default(),
             comeback: Comeback::default(),
             renewal: Renewal::default(),
+            numbers: Numbers::default(),
             departure: Departure::default(),
             relays: Relays::default(),
             taken: Taken::default(),
@@ -231,6 +234,7 @@ impl Engine {
         self.watches.void(&mut self.ctx);
         self.watches = Watches::default();
         self.renewal.start();
+        self.numbers.start();
         self.departure = Departure::default();
         self.probes.start(&mut self.ctx);
         self.repair.start(&mut self.ctx);
@@ -367,6 +371,7 @@ impl Engine {
     fn forget(&mut self, ix: Ix) {
         self.probes.forget(ix);
         self.watches.forget(&mut self.ctx, ix);
+        self.numbers.forget(ix);
         self.relays.forget(ix);
         self.speaker.forget(ix);
         self.hearer.forget(ix);

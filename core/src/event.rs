@@ -80,6 +80,18 @@ pub enum Event {
         /// How long ago it was the first time.
         lasted: Duration,
     },
+    /// For a while all packets of a peer have been refused, as higher numbers of the same life are known.
+    /// It was set back to a snapshot, began an epoch a second time, or another writes in its name: its
+    /// own engine begins a new life once it hears of it. A peer that does not is to be restarted in
+    /// an epoch above all earlier ones. Told at most once a minute of each peer.
+    Refused {
+        /// Whose packets, in which life.
+        peer: Life,
+        /// The highest number that this node has taken.
+        highest: u64,
+        /// For how long all others have been refused.
+        lasted: Duration,
+    },
     /// Nobody answers: no peer is alive. Seeds are being retried; if they were names, look them
     /// up again and call `Engine::contact`. While it lasts this is said again, ever more rarely.
     Isolated,

@@ -227,6 +227,7 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         | Event::Undelivered { .. }
         | Event::Renewed { .. }
         | Event::Conflict { .. }
+        | Event::Refused { .. }
         | Event::Isolated
         | Event::Stalled { .. }
         | Event::Departed { .. }

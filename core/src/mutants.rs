@@ -74,6 +74,10 @@ mutants! {
     /// The word of a verifier is waited for as long as a LAN takes, whatever a round trip takes; a later
     /// one is not taken.
     WaitIgnoresRoundTrips,
+    /// A sender whose packet numbers are used up is not told so.
+    NumberUnanswered,
+    /// A node that was forgotten is taken back on the word of any packet that is bound to this life.
+    FloorForgotten,
     /// Datagrams stay as large as they are, though only small ones pass.
     SizeKept,
     ;

@@ -67,6 +67,7 @@ pub(crate) fn is_urgent(frame: &Frame) -> bool {
             | Frame::Verdict { .. }
             | Frame::Suspicion { .. }
             | Frame::Duplicate { .. }
+            | Frame::Counted { .. }
             | Frame::Beat { .. }
     )
 }

@@ -8,6 +8,7 @@ mod allocation;
 mod calls;
 mod causes;
 mod conflict;
+mod counters;
 mod determinism;
 mod dump;
 mod embedding;

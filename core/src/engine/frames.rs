@@ -144,12 +144,18 @@ impl Engine {
                 self.speaker.on_missed(&mut self.ctx, from, since, silent);
             }
             // Of this path, and of packets and messages of this life: bound, and to this node alone.
-            Frame::Narrow | Frame::TooLarge { .. } | Frame::Undelivered { .. }
+            Frame::Narrow
+            | Frame::TooLarge { .. }
+            | Frame::Undelivered { .. }
+            | Frame::Counted { .. }
                 if !header.bound || channel != Channel::Direct => {}
             Frame::Narrow => self.ctx.path_said_narrow(from),
             Frame::TooLarge { packet, bytes } => self.on_too_large(from, packet, bytes),
             Frame::Undelivered { sequence, bytes } => {
                 self.on_undelivered(sequence, bytes.into());
+            }
+            Frame::Counted { packet, tag, highest, tag_of_highest } => {
+                self.on_counted(from, (packet, tag), (highest, tag_of_highest));
             }
             Frame::Padding { .. } => {}
             // Each is paired with its frames before; they do not nest.
@@ -287,7 +293,7 @@ impl Engine {
         if !self.hear_of(from, life, channel) {
             return;
         }
-        let Some(ix) = self.ctx.find_life(life).filter(|&ix| self.ctx.peers.get(ix).counted) else {
+        let Some(ix) = self.ctx.find_life(life).filter(|&ix| self.ctx.peers.get(ix).is_counted()) else {
             return;
         };
         let key = self.ctx.topology.fingerprints();

@@ -152,6 +152,11 @@ impl Probes {
         self.pings.insert(packet, (to, ctx.now));
     }
 
+    /// Whether ping number `packet` has gone to a peer and has not been answered.
+    pub(crate) fn awaits(&self, packet: u64, by: Ix) -> bool {
+        self.pings.get(&packet).is_some_and(|(ix, _)| *ix == by)
+    }
+
     /// Takes in an answer; tells whether it answers a ping of this node's to that peer.
     pub(crate) fn answered(&mut self, ctx: &mut Context, packet: u64, by: Ix) -> bool {
         let Some(&(ix, at)) = self.pings.get(&packet) else {

@@ -27,7 +27,7 @@ impl Stock {
         ctx.peers.root_mut().follow();
         ctx.metadata.root_mut().follow();
         let key = ctx.topology.fingerprints();
-        let counted = ctx.topology.roster().iter().filter(|&ix| ctx.peers.get(ix).counted);
+        let counted = ctx.topology.roster().iter().filter(|&ix| ctx.peers.get(ix).is_counted());
         let peers = counted.map(|ix| {
             let fingerprint = ctx.peers.fingerprint(ix, &ctx.topology, ctx.status(ix));
             (key.peer_position(ctx.id(ix)), Subject::Peer(ix), fingerprint)

@@ -182,6 +182,12 @@ impl Decoder {
             kind::UNDELIVERED => {
                 Frame::Undelivered { sequence: body.varint()?, bytes: body.u16()? }
             }
+            kind::COUNTED => Frame::Counted {
+                packet: body.varint()?,
+                tag: body.u16()?,
+                highest: body.varint()?,
+                tag_of_highest: body.u16()?,
+            },
             _ => return Ok(None),
         };
         Ok(Some(frame))

@@ -98,6 +98,15 @@ impl Writer {
                 w.frames.put_u8(u8::from(*silent));
                 Ok(())
             }),
+            Frame::Counted { packet, tag, highest, tag_of_highest } => {
+                self.framed(kind::COUNTED, |w| {
+                    w.varint(*packet);
+                    w.frames.put_u16(*tag);
+                    w.varint(*highest);
+                    w.frames.put_u16(*tag_of_highest);
+                    Ok(())
+                })
+            }
             Frame::Padding { .. }
             | Frame::Narrow
             | Frame::TooLarge { .. }

@@ -189,7 +189,7 @@ fn message(g: &mut Gen) -> Message {
 
 /// Any frame but a spread.
 fn frame(g: &mut Gen) -> Frame {
-    match below(g, 27) {
+    match below(g, 28) {
         0 => Frame::Ping { root: u64::arbitrary(g) },
         1 => Frame::Pong { packet: number(g), root: some(g, u64::arbitrary) },
         2 => Frame::Ack { packet: number(g) },
@@ -224,6 +224,12 @@ fn frame(g: &mut Gen) -> Frame {
         23 => Frame::Narrow,
         24 => Frame::TooLarge { packet: number(g), bytes: u16::arbitrary(g) },
         25 => Frame::Undelivered { sequence: number(g), bytes: u16::arbitrary(g) },
+        26 => Frame::Counted {
+            packet: number(g),
+            tag: u16::arbitrary(g),
+            highest: number(g),
+            tag_of_highest: u16::arbitrary(g),
+        },
         _ if bool::arbitrary(g) => Frame::Vouch { life: life(g), packet: number(g) },
         _ => Frame::Duplicate { epoch: Epoch(u64::arbitrary(g)) },
     }
