@@ -205,7 +205,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { since: 0, shown: 0, rate: Ratio::ONE }
     }
 

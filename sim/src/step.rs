@@ -20,6 +20,7 @@ impl<P: Protocol> Sim<P> {
             }
             Step::Deliver { packet, to } => self.arrive(packet, to as usize),
             Step::Timer(node) => self.timer(node as usize),
+            Step::Twin(node) => self.twin_timer(node as usize),
             Step::Work(node) => self.work(node as usize),
             Step::Refused { node, about } => {
                 let node = node as usize;
@@ -69,6 +70,14 @@ impl<P: Protocol> Sim<P> {
     }
 
     fn arrive(&mut self, packet: u32, to: usize) {
+        let (for_twin, for_node) = self.holders(to, self.flight.slot(packet).multicast);
+        if for_twin {
+            self.deliver_to_twin(packet, to);
+        }
+        if !for_node {
+            self.flight.release(packet);
+            return;
+        }
         let slot = &mut self.nodes[to];
         match slot.condition {
             Condition::Running if slot.work_gap() == 0 && slot.inbox.is_empty() => {
@@ -262,6 +271,7 @@ impl<P: Protocol> Sim<P> {
             if let Some(broken) = self.nodes[node].tenth.count(now, buffer.len(), rate) {
                 self.fail(broken, &[node]);
             }
+            self.sent_itself(node);
             if starved {
                 self.nodes[node].held.push((to, buffer.to_vec()));
             } else {

@@ -102,5 +102,9 @@ counts! {
         lossy,
         /// Nodes whose links were made to carry only small datagrams.
         narrowed,
+        /// Nodes that were set back to a snapshot.
+        set_back,
+        /// Nodes beside which a second copy was started.
+        copied,
     }
 }

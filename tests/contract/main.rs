@@ -21,6 +21,7 @@ mod oversize;
 mod rate;
 mod refusals;
 mod relay;
+mod replay;
 mod segment;
 mod sizes;
 

@@ -149,6 +149,18 @@ pub struct Skew {
     pub rate: Chance,
 }
 
+/// Second copies of nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Copies {
+    /// Of how many nodes, at random among those with a snapshot; of those picked last if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<usize>,
+    /// Whether datagrams for the address go to the two in turn, and not to the one that sent last.
+    #[serde(default)]
+    pub in_turn: bool,
+}
+
 /// Clocks that jump.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{choice, millis, percent};
 use crate::random::{Random, Ratio};
-use crate::scenario::{Cluster, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell};
+use crate::scenario::{
+    Await, Cluster, Copies, Goal, Narrow, Nothing, Path, Preset, Recover, Route, Serve, Span, Step,
+    Tell, Whom,
+};
 
 /// A kind of world. All are judged by the same laws, within bounds that follow from the preset and
 /// the delays ([`recovers_within`](crate::scenario::recovers_within)).
@@ -27,11 +30,24 @@ pub enum Kind {
     Narrow,
     /// Two to seven nodes, with loss.
     Small,
+    /// Nodes that are set back to snapshots, in the end as well, when all is well: all agree five seconds
+    /// later.
+    Setback,
+    /// Second copies of nodes, in the end as well: they say so within half a minute, and hide nobody.
+    Copies,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Lan, Self::Wan, Self::Mixed, Self::Narrow, Self::Small];
+    pub const ALL: [Self; 7] = [
+        Self::Lan,
+        Self::Wan,
+        Self::Mixed,
+        Self::Narrow,
+        Self::Small,
+        Self::Setback,
+        Self::Copies,
+    ];
 
     /// Its name.
     #[must_use]
@@ -42,6 +58,8 @@ impl Kind {
             Self::Mixed => "mixed",
             Self::Narrow => "narrow",
             Self::Small => "small",
+            Self::Setback => "setback",
+            Self::Copies => "copies",
         }
     }
 
@@ -53,6 +71,8 @@ impl Kind {
             Self::Mixed => "worlds_of_mixed_delays",
             Self::Narrow => "worlds_of_narrow_paths",
             Self::Small => "worlds_of_few_nodes",
+            Self::Setback => "worlds_of_snapshots",
+            Self::Copies => "worlds_of_copies",
         }
     }
 
@@ -70,7 +90,7 @@ impl Kind {
     pub(super) fn shape(self, seed: u64, cluster: &mut Cluster) {
         let random = &mut self.random(seed);
         match self {
-            Self::Lan => {}
+            Self::Lan | Self::Setback | Self::Copies => {}
             Self::Wan => {
                 let delay = one_way(random, 20_000);
                 one_zone(cluster);
@@ -102,7 +122,7 @@ impl Kind {
         for step in &mut *steps {
             match step {
                 Step::Recover(recover) => {
-                    recover.own = !matches!(self, Self::Lan | Self::Small);
+                    recover.own = matches!(self, Self::Wan | Self::Mixed | Self::Narrow);
                 }
                 Step::Tell(Tell { within, .. }) if !within.0.is_zero() && self != Self::Lan => {
                     within.0 += 20 * cluster.slowest();
@@ -118,6 +138,10 @@ impl Kind {
             Self::Mixed => steps.retain(|step| !matches!(step, Step::Relink(_))),
             Self::Narrow => narrow(&mut self.random(seed), random, steps),
             Self::Small => lossy_calm(random, steps),
+            Self::Setback | Self::Copies => {
+                self.go_back(random, steps);
+                self.go_back_in_calm(random, cluster, steps);
+            }
             Self::Lan | Self::Wan => {}
         }
     }
@@ -239,6 +263,68 @@ fn lossy_calm(random: &mut Random, steps: &mut Vec<Step>) {
     ]);
 }
 
+impl Kind {
+    /// Snapshots in mid-run, and returns to them.
+    fn go_back(self, random: &mut Random, steps: &mut Vec<Step>) {
+        let some = |random: &mut Random| {
+            Whom { nodes: Some(random.between(1, 3) as usize), ..Whom::default() }
+        };
+        for _ in 0..random.between(1, 4) {
+            let Some(place) = pause(random, steps, 0) else { return };
+            steps.insert(place, Step::Snapshot(some(random)));
+            let Some(place) = pause(random, steps, place + 1) else { return };
+            let whom = some(random);
+            let copies = Copies { nodes: whom.nodes, in_turn: random.hit(Ratio(1, 2)) };
+            let copy = self == Self::Copies && random.hit(Ratio(2, 3));
+            steps.insert(place, if copy { Step::Copy(copies) } else { Step::SetBack(whom) });
+        }
+    }
+
+    /// The same once all is well.
+    fn go_back_in_calm(self, random: &mut Random, cluster: &Cluster, steps: &mut Vec<Step>) {
+        // What waits for a renewal waits for as many of the shortest time-outs.
+        let times = if cluster.preset == Preset::Wan { 4 } else { 1 };
+        steps.push(Step::Recover(Recover { restart: true, own: false, calm: millis(1_000) }));
+        // What others have caused until now is long past: the back-off begins anew.
+        steps.push(Step::Run(millis(500_000)));
+        let one = Whom { nodes: Some(1), ..Whom::default() };
+        steps.push(Step::Snapshot(one));
+        for _ in 0..random.below(3) {
+            let range = random.below(4) as u32;
+            let (nodes, over) = (None, Span::default());
+            steps.push(Step::Serve(Serve { nodes, picked: true, range, over }));
+            steps.push(Step::Run(millis(random.below(2_000))));
+        }
+        steps.push(Step::Run(millis(random.below(400_000))));
+        if self == Self::Setback {
+            steps.extend([
+                Step::SetBack(Whom::default()),
+                Step::ForbidFalseDown(Nothing {}),
+                Step::Run(millis(times * 5_000)),
+                Step::Await(Await { what: Goal::Agreement, within: millis(1), figure: None }),
+                Step::ForbidHidden(Nothing {}),
+                Step::Run(millis(30_000)),
+                Step::AllowHidden(Nothing {}),
+            ]);
+        } else {
+            let copies = Copies { nodes: None, in_turn: random.hit(Ratio(1, 2)) };
+            steps.extend([
+                Step::Copy(copies),
+                Step::Await(Await {
+                    what: Goal::Conflict,
+                    within: millis(times * 30_000),
+                    figure: None,
+                }),
+                Step::ForbidHidden(Nothing {}),
+                Step::Run(millis(60_000)),
+                Step::AllowHidden(Nothing {}),
+                Step::Recover(Recover { restart: false, own: false, calm: millis(5_000) }),
+            ]);
+        }
+        steps.push(super::tell());
+    }
+}
+
 const FOR_KIND: u64 = 9;
 const FOR_DRAWN: u64 = 10;
 const FOR_STEPS: u64 = 11;
@@ -269,7 +355,7 @@ mod tests {
     fn a_swarm_of_all_kinds_draws_each_about_as_often() {
         for kind in Kind::ALL {
             let drawn = (0..1_000).filter(|seed| Kind::drawn(*seed) == kind).count();
-            assert!((150..250).contains(&drawn), "{kind}: {drawn}");
+            assert!((110..180).contains(&drawn), "{kind}: {drawn}");
         }
     }
 
