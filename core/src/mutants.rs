@@ -76,7 +76,7 @@ mutants! {
     WaitIgnoresRoundTrips,
     /// A sender whose packet numbers are used up is not told so.
     NumberUnanswered,
-    /// A node that was forgotten is taken back on the word of any packet that is bound to this life.
+    /// What was sent before its sender had proven itself, or before it was forgotten, is taken.
     FloorForgotten,
     /// Datagrams stay as large as they are, though only small ones pass.
     SizeKept,

@@ -157,6 +157,8 @@ impl Sim<Engine> {
         slot.protocol = Some(engine);
         slot.armed = None;
         slot.taken.clear();
+        // What it took before its snapshot it may have taken since.
+        slot.began = 0;
         slot.tenth = Tenth::default();
         self.lives[node] += 1;
         self.views.start(node, self.now);
@@ -192,4 +194,3 @@ impl Sim<Engine> {
         self.settle_twin(node, twin);
     }
 }
-

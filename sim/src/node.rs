@@ -114,6 +114,8 @@ pub(crate) struct Node<P> {
     pub(crate) tenth: Tenth,
     pub(crate) digest: Option<u64>,
     pub(crate) taken: Taken,
+    /// How many datagrams had been sent when its process began.
+    pub(crate) began: u64,
 }
 
 /// What a node has sent in the running tenth of a second, by its clock.
@@ -175,6 +177,7 @@ impl<P> Node<P> {
             tenth: Tenth::default(),
             digest: None,
             taken: Taken::default(),
+            began: 0,
         }
     }
 

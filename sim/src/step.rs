@@ -56,6 +56,7 @@ impl<P: Protocol> Sim<P> {
         slot.departed = false;
         slot.armed = None;
         slot.taken.clear();
+        slot.began = self.flight.sent();
         slot.tenth = Tenth::default();
         self.written.begin_life(node, birth.epoch);
         self.views.start(node, self.now);
@@ -119,6 +120,7 @@ impl<P: Protocol> Sim<P> {
         self.tell_incident(packet, addr_of(to, self.ipv6), "delivered");
         let slot = self.flight.slot(packet);
         let node = &mut self.nodes[to];
+        let began = node.began;
         let Some(protocol) = node.protocol.as_mut() else { return };
         node.traffic.received += 1;
         let source = addr_of(slot.from, self.ipv6);
@@ -133,10 +135,12 @@ impl<P: Protocol> Sim<P> {
             tap.delivered(self.now, source, addr_of(to, self.ipv6), slot.multicast, &slot.bytes);
         }
         let repeated = slot.repeated;
+        let is_older = repeated && slot.number <= began;
         let taken = protocol.take(now, arrival, &slot.bytes, self.written.newest(from));
         self.flight.release(packet);
         match taken {
             Ok(false) => {}
+            Ok(true) if is_older => self.fail(Broken::TakenLate { from, len }, &[to, from]),
             Ok(true) if !repeated || !self.nodes[to].taken.note(hash) => {}
             Ok(true) => self.fail(Broken::TakenTwice { from, len }, &[to, from]),
             Err(broken) => self.fail(broken, &[to, from]),

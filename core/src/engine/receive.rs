@@ -5,9 +5,9 @@ use core::fmt;
 
 use super::Engine;
 use crate::engine::claims::Channel;
+use crate::engine::stale::tag_of;
 use crate::event::Cause;
 use crate::growth::KEPT;
-use crate::engine::stale::tag_of;
 use crate::liveness::{News, Proof, Weighed};
 use crate::mutants::mutated;
 use crate::node::{Life, Status};
@@ -174,6 +174,11 @@ impl Engine {
             if sender.epoch < life.epoch && !stale_reply {
                 if header.bound || self.ctx.is_reachable(ix) {
                     self.renewal.contested(&mut self.ctx, ix, sender, source);
+                    let pings = frames.iter().any(|frame| matches!(frame, Frame::Ping { .. }));
+                    if pings && self.numbers.may_answer(&self.ctx, ix) {
+                        // Until it renews it is not to take all others for dead.
+                        self.challenge(sender, header.packet, arrival, len);
+                    }
                 } else {
                     // Its clock may have been set back, and nobody else tells one that has left.
                     self.challenge(sender, header.packet, arrival, len);
@@ -183,7 +188,8 @@ impl Engine {
             if sender.epoch == life.epoch {
                 let vouched = self.ctx.peers.get(ix).proof() == Proof::Vouched;
                 let off_by_one = mutated!(self.ctx.config, WindowOffByOne);
-                match self.ctx.peers.freshness(ix, header.packet, header.bound) {
+                let floorless = header.bound || mutated!(self.ctx.config, FloorForgotten);
+                match self.ctx.peers.freshness(ix, header.packet, floorless) {
                     Freshness::Fresh => {}
                     // It knows its numbers better than another who has vouched for far higher ones.
                     _ if header.bound && vouched => misled = true,

@@ -80,16 +80,20 @@ impl Engine {
 
     /// Whether a packet of a sender may have been recorded before this node forgot it, so that it counts
     /// only if it answers something that this node has said since.
-    pub(super) fn may_be_forgotten(&self, header: &Header, known: Option<Ix>, frames: &[Frame]) -> bool {
+    pub(super) fn may_be_forgotten(
+        &self,
+        header: &Header,
+        known: Option<Ix>,
+        frames: &[Frame],
+    ) -> bool {
         let Some((epoch, packet)) = self.ctx.forgotten else { return false };
         if header.sender.epoch > epoch || mutated!(self.ctx.config, FloorForgotten) {
             return false;
         }
         let is_fresh = |answer| answer > packet && answer <= self.ctx.packet;
         let answers = header.bound && frames.iter().filter_map(answered).any(is_fresh);
-        let heard = known.is_some_and(|ix| {
-            self.ctx.life(ix) == header.sender && self.ctx.peers.is_heard(ix)
-        });
+        let heard = known
+            .is_some_and(|ix| self.ctx.life(ix) == header.sender && self.ctx.peers.is_heard(ix));
         !answers && !heard
     }
 

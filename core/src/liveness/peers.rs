@@ -172,13 +172,7 @@ impl Peers {
 
     /// Uses up the number of a packet of a peer, which has a tag with these first bits. What it would make too old to tell is kept apart,
     /// until it has been idle for a while.
-    pub(crate) fn mark(
-        &mut self,
-        ix: Ix,
-        (packet, tag): (u64, u16),
-        now: Instant,
-        idle: Duration,
-    ) {
+    pub(crate) fn mark(&mut self, ix: Ix, (packet, tag): (u64, u16), now: Instant, idle: Duration) {
         let stamp = stamp(now);
         let peer = &mut self.table[ix.index()];
         let mut wide = peer.is_wide() && self.wide.mark(ix.raw(), packet, stamp);

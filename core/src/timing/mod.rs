@@ -222,7 +222,10 @@ impl Timing {
         );
         debug_assert!(self.news_span >= self.news_instant, "an instant is a part of a span");
         debug_assert!(self.path_answer < config.max_timeout, "a try outlasts the least wait");
-        debug_assert!(self.refusal_told >= 2 * self.renewal_wait, "a renewal comes before the alarm");
+        debug_assert!(
+            self.refusal_told >= 2 * self.renewal_wait,
+            "a renewal comes before the alarm"
+        );
         debug_assert!(self.reunion >= self.reunion_rest, "roots are compared at a reunion");
     }
 }

@@ -166,6 +166,7 @@ pub enum Frame {
     },
     /// A packet of the receiver is refused, as its number has been used up in the life that this packet is
     /// bound to. A receiver that did not send the highest one, or not the one that is refused, renews.
+    /// Beside a pong: nothing is refused, but the ping was overtaken, and the highest one is named twice.
     Counted {
         /// The number of the packet that is refused.
         packet: u64,

@@ -80,6 +80,9 @@
 //! for [`Duplicate`](Frame::Duplicate). It remembers the tags of its last 1,024 packets; what it sent
 //! before counts as its own.
 //!
+//! A ping that is taken though a higher number was taken before is answered with `Counted` beside the
+//! pong; it then quotes the packet with the highest number twice, and none that is refused.
+//!
 //! Of a *bound* packet that is refused for its number a pong, a challenge or a `Counted` is taken all the
 //! same if it quotes a ping of the receiver to that sender that has not been answered: nobody can have
 //! recorded it. Nothing else of the packet is taken, and the window stays as it is.

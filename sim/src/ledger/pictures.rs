@@ -63,7 +63,9 @@ pub(super) fn raised_by_another(sim: &Sim<Engine>, node: usize, peer: &Peer) -> 
     let about = sim.node_of(peer.id.addr())?;
     let owner = sim.node(about)?;
     let own = owner.peer(owner.id())?;
-    let raised = !sim.written.is_repeated(about, peer.epoch) && own.epoch == peer.epoch && peer.incarnation > own.incarnation;
+    let raised = !sim.written.is_repeated(about, peer.epoch)
+        && own.epoch == peer.epoch
+        && peer.incarnation > own.incarnation;
     raised.then(|| of(Law::RaisedByAnother, format!("{peer:?}, itself {own:?}"), &[node, about]))
 }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::mishap::{
-    Between, Copies, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stalls, WallClock,
+    Between, Copies, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stalls,
+    WallClock,
 };
 use super::{Path, Span, Unit};
 

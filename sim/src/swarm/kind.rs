@@ -39,15 +39,8 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
-        Self::Lan,
-        Self::Wan,
-        Self::Mixed,
-        Self::Narrow,
-        Self::Small,
-        Self::Setback,
-        Self::Copies,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Lan, Self::Wan, Self::Mixed, Self::Narrow, Self::Small, Self::Setback, Self::Copies];
 
     /// Its name.
     #[must_use]
@@ -266,8 +259,9 @@ fn lossy_calm(random: &mut Random, steps: &mut Vec<Step>) {
 impl Kind {
     /// Snapshots in mid-run, and returns to them.
     fn go_back(self, random: &mut Random, steps: &mut Vec<Step>) {
-        let some = |random: &mut Random| {
-            Whom { nodes: Some(random.between(1, 3) as usize), ..Whom::default() }
+        let some = |random: &mut Random| Whom {
+            nodes: Some(random.between(1, 3) as usize),
+            ..Whom::default()
         };
         for _ in 0..random.between(1, 4) {
             let Some(place) = pause(random, steps, 0) else { return };
