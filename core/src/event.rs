@@ -68,8 +68,9 @@ pub enum Event {
         /// The life that begins.
         to: Epoch,
     },
-    /// Time and again this node is said to live in an epoch that it did not begin, and renews above it:
-    /// another node uses its id, or a member that holds the key says so. The two take turns, ever more
+    /// Time and again this node is said to live in an epoch that it did not begin, or to have sent packets
+    /// that it did not send, and begins another life: another node uses its id, or a member that holds
+    /// the key says so. The two take turns, ever more
     /// slowly, and this event is repeated each time. Give one of them an address of its own; or
     /// end this one.
     Conflict {

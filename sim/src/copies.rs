@@ -6,6 +6,7 @@ use scalesmall_core::{Arrival, Engine, Event};
 
 use crate::node::{Clock, Condition, Tenth, addr_of};
 use crate::protocol::Protocol;
+use crate::random::Ratio;
 use crate::sim::{Sim, Step};
 use crate::trace::{What, hash_bytes};
 
@@ -21,10 +22,11 @@ pub(crate) struct Twin<P> {
     clock: Clock,
     /// When its next deadline is due.
     armed: Option<u64>,
-    /// Whether unicast datagrams for the address go to both in turn, and not to the one that sent last.
-    in_turn: bool,
-    /// Whether the next one is the twin's.
-    is_next: bool,
+    /// Whether a unicast datagram for the address goes to either by chance, and not to the one that sent
+    /// last.
+    by_chance: bool,
+    /// Whether the twin sent last.
+    sent_last: bool,
 }
 
 impl<P: Protocol> Sim<P> {
@@ -45,25 +47,21 @@ impl<P: Protocol> Sim<P> {
     }
 
     /// Whether a datagram for a node goes to its copy, and whether to the node itself.
-    pub(crate) fn holders(&mut self, to: usize, multicast: bool) -> (bool, bool) {
-        if self.twins.is_empty() {
-            return (false, true);
-        }
-        let Some(twin) = self.twins.get_mut(&to) else { return (false, true) };
-        if multicast {
+    pub(crate) fn holders(&self, to: usize, packet: u32) -> (bool, bool) {
+        let Some(twin) = self.twins.get(&to) else { return (false, true) };
+        let slot = self.flight.slot(packet);
+        if slot.multicast {
             return (true, true);
         }
-        let taken = twin.is_next;
-        twin.is_next ^= twin.in_turn;
-        (taken, !taken)
+        let chance = || self.random.fork(FOR_COPIES).fork(slot.number).hit(Ratio(1, 2));
+        let is_twins = if twin.by_chance { chance() } else { twin.sent_last };
+        (is_twins, !is_twins)
     }
 
     /// A node has sent something: of two that go by who sent last, datagrams are now for it.
     pub(crate) fn sent_itself(&mut self, node: usize) {
-        if let Some(twin) = self.twins.get_mut(&node)
-            && !twin.in_turn
-        {
-            twin.is_next = false;
+        if let Some(twin) = self.twins.get_mut(&node) {
+            twin.sent_last = false;
         }
     }
 
@@ -114,7 +112,7 @@ impl<P: Protocol> Sim<P> {
         while let Some(to) = twin.protocol.poll_transmit(&mut buffer) {
             self.transmit(node, to, &buffer);
             buffer.clear();
-            twin.is_next |= !twin.in_turn;
+            twin.sent_last = true;
         }
         while let Some(event) = twin.protocol.poll_event() {
             if P::is_conflict(&event) {
@@ -176,8 +174,8 @@ impl Sim<Engine> {
     }
 
     /// Starts a second process at a node's address, from the node's last snapshot. Unicast datagrams for
-    /// the address go to both in turn, or to the one that sent last; multicasts to both.
-    pub fn copy(&mut self, node: usize, in_turn: bool) {
+    /// the address go to either by chance, or to the one that sent last; multicasts go to both.
+    pub fn copy(&mut self, node: usize, by_chance: bool) {
         let Some(Snapshot { protocol, local }) = self.snapshots.get(&node) else { return };
         if self.nodes[node].condition != Condition::Running || self.twins.contains_key(&node) {
             return;
@@ -190,7 +188,9 @@ impl Sim<Engine> {
         self.conflict_at = None;
         self.trace.note(self.now, node, What::Verb("copied"));
         self.written.repeat_life(node, protocol.epoch());
-        let twin = Twin { protocol, clock, armed: None, in_turn, is_next: false };
+        let twin = Twin { protocol, clock, armed: None, by_chance, sent_last: false };
         self.settle_twin(node, twin);
     }
 }
+
+const FOR_COPIES: u64 = 12;

@@ -71,7 +71,7 @@ impl<P: Protocol> Sim<P> {
     }
 
     fn arrive(&mut self, packet: u32, to: usize) {
-        let (for_twin, for_node) = self.holders(to, self.flight.slot(packet).multicast);
+        let (for_twin, for_node) = self.holders(to, packet);
         if for_twin {
             self.deliver_to_twin(packet, to);
         }

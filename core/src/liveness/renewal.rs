@@ -63,7 +63,7 @@ impl Renewal {
         *self = Self { streak: self.streak, ..Self::default() };
     }
 
-    /// This node is said to live in a higher epoch.
+    /// This node is said to live in a higher epoch, or to have used up in its own what it has not.
     pub(crate) fn claimed(&mut self, ctx: &mut Context, epoch: Epoch) {
         let (highest, at) = match self.claimed {
             Some(waiting) => waiting,

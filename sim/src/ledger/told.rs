@@ -63,7 +63,7 @@ impl Written {
     }
 
     /// Whether a life was led more than once.
-    pub(super) fn is_repeated(&self, node: usize, epoch: Epoch) -> bool {
+    pub(crate) fn is_repeated(&self, node: usize, epoch: Epoch) -> bool {
         !self.repeated.is_empty() && self.repeated.contains(&(node, epoch))
     }
 

@@ -81,7 +81,7 @@ impl Player {
                 let whom = Whom { nodes: copies.nodes, ..Whom::default() };
                 self.pick(&whom, Sim::has_snapshot);
                 for node in self.picked.clone() {
-                    self.sim.copy(node, copies.in_turn);
+                    self.sim.copy(node, copies.by_chance);
                 }
             }
             Step::EndCopies(_) => self.sim.end_copies(),

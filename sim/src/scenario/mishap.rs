@@ -156,9 +156,9 @@ pub struct Copies {
     /// Of how many nodes, at random among those with a snapshot; of those picked last if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<usize>,
-    /// Whether datagrams for the address go to the two in turn, and not to the one that sent last.
+    /// Whether a datagram for the address goes to either by chance, and not to the one that sent last.
     #[serde(default)]
-    pub in_turn: bool,
+    pub by_chance: bool,
 }
 
 /// Clocks that jump.

@@ -268,7 +268,7 @@ impl Kind {
             steps.insert(place, Step::Snapshot(some(random)));
             let Some(place) = pause(random, steps, place + 1) else { return };
             let whom = some(random);
-            let copies = Copies { nodes: whom.nodes, in_turn: random.hit(Ratio(1, 2)) };
+            let copies = Copies { nodes: whom.nodes, by_chance: random.hit(Ratio(1, 2)) };
             let copy = self == Self::Copies && random.hit(Ratio(2, 3));
             steps.insert(place, if copy { Step::Copy(copies) } else { Step::SetBack(whom) });
         }
@@ -301,7 +301,7 @@ impl Kind {
                 Step::AllowHidden(Nothing {}),
             ]);
         } else {
-            let copies = Copies { nodes: None, in_turn: random.hit(Ratio(1, 2)) };
+            let copies = Copies { nodes: None, by_chance: random.hit(Ratio(1, 2)) };
             steps.extend([
                 Step::Copy(copies),
                 Step::Await(Await {
