@@ -130,6 +130,14 @@ fn two_copies_of_a_snapshot_are_one_member_and_a_conflict() {
                 let heard = delivered(&net).iter().filter(|(by, _)| *by == number).count();
                 assert!(heard == usize::from(number != 1), "{way}: node {number} has {heard}");
             }
+            net.events.clear();
+            net.run_for(Duration::from_secs(120));
+            let hides = |(number, event): &(u16, Event)| {
+                let down = |to| matches!(to, Some(Status::Down | Status::Unreachable));
+                // Each of the two hears only a part of what goes to their address.
+                ![3, 9].contains(number) && matches!(event, Event::Peer { to, .. } if down(*to))
+            };
+            assert!(!net.events.iter().any(hides), "{way}: somebody is hidden");
         }
     }
 }

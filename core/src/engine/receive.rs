@@ -174,6 +174,9 @@ impl Engine {
             if sender.epoch < life.epoch && !stale_reply {
                 if header.bound || self.ctx.is_reachable(ix) {
                     self.renewal.contested(&mut self.ctx, ix, sender, source);
+                    if header.bound {
+                        self.former_life_answers(ix, frames);
+                    }
                     let pings = frames.iter().any(|frame| matches!(frame, Frame::Ping { .. }));
                     if pings && self.numbers.may_answer(&self.ctx, ix) {
                         // Until it renews it is not to take all others for dead.

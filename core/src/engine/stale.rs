@@ -4,7 +4,7 @@ use super::Engine;
 use crate::engine::claims::Channel;
 use crate::event::Event;
 use crate::mutants::mutated;
-use crate::node::Life;
+use crate::node::{Life, Status};
 use crate::outbox::Say;
 use crate::port::Arrival;
 use crate::roster::Ix;
@@ -63,6 +63,19 @@ impl Engine {
             self.ctx.event(Event::Refused { peer: header.sender, highest, lasted });
         }
         taken
+    }
+
+    /// A life of a peer that a later one is known of has sent something: if it answers a ping of this
+    /// node's, the peer is not silent. It is about to begin a life above the later one, which may be
+    /// nothing but a claim, or a second copy that hears only a part of what goes to their address.
+    pub(super) fn former_life_answers(&mut self, ix: Ix, frames: &[Frame]) {
+        for packet in frames.iter().filter_map(answered) {
+            let answers = self.probes.answered(&mut self.ctx, packet, ix);
+            let gone = matches!(self.ctx.status(ix), Status::Down | Status::Left);
+            if answers && (!gone || self.ctx.peers.is_held(ix)) {
+                self.watches.answered(&mut self.ctx, ix);
+            }
+        }
     }
 
     /// A packet of this node is refused by a peer, as its number has been used up there.
