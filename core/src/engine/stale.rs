@@ -59,7 +59,7 @@ impl Engine {
             let frame = Frame::Counted { packet: header.packet, tag, highest, tag_of_highest };
             self.ctx.say_frame(self.ctx.bound(ix), frame);
         }
-        if let Some(lasted) = self.numbers.to_tell(&self.ctx, ix) {
+        if let Some(lasted) = self.numbers.untold(&self.ctx, ix) {
             self.ctx.event(Event::Refused { peer: header.sender, highest, lasted });
         }
         taken

@@ -85,7 +85,7 @@ impl Numbers {
     }
 
     /// For how long everything of a peer has been refused, if the embedder is to be told of it.
-    pub(crate) fn to_tell(&mut self, ctx: &Context, ix: Ix) -> Option<Duration> {
+    pub(crate) fn untold(&mut self, ctx: &Context, ix: Ix) -> Option<Duration> {
         let refusal = self.refused.get_mut(&ix)?;
         let lasted = ctx.now.since(refusal.since);
         let again = ctx.timing.refusal_told_again;
