@@ -28,6 +28,7 @@ use crate::topology::{Change, Changes, GroupError, GroupName, Topology};
 use crate::wire::{Claim, Frame, OVERHEAD, Standing};
 
 /// What the parts share. A part changes its own state and this; no part knows another.
+#[derive(Clone)]
 pub(crate) struct Context {
     /// The latest time that the embedder has named.
     pub(crate) now: Instant,
@@ -61,6 +62,9 @@ pub(crate) struct Context {
     written: BTreeMap<GroupName, u64>,
     /// Whether this node's metadata has changed.
     described: bool,
+    /// The highest epoch of all that this node has forgotten in this life, and the number of its own last
+    /// packet then: recordings of them quote none above it.
+    pub(crate) forgotten: Option<(Epoch, u64)>,
     /// Set once the node has said that it goes.
     pub(crate) silent: bool,
 }
@@ -99,6 +103,7 @@ impl Context {
             news: Vec::new(),
             written: BTreeMap::new(),
             described: false,
+            forgotten: None,
             silent: false,
         }
     }
@@ -407,6 +412,8 @@ impl Context {
         self.paths.renumber(self.now, self.config.max_datagram);
         self.news.clear();
         self.written.clear();
+        // What was recorded before is bound to the life that is over.
+        self.forgotten = None;
         self.silent = false;
         Ok(changes)
     }

@@ -10,6 +10,7 @@ mod receive;
 mod rest;
 mod segment;
 mod spreads;
+mod stale;
 mod transmit;
 
 use alloc::collections::VecDeque;
@@ -22,7 +23,7 @@ use crate::config::{Config, ConfigError};
 use crate::context::Context;
 use crate::engine::clock::{Clock, LATEST};
 use crate::event::Event;
-use crate::liveness::{Comeback, Departure, Health, Probes, Renewal, Watches};
+use crate::liveness::{Comeback, Departure, Health, Numbers, Probes, Renewal, Watches};
 use crate::mutants::mutated;
 use crate::node::{Epoch, Life, NodeId};
 use crate::outbox::Intent;
@@ -47,6 +48,10 @@ pub use receive::DatagramError;
 /// and events.
 ///
 /// See the [crate documentation](crate) for the contract and a run loop.
+///
+/// A clone is a snapshot: given the same calls it does the same. On one network only one of the two
+/// may go on; where both do, the peers tell them and they renew.
+#[derive(Clone)]
 pub struct Engine {
     ctx: Context,
     clock: Clock,
@@ -55,6 +60,7 @@ pub struct Engine {
     watches: Watches,
     comeback: Comeback,
     renewal: Renewal,
+    numbers: Numbers,
     departure: Departure,
     relays: Relays,
     taken: Taken,
@@ -119,6 +125,7 @@ impl Engine {
             watches: Watches::default(),
             comeback: Comeback::default(),
             renewal: Renewal::default(),
+            numbers: Numbers::default(),
             departure: Departure::default(),
             relays: Relays::default(),
             taken: Taken::default(),
@@ -236,6 +243,7 @@ impl Engine {
         self.watches.void(&mut self.ctx);
         self.watches = Watches::default();
         self.renewal.start();
+        self.numbers.start();
         self.departure = Departure::default();
         self.probes.start(&mut self.ctx);
         self.repair.start(&mut self.ctx);
@@ -372,6 +380,7 @@ impl Engine {
     fn forget(&mut self, ix: Ix) {
         self.probes.forget(ix);
         self.watches.forget(&mut self.ctx, ix);
+        self.numbers.forget(ix);
         self.relays.forget(ix);
         self.speaker.forget(ix);
         self.hearer.forget(ix);

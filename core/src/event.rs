@@ -68,8 +68,9 @@ pub enum Event {
         /// The life that begins.
         to: Epoch,
     },
-    /// Time and again this node is said to live in an epoch that it did not begin, and renews above it:
-    /// another node uses its id, or a member that holds the key says so. The two take turns, ever more
+    /// Time and again this node is said to live in an epoch that it did not begin, or to have sent packets
+    /// that it did not send, and begins another life: another node uses its id, or a member that holds
+    /// the key says so. The two take turns, ever more
     /// slowly, and this event is repeated each time. Give one of them an address of its own; or
     /// end this one.
     Conflict {
@@ -78,6 +79,18 @@ pub enum Event {
         /// How often this node has renewed for it, one time soon after the other.
         renewals: u32,
         /// How long ago it was the first time.
+        lasted: Duration,
+    },
+    /// For a while all packets of a peer have been refused, as higher numbers of the same life are known.
+    /// It was set back to a snapshot, began an epoch a second time, or another writes in its name: its
+    /// own engine begins a new life once it hears of it. A peer that does not is to be restarted in
+    /// an epoch above all earlier ones. Told at most once a minute of each peer.
+    Refused {
+        /// Whose packets, in which life.
+        peer: Life,
+        /// The highest number that this node has taken.
+        highest: u64,
+        /// For how long all others have been refused.
         lasted: Duration,
     },
     /// Nobody answers: no peer is alive. Seeds are being retried; if they were names, look them

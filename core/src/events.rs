@@ -21,7 +21,7 @@ enum Subject<'a> {
 }
 
 /// An event that waits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Waiting {
     event: Event,
     /// Whether it changes the peer's life.
@@ -29,14 +29,14 @@ struct Waiting {
 }
 
 /// Where the change of a subject waits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Place {
     hash: u64,
     number: u64,
 }
 
 /// Events that wait to be polled, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Events {
     limit: usize,
     /// The most bytes of messages and metadata.
@@ -227,6 +227,7 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         | Event::Undelivered { .. }
         | Event::Renewed { .. }
         | Event::Conflict { .. }
+        | Event::Refused { .. }
         | Event::Isolated
         | Event::Stalled { .. }
         | Event::Departed { .. }

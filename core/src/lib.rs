@@ -118,7 +118,11 @@
 //!   to any of them is heard of in time is not. If fewer than half of those asked answer at all, however
 //!   often they are asked, the prober may be cut off itself, and holds the node unreachable.
 //! - Parts of a cluster that were cut off find each other again unaided.
-//! - A captured packet is void at a node that has restarted since, and counts once elsewhere.
+//! - A captured packet is void at a node that has restarted since, and counts once elsewhere. A node that
+//!   has forgotten others takes nothing of them that it has not asked for since.
+//! - A node whose packet numbers others remember begins a new life within seconds: one that was set back
+//!   to a snapshot, that began an epoch a second time, or in whose name a high number was written. Two
+//!   copies of one node do so in turn, ever more slowly, and report an [`Event::Conflict`].
 //!
 //! Not guaranteed:
 //!
@@ -140,7 +144,10 @@
 //! - **Secrecy** under [`Suite::Authenticated`]: anybody can read it. Suite *sealed* (feature
 //!   `seal`) encrypts.
 //! - **Persistence.** A restarted node begins with what it is told, in an epoch that the embedder
-//!   must choose above all earlier ones; a clock set back is healed, an epoch used twice is not.
+//!   must choose above all earlier ones. A clock set back and an epoch used twice are healed; until then
+//!   what such a node says may be refused, or be taken for what it has said before: of its writes the
+//!   later prevail, but a message is lost where one with its number has been delivered. Suite
+//!   *sealed* may give away what two packets with one number say.
 //!
 //! # Map
 //!

@@ -9,7 +9,7 @@ use crate::repair::{FingerprintKey, Root, Subject};
 use crate::roster::Ix;
 use crate::wire::Frame;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     version: u64,
     bytes: Bytes,
@@ -18,7 +18,7 @@ struct Entry {
 }
 
 /// The metadata of the present life of each node that has any.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Metadata {
     entries: BTreeMap<Ix, Entry>,
     root: Root,

@@ -74,6 +74,10 @@ mutants! {
     /// The word of a verifier is waited for as long as a LAN takes, whatever a round trip takes; a later
     /// one is not taken.
     WaitIgnoresRoundTrips,
+    /// A sender whose packet numbers are used up is not told so.
+    NumberUnanswered,
+    /// What was sent before its sender had proven itself, or before it was forgotten, is taken.
+    FloorForgotten,
     /// Datagrams stay as large as they are, though only small ones pass.
     SizeKept,
     /// Frames that say something to one receiver are taken and passed on inside spreads.

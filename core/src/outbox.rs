@@ -67,6 +67,7 @@ pub(crate) fn is_urgent(frame: &Frame) -> bool {
             | Frame::Verdict { .. }
             | Frame::Suspicion { .. }
             | Frame::Duplicate { .. }
+            | Frame::Counted { .. }
             | Frame::Beat { .. }
     )
 }
@@ -88,7 +89,7 @@ impl Intent {
 }
 
 /// Intents, those of liveness first, each kind in order; those for one receiver share packets.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outbox {
     urgent: VecDeque<Intent>,
     /// Pings and answers that do not wait behind a long urgent queue.

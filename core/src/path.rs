@@ -57,7 +57,7 @@ const SUSPECTS: usize = 64;
 const MOST_DOUBLINGS: u32 = 6;
 
 /// What is known of the path to a peer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Path {
     /// The largest datagram that is sent.
     size: usize,
@@ -80,7 +80,7 @@ impl Path {
 }
 
 /// Large datagrams that a peer has not acknowledged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Suspect {
     losses: u8,
     /// The last of them: several copies may share one.
@@ -88,7 +88,7 @@ struct Suspect {
 }
 
 /// The peers to which less than the largest datagram passes, or is thought to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Paths {
     /// By peer; under this node itself, what holds for all that are not in the table.
     known: BTreeMap<Ix, Path>,

@@ -51,7 +51,7 @@ const SHARE: u32 = 40;
 const ONE: u64 = 1_000_000_000;
 
 /// Tokens for one resource.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct TokenBucket {
     tokens: u64,
     /// Billionths filled in per nanosecond.
@@ -90,7 +90,7 @@ impl TokenBucket {
 }
 
 /// Keeps a [`SendRate`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Throttle {
     bytes: TokenBucket,
     datagrams: TokenBucket,

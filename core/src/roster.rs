@@ -45,6 +45,7 @@ struct Entry {
 const _: () = assert!(size_of::<Entry>() == 32);
 
 /// The known nodes: id, its hash, epoch and status of each, and a hash table over the ids.
+#[derive(Clone)]
 pub(crate) struct Roster {
     entries: Vec<Entry>,
     by_id: HashTable<u32>,

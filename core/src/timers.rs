@@ -57,7 +57,7 @@ const REASONS: [Why; 15] = [
 ];
 
 /// At most one deadline per reason.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Timers {
     /// By reason; [`Instant::MAX`] for none.
     at: [Instant; REASONS.len()],

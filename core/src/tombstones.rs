@@ -15,7 +15,7 @@ use crate::topology::GroupName;
 const CAPACITY: usize = 4096;
 
 /// Own tombstones by age.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tombstones {
     aging: VecDeque<(Instant, GroupName, u64)>,
 }
@@ -70,7 +70,7 @@ impl Tombstones {
                 continue;
             }
             let gone = Duration::from_millis(u64::from(ctx.peers.since_turn(ix, ctx.now)));
-            let counted = ctx.peers.get(ix).counted;
+            let counted = ctx.peers.get(ix).is_counted();
             let left = if gone >= all {
                 forgotten.push(ix);
                 continue;

@@ -85,6 +85,13 @@ pub enum Broken {
         /// Its bytes of UDP payload.
         len: usize,
     },
+    /// A process took a repeated datagram as a fresh one that was sent before it began.
+    TakenLate {
+        /// Which node had sent it.
+        from: usize,
+        /// Its bytes of UDP payload.
+        len: usize,
+    },
     /// A node took a packet of a life of which it knew that it is over.
     StaleLife {
         /// The life that sent it.
@@ -200,6 +207,7 @@ impl Broken {
             Self::DeadSeen { .. } => "dead seen",
             Self::Law { law, .. } => law.name(),
             Self::TakenTwice { .. } => "taken twice",
+            Self::TakenLate { .. } => "taken late",
             Self::StaleLife { .. } => "stale life",
             Self::MessageMissed { .. } => "message missed",
             Self::Rule(_) => "rule",
@@ -247,6 +255,11 @@ impl fmt::Display for Broken {
             Self::TakenTwice { from, len } => {
                 write!(f, "a datagram of {len} bytes from node {from} is taken a second time")
             }
+            Self::TakenLate { from, len } => write!(
+                f,
+                "a repeated datagram of {len} bytes from node {from} is taken by a process that began \
+                 after it was sent"
+            ),
             Self::StaleLife { sender, known } => {
                 write!(f, "a packet of {sender} is taken, though life {known} of it is known")
             }

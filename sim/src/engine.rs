@@ -75,6 +75,10 @@ impl Protocol for Engine {
         matches!(event, Event::Overflow { .. })
     }
 
+    fn is_conflict(event: &Event) -> bool {
+        matches!(event, Event::Conflict { .. })
+    }
+
     fn for_each_peer(&self, tell: &mut dyn FnMut(SocketAddr, Status)) {
         for peer in self.peers() {
             tell(peer.id.addr(), peer.status);

@@ -42,6 +42,11 @@ impl Flight {
         index
     }
 
+    /// How many datagrams have been sent.
+    pub(crate) const fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Takes in a copy with some bits flipped.
     pub(crate) fn load_flipped(&mut self, original: u32, flips: &[usize]) -> u32 {
         let slot = &self.slots[original as usize];

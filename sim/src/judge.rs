@@ -17,6 +17,9 @@ impl<P: Protocol> Sim<P> {
             let Some(event) = protocol.poll_event() else { break };
             self.trace.fold(self.now, node, hash_debug(&event));
             overflow |= P::is_overflow(&event);
+            if P::is_conflict(&event) {
+                self.conflict_at.get_or_insert(self.now);
+            }
             count += 1;
             if let Some(mut judge) = self.judge.take() {
                 let verdict = judge(self, node, &event);
@@ -68,7 +71,8 @@ impl<P: Protocol> Sim<P> {
             Forbidden::FalseDown => report.is_false_down(),
             Forbidden::Hidden => true,
         };
-        if well || forbidden {
+        // A node beside which a copy runs hears only a part of what is sent to its address.
+        if (well || forbidden) && !self.twins.contains_key(&node) {
             let down = report.is_false_down();
             let broken = if down { Broken::FalseDown { about } } else { Broken::Hidden { about } };
             self.fail(broken, &[node, about]);
@@ -76,7 +80,7 @@ impl<P: Protocol> Sim<P> {
     }
 
     /// Reads a node's picture anew after it dropped events.
-    fn reread(&mut self, node: usize) {
+    pub(crate) fn reread(&mut self, node: usize) {
         let mut beliefs = vec![None; self.nodes.len()];
         if let Some(protocol) = &self.nodes[node].protocol {
             protocol.for_each_peer(&mut |peer, status| {

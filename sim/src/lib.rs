@@ -120,6 +120,7 @@
 
 mod build;
 mod check;
+mod copies;
 mod engine;
 mod film;
 mod flight;

@@ -116,6 +116,8 @@ pub(crate) struct Node<P> {
     pub(crate) tenth: Tenth,
     pub(crate) digest: Option<u64>,
     pub(crate) taken: Taken,
+    /// How many datagrams had been sent when its process began.
+    pub(crate) began: u64,
 }
 
 /// What a node has sent in the running tenth of a second, by its clock.
@@ -181,6 +183,7 @@ impl<P> Node<P> {
             tenth: Tenth::default(),
             digest: None,
             taken: Taken::default(),
+            began: 0,
         }
     }
 
@@ -211,7 +214,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { since: 0, shown: 0, rate: Ratio::ONE }
     }
 

@@ -62,6 +62,11 @@ pub trait Protocol {
         false
     }
 
+    /// Whether an event says that another node uses this one's address.
+    fn is_conflict(_event: &Self::Event) -> bool {
+        false
+    }
+
     /// Tells all peers and what they are believed to be; the same as all sightings replayed.
     fn for_each_peer(&self, tell: &mut dyn FnMut(SocketAddr, Status));
 

@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use scalesmall_core::{Engine, Instant};
 
 use crate::check::{Broken, Failure, Report};
+use crate::copies::{Snapshot, Twin};
 use crate::flight::Flight;
 use crate::ledger::Written;
 use crate::link::nanos;
@@ -78,6 +79,9 @@ pub struct Sim<P: Protocol = Engine> {
     pub(crate) buffer: BytesMut,
     pub(crate) steps: u64,
     pub(crate) next_replay: (u64, usize),
+    pub(crate) snapshots: BTreeMap<usize, Snapshot<P>>,
+    pub(crate) twins: BTreeMap<usize, Twin<P>>,
+    pub(crate) conflict_at: Option<u64>,
 }
 
 /// What the queue holds.
@@ -89,6 +93,8 @@ pub(crate) enum Step {
         to: u32,
     },
     Timer(u32),
+    /// The same of a second copy of a node.
+    Twin(u32),
     /// A slow node takes its next datagram.
     Work(u32),
     /// A node learns that nobody listens at the other.
@@ -157,6 +163,9 @@ impl<P: Protocol> Sim<P> {
             buffer: BytesMut::with_capacity(2048),
             steps: 0,
             next_replay: (0, 0),
+            snapshots: BTreeMap::new(),
+            twins: BTreeMap::new(),
+            conflict_at: None,
         }
     }
 

@@ -20,6 +20,7 @@ impl<P: Protocol> Sim<P> {
             }
             Step::Deliver { packet, to } => self.arrive(packet, to as usize),
             Step::Timer(node) => self.timer(node as usize),
+            Step::Twin(node) => self.twin_timer(node as usize),
             Step::Work(node) => self.work(node as usize),
             Step::Refused { node, about } => {
                 let node = node as usize;
@@ -55,6 +56,7 @@ impl<P: Protocol> Sim<P> {
         slot.departed = false;
         slot.armed = None;
         slot.taken.clear();
+        slot.began = self.flight.sent();
         slot.tenth = Tenth::default();
         self.written.begin_life(node, birth.epoch);
         self.views.start(node, self.now);
@@ -69,6 +71,14 @@ impl<P: Protocol> Sim<P> {
     }
 
     fn arrive(&mut self, packet: u32, to: usize) {
+        let (for_twin, for_node) = self.holders(to, packet);
+        if for_twin {
+            self.deliver_to_twin(packet, to);
+        }
+        if !for_node {
+            self.flight.release(packet);
+            return;
+        }
         let slot = &mut self.nodes[to];
         match slot.condition {
             Condition::Running if slot.work_gap() == 0 && slot.inbox.is_empty() => {
@@ -110,6 +120,7 @@ impl<P: Protocol> Sim<P> {
         self.tell_incident(packet, addr_of(to, self.ipv6), "delivered");
         let slot = self.flight.slot(packet);
         let node = &mut self.nodes[to];
+        let began = node.began;
         let Some(protocol) = node.protocol.as_mut() else { return };
         node.traffic.received += 1;
         let source = addr_of(slot.from, self.ipv6);
@@ -124,10 +135,12 @@ impl<P: Protocol> Sim<P> {
             tap.delivered(self.now, source, addr_of(to, self.ipv6), slot.multicast, &slot.bytes);
         }
         let repeated = slot.repeated;
+        let is_older = repeated && slot.number <= began;
         let taken = protocol.take(now, arrival, &slot.bytes, self.written.newest(from));
         self.flight.release(packet);
         match taken {
             Ok(false) => {}
+            Ok(true) if is_older => self.fail(Broken::TakenLate { from, len }, &[to, from]),
             Ok(true) if !repeated || !self.nodes[to].taken.note(hash) => {}
             Ok(true) => self.fail(Broken::TakenTwice { from, len }, &[to, from]),
             Err(broken) => self.fail(broken, &[to, from]),
@@ -262,6 +275,7 @@ impl<P: Protocol> Sim<P> {
             if let Some(broken) = self.nodes[node].tenth.count(now, buffer.len(), rate) {
                 self.fail(broken, &[node]);
             }
+            self.sent_itself(node);
             if starved {
                 self.nodes[node].held.push((to, buffer.to_vec()));
             } else {

@@ -104,5 +104,9 @@ counts! {
         narrowed,
         /// Packets that said what no engine says.
         forged,
+        /// Nodes that were set back to a snapshot.
+        set_back,
+        /// Nodes beside which a second copy was started.
+        copied,
     }
 }

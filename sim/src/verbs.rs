@@ -149,6 +149,7 @@ impl<P: Protocol> Sim<P> {
         self.trace.note(self.now, node, What::Verb(verb));
         self.note_picture(node, None);
         self.clear_waiting(node);
+        self.twins.remove(&node);
         self.views.stop(node, self.now);
         self.note_sight(node, node, None);
         let slot = &mut self.nodes[node];
@@ -181,6 +182,7 @@ impl<P: Protocol> Sim<P> {
         self.trace.note(self.now, node, What::Verb("departing"));
         self.faults.departed += 1;
         self.nodes[node].departed = true;
+        self.twins.remove(&node);
         self.views.stop(node, self.now);
         self.note_sight(node, node, None);
         self.note_picture(node, None);

@@ -23,6 +23,7 @@ const fn home(mutant: Mutant) -> Kind {
     match mutant {
         Mutant::WaitIgnoresRoundTrips => Kind::Wan,
         Mutant::SizeKept => Kind::Narrow,
+        Mutant::NumberUnanswered => Kind::Setback,
         _ => Kind::Lan,
     }
 }

@@ -322,3 +322,61 @@ fn a_new_life_is_unproven_and_the_old_one_is_stale() {
     let refused = engine.handle_datagram(START, holder.arrival(), &stale);
     assert_eq!(refused, Err(DatagramError::StaleLife));
 }
+
+/// All that a node has sent to another is played to it after it has left and been forgotten: it does not
+/// come back by that, nor once somebody claims that it lives. If it lives, it is taken back by its
+/// answer.
+#[test]
+fn a_node_that_was_forgotten_comes_back_by_a_fresh_answer_alone() {
+    let mut config = config();
+    config.forget_after = Duration::from_secs(60);
+    config.multicast = true;
+    let mut net = Net::settled_with(4, &config);
+    let payload = Bytes::from_static(b"pay 100");
+    net.on(2, |engine, now| engine.broadcast(now, Recipients::All, Tag(1), payload)).unwrap();
+    net.run_for(Duration::from_secs(30));
+    let recorded = net.sent.clone();
+    // Those that it left do not hear it, nor it them: it thinks itself alone, and lives on.
+    for other in [1, 3, 4] {
+        net.set_cut(2, other, true);
+    }
+    net.run_for(Duration::from_secs(200));
+    let one = |net: &Net| net.engines[0].peer(id(2)).map(|peer| peer.status);
+    assert_eq!(one(&net), None, "it is forgotten");
+    net.events.clear();
+    let digest = net.engines[0].digest();
+    let play = |net: &mut Net| {
+        for (_, to, datagram) in recorded.iter().filter(|(from, ..)| *from == 2) {
+            let arrival = match to {
+                Destination::Unicast(at) if *at == addr(1) => Arrival::Unicast(addr(2)),
+                Destination::Multicast => Arrival::Multicast(addr(2)),
+                Destination::Unicast(_) => continue,
+            };
+            let taken = net.on(1, |engine, now| engine.handle_datagram(now, arrival, datagram));
+            assert!(taken.is_err(), "{taken:?}");
+        }
+    };
+    play(&mut net);
+    net.run_for(Duration::from_secs(5));
+    assert_eq!((one(&net), net.engines[0].digest()), (None, digest));
+    let word = alive(Life { id: id(2), epoch: EPOCH });
+    let later = Life { id: id(9), epoch: Epoch(EPOCH.0 + 1) };
+    let suite = scalesmall_core::Suite::Authenticated;
+    let (keys, cluster) = (scalesmall_hostile::keys(), scalesmall_hostile::cluster());
+    let mut member = Holder::of(later, &keys, &cluster, suite);
+    let claim = member.packet(Some(EPOCH), &[word]);
+    net.on(1, |engine, now| engine.handle_datagram(now, member.arrival(), &claim)).unwrap();
+    play(&mut net);
+    net.run_for(Duration::from_millis(500));
+    let message =
+        |(number, event): &(u16, Event)| *number == 1 && matches!(event, Event::Message { .. });
+    assert!(!net.events.iter().any(message));
+    for other in [1, 3, 4] {
+        net.set_cut(2, other, false);
+    }
+    net.on(2, |engine, now| engine.contact(now, &[addr(1)]));
+    net.run_for(Duration::from_secs(3));
+    assert_eq!(one(&net), Some(Status::Alive), "its answer is taken");
+    play(&mut net);
+    assert!(!net.events.iter().any(message));
+}

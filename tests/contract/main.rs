@@ -8,6 +8,7 @@ mod allocation;
 mod calls;
 mod causes;
 mod conflict;
+mod counters;
 mod determinism;
 mod dump;
 mod embedding;
@@ -20,6 +21,7 @@ mod oversize;
 mod rate;
 mod refusals;
 mod relay;
+mod replay;
 mod segment;
 mod sizes;
 

@@ -151,13 +151,24 @@ fn a_replayed_packet_only_counts() {
     });
 }
 
+/// Its sender may have been set back, and is told so; nothing else changes.
 #[test]
-fn a_packet_too_old_to_tell_only_counts() {
-    only_counts("refused_old", DatagramError::TooOld, |engine, holder| {
-        let late = holder.numbered(2_000, Some(EPOCH), &[]);
-        engine.handle_datagram(START, holder.arrival(), &late).unwrap();
-        holder.numbered(36, Some(EPOCH), &ping())
-    });
+fn a_packet_too_old_to_tell_counts_and_is_answered_once() {
+    let mut engine = engine(1);
+    let mut holder = Holder::new(2);
+    let late = holder.numbered(2_000, Some(EPOCH), &[]);
+    engine.handle_datagram(START, holder.arrival(), &late).unwrap();
+    let _ = drain(&mut engine);
+    let before = picture(&engine);
+    for number in [36, 36, 37] {
+        let old = holder.numbered(number, Some(EPOCH), &ping());
+        let refused = engine.handle_datagram(START, holder.arrival(), &old);
+        assert_eq!(refused, Err(DatagramError::TooOld));
+        let said = drain(&mut engine);
+        let answers = usize::from(engine.stats().refused_old == 1);
+        assert_eq!((said.datagrams.len(), said.events), (answers, Vec::new()));
+    }
+    assert_eq!((picture(&engine), engine.stats().refused_old), (before, 3));
 }
 
 /// Somebody may be using the id, and a node that is overtaken while nothing reaches it says nothing that is

@@ -223,7 +223,7 @@ fn frame(source: &mut Source<'_>) -> Frame {
             to: u64::MAX,
             elements: list(source, |source| source.number() >> 24),
         }),
-        _ => match source.below(10) {
+        _ => match source.below(11) {
             0 => Frame::Heard { speaker: any_id(source), nodes: list(source, any_id) },
             1 => Frame::Vouch { life: life(source), packet: source.number() },
             2 => Frame::Beat { sequence: source.number() },
@@ -233,6 +233,12 @@ fn frame(source: &mut Source<'_>) -> Frame {
             6 => Frame::Narrow,
             7 => Frame::TooLarge { packet: source.number(), bytes: source.number() as u16 },
             8 => Frame::Undelivered { sequence: source.number(), bytes: source.number() as u16 },
+            9 => Frame::Counted {
+                packet: source.number(),
+                tag: source.number() as u16,
+                highest: source.number(),
+                tag_of_highest: source.number() as u16,
+            },
             _ => Frame::Duplicate { epoch: life(source).epoch },
         },
     }

@@ -178,6 +178,13 @@ pub(crate) enum What {
         renewals: u32,
         lasted_ms: u64,
     },
+    /// All packets of a peer are refused, as their numbers have been used up.
+    Refused {
+        peer: String,
+        epoch: String,
+        highest: u64,
+        lasted_ms: u64,
+    },
     Isolated,
     /// What multicast does for this node: `working`, `silent` or `unheard`.
     Multicast {
@@ -337,6 +344,20 @@ fn own(event: &Event) -> (What, String) {
                     "another node seems to use this one's address: this one has had to begin a new \
                      life {renewals} times in {} s; give one of them an --advertise (or --bind) \
                      address of its own",
+                    lasted.as_secs()
+                ),
+            )
+        }
+        Event::Refused { peer, highest, lasted } => {
+            let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
+            let (id, epoch, highest) = (peer.id.to_string(), peer.epoch.to_string(), *highest);
+            (
+                What::Refused { peer: id, epoch, highest, lasted_ms },
+                format!(
+                    "all packets of {} have been refused for {} s, as higher numbers of its life were \
+                     taken before: it was set back to a snapshot, runs twice, or another node writes \
+                     in its name; if it does not begin a new life by itself, restart it",
+                    peer.id,
                     lasted.as_secs()
                 ),
             )

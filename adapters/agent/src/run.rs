@@ -149,7 +149,10 @@ fn tell(
             let row = EventRow::from(&event);
             match event {
                 Event::Conflict { .. } => tracing::error!("{}", row.text),
-                Event::Isolated | Event::Stalled { .. } | Event::Overflow { .. } => {
+                Event::Refused { .. }
+                | Event::Isolated
+                | Event::Stalled { .. }
+                | Event::Overflow { .. } => {
                     tracing::warn!("{}", row.text);
                 }
                 Event::Multicast {

@@ -144,12 +144,18 @@ impl Engine {
                 self.speaker.on_missed(&mut self.ctx, from, since, silent);
             }
             // Of this path, and of packets and messages of this life: bound, and to this node alone.
-            Frame::Narrow | Frame::TooLarge { .. } | Frame::Undelivered { .. }
+            Frame::Narrow
+            | Frame::TooLarge { .. }
+            | Frame::Undelivered { .. }
+            | Frame::Counted { .. }
                 if !header.bound || channel != Channel::Direct => {}
             Frame::Narrow => self.ctx.path_said_narrow(from),
             Frame::TooLarge { packet, bytes } => self.on_too_large(from, packet, bytes),
             Frame::Undelivered { sequence, bytes } => {
                 self.on_undelivered(sequence, bytes.into());
+            }
+            Frame::Counted { packet, tag, highest, tag_of_highest } => {
+                self.on_counted(from, (packet, tag), (highest, tag_of_highest));
             }
             Frame::Padding { .. } => {}
             // Each is paired with its frames before; they do not nest.
@@ -160,6 +166,15 @@ impl Engine {
     fn on_ping(&mut self, packet: u64, from: Ix, root: u64) {
         let to = self.ctx.bound(from);
         self.ctx.say(to, Say::Pong { packet, root });
+        let highest = self.ctx.peers.highest(from);
+        let known_for = u128::from(self.ctx.peers.since_turn(from, self.ctx.now));
+        // Where two meet they say much at once, of which some overtakes other.
+        if packet < highest && known_for >= self.ctx.timing.refusal_again.as_millis() {
+            // It was overtaken, or its sender has been set back by so little that its number is fresh.
+            let tag = self.ctx.peers.tag_of_highest(from);
+            let counted = Frame::Counted { packet: highest, tag, highest, tag_of_highest: tag };
+            self.ctx.say_frame(to, counted);
+        }
         self.compare(from, root == self.ctx.root());
     }
 
@@ -287,7 +302,8 @@ impl Engine {
         if !self.hear_of(from, life, channel) {
             return;
         }
-        let Some(ix) = self.ctx.find_life(life).filter(|&ix| self.ctx.peers.get(ix).counted) else {
+        let Some(ix) = self.ctx.find_life(life).filter(|&ix| self.ctx.peers.get(ix).is_counted())
+        else {
             return;
         };
         let key = self.ctx.topology.fingerprints();

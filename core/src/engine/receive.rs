@@ -5,6 +5,7 @@ use core::fmt;
 
 use super::Engine;
 use crate::engine::claims::Channel;
+use crate::engine::stale::tag_of;
 use crate::event::Cause;
 use crate::growth::KEPT;
 use crate::liveness::{News, Proof, Weighed};
@@ -22,8 +23,9 @@ use crate::wire::{Claim, Frame, Header, Message, Standing, WireError};
 /// Why a datagram was refused.
 ///
 /// One counter of [`Stats`](crate::Stats) has been raised, and those that count what was received;
-/// nothing else has changed. There are two exceptions, both limited in rate and in bytes:
-/// [`DatagramError::Unproven`] may cause a challenge to be sent, and so may
+/// nothing else has changed. There are exceptions, all limited in rate and in bytes:
+/// [`DatagramError::Unproven`] may cause a challenge to be sent; [`DatagramError::Replayed`] and
+/// [`DatagramError::TooOld`] may have the sender told that its number is used up, and so may
 /// [`DatagramError::StaleLife`] if the later life is gone, as the sender's clock may have been set back.
 /// If the later life is there, it is asked for an answer and the sender is told of it, as two nodes may
 /// be using one id.
@@ -129,7 +131,11 @@ impl Engine {
         let mut frames = core::mem::take(&mut self.frames);
         let taken = match self.decoder.decode(header.sender, payload, &mut frames) {
             Err(error) => Err(DatagramError::Wire(error)),
-            Ok(()) => match self.admit(&header, arrival, datagram.len(), &frames) {
+            Ok(()) => match self.admit(&header, arrival, datagram, &frames) {
+                Err(error @ (DatagramError::TooOld | DatagramError::Replayed)) => {
+                    let taken = self.refuse_stale(&header, arrival, datagram, &frames);
+                    if taken { Ok(()) } else { Err(error) }
+                }
                 Err(error) => Err(error),
                 Ok(from) => {
                     if datagram.len() > BASE {
@@ -151,9 +157,10 @@ impl Engine {
         &mut self,
         header: &Header,
         arrival: Arrival,
-        len: usize,
+        datagram: &[u8],
         frames: &[Frame],
     ) -> Result<Ix, DatagramError> {
+        let len = datagram.len();
         let sender = header.sender;
         if sender.id == self.ctx.me().id {
             return Err(DatagramError::Own);
@@ -167,6 +174,14 @@ impl Engine {
             if sender.epoch < life.epoch && !stale_reply {
                 if header.bound || self.ctx.is_reachable(ix) {
                     self.renewal.contested(&mut self.ctx, ix, sender, source);
+                    if header.bound {
+                        self.former_life_answers(ix, frames);
+                    }
+                    let pings = frames.iter().any(|frame| matches!(frame, Frame::Ping { .. }));
+                    if pings && self.numbers.may_answer(&self.ctx, ix) {
+                        // Until it renews it is not to take all others for dead.
+                        self.challenge(sender, header.packet, arrival, len);
+                    }
                 } else {
                     // Its clock may have been set back, and nobody else tells one that has left.
                     self.challenge(sender, header.packet, arrival, len);
@@ -174,15 +189,16 @@ impl Engine {
                 return Err(DatagramError::StaleLife);
             }
             if sender.epoch == life.epoch {
-                let vouched = self.ctx.peers.get(ix).proof == Proof::Vouched;
+                let vouched = self.ctx.peers.get(ix).proof() == Proof::Vouched;
                 let off_by_one = mutated!(self.ctx.config, WindowOffByOne);
-                match self.ctx.peers.freshness(ix, header.packet, header.bound) {
+                let floorless = header.bound || mutated!(self.ctx.config, FloorForgotten);
+                match self.ctx.peers.freshness(ix, header.packet, floorless) {
                     Freshness::Fresh => {}
+                    // It knows its numbers better than another who has vouched for far higher ones.
+                    _ if header.bound && vouched => misled = true,
                     Freshness::Replay
                         if off_by_one && header.packet == self.ctx.peers.highest(ix) => {}
                     Freshness::Replay => return Err(DatagramError::Replayed),
-                    // It knows its numbers better than who has vouched for far higher ones.
-                    Freshness::TooOld if header.bound && vouched => misled = true,
                     Freshness::TooOld => return Err(DatagramError::TooOld),
                 }
             }
@@ -196,6 +212,14 @@ impl Engine {
             known.is_some_and(|ix| self.ctx.life(ix) == sender && self.ctx.peers.is_proven(ix));
         if !header.bound && !proven {
             self.challenge(sender, header.packet, arrival, len);
+            return Err(DatagramError::Unproven);
+        }
+        if self.may_be_forgotten(header, known, frames) {
+            if header.bound {
+                self.ask_anew(sender, header.packet);
+            } else {
+                self.challenge(sender, header.packet, arrival, len);
+            }
             return Err(DatagramError::Unproven);
         }
         let (mut messages, mut bytes) = (0, 0);
@@ -217,7 +241,8 @@ impl Engine {
             self.ctx.peers.open_window(ix);
         }
         let (now, idle) = (self.ctx.now, self.ctx.timing.wide_idle);
-        self.ctx.peers.mark(ix, header.packet, now, idle);
+        self.ctx.peers.mark(ix, (header.packet, tag_of(datagram)), now, idle);
+        self.numbers.heard(&self.ctx, ix);
         if self.comeback.heard(source, sender.id) && !self.repair.has_caught_up() {
             self.ctx.flush_soon();
         }
@@ -271,7 +296,7 @@ impl Engine {
     /// Asks an unproven sender to say it again, bound to this life; never with more bytes than it
     /// has sent, and not more often than the limit says. Of those who hear a multicast only a few
     /// answer it, chosen by chance.
-    fn challenge(&mut self, sender: Life, packet: u64, arrival: Arrival, len: usize) {
+    pub(super) fn challenge(&mut self, sender: Life, packet: u64, arrival: Arrival, len: usize) {
         let source = match arrival {
             Arrival::Unicast(source) => source,
             Arrival::Multicast(source) => {
@@ -284,31 +309,43 @@ impl Engine {
                 source
             }
         };
-        let second = self.ctx.now.as_millis() / 1000;
-        if self.challenges.0 != second {
-            self.challenges = (second, 0);
-        }
         // By the time that the challenge goes out the number can have grown by a packet for each
         // intent that waits.
         let waiting = self.ctx.outbox.len() as u64;
         let header = self.sealer.header(self.ctx.packet + 1 + waiting);
         let enough = len >= crate::wire::challenge_len(&header, packet);
-        // What strangers draw is not to fill the queue of what peers are to get.
-        let share = self.ctx.config.send_rate.datagrams / CHALLENGE_SHARE;
-        let most = self.ctx.config.limits.challenges_per_second.min(share);
-        if !enough || self.challenges.1 >= most {
+        if !enough {
             self.ctx.stats.challenges_withheld += 1;
             return;
         }
-        self.challenges.1 += 1;
+        if !self.may_challenge() {
+            return;
+        }
         if self.challenged.len() >= CHALLENGED {
             self.challenged.pop_front();
         }
         self.challenged.push_back(sender);
-        self.ctx.stats.challenges_sent += 1;
         let at = Destination::Unicast(source);
         let to = To { at, bound: Some(sender.epoch), node: None };
         self.ctx.say_frame(to, Frame::Challenge { packet });
+    }
+
+    /// Whether the limit lets another challenge go, which is counted.
+    pub(super) fn may_challenge(&mut self) -> bool {
+        let second = self.ctx.now.as_millis() / 1000;
+        if self.challenges.0 != second {
+            self.challenges = (second, 0);
+        }
+        // What strangers draw is not to fill the queue of what peers are to get.
+        let share = self.ctx.config.send_rate.datagrams / CHALLENGE_SHARE;
+        let most = self.ctx.config.limits.challenges_per_second.min(share);
+        if self.challenges.1 >= most {
+            self.ctx.stats.challenges_withheld += 1;
+            return false;
+        }
+        self.challenges.1 += 1;
+        self.ctx.stats.challenges_sent += 1;
+        true
     }
 
     /// Forgets whom this node has challenged once nobody has been for a while: they have answered
@@ -349,6 +386,11 @@ impl Engine {
         };
         *counter += 1;
     }
+}
+
+/// A packet for a life of a node that need not be known.
+pub(super) fn bound_to(life: Life) -> To {
+    To { at: Destination::Unicast(life.id.addr()), bound: Some(life.epoch), node: None }
 }
 
 /// What the first packet of a life says about it.

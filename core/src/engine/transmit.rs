@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bytes::BytesMut;
 
 use super::Engine;
+use crate::engine::stale::tag_of;
 use crate::growth::KEPT;
 use crate::outbox::{Intent, Say, To};
 use crate::path::BASE;
@@ -47,6 +48,7 @@ impl Engine {
             self.ctx.packet += 1;
             self.writer.finish(&self.sealer, to.bound, datagram);
             let len = datagram.len() - start;
+            self.numbers.sent(self.ctx.packet, tag_of(&datagram[start..]));
             self.remember(to, &cargo, len);
             self.ctx.outbox.sent(len);
             self.ctx.stats.datagrams_sent += 1;

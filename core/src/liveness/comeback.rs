@@ -35,7 +35,7 @@ struct Seed {
 }
 
 /// Seeds, and when the next attempt is due.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Comeback {
     seeds: VecDeque<Seed>,
     turn: usize,

@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::timers::Why;
 
 /// A departure under way.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Departure {
     batch: Option<u64>,
     told: u32,

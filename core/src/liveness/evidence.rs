@@ -108,8 +108,8 @@ impl Context {
             self.publish(changes);
         }
         self.peers.get_mut(ix).incarnation = claim.incarnation;
-        if to == Status::Alive && !self.peers.get(ix).counted {
-            self.peers.get_mut(ix).counted = true;
+        if to == Status::Alive && !self.peers.get(ix).is_counted() {
+            self.peers.get_mut(ix).set_counted(true);
             self.topology.revive(ix);
         }
         // A refutation may arrive before what it refutes, which is then never seen here: by the
@@ -198,7 +198,7 @@ impl Context {
     /// Takes a node out of the digest: it has been gone for long.
     pub(crate) fn retire(&mut self, ix: Ix) {
         self.peers.uncount(ix, &self.topology);
-        self.peers.get_mut(ix).counted = false;
+        self.peers.get_mut(ix).set_counted(false);
         self.drop_metadata(ix);
         self.topology.retire(ix);
     }
@@ -224,6 +224,8 @@ impl Context {
     /// Forgets a node and all it said.
     pub(crate) fn forget(&mut self, ix: Ix, cause: Cause) {
         let (peer, from) = (self.life(ix), self.status(ix));
+        let epoch = self.forgotten.map_or(peer.epoch, |(epoch, _)| epoch.max(peer.epoch));
+        self.forgotten = Some((epoch, self.packet));
         let position = self.topology.fingerprints().peer_position(peer.id);
         self.ring.remove(position, ix);
         self.peers.uncount(ix, &self.topology);

@@ -10,7 +10,7 @@ use crate::timing::Timing;
 const WORST: u32 = 8;
 
 /// Evidence for and against this node's own health.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Health {
     score: u32,
     stalled_until: Instant,

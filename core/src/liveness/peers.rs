@@ -26,15 +26,53 @@ pub(crate) struct Peer {
     pub(crate) rtt: Rtt,
     /// When its status last turned, in milliseconds of the engine's time, wrapping.
     turned: u32,
-    /// What shows that it lives in its present life.
-    pub(crate) proof: Proof,
     /// How far the highest number of its packets lies above that of the bound packet that was the
     /// proof, up to the most that fits.
     since_proof: u8,
+    /// [`Proof`], and [`COUNTED`] and [`WIDE`].
+    marks: u8,
+    /// The first bits of the tag of its packet with the highest number.
+    tag: u16,
+}
+
+const _: () = assert!(size_of::<Peer>() == 32);
+
+/// Marks a peer that counts in the root.
+const COUNTED: u8 = 0x10;
+
+/// Marks a peer that had a wide window when it was heard last.
+const WIDE: u8 = 0x20;
+
+impl Peer {
+    /// What shows that it lives in its present life.
+    pub(crate) const fn proof(&self) -> Proof {
+        match self.marks & 0x03 {
+            0 => Proof::None,
+            1 => Proof::Vouched,
+            _ => Proof::Own,
+        }
+    }
+
+    const fn set_proof(&mut self, proof: Proof) {
+        self.marks = self.marks & !0x03 | proof as u8;
+    }
+
     /// Whether it counts in the root.
-    pub(crate) counted: bool,
-    /// Whether it had a wide window when it was heard last.
-    wide: bool,
+    pub(crate) const fn is_counted(&self) -> bool {
+        self.marks & COUNTED != 0
+    }
+
+    pub(crate) const fn set_counted(&mut self, counted: bool) {
+        self.mark(COUNTED, counted);
+    }
+
+    const fn is_wide(&self) -> bool {
+        self.marks & WIDE != 0
+    }
+
+    const fn mark(&mut self, bit: u8, set: bool) {
+        self.marks = if set { self.marks | bit } else { self.marks & !bit };
+    }
 }
 
 /// What shows that a peer lives in its present life.
@@ -72,7 +110,7 @@ impl Fall {
 const TOLD: usize = 64;
 
 /// All peers, in parallel to the roster.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Peers {
     table: Vec<Peer>,
     root: Root,
@@ -110,13 +148,14 @@ impl Peers {
     /// proved its sender: it may have been recorded before this node's life began. Bound ones may still
     /// be overtaken.
     pub(crate) fn freshness(&self, ix: Ix, packet: u64, bound: bool) -> Freshness {
-        let Peer { window, wide, since_proof, .. } = self.get(ix);
+        let peer = self.get(ix);
+        let Peer { window, since_proof, .. } = peer;
         let behind = window.highest().checked_sub(packet);
         if !bound && behind.is_some_and(|behind| behind >= u64::from(*since_proof)) {
             return Freshness::TooOld;
         }
         match window.check(packet) {
-            Freshness::TooOld if *wide => self.wide.check(ix.raw(), packet),
+            Freshness::TooOld if peer.is_wide() => self.wide.check(ix.raw(), packet),
             freshness => freshness,
         }
     }
@@ -126,26 +165,35 @@ impl Peers {
         self.get(ix).window.highest()
     }
 
-    /// Uses up the number of a packet of a peer. What it would make too old to tell is kept apart,
+    /// The first bits of the tag of the packet with the highest number, if one has been taken.
+    pub(crate) fn tag_of_highest(&self, ix: Ix) -> u16 {
+        self.get(ix).tag
+    }
+
+    /// Uses up the number of a packet of a peer, which has a tag with these first bits. What it would make too old to tell is kept apart,
     /// until it has been idle for a while.
-    pub(crate) fn mark(&mut self, ix: Ix, packet: u64, now: Instant, idle: Duration) {
+    pub(crate) fn mark(&mut self, ix: Ix, (packet, tag): (u64, u16), now: Instant, idle: Duration) {
         let stamp = stamp(now);
         let peer = &mut self.table[ix.index()];
-        peer.wide = peer.wide && self.wide.mark(ix.raw(), packet, stamp);
-        if !peer.wide && peer.window.highest() > 0 && peer.window.loses_by(packet) {
+        let mut wide = peer.is_wide() && self.wide.mark(ix.raw(), packet, stamp);
+        if !wide && peer.window.highest() > 0 && peer.window.loses_by(packet) {
             self.wide.open(ix.raw(), &peer.window, stamp, millis(idle));
-            peer.wide = self.wide.mark(ix.raw(), packet, stamp);
+            wide = self.wide.mark(ix.raw(), packet, stamp);
         }
+        peer.mark(WIDE, wide);
         let ahead = packet.saturating_sub(peer.window.highest());
+        if ahead > 0 {
+            peer.tag = tag;
+        }
         peer.window.mark(packet);
-        if peer.proof == Proof::None {
+        if peer.proof() == Proof::None {
             peer.since_proof = 0;
         } else {
             let since = u64::from(peer.since_proof).saturating_add(ahead);
             peer.since_proof = u8::try_from(since).unwrap_or(u8::MAX);
         }
         // A number that is taken shows that a floor that was named was none too high.
-        peer.proof = Proof::Own;
+        peer.set_proof(Proof::Own);
     }
 
     /// Gives back the wide windows of bursts that are over.
@@ -156,19 +204,28 @@ impl Peers {
     /// Another vouches for a peer: all numbers of its packets up to one that the other has seen are used up.
     pub(crate) fn vouch(&mut self, ix: Ix, packet: u64) {
         let peer = self.get_mut(ix);
-        (peer.wide, peer.proof, peer.since_proof) = (false, Proof::Vouched, u8::MAX);
+        peer.mark(WIDE, false);
+        peer.set_proof(Proof::Vouched);
+        peer.since_proof = u8::MAX;
         peer.window.floor(packet);
     }
 
     /// Every number of a peer's packets is new from here on, and nothing shows that it lives.
     pub(crate) fn open_window(&mut self, ix: Ix) {
         let peer = self.get_mut(ix);
-        (peer.window, peer.wide, peer.proof) = (Window::default(), false, Proof::None);
+        peer.window = Window::default();
+        peer.mark(WIDE, false);
+        peer.set_proof(Proof::None);
     }
 
     /// Whether unbound packets of a peer's present life are believed.
     pub(crate) fn is_proven(&self, ix: Ix) -> bool {
-        self.get(ix).proof != Proof::None
+        self.get(ix).proof() != Proof::None
+    }
+
+    /// Whether a packet of a peer's present life has been taken that nobody can have recorded.
+    pub(crate) fn is_heard(&self, ix: Ix) -> bool {
+        self.get(ix).proof() == Proof::Own
     }
 
     /// The sum of the fingerprints of all that count.
@@ -197,13 +254,13 @@ impl Peers {
         self.falls.remove(&ix);
         self.told.remove(&ix);
         self.table[ix.index()] =
-            Peer { incarnation, turned: stamp(now), counted: true, ..Peer::default() };
+            Peer { incarnation, turned: stamp(now), marks: COUNTED, ..Peer::default() };
         self.root.add(self.fingerprint(ix, topology, status), || place(ix, topology));
     }
 
     /// Takes a node's fingerprint out of the root; [`Peers::count`] puts it back after a change.
     pub(crate) fn uncount(&mut self, ix: Ix, topology: &Topology) {
-        if self.get(ix).counted {
+        if self.get(ix).is_counted() {
             let status = topology.roster().status(ix);
             self.root.subtract(self.fingerprint(ix, topology, status), || place(ix, topology));
         }
@@ -211,7 +268,7 @@ impl Peers {
 
     /// Puts a node's fingerprint into the root, if it counts.
     pub(crate) fn count(&mut self, ix: Ix, topology: &Topology) {
-        if self.get(ix).counted {
+        if self.get(ix).is_counted() {
             let status = topology.roster().status(ix);
             self.root.add(self.fingerprint(ix, topology, status), || place(ix, topology));
         }

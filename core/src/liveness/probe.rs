@@ -45,7 +45,7 @@ struct Probe {
 }
 
 /// The probe cycle, and all pings that may still be answered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Probes {
     order: Vec<Ix>,
     /// Whether the last probe went half-way round the ring.
@@ -150,6 +150,11 @@ impl Probes {
             self.pings.pop_first();
         }
         self.pings.insert(packet, (to, ctx.now));
+    }
+
+    /// Whether ping number `packet` has gone to a peer and has not been answered.
+    pub(crate) fn awaits(&self, packet: u64, by: Ix) -> bool {
+        self.pings.get(&packet).is_some_and(|(ix, _)| *ix == by)
     }
 
     /// Takes in an answer; tells whether it answers a ping of this node's to that peer.

@@ -33,7 +33,7 @@ const CONFLICT: u32 = 3;
 const DOUBLINGS: u32 = 6;
 
 /// An id of which this peer has heard two lives.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Contest {
     ix: Ix,
     lower: Life,
@@ -50,7 +50,7 @@ struct Streak {
 }
 
 /// A claim about this node that waits, and the contests that this node looks into.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Renewal {
     claimed: Option<(Epoch, Instant)>,
     streak: Option<Streak>,
@@ -63,7 +63,7 @@ impl Renewal {
         *self = Self { streak: self.streak, ..Self::default() };
     }
 
-    /// This node is said to live in a higher epoch.
+    /// This node is said to live in a higher epoch, or to have used up in its own what it has not.
     pub(crate) fn claimed(&mut self, ctx: &mut Context, epoch: Epoch) {
         let (highest, at) = match self.claimed {
             Some(waiting) => waiting,

@@ -25,7 +25,7 @@ use crate::wire::{Claim, Finding, Frame};
 const MASS: usize = 3;
 
 /// All peers being watched.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Watches {
     list: Vec<Watch>,
     /// Who has answered of late while others wanted to know.

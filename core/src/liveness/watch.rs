@@ -44,7 +44,7 @@ fn longest_gap(ctx: &Context) -> Duration {
 pub(super) const CROWD: usize = 16;
 
 /// A peer being watched.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Watch {
     pub(super) ix: Ix,
     /// Whether this node suspects it, or looks for others only.
@@ -65,7 +65,7 @@ pub(super) struct Watch {
 }
 
 /// A peer that was asked to look.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Verifier {
     pub(super) ix: Ix,
     /// What it has said, if anything has arrived.
@@ -75,7 +75,7 @@ pub(super) struct Verifier {
 }
 
 /// Who has asked for a look.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Asker {
     pub(super) ix: Ix,
     /// When it wants to know, if the watch is not over before.

@@ -21,7 +21,7 @@ const SMALL_ANSWERS: u8 = 2;
 const MOST_TRIES: u8 = 12;
 
 /// Tries of one size.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Search {
     /// The peer that is asked.
     pub(super) with: Ix,

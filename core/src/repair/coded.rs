@@ -73,7 +73,7 @@ fn gap(at: usize, random: u64) -> usize {
 pub(crate) struct Cells(Vec<u64>);
 
 /// What came of taking cells apart.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Decoded {
     /// The elements that are in one of the sets only.
     All(Vec<Element>),

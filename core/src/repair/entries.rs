@@ -57,7 +57,7 @@ impl Entry {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Part {
     sum: Sum,
     /// By place.
@@ -65,7 +65,7 @@ struct Part {
 }
 
 /// Subjects with their fingerprints, by position.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entries {
     parts: Vec<Part>,
     names: Names,
@@ -193,7 +193,7 @@ fn part(position: u64) -> usize {
 }
 
 /// The groups of records, by number.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Names {
     /// How many entries use each.
     used: Vec<(GroupName, u32)>,

@@ -30,7 +30,7 @@ pub(crate) struct Move {
 }
 
 /// Moves since they were asked for last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 enum Log {
     /// Nobody wants to know.
     #[default]
@@ -41,7 +41,7 @@ enum Log {
 }
 
 /// A sum of fingerprints.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Root {
     sum: u64,
     log: Log,

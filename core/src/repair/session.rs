@@ -33,7 +33,7 @@ pub(super) const SMALL_PICTURE: u64 = 16;
 const MOST_VAIN: u8 = 3;
 
 /// Comparisons, and the stock that answers are made from.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Repair {
     unequal: u32,
     /// When the first of these was, and what this node's root was then.

@@ -11,7 +11,7 @@ use crate::time::Instant;
 use crate::wire::{Coded, RangeSum};
 
 /// All subjects of one moment, by position.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stock {
     entries: Entries,
     /// The first coded symbols of all there is, from when they are first asked for.
@@ -27,7 +27,7 @@ impl Stock {
         ctx.peers.root_mut().follow();
         ctx.metadata.root_mut().follow();
         let key = ctx.topology.fingerprints();
-        let counted = ctx.topology.roster().iter().filter(|&ix| ctx.peers.get(ix).counted);
+        let counted = ctx.topology.roster().iter().filter(|&ix| ctx.peers.get(ix).is_counted());
         let peers = counted.map(|ix| {
             let fingerprint = ctx.peers.fingerprint(ix, &ctx.topology, ctx.status(ix));
             (key.peer_position(ctx.id(ix)), Subject::Peer(ix), fingerprint)

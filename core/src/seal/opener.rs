@@ -14,6 +14,7 @@ use crate::wire::{Header, TAG_LEN};
 ///
 /// Keys of senders are kept once a packet of theirs has proven authentic, so forged packets cannot
 /// push them out. How many are kept bounds memory, not who can be heard.
+#[derive(Clone)]
 pub struct Opener {
     suite: Suite,
     cluster_tag: u16,
@@ -38,6 +39,7 @@ struct Asked {
     missed: u32,
 }
 
+#[derive(Clone)]
 struct Cached {
     sender: Life,
     key: KeyId,

@@ -14,6 +14,7 @@ use crate::wire::Header;
 ///
 /// Whoever numbers the packets must not use a number twice in one life, nor a life twice: under
 /// suite *sealed* that would give away what the two packets say.
+#[derive(Clone)]
 pub struct Sealer {
     sender: Life,
     sealed: bool,

@@ -15,7 +15,7 @@ pub(crate) const WIDTH: u64 = 64 * WORDS as u64;
 const MOST: usize = 32;
 
 /// A window of one sender, from some number on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Wide {
     sender: u32,
     /// When it was used last, in milliseconds, wrapping.
@@ -80,7 +80,7 @@ fn place(packet: u64) -> (usize, u64) {
 }
 
 /// The wide windows that are in use.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct WideWindows {
     windows: Vec<Wide>,
 }

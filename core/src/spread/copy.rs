@@ -25,7 +25,7 @@ pub(super) const LASTING_TRIES: u8 = 12;
 const EVEN_TRIES: u8 = 3;
 
 /// A batch on its way to one peer, with the part that the peer is to pass it on to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Copy {
     pub(super) batch: u64,
     pub(super) to: Ix,

@@ -23,7 +23,7 @@ struct Cover {
 }
 
 /// What speakers have promised, as far as this node has heard.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Covers {
     covers: BTreeMap<Ix, Cover>,
     speakers: BTreeMap<Ix, Instant>,

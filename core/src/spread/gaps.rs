@@ -14,7 +14,7 @@ use crate::wire::Frame;
 /// The most gaps that are waited for. What lies beyond is left to repair.
 const CAPACITY: usize = 256;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Gap {
     due: Instant,
     from: Ix,
@@ -24,7 +24,7 @@ struct Gap {
 }
 
 /// Gaps that may fill by themselves.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Gaps {
     gaps: VecDeque<Gap>,
 }

@@ -34,14 +34,14 @@ const ASKINGS_IN_VAIN: u8 = 6;
 /// A step of the numbers that is not believed to be one of batches missed.
 const LEAP: u64 = 1024;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Asking {
     due: Instant,
     tries: u8,
 }
 
 /// What is kept of one speaker.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Heard {
     speaker: Ix,
     epoch: Epoch,
@@ -135,7 +135,7 @@ struct Promise {
 }
 
 /// The speakers that are heard.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Hearer {
     heard: Vec<Heard>,
     listed: BTreeMap<Ix, Promise>,

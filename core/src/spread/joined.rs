@@ -15,7 +15,7 @@ use crate::topology::GroupName;
 const CAPACITY: usize = 64;
 
 /// The last joins that this node has heard of, oldest first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Joined {
     joins: VecDeque<(Instant, GroupName, Ix)>,
 }

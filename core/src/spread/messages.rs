@@ -18,7 +18,7 @@ const STEP: u64 = 1 << 32;
 const REPORTED: u64 = 1024;
 
 /// What is remembered of one origin: a ring of bits, one for each of its last messages.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Origin {
     epoch: Epoch,
     highest: u64,
@@ -84,7 +84,7 @@ pub(crate) enum Claimed {
 }
 
 /// What has been sent and delivered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Messages {
     sequence: u64,
     touches: u64,

@@ -16,7 +16,7 @@ use crate::wire::Frame;
 pub(crate) const EVERYBODY: To = To { at: Destination::Multicast, bound: None, node: None };
 
 /// What multicast has brought of late, and what is known of its use.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Multicast {
     heard: Option<Instant>,
     speaker: Option<Instant>,

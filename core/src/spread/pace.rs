@@ -17,7 +17,7 @@ const PER_GATHERER: u64 = 500;
 const GATHERERS: u64 = 8;
 
 /// Counts news, own and others'.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pace {
     /// Since when this node knows its cluster, and counts all that everybody is told.
     begun: Option<Instant>,

@@ -17,7 +17,7 @@ enum Subject {
 }
 
 /// Frames by subject, each with how many more times it rides.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Piggyback {
     riders: BTreeMap<Subject, (Frame, u32)>,
     last: Option<Subject>,

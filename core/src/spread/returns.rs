@@ -19,7 +19,7 @@ use crate::wire::Standing;
 const CAPACITY: usize = 256;
 
 /// Returns that others may tell.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Returns {
     waiting: Vec<(Instant, Ix)>,
 }

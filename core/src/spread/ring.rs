@@ -7,7 +7,7 @@ use crate::growth;
 use crate::roster::Ix;
 
 /// Peers by their position on the ring. This node itself is not among them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ring {
     places: Vec<(u32, Ix)>,
     /// Grows with each change of a peer, whether or not it stays on the ring.

@@ -51,7 +51,7 @@ const VOUCH: usize = 18;
 const FIRST_VOUCHES: u32 = 2;
 const VOUCHES: u32 = 4;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Listener {
     epoch: Epoch,
     said: Instant,
@@ -63,7 +63,7 @@ struct Listener {
 }
 
 /// What a node does for its segment.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Speaker {
     /// Since when it speaks.
     since: Option<Instant>,

@@ -18,7 +18,7 @@ const KEPT: usize = 128;
 const ANSWER: usize = 16;
 const ASKERS: usize = 3;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Batch {
     sequence: u64,
     at: Instant,
@@ -31,7 +31,7 @@ struct Batch {
 }
 
 /// What was multicast.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Stream {
     sequence: u64,
     /// The first batch after a quiet time, and when it was sent.

@@ -35,7 +35,7 @@ impl CopyId {
 const KEY: [u64; 2] = [0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89];
 
 /// The copies that were taken on last, in a ring.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Taken {
     copies: Vec<CopyId>,
     /// The place of the oldest one, once the ring is full.

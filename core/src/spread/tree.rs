@@ -34,7 +34,7 @@ const BURST: u32 = 48;
 const HANDOVERS: usize = 3;
 const LASTING_HANDOVERS: usize = 16;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Batch {
     frames: Vec<Frame>,
     open: u32,
@@ -50,7 +50,7 @@ pub(crate) struct Closed {
 }
 
 /// All copies under way.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Relays {
     next: u64,
     batches: BTreeMap<u64, Batch>,

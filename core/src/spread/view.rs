@@ -17,14 +17,14 @@ use crate::wire::Route;
 const KEPT: usize = 8;
 
 /// What a view depends on.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Basis {
     ring: u64,
     covers: u64,
     group: Option<u64>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct View {
     group: Option<GroupName>,
     covered: bool,
@@ -36,7 +36,7 @@ struct View {
 }
 
 /// The views that were used last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Views {
     views: Vec<View>,
 }

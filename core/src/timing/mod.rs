@@ -127,6 +127,13 @@ timing! {
     sweep_pause = |c| c.min_timeout * 6 / 5, "";
     /// How long a second holder of an id has to show itself: two round trips of a third node.
     renewal_wait = |c| c.min_timeout * 4, "";
+    /// How often a peer is told at most that its packets are refused. It bounds a rate.
+    refusal_again = |_c| Duration::from_secs(1), "";
+    /// How long all packets of a peer are refused before the embedder is told: one that hears that it is
+    /// refused renews in half of this time.
+    refusal_told = |c| c.min_timeout * 8, "";
+    /// The least time between two such events about one peer.
+    refusal_told_again = |_c| Duration::from_secs(60), "";
     /// How often housekeeping looks at those that are held off.
     housekeeping = |_c| Duration::from_secs(1), "";
 
@@ -219,6 +226,10 @@ impl Timing {
         );
         debug_assert!(self.news_span >= self.news_instant, "an instant is a part of a span");
         debug_assert!(self.path_answer < config.max_timeout, "a try outlasts the least wait");
+        debug_assert!(
+            self.refusal_told >= 2 * self.renewal_wait,
+            "a renewal comes before the alarm"
+        );
         debug_assert!(self.reunion >= self.reunion_rest, "roots are compared at a reunion");
     }
 }

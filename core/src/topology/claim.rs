@@ -15,6 +15,7 @@ use crate::node::Epoch;
 use crate::roster::Ix;
 
 /// The claims that have not been answered yet.
+#[derive(Clone)]
 pub(super) struct Claims {
     /// The highest clock claimed, by group.
     clocks: Vec<(GroupName, u64)>,

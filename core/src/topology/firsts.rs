@@ -9,7 +9,7 @@ use crate::growth;
 /// A look-up goes to the few numbers that share the key's leading bits. Where the numbers are evenly
 /// spread, these lie in a short window that is counted; where they are all alike they are searched
 /// by halving.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Firsts {
     numbers: Vec<u32>,
     /// For each value of the leading bits, how many numbers have a lower one; empty for few

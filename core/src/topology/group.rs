@@ -15,6 +15,7 @@ use crate::repair::fingerprint::FingerprintKey;
 use crate::roster::Ix;
 
 /// The records of all members of one group.
+#[derive(Clone)]
 pub(super) struct Group {
     pub(super) name: GroupName,
     /// The name's hash under the fingerprint key.

@@ -9,6 +9,7 @@ use super::item::GroupName;
 use crate::hash::Hash;
 
 /// The groups. A slot stays the same until its group is removed.
+#[derive(Clone)]
 pub(super) struct Groups {
     slots: Vec<Option<Group>>,
     free: Vec<u32>,

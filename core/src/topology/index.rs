@@ -32,7 +32,7 @@ pub(super) struct Entry {
 pub(super) struct Position(u32);
 
 /// The served ranges of one group.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Index {
     /// All entries, sorted, while they are few.
     few: Vec<Entry>,
@@ -198,6 +198,7 @@ const BITS: [u32; LEAF] = {
 };
 
 /// Leaves in order, and what is searched to find them.
+#[derive(Clone)]
 struct Leaves {
     places: Vec<Place>,
     lens: Vec<u8>,
@@ -209,6 +210,7 @@ struct Leaves {
 }
 
 /// A leaf, and what a search asks of it before it looks inside.
+#[derive(Clone)]
 struct Place {
     /// The largest end in the leaf.
     reach: u32,

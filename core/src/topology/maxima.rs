@@ -6,6 +6,7 @@ use crate::growth;
 
 /// A row of numbers and, above it, rows with one number for each block of the row below: its
 /// largest one. A search looks at one block of each row.
+#[derive(Clone)]
 pub(super) struct Maxima {
     rows: Vec<Vec<[u32; BLOCK]>>,
     /// Numbers in the lowest row. Zeros lie behind the last one.

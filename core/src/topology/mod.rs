@@ -119,6 +119,7 @@ use stage::Stages;
 /// assert_eq!(b.route(&shards, 1000).next(), None);
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
+#[derive(Clone)]
 pub struct Topology {
     roster: Roster,
     /// How many records each node has, by its index.

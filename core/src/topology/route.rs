@@ -41,7 +41,7 @@ pub(super) struct Route<'a> {
 }
 
 /// Scores and positions, best first, once they are sorted.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Ranked {
     inline: [(u64, Position); INLINE],
     len: usize,

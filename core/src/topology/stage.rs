@@ -7,6 +7,7 @@ use super::item::{GroupName, RecordDelta, Write};
 use crate::node::{Epoch, NodeId};
 
 /// The first pieces of a delta.
+#[derive(Clone)]
 pub(super) struct Stage {
     group: GroupName,
     member: NodeId,
@@ -61,6 +62,7 @@ impl Stage {
 }
 
 /// The unfinished deltas, oldest first.
+#[derive(Clone)]
 pub(super) struct Stages {
     stages: VecDeque<Stage>,
     limit: usize,

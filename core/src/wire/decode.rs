@@ -18,7 +18,7 @@ use crate::node::{Epoch, Life, NodeId};
 use crate::topology::{GroupName, KeyRange, Op, RecordDelta, Write};
 
 /// Reads the frames of a payload. Keep one and use it again: its tables then cost no allocation.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Decoder {
     tables: Tables,
     #[cfg(feature = "mutants")]
@@ -192,6 +192,12 @@ impl Decoder {
             kind::UNDELIVERED => {
                 Frame::Undelivered { sequence: body.varint()?, bytes: body.u16()? }
             }
+            kind::COUNTED => Frame::Counted {
+                packet: body.varint()?,
+                tag: body.u16()?,
+                highest: body.varint()?,
+                tag_of_highest: body.u16()?,
+            },
             _ => return Ok(None),
         };
         Ok(Some(frame))

@@ -98,15 +98,16 @@ impl Writer {
                 w.frames.put_u8(u8::from(*silent));
                 Ok(())
             }),
-            Frame::Padding { .. }
+            Frame::Counted { .. }
+            | Frame::Padding { .. }
             | Frame::Narrow
             | Frame::TooLarge { .. }
-            | Frame::Undelivered { .. } => self.encode_of_size(frame),
+            | Frame::Undelivered { .. } => self.encode_of_one(frame),
         }
     }
 
-    /// The same of what is said about sizes.
-    fn encode_of_size(&mut self, frame: &Frame) -> Result<(), Refused> {
+    /// The same of what is said about sizes and numbers.
+    fn encode_of_one(&mut self, frame: &Frame) -> Result<(), Refused> {
         match frame {
             Frame::Padding { bytes } => self.framed(kind::PADDING, |w| {
                 w.frames.put_bytes(0, (*bytes).into());
@@ -122,6 +123,15 @@ impl Writer {
                 w.frames.put_u16(*bytes);
                 Ok(())
             }),
+            Frame::Counted { packet, tag, highest, tag_of_highest } => {
+                self.framed(kind::COUNTED, |w| {
+                    w.varint(*packet);
+                    w.frames.put_u16(*tag);
+                    w.varint(*highest);
+                    w.frames.put_u16(*tag_of_highest);
+                    Ok(())
+                })
+            }
             _ => self.framed(kind::NARROW, |_| Ok(())),
         }
     }

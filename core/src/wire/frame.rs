@@ -164,6 +164,19 @@ pub enum Frame {
         /// The largest payload that passes there.
         bytes: u16,
     },
+    /// A packet of the receiver is refused, as its number has been used up in the life that this packet is
+    /// bound to. A receiver that did not send the highest one, or not the one that is refused, renews.
+    /// Beside a pong: nothing is refused, but the ping was overtaken, and the highest one is named twice.
+    Counted {
+        /// The number of the packet that is refused.
+        packet: u64,
+        /// The first 16 bits of its tag.
+        tag: u16,
+        /// The highest number that the sender has taken.
+        highest: u64,
+        /// The first 16 bits of the tag of that packet.
+        tag_of_highest: u16,
+    },
 }
 
 impl Frame {

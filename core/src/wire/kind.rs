@@ -33,3 +33,4 @@ pub(super) const PADDING: u8 = 0x26;
 pub(super) const NARROW: u8 = 0x27;
 pub(super) const TOO_LARGE: u8 = 0x28;
 pub(super) const UNDELIVERED: u8 = 0x29;
+pub(super) const COUNTED: u8 = 0x2a;

@@ -70,6 +70,28 @@
 //! proven, by a bound packet in the same life or by another node's [`Vouch`](Frame::Vouch), and only if its
 //! number lies above that of the bound packet, or of the vouch: it may have been recorded before.
 //!
+//! **Refused numbers.** An authentic, *bound* packet whose number is used up is answered with
+//! [`Counted`](Frame::Counted), at most once a second for each sender, unless it is a copy of the one
+//! with the highest number; an *unbound* one that came by unicast with a [`Challenge`](Frame::Challenge),
+//! equally limited. `Counted` counts only in a bound packet to one receiver, outside spreads and numbered
+//! frames. If it quotes a ping of the receiver that has not been answered, it is evidence of life, as a
+//! pong is. A receiver that has not sent the highest number in its present life, or remembers
+//! another tag for it or for the packet that is refused, begins a new life, after the same back-off as
+//! for [`Duplicate`](Frame::Duplicate). It remembers the tags of its last 1,024 packets; what it sent
+//! before counts as its own.
+//!
+//! A ping that is taken though a higher number was taken before is answered with `Counted` beside the
+//! pong; it then quotes the packet with the highest number twice, and none that is refused.
+//!
+//! Of a *bound* packet that is refused for its number a pong, a challenge or a `Counted` is taken all the
+//! same if it quotes a ping of the receiver to that sender that has not been answered: nobody can have
+//! recorded it. Nothing else of the packet is taken, and the window stays as it is.
+//!
+//! **After forgetting.** A node that has forgotten others keeps the highest of their epochs. A sender
+//! with an epoch not above that, which has not proven itself since, is taken only with a bound packet that
+//! quotes, in a pong, a challenge or a `Counted`, a packet that the node has sent after it forgot the last
+//! one. Other bound packets of it are answered with a challenge and a ping.
+//!
 //! # Frames
 //!
 //! A frame begins with its type in one byte. Types up to `0x0f` have the fields below and no
@@ -110,6 +132,7 @@
 //! | `0x27` | [`Narrow`](Frame::Narrow) | none |
 //! | `0x28` | [`TooLarge`](Frame::TooLarge) | packet number (varint), bytes (2) |
 //! | `0x29` | [`Undelivered`](Frame::Undelivered) | sequence (varint), bytes (2) |
+//! | `0x2a` | [`Counted`](Frame::Counted) | packet number (varint), bits of its tag (2), highest packet number (varint), bits of its tag (2) |
 //!
 //! **Tables.** An *id*, a *life* and a *group* are varints that index a table of the packet. The
 //! tables come before all other frames, ids first; each may be left out, and no other frame adds to

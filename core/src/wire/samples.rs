@@ -204,7 +204,7 @@ fn frame_for_all(g: &mut Gen) -> Frame {
 
 /// Any frame but those that announce others.
 fn frame(g: &mut Gen) -> Frame {
-    match below(g, 26) {
+    match below(g, 27) {
         0 => Frame::Ping { root: u64::arbitrary(g) },
         1 => Frame::Pong { packet: number(g), root: some(g, u64::arbitrary) },
         2 => Frame::Ack { packet: number(g) },
@@ -238,6 +238,12 @@ fn frame(g: &mut Gen) -> Frame {
         22 => Frame::Narrow,
         23 => Frame::TooLarge { packet: number(g), bytes: u16::arbitrary(g) },
         24 => Frame::Undelivered { sequence: number(g), bytes: u16::arbitrary(g) },
+        25 => Frame::Counted {
+            packet: number(g),
+            tag: u16::arbitrary(g),
+            highest: number(g),
+            tag_of_highest: u16::arbitrary(g),
+        },
         _ if bool::arbitrary(g) => Frame::Vouch { life: life(g), packet: number(g) },
         _ => Frame::Duplicate { epoch: Epoch(u64::arbitrary(g)) },
     }

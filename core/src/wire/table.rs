@@ -50,6 +50,7 @@ pub(super) fn subject_len((id, epoch): Subject) -> usize {
 
 /// The tables of a packet that is being written: entries in the order of their indices, and where
 /// each value stands in sorted order, so that a look-up needs no scan.
+#[derive(Clone)]
 pub(super) struct Table<T> {
     entries: Vec<T>,
     sorted: Vec<u16>,
@@ -159,7 +160,7 @@ impl Table<GroupName> {
 }
 
 /// The tables of a packet that was received.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tables {
     /// The sender, whose index is 0.
     sender: Option<Life>,

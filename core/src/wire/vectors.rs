@@ -154,6 +154,11 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
         ("narrow", [Frame::Narrow].into()),
         ("too large", [Frame::TooLarge { packet: 300, bytes: 1_068 }].into()),
         ("undelivered", [Frame::Undelivered { sequence: 300, bytes: 376 }].into()),
+        (
+            "counted",
+            [Frame::Counted { packet: 300, tag: 0x1234, highest: 301, tag_of_highest: 0x5678 }]
+                .into(),
+        ),
     ]
     .into()
 }
@@ -279,7 +284,7 @@ fn sealed_packets_are_as_specified() {
 #[test]
 fn every_type_of_frame_has_a_known_answer() {
     let payloads = payloads();
-    for kind in (kind::PING..=kind::CHALLENGE).chain(kind::IDS..=kind::UNDELIVERED) {
+    for kind in (kind::PING..=kind::CHALLENGE).chain(kind::IDS..=kind::COUNTED) {
         let begins = |bytes: &Vec<u8>| {
             bytes[0] == kind
                 || matches!(bytes[0], kind::IDS | kind::GROUPS) && {

@@ -19,6 +19,7 @@ use crate::topology::{GroupName, RecordDelta, Write};
 /// Builds packets, one after the other. Keep one and use it again: it then allocates nothing.
 ///
 /// [`Writer::begin`], any number of [`Writer::push`], [`Writer::finish`].
+#[derive(Clone)]
 pub struct Writer {
     header: Header,
     room: usize,

@@ -17,7 +17,11 @@ pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Ve
     let [mut mine, mut theirs] = pair.map(|engine| {
         let groups = engine.groups();
         let items = groups.flat_map(|group| engine.topology(group).map(move |item| (group, item)));
-        items.filter(|(_, timed)| present(timed.item.member))
+        items.filter(|(_, timed)| {
+            let member = sim.node_of(timed.item.member.addr());
+            let once = member.is_none_or(|node| !sim.written.is_repeated(node, timed.epoch));
+            once && present(timed.item.member)
+        })
     });
     loop {
         match (mine.next(), theirs.next()) {
@@ -28,6 +32,10 @@ pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Ve
     }
     let [this, that] = pair;
     for mine in this.peers().filter(|peer| peer.id != that.id() && peer.status.is_present()) {
+        let about = sim.node_of(mine.id.addr());
+        if about.is_some_and(|about| sim.written.is_repeated(about, mine.epoch)) {
+            continue;
+        }
         let theirs = that.peer(mine.id);
         let same = |theirs: &Peer| {
             (theirs.epoch, theirs.incarnation) == (mine.epoch, mine.incarnation)
@@ -55,7 +63,9 @@ pub(super) fn raised_by_another(sim: &Sim<Engine>, node: usize, peer: &Peer) -> 
     let about = sim.node_of(peer.id.addr())?;
     let owner = sim.node(about)?;
     let own = owner.peer(owner.id())?;
-    let raised = own.epoch == peer.epoch && peer.incarnation > own.incarnation;
+    let raised = !sim.written.is_repeated(about, peer.epoch)
+        && own.epoch == peer.epoch
+        && peer.incarnation > own.incarnation;
     raised.then(|| of(Law::RaisedByAnother, format!("{peer:?}, itself {own:?}"), &[node, about]))
 }
 

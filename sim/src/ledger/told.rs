@@ -19,6 +19,8 @@ pub(crate) struct Written {
     newest: Vec<Epoch>,
     /// By node.
     told: Vec<Told>,
+    /// Lives that were led more than once: in those one clock may name two things.
+    repeated: HashSet<(usize, Epoch)>,
 }
 
 impl Written {
@@ -53,6 +55,16 @@ impl Written {
             self.newest.resize(node + 1, Epoch::default());
         }
         self.newest[node] = self.newest[node].max(epoch);
+    }
+
+    /// A life is led once more.
+    pub(crate) fn repeat_life(&mut self, node: usize, epoch: Epoch) {
+        self.repeated.insert((node, epoch));
+    }
+
+    /// Whether a life was led more than once.
+    pub(crate) fn is_repeated(&self, node: usize, epoch: Epoch) -> bool {
+        !self.repeated.is_empty() && self.repeated.contains(&(node, epoch))
     }
 
     /// The highest epoch that a node has lived in.

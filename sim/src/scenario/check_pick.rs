@@ -20,7 +20,9 @@ impl Step {
             | Self::DeafenMulticast(whom)
             | Self::Join(whom)
             | Self::Leave(whom)
-            | Self::Describe(whom) => Some(whom),
+            | Self::Describe(whom)
+            | Self::Snapshot(whom)
+            | Self::SetBack(whom) => Some(whom),
             _ => None,
         }
     }
@@ -44,6 +46,7 @@ impl Step {
             | Self::Tell(_)
             | Self::Message(_) => true,
             Self::Narrow(narrow) => narrow.nodes.is_some(),
+            Self::Copy(copies) => copies.nodes.is_some(),
             step => step.whom().is_some_and(|whom| !whom.is_last()),
         }
     }
@@ -59,6 +62,7 @@ impl Step {
                 "picked"
             }
             Self::WallClock(_) => "behind",
+            Self::Copy(copies) if copies.nodes.is_none() => "nodes",
             Self::Send(send) if send.to != To::All => "to",
             Self::Await(goal) if goal.what == Goal::Split => "what",
             step => return step.wrong_count(),
@@ -74,6 +78,7 @@ impl Step {
             Self::Lossy(lossy) => ("nodes", lossy.nodes == 0),
             Self::Narrow(narrow) => ("nodes", narrow.nodes == Some(0)),
             Self::Skew(skew) => ("nodes", skew.nodes == 0),
+            Self::Copy(copies) => ("nodes", copies.nodes == Some(0)),
             Self::Jump(jump) => ("nodes", jump.nodes == 0),
             Self::Slow(slow) => ("nodes", slow.nodes == 0),
             Self::Stalls(stalls) => ("nodes", stalls.nodes.contains(&0)),

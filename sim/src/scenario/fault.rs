@@ -70,6 +70,21 @@ impl Player {
                     self.sim.set_wall_clock(node, -behind);
                 }
             }
+            Step::Snapshot(whom) => self.each_up(whom, Sim::snapshot),
+            Step::SetBack(whom) => {
+                self.pick(whom, Sim::has_snapshot);
+                for node in self.picked.clone() {
+                    self.sim.set_back(node);
+                }
+            }
+            Step::Copy(copies) => {
+                let whom = Whom { nodes: copies.nodes, ..Whom::default() };
+                self.pick(&whom, Sim::has_snapshot);
+                for node in self.picked.clone() {
+                    self.sim.copy(node, copies.by_chance);
+                }
+            }
+            Step::EndCopies(_) => self.sim.end_copies(),
             Step::ForbidFalseDown(_) => self.sim.forbid_false_down(),
             Step::ForbidHidden(_) => self.sim.forbid_hidden(),
             Step::AllowHidden(_) => self.sim.allow_hidden(),

@@ -36,6 +36,10 @@ impl Player {
                     None => Ok(()),
                 };
             }
+            Goal::Conflict => {
+                self.sim.run_until(|sim| sim.conflict_at().is_some(), within)?;
+                self.sim.conflict_at()
+            }
             Goal::Split => {
                 let up = |sim: &Sim, node: &usize| sim.condition(*node).is_up();
                 let mut inside = self.picked.clone();

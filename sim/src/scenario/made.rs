@@ -14,7 +14,9 @@ impl Step {
                     Goal::Shown | Goal::Heard => ["", " by half", " by 99 %", " by all"]
                         .map(|part| (part, Unit::Nanos))
                         .into(),
-                    Goal::Sight | Goal::Agreement | Goal::Split => vec![("", Unit::Nanos)],
+                    Goal::Sight | Goal::Agreement | Goal::Split | Goal::Conflict => {
+                        vec![("", Unit::Nanos)]
+                    }
                 },
             ),
             Self::Usage(usage) => {

@@ -149,6 +149,18 @@ pub struct Skew {
     pub rate: Chance,
 }
 
+/// Second copies of nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Copies {
+    /// Of how many nodes, at random among those with a snapshot; of those picked last if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<usize>,
+    /// Whether a datagram for the address goes to either by chance, and not to the one that sent last.
+    #[serde(default)]
+    pub by_chance: bool,
+}
+
 /// Clocks that jump.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -56,7 +56,7 @@ pub use play::{Options, Played, play};
 pub use recover::recovers_within;
 
 pub use mishap::{
-    Between, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stall, Stalls,
+    Between, Copies, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stall, Stalls,
     WallClock, Way,
 };
 use step::walk;

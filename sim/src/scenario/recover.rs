@@ -37,6 +37,7 @@ impl Player {
 
     fn make_well(&mut self, restart: bool, own: bool) {
         self.sim.heal();
+        self.sim.end_copies();
         if own {
             self.sim.set_links(&self.nature.links());
             self.slowest = self.nature.slowest();

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::betray::Betray;
 use super::mishap::{
-    Between, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stalls, WallClock,
+    Between, Copies, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stalls,
+    WallClock,
 };
 use super::{Path, Span, Unit};
 
@@ -70,6 +71,14 @@ pub enum Step {
     Slow(Slow),
     /// Nodes' wall clocks are set; their next lives get their epochs from them.
     WallClock(WallClock),
+    /// The states of nodes are kept; a later one replaces it.
+    Snapshot(Whom),
+    /// Nodes are set back to their last snapshots, as virtual machines are.
+    SetBack(Whom),
+    /// A second copy of the last snapshot of nodes starts at the same address.
+    Copy(Copies),
+    /// All second copies end.
+    EndCopies(Nothing),
     /// Nodes join the group.
     Join(Whom),
     /// Random nodes send messages, whose deliveries become figures.
@@ -143,6 +152,8 @@ pub enum Goal {
     Heard,
     /// The nodes picked last see each other alone, and so do the others.
     Split,
+    /// A node or its second copy says that another one uses its address.
+    Conflict,
 }
 
 /// Which nodes.

@@ -6,11 +6,9 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{choice, millis, percent};
+use super::{accident, choice, millis, percent};
 use crate::random::{Random, Ratio};
-use crate::scenario::{
-    Await, Betray, Cluster, Goal, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell,
-};
+use crate::scenario::{Cluster, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell};
 
 /// A kind of world. All are judged by the same laws, within bounds that follow from the preset and
 /// the delays ([`recovers_within`](crate::scenario::recovers_within)).
@@ -29,14 +27,27 @@ pub enum Kind {
     Narrow,
     /// Two to seven nodes, with loss.
     Small,
+    /// Nodes that are set back to snapshots, in the end as well, when all is well: all agree five seconds
+    /// later.
+    Setback,
+    /// Second copies of nodes, in the end as well: they say so within half a minute, and hide nobody.
+    Copies,
     /// A calm LAN of three to sixteen nodes of which one lies.
     Hostile,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Lan, Self::Wan, Self::Mixed, Self::Narrow, Self::Small, Self::Hostile];
+    pub const ALL: [Self; 8] = [
+        Self::Lan,
+        Self::Wan,
+        Self::Mixed,
+        Self::Narrow,
+        Self::Small,
+        Self::Setback,
+        Self::Copies,
+        Self::Hostile,
+    ];
 
     /// Its name.
     #[must_use]
@@ -47,6 +58,8 @@ impl Kind {
             Self::Mixed => "mixed",
             Self::Narrow => "narrow",
             Self::Small => "small",
+            Self::Setback => "setback",
+            Self::Copies => "copies",
             Self::Hostile => "hostile",
         }
     }
@@ -59,6 +72,8 @@ impl Kind {
             Self::Mixed => "worlds_of_mixed_delays",
             Self::Narrow => "worlds_of_narrow_paths",
             Self::Small => "worlds_of_few_nodes",
+            Self::Setback => "worlds_of_snapshots",
+            Self::Copies => "worlds_of_copies",
             Self::Hostile => "worlds_of_liars",
         }
     }
@@ -77,7 +92,7 @@ impl Kind {
     pub(super) fn shape(self, seed: u64, cluster: &mut Cluster) {
         let random = &mut self.random(seed);
         match self {
-            Self::Lan => {}
+            Self::Lan | Self::Setback | Self::Copies => {}
             Self::Wan => {
                 let delay = one_way(random, 20_000);
                 one_zone(cluster);
@@ -116,7 +131,7 @@ impl Kind {
         for step in &mut *steps {
             match step {
                 Step::Recover(recover) => {
-                    recover.own = !matches!(self, Self::Lan | Self::Small);
+                    recover.own = matches!(self, Self::Wan | Self::Mixed | Self::Narrow);
                 }
                 Step::Tell(Tell { within, .. }) if !within.0.is_zero() && self != Self::Lan => {
                     within.0 += 20 * cluster.slowest();
@@ -132,7 +147,11 @@ impl Kind {
             Self::Mixed => steps.retain(|step| !matches!(step, Step::Relink(_))),
             Self::Narrow => narrow(&mut self.random(seed), random, steps),
             Self::Small => lossy_calm(random, steps),
-            Self::Hostile => betrayed(random, steps),
+            Self::Hostile => accident::betrayed(random, steps),
+            Self::Setback | Self::Copies => {
+                accident::go_back(self, random, steps);
+                accident::go_back_in_calm(self, random, cluster, steps);
+            }
             Self::Lan | Self::Wan => {}
         }
     }
@@ -237,7 +256,7 @@ fn narrow(shape: &mut Random, random: &mut Random, steps: &mut Vec<Step>) {
 }
 
 /// A place from which time passes: what concerns those picked last is to go on doing so.
-fn pause(random: &mut Random, steps: &[Step], from: usize) -> Option<usize> {
+pub(super) fn pause(random: &mut Random, steps: &[Step], from: usize) -> Option<usize> {
     let runs = |place: &usize| matches!(steps[*place], Step::Run(_));
     let places: Vec<usize> = (from..steps.len()).filter(runs).collect();
     places.get(random.below(places.len() as u64) as usize).copied()
@@ -252,38 +271,6 @@ fn lossy_calm(random: &mut Random, steps: &mut Vec<Step>) {
         Step::Run(millis(30_000)),
         Step::AllowHidden(Nothing {}),
     ]);
-}
-
-/// Nothing fails but one member, which lies now and then, or ten times a second for a minute.
-fn betrayed(random: &mut Random, steps: &mut Vec<Step>) {
-    steps.retain(|step| {
-        matches!(
-            step,
-            Step::Run(_)
-                | Step::Serve(_)
-                | Step::Withdraw(_)
-                | Step::Join(_)
-                | Step::Leave(_)
-                | Step::Describe(_)
-                | Step::Churn(_)
-                | Step::Recover(_)
-                | Step::Tell(_)
-        )
-    });
-    let goes_on = random.hit(Ratio(1, 4));
-    let mut left = if goes_on { 1 } else { random.between(2, 12) };
-    let mut all =
-        vec![Step::Await(Await { what: Goal::Agreement, within: millis(30_000), figure: None })];
-    for step in steps.drain(..) {
-        let pauses = matches!(step, Step::Run(_) | Step::Recover(_));
-        if pauses && left > 0 {
-            left -= 1;
-            let (packets, every) = if goes_on { (600, millis(100)) } else { (1, Span::default()) };
-            all.push(Step::Betray(Betray { packets, every, figure: None }));
-        }
-        all.push(step);
-    }
-    *steps = all;
 }
 
 const FOR_KIND: u64 = 9;
@@ -316,7 +303,7 @@ mod tests {
     fn a_swarm_of_all_kinds_draws_each_about_as_often() {
         for kind in Kind::ALL {
             let drawn = (0..1_000).filter(|seed| Kind::drawn(*seed) == kind).count();
-            assert!((120..220).contains(&drawn), "{kind}: {drawn}");
+            assert!((90..170).contains(&drawn), "{kind}: {drawn}");
         }
     }
 

@@ -11,6 +11,7 @@
 //! What may fail is drawn too (swarm testing: Groce et al. 2012), so that some runs know no loss and
 //! others nothing but loss.
 
+mod accident;
 mod calls;
 mod faults;
 mod kind;

@@ -101,6 +101,11 @@ impl Player {
     /// Sends a message. It may be refused because much is under way: nothing is promised then.
     fn send_to(&mut self, from: usize, to: &Meant) -> Option<Sent> {
         let number = self.sim.tell_those(from, to).ok()?;
+        // In a life that is led twice it may have the number of one that was sent before.
+        let epoch = self.sim.node(from)?.epoch();
+        if self.sim.written.is_repeated(from, epoch) {
+            return None;
+        }
         let meant = |node: &usize| *node != from && to.concerns(&self.sim, *node);
         let to: Vec<usize> = self.sim.live().filter(meant).collect();
         Some(Sent { from, to, watch: self.sim.watch_for(number) })

@@ -1,0 +1,122 @@
+//! Packets that are authentic and yet not taken: their numbers are used up, or their sender was given up.
+
+use super::Engine;
+use crate::engine::claims::Channel;
+use crate::event::Event;
+use crate::mutants::mutated;
+use crate::node::{Life, Status};
+use crate::outbox::Say;
+use crate::port::Arrival;
+use crate::roster::Ix;
+use crate::wire::{Frame, Header, TAG_LEN};
+
+/// The first bits of a packet's tag, which tell it from another one with its number.
+pub(super) fn tag_of(datagram: &[u8]) -> u16 {
+    let tag = datagram.split_last_chunk::<TAG_LEN>().map_or([0; TAG_LEN], |(_, tag)| *tag);
+    u16::from_be_bytes([tag[0], tag[1]])
+}
+
+/// Which packet of the receiver a frame answers, if it is one that says that its sender lives.
+const fn answered(frame: &Frame) -> Option<u64> {
+    match frame {
+        Frame::Pong { packet, .. }
+        | Frame::Challenge { packet }
+        | Frame::Counted { packet, .. } => Some(*packet),
+        _ => None,
+    }
+}
+
+impl Engine {
+    /// The number of a packet has been used up in this life of the sender. The sender is told so: it may
+    /// have been set back, or another may have used up its numbers. Answers whether something of it was
+    /// taken all the same: what answers a ping of this node's is nobody's recording.
+    pub(super) fn refuse_stale(
+        &mut self,
+        header: &Header,
+        arrival: Arrival,
+        datagram: &[u8],
+        frames: &[Frame],
+    ) -> bool {
+        let Some(ix) = self.ctx.find_life(header.sender) else { return false };
+        let mut taken = false;
+        for frame in frames.iter().filter(|_| header.bound) {
+            if answered(frame).is_some_and(|packet| self.probes.awaits(packet, ix)) {
+                taken = true;
+                self.on_frame(header, ix, frame.clone(), Channel::Direct);
+            }
+        }
+        let tag = tag_of(datagram);
+        let (highest, tag_of_highest) =
+            (self.ctx.peers.highest(ix), self.ctx.peers.tag_of_highest(ix));
+        let is_copy = (header.packet, tag) == (highest, tag_of_highest);
+        let multicast = matches!(arrival, Arrival::Multicast(_));
+        if is_copy || multicast || !self.numbers.may_answer(&self.ctx, ix) {
+            return taken;
+        }
+        if !header.bound {
+            self.challenge(header.sender, header.packet, arrival, datagram.len());
+        } else if !mutated!(self.ctx.config, NumberUnanswered) {
+            let frame = Frame::Counted { packet: header.packet, tag, highest, tag_of_highest };
+            self.ctx.say_frame(self.ctx.bound(ix), frame);
+        }
+        if let Some(lasted) = self.numbers.untold(&self.ctx, ix) {
+            self.ctx.event(Event::Refused { peer: header.sender, highest, lasted });
+        }
+        taken
+    }
+
+    /// A life of a peer that a later one is known of has sent something: if it answers a ping of this
+    /// node's, the peer is not silent. It is about to begin a life above the later one, which may be
+    /// nothing but a claim, or a second copy that hears only a part of what goes to their address.
+    pub(super) fn former_life_answers(&mut self, ix: Ix, frames: &[Frame]) {
+        for packet in frames.iter().filter_map(answered) {
+            let answers = self.probes.answered(&mut self.ctx, packet, ix);
+            let gone = matches!(self.ctx.status(ix), Status::Down | Status::Left);
+            if answers && (!gone || self.ctx.peers.is_held(ix)) {
+                self.watches.answered(&mut self.ctx, ix);
+            }
+        }
+    }
+
+    /// A packet of this node is refused by a peer, as its number has been used up there.
+    pub(super) fn on_counted(&mut self, from: Ix, refused: (u64, u16), highest: (u64, u16)) {
+        if self.probes.answered(&mut self.ctx, refused.0, from) {
+            self.on_sign_of_life(from);
+        }
+        let last = self.ctx.packet;
+        let is_own = |(packet, tag)| self.numbers.is_own(last, packet, tag);
+        if !is_own(refused) || !is_own(highest) {
+            let epoch = self.ctx.me().epoch;
+            self.renewal.claimed(&mut self.ctx, epoch);
+        }
+    }
+
+    /// Whether a packet of a sender may have been recorded before this node forgot it, so that it counts
+    /// only if it answers something that this node has said since.
+    pub(super) fn may_be_forgotten(
+        &self,
+        header: &Header,
+        known: Option<Ix>,
+        frames: &[Frame],
+    ) -> bool {
+        let Some((epoch, packet)) = self.ctx.forgotten else { return false };
+        if header.sender.epoch > epoch || mutated!(self.ctx.config, FloorForgotten) {
+            return false;
+        }
+        let is_fresh = |answer| answer > packet && answer <= self.ctx.packet;
+        let answers = header.bound && frames.iter().filter_map(answered).any(is_fresh);
+        let heard = known
+            .is_some_and(|ix| self.ctx.life(ix) == header.sender && self.ctx.peers.is_heard(ix));
+        !answers && !heard
+    }
+
+    /// Asks the sender of a bound packet for an answer that nobody can have recorded; limited like
+    /// challenges, and sent to the address that the sender is known by.
+    pub(super) fn ask_anew(&mut self, sender: Life, packet: u64) {
+        if self.may_challenge() {
+            let to = super::receive::bound_to(sender);
+            self.ctx.say_frame(to, Frame::Challenge { packet });
+            self.ctx.say(to, Say::Ping);
+        }
+    }
+}
