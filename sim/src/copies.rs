@@ -177,7 +177,9 @@ impl Sim<Engine> {
     /// the address go to either by chance, or to the one that sent last; multicasts go to both.
     pub fn copy(&mut self, node: usize, by_chance: bool) {
         let Some(Snapshot { protocol, local }) = self.snapshots.get(&node) else { return };
-        if self.nodes[node].condition != Condition::Running || self.twins.contains_key(&node) {
+        let slot = &self.nodes[node];
+        let fits = slot.condition == Condition::Running && !slot.departed;
+        if !fits || self.twins.contains_key(&node) {
             return;
         }
         let protocol = protocol.clone();

@@ -135,7 +135,8 @@ impl<P: Protocol> Sim<P> {
             tap.delivered(self.now, source, addr_of(to, self.ipv6), slot.multicast, &slot.bytes);
         }
         let repeated = slot.repeated;
-        let is_older = repeated && slot.number <= began;
+        // The numbers of a sender that was set back begin anew below those that were recorded.
+        let is_older = repeated && slot.number <= began && !self.written.has_repeated(from);
         let taken = protocol.take(now, arrival, &slot.bytes, self.written.newest(from));
         self.flight.release(packet);
         match taken {

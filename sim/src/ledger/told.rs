@@ -62,6 +62,11 @@ impl Written {
         self.repeated.insert((node, epoch));
     }
 
+    /// Whether any life of a node was led more than once.
+    pub(crate) fn has_repeated(&self, node: usize) -> bool {
+        self.repeated.iter().any(|(other, _)| *other == node)
+    }
+
     /// Whether a life was led more than once.
     pub(crate) fn is_repeated(&self, node: usize, epoch: Epoch) -> bool {
         !self.repeated.is_empty() && self.repeated.contains(&(node, epoch))
