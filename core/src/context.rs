@@ -61,6 +61,9 @@ pub(crate) struct Context {
     written: BTreeMap<GroupName, u64>,
     /// Whether this node's metadata has changed.
     described: bool,
+    /// The highest epoch of all that this node has forgotten in this life, and the number of its own last
+    /// packet then: recordings of them quote none above it.
+    pub(crate) forgotten: Option<(Epoch, u64)>,
     /// Set once the node has said that it goes.
     pub(crate) silent: bool,
 }
@@ -74,7 +77,7 @@ impl Context {
         #[cfg(feature = "mutants")]
         topology.set_mutant(config.mutant);
         let mut peers = Peers::new();
-        peers.admit(Ix::ME, &topology, Status::Alive, 0, now);
+        peers.admit(Ix::ME, &topology, 0, now);
         Self {
             now,
             started: now,
@@ -99,6 +102,7 @@ impl Context {
             news: Vec::new(),
             written: BTreeMap::new(),
             described: false,
+            forgotten: None,
             silent: false,
         }
     }
@@ -147,6 +151,11 @@ impl Context {
     /// Whether a peer is thought to live and to be within reach, whether it is shown or held off.
     pub(crate) fn is_reachable(&self, ix: Ix) -> bool {
         self.status(ix).is_present() || self.peers.is_held(ix)
+    }
+
+    /// Whether a node lives by what all are told of it, whatever this node alone believes.
+    pub(crate) fn is_living(&self, ix: Ix) -> bool {
+        self.peers.is_living(ix, self.status(ix))
     }
 
     /// Whether a peer is to be probed.
@@ -217,7 +226,7 @@ impl Context {
         }
     }
 
-    /// The sum of all that this node knows and shares.
+    /// The sum of all that this node knows of the living, and shares.
     pub(crate) fn root(&self) -> u64 {
         self.topology.root().wrapping_add(self.peers.root()).wrapping_add(self.metadata.root())
     }
@@ -325,6 +334,13 @@ impl Context {
         self.flush_soon();
     }
 
+    /// Has everybody told of what this node has removed and given up for other things.
+    pub(crate) fn tell_all_retracted(&mut self) {
+        for (group, delta) in self.topology.take_retracted() {
+            self.tell_all(Frame::Record { group, delta });
+        }
+    }
+
     /// Has everybody told of this node's metadata.
     pub(crate) fn tell_all_described(&mut self) {
         if self.silent {
@@ -407,6 +423,8 @@ impl Context {
         self.paths.renumber(self.now, self.config.max_datagram);
         self.news.clear();
         self.written.clear();
+        // What was recorded before is bound to the life that is over.
+        self.forgotten = None;
         self.silent = false;
         Ok(changes)
     }

@@ -7,6 +7,7 @@ mod oversize;
 mod queries;
 mod receive;
 mod rest;
+mod room;
 mod segment;
 mod spreads;
 mod transmit;
@@ -20,7 +21,7 @@ use bytes::BytesMut;
 use crate::config::{Config, ConfigError};
 use crate::context::Context;
 use crate::event::Event;
-use crate::liveness::{Comeback, Departure, Health, Probes, Renewal, Watches};
+use crate::liveness::{Comeback, Departure, Health, Hearsay, Probes, Renewal, Watches};
 use crate::mutants::mutated;
 use crate::node::{Epoch, Life, NodeId};
 use crate::outbox::Intent;
@@ -51,6 +52,7 @@ pub struct Engine {
     probes: Probes,
     watches: Watches,
     comeback: Comeback,
+    hearsay: Hearsay,
     renewal: Renewal,
     departure: Departure,
     relays: Relays,
@@ -112,6 +114,7 @@ impl Engine {
             probes: Probes::default(),
             watches: Watches::default(),
             comeback: Comeback::default(),
+            hearsay: Hearsay::default(),
             renewal: Renewal::default(),
             departure: Departure::default(),
             relays: Relays::default(),
@@ -231,6 +234,7 @@ impl Engine {
         self.probes.start(&mut self.ctx);
         self.repair.start(&mut self.ctx);
         self.comeback.start(&mut self.ctx);
+        self.hearsay.clear();
         self.multicast.start(&mut self.ctx);
         self.speaker.start(&mut self.ctx, true);
         self.hearer.start(&mut self.ctx);
@@ -297,6 +301,7 @@ impl Engine {
                     self.begin_life(epoch);
                 }
             }
+            Why::Hearsay => self.hearsay.on_timer(ctx),
             Why::Housekeeping => self.keep_house(),
             Why::Departure => self.departure.on_timer(ctx),
             Why::Path => ctx.on_path_timer(),
@@ -360,7 +365,7 @@ impl Engine {
         }
     }
 
-    fn forget(&mut self, ix: Ix) {
+    pub(super) fn forget(&mut self, ix: Ix) {
         self.probes.forget(ix);
         self.watches.forget(&mut self.ctx, ix);
         self.relays.forget(ix);

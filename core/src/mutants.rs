@@ -76,6 +76,10 @@ mutants! {
     WaitIgnoresRoundTrips,
     /// Datagrams stay as large as they are, though only small ones pass.
     SizeKept,
+    /// The living are refused by tables that are full of those who are gone.
+    DeadFirst,
+    /// A repair that has moved nothing begins again as soon as any other.
+    RepairRestless,
     ;
     /// Changes are not sent along the broadcast tree: they ride on other packets.
     TreeOff,

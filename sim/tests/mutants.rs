@@ -23,6 +23,7 @@ const fn home(mutant: Mutant) -> Kind {
     match mutant {
         Mutant::WaitIgnoresRoundTrips => Kind::Wan,
         Mutant::SizeKept => Kind::Narrow,
+        Mutant::DeadFirst | Mutant::RepairRestless => Kind::Settings,
         _ => Kind::Lan,
     }
 }

@@ -22,6 +22,7 @@ mod refusals;
 mod relay;
 mod segment;
 mod sizes;
+mod tables;
 
 use scalesmall_core::{GroupName, Instant, KeyRange};
 

@@ -160,7 +160,7 @@ impl Engine {
     fn on_ping(&mut self, packet: u64, from: Ix, root: u64) {
         let to = self.ctx.bound(from);
         self.ctx.say(to, Say::Pong { packet, root });
-        self.compare(from, root == self.ctx.root());
+        self.compare(from, Some(root));
     }
 
     fn on_pong(&mut self, packet: u64, from: Ix, root: Option<u64>) {
@@ -168,12 +168,17 @@ impl Engine {
         if self.probes.answered(&mut self.ctx, packet, from) {
             self.on_sign_of_life(from);
         }
-        self.compare(from, root.is_none_or(|root| root == self.ctx.root()));
+        self.compare(from, root);
     }
 
-    /// A peer's root is equal to this node's, or is not: something may have passed this node by.
-    fn compare(&mut self, with: Ix, equal: bool) {
-        if self.repair.compared(&mut self.ctx, with, equal) {
+    /// A peer's root is equal to this node's (or it says nothing else), or is not: something may have
+    /// passed this node by.
+    fn compare(&mut self, with: Ix, root: Option<u64>) {
+        let difference = root.map_or(0, |root| root.wrapping_sub(self.ctx.root()));
+        if root.is_some() && difference == 0 {
+            self.tombstones.level(&mut self.ctx, with);
+        }
+        if self.repair.compared(&mut self.ctx, with, difference) {
             self.hearer.doubt(&mut self.ctx);
         }
     }
@@ -221,8 +226,11 @@ impl Engine {
         if !self.hear_of(from, life, channel) {
             return;
         }
-        let mut changes = Changes::default();
         let member = self.ctx.find_life(life);
+        if member.is_some_and(|ix| self.is_history(from, group, ix, delta)) {
+            return;
+        }
+        let mut changes = Changes::default();
         let knew = member.is_some_and(|ix| self.ctx.topology.is_member(group, ix));
         match self.ctx.topology.apply(group, delta, &mut changes) {
             Ok(Applied::Advanced { .. } | Applied::Staged { .. }) => {
@@ -232,6 +240,11 @@ impl Engine {
                 {
                     self.joined.note(&self.ctx, group, ix);
                 }
+                if let Some(ix) = self.ctx.find_life(life) {
+                    self.ctx.topology.drop_empty(group, ix);
+                }
+                self.ctx.tell_all_retracted();
+                self.tombstones.expect_stale(&mut self.ctx);
             }
             Ok(Applied::Gap { have }) => {
                 self.ctx.stats.gaps += 1;
@@ -244,12 +257,54 @@ impl Engine {
                 let want = Frame::Want { group: group.clone(), member: life, since: have };
                 self.ctx.say_frame(self.ctx.bound(from), want);
             }
-            Ok(Applied::Known { .. } | Applied::Stale { .. } | Applied::Claim) => {
+            Ok(Applied::Known { have }) => {
+                // Repair does not compare what has been removed, so a node that has missed that hears
+                // of it here.
+                self.ctx.stats.updates_stale += 1;
+                if let Some(ix) = member.filter(|_| channel == Channel::Direct) {
+                    self.tell_removed(from, group, ix, have, delta);
+                }
+            }
+            Ok(Applied::Stale { .. } | Applied::Claim) => {
                 self.ctx.stats.updates_stale += 1;
             }
             Err(_) => self.ctx.stats.deltas_refused += 1,
         }
         self.ctx.publish(changes);
+    }
+
+    /// Tells a peer what has been removed since the copy of a record that it holds, if nothing else is
+    /// left in it.
+    fn tell_removed(&mut self, to: Ix, group: &GroupName, ix: Ix, have: u64, copy: &RecordDelta) {
+        if have > copy.target && !self.ctx.topology.is_member(group, ix) {
+            self.repair.on_want(&mut self.ctx, to, group, ix, copy.target);
+        }
+    }
+
+    /// Whether a record may be of a time before its owner took it back, which this node has forgotten:
+    /// then the owner says what is right, to whoever else believes in it too.
+    fn is_history(&mut self, from: Ix, group: &GroupName, ix: Ix, delta: &RecordDelta) -> bool {
+        let topology = &mut self.ctx.topology;
+        if topology.clock_of(group, ix).is_some() {
+            return false;
+        }
+        if delta.writes.is_empty() && delta.is_last() {
+            topology.note_given_up(ix, delta.target);
+            return true;
+        }
+        if from == ix || delta.target > topology.given_up_of(ix) {
+            return false;
+        }
+        if self.ctx.is_reachable(ix)
+            && self.ctx.peers.may_tell(ix, self.ctx.now, &self.ctx.timing)
+        {
+            let (to, member) = (self.ctx.bound(ix), self.ctx.life(ix));
+            let copy = Frame::Record { group: group.clone(), delta: delta.clone() };
+            self.ctx.say_frame(to, copy);
+            let want = Frame::Want { group: group.clone(), member, since: 0 };
+            self.ctx.say_frame(to, want);
+        }
+        true
     }
 
     /// What others hold of this node's own record: wrong claims are answered with the truth.
@@ -266,10 +321,13 @@ impl Engine {
             self.ctx.topology.defend_into(&mut changes, |group| answered.push(group.clone()));
             for group in answered {
                 self.ctx.tell_all_written(&group, 0);
+                self.tombstones.note_empty(&mut self.ctx, &group);
             }
             if let Some(epoch) = self.ctx.topology.claimed_epoch() {
                 self.renewal.claimed(&mut self.ctx, epoch);
             }
+        } else if let Ok(Applied::Known { have }) = applied {
+            self.tell_removed(from, group, Ix::ME, have, delta);
         } else if let Ok(Applied::Stale { .. }) = applied
             && self.ctx.peers.may_tell(from, self.ctx.now, &self.ctx.timing)
         {
@@ -287,7 +345,7 @@ impl Engine {
         if !self.hear_of(from, life, channel) {
             return;
         }
-        let Some(ix) = self.ctx.find_life(life).filter(|&ix| self.ctx.peers.get(ix).counted) else {
+        let Some(ix) = self.ctx.find_life(life).filter(|&ix| self.ctx.is_living(ix)) else {
             return;
         };
         let key = self.ctx.topology.fingerprints();
@@ -346,7 +404,8 @@ impl Engine {
             }
         }
         let limit = self.ctx.config.limits.message_origins;
-        self.messages.delivered(origin, sequence, limit);
+        let lives = |id| self.ctx.find(id).is_some_and(|ix| self.ctx.is_living(ix));
+        self.messages.delivered(origin, sequence, limit, lives);
         self.ctx.stats.messages_delivered += 1;
         let via = self.ctx.id(from);
         self.ctx.event(Event::Message { origin: origin.id, tag: Tag(tag), payload, via });
@@ -394,6 +453,9 @@ impl Engine {
             confirmed_by: [None; 2],
             age: 0,
         };
+        if !self.takes_word(from, &claim) {
+            return false;
+        }
         let by = self.ctx.id(from);
         match self.ctx.consider(&claim, by) {
             Weighed::News(news) => {

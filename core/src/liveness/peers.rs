@@ -33,6 +33,10 @@ pub(crate) struct Peer {
     since_proof: u8,
     /// Whether it counts in the root.
     pub(crate) counted: bool,
+    /// Whether a packet of its own has come in any of its lives.
+    pub(crate) heard: bool,
+    /// Whether its root was equal to this node's since a round began.
+    level: bool,
     /// Whether it had a wide window when it was heard last.
     wide: bool,
 }
@@ -83,6 +87,10 @@ pub(crate) struct Peers {
     /// When a node was last told a claim about itself, as a stamp.
     told: BTreeMap<Ix, u32>,
     wide: WideWindows,
+    /// How many nodes are known by what others say alone.
+    unheard: usize,
+    /// How many have been equal to this node since a round began.
+    level: usize,
 }
 
 impl Peers {
@@ -95,6 +103,8 @@ impl Peers {
             held: 0,
             told: BTreeMap::new(),
             wide: WideWindows::default(),
+            unheard: 0,
+            level: 0,
         }
     }
 
@@ -136,6 +146,8 @@ impl Peers {
             self.wide.open(ix.raw(), &peer.window, stamp, millis(idle));
             peer.wide = self.wide.mark(ix.raw(), packet, stamp);
         }
+        self.unheard -= usize::from(!peer.heard);
+        peer.heard = true;
         let ahead = packet.saturating_sub(peer.window.highest());
         peer.window.mark(packet);
         if peer.proof == Proof::None {
@@ -162,6 +174,7 @@ impl Peers {
 
     /// Every number of a peer's packets is new from here on, and nothing shows that it lives.
     pub(crate) fn open_window(&mut self, ix: Ix) {
+        self.unlevel(ix);
         let peer = self.get_mut(ix);
         (peer.window, peer.wide, peer.proof) = (Window::default(), false, Proof::None);
     }
@@ -171,7 +184,7 @@ impl Peers {
         self.get(ix).proof != Proof::None
     }
 
-    /// The sum of the fingerprints of all that count.
+    /// The sum of the fingerprints of all that live.
     pub(crate) const fn root(&self) -> u64 {
         self.root.sum()
     }
@@ -186,7 +199,6 @@ impl Peers {
         &mut self,
         ix: Ix,
         topology: &Topology,
-        status: Status,
         incarnation: u32,
         now: Instant,
     ) {
@@ -197,36 +209,70 @@ impl Peers {
         self.falls.remove(&ix);
         self.told.remove(&ix);
         self.table[ix.index()] =
-            Peer { incarnation, turned: stamp(now), counted: true, ..Peer::default() };
-        self.root.add(self.fingerprint(ix, topology, status), || place(ix, topology));
+            Peer { incarnation, turned: stamp(now), heard: ix == Ix::ME, ..Peer::default() };
+        self.unheard += usize::from(ix != Ix::ME);
+        self.count(ix, topology);
+    }
+
+    /// Forgets a node that is about to be removed from the roster.
+    pub(crate) fn forget(&mut self, ix: Ix, topology: &Topology) {
+        self.uncount(ix, topology);
+        self.hold_until(ix, 0);
+        self.unheard -= usize::from(!self.get(ix).heard);
+        self.get_mut(ix).heard = true;
+        self.unlevel(ix);
+    }
+
+    /// Whatever a peer held, it may hold it no longer.
+    fn unlevel(&mut self, ix: Ix) {
+        self.level -= usize::from(core::mem::replace(&mut self.get_mut(ix).level, false));
+    }
+
+    /// Begins to look who holds what this node holds.
+    pub(crate) fn begin_round(&mut self) {
+        self.table.iter_mut().for_each(|peer| peer.level = false);
+        self.level = 0;
+    }
+
+    /// A peer holds what this node holds. Returns whether all that live have done since a round began.
+    pub(crate) fn is_level_with_all(&mut self, with: Ix, topology: &Topology) -> bool {
+        let known = core::mem::replace(&mut self.get_mut(with).level, true);
+        self.level += usize::from(!known);
+        let roster = topology.roster();
+        let lost = roster.count(Status::Down) + roster.count(Status::Left);
+        // Looked at one by one only if that can be all of them.
+        self.level + 1 + lost >= roster.len()
+            && roster.iter().all(|ix| {
+                ix == Ix::ME || self.get(ix).level || !self.is_living(ix, roster.status(ix))
+            })
+    }
+
+    /// How many nodes are known of which no packet has come.
+    pub(crate) const fn unheard(&self) -> usize {
+        self.unheard
     }
 
     /// Takes a node's fingerprint out of the root; [`Peers::count`] puts it back after a change.
     pub(crate) fn uncount(&mut self, ix: Ix, topology: &Topology) {
         if self.get(ix).counted {
-            let status = topology.roster().status(ix);
-            self.root.subtract(self.fingerprint(ix, topology, status), || place(ix, topology));
+            self.get_mut(ix).counted = false;
+            self.root.subtract(self.fingerprint(ix, topology), || place(ix, topology));
         }
     }
 
-    /// Puts a node's fingerprint into the root, if it counts.
+    /// Puts a node's fingerprint into the root, if it lives.
     pub(crate) fn count(&mut self, ix: Ix, topology: &Topology) {
-        if self.get(ix).counted {
-            let status = topology.roster().status(ix);
-            self.root.add(self.fingerprint(ix, topology, status), || place(ix, topology));
+        if self.is_living(ix, topology.roster().status(ix)) && !self.get(ix).counted {
+            self.get_mut(ix).counted = true;
+            self.root.add(self.fingerprint(ix, topology), || place(ix, topology));
         }
     }
 
-    /// The fingerprint of what is known of a node.
-    pub(crate) fn fingerprint(&self, ix: Ix, topology: &Topology, status: Status) -> u64 {
-        let standing = self.standing(ix, status) as u8;
-        let roster = topology.roster();
-        topology.fingerprints().peer(
-            roster.id(ix),
-            roster.epoch(ix),
-            self.get(ix).incarnation,
-            standing,
-        )
+    /// The fingerprint of what is known of a node that lives.
+    pub(crate) fn fingerprint(&self, ix: Ix, topology: &Topology) -> u64 {
+        let (roster, incarnation) = (topology.roster(), self.get(ix).incarnation);
+        let (id, epoch, alive) = (roster.id(ix), roster.epoch(ix), Standing::Alive as u8);
+        topology.fingerprints().peer(id, epoch, incarnation, alive)
     }
 
     /// Takes in a round trip to a peer.
@@ -266,6 +312,12 @@ impl Peers {
             Status::Down => Standing::Down,
             Status::Left => Standing::Left,
         }
+    }
+
+    /// Whether a node that is shown with this status lives by what all are told of it. Only the living
+    /// count in the root: for how long the others are remembered each node decides for itself.
+    pub(crate) fn is_living(&self, ix: Ix, status: Status) -> bool {
+        self.standing(ix, status) == Standing::Alive
     }
 
     /// Whether a node lives but is not taken back yet.

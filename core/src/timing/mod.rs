@@ -126,6 +126,12 @@ timing! {
     sweep_pause = |c| c.min_timeout * 6 / 5, "";
     /// How long a second holder of an id has to show itself: two round trips of a third node.
     renewal_wait = |c| c.min_timeout * 4, "";
+    /// How long a node that others believe in and that did not answer this one is remembered: it is told
+    /// to those that say it again, without being asked anew. Policy, not network.
+    hearsay_memory = |_c| Duration::from_secs(60), "";
+    /// The longest rest of a repair that has moved nothing: it doubles each time from the interval of
+    /// repairs. Something that nobody can mend is no reason to ask all day.
+    futile_longest = |c| Duration::from_secs(60).max(c.repair_interval), "";
     /// How often housekeeping looks at those that are held off.
     housekeeping = |_c| Duration::from_secs(1), "";
 

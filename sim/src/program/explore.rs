@@ -26,7 +26,8 @@ pub(crate) struct Explore {
     /// is `lan`; `#` begins a remark
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "runs", "node_seconds", "kind"])]
     seeds: Option<PathBuf>,
-    /// Draw worlds of this kind alone: lan, wan, mixed (delays), narrow (paths) or small (clusters)
+    /// Draw worlds of this kind alone: lan, wan, mixed (delays), narrow (paths), small (clusters) or
+    /// settings (that differ)
     /// [default: the seed draws the kind as well]
     #[arg(long, value_name = "NAME")]
     kind: Option<Kind>,

@@ -234,6 +234,7 @@ impl Player {
             Step::Churn(churn) => self.churn(churn)?,
             Step::Tell(tell) => self.tell(tell)?,
             Step::Recover(recover) => self.recover(recover)?,
+            Step::Still(still) => self.still(still)?,
             Step::Meter(_) => {
                 self.meter = Some(self.sim.meter());
                 self.changes = 0;

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{choice, millis, percent};
+use super::{choice, millis, percent, settings};
 use crate::random::{Random, Ratio};
 use crate::scenario::{Cluster, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell};
 
@@ -27,11 +27,14 @@ pub enum Kind {
     Narrow,
     /// Two to seven nodes, with loss.
     Small,
+    /// Nodes whose settings differ, or that have room for few others.
+    Settings,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Lan, Self::Wan, Self::Mixed, Self::Narrow, Self::Small];
+    pub const ALL: [Self; 6] =
+        [Self::Lan, Self::Wan, Self::Mixed, Self::Narrow, Self::Small, Self::Settings];
 
     /// Its name.
     #[must_use]
@@ -42,6 +45,7 @@ impl Kind {
             Self::Mixed => "mixed",
             Self::Narrow => "narrow",
             Self::Small => "small",
+            Self::Settings => "settings",
         }
     }
 
@@ -53,6 +57,7 @@ impl Kind {
             Self::Mixed => "worlds_of_mixed_delays",
             Self::Narrow => "worlds_of_narrow_paths",
             Self::Small => "worlds_of_few_nodes",
+            Self::Settings => "worlds_of_different_settings",
         }
     }
 
@@ -93,6 +98,7 @@ impl Kind {
                 cluster.nodes = random.between(2, 7.min(cluster.nodes.max(2) as u64)) as usize;
                 cluster.link.loss = Some(percent(random, 30));
             }
+            Self::Settings => settings::shape(random, cluster),
         }
     }
 
@@ -102,9 +108,10 @@ impl Kind {
         for step in &mut *steps {
             match step {
                 Step::Recover(recover) => {
-                    recover.own = !matches!(self, Self::Lan | Self::Small);
+                    recover.own = !matches!(self, Self::Lan | Self::Small | Self::Settings);
                 }
-                Step::Tell(Tell { within, .. }) if !within.0.is_zero() && self != Self::Lan => {
+                Step::Tell(Tell { within, .. }) if !within.0.is_zero() && !matches!(self, Self::Lan | Self::Settings) =>
+                {
                     within.0 += 20 * cluster.slowest();
                 }
                 Step::Relink(path) if self == Self::Wan => path.delay = cluster.link.delay,
@@ -118,6 +125,7 @@ impl Kind {
             Self::Mixed => steps.retain(|step| !matches!(step, Step::Relink(_))),
             Self::Narrow => narrow(&mut self.random(seed), random, steps),
             Self::Small => lossy_calm(random, steps),
+            Self::Settings => settings::bend(&mut self.random(seed), cluster, steps),
             Self::Lan | Self::Wan => {}
         }
     }
@@ -269,7 +277,7 @@ mod tests {
     fn a_swarm_of_all_kinds_draws_each_about_as_often() {
         for kind in Kind::ALL {
             let drawn = (0..1_000).filter(|seed| Kind::drawn(*seed) == kind).count();
-            assert!((150..250).contains(&drawn), "{kind}: {drawn}");
+            assert!((120..220).contains(&drawn), "{kind}: {drawn}");
         }
     }
 

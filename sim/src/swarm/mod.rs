@@ -14,6 +14,7 @@
 mod calls;
 mod faults;
 mod kind;
+mod settings;
 mod shrink;
 mod totals;
 
