@@ -6,6 +6,7 @@ mod frames;
 mod oversize;
 mod queries;
 mod receive;
+mod records;
 mod rest;
 mod room;
 mod segment;

@@ -62,7 +62,8 @@ impl Metadata {
             let fingerprint = key.metadata(life.id, life.epoch, version);
             let position = key.metadata_position(life.id);
             self.root.add(fingerprint, || (position, Subject::Metadata(ix)));
-            self.entries.insert(ix, Entry { version, bytes, position, fingerprint, retired: false });
+            self.entries
+                .insert(ix, Entry { version, bytes, position, fingerprint, retired: false });
         }
         later
     }

@@ -42,7 +42,9 @@ fn a_living_newcomer_is_not_kept_out_by_the_gone() -> Outcome {
     for job in 6..326 {
         sim.restart(job);
         sim.run_until(
-            move |sim| (0..6).all(|node| sim.views().sees(node, job) && sim.views().sees(job, node)),
+            move |sim| {
+                (0..6).all(|node| sim.views().sees(node, job) && sim.views().sees(job, node))
+            },
             secs(2),
         )?;
         if job % 3 == 0 {
@@ -135,7 +137,8 @@ fn removed_ranges_make_room() -> Outcome {
     let mut sim = Sim::new(seed_from_env(63)).nodes_with(6, configure).build();
     sim.run_until(Sim::converged, secs(10))?;
     for start in 0..600 {
-        let (range, old) = (range(start, start), range(start.saturating_sub(5), start.saturating_sub(5)));
+        let (range, old) =
+            (range(start, start), range(start.saturating_sub(5), start.saturating_sub(5)));
         sim.add_item(0, &group(), range, 80).unwrap();
         if start >= 5 {
             sim.with(0, |engine, now| engine.remove_item(now, &group(), old, 80)).unwrap();

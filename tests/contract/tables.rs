@@ -1,8 +1,8 @@
 //! Full tables: the living come before the gone.
 
 use scalesmall_core::wire::{Claim, Frame, Standing};
-use scalesmall_core::{Config, Engine, GroupName, Life, Op, Status};
-use scalesmall_hostile::{EPOCH, Holder, START, config, engine_with, id};
+use scalesmall_core::{Config, Destination, Engine, Epoch, GroupName, Life, Op, Status};
+use scalesmall_hostile::{EPOCH, Holder, START, addr, config, drain, engine_with, id};
 
 use crate::range;
 
@@ -13,7 +13,11 @@ fn with_room_for(nodes: u32) -> Config {
 }
 
 fn said(number: u16, standing: Standing) -> Frame {
-    let life = Life { id: id(number), epoch: EPOCH };
+    said_of(number, EPOCH, standing)
+}
+
+fn said_of(number: u16, epoch: Epoch, standing: Standing) -> Frame {
+    let life = Life { id: id(number), epoch };
     let confirmed_by = [None; 2];
     Frame::Claim(Claim { life, incarnation: 0, standing, accuser: None, confirmed_by, age: 0 })
 }
@@ -69,9 +73,31 @@ fn the_gone_make_room_longest_gone_first() {
         assert_eq!(status(&engine, member), Some(Status::Alive), "node {member}");
     }
     // What is said of the living makes the gone go as well.
-    let living: Vec<Frame> = (300..310).map(|number| said(number, Standing::Alive)).collect();
-    tell(&mut engine, &mut members[0], &living);
+    let later = Epoch(EPOCH.0 + 1);
+    let living = (300..310).map(|number| said_of(number, later, Standing::Alive));
+    tell(&mut engine, &mut members[0], &living.collect::<Vec<_>>());
     assert!((300..310).all(|number| status(&engine, number) == Some(Status::Alive)));
+}
+
+/// What another says of a life that this node may have forgotten does not count until that node has
+/// answered.
+#[test]
+fn the_forgotten_are_asked_before_another_is_believed() {
+    let mut engine = engine_with(1, with_room_for(3));
+    let mut member = Holder::new(2);
+    member.introduce(&mut engine);
+    let mut passing = Holder::new(3);
+    passing.introduce(&mut engine);
+    tell(&mut engine, &mut passing, &[said(3, Standing::Left)]);
+    Holder::new(4).introduce(&mut engine);
+    assert_eq!((status(&engine, 3), status(&engine, 4)), (None, Some(Status::Alive)));
+    tell(&mut engine, &mut member, &[said(4, Standing::Left), said(3, Standing::Alive)]);
+    assert_eq!(status(&engine, 3), None);
+    let asked =
+        drain(&mut engine).datagrams.iter().any(|(to, _)| *to == Destination::Unicast(addr(3)));
+    assert!(asked, "node 3 is asked whether it lives");
+    passing.introduce(&mut engine);
+    assert_eq!(status(&engine, 3), Some(Status::Alive));
 }
 
 /// The living that were heard fill the table: what is said of others is refused, and so are they.

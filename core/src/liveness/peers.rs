@@ -195,13 +195,7 @@ impl Peers {
     }
 
     /// Enters a node that has just been interned.
-    pub(crate) fn admit(
-        &mut self,
-        ix: Ix,
-        topology: &Topology,
-        incarnation: u32,
-        now: Instant,
-    ) {
+    pub(crate) fn admit(&mut self, ix: Ix, topology: &Topology, incarnation: u32, now: Instant) {
         while self.table.len() <= ix.index() {
             growth::push(&mut self.table, Peer::default());
         }

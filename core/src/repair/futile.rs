@@ -12,6 +12,9 @@ use crate::hash::mix;
 use crate::mutants::mutated;
 use crate::time::Instant;
 
+/// So many repairs in a row without an answer are as good as one with it: at 30 % loss that is rare.
+const LOST: u8 = 8;
+
 /// How many differences are remembered, and how many sets of what differed.
 const DIFFERENCES: usize = 64;
 const SETS: usize = 64;
@@ -29,6 +32,8 @@ struct Entry {
     /// How often a repair was answered and has not moved it.
     vain: u8,
     answered: bool,
+    /// How many repairs were not answered since.
+    lost: u8,
 }
 
 /// What repairs have not moved.
@@ -65,11 +70,14 @@ impl Futile {
         self.begun = Some(difference);
         let known = self.entries.iter_mut().find(|entry| entry.difference == difference);
         if let Some(entry) = known {
-            // What is on its way is not in vain yet, and what is lost never was.
-            if entry.answered && ctx.now.since(entry.since) >= ctx.config.repair_interval {
+            // What is on its way is not in vain yet, and what is lost is, if all is.
+            entry.lost = entry.lost.saturating_add(u8::from(!entry.answered));
+            if (entry.answered || entry.lost >= LOST)
+                && ctx.now.since(entry.since) >= ctx.config.repair_interval
+            {
                 entry.vain = entry.vain.saturating_add(1);
                 entry.since = ctx.now;
-                entry.answered = false;
+                (entry.answered, entry.lost) = (false, 0);
             }
             if entry.vain >= HOPELESS {
                 self.hopeless = Some(ctx.now);
@@ -80,7 +88,14 @@ impl Futile {
             self.entries.pop_front();
         }
         let (since, seen) = (ctx.now, ctx.now);
-        self.entries.push_back(Entry { difference, since, seen, vain: 0, answered: false });
+        self.entries.push_back(Entry {
+            difference,
+            since,
+            seen,
+            vain: 0,
+            answered: false,
+            lost: 0,
+        });
     }
 
     /// The last repair has brought something back.

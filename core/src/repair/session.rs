@@ -251,7 +251,7 @@ impl Repair {
     }
 
     /// A repair has brought something back, large or small.
-    pub(super) fn answered(&mut self) {
+    pub(crate) fn answered(&mut self) {
         self.answered = true;
         self.futile.answered();
     }

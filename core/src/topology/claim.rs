@@ -93,7 +93,7 @@ impl Topology {
         }
         let mut changes = Changes::default();
         let records = self.remove_records(Ix::ME, &mut changes);
-        self.given_up.remove(&Ix::ME);
+        self.given_up.forget(Ix::ME);
         self.retracted.clear();
         self.roster.set_epoch(Ix::ME, epoch);
         self.claims = Claims::new(self.limits.claims);
@@ -121,7 +121,7 @@ impl Topology {
         mut answered: impl FnMut(&GroupName),
     ) {
         for (name, claimed) in core::mem::take(&mut self.claims.clocks) {
-            let own = self.clock_of(&name, Ix::ME).unwrap_or(self.given_up_of(Ix::ME));
+            let own = self.clock_of(&name, Ix::ME).unwrap_or(self.given_up.highest(Ix::ME));
             let clock = claimed.max(own).saturating_add(1);
             let is_new = self.groups.find(&name).is_none();
             if clock > CLOCK_STEP || is_new && !self.make_room_for_group(changes) {
@@ -146,7 +146,7 @@ impl Topology {
             return Applied::Claim;
         }
         let record = self.groups.by_name(name).and_then(|group| group.record(Ix::ME));
-        let have = record.map_or(self.given_up_of(Ix::ME), Record::clock);
+        let have = record.map_or(self.given_up.highest(Ix::ME), Record::clock);
         if delta.target > have {
             self.claims.hear_clock(name, delta.target);
             return Applied::Claim;

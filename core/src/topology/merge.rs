@@ -161,7 +161,7 @@ impl Topology {
         }
         self.stages.void(self.roster.id(ix), epoch);
         self.remove_records(ix, changes);
-        self.given_up.remove(&ix);
+        self.given_up.forget(ix);
         self.roster.set_epoch(ix, epoch);
     }
 
@@ -189,7 +189,7 @@ impl Topology {
         }
         self.stages.forget(self.roster.id(ix));
         self.remove_records(ix, changes);
-        self.given_up.remove(&ix);
+        self.given_up.forget(ix);
         self.roster.remove(ix);
     }
 

@@ -32,7 +32,7 @@
 //! | `group`, `groups` | the records of a name; the table of names |
 //! | `index`, `firsts`, `maxima`, `route`, `coverage` | from a key to its owners |
 //! | `limits` | how much is held, and errors |
-//! | `room` | what gives way when a limit is reached |
+//! | `room`, `given_up` | what gives way when a limit is reached, and what is remembered of it |
 //! | `merge`, `stage` | others' writes; those that come in pieces |
 //! | `claim` | what others say that this node has said |
 //! | `query` | questions and exports |
@@ -75,6 +75,7 @@ mod change;
 mod claim;
 mod coverage;
 mod firsts;
+mod given_up;
 mod group;
 mod groups;
 mod index;
@@ -88,7 +89,6 @@ mod room;
 mod route;
 mod stage;
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 pub use change::{Change, Changes, Refusal};
@@ -105,6 +105,7 @@ use crate::node::{Epoch, Life, NodeId, Status};
 use crate::repair::{FingerprintKey, Root};
 use crate::roster::{Ix, Roster};
 use claim::Claims;
+use given_up::GivenUp;
 use groups::Groups;
 use limits::CLOCK_EXHAUSTED;
 use merge::CLOCK_STEP;
@@ -142,9 +143,8 @@ pub struct Topology {
     /// Items in all records, tombstones included, and in those that do not count.
     items: usize,
     void_items: usize,
-    /// For nodes of which a record without anything but tombstones has been given up: its highest
-    /// clock. An older copy of a record may bring back what was removed.
-    given_up: BTreeMap<Ix, u64>,
+    /// Records without anything but tombstones that were given up.
+    given_up: GivenUp,
     /// Own records that were given up, and the clocks that say so.
     retracted: Vec<(GroupName, u64)>,
     /// How often a record has been changed, removed, or begun or ceased to count.
@@ -189,7 +189,7 @@ impl Topology {
             root: Root::default(),
             items: 0,
             void_items: 0,
-            given_up: BTreeMap::new(),
+            given_up: GivenUp::default(),
             retracted: Vec::new(),
             edits: 0,
             barren: 0,
@@ -326,7 +326,7 @@ impl Topology {
     ) -> Result<(TimedItem, Changes), GroupError> {
         let mut changes = Changes::default();
         let clock = self.check_write(group, range, 1, &mut changes)?;
-        let (slot, base) = (self.group_slot(group), self.given_up_of(Ix::ME));
+        let (slot, base) = (self.group_slot(group), self.given_up.highest(Ix::ME));
         let write = Write { range, op, port, clock };
         self.amend(slot, Ix::ME, &mut changes, |body, note| {
             body.begin(base);
@@ -345,7 +345,7 @@ impl Topology {
         let others = others.filter(|write| write.op != Op::Remove && write.range != KeyRange::FULL);
         let others: Vec<Write> = others.collect();
         let first = self.check_write(group, KeyRange::FULL, 1 + others.len() as u64, changes)?;
-        let (slot, base) = (self.group_slot(group), self.given_up_of(Ix::ME));
+        let (slot, base) = (self.group_slot(group), self.given_up.highest(Ix::ME));
         self.amend(slot, Ix::ME, changes, |body, note| {
             body.begin(base);
             let full = Write { range: KeyRange::FULL, op: Op::Remove, port: 0, clock: first };
@@ -367,7 +367,7 @@ impl Topology {
         changes: &mut Changes,
     ) -> Result<u64, GroupError> {
         let record = self.groups.by_name(group).and_then(|group| group.record(Ix::ME));
-        let clock = record.map_or(self.given_up_of(Ix::ME), |record| record.clock());
+        let clock = record.map_or(self.given_up.highest(Ix::ME), |record| record.clock());
         if clock + writes > CLOCK_STEP {
             return Err(CLOCK_EXHAUSTED);
         }

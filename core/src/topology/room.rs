@@ -119,15 +119,20 @@ impl Topology {
         }
     }
 
-    /// The highest clock of a record of a node that was given up; 0 if none was.
-    pub(crate) fn given_up_of(&self, ix: Ix) -> u64 {
-        self.given_up.get(&ix).copied().unwrap_or(0)
+    /// Whether a copy of a record that is not held is of a time before it was given up, as far as that is
+    /// known.
+    pub(crate) fn is_given_up(&self, name: &GroupName, ix: Ix, clock: u64) -> bool {
+        self.given_up.covers(self.key.group(name), ix, clock)
     }
 
-    /// Remembers that a node had said no more than "no longer" in some group, up to a clock.
-    pub(crate) fn note_given_up(&mut self, ix: Ix, clock: u64) {
-        let known = self.given_up.entry(ix).or_default();
-        *known = clock.max(*known);
+    /// Whether it may be.
+    pub(crate) fn may_be_given_up(&self, ix: Ix, clock: u64) -> bool {
+        clock <= self.given_up.faded(ix)
+    }
+
+    /// Remembers that a node has said no more than "no longer" in a group, up to a clock.
+    pub(crate) fn note_given_up(&mut self, name: &GroupName, ix: Ix, clock: u64) {
+        self.given_up.note(self.key.group(name), ix, clock);
     }
 
     /// Forgets a record that does not count.
@@ -144,10 +149,10 @@ impl Topology {
         let name = self.groups.get(slot).name.clone();
         self.groups.drop_if_empty(slot);
         if ix == Ix::ME && record.len() > 0 && self.retracted.len() < RETRACTED {
-            self.note_given_up(ix, record.clock() + 1);
+            self.note_given_up(&name, ix, record.clock() + 1);
             self.retracted.push((name, record.clock() + 1));
         } else if !record.is_live() {
-            self.note_given_up(ix, record.clock());
+            self.note_given_up(&name, ix, record.clock());
         }
     }
 

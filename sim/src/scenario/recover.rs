@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use scalesmall_core::{Config, Engine, Status};
 
-use super::{Recover, Still};
 use super::play::{Outcome, Player};
+use super::{Recover, Still};
 use crate::check::{Broken, Law};
 use crate::ledger::{contents_differ, not_as_told};
 use crate::link::Link;

@@ -110,7 +110,8 @@ impl Kind {
                 Step::Recover(recover) => {
                     recover.own = !matches!(self, Self::Lan | Self::Small | Self::Settings);
                 }
-                Step::Tell(Tell { within, .. }) if !within.0.is_zero() && !matches!(self, Self::Lan | Self::Settings) =>
+                Step::Tell(Tell { within, .. })
+                    if !within.0.is_zero() && !matches!(self, Self::Lan | Self::Settings) =>
                 {
                     within.0 += 20 * cluster.slowest();
                 }

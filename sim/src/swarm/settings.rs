@@ -105,16 +105,16 @@ fn some(random: &mut Random, nodes: usize) -> Vec<usize> {
 }
 
 fn different(random: &mut Random) -> Settings {
-    let mut settings = match choice(random, &[None, Some(Preset::Lan), Some(Preset::Wan), Some(Preset::Local)]) {
-        None => Settings::default(),
-        Some(preset) => Settings::of_preset(*preset),
-    };
+    let mut settings =
+        match choice(random, &[None, Some(Preset::Lan), Some(Preset::Wan), Some(Preset::Local)]) {
+            None => Settings::default(),
+            Some(preset) => Settings::of_preset(*preset),
+        };
     let mut half = || random.hit(Ratio(1, 2));
-    let (forgets, sizes, ages, origins) = (half(), half(), half(), half());
+    let (forgets, sizes, ages) = (half(), half(), half());
     settings.forget_after = forgets.then(|| millis(random.between(1_000, 30_000)));
     settings.max_datagram = sizes.then(|| random.between(512, 2_000) as usize);
     settings.tombstone_ttl = ages.then(|| millis(random.between(500, 10_000)));
-    settings.message_origins = origins.then(|| random.between(1, 4) as u32);
     settings
 }
 
