@@ -216,3 +216,23 @@ fn who_believes_in_the_forgotten_is_told() -> Outcome {
     sim.run_until(Sim::converged, secs(20))?;
     Ok(())
 }
+
+/// Many removals do not stand for an hour: once all who live hold them, their owner collects them.
+#[test]
+fn what_all_hold_is_collected_early() -> Outcome {
+    let mut sim = settled(66, 12)?;
+    sim.add_item(0, &group(), range(0, 0), 80).unwrap();
+    for start in 1..=600 {
+        sim.add_item(0, &group(), range(start, start), 80).unwrap();
+        sim.with(0, |engine, now| engine.remove_item(now, &group(), range(start, start), 80))
+            .unwrap();
+        sim.run_for(millis(200))?;
+    }
+    sim.run_for(secs(60))?;
+    sim.run_until(Sim::converged, secs(10))?;
+    for node in 0..12 {
+        let items = sim.node(node).unwrap().topology(&group()).count();
+        assert!(items <= 128, "{items} items at node {node}");
+    }
+    Ok(())
+}
