@@ -121,7 +121,7 @@ impl Topology {
         mut answered: impl FnMut(&GroupName),
     ) {
         for (name, claimed) in core::mem::take(&mut self.claims.clocks) {
-            let own = self.clock_of(&name, Ix::ME).unwrap_or(self.given_up.highest(Ix::ME));
+            let own = self.clock_of(&name, Ix::ME).unwrap_or_else(|| self.given_up.highest(Ix::ME));
             let clock = claimed.max(own).saturating_add(1);
             let is_new = self.groups.find(&name).is_none();
             if clock > CLOCK_STEP || is_new && !self.make_room_for_group(changes) {
@@ -146,7 +146,7 @@ impl Topology {
             return Applied::Claim;
         }
         let record = self.groups.by_name(name).and_then(|group| group.record(Ix::ME));
-        let have = record.map_or(self.given_up.highest(Ix::ME), Record::clock);
+        let have = record.map_or_else(|| self.given_up.highest(Ix::ME), Record::clock);
         if delta.target > have {
             self.claims.hear_clock(name, delta.target);
             return Applied::Claim;

@@ -367,7 +367,7 @@ impl Topology {
         changes: &mut Changes,
     ) -> Result<u64, GroupError> {
         let record = self.groups.by_name(group).and_then(|group| group.record(Ix::ME));
-        let clock = record.map_or(self.given_up.highest(Ix::ME), |record| record.clock());
+        let clock = record.map_or_else(|| self.given_up.highest(Ix::ME), |record| record.clock());
         if clock + writes > CLOCK_STEP {
             return Err(CLOCK_EXHAUSTED);
         }
