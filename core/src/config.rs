@@ -68,7 +68,8 @@ pub struct Config {
     pub repair_interval: Duration,
     /// How long a tombstone is kept by its owner.
     pub tombstone_ttl: Duration,
-    /// How long a node that is down or has left is remembered; it leaves the digest at half of it.
+    /// How long a node that is down or has left is remembered. It is no part of the digest, so nodes may
+    /// differ. What others say of one that has been gone for half of it is not learnt any more.
     pub forget_after: Duration,
     /// Whether multicast is spoken. The embedder must then provide it.
     pub multicast: bool,
@@ -222,6 +223,27 @@ macro_rules! limits {
         ///
         /// What would go beyond a bound is refused with an error or a counter that names it.
         ///
+        /// The living come before the gone. What gives way to what, where a table is full:
+        ///
+        /// | table | gives way first | then | never |
+        /// |---|---|---|---|
+        /// | `nodes` | the gone that this node never heard, the newest first | the gone, longest first; for a node that has proven itself, those that live by hearsay alone, the newest first | a node that lives and was heard |
+        /// | `groups` | groups in which only the gone have records, unchanged for longest first | groups in which nothing is left but tombstones, likewise | groups in which a living node is |
+        /// | `ranges` | records of the gone, of groups unchanged for longest first | records with nothing but tombstones, likewise | what a living node serves |
+        /// | `ranges_per_record` | all tombstones of the record | | what its owner serves |
+        /// | `claims`, `staged_records` | the last claim; the oldest stage | | |
+        /// | `message_origins` | those that do not live, stalest first | the stalest | |
+        /// | `session_keys` | the key in the place of a sender that is heard twice in a row | | a key in use for one that is forged |
+        /// | wide windows | the one used longest ago | | |
+        /// | `events`, `event_bytes` | changes are folded | | messages: refused, and come again |
+        /// | `outbox`, `relays`, `piggyback` | the newest is left to repair, or comes again | | liveness for anything else |
+        /// | `seeds` | the oldest | | |
+        /// | `inquiries` | requests of others | | |
+        ///
+        /// What gives way is no part of the [digest](crate::Engine::digest), so nodes with unequal limits
+        /// have nothing to repair, as long as each has room for those that live and what they serve.
+        /// Beyond that repairs move nothing, and back off to one a minute.
+        ///
         /// Some bounds are fixed, as nobody would want to choose them:
         ///
         /// | what | bound | beyond |
@@ -242,6 +264,8 @@ macro_rules! limits {
         /// | hearers of a speaker | 8,192 | served by unicast |
         /// | repetitions waited for | 256 | left to repair |
         /// | peers with narrow paths, suspected of one | 256, 64 | the path is not looked into |
+        /// | nodes that others believe in, asked whether they live | 64 | not believed until said again |
+        /// | differences that repairs have not moved | 64 | the oldest is tried as if it were new |
         /// | own messages of which somebody may say that they did not reach all | the last 1,024 | not told |
         /// | changes since stock was taken for a repair | 4,096 | stock is taken anew |
         ///
@@ -273,14 +297,17 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Nodes known, this one included. Beyond: claims about unknown nodes are refused and counted.
+    /// Nodes known, this one included. Beyond: the gone make room for the living; claims about others are
+    /// refused and counted.
     nodes: u32 = 65_536, 2;
-    /// Groups known. Beyond: `GroupError`, and foreign records are refused and counted.
-    groups: u32 = 65_536, 1;
-    /// Ranges of one member in one group, tombstones included. Beyond: `GroupError`.
-    ranges_per_record: u32 = 16_384, 1;
-    /// Ranges of all members in all groups, tombstones included. Beyond: `GroupError`, and foreign
+    /// Groups known. Beyond: those make room in which nobody is any more; then `GroupError`, and foreign
     /// records are refused and counted.
+    groups: u32 = 65_536, 1;
+    /// Ranges of one member in one group, tombstones included. Beyond: tombstones make room; then
+    /// `GroupError`.
+    ranges_per_record: u32 = 16_384, 1;
+    /// Ranges of all members in all groups, tombstones included. Beyond: what the gone have served makes
+    /// room; then `GroupError`, and foreign records are refused and counted.
     ranges: u32 = 4_194_304, 1;
     /// Groups in which false claims about this node await its answer. Beyond: it answers when it
     /// hears of them again.
@@ -310,7 +337,8 @@ limits! {
     seeds: u32 = 64, 1;
     /// Challenges sent per second; at most a quarter of [`SendRate::datagrams`].
     challenges_per_second: u32 = 4_096, 1;
-    /// Origins whose messages are remembered to suppress duplicates. Beyond: the stalest goes.
+    /// Origins whose messages are remembered to suppress duplicates. Beyond: the stalest goes, of those
+    /// first that do not live.
     message_origins: u32 = 4_096, 1;
     /// Probes of suspects and on behalf of others in flight. Beyond: requests are declined.
     inquiries: u32 = 512, 8;

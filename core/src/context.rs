@@ -78,7 +78,7 @@ impl Context {
         #[cfg(feature = "mutants")]
         topology.set_mutant(config.mutant);
         let mut peers = Peers::new();
-        peers.admit(Ix::ME, &topology, Status::Alive, 0, now);
+        peers.admit(Ix::ME, &topology, 0, now);
         Self {
             now,
             started: now,
@@ -154,6 +154,11 @@ impl Context {
         self.status(ix).is_present() || self.peers.is_held(ix)
     }
 
+    /// Whether a node lives by what all are told of it, whatever this node alone believes.
+    pub(crate) fn is_living(&self, ix: Ix) -> bool {
+        self.peers.is_living(ix, self.status(ix))
+    }
+
     /// Whether a peer is to be probed.
     pub(crate) fn is_watchable(&self, ix: Ix) -> bool {
         let status = self.status(ix);
@@ -222,7 +227,7 @@ impl Context {
         }
     }
 
-    /// The sum of all that this node knows and shares.
+    /// The sum of all that this node knows of the living, and shares.
     pub(crate) fn root(&self) -> u64 {
         self.topology.root().wrapping_add(self.peers.root()).wrapping_add(self.metadata.root())
     }
@@ -328,6 +333,13 @@ impl Context {
         }
         self.written.entry(group.clone()).or_insert(since);
         self.flush_soon();
+    }
+
+    /// Has everybody told of what this node has removed and given up for other things.
+    pub(crate) fn tell_all_retracted(&mut self) {
+        for (group, delta) in self.topology.take_retracted() {
+            self.tell_all(Frame::Record { group, delta });
+        }
     }
 
     /// Has everybody told of this node's metadata.

@@ -7,7 +7,9 @@ mod frames;
 mod oversize;
 mod queries;
 mod receive;
+mod records;
 mod rest;
+mod room;
 mod segment;
 mod spreads;
 mod stale;
@@ -23,7 +25,7 @@ use crate::config::{Config, ConfigError};
 use crate::context::Context;
 use crate::engine::clock::{Clock, LATEST};
 use crate::event::Event;
-use crate::liveness::{Comeback, Departure, Health, Numbers, Probes, Renewal, Watches};
+use crate::liveness::{Comeback, Departure, Health, Hearsay, Numbers, Probes, Renewal, Watches};
 use crate::mutants::mutated;
 use crate::node::{Epoch, Life, NodeId};
 use crate::outbox::Intent;
@@ -59,6 +61,7 @@ pub struct Engine {
     probes: Probes,
     watches: Watches,
     comeback: Comeback,
+    hearsay: Hearsay,
     renewal: Renewal,
     numbers: Numbers,
     departure: Departure,
@@ -124,6 +127,7 @@ impl Engine {
             probes: Probes::default(),
             watches: Watches::default(),
             comeback: Comeback::default(),
+            hearsay: Hearsay::default(),
             renewal: Renewal::default(),
             numbers: Numbers::default(),
             departure: Departure::default(),
@@ -248,6 +252,7 @@ impl Engine {
         self.probes.start(&mut self.ctx);
         self.repair.start(&mut self.ctx);
         self.comeback.start(&mut self.ctx);
+        self.hearsay.clear();
         self.multicast.start(&mut self.ctx);
         self.speaker.start(&mut self.ctx, true);
         self.hearer.start(&mut self.ctx);
@@ -314,6 +319,7 @@ impl Engine {
                     self.begin_life(epoch);
                 }
             }
+            Why::Hearsay => self.hearsay.on_timer(ctx),
             Why::Housekeeping => self.keep_house(),
             Why::Departure => self.departure.on_timer(ctx),
             Why::Path => ctx.on_path_timer(),
@@ -377,7 +383,7 @@ impl Engine {
         }
     }
 
-    fn forget(&mut self, ix: Ix) {
+    pub(super) fn forget(&mut self, ix: Ix) {
         self.probes.forget(ix);
         self.watches.forget(&mut self.ctx, ix);
         self.numbers.forget(ix);

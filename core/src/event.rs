@@ -203,7 +203,8 @@ pub enum Cause {
     Departed,
     /// It began a new life.
     NewLife,
-    /// It was down or gone for [`Config::forget_after`](crate::Config::forget_after).
+    /// It was down or gone for [`Config::forget_after`](crate::Config::forget_after), or has made room
+    /// for one that lives: see [`Limits`](crate::Limits).
     Expired,
     /// It had gone down several times of late, and has now been clean for long enough.
     Steady,

@@ -118,6 +118,8 @@
 //!   to any of them is heard of in time is not. If fewer than half of those asked answer at all, however
 //!   often they are asked, the prober may be cut off itself, and holds the node unreachable.
 //! - Parts of a cluster that were cut off find each other again unaided.
+//! - Those that live, and what they serve, are not kept out by what has been: a full table forgets the gone
+//!   first ([`Limits`] has the order), and nodes that forget at different times stay equal.
 //! - A captured packet is void at a node that has restarted since, and counts once elsewhere. A node that
 //!   has forgotten others takes nothing of them that it has not asked for since.
 //! - A node whose packet numbers others remember begins a new life within seconds: one that was set back
@@ -179,7 +181,7 @@
 //!   member's word about one range. **Record**: all that a member said about a group. **Clock**:
 //!   counts the writes of a record. **Tombstone**: an item that says *removed*. **Floor**: the
 //!   clock up to which tombstones are collected.
-//! - **Root**, **digest**: the sum of the fingerprints of all that is known and shared.
+//! - **Root**, **digest**: the sum of the fingerprints of all that is known of the living and shared.
 //! - **Claim**: what is known of a node, as one node tells another. **Suspicion**: one node's own
 //!   doubt. **Verifier**: who was asked to look. **Unreachable**: silent, and no verifier has answered,
 //!   or none was there.

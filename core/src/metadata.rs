@@ -15,6 +15,8 @@ struct Entry {
     bytes: Bytes,
     position: u64,
     fingerprint: u64,
+    /// Whether its node is gone, so that it does not count in the root.
+    retired: bool,
 }
 
 /// The metadata of the present life of each node that has any.
@@ -35,7 +37,7 @@ impl Metadata {
         self.entries.get(&ix).map_or(0, |entry| entry.version)
     }
 
-    /// The sum of the fingerprints of all entries.
+    /// The sum of the fingerprints of the entries of those who live.
     pub(crate) const fn root(&self) -> u64 {
         self.root.sum()
     }
@@ -45,7 +47,7 @@ impl Metadata {
         &mut self.root
     }
 
-    /// Takes in a later version; answers whether it is one.
+    /// Takes in a later version of a node that lives; answers whether it is one.
     pub(crate) fn set(
         &mut self,
         key: FingerprintKey,
@@ -60,7 +62,8 @@ impl Metadata {
             let fingerprint = key.metadata(life.id, life.epoch, version);
             let position = key.metadata_position(life.id);
             self.root.add(fingerprint, || (position, Subject::Metadata(ix)));
-            self.entries.insert(ix, Entry { version, bytes, position, fingerprint });
+            self.entries
+                .insert(ix, Entry { version, bytes, position, fingerprint, retired: false });
         }
         later
     }
@@ -68,13 +71,32 @@ impl Metadata {
     /// Forgets what a node said; answers what that was.
     pub(crate) fn forget(&mut self, ix: Ix) -> Option<Bytes> {
         let entry = self.entries.remove(&ix)?;
-        self.root.subtract(entry.fingerprint, || (entry.position, Subject::Metadata(ix)));
+        if !entry.retired {
+            self.root.subtract(entry.fingerprint, || (entry.position, Subject::Metadata(ix)));
+        }
         Some(entry.bytes)
     }
 
-    /// What repair compares of all entries: whose, where it lies, and its fingerprint.
+    /// Takes what a node said out of the root: it is gone.
+    pub(crate) fn retire(&mut self, ix: Ix) {
+        if let Some(entry) = self.entries.get_mut(&ix).filter(|entry| !entry.retired) {
+            entry.retired = true;
+            self.root.subtract(entry.fingerprint, || (entry.position, Subject::Metadata(ix)));
+        }
+    }
+
+    /// Undoes [`retire`](Self::retire).
+    pub(crate) fn revive(&mut self, ix: Ix) {
+        if let Some(entry) = self.entries.get_mut(&ix).filter(|entry| entry.retired) {
+            entry.retired = false;
+            self.root.add(entry.fingerprint, || (entry.position, Subject::Metadata(ix)));
+        }
+    }
+
+    /// What repair compares of the entries of those who live: whose, where it lies, and its fingerprint.
     pub(crate) fn marks(&self) -> impl Iterator<Item = (Ix, u64, u64)> + '_ {
-        self.entries.iter().map(|(&ix, entry)| (ix, entry.position, entry.fingerprint))
+        let counted = self.entries.iter().filter(|(_, entry)| !entry.retired);
+        counted.map(|(&ix, entry)| (ix, entry.position, entry.fingerprint))
     }
 
     /// What others are told.

@@ -82,6 +82,10 @@ mutants! {
     SizeKept,
     /// Frames that say something to one receiver are taken and passed on inside spreads.
     AnyFramePassedOn,
+    /// The living are refused by tables that are full of those who are gone.
+    DeadFirst,
+    /// A repair that has moved nothing begins again as soon as any other.
+    RepairRestless,
     ;
     /// Changes are not sent along the broadcast tree: they ride on other packets.
     TreeOff,

@@ -94,7 +94,12 @@ impl Roster {
 
     /// Whether nobody else can become known.
     pub(crate) fn is_full(&self) -> bool {
-        self.len() >= self.limit
+        self.room() == 0
+    }
+
+    /// How many others can become known.
+    pub(crate) fn room(&self) -> usize {
+        self.limit.saturating_sub(self.len())
     }
 
     /// Replaces the limit. Those who are known beyond a lower one stay.

@@ -26,6 +26,8 @@ pub(crate) enum Why {
     Beacon,
     /// A claim about oneself waits for a second holder of the id to show itself.
     Renewal,
+    /// A node that others believe in is to be asked again.
+    Hearsay,
     /// Tombstones are to be collected, old peers forgotten.
     Housekeeping,
     /// The wait for acknowledgements of a departure ends.
@@ -38,7 +40,7 @@ pub(crate) enum Why {
     Path,
 }
 
-const REASONS: [Why; 15] = [
+const REASONS: [Why; 16] = [
     Why::Flush,
     Why::Relay,
     Why::Probe,
@@ -49,6 +51,7 @@ const REASONS: [Why; 15] = [
     Why::Return,
     Why::Beacon,
     Why::Renewal,
+    Why::Hearsay,
     Why::Housekeeping,
     Why::Departure,
     Why::Beat,

@@ -9,21 +9,41 @@ use crate::node::Status;
 use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timers::Why;
-use crate::topology::GroupName;
+use crate::topology::{Changes, GroupName};
 
 /// Beyond this many removals that wait for their collection, those of one group share one.
 const CAPACITY: usize = 4096;
+
+/// From this many removals on that wait for their collection, they are collected as soon as all who live
+/// are known to hold them. Fewer are not worth a change that all are told of.
+const MANY: usize = 64;
+
+/// What all who live have to hold before it is collected: groups, each up to a clock.
+#[derive(Clone, Debug)]
+struct Round {
+    groups: Vec<(GroupName, u64)>,
+}
 
 /// Own tombstones by age.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tombstones {
     aging: VecDeque<(Instant, GroupName, u64)>,
+    /// Groups in which nothing is left of what this node has said, until all have been told.
+    emptied: VecDeque<(Instant, GroupName)>,
+    /// Under way while there are many.
+    round: Option<Round>,
+    /// When what others have removed is given up unless it has changed, and how many edits there had been
+    /// when that began to be waited for.
+    stale: Option<(Instant, u64)>,
 }
 
 impl Tombstones {
     pub(crate) fn start(&mut self, ctx: &mut Context) {
         // A new life has none.
         self.aging.clear();
+        self.emptied.clear();
+        self.round = None;
+        self.stale = None;
         ctx.timers.set(Why::Housekeeping, Some(ctx.now + ctx.timing.housekeeping));
     }
 
@@ -50,43 +70,105 @@ impl Tombstones {
             let Some((_, group, clock)) = self.aging.pop_front() else {
                 break;
             };
-            let before = ctx.topology.clock_of(&group, Ix::ME).unwrap_or(0);
-            if let Ok(changes) = ctx.topology.collect(&group, clock) {
-                ctx.publish(changes);
-                if ctx.topology.clock_of(&group, Ix::ME).unwrap_or(0) > before {
-                    ctx.tell_all_written(&group, before);
-                }
+            self.collect_one(ctx, &group, clock);
+        }
+        while let Some((_, group)) = self.emptied.pop_front_if(|(due, _)| *due <= ctx.now) {
+            ctx.topology.drop_empty(&group, Ix::ME);
+        }
+        if let Some((due, _)) = self.emptied.front() {
+            ctx.timers.hasten(Why::Housekeeping, *due);
+        }
+        if let Some((_, edits)) = self.stale.filter(|(due, _)| *due <= ctx.now) {
+            let mut changes = Changes::default();
+            ctx.topology.give_up_stale(edits, &mut changes);
+            ctx.publish(changes);
+            self.stale = None;
+        }
+        self.expect_stale(ctx);
+    }
+
+    /// What others have removed is given up some time after its owners ought to have collected it: this
+    /// node may have missed that, and repair does not compare it.
+    pub(crate) fn expect_stale(&mut self, ctx: &mut Context) {
+        if self.stale.is_none()
+            && let Some(edits) = ctx.topology.edits_if_void()
+        {
+            let due = ctx.now + ctx.config.tombstone_ttl.max(ctx.timing.housekeeping);
+            self.stale = Some((due, edits));
+        }
+        if let Some((due, _)) = self.stale {
+            ctx.timers.hasten(Why::Housekeeping, due);
+        }
+    }
+
+    fn collect_one(&mut self, ctx: &mut Context, group: &GroupName, clock: u64) {
+        let before = ctx.topology.clock_of(group, Ix::ME).unwrap_or(0);
+        if let Ok(changes) = ctx.topology.collect(group, clock) {
+            ctx.publish(changes);
+            if ctx.topology.clock_of(group, Ix::ME).unwrap_or(0) > before {
+                ctx.tell_all_written(group, before);
+                self.note_empty(ctx, group);
             }
         }
     }
 
-    /// Retires nodes that have been gone for half of `forget_after`; answers those to be forgotten.
+    /// A peer's root is equal to this node's, so it holds all that this node has written. Once all who
+    /// live have been equal since a tombstone was written, nobody needs it any more.
+    pub(crate) fn level(&mut self, ctx: &mut Context, with: Ix) {
+        if self.round.is_none() {
+            if self.aging.len() < MANY {
+                return;
+            }
+            let mut groups: Vec<(GroupName, u64)> = Vec::new();
+            for (_, group, clock) in self.aging.iter().rev() {
+                if !groups.iter().any(|(known, _)| known == group) {
+                    groups.push((group.clone(), *clock));
+                }
+                if groups.len() >= MANY {
+                    break;
+                }
+            }
+            ctx.peers.begin_round();
+            self.round = Some(Round { groups });
+        }
+        if !ctx.peers.is_level_with_all(with, &ctx.topology) {
+            return;
+        }
+        let Some(Round { groups }) = self.round.take() else { return };
+        for (group, clock) in groups {
+            self.aging.retain(|(_, other, at)| *other != group || *at > clock);
+            self.collect_one(ctx, &group, clock);
+        }
+    }
+
+    /// A record of this node's may be empty now: it is forgotten once all have been told, and the group
+    /// with it if nobody else is in it.
+    pub(crate) fn note_empty(&mut self, ctx: &mut Context, group: &GroupName) {
+        if ctx.topology.clock_of(group, Ix::ME).is_some()
+            && ctx.topology.record_len(group, Ix::ME) == 0
+        {
+            let due = ctx.now + ctx.timing.housekeeping;
+            self.emptied.push_back((due, group.clone()));
+            ctx.timers.hasten(Why::Housekeeping, due);
+        }
+    }
+
+    /// Answers the nodes that have been gone for `forget_after` and are to be forgotten.
     pub(crate) fn expire(&self, ctx: &mut Context) -> Vec<Ix> {
         let all = ctx.config.forget_after;
-        let (mut retired, mut forgotten) = (Vec::new(), Vec::new());
+        let mut forgotten = Vec::new();
         let mut next = self.aging.front().map(|(due, ..)| *due);
         for ix in ctx.topology.roster().iter() {
             if !matches!(ctx.status(ix), Status::Down | Status::Left) || ctx.peers.is_held(ix) {
                 continue;
             }
             let gone = Duration::from_millis(u64::from(ctx.peers.since_turn(ix, ctx.now)));
-            let counted = ctx.peers.get(ix).is_counted();
-            let left = if gone >= all {
+            if gone >= all {
                 forgotten.push(ix);
                 continue;
-            } else if gone >= all / 2 {
-                if counted {
-                    retired.push(ix);
-                }
-                all - gone
-            } else {
-                all / 2 - gone
-            };
-            let at = ctx.now + left.max(Duration::from_millis(1));
+            }
+            let at = ctx.now + (all - gone).max(Duration::from_millis(1));
             next = Some(next.map_or(at, |next: Instant| next.min(at)));
-        }
-        for ix in retired {
-            ctx.retire(ix);
         }
         if let Some(next) = next {
             ctx.timers.hasten(Why::Housekeeping, next);
@@ -96,7 +178,7 @@ impl Tombstones {
 
     /// Somebody is gone: see to it that it is forgotten in time.
     pub(crate) fn expect_expiry(&self, ctx: &mut Context) {
-        let at = ctx.now + ctx.config.forget_after / 2;
+        let at = ctx.now + ctx.config.forget_after;
         ctx.timers.hasten(Why::Housekeeping, at);
     }
 }

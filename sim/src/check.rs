@@ -170,6 +170,8 @@ laws! {
     /// No message is delivered to a node that it was not meant for.
     MessageAstray: "message astray",
         "a message is delivered to a node that it was not meant for";
+    /// What repairs cannot move, few of them are begun for.
+    RepairInVain: "repair in vain", "repairs that move nothing are begun again and again";
     /// No message is delivered twice.
     MessageTwice: "message twice", "a message is delivered a second time";
 }

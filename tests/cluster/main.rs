@@ -25,6 +25,7 @@ mod partition;
 mod pause;
 mod restart;
 mod retry;
+mod tables;
 mod topology;
 mod two;
 

@@ -24,6 +24,7 @@ mod relay;
 mod replay;
 mod segment;
 mod sizes;
+mod tables;
 
 use scalesmall_core::{GroupName, Instant, KeyRange};
 

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use bytes::BytesMut;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use scalesmall_core::seal::Sealer;
-use scalesmall_core::wire::{Frame, TAG_LEN, Writer};
-use scalesmall_core::{Arrival, ClusterName, Engine, Epoch, Keyring, Life, NodeId, Suite};
+use scalesmall_core::wire::{Frame, Header, TAG_LEN, Writer};
+use scalesmall_core::{
+    Arrival, ClusterName, DatagramError, Engine, Epoch, Keyring, Life, NodeId, Suite,
+};
 use sha2::Sha256;
 
 use crate::{EPOCH, SECRET, START, cluster, drain, id, keys};
@@ -109,10 +111,20 @@ impl Holder {
     ///
     /// If the engine refuses it.
     pub fn introduce(&mut self, engine: &mut Engine) {
-        let packet = self.packet(Some(engine.epoch()), &[]);
-        let taken = engine.handle_datagram(START, self.arrival(), &packet);
+        let mut frames = Vec::new();
+        let mut taken = Err(DatagramError::Unproven);
+        // One that the engine may have forgotten has to answer what it is asked.
+        for _ in 0..2 {
+            let packet = self.packet(Some(engine.epoch()), &frames);
+            taken = engine.handle_datagram(START, self.arrival(), &packet);
+            let asked = drain(engine).datagrams;
+            let headers = asked.iter().filter_map(|(_, datagram)| Header::parse(datagram).ok());
+            frames = headers.map(|(it, _)| Frame::Pong { packet: it.packet, root: None }).collect();
+            if taken != Err(DatagramError::Unproven) {
+                break;
+            }
+        }
         assert_eq!(taken, Ok(()), "a bound packet of a holder of the key");
-        let _ = drain(engine);
     }
 
     /// How its packets come.

@@ -130,6 +130,7 @@ impl Engine {
         let (written, changes) = write(self)?;
         self.ctx.publish(changes);
         self.tombstones.note(&mut self.ctx, group);
+        self.ctx.tell_all_retracted();
         self.ctx.tell_all_written(group, before);
         Ok(written)
     }

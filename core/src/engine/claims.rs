@@ -44,6 +44,9 @@ impl Engine {
             self.watches.suspect(&mut self.ctx, ix, now);
             return;
         }
+        if !self.takes_word(from, claim) {
+            return;
+        }
         let by = self.ctx.id(from);
         let weighed = self.ctx.consider(claim, by);
         if channel != Channel::Direct
@@ -60,13 +63,26 @@ impl Engine {
             Weighed::Known(_) => self.ctx.stats.updates_stale += 1,
             Weighed::Beaten(ix) => {
                 self.ctx.stats.updates_stale += 1;
-                if self.ctx.peers.may_tell(from, self.ctx.now, &self.ctx.timing) {
+                // Repair compares the living only, so a node that has missed an end hears of it here.
+                let gone = channel == Channel::Direct && !self.ctx.is_living(ix);
+                if gone || self.ctx.peers.may_tell(from, self.ctx.now, &self.ctx.timing) {
                     let better = self.ctx.claim(ix);
                     self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(better));
                 }
             }
             Weighed::Refused => {}
         }
+    }
+
+    /// Whether a claim is taken as it is. What another says of the life of a node that is not known is
+    /// looked into first if this node may have forgotten it, or has no room for all that is said.
+    pub(super) fn takes_word(&mut self, from: Ix, claim: &Claim) -> bool {
+        if claim.standing != Standing::Alive || self.ctx.find(claim.life.id).is_some() {
+            return true;
+        }
+        let forgotten = self.ctx.forgotten.is_some_and(|(epoch, _)| claim.life.epoch <= epoch);
+        let full = self.ctx.topology.roster().is_full() && self.ctx.peers.unheard() > 0;
+        !(forgotten || full) || self.hearsay.ask(&mut self.ctx, from, claim, forgotten)
     }
 
     /// Something new is known of a peer.

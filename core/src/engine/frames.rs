@@ -1,9 +1,8 @@
 //! What each frame of an accepted packet does.
 
 use alloc::vec::Vec;
-use core::time::Duration;
-
 use bytes::Bytes;
+use core::time::Duration;
 
 use super::Engine;
 use crate::engine::claims::Channel;
@@ -15,7 +14,6 @@ use crate::node::Life;
 use crate::outbox::Say;
 use crate::roster::Ix;
 use crate::spread::{Claimed, Verdict};
-use crate::topology::{Applied, Changes, GroupName, RecordDelta};
 use crate::wire::{Claim, Finding, Frame, Header, Message, Standing};
 
 impl Engine {
@@ -175,7 +173,7 @@ impl Engine {
             let counted = Frame::Counted { packet: highest, tag, highest, tag_of_highest: tag };
             self.ctx.say_frame(to, counted);
         }
-        self.compare(from, root == self.ctx.root());
+        self.compare(from, Some(root));
     }
 
     fn on_pong(&mut self, packet: u64, from: Ix, root: Option<u64>) {
@@ -183,12 +181,17 @@ impl Engine {
         if self.probes.answered(&mut self.ctx, packet, from) {
             self.on_sign_of_life(from);
         }
-        self.compare(from, root.is_none_or(|root| root == self.ctx.root()));
+        self.compare(from, root);
     }
 
-    /// A peer's root is equal to this node's, or is not: something may have passed this node by.
-    fn compare(&mut self, with: Ix, equal: bool) {
-        if self.repair.compared(&mut self.ctx, with, equal) {
+    /// A peer's root is equal to this node's (or it says nothing else), or is not: something may have
+    /// passed this node by.
+    fn compare(&mut self, with: Ix, root: Option<u64>) {
+        let difference = root.map_or(0, |root| root.wrapping_sub(self.ctx.root()));
+        if root.is_some() && difference == 0 {
+            self.tombstones.level(&mut self.ctx, with);
+        }
+        if self.repair.compared(&mut self.ctx, with, difference) {
             self.hearer.doubt(&mut self.ctx);
         }
     }
@@ -222,117 +225,6 @@ impl Engine {
             self.departure.copy_closed(closed.batch, closed.acknowledged);
         }
         self.departure.end_if_done(&mut self.ctx, self.relays.is_idle());
-    }
-
-    fn on_record(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta, channel: Channel) {
-        let life = Life { id: delta.member, epoch: delta.epoch };
-        if !self.ctx.is_plausible(life.epoch) {
-            return;
-        }
-        if life.id == self.ctx.me().id {
-            self.on_record_of_mine(from, group, delta);
-            return;
-        }
-        if !self.hear_of(from, life, channel) {
-            return;
-        }
-        let mut changes = Changes::default();
-        let member = self.ctx.find_life(life);
-        let knew = member.is_some_and(|ix| self.ctx.topology.is_member(group, ix));
-        match self.ctx.topology.apply(group, delta, &mut changes) {
-            Ok(Applied::Advanced { .. } | Applied::Staged { .. }) => {
-                self.ctx.stats.updates_applied += 1;
-                if let Some(ix) =
-                    member.filter(|&ix| !knew && self.ctx.topology.is_member(group, ix))
-                {
-                    self.joined.note(&self.ctx, group, ix);
-                }
-            }
-            Ok(Applied::Gap { have }) => {
-                self.ctx.stats.gaps += 1;
-                if channel == Channel::Multicast
-                    && let Some(member) = self.ctx.find_life(life)
-                {
-                    self.gaps.note(&mut self.ctx, from, group, member, have);
-                    return self.ctx.publish(changes);
-                }
-                let want = Frame::Want { group: group.clone(), member: life, since: have };
-                self.ctx.say_frame(self.ctx.bound(from), want);
-            }
-            Ok(Applied::Known { .. } | Applied::Stale { .. } | Applied::Claim) => {
-                self.ctx.stats.updates_stale += 1;
-            }
-            Err(_) => self.ctx.stats.deltas_refused += 1,
-        }
-        self.ctx.publish(changes);
-    }
-
-    /// What others hold of this node's own record: wrong claims are answered with the truth.
-    fn on_record_of_mine(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta) {
-        if delta.epoch > self.ctx.me().epoch {
-            self.renewal.claimed(&mut self.ctx, delta.epoch);
-            return;
-        }
-        let mut changes = Changes::default();
-        let applied = self.ctx.topology.apply(group, delta, &mut changes);
-        if applied == Ok(Applied::Claim) {
-            self.ctx.stats.refutations += 1;
-            let mut answered = Vec::new();
-            self.ctx.topology.defend_into(&mut changes, |group| answered.push(group.clone()));
-            for group in answered {
-                self.ctx.tell_all_written(&group, 0);
-            }
-            if let Some(epoch) = self.ctx.topology.claimed_epoch() {
-                self.renewal.claimed(&mut self.ctx, epoch);
-            }
-        } else if let Ok(Applied::Stale { .. }) = applied
-            && self.ctx.peers.may_tell(from, self.ctx.now, &self.ctx.timing)
-        {
-            let claim = self.ctx.claim(Ix::ME);
-            self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(claim));
-        }
-        self.ctx.publish(changes);
-    }
-
-    fn on_metadata(&mut self, from: Ix, life: Life, version: u64, bytes: Bytes, channel: Channel) {
-        if life.id == self.ctx.me().id {
-            self.on_metadata_of_mine(life, version, &bytes);
-            return;
-        }
-        if !self.hear_of(from, life, channel) {
-            return;
-        }
-        let Some(ix) = self.ctx.find_life(life).filter(|&ix| self.ctx.peers.get(ix).is_counted())
-        else {
-            return;
-        };
-        let key = self.ctx.topology.fingerprints();
-        if self.ctx.metadata.set(key, life, ix, version, bytes.clone()) {
-            self.ctx.stats.updates_applied += 1;
-            self.ctx.event(Event::Metadata { node: life.id, metadata: bytes });
-        } else {
-            self.ctx.stats.updates_stale += 1;
-        }
-    }
-
-    /// What others hold of this node's own metadata: what it has not said is replaced.
-    fn on_metadata_of_mine(&mut self, life: Life, version: u64, bytes: &Bytes) {
-        let me = self.ctx.me();
-        let mine = self.ctx.metadata.version(Ix::ME);
-        let said = version < mine || version == mine && *bytes == self.ctx.metadata.get(Ix::ME);
-        if life.epoch != me.epoch || said {
-            return;
-        }
-        self.ctx.stats.refutations += 1;
-        let Some(above) = version.checked_add(1) else {
-            // No version is left in this life.
-            self.renewal.claimed(&mut self.ctx, me.epoch);
-            return;
-        };
-        let key = self.ctx.topology.fingerprints();
-        let bytes = self.ctx.metadata.get(Ix::ME);
-        self.ctx.metadata.set(key, me, Ix::ME, above, bytes);
-        self.ctx.tell_all_described();
     }
 
     fn on_message(&mut self, from: Ix, message: Message, channel: Channel) {
@@ -374,7 +266,8 @@ impl Engine {
             self.ctx.say_frame(self.ctx.bound(ix), Frame::Message(told));
         }
         let limit = self.ctx.config.limits.message_origins;
-        self.messages.delivered(origin, sequence, limit);
+        let lives = |id| self.ctx.find(id).is_some_and(|ix| self.ctx.is_living(ix));
+        self.messages.delivered(origin, sequence, limit, lives);
         self.ctx.stats.messages_delivered += 1;
         let via = self.ctx.id(from);
         self.ctx.event(Event::Message { origin: origin.id, tag: Tag(tag), payload, via });
@@ -405,7 +298,7 @@ impl Engine {
 
     /// Something was said by a node in a life: that life is known from here on. Answers whether
     /// it is the present one.
-    fn hear_of(&mut self, from: Ix, life: Life, channel: Channel) -> bool {
+    pub(super) fn hear_of(&mut self, from: Ix, life: Life, channel: Channel) -> bool {
         if let Some(ix) = self.ctx.find(life.id)
             && self.ctx.life(ix).epoch >= life.epoch
         {
@@ -422,6 +315,9 @@ impl Engine {
             confirmed_by: [None; 2],
             age: 0,
         };
+        if !self.takes_word(from, &claim) {
+            return false;
+        }
         let by = self.ctx.id(from);
         match self.ctx.consider(&claim, by) {
             Weighed::News(news) => {

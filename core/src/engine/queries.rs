@@ -119,10 +119,11 @@ impl Engine {
         self.ctx.find(id).map(|ix| self.describe(ix))
     }
 
-    /// A sum over all that is known and shared: members, their status and lives, items, metadata.
+    /// A sum over all that is known of the living and shared: members, their lives, items, metadata.
     ///
-    /// A node that has been gone for half of [`Config::forget_after`](crate::Config::forget_after)
-    /// is no part of it any more, though it is still listed.
+    /// A node that is down or has left is no part of it, though it is still listed: for how long it is
+    /// remembered each node decides for itself. Nor is a record in which nothing is left but
+    /// tombstones.
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest(self.ctx.root())

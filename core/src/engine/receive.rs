@@ -49,7 +49,7 @@ pub enum DatagramError {
     Own,
     /// It is not bound to this node's life and the sender has not proven itself yet.
     Unproven,
-    /// The sender is unknown and the table of nodes is full.
+    /// The sender is unknown and the table of nodes is full of those that live.
     Full,
     /// It carries a message and the event queue is full. It will come again.
     Busy,
@@ -141,6 +141,7 @@ impl Engine {
                     if datagram.len() > BASE {
                         self.repair.heard_large();
                     }
+                    self.make_room_for(from, &frames);
                     self.apply(&header, from, multicast, &mut frames);
                     Ok(())
                 }
@@ -233,7 +234,7 @@ impl Engine {
         if !self.ctx.events.has_room_for(messages, bytes) {
             return Err(DatagramError::Busy);
         }
-        if known.is_none() && self.ctx.topology.roster().is_full() {
+        if known.is_none() && !self.has_room_for_sender() {
             return Err(DatagramError::Full);
         }
         let ix = self.recognise(sender, known).ok_or(DatagramError::Full)?;

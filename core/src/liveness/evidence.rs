@@ -87,7 +87,8 @@ impl Context {
             return None;
         };
         self.topology.set_status_of(ix, status);
-        self.peers.admit(ix, &self.topology, status, incarnation, self.now);
+        self.peers.admit(ix, &self.topology, incarnation, self.now);
+        self.follow_life(ix);
         self.follow_status(ix, None, status, cause, true);
         self.tell_path_of_new(ix);
         Some(ix)
@@ -108,10 +109,6 @@ impl Context {
             self.publish(changes);
         }
         self.peers.get_mut(ix).incarnation = claim.incarnation;
-        if to == Status::Alive && !self.peers.get(ix).is_counted() {
-            self.peers.get_mut(ix).set_counted(true);
-            self.topology.revive(ix);
-        }
         // A refutation may arrive before what it refutes, which is then never seen here: by the
         // incarnation all count the same falls, and hold the node off for equally long.
         let before = if new_life { claim.incarnation.into() } else { falls(&known) };
@@ -131,6 +128,7 @@ impl Context {
         }
         self.topology.set_status_of(ix, to);
         self.peers.count(ix, &self.topology);
+        self.follow_life(ix);
         if from != to || new_life {
             self.follow_status(ix, Some(from), to, cause, new_life);
         } else {
@@ -195,12 +193,15 @@ impl Context {
         }
     }
 
-    /// Takes a node out of the digest: it has been gone for long.
-    pub(crate) fn retire(&mut self, ix: Ix) {
-        self.peers.uncount(ix, &self.topology);
-        self.peers.get_mut(ix).set_counted(false);
-        self.drop_metadata(ix);
-        self.topology.retire(ix);
+    /// What a node has said counts in the digest while it lives, and is remembered beyond that.
+    fn follow_life(&mut self, ix: Ix) {
+        if self.is_living(ix) {
+            self.topology.revive(ix);
+            self.metadata.revive(ix);
+        } else {
+            self.topology.retire(ix);
+            self.metadata.retire(ix);
+        }
     }
 
     fn drop_metadata(&mut self, ix: Ix) {
@@ -228,7 +229,7 @@ impl Context {
         self.forgotten = Some((epoch, self.packet));
         let position = self.topology.fingerprints().peer_position(peer.id);
         self.ring.remove(position, ix);
-        self.peers.uncount(ix, &self.topology);
+        self.peers.forget(ix, &self.topology);
         self.drop_metadata(ix);
         let mut changes = Changes::default();
         self.topology.delete(ix, &mut changes);

@@ -29,7 +29,7 @@ pub(crate) struct Peer {
     /// How far the highest number of its packets lies above that of the bound packet that was the
     /// proof, up to the most that fits.
     since_proof: u8,
-    /// [`Proof`], and [`COUNTED`] and [`WIDE`].
+    /// [`Proof`], and the marks below.
     marks: u8,
     /// The first bits of the tag of its packet with the highest number.
     tag: u16,
@@ -37,11 +37,12 @@ pub(crate) struct Peer {
 
 const _: () = assert!(size_of::<Peer>() == 32);
 
-/// Marks a peer that counts in the root.
+/// Marks a peer that counts in the root, one that had a wide window when it was heard last, one of which a
+/// packet has come in any of its lives, and one whose root was equal to this node's since a round began.
 const COUNTED: u8 = 0x10;
-
-/// Marks a peer that had a wide window when it was heard last.
 const WIDE: u8 = 0x20;
+const HEARD: u8 = 0x40;
+const LEVEL: u8 = 0x80;
 
 impl Peer {
     /// What shows that it lives in its present life.
@@ -59,19 +60,20 @@ impl Peer {
 
     /// Whether it counts in the root.
     pub(crate) const fn is_counted(&self) -> bool {
-        self.marks & COUNTED != 0
+        self.has(COUNTED)
     }
 
-    pub(crate) const fn set_counted(&mut self, counted: bool) {
-        self.mark(COUNTED, counted);
+    /// Whether a packet of its own has come in any of its lives.
+    pub(crate) const fn was_heard(&self) -> bool {
+        self.has(HEARD)
     }
 
-    const fn is_wide(&self) -> bool {
-        self.marks & WIDE != 0
+    const fn has(&self, mark: u8) -> bool {
+        self.marks & mark != 0
     }
 
-    const fn mark(&mut self, bit: u8, set: bool) {
-        self.marks = if set { self.marks | bit } else { self.marks & !bit };
+    const fn mark(&mut self, mark: u8, set: bool) {
+        self.marks = if set { self.marks | mark } else { self.marks & !mark };
     }
 }
 
@@ -121,6 +123,10 @@ pub(crate) struct Peers {
     /// When a node was last told a claim about itself, as a stamp.
     told: BTreeMap<Ix, u32>,
     wide: WideWindows,
+    /// How many nodes are known by what others say alone.
+    unheard: usize,
+    /// How many have been equal to this node since a round began.
+    level: usize,
 }
 
 impl Peers {
@@ -133,6 +139,8 @@ impl Peers {
             held: 0,
             told: BTreeMap::new(),
             wide: WideWindows::default(),
+            unheard: 0,
+            level: 0,
         }
     }
 
@@ -155,7 +163,7 @@ impl Peers {
             return Freshness::TooOld;
         }
         match window.check(packet) {
-            Freshness::TooOld if peer.is_wide() => self.wide.check(ix.raw(), packet),
+            Freshness::TooOld if peer.has(WIDE) => self.wide.check(ix.raw(), packet),
             freshness => freshness,
         }
     }
@@ -175,12 +183,14 @@ impl Peers {
     pub(crate) fn mark(&mut self, ix: Ix, (packet, tag): (u64, u16), now: Instant, idle: Duration) {
         let stamp = stamp(now);
         let peer = &mut self.table[ix.index()];
-        let mut wide = peer.is_wide() && self.wide.mark(ix.raw(), packet, stamp);
+        let mut wide = peer.has(WIDE) && self.wide.mark(ix.raw(), packet, stamp);
         if !wide && peer.window.highest() > 0 && peer.window.loses_by(packet) {
             self.wide.open(ix.raw(), &peer.window, stamp, millis(idle));
             wide = self.wide.mark(ix.raw(), packet, stamp);
         }
         peer.mark(WIDE, wide);
+        self.unheard -= usize::from(!peer.was_heard());
+        peer.mark(HEARD, true);
         let ahead = packet.saturating_sub(peer.window.highest());
         if ahead > 0 {
             peer.tag = tag;
@@ -212,6 +222,7 @@ impl Peers {
 
     /// Every number of a peer's packets is new from here on, and nothing shows that it lives.
     pub(crate) fn open_window(&mut self, ix: Ix) {
+        self.unlevel(ix);
         let peer = self.get_mut(ix);
         peer.window = Window::default();
         peer.mark(WIDE, false);
@@ -228,7 +239,7 @@ impl Peers {
         self.get(ix).proof() == Proof::Own
     }
 
-    /// The sum of the fingerprints of all that count.
+    /// The sum of the fingerprints of all that live.
     pub(crate) const fn root(&self) -> u64 {
         self.root.sum()
     }
@@ -239,51 +250,79 @@ impl Peers {
     }
 
     /// Enters a node that has just been interned.
-    pub(crate) fn admit(
-        &mut self,
-        ix: Ix,
-        topology: &Topology,
-        status: Status,
-        incarnation: u32,
-        now: Instant,
-    ) {
+    pub(crate) fn admit(&mut self, ix: Ix, topology: &Topology, incarnation: u32, now: Instant) {
         while self.table.len() <= ix.index() {
             growth::push(&mut self.table, Peer::default());
         }
         self.hold_until(ix, 0);
         self.falls.remove(&ix);
         self.told.remove(&ix);
-        self.table[ix.index()] =
-            Peer { incarnation, turned: stamp(now), marks: COUNTED, ..Peer::default() };
-        self.root.add(self.fingerprint(ix, topology, status), || place(ix, topology));
+        self.table[ix.index()] = Peer { incarnation, turned: stamp(now), ..Peer::default() };
+        self.table[ix.index()].mark(HEARD, ix == Ix::ME);
+        self.unheard += usize::from(ix != Ix::ME);
+        self.count(ix, topology);
+    }
+
+    /// Forgets a node that is about to be removed from the roster.
+    pub(crate) fn forget(&mut self, ix: Ix, topology: &Topology) {
+        self.uncount(ix, topology);
+        self.hold_until(ix, 0);
+        self.unheard -= usize::from(!self.get(ix).was_heard());
+        self.get_mut(ix).mark(HEARD, true);
+        self.unlevel(ix);
+    }
+
+    /// Whatever a peer held, it may hold it no longer.
+    fn unlevel(&mut self, ix: Ix) {
+        self.level -= usize::from(self.get(ix).has(LEVEL));
+        self.get_mut(ix).mark(LEVEL, false);
+    }
+
+    /// Begins to look who holds what this node holds.
+    pub(crate) fn begin_round(&mut self) {
+        self.table.iter_mut().for_each(|peer| peer.mark(LEVEL, false));
+        self.level = 0;
+    }
+
+    /// A peer holds what this node holds. Returns whether all that live have done since a round began.
+    pub(crate) fn is_level_with_all(&mut self, with: Ix, topology: &Topology) -> bool {
+        self.level += usize::from(!self.get(with).has(LEVEL));
+        self.get_mut(with).mark(LEVEL, true);
+        let roster = topology.roster();
+        let lost = roster.count(Status::Down) + roster.count(Status::Left);
+        // Looked at one by one only if that can be all of them.
+        self.level + 1 + lost >= roster.len()
+            && roster.iter().all(|ix| {
+                ix == Ix::ME || self.get(ix).has(LEVEL) || !self.is_living(ix, roster.status(ix))
+            })
+    }
+
+    /// How many nodes are known of which no packet has come.
+    pub(crate) const fn unheard(&self) -> usize {
+        self.unheard
     }
 
     /// Takes a node's fingerprint out of the root; [`Peers::count`] puts it back after a change.
     pub(crate) fn uncount(&mut self, ix: Ix, topology: &Topology) {
         if self.get(ix).is_counted() {
-            let status = topology.roster().status(ix);
-            self.root.subtract(self.fingerprint(ix, topology, status), || place(ix, topology));
+            self.get_mut(ix).mark(COUNTED, false);
+            self.root.subtract(self.fingerprint(ix, topology), || place(ix, topology));
         }
     }
 
-    /// Puts a node's fingerprint into the root, if it counts.
+    /// Puts a node's fingerprint into the root, if it lives.
     pub(crate) fn count(&mut self, ix: Ix, topology: &Topology) {
-        if self.get(ix).is_counted() {
-            let status = topology.roster().status(ix);
-            self.root.add(self.fingerprint(ix, topology, status), || place(ix, topology));
+        if self.is_living(ix, topology.roster().status(ix)) && !self.get(ix).is_counted() {
+            self.get_mut(ix).mark(COUNTED, true);
+            self.root.add(self.fingerprint(ix, topology), || place(ix, topology));
         }
     }
 
-    /// The fingerprint of what is known of a node.
-    pub(crate) fn fingerprint(&self, ix: Ix, topology: &Topology, status: Status) -> u64 {
-        let standing = self.standing(ix, status) as u8;
-        let roster = topology.roster();
-        topology.fingerprints().peer(
-            roster.id(ix),
-            roster.epoch(ix),
-            self.get(ix).incarnation,
-            standing,
-        )
+    /// The fingerprint of what is known of a node that lives.
+    pub(crate) fn fingerprint(&self, ix: Ix, topology: &Topology) -> u64 {
+        let (roster, incarnation) = (topology.roster(), self.get(ix).incarnation);
+        let (id, epoch, alive) = (roster.id(ix), roster.epoch(ix), Standing::Alive as u8);
+        topology.fingerprints().peer(id, epoch, incarnation, alive)
     }
 
     /// Takes in a round trip to a peer.
@@ -323,6 +362,12 @@ impl Peers {
             Status::Down => Standing::Down,
             Status::Left => Standing::Left,
         }
+    }
+
+    /// Whether a node that is shown with this status lives by what all are told of it. Only the living
+    /// count in the root: for how long the others are remembered each node decides for itself.
+    pub(crate) fn is_living(&self, ix: Ix, status: Status) -> bool {
+        self.standing(ix, status) == Standing::Alive
     }
 
     /// Whether a node lives but is not taken back yet.

@@ -19,7 +19,9 @@ use crate::repair::session::{Repair, SMALL_PICTURE};
 use crate::roster::Ix;
 use crate::timers::Why;
 use crate::topology::GroupName;
-use crate::wire::{Coded, Frame, Holdings, Lacking, MetadataVersion, RangeSum, RecordVersion};
+use crate::wire::{
+    Coded, Frame, Holdings, Lacking, MetadataVersion, RangeSum, RecordVersion, Standing,
+};
 
 /// How many differences the symbols of one datagram are meant to settle, and into how many ranges
 /// one with more is split at most.
@@ -45,6 +47,9 @@ const SYMBOLS_COST: usize = 16;
 const WELCOME_SUBJECTS: u64 = 8_192;
 const WELCOME_WINDOW: u64 = 100;
 const REFERRALS: usize = 8;
+
+/// How many of the lost a newcomer is told of.
+const LOST: usize = 256;
 
 impl Repair {
     /// A packet begins: it has a budget of its own for what it makes this node send.
@@ -100,7 +105,10 @@ impl Repair {
     /// Sends what of the differences this node has, and asks for the rest.
     fn settle(&mut self, ctx: &mut Context, from: Ix, theirs: &Coded, elements: &[Element]) {
         let mut lacking: BTreeSet<Element> = elements.iter().copied().collect();
-        if self.caught_up && !lacking.is_empty() {
+        if self.caught_up
+            && !lacking.is_empty()
+            && !self.futile.is_old(ctx, lacking.iter().map(|element| element.bits()))
+        {
             self.look_around(ctx);
         }
         let stock = self.stock(ctx);
@@ -140,7 +148,7 @@ impl Repair {
     pub(crate) fn on_lacking(&mut self, ctx: &mut Context, from: Ix, theirs: &Lacking) {
         self.answered();
         let wanted: BTreeSet<u64> = theirs.elements.iter().copied().collect();
-        if self.caught_up {
+        if self.caught_up && !self.futile.is_old(ctx, wanted.iter().copied()) {
             self.look_around(ctx);
         }
         let asked = |element: Element| wanted.contains(&element.bits());
@@ -292,12 +300,18 @@ impl Repair {
         let (from, until) = (range.from, range.to);
         let room = self.budget;
         let held: Vec<Subject> = self.stock(ctx).subjects(from, until).take(room.max(1)).collect();
+        let mut has_records = alloc::vec![false; ctx.topology.roster().slots()];
+        for subject in &held {
+            if let Subject::Record(_, ix) = subject {
+                has_records[ix.index()] = true;
+            }
+        }
         for subject in &held {
             // Its records say that it lives.
             if let Subject::Peer(ix) = subject
                 && is_everything(range)
                 && ctx.claim(*ix).is_of_birth()
-                && ctx.topology.has_records(*ix)
+                && has_records[ix.index()]
             {
                 continue;
             }
@@ -310,6 +324,24 @@ impl Repair {
                 return;
             }
             send(ctx, to, subject, &mut self.budget);
+        }
+        if is_everything(range) {
+            self.name_lost(ctx, to);
+        }
+    }
+
+    /// Tells a newcomer of those that were lost: they are tried again by all, so that a cluster that was
+    /// cut in two finds itself again though every node of one half has been restarted meanwhile. Those
+    /// that have left, and what any of them has said, are history.
+    fn name_lost(&mut self, ctx: &mut Context, to: Ix) {
+        let recent = ctx.config.forget_after / 2;
+        let is_lost = |&ix: &Ix| {
+            ctx.claim(ix).standing == Standing::Down
+                && u128::from(ctx.peers.since_turn(ix, ctx.now)) < recent.as_millis()
+        };
+        let lost: Vec<Ix> = ctx.topology.roster().iter().filter(is_lost).take(LOST).collect();
+        for ix in lost.into_iter().take(self.budget) {
+            send(ctx, to, &Subject::Peer(ix), &mut self.budget);
         }
     }
 

@@ -5,6 +5,7 @@ mod coded;
 mod entries;
 mod exchange;
 pub(crate) mod fingerprint;
+mod futile;
 mod root;
 mod session;
 mod stock;

@@ -10,6 +10,7 @@ use crate::mutants::mutated;
 use crate::node::Status;
 use crate::outbox::Say;
 use crate::repair::answer::{ask, send_coded};
+use crate::repair::futile::Futile;
 use crate::repair::root::Subject;
 use crate::repair::stock::Stock;
 use crate::roster::Ix;
@@ -47,8 +48,8 @@ pub(crate) struct Repair {
     /// What the packet that is being taken in may still make this node send.
     pub(super) budget: usize,
     pub(super) lists: u32,
-    /// With whom a repair is to begin when the packet is done with.
-    partner: Option<Ix>,
+    /// With whom a repair is to begin when the packet is done with, and for which difference of roots.
+    partner: Option<(Ix, u64)>,
     /// What the packet has listed, and this node has answered.
     pub(super) listed: BTreeSet<Subject>,
     pub(super) caught_up: bool,
@@ -62,6 +63,7 @@ pub(crate) struct Repair {
     /// Whether a newcomer has heard a large datagram.
     hears_large: bool,
     reunion_until: Instant,
+    pub(super) futile: Futile,
     pub(super) stock: Option<Stock>,
 }
 
@@ -78,8 +80,8 @@ impl Repair {
 
     /// A peer's root has been compared with this node's. Returns whether they differ for the first time
     /// since they were equal.
-    pub(crate) fn compared(&mut self, ctx: &mut Context, with: Ix, equal: bool) -> bool {
-        if equal {
+    pub(crate) fn compared(&mut self, ctx: &mut Context, with: Ix, difference: u64) -> bool {
+        if difference == 0 {
             let streak = ctx.config.probe_interval.saturating_mul(STREAK_PROBES);
             let goes_on = |(since, root)| ctx.now.since(since) <= streak && root == ctx.root();
             if !self.since.is_some_and(goes_on) {
@@ -93,6 +95,10 @@ impl Repair {
         }
         ctx.stats.roots_unequal += 1;
         if self.caught_up && mutated!(ctx.config, RepairOff) {
+            return false;
+        }
+        let futile = if self.caught_up { self.futile.rests(ctx, difference) } else { None };
+        if futile == Some(true) {
             return false;
         }
         self.unequal += 1;
@@ -115,7 +121,7 @@ impl Repair {
         let quiet = self.is_quiet(ctx);
         let eager = !self.caught_up || quiet && ctx.now < self.reunion_until;
         if rested && (patient || eager || unanswered) {
-            self.partner = Some(with);
+            self.partner = Some((with, difference));
         }
         first
     }
@@ -123,7 +129,8 @@ impl Repair {
     /// A packet has been taken in: a repair that it was cause for begins, unless it has brought the
     /// beginning of one itself.
     pub(crate) fn end_packet(&mut self, ctx: &mut Context) {
-        if let Some(with) = self.partner.take() {
+        if let Some((with, difference)) = self.partner.take() {
+            self.futile.begin(ctx, difference);
             if self.caught_up && self.lists > 0 {
                 self.last = Some(ctx.now);
             } else {
@@ -247,8 +254,9 @@ impl Repair {
     }
 
     /// A repair has brought something back, large or small.
-    pub(super) fn answered(&mut self) {
+    pub(crate) fn answered(&mut self) {
         self.answered = true;
+        self.futile.answered();
     }
 
     /// Nothing is missing, or it is not missing for the size of what brings it.
@@ -312,7 +320,7 @@ mod tests {
                 admit(&mut ctx, 3 + at as u8);
             }
             ctx.now = ctx.now + Duration::from_millis(500);
-            repair.compared(&mut ctx, with, equal);
+            repair.compared(&mut ctx, with, u64::from(!equal));
             if repair.partner.is_some() {
                 return Some(at + 1);
             }

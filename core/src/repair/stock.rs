@@ -29,7 +29,7 @@ impl Stock {
         let key = ctx.topology.fingerprints();
         let counted = ctx.topology.roster().iter().filter(|&ix| ctx.peers.get(ix).is_counted());
         let peers = counted.map(|ix| {
-            let fingerprint = ctx.peers.fingerprint(ix, &ctx.topology, ctx.status(ix));
+            let fingerprint = ctx.peers.fingerprint(ix, &ctx.topology);
             (key.peer_position(ctx.id(ix)), Subject::Peer(ix), fingerprint)
         });
         let metadata = ctx

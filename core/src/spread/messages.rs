@@ -142,8 +142,15 @@ impl Messages {
         sequence.saturating_sub(known.map_or(0, |known| known.highest)) > MEMORY
     }
 
-    /// Remembers that a message has been delivered; of too many origins the stalest is forgotten.
-    pub(crate) fn delivered(&mut self, origin: Life, sequence: u64, limit: u32) {
+    /// Remembers that a message has been delivered. Of too many origins the stalest of those that do
+    /// not live is forgotten, or else the stalest.
+    pub(crate) fn delivered(
+        &mut self,
+        origin: Life,
+        sequence: u64,
+        limit: u32,
+        lives: impl Fn(NodeId) -> bool,
+    ) {
         self.touches += 1;
         let known = self.origins.entry(origin.id).or_insert_with(|| Origin::new(origin.epoch));
         if known.epoch < origin.epoch {
@@ -152,7 +159,8 @@ impl Messages {
         known.mark(sequence);
         known.touched = self.touches;
         if self.origins.len() > limit as usize {
-            let stalest = self.origins.iter().min_by_key(|(_, origin)| origin.touched);
+            let stalest =
+                self.origins.iter().min_by_key(|(id, origin)| (lives(**id), origin.touched));
             if let Some((&stalest, _)) = stalest {
                 self.origins.remove(&stalest);
             }
@@ -177,7 +185,7 @@ mod tests {
     fn once_each_and_none_of_an_earlier_life() {
         let mut messages = Messages::default();
         assert_eq!(messages.verdict(life(1, 5), 1), Verdict::New);
-        messages.delivered(life(1, 5), 1, 10);
+        messages.delivered(life(1, 5), 1, 10, |_| true);
         assert_eq!(messages.verdict(life(1, 5), 1), Verdict::Delivered);
         assert_eq!(messages.verdict(life(1, 5), 2), Verdict::New);
         assert_eq!(messages.verdict(life(1, 4), 9), Verdict::TooOld);
@@ -189,7 +197,7 @@ mod tests {
     fn the_stalest_origin_is_forgotten() {
         let mut messages = Messages::default();
         for port in 0..3 {
-            messages.delivered(life(port, 1), 1, 2);
+            messages.delivered(life(port, 1), 1, 2, |_| true);
         }
         assert_eq!(messages.verdict(life(0, 1), 1), Verdict::New);
         assert_eq!(messages.verdict(life(2, 1), 1), Verdict::Delivered);
@@ -213,7 +221,7 @@ mod tests {
                 };
                 let verdict = messages.verdict(life(1, 1), number);
                 if verdict == Verdict::New {
-                    messages.delivered(life(1, 1), number, 10);
+                    messages.delivered(life(1, 1), number, 10, |_| true);
                     all.insert(number);
                     highest = highest.max(number);
                 }

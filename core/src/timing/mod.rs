@@ -134,6 +134,12 @@ timing! {
     refusal_told = |c| c.min_timeout * 8, "";
     /// The least time between two such events about one peer.
     refusal_told_again = |_c| Duration::from_secs(60), "";
+    /// How long a node that others believe in and that did not answer this one is remembered: it is told
+    /// to those that say it again, without being asked anew. Policy, not network.
+    hearsay_memory = |_c| Duration::from_secs(60), "";
+    /// The longest rest of a repair that has moved nothing: it doubles each time from the interval of
+    /// repairs. Something that nobody can mend is no reason to ask all day.
+    futile_longest = |c| Duration::from_secs(60).max(c.repair_interval), "";
     /// How often housekeeping looks at those that are held off.
     housekeeping = |_c| Duration::from_secs(1), "";
 

@@ -94,6 +94,8 @@ impl Topology {
         }
         let mut changes = Changes::default();
         let records = self.remove_records(Ix::ME, &mut changes);
+        self.given_up.forget(Ix::ME);
+        self.retracted.clear();
         self.roster.set_epoch(Ix::ME, epoch);
         self.claims = Claims::new(self.limits.claims);
         for record in records {
@@ -120,10 +122,10 @@ impl Topology {
         mut answered: impl FnMut(&GroupName),
     ) {
         for (name, claimed) in core::mem::take(&mut self.claims.clocks) {
-            let own = self.clock_of(&name, Ix::ME).unwrap_or(0);
+            let own = self.clock_of(&name, Ix::ME).unwrap_or_else(|| self.given_up.highest(Ix::ME));
             let clock = claimed.max(own).saturating_add(1);
             let is_new = self.groups.find(&name).is_none();
-            if clock > CLOCK_STEP || is_new && self.groups.is_full() {
+            if clock > CLOCK_STEP || is_new && !self.make_room_for_group(changes) {
                 let epoch = self.roster.epoch(Ix::ME);
                 self.claims.hear_epoch(epoch);
                 continue;
@@ -145,9 +147,14 @@ impl Topology {
             return Applied::Claim;
         }
         let record = self.groups.by_name(name).and_then(|group| group.record(Ix::ME));
-        let have = record.map_or(0, Record::clock);
+        let have = record.map_or_else(|| self.given_up.highest(Ix::ME), Record::clock);
         if delta.target > have {
             self.claims.hear_clock(name, delta.target);
+            return Applied::Claim;
+        }
+        if record.is_none() && delta.writes.iter().any(|write| write.op != Op::Remove) {
+            // Somebody still has what was removed long ago.
+            self.claims.hear_clock(name, have);
             return Applied::Claim;
         }
         // A copy below the floor is replaced as a whole anyway.
@@ -170,7 +177,11 @@ fn contradicts(record: &Record, delta: &RecordDelta) -> bool {
         None if said.op == Op::Remove => is_current || said.clock > record.floor(),
         None => is_current || said.clock >= record.floor(),
     });
-    let told = record.writes().filter(|w| delta.since < w.clock && w.clock <= delta.clock);
+    // A copy may have given up tombstones for want of room, and says so by its floor.
+    let told = record.writes().filter(|w| {
+        let kept = w.op != Op::Remove || w.clock > delta.floor;
+        kept && delta.since < w.clock && w.clock <= delta.clock
+    });
     altered || is_current && told.count() != delta.writes.len()
 }
 

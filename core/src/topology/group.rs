@@ -28,6 +28,8 @@ pub(super) struct Group {
     by_member: HashTable<u32>,
     /// How many records have an item.
     listed: u32,
+    /// How many records count in the root.
+    pub(super) counted: u32,
     /// Differs from what it was before each change of a record, also of a group of this name that
     /// was there before.
     pub(super) version: u64,
@@ -36,9 +38,12 @@ pub(super) struct Group {
 
 /// What became of a record: clocks and numbers of items, before and after.
 pub(super) struct Amended {
-    /// `None` if there was no record.
+    /// The clock; `None` if there was no record.
     pub(super) before: Option<u64>,
     pub(super) after: u64,
+    /// Whether anything but tombstones was in it, and is.
+    pub(super) was_live: bool,
+    pub(super) is_live: bool,
     pub(super) items_before: usize,
     pub(super) items_after: usize,
 }
@@ -52,6 +57,7 @@ impl Group {
             records: Vec::new(),
             by_member: HashTable::new(),
             listed: 0,
+            counted: 0,
             version: 0,
             index: Index::default(),
         }
@@ -83,15 +89,15 @@ impl Group {
         let at = known.unwrap_or_else(|| self.add(ix));
         let record = &mut self.records[at];
         let before = known.map(|_| record.clock());
-        let items_before = record.len();
+        let (items_before, was_live) = (record.len(), record.is_live());
         let (name, index) = (&self.name, &mut self.index);
         record.amend(|body| {
             edit(body, &mut |old, new| note(name, index, ix, life, changes, old, new));
         });
-        let (after, items_after) = (record.clock(), record.len());
+        let (after, items_after, is_live) = (record.clock(), record.len(), record.is_live());
         self.listed += u32::from(items_after > 0);
         self.listed -= u32::from(items_before > 0);
-        Amended { before, after, items_before, items_after }
+        Amended { before, after, was_live, is_live, items_before, items_after }
     }
 
     /// Removes the record of the member `ix`, whose life it was written in is `life`.

@@ -56,6 +56,11 @@ impl Groups {
         self.sorted.len() >= self.limit
     }
 
+    /// How many groups have to go so that there is room for one more.
+    pub(super) const fn excess(&self) -> usize {
+        (self.sorted.len() + 1).saturating_sub(self.limit)
+    }
+
     pub(super) const fn limit(&self) -> usize {
         self.limit
     }
@@ -110,6 +115,11 @@ impl Groups {
     /// The groups by name.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Group> {
         self.sorted.iter().map(|&slot| self.get(Slot(slot)))
+    }
+
+    /// The groups in no order that means anything.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Group> {
+        self.slots.iter_mut().flatten()
     }
 
     fn place(&self, name: &GroupName) -> Result<usize, usize> {

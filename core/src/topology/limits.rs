@@ -11,9 +11,9 @@ use crate::roster::RosterFull;
 /// | limit | default | what happens at it |
 /// |---|---|---|
 /// | `members` | 65,536 | records of further nodes are refused |
-/// | `groups` | 65,536 | further groups are refused |
-/// | `items_per_record` | 16,384 | further ranges of that member in that group are refused |
-/// | `items` | 4,194,304 | further ranges are refused |
+/// | `groups` | 65,536 | groups make room in which nothing is left but tombstones; then further ones are refused |
+/// | `items_per_record` | 16,384 | tombstones make room; then further ranges of that member in that group are refused |
+/// | `items` | 4,194,304 | records make room in which nothing is left but tombstones; then further ranges are refused |
 /// | `stages` | 64 | the oldest unfinished delta is dropped, and asked for again |
 /// | `claims` | 1,024 | claims about further groups are dropped, until heard again |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

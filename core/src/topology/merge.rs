@@ -161,11 +161,12 @@ impl Topology {
         }
         self.stages.void(self.roster.id(ix), epoch);
         self.remove_records(ix, changes);
+        self.given_up.forget(ix);
         self.roster.set_epoch(ix, epoch);
     }
 
-    /// Takes a node's records out of the root and of what is passed on, because it has been gone
-    /// for long. They are still listed.
+    /// Takes a node's records out of the root and of what is passed on, because it is gone. They are
+    /// still listed.
     pub(crate) fn retire(&mut self, ix: Ix) {
         if !self.roster.is_retired(ix) {
             self.count_records(ix, false);
@@ -188,6 +189,7 @@ impl Topology {
         }
         self.stages.forget(self.roster.id(ix));
         self.remove_records(ix, changes);
+        self.given_up.forget(ix);
         self.roster.remove(ix);
     }
 
@@ -205,10 +207,13 @@ impl Topology {
             group.version = self.edits;
             self.items -= record.len();
             self.records_of[ix.index()] -= 1;
-            if !self.roster.is_retired(ix) {
+            if !self.roster.is_retired(ix) && record.is_live() {
+                group.counted -= 1;
                 let print = self.key.record(group.digest, life.id, life.epoch, record.clock());
                 let position = self.key.record_position(group.digest, life.id);
                 self.root.subtract(print, || (position, Subject::Record(group.name.clone(), ix)));
+            } else {
+                self.void_items -= record.len();
             }
             if ix == Ix::ME {
                 removed
@@ -231,23 +236,20 @@ impl Topology {
         content: &Content<'_>,
         changes: &mut Changes,
     ) -> Result<(), MergeError> {
-        let known = self.groups.find(name);
-        if known.is_none() && self.groups.is_full() {
+        if self.groups.find(name).is_none() && !self.make_room_for_group(changes) {
             return Err(MergeError::TooManyGroups { limit: self.groups.limit() });
         }
-        let held = known.zip(self.roster.find(member));
-        let record = held.and_then(|(slot, ix)| self.groups.get(slot).record(ix));
-        let held = record.map_or(0, |record| record.len());
-        let added = match record {
-            Some(record) if !content.whole => {
-                let have = record.clock();
-                let new = content.writes.iter().filter(|write| write.clock > have);
-                new.filter(|write| record.get(write.range).is_none()).count()
-            }
-            _ => content.writes.len().saturating_sub(held),
-        };
+        let known = self.roster.find(member);
+        let (mut held, mut added) = self.growth_by(name, known, content);
+        if held + added > self.limits.items_per_record
+            && let Some(ix) = known
+        {
+            // What the owner has removed, so that there is room for what it serves.
+            self.thin(name, ix, changes);
+            (held, added) = self.growth_by(name, known, content);
+        }
         self.check_len(held + added)?;
-        if self.items + added > self.limits.items {
+        if !self.make_room_for_items(added, (name, known), changes) {
             return Err(MergeError::TopologyFull { limit: self.limits.items });
         }
         let ix = self.intern(Life { id: member, epoch })?;
@@ -262,6 +264,22 @@ impl Topology {
             }
         });
         Ok(())
+    }
+
+    /// How many items are held of a record, and how many more there would be with `content`.
+    fn growth_by(&self, name: &GroupName, ix: Option<Ix>, content: &Content<'_>) -> (usize, usize) {
+        let held = self.groups.find(name).zip(ix);
+        let record = held.and_then(|(slot, ix)| self.groups.get(slot).record(ix));
+        let held = record.map_or(0, |record| record.len());
+        let added = match record {
+            Some(record) if !content.whole => {
+                let have = record.clock();
+                let new = content.writes.iter().filter(|write| write.clock > have);
+                new.filter(|write| record.get(write.range).is_none()).count()
+            }
+            _ => content.writes.len().saturating_sub(held),
+        };
+        (held, added)
     }
 
     /// Changes a record, or makes it, and keeps root and counts in step.
@@ -279,14 +297,21 @@ impl Topology {
         group.version = self.edits;
         let digest = group.digest;
         self.items = self.items + amended.items_after - amended.items_before;
-        if !self.roster.is_retired(ix) {
-            let print = |clock| self.key.record(digest, life.id, life.epoch, clock);
-            let position = || self.key.record_position(digest, life.id);
-            let what = || (position(), Subject::Record(group.name.clone(), ix));
-            if let Some(before) = amended.before {
-                self.root.subtract(print(before), what);
-            }
-            self.root.add(print(amended.after), what);
+        let living = !self.roster.is_retired(ix);
+        let print = |clock| self.key.record(digest, life.id, life.epoch, clock);
+        let position = || self.key.record_position(digest, life.id);
+        let what = |group: &Group| (position(), Subject::Record(group.name.clone(), ix));
+        if let Some(before) = amended.before.filter(|_| living && amended.was_live) {
+            group.counted -= 1;
+            self.root.subtract(print(before), || what(group));
+        } else {
+            self.void_items -= amended.items_before;
+        }
+        if living && amended.is_live {
+            group.counted += 1;
+            self.root.add(print(amended.after), || what(group));
+        } else {
+            self.void_items += amended.items_after;
         }
         if amended.before.is_none() {
             self.records_of[ix.index()] += 1;
@@ -302,16 +327,28 @@ impl Topology {
 
     /// Adds the fingerprints of a member's records to the root, or takes them out of it.
     fn count_records(&mut self, ix: Ix, counts: bool) {
+        if self.records_of[ix.index()] == 0 {
+            return;
+        }
+        self.edits += 1;
         let life = self.roster.life(ix);
-        for group in self.groups.iter() {
-            let Some(record) = group.record(ix) else { continue };
-            let print = self.key.record(group.digest, life.id, life.epoch, record.clock());
+        for group in self.groups.iter_mut() {
+            let live = group.record(ix).filter(|record| record.is_live());
+            let Some((clock, len)) = live.map(|record| (record.clock(), record.len())) else {
+                continue;
+            };
+            let print = self.key.record(group.digest, life.id, life.epoch, clock);
             let position = || self.key.record_position(group.digest, life.id);
-            let what = || (position(), Subject::Record(group.name.clone(), ix));
+            let name = &group.name;
+            let what = || (position(), Subject::Record(name.clone(), ix));
             if counts {
                 self.root.add(print, what);
+                group.counted += 1;
+                self.void_items -= len;
             } else {
                 self.root.subtract(print, what);
+                group.counted -= 1;
+                self.void_items += len;
             }
         }
     }

@@ -18,6 +18,13 @@
 //! old copy as long as anybody holds the record. A record with nothing left in it counts as absent
 //! in all answers, but keeps its clock and floor for that purpose.
 //!
+//! A record **counts** in the root while its member lives and there is anything but tombstones in it.
+//! The others are memory of what has been, which each node keeps for as long as it has room, and an
+//! engine until its tombstones are collected. So that a copy of before does no harm, the highest clock
+//! of what was given up is kept for each member: of a record that is not held, a copy at or below that
+//! clock is taken from its owner only, and the owner goes on above that clock. A copy may also give up
+//! the tombstones of a record that counts, by a floor of its own.
+//!
 //! | module | subject |
 //! |---|---|
 //! | `item` | names, ranges, items, deltas |
@@ -25,6 +32,7 @@
 //! | `group`, `groups` | the records of a name; the table of names |
 //! | `index`, `firsts`, `maxima`, `route`, `coverage` | from a key to its owners |
 //! | `limits` | how much is held, and errors |
+//! | `room`, `given_up` | what gives way when a limit is reached, and what is remembered of it |
 //! | `merge`, `stage` | others' writes; those that come in pieces |
 //! | `claim` | what others say that this node has said |
 //! | `query` | questions and exports |
@@ -59,7 +67,7 @@
 //! | a node takes over what others say about it | it answers with a higher clock or a later life | only the owner writes |
 //! | an item whose member differs from its clock's member ends the process | cannot be expressed | input must do no harm |
 //! | clocks end at 2³² with a crash | a typed error asks for a new life | same |
-//! | groups and tombstones are kept for ever | collected by their owner, or forgotten with it | bounded memory |
+//! | groups and tombstones are kept for ever | collected by their owner, forgotten with it, or given up for others that live | bounded memory |
 //! | a message without items makes a group known | it does not | a group is what somebody has said |
 //! | a node that vanishes stays a member | it is hidden while it is down, then forgotten | it does not serve |
 
@@ -67,6 +75,7 @@ mod change;
 mod claim;
 mod coverage;
 mod firsts;
+mod given_up;
 mod group;
 mod groups;
 mod index;
@@ -76,6 +85,7 @@ mod maxima;
 mod merge;
 mod query;
 mod record;
+mod room;
 mod route;
 mod stage;
 
@@ -95,9 +105,11 @@ use crate::node::{Epoch, Life, NodeId, Status};
 use crate::repair::{FingerprintKey, Root};
 use crate::roster::{Ix, Roster};
 use claim::Claims;
+use given_up::GivenUp;
 use groups::Groups;
 use limits::CLOCK_EXHAUSTED;
 use merge::CLOCK_STEP;
+use record::Record;
 use stage::Stages;
 
 /// One node's picture of all groups: the replicated data by itself, without clock or network.
@@ -126,12 +138,20 @@ pub struct Topology {
     records_of: Vec<u32>,
     groups: Groups,
     key: FingerprintKey,
-    /// The sum of the fingerprints of all records of nodes that are not retired.
+    /// The sum of the fingerprints of all records that count: those of nodes that are not retired, if
+    /// there is anything but tombstones in them. The others are kept for as long as there is room.
     root: Root,
-    /// Items in all records, tombstones included.
+    /// Items in all records, tombstones included, and in those that do not count.
     items: usize,
-    /// How often a record has been changed or removed.
+    void_items: usize,
+    /// Records without anything but tombstones that were given up.
+    given_up: GivenUp,
+    /// Own records that were given up, and the clocks that say so.
+    retracted: Vec<(GroupName, u64)>,
+    /// How often a record has been changed, removed, or begun or ceased to count.
     edits: u64,
+    /// How often it had when no group was found that could make room.
+    barren: u64,
     limits: TopologyLimits,
     down: DownMembers,
     claims: Claims,
@@ -169,7 +189,11 @@ impl Topology {
             key,
             root: Root::default(),
             items: 0,
+            void_items: 0,
+            given_up: GivenUp::default(),
+            retracted: Vec::new(),
             edits: 0,
+            barren: 0,
             limits,
             down: DownMembers::default(),
             claims: Claims::new(limits.claims),
@@ -301,11 +325,14 @@ impl Topology {
         range: KeyRange,
         port: u16,
     ) -> Result<(TimedItem, Changes), GroupError> {
-        let clock = self.check_write(group, range, 1)?;
-        let slot = self.group_slot(group);
         let mut changes = Changes::default();
+        let clock = self.check_write(group, range, 1, &mut changes)?;
+        let (slot, base) = (self.group_slot(group), self.given_up.highest(Ix::ME));
         let write = Write { range, op, port, clock };
-        self.amend(slot, Ix::ME, &mut changes, |body, note| body.put(write, note));
+        self.amend(slot, Ix::ME, &mut changes, |body, note| {
+            body.begin(base);
+            body.put(write, note);
+        });
         Ok((group::timed(self.roster.life(Ix::ME), write), changes))
     }
 
@@ -318,9 +345,10 @@ impl Topology {
         let others = known.into_iter().flat_map(|record| record.writes());
         let others = others.filter(|write| write.op != Op::Remove && write.range != KeyRange::FULL);
         let others: Vec<Write> = others.collect();
-        let first = self.check_write(group, KeyRange::FULL, 1 + others.len() as u64)?;
-        let slot = self.group_slot(group);
+        let first = self.check_write(group, KeyRange::FULL, 1 + others.len() as u64, changes)?;
+        let (slot, base) = (self.group_slot(group), self.given_up.highest(Ix::ME));
         self.amend(slot, Ix::ME, changes, |body, note| {
+            body.begin(base);
             let full = Write { range: KeyRange::FULL, op: Op::Remove, port: 0, clock: first };
             body.put(full, note);
             for (clock, write) in (first + 1..).zip(others) {
@@ -331,31 +359,37 @@ impl Topology {
     }
 
     /// Checks that this node can write `writes` times to a group, of which only the one to `range`
-    /// may need room. Returns the first clock.
+    /// may need room, and makes room for that. Returns the first clock.
     fn check_write(
-        &self,
+        &mut self,
         group: &GroupName,
         range: KeyRange,
         writes: u64,
+        changes: &mut Changes,
     ) -> Result<u64, GroupError> {
-        let slot = self.groups.find(group);
-        if slot.is_none() && self.groups.is_full() {
-            return Err(GroupError::TooManyGroups { limit: self.groups.limit() });
-        }
-        let record = slot.and_then(|slot| self.groups.get(slot).record(Ix::ME));
-        let clock = record.map_or(0, |record| record.clock());
+        let record = self.groups.by_name(group).and_then(|group| group.record(Ix::ME));
+        let clock = record.map_or_else(|| self.given_up.highest(Ix::ME), |record| record.clock());
         if clock + writes > CLOCK_STEP {
             return Err(CLOCK_EXHAUSTED);
         }
-        let is_new = record.is_none_or(|record| record.get(range).is_none());
-        if is_new {
-            let limit = self.limits.items_per_record;
-            if record.map_or(0, |record| record.len()) >= limit {
+        if self.groups.find(group).is_none() && self.groups.is_full() {
+            if !self.make_room_for_group(changes) {
+                return Err(GroupError::TooManyGroups { limit: self.groups.limit() });
+            }
+            // What was given up may have been the room that is wanted.
+            return self.check_write(group, range, writes, changes);
+        }
+        if record.is_none_or(|record| record.get(range).is_none()) {
+            let (limit, items) = (self.limits.items_per_record, self.limits.items);
+            let full = record.is_some_and(|record| record.len() >= limit);
+            if full && !record.is_some_and(Record::has_tombstones) {
                 return Err(GroupError::TooManyItems { limit });
             }
-            let limit = self.limits.items;
-            if self.items >= limit {
-                return Err(GroupError::TopologyFull { limit });
+            if full {
+                self.thin(group, Ix::ME, changes);
+            }
+            if !self.make_room_for_items(1, (group, Some(Ix::ME)), changes) {
+                return Err(GroupError::TopologyFull { limit: items });
             }
         }
         Ok(clock + 1)

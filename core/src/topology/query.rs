@@ -171,11 +171,6 @@ impl Topology {
         records.filter(|record| record.is_live()).map(Record::member)
     }
 
-    /// Whether a node has a record in any group.
-    pub(crate) fn has_records(&self, ix: Ix) -> bool {
-        self.records_of[ix.index()] > 0
-    }
-
     /// A number that changes with each change of a record of a group; `None` if nobody is in it.
     pub(crate) fn version_of(&self, group: &GroupName) -> Option<u64> {
         self.groups.by_name(group).map(|group| group.version)
@@ -205,8 +200,7 @@ impl Topology {
         &self.roster
     }
 
-    /// The sum of the fingerprints of all records that are passed on: equal pictures have equal
-    /// roots.
+    /// The sum of the fingerprints of all records that count: equal pictures have equal roots.
     pub(crate) const fn root(&self) -> u64 {
         self.root.sum()
     }
@@ -216,7 +210,7 @@ impl Topology {
         &mut self.root
     }
 
-    /// What repair compares of all records that are passed on.
+    /// What repair compares of all records that count.
     pub(crate) fn records(&self) -> impl Iterator<Item = RecordMark<'_>> {
         self.groups
             .iter()
@@ -226,7 +220,7 @@ impl Topology {
     fn mark<'a>(&self, group: &'a Group, record: &Record) -> Option<RecordMark<'a>> {
         let (member, clock) = (record.member(), record.clock());
         let life = self.roster.life(member);
-        (!self.roster.is_retired(member)).then(|| RecordMark {
+        (record.is_live() && !self.roster.is_retired(member)).then(|| RecordMark {
             position: self.key.record_position(group.digest, life.id),
             fingerprint: self.key.record(group.digest, life.id, life.epoch, clock),
             group: &group.name,

@@ -28,6 +28,8 @@ pub(super) struct Body {
     pub(super) floor: u64,
     /// The last write to each range, by range.
     writes: Vec<Write>,
+    /// How many of them are no tombstones.
+    live: u32,
 }
 
 impl Record {
@@ -84,13 +86,25 @@ impl Record {
 
     /// Whether the member says anything but "no longer".
     pub(super) fn is_live(&self) -> bool {
-        self.writes().any(|write| write.op != Op::Remove)
+        match self {
+            Self::One { op, .. } => *op != Op::Remove,
+            Self::Many { body, .. } => body.live > 0,
+        }
+    }
+
+    /// Whether the member says "no longer" of any range.
+    pub(super) fn has_tombstones(&self) -> bool {
+        match self {
+            Self::One { op, .. } => *op == Op::Remove,
+            Self::Many { body, .. } => (body.live as usize) < body.writes.len(),
+        }
     }
 
     /// Changes the record in any way.
     pub(super) fn amend<R>(&mut self, edit: impl FnOnce(&mut Body) -> R) -> R {
         if let Self::One { member, clock, .. } = *self {
-            let body = Body { clock, floor: 0, writes: self.writes().collect() };
+            let live = u32::from(self.is_live());
+            let body = Body { clock, floor: 0, writes: self.writes().collect(), live };
             *self = Self::Many { member, body: Box::new(body) };
         }
         let Self::Many { member, body } = self else { unreachable!("was just made so") };
@@ -113,6 +127,14 @@ impl Record {
 pub(super) type Note<'a> = &'a mut dyn FnMut(Option<Write>, Option<Write>);
 
 impl Body {
+    /// A record that begins where another of its owner's has been given up: nothing of what was said
+    /// before is left.
+    pub(super) const fn begin(&mut self, base: u64) {
+        if self.clock == 0 {
+            (self.clock, self.floor) = (base, base);
+        }
+    }
+
     /// The owner's next write, or another's in the order of its clock.
     pub(super) fn put(&mut self, write: Write, note: Note<'_>) {
         self.clock = self.clock.max(write.clock);
@@ -123,6 +145,8 @@ impl Body {
                 None
             }
         };
+        self.live += u32::from(write.op != Op::Remove);
+        self.live -= u32::from(old.is_some_and(|old| old.op != Op::Remove));
         note(old, Some(write));
     }
 
@@ -173,7 +197,8 @@ impl Body {
         for write in kept {
             note(None, Some(*write));
         }
-        *self = Self { clock, floor, writes: new };
+        let live = new.iter().filter(|write| write.op != Op::Remove).count() as u32;
+        *self = Self { clock, floor, writes: new, live };
     }
 
     /// How many ranges would be new if `writes` were applied.

@@ -1,13 +1,14 @@
 //! Laws about pictures as they stand: of one node, and of two of them side by side.
 
-use scalesmall_core::{Engine, Epoch, Peer};
+use scalesmall_core::{Engine, Epoch, Op, Peer};
 
 use super::{Verdict, broken, of};
 use crate::check::Law;
 use crate::sim::Sim;
 
-/// Whether two nodes with equal digests hold different pictures of those that are present at both.
-/// One that is gone drops out of the digest before it is forgotten.
+/// Whether two nodes with equal digests hold different pictures of those that are present at both. Those
+/// that are gone and what has been removed are no part of the digest: each node remembers them for as long
+/// as it likes and has room.
 pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Verdict {
     let pair = [sim.node(one)?, sim.node(other)?];
     let differ = |what: String| broken(Law::EqualDigests, what, &[one, other]);
@@ -20,7 +21,7 @@ pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Ve
         items.filter(|(_, timed)| {
             let member = sim.node_of(timed.item.member.addr());
             let once = member.is_none_or(|node| !sim.written.is_repeated(node, timed.epoch));
-            once && present(timed.item.member)
+            once && timed.item.op != Op::Remove && present(timed.item.member)
         })
     });
     loop {

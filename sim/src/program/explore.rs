@@ -27,7 +27,7 @@ pub(crate) struct Explore {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "runs", "node_seconds", "kind"])]
     seeds: Option<PathBuf>,
     /// Draw worlds of this kind alone: lan, wan, mixed (delays), narrow (paths), small (clusters),
-    /// setback (to snapshots) or copies (of nodes)
+    /// settings (that differ), setback (to snapshots), copies (of nodes) or hostile (a member that lies)
     /// [default: the seed draws the kind as well]
     #[arg(long, value_name = "NAME")]
     kind: Option<Kind>,

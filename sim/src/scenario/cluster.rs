@@ -224,11 +224,7 @@ impl Cluster {
 
     /// The engine's configuration, with other settings on top of the cluster's own.
     pub(super) fn config(&self, others: &Settings) -> Config {
-        let mut config = match self.preset {
-            Preset::Lan => lan(),
-            Preset::Wan => wan(),
-            Preset::Local => local(),
-        };
+        let mut config = self.preset.config();
         config.multicast = self.segments > 0;
         config.least_hearers = self.least_hearers.unwrap_or(config.least_hearers);
         self.settings.apply(&mut config);
@@ -273,9 +269,30 @@ pub struct Settings {
     /// `Config::tombstone_ttl`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tombstone_ttl: Option<Span>,
+    /// `Config::forget_after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forget_after: Option<Span>,
+    /// `Config::repair_interval`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair_interval: Option<Span>,
     /// Bytes of `Config::send_rate`; a datagram is allowed for each 240 of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub send_rate: Option<u32>,
+    /// `Limits::nodes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_nodes: Option<u32>,
+    /// `Limits::groups`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_groups: Option<u32>,
+    /// `Limits::ranges`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_ranges: Option<u32>,
+    /// `Limits::ranges_per_record`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranges_per_record: Option<u32>,
+    /// `Limits::message_origins`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_origins: Option<u32>,
     /// `Limits::outbox`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outbox: Option<u32>,
@@ -307,6 +324,21 @@ impl Settings {
             || self.session_keys.is_some()
     }
 
+    /// The durations of a preset.
+    pub(crate) fn of_preset(preset: Preset) -> Self {
+        let config = preset.config();
+        Self {
+            probe_interval: Some(Span(config.probe_interval)),
+            min_timeout: Some(Span(config.min_timeout)),
+            max_timeout: Some(Span(config.max_timeout)),
+            silence_window: Some(Span(config.silence_window)),
+            retry_interval: Some(Span(config.retry_interval)),
+            repair_patience: Some(Span(config.repair_patience)),
+            repair_interval: Some(Span(config.repair_interval)),
+            ..Self::default()
+        }
+    }
+
     fn apply(&self, config: &mut Config) {
         let spans = [
             (self.probe_interval, &mut config.probe_interval),
@@ -316,6 +348,8 @@ impl Settings {
             (self.retry_interval, &mut config.retry_interval),
             (self.repair_patience, &mut config.repair_patience),
             (self.tombstone_ttl, &mut config.tombstone_ttl),
+            (self.forget_after, &mut config.forget_after),
+            (self.repair_interval, &mut config.repair_interval),
         ];
         for (span, field) in spans {
             if let Some(span) = span {
@@ -323,6 +357,11 @@ impl Settings {
             }
         }
         let limits = [
+            (self.limit_nodes, &mut config.limits.nodes),
+            (self.limit_groups, &mut config.limits.groups),
+            (self.limit_ranges, &mut config.limits.ranges),
+            (self.ranges_per_record, &mut config.limits.ranges_per_record),
+            (self.message_origins, &mut config.limits.message_origins),
             (self.outbox, &mut config.limits.outbox),
             (self.relays, &mut config.limits.relays),
             (self.piggyback, &mut config.limits.piggyback),
@@ -353,6 +392,16 @@ pub enum Preset {
     Wan,
     /// `Config::local`.
     Local,
+}
+
+impl Preset {
+    fn config(self) -> Config {
+        match self {
+            Self::Lan => lan(),
+            Self::Wan => wan(),
+            Self::Local => local(),
+        }
+    }
 }
 
 /// Whom nodes know when they start.

@@ -61,8 +61,8 @@ pub use mishap::{
 };
 use step::walk;
 pub use step::{
-    At, Await, Churn, Count, Counted, Goal, Nothing, Recover, Repeat, Send, Serve, Step, Tell,
-    Timeline, To, Usage, Whom,
+    At, Await, Churn, Count, Counted, Goal, Nothing, Recover, Repeat, Send, Serve, Step, Still,
+    Tell, Timeline, To, Usage, Whom,
 };
 pub use value::{Chance, Span};
 

@@ -235,6 +235,7 @@ impl Player {
             Step::Tell(tell) => self.tell(tell)?,
             Step::Betray(betray) => self.betray(betray)?,
             Step::Recover(recover) => self.recover(recover)?,
+            Step::Still(still) => self.still(still)?,
             Step::Meter(_) => {
                 self.meter = Some(self.sim.meter());
                 self.changes = 0;

@@ -6,9 +6,9 @@ use core::time::Duration;
 
 use scalesmall_core::{Config, Engine, Status};
 
-use super::Recover;
 use super::play::{Outcome, Player};
-use crate::check::Broken;
+use super::{Recover, Still};
+use crate::check::{Broken, Law};
 use crate::ledger::{contents_differ, not_as_told};
 use crate::link::Link;
 use crate::sim::Sim;
@@ -18,8 +18,7 @@ impl Player {
     /// Ends all faults, waits until all agree, and sees whether they keep to it.
     pub(super) fn recover(&mut self, recover: &Recover) -> Outcome {
         self.make_well(recover.restart, recover.own);
-        let live = self.sim.live().find_map(|node| self.sim.node(node));
-        let Some(window) = live.map(|engine| engine.config().silence_window) else {
+        let Some(window) = configs(&self.sim).map(|config| config.silence_window).max() else {
             return Ok(());
         };
         if !can_meet(&self.sim) {
@@ -61,12 +60,12 @@ impl Player {
 
     /// Waits until all agree, and compares what they hold.
     fn agree(&mut self) -> Outcome {
-        let Some(live) = self.sim.live().find_map(|node| self.sim.node(node)) else {
-            return Ok(());
-        };
-        let config = live.config().clone();
-        self.bury(&config)?;
-        let within = recovers_within(&config, self.slowest);
+        // The slowest of those whose settings differ is waited for.
+        let slowest = self.slowest;
+        let within = configs(&self.sim).map(|config| recovers_within(config, slowest)).max();
+        let dead = configs(&self.sim).map(|config| dead_are_known_within(config, slowest)).max();
+        let Some((within, dead)) = within.zip(dead) else { return Ok(()) };
+        self.bury(dead)?;
         if let Err(failure) = self.sim.run_until(Sim::converged, within) {
             // Who has fallen often is held off for longer, and is said to be.
             let held = longest_hold(&self.sim).filter(|_| is_late(&failure.broken));
@@ -89,8 +88,7 @@ impl Player {
     }
 
     /// Waits until nobody is seen any more that does not run.
-    fn bury(&mut self, config: &Config) -> Outcome {
-        let limit = dead_are_known_within(config, self.slowest);
+    fn bury(&mut self, limit: Duration) -> Outcome {
         let outcome = self.sim.run_until(|sim| seen_dead(sim).next().is_none(), limit);
         match outcome {
             Err(failure) if is_late(&failure.broken) => {
@@ -101,10 +99,31 @@ impl Player {
         }
     }
 
+    /// Time passes in which no repair can move anything: few are begun.
+    pub(super) fn still(&mut self, still: &Still) -> Outcome {
+        let repairs = |sim: &Sim, node| sim.node(node).map_or(0, |engine| engine.stats().repairs);
+        let live: Vec<usize> = self.sim.live().collect();
+        let before: Vec<u64> = live.iter().map(|&node| repairs(&self.sim, node)).collect();
+        self.sim.run_for(still.lasts.0)?;
+        for (&node, before) in live.iter().zip(before) {
+            let begun = repairs(&self.sim, node).saturating_sub(before);
+            if begun > still.repairs {
+                let what = format!("node {node} began {begun} repairs, at most {}", still.repairs);
+                return Err(self.broken(Broken::Law { law: Law::RepairInVain, what }, &[node]));
+            }
+        }
+        Ok(())
+    }
+
     fn broken(&mut self, broken: Broken, nodes: &[usize]) -> Box<crate::Failure> {
         self.sim.fail(broken, nodes);
         self.sim.failure.clone().expect("has just been set, if not before")
     }
+}
+
+/// The configurations of those that live.
+fn configs(sim: &Sim) -> impl Iterator<Item = &Config> {
+    sim.live().filter_map(|node| sim.node(node)).map(Engine::config)
 }
 
 /// The nodes that do not run and are seen by somebody.

@@ -98,6 +98,8 @@ pub enum Step {
     /// All faults end. Within a time that follows from the configuration all live nodes have to
     /// see each other and nobody else, and to hold the same picture.
     Recover(Recover),
+    /// Time passes in which repairs have nothing to move.
+    Still(Still),
     /// One node, at random, sends a message to all.
     Message(Nothing),
     /// What is sent is counted from here on.
@@ -199,6 +201,16 @@ pub struct Recover {
     /// up.
     #[serde(default)]
     pub calm: Span,
+}
+
+/// A time in which no repair can move anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Still {
+    /// How long it is.
+    pub lasts: Span,
+    /// How many repairs each node may begin in it at most.
+    pub repairs: u64,
 }
 
 /// Ranges that are served.

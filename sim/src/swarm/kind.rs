@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{accident, choice, millis, percent};
+use super::{accident, choice, millis, percent, settings};
 use crate::random::{Random, Ratio};
 use crate::scenario::{Cluster, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell};
 
@@ -27,6 +27,8 @@ pub enum Kind {
     Narrow,
     /// Two to seven nodes, with loss.
     Small,
+    /// Nodes whose settings differ, or that have room for few others.
+    Settings,
     /// Nodes that are set back to snapshots, in the end as well, when all is well: all agree five seconds
     /// later.
     Setback,
@@ -38,12 +40,13 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Lan,
         Self::Wan,
         Self::Mixed,
         Self::Narrow,
         Self::Small,
+        Self::Settings,
         Self::Setback,
         Self::Copies,
         Self::Hostile,
@@ -58,6 +61,7 @@ impl Kind {
             Self::Mixed => "mixed",
             Self::Narrow => "narrow",
             Self::Small => "small",
+            Self::Settings => "settings",
             Self::Setback => "setback",
             Self::Copies => "copies",
             Self::Hostile => "hostile",
@@ -72,6 +76,7 @@ impl Kind {
             Self::Mixed => "worlds_of_mixed_delays",
             Self::Narrow => "worlds_of_narrow_paths",
             Self::Small => "worlds_of_few_nodes",
+            Self::Settings => "worlds_of_different_settings",
             Self::Setback => "worlds_of_snapshots",
             Self::Copies => "worlds_of_copies",
             Self::Hostile => "worlds_of_liars",
@@ -115,6 +120,7 @@ impl Kind {
                 cluster.nodes = random.between(2, 7.min(cluster.nodes.max(2) as u64)) as usize;
                 cluster.link.loss = Some(percent(random, 30));
             }
+            Self::Settings => settings::shape(random, cluster),
             Self::Hostile => {
                 cluster.nodes = random.between(3, 16.min(cluster.nodes.max(3) as u64)) as usize;
                 cluster.preset = *choice(random, &[Preset::Lan, Preset::Local]);
@@ -133,7 +139,9 @@ impl Kind {
                 Step::Recover(recover) => {
                     recover.own = matches!(self, Self::Wan | Self::Mixed | Self::Narrow);
                 }
-                Step::Tell(Tell { within, .. }) if !within.0.is_zero() && self != Self::Lan => {
+                Step::Tell(Tell { within, .. })
+                    if !within.0.is_zero() && !matches!(self, Self::Lan | Self::Settings) =>
+                {
                     within.0 += 20 * cluster.slowest();
                 }
                 Step::Relink(path) if self == Self::Wan => path.delay = cluster.link.delay,
@@ -147,6 +155,7 @@ impl Kind {
             Self::Mixed => steps.retain(|step| !matches!(step, Step::Relink(_))),
             Self::Narrow => narrow(&mut self.random(seed), random, steps),
             Self::Small => lossy_calm(random, steps),
+            Self::Settings => settings::bend(&mut self.random(seed), cluster, steps),
             Self::Hostile => accident::betrayed(random, steps),
             Self::Setback | Self::Copies => {
                 accident::go_back(self, random, steps);
@@ -303,7 +312,7 @@ mod tests {
     fn a_swarm_of_all_kinds_draws_each_about_as_often() {
         for kind in Kind::ALL {
             let drawn = (0..1_000).filter(|seed| Kind::drawn(*seed) == kind).count();
-            assert!((90..170).contains(&drawn), "{kind}: {drawn}");
+            assert!((80..150).contains(&drawn), "{kind}: {drawn}");
         }
     }
 

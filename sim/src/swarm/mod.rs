@@ -15,6 +15,7 @@ mod accident;
 mod calls;
 mod faults;
 mod kind;
+mod settings;
 mod shrink;
 mod totals;
 

@@ -1,0 +1,199 @@
+//! What members have said, as others pass it on: records and metadata.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::Engine;
+use crate::engine::claims::Channel;
+use crate::event::Event;
+use crate::node::Life;
+use crate::roster::Ix;
+use crate::topology::{Applied, Changes, GroupName, RecordDelta};
+use crate::wire::Frame;
+
+impl Engine {
+    pub(super) fn on_record(
+        &mut self,
+        from: Ix,
+        group: &GroupName,
+        delta: &RecordDelta,
+        channel: Channel,
+    ) {
+        let life = Life { id: delta.member, epoch: delta.epoch };
+        if !self.ctx.is_plausible(life.epoch) {
+            return;
+        }
+        if life.id == self.ctx.me().id {
+            self.on_record_of_mine(from, group, delta);
+            return;
+        }
+        if !self.hear_of(from, life, channel) {
+            return;
+        }
+        let member = self.ctx.find_life(life);
+        if member.is_some_and(|ix| self.is_history(from, group, ix, delta)) {
+            return;
+        }
+        let mut changes = Changes::default();
+        let knew = member.is_some_and(|ix| self.ctx.topology.is_member(group, ix));
+        match self.ctx.topology.apply(group, delta, &mut changes) {
+            Ok(Applied::Advanced { .. } | Applied::Staged { .. }) => {
+                self.ctx.stats.updates_applied += 1;
+                if let Some(ix) =
+                    member.filter(|&ix| !knew && self.ctx.topology.is_member(group, ix))
+                {
+                    self.joined.note(&self.ctx, group, ix);
+                }
+                if let Some(ix) = self.ctx.find_life(life) {
+                    self.ctx.topology.drop_empty(group, ix);
+                }
+                self.ctx.tell_all_retracted();
+                self.tombstones.expect_stale(&mut self.ctx);
+            }
+            Ok(Applied::Gap { have }) => {
+                self.ctx.stats.gaps += 1;
+                if channel == Channel::Multicast
+                    && let Some(member) = self.ctx.find_life(life)
+                {
+                    self.gaps.note(&mut self.ctx, from, group, member, have);
+                    return self.ctx.publish(changes);
+                }
+                let want = Frame::Want { group: group.clone(), member: life, since: have };
+                self.ctx.say_frame(self.ctx.bound(from), want);
+            }
+            Ok(Applied::Known { have }) => {
+                // Repair does not compare what has been removed, so a node that has missed that hears
+                // of it here.
+                self.ctx.stats.updates_stale += 1;
+                if let Some(ix) = member.filter(|_| channel == Channel::Direct) {
+                    self.tell_removed(from, group, ix, have, delta);
+                }
+            }
+            Ok(Applied::Stale { .. } | Applied::Claim) => {
+                self.ctx.stats.updates_stale += 1;
+            }
+            Err(_) => {
+                self.ctx.stats.deltas_refused += 1;
+                self.repair.answered();
+            }
+        }
+        self.ctx.publish(changes);
+    }
+
+    /// Tells a peer what has been removed since the copy of a record that it holds, if nothing else is
+    /// left in it.
+    fn tell_removed(&mut self, to: Ix, group: &GroupName, ix: Ix, have: u64, copy: &RecordDelta) {
+        if have > copy.target && !self.ctx.topology.is_member(group, ix) {
+            self.repair.on_want(&mut self.ctx, to, group, ix, copy.target);
+        }
+    }
+
+    /// Whether a record may be of a time before its owner took it back, which this node has forgotten:
+    /// then the owner says what is right, to whoever else believes in it too.
+    fn is_history(&mut self, from: Ix, group: &GroupName, ix: Ix, delta: &RecordDelta) -> bool {
+        let topology = &mut self.ctx.topology;
+        if topology.clock_of(group, ix).is_some() {
+            return false;
+        }
+        if delta.writes.is_empty() && delta.since == 0 && delta.is_last() {
+            topology.note_given_up(group, ix, delta.target);
+            return true;
+        }
+        let known = topology.is_given_up(group, ix, delta.target);
+        let from_owner = from == ix;
+        if !known && (from_owner || !topology.may_be_given_up(ix, delta.target)) {
+            return false;
+        }
+        if !from_owner
+            && self.ctx.is_reachable(ix)
+            && self.ctx.peers.may_tell(ix, self.ctx.now, &self.ctx.timing)
+        {
+            let (to, member) = (self.ctx.bound(ix), self.ctx.life(ix));
+            let copy = Frame::Record { group: group.clone(), delta: delta.clone() };
+            self.ctx.say_frame(to, copy);
+            if !known {
+                let want = Frame::Want { group: group.clone(), member, since: 0 };
+                self.ctx.say_frame(to, want);
+            }
+        }
+        true
+    }
+
+    /// What others hold of this node's own record: wrong claims are answered with the truth.
+    fn on_record_of_mine(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta) {
+        if delta.epoch > self.ctx.me().epoch {
+            self.renewal.claimed(&mut self.ctx, delta.epoch);
+            return;
+        }
+        let mut changes = Changes::default();
+        let applied = self.ctx.topology.apply(group, delta, &mut changes);
+        if applied == Ok(Applied::Claim) {
+            self.ctx.stats.refutations += 1;
+            let mut answered = Vec::new();
+            self.ctx.topology.defend_into(&mut changes, |group| answered.push(group.clone()));
+            for group in answered {
+                self.ctx.tell_all_written(&group, 0);
+                self.tombstones.note_empty(&mut self.ctx, &group);
+            }
+            if let Some(epoch) = self.ctx.topology.claimed_epoch() {
+                self.renewal.claimed(&mut self.ctx, epoch);
+            }
+        } else if let Ok(Applied::Known { have }) = applied {
+            self.tell_removed(from, group, Ix::ME, have, delta);
+        } else if let Ok(Applied::Stale { .. }) = applied
+            && self.ctx.peers.may_tell(from, self.ctx.now, &self.ctx.timing)
+        {
+            let claim = self.ctx.claim(Ix::ME);
+            self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(claim));
+        }
+        self.ctx.publish(changes);
+    }
+
+    pub(super) fn on_metadata(
+        &mut self,
+        from: Ix,
+        life: Life,
+        version: u64,
+        bytes: Bytes,
+        channel: Channel,
+    ) {
+        if life.id == self.ctx.me().id {
+            self.on_metadata_of_mine(life, version, &bytes);
+            return;
+        }
+        if !self.hear_of(from, life, channel) {
+            return;
+        }
+        let Some(ix) = self.ctx.find_life(life).filter(|&ix| self.ctx.is_living(ix)) else {
+            return;
+        };
+        let key = self.ctx.topology.fingerprints();
+        if self.ctx.metadata.set(key, life, ix, version, bytes.clone()) {
+            self.ctx.stats.updates_applied += 1;
+            self.ctx.event(Event::Metadata { node: life.id, metadata: bytes });
+        } else {
+            self.ctx.stats.updates_stale += 1;
+        }
+    }
+
+    /// What others hold of this node's own metadata: what it has not said is replaced.
+    fn on_metadata_of_mine(&mut self, life: Life, version: u64, bytes: &Bytes) {
+        let me = self.ctx.me();
+        let mine = self.ctx.metadata.version(Ix::ME);
+        let said = version < mine || version == mine && *bytes == self.ctx.metadata.get(Ix::ME);
+        if life.epoch != me.epoch || said {
+            return;
+        }
+        self.ctx.stats.refutations += 1;
+        let Some(above) = version.checked_add(1) else {
+            // No version is left in this life.
+            self.renewal.claimed(&mut self.ctx, me.epoch);
+            return;
+        };
+        let key = self.ctx.topology.fingerprints();
+        let bytes = self.ctx.metadata.get(Ix::ME);
+        self.ctx.metadata.set(key, me, Ix::ME, above, bytes);
+        self.ctx.tell_all_described();
+    }
+}

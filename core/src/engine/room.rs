@@ -1,0 +1,94 @@
+//! Room in the table of nodes for those that live.
+
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+use super::Engine;
+use crate::mutants::mutated;
+use crate::node::{NodeId, Status};
+use crate::roster::Ix;
+use crate::wire::{Frame, Standing};
+
+/// The share of those gone that is forgotten at once, so that the search for them is worth its while.
+const SHARE: usize = 32;
+
+impl Engine {
+    /// Makes room for a sender that is not known and has proven that it lives. Returns whether there is
+    /// any.
+    pub(super) fn has_room_for_sender(&mut self) -> bool {
+        self.make_room(1, None, true);
+        !self.ctx.topology.roster().is_full()
+    }
+
+    /// Makes room for those that a packet may make known, before any of it is applied: nobody may be
+    /// forgotten while the frames of a packet are at work.
+    pub(super) fn make_room_for(&mut self, from: Ix, frames: &[Frame]) {
+        let said = |frame: &Frame| match frame {
+            Frame::Claim(_) | Frame::Record { .. } | Frame::Metadata { .. } => 1,
+            Frame::Message(_) => 1,
+            Frame::Holdings(holdings) => holdings.claims.len(),
+            _ => 0,
+        };
+        let most: usize = frames.iter().map(said).sum();
+        if most == 0 || self.ctx.topology.roster().room() >= most {
+            return;
+        }
+        let mut strangers: Vec<NodeId> = Vec::new();
+        let mut note = |id: NodeId| {
+            if id.is_addressable() && self.ctx.find(id).is_none() {
+                strangers.push(id);
+            }
+        };
+        for frame in frames {
+            match frame {
+                Frame::Claim(claim) if claim.standing == Standing::Alive => note(claim.life.id),
+                Frame::Record { delta, .. } => note(delta.member),
+                Frame::Metadata { life, .. } => note(life.id),
+                Frame::Message(message) => note(message.origin.id),
+                Frame::Holdings(holdings) => {
+                    let claims = holdings.claims.iter();
+                    let living = claims.filter(|claim| claim.standing == Standing::Alive);
+                    living.for_each(|claim| note(claim.life.id));
+                }
+                _ => {}
+            }
+        }
+        strangers.sort_unstable();
+        strangers.dedup();
+        self.make_room(strangers.len(), Some(from), false);
+    }
+
+    /// Makes room for so many nodes that live, if that can be done.
+    ///
+    /// First those go that are gone: of which no packet ever came, the newest first, then those gone for
+    /// longest. For a node that has proven itself others go too that are known by hearsay alone, the
+    /// newest first. A node that lives and was heard stays.
+    fn make_room(&mut self, nodes: usize, spared: Option<Ix>, proven: bool) {
+        let ctx = &self.ctx;
+        let roster = ctx.topology.roster();
+        let excess = nodes.saturating_sub(roster.room());
+        let gone = roster.count(Status::Down) + roster.count(Status::Left);
+        let unheard = if proven { ctx.peers.unheard() } else { 0 };
+        if excess == 0 || gone + unheard == 0 || mutated!(ctx.config, DeadFirst) {
+            return;
+        }
+        let mut gone = 0;
+        let mut list: Vec<(u8, Reverse<u32>, Ix)> = Vec::new();
+        for ix in roster.iter().filter(|&ix| ix != Ix::ME && Some(ix) != spared) {
+            let age = ctx.peers.since_turn(ix, ctx.now);
+            let (lives, heard) = (ctx.is_living(ix), ctx.peers.get(ix).was_heard());
+            gone += usize::from(!lives);
+            match (lives, heard) {
+                (false, false) => list.push((0, Reverse(u32::MAX - age), ix)),
+                (false, true) => list.push((1, Reverse(age), ix)),
+                (true, false) if proven => list.push((2, Reverse(u32::MAX - age), ix)),
+                (true, _) => {}
+            }
+        }
+        list.sort_unstable();
+        let many = if gone >= excess { excess.max(gone / SHARE) } else { excess };
+        for (.., ix) in list.into_iter().take(many) {
+            self.forget(ix);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Differences that repairs have not moved: they are tried again ever more rarely.
+//!
+//! A root is a sum, so the difference of two roots stays the same while both nodes take in the same
+//! changes. If it is the same again though a repair for it was answered, that has moved nothing, and
+//! the next one would not either: one side has no room for something, or no datagram that is as large.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use crate::context::Context;
+use crate::hash::mix;
+use crate::mutants::mutated;
+use crate::time::Instant;
+
+/// So many repairs in a row without an answer are as good as one with it: at 30 % loss that is rare.
+const LOST: u8 = 8;
+
+/// How many differences are remembered, and how many sets of what differed.
+const DIFFERENCES: usize = 64;
+const SETS: usize = 64;
+
+/// From this many repairs in vain on a node makes one in the longest rest, whatever it is about.
+const HOPELESS: u8 = 5;
+
+#[derive(Clone, Debug)]
+struct Entry {
+    difference: u64,
+    /// When the last repair for it began that counts.
+    since: Instant,
+    /// When it was seen last.
+    seen: Instant,
+    /// How often a repair was answered and has not moved it.
+    vain: u8,
+    answered: bool,
+    /// How many repairs were not answered since.
+    lost: u8,
+}
+
+/// What repairs have not moved.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Futile {
+    entries: VecDeque<Entry>,
+    /// The difference that the last repair was for.
+    begun: Option<u64>,
+    /// When a repair was begun last though many had been in vain.
+    hopeless: Option<Instant>,
+    /// Marks of what has been found to differ, and when.
+    sets: VecDeque<(u64, Instant)>,
+}
+
+impl Futile {
+    /// Whether repairs for a difference have been in vain, and if so, whether it is time for the next.
+    pub(super) fn rests(&mut self, ctx: &Context, difference: u64) -> Option<bool> {
+        let entry = self.entries.iter_mut().find(|entry| entry.difference == difference)?;
+        entry.seen = ctx.now;
+        if entry.vain == 0 || mutated!(ctx.config, RepairRestless) {
+            return None;
+        }
+        let longest = ctx.timing.futile_longest;
+        let rest = ctx.config.repair_interval.saturating_mul(1 << entry.vain.min(16)).min(longest);
+        let hopeless = entry.vain >= HOPELESS
+            && self.hopeless.is_some_and(|last| ctx.now.since(last) < longest);
+        Some(ctx.now.since(entry.since) < rest || hopeless)
+    }
+
+    /// A repair begins for a difference.
+    pub(super) fn begin(&mut self, ctx: &Context, difference: u64) {
+        let kept = 2 * ctx.timing.futile_longest;
+        self.entries.retain(|entry| ctx.now.since(entry.seen) <= kept);
+        self.begun = Some(difference);
+        let known = self.entries.iter_mut().find(|entry| entry.difference == difference);
+        if let Some(entry) = known {
+            // What is on its way is not in vain yet, and what is lost is, if all is.
+            entry.lost = entry.lost.saturating_add(u8::from(!entry.answered));
+            if (entry.answered || entry.lost >= LOST)
+                && ctx.now.since(entry.since) >= ctx.config.repair_interval
+            {
+                entry.vain = entry.vain.saturating_add(1);
+                entry.since = ctx.now;
+                (entry.answered, entry.lost) = (false, 0);
+            }
+            if entry.vain >= HOPELESS {
+                self.hopeless = Some(ctx.now);
+            }
+            return;
+        }
+        if self.entries.len() >= DIFFERENCES {
+            self.entries.pop_front();
+        }
+        let (since, seen) = (ctx.now, ctx.now);
+        self.entries.push_back(Entry {
+            difference,
+            since,
+            seen,
+            vain: 0,
+            answered: false,
+            lost: 0,
+        });
+    }
+
+    /// The last repair has brought something back.
+    pub(super) fn answered(&mut self) {
+        let begun = self.begun;
+        let entry = self.entries.iter_mut().find(|entry| Some(entry.difference) == begun);
+        if let Some(entry) = entry {
+            entry.answered = true;
+        }
+    }
+
+    /// Whether just this was found to differ a short while ago.
+    pub(super) fn is_old(&mut self, ctx: &Context, differs: impl Iterator<Item = u64>) -> bool {
+        let mark = differs.fold(0, |mark, element| mix(mark ^ element));
+        let fresh = |at: Instant, span: Duration| ctx.now.since(at) <= span;
+        let longest = ctx.timing.futile_longest;
+        self.sets.retain(|(_, at)| fresh(*at, longest));
+        if let Some((_, at)) = self.sets.iter_mut().find(|(known, _)| *known == mark) {
+            // Within a reunion it is looked around for the same all the time.
+            return !mutated!(ctx.config, RepairRestless) && !fresh(*at, ctx.timing.reunion);
+        }
+        if self.sets.len() >= SETS {
+            self.sets.pop_front();
+        }
+        self.sets.push_back((mark, ctx.now));
+        false
+    }
+}
