@@ -19,6 +19,11 @@ pub enum Broken {
         /// The limit.
         limit: usize,
     },
+    /// A node sent a datagram that breaks the format.
+    IllFormed {
+        /// Its bytes of UDP payload.
+        len: usize,
+    },
     /// More was sent in a tenth of a second than the node's configuration allows.
     TooMuchSent {
         /// Bytes of UDP payload.
@@ -199,6 +204,7 @@ impl Broken {
     pub const fn check(&self) -> &'static str {
         match self {
             Self::DatagramTooLarge { .. } => "datagram size",
+            Self::IllFormed { .. } => "format",
             Self::TooMuchSent { .. } => "send rate",
             Self::DeadlineNotAhead { .. } => "deadline ahead",
             Self::Runaway { .. } => "runaway",
@@ -220,6 +226,9 @@ impl Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::IllFormed { len } => {
+                write!(f, "a datagram of {len} bytes is sent that breaks the format")
+            }
             Self::DatagramTooLarge { len, limit } => {
                 write!(f, "a datagram of {len} bytes, though at most {limit} are allowed")
             }

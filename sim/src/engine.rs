@@ -120,6 +120,13 @@ impl Protocol for Engine {
             || !frames.is_empty() && frames.iter().all(acks)
     }
 
+    fn is_well_formed(datagram: &[u8]) -> bool {
+        let Ok((header, start)) = Header::parse(datagram) else { return false };
+        let end = datagram.len().saturating_sub(TAG);
+        let payload = datagram.get(start..end).unwrap_or_default();
+        header.sealed || Decoder::new().decode(header.sender, payload, &mut Vec::new()).is_ok()
+    }
+
     fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
         Self::contact(self, now, seeds);
     }

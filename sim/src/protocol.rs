@@ -99,6 +99,12 @@ pub trait Protocol {
         false
     }
 
+    /// Whether a datagram keeps to the format. It may be slow: it is asked only once a member has said
+    /// what no engine says.
+    fn is_well_formed(_datagram: &[u8]) -> bool {
+        true
+    }
+
     /// Makes contact with nodes that may be running.
     fn contact(&mut self, now: Instant, seeds: &[SocketAddr]);
 

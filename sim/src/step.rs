@@ -273,6 +273,9 @@ impl<P: Protocol> Sim<P> {
             if buffer.len() > limit {
                 self.fail(Broken::DatagramTooLarge { len: buffer.len(), limit }, &[node]);
             }
+            if self.lied && !P::is_well_formed(&buffer) {
+                self.fail(Broken::IllFormed { len: buffer.len() }, &[node]);
+            }
             if let Some(broken) = self.nodes[node].tenth.count(now, buffer.len(), rate) {
                 self.fail(broken, &[node]);
             }

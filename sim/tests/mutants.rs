@@ -24,6 +24,7 @@ const fn home(mutant: Mutant) -> Kind {
         Mutant::WaitIgnoresRoundTrips => Kind::Wan,
         Mutant::SizeKept => Kind::Narrow,
         Mutant::NumberUnanswered => Kind::Setback,
+        Mutant::AnyFramePassedOn => Kind::Hostile,
         Mutant::DeadFirst | Mutant::RepairRestless => Kind::Settings,
         _ => Kind::Lan,
     }
