@@ -93,7 +93,7 @@ fn a_newcomer_is_not_told_of_history() -> Outcome {
 fn groups_that_all_have_left_make_room() -> Outcome {
     let configure = |birth: &Birth| {
         let mut config = lan();
-        config.limits.groups = if birth.node % 2 == 0 { 16 } else { 160 };
+        config.limits.groups = if birth.node.is_multiple_of(2) { 16 } else { 160 };
         config
     };
     let mut sim = Sim::new(seed_from_env(62)).nodes_with(6, configure).build();
@@ -131,7 +131,7 @@ fn groups_that_all_have_left_make_room() -> Outcome {
 fn removed_ranges_make_room() -> Outcome {
     let configure = |birth: &Birth| {
         let mut config = lan();
-        config.limits.ranges_per_record = if birth.node % 2 == 0 { 256 } else { 26 };
+        config.limits.ranges_per_record = if birth.node.is_multiple_of(2) { 256 } else { 26 };
         config
     };
     let mut sim = Sim::new(seed_from_env(63)).nodes_with(6, configure).build();
