@@ -316,7 +316,12 @@ impl Engine {
             }
             Why::Renewal => {
                 if let Some(epoch) = self.renewal.on_timer(ctx) {
+                    let leaves = self.departure.is_running();
                     self.begin_life(epoch);
+                    if leaves {
+                        // What it said in the life before was not heard.
+                        self.say_farewell();
+                    }
                 }
             }
             Why::Hearsay => self.hearsay.on_timer(ctx),

@@ -51,7 +51,8 @@ fn hour() -> Net {
 fn play(net: &mut Net, recorded: &[(u16, Destination, Vec<u8>)], to: u16) {
     let count = recorded.len();
     // A prime that is no factor of the length visits each place once.
-    let step = [7_919, 7_927, 7_933].into_iter().find(|prime| !count.is_multiple_of(*prime)).unwrap();
+    let step =
+        [7_919, 7_927, 7_933].into_iter().find(|prime| !count.is_multiple_of(*prime)).unwrap();
     let mut taken = 0;
     for turn in 0..count {
         let (from, destination, datagram) = &recorded[turn * step % count];

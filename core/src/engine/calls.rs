@@ -177,9 +177,13 @@ impl Engine {
     /// with [`Event::Departed`] and is silent from then on. [`Engine::renew`] comes back.
     pub fn depart(&mut self, now: Instant) {
         self.advance(now);
-        if self.ctx.silent || self.departure.is_running() {
-            return;
+        if !self.ctx.silent && !self.departure.is_running() {
+            self.say_farewell();
         }
+    }
+
+    /// Tells everybody that this node goes.
+    pub(super) fn say_farewell(&mut self) {
         let mut claim = self.ctx.claim(Ix::ME);
         claim.standing = Standing::Left;
         let mut frames = self.ctx.take_news(true);

@@ -60,7 +60,9 @@ pub fn sample_of(kind: Kind, seed: u64, bounds: &Bounds) -> Scenario {
     let mut cluster = cluster(&mut random, bounds);
     kind.shape(seed, &mut cluster);
     if kind != Kind::Hostile {
-        tighten(&mut Random::new(seed).fork(FOR_LIMITS), &mut cluster.settings);
+        // What the largest datagrams of the kind need at least.
+        let rate = if kind == Kind::Settings { 160_000 } else { 96_000 };
+        tighten(&mut Random::new(seed).fork(FOR_LIMITS), &mut cluster.settings, rate);
     }
     let mut steps = vec![Step::Run(millis(random.below(5_000)))];
     let kinds = 1 + random.below(KINDS);
@@ -134,9 +136,9 @@ fn cluster(random: &mut Random, bounds: &Bounds) -> Cluster {
 }
 
 /// In some clusters nodes may send little, or have little room.
-fn tighten(random: &mut Random, settings: &mut Settings) {
+fn tighten(random: &mut Random, settings: &mut Settings, rate: u32) {
     if random.hit(Ratio(1, 8)) {
-        settings.send_rate = Some(random.between(96_000, 400_000) as u32);
+        settings.send_rate = Some((random.between(96_000, 400_000) as u32).max(rate));
     }
     let mut tight =
         |least: u64| random.hit(Ratio(1, 16)).then(|| random.between(least, 2 * least) as u32);
