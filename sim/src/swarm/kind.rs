@@ -76,7 +76,7 @@ impl Kind {
             Self::Mixed => "worlds_of_mixed_delays",
             Self::Narrow => "worlds_of_narrow_paths",
             Self::Small => "worlds_of_few_nodes",
-            Self::Settings => "worlds_of_different_settings",
+            Self::Settings => "worlds_of_mixed_settings",
             Self::Setback => "worlds_of_snapshots",
             Self::Copies => "worlds_of_copies",
             Self::Hostile => "worlds_of_liars",

@@ -109,9 +109,9 @@ impl fmt::Display for Totals {
             self.median(),
             self.largest(),
         )?;
-        writeln!(f, "{:<23} {:>12} {:>8}", "", "times", "worlds")?;
+        writeln!(f, "{:<25} {:>12} {:>8}", "", "times", "worlds")?;
         for (name, (count, worlds)) in &self.kinds {
-            writeln!(f, "{:<23} {count:>12} {worlds:>8}", name.replace('_', " "))?;
+            writeln!(f, "{:<25} {count:>12} {worlds:>8}", name.replace('_', " "))?;
         }
         Ok(())
     }
