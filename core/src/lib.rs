@@ -151,6 +151,12 @@
 //!   later prevail, but a message is lost where one with its number has been delivered. Suite
 //!   *sealed* may give away what two packets with one number say.
 //!
+//! ## Against whom
+//!
+#![doc = include_str!("guarantees.md")]
+//!
+//! The tests are in `tests/` of the repository.
+//!
 //! # Map
 //!
 //! Parts know the `context` and not each other; `engine` is the only one that knows them all.

@@ -14,6 +14,7 @@ mod dump;
 mod embedding;
 mod events;
 mod freshness;
+mod guarantees;
 mod hostility;
 mod limits;
 mod net;
