@@ -94,13 +94,13 @@ fn a_proof_is_a_floor_for_unbound_packets_alone() {
     let bound = |holder: &mut Holder, number| holder.numbered(number, Some(EPOCH), &ping);
     for (packet, taken) in [
         (bound(&mut holder, 30), Ok(())),
-        (unbound(&mut holder, 29), Err(DatagramError::TooOld)),
-        (unbound(&mut holder, 30), Err(DatagramError::TooOld)),
+        (unbound(&mut holder, 29), Err(DatagramError::Unproven)),
+        (unbound(&mut holder, 30), Err(DatagramError::Replayed)),
         (bound(&mut holder, 28), Ok(())),
         (unbound(&mut holder, 31), Ok(())),
         (bound(&mut holder, 35), Ok(())),
         (unbound(&mut holder, 33), Ok(())),
-        (unbound(&mut holder, 29), Err(DatagramError::TooOld)),
+        (unbound(&mut holder, 29), Err(DatagramError::Unproven)),
         (unbound(&mut holder, 34), Ok(())),
         (bound(&mut holder, 27), Ok(())),
         (bound(&mut holder, 90), Ok(())),
@@ -173,7 +173,7 @@ fn a_stranger_proves_itself_by_answering_a_challenge() {
     assert_eq!(one.peers().map(|peer| peer.id).collect::<Vec<_>>(), [id(2)]);
     // Unbound, and sent before the proof: for all that this node knows a recording.
     let refused = one.handle_datagram(START, Arrival::Unicast(addr(2)), &hello);
-    assert_eq!(refused, Err(DatagramError::TooOld));
+    assert_eq!(refused, Err(DatagramError::Unproven));
 }
 
 /// Whoever names a victim as its address gains nothing: the victim gets no more than was sent.

@@ -108,5 +108,5 @@ fn a_recorded_datagram_raises_its_own_counter() {
     let (len, from) = stranger.recv_from(&mut datagram).expect("what b says to a stranger");
     assert_eq!(from, b.id);
     // Unbound, and sent before b has proven itself to a.
-    only_raises(&a, "refused_old", &datagram[..len]);
+    only_raises(&a, "refused_unproven", &datagram[..len]);
 }

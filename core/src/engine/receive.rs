@@ -47,7 +47,8 @@ pub enum DatagramError {
     ImplausibleEpoch,
     /// It is this node's own.
     Own,
-    /// It is not bound to this node's life and the sender has not proven itself yet.
+    /// It is not bound to this node's life, and the sender has not proven itself yet or had not when it
+    /// was sent.
     Unproven,
     /// The sender is unknown and the table of nodes is full of those that live.
     Full,
@@ -193,7 +194,11 @@ impl Engine {
                 let vouched = self.ctx.peers.get(ix).proof() == Proof::Vouched;
                 let off_by_one = mutated!(self.ctx.config, WindowOffByOne);
                 let floorless = header.bound || mutated!(self.ctx.config, FloorForgotten);
-                match self.ctx.peers.freshness(ix, header.packet, floorless) {
+                match self.ctx.peers.freshness(ix, header.packet) {
+                    Freshness::Fresh if floorless => {}
+                    Freshness::Fresh if self.ctx.peers.is_before_proof(ix, header.packet) => {
+                        return Err(DatagramError::Unproven);
+                    }
                     Freshness::Fresh => {}
                     // It knows its numbers better than another who has vouched for far higher ones.
                     _ if header.bound && vouched => misled = true,

@@ -152,20 +152,21 @@ impl Peers {
         &mut self.table[ix.index()]
     }
 
-    /// Whether a packet of a peer is new. An unbound one is not if it was sent before the packet that
-    /// proved its sender: it may have been recorded before this node's life began. Bound ones may still
-    /// be overtaken.
-    pub(crate) fn freshness(&self, ix: Ix, packet: u64, bound: bool) -> Freshness {
+    /// Whether a packet of a peer is new.
+    pub(crate) fn freshness(&self, ix: Ix, packet: u64) -> Freshness {
         let peer = self.get(ix);
-        let Peer { window, since_proof, .. } = peer;
-        let behind = window.highest().checked_sub(packet);
-        if !bound && behind.is_some_and(|behind| behind >= u64::from(*since_proof)) {
-            return Freshness::TooOld;
-        }
-        match window.check(packet) {
+        match peer.window.check(packet) {
             Freshness::TooOld if peer.has(WIDE) => self.wide.check(ix.raw(), packet),
             freshness => freshness,
         }
+    }
+
+    /// Whether a packet was sent before the one that proved its sender. If it is not bound to this node's
+    /// life it may have been recorded before that began; bound ones may still be overtaken.
+    pub(crate) fn is_before_proof(&self, ix: Ix, packet: u64) -> bool {
+        let peer = self.get(ix);
+        let behind = peer.window.highest().checked_sub(packet);
+        behind.is_some_and(|behind| behind >= u64::from(peer.since_proof))
     }
 
     /// The highest number of a packet of a peer.
