@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use scalesmall_core::mutants::Mutant;
+use scalesmall_sim::Broken;
 use scalesmall_sim::scenario::{Options, Scenario, play};
 use scalesmall_sim::swarm::{Bounds, Kind, Small, sample_of, shrink};
 
@@ -44,6 +45,10 @@ fn hunt(mutant: Mutant) -> Option<(u64, Small)> {
     (0..SEEDS).find_map(|seed| {
         let scenario = world(seed, mutant);
         let failure = play(&scenario, seed, Options::default()).failure?;
+        // Where a member lies, a rule may break without the mutant.
+        let shows =
+            home(mutant) != Kind::Hostile || matches!(failure.broken, Broken::IllFormed { .. });
+        shows.then_some(())?;
         Some((seed, shrink(&scenario, seed, &failure, 600)))
     })
 }

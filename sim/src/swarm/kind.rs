@@ -83,10 +83,12 @@ impl Kind {
         }
     }
 
-    /// The kind that a swarm of all kinds draws with a seed.
+    /// The kind that a swarm of all kinds draws with a seed. Worlds with a member that lies are drawn only
+    /// if they are asked for: they are not clean yet.
     #[must_use]
     pub fn drawn(seed: u64) -> Self {
-        *choice(&mut Random::new(seed).fork(FOR_DRAWN), &Self::ALL)
+        let honest: Vec<Self> = Self::ALL.into_iter().filter(|&it| it != Self::Hostile).collect();
+        *choice(&mut Random::new(seed).fork(FOR_DRAWN), &honest)
     }
 
     fn random(self, seed: u64) -> Random {
@@ -310,9 +312,9 @@ mod tests {
 
     #[test]
     fn a_swarm_of_all_kinds_draws_each_about_as_often() {
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.into_iter().filter(|&kind| kind != Kind::Hostile) {
             let drawn = (0..1_000).filter(|seed| Kind::drawn(*seed) == kind).count();
-            assert!((80..150).contains(&drawn), "{kind}: {drawn}");
+            assert!((90..160).contains(&drawn), "{kind}: {drawn}");
         }
     }
 
