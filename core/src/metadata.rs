@@ -47,7 +47,7 @@ impl Metadata {
         &mut self.root
     }
 
-    /// Takes in a later version of a node that lives; answers whether it is one.
+    /// Takes in a version of a node that lives. Returns whether it is later than the one known.
     pub(crate) fn set(
         &mut self,
         key: FingerprintKey,

@@ -186,7 +186,7 @@ fn nodes_that_forget_at_different_times_stay_equal() -> Outcome {
     Ok(())
 }
 
-/// A node stands still for so long that the others see another one die and forget it. When it goes on it
+/// A node stands still until the others have seen another one die and have forgotten it. When it goes on it
 /// still believes in the dead one: nobody learns of that from it, and it learns better.
 #[test]
 fn who_believes_in_the_forgotten_is_told() -> Outcome {

@@ -58,7 +58,7 @@ impl Engine {
         self.make_room(strangers.len(), Some(from), false);
     }
 
-    /// Makes room for so many nodes that live, if that can be done.
+    /// Makes room for a number of nodes that live, if that can be done.
     ///
     /// First those go that are gone: of which no packet ever came, the newest first, then those gone for
     /// longest. For a node that has proven itself others go too that are known by hearsay alone, the

@@ -28,7 +28,7 @@ const fn answered(frame: &Frame) -> Option<u64> {
 
 impl Engine {
     /// The number of a packet has been used up in this life of the sender. The sender is told so: it may
-    /// have been set back, or another may have used up its numbers. Answers whether something of it was
+    /// have been set back, or another may have used up its numbers. Returns whether something of it was
     /// taken all the same: what answers a ping of this node's is nobody's recording.
     pub(super) fn refuse_stale(
         &mut self,

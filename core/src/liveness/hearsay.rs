@@ -26,7 +26,7 @@ const TRIES: u8 = 3;
 #[derive(Clone, Debug)]
 struct Asked {
     claim: Claim,
-    /// Who said it last.
+    /// The node that said it last.
     by: NodeId,
     /// When it is asked again, or is no longer remembered.
     due: Instant,

@@ -12,7 +12,7 @@ use crate::hash::mix;
 use crate::mutants::mutated;
 use crate::time::Instant;
 
-/// So many repairs in a row without an answer are as good as one with it: at 30 % loss that is rare.
+/// How many repairs in a row without an answer count as one that moved nothing: at 30 % loss that is rare.
 const LOST: u8 = 8;
 
 /// How many differences are remembered, and how many sets of what differed.

@@ -157,7 +157,7 @@ impl Topology {
     }
 
     /// Gives up what others that live have removed, in groups that nobody is in any more and in which
-    /// nothing has changed since there had been so many edits.
+    /// nothing has changed since the edit of this number.
     pub(crate) fn give_up_stale(&mut self, edits: u64, changes: &mut Changes) {
         for slot in self.groups.slots() {
             let group = self.groups.get(slot);

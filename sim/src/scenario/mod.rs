@@ -36,10 +36,12 @@ mod grid;
 mod lie;
 mod made;
 mod mishap;
+mod path;
 mod place;
 mod play;
 mod post;
 mod recover;
+mod settings;
 mod step;
 mod value;
 
@@ -49,11 +51,13 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use betray::Betray;
-pub use cluster::{Cluster, Others, Path, Preset, Route, Seeds, Settings, Zone};
+pub use cluster::{Cluster, Others, Route, Seeds, Zone};
 pub use figure::{Bar, Delays, Figure, Figures, Limit, Medians, Score, Statistic, Unit};
 pub use grid::Grid;
+pub use path::Path;
 pub use play::{Options, Played, play};
 pub use recover::recovers_within;
+pub use settings::{Preset, Settings};
 
 pub use mishap::{
     Between, Copies, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stall, Stalls,
