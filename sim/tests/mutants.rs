@@ -17,7 +17,14 @@ use scalesmall_sim::swarm::{Bounds, Kind, Small, sample_of, shrink};
 const SEEDS: u64 = 2_000;
 const NODES: usize = 8;
 
-const BOUNDS: Bounds = Bounds { nodes: 32, faults: 24 };
+/// How large the worlds of a kind are, and how often one is tried to be made smaller: some go on for a
+/// quarter of an hour of their own time.
+const fn bounds(kind: Kind) -> (Bounds, u32) {
+    match kind {
+        Kind::Setback | Kind::Settings => (Bounds { nodes: NODES, faults: 8 }, 60),
+        _ => (Bounds { nodes: 32, faults: 24 }, 600),
+    }
+}
 
 /// The kind of world that a mutant is hunted in: on a LAN some do no harm.
 const fn home(mutant: Mutant) -> Kind {
@@ -32,7 +39,7 @@ const fn home(mutant: Mutant) -> Kind {
 }
 
 fn world(seed: u64, mutant: Mutant) -> Scenario {
-    let mut scenario = sample_of(home(mutant), seed, &BOUNDS);
+    let mut scenario = sample_of(home(mutant), seed, &bounds(home(mutant)).0);
     scenario.cluster.mutant = Some(mutant.name().to_owned());
     scenario
 }
@@ -49,7 +56,7 @@ fn hunt(mutant: Mutant) -> Option<(u64, Small)> {
         let shows =
             home(mutant) != Kind::Hostile || matches!(failure.broken, Broken::IllFormed { .. });
         shows.then_some(())?;
-        Some((seed, shrink(&scenario, seed, &failure, 600)))
+        Some((seed, shrink(&scenario, seed, &failure, bounds(home(mutant)).1)))
     })
 }
 
