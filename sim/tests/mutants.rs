@@ -17,11 +17,14 @@ use scalesmall_sim::swarm::{Bounds, Kind, Small, sample_of, shrink};
 const SEEDS: u64 = 2_000;
 const NODES: usize = 8;
 
-/// How large the worlds of a kind are, and how often one is tried to be made smaller: some go on for a
-/// quarter of an hour of their own time.
-const fn bounds(kind: Kind) -> (Bounds, u32) {
-    match kind {
-        Kind::Setback | Kind::Settings => (Bounds { nodes: NODES, faults: 8 }, 60),
+/// How large the worlds are that a mutant is hunted in, and how often one is tried to be made smaller:
+/// some go on for a quarter of an hour of their own time, and have to be waited for each time.
+const fn bounds(mutant: Mutant) -> (Bounds, u32) {
+    match mutant {
+        Mutant::NumberUnanswered | Mutant::DeadFirst | Mutant::RepairRestless => {
+            (Bounds { nodes: NODES, faults: 8 }, 60)
+        }
+        Mutant::IncarnationKept => (Bounds { nodes: NODES, faults: 24 }, 60),
         _ => (Bounds { nodes: 32, faults: 24 }, 600),
     }
 }
@@ -39,7 +42,7 @@ const fn home(mutant: Mutant) -> Kind {
 }
 
 fn world(seed: u64, mutant: Mutant) -> Scenario {
-    let mut scenario = sample_of(home(mutant), seed, &bounds(home(mutant)).0);
+    let mut scenario = sample_of(home(mutant), seed, &bounds(mutant).0);
     scenario.cluster.mutant = Some(mutant.name().to_owned());
     scenario
 }
@@ -56,7 +59,7 @@ fn hunt(mutant: Mutant) -> Option<(u64, Small)> {
         let shows =
             home(mutant) != Kind::Hostile || matches!(failure.broken, Broken::IllFormed { .. });
         shows.then_some(())?;
-        Some((seed, shrink(&scenario, seed, &failure, bounds(home(mutant)).1)))
+        Some((seed, shrink(&scenario, seed, &failure, bounds(mutant).1)))
     })
 }
 
