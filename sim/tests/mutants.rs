@@ -22,9 +22,11 @@ const NODES: usize = 8;
 const fn bounds(mutant: Mutant) -> (Bounds, u32) {
     match mutant {
         Mutant::NumberUnanswered | Mutant::DeadFirst | Mutant::RepairRestless => {
-            (Bounds { nodes: NODES, faults: 8 }, 60)
+            // A part of such a world may be waited for in vain without any mutant.
+            (Bounds { nodes: NODES, faults: 8 }, 0)
         }
-        Mutant::IncarnationKept => (Bounds { nodes: NODES, faults: 24 }, 60),
+        // Its worlds are full of objections that nobody believes.
+        Mutant::IncarnationKept => (Bounds { nodes: NODES, faults: 24 }, 3),
         _ => (Bounds { nodes: 32, faults: 24 }, 600),
     }
 }
@@ -101,7 +103,9 @@ fn each_mutant_is_found_and_shrunk() {
         for _ in 0..cores {
             scope.spawn(|| {
                 while let Some(&mutant) = Mutant::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let begun = std::time::Instant::now();
                     let outcome = hunt(mutant);
+                    println!("{}: {:.1?}", mutant.name(), begun.elapsed());
                     found.lock().unwrap().push((mutant, outcome));
                 }
             });
