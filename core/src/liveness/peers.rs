@@ -179,8 +179,8 @@ impl Peers {
         self.get(ix).tag
     }
 
-    /// Uses up the number of a packet of a peer, which has a tag with these first bits. What it would make too old to tell is kept apart,
-    /// until it has been idle for a while.
+    /// Uses up the number of a packet of a peer, which has a tag with these first bits. What it would make
+    /// too old to tell is kept apart, until it has been idle for a while.
     pub(crate) fn mark(&mut self, ix: Ix, (packet, tag): (u64, u16), now: Instant, idle: Duration) {
         let stamp = stamp(now);
         let peer = &mut self.table[ix.index()];
