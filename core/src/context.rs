@@ -151,7 +151,7 @@ impl Context {
 
     /// Whether a peer is thought to live and to be within reach, whether it is shown or held off.
     pub(crate) fn is_reachable(&self, ix: Ix) -> bool {
-        self.status(ix).is_present() || self.peers.is_held(ix)
+        self.status(ix).is_present() || self.peers.falls.is_held(ix)
     }
 
     /// Whether a node lives by what all are told of it, whatever this node alone believes.
@@ -163,7 +163,8 @@ impl Context {
     pub(crate) fn is_watchable(&self, ix: Ix) -> bool {
         let status = self.status(ix);
         matches!(status, Status::Alive | Status::Unreachable)
-            || self.peers.is_held(ix) && !self.peers.is_resting(ix, self.now, &self.timing)
+            || self.peers.falls.is_held(ix)
+                && !self.peers.falls.is_resting(ix, self.now, &self.timing)
     }
 
     pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {

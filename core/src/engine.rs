@@ -324,7 +324,11 @@ impl Engine {
                     }
                 }
             }
-            Why::Hearsay => self.hearsay.on_timer(ctx),
+            Why::Hearsay => {
+                for (claim, by) in self.hearsay.on_timer(ctx) {
+                    self.on_silence(&claim, by);
+                }
+            }
             Why::Housekeeping => self.keep_house(),
             Why::Departure => self.departure.on_timer(ctx),
             Why::Path => ctx.on_path_timer(),

@@ -5,7 +5,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::message::{BroadcastId, Tag};
-use crate::node::{Epoch, Life, NodeId, Status};
+use crate::node::{Epoch, HoldReason, Life, NodeId, Status};
 use crate::topology::{GroupName, KeyRange, TimedItem};
 
 /// A change, with its cause. Replaying all events gives what the queries answer.
@@ -129,6 +129,14 @@ pub enum Event {
     Stalled {
         /// How late the engine was called.
         late: Duration,
+    },
+    /// The others hold this node off: they know that it lives, but do not show it and do not route to it
+    /// yet, as it has been silent several times of late. It knows that by the rule that they all follow.
+    HeldOff {
+        /// Why.
+        reason: HoldReason,
+        /// For how long, if nothing else happens.
+        left: Duration,
     },
     /// `Engine::depart` has ended; the engine is silent now.
     Departed {

@@ -230,6 +230,7 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         | Event::Refused { .. }
         | Event::Isolated
         | Event::Stalled { .. }
+        | Event::HeldOff { .. }
         | Event::Departed { .. }
         | Event::Overflow { .. } => None,
     }

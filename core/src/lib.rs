@@ -269,8 +269,6 @@
 
 extern crate alloc;
 #[cfg(test)]
-extern crate std;
-
 mod config;
 mod context;
 mod engine;
@@ -307,7 +305,7 @@ pub use config::{Config, ConfigError, Limits, Liveness};
 pub use engine::{DatagramError, Digest, Engine, MetadataError, Peer};
 pub use event::{Cause, Event, MulticastState};
 pub use message::{BroadcastError, BroadcastId, Recipients, Tag};
-pub use node::{Epoch, Life, NodeId, Status};
+pub use node::{Epoch, HoldReason, Life, NodeId, Status};
 pub use port::{Arrival, Destination, SendError};
 pub use rate::SendRate;
 pub use seal::{ClusterName, ClusterNameError, Key, KeyError, KeyId, Keyring, KeyringError, Suite};

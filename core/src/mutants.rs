@@ -84,6 +84,8 @@ mutants! {
     AnyFramePassedOn,
     /// The living are refused by tables that are full of those who are gone.
     DeadFirst,
+    /// A peer that was called down counts as fallen, whatever it says of itself.
+    FallWithoutEvidence,
     /// A repair that has moved nothing begins again as soon as any other.
     RepairRestless,
     ;

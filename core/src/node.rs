@@ -165,6 +165,21 @@ impl Status {
     }
 }
 
+/// Why a peer is held off though it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HoldReason {
+    /// It was cut off: nobody answered it.
+    Silences {
+        /// How often of late.
+        times: u8,
+    },
+    /// It stood still: it was not run.
+    Stalls {
+        /// How often it was silent of late.
+        times: u8,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -159,7 +159,8 @@ impl Tombstones {
         let mut forgotten = Vec::new();
         let mut next = self.aging.front().map(|(due, ..)| *due);
         for ix in ctx.topology.roster().iter() {
-            if !matches!(ctx.status(ix), Status::Down | Status::Left) || ctx.peers.is_held(ix) {
+            if !matches!(ctx.status(ix), Status::Down | Status::Left) || ctx.peers.falls.is_held(ix)
+            {
                 continue;
             }
             let gone = Duration::from_millis(u64::from(ctx.peers.since_turn(ix, ctx.now)));

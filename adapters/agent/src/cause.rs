@@ -1,6 +1,6 @@
 //! Why a peer's status changed, and what multicast does, for people and for programs.
 
-use scalesmall_core::{Cause, MulticastState, NodeId};
+use scalesmall_core::{Cause, HoldReason, MulticastState, NodeId};
 
 /// The cause's name, the nodes that had a part in it, and a sentence.
 pub(crate) fn describe(cause: &Cause) -> (&'static str, Vec<NodeId>, String) {
@@ -33,6 +33,18 @@ pub(crate) fn describe(cause: &Cause) -> (&'static str, Vec<NodeId>, String) {
         Cause::Expired => plain("expired", "it was gone for so long that it is forgotten"),
         Cause::OwnStall => plain("own_stall", "this node had slept and takes its word back"),
         other => ("other", Vec::new(), format!("{other:?}")),
+    }
+}
+
+/// The name of why this node is held off, how often that was so, and a sentence.
+pub(crate) fn hold(reason: HoldReason) -> (&'static str, u8, String) {
+    match reason {
+        HoldReason::Silences { times } => {
+            ("silences", times, format!("it was cut off {times} times of late"))
+        }
+        HoldReason::Stalls { times } => {
+            ("stalls", times, format!("it stood still {times} times of late"))
+        }
     }
 }
 

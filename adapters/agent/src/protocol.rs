@@ -205,6 +205,12 @@ pub(crate) enum What {
     Stalled {
         late_ms: u64,
     },
+    /// The others hold this node off: why, how often that was so of late, and for how long.
+    HeldOff {
+        reason: String,
+        times: u8,
+        left_ms: u64,
+    },
     Departed {
         acknowledged_by: u32,
         told: u32,
@@ -390,6 +396,13 @@ fn own(event: &Event) -> (What, String) {
         Event::Stalled { late } => {
             let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
             (What::Stalled { late_ms }, format!("this node did not run for {late_ms} ms"))
+        }
+        Event::HeldOff { reason, left } => {
+            let (reason, times, text) = cause::hold(*reason);
+            let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            let seconds = left_ms.div_ceil(1000);
+            let text = format!("the others do not route to this node for {seconds} s: {text}");
+            (What::HeldOff { reason: reason.to_owned(), times, left_ms }, text)
         }
         Event::Departed { acknowledged_by, told } => (
             What::Departed { acknowledged_by: *acknowledged_by, told: *told },

@@ -152,6 +152,7 @@ fn tell(
                 Event::Refused { .. }
                 | Event::Isolated
                 | Event::Stalled { .. }
+                | Event::HeldOff { .. }
                 | Event::Overflow { .. } => {
                     tracing::warn!("{}", row.text);
                 }

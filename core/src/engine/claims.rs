@@ -2,9 +2,9 @@
 
 use super::Engine;
 use crate::config::Liveness;
-use crate::liveness::{News, Unanswered, Weighed};
+use crate::liveness::{Doubt, News, Unanswered, Weighed};
 use crate::mutants::mutated;
-use crate::node::{Epoch, Status};
+use crate::node::{Epoch, NodeId, Status};
 use crate::outbox::Say;
 use crate::repair;
 use crate::roster::Ix;
@@ -58,6 +58,10 @@ impl Engine {
             Weighed::News(news) => {
                 self.ctx.stats.updates_applied += 1;
                 self.on_news(news, claim);
+                if news.held && channel == Channel::Direct && news.ix != from {
+                    // It may not have said so, and not know that this is said of it.
+                    self.ctx.say_frame(self.ctx.bound(news.ix), Frame::Claim(*claim));
+                }
                 self.pass_on_news(news, from, channel);
             }
             Weighed::Known(_) => self.ctx.stats.updates_stale += 1,
@@ -75,14 +79,25 @@ impl Engine {
     }
 
     /// Whether a claim is taken as it is. What another says of the life of a node that is not known is
-    /// looked into first if this node may have forgotten it, or has no room for all that is said.
+    /// looked into first if this node may have forgotten it, or has no room for all that is said; and so is
+    /// the end of one that has denied that of late.
     pub(super) fn takes_word(&mut self, from: Ix, claim: &Claim) -> bool {
-        if claim.standing != Standing::Alive || self.ctx.find(claim.life.id).is_some() {
+        let ctx = &mut self.ctx;
+        if let Some(ix) = ctx.find(claim.life.id) {
+            let denied = claim.standing != Standing::Alive
+                && from != ix
+                && ctx.is_living(ix)
+                && ctx.peers.falls.has_denied(ix, ctx.now, &ctx.timing)
+                && ctx.weigh(ix, claim).is_gt();
+            return !denied || self.hearsay.ask(ctx, from, claim, Doubt::Denied);
+        }
+        if claim.standing != Standing::Alive {
             return true;
         }
         let forgotten = self.ctx.forgotten.is_some_and(|(epoch, _)| claim.life.epoch <= epoch);
         let full = self.ctx.topology.roster().is_full() && self.ctx.peers.unheard() > 0;
-        !(forgotten || full) || self.hearsay.ask(&mut self.ctx, from, claim, forgotten)
+        let doubt = if forgotten { Doubt::Forgotten } else { Doubt::NoRoom };
+        !(forgotten || full) || self.hearsay.ask(&mut self.ctx, from, claim, doubt)
     }
 
     /// Something new is known of a peer.
@@ -150,22 +165,29 @@ impl Engine {
         if theirs == mine || self.departure.is_running() {
             return;
         }
-        if theirs > mine && claim.incarnation == u32::MAX {
-            // Nothing beats this in the present life.
-            self.renewal.claimed(&mut self.ctx, Epoch(me.life.epoch.0.saturating_add(1)));
-            return;
-        }
         if theirs > mine {
+            let plea = self.health.plea(self.ctx.config.silence_window, self.ctx.now);
             self.ctx.stats.refutations += 1;
             self.health.worse();
-            if !mutated!(self.ctx.config, IncarnationKept) {
-                self.ctx.raise_incarnation(claim.incarnation);
+            if !mutated!(self.ctx.config, IncarnationKept)
+                && !self.ctx.object(claim.incarnation, plea)
+            {
+                // Nothing beats this in the present life.
+                self.renewal.claimed(&mut self.ctx, Epoch(me.life.epoch.0.saturating_add(1)));
+                return;
             }
             self.ctx.tell_all_of(Ix::ME);
         }
         let to = self.ctx.bound(from);
         let better = self.ctx.claim(Ix::ME);
         self.ctx.say_frame(to, Frame::Claim(better));
+    }
+
+    /// What was said of a peer counts now, as the peer has been asked and is silent.
+    pub(super) fn on_silence(&mut self, claim: &Claim, by: NodeId) {
+        if let Weighed::News(news) = self.ctx.consider(claim, by) {
+            self.on_news(news, claim);
+        }
     }
 
     /// Nobody has answered a probe.
@@ -188,7 +210,8 @@ impl Engine {
 
     /// A peer has answered something of this node's own: it lives.
     pub(super) fn on_sign_of_life(&mut self, ix: Ix) {
-        self.health.better();
+        self.health.answered(self.ctx.config.silence_window, self.ctx.now);
+        self.hearsay.answered(self.ctx.id(ix));
         self.renewal.answered(&mut self.ctx, ix);
         match self.ctx.status(ix) {
             Status::Alive | Status::Suspect | Status::Unreachable => {
@@ -199,7 +222,7 @@ impl Engine {
                 }
             }
             // Shown as down, but alive and probed like others.
-            Status::Down if self.ctx.peers.is_held(ix) => {
+            Status::Down if self.ctx.peers.falls.is_held(ix) => {
                 self.watches.answered(&mut self.ctx, ix);
             }
             Status::Down | Status::Left => {}
@@ -210,7 +233,7 @@ impl Engine {
     /// that it can object, or asked for a sign of life.
     pub(super) fn follow_up_doubt(&mut self, ix: Ix) {
         let status = self.ctx.status(ix);
-        let held = self.ctx.peers.is_held(ix);
+        let held = self.ctx.peers.falls.is_held(ix);
         if status == Status::Alive
             || held
             || !self.ctx.peers.may_tell(ix, self.ctx.now, &self.ctx.timing)

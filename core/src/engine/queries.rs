@@ -148,7 +148,7 @@ impl Engine {
             epoch: life.epoch,
             status: self.ctx.status(ix),
             incarnation: self.ctx.peers.get(ix).incarnation,
-            held_for: self.ctx.peers.held_for(ix, self.ctx.now),
+            held_for: self.ctx.peers.falls.held_for(ix, self.ctx.now),
             rtt: self.ctx.peers.get(ix).rtt.mean(),
             datagram: self.ctx.datagram_known(ix),
             metadata: self.ctx.metadata.get(ix),

@@ -280,7 +280,7 @@ impl Engine {
             }
             None => {
                 let ix = self.ctx.admit(sender, 0, Status::Alive, Cause::Heard)?;
-                let news = News { ix, before: None };
+                let news = News { ix, before: None, held: false };
                 self.on_news(news, &newborn(sender));
                 self.introduce(news, sender);
                 Some(ix)

@@ -19,5 +19,6 @@ impl Engine {
         ctx.outbox.rest();
         ctx.events.rest();
         ctx.peers.rest(ctx.now, ctx.timing.wide_idle);
+        ctx.peers.falls.rest(ctx.now, &ctx.timing);
     }
 }

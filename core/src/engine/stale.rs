@@ -72,7 +72,7 @@ impl Engine {
         for packet in frames.iter().filter_map(answered) {
             let answers = self.probes.answered(&mut self.ctx, packet, ix);
             let gone = matches!(self.ctx.status(ix), Status::Down | Status::Left);
-            if answers && (!gone || self.ctx.peers.is_held(ix)) {
+            if answers && (!gone || self.ctx.peers.falls.is_held(ix)) {
                 self.watches.answered(&mut self.ctx, ix);
             }
         }

@@ -225,7 +225,7 @@ impl Comeback {
     fn count_lost(ctx: &Context) -> usize {
         let roster = ctx.topology.roster();
         let down = if mutated!(ctx.config, DownForever) { 0 } else { roster.count(Status::Down) };
-        let held = ctx.peers.held().filter(|&ix| Self::is_lost(ctx, ix)).count();
+        let held = ctx.peers.falls.held().filter(|&ix| Self::is_lost(ctx, ix)).count();
         down + roster.count(Status::Unreachable) - held
     }
 
@@ -242,7 +242,7 @@ impl Comeback {
         if count == 0 {
             return None;
         }
-        let lost = |&ix: &Ix| Self::is_lost(ctx, ix) && !ctx.peers.is_held(ix);
+        let lost = |&ix: &Ix| Self::is_lost(ctx, ix) && !ctx.peers.falls.is_held(ix);
         ctx.topology.roster().iter().filter(lost).nth(at)
     }
 

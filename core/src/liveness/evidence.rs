@@ -9,6 +9,8 @@ use bytes::Bytes;
 
 use crate::context::Context;
 use crate::event::{Cause, Event};
+use crate::liveness::plea::Plea;
+use crate::mutants::mutated;
 use crate::node::{Epoch, Life, NodeId, Status};
 use crate::roster::Ix;
 use crate::timers::Why;
@@ -22,6 +24,8 @@ pub(crate) struct News {
     pub(crate) ix: Ix,
     /// What it was before, and whether that was in an earlier life; `None` if it was not known.
     pub(crate) before: Option<(Status, bool)>,
+    /// Whether it is held off for it.
+    pub(crate) held: bool,
 }
 
 /// What came of a claim about another node.
@@ -57,7 +61,7 @@ impl Context {
             return match self.admit(claim.life, claim.incarnation, status, cause(claim, by, None)) {
                 Some(ix) => {
                     self.peers.turned_before(ix, self.now, claim.age);
-                    Weighed::News(News { ix, before: None })
+                    Weighed::News(News { ix, before: None, held: false })
                 }
                 None => Weighed::Refused,
             };
@@ -67,8 +71,9 @@ impl Context {
             Ordering::Equal => Weighed::Known(ix),
             Ordering::Greater => {
                 let (epoch, status) = (self.life(ix).epoch, self.status(ix));
-                self.adopt(ix, claim, cause(claim, by, Some((epoch, status))));
-                Weighed::News(News { ix, before: Some((status, claim.life.epoch > epoch)) })
+                let held = self.adopt(ix, claim, cause(claim, by, Some((epoch, status))));
+                let before = Some((status, claim.life.epoch > epoch));
+                Weighed::News(News { ix, before, held })
             }
         }
     }
@@ -94,12 +99,13 @@ impl Context {
         Some(ix)
     }
 
-    /// Replaces what is known of a node by a claim that beats it.
-    fn adopt(&mut self, ix: Ix, claim: &Claim, cause: Cause) {
+    /// Replaces what is known of a node by a claim that beats it. Returns whether it is held off for that.
+    fn adopt(&mut self, ix: Ix, claim: &Claim, cause: Cause) -> bool {
         let from = self.status(ix);
         let mut to = shown(claim.standing);
         let known = self.claim(ix);
         let new_life = claim.life.epoch > known.life.epoch;
+        let mut held = None;
         self.peers.uncount(ix, &self.topology);
         if new_life {
             self.drop_metadata(ix);
@@ -109,22 +115,21 @@ impl Context {
             self.publish(changes);
         }
         self.peers.get_mut(ix).incarnation = claim.incarnation;
-        // A refutation may arrive before what it refutes, which is then never seen here: by the
-        // incarnation all count the same falls, and hold the node off for equally long.
-        let before = if new_life { claim.incarnation.into() } else { falls(&known) };
-        let times = falls(claim).saturating_sub(before);
-        if times > 0 {
-            self.peers.fell(ix, times, self.now, &self.timing);
-        }
         match claim.standing {
-            Standing::Alive if from == Status::Down => {
-                if let Some(span) = self.peers.hold(ix, self.now, &self.timing) {
+            // It may arrive before what it objects to, which is then never seen here.
+            Standing::Alive if !new_life => {
+                let plea = match mutated!(self.config, FallWithoutEvidence) {
+                    false => Plea::of(claim.incarnation),
+                    true => Plea::CutOff,
+                };
+                held = self.peers.falls.objects(ix, plea, self.now, &self.timing);
+                if let Some(left) = self.peers.falls.held_for(ix, self.now) {
                     to = Status::Down;
-                    self.timers.hasten(Why::Housekeeping, self.now + span);
+                    self.timers.hasten(Why::Housekeeping, self.now + left);
                 }
             }
-            Standing::Left => self.peers.unhold(ix),
-            Standing::Alive | Standing::Down => {}
+            Standing::Alive => self.peers.falls.forget(ix),
+            Standing::Down | Standing::Left => self.peers.falls.unhold(ix),
         }
         self.topology.set_status_of(ix, to);
         self.peers.count(ix, &self.topology);
@@ -137,16 +142,17 @@ impl Context {
         if claim.standing != Standing::Alive {
             self.peers.turned_before(ix, self.now, claim.age);
         }
+        held.is_some()
     }
 
     /// Takes back those that were held off and have been clean for long enough.
     pub(crate) fn take_back(&mut self) {
         let held: Vec<Ix> =
-            self.topology.roster().iter().filter(|&ix| self.peers.is_held(ix)).collect();
+            self.topology.roster().iter().filter(|&ix| self.peers.falls.is_held(ix)).collect();
         for ix in held {
             if self.status(ix) != Status::Down {
-                self.peers.unhold(ix);
-            } else if self.peers.release(ix, self.now) {
+                self.peers.falls.unhold(ix);
+            } else if self.peers.falls.release(ix, self.now) {
                 // What is known of it stays as it is: it has counted as alive all the time.
                 self.topology.set_status_of(ix, Status::Alive);
                 self.follow_status(ix, Some(Status::Down), Status::Alive, Cause::Steady, false);
@@ -167,11 +173,20 @@ impl Context {
         }
     }
 
-    /// Raises this node's own incarnation above a claim about it.
-    pub(crate) fn raise_incarnation(&mut self, above: u32) {
+    /// Raises this node's own incarnation above one that it is said to have, to one that says how this
+    /// node has been. Returns `false` if there is none. If the others hold this node off from now on, the
+    /// embedder is told.
+    pub(crate) fn object(&mut self, above: u32, plea: Plea) -> bool {
+        let Some(incarnation) = plea.above(above) else { return false };
         self.peers.uncount(Ix::ME, &self.topology);
-        self.peers.get_mut(Ix::ME).incarnation = above.saturating_add(1);
+        self.peers.get_mut(Ix::ME).incarnation = incarnation;
         self.peers.count(Ix::ME, &self.topology);
+        let held = self.peers.falls.objects(Ix::ME, plea, self.now, &self.timing);
+        if let (Some(left), Some(reason)) = (held, self.peers.falls.reason(Ix::ME)) {
+            self.peers.falls.unhold(Ix::ME);
+            self.event(Event::HeldOff { reason, left });
+        }
+        true
     }
 
     /// Keeps the ring and the embedder informed of a status that has changed.
@@ -236,11 +251,6 @@ impl Context {
         self.publish(changes);
         self.event(Event::Peer { peer, from: Some(from), to: None, cause });
     }
-}
-
-/// How often a node has been called down in its life: it raises its incarnation for each time.
-fn falls(claim: &Claim) -> u64 {
-    u64::from(claim.incarnation) + u64::from(claim.standing == Standing::Down)
 }
 
 fn shown(standing: Standing) -> Status {

@@ -3,11 +3,15 @@
 
 use core::time::Duration;
 
+use crate::liveness::plea::Plea;
 use crate::time::Instant;
 use crate::timing::Timing;
 
 /// The worst score, as in Lifeguard.
 const WORST: u32 = 8;
+
+/// For how many windows a node remembers that it was cut off or stood still.
+const RECENT_WINDOWS: u32 = 4;
 
 /// Evidence for and against this node's own health.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +20,12 @@ pub(crate) struct Health {
     stalled_until: Instant,
     /// The deadline that the last stall was told by.
     missed: Option<Instant>,
+    /// For how long it has stood still of late, and when that ended.
+    stood: Option<(Duration, Instant)>,
+    /// When a ping of its own was answered last.
+    answered: Instant,
+    /// When an answer came last for which it had waited for a whole window.
+    cut_off: Option<Instant>,
 }
 
 impl Health {
@@ -27,6 +37,29 @@ impl Health {
     /// A probe was answered.
     pub(crate) fn better(&mut self) {
         self.score = self.score.saturating_sub(1);
+    }
+
+    /// Somebody has answered a ping of this node's.
+    pub(crate) fn answered(&mut self, window: Duration, now: Instant) {
+        self.better();
+        if now.since(self.answered) >= window {
+            self.cut_off = Some(now);
+        }
+        self.answered = now;
+    }
+
+    /// How this node has been of late, which is what it says if it was called down. What it was called
+    /// may reach it a good while after it can be reached again.
+    pub(crate) fn plea(&self, window: Duration, now: Instant) -> Plea {
+        let is_recent = |at: Instant| now.since(at) <= RECENT_WINDOWS * window;
+        let stood = self.stood.filter(|&(_, at)| is_recent(at));
+        if stood.is_some_and(|(span, _)| span >= window / 2) {
+            Plea::StoodStill
+        } else if self.cut_off.is_some_and(is_recent) || now.since(self.answered) >= window {
+            Plea::CutOff
+        } else {
+            Plea::Well
+        }
     }
 
     /// A verifier kept silent as well, or this node had to refute a claim about itself.
@@ -53,6 +86,8 @@ impl Health {
         self.missed = due;
         self.worse();
         self.stalled_until = now + late.min(timing.stall_longest);
+        let before = self.stood.filter(|&(_, at)| now.since(at) <= timing.stall_memory + late);
+        self.stood = Some((late + before.map_or(Duration::ZERO, |(span, _)| span), now));
         Some(late)
     }
 

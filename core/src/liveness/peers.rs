@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::growth;
+use crate::liveness::falls::Falls;
 use crate::liveness::rtt::Rtt;
 use crate::node::Status;
 use crate::repair::{Root, Subject};
@@ -89,25 +90,6 @@ pub(crate) enum Proof {
     Own,
 }
 
-/// What is kept of one that went down. Few do, so it has a table of its own.
-#[derive(Clone, Copy, Debug)]
-struct Fall {
-    /// How often, each time within [`Timing::flap_memory`] of the time before and the hold after it.
-    count: u8,
-    /// When last, as a stamp.
-    at: u32,
-    /// Until when it is not taken back though it lives, as a stamp; 0 if it is not held off.
-    held_until: u32,
-}
-
-impl Fall {
-    /// For how long such a node is held off, if at all.
-    fn span(&self, timing: &Timing) -> Option<Duration> {
-        let again = u32::from(self.count.checked_sub(2)?).min(16);
-        Some(timing.first_hold.saturating_mul(1 << again).min(timing.longest_hold))
-    }
-}
-
 /// From how many entries on the table of those told of late is searched for old ones.
 const TOLD: usize = 64;
 
@@ -117,9 +99,7 @@ pub(crate) struct Peers {
     table: Vec<Peer>,
     root: Root,
     usual: Rtt,
-    falls: BTreeMap<Ix, Fall>,
-    /// How many of them are held off.
-    held: usize,
+    pub(crate) falls: Falls,
     /// When a node was last told a claim about itself, as a stamp.
     told: BTreeMap<Ix, u32>,
     wide: WideWindows,
@@ -135,8 +115,7 @@ impl Peers {
             table: Vec::new(),
             root: Root::default(),
             usual: Rtt::default(),
-            falls: BTreeMap::new(),
-            held: 0,
+            falls: Falls::default(),
             told: BTreeMap::new(),
             wide: WideWindows::default(),
             unheard: 0,
@@ -255,8 +234,7 @@ impl Peers {
         while self.table.len() <= ix.index() {
             growth::push(&mut self.table, Peer::default());
         }
-        self.hold_until(ix, 0);
-        self.falls.remove(&ix);
+        self.falls.forget(ix);
         self.told.remove(&ix);
         self.table[ix.index()] = Peer { incarnation, turned: stamp(now), ..Peer::default() };
         self.table[ix.index()].mark(HEARD, ix == Ix::ME);
@@ -267,7 +245,7 @@ impl Peers {
     /// Forgets a node that is about to be removed from the roster.
     pub(crate) fn forget(&mut self, ix: Ix, topology: &Topology) {
         self.uncount(ix, topology);
-        self.hold_until(ix, 0);
+        self.falls.forget(ix);
         self.unheard -= usize::from(!self.get(ix).was_heard());
         self.get_mut(ix).mark(HEARD, true);
         self.unlevel(ix);
@@ -359,7 +337,7 @@ impl Peers {
     pub(crate) fn standing(&self, ix: Ix, status: Status) -> Standing {
         match status {
             Status::Alive | Status::Suspect | Status::Unreachable => Standing::Alive,
-            Status::Down if self.is_held(ix) => Standing::Alive,
+            Status::Down if self.falls.is_held(ix) => Standing::Alive,
             Status::Down => Standing::Down,
             Status::Left => Standing::Left,
         }
@@ -371,60 +349,6 @@ impl Peers {
         self.standing(ix, status) == Standing::Alive
     }
 
-    /// Whether a node lives but is not taken back yet.
-    pub(crate) fn is_held(&self, ix: Ix) -> bool {
-        self.falls.get(&ix).is_some_and(|fall| fall.held_until != 0)
-    }
-
-    /// Those who live but are not taken back yet.
-    pub(crate) fn held(&self) -> impl Iterator<Item = Ix> + use<'_> {
-        let falls = if self.held > 0 { Some(&self.falls) } else { None };
-        let held = falls.into_iter().flatten().filter(|(_, fall)| fall.held_until != 0);
-        held.map(|(&ix, _)| ix)
-    }
-
-    /// Holds a node off that has fallen; until 0, it is held no longer.
-    fn hold_until(&mut self, ix: Ix, until: u32) {
-        if let Some(fall) = self.falls.get_mut(&ix) {
-            self.held += usize::from(until != 0);
-            self.held -= usize::from(fall.held_until != 0);
-            fall.held_until = until;
-        }
-    }
-
-    /// Notes that a node has gone down, so many times since anything was known of it.
-    pub(crate) fn fell(&mut self, ix: Ix, times: u64, now: Instant, timing: &Timing) {
-        let stamp = stamp(now);
-        self.hold_until(ix, 0);
-        let last = self.falls.get(&ix).filter(|fall| {
-            let memory = timing.flap_memory + fall.span(timing).unwrap_or_default();
-            u128::from(stamp.wrapping_sub(fall.at)) <= memory.as_millis()
-        });
-        // When those before were, nobody here knows.
-        let count = last
-            .map_or(1, |fall| fall.count.saturating_add(u8::try_from(times).unwrap_or(u8::MAX)));
-        self.falls.insert(ix, Fall { count, at: stamp, held_until: 0 });
-    }
-
-    /// A node that was down lives: says how long it is to be held off, if it flaps.
-    pub(crate) fn hold(&mut self, ix: Ix, now: Instant, timing: &Timing) -> Option<Duration> {
-        let span = self.falls.get(&ix)?.span(timing)?;
-        self.hold_until(ix, stamp(now + span));
-        Some(span)
-    }
-
-    /// Takes a node back if it has been held off for long enough.
-    pub(crate) fn release(&mut self, ix: Ix, now: Instant) -> bool {
-        let Some(fall) = self.falls.get(&ix).filter(|fall| fall.held_until != 0) else {
-            return false;
-        };
-        let over = stamp(now).wrapping_sub(fall.held_until) < u32::MAX / 2;
-        if over {
-            self.hold_until(ix, 0);
-        }
-        over
-    }
-
     /// Notes that a node's status turns at `now`.
     pub(crate) fn turn(&mut self, ix: Ix, now: Instant) {
         self.get_mut(ix).turned = stamp(now);
@@ -434,27 +358,6 @@ impl Peers {
     pub(crate) fn turned_before(&mut self, ix: Ix, now: Instant, seconds: u32) {
         let millis = u32::try_from(u64::from(seconds) * 1000).unwrap_or(u32::MAX);
         self.get_mut(ix).turned = stamp(now).wrapping_sub(millis);
-    }
-
-    /// Takes a node that has left out of any hold.
-    pub(crate) fn unhold(&mut self, ix: Ix) {
-        self.hold_until(ix, 0);
-    }
-
-    /// Whether a node is held off for so long that nobody looks at it yet: nothing of it is shown,
-    /// and a verdict and its refutation cost two broadcasts each time.
-    pub(crate) fn is_resting(&self, ix: Ix, now: Instant, timing: &Timing) -> bool {
-        let span = self.falls.get(&ix).and_then(|fall| fall.span(timing));
-        let half = span.map_or(Duration::ZERO, |span| span / 2);
-        self.held_for(ix, now).is_some_and(|left| left > half.max(timing.least_watched))
-    }
-
-    /// How long a node is still held off; `None` if it is not.
-    pub(crate) fn held_for(&self, ix: Ix, now: Instant) -> Option<Duration> {
-        let until = self.falls.get(&ix)?.held_until;
-        let left = until.wrapping_sub(stamp(now));
-        let left = if left < u32::MAX / 2 { left } else { 0 };
-        (until != 0).then(|| Duration::from_millis(left.into()))
     }
 
     /// Milliseconds since a node's status turned; wraps after 49 days, like the clock it is kept by.

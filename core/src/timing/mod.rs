@@ -106,6 +106,21 @@ timing! {
     first_hold = |c| Duration::from_secs(30).max(c.silence_window * 4).min(HOLDABLE), "";
     /// The longest hold.
     longest_hold = |c| Duration::from_secs(5 * 60).max(c.silence_window * 4).min(HOLDABLE), "";
+    /// How long a peer is held off that has stood still, by its own account, for the second time. It does
+    /// not grow: such a peer is well as soon as it runs, and each further stall begins the hold anew.
+    stall_hold = |c| c.silence_window * 2, "";
+    /// Within this time after a fall the peer does not fall again, whatever is said of it.
+    fall_apart = |c| c.silence_window / 2, "";
+    /// Within this time after a fall the peer's objection takes it back: it was made up by another. The
+    /// peer itself remembers for longer than that how it has been.
+    fall_undone = |c| c.silence_window, "";
+    /// How long a peer that was called down by mistake is asked before that is believed again. Policy, not
+    /// network.
+    denial_memory = |_c| Duration::from_secs(120), "";
+    /// The least time that such a peer has to answer.
+    denial_wait = |c| c.min_timeout / 4, "at least late";
+    /// The time after a stall in which the next one adds to it.
+    stall_memory = |c| c.silence_window, "";
     /// The end of a hold in which a peer is watched at least.
     least_watched = |c| Duration::from_secs(60).max(c.silence_window * 8), "";
 
@@ -224,6 +239,10 @@ impl Timing {
         debug_assert!(outlasts, "a hold outlasts a verdict");
         debug_assert!(self.first_contact <= self.contact_longest, "contacts get rarer");
         debug_assert!(self.first_hold <= self.longest_hold, "holds grow");
+        debug_assert!(
+            self.fall_undone < config.silence_window * 2,
+            "a peer that has fallen says so again while its objection would take it back"
+        );
         debug_assert!(self.settled >= self.newcomer_longest, "a settled peer has caught up");
         debug_assert!(self.news_span >= self.news_hold, "what is gathered is still counted");
         debug_assert!(

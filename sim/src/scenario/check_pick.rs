@@ -64,7 +64,7 @@ impl Step {
             Self::WallClock(_) => "behind",
             Self::Copy(copies) if copies.nodes.is_none() => "nodes",
             Self::Send(send) if send.to != To::All => "to",
-            Self::Await(goal) if goal.what == Goal::Split => "what",
+            Self::Await(goal) if matches!(goal.what, Goal::Split | Goal::ToldOfHold) => "what",
             step => return step.wrong_count(),
         };
         wrong(&[last], "no step before has picked nodes: put one that does before")

@@ -1,5 +1,7 @@
 //! What a scenario does to nodes and links, and to which.
 
+use scalesmall_core::Event;
+
 use super::play::{Outcome, Player};
 use super::{Pauses, Stall, Stalls, Step, Whom};
 use crate::link::nanos;
@@ -189,6 +191,11 @@ impl Player {
         self.pick_some(*nodes);
         let end = self.sim.now().as_nanos().saturating_add(nanos(stalls.lasts.0));
         while self.sim.now().as_nanos() < end {
+            if let Some(told) = self.told_of_hold {
+                self.sim.unwatch(told);
+            }
+            let told = |_, event: &Event| matches!(event, Event::HeldOff { .. });
+            self.told_of_hold = Some(self.sim.watch_events(told));
             for node in self.picked.clone() {
                 match how {
                     Stall::AtOnce | Stall::Drain => self.sim.pause(node),
@@ -200,6 +207,8 @@ impl Player {
             for node in self.picked.clone() {
                 self.sim.resume(node, catch_up);
             }
+            // What is waited for afterwards counts from the end of the last stall.
+            self.since = self.sim.now().as_nanos();
             self.sim.run_for(off.0)?;
         }
         Ok(())

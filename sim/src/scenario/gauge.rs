@@ -36,6 +36,15 @@ impl Player {
                     None => Ok(()),
                 };
             }
+            Goal::ToldOfHold => {
+                let Some(told) = self.told_of_hold else { return Ok(()) };
+                let picked = self.picked.clone();
+                let is_told = |sim: &Sim, node: &usize| {
+                    sim.answers(told).at[*node].is_some() || !is_held_off(sim, *node)
+                };
+                self.sim.run_until(|sim| picked.iter().all(|node| is_told(sim, node)), within)?;
+                None
+            }
             Goal::Conflict => {
                 self.sim.run_until(|sim| sim.conflict_at().is_some(), within)?;
                 self.sim.conflict_at()
@@ -185,6 +194,13 @@ impl Player {
             }
         }
     }
+}
+
+/// Whether any live node holds another one off.
+fn is_held_off(sim: &Sim, node: usize) -> bool {
+    let id = sim.addr(node).into();
+    let mut live = sim.live().filter_map(|other| sim.node(other));
+    live.any(|engine| engine.peer(id).is_some_and(|peer| peer.held_for.is_some()))
 }
 
 fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> u64 {

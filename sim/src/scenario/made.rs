@@ -14,9 +14,11 @@ impl Step {
                     Goal::Shown | Goal::Heard => ["", " by half", " by 99 %", " by all"]
                         .map(|part| (part, Unit::Nanos))
                         .into(),
-                    Goal::Sight | Goal::Agreement | Goal::Split | Goal::Conflict => {
-                        vec![("", Unit::Nanos)]
-                    }
+                    Goal::Sight
+                    | Goal::Agreement
+                    | Goal::Split
+                    | Goal::Conflict
+                    | Goal::ToldOfHold => vec![("", Unit::Nanos)],
                 },
             ),
             Self::Usage(usage) => {

@@ -121,6 +121,8 @@ pub(super) struct Player {
     /// When the last step that was no waiting was taken.
     pub(super) since: u64,
     pub(super) shown: Option<Watch>,
+    /// Who has been told that it is held off, since nodes stood still last.
+    pub(super) told_of_hold: Option<Watch>,
     /// Who sent the last message, who has it.
     pub(super) heard: Option<(usize, Watch)>,
     pub(super) messages: u32,
@@ -173,6 +175,7 @@ impl Player {
             picked: Vec::new(),
             since: 0,
             shown: None,
+            told_of_hold: None,
             heard: None,
             messages: 0,
             changes: 0,

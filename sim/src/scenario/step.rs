@@ -154,6 +154,8 @@ pub enum Goal {
     Heard,
     /// The nodes picked last see each other alone, and so do the others.
     Split,
+    /// Of the nodes that stood still last, each that a live node holds off has been told so.
+    ToldOfHold,
     /// A node or its second copy says that another one uses its address.
     Conflict,
 }
