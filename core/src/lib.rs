@@ -269,6 +269,8 @@
 
 extern crate alloc;
 #[cfg(test)]
+extern crate std;
+
 mod config;
 mod context;
 mod engine;

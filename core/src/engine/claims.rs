@@ -80,16 +80,24 @@ impl Engine {
 
     /// Whether a claim is taken as it is. What another says of the life of a node that is not known is
     /// looked into first if this node may have forgotten it, or has no room for all that is said; and so is
-    /// the end of one that has denied that of late.
+    /// the end of a life that this node has not heard, and whatever is said of a peer that has denied the
+    /// like of late, or that this node has heard itself within a window.
     pub(super) fn takes_word(&mut self, from: Ix, claim: &Claim) -> bool {
         let ctx = &mut self.ctx;
         if let Some(ix) = ctx.find(claim.life.id) {
-            let denied = claim.standing != Standing::Alive
-                && from != ix
-                && ctx.is_living(ix)
-                && ctx.peers.falls.has_denied(ix, ctx.now, &ctx.timing)
-                && ctx.weigh(ix, claim).is_gt();
-            return !denied || self.hearsay.ask(ctx, from, claim, Doubt::Denied);
+            let later = claim.life.epoch > ctx.life(ix).epoch;
+            let unheard = ctx.peers.get(ix).was_heard() && !ctx.peers.is_heard(ix);
+            let denied = ctx.peers.falls.has_denied(ix, ctx.now, &ctx.timing);
+            let just_heard = ctx.peers.since_heard(ix, ctx.now) < ctx.config.silence_window;
+            let suspicious = match claim.standing {
+                Standing::Alive => later && (denied || just_heard) && ctx.is_living(ix),
+                Standing::Down | Standing::Left if ctx.is_living(ix) => {
+                    later || unheard || denied || just_heard
+                }
+                Standing::Down | Standing::Left => later,
+            };
+            let doubtful = suspicious && from != ix && ctx.weigh(ix, claim).is_gt();
+            return !doubtful || self.hearsay.ask(ctx, from, claim, Doubt::Denied);
         }
         if claim.standing != Standing::Alive {
             return true;

@@ -180,7 +180,7 @@ impl Engine {
                         self.former_life_answers(ix, frames);
                     }
                     let pings = frames.iter().any(|frame| matches!(frame, Frame::Ping { .. }));
-                    if pings && self.numbers.may_answer(&self.ctx, ix) {
+                    if pings {
                         // Until it renews it is not to take all others for dead.
                         self.challenge(sender, header.packet, arrival, len);
                     }

@@ -72,6 +72,9 @@ impl Engine {
         for packet in frames.iter().filter_map(answered) {
             let answers = self.probes.answered(&mut self.ctx, packet, ix);
             let gone = matches!(self.ctx.status(ix), Status::Down | Status::Left);
+            if answers {
+                self.hearsay.answered(self.ctx.id(ix));
+            }
             if answers && (!gone || self.ctx.peers.falls.is_held(ix)) {
                 self.watches.answered(&mut self.ctx, ix);
             }

@@ -105,6 +105,7 @@ impl Context {
         let mut to = shown(claim.standing);
         let known = self.claim(ix);
         let new_life = claim.life.epoch > known.life.epoch;
+        let unheard = self.peers.get(ix).was_heard() && !self.peers.is_heard(ix);
         let mut held = None;
         self.peers.uncount(ix, &self.topology);
         if new_life {
@@ -128,7 +129,7 @@ impl Context {
                     self.timers.hasten(Why::Housekeeping, self.now + left);
                 }
             }
-            Standing::Alive => self.peers.falls.forget(ix),
+            Standing::Alive => self.peers.falls.begin_life(ix, unheard, self.now),
             Standing::Down | Standing::Left => self.peers.falls.unhold(ix),
         }
         self.topology.set_status_of(ix, to);

@@ -108,7 +108,17 @@ impl Falls {
         self.fallen.retain(|_, fall| fall.held || !over(fall));
     }
 
-    /// A node begins a life, or its place in the table goes to another.
+    /// A node begins a life. It did not fall in it; and if nothing was heard of the one before, that may
+    /// have been made up, which the node denies by beginning another.
+    pub(crate) fn begin_life(&mut self, ix: Ix, unheard: bool, now: Instant) {
+        self.set_held(ix, false);
+        self.fallen.remove(&ix);
+        if unheard {
+            self.denied.insert(ix, stamp(now));
+        }
+    }
+
+    /// The place of a node in the table goes to another.
     pub(crate) fn forget(&mut self, ix: Ix) {
         self.set_held(ix, false);
         self.fallen.remove(&ix);

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::context::Context;
-use crate::node::NodeId;
+use crate::node::{Epoch, NodeId};
 use crate::outbox::Say;
 use crate::roster::Ix;
 use crate::time::Instant;
@@ -59,7 +59,7 @@ impl Hearsay {
     pub(crate) fn ask(&mut self, ctx: &mut Context, by: Ix, claim: &Claim, doubt: Doubt) -> bool {
         let id = claim.life.id;
         if let Some(asked) = self.asked.get_mut(&id)
-            && asked.claim.life == claim.life
+            && (asked.claim.life == claim.life || doubt == Doubt::Denied)
             && asked.doubt == doubt
         {
             if doubt == Doubt::Denied {
@@ -139,8 +139,8 @@ impl Hearsay {
     }
 }
 
-fn order(claim: &Claim) -> (u32, Standing) {
-    (claim.incarnation, claim.standing)
+fn order(claim: &Claim) -> (Epoch, u32, Standing) {
+    (claim.life.epoch, claim.incarnation, claim.standing)
 }
 
 /// How long an answer is waited for.

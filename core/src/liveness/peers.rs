@@ -27,6 +27,8 @@ pub(crate) struct Peer {
     pub(crate) rtt: Rtt,
     /// When its status last turned, in milliseconds of the engine's time, wrapping.
     turned: u32,
+    /// When a packet of it came last, as a stamp, if one ever did.
+    heard: u32,
     /// How far the highest number of its packets lies above that of the bound packet that was the
     /// proof, up to the most that fits.
     since_proof: u8,
@@ -36,7 +38,7 @@ pub(crate) struct Peer {
     tag: u16,
 }
 
-const _: () = assert!(size_of::<Peer>() == 32);
+const _: () = assert!(size_of::<Peer>() == 40);
 
 /// Marks a peer that counts in the root, one that had a wide window when it was heard last, one of which a
 /// packet has come in any of its lives, and one whose root was equal to this node's since a round began.
@@ -171,6 +173,7 @@ impl Peers {
         peer.mark(WIDE, wide);
         self.unheard -= usize::from(!peer.was_heard());
         peer.mark(HEARD, true);
+        peer.heard = stamp;
         let ahead = packet.saturating_sub(peer.window.highest());
         if ahead > 0 {
             peer.tag = tag;
@@ -358,6 +361,15 @@ impl Peers {
     pub(crate) fn turned_before(&mut self, ix: Ix, now: Instant, seconds: u32) {
         let millis = u32::try_from(u64::from(seconds) * 1000).unwrap_or(u32::MAX);
         self.get_mut(ix).turned = stamp(now).wrapping_sub(millis);
+    }
+
+    /// For how long nothing has been heard of a peer, in any of its lives; wraps after 49 days.
+    pub(crate) fn since_heard(&self, ix: Ix, now: Instant) -> Duration {
+        let peer = self.get(ix);
+        if !peer.was_heard() {
+            return Duration::MAX;
+        }
+        Duration::from_millis(stamp(now).wrapping_sub(peer.heard).into())
     }
 
     /// Milliseconds since a node's status turned; wraps after 49 days, like the clock it is kept by.
