@@ -44,7 +44,7 @@ impl Engine {
             self.watches.suspect(&mut self.ctx, ix, now);
             return;
         }
-        if !self.takes_word(from, claim) {
+        if !self.takes_word(from, claim, channel) {
             return;
         }
         let by = self.ctx.id(from);
@@ -82,21 +82,22 @@ impl Engine {
     /// looked into first if this node may have forgotten it, or has no room for all that is said; and so is
     /// the end of a life that this node has not heard, and whatever is said of a peer that has denied the
     /// like of late, or that this node has heard itself within a window.
-    pub(super) fn takes_word(&mut self, from: Ix, claim: &Claim) -> bool {
+    pub(super) fn takes_word(&mut self, from: Ix, claim: &Claim, channel: Channel) -> bool {
         let ctx = &mut self.ctx;
         if let Some(ix) = ctx.find(claim.life.id) {
             let later = claim.life.epoch > ctx.life(ix).epoch;
             let unheard = ctx.peers.get(ix).was_heard() && !ctx.peers.is_heard(ix);
             let denied = ctx.peers.falls.has_denied(ix, ctx.now, &ctx.timing);
             let just_heard = ctx.peers.since_heard(ix, ctx.now) < ctx.config.silence_window;
+            let living = ctx.is_living(ix);
             let suspicious = match claim.standing {
-                Standing::Alive => later && (denied || just_heard) && ctx.is_living(ix),
-                Standing::Down | Standing::Left if ctx.is_living(ix) => {
-                    later || unheard || denied || just_heard
-                }
-                Standing::Down | Standing::Left => later,
+                Standing::Alive => living && later && (denied || just_heard),
+                Standing::Down => later || living && (unheard || denied || just_heard),
+                Standing::Left => later || living && (unheard || denied),
             };
-            let doubtful = suspicious && from != ix && ctx.weigh(ix, claim).is_gt();
+            // What comes from a node along the tree need not be its own word.
+            let own = from == ix && channel == Channel::Direct;
+            let doubtful = suspicious && !own && ctx.weigh(ix, claim).is_gt();
             return !doubtful || self.hearsay.ask(ctx, from, claim, Doubt::Denied);
         }
         if claim.standing != Standing::Alive {

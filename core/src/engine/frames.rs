@@ -315,7 +315,7 @@ impl Engine {
             confirmed_by: [None; 2],
             age: 0,
         };
-        if !self.takes_word(from, &claim) {
+        if !self.takes_word(from, &claim, channel) {
             return false;
         }
         let by = self.ctx.id(from);
