@@ -21,6 +21,10 @@ pub(super) enum Channel {
     Direct,
 }
 
+/// By how much the incarnation of a peer that lives grows at most, for all that others say: a node raises
+/// it by four at most when it objects. Near the end of the numbers it would have to begin another life.
+const LEAP: u32 = 1 << 10;
+
 impl Engine {
     /// A claim about any node, this one included.
     pub(super) fn on_claim(&mut self, from: Ix, claim: &Claim, channel: Channel) {
@@ -86,19 +90,25 @@ impl Engine {
         let ctx = &mut self.ctx;
         if let Some(ix) = ctx.find(claim.life.id) {
             let later = claim.life.epoch > ctx.life(ix).epoch;
+            // What comes from a node along the tree need not be its own word.
+            let own = from == ix && channel == Channel::Direct;
+            if own || !ctx.weigh(ix, claim).is_gt() {
+                return true;
+            }
+            // Who ends a life knows the incarnation that it has, if it does not make it up.
+            let known = if later { 0 } else { ctx.peers.get(ix).incarnation };
+            let raised = claim.incarnation > known;
+            let leaps = claim.incarnation.saturating_sub(known) > LEAP;
             let unheard = ctx.peers.get(ix).was_heard() && !ctx.peers.is_heard(ix);
             let denied = ctx.peers.falls.has_denied(ix, ctx.now, &ctx.timing);
             let just_heard = ctx.peers.since_heard(ix, ctx.now) < ctx.config.silence_window;
             let living = ctx.is_living(ix);
             let suspicious = match claim.standing {
-                Standing::Alive => living && later && (denied || just_heard),
-                Standing::Down => later || living && (unheard || denied || just_heard),
-                Standing::Left => later || living && (unheard || denied),
+                Standing::Alive => living && (leaps || later && (denied || just_heard)),
+                Standing::Down => later || living && (raised || unheard || denied || just_heard),
+                Standing::Left => later || living && (raised || unheard || denied),
             };
-            // What comes from a node along the tree need not be its own word.
-            let own = from == ix && channel == Channel::Direct;
-            let doubtful = suspicious && !own && ctx.weigh(ix, claim).is_gt();
-            return !doubtful || self.hearsay.ask(ctx, from, claim, Doubt::Denied);
+            return !suspicious || self.hearsay.ask(ctx, from, claim, Doubt::Denied);
         }
         if claim.standing != Standing::Alive {
             return true;
@@ -175,7 +185,8 @@ impl Engine {
             return;
         }
         if theirs > mine {
-            let plea = self.health.plea(self.ctx.config.silence_window, self.ctx.now);
+            let (window, peers) = (self.ctx.config.silence_window, self.ctx.ring.len());
+            let plea = self.health.plea(window, peers, self.ctx.now);
             self.ctx.stats.refutations += 1;
             self.health.worse();
             if !mutated!(self.ctx.config, IncarnationKept)
@@ -217,9 +228,15 @@ impl Engine {
         }
     }
 
+    /// Somebody has answered a ping of this node's, which is not cut off then.
+    pub(super) fn note_answer(&mut self) {
+        let (window, peers) = (self.ctx.config.silence_window, self.ctx.ring.len());
+        self.health.answered(window, peers, self.ctx.now);
+    }
+
     /// A peer has answered something of this node's own: it lives.
     pub(super) fn on_sign_of_life(&mut self, ix: Ix) {
-        self.health.answered(self.ctx.config.silence_window, self.ctx.now);
+        self.note_answer();
         self.hearsay.answered(self.ctx.id(ix));
         self.renewal.answered(&mut self.ctx, ix);
         match self.ctx.status(ix) {

@@ -12,6 +12,10 @@ use crate::roster::Ix;
 use crate::topology::{Applied, Changes, GroupName, RecordDelta};
 use crate::wire::Frame;
 
+/// The highest version of its metadata that a node puts above a false one. What is left beyond it no
+/// embedder uses up.
+const LAST_VERSION: u64 = u64::MAX / 2;
+
 impl Engine {
     pub(super) fn on_record(
         &mut self,
@@ -186,11 +190,12 @@ impl Engine {
             return;
         }
         self.ctx.stats.refutations += 1;
-        let Some(above) = version.checked_add(1) else {
-            // No version is left in this life.
+        let above = version.saturating_add(1);
+        if above > LAST_VERSION {
+            // Too few versions would be left in this life.
             self.renewal.claimed(&mut self.ctx, me.epoch);
             return;
-        };
+        }
         let key = self.ctx.topology.fingerprints();
         let bytes = self.ctx.metadata.get(Ix::ME);
         self.ctx.metadata.set(key, me, Ix::ME, above, bytes);

@@ -73,6 +73,7 @@ impl Engine {
             let answers = self.probes.answered(&mut self.ctx, packet, ix);
             let gone = matches!(self.ctx.status(ix), Status::Down | Status::Left);
             if answers {
+                self.note_answer();
                 self.hearsay.answered(self.ctx.id(ix));
             }
             if answers && (!gone || self.ctx.peers.falls.is_held(ix)) {

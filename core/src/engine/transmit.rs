@@ -148,6 +148,7 @@ impl Engine {
             && let Some(ix) = to.node
         {
             self.probes.sent(&self.ctx, self.ctx.packet, ix);
+            self.health.asked(ix, self.ctx.now);
             if cargo.padded {
                 let packet = self.ctx.packet;
                 self.ctx.padded_ping_sent(ix, packet, len);

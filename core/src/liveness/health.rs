@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use crate::liveness::plea::Plea;
+use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timing::Timing;
 
@@ -22,10 +23,27 @@ pub(crate) struct Health {
     missed: Option<Instant>,
     /// For how long it has stood still of late, and when that ended.
     stood: Option<(Duration, Instant)>,
-    /// When a ping of its own was answered last.
-    answered: Instant,
+    /// The pings since one was answered.
+    asked: Option<Asked>,
     /// When an answer came last for which it had waited for a whole window.
     cut_off: Option<Instant>,
+}
+
+/// Pings that nobody has answered.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    since: Instant,
+    /// The peer that was asked first.
+    first: Ix,
+    /// Whether another one was asked as well.
+    others: bool,
+}
+
+impl Asked {
+    /// Whether they have gone unanswered for a window, and not by one peer of several alone.
+    fn in_vain(self, window: Duration, peers: usize, now: Instant) -> bool {
+        now.since(self.since) >= window && (self.others || peers <= 1)
+    }
 }
 
 impl Health {
@@ -39,23 +57,30 @@ impl Health {
         self.score = self.score.saturating_sub(1);
     }
 
+    /// This node pings a peer.
+    pub(crate) fn asked(&mut self, ix: Ix, now: Instant) {
+        let asked = self.asked.get_or_insert(Asked { since: now, first: ix, others: false });
+        asked.others |= ix != asked.first;
+    }
+
     /// Somebody has answered a ping of this node's.
-    pub(crate) fn answered(&mut self, window: Duration, now: Instant) {
+    pub(crate) fn answered(&mut self, window: Duration, peers: usize, now: Instant) {
         self.better();
-        if now.since(self.answered) >= window {
+        if self.asked.take().is_some_and(|asked| asked.in_vain(window, peers, now)) {
             self.cut_off = Some(now);
         }
-        self.answered = now;
     }
 
     /// How this node has been of late, which is what it says if it was called down. What it was called
     /// may reach it a good while after it can be reached again.
-    pub(crate) fn plea(&self, window: Duration, now: Instant) -> Plea {
+    pub(crate) fn plea(&self, window: Duration, peers: usize, now: Instant) -> Plea {
         let is_recent = |at: Instant| now.since(at) <= RECENT_WINDOWS * window;
         let stood = self.stood.filter(|&(_, at)| is_recent(at));
         if stood.is_some_and(|(span, _)| span >= window / 2) {
             Plea::StoodStill
-        } else if self.cut_off.is_some_and(is_recent) || now.since(self.answered) >= window {
+        } else if self.cut_off.is_some_and(is_recent)
+            || self.asked.is_some_and(|asked| asked.in_vain(window, peers, now))
+        {
             Plea::CutOff
         } else {
             Plea::Well

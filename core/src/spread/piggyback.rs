@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 use crate::context::Context;
 use crate::mutants::mutated;
 use crate::node::NodeId;
+use crate::roster::Ix;
 use crate::topology::GroupName;
 use crate::wire::Frame;
 
@@ -30,6 +31,11 @@ impl Piggyback {
         if mutated!(ctx.config, PiggybackOff) {
             return;
         }
+        // What a node sends of itself to one receiver is taken for its own word.
+        let frame = match &frame {
+            Frame::Claim(claim) if claim.life.id == ctx.me().id => Frame::Claim(ctx.claim(Ix::ME)),
+            _ => frame,
+        };
         let subject = match &frame {
             Frame::Claim(claim) => Subject::Claim(claim.life.id),
             Frame::Metadata { life, .. } => Subject::Metadata(life.id),
