@@ -92,14 +92,14 @@ impl Engine {
             let later = claim.life.epoch > ctx.life(ix).epoch;
             // What comes from a node along the tree need not be its own word.
             let own = from == ix && channel == Channel::Direct;
-            if own || !ctx.weigh(ix, claim).is_gt() {
+            if own || !ctx.weigh(ix, claim).is_gt() || !ctx.peers.get(ix).was_heard() {
                 return true;
             }
             // Who ends a life knows the incarnation that it has, if it does not make it up.
             let known = if later { 0 } else { ctx.peers.get(ix).incarnation };
             let raised = claim.incarnation > known;
             let leaps = claim.incarnation.saturating_sub(known) > LEAP;
-            let unheard = ctx.peers.get(ix).was_heard() && !ctx.peers.is_heard(ix);
+            let unheard = !ctx.peers.is_heard(ix);
             let denied = ctx.peers.falls.has_denied(ix, ctx.now, &ctx.timing);
             let just_heard = ctx.peers.since_heard(ix, ctx.now) < ctx.config.silence_window;
             let living = ctx.is_living(ix);
@@ -222,8 +222,10 @@ impl Engine {
         let me = self.ctx.me().id;
         if let Weighed::News(news) = self.ctx.consider(claim, me) {
             self.on_news(news, claim);
-            let to = self.ctx.unbound(news.ix);
-            self.ctx.say_frame(to, Frame::Claim(*claim));
+            if !self.ctx.peers.is_dubious(news.ix) {
+                let to = self.ctx.unbound(news.ix);
+                self.ctx.say_frame(to, Frame::Claim(*claim));
+            }
             self.ctx.tell_all(Frame::Claim(*claim));
         }
     }

@@ -41,7 +41,8 @@ impl Engine {
             }
             // Not with what goes to a stranger, who might be made to get more than was sent for it.
             let roomy = self.writer.remaining() >= self.ctx.datagram(node(to)) / 2;
-            if to.bound.is_some() && to.node.is_some() && roomy {
+            let known = to.node.is_some_and(|ix| !self.ctx.peers.is_dubious(ix));
+            if to.bound.is_some() && known && roomy {
                 let writer = &mut self.writer;
                 self.piggyback.ride(|frame| writer.push(frame).is_ok());
             }

@@ -243,7 +243,9 @@ impl Comeback {
             return None;
         }
         let lost = |&ix: &Ix| Self::is_lost(ctx, ix) && !ctx.peers.falls.is_held(ix);
-        ctx.topology.roster().iter().filter(lost).nth(at)
+        let lost = ctx.topology.roster().iter().filter(lost).nth(at);
+        // Those that have heard it try it. One that is alone has to try all.
+        lost.filter(|&ix| ctx.ring.len() == 0 || ctx.peers.get(ix).was_heard())
     }
 
     /// The next seed that has not been found to be a live peer.

@@ -200,6 +200,7 @@ impl Context {
         new_life: bool,
     ) {
         self.peers.turn(ix, self.now);
+        self.peers.set_present(ix, to.is_present());
         self.place(ix);
         let event = Event::Peer { peer: self.life(ix), from, to: Some(to), cause };
         if new_life {

@@ -40,8 +40,9 @@ pub(crate) struct Peer {
 
 const _: () = assert!(size_of::<Peer>() == 40);
 
-/// Marks a peer that counts in the root, one that had a wide window when it was heard last, one of which a
+/// Marks a peer that is present, one that counts in the root, one that had a wide window when it was heard last, one of which a
 /// packet has come in any of its lives, and one whose root was equal to this node's since a round began.
+const PRESENT: u8 = 0x08;
 const COUNTED: u8 = 0x10;
 const WIDE: u8 = 0x20;
 const HEARD: u8 = 0x40;
@@ -92,6 +93,13 @@ pub(crate) enum Proof {
     Own,
 }
 
+/// How many datagrams to peers that were never heard may go unanswered before all of these are in doubt.
+/// A quarter of it comes back with each that is heard.
+const CREDIT: u8 = 8;
+
+/// A node knows most of those that are present if it has heard this many times as many as not.
+const MOST: usize = 2;
+
 /// From how many entries on the table of those told of late is searched for old ones.
 const TOLD: usize = 64;
 
@@ -107,6 +115,11 @@ pub(crate) struct Peers {
     wide: WideWindows,
     /// How many nodes are known by what others say alone.
     unheard: usize,
+    /// How many are present, and how many of these are known by what others say alone.
+    present: usize,
+    present_unheard: usize,
+    /// For how many more unanswered datagrams those that were never heard are trusted.
+    credit: u8,
     /// How many have been equal to this node since a round began.
     level: usize,
 }
@@ -121,6 +134,9 @@ impl Peers {
             told: BTreeMap::new(),
             wide: WideWindows::default(),
             unheard: 0,
+            present: 0,
+            present_unheard: 0,
+            credit: CREDIT,
             level: 0,
         }
     }
@@ -171,7 +187,11 @@ impl Peers {
             wide = self.wide.mark(ix.raw(), packet, stamp);
         }
         peer.mark(WIDE, wide);
-        self.unheard -= usize::from(!peer.was_heard());
+        if !peer.was_heard() {
+            self.unheard -= 1;
+            self.present_unheard -= usize::from(peer.has(PRESENT));
+            self.credit = (self.credit + CREDIT / 4).min(CREDIT);
+        }
         peer.mark(HEARD, true);
         peer.heard = stamp;
         let ahead = packet.saturating_sub(peer.window.highest());
@@ -249,6 +269,7 @@ impl Peers {
     pub(crate) fn forget(&mut self, ix: Ix, topology: &Topology) {
         self.uncount(ix, topology);
         self.falls.forget(ix);
+        self.set_present(ix, false);
         self.unheard -= usize::from(!self.get(ix).was_heard());
         self.get_mut(ix).mark(HEARD, true);
         self.unlevel(ix);
@@ -277,6 +298,32 @@ impl Peers {
             && roster.iter().all(|ix| {
                 ix == Ix::ME || self.get(ix).has(LEVEL) || !self.is_living(ix, roster.status(ix))
             })
+    }
+
+    /// Whether a peer may be an invention: no packet of it has ever come, though this node has heard most
+    /// of the others, or others like it have left their probes unanswered. It gets little.
+    pub(crate) fn is_dubious(&self, ix: Ix) -> bool {
+        let heard = self.present - self.present_unheard;
+        let knows_most = self.present_unheard * MOST <= heard;
+        !self.get(ix).was_heard() && (knows_most || self.credit == 0)
+    }
+
+    /// Whether a node is present has changed, or may have.
+    pub(crate) fn set_present(&mut self, ix: Ix, present: bool) {
+        let peer = &mut self.table[ix.index()];
+        let (was, unheard) = (peer.has(PRESENT), !peer.was_heard());
+        peer.mark(PRESENT, present);
+        self.present = self.present + usize::from(present) - usize::from(was);
+        if unheard {
+            self.present_unheard = self.present_unheard + usize::from(present) - usize::from(was);
+        }
+    }
+
+    /// A peer has left a datagram unanswered.
+    pub(crate) fn note_unanswered(&mut self, ix: Ix) {
+        if !self.get(ix).was_heard() {
+            self.credit = self.credit.saturating_sub(1);
+        }
     }
 
     /// How many nodes are known of which no packet has come.

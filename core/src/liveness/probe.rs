@@ -111,13 +111,14 @@ impl Probes {
         for probe in self.running.extract_if(.., |probe| probe.due <= ctx.now).collect::<Vec<_>>() {
             if !ctx.is_watchable(probe.ix) {
                 // More is known of it by now, or it is being watched.
-            } else if probe.tries < TRIES {
+            } else if probe.tries < TRIES && !ctx.peers.is_dubious(probe.ix) {
                 self.ask(ctx, health, Probe { tries: probe.tries + 1, ..probe });
             } else {
                 if self.next_across(ctx) == Some(probe.ix) {
                     self.detour = Some((probe.ix, ctx.now + ctx.timing.detour));
                 }
                 ctx.stats.probes_unanswered += 1;
+                ctx.peers.note_unanswered(probe.ix);
                 unanswered.push(Unanswered { ix: probe.ix, since: probe.since });
             }
         }

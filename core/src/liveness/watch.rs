@@ -161,7 +161,9 @@ impl Watch {
     /// Pings a watched peer, bound and unbound in turn.
     pub(super) fn ask_again(&mut self, ctx: &mut Context) {
         self.unbound = !self.unbound;
-        if self.unbound {
+        if ctx.peers.is_dubious(self.ix) {
+            // It has been asked once, and others ask it as well.
+        } else if self.unbound {
             ctx.greet(ctx.unbound(self.ix));
         } else {
             ctx.say(ctx.bound(self.ix), Say::Ping);
@@ -188,7 +190,7 @@ impl Watch {
         }
         let look = ctx.timing.last_look.max(2 * ctx.peers.usually_late());
         let late = left.saturating_sub(look.min(ctx.config.silence_window / 2));
-        if !self.widened && late.is_zero() {
+        if !self.widened && late.is_zero() && !ctx.peers.is_dubious(self.ix) {
             self.widened = true;
             self.recruit(ctx, LAST_VERIFIERS);
         }
@@ -258,7 +260,9 @@ impl Watch {
             self.recruit(ctx, usize::from(ctx.config.verifiers));
         } else {
             // A cut may have ended meanwhile: the suspect may say so itself.
-            ctx.greet(ctx.unbound(self.ix));
+            if !ctx.peers.is_dubious(self.ix) {
+                ctx.greet(ctx.unbound(self.ix));
+            }
             let mut wait = ctx.timing.report_wait;
             let longest = ctx.config.max_timeout.max(ctx.peers.usually_late());
             for verifier in &mut self.verifiers {

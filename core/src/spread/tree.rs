@@ -245,7 +245,8 @@ impl Relays {
                 closed.extend(self.close(id, false));
                 continue;
             }
-            let lost = !ctx.is_reachable(copy.to);
+            ctx.peers.note_unanswered(copy.to);
+            let lost = !ctx.is_reachable(copy.to) || ctx.peers.is_dubious(copy.to);
             if (lost || copy.tries + 1 == TRIES)
                 && core::mem::take(&mut copy.covering)
                 && let Route::Ring { group, .. } = &copy.part
