@@ -149,7 +149,10 @@ impl Engine {
             && let Some(ix) = to.node
         {
             self.probes.sent(&self.ctx, self.ctx.packet, ix);
-            self.health.asked(ix, self.ctx.now);
+            // That those do not answer that may not exist says nothing.
+            if self.ctx.peers.get(ix).was_heard() {
+                self.health.asked(ix, self.ctx.now);
+            }
             if cargo.padded {
                 let packet = self.ctx.packet;
                 self.ctx.padded_ping_sent(ix, packet, len);

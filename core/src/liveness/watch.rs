@@ -161,6 +161,7 @@ impl Watch {
     /// Pings a watched peer, bound and unbound in turn.
     pub(super) fn ask_again(&mut self, ctx: &mut Context) {
         self.unbound = !self.unbound;
+        ctx.peers.note_unanswered(self.ix);
         if ctx.peers.is_dubious(self.ix) {
             // It has been asked once, and others ask it as well.
         } else if self.unbound {

@@ -101,6 +101,10 @@ impl Player {
     /// Sends a message. It may be refused because much is under way: nothing is promised then.
     fn send_to(&mut self, from: usize, to: &Meant) -> Option<Sent> {
         let number = self.sim.tell_those(from, to).ok()?;
+        if self.sim.lied {
+            // A member that speaks in the name of another can use up its numbers.
+            return None;
+        }
         // In a life that is led twice it may have the number of one that was sent before.
         let epoch = self.sim.node(from)?.epoch();
         if self.sim.written.is_repeated(from, epoch) {
