@@ -109,14 +109,18 @@ impl Engine {
         if !known && (from_owner || !topology.may_be_given_up(ix, delta.target)) {
             return false;
         }
-        if !from_owner
-            && self.ctx.is_reachable(ix)
-            && self.ctx.peers.may_tell(ix, self.ctx.now, &self.ctx.timing)
+        let past = topology.as_given_up(group, ix).filter(|_| known);
+        if self.ctx.is_reachable(ix) && self.ctx.peers.may_tell(ix, self.ctx.now, &self.ctx.timing)
         {
             let (to, member) = (self.ctx.bound(ix), self.ctx.life(ix));
-            let copy = Frame::Record { group: group.clone(), delta: delta.clone() };
-            self.ctx.say_frame(to, copy);
-            if !known {
+            let say = |delta| Frame::Record { group: group.clone(), delta };
+            if !from_owner {
+                self.ctx.say_frame(to, say(delta.clone()));
+            }
+            if let Some(past) = past {
+                // If another has made up that nothing is left, its owner puts itself above that.
+                self.ctx.say_frame(to, say(past));
+            } else {
                 let want = Frame::Want { group: group.clone(), member, since: 0 };
                 self.ctx.say_frame(to, want);
             }

@@ -150,7 +150,7 @@ impl Engine {
         {
             self.probes.sent(&self.ctx, self.ctx.packet, ix);
             // That those do not answer that may not exist says nothing.
-            if self.ctx.peers.get(ix).was_heard() {
+            if !self.ctx.peers.is_dubious(ix) {
                 self.health.asked(ix, self.ctx.now);
             }
             if cargo.padded {

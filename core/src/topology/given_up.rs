@@ -40,10 +40,15 @@ impl GivenUp {
         self.recent.push_back(Past { group, member, clock });
     }
 
+    /// The clock of a record that is remembered.
+    pub(super) fn clock(&self, group: u64, member: Ix) -> Option<u64> {
+        let same = |past: &&Past| past.member == member && past.group == group;
+        self.recent.iter().find(same).map(|past| past.clock)
+    }
+
     /// Whether a copy is one of a record that is remembered, and not beyond it.
     pub(super) fn covers(&self, group: u64, member: Ix, clock: u64) -> bool {
-        let same = |past: &&Past| past.member == member && past.group == group;
-        self.recent.iter().find(same).is_some_and(|past| clock <= past.clock)
+        self.clock(group, member).is_some_and(|past| clock <= past)
     }
 
     /// The highest clock of the records of a member that are no longer remembered one by one; 0 if there

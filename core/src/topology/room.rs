@@ -125,6 +125,14 @@ impl Topology {
         self.given_up.covers(self.key.group(name), ix, clock)
     }
 
+    /// What is known of such a record: nothing is left in it, up to a clock.
+    pub(crate) fn as_given_up(&self, name: &GroupName, ix: Ix) -> Option<RecordDelta> {
+        let clock = self.given_up.clock(self.key.group(name), ix)?;
+        let Life { id: member, epoch } = self.roster.life(ix);
+        let writes = Box::default();
+        Some(RecordDelta { member, epoch, since: 0, floor: clock, clock, target: clock, writes })
+    }
+
     /// Whether it may be.
     pub(crate) fn may_be_given_up(&self, ix: Ix, clock: u64) -> bool {
         clock <= self.given_up.faded(ix)
