@@ -192,6 +192,25 @@ fn a_tokio_runtime_ends_with_the_node_that_runs_in_it() {
     is_no_more(&handle, id);
 }
 
+/// A node that lies outside of its runtime outlives it: without one it says so, and in another one it goes
+/// on.
+#[test]
+fn a_tokio_node_goes_on_in_another_runtime() {
+    let _turn = turn();
+    let first = runtime();
+    let within = first.enter();
+    let mut node = scalesmall_tokio::Node::bind(&settings(LOOPBACK, &[])).expect("it starts");
+    drop(within);
+    drop(first);
+    let ended = smol::block_on(node.turn()).map_err(|error| error.kind());
+    assert_eq!(ended, Err(std::io::ErrorKind::Other));
+    let (handle, id) = (node.handle(), node.id());
+    runtime().block_on(async move {
+        tokio::spawn(async move { while node.turn().await.is_ok() {} });
+        assert_eq!(handle.call(|node| node.id()).await, Ok(id));
+    });
+}
+
 /// Whoever catches the panic of a call finds the node whole: what was asked before and after it is
 /// answered.
 #[test]
