@@ -126,6 +126,43 @@ fn groups_that_all_have_left_make_room() -> Outcome {
     Ok(())
 }
 
+/// Ten times as many ranges as there is room for are served by nodes that come and go, and each is known
+/// everywhere within 2 s, also at nodes with a tenth of the room of others.
+#[test]
+fn ranges_of_those_that_have_gone_make_room() -> Outcome {
+    const COME: usize = 80;
+    let configure = |birth: &Birth| {
+        let mut config = lan();
+        config.limits.ranges = if birth.node.is_multiple_of(2) { 16 } else { 160 };
+        config
+    };
+    let asleep: Vec<usize> = (6..6 + COME).collect();
+    let mut sim =
+        Sim::new(seed_from_env(67)).nodes_with(6 + COME, configure).asleep(&asleep).build();
+    sim.run_until(Sim::converged, secs(10))?;
+    for node in 0..6 {
+        sim.add_item(node, &group(), own_range(node), 80).unwrap();
+    }
+    sim.run_until(all_route_to_the_living, secs(2))?;
+    for job in asleep {
+        sim.restart(job);
+        sim.run_until(move |sim| (0..6).all(|node| sim.views().sees(node, job)), secs(2))?;
+        sim.add_item(job, &group(), own_range(job), 80).unwrap();
+        sim.add_item(job, &group(), range(200_000, 200_009), 80).unwrap();
+        sim.run_until(
+            move |sim| (0..6).all(|node| routed(sim, node, job as u32 * 1_000) == Some(job)),
+            secs(2),
+        )?;
+        sim.depart(job);
+        sim.run_for(secs(1))?;
+        sim.kill(job);
+    }
+    sim.run_until(all_route_to_the_living, secs(2))?;
+    let held = |node: usize| sim.node(node).unwrap().topology(&group()).count();
+    assert!((0..6).all(|node| held(node) <= if node % 2 == 0 { 16 } else { 160 }));
+    Ok(())
+}
+
 /// One node adds and removes many more ranges than a record has room for, and is never refused.
 #[test]
 fn removed_ranges_make_room() -> Outcome {

@@ -27,7 +27,7 @@ fn a_member_that_speaks_of_another_life_ends_nobody() {
         let hello = member.packet(Some(EPOCH), &[Frame::Ping { root: 0 }]);
         let packet = match way {
             "bound" => member.packet(Some(EPOCH), alone),
-            "in a spread" => member.smuggled(EPOCH, &spread, &duplicate),
+            "in a spread" => member.smuggled(EPOCH, &spread, &duplicate).unwrap(),
             _ => member.packet(None, alone),
         };
         for number in 1..=4 {

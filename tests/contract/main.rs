@@ -26,6 +26,7 @@ mod replay;
 mod segment;
 mod sizes;
 mod tables;
+mod tenfold;
 
 use scalesmall_core::{GroupName, Instant, KeyRange};
 

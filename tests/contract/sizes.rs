@@ -163,7 +163,7 @@ fn what_is_said_of_sizes_elsewhere_is_ignored_or_refused() {
             let multicast = liar.holder.packet(None, alone);
             liar.deliver(&mut net, 1, Arrival::Multicast(addr(99)), &multicast);
             for head in [&numbered, &spread] {
-                let smuggled = liar.holder.smuggled(EPOCH, head, &frame);
+                let smuggled = liar.holder.smuggled(EPOCH, head, &frame).unwrap();
                 let arrival = liar.holder.arrival();
                 let taken =
                     net.on(1, |engine, now| engine.handle_datagram(now, arrival, &smuggled));

@@ -40,3 +40,23 @@ fn frames() {
 fn calls() {
     replay("calls", scalesmall_hostile::calls);
 }
+
+#[test]
+fn member() {
+    replay("member", scalesmall_hostile::member);
+}
+
+#[test]
+fn recording() {
+    replay("recording", scalesmall_hostile::recording);
+}
+
+#[test]
+fn key_text() {
+    replay("key_text", scalesmall_hostile::key_text);
+}
+
+#[test]
+fn control() {
+    replay("control", scalesmall_hostile::control);
+}

@@ -16,23 +16,35 @@ pub fn any_frames(source: &mut Source<'_>) -> Vec<Frame> {
     let mut frames = Vec::new();
     for _ in 0..1 + source.below(12) {
         let count = 1 + source.below(4);
-        let announced = count as u8;
         frames.push(match source.below(9) {
             0..=5 => {
-                frames.push(frame(source));
+                frames.push(any_frame(source));
                 continue;
             }
-            6 => Frame::Numbered { sequence: source.number(), frames: announced },
-            _ => Frame::Spread(Spread {
-                route: route(source),
-                hops: source.byte(),
-                frames: announced,
-                first_try: first_try(source),
-            }),
+            6 => numbered(source, count as u8),
+            _ => spread(source, count as u8),
         });
         frames.extend((0..count).map(|_| for_all(source)));
     }
     frames
+}
+
+/// A spread or a numbered batch of one frame.
+pub fn any_head(source: &mut Source<'_>) -> Frame {
+    if source.flip() { numbered(source, 1) } else { spread(source, 1) }
+}
+
+fn numbered(source: &mut Source<'_>, frames: u8) -> Frame {
+    Frame::Numbered { sequence: source.number(), frames }
+}
+
+fn spread(source: &mut Source<'_>, frames: u8) -> Frame {
+    Frame::Spread(Spread {
+        route: route(source),
+        hops: source.byte(),
+        frames,
+        first_try: first_try(source),
+    })
 }
 
 fn first_try(source: &mut Source<'_>) -> Option<FirstTry> {
@@ -182,7 +194,7 @@ fn for_all(source: &mut Source<'_>) -> Frame {
 }
 
 /// Any frame but those that announce others.
-fn frame(source: &mut Source<'_>) -> Frame {
+pub fn any_frame(source: &mut Source<'_>) -> Frame {
     match source.below(21) {
         0 => Frame::Ping { root: source.number() },
         1 => Frame::Pong { packet: source.number(), root: some(source, |source| source.number()) },

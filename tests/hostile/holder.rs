@@ -65,19 +65,15 @@ impl Holder {
     }
 
     /// A bound packet in which a spread or a numbered batch of one frame, the head, announces a frame that
-    /// must not travel there.
-    ///
-    /// # Panics
-    ///
-    /// If one of them breaks another rule of the format.
-    pub fn smuggled(&mut self, receiver: Epoch, head: &Frame, frame: &Frame) -> Vec<u8> {
+    /// must not travel there; `None` if one of them breaks another rule of the format.
+    pub fn smuggled(&mut self, receiver: Epoch, head: &Frame, frame: &Frame) -> Option<Vec<u8>> {
         self.packet += 1;
         self.writer.begin(self.sealer.header(self.packet), 60_000);
-        self.writer.push(head).expect("a head of one frame");
-        self.writer.push_unfit(frame).expect("a frame that is well formed");
+        self.writer.push(head).ok()?;
+        self.writer.push_unfit(frame).ok()?;
         let mut datagram = BytesMut::new();
         self.writer.finish(&self.sealer, Some(receiver), &mut datagram);
-        datagram.to_vec()
+        Some(datagram.to_vec())
     }
 
     /// A packet with the next number and any bytes for its frames, protected by suite

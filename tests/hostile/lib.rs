@@ -1,10 +1,14 @@
 //! What a hostile network and a hostile holder of the key can do to an engine, as plain functions
-//! over bytes: property tests and fuzzers call the same ones.
+//! over bytes, and what texts can do to those that read them: property tests and fuzzers call the same
+//! ones.
 
 mod any;
 mod holder;
+mod member;
+mod reader;
 mod source;
 mod targets;
+mod texts;
 
 use std::net::SocketAddr;
 
@@ -13,10 +17,13 @@ use scalesmall_core::{
     ClusterName, Config, Destination, Engine, Epoch, Event, Instant, Key, KeyId, Keyring, NodeId,
 };
 
-pub use any::{any_frames, any_group, any_id, any_range};
+pub use any::{any_frame, any_frames, any_group, any_head, any_id, any_range};
 pub use holder::Holder;
+pub use member::member;
+use reader::Reader;
 pub use source::Source;
 pub use targets::{calls, datagram, frames, mutant, payload};
+pub use texts::{control, key_text, recording};
 
 /// The secret of the test cluster.
 const SECRET: [u8; Key::LEN] = [7; Key::LEN];

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use scalesmall_core::seal::Opener;
-use scalesmall_core::wire::{Decoder, Frame, Header};
 use scalesmall_core::{
     Arrival, Config, Destination, Engine, Epoch, Instant, Recipients, SendError, Suite, Tag,
 };
 
-use crate::{EPOCH, Holder, START, Source, addr, any_frames, any_group, any_id, any_range};
+use crate::{EPOCH, Holder, Reader, START, Source, addr, any_frames, any_group, any_id, any_range};
 use crate::{cluster, config, drain, engine, engine_with, id, keys};
 
 /// Bytes as a datagram, to an engine that knows a peer.
@@ -198,35 +196,4 @@ fn settle(engine: &mut Engine, now: Instant, reader: &mut Reader) {
     let now = now.min(Instant::from_nanos(u64::MAX / 2));
     assert!(engine.poll_timeout().is_none_or(|at| at > now), "a deadline that stays behind");
     assert_eq!(drain(engine), crate::Outputs::default());
-}
-
-/// Reads what an engine sends to the holder and to everybody, as another engine would.
-struct Reader {
-    opener: Opener,
-    decoder: Decoder,
-    frames: Vec<Frame>,
-    epoch: Epoch,
-}
-
-impl Reader {
-    fn new(suite: Suite, epoch: Epoch) -> Self {
-        let opener = Opener::new(&keys(), &cluster(), suite, 16);
-        Self { opener, decoder: Decoder::new(), frames: Vec::new(), epoch }
-    }
-
-    fn check(&mut self, to: Destination, datagram: &[u8]) {
-        let (header, _) = Header::parse(datagram).expect("an engine writes whole headers");
-        if header.bound && to != Destination::Unicast(addr(2)) {
-            // Bound to a life of somebody else.
-            return;
-        }
-        match self.opener.open(&header, datagram, self.epoch) {
-            Ok(payload) => self
-                .decoder
-                .decode(header.sender, payload, &mut self.frames)
-                .expect("an engine writes well-formed frames"),
-            // The holder has been told of a later life of itself.
-            Err(_) => assert!(header.bound, "a packet that nobody can open"),
-        }
-    }
 }

@@ -146,6 +146,29 @@ fn a_datagram_that_met_no_room_or_a_signal_is_sent_again_as_it_was_and_first() {
     }
 }
 
+/// The queue of an interface is full for a while (`ENOBUFS`): each datagram is tried once and given up,
+/// the node neither spins nor stops, and what it has to say goes out as soon as there is room.
+#[test]
+fn an_interface_whose_queue_is_full_costs_what_is_sent_and_no_more() {
+    const ENOBUFS: i32 = 105;
+    let mut node = node();
+    script(&node).send.extend([ENOBUFS; 1_000]);
+    let many: Vec<SocketAddr> = (1..=200).map(|port| ([127, 0, 0, 1], port).into()).collect();
+    node.contact(&many);
+    let mut waits = (0..20).map(|_| drain(&mut node));
+    let rests = waits.any(|wait| !wait.writable && !wait.is_over());
+    assert!(rests, "it waits for its own time, not for the socket");
+    let tried = core::mem::take(&mut script(&node).tried);
+    assert!(tried.len() >= 64 && tried.iter().all(|(_, sent)| !sent), "{}", tried.len());
+    assert!(tried.iter().zip(&tried[1..]).all(|(one, next)| one != next), "none is tried twice");
+    assert_eq!(node.driver_stats().send_errors, tried.len() as u64);
+    assert_eq!(node.driver_stats().send_waits, 0);
+    script(&node).send.clear();
+    node.contact(&[([127, 0, 0, 1], 9).into()]);
+    let _ = drain(&mut node);
+    assert!(script(&node).tried.iter().any(|(_, sent)| *sent));
+}
+
 /// Addresses that this host's own kernel refuses to send to, from a loopback socket: the broadcast
 /// address needs a permission (`EACCES`), the others no loopback address can reach (`EINVAL`,
 /// `ENETUNREACH`).

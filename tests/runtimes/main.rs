@@ -7,6 +7,7 @@
 //! | `stories` | meet, lose, return, depart; families and addresses; handles |
 //! | `waits` | bursts, cancelled waits, no room to send: nothing is lost |
 //! | `errors` | everything that an operating system says about a socket |
+//! | `misuse` | calls that panic, tasks that share a node, runtimes that end, floods |
 //! | `namespace` | hosts of one's own: network namespaces |
 //! | `blocked` | multicast that a switch does not pass on |
 //! | `reach` | how far multicast goes, and through which interface |
@@ -14,6 +15,7 @@
 mod adapter;
 mod blocked;
 mod errors;
+mod misuse;
 mod namespace;
 mod reach;
 mod running;
@@ -64,6 +66,11 @@ on_all! {{
     }
     errors {
         sends_that_the_system_refuses_are_counted_and_survived
+    }
+    misuse {
+        a_call_that_panics_ends_its_node_and_all_are_told
+        two_tasks_take_turns_at_one_node
+        a_flood_of_forged_packets_keeps_nothing_from_a_sealed_node
     }
     reach {
         multicast_keeps_its_ttl_and_its_interface

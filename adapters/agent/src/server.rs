@@ -132,13 +132,10 @@ impl Server {
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut line = String::new();
         BufReader::new(stream.try_clone()?.take(REQUEST_LIMIT)).read_line(&mut line)?;
-        let Ok(request) = serde_json::from_str(&line) else {
-            let why = "not a request of this version: use the node's own program";
-            return say(&mut stream, &Reply::Refused(why.to_owned()));
-        };
-        match request {
-            Request::Watch => self.watch(stream),
-            Request::Depart => {
+        match parse(&line) {
+            Err(refused) => say(&mut stream, &refused),
+            Ok(Request::Watch) => self.watch(stream),
+            Ok(Request::Depart) => {
                 let reply = self.depart();
                 let told = say(&mut stream, &reply);
                 if matches!(reply, Reply::Departed(_)) {
@@ -147,7 +144,7 @@ impl Server {
                 }
                 told
             }
-            request => {
+            Ok(request) => {
                 let answered = self.handle.call(|node| answer(node, request)).wait();
                 let reply = answered.unwrap_or_else(|stopped| Reply::Refused(stopped.to_string()));
                 say(&mut stream, &reply)
@@ -220,6 +217,23 @@ fn say(stream: &mut UnixStream, reply: &Reply) -> io::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');
     stream.write_all(&line)
+}
+
+fn parse(line: &str) -> Result<Request, Reply> {
+    let why = "not a request of this version: use the node's own program";
+    serde_json::from_str(line).map_err(|_| Reply::Refused(why.to_owned()))
+}
+
+/// Answers one line of a client as a running node does, without a socket between them: for tests and
+/// fuzzers. A watch and a goodbye last longer than an answer and are refused.
+///
+/// # Panics
+///
+/// Never: each answer is JSON.
+#[must_use]
+pub fn answer_line(node: &mut Front, line: &str) -> String {
+    let reply = parse(line).map_or_else(|refused| refused, |request| answer(node, request));
+    serde_json::to_string(&reply).expect("a reply has names for its fields and no floats")
 }
 
 /// Carries out a request on the node's thread.

@@ -67,8 +67,9 @@ impl std::os::fd::AsFd for Socket {
     }
 }
 
-/// Makes a socket known to the reactor until the answer is dropped.
+/// Makes a socket known to the reactor until the answer is dropped. Without a runtime tokio panics.
 fn register(socket: &Socket) -> io::Result<UdpSocket> {
+    tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
     UdpSocket::from_std(socket.0.try_clone()?)
 }
 
@@ -117,7 +118,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// A socket that failed, no file descriptor left, or the runtime, once it has ended.
+    /// A socket that failed, no file descriptor left, or no runtime here: in one the node goes on.
     pub async fn next_event(&mut self) -> io::Result<Event> {
         self.0.next_event(park).await
     }

@@ -248,3 +248,53 @@ impl fmt::Display for OpenError {
 }
 
 impl core::error::Error for OpenError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::NodeId;
+    use crate::seal::{Key, Sealer};
+    use crate::wire::{Frame, Writer};
+    use bytes::BytesMut;
+    use core::net::SocketAddr;
+
+    const ME: Epoch = Epoch(7);
+
+    fn sender(port: u16) -> Life {
+        Life { id: NodeId::from(SocketAddr::from(([10, 0, 0, 1], port))), epoch: Epoch(5) }
+    }
+
+    /// A packet of a sender, as it is or forged, to an opener; whether the sender's key is kept then.
+    fn kept(opener: &mut Opener, keys: &Keyring, port: u16, forged: bool) -> bool {
+        let name = ClusterName::try_from("a").unwrap();
+        let sealer = Sealer::new(keys, &name, Suite::Authenticated, sender(port));
+        let mut writer = Writer::default();
+        writer.begin(sealer.header(1), 1_200);
+        writer.push(&Frame::Ping { root: 0 }).unwrap();
+        let mut packet = BytesMut::new();
+        writer.finish(&sealer, None, &mut packet);
+        let last = packet.len() - 1;
+        packet[last] ^= u8::from(forged);
+        let (header, _) = Header::parse(&packet).unwrap();
+        assert_eq!(opener.open(&header, &packet, ME).is_err(), forged);
+        opener.cache.iter().flatten().any(|cached| cached.sender == sender(port))
+    }
+
+    /// Ten times as many senders as there is room for: forged packets move nothing, one packet of a
+    /// sender does not push out a key, and two in a row do.
+    #[test]
+    fn a_key_in_use_gives_way_to_a_sender_that_is_heard_twice_in_a_row() {
+        let keys = Keyring::new(KeyId(1), Key::from([3; 32]));
+        let name = ClusterName::try_from("a").unwrap();
+        let mut opener = Opener::new(&keys, &name, Suite::Authenticated, 1);
+        assert!(kept(&mut opener, &keys, 1, false));
+        for port in 2..12 {
+            assert!(!kept(&mut opener, &keys, port, true));
+            assert!(!kept(&mut opener, &keys, port, true));
+            assert!(!kept(&mut opener, &keys, port, false));
+        }
+        assert!(kept(&mut opener, &keys, 1, false));
+        assert!(!kept(&mut opener, &keys, 2, false) && kept(&mut opener, &keys, 2, false));
+        assert_eq!(opener.cache.len(), 1);
+    }
+}
