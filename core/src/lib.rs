@@ -290,6 +290,9 @@ mod node;
 mod outbox;
 mod path;
 mod port;
+#[doc = include_str!("protocol.md")]
+#[cfg(doc)]
+pub mod protocol {}
 mod rate;
 mod repair;
 mod roster;

@@ -282,6 +282,24 @@ mod tests {
     }
 
     #[test]
+    fn the_protocol_page_names_durations_that_exist() {
+        let lan = Timing::new(&Context::of_one().config);
+        let names: Vec<String> = lan.rows().into_iter().map(|(name, ..)| name.into()).collect();
+        let segment = segment::rows().into_iter().map(|(name, ..)| name.to_lowercase());
+        let known: Vec<String> = names.into_iter().chain(segment).collect();
+        let is_name = |word: &str| word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        // Words between backticks, but not those of links.
+        let words: Vec<&str> = include_str!("../protocol.md").split('`').collect();
+        let pairs =
+            words.chunks_exact(2).filter(|pair| !pair[0].ends_with('[') && is_name(pair[1]));
+        let named: Vec<&str> = pairs.map(|pair| pair[1]).collect();
+        for name in &named {
+            assert!(known.iter().any(|known| known == name), "there is no duration {name}");
+        }
+        assert!(named.len() > 40, "{} names", named.len());
+    }
+
+    #[test]
     fn no_preset_breaks_the_order() {
         let lan = Context::of_one().config;
         let (seed, cluster, keys) = (lan.seed, lan.cluster, lan.keys);
