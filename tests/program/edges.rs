@@ -13,7 +13,7 @@ fn words_that_make_no_sense_are_refused_in_one_line() {
         (&["frobnicate"], "frobnicate"),
         (&["members"], "<GROUP>"),
         (&["members", ""], "at least one byte"),
-        (&["members", &long], "at most 255 bytes, this one 300"),
+        (&["members", &long], "300 bytes; at most 255"),
         (&["members", "g", "peers"], "unexpected argument 'peers'"),
         (&["add", "g", "5", "2", "7000"], "not 5 above 2"),
         (&["add", "g", "2", "5", "70000"], "1 to 65535"),

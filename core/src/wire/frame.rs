@@ -104,9 +104,9 @@ pub enum Frame {
     /// speaker. The speaker multicasts some of those that it covers from then on, in turn; with
     /// nobody listed it says that it begins to speak.
     Heard {
-                /// The speaker.
+        /// The speaker.
         speaker: NodeId,
-                /// The nodes that hear it.
+        /// The nodes that hear it.
         nodes: alloc::vec::Vec<NodeId>,
     },
     /// A node's packet numbers have reached this value: lower ones in unbound packets are old.
@@ -205,9 +205,9 @@ pub struct Claim {
     pub incarnation: u32,
     /// What it is said to be.
     pub standing: Standing,
-        /// For [`Standing::Down`]: the node that reached the verdict.
+    /// For [`Standing::Down`]: the node that reached the verdict.
     pub accuser: Option<NodeId>,
-        /// For [`Standing::Down`]: the verifiers that confirmed it.
+    /// For [`Standing::Down`]: the verifiers that confirmed it.
     pub confirmed_by: [Option<NodeId>; 2],
     /// Seconds since it went down or left, as far as the sender knows; 0 if it lives. Says when the
     /// node may be forgotten, and does not take part in comparisons.
@@ -248,7 +248,7 @@ pub enum Finding {
 /// An application message on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-        /// The node that sent it first.
+    /// The node that sent it first.
     pub origin: Life,
     /// Its sequence number in that life, starting at 1.
     pub sequence: u64,
