@@ -165,8 +165,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Tells the others that this node expects to be slow for a while: for that long, and at most
-    /// a minute, its silence is not held against it.
+    /// Tells the others that this node expects to be slow for a while: for that long, a minute at
+    /// most, its silence does not count.
     pub fn announce_slow(&mut self, now: Instant, expected: Duration) {
         self.advance(now);
         let millis = u32::try_from(expected.as_millis()).unwrap_or(u32::MAX);
