@@ -44,7 +44,7 @@ pub struct Played {
     pub fates: Fates,
     /// How it went, if that was asked for.
     pub moments: Vec<Moment>,
-    /// Who saw whom as what, if that was asked for.
+    /// How nodes saw each other, if that was asked for.
     pub sights: Sights,
     /// What happened when.
     pub marks: Vec<Mark>,
@@ -121,7 +121,7 @@ pub(super) struct Player {
     /// When the last step that was no waiting was taken.
     pub(super) since: u64,
     pub(super) shown: Option<Watch>,
-    /// Who sent the last message, who has it.
+    /// The sender of the last message, and the nodes that have it.
     pub(super) heard: Option<(usize, Watch)>,
     pub(super) messages: u32,
     /// How many changes were made since the meter was started.
