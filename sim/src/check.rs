@@ -152,10 +152,10 @@ laws! {
     /// Nodes with equal digests hold equal pictures.
     EqualDigests: "equal digests", "digests are equal and pictures are not";
         /// Item events add up to what the queries return.
-    ItemsReplay: "item replay", "the events of items do not add up to what the queries answer";
+    ItemsReplay: "item replay", "the events of items do not add up to what the queries return";
         /// Events of metadata add up to what the queries return.
     MetadataReplay: "metadata replay",
-        "the events of metadata do not add up to what the queries answer";
+        "the events of metadata do not add up to what the queries return";
     /// Members, routes and coverage are those of a scan of all items.
     QueriesDiffer: "queries differ", "a query answers otherwise than items and statuses say";
     /// Each event of a peer goes on where the one before has ended.
