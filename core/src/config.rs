@@ -255,23 +255,23 @@ macro_rules! limits {
         /// | packets of one sender that overtake each other | 64, of 32 senders 1,024 | refused and counted |
         /// | frames, bytes of a packet, bytes of metadata | 1,024, 65,507, 512, by the [format](crate::wire) | refused and counted |
         /// | listed recipients of a message | 1,024 | `BroadcastError` |
-                /// | challenged lives | the last 256 | this node does not announce the oldest |
+        /// | challenged lives | the last 256 | this node does not announce the oldest |
         /// | probes that wait for an answer | 16 | no more are begun |
         /// | verifiers of a suspicion, askers of a watch | 16 | no more are asked, or told |
-                /// | pings and pongs that overtake a long queue | 1,024, 4 to one node | dropped and counted |
+        /// | pings and pongs that overtake a long queue | 1,024, 4 to one node | dropped and counted |
         /// | frames that a packet makes a repair send | 2,048, of 2 lists or sets of symbols | left to the next repair |
-                /// | ids that two lives contend for | 16 | checked when heard of again |
-                /// | removals that wait for their collection | 4,096 | those of one group share a collection |
-                /// | batches that a speaker keeps for hearers that miss them | the last 128 | left to repair |
-                /// | speakers known, speakers followed | 64, 4 | the one heard of longest ago is forgotten; not followed |
-                /// | multicast neighbours that are counted | 8 | more are treated as many |
-                /// | hearers of a speaker | 8,192 | more are served by unicast |
-                /// | gaps and returns that wait for others | 256 each | left to repair; told at once |
+        /// | ids that two lives contend for | 16 | checked when heard of again |
+        /// | removals that wait for their collection | 4,096 | those of one group share a collection |
+        /// | batches that a speaker keeps for hearers that miss them | the last 128 | left to repair |
+        /// | speakers known, speakers followed | 64, 4 | the one heard of longest ago is forgotten; not followed |
+        /// | multicast neighbours that are counted | 8 | more are treated as many |
+        /// | hearers of a speaker | 8,192 | more are served by unicast |
+        /// | gaps and returns that wait for others | 256 each | left to repair; told at once |
         /// | peers with narrow paths, suspected of one | 256, 64 | the path is not looked into |
-                /// | unknown nodes that are asked whether they live | 64 | not believed until claimed again |
-                /// | differences that repairs have not removed | 64 | the oldest is tried as if it were new |
-                /// | own messages for which non-delivery is reported | the last 1,024 | not reported |
-                /// | changes since the index of a repair was built | 4,096 | it is built anew |
+        /// | unknown nodes that are asked whether they live | 64 | not believed until claimed again |
+        /// | differences that repairs have not removed | 64 | the oldest is tried as if it were new |
+        /// | own messages for which non-delivery is reported | the last 1,024 | not reported |
+        /// | changes since the index of a repair was built | 4,096 | it is built anew |
         ///
         /// Everything else that grows has at most one entry for each node, group or range.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -55,7 +55,7 @@ mutants! {
     /// A copy from before a floor is added to, where it has to be replaced: what was removed and
     /// collected meanwhile stays.
     FloorIgnored,
-        /// A suspect is pinged for ever and never called down.
+    /// A suspect is pinged for ever and never called down.
     EndlessSuspicion,
     /// A node that is called down answers, but with the incarnation that was called down.
     IncarnationKept,
@@ -65,7 +65,7 @@ mutants! {
     RelayOnce,
     /// The node that asked a verifier forgets what it reports.
     WordForgotten,
-        /// A node that is down is never tried again.
+    /// A node that is down is never tried again.
     DownForever,
     /// The highest packet number of a sender counts as new for as long as it is the highest.
     WindowOffByOne,

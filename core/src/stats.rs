@@ -2,7 +2,7 @@
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-            /// Counters since the engine was made. They only grow.
+        /// Counters since the engine was made. They only grow.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Stats {
@@ -67,13 +67,13 @@ counters! {
     send_errors,
     /// Probes sent.
     probes_sent,
-        /// Probes that were not answered in time.
+    /// Probes that were not answered in time.
     probes_unanswered,
     /// Suspicions formed.
     suspicions,
     /// Suspicions that ended because the suspect answered.
     suspicions_cleared,
-        /// Verdicts *down* that this node reached.
+    /// Verdicts *down* that this node reached.
     verdicts_down,
     /// Times this node had to refute a claim about itself.
     refutations,
@@ -89,7 +89,7 @@ counters! {
     updates_stale,
     /// Updates that told something new.
     updates_applied,
-        /// Record deltas with a gap to what is held; the writes between are asked for.
+    /// Record deltas with a gap to what is held; the writes between are asked for.
     gaps,
     /// Record deltas refused: a clock that leaps, a limit, or contradictory bounds.
     deltas_refused,
@@ -97,15 +97,15 @@ counters! {
     claims_refused,
     /// Lives not believed, because their epochs lie implausibly far ahead: see `Epoch::horizon`.
     epochs_refused,
-        /// Comparisons of roots that differed.
+    /// Comparisons of roots that differed.
     roots_unequal,
     /// Repair sessions begun.
     repairs,
-        /// Padded pings sent, which find out how large a datagram passes.
+    /// Padded pings sent, which find out how large a datagram passes.
     path_probes_sent,
-        /// Times that the size for a peer went down.
+    /// Times that the size for a peer went down.
     paths_narrowed,
-        /// Times that the size for a peer went up.
+    /// Times that the size for a peer went up.
     paths_widened,
     /// Messages delivered as events.
     messages_delivered,

@@ -151,9 +151,9 @@ laws! {
     Unseen: "removal unseen", "an item is shown again that had been replaced or removed";
     /// Nodes with equal digests hold equal pictures.
     EqualDigests: "equal digests", "digests are equal and pictures are not";
-        /// Item events add up to what the queries return.
+    /// Item events add up to what the queries return.
     ItemsReplay: "item replay", "the events of items do not add up to what the queries return";
-        /// Events of metadata add up to what the queries return.
+    /// Events of metadata add up to what the queries return.
     MetadataReplay: "metadata replay",
         "the events of metadata do not add up to what the queries return";
     /// Members, routes and coverage are those of a scan of all items.
