@@ -106,7 +106,7 @@ timing! {
     first_hold = |c| Duration::from_secs(30).max(c.silence_window * 4).min(HOLDABLE), "";
     /// The longest hold.
     longest_hold = |c| Duration::from_secs(5 * 60).max(c.silence_window * 4).min(HOLDABLE), "";
-    /// A peer that is held off is probed for at least this long before the hold ends.
+    /// The end of a hold in which a peer is watched at least.
     least_watched = |c| Duration::from_secs(60).max(c.silence_window * 8), "";
 
     /// The first waits of a node that knows nobody before it tries its seeds again; after six of them

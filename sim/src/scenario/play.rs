@@ -121,7 +121,7 @@ pub(super) struct Player {
     /// When the last step that was no waiting was taken.
     pub(super) since: u64,
     pub(super) shown: Option<Watch>,
-    /// The sender of the last message, and the nodes that have it.
+    /// Who sent the last message, who has it.
     pub(super) heard: Option<(usize, Watch)>,
     pub(super) messages: u32,
     /// How many changes were made since the meter was started.
