@@ -200,7 +200,7 @@
 //! | **verifier** | a node that was asked to look at a suspect | ping-req target, indirect probe (SWIM); independent confirmation (Lifeguard) |
 //! | **unreachable** | silent, but no verifier was there or none reported; a local status | partitioned, *unreachable* (Akka) |
 //! | **refutation** | a claim of a node about itself, above what was said of it | the same in SWIM |
-//! | **health** | how far a node trusts its own silence, from 1 to 9 | local health multiplier (Lifeguard) |
+//! | **health** | what a node multiplies its time-outs by, from 1 when it is well to 9 | local health multiplier (Lifeguard) |
 //! | **held off** | alive, but not shown for a while, as it went down repeatedly | quarantine, flap damping (BGP) |
 //! | **newcomer**, **caught up** | a node that does not know its cluster yet; one that does | joining, synchronised |
 //! | **reunion** | the seconds after a lost peer is back, in which roots are compared often | partition heal, rejoin |
