@@ -15,7 +15,7 @@ fn words_that_make_no_sense_are_refused_in_one_line() {
         (&["members", ""], "at least one byte"),
         (&["members", &long], "300 bytes; at most 255"),
         (&["members", "g", "peers"], "unexpected argument 'peers'"),
-        (&["add", "g", "5", "2", "7000"], "not 5 above 2"),
+        (&["add", "g", "5", "2", "7000"], "start 5 is greater than end 2"),
         (&["add", "g", "2", "5", "70000"], "1 to 65535"),
         (&["add", "g", "2", "5", "0"], "1 to 65535"),
         (&["add", "g", "2", "4294967296", "7"], "0 to 4294967295"),
@@ -25,7 +25,7 @@ fn words_that_make_no_sense_are_refused_in_one_line() {
         (&["node", "--bind", "somewhere"], "IP address"),
         (&["node", "--seed", "a"], "host:port"),
         (&["node", "--seed", "a:70000"], "1 to 65535"),
-        (&["node", "--serve", "g:9-1@5"], "not 9 above 1"),
+        (&["node", "--serve", "g:9-1@5"], "start 9 is greater than end 1"),
         (&["node", "--serve", "kitchen:0-999@0"], "1 to 65535"),
         (
             &["node", "--bind", "[::1]:0", "--seed", "127.0.0.1:5"],
