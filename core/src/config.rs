@@ -1,4 +1,4 @@
-//! What can be set: [`Config`] with its presets, and [`Limits`].
+//! The settings: [`Config`] with its presets, and [`Limits`].
 
 use core::fmt;
 use core::time::Duration;
@@ -8,7 +8,7 @@ use crate::rate::SendRate;
 use crate::seal::{ClusterName, Keyring, Suite};
 use crate::topology::{DownMembers, TopologyLimits};
 
-/// How an engine behaves. Start from a preset, change fields, hand it to `Engine::new`.
+/// How an engine behaves. Start from a preset, change fields, and pass it to `Engine::new`.
 ///
 /// The fields can be changed while the engine runs by `Engine::set_config`, except the cluster.
 #[derive(Clone, Debug)]
@@ -23,61 +23,64 @@ pub struct Config {
     pub keys: Keyring,
     /// How packets are protected. All nodes of a cluster use the same suite.
     pub suite: Suite,
-    /// The largest datagram sent, in bytes of UDP payload; 512 to 65,507. To a peer to which it does
-    /// not pass, smaller ones are sent: see [`Event::Path`](crate::Event::Path).
+    /// The largest datagram sent, in bytes of UDP payload; 512 to 65,507. A peer to which it does
+    /// not pass is sent smaller ones: see [`Event::Path`](crate::Event::Path).
     ///
-    /// Nodes may differ, as when it is changed node by node. Each receives datagrams of any size. A
-    /// message is held against the size of the node that sends it: one that a node on its way has no
-    /// datagrams for is sent to the others of that part by the node before it, at the cost of a copy for
-    /// each small node. If that cannot be done, [`Event::Undelivered`](crate::Event::Undelivered) tells
-    /// its origin the size that would have passed.
+    /// Nodes may differ, for example while it is changed node by node. Each receives datagrams of
+    /// any size. The limit for a message is the size of its origin. If a node on the way has only
+    /// smaller datagrams, the node before it sends the message to the rest of that part, at the
+    /// cost of one copy for each small node. If that cannot be done,
+    /// [`Event::Undelivered`](crate::Event::Undelivered) tells the origin the size that would have
+    /// passed.
     pub max_datagram: usize,
-    /// The most that is sent, in bytes and in datagrams. What is beyond waits, liveness before all
+    /// The most that is sent, in bytes and in datagrams. The rest waits; liveness goes before all
     /// else.
     pub send_rate: SendRate,
     /// Whether the engine watches its peers.
     pub liveness: Liveness,
     /// Whether members that are down, left or unreachable are shown.
     pub down_members: DownMembers,
-    /// Time between two probes; each peer is probed about once in this time by somebody, and at
-    /// least once in twice this time if the node half-way round the ring from it lives.
+    /// Time between two probes of a node. Each peer is probed about once in this time by some node,
+    /// and at least once in twice this time if the node half-way round the ring from it lives.
     pub probe_interval: Duration,
-    /// The least time that an answer is waited for before the probe is sent again, whatever the
-    /// round trips were so far. The third try unanswered is a suspicion; the second waits twice as
-    /// long, up to [`Config::max_timeout`]. As the window runs from the first try on, a short time
-    /// makes no verdict sooner, only more datagrams for peers that stand still.
+    /// The least time to wait for an answer before the probe is sent again, whatever the round
+    /// trips were so far. The second try waits twice as long, up to [`Config::max_timeout`]; a
+    /// third try without an answer is a suspicion. As the window runs from the first try on, a
+    /// short time makes no verdict come sooner, and only sends more datagrams to peers that stand
+    /// still.
     pub min_timeout: Duration,
-    /// The time that an answer is waited for while nothing is known of the round trip, and the most
-    /// while this node itself is well.
+    /// How long to wait for an answer while nothing is known of the round trip, and the longest
+    /// wait while this node itself is healthy.
     pub max_timeout: Duration,
-    /// How long a suspect must be silent to this node to be called down. The verifiers look for the
-    /// last half of it.
+    /// How long a suspect must be silent to this node to be called down. The verifiers ping it for
+    /// the last half of that.
     pub silence_window: Duration,
-    /// How many peers are asked to look at a suspect, once half of the window has passed in silence;
-    /// 0 to 8. Five more are asked before the last quarter of the window. With 0 nobody is asked, and so
-    /// nobody called down by this node: who is silent is unreachable to it.
+    /// How many peers are asked to verify a suspicion once half of the window has passed in
+    /// silence; 0 to 8. Five more are asked before the last quarter of the window. With 0 nobody is
+    /// asked, so this node calls nobody down: a silent peer is unreachable to it.
     pub verifiers: u8,
-    /// How long a change may wait for others to go out together with it.
+    /// How long a change may wait for others, to go out together with them.
     pub coalesce: Duration,
-    /// Every down peer draws about one attempt in this time from the whole cluster, and every seed
-    /// that is not there about four; one node makes at most one.
+    /// The whole cluster together makes about one attempt in this time to reach each down peer, and
+    /// about four to reach each seed that is not a live peer; one node makes at most one.
     pub retry_interval: Duration,
-    /// How long roots must have differed before a repair starts.
+    /// How long roots must have differed before a node begins a repair.
     pub repair_patience: Duration,
     /// Least time between two repairs that this node starts.
     pub repair_interval: Duration,
     /// How long a tombstone is kept by its owner.
     pub tombstone_ttl: Duration,
-    /// How long a node that is down or has left is remembered. It is no part of the digest, so nodes may
-    /// differ. What others say of one that has been gone for half of it is not learnt any more.
+    /// How long a node that is down or has left is remembered. Such a node is no part of the
+    /// digest, so nodes may have different values. A node that has been gone for half of this is
+    /// not learnt from others any more.
     pub forget_after: Duration,
-    /// Whether multicast is spoken. The embedder must then provide it.
+    /// Whether multicast is used. The embedder must then provide it.
     pub multicast: bool,
-    /// From how many nodes in a segment on one of them speaks for it, so that the others need no
-    /// unicast copies. It beats every 2.5 s while there is nothing to say, two or three times after
-    /// each change, and names its hearers in turn, all of them once in 30 s. A change then costs two
-    /// or three multicasts and a few unicast datagrams; without a speaker it costs two unicast
-    /// datagrams for each node.
+    /// How many nodes a segment needs so that one of them speaks for it, and the others need no
+    /// unicast copies. The speaker sends a heartbeat every 2.5 s while there is nothing to say, two
+    /// or three after each change, and lists all of its hearers once in 30 s. A change then costs
+    /// two or three multicasts and a few unicast datagrams; without a speaker it costs two unicast
+    /// datagrams per node.
     pub least_hearers: u32,
     /// Time between two beacons on multicast.
     pub beacon_interval: Duration,
@@ -85,14 +88,14 @@ pub struct Config {
     pub depart_timeout: Duration,
     /// Bounds of tables and queues.
     pub limits: Limits,
-    /// What the engine does wrong on purpose.
+    /// The fault that the engine makes on purpose.
     #[cfg(feature = "mutants")]
     #[doc(hidden)]
     pub mutant: Option<crate::mutants::Mutant>,
 }
 
 impl Config {
-    /// For nodes on one local network: a crash is known to all about 3.5 s later.
+    /// For nodes on one local network: all know of a crash about 3.5 s later.
     #[must_use]
     pub fn lan(seed: [u8; 32], cluster: ClusterName, keys: Keyring) -> Self {
         Self {
@@ -155,7 +158,7 @@ impl Config {
         }
     }
 
-    /// Checks that the fields make sense together.
+    /// Checks that the fields are consistent.
     ///
     /// # Errors
     ///
@@ -204,7 +207,7 @@ impl Config {
     }
 }
 
-/// The longest span that can be set: the age of a status is kept in 32 bits of milliseconds.
+/// The longest duration that can be set: the age of a status is kept in 32 bits of milliseconds.
 const LONGEST: Duration = Duration::from_secs(40 * 24 * 3600);
 
 /// Whether the engine watches its peers.
@@ -213,7 +216,7 @@ pub enum Liveness {
     /// Peers are probed; those that fall silent are called down.
     #[default]
     On,
-    /// A plain shared database: nobody is ever called down; digests are still exchanged.
+    /// A plain shared database: no node is ever called down. Digests are still exchanged.
     Off,
 }
 
@@ -221,9 +224,9 @@ macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident: $ty:ty = $default:expr, $least:expr;)+) => {
         /// The bounds of everything that can grow, in one place.
         ///
-        /// What would go beyond a bound is refused with an error or a counter that names it.
+        /// What would exceed a bound is refused, with an error or a counter that names it.
         ///
-        /// The living come before the gone. What gives way to what, where a table is full:
+        /// The living come before the gone. What gives way when a table is full:
         ///
         /// | table | gives way first | then | never |
         /// |---|---|---|---|
@@ -240,36 +243,37 @@ macro_rules! limits {
         /// | `seeds` | the oldest | | |
         /// | `inquiries` | requests of others | | |
         ///
-        /// What gives way is no part of the [digest](crate::Engine::digest), so nodes with unequal limits
-        /// have nothing to repair, as long as each has room for those that live and what they serve.
-        /// Beyond that repairs move nothing, and back off to one a minute.
+        /// What gives way is no part of the [digest](crate::Engine::digest), so nodes with
+        /// different limits have nothing to repair as long as each has room for the living nodes
+        /// and what they serve. Without that room repairs move nothing, and back off to one a
+        /// minute.
         ///
-        /// Some bounds are fixed, as nobody would want to choose them:
+        /// Some bounds are fixed, because there is no reason to choose them:
         ///
         /// | what | bound | beyond |
         /// |---|---|---|
         /// | packets of one sender that overtake each other | 64, of 32 senders 1,024 | refused and counted |
         /// | frames, bytes of a packet, bytes of metadata | 1,024, 65,507, 512, by the [format](crate::wire) | refused and counted |
         /// | listed recipients of a message | 1,024 | `BroadcastError` |
-        /// | lives challenged | the last 256 | the oldest is not introduced by this node |
+        /// | challenged lives | the last 256 | this node does not announce the oldest |
         /// | probes that wait for an answer | 16 | no more are begun |
         /// | verifiers of a suspicion, askers of a watch | 16 | no more are asked, or told |
-        /// | pings and answers that overtake a long queue | 1,024, 4 to one node | dropped and counted |
+        /// | pings and pongs that overtake a long queue | 1,024, 4 to one node | dropped and counted |
         /// | frames that a packet makes a repair send | 2,048, of 2 lists or sets of symbols | left to the next repair |
-        /// | ids that two lives contend for | 16 | looked into when heard of again |
-        /// | writes in which tombstones are collected | 4,096 under way | joined with the next of the group |
-        /// | changes multicast | the last 128 kept for those who miss them | left to repair |
-        /// | speakers on multicast, of which listened to | 64, 4 | the one heard of longest ago is forgotten |
-        /// | nodes that are heard by multicast | 8 counted | taken for many |
-        /// | hearers of a speaker | 8,192 | served by unicast |
-        /// | repetitions waited for | 256 | left to repair |
+        /// | ids that two lives contend for | 16 | checked when heard of again |
+        /// | removals that wait for their collection | 4,096 | those of one group share a collection |
+        /// | batches that a speaker keeps for hearers that miss them | the last 128 | left to repair |
+        /// | speakers known, speakers followed | 64, 4 | the one heard of longest ago is forgotten; not followed |
+        /// | multicast neighbours that are counted | 8 | more are treated as many |
+        /// | hearers of a speaker | 8,192 | more are served by unicast |
+        /// | gaps and returns that wait for others | 256 each | left to repair; told at once |
         /// | peers with narrow paths, suspected of one | 256, 64 | the path is not looked into |
-        /// | nodes that others believe in, asked whether they live | 64 | not believed until said again |
-        /// | differences that repairs have not moved | 64 | the oldest is tried as if it were new |
-        /// | own messages of which somebody may say that they did not reach all | the last 1,024 | not told |
-        /// | changes since stock was taken for a repair | 4,096 | stock is taken anew |
+        /// | unknown nodes that are asked whether they live | 64 | not believed until claimed again |
+        /// | differences that repairs have not removed | 64 | the oldest is tried as if it were new |
+        /// | own messages for which non-delivery is reported | the last 1,024 | not reported |
+        /// | changes since the index of a repair was built | 4,096 | it is built anew |
         ///
-        /// What else grows has at most one entry for each node, group or range.
+        /// Everything else that grows has at most one entry for each node, group or range.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Limits {
@@ -297,22 +301,23 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Nodes known, this one included. Beyond: the gone make room for the living; claims about others are
-    /// refused and counted.
+    /// Nodes known, this one included. Beyond: gone nodes make room for living ones; then claims
+    /// about further nodes are refused and counted.
     nodes: u32 = 65_536, 2;
-    /// Groups known. Beyond: those make room in which nobody is any more; then `GroupError`, and foreign
-    /// records are refused and counted.
+    /// Groups known. Beyond: groups without members make room; then `GroupError`, and records of
+    /// others are refused and counted.
     groups: u32 = 65_536, 1;
     /// Ranges of one member in one group, tombstones included. Beyond: tombstones make room; then
     /// `GroupError`.
     ranges_per_record: u32 = 16_384, 1;
-    /// Ranges of all members in all groups, tombstones included. Beyond: what the gone have served makes
-    /// room; then `GroupError`, and foreign records are refused and counted.
+    /// Ranges of all members in all groups, tombstones included. Beyond: what gone nodes have
+    /// served makes room; then `GroupError`, and records of others are refused and counted.
     ranges: u32 = 4_194_304, 1;
-    /// Groups in which false claims about this node await its answer. Beyond: it answers when it
-    /// hears of them again.
+    /// Groups in which false records of this node wait for its correction. Beyond: it corrects them
+    /// when it hears of them again.
     claims: u32 = 1_024, 1;
-    /// Records of which pieces are kept aside until the last piece is there. Beyond: the oldest goes.
+    /// Records of which pieces are kept aside until the last piece is there. Beyond: the oldest is
+    /// dropped.
     staged_records: u32 = 64, 1;
     /// Bytes of metadata; at most 512. Beyond: `MetadataError`.
     metadata: u32 = 512, 1;
@@ -322,14 +327,15 @@ limits! {
     /// Bytes of messages and metadata in events waiting to be polled. Beyond: as for `events`. A packet
     /// that finds none waiting is always taken.
     event_bytes: u32 = 16_777_216, 1_024;
-    /// So many frames of liveness may wait to be sent, so many others, and so many changes of others
-    /// to be passed on together. Beyond: answers are dropped and counted, what was to be
-    /// acknowledged is tried again later, and changes are left to repair.
+    /// Frames of liveness that wait to be sent, other frames that wait, and changes that wait to be
+    /// broadcast together: this many of each. Beyond: answers are dropped and counted, what needs
+    /// an acknowledgement is tried again later, and changes are left to repair.
     outbox: u32 = 8_192, 64;
-    /// Copies of batches on their way to other nodes, about four for each batch. Beyond: messages of
-    /// others are refused unacknowledged and come again, changes fall back to piggyback and repair.
-    /// Own messages are taken while less than half of it is under way; beyond: `BroadcastError`. A list
-    /// of nodes is divided into packets of 24 at most, with room for eight copies each.
+    /// Copies of batches on their way to other nodes, about four for each batch. Beyond: messages
+    /// of others are refused unacknowledged and come again, changes fall back to piggyback and
+    /// repair. This node's own messages are accepted while less than half of the limit is used;
+    /// beyond: `BroadcastError`. A list of recipients is divided into packets of at most 24, and
+    /// each of them needs room for four copies.
     relays: u32 = 4_096, 16;
     /// Changes waiting to ride along in packets that go out anyway. Beyond: left to repair and counted.
     piggyback: u32 = 4_096, 1;
@@ -337,10 +343,11 @@ limits! {
     seeds: u32 = 64, 1;
     /// Challenges sent per second; at most a quarter of [`SendRate::datagrams`].
     challenges_per_second: u32 = 4_096, 1;
-    /// Origins whose messages are remembered to suppress duplicates. Beyond: the stalest goes, of those
-    /// first that do not live.
+    /// Origins whose messages are remembered to suppress duplicates. Beyond: the stalest is
+    /// forgotten, origins that do not live first.
     message_origins: u32 = 4_096, 1;
-    /// Probes of suspects and on behalf of others in flight. Beyond: requests are declined.
+    /// Suspects that are watched, on this node's own account or for others, and pings that wait for
+    /// an answer. Beyond: requests are declined.
     inquiries: u32 = 512, 8;
     /// Receiving keys kept derived, a performance bound only.
     session_keys: u32 = 256, 1;
@@ -424,29 +431,36 @@ impl fmt::Display for ConfigError {
                  it first"
             ),
             Self::MaxDatagram { bytes } => {
-                write!(f, "max_datagram must be 512 to 65507 bytes, not {bytes}")
+                write!(f, "max_datagram is {bytes} bytes; it must be 512 to 65507")
             }
             Self::SendRate { least: SendRate { bytes, datagrams } } => write!(
                 f,
                 "send_rate must be at least {bytes} bytes and {datagrams} datagrams per second \
                  with this max_datagram"
             ),
-            Self::Verifiers { count } => write!(f, "verifiers must be 0 to 8, not {count}"),
-            Self::TooShort { field } => write!(f, "{field} must be at least a millisecond"),
-            Self::TooLong { field } => write!(f, "{field} must be at most 40 days"),
+            Self::Verifiers { count } => write!(f, "verifiers is {count}; it must be 0 to 8"),
+            Self::TooShort { field } => {
+                write!(f, "{field} is too short; it must be at least a millisecond")
+            }
+            Self::TooLong { field } => write!(f, "{field} is too long; it must be at most 40 days"),
             Self::TimeoutOrder => {
                 f.write_str("min_timeout <= max_timeout <= silence_window must hold")
             }
             Self::LimitTooLow { limit, least } => {
                 write!(f, "limits.{limit} must be at least {least}")
             }
-            Self::ClusterFixed => f.write_str("the cluster of a running engine cannot change"),
+            Self::ClusterFixed => {
+                f.write_str("the cluster of a running engine cannot change: make a new engine")
+            }
             Self::BadIdentity => f.write_str(
                 "a node's id must be an address that others can send to: neither unspecified nor \
                  multicast, and with a port",
             ),
             Self::EpochTooHigh { latest } => {
-                write!(f, "an epoch must be at most {latest} (in 2077): set the clock")
+                write!(
+                    f,
+                    "the epoch is too high; it must be at most {latest} (in 2077): set the clock"
+                )
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What every part of the engine shares: the picture, the peers, and where output goes.
+//! What all parts of the engine share: the picture, the peers, and the queues for output.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -27,14 +27,14 @@ use crate::timing::Timing;
 use crate::topology::{Change, Changes, GroupError, GroupName, Topology};
 use crate::wire::{Claim, Frame, OVERHEAD, Standing};
 
-/// What the parts share. A part changes its own state and this; no part knows another.
+/// What the parts share. A part changes its own state and this.
 #[derive(Clone)]
 pub(crate) struct Context {
-    /// The latest time that the embedder has named.
+    /// The latest time that the embedder has given.
     pub(crate) now: Instant,
     /// When this life began.
     pub(crate) started: Instant,
-    /// The horizon by what the embedder's clock gave for an epoch, and when that was.
+    /// The horizon that followed from the embedder's clock, and when that was.
     horizon: (Epoch, Instant),
     pub(crate) config: Config,
     /// The durations that follow from the configuration.
@@ -54,18 +54,18 @@ pub(crate) struct Context {
     pub(crate) events: Events,
     pub(crate) timers: Timers,
     pub(crate) stats: Stats,
-    /// Claims that everybody else must hear of, one for each node.
+    /// Claims that wait to be broadcast, one for each node.
     claims: BTreeMap<NodeId, Frame>,
-    /// What else everybody must hear of, in order.
+    /// What else waits to be broadcast, in order.
     news: Vec<Frame>,
-    /// Groups in which this node has written, and from which clock on.
+    /// Groups in which this node has written, and the clock before that.
     written: BTreeMap<GroupName, u64>,
     /// Whether this node's metadata has changed.
     described: bool,
     /// The highest epoch of all that this node has forgotten in this life, and the number of its own last
     /// packet then: recordings of them quote none above it.
     pub(crate) forgotten: Option<(Epoch, u64)>,
-    /// Set once the node has said that it goes.
+    /// Set once the node has left.
     pub(crate) silent: bool,
 }
 
@@ -139,7 +139,7 @@ impl Context {
         plausible
     }
 
-    /// Takes in what the embedder's clock gives for an epoch.
+    /// Notes the epoch that the embedder's clock gives.
     pub(crate) fn set_clock(&mut self, epoch: Epoch) {
         self.horizon = (epoch.horizon().max(self.horizon_now()), self.now);
     }
@@ -187,8 +187,8 @@ impl Context {
         To { at: Destination::Unicast(self.id(ix).addr()), bound: None, node: Some(ix) }
     }
 
-    /// Queues something to say. What does not fit is counted; whoever needs it asks again.
-    /// Nothing is said any more once the node is silent.
+    /// Queues something to send. What does not fit is counted; the node that needs it asks again. A
+    /// silent node sends nothing.
     pub(crate) fn say(&mut self, to: To, say: Say) {
         if !self.silent && !self.outbox.push(self.now, to, say) {
             self.stats.outbox_full += 1;
@@ -211,7 +211,7 @@ impl Context {
         self.greet(To { at: Destination::Unicast(addr), bound: None, node: None });
     }
 
-    /// What is known about a node, as others are told it.
+    /// The claim about a node, as others are told it.
     pub(crate) fn claim(&self, ix: Ix) -> Claim {
         let standing = self.peers.standing(ix, self.status(ix));
         Claim {
@@ -228,7 +228,7 @@ impl Context {
         }
     }
 
-    /// The sum of all that this node knows of the living, and shares.
+    /// The sum of the fingerprints of all that this node knows of living nodes.
     pub(crate) fn root(&self) -> u64 {
         self.topology.root().wrapping_add(self.peers.root()).wrapping_add(self.metadata.root())
     }
@@ -245,9 +245,8 @@ impl Context {
         Duration::from_nanos(nanos / 2 + more as u64)
     }
 
-    /// A random span of this mean that does not depend on how long one has waited already, so that
-    /// many who begin to wait at once act at an even rate from the beginning (exponential, to within
-    /// a quarter).
+    /// A random duration with this mean and without memory, so that many nodes that begin to wait
+    /// at once act at an even rate from the beginning (exponential, to within a quarter).
     pub(crate) fn memoryless(&mut self, mean: Duration) -> Duration {
         let random = u128::from(self.rng.next_u64() | 1);
         let zeros = random.leading_zeros() - u64::BITS;
@@ -264,7 +263,8 @@ impl Context {
     pub(crate) fn random_alive(&mut self, count: usize, not: Ix) -> Vec<Ix> {
         let mut picked = Vec::with_capacity(count);
         let live = self.ring.len();
-        // Random starts on the ring, then on until somebody fits: short, and ends for sure.
+        // Starts at random places on the ring and goes on until a peer fits: short, and certain to
+        // end.
         for _ in 0..count.min(live) {
             let start = self.random_below(live);
             let found = (0..live)
@@ -299,9 +299,9 @@ impl Context {
         }
     }
 
-    /// Has everybody told of a frame soon, together with what else there is.
+    /// Has a frame broadcast soon, together with what else waits.
     ///
-    /// Of what waits about one subject only the last is kept; a silent node tells nothing.
+    /// Of what waits about one subject only the last is kept. A silent node broadcasts nothing.
     pub(crate) fn tell_all(&mut self, frame: Frame) {
         if self.silent {
             return;
@@ -321,13 +321,13 @@ impl Context {
         self.flush_soon();
     }
 
-    /// Has everybody told what is known of a node.
+    /// Has the claim about a node broadcast.
     pub(crate) fn tell_all_of(&mut self, ix: Ix) {
         let claim = self.claim(ix);
         self.tell_all(Frame::Claim(claim));
     }
 
-    /// Has everybody told of this node's writes to a group after a clock.
+    /// Has this node's writes to a group after a clock broadcast.
     pub(crate) fn tell_all_written(&mut self, group: &GroupName, since: u64) {
         if self.silent {
             return;
@@ -336,14 +336,14 @@ impl Context {
         self.flush_soon();
     }
 
-    /// Has everybody told of what this node has removed and given up for other things.
+    /// Has broadcast what this node has removed and then given up to make room.
     pub(crate) fn tell_all_retracted(&mut self) {
         for (group, delta) in self.topology.take_retracted() {
             self.tell_all(Frame::Record { group, delta });
         }
     }
 
-    /// Has everybody told of this node's metadata.
+    /// Has this node's metadata broadcast.
     pub(crate) fn tell_all_described(&mut self) {
         if self.silent {
             return;
@@ -352,16 +352,16 @@ impl Context {
         self.flush_soon();
     }
 
-    /// Whether nothing is to be told but what this node has written.
+    /// Whether nothing waits to be broadcast but what this node has written.
     pub(crate) fn has_only_own_news(&self) -> bool {
         self.claims.is_empty() && self.news.is_empty()
     }
 
-    /// Takes what everybody is to be told; what this node has written only if `own`, as nobody
-    /// passes on what a newcomer says, whom only few know.
+    /// Takes what is to be broadcast. What this node has written is included only if `own`: few
+    /// nodes know a newcomer yet, and others would not pass on what it says.
     pub(crate) fn take_news(&mut self, own: bool) -> Vec<Frame> {
         for frame in &self.news {
-            // A record says that its member lives, as a claim of a new life does.
+            // A record implies that its member lives, as a claim of a new life does.
             if let Frame::Record { delta, .. } = frame
                 && let Some(Frame::Claim(claim)) = self.claims.get(&delta.member)
                 && claim.is_of_birth()
@@ -389,7 +389,7 @@ impl Context {
         news
     }
 
-    /// A node's place on the ring.
+    /// A node's position on the ring.
     pub(crate) fn position(&self, ix: Ix) -> u32 {
         (self.topology.fingerprints().peer_position(self.id(ix)) >> 32) as u32
     }
@@ -445,7 +445,7 @@ impl Context {
     }
 }
 
-/// Whether of two frames for everybody the new one makes the old one void.
+/// Whether a new frame to be broadcast makes an old one obsolete.
 fn replaces(new: &Frame, old: &Frame) -> bool {
     match (new, old) {
         (Frame::Metadata { life: new, .. }, Frame::Metadata { life: old, .. })

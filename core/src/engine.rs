@@ -1,4 +1,4 @@
-//! The engine: calls in, polls out. It dispatches and decides nothing.
+//! The engine: calls in, polls out. It hands each frame and each deadline to the part in charge.
 
 mod calls;
 mod claims;
@@ -51,8 +51,8 @@ pub use receive::DatagramError;
 ///
 /// See the [crate documentation](crate) for the contract and a run loop.
 ///
-/// A clone is a snapshot: given the same calls it does the same. On one network only one of the two
-/// may go on; where both do, the peers tell them and they renew.
+/// A clone is a snapshot: given the same calls, it does the same. On one network only one of the
+/// two may go on; if both do, their peers tell them and they renew.
 #[derive(Clone)]
 pub struct Engine {
     ctx: Context,
@@ -81,11 +81,11 @@ pub struct Engine {
     opener: Opener,
     decoder: Decoder,
     writer: Writer,
-    /// The last different destinations that could not be sent to.
+    /// The last different destinations to which sending failed.
     unsendable: [Option<Destination>; 3],
     /// The lives that were challenged last.
     challenged: VecDeque<Life>,
-    /// The second of the last challenge, and how many there were in it.
+    /// The second of the last challenge, and the number of challenges in it.
     challenges: (u64, u32),
     /// Scratch of [`Engine::poll_transmit`].
     intents: Vec<Intent>,
@@ -96,7 +96,7 @@ pub struct Engine {
 impl Engine {
     /// A node that knows nobody yet.
     ///
-    /// `id` is the address that others reach it at; `epoch` should lie above all earlier ones of
+    /// `id` is the address at which others reach it; `epoch` should lie above all earlier ones of
     /// that id (see [`Epoch::new`]).
     ///
     /// # Errors
@@ -180,14 +180,14 @@ impl Engine {
         }
     }
 
-    /// Takes in that a datagram could not be sent: evidence of a fault of this node's own.
+    /// Reports that a datagram could not be sent, which may be a fault of this node.
     pub fn handle_send_error(&mut self, now: Instant, to: Destination, error: SendError) {
         self.advance(now);
         self.ctx.stats.send_errors += 1;
         if error == SendError::Refused || self.unsendable.contains(&Some(to)) {
             return;
         }
-        // One bad address says nothing about this node; many different ones do.
+        // One unreachable address says nothing about this node; several different ones do.
         if self.unsendable.iter().all(Option::is_some) {
             self.health.worse();
         }
@@ -195,8 +195,8 @@ impl Engine {
         self.unsendable[0] = Some(to);
     }
 
-    /// Builds the next datagram, appends it to `datagram` and tells where it goes; `None` if there
-    /// is nothing to send, or nothing that [`Config::send_rate`] lets go yet.
+    /// Builds the next datagram, appends it to `datagram` and returns its destination; `None` if
+    /// there is nothing to send, or nothing that [`Config::send_rate`] lets out yet.
     pub fn poll_transmit(&mut self, datagram: &mut BytesMut) -> Option<Destination> {
         self.next_datagram(datagram)
     }
@@ -207,7 +207,7 @@ impl Engine {
     }
 
     /// When [`Engine::handle_timeout`] is to be called; not after now while output waits that
-    /// [`Config::send_rate`] lets go.
+    /// [`Config::send_rate`] lets out.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let ctx = &self.ctx;
@@ -219,7 +219,7 @@ impl Engine {
         due.into_iter().chain(sendable).min().map(|at| self.clock.shows(at))
     }
 
-    /// Takes the time to `now`, and judges whether this node has slept.
+    /// Moves the time on to `now`, and judges whether this node has slept.
     fn advance(&mut self, now: Instant) {
         let now = self.clock.read(now, self.ctx.now, self.ctx.timing.stall);
         if now <= self.ctx.now {
@@ -235,7 +235,7 @@ impl Engine {
         }
     }
 
-    /// Begins everything that a life begins with.
+    /// Starts all parts at the beginning of a life.
     fn start(&mut self) {
         self.ctx.packet = 0;
         self.ctx.timers.clear();
@@ -243,7 +243,7 @@ impl Engine {
         self.taken = Taken::default();
         self.piggyback.clear();
         self.messages.renew();
-        // A suspect that nobody watches any more would be one for ever.
+        // A suspect that nothing watches any more would stay one for ever.
         self.watches.void(&mut self.ctx);
         self.watches = Watches::default();
         self.renewal.start();
@@ -274,7 +274,8 @@ impl Engine {
         let ctx = &mut self.ctx;
         match why {
             Why::Flush => {
-                // A newcomer's contact, which tells all of it, can tell at once what it has written.
+                // A newcomer's contact, which announces it, can also announce at once what it has
+                // written.
                 let own = self.repair.has_caught_up()
                     || ctx.has_only_own_news() && self.comeback.met(ctx).is_some();
                 let news = ctx.take_news(own);
@@ -335,10 +336,10 @@ impl Engine {
         }
     }
 
-    /// The node that news is entrusted to while there is much of it, or while this node is too new to
-    /// know; `None` if this node sends it.
+    /// The node to which news is entrusted while there is much of it, or while this node is too new
+    /// to know; `None` if this node sends it.
     ///
-    /// What was entrusted to this node it sends itself, and so does it with little or urgent news.
+    /// This node itself sends what was entrusted to it, and news that is little or urgent.
     fn gatherer(&mut self, news: &[Frame]) -> Option<Ix> {
         let ctx = &mut self.ctx;
         ctx.pace.count(&ctx.timing, ctx.now, news.len() as u64);
@@ -354,7 +355,7 @@ impl Engine {
         if ctx.pace.is_new(&ctx.timing, ctx.now)
             && let Some(contact) = self.comeback.met(ctx)
         {
-            // It tells all of this node as well.
+            // It announces this node as well.
             return Some(contact);
         }
         let share = (u64::from(ctx.position(Ix::ME)) * count) >> 32;
@@ -362,7 +363,7 @@ impl Engine {
         ctx.ring.at_or_after(place)
     }
 
-    /// Sends frames to everybody, or to a gatherer, as many in a packet as fit.
+    /// Sends frames to everybody, or to a gatherer, as many per packet as fit.
     fn spread(&mut self, frames: Vec<Frame>, gatherer: Option<Ix>) {
         let size = self.ctx.datagram(Ix::ME);
         for batch in self.pack(frames, None, size) {
@@ -381,7 +382,7 @@ impl Engine {
         }
     }
 
-    /// Collects tombstones, and forgets those who have been gone for long.
+    /// Collects tombstones, and forgets nodes that have been gone for long.
     fn keep_house(&mut self) {
         let ctx = &mut self.ctx;
         self.tombstones.collect(ctx);

@@ -8,19 +8,19 @@ use crate::message::{BroadcastId, Tag};
 use crate::node::{Epoch, HoldReason, Life, NodeId, Status};
 use crate::topology::{GroupName, KeyRange, TimedItem};
 
-/// A change, with its cause. Replaying all events gives what the queries answer.
+/// A change, with its cause. Replaying all events gives what the queries return.
 ///
-/// Of changes to one subject that nobody has polled yet only the last is kept.
+/// Of the changes to one subject that have not been polled yet only the last is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A peer became known, changed its status or its life, or was forgotten.
     Peer {
-        /// Whom it is about, in the life that it is in.
+        /// The peer, in its present life.
         peer: Life,
-        /// What it was; `None` if it was not known.
+        /// Its status before; `None` if it was not known.
         from: Option<Status>,
-        /// What it is; `None` if it is forgotten.
+        /// Its status now; `None` if it is forgotten.
         to: Option<Status>,
         /// Why.
         cause: Cause,
@@ -32,32 +32,31 @@ pub enum Event {
         /// What was said.
         item: TimedItem,
     },
-    /// What a member said about a range is void: it began a new life, collected a tombstone, or
-    /// was forgotten.
+    /// An item was removed: its member began a new life, collected a tombstone, or was forgotten.
     ItemCleared {
         /// The group.
         group: GroupName,
-        /// Who had said it.
+        /// The member.
         member: NodeId,
-        /// About which keys.
+        /// The keys.
         range: KeyRange,
     },
     /// A node's metadata changed; empty if it has none any more.
     Metadata {
-        /// Whose.
+        /// The node.
         node: NodeId,
         /// The metadata.
         metadata: Bytes,
     },
     /// A message has arrived.
     Message {
-        /// Who sent it first.
+        /// The node that sent it first.
         origin: NodeId,
         /// The application's tag.
         tag: Tag,
         /// The application's bytes.
         payload: Bytes,
-        /// The node from which this one has it.
+        /// The node from which this one got it.
         via: NodeId,
     },
     /// This node lives in a new epoch: it heard of itself from a higher one, or the embedder
@@ -68,64 +67,65 @@ pub enum Event {
         /// The life that begins.
         to: Epoch,
     },
-    /// Time and again this node is said to live in an epoch that it did not begin, or to have sent packets
-    /// that it did not send, and begins another life: another node uses its id, or a member that holds
-    /// the key says so. The two take turns, ever more
-    /// slowly, and this event is repeated each time. Give one of them an address of its own; or
-    /// end this one.
+    /// Again and again others say that this node lives in an epoch that it did not begin, or that
+    /// it has sent packets that it did not send, and each time it begins another life. Another node
+    /// uses its id, or a holder of the key claims so. Two nodes with one id take turns, ever more
+    /// slowly, and this event is repeated each time. Give one of them an address of its own, or end
+    /// this one.
     Conflict {
         /// The epoch of the other.
         epoch: Epoch,
-        /// How often this node has renewed for it, one time soon after the other.
+        /// How often in quick succession this node has renewed because of it.
         renewals: u32,
-        /// How long ago it was the first time.
+        /// How long ago the first time was.
         lasted: Duration,
     },
-    /// For a while all packets of a peer have been refused, as higher numbers of the same life are known.
-    /// It was set back to a snapshot, began an epoch a second time, or another writes in its name: its
-    /// own engine begins a new life once it hears of it. A peer that does not is to be restarted in
-    /// an epoch above all earlier ones. Told at most once a minute of each peer.
+    /// For a while all packets of a peer have been refused, because higher numbers of the same life
+    /// are known. It was set back to a snapshot, began an epoch a second time, or another node
+    /// sends packets in its name. Its engine begins a new life once it hears of that; if it does
+    /// not, restart the peer in an epoch above all earlier ones. Raised at most once a minute per
+    /// peer.
     Refused {
-        /// Whose packets, in which life.
+        /// The peer, in the life of the packets.
         peer: Life,
         /// The highest number that this node has taken.
         highest: u64,
-        /// For how long all others have been refused.
+        /// For how long all lower ones have been refused.
         lasted: Duration,
     },
-    /// Nobody answers: no peer is alive. Seeds are being retried; if they were names, look them
-    /// up again and call `Engine::contact`. While it lasts this is said again, ever more rarely.
+    /// No peer is alive. Seeds are being retried; if they were names, look them up again and call
+    /// `Engine::contact`. Raised again while it lasts, ever more rarely.
     Isolated,
-    /// What multicast does for this node has changed. It needs no answer: whoever multicast does not
-    /// reach is told everything by unicast, always.
+    /// What multicast does for this node has changed. It needs no reaction: nodes that multicast
+    /// does not reach always get everything by unicast.
     Multicast {
-        /// What it did.
+        /// What it did before.
         from: MulticastState,
-        /// What it does.
+        /// What it does now.
         to: MulticastState,
     },
-    /// The largest datagram that passes to a peer is another one than before. At first it is
+    /// The size of the largest datagram that passes to a peer has changed. At first it is
     /// [`Config::max_datagram`](crate::Config::max_datagram).
     ///
-    /// What a smaller one still carries goes on as before. A message that is too large for it does
-    /// not reach the peer.
+    /// Everything that fits into smaller datagrams goes on as before. A message that does not fit
+    /// does not reach the peer.
     Path {
-        /// To whom.
+        /// The peer.
         peer: NodeId,
         /// The size before, in bytes of UDP payload.
         from: usize,
         /// The size from now on.
         to: usize,
     },
-    /// A message of this node's is too large for a path on its way, or for the configuration of a node
-    /// that was to pass it on: not all get it. Told once of each message.
+    /// A message of this node's is too large for a path on its way, or for the configuration of a
+    /// node that should pass it on: not all nodes get it. Raised once per message.
     Undelivered {
         /// What `Engine::broadcast` returned.
         message: BroadcastId,
         /// The most bytes of payload that would have passed there.
         limit: usize,
     },
-    /// This node was not run for a while. Suspicions that it formed meanwhile are void.
+    /// This node was not run for a while. It has withdrawn its suspicions.
     Stalled {
         /// How late the engine was called.
         late: Duration,
@@ -145,7 +145,8 @@ pub enum Event {
         /// How many peers were told.
         told: u32,
     },
-    /// More changes than the queue holds: these have been dropped. Read the queries anew.
+    /// There were more changes than the queue holds, and they have been dropped. Read the queries
+    /// anew.
     Overflow {
         /// How many changes were dropped.
         dropped: u64,
@@ -157,19 +158,20 @@ pub enum Event {
 /// It cannot tell why: multicast may be blocked, or nobody else may be there to hear it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MulticastState {
-    /// Others are heard by it, or have said that they hear this node.
+    /// This node hears others by it, or others have said that they hear this node.
     #[default]
     Working,
-    /// There are live peers, but none of them has been heard by it for long: about 24
-    /// [`Config::beacon_interval`](crate::Config::beacon_interval), and up to 64 times as long for a
-    /// node that has been told so often. This node sends and gets everything by unicast.
+    /// There are live peers, but this node has heard none of them by it for long: about 24
+    /// [`Config::beacon_interval`](crate::Config::beacon_interval), and up to 64 times as long if
+    /// this happens often. This node sends and gets everything by unicast.
     ///
-    /// It is so for a node that is alone in its segment as well.
+    /// A node that is alone in its segment is in this state as well.
     Silent,
-    /// Others are heard by it, but this node tried to speak for its segment and none of them said
-    /// that it hears it, or all have ceased to hear it: it is blocked one way. What this node says
-    /// goes by unicast. Only nodes that try know this: those of a segment without another speaker,
-    /// in a cluster of [`Config::least_hearers`](crate::Config::least_hearers) at least.
+    /// This node hears others by it, but when it tried to speak for its segment none of them said
+    /// that it hears this node, or all have stopped hearing it: multicast is blocked in one
+    /// direction. This node sends by unicast. Only nodes that try know this: nodes of a segment
+    /// without another speaker, in a cluster of at least
+    /// [`Config::least_hearers`](crate::Config::least_hearers).
     Unheard,
 }
 
@@ -179,43 +181,43 @@ pub enum MulticastState {
 pub enum Cause {
     /// It sent a fresh packet to this node.
     Heard,
-    /// A peer told so.
+    /// Another peer told this node.
     Told {
-        /// Which.
+        /// That peer.
         by: NodeId,
     },
-    /// It has not answered this node's probe.
+    /// It did not answer this node's probe.
     Unanswered,
     /// It answered this node.
     Answered,
-    /// A verifier has an answer from it, though this node has none.
+    /// It answered a verifier, though not this node.
     AnsweredOther {
         /// The verifier.
         verifier: NodeId,
     },
-    /// It was silent for the whole window, to the accuser and to those who confirmed.
+    /// It was silent for the whole window, to the accuser and to the verifiers that confirmed.
     Confirmed {
-        /// Who suspected it and gave the verdict.
+        /// The node that suspected it and reached the verdict.
         accuser: NodeId,
-        /// Who looked as well.
+        /// The verifiers that confirmed it.
         confirmed_by: [Option<NodeId>; 2],
     },
-    /// It was silent for the whole window, and nobody was there to be asked.
+    /// It was silent for the whole window, and there was nobody to ask.
     NobodyToAsk,
-    /// It was silent for the whole window, and so were most of those that were asked to look, or all:
-    /// this node may be cut off itself.
+    /// It was silent for the whole window, and so were most or all of the verifiers: this node may
+    /// be cut off itself.
     VerifiersSilent,
     /// It refuted what was said about it.
     Refuted,
-    /// It said that it goes.
+    /// It said that it leaves.
     Departed,
     /// It began a new life.
     NewLife,
-    /// It was down or gone for [`Config::forget_after`](crate::Config::forget_after), or has made room
-    /// for one that lives: see [`Limits`](crate::Limits).
+    /// It was down or gone for [`Config::forget_after`](crate::Config::forget_after), or has made
+    /// room for a living node: see [`Limits`](crate::Limits).
     Expired,
-    /// It had gone down several times of late, and has now been clean for long enough.
+    /// It had gone down several times lately, and has now been up for long enough.
     Steady,
-    /// This node had slept: it withdraws the accusation.
+    /// This node had slept, and withdraws its suspicion.
     OwnStall,
 }

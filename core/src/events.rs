@@ -41,20 +41,20 @@ pub(crate) struct Events {
     limit: usize,
     /// The most bytes of messages and metadata.
     byte_limit: usize,
-    /// How many of them wait.
+    /// The bytes of messages and metadata that wait.
     bytes: usize,
     /// The events and, where one was replaced or undone, gaps.
     queue: VecDeque<Option<Waiting>>,
     /// The number of the first place of the queue.
     first: u64,
-    /// How many places are no gaps.
+    /// The number of places that are not gaps.
     len: usize,
     /// Where the changes wait, by their subjects.
     places: HashTable<Place>,
     dropped: u64,
 }
 
-/// Room for so many events is kept when none waits.
+/// The queue keeps room for this many events when none waits.
 const KEPT: usize = 16;
 
 impl Events {
@@ -84,14 +84,14 @@ impl Events {
         self.len >= self.limit || bytes > 0 && self.bytes + bytes > self.byte_limit
     }
 
-    /// Whether the messages of a packet, with this many bytes in all, would be taken. An empty queue
-    /// takes them however many they are: a packet bounds them.
+    /// Whether the messages of a packet, with this many bytes in all, would be taken. An empty
+    /// queue takes any number of them: a packet bounds it.
     pub(crate) fn has_room_for(&self, messages: usize, bytes: usize) -> bool {
         let fit = self.len + messages <= self.limit && self.bytes + bytes <= self.byte_limit;
         messages == 0 || self.len == 0 || fit
     }
 
-    /// Queues an event. Answers whether changes had to be folded to make room.
+    /// Queues an event. Returns whether changes had to be folded to make room.
     pub(crate) fn push(&mut self, event: Event) -> bool {
         self.enter(event, false)
     }

@@ -1,4 +1,4 @@
-//! Vectors that grow by little: tables with an entry per node or range waste little.
+//! Vectors that grow in small steps, so that tables with an entry per node or range waste little.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -30,14 +30,14 @@ pub(crate) fn insert<T>(vec: &mut Vec<T>, at: usize, element: T) {
     vec.insert(at, element);
 }
 
-/// So much room a scratch or a queue keeps while it is empty.
+/// The capacity that an empty buffer or queue keeps.
 pub(crate) const KEPT: usize = 32;
 
 /// A queue or scratch of this many elements is not worth giving back.
 const SMALL: usize = 8;
 
-/// Gives back what a burst has left a scratch, which is emptied, and keeps little. To be called at a
-/// slow pace, so that what is in use every day does not come and go.
+/// Empties a scratch buffer and gives back the capacity that a burst has left, except a little. To
+/// be called at a slow pace, so that capacity in constant use does not come and go.
 pub(crate) fn rest<T>(scratch: &mut Vec<T>) {
     if scratch.capacity() * size_of::<T>().max(1) > SMALL * size_of::<T>().max(32) {
         scratch.clear();

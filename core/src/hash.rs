@@ -1,7 +1,8 @@
 //! Folded-multiply hashing: fast, the same on every platform, for tables, ranks and fingerprints.
 //!
 //! A 64 by 64 bit product is folded to 64 bits by exclusive-or of its halves, the round of wyhash
-//! and foldhash. It resists accident, not an adversary: all who can feed it hold the group's key.
+//! and foldhash. It resists accidents, not an adversary: everybody who can feed it holds the
+//! group's key.
 
 use crate::node::NodeId;
 

@@ -2,18 +2,19 @@
 //! without sockets, clocks or threads.
 //!
 //! Nodes come and go. Each says which **groups** it is in and which **key ranges** of a group it
-//! serves at which port; every node holds the same picture within moments and knows which of the
-//! others live. There is no leader and no consensus; all that is sent is authenticated datagrams.
+//! serves at which port. Within moments every node holds the same picture and knows which of the
+//! others are alive. There is no leader and no consensus, and nodes exchange nothing but
+//! authenticated datagrams.
 //!
 //! An [`Engine`] is one node. It consumes datagrams and time, and produces datagrams, events and
-//! the time at which it wants to be called. Who embeds it moves the datagrams; `scalesmall-driver`
+//! the time at which it wants to be called. The embedder moves the datagrams: `scalesmall-driver`
 //! and its adapters do so for several runtimes, and `scalesmall-sim` for whole clusters in virtual
-//! time.
+//! time. What the nodes say to each other is told in [`protocol`].
 //!
 //! # Run loop
 //!
-//! Two engines, and a network that is a variable. With a socket in its place this is the whole of
-//! an embedder: see `examples/event_loop.rs`.
+//! Two engines and a network that is a variable. With a socket in its place this is a complete
+//! embedder: see `examples/event_loop.rs`.
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -67,30 +68,30 @@
 //!
 //! - **Inputs** are [`handle_datagram`](Engine::handle_datagram),
 //!   [`handle_timeout`](Engine::handle_timeout), [`handle_send_error`](Engine::handle_send_error)
-//!   and the calls of the application. Each takes `now`. One that is up to 100 ms earlier than the
-//!   latest seen counts as that one; one that is earlier still is that of a clock that was set back,
-//!   and the engine goes on from there. Being late is legal; the engine notices, tells
-//!   [`Event::Stalled`], and holds its own absence against nobody.
+//!   and the calls of the application. Each takes `now`. A time up to 100 ms earlier than the
+//!   latest one counts as the latest one; a time that is earlier still means that the clock was set
+//!   back, and the engine goes on from there. Being late is legal: the engine notices, raises
+//!   [`Event::Stalled`], and does not hold its own absence against others.
 //! - **Outputs** are [`poll_transmit`](Engine::poll_transmit), [`poll_event`](Engine::poll_event)
-//!   and [`poll_timeout`](Engine::poll_timeout). Inputs may queue up before outputs are drained, and
-//!   outputs may be drained in any order. While output waits the deadline is not after now; once
-//!   it is drained and what is due has been handled, the deadline lies strictly ahead.
+//!   and [`poll_timeout`](Engine::poll_timeout). Inputs may queue up before outputs are drained,
+//!   and outputs may be drained in any order. While output waits, the deadline is not after now.
+//!   Once all output is drained and all that is due is handled, the deadline lies strictly ahead.
 //! - **A refused datagram** changes counters and nothing else; [`DatagramError`] names the two
 //!   reasons that may also cause a challenge. All frames of a packet are validated before any is
 //!   applied.
 //! - **Events are changes**, each with its cause. Replaying all of them gives what the queries
-//!   answer; after [`Event::Overflow`] the queries are to be read anew. Of changes to one subject
-//!   that wait in the queue only the last is kept. Messages are never dropped from it: a packet
-//!   with a message that finds no room, there or among what is passed on to others, is refused
-//!   without acknowledgement, and comes again.
-//! - **Everything has a limit**, in one table: [`Limits`]. What cannot be done is refused at the
-//!   call with a typed error that names the limit; what arrives beyond a limit is counted in
-//!   [`Stats`]. Nothing is allocated from a length that a datagram claims.
+//!   return; after [`Event::Overflow`] read the queries anew. Of the changes to one subject that
+//!   wait in the queue only the last is kept. Messages are never dropped from the queue: a packet
+//!   with a message for which there is no room, in the queue or among what waits to be passed on,
+//!   is refused without acknowledgement, and its sender tries again.
+//! - **Everything has a limit**, in one table: [`Limits`]. A call that would exceed a limit returns
+//!   a typed error that names it; what arrives beyond a limit is counted in [`Stats`]. Nothing is
+//!   allocated from a length that a datagram claims.
 //! - **No datagram** is larger than [`Config::max_datagram`], nor than what is known to pass to its
-//!   receiver: [`Peer::datagram`], [`Event::Path`]. No more of them leave than [`Config::send_rate`]
-//!   allows: what is beyond waits, liveness goes first.
-//! - After [`depart`](Engine::depart) has ended the engine is silent: it wants no calls and says nothing
-//!   until [`renew`](Engine::renew). Nothing that another node says silences it.
+//!   receiver: [`Peer::datagram`], [`Event::Path`]. The engine sends no more of them than
+//!   [`Config::send_rate`] allows: the rest waits, and liveness goes first.
+//! - Once [`depart`](Engine::depart) has ended, the engine is silent: it needs no calls and sends
+//!   nothing until [`renew`](Engine::renew). Nothing that another node says silences it.
 //!
 //! # Determinism
 //!
@@ -107,49 +108,52 @@
 //!
 //! # Guarantees, and what is not guaranteed
 //!
-//! With every node running and datagrams getting through at last:
+//! Provided that the nodes run and that datagrams get through in the end:
 //!
 //! - All nodes come to hold equal pictures: equal [digests](Engine::digest). Records merge by a
 //!   pure join, so order, loss and repetition of datagrams do not matter.
-//! - Only the owner of a record decides what it says. What others claim in its name is corrected by
-//!   it, and what it said in an earlier [`Epoch`] is void once a later one is known.
-//! - A node that stays silent to its prober for [`Config::silence_window`], and for the last half of
-//!   it to two of those that were asked to look, or to the only one, is called down; one whose answer
-//!   to any of them is heard of in time is not. If fewer than half of those asked answer at all, however
-//!   often they are asked, the prober may be cut off itself, and holds the node unreachable.
+//! - Only the owner of a record decides what it says. It corrects what others claim in its name,
+//!   and what it said in an earlier [`Epoch`] is void once a later one is known.
+//! - A node is called down if it is silent to its prober for [`Config::silence_window`], and for
+//!   the last half of that to two of the verifiers, or to the only one. It is not called down if it
+//!   answers any of them and the prober hears of that in time. If fewer than half of the verifiers
+//!   report, even after reminders, the prober may be cut off itself, and marks the node
+//!   unreachable.
 //! - Parts of a cluster that were cut off find each other again unaided.
-//! - Those that live, and what they serve, are not kept out by what has been: a full table forgets the gone
-//!   first ([`Limits`] has the order), and nodes that forget at different times stay equal.
-//! - A captured packet is void at a node that has restarted since, and counts once elsewhere. A node that
-//!   has forgotten others takes nothing of them that it has not asked for since.
-//! - A node whose packet numbers others remember begins a new life within seconds: one that was set back
-//!   to a snapshot, that began an epoch a second time, or in whose name a high number was written. Two
-//!   copies of one node do so in turn, ever more slowly, and report an [`Event::Conflict`].
+//! - Nodes that are gone do not keep out nodes that live, nor what they serve: a full table forgets
+//!   the gone first ([`Limits`] has the order), and nodes that forget at different times stay
+//!   equal.
+//! - A recorded packet is void at a node that has restarted since, and counts once elsewhere. A
+//!   node that has forgotten others accepts nothing from them that it has not asked for since.
+//! - A node whose packet numbers others remember begins a new life within seconds: for example one
+//!   that was set back to a snapshot or began an epoch a second time, or one in whose name somebody
+//!   has sent a high number. Two copies of one node do so in turn, ever more slowly, and report an
+//!   [`Event::Conflict`].
 //!
 //! Not guaranteed:
 //!
 //! - **Agreement at any one moment.** Two nodes may route a key differently for as long as a change
 //!   takes to spread, and for as long as a partition lasts. There are no locks here.
 //! - **Delivery of messages.** A broadcast is acknowledged and retried from hop to hop, and is best
-//!   effort beyond that: who lives and can be reached gets it, unless a node on the way to it dies
-//!   in that moment, or no datagram as large as the message passes to it: then [`Event::Undelivered`]
-//!   says so. It arrives at most once as long as its origin is remembered
-//!   ([`Limits::message_origins`]). Who joins a group, or the cluster, later gets none of the
-//!   messages before.
-//! - **Order of messages.** There is none, not even among those of one origin: each goes out at once
-//!   and takes a tree of its own. An application that needs an order numbers its payloads.
+//!   effort beyond that: each node that is alive and within reach gets it, unless a node on the way
+//!   dies at that moment, or the message is too large for a path, which [`Event::Undelivered`]
+//!   reports. A message arrives at most once as long as its origin is remembered
+//!   ([`Limits::message_origins`]). A node that joins a group, or the cluster, later does not get
+//!   earlier messages.
+//! - **Order of messages.** There is none, not even among the messages of one origin: each goes out
+//!   at once, in a tree of its own. An application that needs an order numbers its payloads.
 //! - **Protection from holders of the key.** They are trusted to relay faithfully. A false claim
-//!   about another node is contained and corrected by that node, no more: whatever it names that
-//!   orders claims (epoch, incarnation, clock, version, number), the owner puts itself above it. So
-//!   that it can, an epoch far ahead is not believed: see [`Epoch::horizon`]. Who seals packets in
-//!   another's name is that node for all who hear them, until its next life.
-//! - **Secrecy** under [`Suite::Authenticated`]: anybody can read it. Suite *sealed* (feature
-//!   `seal`) encrypts.
-//! - **Persistence.** A restarted node begins with what it is told, in an epoch that the embedder
-//!   must choose above all earlier ones. A clock set back and an epoch used twice are healed; until then
-//!   what such a node says may be refused, or be taken for what it has said before: of its writes the
-//!   later prevail, but a message is lost where one with its number has been delivered. Suite
-//!   *sealed* may give away what two packets with one number say.
+//!   about another node is corrected by that node: whatever orders claims (epoch, incarnation,
+//!   clock, version, number), the owner puts itself above the value that was claimed. So that it
+//!   always can, an epoch far ahead is not believed: see [`Epoch::horizon`]. A holder of the key
+//!   that sends packets in another node's name is taken for that node until that node's next life.
+//! - **Secrecy** under [`Suite::Authenticated`]: anybody can read the packets. Suite *sealed*
+//!   (feature `seal`) encrypts them.
+//! - **Persistence.** A restarted node knows what others tell it, and its embedder must choose an
+//!   epoch above all earlier ones. A clock set back and an epoch used twice heal within seconds.
+//!   Until then others may refuse what the node says, or take it for what it said before: of its
+//!   writes the later ones prevail, but a message is lost if one with its number has been delivered
+//!   already. Suite *sealed* may give away what two packets with one number say.
 //!
 //! ## Against whom
 //!
@@ -159,53 +163,80 @@
 //!
 //! # Map
 //!
-//! Parts know the `context` and not each other; `engine` is the only one that knows them all.
+//! Parts share the `context`; `engine` knows them all.
 //!
 //! | module | subject |
 //! |---|---|
-//! | `engine` | calls in, polls out: dispatches, decides nothing |
+//! | `engine` | calls in, polls out; hands each frame and each deadline to the part in charge |
 //! | `context` | what parts share: picture, peers, queues, random choices |
 //! | `topology` | the replicated data: records, merge, the index behind `route`; [`Topology`] is usable by itself |
-//! | `liveness` | who lives: probes, suspicion, evidence, own health, coming back, departing |
+//! | `liveness` | which nodes live: probes, suspicion, evidence, own health, coming back, departing |
 //! | `spread` | how changes and messages reach all: tree, multicast with its speakers, piggyback |
 //! | `repair` | how two nodes find what differs |
 //! | [`wire`] | packets and frames, specified for a second implementation |
 //! | [`seal`] | keys, suites, freshness |
 //! | `timing` | every duration, with its formula and its reason |
 //! | `path` | how large datagrams to a peer may be |
-//! | `events`, `outbox`, `rate`, `timers`, `tombstones` | bounded queues, how much is sent, deadlines, what time takes away |
+//! | `events`, `outbox`, `rate`, `timers`, `tombstones` | bounded queues, rate limits, deadlines, garbage collection |
 //! | `roster`, `metadata`, `message` | nodes by number; what they say about themselves and to each other |
+//! | [`protocol`] | what is sent when, to whom, and what the receiver does |
 //! | `config`, `event`, `port`, `stats`, `node`, `time` | what an embedder sees: settings, events, destinations, counters, names, instants |
 //! | `hash`, `growth` | hashing that is the same everywhere; vectors that waste little |
 //!
 //! # Glossary
 //!
-//! - **Node**, [`NodeId`]: one engine, named by the address that it advertises. **Life**,
-//!   [`Epoch`]: one run of a node. **Peer**: another node that is known. **Incarnation**: counts a
-//!   node's refutations in a life.
-//! - **Group**, **range**, **item**: a name; keys from a start to an end, both included; one
-//!   member's word about one range. **Record**: all that a member said about a group. **Clock**:
-//!   counts the writes of a record. **Tombstone**: an item that says *removed*. **Floor**: the
-//!   clock up to which tombstones are collected.
-//! - **Root**, **digest**: the sum of the fingerprints of all that is known of the living and shared.
-//! - **Claim**: what is known of a node, as one node tells another. **Suspicion**: one node's own
-//!   doubt. **Verifier**: who was asked to look. **Unreachable**: silent, and no verifier has answered,
-//!   or none was there.
-//! - **Bound** packet: one that only the receiver's present life takes. **Proven** sender: one that
-//!   has sent a bound packet, or was vouched for.
-//! - **Segment**: nodes that hear each other's multicast. **Speaker**: the one that multicasts for
-//!   them, and **covers** those who have said that they hear it. **Seed**: an address to begin with.
+//! Where the literature has another word for the same or for something close to it, the last column
+//! names it.
+//!
+//! | word | meaning | also called |
+//! |---|---|---|
+//! | **node**, [`NodeId`] | one engine, named by the address that it advertises | member, process (SWIM) |
+//! | **peer** | another node that is known | member |
+//! | **life**, [`Epoch`] | one run of a node, and the number that orders its lives | generation (Cassandra), instance |
+//! | **incarnation** | counts a node's refutations in a life | the same in SWIM |
+//! | **claim** | what is known of a node, as one node tells another: life, incarnation, alive, down or left | membership update (SWIM), heartbeat state |
+//! | **verdict**, *down* | the claim that a node is dead, with the nodes that found it silent | *confirm* (SWIM), *dead* (memberlist) |
+//! | **suspicion** | one node's own doubt, which it tells the suspect | the same in SWIM, where it is gossiped |
+//! | **verifier** | a node that was asked to look at a suspect | ping-req target, indirect probe (SWIM); independent confirmation (Lifeguard) |
+//! | **unreachable** | silent, but no verifier was there or none reported; a local status | partitioned, *unreachable* (Akka) |
+//! | **refutation** | a claim of a node about itself, above what was said of it | the same in SWIM |
+//! | **health** | what a node multiplies its time-outs by, from 1 when it is well to 9 | local health multiplier (Lifeguard) |
+//! | **held off** | alive, but not shown for a while, as it went down repeatedly | quarantine, flap damping (BGP) |
+//! | **newcomer**, **caught up** | a node that does not know its cluster yet; one that does | joining, synchronised |
+//! | **reunion** | the seconds after a lost peer is back, in which roots are compared often | partition heal, rejoin |
+//! | **seed** | an address to begin with | contact point, introducer, join address |
+//! | **group**, **range**, **item** | a name; keys from a start to an end, both included; what one member says about one range | service, shard or key range, registration |
+//! | **record**, **clock** | all that one member says about one group; the number of its last write | delta-state CRDT, version; last-writer-wins map with one writer |
+//! | **tombstone**, **floor** | an item that says *removed*; the clock up to which tombstones are collected | the same; garbage-collection watermark |
+//! | **owner** of a key | a member that serves it; they are ranked by rendezvous hashing | replica; highest random weight (HRW) |
+//! | **fingerprint**, **root**, [`Digest`] | a hash of one claim, record or blob; their sum over all living nodes | set checksum, digest; root of a Merkle tree, without the tree |
+//! | **repair** | two nodes compare roots, find what differs and exchange it | anti-entropy, push-pull sync (memberlist) |
+//! | **coded symbols** | cells from which two sets find their difference | rateless invertible Bloom look-up table (RIBLT) |
+//! | **ring**, **position** | nodes in the order of their hashed addresses | consistent-hashing ring |
+//! | **spread**, **tree**, **copy**, **hop** | a broadcast from node to node, each with a part of the ring; one transmission of it | broadcast tree, eager push (Plumtree), dissemination (SWIM) |
+//! | **news**, **gatherer** | what everybody is to be told; the node that sends it for many | rumours; aggregator |
+//! | **piggyback** | frames that ride in packets that are sent anyway | the same in SWIM: gossip |
+//! | **message** | an application's bytes to all, to a group or to some nodes | user event (serf), broadcast |
+//! | **bound** packet | a packet that only the receiver's present life accepts | challenge-response, replay protection |
+//! | **proven** sender, **vouch** | one that has sent a bound packet, or of which another node says that it has | authenticated peer; introduction |
+//! | **segment** | nodes that receive each other's multicast | link, broadcast domain |
+//! | **speaker**, **hearer** | the node that multicasts reliably for its segment; a node that has told it that it hears it | log-based receiver-reliable multicast: source, receiver |
+//! | **cover**, **promise** | the speaker answers for a hearer for a time, and the tree leaves it out | lease |
+//! | **beat** | says how many batches there are | heartbeat, session message (SRM) |
+//! | **missed** | asks the speaker for batches | negative acknowledgement (NACK) |
+//! | **batch** | frames that fit in one datagram, sent together | packet payload, bundle |
 //!
 //! # Narrow paths
 //!
-//! Datagrams of [`Config::max_datagram`] that vanish on the way to a peer, though small ones pass, are
-//! noticed by what is not acknowledged or answered (RFC 8899). The size for that peer then goes down to
-//! what passes, 508 bytes at the least, and larger ones are tried again after ten probe intervals, then
-//! ever more rarely. What is sent to that peer is packed for that size; a message that does not fit goes
-//! to all others, and [`Event::Undelivered`] tells its origin. The same holds where nodes have different
-//! sizes: a hop that cannot pass a message on says so, and the hop before it sends the message to the
-//! others of that part itself. Metadata of more than about 420 bytes need a path of up to 620: where that
-//! does not pass, the pair stays unequal, and repairs go on at the rate of probes.
+//! If datagrams of [`Config::max_datagram`] vanish on the way to a peer while small ones pass, the
+//! engine notices, because they are not acknowledged or answered (RFC 8899). The size for that peer
+//! then goes down to what passes, 508 bytes at the least, and larger sizes are tried again after
+//! ten probe intervals, then ever more rarely. What is sent to that peer is packed for that size; a
+//! message that does not fit goes to all others, and its origin raises [`Event::Undelivered`]. The
+//! same holds where nodes are configured with different sizes: a hop that cannot pass a message on
+//! says so, and the hop before it sends the message to the rest of that part itself. Metadata of
+//! more than about 420 bytes needs a path of up to 620 bytes: where that does not pass, the two
+//! nodes stay unequal, and the repairs between them back off to one a minute.
 //!
 //! # Deviations from SWIM and Lifeguard
 //!
@@ -214,46 +245,52 @@
 //! 2018) the local health multiplier and telling a suspect of its suspicion first. What differs:
 //!
 //! - **Suspicion is not gossiped.** It stays with the accuser and a few verifiers that it recruits
-//!   when half of the window has passed in silence; only *down* goes to all. A false
-//!   suspicion costs three nodes a few datagrams in place of a refutation by the whole cluster.
-//! - **No ping-req.** A verifier pings on its own account for the rest of the window and reports what
-//!   it saw: one that answers ends the suspicion, and a verdict needs the silence of up to two that
-//!   can be counted on. So a prober that is cut off condemns nobody.
-//! - **The window does not grow with the cluster**, nor shrink with the number of accusers: few
-//!   look, and all of them until it ends, so there is nothing to wait for in larger clusters.
-//! - **Every other probe goes half-way round the ring**, so each peer is looked at by the one opposite
-//!   once in two intervals. By probes in random order alone one peer in a hundred goes unprobed for
-//!   4.6 intervals: of 1,024 nodes, all know of a crash after 4.5 s in 99 cases of 100, not 7.6 s.
-//! - **Time-outs follow measured round trips** of each peer (Jacobson), within bounds, and a probe
-//!   is sent up to three times within half a window; meanwhile the probing of others goes on. A fixed time-out is either slow on a fast network or wrong on a slow one.
-//! - **With nobody to ask a peer is *unreachable***, locally, and never gossiped: two nodes cannot
-//!   tell which of them is cut off. In clusters of eight and less a suspect is pinged four times as
-//!   often, as there are fewer verifiers than a suspicion would have.
-//! - **A challenge is an answer.** A node that has no proof of the prober's life answers an unbound ping
-//!   with a challenge, bound to that life and quoting the ping, which is all the evidence that there is
-//!   in a pong. Two datagrams have to survive, whether two nodes have met or not.
-//! - **A node detects its own stalls** from how late it is called, and withdraws what it suspected
-//!   meanwhile: Lifeguard infers as much from missed acknowledgements only.
-//! - **Multicast proves itself.** Where it works one node of a segment, the speaker, multicasts each
-//!   change and beats with the number of the last one: 28 and 280 ms after it, then every 2.5 s. A
-//!   node that misses a change or a beat asks by unicast. The tree leaves out those whom a speaker
-//!   covers. Multicast that works for some only, one way or now and then delays them by more than a
-//!   tenth of a second only until it is noticed: if it broke while there was nothing to say, a change
-//!   that it has missed shows in a comparison of roots, usually within a second, and a message in the
-//!   next beat, within 3 s. Less would take a unicast datagram to, or from, each node for every
-//!   change, or beats that wake all of them many times a second. A node that
-//!   multicast is of no use to goes on without and says so: [`Event::Multicast`].
-//! - **Changes go out at once** by an acknowledged tree and by multicast; piggybacking carries only
-//!   what a hop did not acknowledge. It is both faster and cheaper than waiting for probes.
-//! - **The dead are retried for ever**, at a rate that the cluster shares, so partitions heal
+//!   when half of the window has passed in silence; only *down* is broadcast. A false suspicion
+//!   costs three nodes a few datagrams instead of costing the whole cluster a refutation.
+//! - **No ping-req.** A verifier pings on its own account for the rest of the window and reports
+//!   what it found. One answer ends the suspicion, and a verdict needs silence reported by two
+//!   verifiers that are known to look, or by the only one. So a prober that is cut off condemns
+//!   nobody.
+//! - **The window does not grow with the cluster**, nor does it shrink with the number of accusers:
+//!   only a few nodes look, each until the window ends, so a larger cluster leaves nothing more to
+//!   wait for.
+//! - **Every other probe goes half-way round the ring**, so each peer is probed by the one opposite
+//!   once in two intervals. With probes in random order alone one peer in a hundred goes unprobed
+//!   for 4.6 intervals. In 99 cases of 100 all of 1,024 nodes know of a crash after 4.5 s rather
+//!   than 7.6 s.
+//! - **Time-outs follow measured round trips** of each peer (Jacobson), within bounds. A probe is
+//!   sent up to three times within half a window while the probing of others goes on. A fixed
+//!   time-out is either slow on a fast network or wrong on a slow one.
+//! - **With nobody to ask, a peer is *unreachable***, locally, and that is never gossiped: two
+//!   nodes cannot tell which of them is cut off. In clusters of eight or less a suspect is pinged
+//!   four times as often, to make up for missing verifiers.
+//! - **A challenge is an answer.** A node that has no proof of the prober's life answers its
+//!   unbound ping with a challenge, which is bound to that life and quotes the ping: as good
+//!   evidence of life as a pong. So a probe takes two datagrams whether or not the two nodes have
+//!   met.
+//! - **A node detects its own stalls** from how late it is called, and withdraws its suspicions.
+//!   Lifeguard infers a stall only from missed acknowledgements.
+//! - **Multicast proves itself.** Where it works, one node of a segment, the speaker, multicasts
+//!   each change, and then heartbeats with the number of the last one: 28 and 280 ms after it, then
+//!   every 2.5 s. A node that misses a change or a heartbeat asks by unicast. The tree leaves out
+//!   the nodes that a speaker covers. If multicast works for some nodes only, in one direction
+//!   only, or now and then, it delays a node by more than a tenth of a second only until the node
+//!   notices. If it broke in a quiet time, a change that the node has missed shows in a comparison
+//!   of roots, usually within a second, and a message shows in the next heartbeat, within 3 s. To
+//!   notice sooner would take a unicast datagram to or from each node for every change, or
+//!   heartbeats that wake all nodes many times a second. A node that gains nothing from multicast
+//!   goes on without it and says so: [`Event::Multicast`].
+//! - **Changes go out at once**, in an acknowledged tree and by multicast; piggybacking carries
+//!   only what a hop did not acknowledge. That is both faster and cheaper than waiting for probes.
+//! - **Dead nodes are retried for ever**, at a rate that the cluster shares, so partitions heal
 //!   without an operator.
-//! - **Lives are told apart by epochs**, so a restart needs no incarnation from before it.
+//! - **Epochs tell lives apart**, so a restarted node need not know its incarnation from before.
 //!
 //! # Clockwork
 //!
-//! All durations follow from the configuration, and what waits for an answer follows the measured
-//! round trips as well. *Late* is when an answer of a peer is late: its smoothed round trip and four
-//! deviations; *usually late* is the same over all peers.
+//! All durations follow from the configuration, and each wait for an answer follows the measured
+//! round trips as well. In the table, *late* is the time after which the answer of a peer is late:
+//! its smoothed round trip plus four deviations. *Usually late* is the same over all peers.
 //!
 #![doc = include_str!("timing/table.md")]
 //!
@@ -290,6 +327,9 @@ mod node;
 mod outbox;
 mod path;
 mod port;
+#[doc = include_str!("protocol.md")]
+#[cfg(doc)]
+pub mod protocol {}
 mod rate;
 mod repair;
 mod roster;

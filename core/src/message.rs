@@ -1,4 +1,4 @@
-//! What an application says when it sends a message.
+//! The types with which an application sends messages.
 
 use core::fmt;
 
@@ -9,7 +9,7 @@ use crate::topology::GroupName;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(pub u32);
 
-/// Whom a message is for. The sender itself never receives it.
+/// The recipients of a message. The sender itself never receives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipients<'a> {
     /// All nodes.
@@ -20,14 +20,14 @@ pub enum Recipients<'a> {
     Nodes(&'a [NodeId]),
 }
 
-/// Names a message: who sent it, in which life, the how manieth.
+/// Names a message: its sender, the sender's life, and a sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BroadcastId {
-    /// Who sent it.
+    /// The node that sent it.
     pub origin: NodeId,
-    /// In which life.
+    /// The life of that node.
     pub epoch: Epoch,
-    /// The how manieth message of that life, counted from 1.
+    /// Sequence number in that life, starting at 1.
     pub sequence: u64,
 }
 
@@ -47,8 +47,8 @@ pub enum BroadcastError {
         /// How many were given.
         count: usize,
     },
-    /// As many messages and changes are under way, own ones and those of others, as half of
-    /// `Limits::relays` allows, the rest being kept for those of others; try again later.
+    /// Half of `Limits::relays` is used up by messages and changes under way, this node's own and
+    /// those of others; the rest is kept for those of others. Try again later.
     Busy {
         /// The limit.
         limit: u32,
@@ -63,19 +63,24 @@ impl fmt::Display for BroadcastError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { len, limit } => {
-                write!(f, "a message has at most {limit} bytes here, this one {len}")
+                write!(f, "payload is {len} bytes; at most {limit} fit with these recipients")
             }
             Self::TooManyNodes { count } => {
-                write!(f, "at most 1024 nodes can be listed, not {count}; send to a group instead")
+                write!(
+                    f,
+                    "{count} recipients listed; at most 1024 are allowed: send to a group instead"
+                )
             }
             Self::Busy { limit } => {
                 write!(
                     f,
-                    "too many broadcasts are under way (half of limits.relays = {limit}); try again later"
+                    "too many broadcasts are under way (half of limits.relays = {limit}): try again later"
                 )
             }
-            Self::UnknownGroup => f.write_str("no such group is known"),
-            Self::Departed => f.write_str("the node has departed; renew it first"),
+            Self::UnknownGroup => {
+                f.write_str("the group is not known: join it, or wait until a member is known")
+            }
+            Self::Departed => f.write_str("the node has departed: renew it first"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What nodes say about themselves in bytes of their own.
+//! Metadata: bytes that nodes say about themselves.
 
 use alloc::collections::BTreeMap;
 
@@ -37,17 +37,18 @@ impl Metadata {
         self.entries.get(&ix).map_or(0, |entry| entry.version)
     }
 
-    /// The sum of the fingerprints of the entries of those who live.
+    /// The sum of the fingerprints of the entries of living nodes.
     pub(crate) const fn root(&self) -> u64 {
         self.root.sum()
     }
 
-    /// The sum, for those who want to follow what moves in it.
+    /// The sum, to follow what moves in it.
     pub(crate) const fn root_mut(&mut self) -> &mut Root {
         &mut self.root
     }
 
-    /// Takes in a version of a node that lives. Returns whether it is later than the one known.
+    /// Stores a version of the metadata of a living node. Returns whether it is later than the
+    /// known one.
     pub(crate) fn set(
         &mut self,
         key: FingerprintKey,
@@ -68,7 +69,7 @@ impl Metadata {
         later
     }
 
-    /// Forgets what a node said; answers what that was.
+    /// Forgets a node's metadata, and returns it.
     pub(crate) fn forget(&mut self, ix: Ix) -> Option<Bytes> {
         let entry = self.entries.remove(&ix)?;
         if !entry.retired {
@@ -77,7 +78,7 @@ impl Metadata {
         Some(entry.bytes)
     }
 
-    /// Takes what a node said out of the root: it is gone.
+    /// Takes a node's metadata out of the root, because the node is gone.
     pub(crate) fn retire(&mut self, ix: Ix) {
         if let Some(entry) = self.entries.get_mut(&ix).filter(|entry| !entry.retired) {
             entry.retired = true;
@@ -93,13 +94,14 @@ impl Metadata {
         }
     }
 
-    /// What repair compares of the entries of those who live: whose, where it lies, and its fingerprint.
+    /// What repair compares for living nodes: the node, the position and the fingerprint of its
+    /// metadata.
     pub(crate) fn marks(&self) -> impl Iterator<Item = (Ix, u64, u64)> + '_ {
         let counted = self.entries.iter().filter(|(_, entry)| !entry.retired);
         counted.map(|(&ix, entry)| (ix, entry.position, entry.fingerprint))
     }
 
-    /// What others are told.
+    /// A node's metadata as others are told it.
     pub(crate) fn frame(&self, life: Life, ix: Ix) -> Frame {
         Frame::Metadata { life, version: self.version(ix), bytes: self.get(ix) }
     }

@@ -1,8 +1,8 @@
-//! Faults of the protocol on purpose: whoever checks an engine proves with them that the checks find
-//! what they ought to. They exist with the feature `mutants` only.
+//! Deliberate faults of the protocol, with which a simulator proves that its checks find what they
+//! should. They exist with the feature `mutants` only.
 
-/// Whether the mutant of this name is at work in something that has a field `mutant`. Without the
-/// feature that is a constant, and the compiler drops what depends on it.
+/// Whether this mutant is active in something that has a field `mutant`. Without the feature that
+/// is a constant, and the compiler drops what depends on it.
 macro_rules! mutated {
     ($of:expr, $mutant:ident) => {{
         #[cfg(feature = "mutants")]
@@ -28,7 +28,7 @@ macro_rules! mutants {
             /// All that break a rule.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// Those that only leave a part of the protocol out, which others make up for.
+            /// Those that only leave out a part of the protocol for which other parts make up.
             pub const PARTS: &[Self] = &[$(Self::$off),+];
 
             /// Its name, as it is written here.
@@ -55,34 +55,34 @@ mutants! {
     /// A copy from before a floor is added to, where it has to be replaced: what was removed and
     /// collected meanwhile stays.
     FloorIgnored,
-    /// A suspect is asked for ever and never called down.
+    /// A suspect is pinged for ever and never called down.
     EndlessSuspicion,
-    /// Who is called down answers, but with the incarnation that was called down.
+    /// A node that is called down answers, but with the incarnation that was called down.
     IncarnationKept,
     /// A bound packet of a life that is over is taken for one of the present life.
     StaleReply,
     /// What a hop of the broadcast tree did not acknowledge is not sent again.
     RelayOnce,
-    /// What a verifier has found is forgotten by the node that asked for it.
+    /// The node that asked a verifier forgets what it reports.
     WordForgotten,
-    /// Who is down is never tried again.
+    /// A node that is down is never tried again.
     DownForever,
     /// The highest packet number of a sender counts as new for as long as it is the highest.
     WindowOffByOne,
     /// A delta is applied although writes before it are missing.
     GapApplied,
-    /// The word of a verifier is waited for as long as a LAN takes, whatever a round trip takes; a later
-    /// one is not taken.
+    /// A report of a verifier is waited for as long as a LAN takes, whatever the round trip; a
+    /// later one is not accepted.
     WaitIgnoresRoundTrips,
     /// A sender whose packet numbers are used up is not told so.
     NumberUnanswered,
-    /// What was sent before its sender had proven itself, or before it was forgotten, is taken.
+    /// What was sent before its sender had proven itself, or before it was forgotten, is accepted.
     FloorForgotten,
     /// Datagrams stay as large as they are, though only small ones pass.
     SizeKept,
-    /// Frames that say something to one receiver are taken and passed on inside spreads.
+    /// Frames that say something to one receiver are accepted and passed on inside spreads.
     AnyFramePassedOn,
-    /// The living are refused by tables that are full of those who are gone.
+    /// Living nodes are refused by tables that are full of gone nodes.
     DeadFirst,
     /// A peer that was called down counts as fallen, whatever it says of itself.
     FallWithoutEvidence,
@@ -93,6 +93,6 @@ mutants! {
     TreeOff,
     /// What the broadcast tree did not deliver does not ride on other packets.
     PiggybackOff,
-    /// Who has caught up once does not compare roots any more.
+    /// A node that has caught up does not compare roots any more.
     RepairOff,
 }

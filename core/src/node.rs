@@ -1,4 +1,4 @@
-//! Who a node is: its address, and which of its lives.
+//! What a node is: its address, and its life.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -73,11 +73,11 @@ impl fmt::Debug for NodeId {
 
 /// One life of a node. What a node said in a lower epoch is void as soon as a higher one is heard.
 ///
-/// Make it with [`Epoch::new`], of the time and of random bits. It must grow from life to life, or the
-/// node is taken for one that has been; it must never be used twice by one node, or two lives share
-/// keys and packet numbers; and other nodes must not be able to share it, as a packet is bound to its
-/// receiver's epoch and counts at every node that has the same. So neither a counter nor a constant
-/// will do, except in tests.
+/// Make it with [`Epoch::new`], of the time and of random bits. It must grow from life to life, or
+/// others take the node for an earlier life. A node must never use it twice, or two lives share
+/// keys and packet numbers. And no two nodes may share it, as a packet is bound to its receiver's
+/// epoch and counts at every node that has the same. So neither a counter nor a constant will do,
+/// except in tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
@@ -90,12 +90,12 @@ impl Epoch {
         Self(unix_ms << 22 | (random & 0x3f_ffff) as u64)
     }
 
-    /// The latest epoch that a node believes of anybody while its own clock would give this one:
-    /// 32 years on from it, or from 2026 if the clock is behind that.
+    /// The latest epoch that a node believes while its own clock would give this one: 32 years
+    /// later, or 32 years after the beginning of 2026 if the clock is behind that.
     ///
-    /// An epoch can only be answered by a higher one. Without a horizon one packet could put a node
-    /// into the last epoch there is, and nothing that it says would count any more. The horizon
-    /// moves on with time, so a claim at it can be topped a moment later. It lies far enough
+    /// Only a higher epoch refutes a claimed one. Without a horizon one packet could put a node
+    /// into the last epoch of all, and nothing that it says would count any more. The horizon moves
+    /// on with time, so a claim at the horizon can be topped a moment later. It lies far enough
     /// ahead for clocks that were never set, and for epochs that are counted.
     #[must_use]
     pub const fn horizon(self) -> Self {
@@ -103,13 +103,13 @@ impl Epoch {
         Self(base.saturating_add(LEAD))
     }
 
-    /// The epoch that begins this much later.
+    /// The epoch of a life that begins this much later.
     #[must_use]
     pub(crate) const fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add((span.as_millis() as u64).saturating_mul(1 << 22)))
     }
 
-    /// The latest epoch whose horizon is not the end of all epochs: early in 2077.
+    /// The latest epoch whose horizon is not the last epoch of all: early in 2077.
     pub(crate) const LATEST_START: Self = Self(u64::MAX - LEAD);
 }
 
@@ -128,9 +128,9 @@ impl fmt::Display for Epoch {
 /// A node in one of its lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Life {
-    /// Who.
+    /// The node.
     pub id: NodeId,
-    /// In which life.
+    /// Its life.
     pub epoch: Epoch,
 }
 
@@ -143,16 +143,17 @@ impl fmt::Display for Life {
 /// What a node is known, or believed, to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
-    /// It answers, or nobody has reason to doubt that it does.
+    /// It answers, or there is no reason to doubt that it does.
     #[default]
     Alive,
     /// It has left a probe unanswered. Local to this node, and not yet a verdict.
     Suspect,
-    /// This node cannot reach it and nobody could be asked. Local to this node.
+    /// This node cannot reach it and no verifier could be asked, or few reported. Local to this
+    /// node.
     Unreachable,
-    /// It was silent to this node or another and to those who were asked to look.
+    /// It was silent to this node or another, and to its verifiers.
     Down,
-    /// It said that it goes.
+    /// It said that it leaves.
     Left,
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct To {
     pub(crate) node: Option<Ix>,
 }
 
-/// One thing to say.
+/// One thing to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Say {
     /// A ping; the root is filled in when the packet is built.
@@ -34,7 +34,7 @@ pub(crate) enum Say {
     PaddedPing { size: usize },
     /// One copy of a batch under way, by its number; urgent if it carries claims.
     Relay { copy: u64, urgent: bool },
-    /// Something held, for a peer that repairs.
+    /// An entry for a peer that repairs.
     Held(Frame),
     /// Anything else.
     Frame(Frame),
@@ -43,7 +43,7 @@ pub(crate) enum Say {
 }
 
 impl Say {
-    /// Whether it goes out before what is not.
+    /// Whether it goes out before what is not urgent.
     fn is_urgent(&self) -> bool {
         match self {
             Self::Ping | Self::Pong { .. } => true,
@@ -55,8 +55,8 @@ impl Say {
     }
 }
 
-/// Whether a frame concerns liveness or ends a wait for an answer. A challenge is not: anybody can
-/// draw one.
+/// Whether a frame concerns liveness or ends a wait for an answer. A challenge is not urgent:
+/// anybody can provoke one.
 pub(crate) fn is_urgent(frame: &Frame) -> bool {
     matches!(
         frame,
@@ -82,7 +82,7 @@ pub(crate) struct Intent {
 }
 
 impl Intent {
-    /// Another thing to say in place of this one.
+    /// Something else to send in place of this intent.
     pub(crate) fn instead(&self, say: Say) -> Self {
         Self { to: self.to, say, since: self.since }
     }
@@ -92,21 +92,21 @@ impl Intent {
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
     urgent: VecDeque<Intent>,
-    /// Pings and answers that do not wait behind a long urgent queue.
+    /// Pings and pongs that do not wait behind a long urgent queue.
     ahead: VecDeque<Intent>,
     /// Whether the next packet is begun with one of these.
     overtakes: bool,
     bulk: VecDeque<Intent>,
-    /// The most of each kind.
+    /// The most intents in each queue.
     limit: usize,
     throttle: Throttle,
 }
 
-/// How far behind the head of a queue intents for the same receiver are looked for.
+/// How far behind the head of a queue to look for intents for the same receiver.
 const REACH: usize = 48;
 
-/// So many pings and answers go ahead of a long queue at most, and so many of them to one receiver:
-/// who asks more often than it can be answered is not to displace others.
+/// The most pings and pongs that go ahead of a long queue, and the most of them to one receiver: a
+/// node that pings more often than it can be answered must not displace others.
 const AHEAD: usize = 1_024;
 const AHEAD_EACH: usize = 4;
 
@@ -135,14 +135,14 @@ impl Outbox {
         self.len() == 0
     }
 
-    /// Forgets what waits. What has been sent still counts against the rate.
+    /// Drops what waits. What has been sent still counts against the rate.
     pub(crate) fn clear(&mut self) {
         self.urgent.clear();
         self.ahead.clear();
         self.bulk.clear();
     }
 
-    /// Forgets what waits and is not urgent.
+    /// Drops what waits and is not urgent.
     pub(crate) fn clear_bulk(&mut self) {
         self.bulk.clear();
     }
@@ -152,10 +152,10 @@ impl Outbox {
         self.bulk.len() >= self.limit
     }
 
-    /// Queues an intent; answers whether there was room.
+    /// Queues an intent; returns whether there was room.
     ///
-    /// Pings and answers overtake a long queue, by turns: an acknowledgement that is late is waited
-    /// for, but whose answers are late is thought to be dead.
+    /// Pings and pongs overtake a long queue, by turns: a late acknowledgement is waited for, but a
+    /// node whose pongs are late is thought to be dead.
     pub(crate) fn push(&mut self, now: Instant, to: To, say: Say) -> bool {
         let is_probe = matches!(say, Say::Ping | Say::Pong { .. });
         let (queue, room) = if is_probe && self.urgent.len() > REACH {
@@ -206,25 +206,25 @@ impl Outbox {
         }
     }
 
-    /// Gives back what bursts have left behind.
+    /// Gives back memory that bursts have left behind.
     pub(crate) fn rest(&mut self) {
         for queue in [&mut self.urgent, &mut self.ahead, &mut self.bulk] {
             growth::rest_queue(queue);
         }
     }
 
-    /// A datagram of so many bytes has gone out.
+    /// A datagram of `len` bytes has gone out.
     pub(crate) fn sent(&mut self, len: usize) {
         self.throttle.take(len);
     }
 
-    /// Whether what waits is held up by the rate; what is urgent, too, if `urgent` is asked for.
+    /// Whether the rate holds back what waits; with `urgent`, even what is urgent.
     pub(crate) fn is_held(&self, now: Instant, len: usize, urgent: bool) -> bool {
         let waits = if urgent { self.has_urgent() } else { !self.is_empty() };
         waits && self.throttle.ready(len, urgent) > now
     }
 
-    /// For how long what is urgent has waited.
+    /// For how long the oldest urgent intent has waited.
     pub(crate) fn urgent_delay(&self, now: Instant) -> Duration {
         let waits = |intent: Option<&Intent>| intent.map_or(Duration::ZERO, |i| now.since(i.since));
         waits(self.urgent.front()).max(waits(self.ahead.front()))
@@ -266,7 +266,7 @@ fn take_near(queue: &mut VecDeque<Intent>, into: &mut Vec<Intent>) {
 mod tests {
     use super::*;
 
-    /// Answers wait behind a few acknowledgements, and before a great many.
+    /// Pongs wait behind a few acknowledgements, and go before a great many.
     #[test]
     fn answers_overtake_a_long_queue() {
         let to = |port| {

@@ -1,18 +1,19 @@
 //! How large datagrams to a peer may be: packetization layer path MTU discovery (RFC 8899).
 //!
-//! Nothing is kept of a peer to which datagrams of [`Config::max_datagram`](crate::Config) pass, and
-//! nothing is sent to find that out. A **search** begins with a suspicion: a few large datagrams in a
-//! row that the peer did not acknowledge, a repair that nobody answers, or the peer's own word that
-//! large ones do not arrive ([`Frame::Narrow`](crate::wire::Frame::Narrow)). From then on datagrams to
-//! that peer have 508 bytes, which every path carries (RFC 8899, 4.3: black-hole detection), while
-//! padded pings look for more, step by step down from the size that is in doubt. Each goes out with a
-//! small one beside it: a size is refuted only if small pings were answered meanwhile and it was not, so
-//! that loss is not mistaken for size. A size that passes ends the search.
+//! As long as datagrams of [`Config::max_datagram`](crate::Config) pass to a peer, nothing is kept
+//! about its path and nothing is sent to test it. A **search** begins with a suspicion: a few large
+//! datagrams in a row that the peer did not acknowledge, a repair that nobody answers, or the
+//! peer's own word that large ones do not arrive ([`Frame::Narrow`](crate::wire::Frame::Narrow)).
+//! From then on datagrams to that peer have 508 bytes, which every path carries (RFC 8899, 4.3:
+//! black-hole detection), while padded pings look for a larger size, step by step down from the
+//! size that is in doubt. Each goes out with a small ping beside it: a size is refuted only if
+//! small pings were answered in the meantime and padded ones were not, so that loss is not mistaken
+//! for size. A size that passes ends the search.
 //!
-//! A peer to which less passes has an entry in a small table, is named in an event, and is tried with
-//! the next larger size after a while, then ever more rarely (RFC 8899, 5.2: search phase). A node that
-//! finds several peers in a row to be behind narrow paths takes its own path for narrow: the smaller size
-//! then holds for all peers that have no entry of their own.
+//! A peer to which less passes has an entry in a small table and is named in an event. The next
+//! larger size is tried after a while, then ever more rarely (RFC 8899, 5.2: search phase). A node
+//! that finds several peers in a row behind narrow paths concludes that its own path is narrow: the
+//! smaller size then holds for all peers that have no entry of their own.
 
 mod search;
 
@@ -31,7 +32,7 @@ use crate::time::Instant;
 use crate::timers::Why;
 use crate::timing::Timing;
 
-/// The size that every path carries: what IPv4 has to carry in one piece, less the longest headers of
+/// The size that every path carries: what IPv4 must be able to deliver, less the longest headers of
 /// IP and UDP. A peer to which not even this passes is out of reach.
 pub(crate) const BASE: usize = 508;
 
@@ -45,15 +46,16 @@ const LOSSES: u8 = 3;
 /// This many narrow paths in a row, with no large datagram acknowledged in between, are this node's own.
 const STREAK: u8 = 3;
 
-/// The most searches at a time that begin with a suspicion: where much is lost or little may be sent,
-/// many peers seem to be behind narrow paths at once, and padded pings would take what rate there is.
+/// The most searches at a time that a suspicion begins: with much loss or a low send rate many
+/// peers seem to be behind narrow paths at once, and padded pings would use up the rate.
 const SEARCHES: usize = 4;
 
-/// The most peers whose paths are known to be narrow, and the most suspected.
+/// The most peers with paths that are known to be narrow, and with paths that are suspected.
 const PEERS: usize = 256;
 const SUSPECTS: usize = 64;
 
-/// The pause before a larger size is tried doubles each time that it does not pass, up to 2^6 times.
+/// The pause before a larger size is tried doubles each time that the size does not pass, this many
+/// times at most.
 const MOST_DOUBLINGS: u32 = 6;
 
 /// What is known of the path to a peer.
@@ -61,19 +63,19 @@ const MOST_DOUBLINGS: u32 = 6;
 struct Path {
     /// The largest datagram that is sent.
     size: usize,
-    /// The largest that may pass: what cannot be divided is sent up to this size.
+    /// The largest datagram that may pass: what cannot be divided is sent up to this size.
     ceiling: usize,
     /// The size that the embedder was told last.
     told: usize,
     search: Option<Search>,
-    /// When a larger size is tried, or the entry is given up if there is none.
+    /// When a larger size is tried, or the entry is dropped if there is none.
     next: Instant,
     /// How often a larger size did not pass.
     failures: u32,
 }
 
 impl Path {
-    /// How long the size is left as it is.
+    /// How long the size stays as it is.
     fn rest(&self, timing: &Timing) -> Duration {
         timing.path_raise * (1 << self.failures.min(MOST_DOUBLINGS))
     }
@@ -83,14 +85,14 @@ impl Path {
 #[derive(Clone, Debug)]
 struct Suspect {
     losses: u8,
-    /// The last of them: several copies may share one.
+    /// The last packet among them: several copies may share one.
     packet: u64,
 }
 
 /// The peers to which less than the largest datagram passes, or is thought to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Paths {
-    /// By peer; under this node itself, what holds for all that are not in the table.
+    /// By peer; the entry of this node itself holds for all peers that are not in the table.
     known: BTreeMap<Ix, Path>,
     suspects: BTreeMap<Ix, Suspect>,
     /// How many paths in a row were found to be narrow.
@@ -98,8 +100,8 @@ pub(crate) struct Paths {
 }
 
 impl Context {
-    /// The largest datagram that is sent to a peer; for this node itself, to one of which nothing is
-    /// known, and by multicast.
+    /// The largest datagram that is sent to a peer; for this node itself: to an unknown node, and
+    /// by multicast.
     pub(crate) fn datagram(&self, to: Ix) -> usize {
         self.path(to).map_or(self.config.max_datagram, |path| path.size)
     }
@@ -145,7 +147,8 @@ impl Context {
         }
     }
 
-    /// A peer says that large datagrams do not seem to arrive: looked into unless it was of late.
+    /// A peer says that large datagrams do not seem to arrive: begins a search, unless one has just
+    /// ended.
     pub(crate) fn path_said_narrow(&mut self, from: Ix) {
         let wide = self.config.max_datagram;
         let cooling = |path: &Path| path.size == wide && self.now < path.next;
@@ -211,7 +214,7 @@ impl Context {
         let (from, larger) = (path.told, size > path.told);
         (path.size, path.ceiling, path.told) = (size, size, size);
         let rest = path.rest(&self.timing);
-        // What has just become wider may be wider still.
+        // A path that has just become wider may be wider still.
         path.next = if larger && size < wide { self.now } else { self.now + rest };
         if size == from {
             return;
@@ -239,14 +242,15 @@ impl Context {
         }
     }
 
-    /// Several paths in a row are narrow, so it must be this node's own: the size holds for all.
+    /// Several paths in a row are narrow, so this node's own path must be: the size holds for all.
     fn take_for_own(&mut self, size: usize) {
         let wide = self.config.max_datagram;
         let next = self.now + self.timing.path_raise;
         let own = Path { size, ceiling: size, told: size, search: None, next, failures: 0 };
         self.tell_path_of_all(wide, size);
         self.paths.known.insert(Ix::ME, own);
-        // Searches that would find the same, of peers that have been told of as all others.
+        // Entries and searches that would say the same are dropped, if their peers were reported
+        // like all others.
         let told = |path: &Path| path.told == wide || path.told == size;
         let same = |path: &Path| told(path) && (path.search.is_some() || path.size >= size);
         let own = |ix: Ix| ix == Ix::ME;
@@ -262,7 +266,8 @@ impl Context {
         }
     }
 
-    /// Names a peer that is new, or was an exception, if this node's own path is narrow.
+    /// Reports the size for a peer that is new, or was an exception, if this node's own path is
+    /// narrow.
     pub(crate) fn tell_path_of_new(&mut self, ix: Ix) {
         let (from, to) = (self.config.max_datagram, self.datagram_known(ix));
         if from != to && ix != Ix::ME {
@@ -271,7 +276,7 @@ impl Context {
         }
     }
 
-    /// Names all peers that have no entry of their own.
+    /// Reports the size for all peers that have no entry of their own.
     fn tell_path_of_all(&mut self, from: usize, to: usize) {
         let peers: Vec<Ix> = self.topology.roster().iter().collect();
         for ix in peers {
@@ -283,7 +288,7 @@ impl Context {
         }
     }
 
-    /// Begins anew with another largest datagram: what passes is found out again.
+    /// Begins anew with another largest datagram: which sizes pass is found out again.
     pub(crate) fn forget_paths(&mut self, wide: usize) {
         let known = !self.paths.known.is_empty();
         let peers = self.topology.roster().iter().filter(|&ix| known && ix != Ix::ME);
@@ -316,7 +321,7 @@ impl Paths {
         }
     }
 
-    /// The packet numbers begin anew: what was asked will not be answered, so searches end where they
+    /// Packet numbers begin anew, and open pings will not be answered: searches end where they
     /// began.
     pub(crate) fn renumber(&mut self, now: Instant, wide: usize) {
         self.suspects.clear();

@@ -1,8 +1,8 @@
-//! Where datagrams come from and go to.
+//! Sources and destinations of datagrams.
 
 use core::net::SocketAddr;
 
-/// How a datagram came, and from where.
+/// How a datagram arrived, and from where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arrival {
     /// On the node's own socket, from this source address.
@@ -30,6 +30,6 @@ pub enum SendError {
     Unreachable,
     /// The datagram is larger than the path takes (`EMSGSIZE`).
     TooLarge,
-    /// Anything else, such as a firewall's no or a lack of buffers.
+    /// Anything else, such as a firewall or a lack of buffers.
     Other,
 }

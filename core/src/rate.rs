@@ -1,19 +1,20 @@
-//! How much an engine sends at most: [`SendRate`], kept by two token buckets.
+//! The most that an engine sends: [`SendRate`], kept by two token buckets.
 
 use core::time::Duration;
 
 use crate::time::Instant;
 
 /// The most that an engine sends, whatever happens: in any tenth of a second at most a tenth of
-/// each figure, and so in any second at most the figure; three quarters of it for long.
+/// each figure, so in any second at most the figure; in the long run three quarters of it.
 ///
-/// A settled node sends about 100 bytes a second whatever the size of its cluster; a node by which
-/// 1,000 others join within a second sends up to 4 MB a second meanwhile, and at a lower rate they
-/// just join more slowly. Answers go first, so a low rate makes a node slow to learn and to tell; at
-/// one that answers alone exceed, others may call it down until it catches up.
+/// A settled node sends about 100 bytes a second whatever the size of its cluster. A node through
+/// which 1,000 others join within a second sends up to 4 MB in that second; at a lower rate they
+/// just join more slowly. Answers go first, so a low rate makes a node slow to learn and to spread
+/// changes. If the rate is too low even for the answers, others may call the node down until it
+/// catches up.
 ///
-/// What does not go out at once waits, liveness before changes, messages and repairs, a quarter of
-/// the buckets, and at least one datagram, being for liveness alone. What waits is bounded by
+/// What does not go out at once waits. Liveness goes before changes, messages and repairs, and a
+/// quarter of the buckets, at least one datagram, is reserved for it. What waits is bounded by
 /// `Limits::outbox`.
 ///
 /// Token buckets as in Turner, *New directions in communications* (1986): each holds a fortieth of
@@ -28,7 +29,7 @@ pub struct SendRate {
 }
 
 impl SendRate {
-    /// As good as no bound: 4.29 GB and as many datagrams per second.
+    /// Practically no bound: 4.29 GB and 4.29 billion datagrams per second.
     pub const UNBOUNDED: Self = Self { bytes: u32::MAX, datagrams: u32::MAX };
 
     /// A rate in bytes of UDP payload and datagrams per second.
@@ -37,7 +38,7 @@ impl SendRate {
         Self { bytes, datagrams }
     }
 
-    /// The least rate with which datagrams of a size can be sent, changes and all.
+    /// The least rate at which datagrams of a size can be sent, changes included.
     pub(crate) fn least(max_datagram: usize) -> Self {
         let bytes = u32::try_from(max_datagram).unwrap_or(u32::MAX).saturating_mul(2 * SHARE);
         Self { bytes, datagrams: 4 * SHARE }
@@ -70,15 +71,16 @@ impl TokenBucket {
         self.tokens = self.tokens.saturating_add(nanos.saturating_mul(self.rate)).min(self.depth);
     }
 
-    /// What must be there for something of this size to go out.
+    /// The tokens that something of this size needs to go out.
     fn needed(&self, size: u64, urgent: bool) -> u64 {
         let size = size.saturating_mul(ONE);
-        // At a low rate a quarter is less than a datagram, and what is urgent would wait each time.
+        // At a low rate a quarter is less than a datagram, and urgent datagrams would wait each
+        // time.
         let kept = if urgent { 0 } else { size.max(self.depth / 4) };
         size.saturating_add(kept).min(self.depth)
     }
 
-    /// How long until that is there.
+    /// How long until those tokens are there.
     fn wait(&self, size: u64, urgent: bool) -> Duration {
         let missing = self.needed(size, urgent).saturating_sub(self.tokens);
         Duration::from_nanos(missing.div_ceil(self.rate.max(1)))
@@ -106,7 +108,7 @@ impl Throttle {
         }
     }
 
-    /// Takes another rate; no more may go out at once than with the old one.
+    /// Changes the rate; no more may go out at once than with the old one.
     pub(crate) fn set_rate(&mut self, rate: SendRate) {
         let new = Self::new(rate, self.filled);
         for (old, mut new) in [(&mut self.bytes, new.bytes), (&mut self.datagrams, new.datagrams)] {
@@ -115,7 +117,7 @@ impl Throttle {
         }
     }
 
-    /// Takes in that it is now.
+    /// Fills the buckets up to `now`.
     pub(crate) fn advance(&mut self, now: Instant) {
         let span = now.since(self.filled);
         self.bytes.fill(span);
@@ -123,7 +125,7 @@ impl Throttle {
         self.filled = now;
     }
 
-    /// When a datagram of up to `len` bytes may go out; not after now if it may now.
+    /// When a datagram of up to `len` bytes may go out; not after now if it may go now.
     pub(crate) fn ready(&self, len: usize, urgent: bool) -> Instant {
         let wait = self.bytes.wait(len as u64, urgent).max(self.datagrams.wait(1, urgent));
         self.filled + wait
@@ -145,7 +147,7 @@ mod tests {
     const LEN: usize = 1_200;
 
     quickcheck! {
-        /// Whoever sends whenever it may never sends more than a tenth in a tenth of a second.
+        /// A node that sends whenever it may never sends more than a tenth in a tenth of a second.
         fn no_tenth_of_a_second_has_more_than_its_share(pauses: Vec<u32>, sizes: Vec<u16>) -> bool {
             let rate = SendRate::new(SendRate::least(LEN).bytes, 400);
             let mut throttle = Throttle::new(rate, Instant::ZERO);

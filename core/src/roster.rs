@@ -33,7 +33,7 @@ impl Ix {
     }
 }
 
-/// What is kept of a node here: 32 bytes, so that what is asked of it together lies together.
+/// The entry of a node: 32 bytes, so that what is looked up together lies together.
 #[derive(Clone, Copy)]
 struct Entry {
     id: NodeId,
@@ -92,17 +92,17 @@ impl Roster {
         Ok(Ix(index))
     }
 
-    /// Whether nobody else can become known.
+    /// Whether there is no room for another node.
     pub(crate) fn is_full(&self) -> bool {
         self.room() == 0
     }
 
-    /// How many others can become known.
+    /// How many more nodes there is room for.
     pub(crate) fn room(&self) -> usize {
         self.limit.saturating_sub(self.len())
     }
 
-    /// Replaces the limit. Those who are known beyond a lower one stay.
+    /// Replaces the limit. Nodes that are known beyond a lower one stay.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit.clamp(1, u32::MAX as usize);
     }
@@ -199,16 +199,16 @@ impl Roster {
     }
 }
 
-/// The roster holds as many nodes as it may.
+/// The roster is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RosterFull {
-    /// How many that is.
+    /// The most nodes that it holds.
     pub(crate) limit: usize,
 }
 
 impl fmt::Display for RosterFull {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} nodes are known, the limit; raise it or forget nodes", self.limit)
+        write!(f, "node limit reached ({} nodes); raise it or forget nodes", self.limit)
     }
 }
 

@@ -2,7 +2,7 @@
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-        /// Counters since the engine was made. All only grow.
+        /// Counters since the engine was made. They only grow.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Stats {
@@ -35,7 +35,7 @@ counters! {
     refused_cluster,
     /// Refused: protected by a key that is not in the ring.
     refused_key,
-    /// Refused: the tag does not fit: wrong key, altered, or bound to another life of this node.
+    /// Refused: authentication failed: wrong key, altered, or bound to another life of this node.
     refused_forged,
     /// Refused: of the other suite.
     refused_suite,
@@ -55,7 +55,7 @@ counters! {
     refused_own,
     /// Refused: unbound and from a sender that has not proven itself; challenged if the rate allows.
     refused_unproven,
-    /// Refused: this node has departed or has yielded its id.
+    /// Refused: this node has departed.
     refused_silent,
     /// Refused: the table of nodes is full.
     refused_full,
@@ -67,13 +67,13 @@ counters! {
     send_errors,
     /// Probes sent.
     probes_sent,
-    /// Probes that nobody answered in time.
+    /// Probes that were not answered in time.
     probes_unanswered,
     /// Suspicions formed.
     suspicions,
     /// Suspicions that ended because the suspect answered.
     suspicions_cleared,
-    /// Verdicts *down* that this node gave.
+    /// Verdicts *down* that this node reached.
     verdicts_down,
     /// Times this node had to refute a claim about itself.
     refutations,
@@ -89,58 +89,59 @@ counters! {
     updates_stale,
     /// Updates that told something new.
     updates_applied,
-    /// Record deltas that did not fit on what is held; asked for again.
+    /// Record deltas with a gap to what is held; the writes between are asked for.
     gaps,
     /// Record deltas refused: a clock that leaps, a limit, or contradictory bounds.
     deltas_refused,
     /// Claims refused because a limit is reached.
     claims_refused,
-    /// Lives not believed in, because their epoch lies implausibly far ahead: see `Epoch::horizon`.
+    /// Lives not believed, because their epochs lie implausibly far ahead: see `Epoch::horizon`.
     epochs_refused,
-    /// Times that roots were compared and differed.
+    /// Comparisons of roots that differed.
     roots_unequal,
     /// Repair sessions begun.
     repairs,
-    /// Padded pings sent, which try how large a datagram passes.
+    /// Padded pings sent, which find out how large a datagram passes.
     path_probes_sent,
-    /// Times that smaller datagrams than before were found to pass to a peer.
+    /// Times that the size for a peer went down.
     paths_narrowed,
-    /// Times that larger datagrams than before were found to pass to a peer.
+    /// Times that the size for a peer went up.
     paths_widened,
     /// Messages delivered as events.
     messages_delivered,
     /// Messages suppressed because they had been delivered.
     messages_duplicate,
-    /// Messages not delivered because too many later ones of their origin had come, or because of a
-    /// number that nobody would give.
+    /// Messages not delivered because too many later ones of their origin had come, or because the
+    /// sequence number jumped implausibly.
     messages_unknown_age,
     /// Messages refused unacknowledged because the event queue was full, or because there was no room
     /// to pass them on.
     messages_refused,
-    /// Messages of this node's that were too large for somebody: see `Event::Undelivered`.
+    /// Messages of this node's that were too large for some node: see `Event::Undelivered`.
     messages_undelivered,
     /// Times the event queue was full and its changes were folded into one `Event::Overflow`.
     events_folded,
-    /// Changes that everybody was to hear of and that found no room: left to repair.
+    /// Changes to be broadcast that found no room: left to repair.
     changes_left_to_repair,
-    /// Times that something to say found the queue of output full and was dropped; the party that needs
-    /// it asks again. See `Limits::outbox`.
+    /// Frames dropped because the queue of output was full; the node that needs them asks again.
+    /// See `Limits::outbox`.
     outbox_full,
-    /// Frames dropped because not even one alone fits into a datagram that passes to the receiver.
+    /// Frames dropped because they do not fit, even alone, into a datagram that passes to the
+    /// receiver.
     frames_too_large,
-    /// Changes that everybody was to hear of, dropped because each does not fit in a packet by itself.
+    /// Changes to be broadcast that were dropped because each does not fit into a packet even
+    /// alone.
     changes_too_large,
-    /// Copies of a batch for the broadcast tree not begun because as many as may be were under way. See
+    /// Copies for the broadcast tree not begun because too many were under way. See
     /// `Limits::relays`.
     copies_full,
     /// Challenges not sent: the rate is used up, or the packet was too short to be answered by one. See
     /// `Limits::challenges_per_second`.
     challenges_withheld,
-    /// Suspects not watched because as many as may be were. See `Limits::inquiries`.
+    /// Suspects not watched because too many were being watched. See `Limits::inquiries`.
     watches_refused,
     /// Lists and coded symbols not looked at because their packet had brought two already.
     lists_ignored,
-    /// Times that a repair stopped because the packet that asked for it had used up what one packet may
-    /// make this node send.
+    /// Answers to a repair that stopped because one packet may not make this node send more.
     repair_withheld,
 }

@@ -6,9 +6,9 @@ use crate::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub(crate) enum Why {
-    /// Waiting output of an input that has just been handled.
+    /// News waits to be broadcast.
     Flush,
-    /// A relay hop has not acknowledged.
+    /// A copy has not been acknowledged.
     Relay,
     /// A probe is due, or has not been answered.
     Probe,
@@ -16,15 +16,15 @@ pub(crate) enum Why {
     Watch,
     /// A down peer or a seed is to be tried.
     Comeback,
-    /// A repair may start or has stalled.
+    /// A newcomer is to ask, roots are to be compared, or a repair was not answered.
     Repair,
     /// Writes that a multicast has shown to be missing have not come by themselves.
     Gap,
-    /// Nobody else has told everybody of a peer that is back.
+    /// No other node has broadcast the return of a peer.
     Return,
     /// A beacon is due.
     Beacon,
-    /// A claim about oneself waits for a second holder of the id to show itself.
+    /// A claim about this node itself waits for a second holder of the id to show itself.
     Renewal,
     /// A node that others believe in is to be asked again.
     Hearsay,
@@ -32,7 +32,7 @@ pub(crate) enum Why {
     Housekeeping,
     /// The wait for acknowledgements of a departure ends.
     Departure,
-    /// A speaker is to beat, or to repeat what it has said; or one is to be found.
+    /// The speaker is to beat or to repeat a batch, or this node may begin to speak.
     Beat,
     /// A speaker is to be told that it is heard, or was not heard for too long.
     Hearing,

@@ -1,4 +1,5 @@
-//! What time takes away: tombstones, by their owner; the memory of the gone, by everybody.
+//! Garbage collection: a node's own tombstones, and nodes that have been gone for longer than
+//! `forget_after`.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -11,14 +12,14 @@ use crate::time::Instant;
 use crate::timers::Why;
 use crate::topology::{Changes, GroupName};
 
-/// Beyond this many removals that wait for their collection, those of one group share one.
+/// If more removals than this wait for their collection, those of one group share one.
 const CAPACITY: usize = 4096;
 
-/// From this many removals on that wait for their collection, they are collected as soon as all who live
-/// are known to hold them. Fewer are not worth a change that all are told of.
+/// If at least this many removals wait for their collection, they are collected as soon as all
+/// living nodes are known to hold them. Fewer are not worth a change that is broadcast.
 const MANY: usize = 64;
 
-/// What all who live have to hold before it is collected: groups, each up to a clock.
+/// What all living nodes must hold before it is collected: groups, each up to a clock.
 #[derive(Clone, Debug)]
 struct Round {
     groups: Vec<(GroupName, u64)>,
@@ -28,12 +29,12 @@ struct Round {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tombstones {
     aging: VecDeque<(Instant, GroupName, u64)>,
-    /// Groups in which nothing is left of what this node has said, until all have been told.
+    /// Groups in which this node's record is empty, until all nodes have been told.
     emptied: VecDeque<(Instant, GroupName)>,
     /// Under way while there are many.
     round: Option<Round>,
-    /// When what others have removed is given up unless it has changed, and how many edits there had been
-    /// when that began to be waited for.
+    /// When to give up what others have removed unless it has changed, and the number of edits when
+    /// that wait began.
     stale: Option<(Instant, u64)>,
 }
 
@@ -47,7 +48,7 @@ impl Tombstones {
         ctx.timers.set(Why::Housekeeping, Some(ctx.now + ctx.timing.housekeeping));
     }
 
-    /// Something was written in a group: if a tombstone, its time begins.
+    /// Something was written in a group: if it was a tombstone, its time begins.
     pub(crate) fn note(&mut self, ctx: &mut Context, group: &GroupName) {
         let clock = ctx.topology.clock_of(group, Ix::ME);
         let Some(clock) = ctx.topology.last_tombstone(group).filter(|&last| clock == Some(last))
@@ -64,7 +65,7 @@ impl Tombstones {
         ctx.timers.hasten(Why::Housekeeping, due);
     }
 
-    /// Collects what is old enough.
+    /// Collects tombstones that are old enough.
     pub(crate) fn collect(&mut self, ctx: &mut Context) {
         while self.aging.front().is_some_and(|(due, ..)| *due <= ctx.now) {
             let Some((_, group, clock)) = self.aging.pop_front() else {
@@ -87,8 +88,8 @@ impl Tombstones {
         self.expect_stale(ctx);
     }
 
-    /// What others have removed is given up some time after its owners ought to have collected it: this
-    /// node may have missed that, and repair does not compare it.
+    /// What others have removed is given up some time after its owners should have collected it:
+    /// this node may have missed the collection, and repair does not compare it.
     pub(crate) fn expect_stale(&mut self, ctx: &mut Context) {
         if self.stale.is_none()
             && let Some(edits) = ctx.topology.edits_if_void()
@@ -112,8 +113,8 @@ impl Tombstones {
         }
     }
 
-    /// A peer's root is equal to this node's, so it holds all that this node has written. Once all who
-    /// live have been equal since a tombstone was written, nobody needs it any more.
+    /// A peer's root is equal to this node's, so it holds all that this node has written. Once all
+    /// living nodes have been equal since a tombstone was written, nobody needs it any more.
     pub(crate) fn level(&mut self, ctx: &mut Context, with: Ix) {
         if self.round.is_none() {
             if self.aging.len() < MANY {
@@ -141,8 +142,8 @@ impl Tombstones {
         }
     }
 
-    /// A record of this node's may be empty now: it is forgotten once all have been told, and the group
-    /// with it if nobody else is in it.
+    /// A record of this node's may be empty now: it is forgotten once all nodes have been told, and
+    /// the group with it if nobody else is in it.
     pub(crate) fn note_empty(&mut self, ctx: &mut Context, group: &GroupName) {
         if ctx.topology.clock_of(group, Ix::ME).is_some()
             && ctx.topology.record_len(group, Ix::ME) == 0
@@ -153,7 +154,7 @@ impl Tombstones {
         }
     }
 
-    /// Answers the nodes that have been gone for `forget_after` and are to be forgotten.
+    /// Returns the nodes that have been gone for `forget_after` and are to be forgotten.
     pub(crate) fn expire(&self, ctx: &mut Context) -> Vec<Ix> {
         let all = ctx.config.forget_after;
         let mut forgotten = Vec::new();
@@ -177,7 +178,7 @@ impl Tombstones {
         forgotten
     }
 
-    /// Somebody is gone: see to it that it is forgotten in time.
+    /// A node is gone: makes sure that it is forgotten in time.
     pub(crate) fn expect_expiry(&self, ctx: &mut Context) {
         let at = ctx.now + ctx.config.forget_after;
         ctx.timers.hasten(Why::Housekeeping, at);

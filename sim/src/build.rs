@@ -42,13 +42,13 @@ impl Sim<Engine> {
 }
 
 impl Build<Engine> {
-    /// So many nodes of one configuration; each has a seed of its own.
+    /// This many nodes of one configuration; each has a seed of its own.
     #[must_use]
     pub fn nodes(self, nodes: usize, config: Config) -> Self {
         self.nodes_with(nodes, move |_| config.clone())
     }
 
-    /// So many nodes, each with a configuration of its own but for the seed, which is set.
+    /// This many nodes, each with a configuration of its own except the seed, which is set.
     ///
     /// A configuration that the engine refuses ends the simulation with a panic that names it.
     #[must_use]
@@ -87,7 +87,7 @@ impl<P: Protocol> Build<P> {
         }
     }
 
-    /// A simulation of any protocol: so many nodes, each made by a closure.
+    /// A simulation of any protocol: this many nodes, each made by a closure.
     #[must_use]
     pub fn of(seed: u64, nodes: usize, make: impl FnMut(&Birth) -> P + 'static) -> Self {
         Self { nodes, make: Some(Box::new(make)), ..Self::empty(seed) }

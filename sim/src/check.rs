@@ -1,4 +1,4 @@
-//! What must never happen, and how it is told when it does.
+//! Rules that must never be broken, and how a broken one is reported.
 
 use core::fmt;
 use core::net::SocketAddr;
@@ -55,7 +55,7 @@ pub enum Broken {
         /// The node.
         about: usize,
     },
-    /// What a node's events add up to is not what its queries answer.
+    /// What a node's events add up to is not what its queries return.
     ReplayDiffers {
         /// The peer.
         peer: SocketAddr,
@@ -64,7 +64,7 @@ pub enum Broken {
         /// What the queries say.
         queries: Option<Status>,
     },
-    /// What was waited for did not come about.
+    /// What was waited for did not happen.
     NotReached {
         /// How long it was waited for.
         limit: Duration,
@@ -151,11 +151,11 @@ laws! {
     Unseen: "removal unseen", "an item is shown again that had been replaced or removed";
     /// Nodes with equal digests hold equal pictures.
     EqualDigests: "equal digests", "digests are equal and pictures are not";
-    /// Item events add up to what the queries answer.
-    ItemsReplay: "item replay", "the events of items do not add up to what the queries answer";
-    /// Events of metadata add up to what the queries answer.
+    /// Item events add up to what the queries return.
+    ItemsReplay: "item replay", "the events of items do not add up to what the queries return";
+    /// Events of metadata add up to what the queries return.
     MetadataReplay: "metadata replay",
-        "the events of metadata do not add up to what the queries answer";
+        "the events of metadata do not add up to what the queries return";
     /// Members, routes and coverage are those of a scan of all items.
     QueriesDiffer: "queries differ", "a query answers otherwise than items and statuses say";
     /// Each event of a peer goes on where the one before has ended.
@@ -175,7 +175,7 @@ laws! {
     /// No message is delivered to a node that it was not meant for.
     MessageAstray: "message astray",
         "a message is delivered to a node that it was not meant for";
-    /// What repairs cannot move, few of them are begun for.
+    /// Few repairs are begun for differences that repairs cannot remove.
     RepairInVain: "repair in vain", "repairs that move nothing are begun again and again";
     /// No message is delivered twice.
     MessageTwice: "message twice", "a message is delivered a second time";

@@ -91,7 +91,7 @@ struct Roll {
 }
 
 impl Roll {
-    /// Keeps one of so many moments; as a film grows long, fewer of them.
+    /// Keeps one in this many moments; fewer of them as a film grows long.
     fn take(&mut self, moment: impl FnOnce() -> Moment) {
         let stands_for = self.stands_for.max(1);
         if self.seen.is_multiple_of(stands_for) {

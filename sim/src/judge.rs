@@ -154,6 +154,6 @@ impl<P: Protocol> Sim<P> {
     }
 }
 
-/// In clusters of more nodes than these, a comparison takes so long that there are fewer.
+/// In clusters with more nodes than this, comparisons are rarer, because each takes long.
 const MANY: usize = 128;
 const REPLAY_EVERY: u64 = 50_000_000;

@@ -18,15 +18,17 @@
 //! ```
 //!
 //! While time passes, rules are checked after every step: no datagram is too large, no deadline
-//! stays behind, nobody is called down or unreachable while all is well, events add up to what queries answer.
-//! The first broken rule ends the run with a [`Failure`] that tells seed, parameters, the last
-//! things that happened to the nodes concerned, and how to see it again.
+//! stays behind, no node is called down or unreachable while all is well, events add up to what
+//! queries return. The first broken rule ends the run with a [`Failure`] that names the seed, the
+//! parameters, the last things that happened to the nodes concerned, and the command that shows it
+//! again.
 //!
 //! # An application
 //!
-//! What a node tells its application, an application under test hears by a [`Tap`]; a simulation has
-//! one for all of its nodes. It answers with calls of the engine ([`Sim::with`]) between one stretch of
-//! time and the next, so it is as late as a stretch is long: up to a millisecond here.
+//! An application under test gets the events of its node through a [`Tap`]; a simulation has one
+//! tap for all of its nodes. The application reacts with calls of the engine ([`Sim::with`])
+//! between one stretch of time and the next, so it is late by up to the length of a stretch, here a
+//! millisecond.
 //!
 //! ```
 //! use core::time::Duration;
@@ -56,13 +58,13 @@
 //! # Ok::<(), Box<scalesmall_sim::Failure>>(())
 //! ```
 //!
-//! An example that answers is at [`Tap`].
+//! An example that reacts is at [`Tap`].
 //!
 //! # The program
 //!
 //! `scalesmall-sim` plays the scenario files in `scenarios/` (`list`, `run`), writes what all of
-//! them come to (`results`), draws random worlds (`explore`, `merge`), and plays again what
-//! happened (`replay`): a scenario with a seed, or the recording of a node in production.
+//! them come to (`results`), draws random worlds (`explore`, `merge`), and replays what happened
+//! (`replay`): a scenario with a seed, or the recording of a node in production.
 //!
 //! ```console
 //! $ scalesmall-sim run sim/scenarios/mass-crash.toml --seeds 3 --set cluster.link.loss=1% --html crash.html

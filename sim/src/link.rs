@@ -101,8 +101,8 @@ impl Link {
         self
     }
 
-    /// Has somebody capture a datagram with this chance, and send it again, unchanged and to the
-    /// same node, at any time within this span.
+    /// Has a datagram captured with this chance, and sent again, unchanged and to the same node, at
+    /// any time within this span.
     #[must_use]
     pub const fn replayed(mut self, chance: Ratio, within: Duration) -> Self {
         self.replay = chance;
@@ -110,15 +110,15 @@ impl Link {
         self
     }
 
-    /// Drops datagrams of more than so many bytes of UDP payload, in silence.
+    /// Silently drops datagrams of more than this many bytes of UDP payload.
     #[must_use]
     pub const fn mtu(mut self, bytes: usize) -> Self {
         self.mtu = bytes;
         self
     }
 
-    /// Carries at most so many bytes a second (28 of headers count for each datagram); up to
-    /// `queue` bytes wait, what does not fit is dropped.
+    /// Carries at most this many bytes a second (with 28 bytes of headers for each datagram); up to
+    /// `queue` bytes wait, and what does not fit is dropped.
     #[must_use]
     pub const fn bandwidth(mut self, bytes_per_second: u64, queue: u64) -> Self {
         self.rate = Some(Rate { bytes_per_second, queue });
@@ -138,7 +138,7 @@ impl Link {
         self.carries(65_507)
     }
 
-    /// The same of datagrams of at most so many bytes.
+    /// The same for datagrams of at most this many bytes.
     pub(crate) const fn carries(&self, len: usize) -> bool {
         matches!(self.loss, Loss::None)
             && self.corrupt.is_never()
@@ -240,7 +240,7 @@ pub(crate) enum Fate {
     Lost,
     TooLarge,
     QueueFull,
-    /// Delivered after so many nanoseconds.
+    /// Delivered after this many nanoseconds.
     Arrives(u64),
 }
 

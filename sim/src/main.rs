@@ -43,7 +43,7 @@ enum Verb {
     /// Play one seed of a scenario twice, compare the traces, and show or record what happens; or
     /// make the calls of a node's recording again, and compare all answers
     Replay(program::replay::Replay),
-    /// Tell what scenario files there are in a folder, and what they ask
+    /// List the scenario files of a folder, and what they are about
     List {
         /// The folder
         #[arg(default_value = "sim/scenarios")]
@@ -56,7 +56,7 @@ struct Run {
     /// Scenario files (TOML)
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// With how many seeds each is played [default: what the file says]
+    /// The number of seeds with which each is played [default: what the file says]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     seeds: Option<u32>,
     /// The first seed

@@ -288,7 +288,7 @@ impl Network {
                 flips: link.flips(packet.bytes.len(), &mut random),
                 replay: link.replay(&mut random),
             },
-            // Who captures a datagram need not be where it gets lost.
+            // A datagram may be captured elsewhere than where it gets lost.
             Fate::Lost => Carried { replay: link.replay(&mut random), ..lost },
             Fate::TooLarge | Fate::QueueFull => lost,
         };

@@ -132,7 +132,7 @@ pub(crate) struct Tenth {
 }
 
 impl Tenth {
-    /// Counts a datagram; answers what was sent in all, if it is more than may be.
+    /// Counts a datagram; returns what was sent in all if that is more than allowed.
     pub(crate) fn count(&mut self, now: Instant, len: usize, rate: SendRate) -> Option<Broken> {
         let number = now.as_millis() / 100;
         if number != self.number {

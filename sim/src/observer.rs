@@ -72,13 +72,13 @@ impl Observer {
         self.known.get(about).copied().unwrap_or_default()
     }
 
-    /// Replaces what is known of one of so many nodes.
+    /// Replaces what is known of one of this many nodes.
     pub(crate) fn know(&mut self, about: usize, nodes: usize, known: Known) {
         self.known.resize(nodes, Known::default());
         self.known[about] = known;
     }
 
-    /// Takes in the number of a message; answers whether it is new.
+    /// Takes in the number of a message; returns whether it is new.
     pub(crate) fn hear(&mut self, message: u64) -> bool {
         self.messages.insert(message)
     }

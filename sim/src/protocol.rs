@@ -19,7 +19,7 @@ pub trait Protocol {
     /// Takes a datagram.
     fn handle_datagram(&mut self, now: Instant, arrival: Arrival, datagram: &[u8]);
 
-    /// As [`Protocol::handle_datagram`]; answers whether the datagram was taken as a fresh one, of
+    /// As [`Protocol::handle_datagram`]; returns whether the datagram was taken as a fresh one, of
     /// which no life takes one twice. A protocol that does not promise that answers `false`.
     ///
     /// `newest` is the last life that the sending node has begun, of those that [`Protocol::epoch`]

@@ -14,7 +14,7 @@ impl Ratio {
     /// Certainty, or a factor of one.
     pub const ONE: Self = Self(1, 1);
 
-    /// So many per cent.
+    /// This many per cent.
     #[must_use]
     pub const fn percent(percent: u32) -> Self {
         Self(percent, 100)

@@ -72,7 +72,7 @@ const fn is_kept(change: &Change, every: usize) -> bool {
     change.observer == change.subject || change.observer.is_multiple_of(every)
 }
 
-/// So many take about a megabyte of a page.
+/// This many take about a megabyte of a page.
 const MOST_CHANGES: usize = 100_000;
 /// Then only the first of all nodes is left: a simulation has at most 2^24 of them.
 const MOST_THINNED: u32 = 24;
@@ -81,7 +81,7 @@ const MOST_THINNED: u32 = 24;
 pub(crate) type AllSights = Vec<Rc<RefCell<Sights>>>;
 
 impl<P: Protocol> Sim<P> {
-    /// Keeps, from now on, who sees whom as what; first how matters stand.
+    /// Records from now on how nodes see each other, beginning with the present state.
     pub(crate) fn keep_sights(&mut self, sights: &Rc<RefCell<Sights>>) {
         let at = self.now;
         for observer in self.live() {

@@ -307,7 +307,7 @@ impl<P: Protocol> Sim<P> {
         &self.faults
     }
 
-    /// Who believes what about whom.
+    /// What each node believes about each other node.
     #[must_use]
     pub const fn views(&self) -> &Views {
         &self.views

@@ -15,7 +15,7 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Notes a datagram; answers whether it had been taken before.
+    /// Notes a datagram; returns whether it had been taken before.
     pub(crate) fn note(&mut self, hash: u64) -> bool {
         if self.old.contains(&hash) || !self.young.insert(hash) {
             return true;

@@ -40,7 +40,7 @@ counts! {
         filtered,
         /// Larger than the link's MTU.
         too_large,
-        /// Had to wait for others on a link that carries only so much.
+        /// Had to wait for others on a link with a limited rate.
         queued,
         /// Dropped by a full queue of a link.
         queue_full,

@@ -93,7 +93,7 @@ pub struct Sending<'a> {
     pub at: u64,
     /// Its number: datagrams are counted from 1 on, a multicast once.
     pub number: u64,
-    /// Who sends it.
+    /// The sender.
     pub from: SocketAddr,
     /// Whom it is addressed to; `None` for multicast.
     pub to: Option<SocketAddr>,
@@ -115,7 +115,7 @@ pub struct Incident<'a> {
     pub at: u64,
     /// The datagram's number.
     pub number: u64,
-    /// Who sent it.
+    /// The sender.
     pub from: SocketAddr,
     /// Whom it goes to.
     pub to: SocketAddr,

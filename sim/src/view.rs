@@ -119,7 +119,7 @@ impl Views {
         self.hidden_for.saturating_add(since.saturating_mul(self.hidden))
     }
 
-    /// A node is hidden from so many.
+    /// The number of nodes that do not see a node.
     fn hide(&mut self, node: usize, by: u64, now: u64) {
         self.hidden_for = self.hidden_for(now);
         self.hidden_until = now;

@@ -354,7 +354,7 @@ fn a_scenario_comes_through_a_pipe() {
     assert!(text(&ran.stdout).contains("small passed"), "{}", text(&ran.stdout));
 }
 
-/// Who looks for a trace at `run` is told where it is.
+/// A user that looks for a trace at `run` is told where it is.
 #[test]
 fn the_help_of_run_says_how_a_run_is_recorded() {
     let said = text(&run(&["run", "--help"]).stdout);

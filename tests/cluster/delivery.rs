@@ -21,7 +21,7 @@ impl Post {
         Self { received, senders: Vec::new() }
     }
 
-    /// Sends a message to all. Answers whether it was taken.
+    /// Sends a message to all. Returns whether it was accepted.
     fn send(&mut self, sim: &mut Sim, from: usize) -> bool {
         self.send_of(sim, from, 200)
     }

@@ -95,7 +95,7 @@ fn messages_to_a_group_reach_its_members_only() -> Outcome {
     Ok(())
 }
 
-/// Who sees a new member reaches it, though others may not have heard of it yet.
+/// A node that sees a new member reaches it, even if others have not heard of it yet.
 #[test]
 fn a_message_to_a_group_reaches_all_members_that_its_origin_sees() -> Outcome {
     let mut sim = settled(54, 60)?;

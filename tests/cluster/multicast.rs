@@ -18,7 +18,7 @@ pub(super) fn spoken_for() -> Config {
     config
 }
 
-/// So many nodes in one segment, long enough for a speaker to cover them all.
+/// This many nodes in one segment, long enough for a speaker to cover them all.
 pub(super) fn segment(seed: u64, nodes: usize, config: Config) -> Result<Sim, Box<Failure>> {
     let mut sim = configured(seed, nodes, config).segments(|_| Some(0)).build();
     sim.run_until(Sim::converged, secs(10))?;
@@ -26,7 +26,7 @@ pub(super) fn segment(seed: u64, nodes: usize, config: Config) -> Result<Sim, Bo
     Ok(sim)
 }
 
-/// Has a node serve a range; answers how long the last of all live ones took to show it.
+/// Has a node serve a range; returns how long the last of all live nodes took to show it.
 pub(super) fn wait(sim: &mut Sim, node: usize, number: u32) -> Result<Duration, Box<Failure>> {
     let (addr, range) = (sim.addr(node), range(number * 10, number * 10 + 9));
     sim.add_item(node, &group(), range, 80).unwrap();

@@ -10,7 +10,7 @@ use scalesmall_sim::{Link, Ratio, Sim};
 use super::multicast::{multicasting, wait};
 use super::*;
 
-/// So many beacons of 2 s are waited for, each at most half as long again.
+/// A node waits for this many beacons of 2 s, each at most half as long again.
 const NOTICED: Duration = Duration::from_secs(72);
 
 type Told = Rc<RefCell<Vec<(usize, MulticastState)>>>;

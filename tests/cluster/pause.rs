@@ -78,8 +78,8 @@ fn a_slow_node_is_not_down() -> Outcome {
     sim.run_for(secs(60))
 }
 
-/// Who comes back after a stand-still is told of by all whom it has answered: that costs a broadcast
-/// or a few, and not one for each of them.
+/// A node that comes back after standing still is announced by all nodes that it has answered: that
+/// costs a broadcast or a few, and not one for each of them.
 #[test]
 fn a_return_costs_the_cluster_a_few_broadcasts() -> Outcome {
     let mut sim = settled(85, 80)?;

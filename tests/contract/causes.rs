@@ -80,7 +80,7 @@ fn a_verdict_names_who_accused_and_who_confirmed_at_every_node() {
         let all = [accuser, first, second];
         assert!(all.iter().all(|node| nodes.contains(node)), "{verdict:?}");
         assert!(accuser != first && first != second && second != accuser, "{verdict:?}");
-        // Whoever accuses has suspected before, as its own probe had no answer.
+        // The accuser has suspected it before, as its own probe had no answer.
         assert!(*accuser != id(number) || changes.contains(&suspected), "{number}: {changes:?}");
     }
     assert!(told.iter().flatten().any(|change| *change == suspected));

@@ -1,4 +1,4 @@
-//! Events are changes only; replaying all of them gives what the queries answer; the queue is
+//! Events are changes only; replaying all of them gives what the queries return; the queue is
 //! bounded and coalesces; a full one refuses messages unacknowledged.
 
 use std::cell::RefCell;

@@ -176,7 +176,8 @@ fn a_stranger_proves_itself_by_answering_a_challenge() {
     assert_eq!(refused, Err(DatagramError::Unproven));
 }
 
-/// Whoever names a victim as its address gains nothing: the victim gets no more than was sent.
+/// An attacker that names a victim as its address gains nothing: the victim gets no more than was
+/// sent.
 #[test]
 fn a_challenge_is_no_larger_than_what_provoked_it() {
     let mut challenged = 0;

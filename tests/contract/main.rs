@@ -42,7 +42,7 @@ fn ms(millis: u64) -> Instant {
     Instant::from_millis(millis)
 }
 
-/// So many random inputs, times what the environment asks for.
+/// This many random inputs, times what the environment asks for.
 fn rounds(usual: u64) -> u64 {
     let more = std::env::var("CONTRACT_ROUNDS").ok().and_then(|text| text.parse().ok());
     usual * more.unwrap_or(1)

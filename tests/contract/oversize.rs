@@ -30,7 +30,7 @@ fn broadcast(net: &mut Net, by: u16, len: usize) -> Result<BroadcastId, Broadcas
     net.on(by, |engine, now| engine.broadcast(now, Recipients::All, Tag(1), payload))
 }
 
-/// How many have got a message since so many events.
+/// How many nodes have got a message since this many events.
 fn delivered(net: &Net, since: usize) -> usize {
     let events = net.events[since..].iter();
     events.filter(|(_, event)| matches!(event, Event::Message { .. })).count()
@@ -131,8 +131,8 @@ fn a_report_of_a_message_that_was_never_sent_is_no_event() {
     assert_eq!(told, [1]);
 }
 
-/// Who says that large datagrams do not arrive gets small ones, and a few padded pings: not one for
-/// each time that it says so.
+/// A node that says that large datagrams do not arrive gets small ones, and a few padded pings: not
+/// one for each time that it says so.
 #[test]
 fn a_peer_that_says_that_its_path_is_narrow_draws_few_bytes() {
     let mut net = Net::settled(3);

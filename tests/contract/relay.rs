@@ -23,7 +23,7 @@ fn claim() -> Frame {
     })
 }
 
-/// A copy of so many frames, for one other node, that was tried first at a place of `FIRST`.
+/// A copy of this many frames, for one other node, that was tried first at a place of `FIRST`.
 fn copy(packet: u64, place: u32, frames: u8) -> Vec<Frame> {
     let first_try =
         NonZeroU64::new(packet - FIRST).map(|packets_ago| FirstTry { packets_ago, place });

@@ -85,8 +85,8 @@ fn outcome(net: &Net) -> (Vec<String>, Vec<(u16, Bytes)>) {
     (net.engines.iter().map(picture).collect(), net.events.iter().filter_map(message).collect())
 }
 
-/// Lets something happen, plays the recording to a node or leaves it out, and goes on for a while: it
-/// comes to the same. Answers the events from then on, with the recording.
+/// Lets something happen, plays the recording to a node or leaves it out, and goes on for a while:
+/// it comes to the same. Returns the events from then on, with the recording.
 fn compare(
     victim: u16,
     happens: impl Fn(&mut Net),

@@ -40,7 +40,7 @@ fn heard(speaker: u16, nodes: impl IntoIterator<Item = u16>) -> Frame {
     Frame::Heard { speaker: id(speaker), nodes }
 }
 
-/// Lets time pass; answers what is sent that asks for an acknowledgement: copies of the tree.
+/// Lets time pass; returns what is sent that asks for an acknowledgement: copies of the tree.
 fn run(engine: &mut Engine, from: Instant, until: Instant) -> Vec<(SocketAddr, u64)> {
     let mut copies = Vec::new();
     let mut now = from;

@@ -15,7 +15,7 @@ use crate::{EPOCH, SECRET, START, cluster, drain, id, keys};
 
 /// Writes packets with the real writer and seals them with the real key.
 pub struct Holder {
-    /// Who it says it is.
+    /// The life that it claims to be.
     pub life: Life,
     sealer: Sealer,
     writer: Writer,

@@ -20,13 +20,13 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show what it can do, with real nodes on this host; ends by itself
+    /// Show what the program can do, with real nodes on this host; ends by itself
     Demo(DemoOptions),
     /// Run a node
     Node(Box<NodeOptions>),
     /// Make a key: 64 hexadecimal digits, in a file that only its owner can read
     Keygen(KeygenOptions),
-    /// Run a recording again and check every answer of the engine
+    /// Run a recording again and check every result of the engine
     Replay(ReplayOptions),
     #[command(flatten)]
     Ask(Ask),
@@ -41,9 +41,9 @@ pub(crate) enum Ask {
     Groups(AskOptions),
     /// List all that is said about a group
     Topology(TopologyOptions),
-    /// Tell who serves a key, best first
+    /// Show the owners of a key, best first
     Route(RouteOptions),
-    /// Tell which keys of a group nobody serves, and which several do
+    /// Show which keys of a group nobody serves, and which several do
     Coverage(GroupOptions),
     /// List the other nodes
     Peers(AskOptions),
@@ -53,7 +53,7 @@ pub(crate) enum Ask {
     Leave(GroupOptions),
     /// Serve a range of keys
     Add(AddOptions),
-    /// Serve a range of keys no longer
+    /// Stop serving a range of keys
     Remove(RemoveOptions),
     /// Send a message to all nodes, to a group, or to some nodes
     Send(SendOptions),
@@ -199,7 +199,7 @@ pub(crate) struct KeyOptions {
     /// The name of the key, the same on all nodes
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     pub(crate) key_id: u8,
-    /// A further key that is taken from others, while keys are exchanged; may be repeated
+    /// A further key to accept from others, while keys are exchanged; may be repeated
     #[arg(long, value_parser = arguments::key_of_id, value_name = "ID=FILE")]
     pub(crate) accept_key: Vec<(u8, PathBuf)>,
 }
@@ -224,7 +224,7 @@ pub(crate) enum SuiteName {
 
 #[derive(Args, Debug)]
 pub(crate) struct NodeOptions {
-    /// Where to receive; port 0 for any [default: GROUP_MANAGER_ADDRESS and GROUP_MANAGER_PORT, or
+    /// The address to receive on; port 0 for any [default: GROUP_MANAGER_ADDRESS and _PORT, or
     /// this host's first address and 29999]
     #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
     pub(crate) bind: Option<SocketAddr>,
@@ -234,7 +234,7 @@ pub(crate) struct NodeOptions {
     /// A node to contact, as host:port; may be repeated
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) seed: Vec<Seed>,
-    /// Insist on multicast: without this, a host that cannot do it goes without
+    /// Insist on multicast: without this, a host that cannot use it goes on without
     #[arg(long, conflicts_with = "no_multicast")]
     pub(crate) multicast: bool,
     /// Use no multicast
@@ -253,7 +253,7 @@ pub(crate) struct NodeOptions {
     /// A range to serve; may be repeated
     #[arg(long, value_name = "GROUP:START-END@PORT")]
     pub(crate) serve: Vec<Offer>,
-    /// What moves the node's datagrams; makes no difference to others
+    /// The runtime that moves the node's datagrams; others see no difference
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
     #[command(flatten)]
@@ -261,7 +261,7 @@ pub(crate) struct NodeOptions {
     /// The cluster: nodes of another one are refused
     #[arg(long, value_parser = arguments::cluster, default_value = "scalesmall", value_name = "NAME")]
     pub(crate) cluster: ClusterName,
-    /// How patient the node is
+    /// The time-outs and intervals of the node
     #[arg(long, default_value = "lan")]
     pub(crate) preset: PresetName,
     /// How packets are protected, the same on all nodes
@@ -270,7 +270,7 @@ pub(crate) struct NodeOptions {
     /// The most bytes sent per second, liveness before all else [default: 4000000, wan 1000000]
     #[arg(long, value_name = "BYTES")]
     pub(crate) send_rate: Option<u32>,
-    /// The control socket to answer on
+    /// The control socket on which to answer
     #[arg(long, env = "SCALESMALL_SOCKET", hide_env_values = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
     /// End when another node uses this one's address. Without this the node says so in its log, and the

@@ -39,7 +39,7 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
         }
         let text = if options.json { show::json(&reply)? } else { show::text(&reply) };
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
-            // Whoever read the output has enough of it.
+            // The reader of the output has closed it.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             done => done?,
         }

@@ -1,4 +1,4 @@
-//! What the counters say is set up wrongly: now and then a sentence, never one for each packet.
+//! Faults of the setup that the counters show: a sentence now and then, never one for each packet.
 
 use std::io;
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ const FAULTS: [Fault; 6] = [
     },
 ];
 
-/// What it means that a counter is not 0, if that can be told.
+/// What it means that a counter is not 0, if that is known.
 pub(crate) fn meaning(counter: &str) -> Option<&'static str> {
     FAULTS.iter().find(|fault| fault.counter == counter).map(|fault| fault.meaning)
 }

@@ -99,7 +99,8 @@ pub(crate) struct OverlapRow {
 pub(crate) struct PeerRow {
     pub(crate) id: String,
     pub(crate) status: String,
-    /// Milliseconds that it is still held off: it lives, but has gone down several times of late.
+    /// Milliseconds for which it is still held off: it lives, but has gone down several times
+    /// lately.
     pub(crate) held_for_ms: Option<u64>,
     pub(crate) epoch: String,
     /// Microseconds.

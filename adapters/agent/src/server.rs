@@ -21,16 +21,16 @@ use crate::run::Stop;
 
 /// Clients served at the same time.
 const CLIENTS: usize = 64;
-/// How long a client may take to say what it wants, or to read an answer.
+/// How long a client may take to send its request, or to read an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Changes that wait for a client that watches.
 const BACKLOG: usize = 4096;
-/// How often a quiet watch looks whether its client is still there.
+/// How often a quiet watch checks that its client is still there.
 const LOOK: Duration = Duration::from_secs(2);
 /// The longest that saying goodbye takes, whatever the preset.
 const GOODBYE: Duration = Duration::from_secs(8);
 
-/// Those who want to be told of changes.
+/// The clients that watch changes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watchers(Arc<Mutex<Vec<SyncSender<EventRow>>>>);
 
@@ -42,7 +42,7 @@ impl Watchers {
         told
     }
 
-    /// Tells all; whoever has gone or does not keep up is told no more.
+    /// Tells all watchers; one that has gone or does not keep up is told no more.
     pub(crate) fn publish(&self, event: &EventRow) {
         let mut watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.retain(|tell| match tell.try_send(event.clone()) {
@@ -51,7 +51,7 @@ impl Watchers {
         });
     }
 
-    /// Ends all watches, once they have told what they were told.
+    /// Ends all watches, once they have passed on what they were told.
     pub(crate) fn end(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -93,7 +93,7 @@ impl Server {
         Ok(())
     }
 
-    /// Serves nobody new and waits, for a moment, until all have their answers.
+    /// Accepts no new clients, and waits a moment until all have their answers.
     pub(crate) fn finish(&self) {
         let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.watchers.end();

@@ -29,14 +29,15 @@ const RECEIVE_ROOM: usize = 65_536;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Wait {
-    /// Until then at most; `None` for as long as it takes. May lie in the past: pump at once.
+    /// When to stop waiting; `None` to wait for as long as it takes. If it lies in the past, pump
+    /// at once.
     pub deadline: Option<SystemInstant>,
-    /// Whether room to send is awaited as well as something to receive.
+    /// Whether to wait for room to send as well as for something to receive.
     pub writable: bool,
 }
 
 impl Wait {
-    /// How long to wait at most; `None` for as long as it takes.
+    /// The longest wait; `None` for as long as it takes.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         self.deadline.map(|at| at.saturating_duration_since(SystemInstant::now()))
@@ -54,7 +55,7 @@ impl Wait {
     }
 }
 
-/// Counters of what the sockets said. All only grow.
+/// Counters of what the sockets said. They only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DriverStats {
@@ -70,7 +71,7 @@ pub struct DriverStats {
     /// began a new life each time.
     pub resumes: u64,
     /// Seeds left out because the socket cannot reach their address family: addresses, and at each
-    /// look-up names that have none but such addresses.
+    /// look-up names that have only such addresses.
     pub seeds_out_of_reach: u64,
 }
 
@@ -84,7 +85,7 @@ pub struct Driver<S> {
     sockets: Sockets<S>,
     received: Box<[u8]>,
     datagram: BytesMut,
-    /// Where `datagram` goes, if it met a socket without room.
+    /// The destination of `datagram`, if the socket had no room for it.
     held: Option<Destination>,
     clocks: Clocks,
 }
@@ -108,14 +109,15 @@ impl<S: Socket> Driver<S> {
     ///
     /// # Errors
     ///
-    /// A socket that is none any more, for example because it was closed. The driver stays whole:
-    /// pump again, or drop it. Whatever else the operating system says (a refused port, a lost
-    /// route, a full interface queue, no memory) concerns one datagram: it is counted, and where it
-    /// was about sending the engine is told.
+    /// A socket that is no longer one, for example because it was closed. The driver stays intact:
+    /// pump again, or drop it. Any other error of the operating system (a refused port, a lost
+    /// route, a full interface queue, no memory) concerns one datagram: it is counted, and if it
+    /// was about sending, the engine is told.
     pub fn pump(&mut self) -> io::Result<Wait> {
         if self.clocks.compare(self.front.clock.now(), SystemTime::now()).is_some() {
             self.front.driver_stats.resumes += 1;
-            // Without random bits it goes on in this life: others tell it what it has forgotten.
+            // Without random bits the node goes on in this life: others tell it what it has
+            // forgotten.
             let _ = self.front.renew();
         }
         let mut received = self.receive(false)?;
@@ -132,8 +134,8 @@ impl<S: Socket> Driver<S> {
         if received == Received::Burst || sent == Sent::Burst {
             wait.deadline = Some(SystemInstant::now());
         } else if let Some(due) = self.front.engine.poll_timeout(now) {
-            // While there is no room to send, or for events, what waits in the engine shows as a
-            // deadline of now; to obey it would be to spin.
+            // While there is no room to send, or for events, the output that waits makes the
+            // engine's deadline now; to obey it would be to spin.
             let full = sent == Sent::NoRoom || self.front.reader_lags;
             let due = if full { due.max(now + NAP) } else { due };
             wait.deadline = self.front.clock.system(due);
@@ -226,8 +228,8 @@ impl<S: Socket> Driver<S> {
     }
 }
 
-/// How long to wait at most for a socket that has no room or gives nothing but errors, or for a
-/// reader of events, in case nobody tells when that is over.
+/// The longest wait for a socket that has no room or gives nothing but errors, or for a reader of
+/// events, in case nothing signals that it is over.
 const NAP: Duration = Duration::from_millis(5);
 
 /// How receiving ended.

@@ -10,7 +10,7 @@ use scalesmall_core::Event;
 use crate::front::Front;
 use crate::handle::CallError;
 
-/// Events that wait for their reader at most.
+/// The most events that wait for their reader.
 const EVENTS: usize = 256;
 
 /// Two ends of a bounded queue: where the loop that runs a node puts its events, and where another
@@ -25,7 +25,7 @@ pub fn event_queue() -> (Outlet, Events) {
 #[derive(Debug)]
 pub struct Outlet {
     out: SyncSender<Event>,
-    /// The one that found no room.
+    /// The event that found no room.
     held: Option<Event>,
 }
 
@@ -35,7 +35,7 @@ impl Outlet {
     pub fn drain(&mut self, front: &mut Front) {
         front.reader_lags = false;
         while let Some(event) = self.held.take().or_else(|| front.poll_event()) {
-            // If nobody is left to read, the engine's queue is drained all the same.
+            // If no reader is left, the engine's queue is drained all the same.
             if let Err(TrySendError::Full(event)) = self.out.try_send(event) {
                 self.held = Some(event);
                 front.reader_lags = true;

@@ -17,7 +17,7 @@ use crate::driver::DriverStats;
 use crate::record::Recorded;
 use crate::seed::{Seeds, can_reach};
 
-/// What a node can be asked and told: all of it but its sockets, and so the same for every runtime.
+/// All that can be done with a node except its sockets, and so the same for every runtime.
 ///
 /// Calls take effect at once in this node's own picture; others hear of them at the next
 /// [`Node::pump`](crate::Node::pump). A node dereferences to its front, and a
@@ -35,7 +35,7 @@ pub struct Front {
 }
 
 impl Front {
-    /// The next change or message, or `None`. Tells only of what earlier pumps and calls brought.
+    /// The next change or message, or `None`. Returns only what earlier pumps and calls brought.
     pub fn poll_event(&mut self) -> Option<Event> {
         let now = self.clock.now();
         let event = self.engine.poll_event(now);
@@ -134,7 +134,7 @@ impl Front {
         self.engine.set_metadata(now, metadata)
     }
 
-    /// Asks the others for patience: this node expects to be slow for `expected`.
+    /// Tells the others that this node expects to be slow for `expected`.
     pub fn announce_slow(&mut self, expected: Duration) {
         let now = self.clock.now();
         self.engine.announce_slow(now, expected);
@@ -214,7 +214,7 @@ impl Front {
         self.engine.engine().topology_of(group, op)
     }
 
-    /// Who serves `key`, best first.
+    /// The owners of `key`, best first.
     pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
         self.engine.engine().route(group, key)
     }
@@ -236,7 +236,7 @@ impl Front {
         self.engine.engine().peer(id)
     }
 
-    /// What multicast does for this node; `None` if it is not spoken.
+    /// What multicast does for this node; `None` if it is off.
     #[must_use]
     pub fn multicast(&self) -> Option<MulticastState> {
         self.engine.engine().multicast()
@@ -254,23 +254,22 @@ impl Front {
         self.driver_stats
     }
 
-    /// What the operating system said when the recording that
-    /// [`Settings::record`](crate::Settings::record) asked for could not be written any more, if so.
-    /// It ended there, perhaps within a line; the node goes on.
+    /// Why the recording that [`Settings::record`](crate::Settings::record) asked for could not be
+    /// written any more, if that happened. It ended there, perhaps within a line; the node goes on.
     #[must_use]
     pub const fn recording_error(&self) -> Option<io::ErrorKind> {
         self.engine.failed()
     }
 
-    /// The engine, to ask it anything.
+    /// The engine, for all other queries.
     #[must_use]
     pub const fn engine(&self) -> &Engine {
         self.engine.engine()
     }
 }
 
-/// The epoch of a life that begins now. A clock before 1970 counts as 1970: should others know a
-/// higher epoch of this node, they tell it, and it renews above that.
+/// The epoch of a life that begins now. A clock before 1970 counts as 1970: if others know a higher
+/// epoch of this node, they tell it, and it renews above that.
 pub(crate) fn new_epoch(random: u32) -> Epoch {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Epoch::new(u64::try_from(since.as_millis()).unwrap_or(0), random)

@@ -10,9 +10,9 @@ use std::thread::Thread;
 
 use crate::front::Front;
 
-/// Calls that wait for a node at most.
+/// The most calls that wait for a node.
 const CALLS: usize = 4096;
-/// Calls that one pump makes, so that callers do not starve the sockets.
+/// The most calls that one pump makes, so that callers do not starve the sockets.
 const TURN: usize = 64;
 
 type Errand = Box<dyn FnOnce(&mut Front) + Send>;
@@ -24,7 +24,7 @@ pub(crate) struct Mailbox(Mutex<State>);
 #[derive(Default)]
 struct State {
     errands: VecDeque<Errand>,
-    /// Whether the wait is to end though there is no errand.
+    /// Whether the wait is to end although no call waits.
     rung: bool,
     waker: Option<Waker>,
     handles: usize,
@@ -36,7 +36,7 @@ impl Mailbox {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a burst of the calls; whether more are waiting.
+    /// Makes a burst of the calls; returns whether more are waiting.
     pub(crate) fn run(&self, front: &mut Front) -> bool {
         for _ in 0..TURN {
             let Some(errand) = self.state().errands.pop_front() else { return false };
@@ -68,7 +68,7 @@ impl Mailbox {
         state.closed = true;
         let errands = core::mem::take(&mut state.errands);
         drop(state);
-        // Outside of the lock, as it tells the callers.
+        // Outside of the lock, as it wakes the callers.
         drop(errands);
     }
 
@@ -118,10 +118,10 @@ impl Handle {
         Self(Arc::clone(mailbox))
     }
 
-    /// Has the node make `call`, in the order of the calls; it is on its way when this returns, and
-    /// what it changed is sent right after it. Await the answer, or [`Call::wait`] for it.
+    /// Has the node make `call`, in the order of the calls. The call is queued when this returns,
+    /// and what it changes is sent right after it is made. Await the result, or use [`Call::wait`].
     ///
-    /// `call` runs where the node runs and holds it up: it must neither block nor panic.
+    /// `call` runs where the node runs and delays it: it must neither block nor panic.
     pub fn call<R: Send + 'static>(
         &self,
         call: impl FnOnce(&mut Front) -> R + Send + 'static,
@@ -155,14 +155,14 @@ impl Drop for Handle {
     }
 }
 
-/// A call on its way, and its answer. To drop it does not take the call back.
+/// A call on its way, and its result. Dropping it does not take the call back.
 #[derive(Debug)]
 #[must_use = "the answer says whether the call was made"]
 pub struct Call<R>(Arc<Slot<R>>);
 
 impl<R> Call<R> {
-    /// Blocks this thread until the call has been made. Not for the thread that runs the node,
-    /// where nothing would make it.
+    /// Blocks this thread until the call has been made. Do not use it on the thread that runs the
+    /// node, which would then wait for itself.
     ///
     /// # Errors
     ///
@@ -200,7 +200,7 @@ struct Slot<R>(Mutex<Answer<R>>);
 #[derive(Debug)]
 struct Answer<R> {
     result: Option<Result<R, CallError>>,
-    /// Whether there has been a result, taken by now or not.
+    /// Whether there has been a result, even if it has been taken.
     given: bool,
     waker: Option<Waker>,
 }
@@ -223,7 +223,7 @@ impl<R> Slot<R> {
     }
 }
 
-/// The node's end of a call: if it goes without an answer, the node has stopped.
+/// The node's end of a call: if it is dropped without a result, the node has stopped.
 struct Reply<R>(Arc<Slot<R>>);
 
 impl<R> Reply<R> {
@@ -250,7 +250,7 @@ impl Wake for Unpark {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The node is no more.
+    /// The node has stopped.
     Stopped,
     /// 4,096 calls are waiting for the node.
     Busy,

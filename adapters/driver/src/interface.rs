@@ -1,4 +1,4 @@
-//! What the host's network interfaces are called.
+//! The addresses and indices of the host's network interfaces.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

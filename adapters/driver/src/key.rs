@@ -1,4 +1,4 @@
-//! The group key: where it comes from, and what is refused.
+//! The group key: where it is read from, and what is refused.
 
 use core::fmt;
 use std::io;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 const PUBLISHED: [&[u8; 32]; 2] =
     [b"01234567890123456789012345678912", b"01234567890123456789012345678901"];
 
-/// The key that all nodes of a cluster hold, and whether the whole world holds it too.
+/// The key that all nodes of a cluster hold, and whether it is a published one.
 #[derive(Clone, Debug)]
 pub struct GroupKey {
     key: Key,
@@ -19,7 +19,7 @@ pub struct GroupKey {
 }
 
 impl GroupKey {
-    /// The published default key. Anybody knows it: a node takes it on loopback only.
+    /// The published default key. Everybody knows it, so a node accepts it on loopback only.
     #[must_use]
     pub fn published() -> Self {
         let key = Key::try_from(PUBLISHED[0].as_slice()).expect("it has 32 bytes");

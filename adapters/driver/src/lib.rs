@@ -5,7 +5,7 @@
 //!
 //! # Use
 //!
-//! [`Settings`] say who the node is; [`Node::start`] opens its sockets and starts its engine. Then
+//! [`Settings`] describe the node; [`Node::start`] opens its sockets and starts its engine. Then
 //! either
 //!
 //! - call [`Node::pump`] whenever a socket is readable, the returned [`Wait`] is over, or another
@@ -13,7 +13,7 @@
 //! - await [`Node::next_event`] with the runtime's way to wait. It may be cancelled at any point and
 //!   loses nothing, as all state is in the node.
 //!
-//! `std::net::UdpSocket` is a [`Socket`], so a loop that naps needs nothing else:
+//! `std::net::UdpSocket` is a [`Socket`], so a loop that sleeps in between needs nothing else:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -45,23 +45,23 @@
 //! | `events` | the events of a node, for a thread that does not run it |
 //! | `front` | the engine's calls without `now`, events, seeds |
 //! | `handle` | calls of a node from other tasks and threads |
-//! | `interface` | what the host's network interfaces are called |
+//! | `interface` | the addresses and indices of the host's network interfaces |
 //! | `key` | the group key: where it comes from, what is refused |
 //! | `node` | a running node: an engine with its sockets and its clock |
 //! | `record` | a recording of every engine call |
 //! | `replay` | running a recording again |
 //! | `resume` | whether the machine was suspended, or set back to a snapshot |
 //! | `seed` | where to find others, and looking names up |
-//! | `settings` | who the node is, from code or from the environment |
+//! | `settings` | a node's settings, from code or from the environment |
 //! | `socket` | what the driver needs of a socket |
 //! | `sockets` | opening the unicast and the multicast socket |
 //!
 //! # Suspend
 //!
-//! The engine's clock is the operating system's monotonic one, which stands still while the machine is
-//! suspended (Linux), or is that of a snapshot which the machine was set back to. The pump compares it
-//! with the wall clock: when that has moved ten seconds further, the node begins a new life, so that
-//! nothing which it has forgotten is held against it.
+//! The engine's clock is the operating system's monotonic clock. It stands still while the machine
+//! is suspended (Linux), and after a return to a snapshot it is the snapshot's. The pump compares
+//! it with the wall clock: if that has moved ten seconds further, the node begins a new life, so
+//! that nothing that it has forgotten is held against it.
 
 mod clock;
 mod driver;

@@ -208,7 +208,7 @@ async fn parked<S>(
     either.await
 }
 
-/// Lets the executor do something else before it goes on.
+/// Lets the executor do something else first.
 async fn yield_once() {
     let mut yielded = false;
     let once = poll_fn(|cx| {

@@ -1,12 +1,14 @@
 //! A recording of every engine call.
 //!
-//! A text file. The first line says which engine: `scalesmall-recording 2`, then id, epoch, preset,
-//! suite, key id, multicast, bytes and datagrams per second, cluster (hex) and seed (hex). Every other
-//! line is one call: the time in nanoseconds, the call, its arguments; for polls, what was answered,
-//! so that a replay is checked step by step. It holds datagrams and payloads, but never a key.
+//! A recording is a text file. The first line describes the engine: `scalesmall-recording 2`, then
+//! id, epoch, preset, suite, key id, multicast, bytes and datagrams per second, cluster (hex) and
+//! seed (hex). Every other line is one call: the time in nanoseconds, the call, its arguments, and
+//! for polls the result, so that a replay is checked step by step. It holds datagrams and payloads,
+//! but never a key.
 //!
-//! There is no end mark: a node that is killed could not write one. What is cut within its last line
-//! is noticed by the missing line break; what is cut between two lines is a shorter recording.
+//! There is no end mark, because a node that is killed could not write one. A recording that was
+//! cut within its last line lacks the line break; one that was cut between two lines is a shorter
+//! recording.
 
 use core::fmt;
 use std::fs::{File, OpenOptions};
@@ -25,8 +27,8 @@ use scalesmall_core::{
 
 use crate::settings::{Preset, Settings};
 
-/// An engine, and the tape on which its calls are recorded, if there is one. All calls that change
-/// the engine pass here.
+/// An engine and, optionally, the tape on which its calls are recorded. All calls that change the
+/// engine pass through here.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     engine: Engine,
@@ -201,7 +203,8 @@ impl Recorded {
         self.engine.renew(now, epoch);
     }
 
-    /// Changes the configuration, which ends the recording: it cannot hold one, least of all keys.
+    /// Changes the configuration, which ends the recording: it cannot hold a configuration, least
+    /// of all keys.
     pub(crate) fn set_config(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
         self.flush();
         self.tape = None;

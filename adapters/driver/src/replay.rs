@@ -42,8 +42,8 @@ pub enum ReplayError {
         /// Counted from 1.
         line: u64,
     },
-    /// The engine answered a poll otherwise than it did when it was recorded: another key, or
-    /// another version of the engine.
+    /// A poll returned something else than when it was recorded: another key, or another version of
+    /// the engine.
     Differs {
         /// Counted from 1.
         line: u64,
@@ -74,9 +74,9 @@ impl core::error::Error for ReplayError {}
 ///
 /// # Errors
 ///
-/// [`ReplayError`] names the first line at which it went wrong. A last line that was cut off is none:
-/// [`Replayed::cut`] tells. A recording has no end mark, since it may end with a kill: one that was cut
-/// between two lines cannot be told from a shorter one.
+/// [`ReplayError`] names the first line at which it went wrong. A last line that was cut off is not
+/// an error: see [`Replayed::cut`]. A recording has no end mark, since it may end with a kill: one
+/// that was cut between two lines cannot be told from a shorter one.
 pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, ReplayError> {
     let mut text = String::new();
     let mut read = |text: &mut String| {
@@ -119,7 +119,7 @@ impl<'a> Words<'a> {
         self.0.next()?.parse().ok()
     }
 
-    /// Nothing comes after what was read: a blank within a word makes two of it.
+    /// There is nothing left to read: a blank within a word makes two words of it.
     fn end(&mut self) -> Option<()> {
         self.0.next().is_none().then_some(())
     }
@@ -189,10 +189,10 @@ impl<'a> Words<'a> {
         Engine::new(config, id, epoch, now).ok()
     }
 
-    /// Makes the call; whether it answered as recorded, or `None` if the line is no call.
+    /// Makes the call. Returns whether its result is as recorded, or `None` if the line is no call.
     fn call(&mut self, engine: &mut Engine, datagram: &mut BytesMut) -> Option<bool> {
         let now = Instant::from_nanos(self.parse()?);
-        // What a call refused when it was recorded it refuses again; the polls show it.
+        // A call that failed when it was recorded fails again, and the polls show it.
         match self.word()? {
             "datagram" => {
                 let way = match self.word()? {

@@ -1,16 +1,16 @@
 //! Whether this machine was away: suspended, or set back to a snapshot.
 //!
-//! The monotonic clock stands still meanwhile, or is that of the snapshot, and the wall clock does
-//! not. A node that wakes up so may have forgotten what it has sent: it begins a new life, as another
-//! copy of it, or what it said after the snapshot, may still be believed.
+//! While a machine is away, its monotonic clock stands still, or is the snapshot's afterwards, and
+//! the wall clock is not. A node that wakes up then may have forgotten what it has sent. It begins
+//! a new life, because others may believe another copy of it, or what it said after the snapshot.
 
 use std::time::{Duration, SystemTime};
 
 use scalesmall_core::Instant;
 
-/// The wall clock has moved this much further than the monotonic one: more than what adjusts a clock
-/// that runs, and less than anybody is away for. A clock that is set forward costs a life, which is
-/// cheap.
+/// The machine was away if the wall clock has moved this much further than the monotonic one: more
+/// than running clocks are adjusted by, and less than machines are away. A clock that is set
+/// forward costs a life, which is cheap.
 const LEAP: Duration = Duration::from_secs(10);
 
 /// The two clocks when they were last compared.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// How long to wait before names that could not be looked up are tried again.
 const RETRY: Duration = Duration::from_secs(5);
-/// How often a look-up under way is asked whether it is done.
+/// How often to check whether a look-up is done.
 const POLL: Duration = Duration::from_millis(20);
 
 /// A node to contact at the start: an address, or a host name and a port.
@@ -36,7 +36,7 @@ impl FromStr for Seed {
         let (host, port) = text.rsplit_once(':').ok_or(SeedError::NoPort)?;
         let port = port.parse().ok().filter(|port| *port != 0).ok_or(SeedError::Port)?;
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        // A name whose last label is a number is an IPv4 address gone wrong.
+        // A name whose last label is a number is a malformed IPv4 address.
         let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or(host);
         if host.is_empty()
             || host.len() > 253
@@ -92,7 +92,7 @@ impl core::error::Error for SeedError {}
 #[derive(Debug)]
 pub(crate) struct Seeds {
     seeds: Vec<Seed>,
-    /// The address that is sent from.
+    /// The address to send from.
     local: IpAddr,
     lookup: Option<Receiver<Lookup>>,
     retry_at: Option<Instant>,
@@ -158,7 +158,7 @@ impl Seeds {
                     Err(_) => result.complete = false,
                 }
             }
-            // The node may be gone by now; then nobody wants to know.
+            // The node may be gone by now; then the result is dropped.
             let _ = done.send(result);
         });
         match spawned {

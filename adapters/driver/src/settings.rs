@@ -1,4 +1,4 @@
-//! Who a node is: from code, or from the environment.
+//! The settings of a node: from code, or from the environment.
 
 use core::fmt;
 use std::ffi::OsString;
@@ -56,7 +56,7 @@ pub enum Preset {
     Local,
 }
 
-/// Who a node is and how it finds others.
+/// A node's identity, its keys, and how it finds others.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
@@ -73,11 +73,11 @@ pub struct Settings {
     pub key: GroupKey,
     /// The name of the key, the same on all nodes.
     pub key_id: KeyId,
-    /// Further keys that are taken on what arrives, while keys are exchanged.
+    /// Further keys that are accepted on what arrives, while keys are exchanged.
     pub accepted_keys: Vec<(KeyId, GroupKey)>,
-    /// The multicast group, if multicast is spoken.
+    /// The multicast group, if multicast is used.
     pub multicast: Option<Multicast>,
-    /// How patient the engine is.
+    /// The preset of the engine's time-outs and intervals.
     pub preset: Preset,
     /// How packets are protected; the same on all nodes.
     pub suite: Suite,
@@ -171,8 +171,8 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The address that others will know the host by: advertised, bound, or else the first of the
-    /// host that others can reach.
+    /// The address by which others will know the host: the advertised one, the bound one, or else
+    /// the first of the host that others can reach.
     ///
     /// # Errors
     ///
@@ -202,7 +202,7 @@ impl Settings {
         self.seeds.iter().filter_map(beyond)
     }
 
-    /// Checks what can be told without touching the network.
+    /// Checks what can be checked without touching the network.
     ///
     /// # Errors
     ///

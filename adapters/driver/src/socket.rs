@@ -5,18 +5,18 @@ use std::net::{SocketAddr, UdpSocket};
 
 /// A UDP socket that never blocks.
 ///
-/// Both calls answer [`io::ErrorKind::WouldBlock`] where a blocking socket would wait. A runtime
+/// Both calls return [`io::ErrorKind::WouldBlock`] where a blocking socket would wait. A runtime
 /// whose socket has readiness calls (`try_recv_from`, or the inner `std` socket of a reactor's
 /// wrapper) implements this in two lines.
 pub trait Socket {
-    /// Receives one datagram into `buffer`: its length and its source.
+    /// Receives one datagram into `buffer`; returns its length and its source.
     ///
     /// # Errors
     ///
     /// `WouldBlock` if there is none, or what the operating system says.
     fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
 
-    /// Sends `datagram` to `to`: the bytes sent.
+    /// Sends `datagram` to `to`; returns the number of bytes sent.
     ///
     /// # Errors
     ///

@@ -9,8 +9,8 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Type};
 use crate::interface;
 use crate::settings::Multicast;
 
-/// Room asked of the operating system for datagrams that wait to be received, in bytes, so that a
-/// storm of changes is not lost between two turns of the loop.
+/// The size of the receive buffer to ask for, in bytes, so that a storm of changes is not lost
+/// between two turns of the loop.
 const RECEIVE_BUFFER: usize = 2 << 20;
 
 /// The sockets of one node.
@@ -190,7 +190,7 @@ fn group_or_any(group: SocketAddr) -> SockAddr {
     }
 }
 
-/// Linux hands a socket the datagrams of all groups that anybody on the host has joined, unless
+/// Linux hands a socket the datagrams of all groups that any process on the host has joined, unless
 /// told not to.
 #[cfg(target_os = "linux")]
 fn ignore_groups_of_others(socket: &socket2::Socket) -> io::Result<()> {
@@ -203,8 +203,8 @@ fn ignore_groups_of_others(_: &socket2::Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Asks for a larger receive buffer. A system that grants less is slower to recover from a storm,
-/// and that is all.
+/// Asks for a larger receive buffer. A system that grants less only recovers from a storm more
+/// slowly.
 fn enlarge_buffer(socket: &socket2::Socket) {
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
 }

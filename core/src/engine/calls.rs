@@ -1,4 +1,4 @@
-//! What an embedder can have an engine do.
+//! Calls of the embedder that make an engine do something.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -37,8 +37,8 @@ impl fmt::Display for MetadataError {
             Self::TooLong { len, limit } => {
                 write!(
                     f,
-                    "metadata has at most {limit} bytes (limits.metadata, max_datagram), this one \
-                     {len}"
+                    "metadata of {len} bytes; at most {limit} are allowed (limits.metadata, \
+                     max_datagram)"
                 )
             }
         }
@@ -50,7 +50,7 @@ impl core::error::Error for MetadataError {}
 /// The most nodes that a message can list.
 const MAX_LISTED: usize = 1024;
 
-/// The most that a metadata frame has beside its bytes, the entry of the node's id included.
+/// The most bytes of a metadata frame beside the metadata, the entry of the node's id included.
 const METADATA_OVERHEAD: usize = 48;
 
 /// The most bytes of metadata that fit into a datagram.
@@ -58,7 +58,7 @@ fn metadata_room(config: &Config) -> usize {
     (config.max_datagram - OVERHEAD - METADATA_OVERHEAD).min(MAX_METADATA)
 }
 
-/// How many listed recipients share a packet at most, and what each takes of it.
+/// The most listed recipients that share a packet, and the bytes that each takes.
 const LISTED_PER_PACKET: usize = 24;
 const LISTED: usize = 20;
 
@@ -78,8 +78,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Says that this node is no longer in a group: all it said there becomes tombstones. Legal
-    /// for a group that it never was in.
+    /// Says that this node is no longer in a group: all that it said there becomes tombstones.
+    /// Legal for a group that it was never in.
     ///
     /// # Errors
     ///
@@ -103,8 +103,8 @@ impl Engine {
         self.write(now, group, |engine| engine.ctx.topology.write(group, Op::Add, range, port))
     }
 
-    /// Says that this node no longer serves a range: exactly this one, whatever overlaps it. Legal
-    /// for a range that it never served.
+    /// Says that this node no longer serves exactly this range, whatever overlaps it. Legal for a
+    /// range that it never served.
     ///
     /// # Errors
     ///
@@ -138,7 +138,8 @@ impl Engine {
 
 /// Nodes.
 impl Engine {
-    /// Contacts seeds: at the start, and whenever others are found. They are retried for ever.
+    /// Contacts seeds, at the start and whenever other addresses are found. They are retried for
+    /// ever.
     pub fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
         self.advance(now);
         self.comeback.contact(&mut self.ctx, seeds);
@@ -164,8 +165,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Tells the others that this node expects to be slow for a while: for that long, and at most
-    /// a minute, its silence is not held against it.
+    /// Tells the others that this node expects to be slow for a while: for that long, a minute at
+    /// most, its silence does not count.
     pub fn announce_slow(&mut self, now: Instant, expected: Duration) {
         self.advance(now);
         let millis = u32::try_from(expected.as_millis()).unwrap_or(u32::MAX);
@@ -173,8 +174,9 @@ impl Engine {
         self.ctx.tell_all(Frame::Slow { life, millis });
     }
 
-    /// Goes: tells everybody, waits for acknowledgements at most [`Config::depart_timeout`], ends
-    /// with [`Event::Departed`] and is silent from then on. [`Engine::renew`] comes back.
+    /// Leaves the cluster: tells everybody, waits for acknowledgements for at most
+    /// [`Config::depart_timeout`], ends with [`Event::Departed`] and is silent from then on.
+    /// [`Engine::renew`] comes back.
     pub fn depart(&mut self, now: Instant) {
         self.advance(now);
         if !self.ctx.silent && !self.departure.is_running() {
@@ -182,7 +184,7 @@ impl Engine {
         }
     }
 
-    /// Tells everybody that this node goes.
+    /// Tells everybody that this node leaves.
     pub(super) fn say_farewell(&mut self) {
         let mut claim = self.ctx.claim(Ix::ME);
         claim.standing = Standing::Left;
@@ -193,7 +195,7 @@ impl Engine {
         self.multicast.send(&mut self.ctx, &farewell);
         let (ctx, frames) = (&mut self.ctx, farewell.into());
         let (batch, copies) = if self.speaker.has_duty(ctx.now) {
-            // Who covers others cannot answer for what it says last.
+            // A speaker will not be there to serve the nodes that it covers.
             self.relays.originate_to_each(ctx, frames, Audience::All)
         } else {
             self.relays.originate(ctx, frames, Audience::All)
@@ -205,7 +207,7 @@ impl Engine {
     /// Begins a new life: after [`Engine::depart`], or at will.
     ///
     /// `epoch` should lie above all earlier ones of this node; if it does not, it is raised above
-    /// those that are known of. One from 2077 on counts as of the end of 2076. Groups and ranges are
+    /// those that are known. An epoch from 2077 on counts as the end of 2076. Groups and ranges are
     /// kept and written anew.
     pub fn renew(&mut self, now: Instant, epoch: Epoch) {
         self.advance(now);
@@ -218,8 +220,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the configuration makes no sense, names another cluster, or has datagrams too
-    /// small for this node's metadata; the old one stays in force then.
+    /// [`ConfigError`] if the configuration is inconsistent, names another cluster, or has
+    /// datagrams too small for this node's metadata; the old one stays in force then.
     pub fn set_config(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
         config.check()?;
         if config.cluster != self.ctx.config.cluster {
@@ -238,8 +240,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends a message to others. It goes out at once; every hop is acknowledged and retried. Listed
-    /// nodes that are not known, or not within reach, are left out.
+    /// Sends a message to others. It goes out at once, and every hop is acknowledged and retried.
+    /// Listed nodes that are not known, or not within reach, are left out.
     ///
     /// # Errors
     ///
@@ -255,7 +257,7 @@ impl Engine {
         if self.ctx.silent {
             return Err(BroadcastError::Departed);
         }
-        // Lists take less than half of what room there is in a packet.
+        // Lists take less than half of the room in a packet.
         let listed = if let Recipients::Nodes(nodes) = to { nodes } else { &[] };
         let known = listed.iter().take(MAX_LISTED).filter_map(|&id| self.ctx.find(id));
         let datagram =

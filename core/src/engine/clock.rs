@@ -8,8 +8,8 @@ use crate::time::Instant;
 /// can lie after every time.
 pub(super) const LATEST: Instant = Instant::from_nanos(u64::MAX / 2);
 
-/// How far the engine's own time is ahead of the embedder's clock, in nanoseconds: as far as that
-/// has been set back in all.
+/// How far the engine's own time is ahead of the embedder's clock, in nanoseconds: by as much as
+/// the clock has been set back in all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Clock {
     ahead: u64,
@@ -18,15 +18,16 @@ pub(super) struct Clock {
 impl Clock {
     /// The engine's time when the embedder's clock shows `now`, and it was `before` at the last call.
     ///
-    /// A clock that shows a little less than before is one that was read before an earlier call was
-    /// made, and time stands still. One that shows less by `set_back` or more is another clock from now
-    /// on, and time goes on from where it was.
+    /// A clock that shows a little less than before was read before an earlier call was made, and
+    /// time stands still. If it shows less by `set_back` or more, it was set back, and time goes on
+    /// from where it was.
     pub(super) fn read(&mut self, now: Instant, before: Instant, set_back: Duration) -> Instant {
         let shown = now.as_nanos().saturating_add(self.ahead);
         if before.since(Instant::from_nanos(shown)) >= set_back {
             self.ahead += before.as_nanos() - shown;
         }
-        // Beyond the last time the engine's stands still, and its deadlines stay ahead of the clock.
+        // At the latest time the engine's own time stands still, and its deadlines stay ahead of
+        // the clock.
         self.ahead = self.ahead.min(LATEST.as_nanos().saturating_sub(now.as_nanos()));
         Instant::from_nanos(now.as_nanos().saturating_add(self.ahead)).min(LATEST).max(before)
     }

@@ -42,7 +42,8 @@ impl Engine {
         let mut frames = frames.drain(..);
         while let Some(frame) = frames.next() {
             if multicast && matches!(frame, Frame::Ping { .. }) {
-                // A beacon: it says that the sender is here, and everybody's answer would be a storm.
+                // A beacon: it says that the sender is here, and answers of all hearers would be a
+                // storm.
                 continue;
             }
             match frame {
@@ -129,7 +130,7 @@ impl Engine {
                     self.ctx.peers.vouch(ix, packet);
                 }
             }
-            // A claim like any other, so only a packet that nobody can have recorded may make it.
+            // It is a claim, so only a packet that nobody can have recorded may make it.
             Frame::Duplicate { epoch } => {
                 let direct = header.bound && channel == Channel::Direct;
                 if direct && epoch > self.ctx.me().epoch && self.ctx.is_plausible(epoch) {
@@ -141,7 +142,8 @@ impl Engine {
             Frame::Missed { since, silent } => {
                 self.speaker.on_missed(&mut self.ctx, from, since, silent);
             }
-            // Of this path, and of packets and messages of this life: bound, and to this node alone.
+            // These concern this path, or packets and messages of this life: they must be bound,
+            // and to this node alone.
             Frame::Narrow
             | Frame::TooLarge { .. }
             | Frame::Undelivered { .. }
@@ -156,7 +158,7 @@ impl Engine {
                 self.on_counted(from, (packet, tag), (highest, tag_of_highest));
             }
             Frame::Padding { .. } => {}
-            // Each is paired with its frames before; they do not nest.
+            // These were taken together with their frames above; they do not nest.
             Frame::Spread(_) | Frame::Numbered { .. } => {}
         }
     }
@@ -184,8 +186,8 @@ impl Engine {
         self.compare(from, root);
     }
 
-    /// A peer's root is equal to this node's (or it says nothing else), or is not: something may have
-    /// passed this node by.
+    /// Compares the root of a peer, which is equal to this node's if it is left out. If they
+    /// differ, this node may have missed something.
     fn compare(&mut self, with: Ix, root: Option<u64>) {
         let difference = root.map_or(0, |root| root.wrapping_sub(self.ctx.root()));
         if root.is_some() && difference == 0 {
@@ -196,12 +198,12 @@ impl Engine {
         }
     }
 
-    /// A node that has no proof of this one's life asks for it. If it quotes a ping of this node's, it
-    /// has heard that ping in the life that answers, which is all that a pong says: most pairs of a
-    /// large cluster have never met, and a peer that is asked for the first time must not have to
-    /// answer twice in a row, where much is lost, to count as alive. The proof that it asks for
-    /// is due only where it may hold this node for lost, or has begun a life with this packet and may
-    /// know nobody: else each probe would cost four datagrams.
+    /// A node that has no proof of this one's life asks for it. If the challenge quotes a ping of
+    /// this node's, its sender has heard that ping in its present life, which is all that a pong
+    /// says. Most pairs of a large cluster have never met, and where much is lost, a peer that is
+    /// pinged for the first time must not have to answer twice in a row to count as alive. The
+    /// proof is sent only if the peer may take this node for lost, or has begun its life with this
+    /// packet and may know nobody: otherwise each probe would cost four datagrams.
     fn on_challenge(&mut self, bound: bool, packet: u64, from: Ix) {
         let is_new = self.ctx.peers.since_turn(from, self.ctx.now) == 0;
         let lost = is_new || !self.ctx.status(from).is_present();
@@ -260,7 +262,7 @@ impl Engine {
         if self.messages.leaps(origin, sequence)
             && let Some(ix) = self.ctx.find_life(origin)
         {
-            // If somebody else has made it up, its origin is to count on from there.
+            // If another node has made it up, its origin must go on above that number.
             let group = None;
             let told = Message { origin, sequence, tag, group, payload: Bytes::new() };
             self.ctx.say_frame(self.ctx.bound(ix), Frame::Message(told));
@@ -283,7 +285,8 @@ impl Engine {
         } else if u128::from(self.ctx.peers.since_turn(ix, self.ctx.now))
             >= self.ctx.timing.tell_again.as_millis()
         {
-            // A verdict that has just been reached is on its way to all, and it names the accuser.
+            // A verdict that has just been reached is on its way to everybody, and names the
+            // accuser.
             self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(claim));
         }
     }
@@ -296,8 +299,8 @@ impl Engine {
         }
     }
 
-    /// Something was said by a node in a life: that life is known from here on. Answers whether
-    /// it is the present one.
+    /// A node has said something in a life, which is known from here on. Returns whether it is the
+    /// node's present life.
     pub(super) fn hear_of(&mut self, from: Ix, life: Life, channel: Channel) -> bool {
         if let Some(ix) = self.ctx.find(life.id)
             && self.ctx.life(ix).epoch >= life.epoch

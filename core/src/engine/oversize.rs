@@ -14,8 +14,8 @@ use crate::wire::{
     FirstTry, Frame, MAX_METADATA, MESSAGE_OVERHEAD, Message, OVERHEAD, Refused, Route, Spread,
 };
 
-/// What repairs bring and cannot divide, metadata, goes out in a datagram of up to this size even where
-/// none above 508 bytes is known to pass: there is no other way, and most paths between carry it.
+/// Metadata, which a repair cannot divide, goes out in a datagram of up to this size even where
+/// none above 508 bytes is known to pass: there is no other way, and most narrow paths carry it.
 const UNDIVIDED: usize = OVERHEAD + MAX_METADATA;
 
 /// The largest payload of a message that datagrams of a size carry, as a call promises it: lists of
@@ -26,9 +26,9 @@ pub(super) fn message_room(datagram: usize, message: &Message) -> usize {
 }
 
 impl Engine {
-    /// Packs frames into batches that fit into one datagram of a size each, beside what a relay adds:
-    /// the spread, if one is given, else one to any part of the ring. What does not fit alone is
-    /// divided or, if it cannot be, left out.
+    /// Packs frames into batches that each fit into one datagram of a size, together with what a
+    /// relay adds: the given spread, or else one to any part of the ring. A frame that does not fit
+    /// alone is divided, or left out if it cannot be.
     pub(super) fn pack(
         &mut self,
         frames: Vec<Frame>,
@@ -72,8 +72,8 @@ impl Engine {
         batches
     }
 
-    /// Cuts a frame so that it fits into what room the writer has. Answers the rest; `None` if it
-    /// cannot be cut.
+    /// Cuts a frame so that it fits into the room that the writer has. Returns the rest; `None` if
+    /// it cannot be cut.
     fn cut(&self, frame: &mut Frame) -> Option<Frame> {
         match frame {
             Frame::Record { group, delta } => {
@@ -100,9 +100,9 @@ impl Engine {
         }
     }
 
-    /// An intent does not fit into a datagram for its receiver even alone: what it says is put back
-    /// in pieces. What cannot be divided, such as a message, is written into as large a datagram as may
-    /// pass. Answers the copy that has been.
+    /// An intent does not fit into a datagram for its receiver even alone: its frames are put back
+    /// in pieces. What cannot be divided, such as a message, is written into as large a datagram as
+    /// may pass. Returns the copy that was written.
     pub(super) fn fit(&mut self, to: To, intent: &Intent) -> Option<u64> {
         let node = to.node.unwrap_or(Ix::ME);
         let held = matches!(intent.say, Say::Held(_));
@@ -172,7 +172,7 @@ impl Engine {
         None
     }
 
-    /// The peer of a copy cannot get its message: this node sees to the others of its part.
+    /// The peer of a copy cannot get its message: this node serves the other peers of the part.
     fn leave_out(&mut self, copy: u64, datagram: usize) {
         let messages = self.relays.messages_of(copy);
         self.relays.serve_rest(&mut self.ctx, copy);
@@ -182,8 +182,8 @@ impl Engine {
         }
     }
 
-    /// A hop has taken a packet for itself, but does not pass on messages above a size:
-    /// this node does.
+    /// A hop has accepted a packet, but does not pass on messages above a size: this node does so
+    /// in its place.
     pub(super) fn on_too_large(&mut self, from: Ix, packet: u64, bytes: u16) {
         let room = usize::from(bytes);
         for copy in self.relays.too_large_in(from, packet, room) {
@@ -197,7 +197,8 @@ impl Engine {
         self.on_ack(packet, from);
     }
 
-    /// Tells the origin of a message that somebody does not get it, and what would have passed.
+    /// Tells the origin of a message that some node does not get it, and the size that would have
+    /// passed.
     fn report_undelivered(&mut self, message: &Message, room: usize) {
         if message.origin == self.ctx.me() {
             self.on_undelivered(message.sequence, room);
@@ -208,7 +209,7 @@ impl Engine {
         }
     }
 
-    /// Somebody does not get a message of this node's.
+    /// Some node does not get a message of this node's.
     pub(super) fn on_undelivered(&mut self, sequence: u64, limit: usize) {
         if self.messages.undelivered(sequence) {
             let Life { id: origin, epoch } = self.ctx.me();

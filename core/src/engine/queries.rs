@@ -1,4 +1,4 @@
-//! What can be asked of an engine.
+//! Queries.
 
 use core::fmt;
 use core::time::Duration;
@@ -17,15 +17,16 @@ use crate::topology::{Coverage, GroupName, Op, Owner, TimedItem};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
-    /// Who.
+    /// The peer.
     pub id: NodeId,
-    /// In which life.
+    /// Its life.
     pub epoch: Epoch,
     /// What it is believed to be.
     pub status: Status,
-    /// How often, as far as is known, it has had to refute a claim about itself in this life.
+    /// Its incarnation: how often, as far as is known, it has refuted a claim about itself in this
+    /// life.
     pub incarnation: u32,
-    /// It lives, but has gone down more than once of late: it is shown as down for this much longer.
+    /// It lives, but has gone down more than once lately: it is shown as down for this much longer.
     pub held_for: Option<Duration>,
     /// The smoothed round-trip time, once measured.
     pub rtt: Option<Duration>,
@@ -96,7 +97,7 @@ impl Engine {
         self.ctx.topology.topology_of(group, op)
     }
 
-    /// Who serves a key, best first. All who see the same picture name the same first owner.
+    /// The owners of a key, best first. All nodes with the same picture name the same first owner.
     pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
         self.ctx.topology.route(group, key)
     }
@@ -119,10 +120,10 @@ impl Engine {
         self.ctx.find(id).map(|ix| self.describe(ix))
     }
 
-    /// A sum over all that is known of the living and shared: members, their lives, items, metadata.
+    /// A sum over what is known of living nodes: members, their lives, items, metadata.
     ///
-    /// A node that is down or has left is no part of it, though it is still listed: for how long it is
-    /// remembered each node decides for itself. Nor is a record in which nothing is left but
+    /// A node that is down or has left is no part of it, though it is still listed: each node
+    /// decides for itself how long to remember it. Nor is a record in which nothing is left but
     /// tombstones.
     #[must_use]
     pub fn digest(&self) -> Digest {

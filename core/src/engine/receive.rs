@@ -22,13 +22,13 @@ use crate::wire::{Claim, Frame, Header, Message, Standing, WireError};
 
 /// Why a datagram was refused.
 ///
-/// One counter of [`Stats`](crate::Stats) has been raised, and those that count what was received;
-/// nothing else has changed. There are exceptions, all limited in rate and in bytes:
-/// [`DatagramError::Unproven`] may cause a challenge to be sent; [`DatagramError::Replayed`] and
-/// [`DatagramError::TooOld`] may have the sender told that its number is used up, and so may
-/// [`DatagramError::StaleLife`] if the later life is gone, as the sender's clock may have been set back.
-/// If the later life is there, it is asked for an answer and the sender is told of it, as two nodes may
-/// be using one id.
+/// One counter of [`Stats`](crate::Stats) has been raised, besides those that count what was
+/// received; nothing else has changed. There are exceptions, all limited in rate and in bytes.
+/// [`DatagramError::Unproven`] may cause a challenge; [`DatagramError::Replayed`] and
+/// [`DatagramError::TooOld`] may cause an answer that the number is used up; and
+/// [`DatagramError::StaleLife`] may cause a challenge if the later life is gone, as the sender's
+/// clock may have been set back. If the later life is there, it is pinged and the sender is told of
+/// it, as two nodes may be using one id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatagramError {
@@ -47,14 +47,14 @@ pub enum DatagramError {
     ImplausibleEpoch,
     /// It is this node's own.
     Own,
-    /// It is not bound to this node's life, and the sender has not proven itself yet or had not when it
-    /// was sent.
+    /// It is not bound to this node's life, and the sender has not proven itself yet, or had not
+    /// when it sent the packet.
     Unproven,
     /// The sender is unknown and the table of nodes is full of those that live.
     Full,
     /// It carries a message and the event queue is full. It will come again.
     Busy,
-    /// This node has departed, or has yielded its id.
+    /// This node has departed.
     Silent,
 }
 
@@ -63,15 +63,17 @@ impl fmt::Display for DatagramError {
         match self {
             Self::Wire(error) => fmt::Display::fmt(error, f),
             Self::Sealed(error) => fmt::Display::fmt(error, f),
-            Self::Replayed => f.write_str("the packet number has been seen"),
+            Self::Replayed => {
+                f.write_str("the packet number has been seen: it is a duplicate or a replay")
+            }
             Self::TooOld => f.write_str("the packet number is too old to tell"),
             Self::StaleLife => f.write_str("the sender has begun a new life since"),
             Self::ImplausibleEpoch => {
-                f.write_str("the sender's epoch lies too far ahead: set its clock")
+                f.write_str("the sender's epoch is too far ahead: set its clock")
             }
             Self::Own => f.write_str("the packet is this node's own"),
-            Self::Unproven => f.write_str("the sender has to prove first that it lives"),
-            Self::Full => f.write_str("the table of nodes is full (limits.nodes)"),
+            Self::Unproven => f.write_str("the sender has to prove itself first: it is challenged"),
+            Self::Full => f.write_str("the table of nodes is full (limits.nodes): raise the limit"),
             Self::Busy => {
                 f.write_str("the event queue is full (limits.events, limits.event_bytes): poll it")
             }
@@ -82,15 +84,15 @@ impl fmt::Display for DatagramError {
 
 impl core::error::Error for DatagramError {}
 
-/// How many of all who hear an unproven sender by multicast challenge it, in the mean: one that
-/// nobody knows, and one that is known and may be heard for long.
+/// The expected number of receivers that challenge an unproven multicast sender: one that they do
+/// not know, and one that they know, which may be heard for long.
 const ANSWERS_TO_STRANGER: usize = 3;
 const ANSWERS_TO_PEER: usize = 16;
 
-/// The share of all datagrams that challenges are at most.
+/// Challenges are at most one in this many of all datagrams.
 const CHALLENGE_SHARE: u32 = 4;
 
-/// For how many seconds after the last challenge those who were challenged are remembered.
+/// For how many seconds after the last challenge the challenged lives are remembered.
 const CHALLENGES_KEPT: u64 = 20;
 
 /// How many challenged lives are remembered.
@@ -181,11 +183,12 @@ impl Engine {
                     }
                     let pings = frames.iter().any(|frame| matches!(frame, Frame::Ping { .. }));
                     if pings {
-                        // Until it renews it is not to take all others for dead.
+                        // Until it renews it must not take all others for dead.
                         self.challenge(sender, header.packet, arrival, len);
                     }
                 } else {
-                    // Its clock may have been set back, and nobody else tells one that has left.
+                    // Its clock may have been set back, and a node that has left is told by nobody
+                    // else.
                     self.challenge(sender, header.packet, arrival, len);
                 }
                 return Err(DatagramError::StaleLife);
@@ -200,7 +203,8 @@ impl Engine {
                         return Err(DatagramError::Unproven);
                     }
                     Freshness::Fresh => {}
-                    // It knows its numbers better than another who has vouched for far higher ones.
+                    // It knows its numbers better than another node that has vouched for far higher
+                    // ones.
                     _ if header.bound && vouched => misled = true,
                     Freshness::Replay
                         if off_by_one && header.packet == self.ctx.peers.highest(ix) => {}
@@ -266,7 +270,7 @@ impl Engine {
             && self.messages.verdict(*origin, *sequence) == Verdict::New
     }
 
-    /// The index of a sender that has proven itself, in this life.
+    /// The index of a sender that has proven itself in this life.
     fn recognise(&mut self, sender: Life, known: Option<Ix>) -> Option<Ix> {
         match known {
             Some(ix) if self.ctx.life(ix) == sender => Some(ix),
@@ -288,9 +292,8 @@ impl Engine {
         }
     }
 
-    /// Tells everybody of a life that begins, if it has come to this node first: then it was
-    /// challenged here. Who is bound to this node without that has learned of it from others, who
-    /// have introduced it.
+    /// Announces a new life if this node has challenged it and so is its first contact. Otherwise
+    /// the sender has learned of this node from others, to which it was announced.
     fn introduce(&mut self, news: News, sender: Life) {
         let first = self.challenged.iter().position(|&life| life == sender);
         if let Some(at) = first {
@@ -300,8 +303,8 @@ impl Engine {
     }
 
     /// Asks an unproven sender to say it again, bound to this life; never with more bytes than it
-    /// has sent, and not more often than the limit says. Of those who hear a multicast only a few
-    /// answer it, chosen by chance.
+    /// has sent, and no more often than the limit allows. Only a few receivers of a multicast
+    /// challenge its sender, chosen at random.
     pub(super) fn challenge(&mut self, sender: Life, packet: u64, arrival: Arrival, len: usize) {
         let source = match arrival {
             Arrival::Unicast(source) => source,
@@ -315,7 +318,7 @@ impl Engine {
                 source
             }
         };
-        // By the time that the challenge goes out the number can have grown by a packet for each
+        // By the time that the challenge goes out, the packet number may have grown by one for each
         // intent that waits.
         let waiting = self.ctx.outbox.len() as u64;
         let header = self.sealer.header(self.ctx.packet + 1 + waiting);
@@ -336,13 +339,13 @@ impl Engine {
         self.ctx.say_frame(to, Frame::Challenge { packet });
     }
 
-    /// Whether the limit lets another challenge go, which is counted.
+    /// Whether the limit allows another challenge, which is then counted.
     pub(super) fn may_challenge(&mut self) -> bool {
         let second = self.ctx.now.as_millis() / 1000;
         if self.challenges.0 != second {
             self.challenges = (second, 0);
         }
-        // What strangers draw is not to fill the queue of what peers are to get.
+        // What strangers provoke must not fill the queue of what peers are to get.
         let share = self.ctx.config.send_rate.datagrams / CHALLENGE_SHARE;
         let most = self.ctx.config.limits.challenges_per_second.min(share);
         if self.challenges.1 >= most {
@@ -354,8 +357,8 @@ impl Engine {
         true
     }
 
-    /// Forgets whom this node has challenged once nobody has been for a while: they have answered
-    /// long since, or do not.
+    /// Forgets the challenged lives once none has been challenged for a while: they have answered
+    /// by then, or never will.
     pub(super) fn forget_challenges(&mut self) {
         let since = self.ctx.now.as_millis() / 1000 - self.challenges.0;
         if since > CHALLENGES_KEPT && !self.challenged.is_empty() {
@@ -363,7 +366,7 @@ impl Engine {
         }
     }
 
-    /// Counts a refusal; that of an epoch has been counted where it was judged.
+    /// Counts a refusal; that of an epoch has been counted already.
     fn count(&mut self, error: DatagramError) {
         let stats = &mut self.ctx.stats;
         let counter = match error {
@@ -394,12 +397,12 @@ impl Engine {
     }
 }
 
-/// A packet for a life of a node that need not be known.
+/// A packet for a life, which need not be known.
 pub(super) fn bound_to(life: Life) -> To {
     To { at: Destination::Unicast(life.id.addr()), bound: Some(life.epoch), node: None }
 }
 
-/// What the first packet of a life says about it.
+/// The claim that the first packet of a life makes.
 fn newborn(life: Life) -> Claim {
     Claim {
         life,

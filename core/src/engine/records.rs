@@ -1,4 +1,4 @@
-//! What members have said, as others pass it on: records and metadata.
+//! Records and metadata of other nodes, as a packet brings them.
 
 use alloc::vec::Vec;
 
@@ -67,8 +67,8 @@ impl Engine {
                 self.ctx.say_frame(self.ctx.bound(from), want);
             }
             Ok(Applied::Known { have }) => {
-                // Repair does not compare what has been removed, so a node that has missed that hears
-                // of it here.
+                // Repair does not compare what has been removed, so a node that has missed a
+                // removal is told here.
                 self.ctx.stats.updates_stale += 1;
                 if let Some(ix) = member.filter(|_| channel == Channel::Direct) {
                     self.tell_removed(from, group, ix, have, delta);
@@ -85,16 +85,16 @@ impl Engine {
         self.ctx.publish(changes);
     }
 
-    /// Tells a peer what has been removed since the copy of a record that it holds, if nothing else is
-    /// left in it.
+    /// Tells a peer what has been removed since its copy of a record, if nothing else is left in
+    /// the record.
     fn tell_removed(&mut self, to: Ix, group: &GroupName, ix: Ix, have: u64, copy: &RecordDelta) {
         if have > copy.target && !self.ctx.topology.is_member(group, ix) {
             self.repair.on_want(&mut self.ctx, to, group, ix, copy.target);
         }
     }
 
-    /// Whether a record may be of a time before its owner took it back, which this node has forgotten:
-    /// then the owner says what is right, to whoever else believes in it too.
+    /// Whether a record may be from before its owner emptied it, which this node may have
+    /// forgotten. Then the owner is asked, and corrects all nodes that still hold the record.
     fn is_history(&mut self, from: Ix, group: &GroupName, ix: Ix, delta: &RecordDelta) -> bool {
         let topology = &mut self.ctx.topology;
         if topology.clock_of(group, ix).is_some() {
@@ -128,7 +128,7 @@ impl Engine {
         true
     }
 
-    /// What others hold of this node's own record: wrong claims are answered with the truth.
+    /// A copy of this node's own record: if it is wrong, this node corrects it.
     fn on_record_of_mine(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta) {
         if delta.epoch > self.ctx.me().epoch {
             self.renewal.claimed(&mut self.ctx, delta.epoch);
@@ -185,7 +185,7 @@ impl Engine {
         }
     }
 
-    /// What others hold of this node's own metadata: what it has not said is replaced.
+    /// A copy of this node's own metadata: if this node has not said it, it is replaced.
     fn on_metadata_of_mine(&mut self, life: Life, version: u64, bytes: &Bytes) {
         let me = self.ctx.me();
         let mine = self.ctx.metadata.version(Ix::ME);

@@ -1,11 +1,12 @@
-//! What bursts leave behind, given back at the pace of the probes.
+//! Memory that bursts leave behind, given back at the pace of the probes.
 
 use super::Engine;
 use crate::growth;
 
 impl Engine {
-    /// Gives back the memory of bursts that are over: a start of a thousand nodes would otherwise be
-    /// held for ever by queues that are empty. What is in use every second is too little to be touched.
+    /// Gives back the memory of bursts that are over: otherwise empty queues would keep the memory
+    /// of a start of a thousand nodes for ever. What is in use every second is too little to be
+    /// touched.
     pub(super) fn rest(&mut self) {
         self.opener.rest();
         self.decoder.rest();

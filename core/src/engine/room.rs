@@ -9,19 +9,19 @@ use crate::node::{NodeId, Status};
 use crate::roster::Ix;
 use crate::wire::{Frame, Standing};
 
-/// The share of those gone that is forgotten at once, so that the search for them is worth its while.
+/// One in this many of the gone is forgotten at once, so that the search for them is worth its
+/// while.
 const SHARE: usize = 32;
 
 impl Engine {
-    /// Makes room for a sender that is not known and has proven that it lives. Returns whether there is
-    /// any.
+    /// Makes room for an unknown sender that has proven itself. Returns whether there is room.
     pub(super) fn has_room_for_sender(&mut self) -> bool {
         self.make_room(1, None, true);
         !self.ctx.topology.roster().is_full()
     }
 
-    /// Makes room for those that a packet may make known, before any of it is applied: nobody may be
-    /// forgotten while the frames of a packet are at work.
+    /// Makes room for nodes that a packet may make known, before any of it is applied: no node may
+    /// be forgotten while the frames of a packet are applied.
     pub(super) fn make_room_for(&mut self, from: Ix, frames: &[Frame]) {
         let said = |frame: &Frame| match frame {
             Frame::Claim(_) | Frame::Record { .. } | Frame::Metadata { .. } => 1,
@@ -58,11 +58,12 @@ impl Engine {
         self.make_room(strangers.len(), Some(from), false);
     }
 
-    /// Makes room for a number of nodes that live, if that can be done.
+    /// Makes room for a number of living nodes, if that is possible.
     ///
-    /// First those go that are gone: of which no packet ever came, the newest first, then those gone for
-    /// longest. For a node that has proven itself others go too that are known by hearsay alone, the
-    /// newest first. A node that lives and was heard stays.
+    /// Nodes that are gone are forgotten first: those that never sent a packet here, the newest
+    /// first, then those that have been gone longest. For a node that has proven itself, living
+    /// nodes that are known by hearsay alone are forgotten too, the newest first. A living node
+    /// that was heard stays.
     fn make_room(&mut self, nodes: usize, spared: Option<Ix>, proven: bool) {
         let ctx = &self.ctx;
         let roster = ctx.topology.roster();

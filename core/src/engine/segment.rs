@@ -10,13 +10,13 @@ use crate::spread::{Audience, FAN_OUT};
 use crate::topology::GroupName;
 use crate::wire::{Frame, Header, Route, Spread};
 
-/// In smaller groups a message is sent to each member: all the segment would have to hear it, and a
-/// hop that does not know of a new member yet would leave it out. In larger ones those are sent a copy
-/// by the origin.
+/// In groups with fewer reachable members the origin sends a message to each member: otherwise the
+/// whole segment would have to hear it, and a hop that does not know a new member yet would leave
+/// it out. In larger groups the origin sends copies to new members only.
 const FEW: usize = 64;
 
 impl Engine {
-    /// Somebody says who hears a speaker.
+    /// A list of nodes that hear a speaker.
     pub(super) fn on_heard(
         &mut self,
         from: Ix,
@@ -34,12 +34,13 @@ impl Engine {
         }
         let Some(ix) = ctx.find(speaker) else { return };
         if nodes.is_empty() {
-            // It begins: everybody is told in the tree.
+            // It begins to speak, and tells everybody in the tree.
             ctx.note_speaker(ix);
             self.speaker.wait_and_see(ctx);
             return;
         }
-        // A speaker lists its own, and passes on to its segment what those elsewhere list.
+        // A speaker lists its own hearers, and passes the lists of other speakers on to its
+        // segment.
         let told_by_own = channel == Channel::Multicast && self.hearer.hears(from);
         if ix != from && !told_by_own {
             return;
@@ -64,7 +65,7 @@ impl Engine {
         }
     }
 
-    /// A speaker is heard, or answers.
+    /// A beat: a speaker is heard, or answers a question.
     pub(super) fn on_beat(&mut self, from: Ix, sequence: u64, channel: Channel) {
         let multicast = channel == Channel::Multicast;
         self.hearer.on_beat(&mut self.ctx, from, sequence, multicast);
@@ -75,7 +76,8 @@ impl Engine {
         }
     }
 
-    /// Gives way to another speaker of the same segment if that comes first on the ring.
+    /// Gives way to another speaker of the same segment if that one has the lower position on the
+    /// ring.
     fn prefer(&mut self, other: Ix, has_hearers: bool) {
         let rank = |ix| (self.ctx.position(ix), self.ctx.id(ix));
         if rank(other) < rank(Ix::ME) {
@@ -103,7 +105,7 @@ impl Engine {
         self.hearer.on_batch(&mut self.ctx, from, sequence, multicast);
     }
 
-    /// Sees to it that those whom this node covers get what has come to it in the tree.
+    /// Serves the nodes that this one covers with what has come to it in the tree.
     pub(super) fn serve_spread(&mut self, from: Ix, spread: &Spread, batch: &[Frame]) {
         if let Route::Ring { covered: false, group, .. } = &spread.route {
             let audience = group.clone().map(Audience::Group);
@@ -111,9 +113,9 @@ impl Engine {
         }
     }
 
-    /// Has the segment hear what this node tells all: through its own voice as the speaker, or
-    /// once by itself, as the speaker that covers the others will get it by the tree.
-    /// Answers whether all of the audience have been sent it by that, wherever they are.
+    /// Multicasts a batch of this node: reliably if it is the speaker, otherwise once, as the
+    /// speaker that covers the others gets it by the tree. Returns whether the whole audience,
+    /// wherever it is, has been sent the batch by that.
     pub(super) fn tell_segment(&mut self, batch: &[Frame], audience: &Audience) -> bool {
         if self.speaker.has_duty(self.ctx.now) {
             return self.serve(Ix::ME, batch, Some(audience.clone()));
@@ -122,8 +124,8 @@ impl Engine {
         false
     }
 
-    /// Sends a message to all, or to a group, of which these are the members if there are few, or else
-    /// those that have joined of late.
+    /// Sends a message to all or to a group. `few` are the members of a small group, `joined` the
+    /// members that have just joined a large one.
     pub(super) fn post(
         &mut self,
         message: Frame,
@@ -145,7 +147,7 @@ impl Engine {
         }
     }
 
-    /// The other members of a group, if there are few and room for a copy to each.
+    /// The other members of a group, if there are few, with room for a copy to each.
     pub(super) fn few_members(&self, group: &GroupName) -> Option<Vec<NodeId>> {
         // Whole batches: no more of them than a message may take.
         let most = FEW.min(self.ctx.config.limits.relays as usize / 2 / FAN_OUT * FAN_OUT);
@@ -155,7 +157,7 @@ impl Engine {
         (few.len() < most).then_some(few)
     }
 
-    /// Answers whether each of the audience is sent it.
+    /// Serves covered nodes. Returns whether each node of the audience is sent the batch by unicast.
     fn serve(&mut self, from: Ix, batch: &[Frame], audience: Option<Audience>) -> bool {
         if !self.speaker.has_duty(self.ctx.now) {
             return false;

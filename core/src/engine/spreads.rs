@@ -1,4 +1,4 @@
-//! What is to be passed on: taken, and given to others as its sender asked.
+//! Frames that are to be passed on: applied here, and sent to others as their sender asked.
 
 use alloc::vec::Vec;
 
@@ -9,27 +9,27 @@ use crate::roster::Ix;
 use crate::spread::{CopyId, Relays, is_message};
 use crate::wire::{Frame, Header, Spread};
 
-/// What came of frames that were to be passed on.
+/// What became of frames that were to be passed on.
 pub(super) enum Took {
-    /// They are taken and passed on.
+    /// They are applied and passed on.
     All,
     /// There is no room: they are to come again.
     Nothing,
-    /// They are taken, but not passed on: that ends at this many bytes of a message.
+    /// They are applied, but not passed on: this node passes on messages of up to this many bytes.
     ForItself { most: usize },
 }
 
 impl Engine {
-    /// The most bytes of a message that this node passes on, if a frame is one that has more.
+    /// The most bytes of a message that this node passes on, if a frame is a message with more.
     pub(super) fn room_exceeded(&self, frame: &Frame) -> Option<usize> {
         let Frame::Message(message) = frame else { return None };
         let room = message_room(self.ctx.widest(Ix::ME), message);
         (message.payload.len() > room).then_some(room)
     }
 
-    /// Frames that are to be passed on, once, and mean something to this node too. Answers what is
-    /// taken on: a message that there is no room to pass on is to come again, and one that is too large
-    /// for this node's datagrams is passed on by the sender.
+    /// Frames that are to be passed on, once, and that concern this node too. Returns what became
+    /// of them: a message that there is no room to pass on is to come again, and one that is too
+    /// large for this node's datagrams is passed on by the sender.
     pub(super) fn on_spread(
         &mut self,
         header: &Header,

@@ -1,4 +1,5 @@
-//! Packets that are authentic and yet not taken: their numbers are used up, or their sender was given up.
+//! Packets that are authentic and still refused: their numbers are used up, or their sender was
+//! forgotten.
 
 use super::Engine;
 use crate::engine::claims::Channel;
@@ -10,13 +11,13 @@ use crate::port::Arrival;
 use crate::roster::Ix;
 use crate::wire::{Frame, Header, TAG_LEN};
 
-/// The first bits of a packet's tag, which tell it from another one with its number.
+/// The first bits of a packet's tag, which tell it from another packet with its number.
 pub(super) fn tag_of(datagram: &[u8]) -> u16 {
     let tag = datagram.split_last_chunk::<TAG_LEN>().map_or([0; TAG_LEN], |(_, tag)| *tag);
     u16::from_be_bytes([tag[0], tag[1]])
 }
 
-/// Which packet of the receiver a frame answers, if it is one that says that its sender lives.
+/// The packet of the receiver that a frame answers, if the frame is evidence that its sender lives.
 const fn answered(frame: &Frame) -> Option<u64> {
     match frame {
         Frame::Pong { packet, .. }
@@ -27,9 +28,10 @@ const fn answered(frame: &Frame) -> Option<u64> {
 }
 
 impl Engine {
-    /// The number of a packet has been used up in this life of the sender. The sender is told so: it may
-    /// have been set back, or another may have used up its numbers. Returns whether something of it was
-    /// taken all the same: what answers a ping of this node's is nobody's recording.
+    /// The number of a packet has been used up in this life of the sender. The sender is told so:
+    /// it may have been set back, or another node may have used up its numbers. Returns whether
+    /// something of the packet was accepted all the same: an answer to a ping of this node's cannot
+    /// be a recording.
     pub(super) fn refuse_stale(
         &mut self,
         header: &Header,
@@ -65,9 +67,9 @@ impl Engine {
         taken
     }
 
-    /// A life of a peer that a later one is known of has sent something: if it answers a ping of this
-    /// node's, the peer is not silent. It is about to begin a life above the later one, which may be
-    /// nothing but a claim, or a second copy that hears only a part of what goes to their address.
+    /// A former life of a peer has sent something: if it answers a ping of this node's, the peer is
+    /// not silent. It is about to begin a life above the later one, which may be nothing but a
+    /// claim, or a second copy that hears only part of what goes to their address.
     pub(super) fn former_life_answers(&mut self, ix: Ix, frames: &[Frame]) {
         for packet in frames.iter().filter_map(answered) {
             let answers = self.probes.answered(&mut self.ctx, packet, ix);
@@ -82,7 +84,7 @@ impl Engine {
         }
     }
 
-    /// A packet of this node is refused by a peer, as its number has been used up there.
+    /// A peer refuses a packet of this node, as its number has been used up there.
     pub(super) fn on_counted(&mut self, from: Ix, refused: (u64, u16), highest: (u64, u16)) {
         if self.probes.answered(&mut self.ctx, refused.0, from) {
             self.on_sign_of_life(from);
@@ -95,8 +97,8 @@ impl Engine {
         }
     }
 
-    /// Whether a packet of a sender may have been recorded before this node forgot it, so that it counts
-    /// only if it answers something that this node has said since.
+    /// Whether a packet may have been recorded before this node forgot its sender, so that it
+    /// counts only if it answers something that this node has sent since.
     pub(super) fn may_be_forgotten(
         &self,
         header: &Header,
@@ -115,7 +117,7 @@ impl Engine {
     }
 
     /// Asks the sender of a bound packet for an answer that nobody can have recorded; limited like
-    /// challenges, and sent to the address that the sender is known by.
+    /// challenges, and sent to the sender's own address.
     pub(super) fn ask_anew(&mut self, sender: Life, packet: u64) {
         if self.may_challenge() {
             let to = super::receive::bound_to(sender);

@@ -13,11 +13,11 @@ use crate::port::Destination;
 use crate::roster::Ix;
 use crate::wire::{Frame, Refused};
 
-/// What a packet that was built carries, to be remembered until it is answered.
+/// The contents of a packet that are remembered until they are answered.
 #[derive(Default)]
 struct Cargo {
     ping: bool,
-    /// The ping fills the datagram, to see whether so large a one passes.
+    /// The ping fills the datagram, to find out whether this size passes.
     padded: bool,
     copies: Vec<u64>,
 }
@@ -39,7 +39,8 @@ impl Engine {
             if self.writer.is_empty() {
                 continue;
             }
-            // Not with what goes to a stranger, who might be made to get more than was sent for it.
+            // Nothing rides with packets to strangers: an attacker could have more sent to them
+            // than it has sent.
             let roomy = self.writer.remaining() >= self.ctx.datagram(node(to)) / 2;
             let known = to.node.is_some_and(|ix| !self.ctx.peers.is_dubious(ix));
             if to.bound.is_some() && known && roomy {
@@ -91,10 +92,11 @@ impl Engine {
                         }
                         written
                     }
-                    // Acknowledged, given up or handed to another meanwhile, or in this packet.
+                    // It was acknowledged, given up or handed to another peer in the meantime, or
+                    // is in this packet already.
                     _ => Ok(()),
                 },
-                // One that must fill a datagram waits for its own.
+                // A padded ping must fill a datagram, and waits for one of its own.
                 Say::PaddedPing { .. } if !self.writer.is_empty() => Err(Refused::NoRoom),
                 Say::PaddedPing { size } => {
                     (cargo.ping, cargo.padded) = (true, true);
@@ -118,7 +120,7 @@ impl Engine {
                     }
                     cargo.copies.extend(copy);
                 }
-                // What nobody would read.
+                // No receiver would accept it.
                 Err(_) => self.ctx.stats.frames_too_large += 1,
             }
         }
@@ -164,7 +166,7 @@ impl Engine {
     }
 }
 
-/// The peer whose path a packet takes; this node itself for one that nothing is known of.
+/// The peer whose path a packet takes; this node itself if nothing is known of the receiver.
 fn node(to: To) -> Ix {
     to.node.unwrap_or(Ix::ME)
 }

@@ -11,12 +11,13 @@ use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timers::Why;
 
-/// How often a size that passed until now is tried before it is refuted, and a smaller or a larger one.
-/// With 30 % loss each way, one try in two fails by itself.
+/// How often a size is tried before it is refuted: the size that has passed until now, and a
+/// smaller or a larger one. With 30 % loss each way, one try in two fails by itself.
 pub(super) const TRIES_IN_DOUBT: u8 = 8;
 pub(super) const TRIES: u8 = 3;
 
-/// How many answers to small pings are needed to refute a size, and how often they are waited for.
+/// How many answers to small pings are needed to refute a size, and the most tries that wait for
+/// them.
 const SMALL_ANSWERS: u8 = 2;
 const MOST_TRIES: u8 = 12;
 
@@ -29,9 +30,9 @@ pub(super) struct Search {
     pub(super) upwards: bool,
     most: u8,
     tries: u8,
-    /// Small pings that only ask whether the peer is there.
+    /// The number of small pings that only ask whether the peer is there.
     calls: u8,
-    /// Answers to small pings.
+    /// The number of answers to small pings.
     small: u8,
     /// The padded pings.
     packets: Vec<u64>,
@@ -44,8 +45,8 @@ impl Context {
         Search { with, size, upwards, most, tries: 0, calls: 0, small: 0, packets: Vec::new(), due }
     }
 
-    /// How long the answer to a try is waited for: twice as long as one that is late, as it may be
-    /// large; a little longer each time, in case the round trip has grown.
+    /// How long to wait for the answer to a try: twice the time after which an answer is late, as
+    /// the datagram may be large; a little longer each time, in case the round trip has grown.
     fn answer_wait(&self, with: Ix, tries: u8) -> Duration {
         let late = self.peers.late(with).map_or(self.config.max_timeout, |late| 2 * late);
         let wait = late.max(self.timing.path_answer);
@@ -98,7 +99,7 @@ impl Context {
             return self.inconclusive(of);
         }
         if self.outbox.is_held(self.now, self.config.max_datagram, false) {
-            // What is sent now would wait, and seem to be lost.
+            // A ping would wait in the outbox now, and seem to be lost.
             search.due = self.now + self.answer_wait(with, MOST_TRIES);
             if let Some(path) = self.paths.known.get_mut(&of) {
                 path.search = Some(search);
@@ -142,7 +143,7 @@ impl Context {
         match smaller {
             Some(size) => {
                 let mut next = self.search(search.with, size, false, TRIES);
-                // That the peer is there is known.
+                // The peer is known to be there.
                 next.small = 1;
                 next.due = self.now;
                 if let Some(path) = self.paths.known.get_mut(&of) {
@@ -168,7 +169,7 @@ impl Context {
         let Some(path) = self.paths.known.get(&of) else { return };
         if path.size >= wide {
             self.paths.known.remove(&of);
-            // From here on what holds for all others holds for this one.
+            // From here on the size for all others holds for this peer as well.
             self.tell_path_of_new(of);
             return;
         }

@@ -1,4 +1,4 @@
-//! What a repair sends: sums to compare, and what the other side lacks.
+//! What a repair sends: sums to compare, and entries that the other side lacks.
 
 use crate::context::Context;
 use crate::outbox::Say;

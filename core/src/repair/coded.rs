@@ -1,4 +1,5 @@
-//! Rateless coded symbols: what two sets differ in, from about one and a half words a difference.
+//! Rateless coded symbols: they tell in what two sets differ, from about one and a half words per
+//! difference.
 //!
 //! Each element of a set is folded into some of a sequence of **cells**, with a chance that falls
 //! as `1 / (1 + i / 2)` for cell `i`. Cells of two sets, folded onto each other, hold just the
@@ -13,7 +14,7 @@ use alloc::vec::Vec;
 
 use crate::hash::{fold, mix};
 
-/// The most cells that are sent at once: as many as a datagram of 1,200 bytes has room for.
+/// The most cells that are sent at once: a datagram of 1,200 bytes has room for this many.
 pub(crate) const CELLS: usize = 136;
 
 /// The bits of an element that are a check of the others.
@@ -24,7 +25,7 @@ const CHECK: u64 = 0xff_ffff;
 pub(crate) struct Element(u64);
 
 impl Element {
-    /// What stands for a fingerprint.
+    /// The element that stands for a fingerprint.
     pub(crate) fn of(fingerprint: u64) -> Self {
         Self::with_check(fingerprint & !CHECK)
     }
@@ -77,7 +78,7 @@ pub(crate) struct Cells(Vec<u64>);
 pub(crate) enum Decoded {
     /// The elements that are in one of the sets only.
     All(Vec<Element>),
-    /// There are too many: about so many.
+    /// There are too many: about this number.
     TooMany(usize),
 }
 
@@ -126,7 +127,7 @@ impl Cells {
             let Some(element) = Element::in_cell(self.0[at]) else {
                 continue;
             };
-            // What is no element at all, but looks like one, could go round for ever.
+            // A cell that only looks like an element could go round for ever.
             if elements.len() >= self.0.len() {
                 return Decoded::TooMany(guess);
             }
@@ -175,7 +176,7 @@ mod tests {
         cells
     }
 
-    /// Of so many trials with `d` differences, how many come apart.
+    /// How many of a number of trials with `d` differences decode.
     fn successes(d: u64, trials: u64) -> u64 {
         let trial = |trial: u64| cells(CELLS, trial * d..(trial + 1) * d);
         let ended = (1..=trials).map(|number| trial(number).decode());

@@ -1,7 +1,7 @@
 //! Subjects in the order of their positions, with sums over equal parts of all positions.
 //!
 //! Each part is a sorted table of its own. While many nodes start, each of them holds this for all
-//! others: an entry has 24 bytes and little room beside it, half of what a balanced tree takes.
+//! others: an entry takes 24 bytes and little room beside it, half of what a balanced tree takes.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use crate::repair::root::Subject;
 use crate::roster::Ix;
 use crate::topology::GroupName;
 
-/// Positions are divided by their first bits into so many parts, whose sums are kept.
+/// Positions are divided by their first bits into this many parts, whose sums are kept.
 const PARTS: usize = 256;
 const PART_SHIFT: u32 = 56;
 
@@ -137,7 +137,7 @@ impl Entries {
         Entry { position, fingerprint, kind, ix }
     }
 
-    /// Removes a subject; answers whether it was there.
+    /// Removes a subject; returns whether it was there.
     pub(super) fn remove(&mut self, position: u64, subject: &Subject) -> bool {
         let (kind, ix) = match subject {
             Subject::Peer(ix) => (Some(PEER), *ix),

@@ -1,11 +1,11 @@
-//! What a repair exchanges: coded symbols, sums and lists, each answered with what the sender was
-//! found to lack, and with a question for what this node lacks.
+//! What a repair exchanges: coded symbols, sums and lists. Each is answered with what its sender
+//! lacks, and with a question for what this node lacks.
 //!
 //! The first datagram carries coded symbols of all that the sender holds, from which the receiver
-//! reads up to some ninety differences (see [`coded`](super::coded)). If there are more, it answers
-//! with sums over ranges; those that differ are answered with coded symbols of their own, or with a
-//! list if little lies in them (range-based set reconciliation, Meyer 2022). An answerer keeps no
-//! state: every datagram says all that its answer needs.
+//! reads up to some ninety differences (see [`coded`](super::coded)). If there are more, the
+//! receiver answers with sums over ranges; each range that differs is answered with coded symbols
+//! of its own, or with a list if it holds little (range-based set reconciliation, Meyer 2022). The
+//! receiver keeps no state: every datagram says all that its answer needs.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -23,36 +23,37 @@ use crate::wire::{
     Coded, Frame, Holdings, Lacking, MetadataVersion, RangeSum, RecordVersion, Standing,
 };
 
-/// How many differences the symbols of one datagram are meant to settle, and into how many ranges
-/// one with more is split at most.
+/// The differences that the symbols of one datagram are meant to settle, and the most ranges into
+/// which a range with more is split.
 const PER_DATAGRAM: usize = 64;
 const SPLIT: usize = 32;
 
-/// A range with at most this many subjects on one side is listed: that takes no more than symbols.
+/// A range with at most this many subjects at this node is listed, which takes no more than
+/// symbols.
 const LIST: u64 = 48;
 
 /// A record with more writes than this is not sent unasked, as the other side may have most of it.
 const SMALL_RECORD: usize = 4;
 
-/// The most frames of records and claims that one datagram can cause to be sent, and the most lists
-/// and symbols of it that are looked at.
+/// The most frames of records and claims that one datagram can make a node send, and the most lists
+/// and sets of symbols in it that are looked at.
 const GENEROSITY: usize = 2048;
 const LISTS: u32 = 2;
 
-/// What a datagram of symbols takes of that.
+/// What a datagram of symbols costs of that budget.
 const SYMBOLS_COST: usize = 16;
 
-/// How many subjects a node sends to newcomers in a window of so many milliseconds; beyond that it
-/// refers them to so many others.
+/// A node sends newcomers this many subjects per window of this many milliseconds; beyond that it
+/// refers them to this many other nodes.
 const WELCOME_SUBJECTS: u64 = 8_192;
 const WELCOME_WINDOW: u64 = 100;
 const REFERRALS: usize = 8;
 
-/// How many of the lost a newcomer is told of.
+/// The most lost nodes that a newcomer is told of.
 const LOST: usize = 256;
 
 impl Repair {
-    /// A packet begins: it has a budget of its own for what it makes this node send.
+    /// A packet begins. Each has a budget of its own for what it makes this node send.
     pub(crate) fn begin_packet(&mut self) {
         self.budget = GENEROSITY;
         self.lists = 0;
@@ -78,8 +79,8 @@ impl Repair {
         send_record(ctx, from, group, member, since, &mut self.budget);
     }
 
-    /// Reads from a peer's symbols what differs: sends what the peer lacks, asks for what this node
-    /// lacks; or for sums if there is too much.
+    /// Reads from a peer's symbols what differs: sends what the peer lacks, and asks for what this
+    /// node lacks. If there is too much, it sends sums.
     pub(crate) fn on_coded(&mut self, ctx: &mut Context, from: Ix, theirs: &Coded) {
         self.answered();
         let stock = self.stock(ctx);
@@ -102,7 +103,7 @@ impl Repair {
         }
     }
 
-    /// Sends what of the differences this node has, and asks for the rest.
+    /// Sends those of the differences that this node has, and asks for the rest.
     fn settle(&mut self, ctx: &mut Context, from: Ix, theirs: &Coded, elements: &[Element]) {
         let mut lacking: BTreeSet<Element> = elements.iter().copied().collect();
         if self.caught_up
@@ -113,7 +114,7 @@ impl Repair {
         }
         let stock = self.stock(ctx);
         let mine = stock.subjects_of(theirs.from, theirs.to, |element| lacking.remove(&element));
-        // What may be large is named first: the peer says what of it it lacks.
+        // Large records are only named: the peer asks for the writes that it lacks.
         let mut records = Vec::new();
         for subject in &mine {
             match subject {
@@ -163,8 +164,9 @@ impl Repair {
         if !self.caught_up
             && let Some(all) = ranges.iter().find(|range| is_everything(range))
         {
-            // The end of what this newcomer has asked for. Much less than that is a referral to
-            // others; a little less was lost on the way and is seen later.
+            // This ends the answer that this newcomer has asked for. If much of it is missing, it
+            // was a referral to other nodes; if a little is missing, that was lost and is found
+            // later.
             let held = self.stock(ctx).sum(0, u64::MAX).count;
             if held >= all.count / 4 * 3 {
                 self.settle_in(ctx);
@@ -278,7 +280,8 @@ impl Repair {
         }
     }
 
-    /// Sends a newcomer everything, or the names of a few others if there are too many newcomers.
+    /// Sends a newcomer everything, or claims about a few other nodes if there are too many
+    /// newcomers.
     fn welcome(&mut self, ctx: &mut Context, to: Ix) {
         let window = ctx.now.as_millis() / WELCOME_WINDOW;
         if self.welcomed.0 != window {
@@ -307,7 +310,7 @@ impl Repair {
             }
         }
         for subject in &held {
-            // Its records say that it lives.
+            // Its records imply that it lives.
             if let Subject::Peer(ix) = subject
                 && is_everything(range)
                 && ctx.claim(*ix).is_of_birth()
@@ -330,9 +333,9 @@ impl Repair {
         }
     }
 
-    /// Tells a newcomer of those that were lost: they are tried again by all, so that a cluster that was
-    /// cut in two finds itself again though every node of one half has been restarted meanwhile. Those
-    /// that have left, and what any of them has said, are history.
+    /// Tells a newcomer of the nodes that were lost: all nodes retry those, so that a cluster that
+    /// was cut in two finds itself again even if every node of one half has been restarted
+    /// meanwhile. Nodes that have left, and what lost nodes have said, are not told.
     fn name_lost(&mut self, ctx: &mut Context, to: Ix) {
         let recent = ctx.config.forget_after / 2;
         let is_lost = |&ix: &Ix| {
@@ -345,7 +348,7 @@ impl Repair {
         }
     }
 
-    /// Lists what lies in a range, in as many datagrams as it takes.
+    /// Lists the subjects of a range, in as many datagrams as that takes.
     fn list(&mut self, ctx: &mut Context, to: Ix, range: RangeSum) {
         let (from, until) = (range.from, range.to);
         let held: Vec<Subject> = self.stock(ctx).subjects(from, until).collect();
@@ -390,13 +393,13 @@ impl Repair {
     }
 }
 
-/// How far a record goes.
+/// The version of a record that this node holds.
 fn version(ctx: &Context, group: &GroupName, ix: Ix) -> RecordVersion {
     let clock = ctx.topology.clock_of(group, ix).unwrap_or(0);
     RecordVersion { group: group.clone(), member: ctx.life(ix), clock }
 }
 
-/// Whether a sum is that of all there is.
+/// Whether a sum is over all positions.
 fn is_everything(range: &RangeSum) -> bool {
     (range.from, range.to) == (0, u64::MAX)
 }

@@ -2,15 +2,15 @@
 //!
 //! A fingerprint changes with every change of its subject; a **position** does not, and says where
 //! on the ring of 64-bit numbers the subject lies. Both are pure functions of what they are taken
-//! of, so equal pictures have equal sums. The key keeps the values of one cluster apart from those
-//! of another; it is not a secret, and holders of the group key are trusted not to construct
-//! collisions. By accident two of `n` fingerprints agree with a chance of `n² / 2⁶⁵`.
+//! of, so equal pictures have equal sums. The key is a constant and not a secret; holders of the
+//! group key are trusted not to construct collisions. By accident two of `n` fingerprints agree
+//! with a chance of `n² / 2⁶⁵`.
 
 use crate::hash::Hash;
 use crate::node::{Epoch, NodeId};
 use crate::topology::GroupName;
 
-/// What keys the fingerprints; all nodes of a cluster use the same.
+/// The key of the fingerprints, the same at all nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FingerprintKey(pub(crate) [u64; 2]);
 
@@ -26,33 +26,33 @@ impl FingerprintKey {
         Hash::new(self.0, 1).bytes(name.as_bytes()).finish()
     }
 
-    /// What a member has said about a group, up to a clock.
+    /// The fingerprint of what a member has said about a group, up to a clock.
     pub(crate) fn record(self, group: u64, member: NodeId, epoch: Epoch, clock: u64) -> u64 {
         Hash::new(self.0, 2).word(group).node(member).word(epoch.0).word(clock).finish()
     }
 
-    /// Where a record lies.
+    /// The position of a record.
     pub(crate) fn record_position(self, group: u64, member: NodeId) -> u64 {
         Hash::new(self.0, 3).word(group).node(member).finish()
     }
 
-    /// What is known of a peer; `standing` is how it counts in the picture.
+    /// The fingerprint of what is known of a peer; `standing` is how it counts in the picture.
     pub(crate) fn peer(self, id: NodeId, epoch: Epoch, incarnation: u32, standing: u8) -> u64 {
         let state = u64::from(incarnation) << 8 | u64::from(standing);
         Hash::new(self.0, 4).node(id).word(epoch.0).word(state).finish()
     }
 
-    /// Where a peer lies.
+    /// The position of a peer.
     pub(crate) fn peer_position(self, id: NodeId) -> u64 {
         Hash::new(self.0, 5).node(id).finish()
     }
 
-    /// A version of a node's metadata.
+    /// The fingerprint of a version of a node's metadata.
     pub(crate) fn metadata(self, id: NodeId, epoch: Epoch, version: u64) -> u64 {
         Hash::new(self.0, 6).node(id).word(epoch.0).word(version).finish()
     }
 
-    /// Where a node's metadata lie.
+    /// The position of a node's metadata.
     pub(crate) fn metadata_position(self, id: NodeId) -> u64 {
         Hash::new(self.0, 7).node(id).finish()
     }

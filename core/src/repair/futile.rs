@@ -1,8 +1,9 @@
-//! Differences that repairs have not moved: they are tried again ever more rarely.
+//! Differences that repairs do not remove: they are tried again ever more rarely.
 //!
 //! A root is a sum, so the difference of two roots stays the same while both nodes take in the same
-//! changes. If it is the same again though a repair for it was answered, that has moved nothing, and
-//! the next one would not either: one side has no room for something, or no datagram that is as large.
+//! changes. If it is the same again although a repair for it was answered, that repair has moved
+//! nothing, and the next one would not either: one side has no room for something, or no datagram
+//! large enough for it.
 
 use alloc::collections::VecDeque;
 use core::time::Duration;
@@ -19,7 +20,7 @@ const LOST: u8 = 8;
 const DIFFERENCES: usize = 64;
 const SETS: usize = 64;
 
-/// From this many repairs in vain on a node makes one in the longest rest, whatever it is about.
+/// From this many repairs in vain on, a node makes one per longest rest, whatever the difference.
 const HOPELESS: u8 = 5;
 
 #[derive(Clone, Debug)]
@@ -36,15 +37,15 @@ struct Entry {
     lost: u8,
 }
 
-/// What repairs have not moved.
+/// The differences that repairs have not removed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Futile {
     entries: VecDeque<Entry>,
     /// The difference that the last repair was for.
     begun: Option<u64>,
-    /// When a repair was begun last though many had been in vain.
+    /// When a repair was last begun although many had been in vain.
     hopeless: Option<Instant>,
-    /// Marks of what has been found to differ, and when.
+    /// Marks of sets that were found to differ, and when.
     sets: VecDeque<(u64, Instant)>,
 }
 
@@ -70,7 +71,7 @@ impl Futile {
         self.begun = Some(difference);
         let known = self.entries.iter_mut().find(|entry| entry.difference == difference);
         if let Some(entry) = known {
-            // What is on its way is not in vain yet, and what is lost is, if all is.
+            // A repair that is under way is not in vain yet. Lost ones are, if all are lost.
             entry.lost = entry.lost.saturating_add(u8::from(!entry.answered));
             if (entry.answered || entry.lost >= LOST)
                 && ctx.now.since(entry.since) >= ctx.config.repair_interval
@@ -98,7 +99,7 @@ impl Futile {
         });
     }
 
-    /// The last repair has brought something back.
+    /// The last repair was answered.
     pub(super) fn answered(&mut self) {
         let begun = self.begun;
         let entry = self.entries.iter_mut().find(|entry| Some(entry.difference) == begun);
@@ -107,14 +108,14 @@ impl Futile {
         }
     }
 
-    /// Whether just this was found to differ a short while ago.
+    /// Whether exactly this set was found to differ a short while ago.
     pub(super) fn is_old(&mut self, ctx: &Context, differs: impl Iterator<Item = u64>) -> bool {
         let mark = differs.fold(0, |mark, element| mix(mark ^ element));
         let fresh = |at: Instant, span: Duration| ctx.now.since(at) <= span;
         let longest = ctx.timing.futile_longest;
         self.sets.retain(|(_, at)| fresh(*at, longest));
         if let Some((_, at)) = self.sets.iter_mut().find(|(known, _)| *known == mark) {
-            // Within a reunion it is looked around for the same all the time.
+            // Within a reunion nodes look around for the same differences all the time.
             return !mutated!(ctx.config, RepairRestless) && !fresh(*at, ctx.timing.reunion);
         }
         if self.sets.len() >= SETS {

@@ -1,12 +1,12 @@
-//! The sum of the fingerprints of one kind of subjects, and, while somebody wants to know, what has
-//! moved in it.
+//! The sum of the fingerprints of one kind of subject and, on request, a log of what has moved in
+//! it.
 
 use alloc::vec::Vec;
 
 use crate::roster::Ix;
 use crate::topology::GroupName;
 
-/// So many moves are kept at most; if more pile up, they are not worth following one by one.
+/// The most moves that are kept; if more pile up, they are not worth following one by one.
 const MOVES: usize = 4096;
 
 /// Something that two nodes may differ in.
@@ -32,11 +32,11 @@ pub(crate) struct Move {
 /// Moves since they were asked for last.
 #[derive(Clone, Debug, Default)]
 enum Log {
-    /// Nobody wants to know.
+    /// Moves are not logged.
     #[default]
     Off,
     On(Vec<Move>),
-    /// There were too many.
+    /// There were too many moves.
     Lost,
 }
 
@@ -53,24 +53,24 @@ impl Root {
         self.sum
     }
 
-    /// A fingerprint comes; `what` says of what, and where that lies.
+    /// Adds a fingerprint; `what` returns its position and its subject.
     pub(crate) fn add(&mut self, fingerprint: u64, what: impl FnOnce() -> (u64, Subject)) {
         self.sum = self.sum.wrapping_add(fingerprint);
         self.note(fingerprint, true, what);
     }
 
-    /// A fingerprint that has come before goes.
+    /// Subtracts a fingerprint that was added before.
     pub(crate) fn subtract(&mut self, fingerprint: u64, what: impl FnOnce() -> (u64, Subject)) {
         self.sum = self.sum.wrapping_sub(fingerprint);
         self.note(fingerprint, false, what);
     }
 
-    /// Keeps moves from now on.
+    /// Logs moves from now on.
     pub(crate) fn follow(&mut self) {
         self.log = Log::On(Vec::new());
     }
 
-    /// Keeps no moves any more.
+    /// Stops logging moves.
     pub(crate) fn unfollow(&mut self) {
         self.log = Log::Off;
     }

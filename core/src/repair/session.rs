@@ -21,44 +21,44 @@ use crate::wire::{Claim, Frame, RangeSum, Standing};
 /// Unequal comparisons in a row before a repair starts.
 const UNEQUAL: u32 = 3;
 
-/// Within so many probe intervals they need not be in a row while this node's own root stays the
-/// same: those who have missed the same are equal to each other.
+/// Within this many probe intervals they need not be in a row while this node's own root stays the
+/// same: nodes that have missed the same change are equal to each other.
 const STREAK_PROBES: u32 = 6;
 
-/// A newcomer that has asked this often and has heard nothing but small datagrams asks for those. A
-/// picture of fewer subjects than this fits into one of them.
+/// A newcomer that has asked this often and has heard nothing but small datagrams asks for small
+/// ones. A picture with fewer subjects than this fits into one of those.
 const VAIN_ASKINGS: u8 = 3;
 pub(super) const SMALL_PICTURE: u64 = 16;
 
-/// This many repairs in a row are begun early because the one before was not answered.
+/// At most this many repairs in a row are begun early because the one before was not answered.
 const MOST_VAIN: u8 = 3;
 
-/// Comparisons, and the stock that answers are made from.
+/// Comparisons of roots, and the stock from which answers are made.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Repair {
     unequal: u32,
-    /// When the first of these was, and what this node's root was then.
+    /// When the first of these was made, and this node's root then.
     since: Option<(Instant, u64)>,
     pub(super) last: Option<Instant>,
     company_since: Option<Instant>,
-    /// This node's root when it was looked at last, and since when it has been that.
+    /// This node's root when it was last looked at, and since when it has had that value.
     root: (u64, Instant),
     /// How many subjects newcomers have been sent in a window of time.
     pub(super) welcomed: (u64, u64),
-    /// What the packet that is being taken in may still make this node send.
+    /// How much the packet that is being taken in may still make this node send.
     pub(super) budget: usize,
     pub(super) lists: u32,
-    /// With whom a repair is to begin when the packet is done with, and for which difference of roots.
+    /// The peer with which a repair is to begin after the packet, and the difference of the roots.
     partner: Option<(Ix, u64)>,
-    /// What the packet has listed, and this node has answered.
+    /// The subjects that the packet has listed and this node has answered.
     pub(super) listed: BTreeSet<Subject>,
     pub(super) caught_up: bool,
-    /// When this node began to repair last, and its root then; `None` once nothing is missing any more
-    /// or a large datagram has come.
+    /// When this node last began a repair, and its root then; `None` once nothing is missing any
+    /// more or a large datagram has come.
     asked: Option<(Instant, u64)>,
-    /// Whether anything has come back.
+    /// Whether that was answered.
     answered: bool,
-    /// How often in a row it has begun though nothing had come of it.
+    /// How many repairs in a row have changed nothing.
     vain: u8,
     /// Whether a newcomer has heard a large datagram.
     hears_large: bool,
@@ -68,7 +68,8 @@ pub(crate) struct Repair {
 }
 
 impl Repair {
-    /// Begins as a newcomer, who asks without patience; a node that renews knows the others.
+    /// Begins as a newcomer, which asks without waiting; a node that renews knows the others
+    /// already.
     pub(crate) fn start(&mut self, ctx: &mut Context) {
         let caught_up = self.caught_up && ctx.ring.len() > 0;
         Stock::clear(&mut self.stock, ctx);
@@ -126,8 +127,8 @@ impl Repair {
         first
     }
 
-    /// A packet has been taken in: a repair that it was cause for begins, unless it has brought the
-    /// beginning of one itself.
+    /// A packet has been taken in: begins the repair that it has triggered, unless the packet has
+    /// already begun one.
     pub(crate) fn end_packet(&mut self, ctx: &mut Context) {
         if let Some((with, difference)) = self.partner.take() {
             self.futile.begin(ctx, difference);
@@ -140,7 +141,7 @@ impl Repair {
         Stock::clear_unused(&mut self.stock, ctx);
     }
 
-    /// There is somebody to learn from: a newcomer asks soon.
+    /// Another node is known: a newcomer asks it soon.
     pub(crate) fn company(&mut self, ctx: &mut Context) {
         if !self.caught_up && self.company_since.is_none() {
             self.company_since = Some(ctx.now);
@@ -148,12 +149,12 @@ impl Repair {
         }
     }
 
-    /// Whether the picture is no longer a newcomer's: others know this node, and it them.
+    /// Whether this node is no longer a newcomer: others know it, and it knows them.
     pub(crate) fn has_caught_up(&self) -> bool {
         self.caught_up
     }
 
-    /// The newcomer is one no longer. Of those who came at the same time it may have missed some.
+    /// This node is no longer a newcomer. It may have missed some nodes that came at the same time.
     pub(super) fn settle_in(&mut self, ctx: &mut Context) {
         if !self.caught_up {
             self.caught_up = true;
@@ -165,7 +166,7 @@ impl Repair {
         }
     }
 
-    /// A lost peer is back: what was missed on either side is looked for at once.
+    /// A lost peer is back: both sides look at once for what they have missed.
     pub(crate) fn reunion(&mut self, ctx: &mut Context) {
         let round_trip = ctx.peers.usually_late();
         self.reunion_until = ctx.now + ctx.timing.reunion.max(round_trip * 8);
@@ -173,16 +174,16 @@ impl Repair {
         ctx.timers.hasten(Why::Repair, ctx.now + wait);
     }
 
-    /// What one peer lacked, or had, others may lack too: they are asked for a while, so that it
-    /// reaches all as fast as they tell each other. While news pours in, the trees carry it.
+    /// What one peer lacked, others may lack too. For a while this node compares roots with others,
+    /// so that it spreads from each to the next. While news pours in, the trees carry it.
     pub(super) fn look_around(&mut self, ctx: &mut Context) {
         if self.is_quiet(ctx) {
             self.reunion(ctx);
         }
     }
 
-    /// A newcomer asks somebody for everything, until a root was found equal; at a reunion roots
-    /// are compared.
+    /// A newcomer asks a random peer for everything until it finds an equal root; at a reunion
+    /// roots are compared.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
         if ctx.ring.len() == 0 {
             return;
@@ -197,7 +198,7 @@ impl Repair {
             if self.last.is_none() {
                 self.begin(ctx, with);
             }
-            // Where something changes all the time, roots may never be found equal.
+            // While something changes all the time, no equal root may ever be found.
             let longest = ctx.timing.newcomer_longest.max(round_trip * 4);
             if self.company_since.is_some_and(|since| ctx.now.since(since) >= longest) {
                 self.settle_in(ctx);
@@ -236,7 +237,7 @@ impl Repair {
         let patience = if !self.caught_up { VAIN_ASKINGS } else { 1 + u8::from(self.answered) };
         (self.asked, self.answered) = (Some((ctx.now, root)), false);
         if self.vain >= patience && !self.hears_large {
-            // Small datagrams pass, or roots would not have been compared.
+            // Small datagrams pass, or no roots would have been compared.
             ctx.say_frame(ctx.bound(with), Frame::Narrow);
             ctx.doubt_path(with);
         }
@@ -253,24 +254,24 @@ impl Repair {
         }
     }
 
-    /// A repair has brought something back, large or small.
+    /// A repair was answered, by a large or a small datagram.
     pub(crate) fn answered(&mut self) {
         self.answered = true;
         self.futile.answered();
     }
 
-    /// Nothing is missing, or it is not missing for the size of what brings it.
+    /// Nothing is missing, or not because a datagram was too large.
     pub(super) fn bears_fruit(&mut self) {
         (self.asked, self.vain) = (None, 0);
     }
 
-    /// A datagram has come that would not pass where only small ones do.
+    /// A datagram has come that is too large for a narrow path.
     pub(crate) fn heard_large(&mut self) {
         self.hears_large = !self.caught_up;
         self.bears_fruit();
     }
 
-    /// Whether a repair was begun a while ago and nothing has come of it.
+    /// Whether a repair was begun some time ago and has changed nothing.
     fn is_unanswered(&self, ctx: &Context) -> bool {
         let waits = |(at, root)| ctx.now.since(at) >= answer_wait(ctx) && root == ctx.root();
         self.vain < MOST_VAIN && self.asked.is_some_and(waits)
@@ -282,13 +283,13 @@ impl Repair {
     }
 }
 
-/// How long the answer to a repair is waited for.
+/// How long to wait for the answer to a repair.
 fn answer_wait(ctx: &Context) -> Duration {
     ctx.config.max_timeout.max(2 * ctx.peers.usually_late())
 }
 
-/// Whether a claim that a repair brought is to be checked with the node itself before it counts:
-/// it says that a node is down which this node sees alive, and may be old news.
+/// Whether a claim that came to this node alone is to be checked with the accused before it counts:
+/// it says that a node is down that this node sees alive, and may be old news.
 pub(crate) fn is_doubtful(ctx: &Context, ix: Ix, claim: &Claim) -> bool {
     claim.standing == Standing::Down
         && claim.life.epoch == ctx.life(ix).epoch

@@ -1,5 +1,6 @@
-//! What a node holds, in the order of its positions, with sums over any range and coded symbols at
-//! hand. It is made when a repair first needs it, and kept current change by change from then on.
+//! Stock: an index over all that a node holds, in the order of positions, with sums over any range
+//! and coded symbols at hand. It is built when a repair first needs it, and kept up to date change
+//! by change from then on.
 
 use alloc::vec::Vec;
 
@@ -10,18 +11,18 @@ use crate::repair::root::{Move, Subject};
 use crate::time::Instant;
 use crate::wire::{Coded, RangeSum};
 
-/// All subjects of one moment, by position.
+/// All subjects, by position.
 #[derive(Clone, Debug)]
 pub(crate) struct Stock {
     entries: Entries,
-    /// The first coded symbols of all there is, from when they are first asked for.
+    /// The first coded symbols of everything, once they have been asked for.
     cells: Option<Cells>,
-    /// When it was last the present one.
+    /// When it was last brought up to date.
     used: Instant,
 }
 
 impl Stock {
-    /// Takes stock.
+    /// Builds the index.
     fn take(ctx: &mut Context) -> Self {
         ctx.topology.root_mut().follow();
         ctx.peers.root_mut().follow();
@@ -44,7 +45,8 @@ impl Stock {
         Self { entries, cells: None, used: ctx.now }
     }
 
-    /// Makes `stock` the present one, by what has changed since if that is known.
+    /// Brings `stock` up to date: by the changes since the last time if they are known, otherwise
+    /// by building it anew.
     pub(crate) fn renew<'a>(stock: &'a mut Option<Self>, ctx: &mut Context) -> &'a mut Self {
         let moves = [ctx.topology.root_mut(), ctx.peers.root_mut(), ctx.metadata.root_mut()]
             .map(|root| root.moves());
@@ -62,7 +64,7 @@ impl Stock {
         stock.insert(present)
     }
 
-    /// Forgets the stock.
+    /// Drops the stock.
     pub(crate) fn clear(stock: &mut Option<Self>, ctx: &mut Context) {
         if stock.take().is_some() {
             ctx.topology.root_mut().unfollow();
@@ -71,8 +73,8 @@ impl Stock {
         }
     }
 
-    /// Forgets a stock that has not been used for long: many nodes may be unequal to each other for
-    /// as long as news pours in, and few of them repair at a time.
+    /// Drops a stock that has not been used for long: while news pours in many nodes are unequal to
+    /// each other, and few of them repair at a time.
     pub(crate) fn clear_unused(stock: &mut Option<Self>, ctx: &mut Context) {
         let unused = |stock: &Self| {
             let count = u32::try_from(stock.entries.total().count).unwrap_or(u32::MAX);
@@ -187,7 +189,7 @@ mod tests {
         stock
     }
 
-    /// What [`Stock::sum`] answers, the slow way.
+    /// What [`Stock::sum`] returns, computed the slow way.
     fn sum(stock: &Stock, from: u64, to: u64) -> (u64, u64) {
         let all = stock.entries.range(0, u64::MAX);
         let held = all.filter(|found| (from..=to).contains(&found.position));

@@ -21,8 +21,8 @@ impl ClusterName {
         &self.0
     }
 
-    /// A short hash of the name, carried by every packet in clear so that the packets of a
-    /// neighbouring cluster are told from forged ones.
+    /// A short hash of the name, carried by every packet in clear which tells the packets of a
+    /// neighbouring cluster from forged ones.
     #[must_use]
     pub fn tag(&self) -> u16 {
         let hash = Sha256::new().chain_update(TAG_LABEL).chain_update(&self.0).finalize();
@@ -66,7 +66,7 @@ pub struct ClusterNameError {
 
 impl fmt::Display for ClusterNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a cluster name has 1 to {} bytes, this one {}", ClusterName::MAX_LEN, self.len)
+        write!(f, "cluster name of {} bytes; 1 to {} are allowed", self.len, ClusterName::MAX_LEN)
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// A sliding window over the packet numbers of one life of one sender (RFC 4303, appendix A2).
 ///
-/// Takes each number once, in any order, as long as it is less than 64 behind the highest one.
+/// Accepts each number once, in any order, as long as it is less than 64 behind the highest one.
 /// Sixteen bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -26,7 +26,7 @@ impl Window {
     /// How far behind the highest number a fresh one may lie, plus one.
     pub const WIDTH: u64 = 64;
 
-    /// The window of a sender of whom nothing has been heard: every number from 1 on is fresh.
+    /// The window of a sender from which nothing has been heard: every number from 1 on is fresh.
     #[must_use]
     pub const fn new() -> Self {
         Self { highest: 0, used: 1 }
@@ -61,7 +61,7 @@ impl Window {
         }
     }
 
-    /// Uses up all numbers below `packet`: somebody who is trusted has seen that one.
+    /// Uses up all numbers below `packet`, because a trusted node has seen that one.
     pub const fn floor(&mut self, packet: u64) {
         let Some(below) = packet.checked_sub(1) else {
             return;
@@ -73,7 +73,7 @@ impl Window {
         }
     }
 
-    /// Whether a number that is not used up would become too old to tell if `packet` were used up.
+    /// Whether using up `packet` would make an unused number too old to tell.
     pub(crate) const fn loses_by(&self, packet: u64) -> bool {
         match packet.saturating_sub(self.highest) {
             0 => false,

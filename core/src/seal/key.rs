@@ -46,7 +46,7 @@ pub struct KeyError {
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a key has exactly {} bytes, this one {}", Key::LEN, self.len)
+        write!(f, "expected a key of {} bytes, got {}", Key::LEN, self.len)
     }
 }
 

@@ -23,7 +23,7 @@ impl Keyring {
         Self { primary: id, keys: alloc::vec![(id, key)] }
     }
 
-    /// Adds a key, or replaces the one of the same id; answers whether it replaced one.
+    /// Adds a key, or replaces the one with the same id; returns whether it replaced one.
     pub fn insert(&mut self, id: KeyId, key: Key) -> bool {
         match self.keys.binary_search_by_key(&id, |entry| entry.0) {
             Ok(at) => {

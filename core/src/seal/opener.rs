@@ -10,10 +10,10 @@ use super::suite::{Schedule, Session, Suite};
 use crate::node::{Epoch, Life};
 use crate::wire::{Header, TAG_LEN};
 
-/// Checks packets, whoever sent them.
+/// Checks the packets of all senders.
 ///
-/// Keys of senders are kept once a packet of theirs has proven authentic, so forged packets cannot
-/// push them out. How many are kept bounds memory, not who can be heard.
+/// The derived key of a sender is kept once a packet of it has proven authentic, so forged packets
+/// cannot push keys out. The number of keys that are kept bounds memory, not the number of senders.
 #[derive(Clone)]
 pub struct Opener {
     suite: Suite,
@@ -22,17 +22,19 @@ pub struct Opener {
     /// A power of two of places. Each sender's key has one place. A newer one pushes an older out
     /// when it is wanted twice in a row, unless there may be more places.
     cache: Vec<Option<Cached>>,
-    /// What each place was asked for last; whose key it keeps is seen here without a look at the key.
+    /// The sender that each place was last asked for. It shows whose key a place keeps without a
+    /// look at the key.
     asked: Vec<Asked>,
     most: usize,
-    /// How many packets have been checked since it was last asked to rest.
+    /// How many packets have been checked since the last call of `rest`.
     opened: usize,
-    /// How often in a row it has been asked to rest while few had been.
+    /// How many calls of `rest` in a row have found few packets.
     rested: u8,
     plain: Vec<u8>,
 }
 
-/// Marks of two senders: the one whose key a place keeps, and the last other one.
+/// Marks of two senders: the one whose key a place keeps, and the last other one that was looked
+/// for there.
 #[derive(Clone, Copy, Default)]
 struct Asked {
     kept: u32,
@@ -68,10 +70,10 @@ impl Opener {
         opener
     }
 
-    /// Checks a packet and answers its payload: the bytes of its frames.
+    /// Checks a packet and returns its payload: the bytes of its frames.
     ///
     /// `header` is what [`Header::parse`] has read from `packet`; `me` is the receiver's own epoch,
-    /// which the tag of a bound packet covers. Whether the packet is fresh is not looked at.
+    /// which the tag of a bound packet covers. Freshness is not checked here.
     ///
     /// # Errors
     ///
@@ -123,7 +125,7 @@ impl Opener {
         }
     }
 
-    /// Gives derived keys back if few packets come: to be called at a steady, slow pace.
+    /// Drops derived keys if few packets come; to be called at a steady, slow pace.
     pub(crate) fn rest(&mut self) {
         let few = self.opened < self.cache.len() / 4;
         self.rested = if few { self.rested.saturating_add(1) } else { 0 };
@@ -210,20 +212,20 @@ impl Mark {
     }
 }
 
-/// Why a packet is not taken. It is not known who sent it.
+/// Why a packet is refused. Its sender is not known then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Of a cluster with another name.
+    /// It belongs to a cluster with another name.
     WrongCluster,
-    /// Of the other suite.
+    /// It is protected by the other suite.
     WrongSuite,
-    /// Protected by a key that is not in the ring.
+    /// It is protected by a key that is not in the ring.
     UnknownKey {
         /// The key's id.
         key: KeyId,
     },
-    /// The tag does not fit: another key, altered on the way, or bound to another life.
+    /// The tag is wrong: another key, altered on the way, or bound to another life.
     Forged,
 }
 
@@ -231,17 +233,17 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WrongCluster => f.write_str(
-                "a packet of a cluster with another name: give the clusters ports or multicast \
-                 groups of their own",
+                "a packet of another cluster: give each cluster a port or a multicast group of its \
+                 own",
             ),
             Self::WrongSuite => f.write_str(
                 "a packet of the other suite: configure one suite on all nodes of the cluster",
             ),
             Self::UnknownKey { key } => {
-                write!(f, "a packet under key {key}: insert that key into the ring")
+                write!(f, "unknown key {key}: insert that key into the ring")
             }
             Self::Forged => f.write_str(
-                "the tag does not fit: check that all nodes have the same key under the same id",
+                "authentication failed: check that all nodes have the same key under this key id",
             ),
         }
     }

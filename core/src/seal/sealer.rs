@@ -12,8 +12,8 @@ use crate::wire::Header;
 
 /// Protects the packets of one life of a node with the primary key of a ring.
 ///
-/// Whoever numbers the packets must not use a number twice in one life, nor a life twice: under
-/// suite *sealed* that would give away what the two packets say.
+/// The caller must not use a number twice in one life, nor a life twice: under suite *sealed* that
+/// would give away what the two packets say.
 #[derive(Clone)]
 pub struct Sealer {
     sender: Life,

@@ -14,17 +14,18 @@ use crate::wire::TAG_LEN;
 use chacha20poly1305::{AeadInOut as _, ChaCha20Poly1305, Nonce};
 
 /// How packets are protected. All nodes of a cluster use the same suite: a packet of the other one
-/// is refused, so nobody can be talked down.
+/// is refused, so no downgrade is possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Suite {
-    /// HMAC-SHA-256 with a tag of 16 bytes: who does not have the key can read, but not speak.
+    /// HMAC-SHA-256 with a tag of 16 bytes: without the key one can read packets, but not make
+    /// them.
     #[default]
     Authenticated,
-    /// ChaCha20-Poly1305: who does not have the key can neither read nor speak.
+    /// ChaCha20-Poly1305: without the key one can neither read packets nor make them.
     ///
-    /// Built for plain x86-64, the cipher takes some four times as long as it needs to: build with
-    /// `-C target-feature=+avx2`, or else with `--cfg poly1305_backend="soft"`, in `RUSTFLAGS`.
+    /// Built for plain x86-64, the cipher takes about four times as long as it could: put `-C
+    /// target-feature=+avx2`, or else `--cfg poly1305_backend="soft"`, into `RUSTFLAGS`.
     #[cfg(feature = "seal")]
     Sealed,
 }
@@ -103,7 +104,8 @@ pub(super) enum Session {
 }
 
 impl Session {
-    /// Protects a packet in place, of which the first `header` bytes stay in clear; answers the tag.
+    /// Protects a packet in place, except its first `header` bytes, which stay in clear; returns
+    /// the tag.
     #[cfg_attr(
         not(feature = "seal"),
         expect(clippy::needless_pass_by_ref_mut, reason = "only encryption writes to the packet")
@@ -136,7 +138,7 @@ impl Session {
     }
 
     /// Checks a packet, tag included, and decrypts its frames into `plain` if they are encrypted.
-    /// Answers whether it is authentic.
+    /// Returns whether it is authentic.
     pub(super) fn check(
         &self,
         packet: &[u8],

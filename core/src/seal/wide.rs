@@ -10,8 +10,8 @@ const WORDS: usize = 16;
 /// How far behind the highest number a fresh one may lie in a wide window, plus one.
 pub(crate) const WIDTH: u64 = 64 * WORDS as u64;
 
-/// The most wide windows. Of more the one goes that was used longest ago: its sender's packets are then
-/// taken as far as its own window says.
+/// The most wide windows. Beyond that the least recently used one goes; its sender's own window
+/// then decides.
 const MOST: usize = 32;
 
 /// A window of one sender, from some number on.
@@ -56,7 +56,8 @@ impl Wide {
         }
     }
 
-    /// Clears the bits of the numbers from `first` to `last`, which belong to numbers too old to tell.
+    /// Clears the bits of the numbers from `first` to `last`, which still belong to numbers that
+    /// are too old to tell.
     fn clear(&mut self, first: u64, last: u64) {
         let (mut next, mut left) = (first, last - first + 1);
         while left > 0 {
@@ -67,7 +68,7 @@ impl Wide {
             } else {
                 self.used[word] &= !bit;
             }
-            // The last number there is may be the last one here.
+            // `last` may be the largest number of all.
             next = next.wrapping_add(step);
             left -= step;
         }
@@ -79,14 +80,15 @@ fn place(packet: u64) -> (usize, u64) {
     ((at / 64) as usize, 1 << (at % 64))
 }
 
-/// The wide windows that are in use.
+/// The wide windows in use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WideWindows {
     windows: Vec<Wide>,
 }
 
 impl WideWindows {
-    /// What the wide window of a sender says of a packet; without one it is too old.
+    /// What the wide window of a sender says about a packet; without a window the packet is too
+    /// old.
     pub(crate) fn check(&self, sender: u32, packet: u64) -> Freshness {
         let wide = self.windows.iter().find(|wide| wide.sender == sender);
         wide.map_or(Freshness::TooOld, |wide| wide.check(packet))
@@ -101,7 +103,7 @@ impl WideWindows {
         true
     }
 
-    /// Gives back those that have not been used for `span` milliseconds.
+    /// Drops windows that have not been used for `span` milliseconds.
     pub(crate) fn give_back(&mut self, now: u32, span: u32) {
         self.windows.retain(|wide| now.wrapping_sub(wide.touched) < span);
         if self.windows.capacity() > 2 * self.windows.len() {
@@ -109,8 +111,8 @@ impl WideWindows {
         }
     }
 
-    /// Opens a wide window that says what `narrow` says. Those that have not been used for `span`
-    /// milliseconds are given back.
+    /// Opens a wide window with the content of `narrow`. Windows that have not been used for `span`
+    /// milliseconds are dropped.
     pub(crate) fn open(&mut self, sender: u32, narrow: &Window, now: u32, span: u32) {
         self.windows.retain(|wide| wide.sender != sender);
         self.give_back(now, span);

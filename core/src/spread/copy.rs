@@ -1,5 +1,5 @@
-//! One copy of a batch: whom it is for, what it makes the receiver responsible for, and how long
-//! and how often it is tried.
+//! One copy of a batch: its receiver, what the receiver becomes responsible for, and how long and
+//! how often it is tried.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -13,15 +13,15 @@ use crate::wire::Route;
 /// How often a copy is repeated before its part is given to another peer.
 pub(super) const TRIES: u8 = 4;
 
-/// The same where no other peer is left. At 10 % loss all seven datagrams are lost once in ten million
-/// copies, and what is given up waits for a repair, which comes seconds later.
+/// The same if no other peer is left. At 10 % loss all seven datagrams are lost once in ten million
+/// copies, and what is given up waits for a repair, seconds later.
 pub(super) const LAST_TRIES: u8 = 6;
 
-/// The same of a message, which no repair would bring.
+/// The same for a message, which no repair would bring.
 pub(super) const LASTING_TRIES: u8 = 12;
 
-/// The repetitions that follow at even intervals, before the intervals double: after these it is
-/// more likely that the peer is slow or dead than that all were lost.
+/// The repetitions at even intervals, before the intervals double: after these, a slow or dead peer
+/// is more likely than the loss of all of them.
 const EVEN_TRIES: u8 = 3;
 
 /// A batch on its way to one peer, with the part that the peer is to pass it on to.
@@ -36,15 +36,16 @@ pub(super) struct Copy {
     pub(super) hops: u8,
     /// Carries claims.
     pub(super) urgent: bool,
-    /// Goes to a speaker, and those whom it covered when the copy was begun get none.
+    /// The receiver is a speaker, and nodes that it covered when the copy was begun were left out
+    /// of this broadcast.
     pub(super) covering: bool,
-    /// Waits for its first try, as the peer has much to acknowledge already.
+    /// Has not been sent yet, as the peer has much to acknowledge already.
     pub(super) held: bool,
     pub(super) tries: u8,
-    /// The packet that it went out in first, and how many copies came before it there.
+    /// The first packet that carried it, and how many copies came before it there.
     pub(super) first: Option<(u64, u32)>,
     pub(super) due: Instant,
-    /// The packets that it has gone out in.
+    /// The packets that have carried it.
     pub(super) packets: Vec<u64>,
     /// Whether the last of them was too large for a narrow path.
     pub(super) large: bool,
@@ -56,7 +57,7 @@ impl Copy {
         Say::Relay { copy: id, urgent: self.urgent }
     }
 
-    /// Sends it for the first time if it was held, else once more.
+    /// Sends it, for the first time if it was held back.
     pub(super) fn try_again(&mut self, ctx: &mut Context, id: u64) {
         if core::mem::take(&mut self.held) {
             self.begin(ctx, id);
@@ -75,7 +76,7 @@ impl Copy {
         ctx.say(ctx.bound(self.to), self.say(id));
     }
 
-    /// Sends it to another peer of its part, which is to serve all of it.
+    /// Sends it to another peer of its part, which becomes responsible for all of the part.
     pub(super) fn hand_over(&mut self, ctx: &mut Context, id: u64, heir: Ix) {
         self.to = heir;
         self.route = self.part.clone();
@@ -92,7 +93,7 @@ impl Copy {
     }
 }
 
-/// How long the acknowledgement of a peer is waited for at first.
+/// How long to wait for the acknowledgement of a peer at first.
 pub(super) fn wait(ctx: &Context, ix: Ix) -> Duration {
     ctx.peers
         .late_at_first(ix)

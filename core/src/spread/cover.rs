@@ -1,5 +1,5 @@
-//! Who is covered by a speaker: it has promised to see to it that they get what everybody gets,
-//! so the broadcast tree leaves them out.
+//! The nodes that speakers cover: the speaker has promised that they get what everybody gets (a
+//! lease), so the broadcast tree leaves them out.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -10,13 +10,13 @@ use crate::roster::Ix;
 use crate::time::Instant;
 use crate::timing::segment::{PROMISE, PROMPT, SPEAKER_TTL};
 
-/// The most speakers that are known.
+/// The most speakers that are remembered.
 const SPEAKERS: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 struct Cover {
     speaker: Ix,
-    /// The lives of both; the promise is between these.
+    /// The lives of both, between which the promise holds.
     speaker_epoch: Epoch,
     epoch: Epoch,
     until: Instant,
@@ -29,7 +29,7 @@ pub(crate) struct Covers {
     speakers: BTreeMap<Ix, Instant>,
     /// Grows with each change.
     version: u64,
-    /// What is taken in now has come to this host after this time.
+    /// A datagram that is taken in now reached this host after this time.
     arrived_after: Instant,
 }
 
@@ -39,10 +39,11 @@ impl Covers {
         Self { arrived_after: now, ..Self::default() }
     }
 
-    /// Forgets what a speaker has promised: it does not answer.
+    /// Forgets what a speaker has promised, because it does not answer.
     ///
-    /// It stays known as one: who has not noticed yet leaves out those whom it covered, so it is
-    /// still sent copies, and what it does not acknowledge is sent to each of them.
+    /// It is still known as a speaker: nodes that have not noticed yet leave out the nodes that it
+    /// covered. So it still gets copies, and a batch that it does not acknowledge is broadcast to
+    /// those as well.
     pub(crate) fn void(&mut self, speaker: Ix) {
         self.version += 1;
         self.covers.retain(|_, cover| cover.speaker != speaker);
@@ -68,24 +69,25 @@ impl Covers {
         self.version
     }
 
-    /// When the next of the promises and speakers is too old to count.
+    /// When the next promise or speaker expires.
     pub(crate) fn next_end(&self, now: Instant) -> Option<Instant> {
         let ends = self.covers.values().map(|cover| cover.until);
         ends.chain(self.speakers.values().copied()).filter(|&until| until > now).min()
     }
 
-    /// Whether a node has said of late that it is a speaker.
+    /// Whether a node has lately said that it is a speaker.
     pub(crate) fn is_speaker(&self, ix: Ix, now: Instant) -> bool {
         self.speakers.get(&ix).is_some_and(|&until| until > now)
     }
 }
 
 impl Context {
-    /// Notes that a node speaks. Of too many the one goes that was heard of the longest ago.
+    /// Notes that a node speaks. Beyond the limit the one that was heard of longest ago is
+    /// forgotten.
     pub(crate) fn note_speaker(&mut self, ix: Ix) {
         let speakers = &mut self.covers.speakers;
         let known = speakers.insert(ix, self.now + SPEAKER_TTL);
-        // Said again, it changes nothing of what is seen of the ring.
+        // Saying it again does not change the views of the ring.
         self.covers.version += u64::from(known.is_none_or(|until| until <= self.now));
         if speakers.len() > SPEAKERS
             && let Some((&stalest, _)) = speakers.iter().min_by_key(|(_, until)| **until)
@@ -101,22 +103,22 @@ impl Context {
         known.map(|(&ix, _)| ix).collect()
     }
 
-    /// Notes that something sent at a time has been answered: a socket gives datagrams in the order
-    /// in which they have come, so those taken from now on have come after that time. One that was
-    /// paused, starved or slow may take others that are minutes old, and must not count from now
-    /// what was promised then.
+    /// Notes that something that was sent at this time has been answered. A socket returns
+    /// datagrams in the order in which they came, so those taken from now on came after that time.
+    /// A node that was paused, starved or slow may take datagrams that are minutes old, and must
+    /// not count an old promise from now on.
     pub(crate) fn note_answer(&mut self, sent: Instant) {
         self.covers.arrived_after = self.covers.arrived_after.max(sent);
     }
 
-    /// Whether what this node takes in has come a short time ago.
+    /// Whether the datagrams that this node takes in are recent.
     pub(crate) fn takes_promptly(&self) -> bool {
         self.now.since(self.covers.arrived_after) <= PROMPT
     }
 
-    /// Notes that a speaker covers a node, from the earliest time on at which it can have said so. A
-    /// promise of another one stays for as long as that one renews it, so nobody can take others'
-    /// hearers over by words.
+    /// Notes that a speaker covers a node, from the earliest time at which it can have said so. A
+    /// promise of another speaker stays for as long as that speaker renews it, so no speaker can
+    /// take over the hearers of another just by claiming them.
     pub(crate) fn note_cover(&mut self, ix: Ix, speaker: Ix) {
         let said = if speaker == Ix::ME { self.now } else { self.covers.arrived_after };
         let until = said + PROMISE;
@@ -136,7 +138,7 @@ impl Context {
         self.covers.covers.insert(ix, cover);
     }
 
-    /// The speaker that covers a node, if one does that can be counted on.
+    /// The speaker that covers a node, if its promise can be relied on.
     pub(crate) fn coverer(&self, ix: Ix) -> Option<Ix> {
         let cover = self.covers.covers.get(&ix)?;
         let holds = cover.until > self.now

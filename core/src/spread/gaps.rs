@@ -1,5 +1,6 @@
-//! Writes that a multicast has shown to be missing: asked for only if they do not come by
-//! themselves, as all others may miss them too (SRM: Floyd and others 1997).
+//! Writes that a multicast has shown to be missing. A node asks for them only if they do not come
+//! by themselves, because all others may miss them too (a NACK timer as in SRM: Floyd and others
+//! 1997).
 
 use alloc::collections::VecDeque;
 
@@ -11,7 +12,7 @@ use crate::timing::segment::GAP;
 use crate::topology::GroupName;
 use crate::wire::Frame;
 
-/// The most gaps that are waited for. What lies beyond is left to repair.
+/// The most gaps that wait. Any more are left to repair.
 const CAPACITY: usize = 256;
 
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ pub(crate) struct Gaps {
 }
 
 impl Gaps {
-    /// Notes that a packet of `from` told of writes above what is held.
+    /// Notes that a packet of `from` has brought writes beyond a gap.
     pub(crate) fn note(
         &mut self,
         ctx: &mut Context,

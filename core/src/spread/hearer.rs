@@ -1,5 +1,5 @@
-//! Hearing speakers: says which one is heard, notices what is missed and when one is heard no
-//! more, and asks.
+//! Hearing speakers: registers with one, notices missing batches and a speaker that is no longer
+//! heard, and asks.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -16,22 +16,23 @@ use crate::timing::segment::{
 };
 use crate::wire::Frame;
 
-/// The most speakers that are listened to.
+/// The most speakers that this node follows.
 const SPEAKERS: usize = 4;
 
-/// The most whose promises are remembered.
+/// The most speakers whose promises are remembered.
 const LISTED: usize = 64;
 
-/// How often a speaker is asked: after twice as long each time, as one that may send little has many to
-/// answer. At 30 % loss a question and its answer fail in 51 of 100 cases, so one batch in 48,000 of
-/// those that are asked for stays away. A silent speaker may be gone.
+/// How often a speaker is asked, each time after twice as long: a speaker with a low send rate has
+/// many to answer. At 30 % loss a question or its answer is lost in 51 of 100 cases, so of 48,000
+/// batches that are asked for one does not come. A silent speaker may be gone, and is asked less
+/// often.
 const ASKINGS: u8 = 16;
 const ASKINGS_IN_SILENCE: u8 = 4;
 
-/// With this one a speaker that is heard is told that its answers do not arrive.
+/// With this question a speaker that is heard is told that its answers do not arrive.
 const ASKINGS_IN_VAIN: u8 = 6;
 
-/// A step of the numbers that is not believed to be one of batches missed.
+/// A jump of the numbers that is too large to be batches that were missed.
 const LEAP: u64 = 1024;
 
 #[derive(Clone, Debug)]
@@ -40,33 +41,35 @@ struct Asking {
     tries: u8,
 }
 
-/// What is kept of one speaker.
+/// The state of one speaker.
 #[derive(Clone, Debug)]
 struct Heard {
     speaker: Ix,
     epoch: Epoch,
-    /// Since when it has been heard without a break, and when last.
+    /// Since when it has been heard without a break, and when it was last heard.
     steady: Instant,
     last: Instant,
-    /// When it had a new batch, and how long after `last` the next word is expected.
+    /// When it last sent a new batch, and how long after `last` the next beat is expected.
     calm: Option<Instant>,
     next: Duration,
-    /// When it falls due to be told, when it was, and whether it lists anybody, or counts on somebody.
+    /// When it is next to be told that it is heard, when it last was, and whether it lists or
+    /// covers any node.
     tell: Instant,
     said: Option<Instant>,
     lists: bool,
-    /// Until when it covers this node, as it has listed it.
+    /// Until when it covers this node according to its lists.
     covered: Option<Instant>,
-    /// All batches up to `have` are here, and those `beyond`; up to `told` there are some.
+    /// All batches up to `have` are here, and those in `beyond`; the speaker has sent all up to
+    /// `told`.
     have: u64,
     beyond: BTreeSet<u64>,
     told: u64,
     asking: Option<Asking>,
-    /// Since when a word is late, since when two are, and whether it has answered since.
+    /// Since when one beat is late, since when two are, and whether the speaker has answered since.
     doubt: Option<Instant>,
     away: Option<Instant>,
     answered: bool,
-    /// It takes this node for one that does not hear it.
+    /// The speaker takes this node for one that does not hear it.
     cut_off: bool,
 }
 
@@ -83,7 +86,7 @@ impl Heard {
         }
     }
 
-    /// A word of it has come, perhaps a new batch.
+    /// Something has come from it, perhaps a new batch.
     fn hear(&mut self, now: Instant, news: bool) {
         self.last = now;
         if news {
@@ -93,19 +96,19 @@ impl Heard {
         self.next = self.pause(now);
     }
 
-    /// The longest pause that the speaker makes after a beat at a time.
+    /// The longest pause of the speaker after a beat at this time.
     fn pause(&self, at: Instant) -> Duration {
         self.calm.map_or(QUIET_BEAT, |calm| expected(at.since(calm)))
     }
 
-    /// Whether somebody may count on it on account of this node: it has listed it, or has been told
-    /// of late that it is heard, and the list was lost.
+    /// Whether other nodes may rely on it to serve this one: it has listed this node, or it was
+    /// lately told that this node hears it, and the list was lost.
     fn is_covered(&self, now: Instant) -> bool {
         let listed = self.covered.is_some_and(|until| until > now);
         listed || self.lists && self.said.is_some_and(|at| now.since(at) < SAID)
     }
 
-    /// When it is to be asked for a word that has not come: once, and once more.
+    /// When to ask it for a beat that has not come, the first and the second time.
     fn silence(&self) -> Instant {
         match self.doubt {
             None => self.last + late(self.next),
@@ -124,17 +127,17 @@ impl Heard {
     }
 }
 
-/// What a speaker has promised, whether it is heard at present or not: as soon as it is told that it
-/// is, it counts on being asked.
+/// What a speaker has promised, whether or not it is heard at present. Once it has been told that
+/// it is heard, it expects to be asked.
 #[derive(Clone, Copy, Debug)]
 struct Promise {
     /// Until when it covers this node.
     until: Instant,
-    /// In which life it was lost, and up to where its batches were here then.
+    /// If it was lost: its life, and the last batch of it that was here.
     left_at: Option<(Epoch, u64)>,
 }
 
-/// The speakers that are heard.
+/// The speakers that this node hears.
 #[derive(Clone, Debug)]
 pub(crate) struct Hearer {
     heard: Vec<Heard>,
@@ -159,7 +162,7 @@ impl Hearer {
         self.heard.iter().any(|heard| heard.speaker == speaker)
     }
 
-    /// Whether a speaker is there for all that this node knows.
+    /// Whether there is a speaker, as far as this node knows.
     pub(crate) fn is_spoken_to(&self, now: Instant) -> bool {
         let present = |heard: &Heard| heard.away.is_none() && now.since(heard.last) <= PRESENT;
         self.heard.iter().any(present)
@@ -174,7 +177,7 @@ impl Hearer {
             return;
         };
         heard.answered |= !multicast;
-        // It multicasts batches, so it counts on somebody, and on this node if the list was lost.
+        // It multicasts batches, so it covers some nodes, perhaps this one if the list was lost.
         heard.lists |= sequence > heard.have;
         if sequence > heard.have.saturating_add(LEAP) || !heard.is_covered(ctx.now) {
             heard.have = heard.have.max(sequence);
@@ -198,12 +201,12 @@ impl Hearer {
         if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == from) {
             let have = heard.have;
             heard.take(sequence);
-            // By unicast alone: it has found that this node misses what the others have.
+            // It came by unicast alone, so the speaker takes this node for cut off.
             heard.cut_off |= heard.doubt.is_some() && !multicast;
             if heard.told <= heard.have {
                 heard.asking = None;
             } else if let Some(asking) = heard.asking.as_mut().filter(|_| heard.have > have) {
-                // What it is asked for comes, if slowly.
+                // Its answers come, if slowly.
                 asking.tries = 0;
             }
         }
@@ -224,8 +227,9 @@ impl Hearer {
         }
     }
 
-    /// Something has passed this node by: a speaker that has said nothing for a while may have said it
-    /// where this node does not hear it any more. It is asked, unless what it said comes in a moment.
+    /// This node has missed something: a speaker that has been quiet for a while may have sent it,
+    /// and this node no longer hears that speaker. It is asked, unless what it sent comes in a
+    /// moment.
     pub(crate) fn doubt(&mut self, ctx: &mut Context) {
         let now = ctx.now;
         for heard in &mut self.heard {
@@ -246,7 +250,7 @@ impl Hearer {
         if let Some(heard) = known.filter(|heard| heard.epoch == epoch) {
             let doubted = heard.doubt.take().is_some();
             if heard.away.take().is_some() || heard.cut_off {
-                // A few beats were lost: the speaker is to count on this node again.
+                // A few beats were lost: the speaker is told that this node hears it again.
                 (heard.tell, heard.steady, heard.said) = (now, now, Some(now));
                 heard.cut_off = false;
                 let me = ctx.me().id;
@@ -268,7 +272,8 @@ impl Hearer {
         }
         let promise = self.listed.get_mut(&from).filter(|promise| promise.until > now);
         let covered = promise.as_ref().map(|promise| promise.until);
-        // What it has said meanwhile was meant for this node as well, if it had promised that.
+        // What it has sent in the meantime was meant for this node as well, if it had promised
+        // that.
         let left_at = promise.and_then(|promise| promise.left_at.take());
         let behind = left_at.filter(|(life, have)| {
             *life == epoch && sequence.checked_sub(*have).is_some_and(|missed| missed < LEAP)
@@ -296,7 +301,8 @@ impl Hearer {
         self.arm(ctx);
     }
 
-    /// A speaker lists some: whoever has told it that it is heard may be among them.
+    /// A speaker lists hearers: this node may be among them if it has told the speaker that it
+    /// hears it.
     pub(crate) fn on_list(&mut self, ctx: &mut Context, by: Ix) {
         if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == by && !heard.lists)
         {
@@ -305,8 +311,8 @@ impl Hearer {
         }
     }
 
-    /// Tells, asks and gives up what is due. Answers whether a speaker was lost.
-    /// One that `speaks` itself says of nobody that it hears it: two speakers would wait for each other.
+    /// Does what is due: registers, asks, gives up. Returns whether a speaker was lost. A node that
+    /// `speaks` itself registers with nobody: two speakers would wait for each other.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context, speaks: bool) -> bool {
         let best = self.best(ctx).filter(|_| !speaks);
         let mut lost = false;
@@ -320,7 +326,7 @@ impl Hearer {
             let over = heard.away.is_some_and(|away| ctx.now >= away + RETURN);
             if over || heard.doubt.is_some() && !ask(ctx, heard) {
                 if !heard.answered {
-                    // Gone altogether: nobody is to count on it on this node's word.
+                    // It is gone altogether, so this node no longer relies on its promises.
                     ctx.covers.void(heard.speaker);
                 }
                 lost = true;
@@ -340,9 +346,9 @@ impl Hearer {
         lost
     }
 
-    /// The speaker that all who hear the same ones prefer.
+    /// The preferred speaker, the same for all nodes that hear the same speakers.
     fn best(&self, ctx: &Context) -> Option<Ix> {
-        // One whose trial has failed has ceased to beat.
+        // A speaker whose trial has failed sends no more beats.
         let beats = |heard: &&Heard| ctx.now.since(heard.last) <= PRESENT;
         let present = self.heard.iter().filter(|heard| heard.away.is_none()).filter(beats);
         present.map(|heard| heard.speaker).min_by_key(|&ix| (ctx.position(ix), ctx.id(ix)))
@@ -360,13 +366,14 @@ impl Hearer {
     }
 }
 
-/// What is due of a speaker that is within earshot. Answers how long the next one must be heard.
+/// Does what is due for a speaker that is heard. Returns for how long the next one must be heard.
 fn attend(ctx: &mut Context, heard: &mut Heard, best: bool, mut hold: Duration) -> Duration {
     let now = ctx.now;
     if heard.is_covered(now) && now >= heard.silence() {
         heard.answered = false;
         heard.asking = Some(Asking { due: now + ctx.around(spread_out(heard.next)), tries: 0 });
-        // One missing word may be lost; two make the speaker send unicast, and beat for a moment.
+        // One missing beat may be lost; two make the speaker send unicast, and beat often for a
+        // moment.
         if heard.doubt.replace(now).is_some() {
             (heard.away, heard.cut_off) = (Some(now), true);
         }
@@ -392,7 +399,7 @@ fn attend(ctx: &mut Context, heard: &mut Heard, best: bool, mut hold: Duration) 
     hold
 }
 
-/// Asks a speaker for what is missing. Answers whether there is hope left.
+/// Asks a speaker for what is missing. Returns false once there is no hope left.
 fn ask(ctx: &mut Context, heard: &mut Heard) -> bool {
     let silent = heard.doubt.is_some();
     if silent && heard.answered && heard.told <= heard.have {

@@ -1,5 +1,5 @@
-//! Members that have joined a group of late: hops of the broadcast tree may not know of them yet, and
-//! would leave them out of what is sent to the group.
+//! Members that have just joined a group: hops of the broadcast tree may not know of them yet, and
+//! would leave them out of messages to the group.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use crate::roster::Ix;
 use crate::time::Instant;
 use crate::topology::GroupName;
 
-/// The most joins that are remembered. Of more the oldest are taken to be known to all.
+/// The most joins that are remembered. Older ones count as known to all.
 const CAPACITY: usize = 64;
 
 /// The last joins that this node has heard of, oldest first.
@@ -30,7 +30,7 @@ impl Joined {
         self.joins.push_back((ctx.now, group.clone(), ix));
     }
 
-    /// Those that have joined a group of late and are in it, within reach.
+    /// The members of a group that have just joined it and are within reach.
     pub(crate) fn members(&self, ctx: &Context, group: &GroupName) -> Vec<NodeId> {
         let known = |at: Instant| ctx.now.since(at) > ctx.timing.join_memory;
         let joins = self.joins.iter().filter(|(at, joined, _)| joined == group && !known(*at));
@@ -43,7 +43,7 @@ impl Joined {
         self.joins.retain(|(_, _, joined)| *joined != ix);
     }
 
-    /// Forgets joins that all know of.
+    /// Forgets joins that all nodes know by now.
     pub(crate) fn expire(&mut self, ctx: &Context) {
         let span = ctx.timing.join_memory;
         while self.joins.front().is_some_and(|(at, ..)| ctx.now.since(*at) > span) {

@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use crate::node::{Epoch, Life, NodeId};
 
-/// How many of an origin's last messages are told apart; older ones are taken for delivered.
+/// How many of an origin's last messages are told apart; older ones count as delivered.
 ///
 /// Wider than the window of packet numbers: a message that is retried over several hops may be
 /// overtaken by all that its origin has sent meanwhile.
@@ -14,10 +14,10 @@ pub(crate) const MEMORY: u64 = 4096;
 /// The largest step of an origin's numbers that is believed.
 const STEP: u64 = 1 << 32;
 
-/// Of how many of its last messages a node hears that they did not reach all.
+/// Reports that a message did not reach all are accepted for this many of a node's last messages.
 const REPORTED: u64 = 1024;
 
-/// What is remembered of one origin: a ring of bits, one for each of its last messages.
+/// What is remembered of one origin: a window of bits, one for each of its last messages.
 #[derive(Clone, Debug)]
 struct Origin {
     epoch: Epoch,
@@ -43,7 +43,7 @@ impl Origin {
     }
 
     fn mark(&mut self, sequence: u64) {
-        // The bits of the numbers that are passed over belong to messages too old to tell.
+        // The bits of skipped numbers still belong to messages that are too old to tell.
         for passed in (self.highest + 1..=sequence).rev().take(MEMORY as usize) {
             let (word, bit) = place(passed);
             self.seen[word] &= !bit;
@@ -59,27 +59,28 @@ fn place(sequence: u64) -> (usize, u64) {
     ((at / 64) as usize, 1 << (at % 64))
 }
 
-/// What is made of a message.
+/// Whether a message is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It has not been delivered.
     New,
-    /// It has.
+    /// It has been delivered.
     Delivered,
     /// More than [`MEMORY`] later ones have come since, or it is of a life that is over.
     TooOld,
-    /// Nobody numbers messages like that.
+    /// Its number is implausibly far ahead.
     Absurd,
 }
 
-/// What is made of the number of a message that this node is said to have sent.
+/// What follows from the number of a message that this node is said to have sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claimed {
-    /// It may have.
+    /// It may have sent it.
     Sent,
-    /// It has not: its own next one lies above, so that it is told from what is thought to be old.
+    /// It has not. Its own next message gets a number above it, so that others do not take that for
+    /// an old one.
     Skipped,
-    /// It has not, and others would not believe what lies above: only another life helps.
+    /// It has not, and others would not believe a number above it: only another life helps.
     OutOfReach,
 }
 
@@ -89,7 +90,7 @@ pub(crate) struct Messages {
     sequence: u64,
     touches: u64,
     origins: BTreeMap<NodeId, Origin>,
-    /// Which of this node's last messages were said not to have reached all.
+    /// The last messages of this node that are known not to have reached all.
     undelivered: BTreeSet<u64>,
 }
 
@@ -100,7 +101,7 @@ impl Messages {
         self.sequence
     }
 
-    /// Somebody says that this node has sent a message of this number.
+    /// Another node says that this node has sent a message with this number.
     pub(crate) const fn claimed(&mut self, sequence: u64) -> Claimed {
         if sequence <= self.sequence {
             return Claimed::Sent;
@@ -112,21 +113,21 @@ impl Messages {
         Claimed::Skipped
     }
 
-    /// Somebody does not get one of this node's messages. Returns whether that is new: it is once
-    /// for each of the last messages.
+    /// One of this node's messages does not reach some node. Returns whether that is new: it is so
+    /// once for each of the last messages.
     pub(crate) fn undelivered(&mut self, sequence: u64) -> bool {
         let oldest = self.sequence.saturating_sub(REPORTED - 1).max(1);
         self.undelivered = self.undelivered.split_off(&oldest);
         (oldest..=self.sequence).contains(&sequence) && self.undelivered.insert(sequence)
     }
 
-    /// Begins to count anew in a new life.
+    /// Begins to number anew in a new life.
     pub(crate) fn renew(&mut self) {
         self.sequence = 0;
         self.undelivered.clear();
     }
 
-    /// What is to be made of a message of a life that is known to be the present one.
+    /// Whether a message is new; its origin must be known to be in that life.
     pub(crate) fn verdict(&self, origin: Life, sequence: u64) -> Verdict {
         match self.origins.get(&origin.id) {
             Some(known) if known.epoch == origin.epoch => known.verdict(sequence),
@@ -135,14 +136,14 @@ impl Messages {
         }
     }
 
-    /// Whether a new message lies so far above all others of its origin that the next ones would be
-    /// too old to tell, if its origin had never sent it.
+    /// Whether the number of a new message lies far above all others of its origin: if the origin
+    /// has not sent it, its next messages would be too old to tell.
     pub(crate) fn leaps(&self, origin: Life, sequence: u64) -> bool {
         let known = self.origins.get(&origin.id).filter(|known| known.epoch == origin.epoch);
         sequence.saturating_sub(known.map_or(0, |known| known.highest)) > MEMORY
     }
 
-    /// Remembers that a message has been delivered. Of too many origins the stalest of those that do
+    /// Remembers that a message has been delivered. Beyond the limit the stalest origin that does
     /// not live is forgotten, or else the stalest.
     pub(crate) fn delivered(
         &mut self,

@@ -1,4 +1,4 @@
-//! What every node multicasts: its changes, once, and a beacon by which nodes find each other.
+//! What every node multicasts: its own changes, once, and a beacon by which nodes find each other.
 
 use alloc::vec::Vec;
 
@@ -15,18 +15,18 @@ use crate::wire::Frame;
 /// The packets that go to the whole segment.
 pub(crate) const EVERYBODY: To = To { at: Destination::Multicast, bound: None, node: None };
 
-/// What multicast has brought of late, and what is known of its use.
+/// What multicast has brought lately, and whether it works.
 #[derive(Clone, Debug)]
 pub(crate) struct Multicast {
     heard: Option<Instant>,
     speaker: Option<Instant>,
     state: MulticastState,
-    /// How many beacons in a row have been due since anything showed that it works, how many make
-    /// it silent, and how many were due since it was.
+    /// How many beacons have been due since anything showed that multicast works, how many make it
+    /// silent, and how many have been due since it last was silent.
     quiet: u32,
     patience: u32,
     calm: u32,
-    /// Some of those heard of late, each with the beacons that were due since.
+    /// Some of the nodes heard lately, each with the number of beacons that were due since.
     near: Vec<(Ix, u32)>,
 }
 
@@ -46,12 +46,12 @@ impl Multicast {
         ctx.timers.set(Why::Beacon, beacon);
     }
 
-    /// What has been told last.
+    /// The state as the embedder knows it.
     pub(crate) fn state(&self) -> MulticastState {
         self.state
     }
 
-    /// Notes that somebody was heard; `speaks` if that was a speaker.
+    /// Notes that a node was heard; `speaks` if it was a speaker.
     pub(crate) fn heard(&mut self, ctx: &mut Context, from: Ix, speaks: bool) {
         self.heard = Some(ctx.now);
         if let Some((_, since)) = self.near.iter_mut().find(|(ix, _)| *ix == from) {
@@ -68,21 +68,21 @@ impl Multicast {
         }
     }
 
-    /// Notes that somebody hears this node, or that a speaker sees to it that all get what it says.
+    /// Notes that another node hears this one, or that a speaker covers it.
     pub(crate) fn confirmed(&mut self, ctx: &mut Context) {
         self.quiet = 0;
         self.turn(ctx, MulticastState::Working);
     }
 
-    /// Notes that nobody hears this node. If it hears nobody either it is alone for all it knows.
+    /// Notes that nobody hears this node. If it hears nobody either, it may simply be alone.
     pub(crate) fn unheard(&mut self, ctx: &mut Context) {
         if self.state == MulticastState::Working && self.hears(ctx) {
             self.turn(ctx, MulticastState::Unheard);
         }
     }
 
-    /// Counts a beacon that is due: so many in a row without a word from the segment are no loss,
-    /// and a node that has slept has counted none meanwhile.
+    /// Counts a beacon that is due. Many in a row without a word from the segment are not loss; a
+    /// node that has slept has not counted any.
     fn count(&mut self, ctx: &mut Context) {
         let company = ctx.ring.len() > 0;
         self.quiet = if company { self.quiet.saturating_add(1) } else { 0 };
@@ -92,7 +92,7 @@ impl Multicast {
             *since < PATIENCE
         });
         if self.state != MulticastState::Silent && self.quiet >= self.patience {
-            // Told so more and more rarely, where it works just now and then.
+            // The event gets rarer where multicast works only now and then.
             let steady = self.calm / 8 >= self.patience;
             self.patience = if steady { PATIENCE } else { (2 * self.patience).min(LONGEST) };
             self.turn(ctx, MulticastState::Silent);
@@ -109,7 +109,8 @@ impl Multicast {
         }
     }
 
-    /// How many share the beacons, as far as is known: few in a small segment of a large cluster.
+    /// How many nodes share the beacons, as far as this node knows: few in a small segment of a
+    /// large cluster.
     fn others(&self, ctx: &Context) -> usize {
         let all = ctx.ring.len();
         match self.state {
@@ -119,18 +120,18 @@ impl Multicast {
         }
     }
 
-    /// Whether anybody was heard of late.
+    /// Whether any node was heard lately.
     fn hears(&self, ctx: &Context) -> bool {
         self.heard.is_some_and(|at| ctx.now.since(at) <= 4 * ctx.config.beacon_interval)
     }
 
-    /// Whether a speaker was heard of late.
+    /// Whether a speaker was heard lately.
     fn hears_speaker(&self, now: Instant) -> bool {
         self.speaker.is_some_and(|at| now.since(at) <= PRESENT)
     }
 
-    /// Sends frames that fit in one packet, once, if that is worth it: somebody covers those who
-    /// hear it, or there are few and somebody was heard.
+    /// Multicasts frames that fit in one packet, once, if that is worth it: if a speaker covers
+    /// this node, or if there are few nodes and one was heard lately.
     pub(crate) fn send(&self, ctx: &mut Context, frames: &[Frame]) {
         let lately = self.hears(ctx);
         let few = ctx.ring.len() < ctx.config.least_hearers as usize;
@@ -140,30 +141,30 @@ impl Multicast {
         }
     }
 
-    /// Says that this node is here. A speaker's beats say as much for the whole segment; without
-    /// one each node does so by chance, all together about once in an interval.
+    /// Says that this node is here. A speaker's beats do as much for the whole segment; without a
+    /// speaker each node does so with a chance, all together about once per interval.
     pub(crate) fn on_beacon(&mut self, ctx: &mut Context, speaks: bool) {
         self.count(ctx);
         let spoken_for = speaks || self.hears_speaker(ctx.now);
         if !spoken_for && ctx.random_below(self.others(ctx)) == 0 {
             ctx.greet(EVERYBODY);
         }
-        // Nothing is due of a node that a speaker speaks for but to see whether one still does.
+        // A node with a speaker only has to check that the speaker is still there.
         let rarely = if spoken_for { SPOKEN_FOR } else { 1 };
         let wait = ctx.around(ctx.config.beacon_interval * rarely);
         ctx.timers.set(Why::Beacon, Some(ctx.now + wait));
     }
 }
 
-/// So many beacons are waited for at first, and at most: of one in the mean at 30 % loss all of so
-/// many are lost once in 20 million times.
+/// How many beacons in a row may be missed at first, and at most. With one beacon per interval in
+/// the mean and 30 % loss, 24 of them in a row are missed once in 20 million times.
 const PATIENCE: u32 = 24;
 const LONGEST: u32 = 64 * PATIENCE;
 
-/// Those near are counted up to this. While nobody is heard one beacon in so many is sent at least,
-/// so that the end of a block shows.
+/// The most nodes nearby that are counted. And while nobody is heard, each node sends at least one
+/// beacon in this many, so that it shows when multicast works again.
 const CROWD: usize = 8;
 const RARE: usize = 64;
 
-/// A node that a speaker speaks for looks after its beacon this many times as rarely.
+/// A node with a speaker looks after its beacon this many times less often.
 const SPOKEN_FOR: u32 = 4;

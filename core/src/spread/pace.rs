@@ -1,27 +1,27 @@
-//! How much news there is: when it is little each change goes out at once in a tree of its own;
-//! when it is much, changes are gathered at a few nodes and go out together.
+//! The rate of news. While it is low, each change goes out at once in a tree of its own; while it
+//! is high, a few nodes gather changes and send them together.
 
 use core::time::Duration;
 
 use crate::time::Instant;
 use crate::timing::Timing;
 
-/// This much news in a span is much.
+/// From this many pieces of news in a span on, there is much.
 const MUCH: u64 = 30;
 
-/// This much in an instant counts as if it had gone on like that for a span.
+/// This many in an instant count as if they had kept coming at that rate for a span.
 const BURST: u64 = 4;
 
-/// News in a span for which one gatherer is enough, and the most gatherers there are.
+/// The news in a span for which one gatherer is enough, and the most gatherers.
 const PER_GATHERER: u64 = 500;
 const GATHERERS: u64 = 8;
 
 /// Counts news, own and others'.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pace {
-    /// Since when this node knows its cluster, and counts all that everybody is told.
+    /// Since when this node has known its cluster and has counted all broadcasts.
     begun: Option<Instant>,
-    /// Whether what waits to be told has been entrusted to this node.
+    /// Whether some of the news that waits has been entrusted to this node.
     gathers: bool,
     since: Instant,
     before: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// From now on this node counts all that everybody is told.
+    /// From now on this node counts all broadcasts.
     pub(crate) fn begin(&mut self, now: Instant) {
         self.begun.get_or_insert(now);
     }
@@ -42,7 +42,7 @@ impl Pace {
         self.begun.is_none_or(|begun| now.since(begun) < timing.news_span)
     }
 
-    /// Others' news is entrusted to this node.
+    /// Another node has entrusted its news to this node.
     pub(crate) fn gather(&mut self) {
         self.gathers = true;
     }
@@ -68,7 +68,7 @@ impl Pace {
         }
     }
 
-    /// How much news there was in the last span or in the running one, whichever is more.
+    /// The news in the last span or in the running one, whichever is more.
     fn lately(&self, timing: &Timing, now: Instant) -> u64 {
         match now.since(self.since).as_nanos() / timing.news_span.as_nanos() {
             0 => self.before.max(self.current),
@@ -77,12 +77,12 @@ impl Pace {
         }
     }
 
-    /// Whether there was much news of late, so that it comes in batches.
+    /// Whether there has been much news lately, so that it comes in batches.
     pub(crate) fn is_much(&self, timing: &Timing, now: Instant) -> bool {
         self.lately(timing, now) >= MUCH
     }
 
-    /// Among how many gatherers news is divided; 0 if each node is to send its own.
+    /// The number of gatherers that share the news; 0 if each node is to send its own.
     ///
     /// A node that cannot know how much there is has others send it. Otherwise each of a thousand nodes
     /// that start at once would begin with a tree of its own.
@@ -92,11 +92,11 @@ impl Pace {
         if lately < MUCH && !self.is_new(timing, now) { 0 } else { wanted }
     }
 
-    /// How long news that has just come up is to wait for more.
+    /// How long fresh news is to wait for more.
     pub(crate) fn hold(&self, timing: &Timing, now: Instant, least: Duration) -> Duration {
         let lately = self.lately(timing, now);
         let hold = match lately {
-            // Where all are new, much is to be expected.
+            // While all nodes are new, much is to be expected.
             ..MUCH if self.gathers && self.is_new(timing, now) => timing.news_short_hold,
             ..MUCH => return least,
             MUCH..=PER_GATHERER => timing.news_hold,

@@ -1,4 +1,4 @@
-//! Whom a route leads to, and how it is split into parts.
+//! Where a route leads, and how it is split into parts.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -13,10 +13,10 @@ use crate::wire::Route;
 /// Into how many parts a route is split at each hop.
 pub(crate) const FAN_OUT: usize = 4;
 
-/// The least hops that a tree may have: who has just come knows few, and those know thousands.
+/// The least hops that a tree may have: a newcomer knows few nodes, and those may know thousands.
 const LEAST_HOPS: u8 = 10;
 
-/// Whom a batch is for.
+/// The receivers of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
     /// All peers.
@@ -27,7 +27,7 @@ pub(crate) enum Audience {
     Listed(Vec<NodeId>),
 }
 
-/// The whole way to an audience.
+/// The route to a whole audience.
 pub(super) fn route(ctx: &Context, audience: Audience, covered: bool) -> Route {
     let group = match audience {
         Audience::All => None,
@@ -36,12 +36,13 @@ pub(super) fn route(ctx: &Context, audience: Audience, covered: bool) -> Route {
     };
     let position = ctx.position(Ix::ME);
     let from = position.wrapping_add(1);
-    // All the way round if somebody shares this node's place.
+    // All the way round if another node shares this node's position.
     let until = if ctx.ring.interval(position, from).next().is_some() { from } else { position };
     Route::Ring { from, until, group, covered }
 }
 
-/// How many hops a tree may have: twice halved at each, with room for other views.
+/// How many hops a tree may have. Each hop divides the rest by four; the excess is for nodes with
+/// other views of the ring.
 pub(super) fn hop_budget(ctx: &Context) -> u8 {
     ((ctx.ring.len() + 1).next_power_of_two().ilog2() as u8 + 3).max(LEAST_HOPS)
 }
@@ -51,7 +52,7 @@ pub(super) fn everybody_but(position: u32) -> Route {
     Route::Ring { from: position.wrapping_add(1), until: position, group: None, covered: false }
 }
 
-/// How many peers of a part are looked at for one that takes it.
+/// How many peers of a part are considered for receiving it.
 const LOOKED_AT: usize = 64;
 
 /// The peers that a route leads to, in order, with their positions. Those of an interval are counted
@@ -91,19 +92,19 @@ impl Targets<'_> {
     }
 }
 
-/// Some of the peers that a route leads to, and the one of them that takes it on.
+/// Some of the peers that a route leads to, and the one of them that receives the copy.
 pub(super) struct Part {
     pub(super) to: Ix,
-    /// What that one is to pass on to.
+    /// Where that one is to pass it on.
     pub(super) route: Route,
-    /// The same with that one itself.
+    /// The same, with that one included.
     pub(super) part: Route,
 }
 
-/// Splits a route into parts of about equally many peers. Together they hold all of an interval, also
-/// where this node knows nobody: those who take them may.
+/// Splits a route into parts with about equally many peers. Together they cover all of an interval,
+/// even where this node knows nobody, as the receivers may.
 ///
-/// The place of this node is a border, so that no part leads back to it.
+/// The position of this node is a border, so that no part leads back to it.
 pub(super) fn split(ctx: &mut Context, route: &Route, from: Option<Ix>) -> Vec<Part> {
     let view = ctx.view_for(route);
     let (ctx, ring) = (&*ctx, ctx.seen_through(view));
@@ -115,7 +116,7 @@ pub(super) fn split(ctx: &mut Context, route: &Route, from: Option<Ix>) -> Vec<P
     if span != 0 && before >= span {
         return split_evenly(ctx, ring, route, from);
     }
-    // Whoever shares the place is behind the border.
+    // A node that shares the position lies behind the border.
     let shared = ctx.ring.interval(place, place.wrapping_add(1)).next().is_some();
     let behind = if shared { place } else { place.wrapping_add(1) };
     let mut parts = Vec::with_capacity(2 * FAN_OUT);
@@ -156,7 +157,7 @@ fn split_evenly(ctx: &Context, ring: &Ring, route: &Route, from: Option<Ix>) -> 
     parts
 }
 
-/// The peers from `from` up to `until`; who takes them on passes them on to what lies behind it.
+/// The peers from `from` up to `until`; the one that receives the copy passes it on to the rest.
 fn ring_part(
     ctx: &Context,
     targets: &Targets<'_>,
@@ -168,7 +169,8 @@ fn ring_part(
     let to = pick(ctx, peers.clone().map(|at| targets.get(at).1)).unwrap_or(Ix::ME);
     let (first, leader) = targets.get(peers.start);
     let after = first.wrapping_add(1);
-    // Two of one position, and an interval that would come out as the whole ring, stay as they are.
+    // Two peers with one position, and an interval that would become the whole ring, stay as they
+    // are.
     let alone = peers.len() == 1 || targets.get(peers.start + 1).0 != first;
     let narrow = leader == to && alone && after != until && first == from;
     let part = within(whole, from, until);
@@ -194,8 +196,8 @@ fn listed_part(ctx: &Context, targets: &Targets<'_>, peers: Range<usize>) -> Par
     Part { to, route: Route::Listed(others), part: Route::Listed(part) }
 }
 
-/// The peer of a part that takes it: the first one that is not under suspicion and knows its cluster,
-/// if there is one near its beginning.
+/// The peer that receives a part: the first one that is not under suspicion and knows its cluster,
+/// if there is one near the beginning.
 fn pick(ctx: &Context, part: impl Iterator<Item = Ix> + Clone) -> Option<Ix> {
     let alive = part.clone().take(LOOKED_AT).filter(|&ix| ctx.status(ix) == Status::Alive);
     let known = ctx.timing.settled.max(8 * ctx.peers.usually_late()).as_millis();
@@ -223,7 +225,7 @@ pub(super) fn without(ctx: &Context, part: &Route, peer: Ix) -> Vec<Route> {
     }
 }
 
-/// Who else could take a part whose peer is silent.
+/// Another peer for a part whose peer is silent.
 pub(super) fn heir(ctx: &mut Context, part: &Route, tried: &[Ix]) -> Option<Ix> {
     let view = ctx.view_for(part);
     let (ctx, ring) = (&*ctx, ctx.seen_through(view));

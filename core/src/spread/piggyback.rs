@@ -1,4 +1,4 @@
-//! Frames that ride along in packets that go out anyway: what somebody may have missed.
+//! Frames that ride along in packets that go out anyway, because some node may have missed them.
 
 use alloc::collections::BTreeMap;
 
@@ -55,8 +55,8 @@ impl Piggyback {
         self.riders.clear();
     }
 
-    /// Offers waiting frames to a packet, in turn, until one does not fit or all have been
-    /// offered. `take` answers whether it has taken the frame.
+    /// Offers waiting frames to a packet, in turn, until one does not fit or all have been offered.
+    /// `take` returns whether it has taken the frame.
     ///
     /// A frame that finds no room as the first one loses a ride, so that it cannot keep others
     /// waiting for ever.

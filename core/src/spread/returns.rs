@@ -1,10 +1,10 @@
-//! Returns of lost peers that this node has heard of alone: told to everybody only if nobody else
+//! Returns of lost peers that only this node may know of: it broadcasts them unless another node
 //! does so first.
 //!
-//! Who comes back objects to what is said of it: it tells all on its ring, and each who has told it
-//! so. Where its ring holds everybody, hundreds of those would tell all the same once more; after a
-//! partition its ring lacks the other side, and one of those must. So they wait, for different times
-//! (SRM: Floyd and others 1997).
+//! A returning node refutes its death: it broadcasts to all on its ring, and answers each node that
+//! told it. If its ring holds everybody, hundreds of those would broadcast the same once more;
+//! after a partition its ring lacks the other side, and one of those must. So each waits for a
+//! different time (SRM: Floyd and others 1997).
 
 use alloc::vec::Vec;
 
@@ -15,17 +15,17 @@ use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::Standing;
 
-/// The most returns that wait. One beyond is told at once.
+/// The most returns that wait. Any more are broadcast at once.
 const CAPACITY: usize = 256;
 
-/// Returns that others may tell.
+/// Returns that other nodes may broadcast first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Returns {
     waiting: Vec<(Instant, Ix)>,
 }
 
 impl Returns {
-    /// Notes that a lost peer is back, as this node alone may have heard.
+    /// Notes that a lost peer is back, which only this node may know.
     pub(crate) fn note(&mut self, ctx: &mut Context, ix: Ix) {
         if self.waiting.len() >= CAPACITY {
             ctx.tell_all_of(ix);
@@ -36,12 +36,12 @@ impl Returns {
         }
     }
 
-    /// Everybody is being told of a peer.
+    /// A broadcast about a peer is under way.
     pub(crate) fn told(&mut self, ix: Ix) {
         self.waiting.retain(|&(_, waits)| waits != ix);
     }
 
-    /// Tells what nobody else has told meanwhile.
+    /// Broadcasts what no other node has in the meantime.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
         let now = ctx.now;
         for (_, ix) in self.waiting.extract_if(.., |(due, _)| *due <= now) {

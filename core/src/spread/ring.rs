@@ -14,14 +14,14 @@ pub(crate) struct Ring {
     version: u64,
 }
 
-/// Peers that follow one another on a ring, once around at most, less one that may be left out:
+/// Consecutive peers on a ring, once around at most, except one that may be left out. They are
 /// counted by order statistics, as there may be as many as the cluster has.
 #[derive(Clone, Copy)]
 pub(crate) struct Stretch<'a> {
     places: &'a [(u32, Ix)],
     start: usize,
     len: usize,
-    /// Where the one that is left out would be.
+    /// The place of the one that is left out.
     gap: Option<usize>,
 }
 
@@ -53,9 +53,9 @@ impl Ring {
 
     /// The peers from the one half-way round the ring on, seen from a node at `position`.
     ///
-    /// Among nodes that know the same peers each is half-way round for just one other, and of more
-    /// than two no two for each other: who looks at a node is not to be looked at by it, as of two
-    /// that die together neither would be missed.
+    /// Among nodes that know the same peers, each is half-way round for exactly one other, and of
+    /// more than two nodes no two are so for each other. If two nodes probed each other and died
+    /// together, neither would be missed.
     pub(crate) fn opposite(&self, position: u32) -> impl Iterator<Item = Ix> + '_ {
         let before = self.places.partition_point(|&(other, _)| other < position);
         // The node itself has a place as well, after those before it.
@@ -67,7 +67,7 @@ impl Ring {
         after.iter().chain(before).map(|&(_, ix)| ix)
     }
 
-    /// The peers of [`Ring::interval`], less one if that is among them.
+    /// The peers of [`Ring::interval`], except one if it is among them.
     pub(crate) fn stretch(&self, from: u32, until: u32, without: Option<(u32, Ix)>) -> Stretch<'_> {
         let before = |border| self.places.partition_point(|&(position, _)| position < border);
         let (start, end, all) = (before(from), before(until), self.places.len());
@@ -83,7 +83,7 @@ impl Ring {
         Stretch { places: &self.places, start, len: len - usize::from(gap.is_some()), gap }
     }
 
-    /// Those of a ring that fit.
+    /// The peers of a ring that fit.
     pub(crate) fn filtered(&self, fits: impl Fn(Ix) -> bool) -> Self {
         let places = self.places.iter().filter(|(_, ix)| fits(*ix)).copied().collect();
         Self { places, version: 0 }

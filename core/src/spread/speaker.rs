@@ -1,17 +1,18 @@
-//! The speaker of a segment: one node that numbers and multicasts what everybody is to hear, and
-//! answers for those who hear it.
+//! The speaker of a segment: one node that numbers and multicasts what everybody is to get, and is
+//! responsible for the nodes that hear it.
 //!
-//! That multicast works is proved anew all the time: the speaker beats, and names the number of its
-//! last batch. Whoever misses that batch, or the beat, asks by unicast. The beats follow a batch soon,
-//! and each other ever later while there is nothing to say ([`super::timing`]; the variable heartbeat
-//! of log-based receiver-reliable multicast: Holbrook, Singhal, Cheriton 1995); a question for what
-//! was lost has them begin anew. So a lost batch is noticed as soon as ever, and a break of
-//! multicast itself by the next quiet beat: a node that cannot hear the batch either cannot know
-//! sooner, short of a unicast datagram to, or from, each for every update. Nodes that hear the speaker
-//! say so now and then; those it lists to all, in turn, and the tree leaves out those listed
-//! ([`super::cover`]). A listing is a promise for a time: as long as it runs the speaker gives what
-//! they get by unicast to those that have stopped hearing. Nobody decides which node speaks: one that
-//! hears no speaker for a while tries, and gives way to one of a lower position on the ring.
+//! Multicast is proved to work all the time: the speaker sends beats (heartbeats) with the number
+//! of its last batch, and a node that misses that batch or the beat asks by unicast. A beat follows
+//! soon after a batch, and beats get rarer while there is nothing to say ([`super::timing`]; the
+//! variable heartbeat of log-based receiver-reliable multicast: Holbrook, Singhal, Cheriton 1995).
+//! A question for a lost batch makes them begin anew. So a lost batch is noticed at once, and a
+//! break of multicast itself by the next quiet beat: a node that does not hear the batch at all
+//! cannot know sooner, short of a unicast datagram to or from each node for every update. Nodes
+//! that hear the speaker tell it so now and then; it lists them to all, in turn, and the tree
+//! leaves out the nodes that are listed ([`super::cover`]). A listing is a promise for a time, a
+//! lease: until it ends, the speaker sends everything by unicast to listed nodes that have stopped
+//! hearing. Nobody decides which node speaks: a node that hears no speaker for a while tries, and
+//! gives way to one with a lower position on the ring.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -31,23 +32,23 @@ use crate::timing::segment::{
 };
 use crate::wire::{Frame, OVERHEAD};
 
-/// Bounds: hearers, and lists of other speakers that wait to be told here.
+/// The most hearers, and the most lists of other speakers that wait to be multicast here.
 const HEARERS: usize = 8192;
 const ABROAD: usize = 64;
 
-/// More of those than this do not wait for a quiet beat.
+/// If more lists than this wait, they do not wait for a quiet beat.
 const ABROAD_AT_REST: usize = 4;
 
-/// With more hearers cut off than this everybody gets a unicast copy.
+/// With more hearers cut off than this, everybody gets a unicast copy.
 const MANY: usize = 48;
 
-/// The most that an entry of a list takes in IPv4 and in IPv6: an id and an index; and if it is
-/// vouched for an epoch, another index and a number besides.
+/// The most bytes of an entry of a list in IPv4 and in IPv6: an id and an index; and of a vouch: an
+/// epoch, another index and a number.
 const ENTRY: [usize; 2] = [9, 21];
 const VOUCH: usize = 18;
 
-/// A hearer is vouched for in its first lists, and in every fourth from then on: all who were there
-/// know it by then.
+/// A hearer is vouched for in its first `FIRST_VOUCHES` lists, and then in every `VOUCHES`-th: the
+/// nodes that were there know it by then.
 const FIRST_VOUCHES: u32 = 2;
 const VOUCHES: u32 = 4;
 
@@ -58,23 +59,23 @@ struct Listener {
     promised: Option<Instant>,
     listings: u32,
     answered: Option<Instant>,
-    /// When it has asked first, as it missed a word.
+    /// When it first asked because it had missed a beat.
     doubted: Option<Instant>,
 }
 
 /// What a node does for its segment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Speaker {
-    /// Since when it speaks.
+    /// Since when it has been the speaker.
     since: Option<Instant>,
-    /// When its beats began, for the last time, to become rarer: a batch was sent, or missed.
+    /// When its beats last began to get rarer: when a batch was sent, or was reported missing.
     calm: Instant,
     /// Questions since the last quiet beat, and whether those before it were many.
     questions: usize,
     lossy: bool,
-    /// It gives way, or is heard by nobody: no more promises.
+    /// It gives way, or nobody hears it: it makes no more promises.
     ending: bool,
-    /// Since when most do not hear it.
+    /// Since when most hearers have not heard it.
     mute: Option<Instant>,
     failures: u32,
     candidacy: Option<Instant>,
@@ -82,7 +83,7 @@ pub(crate) struct Speaker {
     hearers: BTreeMap<Ix, Listener>,
     /// Hearers in the order in which they are listed.
     turns: VecDeque<Ix>,
-    /// Those promised something who do not hear any more.
+    /// Hearers with a promise that no longer hear it.
     cut_off: BTreeSet<Ix>,
     promised: Option<Instant>,
     next_beat: Option<Instant>,
@@ -91,7 +92,7 @@ pub(crate) struct Speaker {
 }
 
 impl Speaker {
-    /// Begins a life, or stops to speak after a change of the configuration. Promises are kept.
+    /// Begins a life, or stops speaking after a change of the configuration. Promises are kept.
     pub(crate) fn start(&mut self, ctx: &mut Context, new_life: bool) {
         if new_life {
             *self = Self::default();
@@ -114,18 +115,19 @@ impl Speaker {
         self.since.is_some()
     }
 
-    /// Whether somebody counts on this node.
+    /// Whether any node relies on a promise of this one.
     pub(crate) fn has_duty(&self, now: Instant) -> bool {
         self.promised.is_some_and(|until| until > now)
     }
 
-    /// Does not begin to speak before some time has passed, as another may.
+    /// Does not begin to speak for some time, as another node may.
     pub(crate) fn postpone(&mut self, ctx: &mut Context, least: Duration) {
         self.candidacy = ctx.config.multicast.then(|| ctx.now + least + ctx.around(4 * least));
         self.arm(ctx);
     }
 
-    /// Another node begins to speak, perhaps in this segment: waits until that is known.
+    /// Another node begins to speak, perhaps in this segment: waits until it is known whether it is
+    /// here.
     pub(crate) fn wait_and_see(&mut self, ctx: &mut Context) {
         if self.candidacy.is_some_and(|at| at < ctx.now + WAIT_AND_SEE) {
             self.candidacy = Some(ctx.now + WAIT_AND_SEE + ctx.around(WAIT_AND_SEE));
@@ -133,9 +135,9 @@ impl Speaker {
         }
     }
 
-    /// Beats, lists, repeats, begins and ends to speak; `spoken_to` says whether a speaker is heard,
-    /// `knows` whether this node knows its cluster. Returns whether nobody has been found to hear
-    /// it, or all have ceased to.
+    /// Does what is due: beats, lists, repeats, begins to speak or stops. `spoken_to` says whether
+    /// a speaker is heard, `knows` whether this node knows its cluster. Returns whether no hearer
+    /// was found, or all have stopped hearing.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context, spoken_to: bool, knows: bool) -> bool {
         let mut unheard = false;
         if self.candidacy.is_some_and(|at| at <= ctx.now) {
@@ -167,7 +169,7 @@ impl Speaker {
         ctx.tell_all(Frame::Heard { speaker: me.id, nodes: Vec::new() });
     }
 
-    /// Ends a trial that has failed, and a service that nobody counts on any more. Answers whether
+    /// Ends a trial that has failed, and a service that nobody relies on any more. Returns whether
     /// nobody hears this node.
     fn review(&mut self, ctx: &mut Context) -> bool {
         let Some(since) = self.since else { return false };
@@ -191,7 +193,7 @@ impl Speaker {
         unheard
     }
 
-    /// Whether it beats for those who count on it, or enough may.
+    /// Whether hearers rely on it, or it has enough to begin with.
     fn serves(&self, ctx: &Context) -> bool {
         self.speaks() && (self.has_duty(ctx.now) || self.hearers.len() >= least(ctx))
     }
@@ -206,7 +208,7 @@ impl Speaker {
         let mut next = ctx.now + pause;
         ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.now) });
         let enough = self.hearers.len() >= least(ctx) / 2;
-        // Rather with this beat than in a packet of its own before the next one.
+        // It is better sent with this beat than in a packet of its own before the next one.
         if serves && !self.ending && self.mute.is_none() && enough && self.next_list < next {
             self.list(ctx);
             next = next.min(self.next_list);
@@ -219,19 +221,19 @@ impl Speaker {
         self.next_beat = Some(next);
     }
 
-    /// Beats at this age of what has happened now, and ever later from then on.
+    /// Beats after this time, and ever more rarely from then on.
     fn quicken(&mut self, ctx: &mut Context, age: Duration) {
         self.calm = ctx.now;
         self.hasten(ctx, ctx.now + age);
     }
 
-    /// Has the next beat come no later than this.
+    /// Makes the next beat come no later than this.
     fn hasten(&mut self, ctx: &mut Context, at: Instant) {
         self.next_beat = self.next_beat.map(|next| next.min(at));
         self.arm(ctx);
     }
 
-    /// Lists the next hearers: to the segment, and to the speakers elsewhere.
+    /// Lists the next hearers, to the segment and to the speakers of other segments.
     fn list(&mut self, ctx: &mut Context) {
         let me = ctx.me().id;
         let entry = ENTRY[usize::from(me.addr().is_ipv6())];
@@ -286,17 +288,18 @@ impl Speaker {
         for other in ctx.speakers() {
             ctx.say_frame(ctx.bound(other), heard.clone());
         }
-        // First those that name lives: the others then need no entry of their own in the packet.
+        // First the vouches, which name lives: the list then needs no entries of its own in the
+        // packet.
         for vouch in vouches {
             ctx.say_frame(EVERYBODY, vouch);
         }
         ctx.say_frame(EVERYBODY, heard);
     }
 
-    /// Whether a hearer stays one: it has said so of late, or there is a promise to keep.
+    /// Whether a hearer stays one: it has lately said that it hears, or there is a promise to keep.
     fn keep(&mut self, ctx: &Context, ix: Ix) -> bool {
         let Some(hearer) = self.hearers.get(&ix) else { return false };
-        // One that is merely under suspicion may hear no other.
+        // One that is merely under suspicion may still hear this node, and no other speaker.
         let same = hearer.epoch == ctx.life(ix).epoch && ctx.status(ix).is_present();
         let promised = hearer.promised.is_some_and(|until| until > ctx.now);
         let word = ctx.now.since(hearer.said) <= WORD;
@@ -350,8 +353,8 @@ impl Speaker {
         }
     }
 
-    /// A node misses batches, or does not hear this one any more: it gets what it lacks, all at
-    /// once if many lack the same.
+    /// A node misses batches, or no longer hears this one: it gets what it lacks, by multicast if
+    /// many lack the same.
     pub(crate) fn on_missed(&mut self, ctx: &mut Context, from: Ix, since: u64, silent: bool) {
         let Some(hearer) = self.hearers.get_mut(&from) else { return };
         if hearer.answered.is_some_and(|at| ctx.now.since(at) < ANSWERS) {
@@ -360,7 +363,7 @@ impl Speaker {
         hearer.answered = Some(ctx.now);
         self.questions = self.questions.saturating_add(1);
         let missed = self.stream.is_beyond(since);
-        // One that has missed a single word, and nothing else, goes on counting on the next.
+        // A hearer that has missed a single beat and nothing else is not cut off yet.
         let doubted = hearer.doubted.filter(|_| silent);
         let second = doubted.map_or(Some(false), |at| is_second(ctx.now.since(at)));
         if silent && second.is_some() {
@@ -376,8 +379,8 @@ impl Speaker {
         self.stream.answer(ctx, to, since, silent);
     }
 
-    /// A speaker that is to be preferred was heard: this one ends, at once if nobody counts on it;
-    /// else when the other has hearers and the promises have run out.
+    /// A preferred speaker was heard: this one stops, at once if nobody relies on it; otherwise
+    /// once the other has hearers and all promises have run out.
     pub(crate) fn give_way(&mut self, ctx: &mut Context, has_hearers: bool) {
         if self.speaks() && !self.has_duty(ctx.now) {
             self.stop(ctx);
@@ -387,7 +390,7 @@ impl Speaker {
         }
     }
 
-    /// A list of another speaker, to be told here.
+    /// A list of another speaker, to be multicast here.
     pub(crate) fn on_list_from_abroad(&mut self, ctx: &mut Context, list: Frame) {
         if self.speaks() && self.abroad.len() < ABROAD {
             self.abroad.push_back(list);
@@ -397,8 +400,9 @@ impl Speaker {
         }
     }
 
-    /// Multicasts a batch for those who count on it. Answers who must get it by unicast, `None` for
-    /// everybody; `from` is who has sent it, and so has multicast it if it hears this node.
+    /// Multicasts a batch for the nodes that rely on this one. Returns the nodes that must get it
+    /// by unicast, `None` for all. `from` is the node that sent the batch; if it hears this node,
+    /// it has multicast the batch as well.
     pub(crate) fn serve(
         &mut self,
         ctx: &mut Context,
@@ -434,7 +438,7 @@ impl Speaker {
     }
 }
 
-/// How many hearers are worth the beats.
+/// How many hearers are worth the heartbeats.
 fn least(ctx: &Context) -> usize {
     ctx.config.least_hearers as usize
 }

@@ -1,5 +1,5 @@
-//! The batches that a speaker has multicast: numbered, repeated once or twice, and kept for a
-//! while for those who miss one.
+//! The batches that a speaker has multicast: numbered, repeated once or twice, and kept for a while
+//! for hearers that miss one.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -12,8 +12,8 @@ use crate::time::Instant;
 use crate::timing::segment::{AGAIN, ANSWERED, ASKED, ASKED_AFTER_QUIET, BEAT, MEMORY, UNDER_WAY};
 use crate::wire::Frame;
 
-/// Batches kept for those who miss them, how many are given at once, and to how many askers one
-/// is given alone before it is multicast again for all.
+/// How many batches are kept for hearers that miss them, how many one answer brings, and the asker
+/// with which a batch is multicast again for all.
 const KEPT: usize = 128;
 const ANSWER: usize = 16;
 const ASKERS: usize = 3;
@@ -23,9 +23,9 @@ struct Batch {
     sequence: u64,
     at: Instant,
     again: [Option<Instant>; 2],
-    /// Who has asked since, one less than bring a multicast.
+    /// The hearers that have asked since, one fewer than make it a multicast.
     askers: [Option<Ix>; ASKERS - 1],
-    /// When it was multicast again, because many had asked.
+    /// When it was multicast again because many had asked.
     for_many: Option<Instant>,
     frames: Vec<Frame>,
 }
@@ -41,8 +41,8 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// The number of the last batch that nobody waits for any more, nor for one before it: whoever
-    /// misses it now may ask.
+    /// The number of the last batch such that neither it nor an earlier one is still under way: a
+    /// hearer that misses it now may ask.
     pub(super) fn announced(&self, now: Instant) -> u64 {
         let fresh = |batch: &&Batch| now.since(batch.at) <= UNDER_WAY || batch.again[1].is_some();
         self.log.iter().find(fresh).map_or(self.sequence, |batch| batch.sequence - 1)
@@ -58,8 +58,7 @@ impl Stream {
         self.log.iter().any(|batch| now.since(batch.at) < MEMORY && batch.frames == frames)
     }
 
-    /// Whether so much was multicast a moment ago that one more would push out what may still be
-    /// asked for.
+    /// Whether one more batch would push out a batch that may still be asked for.
     pub(super) fn is_pressed(&self, now: Instant) -> bool {
         let quiet_before = now.since(self.busy) < ASKED_AFTER_QUIET;
         let since_quiet = self.sequence.saturating_sub(self.first) + 1;
@@ -68,7 +67,7 @@ impl Stream {
             || quiet_before && since_quiet >= (KEPT - ANSWER) as u64
     }
 
-    /// Multicasts a batch: twice if its origin has multicast it as well, else three times.
+    /// Multicasts a batch: twice if its origin has multicast it as well, otherwise three times.
     pub(super) fn send(&mut self, ctx: &mut Context, frames: &[Frame], by_origin: bool) {
         self.sequence += 1;
         if self.log.back().is_none_or(|last| ctx.now.since(last.at) >= ASKED) {
@@ -91,7 +90,7 @@ impl Stream {
         }
     }
 
-    /// Repeats what is due, and with the last repetition of a batch beats.
+    /// Repeats what is due, and beats with the last repetition of a batch.
     pub(super) fn repeat(&mut self, ctx: &mut Context) {
         let mut last = false;
         for batch in &mut self.log {
@@ -113,9 +112,9 @@ impl Stream {
         self.log.iter().flat_map(|batch| batch.again).flatten().min()
     }
 
-    /// Gives the batches after a number: to the one who asks if it hears nothing else (`alone`) or
-    /// if few have asked; else to all. Who asks a while after that has missed it as well: it is
-    /// counted anew.
+    /// Sends the batches after a number: to the asker if it hears nothing else (`alone`) or if few
+    /// have asked, otherwise to all. A hearer that asks some time after that has missed the
+    /// multicast as well, and counts as the first asker.
     pub(super) fn answer(&mut self, ctx: &mut Context, to: To, since: u64, alone: bool) {
         let missed = self.log.iter_mut().filter(|batch| batch.sequence > since);
         for batch in missed.take(ANSWER) {
@@ -231,11 +230,11 @@ mod tests {
         assert_eq!((batches(false, &unicast_alone), batches(true, &unicast_alone)), (5, 0));
         let answers = said(&mut ctx);
         assert_eq!((batches(false, &answers), batches(true, &answers)), (2, 1));
-        // Who asks again has missed that, and will miss the next one.
+        // A hearer that asks again has missed that, and will miss the next one.
         ctx.now = ctx.now + ANSWERED + Duration::from_millis(1);
         stream.answer(&mut ctx, asker(7), 0, false);
         assert_eq!(batches(false, &said(&mut ctx)), 1);
-        // Who hears nothing is helped by no multicast.
+        // A multicast does not help a hearer that hears nothing.
         stream.answer(&mut ctx, asker(7), 0, true);
         assert_eq!(batches(false, &said(&mut ctx)), 1);
     }

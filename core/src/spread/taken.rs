@@ -1,5 +1,5 @@
-//! The copies that this node has taken on, so that what is repeated, because its acknowledgement was
-//! lost or is late, is passed on once.
+//! A duplicate filter: the copies that this node has passed on, so that a copy that is repeated,
+//! because its acknowledgement was lost or is late, is passed on once.
 
 use alloc::vec::Vec;
 
@@ -7,8 +7,8 @@ use crate::growth;
 use crate::hash::Hash;
 use crate::wire::{Header, Spread};
 
-/// How many copies are remembered, of those that were passed on to somebody. One that is forgotten
-/// before it is repeated is passed on twice, to all of its part: that costs packets.
+/// How many of the copies that were passed on are remembered. One that is forgotten before it is
+/// repeated is passed on twice, to all of its part, which costs packets.
 const CAPACITY: usize = 512;
 
 /// A copy, by its first try.
@@ -16,8 +16,8 @@ const CAPACITY: usize = 512;
 /// The number of the packet is not enough: copies that share one at first may be repeated in several
 /// packets or in one, and each must be taken on.
 ///
-/// Eight bytes stand for the life of its sender, the number of that packet and the place of the copy in
-/// it: hundreds are kept, and two are taken for one once in many years.
+/// Eight bytes stand for the life of its sender, the number of that packet and the place of the
+/// copy in it. Hundreds are kept, and two of them collide once in many years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CopyId(u64);
 

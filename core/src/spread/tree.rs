@@ -1,10 +1,10 @@
-//! The broadcast tree: batches of frames on their way to many peers, each copy responsible for an
-//! interval of the ring, acknowledged hop by hop.
+//! The broadcast tree: batches of frames on their way to many peers. Each copy is responsible for
+//! an interval of the ring and is acknowledged hop by hop.
 //!
 //! The sender splits the interval that it is responsible for into a few parts of equal size and
-//! gives each to one peer in it, which does the same. A copy that is not acknowledged is sent
-//! again, and then its part is given to another peer of the part. The last peer of a part is tried
-//! for longer.
+//! sends a copy to one peer in each, which does the same. A copy that is not acknowledged is sent
+//! again, and then its part goes to another peer of the part. The last peer of a part is tried for
+//! longer.
 
 mod oversize;
 
@@ -25,12 +25,13 @@ use crate::time::Instant;
 use crate::timers::Why;
 use crate::wire::{FirstTry, Frame, Route, Spread};
 
-/// So many copies go to a peer at once; more are spread over time, or its window of packet numbers
-/// and its socket's buffer would drop them.
+/// The most copies that go to a peer at once. More are spread over time, or the peer's window of
+/// packet numbers and its socket's buffer would drop them.
 const BURST: u32 = 48;
 
-/// The most peers that a part is given to, and one with a message, which nothing else would bring: of
-/// a cluster half of which is dead, so many in a row are once in 65,536 times.
+/// The most peers to which a part is handed in turn, and the most for a part with a message, which
+/// nothing else would bring: in a cluster half of which is dead, sixteen dead peers in a row happen
+/// once in 65,536 times.
 const HANDOVERS: usize = 3;
 const LASTING_HANDOVERS: usize = 16;
 
@@ -45,7 +46,7 @@ struct Batch {
 pub(crate) struct Closed {
     /// The batch that it was a copy of.
     pub(crate) batch: u64,
-    /// Whether it was acknowledged, or given up.
+    /// Whether it was acknowledged; otherwise it was given up.
     pub(crate) acknowledged: bool,
 }
 
@@ -57,9 +58,9 @@ pub(crate) struct Relays {
     copies: BTreeMap<u64, Copy>,
     /// The copies by when they are due.
     due: BTreeSet<(Instant, u64)>,
-    /// When each copy has gone out in which packet.
+    /// When each copy went out, by packet and copy.
     sent: BTreeMap<(u64, u64), Instant>,
-    /// When copies have gone out that have been closed since.
+    /// Entries of `sent` whose copies have been closed since.
     stale: Vec<(u64, u64)>,
     /// How many copies each peer has not acknowledged.
     open: BTreeMap<Ix, u32>,
@@ -71,26 +72,26 @@ impl Relays {
         self.copies.len() >= ctx.config.limits.relays as usize
     }
 
-    /// Whether this node may send so many more messages of its own: half of the limit is kept for
+    /// Whether this node may send this many more messages of its own. Half of the limit is kept for
     /// what others ask it to pass on, or nodes that are all full would wait for each other.
     pub(crate) fn has_room_for(&self, ctx: &Context, batches: usize) -> bool {
         2 * (self.copies.len() + batches * FAN_OUT) <= ctx.config.limits.relays as usize
     }
 
-    /// Whether so many batches can be passed on in full, however they are split.
+    /// Whether this many batches can be passed on in full, however they are split.
     pub(crate) fn has_room_for_all(&self, ctx: &Context, batches: usize) -> bool {
         self.copies.len() + 2 * FAN_OUT * batches <= ctx.config.limits.relays as usize
     }
 
-    /// Whether a batch can be passed on in full. What ends here takes no room: it is always taken, or
-    /// hops that are all full would wait for each other.
+    /// Whether a batch can be passed on in full. A batch that ends here takes no room and is always
+    /// taken, or hops that are all full would wait for each other.
     pub(crate) fn has_room_to_pass_on(&self, ctx: &mut Context, from: Ix, spread: &Spread) -> bool {
         let room = (ctx.config.limits.relays as usize).saturating_sub(self.copies.len());
         let fits = |copies: usize| copies <= room || self.is_idle();
         spread.hops == 0 || fits(2 * FAN_OUT) || fits(split(ctx, &spread.route, Some(from)).len())
     }
 
-    /// Whether somebody is left to whom a batch is to be passed on.
+    /// Whether any peer is left to which a batch is to be passed on.
     pub(crate) fn leads_on(&self, ctx: &mut Context, from: Ix, spread: &Spread) -> bool {
         spread.hops > 0 && !split(ctx, &spread.route, Some(from)).is_empty()
     }
@@ -105,7 +106,8 @@ impl Relays {
         *self = Self { next: self.next, ..Self::default() };
     }
 
-    /// Sends frames that fit in one packet to an audience. Answers the batch and its copies.
+    /// Sends frames that fit in one packet to an audience. Returns the batch and the number of its
+    /// copies.
     pub(crate) fn originate(
         &mut self,
         ctx: &mut Context,
@@ -118,7 +120,7 @@ impl Relays {
         self.send(ctx, frames, parts, hops)
     }
 
-    /// The same, whoever is covered by a speaker.
+    /// The same, to peers that a speaker covers as well.
     pub(crate) fn originate_to_each(
         &mut self,
         ctx: &mut Context,
@@ -131,8 +133,8 @@ impl Relays {
         self.send(ctx, frames, parts, hops)
     }
 
-    /// Has another node send frames that fit in one packet to everybody, together with what else
-    /// it has gathered.
+    /// Has another node send frames that fit in one packet to everybody, together with other news
+    /// that it has gathered.
     pub(crate) fn entrust(&mut self, ctx: &mut Context, frames: Vec<Frame>, to: Ix) {
         let hops = hop_budget(ctx);
         let route = everybody_but(ctx.position(to));
@@ -145,13 +147,14 @@ impl Relays {
         }
     }
 
-    /// Whether a route is that to everybody but this node: the frames are entrusted to it.
+    /// Whether a route leads to everybody but this node, which says that the frames are entrusted
+    /// to it.
     pub(crate) fn is_entrusted(ctx: &Context, spread: &Spread) -> bool {
         spread.route == everybody_but(ctx.position(Ix::ME))
     }
 
-    /// Passes frames on as the peer that they came from asked. Answers to how many peers, and what
-    /// there was no room for everywhere.
+    /// Passes frames on as the peer that they came from asked. Returns the number of peers, and the
+    /// frames if there was not room for all copies.
     pub(crate) fn pass_on(
         &mut self,
         ctx: &mut Context,
@@ -185,7 +188,7 @@ impl Relays {
         Some((copy.to, Frame::Spread(spread), frames))
     }
 
-    /// Notes in which packet a copy has gone out, after so many others.
+    /// Notes the packet in which a copy went out, and how many copies came before it there.
     pub(crate) fn sent(&mut self, copy: u64, packet: u64, place: u32, large: bool, now: Instant) {
         if let Some(open) = self.copies.get_mut(&copy) {
             open.large = large;
@@ -199,7 +202,7 @@ impl Relays {
     pub(crate) fn acknowledged(&mut self, ctx: &mut Context, by: Ix, packet: u64) -> Vec<Closed> {
         let mut closed = Vec::new();
         let carried = self.sent.range((packet, 0)..=(packet, u64::MAX));
-        // Not those that have been handed to another since.
+        // But not copies that have been handed to another peer since.
         let its = |copy: &u64| self.copies.get(copy).is_none_or(|open| open.to == by);
         let copies: Vec<(u64, Instant)> =
             carried.map(|(&(_, copy), &at)| (copy, at)).filter(|(copy, _)| its(copy)).collect();
@@ -219,8 +222,8 @@ impl Relays {
         closed
     }
 
-    /// Sends again what was not acknowledged in time, and hands over parts of silent peers.
-    /// Answers the copies given up, and the frames that somebody may have missed.
+    /// Sends again what was not acknowledged in time, and hands over the parts of silent peers.
+    /// Returns the copies that were given up, and the frames that some node may have missed.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> (Vec<Closed>, Vec<Frame>) {
         let due = self.take_due(ctx.now);
         let (mut closed, mut missed, mut rescues) = (Vec::new(), Vec::new(), Vec::new());
@@ -252,7 +255,7 @@ impl Relays {
                 && let Route::Ring { group, .. } = &copy.part
                 && let Some(batch) = self.batches.get(&copy.batch)
             {
-                // Those whom it covers are not to wait for it.
+                // The nodes that it covers must not wait for it.
                 let audience = group.clone().map_or(Audience::All, Audience::Group);
                 rescues.push((batch.frames.clone(), audience));
                 ctx.covers.void(copy.to);
@@ -399,7 +402,7 @@ impl Relays {
         Some(Closed { batch: copy.batch, acknowledged })
     }
 
-    /// Takes out of those that wait what is due, in the order in which it was begun.
+    /// Takes the copies that are due out of the queue, in the order in which they were begun.
     fn take_due(&mut self, now: Instant) -> Vec<u64> {
         let mut due = Vec::new();
         while let Some(&(at, id)) = self.due.first().filter(|(at, _)| *at <= now) {
@@ -420,7 +423,7 @@ pub(crate) const fn is_message(frame: &Frame) -> bool {
     matches!(frame, Frame::Message(_))
 }
 
-/// One copy less waits for a peer's acknowledgement.
+/// One copy fewer waits for a peer's acknowledgement.
 fn leave(open: &mut BTreeMap<Ix, u32>, peer: Ix) {
     if let Some(count) = open.get_mut(&peer) {
         *count -= 1;

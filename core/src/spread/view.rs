@@ -1,7 +1,8 @@
-//! Parts of the ring that routes lead to: the members of a group, or those that no speaker covers.
+//! Parts of the ring that routes lead to: the members of a group, or the nodes that no speaker
+//! covers.
 //!
-//! Each is a ring of its own, made when it is first needed and kept until something that decides who
-//! is on it changes, so that a frame that is to be passed on costs a look-up and no list.
+//! Each is a ring of its own. It is made when it is first needed and kept until its basis changes,
+//! so that passing on a frame costs a look-up and no list.
 
 use alloc::vec::Vec;
 
@@ -13,7 +14,7 @@ use crate::timers::Why;
 use crate::topology::GroupName;
 use crate::wire::Route;
 
-/// The most views that are kept; the one used longest ago goes first.
+/// The most views that are kept; the least recently used goes first.
 const KEPT: usize = 8;
 
 /// What a view depends on.
@@ -29,20 +30,20 @@ struct View {
     group: Option<GroupName>,
     covered: bool,
     basis: Basis,
-    /// When a promise ends that it counts on.
+    /// When the first promise ends on which it relies.
     until: Option<Instant>,
     used: Instant,
     ring: Ring,
 }
 
-/// The views that were used last.
+/// The views that were used recently.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Views {
     views: Vec<View>,
 }
 
 impl Context {
-    /// Gives back views that have not been used of late.
+    /// Drops views that have not been used lately.
     pub(crate) fn give_views_back(&mut self) {
         let (views, now, idle) = (&mut self.views.views, self.now, self.timing.view_idle);
         views.retain(|view| now.since(view.used) < idle);
@@ -94,8 +95,8 @@ impl Context {
         view.map_or(&self.ring, |view| &self.views.views[view].ring)
     }
 
-    /// The part of the ring that a route means: the members of a group, and the speakers, which pass on
-    /// to the nodes that they cover; without the nodes that are covered.
+    /// The part of the ring that a route means: the members of a group that are not covered, and
+    /// the speakers, which pass it on to the nodes that they cover.
     fn look(&self, group: Option<&GroupName>, covered: bool) -> Ring {
         let meant = |ix: Ix| covered || !self.is_covered(ix);
         let Some(group) = group else { return self.ring.filtered(meant) };

@@ -1,9 +1,9 @@
 //! One clockwork: every duration of the engine, derived from the configuration, in one table.
 //!
-//! What waits for an answer waits for round trips: the last column of the table says where a measured
-//! round trip makes a wait longer than its row. *Late* is when an answer of a peer is late, the
-//! smoothed round trip and four deviations (Jacobson, SIGCOMM 1988); *usually late* is the same over
-//! all peers.
+//! A wait for an answer follows the round trips: the column *with round trips* says where a
+//! measured round trip makes a wait longer than its row. *Late* is the time after which the answer
+//! of a peer is late: its smoothed round trip plus four deviations (Jacobson, SIGCOMM 1988).
+//! *Usually late* is the same over all peers.
 
 pub(crate) mod segment;
 
@@ -60,8 +60,8 @@ timing! {
     /// have to fail. At 30 % loss that is one window of 2.7 million, with eleven one of 1,600
     /// (*small-loss*).
     small_gap = |c| c.silence_window / 32, "";
-    /// How long a verifier that has said that it looks is left alone before it is asked again: its
-    /// report may be lost.
+    /// How long a verifier that is known to look is left alone before it is asked again: its report
+    /// may be lost.
     word_again = |c| c.silence_window / 4, "at least late";
     /// How long the missing reports of verifiers are waited for, after the window and after each
     /// reminder. A report is asked for and comes back, so a wait shorter than that round trip never
@@ -79,7 +79,7 @@ timing! {
     /// How long a mass crash makes a node probe more often: four windows, until the last of the dead
     /// has been probed and judged (*mass-crash*).
     mass_haste = |c| c.silence_window * 4, "";
-    /// How long a node that was called late looks on before it concludes a suspicion.
+    /// How much longer a node that was called late watches a suspect before it concludes.
     own_stall_wait = |c| c.max_timeout, "";
     /// How long after a failed probe the peer is not the antipodal target again unless it answers: a
     /// path that is broken would raise a suspicion every other interval.
@@ -96,7 +96,7 @@ timing! {
     stall_longest = |_c| Duration::from_secs(1), "";
     /// The longest that a peer's announced slowness is honoured.
     slowest = |_c| Duration::from_secs(60), "";
-    /// Least time between two claims that a peer is told about itself: its objection takes a round
+    /// Least time between two claims that a peer is told about itself: its refutation takes a round
     /// trip.
     tell_again = |c| c.min_timeout * 4 / 5, "";
     /// A peer that goes down again within this time flaps. Policy, not network (*flip-flop*).
@@ -127,12 +127,13 @@ timing! {
     /// The first waits of a node that knows nobody before it tries its seeds again; after six of them
     /// they double up to the retry interval.
     first_contact = |_c| Duration::from_millis(100), "";
-    /// The longest such wait until the node is taken to be isolated: where a cluster starts, the seed may be
-    /// up in a moment.
+    /// The longest such wait until the node counts as isolated: while a cluster starts, the seed
+    /// may be up in a moment.
     contact_longest = |c| (c.min_timeout * 8 / 5).max(Duration::from_millis(100)), "";
-    /// How long a node is alone before [`Event::Isolated`](crate::Event::Isolated) says so.
+    /// How long a node is alone before it raises [`Event::Isolated`](crate::Event::Isolated).
     isolated_after = |c| c.probe_interval * 3, "";
-    /// The longest pause before it says so again; the first is as long as the row above, and it doubles.
+    /// The longest pause before it does so again; the first is as long as the row above, and each
+    /// is twice the one before.
     isolated_longest = |c| Duration::from_secs(60).max(c.probe_interval * 3), "";
     /// The longest mean wait of one node between two attempts to reach the lost.
     longest_retry = |_c| Duration::from_secs(24 * 3600), "";
@@ -140,25 +141,27 @@ timing! {
     sweep_step = |_c| Duration::from_millis(20), "";
     /// The pause before those that did not answer a sweep are asked again.
     sweep_pause = |c| c.min_timeout * 6 / 5, "";
-    /// How long a second holder of an id has to show itself: two round trips of a third node.
+    /// How long a second holder of an id has to show itself: two round trips from a third node.
     renewal_wait = |c| c.min_timeout * 4, "";
-    /// How often a peer is told at most that its packets are refused. It bounds a rate.
+    /// The least time between two packets that tell a peer that its packets are refused. It bounds
+    /// a rate.
     refusal_again = |_c| Duration::from_secs(1), "";
     /// How long all packets of a peer are refused before the embedder is told: one that hears that it is
     /// refused renews in half of this time.
     refusal_told = |c| c.min_timeout * 8, "";
     /// The least time between two such events about one peer.
     refusal_told_again = |_c| Duration::from_secs(60), "";
-    /// How long a node that others believe in and that did not answer this one is remembered: it is told
-    /// to those that say it again, without being asked anew. Policy, not network.
+    /// How long it is remembered that a node in which others believe did not answer this one:
+    /// whoever names it again is told so, and the node is not asked again. Policy, not network.
     hearsay_memory = |_c| Duration::from_secs(60), "";
-    /// The longest rest of a repair that has moved nothing: it doubles each time from the interval of
-    /// repairs. Something that nobody can mend is no reason to ask all day.
+    /// The longest rest after a repair that has moved nothing; the rest doubles each time, from the
+    /// interval of repairs on. A difference that nobody can mend is no reason to ask all day.
     futile_longest = |c| Duration::from_secs(60).max(c.repair_interval), "";
-    /// How often housekeeping looks at those that are held off.
+    /// How often housekeeping looks at peers that are held off.
     housekeeping = |_c| Duration::from_secs(1), "";
 
-    /// How long a node is a newcomer at most. It asks, is answered and compares twice in that time.
+    /// The longest that a node is a newcomer. It asks, gets its answer and compares roots twice in
+    /// that time.
     newcomer_longest = |_c| Duration::from_secs(1), "at least four times usually late";
     /// How often a newcomer compares roots until it has caught up.
     newcomer_ping = |_c| Duration::from_millis(20), "at least a quarter of usually late";
@@ -169,15 +172,17 @@ timing! {
     reunion = |_c| Duration::from_secs(3), "at least eight times usually late";
     /// How often they are compared then.
     reunion_rest = |_c| Duration::from_millis(100), "at least usually late";
-    /// How long the own picture must have been still before an eager repair: what is on its way is
-    /// not missing.
+    /// How long this node's own picture must have been still before an eager repair: what is on its
+    /// way is not missing.
     still = |_c| Duration::from_millis(60), "at least usually late";
-    /// The same where there is much news, which is gathered and comes in batches: two of them are late
-    /// (*bootstrap-serving*).
+    /// The same while there is much news, which is gathered and comes in batches: until two of them
+    /// are late (*bootstrap-serving*).
     still_between = |_c| Duration::from_millis(250), "at least usually late";
-    /// A repair begins this soon after its cause. Several causes in one packet make one repair.
+    /// A newcomer asks for everything this soon after it has met somebody. Several causes in one
+    /// packet make one repair.
     repair_soon = |_c| Duration::from_millis(1), "";
-    /// The index that repairs answer from is kept unused for this long per entry: to rebuild it costs less.
+    /// An index from which repairs are answered is kept for this long per entry while it is not
+    /// used: to rebuild it costs less.
     index_each = |_c| Duration::from_micros(10), "";
     /// It is kept for at least this long.
     index_least = |_c| Duration::from_millis(50), "";
@@ -187,7 +192,7 @@ timing! {
     copy_wait = |_c| Duration::from_millis(8), "at least the peer's late or, if that is sooner, usually late and five quarters of the mean; from the fifth try on at least five quarters of late";
     /// The wait for an acknowledgement while nothing at all is known of round trips.
     copy_wait_unknown = |c| c.min_timeout * 2 / 25, "";
-    /// How long a copy is left alone while the send rate holds output up. It bounds work, not
+    /// How long a copy is left alone while the send rate holds output back. It bounds work, not
     /// waiting.
     copy_held = |_c| Duration::from_millis(20), "";
     /// How long a peer must have been known to take a part of the broadcast tree before others: a
@@ -195,37 +200,38 @@ timing! {
     settled = |_c| Duration::from_secs(2), "at least eight times usually late";
     /// The mean wait of a node that alone has heard of a return, for another to tell it (SRM).
     return_wait = |c| c.min_timeout / 4, "";
-    /// The span over which news is counted; 30 pieces in it are much, and are gathered. It bounds a rate,
-    /// at most 60 trees a second, and waits for nobody: the news of others comes at the same rate over
+    /// The span over which news is counted; 30 pieces in it are much, and are gathered. It bounds a
+    /// rate, at most 60 trees a second, and no wait: the news of others comes at the same rate over
     /// any round trip, only later.
     news_span = |_c| Duration::from_millis(500), "";
-    /// Four pieces of news within this time count as if it had gone on like that for a span: in a storm
-    /// there is much news long before a span is over.
+    /// Four pieces of news within this time count as if they had kept coming at that rate for a
+    /// span: in a storm there is much news long before a span is over.
     news_instant = |_c| Duration::from_millis(10), "";
     /// How long a gatherer of much news waits for more. It bounds a rate, ten trees a second.
     news_hold = |_c| Duration::from_millis(100), "";
-    /// The same where there is very much, or where all are new and very much is to be expected: a packet
-    /// is full sooner.
+    /// The same while there is very much news, or while all nodes are new and very much is to be
+    /// expected: a packet is full sooner.
     news_short_hold = |_c| Duration::from_millis(60), "";
-    /// How long it is remembered that a member has joined a group: hops of the tree that do not know of
-    /// it yet leave it out. Each hop waits for less than the longest time-out, and within eight of them all
-    /// have heard of it, by the tree or by a repair.
+    /// How long a member counts as having just joined a group: hops of the tree that do not know of
+    /// it yet leave it out. Each hop waits for less than the longest time-out, and within eight of
+    /// them all have heard of it, by the tree or by a repair.
     join_memory = |c| c.max_timeout * 8, "";
-    /// A part of the ring that no route has led to for this long is given back. It bounds memory.
+    /// A view of the ring that no route has used for this long is dropped. It bounds memory.
     view_idle = |_c| Duration::from_secs(1), "";
-    /// A wide window of packet numbers is given back if it has not been used for this long: packets do
+    /// A wide window of packet numbers is dropped if it has not been used for this long: packets do
     /// not overtake each other by more.
     wide_idle = |c| c.max_timeout, "";
 
-    /// The least wait for the answer to a ping that tries whether its size passes. It covers what a busy
-    /// receiver takes.
+    /// The least wait for the answer to a padded ping, which finds out whether its size passes. It
+    /// covers what a busy receiver takes.
     path_answer = |c| c.min_timeout / 32, "at least twice late, and a quarter more with each try";
-    /// How long the size for a peer stays as it is before a larger one is tried; it doubles each time
-    /// that this does not pass, up to 64 times as long: some ten minutes on a LAN (RFC 8899, 5.1.1).
+    /// How long the size for a peer stays as it is before a larger one is tried; it doubles each
+    /// time that the larger one does not pass, up to 64 times as long: some ten minutes on a LAN
+    /// (RFC 8899, 5.1.1).
     path_raise = |c| c.probe_interval * 10, "";
 }
 
-/// The longest hold that a wrapping clock of 32 bits of milliseconds tells from one that is over.
+/// The longest hold that 32 bits of milliseconds, which wrap, can tell from one that is over.
 const HOLDABLE: Duration = Duration::from_secs(20 * 24 * 3600);
 
 impl Timing {
@@ -298,6 +304,24 @@ mod tests {
     fn the_documentation_shows_the_table_in_force() {
         let (table, shown) = (table(), include_str!("table.md"));
         assert!(table == shown, "core/src/timing/table.md must read:\n{table}");
+    }
+
+    #[test]
+    fn the_protocol_page_names_durations_that_exist() {
+        let lan = Timing::new(&Context::of_one().config);
+        let names: Vec<String> = lan.rows().into_iter().map(|(name, ..)| name.into()).collect();
+        let segment = segment::rows().into_iter().map(|(name, ..)| name.to_lowercase());
+        let known: Vec<String> = names.into_iter().chain(segment).collect();
+        let is_name = |word: &str| word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        // Words between backticks, but not those of links.
+        let words: Vec<&str> = include_str!("../protocol.md").split('`').collect();
+        let pairs =
+            words.chunks_exact(2).filter(|pair| !pair[0].ends_with('[') && is_name(pair[1]));
+        let named: Vec<&str> = pairs.map(|pair| pair[1]).collect();
+        for name in &named {
+            assert!(known.iter().any(|known| known == name), "there is no duration {name}");
+        }
+        assert!(named.len() > 40, "{} names", named.len());
     }
 
     #[test]

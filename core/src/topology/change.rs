@@ -6,7 +6,7 @@ use super::item::{GroupName, KeyRange, TimedItem};
 use super::limits::MergeError;
 use crate::node::NodeId;
 
-/// One change of what [`Topology::topology`](super::Topology::topology) answers.
+/// One change of what [`Topology::topology`](super::Topology::topology) returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// The item is listed; it takes the place of the one with the same member and range, if any.
@@ -30,7 +30,7 @@ pub enum Change {
 /// Changes in the order in which they took place, and what could not be taken over.
 ///
 /// Replaying the changes, each of which sets or clears one (group, member, range), gives what
-/// [`Topology::topology`](super::Topology::topology) answers.
+/// [`Topology::topology`](super::Topology::topology) returns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     list: Vec<Change>,

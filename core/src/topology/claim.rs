@@ -1,8 +1,8 @@
-//! Claims about oneself: what others say that this node has said, and it has not.
+//! False claims about this node: others hold something in its name that it has not said.
 //!
-//! A node never takes over a record of its own, so such a claim cannot change what it says. It can
-//! have changed what others hold, though; they are corrected by a write with a higher clock, whose
-//! floor has them replace the whole record.
+//! A node never takes over a record of its own, so such a claim cannot change what it says. It may
+//! have changed what others hold, though. A write with a higher clock corrects them: its floor
+//! makes them replace the whole record.
 
 use alloc::vec::Vec;
 
@@ -32,7 +32,7 @@ impl Claims {
         self.limit = limit;
     }
 
-    /// Remembers a life of this node that it does not lead.
+    /// Remembers that somebody has claimed a life of this node that it has not begun.
     pub(super) fn hear_epoch(&mut self, epoch: Epoch) {
         self.epoch = self.epoch.max(Some(epoch));
     }
@@ -62,7 +62,7 @@ impl Topology {
     }
 
     /// The epoch above which this node has to [`renew`](Self::renew) itself in order to be
-    /// believed, if somebody claims a later life of it or has used up the clock of one of its
+    /// believed, if somebody has claimed a later life of it or has used up the clock of one of its
     /// records.
     #[must_use]
     pub fn claimed_epoch(&self) -> Option<Epoch> {
@@ -115,7 +115,8 @@ impl Topology {
         Ok(changes)
     }
 
-    /// As [`defend`](Self::defend); `answered` is told which groups have something new to be sent.
+    /// As [`defend`](Self::defend); calls `answered` with each group that has something new to
+    /// send.
     pub(crate) fn defend_into(
         &mut self,
         changes: &mut Changes,
@@ -139,8 +140,8 @@ impl Topology {
         }
     }
 
-    /// Compares what is said about this node with what it has said, and remembers it if it
-    /// differs.
+    /// Compares a record in this node's name with what the node has said, and remembers the claim
+    /// if they differ.
     pub(super) fn weigh_claim(&mut self, name: &GroupName, delta: &RecordDelta) -> Applied {
         if delta.epoch > self.roster.epoch(Ix::ME) {
             self.claims.hear_epoch(delta.epoch);

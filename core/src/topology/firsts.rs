@@ -80,7 +80,7 @@ impl Firsts {
         self.lower.iter_mut().skip((number >> self.shift) as usize + 1)
     }
 
-    /// Builds another directory if the number of numbers asks for one of another size.
+    /// Builds another directory if there are too few or too many numbers for this one.
     fn is_resized(&mut self) -> bool {
         let len = self.numbers.len();
         let bits = if len < FEW { 0 } else { len.ilog2() - LOG_BUCKET };

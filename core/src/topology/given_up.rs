@@ -1,5 +1,5 @@
-//! What is remembered of records that were given up, so that an old copy does not bring back what was
-//! removed: the last ones one by one, and of those before the highest clock of each member.
+//! What is remembered of records that were given up, so that an old copy does not bring back what
+//! was removed: the last ones one by one, and of older ones the highest clock of each member.
 
 use alloc::collections::{BTreeMap, VecDeque};
 

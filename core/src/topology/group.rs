@@ -30,8 +30,8 @@ pub(super) struct Group {
     listed: u32,
     /// How many records count in the root.
     pub(super) counted: u32,
-    /// Differs from what it was before each change of a record, also of a group of this name that
-    /// was there before.
+    /// Changes with each change of a record, and differs from all versions of an earlier group of
+    /// this name.
     pub(super) version: u64,
     pub(super) index: Index,
 }
@@ -68,7 +68,7 @@ impl Group {
         &self.records
     }
 
-    /// Whether any member has an item, be it a tombstone.
+    /// Whether any member has an item, even a tombstone.
     pub(super) const fn is_listed(&self) -> bool {
         self.listed > 0
     }
@@ -100,7 +100,7 @@ impl Group {
         Amended { before, after, was_live, is_live, items_before, items_after }
     }
 
-    /// Removes the record of the member `ix`, whose life it was written in is `life`.
+    /// Removes the record of the member `ix`, which wrote it in `life`.
     pub(super) fn remove(&mut self, ix: Ix, life: Life, changes: &mut Changes) -> Option<Record> {
         let at = self.position(ix)?;
         if let Ok(entry) = self.by_member.find_entry(hash(ix), |&other| other == at as u32) {

@@ -69,7 +69,7 @@ impl Groups {
         self.limit = limit;
     }
 
-    /// The slot of a group that is there or that `make` makes.
+    /// The slot of a group; if it is not there, `make` makes it.
     pub(super) fn intern(&mut self, name: &GroupName, make: impl FnOnce() -> Group) -> Slot {
         if let Some(slot) = self.find(name) {
             return slot;

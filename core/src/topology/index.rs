@@ -18,7 +18,7 @@ use super::firsts::Firsts;
 use super::maxima::Maxima;
 use crate::growth;
 
-/// A range, who serves it, and where.
+/// A range, the member that serves it, and its port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     pub(super) start: u32,
@@ -209,7 +209,7 @@ struct Leaves {
     len: usize,
 }
 
-/// A leaf, and what a search asks of it before it looks inside.
+/// A leaf, and what a search reads of it before it looks inside.
 #[derive(Clone)]
 struct Place {
     /// The largest end in the leaf.

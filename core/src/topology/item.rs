@@ -74,9 +74,9 @@ pub enum GroupNameError {
 impl fmt::Display for GroupNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("a group name needs at least one byte"),
+            Self::Empty => f.write_str("empty group name; at least one byte is needed"),
             Self::TooLong { len } => {
-                write!(f, "a group name has at most {} bytes, this one {len}", GroupName::MAX_LEN)
+                write!(f, "group name of {len} bytes; at most {} are allowed", GroupName::MAX_LEN)
             }
         }
     }
@@ -152,7 +152,7 @@ pub struct KeyRangeError {
 
 impl fmt::Display for KeyRangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a range starts at or below its end, not {} above {}", self.start, self.end)
+        write!(f, "invalid key range: start {} is greater than end {}", self.start, self.end)
     }
 }
 
@@ -164,7 +164,7 @@ impl core::error::Error for KeyRangeError {}
 pub enum Op {
     /// It serves the range.
     Add = 1,
-    /// It does so no longer: a tombstone.
+    /// It no longer serves or is interested in the range: a tombstone.
     Remove = 2,
     /// It is interested in the group.
     Get = 3,
@@ -173,9 +173,9 @@ pub enum Op {
 /// What one member says about one range of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Item {
-    /// Who says it.
+    /// The member.
     pub member: NodeId,
-    /// What it says.
+    /// What the member says.
     pub op: Op,
     /// About which keys.
     pub range: KeyRange,
@@ -219,7 +219,7 @@ pub struct RecordDelta {
     /// The delta holds the writes after this clock; 0 for all of them.
     pub since: u64,
     /// Tombstones at or below this clock have been collected. If it lies above `since`, then
-    /// `since` is 0, or the delta continues a piece for which it was.
+    /// `since` is 0, or the delta continues a piece whose `since` was 0.
     pub floor: u64,
     /// The clock that a copy has after this delta.
     pub clock: u64,

@@ -1,4 +1,4 @@
-//! How much a picture may hold, and what is said of a call or a record that is refused.
+//! How much a picture may hold, and the errors for calls and records that are refused.
 
 use core::fmt;
 
@@ -50,24 +50,24 @@ impl Default for TopologyLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GroupError {
-    /// As many groups are known as may be.
+    /// The limit of known groups is reached.
     TooManyGroups {
         /// The limit.
         limit: usize,
     },
-    /// This node says as much about the group as it may.
+    /// This node has as many items in the group as a record may have.
     TooManyItems {
         /// The limit of one member and group.
         limit: usize,
     },
-    /// All groups together have as many items as they may.
+    /// All groups together have as many items as the limit allows.
     TopologyFull {
         /// The limit of all groups.
         limit: usize,
     },
-    /// This node has written to the group as often as it may in one life.
+    /// This node has used up the clock of the group in its present life.
     ClockExhausted {
-        /// How often that is.
+        /// The last clock.
         limit: u64,
     },
     /// A new life needs an epoch above this one.
@@ -81,29 +81,34 @@ impl fmt::Display for GroupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooManyGroups { limit } => {
-                write!(f, "{limit} groups are known, the limit; raise it")
+                write!(f, "group limit reached ({limit} groups); raise it")
             }
             Self::TooManyItems { limit } => {
                 write!(
                     f,
-                    "a node has at most {limit} items in a group; raise the limit or join ranges"
+                    "range limit of one group reached ({limit} ranges); raise it or merge ranges"
                 )
             }
             Self::TopologyFull { limit } => {
-                write!(f, "the topology has {limit} items, the limit; raise it")
+                write!(f, "range limit of all groups reached ({limit} ranges); raise it")
             }
             Self::ClockExhausted { limit } => {
-                write!(f, "a node writes to a group {limit} times in one life; renew it")
+                write!(
+                    f,
+                    "write limit of one life reached ({limit} writes to the group); renew the node"
+                )
             }
-            Self::EpochTooLow { above } => write!(f, "choose an epoch above {above}"),
+            Self::EpochTooLow { above } => {
+                write!(f, "the epoch is in use or claimed; choose one above {above}")
+            }
         }
     }
 }
 
 impl core::error::Error for GroupError {}
 
-/// Why a record was refused. A refused record has changed nothing, but that the member's life, if
-/// it is a later one than was known, counts as heard of.
+/// Why a record was refused. A refused record has changed nothing, except that a later life of the
+/// member that it names is known from then on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MergeError {
@@ -121,17 +126,17 @@ pub enum MergeError {
         /// The latest epoch that is believed.
         latest: Epoch,
     },
-    /// As many nodes are known as may be.
+    /// The limit of known nodes is reached.
     TooManyMembers {
         /// The limit.
         limit: usize,
     },
-    /// As many groups are known as may be.
+    /// The limit of known groups is reached.
     TooManyGroups {
         /// The limit.
         limit: usize,
     },
-    /// The member says more about the group than it may.
+    /// The member has more items in the group than a record may have.
     TooManyItems {
         /// The limit of one record.
         limit: usize,
@@ -146,25 +151,28 @@ pub enum MergeError {
 impl fmt::Display for MergeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed => f.write_str("the record contradicts itself; mend its sender"),
+            Self::Malformed => f.write_str("the record contradicts itself; fix its sender"),
             Self::Gap { have } => write!(f, "writes are missing; ask for those since {have}"),
             Self::ClockJump => {
-                write!(f, "the clock jumps by more than {CLOCK_STEP}; renew its owner")
+                write!(f, "the record's clock jumps by more than {CLOCK_STEP}; renew its owner")
             }
             Self::ImplausibleEpoch { latest } => {
-                write!(f, "the epoch lies beyond {latest}, too far ahead; set its owner's clock")
+                write!(
+                    f,
+                    "the epoch is later than {latest}, the latest believed; set its owner's clock"
+                )
             }
             Self::TooManyMembers { limit } => {
-                write!(f, "{limit} nodes are known, the limit; raise it or forget nodes")
+                write!(f, "node limit reached ({limit} nodes); raise it or forget nodes")
             }
             Self::TooManyGroups { limit } => {
-                write!(f, "{limit} groups are known, the limit; raise it")
+                write!(f, "group limit reached ({limit} groups); raise it")
             }
             Self::TooManyItems { limit } => {
-                write!(f, "a record has at most {limit} items; raise the limit or join ranges")
+                write!(f, "the record has more than {limit} ranges, the limit; raise it")
             }
             Self::TopologyFull { limit } => {
-                write!(f, "the topology has {limit} items, the limit; raise it")
+                write!(f, "range limit of all groups reached ({limit} ranges); raise it")
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::repair::Subject;
 use crate::roster::{Ix, RosterFull};
 
 /// The largest step of a record's clock that is believed, and the highest clock that an owner
-/// reaches in one life: so what an owner says is believed by all, whatever they have missed.
+/// reaches in one life. So all nodes believe what an owner says, whatever they have missed.
 pub(crate) const CLOCK_STEP: u64 = 1 << 32;
 
 /// What became of a delta that was not refused.
@@ -34,7 +34,7 @@ pub(crate) enum Applied {
     Gap { have: u64 },
     /// The member is known in this life, which is later; nothing was applied.
     Stale { epoch: Epoch },
-    /// It claims of this node what it has not said: see [`Topology::defend`].
+    /// It is in this node's name, and says what this node has not said: see [`Topology::defend`].
     Claim,
 }
 
@@ -56,7 +56,7 @@ impl Topology {
         changes
     }
 
-    /// Hears of a node's life: what it said in lower epochs is void from then on.
+    /// Learns of a node's life: what the node said in lower epochs is void from then on.
     ///
     /// # Errors
     ///
@@ -69,8 +69,8 @@ impl Topology {
         Ok(changes)
     }
 
-    /// Forgets a node and all that it said, for one that is gone for good. Should a copy of its
-    /// records come back, it is merged like any other. The node itself cannot be forgotten.
+    /// Forgets a node that is gone for good, and all that it said. If a copy of its records comes
+    /// back, it is merged like any other. The node itself cannot be forgotten.
     pub fn forget(&mut self, member: NodeId) -> Changes {
         let mut changes = Changes::default();
         if let Some(ix) = self.roster.find(member) {
@@ -182,7 +182,7 @@ impl Topology {
         }
     }
 
-    /// As [`forget`](Self::forget), by index, which may be given to another node from then on.
+    /// As [`forget`](Self::forget), by index; the index may be given to another node from then on.
     pub(crate) fn delete(&mut self, ix: Ix, changes: &mut Changes) {
         if ix == Ix::ME {
             return;

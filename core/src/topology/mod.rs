@@ -1,29 +1,30 @@
-//! One node's picture of all groups: who is in them, and who serves which keys.
+//! One node's picture of all groups: their members, and which member serves which keys.
 //!
 //! # Records
 //!
 //! All that one **member** has said about one **group** is a **record**: an epoch (which life of
 //! the member), a clock that counts its writes, a floor up to which tombstones have been collected,
-//! and for each key range the last write to it. Only the member writes it; the others copy. Every
-//! write takes the record's next clock, so a clock names one write and (epoch, clock) determines
-//! the content. Copies move up in that order alone:
+//! and for each key range the last write to it. Only the member writes it; other nodes copy it.
+//! Every write takes the record's next clock, so a clock names one write and (epoch, clock)
+//! determines the content. Copies only move up in that order:
 //!
 //! - A higher epoch voids what the member said before, in all groups.
 //! - Within an epoch, a delta "all writes since clock `c`" applies to a copy at `c` or above; any
 //!   other leaves a gap and is refused. A delta since 0 is the whole record and replaces the copy.
-//! - Tombstones are collected by the owner, as a write that raises the floor. A copy whose clock
-//!   lies below the floor may hold what those tombstones removed, so it gets the whole record.
+//! - The owner collects tombstones by a write that raises the floor. A copy whose clock lies below
+//!   the floor may hold what those tombstones removed, so it gets the whole record.
 //!
 //! Hence merging is commutative, associative and idempotent, and a removal cannot be undone by an
-//! old copy as long as anybody holds the record. A record with nothing left in it counts as absent
-//! in all answers, but keeps its clock and floor for that purpose.
+//! old copy as long as anybody holds the record. Queries treat a record with nothing left in it as
+//! absent, but it keeps its clock and floor for that purpose.
 //!
-//! A record **counts** in the root while its member lives and there is anything but tombstones in it.
-//! The others are memory of what has been, which each node keeps for as long as it has room, and an
-//! engine until its tombstones are collected. So that a copy of before does no harm, the highest clock
-//! of what was given up is kept for each member: of a record that is not held, a copy at or below that
-//! clock is taken from its owner only, and the owner goes on above that clock. A copy may also give up
-//! the tombstones of a record that counts, by a floor of its own.
+//! A record **counts** in the root while its member lives and there is anything but tombstones in
+//! it. The others are a memory of the past: each node keeps it for as long as it has room, and an
+//! engine until the tombstones are collected. So that an old copy does no harm, a node keeps the
+//! highest clock of what it has given up for each member. A copy at or below that clock, of a
+//! record that is not held, is accepted from its owner only, and the owner goes on above that
+//! clock. The holder of a copy may also give up tombstones of a record that counts, by a floor of
+//! its own.
 //!
 //! | module | subject |
 //! |---|---|
@@ -39,8 +40,8 @@
 //!
 //! # Compared with the original
 //!
-//! The calls mean what they mean in the original GroupManager, of 2016. Kept, since users may rely
-//! on it:
+//! The calls mean what they mean in the original GroupManager of 2016. What users may rely on is
+//! kept:
 //!
 //! | behaviour | |
 //! |---|---|
@@ -114,9 +115,9 @@ use stage::Stages;
 
 /// One node's picture of all groups: the replicated data by itself, without clock or network.
 ///
-/// Two nodes' pictures become one by exchanging [`export`](Self::export)s and
-/// [`merge`](Self::merge)ing them, in any order and as often as one likes. An
-/// engine does that by itself; this type is for those who move the data in their own way.
+/// Two nodes' pictures become equal when the nodes exchange [`export`](Self::export)s and
+/// [`merge`](Self::merge) them, in any order and any number of times. An engine does that by
+/// itself; this type is for users that move the data in their own way.
 ///
 /// ```
 /// # use scalesmall_core::{Epoch, GroupName, KeyRange, NodeId, Topology};
@@ -138,19 +139,20 @@ pub struct Topology {
     records_of: Vec<u32>,
     groups: Groups,
     key: FingerprintKey,
-    /// The sum of the fingerprints of all records that count: those of nodes that are not retired, if
-    /// there is anything but tombstones in them. The others are kept for as long as there is room.
+    /// The sum of the fingerprints of all records that count: records of nodes that are not
+    /// retired, with anything but tombstones in them. The others are kept for as long as there is
+    /// room.
     root: Root,
     /// Items in all records, tombstones included, and in those that do not count.
     items: usize,
     void_items: usize,
-    /// Records without anything but tombstones that were given up.
+    /// What is remembered of records with nothing but tombstones that were given up.
     given_up: GivenUp,
     /// Own records that were given up, and the clocks that say so.
     retracted: Vec<(GroupName, u64)>,
     /// How often a record has been changed, removed, or begun or ceased to count.
     edits: u64,
-    /// How often it had when no group was found that could make room.
+    /// The value of `edits` when a search found no group that could make room.
     barren: u64,
     limits: TopologyLimits,
     down: DownMembers,
@@ -175,7 +177,7 @@ impl Topology {
         Self::with_key(me, epoch, limits, FingerprintKey::default())
     }
 
-    /// As [`with_limits`](Self::with_limits), with fingerprints under a key.
+    /// As [`with_limits`](Self::with_limits), with a key for the fingerprints.
     pub(crate) fn with_key(
         me: NodeId,
         epoch: Epoch,
@@ -283,8 +285,8 @@ impl Topology {
         Ok(changes)
     }
 
-    /// Sets what liveness says of a node. All are alive by default. A node that is not known yet
-    /// becomes known, unless as many are as may be.
+    /// Sets the status of a node. All are alive by default. A node that is not known yet becomes
+    /// known, unless the limit is reached.
     pub fn set_status(&mut self, member: NodeId, status: Status) {
         let life = Life { id: member, epoch: Epoch::default() };
         if let Ok(ix) = self.intern(life) {
@@ -297,7 +299,7 @@ impl Topology {
         self.down = down;
     }
 
-    /// Sets what is done wrong on purpose.
+    /// Sets the fault to make on purpose.
     #[cfg(feature = "mutants")]
     pub(crate) const fn set_mutant(&mut self, mutant: Option<crate::mutants::Mutant>) {
         self.mutant = mutant;

@@ -40,14 +40,14 @@ impl Topology {
 
     /// The members of a group, by id: the nodes that have an item in it that is not a tombstone.
     ///
-    /// Those that are not present are shown or not as [`DownMembers`] says.
+    /// [`DownMembers`] says whether members that are not present are shown.
     pub fn members(&self, group: &GroupName) -> impl Iterator<Item = NodeId> + use<'_> {
         let mut members: Vec<_> = self.member_indexes(group).map(|ix| self.roster.id(ix)).collect();
         members.sort_unstable();
         members.into_iter()
     }
 
-    /// The groups that anybody has an item in, be it a tombstone, by name.
+    /// The groups in which any node has an item, even a tombstone, by name.
     pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
         self.groups.iter().filter(|group| group.is_listed()).map(|group| &group.name)
     }
@@ -79,12 +79,12 @@ impl Topology {
         self.topology(group).filter(move |timed| timed.item.op == op)
     }
 
-    /// Who serves a key of a group, best first.
+    /// The owners of a key of a group, best first.
     ///
-    /// All nodes with the same picture give the same order, which is another one for each key. A
-    /// member that serves the key under several ranges is there once for each, by range. Members
-    /// that are not present are skipped or not as [`DownMembers`] says, and the order of the others
-    /// is the same without them. Up to 8 owners take no allocation.
+    /// All nodes with the same picture give the same order, which differs from key to key. A member
+    /// that serves the key under several ranges appears once for each, by range. [`DownMembers`]
+    /// says whether members that are not present are skipped; the order of the others is the same
+    /// without them. Up to 8 owners take no allocation.
     pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
         Route::new(self, self.groups.by_name(group), key)
     }
@@ -98,8 +98,8 @@ impl Topology {
         Coverage::of(shown.map(|entry| (entry.start, entry.end)))
     }
 
-    /// All that is known of a group, to be [merged](Self::merge) by another node; `None` if that
-    /// is nothing.
+    /// All that is known of a group, to be [merged](Self::merge) by another node; `None` if nothing
+    /// is known.
     #[must_use]
     pub fn export(&self, group: &GroupName) -> Option<GroupRecords> {
         let records = self.groups.by_name(group)?.records().iter();
@@ -110,7 +110,7 @@ impl Topology {
 
     /// What a copy of a member's record that is at clock `since` lacks; `None` if nothing.
     ///
-    /// Is the whole record if the copy may hold what has been removed and collected since.
+    /// Returns the whole record if the copy may hold what has been removed and collected since.
     #[must_use]
     pub fn delta(&self, group: &GroupName, member: NodeId, since: u64) -> Option<RecordDelta> {
         self.cut(group, self.roster.find(member)?, since)
@@ -157,12 +157,12 @@ impl Topology {
         record.map_or(0, Record::len)
     }
 
-    /// The members of a group in no order that means anything, as [`DownMembers`] says.
+    /// The members of a group that [`DownMembers`] shows, in no meaningful order.
     pub(crate) fn member_indexes(&self, group: &GroupName) -> impl Iterator<Item = Ix> + use<'_> {
         self.members_of_any_status(group).filter(|&ix| self.is_shown(ix))
     }
 
-    /// The members of a group in no order that means anything, whatever their status.
+    /// The members of a group whatever their status, in no meaningful order.
     pub(crate) fn members_of_any_status(
         &self,
         group: &GroupName,
@@ -205,7 +205,7 @@ impl Topology {
         self.root.sum()
     }
 
-    /// The sum, for those who want to follow what moves in it.
+    /// The sum, to follow what moves in it.
     pub(crate) const fn root_mut(&mut self) -> &mut Root {
         &mut self.root
     }

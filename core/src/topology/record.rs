@@ -123,12 +123,12 @@ impl Record {
     }
 }
 
-/// Is told of each range whose last write changes: what it was and what it has become.
+/// Called for each range whose last write changes, with the write before and the write after.
 pub(super) type Note<'a> = &'a mut dyn FnMut(Option<Write>, Option<Write>);
 
 impl Body {
-    /// A record that begins where another of its owner's has been given up: nothing of what was said
-    /// before is left.
+    /// Begins the record at the clock at which an earlier one of its owner was given up: nothing of
+    /// what was said before is left.
     pub(super) const fn begin(&mut self, base: u64) {
         if self.clock == 0 {
             (self.clock, self.floor) = (base, base);
@@ -201,7 +201,7 @@ impl Body {
         *self = Self { clock, floor, writes: new, live };
     }
 
-    /// How many ranges would be new if `writes` were applied.
+    /// Where the write to a range stands, or would stand.
     pub(super) fn position(&self, range: KeyRange) -> Result<usize, usize> {
         self.writes.binary_search_by_key(&range, |write| write.range)
     }

@@ -1,6 +1,7 @@
-//! What gives way when a limit is reached: what does not count in the root, which each node keeps for as
-//! long as it has room. First the records of nodes that are gone, then those in which nothing is left but
-//! tombstones; of each kind the groups first that have not changed for longest.
+//! What gives way when a limit is reached: records that do not count in the root, which each node
+//! keeps for as long as it has room. First go the records of nodes that are gone, then those in
+//! which nothing is left but tombstones; of each kind, first those of groups that have not changed
+//! for longest.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -14,12 +15,12 @@ use crate::mutants::mutated;
 use crate::node::Life;
 use crate::roster::Ix;
 
-/// The share of all that could be given up that is given up at once, so that the search for it is worth
-/// its while.
+/// One in this many of all records that could be given up goes at once, so that the search for them
+/// is worth its while.
 const SHARE: usize = 32;
 
-/// Of how many records of its own that it gives up a node tells the others; they give up the rest after a
-/// while.
+/// The most of its own records that a node gives up and tells the others of; the others give up the
+/// rest after a while.
 const RETRACTED: usize = 1024;
 
 impl Topology {
@@ -92,7 +93,8 @@ impl Topology {
         freed >= excess
     }
 
-    /// Whether there would be room for more items if all were given up that may be, but for one record.
+    /// Whether there would be room for more items if everything that may go were given up, except
+    /// one record.
     pub(super) fn could_free(&self, items: usize, name: &GroupName, owner: Option<Ix>) -> bool {
         let spared = self.groups.by_name(name).zip(owner).and_then(|(group, ix)| {
             let living = !self.roster.is_retired(ix);
@@ -119,8 +121,8 @@ impl Topology {
         }
     }
 
-    /// Whether a copy of a record that is not held is of a time before it was given up, as far as that is
-    /// known.
+    /// Whether a copy of a record that is not held is known to be from before the record was given
+    /// up.
     pub(crate) fn is_given_up(&self, name: &GroupName, ix: Ix, clock: u64) -> bool {
         self.given_up.covers(self.key.group(name), ix, clock)
     }
@@ -133,12 +135,12 @@ impl Topology {
         Some(RecordDelta { member, epoch, since: 0, floor: clock, clock, target: clock, writes })
     }
 
-    /// Whether it may be.
+    /// Whether it may be from before then.
     pub(crate) fn may_be_given_up(&self, ix: Ix, clock: u64) -> bool {
         clock <= self.given_up.faded(ix)
     }
 
-    /// Remembers that a node has said no more than "no longer" in a group, up to a clock.
+    /// Remembers that up to a clock a node has nothing but tombstones in a group.
     pub(crate) fn note_given_up(&mut self, name: &GroupName, ix: Ix, clock: u64) {
         self.given_up.note(self.key.group(name), ix, clock);
     }
@@ -164,8 +166,8 @@ impl Topology {
         }
     }
 
-    /// Gives up what others that live have removed, in groups that nobody is in any more and in which
-    /// nothing has changed since the edit of this number.
+    /// Gives up what other living nodes have removed, in groups that no longer have members and in
+    /// which nothing has changed since the edit of this number.
     pub(crate) fn give_up_stale(&mut self, edits: u64, changes: &mut Changes) {
         for slot in self.groups.slots() {
             let group = self.groups.get(slot);
@@ -185,8 +187,8 @@ impl Topology {
         (self.void_items > 0).then_some(self.edits)
     }
 
-    /// What others are to be told of records of this node's own that were given up: there is nothing in
-    /// them any more.
+    /// What to tell others of this node's own records that were given up: that nothing is left in
+    /// them.
     pub(crate) fn take_retracted(&mut self) -> Vec<(GroupName, RecordDelta)> {
         let Life { id: member, epoch } = self.roster.life(Ix::ME);
         let empty = |clock| {

@@ -1,9 +1,9 @@
-//! Routing: who serves a key, best first.
+//! Routing: the owners of a key, best first.
 //!
 //! Owners are ranked by rendezvous hashing (Thaler, Ravishankar 1998): each has a score, a hash of
-//! (group, key, member), and the largest is first. All nodes with the same picture so agree on an
+//! (group, key, member), and the largest is first. So all nodes with the same picture agree on an
 //! order, keys spread evenly over the members that serve them, and a member that goes moves only
-//! the keys that it was first for.
+//! the keys for which it was first.
 
 use alloc::vec::Vec;
 use core::hint::select_unpredictable;
@@ -19,18 +19,18 @@ use crate::roster::Ix;
 /// A member that serves a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner {
-    /// Who.
+    /// The member.
     pub member: NodeId,
-    /// At which port.
+    /// The port at which it serves the key.
     pub port: u16,
-    /// As part of which range.
+    /// The range that the key is a part of.
     pub range: KeyRange,
 }
 
 /// The owners of a key by falling score.
 ///
-/// The best one is found in one look-up that keeps nothing else; only who asks for the second has
-/// all of them sorted. Up to [`INLINE`] take no allocation.
+/// The best one is found in one look-up that keeps nothing else; all of them are sorted only when
+/// the second is asked for. Up to [`INLINE`] take no allocation.
 pub(super) struct Route<'a> {
     topology: &'a Topology,
     group: Option<&'a Group>,

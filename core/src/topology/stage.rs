@@ -73,7 +73,7 @@ impl Stages {
         Self { stages: VecDeque::new(), limit }
     }
 
-    /// Beyond a lower limit the oldest stages go.
+    /// Replaces the limit; beyond a lower one the oldest stages are dropped.
     pub(super) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
         let excess = self.stages.len().saturating_sub(limit);
@@ -90,7 +90,7 @@ impl Stages {
         self.stages.iter().find(|stage| stage.member == member && stage.group == *group)
     }
 
-    /// Keeps pieces; the oldest ones give way.
+    /// Keeps pieces; beyond the limit the oldest are dropped.
     pub(super) fn put(&mut self, stage: Stage) {
         if self.limit == 0 {
             return;

@@ -363,15 +363,15 @@ fn announced(head: &Frame) -> Option<u8> {
     }
 }
 
-/// A frame that is announced is of an unknown type, and left out.
+/// An announced frame is of an unknown type, and is left out.
 fn announce_one_less(head: &mut Frame) {
     if let Frame::Spread(Spread { frames, .. }) | Frame::Numbered { frames, .. } = head {
         *frames -= 1;
     }
 }
 
-/// A count, then so many elements of at least `least` bytes. The count is held against the bytes
-/// that are left before anything is allocated for it.
+/// A count, then that many elements of at least `least` bytes. The count is checked against the
+/// bytes that are left before anything is allocated for it.
 fn counted<T>(
     body: &mut Reader<'_>,
     least: usize,

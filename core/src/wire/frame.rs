@@ -51,7 +51,7 @@ pub enum Frame {
         /// At most 512 bytes.
         bytes: Bytes,
     },
-    /// A node expects to be slow.
+    /// A node expects to be slow for a while: its silence does not count until then.
     Slow {
         /// Who.
         life: Life,
@@ -100,14 +100,13 @@ pub enum Frame {
     Lacking(Lacking),
     /// Everything the sender holds in a range of the position space.
     Holdings(Holdings),
-    /// Who hears a speaker's multicast. From a node that hears it to the speaker: itself alone, and
-    /// anew once the beats come fast, as only then a break is noticed at once. From the speaker:
-    /// some of those it looks after for the next 30 s, the list rotates; with nobody, that it begins
-    /// to speak.
+    /// Names nodes that hear a speaker's multicast. A node that hears it sends itself alone to the
+    /// speaker. The speaker multicasts some of those that it covers from then on, in turn; with
+    /// nobody listed it says that it begins to speak.
     Heard {
-        /// Who is heard.
+        /// The speaker.
         speaker: NodeId,
-        /// Who hears it.
+        /// The nodes that hear it.
         nodes: alloc::vec::Vec<NodeId>,
     },
     /// A node's packet numbers have reached this value: lower ones in unbound packets are old.
@@ -117,13 +116,13 @@ pub enum Frame {
         /// The number.
         packet: u64,
     },
-    /// The receiver's id is in use in this other life, which has just answered. A claim, taken from bound
-    /// packets only: the receiver renews above it.
+    /// The receiver's id is in use in this other life, which has just answered. Only a bound packet
+    /// may say so; the receiver renews above that life.
     Duplicate {
         /// The other life's epoch.
         epoch: crate::node::Epoch,
     },
-    /// The sender speaks for its segment, and has multicast so many batches by now.
+    /// Heartbeat of a speaker: says how many batches it has multicast.
     Beat {
         /// The number of the last one.
         sequence: u64,
@@ -135,7 +134,7 @@ pub enum Frame {
         /// How many frames it has.
         frames: u8,
     },
-    /// Asks a speaker for the batches after a number.
+    /// Asks a speaker for the batches after a number: a negative acknowledgement.
     Missed {
         /// The number up to which the sender has all.
         since: u64,
@@ -206,12 +205,12 @@ pub struct Claim {
     pub incarnation: u32,
     /// What it is said to be.
     pub standing: Standing,
-    /// For [`Standing::Down`]: who said so first.
+    /// For [`Standing::Down`]: the node that reached the verdict.
     pub accuser: Option<NodeId>,
-    /// For [`Standing::Down`]: who confirmed it.
+    /// For [`Standing::Down`]: the verifiers that confirmed it.
     pub confirmed_by: [Option<NodeId>; 2],
-    /// Seconds since it went down or left, as the sender knows; 0 if it lives. Says when it may be
-    /// forgotten, and is no part of what is compared.
+    /// Seconds since it went down or left, as far as the sender knows; 0 if it lives. Says when the
+    /// node may be forgotten, and does not take part in comparisons.
     pub age: u32,
 }
 
@@ -234,7 +233,7 @@ pub enum Standing {
     Left = 2,
 }
 
-/// What a verifier has seen of a suspect.
+/// What a verifier has found out about a suspect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Finding {
@@ -249,9 +248,9 @@ pub enum Finding {
 /// An application message on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Who sent it first.
+    /// The node that sent it first.
     pub origin: Life,
-    /// The how manieth of its messages it is.
+    /// Its sequence number in that life, starting at 1.
     pub sequence: u64,
     /// The application's tag.
     pub tag: u32,
@@ -348,7 +347,7 @@ pub struct Holdings {
     pub from: u64,
     /// Last position, included.
     pub to: u64,
-    /// The list answers one that the receiver sent: do not answer with a list.
+    /// The list answers a list of the receiver, which must not answer it with another list.
     pub answer: bool,
     /// Nodes and what is known of them.
     pub claims: alloc::vec::Vec<Claim>,

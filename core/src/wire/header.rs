@@ -12,7 +12,7 @@ use crate::seal::KeyId;
 /// What precedes the frames of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Who sent it.
+    /// The node that sent it, in its present life.
     pub sender: Life,
     /// Its number: from 1, and no two packets of one life have the same.
     pub packet: u64,

@@ -1,5 +1,5 @@
-//! The types of frames. Those up to [`LAST_FIXED`] have no length and are all that this version
-//! will ever have of them; the others carry a length and are skipped where they are not known.
+//! The types of frames. Those up to [`LAST_FIXED`] have no length, and this version gets no more of
+//! them; the others carry a length, and a reader that does not know them skips them.
 
 pub(super) const PING: u8 = 0x01;
 pub(super) const PONG_EQUAL: u8 = 0x02;

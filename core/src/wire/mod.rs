@@ -26,16 +26,16 @@
 //! [65,507](MAX_PACKET) bytes long, and at most as long as the sender is configured for (1,200 by
 //! default). A packet without frames is legal: it is there for its header.
 //!
-//! A node takes a packet if, in this order: it is not too long; it begins with `0xa0` to `0xaf`;
-//! it is of a version that is spoken here; its header is whole and well formed and leaves room for
-//! a tag; it is of this cluster, of the suite in use and under a key of the ring; the tag fits;
-//! *all* of its frames are well formed; the sender's epoch is not one of the past, nor
-//! [implausibly far ahead](crate::Epoch::horizon); and the packet number is fresh (below). Otherwise it changes
-//! a counter, the one that is named after the first test that failed, and nothing else.
+//! A node accepts a packet if, in this order: it is not too long; it begins with `0xa0` to `0xaf`;
+//! its version is spoken here; its header is complete and well formed and leaves room for a tag;
+//! its cluster, suite and key are the receiver's own; the tag is right; *all* of its frames are
+//! well formed; the sender's epoch is neither in the past nor [implausibly far
+//! ahead](crate::Epoch::horizon); and the packet number is fresh (below). Any other packet changes
+//! one counter, named after the first test that failed, and nothing else.
 //!
-//! **Version rule.** A change that an older node could take for something else raises the version;
-//! nodes refuse versions that they do not speak. Within a version only new frame types from `0x24`
-//! on are added, and nothing may go wrong where they are skipped.
+//! **Version rule.** A change that an older node could misread raises the version, and nodes refuse
+//! versions that they do not speak. Within a version only new frame types from `0x24` on are added,
+//! and nothing may go wrong at a node that skips them.
 //!
 //! # Suites and keys
 //!
@@ -58,39 +58,42 @@
 //! ```
 //!
 //! (RFC 2104, RFC 8439). `receiver` is the epoch of the receiver in 8 bytes if the packet is
-//! **bound**, else nothing; it is never sent. A bound packet so proves that its sender has heard
-//! from this very life of the receiver, and is void at all later ones. The flag is part of what the
-//! tag covers, so neither kind passes for the other. Tags are compared in constant time. As no
-//! packet number is used twice in a life, no nonce is used twice under a key; whoever starts a life
-//! must see to it that its epoch was never used before.
+//! **bound**, else nothing; it is never sent. So a bound packet proves that its sender has heard
+//! from this very life of the receiver, and it is void in all later ones. The tag covers the flag,
+//! so neither kind passes for the other. Tags are compared in constant time. As no packet number is
+//! used twice in a life, no nonce is used twice under a key. An embedder that starts a life must
+//! make sure that its epoch was never used before.
 //!
 //! A node keeps a [sliding window](crate::seal::Window) of 64 packet numbers for each sender and
-//! epoch, and a wider one of 1,024 for a while where packets overtake each other by more. A number is
-//! taken once, and not if it lies below the window. An *unbound* packet counts only if its sender is
-//! proven, by a bound packet in the same life or by another node's [`Vouch`](Frame::Vouch), and only if its
-//! number lies above that of the bound packet, or of the vouch: it may have been recorded before.
+//! epoch, and a wider one of 1,024 for a while where packets overtake each other by more. A number
+//! is accepted once, and not at all if it lies below the window. An *unbound* packet counts only if
+//! its sender is proven, by a bound packet in the same life or by another node's
+//! [`Vouch`](Frame::Vouch), and only if its number lies above that of the bound packet, or of the
+//! vouch: below, it may be a recording.
 //!
 //! **Refused numbers.** An authentic, *bound* packet whose number is used up is answered with
-//! [`Counted`](Frame::Counted), at most once a second for each sender, unless it is a copy of the one
-//! with the highest number; an *unbound* one that came by unicast with a [`Challenge`](Frame::Challenge),
-//! equally limited. `Counted` counts only in a bound packet to one receiver, outside spreads and numbered
-//! frames. If it quotes a ping of the receiver that has not been answered, it is evidence of life, as a
-//! pong is. A receiver that has not sent the highest number in its present life, or remembers
-//! another tag for it or for the packet that is refused, begins a new life, after the same back-off as
-//! for [`Duplicate`](Frame::Duplicate). It remembers the tags of its last 1,024 packets; what it sent
-//! before counts as its own.
+//! [`Counted`](Frame::Counted), at most once a second for each sender, unless it is a copy of the
+//! one with the highest number; an *unbound* one that came by unicast with a
+//! [`Challenge`](Frame::Challenge), equally limited. `Counted` counts only in a bound packet to one
+//! receiver, outside spreads and numbered frames. If it quotes an unanswered ping of the receiver,
+//! it is evidence of life, as a pong is. A receiver that has not sent the highest number in its
+//! present life, or remembers another tag for it or for the packet that is refused, begins a new
+//! life, after the same back-off as for [`Duplicate`](Frame::Duplicate). It remembers the tags of
+//! its last 1,024 packets; any number before those counts as its own.
 //!
-//! A ping that is taken though a higher number was taken before is answered with `Counted` beside the
-//! pong; it then quotes the packet with the highest number twice, and none that is refused.
+//! A ping that is accepted after a packet with a higher number is answered with `Counted` beside
+//! the pong. That `Counted` quotes the packet with the highest number twice, and none that is
+//! refused.
 //!
-//! Of a *bound* packet that is refused for its number a pong, a challenge or a `Counted` is taken all the
-//! same if it quotes a ping of the receiver to that sender that has not been answered: nobody can have
-//! recorded it. Nothing else of the packet is taken, and the window stays as it is.
+//! If a *bound* packet is refused for its number, its pong, challenge or `Counted` is still
+//! accepted if it quotes an unanswered ping of the receiver to that sender, which nobody can have
+//! recorded. Nothing else of the packet is accepted, and the window stays as it is.
 //!
-//! **After forgetting.** A node that has forgotten others keeps the highest of their epochs. A sender
-//! with an epoch not above that, which has not proven itself since, is taken only with a bound packet that
-//! quotes, in a pong, a challenge or a `Counted`, a packet that the node has sent after it forgot the last
-//! one. Other bound packets of it are answered with a challenge and a ping.
+//! **After forgetting.** A node that has forgotten others keeps the highest of their epochs. A
+//! sender with an epoch not above that, which has not proven itself since, is accepted only with a
+//! bound packet that quotes, in a pong, a challenge or a `Counted`, a packet that the node sent
+//! after it last forgot somebody. Other bound packets of it are answered with a challenge and a
+//! ping.
 //!
 //! # Frames
 //!
@@ -150,10 +153,10 @@
 //! 2^64 - 1. A clock or target that does not fit 64 bits is malformed.
 //!
 //! **Spreads and numbered batches** do not nest, and the frames that they announce must be there.
-//! These are claims, records, metadata, slow nodes, messages, `Heard` and `Vouch`; another known type
-//! among them is malformed, as it says something to one receiver or about one packet. Frames of unknown
-//! types count among them, but are not passed on by a node that does not know them; it lowers the
-//! number by those, and ignores a spread of which nothing is left.
+//! Those may be claims, records, metadata, slow nodes, messages, `Heard` and `Vouch`. Any other
+//! known type among them is malformed, because it says something to one receiver or about one
+//! packet. Frames of unknown types count among them, but are not passed on by a node that does not
+//! know them; it lowers the number by those, and ignores a spread of which nothing is left.
 //!
 //! # Sizes
 //!
@@ -164,18 +167,20 @@
 //! about one path, one packet and one life. They count only in a bound packet to one receiver and are
 //! ignored elsewhere.
 //!
-//! - `Narrow`: the receiver should find out which size passes to the sender, and send it no more than
-//!   508 bytes until it has. It may be asked for again: a search that has just ended need not be repeated.
-//! - `TooLarge` acknowledges a packet as `Ack` does, once the sender has applied it. Of each spread in it
-//!   with a message whose payload is longer than the bytes said, the receiver has to send the frames to
-//!   the rest of the part itself, and must not give that part to another as if nobody had it. It does
-//!   not say so of a spread that ends at it.
-//! - `Undelivered`: goes to the origin of a message, from a node that could not send the message to
-//!   somebody, or could not see to the rest of a part. The origin tells its application, once of each
-//!   message, the bytes that would have passed; it need not send anything.
+//! - `Narrow`: the receiver should find out which size passes to the sender, and send it no more
+//!   than 508 bytes until it has. The frame may be repeated; a search that has just ended need not
+//!   be.
+//! - `TooLarge` acknowledges a packet as `Ack` does, once the sender has applied it. If a spread in
+//!   that packet has a message whose payload is longer than the bytes said, the receiver has to
+//!   send the frames to the rest of the part itself, and must not give that part to another node as
+//!   if nobody had it. A spread that ends at the sender of `TooLarge` is acknowledged as usual.
+//! - `Undelivered`: goes to the origin of a message, from a node that could not send it to some
+//!   node, or could not serve the rest of a part. The origin tells its application, once per
+//!   message, how many bytes would have passed; it need not send anything.
 //!
-//! A node that skips these frames sends what it would send without them: `TooLarge` is then no
-//! acknowledgement, and it tries again and gives the part to another, as if the packet had been lost.
+//! A node that does not know these frames goes on as if they had not come: it takes `TooLarge` for
+//! no acknowledgement, so it tries again and then gives the part to another node, as if the packet
+//! had been lost.
 //!
 //! # Coded symbols
 //!
@@ -193,9 +198,9 @@
 //!
 //! # Limits of a reader
 //!
-//! Nothing is allocated from a length that a packet claims before that many bytes are known to be
-//! there, and lists are held against the length of their shortest element. A payload of *n* bytes
-//! never makes a reader hold more than 40 *n* bytes and [1,024](MAX_FRAMES) [`Frame`]s.
+//! A reader allocates nothing from a length that a packet claims before it knows that many bytes to
+//! be there, and it checks the length of a list against its shortest element. A payload of *n*
+//! bytes never makes a reader hold more than 40 *n* bytes and [1,024](MAX_FRAMES) [`Frame`]s.
 //!
 //! # Known answers
 //!

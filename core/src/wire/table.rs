@@ -109,7 +109,7 @@ impl<T: Ord> Table<T> {
         }
     }
 
-    /// Adds an entry, or answers `None` if there are too many.
+    /// Adds an entry; returns `None` if there are too many.
     fn insert(&mut self, position: usize, value: T) -> Option<usize> {
         let index = self.entries.len();
         self.sorted.insert(position, u16::try_from(index).ok()?);

@@ -138,8 +138,8 @@ impl Writer {
         taken
     }
 
-    /// Adds a frame that a spread or a numbered batch announces, whether or not it may travel there: for
-    /// those who try what readers refuse.
+    /// Adds a frame that a spread or a numbered batch announces, whether or not it may travel
+    /// there: for tests of what readers refuse.
     ///
     /// # Errors
     ///

@@ -39,7 +39,7 @@ impl Written {
         self.adds.contains(&(node, group.clone(), range, port))
     }
 
-    /// Notes a message; answers its number.
+    /// Notes a message; returns its number.
     pub(crate) fn send(&mut self, from: usize, to: Meant) -> u64 {
         self.messages.push(Message { from, to });
         self.messages.len() as u64 - 1
@@ -198,7 +198,8 @@ pub(crate) fn not_as_told(sim: &Sim<Engine>, node: usize) -> Verdict {
         if item.0 == Op::Remove {
             let kept = engine.config().tombstone_ttl + GRACE;
             let due = told.removed.get(&key).map(|at| *at + kept);
-            // Who has said goodbye does nothing any more, and who stands still does it later.
+            // A node that has said goodbye does nothing any more, and one that stands still does it
+            // later.
             let able = sim.condition(node) == Condition::Running && !sim.nodes[node].departed;
             let late = able && due.is_some_and(|due| sim.local(node) > due);
             if late {

@@ -31,13 +31,13 @@ pub(crate) struct Explore {
     /// [default: the seed draws the kind as well]
     #[arg(long, value_name = "NAME")]
     kind: Option<Kind>,
-    /// How many scenarios at most
+    /// The most scenarios
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     runs: u64,
-    /// End after so many seconds of virtual time, summed over all nodes; `--runs` does not count then
+    /// End after this many seconds of virtual time, summed over all nodes; `--runs` is ignored then
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     node_seconds: Option<u64>,
-    /// For how long at most, such as 30s or 10m; it is a failure if that is over before the first world
+    /// The longest to run, such as 30s or 10m; it is a failure if that is over before the first world
     #[arg(long, default_value = "1h")]
     time: Span,
     /// The most nodes in a scenario
@@ -58,7 +58,7 @@ pub(crate) struct Explore {
     /// Go on after a failure; tell the seed and the broken rule of each, and shrink none
     #[arg(long)]
     all: bool,
-    /// What all nodes do wrong on purpose
+    /// The fault that all nodes make on purpose
     #[cfg(feature = "mutants")]
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
@@ -68,8 +68,8 @@ pub(crate) struct Explore {
 }
 
 impl Explore {
-    /// Lets all nodes of a world do something wrong, if that was asked for; answers the arguments of
-    /// `replay` that do the same.
+    /// Lets all nodes of a world do something wrong, if that was asked for; returns the arguments
+    /// of `replay` that do the same.
     #[cfg(feature = "mutants")]
     fn spoil(&self, scenario: &mut Scenario) -> String {
         scenario.cluster.mutant.clone_from(&self.mutant);

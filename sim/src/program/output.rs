@@ -25,7 +25,7 @@ pub(crate) fn ready<'a>(
         if read.into_iter().any(|read| fs::canonicalize(read).is_ok_and(|read| read == same)) {
             return Err(format!("{} is read: name another file to write", file.display()));
         }
-        // Whoever reads a pipe would see its end.
+        // The reader of a pipe would see its end.
         if found.is_file() || found.is_dir() {
             OpenOptions::new().append(true).open(file).map_err(wrong)?;
         }

@@ -189,7 +189,7 @@ file says otherwise. A rule that breaks in any run is a miss.
 How some figures are made:
 
 - *extra* is what a run sends beyond a run of the same seed in which nothing is changed.
-- *by half, by 99 %, by all*: in each run, when so many of the live nodes showed it.
+- *by half, by 99 %, by all*: in each run, when that many of the live nodes showed it.
 - *beyond* (churn) leaves out the datagrams that have a branch of the broadcast tree in them, and
   those with nothing but acknowledgements: they are the updates themselves, and *each* is what
   one update costs a node. All others count: probes, their answers, what rides on them, repairs.

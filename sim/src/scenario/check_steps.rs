@@ -33,7 +33,7 @@ impl Scenario {
 }
 
 impl SoFar {
-    /// What is wrong with a step that stands there, and is taken so often.
+    /// What is wrong with a step at this place that is taken this often.
     fn wrong(&mut self, step: &Step, times: u64, way: &[Place]) -> Option<Wrong> {
         self.steps = self.steps.saturating_add(times);
         if self.steps > MOST_STEPS {

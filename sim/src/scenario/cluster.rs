@@ -41,7 +41,7 @@ pub struct Cluster {
     #[cfg(feature = "mutants")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mutant: Option<String>,
-    /// The last so many are not started, until a step does.
+    /// This many nodes, the last ones, are not started until a step starts them.
     #[serde(default)]
     pub asleep: usize,
     /// Whether each node serves a range of its own before it contacts anybody, at the start and after

@@ -154,7 +154,7 @@ pub enum Limit {
     Medians(Medians),
 }
 
-/// So many one-way delays of the cluster's links in the mean, and a time more.
+/// A number of mean one-way delays of the cluster's links, plus a fixed time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delays {

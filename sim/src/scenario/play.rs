@@ -44,7 +44,7 @@ pub struct Played {
     pub fates: Fates,
     /// How it went, if that was asked for.
     pub moments: Vec<Moment>,
-    /// Who saw whom as what, if that was asked for.
+    /// How nodes saw each other, if that was asked for.
     pub sights: Sights,
     /// What happened when.
     pub marks: Vec<Mark>,

@@ -1,4 +1,4 @@
-//! Messages of a scenario: who gets them, how often, and how long after they were sent.
+//! Messages of a scenario: which nodes get them, how often, and how long after they were sent.
 
 use core::net::SocketAddr;
 use core::time::Duration;

@@ -67,7 +67,7 @@ impl Player {
         let Some((within, dead)) = within.zip(dead) else { return Ok(()) };
         self.bury(dead)?;
         if let Err(failure) = self.sim.run_until(Sim::converged, within) {
-            // Who has fallen often is held off for longer, and is said to be.
+            // A node that has fallen often is held off for longer, and is reported so.
             let held = longest_hold(&self.sim).filter(|_| is_late(&failure.broken));
             let Some(held) = held else { return Err(failure) };
             // Clocks may run slow.

@@ -87,7 +87,7 @@ pub enum Step {
     Serve(Serve),
     /// Each of some nodes serves a numbered range no longer.
     Withdraw(Serve),
-    /// One node after the other serves another range, so many a second in all.
+    /// One node after the other serves another range, this many a second in all.
     Churn(Churn),
     /// Nodes leave the group, with all their ranges.
     Leave(Whom),
@@ -164,10 +164,11 @@ pub enum Goal {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Whom {
-    /// So many, 1 at least, at random among those in question; all of them if they are fewer.
+    /// This many, at least 1, at random among the nodes in question; all of them if there are
+    /// fewer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<usize>,
-    /// So many per cent of all, 1 to 100, at random.
+    /// This many per cent of all, 1 to 100, at random.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percent: Option<usize>,
     /// These, counted from 0; past the last one it begins again with the first. Without any of the
@@ -180,7 +181,7 @@ pub struct Whom {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tell {
-    /// For so long everything that anybody sends is lost, from the message on.
+    /// For this long everything that any node sends is lost, from the message on.
     #[serde(default)]
     pub blackout: Span,
     /// Within which time all live nodes have to get it. With 0 it is sent whatever fails at the time,
@@ -199,7 +200,7 @@ pub struct Recover {
     /// delays account for. Otherwise every link becomes one of a LAN.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub own: bool,
-    /// For so long all stays as it is, once all agree: nobody is called down or unreachable that is
+    /// For this long nothing changes once all agree: no node is called down or unreachable that is
     /// up.
     #[serde(default)]
     pub calm: Span,

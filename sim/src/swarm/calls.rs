@@ -51,7 +51,7 @@ fn serve_at_once(random: &mut Random, steps: &mut Vec<Step>) {
     }
 }
 
-/// Which nodes may leave right before a message: the first so many.
+/// How many nodes, the first ones, may leave right before a message.
 const MOST_LEAVERS: u64 = 32;
 
 #[cfg(test)]

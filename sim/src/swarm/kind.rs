@@ -183,7 +183,8 @@ impl FromStr for Kind {
     }
 }
 
-/// A one-way delay of at least so many microseconds, up to 400 ms; each doubling is as likely.
+/// A one-way delay of at least this many microseconds, up to 400 ms; each doubling is equally
+/// likely.
 fn one_way(random: &mut Random, least: u64) -> Duration {
     let mut most = 400_000;
     while most / 2 > least && random.hit(Ratio(1, 2)) {

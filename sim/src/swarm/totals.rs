@@ -12,7 +12,7 @@ use crate::scenario::{Played, Scenario};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
-    /// How many worlds had so many nodes.
+    /// The number of worlds, by their number of nodes.
     sizes: BTreeMap<usize, u64>,
     /// Nodes times nanoseconds of virtual time.
     node_nanos: u128,

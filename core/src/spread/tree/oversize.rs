@@ -1,4 +1,4 @@
-//! Copies that are too large for their peers: divided, or sent to the others of their parts.
+//! Copies that are too large for their peers: divided, or sent to the other peers of their parts.
 
 use alloc::vec::Vec;
 
@@ -44,8 +44,8 @@ impl Relays {
             .collect()
     }
 
-    /// Sends to the others of a copy's part what its peer does not pass on. Returns whether there was
-    /// room for all.
+    /// Sends to the other peers of a copy's part what its peer does not pass on. Returns whether
+    /// there was room for all.
     pub(crate) fn serve_rest(&mut self, ctx: &mut Context, copy: u64) -> bool {
         let Some(open) = self.copies.get(&copy) else { return true };
         let (to, hops, batch) = (open.to, open.hops, open.batch);
@@ -60,7 +60,7 @@ impl Relays {
         self.close(copy, true);
         let mut complete = true;
         if let Some(group) = covering {
-            // It multicasts this no more than it passes it on: those whom it covers are sent it.
+            // It does not multicast this either, so the nodes that it covers are sent a copy.
             let audience = group.map_or(Audience::All, Audience::Group);
             ctx.covers.void(to);
             self.originate_to_each(ctx, frames.clone(), audience);

@@ -132,7 +132,7 @@ impl Player {
     }
 }
 
-/// Who sent the first message that has not arrived yet, and who has not got it.
+/// The sender of the first message that has not arrived yet, and a node that lacks it.
 fn late(sim: &Sim, sent: &[Sent]) -> Option<(usize, Vec<usize>)> {
     sent.iter().find_map(|sent| {
         let heard = &sim.answers(sent.watch).at;
