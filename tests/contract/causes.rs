@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use scalesmall_core::wire::{Claim, Frame, Header, Standing};
 use scalesmall_core::{
-    Arrival, Cause, DatagramError, Destination, Engine, Epoch, Event, Life, Status,
+    Arrival, Cause, DatagramError, Destination, Engine, Epoch, Event, Life, Status, Suite,
 };
-use scalesmall_hostile::{EPOCH, Holder, addr, config, id};
+use scalesmall_hostile::{EPOCH, Holder, addr, cluster, config, id, keys};
 
 use crate::net::Net;
 
@@ -108,9 +108,10 @@ fn silence_with_nobody_to_ask_is_told_as_such_and_so_is_the_answer_that_ends_it(
 #[test]
 fn a_challenge_answers_the_ping_that_it_quotes_and_no_other() {
     let millisecond = Duration::from_millis(1);
-    let mut net = Net::new(3);
+    let mut net = Net::settled(3);
     net.set_cut(1, 3, true);
-    net.on(2, |engine, now| engine.contact(now, &[addr(1)]));
+    let later = Epoch(EPOCH.0 + 5);
+    net.engines[2] = Engine::new(config(), id(3), later, net.now).unwrap();
     net.on(3, |engine, now| engine.contact(now, &[addr(2)]));
     net.run_for(seconds(1));
     let status = |net: &Net| net.engines[0].peers().find(|peer| peer.id == id(3)).unwrap().status;
@@ -125,7 +126,8 @@ fn a_challenge_answers_the_ping_that_it_quotes_and_no_other() {
     while !net.sent.iter().any(unbound) {
         net.run_for(millisecond);
     }
-    let mut other = Holder::new(3);
+    let life = Life { id: id(3), epoch: later };
+    let mut other = Holder::of(life, &keys(), &cluster(), Suite::Authenticated);
     let challenge = other.packet(Some(EPOCH), &[Frame::Challenge { packet: 9_999 }]);
     net.on(1, |engine, now| engine.handle_datagram(now, other.arrival(), &challenge).unwrap());
     assert_eq!(status(&net), Status::Suspect);

@@ -283,11 +283,14 @@ fn piggyback() {
     let (mut engine, mut holder) = met(config);
     let others: Vec<Frame> = (3..20).map(alive).collect();
     tell(&mut engine, &mut holder, &others);
+    for number in 3..20 {
+        Holder::new(number).introduce(&mut engine);
+    }
     let left_and_back = |number: u16, incarnation, standing| {
         let Frame::Claim(claim) = alive(number) else { panic!("a claim") };
         Frame::Claim(Claim { incarnation, standing, ..claim })
     };
-    let left: Vec<Frame> = (3..6).map(|it| left_and_back(it, 1, Standing::Left)).collect();
+    let left: Vec<Frame> = (3..6).map(|it| left_and_back(it, 0, Standing::Left)).collect();
     tell(&mut engine, &mut holder, &left);
     let mut sequence = 1..;
     while engine.stats().messages_refused == 0 {

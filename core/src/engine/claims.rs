@@ -104,7 +104,7 @@ impl Engine {
             let just_heard = ctx.peers.since_heard(ix, ctx.now) < ctx.config.silence_window;
             let living = ctx.is_living(ix);
             let suspicious = match claim.standing {
-                Standing::Alive => living && (leaps || later && (denied || just_heard)),
+                Standing::Alive => living && (leaps || later && denied),
                 Standing::Down => later || living && (raised || unheard || denied || just_heard),
                 Standing::Left => later || living && (raised || unheard || denied),
             };

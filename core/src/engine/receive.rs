@@ -182,7 +182,8 @@ impl Engine {
                         self.former_life_answers(ix, frames);
                     }
                     let pings = frames.iter().any(|frame| matches!(frame, Frame::Ping { .. }));
-                    if pings {
+                    let at_home = source == sender.id.addr();
+                    if pings && (at_home || self.numbers.may_answer(&self.ctx, ix)) {
                         // Until it renews it must not take all others for dead.
                         self.challenge(sender, header.packet, arrival, len);
                     }

@@ -151,10 +151,7 @@ impl Engine {
             && let Some(ix) = to.node
         {
             self.probes.sent(&self.ctx, self.ctx.packet, ix);
-            // That those do not answer that may not exist says nothing.
-            if !self.ctx.peers.is_dubious(ix) {
-                self.health.asked(ix, self.ctx.now);
-            }
+            self.health.asked(ix, self.ctx.peers.should_answer(ix), self.ctx.now);
             if cargo.padded {
                 let packet = self.ctx.packet;
                 self.ctx.padded_ping_sent(ix, packet, len);

@@ -57,10 +57,13 @@ impl Health {
         self.score = self.score.saturating_sub(1);
     }
 
-    /// This node pings a peer.
-    pub(crate) fn asked(&mut self, ix: Ix, now: Instant) {
-        let asked = self.asked.get_or_insert(Asked { since: now, first: ix, others: false });
-        asked.others |= ix != asked.first;
+    /// This node pings a peer. Only the silence of one that should answer counts.
+    pub(crate) fn asked(&mut self, ix: Ix, should_answer: bool, now: Instant) {
+        if let Some(asked) = &mut self.asked {
+            asked.others |= ix != asked.first;
+        } else if should_answer {
+            self.asked = Some(Asked { since: now, first: ix, others: false });
+        }
     }
 
     /// Somebody has answered a ping of this node's.

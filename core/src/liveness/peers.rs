@@ -97,6 +97,9 @@ pub(crate) enum Proof {
 /// A quarter of it comes back with each that is heard.
 const CREDIT: u8 = 8;
 
+/// A node that has heard this many peers is in a large cluster, where most pairs meet late.
+const MANY: usize = 16;
+
 /// A node knows most of those that are present if it has heard this many times as many as not.
 const MOST: usize = 2;
 
@@ -306,6 +309,12 @@ impl Peers {
         let heard = self.present - self.present_unheard;
         let knows_most = self.present_unheard * MOST <= heard;
         !self.get(ix).was_heard() && (knows_most || self.credit == 0)
+    }
+
+    /// Whether the silence of a peer tells this node something of itself. One that was never heard may not
+    /// exist, if this is not a cluster so large that most are heard late.
+    pub(crate) fn should_answer(&self, ix: Ix) -> bool {
+        self.get(ix).was_heard() || self.present - self.present_unheard >= MANY
     }
 
     /// Whether a node is present has changed, or may have.
