@@ -216,6 +216,9 @@ pub enum Cause {
     /// It was down or gone for [`Config::forget_after`](crate::Config::forget_after), or has made
     /// room for a living node: see [`Limits`](crate::Limits).
     Expired,
+    /// It lives, but says itself that it was cut off or stood still, not for the first time of late: it is
+    /// held off for a while.
+    HeldOff,
     /// It had gone down several times lately, and has now been up for long enough.
     Steady,
     /// This node had slept, and withdraws its suspicion.

@@ -13,6 +13,7 @@ mod determinism;
 mod dump;
 mod embedding;
 mod events;
+mod falls;
 mod freshness;
 mod guarantees;
 mod hostility;

@@ -31,6 +31,11 @@ pub(crate) fn describe(cause: &Cause) -> (&'static str, Vec<NodeId>, String) {
         Cause::Departed => plain("departed", "it said goodbye"),
         Cause::NewLife => plain("new_life", "it began a new life"),
         Cause::Expired => plain("expired", "it was gone for so long that it is forgotten"),
+        Cause::HeldOff => plain(
+            "held_off",
+            "it says that it was cut off or stood still, as it did before: it is held off for a while",
+        ),
+        Cause::Steady => plain("steady", "it has been held off for long enough"),
         Cause::OwnStall => plain("own_stall", "this node had slept and takes its word back"),
         other => ("other", Vec::new(), format!("{other:?}")),
     }

@@ -135,6 +135,8 @@ impl Context {
         self.topology.set_status_of(ix, to);
         self.peers.count(ix, &self.topology);
         self.follow_life(ix);
+        let back_and_held = claim.standing == Standing::Alive && to == Status::Down;
+        let cause = if back_and_held { Cause::HeldOff } else { cause };
         if from != to || new_life {
             self.follow_status(ix, Some(from), to, cause, new_life);
         } else {
