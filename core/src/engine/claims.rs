@@ -212,6 +212,9 @@ impl Engine {
 
     /// Nobody has answered a probe.
     pub(super) fn on_unanswered(&mut self, unanswered: Unanswered) {
+        if self.ctx.peers.should_answer(unanswered.ix) {
+            self.health.probed(false, self.ctx.now);
+        }
         if self.ctx.config.liveness == Liveness::On && self.health.trusts_silence(self.ctx.now) {
             self.watches.suspect(&mut self.ctx, unanswered.ix, unanswered.since);
         }
@@ -234,6 +237,9 @@ impl Engine {
     pub(super) fn note_answer(&mut self) {
         let (window, peers) = (self.ctx.config.silence_window, self.ctx.ring.len());
         self.health.answered(window, peers, self.ctx.now);
+        if self.probes.take_completed() {
+            self.health.probed(true, self.ctx.now);
+        }
     }
 
     /// A peer has answered something of this node's own: it lives.

@@ -55,6 +55,8 @@ pub(crate) struct Probes {
     running: Vec<Probe>,
     next_round: Instant,
     haste_until: Instant,
+    /// Whether a probe has been answered since that was asked.
+    completed: bool,
     pings: BTreeMap<u64, (Ix, Instant)>,
 }
 
@@ -176,9 +178,15 @@ impl Probes {
         }
         if self.is_running(by) {
             self.running.retain(|probe| probe.ix != by);
+            self.completed = true;
             self.arm(ctx);
         }
         true
+    }
+
+    /// Whether a probe has been answered since this was called last.
+    pub(crate) fn take_completed(&mut self) -> bool {
+        core::mem::take(&mut self.completed)
     }
 
     /// Forgets a peer that is leaving the table.

@@ -249,7 +249,10 @@ impl Relays {
                 continue;
             }
             ctx.peers.note_unanswered(copy.to);
-            let lost = !ctx.is_reachable(copy.to) || ctx.peers.is_dubious(copy.to);
+            let batch = self.batches.get(&copy.batch);
+            let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
+            // No repair brings a message.
+            let lost = !ctx.is_reachable(copy.to) || !lasting && ctx.peers.is_dubious(copy.to);
             if (lost || copy.tries + 1 == TRIES)
                 && core::mem::take(&mut copy.covering)
                 && let Route::Ring { group, .. } = &copy.part
@@ -265,8 +268,6 @@ impl Relays {
                 continue;
             }
             copy.tried.push(copy.to);
-            let batch = self.batches.get(&copy.batch);
-            let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
             let (peers, tries) =
                 if lasting { (LASTING_HANDOVERS, LASTING_TRIES) } else { (HANDOVERS, LAST_TRIES) };
             let next =
