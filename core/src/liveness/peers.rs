@@ -312,9 +312,10 @@ impl Peers {
     }
 
     /// Whether the silence of a peer tells this node something of itself. One that was never heard may not
-    /// exist, if this is not a cluster so large that most are heard late.
+    /// exist, unless others like it have answered, or the cluster is so large that most are heard late.
     pub(crate) fn should_answer(&self, ix: Ix) -> bool {
-        self.get(ix).was_heard() || self.present - self.present_unheard >= MANY
+        let many = self.present - self.present_unheard >= MANY;
+        self.get(ix).was_heard() || self.credit > 0 || many
     }
 
     /// Whether a node is present has changed, or may have.
