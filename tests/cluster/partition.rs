@@ -108,8 +108,8 @@ fn a_node_that_comes_and_goes_is_held_off() -> Outcome {
 
 /// Two of sixty lose most of what they send and hear. At first they are called down and object again
 /// and again. Later all others hold them off for minutes, of which they do not look at them for half:
-/// in the last ten minutes of twelve each is accused a few times, not every other second. The longest
-/// hold is five minutes, so each is taken back and called down again once at most.
+/// in the last ten minutes of twelve each is accused a few times, not every other second. A hold of four
+/// minutes and one of five end in that time, and another may begin.
 #[test]
 fn a_sick_node_is_left_alone_in_the_long_run() -> Outcome {
     let sick = [7, 23];
@@ -131,7 +131,7 @@ fn a_sick_node_is_left_alone_in_the_long_run() -> Outcome {
     let changes = changes.filter(|r| r.status != Some(scalesmall_core::Status::Unreachable));
     let changes = changes.count();
     assert!(
-        changes <= 2 * sick.len() * others.len(),
+        changes <= 3 * sick.len() * others.len(),
         "{changes} changes at {} nodes",
         others.len()
     );
