@@ -189,6 +189,7 @@ impl Law {
             self,
             Self::NeverWritten
                 | Self::ClockNamesTwo
+                | Self::EqualDigests
                 | Self::Unseen
                 | Self::NeverLived
                 | Self::EvidenceShrank

@@ -85,7 +85,7 @@ impl Falls {
             Some(fall) => fall.count.saturating_add(1),
             None => 1,
         };
-        let at = last.filter(|fall| fall.count == count).map_or(stamp(now), |fall| fall.at);
+        let at = last.filter(|fall| fall.count == count).map_or_else(|| stamp(now), |fall| fall.at);
         self.set_held(ix, false);
         let mut fall = Fall { count, plea, at, until: stamp(now), held: false };
         let span = fall.span(timing);

@@ -143,7 +143,8 @@ impl Health {
         self.worse();
         self.stalled_until = now + late.min(timing.stall_longest);
         let before = self.stood.filter(|&(_, at)| now.since(at) <= timing.stall_memory + late);
-        self.stood = Some((late + before.map_or(Duration::ZERO, |(span, _)| span), now));
+        let before = before.map(|(span, _)| span).unwrap_or_default();
+        self.stood = Some((late + before, now));
         Some(late)
     }
 

@@ -251,8 +251,10 @@ impl Relays {
             ctx.peers.note_unanswered(copy.to);
             let batch = self.batches.get(&copy.batch);
             let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
-            // No repair brings a message.
-            let lost = !ctx.is_reachable(copy.to) || !lasting && ctx.peers.is_dubious(copy.to);
+            // No repair brings a message, so that is tried a few times more.
+            let enough = !lasting || copy.tries >= TRIES;
+            let dubious = enough && ctx.peers.is_dubious(copy.to);
+            let lost = dubious || !ctx.is_reachable(copy.to);
             if (lost || copy.tries + 1 == TRIES)
                 && core::mem::take(&mut copy.covering)
                 && let Route::Ring { group, .. } = &copy.part

@@ -9,7 +9,7 @@ use scalesmall_core::{Config, Engine, Status};
 use super::play::{Outcome, Player};
 use super::{Recover, Still};
 use crate::check::{Broken, Law};
-use crate::ledger::{contents_differ, not_as_told};
+use crate::ledger::{contents_differ, not_as_told, unless_lied};
 use crate::link::Link;
 use crate::sim::Sim;
 use crate::verbs::CatchUp;
@@ -80,7 +80,8 @@ impl Player {
             }
         }
         for pair in live.windows(2) {
-            if let Some((broken, nodes)) = contents_differ(&self.sim, pair[0], pair[1]) {
+            let differ = contents_differ(&self.sim, pair[0], pair[1]);
+            if let Some((broken, nodes)) = unless_lied(&self.sim, differ) {
                 return Err(self.broken(broken, &nodes));
             }
         }
