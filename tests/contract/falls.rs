@@ -107,7 +107,7 @@ fn a_peer_that_admits_two_falls_is_held_off_until_it_has_been_well_for_a_while()
     assert_eq!(engine.peer(id(2)).unwrap().status, Status::Down);
 }
 
-/// Who makes up that a peer admits a fall hides it for as long as that takes to be denied.
+/// A member that makes up that a peer admits a fall hides it for as long as the peer takes to deny it.
 #[test]
 fn a_fall_that_is_made_up_is_taken_back_by_the_peer() {
     let (mut engine, mut peer) = (engine(1), Holder::new(2));

@@ -211,7 +211,7 @@ fn a_tokio_node_goes_on_in_another_runtime() {
     });
 }
 
-/// Whoever catches the panic of a call finds the node whole: what was asked before and after it is
+/// An embedder that catches the panic of a call finds the node whole: what was asked before and after it is
 /// answered.
 #[test]
 fn a_node_is_whole_after_a_call_that_panicked() {

@@ -84,8 +84,8 @@ impl Engine {
 
     /// Whether a claim is taken as it is. What another says of the life of a node that is not known is
     /// looked into first if this node may have forgotten it, or has no room for all that is said; and so is
-    /// the end of a life that this node has not heard, and whatever is said of a peer that has denied the
-    /// like of late, or that this node has heard itself within a window.
+    /// the end of a life that this node has not heard, a raised incarnation, and what is said of a peer that
+    /// has denied the like of late, or that this node has heard itself within a window.
     pub(super) fn takes_word(&mut self, from: Ix, claim: &Claim, channel: Channel) -> bool {
         let ctx = &mut self.ctx;
         if let Some(ix) = ctx.find(claim.life.id) {
@@ -95,7 +95,7 @@ impl Engine {
             if own || !ctx.weigh(ix, claim).is_gt() || !ctx.peers.get(ix).was_heard() {
                 return true;
             }
-            // Who ends a life knows the incarnation that it has, if it does not make it up.
+            // A node that calls another down knows its incarnation, unless it makes that up.
             let known = if later { 0 } else { ctx.peers.get(ix).incarnation };
             let raised = claim.incarnation > known;
             let leaps = claim.incarnation.saturating_sub(known) > LEAP;

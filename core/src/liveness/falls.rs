@@ -167,7 +167,7 @@ impl Falls {
         })
     }
 
-    /// Whether a node is held off for so long that nobody looks at it yet: nothing of it is shown,
+    /// Whether the hold of a node goes on for long, so that it is not watched yet: nothing of it is shown,
     /// and a verdict and its refutation cost two broadcasts each time.
     pub(crate) fn is_resting(&self, ix: Ix, now: Instant, timing: &Timing) -> bool {
         let span = self.fallen.get(&ix).and_then(|fall| fall.span(timing));
