@@ -152,7 +152,7 @@ timing! {
     /// The least time between two such events about one peer.
     refusal_told_again = |_c| Duration::from_secs(60), "";
     /// How long it is remembered that a node in which others believe did not answer this one:
-    /// whoever names it again is told so, and the node is not asked again. Policy, not network.
+    /// a peer that names it again is told so, and the node is not asked again. Policy, not network.
     hearsay_memory = |_c| Duration::from_secs(60), "";
     /// The longest rest after a repair that has moved nothing; the rest doubles each time, from the
     /// interval of repairs on. A difference that nobody can mend is no reason to ask all day.

@@ -121,7 +121,7 @@ pub(super) struct Player {
     /// When the last step that was no waiting was taken.
     pub(super) since: u64,
     pub(super) shown: Option<Watch>,
-    /// Who has been told that it is held off, since nodes stood still last.
+    /// The nodes that were told that they are held off, since nodes stood still last.
     pub(super) told_of_hold: Option<Watch>,
     /// Who sent the last message, who has it.
     pub(super) heard: Option<(usize, Watch)>,
