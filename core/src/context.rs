@@ -267,10 +267,13 @@ impl Context {
         // end.
         for _ in 0..count.min(live) {
             let start = self.random_below(live);
-            let found = (0..live)
-                .map(|step| self.ring.at((start + step) % live))
-                .find(|&ix| ix != not && self.status(ix) == Status::Alive && !picked.contains(&ix));
-            picked.extend(found);
+            let mut fit = (0..live).map(|step| self.ring.at((start + step) % live)).filter(|&ix| {
+                ix != not && self.status(ix) == Status::Alive && !picked.contains(&ix)
+            });
+            let first = fit.next();
+            let shunned = first.filter(|&ix| self.peers.is_shunned(ix));
+            let better = shunned.and_then(|_| fit.find(|&ix| !self.peers.is_shunned(ix)));
+            picked.extend(better.or(first));
         }
         picked
     }

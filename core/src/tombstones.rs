@@ -156,7 +156,6 @@ impl Tombstones {
 
     /// Returns the nodes that have been gone for `forget_after` and are to be forgotten.
     pub(crate) fn expire(&self, ctx: &mut Context) -> Vec<Ix> {
-        let all = ctx.config.forget_after;
         let mut forgotten = Vec::new();
         let mut next = self.aging.front().map(|(due, ..)| *due);
         for ix in ctx.topology.roster().iter() {
@@ -164,6 +163,9 @@ impl Tombstones {
             {
                 continue;
             }
+            let all = ctx.config.forget_after;
+            let invented = ctx.peers.is_dubious(ix);
+            let all = if invented { all.min(ctx.timing.stranger_memory) } else { all };
             let gone = Duration::from_millis(u64::from(ctx.peers.since_turn(ix, ctx.now)));
             if gone >= all {
                 forgotten.push(ix);
@@ -180,7 +182,7 @@ impl Tombstones {
 
     /// A node is gone: makes sure that it is forgotten in time.
     pub(crate) fn expect_expiry(&self, ctx: &mut Context) {
-        let at = ctx.now + ctx.config.forget_after;
+        let at = ctx.now + ctx.config.forget_after.min(ctx.timing.stranger_memory);
         ctx.timers.hasten(Why::Housekeeping, at);
     }
 }

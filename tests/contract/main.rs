@@ -26,6 +26,7 @@ mod relay;
 mod replay;
 mod segment;
 mod sizes;
+mod strangers;
 mod tables;
 mod tenfold;
 

@@ -138,7 +138,7 @@ impl Engine {
                 }
             }
             Standing::Down => {
-                if let Some(until) = self.watches.note_verified(ctx) {
+                if let Some(until) = self.watches.note_verified(ctx, news.ix) {
                     self.probes.hurry(ctx, until);
                 }
                 self.comeback.lost(ctx);

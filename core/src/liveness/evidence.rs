@@ -202,7 +202,7 @@ impl Context {
         new_life: bool,
     ) {
         self.peers.turn(ix, self.now);
-        self.peers.set_present(ix, to.is_present());
+        self.peers.set_present(ix, to.is_present(), self.now, &self.timing);
         self.place(ix);
         let event = Event::Peer { peer: self.life(ix), from, to: Some(to), cause };
         if new_life {
@@ -248,7 +248,7 @@ impl Context {
         self.forgotten = Some((epoch, self.packet));
         let position = self.topology.fingerprints().peer_position(peer.id);
         self.ring.remove(position, ix);
-        self.peers.forget(ix, &self.topology);
+        self.peers.forget(ix, &self.topology, self.now, &self.timing);
         self.drop_metadata(ix);
         let mut changes = Changes::default();
         self.topology.delete(ix, &mut changes);

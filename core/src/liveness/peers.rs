@@ -100,6 +100,9 @@ const CREDIT: u8 = 8;
 /// A node that has heard this many peers is in a large cluster, where most pairs meet late.
 const MANY: usize = 16;
 
+/// A node that has heard fewer peers than this may be about to learn of all the others.
+const FEW: usize = 3;
+
 /// A node knows most of those that are present if it has heard this many times as many as not.
 const MOST: usize = 2;
 
@@ -123,6 +126,10 @@ pub(crate) struct Peers {
     present_unheard: usize,
     /// For how many more unanswered datagrams those that were never heard are trusted.
     credit: u8,
+    /// Since when this node has heard most of those that are present, if it does.
+    settled: Option<Instant>,
+    /// Whether many have become known since that were never heard, and few of them have been heard yet.
+    flooded: bool,
     /// How many have been equal to this node since a round began.
     level: usize,
 }
@@ -140,6 +147,8 @@ impl Peers {
             present: 0,
             present_unheard: 0,
             credit: CREDIT,
+            settled: None,
+            flooded: false,
             level: 0,
         }
     }
@@ -190,7 +199,8 @@ impl Peers {
             wide = self.wide.mark(ix.raw(), packet, stamp);
         }
         peer.mark(WIDE, wide);
-        if !peer.was_heard() {
+        let first = !peer.was_heard();
+        if first {
             self.unheard -= 1;
             self.present_unheard -= usize::from(peer.has(PRESENT));
             self.credit = (self.credit + CREDIT / 4).min(CREDIT);
@@ -210,6 +220,9 @@ impl Peers {
         }
         // A number that is taken shows that a floor that was named was none too high.
         peer.set_proof(Proof::Own);
+        if first {
+            self.unsettled(now);
+        }
     }
 
     /// Gives back the wide windows of bursts that are over.
@@ -269,10 +282,10 @@ impl Peers {
     }
 
     /// Forgets a node that is about to be removed from the roster.
-    pub(crate) fn forget(&mut self, ix: Ix, topology: &Topology) {
+    pub(crate) fn forget(&mut self, ix: Ix, topology: &Topology, now: Instant, timing: &Timing) {
         self.uncount(ix, topology);
         self.falls.forget(ix);
-        self.set_present(ix, false);
+        self.set_present(ix, false, now, timing);
         self.unheard -= usize::from(!self.get(ix).was_heard());
         self.get_mut(ix).mark(HEARD, true);
         self.unlevel(ix);
@@ -306,9 +319,17 @@ impl Peers {
     /// Whether a peer may be an invention: no packet of it has ever come, though this node has heard most
     /// of the others, or others like it have left their probes unanswered. It gets little.
     pub(crate) fn is_dubious(&self, ix: Ix) -> bool {
-        let heard = self.present - self.present_unheard;
-        let knows_most = self.present_unheard * MOST <= heard;
-        !self.get(ix).was_heard() && (knows_most || self.credit == 0)
+        !self.get(ix).was_heard() && (self.knows_most() || self.credit == 0)
+    }
+
+    /// Whether a peer is one of many that this node has heard of all at once and never heard, after it had
+    /// heard most of the others. If there is another peer for a task, that one gets it.
+    pub(crate) fn is_shunned(&self, ix: Ix) -> bool {
+        self.flooded && !self.get(ix).was_heard()
+    }
+
+    fn knows_most(&self) -> bool {
+        self.present_unheard * MOST <= self.present - self.present_unheard
     }
 
     /// Whether the silence of a peer tells this node something of itself. One that was never heard may not
@@ -319,7 +340,7 @@ impl Peers {
     }
 
     /// Whether a node is present has changed, or may have.
-    pub(crate) fn set_present(&mut self, ix: Ix, present: bool) {
+    pub(crate) fn set_present(&mut self, ix: Ix, present: bool, now: Instant, timing: &Timing) {
         let peer = &mut self.table[ix.index()];
         let (was, unheard) = (peer.has(PRESENT), !peer.was_heard());
         peer.mark(PRESENT, present);
@@ -327,6 +348,26 @@ impl Peers {
         if unheard {
             self.present_unheard = self.present_unheard + usize::from(present) - usize::from(was);
         }
+        let settled = self.unsettled(now);
+        if settled.is_some_and(|since| now.since(since) >= timing.settled_for) && !self.knows_most()
+        {
+            // Clusters seldom grow like that: some of the new ones are to be heard first.
+            (self.credit, self.flooded) = (0, true);
+        }
+    }
+
+    /// Notes whether this node has heard most of the others. Returns since when it had, if that is over.
+    fn unsettled(&mut self, now: Instant) -> Option<Instant> {
+        let heard = self.present - self.present_unheard;
+        if heard >= FEW && self.knows_most() {
+            if self.flooded {
+                (self.credit, self.flooded) = (CREDIT, false);
+            }
+            self.settled.get_or_insert(now);
+            return None;
+        }
+        self.flooded &= self.credit < CREDIT;
+        self.settled.take()
     }
 
     /// A peer has left a datagram unanswered.

@@ -59,8 +59,10 @@ impl Watches {
         watch.until = (watch.since + ctx.config.silence_window).max(slow).max(ctx.now + look);
         watch.next = watch.next.min(watch.until.max(ctx.now + ctx.timing.first_gap));
         let incarnation = ctx.peers.get(ix).incarnation;
-        ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });
-        ctx.say(ctx.bound(ix), Say::Ping);
+        if !ctx.peers.is_dubious(ix) {
+            ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });
+            ctx.say(ctx.bound(ix), Say::Ping);
+        }
         (watch.recruited, watch.widened) = (false, false);
         watch.recruit_in_time(ctx);
         if ctx.status(ix) == Status::Alive {
@@ -161,7 +163,7 @@ impl Watches {
                 }
                 let first = !core::mem::replace(&mut watch.verified, true);
                 self.arm(ctx);
-                first.then(|| self.note_verified(ctx)).flatten()
+                first.then(|| self.note_verified(ctx, suspect)).flatten()
             }
         }
     }
@@ -297,9 +299,12 @@ impl Watches {
         self.arm(ctx);
     }
 
-    /// A suspect has been found silent by another as well, or has been called down: answers until
-    /// when to probe faster, if many are dying.
-    pub(crate) fn note_verified(&mut self, ctx: &Context) -> Option<Instant> {
+    /// A suspect has been found silent by another as well, or has been called down. Returns until when to
+    /// probe faster, if many are dying.
+    pub(crate) fn note_verified(&mut self, ctx: &Context, suspect: Ix) -> Option<Instant> {
+        if ctx.peers.is_dubious(suspect) {
+            return None;
+        }
         let now = ctx.now;
         self.verified.retain(|&at| now.since(at) <= ctx.timing.mass_span);
         self.verified.push(now);

@@ -20,6 +20,9 @@ pub(super) const LAST_TRIES: u8 = 6;
 /// The same for a message, which no repair would bring.
 pub(super) const LASTING_TRIES: u8 = 12;
 
+/// How often a message is repeated to a peer that may be an invention.
+pub(super) const DUBIOUS_TRIES: u8 = 2;
+
 /// The repetitions at even intervals, before the intervals double: after these, a slow or dead peer
 /// is more likely than the loss of all of them.
 const EVEN_TRIES: u8 = 3;

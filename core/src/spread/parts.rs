@@ -202,7 +202,9 @@ fn pick(ctx: &Context, part: impl Iterator<Item = Ix> + Clone) -> Option<Ix> {
     let alive = part.clone().take(LOOKED_AT).filter(|&ix| ctx.status(ix) == Status::Alive);
     let known = ctx.timing.settled.max(8 * ctx.peers.usually_late()).as_millis();
     let settled = |ix: &Ix| u128::from(ctx.peers.since_turn(*ix, ctx.now)) >= known;
-    alive.clone().find(settled).or_else(|| alive.clone().next()).or_else(|| part.clone().next())
+    let trusted = |ix: &Ix| !ctx.peers.is_shunned(*ix);
+    let any = || alive.clone().next().or_else(|| part.clone().next());
+    alive.clone().filter(trusted).find(settled).or_else(|| alive.clone().find(trusted)).or_else(any)
 }
 
 /// What is left of a part without one of its peers.

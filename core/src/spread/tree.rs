@@ -17,7 +17,7 @@ use crate::growth::KEPT;
 use crate::mutants::mutated;
 use crate::outbox;
 use crate::roster::Ix;
-use crate::spread::copy::{Copy, LAST_TRIES, LASTING_TRIES, TRIES, wait};
+use crate::spread::copy::{Copy, DUBIOUS_TRIES, LAST_TRIES, LASTING_TRIES, TRIES, wait};
 use crate::spread::parts::{
     Audience, FAN_OUT, Part, everybody_but, heir, hop_budget, route, split,
 };
@@ -251,10 +251,10 @@ impl Relays {
             ctx.peers.note_unanswered(copy.to);
             let batch = self.batches.get(&copy.batch);
             let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
+            let (dubious, shunned) = (ctx.peers.is_dubious(copy.to), ctx.peers.is_shunned(copy.to));
             // No repair brings a message, so that is tried a few times more.
-            let enough = !lasting || copy.tries >= TRIES;
-            let dubious = enough && ctx.peers.is_dubious(copy.to);
-            let lost = dubious || !ctx.is_reachable(copy.to);
+            let enough = !lasting || shunned || copy.tries >= DUBIOUS_TRIES;
+            let lost = dubious && enough || !ctx.is_reachable(copy.to);
             if (lost || copy.tries + 1 == TRIES)
                 && core::mem::take(&mut copy.covering)
                 && let Route::Ring { group, .. } = &copy.part
@@ -272,8 +272,12 @@ impl Relays {
             copy.tried.push(copy.to);
             let (peers, tries) =
                 if lasting { (LASTING_HANDOVERS, LASTING_TRIES) } else { (HANDOVERS, LAST_TRIES) };
-            let next =
+            let mut next =
                 (copy.tried.len() < peers).then(|| heir(ctx, &copy.part, &copy.tried)).flatten();
+            if shunned || dubious && matches!(copy.part, Route::Listed(_)) {
+                // A part of nothing but inventions would draw a copy for each of them.
+                next = next.filter(|&ix| !ctx.peers.is_dubious(ix));
+            }
             if next.is_none() && !lost && copy.tries < tries {
                 copy.tried.pop();
                 copy.try_again(ctx, id);
@@ -334,8 +338,13 @@ impl Relays {
         let batch = self.next;
         self.next += 1;
         let urgent = frames.iter().any(outbox::is_urgent);
+        let lasting = frames.iter().any(is_message);
         let mut open = 0;
         for part in parts {
+            if !lasting && ctx.peers.is_shunned(part.to) {
+                // A repair brings what the peers of the part miss, if they exist.
+                continue;
+            }
             if !self.enter(ctx, batch, urgent, part, hops) {
                 break;
             }

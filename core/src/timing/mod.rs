@@ -119,6 +119,12 @@ timing! {
     denial_memory = |_c| Duration::from_secs(120), "";
     /// The least time that such a peer has to answer.
     denial_wait = |c| c.min_timeout / 4, "at least late";
+    /// How long a node is remembered that is gone and of which no packet ever came, though this node has
+    /// heard most of the others: it may be an invention. Policy, not network.
+    stranger_memory = |_c| Duration::from_secs(300), "";
+    /// After this time in which a node has heard most of the others, many of which it hears by hearsay alone
+    /// are taken for inventions until one is heard.
+    settled_for = |c| c.probe_interval * 10, "";
     /// The time after a stall in which the next one adds to it.
     stall_memory = |c| c.silence_window, "";
     /// The end of a hold in which a peer is watched at least.

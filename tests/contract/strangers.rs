@@ -1,0 +1,109 @@
+//! Ids that a member makes up: they are looked at, but get little, and are soon forgotten.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use scalesmall_core::wire::{Claim, Frame, Message, Route, Spread, Standing};
+use scalesmall_core::{Arrival, Destination, Life, NodeId, Status};
+use scalesmall_hostile::{EPOCH, Holder, addr, id};
+
+use crate::net::Net;
+
+/// A claim, for everybody, that these live.
+fn invented(ids: &[NodeId]) -> Vec<Frame> {
+    let route = Route::Ring { from: 0, until: 0, group: None, covered: true };
+    let spread = Spread { route, hops: 20, frames: ids.len() as u8, first_try: None };
+    let claims = ids.iter().map(|&id| {
+        let (life, standing) = (Life { id, epoch: EPOCH }, Standing::Alive);
+        let claim = Claim {
+            life,
+            incarnation: 0,
+            standing,
+            accuser: None,
+            confirmed_by: [None; 2],
+            age: 0,
+        };
+        Frame::Claim(claim)
+    });
+    std::iter::once(Frame::Spread(spread)).chain(claims).collect()
+}
+
+/// Has a member say something to the first node. Returns how many bytes that took.
+fn say(net: &mut Net, member: &mut Holder, frames: &[Frame]) -> usize {
+    let packet = member.packet(Some(EPOCH), frames);
+    net.on(1, |engine, now| {
+        let _ = engine.handle_datagram(now, Arrival::Unicast(addr(99)), &packet);
+    });
+    packet.len()
+}
+
+/// The bytes that went to somebody of these.
+fn bytes_to(net: &Net, ids: &[NodeId]) -> usize {
+    let sent = net.sent.iter().filter(|(_, to, _)| match to {
+        Destination::Unicast(at) => ids.contains(&NodeId::from(*at)),
+        Destination::Multicast => false,
+    });
+    sent.map(|(_, _, datagram)| datagram.len()).sum()
+}
+
+/// Nodes that have all heard each other for a while.
+fn acquainted(nodes: u16) -> Net {
+    let mut net = Net::settled(nodes);
+    net.run_for(Duration::from_secs(10));
+    net
+}
+
+/// However many are made up, at addresses of their own or at one, in clusters of several sizes: they get
+/// at most twenty times what was said of them, show up as alive for a minute or two at most, and are
+/// forgotten within ten.
+#[test]
+fn what_is_made_up_gets_little_and_is_forgotten() {
+    let ports = |count| (0..count).map(|port| SocketAddr::from(([10, 9, 9, 9], 1_000 + port)));
+    let hosts = |count| (0..count).map(|host| addr(5_000 + host));
+    let sets: [Vec<SocketAddr>; 3] =
+        [hosts(250).collect(), hosts(60).collect(), ports(250).collect()];
+    for nodes in [8, 16] {
+        for set in &sets {
+            let ids: Vec<NodeId> = set.iter().copied().map(NodeId::from).collect();
+            let mut net = acquainted(nodes);
+            net.run_for(Duration::from_secs(10));
+            let mut member = Holder::new(99);
+            let said = say(&mut net, &mut member, &invented(&ids));
+            net.run_for(Duration::from_secs(150));
+            for engine in &net.engines {
+                let shown = |id: &&NodeId| {
+                    engine.peer(**id).is_some_and(|peer| peer.status == Status::Alive)
+                };
+                assert_eq!(ids.iter().filter(shown).count(), 0, "{nodes} nodes, {} ids", ids.len());
+            }
+            net.run_for(Duration::from_secs(450));
+            let sent = bytes_to(&net, &ids);
+            assert!(sent <= 20 * said, "{nodes} nodes, {} ids: {said} B, {sent} B", ids.len());
+            for engine in &net.engines {
+                assert!(ids.iter().all(|&id| engine.peer(id).is_none()));
+                assert_eq!(engine.digest(), net.engines[0].digest());
+            }
+        }
+    }
+}
+
+/// The same of messages to listed nodes that were made up.
+#[test]
+fn listed_recipients_that_are_made_up_get_little() {
+    let ids: Vec<NodeId> = (0..250).map(|host| id(5_000 + host)).collect();
+    let mut net = acquainted(8);
+    let mut member = Holder::new(99);
+    let mut said = say(&mut net, &mut member, &invented(&ids));
+    for sequence in 1..=3 {
+        let payload = Bytes::from(vec![7; 900]);
+        let message = Message { origin: member.life, sequence, tag: 1, group: None, payload };
+        let route = Route::Listed(ids.clone());
+        let spread = Frame::Spread(Spread { route, hops: 20, frames: 1, first_try: None });
+        said += say(&mut net, &mut member, &[spread, Frame::Message(message)]);
+        net.run_for(Duration::from_secs(1));
+    }
+    net.run_for(Duration::from_secs(600));
+    let sent = bytes_to(&net, &ids);
+    assert!(sent <= 20 * said, "{said} B, {sent} B");
+}
