@@ -3,8 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::node::Epoch;
-use crate::rate::SendRate;
+use crate::base::{Epoch, SendRate};
 use crate::seal::{ClusterName, Keyring, Suite};
 use crate::topology::{DownMembers, TopologyLimits};
 

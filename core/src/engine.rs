@@ -21,25 +21,18 @@ use core::fmt;
 
 use bytes::BytesMut;
 
+use crate::base::{Destination, Epoch, Instant, Ix, Life, NodeId, SendError};
+use crate::broadcast::{Audience, Joined, Messages, Piggyback, Relays, Taken};
 use crate::config::{Config, ConfigError};
-use crate::context::Context;
 use crate::engine::clock::{Clock, LATEST};
-use crate::event::Event;
-use crate::liveness::{Comeback, Departure, Health, Hearsay, Numbers, Probes, Renewal, Watches};
+use crate::membership::{Comeback, Departure, Hearsay, Numbers, Probes, Renewal, Returns, Watches};
 use crate::mutants::mutated;
-use crate::node::{Epoch, Life, NodeId};
-use crate::outbox::Intent;
-use crate::port::{Destination, SendError};
-use crate::repair::Repair;
-use crate::roster::Ix;
+use crate::out::{Event, Intent, Why};
+use crate::picture::{Context, Health};
+use crate::repair::{Gaps, Repair, Tombstones};
 use crate::seal::{Opener, Sealer};
-use crate::spread::{
-    Audience, Gaps, Hearer, Joined, Messages, Multicast, Piggyback, Relays, Returns, Speaker, Taken,
-};
-use crate::time::Instant;
-use crate::timers::Why;
+use crate::segment::{Hearer, Multicast, Speaker};
 use crate::timing::segment::SUCCESSION;
-use crate::tombstones::Tombstones;
 use crate::wire::{Decoder, Frame, Writer};
 
 pub use calls::MetadataError;
@@ -405,7 +398,7 @@ impl Engine {
         self.returns.told(ix);
         self.ctx.covers.forget(ix);
         self.ctx.paths.forget(ix);
-        self.ctx.forget(ix, crate::event::Cause::Expired);
+        self.ctx.forget(ix, crate::out::Cause::Expired);
     }
 }
 

@@ -163,25 +163,35 @@
 //!
 //! # Map
 //!
-//! Parts share the `context`; `engine` knows them all.
+//! Each layer knows those below it, and no other module of its own layer; a test reads the sources and
+//! refuses an arrow that goes up or across.
 //!
-//! | module | subject |
-//! |---|---|
-//! | `engine` | calls in, polls out; hands each frame and each deadline to the part in charge |
-//! | `context` | what parts share: picture, peers, queues, random choices |
-//! | `topology` | the replicated data: records, merge, the index behind `route`; [`Topology`] is usable by itself |
-//! | `liveness` | which nodes live: probes, suspicion, evidence, own health, coming back, departing |
-//! | `spread` | how changes and messages reach all: tree, multicast with its speakers, piggyback |
-//! | `repair` | how two nodes find what differs |
-//! | [`wire`] | packets and frames, specified for a second implementation |
-//! | [`seal`] | keys, suites, freshness |
-//! | `timing` | every duration, with its formula and its reason |
-//! | `path` | how large datagrams to a peer may be |
-//! | `events`, `outbox`, `rate`, `timers`, `tombstones` | bounded queues, rate limits, deadlines, garbage collection |
-//! | `roster`, `metadata`, `message` | nodes by number; what they say about themselves and to each other |
-//! | [`protocol`] | what is sent when, to whom, and what the receiver does |
-//! | `config`, `event`, `port`, `stats`, `node`, `time` | what an embedder sees: settings, events, destinations, counters, names, instants |
-//! | `hash`, `growth` | hashing that is the same everywhere; vectors that waste little |
+//! | layer | module | purpose |
+//! |---|---|---|
+//! | the whole | `engine` | calls in, polls out; hands each frame and each deadline to the part in charge |
+//! | parts | `membership` | which nodes live: probes, suspicion, hearsay, coming back, beginning anew, departing |
+//! | | `broadcast` | how changes and messages reach all: the tree, copies, piggyback |
+//! | | `segment` | reliable multicast: the speaker of a segment and those that hear it |
+//! | | `repair` | how two nodes find what differs and make it equal; garbage collection |
+//! | beliefs | `picture` | what this node believes: data, peers, who covers whom, how large datagrams may be, its own health |
+//! | output | `out` | bounded queues of what goes out: datagrams, events, news, deadlines, counters |
+//! | clockwork | `timing` | every duration, with its formula and its reason |
+//! | settings | `config` | what an embedder sets, with defaults and limits |
+//! | format | [`wire`] | frames, specified for a second implementation |
+//! | what is said of nodes | `claims` | claims, metadata, and what beats what |
+//! | keys | [`seal`] | keys, suites, freshness |
+//! | envelope | `packet` | the header of a packet, and reading bytes |
+//! | data | `topology` | records of groups and ranges, merge, the index behind `route`; [`Topology`] is usable by itself |
+//! | differences | `reconcile` | fingerprints, sums over ranges, coded symbols: what two sets differ in |
+//! | ground | `base` | nodes, time, ports, rates; hashing that is the same everywhere; vectors that waste little |
+//! | the text | [`protocol`] | what is sent when, to whom, and what the receiver does |
+//! | faults | `mutants` | mistakes that the tests of the laws build in, to see that they are found |
+//!
+//! A datagram comes in through `engine`: its header is parsed (`packet`), its tag checked (`seal`), its
+//! frames are decoded and checked as a whole (`wire`); then each frame goes to the part that its kind
+//! belongs to, which reads and changes the `picture` and leaves what it has to say in `out`. A deadline
+//! goes to its part in the same way. When the embedder polls, `engine` takes intents from `out`, writes
+//! them as frames from the picture of that moment, and seals them.
 //!
 //! # Glossary
 //!
@@ -296,7 +306,7 @@
 //!
 //! # Spread, measured
 //!
-#![doc = include_str!("spread/measured.md")]
+#![doc = include_str!("broadcast/measured.md")]
 //!
 //! # Repair, measured
 //!
@@ -308,53 +318,42 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod base;
+mod broadcast;
+mod claims;
 mod config;
-mod context;
 mod engine;
-mod event;
-mod events;
-mod growth;
-mod hash;
-mod liveness;
-mod message;
-mod metadata;
+mod membership;
 #[cfg(feature = "mutants")]
 #[doc(hidden)]
 pub mod mutants;
 #[cfg(not(feature = "mutants"))]
 mod mutants;
-mod node;
-mod outbox;
-mod path;
-mod port;
 #[doc = include_str!("protocol.md")]
 #[cfg(doc)]
 pub mod protocol {}
-mod rate;
+mod out;
+mod packet;
+mod picture;
+mod reconcile;
 mod repair;
-mod roster;
 pub mod seal;
-mod spread;
-mod stats;
-mod time;
-mod timers;
+mod segment;
 mod timing;
-mod tombstones;
 mod topology;
 pub mod wire;
 
+pub use base::{
+    Arrival, Destination, Epoch, GroupName, GroupNameError, HoldReason, Instant, Life, NodeId,
+    SendError, SendRate, Status,
+};
 pub use config::{Config, ConfigError, Limits, Liveness};
 pub use engine::{DatagramError, Digest, Engine, MetadataError, Peer};
-pub use event::{Cause, Event, MulticastState};
-pub use message::{BroadcastError, BroadcastId, Recipients, Tag};
-pub use node::{Epoch, HoldReason, Life, NodeId, Status};
-pub use port::{Arrival, Destination, SendError};
-pub use rate::SendRate;
-pub use seal::{ClusterName, ClusterNameError, Key, KeyError, KeyId, Keyring, KeyringError, Suite};
-pub use stats::Stats;
-pub use time::Instant;
+pub use out::{BroadcastError, BroadcastId, Cause, Event, MulticastState, Recipients, Stats, Tag};
+pub use packet::KeyId;
+pub use seal::{ClusterName, ClusterNameError, Key, KeyError, Keyring, KeyringError, Suite};
 pub use topology::{
-    Change, Changes, Coverage, DownMembers, GroupError, GroupName, GroupNameError, GroupRecords,
-    Item, KeyRange, KeyRangeError, MergeError, Op, Overlap, Owner, RecordDelta, Refusal, TimedItem,
-    Topology, TopologyLimits, Write,
+    Change, Changes, Coverage, DownMembers, GroupError, GroupRecords, Item, KeyRange,
+    KeyRangeError, MergeError, Op, Overlap, Owner, RecordDelta, Refusal, TimedItem, Topology,
+    TopologyLimits, Write,
 };

@@ -8,15 +8,13 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Engine;
+use crate::base::{Epoch, GroupName, Instant, Ix, Status};
+use crate::broadcast::{Audience, FAN_OUT};
+use crate::claims::Standing;
 use crate::config::{Config, ConfigError};
-use crate::event::Event;
-use crate::message::{BroadcastError, BroadcastId, Recipients, Tag};
-use crate::node::{Epoch, Status};
-use crate::roster::Ix;
-use crate::spread::{Audience, FAN_OUT};
-use crate::time::Instant;
-use crate::topology::{GroupError, GroupName, KeyRange, Op, TimedItem};
-use crate::wire::{Frame, MAX_METADATA, MESSAGE_OVERHEAD, Message, OVERHEAD, Standing};
+use crate::out::{BroadcastError, BroadcastId, Event, Recipients, Tag};
+use crate::topology::{GroupError, KeyRange, Op, TimedItem};
+use crate::wire::{Frame, MAX_METADATA, MESSAGE_OVERHEAD, Message, OVERHEAD};
 
 /// Why metadata is refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

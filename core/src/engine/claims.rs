@@ -1,14 +1,14 @@
 //! What follows from claims and verdicts.
 
 use super::Engine;
+use crate::base::{Epoch, Ix, NodeId, Status};
+use crate::claims::{Claim, Standing};
 use crate::config::Liveness;
-use crate::liveness::{Doubt, News, Unanswered, Weighed};
+use crate::membership::{Doubt, Unanswered};
 use crate::mutants::mutated;
-use crate::node::{Epoch, NodeId, Status};
-use crate::outbox::Say;
-use crate::repair;
-use crate::roster::Ix;
-use crate::wire::{Claim, Frame, Standing};
+use crate::out::Say;
+use crate::picture::{News, Weighed};
+use crate::wire::Frame;
 
 /// How a claim came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Engine {
         if let Some(ix) = self.ctx.find(claim.life.id)
             && channel == Channel::Direct
             && self.ctx.config.liveness == Liveness::On
-            && repair::is_doubtful(&self.ctx, ix, claim)
+            && crate::picture::is_doubtful(&self.ctx, ix, claim)
             && self.ctx.weigh(ix, claim).is_gt()
         {
             // Old news perhaps, of the time of a partition: the accused is asked first.

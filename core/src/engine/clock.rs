@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::time::Instant;
+use crate::base::Instant;
 
 /// Times beyond this one, some 292 years after the origin, count as this one, so that every deadline
 /// can lie after every time.

@@ -5,16 +5,15 @@ use bytes::Bytes;
 use core::time::Duration;
 
 use super::Engine;
+use crate::base::{Ix, Life};
+use crate::broadcast::{Claimed, Verdict};
+use crate::claims::{Claim, Standing};
 use crate::engine::claims::Channel;
 use crate::engine::spreads::Took;
-use crate::event::Event;
-use crate::liveness::Weighed;
-use crate::message::Tag;
-use crate::node::Life;
-use crate::outbox::Say;
-use crate::roster::Ix;
-use crate::spread::{Claimed, Verdict};
-use crate::wire::{Claim, Finding, Frame, Header, Message, Standing};
+use crate::out::{Event, Say, Tag};
+use crate::packet::Header;
+use crate::picture::Weighed;
+use crate::wire::{Finding, Frame, Message};
 
 impl Engine {
     /// Applies all frames of a packet, in order.

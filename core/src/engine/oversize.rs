@@ -4,14 +4,11 @@ use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
 use super::Engine;
-use crate::event::Event;
-use crate::message::BroadcastId;
-use crate::node::Life;
-use crate::outbox::{Intent, Say, To};
-use crate::roster::Ix;
-use crate::spread::is_message;
+use crate::base::{Ix, Life};
+use crate::out::{BroadcastId, Event, Intent, Say, To};
 use crate::wire::{
     FirstTry, Frame, MAX_METADATA, MESSAGE_OVERHEAD, Message, OVERHEAD, Refused, Route, Spread,
+    is_message,
 };
 
 /// Metadata, which a repair cannot divide, goes out in a datagram of up to this size even where

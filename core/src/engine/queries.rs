@@ -6,12 +6,10 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Engine;
+use crate::base::{Epoch, GroupName, Ix, NodeId, Status};
 use crate::config::Config;
-use crate::event::MulticastState;
-use crate::node::{Epoch, NodeId, Status};
-use crate::roster::Ix;
-use crate::stats::Stats;
-use crate::topology::{Coverage, GroupName, Op, Owner, TimedItem};
+use crate::out::{MulticastState, Stats};
+use crate::topology::{Coverage, Op, Owner, TimedItem};
 
 /// What is known of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,21 +4,18 @@ use alloc::collections::VecDeque;
 use core::fmt;
 
 use super::Engine;
+use crate::base::growth::KEPT;
+use crate::base::{Arrival, Destination, Instant, Ix, Life, Status};
+use crate::broadcast::Verdict;
+use crate::claims::{Claim, Standing};
 use crate::engine::claims::Channel;
 use crate::engine::stale::tag_of;
-use crate::event::Cause;
-use crate::growth::KEPT;
-use crate::liveness::{News, Proof, Weighed};
 use crate::mutants::mutated;
-use crate::node::{Life, Status};
-use crate::outbox::To;
-use crate::path::BASE;
-use crate::port::{Arrival, Destination};
-use crate::roster::Ix;
+use crate::out::{Cause, To};
+use crate::packet::{Header, WireError};
+use crate::picture::{BASE, News, Proof, Weighed};
 use crate::seal::{Freshness, OpenError};
-use crate::spread::Verdict;
-use crate::time::Instant;
-use crate::wire::{Claim, Frame, Header, Message, Standing, WireError};
+use crate::wire::{Frame, Message};
 
 /// Why a datagram was refused.
 ///

@@ -5,11 +5,10 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::Engine;
+use crate::base::{GroupName, Ix, Life};
 use crate::engine::claims::Channel;
-use crate::event::Event;
-use crate::node::Life;
-use crate::roster::Ix;
-use crate::topology::{Applied, Changes, GroupName, RecordDelta};
+use crate::out::Event;
+use crate::topology::{Applied, Changes, RecordDelta};
 use crate::wire::Frame;
 
 /// The highest version of its metadata that a node puts above a false one. What is left beyond it no

@@ -1,7 +1,7 @@
 //! Memory that bursts leave behind, given back at the pace of the probes.
 
 use super::Engine;
-use crate::growth;
+use crate::base::growth;
 
 impl Engine {
     /// Gives back the memory of bursts that are over: otherwise empty queues would keep the memory

@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use super::Engine;
+use crate::base::{Ix, NodeId, Status};
+use crate::claims::Standing;
 use crate::mutants::mutated;
-use crate::node::{NodeId, Status};
-use crate::roster::Ix;
-use crate::wire::{Frame, Standing};
+use crate::wire::Frame;
 
 /// One in this many of the gone is forgotten at once, so that the search for them is worth its
 /// while.

@@ -3,12 +3,11 @@
 use alloc::vec::Vec;
 
 use super::Engine;
+use crate::base::{GroupName, Ix, NodeId};
+use crate::broadcast::{Audience, FAN_OUT};
 use crate::engine::claims::Channel;
-use crate::node::NodeId;
-use crate::roster::Ix;
-use crate::spread::{Audience, FAN_OUT};
-use crate::topology::GroupName;
-use crate::wire::{Frame, Header, Route, Spread};
+use crate::packet::Header;
+use crate::wire::{Frame, Route, Spread};
 
 /// In groups with fewer reachable members the origin sends a message to each member: otherwise the
 /// whole segment would have to hear it, and a hop that does not know a new member yet would leave

@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use super::Engine;
 use super::claims::Channel;
 use super::oversize::message_room;
-use crate::roster::Ix;
-use crate::spread::{CopyId, Relays, is_message};
-use crate::wire::{Frame, Header, Spread};
+use crate::base::Ix;
+use crate::broadcast::{CopyId, Relays};
+use crate::packet::Header;
+use crate::wire::{Frame, Spread, is_message};
 
 /// What became of frames that were to be passed on.
 pub(super) enum Took {

@@ -2,14 +2,12 @@
 //! forgotten.
 
 use super::Engine;
+use crate::base::{Arrival, Ix, Life, Status};
 use crate::engine::claims::Channel;
-use crate::event::Event;
 use crate::mutants::mutated;
-use crate::node::{Life, Status};
-use crate::outbox::Say;
-use crate::port::Arrival;
-use crate::roster::Ix;
-use crate::wire::{Frame, Header, TAG_LEN};
+use crate::out::{Event, Say};
+use crate::packet::{Header, TAG_LEN};
+use crate::wire::Frame;
 
 /// The first bits of a packet's tag, which tell it from another packet with its number.
 pub(super) fn tag_of(datagram: &[u8]) -> u16 {

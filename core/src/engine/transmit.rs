@@ -5,12 +5,11 @@ use alloc::vec::Vec;
 use bytes::BytesMut;
 
 use super::Engine;
+use crate::base::growth::KEPT;
+use crate::base::{Destination, Ix};
 use crate::engine::stale::tag_of;
-use crate::growth::KEPT;
-use crate::outbox::{Intent, Say, To};
-use crate::path::BASE;
-use crate::port::Destination;
-use crate::roster::Ix;
+use crate::out::{Intent, Say, To};
+use crate::picture::BASE;
 use crate::wire::{Frame, Refused};
 
 /// The contents of a packet that are remembered until they are answered.

@@ -1,10 +1,9 @@
 //! What a repair sends: sums to compare, and entries that the other side lacks.
 
-use crate::context::Context;
-use crate::outbox::Say;
-use crate::repair::root::Subject;
-use crate::roster::Ix;
-use crate::topology::GroupName;
+use crate::base::{GroupName, Ix};
+use crate::out::Say;
+use crate::picture::Context;
+use crate::reconcile::Subject;
 use crate::wire::{Coded, Frame, RangeSum};
 
 /// Sends sums, as many in a datagram as fit.
@@ -34,7 +33,7 @@ pub(super) fn send(ctx: &mut Context, to: Ix, subject: &Subject, budget: &mut us
             ctx.say(ctx.bound(to), Say::Held(Frame::Claim(claim)));
         }
         Subject::Metadata(ix) => {
-            let frame = ctx.metadata.frame(ctx.life(*ix), *ix);
+            let frame = ctx.metadata_frame(*ix);
             ctx.say_frame(ctx.bound(to), frame);
         }
         Subject::Record(group, ix) => send_record(ctx, to, group, *ix, 0, budget),

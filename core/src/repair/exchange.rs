@@ -2,7 +2,7 @@
 //! lacks, and with a question for what this node lacks.
 //!
 //! The first datagram carries coded symbols of all that the sender holds, from which the receiver
-//! reads up to some ninety differences (see [`coded`](super::coded)). If there are more, the
+//! reads up to some ninety differences (see [`coded`](crate::reconcile::coded)). If there are more, the
 //! receiver answers with sums over ranges; each range that differs is answered with coded symbols
 //! of its own, or with a list if it holds little (range-based set reconciliation, Meyer 2022). The
 //! receiver keeps no state: every datagram says all that its answer needs.
@@ -10,18 +10,14 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use crate::context::Context;
-use crate::outbox::Say;
+use crate::base::{GroupName, Ix};
+use crate::claims::Standing;
+use crate::out::{Say, Why};
+use crate::picture::Context;
+use crate::reconcile::{Cells, Decoded, Element, Subject};
 use crate::repair::answer::{ask, send, send_coded, send_record};
-use crate::repair::coded::{Cells, Decoded, Element};
-use crate::repair::root::Subject;
 use crate::repair::session::{Repair, SMALL_PICTURE};
-use crate::roster::Ix;
-use crate::timers::Why;
-use crate::topology::GroupName;
-use crate::wire::{
-    Coded, Frame, Holdings, Lacking, MetadataVersion, RangeSum, RecordVersion, Standing,
-};
+use crate::wire::{Coded, Frame, Holdings, Lacking, MetadataVersion, RangeSum, RecordVersion};
 
 /// The differences that the symbols of one datagram are meant to settle, and the most ranges into
 /// which a range with more is split.
@@ -254,7 +250,7 @@ impl Repair {
             if ctx.life(ix) == version.life && have < version.version && !theirs.answer {
                 wanted.push(MetadataVersion { life: version.life, version: have });
             } else if have > version.version {
-                ctx.say_frame(to, ctx.metadata.frame(ctx.life(ix), ix));
+                ctx.say_frame(to, ctx.metadata_frame(ix));
             }
         }
         if !wanted.is_empty() {

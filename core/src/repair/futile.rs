@@ -8,10 +8,9 @@
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use crate::context::Context;
-use crate::hash::mix;
+use crate::base::{Instant, mix};
 use crate::mutants::mutated;
-use crate::time::Instant;
+use crate::picture::Context;
 
 /// How many repairs in a row without an answer count as one that moved nothing: at 30 % loss that is rare.
 const LOST: u8 = 8;

@@ -1,15 +1,13 @@
 //! Finding and mending differences between two nodes' pictures.
 
 mod answer;
-mod coded;
-mod entries;
 mod exchange;
-pub(crate) mod fingerprint;
 mod futile;
-mod root;
+mod gaps;
 mod session;
 mod stock;
+mod tombstones;
 
-pub(crate) use fingerprint::FingerprintKey;
-pub(crate) use root::{Root, Subject};
-pub(crate) use session::{Repair, is_doubtful};
+pub(crate) use gaps::Gaps;
+pub(crate) use session::Repair;
+pub(crate) use tombstones::Tombstones;

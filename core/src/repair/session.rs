@@ -5,18 +5,15 @@
 use alloc::collections::BTreeSet;
 use core::time::Duration;
 
-use crate::context::Context;
+use crate::base::{Instant, Ix};
 use crate::mutants::mutated;
-use crate::node::Status;
-use crate::outbox::Say;
+use crate::out::{Say, Why};
+use crate::picture::Context;
+use crate::reconcile::Subject;
 use crate::repair::answer::{ask, send_coded};
 use crate::repair::futile::Futile;
-use crate::repair::root::Subject;
 use crate::repair::stock::Stock;
-use crate::roster::Ix;
-use crate::time::Instant;
-use crate::timers::Why;
-use crate::wire::{Claim, Frame, RangeSum, Standing};
+use crate::wire::{Frame, RangeSum};
 
 /// Unequal comparisons in a row before a repair starts.
 const UNEQUAL: u32 = 3;
@@ -288,19 +285,11 @@ fn answer_wait(ctx: &Context) -> Duration {
     ctx.config.max_timeout.max(2 * ctx.peers.usually_late())
 }
 
-/// Whether a claim that came to this node alone is to be checked with the accused before it counts:
-/// it says that a node is down that this node sees alive, and may be old news.
-pub(crate) fn is_doubtful(ctx: &Context, ix: Ix, claim: &Claim) -> bool {
-    claim.standing == Standing::Down
-        && claim.life.epoch == ctx.life(ix).epoch
-        && ctx.status(ix) == Status::Alive
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Cause;
-    use crate::node::{Epoch, Life, NodeId};
+    use crate::base::{Epoch, Life, NodeId, Status};
+    use crate::out::Cause;
     use core::net::SocketAddr;
 
     fn id(host: u8) -> NodeId {

@@ -4,11 +4,9 @@
 
 use alloc::vec::Vec;
 
-use crate::context::Context;
-use crate::repair::coded::{CELLS, Cells, Element};
-use crate::repair::entries::{Entries, Sum};
-use crate::repair::root::{Move, Subject};
-use crate::time::Instant;
+use crate::base::Instant;
+use crate::picture::Context;
+use crate::reconcile::{CELLS, Cells, Element, Entries, Move, Subject, Sum};
 use crate::wire::{Coded, RangeSum};
 
 /// All subjects, by position.
@@ -168,9 +166,8 @@ impl Stock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Cause;
-    use crate::hash::mix;
-    use crate::node::{Epoch, Life, NodeId, Status};
+    use crate::base::{Epoch, Life, NodeId, Status, mix};
+    use crate::out::Cause;
     use alloc::collections::BTreeSet;
     use core::net::SocketAddr;
     use quickcheck::quickcheck;
@@ -181,7 +178,7 @@ mod tests {
         for seed in seeds {
             stock.step(Move {
                 position: mix(seed),
-                subject: Subject::Peer(crate::roster::Ix::from_raw(seed as u32)),
+                subject: Subject::Peer(crate::base::Ix::from_raw(seed as u32)),
                 fingerprint: mix(!seed),
                 came: true,
             });
@@ -246,7 +243,7 @@ mod tests {
                 for came in [true, false] {
                     got.step(Move {
                         position: mix(seed),
-                        subject: Subject::Metadata(crate::roster::Ix::from_raw(seed as u32)),
+                        subject: Subject::Metadata(crate::base::Ix::from_raw(seed as u32)),
                         fingerprint: mix(!seed),
                         came,
                     });

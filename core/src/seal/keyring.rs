@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::key::{Key, KeyId};
+use super::key::Key;
+use crate::packet::KeyId;
 
 /// One or more keys. The primary one protects what is sent; what arrives names its own.
 ///

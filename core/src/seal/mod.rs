@@ -13,9 +13,10 @@ mod sealer;
 mod suite;
 mod wide;
 
+pub use crate::packet::KeyId;
 pub use cluster::{ClusterName, ClusterNameError};
 pub use freshness::{Freshness, Window};
-pub use key::{Key, KeyError, KeyId};
+pub use key::{Key, KeyError};
 pub use keyring::{Keyring, KeyringError};
 pub use opener::{OpenError, Opener};
 pub use sealer::Sealer;

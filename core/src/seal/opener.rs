@@ -4,11 +4,10 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::cluster::ClusterName;
-use super::key::KeyId;
 use super::keyring::Keyring;
 use super::suite::{Schedule, Session, Suite};
-use crate::node::{Epoch, Life};
-use crate::wire::{Header, TAG_LEN};
+use crate::base::{Epoch, Life};
+use crate::packet::{Header, KeyId, TAG_LEN};
 
 /// Checks the packets of all senders.
 ///
@@ -254,7 +253,7 @@ impl core::error::Error for OpenError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::NodeId;
+    use crate::base::NodeId;
     use crate::seal::{Key, Sealer};
     use crate::wire::{Frame, Writer};
     use bytes::BytesMut;

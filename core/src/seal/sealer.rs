@@ -4,11 +4,10 @@ use bytes::BytesMut;
 use core::fmt;
 
 use super::cluster::ClusterName;
-use super::key::KeyId;
 use super::keyring::Keyring;
 use super::suite::{Schedule, Session, Suite};
-use crate::node::{Epoch, Life};
-use crate::wire::Header;
+use crate::base::{Epoch, Life};
+use crate::packet::{Header, KeyId};
 
 /// Protects the packets of one life of a node with the primary key of a ring.
 ///

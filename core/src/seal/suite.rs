@@ -6,9 +6,9 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::cluster::ClusterName;
-use super::key::{Key, KeyId};
-use crate::node::{Epoch, Life};
-use crate::wire::TAG_LEN;
+use super::key::Key;
+use crate::base::{Epoch, Life};
+use crate::packet::{KeyId, TAG_LEN};
 
 #[cfg(feature = "seal")]
 use chacha20poly1305::{AeadInOut as _, ChaCha20Poly1305, Nonce};
@@ -193,7 +193,7 @@ fn associated(header: &[u8], receiver: Option<Epoch>) -> ([u8; MAX_ASSOCIATED], 
 }
 
 #[cfg(feature = "seal")]
-const MAX_ASSOCIATED: usize = crate::wire::Header::MAX_LEN + 8;
+const MAX_ASSOCIATED: usize = crate::packet::Header::MAX_LEN + 8;
 
 /// The packet number, which never repeats under one key.
 #[cfg(feature = "seal")]

@@ -2,8 +2,9 @@ use bytes::BytesMut;
 use core::net::SocketAddr;
 
 use super::*;
-use crate::node::{Epoch, Life, NodeId};
-use crate::wire::{Frame, Header, Writer};
+use crate::base::{Epoch, Life, NodeId};
+use crate::packet::Header;
+use crate::wire::{Frame, Writer};
 
 const ME: Epoch = Epoch(77);
 

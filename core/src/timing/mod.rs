@@ -274,7 +274,7 @@ impl Timing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::Context;
+    use crate::picture::Context;
     use std::format;
     use std::string::String;
 

@@ -7,9 +7,6 @@
 
 use core::time::Duration;
 
-use crate::context::Context;
-use crate::roster::Ix;
-
 macro_rules! durations {
     ($($(#[doc = $why:literal])+ pub(crate) const $name:ident: Duration = $value:expr;)+) => {
         $($(#[doc = $why])+ pub(crate) const $name: Duration = $value;)+
@@ -248,11 +245,6 @@ pub(crate) fn is_second(after: Duration) -> Option<bool> {
 /// Over how long, in the mean, hearers that expect a beat after a pause spread their questions.
 pub(crate) fn spread_out(pause: Duration) -> Duration {
     SPREAD_OUT + pause / SPREAD_SHARE
-}
-
-/// How long a hearer waits for the answer of a speaker, the first time.
-pub(crate) fn ask_again(ctx: &Context, speaker: Ix) -> Duration {
-    ctx.peers.late(speaker).unwrap_or_default().max(ASK_AGAIN)
 }
 
 #[cfg(test)]

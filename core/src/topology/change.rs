@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::item::{GroupName, KeyRange, TimedItem};
+use super::item::{KeyRange, TimedItem};
 use super::limits::MergeError;
-use crate::node::NodeId;
+use crate::base::{GroupName, NodeId};
 
 /// One change of what [`Topology::topology`](super::Topology::topology) returns.
 #[derive(Clone, Debug, PartialEq, Eq)]

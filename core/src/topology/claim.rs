@@ -6,13 +6,13 @@
 
 use alloc::vec::Vec;
 
+use super::Topology;
 use super::change::Changes;
-use super::item::{GroupName, Op, RecordDelta, Write};
+use super::item::{Op, RecordDelta, Write};
 use super::merge::{Applied, CLOCK_STEP};
 use super::record::Record;
-use super::{GroupError, Topology};
-use crate::node::Epoch;
-use crate::roster::Ix;
+use crate::base::{Epoch, GroupName, Ix};
+use crate::topology::limits::GroupError;
 
 /// The claims that have not been answered yet.
 #[derive(Clone)]
@@ -189,7 +189,7 @@ fn contradicts(record: &Record, delta: &RecordDelta) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::NodeId;
+    use crate::base::NodeId;
     use crate::topology::{Changes, GroupRecords, KeyRange};
     use alloc::boxed::Box;
     use core::net::SocketAddr;

@@ -7,7 +7,7 @@ use core::cmp::Reverse;
 use super::item::KeyRange;
 
 /// How a group's ranges cover the key space, taking members as
-/// [`DownMembers`](super::DownMembers) says.
+/// [`DownMembers`](crate::topology::limits::DownMembers) says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// The keys that nobody serves, by rising key. At most one more than there are ranges.

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::growth;
+use crate::base::growth;
 
 /// A rising row of numbers with a directory by their leading bits.
 ///

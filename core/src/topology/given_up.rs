@@ -3,7 +3,7 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 
-use crate::roster::Ix;
+use crate::base::Ix;
 
 /// How many are remembered one by one.
 const RECENT: usize = 1024;

@@ -6,13 +6,10 @@ use hashbrown::HashTable;
 
 use super::change::{Change, Changes};
 use super::index::{Entry, Index};
-use super::item::{GroupName, Item, Op, TimedItem, Write};
+use super::item::{Item, Op, TimedItem, Write};
 use super::record::{Body, Note, Record};
-use crate::growth;
-use crate::hash::fold;
-use crate::node::Life;
-use crate::repair::fingerprint::FingerprintKey;
-use crate::roster::Ix;
+use crate::base::{GroupName, Ix, Life, fold, growth};
+use crate::reconcile::FingerprintKey;
 
 /// The records of all members of one group.
 #[derive(Clone)]

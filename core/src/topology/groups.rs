@@ -5,8 +5,7 @@ use alloc::vec::Vec;
 use hashbrown::HashTable;
 
 use super::group::Group;
-use super::item::GroupName;
-use crate::hash::Hash;
+use crate::base::{GroupName, Hash};
 
 /// The groups. A slot stays the same until its group is removed.
 #[derive(Clone)]

@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 
 use super::firsts::Firsts;
 use super::maxima::Maxima;
-use crate::growth;
+use crate::base::growth;
 
 /// A range, the member that serves it, and its port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

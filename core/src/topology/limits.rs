@@ -3,8 +3,8 @@
 use core::fmt;
 
 use super::merge::CLOCK_STEP;
-use crate::node::Epoch;
-use crate::roster::RosterFull;
+use crate::base::Epoch;
+use crate::topology::roster::RosterFull;
 
 /// How much a [`Topology`](super::Topology) may hold.
 ///

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::growth;
+use crate::base::growth;
 
 /// A row of numbers and, above it, rows with one number for each block of the row below: its
 /// largest one. A search looks at one block of each row.

@@ -8,14 +8,14 @@ use alloc::vec::Vec;
 
 use super::change::Changes;
 use super::group::{Amended, Group};
-use super::item::{GroupName, GroupRecords, KeyRange, Op, RecordDelta, Write};
+use super::item::{GroupRecords, KeyRange, Op, RecordDelta, Write};
 use super::limits::MergeError;
 use super::stage::Stage;
 use super::{Topology, groups::Slot};
+use crate::base::{Epoch, GroupName, Ix, Life, NodeId};
 use crate::mutants::mutated;
-use crate::node::{Epoch, Life, NodeId};
-use crate::repair::Subject;
-use crate::roster::{Ix, RosterFull};
+use crate::reconcile::Subject;
+use crate::topology::roster::RosterFull;
 
 /// The largest step of a record's clock that is believed, and the highest clock that an owner
 /// reaches in one life. So all nodes believe what an owner says, whatever they have missed.
@@ -83,7 +83,7 @@ impl Topology {
     pub(crate) fn intern(&mut self, life: Life) -> Result<Ix, RosterFull> {
         let ix = self.roster.intern(life.id, life.epoch)?;
         while self.records_of.len() < self.roster.slots() {
-            crate::growth::push(&mut self.records_of, 0);
+            crate::base::growth::push(&mut self.records_of, 0);
         }
         Ok(ix)
     }

@@ -87,6 +87,7 @@ mod merge;
 mod query;
 mod record;
 mod room;
+mod roster;
 mod route;
 mod stage;
 
@@ -94,17 +95,14 @@ use alloc::vec::Vec;
 
 pub use change::{Change, Changes, Refusal};
 pub use coverage::{Coverage, Overlap};
-pub use item::{
-    GroupName, GroupNameError, GroupRecords, Item, KeyRange, KeyRangeError, Op, RecordDelta,
-    TimedItem, Write,
-};
+pub use item::{GroupRecords, Item, KeyRange, KeyRangeError, Op, RecordDelta, TimedItem, Write};
 pub use limits::{DownMembers, GroupError, MergeError, TopologyLimits};
 pub(crate) use merge::Applied;
 pub use route::Owner;
 
-use crate::node::{Epoch, Life, NodeId, Status};
-use crate::repair::{FingerprintKey, Root};
-use crate::roster::{Ix, Roster};
+use crate::base::{Epoch, GroupName, Ix, Life, NodeId, Status};
+use crate::reconcile::{FingerprintKey, Root};
+use crate::topology::roster::Roster;
 use claim::Claims;
 use given_up::GivenUp;
 use groups::Groups;

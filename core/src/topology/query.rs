@@ -2,15 +2,16 @@
 
 use alloc::vec::Vec;
 
+use super::Topology;
 use super::coverage::Coverage;
 use super::group::{Group, timed};
-use super::item::{GroupName, GroupRecords, Op, RecordDelta, TimedItem, Write};
+use super::item::{GroupRecords, Op, RecordDelta, TimedItem, Write};
 use super::record::Record;
 use super::route::{Owner, Route};
-use super::{DownMembers, Topology};
-use crate::node::{Epoch, NodeId};
-use crate::repair::{FingerprintKey, Root};
-use crate::roster::{Ix, Roster};
+use crate::base::{Epoch, GroupName, Ix, NodeId};
+use crate::reconcile::{FingerprintKey, Root};
+use crate::topology::limits::DownMembers;
+use crate::topology::roster::Roster;
 
 /// What repair compares of a record.
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::item::{KeyRange, Op, Write};
-use crate::growth;
-use crate::roster::Ix;
+use crate::base::{Ix, growth};
 
 /// A record. Most members say one thing about a group, so that case takes no second allocation:
 /// 24 bytes in all.

@@ -9,11 +9,10 @@ use alloc::vec::Vec;
 use super::Topology;
 use super::change::Changes;
 use super::groups::Slot;
-use super::item::{GroupName, RecordDelta};
+use super::item::RecordDelta;
 use super::record::Record;
+use crate::base::{GroupName, Ix, Life};
 use crate::mutants::mutated;
-use crate::node::Life;
-use crate::roster::Ix;
 
 /// One in this many of all records that could be given up goes at once, so that the search for them
 /// is worth its while.

@@ -12,9 +12,7 @@ use super::Topology;
 use super::group::Group;
 use super::index::{Entry, Position};
 use super::item::KeyRange;
-use crate::hash::{Hash, fold};
-use crate::node::NodeId;
-use crate::roster::Ix;
+use crate::base::{Hash, Ix, NodeId, fold};
 
 /// A member that serves a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -165,9 +163,9 @@ const RANK: [u64; 2] = [0x4cf5_ad43_2745_937f, 0x52dc_e729_3838_6f4b];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::{Epoch, Status};
-    use crate::roster::hash;
-    use crate::topology::{DownMembers, GroupName};
+    use crate::base::{Epoch, GroupName, Status};
+    use crate::topology::DownMembers;
+    use crate::topology::roster::hash;
     use core::net::SocketAddr;
 
     fn id(port: u16) -> NodeId {

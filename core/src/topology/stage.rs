@@ -3,8 +3,8 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::item::{GroupName, RecordDelta, Write};
-use crate::node::{Epoch, NodeId};
+use super::item::{RecordDelta, Write};
+use crate::base::{Epoch, GroupName, NodeId};
 
 /// The first pieces of a delta.
 #[derive(Clone)]

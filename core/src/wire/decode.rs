@@ -5,17 +5,17 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::num::NonZeroU64;
 
-use super::error::WireError;
 use super::frame::{
-    Claim, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
-    RecordVersion, Route, Spread, Standing,
+    Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    RecordVersion, Route, Spread,
 };
-use super::octets::Reader;
 use super::table::Tables;
 use super::{MAX_FRAMES, MAX_METADATA, kind};
+use crate::base::{Epoch, GroupName, Life, NodeId};
+use crate::claims::{Claim, Standing};
 use crate::mutants::mutated;
-use crate::node::{Epoch, Life, NodeId};
-use crate::topology::{GroupName, KeyRange, Op, RecordDelta, Write};
+use crate::packet::{Reader, WireError};
+use crate::topology::{KeyRange, Op, RecordDelta, Write};
 
 /// Reads the frames of a payload. Keep one and use it again: its tables then cost no allocation.
 #[derive(Clone, Default)]

@@ -3,12 +3,13 @@
 use bytes::BufMut;
 
 use super::decode::{WRITE_FULL, WRITE_PORT};
-use super::frame::{Claim, Coded, Frame, Holdings, Lacking, Message, RangeSum, Route, Spread};
-use super::octets::{put_varint, varint_len};
+use super::frame::{Coded, Frame, Holdings, Lacking, Message, RangeSum, Route, Spread};
 use super::writer::{Refused, Writer};
 use super::{MAX_METADATA, kind};
-use crate::node::{Epoch, Life, NodeId};
-use crate::topology::{GroupName, KeyRange, RecordDelta, Write};
+use crate::base::{Epoch, GroupName, Life, NodeId};
+use crate::claims::Claim;
+use crate::packet::{put_varint, varint_len};
+use crate::topology::{KeyRange, RecordDelta, Write};
 
 impl Writer {
     /// Appends the bytes of a frame, and to the tables what it refers to. On an error some of it

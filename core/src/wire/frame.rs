@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use core::num::NonZeroU64;
 
-use crate::node::{Life, NodeId};
-use crate::topology::{GroupName, RecordDelta};
+use crate::base::{GroupName, Life, NodeId};
+use crate::claims::Claim;
+use crate::topology::RecordDelta;
 
 /// One statement of a packet, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +121,7 @@ pub enum Frame {
     /// may say so; the receiver renews above that life.
     Duplicate {
         /// The other life's epoch.
-        epoch: crate::node::Epoch,
+        epoch: crate::base::Epoch,
     },
     /// Heartbeat of a speaker: says how many batches it has multicast.
     Beat {
@@ -194,43 +195,6 @@ impl Frame {
                 | Self::Vouch { .. }
         )
     }
-}
-
-/// What is known about a node: the unit of membership evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// Whom it is about.
-    pub life: Life,
-    /// Raised by the node itself to refute; orders claims about one life.
-    pub incarnation: u32,
-    /// What it is said to be.
-    pub standing: Standing,
-    /// For [`Standing::Down`]: the node that reached the verdict.
-    pub accuser: Option<NodeId>,
-    /// For [`Standing::Down`]: the verifiers that confirmed it.
-    pub confirmed_by: [Option<NodeId>; 2],
-    /// Seconds since it went down or left, as far as the sender knows; 0 if it lives. Says when the
-    /// node may be forgotten, and does not take part in comparisons.
-    pub age: u32,
-}
-
-impl Claim {
-    /// Whether it says no more than anything does that the node has said in this life.
-    pub(crate) fn is_of_birth(&self) -> bool {
-        self.standing == Standing::Alive && self.incarnation == 0
-    }
-}
-
-/// What a claim says. Of two claims of one life and incarnation the higher standing wins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Standing {
-    /// It lives.
-    Alive = 0,
-    /// It was found silent.
-    Down = 1,
-    /// It said that it goes.
-    Left = 2,
 }
 
 /// What a verifier has found out about a suspect.
@@ -375,4 +339,9 @@ pub struct MetadataVersion {
     pub life: Life,
     /// The version.
     pub version: u64,
+}
+
+/// Whether a frame is lost for good if it does not come by the tree.
+pub(crate) const fn is_message(frame: &Frame) -> bool {
+    matches!(frame, Frame::Message(_))
 }

@@ -208,31 +208,23 @@
 
 mod decode;
 mod encode;
-mod error;
 mod frame;
-mod header;
 mod kind;
-mod octets;
 mod table;
 mod writer;
 
+pub use crate::claims::{Claim, Standing};
+pub use crate::packet::{Header, MAX_PACKET, TAG_LEN, VERSION, WireError};
 pub use decode::Decoder;
-pub use error::WireError;
+pub(crate) use frame::is_message;
 pub use frame::{
-    Claim, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
-    RecordVersion, Route, Spread, Standing,
+    Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    RecordVersion, Route, Spread,
 };
-pub use header::Header;
 pub use writer::{
     HOLDINGS_OVERHEAD, Mark, Refused, Writer, claim_cost, metadata_version_cost,
     record_version_cost,
 };
-
-/// The version that this engine speaks.
-pub const VERSION: u8 = 1;
-
-/// The largest packet, in bytes: the most that UDP over IPv4 carries.
-pub const MAX_PACKET: usize = 65_507;
 
 /// The most frames of a packet, the two tables not counted.
 pub const MAX_FRAMES: usize = 1_024;
@@ -249,11 +241,8 @@ pub const MESSAGE_OVERHEAD: usize = OVERHEAD + 64;
 /// The bytes of a packet with nothing but a [`Frame::Challenge`] of packet number `packet`.
 #[must_use]
 pub fn challenge_len(header: &Header, packet: u64) -> usize {
-    header.encoded_len() + 1 + octets::varint_len(packet) + TAG_LEN
+    header.encoded_len() + 1 + crate::packet::varint_len(packet) + TAG_LEN
 }
-
-/// The bytes of the tag at the end of a packet.
-pub const TAG_LEN: usize = 16;
 
 #[cfg(test)]
 mod samples;

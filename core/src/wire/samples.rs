@@ -8,8 +8,8 @@ use core::num::NonZeroU64;
 use quickcheck::{Arbitrary, Gen};
 
 use super::*;
-use crate::node::{Epoch, Life, NodeId};
-use crate::topology::{GroupName, KeyRange, Op, RecordDelta, Write};
+use crate::base::{Epoch, GroupName, Life, NodeId};
+use crate::topology::{KeyRange, Op, RecordDelta, Write};
 
 /// The frames of a packet, in an order that is legal.
 #[derive(Clone, Debug)]

@@ -2,46 +2,13 @@
 
 use alloc::vec::Vec;
 use bytes::BufMut;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::decode::MAX_GROWTH;
-use super::error::WireError;
-use super::octets::Reader;
-use crate::growth;
-use crate::node::{Epoch, Life, NodeId};
-use crate::topology::GroupName;
+use crate::base::{Epoch, GroupName, Life, NodeId, growth};
+use crate::packet::{Reader, WireError, id_len, put_id, read_id};
 
 /// An entry of the table of ids: a node, and one of its lives if a frame needs to name that.
 pub(super) type Subject = (NodeId, Option<Epoch>);
-
-/// Reads an id: address, then port.
-pub(super) fn read_id(reader: &mut Reader<'_>, ipv6: bool) -> Result<NodeId, WireError> {
-    let ip = if ipv6 {
-        let ip = Ipv6Addr::from(reader.array::<16>()?);
-        // An IPv4 address has one form on the wire, the short one.
-        if ip.to_ipv4_mapped().is_some() {
-            return Err(WireError::Malformed);
-        }
-        IpAddr::V6(ip)
-    } else {
-        IpAddr::V4(Ipv4Addr::from(reader.array::<4>()?))
-    };
-    Ok(NodeId::from(SocketAddr::new(ip, reader.u16()?)))
-}
-
-/// Appends an id: address, then port.
-pub(super) fn put_id(out: &mut impl BufMut, id: NodeId) {
-    match id.ip() {
-        IpAddr::V4(ip) => out.put_slice(&ip.octets()),
-        IpAddr::V6(ip) => out.put_slice(&ip.octets()),
-    }
-    out.put_u16(id.port());
-}
-
-/// The bytes of an id.
-pub(super) fn id_len(id: NodeId) -> usize {
-    if id.ip().is_ipv6() { 18 } else { 6 }
-}
 
 /// The bytes of an entry of the table of ids.
 pub(super) fn subject_len((id, epoch): Subject) -> usize {

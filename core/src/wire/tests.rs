@@ -5,9 +5,10 @@ use quickcheck::{Arbitrary, Gen, TestResult, quickcheck};
 
 use super::samples::{AnyFrames, AnyLife};
 use super::*;
-use crate::node::{Epoch, Life, NodeId};
-use crate::seal::{ClusterName, Key, KeyId, Keyring, Opener, Sealer, Suite};
-use crate::topology::{GroupName, KeyRange, Op, RecordDelta, Write};
+use crate::base::{Epoch, GroupName, Life, NodeId};
+use crate::packet::KeyId;
+use crate::seal::{ClusterName, Key, Keyring, Opener, Sealer, Suite};
+use crate::topology::{KeyRange, Op, RecordDelta, Write};
 
 const ME: Epoch = Epoch(77);
 

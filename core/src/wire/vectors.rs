@@ -6,9 +6,10 @@ use core::net::SocketAddr;
 use core::num::NonZeroU64;
 
 use super::*;
-use crate::node::{Epoch, Life, NodeId};
-use crate::seal::{ClusterName, Key, KeyId, Keyring, Opener, Sealer, Suite};
-use crate::topology::{GroupName, KeyRange, Op, RecordDelta, Write};
+use crate::base::{Epoch, GroupName, Life, NodeId};
+use crate::packet::KeyId;
+use crate::seal::{ClusterName, Key, Keyring, Opener, Sealer, Suite};
+use crate::topology::{KeyRange, Op, RecordDelta, Write};
 
 const TEXT: &str = include_str!("vectors.md");
 

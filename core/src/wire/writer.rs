@@ -5,16 +5,15 @@ use bytes::{BufMut, BytesMut};
 use core::fmt;
 
 use super::decode::{WRITE_FULL, WRITE_PORT};
-use super::frame::{Claim, Frame, MetadataVersion, RangeSum, RecordVersion, Spread};
-use super::header::Header;
-use super::octets::{MAX_VARINT, put_varint, varint_len};
-use super::table::{Subject, Table, id_len, subject_len};
-use super::{MAX_FRAMES, TAG_LEN, kind};
-use crate::growth;
+use super::frame::{Frame, MetadataVersion, RangeSum, RecordVersion, Spread};
+use super::table::{Subject, Table, subject_len};
+use super::{MAX_FRAMES, kind};
+use crate::base::{Epoch, GroupName, Life, NodeId, growth};
+use crate::claims::Claim;
 use crate::mutants::mutated;
-use crate::node::{Epoch, Life, NodeId};
+use crate::packet::{Header, MAX_VARINT, TAG_LEN, id_len, put_varint, varint_len};
 use crate::seal::Sealer;
-use crate::topology::{GroupName, RecordDelta, Write};
+use crate::topology::{RecordDelta, Write};
 
 /// Builds packets, one after the other. Keep one and use it again: it then allocates nothing.
 ///
@@ -301,7 +300,7 @@ impl Default for Writer {
             bound: false,
             sealed: false,
             ack: false,
-            key: crate::seal::KeyId(0),
+            key: crate::packet::KeyId(0),
             cluster_tag: 0,
         };
         Self {
@@ -351,7 +350,7 @@ fn life_bound(life: Life) -> usize {
 
 /// The bytes of the longest index: no table of a packet has 2^21 entries.
 const MAX_INDEX: usize = 3;
-const _: () = assert!(super::MAX_PACKET < 1 << 21 && MAX_INDEX < MAX_VARINT);
+const _: () = assert!(crate::packet::MAX_PACKET < 1 << 21 && MAX_INDEX < MAX_VARINT);
 
 /// The bytes of a frame whose body has `len` bytes.
 const fn framed_len(len: usize) -> usize {

@@ -3,7 +3,7 @@
 use super::*;
 use alloc::boxed::Box;
 
-use crate::node::Status;
+use crate::base::Status;
 use crate::topology::TopologyLimits;
 use core::net::SocketAddr;
 
@@ -211,9 +211,9 @@ fn limits_are_named_and_change_nothing() {
     assert_eq!(merge("h", 3, 2), new);
     assert_eq!(merge("i", 2, 1), Err(MergeError::TooManyGroups { limit: 2 }));
     let own = topology.add_item(&name("h"), keys(0), 1).map(|timed| timed.clock);
-    assert_eq!(own, Err(super::super::GroupError::TopologyFull { limit: 5 }));
+    assert_eq!(own, Err(crate::topology::limits::GroupError::TopologyFull { limit: 5 }));
     let own = topology.join(&name("i")).map(|changes| changes.len());
-    assert_eq!(own, Err(super::super::GroupError::TooManyGroups { limit: 2 }));
+    assert_eq!(own, Err(crate::topology::limits::GroupError::TooManyGroups { limit: 2 }));
     topology.forget(id(2));
     topology.set_status(id(4), Status::Down);
     let delta = RecordDelta { member: id(5), ..record(1) };

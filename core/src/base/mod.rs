@@ -1,0 +1,19 @@
+//! What everything stands on: names, lives, time, hashing, vectors. Knows nothing of the rest.
+
+mod group_name;
+pub(crate) mod growth;
+mod hash;
+mod ix;
+mod node;
+mod port;
+mod rate;
+mod time;
+
+pub use group_name::{GroupName, GroupNameError};
+pub(crate) use hash::{Hash, fold, mix};
+pub(crate) use ix::Ix;
+pub use node::{Epoch, HoldReason, Life, NodeId, Status};
+pub use port::{Arrival, Destination, SendError};
+pub use rate::SendRate;
+pub(crate) use rate::Throttle;
+pub use time::Instant;

@@ -1,0 +1,233 @@
+//! Application messages: numbered by their origin, delivered once.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use crate::base::{Epoch, Life, NodeId};
+
+/// How many of an origin's last messages are told apart; older ones count as delivered.
+///
+/// Wider than the window of packet numbers: a message that is retried over several hops may be
+/// overtaken by all that its origin has sent meanwhile.
+pub(crate) const MEMORY: u64 = 4096;
+
+/// The largest step of an origin's numbers that is believed.
+const STEP: u64 = 1 << 32;
+
+/// Reports that a message did not reach all are accepted for this many of a node's last messages.
+const REPORTED: u64 = 1024;
+
+/// What is remembered of one origin: a window of bits, one for each of its last messages.
+#[derive(Clone, Debug)]
+struct Origin {
+    epoch: Epoch,
+    highest: u64,
+    seen: Box<[u64; (MEMORY / 64) as usize]>,
+    touched: u64,
+}
+
+impl Origin {
+    fn new(epoch: Epoch) -> Self {
+        Self { epoch, highest: 0, seen: Box::new([0; (MEMORY / 64) as usize]), touched: 0 }
+    }
+
+    fn verdict(&self, sequence: u64) -> Verdict {
+        if sequence > self.highest {
+            return if sequence - self.highest > STEP { Verdict::Absurd } else { Verdict::New };
+        }
+        if self.highest - sequence >= MEMORY {
+            return Verdict::TooOld;
+        }
+        let (word, bit) = place(sequence);
+        if self.seen[word] & bit == 0 { Verdict::New } else { Verdict::Delivered }
+    }
+
+    fn mark(&mut self, sequence: u64) {
+        // The bits of skipped numbers still belong to messages that are too old to tell.
+        for passed in (self.highest + 1..=sequence).rev().take(MEMORY as usize) {
+            let (word, bit) = place(passed);
+            self.seen[word] &= !bit;
+        }
+        self.highest = self.highest.max(sequence);
+        let (word, bit) = place(sequence);
+        self.seen[word] |= bit;
+    }
+}
+
+fn place(sequence: u64) -> (usize, u64) {
+    let at = sequence % MEMORY;
+    ((at / 64) as usize, 1 << (at % 64))
+}
+
+/// Whether a message is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It has not been delivered.
+    New,
+    /// It has been delivered.
+    Delivered,
+    /// More than [`MEMORY`] later ones have come since, or it is of a life that is over.
+    TooOld,
+    /// Its number is implausibly far ahead.
+    Absurd,
+}
+
+/// What follows from the number of a message that this node is said to have sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claimed {
+    /// It may have sent it.
+    Sent,
+    /// It has not. Its own next message gets a number above it, so that others do not take that for
+    /// an old one.
+    Skipped,
+    /// It has not, and others would not believe a number above it: only another life helps.
+    OutOfReach,
+}
+
+/// What has been sent and delivered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Messages {
+    sequence: u64,
+    touches: u64,
+    origins: BTreeMap<NodeId, Origin>,
+    /// The last messages of this node that are known not to have reached all.
+    undelivered: BTreeSet<u64>,
+}
+
+impl Messages {
+    /// The number of this node's next message.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Another node says that this node has sent a message with this number.
+    pub(crate) const fn claimed(&mut self, sequence: u64) -> Claimed {
+        if sequence <= self.sequence {
+            return Claimed::Sent;
+        }
+        if sequence > STEP / 2 {
+            return Claimed::OutOfReach;
+        }
+        self.sequence = sequence;
+        Claimed::Skipped
+    }
+
+    /// One of this node's messages does not reach some node. Returns whether that is new: it is so
+    /// once for each of the last messages.
+    pub(crate) fn undelivered(&mut self, sequence: u64) -> bool {
+        let oldest = self.sequence.saturating_sub(REPORTED - 1).max(1);
+        self.undelivered = self.undelivered.split_off(&oldest);
+        (oldest..=self.sequence).contains(&sequence) && self.undelivered.insert(sequence)
+    }
+
+    /// Begins to number anew in a new life.
+    pub(crate) fn renew(&mut self) {
+        self.sequence = 0;
+        self.undelivered.clear();
+    }
+
+    /// Whether a message is new; its origin must be known to be in that life.
+    pub(crate) fn verdict(&self, origin: Life, sequence: u64) -> Verdict {
+        match self.origins.get(&origin.id) {
+            Some(known) if known.epoch == origin.epoch => known.verdict(sequence),
+            Some(known) if known.epoch > origin.epoch => Verdict::TooOld,
+            _ => Origin::new(origin.epoch).verdict(sequence),
+        }
+    }
+
+    /// Whether the number of a new message lies far above all others of its origin: if the origin
+    /// has not sent it, its next messages would be too old to tell.
+    pub(crate) fn leaps(&self, origin: Life, sequence: u64) -> bool {
+        let known = self.origins.get(&origin.id).filter(|known| known.epoch == origin.epoch);
+        sequence.saturating_sub(known.map_or(0, |known| known.highest)) > MEMORY
+    }
+
+    /// Remembers that a message has been delivered. Beyond the limit the stalest origin that does
+    /// not live is forgotten, or else the stalest.
+    pub(crate) fn delivered(
+        &mut self,
+        origin: Life,
+        sequence: u64,
+        limit: u32,
+        lives: impl Fn(NodeId) -> bool,
+    ) {
+        self.touches += 1;
+        let known = self.origins.entry(origin.id).or_insert_with(|| Origin::new(origin.epoch));
+        if known.epoch < origin.epoch {
+            *known = Origin::new(origin.epoch);
+        }
+        known.mark(sequence);
+        known.touched = self.touches;
+        if self.origins.len() > limit as usize {
+            let stalest =
+                self.origins.iter().min_by_key(|(id, origin)| (lives(**id), origin.touched));
+            if let Some((&stalest, _)) = stalest {
+                self.origins.remove(&stalest);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+    use alloc::vec::Vec;
+    use core::net::SocketAddr;
+    use quickcheck::quickcheck;
+
+    fn life(port: u16, epoch: u64) -> Life {
+        let id = NodeId::from(SocketAddr::from(([10, 0, 0, 1], port)));
+        Life { id, epoch: Epoch(epoch) }
+    }
+
+    #[test]
+    fn once_each_and_none_of_an_earlier_life() {
+        let mut messages = Messages::default();
+        assert_eq!(messages.verdict(life(1, 5), 1), Verdict::New);
+        messages.delivered(life(1, 5), 1, 10, |_| true);
+        assert_eq!(messages.verdict(life(1, 5), 1), Verdict::Delivered);
+        assert_eq!(messages.verdict(life(1, 5), 2), Verdict::New);
+        assert_eq!(messages.verdict(life(1, 4), 9), Verdict::TooOld);
+        assert_eq!(messages.verdict(life(1, 6), 1), Verdict::New);
+        assert_eq!(messages.verdict(life(1, 5), u64::MAX), Verdict::Absurd);
+    }
+
+    #[test]
+    fn the_stalest_origin_is_forgotten() {
+        let mut messages = Messages::default();
+        for port in 0..3 {
+            messages.delivered(life(port, 1), 1, 2, |_| true);
+        }
+        assert_eq!(messages.verdict(life(0, 1), 1), Verdict::New);
+        assert_eq!(messages.verdict(life(2, 1), 1), Verdict::Delivered);
+    }
+
+    quickcheck! {
+        /// The ring of bits says what a set of all numbers would say.
+        fn the_ring_is_a_set(steps: Vec<(u16, bool)>) -> bool {
+            let mut messages = Messages::default();
+            let (mut all, mut highest) = (BTreeSet::new(), 0_u64);
+            steps.into_iter().all(|(step, back)| {
+                let step = u64::from(step % 6000);
+                let number =
+                    if back { highest.saturating_sub(step).max(1) } else { highest + step + 1 };
+                let expected = if number + MEMORY <= highest {
+                    Verdict::TooOld
+                } else if all.contains(&number) {
+                    Verdict::Delivered
+                } else {
+                    Verdict::New
+                };
+                let verdict = messages.verdict(life(1, 1), number);
+                if verdict == Verdict::New {
+                    messages.delivered(life(1, 1), number, 10, |_| true);
+                    all.insert(number);
+                    highest = highest.max(number);
+                }
+                verdict == expected
+            })
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Where a route leads, and how it is split into parts.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::base::{GroupName, Ix, NodeId, Status};
+use crate::picture::{Context, Ring, Stretch};
+use crate::wire::Route;
+
+/// Into how many parts a route is split at each hop.
+pub(crate) const FAN_OUT: usize = 4;
+
+/// The least hops that a tree may have: a newcomer knows few nodes, and those may know thousands.
+const LEAST_HOPS: u8 = 10;
+
+/// The receivers of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// All peers.
+    All,
+    /// The members of a group.
+    Group(GroupName),
+    /// These nodes.
+    Listed(Vec<NodeId>),
+}
+
+/// The route to a whole audience.
+pub(super) fn route(ctx: &Context, audience: Audience, covered: bool) -> Route {
+    let group = match audience {
+        Audience::All => None,
+        Audience::Group(group) => Some(group),
+        Audience::Listed(nodes) => return Route::Listed(nodes),
+    };
+    let position = ctx.position(Ix::ME);
+    let from = position.wrapping_add(1);
+    // All the way round if another node shares this node's position.
+    let until = if ctx.ring.interval(position, from).next().is_some() { from } else { position };
+    Route::Ring { from, until, group, covered }
+}
+
+/// How many hops a tree may have. Each hop divides the rest by four; the excess is for nodes with
+/// other views of the ring.
+pub(super) fn hop_budget(ctx: &Context) -> u8 {
+    ((ctx.ring.len() + 1).next_power_of_two().ilog2() as u8 + 3).max(LEAST_HOPS)
+}
+
+/// The whole ring but one position, from just after it on.
+pub(super) fn everybody_but(position: u32) -> Route {
+    Route::Ring { from: position.wrapping_add(1), until: position, group: None, covered: false }
+}
+
+/// How many peers of a part are considered for receiving it.
+const LOOKED_AT: usize = 64;
+
+/// The peers that a route leads to, in order, with their positions. Those of an interval are counted
+/// and not listed: there may be as many as the cluster has.
+enum Targets<'a> {
+    Ring(Stretch<'a>),
+    Listed(Vec<Ix>),
+}
+
+impl Targets<'_> {
+    fn of<'a>(ctx: &Context, ring: &'a Ring, route: &Route, from: Option<Ix>) -> Targets<'a> {
+        match route {
+            Route::Ring { from: start, until, .. } => {
+                let without = from.map(|ix| (ctx.position(ix), ix));
+                Targets::Ring(ring.stretch(*start, *until, without))
+            }
+            Route::Listed(nodes) => {
+                let fits = |&ix: &Ix| Some(ix) != from && ix != Ix::ME && ctx.is_reachable(ix);
+                let known = nodes.iter().filter_map(|&id| ctx.find(id));
+                Targets::Listed(known.filter(fits).collect())
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Ring(stretch) => stretch.len(),
+            Self::Listed(listed) => listed.len(),
+        }
+    }
+
+    fn get(&self, at: usize) -> (u32, Ix) {
+        match self {
+            Self::Ring(stretch) => stretch.get(at),
+            Self::Listed(listed) => (0, listed[at]),
+        }
+    }
+}
+
+/// Some of the peers that a route leads to, and the one of them that receives the copy.
+pub(super) struct Part {
+    pub(super) to: Ix,
+    /// Where that one is to pass it on.
+    pub(super) route: Route,
+    /// The same, with that one included.
+    pub(super) part: Route,
+}
+
+/// Splits a route into parts with about equally many peers. Together they cover all of an interval,
+/// even where this node knows nobody, as the receivers may.
+///
+/// The position of this node is a border, so that no part leads back to it.
+pub(super) fn split(ctx: &mut Context, route: &Route, from: Option<Ix>) -> Vec<Part> {
+    let view = ctx.view_for(route);
+    let (ctx, ring) = (&*ctx, ctx.seen_through(view));
+    let Route::Ring { from: start, until, .. } = *route else {
+        return split_evenly(ctx, ring, route, from);
+    };
+    let place = ctx.position(Ix::ME);
+    let (span, before) = (until.wrapping_sub(start), place.wrapping_sub(start));
+    if span != 0 && before >= span {
+        return split_evenly(ctx, ring, route, from);
+    }
+    // A node that shares the position lies behind the border.
+    let shared = ctx.ring.interval(place, place.wrapping_add(1)).next().is_some();
+    let behind = if shared { place } else { place.wrapping_add(1) };
+    let mut parts = Vec::with_capacity(2 * FAN_OUT);
+    if before > 0 {
+        parts.extend(split_evenly(ctx, ring, &within(route, start, place), from));
+    }
+    if behind != until || span == 0 && before == 0 {
+        parts.extend(split_evenly(ctx, ring, &within(route, behind, until), from));
+    }
+    parts
+}
+
+fn split_evenly(ctx: &Context, ring: &Ring, route: &Route, from: Option<Ix>) -> Vec<Part> {
+    let targets = Targets::of(ctx, ring, route, from);
+    let count = targets.len();
+    let mut parts = Vec::with_capacity(FAN_OUT);
+    let mut begin = 0;
+    for part in 0..FAN_OUT {
+        let mut end = (count * (part + 1)).div_ceil(FAN_OUT);
+        if let Route::Ring { .. } = route {
+            // Peers of equal position cannot be told apart by an interval: keep them together.
+            while end > begin && end < count && targets.get(end).0 == targets.get(end - 1).0 {
+                end += 1;
+            }
+        }
+        if begin < end {
+            parts.push(match route {
+                Route::Ring { from, until, .. } => {
+                    let from = if begin == 0 { *from } else { targets.get(begin).0 };
+                    let until = if end == count { *until } else { targets.get(end).0 };
+                    ring_part(ctx, &targets, begin..end, from, until, route)
+                }
+                Route::Listed(_) => listed_part(ctx, &targets, begin..end),
+            });
+            begin = end;
+        }
+    }
+    parts
+}
+
+/// The peers from `from` up to `until`; the one that receives the copy passes it on to the rest.
+fn ring_part(
+    ctx: &Context,
+    targets: &Targets<'_>,
+    peers: Range<usize>,
+    from: u32,
+    until: u32,
+    whole: &Route,
+) -> Part {
+    let to = pick(ctx, peers.clone().map(|at| targets.get(at).1)).unwrap_or(Ix::ME);
+    let (first, leader) = targets.get(peers.start);
+    let after = first.wrapping_add(1);
+    // Two peers with one position, and an interval that would become the whole ring, stay as they
+    // are.
+    let alone = peers.len() == 1 || targets.get(peers.start + 1).0 != first;
+    let narrow = leader == to && alone && after != until && first == from;
+    let part = within(whole, from, until);
+    let route = within(whole, if narrow { after } else { from }, until);
+    Part { to, route, part }
+}
+
+/// The part of a route over the ring from `from` up to `until`.
+fn within(whole: &Route, from: u32, until: u32) -> Route {
+    match whole {
+        Route::Ring { group, covered, .. } => {
+            Route::Ring { from, until, group: group.clone(), covered: *covered }
+        }
+        Route::Listed(nodes) => Route::Listed(nodes.clone()),
+    }
+}
+
+fn listed_part(ctx: &Context, targets: &Targets<'_>, peers: Range<usize>) -> Part {
+    let peers = peers.map(|at| targets.get(at).1);
+    let to = pick(ctx, peers.clone()).unwrap_or(Ix::ME);
+    let part: Vec<NodeId> = peers.map(|ix| ctx.id(ix)).collect();
+    let others = part.iter().copied().filter(|&id| id != ctx.id(to)).collect();
+    Part { to, route: Route::Listed(others), part: Route::Listed(part) }
+}
+
+/// The peer that receives a part: the first one that is not under suspicion and knows its cluster,
+/// if there is one near the beginning.
+fn pick(ctx: &Context, part: impl Iterator<Item = Ix> + Clone) -> Option<Ix> {
+    let alive = part.clone().take(LOOKED_AT).filter(|&ix| ctx.status(ix) == Status::Alive);
+    let known = ctx.timing.settled.max(8 * ctx.peers.usually_late()).as_millis();
+    let settled = |ix: &Ix| u128::from(ctx.peers.since_turn(*ix, ctx.now)) >= known;
+    let trusted = |ix: &Ix| !ctx.peers.is_shunned(*ix);
+    let any = || alive.clone().next().or_else(|| part.clone().next());
+    alive.clone().filter(trusted).find(settled).or_else(|| alive.clone().find(trusted)).or_else(any)
+}
+
+/// What is left of a part without one of its peers.
+pub(super) fn without(ctx: &Context, part: &Route, peer: Ix) -> Vec<Route> {
+    match part {
+        Route::Ring { from, until, .. } => {
+            let place = ctx.position(peer);
+            let after = place.wrapping_add(1);
+            if from == until {
+                return Vec::from([within(part, after, place)]);
+            }
+            let ends = [(*from, place), (after, *until)];
+            let some = ends.into_iter().filter(|(from, until)| from != until);
+            some.map(|(from, until)| within(part, from, until)).collect()
+        }
+        Route::Listed(nodes) => {
+            let others = nodes.iter().copied().filter(|&id| id != ctx.id(peer));
+            Vec::from([Route::Listed(others.collect())])
+        }
+    }
+}
+
+/// Another peer for a part whose peer is silent.
+pub(super) fn heir(ctx: &mut Context, part: &Route, tried: &[Ix]) -> Option<Ix> {
+    let view = ctx.view_for(part);
+    let (ctx, ring) = (&*ctx, ctx.seen_through(view));
+    let targets = Targets::of(ctx, ring, part, None);
+    let others = (0..targets.len()).map(|at| targets.get(at).1);
+    pick(ctx, others.filter(|ix| !tried.contains(ix)))
+}

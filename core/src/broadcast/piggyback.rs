@@ -1,0 +1,89 @@
+//! Frames that ride along in packets that go out anyway, because some node may have missed them.
+
+use alloc::collections::BTreeMap;
+
+use crate::base::{GroupName, Ix, NodeId};
+use crate::mutants::mutated;
+use crate::picture::Context;
+use crate::wire::Frame;
+
+/// What a frame is about; of two frames about one subject the later one replaces the earlier.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Claim(NodeId),
+    Metadata(NodeId),
+    Record(GroupName, NodeId),
+}
+
+/// Frames by subject, each with how many more times it rides.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Piggyback {
+    riders: BTreeMap<Subject, (Frame, u32)>,
+    last: Option<Subject>,
+}
+
+impl Piggyback {
+    /// Lets a frame ride along a few times for each doubling of the cluster (SWIM 4.1).
+    /// Frames that are not state, such as messages, are not taken.
+    pub(crate) fn board(&mut self, ctx: &mut Context, frame: Frame) {
+        if mutated!(ctx.config, PiggybackOff) {
+            return;
+        }
+        // What a node sends of itself to one receiver is taken for its own word.
+        let frame = match &frame {
+            Frame::Claim(claim) if claim.life.id == ctx.me().id => Frame::Claim(ctx.claim(Ix::ME)),
+            _ => frame,
+        };
+        let subject = match &frame {
+            Frame::Claim(claim) => Subject::Claim(claim.life.id),
+            Frame::Metadata { life, .. } => Subject::Metadata(life.id),
+            Frame::Record { group, delta } => Subject::Record(group.clone(), delta.member),
+            _ => return,
+        };
+        let rides = 2 * (ctx.ring.len() + 2).ilog2() + 2;
+        let limit = ctx.config.limits.piggyback as usize;
+        if self.riders.len() < limit || self.riders.contains_key(&subject) {
+            self.riders.insert(subject, (frame, rides));
+        } else {
+            ctx.stats.changes_left_to_repair += 1;
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.riders.clear();
+    }
+
+    /// Offers waiting frames to a packet, in turn, until one does not fit or all have been offered.
+    /// `take` returns whether it has taken the frame.
+    ///
+    /// A frame that finds no room as the first one loses a ride, so that it cannot keep others
+    /// waiting for ever.
+    pub(crate) fn ride(&mut self, mut take: impl FnMut(&Frame) -> bool) {
+        for offered in 0..self.riders.len() {
+            let next = match &self.last {
+                Some(last) => self
+                    .riders
+                    .range_mut((core::ops::Bound::Excluded(last), core::ops::Bound::Unbounded))
+                    .next(),
+                None => self.riders.iter_mut().next(),
+            };
+            let Some((subject, (frame, rides))) = next else {
+                self.last = None;
+                continue;
+            };
+            let taken = take(frame);
+            if !taken && offered > 0 {
+                return;
+            }
+            let subject = subject.clone();
+            *rides -= 1;
+            if *rides == 0 {
+                self.riders.remove(&subject);
+            }
+            self.last = Some(subject);
+            if !taken {
+                return;
+            }
+        }
+    }
+}

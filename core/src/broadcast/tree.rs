@@ -1,0 +1,439 @@
+//! The broadcast tree: batches of frames on their way to many peers. Each copy is responsible for
+//! an interval of the ring and is acknowledged hop by hop.
+//!
+//! The sender splits the interval that it is responsible for into a few parts of equal size and
+//! sends a copy to one peer in each, which does the same. A copy that is not acknowledged is sent
+//! again, and then its part goes to another peer of the part. The last peer of a part is tried for
+//! longer.
+
+mod oversize;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::num::NonZeroU64;
+
+use crate::base::growth::KEPT;
+use crate::base::{Instant, Ix};
+use crate::broadcast::copy::{Copy, DUBIOUS_TRIES, LAST_TRIES, LASTING_TRIES, TRIES, wait};
+use crate::broadcast::parts::{
+    Audience, FAN_OUT, Part, everybody_but, heir, hop_budget, route, split,
+};
+use crate::mutants::mutated;
+use crate::out::{Why, outbox};
+use crate::picture::Context;
+use crate::wire::{FirstTry, Frame, Route, Spread, is_message};
+
+/// The most copies that go to a peer at once. More are spread over time, or the peer's window of
+/// packet numbers and its socket's buffer would drop them.
+const BURST: u32 = 48;
+
+/// The most peers to which a part is handed in turn, and the most for a part with a message, which
+/// nothing else would bring: in a cluster half of which is dead, sixteen dead peers in a row happen
+/// once in 65,536 times.
+const HANDOVERS: usize = 3;
+const LASTING_HANDOVERS: usize = 16;
+
+#[derive(Clone, Debug)]
+struct Batch {
+    frames: Vec<Frame>,
+    open: u32,
+}
+
+/// A copy that needs no more care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Closed {
+    /// The batch that it was a copy of.
+    pub(crate) batch: u64,
+    /// Whether it was acknowledged; otherwise it was given up.
+    pub(crate) acknowledged: bool,
+}
+
+/// All copies under way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Relays {
+    next: u64,
+    batches: BTreeMap<u64, Batch>,
+    copies: BTreeMap<u64, Copy>,
+    /// The copies by when they are due.
+    due: BTreeSet<(Instant, u64)>,
+    /// When each copy went out, by packet and copy.
+    sent: BTreeMap<(u64, u64), Instant>,
+    /// Entries of `sent` whose copies have been closed since.
+    stale: Vec<(u64, u64)>,
+    /// How many copies each peer has not acknowledged.
+    open: BTreeMap<Ix, u32>,
+}
+
+impl Relays {
+    /// Whether no more batches are taken.
+    pub(crate) fn is_full(&self, ctx: &Context) -> bool {
+        self.copies.len() >= ctx.config.limits.relays as usize
+    }
+
+    /// Whether this node may send this many more messages of its own. Half of the limit is kept for
+    /// what others ask it to pass on, or nodes that are all full would wait for each other.
+    pub(crate) fn has_room_for(&self, ctx: &Context, batches: usize) -> bool {
+        2 * (self.copies.len() + batches * FAN_OUT) <= ctx.config.limits.relays as usize
+    }
+
+    /// Whether this many batches can be passed on in full, however they are split.
+    pub(crate) fn has_room_for_all(&self, ctx: &Context, batches: usize) -> bool {
+        self.copies.len() + 2 * FAN_OUT * batches <= ctx.config.limits.relays as usize
+    }
+
+    /// Whether a batch can be passed on in full. A batch that ends here takes no room and is always
+    /// taken, or hops that are all full would wait for each other.
+    pub(crate) fn has_room_to_pass_on(&self, ctx: &mut Context, from: Ix, spread: &Spread) -> bool {
+        let room = (ctx.config.limits.relays as usize).saturating_sub(self.copies.len());
+        let fits = |copies: usize| copies <= room || self.is_idle();
+        spread.hops == 0 || fits(2 * FAN_OUT) || fits(split(ctx, &spread.route, Some(from)).len())
+    }
+
+    /// Whether any peer is left to which a batch is to be passed on.
+    pub(crate) fn leads_on(&self, ctx: &mut Context, from: Ix, spread: &Spread) -> bool {
+        spread.hops > 0 && !split(ctx, &spread.route, Some(from)).is_empty()
+    }
+
+    /// Whether nothing is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.copies.is_empty()
+    }
+
+    /// Forgets everything under way.
+    pub(crate) fn clear(&mut self) {
+        *self = Self { next: self.next, ..Self::default() };
+    }
+
+    /// Sends frames that fit in one packet to an audience. Returns the batch and the number of its
+    /// copies.
+    pub(crate) fn originate(
+        &mut self,
+        ctx: &mut Context,
+        frames: Vec<Frame>,
+        audience: Audience,
+    ) -> (u64, u32) {
+        let hops = hop_budget(ctx);
+        let route = route(ctx, audience, false);
+        let parts = split(ctx, &route, None);
+        self.send(ctx, frames, parts, hops)
+    }
+
+    /// The same, to peers that a speaker covers as well.
+    pub(crate) fn originate_to_each(
+        &mut self,
+        ctx: &mut Context,
+        frames: Vec<Frame>,
+        audience: Audience,
+    ) -> (u64, u32) {
+        let hops = hop_budget(ctx);
+        let route = route(ctx, audience, true);
+        let parts = split(ctx, &route, None);
+        self.send(ctx, frames, parts, hops)
+    }
+
+    /// Has another node send frames that fit in one packet to everybody, together with other news
+    /// that it has gathered.
+    pub(crate) fn entrust(&mut self, ctx: &mut Context, frames: Vec<Frame>, to: Ix) {
+        let hops = hop_budget(ctx);
+        let route = everybody_but(ctx.position(to));
+        let batch = self.next;
+        self.next += 1;
+        let part = Part { to, part: route.clone(), route };
+        let urgent = frames.iter().any(outbox::is_urgent);
+        if self.enter(ctx, batch, urgent, part, hops) {
+            self.batches.insert(batch, Batch { frames, open: 1 });
+        }
+    }
+
+    /// Whether a route leads to everybody but this node, which says that the frames are entrusted
+    /// to it.
+    pub(crate) fn is_entrusted(ctx: &Context, spread: &Spread) -> bool {
+        spread.route == everybody_but(ctx.position(Ix::ME))
+    }
+
+    /// Passes frames on as the peer that they came from asked. Returns the number of peers, and the
+    /// frames if there was not room for all copies.
+    pub(crate) fn pass_on(
+        &mut self,
+        ctx: &mut Context,
+        from: Ix,
+        spread: &Spread,
+        frames: Vec<Frame>,
+    ) -> (usize, Vec<Frame>) {
+        let Some(hops) = spread.hops.checked_sub(1) else { return (0, Vec::new()) };
+        ctx.stats.relayed += frames.len() as u64;
+        let parts = split(ctx, &spread.route, Some(from));
+        let count = parts.len();
+        let room = (ctx.config.limits.relays as usize).saturating_sub(self.copies.len());
+        let missed = if count > room { frames.clone() } else { Vec::new() };
+        self.send(ctx, frames, parts, hops);
+        (count, missed)
+    }
+
+    /// What a copy says, unless it has been closed meanwhile.
+    pub(crate) fn read(&self, copy: u64, packet: u64) -> Option<(Ix, Frame, &[Frame])> {
+        let copy = self.copies.get(&copy)?;
+        let frames = &self.batches.get(&copy.batch)?.frames;
+        let spread = Spread {
+            route: copy.route.clone(),
+            hops: copy.hops,
+            frames: u8::try_from(frames.len()).unwrap_or(u8::MAX),
+            first_try: copy.first.and_then(|(first, place)| {
+                let packets_ago = NonZeroU64::new(packet.saturating_sub(first))?;
+                Some(FirstTry { packets_ago, place })
+            }),
+        };
+        Some((copy.to, Frame::Spread(spread), frames))
+    }
+
+    /// Notes the packet in which a copy went out, and how many copies came before it there.
+    pub(crate) fn sent(&mut self, copy: u64, packet: u64, place: u32, large: bool, now: Instant) {
+        if let Some(open) = self.copies.get_mut(&copy) {
+            open.large = large;
+            open.first.get_or_insert((packet, place));
+            open.packets.push(packet);
+            self.sent.insert((packet, copy), now);
+        }
+    }
+
+    /// A peer has acknowledged a packet, and so all copies in it.
+    pub(crate) fn acknowledged(&mut self, ctx: &mut Context, by: Ix, packet: u64) -> Vec<Closed> {
+        let mut closed = Vec::new();
+        let carried = self.sent.range((packet, 0)..=(packet, u64::MAX));
+        // But not copies that have been handed to another peer since.
+        let its = |copy: &u64| self.copies.get(copy).is_none_or(|open| open.to == by);
+        let copies: Vec<(u64, Instant)> =
+            carried.map(|(&(_, copy), &at)| (copy, at)).filter(|(copy, _)| its(copy)).collect();
+        for (copy, at) in copies {
+            self.sent.remove(&(packet, copy));
+            ctx.peers.sample(by, ctx.now.since(at));
+            ctx.note_answer(at);
+            let whole = |open: &Copy| open.large && open.packets.last() == Some(&packet);
+            if self.copies.get(&copy).is_some_and(whole) {
+                ctx.datagram_passed(by);
+            }
+            closed.extend(self.close(copy, true));
+        }
+        if self.copies.is_empty() {
+            ctx.timers.set(Why::Relay, None);
+        }
+        closed
+    }
+
+    /// Sends again what was not acknowledged in time, and hands over the parts of silent peers.
+    /// Returns the copies that were given up, and the frames that some node may have missed.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> (Vec<Closed>, Vec<Frame>) {
+        let due = self.take_due(ctx.now);
+        let (mut closed, mut missed, mut rescues) = (Vec::new(), Vec::new(), Vec::new());
+        let held_up = [false, true]
+            .map(|urgent| ctx.outbox.is_held(ctx.now, ctx.config.max_datagram, urgent));
+        // All at once, or a deadline would come for each.
+        let held = ctx.timing.copy_held.as_millis() as u64;
+        let held_until = Instant::from_millis((ctx.now.as_millis() / held + 2) * held);
+        for &id in &due {
+            let Some(copy) = self.copies.get_mut(&id) else {
+                continue;
+            };
+            if held_up[usize::from(copy.urgent)] {
+                // It may not have gone out yet, and another one would only add to what waits.
+                copy.due = held_until;
+                continue;
+            }
+            if let Some(&packet) = copy.packets.last().filter(|_| copy.large) {
+                ctx.datagram_lost(copy.to, packet);
+            }
+            if mutated!(ctx.config, RelayOnce) && !copy.held {
+                closed.extend(self.close(id, false));
+                continue;
+            }
+            ctx.peers.note_unanswered(copy.to);
+            let batch = self.batches.get(&copy.batch);
+            let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
+            let (dubious, shunned) = (ctx.peers.is_dubious(copy.to), ctx.peers.is_shunned(copy.to));
+            // No repair brings a message, so that is tried a few times more.
+            let enough = !lasting || shunned || copy.tries >= DUBIOUS_TRIES;
+            let lost = dubious && enough || !ctx.is_reachable(copy.to);
+            if (lost || copy.tries + 1 == TRIES)
+                && core::mem::take(&mut copy.covering)
+                && let Route::Ring { group, .. } = &copy.part
+                && let Some(batch) = self.batches.get(&copy.batch)
+            {
+                // The nodes that it covers must not wait for it.
+                let audience = group.clone().map_or(Audience::All, Audience::Group);
+                rescues.push((batch.frames.clone(), audience));
+                ctx.covers.void(copy.to);
+            }
+            if copy.tries < TRIES && !lost {
+                copy.try_again(ctx, id);
+                continue;
+            }
+            copy.tried.push(copy.to);
+            let (peers, tries) =
+                if lasting { (LASTING_HANDOVERS, LASTING_TRIES) } else { (HANDOVERS, LAST_TRIES) };
+            let mut next =
+                (copy.tried.len() < peers).then(|| heir(ctx, &copy.part, &copy.tried)).flatten();
+            if shunned || dubious && matches!(copy.part, Route::Listed(_)) {
+                // A part of nothing but inventions would draw a copy for each of them.
+                next = next.filter(|&ix| !ctx.peers.is_dubious(ix));
+            }
+            if next.is_none() && !lost && copy.tries < tries {
+                copy.tried.pop();
+                copy.try_again(ctx, id);
+                continue;
+            }
+            ctx.stats.relay_handovers += 1;
+            if let Some(batch) = batch {
+                missed.extend_from_slice(&batch.frames);
+            }
+            if let Some(next) = next {
+                leave(&mut self.open, copy.to);
+                *self.open.entry(next).or_default() += 1;
+                copy.hand_over(ctx, id, next);
+            } else {
+                closed.extend(self.close(id, false));
+            }
+        }
+        let open = due.into_iter().filter_map(|id| Some((self.copies.get(&id)?.due, id)));
+        self.due.extend(open);
+        for (frames, audience) in rescues {
+            self.originate_to_each(ctx, frames, audience);
+        }
+        // What no copy waits for any more can no longer be acknowledged.
+        for sent in self.stale.drain(..) {
+            self.sent.remove(&sent);
+        }
+        self.stale.shrink_to(KEPT);
+        self.arm(ctx);
+        (closed, missed)
+    }
+
+    /// Gives back the tables while no copy is under way; an empty one keeps a leaf.
+    pub(crate) fn rest(&mut self) {
+        if self.is_idle() && self.sent.is_empty() {
+            *self = Self { next: self.next, ..Self::default() };
+        }
+    }
+
+    /// Forgets a peer that is leaving the table.
+    pub(crate) fn forget(&mut self, ix: Ix) {
+        let gone: Vec<u64> =
+            self.copies.iter().filter(|(_, copy)| copy.to == ix).map(|(&id, _)| id).collect();
+        for id in gone {
+            self.close(id, false);
+        }
+        for copy in self.copies.values_mut() {
+            copy.tried.retain(|&tried| tried != ix);
+        }
+    }
+
+    fn send(
+        &mut self,
+        ctx: &mut Context,
+        frames: Vec<Frame>,
+        parts: Vec<Part>,
+        hops: u8,
+    ) -> (u64, u32) {
+        let batch = self.next;
+        self.next += 1;
+        let urgent = frames.iter().any(outbox::is_urgent);
+        let lasting = frames.iter().any(is_message);
+        let mut open = 0;
+        for part in parts {
+            if !lasting && ctx.peers.is_shunned(part.to) {
+                // A repair brings what the peers of the part miss, if they exist.
+                continue;
+            }
+            if !self.enter(ctx, batch, urgent, part, hops) {
+                break;
+            }
+            open += 1;
+        }
+        if open > 0 {
+            self.batches.insert(batch, Batch { frames, open });
+        }
+        (batch, open)
+    }
+
+    /// Begins to send a copy of a batch to the peer of a part, if there is room.
+    fn enter(&mut self, ctx: &mut Context, batch: u64, urgent: bool, part: Part, hops: u8) -> bool {
+        if self.is_full(ctx) {
+            ctx.stats.copies_full += 1;
+            return false;
+        }
+        let id = self.next;
+        self.next += 1;
+        let Part { to, route, part } = part;
+        let (packets, tried) = (Vec::new(), Vec::new());
+        let open = self.open.entry(to).or_default();
+        let queued = *open / BURST;
+        *open += 1;
+        let held = queued > 0;
+        let due = ctx.now + wait(ctx, to) * if held { queued } else { 1 };
+        let spoken_for = matches!(part, Route::Ring { covered: false, .. });
+        let covering = spoken_for && ctx.covers.is_speaker(to, ctx.now);
+        let copy = Copy {
+            batch,
+            to,
+            route,
+            part,
+            hops,
+            urgent,
+            covering,
+            held,
+            tries: 0,
+            first: None,
+            due,
+            packets,
+            large: false,
+            tried,
+        };
+        let say = copy.say(id);
+        self.copies.insert(id, copy);
+        self.due.insert((due, id));
+        if !held {
+            ctx.say(ctx.bound(to), say);
+        }
+        ctx.timers.hasten(Why::Relay, due);
+        true
+    }
+
+    fn close(&mut self, copy: u64, acknowledged: bool) -> Option<Closed> {
+        let id = copy;
+        let copy = self.copies.remove(&id)?;
+        self.due.remove(&(copy.due, id));
+        let sent = copy.packets.iter().map(|&packet| (packet, id));
+        self.stale.extend(sent.filter(|sent| self.sent.contains_key(sent)));
+        leave(&mut self.open, copy.to);
+        let batch = self.batches.get_mut(&copy.batch)?;
+        batch.open -= 1;
+        if batch.open == 0 {
+            self.batches.remove(&copy.batch);
+        }
+        Some(Closed { batch: copy.batch, acknowledged })
+    }
+
+    /// Takes the copies that are due out of the queue, in the order in which they were begun.
+    fn take_due(&mut self, now: Instant) -> Vec<u64> {
+        let mut due = Vec::new();
+        while let Some(&(at, id)) = self.due.first().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, id));
+            due.push(id);
+        }
+        due.sort_unstable();
+        due
+    }
+
+    fn arm(&self, ctx: &mut Context) {
+        ctx.timers.set(Why::Relay, self.due.first().map(|&(at, _)| at));
+    }
+}
+
+/// One copy fewer waits for a peer's acknowledgement.
+fn leave(open: &mut BTreeMap<Ix, u32>, peer: Ix) {
+    if let Some(count) = open.get_mut(&peer) {
+        *count -= 1;
+        if *count == 0 {
+            open.remove(&peer);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What one node tells another of a node.
+
+use crate::base::{Life, NodeId};
+
+/// What is known about a node: the unit of membership evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Whom it is about.
+    pub life: Life,
+    /// Raised by the node itself to refute; orders claims about one life.
+    pub incarnation: u32,
+    /// What it is said to be.
+    pub standing: Standing,
+    /// For [`Standing::Down`]: the node that reached the verdict.
+    pub accuser: Option<NodeId>,
+    /// For [`Standing::Down`]: the verifiers that confirmed it.
+    pub confirmed_by: [Option<NodeId>; 2],
+    /// Seconds since it went down or left, as far as the sender knows; 0 if it lives. Says when the
+    /// node may be forgotten, and does not take part in comparisons.
+    pub age: u32,
+}
+
+impl Claim {
+    /// Whether it says no more than anything does that the node has said in this life.
+    pub(crate) fn is_of_birth(&self) -> bool {
+        self.standing == Standing::Alive && self.incarnation == 0
+    }
+}
+
+/// What a claim says. Of two claims of one life and incarnation the higher standing wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Standing {
+    /// It lives.
+    Alive = 0,
+    /// It was found silent.
+    Down = 1,
+    /// It said that it goes.
+    Left = 2,
+}

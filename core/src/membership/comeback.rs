@@ -1,0 +1,285 @@
+//! Retrying the lost for ever: down peers and seeds, at a rate that the whole cluster shares.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::base::{Instant, Ix, NodeId, Status};
+use crate::mutants::mutated;
+use crate::out::{Event, Why};
+use crate::picture::Context;
+use crate::wire::Frame;
+
+/// A seed draws as many attempts as so many lost peers: one that begins anew may know nobody.
+const SEED_WEIGHT: usize = 4;
+
+/// How many unreachable peers are asked at once when one of them is back.
+const SWEEP_PEERS: usize = 8;
+
+/// How often those that do not answer a sweep are asked again.
+const SWEEPS: u8 = 3;
+
+/// The attempts of a node that knows nobody that follow each other at even intervals, before those double:
+/// to meet a seed takes four datagrams, and at 10 % loss every third attempt fails.
+const EVEN_ATTEMPTS: u8 = 5;
+
+#[derive(Clone, Copy, Debug)]
+struct Seed {
+    addr: SocketAddr,
+    /// The node that has answered from this address.
+    node: Option<NodeId>,
+}
+
+/// Seeds, and when the next attempt is due.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Comeback {
+    seeds: VecDeque<Seed>,
+    turn: usize,
+    wait: Duration,
+    /// How many attempts have been made after that wait while it was the first one.
+    attempts: u8,
+    lonely_since: Option<Instant>,
+    /// When the embedder was last told that the node is isolated, and how long it is not told again.
+    isolated: Option<(Instant, Duration)>,
+    /// From which place of the table on unreachable peers are still to be asked, and how many
+    /// sweeps may follow.
+    sweep: Option<(Ix, u8)>,
+}
+
+impl Comeback {
+    /// Begins, or begins anew, to look for the lost.
+    pub(crate) fn start(&mut self, ctx: &mut Context) {
+        (self.wait, self.attempts) = (ctx.timing.first_contact, 0);
+        self.lonely_since = None;
+        self.isolated = None;
+        for seed in &mut self.seeds {
+            seed.node = None;
+        }
+        ctx.timers.hasten(Why::Comeback, ctx.now + ctx.timing.first_contact);
+    }
+
+    /// Remembers seeds and tries all of them at once.
+    pub(crate) fn contact(&mut self, ctx: &mut Context, seeds: &[SocketAddr]) {
+        let me = ctx.me().id;
+        for &addr in seeds.iter().filter(|&&addr| NodeId::from(addr) != me) {
+            self.seeds.retain(|seed| seed.addr != addr);
+            if self.seeds.len() >= ctx.config.limits.seeds as usize {
+                self.seeds.pop_front();
+            }
+            self.seeds.push_back(Seed { addr, node: None });
+            ctx.greet_stranger(addr);
+        }
+        (self.wait, self.attempts) = (ctx.timing.first_contact, 0);
+        ctx.timers.hasten(Why::Comeback, ctx.now + ctx.timing.first_contact);
+    }
+
+    /// The seeds, oldest first.
+    pub(crate) fn seeds(&self) -> Vec<SocketAddr> {
+        self.seeds.iter().map(|seed| seed.addr).collect()
+    }
+
+    /// The first seed that has been found to be a live peer.
+    pub(crate) fn met(&self, ctx: &Context) -> Option<Ix> {
+        let mut known = self.seeds.iter().filter_map(|seed| ctx.find(seed.node?));
+        known.find(|&ix| ctx.status(ix) == Status::Alive)
+    }
+
+    /// A proven packet of `node` came from `addr`. Returns whether it is a seed that has not been heard
+    /// before.
+    pub(crate) fn heard(&mut self, addr: SocketAddr, node: NodeId) -> bool {
+        let mut first = false;
+        for seed in self.seeds.iter_mut().filter(|seed| seed.addr == addr) {
+            first |= seed.node != Some(node);
+            seed.node = Some(node);
+        }
+        first
+    }
+
+    /// A peer was lost: see to it that it is retried.
+    pub(crate) fn lost(&self, ctx: &mut Context) {
+        if ctx.ring.len() == 0 {
+            let wait = ctx.around(ctx.timing.first_contact);
+            ctx.timers.hasten(Why::Comeback, ctx.now + wait);
+        } else if self.sweep.is_none() {
+            // Drawn anew and not the shorter of two, or many losses in a row would make haste.
+            let wait = ctx.memoryless(self.interval(ctx));
+            ctx.timers.set(Why::Comeback, Some(ctx.now + wait));
+        }
+    }
+
+    /// One that was lost is back: those that only this node could not reach may be as well.
+    pub(crate) fn reunion(&mut self, ctx: &mut Context) {
+        if self.sweep.is_none() {
+            self.sweep = Some((Ix::ME, SWEEPS));
+            ctx.timers.hasten(Why::Comeback, ctx.now + ctx.timing.sweep_step);
+        }
+    }
+
+    /// Makes one attempt, or a step of a sweep.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
+        if let Some((place, left)) = self.sweep {
+            if ctx.outbox.is_held(ctx.now, ctx.config.max_datagram, true) {
+                // At a low rate the greetings would wait in front of answers.
+                ctx.timers.set(Why::Comeback, Some(ctx.now + ctx.timing.sweep_step));
+                return;
+            }
+            let next = Self::sweep(ctx, place);
+            let more = left > 0 && ctx.topology.roster().count(Status::Unreachable) > 0;
+            let again = more.then(|| (Ix::ME, left - 1));
+            self.sweep = next.map(|next| (next, left)).or(again);
+            if self.sweep.is_some() {
+                let pause =
+                    if next.is_some() { ctx.timing.sweep_step } else { ctx.timing.sweep_pause };
+                ctx.timers.set(Why::Comeback, Some(ctx.now + pause));
+                return;
+            }
+        }
+        let alone = ctx.ring.len() == 0;
+        self.watch_loneliness(ctx, alone);
+        let only_here = ctx.topology.roster().count(Status::Unreachable) > 0;
+        if (alone || only_here || self.is_turn_of(ctx, Self::count_lost(ctx)))
+            && let Some(ix) = Self::random_lost(ctx)
+        {
+            let to = ctx.unbound(ix);
+            if ctx.status(ix) == Status::Down {
+                let claim = ctx.claim(ix);
+                ctx.say_frame(to, Frame::Claim(claim));
+            }
+            ctx.greet(to);
+        }
+        if (alone || self.is_turn_of(ctx, self.weight_of_seeds(ctx)))
+            && let Some(addr) = self.next_seed(ctx)
+        {
+            ctx.greet_stranger(addr);
+        }
+        let wait = self.interval(ctx);
+        let wait = if alone {
+            let soon = wait.min(ctx.timing.contact_longest);
+            let most = if self.isolated.is_some() { wait } else { soon };
+            let doubles = u32::from(self.attempts >= EVEN_ATTEMPTS);
+            self.attempts += u8::from(doubles == 0);
+            self.wait = (self.wait * (1 + doubles)).min(most);
+            ctx.around(self.wait)
+        } else {
+            (self.wait, self.attempts) = (ctx.timing.first_contact, 0);
+            ctx.memoryless(wait)
+        };
+        let anybody = !self.seeds.is_empty() || Self::random_lost(ctx).is_some();
+        ctx.timers.set(Why::Comeback, anybody.then(|| ctx.now + wait));
+    }
+
+    /// Asks the next few unreachable peers from a place of the table on; answers where to go on.
+    fn sweep(ctx: &mut Context, place: Ix) -> Option<Ix> {
+        let unreachable = |&ix: &Ix| ix >= place && ctx.status(ix) == Status::Unreachable;
+        let mut lost: Vec<Ix> =
+            ctx.topology.roster().iter().filter(unreachable).take(SWEEP_PEERS + 1).collect();
+        let next = if lost.len() > SWEEP_PEERS { lost.pop() } else { None };
+        for ix in lost {
+            ctx.greet(ctx.unbound(ix));
+        }
+        next
+    }
+
+    /// The mean time between two attempts of one node: all nodes together make about one per lost
+    /// peer and retry interval, four per lost seed, and one node never more than one. Those that
+    /// only this node cannot reach nobody else tries.
+    fn interval(&self, ctx: &Context) -> Duration {
+        let share = u32::try_from(self.share(ctx)).unwrap_or(u32::MAX);
+        ctx.config.retry_interval.saturating_mul(share).min(ctx.timing.longest_retry)
+    }
+
+    /// In how many retry intervals one node makes one attempt.
+    fn share(&self, ctx: &Context) -> usize {
+        if ctx.topology.roster().count(Status::Unreachable) > 0 {
+            return 1;
+        }
+        let lost = Self::count_lost(ctx) + self.weight_of_seeds(ctx);
+        ((ctx.ring.len() + 1) / lost.max(1)).max(1)
+    }
+
+    /// Whether an attempt goes to lost ones of this weight: each kind draws as many as it would if
+    /// there were no others, however often this node makes one.
+    fn is_turn_of(&self, ctx: &mut Context, weight: usize) -> bool {
+        let alive = ctx.ring.len() + 1;
+        let share = self.share(ctx);
+        ctx.random_below(alive) < weight.saturating_mul(share)
+    }
+
+    fn weight_of_seeds(&self, ctx: &Context) -> usize {
+        SEED_WEIGHT * self.seeds.iter().filter(|seed| !is_met(ctx, seed)).count()
+    }
+
+    /// Whether a node is lost, unless it is held off.
+    fn is_lost(ctx: &Context, ix: Ix) -> bool {
+        match ctx.status(ix) {
+            Status::Down => !mutated!(ctx.config, DownForever),
+            Status::Unreachable => true,
+            Status::Alive | Status::Suspect | Status::Left => false,
+        }
+    }
+
+    fn count_lost(ctx: &Context) -> usize {
+        let roster = ctx.topology.roster();
+        let down = if mutated!(ctx.config, DownForever) { 0 } else { roster.count(Status::Down) };
+        let held = ctx.peers.falls.held().filter(|&ix| Self::is_lost(ctx, ix)).count();
+        down + roster.count(Status::Unreachable) - held
+    }
+
+    /// A lost peer; every other time one that only this node cannot reach, if there is any.
+    fn random_lost(ctx: &mut Context) -> Option<Ix> {
+        let unreachable = ctx.topology.roster().count(Status::Unreachable);
+        if unreachable > 0 && ctx.random_below(2) == 0 {
+            let at = ctx.random_below(unreachable);
+            let lost = |&ix: &Ix| ctx.status(ix) == Status::Unreachable;
+            return ctx.topology.roster().iter().filter(lost).nth(at);
+        }
+        let count = Self::count_lost(ctx);
+        let at = ctx.random_below(count);
+        if count == 0 {
+            return None;
+        }
+        let lost = |&ix: &Ix| Self::is_lost(ctx, ix) && !ctx.peers.falls.is_held(ix);
+        let lost = ctx.topology.roster().iter().filter(lost).nth(at);
+        // Those that have heard it try it. One that is alone has to try all.
+        lost.filter(|&ix| ctx.ring.len() == 0 || ctx.peers.get(ix).was_heard())
+    }
+
+    /// The next seed that has not been found to be a live peer.
+    fn next_seed(&mut self, ctx: &Context) -> Option<SocketAddr> {
+        let count = self.seeds.len();
+        for step in 0..count {
+            let at = (self.turn + step) % count;
+            if !is_met(ctx, &self.seeds[at]) {
+                self.turn = (at + 1) % count;
+                return Some(self.seeds[at].addr);
+            }
+        }
+        None
+    }
+
+    /// Tells the embedder when a node that should have company has none, and again ever more rarely
+    /// while that lasts. What the embedder does about it hastens nothing, or each look-up of a name
+    /// that leads nowhere would cause the next.
+    fn watch_loneliness(&mut self, ctx: &mut Context, alone: bool) {
+        if !alone {
+            self.lonely_since = None;
+            self.isolated = None;
+            return;
+        }
+        let since = *self.lonely_since.get_or_insert(ctx.now);
+        let pause = match self.isolated {
+            None if ctx.now.since(since) >= ctx.timing.isolated_after => ctx.timing.isolated_after,
+            Some((told, pause)) if ctx.now.since(told) >= pause => pause * 2,
+            None | Some(_) => return,
+        };
+        self.isolated = Some((ctx.now, pause.min(ctx.timing.isolated_longest)));
+        ctx.event(Event::Isolated);
+    }
+}
+
+/// Whether a seed has been found to be a live peer.
+fn is_met(ctx: &Context, seed: &Seed) -> bool {
+    let ix = ctx.find(seed.node.unwrap_or_else(|| NodeId::from(seed.addr)));
+    ix.is_some_and(|ix| ctx.status(ix).is_present())
+}

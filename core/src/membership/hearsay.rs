@@ -1,0 +1,172 @@
+//! What others say of nodes that is looked into before it counts: the node itself is asked.
+//!
+//! A node that was cut off, or stood still, may still believe in somebody that all others have seen go
+//! and have forgotten since. If such a node answers, its answer makes it known. If it is silent, this node
+//! tells those that believe in it that it is down; they ask it themselves before they believe that.
+//!
+//! A peer that was called down and has denied it is asked as well when that is said again. What is said
+//! counts only if it is silent: a member that accuses others all the time hides each of them once.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::base::{Epoch, Instant, Ix, NodeId};
+use crate::claims::{Claim, Standing};
+use crate::out::{Say, Why};
+use crate::picture::Context;
+use crate::wire::Frame;
+
+/// How many nodes are looked into at a time. Beyond that what is said of a peer that is known counts at
+/// once, and what is said of others does not count until it is said again.
+const LIMIT: usize = 64;
+
+/// How often a node is asked.
+const TRIES: u8 = 3;
+
+#[derive(Clone, Debug)]
+struct Asked {
+    claim: Claim,
+    /// The node that said it last.
+    by: NodeId,
+    /// When it is asked again, or is no longer remembered.
+    due: Instant,
+    tries: u8,
+    doubt: Doubt,
+}
+
+/// Why what is said of a node is not believed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// It may have been forgotten.
+    Forgotten,
+    /// There is no room for all that is said.
+    NoRoom,
+    /// It has denied the like of late.
+    Denied,
+}
+
+/// The nodes that are asked whether they live.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hearsay {
+    asked: BTreeMap<NodeId, Asked>,
+}
+
+impl Hearsay {
+    /// A peer says that a node lives. Returns whether that is to be believed at once.
+    pub(crate) fn ask(&mut self, ctx: &mut Context, by: Ix, claim: &Claim, doubt: Doubt) -> bool {
+        let id = claim.life.id;
+        if let Some(asked) = self.asked.get_mut(&id)
+            && (asked.claim.life == claim.life || doubt == Doubt::Denied)
+            && asked.doubt == doubt
+        {
+            if doubt == Doubt::Denied {
+                // The first one decides when, the highest one what.
+                let higher = order(claim) > order(&asked.claim);
+                (asked.claim, asked.by) =
+                    if higher { (*claim, ctx.id(by)) } else { (asked.claim, asked.by) };
+                return false;
+            }
+            let silent = asked.tries >= TRIES;
+            if silent && claim.incarnation > asked.claim.incarnation {
+                // It has objected to what this node has said, so it lives, if not for this node.
+                self.asked.remove(&id);
+                return true;
+            }
+            asked.by = ctx.id(by);
+            if silent && doubt == Doubt::Forgotten {
+                tell(ctx, asked);
+            }
+            return false;
+        }
+        if !id.is_addressable() || self.asked.len() >= LIMIT && !self.asked.contains_key(&id) {
+            ctx.stats.claims_refused += u64::from(doubt != Doubt::Denied);
+            return doubt == Doubt::Denied;
+        }
+        ctx.stats.claims_refused += u64::from(doubt == Doubt::NoRoom);
+        let due = ctx.now + wait(ctx, id, doubt);
+        let asked = Asked { claim: *claim, by: ctx.id(by), due, tries: 1, doubt };
+        ask(ctx, &asked);
+        self.asked.insert(id, asked);
+        ctx.timers.hasten(Why::Hearsay, due);
+        false
+    }
+
+    /// A peer has answered this node, so what is said of it is false.
+    pub(crate) fn answered(&mut self, id: NodeId) {
+        self.asked.remove(&id);
+    }
+
+    /// Asks again, or concludes. Returns what counts from now on, each with the node that said it.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> Vec<(Claim, NodeId)> {
+        let mut over = Vec::new();
+        for (&id, asked) in &mut self.asked {
+            let known = ctx.find(id);
+            let denied = asked.doubt == Doubt::Denied;
+            let is_news = known.is_some_and(|ix| ctx.weigh(ix, &asked.claim).is_gt());
+            if known.is_some() && !denied || !is_news && denied {
+                over.push((id, None));
+            } else if asked.due > ctx.now {
+                continue;
+            } else if asked.tries < TRIES {
+                asked.tries += 1;
+                asked.due = ctx.now + wait(ctx, id, asked.doubt);
+                ask(ctx, asked);
+            } else if denied || asked.tries > TRIES {
+                over.push((id, denied.then_some((asked.claim, asked.by))));
+            } else {
+                asked.tries += 1;
+                asked.due = ctx.now + ctx.timing.hearsay_memory;
+                if asked.doubt == Doubt::Forgotten {
+                    tell(ctx, asked);
+                }
+            }
+        }
+        for (id, _) in &over {
+            self.asked.remove(id);
+        }
+        if let Some(due) = self.asked.values().map(|asked| asked.due).min() {
+            ctx.timers.hasten(Why::Hearsay, due);
+        }
+        over.into_iter().filter_map(|(_, claim)| claim).collect()
+    }
+
+    /// A life begins that has asked nobody.
+    pub(crate) fn clear(&mut self) {
+        self.asked.clear();
+    }
+}
+
+fn order(claim: &Claim) -> (Epoch, u32, Standing) {
+    (claim.life.epoch, claim.incarnation, claim.standing)
+}
+
+/// How long an answer is waited for.
+fn wait(ctx: &Context, id: NodeId, doubt: Doubt) -> Duration {
+    let longest = ctx.config.max_timeout;
+    match ctx.find(id).and_then(|ix| ctx.peers.late(ix)) {
+        Some(late) if doubt == Doubt::Denied => late.min(longest).max(ctx.timing.denial_wait),
+        _ => longest.max(2 * ctx.peers.usually_late()),
+    }
+}
+
+/// Asks a node whether it lives; one that is accused is told of what.
+fn ask(ctx: &mut Context, asked: &Asked) {
+    let id = asked.claim.life.id;
+    match ctx.find(id) {
+        Some(ix) if asked.doubt == Doubt::Denied => {
+            let to = ctx.unbound(ix);
+            ctx.say_frame(to, Frame::Claim(asked.claim));
+            ctx.greet(to);
+        }
+        _ => ctx.greet_stranger(id.addr()),
+    }
+}
+
+/// Tells a peer that a node that it believes in is silent.
+fn tell(ctx: &mut Context, asked: &Asked) {
+    let Some(by) = ctx.find(asked.by).filter(|&ix| ctx.is_reachable(ix)) else { return };
+    let accuser = Some(ctx.me().id);
+    let claim = Claim { standing: Standing::Down, accuser, ..asked.claim };
+    ctx.say(ctx.bound(by), Say::Held(Frame::Claim(claim)));
+}

@@ -1,0 +1,255 @@
+//! The probe cycle: one peer each interval, in turn the one half-way round the ring and one of all
+//! in random order (SWIM 4.3).
+//!
+//! Who is probed at random alone goes unprobed for 4.6 intervals in one case of 100. With a peer that
+//! is sure to look every other interval it is 2, for as many probes. The next on the ring would do
+//! as well for that, but what a broadcast misses it misses together, and probes compare roots.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::base::{Instant, Ix, Status};
+use crate::out::{Say, Why};
+use crate::picture::{Context, Health};
+
+/// How often a probe is sent before it counts as unanswered. At 10 % loss one try fails in five.
+///
+/// The second wait is twice the first. A peer that stands still for a moment is soon back, and the
+/// window runs from the first try: haste would gain nothing but more to answer for a slow peer. After
+/// the last try the wait is short again. A suspicion costs nobody but the suspect anything until half
+/// of the window is over, and at 30 % loss two of three end with one of the pings that are sent before
+/// that, where verifiers would have to be asked otherwise.
+const TRIES: u8 = 3;
+
+/// How many peers from the one half-way round the ring on are looked at for one that lives.
+const REACH: usize = 16;
+
+/// How many times as often as else a node probes during a mass crash. Twice would leave the last
+/// of 50 unprobed for 4 s in the mean.
+const HASTE: u32 = 4;
+
+/// The most probes that wait for their answers.
+const RUNNING: usize = 16;
+
+/// A peer that is being probed.
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    ix: Ix,
+    tries: u8,
+    since: Instant,
+    due: Instant,
+}
+
+/// The probe cycle, and all pings that may still be answered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Probes {
+    order: Vec<Ix>,
+    /// Whether the last probe went half-way round the ring.
+    across: bool,
+    /// Who is not to be the one across, and until when.
+    detour: Option<(Ix, Instant)>,
+    running: Vec<Probe>,
+    next_round: Instant,
+    haste_until: Instant,
+    /// Whether a probe has been answered since that was asked.
+    completed: bool,
+    pings: BTreeMap<u64, (Ix, Instant)>,
+}
+
+/// A probe that nobody answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unanswered {
+    /// Who did not answer.
+    pub(crate) ix: Ix,
+    /// When it was asked first.
+    pub(crate) since: Instant,
+}
+
+impl Probes {
+    /// Begins the cycle at a random phase.
+    pub(crate) fn start(&mut self, ctx: &mut Context) {
+        *self = Self::default();
+        let interval = ctx.config.probe_interval;
+        self.next_round = ctx.now + ctx.around(interval).saturating_sub(interval / 2);
+        ctx.timers.set(Why::Probe, Some(self.next_round));
+    }
+
+    /// Gives a peer that has just been admitted a random place in what is left of the cycle.
+    pub(crate) fn admit(&mut self, ctx: &mut Context, ix: Ix) {
+        let at = ctx.random_below(self.order.len() + 1);
+        crate::base::growth::push(&mut self.order, ix);
+        let last = self.order.len() - 1;
+        self.order.swap(at, last);
+    }
+
+    /// The same for a peer that was lost for a while.
+    pub(crate) fn readmit(&mut self, ctx: &mut Context, ix: Ix) {
+        if !self.order.contains(&ix) {
+            self.admit(ctx, ix);
+        }
+    }
+
+    /// Probes more often for a while: many are dying.
+    pub(crate) fn hurry(&mut self, ctx: &mut Context, until: Instant) {
+        self.haste_until = until;
+        let soon = ctx.now + ctx.around(ctx.config.probe_interval / HASTE);
+        self.next_round = self.next_round.min(soon);
+        self.arm(ctx);
+    }
+
+    /// Forgets the running probes: this node was asleep when the answers came.
+    pub(crate) fn void(&mut self, ctx: &mut Context) {
+        self.running.clear();
+        self.arm(ctx);
+    }
+
+    /// Retries, gives up or begins a probe, whatever is due.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context, health: &Health) -> Vec<Unanswered> {
+        let mut unanswered = Vec::new();
+        for probe in self.running.extract_if(.., |probe| probe.due <= ctx.now).collect::<Vec<_>>() {
+            if !ctx.is_watchable(probe.ix) {
+                // More is known of it by now, or it is being watched.
+            } else if probe.tries < TRIES && !ctx.peers.is_dubious(probe.ix) {
+                self.ask(ctx, health, Probe { tries: probe.tries + 1, ..probe });
+            } else {
+                if self.next_across(ctx) == Some(probe.ix) {
+                    self.detour = Some((probe.ix, ctx.now + ctx.timing.detour));
+                }
+                ctx.stats.probes_unanswered += 1;
+                ctx.peers.note_unanswered(probe.ix);
+                unanswered.push(Unanswered { ix: probe.ix, since: probe.since });
+            }
+        }
+        if self.next_round <= ctx.now {
+            // Not stretched by poor health: after a mass crash verifiers are missing too.
+            let mut interval = ctx.config.probe_interval;
+            if ctx.now < self.haste_until {
+                interval /= HASTE;
+            }
+            self.next_round = ctx.now + interval;
+            if self.running.len() < RUNNING
+                && let Some(ix) = self.next_target(ctx)
+            {
+                ctx.stats.probes_sent += 1;
+                let now = ctx.now;
+                self.ask(ctx, health, Probe { ix, tries: 1, since: now, due: now });
+            }
+        }
+        self.arm(ctx);
+        unanswered
+    }
+
+    /// Notes that ping number `packet` has been sent.
+    pub(crate) fn sent(&mut self, ctx: &Context, packet: u64, to: Ix) {
+        while let Some(oldest) = self.pings.first_entry() {
+            let stale = ctx.now.since(oldest.get().1) > ctx.timing.ping_memory;
+            if !stale && self.pings.len() < ctx.config.limits.inquiries as usize {
+                break;
+            }
+            self.pings.pop_first();
+        }
+        self.pings.insert(packet, (to, ctx.now));
+    }
+
+    /// Whether ping number `packet` has gone to a peer and has not been answered.
+    pub(crate) fn awaits(&self, packet: u64, by: Ix) -> bool {
+        self.pings.get(&packet).is_some_and(|(ix, _)| *ix == by)
+    }
+
+    /// Takes in an answer; tells whether it answers a ping of this node's to that peer.
+    pub(crate) fn answered(&mut self, ctx: &mut Context, packet: u64, by: Ix) -> bool {
+        let Some(&(ix, at)) = self.pings.get(&packet) else {
+            return false;
+        };
+        if ix != by {
+            return false;
+        }
+        self.pings.remove(&packet);
+        let round_trip = ctx.now.since(at);
+        ctx.peers.sample(ix, round_trip);
+        ctx.note_answer(at);
+        if self.detour.is_some_and(|(other, _)| other == by) {
+            // The way to it works: what was lost before was lost by chance.
+            self.detour = None;
+        }
+        if self.is_running(by) {
+            self.running.retain(|probe| probe.ix != by);
+            self.completed = true;
+            self.arm(ctx);
+        }
+        true
+    }
+
+    /// Whether a probe has been answered since this was called last.
+    pub(crate) fn take_completed(&mut self) -> bool {
+        core::mem::take(&mut self.completed)
+    }
+
+    /// Forgets a peer that is leaving the table.
+    pub(crate) fn forget(&mut self, ix: Ix) {
+        self.order.retain(|&other| other != ix);
+        self.pings.retain(|_, (other, _)| *other != ix);
+        self.running.retain(|probe| probe.ix != ix);
+    }
+
+    /// The first try is bound, the others are not: the peer may have begun a new life.
+    fn ask(&mut self, ctx: &mut Context, health: &Health, probe: Probe) {
+        if probe.tries == 1 {
+            ctx.say(ctx.bound(probe.ix), Say::Ping);
+        } else {
+            ctx.greet(ctx.unbound(probe.ix));
+        }
+        let (least, most) = (ctx.config.min_timeout, ctx.config.max_timeout);
+        let late = ctx.peers.late(probe.ix).map_or(most, |late| late.max(least));
+        let times = if probe.tries == 2 { 2 } else { 1 };
+        let wait = (late * times).min(most) * health.factor();
+        let wait = wait.min(ctx.config.silence_window / 2);
+        self.running.push(Probe { due: ctx.now + wait, ..probe });
+    }
+
+    fn next_target(&mut self, ctx: &mut Context) -> Option<Ix> {
+        self.across = !self.across;
+        let next = if self.across { self.next_across(ctx) } else { None };
+        next.or_else(|| self.next_in_order(ctx))
+    }
+
+    /// The first peer from the one half-way round the ring on that nothing is held against.
+    fn next_across(&self, ctx: &Context) -> Option<Ix> {
+        let mut peers = ctx.ring.opposite(ctx.position(Ix::ME)).take(REACH);
+        let shunned = |ix| self.detour.is_some_and(|(other, until)| ix == other && ctx.now < until);
+        peers.find(|&ix| ctx.status(ix) == Status::Alive && !self.is_running(ix) && !shunned(ix))
+    }
+
+    /// The next of all in random order, in a new one when all have had their turn.
+    fn next_in_order(&mut self, ctx: &mut Context) -> Option<Ix> {
+        while let Some(ix) = self.order.pop() {
+            if self.fits(ctx, ix) {
+                return Some(ix);
+            }
+        }
+        let mut order = core::mem::take(&mut self.order);
+        let peers = ctx.topology.roster().iter();
+        order.extend(peers.filter(|&ix| ix != Ix::ME && self.fits(ctx, ix)));
+        for last in (1..order.len()).rev() {
+            let other = ctx.random_below(last + 1);
+            order.swap(last, other);
+        }
+        self.order = order;
+        self.order.pop()
+    }
+
+    fn fits(&self, ctx: &Context, ix: Ix) -> bool {
+        // With nobody to ask there is no better verdict than unreachable.
+        let hopeless = ctx.status(ix) == Status::Unreachable && ctx.ring.len() == 0;
+        ctx.is_watchable(ix) && !hopeless && !self.is_running(ix)
+    }
+
+    fn is_running(&self, ix: Ix) -> bool {
+        self.running.iter().any(|probe| probe.ix == ix)
+    }
+
+    fn arm(&self, ctx: &mut Context) {
+        let due = self.running.iter().map(|probe| probe.due).fold(self.next_round, Instant::min);
+        ctx.timers.set(Why::Probe, Some(due));
+    }
+}

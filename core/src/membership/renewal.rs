@@ -1,0 +1,134 @@
+//! Claims about oneself from a higher epoch: a clock that was set back, or a second holder of the id.
+//!
+//! A node that hears of itself from a higher epoch waits a moment and then renews above it. Whatever
+//! others say, nothing silences it: a second holder of its id, or a member that claims there is one,
+//! makes it renew, and each time that it is overtaken again soon it waits twice as long. The third time
+//! its embedder is told, which alone can decide.
+//!
+//! A peer that has heard a live packet of the lower life asks the higher one for an answer; if there
+//! is one, both live, and the lower one is told.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::base::{Destination, Epoch, Instant, Ix, Life};
+use crate::out::{Event, Say, To, Why};
+use crate::picture::Context;
+use crate::wire::Frame;
+
+/// The most ids that a node can be looking into at once.
+const CASES: usize = 16;
+
+/// From which renewal in a row on the embedder is told of a conflict. A clock that was set back takes
+/// one, and a second if a claim was under way.
+const CONFLICT: u32 = 3;
+
+/// The most doublings of the wait before a renewal.
+const DOUBLINGS: u32 = 6;
+
+/// An id of which this peer has heard two lives.
+#[derive(Clone, Debug)]
+struct Contest {
+    ix: Ix,
+    lower: Life,
+    addr: SocketAddr,
+    until: Instant,
+}
+
+/// Renewals that others have caused, each soon after the one before.
+#[derive(Clone, Copy, Debug)]
+struct Streak {
+    count: u32,
+    since: Instant,
+    last: Instant,
+}
+
+/// A claim about this node that waits, and the contests that this node looks into.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Renewal {
+    claimed: Option<(Epoch, Instant)>,
+    streak: Option<Streak>,
+    contests: Vec<Contest>,
+}
+
+impl Renewal {
+    /// Begins a life. How often others have caused one is remembered.
+    pub(crate) fn start(&mut self) {
+        *self = Self { streak: self.streak, ..Self::default() };
+    }
+
+    /// This node is said to live in a higher epoch, or to have used up in its own what it has not.
+    pub(crate) fn claimed(&mut self, ctx: &mut Context, epoch: Epoch) {
+        let (highest, at) = match self.claimed {
+            Some(waiting) => waiting,
+            None => (epoch, ctx.now + self.wait(ctx)),
+        };
+        self.claimed = Some((highest.max(epoch), at));
+        ctx.timers.set(Why::Renewal, Some(at));
+    }
+
+    /// How long to wait before renewing: longer each time, and not in step with the other holder.
+    fn wait(&mut self, ctx: &mut Context) -> Duration {
+        let least = ctx.timing.renewal_wait;
+        let Some(streak) = self.streak else { return least };
+        let wait = least * (1 << streak.count.min(DOUBLINGS));
+        // The other holder has waited for as long at most, and each hears of the other by its next probe.
+        if ctx.now.since(streak.last) > 4 * wait + 8 * least {
+            self.streak = None;
+            return least;
+        }
+        ctx.around(wait)
+    }
+
+    /// The wait is over: returns the epoch to renew in.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> Option<Epoch> {
+        let (epoch, _) = self.claimed.take()?;
+        if epoch < ctx.me().epoch {
+            return None;
+        }
+        let streak = self.streak.get_or_insert(Streak { count: 0, since: ctx.now, last: ctx.now });
+        streak.count = streak.count.saturating_add(1);
+        streak.last = ctx.now;
+        if streak.count >= CONFLICT {
+            let (renewals, lasted) = (streak.count, ctx.now.since(streak.since));
+            ctx.event(Event::Conflict { epoch, renewals, lasted });
+        }
+        // Above by chance, so that a life that was never noticed is not begun a second time.
+        let leap = 1 + ctx.random_below(1 << 22) as u64;
+        Some(Epoch(epoch.0.saturating_add(leap)))
+    }
+
+    /// A live packet of a life came in that a higher one is known of: see whether both live.
+    pub(crate) fn contested(&mut self, ctx: &mut Context, ix: Ix, lower: Life, addr: SocketAddr) {
+        let now = ctx.now;
+        self.contests.retain(|contest| contest.until > now);
+        if self.contests.len() >= CASES || self.contests.iter().any(|case| case.lower == lower) {
+            return;
+        }
+        self.contests.push(Contest { ix, lower, addr, until: now + ctx.timing.renewal_wait });
+        ctx.say(ctx.bound(ix), Say::Ping);
+        let claim = ctx.claim(ix);
+        let to = To { at: Destination::Unicast(addr), bound: Some(lower.epoch), node: None };
+        ctx.say_frame(to, Frame::Claim(claim));
+    }
+
+    /// The life that is known of a peer has answered a ping: if it is contested, both live.
+    pub(crate) fn answered(&mut self, ctx: &mut Context, ix: Ix) {
+        if self.contests.is_empty() {
+            return;
+        }
+        let epoch = ctx.life(ix).epoch;
+        for contest in self.contests.extract_if(.., |contest| contest.ix == ix) {
+            let same = ctx.id(ix) == contest.lower.id;
+            if same && contest.until > ctx.now && contest.lower.epoch < epoch {
+                let to = To {
+                    at: Destination::Unicast(contest.addr),
+                    bound: Some(contest.lower.epoch),
+                    node: None,
+                };
+                ctx.say_frame(to, Frame::Duplicate { epoch });
+            }
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Watching a peer that did not answer: on one's own account, or because another asked.
+//!
+//! A suspicion stays with those who look: the accuser, and a few verifiers that it recruits when
+//! half of the window has passed in silence. Each sends pings of its own, and only an answer to
+//! one's own ping is evidence of life. Few pings are sent: a node that cannot keep up with what it
+//! gets must not be given more for that.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::base::{Instant, Ix, Status};
+use crate::claims::Claim;
+use crate::membership::watch::{Asker, CROWD, Verdict, Watch, is_small, say_found};
+use crate::mutants::mutated;
+use crate::out::{Cause, Say, Why};
+use crate::picture::{Context, Health};
+use crate::wire::{Finding, Frame};
+
+/// This many verified suspects within [`Timing::mass_span`](crate::timing::Timing::mass_span) are a mass
+/// crash.
+const MASS: usize = 3;
+
+/// All peers being watched.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watches {
+    list: Vec<Watch>,
+    /// Who has answered of late while others wanted to know.
+    answered: Vec<(Ix, Instant)>,
+    verified: Vec<Instant>,
+    slow: Vec<(Ix, Instant)>,
+}
+
+impl Watches {
+    /// Suspects a peer that has left a probe unanswered.
+    pub(crate) fn suspect(&mut self, ctx: &mut Context, ix: Ix, since: Instant) {
+        if !ctx.is_watchable(ix) {
+            return;
+        }
+        let Some((at, _)) = self.watch(ctx, ix) else {
+            return;
+        };
+        ctx.stats.suspicions += 1;
+        let slow = self.slow_until(ix);
+        let watch = &mut self.list[at];
+        // However long the probe took, others need a while to look.
+        let share = if is_small(ctx) { 2 } else { 4 };
+        let look = if watch.own { Duration::ZERO } else { ctx.config.silence_window / share };
+        watch.own = true;
+        // If others have had this node look already, the silence began when it started to.
+        let over = watch.until <= ctx.now;
+        watch.since = if over { since } else { watch.since.min(since) };
+        if over {
+            watch.verifiers.clear();
+        }
+        watch.until = (watch.since + ctx.config.silence_window).max(slow).max(ctx.now + look);
+        watch.next = watch.next.min(watch.until.max(ctx.now + ctx.timing.first_gap));
+        let incarnation = ctx.peers.get(ix).incarnation;
+        if !ctx.peers.is_dubious(ix) {
+            ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });
+            ctx.say(ctx.bound(ix), Say::Ping);
+        }
+        (watch.recruited, watch.widened) = (false, false);
+        watch.recruit_in_time(ctx);
+        if ctx.status(ix) == Status::Alive {
+            ctx.believe(ix, Status::Suspect, Cause::Unanswered);
+        }
+        self.arm(ctx);
+    }
+
+    /// Looks at a peer because another asks for it.
+    pub(crate) fn verify(&mut self, ctx: &mut Context, asker: Ix, suspect: Ix, millis: u32) {
+        let span = Duration::from_millis(u64::from(millis)).min(ctx.timing.slowest);
+        // As much of the window as is over the asker has heard nothing. What answered this node since
+        // is not silent: it was asked before, and what it said then was lost.
+        let silent = ctx.config.silence_window.saturating_sub(span).min(ctx.timing.report_memory);
+        if self.answered.iter().any(|&(ix, at)| ix == suspect && ctx.now.since(at) <= silent) {
+            say_found(suspect, asker, Finding::Answers, ctx);
+            return;
+        }
+        if span.is_zero() && !self.list.iter().any(|watch| watch.ix == suspect) {
+            // A reminder of a watch that is over, or that never was.
+            return;
+        }
+        let Some((at, begun)) = self.watch(ctx, suspect) else {
+            return;
+        };
+        if begun {
+            // It may have begun a new life, of which the asker does not know.
+            self.list[at].unbound = true;
+            ctx.greet(ctx.unbound(suspect));
+        }
+        let watch = &mut self.list[at];
+        if !span.is_zero() && watch.until <= ctx.now && !watch.own {
+            // New, or over: a window that is running serves this asker too. One of this node's own
+            // that is over waits for others, and is as good.
+            watch.since = ctx.now;
+            watch.until = ctx.now + span;
+            watch.gap = ctx.timing.first_gap;
+            watch.next = ctx.now + watch.gap;
+        }
+        let due = ctx.now + span;
+        let told = match watch.askers.iter_mut().find(|known| known.ix == asker) {
+            Some(known) => {
+                if !span.is_zero() {
+                    (known.due, known.told) = (due, false);
+                }
+                known.told
+            }
+            None => {
+                if watch.askers.len() < CROWD {
+                    let due = if span.is_zero() { watch.until } else { due };
+                    watch.askers.push(Asker { ix: asker, due, told: false });
+                }
+                false
+            }
+        };
+        let silent = told || watch.until <= ctx.now;
+        let finding = if silent { Finding::Silent } else { Finding::Looking };
+        let life = ctx.life(suspect);
+        ctx.say_frame(ctx.bound(asker), Frame::Verdict { suspect: life, finding });
+        self.arm(ctx);
+    }
+
+    /// Takes in what a verifier has seen. Answers whether the suspicion is over.
+    pub(crate) fn verdict(
+        &mut self,
+        ctx: &mut Context,
+        by: Ix,
+        suspect: Ix,
+        finding: Finding,
+    ) -> Option<Instant> {
+        if mutated!(ctx.config, WordForgotten) && finding != Finding::Looking {
+            return None;
+        }
+        let at = self.list.iter().position(|watch| watch.ix == suspect && watch.own)?;
+        let watch = &mut self.list[at];
+        let known = watch.verifiers.iter_mut().find(|known| known.ix == by)?;
+        let is_late = ctx.now.since(known.asked) > Duration::from_millis(10);
+        if mutated!(ctx.config, WaitIgnoresRoundTrips) && finding == Finding::Silent && is_late {
+            return None;
+        }
+        let slot = &mut known.finding;
+        if finding == Finding::Looking && *slot == Some(Finding::Silent) {
+            // It was said before the other.
+            return None;
+        }
+        *slot = Some(finding);
+        match finding {
+            Finding::Looking => None,
+            Finding::Answers => {
+                let cause = Cause::AnsweredOther { verifier: ctx.id(by) };
+                self.end(ctx, at, cause);
+                None
+            }
+            Finding::Silent => {
+                // The conclusion may be waiting for just this.
+                if watch.until <= ctx.now && watch.is_decided() {
+                    watch.next = ctx.now + Duration::from_nanos(1);
+                }
+                let first = !core::mem::replace(&mut watch.verified, true);
+                self.arm(ctx);
+                first.then(|| self.note_verified(ctx, suspect)).flatten()
+            }
+        }
+    }
+
+    /// A peer has answered a ping of this node's.
+    pub(crate) fn answered(&mut self, ctx: &mut Context, ix: Ix) {
+        if let Some(at) = self.list.iter().position(|watch| watch.ix == ix) {
+            let askers = core::mem::take(&mut self.list[at].askers);
+            self.answered.retain(|&(other, at)| {
+                other != ix && ctx.now.since(at) <= ctx.timing.report_memory
+            });
+            if !askers.is_empty() && self.answered.len() < ctx.config.limits.inquiries as usize {
+                self.answered.push((ix, ctx.now));
+            }
+            for asker in askers {
+                say_found(ix, asker.ix, Finding::Answers, ctx);
+            }
+            self.end(ctx, at, Cause::Answered);
+        } else {
+            ctx.believe(ix, Status::Alive, Cause::Answered);
+        }
+    }
+
+    /// Something better than a suspicion is known of a peer: stop watching it.
+    pub(crate) fn drop(&mut self, ctx: &mut Context, ix: Ix) {
+        self.list.retain(|watch| watch.ix != ix);
+        self.arm(ctx);
+    }
+
+    /// Forgets a peer that is leaving the table.
+    pub(crate) fn forget(&mut self, ctx: &mut Context, ix: Ix) {
+        self.slow.retain(|(slow, _)| *slow != ix);
+        self.answered.retain(|(other, _)| *other != ix);
+        for watch in &mut self.list {
+            watch.verifiers.retain(|known| known.ix != ix);
+            watch.askers.retain(|asker| asker.ix != ix);
+        }
+        self.drop(ctx, ix);
+    }
+
+    /// Withdraws all accusations: this node was asleep while the answers came.
+    pub(crate) fn void(&mut self, ctx: &mut Context) {
+        for watch in core::mem::take(&mut self.list) {
+            if watch.own {
+                ctx.believe(watch.ix, Status::Alive, Cause::OwnStall);
+            }
+        }
+        self.arm(ctx);
+    }
+
+    /// Honours a peer's word that it will be slow.
+    pub(crate) fn expect_slow(&mut self, ctx: &Context, ix: Ix, span: Duration) {
+        let until = ctx.now + span.min(ctx.timing.slowest);
+        self.slow.retain(|(other, until)| *other != ix && *until > ctx.now);
+        if self.slow.len() < ctx.config.limits.inquiries as usize {
+            self.slow.push((ix, until));
+        }
+        for watch in self.list.iter_mut().filter(|watch| watch.ix == ix && watch.own) {
+            watch.until = watch.until.max(until);
+        }
+    }
+
+    /// Asks again, and concludes where the window has passed: answers who is found to be down.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context, health: &mut Health) -> Vec<Claim> {
+        let mut down = Vec::new();
+        let mut at = 0;
+        while at < self.list.len() {
+            let watch = &mut self.list[at];
+            if health.trusts_silence(ctx.now) {
+                watch.report_in_time(ctx);
+            }
+            if watch.next > ctx.now {
+                at += 1;
+                continue;
+            }
+            if watch.until > ctx.now {
+                watch.ask_again(ctx);
+                at += 1;
+                continue;
+            }
+            let waits = mutated!(ctx.config, EndlessSuspicion) || !health.trusts_silence(ctx.now);
+            if watch.own && waits {
+                watch.until = ctx.now + ctx.timing.own_stall_wait;
+                watch.next = ctx.now + ctx.timing.first_gap;
+                at += 1;
+                continue;
+            }
+            watch.report_silence(ctx);
+            if watch.own {
+                match watch.conclude(ctx, health) {
+                    Verdict::Down(claim) => down.push(claim),
+                    Verdict::Unreachable(cause) => {
+                        ctx.believe(watch.ix, Status::Unreachable, cause);
+                        let retry = ctx.around(ctx.config.retry_interval);
+                        ctx.timers.hasten(Why::Comeback, ctx.now + retry);
+                    }
+                    Verdict::LookOn => {
+                        at += 1;
+                        continue;
+                    }
+                }
+                self.list.swap_remove(at);
+            } else if ctx.now.since(watch.until) >= ctx.timing.report_memory {
+                self.list.swap_remove(at);
+            } else {
+                watch.next = watch.until + ctx.timing.report_memory;
+                at += 1;
+            }
+        }
+        self.arm(ctx);
+        down
+    }
+
+    /// The watch of a peer, and whether it has just been begun; `None` if there are too many.
+    fn watch(&mut self, ctx: &mut Context, ix: Ix) -> Option<(usize, bool)> {
+        if let Some(at) = self.list.iter().position(|watch| watch.ix == ix) {
+            return Some((at, false));
+        }
+        if self.list.len() >= ctx.config.limits.inquiries as usize {
+            ctx.stats.watches_refused += 1;
+            return None;
+        }
+        self.list.push(Watch::new(ix, ctx.now, ctx.timing.first_gap));
+        Some((self.list.len() - 1, true))
+    }
+
+    fn end(&mut self, ctx: &mut Context, at: usize, cause: Cause) {
+        let watch = self.list.swap_remove(at);
+        if watch.own {
+            ctx.stats.suspicions_cleared += 1;
+        }
+        ctx.believe(watch.ix, Status::Alive, cause);
+        self.arm(ctx);
+    }
+
+    /// A suspect has been found silent by another as well, or has been called down. Returns until when to
+    /// probe faster, if many are dying.
+    pub(crate) fn note_verified(&mut self, ctx: &Context, suspect: Ix) -> Option<Instant> {
+        if ctx.peers.is_dubious(suspect) {
+            return None;
+        }
+        let now = ctx.now;
+        self.verified.retain(|&at| now.since(at) <= ctx.timing.mass_span);
+        self.verified.push(now);
+        self.verified.truncate(CROWD);
+        (self.verified.len() >= MASS).then(|| now + ctx.timing.mass_haste)
+    }
+
+    fn slow_until(&self, ix: Ix) -> Instant {
+        self.slow.iter().find(|(slow, _)| *slow == ix).map_or(Instant::ZERO, |&(_, until)| until)
+    }
+
+    fn arm(&self, ctx: &mut Context) {
+        let next = self.list.iter().map(|watch| {
+            let untold = watch.askers.iter().filter(|asker| !asker.told && asker.due > ctx.now);
+            untold.map(|asker| asker.due).fold(watch.next, Instant::min)
+        });
+        ctx.timers.set(Why::Watch, next.min());
+    }
+}

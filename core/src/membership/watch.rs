@@ -1,0 +1,290 @@
+//! One peer being watched: it is asked again and again, verifiers are recruited, and what was found
+//! is told and judged.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::base::{Instant, Ix, NodeId};
+use crate::claims::{Claim, Standing};
+use crate::out::{Cause, Say};
+use crate::picture::{Context, Health};
+use crate::wire::{Finding, Frame};
+
+/// The most peers of a small cluster.
+const SMALL: usize = 7;
+
+/// How often missing reports are asked for before other verifiers are asked.
+const REMINDERS: u8 = 4;
+
+/// So often those that have not said what they found are reminded before two that found silence are
+/// enough: where much is lost, the word of one that got an answer may be.
+const PATIENCE: u8 = 2;
+
+/// How many others are asked [`Timing::last_look`](crate::timing::Timing::last_look) before the window
+/// ends.
+const LAST_VERIFIERS: usize = 5;
+
+/// Whether so few peers are there that one node's own pings have to make up for verifiers.
+///
+/// Up to eight verifiers look at a suspect, so a cluster of nine is the first that has all of them. Below
+/// that each ping costs little, as few watch and few are watched.
+pub(super) fn is_small(ctx: &Context) -> bool {
+    ctx.ring.len() <= SMALL
+}
+
+/// The longest wait between two pings of a watched peer.
+fn longest_gap(ctx: &Context) -> Duration {
+    if is_small(ctx) { ctx.timing.small_gap } else { ctx.timing.longest_gap }
+}
+
+/// The most that the verifiers of one suspicion, and the askers of one watch, can be.
+pub(super) const CROWD: usize = 16;
+
+/// A peer being watched.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    pub(super) ix: Ix,
+    /// Whether this node suspects it, or looks for others only.
+    pub(super) own: bool,
+    pub(super) since: Instant,
+    pub(super) until: Instant,
+    pub(super) next: Instant,
+    pub(super) gap: Duration,
+    pub(super) unbound: bool,
+    pub(super) reminders: u8,
+    /// Whether the first verifiers have been asked.
+    pub(super) recruited: bool,
+    /// Whether the last verifiers have been asked.
+    pub(super) widened: bool,
+    pub(super) verified: bool,
+    pub(super) verifiers: Vec<Verifier>,
+    pub(super) askers: Vec<Asker>,
+}
+
+/// A peer that was asked to look.
+#[derive(Clone, Debug)]
+pub(super) struct Verifier {
+    pub(super) ix: Ix,
+    /// What it has said, if anything has arrived.
+    pub(super) finding: Option<Finding>,
+    /// When it was asked last.
+    pub(super) asked: Instant,
+}
+
+/// Who has asked for a look.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    pub(super) ix: Ix,
+    /// When it wants to know, if the watch is not over before.
+    pub(super) due: Instant,
+    /// Whether it has been told of silence.
+    pub(super) told: bool,
+}
+
+/// What is made of a suspect whose window has passed.
+pub(super) enum Verdict {
+    Down(Claim),
+    Unreachable(Cause),
+    LookOn,
+}
+
+impl Watch {
+    /// Nobody has asked for it yet, and it has no window.
+    pub(super) fn new(ix: Ix, now: Instant, first_gap: Duration) -> Self {
+        Self {
+            ix,
+            own: false,
+            since: now,
+            until: now,
+            next: now + first_gap,
+            gap: first_gap,
+            unbound: false,
+            reminders: 0,
+            recruited: false,
+            widened: false,
+            verified: false,
+            verifiers: Vec::new(),
+            askers: Vec::new(),
+        }
+    }
+
+    /// Whether all who said that they look have found silence.
+    pub(super) fn is_decided(&self) -> bool {
+        let mut findings = self.verifiers.iter().filter_map(|known| known.finding).peekable();
+        findings.peek().is_some() && findings.all(|finding| finding == Finding::Silent)
+    }
+
+    /// Asks up to `wanted` others to look: peers that are alive, and if there are none suspects. At
+    /// 30 % loss a peer is suspect for an eighth of the time, and in a cluster of three there is no
+    /// other to ask.
+    fn recruit(&mut self, ctx: &mut Context, wanted: usize) {
+        let mut picked = ctx.random_alive(wanted, self.ix);
+        if picked.is_empty() {
+            let others = (0..ctx.ring.len()).map(|at| ctx.ring.at(at));
+            picked.extend(others.filter(|&ix| ix != self.ix).take(wanted));
+        }
+        for ix in picked {
+            if self.verifiers.len() < CROWD && !self.verifiers.iter().any(|known| known.ix == ix) {
+                self.verifiers.push(Verifier { ix, finding: None, asked: ctx.now });
+                ask_verifier(self.ix, ctx, ix, self.left(ctx));
+            }
+        }
+    }
+
+    /// Asks again those verifiers of whom more should have been heard by now: what was asked may be
+    /// lost, or what was said. That is so after a round trip if nothing has come at all, and after
+    /// [`Timing::word_again`](crate::timing::Timing::word_again) if one has said only that it looks.
+    fn repeat(&mut self, ctx: &mut Context) {
+        let left = self.left(ctx);
+        for verifier in &mut self.verifiers {
+            let late = ctx.peers.late(verifier.ix).unwrap_or(ctx.config.max_timeout);
+            let wait = match verifier.finding {
+                None => late,
+                Some(Finding::Looking) => late.max(ctx.timing.word_again),
+                Some(Finding::Answers | Finding::Silent) => continue,
+            };
+            if ctx.now.since(verifier.asked) >= wait {
+                verifier.asked = ctx.now;
+                ask_verifier(self.ix, ctx, verifier.ix, left);
+            }
+        }
+    }
+
+    /// The milliseconds that are left of the window.
+    fn left(&self, ctx: &Context) -> u32 {
+        u32::try_from(self.until.since(ctx.now).as_millis()).unwrap_or(u32::MAX)
+    }
+
+    /// Pings a watched peer, bound and unbound in turn.
+    pub(super) fn ask_again(&mut self, ctx: &mut Context) {
+        self.unbound = !self.unbound;
+        ctx.peers.note_unanswered(self.ix);
+        if ctx.peers.is_dubious(self.ix) {
+            // It has been asked once, and others ask it as well.
+        } else if self.unbound {
+            ctx.greet(ctx.unbound(self.ix));
+        } else {
+            ctx.say(ctx.bound(self.ix), Say::Ping);
+        }
+        self.gap = (self.gap * 2).min(longest_gap(ctx));
+        self.next = (ctx.now + self.gap).min(self.until);
+        if self.own {
+            self.repeat(ctx);
+            self.recruit_in_time(ctx);
+        }
+    }
+
+    /// Recruits verifiers if it is time to, and looks again when it will be.
+    pub(super) fn recruit_in_time(&mut self, ctx: &mut Context) {
+        let first = usize::from(ctx.config.verifiers);
+        if first == 0 {
+            return;
+        }
+        let left = self.until.since(ctx.now);
+        let early = left.saturating_sub(ctx.config.silence_window / 2);
+        if !self.recruited && early.is_zero() {
+            self.recruited = true;
+            self.recruit(ctx, first);
+        }
+        let look = ctx.timing.last_look.max(2 * ctx.peers.usually_late());
+        let late = left.saturating_sub(look.min(ctx.config.silence_window / 2));
+        if !self.widened && late.is_zero() && !ctx.peers.is_dubious(self.ix) {
+            self.widened = true;
+            self.recruit(ctx, LAST_VERIFIERS);
+        }
+        let due = if self.recruited { late } else { early };
+        if !due.is_zero() {
+            self.next = self.next.min(ctx.now + due);
+        }
+    }
+
+    /// Tells those who want to know by now that there was silence since they asked, though the
+    /// watch goes on: this node has a suspicion of its own, from later on.
+    pub(super) fn report_in_time(&mut self, ctx: &mut Context) {
+        for at in 0..self.askers.len() {
+            let asker = &mut self.askers[at];
+            if !asker.told && asker.due <= ctx.now {
+                asker.told = true;
+                say_found(self.ix, asker.ix, Finding::Silent, ctx);
+            }
+        }
+    }
+
+    /// Tells the askers, once, that the whole window was silent.
+    pub(super) fn report_silence(&mut self, ctx: &mut Context) {
+        for asker in core::mem::take(&mut self.askers) {
+            if !asker.told {
+                say_found(self.ix, asker.ix, Finding::Silent, ctx);
+            }
+        }
+    }
+
+    /// Judges a suspect whose window has passed: down, unreachable, or to be looked at further.
+    pub(super) fn conclude(&mut self, ctx: &mut Context, health: &mut Health) -> Verdict {
+        let answered = self.verifiers.iter().filter(|known| known.finding.is_some()).count();
+        let silent: Vec<NodeId> = self
+            .verifiers
+            .iter()
+            .filter(|known| known.finding == Some(Finding::Silent))
+            .map(|known| ctx.id(known.ix))
+            .collect();
+        let reminded = self.reminders >= PATIENCE || self.verifiers.is_empty();
+        // Who hears but few of those it asks is cut off itself, and they with it.
+        let heard = answered > 0 && 2 * answered >= self.verifiers.len();
+        if reminded && !heard {
+            if self.verifiers.is_empty() {
+                return Verdict::Unreachable(Cause::NobodyToAsk);
+            }
+            health.worse();
+            return Verdict::Unreachable(Cause::VerifiersSilent);
+        }
+        if heard && (self.is_decided() || reminded && silent.len() >= answered.min(2)) {
+            ctx.stats.verdicts_down += 1;
+            let mut claim = ctx.claim(self.ix);
+            claim.standing = Standing::Down;
+            claim.accuser = Some(ctx.me().id);
+            claim.confirmed_by = [silent.first().copied(), silent.get(1).copied()];
+            return Verdict::Down(claim);
+        }
+        self.reminders += 1;
+        if self.reminders > REMINDERS {
+            self.reminders = 0;
+            // Those who were asked have gone quiet themselves: ask others for a window of theirs.
+            self.verifiers.clear();
+            self.until = ctx.now + ctx.config.silence_window;
+            self.gap = ctx.timing.first_gap;
+            self.next = ctx.now + self.gap;
+            (self.recruited, self.widened) = (true, false);
+            self.recruit(ctx, usize::from(ctx.config.verifiers));
+        } else {
+            // A cut may have ended meanwhile: the suspect may say so itself.
+            if !ctx.peers.is_dubious(self.ix) {
+                ctx.greet(ctx.unbound(self.ix));
+            }
+            let mut wait = ctx.timing.report_wait;
+            let longest = ctx.config.max_timeout.max(ctx.peers.usually_late());
+            for verifier in &mut self.verifiers {
+                if verifier.finding != Some(Finding::Silent) {
+                    let late = ctx.peers.late(verifier.ix).unwrap_or(longest);
+                    wait = wait.max(late.min(longest));
+                    verifier.asked = ctx.now;
+                    ask_verifier(self.ix, ctx, verifier.ix, 0);
+                }
+            }
+            self.next = ctx.now + wait;
+        }
+        Verdict::LookOn
+    }
+}
+
+fn ask_verifier(suspect: Ix, ctx: &mut Context, verifier: Ix, millis: u32) {
+    let incarnation = ctx.peers.get(suspect).incarnation;
+    let suspect = ctx.life(suspect);
+    let verify = Frame::Verify { suspect, incarnation, millis };
+    ctx.say_frame(ctx.bound(verifier), verify);
+}
+
+pub(super) fn say_found(suspect: Ix, asker: Ix, finding: Finding, ctx: &mut Context) {
+    let verdict = Frame::Verdict { suspect: ctx.life(suspect), finding };
+    ctx.say_frame(ctx.bound(asker), verdict);
+}

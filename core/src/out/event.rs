@@ -1,0 +1,226 @@
+//! What an engine tells its embedder.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::base::{Epoch, GroupName, HoldReason, Life, NodeId, Status};
+use crate::out::message::{BroadcastId, Tag};
+use crate::topology::{KeyRange, TimedItem};
+
+/// A change, with its cause. Replaying all events gives what the queries return.
+///
+/// Of the changes to one subject that have not been polled yet only the last is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A peer became known, changed its status or its life, or was forgotten.
+    Peer {
+        /// The peer, in its present life.
+        peer: Life,
+        /// Its status before; `None` if it was not known.
+        from: Option<Status>,
+        /// Its status now; `None` if it is forgotten.
+        to: Option<Status>,
+        /// Why.
+        cause: Cause,
+    },
+    /// A member of a group has said something about a range.
+    ItemSet {
+        /// The group.
+        group: GroupName,
+        /// What was said.
+        item: TimedItem,
+    },
+    /// An item was removed: its member began a new life, collected a tombstone, or was forgotten.
+    ItemCleared {
+        /// The group.
+        group: GroupName,
+        /// The member.
+        member: NodeId,
+        /// The keys.
+        range: KeyRange,
+    },
+    /// A node's metadata changed; empty if it has none any more.
+    Metadata {
+        /// The node.
+        node: NodeId,
+        /// The metadata.
+        metadata: Bytes,
+    },
+    /// A message has arrived.
+    Message {
+        /// The node that sent it first.
+        origin: NodeId,
+        /// The application's tag.
+        tag: Tag,
+        /// The application's bytes.
+        payload: Bytes,
+        /// The node from which this one got it.
+        via: NodeId,
+    },
+    /// This node lives in a new epoch: it heard of itself from a higher one, or the embedder
+    /// asked for it. Its groups and ranges have been written anew.
+    Renewed {
+        /// The life before.
+        from: Epoch,
+        /// The life that begins.
+        to: Epoch,
+    },
+    /// Again and again others say that this node lives in an epoch that it did not begin, or that
+    /// it has sent packets that it did not send, and each time it begins another life. Another node
+    /// uses its id, or a holder of the key claims so. Two nodes with one id take turns, ever more
+    /// slowly, and this event is repeated each time. Give one of them an address of its own, or end
+    /// this one.
+    Conflict {
+        /// The epoch of the other.
+        epoch: Epoch,
+        /// How often in quick succession this node has renewed because of it.
+        renewals: u32,
+        /// How long ago the first time was.
+        lasted: Duration,
+    },
+    /// For a while all packets of a peer have been refused, because higher numbers of the same life
+    /// are known. It was set back to a snapshot, began an epoch a second time, or another node
+    /// sends packets in its name. Its engine begins a new life once it hears of that; if it does
+    /// not, restart the peer in an epoch above all earlier ones. Raised at most once a minute per
+    /// peer.
+    Refused {
+        /// The peer, in the life of the packets.
+        peer: Life,
+        /// The highest number that this node has taken.
+        highest: u64,
+        /// For how long all lower ones have been refused.
+        lasted: Duration,
+    },
+    /// No peer is alive. Seeds are being retried; if they were names, look them up again and call
+    /// `Engine::contact`. Raised again while it lasts, ever more rarely.
+    Isolated,
+    /// What multicast does for this node has changed. It needs no reaction: nodes that multicast
+    /// does not reach always get everything by unicast.
+    Multicast {
+        /// What it did before.
+        from: MulticastState,
+        /// What it does now.
+        to: MulticastState,
+    },
+    /// The size of the largest datagram that passes to a peer has changed. At first it is
+    /// [`Config::max_datagram`](crate::Config::max_datagram).
+    ///
+    /// Everything that fits into smaller datagrams goes on as before. A message that does not fit
+    /// does not reach the peer.
+    Path {
+        /// The peer.
+        peer: NodeId,
+        /// The size before, in bytes of UDP payload.
+        from: usize,
+        /// The size from now on.
+        to: usize,
+    },
+    /// A message of this node's is too large for a path on its way, or for the configuration of a
+    /// node that should pass it on: not all nodes get it. Raised once per message.
+    Undelivered {
+        /// What `Engine::broadcast` returned.
+        message: BroadcastId,
+        /// The most bytes of payload that would have passed there.
+        limit: usize,
+    },
+    /// This node was not run for a while. It has withdrawn its suspicions.
+    Stalled {
+        /// How late the engine was called.
+        late: Duration,
+    },
+    /// The others hold this node off: they know that it lives, but do not show it and do not route to it
+    /// yet, as it has been silent several times of late. It knows that by the rule that they all follow.
+    HeldOff {
+        /// Why.
+        reason: HoldReason,
+        /// For how long, if nothing else happens.
+        left: Duration,
+    },
+    /// `Engine::depart` has ended; the engine is silent now.
+    Departed {
+        /// How many peers have acknowledged it.
+        acknowledged_by: u32,
+        /// How many peers were told.
+        told: u32,
+    },
+    /// There were more changes than the queue holds, and they have been dropped. Read the queries
+    /// anew.
+    Overflow {
+        /// How many changes were dropped.
+        dropped: u64,
+    },
+}
+
+/// What multicast does for a node, as far as the node can tell; it begins with *working*.
+///
+/// It cannot tell why: multicast may be blocked, or nobody else may be there to hear it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MulticastState {
+    /// This node hears others by it, or others have said that they hear this node.
+    #[default]
+    Working,
+    /// There are live peers, but this node has heard none of them by it for long: about 24
+    /// [`Config::beacon_interval`](crate::Config::beacon_interval), and up to 64 times as long if
+    /// this happens often. This node sends and gets everything by unicast.
+    ///
+    /// A node that is alone in its segment is in this state as well.
+    Silent,
+    /// This node hears others by it, but when it tried to speak for its segment none of them said
+    /// that it hears this node, or all have stopped hearing it: multicast is blocked in one
+    /// direction. This node sends by unicast. Only nodes that try know this: nodes of a segment
+    /// without another speaker, in a cluster of at least
+    /// [`Config::least_hearers`](crate::Config::least_hearers).
+    Unheard,
+}
+
+/// Why a peer's status changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// It sent a fresh packet to this node.
+    Heard,
+    /// Another peer told this node.
+    Told {
+        /// That peer.
+        by: NodeId,
+    },
+    /// It did not answer this node's probe.
+    Unanswered,
+    /// It answered this node.
+    Answered,
+    /// It answered a verifier, though not this node.
+    AnsweredOther {
+        /// The verifier.
+        verifier: NodeId,
+    },
+    /// It was silent for the whole window, to the accuser and to the verifiers that confirmed.
+    Confirmed {
+        /// The node that suspected it and reached the verdict.
+        accuser: NodeId,
+        /// The verifiers that confirmed it.
+        confirmed_by: [Option<NodeId>; 2],
+    },
+    /// It was silent for the whole window, and there was nobody to ask.
+    NobodyToAsk,
+    /// It was silent for the whole window, and so were most or all of the verifiers: this node may
+    /// be cut off itself.
+    VerifiersSilent,
+    /// It refuted what was said about it.
+    Refuted,
+    /// It said that it leaves.
+    Departed,
+    /// It began a new life.
+    NewLife,
+    /// It was down or gone for [`Config::forget_after`](crate::Config::forget_after), or has made
+    /// room for a living node: see [`Limits`](crate::Limits).
+    Expired,
+    /// It lives, but says itself that it was cut off or stood still, not for the first time of late: it is
+    /// held off for a while.
+    HeldOff,
+    /// It had gone down several times lately, and has now been up for long enough.
+    Steady,
+    /// This node had slept, and withdraws its suspicion.
+    OwnStall,
+}

@@ -1,0 +1,288 @@
+//! What beats what: claims about a node are totally ordered by (epoch, incarnation, standing),
+//! and what is known only grows.
+
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::base::{Epoch, Ix, Life, NodeId, Status};
+use crate::claims::{Claim, Plea, Standing};
+use crate::mutants::mutated;
+use crate::out::{Cause, Event, Why};
+use crate::picture::Context;
+use crate::topology::Changes;
+
+/// Something new about a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Which node.
+    pub(crate) ix: Ix,
+    /// What it was before, and whether that was in an earlier life; `None` if it was not known.
+    pub(crate) before: Option<(Status, bool)>,
+    /// Whether it is held off for it.
+    pub(crate) held: bool,
+}
+
+/// What came of a claim about another node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weighed {
+    /// It tells something new, which is known from here on.
+    News(News),
+    /// It is known.
+    Known(Ix),
+    /// What is known beats it.
+    Beaten(Ix),
+    /// The table of nodes is full, or it is about one that has been gone for too long.
+    Refused,
+}
+
+impl Context {
+    /// Compares a claim with what is known of the node.
+    pub(crate) fn weigh(&self, ix: Ix, claim: &Claim) -> Ordering {
+        let known = self.claim(ix);
+        let theirs = (claim.life.epoch, claim.incarnation, claim.standing);
+        theirs.cmp(&(known.life.epoch, known.incarnation, known.standing))
+    }
+
+    /// Takes in a claim about another node, told by `by`.
+    pub(crate) fn consider(&mut self, claim: &Claim, by: NodeId) -> Weighed {
+        let Some(ix) = self.find(claim.life.id) else {
+            let status = shown(claim.standing);
+            let half = self.config.forget_after / 2;
+            if status != Status::Alive && Duration::from_secs(claim.age.into()) >= half {
+                // Those who knew it are about to forget it: not to be learned anew.
+                return Weighed::Refused;
+            }
+            return match self.admit(claim.life, claim.incarnation, status, cause(claim, by, None)) {
+                Some(ix) => {
+                    self.peers.turned_before(ix, self.now, claim.age);
+                    Weighed::News(News { ix, before: None, held: false })
+                }
+                None => Weighed::Refused,
+            };
+        };
+        match self.weigh(ix, claim) {
+            Ordering::Less => Weighed::Beaten(ix),
+            Ordering::Equal => Weighed::Known(ix),
+            Ordering::Greater => {
+                let (epoch, status) = (self.life(ix).epoch, self.status(ix));
+                let held = self.adopt(ix, claim, cause(claim, by, Some((epoch, status))));
+                let before = Some((status, claim.life.epoch > epoch));
+                Weighed::News(News { ix, before, held })
+            }
+        }
+    }
+
+    /// Enters a node that was not known.
+    pub(crate) fn admit(
+        &mut self,
+        life: Life,
+        incarnation: u32,
+        status: Status,
+        cause: Cause,
+    ) -> Option<Ix> {
+        let interned = life.id.is_addressable().then(|| self.topology.intern(life));
+        let Some(Ok(ix)) = interned else {
+            self.stats.claims_refused += 1;
+            return None;
+        };
+        self.topology.set_status_of(ix, status);
+        self.peers.admit(ix, &self.topology, incarnation, self.now);
+        self.follow_life(ix);
+        self.follow_status(ix, None, status, cause, true);
+        self.tell_path_of_new(ix);
+        Some(ix)
+    }
+
+    /// Replaces what is known of a node by a claim that beats it. Returns whether it is held off for that.
+    fn adopt(&mut self, ix: Ix, claim: &Claim, cause: Cause) -> bool {
+        let from = self.status(ix);
+        let mut to = shown(claim.standing);
+        let known = self.claim(ix);
+        let new_life = claim.life.epoch > known.life.epoch;
+        let unheard = self.peers.get(ix).was_heard() && !self.peers.is_heard(ix);
+        let mut held = None;
+        self.peers.uncount(ix, &self.topology);
+        if new_life {
+            self.drop_metadata(ix);
+            let mut changes = Changes::default();
+            self.topology.raise_epoch(ix, claim.life.epoch, &mut changes);
+            self.peers.open_window(ix);
+            self.publish(changes);
+        }
+        self.peers.get_mut(ix).incarnation = claim.incarnation;
+        match claim.standing {
+            // It may arrive before what it objects to, which is then never seen here.
+            Standing::Alive if !new_life => {
+                let plea = match mutated!(self.config, FallWithoutEvidence) {
+                    false => Plea::of(claim.incarnation),
+                    true => Plea::CutOff,
+                };
+                held = self.peers.falls.objects(ix, plea, self.now, &self.timing);
+                if let Some(left) = self.peers.falls.held_for(ix, self.now) {
+                    to = Status::Down;
+                    self.timers.hasten(Why::Housekeeping, self.now + left);
+                }
+            }
+            Standing::Alive => self.peers.falls.begin_life(ix, unheard, self.now),
+            Standing::Down | Standing::Left => self.peers.falls.unhold(ix),
+        }
+        self.topology.set_status_of(ix, to);
+        self.peers.count(ix, &self.topology);
+        self.follow_life(ix);
+        let back_and_held = claim.standing == Standing::Alive && to == Status::Down;
+        let cause = if back_and_held { Cause::HeldOff } else { cause };
+        if from != to || new_life {
+            self.follow_status(ix, Some(from), to, cause, new_life);
+        } else {
+            self.place(ix);
+        }
+        if claim.standing != Standing::Alive {
+            self.peers.turned_before(ix, self.now, claim.age);
+        }
+        held.is_some()
+    }
+
+    /// Takes back those that were held off and have been clean for long enough.
+    pub(crate) fn take_back(&mut self) {
+        let held: Vec<Ix> =
+            self.topology.roster().iter().filter(|&ix| self.peers.falls.is_held(ix)).collect();
+        for ix in held {
+            if self.status(ix) != Status::Down {
+                self.peers.falls.unhold(ix);
+            } else if self.peers.falls.release(ix, self.now) {
+                // What is known of it stays as it is: it has counted as alive all the time.
+                self.topology.set_status_of(ix, Status::Alive);
+                self.follow_status(ix, Some(Status::Down), Status::Alive, Cause::Steady, false);
+            } else {
+                self.timers.hasten(Why::Housekeeping, self.now + self.timing.housekeeping);
+            }
+        }
+    }
+
+    /// Changes what this node alone believes of a peer: alive, suspect or unreachable.
+    pub(crate) fn believe(&mut self, ix: Ix, to: Status, cause: Cause) {
+        let from = self.status(ix);
+        let local =
+            |status| matches!(status, Status::Alive | Status::Suspect | Status::Unreachable);
+        if from != to && local(from) && local(to) {
+            self.topology.set_status_of(ix, to);
+            self.follow_status(ix, Some(from), to, cause, false);
+        }
+    }
+
+    /// Raises this node's own incarnation above one that it is said to have, to one that says how this
+    /// node has been. Returns `false` if there is none. If the others hold this node off from now on, the
+    /// embedder is told.
+    pub(crate) fn object(&mut self, above: u32, plea: Plea) -> bool {
+        let Some(incarnation) = plea.above(above) else { return false };
+        self.peers.uncount(Ix::ME, &self.topology);
+        self.peers.get_mut(Ix::ME).incarnation = incarnation;
+        self.peers.count(Ix::ME, &self.topology);
+        let held = self.peers.falls.objects(Ix::ME, plea, self.now, &self.timing);
+        if let (Some(left), Some(reason)) = (held, self.peers.falls.reason(Ix::ME)) {
+            self.peers.falls.unhold(Ix::ME);
+            self.event(Event::HeldOff { reason, left });
+        }
+        true
+    }
+
+    /// Keeps the ring and the embedder informed of a status that has changed.
+    fn follow_status(
+        &mut self,
+        ix: Ix,
+        from: Option<Status>,
+        to: Status,
+        cause: Cause,
+        new_life: bool,
+    ) {
+        self.peers.turn(ix, self.now);
+        self.peers.set_present(ix, to.is_present(), self.now, &self.timing);
+        self.place(ix);
+        let event = Event::Peer { peer: self.life(ix), from, to: Some(to), cause };
+        if new_life {
+            self.event_of_new_life(event);
+        } else {
+            self.event(event);
+        }
+    }
+
+    /// What a node has said counts in the digest while it lives, and is remembered beyond that.
+    fn follow_life(&mut self, ix: Ix) {
+        if self.is_living(ix) {
+            self.topology.revive(ix);
+            self.metadata.revive(ix);
+        } else {
+            self.topology.retire(ix);
+            self.metadata.retire(ix);
+        }
+    }
+
+    fn drop_metadata(&mut self, ix: Ix) {
+        if self.metadata.forget(ix).is_some() {
+            let node = self.id(ix);
+            self.event(Event::Metadata { node, metadata: Bytes::new() });
+        }
+    }
+
+    /// Enters a node into the ring, or takes it out.
+    fn place(&mut self, ix: Ix) {
+        let position = self.topology.fingerprints().peer_position(self.id(ix));
+        self.ring.touch();
+        if self.is_reachable(ix) {
+            self.ring.insert(position, ix);
+        } else {
+            self.ring.remove(position, ix);
+        }
+    }
+
+    /// Forgets a node and all it said.
+    pub(crate) fn forget(&mut self, ix: Ix, cause: Cause) {
+        let (peer, from) = (self.life(ix), self.status(ix));
+        let epoch = self.forgotten.map_or(peer.epoch, |(epoch, _)| epoch.max(peer.epoch));
+        self.forgotten = Some((epoch, self.packet));
+        let position = self.topology.fingerprints().peer_position(peer.id);
+        self.ring.remove(position, ix);
+        self.peers.forget(ix, &self.topology, self.now, &self.timing);
+        self.drop_metadata(ix);
+        let mut changes = Changes::default();
+        self.topology.delete(ix, &mut changes);
+        self.publish(changes);
+        self.event(Event::Peer { peer, from: Some(from), to: None, cause });
+    }
+}
+
+fn shown(standing: Standing) -> Status {
+    match standing {
+        Standing::Alive => Status::Alive,
+        Standing::Down => Status::Down,
+        Standing::Left => Status::Left,
+    }
+}
+
+/// Why a claim changes what was known.
+fn cause(claim: &Claim, by: NodeId, known: Option<(Epoch, Status)>) -> Cause {
+    match (claim.standing, claim.accuser) {
+        (Standing::Down, Some(accuser)) => {
+            Cause::Confirmed { accuser, confirmed_by: claim.confirmed_by }
+        }
+        (Standing::Down, None) => Cause::Told { by },
+        (Standing::Left, _) => Cause::Departed,
+        (Standing::Alive, _) => match known {
+            Some((epoch, _)) if claim.life.epoch > epoch => Cause::NewLife,
+            Some((_, Status::Suspect | Status::Unreachable | Status::Down)) => Cause::Refuted,
+            _ if by == claim.life.id => Cause::Heard,
+            _ => Cause::Told { by },
+        },
+    }
+}
+
+/// Whether a claim that came to this node alone is to be checked with the accused before it counts:
+/// it says that a node is down that this node sees alive, and may be old news.
+pub(crate) fn is_doubtful(ctx: &Context, ix: Ix, claim: &Claim) -> bool {
+    claim.standing == Standing::Down
+        && claim.life.epoch == ctx.life(ix).epoch
+        && ctx.status(ix) == Status::Alive
+}

@@ -1,0 +1,530 @@
+//! What all parts of the engine share: the picture, the peers, and the queues for output.
+
+pub(crate) mod cover;
+mod evidence;
+mod falls;
+mod health;
+mod path;
+mod peers;
+mod ring;
+mod rtt;
+mod view;
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use sha2::{Digest as _, Sha256};
+
+use crate::base::{Destination, Epoch, GroupName, Instant, Ix, Life, NodeId, Status};
+use crate::claims::{Claim, Metadata, Standing};
+use crate::config::Config;
+use crate::out::{Event, Events, Outbox, Pace, Say, Stats, Timers, To, Why};
+use crate::picture::cover::Covers;
+use crate::picture::path::Paths;
+use crate::picture::peers::Peers;
+use crate::picture::view::Views;
+use crate::timing::Timing;
+use crate::topology::{Change, Changes, GroupError, Topology};
+use crate::wire::{Frame, OVERHEAD};
+
+pub(crate) use evidence::{News, Weighed, is_doubtful};
+pub(crate) use health::Health;
+pub(crate) use path::BASE;
+pub(crate) use peers::Proof;
+pub(crate) use ring::{Ring, Stretch};
+
+/// What the parts share. A part changes its own state and this.
+#[derive(Clone)]
+pub(crate) struct Context {
+    /// The latest time that the embedder has given.
+    pub(crate) now: Instant,
+    /// When this life began.
+    pub(crate) started: Instant,
+    /// The horizon that followed from the embedder's clock, and when that was.
+    horizon: (Epoch, Instant),
+    pub(crate) config: Config,
+    /// The durations that follow from the configuration.
+    pub(crate) timing: Timing,
+    rng: ChaCha8Rng,
+    pub(crate) topology: Topology,
+    pub(crate) peers: Peers,
+    pub(crate) ring: Ring,
+    pub(crate) pace: Pace,
+    pub(crate) covers: Covers,
+    pub(crate) views: Views,
+    pub(crate) paths: Paths,
+    /// The number of the last packet sent.
+    pub(crate) packet: u64,
+    pub(crate) metadata: Metadata,
+    pub(crate) outbox: Outbox,
+    pub(crate) events: Events,
+    pub(crate) timers: Timers,
+    pub(crate) stats: Stats,
+    /// Claims that wait to be broadcast, one for each node.
+    claims: BTreeMap<NodeId, Frame>,
+    /// What else waits to be broadcast, in order.
+    news: Vec<Frame>,
+    /// Groups in which this node has written, and the clock before that.
+    written: BTreeMap<GroupName, u64>,
+    /// Whether this node's metadata has changed.
+    described: bool,
+    /// The highest epoch of all that this node has forgotten in this life, and the number of its own last
+    /// packet then: recordings of them quote none above it.
+    pub(crate) forgotten: Option<(Epoch, u64)>,
+    /// Set once the node has left.
+    pub(crate) silent: bool,
+}
+
+impl Context {
+    pub(crate) fn new(config: Config, id: NodeId, epoch: Epoch, now: Instant) -> Self {
+        let rng = seeded(&config.seed, id, epoch);
+        let (limits, send_rate) = (config.limits, config.send_rate);
+        let mut topology = Topology::with_limits(id, epoch, (&limits).into());
+        topology.set_down_members(config.down_members);
+        #[cfg(feature = "mutants")]
+        topology.set_mutant(config.mutant);
+        let mut peers = Peers::new();
+        peers.admit(Ix::ME, &topology, 0, now);
+        Self {
+            now,
+            started: now,
+            horizon: (epoch.horizon(), now),
+            timing: Timing::new(&config),
+            config,
+            rng,
+            topology,
+            peers,
+            ring: Ring::default(),
+            pace: Pace::default(),
+            covers: Covers::new(now),
+            views: Views::default(),
+            paths: Paths::default(),
+            packet: 0,
+            metadata: Metadata::default(),
+            outbox: Outbox::new(limits.outbox, send_rate, now),
+            events: Events::new(limits.events, limits.event_bytes),
+            timers: Timers::default(),
+            stats: Stats::default(),
+            claims: BTreeMap::new(),
+            news: Vec::new(),
+            written: BTreeMap::new(),
+            described: false,
+            forgotten: None,
+            silent: false,
+        }
+    }
+
+    /// This node in this life.
+    pub(crate) fn me(&self) -> Life {
+        self.life(Ix::ME)
+    }
+
+    /// A node in the life that it is known to be in.
+    pub(crate) fn life(&self, ix: Ix) -> Life {
+        self.topology.roster().life(ix)
+    }
+
+    pub(crate) fn id(&self, ix: Ix) -> NodeId {
+        self.topology.roster().id(ix)
+    }
+
+    pub(crate) fn status(&self, ix: Ix) -> Status {
+        self.topology.roster().status(ix)
+    }
+
+    /// Whether an epoch can be that of a life that has begun; one that lies implausibly far ahead
+    /// is counted.
+    pub(crate) fn is_plausible(&mut self, epoch: Epoch) -> bool {
+        if epoch > self.topology.horizon() {
+            self.topology.set_horizon(self.horizon_now());
+        }
+        let plausible = epoch <= self.topology.horizon();
+        if !plausible {
+            self.stats.epochs_refused += 1;
+        }
+        plausible
+    }
+
+    /// Notes the epoch that the embedder's clock gives.
+    pub(crate) fn set_clock(&mut self, epoch: Epoch) {
+        self.horizon = (epoch.horizon().max(self.horizon_now()), self.now);
+    }
+
+    fn horizon_now(&self) -> Epoch {
+        let (horizon, at) = self.horizon;
+        horizon.after(self.now.since(at))
+    }
+
+    /// Whether a peer is thought to live and to be within reach, whether it is shown or held off.
+    pub(crate) fn is_reachable(&self, ix: Ix) -> bool {
+        self.status(ix).is_present() || self.peers.falls.is_held(ix)
+    }
+
+    /// Whether a node lives by what all are told of it, whatever this node alone believes.
+    pub(crate) fn is_living(&self, ix: Ix) -> bool {
+        self.peers.is_living(ix, self.status(ix))
+    }
+
+    /// Whether a peer is to be probed.
+    pub(crate) fn is_watchable(&self, ix: Ix) -> bool {
+        let status = self.status(ix);
+        matches!(status, Status::Alive | Status::Unreachable)
+            || self.peers.falls.is_held(ix)
+                && !self.peers.falls.is_resting(ix, self.now, &self.timing)
+    }
+
+    pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {
+        self.topology.roster().find(id)
+    }
+
+    /// The node, if it is known in just this life.
+    pub(crate) fn find_life(&self, life: Life) -> Option<Ix> {
+        self.find(life.id).filter(|&ix| self.topology.roster().epoch(ix) == life.epoch)
+    }
+
+    /// A packet for a peer, bound to the life that it is known to be in.
+    pub(crate) fn bound(&self, ix: Ix) -> To {
+        let life = self.life(ix);
+        To { at: Destination::Unicast(life.id.addr()), bound: Some(life.epoch), node: Some(ix) }
+    }
+
+    /// A packet for a peer that may have begun a new life.
+    pub(crate) fn unbound(&self, ix: Ix) -> To {
+        To { at: Destination::Unicast(self.id(ix).addr()), bound: None, node: Some(ix) }
+    }
+
+    /// Queues something to send. What does not fit is counted; the node that needs it asks again. A
+    /// silent node sends nothing.
+    pub(crate) fn say(&mut self, to: To, say: Say) {
+        if !self.silent && !self.outbox.push(self.now, to, say) {
+            self.stats.outbox_full += 1;
+        }
+    }
+
+    pub(crate) fn say_frame(&mut self, to: To, frame: Frame) {
+        self.say(to, Say::Frame(frame));
+    }
+
+    /// A ping with what the receiver needs to know about this node.
+    pub(crate) fn greet(&mut self, to: To) {
+        let claim = self.claim(Ix::ME);
+        self.say_frame(to, Frame::Claim(claim));
+        self.say(to, Say::Ping);
+    }
+
+    /// A first packet to an address of which nothing more is known.
+    pub(crate) fn greet_stranger(&mut self, addr: SocketAddr) {
+        self.greet(To { at: Destination::Unicast(addr), bound: None, node: None });
+    }
+
+    /// The claim about a node, as others are told it.
+    pub(crate) fn claim(&self, ix: Ix) -> Claim {
+        let standing = self.peers.standing(ix, self.status(ix));
+        Claim {
+            life: self.life(ix),
+            incarnation: self.peers.get(ix).incarnation,
+            standing,
+            accuser: None,
+            confirmed_by: [None; 2],
+            age: if standing == Standing::Alive {
+                0
+            } else {
+                self.peers.since_turn(ix, self.now) / 1000
+            },
+        }
+    }
+
+    /// A node's metadata as others are told it.
+    pub(crate) fn metadata_frame(&self, ix: Ix) -> Frame {
+        let (version, bytes) = (self.metadata.version(ix), self.metadata.get(ix));
+        Frame::Metadata { life: self.life(ix), version, bytes }
+    }
+
+    /// The sum of the fingerprints of all that this node knows of living nodes.
+    pub(crate) fn root(&self) -> u64 {
+        self.topology.root().wrapping_add(self.peers.root()).wrapping_add(self.metadata.root())
+    }
+
+    /// A random number below `bound`; 0 for a bound of 0.
+    pub(crate) fn random_below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.rng.next_u64()) * bound as u128) >> 64) as usize
+    }
+
+    /// A random span between a half and three halves of `mean`.
+    pub(crate) fn around(&mut self, mean: Duration) -> Duration {
+        let nanos = u64::try_from(mean.as_nanos()).unwrap_or(u64::MAX / 2);
+        let more = (u128::from(self.rng.next_u64()) * u128::from(nanos)) >> 64;
+        Duration::from_nanos(nanos / 2 + more as u64)
+    }
+
+    /// A random duration with this mean and without memory, so that many nodes that begin to wait
+    /// at once act at an even rate from the beginning (exponential, to within a quarter).
+    pub(crate) fn memoryless(&mut self, mean: Duration) -> Duration {
+        let random = u128::from(self.rng.next_u64() | 1);
+        let zeros = random.leading_zeros() - u64::BITS;
+        // The binary logarithm of its inverse, in 2^32nds, taken as straight between powers of two.
+        let fraction = (1 << 32) - ((random << zeros) >> 31 & ((1 << 32) - 1));
+        let halvings = (u128::from(zeros) << 32) + fraction;
+        let nanos = mean.as_nanos().min(u128::from(u64::MAX)) * halvings / 3 * 2;
+        // A deadline lies ahead.
+        let least = u64::from(!mean.is_zero());
+        Duration::from_nanos(u64::try_from(nanos >> 32).unwrap_or(u64::MAX).max(least))
+    }
+
+    /// Up to `count` random peers that are alive, none of them `not`.
+    pub(crate) fn random_alive(&mut self, count: usize, not: Ix) -> Vec<Ix> {
+        let mut picked = Vec::with_capacity(count);
+        let live = self.ring.len();
+        // Starts at random places on the ring and goes on until a peer fits: short, and certain to
+        // end.
+        for _ in 0..count.min(live) {
+            let start = self.random_below(live);
+            let mut fit = (0..live).map(|step| self.ring.at((start + step) % live)).filter(|&ix| {
+                ix != not && self.status(ix) == Status::Alive && !picked.contains(&ix)
+            });
+            let first = fit.next();
+            let shunned = first.filter(|&ix| self.peers.is_shunned(ix));
+            let better = shunned.and_then(|_| fit.find(|&ix| !self.peers.is_shunned(ix)));
+            picked.extend(better.or(first));
+        }
+        picked
+    }
+
+    /// Queues the events of a change of the topology.
+    pub(crate) fn publish(&mut self, mut changes: Changes) {
+        for change in changes.drain() {
+            self.event(match change {
+                Change::Set { group, item } => Event::ItemSet { group, item },
+                Change::Cleared { group, member, range } => {
+                    Event::ItemCleared { group, member, range }
+                }
+            });
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        if self.events.push(event) {
+            self.stats.events_folded += 1;
+        }
+    }
+
+    pub(crate) fn event_of_new_life(&mut self, event: Event) {
+        if self.events.push_new_life(event) {
+            self.stats.events_folded += 1;
+        }
+    }
+
+    /// Has a frame broadcast soon, together with what else waits.
+    ///
+    /// Of what waits about one subject only the last is kept. A silent node broadcasts nothing.
+    pub(crate) fn tell_all(&mut self, frame: Frame) {
+        if self.silent {
+            return;
+        }
+        if let Frame::Claim(claim) = &frame {
+            self.claims.insert(claim.life.id, frame);
+        } else {
+            if matches!(frame, Frame::Metadata { .. } | Frame::Slow { .. }) {
+                self.news.retain(|old| !replaces(&frame, old));
+            }
+            if self.news.len() >= self.config.limits.outbox as usize {
+                self.stats.changes_left_to_repair += 1;
+                return;
+            }
+            self.news.push(frame);
+        }
+        self.flush_soon();
+    }
+
+    /// Has the claim about a node broadcast.
+    pub(crate) fn tell_all_of(&mut self, ix: Ix) {
+        let claim = self.claim(ix);
+        self.tell_all(Frame::Claim(claim));
+    }
+
+    /// Has this node's writes to a group after a clock broadcast.
+    pub(crate) fn tell_all_written(&mut self, group: &GroupName, since: u64) {
+        if self.silent {
+            return;
+        }
+        self.written.entry(group.clone()).or_insert(since);
+        self.flush_soon();
+    }
+
+    /// Has broadcast what this node has removed and then given up to make room.
+    pub(crate) fn tell_all_retracted(&mut self) {
+        for (group, delta) in self.topology.take_retracted() {
+            self.tell_all(Frame::Record { group, delta });
+        }
+    }
+
+    /// Has this node's metadata broadcast.
+    pub(crate) fn tell_all_described(&mut self) {
+        if self.silent {
+            return;
+        }
+        self.described = true;
+        self.flush_soon();
+    }
+
+    /// Whether nothing waits to be broadcast but what this node has written.
+    pub(crate) fn has_only_own_news(&self) -> bool {
+        self.claims.is_empty() && self.news.is_empty()
+    }
+
+    /// Takes what is to be broadcast. What this node has written is included only if `own`: few
+    /// nodes know a newcomer yet, and others would not pass on what it says.
+    pub(crate) fn take_news(&mut self, own: bool) -> Vec<Frame> {
+        for frame in &self.news {
+            // A record implies that its member lives, as a claim of a new life does.
+            if let Frame::Record { delta, .. } = frame
+                && let Some(Frame::Claim(claim)) = self.claims.get(&delta.member)
+                && claim.is_of_birth()
+                && claim.life.epoch == delta.epoch
+            {
+                self.claims.remove(&delta.member);
+            }
+        }
+        let mut news: Vec<Frame> = core::mem::take(&mut self.claims).into_values().collect();
+        news.append(&mut self.news);
+        if !own {
+            return news;
+        }
+        if core::mem::take(&mut self.described) {
+            news.push(self.metadata_frame(Ix::ME));
+        }
+        let room = self.datagram(Ix::ME) - OVERHEAD;
+        for (group, since) in core::mem::take(&mut self.written) {
+            let deltas = self.topology.pieces(&group, Ix::ME, since, room);
+            news.extend(deltas.into_iter().map(|delta| {
+                let group = group.clone();
+                Frame::Record { group, delta }
+            }));
+        }
+        news
+    }
+
+    /// A node's position on the ring.
+    pub(crate) fn position(&self, ix: Ix) -> u32 {
+        (self.topology.fingerprints().peer_position(self.id(ix)) >> 32) as u32
+    }
+
+    pub(crate) fn flush_soon(&mut self) {
+        let least = self.config.coalesce.max(Duration::from_nanos(1));
+        let urgent = self
+            .claims
+            .values()
+            .any(|claim| matches!(claim, Frame::Claim(claim) if claim.standing != Standing::Alive));
+        let pause = if urgent { least } else { self.pace.hold(&self.timing, self.now, least) };
+        self.timers.hasten(Why::Flush, self.now + pause);
+    }
+
+    /// Begins a new life of this node: other random choices, nothing waiting to be sent.
+    pub(crate) fn begin_life(&mut self, epoch: Epoch) -> Result<Changes, GroupError> {
+        self.peers.uncount(Ix::ME, &self.topology);
+        let renewed = self.topology.renew(epoch);
+        if renewed.is_ok() {
+            self.peers.get_mut(Ix::ME).incarnation = 0;
+        }
+        self.peers.count(Ix::ME, &self.topology);
+        let changes = renewed?;
+        if let Some(metadata) = self.metadata.forget(Ix::ME) {
+            let (key, me) = (self.topology.fingerprints(), self.me());
+            self.metadata.set(key, me, Ix::ME, 1, metadata);
+        }
+        self.rng = seeded(&self.config.seed, self.id(Ix::ME), epoch);
+        self.started = self.now;
+        self.outbox.clear();
+        self.claims.clear();
+        self.covers.clear();
+        self.paths.renumber(self.now, self.config.max_datagram);
+        self.news.clear();
+        self.written.clear();
+        // What was recorded before is bound to the life that is over.
+        self.forgotten = None;
+        self.silent = false;
+        Ok(changes)
+    }
+
+    /// Replaces the configuration.
+    pub(crate) fn set_config(&mut self, config: Config) {
+        self.topology.set_down_members(config.down_members);
+        self.topology.set_limits((&config.limits).into());
+        self.outbox.set_limits(config.limits.outbox, config.send_rate);
+        self.timing = Timing::new(&config);
+        self.events.set_limits(config.limits.events, config.limits.event_bytes);
+        if config.max_datagram != self.config.max_datagram {
+            self.forget_paths(config.max_datagram);
+        }
+        self.config = config;
+    }
+}
+
+/// Whether a new frame to be broadcast makes an old one obsolete.
+fn replaces(new: &Frame, old: &Frame) -> bool {
+    match (new, old) {
+        (Frame::Metadata { life: new, .. }, Frame::Metadata { life: old, .. })
+        | (Frame::Slow { life: new, .. }, Frame::Slow { life: old, .. }) => new.id == old.id,
+        _ => false,
+    }
+}
+
+fn seeded(seed: &[u8; 32], id: NodeId, epoch: Epoch) -> ChaCha8Rng {
+    let (ip, port) = id.octets();
+    let mixed = Sha256::new()
+        .chain_update(seed)
+        .chain_update(ip)
+        .chain_update(port)
+        .chain_update(epoch.0.to_be_bytes())
+        .finalize();
+    ChaCha8Rng::from_seed(mixed.into())
+}
+
+#[cfg(test)]
+impl Context {
+    /// That of 10.0.0.1:1 in its first life, alone at the origin of time.
+    pub(crate) fn of_one() -> Self {
+        use crate::packet::KeyId;
+        use crate::seal::{ClusterName, Key, Keyring};
+
+        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+        let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
+        let me = NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1)));
+        Self::new(config, me, Epoch(1), Instant::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memoryless_spans_have_their_mean_from_the_first_moment_on() {
+        let mut ctx = Context::of_one();
+        let spans: Vec<u128> =
+            (0..10_000).map(|_| ctx.memoryless(Duration::from_secs(1)).as_millis()).collect();
+        let share = |until| spans.iter().filter(|&&span| span < until).count();
+        let mean = spans.iter().sum::<u128>() / 10_000;
+        assert!((970..1_030).contains(&mean), "mean {mean} ms");
+        assert!((700..1_100).contains(&share(100)), "{} of 10,000 in the first tenth", share(100));
+        assert!((6_100..6_500).contains(&share(1_000)), "{} before the mean", share(1_000));
+        assert_eq!(ctx.memoryless(Duration::ZERO), Duration::ZERO);
+    }
+
+    /// What is entrusted to this node while nobody lets it send takes no more room than may be.
+    #[test]
+    fn changes_to_pass_on_have_a_limit() {
+        let mut ctx = Context::of_one();
+        ctx.config.limits.outbox = 64;
+        for port in 2..=102 {
+            let life =
+                Life { id: NodeId::from(SocketAddr::from(([10, 0, 0, 1], port))), epoch: Epoch(1) };
+            ctx.tell_all(Frame::Metadata { life, version: 1, bytes: bytes::Bytes::new() });
+        }
+        assert_eq!((ctx.news.len(), ctx.stats.changes_left_to_repair), (64, 37));
+    }
+}

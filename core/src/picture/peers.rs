@@ -1,0 +1,503 @@
+//! The table of peers: what is kept of each beside its place in the roster.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::base::{Instant, Ix, Status, growth};
+use crate::claims::Standing;
+use crate::picture::falls::Falls;
+use crate::picture::rtt::Rtt;
+use crate::reconcile::{Root, Subject};
+use crate::seal::{Freshness, WideWindows, Window};
+use crate::timing::Timing;
+use crate::topology::Topology;
+
+/// What is kept of one peer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Peer {
+    /// Which of its packets have been seen, in its present life.
+    window: Window,
+    /// Orders the claims about its present life.
+    pub(crate) incarnation: u32,
+    /// Round trips to it.
+    pub(crate) rtt: Rtt,
+    /// When its status last turned, in milliseconds of the engine's time, wrapping.
+    turned: u32,
+    /// When a packet of it came last, as a stamp, if one ever did.
+    heard: u32,
+    /// How far the highest number of its packets lies above that of the bound packet that was the
+    /// proof, up to the most that fits.
+    since_proof: u8,
+    /// [`Proof`], and the marks below.
+    marks: u8,
+    /// The first bits of the tag of its packet with the highest number.
+    tag: u16,
+}
+
+const _: () = assert!(size_of::<Peer>() == 40);
+
+/// Marks a peer that is present, one that counts in the root, one that had a wide window when it was heard last, one of which a
+/// packet has come in any of its lives, and one whose root was equal to this node's since a round began.
+const PRESENT: u8 = 0x08;
+const COUNTED: u8 = 0x10;
+const WIDE: u8 = 0x20;
+const HEARD: u8 = 0x40;
+const LEVEL: u8 = 0x80;
+
+impl Peer {
+    /// What shows that it lives in its present life.
+    pub(crate) const fn proof(&self) -> Proof {
+        match self.marks & 0x03 {
+            0 => Proof::None,
+            1 => Proof::Vouched,
+            _ => Proof::Own,
+        }
+    }
+
+    const fn set_proof(&mut self, proof: Proof) {
+        self.marks = self.marks & !0x03 | proof as u8;
+    }
+
+    /// Whether it counts in the root.
+    pub(crate) const fn is_counted(&self) -> bool {
+        self.has(COUNTED)
+    }
+
+    /// Whether a packet of its own has come in any of its lives.
+    pub(crate) const fn was_heard(&self) -> bool {
+        self.has(HEARD)
+    }
+
+    const fn has(&self, mark: u8) -> bool {
+        self.marks & mark != 0
+    }
+
+    const fn mark(&mut self, mark: u8, set: bool) {
+        self.marks = if set { self.marks | mark } else { self.marks & !mark };
+    }
+}
+
+/// What shows that a peer lives in its present life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Nothing: its unbound packets may be recordings.
+    #[default]
+    None,
+    /// Another's word, which also says which packet numbers are old.
+    Vouched,
+    /// A packet of its own that is bound to this node's life, or one after a word that turned out right.
+    Own,
+}
+
+/// How many datagrams to peers that were never heard may go unanswered before all of these are in doubt.
+/// A quarter of it comes back with each that is heard.
+const CREDIT: u8 = 8;
+
+/// A node that has heard this many peers is in a large cluster, where most pairs meet late.
+const MANY: usize = 16;
+
+/// A node that has heard fewer peers than this may be about to learn of all the others.
+const FEW: usize = 3;
+
+/// A node knows most of those that are present if it has heard this many times as many as not.
+const MOST: usize = 2;
+
+/// From how many entries on the table of those told of late is searched for old ones.
+const TOLD: usize = 64;
+
+/// All peers, in parallel to the roster.
+#[derive(Clone, Debug)]
+pub(crate) struct Peers {
+    table: Vec<Peer>,
+    root: Root,
+    usual: Rtt,
+    pub(crate) falls: Falls,
+    /// When a node was last told a claim about itself, as a stamp.
+    told: BTreeMap<Ix, u32>,
+    wide: WideWindows,
+    /// How many nodes are known by what others say alone.
+    unheard: usize,
+    /// How many are present, and how many of these are known by what others say alone.
+    present: usize,
+    present_unheard: usize,
+    /// For how many more unanswered datagrams those that were never heard are trusted.
+    credit: u8,
+    /// Since when this node has heard most of those that are present, if it does.
+    settled: Option<Instant>,
+    /// Whether many have become known since that were never heard, and few of them have been heard yet.
+    flooded: bool,
+    /// How many have been equal to this node since a round began.
+    level: usize,
+}
+
+impl Peers {
+    pub(crate) fn new() -> Self {
+        Self {
+            table: Vec::new(),
+            root: Root::default(),
+            usual: Rtt::default(),
+            falls: Falls::default(),
+            told: BTreeMap::new(),
+            wide: WideWindows::default(),
+            unheard: 0,
+            present: 0,
+            present_unheard: 0,
+            credit: CREDIT,
+            settled: None,
+            flooded: false,
+            level: 0,
+        }
+    }
+
+    pub(crate) fn get(&self, ix: Ix) -> &Peer {
+        &self.table[ix.index()]
+    }
+
+    pub(crate) fn get_mut(&mut self, ix: Ix) -> &mut Peer {
+        &mut self.table[ix.index()]
+    }
+
+    /// Whether a packet of a peer is new.
+    pub(crate) fn freshness(&self, ix: Ix, packet: u64) -> Freshness {
+        let peer = self.get(ix);
+        match peer.window.check(packet) {
+            Freshness::TooOld if peer.has(WIDE) => self.wide.check(ix.raw(), packet),
+            freshness => freshness,
+        }
+    }
+
+    /// Whether a packet was sent before the one that proved its sender. If it is not bound to this node's
+    /// life it may have been recorded before that began; bound ones may still be overtaken.
+    pub(crate) fn is_before_proof(&self, ix: Ix, packet: u64) -> bool {
+        let peer = self.get(ix);
+        let behind = peer.window.highest().checked_sub(packet);
+        behind.is_some_and(|behind| behind >= u64::from(peer.since_proof))
+    }
+
+    /// The highest number of a packet of a peer.
+    pub(crate) fn highest(&self, ix: Ix) -> u64 {
+        self.get(ix).window.highest()
+    }
+
+    /// The first bits of the tag of the packet with the highest number, if one has been taken.
+    pub(crate) fn tag_of_highest(&self, ix: Ix) -> u16 {
+        self.get(ix).tag
+    }
+
+    /// Uses up the number of a packet of a peer, which has a tag with these first bits. What it would make
+    /// too old to tell is kept apart, until it has been idle for a while.
+    pub(crate) fn mark(&mut self, ix: Ix, (packet, tag): (u64, u16), now: Instant, idle: Duration) {
+        let stamp = stamp(now);
+        let peer = &mut self.table[ix.index()];
+        let mut wide = peer.has(WIDE) && self.wide.mark(ix.raw(), packet, stamp);
+        if !wide && peer.window.highest() > 0 && peer.window.loses_by(packet) {
+            self.wide.open(ix.raw(), &peer.window, stamp, millis(idle));
+            wide = self.wide.mark(ix.raw(), packet, stamp);
+        }
+        peer.mark(WIDE, wide);
+        let first = !peer.was_heard();
+        if first {
+            self.unheard -= 1;
+            self.present_unheard -= usize::from(peer.has(PRESENT));
+            self.credit = (self.credit + CREDIT / 4).min(CREDIT);
+        }
+        peer.mark(HEARD, true);
+        peer.heard = stamp;
+        let ahead = packet.saturating_sub(peer.window.highest());
+        if ahead > 0 {
+            peer.tag = tag;
+        }
+        peer.window.mark(packet);
+        if peer.proof() == Proof::None {
+            peer.since_proof = 0;
+        } else {
+            let since = u64::from(peer.since_proof).saturating_add(ahead);
+            peer.since_proof = u8::try_from(since).unwrap_or(u8::MAX);
+        }
+        // A number that is taken shows that a floor that was named was none too high.
+        peer.set_proof(Proof::Own);
+        if first {
+            self.unsettled(now);
+        }
+    }
+
+    /// Gives back the wide windows of bursts that are over.
+    pub(crate) fn rest(&mut self, now: Instant, idle: Duration) {
+        self.wide.give_back(stamp(now), millis(idle));
+    }
+
+    /// Another vouches for a peer: all numbers of its packets up to one that the other has seen are used up.
+    pub(crate) fn vouch(&mut self, ix: Ix, packet: u64) {
+        let peer = self.get_mut(ix);
+        peer.mark(WIDE, false);
+        peer.set_proof(Proof::Vouched);
+        peer.since_proof = u8::MAX;
+        peer.window.floor(packet);
+    }
+
+    /// Every number of a peer's packets is new from here on, and nothing shows that it lives.
+    pub(crate) fn open_window(&mut self, ix: Ix) {
+        self.unlevel(ix);
+        let peer = self.get_mut(ix);
+        peer.window = Window::default();
+        peer.mark(WIDE, false);
+        peer.set_proof(Proof::None);
+    }
+
+    /// Whether unbound packets of a peer's present life are believed.
+    pub(crate) fn is_proven(&self, ix: Ix) -> bool {
+        self.get(ix).proof() != Proof::None
+    }
+
+    /// Whether a packet of a peer's present life has been taken that nobody can have recorded.
+    pub(crate) fn is_heard(&self, ix: Ix) -> bool {
+        self.get(ix).proof() == Proof::Own
+    }
+
+    /// The sum of the fingerprints of all that live.
+    pub(crate) const fn root(&self) -> u64 {
+        self.root.sum()
+    }
+
+    /// The sum, for those who want to follow what moves in it.
+    pub(crate) const fn root_mut(&mut self) -> &mut Root {
+        &mut self.root
+    }
+
+    /// Enters a node that has just been interned.
+    pub(crate) fn admit(&mut self, ix: Ix, topology: &Topology, incarnation: u32, now: Instant) {
+        while self.table.len() <= ix.index() {
+            growth::push(&mut self.table, Peer::default());
+        }
+        self.falls.forget(ix);
+        self.told.remove(&ix);
+        self.table[ix.index()] = Peer { incarnation, turned: stamp(now), ..Peer::default() };
+        self.table[ix.index()].mark(HEARD, ix == Ix::ME);
+        self.unheard += usize::from(ix != Ix::ME);
+        self.count(ix, topology);
+    }
+
+    /// Forgets a node that is about to be removed from the roster.
+    pub(crate) fn forget(&mut self, ix: Ix, topology: &Topology, now: Instant, timing: &Timing) {
+        self.uncount(ix, topology);
+        self.falls.forget(ix);
+        self.set_present(ix, false, now, timing);
+        self.unheard -= usize::from(!self.get(ix).was_heard());
+        self.get_mut(ix).mark(HEARD, true);
+        self.unlevel(ix);
+    }
+
+    /// Whatever a peer held, it may hold it no longer.
+    fn unlevel(&mut self, ix: Ix) {
+        self.level -= usize::from(self.get(ix).has(LEVEL));
+        self.get_mut(ix).mark(LEVEL, false);
+    }
+
+    /// Begins to look who holds what this node holds.
+    pub(crate) fn begin_round(&mut self) {
+        self.table.iter_mut().for_each(|peer| peer.mark(LEVEL, false));
+        self.level = 0;
+    }
+
+    /// A peer holds what this node holds. Returns whether all that live have done since a round began.
+    pub(crate) fn is_level_with_all(&mut self, with: Ix, topology: &Topology) -> bool {
+        self.level += usize::from(!self.get(with).has(LEVEL));
+        self.get_mut(with).mark(LEVEL, true);
+        let roster = topology.roster();
+        let lost = roster.count(Status::Down) + roster.count(Status::Left);
+        // Looked at one by one only if that can be all of them.
+        self.level + 1 + lost >= roster.len()
+            && roster.iter().all(|ix| {
+                ix == Ix::ME || self.get(ix).has(LEVEL) || !self.is_living(ix, roster.status(ix))
+            })
+    }
+
+    /// Whether a peer may be an invention: no packet of it has ever come, though this node has heard most
+    /// of the others, or others like it have left their probes unanswered. It gets little.
+    pub(crate) fn is_dubious(&self, ix: Ix) -> bool {
+        !self.get(ix).was_heard() && (self.knows_most() || self.credit == 0)
+    }
+
+    /// Whether a peer is one of many that this node has heard of all at once and never heard, after it had
+    /// heard most of the others. If there is another peer for a task, that one gets it.
+    pub(crate) fn is_shunned(&self, ix: Ix) -> bool {
+        self.flooded && !self.get(ix).was_heard()
+    }
+
+    fn knows_most(&self) -> bool {
+        self.present_unheard * MOST <= self.present - self.present_unheard
+    }
+
+    /// Whether the silence of a peer tells this node something of itself. One that was never heard may not
+    /// exist, unless others like it have answered, or the cluster is so large that most are heard late.
+    pub(crate) fn should_answer(&self, ix: Ix) -> bool {
+        let many = self.present - self.present_unheard >= MANY;
+        self.get(ix).was_heard() || self.credit > 0 || many
+    }
+
+    /// Whether a node is present has changed, or may have.
+    pub(crate) fn set_present(&mut self, ix: Ix, present: bool, now: Instant, timing: &Timing) {
+        let peer = &mut self.table[ix.index()];
+        let (was, unheard) = (peer.has(PRESENT), !peer.was_heard());
+        peer.mark(PRESENT, present);
+        self.present = self.present + usize::from(present) - usize::from(was);
+        if unheard {
+            self.present_unheard = self.present_unheard + usize::from(present) - usize::from(was);
+        }
+        let settled = self.unsettled(now);
+        if settled.is_some_and(|since| now.since(since) >= timing.settled_for) && !self.knows_most()
+        {
+            // Clusters seldom grow like that: some of the new ones are to be heard first.
+            (self.credit, self.flooded) = (0, true);
+        }
+    }
+
+    /// Notes whether this node has heard most of the others. Returns since when it had, if that is over.
+    fn unsettled(&mut self, now: Instant) -> Option<Instant> {
+        let heard = self.present - self.present_unheard;
+        if heard >= FEW && self.knows_most() {
+            if self.flooded {
+                (self.credit, self.flooded) = (CREDIT, false);
+            }
+            self.settled.get_or_insert(now);
+            return None;
+        }
+        self.flooded &= self.credit < CREDIT;
+        self.settled.take()
+    }
+
+    /// A peer has left a datagram unanswered.
+    pub(crate) fn note_unanswered(&mut self, ix: Ix) {
+        if !self.get(ix).was_heard() {
+            self.credit = self.credit.saturating_sub(1);
+        }
+    }
+
+    /// How many nodes are known of which no packet has come.
+    pub(crate) const fn unheard(&self) -> usize {
+        self.unheard
+    }
+
+    /// Takes a node's fingerprint out of the root; [`Peers::count`] puts it back after a change.
+    pub(crate) fn uncount(&mut self, ix: Ix, topology: &Topology) {
+        if self.get(ix).is_counted() {
+            self.get_mut(ix).mark(COUNTED, false);
+            self.root.subtract(self.fingerprint(ix, topology), || place(ix, topology));
+        }
+    }
+
+    /// Puts a node's fingerprint into the root, if it lives.
+    pub(crate) fn count(&mut self, ix: Ix, topology: &Topology) {
+        if self.is_living(ix, topology.roster().status(ix)) && !self.get(ix).is_counted() {
+            self.get_mut(ix).mark(COUNTED, true);
+            self.root.add(self.fingerprint(ix, topology), || place(ix, topology));
+        }
+    }
+
+    /// The fingerprint of what is known of a node that lives.
+    pub(crate) fn fingerprint(&self, ix: Ix, topology: &Topology) -> u64 {
+        let (roster, incarnation) = (topology.roster(), self.get(ix).incarnation);
+        let (id, epoch, alive) = (roster.id(ix), roster.epoch(ix), Standing::Alive as u8);
+        topology.fingerprints().peer(id, epoch, incarnation, alive)
+    }
+
+    /// Takes in a round trip to a peer.
+    pub(crate) fn sample(&mut self, ix: Ix, round_trip: Duration) {
+        self.get_mut(ix).rtt.sample(round_trip);
+        self.usual.sample(round_trip);
+    }
+
+    /// When an answer is late, by everybody's round trips; zero while nothing has been measured.
+    pub(crate) fn usually_late(&self) -> Duration {
+        self.usual.late().unwrap_or_default()
+    }
+
+    /// When an answer of a peer is late: by its own round trips, else by twice everybody's;
+    /// `None` while nothing has been measured.
+    pub(crate) fn late(&self, ix: Ix) -> Option<Duration> {
+        self.get(ix).rtt.late().or_else(|| Some(self.usual.late()? * 2))
+    }
+
+    /// When an answer of a peer may be late, for questions that can be repeated at little cost.
+    ///
+    /// Most peers of a large cluster have been measured once or never, and what is known of them alone
+    /// would be three round trips. So everybody's answers count where they are late sooner, as long as
+    /// that leaves the peer a quarter more than its own mean.
+    pub(crate) fn late_at_first(&self, ix: Ix) -> Option<Duration> {
+        let own = self.get(ix).rtt;
+        let mean = own.mean().or_else(|| self.usual.mean())?;
+        let usual = self.usual.late()?.max(mean + mean / 4);
+        Some(own.late().map_or(usual, |late| late.max(mean + mean / 4).min(usual)))
+    }
+
+    /// What is known of a node that is shown with this status.
+    pub(crate) fn standing(&self, ix: Ix, status: Status) -> Standing {
+        match status {
+            Status::Alive | Status::Suspect | Status::Unreachable => Standing::Alive,
+            Status::Down if self.falls.is_held(ix) => Standing::Alive,
+            Status::Down => Standing::Down,
+            Status::Left => Standing::Left,
+        }
+    }
+
+    /// Whether a node that is shown with this status lives by what all are told of it. Only the living
+    /// count in the root: for how long the others are remembered each node decides for itself.
+    pub(crate) fn is_living(&self, ix: Ix, status: Status) -> bool {
+        self.standing(ix, status) == Standing::Alive
+    }
+
+    /// Notes that a node's status turns at `now`.
+    pub(crate) fn turn(&mut self, ix: Ix, now: Instant) {
+        self.get_mut(ix).turned = stamp(now);
+    }
+
+    /// Notes that a node's status has turned so many seconds before `now`.
+    pub(crate) fn turned_before(&mut self, ix: Ix, now: Instant, seconds: u32) {
+        let millis = u32::try_from(u64::from(seconds) * 1000).unwrap_or(u32::MAX);
+        self.get_mut(ix).turned = stamp(now).wrapping_sub(millis);
+    }
+
+    /// For how long nothing has been heard of a peer, in any of its lives; wraps after 49 days.
+    pub(crate) fn since_heard(&self, ix: Ix, now: Instant) -> Duration {
+        let peer = self.get(ix);
+        if !peer.was_heard() {
+            return Duration::MAX;
+        }
+        Duration::from_millis(stamp(now).wrapping_sub(peer.heard).into())
+    }
+
+    /// Milliseconds since a node's status turned; wraps after 49 days, like the clock it is kept by.
+    pub(crate) fn since_turn(&self, ix: Ix, now: Instant) -> u32 {
+        stamp(now).wrapping_sub(self.get(ix).turned)
+    }
+
+    /// Whether a node may be told a claim about itself again.
+    pub(crate) fn may_tell(&mut self, ix: Ix, now: Instant, timing: &Timing) -> bool {
+        let (stamp, again) = (stamp(now), timing.tell_again.as_millis());
+        let old = |at: u32| u128::from(stamp.wrapping_sub(at)) >= again;
+        if self.told.len() >= TOLD {
+            self.told.retain(|_, at| !old(*at));
+        }
+        let told = self.told.get(&ix);
+        let may = told.is_none_or(|at| old(*at));
+        if may {
+            self.told.insert(ix, stamp);
+        }
+        may
+    }
+}
+
+/// Where what is known of a node lies.
+fn place(ix: Ix, topology: &Topology) -> (u64, Subject) {
+    (topology.fingerprints().peer_position(topology.roster().id(ix)), Subject::Peer(ix))
+}
+
+fn millis(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// Milliseconds, wrapping, never 0.
+fn stamp(now: Instant) -> u32 {
+    (now.as_millis() as u32).max(1)
+}

@@ -1,0 +1,74 @@
+//! Writes that a multicast has shown to be missing. A node asks for them only if they do not come
+//! by themselves, because all others may miss them too (a NACK timer as in SRM: Floyd and others
+//! 1997).
+
+use alloc::collections::VecDeque;
+
+use crate::base::{GroupName, Instant, Ix};
+use crate::out::Why;
+use crate::picture::Context;
+use crate::timing::segment::GAP;
+use crate::wire::Frame;
+
+/// The most gaps that wait. Any more are left to repair.
+const CAPACITY: usize = 256;
+
+#[derive(Clone, Debug)]
+struct Gap {
+    due: Instant,
+    from: Ix,
+    group: GroupName,
+    member: Ix,
+    have: u64,
+}
+
+/// Gaps that may fill by themselves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gaps {
+    gaps: VecDeque<Gap>,
+}
+
+impl Gaps {
+    /// Notes that a packet of `from` has brought writes beyond a gap.
+    pub(crate) fn note(
+        &mut self,
+        ctx: &mut Context,
+        from: Ix,
+        group: &GroupName,
+        member: Ix,
+        have: u64,
+    ) {
+        let known = self.gaps.iter().any(|gap| gap.member == member && gap.group == *group);
+        if known || self.gaps.len() >= CAPACITY {
+            return;
+        }
+        let due = ctx.now + ctx.around(GAP);
+        self.gaps.push_back(Gap { due, from, group: group.clone(), member, have });
+        ctx.timers.hasten(Why::Gap, due);
+    }
+
+    /// Asks for what has not come meanwhile.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
+        let now = ctx.now;
+        let (due, wait): (VecDeque<Gap>, VecDeque<Gap>) =
+            core::mem::take(&mut self.gaps).into_iter().partition(|gap| gap.due <= now);
+        self.gaps = wait;
+        for gap in due {
+            if ctx.topology.clock_of(&gap.group, gap.member).unwrap_or(0) <= gap.have {
+                let member = ctx.life(gap.member);
+                let want = Frame::Want { group: gap.group, member, since: gap.have };
+                ctx.say_frame(ctx.bound(gap.from), want);
+            }
+        }
+        ctx.timers.set(Why::Gap, self.gaps.iter().map(|gap| gap.due).min());
+    }
+
+    /// Forgets a node that is leaving the table.
+    pub(crate) fn forget(&mut self, ix: Ix) {
+        self.gaps.retain(|gap| gap.from != ix && gap.member != ix);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.gaps.clear();
+    }
+}

@@ -1,0 +1,441 @@
+//! The speaker of a segment: one node that numbers and multicasts what everybody is to get, and is
+//! responsible for the nodes that hear it.
+//!
+//! Multicast is proved to work all the time: the speaker sends beats (heartbeats) with the number
+//! of its last batch, and a node that misses that batch or the beat asks by unicast. A beat follows
+//! soon after a batch, and beats get rarer while there is nothing to say ([`crate::broadcast::timing`]; the
+//! variable heartbeat of log-based receiver-reliable multicast: Holbrook, Singhal, Cheriton 1995).
+//! A question for a lost batch makes them begin anew. So a lost batch is noticed at once, and a
+//! break of multicast itself by the next quiet beat: a node that does not hear the batch at all
+//! cannot know sooner, short of a unicast datagram to or from each node for every update. Nodes
+//! that hear the speaker tell it so now and then; it lists them to all, in turn, and the tree
+//! leaves out the nodes that are listed ([`crate::picture::cover`]). A listing is a promise for a time, a
+//! lease: until it ends, the speaker sends everything by unicast to listed nodes that have stopped
+//! hearing. Nobody decides which node speaks: a node that hears no speaker for a while tries, and
+//! gives way to one with a lower position on the ring.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::base::{Epoch, Instant, Ix};
+use crate::out::Why;
+use crate::picture::Context;
+use crate::segment::multicast::EVERYBODY;
+use crate::segment::stream::Stream;
+use crate::timing::segment::{
+    ANSWERS, BEAT, FIRST_LIST, GRACE, LOOK_AGAIN, MUTE, PROMISE, QUIET_BEAT, REST, ROUND, TRIAL,
+    TRIAL_BEAT, WAIT_AND_SEE, WORD, is_lossy, is_second, pause,
+};
+use crate::wire::{Frame, OVERHEAD, is_message};
+
+/// The most hearers, and the most lists of other speakers that wait to be multicast here.
+const HEARERS: usize = 8192;
+const ABROAD: usize = 64;
+
+/// If more lists than this wait, they do not wait for a quiet beat.
+const ABROAD_AT_REST: usize = 4;
+
+/// With more hearers cut off than this, everybody gets a unicast copy.
+const MANY: usize = 48;
+
+/// The most bytes of an entry of a list in IPv4 and in IPv6: an id and an index; and of a vouch: an
+/// epoch, another index and a number.
+const ENTRY: [usize; 2] = [9, 21];
+const VOUCH: usize = 18;
+
+/// A hearer is vouched for in its first `FIRST_VOUCHES` lists, and then in every `VOUCHES`-th: the
+/// nodes that were there know it by then.
+const FIRST_VOUCHES: u32 = 2;
+const VOUCHES: u32 = 4;
+
+#[derive(Clone, Debug)]
+struct Listener {
+    epoch: Epoch,
+    said: Instant,
+    promised: Option<Instant>,
+    listings: u32,
+    answered: Option<Instant>,
+    /// When it first asked because it had missed a beat.
+    doubted: Option<Instant>,
+}
+
+/// What a node does for its segment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Speaker {
+    /// Since when it has been the speaker.
+    since: Option<Instant>,
+    /// When its beats last began to get rarer: when a batch was sent, or was reported missing.
+    calm: Instant,
+    /// Questions since the last quiet beat, and whether those before it were many.
+    questions: usize,
+    lossy: bool,
+    /// It gives way, or nobody hears it: it makes no more promises.
+    ending: bool,
+    /// Since when most hearers have not heard it.
+    mute: Option<Instant>,
+    failures: u32,
+    candidacy: Option<Instant>,
+    stream: Stream,
+    hearers: BTreeMap<Ix, Listener>,
+    /// Hearers in the order in which they are listed.
+    turns: VecDeque<Ix>,
+    /// Hearers with a promise that no longer hear it.
+    cut_off: BTreeSet<Ix>,
+    promised: Option<Instant>,
+    next_beat: Option<Instant>,
+    next_list: Instant,
+    abroad: VecDeque<Frame>,
+}
+
+impl Speaker {
+    /// Begins a life, or stops speaking after a change of the configuration. Promises are kept.
+    pub(crate) fn start(&mut self, ctx: &mut Context, new_life: bool) {
+        if new_life {
+            *self = Self::default();
+        }
+        self.stop(ctx);
+        self.arm(ctx);
+    }
+
+    fn stop(&mut self, ctx: &mut Context) {
+        self.since = None;
+        self.next_beat = None;
+        self.hearers.clear();
+        self.turns.clear();
+        self.abroad.clear();
+        self.postpone(ctx, LOOK_AGAIN);
+    }
+
+    /// Whether this node speaks.
+    pub(crate) fn speaks(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// Whether any node relies on a promise of this one.
+    pub(crate) fn has_duty(&self, now: Instant) -> bool {
+        self.promised.is_some_and(|until| until > now)
+    }
+
+    /// Does not begin to speak for some time, as another node may.
+    pub(crate) fn postpone(&mut self, ctx: &mut Context, least: Duration) {
+        self.candidacy = ctx.config.multicast.then(|| ctx.now + least + ctx.around(4 * least));
+        self.arm(ctx);
+    }
+
+    /// Another node begins to speak, perhaps in this segment: waits until it is known whether it is
+    /// here.
+    pub(crate) fn wait_and_see(&mut self, ctx: &mut Context) {
+        if self.candidacy.is_some_and(|at| at < ctx.now + WAIT_AND_SEE) {
+            self.candidacy = Some(ctx.now + WAIT_AND_SEE + ctx.around(WAIT_AND_SEE));
+            self.arm(ctx);
+        }
+    }
+
+    /// Does what is due: beats, lists, repeats, begins to speak or stops. `spoken_to` says whether
+    /// a speaker is heard, `knows` whether this node knows its cluster. Returns whether no hearer
+    /// was found, or all have stopped hearing.
+    pub(crate) fn on_timer(&mut self, ctx: &mut Context, spoken_to: bool, knows: bool) -> bool {
+        let mut unheard = false;
+        if self.candidacy.is_some_and(|at| at <= ctx.now) {
+            // If the speaker is lost, that will show.
+            let calm = spoken_to || self.speaks();
+            self.postpone(ctx, LOOK_AGAIN * if calm { 5 } else { 1 });
+            if !calm && knows && ctx.ring.len() >= least(ctx) {
+                self.begin(ctx);
+            }
+        }
+        if self.next_beat.is_some_and(|at| at <= ctx.now) {
+            unheard = self.review(ctx);
+            if self.speaks() {
+                self.beat(ctx);
+            }
+        }
+        self.stream.repeat(ctx);
+        self.arm(ctx);
+        unheard
+    }
+
+    fn begin(&mut self, ctx: &mut Context) {
+        self.since = Some(ctx.now);
+        (self.ending, self.mute, self.calm) = (false, None, ctx.now);
+        self.next_beat = Some(ctx.now + BEAT);
+        let me = ctx.me();
+        // Others take unbound packets of this life from here on.
+        ctx.tell_all(Frame::Vouch { life: me, packet: ctx.packet + 1 });
+        ctx.tell_all(Frame::Heard { speaker: me.id, nodes: Vec::new() });
+    }
+
+    /// Ends a trial that has failed, and a service that nobody relies on any more. Returns whether
+    /// nobody hears this node.
+    fn review(&mut self, ctx: &mut Context) -> bool {
+        let Some(since) = self.since else { return false };
+        let mut unheard = false;
+        if self.cut_off.len() <= 2 + self.hearers.len() / 2 {
+            self.mute = None;
+        } else if ctx.now.since(*self.mute.get_or_insert(ctx.now)) > MUTE {
+            self.ending = true;
+            unheard = self.cut_off.len() == self.hearers.len();
+        }
+        if self.has_duty(ctx.now) {
+            self.failures = 0;
+        } else if self.ending {
+            self.stop(ctx);
+        } else if ctx.now.since(since) > TRIAL && self.hearers.len() < least(ctx) {
+            unheard = self.hearers.is_empty();
+            self.stop(ctx);
+            self.postpone(ctx, REST * (1 << self.failures.min(4)));
+            self.failures += 1;
+        }
+        unheard
+    }
+
+    /// Whether hearers rely on it, or it has enough to begin with.
+    fn serves(&self, ctx: &Context) -> bool {
+        self.speaks() && (self.has_duty(ctx.now) || self.hearers.len() >= least(ctx))
+    }
+
+    fn beat(&mut self, ctx: &mut Context) {
+        let serves = self.serves(ctx);
+        let pause = if serves { pause(ctx.now.since(self.calm), self.lossy) } else { TRIAL_BEAT };
+        if pause == QUIET_BEAT {
+            self.lossy = is_lossy(self.questions, self.hearers.len());
+            self.questions = 0;
+        }
+        let mut next = ctx.now + pause;
+        ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.now) });
+        let enough = self.hearers.len() >= least(ctx) / 2;
+        // It is better sent with this beat than in a packet of its own before the next one.
+        if serves && !self.ending && self.mute.is_none() && enough && self.next_list < next {
+            self.list(ctx);
+            next = next.min(self.next_list);
+        }
+        for _ in 0..self.abroad.len().div_ceil(4) {
+            if let Some(list) = self.abroad.pop_front() {
+                ctx.say_frame(EVERYBODY, list);
+            }
+        }
+        self.next_beat = Some(next);
+    }
+
+    /// Beats after this time, and ever more rarely from then on.
+    fn quicken(&mut self, ctx: &mut Context, age: Duration) {
+        self.calm = ctx.now;
+        self.hasten(ctx, ctx.now + age);
+    }
+
+    /// Makes the next beat come no later than this.
+    fn hasten(&mut self, ctx: &mut Context, at: Instant) {
+        self.next_beat = self.next_beat.map(|next| next.min(at));
+        self.arm(ctx);
+    }
+
+    /// Lists the next hearers, to the segment and to the speakers of other segments.
+    fn list(&mut self, ctx: &mut Context) {
+        let me = ctx.me().id;
+        let entry = ENTRY[usize::from(me.addr().is_ipv6())];
+        let mut room = ctx.datagram(Ix::ME).saturating_sub(OVERHEAD + 24);
+        let (mut nodes, mut vouches) = (Vec::new(), Vec::new());
+        let mut left = self.turns.len();
+        while left > 0 && room >= entry + VOUCH {
+            left -= 1;
+            let Some(ix) = self.turns.pop_front() else { break };
+            if !self.keep(ctx, ix) {
+                continue;
+            }
+            self.turns.push_back(ix);
+            // What is multicast for all may be too large for it.
+            let narrow = ctx.datagram(ix) < ctx.datagram(Ix::ME);
+            if narrow && self.is_promised(ix, ctx.now) {
+                self.cut_off.insert(ix);
+            }
+            if narrow || self.cut_off.contains(&ix) {
+                continue;
+            }
+            let promise = ctx.now + PROMISE + GRACE;
+            if let Some(hearer) = self.hearers.get_mut(&ix) {
+                hearer.promised = Some(promise);
+                self.promised = Some(promise);
+                ctx.note_cover(ix, Ix::ME);
+                let life = ctx.life(ix);
+                nodes.push(life.id);
+                room -= entry;
+                // Once it is known to all, only newcomers need it: not all in the same list.
+                let turn = hearer.listings.wrapping_add(ix.raw()).is_multiple_of(VOUCHES);
+                if hearer.listings < FIRST_VOUCHES || turn {
+                    let packet = ctx.peers.highest(ix);
+                    vouches.push(Frame::Vouch { life, packet });
+                    room -= VOUCH;
+                }
+                hearer.listings = hearer.listings.wrapping_add(1);
+            }
+        }
+        let done = self.turns.len().saturating_sub(left).max(1) as u32;
+        let listed = |ix| self.hearers.get(ix).is_some_and(|hearer| hearer.promised.is_some());
+        self.next_list = ctx.now
+            + if self.turns.front().is_none_or(listed) {
+                (ROUND * done / (self.hearers.len() as u32).max(done)).max(FIRST_LIST)
+            } else {
+                FIRST_LIST
+            };
+        if nodes.is_empty() {
+            return;
+        }
+        let heard = Frame::Heard { speaker: me, nodes };
+        for other in ctx.speakers() {
+            ctx.say_frame(ctx.bound(other), heard.clone());
+        }
+        // First the vouches, which name lives: the list then needs no entries of its own in the
+        // packet.
+        for vouch in vouches {
+            ctx.say_frame(EVERYBODY, vouch);
+        }
+        ctx.say_frame(EVERYBODY, heard);
+    }
+
+    /// Whether a hearer stays one: it has lately said that it hears, or there is a promise to keep.
+    fn keep(&mut self, ctx: &Context, ix: Ix) -> bool {
+        let Some(hearer) = self.hearers.get(&ix) else { return false };
+        // One that is merely under suspicion may still hear this node, and no other speaker.
+        let same = hearer.epoch == ctx.life(ix).epoch && ctx.status(ix).is_present();
+        let promised = hearer.promised.is_some_and(|until| until > ctx.now);
+        let word = ctx.now.since(hearer.said) <= WORD;
+        if same && promised && !word {
+            self.cut_off.insert(ix);
+        }
+        let stays = same && (word || promised);
+        if !stays {
+            self.drop(ix);
+        }
+        stays
+    }
+
+    fn is_promised(&self, ix: Ix, now: Instant) -> bool {
+        let promised = self.hearers.get(&ix).and_then(|hearer| hearer.promised);
+        promised.is_some_and(|until| until > now)
+    }
+
+    fn drop(&mut self, ix: Ix) {
+        self.hearers.remove(&ix);
+        self.cut_off.remove(&ix);
+    }
+
+    /// A node says that it hears this one.
+    pub(crate) fn on_heard_by(&mut self, ctx: &mut Context, from: Ix) {
+        let room = self.hearers.len() < HEARERS && !self.ending;
+        if !self.speaks() || !room && !self.hearers.contains_key(&from) {
+            return;
+        }
+        let (epoch, said) = (ctx.life(from).epoch, ctx.now);
+        if ctx.datagram(from) >= ctx.datagram(Ix::ME) {
+            self.cut_off.remove(&from);
+        }
+        let known = self.hearers.get_mut(&from).filter(|hearer| hearer.epoch == epoch);
+        let listed = known.is_some_and(|hearer| {
+            (hearer.said, hearer.doubted) = (said, None);
+            hearer.promised.is_some()
+        });
+        if listed {
+            return;
+        }
+        let hearer =
+            Listener { epoch, said, promised: None, listings: 0, answered: None, doubted: None };
+        if self.hearers.insert(from, hearer).is_none() {
+            self.turns.push_front(from);
+        }
+        let soon = ctx.now + FIRST_LIST;
+        self.next_list = self.next_list.min(soon);
+        if self.serves(ctx) {
+            self.hasten(ctx, soon);
+        }
+    }
+
+    /// A node misses batches, or no longer hears this one: it gets what it lacks, by multicast if
+    /// many lack the same.
+    pub(crate) fn on_missed(&mut self, ctx: &mut Context, from: Ix, since: u64, silent: bool) {
+        let Some(hearer) = self.hearers.get_mut(&from) else { return };
+        if hearer.answered.is_some_and(|at| ctx.now.since(at) < ANSWERS) {
+            return;
+        }
+        hearer.answered = Some(ctx.now);
+        self.questions = self.questions.saturating_add(1);
+        let missed = self.stream.is_beyond(since);
+        // A hearer that has missed a single beat and nothing else is not cut off yet.
+        let doubted = hearer.doubted.filter(|_| silent);
+        let second = doubted.map_or(Some(false), |at| is_second(ctx.now.since(at)));
+        if silent && second.is_some() {
+            hearer.doubted = Some(ctx.now);
+        }
+        if silent && (missed || second == Some(true)) {
+            self.cut_off.insert(from);
+        }
+        if missed || second == Some(true) {
+            self.quicken(ctx, BEAT);
+        }
+        let to = ctx.bound(from);
+        self.stream.answer(ctx, to, since, silent);
+    }
+
+    /// A preferred speaker was heard: this one stops, at once if nobody relies on it; otherwise
+    /// once the other has hearers and all promises have run out.
+    pub(crate) fn give_way(&mut self, ctx: &mut Context, has_hearers: bool) {
+        if self.speaks() && !self.has_duty(ctx.now) {
+            self.stop(ctx);
+            self.arm(ctx);
+        } else if self.speaks() && has_hearers {
+            self.ending = true;
+        }
+    }
+
+    /// A list of another speaker, to be multicast here.
+    pub(crate) fn on_list_from_abroad(&mut self, ctx: &mut Context, list: Frame) {
+        if self.speaks() && self.abroad.len() < ABROAD {
+            self.abroad.push_back(list);
+            if self.abroad.len() > ABROAD_AT_REST {
+                self.hasten(ctx, ctx.now + FIRST_LIST);
+            }
+        }
+    }
+
+    /// Multicasts a batch for the nodes that rely on this one. Returns the nodes that must get it
+    /// by unicast, `None` for all. `from` is the node that sent the batch; if it hears this node,
+    /// it has multicast the batch as well.
+    pub(crate) fn serve(
+        &mut self,
+        ctx: &mut Context,
+        frames: &[Frame],
+        from: Ix,
+    ) -> Option<Vec<Ix>> {
+        if !self.has_duty(ctx.now) || frames.len() > usize::from(u8::MAX) {
+            return Some(Vec::new());
+        }
+        if self.stream.has(ctx.now, frames) {
+            return Some(Vec::new());
+        }
+        // A message that cannot be asked for would be lost; a change is found by repair.
+        let pressed = self.stream.is_pressed(ctx.now) && frames.iter().any(is_message);
+        if self.cut_off.len() > MANY || !self.speaks() || pressed {
+            return None;
+        }
+        self.stream.send(ctx, frames, self.hearers.contains_key(&from));
+        // The first beat is the repetition.
+        self.quicken(ctx, BEAT + pause(BEAT, self.lossy));
+        Some(self.cut_off.iter().copied().collect())
+    }
+
+    /// Forgets a node that is leaving the table.
+    pub(crate) fn forget(&mut self, ix: Ix) {
+        self.drop(ix);
+        self.turns.retain(|&turn| turn != ix);
+    }
+
+    fn arm(&self, ctx: &mut Context) {
+        let next = [self.stream.due(), self.next_beat, self.candidacy].into_iter().flatten().min();
+        ctx.timers.set(Why::Beat, next);
+    }
+}
+
+/// How many hearers are worth the heartbeats.
+fn least(ctx: &Context) -> usize {
+    ctx.config.least_hearers as usize
+}

@@ -1,0 +1,266 @@
+//! The batches that a speaker has multicast: numbered, repeated once or twice, and kept for a while
+//! for hearers that miss one.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::base::{Instant, Ix};
+use crate::out::{Say, To};
+use crate::picture::Context;
+use crate::segment::multicast::EVERYBODY;
+use crate::timing::segment::{AGAIN, ANSWERED, ASKED, ASKED_AFTER_QUIET, BEAT, MEMORY, UNDER_WAY};
+use crate::wire::Frame;
+
+/// How many batches are kept for hearers that miss them, how many one answer brings, and the asker
+/// with which a batch is multicast again for all.
+const KEPT: usize = 128;
+const ANSWER: usize = 16;
+const ASKERS: usize = 3;
+
+#[derive(Clone, Debug)]
+struct Batch {
+    sequence: u64,
+    at: Instant,
+    again: [Option<Instant>; 2],
+    /// The hearers that have asked since, one fewer than make it a multicast.
+    askers: [Option<Ix>; ASKERS - 1],
+    /// When it was multicast again because many had asked.
+    for_many: Option<Instant>,
+    frames: Vec<Frame>,
+}
+
+/// What was multicast.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stream {
+    sequence: u64,
+    /// The first batch after a quiet time, and when it was sent.
+    first: u64,
+    busy: Instant,
+    log: VecDeque<Batch>,
+}
+
+impl Stream {
+    /// The number of the last batch such that neither it nor an earlier one is still under way: a
+    /// hearer that misses it now may ask.
+    pub(super) fn announced(&self, now: Instant) -> u64 {
+        let fresh = |batch: &&Batch| now.since(batch.at) <= UNDER_WAY || batch.again[1].is_some();
+        self.log.iter().find(fresh).map_or(self.sequence, |batch| batch.sequence - 1)
+    }
+
+    /// Whether there is a batch after a number.
+    pub(super) fn is_beyond(&self, since: u64) -> bool {
+        self.sequence > since
+    }
+
+    /// Whether a batch was multicast a short time ago.
+    pub(super) fn has(&self, now: Instant, frames: &[Frame]) -> bool {
+        self.log.iter().any(|batch| now.since(batch.at) < MEMORY && batch.frames == frames)
+    }
+
+    /// Whether one more batch would push out a batch that may still be asked for.
+    pub(super) fn is_pressed(&self, now: Instant) -> bool {
+        let quiet_before = now.since(self.busy) < ASKED_AFTER_QUIET;
+        let since_quiet = self.sequence.saturating_sub(self.first) + 1;
+        let oldest = self.log.len().checked_sub(KEPT - ANSWER);
+        oldest.is_some_and(|at| now.since(self.log[at].at) < ASKED)
+            || quiet_before && since_quiet >= (KEPT - ANSWER) as u64
+    }
+
+    /// Multicasts a batch: twice if its origin has multicast it as well, otherwise three times.
+    pub(super) fn send(&mut self, ctx: &mut Context, frames: &[Frame], by_origin: bool) {
+        self.sequence += 1;
+        if self.log.back().is_none_or(|last| ctx.now.since(last.at) >= ASKED) {
+            (self.first, self.busy) = (self.sequence, ctx.now);
+        }
+        let again = [(!by_origin).then(|| ctx.now + AGAIN), Some(ctx.now + BEAT)];
+        ctx.say(EVERYBODY, Say::Frames(numbered(self.sequence, frames)));
+        let (sequence, at) = (self.sequence, ctx.now);
+        let frames = frames.to_vec();
+        self.log.push_back(Batch {
+            sequence,
+            at,
+            again,
+            askers: [None; ASKERS - 1],
+            for_many: None,
+            frames,
+        });
+        if self.log.len() > KEPT {
+            self.log.pop_front();
+        }
+    }
+
+    /// Repeats what is due, and beats with the last repetition of a batch.
+    pub(super) fn repeat(&mut self, ctx: &mut Context) {
+        let mut last = false;
+        for batch in &mut self.log {
+            let due = |at: &mut Instant| *at <= ctx.now;
+            let first = batch.again[0].take_if(due).is_some();
+            let second = batch.again[1].take_if(due).is_some();
+            if first || second {
+                ctx.say(EVERYBODY, Say::Frames(numbered(batch.sequence, &batch.frames)));
+            }
+            last |= second;
+        }
+        if last {
+            ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.announced(ctx.now) });
+        }
+    }
+
+    /// When something is to be repeated.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.log.iter().flat_map(|batch| batch.again).flatten().min()
+    }
+
+    /// Sends the batches after a number: to the asker if it hears nothing else (`alone`) or if few
+    /// have asked, otherwise to all. A hearer that asks some time after that has missed the
+    /// multicast as well, and counts as the first asker.
+    pub(super) fn answer(&mut self, ctx: &mut Context, to: To, since: u64, alone: bool) {
+        let missed = self.log.iter_mut().filter(|batch| batch.sequence > since);
+        for batch in missed.take(ANSWER) {
+            let say = Say::Frames(numbered(batch.sequence, &batch.frames));
+            if alone {
+                ctx.say(to, say);
+                continue;
+            }
+            match batch.for_many {
+                Some(at) if ctx.now.since(at) <= ANSWERED => continue,
+                Some(_) => (batch.for_many, batch.askers) = (None, [None; ASKERS - 1]),
+                None => {}
+            }
+            let known = batch.askers.iter_mut().find(|asker| asker.is_none() || **asker == to.node);
+            if let Some(asker) = known {
+                *asker = to.node;
+                ctx.say(to, say);
+            } else {
+                batch.for_many = Some(ctx.now);
+                ctx.say(EVERYBODY, say);
+            }
+        }
+        if alone {
+            ctx.say_frame(to, Frame::Beat { sequence: self.sequence });
+        }
+    }
+}
+
+/// A batch as it is sent.
+fn numbered(sequence: u64, frames: &[Frame]) -> Vec<Frame> {
+    let count = u8::try_from(frames.len()).unwrap_or(u8::MAX);
+    let mut all = Vec::with_capacity(frames.len() + 1);
+    all.push(Frame::Numbered { sequence, frames: count });
+    all.extend_from_slice(frames);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Destination, Epoch, NodeId};
+    use crate::config::Config;
+    use crate::packet::KeyId;
+    use crate::seal::{ClusterName, Key, Keyring};
+    use core::net::SocketAddr;
+    use core::time::Duration;
+
+    fn context() -> Context {
+        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+        let config = Config::lan([0; 32], ClusterName::try_from("test").unwrap(), keys);
+        let id = NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1)));
+        Context::new(config, id, Epoch(1), Instant::from_millis(1_000))
+    }
+
+    fn said(ctx: &mut Context) -> Vec<(Destination, Say)> {
+        let mut packet = Vec::new();
+        let mut all = Vec::new();
+        while !ctx.outbox.is_empty() {
+            ctx.outbox.take_packet(ctx.now, ctx.config.max_datagram, &mut packet);
+            all.extend(packet.drain(..).map(|intent| (intent.to.at, intent.say)));
+        }
+        all
+    }
+
+    fn frames(number: u64) -> Vec<Frame> {
+        Vec::from([Frame::Ack { packet: number }])
+    }
+
+    #[test]
+    fn a_batch_is_announced_once_it_must_have_come() {
+        let (mut ctx, mut stream) = (context(), Stream::default());
+        stream.send(&mut ctx, &frames(1), true);
+        assert_eq!(stream.announced(ctx.now), 0);
+        assert!(stream.has(ctx.now, &frames(1)) && !stream.has(ctx.now, &frames(2)));
+        ctx.now = stream.due().unwrap();
+        stream.repeat(&mut ctx);
+        assert_eq!(stream.due(), None);
+        assert_eq!(stream.announced(ctx.now), 1);
+        assert_eq!(said(&mut ctx).len(), 3, "twice, and a beat");
+        // Nobody else has multicast it: once more.
+        stream.send(&mut ctx, &frames(2), false);
+        while let Some(due) = stream.due() {
+            ctx.now = due;
+            stream.repeat(&mut ctx);
+        }
+        assert_eq!(said(&mut ctx).len(), 4, "three times, and a beat");
+    }
+
+    #[test]
+    fn what_many_miss_is_multicast_once_more_and_only_once() {
+        let (mut ctx, mut stream) = (context(), Stream::default());
+        stream.send(&mut ctx, &frames(1), true);
+        let _ = said(&mut ctx);
+        let asker = |number: u32| To {
+            at: Destination::Unicast(([10, 0, 0, 2], number as u16).into()),
+            bound: None,
+            node: Some(Ix::from_raw(number)),
+        };
+        // One that asks again and again is answered alone.
+        for _ in 0..5 {
+            stream.answer(&mut ctx, asker(1), 0, false);
+        }
+        let unicast_alone = said(&mut ctx);
+        for number in 1..10 {
+            stream.answer(&mut ctx, asker(number), 0, false);
+        }
+        let batches = |all: bool, said: &[(Destination, Say)]| {
+            let batch = |(at, say): &&(Destination, Say)| {
+                (*at == Destination::Multicast) == all && matches!(say, Say::Frames(_))
+            };
+            said.iter().filter(batch).count()
+        };
+        assert_eq!((batches(false, &unicast_alone), batches(true, &unicast_alone)), (5, 0));
+        let answers = said(&mut ctx);
+        assert_eq!((batches(false, &answers), batches(true, &answers)), (2, 1));
+        // A hearer that asks again has missed that, and will miss the next one.
+        ctx.now = ctx.now + ANSWERED + Duration::from_millis(1);
+        stream.answer(&mut ctx, asker(7), 0, false);
+        assert_eq!(batches(false, &said(&mut ctx)), 1);
+        // A multicast does not help a hearer that hears nothing.
+        stream.answer(&mut ctx, asker(7), 0, true);
+        assert_eq!(batches(false, &said(&mut ctx)), 1);
+    }
+
+    #[test]
+    fn a_burst_presses_until_it_is_over() {
+        let (mut ctx, mut stream) = (context(), Stream::default());
+        for number in 0..(KEPT - ANSWER) as u64 {
+            assert!(!stream.is_pressed(ctx.now), "{number}");
+            stream.send(&mut ctx, &frames(number), true);
+        }
+        assert!(stream.is_pressed(ctx.now + ASKED));
+        assert!(!stream.is_pressed(ctx.now + ASKED_AFTER_QUIET));
+        // A node that missed the beginning has asked by then.
+        ctx.now = ctx.now + ASKED / 2;
+        stream.send(&mut ctx, &frames(0), true);
+        ctx.now = ctx.now + ASKED_AFTER_QUIET;
+        assert!(!stream.is_pressed(ctx.now));
+    }
+
+    #[test]
+    fn old_batches_are_forgotten() {
+        let (mut ctx, mut stream) = (context(), Stream::default());
+        for number in 0..KEPT as u64 + 10 {
+            stream.send(&mut ctx, &frames(number), true);
+        }
+        assert_eq!(stream.log.len(), KEPT);
+        assert!(!stream.has(ctx.now, &frames(9)) && stream.has(ctx.now, &frames(10)));
+    }
+}

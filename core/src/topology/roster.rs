@@ -1,0 +1,267 @@
+//! The nodes by number: ids are interned once and everything else is kept by index.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use hashbrown::HashTable;
+
+use crate::base::{Epoch, Hash, Ix, Life, NodeId, Status, growth};
+
+/// The entry of a node: 32 bytes, so that what is looked up together lies together.
+#[derive(Clone, Copy)]
+struct Entry {
+    id: NodeId,
+    mark: u8,
+    hash: u32,
+    epoch: Epoch,
+}
+
+const _: () = assert!(size_of::<Entry>() == 32);
+
+/// The known nodes: id, its hash, epoch and status of each, and a hash table over the ids.
+#[derive(Clone)]
+pub(crate) struct Roster {
+    entries: Vec<Entry>,
+    by_id: HashTable<u32>,
+    /// How many nodes have each status, by [`Status`].
+    counts: [u32; 5],
+    free: Vec<u32>,
+    limit: usize,
+}
+
+impl Roster {
+    /// A roster of at most `limit` nodes (at least one) that knows `me` alone, at [`Ix::ME`].
+    pub(crate) fn new(me: Life, limit: usize) -> Self {
+        let mut roster = Self {
+            entries: Vec::new(),
+            by_id: HashTable::new(),
+            counts: [0; 5],
+            free: Vec::new(),
+            limit: limit.clamp(1, u32::MAX as usize),
+        };
+        roster.intern(me.id, me.epoch).expect("the limit is at least one");
+        roster
+    }
+
+    /// The index of `id`, which is added, alive and in `epoch`, if it is new.
+    pub(crate) fn intern(&mut self, id: NodeId, epoch: Epoch) -> Result<Ix, RosterFull> {
+        if let Some(ix) = self.find(id) {
+            return Ok(ix);
+        }
+        if self.is_full() {
+            return Err(RosterFull { limit: self.limit });
+        }
+        let entry = Entry { id, mark: 0, hash: hash(id), epoch };
+        let index = if let Some(index) = self.free.pop() {
+            self.entries[index as usize] = entry;
+            index
+        } else {
+            growth::push(&mut self.entries, entry);
+            (self.entries.len() - 1) as u32
+        };
+        let entries = &self.entries;
+        let rehash = |&other: &u32| spread(entries[other as usize].hash);
+        self.by_id.insert_unique(spread(entry.hash), index, rehash);
+        self.counts[Status::Alive as usize] += 1;
+        Ok(Ix::from_raw(index))
+    }
+
+    /// Whether there is no room for another node.
+    pub(crate) fn is_full(&self) -> bool {
+        self.room() == 0
+    }
+
+    /// How many more nodes there is room for.
+    pub(crate) fn room(&self) -> usize {
+        self.limit.saturating_sub(self.len())
+    }
+
+    /// Replaces the limit. Nodes that are known beyond a lower one stay.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit.clamp(1, u32::MAX as usize);
+    }
+
+    /// Removes a node; its index may be given to another.
+    pub(crate) fn remove(&mut self, ix: Ix) {
+        let hash = spread(self.hash(ix));
+        if let Ok(entry) = self.by_id.find_entry(hash, |&other| other == ix.raw()) {
+            entry.remove();
+            self.counts[self.status(ix) as usize] -= 1;
+            self.entries[ix.index()].mark = VACANT;
+            self.free.push(ix.raw());
+        }
+    }
+
+    pub(crate) fn set_epoch(&mut self, ix: Ix, epoch: Epoch) {
+        self.entries[ix.index()].epoch = epoch;
+    }
+
+    pub(crate) fn set_status(&mut self, ix: Ix, status: Status) {
+        self.counts[self.status(ix) as usize] -= 1;
+        self.counts[status as usize] += 1;
+        let mark = &mut self.entries[ix.index()].mark;
+        *mark = *mark & !STATUS | status as u8;
+    }
+
+    /// How many nodes have a status.
+    pub(crate) const fn count(&self, status: Status) -> usize {
+        self.counts[status as usize] as usize
+    }
+
+    /// Marks a node whose records are no longer passed on.
+    pub(crate) fn set_retired(&mut self, ix: Ix, retired: bool) {
+        let mark = &mut self.entries[ix.index()].mark;
+        *mark = *mark & !RETIRED | if retired { RETIRED } else { 0 };
+    }
+
+    pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {
+        let entries = &self.entries;
+        self.by_id
+            .find(spread(hash(id)), |&index| entries[index as usize].id == id)
+            .map(|&index| Ix::from_raw(index))
+    }
+
+    #[inline]
+    pub(crate) fn id(&self, ix: Ix) -> NodeId {
+        self.entries[ix.index()].id
+    }
+
+    /// A hash of the id that is the same at all nodes.
+    #[inline]
+    pub(crate) fn hash(&self, ix: Ix) -> u32 {
+        self.entries[ix.index()].hash
+    }
+
+    pub(crate) fn epoch(&self, ix: Ix) -> Epoch {
+        self.entries[ix.index()].epoch
+    }
+
+    pub(crate) fn life(&self, ix: Ix) -> Life {
+        let Entry { id, epoch, .. } = self.entries[ix.index()];
+        Life { id, epoch }
+    }
+
+    #[inline]
+    pub(crate) fn status(&self, ix: Ix) -> Status {
+        match self.entries[ix.index()].mark & STATUS {
+            0 => Status::Alive,
+            1 => Status::Suspect,
+            2 => Status::Unreachable,
+            3 => Status::Down,
+            _ => Status::Left,
+        }
+    }
+
+    pub(crate) fn is_retired(&self, ix: Ix) -> bool {
+        self.entries[ix.index()].mark & RETIRED != 0
+    }
+
+    /// How many nodes are known, the own one included.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    /// One more than the highest index in use: the length of parallel vectors.
+    pub(crate) fn slots(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The nodes by rising index.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Ix> + use<'_> {
+        let occupied = self.entries.iter().enumerate().filter(|(_, entry)| entry.mark != VACANT);
+        occupied.map(|(index, _)| Ix::from_raw(index as u32))
+    }
+}
+
+/// The roster is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RosterFull {
+    /// The most nodes that it holds.
+    pub(crate) limit: usize,
+}
+
+impl fmt::Display for RosterFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node limit reached ({} nodes); raise it or forget nodes", self.limit)
+    }
+}
+
+impl core::error::Error for RosterFull {}
+
+const STATUS: u8 = 0x07;
+const RETIRED: u8 = 0x40;
+const VACANT: u8 = 0x80;
+const TABLE: [u64; 2] = [0x8ebc_6af0_9c88_c6e3, 0x5899_65cc_7537_4cc3];
+
+/// The hash of an id. All nodes have to agree on it, since routes are ranked by it.
+pub(crate) fn hash(id: NodeId) -> u32 {
+    (Hash::new(TABLE, 0).node(id).finish() >> 32) as u32
+}
+
+/// Fills the bits that the table looks at.
+const fn spread(hash: u32) -> u64 {
+    (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::SocketAddr;
+
+    fn id(port: u16) -> NodeId {
+        NodeId::from(SocketAddr::from(([10, 0, 0, 1], port)))
+    }
+
+    fn roster(limit: usize) -> Roster {
+        Roster::new(Life { id: id(0), epoch: Epoch(9) }, limit)
+    }
+
+    #[test]
+    fn an_index_stays_until_the_node_is_removed() {
+        let mut roster = roster(10);
+        let a = roster.intern(id(1), Epoch(1)).unwrap();
+        let b = roster.intern(id(2), Epoch(2)).unwrap();
+        assert_eq!(roster.intern(id(1), Epoch(5)).unwrap(), a);
+        assert_eq!(roster.epoch(a), Epoch(1));
+        roster.remove(a);
+        assert_eq!(roster.find(id(1)), None);
+        assert_eq!(roster.find(id(2)), Some(b));
+        assert_eq!(roster.iter().collect::<Vec<_>>(), [Ix::ME, b]);
+        assert_eq!(roster.intern(id(3), Epoch(3)).unwrap(), a);
+        assert_eq!(roster.life(a), Life { id: id(3), epoch: Epoch(3) });
+    }
+
+    #[test]
+    fn removing_twice_frees_one_slot() {
+        let mut roster = roster(10);
+        let a = roster.intern(id(1), Epoch(1)).unwrap();
+        roster.set_status(a, Status::Down);
+        roster.remove(a);
+        roster.remove(a);
+        assert_eq!((roster.len(), roster.slots()), (1, 2));
+        assert_eq!((roster.count(Status::Alive), roster.count(Status::Down)), (1, 0));
+    }
+
+    #[test]
+    fn the_limit_is_named() {
+        let mut roster = roster(2);
+        roster.intern(id(1), Epoch(1)).unwrap();
+        assert_eq!(roster.intern(id(2), Epoch(1)), Err(RosterFull { limit: 2 }));
+        assert_eq!(roster.intern(id(1), Epoch(1)), Ok(Ix::from_raw(1)));
+    }
+
+    #[test]
+    fn status_and_retirement_are_independent() {
+        let mut roster = roster(2);
+        for status in
+            [Status::Left, Status::Down, Status::Unreachable, Status::Suspect, Status::Alive]
+        {
+            for retired in [true, false] {
+                roster.set_retired(Ix::ME, retired);
+                roster.set_status(Ix::ME, status);
+                assert_eq!((roster.status(Ix::ME), roster.is_retired(Ix::ME)), (status, retired));
+                assert_eq!((roster.count(status), roster.len()), (1, 1));
+            }
+        }
+    }
+}
