@@ -9,10 +9,9 @@ use crate::base::{Arrival, Destination, Instant, Ix, Life, Status};
 use crate::broadcast::Verdict;
 use crate::claims::{Claim, Standing};
 use crate::engine::claims::Channel;
-use crate::engine::stale::tag_of;
 use crate::mutants::mutated;
 use crate::out::{Cause, To};
-use crate::packet::{Header, WireError};
+use crate::packet::{Header, TAG_LEN, WireError};
 use crate::picture::{BASE, News, Proof, Weighed};
 use crate::seal::{Freshness, OpenError};
 use crate::wire::{Frame, Message};
@@ -393,6 +392,12 @@ impl Engine {
         };
         *counter += 1;
     }
+}
+
+/// The first bits of a packet's tag, which tell it from another packet with its number.
+pub(super) fn tag_of(datagram: &[u8]) -> u16 {
+    let tag = datagram.split_last_chunk::<TAG_LEN>().map_or([0; TAG_LEN], |(_, tag)| *tag);
+    u16::from_be_bytes([tag[0], tag[1]])
 }
 
 /// A packet for a life, which need not be known.

@@ -4,16 +4,11 @@
 use super::Engine;
 use crate::base::{Arrival, Ix, Life, Status};
 use crate::engine::claims::Channel;
+use crate::engine::receive::tag_of;
 use crate::mutants::mutated;
 use crate::out::{Event, Say};
-use crate::packet::{Header, TAG_LEN};
+use crate::packet::Header;
 use crate::wire::Frame;
-
-/// The first bits of a packet's tag, which tell it from another packet with its number.
-pub(super) fn tag_of(datagram: &[u8]) -> u16 {
-    let tag = datagram.split_last_chunk::<TAG_LEN>().map_or([0; TAG_LEN], |(_, tag)| *tag);
-    u16::from_be_bytes([tag[0], tag[1]])
-}
 
 /// The packet of the receiver that a frame answers, if the frame is evidence that its sender lives.
 const fn answered(frame: &Frame) -> Option<u64> {

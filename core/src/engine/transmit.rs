@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use super::Engine;
 use crate::base::growth::KEPT;
 use crate::base::{Destination, Ix};
-use crate::engine::stale::tag_of;
+use crate::engine::receive::tag_of;
 use crate::out::{Intent, Say, To};
 use crate::picture::BASE;
 use crate::wire::{Frame, Refused};

@@ -16,7 +16,7 @@ use crate::out::{Say, Why};
 use crate::picture::Context;
 use crate::reconcile::{Cells, Decoded, Element, Subject};
 use crate::repair::answer::{ask, send, send_coded, send_record};
-use crate::repair::session::{Repair, SMALL_PICTURE};
+use crate::repair::{Repair, SMALL_PICTURE};
 use crate::wire::{Coded, Frame, Holdings, Lacking, MetadataVersion, RangeSum, RecordVersion};
 
 /// The differences that the symbols of one datagram are meant to settle, and the most ranges into

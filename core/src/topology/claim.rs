@@ -9,10 +9,10 @@ use alloc::vec::Vec;
 use super::Topology;
 use super::change::Changes;
 use super::item::{Op, RecordDelta, Write};
-use super::merge::{Applied, CLOCK_STEP};
+use super::merge::Applied;
 use super::record::Record;
 use crate::base::{Epoch, GroupName, Ix};
-use crate::topology::limits::GroupError;
+use crate::topology::limits::{CLOCK_STEP, GroupError};
 
 /// The claims that have not been answered yet.
 #[derive(Clone)]

@@ -2,9 +2,12 @@
 
 use core::fmt;
 
-use super::merge::CLOCK_STEP;
 use crate::base::Epoch;
 use crate::topology::roster::RosterFull;
+
+/// The largest step of a record's clock that is believed, and the highest clock that an owner
+/// reaches in one life. So all nodes believe what an owner says, whatever they have missed.
+pub(crate) const CLOCK_STEP: u64 = 1 << 32;
 
 /// How much a [`Topology`](super::Topology) may hold.
 ///

@@ -9,17 +9,13 @@ use alloc::vec::Vec;
 use super::change::Changes;
 use super::group::{Amended, Group};
 use super::item::{GroupRecords, KeyRange, Op, RecordDelta, Write};
-use super::limits::MergeError;
+use super::limits::{CLOCK_STEP, MergeError};
 use super::stage::Stage;
 use super::{Topology, groups::Slot};
 use crate::base::{Epoch, GroupName, Ix, Life, NodeId};
 use crate::mutants::mutated;
 use crate::reconcile::Subject;
 use crate::topology::roster::RosterFull;
-
-/// The largest step of a record's clock that is believed, and the highest clock that an owner
-/// reaches in one life. So all nodes believe what an owner says, whatever they have missed.
-pub(crate) const CLOCK_STEP: u64 = 1 << 32;
 
 /// What became of a delta that was not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

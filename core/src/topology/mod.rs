@@ -106,8 +106,7 @@ use crate::topology::roster::Roster;
 use claim::Claims;
 use given_up::GivenUp;
 use groups::Groups;
-use limits::CLOCK_EXHAUSTED;
-use merge::CLOCK_STEP;
+use limits::{CLOCK_EXHAUSTED, CLOCK_STEP};
 use record::Record;
 use stage::Stages;
 

@@ -9,7 +9,7 @@ use super::frame::{
     Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
     RecordVersion, Route, Spread,
 };
-use super::table::Tables;
+use super::table::{MAX_GROWTH, Tables};
 use super::{MAX_FRAMES, MAX_METADATA, kind};
 use crate::base::{Epoch, GroupName, Life, NodeId};
 use crate::claims::{Claim, Standing};
@@ -397,11 +397,11 @@ fn write_after(last: u64, body: &mut Reader<'_>) -> Result<Write, WireError> {
         3 => Op::Get,
         _ => return Err(WireError::Malformed),
     };
-    if gap == 0 || bits & !(0x03 | WRITE_FULL | WRITE_PORT) != 0 {
+    if gap == 0 || bits & !(0x03 | kind::WRITE_FULL | kind::WRITE_PORT) != 0 {
         return Err(WireError::Malformed);
     }
     let clock = last.checked_add(gap).ok_or(WireError::Malformed)?;
-    let range = if bits & WRITE_FULL != 0 {
+    let range = if bits & kind::WRITE_FULL != 0 {
         KeyRange::FULL
     } else {
         let start = body.u32()?;
@@ -410,7 +410,7 @@ fn write_after(last: u64, body: &mut Reader<'_>) -> Result<Write, WireError> {
             .filter(|&range| range != KeyRange::FULL)
             .ok_or(WireError::Malformed)?
     };
-    let port = match bits & WRITE_PORT {
+    let port = match bits & kind::WRITE_PORT {
         0 => 0,
         _ => match body.u16()? {
             0 => return Err(WireError::Malformed),
@@ -465,11 +465,6 @@ fn ranges(body: &mut Reader<'_>) -> Result<Vec<RangeSum>, WireError> {
     Ok(ranges)
 }
 
-/// A write to all keys: the range is left out.
-pub(super) const WRITE_FULL: u8 = 0x04;
-/// A write with a port other than 0.
-pub(super) const WRITE_PORT: u8 = 0x08;
-
 // The bytes of the shortest element of each list.
 const MIN_WRITE: usize = 2;
 const MIN_CLAIM: usize = 3;
@@ -477,8 +472,6 @@ const MIN_RECORD_VERSION: usize = 3;
 const MIN_METADATA_VERSION: usize = 2;
 const MIN_RANGE: usize = 18;
 
-/// The most bytes that are held for a byte of a payload, frames themselves aside.
-pub(super) const MAX_GROWTH: usize = 40;
 const _: () = assert!(size_of::<NodeId>() <= MAX_GROWTH);
 const _: () = assert!(size_of::<Write>() <= MAX_GROWTH * MIN_WRITE);
 const _: () = assert!(size_of::<Claim>() <= MAX_GROWTH * MIN_CLAIM);

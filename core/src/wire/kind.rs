@@ -1,6 +1,8 @@
 //! The types of frames. Those up to [`LAST_FIXED`] have no length, and this version gets no more of
 //! them; the others carry a length, and a reader that does not know them skips them.
 
+use crate::topology::{KeyRange, Write};
+
 pub(super) const PING: u8 = 0x01;
 pub(super) const PONG_EQUAL: u8 = 0x02;
 pub(super) const PONG_DIFFERS: u8 = 0x03;
@@ -34,3 +36,14 @@ pub(super) const NARROW: u8 = 0x27;
 pub(super) const TOO_LARGE: u8 = 0x28;
 pub(super) const UNDELIVERED: u8 = 0x29;
 pub(super) const COUNTED: u8 = 0x2a;
+
+/// A write to all keys: the range is left out.
+pub(super) const WRITE_FULL: u8 = 0x04;
+/// A write with a port other than 0.
+pub(super) const WRITE_PORT: u8 = 0x08;
+
+/// The byte of a write that says its operation and what follows.
+pub(super) fn of_write(write: &Write) -> u8 {
+    let full = if write.range == KeyRange::FULL { WRITE_FULL } else { 0 };
+    write.op as u8 | full | if write.port == 0 { 0 } else { WRITE_PORT }
+}

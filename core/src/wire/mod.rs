@@ -207,7 +207,6 @@
 #![doc = include_str!("vectors.md")]
 
 mod decode;
-mod encode;
 mod frame;
 mod kind;
 mod table;

@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 use bytes::BufMut;
 
-use super::decode::MAX_GROWTH;
 use crate::base::{Epoch, GroupName, Life, NodeId, growth};
 use crate::packet::{Reader, WireError, id_len, put_id, read_id};
 
@@ -208,6 +207,9 @@ impl Tables {
 
 const SUBJECT_IPV6: u8 = 0x01;
 const SUBJECT_EPOCH: u8 = 0x02;
+
+/// The most bytes that are held for a byte of a payload, frames themselves aside.
+pub(super) const MAX_GROWTH: usize = 40;
 
 // The bytes of the shortest entry of each table.
 const MIN_SUBJECT: usize = 7;

@@ -1,10 +1,11 @@
 //! Packets, frame by frame.
 
+mod encode;
+
 use alloc::vec::Vec;
 use bytes::{BufMut, BytesMut};
 use core::fmt;
 
-use super::decode::{WRITE_FULL, WRITE_PORT};
 use super::frame::{Frame, MetadataVersion, RangeSum, RecordVersion, Spread};
 use super::table::{Subject, Table, subject_len};
 use super::{MAX_FRAMES, kind};
@@ -363,9 +364,9 @@ const fn section_len(len: usize) -> usize {
 }
 
 fn write_len(write: &Write, last: u64) -> usize {
-    let bits = super::encode::write_bits(write);
+    let bits = kind::of_write(write);
     varint_len(write.clock.saturating_sub(last))
         + 1
-        + if bits & WRITE_FULL == 0 { 8 } else { 0 }
-        + if bits & WRITE_PORT == 0 { 0 } else { 2 }
+        + if bits & kind::WRITE_FULL == 0 { 8 } else { 0 }
+        + if bits & kind::WRITE_PORT == 0 { 0 } else { 2 }
 }

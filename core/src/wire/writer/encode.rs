@@ -2,14 +2,13 @@
 
 use bytes::BufMut;
 
-use super::decode::{WRITE_FULL, WRITE_PORT};
-use super::frame::{Coded, Frame, Holdings, Lacking, Message, RangeSum, Route, Spread};
-use super::writer::{Refused, Writer};
-use super::{MAX_METADATA, kind};
+use super::{Refused, Writer};
 use crate::base::{Epoch, GroupName, Life, NodeId};
 use crate::claims::Claim;
 use crate::packet::{put_varint, varint_len};
-use crate::topology::{KeyRange, RecordDelta, Write};
+use crate::topology::RecordDelta;
+use crate::wire::frame::{Coded, Frame, Holdings, Lacking, Message, RangeSum, Route, Spread};
+use crate::wire::{MAX_METADATA, kind};
 
 impl Writer {
     /// Appends the bytes of a frame, and to the tables what it refers to. On an error some of it
@@ -240,13 +239,13 @@ impl Writer {
             }
             self.varint(write.clock - last);
             last = write.clock;
-            let bits = write_bits(write);
+            let bits = kind::of_write(write);
             self.frames.put_u8(bits);
-            if bits & WRITE_FULL == 0 {
+            if bits & kind::WRITE_FULL == 0 {
                 self.frames.put_u32(write.range.start());
                 self.frames.put_u32(write.range.end());
             }
-            if bits & WRITE_PORT != 0 {
+            if bits & kind::WRITE_PORT != 0 {
                 self.frames.put_u16(write.port);
             }
         }
@@ -351,10 +350,4 @@ impl Writer {
         }
         Ok(())
     }
-}
-
-/// The byte of a write that says its operation and what follows.
-pub(super) fn write_bits(write: &Write) -> u8 {
-    let full = if write.range == KeyRange::FULL { WRITE_FULL } else { 0 };
-    write.op as u8 | full | if write.port == 0 { 0 } else { WRITE_PORT }
 }
