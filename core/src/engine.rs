@@ -110,7 +110,7 @@ impl Engine {
             return Err(ConfigError::EpochTooHigh { latest: Epoch::LATEST_START });
         }
         let ctx = Context::new(config, id, epoch, now.min(LATEST));
-        let config = &ctx.config;
+        let config = &ctx.picture.config;
         let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
         #[cfg(feature = "mutants")]
         let mutant = config.mutant;
@@ -136,7 +136,7 @@ impl Engine {
             returns: Returns::default(),
             repair: Repair::default(),
             tombstones: Tombstones::default(),
-            sealer: Sealer::new(keys, cluster, suite, ctx.me()),
+            sealer: Sealer::new(keys, cluster, suite, ctx.picture.me()),
             opener: Opener::new(keys, cluster, suite, config.limits.session_keys),
             decoder: Decoder::new(),
             writer: Writer::default(),
@@ -158,17 +158,17 @@ impl Engine {
     /// Does what is due. Call it when [`Engine::poll_timeout`] says so; earlier or later is legal.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
-        if self.ctx.silent {
+        if self.ctx.out.silent {
             return;
         }
-        let delay = self.ctx.outbox.urgent_delay(self.ctx.now);
-        if delay >= self.ctx.timing.unsent_too_long {
+        let delay = self.ctx.out.outbox.urgent_delay(self.ctx.picture.now);
+        if delay >= self.ctx.picture.timing.unsent_too_long {
             // What has not been sent cannot have been answered.
             self.watches.void(&mut self.ctx);
             self.probes.void(&mut self.ctx);
         }
         // A part that sets a deadline sets it after now, so this ends.
-        while let Some(why) = self.ctx.timers.take_due(self.ctx.now) {
+        while let Some(why) = self.ctx.out.timers.take_due(self.ctx.picture.now) {
             self.on_deadline(why);
         }
     }
@@ -176,7 +176,7 @@ impl Engine {
     /// Reports that a datagram could not be sent, which may be a fault of this node.
     pub fn handle_send_error(&mut self, now: Instant, to: Destination, error: SendError) {
         self.advance(now);
-        self.ctx.stats.send_errors += 1;
+        self.ctx.out.stats.send_errors += 1;
         if error == SendError::Refused || self.unsendable.contains(&Some(to)) {
             return;
         }
@@ -196,7 +196,7 @@ impl Engine {
 
     /// The next event; `None` if there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.ctx.events.pop()
+        self.ctx.out.events.pop()
     }
 
     /// When [`Engine::handle_timeout`] is to be called; not after now while output waits that
@@ -204,25 +204,29 @@ impl Engine {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let ctx = &self.ctx;
-        if !ctx.events.is_empty() {
-            return Some(self.clock.shows(ctx.now));
+        if !ctx.out.events.is_empty() {
+            return Some(self.clock.shows(ctx.picture.now));
         }
-        let due = if ctx.silent { None } else { ctx.timers.next() };
-        let sendable = ctx.outbox.next_due(ctx.config.max_datagram).map(|at| at.max(ctx.now));
+        let due = if ctx.out.silent { None } else { ctx.out.timers.next() };
+        let sendable = ctx
+            .out
+            .outbox
+            .next_due(ctx.picture.config.max_datagram)
+            .map(|at| at.max(ctx.picture.now));
         due.into_iter().chain(sendable).min().map(|at| self.clock.shows(at))
     }
 
     /// Moves the time on to `now`, and judges whether this node has slept.
     fn advance(&mut self, now: Instant) {
-        let now = self.clock.read(now, self.ctx.now, self.ctx.timing.stall);
-        if now <= self.ctx.now {
+        let now = self.clock.read(now, self.ctx.picture.now, self.ctx.picture.timing.stall);
+        if now <= self.ctx.picture.now {
             return;
         }
-        let due = if self.ctx.silent { None } else { self.ctx.timers.next() };
-        self.ctx.now = now;
-        if let Some(late) = self.health.called(&self.ctx.timing, now, due) {
-            self.ctx.stats.stalls += 1;
-            self.ctx.event(Event::Stalled { late });
+        let due = if self.ctx.out.silent { None } else { self.ctx.out.timers.next() };
+        (self.ctx.picture.now, self.ctx.out.now) = (now, now);
+        if let Some(late) = self.health.called(&self.ctx.picture.timing, now, due) {
+            self.ctx.out.stats.stalls += 1;
+            self.ctx.out.event(Event::Stalled { late });
             self.watches.void(&mut self.ctx);
             self.probes.void(&mut self.ctx);
         }
@@ -230,8 +234,8 @@ impl Engine {
 
     /// Starts all parts at the beginning of a life.
     fn start(&mut self) {
-        self.ctx.packet = 0;
-        self.ctx.timers.clear();
+        self.ctx.out.packet = 0;
+        self.ctx.out.timers.clear();
         self.relays.clear();
         self.taken = Taken::default();
         self.piggyback.clear();
@@ -252,14 +256,14 @@ impl Engine {
         self.gaps.clear();
         self.returns.clear();
         self.tombstones.start(&mut self.ctx);
-        self.ctx.arm_paths();
+        self.ctx.picture.arm_paths(&mut self.ctx.out);
         self.derive_keys();
     }
 
     fn derive_keys(&mut self) {
-        let config = &self.ctx.config;
+        let config = &self.ctx.picture.config;
         let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
-        self.sealer = Sealer::new(keys, cluster, suite, self.ctx.me());
+        self.sealer = Sealer::new(keys, cluster, suite, self.ctx.picture.me());
         self.opener = Opener::new(keys, cluster, suite, config.limits.session_keys);
     }
 
@@ -270,8 +274,8 @@ impl Engine {
                 // A newcomer's contact, which announces it, can also announce at once what it has
                 // written.
                 let own = self.repair.has_caught_up()
-                    || ctx.has_only_own_news() && self.comeback.met(ctx).is_some();
-                let news = ctx.take_news(own);
+                    || ctx.out.has_only_own_news() && self.comeback.met(ctx).is_some();
+                let news = ctx.picture.take_news(&mut ctx.out, own);
                 let gatherer = self.gatherer(&news);
                 self.spread(news, gatherer);
             }
@@ -325,7 +329,7 @@ impl Engine {
             }
             Why::Housekeeping => self.keep_house(),
             Why::Departure => self.departure.on_timer(ctx),
-            Why::Path => ctx.on_path_timer(),
+            Why::Path => ctx.picture.on_path_timer(&mut ctx.out),
         }
     }
 
@@ -335,9 +339,9 @@ impl Engine {
     /// This node itself sends what was entrusted to it, and news that is little or urgent.
     fn gatherer(&mut self, news: &[Frame]) -> Option<Ix> {
         let ctx = &mut self.ctx;
-        ctx.pace.count(&ctx.timing, ctx.now, news.len() as u64);
-        let gathered = ctx.pace.flushed(ctx.now);
-        let count = ctx.pace.gatherers(&ctx.timing, ctx.now);
+        ctx.out.pace.count(&ctx.picture.timing, ctx.picture.now, news.len() as u64);
+        let gathered = ctx.out.pace.flushed(ctx.picture.now);
+        let count = ctx.out.pace.gatherers(&ctx.picture.timing, ctx.picture.now);
         if count == 0 || gathered || news.len() > usize::from(u8::MAX) {
             return None;
         }
@@ -345,25 +349,27 @@ impl Engine {
         if !news.iter().all(own) {
             return None;
         }
-        if ctx.pace.is_new(&ctx.timing, ctx.now)
+        if ctx.out.pace.is_new(&ctx.picture.timing, ctx.picture.now)
             && let Some(contact) = self.comeback.met(ctx)
         {
             // It announces this node as well.
             return Some(contact);
         }
-        let share = (u64::from(ctx.position(Ix::ME)) * count) >> 32;
+        let share = (u64::from(ctx.picture.position(Ix::ME)) * count) >> 32;
         let place = u32::try_from((share << 32) / count).unwrap_or_default();
-        ctx.ring.at_or_after(place)
+        ctx.picture.ring.at_or_after(place)
     }
 
     /// Sends frames to everybody, or to a gatherer, as many per packet as fit.
     fn spread(&mut self, frames: Vec<Frame>, gatherer: Option<Ix>) {
-        let size = self.ctx.datagram(Ix::ME);
+        let size = self.ctx.picture.datagram(Ix::ME);
         for batch in self.pack(frames, None, size) {
             if gatherer.is_none() && self.tell_segment(&batch, &Audience::All) {
                 continue;
             }
-            if !self.relays.has_room_for_all(&self.ctx, 1) || mutated!(self.ctx.config, TreeOff) {
+            if !self.relays.has_room_for_all(&self.ctx, 1)
+                || mutated!(self.ctx.picture.config, TreeOff)
+            {
                 for frame in batch {
                     self.piggyback.board(&mut self.ctx, frame);
                 }
@@ -379,8 +385,8 @@ impl Engine {
     fn keep_house(&mut self) {
         let ctx = &mut self.ctx;
         self.tombstones.collect(ctx);
-        ctx.take_back();
-        ctx.give_views_back();
+        ctx.picture.take_back(&mut ctx.out);
+        ctx.picture.give_views_back(&mut ctx.out);
         for ix in self.tombstones.expire(ctx) {
             self.forget(ix);
         }
@@ -396,18 +402,18 @@ impl Engine {
         self.gaps.forget(ix);
         self.joined.forget(ix);
         self.returns.told(ix);
-        self.ctx.covers.forget(ix);
-        self.ctx.paths.forget(ix);
-        self.ctx.forget(ix, crate::out::Cause::Expired);
+        self.ctx.picture.covers.forget(ix);
+        self.ctx.picture.paths.forget(ix);
+        self.ctx.picture.forget(&mut self.ctx.out, ix, crate::out::Cause::Expired);
     }
 }
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("me", &self.ctx.me())
-            .field("now", &self.ctx.now)
-            .field("stats", &self.ctx.stats)
+            .field("me", &self.ctx.picture.me())
+            .field("now", &self.ctx.picture.now)
+            .field("stats", &self.ctx.out.stats)
             .finish_non_exhaustive()
     }
 }

@@ -69,13 +69,13 @@ impl Copy {
         let pause = match self.tries.checked_sub(EVEN_TRIES) {
             None | Some(0) => wait(ctx, self.to),
             Some(over) => {
-                let late = ctx.peers.late(self.to).unwrap_or_default();
+                let late = ctx.picture.peers.late(self.to).unwrap_or_default();
                 (wait(ctx, self.to) * 2).max(late + late / 4) * (1 << (over - 1))
             }
         };
-        self.due = ctx.now + pause.min(ctx.config.max_timeout);
-        ctx.stats.relay_retries += 1;
-        ctx.say(ctx.bound(self.to), self.say(id));
+        self.due = ctx.picture.now + pause.min(ctx.picture.config.max_timeout);
+        ctx.out.stats.relay_retries += 1;
+        ctx.out.say(ctx.picture.bound(self.to), self.say(id));
     }
 
     /// Sends it to another peer of its part, which becomes responsible for all of the part.
@@ -90,16 +90,17 @@ impl Copy {
     }
 
     fn begin(&mut self, ctx: &mut Context, id: u64) {
-        self.due = ctx.now + wait(ctx, self.to);
-        ctx.say(ctx.bound(self.to), self.say(id));
+        self.due = ctx.picture.now + wait(ctx, self.to);
+        ctx.out.say(ctx.picture.bound(self.to), self.say(id));
     }
 }
 
 /// How long to wait for the acknowledgement of a peer at first.
 pub(super) fn wait(ctx: &Context, ix: Ix) -> Duration {
-    ctx.peers
+    ctx.picture
+        .peers
         .late_at_first(ix)
-        .unwrap_or(ctx.timing.copy_wait_unknown)
-        .min(ctx.config.max_timeout)
-        .max(ctx.timing.copy_wait)
+        .unwrap_or(ctx.picture.timing.copy_wait_unknown)
+        .min(ctx.picture.config.max_timeout)
+        .max(ctx.picture.timing.copy_wait)
 }

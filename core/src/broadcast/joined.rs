@@ -24,15 +24,16 @@ impl Joined {
         if self.joins.len() >= CAPACITY {
             self.joins.pop_front();
         }
-        self.joins.push_back((ctx.now, group.clone(), ix));
+        self.joins.push_back((ctx.picture.now, group.clone(), ix));
     }
 
     /// The members of a group that have just joined it and are within reach.
     pub(crate) fn members(&self, ctx: &Context, group: &GroupName) -> Vec<NodeId> {
-        let known = |at: Instant| ctx.now.since(at) > ctx.timing.join_memory;
+        let known = |at: Instant| ctx.picture.now.since(at) > ctx.picture.timing.join_memory;
         let joins = self.joins.iter().filter(|(at, joined, _)| joined == group && !known(*at));
-        let fits = |ix: Ix| ctx.is_reachable(ix) && ctx.topology.is_member(group, ix);
-        joins.filter(|(_, _, ix)| fits(*ix)).map(|(_, _, ix)| ctx.id(*ix)).collect()
+        let fits =
+            |ix: Ix| ctx.picture.is_reachable(ix) && ctx.picture.topology.is_member(group, ix);
+        joins.filter(|(_, _, ix)| fits(*ix)).map(|(_, _, ix)| ctx.picture.id(*ix)).collect()
     }
 
     /// Forgets a node that is leaving the table.
@@ -42,8 +43,8 @@ impl Joined {
 
     /// Forgets joins that all nodes know by now.
     pub(crate) fn expire(&mut self, ctx: &Context) {
-        let span = ctx.timing.join_memory;
-        while self.joins.front().is_some_and(|(at, ..)| ctx.now.since(*at) > span) {
+        let span = ctx.picture.timing.join_memory;
+        while self.joins.front().is_some_and(|(at, ..)| ctx.picture.now.since(*at) > span) {
             self.joins.pop_front();
         }
         if self.joins.is_empty() && self.joins.capacity() > KEPT {

@@ -31,17 +31,18 @@ pub(super) fn route(ctx: &Context, audience: Audience, covered: bool) -> Route {
         Audience::Group(group) => Some(group),
         Audience::Listed(nodes) => return Route::Listed(nodes),
     };
-    let position = ctx.position(Ix::ME);
+    let position = ctx.picture.position(Ix::ME);
     let from = position.wrapping_add(1);
     // All the way round if another node shares this node's position.
-    let until = if ctx.ring.interval(position, from).next().is_some() { from } else { position };
+    let until =
+        if ctx.picture.ring.interval(position, from).next().is_some() { from } else { position };
     Route::Ring { from, until, group, covered }
 }
 
 /// How many hops a tree may have. Each hop divides the rest by four; the excess is for nodes with
 /// other views of the ring.
 pub(super) fn hop_budget(ctx: &Context) -> u8 {
-    ((ctx.ring.len() + 1).next_power_of_two().ilog2() as u8 + 3).max(LEAST_HOPS)
+    ((ctx.picture.ring.len() + 1).next_power_of_two().ilog2() as u8 + 3).max(LEAST_HOPS)
 }
 
 /// The whole ring but one position, from just after it on.
@@ -63,12 +64,13 @@ impl Targets<'_> {
     fn of<'a>(ctx: &Context, ring: &'a Ring, route: &Route, from: Option<Ix>) -> Targets<'a> {
         match route {
             Route::Ring { from: start, until, .. } => {
-                let without = from.map(|ix| (ctx.position(ix), ix));
+                let without = from.map(|ix| (ctx.picture.position(ix), ix));
                 Targets::Ring(ring.stretch(*start, *until, without))
             }
             Route::Listed(nodes) => {
-                let fits = |&ix: &Ix| Some(ix) != from && ix != Ix::ME && ctx.is_reachable(ix);
-                let known = nodes.iter().filter_map(|&id| ctx.find(id));
+                let fits =
+                    |&ix: &Ix| Some(ix) != from && ix != Ix::ME && ctx.picture.is_reachable(ix);
+                let known = nodes.iter().filter_map(|&id| ctx.picture.find(id));
                 Targets::Listed(known.filter(fits).collect())
             }
         }
@@ -103,18 +105,18 @@ pub(super) struct Part {
 ///
 /// The position of this node is a border, so that no part leads back to it.
 pub(super) fn split(ctx: &mut Context, route: &Route, from: Option<Ix>) -> Vec<Part> {
-    let view = ctx.view_for(route);
-    let (ctx, ring) = (&*ctx, ctx.seen_through(view));
+    let view = ctx.picture.view_for(&mut ctx.out, route);
+    let (ctx, ring) = (&*ctx, ctx.picture.seen_through(view));
     let Route::Ring { from: start, until, .. } = *route else {
         return split_evenly(ctx, ring, route, from);
     };
-    let place = ctx.position(Ix::ME);
+    let place = ctx.picture.position(Ix::ME);
     let (span, before) = (until.wrapping_sub(start), place.wrapping_sub(start));
     if span != 0 && before >= span {
         return split_evenly(ctx, ring, route, from);
     }
     // A node that shares the position lies behind the border.
-    let shared = ctx.ring.interval(place, place.wrapping_add(1)).next().is_some();
+    let shared = ctx.picture.ring.interval(place, place.wrapping_add(1)).next().is_some();
     let behind = if shared { place } else { place.wrapping_add(1) };
     let mut parts = Vec::with_capacity(2 * FAN_OUT);
     if before > 0 {
@@ -188,18 +190,18 @@ fn within(whole: &Route, from: u32, until: u32) -> Route {
 fn listed_part(ctx: &Context, targets: &Targets<'_>, peers: Range<usize>) -> Part {
     let peers = peers.map(|at| targets.get(at).1);
     let to = pick(ctx, peers.clone()).unwrap_or(Ix::ME);
-    let part: Vec<NodeId> = peers.map(|ix| ctx.id(ix)).collect();
-    let others = part.iter().copied().filter(|&id| id != ctx.id(to)).collect();
+    let part: Vec<NodeId> = peers.map(|ix| ctx.picture.id(ix)).collect();
+    let others = part.iter().copied().filter(|&id| id != ctx.picture.id(to)).collect();
     Part { to, route: Route::Listed(others), part: Route::Listed(part) }
 }
 
 /// The peer that receives a part: the first one that is not under suspicion and knows its cluster,
 /// if there is one near the beginning.
 fn pick(ctx: &Context, part: impl Iterator<Item = Ix> + Clone) -> Option<Ix> {
-    let alive = part.clone().take(LOOKED_AT).filter(|&ix| ctx.status(ix) == Status::Alive);
-    let known = ctx.timing.settled.max(8 * ctx.peers.usually_late()).as_millis();
-    let settled = |ix: &Ix| u128::from(ctx.peers.since_turn(*ix, ctx.now)) >= known;
-    let trusted = |ix: &Ix| !ctx.peers.is_shunned(*ix);
+    let alive = part.clone().take(LOOKED_AT).filter(|&ix| ctx.picture.status(ix) == Status::Alive);
+    let known = ctx.picture.timing.settled.max(8 * ctx.picture.peers.usually_late()).as_millis();
+    let settled = |ix: &Ix| u128::from(ctx.picture.peers.since_turn(*ix, ctx.picture.now)) >= known;
+    let trusted = |ix: &Ix| !ctx.picture.peers.is_shunned(*ix);
     let any = || alive.clone().next().or_else(|| part.clone().next());
     alive.clone().filter(trusted).find(settled).or_else(|| alive.clone().find(trusted)).or_else(any)
 }
@@ -208,7 +210,7 @@ fn pick(ctx: &Context, part: impl Iterator<Item = Ix> + Clone) -> Option<Ix> {
 pub(super) fn without(ctx: &Context, part: &Route, peer: Ix) -> Vec<Route> {
     match part {
         Route::Ring { from, until, .. } => {
-            let place = ctx.position(peer);
+            let place = ctx.picture.position(peer);
             let after = place.wrapping_add(1);
             if from == until {
                 return Vec::from([within(part, after, place)]);
@@ -218,7 +220,7 @@ pub(super) fn without(ctx: &Context, part: &Route, peer: Ix) -> Vec<Route> {
             some.map(|(from, until)| within(part, from, until)).collect()
         }
         Route::Listed(nodes) => {
-            let others = nodes.iter().copied().filter(|&id| id != ctx.id(peer));
+            let others = nodes.iter().copied().filter(|&id| id != ctx.picture.id(peer));
             Vec::from([Route::Listed(others.collect())])
         }
     }
@@ -226,8 +228,8 @@ pub(super) fn without(ctx: &Context, part: &Route, peer: Ix) -> Vec<Route> {
 
 /// Another peer for a part whose peer is silent.
 pub(super) fn heir(ctx: &mut Context, part: &Route, tried: &[Ix]) -> Option<Ix> {
-    let view = ctx.view_for(part);
-    let (ctx, ring) = (&*ctx, ctx.seen_through(view));
+    let view = ctx.picture.view_for(&mut ctx.out, part);
+    let (ctx, ring) = (&*ctx, ctx.picture.seen_through(view));
     let targets = Targets::of(ctx, ring, part, None);
     let others = (0..targets.len()).map(|at| targets.get(at).1);
     pick(ctx, others.filter(|ix| !tried.contains(ix)))

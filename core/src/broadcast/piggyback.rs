@@ -26,12 +26,14 @@ impl Piggyback {
     /// Lets a frame ride along a few times for each doubling of the cluster (SWIM 4.1).
     /// Frames that are not state, such as messages, are not taken.
     pub(crate) fn board(&mut self, ctx: &mut Context, frame: Frame) {
-        if mutated!(ctx.config, PiggybackOff) {
+        if mutated!(ctx.picture.config, PiggybackOff) {
             return;
         }
         // What a node sends of itself to one receiver is taken for its own word.
         let frame = match &frame {
-            Frame::Claim(claim) if claim.life.id == ctx.me().id => Frame::Claim(ctx.claim(Ix::ME)),
+            Frame::Claim(claim) if claim.life.id == ctx.picture.me().id => {
+                Frame::Claim(ctx.picture.claim(Ix::ME))
+            }
             _ => frame,
         };
         let subject = match &frame {
@@ -40,12 +42,12 @@ impl Piggyback {
             Frame::Record { group, delta } => Subject::Record(group.clone(), delta.member),
             _ => return,
         };
-        let rides = 2 * (ctx.ring.len() + 2).ilog2() + 2;
-        let limit = ctx.config.limits.piggyback as usize;
+        let rides = 2 * (ctx.picture.ring.len() + 2).ilog2() + 2;
+        let limit = ctx.picture.config.limits.piggyback as usize;
         if self.riders.len() < limit || self.riders.contains_key(&subject) {
             self.riders.insert(subject, (frame, rides));
         } else {
-            ctx.stats.changes_left_to_repair += 1;
+            ctx.out.stats.changes_left_to_repair += 1;
         }
     }
 

@@ -67,24 +67,24 @@ pub(crate) struct Relays {
 impl Relays {
     /// Whether no more batches are taken.
     pub(crate) fn is_full(&self, ctx: &Context) -> bool {
-        self.copies.len() >= ctx.config.limits.relays as usize
+        self.copies.len() >= ctx.picture.config.limits.relays as usize
     }
 
     /// Whether this node may send this many more messages of its own. Half of the limit is kept for
     /// what others ask it to pass on, or nodes that are all full would wait for each other.
     pub(crate) fn has_room_for(&self, ctx: &Context, batches: usize) -> bool {
-        2 * (self.copies.len() + batches * FAN_OUT) <= ctx.config.limits.relays as usize
+        2 * (self.copies.len() + batches * FAN_OUT) <= ctx.picture.config.limits.relays as usize
     }
 
     /// Whether this many batches can be passed on in full, however they are split.
     pub(crate) fn has_room_for_all(&self, ctx: &Context, batches: usize) -> bool {
-        self.copies.len() + 2 * FAN_OUT * batches <= ctx.config.limits.relays as usize
+        self.copies.len() + 2 * FAN_OUT * batches <= ctx.picture.config.limits.relays as usize
     }
 
     /// Whether a batch can be passed on in full. A batch that ends here takes no room and is always
     /// taken, or hops that are all full would wait for each other.
     pub(crate) fn has_room_to_pass_on(&self, ctx: &mut Context, from: Ix, spread: &Spread) -> bool {
-        let room = (ctx.config.limits.relays as usize).saturating_sub(self.copies.len());
+        let room = (ctx.picture.config.limits.relays as usize).saturating_sub(self.copies.len());
         let fits = |copies: usize| copies <= room || self.is_idle();
         spread.hops == 0 || fits(2 * FAN_OUT) || fits(split(ctx, &spread.route, Some(from)).len())
     }
@@ -135,7 +135,7 @@ impl Relays {
     /// that it has gathered.
     pub(crate) fn entrust(&mut self, ctx: &mut Context, frames: Vec<Frame>, to: Ix) {
         let hops = hop_budget(ctx);
-        let route = everybody_but(ctx.position(to));
+        let route = everybody_but(ctx.picture.position(to));
         let batch = self.next;
         self.next += 1;
         let part = Part { to, part: route.clone(), route };
@@ -148,7 +148,7 @@ impl Relays {
     /// Whether a route leads to everybody but this node, which says that the frames are entrusted
     /// to it.
     pub(crate) fn is_entrusted(ctx: &Context, spread: &Spread) -> bool {
-        spread.route == everybody_but(ctx.position(Ix::ME))
+        spread.route == everybody_but(ctx.picture.position(Ix::ME))
     }
 
     /// Passes frames on as the peer that they came from asked. Returns the number of peers, and the
@@ -161,10 +161,10 @@ impl Relays {
         frames: Vec<Frame>,
     ) -> (usize, Vec<Frame>) {
         let Some(hops) = spread.hops.checked_sub(1) else { return (0, Vec::new()) };
-        ctx.stats.relayed += frames.len() as u64;
+        ctx.out.stats.relayed += frames.len() as u64;
         let parts = split(ctx, &spread.route, Some(from));
         let count = parts.len();
-        let room = (ctx.config.limits.relays as usize).saturating_sub(self.copies.len());
+        let room = (ctx.picture.config.limits.relays as usize).saturating_sub(self.copies.len());
         let missed = if count > room { frames.clone() } else { Vec::new() };
         self.send(ctx, frames, parts, hops);
         (count, missed)
@@ -206,16 +206,16 @@ impl Relays {
             carried.map(|(&(_, copy), &at)| (copy, at)).filter(|(copy, _)| its(copy)).collect();
         for (copy, at) in copies {
             self.sent.remove(&(packet, copy));
-            ctx.peers.sample(by, ctx.now.since(at));
-            ctx.note_answer(at);
+            ctx.picture.peers.sample(by, ctx.picture.now.since(at));
+            ctx.picture.note_answer(at);
             let whole = |open: &Copy| open.large && open.packets.last() == Some(&packet);
             if self.copies.get(&copy).is_some_and(whole) {
-                ctx.datagram_passed(by);
+                ctx.picture.datagram_passed(by);
             }
             closed.extend(self.close(copy, true));
         }
         if self.copies.is_empty() {
-            ctx.timers.set(Why::Relay, None);
+            ctx.out.timers.set(Why::Relay, None);
         }
         closed
     }
@@ -223,13 +223,14 @@ impl Relays {
     /// Sends again what was not acknowledged in time, and hands over the parts of silent peers.
     /// Returns the copies that were given up, and the frames that some node may have missed.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> (Vec<Closed>, Vec<Frame>) {
-        let due = self.take_due(ctx.now);
+        let due = self.take_due(ctx.picture.now);
         let (mut closed, mut missed, mut rescues) = (Vec::new(), Vec::new(), Vec::new());
-        let held_up = [false, true]
-            .map(|urgent| ctx.outbox.is_held(ctx.now, ctx.config.max_datagram, urgent));
+        let held_up = [false, true].map(|urgent| {
+            ctx.out.outbox.is_held(ctx.picture.now, ctx.picture.config.max_datagram, urgent)
+        });
         // All at once, or a deadline would come for each.
-        let held = ctx.timing.copy_held.as_millis() as u64;
-        let held_until = Instant::from_millis((ctx.now.as_millis() / held + 2) * held);
+        let held = ctx.picture.timing.copy_held.as_millis() as u64;
+        let held_until = Instant::from_millis((ctx.picture.now.as_millis() / held + 2) * held);
         for &id in &due {
             let Some(copy) = self.copies.get_mut(&id) else {
                 continue;
@@ -240,19 +241,20 @@ impl Relays {
                 continue;
             }
             if let Some(&packet) = copy.packets.last().filter(|_| copy.large) {
-                ctx.datagram_lost(copy.to, packet);
+                ctx.picture.datagram_lost(&mut ctx.out, copy.to, packet);
             }
-            if mutated!(ctx.config, RelayOnce) && !copy.held {
+            if mutated!(ctx.picture.config, RelayOnce) && !copy.held {
                 closed.extend(self.close(id, false));
                 continue;
             }
-            ctx.peers.note_unanswered(copy.to);
+            ctx.picture.peers.note_unanswered(copy.to);
             let batch = self.batches.get(&copy.batch);
             let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
-            let (dubious, shunned) = (ctx.peers.is_dubious(copy.to), ctx.peers.is_shunned(copy.to));
+            let (dubious, shunned) =
+                (ctx.picture.peers.is_dubious(copy.to), ctx.picture.peers.is_shunned(copy.to));
             // No repair brings a message, so that is tried a few times more.
             let enough = !lasting || shunned || copy.tries >= DUBIOUS_TRIES;
-            let lost = dubious && enough || !ctx.is_reachable(copy.to);
+            let lost = dubious && enough || !ctx.picture.is_reachable(copy.to);
             if (lost || copy.tries + 1 == TRIES)
                 && core::mem::take(&mut copy.covering)
                 && let Route::Ring { group, .. } = &copy.part
@@ -261,7 +263,7 @@ impl Relays {
                 // The nodes that it covers must not wait for it.
                 let audience = group.clone().map_or(Audience::All, Audience::Group);
                 rescues.push((batch.frames.clone(), audience));
-                ctx.covers.void(copy.to);
+                ctx.picture.covers.void(copy.to);
             }
             if copy.tries < TRIES && !lost {
                 copy.try_again(ctx, id);
@@ -274,14 +276,14 @@ impl Relays {
                 (copy.tried.len() < peers).then(|| heir(ctx, &copy.part, &copy.tried)).flatten();
             if shunned || dubious && matches!(copy.part, Route::Listed(_)) {
                 // A part of nothing but inventions would draw a copy for each of them.
-                next = next.filter(|&ix| !ctx.peers.is_dubious(ix));
+                next = next.filter(|&ix| !ctx.picture.peers.is_dubious(ix));
             }
             if next.is_none() && !lost && copy.tries < tries {
                 copy.tried.pop();
                 copy.try_again(ctx, id);
                 continue;
             }
-            ctx.stats.relay_handovers += 1;
+            ctx.out.stats.relay_handovers += 1;
             if let Some(batch) = batch {
                 missed.extend_from_slice(&batch.frames);
             }
@@ -339,7 +341,7 @@ impl Relays {
         let lasting = frames.iter().any(is_message);
         let mut open = 0;
         for part in parts {
-            if !lasting && ctx.peers.is_shunned(part.to) {
+            if !lasting && ctx.picture.peers.is_shunned(part.to) {
                 // A repair brings what the peers of the part miss, if they exist.
                 continue;
             }
@@ -357,7 +359,7 @@ impl Relays {
     /// Begins to send a copy of a batch to the peer of a part, if there is room.
     fn enter(&mut self, ctx: &mut Context, batch: u64, urgent: bool, part: Part, hops: u8) -> bool {
         if self.is_full(ctx) {
-            ctx.stats.copies_full += 1;
+            ctx.out.stats.copies_full += 1;
             return false;
         }
         let id = self.next;
@@ -368,9 +370,9 @@ impl Relays {
         let queued = *open / BURST;
         *open += 1;
         let held = queued > 0;
-        let due = ctx.now + wait(ctx, to) * if held { queued } else { 1 };
+        let due = ctx.picture.now + wait(ctx, to) * if held { queued } else { 1 };
         let spoken_for = matches!(part, Route::Ring { covered: false, .. });
-        let covering = spoken_for && ctx.covers.is_speaker(to, ctx.now);
+        let covering = spoken_for && ctx.picture.covers.is_speaker(to, ctx.picture.now);
         let copy = Copy {
             batch,
             to,
@@ -391,9 +393,9 @@ impl Relays {
         self.copies.insert(id, copy);
         self.due.insert((due, id));
         if !held {
-            ctx.say(ctx.bound(to), say);
+            ctx.out.say(ctx.picture.bound(to), say);
         }
-        ctx.timers.hasten(Why::Relay, due);
+        ctx.out.timers.hasten(Why::Relay, due);
         true
     }
 
@@ -424,7 +426,7 @@ impl Relays {
     }
 
     fn arm(&self, ctx: &mut Context) {
-        ctx.timers.set(Why::Relay, self.due.first().map(|&(at, _)| at));
+        ctx.out.timers.set(Why::Relay, self.due.first().map(|&(at, _)| at));
     }
 }
 

@@ -71,7 +71,7 @@ impl Engine {
     /// [`GroupError`] names the limit that is reached; nothing has changed then.
     pub fn join(&mut self, now: Instant, group: &GroupName) -> Result<(), GroupError> {
         self.write(now, group, |engine| {
-            engine.ctx.topology.write(group, Op::Get, KeyRange::FULL, 0)
+            engine.ctx.picture.topology.write(group, Op::Get, KeyRange::FULL, 0)
         })?;
         Ok(())
     }
@@ -83,7 +83,7 @@ impl Engine {
     ///
     /// [`GroupError`] names the limit that is reached; nothing has changed then.
     pub fn leave(&mut self, now: Instant, group: &GroupName) -> Result<(), GroupError> {
-        self.write(now, group, |engine| Ok(((), engine.ctx.topology.leave(group)?)))
+        self.write(now, group, |engine| Ok(((), engine.ctx.picture.topology.leave(group)?)))
     }
 
     /// Says that this node serves a range of a group at a port. Joins the group if need be.
@@ -98,7 +98,9 @@ impl Engine {
         range: KeyRange,
         port: u16,
     ) -> Result<TimedItem, GroupError> {
-        self.write(now, group, |engine| engine.ctx.topology.write(group, Op::Add, range, port))
+        self.write(now, group, |engine| {
+            engine.ctx.picture.topology.write(group, Op::Add, range, port)
+        })
     }
 
     /// Says that this node no longer serves exactly this range, whatever overlaps it. Legal for a
@@ -114,7 +116,9 @@ impl Engine {
         range: KeyRange,
         port: u16,
     ) -> Result<TimedItem, GroupError> {
-        self.write(now, group, |engine| engine.ctx.topology.write(group, Op::Remove, range, port))
+        self.write(now, group, |engine| {
+            engine.ctx.picture.topology.write(group, Op::Remove, range, port)
+        })
     }
 
     fn write<T>(
@@ -124,12 +128,12 @@ impl Engine {
         write: impl FnOnce(&mut Self) -> Result<(T, crate::topology::Changes), GroupError>,
     ) -> Result<T, GroupError> {
         self.advance(now);
-        let before = self.ctx.topology.clock_of(group, Ix::ME).unwrap_or(0);
+        let before = self.ctx.picture.topology.clock_of(group, Ix::ME).unwrap_or(0);
         let (written, changes) = write(self)?;
-        self.ctx.publish(changes);
+        self.ctx.out.publish(changes);
         self.tombstones.note(&mut self.ctx, group);
-        self.ctx.tell_all_retracted();
-        self.ctx.tell_all_written(group, before);
+        self.ctx.picture.tell_all_retracted(&mut self.ctx.out);
+        self.ctx.picture.tell_all_written(&mut self.ctx.out, group, before);
         Ok(written)
     }
 }
@@ -149,17 +153,23 @@ impl Engine {
     ///
     /// [`MetadataError`] if it is too long; nothing has changed then.
     pub fn set_metadata(&mut self, now: Instant, metadata: Bytes) -> Result<(), MetadataError> {
-        let limit = self.ctx.config.limits.metadata.min(metadata_room(&self.ctx.config) as u32);
+        let limit = self
+            .ctx
+            .picture
+            .config
+            .limits
+            .metadata
+            .min(metadata_room(&self.ctx.picture.config) as u32);
         if metadata.len() > limit as usize {
             return Err(MetadataError::TooLong { len: metadata.len(), limit });
         }
         self.advance(now);
-        let me = self.ctx.me();
-        let version = self.ctx.metadata.version(Ix::ME) + 1;
-        let key = self.ctx.topology.fingerprints();
-        self.ctx.metadata.set(key, me, Ix::ME, version, metadata.clone());
-        self.ctx.event(Event::Metadata { node: me.id, metadata });
-        self.ctx.tell_all_described();
+        let me = self.ctx.picture.me();
+        let version = self.ctx.picture.metadata.version(Ix::ME) + 1;
+        let key = self.ctx.picture.topology.fingerprints();
+        self.ctx.picture.metadata.set(key, me, Ix::ME, version, metadata.clone());
+        self.ctx.out.event(Event::Metadata { node: me.id, metadata });
+        self.ctx.picture.tell_all_described(&mut self.ctx.out);
         Ok(())
     }
 
@@ -168,8 +178,8 @@ impl Engine {
     pub fn announce_slow(&mut self, now: Instant, expected: Duration) {
         self.advance(now);
         let millis = u32::try_from(expected.as_millis()).unwrap_or(u32::MAX);
-        let life = self.ctx.me();
-        self.ctx.tell_all(Frame::Slow { life, millis });
+        let life = self.ctx.picture.me();
+        self.ctx.picture.tell_all(&mut self.ctx.out, Frame::Slow { life, millis });
     }
 
     /// Leaves the cluster: tells everybody, waits for acknowledgements for at most
@@ -177,22 +187,22 @@ impl Engine {
     /// [`Engine::renew`] comes back.
     pub fn depart(&mut self, now: Instant) {
         self.advance(now);
-        if !self.ctx.silent && !self.departure.is_running() {
+        if !self.ctx.out.silent && !self.departure.is_running() {
             self.say_farewell();
         }
     }
 
     /// Tells everybody that this node leaves.
     pub(super) fn say_farewell(&mut self) {
-        let mut claim = self.ctx.claim(Ix::ME);
+        let mut claim = self.ctx.picture.claim(Ix::ME);
         claim.standing = Standing::Left;
-        let mut frames = self.ctx.take_news(true);
+        let mut frames = self.ctx.picture.take_news(&mut self.ctx.out, true);
         frames.retain(|frame| !matches!(frame, Frame::Claim(old) if old.life.id == claim.life.id));
         self.spread(frames, None);
         let farewell = [Frame::Claim(claim)];
         self.multicast.send(&mut self.ctx, &farewell);
         let (ctx, frames) = (&mut self.ctx, farewell.into());
-        let (batch, copies) = if self.speaker.has_duty(ctx.now) {
+        let (batch, copies) = if self.speaker.has_duty(ctx.picture.now) {
             // A speaker will not be there to serve the nodes that it covers.
             self.relays.originate_to_each(ctx, frames, Audience::All)
         } else {
@@ -210,7 +220,7 @@ impl Engine {
     pub fn renew(&mut self, now: Instant, epoch: Epoch) {
         self.advance(now);
         let epoch = epoch.min(Epoch::LATEST_START);
-        self.ctx.set_clock(epoch);
+        self.ctx.picture.set_clock(epoch);
         self.begin_life(epoch);
     }
 
@@ -222,10 +232,10 @@ impl Engine {
     /// datagrams too small for this node's metadata; the old one stays in force then.
     pub fn set_config(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
         config.check()?;
-        if config.cluster != self.ctx.config.cluster {
+        if config.cluster != self.ctx.picture.config.cluster {
             return Err(ConfigError::ClusterFixed);
         }
-        let (len, limit) = (self.ctx.metadata.get(Ix::ME).len(), metadata_room(&config));
+        let (len, limit) = (self.ctx.picture.metadata.get(Ix::ME).len(), metadata_room(&config));
         if len > limit {
             return Err(ConfigError::MetadataTooLong { len, limit });
         }
@@ -252,20 +262,21 @@ impl Engine {
         payload: Bytes,
     ) -> Result<BroadcastId, BroadcastError> {
         self.advance(now);
-        if self.ctx.silent {
+        if self.ctx.out.silent {
             return Err(BroadcastError::Departed);
         }
         // Lists take less than half of the room in a packet.
         let listed = if let Recipients::Nodes(nodes) = to { nodes } else { &[] };
-        let known = listed.iter().take(MAX_LISTED).filter_map(|&id| self.ctx.find(id));
-        let datagram =
-            known.map(|ix| self.ctx.widest(ix)).fold(self.ctx.widest(Ix::ME), usize::min);
+        let known = listed.iter().take(MAX_LISTED).filter_map(|&id| self.ctx.picture.find(id));
+        let datagram = known
+            .map(|ix| self.ctx.picture.widest(ix))
+            .fold(self.ctx.picture.widest(Ix::ME), usize::min);
         let room = datagram.saturating_sub(MESSAGE_OVERHEAD);
         let share = (room / 2 / LISTED).clamp(1, LISTED_PER_PACKET);
         let (group, overhead) = match to {
             Recipients::All => (None, 0),
             Recipients::Group(group) => {
-                if !self.ctx.topology.groups().any(|known| known == group) {
+                if !self.ctx.picture.topology.groups().any(|known| known == group) {
                     return Err(BroadcastError::UnknownGroup);
                 }
                 (Some(group.clone()), 2 * group.as_bytes().len() + 4)
@@ -290,9 +301,9 @@ impl Engine {
             (_, None) => 1 + joined.len().div_ceil(FAN_OUT),
         };
         if !self.relays.has_room_for(&self.ctx, packets) {
-            return Err(BroadcastError::Busy { limit: self.ctx.config.limits.relays });
+            return Err(BroadcastError::Busy { limit: self.ctx.picture.config.limits.relays });
         }
-        let origin = self.ctx.me();
+        let origin = self.ctx.picture.me();
         let sequence = self.messages.number();
         let message = Message { origin, sequence, tag: tag.0, group: group.clone(), payload };
         let frame = Frame::Message(message);
@@ -311,26 +322,26 @@ impl Engine {
     }
 
     pub(super) fn begin_life(&mut self, epoch: Epoch) {
-        let from = self.ctx.me().epoch;
-        let claimed = self.ctx.topology.claimed_epoch().unwrap_or_default();
+        let from = self.ctx.picture.me().epoch;
+        let claimed = self.ctx.picture.topology.claimed_epoch().unwrap_or_default();
         let epoch = epoch.max(Epoch(from.max(claimed).0.saturating_add(1)));
         let Ok(changes) = self.ctx.begin_life(epoch) else {
             return;
         };
-        self.ctx.publish(changes);
-        self.ctx.event(Event::Renewed { from, to: epoch });
+        self.ctx.out.publish(changes);
+        self.ctx.out.event(Event::Renewed { from, to: epoch });
         self.start();
-        self.ctx.tell_all_of(Ix::ME);
+        self.ctx.picture.tell_all_of(&mut self.ctx.out, Ix::ME);
         let groups: Vec<GroupName> =
-            self.ctx.topology.clocks_of(Ix::ME).map(|(group, _)| group.clone()).collect();
+            self.ctx.picture.topology.clocks_of(Ix::ME).map(|(group, _)| group.clone()).collect();
         for group in groups {
-            self.ctx.tell_all_written(&group, 0);
+            self.ctx.picture.tell_all_written(&mut self.ctx.out, &group, 0);
         }
-        if self.ctx.metadata.version(Ix::ME) > 0 {
-            self.ctx.tell_all_described();
+        if self.ctx.picture.metadata.version(Ix::ME) > 0 {
+            self.ctx.picture.tell_all_described(&mut self.ctx.out);
         }
         let seeds = self.comeback.seeds();
         self.comeback.contact(&mut self.ctx, &seeds);
-        debug_assert_eq!(self.ctx.status(Ix::ME), Status::Alive);
+        debug_assert_eq!(self.ctx.picture.status(Ix::ME), Status::Alive);
     }
 }

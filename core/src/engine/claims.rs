@@ -28,31 +28,31 @@ const LEAP: u32 = 1 << 10;
 impl Engine {
     /// A claim about any node, this one included.
     pub(super) fn on_claim(&mut self, from: Ix, claim: &Claim, channel: Channel) {
-        if !self.ctx.is_plausible(claim.life.epoch) {
+        if !self.ctx.picture.is_plausible(&mut self.ctx.out, claim.life.epoch) {
             return;
         }
-        if claim.life.id == self.ctx.me().id {
+        if claim.life.id == self.ctx.picture.me().id {
             self.on_claim_about_me(from, claim);
             return;
         }
-        if let Some(ix) = self.ctx.find(claim.life.id)
+        if let Some(ix) = self.ctx.picture.find(claim.life.id)
             && channel == Channel::Direct
-            && self.ctx.config.liveness == Liveness::On
+            && self.ctx.picture.config.liveness == Liveness::On
             && crate::picture::is_doubtful(&self.ctx, ix, claim)
-            && self.ctx.weigh(ix, claim).is_gt()
+            && self.ctx.picture.weigh(ix, claim).is_gt()
         {
             // Old news perhaps, of the time of a partition: the accused is asked first.
-            let to = self.ctx.unbound(ix);
-            self.ctx.say_frame(to, Frame::Claim(*claim));
-            let now = self.ctx.now;
+            let to = self.ctx.picture.unbound(ix);
+            self.ctx.out.say_frame(to, Frame::Claim(*claim));
+            let now = self.ctx.picture.now;
             self.watches.suspect(&mut self.ctx, ix, now);
             return;
         }
         if !self.takes_word(from, claim, channel) {
             return;
         }
-        let by = self.ctx.id(from);
-        let weighed = self.ctx.consider(claim, by);
+        let by = self.ctx.picture.id(from);
+        let weighed = self.ctx.picture.consider(&mut self.ctx.out, claim, by);
         if channel != Channel::Direct
             && let Weighed::News(News { ix, .. }) | Weighed::Known(ix) = weighed
         {
@@ -60,22 +60,28 @@ impl Engine {
         }
         match weighed {
             Weighed::News(news) => {
-                self.ctx.stats.updates_applied += 1;
+                self.ctx.out.stats.updates_applied += 1;
                 self.on_news(news, claim);
                 if news.held && channel == Channel::Direct && news.ix != from {
                     // It may not have said so, and not know that this is said of it.
-                    self.ctx.say_frame(self.ctx.bound(news.ix), Frame::Claim(*claim));
+                    self.ctx.out.say_frame(self.ctx.picture.bound(news.ix), Frame::Claim(*claim));
                 }
                 self.pass_on_news(news, from, channel);
             }
-            Weighed::Known(_) => self.ctx.stats.updates_stale += 1,
+            Weighed::Known(_) => self.ctx.out.stats.updates_stale += 1,
             Weighed::Beaten(ix) => {
-                self.ctx.stats.updates_stale += 1;
+                self.ctx.out.stats.updates_stale += 1;
                 // Repair compares the living only, so a node that has missed an end hears of it here.
-                let gone = channel == Channel::Direct && !self.ctx.is_living(ix);
-                if gone || self.ctx.peers.may_tell(from, self.ctx.now, &self.ctx.timing) {
-                    let better = self.ctx.claim(ix);
-                    self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(better));
+                let gone = channel == Channel::Direct && !self.ctx.picture.is_living(ix);
+                if gone
+                    || self.ctx.picture.peers.may_tell(
+                        from,
+                        self.ctx.picture.now,
+                        &self.ctx.picture.timing,
+                    )
+                {
+                    let better = self.ctx.picture.claim(ix);
+                    self.ctx.out.say_frame(self.ctx.picture.bound(from), Frame::Claim(better));
                 }
             }
             Weighed::Refused => {}
@@ -88,21 +94,26 @@ impl Engine {
     /// has denied the like of late, or that this node has heard itself within a window.
     pub(super) fn takes_word(&mut self, from: Ix, claim: &Claim, channel: Channel) -> bool {
         let ctx = &mut self.ctx;
-        if let Some(ix) = ctx.find(claim.life.id) {
-            let later = claim.life.epoch > ctx.life(ix).epoch;
+        if let Some(ix) = ctx.picture.find(claim.life.id) {
+            let later = claim.life.epoch > ctx.picture.life(ix).epoch;
             // What comes from a node along the tree need not be its own word.
             let own = from == ix && channel == Channel::Direct;
-            if own || !ctx.weigh(ix, claim).is_gt() || !ctx.peers.get(ix).was_heard() {
+            if own
+                || !ctx.picture.weigh(ix, claim).is_gt()
+                || !ctx.picture.peers.get(ix).was_heard()
+            {
                 return true;
             }
             // A node that calls another down knows its incarnation, unless it makes that up.
-            let known = if later { 0 } else { ctx.peers.get(ix).incarnation };
+            let known = if later { 0 } else { ctx.picture.peers.get(ix).incarnation };
             let raised = claim.incarnation > known;
             let leaps = claim.incarnation.saturating_sub(known) > LEAP;
-            let unheard = !ctx.peers.is_heard(ix);
-            let denied = ctx.peers.falls.has_denied(ix, ctx.now, &ctx.timing);
-            let just_heard = ctx.peers.since_heard(ix, ctx.now) < ctx.config.silence_window;
-            let living = ctx.is_living(ix);
+            let unheard = !ctx.picture.peers.is_heard(ix);
+            let denied =
+                ctx.picture.peers.falls.has_denied(ix, ctx.picture.now, &ctx.picture.timing);
+            let just_heard = ctx.picture.peers.since_heard(ix, ctx.picture.now)
+                < ctx.picture.config.silence_window;
+            let living = ctx.picture.is_living(ix);
             let suspicious = match claim.standing {
                 Standing::Alive => living && (leaps || later && denied),
                 Standing::Down => later || living && (raised || unheard || denied || just_heard),
@@ -113,8 +124,10 @@ impl Engine {
         if claim.standing != Standing::Alive {
             return true;
         }
-        let forgotten = self.ctx.forgotten.is_some_and(|(epoch, _)| claim.life.epoch <= epoch);
-        let full = self.ctx.topology.roster().is_full() && self.ctx.peers.unheard() > 0;
+        let forgotten =
+            self.ctx.picture.forgotten.is_some_and(|(epoch, _)| claim.life.epoch <= epoch);
+        let full =
+            self.ctx.picture.topology.roster().is_full() && self.ctx.picture.peers.unheard() > 0;
         let doubt = if forgotten { Doubt::Forgotten } else { Doubt::NoRoom };
         !(forgotten || full) || self.hearsay.ask(&mut self.ctx, from, claim, doubt)
     }
@@ -166,7 +179,7 @@ impl Engine {
             return;
         }
         if born {
-            self.ctx.tell_all_of(news.ix);
+            self.ctx.picture.tell_all_of(&mut self.ctx.out, news.ix);
         } else if back {
             self.returns.note(&mut self.ctx, news.ix);
         }
@@ -174,7 +187,7 @@ impl Engine {
 
     /// A claim about this node, which alone knows better.
     fn on_claim_about_me(&mut self, from: Ix, claim: &Claim) {
-        let me = self.ctx.claim(Ix::ME);
+        let me = self.ctx.picture.claim(Ix::ME);
         if claim.life.epoch > me.life.epoch {
             self.renewal.claimed(&mut self.ctx, claim.life.epoch);
             return;
@@ -185,78 +198,81 @@ impl Engine {
             return;
         }
         if theirs > mine {
-            let (window, peers) = (self.ctx.config.silence_window, self.ctx.ring.len());
-            let plea = self.health.plea(window, peers, self.ctx.now);
-            self.ctx.stats.refutations += 1;
+            let (window, peers) =
+                (self.ctx.picture.config.silence_window, self.ctx.picture.ring.len());
+            let plea = self.health.plea(window, peers, self.ctx.picture.now);
+            self.ctx.out.stats.refutations += 1;
             self.health.worse();
-            if !mutated!(self.ctx.config, IncarnationKept)
-                && !self.ctx.object(claim.incarnation, plea)
+            if !mutated!(self.ctx.picture.config, IncarnationKept)
+                && !self.ctx.picture.object(&mut self.ctx.out, claim.incarnation, plea)
             {
                 // Nothing beats this in the present life.
                 self.renewal.claimed(&mut self.ctx, Epoch(me.life.epoch.0.saturating_add(1)));
                 return;
             }
-            self.ctx.tell_all_of(Ix::ME);
+            self.ctx.picture.tell_all_of(&mut self.ctx.out, Ix::ME);
         }
-        let to = self.ctx.bound(from);
-        let better = self.ctx.claim(Ix::ME);
-        self.ctx.say_frame(to, Frame::Claim(better));
+        let to = self.ctx.picture.bound(from);
+        let better = self.ctx.picture.claim(Ix::ME);
+        self.ctx.out.say_frame(to, Frame::Claim(better));
     }
 
     /// What was said of a peer counts now, as the peer has been asked and is silent.
     pub(super) fn on_silence(&mut self, claim: &Claim, by: NodeId) {
-        if let Weighed::News(news) = self.ctx.consider(claim, by) {
+        if let Weighed::News(news) = self.ctx.picture.consider(&mut self.ctx.out, claim, by) {
             self.on_news(news, claim);
         }
     }
 
     /// Nobody has answered a probe.
     pub(super) fn on_unanswered(&mut self, unanswered: Unanswered) {
-        if self.ctx.peers.should_answer(unanswered.ix) {
-            self.health.probed(false, self.ctx.now);
+        if self.ctx.picture.peers.should_answer(unanswered.ix) {
+            self.health.probed(false, self.ctx.picture.now);
         }
-        if self.ctx.config.liveness == Liveness::On && self.health.trusts_silence(self.ctx.now) {
+        if self.ctx.picture.config.liveness == Liveness::On
+            && self.health.trusts_silence(self.ctx.picture.now)
+        {
             self.watches.suspect(&mut self.ctx, unanswered.ix, unanswered.since);
         }
     }
 
     /// This node has found a peer to be down: everybody is told, the accused first.
     pub(super) fn on_verdict(&mut self, claim: &Claim) {
-        let me = self.ctx.me().id;
-        if let Weighed::News(news) = self.ctx.consider(claim, me) {
+        let me = self.ctx.picture.me().id;
+        if let Weighed::News(news) = self.ctx.picture.consider(&mut self.ctx.out, claim, me) {
             self.on_news(news, claim);
-            if !self.ctx.peers.is_dubious(news.ix) {
-                let to = self.ctx.unbound(news.ix);
-                self.ctx.say_frame(to, Frame::Claim(*claim));
+            if !self.ctx.picture.peers.is_dubious(news.ix) {
+                let to = self.ctx.picture.unbound(news.ix);
+                self.ctx.out.say_frame(to, Frame::Claim(*claim));
             }
-            self.ctx.tell_all(Frame::Claim(*claim));
+            self.ctx.picture.tell_all(&mut self.ctx.out, Frame::Claim(*claim));
         }
     }
 
     /// Somebody has answered a ping of this node's, which is not cut off then.
     pub(super) fn note_answer(&mut self) {
-        let (window, peers) = (self.ctx.config.silence_window, self.ctx.ring.len());
-        self.health.answered(window, peers, self.ctx.now);
+        let (window, peers) = (self.ctx.picture.config.silence_window, self.ctx.picture.ring.len());
+        self.health.answered(window, peers, self.ctx.picture.now);
         if self.probes.take_completed() {
-            self.health.probed(true, self.ctx.now);
+            self.health.probed(true, self.ctx.picture.now);
         }
     }
 
     /// A peer has answered something of this node's own: it lives.
     pub(super) fn on_sign_of_life(&mut self, ix: Ix) {
         self.note_answer();
-        self.hearsay.answered(self.ctx.id(ix));
+        self.hearsay.answered(self.ctx.picture.id(ix));
         self.renewal.answered(&mut self.ctx, ix);
-        match self.ctx.status(ix) {
+        match self.ctx.picture.status(ix) {
             Status::Alive | Status::Suspect | Status::Unreachable => {
-                let lost = self.ctx.status(ix) == Status::Unreachable;
+                let lost = self.ctx.picture.status(ix) == Status::Unreachable;
                 self.watches.answered(&mut self.ctx, ix);
                 if lost {
                     self.reunion();
                 }
             }
             // Shown as down, but alive and probed like others.
-            Status::Down if self.ctx.peers.falls.is_held(ix) => {
+            Status::Down if self.ctx.picture.peers.falls.is_held(ix) => {
                 self.watches.answered(&mut self.ctx, ix);
             }
             Status::Down | Status::Left => {}
@@ -266,21 +282,23 @@ impl Engine {
     /// A peer that is in doubt has sent something: it is told that others have given it up, so
     /// that it can object, or asked for a sign of life.
     pub(super) fn follow_up_doubt(&mut self, ix: Ix) {
-        let status = self.ctx.status(ix);
-        let held = self.ctx.peers.falls.is_held(ix);
+        let status = self.ctx.picture.status(ix);
+        let held = self.ctx.picture.peers.falls.is_held(ix);
         if status == Status::Alive
             || held
-            || !self.ctx.peers.may_tell(ix, self.ctx.now, &self.ctx.timing)
+            || !self.ctx.picture.peers.may_tell(ix, self.ctx.picture.now, &self.ctx.picture.timing)
         {
             return;
         }
-        let to = self.ctx.bound(ix);
+        let to = self.ctx.picture.bound(ix);
         match status {
             Status::Down | Status::Left => {
-                let claim = self.ctx.claim(ix);
-                self.ctx.say_frame(to, Frame::Claim(claim));
+                let claim = self.ctx.picture.claim(ix);
+                self.ctx.out.say_frame(to, Frame::Claim(claim));
             }
-            Status::Alive | Status::Suspect | Status::Unreachable => self.ctx.say(to, Say::Ping),
+            Status::Alive | Status::Suspect | Status::Unreachable => {
+                self.ctx.out.say(to, Say::Ping)
+            }
         }
     }
 }

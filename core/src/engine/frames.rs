@@ -69,15 +69,15 @@ impl Engine {
                 Some(room) => {
                     let bytes = u16::try_from(room).unwrap_or(u16::MAX);
                     let frame = Frame::TooLarge { packet: header.packet, bytes };
-                    self.ctx.say_frame(self.ctx.bound(from), frame);
+                    self.ctx.out.say_frame(self.ctx.picture.bound(from), frame);
                 }
             }
         }
     }
 
     fn acknowledge(&mut self, packet: u64, from: Ix) {
-        let to = self.ctx.bound(from);
-        self.ctx.say_frame(to, Frame::Ack { packet });
+        let to = self.ctx.picture.bound(from);
+        self.ctx.out.say_frame(to, Frame::Ack { packet });
     }
 
     pub(super) fn on_frame(&mut self, header: &Header, from: Ix, frame: Frame, channel: Channel) {
@@ -92,7 +92,7 @@ impl Engine {
                 self.on_metadata(from, life, version, bytes, channel);
             }
             Frame::Slow { life, millis } => {
-                if let Some(ix) = self.ctx.find_life(life) {
+                if let Some(ix) = self.ctx.picture.find_life(life) {
                     let span = Duration::from_millis(u64::from(millis));
                     self.watches.expect_slow(&self.ctx, ix, span);
                 }
@@ -104,7 +104,7 @@ impl Engine {
             Frame::Verdict { suspect, finding } => self.on_finding(from, suspect, finding),
             Frame::Suspicion { .. } => self.health.worse(),
             Frame::Want { group, member, since } => {
-                if let Some(ix) = self.ctx.find_life(member) {
+                if let Some(ix) = self.ctx.picture.find_life(member) {
                     self.repair.on_want(&mut self.ctx, from, &group, ix, since);
                 }
             }
@@ -112,7 +112,7 @@ impl Engine {
             Frame::Holdings(_) | Frame::Coded(_) | Frame::Lacking(_)
                 if !self.repair.takes_list() =>
             {
-                self.ctx.stats.lists_ignored += 1;
+                self.ctx.out.stats.lists_ignored += 1;
             }
             Frame::Coded(coded) => self.repair.on_coded(&mut self.ctx, from, &coded),
             Frame::Lacking(lacking) => self.repair.on_lacking(&mut self.ctx, from, &lacking),
@@ -123,16 +123,19 @@ impl Engine {
                 self.repair.on_holdings(&mut self.ctx, from, &holdings);
             }
             Frame::Vouch { life, packet } => {
-                if let Some(ix) = self.ctx.find_life(life)
-                    && !self.ctx.peers.is_proven(ix)
+                if let Some(ix) = self.ctx.picture.find_life(life)
+                    && !self.ctx.picture.peers.is_proven(ix)
                 {
-                    self.ctx.peers.vouch(ix, packet);
+                    self.ctx.picture.peers.vouch(ix, packet);
                 }
             }
             // It is a claim, so only a packet that nobody can have recorded may make it.
             Frame::Duplicate { epoch } => {
                 let direct = header.bound && channel == Channel::Direct;
-                if direct && epoch > self.ctx.me().epoch && self.ctx.is_plausible(epoch) {
+                if direct
+                    && epoch > self.ctx.picture.me().epoch
+                    && self.ctx.picture.is_plausible(&mut self.ctx.out, epoch)
+                {
                     self.renewal.claimed(&mut self.ctx, epoch);
                 }
             }
@@ -148,7 +151,7 @@ impl Engine {
             | Frame::Undelivered { .. }
             | Frame::Counted { .. }
                 if !header.bound || channel != Channel::Direct => {}
-            Frame::Narrow => self.ctx.path_said_narrow(from),
+            Frame::Narrow => self.ctx.picture.path_said_narrow(&mut self.ctx.out, from),
             Frame::TooLarge { packet, bytes } => self.on_too_large(from, packet, bytes),
             Frame::Undelivered { sequence, bytes } => {
                 self.on_undelivered(sequence, bytes.into());
@@ -163,22 +166,22 @@ impl Engine {
     }
 
     fn on_ping(&mut self, packet: u64, from: Ix, root: u64) {
-        let to = self.ctx.bound(from);
-        self.ctx.say(to, Say::Pong { packet, root });
-        let highest = self.ctx.peers.highest(from);
-        let known_for = u128::from(self.ctx.peers.since_turn(from, self.ctx.now));
+        let to = self.ctx.picture.bound(from);
+        self.ctx.out.say(to, Say::Pong { packet, root });
+        let highest = self.ctx.picture.peers.highest(from);
+        let known_for = u128::from(self.ctx.picture.peers.since_turn(from, self.ctx.picture.now));
         // Where two meet they say much at once, of which some overtakes other.
-        if packet < highest && known_for >= self.ctx.timing.refusal_again.as_millis() {
+        if packet < highest && known_for >= self.ctx.picture.timing.refusal_again.as_millis() {
             // It was overtaken, or its sender has been set back by so little that its number is fresh.
-            let tag = self.ctx.peers.tag_of_highest(from);
+            let tag = self.ctx.picture.peers.tag_of_highest(from);
             let counted = Frame::Counted { packet: highest, tag, highest, tag_of_highest: tag };
-            self.ctx.say_frame(to, counted);
+            self.ctx.out.say_frame(to, counted);
         }
         self.compare(from, Some(root));
     }
 
     fn on_pong(&mut self, packet: u64, from: Ix, root: Option<u64>) {
-        self.ctx.path_answered(from, packet);
+        self.ctx.picture.path_answered(&mut self.ctx.out, from, packet);
         if self.probes.answered(&mut self.ctx, packet, from) {
             self.on_sign_of_life(from);
         }
@@ -188,7 +191,7 @@ impl Engine {
     /// Compares the root of a peer, which is equal to this node's if it is left out. If they
     /// differ, this node may have missed something.
     fn compare(&mut self, with: Ix, root: Option<u64>) {
-        let difference = root.map_or(0, |root| root.wrapping_sub(self.ctx.root()));
+        let difference = root.map_or(0, |root| root.wrapping_sub(self.ctx.picture.root()));
         if root.is_some() && difference == 0 {
             self.tombstones.level(&mut self.ctx, with);
         }
@@ -204,15 +207,15 @@ impl Engine {
     /// proof is sent only if the peer may take this node for lost, or has begun its life with this
     /// packet and may know nobody: otherwise each probe would cost four datagrams.
     fn on_challenge(&mut self, bound: bool, packet: u64, from: Ix) {
-        let is_new = self.ctx.peers.since_turn(from, self.ctx.now) == 0;
-        let lost = is_new || !self.ctx.status(from).is_present();
+        let is_new = self.ctx.picture.peers.since_turn(from, self.ctx.picture.now) == 0;
+        let lost = is_new || !self.ctx.picture.status(from).is_present();
         let answers = bound && self.probes.answered(&mut self.ctx, packet, from);
         if answers {
             self.on_sign_of_life(from);
         }
         if lost || !answers {
-            let to = self.ctx.bound(from);
-            self.ctx.greet(to);
+            let to = self.ctx.picture.bound(from);
+            self.ctx.picture.greet(&mut self.ctx.out, to);
         }
     }
 
@@ -230,68 +233,69 @@ impl Engine {
 
     fn on_message(&mut self, from: Ix, message: Message, channel: Channel) {
         let Message { origin, sequence, tag, group, payload } = message;
-        if origin.id == self.ctx.me().id {
-            if origin == self.ctx.me() {
+        if origin.id == self.ctx.picture.me().id {
+            if origin == self.ctx.picture.me() {
                 let claimed = self.messages.claimed(sequence);
-                self.ctx.stats.refutations += u64::from(claimed != Claimed::Sent);
+                self.ctx.out.stats.refutations += u64::from(claimed != Claimed::Sent);
                 if claimed == Claimed::OutOfReach {
                     self.renewal.claimed(&mut self.ctx, origin.epoch);
                 }
             }
             return;
         }
-        if !group.is_none_or(|group| self.ctx.topology.is_member(&group, Ix::ME)) {
+        if !group.is_none_or(|group| self.ctx.picture.topology.is_member(&group, Ix::ME)) {
             return;
         }
         if !self.hear_of(from, origin, channel) {
-            self.ctx.stats.messages_unknown_age += 1;
+            self.ctx.out.stats.messages_unknown_age += 1;
             return;
         }
         match self.messages.verdict(origin, sequence) {
             Verdict::New => {}
             Verdict::Delivered => {
-                self.ctx.stats.messages_duplicate += 1;
+                self.ctx.out.stats.messages_duplicate += 1;
                 return;
             }
             Verdict::TooOld | Verdict::Absurd => {
-                self.ctx.stats.messages_unknown_age += 1;
+                self.ctx.out.stats.messages_unknown_age += 1;
                 return;
             }
         }
         if self.messages.leaps(origin, sequence)
-            && let Some(ix) = self.ctx.find_life(origin)
+            && let Some(ix) = self.ctx.picture.find_life(origin)
         {
             // If another node has made it up, its origin must go on above that number.
             let group = None;
             let told = Message { origin, sequence, tag, group, payload: Bytes::new() };
-            self.ctx.say_frame(self.ctx.bound(ix), Frame::Message(told));
+            self.ctx.out.say_frame(self.ctx.picture.bound(ix), Frame::Message(told));
         }
-        let limit = self.ctx.config.limits.message_origins;
-        let lives = |id| self.ctx.find(id).is_some_and(|ix| self.ctx.is_living(ix));
+        let limit = self.ctx.picture.config.limits.message_origins;
+        let lives = |id| self.ctx.picture.find(id).is_some_and(|ix| self.ctx.picture.is_living(ix));
         self.messages.delivered(origin, sequence, limit, lives);
-        self.ctx.stats.messages_delivered += 1;
-        let via = self.ctx.id(from);
-        self.ctx.event(Event::Message { origin: origin.id, tag: Tag(tag), payload, via });
+        self.ctx.out.stats.messages_delivered += 1;
+        let via = self.ctx.picture.id(from);
+        self.ctx.out.event(Event::Message { origin: origin.id, tag: Tag(tag), payload, via });
     }
 
     fn on_verify(&mut self, from: Ix, suspect: Life, millis: u32) {
-        let Some(ix) = self.ctx.find_life(suspect).filter(|&ix| ix != Ix::ME && ix != from) else {
+        let Some(ix) = self.ctx.picture.find_life(suspect).filter(|&ix| ix != Ix::ME && ix != from)
+        else {
             return;
         };
-        let claim = self.ctx.claim(ix);
+        let claim = self.ctx.picture.claim(ix);
         if claim.standing == Standing::Alive {
             self.watches.verify(&mut self.ctx, from, ix, millis);
-        } else if u128::from(self.ctx.peers.since_turn(ix, self.ctx.now))
-            >= self.ctx.timing.tell_again.as_millis()
+        } else if u128::from(self.ctx.picture.peers.since_turn(ix, self.ctx.picture.now))
+            >= self.ctx.picture.timing.tell_again.as_millis()
         {
             // A verdict that has just been reached is on its way to everybody, and names the
             // accuser.
-            self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(claim));
+            self.ctx.out.say_frame(self.ctx.picture.bound(from), Frame::Claim(claim));
         }
     }
 
     fn on_finding(&mut self, from: Ix, suspect: Life, finding: Finding) {
-        if let Some(ix) = self.ctx.find_life(suspect)
+        if let Some(ix) = self.ctx.picture.find_life(suspect)
             && let Some(until) = self.watches.verdict(&mut self.ctx, from, ix, finding)
         {
             self.probes.hurry(&mut self.ctx, until);
@@ -301,12 +305,12 @@ impl Engine {
     /// A node has said something in a life, which is known from here on. Returns whether it is the
     /// node's present life.
     pub(super) fn hear_of(&mut self, from: Ix, life: Life, channel: Channel) -> bool {
-        if let Some(ix) = self.ctx.find(life.id)
-            && self.ctx.life(ix).epoch >= life.epoch
+        if let Some(ix) = self.ctx.picture.find(life.id)
+            && self.ctx.picture.life(ix).epoch >= life.epoch
         {
-            return self.ctx.life(ix).epoch == life.epoch;
+            return self.ctx.picture.life(ix).epoch == life.epoch;
         }
-        if !self.ctx.is_plausible(life.epoch) {
+        if !self.ctx.picture.is_plausible(&mut self.ctx.out, life.epoch) {
             return false;
         }
         let claim = Claim {
@@ -320,8 +324,8 @@ impl Engine {
         if !self.takes_word(from, &claim, channel) {
             return false;
         }
-        let by = self.ctx.id(from);
-        match self.ctx.consider(&claim, by) {
+        let by = self.ctx.picture.id(from);
+        match self.ctx.picture.consider(&mut self.ctx.out, &claim, by) {
             Weighed::News(news) => {
                 self.on_news(news, &claim);
                 self.pass_on_news(news, from, channel);

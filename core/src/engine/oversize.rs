@@ -52,7 +52,7 @@ impl Engine {
                     if begun.is_err() || self.writer.push(&piece).is_err() {
                         left = self.cut(&mut piece);
                         if left.is_none() || self.writer.push(&piece).is_err() {
-                            self.ctx.stats.frames_too_large += 1;
+                            self.ctx.out.stats.frames_too_large += 1;
                             left = None;
                             // What is in the writer belongs to no batch.
                             self.writer.begin(self.sealer.header(u64::from(u32::MAX)), 0);
@@ -140,20 +140,21 @@ impl Engine {
 
     /// Writes what cannot be divided into as large a datagram as may pass, or as metadata need.
     fn write_widest(&mut self, to: Ix, frames: &[Frame]) {
-        let header = self.sealer.header(self.ctx.packet + 1);
-        let size = self.ctx.widest(to).max(UNDIVIDED).min(self.ctx.config.max_datagram);
+        let header = self.sealer.header(self.ctx.out.packet + 1);
+        let size =
+            self.ctx.picture.widest(to).max(UNDIVIDED).min(self.ctx.picture.config.max_datagram);
         self.writer.begin(header, size);
         if self.writer.push_all(frames).is_err() {
-            self.ctx.stats.frames_too_large += 1;
+            self.ctx.out.stats.frames_too_large += 1;
         }
     }
 
     fn fit_copy(&mut self, copy: u64, to: Ix) -> Option<u64> {
-        let packet = self.ctx.packet + 1;
+        let packet = self.ctx.out.packet + 1;
         let (_, spread, frames) = self.relays.read(copy, packet)?;
         let Frame::Spread(route) = &spread else { return None };
         if frames.iter().any(is_message) {
-            let widest = self.ctx.widest(to);
+            let widest = self.ctx.picture.widest(to);
             self.writer.begin(self.sealer.header(packet), widest);
             let written = self.writer.push_all(core::iter::once(&spread).chain(frames));
             if written == Err(Refused::NoRoom) {
@@ -162,7 +163,7 @@ impl Engine {
             return written.is_ok().then_some(copy);
         }
         let (route, frames) = (route.clone(), frames.to_vec());
-        let size = self.ctx.datagram(to);
+        let size = self.ctx.picture.datagram(to);
         let batches = self.pack(frames, Some(route), size);
         self.writer.begin(self.sealer.header(packet), size);
         self.relays.divide(&mut self.ctx, copy, batches);
@@ -197,22 +198,22 @@ impl Engine {
     /// Tells the origin of a message that some node does not get it, and the size that would have
     /// passed.
     fn report_undelivered(&mut self, message: &Message, room: usize) {
-        if message.origin == self.ctx.me() {
+        if message.origin == self.ctx.picture.me() {
             self.on_undelivered(message.sequence, room);
-        } else if let Some(origin) = self.ctx.find_life(message.origin) {
+        } else if let Some(origin) = self.ctx.picture.find_life(message.origin) {
             let bytes = u16::try_from(room).unwrap_or(u16::MAX);
             let frame = Frame::Undelivered { sequence: message.sequence, bytes };
-            self.ctx.say_frame(self.ctx.bound(origin), frame);
+            self.ctx.out.say_frame(self.ctx.picture.bound(origin), frame);
         }
     }
 
     /// Some node does not get a message of this node's.
     pub(super) fn on_undelivered(&mut self, sequence: u64, limit: usize) {
         if self.messages.undelivered(sequence) {
-            let Life { id: origin, epoch } = self.ctx.me();
+            let Life { id: origin, epoch } = self.ctx.picture.me();
             let message = BroadcastId { origin, epoch, sequence };
-            self.ctx.stats.messages_undelivered += 1;
-            self.ctx.event(Event::Undelivered { message, limit });
+            self.ctx.out.stats.messages_undelivered += 1;
+            self.ctx.out.event(Event::Undelivered { message, limit });
         }
     }
 }

@@ -24,70 +24,70 @@ impl Engine {
         channel: Channel,
     ) {
         let life = Life { id: delta.member, epoch: delta.epoch };
-        if !self.ctx.is_plausible(life.epoch) {
+        if !self.ctx.picture.is_plausible(&mut self.ctx.out, life.epoch) {
             return;
         }
-        if life.id == self.ctx.me().id {
+        if life.id == self.ctx.picture.me().id {
             self.on_record_of_mine(from, group, delta);
             return;
         }
         if !self.hear_of(from, life, channel) {
             return;
         }
-        let member = self.ctx.find_life(life);
+        let member = self.ctx.picture.find_life(life);
         if member.is_some_and(|ix| self.is_history(from, group, ix, delta)) {
             return;
         }
         let mut changes = Changes::default();
-        let knew = member.is_some_and(|ix| self.ctx.topology.is_member(group, ix));
-        match self.ctx.topology.apply(group, delta, &mut changes) {
+        let knew = member.is_some_and(|ix| self.ctx.picture.topology.is_member(group, ix));
+        match self.ctx.picture.topology.apply(group, delta, &mut changes) {
             Ok(Applied::Advanced { .. } | Applied::Staged { .. }) => {
-                self.ctx.stats.updates_applied += 1;
+                self.ctx.out.stats.updates_applied += 1;
                 if let Some(ix) =
-                    member.filter(|&ix| !knew && self.ctx.topology.is_member(group, ix))
+                    member.filter(|&ix| !knew && self.ctx.picture.topology.is_member(group, ix))
                 {
                     self.joined.note(&self.ctx, group, ix);
                 }
-                if let Some(ix) = self.ctx.find_life(life) {
-                    self.ctx.topology.drop_empty(group, ix);
+                if let Some(ix) = self.ctx.picture.find_life(life) {
+                    self.ctx.picture.topology.drop_empty(group, ix);
                 }
-                self.ctx.tell_all_retracted();
+                self.ctx.picture.tell_all_retracted(&mut self.ctx.out);
                 self.tombstones.expect_stale(&mut self.ctx);
             }
             Ok(Applied::Gap { have }) => {
-                self.ctx.stats.gaps += 1;
+                self.ctx.out.stats.gaps += 1;
                 if channel == Channel::Multicast
-                    && let Some(member) = self.ctx.find_life(life)
+                    && let Some(member) = self.ctx.picture.find_life(life)
                 {
                     self.gaps.note(&mut self.ctx, from, group, member, have);
-                    return self.ctx.publish(changes);
+                    return self.ctx.out.publish(changes);
                 }
                 let want = Frame::Want { group: group.clone(), member: life, since: have };
-                self.ctx.say_frame(self.ctx.bound(from), want);
+                self.ctx.out.say_frame(self.ctx.picture.bound(from), want);
             }
             Ok(Applied::Known { have }) => {
                 // Repair does not compare what has been removed, so a node that has missed a
                 // removal is told here.
-                self.ctx.stats.updates_stale += 1;
+                self.ctx.out.stats.updates_stale += 1;
                 if let Some(ix) = member.filter(|_| channel == Channel::Direct) {
                     self.tell_removed(from, group, ix, have, delta);
                 }
             }
             Ok(Applied::Stale { .. } | Applied::Claim) => {
-                self.ctx.stats.updates_stale += 1;
+                self.ctx.out.stats.updates_stale += 1;
             }
             Err(_) => {
-                self.ctx.stats.deltas_refused += 1;
+                self.ctx.out.stats.deltas_refused += 1;
                 self.repair.answered();
             }
         }
-        self.ctx.publish(changes);
+        self.ctx.out.publish(changes);
     }
 
     /// Tells a peer what has been removed since its copy of a record, if nothing else is left in
     /// the record.
     fn tell_removed(&mut self, to: Ix, group: &GroupName, ix: Ix, have: u64, copy: &RecordDelta) {
-        if have > copy.target && !self.ctx.topology.is_member(group, ix) {
+        if have > copy.target && !self.ctx.picture.topology.is_member(group, ix) {
             self.repair.on_want(&mut self.ctx, to, group, ix, copy.target);
         }
     }
@@ -95,7 +95,7 @@ impl Engine {
     /// Whether a record may be from before its owner emptied it, which this node may have
     /// forgotten. Then the owner is asked, and corrects all nodes that still hold the record.
     fn is_history(&mut self, from: Ix, group: &GroupName, ix: Ix, delta: &RecordDelta) -> bool {
-        let topology = &mut self.ctx.topology;
+        let topology = &mut self.ctx.picture.topology;
         if topology.clock_of(group, ix).is_some() {
             return false;
         }
@@ -109,19 +109,20 @@ impl Engine {
             return false;
         }
         let past = topology.as_given_up(group, ix).filter(|_| known);
-        if self.ctx.is_reachable(ix) && self.ctx.peers.may_tell(ix, self.ctx.now, &self.ctx.timing)
+        if self.ctx.picture.is_reachable(ix)
+            && self.ctx.picture.peers.may_tell(ix, self.ctx.picture.now, &self.ctx.picture.timing)
         {
-            let (to, member) = (self.ctx.bound(ix), self.ctx.life(ix));
+            let (to, member) = (self.ctx.picture.bound(ix), self.ctx.picture.life(ix));
             let say = |delta| Frame::Record { group: group.clone(), delta };
             if !from_owner {
-                self.ctx.say_frame(to, say(delta.clone()));
+                self.ctx.out.say_frame(to, say(delta.clone()));
             }
             if let Some(past) = past {
                 // If another has made up that nothing is left, its owner puts itself above that.
-                self.ctx.say_frame(to, say(past));
+                self.ctx.out.say_frame(to, say(past));
             } else {
                 let want = Frame::Want { group: group.clone(), member, since: 0 };
-                self.ctx.say_frame(to, want);
+                self.ctx.out.say_frame(to, want);
             }
         }
         true
@@ -129,32 +130,35 @@ impl Engine {
 
     /// A copy of this node's own record: if it is wrong, this node corrects it.
     fn on_record_of_mine(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta) {
-        if delta.epoch > self.ctx.me().epoch {
+        if delta.epoch > self.ctx.picture.me().epoch {
             self.renewal.claimed(&mut self.ctx, delta.epoch);
             return;
         }
         let mut changes = Changes::default();
-        let applied = self.ctx.topology.apply(group, delta, &mut changes);
+        let applied = self.ctx.picture.topology.apply(group, delta, &mut changes);
         if applied == Ok(Applied::Claim) {
-            self.ctx.stats.refutations += 1;
+            self.ctx.out.stats.refutations += 1;
             let mut answered = Vec::new();
-            self.ctx.topology.defend_into(&mut changes, |group| answered.push(group.clone()));
+            self.ctx
+                .picture
+                .topology
+                .defend_into(&mut changes, |group| answered.push(group.clone()));
             for group in answered {
-                self.ctx.tell_all_written(&group, 0);
+                self.ctx.picture.tell_all_written(&mut self.ctx.out, &group, 0);
                 self.tombstones.note_empty(&mut self.ctx, &group);
             }
-            if let Some(epoch) = self.ctx.topology.claimed_epoch() {
+            if let Some(epoch) = self.ctx.picture.topology.claimed_epoch() {
                 self.renewal.claimed(&mut self.ctx, epoch);
             }
         } else if let Ok(Applied::Known { have }) = applied {
             self.tell_removed(from, group, Ix::ME, have, delta);
         } else if let Ok(Applied::Stale { .. }) = applied
-            && self.ctx.peers.may_tell(from, self.ctx.now, &self.ctx.timing)
+            && self.ctx.picture.peers.may_tell(from, self.ctx.picture.now, &self.ctx.picture.timing)
         {
-            let claim = self.ctx.claim(Ix::ME);
-            self.ctx.say_frame(self.ctx.bound(from), Frame::Claim(claim));
+            let claim = self.ctx.picture.claim(Ix::ME);
+            self.ctx.out.say_frame(self.ctx.picture.bound(from), Frame::Claim(claim));
         }
-        self.ctx.publish(changes);
+        self.ctx.out.publish(changes);
     }
 
     pub(super) fn on_metadata(
@@ -165,43 +169,46 @@ impl Engine {
         bytes: Bytes,
         channel: Channel,
     ) {
-        if life.id == self.ctx.me().id {
+        if life.id == self.ctx.picture.me().id {
             self.on_metadata_of_mine(life, version, &bytes);
             return;
         }
         if !self.hear_of(from, life, channel) {
             return;
         }
-        let Some(ix) = self.ctx.find_life(life).filter(|&ix| self.ctx.is_living(ix)) else {
+        let Some(ix) =
+            self.ctx.picture.find_life(life).filter(|&ix| self.ctx.picture.is_living(ix))
+        else {
             return;
         };
-        let key = self.ctx.topology.fingerprints();
-        if self.ctx.metadata.set(key, life, ix, version, bytes.clone()) {
-            self.ctx.stats.updates_applied += 1;
-            self.ctx.event(Event::Metadata { node: life.id, metadata: bytes });
+        let key = self.ctx.picture.topology.fingerprints();
+        if self.ctx.picture.metadata.set(key, life, ix, version, bytes.clone()) {
+            self.ctx.out.stats.updates_applied += 1;
+            self.ctx.out.event(Event::Metadata { node: life.id, metadata: bytes });
         } else {
-            self.ctx.stats.updates_stale += 1;
+            self.ctx.out.stats.updates_stale += 1;
         }
     }
 
     /// A copy of this node's own metadata: if this node has not said it, it is replaced.
     fn on_metadata_of_mine(&mut self, life: Life, version: u64, bytes: &Bytes) {
-        let me = self.ctx.me();
-        let mine = self.ctx.metadata.version(Ix::ME);
-        let said = version < mine || version == mine && *bytes == self.ctx.metadata.get(Ix::ME);
+        let me = self.ctx.picture.me();
+        let mine = self.ctx.picture.metadata.version(Ix::ME);
+        let said =
+            version < mine || version == mine && *bytes == self.ctx.picture.metadata.get(Ix::ME);
         if life.epoch != me.epoch || said {
             return;
         }
-        self.ctx.stats.refutations += 1;
+        self.ctx.out.stats.refutations += 1;
         let above = version.saturating_add(1);
         if above > LAST_VERSION {
             // Too few versions would be left in this life.
             self.renewal.claimed(&mut self.ctx, me.epoch);
             return;
         }
-        let key = self.ctx.topology.fingerprints();
-        let bytes = self.ctx.metadata.get(Ix::ME);
-        self.ctx.metadata.set(key, me, Ix::ME, above, bytes);
-        self.ctx.tell_all_described();
+        let key = self.ctx.picture.topology.fingerprints();
+        let bytes = self.ctx.picture.metadata.get(Ix::ME);
+        self.ctx.picture.metadata.set(key, me, Ix::ME, above, bytes);
+        self.ctx.picture.tell_all_described(&mut self.ctx.out);
     }
 }

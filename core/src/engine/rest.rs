@@ -17,9 +17,9 @@ impl Engine {
         growth::rest(&mut self.intents);
         growth::rest(&mut self.frames);
         let ctx = &mut self.ctx;
-        ctx.outbox.rest();
-        ctx.events.rest();
-        ctx.peers.rest(ctx.now, ctx.timing.wide_idle);
-        ctx.peers.falls.rest(ctx.now, &ctx.timing);
+        ctx.out.outbox.rest();
+        ctx.out.events.rest();
+        ctx.picture.peers.rest(ctx.picture.now, ctx.picture.timing.wide_idle);
+        ctx.picture.peers.falls.rest(ctx.picture.now, &ctx.picture.timing);
     }
 }

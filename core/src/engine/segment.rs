@@ -24,17 +24,17 @@ impl Engine {
         channel: Channel,
     ) {
         let ctx = &mut self.ctx;
-        if speaker == ctx.me().id {
-            if channel == Channel::Direct && nodes == [ctx.id(from)] {
+        if speaker == ctx.picture.me().id {
+            if channel == Channel::Direct && nodes == [ctx.picture.id(from)] {
                 self.speaker.on_heard_by(ctx, from);
                 self.multicast.confirmed(ctx);
             }
             return;
         }
-        let Some(ix) = ctx.find(speaker) else { return };
+        let Some(ix) = ctx.picture.find(speaker) else { return };
         if nodes.is_empty() {
             // It begins to speak, and tells everybody in the tree.
-            ctx.note_speaker(ix);
+            ctx.picture.note_speaker(ix);
             self.speaker.wait_and_see(ctx);
             return;
         }
@@ -44,22 +44,22 @@ impl Engine {
         if ix != from && !told_by_own {
             return;
         }
-        ctx.note_speaker(ix);
+        ctx.picture.note_speaker(ix);
         if ix == from && channel == Channel::Multicast {
             self.hearer.on_list(ctx, ix);
         }
         for &id in &nodes {
-            if id == ctx.me().id && ix == from {
+            if id == ctx.picture.me().id && ix == from {
                 self.hearer.on_listed(ctx, ix);
                 self.multicast.confirmed(ctx);
             }
-            if let Some(node) = ctx.find(id) {
-                ctx.note_cover(node, ix);
+            if let Some(node) = ctx.picture.find(id) {
+                ctx.picture.note_cover(node, ix);
             }
         }
         if ix == from && channel == Channel::Multicast {
             self.prefer(from, true);
-        } else if ix == from && channel == Channel::Direct && ctx.takes_promptly() {
+        } else if ix == from && channel == Channel::Direct && ctx.picture.takes_promptly() {
             self.speaker.on_list_from_abroad(ctx, Frame::Heard { speaker, nodes });
         }
     }
@@ -70,7 +70,7 @@ impl Engine {
         self.hearer.on_beat(&mut self.ctx, from, sequence, multicast);
         if multicast {
             self.multicast.heard(&mut self.ctx, from, true);
-            self.ctx.note_speaker(from);
+            self.ctx.picture.note_speaker(from);
             self.prefer(from, false);
         }
     }
@@ -78,7 +78,7 @@ impl Engine {
     /// Gives way to another speaker of the same segment if that one has the lower position on the
     /// ring.
     fn prefer(&mut self, other: Ix, has_hearers: bool) {
-        let rank = |ix| (self.ctx.position(ix), self.ctx.id(ix));
+        let rank = |ix| (self.ctx.picture.position(ix), self.ctx.picture.id(ix));
         if rank(other) < rank(Ix::ME) {
             self.speaker.give_way(&mut self.ctx, has_hearers);
         }
@@ -93,7 +93,7 @@ impl Engine {
         batch: Vec<Frame>,
         channel: Channel,
     ) {
-        let covered = self.ctx.coverer(Ix::ME) == Some(from);
+        let covered = self.ctx.picture.coverer(Ix::ME) == Some(from);
         if covered {
             self.serve(from, &batch, None);
         }
@@ -116,7 +116,7 @@ impl Engine {
     /// speaker that covers the others gets it by the tree. Returns whether the whole audience,
     /// wherever it is, has been sent the batch by that.
     pub(super) fn tell_segment(&mut self, batch: &[Frame], audience: &Audience) -> bool {
-        if self.speaker.has_duty(self.ctx.now) {
+        if self.speaker.has_duty(self.ctx.picture.now) {
             return self.serve(Ix::ME, batch, Some(audience.clone()));
         }
         self.multicast.send(&mut self.ctx, batch);
@@ -149,21 +149,22 @@ impl Engine {
     /// The other members of a group, if there are few, with room for a copy to each.
     pub(super) fn few_members(&self, group: &GroupName) -> Option<Vec<NodeId>> {
         // Whole batches: no more of them than a message may take.
-        let most = FEW.min(self.ctx.config.limits.relays as usize / 2 / FAN_OUT * FAN_OUT);
-        let members = self.ctx.topology.members_of_any_status(group);
-        let reachable = members.filter(|&ix| ix != Ix::ME && self.ctx.is_reachable(ix));
-        let few: Vec<NodeId> = reachable.take(most).map(|ix| self.ctx.id(ix)).collect();
+        let most = FEW.min(self.ctx.picture.config.limits.relays as usize / 2 / FAN_OUT * FAN_OUT);
+        let members = self.ctx.picture.topology.members_of_any_status(group);
+        let reachable = members.filter(|&ix| ix != Ix::ME && self.ctx.picture.is_reachable(ix));
+        let few: Vec<NodeId> = reachable.take(most).map(|ix| self.ctx.picture.id(ix)).collect();
         (few.len() < most).then_some(few)
     }
 
     /// Serves covered nodes. Returns whether each node of the audience is sent the batch by unicast.
     fn serve(&mut self, from: Ix, batch: &[Frame], audience: Option<Audience>) -> bool {
-        if !self.speaker.has_duty(self.ctx.now) {
+        if !self.speaker.has_duty(self.ctx.picture.now) {
             return false;
         }
         match self.speaker.serve(&mut self.ctx, batch, from) {
             Some(cut_off) => {
-                let cut_off: Vec<NodeId> = cut_off.iter().map(|&ix| self.ctx.id(ix)).collect();
+                let cut_off: Vec<NodeId> =
+                    cut_off.iter().map(|&ix| self.ctx.picture.id(ix)).collect();
                 // A batch may fill a packet: each gets a copy with nobody to pass it on to.
                 for some in cut_off.chunks(FAN_OUT) {
                     let some = Audience::Listed(some.into());
@@ -182,7 +183,7 @@ impl Engine {
     /// It may be time to beat, or to begin.
     pub(super) fn on_beat_due(&mut self) {
         let ctx = &mut self.ctx;
-        let spoken_to = self.hearer.is_spoken_to(ctx.now);
+        let spoken_to = self.hearer.is_spoken_to(ctx.picture.now);
         let knows = self.repair.has_caught_up();
         if self.speaker.on_timer(ctx, spoken_to, knows) {
             self.multicast.unheard(ctx);

@@ -24,7 +24,7 @@ impl Engine {
     /// The most bytes of a message that this node passes on, if a frame is a message with more.
     pub(super) fn room_exceeded(&self, frame: &Frame) -> Option<usize> {
         let Frame::Message(message) = frame else { return None };
-        let room = message_room(self.ctx.widest(Ix::ME), message);
+        let room = message_room(self.ctx.picture.widest(Ix::ME), message);
         (message.payload.len() > room).then_some(room)
     }
 
@@ -40,10 +40,10 @@ impl Engine {
         batch: Vec<Frame>,
     ) -> Took {
         let copy = CopyId::of(header, spread, place);
-        let is_late = header.packet < self.ctx.peers.highest(from);
+        let is_late = header.packet < self.ctx.picture.peers.highest(from);
         let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
         if let Some(most) = batch.iter().filter_map(|frame| self.room_exceeded(frame)).min()
-            && (self.speaker.has_duty(self.ctx.now)
+            && (self.speaker.has_duty(self.ctx.picture.now)
                 || self.relays.leads_on(&mut self.ctx, from, spread))
         {
             for frame in batch {
@@ -55,21 +55,21 @@ impl Engine {
             && batch.iter().any(is_message)
             && !self.relays.has_room_to_pass_on(&mut self.ctx, from, spread)
         {
-            self.ctx.stats.messages_refused += 1;
+            self.ctx.out.stats.messages_refused += 1;
             return Took::Nothing;
         }
         for frame in &batch {
             self.on_frame(header, from, frame.clone(), Channel::Spread);
         }
-        self.ctx.pace.count(&self.ctx.timing, self.ctx.now, batch.len() as u64);
+        self.ctx.out.pace.count(&self.ctx.picture.timing, self.ctx.picture.now, batch.len() as u64);
         if is_known {
             return Took::All;
         }
         if Relays::is_entrusted(&self.ctx, spread) {
             self.taken.note(copy);
-            self.ctx.pace.gather();
+            self.ctx.out.pace.gather();
             for frame in batch {
-                self.ctx.tell_all(frame);
+                self.ctx.picture.tell_all(&mut self.ctx.out, frame);
             }
         } else {
             self.serve_spread(from, spread, &batch);

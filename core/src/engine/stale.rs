@@ -32,7 +32,7 @@ impl Engine {
         datagram: &[u8],
         frames: &[Frame],
     ) -> bool {
-        let Some(ix) = self.ctx.find_life(header.sender) else { return false };
+        let Some(ix) = self.ctx.picture.find_life(header.sender) else { return false };
         let mut taken = false;
         for frame in frames.iter().filter(|_| header.bound) {
             if answered(frame).is_some_and(|packet| self.probes.awaits(packet, ix)) {
@@ -42,7 +42,7 @@ impl Engine {
         }
         let tag = tag_of(datagram);
         let (highest, tag_of_highest) =
-            (self.ctx.peers.highest(ix), self.ctx.peers.tag_of_highest(ix));
+            (self.ctx.picture.peers.highest(ix), self.ctx.picture.peers.tag_of_highest(ix));
         let is_copy = (header.packet, tag) == (highest, tag_of_highest);
         let multicast = matches!(arrival, Arrival::Multicast(_));
         if is_copy || multicast || !self.numbers.may_answer(&self.ctx, ix) {
@@ -50,12 +50,12 @@ impl Engine {
         }
         if !header.bound {
             self.challenge(header.sender, header.packet, arrival, datagram.len());
-        } else if !mutated!(self.ctx.config, NumberUnanswered) {
+        } else if !mutated!(self.ctx.picture.config, NumberUnanswered) {
             let frame = Frame::Counted { packet: header.packet, tag, highest, tag_of_highest };
-            self.ctx.say_frame(self.ctx.bound(ix), frame);
+            self.ctx.out.say_frame(self.ctx.picture.bound(ix), frame);
         }
         if let Some(lasted) = self.numbers.untold(&self.ctx, ix) {
-            self.ctx.event(Event::Refused { peer: header.sender, highest, lasted });
+            self.ctx.out.event(Event::Refused { peer: header.sender, highest, lasted });
         }
         taken
     }
@@ -66,12 +66,12 @@ impl Engine {
     pub(super) fn former_life_answers(&mut self, ix: Ix, frames: &[Frame]) {
         for packet in frames.iter().filter_map(answered) {
             let answers = self.probes.answered(&mut self.ctx, packet, ix);
-            let gone = matches!(self.ctx.status(ix), Status::Down | Status::Left);
+            let gone = matches!(self.ctx.picture.status(ix), Status::Down | Status::Left);
             if answers {
                 self.note_answer();
-                self.hearsay.answered(self.ctx.id(ix));
+                self.hearsay.answered(self.ctx.picture.id(ix));
             }
-            if answers && (!gone || self.ctx.peers.falls.is_held(ix)) {
+            if answers && (!gone || self.ctx.picture.peers.falls.is_held(ix)) {
                 self.watches.answered(&mut self.ctx, ix);
             }
         }
@@ -82,10 +82,10 @@ impl Engine {
         if self.probes.answered(&mut self.ctx, refused.0, from) {
             self.on_sign_of_life(from);
         }
-        let last = self.ctx.packet;
+        let last = self.ctx.out.packet;
         let is_own = |(packet, tag)| self.numbers.is_own(last, packet, tag);
         if !is_own(refused) || !is_own(highest) {
-            let epoch = self.ctx.me().epoch;
+            let epoch = self.ctx.picture.me().epoch;
             self.renewal.claimed(&mut self.ctx, epoch);
         }
     }
@@ -98,14 +98,15 @@ impl Engine {
         known: Option<Ix>,
         frames: &[Frame],
     ) -> bool {
-        let Some((epoch, packet)) = self.ctx.forgotten else { return false };
-        if header.sender.epoch > epoch || mutated!(self.ctx.config, FloorForgotten) {
+        let Some((epoch, packet)) = self.ctx.picture.forgotten else { return false };
+        if header.sender.epoch > epoch || mutated!(self.ctx.picture.config, FloorForgotten) {
             return false;
         }
-        let is_fresh = |answer| answer > packet && answer <= self.ctx.packet;
+        let is_fresh = |answer| answer > packet && answer <= self.ctx.out.packet;
         let answers = header.bound && frames.iter().filter_map(answered).any(is_fresh);
-        let heard = known
-            .is_some_and(|ix| self.ctx.life(ix) == header.sender && self.ctx.peers.is_heard(ix));
+        let heard = known.is_some_and(|ix| {
+            self.ctx.picture.life(ix) == header.sender && self.ctx.picture.peers.is_heard(ix)
+        });
         !answers && !heard
     }
 
@@ -114,8 +115,8 @@ impl Engine {
     pub(super) fn ask_anew(&mut self, sender: Life, packet: u64) {
         if self.may_challenge() {
             let to = super::receive::bound_to(sender);
-            self.ctx.say_frame(to, Frame::Challenge { packet });
-            self.ctx.say(to, Say::Ping);
+            self.ctx.out.say_frame(to, Frame::Challenge { packet });
+            self.ctx.out.say(to, Say::Ping);
         }
     }
 }

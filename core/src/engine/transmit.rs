@@ -27,7 +27,11 @@ impl Engine {
         let start = datagram.len();
         loop {
             let mut intents = core::mem::take(&mut self.intents);
-            self.ctx.outbox.take_packet(self.ctx.now, self.ctx.config.max_datagram, &mut intents);
+            self.ctx.out.outbox.take_packet(
+                self.ctx.picture.now,
+                self.ctx.picture.config.max_datagram,
+                &mut intents,
+            );
             let Some(to) = intents.first().map(|intent| intent.to) else {
                 self.intents = intents;
                 return None;
@@ -40,22 +44,22 @@ impl Engine {
             }
             // Nothing rides with packets to strangers: an attacker could have more sent to them
             // than it has sent.
-            let roomy = self.writer.remaining() >= self.ctx.datagram(node(to)) / 2;
-            let known = to.node.is_some_and(|ix| !self.ctx.peers.is_dubious(ix));
+            let roomy = self.writer.remaining() >= self.ctx.picture.datagram(node(to)) / 2;
+            let known = to.node.is_some_and(|ix| !self.ctx.picture.peers.is_dubious(ix));
             if to.bound.is_some() && known && roomy {
                 let writer = &mut self.writer;
                 self.piggyback.ride(|frame| writer.push(frame).is_ok());
             }
-            self.ctx.packet += 1;
+            self.ctx.out.packet += 1;
             self.writer.finish(&self.sealer, to.bound, datagram);
             let len = datagram.len() - start;
-            self.numbers.sent(self.ctx.packet, tag_of(&datagram[start..]));
+            self.numbers.sent(self.ctx.out.packet, tag_of(&datagram[start..]));
             self.remember(to, &cargo, len);
-            self.ctx.outbox.sent(len);
-            self.ctx.stats.datagrams_sent += 1;
-            self.ctx.stats.bytes_sent += len as u64;
+            self.ctx.out.outbox.sent(len);
+            self.ctx.out.stats.datagrams_sent += 1;
+            self.ctx.out.stats.bytes_sent += len as u64;
             if to.at == Destination::Multicast {
-                self.ctx.stats.multicasts_sent += 1;
+                self.ctx.out.stats.multicasts_sent += 1;
             }
             return Some(to.at);
         }
@@ -63,8 +67,8 @@ impl Engine {
 
     /// Writes intents for one receiver into a packet; puts back what does not fit.
     fn build(&mut self, to: To, intents: &mut Vec<Intent>) -> Cargo {
-        let packet = self.ctx.packet + 1;
-        let size = self.ctx.datagram(node(to));
+        let packet = self.ctx.out.packet + 1;
+        let size = self.ctx.picture.datagram(node(to));
         self.writer.begin(self.sealer.header(packet), size);
         let mut cargo = Cargo::default();
         let mut rest = intents.drain(..);
@@ -72,10 +76,10 @@ impl Engine {
             let written = match &intent.say {
                 Say::Ping => {
                     cargo.ping = true;
-                    self.writer.push(&Frame::Ping { root: self.ctx.root() })
+                    self.writer.push(&Frame::Ping { root: self.ctx.picture.root() })
                 }
                 Say::Pong { packet, root } => {
-                    let mine = self.ctx.root();
+                    let mine = self.ctx.picture.root();
                     let root = (mine != *root).then_some(mine);
                     self.writer.push(&Frame::Pong { packet: *packet, root })
                 }
@@ -120,7 +124,7 @@ impl Engine {
                     cargo.copies.extend(copy);
                 }
                 // No receiver would accept it.
-                Err(_) => self.ctx.stats.frames_too_large += 1,
+                Err(_) => self.ctx.out.stats.frames_too_large += 1,
             }
         }
         drop(rest);
@@ -128,14 +132,14 @@ impl Engine {
     }
 
     pub(super) fn put_back(&mut self, intents: impl Iterator<Item = Intent>) {
-        self.ctx.outbox.put_back(intents.collect::<Vec<_>>().into_iter());
+        self.ctx.out.outbox.put_back(intents.collect::<Vec<_>>().into_iter());
     }
 
     /// Writes a ping that fills a datagram of this size, or all but one byte of it.
     fn write_padded_ping(&mut self, size: usize) -> Result<(), Refused> {
-        let packet = self.ctx.packet + 1;
+        let packet = self.ctx.out.packet + 1;
         self.writer.begin(self.sealer.header(packet), size);
-        self.writer.push(&Frame::Ping { root: self.ctx.root() })?;
+        self.writer.push(&Frame::Ping { root: self.ctx.picture.root() })?;
         let room = self.writer.remaining();
         // A type and a length of one to three bytes.
         let bytes = (room.saturating_sub(4)..room).rev().find_map(|bytes| {
@@ -149,15 +153,15 @@ impl Engine {
         if cargo.ping
             && let Some(ix) = to.node
         {
-            self.probes.sent(&self.ctx, self.ctx.packet, ix);
-            self.health.asked(ix, self.ctx.peers.should_answer(ix), self.ctx.now);
+            self.probes.sent(&self.ctx, self.ctx.out.packet, ix);
+            self.health.asked(ix, self.ctx.picture.peers.should_answer(ix), self.ctx.picture.now);
             if cargo.padded {
-                let packet = self.ctx.packet;
-                self.ctx.padded_ping_sent(ix, packet, len);
+                let packet = self.ctx.out.packet;
+                self.ctx.picture.padded_ping_sent(&mut self.ctx.out, ix, packet, len);
             }
         }
         for (&copy, place) in cargo.copies.iter().zip(0..) {
-            self.relays.sent(copy, self.ctx.packet, place, len > BASE, self.ctx.now);
+            self.relays.sent(copy, self.ctx.out.packet, place, len > BASE, self.ctx.picture.now);
         }
     }
 }

@@ -50,28 +50,28 @@ pub(crate) struct Comeback {
 impl Comeback {
     /// Begins, or begins anew, to look for the lost.
     pub(crate) fn start(&mut self, ctx: &mut Context) {
-        (self.wait, self.attempts) = (ctx.timing.first_contact, 0);
+        (self.wait, self.attempts) = (ctx.picture.timing.first_contact, 0);
         self.lonely_since = None;
         self.isolated = None;
         for seed in &mut self.seeds {
             seed.node = None;
         }
-        ctx.timers.hasten(Why::Comeback, ctx.now + ctx.timing.first_contact);
+        ctx.out.timers.hasten(Why::Comeback, ctx.picture.now + ctx.picture.timing.first_contact);
     }
 
     /// Remembers seeds and tries all of them at once.
     pub(crate) fn contact(&mut self, ctx: &mut Context, seeds: &[SocketAddr]) {
-        let me = ctx.me().id;
+        let me = ctx.picture.me().id;
         for &addr in seeds.iter().filter(|&&addr| NodeId::from(addr) != me) {
             self.seeds.retain(|seed| seed.addr != addr);
-            if self.seeds.len() >= ctx.config.limits.seeds as usize {
+            if self.seeds.len() >= ctx.picture.config.limits.seeds as usize {
                 self.seeds.pop_front();
             }
             self.seeds.push_back(Seed { addr, node: None });
-            ctx.greet_stranger(addr);
+            ctx.picture.greet_stranger(&mut ctx.out, addr);
         }
-        (self.wait, self.attempts) = (ctx.timing.first_contact, 0);
-        ctx.timers.hasten(Why::Comeback, ctx.now + ctx.timing.first_contact);
+        (self.wait, self.attempts) = (ctx.picture.timing.first_contact, 0);
+        ctx.out.timers.hasten(Why::Comeback, ctx.picture.now + ctx.picture.timing.first_contact);
     }
 
     /// The seeds, oldest first.
@@ -81,8 +81,8 @@ impl Comeback {
 
     /// The first seed that has been found to be a live peer.
     pub(crate) fn met(&self, ctx: &Context) -> Option<Ix> {
-        let mut known = self.seeds.iter().filter_map(|seed| ctx.find(seed.node?));
-        known.find(|&ix| ctx.status(ix) == Status::Alive)
+        let mut known = self.seeds.iter().filter_map(|seed| ctx.picture.find(seed.node?));
+        known.find(|&ix| ctx.picture.status(ix) == Status::Alive)
     }
 
     /// A proven packet of `node` came from `addr`. Returns whether it is a seed that has not been heard
@@ -98,13 +98,13 @@ impl Comeback {
 
     /// A peer was lost: see to it that it is retried.
     pub(crate) fn lost(&self, ctx: &mut Context) {
-        if ctx.ring.len() == 0 {
-            let wait = ctx.around(ctx.timing.first_contact);
-            ctx.timers.hasten(Why::Comeback, ctx.now + wait);
+        if ctx.picture.ring.len() == 0 {
+            let wait = ctx.out.around(ctx.picture.timing.first_contact);
+            ctx.out.timers.hasten(Why::Comeback, ctx.picture.now + wait);
         } else if self.sweep.is_none() {
             // Drawn anew and not the shorter of two, or many losses in a row would make haste.
-            let wait = ctx.memoryless(self.interval(ctx));
-            ctx.timers.set(Why::Comeback, Some(ctx.now + wait));
+            let wait = ctx.out.memoryless(self.interval(ctx));
+            ctx.out.timers.set(Why::Comeback, Some(ctx.picture.now + wait));
         }
     }
 
@@ -112,71 +112,82 @@ impl Comeback {
     pub(crate) fn reunion(&mut self, ctx: &mut Context) {
         if self.sweep.is_none() {
             self.sweep = Some((Ix::ME, SWEEPS));
-            ctx.timers.hasten(Why::Comeback, ctx.now + ctx.timing.sweep_step);
+            ctx.out.timers.hasten(Why::Comeback, ctx.picture.now + ctx.picture.timing.sweep_step);
         }
     }
 
     /// Makes one attempt, or a step of a sweep.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
         if let Some((place, left)) = self.sweep {
-            if ctx.outbox.is_held(ctx.now, ctx.config.max_datagram, true) {
+            if ctx.out.outbox.is_held(ctx.picture.now, ctx.picture.config.max_datagram, true) {
                 // At a low rate the greetings would wait in front of answers.
-                ctx.timers.set(Why::Comeback, Some(ctx.now + ctx.timing.sweep_step));
+                ctx.out
+                    .timers
+                    .set(Why::Comeback, Some(ctx.picture.now + ctx.picture.timing.sweep_step));
                 return;
             }
             let next = Self::sweep(ctx, place);
-            let more = left > 0 && ctx.topology.roster().count(Status::Unreachable) > 0;
+            let more = left > 0 && ctx.picture.topology.roster().count(Status::Unreachable) > 0;
             let again = more.then(|| (Ix::ME, left - 1));
             self.sweep = next.map(|next| (next, left)).or(again);
             if self.sweep.is_some() {
-                let pause =
-                    if next.is_some() { ctx.timing.sweep_step } else { ctx.timing.sweep_pause };
-                ctx.timers.set(Why::Comeback, Some(ctx.now + pause));
+                let pause = if next.is_some() {
+                    ctx.picture.timing.sweep_step
+                } else {
+                    ctx.picture.timing.sweep_pause
+                };
+                ctx.out.timers.set(Why::Comeback, Some(ctx.picture.now + pause));
                 return;
             }
         }
-        let alone = ctx.ring.len() == 0;
+        let alone = ctx.picture.ring.len() == 0;
         self.watch_loneliness(ctx, alone);
-        let only_here = ctx.topology.roster().count(Status::Unreachable) > 0;
+        let only_here = ctx.picture.topology.roster().count(Status::Unreachable) > 0;
         if (alone || only_here || self.is_turn_of(ctx, Self::count_lost(ctx)))
             && let Some(ix) = Self::random_lost(ctx)
         {
-            let to = ctx.unbound(ix);
-            if ctx.status(ix) == Status::Down {
-                let claim = ctx.claim(ix);
-                ctx.say_frame(to, Frame::Claim(claim));
+            let to = ctx.picture.unbound(ix);
+            if ctx.picture.status(ix) == Status::Down {
+                let claim = ctx.picture.claim(ix);
+                ctx.out.say_frame(to, Frame::Claim(claim));
             }
-            ctx.greet(to);
+            ctx.picture.greet(&mut ctx.out, to);
         }
         if (alone || self.is_turn_of(ctx, self.weight_of_seeds(ctx)))
             && let Some(addr) = self.next_seed(ctx)
         {
-            ctx.greet_stranger(addr);
+            ctx.picture.greet_stranger(&mut ctx.out, addr);
         }
         let wait = self.interval(ctx);
         let wait = if alone {
-            let soon = wait.min(ctx.timing.contact_longest);
+            let soon = wait.min(ctx.picture.timing.contact_longest);
             let most = if self.isolated.is_some() { wait } else { soon };
             let doubles = u32::from(self.attempts >= EVEN_ATTEMPTS);
             self.attempts += u8::from(doubles == 0);
             self.wait = (self.wait * (1 + doubles)).min(most);
-            ctx.around(self.wait)
+            ctx.out.around(self.wait)
         } else {
-            (self.wait, self.attempts) = (ctx.timing.first_contact, 0);
-            ctx.memoryless(wait)
+            (self.wait, self.attempts) = (ctx.picture.timing.first_contact, 0);
+            ctx.out.memoryless(wait)
         };
         let anybody = !self.seeds.is_empty() || Self::random_lost(ctx).is_some();
-        ctx.timers.set(Why::Comeback, anybody.then(|| ctx.now + wait));
+        ctx.out.timers.set(Why::Comeback, anybody.then(|| ctx.picture.now + wait));
     }
 
     /// Asks the next few unreachable peers from a place of the table on; answers where to go on.
     fn sweep(ctx: &mut Context, place: Ix) -> Option<Ix> {
-        let unreachable = |&ix: &Ix| ix >= place && ctx.status(ix) == Status::Unreachable;
-        let mut lost: Vec<Ix> =
-            ctx.topology.roster().iter().filter(unreachable).take(SWEEP_PEERS + 1).collect();
+        let unreachable = |&ix: &Ix| ix >= place && ctx.picture.status(ix) == Status::Unreachable;
+        let mut lost: Vec<Ix> = ctx
+            .picture
+            .topology
+            .roster()
+            .iter()
+            .filter(unreachable)
+            .take(SWEEP_PEERS + 1)
+            .collect();
         let next = if lost.len() > SWEEP_PEERS { lost.pop() } else { None };
         for ix in lost {
-            ctx.greet(ctx.unbound(ix));
+            ctx.picture.greet(&mut ctx.out, ctx.picture.unbound(ix));
         }
         next
     }
@@ -186,24 +197,28 @@ impl Comeback {
     /// only this node cannot reach nobody else tries.
     fn interval(&self, ctx: &Context) -> Duration {
         let share = u32::try_from(self.share(ctx)).unwrap_or(u32::MAX);
-        ctx.config.retry_interval.saturating_mul(share).min(ctx.timing.longest_retry)
+        ctx.picture
+            .config
+            .retry_interval
+            .saturating_mul(share)
+            .min(ctx.picture.timing.longest_retry)
     }
 
     /// In how many retry intervals one node makes one attempt.
     fn share(&self, ctx: &Context) -> usize {
-        if ctx.topology.roster().count(Status::Unreachable) > 0 {
+        if ctx.picture.topology.roster().count(Status::Unreachable) > 0 {
             return 1;
         }
         let lost = Self::count_lost(ctx) + self.weight_of_seeds(ctx);
-        ((ctx.ring.len() + 1) / lost.max(1)).max(1)
+        ((ctx.picture.ring.len() + 1) / lost.max(1)).max(1)
     }
 
     /// Whether an attempt goes to lost ones of this weight: each kind draws as many as it would if
     /// there were no others, however often this node makes one.
     fn is_turn_of(&self, ctx: &mut Context, weight: usize) -> bool {
-        let alive = ctx.ring.len() + 1;
+        let alive = ctx.picture.ring.len() + 1;
         let share = self.share(ctx);
-        ctx.random_below(alive) < weight.saturating_mul(share)
+        ctx.out.random_below(alive) < weight.saturating_mul(share)
     }
 
     fn weight_of_seeds(&self, ctx: &Context) -> usize {
@@ -212,37 +227,38 @@ impl Comeback {
 
     /// Whether a node is lost, unless it is held off.
     fn is_lost(ctx: &Context, ix: Ix) -> bool {
-        match ctx.status(ix) {
-            Status::Down => !mutated!(ctx.config, DownForever),
+        match ctx.picture.status(ix) {
+            Status::Down => !mutated!(ctx.picture.config, DownForever),
             Status::Unreachable => true,
             Status::Alive | Status::Suspect | Status::Left => false,
         }
     }
 
     fn count_lost(ctx: &Context) -> usize {
-        let roster = ctx.topology.roster();
-        let down = if mutated!(ctx.config, DownForever) { 0 } else { roster.count(Status::Down) };
-        let held = ctx.peers.falls.held().filter(|&ix| Self::is_lost(ctx, ix)).count();
+        let roster = ctx.picture.topology.roster();
+        let down =
+            if mutated!(ctx.picture.config, DownForever) { 0 } else { roster.count(Status::Down) };
+        let held = ctx.picture.peers.falls.held().filter(|&ix| Self::is_lost(ctx, ix)).count();
         down + roster.count(Status::Unreachable) - held
     }
 
     /// A lost peer; every other time one that only this node cannot reach, if there is any.
     fn random_lost(ctx: &mut Context) -> Option<Ix> {
-        let unreachable = ctx.topology.roster().count(Status::Unreachable);
-        if unreachable > 0 && ctx.random_below(2) == 0 {
-            let at = ctx.random_below(unreachable);
-            let lost = |&ix: &Ix| ctx.status(ix) == Status::Unreachable;
-            return ctx.topology.roster().iter().filter(lost).nth(at);
+        let unreachable = ctx.picture.topology.roster().count(Status::Unreachable);
+        if unreachable > 0 && ctx.out.random_below(2) == 0 {
+            let at = ctx.out.random_below(unreachable);
+            let lost = |&ix: &Ix| ctx.picture.status(ix) == Status::Unreachable;
+            return ctx.picture.topology.roster().iter().filter(lost).nth(at);
         }
         let count = Self::count_lost(ctx);
-        let at = ctx.random_below(count);
+        let at = ctx.out.random_below(count);
         if count == 0 {
             return None;
         }
-        let lost = |&ix: &Ix| Self::is_lost(ctx, ix) && !ctx.peers.falls.is_held(ix);
-        let lost = ctx.topology.roster().iter().filter(lost).nth(at);
+        let lost = |&ix: &Ix| Self::is_lost(ctx, ix) && !ctx.picture.peers.falls.is_held(ix);
+        let lost = ctx.picture.topology.roster().iter().filter(lost).nth(at);
         // Those that have heard it try it. One that is alone has to try all.
-        lost.filter(|&ix| ctx.ring.len() == 0 || ctx.peers.get(ix).was_heard())
+        lost.filter(|&ix| ctx.picture.ring.len() == 0 || ctx.picture.peers.get(ix).was_heard())
     }
 
     /// The next seed that has not been found to be a live peer.
@@ -267,19 +283,21 @@ impl Comeback {
             self.isolated = None;
             return;
         }
-        let since = *self.lonely_since.get_or_insert(ctx.now);
+        let since = *self.lonely_since.get_or_insert(ctx.picture.now);
         let pause = match self.isolated {
-            None if ctx.now.since(since) >= ctx.timing.isolated_after => ctx.timing.isolated_after,
-            Some((told, pause)) if ctx.now.since(told) >= pause => pause * 2,
+            None if ctx.picture.now.since(since) >= ctx.picture.timing.isolated_after => {
+                ctx.picture.timing.isolated_after
+            }
+            Some((told, pause)) if ctx.picture.now.since(told) >= pause => pause * 2,
             None | Some(_) => return,
         };
-        self.isolated = Some((ctx.now, pause.min(ctx.timing.isolated_longest)));
-        ctx.event(Event::Isolated);
+        self.isolated = Some((ctx.picture.now, pause.min(ctx.picture.timing.isolated_longest)));
+        ctx.out.event(Event::Isolated);
     }
 }
 
 /// Whether a seed has been found to be a live peer.
 fn is_met(ctx: &Context, seed: &Seed) -> bool {
-    let ix = ctx.find(seed.node.unwrap_or_else(|| NodeId::from(seed.addr)));
-    ix.is_some_and(|ix| ctx.status(ix).is_present())
+    let ix = ctx.picture.find(seed.node.unwrap_or_else(|| NodeId::from(seed.addr)));
+    ix.is_some_and(|ix| ctx.picture.status(ix).is_present())
 }

@@ -16,7 +16,9 @@ impl Departure {
     /// Begins to wait for the acknowledgements of the `told` copies of a batch.
     pub(crate) fn start(&mut self, ctx: &mut Context, batch: u64, told: u32) {
         *self = Self { batch: Some(batch), told, acknowledged: 0, open: told };
-        ctx.timers.set(Why::Departure, Some(ctx.now + ctx.config.depart_timeout));
+        ctx.out
+            .timers
+            .set(Why::Departure, Some(ctx.picture.now + ctx.picture.config.depart_timeout));
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -41,11 +43,11 @@ impl Departure {
     /// The wait is over.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
         if self.batch.take().is_some() {
-            ctx.silent = true;
+            ctx.out.silent = true;
             // The farewell and answers that others wait for still go out.
-            ctx.outbox.clear_bulk();
-            ctx.timers.clear();
-            ctx.event(Event::Departed { acknowledged_by: self.acknowledged, told: self.told });
+            ctx.out.outbox.clear_bulk();
+            ctx.out.timers.clear();
+            ctx.out.event(Event::Departed { acknowledged_by: self.acknowledged, told: self.told });
         }
     }
 }

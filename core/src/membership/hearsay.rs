@@ -64,7 +64,7 @@ impl Hearsay {
                 // The first one decides when, the highest one what.
                 let higher = order(claim) > order(&asked.claim);
                 (asked.claim, asked.by) =
-                    if higher { (*claim, ctx.id(by)) } else { (asked.claim, asked.by) };
+                    if higher { (*claim, ctx.picture.id(by)) } else { (asked.claim, asked.by) };
                 return false;
             }
             let silent = asked.tries >= TRIES;
@@ -73,22 +73,22 @@ impl Hearsay {
                 self.asked.remove(&id);
                 return true;
             }
-            asked.by = ctx.id(by);
+            asked.by = ctx.picture.id(by);
             if silent && doubt == Doubt::Forgotten {
                 tell(ctx, asked);
             }
             return false;
         }
         if !id.is_addressable() || self.asked.len() >= LIMIT && !self.asked.contains_key(&id) {
-            ctx.stats.claims_refused += u64::from(doubt != Doubt::Denied);
+            ctx.out.stats.claims_refused += u64::from(doubt != Doubt::Denied);
             return doubt == Doubt::Denied;
         }
-        ctx.stats.claims_refused += u64::from(doubt == Doubt::NoRoom);
-        let due = ctx.now + wait(ctx, id, doubt);
-        let asked = Asked { claim: *claim, by: ctx.id(by), due, tries: 1, doubt };
+        ctx.out.stats.claims_refused += u64::from(doubt == Doubt::NoRoom);
+        let due = ctx.picture.now + wait(ctx, id, doubt);
+        let asked = Asked { claim: *claim, by: ctx.picture.id(by), due, tries: 1, doubt };
         ask(ctx, &asked);
         self.asked.insert(id, asked);
-        ctx.timers.hasten(Why::Hearsay, due);
+        ctx.out.timers.hasten(Why::Hearsay, due);
         false
     }
 
@@ -101,22 +101,22 @@ impl Hearsay {
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> Vec<(Claim, NodeId)> {
         let mut over = Vec::new();
         for (&id, asked) in &mut self.asked {
-            let known = ctx.find(id);
+            let known = ctx.picture.find(id);
             let denied = asked.doubt == Doubt::Denied;
-            let is_news = known.is_some_and(|ix| ctx.weigh(ix, &asked.claim).is_gt());
+            let is_news = known.is_some_and(|ix| ctx.picture.weigh(ix, &asked.claim).is_gt());
             if known.is_some() && !denied || !is_news && denied {
                 over.push((id, None));
-            } else if asked.due > ctx.now {
+            } else if asked.due > ctx.picture.now {
                 continue;
             } else if asked.tries < TRIES {
                 asked.tries += 1;
-                asked.due = ctx.now + wait(ctx, id, asked.doubt);
+                asked.due = ctx.picture.now + wait(ctx, id, asked.doubt);
                 ask(ctx, asked);
             } else if denied || asked.tries > TRIES {
                 over.push((id, denied.then_some((asked.claim, asked.by))));
             } else {
                 asked.tries += 1;
-                asked.due = ctx.now + ctx.timing.hearsay_memory;
+                asked.due = ctx.picture.now + ctx.picture.timing.hearsay_memory;
                 if asked.doubt == Doubt::Forgotten {
                     tell(ctx, asked);
                 }
@@ -126,7 +126,7 @@ impl Hearsay {
             self.asked.remove(id);
         }
         if let Some(due) = self.asked.values().map(|asked| asked.due).min() {
-            ctx.timers.hasten(Why::Hearsay, due);
+            ctx.out.timers.hasten(Why::Hearsay, due);
         }
         over.into_iter().filter_map(|(_, claim)| claim).collect()
     }
@@ -143,30 +143,34 @@ fn order(claim: &Claim) -> (Epoch, u32, Standing) {
 
 /// How long an answer is waited for.
 fn wait(ctx: &Context, id: NodeId, doubt: Doubt) -> Duration {
-    let longest = ctx.config.max_timeout;
-    match ctx.find(id).and_then(|ix| ctx.peers.late(ix)) {
-        Some(late) if doubt == Doubt::Denied => late.min(longest).max(ctx.timing.denial_wait),
-        _ => longest.max(2 * ctx.peers.usually_late()),
+    let longest = ctx.picture.config.max_timeout;
+    match ctx.picture.find(id).and_then(|ix| ctx.picture.peers.late(ix)) {
+        Some(late) if doubt == Doubt::Denied => {
+            late.min(longest).max(ctx.picture.timing.denial_wait)
+        }
+        _ => longest.max(2 * ctx.picture.peers.usually_late()),
     }
 }
 
 /// Asks a node whether it lives; one that is accused is told of what.
 fn ask(ctx: &mut Context, asked: &Asked) {
     let id = asked.claim.life.id;
-    match ctx.find(id) {
+    match ctx.picture.find(id) {
         Some(ix) if asked.doubt == Doubt::Denied => {
-            let to = ctx.unbound(ix);
-            ctx.say_frame(to, Frame::Claim(asked.claim));
-            ctx.greet(to);
+            let to = ctx.picture.unbound(ix);
+            ctx.out.say_frame(to, Frame::Claim(asked.claim));
+            ctx.picture.greet(&mut ctx.out, to);
         }
-        _ => ctx.greet_stranger(id.addr()),
+        _ => ctx.picture.greet_stranger(&mut ctx.out, id.addr()),
     }
 }
 
 /// Tells a peer that a node that it believes in is silent.
 fn tell(ctx: &mut Context, asked: &Asked) {
-    let Some(by) = ctx.find(asked.by).filter(|&ix| ctx.is_reachable(ix)) else { return };
-    let accuser = Some(ctx.me().id);
+    let Some(by) = ctx.picture.find(asked.by).filter(|&ix| ctx.picture.is_reachable(ix)) else {
+        return;
+    };
+    let accuser = Some(ctx.picture.me().id);
     let claim = Claim { standing: Standing::Down, accuser, ..asked.claim };
-    ctx.say(ctx.bound(by), Say::Held(Frame::Claim(claim)));
+    ctx.out.say(ctx.picture.bound(by), Say::Held(Frame::Claim(claim)));
 }

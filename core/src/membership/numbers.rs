@@ -64,7 +64,7 @@ impl Numbers {
 
     /// A packet of a peer is refused: says whether the peer may be told so.
     pub(crate) fn may_answer(&mut self, ctx: &Context, ix: Ix) -> bool {
-        let (now, again) = (ctx.now, ctx.timing.refusal_again);
+        let (now, again) = (ctx.picture.now, ctx.picture.timing.refusal_again);
         if self.refused.len() >= REFUSED && !self.refused.contains_key(&ix) {
             self.refused.retain(|_, refusal| now.since(refusal.answered) < again);
             if self.refused.len() >= REFUSED {
@@ -85,23 +85,23 @@ impl Numbers {
     /// For how long everything of a peer has been refused, if the embedder is to be told of it.
     pub(crate) fn untold(&mut self, ctx: &Context, ix: Ix) -> Option<Duration> {
         let refusal = self.refused.get_mut(&ix)?;
-        let lasted = ctx.now.since(refusal.since);
-        let again = ctx.timing.refusal_told_again;
-        let told = refusal.told.is_some_and(|told| ctx.now.since(told) < again);
-        if lasted < ctx.timing.refusal_told || told {
+        let lasted = ctx.picture.now.since(refusal.since);
+        let again = ctx.picture.timing.refusal_told_again;
+        let told = refusal.told.is_some_and(|told| ctx.picture.now.since(told) < again);
+        if lasted < ctx.picture.timing.refusal_told || told {
             return None;
         }
-        refusal.told = Some(ctx.now);
+        refusal.told = Some(ctx.picture.now);
         Some(lasted)
     }
 
     /// A packet of a peer is fresh. How often it is answered and told of stays limited.
     pub(crate) fn heard(&mut self, ctx: &Context, ix: Ix) {
         if let Some(refusal) = self.refused.get_mut(&ix) {
-            if ctx.now.since(refusal.answered) >= ctx.timing.refusal_told_again {
+            if ctx.picture.now.since(refusal.answered) >= ctx.picture.timing.refusal_told_again {
                 self.refused.remove(&ix);
             } else {
-                refusal.since = ctx.now;
+                refusal.since = ctx.picture.now;
             }
         }
     }

@@ -69,14 +69,14 @@ impl Probes {
     /// Begins the cycle at a random phase.
     pub(crate) fn start(&mut self, ctx: &mut Context) {
         *self = Self::default();
-        let interval = ctx.config.probe_interval;
-        self.next_round = ctx.now + ctx.around(interval).saturating_sub(interval / 2);
-        ctx.timers.set(Why::Probe, Some(self.next_round));
+        let interval = ctx.picture.config.probe_interval;
+        self.next_round = ctx.picture.now + ctx.out.around(interval).saturating_sub(interval / 2);
+        ctx.out.timers.set(Why::Probe, Some(self.next_round));
     }
 
     /// Gives a peer that has just been admitted a random place in what is left of the cycle.
     pub(crate) fn admit(&mut self, ctx: &mut Context, ix: Ix) {
-        let at = ctx.random_below(self.order.len() + 1);
+        let at = ctx.out.random_below(self.order.len() + 1);
         crate::base::growth::push(&mut self.order, ix);
         let last = self.order.len() - 1;
         self.order.swap(at, last);
@@ -92,7 +92,7 @@ impl Probes {
     /// Probes more often for a while: many are dying.
     pub(crate) fn hurry(&mut self, ctx: &mut Context, until: Instant) {
         self.haste_until = until;
-        let soon = ctx.now + ctx.around(ctx.config.probe_interval / HASTE);
+        let soon = ctx.picture.now + ctx.out.around(ctx.picture.config.probe_interval / HASTE);
         self.next_round = self.next_round.min(soon);
         self.arm(ctx);
     }
@@ -106,32 +106,34 @@ impl Probes {
     /// Retries, gives up or begins a probe, whatever is due.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context, health: &Health) -> Vec<Unanswered> {
         let mut unanswered = Vec::new();
-        for probe in self.running.extract_if(.., |probe| probe.due <= ctx.now).collect::<Vec<_>>() {
-            if !ctx.is_watchable(probe.ix) {
+        for probe in
+            self.running.extract_if(.., |probe| probe.due <= ctx.picture.now).collect::<Vec<_>>()
+        {
+            if !ctx.picture.is_watchable(probe.ix) {
                 // More is known of it by now, or it is being watched.
-            } else if probe.tries < TRIES && !ctx.peers.is_dubious(probe.ix) {
+            } else if probe.tries < TRIES && !ctx.picture.peers.is_dubious(probe.ix) {
                 self.ask(ctx, health, Probe { tries: probe.tries + 1, ..probe });
             } else {
                 if self.next_across(ctx) == Some(probe.ix) {
-                    self.detour = Some((probe.ix, ctx.now + ctx.timing.detour));
+                    self.detour = Some((probe.ix, ctx.picture.now + ctx.picture.timing.detour));
                 }
-                ctx.stats.probes_unanswered += 1;
-                ctx.peers.note_unanswered(probe.ix);
+                ctx.out.stats.probes_unanswered += 1;
+                ctx.picture.peers.note_unanswered(probe.ix);
                 unanswered.push(Unanswered { ix: probe.ix, since: probe.since });
             }
         }
-        if self.next_round <= ctx.now {
+        if self.next_round <= ctx.picture.now {
             // Not stretched by poor health: after a mass crash verifiers are missing too.
-            let mut interval = ctx.config.probe_interval;
-            if ctx.now < self.haste_until {
+            let mut interval = ctx.picture.config.probe_interval;
+            if ctx.picture.now < self.haste_until {
                 interval /= HASTE;
             }
-            self.next_round = ctx.now + interval;
+            self.next_round = ctx.picture.now + interval;
             if self.running.len() < RUNNING
                 && let Some(ix) = self.next_target(ctx)
             {
-                ctx.stats.probes_sent += 1;
-                let now = ctx.now;
+                ctx.out.stats.probes_sent += 1;
+                let now = ctx.picture.now;
                 self.ask(ctx, health, Probe { ix, tries: 1, since: now, due: now });
             }
         }
@@ -142,13 +144,13 @@ impl Probes {
     /// Notes that ping number `packet` has been sent.
     pub(crate) fn sent(&mut self, ctx: &Context, packet: u64, to: Ix) {
         while let Some(oldest) = self.pings.first_entry() {
-            let stale = ctx.now.since(oldest.get().1) > ctx.timing.ping_memory;
-            if !stale && self.pings.len() < ctx.config.limits.inquiries as usize {
+            let stale = ctx.picture.now.since(oldest.get().1) > ctx.picture.timing.ping_memory;
+            if !stale && self.pings.len() < ctx.picture.config.limits.inquiries as usize {
                 break;
             }
             self.pings.pop_first();
         }
-        self.pings.insert(packet, (to, ctx.now));
+        self.pings.insert(packet, (to, ctx.picture.now));
     }
 
     /// Whether ping number `packet` has gone to a peer and has not been answered.
@@ -165,9 +167,9 @@ impl Probes {
             return false;
         }
         self.pings.remove(&packet);
-        let round_trip = ctx.now.since(at);
-        ctx.peers.sample(ix, round_trip);
-        ctx.note_answer(at);
+        let round_trip = ctx.picture.now.since(at);
+        ctx.picture.peers.sample(ix, round_trip);
+        ctx.picture.note_answer(at);
         if self.detour.is_some_and(|(other, _)| other == by) {
             // The way to it works: what was lost before was lost by chance.
             self.detour = None;
@@ -195,16 +197,16 @@ impl Probes {
     /// The first try is bound, the others are not: the peer may have begun a new life.
     fn ask(&mut self, ctx: &mut Context, health: &Health, probe: Probe) {
         if probe.tries == 1 {
-            ctx.say(ctx.bound(probe.ix), Say::Ping);
+            ctx.out.say(ctx.picture.bound(probe.ix), Say::Ping);
         } else {
-            ctx.greet(ctx.unbound(probe.ix));
+            ctx.picture.greet(&mut ctx.out, ctx.picture.unbound(probe.ix));
         }
-        let (least, most) = (ctx.config.min_timeout, ctx.config.max_timeout);
-        let late = ctx.peers.late(probe.ix).map_or(most, |late| late.max(least));
+        let (least, most) = (ctx.picture.config.min_timeout, ctx.picture.config.max_timeout);
+        let late = ctx.picture.peers.late(probe.ix).map_or(most, |late| late.max(least));
         let times = if probe.tries == 2 { 2 } else { 1 };
         let wait = (late * times).min(most) * health.factor();
-        let wait = wait.min(ctx.config.silence_window / 2);
-        self.running.push(Probe { due: ctx.now + wait, ..probe });
+        let wait = wait.min(ctx.picture.config.silence_window / 2);
+        self.running.push(Probe { due: ctx.picture.now + wait, ..probe });
     }
 
     fn next_target(&mut self, ctx: &mut Context) -> Option<Ix> {
@@ -215,9 +217,12 @@ impl Probes {
 
     /// The first peer from the one half-way round the ring on that nothing is held against.
     fn next_across(&self, ctx: &Context) -> Option<Ix> {
-        let mut peers = ctx.ring.opposite(ctx.position(Ix::ME)).take(REACH);
-        let shunned = |ix| self.detour.is_some_and(|(other, until)| ix == other && ctx.now < until);
-        peers.find(|&ix| ctx.status(ix) == Status::Alive && !self.is_running(ix) && !shunned(ix))
+        let mut peers = ctx.picture.ring.opposite(ctx.picture.position(Ix::ME)).take(REACH);
+        let shunned =
+            |ix| self.detour.is_some_and(|(other, until)| ix == other && ctx.picture.now < until);
+        peers.find(|&ix| {
+            ctx.picture.status(ix) == Status::Alive && !self.is_running(ix) && !shunned(ix)
+        })
     }
 
     /// The next of all in random order, in a new one when all have had their turn.
@@ -228,10 +233,10 @@ impl Probes {
             }
         }
         let mut order = core::mem::take(&mut self.order);
-        let peers = ctx.topology.roster().iter();
+        let peers = ctx.picture.topology.roster().iter();
         order.extend(peers.filter(|&ix| ix != Ix::ME && self.fits(ctx, ix)));
         for last in (1..order.len()).rev() {
-            let other = ctx.random_below(last + 1);
+            let other = ctx.out.random_below(last + 1);
             order.swap(last, other);
         }
         self.order = order;
@@ -240,8 +245,8 @@ impl Probes {
 
     fn fits(&self, ctx: &Context, ix: Ix) -> bool {
         // With nobody to ask there is no better verdict than unreachable.
-        let hopeless = ctx.status(ix) == Status::Unreachable && ctx.ring.len() == 0;
-        ctx.is_watchable(ix) && !hopeless && !self.is_running(ix)
+        let hopeless = ctx.picture.status(ix) == Status::Unreachable && ctx.picture.ring.len() == 0;
+        ctx.picture.is_watchable(ix) && !hopeless && !self.is_running(ix)
     }
 
     fn is_running(&self, ix: Ix) -> bool {
@@ -250,6 +255,6 @@ impl Probes {
 
     fn arm(&self, ctx: &mut Context) {
         let due = self.running.iter().map(|probe| probe.due).fold(self.next_round, Instant::min);
-        ctx.timers.set(Why::Probe, Some(due));
+        ctx.out.timers.set(Why::Probe, Some(due));
     }
 }

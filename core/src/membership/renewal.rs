@@ -62,55 +62,64 @@ impl Renewal {
     pub(crate) fn claimed(&mut self, ctx: &mut Context, epoch: Epoch) {
         let (highest, at) = match self.claimed {
             Some(waiting) => waiting,
-            None => (epoch, ctx.now + self.wait(ctx)),
+            None => (epoch, ctx.picture.now + self.wait(ctx)),
         };
         self.claimed = Some((highest.max(epoch), at));
-        ctx.timers.set(Why::Renewal, Some(at));
+        ctx.out.timers.set(Why::Renewal, Some(at));
     }
 
     /// How long to wait before renewing: longer each time, and not in step with the other holder.
     fn wait(&mut self, ctx: &mut Context) -> Duration {
-        let least = ctx.timing.renewal_wait;
+        let least = ctx.picture.timing.renewal_wait;
         let Some(streak) = self.streak else { return least };
         let wait = least * (1 << streak.count.min(DOUBLINGS));
         // The other holder has waited for as long at most, and each hears of the other by its next probe.
-        if ctx.now.since(streak.last) > 4 * wait + 8 * least {
+        if ctx.picture.now.since(streak.last) > 4 * wait + 8 * least {
             self.streak = None;
             return least;
         }
-        ctx.around(wait)
+        ctx.out.around(wait)
     }
 
     /// The wait is over: returns the epoch to renew in.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> Option<Epoch> {
         let (epoch, _) = self.claimed.take()?;
-        if epoch < ctx.me().epoch {
+        if epoch < ctx.picture.me().epoch {
             return None;
         }
-        let streak = self.streak.get_or_insert(Streak { count: 0, since: ctx.now, last: ctx.now });
+        let streak = self.streak.get_or_insert(Streak {
+            count: 0,
+            since: ctx.picture.now,
+            last: ctx.picture.now,
+        });
         streak.count = streak.count.saturating_add(1);
-        streak.last = ctx.now;
+        streak.last = ctx.picture.now;
         if streak.count >= CONFLICT {
-            let (renewals, lasted) = (streak.count, ctx.now.since(streak.since));
-            ctx.event(Event::Conflict { epoch, renewals, lasted });
+            let (renewals, lasted) = (streak.count, ctx.picture.now.since(streak.since));
+            ctx.out.event(Event::Conflict { epoch, renewals, lasted });
         }
         // Above by chance, so that a life that was never noticed is not begun a second time.
-        let leap = 1 + ctx.random_below(1 << 22) as u64;
+        let leap = 1 + ctx.out.random_below(1 << 22) as u64;
         Some(Epoch(epoch.0.saturating_add(leap)))
     }
 
     /// A live packet of a life came in that a higher one is known of: see whether both live.
     pub(crate) fn contested(&mut self, ctx: &mut Context, ix: Ix, lower: Life, addr: SocketAddr) {
-        let now = ctx.now;
+        let now = ctx.picture.now;
         self.contests.retain(|contest| contest.until > now);
         if self.contests.len() >= CASES || self.contests.iter().any(|case| case.lower == lower) {
             return;
         }
-        self.contests.push(Contest { ix, lower, addr, until: now + ctx.timing.renewal_wait });
-        ctx.say(ctx.bound(ix), Say::Ping);
-        let claim = ctx.claim(ix);
+        self.contests.push(Contest {
+            ix,
+            lower,
+            addr,
+            until: now + ctx.picture.timing.renewal_wait,
+        });
+        ctx.out.say(ctx.picture.bound(ix), Say::Ping);
+        let claim = ctx.picture.claim(ix);
         let to = To { at: Destination::Unicast(addr), bound: Some(lower.epoch), node: None };
-        ctx.say_frame(to, Frame::Claim(claim));
+        ctx.out.say_frame(to, Frame::Claim(claim));
     }
 
     /// The life that is known of a peer has answered a ping: if it is contested, both live.
@@ -118,16 +127,16 @@ impl Renewal {
         if self.contests.is_empty() {
             return;
         }
-        let epoch = ctx.life(ix).epoch;
+        let epoch = ctx.picture.life(ix).epoch;
         for contest in self.contests.extract_if(.., |contest| contest.ix == ix) {
-            let same = ctx.id(ix) == contest.lower.id;
-            if same && contest.until > ctx.now && contest.lower.epoch < epoch {
+            let same = ctx.picture.id(ix) == contest.lower.id;
+            if same && contest.until > ctx.picture.now && contest.lower.epoch < epoch {
                 let to = To {
                     at: Destination::Unicast(contest.addr),
                     bound: Some(contest.lower.epoch),
                     node: None,
                 };
-                ctx.say_frame(to, Frame::Duplicate { epoch });
+                ctx.out.say_frame(to, Frame::Duplicate { epoch });
             }
         }
     }

@@ -27,11 +27,11 @@ impl Returns {
     /// Notes that a lost peer is back, which only this node may know.
     pub(crate) fn note(&mut self, ctx: &mut Context, ix: Ix) {
         if self.waiting.len() >= CAPACITY {
-            ctx.tell_all_of(ix);
+            ctx.picture.tell_all_of(&mut ctx.out, ix);
         } else if !self.waiting.iter().any(|&(_, waits)| waits == ix) {
-            let due = ctx.now + ctx.around(ctx.timing.return_wait);
+            let due = ctx.picture.now + ctx.out.around(ctx.picture.timing.return_wait);
             self.waiting.push((due, ix));
-            ctx.timers.hasten(Why::Return, due);
+            ctx.out.timers.hasten(Why::Return, due);
         }
     }
 
@@ -42,14 +42,14 @@ impl Returns {
 
     /// Broadcasts what no other node has in the meantime.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
-        let now = ctx.now;
+        let now = ctx.picture.now;
         for (_, ix) in self.waiting.extract_if(.., |(due, _)| *due <= now) {
-            if ctx.claim(ix).standing == Standing::Alive {
-                ctx.tell_all_of(ix);
+            if ctx.picture.claim(ix).standing == Standing::Alive {
+                ctx.picture.tell_all_of(&mut ctx.out, ix);
             }
         }
         self.waiting.shrink_to(self.waiting.len().max(KEPT));
-        ctx.timers.set(Why::Return, self.waiting.iter().map(|&(due, _)| due).min());
+        ctx.out.timers.set(Why::Return, self.waiting.iter().map(|&(due, _)| due).min());
     }
 
     pub(crate) fn clear(&mut self) {

@@ -33,47 +33,59 @@ pub(crate) struct Watches {
 impl Watches {
     /// Suspects a peer that has left a probe unanswered.
     pub(crate) fn suspect(&mut self, ctx: &mut Context, ix: Ix, since: Instant) {
-        if !ctx.is_watchable(ix) {
+        if !ctx.picture.is_watchable(ix) {
             return;
         }
         let Some((at, _)) = self.watch(ctx, ix) else {
             return;
         };
-        ctx.stats.suspicions += 1;
+        ctx.out.stats.suspicions += 1;
         let slow = self.slow_until(ix);
         let watch = &mut self.list[at];
         // However long the probe took, others need a while to look.
         let share = if is_small(ctx) { 2 } else { 4 };
-        let look = if watch.own { Duration::ZERO } else { ctx.config.silence_window / share };
+        let look =
+            if watch.own { Duration::ZERO } else { ctx.picture.config.silence_window / share };
         watch.own = true;
         // If others have had this node look already, the silence began when it started to.
-        let over = watch.until <= ctx.now;
+        let over = watch.until <= ctx.picture.now;
         watch.since = if over { since } else { watch.since.min(since) };
         if over {
             watch.verifiers.clear();
         }
-        watch.until = (watch.since + ctx.config.silence_window).max(slow).max(ctx.now + look);
-        watch.next = watch.next.min(watch.until.max(ctx.now + ctx.timing.first_gap));
-        let incarnation = ctx.peers.get(ix).incarnation;
-        if !ctx.peers.is_dubious(ix) {
-            ctx.say_frame(ctx.bound(ix), Frame::Suspicion { incarnation });
-            ctx.say(ctx.bound(ix), Say::Ping);
+        watch.until =
+            (watch.since + ctx.picture.config.silence_window).max(slow).max(ctx.picture.now + look);
+        watch.next =
+            watch.next.min(watch.until.max(ctx.picture.now + ctx.picture.timing.first_gap));
+        let incarnation = ctx.picture.peers.get(ix).incarnation;
+        if !ctx.picture.peers.is_dubious(ix) {
+            ctx.out.say_frame(ctx.picture.bound(ix), Frame::Suspicion { incarnation });
+            ctx.out.say(ctx.picture.bound(ix), Say::Ping);
         }
         (watch.recruited, watch.widened) = (false, false);
         watch.recruit_in_time(ctx);
-        if ctx.status(ix) == Status::Alive {
-            ctx.believe(ix, Status::Suspect, Cause::Unanswered);
+        if ctx.picture.status(ix) == Status::Alive {
+            ctx.picture.believe(&mut ctx.out, ix, Status::Suspect, Cause::Unanswered);
         }
         self.arm(ctx);
     }
 
     /// Looks at a peer because another asks for it.
     pub(crate) fn verify(&mut self, ctx: &mut Context, asker: Ix, suspect: Ix, millis: u32) {
-        let span = Duration::from_millis(u64::from(millis)).min(ctx.timing.slowest);
+        let span = Duration::from_millis(u64::from(millis)).min(ctx.picture.timing.slowest);
         // As much of the window as is over the asker has heard nothing. What answered this node since
         // is not silent: it was asked before, and what it said then was lost.
-        let silent = ctx.config.silence_window.saturating_sub(span).min(ctx.timing.report_memory);
-        if self.answered.iter().any(|&(ix, at)| ix == suspect && ctx.now.since(at) <= silent) {
+        let silent = ctx
+            .picture
+            .config
+            .silence_window
+            .saturating_sub(span)
+            .min(ctx.picture.timing.report_memory);
+        if self
+            .answered
+            .iter()
+            .any(|&(ix, at)| ix == suspect && ctx.picture.now.since(at) <= silent)
+        {
             say_found(suspect, asker, Finding::Answers, ctx);
             return;
         }
@@ -87,18 +99,18 @@ impl Watches {
         if begun {
             // It may have begun a new life, of which the asker does not know.
             self.list[at].unbound = true;
-            ctx.greet(ctx.unbound(suspect));
+            ctx.picture.greet(&mut ctx.out, ctx.picture.unbound(suspect));
         }
         let watch = &mut self.list[at];
-        if !span.is_zero() && watch.until <= ctx.now && !watch.own {
+        if !span.is_zero() && watch.until <= ctx.picture.now && !watch.own {
             // New, or over: a window that is running serves this asker too. One of this node's own
             // that is over waits for others, and is as good.
-            watch.since = ctx.now;
-            watch.until = ctx.now + span;
-            watch.gap = ctx.timing.first_gap;
-            watch.next = ctx.now + watch.gap;
+            watch.since = ctx.picture.now;
+            watch.until = ctx.picture.now + span;
+            watch.gap = ctx.picture.timing.first_gap;
+            watch.next = ctx.picture.now + watch.gap;
         }
-        let due = ctx.now + span;
+        let due = ctx.picture.now + span;
         let told = match watch.askers.iter_mut().find(|known| known.ix == asker) {
             Some(known) => {
                 if !span.is_zero() {
@@ -114,10 +126,10 @@ impl Watches {
                 false
             }
         };
-        let silent = told || watch.until <= ctx.now;
+        let silent = told || watch.until <= ctx.picture.now;
         let finding = if silent { Finding::Silent } else { Finding::Looking };
-        let life = ctx.life(suspect);
-        ctx.say_frame(ctx.bound(asker), Frame::Verdict { suspect: life, finding });
+        let life = ctx.picture.life(suspect);
+        ctx.out.say_frame(ctx.picture.bound(asker), Frame::Verdict { suspect: life, finding });
         self.arm(ctx);
     }
 
@@ -129,14 +141,17 @@ impl Watches {
         suspect: Ix,
         finding: Finding,
     ) -> Option<Instant> {
-        if mutated!(ctx.config, WordForgotten) && finding != Finding::Looking {
+        if mutated!(ctx.picture.config, WordForgotten) && finding != Finding::Looking {
             return None;
         }
         let at = self.list.iter().position(|watch| watch.ix == suspect && watch.own)?;
         let watch = &mut self.list[at];
         let known = watch.verifiers.iter_mut().find(|known| known.ix == by)?;
-        let is_late = ctx.now.since(known.asked) > Duration::from_millis(10);
-        if mutated!(ctx.config, WaitIgnoresRoundTrips) && finding == Finding::Silent && is_late {
+        let is_late = ctx.picture.now.since(known.asked) > Duration::from_millis(10);
+        if mutated!(ctx.picture.config, WaitIgnoresRoundTrips)
+            && finding == Finding::Silent
+            && is_late
+        {
             return None;
         }
         let slot = &mut known.finding;
@@ -148,14 +163,14 @@ impl Watches {
         match finding {
             Finding::Looking => None,
             Finding::Answers => {
-                let cause = Cause::AnsweredOther { verifier: ctx.id(by) };
+                let cause = Cause::AnsweredOther { verifier: ctx.picture.id(by) };
                 self.end(ctx, at, cause);
                 None
             }
             Finding::Silent => {
                 // The conclusion may be waiting for just this.
-                if watch.until <= ctx.now && watch.is_decided() {
-                    watch.next = ctx.now + Duration::from_nanos(1);
+                if watch.until <= ctx.picture.now && watch.is_decided() {
+                    watch.next = ctx.picture.now + Duration::from_nanos(1);
                 }
                 let first = !core::mem::replace(&mut watch.verified, true);
                 self.arm(ctx);
@@ -169,17 +184,19 @@ impl Watches {
         if let Some(at) = self.list.iter().position(|watch| watch.ix == ix) {
             let askers = core::mem::take(&mut self.list[at].askers);
             self.answered.retain(|&(other, at)| {
-                other != ix && ctx.now.since(at) <= ctx.timing.report_memory
+                other != ix && ctx.picture.now.since(at) <= ctx.picture.timing.report_memory
             });
-            if !askers.is_empty() && self.answered.len() < ctx.config.limits.inquiries as usize {
-                self.answered.push((ix, ctx.now));
+            if !askers.is_empty()
+                && self.answered.len() < ctx.picture.config.limits.inquiries as usize
+            {
+                self.answered.push((ix, ctx.picture.now));
             }
             for asker in askers {
                 say_found(ix, asker.ix, Finding::Answers, ctx);
             }
             self.end(ctx, at, Cause::Answered);
         } else {
-            ctx.believe(ix, Status::Alive, Cause::Answered);
+            ctx.picture.believe(&mut ctx.out, ix, Status::Alive, Cause::Answered);
         }
     }
 
@@ -204,7 +221,7 @@ impl Watches {
     pub(crate) fn void(&mut self, ctx: &mut Context) {
         for watch in core::mem::take(&mut self.list) {
             if watch.own {
-                ctx.believe(watch.ix, Status::Alive, Cause::OwnStall);
+                ctx.picture.believe(&mut ctx.out, watch.ix, Status::Alive, Cause::OwnStall);
             }
         }
         self.arm(ctx);
@@ -212,9 +229,9 @@ impl Watches {
 
     /// Honours a peer's word that it will be slow.
     pub(crate) fn expect_slow(&mut self, ctx: &Context, ix: Ix, span: Duration) {
-        let until = ctx.now + span.min(ctx.timing.slowest);
-        self.slow.retain(|(other, until)| *other != ix && *until > ctx.now);
-        if self.slow.len() < ctx.config.limits.inquiries as usize {
+        let until = ctx.picture.now + span.min(ctx.picture.timing.slowest);
+        self.slow.retain(|(other, until)| *other != ix && *until > ctx.picture.now);
+        if self.slow.len() < ctx.picture.config.limits.inquiries as usize {
             self.slow.push((ix, until));
         }
         for watch in self.list.iter_mut().filter(|watch| watch.ix == ix && watch.own) {
@@ -228,22 +245,23 @@ impl Watches {
         let mut at = 0;
         while at < self.list.len() {
             let watch = &mut self.list[at];
-            if health.trusts_silence(ctx.now) {
+            if health.trusts_silence(ctx.picture.now) {
                 watch.report_in_time(ctx);
             }
-            if watch.next > ctx.now {
+            if watch.next > ctx.picture.now {
                 at += 1;
                 continue;
             }
-            if watch.until > ctx.now {
+            if watch.until > ctx.picture.now {
                 watch.ask_again(ctx);
                 at += 1;
                 continue;
             }
-            let waits = mutated!(ctx.config, EndlessSuspicion) || !health.trusts_silence(ctx.now);
+            let waits = mutated!(ctx.picture.config, EndlessSuspicion)
+                || !health.trusts_silence(ctx.picture.now);
             if watch.own && waits {
-                watch.until = ctx.now + ctx.timing.own_stall_wait;
-                watch.next = ctx.now + ctx.timing.first_gap;
+                watch.until = ctx.picture.now + ctx.picture.timing.own_stall_wait;
+                watch.next = ctx.picture.now + ctx.picture.timing.first_gap;
                 at += 1;
                 continue;
             }
@@ -252,9 +270,9 @@ impl Watches {
                 match watch.conclude(ctx, health) {
                     Verdict::Down(claim) => down.push(claim),
                     Verdict::Unreachable(cause) => {
-                        ctx.believe(watch.ix, Status::Unreachable, cause);
-                        let retry = ctx.around(ctx.config.retry_interval);
-                        ctx.timers.hasten(Why::Comeback, ctx.now + retry);
+                        ctx.picture.believe(&mut ctx.out, watch.ix, Status::Unreachable, cause);
+                        let retry = ctx.out.around(ctx.picture.config.retry_interval);
+                        ctx.out.timers.hasten(Why::Comeback, ctx.picture.now + retry);
                     }
                     Verdict::LookOn => {
                         at += 1;
@@ -262,10 +280,10 @@ impl Watches {
                     }
                 }
                 self.list.swap_remove(at);
-            } else if ctx.now.since(watch.until) >= ctx.timing.report_memory {
+            } else if ctx.picture.now.since(watch.until) >= ctx.picture.timing.report_memory {
                 self.list.swap_remove(at);
             } else {
-                watch.next = watch.until + ctx.timing.report_memory;
+                watch.next = watch.until + ctx.picture.timing.report_memory;
                 at += 1;
             }
         }
@@ -278,34 +296,34 @@ impl Watches {
         if let Some(at) = self.list.iter().position(|watch| watch.ix == ix) {
             return Some((at, false));
         }
-        if self.list.len() >= ctx.config.limits.inquiries as usize {
-            ctx.stats.watches_refused += 1;
+        if self.list.len() >= ctx.picture.config.limits.inquiries as usize {
+            ctx.out.stats.watches_refused += 1;
             return None;
         }
-        self.list.push(Watch::new(ix, ctx.now, ctx.timing.first_gap));
+        self.list.push(Watch::new(ix, ctx.picture.now, ctx.picture.timing.first_gap));
         Some((self.list.len() - 1, true))
     }
 
     fn end(&mut self, ctx: &mut Context, at: usize, cause: Cause) {
         let watch = self.list.swap_remove(at);
         if watch.own {
-            ctx.stats.suspicions_cleared += 1;
+            ctx.out.stats.suspicions_cleared += 1;
         }
-        ctx.believe(watch.ix, Status::Alive, cause);
+        ctx.picture.believe(&mut ctx.out, watch.ix, Status::Alive, cause);
         self.arm(ctx);
     }
 
     /// A suspect has been found silent by another as well, or has been called down. Returns until when to
     /// probe faster, if many are dying.
     pub(crate) fn note_verified(&mut self, ctx: &Context, suspect: Ix) -> Option<Instant> {
-        if ctx.peers.is_dubious(suspect) {
+        if ctx.picture.peers.is_dubious(suspect) {
             return None;
         }
-        let now = ctx.now;
-        self.verified.retain(|&at| now.since(at) <= ctx.timing.mass_span);
+        let now = ctx.picture.now;
+        self.verified.retain(|&at| now.since(at) <= ctx.picture.timing.mass_span);
         self.verified.push(now);
         self.verified.truncate(CROWD);
-        (self.verified.len() >= MASS).then(|| now + ctx.timing.mass_haste)
+        (self.verified.len() >= MASS).then(|| now + ctx.picture.timing.mass_haste)
     }
 
     fn slow_until(&self, ix: Ix) -> Instant {
@@ -314,9 +332,10 @@ impl Watches {
 
     fn arm(&self, ctx: &mut Context) {
         let next = self.list.iter().map(|watch| {
-            let untold = watch.askers.iter().filter(|asker| !asker.told && asker.due > ctx.now);
+            let untold =
+                watch.askers.iter().filter(|asker| !asker.told && asker.due > ctx.picture.now);
             untold.map(|asker| asker.due).fold(watch.next, Instant::min)
         });
-        ctx.timers.set(Why::Watch, next.min());
+        ctx.out.timers.set(Why::Watch, next.min());
     }
 }

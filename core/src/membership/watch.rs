@@ -29,12 +29,12 @@ const LAST_VERIFIERS: usize = 5;
 /// Up to eight verifiers look at a suspect, so a cluster of nine is the first that has all of them. Below
 /// that each ping costs little, as few watch and few are watched.
 pub(super) fn is_small(ctx: &Context) -> bool {
-    ctx.ring.len() <= SMALL
+    ctx.picture.ring.len() <= SMALL
 }
 
 /// The longest wait between two pings of a watched peer.
 fn longest_gap(ctx: &Context) -> Duration {
-    if is_small(ctx) { ctx.timing.small_gap } else { ctx.timing.longest_gap }
+    if is_small(ctx) { ctx.picture.timing.small_gap } else { ctx.picture.timing.longest_gap }
 }
 
 /// The most that the verifiers of one suspicion, and the askers of one watch, can be.
@@ -118,14 +118,14 @@ impl Watch {
     /// 30 % loss a peer is suspect for an eighth of the time, and in a cluster of three there is no
     /// other to ask.
     fn recruit(&mut self, ctx: &mut Context, wanted: usize) {
-        let mut picked = ctx.random_alive(wanted, self.ix);
+        let mut picked = ctx.picture.random_alive(&mut ctx.out, wanted, self.ix);
         if picked.is_empty() {
-            let others = (0..ctx.ring.len()).map(|at| ctx.ring.at(at));
+            let others = (0..ctx.picture.ring.len()).map(|at| ctx.picture.ring.at(at));
             picked.extend(others.filter(|&ix| ix != self.ix).take(wanted));
         }
         for ix in picked {
             if self.verifiers.len() < CROWD && !self.verifiers.iter().any(|known| known.ix == ix) {
-                self.verifiers.push(Verifier { ix, finding: None, asked: ctx.now });
+                self.verifiers.push(Verifier { ix, finding: None, asked: ctx.picture.now });
                 ask_verifier(self.ix, ctx, ix, self.left(ctx));
             }
         }
@@ -137,14 +137,15 @@ impl Watch {
     fn repeat(&mut self, ctx: &mut Context) {
         let left = self.left(ctx);
         for verifier in &mut self.verifiers {
-            let late = ctx.peers.late(verifier.ix).unwrap_or(ctx.config.max_timeout);
+            let late =
+                ctx.picture.peers.late(verifier.ix).unwrap_or(ctx.picture.config.max_timeout);
             let wait = match verifier.finding {
                 None => late,
-                Some(Finding::Looking) => late.max(ctx.timing.word_again),
+                Some(Finding::Looking) => late.max(ctx.picture.timing.word_again),
                 Some(Finding::Answers | Finding::Silent) => continue,
             };
-            if ctx.now.since(verifier.asked) >= wait {
-                verifier.asked = ctx.now;
+            if ctx.picture.now.since(verifier.asked) >= wait {
+                verifier.asked = ctx.picture.now;
                 ask_verifier(self.ix, ctx, verifier.ix, left);
             }
         }
@@ -152,22 +153,22 @@ impl Watch {
 
     /// The milliseconds that are left of the window.
     fn left(&self, ctx: &Context) -> u32 {
-        u32::try_from(self.until.since(ctx.now).as_millis()).unwrap_or(u32::MAX)
+        u32::try_from(self.until.since(ctx.picture.now).as_millis()).unwrap_or(u32::MAX)
     }
 
     /// Pings a watched peer, bound and unbound in turn.
     pub(super) fn ask_again(&mut self, ctx: &mut Context) {
         self.unbound = !self.unbound;
-        ctx.peers.note_unanswered(self.ix);
-        if ctx.peers.is_dubious(self.ix) {
+        ctx.picture.peers.note_unanswered(self.ix);
+        if ctx.picture.peers.is_dubious(self.ix) {
             // It has been asked once, and others ask it as well.
         } else if self.unbound {
-            ctx.greet(ctx.unbound(self.ix));
+            ctx.picture.greet(&mut ctx.out, ctx.picture.unbound(self.ix));
         } else {
-            ctx.say(ctx.bound(self.ix), Say::Ping);
+            ctx.out.say(ctx.picture.bound(self.ix), Say::Ping);
         }
         self.gap = (self.gap * 2).min(longest_gap(ctx));
-        self.next = (ctx.now + self.gap).min(self.until);
+        self.next = (ctx.picture.now + self.gap).min(self.until);
         if self.own {
             self.repeat(ctx);
             self.recruit_in_time(ctx);
@@ -176,25 +177,25 @@ impl Watch {
 
     /// Recruits verifiers if it is time to, and looks again when it will be.
     pub(super) fn recruit_in_time(&mut self, ctx: &mut Context) {
-        let first = usize::from(ctx.config.verifiers);
+        let first = usize::from(ctx.picture.config.verifiers);
         if first == 0 {
             return;
         }
-        let left = self.until.since(ctx.now);
-        let early = left.saturating_sub(ctx.config.silence_window / 2);
+        let left = self.until.since(ctx.picture.now);
+        let early = left.saturating_sub(ctx.picture.config.silence_window / 2);
         if !self.recruited && early.is_zero() {
             self.recruited = true;
             self.recruit(ctx, first);
         }
-        let look = ctx.timing.last_look.max(2 * ctx.peers.usually_late());
-        let late = left.saturating_sub(look.min(ctx.config.silence_window / 2));
-        if !self.widened && late.is_zero() && !ctx.peers.is_dubious(self.ix) {
+        let look = ctx.picture.timing.last_look.max(2 * ctx.picture.peers.usually_late());
+        let late = left.saturating_sub(look.min(ctx.picture.config.silence_window / 2));
+        if !self.widened && late.is_zero() && !ctx.picture.peers.is_dubious(self.ix) {
             self.widened = true;
             self.recruit(ctx, LAST_VERIFIERS);
         }
         let due = if self.recruited { late } else { early };
         if !due.is_zero() {
-            self.next = self.next.min(ctx.now + due);
+            self.next = self.next.min(ctx.picture.now + due);
         }
     }
 
@@ -203,7 +204,7 @@ impl Watch {
     pub(super) fn report_in_time(&mut self, ctx: &mut Context) {
         for at in 0..self.askers.len() {
             let asker = &mut self.askers[at];
-            if !asker.told && asker.due <= ctx.now {
+            if !asker.told && asker.due <= ctx.picture.now {
                 asker.told = true;
                 say_found(self.ix, asker.ix, Finding::Silent, ctx);
             }
@@ -226,7 +227,7 @@ impl Watch {
             .verifiers
             .iter()
             .filter(|known| known.finding == Some(Finding::Silent))
-            .map(|known| ctx.id(known.ix))
+            .map(|known| ctx.picture.id(known.ix))
             .collect();
         let reminded = self.reminders >= PATIENCE || self.verifiers.is_empty();
         // Who hears but few of those it asks is cut off itself, and they with it.
@@ -239,10 +240,10 @@ impl Watch {
             return Verdict::Unreachable(Cause::VerifiersSilent);
         }
         if heard && (self.is_decided() || reminded && silent.len() >= answered.min(2)) {
-            ctx.stats.verdicts_down += 1;
-            let mut claim = ctx.claim(self.ix);
+            ctx.out.stats.verdicts_down += 1;
+            let mut claim = ctx.picture.claim(self.ix);
             claim.standing = Standing::Down;
-            claim.accuser = Some(ctx.me().id);
+            claim.accuser = Some(ctx.picture.me().id);
             claim.confirmed_by = [silent.first().copied(), silent.get(1).copied()];
             return Verdict::Down(claim);
         }
@@ -251,40 +252,40 @@ impl Watch {
             self.reminders = 0;
             // Those who were asked have gone quiet themselves: ask others for a window of theirs.
             self.verifiers.clear();
-            self.until = ctx.now + ctx.config.silence_window;
-            self.gap = ctx.timing.first_gap;
-            self.next = ctx.now + self.gap;
+            self.until = ctx.picture.now + ctx.picture.config.silence_window;
+            self.gap = ctx.picture.timing.first_gap;
+            self.next = ctx.picture.now + self.gap;
             (self.recruited, self.widened) = (true, false);
-            self.recruit(ctx, usize::from(ctx.config.verifiers));
+            self.recruit(ctx, usize::from(ctx.picture.config.verifiers));
         } else {
             // A cut may have ended meanwhile: the suspect may say so itself.
-            if !ctx.peers.is_dubious(self.ix) {
-                ctx.greet(ctx.unbound(self.ix));
+            if !ctx.picture.peers.is_dubious(self.ix) {
+                ctx.picture.greet(&mut ctx.out, ctx.picture.unbound(self.ix));
             }
-            let mut wait = ctx.timing.report_wait;
-            let longest = ctx.config.max_timeout.max(ctx.peers.usually_late());
+            let mut wait = ctx.picture.timing.report_wait;
+            let longest = ctx.picture.config.max_timeout.max(ctx.picture.peers.usually_late());
             for verifier in &mut self.verifiers {
                 if verifier.finding != Some(Finding::Silent) {
-                    let late = ctx.peers.late(verifier.ix).unwrap_or(longest);
+                    let late = ctx.picture.peers.late(verifier.ix).unwrap_or(longest);
                     wait = wait.max(late.min(longest));
-                    verifier.asked = ctx.now;
+                    verifier.asked = ctx.picture.now;
                     ask_verifier(self.ix, ctx, verifier.ix, 0);
                 }
             }
-            self.next = ctx.now + wait;
+            self.next = ctx.picture.now + wait;
         }
         Verdict::LookOn
     }
 }
 
 fn ask_verifier(suspect: Ix, ctx: &mut Context, verifier: Ix, millis: u32) {
-    let incarnation = ctx.peers.get(suspect).incarnation;
-    let suspect = ctx.life(suspect);
+    let incarnation = ctx.picture.peers.get(suspect).incarnation;
+    let suspect = ctx.picture.life(suspect);
     let verify = Frame::Verify { suspect, incarnation, millis };
-    ctx.say_frame(ctx.bound(verifier), verify);
+    ctx.out.say_frame(ctx.picture.bound(verifier), verify);
 }
 
 pub(super) fn say_found(suspect: Ix, asker: Ix, finding: Finding, ctx: &mut Context) {
-    let verdict = Frame::Verdict { suspect: ctx.life(suspect), finding };
-    ctx.say_frame(ctx.bound(asker), verdict);
+    let verdict = Frame::Verdict { suspect: ctx.picture.life(suspect), finding };
+    ctx.out.say_frame(ctx.picture.bound(asker), verdict);
 }

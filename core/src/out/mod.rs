@@ -8,6 +8,17 @@ mod pace;
 mod stats;
 mod timers;
 
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng;
+
+use crate::base::{GroupName, Instant, NodeId};
+use crate::topology::{Change, Changes};
+use crate::wire::Frame;
+
 pub use event::{Cause, Event, MulticastState};
 pub(crate) use events::Events;
 pub use message::{BroadcastError, BroadcastId, Recipients, Tag};
@@ -15,3 +26,97 @@ pub(crate) use outbox::{Intent, Outbox, Say, To};
 pub(crate) use pace::Pace;
 pub use stats::Stats;
 pub(crate) use timers::{Timers, Why};
+
+/// What the engine puts out. All parts write it.
+#[derive(Clone)]
+pub(crate) struct Out {
+    /// The time, for what is queued now.
+    pub(crate) now: Instant,
+    pub(crate) outbox: Outbox,
+    pub(crate) events: Events,
+    pub(crate) timers: Timers,
+    pub(crate) stats: Stats,
+    pub(crate) rng: ChaCha8Rng,
+    /// The number of the last packet sent.
+    pub(crate) packet: u64,
+    /// Set once the node has left.
+    pub(crate) silent: bool,
+    /// Claims that wait to be broadcast, one for each node.
+    pub(crate) claims: BTreeMap<NodeId, Frame>,
+    /// What else waits to be broadcast, in order.
+    pub(crate) news: Vec<Frame>,
+    /// Groups in which this node has written, and the clock before that.
+    pub(crate) written: BTreeMap<GroupName, u64>,
+    /// Whether this node's metadata has changed.
+    pub(crate) described: bool,
+    pub(crate) pace: Pace,
+}
+
+impl Out {
+    /// Queues something to send. What does not fit is counted; the node that needs it asks again. A
+    /// silent node sends nothing.
+    pub(crate) fn say(&mut self, to: To, say: Say) {
+        if !self.silent && !self.outbox.push(self.now, to, say) {
+            self.stats.outbox_full += 1;
+        }
+    }
+
+    pub(crate) fn say_frame(&mut self, to: To, frame: Frame) {
+        self.say(to, Say::Frame(frame));
+    }
+
+    /// A random number below `bound`; 0 for a bound of 0.
+    pub(crate) fn random_below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.rng.next_u64()) * bound as u128) >> 64) as usize
+    }
+
+    /// A random span between a half and three halves of `mean`.
+    pub(crate) fn around(&mut self, mean: Duration) -> Duration {
+        let nanos = u64::try_from(mean.as_nanos()).unwrap_or(u64::MAX / 2);
+        let more = (u128::from(self.rng.next_u64()) * u128::from(nanos)) >> 64;
+        Duration::from_nanos(nanos / 2 + more as u64)
+    }
+
+    /// A random duration with this mean and without memory, so that many nodes that begin to wait
+    /// at once act at an even rate from the beginning (exponential, to within a quarter).
+    pub(crate) fn memoryless(&mut self, mean: Duration) -> Duration {
+        let random = u128::from(self.rng.next_u64() | 1);
+        let zeros = random.leading_zeros() - u64::BITS;
+        // The binary logarithm of its inverse, in 2^32nds, taken as straight between powers of two.
+        let fraction = (1 << 32) - ((random << zeros) >> 31 & ((1 << 32) - 1));
+        let halvings = (u128::from(zeros) << 32) + fraction;
+        let nanos = mean.as_nanos().min(u128::from(u64::MAX)) * halvings / 3 * 2;
+        // A deadline lies ahead.
+        let least = u64::from(!mean.is_zero());
+        Duration::from_nanos(u64::try_from(nanos >> 32).unwrap_or(u64::MAX).max(least))
+    }
+
+    /// Queues the events of a change of the topology.
+    pub(crate) fn publish(&mut self, mut changes: Changes) {
+        for change in changes.drain() {
+            self.event(match change {
+                Change::Set { group, item } => Event::ItemSet { group, item },
+                Change::Cleared { group, member, range } => {
+                    Event::ItemCleared { group, member, range }
+                }
+            });
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        if self.events.push(event) {
+            self.stats.events_folded += 1;
+        }
+    }
+
+    pub(crate) fn event_of_new_life(&mut self, event: Event) {
+        if self.events.push_new_life(event) {
+            self.stats.events_folded += 1;
+        }
+    }
+
+    /// Whether nothing waits to be broadcast but what this node has written.
+    pub(crate) fn has_only_own_news(&self) -> bool {
+        self.claims.is_empty() && self.news.is_empty()
+    }
+}

@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::base::{Epoch, Instant, Ix, Status};
-use crate::picture::Context;
+use crate::picture::Picture;
 use crate::timing::segment::{PROMISE, PROMPT, SPEAKER_TTL};
 
 /// The most speakers that are remembered.
@@ -79,7 +79,7 @@ impl Covers {
     }
 }
 
-impl Context {
+impl Picture {
     /// Notes that a node speaks. Beyond the limit the one that was heard of longest ago is
     /// forgotten.
     pub(crate) fn note_speaker(&mut self, ix: Ix) {

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use crate::base::{Epoch, Ix, Life, NodeId, Status};
 use crate::claims::{Claim, Plea, Standing};
 use crate::mutants::mutated;
-use crate::out::{Cause, Event, Why};
-use crate::picture::Context;
+use crate::out::{Cause, Event, Out, Why};
+use crate::picture::{Context, Picture};
 use crate::topology::Changes;
 
 /// Something new about a node.
@@ -38,7 +38,7 @@ pub(crate) enum Weighed {
     Refused,
 }
 
-impl Context {
+impl Picture {
     /// Compares a claim with what is known of the node.
     pub(crate) fn weigh(&self, ix: Ix, claim: &Claim) -> Ordering {
         let known = self.claim(ix);
@@ -47,7 +47,7 @@ impl Context {
     }
 
     /// Takes in a claim about another node, told by `by`.
-    pub(crate) fn consider(&mut self, claim: &Claim, by: NodeId) -> Weighed {
+    pub(crate) fn consider(&mut self, out: &mut Out, claim: &Claim, by: NodeId) -> Weighed {
         let Some(ix) = self.find(claim.life.id) else {
             let status = shown(claim.standing);
             let half = self.config.forget_after / 2;
@@ -55,7 +55,13 @@ impl Context {
                 // Those who knew it are about to forget it: not to be learned anew.
                 return Weighed::Refused;
             }
-            return match self.admit(claim.life, claim.incarnation, status, cause(claim, by, None)) {
+            return match self.admit(
+                out,
+                claim.life,
+                claim.incarnation,
+                status,
+                cause(claim, by, None),
+            ) {
                 Some(ix) => {
                     self.peers.turned_before(ix, self.now, claim.age);
                     Weighed::News(News { ix, before: None, held: false })
@@ -68,7 +74,7 @@ impl Context {
             Ordering::Equal => Weighed::Known(ix),
             Ordering::Greater => {
                 let (epoch, status) = (self.life(ix).epoch, self.status(ix));
-                let held = self.adopt(ix, claim, cause(claim, by, Some((epoch, status))));
+                let held = self.adopt(out, ix, claim, cause(claim, by, Some((epoch, status))));
                 let before = Some((status, claim.life.epoch > epoch));
                 Weighed::News(News { ix, before, held })
             }
@@ -78,6 +84,7 @@ impl Context {
     /// Enters a node that was not known.
     pub(crate) fn admit(
         &mut self,
+        out: &mut Out,
         life: Life,
         incarnation: u32,
         status: Status,
@@ -85,19 +92,19 @@ impl Context {
     ) -> Option<Ix> {
         let interned = life.id.is_addressable().then(|| self.topology.intern(life));
         let Some(Ok(ix)) = interned else {
-            self.stats.claims_refused += 1;
+            out.stats.claims_refused += 1;
             return None;
         };
         self.topology.set_status_of(ix, status);
         self.peers.admit(ix, &self.topology, incarnation, self.now);
         self.follow_life(ix);
-        self.follow_status(ix, None, status, cause, true);
-        self.tell_path_of_new(ix);
+        self.follow_status(out, ix, None, status, cause, true);
+        self.tell_path_of_new(out, ix);
         Some(ix)
     }
 
     /// Replaces what is known of a node by a claim that beats it. Returns whether it is held off for that.
-    fn adopt(&mut self, ix: Ix, claim: &Claim, cause: Cause) -> bool {
+    fn adopt(&mut self, out: &mut Out, ix: Ix, claim: &Claim, cause: Cause) -> bool {
         let from = self.status(ix);
         let mut to = shown(claim.standing);
         let known = self.claim(ix);
@@ -106,11 +113,11 @@ impl Context {
         let mut held = None;
         self.peers.uncount(ix, &self.topology);
         if new_life {
-            self.drop_metadata(ix);
+            self.drop_metadata(out, ix);
             let mut changes = Changes::default();
             self.topology.raise_epoch(ix, claim.life.epoch, &mut changes);
             self.peers.open_window(ix);
-            self.publish(changes);
+            out.publish(changes);
         }
         self.peers.get_mut(ix).incarnation = claim.incarnation;
         match claim.standing {
@@ -123,7 +130,7 @@ impl Context {
                 held = self.peers.falls.objects(ix, plea, self.now, &self.timing);
                 if let Some(left) = self.peers.falls.held_for(ix, self.now) {
                     to = Status::Down;
-                    self.timers.hasten(Why::Housekeeping, self.now + left);
+                    out.timers.hasten(Why::Housekeeping, self.now + left);
                 }
             }
             Standing::Alive => self.peers.falls.begin_life(ix, unheard, self.now),
@@ -135,7 +142,7 @@ impl Context {
         let back_and_held = claim.standing == Standing::Alive && to == Status::Down;
         let cause = if back_and_held { Cause::HeldOff } else { cause };
         if from != to || new_life {
-            self.follow_status(ix, Some(from), to, cause, new_life);
+            self.follow_status(out, ix, Some(from), to, cause, new_life);
         } else {
             self.place(ix);
         }
@@ -146,7 +153,7 @@ impl Context {
     }
 
     /// Takes back those that were held off and have been clean for long enough.
-    pub(crate) fn take_back(&mut self) {
+    pub(crate) fn take_back(&mut self, out: &mut Out) {
         let held: Vec<Ix> =
             self.topology.roster().iter().filter(|&ix| self.peers.falls.is_held(ix)).collect();
         for ix in held {
@@ -155,28 +162,35 @@ impl Context {
             } else if self.peers.falls.release(ix, self.now) {
                 // What is known of it stays as it is: it has counted as alive all the time.
                 self.topology.set_status_of(ix, Status::Alive);
-                self.follow_status(ix, Some(Status::Down), Status::Alive, Cause::Steady, false);
+                self.follow_status(
+                    out,
+                    ix,
+                    Some(Status::Down),
+                    Status::Alive,
+                    Cause::Steady,
+                    false,
+                );
             } else {
-                self.timers.hasten(Why::Housekeeping, self.now + self.timing.housekeeping);
+                out.timers.hasten(Why::Housekeeping, self.now + self.timing.housekeeping);
             }
         }
     }
 
     /// Changes what this node alone believes of a peer: alive, suspect or unreachable.
-    pub(crate) fn believe(&mut self, ix: Ix, to: Status, cause: Cause) {
+    pub(crate) fn believe(&mut self, out: &mut Out, ix: Ix, to: Status, cause: Cause) {
         let from = self.status(ix);
         let local =
             |status| matches!(status, Status::Alive | Status::Suspect | Status::Unreachable);
         if from != to && local(from) && local(to) {
             self.topology.set_status_of(ix, to);
-            self.follow_status(ix, Some(from), to, cause, false);
+            self.follow_status(out, ix, Some(from), to, cause, false);
         }
     }
 
     /// Raises this node's own incarnation above one that it is said to have, to one that says how this
     /// node has been. Returns `false` if there is none. If the others hold this node off from now on, the
     /// embedder is told.
-    pub(crate) fn object(&mut self, above: u32, plea: Plea) -> bool {
+    pub(crate) fn object(&mut self, out: &mut Out, above: u32, plea: Plea) -> bool {
         let Some(incarnation) = plea.above(above) else { return false };
         self.peers.uncount(Ix::ME, &self.topology);
         self.peers.get_mut(Ix::ME).incarnation = incarnation;
@@ -184,7 +198,7 @@ impl Context {
         let held = self.peers.falls.objects(Ix::ME, plea, self.now, &self.timing);
         if let (Some(left), Some(reason)) = (held, self.peers.falls.reason(Ix::ME)) {
             self.peers.falls.unhold(Ix::ME);
-            self.event(Event::HeldOff { reason, left });
+            out.event(Event::HeldOff { reason, left });
         }
         true
     }
@@ -192,6 +206,7 @@ impl Context {
     /// Keeps the ring and the embedder informed of a status that has changed.
     fn follow_status(
         &mut self,
+        out: &mut Out,
         ix: Ix,
         from: Option<Status>,
         to: Status,
@@ -203,9 +218,9 @@ impl Context {
         self.place(ix);
         let event = Event::Peer { peer: self.life(ix), from, to: Some(to), cause };
         if new_life {
-            self.event_of_new_life(event);
+            out.event_of_new_life(event);
         } else {
-            self.event(event);
+            out.event(event);
         }
     }
 
@@ -220,10 +235,10 @@ impl Context {
         }
     }
 
-    fn drop_metadata(&mut self, ix: Ix) {
+    fn drop_metadata(&mut self, out: &mut Out, ix: Ix) {
         if self.metadata.forget(ix).is_some() {
             let node = self.id(ix);
-            self.event(Event::Metadata { node, metadata: Bytes::new() });
+            out.event(Event::Metadata { node, metadata: Bytes::new() });
         }
     }
 
@@ -239,18 +254,18 @@ impl Context {
     }
 
     /// Forgets a node and all it said.
-    pub(crate) fn forget(&mut self, ix: Ix, cause: Cause) {
+    pub(crate) fn forget(&mut self, out: &mut Out, ix: Ix, cause: Cause) {
         let (peer, from) = (self.life(ix), self.status(ix));
         let epoch = self.forgotten.map_or(peer.epoch, |(epoch, _)| epoch.max(peer.epoch));
-        self.forgotten = Some((epoch, self.packet));
+        self.forgotten = Some((epoch, out.packet));
         let position = self.topology.fingerprints().peer_position(peer.id);
         self.ring.remove(position, ix);
         self.peers.forget(ix, &self.topology, self.now, &self.timing);
-        self.drop_metadata(ix);
+        self.drop_metadata(out, ix);
         let mut changes = Changes::default();
         self.topology.delete(ix, &mut changes);
-        self.publish(changes);
-        self.event(Event::Peer { peer, from: Some(from), to: None, cause });
+        out.publish(changes);
+        out.event(Event::Peer { peer, from: Some(from), to: None, cause });
     }
 }
 
@@ -283,6 +298,6 @@ fn cause(claim: &Claim, by: NodeId, known: Option<(Epoch, Status)>) -> Cause {
 /// it says that a node is down that this node sees alive, and may be old news.
 pub(crate) fn is_doubtful(ctx: &Context, ix: Ix, claim: &Claim) -> bool {
     claim.standing == Standing::Down
-        && claim.life.epoch == ctx.life(ix).epoch
-        && ctx.status(ix) == Status::Alive
+        && claim.life.epoch == ctx.picture.life(ix).epoch
+        && ctx.picture.status(ix) == Status::Alive
 }

@@ -16,19 +16,19 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
+use rand_core::SeedableRng;
 use sha2::{Digest as _, Sha256};
 
 use crate::base::{Destination, Epoch, GroupName, Instant, Ix, Life, NodeId, Status};
 use crate::claims::{Claim, Metadata, Standing};
 use crate::config::Config;
-use crate::out::{Event, Events, Outbox, Pace, Say, Stats, Timers, To, Why};
+use crate::out::{Events, Out, Outbox, Pace, Say, Stats, Timers, To, Why};
 use crate::picture::cover::Covers;
 use crate::picture::path::Paths;
 use crate::picture::peers::Peers;
 use crate::picture::view::Views;
 use crate::timing::Timing;
-use crate::topology::{Change, Changes, GroupError, Topology};
+use crate::topology::{Changes, GroupError, Topology};
 use crate::wire::{Frame, OVERHEAD};
 
 pub(crate) use evidence::{News, Weighed, is_doubtful};
@@ -37,46 +37,33 @@ pub(crate) use path::BASE;
 pub(crate) use peers::Proof;
 pub(crate) use ring::{Ring, Stretch};
 
-/// What the parts share. A part changes its own state and this.
+/// What the parts share: what this node believes, and what it puts out.
 #[derive(Clone)]
 pub(crate) struct Context {
+    pub(crate) picture: Picture,
+    pub(crate) out: Out,
+}
+
+/// What this node believes. All parts read it.
+#[derive(Clone)]
+pub(crate) struct Picture {
     /// The latest time that the embedder has given.
     pub(crate) now: Instant,
-    /// When this life began.
-    pub(crate) started: Instant,
     /// The horizon that followed from the embedder's clock, and when that was.
     horizon: (Epoch, Instant),
     pub(crate) config: Config,
     /// The durations that follow from the configuration.
     pub(crate) timing: Timing,
-    rng: ChaCha8Rng,
     pub(crate) topology: Topology,
     pub(crate) peers: Peers,
     pub(crate) ring: Ring,
-    pub(crate) pace: Pace,
     pub(crate) covers: Covers,
     pub(crate) views: Views,
     pub(crate) paths: Paths,
-    /// The number of the last packet sent.
-    pub(crate) packet: u64,
     pub(crate) metadata: Metadata,
-    pub(crate) outbox: Outbox,
-    pub(crate) events: Events,
-    pub(crate) timers: Timers,
-    pub(crate) stats: Stats,
-    /// Claims that wait to be broadcast, one for each node.
-    claims: BTreeMap<NodeId, Frame>,
-    /// What else waits to be broadcast, in order.
-    news: Vec<Frame>,
-    /// Groups in which this node has written, and the clock before that.
-    written: BTreeMap<GroupName, u64>,
-    /// Whether this node's metadata has changed.
-    described: bool,
     /// The highest epoch of all that this node has forgotten in this life, and the number of its own last
     /// packet then: recordings of them quote none above it.
     pub(crate) forgotten: Option<(Epoch, u64)>,
-    /// Set once the node has left.
-    pub(crate) silent: bool,
 }
 
 impl Context {
@@ -89,35 +76,79 @@ impl Context {
         topology.set_mutant(config.mutant);
         let mut peers = Peers::new();
         peers.admit(Ix::ME, &topology, 0, now);
-        Self {
+        let out = Out {
             now,
-            started: now,
-            horizon: (epoch.horizon(), now),
-            timing: Timing::new(&config),
-            config,
-            rng,
-            topology,
-            peers,
-            ring: Ring::default(),
-            pace: Pace::default(),
-            covers: Covers::new(now),
-            views: Views::default(),
-            paths: Paths::default(),
-            packet: 0,
-            metadata: Metadata::default(),
             outbox: Outbox::new(limits.outbox, send_rate, now),
             events: Events::new(limits.events, limits.event_bytes),
             timers: Timers::default(),
             stats: Stats::default(),
+            rng,
+            packet: 0,
+            silent: false,
             claims: BTreeMap::new(),
             news: Vec::new(),
             written: BTreeMap::new(),
             described: false,
+            pace: Pace::default(),
+        };
+        let picture = Picture {
+            timing: Timing::new(&config),
+            now,
+            horizon: (epoch.horizon(), now),
+            config,
+            topology,
+            peers,
+            ring: Ring::default(),
+            covers: Covers::new(now),
+            views: Views::default(),
+            paths: Paths::default(),
+            metadata: Metadata::default(),
             forgotten: None,
-            silent: false,
-        }
+        };
+        Self { picture, out }
     }
 
+    /// Begins a new life of this node: other random choices, nothing waiting to be sent.
+    pub(crate) fn begin_life(&mut self, epoch: Epoch) -> Result<Changes, GroupError> {
+        self.picture.peers.uncount(Ix::ME, &self.picture.topology);
+        let renewed = self.picture.topology.renew(epoch);
+        if renewed.is_ok() {
+            self.picture.peers.get_mut(Ix::ME).incarnation = 0;
+        }
+        self.picture.peers.count(Ix::ME, &self.picture.topology);
+        let changes = renewed?;
+        if let Some(metadata) = self.picture.metadata.forget(Ix::ME) {
+            let (key, me) = (self.picture.topology.fingerprints(), self.picture.me());
+            self.picture.metadata.set(key, me, Ix::ME, 1, metadata);
+        }
+        self.out.rng = seeded(&self.picture.config.seed, self.picture.id(Ix::ME), epoch);
+        self.out.outbox.clear();
+        self.out.claims.clear();
+        self.picture.covers.clear();
+        self.picture.paths.renumber(self.picture.now, self.picture.config.max_datagram);
+        self.out.news.clear();
+        self.out.written.clear();
+        // What was recorded before is bound to the life that is over.
+        self.picture.forgotten = None;
+        self.out.silent = false;
+        Ok(changes)
+    }
+
+    /// Replaces the configuration.
+    pub(crate) fn set_config(&mut self, config: Config) {
+        self.picture.topology.set_down_members(config.down_members);
+        self.picture.topology.set_limits((&config.limits).into());
+        self.out.outbox.set_limits(config.limits.outbox, config.send_rate);
+        self.picture.timing = Timing::new(&config);
+        self.out.events.set_limits(config.limits.events, config.limits.event_bytes);
+        if config.max_datagram != self.picture.config.max_datagram {
+            self.picture.forget_paths(&mut self.out, config.max_datagram);
+        }
+        self.picture.config = config;
+    }
+}
+
+impl Picture {
     /// This node in this life.
     pub(crate) fn me(&self) -> Life {
         self.life(Ix::ME)
@@ -138,13 +169,13 @@ impl Context {
 
     /// Whether an epoch can be that of a life that has begun; one that lies implausibly far ahead
     /// is counted.
-    pub(crate) fn is_plausible(&mut self, epoch: Epoch) -> bool {
+    pub(crate) fn is_plausible(&mut self, out: &mut Out, epoch: Epoch) -> bool {
         if epoch > self.topology.horizon() {
             self.topology.set_horizon(self.horizon_now());
         }
         let plausible = epoch <= self.topology.horizon();
         if !plausible {
-            self.stats.epochs_refused += 1;
+            out.stats.epochs_refused += 1;
         }
         plausible
     }
@@ -197,28 +228,16 @@ impl Context {
         To { at: Destination::Unicast(self.id(ix).addr()), bound: None, node: Some(ix) }
     }
 
-    /// Queues something to send. What does not fit is counted; the node that needs it asks again. A
-    /// silent node sends nothing.
-    pub(crate) fn say(&mut self, to: To, say: Say) {
-        if !self.silent && !self.outbox.push(self.now, to, say) {
-            self.stats.outbox_full += 1;
-        }
-    }
-
-    pub(crate) fn say_frame(&mut self, to: To, frame: Frame) {
-        self.say(to, Say::Frame(frame));
-    }
-
     /// A ping with what the receiver needs to know about this node.
-    pub(crate) fn greet(&mut self, to: To) {
+    pub(crate) fn greet(&self, out: &mut Out, to: To) {
         let claim = self.claim(Ix::ME);
-        self.say_frame(to, Frame::Claim(claim));
-        self.say(to, Say::Ping);
+        out.say_frame(to, Frame::Claim(claim));
+        out.say(to, Say::Ping);
     }
 
     /// A first packet to an address of which nothing more is known.
-    pub(crate) fn greet_stranger(&mut self, addr: SocketAddr) {
-        self.greet(To { at: Destination::Unicast(addr), bound: None, node: None });
+    pub(crate) fn greet_stranger(&self, out: &mut Out, addr: SocketAddr) {
+        self.greet(out, To { at: Destination::Unicast(addr), bound: None, node: None });
     }
 
     /// The claim about a node, as others are told it.
@@ -249,40 +268,14 @@ impl Context {
         self.topology.root().wrapping_add(self.peers.root()).wrapping_add(self.metadata.root())
     }
 
-    /// A random number below `bound`; 0 for a bound of 0.
-    pub(crate) fn random_below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.rng.next_u64()) * bound as u128) >> 64) as usize
-    }
-
-    /// A random span between a half and three halves of `mean`.
-    pub(crate) fn around(&mut self, mean: Duration) -> Duration {
-        let nanos = u64::try_from(mean.as_nanos()).unwrap_or(u64::MAX / 2);
-        let more = (u128::from(self.rng.next_u64()) * u128::from(nanos)) >> 64;
-        Duration::from_nanos(nanos / 2 + more as u64)
-    }
-
-    /// A random duration with this mean and without memory, so that many nodes that begin to wait
-    /// at once act at an even rate from the beginning (exponential, to within a quarter).
-    pub(crate) fn memoryless(&mut self, mean: Duration) -> Duration {
-        let random = u128::from(self.rng.next_u64() | 1);
-        let zeros = random.leading_zeros() - u64::BITS;
-        // The binary logarithm of its inverse, in 2^32nds, taken as straight between powers of two.
-        let fraction = (1 << 32) - ((random << zeros) >> 31 & ((1 << 32) - 1));
-        let halvings = (u128::from(zeros) << 32) + fraction;
-        let nanos = mean.as_nanos().min(u128::from(u64::MAX)) * halvings / 3 * 2;
-        // A deadline lies ahead.
-        let least = u64::from(!mean.is_zero());
-        Duration::from_nanos(u64::try_from(nanos >> 32).unwrap_or(u64::MAX).max(least))
-    }
-
     /// Up to `count` random peers that are alive, none of them `not`.
-    pub(crate) fn random_alive(&mut self, count: usize, not: Ix) -> Vec<Ix> {
+    pub(crate) fn random_alive(&self, out: &mut Out, count: usize, not: Ix) -> Vec<Ix> {
         let mut picked = Vec::with_capacity(count);
         let live = self.ring.len();
         // Starts at random places on the ring and goes on until a peer fits: short, and certain to
         // end.
         for _ in 0..count.min(live) {
-            let start = self.random_below(live);
+            let start = out.random_below(live);
             let mut fit = (0..live).map(|step| self.ring.at((start + step) % live)).filter(|&ix| {
                 ix != not && self.status(ix) == Status::Alive && !picked.contains(&ix)
             });
@@ -294,111 +287,82 @@ impl Context {
         picked
     }
 
-    /// Queues the events of a change of the topology.
-    pub(crate) fn publish(&mut self, mut changes: Changes) {
-        for change in changes.drain() {
-            self.event(match change {
-                Change::Set { group, item } => Event::ItemSet { group, item },
-                Change::Cleared { group, member, range } => {
-                    Event::ItemCleared { group, member, range }
-                }
-            });
-        }
-    }
-
-    pub(crate) fn event(&mut self, event: Event) {
-        if self.events.push(event) {
-            self.stats.events_folded += 1;
-        }
-    }
-
-    pub(crate) fn event_of_new_life(&mut self, event: Event) {
-        if self.events.push_new_life(event) {
-            self.stats.events_folded += 1;
-        }
-    }
-
     /// Has a frame broadcast soon, together with what else waits.
     ///
     /// Of what waits about one subject only the last is kept. A silent node broadcasts nothing.
-    pub(crate) fn tell_all(&mut self, frame: Frame) {
-        if self.silent {
+    pub(crate) fn tell_all(&self, out: &mut Out, frame: Frame) {
+        if out.silent {
             return;
         }
         if let Frame::Claim(claim) = &frame {
-            self.claims.insert(claim.life.id, frame);
+            out.claims.insert(claim.life.id, frame);
         } else {
             if matches!(frame, Frame::Metadata { .. } | Frame::Slow { .. }) {
-                self.news.retain(|old| !replaces(&frame, old));
+                out.news.retain(|old| !replaces(&frame, old));
             }
-            if self.news.len() >= self.config.limits.outbox as usize {
-                self.stats.changes_left_to_repair += 1;
+            if out.news.len() >= self.config.limits.outbox as usize {
+                out.stats.changes_left_to_repair += 1;
                 return;
             }
-            self.news.push(frame);
+            out.news.push(frame);
         }
-        self.flush_soon();
+        self.flush_soon(out);
     }
 
     /// Has the claim about a node broadcast.
-    pub(crate) fn tell_all_of(&mut self, ix: Ix) {
+    pub(crate) fn tell_all_of(&self, out: &mut Out, ix: Ix) {
         let claim = self.claim(ix);
-        self.tell_all(Frame::Claim(claim));
+        self.tell_all(out, Frame::Claim(claim));
     }
 
     /// Has this node's writes to a group after a clock broadcast.
-    pub(crate) fn tell_all_written(&mut self, group: &GroupName, since: u64) {
-        if self.silent {
+    pub(crate) fn tell_all_written(&self, out: &mut Out, group: &GroupName, since: u64) {
+        if out.silent {
             return;
         }
-        self.written.entry(group.clone()).or_insert(since);
-        self.flush_soon();
+        out.written.entry(group.clone()).or_insert(since);
+        self.flush_soon(out);
     }
 
     /// Has broadcast what this node has removed and then given up to make room.
-    pub(crate) fn tell_all_retracted(&mut self) {
+    pub(crate) fn tell_all_retracted(&mut self, out: &mut Out) {
         for (group, delta) in self.topology.take_retracted() {
-            self.tell_all(Frame::Record { group, delta });
+            self.tell_all(out, Frame::Record { group, delta });
         }
     }
 
     /// Has this node's metadata broadcast.
-    pub(crate) fn tell_all_described(&mut self) {
-        if self.silent {
+    pub(crate) fn tell_all_described(&self, out: &mut Out) {
+        if out.silent {
             return;
         }
-        self.described = true;
-        self.flush_soon();
-    }
-
-    /// Whether nothing waits to be broadcast but what this node has written.
-    pub(crate) fn has_only_own_news(&self) -> bool {
-        self.claims.is_empty() && self.news.is_empty()
+        out.described = true;
+        self.flush_soon(out);
     }
 
     /// Takes what is to be broadcast. What this node has written is included only if `own`: few
     /// nodes know a newcomer yet, and others would not pass on what it says.
-    pub(crate) fn take_news(&mut self, own: bool) -> Vec<Frame> {
-        for frame in &self.news {
+    pub(crate) fn take_news(&self, out: &mut Out, own: bool) -> Vec<Frame> {
+        for frame in &out.news {
             // A record implies that its member lives, as a claim of a new life does.
             if let Frame::Record { delta, .. } = frame
-                && let Some(Frame::Claim(claim)) = self.claims.get(&delta.member)
+                && let Some(Frame::Claim(claim)) = out.claims.get(&delta.member)
                 && claim.is_of_birth()
                 && claim.life.epoch == delta.epoch
             {
-                self.claims.remove(&delta.member);
+                out.claims.remove(&delta.member);
             }
         }
-        let mut news: Vec<Frame> = core::mem::take(&mut self.claims).into_values().collect();
-        news.append(&mut self.news);
+        let mut news: Vec<Frame> = core::mem::take(&mut out.claims).into_values().collect();
+        news.append(&mut out.news);
         if !own {
             return news;
         }
-        if core::mem::take(&mut self.described) {
+        if core::mem::take(&mut out.described) {
             news.push(self.metadata_frame(Ix::ME));
         }
         let room = self.datagram(Ix::ME) - OVERHEAD;
-        for (group, since) in core::mem::take(&mut self.written) {
+        for (group, since) in core::mem::take(&mut out.written) {
             let deltas = self.topology.pieces(&group, Ix::ME, since, room);
             news.extend(deltas.into_iter().map(|delta| {
                 let group = group.clone();
@@ -413,54 +377,14 @@ impl Context {
         (self.topology.fingerprints().peer_position(self.id(ix)) >> 32) as u32
     }
 
-    pub(crate) fn flush_soon(&mut self) {
+    pub(crate) fn flush_soon(&self, out: &mut Out) {
         let least = self.config.coalesce.max(Duration::from_nanos(1));
-        let urgent = self
+        let urgent = out
             .claims
             .values()
             .any(|claim| matches!(claim, Frame::Claim(claim) if claim.standing != Standing::Alive));
-        let pause = if urgent { least } else { self.pace.hold(&self.timing, self.now, least) };
-        self.timers.hasten(Why::Flush, self.now + pause);
-    }
-
-    /// Begins a new life of this node: other random choices, nothing waiting to be sent.
-    pub(crate) fn begin_life(&mut self, epoch: Epoch) -> Result<Changes, GroupError> {
-        self.peers.uncount(Ix::ME, &self.topology);
-        let renewed = self.topology.renew(epoch);
-        if renewed.is_ok() {
-            self.peers.get_mut(Ix::ME).incarnation = 0;
-        }
-        self.peers.count(Ix::ME, &self.topology);
-        let changes = renewed?;
-        if let Some(metadata) = self.metadata.forget(Ix::ME) {
-            let (key, me) = (self.topology.fingerprints(), self.me());
-            self.metadata.set(key, me, Ix::ME, 1, metadata);
-        }
-        self.rng = seeded(&self.config.seed, self.id(Ix::ME), epoch);
-        self.started = self.now;
-        self.outbox.clear();
-        self.claims.clear();
-        self.covers.clear();
-        self.paths.renumber(self.now, self.config.max_datagram);
-        self.news.clear();
-        self.written.clear();
-        // What was recorded before is bound to the life that is over.
-        self.forgotten = None;
-        self.silent = false;
-        Ok(changes)
-    }
-
-    /// Replaces the configuration.
-    pub(crate) fn set_config(&mut self, config: Config) {
-        self.topology.set_down_members(config.down_members);
-        self.topology.set_limits((&config.limits).into());
-        self.outbox.set_limits(config.limits.outbox, config.send_rate);
-        self.timing = Timing::new(&config);
-        self.events.set_limits(config.limits.events, config.limits.event_bytes);
-        if config.max_datagram != self.config.max_datagram {
-            self.forget_paths(config.max_datagram);
-        }
-        self.config = config;
+        let pause = if urgent { least } else { out.pace.hold(&self.timing, self.now, least) };
+        out.timers.hasten(Why::Flush, self.now + pause);
     }
 }
 
@@ -506,25 +430,28 @@ mod tests {
     fn memoryless_spans_have_their_mean_from_the_first_moment_on() {
         let mut ctx = Context::of_one();
         let spans: Vec<u128> =
-            (0..10_000).map(|_| ctx.memoryless(Duration::from_secs(1)).as_millis()).collect();
+            (0..10_000).map(|_| ctx.out.memoryless(Duration::from_secs(1)).as_millis()).collect();
         let share = |until| spans.iter().filter(|&&span| span < until).count();
         let mean = spans.iter().sum::<u128>() / 10_000;
         assert!((970..1_030).contains(&mean), "mean {mean} ms");
         assert!((700..1_100).contains(&share(100)), "{} of 10,000 in the first tenth", share(100));
         assert!((6_100..6_500).contains(&share(1_000)), "{} before the mean", share(1_000));
-        assert_eq!(ctx.memoryless(Duration::ZERO), Duration::ZERO);
+        assert_eq!(ctx.out.memoryless(Duration::ZERO), Duration::ZERO);
     }
 
     /// What is entrusted to this node while nobody lets it send takes no more room than may be.
     #[test]
     fn changes_to_pass_on_have_a_limit() {
         let mut ctx = Context::of_one();
-        ctx.config.limits.outbox = 64;
+        ctx.picture.config.limits.outbox = 64;
         for port in 2..=102 {
             let life =
                 Life { id: NodeId::from(SocketAddr::from(([10, 0, 0, 1], port))), epoch: Epoch(1) };
-            ctx.tell_all(Frame::Metadata { life, version: 1, bytes: bytes::Bytes::new() });
+            ctx.picture.tell_all(
+                &mut ctx.out,
+                Frame::Metadata { life, version: 1, bytes: bytes::Bytes::new() },
+            );
         }
-        assert_eq!((ctx.news.len(), ctx.stats.changes_left_to_repair), (64, 37));
+        assert_eq!((ctx.out.news.len(), ctx.out.stats.changes_left_to_repair), (64, 37));
     }
 }

@@ -24,8 +24,8 @@ use core::time::Duration;
 use self::search::{Search, TRIES_IN_DOUBT};
 use crate::base::{Instant, Ix, Status};
 use crate::mutants::mutated;
-use crate::out::{Event, Say, Why};
-use crate::picture::Context;
+use crate::out::{Event, Out, Say, Why};
+use crate::picture::Picture;
 use crate::timing::Timing;
 
 /// The size that every path carries: what IPv4 must be able to deliver, less the longest headers of
@@ -95,7 +95,7 @@ pub(crate) struct Paths {
     streak: u8,
 }
 
-impl Context {
+impl Picture {
     /// The largest datagram that is sent to a peer; for this node itself: to an unknown node, and
     /// by multicast.
     pub(crate) fn datagram(&self, to: Ix) -> usize {
@@ -120,7 +120,7 @@ impl Context {
     }
 
     /// A peer has not acknowledged a datagram in time.
-    pub(crate) fn datagram_lost(&mut self, to: Ix, packet: u64) {
+    pub(crate) fn datagram_lost(&mut self, out: &mut Out, to: Ix, packet: u64) {
         let suspects = &mut self.paths.suspects;
         if suspects.len() >= SUSPECTS && !suspects.contains_key(&to) {
             suspects.pop_first();
@@ -131,7 +131,7 @@ impl Context {
         }
         if suspect.losses >= LOSSES {
             suspects.remove(&to);
-            self.doubt_path(to);
+            self.doubt_path(out, to);
         }
     }
 
@@ -145,16 +145,16 @@ impl Context {
 
     /// A peer says that large datagrams do not seem to arrive: begins a search, unless one has just
     /// ended.
-    pub(crate) fn path_said_narrow(&mut self, from: Ix) {
+    pub(crate) fn path_said_narrow(&mut self, out: &mut Out, from: Ix) {
         let wide = self.config.max_datagram;
         let cooling = |path: &Path| path.size == wide && self.now < path.next;
         if !self.paths.known.get(&from).is_some_and(cooling) {
-            self.doubt_path(from);
+            self.doubt_path(out, from);
         }
     }
 
     /// Begins to look for the size that passes to a peer, unless it has begun.
-    pub(crate) fn doubt_path(&mut self, to: Ix) {
+    pub(crate) fn doubt_path(&mut self, out: &mut Out, to: Ix) {
         let size = self.datagram(to);
         if size <= BASE || self.status(to) != Status::Alive || mutated!(self.config, SizeKept) {
             return;
@@ -183,28 +183,28 @@ impl Context {
             failures: 0,
         };
         self.paths.known.insert(to, path);
-        self.say(self.bound(to), Say::Ping);
-        self.arm_paths();
+        out.say(self.bound(to), Say::Ping);
+        self.arm_paths(out);
     }
 
     /// Tries again, or decides, what is due.
-    pub(crate) fn on_path_timer(&mut self) {
+    pub(crate) fn on_path_timer(&mut self, out: &mut Out) {
         let now = self.now;
         let due = |path: &Path| path.search.as_ref().map_or(path.next, |search| search.due) <= now;
         let known = self.paths.known.iter();
         let due: Vec<Ix> = known.filter(|(_, path)| due(path)).map(|(&ix, _)| ix).collect();
         for of in due {
             match self.paths.known.get_mut(&of).map(|path| path.search.take()) {
-                Some(Some(search)) => self.go_on(of, search),
-                Some(None) => self.try_larger(of),
+                Some(Some(search)) => self.go_on(out, of, search),
+                Some(None) => self.try_larger(out, of),
                 None => {}
             }
         }
-        self.arm_paths();
+        self.arm_paths(out);
     }
 
     /// A search has ended.
-    fn conclude(&mut self, of: Ix, size: usize) {
+    fn conclude(&mut self, out: &mut Out, of: Ix, size: usize) {
         let wide = self.config.max_datagram;
         let Some(path) = self.paths.known.get_mut(&of) else { return };
         let (from, larger) = (path.told, size > path.told);
@@ -216,34 +216,34 @@ impl Context {
             return;
         }
         if larger {
-            self.stats.paths_widened += 1;
+            out.stats.paths_widened += 1;
             self.paths.streak = 0;
         } else {
-            self.stats.paths_narrowed += 1;
+            out.stats.paths_narrowed += 1;
             self.paths.streak = self.paths.streak.saturating_add(1);
         }
         if of == Ix::ME {
-            self.tell_path_of_all(from, size);
+            self.tell_path_of_all(out, from, size);
             if size == wide {
                 self.paths.known.remove(&of);
             }
             return;
         }
         let peer = self.id(of);
-        self.event(Event::Path { peer, from, to: size });
+        out.event(Event::Path { peer, from, to: size });
         let narrow = self.paths.known.values().filter(|path| path.told < wide).count();
         let own = narrow.min(self.paths.streak.into()) >= STREAK.into();
         if own && !self.paths.known.contains_key(&Ix::ME) {
-            self.take_for_own(size);
+            self.take_for_own(out, size);
         }
     }
 
     /// Several paths in a row are narrow, so this node's own path must be: the size holds for all.
-    fn take_for_own(&mut self, size: usize) {
+    fn take_for_own(&mut self, out: &mut Out, size: usize) {
         let wide = self.config.max_datagram;
         let next = self.now + self.timing.path_raise;
         let own = Path { size, ceiling: size, told: size, search: None, next, failures: 0 };
-        self.tell_path_of_all(wide, size);
+        self.tell_path_of_all(out, wide, size);
         self.paths.known.insert(Ix::ME, own);
         // Entries and searches that would say the same are dropped, if their peers were reported
         // like all others.
@@ -264,28 +264,28 @@ impl Context {
 
     /// Reports the size for a peer that is new, or was an exception, if this node's own path is
     /// narrow.
-    pub(crate) fn tell_path_of_new(&mut self, ix: Ix) {
+    pub(crate) fn tell_path_of_new(&self, out: &mut Out, ix: Ix) {
         let (from, to) = (self.config.max_datagram, self.datagram_known(ix));
         if from != to && ix != Ix::ME {
             let peer = self.id(ix);
-            self.event(Event::Path { peer, from, to });
+            out.event(Event::Path { peer, from, to });
         }
     }
 
     /// Reports the size for all peers that have no entry of their own.
-    fn tell_path_of_all(&mut self, from: usize, to: usize) {
+    fn tell_path_of_all(&self, out: &mut Out, from: usize, to: usize) {
         let peers: Vec<Ix> = self.topology.roster().iter().collect();
         for ix in peers {
             let told = self.paths.known.get(&ix).map_or(from, |path| path.told);
             if ix != Ix::ME && told == from {
                 let peer = self.id(ix);
-                self.event(Event::Path { peer, from, to });
+                out.event(Event::Path { peer, from, to });
             }
         }
     }
 
     /// Begins anew with another largest datagram: which sizes pass is found out again.
-    pub(crate) fn forget_paths(&mut self, wide: usize) {
+    pub(crate) fn forget_paths(&mut self, out: &mut Out, wide: usize) {
         let known = !self.paths.known.is_empty();
         let peers = self.topology.roster().iter().filter(|&ix| known && ix != Ix::ME);
         let told = peers.map(|ix| (ix, self.datagram_known(ix)));
@@ -293,17 +293,17 @@ impl Context {
             told.filter(|&(_, from)| from != self.config.max_datagram).collect();
         for (ix, from) in told {
             let peer = self.id(ix);
-            self.event(Event::Path { peer, from, to: wide });
+            out.event(Event::Path { peer, from, to: wide });
         }
         self.paths = Paths::default();
-        self.timers.set(Why::Path, None);
+        out.timers.set(Why::Path, None);
     }
 
-    pub(crate) fn arm_paths(&mut self) {
+    pub(crate) fn arm_paths(&self, out: &mut Out) {
         let known = self.paths.known.values();
         let due = known.map(|path| path.search.as_ref().map_or(path.next, |search| search.due));
         let due = due.min().filter(|&at| at < Instant::MAX);
-        self.timers.set(Why::Path, due.map(|at| at.max(self.now + LEAST_PAUSE)));
+        out.timers.set(Why::Path, due.map(|at| at.max(self.now + LEAST_PAUSE)));
     }
 }
 

@@ -7,8 +7,8 @@
 use alloc::vec::Vec;
 
 use crate::base::{GroupName, Instant, Ix};
-use crate::out::Why;
-use crate::picture::Context;
+use crate::out::{Out, Why};
+use crate::picture::Picture;
 use crate::picture::ring::Ring;
 use crate::wire::Route;
 
@@ -40,20 +40,20 @@ pub(crate) struct Views {
     views: Vec<View>,
 }
 
-impl Context {
+impl Picture {
     /// Drops views that have not been used lately.
-    pub(crate) fn give_views_back(&mut self) {
+    pub(crate) fn give_views_back(&mut self, out: &mut Out) {
         let (views, now, idle) = (&mut self.views.views, self.now, self.timing.view_idle);
         views.retain(|view| now.since(view.used) < idle);
         if views.is_empty() {
             *views = Vec::new();
         } else {
-            self.timers.hasten(Why::Housekeeping, now + idle);
+            out.timers.hasten(Why::Housekeeping, now + idle);
         }
     }
 
     /// The view of a route, made if need be; `None` if it leads to all of the ring.
-    pub(crate) fn view_for(&mut self, route: &Route) -> Option<usize> {
+    pub(crate) fn view_for(&mut self, out: &mut Out, route: &Route) -> Option<usize> {
         let Route::Ring { group, covered, .. } = route else { return None };
         // Without speakers nobody is covered.
         let covered = *covered || self.covers.is_empty();
@@ -83,7 +83,7 @@ impl Context {
         let ring = self.look(group.as_ref(), covered);
         let until = if covered { None } else { self.covers.next_end(self.now) };
         let (group, used) = (group.clone(), self.now);
-        self.timers.hasten(Why::Housekeeping, self.now + self.timing.view_idle);
+        out.timers.hasten(Why::Housekeeping, self.now + self.timing.view_idle);
         self.views.views.push(View { group, covered, basis, until, used, ring });
         Some(self.views.views.len() - 1)
     }

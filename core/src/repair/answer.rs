@@ -8,18 +8,18 @@ use crate::wire::{Coded, Frame, RangeSum};
 
 /// Sends sums, as many in a datagram as fit.
 pub(super) fn ask(ctx: &mut Context, to: Ix, ranges: &[RangeSum]) {
-    let per_packet = (ctx.datagram(to) - crate::wire::OVERHEAD) / 32;
-    let to = ctx.bound(to);
+    let per_packet = (ctx.picture.datagram(to) - crate::wire::OVERHEAD) / 32;
+    let to = ctx.picture.bound(to);
     for some in ranges.chunks(per_packet) {
-        ctx.say_frame(to, Frame::Ranges(some.to_vec()));
+        ctx.out.say_frame(to, Frame::Ranges(some.to_vec()));
     }
 }
 
 /// Sends coded symbols, as many as fit in a datagram.
 pub(super) fn send_coded(ctx: &mut Context, to: Ix, mut coded: Coded) {
-    let room = ctx.datagram(to) - crate::wire::OVERHEAD;
+    let room = ctx.picture.datagram(to) - crate::wire::OVERHEAD;
     coded.cells.truncate(room / 8);
-    ctx.say_frame(ctx.bound(to), Frame::Coded(coded));
+    ctx.out.say_frame(ctx.picture.bound(to), Frame::Coded(coded));
 }
 
 /// Sends a subject, as far as the budget goes.
@@ -29,12 +29,12 @@ pub(super) fn send(ctx: &mut Context, to: Ix, subject: &Subject, budget: &mut us
     }
     match subject {
         Subject::Peer(ix) => {
-            let claim = ctx.claim(*ix);
-            ctx.say(ctx.bound(to), Say::Held(Frame::Claim(claim)));
+            let claim = ctx.picture.claim(*ix);
+            ctx.out.say(ctx.picture.bound(to), Say::Held(Frame::Claim(claim)));
         }
         Subject::Metadata(ix) => {
-            let frame = ctx.metadata_frame(*ix);
-            ctx.say_frame(ctx.bound(to), frame);
+            let frame = ctx.picture.metadata_frame(*ix);
+            ctx.out.say_frame(ctx.picture.bound(to), frame);
         }
         Subject::Record(group, ix) => send_record(ctx, to, group, *ix, 0, budget),
     }
@@ -49,14 +49,14 @@ pub(super) fn send_record(
     since: u64,
     budget: &mut usize,
 ) {
-    let room = ctx.datagram(to) - crate::wire::OVERHEAD;
-    let destination = ctx.bound(to);
+    let room = ctx.picture.datagram(to) - crate::wire::OVERHEAD;
+    let destination = ctx.picture.bound(to);
     if *budget == 0 {
-        ctx.stats.repair_withheld += 1;
+        ctx.out.stats.repair_withheld += 1;
         return;
     }
-    for delta in ctx.topology.pieces(group, member, since, room) {
+    for delta in ctx.picture.topology.pieces(group, member, since, room) {
         *budget = budget.saturating_sub(1);
-        ctx.say_frame(destination, Frame::Record { group: group.clone(), delta });
+        ctx.out.say_frame(destination, Frame::Record { group: group.clone(), delta });
     }
 }

@@ -115,14 +115,14 @@ impl Repair {
         for subject in &mine {
             match subject {
                 Subject::Record(group, ix)
-                    if ctx.topology.record_len(group, *ix) > SMALL_RECORD =>
+                    if ctx.picture.topology.record_len(group, *ix) > SMALL_RECORD =>
                 {
                     records.push(version(ctx, group, *ix));
                 }
                 _ => send(ctx, from, subject, &mut self.budget),
             }
         }
-        let to = ctx.bound(from);
+        let to = ctx.picture.bound(from);
         if !records.is_empty() {
             let holdings = Holdings {
                 from: theirs.from,
@@ -132,12 +132,12 @@ impl Repair {
                 records,
                 metadata: Vec::new(),
             };
-            ctx.say_frame(to, Frame::Holdings(holdings));
+            ctx.out.say_frame(to, Frame::Holdings(holdings));
         }
         if !lacking.is_empty() {
             let elements = lacking.into_iter().map(Element::bits).collect();
             let lacking = Lacking { from: theirs.from, to: theirs.to, elements };
-            ctx.say_frame(to, Frame::Lacking(lacking));
+            ctx.out.say_frame(to, Frame::Lacking(lacking));
         }
     }
 
@@ -171,7 +171,9 @@ impl Repair {
                     self.bears_fruit();
                 }
                 self.last = None;
-                ctx.timers.set(Why::Repair, Some(ctx.now + ctx.timing.repair_soon));
+                ctx.out
+                    .timers
+                    .set(Why::Repair, Some(ctx.picture.now + ctx.picture.timing.repair_soon));
             }
             return;
         }
@@ -194,7 +196,7 @@ impl Repair {
             } else if mine.count == 0 {
                 questions.push(mine);
             } else if self.budget < SYMBOLS_COST {
-                ctx.stats.repair_withheld += 1;
+                ctx.out.stats.repair_withheld += 1;
             } else {
                 self.budget -= SYMBOLS_COST;
                 if mine.count <= LIST {
@@ -212,29 +214,29 @@ impl Repair {
     /// what this node lacks. Claims have been taken in already.
     pub(crate) fn on_holdings(&mut self, ctx: &mut Context, from: Ix, theirs: &Holdings) {
         self.answered();
-        let to = ctx.bound(from);
+        let to = ctx.picture.bound(from);
         let mut listed = BTreeSet::new();
         for claim in &theirs.claims {
-            if let Some(ix) = ctx.find(claim.life.id) {
+            if let Some(ix) = ctx.picture.find(claim.life.id) {
                 listed.insert(Subject::Peer(ix));
-                if ctx.weigh(ix, claim).is_lt() {
-                    let claim = ctx.claim(ix);
-                    ctx.say(to, Say::Held(Frame::Claim(claim)));
+                if ctx.picture.weigh(ix, claim).is_lt() {
+                    let claim = ctx.picture.claim(ix);
+                    ctx.out.say(to, Say::Held(Frame::Claim(claim)));
                 }
             }
         }
         for RecordVersion { group, member, clock } in &theirs.records {
-            let Some(ix) = ctx.find(member.id) else {
+            let Some(ix) = ctx.picture.find(member.id) else {
                 let member = *member;
-                ctx.say_frame(to, Frame::Want { group: group.clone(), member, since: 0 });
+                ctx.out.say_frame(to, Frame::Want { group: group.clone(), member, since: 0 });
                 continue;
             };
             listed.insert(Subject::Record(group.clone(), ix));
-            let epoch = ctx.life(ix).epoch;
-            let have = ctx.topology.clock_of(group, ix).unwrap_or(0);
+            let epoch = ctx.picture.life(ix).epoch;
+            let have = ctx.picture.topology.clock_of(group, ix).unwrap_or(0);
             if member.epoch == epoch && *clock > have && ix != Ix::ME {
                 let member = *member;
-                ctx.say_frame(to, Frame::Want { group: group.clone(), member, since: have });
+                ctx.out.say_frame(to, Frame::Want { group: group.clone(), member, since: have });
             } else if member.epoch < epoch || *clock < have {
                 let since = if member.epoch < epoch { 0 } else { *clock };
                 send_record(ctx, from, group, ix, since, &mut self.budget);
@@ -242,15 +244,15 @@ impl Repair {
         }
         let mut wanted = Vec::new();
         for version in &theirs.metadata {
-            let Some(ix) = ctx.find(version.life.id) else {
+            let Some(ix) = ctx.picture.find(version.life.id) else {
                 continue;
             };
             listed.insert(Subject::Metadata(ix));
-            let have = ctx.metadata.version(ix);
-            if ctx.life(ix) == version.life && have < version.version && !theirs.answer {
+            let have = ctx.picture.metadata.version(ix);
+            if ctx.picture.life(ix) == version.life && have < version.version && !theirs.answer {
                 wanted.push(MetadataVersion { life: version.life, version: have });
             } else if have > version.version {
-                ctx.say_frame(to, ctx.metadata_frame(ix));
+                ctx.out.say_frame(to, ctx.picture.metadata_frame(ix));
             }
         }
         if !wanted.is_empty() {
@@ -263,7 +265,7 @@ impl Repair {
                 records: Vec::new(),
                 metadata: wanted,
             };
-            ctx.say_frame(to, Frame::Holdings(answer));
+            ctx.out.say_frame(to, Frame::Holdings(answer));
         }
         if theirs.answer {
             self.listed.append(&mut listed);
@@ -279,7 +281,7 @@ impl Repair {
     /// Sends a newcomer everything, or claims about a few other nodes if there are too many
     /// newcomers.
     fn welcome(&mut self, ctx: &mut Context, to: Ix) {
-        let window = ctx.now.as_millis() / WELCOME_WINDOW;
+        let window = ctx.picture.now.as_millis() / WELCOME_WINDOW;
         if self.welcomed.0 != window {
             self.welcomed = (window, 0);
         }
@@ -289,7 +291,7 @@ impl Repair {
             self.give(ctx, to, &everything);
             return;
         }
-        for ix in ctx.random_alive(REFERRALS, to) {
+        for ix in ctx.picture.random_alive(&mut ctx.out, REFERRALS, to) {
             send(ctx, to, &Subject::Peer(ix), &mut self.budget);
         }
     }
@@ -299,7 +301,7 @@ impl Repair {
         let (from, until) = (range.from, range.to);
         let room = self.budget;
         let held: Vec<Subject> = self.stock(ctx).subjects(from, until).take(room.max(1)).collect();
-        let mut has_records = alloc::vec![false; ctx.topology.roster().slots()];
+        let mut has_records = alloc::vec![false; ctx.picture.topology.roster().slots()];
         for subject in &held {
             if let Subject::Record(_, ix) = subject {
                 has_records[ix.index()] = true;
@@ -309,17 +311,17 @@ impl Repair {
             // Its records imply that it lives.
             if let Subject::Peer(ix) = subject
                 && is_everything(range)
-                && ctx.claim(*ix).is_of_birth()
+                && ctx.picture.claim(*ix).is_of_birth()
                 && has_records[ix.index()]
             {
                 continue;
             }
-            if ctx.outbox.is_full() {
-                ctx.stats.outbox_full += 1;
+            if ctx.out.outbox.is_full() {
+                ctx.out.stats.outbox_full += 1;
                 return;
             }
             if self.budget == 0 {
-                ctx.stats.repair_withheld += 1;
+                ctx.out.stats.repair_withheld += 1;
                 return;
             }
             send(ctx, to, subject, &mut self.budget);
@@ -333,12 +335,14 @@ impl Repair {
     /// was cut in two finds itself again even if every node of one half has been restarted
     /// meanwhile. Nodes that have left, and what lost nodes have said, are not told.
     fn name_lost(&mut self, ctx: &mut Context, to: Ix) {
-        let recent = ctx.config.forget_after / 2;
+        let recent = ctx.picture.config.forget_after / 2;
         let is_lost = |&ix: &Ix| {
-            ctx.claim(ix).standing == Standing::Down
-                && u128::from(ctx.peers.since_turn(ix, ctx.now)) < recent.as_millis()
+            ctx.picture.claim(ix).standing == Standing::Down
+                && u128::from(ctx.picture.peers.since_turn(ix, ctx.picture.now))
+                    < recent.as_millis()
         };
-        let lost: Vec<Ix> = ctx.topology.roster().iter().filter(is_lost).take(LOST).collect();
+        let lost: Vec<Ix> =
+            ctx.picture.topology.roster().iter().filter(is_lost).take(LOST).collect();
         for ix in lost.into_iter().take(self.budget) {
             send(ctx, to, &Subject::Peer(ix), &mut self.budget);
         }
@@ -360,13 +364,15 @@ impl Repair {
         for subject in &held {
             match subject {
                 Subject::Peer(ix) => {
-                    let claim = ctx.claim(*ix);
+                    let claim = ctx.picture.claim(*ix);
                     cost += crate::wire::claim_cost(&claim);
                     holdings.claims.push(claim);
                 }
                 Subject::Metadata(ix) => {
-                    let version =
-                        MetadataVersion { life: ctx.life(*ix), version: ctx.metadata.version(*ix) };
+                    let version = MetadataVersion {
+                        life: ctx.picture.life(*ix),
+                        version: ctx.picture.metadata.version(*ix),
+                    };
                     cost += crate::wire::metadata_version_cost(&version);
                     holdings.metadata.push(version);
                 }
@@ -377,22 +383,22 @@ impl Repair {
                 }
             }
         }
-        if cost > ctx.datagram(to) - crate::wire::OVERHEAD && range.count > 1 {
+        if cost > ctx.picture.datagram(to) - crate::wire::OVERHEAD && range.count > 1 {
             for half in self.stock(ctx).split(from, until, 2) {
                 if half.count < range.count {
                     self.list(ctx, to, half);
                 }
             }
         } else {
-            ctx.say_frame(ctx.bound(to), Frame::Holdings(holdings));
+            ctx.out.say_frame(ctx.picture.bound(to), Frame::Holdings(holdings));
         }
     }
 }
 
 /// The version of a record that this node holds.
 fn version(ctx: &Context, group: &GroupName, ix: Ix) -> RecordVersion {
-    let clock = ctx.topology.clock_of(group, ix).unwrap_or(0);
-    RecordVersion { group: group.clone(), member: ctx.life(ix), clock }
+    let clock = ctx.picture.topology.clock_of(group, ix).unwrap_or(0);
+    RecordVersion { group: group.clone(), member: ctx.picture.life(ix), clock }
 }
 
 /// Whether a sum is over all positions.

@@ -42,25 +42,25 @@ impl Gaps {
         if known || self.gaps.len() >= CAPACITY {
             return;
         }
-        let due = ctx.now + ctx.around(GAP);
+        let due = ctx.picture.now + ctx.out.around(GAP);
         self.gaps.push_back(Gap { due, from, group: group.clone(), member, have });
-        ctx.timers.hasten(Why::Gap, due);
+        ctx.out.timers.hasten(Why::Gap, due);
     }
 
     /// Asks for what has not come meanwhile.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
-        let now = ctx.now;
+        let now = ctx.picture.now;
         let (due, wait): (VecDeque<Gap>, VecDeque<Gap>) =
             core::mem::take(&mut self.gaps).into_iter().partition(|gap| gap.due <= now);
         self.gaps = wait;
         for gap in due {
-            if ctx.topology.clock_of(&gap.group, gap.member).unwrap_or(0) <= gap.have {
-                let member = ctx.life(gap.member);
+            if ctx.picture.topology.clock_of(&gap.group, gap.member).unwrap_or(0) <= gap.have {
+                let member = ctx.picture.life(gap.member);
                 let want = Frame::Want { group: gap.group, member, since: gap.have };
-                ctx.say_frame(ctx.bound(gap.from), want);
+                ctx.out.say_frame(ctx.picture.bound(gap.from), want);
             }
         }
-        ctx.timers.set(Why::Gap, self.gaps.iter().map(|gap| gap.due).min());
+        ctx.out.timers.set(Why::Gap, self.gaps.iter().map(|gap| gap.due).min());
     }
 
     /// Forgets a node that is leaving the table.

@@ -31,7 +31,7 @@ impl Repair {
     /// Begins as a newcomer, which asks without waiting; a node that renews knows the others
     /// already.
     pub(crate) fn start(&mut self, ctx: &mut Context) {
-        let caught_up = self.caught_up && ctx.ring.len() > 0;
+        let caught_up = self.caught_up && ctx.picture.ring.len() > 0;
         Stock::clear(&mut self.stock, ctx);
         *self = Self { caught_up, ..Self::default() };
         if caught_up {
@@ -43,8 +43,10 @@ impl Repair {
     /// since they were equal.
     pub(crate) fn compared(&mut self, ctx: &mut Context, with: Ix, difference: u64) -> bool {
         if difference == 0 {
-            let streak = ctx.config.probe_interval.saturating_mul(STREAK_PROBES);
-            let goes_on = |(since, root)| ctx.now.since(since) <= streak && root == ctx.root();
+            let streak = ctx.picture.config.probe_interval.saturating_mul(STREAK_PROBES);
+            let goes_on = |(since, root)| {
+                ctx.picture.now.since(since) <= streak && root == ctx.picture.root()
+            };
             if !self.since.is_some_and(goes_on) {
                 self.unequal = 0;
                 self.since = None;
@@ -54,8 +56,8 @@ impl Repair {
             Stock::clear(&mut self.stock, ctx);
             return false;
         }
-        ctx.stats.roots_unequal += 1;
-        if self.caught_up && mutated!(ctx.config, RepairOff) {
+        ctx.out.stats.roots_unequal += 1;
+        if self.caught_up && mutated!(ctx.picture.config, RepairOff) {
             return false;
         }
         let futile = if self.caught_up { self.futile.rests(ctx, difference) } else { None };
@@ -64,23 +66,23 @@ impl Repair {
         }
         self.unequal += 1;
         let first = self.since.is_none();
-        let (since, _) = *self.since.get_or_insert_with(|| (ctx.now, ctx.root()));
-        let waited = ctx.now.since(since);
-        let round_trip = ctx.peers.usually_late();
+        let (since, _) = *self.since.get_or_insert_with(|| (ctx.picture.now, ctx.picture.root()));
+        let waited = ctx.picture.now.since(since);
+        let round_trip = ctx.picture.peers.usually_late();
         let unanswered = self.is_unanswered(ctx);
         let rest = if !self.caught_up {
-            ctx.timing.newcomer_rest.max(round_trip)
+            ctx.picture.timing.newcomer_rest.max(round_trip)
         } else if unanswered {
             answer_wait(ctx)
-        } else if ctx.now < self.reunion_until {
-            ctx.timing.reunion_rest.max(round_trip)
+        } else if ctx.picture.now < self.reunion_until {
+            ctx.picture.timing.reunion_rest.max(round_trip)
         } else {
-            ctx.config.repair_interval
+            ctx.picture.config.repair_interval
         };
-        let rested = self.last.is_none_or(|last| ctx.now.since(last) >= rest);
-        let patient = self.unequal >= UNEQUAL && waited >= ctx.config.repair_patience;
+        let rested = self.last.is_none_or(|last| ctx.picture.now.since(last) >= rest);
+        let patient = self.unequal >= UNEQUAL && waited >= ctx.picture.config.repair_patience;
         let quiet = self.is_quiet(ctx);
-        let eager = !self.caught_up || quiet && ctx.now < self.reunion_until;
+        let eager = !self.caught_up || quiet && ctx.picture.now < self.reunion_until;
         if rested && (patient || eager || unanswered) {
             self.partner = Some((with, difference));
         }
@@ -93,7 +95,7 @@ impl Repair {
         if let Some((with, difference)) = self.partner.take() {
             self.futile.begin(ctx, difference);
             if self.caught_up && self.lists > 0 {
-                self.last = Some(ctx.now);
+                self.last = Some(ctx.picture.now);
             } else {
                 self.begin(ctx, with);
             }
@@ -104,8 +106,8 @@ impl Repair {
     /// Another node is known: a newcomer asks it soon.
     pub(crate) fn company(&mut self, ctx: &mut Context) {
         if !self.caught_up && self.company_since.is_none() {
-            self.company_since = Some(ctx.now);
-            ctx.timers.set(Why::Repair, Some(ctx.now + ctx.timing.repair_soon));
+            self.company_since = Some(ctx.picture.now);
+            ctx.out.timers.set(Why::Repair, Some(ctx.picture.now + ctx.picture.timing.repair_soon));
         }
     }
 
@@ -121,17 +123,17 @@ impl Repair {
             self.hears_large = false;
             self.bears_fruit();
             self.reunion(ctx);
-            ctx.pace.begin(ctx.now);
-            ctx.flush_soon();
+            ctx.out.pace.begin(ctx.picture.now);
+            ctx.picture.flush_soon(&mut ctx.out);
         }
     }
 
     /// A lost peer is back: both sides look at once for what they have missed.
     pub(crate) fn reunion(&mut self, ctx: &mut Context) {
-        let round_trip = ctx.peers.usually_late();
-        self.reunion_until = ctx.now + ctx.timing.reunion.max(round_trip * 8);
-        let wait = ctx.around(ctx.timing.reunion_rest.max(round_trip) / 2);
-        ctx.timers.hasten(Why::Repair, ctx.now + wait);
+        let round_trip = ctx.picture.peers.usually_late();
+        self.reunion_until = ctx.picture.now + ctx.picture.timing.reunion.max(round_trip * 8);
+        let wait = ctx.out.around(ctx.picture.timing.reunion_rest.max(round_trip) / 2);
+        ctx.out.timers.hasten(Why::Repair, ctx.picture.now + wait);
     }
 
     /// What one peer lacked, others may lack too. For a while this node compares roots with others,
@@ -145,64 +147,64 @@ impl Repair {
     /// A newcomer asks a random peer for everything until it finds an equal root; at a reunion
     /// roots are compared.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
-        if ctx.ring.len() == 0 {
+        if ctx.picture.ring.len() == 0 {
             return;
         }
-        let at = ctx.random_below(ctx.ring.len());
-        let with = ctx.ring.at(at);
-        let round_trip = ctx.peers.usually_late();
-        if self.caught_up && ctx.now >= self.reunion_until && self.is_unanswered(ctx) {
-            ctx.say(ctx.bound(with), Say::Ping);
+        let at = ctx.out.random_below(ctx.picture.ring.len());
+        let with = ctx.picture.ring.at(at);
+        let round_trip = ctx.picture.peers.usually_late();
+        if self.caught_up && ctx.picture.now >= self.reunion_until && self.is_unanswered(ctx) {
+            ctx.out.say(ctx.picture.bound(with), Say::Ping);
         }
         if !self.caught_up {
             if self.last.is_none() {
                 self.begin(ctx, with);
             }
             // While something changes all the time, no equal root may ever be found.
-            let longest = ctx.timing.newcomer_longest.max(round_trip * 4);
-            if self.company_since.is_some_and(|since| ctx.now.since(since) >= longest) {
+            let longest = ctx.picture.timing.newcomer_longest.max(round_trip * 4);
+            if self.company_since.is_some_and(|since| ctx.picture.now.since(since) >= longest) {
                 self.settle_in(ctx);
             }
-            ctx.say(ctx.bound(with), Say::Ping);
-            let wait = ctx.around(ctx.timing.newcomer_ping.max(round_trip / 4));
-            ctx.timers.set(Why::Repair, Some(ctx.now + wait));
-        } else if ctx.now < self.reunion_until {
-            ctx.say(ctx.bound(with), Say::Ping);
-            let wait = ctx.around(ctx.timing.reunion_rest.max(round_trip));
-            ctx.timers.set(Why::Repair, Some(ctx.now + wait));
+            ctx.out.say(ctx.picture.bound(with), Say::Ping);
+            let wait = ctx.out.around(ctx.picture.timing.newcomer_ping.max(round_trip / 4));
+            ctx.out.timers.set(Why::Repair, Some(ctx.picture.now + wait));
+        } else if ctx.picture.now < self.reunion_until {
+            ctx.out.say(ctx.picture.bound(with), Say::Ping);
+            let wait = ctx.out.around(ctx.picture.timing.reunion_rest.max(round_trip));
+            ctx.out.timers.set(Why::Repair, Some(ctx.picture.now + wait));
         }
     }
 
     /// Whether nothing has changed for a while: while news pours in, roots differ all the time.
     fn is_quiet(&mut self, ctx: &Context) -> bool {
-        let root = ctx.root();
+        let root = ctx.picture.root();
         if self.root.0 != root {
-            self.root = (root, ctx.now);
+            self.root = (root, ctx.picture.now);
         }
         // Where news is gathered it comes in batches.
-        let much = ctx.pace.is_much(&ctx.timing, ctx.now);
-        let still = if much { ctx.timing.still_between } else { ctx.timing.still };
-        ctx.now.since(self.root.1) >= still.max(ctx.peers.usually_late())
+        let much = ctx.out.pace.is_much(&ctx.picture.timing, ctx.picture.now);
+        let still = if much { ctx.picture.timing.still_between } else { ctx.picture.timing.still };
+        ctx.picture.now.since(self.root.1) >= still.max(ctx.picture.peers.usually_late())
     }
 
     fn begin(&mut self, ctx: &mut Context, with: Ix) {
-        ctx.stats.repairs += 1;
+        ctx.out.stats.repairs += 1;
         self.unequal = 0;
         self.since = None;
-        self.last = Some(ctx.now);
+        self.last = Some(ctx.picture.now);
         self.begin_packet();
-        let root = ctx.root();
+        let root = ctx.picture.root();
         let in_vain = self.asked.is_some_and(|(_, before)| before == root);
         self.vain = if in_vain { self.vain.saturating_add(1) } else { 0 };
         let patience = if !self.caught_up { VAIN_ASKINGS } else { 1 + u8::from(self.answered) };
-        (self.asked, self.answered) = (Some((ctx.now, root)), false);
+        (self.asked, self.answered) = (Some((ctx.picture.now, root)), false);
         if self.vain >= patience && !self.hears_large {
             // Small datagrams pass, or no roots would have been compared.
-            ctx.say_frame(ctx.bound(with), Frame::Narrow);
-            ctx.doubt_path(with);
+            ctx.out.say_frame(ctx.picture.bound(with), Frame::Narrow);
+            ctx.picture.doubt_path(&mut ctx.out, with);
         }
         if self.caught_up {
-            ctx.timers.hasten(Why::Repair, ctx.now + answer_wait(ctx));
+            ctx.out.timers.hasten(Why::Repair, ctx.picture.now + answer_wait(ctx));
             let stock = self.stock(ctx);
             let coded = stock.coded(0, u64::MAX);
             send_coded(ctx, with, coded);
@@ -233,7 +235,9 @@ impl Repair {
 
     /// Whether a repair was begun some time ago and has changed nothing.
     fn is_unanswered(&self, ctx: &Context) -> bool {
-        let waits = |(at, root)| ctx.now.since(at) >= answer_wait(ctx) && root == ctx.root();
+        let waits = |(at, root)| {
+            ctx.picture.now.since(at) >= answer_wait(ctx) && root == ctx.picture.root()
+        };
         self.vain < MOST_VAIN && self.asked.is_some_and(waits)
     }
 
@@ -245,7 +249,7 @@ impl Repair {
 
 /// How long to wait for the answer to a repair.
 fn answer_wait(ctx: &Context) -> Duration {
-    ctx.config.max_timeout.max(2 * ctx.peers.usually_late())
+    ctx.picture.config.max_timeout.max(2 * ctx.picture.peers.usually_late())
 }
 
 #[cfg(test)]
@@ -264,7 +268,7 @@ mod tests {
         let mut ctx = Context::of_one();
         let admit = |ctx: &mut Context, host| {
             let life = Life { id: id(host), epoch: Epoch(1) };
-            ctx.admit(life, 0, Status::Alive, Cause::Heard).unwrap()
+            ctx.picture.admit(&mut ctx.out, life, 0, Status::Alive, Cause::Heard).unwrap()
         };
         let with = admit(&mut ctx, 2);
         let mut repair = Repair { caught_up: true, ..Repair::default() };
@@ -272,7 +276,7 @@ mod tests {
             if changes {
                 admit(&mut ctx, 3 + at as u8);
             }
-            ctx.now = ctx.now + Duration::from_millis(500);
+            ctx.picture.now = ctx.picture.now + Duration::from_millis(500);
             repair.compared(&mut ctx, with, u64::from(!equal));
             if repair.partner.is_some() {
                 return Some(at + 1);

@@ -22,35 +22,45 @@ pub(crate) struct Stock {
 impl Stock {
     /// Builds the index.
     fn take(ctx: &mut Context) -> Self {
-        ctx.topology.root_mut().follow();
-        ctx.peers.root_mut().follow();
-        ctx.metadata.root_mut().follow();
-        let key = ctx.topology.fingerprints();
-        let counted = ctx.topology.roster().iter().filter(|&ix| ctx.peers.get(ix).is_counted());
+        ctx.picture.topology.root_mut().follow();
+        ctx.picture.peers.root_mut().follow();
+        ctx.picture.metadata.root_mut().follow();
+        let key = ctx.picture.topology.fingerprints();
+        let counted = ctx
+            .picture
+            .topology
+            .roster()
+            .iter()
+            .filter(|&ix| ctx.picture.peers.get(ix).is_counted());
         let peers = counted.map(|ix| {
-            let fingerprint = ctx.peers.fingerprint(ix, &ctx.topology);
-            (key.peer_position(ctx.id(ix)), Subject::Peer(ix), fingerprint)
+            let fingerprint = ctx.picture.peers.fingerprint(ix, &ctx.picture.topology);
+            (key.peer_position(ctx.picture.id(ix)), Subject::Peer(ix), fingerprint)
         });
         let metadata = ctx
+            .picture
             .metadata
             .marks()
             .map(|(ix, position, fingerprint)| (position, Subject::Metadata(ix), fingerprint));
-        let records = ctx.topology.records().map(|record| {
+        let records = ctx.picture.topology.records().map(|record| {
             let subject = Subject::Record(record.group.clone(), record.member);
             (record.position, subject, record.fingerprint)
         });
         let entries = Entries::of(peers.chain(metadata).chain(records));
-        Self { entries, cells: None, used: ctx.now }
+        Self { entries, cells: None, used: ctx.picture.now }
     }
 
     /// Brings `stock` up to date: by the changes since the last time if they are known, otherwise
     /// by building it anew.
     pub(crate) fn renew<'a>(stock: &'a mut Option<Self>, ctx: &mut Context) -> &'a mut Self {
-        let moves = [ctx.topology.root_mut(), ctx.peers.root_mut(), ctx.metadata.root_mut()]
-            .map(|root| root.moves());
+        let moves = [
+            ctx.picture.topology.root_mut(),
+            ctx.picture.peers.root_mut(),
+            ctx.picture.metadata.root_mut(),
+        ]
+        .map(|root| root.moves());
         let present = match (stock.take(), moves) {
             (Some(mut stock), [Some(topology), Some(peers), Some(metadata)]) => {
-                stock.used = ctx.now;
+                stock.used = ctx.picture.now;
                 for one in topology.into_iter().chain(peers).chain(metadata) {
                     stock.step(one);
                 }
@@ -58,16 +68,16 @@ impl Stock {
             }
             _ => Self::take(ctx),
         };
-        debug_assert_eq!(present.entries.total().sum, ctx.root());
+        debug_assert_eq!(present.entries.total().sum, ctx.picture.root());
         stock.insert(present)
     }
 
     /// Drops the stock.
     pub(crate) fn clear(stock: &mut Option<Self>, ctx: &mut Context) {
         if stock.take().is_some() {
-            ctx.topology.root_mut().unfollow();
-            ctx.peers.root_mut().unfollow();
-            ctx.metadata.root_mut().unfollow();
+            ctx.picture.topology.root_mut().unfollow();
+            ctx.picture.peers.root_mut().unfollow();
+            ctx.picture.metadata.root_mut().unfollow();
         }
     }
 
@@ -76,8 +86,13 @@ impl Stock {
     pub(crate) fn clear_unused(stock: &mut Option<Self>, ctx: &mut Context) {
         let unused = |stock: &Self| {
             let count = u32::try_from(stock.entries.total().count).unwrap_or(u32::MAX);
-            ctx.now.since(stock.used)
-                > ctx.timing.index_each.saturating_mul(count).max(ctx.timing.index_least)
+            ctx.picture.now.since(stock.used)
+                > ctx
+                    .picture
+                    .timing
+                    .index_each
+                    .saturating_mul(count)
+                    .max(ctx.picture.timing.index_least)
         };
         if stock.as_ref().is_some_and(unused) {
             Self::clear(stock, ctx);
@@ -202,16 +217,25 @@ mod tests {
             Stock::renew(stock, ctx).sum(0, u64::MAX)
         };
         assert_eq!(total(&mut stock, &mut ctx).count, 1);
-        ctx.admit(Life { id: id(2), epoch: Epoch(1) }, 0, Status::Alive, Cause::Heard).unwrap();
-        ctx.now = ctx.now + ctx.timing.index_least;
+        ctx.picture
+            .admit(
+                &mut ctx.out,
+                Life { id: id(2), epoch: Epoch(1) },
+                0,
+                Status::Alive,
+                Cause::Heard,
+            )
+            .unwrap();
+        ctx.picture.now = ctx.picture.now + ctx.picture.timing.index_least;
         Stock::clear_unused(&mut stock, &mut ctx);
         assert!(stock.is_some());
         let followed = total(&mut stock, &mut ctx);
-        ctx.now = ctx.now + ctx.timing.index_least + ctx.timing.index_each;
+        ctx.picture.now =
+            ctx.picture.now + ctx.picture.timing.index_least + ctx.picture.timing.index_each;
         Stock::clear_unused(&mut stock, &mut ctx);
-        assert!(stock.is_none() && ctx.peers.root_mut().moves().is_none());
+        assert!(stock.is_none() && ctx.picture.peers.root_mut().moves().is_none());
         let anew = total(&mut stock, &mut ctx);
-        assert_eq!((anew.sum, anew.count), (ctx.root(), 2));
+        assert_eq!((anew.sum, anew.count), (ctx.picture.root(), 2));
         assert_eq!(anew, followed);
     }
 

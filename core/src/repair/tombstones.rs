@@ -43,44 +43,47 @@ impl Tombstones {
         self.emptied.clear();
         self.round = None;
         self.stale = None;
-        ctx.timers.set(Why::Housekeeping, Some(ctx.now + ctx.timing.housekeeping));
+        ctx.out
+            .timers
+            .set(Why::Housekeeping, Some(ctx.picture.now + ctx.picture.timing.housekeeping));
     }
 
     /// Something was written in a group: if it was a tombstone, its time begins.
     pub(crate) fn note(&mut self, ctx: &mut Context, group: &GroupName) {
-        let clock = ctx.topology.clock_of(group, Ix::ME);
-        let Some(clock) = ctx.topology.last_tombstone(group).filter(|&last| clock == Some(last))
+        let clock = ctx.picture.topology.clock_of(group, Ix::ME);
+        let Some(clock) =
+            ctx.picture.topology.last_tombstone(group).filter(|&last| clock == Some(last))
         else {
             return;
         };
-        let due = ctx.now + ctx.config.tombstone_ttl;
+        let due = ctx.picture.now + ctx.picture.config.tombstone_ttl;
         let full = self.aging.len() >= CAPACITY;
         match self.aging.iter_mut().rfind(|(at, last, _)| last == group && (full || *at == due)) {
             // One collection serves both; the earlier tombstone stays a little longer.
             Some((_, _, up_to)) => *up_to = clock,
             None => self.aging.push_back((due, group.clone(), clock)),
         }
-        ctx.timers.hasten(Why::Housekeeping, due);
+        ctx.out.timers.hasten(Why::Housekeeping, due);
     }
 
     /// Collects tombstones that are old enough.
     pub(crate) fn collect(&mut self, ctx: &mut Context) {
-        while self.aging.front().is_some_and(|(due, ..)| *due <= ctx.now) {
+        while self.aging.front().is_some_and(|(due, ..)| *due <= ctx.picture.now) {
             let Some((_, group, clock)) = self.aging.pop_front() else {
                 break;
             };
             self.collect_one(ctx, &group, clock);
         }
-        while let Some((_, group)) = self.emptied.pop_front_if(|(due, _)| *due <= ctx.now) {
-            ctx.topology.drop_empty(&group, Ix::ME);
+        while let Some((_, group)) = self.emptied.pop_front_if(|(due, _)| *due <= ctx.picture.now) {
+            ctx.picture.topology.drop_empty(&group, Ix::ME);
         }
         if let Some((due, _)) = self.emptied.front() {
-            ctx.timers.hasten(Why::Housekeeping, *due);
+            ctx.out.timers.hasten(Why::Housekeeping, *due);
         }
-        if let Some((_, edits)) = self.stale.filter(|(due, _)| *due <= ctx.now) {
+        if let Some((_, edits)) = self.stale.filter(|(due, _)| *due <= ctx.picture.now) {
             let mut changes = Changes::default();
-            ctx.topology.give_up_stale(edits, &mut changes);
-            ctx.publish(changes);
+            ctx.picture.topology.give_up_stale(edits, &mut changes);
+            ctx.out.publish(changes);
             self.stale = None;
         }
         self.expect_stale(ctx);
@@ -90,22 +93,23 @@ impl Tombstones {
     /// this node may have missed the collection, and repair does not compare it.
     pub(crate) fn expect_stale(&mut self, ctx: &mut Context) {
         if self.stale.is_none()
-            && let Some(edits) = ctx.topology.edits_if_void()
+            && let Some(edits) = ctx.picture.topology.edits_if_void()
         {
-            let due = ctx.now + ctx.config.tombstone_ttl.max(ctx.timing.housekeeping);
+            let due = ctx.picture.now
+                + ctx.picture.config.tombstone_ttl.max(ctx.picture.timing.housekeeping);
             self.stale = Some((due, edits));
         }
         if let Some((due, _)) = self.stale {
-            ctx.timers.hasten(Why::Housekeeping, due);
+            ctx.out.timers.hasten(Why::Housekeeping, due);
         }
     }
 
     fn collect_one(&mut self, ctx: &mut Context, group: &GroupName, clock: u64) {
-        let before = ctx.topology.clock_of(group, Ix::ME).unwrap_or(0);
-        if let Ok(changes) = ctx.topology.collect(group, clock) {
-            ctx.publish(changes);
-            if ctx.topology.clock_of(group, Ix::ME).unwrap_or(0) > before {
-                ctx.tell_all_written(group, before);
+        let before = ctx.picture.topology.clock_of(group, Ix::ME).unwrap_or(0);
+        if let Ok(changes) = ctx.picture.topology.collect(group, clock) {
+            ctx.out.publish(changes);
+            if ctx.picture.topology.clock_of(group, Ix::ME).unwrap_or(0) > before {
+                ctx.picture.tell_all_written(&mut ctx.out, group, before);
                 self.note_empty(ctx, group);
             }
         }
@@ -127,10 +131,10 @@ impl Tombstones {
                     break;
                 }
             }
-            ctx.peers.begin_round();
+            ctx.picture.peers.begin_round();
             self.round = Some(Round { groups });
         }
-        if !ctx.peers.is_level_with_all(with, &ctx.topology) {
+        if !ctx.picture.peers.is_level_with_all(with, &ctx.picture.topology) {
             return;
         }
         let Some(Round { groups }) = self.round.take() else { return };
@@ -143,12 +147,12 @@ impl Tombstones {
     /// A record of this node's may be empty now: it is forgotten once all nodes have been told, and
     /// the group with it if nobody else is in it.
     pub(crate) fn note_empty(&mut self, ctx: &mut Context, group: &GroupName) {
-        if ctx.topology.clock_of(group, Ix::ME).is_some()
-            && ctx.topology.record_len(group, Ix::ME) == 0
+        if ctx.picture.topology.clock_of(group, Ix::ME).is_some()
+            && ctx.picture.topology.record_len(group, Ix::ME) == 0
         {
-            let due = ctx.now + ctx.timing.housekeeping;
+            let due = ctx.picture.now + ctx.picture.timing.housekeeping;
             self.emptied.push_back((due, group.clone()));
-            ctx.timers.hasten(Why::Housekeeping, due);
+            ctx.out.timers.hasten(Why::Housekeeping, due);
         }
     }
 
@@ -156,31 +160,34 @@ impl Tombstones {
     pub(crate) fn expire(&self, ctx: &mut Context) -> Vec<Ix> {
         let mut forgotten = Vec::new();
         let mut next = self.aging.front().map(|(due, ..)| *due);
-        for ix in ctx.topology.roster().iter() {
-            if !matches!(ctx.status(ix), Status::Down | Status::Left) || ctx.peers.falls.is_held(ix)
+        for ix in ctx.picture.topology.roster().iter() {
+            if !matches!(ctx.picture.status(ix), Status::Down | Status::Left)
+                || ctx.picture.peers.falls.is_held(ix)
             {
                 continue;
             }
-            let all = ctx.config.forget_after;
-            let invented = ctx.peers.is_dubious(ix);
-            let all = if invented { all.min(ctx.timing.stranger_memory) } else { all };
-            let gone = Duration::from_millis(u64::from(ctx.peers.since_turn(ix, ctx.now)));
+            let all = ctx.picture.config.forget_after;
+            let invented = ctx.picture.peers.is_dubious(ix);
+            let all = if invented { all.min(ctx.picture.timing.stranger_memory) } else { all };
+            let gone =
+                Duration::from_millis(u64::from(ctx.picture.peers.since_turn(ix, ctx.picture.now)));
             if gone >= all {
                 forgotten.push(ix);
                 continue;
             }
-            let at = ctx.now + (all - gone).max(Duration::from_millis(1));
+            let at = ctx.picture.now + (all - gone).max(Duration::from_millis(1));
             next = Some(next.map_or(at, |next: Instant| next.min(at)));
         }
         if let Some(next) = next {
-            ctx.timers.hasten(Why::Housekeeping, next);
+            ctx.out.timers.hasten(Why::Housekeeping, next);
         }
         forgotten
     }
 
     /// A node is gone: makes sure that it is forgotten in time.
     pub(crate) fn expect_expiry(&self, ctx: &mut Context) {
-        let at = ctx.now + ctx.config.forget_after.min(ctx.timing.stranger_memory);
-        ctx.timers.hasten(Why::Housekeeping, at);
+        let at = ctx.picture.now
+            + ctx.picture.config.forget_after.min(ctx.picture.timing.stranger_memory);
+        ctx.out.timers.hasten(Why::Housekeeping, at);
     }
 }

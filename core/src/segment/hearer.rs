@@ -152,7 +152,7 @@ impl Default for Hearer {
 impl Hearer {
     pub(crate) fn start(&mut self, ctx: &mut Context) {
         *self = Self::default();
-        ctx.timers.set(Why::Hearing, None);
+        ctx.out.timers.set(Why::Hearing, None);
     }
 
     /// Whether a speaker is one of those that are listened to.
@@ -177,7 +177,7 @@ impl Hearer {
         heard.answered |= !multicast;
         // It multicasts batches, so it covers some nodes, perhaps this one if the list was lost.
         heard.lists |= sequence > heard.have;
-        if sequence > heard.have.saturating_add(LEAP) || !heard.is_covered(ctx.now) {
+        if sequence > heard.have.saturating_add(LEAP) || !heard.is_covered(ctx.picture.now) {
             heard.have = heard.have.max(sequence);
             heard.beyond.clear();
         }
@@ -185,7 +185,7 @@ impl Hearer {
         if heard.told <= heard.have {
             heard.asking = None;
         } else if heard.asking.is_none() {
-            let due = ctx.now + ctx.around(PATIENCE);
+            let due = ctx.picture.now + ctx.out.around(PATIENCE);
             heard.asking = Some(Asking { due, tries: 0 });
         }
         self.arm(ctx);
@@ -212,9 +212,9 @@ impl Hearer {
 
     /// This node is listed by a speaker.
     pub(crate) fn on_listed(&mut self, ctx: &mut Context, by: Ix) {
-        let until = ctx.now + PROMISE;
+        let until = ctx.picture.now + PROMISE;
         if self.listed.len() >= LISTED {
-            self.listed.retain(|_, promise| promise.until > ctx.now);
+            self.listed.retain(|_, promise| promise.until > ctx.picture.now);
         }
         if self.listed.len() < LISTED || self.listed.contains_key(&by) {
             self.listed.entry(by).or_insert(Promise { until, left_at: None }).until = until;
@@ -229,13 +229,13 @@ impl Hearer {
     /// and this node no longer hears that speaker. It is asked, unless what it sent comes in a
     /// moment.
     pub(crate) fn doubt(&mut self, ctx: &mut Context) {
-        let now = ctx.now;
+        let now = ctx.picture.now;
         for heard in &mut self.heard {
             let quiet = now.since(heard.last) > late(BEAT);
             if quiet && heard.doubt.is_none() && heard.asking.is_none() && heard.is_covered(now) {
                 heard.answered = false;
                 heard.doubt = Some(now);
-                heard.asking = Some(Asking { due: now + ctx.around(PATIENCE), tries: 0 });
+                heard.asking = Some(Asking { due: now + ctx.out.around(PATIENCE), tries: 0 });
             }
         }
         self.arm(ctx);
@@ -243,7 +243,7 @@ impl Hearer {
 
     /// A speaker was heard by multicast: a beat, or a batch.
     fn listen(&mut self, ctx: &mut Context, from: Ix, sequence: u64, batch: bool) {
-        let (now, epoch) = (ctx.now, ctx.life(from).epoch);
+        let (now, epoch) = (ctx.picture.now, ctx.picture.life(from).epoch);
         let known = self.heard.iter_mut().find(|heard| heard.speaker == from);
         if let Some(heard) = known.filter(|heard| heard.epoch == epoch) {
             let doubted = heard.doubt.take().is_some();
@@ -251,9 +251,9 @@ impl Hearer {
                 // A few beats were lost: the speaker is told that this node hears it again.
                 (heard.tell, heard.steady, heard.said) = (now, now, Some(now));
                 heard.cut_off = false;
-                let me = ctx.me().id;
-                let frame = Frame::Heard { speaker: ctx.id(from), nodes: [me].into() };
-                ctx.say_frame(ctx.bound(from), frame);
+                let me = ctx.picture.me().id;
+                let frame = Frame::Heard { speaker: ctx.picture.id(from), nodes: [me].into() };
+                ctx.out.say_frame(ctx.picture.bound(from), frame);
             }
             if doubted && heard.told <= heard.have {
                 heard.asking = None;
@@ -283,7 +283,7 @@ impl Hearer {
             last: now,
             calm: batch.then_some(now),
             next: QUIET_BEAT,
-            tell: now + ctx.around(HOLD),
+            tell: now + ctx.out.around(HOLD),
             said: None,
             lists: covered.is_some(),
             covered,
@@ -317,15 +317,15 @@ impl Hearer {
         let mut at = 0;
         while at < self.heard.len() {
             let heard = &mut self.heard[at];
-            if heard.due(ctx.now, self.hold) > ctx.now {
+            if heard.due(ctx.picture.now, self.hold) > ctx.picture.now {
                 at += 1;
                 continue;
             }
-            let over = heard.away.is_some_and(|away| ctx.now >= away + RETURN);
+            let over = heard.away.is_some_and(|away| ctx.picture.now >= away + RETURN);
             if over || heard.doubt.is_some() && !ask(ctx, heard) {
                 if !heard.answered {
                     // It is gone altogether, so this node no longer relies on its promises.
-                    ctx.covers.void(heard.speaker);
+                    ctx.picture.covers.void(heard.speaker);
                 }
                 lost = true;
                 let gone = self.heard.swap_remove(at);
@@ -347,9 +347,11 @@ impl Hearer {
     /// The preferred speaker, the same for all nodes that hear the same speakers.
     fn best(&self, ctx: &Context) -> Option<Ix> {
         // A speaker whose trial has failed sends no more beats.
-        let beats = |heard: &&Heard| ctx.now.since(heard.last) <= PRESENT;
+        let beats = |heard: &&Heard| ctx.picture.now.since(heard.last) <= PRESENT;
         let present = self.heard.iter().filter(|heard| heard.away.is_none()).filter(beats);
-        present.map(|heard| heard.speaker).min_by_key(|&ix| (ctx.position(ix), ctx.id(ix)))
+        present
+            .map(|heard| heard.speaker)
+            .min_by_key(|&ix| (ctx.picture.position(ix), ctx.picture.id(ix)))
     }
 
     /// Forgets a node that is leaving the table.
@@ -359,17 +361,20 @@ impl Hearer {
     }
 
     fn arm(&self, ctx: &mut Context) {
-        let due = self.heard.iter().map(|heard| heard.due(ctx.now, self.hold)).min();
-        ctx.timers.set(Why::Hearing, due.map(|due| due.max(ctx.now + Duration::from_micros(100))));
+        let due = self.heard.iter().map(|heard| heard.due(ctx.picture.now, self.hold)).min();
+        ctx.out.timers.set(
+            Why::Hearing,
+            due.map(|due| due.max(ctx.picture.now + Duration::from_micros(100))),
+        );
     }
 }
 
 /// Does what is due for a speaker that is heard. Returns for how long the next one must be heard.
 fn attend(ctx: &mut Context, heard: &mut Heard, best: bool, mut hold: Duration) -> Duration {
-    let now = ctx.now;
+    let now = ctx.picture.now;
     if heard.is_covered(now) && now >= heard.silence() {
         heard.answered = false;
-        heard.asking = Some(Asking { due: now + ctx.around(spread_out(heard.next)), tries: 0 });
+        heard.asking = Some(Asking { due: now + ctx.out.around(spread_out(heard.next)), tries: 0 });
         // One missing beat may be lost; two make the speaker send unicast, and beat often for a
         // moment.
         if heard.doubt.replace(now).is_some() {
@@ -384,14 +389,16 @@ fn attend(ctx: &mut Context, heard: &mut Heard, best: bool, mut hold: Duration) 
     }
     if now >= heard.tell.max(heard.steady + hold) {
         if best && heard.doubt.is_none() && now.since(heard.last) <= late(heard.next) {
-            let frame =
-                Frame::Heard { speaker: ctx.id(heard.speaker), nodes: [ctx.me().id].into() };
-            ctx.say_frame(ctx.bound(heard.speaker), frame);
+            let frame = Frame::Heard {
+                speaker: ctx.picture.id(heard.speaker),
+                nodes: [ctx.picture.me().id].into(),
+            };
+            ctx.out.say_frame(ctx.picture.bound(heard.speaker), frame);
             heard.said = Some(now);
             hold = (hold / 2).max(HOLD);
-            heard.tell = now + ctx.around(WORD_EVERY);
+            heard.tell = now + ctx.out.around(WORD_EVERY);
         } else {
-            heard.tell = now + ctx.around(WORD_EVERY / 2);
+            heard.tell = now + ctx.out.around(WORD_EVERY / 2);
         }
     }
     hold
@@ -405,26 +412,27 @@ fn ask(ctx: &mut Context, heard: &mut Heard) -> bool {
         return true;
     }
     let Some(asking) = &mut heard.asking else { return true };
-    if asking.due > ctx.now {
+    if asking.due > ctx.picture.now {
         return true;
     }
     if asking.tries >= if silent { ASKINGS_IN_SILENCE } else { ASKINGS } {
         return false;
     }
     let wait = ask_again(ctx, heard.speaker);
-    asking.due = ctx.now + wait * (1 << asking.tries.min(if silent { 2 } else { 5 }));
+    asking.due = ctx.picture.now + wait * (1 << asking.tries.min(if silent { 2 } else { 5 }));
     asking.tries += 1;
     if !silent && asking.tries == ASKINGS_IN_VAIN {
         // The beats arrive, so it may be the size of the answers.
-        ctx.say_frame(ctx.bound(heard.speaker), Frame::Narrow);
+        ctx.out.say_frame(ctx.picture.bound(heard.speaker), Frame::Narrow);
     }
-    ctx.say_frame(ctx.bound(heard.speaker), Frame::Missed { since: heard.have, silent });
+    ctx.out
+        .say_frame(ctx.picture.bound(heard.speaker), Frame::Missed { since: heard.have, silent });
     true
 }
 
 /// How long a hearer waits for the answer of a speaker, the first time.
 fn ask_again(ctx: &Context, speaker: Ix) -> Duration {
-    ctx.peers.late(speaker).unwrap_or_default().max(ASK_AGAIN)
+    ctx.picture.peers.late(speaker).unwrap_or_default().max(ASK_AGAIN)
 }
 
 #[cfg(test)]

@@ -38,8 +38,9 @@ impl Multicast {
     /// Says hello soon, and at intervals from then on.
     pub(crate) fn start(&mut self, ctx: &mut Context) {
         *self = Self { state: self.state, ..Self::default() };
-        let beacon = ctx.config.multicast.then(|| ctx.now + ctx.around(FIRST_BEACON));
-        ctx.timers.set(Why::Beacon, beacon);
+        let beacon =
+            ctx.picture.config.multicast.then(|| ctx.picture.now + ctx.out.around(FIRST_BEACON));
+        ctx.out.timers.set(Why::Beacon, beacon);
     }
 
     /// The state as the embedder knows it.
@@ -49,14 +50,14 @@ impl Multicast {
 
     /// Notes that a node was heard; `speaks` if it was a speaker.
     pub(crate) fn heard(&mut self, ctx: &mut Context, from: Ix, speaks: bool) {
-        self.heard = Some(ctx.now);
+        self.heard = Some(ctx.picture.now);
         if let Some((_, since)) = self.near.iter_mut().find(|(ix, _)| *ix == from) {
             *since = 0;
         } else if self.near.len() < CROWD {
             self.near.push((from, 0));
         }
         if speaks {
-            self.speaker = Some(ctx.now);
+            self.speaker = Some(ctx.picture.now);
         }
         self.quiet = 0;
         if self.state == MulticastState::Silent {
@@ -80,7 +81,7 @@ impl Multicast {
     /// Counts a beacon that is due. Many in a row without a word from the segment are not loss; a
     /// node that has slept has not counted any.
     fn count(&mut self, ctx: &mut Context) {
-        let company = ctx.ring.len() > 0;
+        let company = ctx.picture.ring.len() > 0;
         self.quiet = if company { self.quiet.saturating_add(1) } else { 0 };
         self.calm = self.calm.saturating_add(1);
         self.near.retain_mut(|(_, since)| {
@@ -99,16 +100,16 @@ impl Multicast {
     }
 
     fn turn(&mut self, ctx: &mut Context, to: MulticastState) {
-        if ctx.config.multicast && self.state != to {
+        if ctx.picture.config.multicast && self.state != to {
             let from = core::mem::replace(&mut self.state, to);
-            ctx.event(Event::Multicast { from, to });
+            ctx.out.event(Event::Multicast { from, to });
         }
     }
 
     /// How many nodes share the beacons, as far as this node knows: few in a small segment of a
     /// large cluster.
     fn others(&self, ctx: &Context) -> usize {
-        let all = ctx.ring.len();
+        let all = ctx.picture.ring.len();
         match self.state {
             MulticastState::Silent => all.min(RARE),
             _ if self.near.len() < CROWD => all.min(self.near.len() + 1),
@@ -118,7 +119,8 @@ impl Multicast {
 
     /// Whether any node was heard lately.
     fn hears(&self, ctx: &Context) -> bool {
-        self.heard.is_some_and(|at| ctx.now.since(at) <= 4 * ctx.config.beacon_interval)
+        self.heard
+            .is_some_and(|at| ctx.picture.now.since(at) <= 4 * ctx.picture.config.beacon_interval)
     }
 
     /// Whether a speaker was heard lately.
@@ -130,10 +132,10 @@ impl Multicast {
     /// this node, or if there are few nodes and one was heard lately.
     pub(crate) fn send(&self, ctx: &mut Context, frames: &[Frame]) {
         let lately = self.hears(ctx);
-        let few = ctx.ring.len() < ctx.config.least_hearers as usize;
-        let worth = ctx.coverer(Ix::ME).is_some() || lately && few;
-        if ctx.config.multicast && worth {
-            ctx.say(EVERYBODY, Say::Frames(frames.to_vec()));
+        let few = ctx.picture.ring.len() < ctx.picture.config.least_hearers as usize;
+        let worth = ctx.picture.coverer(Ix::ME).is_some() || lately && few;
+        if ctx.picture.config.multicast && worth {
+            ctx.out.say(EVERYBODY, Say::Frames(frames.to_vec()));
         }
     }
 
@@ -141,14 +143,14 @@ impl Multicast {
     /// speaker each node does so with a chance, all together about once per interval.
     pub(crate) fn on_beacon(&mut self, ctx: &mut Context, speaks: bool) {
         self.count(ctx);
-        let spoken_for = speaks || self.hears_speaker(ctx.now);
-        if !spoken_for && ctx.random_below(self.others(ctx)) == 0 {
-            ctx.greet(EVERYBODY);
+        let spoken_for = speaks || self.hears_speaker(ctx.picture.now);
+        if !spoken_for && ctx.out.random_below(self.others(ctx)) == 0 {
+            ctx.picture.greet(&mut ctx.out, EVERYBODY);
         }
         // A node with a speaker only has to check that the speaker is still there.
         let rarely = if spoken_for { SPOKEN_FOR } else { 1 };
-        let wait = ctx.around(ctx.config.beacon_interval * rarely);
-        ctx.timers.set(Why::Beacon, Some(ctx.now + wait));
+        let wait = ctx.out.around(ctx.picture.config.beacon_interval * rarely);
+        ctx.out.timers.set(Why::Beacon, Some(ctx.picture.now + wait));
     }
 }
 

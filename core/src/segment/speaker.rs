@@ -119,15 +119,19 @@ impl Speaker {
 
     /// Does not begin to speak for some time, as another node may.
     pub(crate) fn postpone(&mut self, ctx: &mut Context, least: Duration) {
-        self.candidacy = ctx.config.multicast.then(|| ctx.now + least + ctx.around(4 * least));
+        self.candidacy = ctx
+            .picture
+            .config
+            .multicast
+            .then(|| ctx.picture.now + least + ctx.out.around(4 * least));
         self.arm(ctx);
     }
 
     /// Another node begins to speak, perhaps in this segment: waits until it is known whether it is
     /// here.
     pub(crate) fn wait_and_see(&mut self, ctx: &mut Context) {
-        if self.candidacy.is_some_and(|at| at < ctx.now + WAIT_AND_SEE) {
-            self.candidacy = Some(ctx.now + WAIT_AND_SEE + ctx.around(WAIT_AND_SEE));
+        if self.candidacy.is_some_and(|at| at < ctx.picture.now + WAIT_AND_SEE) {
+            self.candidacy = Some(ctx.picture.now + WAIT_AND_SEE + ctx.out.around(WAIT_AND_SEE));
             self.arm(ctx);
         }
     }
@@ -137,15 +141,15 @@ impl Speaker {
     /// was found, or all have stopped hearing.
     pub(crate) fn on_timer(&mut self, ctx: &mut Context, spoken_to: bool, knows: bool) -> bool {
         let mut unheard = false;
-        if self.candidacy.is_some_and(|at| at <= ctx.now) {
+        if self.candidacy.is_some_and(|at| at <= ctx.picture.now) {
             // If the speaker is lost, that will show.
             let calm = spoken_to || self.speaks();
             self.postpone(ctx, LOOK_AGAIN * if calm { 5 } else { 1 });
-            if !calm && knows && ctx.ring.len() >= least(ctx) {
+            if !calm && knows && ctx.picture.ring.len() >= least(ctx) {
                 self.begin(ctx);
             }
         }
-        if self.next_beat.is_some_and(|at| at <= ctx.now) {
+        if self.next_beat.is_some_and(|at| at <= ctx.picture.now) {
             unheard = self.review(ctx);
             if self.speaks() {
                 self.beat(ctx);
@@ -157,13 +161,14 @@ impl Speaker {
     }
 
     fn begin(&mut self, ctx: &mut Context) {
-        self.since = Some(ctx.now);
-        (self.ending, self.mute, self.calm) = (false, None, ctx.now);
-        self.next_beat = Some(ctx.now + BEAT);
-        let me = ctx.me();
+        self.since = Some(ctx.picture.now);
+        (self.ending, self.mute, self.calm) = (false, None, ctx.picture.now);
+        self.next_beat = Some(ctx.picture.now + BEAT);
+        let me = ctx.picture.me();
         // Others take unbound packets of this life from here on.
-        ctx.tell_all(Frame::Vouch { life: me, packet: ctx.packet + 1 });
-        ctx.tell_all(Frame::Heard { speaker: me.id, nodes: Vec::new() });
+        let packet = ctx.out.packet + 1;
+        ctx.picture.tell_all(&mut ctx.out, Frame::Vouch { life: me, packet });
+        ctx.picture.tell_all(&mut ctx.out, Frame::Heard { speaker: me.id, nodes: Vec::new() });
     }
 
     /// Ends a trial that has failed, and a service that nobody relies on any more. Returns whether
@@ -173,15 +178,15 @@ impl Speaker {
         let mut unheard = false;
         if self.cut_off.len() <= 2 + self.hearers.len() / 2 {
             self.mute = None;
-        } else if ctx.now.since(*self.mute.get_or_insert(ctx.now)) > MUTE {
+        } else if ctx.picture.now.since(*self.mute.get_or_insert(ctx.picture.now)) > MUTE {
             self.ending = true;
             unheard = self.cut_off.len() == self.hearers.len();
         }
-        if self.has_duty(ctx.now) {
+        if self.has_duty(ctx.picture.now) {
             self.failures = 0;
         } else if self.ending {
             self.stop(ctx);
-        } else if ctx.now.since(since) > TRIAL && self.hearers.len() < least(ctx) {
+        } else if ctx.picture.now.since(since) > TRIAL && self.hearers.len() < least(ctx) {
             unheard = self.hearers.is_empty();
             self.stop(ctx);
             self.postpone(ctx, REST * (1 << self.failures.min(4)));
@@ -192,18 +197,20 @@ impl Speaker {
 
     /// Whether hearers rely on it, or it has enough to begin with.
     fn serves(&self, ctx: &Context) -> bool {
-        self.speaks() && (self.has_duty(ctx.now) || self.hearers.len() >= least(ctx))
+        self.speaks() && (self.has_duty(ctx.picture.now) || self.hearers.len() >= least(ctx))
     }
 
     fn beat(&mut self, ctx: &mut Context) {
         let serves = self.serves(ctx);
-        let pause = if serves { pause(ctx.now.since(self.calm), self.lossy) } else { TRIAL_BEAT };
+        let pause =
+            if serves { pause(ctx.picture.now.since(self.calm), self.lossy) } else { TRIAL_BEAT };
         if pause == QUIET_BEAT {
             self.lossy = is_lossy(self.questions, self.hearers.len());
             self.questions = 0;
         }
-        let mut next = ctx.now + pause;
-        ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.now) });
+        let mut next = ctx.picture.now + pause;
+        ctx.out
+            .say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.picture.now) });
         let enough = self.hearers.len() >= least(ctx) / 2;
         // It is better sent with this beat than in a packet of its own before the next one.
         if serves && !self.ending && self.mute.is_none() && enough && self.next_list < next {
@@ -212,7 +219,7 @@ impl Speaker {
         }
         for _ in 0..self.abroad.len().div_ceil(4) {
             if let Some(list) = self.abroad.pop_front() {
-                ctx.say_frame(EVERYBODY, list);
+                ctx.out.say_frame(EVERYBODY, list);
             }
         }
         self.next_beat = Some(next);
@@ -220,8 +227,8 @@ impl Speaker {
 
     /// Beats after this time, and ever more rarely from then on.
     fn quicken(&mut self, ctx: &mut Context, age: Duration) {
-        self.calm = ctx.now;
-        self.hasten(ctx, ctx.now + age);
+        self.calm = ctx.picture.now;
+        self.hasten(ctx, ctx.picture.now + age);
     }
 
     /// Makes the next beat come no later than this.
@@ -232,9 +239,9 @@ impl Speaker {
 
     /// Lists the next hearers, to the segment and to the speakers of other segments.
     fn list(&mut self, ctx: &mut Context) {
-        let me = ctx.me().id;
+        let me = ctx.picture.me().id;
         let entry = ENTRY[usize::from(me.addr().is_ipv6())];
-        let mut room = ctx.datagram(Ix::ME).saturating_sub(OVERHEAD + 24);
+        let mut room = ctx.picture.datagram(Ix::ME).saturating_sub(OVERHEAD + 24);
         let (mut nodes, mut vouches) = (Vec::new(), Vec::new());
         let mut left = self.turns.len();
         while left > 0 && room >= entry + VOUCH {
@@ -245,25 +252,25 @@ impl Speaker {
             }
             self.turns.push_back(ix);
             // What is multicast for all may be too large for it.
-            let narrow = ctx.datagram(ix) < ctx.datagram(Ix::ME);
-            if narrow && self.is_promised(ix, ctx.now) {
+            let narrow = ctx.picture.datagram(ix) < ctx.picture.datagram(Ix::ME);
+            if narrow && self.is_promised(ix, ctx.picture.now) {
                 self.cut_off.insert(ix);
             }
             if narrow || self.cut_off.contains(&ix) {
                 continue;
             }
-            let promise = ctx.now + PROMISE + GRACE;
+            let promise = ctx.picture.now + PROMISE + GRACE;
             if let Some(hearer) = self.hearers.get_mut(&ix) {
                 hearer.promised = Some(promise);
                 self.promised = Some(promise);
-                ctx.note_cover(ix, Ix::ME);
-                let life = ctx.life(ix);
+                ctx.picture.note_cover(ix, Ix::ME);
+                let life = ctx.picture.life(ix);
                 nodes.push(life.id);
                 room -= entry;
                 // Once it is known to all, only newcomers need it: not all in the same list.
                 let turn = hearer.listings.wrapping_add(ix.raw()).is_multiple_of(VOUCHES);
                 if hearer.listings < FIRST_VOUCHES || turn {
-                    let packet = ctx.peers.highest(ix);
+                    let packet = ctx.picture.peers.highest(ix);
                     vouches.push(Frame::Vouch { life, packet });
                     room -= VOUCH;
                 }
@@ -272,7 +279,7 @@ impl Speaker {
         }
         let done = self.turns.len().saturating_sub(left).max(1) as u32;
         let listed = |ix| self.hearers.get(ix).is_some_and(|hearer| hearer.promised.is_some());
-        self.next_list = ctx.now
+        self.next_list = ctx.picture.now
             + if self.turns.front().is_none_or(listed) {
                 (ROUND * done / (self.hearers.len() as u32).max(done)).max(FIRST_LIST)
             } else {
@@ -282,24 +289,25 @@ impl Speaker {
             return;
         }
         let heard = Frame::Heard { speaker: me, nodes };
-        for other in ctx.speakers() {
-            ctx.say_frame(ctx.bound(other), heard.clone());
+        for other in ctx.picture.speakers() {
+            ctx.out.say_frame(ctx.picture.bound(other), heard.clone());
         }
         // First the vouches, which name lives: the list then needs no entries of its own in the
         // packet.
         for vouch in vouches {
-            ctx.say_frame(EVERYBODY, vouch);
+            ctx.out.say_frame(EVERYBODY, vouch);
         }
-        ctx.say_frame(EVERYBODY, heard);
+        ctx.out.say_frame(EVERYBODY, heard);
     }
 
     /// Whether a hearer stays one: it has lately said that it hears, or there is a promise to keep.
     fn keep(&mut self, ctx: &Context, ix: Ix) -> bool {
         let Some(hearer) = self.hearers.get(&ix) else { return false };
         // One that is merely under suspicion may still hear this node, and no other speaker.
-        let same = hearer.epoch == ctx.life(ix).epoch && ctx.status(ix).is_present();
-        let promised = hearer.promised.is_some_and(|until| until > ctx.now);
-        let word = ctx.now.since(hearer.said) <= WORD;
+        let same =
+            hearer.epoch == ctx.picture.life(ix).epoch && ctx.picture.status(ix).is_present();
+        let promised = hearer.promised.is_some_and(|until| until > ctx.picture.now);
+        let word = ctx.picture.now.since(hearer.said) <= WORD;
         if same && promised && !word {
             self.cut_off.insert(ix);
         }
@@ -326,8 +334,8 @@ impl Speaker {
         if !self.speaks() || !room && !self.hearers.contains_key(&from) {
             return;
         }
-        let (epoch, said) = (ctx.life(from).epoch, ctx.now);
-        if ctx.datagram(from) >= ctx.datagram(Ix::ME) {
+        let (epoch, said) = (ctx.picture.life(from).epoch, ctx.picture.now);
+        if ctx.picture.datagram(from) >= ctx.picture.datagram(Ix::ME) {
             self.cut_off.remove(&from);
         }
         let known = self.hearers.get_mut(&from).filter(|hearer| hearer.epoch == epoch);
@@ -343,7 +351,7 @@ impl Speaker {
         if self.hearers.insert(from, hearer).is_none() {
             self.turns.push_front(from);
         }
-        let soon = ctx.now + FIRST_LIST;
+        let soon = ctx.picture.now + FIRST_LIST;
         self.next_list = self.next_list.min(soon);
         if self.serves(ctx) {
             self.hasten(ctx, soon);
@@ -354,17 +362,17 @@ impl Speaker {
     /// many lack the same.
     pub(crate) fn on_missed(&mut self, ctx: &mut Context, from: Ix, since: u64, silent: bool) {
         let Some(hearer) = self.hearers.get_mut(&from) else { return };
-        if hearer.answered.is_some_and(|at| ctx.now.since(at) < ANSWERS) {
+        if hearer.answered.is_some_and(|at| ctx.picture.now.since(at) < ANSWERS) {
             return;
         }
-        hearer.answered = Some(ctx.now);
+        hearer.answered = Some(ctx.picture.now);
         self.questions = self.questions.saturating_add(1);
         let missed = self.stream.is_beyond(since);
         // A hearer that has missed a single beat and nothing else is not cut off yet.
         let doubted = hearer.doubted.filter(|_| silent);
-        let second = doubted.map_or(Some(false), |at| is_second(ctx.now.since(at)));
+        let second = doubted.map_or(Some(false), |at| is_second(ctx.picture.now.since(at)));
         if silent && second.is_some() {
-            hearer.doubted = Some(ctx.now);
+            hearer.doubted = Some(ctx.picture.now);
         }
         if silent && (missed || second == Some(true)) {
             self.cut_off.insert(from);
@@ -372,14 +380,14 @@ impl Speaker {
         if missed || second == Some(true) {
             self.quicken(ctx, BEAT);
         }
-        let to = ctx.bound(from);
+        let to = ctx.picture.bound(from);
         self.stream.answer(ctx, to, since, silent);
     }
 
     /// A preferred speaker was heard: this one stops, at once if nobody relies on it; otherwise
     /// once the other has hearers and all promises have run out.
     pub(crate) fn give_way(&mut self, ctx: &mut Context, has_hearers: bool) {
-        if self.speaks() && !self.has_duty(ctx.now) {
+        if self.speaks() && !self.has_duty(ctx.picture.now) {
             self.stop(ctx);
             self.arm(ctx);
         } else if self.speaks() && has_hearers {
@@ -392,7 +400,7 @@ impl Speaker {
         if self.speaks() && self.abroad.len() < ABROAD {
             self.abroad.push_back(list);
             if self.abroad.len() > ABROAD_AT_REST {
-                self.hasten(ctx, ctx.now + FIRST_LIST);
+                self.hasten(ctx, ctx.picture.now + FIRST_LIST);
             }
         }
     }
@@ -406,14 +414,14 @@ impl Speaker {
         frames: &[Frame],
         from: Ix,
     ) -> Option<Vec<Ix>> {
-        if !self.has_duty(ctx.now) || frames.len() > usize::from(u8::MAX) {
+        if !self.has_duty(ctx.picture.now) || frames.len() > usize::from(u8::MAX) {
             return Some(Vec::new());
         }
-        if self.stream.has(ctx.now, frames) {
+        if self.stream.has(ctx.picture.now, frames) {
             return Some(Vec::new());
         }
         // A message that cannot be asked for would be lost; a change is found by repair.
-        let pressed = self.stream.is_pressed(ctx.now) && frames.iter().any(is_message);
+        let pressed = self.stream.is_pressed(ctx.picture.now) && frames.iter().any(is_message);
         if self.cut_off.len() > MANY || !self.speaks() || pressed {
             return None;
         }
@@ -431,11 +439,11 @@ impl Speaker {
 
     fn arm(&self, ctx: &mut Context) {
         let next = [self.stream.due(), self.next_beat, self.candidacy].into_iter().flatten().min();
-        ctx.timers.set(Why::Beat, next);
+        ctx.out.timers.set(Why::Beat, next);
     }
 }
 
 /// How many hearers are worth the heartbeats.
 fn least(ctx: &Context) -> usize {
-    ctx.config.least_hearers as usize
+    ctx.picture.config.least_hearers as usize
 }

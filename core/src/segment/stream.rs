@@ -69,12 +69,12 @@ impl Stream {
     /// Multicasts a batch: twice if its origin has multicast it as well, otherwise three times.
     pub(super) fn send(&mut self, ctx: &mut Context, frames: &[Frame], by_origin: bool) {
         self.sequence += 1;
-        if self.log.back().is_none_or(|last| ctx.now.since(last.at) >= ASKED) {
-            (self.first, self.busy) = (self.sequence, ctx.now);
+        if self.log.back().is_none_or(|last| ctx.picture.now.since(last.at) >= ASKED) {
+            (self.first, self.busy) = (self.sequence, ctx.picture.now);
         }
-        let again = [(!by_origin).then(|| ctx.now + AGAIN), Some(ctx.now + BEAT)];
-        ctx.say(EVERYBODY, Say::Frames(numbered(self.sequence, frames)));
-        let (sequence, at) = (self.sequence, ctx.now);
+        let again = [(!by_origin).then(|| ctx.picture.now + AGAIN), Some(ctx.picture.now + BEAT)];
+        ctx.out.say(EVERYBODY, Say::Frames(numbered(self.sequence, frames)));
+        let (sequence, at) = (self.sequence, ctx.picture.now);
         let frames = frames.to_vec();
         self.log.push_back(Batch {
             sequence,
@@ -93,16 +93,16 @@ impl Stream {
     pub(super) fn repeat(&mut self, ctx: &mut Context) {
         let mut last = false;
         for batch in &mut self.log {
-            let due = |at: &mut Instant| *at <= ctx.now;
+            let due = |at: &mut Instant| *at <= ctx.picture.now;
             let first = batch.again[0].take_if(due).is_some();
             let second = batch.again[1].take_if(due).is_some();
             if first || second {
-                ctx.say(EVERYBODY, Say::Frames(numbered(batch.sequence, &batch.frames)));
+                ctx.out.say(EVERYBODY, Say::Frames(numbered(batch.sequence, &batch.frames)));
             }
             last |= second;
         }
         if last {
-            ctx.say_frame(EVERYBODY, Frame::Beat { sequence: self.announced(ctx.now) });
+            ctx.out.say_frame(EVERYBODY, Frame::Beat { sequence: self.announced(ctx.picture.now) });
         }
     }
 
@@ -119,25 +119,25 @@ impl Stream {
         for batch in missed.take(ANSWER) {
             let say = Say::Frames(numbered(batch.sequence, &batch.frames));
             if alone {
-                ctx.say(to, say);
+                ctx.out.say(to, say);
                 continue;
             }
             match batch.for_many {
-                Some(at) if ctx.now.since(at) <= ANSWERED => continue,
+                Some(at) if ctx.picture.now.since(at) <= ANSWERED => continue,
                 Some(_) => (batch.for_many, batch.askers) = (None, [None; ASKERS - 1]),
                 None => {}
             }
             let known = batch.askers.iter_mut().find(|asker| asker.is_none() || **asker == to.node);
             if let Some(asker) = known {
                 *asker = to.node;
-                ctx.say(to, say);
+                ctx.out.say(to, say);
             } else {
-                batch.for_many = Some(ctx.now);
-                ctx.say(EVERYBODY, say);
+                batch.for_many = Some(ctx.picture.now);
+                ctx.out.say(EVERYBODY, say);
             }
         }
         if alone {
-            ctx.say_frame(to, Frame::Beat { sequence: self.sequence });
+            ctx.out.say_frame(to, Frame::Beat { sequence: self.sequence });
         }
     }
 }
@@ -171,8 +171,12 @@ mod tests {
     fn said(ctx: &mut Context) -> Vec<(Destination, Say)> {
         let mut packet = Vec::new();
         let mut all = Vec::new();
-        while !ctx.outbox.is_empty() {
-            ctx.outbox.take_packet(ctx.now, ctx.config.max_datagram, &mut packet);
+        while !ctx.out.outbox.is_empty() {
+            ctx.out.outbox.take_packet(
+                ctx.picture.now,
+                ctx.picture.config.max_datagram,
+                &mut packet,
+            );
             all.extend(packet.drain(..).map(|intent| (intent.to.at, intent.say)));
         }
         all
@@ -186,17 +190,19 @@ mod tests {
     fn a_batch_is_announced_once_it_must_have_come() {
         let (mut ctx, mut stream) = (context(), Stream::default());
         stream.send(&mut ctx, &frames(1), true);
-        assert_eq!(stream.announced(ctx.now), 0);
-        assert!(stream.has(ctx.now, &frames(1)) && !stream.has(ctx.now, &frames(2)));
-        ctx.now = stream.due().unwrap();
+        assert_eq!(stream.announced(ctx.picture.now), 0);
+        assert!(
+            stream.has(ctx.picture.now, &frames(1)) && !stream.has(ctx.picture.now, &frames(2))
+        );
+        ctx.picture.now = stream.due().unwrap();
         stream.repeat(&mut ctx);
         assert_eq!(stream.due(), None);
-        assert_eq!(stream.announced(ctx.now), 1);
+        assert_eq!(stream.announced(ctx.picture.now), 1);
         assert_eq!(said(&mut ctx).len(), 3, "twice, and a beat");
         // Nobody else has multicast it: once more.
         stream.send(&mut ctx, &frames(2), false);
         while let Some(due) = stream.due() {
-            ctx.now = due;
+            ctx.picture.now = due;
             stream.repeat(&mut ctx);
         }
         assert_eq!(said(&mut ctx).len(), 4, "three times, and a beat");
@@ -230,7 +236,7 @@ mod tests {
         let answers = said(&mut ctx);
         assert_eq!((batches(false, &answers), batches(true, &answers)), (2, 1));
         // A hearer that asks again has missed that, and will miss the next one.
-        ctx.now = ctx.now + ANSWERED + Duration::from_millis(1);
+        ctx.picture.now = ctx.picture.now + ANSWERED + Duration::from_millis(1);
         stream.answer(&mut ctx, asker(7), 0, false);
         assert_eq!(batches(false, &said(&mut ctx)), 1);
         // A multicast does not help a hearer that hears nothing.
@@ -242,16 +248,16 @@ mod tests {
     fn a_burst_presses_until_it_is_over() {
         let (mut ctx, mut stream) = (context(), Stream::default());
         for number in 0..(KEPT - ANSWER) as u64 {
-            assert!(!stream.is_pressed(ctx.now), "{number}");
+            assert!(!stream.is_pressed(ctx.picture.now), "{number}");
             stream.send(&mut ctx, &frames(number), true);
         }
-        assert!(stream.is_pressed(ctx.now + ASKED));
-        assert!(!stream.is_pressed(ctx.now + ASKED_AFTER_QUIET));
+        assert!(stream.is_pressed(ctx.picture.now + ASKED));
+        assert!(!stream.is_pressed(ctx.picture.now + ASKED_AFTER_QUIET));
         // A node that missed the beginning has asked by then.
-        ctx.now = ctx.now + ASKED / 2;
+        ctx.picture.now = ctx.picture.now + ASKED / 2;
         stream.send(&mut ctx, &frames(0), true);
-        ctx.now = ctx.now + ASKED_AFTER_QUIET;
-        assert!(!stream.is_pressed(ctx.now));
+        ctx.picture.now = ctx.picture.now + ASKED_AFTER_QUIET;
+        assert!(!stream.is_pressed(ctx.picture.now));
     }
 
     #[test]
@@ -261,6 +267,8 @@ mod tests {
             stream.send(&mut ctx, &frames(number), true);
         }
         assert_eq!(stream.log.len(), KEPT);
-        assert!(!stream.has(ctx.now, &frames(9)) && stream.has(ctx.now, &frames(10)));
+        assert!(
+            !stream.has(ctx.picture.now, &frames(9)) && stream.has(ctx.picture.now, &frames(10))
+        );
     }
 }

@@ -62,7 +62,7 @@ impl Relays {
         if let Some(group) = covering {
             // It does not multicast this either, so the nodes that it covers are sent a copy.
             let audience = group.map_or(Audience::All, Audience::Group);
-            ctx.covers.void(to);
+            ctx.picture.covers.void(to);
             self.originate_to_each(ctx, frames.clone(), audience);
         }
         for route in rest {

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use super::{BASE, STEPS};
 use crate::base::{Instant, Ix, Status};
-use crate::out::{Say, Why};
-use crate::picture::Context;
+use crate::out::{Out, Say, Why};
+use crate::picture::Picture;
 
 /// How often a size is tried before it is refuted: the size that has passed until now, and a
 /// smaller or a larger one. With 30 % loss each way, one try in two fails by itself.
@@ -36,7 +36,7 @@ pub(super) struct Search {
     pub(super) due: Instant,
 }
 
-impl Context {
+impl Picture {
     pub(super) fn search(&self, with: Ix, size: usize, upwards: bool, most: u8) -> Search {
         let due = self.now + self.answer_wait(with, 0);
         Search { with, size, upwards, most, tries: 0, calls: 0, small: 0, packets: Vec::new(), due }
@@ -51,18 +51,18 @@ impl Context {
     }
 
     /// A padded ping has gone out.
-    pub(crate) fn padded_ping_sent(&mut self, to: Ix, packet: u64, size: usize) {
+    pub(crate) fn padded_ping_sent(&mut self, out: &mut Out, to: Ix, packet: u64, size: usize) {
         let mut searches = self.paths.known.values_mut().filter_map(|path| path.search.as_mut());
         if let Some(search) =
             searches.find(|search| search.with == to && search.size == size && search.tries > 0)
         {
             search.packets.push(packet);
         }
-        self.stats.path_probes_sent += 1;
+        out.stats.path_probes_sent += 1;
     }
 
     /// A peer has answered a ping.
-    pub(crate) fn path_answered(&mut self, by: Ix, packet: u64) {
+    pub(crate) fn path_answered(&mut self, out: &mut Out, by: Ix, packet: u64) {
         let mut passed = None;
         for (&of, path) in &mut self.paths.known {
             let Some(search) = path.search.as_mut().filter(|search| search.with == by) else {
@@ -75,27 +75,27 @@ impl Context {
                 if search.tries == 0 {
                     // The peer is there: now the size.
                     search.due = self.now;
-                    self.timers.hasten(Why::Path, self.now);
+                    out.timers.hasten(Why::Path, self.now);
                 }
             }
         }
         if let Some(of) = passed {
-            self.size_passed(of);
-            self.arm_paths();
+            self.size_passed(out, of);
+            self.arm_paths(out);
         }
     }
 
-    pub(super) fn go_on(&mut self, of: Ix, mut search: Search) {
+    pub(super) fn go_on(&mut self, out: &mut Out, of: Ix, mut search: Search) {
         let with = search.with;
         let there = search.small > 0;
         if there && search.tries >= search.most && search.small >= SMALL_ANSWERS {
-            return self.size_refuted(of, &search);
+            return self.size_refuted(out, of, &search);
         }
         let spent = search.calls >= TRIES_IN_DOUBT || search.tries >= MOST_TRIES;
         if spent || self.status(with) != Status::Alive {
             return self.inconclusive(of);
         }
-        if self.outbox.is_held(self.now, self.config.max_datagram, false) {
+        if out.outbox.is_held(self.now, self.config.max_datagram, false) {
             // A ping would wait in the outbox now, and seem to be lost.
             search.due = self.now + self.answer_wait(with, MOST_TRIES);
             if let Some(path) = self.paths.known.get_mut(&of) {
@@ -110,9 +110,9 @@ impl Context {
         if let Some(path) = self.paths.known.get_mut(&of) {
             path.search = Some(search);
         }
-        self.say(to, Say::Ping);
+        out.say(to, Say::Ping);
         if there {
-            self.say(to, Say::PaddedPing { size });
+            out.say(to, Say::PaddedPing { size });
         }
     }
 
@@ -128,7 +128,7 @@ impl Context {
         }
     }
 
-    fn size_refuted(&mut self, of: Ix, search: &Search) {
+    fn size_refuted(&mut self, out: &mut Out, of: Ix, search: &Search) {
         let Some(path) = self.paths.known.get_mut(&of) else { return };
         if search.upwards {
             path.failures += 1;
@@ -147,39 +147,39 @@ impl Context {
                     path.search = Some(next);
                 }
             }
-            None => self.conclude(of, BASE),
+            None => self.conclude(out, of, BASE),
         }
     }
 
-    fn size_passed(&mut self, of: Ix) {
+    fn size_passed(&mut self, out: &mut Out, of: Ix) {
         let Some(path) = self.paths.known.get_mut(&of) else { return };
         let Some(search) = path.search.take() else { return };
         self.paths.suspects.remove(&search.with);
         if search.upwards {
             path.failures = 0;
         }
-        self.conclude(of, search.size);
+        self.conclude(out, of, search.size);
     }
 
-    pub(super) fn try_larger(&mut self, of: Ix) {
+    pub(super) fn try_larger(&mut self, out: &mut Out, of: Ix) {
         let wide = self.config.max_datagram;
         let Some(path) = self.paths.known.get(&of) else { return };
         if path.size >= wide {
             self.paths.known.remove(&of);
             // From here on the size for all others holds for this peer as well.
-            self.tell_path_of_new(of);
+            self.tell_path_of_new(out, of);
             return;
         }
         let size = STEPS.iter().copied().find(|&step| step > path.size).unwrap_or(wide).min(wide);
         let rest = path.rest(&self.timing);
-        let with = if of == Ix::ME { self.random_alive(1, of).pop() } else { Some(of) };
+        let with = if of == Ix::ME { self.random_alive(out, 1, of).pop() } else { Some(of) };
         let with = with.filter(|&with| self.status(with) == Status::Alive);
         let search = with.map(|with| self.search(with, size, true, TRIES));
         let Some(path) = self.paths.known.get_mut(&of) else { return };
         path.next = self.now + rest;
         path.search = search;
         if let Some(with) = with {
-            self.say(self.bound(with), Say::Ping);
+            out.say(self.bound(with), Say::Ping);
         }
     }
 }
