@@ -164,8 +164,8 @@ impl Engine {
         let delay = self.ctx.out.outbox.urgent_delay(self.ctx.picture.now);
         if delay >= self.ctx.picture.timing.unsent_too_long {
             // What has not been sent cannot have been answered.
-            self.watches.void(&mut self.ctx);
-            self.probes.void(&mut self.ctx);
+            self.watches.void(&mut self.ctx.picture, &mut self.ctx.out);
+            self.probes.void(&mut self.ctx.out);
         }
         // A part that sets a deadline sets it after now, so this ends.
         while let Some(why) = self.ctx.out.timers.take_due(self.ctx.picture.now) {
@@ -227,8 +227,8 @@ impl Engine {
         if let Some(late) = self.health.called(&self.ctx.picture.timing, now, due) {
             self.ctx.out.stats.stalls += 1;
             self.ctx.out.event(Event::Stalled { late });
-            self.watches.void(&mut self.ctx);
-            self.probes.void(&mut self.ctx);
+            self.watches.void(&mut self.ctx.picture, &mut self.ctx.out);
+            self.probes.void(&mut self.ctx.out);
         }
     }
 
@@ -241,21 +241,21 @@ impl Engine {
         self.piggyback.clear();
         self.messages.renew();
         // A suspect that nothing watches any more would stay one for ever.
-        self.watches.void(&mut self.ctx);
+        self.watches.void(&mut self.ctx.picture, &mut self.ctx.out);
         self.watches = Watches::default();
         self.renewal.start();
         self.numbers.start();
         self.departure = Departure::default();
-        self.probes.start(&mut self.ctx);
-        self.repair.start(&mut self.ctx);
-        self.comeback.start(&mut self.ctx);
+        self.probes.start(&self.ctx.picture, &mut self.ctx.out);
+        self.repair.start(&mut self.ctx.picture, &mut self.ctx.out);
+        self.comeback.start(&self.ctx.picture, &mut self.ctx.out);
         self.hearsay.clear();
-        self.multicast.start(&mut self.ctx);
-        self.speaker.start(&mut self.ctx, true);
-        self.hearer.start(&mut self.ctx);
+        self.multicast.start(&self.ctx.picture, &mut self.ctx.out);
+        self.speaker.start(&self.ctx.picture, &mut self.ctx.out, true);
+        self.hearer.start(&mut self.ctx.out);
         self.gaps.clear();
         self.returns.clear();
-        self.tombstones.start(&mut self.ctx);
+        self.tombstones.start(&self.ctx.picture, &mut self.ctx.out);
         self.ctx.picture.arm_paths(&mut self.ctx.out);
         self.derive_keys();
     }
@@ -274,46 +274,50 @@ impl Engine {
                 // A newcomer's contact, which announces it, can also announce at once what it has
                 // written.
                 let own = self.repair.has_caught_up()
-                    || ctx.out.has_only_own_news() && self.comeback.met(ctx).is_some();
+                    || ctx.out.has_only_own_news() && self.comeback.met(&ctx.picture).is_some();
                 let news = ctx.picture.take_news(&mut ctx.out, own);
                 let gatherer = self.gatherer(&news);
                 self.spread(news, gatherer);
             }
             Why::Relay => {
-                let (closed, missed) = self.relays.on_timer(ctx);
+                let (closed, missed) = self.relays.on_timer(&mut ctx.picture, &mut ctx.out);
                 for frame in missed {
-                    self.piggyback.board(ctx, frame);
+                    self.piggyback.board(&ctx.picture, &mut ctx.out, frame);
                 }
                 for closed in closed {
                     self.departure.copy_closed(closed.batch, closed.acknowledged);
                 }
-                self.departure.end_if_done(ctx, self.relays.is_idle());
+                self.departure.end_if_done(&mut ctx.out, self.relays.is_idle());
             }
             Why::Probe => {
                 self.rest();
-                for unanswered in self.probes.on_timer(&mut self.ctx, &self.health) {
+                for unanswered in
+                    self.probes.on_timer(&mut self.ctx.picture, &mut self.ctx.out, &self.health)
+                {
                     self.on_unanswered(unanswered);
                 }
             }
             Why::Watch => {
-                let down = self.watches.on_timer(ctx, &mut self.health);
+                let down = self.watches.on_timer(&mut ctx.picture, &mut ctx.out, &mut self.health);
                 for claim in &down {
                     self.on_verdict(claim);
                 }
             }
-            Why::Comeback => self.comeback.on_timer(ctx),
-            Why::Repair => self.repair.on_timer(ctx),
-            Why::Gap => self.gaps.on_timer(ctx),
-            Why::Return => self.returns.on_timer(ctx),
-            Why::Beacon => self.multicast.on_beacon(ctx, self.speaker.speaks()),
+            Why::Comeback => self.comeback.on_timer(&ctx.picture, &mut ctx.out),
+            Why::Repair => self.repair.on_timer(&mut ctx.picture, &mut ctx.out),
+            Why::Gap => self.gaps.on_timer(&ctx.picture, &mut ctx.out),
+            Why::Return => self.returns.on_timer(&ctx.picture, &mut ctx.out),
+            Why::Beacon => {
+                self.multicast.on_beacon(&ctx.picture, &mut ctx.out, self.speaker.speaks())
+            }
             Why::Beat => self.on_beat_due(),
             Why::Hearing => {
-                if self.hearer.on_timer(ctx, self.speaker.speaks()) {
-                    self.speaker.postpone(ctx, SUCCESSION);
+                if self.hearer.on_timer(&mut ctx.picture, &mut ctx.out, self.speaker.speaks()) {
+                    self.speaker.postpone(&ctx.picture, &mut ctx.out, SUCCESSION);
                 }
             }
             Why::Renewal => {
-                if let Some(epoch) = self.renewal.on_timer(ctx) {
+                if let Some(epoch) = self.renewal.on_timer(&ctx.picture, &mut ctx.out) {
                     let leaves = self.departure.is_running();
                     self.begin_life(epoch);
                     if leaves {
@@ -323,12 +327,12 @@ impl Engine {
                 }
             }
             Why::Hearsay => {
-                for (claim, by) in self.hearsay.on_timer(ctx) {
+                for (claim, by) in self.hearsay.on_timer(&ctx.picture, &mut ctx.out) {
                     self.on_silence(&claim, by);
                 }
             }
             Why::Housekeeping => self.keep_house(),
-            Why::Departure => self.departure.on_timer(ctx),
+            Why::Departure => self.departure.on_timer(&mut ctx.out),
             Why::Path => ctx.picture.on_path_timer(&mut ctx.out),
         }
     }
@@ -350,7 +354,7 @@ impl Engine {
             return None;
         }
         if ctx.out.pace.is_new(&ctx.picture.timing, ctx.picture.now)
-            && let Some(contact) = self.comeback.met(ctx)
+            && let Some(contact) = self.comeback.met(&ctx.picture)
         {
             // It announces this node as well.
             return Some(contact);
@@ -367,16 +371,21 @@ impl Engine {
             if gatherer.is_none() && self.tell_segment(&batch, &Audience::All) {
                 continue;
             }
-            if !self.relays.has_room_for_all(&self.ctx, 1)
+            if !self.relays.has_room_for_all(&self.ctx.picture, 1)
                 || mutated!(self.ctx.picture.config, TreeOff)
             {
                 for frame in batch {
-                    self.piggyback.board(&mut self.ctx, frame);
+                    self.piggyback.board(&self.ctx.picture, &mut self.ctx.out, frame);
                 }
             } else if let Some(gatherer) = gatherer {
-                self.relays.entrust(&mut self.ctx, batch, gatherer);
+                self.relays.entrust(&self.ctx.picture, &mut self.ctx.out, batch, gatherer);
             } else {
-                self.relays.originate(&mut self.ctx, batch, Audience::All);
+                self.relays.originate(
+                    &mut self.ctx.picture,
+                    &mut self.ctx.out,
+                    batch,
+                    Audience::All,
+                );
             }
         }
     }
@@ -384,17 +393,17 @@ impl Engine {
     /// Collects tombstones, and forgets nodes that have been gone for long.
     fn keep_house(&mut self) {
         let ctx = &mut self.ctx;
-        self.tombstones.collect(ctx);
+        self.tombstones.collect(&mut ctx.picture, &mut ctx.out);
         ctx.picture.take_back(&mut ctx.out);
         ctx.picture.give_views_back(&mut ctx.out);
-        for ix in self.tombstones.expire(ctx) {
+        for ix in self.tombstones.expire(&ctx.picture, &mut ctx.out) {
             self.forget(ix);
         }
     }
 
     pub(super) fn forget(&mut self, ix: Ix) {
         self.probes.forget(ix);
-        self.watches.forget(&mut self.ctx, ix);
+        self.watches.forget(&self.ctx.picture, &mut self.ctx.out, ix);
         self.numbers.forget(ix);
         self.relays.forget(ix);
         self.speaker.forget(ix);

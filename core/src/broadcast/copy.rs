@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::base::{Instant, Ix};
-use crate::out::Say;
-use crate::picture::Context;
+use crate::out::{Out, Say};
+use crate::picture::Picture;
 use crate::wire::Route;
 
 /// How often a copy is repeated before its part is given to another peer.
@@ -60,47 +60,47 @@ impl Copy {
     }
 
     /// Sends it, for the first time if it was held back.
-    pub(super) fn try_again(&mut self, ctx: &mut Context, id: u64) {
+    pub(super) fn try_again(&mut self, picture: &Picture, out: &mut Out, id: u64) {
         if core::mem::take(&mut self.held) {
-            self.begin(ctx, id);
+            self.begin(picture, out, id);
             return;
         }
         self.tries += 1;
         let pause = match self.tries.checked_sub(EVEN_TRIES) {
-            None | Some(0) => wait(ctx, self.to),
+            None | Some(0) => wait(picture, self.to),
             Some(over) => {
-                let late = ctx.picture.peers.late(self.to).unwrap_or_default();
-                (wait(ctx, self.to) * 2).max(late + late / 4) * (1 << (over - 1))
+                let late = picture.peers.late(self.to).unwrap_or_default();
+                (wait(picture, self.to) * 2).max(late + late / 4) * (1 << (over - 1))
             }
         };
-        self.due = ctx.picture.now + pause.min(ctx.picture.config.max_timeout);
-        ctx.out.stats.relay_retries += 1;
-        ctx.out.say(ctx.picture.bound(self.to), self.say(id));
+        self.due = picture.now + pause.min(picture.config.max_timeout);
+        out.stats.relay_retries += 1;
+        out.say(picture.bound(self.to), self.say(id));
     }
 
     /// Sends it to another peer of its part, which becomes responsible for all of the part.
-    pub(super) fn hand_over(&mut self, ctx: &mut Context, id: u64, heir: Ix) {
+    pub(super) fn hand_over(&mut self, picture: &Picture, out: &mut Out, id: u64, heir: Ix) {
         self.to = heir;
         self.route = self.part.clone();
         self.covering = false;
         self.large = false;
         self.tries = 0;
         self.first = None;
-        self.begin(ctx, id);
+        self.begin(picture, out, id);
     }
 
-    fn begin(&mut self, ctx: &mut Context, id: u64) {
-        self.due = ctx.picture.now + wait(ctx, self.to);
-        ctx.out.say(ctx.picture.bound(self.to), self.say(id));
+    fn begin(&mut self, picture: &Picture, out: &mut Out, id: u64) {
+        self.due = picture.now + wait(picture, self.to);
+        out.say(picture.bound(self.to), self.say(id));
     }
 }
 
 /// How long to wait for the acknowledgement of a peer at first.
-pub(super) fn wait(ctx: &Context, ix: Ix) -> Duration {
-    ctx.picture
+pub(super) fn wait(picture: &Picture, ix: Ix) -> Duration {
+    picture
         .peers
         .late_at_first(ix)
-        .unwrap_or(ctx.picture.timing.copy_wait_unknown)
-        .min(ctx.picture.config.max_timeout)
-        .max(ctx.picture.timing.copy_wait)
+        .unwrap_or(picture.timing.copy_wait_unknown)
+        .min(picture.config.max_timeout)
+        .max(picture.timing.copy_wait)
 }

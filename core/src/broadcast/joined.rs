@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::base::growth::KEPT;
 use crate::base::{GroupName, Instant, Ix, NodeId};
-use crate::picture::Context;
+use crate::picture::Picture;
 
 /// The most joins that are remembered. Older ones count as known to all.
 const CAPACITY: usize = 64;
@@ -19,21 +19,20 @@ pub(crate) struct Joined {
 
 impl Joined {
     /// Notes that a node has joined a group.
-    pub(crate) fn note(&mut self, ctx: &Context, group: &GroupName, ix: Ix) {
-        self.expire(ctx);
+    pub(crate) fn note(&mut self, picture: &Picture, group: &GroupName, ix: Ix) {
+        self.expire(picture);
         if self.joins.len() >= CAPACITY {
             self.joins.pop_front();
         }
-        self.joins.push_back((ctx.picture.now, group.clone(), ix));
+        self.joins.push_back((picture.now, group.clone(), ix));
     }
 
     /// The members of a group that have just joined it and are within reach.
-    pub(crate) fn members(&self, ctx: &Context, group: &GroupName) -> Vec<NodeId> {
-        let known = |at: Instant| ctx.picture.now.since(at) > ctx.picture.timing.join_memory;
+    pub(crate) fn members(&self, picture: &Picture, group: &GroupName) -> Vec<NodeId> {
+        let known = |at: Instant| picture.now.since(at) > picture.timing.join_memory;
         let joins = self.joins.iter().filter(|(at, joined, _)| joined == group && !known(*at));
-        let fits =
-            |ix: Ix| ctx.picture.is_reachable(ix) && ctx.picture.topology.is_member(group, ix);
-        joins.filter(|(_, _, ix)| fits(*ix)).map(|(_, _, ix)| ctx.picture.id(*ix)).collect()
+        let fits = |ix: Ix| picture.is_reachable(ix) && picture.topology.is_member(group, ix);
+        joins.filter(|(_, _, ix)| fits(*ix)).map(|(_, _, ix)| picture.id(*ix)).collect()
     }
 
     /// Forgets a node that is leaving the table.
@@ -42,9 +41,9 @@ impl Joined {
     }
 
     /// Forgets joins that all nodes know by now.
-    pub(crate) fn expire(&mut self, ctx: &Context) {
-        let span = ctx.picture.timing.join_memory;
-        while self.joins.front().is_some_and(|(at, ..)| ctx.picture.now.since(*at) > span) {
+    pub(crate) fn expire(&mut self, picture: &Picture) {
+        let span = picture.timing.join_memory;
+        while self.joins.front().is_some_and(|(at, ..)| picture.now.since(*at) > span) {
             self.joins.pop_front();
         }
         if self.joins.is_empty() && self.joins.capacity() > KEPT {

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::base::{GroupName, Ix, NodeId, Status};
-use crate::picture::{Context, Ring, Stretch};
+use crate::out::Out;
+use crate::picture::{Picture, Ring, Stretch};
 use crate::wire::Route;
 
 /// Into how many parts a route is split at each hop.
@@ -25,24 +26,24 @@ pub(crate) enum Audience {
 }
 
 /// The route to a whole audience.
-pub(super) fn route(ctx: &Context, audience: Audience, covered: bool) -> Route {
+pub(super) fn route(picture: &Picture, audience: Audience, covered: bool) -> Route {
     let group = match audience {
         Audience::All => None,
         Audience::Group(group) => Some(group),
         Audience::Listed(nodes) => return Route::Listed(nodes),
     };
-    let position = ctx.picture.position(Ix::ME);
+    let position = picture.position(Ix::ME);
     let from = position.wrapping_add(1);
     // All the way round if another node shares this node's position.
     let until =
-        if ctx.picture.ring.interval(position, from).next().is_some() { from } else { position };
+        if picture.ring.interval(position, from).next().is_some() { from } else { position };
     Route::Ring { from, until, group, covered }
 }
 
 /// How many hops a tree may have. Each hop divides the rest by four; the excess is for nodes with
 /// other views of the ring.
-pub(super) fn hop_budget(ctx: &Context) -> u8 {
-    ((ctx.picture.ring.len() + 1).next_power_of_two().ilog2() as u8 + 3).max(LEAST_HOPS)
+pub(super) fn hop_budget(picture: &Picture) -> u8 {
+    ((picture.ring.len() + 1).next_power_of_two().ilog2() as u8 + 3).max(LEAST_HOPS)
 }
 
 /// The whole ring but one position, from just after it on.
@@ -61,16 +62,15 @@ enum Targets<'a> {
 }
 
 impl Targets<'_> {
-    fn of<'a>(ctx: &Context, ring: &'a Ring, route: &Route, from: Option<Ix>) -> Targets<'a> {
+    fn of<'a>(picture: &Picture, ring: &'a Ring, route: &Route, from: Option<Ix>) -> Targets<'a> {
         match route {
             Route::Ring { from: start, until, .. } => {
-                let without = from.map(|ix| (ctx.picture.position(ix), ix));
+                let without = from.map(|ix| (picture.position(ix), ix));
                 Targets::Ring(ring.stretch(*start, *until, without))
             }
             Route::Listed(nodes) => {
-                let fits =
-                    |&ix: &Ix| Some(ix) != from && ix != Ix::ME && ctx.picture.is_reachable(ix);
-                let known = nodes.iter().filter_map(|&id| ctx.picture.find(id));
+                let fits = |&ix: &Ix| Some(ix) != from && ix != Ix::ME && picture.is_reachable(ix);
+                let known = nodes.iter().filter_map(|&id| picture.find(id));
                 Targets::Listed(known.filter(fits).collect())
             }
         }
@@ -104,32 +104,38 @@ pub(super) struct Part {
 /// even where this node knows nobody, as the receivers may.
 ///
 /// The position of this node is a border, so that no part leads back to it.
-pub(super) fn split(ctx: &mut Context, route: &Route, from: Option<Ix>) -> Vec<Part> {
-    let view = ctx.picture.view_for(&mut ctx.out, route);
-    let (ctx, ring) = (&*ctx, ctx.picture.seen_through(view));
+pub(super) fn split(
+    picture: &mut Picture,
+    out: &mut Out,
+    route: &Route,
+    from: Option<Ix>,
+) -> Vec<Part> {
+    let view = picture.view_for(out, route);
+    let picture = &*picture;
+    let ring = picture.seen_through(view);
     let Route::Ring { from: start, until, .. } = *route else {
-        return split_evenly(ctx, ring, route, from);
+        return split_evenly(picture, ring, route, from);
     };
-    let place = ctx.picture.position(Ix::ME);
+    let place = picture.position(Ix::ME);
     let (span, before) = (until.wrapping_sub(start), place.wrapping_sub(start));
     if span != 0 && before >= span {
-        return split_evenly(ctx, ring, route, from);
+        return split_evenly(picture, ring, route, from);
     }
     // A node that shares the position lies behind the border.
-    let shared = ctx.picture.ring.interval(place, place.wrapping_add(1)).next().is_some();
+    let shared = picture.ring.interval(place, place.wrapping_add(1)).next().is_some();
     let behind = if shared { place } else { place.wrapping_add(1) };
     let mut parts = Vec::with_capacity(2 * FAN_OUT);
     if before > 0 {
-        parts.extend(split_evenly(ctx, ring, &within(route, start, place), from));
+        parts.extend(split_evenly(picture, ring, &within(route, start, place), from));
     }
     if behind != until || span == 0 && before == 0 {
-        parts.extend(split_evenly(ctx, ring, &within(route, behind, until), from));
+        parts.extend(split_evenly(picture, ring, &within(route, behind, until), from));
     }
     parts
 }
 
-fn split_evenly(ctx: &Context, ring: &Ring, route: &Route, from: Option<Ix>) -> Vec<Part> {
-    let targets = Targets::of(ctx, ring, route, from);
+fn split_evenly(picture: &Picture, ring: &Ring, route: &Route, from: Option<Ix>) -> Vec<Part> {
+    let targets = Targets::of(picture, ring, route, from);
     let count = targets.len();
     let mut parts = Vec::with_capacity(FAN_OUT);
     let mut begin = 0;
@@ -146,9 +152,9 @@ fn split_evenly(ctx: &Context, ring: &Ring, route: &Route, from: Option<Ix>) -> 
                 Route::Ring { from, until, .. } => {
                     let from = if begin == 0 { *from } else { targets.get(begin).0 };
                     let until = if end == count { *until } else { targets.get(end).0 };
-                    ring_part(ctx, &targets, begin..end, from, until, route)
+                    ring_part(picture, &targets, begin..end, from, until, route)
                 }
-                Route::Listed(_) => listed_part(ctx, &targets, begin..end),
+                Route::Listed(_) => listed_part(picture, &targets, begin..end),
             });
             begin = end;
         }
@@ -158,14 +164,14 @@ fn split_evenly(ctx: &Context, ring: &Ring, route: &Route, from: Option<Ix>) -> 
 
 /// The peers from `from` up to `until`; the one that receives the copy passes it on to the rest.
 fn ring_part(
-    ctx: &Context,
+    picture: &Picture,
     targets: &Targets<'_>,
     peers: Range<usize>,
     from: u32,
     until: u32,
     whole: &Route,
 ) -> Part {
-    let to = pick(ctx, peers.clone().map(|at| targets.get(at).1)).unwrap_or(Ix::ME);
+    let to = pick(picture, peers.clone().map(|at| targets.get(at).1)).unwrap_or(Ix::ME);
     let (first, leader) = targets.get(peers.start);
     let after = first.wrapping_add(1);
     // Two peers with one position, and an interval that would become the whole ring, stay as they
@@ -187,30 +193,30 @@ fn within(whole: &Route, from: u32, until: u32) -> Route {
     }
 }
 
-fn listed_part(ctx: &Context, targets: &Targets<'_>, peers: Range<usize>) -> Part {
+fn listed_part(picture: &Picture, targets: &Targets<'_>, peers: Range<usize>) -> Part {
     let peers = peers.map(|at| targets.get(at).1);
-    let to = pick(ctx, peers.clone()).unwrap_or(Ix::ME);
-    let part: Vec<NodeId> = peers.map(|ix| ctx.picture.id(ix)).collect();
-    let others = part.iter().copied().filter(|&id| id != ctx.picture.id(to)).collect();
+    let to = pick(picture, peers.clone()).unwrap_or(Ix::ME);
+    let part: Vec<NodeId> = peers.map(|ix| picture.id(ix)).collect();
+    let others = part.iter().copied().filter(|&id| id != picture.id(to)).collect();
     Part { to, route: Route::Listed(others), part: Route::Listed(part) }
 }
 
 /// The peer that receives a part: the first one that is not under suspicion and knows its cluster,
 /// if there is one near the beginning.
-fn pick(ctx: &Context, part: impl Iterator<Item = Ix> + Clone) -> Option<Ix> {
-    let alive = part.clone().take(LOOKED_AT).filter(|&ix| ctx.picture.status(ix) == Status::Alive);
-    let known = ctx.picture.timing.settled.max(8 * ctx.picture.peers.usually_late()).as_millis();
-    let settled = |ix: &Ix| u128::from(ctx.picture.peers.since_turn(*ix, ctx.picture.now)) >= known;
-    let trusted = |ix: &Ix| !ctx.picture.peers.is_shunned(*ix);
+fn pick(picture: &Picture, part: impl Iterator<Item = Ix> + Clone) -> Option<Ix> {
+    let alive = part.clone().take(LOOKED_AT).filter(|&ix| picture.status(ix) == Status::Alive);
+    let known = picture.timing.settled.max(8 * picture.peers.usually_late()).as_millis();
+    let settled = |ix: &Ix| u128::from(picture.peers.since_turn(*ix, picture.now)) >= known;
+    let trusted = |ix: &Ix| !picture.peers.is_shunned(*ix);
     let any = || alive.clone().next().or_else(|| part.clone().next());
     alive.clone().filter(trusted).find(settled).or_else(|| alive.clone().find(trusted)).or_else(any)
 }
 
 /// What is left of a part without one of its peers.
-pub(super) fn without(ctx: &Context, part: &Route, peer: Ix) -> Vec<Route> {
+pub(super) fn without(picture: &Picture, part: &Route, peer: Ix) -> Vec<Route> {
     match part {
         Route::Ring { from, until, .. } => {
-            let place = ctx.picture.position(peer);
+            let place = picture.position(peer);
             let after = place.wrapping_add(1);
             if from == until {
                 return Vec::from([within(part, after, place)]);
@@ -220,17 +226,18 @@ pub(super) fn without(ctx: &Context, part: &Route, peer: Ix) -> Vec<Route> {
             some.map(|(from, until)| within(part, from, until)).collect()
         }
         Route::Listed(nodes) => {
-            let others = nodes.iter().copied().filter(|&id| id != ctx.picture.id(peer));
+            let others = nodes.iter().copied().filter(|&id| id != picture.id(peer));
             Vec::from([Route::Listed(others.collect())])
         }
     }
 }
 
 /// Another peer for a part whose peer is silent.
-pub(super) fn heir(ctx: &mut Context, part: &Route, tried: &[Ix]) -> Option<Ix> {
-    let view = ctx.picture.view_for(&mut ctx.out, part);
-    let (ctx, ring) = (&*ctx, ctx.picture.seen_through(view));
-    let targets = Targets::of(ctx, ring, part, None);
+pub(super) fn heir(picture: &mut Picture, out: &mut Out, part: &Route, tried: &[Ix]) -> Option<Ix> {
+    let view = picture.view_for(out, part);
+    let picture = &*picture;
+    let ring = picture.seen_through(view);
+    let targets = Targets::of(picture, ring, part, None);
     let others = (0..targets.len()).map(|at| targets.get(at).1);
-    pick(ctx, others.filter(|ix| !tried.contains(ix)))
+    pick(picture, others.filter(|ix| !tried.contains(ix)))
 }

@@ -4,7 +4,8 @@ use alloc::collections::BTreeMap;
 
 use crate::base::{GroupName, Ix, NodeId};
 use crate::mutants::mutated;
-use crate::picture::Context;
+use crate::out::Out;
+use crate::picture::Picture;
 use crate::wire::Frame;
 
 /// What a frame is about; of two frames about one subject the later one replaces the earlier.
@@ -25,14 +26,14 @@ pub(crate) struct Piggyback {
 impl Piggyback {
     /// Lets a frame ride along a few times for each doubling of the cluster (SWIM 4.1).
     /// Frames that are not state, such as messages, are not taken.
-    pub(crate) fn board(&mut self, ctx: &mut Context, frame: Frame) {
-        if mutated!(ctx.picture.config, PiggybackOff) {
+    pub(crate) fn board(&mut self, picture: &Picture, out: &mut Out, frame: Frame) {
+        if mutated!(picture.config, PiggybackOff) {
             return;
         }
         // What a node sends of itself to one receiver is taken for its own word.
         let frame = match &frame {
-            Frame::Claim(claim) if claim.life.id == ctx.picture.me().id => {
-                Frame::Claim(ctx.picture.claim(Ix::ME))
+            Frame::Claim(claim) if claim.life.id == picture.me().id => {
+                Frame::Claim(picture.claim(Ix::ME))
             }
             _ => frame,
         };
@@ -42,12 +43,12 @@ impl Piggyback {
             Frame::Record { group, delta } => Subject::Record(group.clone(), delta.member),
             _ => return,
         };
-        let rides = 2 * (ctx.picture.ring.len() + 2).ilog2() + 2;
-        let limit = ctx.picture.config.limits.piggyback as usize;
+        let rides = 2 * (picture.ring.len() + 2).ilog2() + 2;
+        let limit = picture.config.limits.piggyback as usize;
         if self.riders.len() < limit || self.riders.contains_key(&subject) {
             self.riders.insert(subject, (frame, rides));
         } else {
-            ctx.out.stats.changes_left_to_repair += 1;
+            out.stats.changes_left_to_repair += 1;
         }
     }
 

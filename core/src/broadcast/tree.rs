@@ -19,8 +19,8 @@ use crate::broadcast::parts::{
     Audience, FAN_OUT, Part, everybody_but, heir, hop_budget, route, split,
 };
 use crate::mutants::mutated;
-use crate::out::{Why, outbox};
-use crate::picture::Context;
+use crate::out::{Out, Why, outbox};
+use crate::picture::Picture;
 use crate::wire::{FirstTry, Frame, Route, Spread, is_message};
 
 /// The most copies that go to a peer at once. More are spread over time, or the peer's window of
@@ -66,32 +66,46 @@ pub(crate) struct Relays {
 
 impl Relays {
     /// Whether no more batches are taken.
-    pub(crate) fn is_full(&self, ctx: &Context) -> bool {
-        self.copies.len() >= ctx.picture.config.limits.relays as usize
+    pub(crate) fn is_full(&self, picture: &Picture) -> bool {
+        self.copies.len() >= picture.config.limits.relays as usize
     }
 
     /// Whether this node may send this many more messages of its own. Half of the limit is kept for
     /// what others ask it to pass on, or nodes that are all full would wait for each other.
-    pub(crate) fn has_room_for(&self, ctx: &Context, batches: usize) -> bool {
-        2 * (self.copies.len() + batches * FAN_OUT) <= ctx.picture.config.limits.relays as usize
+    pub(crate) fn has_room_for(&self, picture: &Picture, batches: usize) -> bool {
+        2 * (self.copies.len() + batches * FAN_OUT) <= picture.config.limits.relays as usize
     }
 
     /// Whether this many batches can be passed on in full, however they are split.
-    pub(crate) fn has_room_for_all(&self, ctx: &Context, batches: usize) -> bool {
-        self.copies.len() + 2 * FAN_OUT * batches <= ctx.picture.config.limits.relays as usize
+    pub(crate) fn has_room_for_all(&self, picture: &Picture, batches: usize) -> bool {
+        self.copies.len() + 2 * FAN_OUT * batches <= picture.config.limits.relays as usize
     }
 
     /// Whether a batch can be passed on in full. A batch that ends here takes no room and is always
     /// taken, or hops that are all full would wait for each other.
-    pub(crate) fn has_room_to_pass_on(&self, ctx: &mut Context, from: Ix, spread: &Spread) -> bool {
-        let room = (ctx.picture.config.limits.relays as usize).saturating_sub(self.copies.len());
+    pub(crate) fn has_room_to_pass_on(
+        &self,
+        picture: &mut Picture,
+        out: &mut Out,
+        from: Ix,
+        spread: &Spread,
+    ) -> bool {
+        let room = (picture.config.limits.relays as usize).saturating_sub(self.copies.len());
         let fits = |copies: usize| copies <= room || self.is_idle();
-        spread.hops == 0 || fits(2 * FAN_OUT) || fits(split(ctx, &spread.route, Some(from)).len())
+        spread.hops == 0
+            || fits(2 * FAN_OUT)
+            || fits(split(picture, out, &spread.route, Some(from)).len())
     }
 
     /// Whether any peer is left to which a batch is to be passed on.
-    pub(crate) fn leads_on(&self, ctx: &mut Context, from: Ix, spread: &Spread) -> bool {
-        spread.hops > 0 && !split(ctx, &spread.route, Some(from)).is_empty()
+    pub(crate) fn leads_on(
+        &self,
+        picture: &mut Picture,
+        out: &mut Out,
+        from: Ix,
+        spread: &Spread,
+    ) -> bool {
+        spread.hops > 0 && !split(picture, out, &spread.route, Some(from)).is_empty()
     }
 
     /// Whether nothing is under way.
@@ -108,65 +122,68 @@ impl Relays {
     /// copies.
     pub(crate) fn originate(
         &mut self,
-        ctx: &mut Context,
+        picture: &mut Picture,
+        out: &mut Out,
         frames: Vec<Frame>,
         audience: Audience,
     ) -> (u64, u32) {
-        let hops = hop_budget(ctx);
-        let route = route(ctx, audience, false);
-        let parts = split(ctx, &route, None);
-        self.send(ctx, frames, parts, hops)
+        let hops = hop_budget(picture);
+        let route = route(picture, audience, false);
+        let parts = split(picture, out, &route, None);
+        self.send(picture, out, frames, parts, hops)
     }
 
     /// The same, to peers that a speaker covers as well.
     pub(crate) fn originate_to_each(
         &mut self,
-        ctx: &mut Context,
+        picture: &mut Picture,
+        out: &mut Out,
         frames: Vec<Frame>,
         audience: Audience,
     ) -> (u64, u32) {
-        let hops = hop_budget(ctx);
-        let route = route(ctx, audience, true);
-        let parts = split(ctx, &route, None);
-        self.send(ctx, frames, parts, hops)
+        let hops = hop_budget(picture);
+        let route = route(picture, audience, true);
+        let parts = split(picture, out, &route, None);
+        self.send(picture, out, frames, parts, hops)
     }
 
     /// Has another node send frames that fit in one packet to everybody, together with other news
     /// that it has gathered.
-    pub(crate) fn entrust(&mut self, ctx: &mut Context, frames: Vec<Frame>, to: Ix) {
-        let hops = hop_budget(ctx);
-        let route = everybody_but(ctx.picture.position(to));
+    pub(crate) fn entrust(&mut self, picture: &Picture, out: &mut Out, frames: Vec<Frame>, to: Ix) {
+        let hops = hop_budget(picture);
+        let route = everybody_but(picture.position(to));
         let batch = self.next;
         self.next += 1;
         let part = Part { to, part: route.clone(), route };
         let urgent = frames.iter().any(outbox::is_urgent);
-        if self.enter(ctx, batch, urgent, part, hops) {
+        if self.enter(picture, out, batch, urgent, part, hops) {
             self.batches.insert(batch, Batch { frames, open: 1 });
         }
     }
 
     /// Whether a route leads to everybody but this node, which says that the frames are entrusted
     /// to it.
-    pub(crate) fn is_entrusted(ctx: &Context, spread: &Spread) -> bool {
-        spread.route == everybody_but(ctx.picture.position(Ix::ME))
+    pub(crate) fn is_entrusted(picture: &Picture, spread: &Spread) -> bool {
+        spread.route == everybody_but(picture.position(Ix::ME))
     }
 
     /// Passes frames on as the peer that they came from asked. Returns the number of peers, and the
     /// frames if there was not room for all copies.
     pub(crate) fn pass_on(
         &mut self,
-        ctx: &mut Context,
+        picture: &mut Picture,
+        out: &mut Out,
         from: Ix,
         spread: &Spread,
         frames: Vec<Frame>,
     ) -> (usize, Vec<Frame>) {
         let Some(hops) = spread.hops.checked_sub(1) else { return (0, Vec::new()) };
-        ctx.out.stats.relayed += frames.len() as u64;
-        let parts = split(ctx, &spread.route, Some(from));
+        out.stats.relayed += frames.len() as u64;
+        let parts = split(picture, out, &spread.route, Some(from));
         let count = parts.len();
-        let room = (ctx.picture.config.limits.relays as usize).saturating_sub(self.copies.len());
+        let room = (picture.config.limits.relays as usize).saturating_sub(self.copies.len());
         let missed = if count > room { frames.clone() } else { Vec::new() };
-        self.send(ctx, frames, parts, hops);
+        self.send(picture, out, frames, parts, hops);
         (count, missed)
     }
 
@@ -197,7 +214,13 @@ impl Relays {
     }
 
     /// A peer has acknowledged a packet, and so all copies in it.
-    pub(crate) fn acknowledged(&mut self, ctx: &mut Context, by: Ix, packet: u64) -> Vec<Closed> {
+    pub(crate) fn acknowledged(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        by: Ix,
+        packet: u64,
+    ) -> Vec<Closed> {
         let mut closed = Vec::new();
         let carried = self.sent.range((packet, 0)..=(packet, u64::MAX));
         // But not copies that have been handed to another peer since.
@@ -206,31 +229,34 @@ impl Relays {
             carried.map(|(&(_, copy), &at)| (copy, at)).filter(|(copy, _)| its(copy)).collect();
         for (copy, at) in copies {
             self.sent.remove(&(packet, copy));
-            ctx.picture.peers.sample(by, ctx.picture.now.since(at));
-            ctx.picture.note_answer(at);
+            picture.peers.sample(by, picture.now.since(at));
+            picture.note_answer(at);
             let whole = |open: &Copy| open.large && open.packets.last() == Some(&packet);
             if self.copies.get(&copy).is_some_and(whole) {
-                ctx.picture.datagram_passed(by);
+                picture.datagram_passed(by);
             }
             closed.extend(self.close(copy, true));
         }
         if self.copies.is_empty() {
-            ctx.out.timers.set(Why::Relay, None);
+            out.timers.set(Why::Relay, None);
         }
         closed
     }
 
     /// Sends again what was not acknowledged in time, and hands over the parts of silent peers.
     /// Returns the copies that were given up, and the frames that some node may have missed.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> (Vec<Closed>, Vec<Frame>) {
-        let due = self.take_due(ctx.picture.now);
+    pub(crate) fn on_timer(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+    ) -> (Vec<Closed>, Vec<Frame>) {
+        let due = self.take_due(picture.now);
         let (mut closed, mut missed, mut rescues) = (Vec::new(), Vec::new(), Vec::new());
-        let held_up = [false, true].map(|urgent| {
-            ctx.out.outbox.is_held(ctx.picture.now, ctx.picture.config.max_datagram, urgent)
-        });
+        let held_up = [false, true]
+            .map(|urgent| out.outbox.is_held(picture.now, picture.config.max_datagram, urgent));
         // All at once, or a deadline would come for each.
-        let held = ctx.picture.timing.copy_held.as_millis() as u64;
-        let held_until = Instant::from_millis((ctx.picture.now.as_millis() / held + 2) * held);
+        let held = picture.timing.copy_held.as_millis() as u64;
+        let held_until = Instant::from_millis((picture.now.as_millis() / held + 2) * held);
         for &id in &due {
             let Some(copy) = self.copies.get_mut(&id) else {
                 continue;
@@ -241,20 +267,20 @@ impl Relays {
                 continue;
             }
             if let Some(&packet) = copy.packets.last().filter(|_| copy.large) {
-                ctx.picture.datagram_lost(&mut ctx.out, copy.to, packet);
+                picture.datagram_lost(out, copy.to, packet);
             }
-            if mutated!(ctx.picture.config, RelayOnce) && !copy.held {
+            if mutated!(picture.config, RelayOnce) && !copy.held {
                 closed.extend(self.close(id, false));
                 continue;
             }
-            ctx.picture.peers.note_unanswered(copy.to);
+            picture.peers.note_unanswered(copy.to);
             let batch = self.batches.get(&copy.batch);
             let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
             let (dubious, shunned) =
-                (ctx.picture.peers.is_dubious(copy.to), ctx.picture.peers.is_shunned(copy.to));
+                (picture.peers.is_dubious(copy.to), picture.peers.is_shunned(copy.to));
             // No repair brings a message, so that is tried a few times more.
             let enough = !lasting || shunned || copy.tries >= DUBIOUS_TRIES;
-            let lost = dubious && enough || !ctx.picture.is_reachable(copy.to);
+            let lost = dubious && enough || !picture.is_reachable(copy.to);
             if (lost || copy.tries + 1 == TRIES)
                 && core::mem::take(&mut copy.covering)
                 && let Route::Ring { group, .. } = &copy.part
@@ -263,34 +289,35 @@ impl Relays {
                 // The nodes that it covers must not wait for it.
                 let audience = group.clone().map_or(Audience::All, Audience::Group);
                 rescues.push((batch.frames.clone(), audience));
-                ctx.picture.covers.void(copy.to);
+                picture.covers.void(copy.to);
             }
             if copy.tries < TRIES && !lost {
-                copy.try_again(ctx, id);
+                copy.try_again(picture, out, id);
                 continue;
             }
             copy.tried.push(copy.to);
             let (peers, tries) =
                 if lasting { (LASTING_HANDOVERS, LASTING_TRIES) } else { (HANDOVERS, LAST_TRIES) };
-            let mut next =
-                (copy.tried.len() < peers).then(|| heir(ctx, &copy.part, &copy.tried)).flatten();
+            let mut next = (copy.tried.len() < peers)
+                .then(|| heir(picture, out, &copy.part, &copy.tried))
+                .flatten();
             if shunned || dubious && matches!(copy.part, Route::Listed(_)) {
                 // A part of nothing but inventions would draw a copy for each of them.
-                next = next.filter(|&ix| !ctx.picture.peers.is_dubious(ix));
+                next = next.filter(|&ix| !picture.peers.is_dubious(ix));
             }
             if next.is_none() && !lost && copy.tries < tries {
                 copy.tried.pop();
-                copy.try_again(ctx, id);
+                copy.try_again(picture, out, id);
                 continue;
             }
-            ctx.out.stats.relay_handovers += 1;
+            out.stats.relay_handovers += 1;
             if let Some(batch) = batch {
                 missed.extend_from_slice(&batch.frames);
             }
             if let Some(next) = next {
                 leave(&mut self.open, copy.to);
                 *self.open.entry(next).or_default() += 1;
-                copy.hand_over(ctx, id, next);
+                copy.hand_over(picture, out, id, next);
             } else {
                 closed.extend(self.close(id, false));
             }
@@ -298,14 +325,14 @@ impl Relays {
         let open = due.into_iter().filter_map(|id| Some((self.copies.get(&id)?.due, id)));
         self.due.extend(open);
         for (frames, audience) in rescues {
-            self.originate_to_each(ctx, frames, audience);
+            self.originate_to_each(picture, out, frames, audience);
         }
         // What no copy waits for any more can no longer be acknowledged.
         for sent in self.stale.drain(..) {
             self.sent.remove(&sent);
         }
         self.stale.shrink_to(KEPT);
-        self.arm(ctx);
+        self.arm(out);
         (closed, missed)
     }
 
@@ -330,7 +357,8 @@ impl Relays {
 
     fn send(
         &mut self,
-        ctx: &mut Context,
+        picture: &Picture,
+        out: &mut Out,
         frames: Vec<Frame>,
         parts: Vec<Part>,
         hops: u8,
@@ -341,11 +369,11 @@ impl Relays {
         let lasting = frames.iter().any(is_message);
         let mut open = 0;
         for part in parts {
-            if !lasting && ctx.picture.peers.is_shunned(part.to) {
+            if !lasting && picture.peers.is_shunned(part.to) {
                 // A repair brings what the peers of the part miss, if they exist.
                 continue;
             }
-            if !self.enter(ctx, batch, urgent, part, hops) {
+            if !self.enter(picture, out, batch, urgent, part, hops) {
                 break;
             }
             open += 1;
@@ -357,9 +385,17 @@ impl Relays {
     }
 
     /// Begins to send a copy of a batch to the peer of a part, if there is room.
-    fn enter(&mut self, ctx: &mut Context, batch: u64, urgent: bool, part: Part, hops: u8) -> bool {
-        if self.is_full(ctx) {
-            ctx.out.stats.copies_full += 1;
+    fn enter(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        batch: u64,
+        urgent: bool,
+        part: Part,
+        hops: u8,
+    ) -> bool {
+        if self.is_full(picture) {
+            out.stats.copies_full += 1;
             return false;
         }
         let id = self.next;
@@ -370,9 +406,9 @@ impl Relays {
         let queued = *open / BURST;
         *open += 1;
         let held = queued > 0;
-        let due = ctx.picture.now + wait(ctx, to) * if held { queued } else { 1 };
+        let due = picture.now + wait(picture, to) * if held { queued } else { 1 };
         let spoken_for = matches!(part, Route::Ring { covered: false, .. });
-        let covering = spoken_for && ctx.picture.covers.is_speaker(to, ctx.picture.now);
+        let covering = spoken_for && picture.covers.is_speaker(to, picture.now);
         let copy = Copy {
             batch,
             to,
@@ -393,9 +429,9 @@ impl Relays {
         self.copies.insert(id, copy);
         self.due.insert((due, id));
         if !held {
-            ctx.out.say(ctx.picture.bound(to), say);
+            out.say(picture.bound(to), say);
         }
-        ctx.out.timers.hasten(Why::Relay, due);
+        out.timers.hasten(Why::Relay, due);
         true
     }
 
@@ -425,8 +461,8 @@ impl Relays {
         due
     }
 
-    fn arm(&self, ctx: &mut Context) {
-        ctx.out.timers.set(Why::Relay, self.due.first().map(|&(at, _)| at));
+    fn arm(&self, out: &mut Out) {
+        out.timers.set(Why::Relay, self.due.first().map(|&(at, _)| at));
     }
 }
 

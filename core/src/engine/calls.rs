@@ -131,7 +131,7 @@ impl Engine {
         let before = self.ctx.picture.topology.clock_of(group, Ix::ME).unwrap_or(0);
         let (written, changes) = write(self)?;
         self.ctx.out.publish(changes);
-        self.tombstones.note(&mut self.ctx, group);
+        self.tombstones.note(&self.ctx.picture, &mut self.ctx.out, group);
         self.ctx.picture.tell_all_retracted(&mut self.ctx.out);
         self.ctx.picture.tell_all_written(&mut self.ctx.out, group, before);
         Ok(written)
@@ -144,7 +144,7 @@ impl Engine {
     /// ever.
     pub fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
         self.advance(now);
-        self.comeback.contact(&mut self.ctx, seeds);
+        self.comeback.contact(&self.ctx.picture, &mut self.ctx.out, seeds);
     }
 
     /// Sets this node's metadata.
@@ -200,16 +200,16 @@ impl Engine {
         frames.retain(|frame| !matches!(frame, Frame::Claim(old) if old.life.id == claim.life.id));
         self.spread(frames, None);
         let farewell = [Frame::Claim(claim)];
-        self.multicast.send(&mut self.ctx, &farewell);
+        self.multicast.send(&self.ctx.picture, &mut self.ctx.out, &farewell);
         let (ctx, frames) = (&mut self.ctx, farewell.into());
         let (batch, copies) = if self.speaker.has_duty(ctx.picture.now) {
             // A speaker will not be there to serve the nodes that it covers.
-            self.relays.originate_to_each(ctx, frames, Audience::All)
+            self.relays.originate_to_each(&mut ctx.picture, &mut ctx.out, frames, Audience::All)
         } else {
-            self.relays.originate(ctx, frames, Audience::All)
+            self.relays.originate(&mut ctx.picture, &mut ctx.out, frames, Audience::All)
         };
-        self.departure.start(&mut self.ctx, batch, copies);
-        self.departure.end_if_done(&mut self.ctx, self.relays.is_idle());
+        self.departure.start(&self.ctx.picture, &mut self.ctx.out, batch, copies);
+        self.departure.end_if_done(&mut self.ctx.out, self.relays.is_idle());
     }
 
     /// Begins a new life: after [`Engine::depart`], or at will.
@@ -242,9 +242,9 @@ impl Engine {
         self.advance(now);
         self.ctx.set_config(config);
         self.derive_keys();
-        self.multicast.start(&mut self.ctx);
-        self.speaker.start(&mut self.ctx, false);
-        self.hearer.start(&mut self.ctx);
+        self.multicast.start(&self.ctx.picture, &mut self.ctx.out);
+        self.speaker.start(&self.ctx.picture, &mut self.ctx.out, false);
+        self.hearer.start(&mut self.ctx.out);
         Ok(())
     }
 
@@ -292,7 +292,7 @@ impl Engine {
         }
         let few = group.as_ref().and_then(|group| self.few_members(group));
         let joined = match (&group, &few) {
-            (Some(group), None) => self.joined.members(&self.ctx, group),
+            (Some(group), None) => self.joined.members(&self.ctx.picture, group),
             _ => Vec::new(),
         };
         let packets = match (to, &few) {
@@ -300,7 +300,7 @@ impl Engine {
             (_, Some(few)) => few.len().div_ceil(FAN_OUT),
             (_, None) => 1 + joined.len().div_ceil(FAN_OUT),
         };
-        if !self.relays.has_room_for(&self.ctx, packets) {
+        if !self.relays.has_room_for(&self.ctx.picture, packets) {
             return Err(BroadcastError::Busy { limit: self.ctx.picture.config.limits.relays });
         }
         let origin = self.ctx.picture.me();
@@ -314,7 +314,12 @@ impl Engine {
             Recipients::Nodes(nodes) => {
                 for some in nodes.chunks(share) {
                     let audience = Audience::Listed(some.into());
-                    self.relays.originate(&mut self.ctx, [frame.clone()].into(), audience);
+                    self.relays.originate(
+                        &mut self.ctx.picture,
+                        &mut self.ctx.out,
+                        [frame.clone()].into(),
+                        audience,
+                    );
                 }
             }
         }
@@ -341,7 +346,7 @@ impl Engine {
             self.ctx.picture.tell_all_described(&mut self.ctx.out);
         }
         let seeds = self.comeback.seeds();
-        self.comeback.contact(&mut self.ctx, &seeds);
+        self.comeback.contact(&self.ctx.picture, &mut self.ctx.out, &seeds);
         debug_assert_eq!(self.ctx.picture.status(Ix::ME), Status::Alive);
     }
 }

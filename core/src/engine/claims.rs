@@ -38,14 +38,14 @@ impl Engine {
         if let Some(ix) = self.ctx.picture.find(claim.life.id)
             && channel == Channel::Direct
             && self.ctx.picture.config.liveness == Liveness::On
-            && crate::picture::is_doubtful(&self.ctx, ix, claim)
+            && crate::picture::is_doubtful(&self.ctx.picture, ix, claim)
             && self.ctx.picture.weigh(ix, claim).is_gt()
         {
             // Old news perhaps, of the time of a partition: the accused is asked first.
             let to = self.ctx.picture.unbound(ix);
             self.ctx.out.say_frame(to, Frame::Claim(*claim));
             let now = self.ctx.picture.now;
-            self.watches.suspect(&mut self.ctx, ix, now);
+            self.watches.suspect(&mut self.ctx.picture, &mut self.ctx.out, ix, now);
             return;
         }
         if !self.takes_word(from, claim, channel) {
@@ -119,7 +119,8 @@ impl Engine {
                 Standing::Down => later || living && (raised || unheard || denied || just_heard),
                 Standing::Left => later || living && (raised || unheard || denied),
             };
-            return !suspicious || self.hearsay.ask(ctx, from, claim, Doubt::Denied);
+            return !suspicious
+                || self.hearsay.ask(&ctx.picture, &mut ctx.out, from, claim, Doubt::Denied);
         }
         if claim.standing != Standing::Alive {
             return true;
@@ -129,45 +130,46 @@ impl Engine {
         let full =
             self.ctx.picture.topology.roster().is_full() && self.ctx.picture.peers.unheard() > 0;
         let doubt = if forgotten { Doubt::Forgotten } else { Doubt::NoRoom };
-        !(forgotten || full) || self.hearsay.ask(&mut self.ctx, from, claim, doubt)
+        !(forgotten || full)
+            || self.hearsay.ask(&self.ctx.picture, &mut self.ctx.out, from, claim, doubt)
     }
 
     /// Something new is known of a peer.
     pub(super) fn on_news(&mut self, news: News, claim: &Claim) {
         let ctx = &mut self.ctx;
-        self.watches.drop(ctx, news.ix);
+        self.watches.drop(&ctx.picture, &mut ctx.out, news.ix);
         match claim.standing {
             Standing::Alive => {
                 match news.before {
-                    None => self.probes.admit(ctx, news.ix),
+                    None => self.probes.admit(&mut ctx.out, news.ix),
                     Some((status, _)) if !status.is_present() => {
-                        self.probes.readmit(ctx, news.ix);
+                        self.probes.readmit(&mut ctx.out, news.ix);
                     }
                     Some(_) => {}
                 }
-                self.repair.company(ctx);
+                self.repair.company(&ctx.picture, &mut ctx.out);
                 if matches!(news.before, Some((Status::Down | Status::Unreachable, _))) {
                     self.reunion();
                 }
             }
             Standing::Down => {
-                if let Some(until) = self.watches.note_verified(ctx, news.ix) {
-                    self.probes.hurry(ctx, until);
+                if let Some(until) = self.watches.note_verified(&ctx.picture, news.ix) {
+                    self.probes.hurry(&ctx.picture, &mut ctx.out, until);
                 }
-                self.comeback.lost(ctx);
-                self.tombstones.expect_expiry(ctx);
+                self.comeback.lost(&ctx.picture, &mut ctx.out);
+                self.tombstones.expect_expiry(&ctx.picture, &mut ctx.out);
             }
             Standing::Left => {
-                self.comeback.lost(ctx);
-                self.tombstones.expect_expiry(ctx);
+                self.comeback.lost(&ctx.picture, &mut ctx.out);
+                self.tombstones.expect_expiry(&ctx.picture, &mut ctx.out);
             }
         }
     }
 
     /// A lost peer is back: others may be, and much may have been missed.
     fn reunion(&mut self) {
-        self.repair.reunion(&mut self.ctx);
-        self.comeback.reunion(&mut self.ctx);
+        self.repair.reunion(&self.ctx.picture, &mut self.ctx.out);
+        self.comeback.reunion(&self.ctx.picture, &mut self.ctx.out);
     }
 
     /// Tells everybody of news that came to this node alone: a life that begins, from the node
@@ -181,7 +183,7 @@ impl Engine {
         if born {
             self.ctx.picture.tell_all_of(&mut self.ctx.out, news.ix);
         } else if back {
-            self.returns.note(&mut self.ctx, news.ix);
+            self.returns.note(&self.ctx.picture, &mut self.ctx.out, news.ix);
         }
     }
 
@@ -189,7 +191,7 @@ impl Engine {
     fn on_claim_about_me(&mut self, from: Ix, claim: &Claim) {
         let me = self.ctx.picture.claim(Ix::ME);
         if claim.life.epoch > me.life.epoch {
-            self.renewal.claimed(&mut self.ctx, claim.life.epoch);
+            self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, claim.life.epoch);
             return;
         }
         let theirs = (claim.life.epoch, claim.incarnation, claim.standing);
@@ -207,7 +209,11 @@ impl Engine {
                 && !self.ctx.picture.object(&mut self.ctx.out, claim.incarnation, plea)
             {
                 // Nothing beats this in the present life.
-                self.renewal.claimed(&mut self.ctx, Epoch(me.life.epoch.0.saturating_add(1)));
+                self.renewal.claimed(
+                    &self.ctx.picture,
+                    &mut self.ctx.out,
+                    Epoch(me.life.epoch.0.saturating_add(1)),
+                );
                 return;
             }
             self.ctx.picture.tell_all_of(&mut self.ctx.out, Ix::ME);
@@ -232,7 +238,12 @@ impl Engine {
         if self.ctx.picture.config.liveness == Liveness::On
             && self.health.trusts_silence(self.ctx.picture.now)
         {
-            self.watches.suspect(&mut self.ctx, unanswered.ix, unanswered.since);
+            self.watches.suspect(
+                &mut self.ctx.picture,
+                &mut self.ctx.out,
+                unanswered.ix,
+                unanswered.since,
+            );
         }
     }
 
@@ -262,18 +273,18 @@ impl Engine {
     pub(super) fn on_sign_of_life(&mut self, ix: Ix) {
         self.note_answer();
         self.hearsay.answered(self.ctx.picture.id(ix));
-        self.renewal.answered(&mut self.ctx, ix);
+        self.renewal.answered(&self.ctx.picture, &mut self.ctx.out, ix);
         match self.ctx.picture.status(ix) {
             Status::Alive | Status::Suspect | Status::Unreachable => {
                 let lost = self.ctx.picture.status(ix) == Status::Unreachable;
-                self.watches.answered(&mut self.ctx, ix);
+                self.watches.answered(&mut self.ctx.picture, &mut self.ctx.out, ix);
                 if lost {
                     self.reunion();
                 }
             }
             // Shown as down, but alive and probed like others.
             Status::Down if self.ctx.picture.peers.falls.is_held(ix) => {
-                self.watches.answered(&mut self.ctx, ix);
+                self.watches.answered(&mut self.ctx.picture, &mut self.ctx.out, ix);
             }
             Status::Down | Status::Left => {}
         }

@@ -28,13 +28,13 @@ impl Engine {
         let spreads = frames.iter().filter(|frame| matches!(frame, Frame::Spread(_))).count();
         let mut unsaid = header.ack && !multicast;
         let large = frames.iter().any(|frame| self.room_exceeded(frame).is_some());
-        if unsaid && !large && self.relays.has_room_for_all(&self.ctx, spreads) {
+        if unsaid && !large && self.relays.has_room_for_all(&self.ctx.picture, spreads) {
             self.acknowledge(header.packet, from);
             unsaid = false;
         }
         let channel = if multicast { Channel::Multicast } else { Channel::Direct };
         if multicast {
-            self.multicast.heard(&mut self.ctx, from, false);
+            self.multicast.heard(&self.ctx.picture, &mut self.ctx.out, from, false);
         }
         self.repair.begin_packet();
         let (mut copies, mut taken, mut room) = (0.., true, None);
@@ -62,7 +62,7 @@ impl Engine {
                 frame => self.on_frame(header, from, frame, channel),
             }
         }
-        self.repair.end_packet(&mut self.ctx);
+        self.repair.end_packet(&mut self.ctx.picture, &mut self.ctx.out);
         if unsaid && taken {
             match room {
                 None => self.acknowledge(header.packet, from),
@@ -94,7 +94,7 @@ impl Engine {
             Frame::Slow { life, millis } => {
                 if let Some(ix) = self.ctx.picture.find_life(life) {
                     let span = Duration::from_millis(u64::from(millis));
-                    self.watches.expect_slow(&self.ctx, ix, span);
+                    self.watches.expect_slow(&self.ctx.picture, ix, span);
                 }
             }
             Frame::Message(message) => self.on_message(from, message, channel),
@@ -105,22 +105,35 @@ impl Engine {
             Frame::Suspicion { .. } => self.health.worse(),
             Frame::Want { group, member, since } => {
                 if let Some(ix) = self.ctx.picture.find_life(member) {
-                    self.repair.on_want(&mut self.ctx, from, &group, ix, since);
+                    self.repair.on_want(
+                        &self.ctx.picture,
+                        &mut self.ctx.out,
+                        from,
+                        &group,
+                        ix,
+                        since,
+                    );
                 }
             }
-            Frame::Ranges(ranges) => self.repair.on_ranges(&mut self.ctx, from, &ranges),
+            Frame::Ranges(ranges) => {
+                self.repair.on_ranges(&mut self.ctx.picture, &mut self.ctx.out, from, &ranges)
+            }
             Frame::Holdings(_) | Frame::Coded(_) | Frame::Lacking(_)
                 if !self.repair.takes_list() =>
             {
                 self.ctx.out.stats.lists_ignored += 1;
             }
-            Frame::Coded(coded) => self.repair.on_coded(&mut self.ctx, from, &coded),
-            Frame::Lacking(lacking) => self.repair.on_lacking(&mut self.ctx, from, &lacking),
+            Frame::Coded(coded) => {
+                self.repair.on_coded(&mut self.ctx.picture, &mut self.ctx.out, from, &coded)
+            }
+            Frame::Lacking(lacking) => {
+                self.repair.on_lacking(&mut self.ctx.picture, &mut self.ctx.out, from, &lacking)
+            }
             Frame::Holdings(holdings) => {
                 for claim in &holdings.claims {
                     self.on_claim(from, claim, Channel::Direct);
                 }
-                self.repair.on_holdings(&mut self.ctx, from, &holdings);
+                self.repair.on_holdings(&mut self.ctx.picture, &mut self.ctx.out, from, &holdings);
             }
             Frame::Vouch { life, packet } => {
                 if let Some(ix) = self.ctx.picture.find_life(life)
@@ -136,13 +149,13 @@ impl Engine {
                     && epoch > self.ctx.picture.me().epoch
                     && self.ctx.picture.is_plausible(&mut self.ctx.out, epoch)
                 {
-                    self.renewal.claimed(&mut self.ctx, epoch);
+                    self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, epoch);
                 }
             }
             Frame::Heard { speaker, nodes } => self.on_heard(from, speaker, nodes, channel),
             Frame::Beat { sequence } => self.on_beat(from, sequence, channel),
             Frame::Missed { since, silent } => {
-                self.speaker.on_missed(&mut self.ctx, from, since, silent);
+                self.speaker.on_missed(&self.ctx.picture, &mut self.ctx.out, from, since, silent);
             }
             // These concern this path, or packets and messages of this life: they must be bound,
             // and to this node alone.
@@ -182,7 +195,7 @@ impl Engine {
 
     fn on_pong(&mut self, packet: u64, from: Ix, root: Option<u64>) {
         self.ctx.picture.path_answered(&mut self.ctx.out, from, packet);
-        if self.probes.answered(&mut self.ctx, packet, from) {
+        if self.probes.answered(&mut self.ctx.picture, &mut self.ctx.out, packet, from) {
             self.on_sign_of_life(from);
         }
         self.compare(from, root);
@@ -193,10 +206,10 @@ impl Engine {
     fn compare(&mut self, with: Ix, root: Option<u64>) {
         let difference = root.map_or(0, |root| root.wrapping_sub(self.ctx.picture.root()));
         if root.is_some() && difference == 0 {
-            self.tombstones.level(&mut self.ctx, with);
+            self.tombstones.level(&mut self.ctx.picture, &mut self.ctx.out, with);
         }
-        if self.repair.compared(&mut self.ctx, with, difference) {
-            self.hearer.doubt(&mut self.ctx);
+        if self.repair.compared(&mut self.ctx.picture, &mut self.ctx.out, with, difference) {
+            self.hearer.doubt(&self.ctx.picture, &mut self.ctx.out);
         }
     }
 
@@ -209,7 +222,8 @@ impl Engine {
     fn on_challenge(&mut self, bound: bool, packet: u64, from: Ix) {
         let is_new = self.ctx.picture.peers.since_turn(from, self.ctx.picture.now) == 0;
         let lost = is_new || !self.ctx.picture.status(from).is_present();
-        let answers = bound && self.probes.answered(&mut self.ctx, packet, from);
+        let answers =
+            bound && self.probes.answered(&mut self.ctx.picture, &mut self.ctx.out, packet, from);
         if answers {
             self.on_sign_of_life(from);
         }
@@ -220,7 +234,8 @@ impl Engine {
     }
 
     pub(super) fn on_ack(&mut self, packet: u64, from: Ix) {
-        let closed = self.relays.acknowledged(&mut self.ctx, from, packet);
+        let closed =
+            self.relays.acknowledged(&mut self.ctx.picture, &mut self.ctx.out, from, packet);
         if closed.is_empty() {
             return;
         }
@@ -228,7 +243,7 @@ impl Engine {
         for closed in closed {
             self.departure.copy_closed(closed.batch, closed.acknowledged);
         }
-        self.departure.end_if_done(&mut self.ctx, self.relays.is_idle());
+        self.departure.end_if_done(&mut self.ctx.out, self.relays.is_idle());
     }
 
     fn on_message(&mut self, from: Ix, message: Message, channel: Channel) {
@@ -238,7 +253,7 @@ impl Engine {
                 let claimed = self.messages.claimed(sequence);
                 self.ctx.out.stats.refutations += u64::from(claimed != Claimed::Sent);
                 if claimed == Claimed::OutOfReach {
-                    self.renewal.claimed(&mut self.ctx, origin.epoch);
+                    self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, origin.epoch);
                 }
             }
             return;
@@ -284,7 +299,7 @@ impl Engine {
         };
         let claim = self.ctx.picture.claim(ix);
         if claim.standing == Standing::Alive {
-            self.watches.verify(&mut self.ctx, from, ix, millis);
+            self.watches.verify(&self.ctx.picture, &mut self.ctx.out, from, ix, millis);
         } else if u128::from(self.ctx.picture.peers.since_turn(ix, self.ctx.picture.now))
             >= self.ctx.picture.timing.tell_again.as_millis()
         {
@@ -296,9 +311,10 @@ impl Engine {
 
     fn on_finding(&mut self, from: Ix, suspect: Life, finding: Finding) {
         if let Some(ix) = self.ctx.picture.find_life(suspect)
-            && let Some(until) = self.watches.verdict(&mut self.ctx, from, ix, finding)
+            && let Some(until) =
+                self.watches.verdict(&mut self.ctx.picture, &mut self.ctx.out, from, ix, finding)
         {
-            self.probes.hurry(&mut self.ctx, until);
+            self.probes.hurry(&self.ctx.picture, &mut self.ctx.out, until);
         }
     }
 

@@ -166,14 +166,14 @@ impl Engine {
         let size = self.ctx.picture.datagram(to);
         let batches = self.pack(frames, Some(route), size);
         self.writer.begin(self.sealer.header(packet), size);
-        self.relays.divide(&mut self.ctx, copy, batches);
+        self.relays.divide(&self.ctx.picture, &mut self.ctx.out, copy, batches);
         None
     }
 
     /// The peer of a copy cannot get its message: this node serves the other peers of the part.
     fn leave_out(&mut self, copy: u64, datagram: usize) {
         let messages = self.relays.messages_of(copy);
-        self.relays.serve_rest(&mut self.ctx, copy);
+        self.relays.serve_rest(&mut self.ctx.picture, &mut self.ctx.out, copy);
         for message in messages {
             let room = message_room(datagram, &message);
             self.report_undelivered(&message, room);
@@ -186,7 +186,7 @@ impl Engine {
         let room = usize::from(bytes);
         for copy in self.relays.too_large_in(from, packet, room) {
             let messages = self.relays.messages_of(copy);
-            if !self.relays.serve_rest(&mut self.ctx, copy) {
+            if !self.relays.serve_rest(&mut self.ctx.picture, &mut self.ctx.out, copy) {
                 for message in messages {
                     self.report_undelivered(&message, room);
                 }

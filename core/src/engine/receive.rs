@@ -173,13 +173,19 @@ impl Engine {
             let stale_reply = header.bound && mutated!(self.ctx.picture.config, StaleReply);
             if sender.epoch < life.epoch && !stale_reply {
                 if header.bound || self.ctx.picture.is_reachable(ix) {
-                    self.renewal.contested(&mut self.ctx, ix, sender, source);
+                    self.renewal.contested(
+                        &self.ctx.picture,
+                        &mut self.ctx.out,
+                        ix,
+                        sender,
+                        source,
+                    );
                     if header.bound {
                         self.former_life_answers(ix, frames);
                     }
                     let pings = frames.iter().any(|frame| matches!(frame, Frame::Ping { .. }));
                     let at_home = source == sender.id.addr();
-                    if pings && (at_home || self.numbers.may_answer(&self.ctx, ix)) {
+                    if pings && (at_home || self.numbers.may_answer(&self.ctx.picture, ix)) {
                         // Until it renews it must not take all others for dead.
                         self.challenge(sender, header.packet, arrival, len);
                     }
@@ -252,7 +258,7 @@ impl Engine {
         }
         let (now, idle) = (self.ctx.picture.now, self.ctx.picture.timing.wide_idle);
         self.ctx.picture.peers.mark(ix, (header.packet, tag_of(datagram)), now, idle);
-        self.numbers.heard(&self.ctx, ix);
+        self.numbers.heard(&self.ctx.picture, ix);
         if self.comeback.heard(source, sender.id) && !self.repair.has_caught_up() {
             self.ctx.picture.flush_soon(&mut self.ctx.out);
         }

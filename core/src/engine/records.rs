@@ -46,20 +46,20 @@ impl Engine {
                 if let Some(ix) =
                     member.filter(|&ix| !knew && self.ctx.picture.topology.is_member(group, ix))
                 {
-                    self.joined.note(&self.ctx, group, ix);
+                    self.joined.note(&self.ctx.picture, group, ix);
                 }
                 if let Some(ix) = self.ctx.picture.find_life(life) {
                     self.ctx.picture.topology.drop_empty(group, ix);
                 }
                 self.ctx.picture.tell_all_retracted(&mut self.ctx.out);
-                self.tombstones.expect_stale(&mut self.ctx);
+                self.tombstones.expect_stale(&self.ctx.picture, &mut self.ctx.out);
             }
             Ok(Applied::Gap { have }) => {
                 self.ctx.out.stats.gaps += 1;
                 if channel == Channel::Multicast
                     && let Some(member) = self.ctx.picture.find_life(life)
                 {
-                    self.gaps.note(&mut self.ctx, from, group, member, have);
+                    self.gaps.note(&self.ctx.picture, &mut self.ctx.out, from, group, member, have);
                     return self.ctx.out.publish(changes);
                 }
                 let want = Frame::Want { group: group.clone(), member: life, since: have };
@@ -88,7 +88,7 @@ impl Engine {
     /// the record.
     fn tell_removed(&mut self, to: Ix, group: &GroupName, ix: Ix, have: u64, copy: &RecordDelta) {
         if have > copy.target && !self.ctx.picture.topology.is_member(group, ix) {
-            self.repair.on_want(&mut self.ctx, to, group, ix, copy.target);
+            self.repair.on_want(&self.ctx.picture, &mut self.ctx.out, to, group, ix, copy.target);
         }
     }
 
@@ -131,7 +131,7 @@ impl Engine {
     /// A copy of this node's own record: if it is wrong, this node corrects it.
     fn on_record_of_mine(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta) {
         if delta.epoch > self.ctx.picture.me().epoch {
-            self.renewal.claimed(&mut self.ctx, delta.epoch);
+            self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, delta.epoch);
             return;
         }
         let mut changes = Changes::default();
@@ -145,10 +145,10 @@ impl Engine {
                 .defend_into(&mut changes, |group| answered.push(group.clone()));
             for group in answered {
                 self.ctx.picture.tell_all_written(&mut self.ctx.out, &group, 0);
-                self.tombstones.note_empty(&mut self.ctx, &group);
+                self.tombstones.note_empty(&self.ctx.picture, &mut self.ctx.out, &group);
             }
             if let Some(epoch) = self.ctx.picture.topology.claimed_epoch() {
-                self.renewal.claimed(&mut self.ctx, epoch);
+                self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, epoch);
             }
         } else if let Ok(Applied::Known { have }) = applied {
             self.tell_removed(from, group, Ix::ME, have, delta);
@@ -203,7 +203,7 @@ impl Engine {
         let above = version.saturating_add(1);
         if above > LAST_VERSION {
             // Too few versions would be left in this life.
-            self.renewal.claimed(&mut self.ctx, me.epoch);
+            self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, me.epoch);
             return;
         }
         let key = self.ctx.picture.topology.fingerprints();

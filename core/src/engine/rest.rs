@@ -12,7 +12,7 @@ impl Engine {
         self.decoder.rest();
         self.writer.rest();
         self.relays.rest();
-        self.joined.expire(&self.ctx);
+        self.joined.expire(&self.ctx.picture);
         self.forget_challenges();
         growth::rest(&mut self.intents);
         growth::rest(&mut self.frames);

@@ -26,8 +26,8 @@ impl Engine {
         let ctx = &mut self.ctx;
         if speaker == ctx.picture.me().id {
             if channel == Channel::Direct && nodes == [ctx.picture.id(from)] {
-                self.speaker.on_heard_by(ctx, from);
-                self.multicast.confirmed(ctx);
+                self.speaker.on_heard_by(&ctx.picture, &mut ctx.out, from);
+                self.multicast.confirmed(&ctx.picture, &mut ctx.out);
             }
             return;
         }
@@ -35,7 +35,7 @@ impl Engine {
         if nodes.is_empty() {
             // It begins to speak, and tells everybody in the tree.
             ctx.picture.note_speaker(ix);
-            self.speaker.wait_and_see(ctx);
+            self.speaker.wait_and_see(&ctx.picture, &mut ctx.out);
             return;
         }
         // A speaker lists its own hearers, and passes the lists of other speakers on to its
@@ -46,12 +46,12 @@ impl Engine {
         }
         ctx.picture.note_speaker(ix);
         if ix == from && channel == Channel::Multicast {
-            self.hearer.on_list(ctx, ix);
+            self.hearer.on_list(&ctx.picture, &mut ctx.out, ix);
         }
         for &id in &nodes {
             if id == ctx.picture.me().id && ix == from {
-                self.hearer.on_listed(ctx, ix);
-                self.multicast.confirmed(ctx);
+                self.hearer.on_listed(&ctx.picture, &mut ctx.out, ix);
+                self.multicast.confirmed(&ctx.picture, &mut ctx.out);
             }
             if let Some(node) = ctx.picture.find(id) {
                 ctx.picture.note_cover(node, ix);
@@ -60,16 +60,20 @@ impl Engine {
         if ix == from && channel == Channel::Multicast {
             self.prefer(from, true);
         } else if ix == from && channel == Channel::Direct && ctx.picture.takes_promptly() {
-            self.speaker.on_list_from_abroad(ctx, Frame::Heard { speaker, nodes });
+            self.speaker.on_list_from_abroad(
+                &ctx.picture,
+                &mut ctx.out,
+                Frame::Heard { speaker, nodes },
+            );
         }
     }
 
     /// A beat: a speaker is heard, or answers a question.
     pub(super) fn on_beat(&mut self, from: Ix, sequence: u64, channel: Channel) {
         let multicast = channel == Channel::Multicast;
-        self.hearer.on_beat(&mut self.ctx, from, sequence, multicast);
+        self.hearer.on_beat(&self.ctx.picture, &mut self.ctx.out, from, sequence, multicast);
         if multicast {
-            self.multicast.heard(&mut self.ctx, from, true);
+            self.multicast.heard(&self.ctx.picture, &mut self.ctx.out, from, true);
             self.ctx.picture.note_speaker(from);
             self.prefer(from, false);
         }
@@ -80,7 +84,7 @@ impl Engine {
     fn prefer(&mut self, other: Ix, has_hearers: bool) {
         let rank = |ix| (self.ctx.picture.position(ix), self.ctx.picture.id(ix));
         if rank(other) < rank(Ix::ME) {
-            self.speaker.give_way(&mut self.ctx, has_hearers);
+            self.speaker.give_way(&self.ctx.picture, &mut self.ctx.out, has_hearers);
         }
     }
 
@@ -101,7 +105,7 @@ impl Engine {
             self.on_frame(header, from, frame, Channel::Multicast);
         }
         let multicast = channel == Channel::Multicast;
-        self.hearer.on_batch(&mut self.ctx, from, sequence, multicast);
+        self.hearer.on_batch(&self.ctx.picture, &mut self.ctx.out, from, sequence, multicast);
     }
 
     /// Serves the nodes that this one covers with what has come to it in the tree.
@@ -119,7 +123,7 @@ impl Engine {
         if self.speaker.has_duty(self.ctx.picture.now) {
             return self.serve(Ix::ME, batch, Some(audience.clone()));
         }
-        self.multicast.send(&mut self.ctx, batch);
+        self.multicast.send(&self.ctx.picture, &mut self.ctx.out, batch);
         false
     }
 
@@ -135,14 +139,14 @@ impl Engine {
         let batch = [message];
         for some in few.as_deref().unwrap_or(joined).chunks(FAN_OUT) {
             let some = Audience::Listed(some.into());
-            self.relays.originate(&mut self.ctx, batch.to_vec(), some);
+            self.relays.originate(&mut self.ctx.picture, &mut self.ctx.out, batch.to_vec(), some);
         }
         if few.is_some() {
             return;
         }
         let audience = group.map_or(Audience::All, Audience::Group);
         if !self.tell_segment(&batch, &audience) {
-            self.relays.originate(&mut self.ctx, batch.into(), audience);
+            self.relays.originate(&mut self.ctx.picture, &mut self.ctx.out, batch.into(), audience);
         }
     }
 
@@ -161,20 +165,30 @@ impl Engine {
         if !self.speaker.has_duty(self.ctx.picture.now) {
             return false;
         }
-        match self.speaker.serve(&mut self.ctx, batch, from) {
+        match self.speaker.serve(&self.ctx.picture, &mut self.ctx.out, batch, from) {
             Some(cut_off) => {
                 let cut_off: Vec<NodeId> =
                     cut_off.iter().map(|&ix| self.ctx.picture.id(ix)).collect();
                 // A batch may fill a packet: each gets a copy with nobody to pass it on to.
                 for some in cut_off.chunks(FAN_OUT) {
                     let some = Audience::Listed(some.into());
-                    self.relays.originate(&mut self.ctx, batch.to_vec(), some);
+                    self.relays.originate(
+                        &mut self.ctx.picture,
+                        &mut self.ctx.out,
+                        batch.to_vec(),
+                        some,
+                    );
                 }
                 false
             }
             None => {
                 let audience = audience.unwrap_or(Audience::All);
-                self.relays.originate_to_each(&mut self.ctx, batch.to_vec(), audience);
+                self.relays.originate_to_each(
+                    &mut self.ctx.picture,
+                    &mut self.ctx.out,
+                    batch.to_vec(),
+                    audience,
+                );
                 true
             }
         }
@@ -185,8 +199,8 @@ impl Engine {
         let ctx = &mut self.ctx;
         let spoken_to = self.hearer.is_spoken_to(ctx.picture.now);
         let knows = self.repair.has_caught_up();
-        if self.speaker.on_timer(ctx, spoken_to, knows) {
-            self.multicast.unheard(ctx);
+        if self.speaker.on_timer(&mut ctx.picture, &mut ctx.out, spoken_to, knows) {
+            self.multicast.unheard(&ctx.picture, &mut ctx.out);
         }
     }
 }

@@ -44,7 +44,7 @@ impl Engine {
         let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
         if let Some(most) = batch.iter().filter_map(|frame| self.room_exceeded(frame)).min()
             && (self.speaker.has_duty(self.ctx.picture.now)
-                || self.relays.leads_on(&mut self.ctx, from, spread))
+                || self.relays.leads_on(&mut self.ctx.picture, &mut self.ctx.out, from, spread))
         {
             for frame in batch {
                 self.on_frame(header, from, frame, Channel::Spread);
@@ -53,7 +53,12 @@ impl Engine {
         }
         if !is_known
             && batch.iter().any(is_message)
-            && !self.relays.has_room_to_pass_on(&mut self.ctx, from, spread)
+            && !self.relays.has_room_to_pass_on(
+                &mut self.ctx.picture,
+                &mut self.ctx.out,
+                from,
+                spread,
+            )
         {
             self.ctx.out.stats.messages_refused += 1;
             return Took::Nothing;
@@ -65,7 +70,7 @@ impl Engine {
         if is_known {
             return Took::All;
         }
-        if Relays::is_entrusted(&self.ctx, spread) {
+        if Relays::is_entrusted(&self.ctx.picture, spread) {
             self.taken.note(copy);
             self.ctx.out.pace.gather();
             for frame in batch {
@@ -73,12 +78,13 @@ impl Engine {
             }
         } else {
             self.serve_spread(from, spread, &batch);
-            let (copies, missed) = self.relays.pass_on(&mut self.ctx, from, spread, batch);
+            let (copies, missed) =
+                self.relays.pass_on(&mut self.ctx.picture, &mut self.ctx.out, from, spread, batch);
             if copies > 0 {
                 self.taken.note(copy);
             }
             for frame in missed {
-                self.piggyback.board(&mut self.ctx, frame);
+                self.piggyback.board(&self.ctx.picture, &mut self.ctx.out, frame);
             }
         }
         Took::All

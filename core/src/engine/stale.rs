@@ -45,7 +45,7 @@ impl Engine {
             (self.ctx.picture.peers.highest(ix), self.ctx.picture.peers.tag_of_highest(ix));
         let is_copy = (header.packet, tag) == (highest, tag_of_highest);
         let multicast = matches!(arrival, Arrival::Multicast(_));
-        if is_copy || multicast || !self.numbers.may_answer(&self.ctx, ix) {
+        if is_copy || multicast || !self.numbers.may_answer(&self.ctx.picture, ix) {
             return taken;
         }
         if !header.bound {
@@ -54,7 +54,7 @@ impl Engine {
             let frame = Frame::Counted { packet: header.packet, tag, highest, tag_of_highest };
             self.ctx.out.say_frame(self.ctx.picture.bound(ix), frame);
         }
-        if let Some(lasted) = self.numbers.untold(&self.ctx, ix) {
+        if let Some(lasted) = self.numbers.untold(&self.ctx.picture, ix) {
             self.ctx.out.event(Event::Refused { peer: header.sender, highest, lasted });
         }
         taken
@@ -65,28 +65,29 @@ impl Engine {
     /// claim, or a second copy that hears only part of what goes to their address.
     pub(super) fn former_life_answers(&mut self, ix: Ix, frames: &[Frame]) {
         for packet in frames.iter().filter_map(answered) {
-            let answers = self.probes.answered(&mut self.ctx, packet, ix);
+            let answers =
+                self.probes.answered(&mut self.ctx.picture, &mut self.ctx.out, packet, ix);
             let gone = matches!(self.ctx.picture.status(ix), Status::Down | Status::Left);
             if answers {
                 self.note_answer();
                 self.hearsay.answered(self.ctx.picture.id(ix));
             }
             if answers && (!gone || self.ctx.picture.peers.falls.is_held(ix)) {
-                self.watches.answered(&mut self.ctx, ix);
+                self.watches.answered(&mut self.ctx.picture, &mut self.ctx.out, ix);
             }
         }
     }
 
     /// A peer refuses a packet of this node, as its number has been used up there.
     pub(super) fn on_counted(&mut self, from: Ix, refused: (u64, u16), highest: (u64, u16)) {
-        if self.probes.answered(&mut self.ctx, refused.0, from) {
+        if self.probes.answered(&mut self.ctx.picture, &mut self.ctx.out, refused.0, from) {
             self.on_sign_of_life(from);
         }
         let last = self.ctx.out.packet;
         let is_own = |(packet, tag)| self.numbers.is_own(last, packet, tag);
         if !is_own(refused) || !is_own(highest) {
             let epoch = self.ctx.picture.me().epoch;
-            self.renewal.claimed(&mut self.ctx, epoch);
+            self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, epoch);
         }
     }
 

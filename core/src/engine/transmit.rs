@@ -153,7 +153,7 @@ impl Engine {
         if cargo.ping
             && let Some(ix) = to.node
         {
-            self.probes.sent(&self.ctx, self.ctx.out.packet, ix);
+            self.probes.sent(&self.ctx.picture, self.ctx.out.packet, ix);
             self.health.asked(ix, self.ctx.picture.peers.should_answer(ix), self.ctx.picture.now);
             if cargo.padded {
                 let packet = self.ctx.out.packet;

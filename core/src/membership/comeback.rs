@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use crate::base::{Instant, Ix, NodeId, Status};
 use crate::mutants::mutated;
-use crate::out::{Event, Why};
-use crate::picture::Context;
+use crate::out::{Event, Out, Why};
+use crate::picture::Picture;
 use crate::wire::Frame;
 
 /// A seed draws as many attempts as so many lost peers: one that begins anew may know nobody.
@@ -49,29 +49,29 @@ pub(crate) struct Comeback {
 
 impl Comeback {
     /// Begins, or begins anew, to look for the lost.
-    pub(crate) fn start(&mut self, ctx: &mut Context) {
-        (self.wait, self.attempts) = (ctx.picture.timing.first_contact, 0);
+    pub(crate) fn start(&mut self, picture: &Picture, out: &mut Out) {
+        (self.wait, self.attempts) = (picture.timing.first_contact, 0);
         self.lonely_since = None;
         self.isolated = None;
         for seed in &mut self.seeds {
             seed.node = None;
         }
-        ctx.out.timers.hasten(Why::Comeback, ctx.picture.now + ctx.picture.timing.first_contact);
+        out.timers.hasten(Why::Comeback, picture.now + picture.timing.first_contact);
     }
 
     /// Remembers seeds and tries all of them at once.
-    pub(crate) fn contact(&mut self, ctx: &mut Context, seeds: &[SocketAddr]) {
-        let me = ctx.picture.me().id;
+    pub(crate) fn contact(&mut self, picture: &Picture, out: &mut Out, seeds: &[SocketAddr]) {
+        let me = picture.me().id;
         for &addr in seeds.iter().filter(|&&addr| NodeId::from(addr) != me) {
             self.seeds.retain(|seed| seed.addr != addr);
-            if self.seeds.len() >= ctx.picture.config.limits.seeds as usize {
+            if self.seeds.len() >= picture.config.limits.seeds as usize {
                 self.seeds.pop_front();
             }
             self.seeds.push_back(Seed { addr, node: None });
-            ctx.picture.greet_stranger(&mut ctx.out, addr);
+            picture.greet_stranger(out, addr);
         }
-        (self.wait, self.attempts) = (ctx.picture.timing.first_contact, 0);
-        ctx.out.timers.hasten(Why::Comeback, ctx.picture.now + ctx.picture.timing.first_contact);
+        (self.wait, self.attempts) = (picture.timing.first_contact, 0);
+        out.timers.hasten(Why::Comeback, picture.now + picture.timing.first_contact);
     }
 
     /// The seeds, oldest first.
@@ -80,9 +80,9 @@ impl Comeback {
     }
 
     /// The first seed that has been found to be a live peer.
-    pub(crate) fn met(&self, ctx: &Context) -> Option<Ix> {
-        let mut known = self.seeds.iter().filter_map(|seed| ctx.picture.find(seed.node?));
-        known.find(|&ix| ctx.picture.status(ix) == Status::Alive)
+    pub(crate) fn met(&self, picture: &Picture) -> Option<Ix> {
+        let mut known = self.seeds.iter().filter_map(|seed| picture.find(seed.node?));
+        known.find(|&ix| picture.status(ix) == Status::Alive)
     }
 
     /// A proven packet of `node` came from `addr`. Returns whether it is a seed that has not been heard
@@ -97,97 +97,89 @@ impl Comeback {
     }
 
     /// A peer was lost: see to it that it is retried.
-    pub(crate) fn lost(&self, ctx: &mut Context) {
-        if ctx.picture.ring.len() == 0 {
-            let wait = ctx.out.around(ctx.picture.timing.first_contact);
-            ctx.out.timers.hasten(Why::Comeback, ctx.picture.now + wait);
+    pub(crate) fn lost(&self, picture: &Picture, out: &mut Out) {
+        if picture.ring.len() == 0 {
+            let wait = out.around(picture.timing.first_contact);
+            out.timers.hasten(Why::Comeback, picture.now + wait);
         } else if self.sweep.is_none() {
             // Drawn anew and not the shorter of two, or many losses in a row would make haste.
-            let wait = ctx.out.memoryless(self.interval(ctx));
-            ctx.out.timers.set(Why::Comeback, Some(ctx.picture.now + wait));
+            let wait = out.memoryless(self.interval(picture));
+            out.timers.set(Why::Comeback, Some(picture.now + wait));
         }
     }
 
     /// One that was lost is back: those that only this node could not reach may be as well.
-    pub(crate) fn reunion(&mut self, ctx: &mut Context) {
+    pub(crate) fn reunion(&mut self, picture: &Picture, out: &mut Out) {
         if self.sweep.is_none() {
             self.sweep = Some((Ix::ME, SWEEPS));
-            ctx.out.timers.hasten(Why::Comeback, ctx.picture.now + ctx.picture.timing.sweep_step);
+            out.timers.hasten(Why::Comeback, picture.now + picture.timing.sweep_step);
         }
     }
 
     /// Makes one attempt, or a step of a sweep.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
+    pub(crate) fn on_timer(&mut self, picture: &Picture, out: &mut Out) {
         if let Some((place, left)) = self.sweep {
-            if ctx.out.outbox.is_held(ctx.picture.now, ctx.picture.config.max_datagram, true) {
+            if out.outbox.is_held(picture.now, picture.config.max_datagram, true) {
                 // At a low rate the greetings would wait in front of answers.
-                ctx.out
-                    .timers
-                    .set(Why::Comeback, Some(ctx.picture.now + ctx.picture.timing.sweep_step));
+                out.timers.set(Why::Comeback, Some(picture.now + picture.timing.sweep_step));
                 return;
             }
-            let next = Self::sweep(ctx, place);
-            let more = left > 0 && ctx.picture.topology.roster().count(Status::Unreachable) > 0;
+            let next = Self::sweep(picture, out, place);
+            let more = left > 0 && picture.topology.roster().count(Status::Unreachable) > 0;
             let again = more.then(|| (Ix::ME, left - 1));
             self.sweep = next.map(|next| (next, left)).or(again);
             if self.sweep.is_some() {
                 let pause = if next.is_some() {
-                    ctx.picture.timing.sweep_step
+                    picture.timing.sweep_step
                 } else {
-                    ctx.picture.timing.sweep_pause
+                    picture.timing.sweep_pause
                 };
-                ctx.out.timers.set(Why::Comeback, Some(ctx.picture.now + pause));
+                out.timers.set(Why::Comeback, Some(picture.now + pause));
                 return;
             }
         }
-        let alone = ctx.picture.ring.len() == 0;
-        self.watch_loneliness(ctx, alone);
-        let only_here = ctx.picture.topology.roster().count(Status::Unreachable) > 0;
-        if (alone || only_here || self.is_turn_of(ctx, Self::count_lost(ctx)))
-            && let Some(ix) = Self::random_lost(ctx)
+        let alone = picture.ring.len() == 0;
+        self.watch_loneliness(picture, out, alone);
+        let only_here = picture.topology.roster().count(Status::Unreachable) > 0;
+        if (alone || only_here || self.is_turn_of(picture, out, Self::count_lost(picture)))
+            && let Some(ix) = Self::random_lost(picture, out)
         {
-            let to = ctx.picture.unbound(ix);
-            if ctx.picture.status(ix) == Status::Down {
-                let claim = ctx.picture.claim(ix);
-                ctx.out.say_frame(to, Frame::Claim(claim));
+            let to = picture.unbound(ix);
+            if picture.status(ix) == Status::Down {
+                let claim = picture.claim(ix);
+                out.say_frame(to, Frame::Claim(claim));
             }
-            ctx.picture.greet(&mut ctx.out, to);
+            picture.greet(out, to);
         }
-        if (alone || self.is_turn_of(ctx, self.weight_of_seeds(ctx)))
-            && let Some(addr) = self.next_seed(ctx)
+        if (alone || self.is_turn_of(picture, out, self.weight_of_seeds(picture)))
+            && let Some(addr) = self.next_seed(picture)
         {
-            ctx.picture.greet_stranger(&mut ctx.out, addr);
+            picture.greet_stranger(out, addr);
         }
-        let wait = self.interval(ctx);
+        let wait = self.interval(picture);
         let wait = if alone {
-            let soon = wait.min(ctx.picture.timing.contact_longest);
+            let soon = wait.min(picture.timing.contact_longest);
             let most = if self.isolated.is_some() { wait } else { soon };
             let doubles = u32::from(self.attempts >= EVEN_ATTEMPTS);
             self.attempts += u8::from(doubles == 0);
             self.wait = (self.wait * (1 + doubles)).min(most);
-            ctx.out.around(self.wait)
+            out.around(self.wait)
         } else {
-            (self.wait, self.attempts) = (ctx.picture.timing.first_contact, 0);
-            ctx.out.memoryless(wait)
+            (self.wait, self.attempts) = (picture.timing.first_contact, 0);
+            out.memoryless(wait)
         };
-        let anybody = !self.seeds.is_empty() || Self::random_lost(ctx).is_some();
-        ctx.out.timers.set(Why::Comeback, anybody.then(|| ctx.picture.now + wait));
+        let anybody = !self.seeds.is_empty() || Self::random_lost(picture, out).is_some();
+        out.timers.set(Why::Comeback, anybody.then(|| picture.now + wait));
     }
 
     /// Asks the next few unreachable peers from a place of the table on; answers where to go on.
-    fn sweep(ctx: &mut Context, place: Ix) -> Option<Ix> {
-        let unreachable = |&ix: &Ix| ix >= place && ctx.picture.status(ix) == Status::Unreachable;
-        let mut lost: Vec<Ix> = ctx
-            .picture
-            .topology
-            .roster()
-            .iter()
-            .filter(unreachable)
-            .take(SWEEP_PEERS + 1)
-            .collect();
+    fn sweep(picture: &Picture, out: &mut Out, place: Ix) -> Option<Ix> {
+        let unreachable = |&ix: &Ix| ix >= place && picture.status(ix) == Status::Unreachable;
+        let mut lost: Vec<Ix> =
+            picture.topology.roster().iter().filter(unreachable).take(SWEEP_PEERS + 1).collect();
         let next = if lost.len() > SWEEP_PEERS { lost.pop() } else { None };
         for ix in lost {
-            ctx.picture.greet(&mut ctx.out, ctx.picture.unbound(ix));
+            picture.greet(out, picture.unbound(ix));
         }
         next
     }
@@ -195,78 +187,74 @@ impl Comeback {
     /// The mean time between two attempts of one node: all nodes together make about one per lost
     /// peer and retry interval, four per lost seed, and one node never more than one. Those that
     /// only this node cannot reach nobody else tries.
-    fn interval(&self, ctx: &Context) -> Duration {
-        let share = u32::try_from(self.share(ctx)).unwrap_or(u32::MAX);
-        ctx.picture
-            .config
-            .retry_interval
-            .saturating_mul(share)
-            .min(ctx.picture.timing.longest_retry)
+    fn interval(&self, picture: &Picture) -> Duration {
+        let share = u32::try_from(self.share(picture)).unwrap_or(u32::MAX);
+        picture.config.retry_interval.saturating_mul(share).min(picture.timing.longest_retry)
     }
 
     /// In how many retry intervals one node makes one attempt.
-    fn share(&self, ctx: &Context) -> usize {
-        if ctx.picture.topology.roster().count(Status::Unreachable) > 0 {
+    fn share(&self, picture: &Picture) -> usize {
+        if picture.topology.roster().count(Status::Unreachable) > 0 {
             return 1;
         }
-        let lost = Self::count_lost(ctx) + self.weight_of_seeds(ctx);
-        ((ctx.picture.ring.len() + 1) / lost.max(1)).max(1)
+        let lost = Self::count_lost(picture) + self.weight_of_seeds(picture);
+        ((picture.ring.len() + 1) / lost.max(1)).max(1)
     }
 
     /// Whether an attempt goes to lost ones of this weight: each kind draws as many as it would if
     /// there were no others, however often this node makes one.
-    fn is_turn_of(&self, ctx: &mut Context, weight: usize) -> bool {
-        let alive = ctx.picture.ring.len() + 1;
-        let share = self.share(ctx);
-        ctx.out.random_below(alive) < weight.saturating_mul(share)
+    fn is_turn_of(&self, picture: &Picture, out: &mut Out, weight: usize) -> bool {
+        let alive = picture.ring.len() + 1;
+        let share = self.share(picture);
+        out.random_below(alive) < weight.saturating_mul(share)
     }
 
-    fn weight_of_seeds(&self, ctx: &Context) -> usize {
-        SEED_WEIGHT * self.seeds.iter().filter(|seed| !is_met(ctx, seed)).count()
+    fn weight_of_seeds(&self, picture: &Picture) -> usize {
+        SEED_WEIGHT * self.seeds.iter().filter(|seed| !is_met(picture, seed)).count()
     }
 
     /// Whether a node is lost, unless it is held off.
-    fn is_lost(ctx: &Context, ix: Ix) -> bool {
-        match ctx.picture.status(ix) {
-            Status::Down => !mutated!(ctx.picture.config, DownForever),
+    fn is_lost(picture: &Picture, ix: Ix) -> bool {
+        match picture.status(ix) {
+            Status::Down => !mutated!(picture.config, DownForever),
             Status::Unreachable => true,
             Status::Alive | Status::Suspect | Status::Left => false,
         }
     }
 
-    fn count_lost(ctx: &Context) -> usize {
-        let roster = ctx.picture.topology.roster();
+    fn count_lost(picture: &Picture) -> usize {
+        let roster = picture.topology.roster();
         let down =
-            if mutated!(ctx.picture.config, DownForever) { 0 } else { roster.count(Status::Down) };
-        let held = ctx.picture.peers.falls.held().filter(|&ix| Self::is_lost(ctx, ix)).count();
+            if mutated!(picture.config, DownForever) { 0 } else { roster.count(Status::Down) };
+        let held = picture.peers.falls.held().filter(|&ix| Self::is_lost(picture, ix)).count();
         down + roster.count(Status::Unreachable) - held
     }
 
     /// A lost peer; every other time one that only this node cannot reach, if there is any.
-    fn random_lost(ctx: &mut Context) -> Option<Ix> {
-        let unreachable = ctx.picture.topology.roster().count(Status::Unreachable);
-        if unreachable > 0 && ctx.out.random_below(2) == 0 {
-            let at = ctx.out.random_below(unreachable);
-            let lost = |&ix: &Ix| ctx.picture.status(ix) == Status::Unreachable;
-            return ctx.picture.topology.roster().iter().filter(lost).nth(at);
+    fn random_lost(picture: &Picture, out: &mut Out) -> Option<Ix> {
+        let unreachable = picture.topology.roster().count(Status::Unreachable);
+        if unreachable > 0 && out.random_below(2) == 0 {
+            let at = out.random_below(unreachable);
+            let lost = |&ix: &Ix| picture.status(ix) == Status::Unreachable;
+            return picture.topology.roster().iter().filter(lost).nth(at);
         }
-        let count = Self::count_lost(ctx);
-        let at = ctx.out.random_below(count);
+        let count = Self::count_lost(picture);
+        let at = out.random_below(count);
         if count == 0 {
             return None;
         }
-        let lost = |&ix: &Ix| Self::is_lost(ctx, ix) && !ctx.picture.peers.falls.is_held(ix);
-        let lost = ctx.picture.topology.roster().iter().filter(lost).nth(at);
+        let lost = |&ix: &Ix| Self::is_lost(picture, ix) && !picture.peers.falls.is_held(ix);
+        let lost = picture.topology.roster().iter().filter(lost).nth(at);
         // Those that have heard it try it. One that is alone has to try all.
-        lost.filter(|&ix| ctx.picture.ring.len() == 0 || ctx.picture.peers.get(ix).was_heard())
+        lost.filter(|&ix| picture.ring.len() == 0 || picture.peers.get(ix).was_heard())
     }
 
     /// The next seed that has not been found to be a live peer.
-    fn next_seed(&mut self, ctx: &Context) -> Option<SocketAddr> {
+    fn next_seed(&mut self, picture: &Picture) -> Option<SocketAddr> {
         let count = self.seeds.len();
         for step in 0..count {
             let at = (self.turn + step) % count;
-            if !is_met(ctx, &self.seeds[at]) {
+            if !is_met(picture, &self.seeds[at]) {
                 self.turn = (at + 1) % count;
                 return Some(self.seeds[at].addr);
             }
@@ -277,27 +265,27 @@ impl Comeback {
     /// Tells the embedder when a node that should have company has none, and again ever more rarely
     /// while that lasts. What the embedder does about it hastens nothing, or each look-up of a name
     /// that leads nowhere would cause the next.
-    fn watch_loneliness(&mut self, ctx: &mut Context, alone: bool) {
+    fn watch_loneliness(&mut self, picture: &Picture, out: &mut Out, alone: bool) {
         if !alone {
             self.lonely_since = None;
             self.isolated = None;
             return;
         }
-        let since = *self.lonely_since.get_or_insert(ctx.picture.now);
+        let since = *self.lonely_since.get_or_insert(picture.now);
         let pause = match self.isolated {
-            None if ctx.picture.now.since(since) >= ctx.picture.timing.isolated_after => {
-                ctx.picture.timing.isolated_after
+            None if picture.now.since(since) >= picture.timing.isolated_after => {
+                picture.timing.isolated_after
             }
-            Some((told, pause)) if ctx.picture.now.since(told) >= pause => pause * 2,
+            Some((told, pause)) if picture.now.since(told) >= pause => pause * 2,
             None | Some(_) => return,
         };
-        self.isolated = Some((ctx.picture.now, pause.min(ctx.picture.timing.isolated_longest)));
-        ctx.out.event(Event::Isolated);
+        self.isolated = Some((picture.now, pause.min(picture.timing.isolated_longest)));
+        out.event(Event::Isolated);
     }
 }
 
 /// Whether a seed has been found to be a live peer.
-fn is_met(ctx: &Context, seed: &Seed) -> bool {
-    let ix = ctx.picture.find(seed.node.unwrap_or_else(|| NodeId::from(seed.addr)));
-    ix.is_some_and(|ix| ctx.picture.status(ix).is_present())
+fn is_met(picture: &Picture, seed: &Seed) -> bool {
+    let ix = picture.find(seed.node.unwrap_or_else(|| NodeId::from(seed.addr)));
+    ix.is_some_and(|ix| picture.status(ix).is_present())
 }

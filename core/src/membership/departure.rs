@@ -1,7 +1,7 @@
 //! Going in order: everybody is told, and the embedder learns how many have heard.
 
-use crate::out::{Event, Why};
-use crate::picture::Context;
+use crate::out::{Event, Out, Why};
+use crate::picture::Picture;
 
 /// A departure under way.
 #[derive(Clone, Debug, Default)]
@@ -14,11 +14,9 @@ pub(crate) struct Departure {
 
 impl Departure {
     /// Begins to wait for the acknowledgements of the `told` copies of a batch.
-    pub(crate) fn start(&mut self, ctx: &mut Context, batch: u64, told: u32) {
+    pub(crate) fn start(&mut self, picture: &Picture, out: &mut Out, batch: u64, told: u32) {
         *self = Self { batch: Some(batch), told, acknowledged: 0, open: told };
-        ctx.out
-            .timers
-            .set(Why::Departure, Some(ctx.picture.now + ctx.picture.config.depart_timeout));
+        out.timers.set(Why::Departure, Some(picture.now + picture.config.depart_timeout));
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -34,20 +32,20 @@ impl Departure {
     }
 
     /// Ends once all copies are closed and nobody else's news waits for this node (`idle`).
-    pub(crate) fn end_if_done(&mut self, ctx: &mut Context, idle: bool) {
+    pub(crate) fn end_if_done(&mut self, out: &mut Out, idle: bool) {
         if self.open == 0 && idle {
-            self.on_timer(ctx);
+            self.on_timer(out);
         }
     }
 
     /// The wait is over.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
+    pub(crate) fn on_timer(&mut self, out: &mut Out) {
         if self.batch.take().is_some() {
-            ctx.out.silent = true;
+            out.silent = true;
             // The farewell and answers that others wait for still go out.
-            ctx.out.outbox.clear_bulk();
-            ctx.out.timers.clear();
-            ctx.out.event(Event::Departed { acknowledged_by: self.acknowledged, told: self.told });
+            out.outbox.clear_bulk();
+            out.timers.clear();
+            out.event(Event::Departed { acknowledged_by: self.acknowledged, told: self.told });
         }
     }
 }

@@ -13,8 +13,8 @@ use core::time::Duration;
 
 use crate::base::{Epoch, Instant, Ix, NodeId};
 use crate::claims::{Claim, Standing};
-use crate::out::{Say, Why};
-use crate::picture::Context;
+use crate::out::{Out, Say, Why};
+use crate::picture::Picture;
 use crate::wire::Frame;
 
 /// How many nodes are looked into at a time. Beyond that what is said of a peer that is known counts at
@@ -54,7 +54,14 @@ pub(crate) struct Hearsay {
 
 impl Hearsay {
     /// A peer says that a node lives. Returns whether that is to be believed at once.
-    pub(crate) fn ask(&mut self, ctx: &mut Context, by: Ix, claim: &Claim, doubt: Doubt) -> bool {
+    pub(crate) fn ask(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        by: Ix,
+        claim: &Claim,
+        doubt: Doubt,
+    ) -> bool {
         let id = claim.life.id;
         if let Some(asked) = self.asked.get_mut(&id)
             && (asked.claim.life == claim.life || doubt == Doubt::Denied)
@@ -64,7 +71,7 @@ impl Hearsay {
                 // The first one decides when, the highest one what.
                 let higher = order(claim) > order(&asked.claim);
                 (asked.claim, asked.by) =
-                    if higher { (*claim, ctx.picture.id(by)) } else { (asked.claim, asked.by) };
+                    if higher { (*claim, picture.id(by)) } else { (asked.claim, asked.by) };
                 return false;
             }
             let silent = asked.tries >= TRIES;
@@ -73,22 +80,22 @@ impl Hearsay {
                 self.asked.remove(&id);
                 return true;
             }
-            asked.by = ctx.picture.id(by);
+            asked.by = picture.id(by);
             if silent && doubt == Doubt::Forgotten {
-                tell(ctx, asked);
+                tell(picture, out, asked);
             }
             return false;
         }
         if !id.is_addressable() || self.asked.len() >= LIMIT && !self.asked.contains_key(&id) {
-            ctx.out.stats.claims_refused += u64::from(doubt != Doubt::Denied);
+            out.stats.claims_refused += u64::from(doubt != Doubt::Denied);
             return doubt == Doubt::Denied;
         }
-        ctx.out.stats.claims_refused += u64::from(doubt == Doubt::NoRoom);
-        let due = ctx.picture.now + wait(ctx, id, doubt);
-        let asked = Asked { claim: *claim, by: ctx.picture.id(by), due, tries: 1, doubt };
-        ask(ctx, &asked);
+        out.stats.claims_refused += u64::from(doubt == Doubt::NoRoom);
+        let due = picture.now + wait(picture, id, doubt);
+        let asked = Asked { claim: *claim, by: picture.id(by), due, tries: 1, doubt };
+        ask(picture, out, &asked);
         self.asked.insert(id, asked);
-        ctx.out.timers.hasten(Why::Hearsay, due);
+        out.timers.hasten(Why::Hearsay, due);
         false
     }
 
@@ -98,27 +105,27 @@ impl Hearsay {
     }
 
     /// Asks again, or concludes. Returns what counts from now on, each with the node that said it.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> Vec<(Claim, NodeId)> {
+    pub(crate) fn on_timer(&mut self, picture: &Picture, out: &mut Out) -> Vec<(Claim, NodeId)> {
         let mut over = Vec::new();
         for (&id, asked) in &mut self.asked {
-            let known = ctx.picture.find(id);
+            let known = picture.find(id);
             let denied = asked.doubt == Doubt::Denied;
-            let is_news = known.is_some_and(|ix| ctx.picture.weigh(ix, &asked.claim).is_gt());
+            let is_news = known.is_some_and(|ix| picture.weigh(ix, &asked.claim).is_gt());
             if known.is_some() && !denied || !is_news && denied {
                 over.push((id, None));
-            } else if asked.due > ctx.picture.now {
+            } else if asked.due > picture.now {
                 continue;
             } else if asked.tries < TRIES {
                 asked.tries += 1;
-                asked.due = ctx.picture.now + wait(ctx, id, asked.doubt);
-                ask(ctx, asked);
+                asked.due = picture.now + wait(picture, id, asked.doubt);
+                ask(picture, out, asked);
             } else if denied || asked.tries > TRIES {
                 over.push((id, denied.then_some((asked.claim, asked.by))));
             } else {
                 asked.tries += 1;
-                asked.due = ctx.picture.now + ctx.picture.timing.hearsay_memory;
+                asked.due = picture.now + picture.timing.hearsay_memory;
                 if asked.doubt == Doubt::Forgotten {
-                    tell(ctx, asked);
+                    tell(picture, out, asked);
                 }
             }
         }
@@ -126,7 +133,7 @@ impl Hearsay {
             self.asked.remove(id);
         }
         if let Some(due) = self.asked.values().map(|asked| asked.due).min() {
-            ctx.out.timers.hasten(Why::Hearsay, due);
+            out.timers.hasten(Why::Hearsay, due);
         }
         over.into_iter().filter_map(|(_, claim)| claim).collect()
     }
@@ -142,35 +149,33 @@ fn order(claim: &Claim) -> (Epoch, u32, Standing) {
 }
 
 /// How long an answer is waited for.
-fn wait(ctx: &Context, id: NodeId, doubt: Doubt) -> Duration {
-    let longest = ctx.picture.config.max_timeout;
-    match ctx.picture.find(id).and_then(|ix| ctx.picture.peers.late(ix)) {
-        Some(late) if doubt == Doubt::Denied => {
-            late.min(longest).max(ctx.picture.timing.denial_wait)
-        }
-        _ => longest.max(2 * ctx.picture.peers.usually_late()),
+fn wait(picture: &Picture, id: NodeId, doubt: Doubt) -> Duration {
+    let longest = picture.config.max_timeout;
+    match picture.find(id).and_then(|ix| picture.peers.late(ix)) {
+        Some(late) if doubt == Doubt::Denied => late.min(longest).max(picture.timing.denial_wait),
+        _ => longest.max(2 * picture.peers.usually_late()),
     }
 }
 
 /// Asks a node whether it lives; one that is accused is told of what.
-fn ask(ctx: &mut Context, asked: &Asked) {
+fn ask(picture: &Picture, out: &mut Out, asked: &Asked) {
     let id = asked.claim.life.id;
-    match ctx.picture.find(id) {
+    match picture.find(id) {
         Some(ix) if asked.doubt == Doubt::Denied => {
-            let to = ctx.picture.unbound(ix);
-            ctx.out.say_frame(to, Frame::Claim(asked.claim));
-            ctx.picture.greet(&mut ctx.out, to);
+            let to = picture.unbound(ix);
+            out.say_frame(to, Frame::Claim(asked.claim));
+            picture.greet(out, to);
         }
-        _ => ctx.picture.greet_stranger(&mut ctx.out, id.addr()),
+        _ => picture.greet_stranger(out, id.addr()),
     }
 }
 
 /// Tells a peer that a node that it believes in is silent.
-fn tell(ctx: &mut Context, asked: &Asked) {
-    let Some(by) = ctx.picture.find(asked.by).filter(|&ix| ctx.picture.is_reachable(ix)) else {
+fn tell(picture: &Picture, out: &mut Out, asked: &Asked) {
+    let Some(by) = picture.find(asked.by).filter(|&ix| picture.is_reachable(ix)) else {
         return;
     };
-    let accuser = Some(ctx.picture.me().id);
+    let accuser = Some(picture.me().id);
     let claim = Claim { standing: Standing::Down, accuser, ..asked.claim };
-    ctx.out.say(ctx.picture.bound(by), Say::Held(Frame::Claim(claim)));
+    out.say(picture.bound(by), Say::Held(Frame::Claim(claim)));
 }

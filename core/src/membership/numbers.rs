@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::base::{Instant, Ix, growth};
-use crate::picture::Context;
+use crate::picture::Picture;
 
 /// Of how many of its last packets a node keeps a part of the tag.
 const KEPT: usize = 1_024;
@@ -63,8 +63,8 @@ impl Numbers {
     }
 
     /// A packet of a peer is refused: says whether the peer may be told so.
-    pub(crate) fn may_answer(&mut self, ctx: &Context, ix: Ix) -> bool {
-        let (now, again) = (ctx.picture.now, ctx.picture.timing.refusal_again);
+    pub(crate) fn may_answer(&mut self, picture: &Picture, ix: Ix) -> bool {
+        let (now, again) = (picture.now, picture.timing.refusal_again);
         if self.refused.len() >= REFUSED && !self.refused.contains_key(&ix) {
             self.refused.retain(|_, refusal| now.since(refusal.answered) < again);
             if self.refused.len() >= REFUSED {
@@ -83,25 +83,25 @@ impl Numbers {
     }
 
     /// For how long everything of a peer has been refused, if the embedder is to be told of it.
-    pub(crate) fn untold(&mut self, ctx: &Context, ix: Ix) -> Option<Duration> {
+    pub(crate) fn untold(&mut self, picture: &Picture, ix: Ix) -> Option<Duration> {
         let refusal = self.refused.get_mut(&ix)?;
-        let lasted = ctx.picture.now.since(refusal.since);
-        let again = ctx.picture.timing.refusal_told_again;
-        let told = refusal.told.is_some_and(|told| ctx.picture.now.since(told) < again);
-        if lasted < ctx.picture.timing.refusal_told || told {
+        let lasted = picture.now.since(refusal.since);
+        let again = picture.timing.refusal_told_again;
+        let told = refusal.told.is_some_and(|told| picture.now.since(told) < again);
+        if lasted < picture.timing.refusal_told || told {
             return None;
         }
-        refusal.told = Some(ctx.picture.now);
+        refusal.told = Some(picture.now);
         Some(lasted)
     }
 
     /// A packet of a peer is fresh. How often it is answered and told of stays limited.
-    pub(crate) fn heard(&mut self, ctx: &Context, ix: Ix) {
+    pub(crate) fn heard(&mut self, picture: &Picture, ix: Ix) {
         if let Some(refusal) = self.refused.get_mut(&ix) {
-            if ctx.picture.now.since(refusal.answered) >= ctx.picture.timing.refusal_told_again {
+            if picture.now.since(refusal.answered) >= picture.timing.refusal_told_again {
                 self.refused.remove(&ix);
             } else {
-                refusal.since = ctx.picture.now;
+                refusal.since = picture.now;
             }
         }
     }

@@ -9,8 +9,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::base::{Instant, Ix, Status};
-use crate::out::{Say, Why};
-use crate::picture::{Context, Health};
+use crate::out::{Out, Say, Why};
+use crate::picture::{Health, Picture};
 
 /// How often a probe is sent before it counts as unanswered. At 10 % loss one try fails in five.
 ///
@@ -67,90 +67,95 @@ pub(crate) struct Unanswered {
 
 impl Probes {
     /// Begins the cycle at a random phase.
-    pub(crate) fn start(&mut self, ctx: &mut Context) {
+    pub(crate) fn start(&mut self, picture: &Picture, out: &mut Out) {
         *self = Self::default();
-        let interval = ctx.picture.config.probe_interval;
-        self.next_round = ctx.picture.now + ctx.out.around(interval).saturating_sub(interval / 2);
-        ctx.out.timers.set(Why::Probe, Some(self.next_round));
+        let interval = picture.config.probe_interval;
+        self.next_round = picture.now + out.around(interval).saturating_sub(interval / 2);
+        out.timers.set(Why::Probe, Some(self.next_round));
     }
 
     /// Gives a peer that has just been admitted a random place in what is left of the cycle.
-    pub(crate) fn admit(&mut self, ctx: &mut Context, ix: Ix) {
-        let at = ctx.out.random_below(self.order.len() + 1);
+    pub(crate) fn admit(&mut self, out: &mut Out, ix: Ix) {
+        let at = out.random_below(self.order.len() + 1);
         crate::base::growth::push(&mut self.order, ix);
         let last = self.order.len() - 1;
         self.order.swap(at, last);
     }
 
     /// The same for a peer that was lost for a while.
-    pub(crate) fn readmit(&mut self, ctx: &mut Context, ix: Ix) {
+    pub(crate) fn readmit(&mut self, out: &mut Out, ix: Ix) {
         if !self.order.contains(&ix) {
-            self.admit(ctx, ix);
+            self.admit(out, ix);
         }
     }
 
     /// Probes more often for a while: many are dying.
-    pub(crate) fn hurry(&mut self, ctx: &mut Context, until: Instant) {
+    pub(crate) fn hurry(&mut self, picture: &Picture, out: &mut Out, until: Instant) {
         self.haste_until = until;
-        let soon = ctx.picture.now + ctx.out.around(ctx.picture.config.probe_interval / HASTE);
+        let soon = picture.now + out.around(picture.config.probe_interval / HASTE);
         self.next_round = self.next_round.min(soon);
-        self.arm(ctx);
+        self.arm(out);
     }
 
     /// Forgets the running probes: this node was asleep when the answers came.
-    pub(crate) fn void(&mut self, ctx: &mut Context) {
+    pub(crate) fn void(&mut self, out: &mut Out) {
         self.running.clear();
-        self.arm(ctx);
+        self.arm(out);
     }
 
     /// Retries, gives up or begins a probe, whatever is due.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context, health: &Health) -> Vec<Unanswered> {
+    pub(crate) fn on_timer(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        health: &Health,
+    ) -> Vec<Unanswered> {
         let mut unanswered = Vec::new();
         for probe in
-            self.running.extract_if(.., |probe| probe.due <= ctx.picture.now).collect::<Vec<_>>()
+            self.running.extract_if(.., |probe| probe.due <= picture.now).collect::<Vec<_>>()
         {
-            if !ctx.picture.is_watchable(probe.ix) {
+            if !picture.is_watchable(probe.ix) {
                 // More is known of it by now, or it is being watched.
-            } else if probe.tries < TRIES && !ctx.picture.peers.is_dubious(probe.ix) {
-                self.ask(ctx, health, Probe { tries: probe.tries + 1, ..probe });
+            } else if probe.tries < TRIES && !picture.peers.is_dubious(probe.ix) {
+                self.ask(picture, out, health, Probe { tries: probe.tries + 1, ..probe });
             } else {
-                if self.next_across(ctx) == Some(probe.ix) {
-                    self.detour = Some((probe.ix, ctx.picture.now + ctx.picture.timing.detour));
+                if self.next_across(picture) == Some(probe.ix) {
+                    self.detour = Some((probe.ix, picture.now + picture.timing.detour));
                 }
-                ctx.out.stats.probes_unanswered += 1;
-                ctx.picture.peers.note_unanswered(probe.ix);
+                out.stats.probes_unanswered += 1;
+                picture.peers.note_unanswered(probe.ix);
                 unanswered.push(Unanswered { ix: probe.ix, since: probe.since });
             }
         }
-        if self.next_round <= ctx.picture.now {
+        if self.next_round <= picture.now {
             // Not stretched by poor health: after a mass crash verifiers are missing too.
-            let mut interval = ctx.picture.config.probe_interval;
-            if ctx.picture.now < self.haste_until {
+            let mut interval = picture.config.probe_interval;
+            if picture.now < self.haste_until {
                 interval /= HASTE;
             }
-            self.next_round = ctx.picture.now + interval;
+            self.next_round = picture.now + interval;
             if self.running.len() < RUNNING
-                && let Some(ix) = self.next_target(ctx)
+                && let Some(ix) = self.next_target(picture, out)
             {
-                ctx.out.stats.probes_sent += 1;
-                let now = ctx.picture.now;
-                self.ask(ctx, health, Probe { ix, tries: 1, since: now, due: now });
+                out.stats.probes_sent += 1;
+                let now = picture.now;
+                self.ask(picture, out, health, Probe { ix, tries: 1, since: now, due: now });
             }
         }
-        self.arm(ctx);
+        self.arm(out);
         unanswered
     }
 
     /// Notes that ping number `packet` has been sent.
-    pub(crate) fn sent(&mut self, ctx: &Context, packet: u64, to: Ix) {
+    pub(crate) fn sent(&mut self, picture: &Picture, packet: u64, to: Ix) {
         while let Some(oldest) = self.pings.first_entry() {
-            let stale = ctx.picture.now.since(oldest.get().1) > ctx.picture.timing.ping_memory;
-            if !stale && self.pings.len() < ctx.picture.config.limits.inquiries as usize {
+            let stale = picture.now.since(oldest.get().1) > picture.timing.ping_memory;
+            if !stale && self.pings.len() < picture.config.limits.inquiries as usize {
                 break;
             }
             self.pings.pop_first();
         }
-        self.pings.insert(packet, (to, ctx.picture.now));
+        self.pings.insert(packet, (to, picture.now));
     }
 
     /// Whether ping number `packet` has gone to a peer and has not been answered.
@@ -159,7 +164,13 @@ impl Probes {
     }
 
     /// Takes in an answer; tells whether it answers a ping of this node's to that peer.
-    pub(crate) fn answered(&mut self, ctx: &mut Context, packet: u64, by: Ix) -> bool {
+    pub(crate) fn answered(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        packet: u64,
+        by: Ix,
+    ) -> bool {
         let Some(&(ix, at)) = self.pings.get(&packet) else {
             return false;
         };
@@ -167,9 +178,9 @@ impl Probes {
             return false;
         }
         self.pings.remove(&packet);
-        let round_trip = ctx.picture.now.since(at);
-        ctx.picture.peers.sample(ix, round_trip);
-        ctx.picture.note_answer(at);
+        let round_trip = picture.now.since(at);
+        picture.peers.sample(ix, round_trip);
+        picture.note_answer(at);
         if self.detour.is_some_and(|(other, _)| other == by) {
             // The way to it works: what was lost before was lost by chance.
             self.detour = None;
@@ -177,7 +188,7 @@ impl Probes {
         if self.is_running(by) {
             self.running.retain(|probe| probe.ix != by);
             self.completed = true;
-            self.arm(ctx);
+            self.arm(out);
         }
         true
     }
@@ -195,66 +206,65 @@ impl Probes {
     }
 
     /// The first try is bound, the others are not: the peer may have begun a new life.
-    fn ask(&mut self, ctx: &mut Context, health: &Health, probe: Probe) {
+    fn ask(&mut self, picture: &Picture, out: &mut Out, health: &Health, probe: Probe) {
         if probe.tries == 1 {
-            ctx.out.say(ctx.picture.bound(probe.ix), Say::Ping);
+            out.say(picture.bound(probe.ix), Say::Ping);
         } else {
-            ctx.picture.greet(&mut ctx.out, ctx.picture.unbound(probe.ix));
+            picture.greet(out, picture.unbound(probe.ix));
         }
-        let (least, most) = (ctx.picture.config.min_timeout, ctx.picture.config.max_timeout);
-        let late = ctx.picture.peers.late(probe.ix).map_or(most, |late| late.max(least));
+        let (least, most) = (picture.config.min_timeout, picture.config.max_timeout);
+        let late = picture.peers.late(probe.ix).map_or(most, |late| late.max(least));
         let times = if probe.tries == 2 { 2 } else { 1 };
         let wait = (late * times).min(most) * health.factor();
-        let wait = wait.min(ctx.picture.config.silence_window / 2);
-        self.running.push(Probe { due: ctx.picture.now + wait, ..probe });
+        let wait = wait.min(picture.config.silence_window / 2);
+        self.running.push(Probe { due: picture.now + wait, ..probe });
     }
 
-    fn next_target(&mut self, ctx: &mut Context) -> Option<Ix> {
+    fn next_target(&mut self, picture: &Picture, out: &mut Out) -> Option<Ix> {
         self.across = !self.across;
-        let next = if self.across { self.next_across(ctx) } else { None };
-        next.or_else(|| self.next_in_order(ctx))
+        let next = if self.across { self.next_across(picture) } else { None };
+        next.or_else(|| self.next_in_order(picture, out))
     }
 
     /// The first peer from the one half-way round the ring on that nothing is held against.
-    fn next_across(&self, ctx: &Context) -> Option<Ix> {
-        let mut peers = ctx.picture.ring.opposite(ctx.picture.position(Ix::ME)).take(REACH);
+    fn next_across(&self, picture: &Picture) -> Option<Ix> {
+        let mut peers = picture.ring.opposite(picture.position(Ix::ME)).take(REACH);
         let shunned =
-            |ix| self.detour.is_some_and(|(other, until)| ix == other && ctx.picture.now < until);
-        peers.find(|&ix| {
-            ctx.picture.status(ix) == Status::Alive && !self.is_running(ix) && !shunned(ix)
-        })
+            |ix| self.detour.is_some_and(|(other, until)| ix == other && picture.now < until);
+        peers
+            .find(|&ix| picture.status(ix) == Status::Alive && !self.is_running(ix) && !shunned(ix))
     }
 
     /// The next of all in random order, in a new one when all have had their turn.
-    fn next_in_order(&mut self, ctx: &mut Context) -> Option<Ix> {
+    fn next_in_order(&mut self, picture: &Picture, out: &mut Out) -> Option<Ix> {
         while let Some(ix) = self.order.pop() {
-            if self.fits(ctx, ix) {
+            if self.fits(picture, ix) {
                 return Some(ix);
             }
         }
         let mut order = core::mem::take(&mut self.order);
-        let peers = ctx.picture.topology.roster().iter();
-        order.extend(peers.filter(|&ix| ix != Ix::ME && self.fits(ctx, ix)));
+        let peers = picture.topology.roster().iter();
+        order.extend(peers.filter(|&ix| ix != Ix::ME && self.fits(picture, ix)));
         for last in (1..order.len()).rev() {
-            let other = ctx.out.random_below(last + 1);
+            let other = out.random_below(last + 1);
             order.swap(last, other);
         }
         self.order = order;
         self.order.pop()
     }
 
-    fn fits(&self, ctx: &Context, ix: Ix) -> bool {
+    fn fits(&self, picture: &Picture, ix: Ix) -> bool {
         // With nobody to ask there is no better verdict than unreachable.
-        let hopeless = ctx.picture.status(ix) == Status::Unreachable && ctx.picture.ring.len() == 0;
-        ctx.picture.is_watchable(ix) && !hopeless && !self.is_running(ix)
+        let hopeless = picture.status(ix) == Status::Unreachable && picture.ring.len() == 0;
+        picture.is_watchable(ix) && !hopeless && !self.is_running(ix)
     }
 
     fn is_running(&self, ix: Ix) -> bool {
         self.running.iter().any(|probe| probe.ix == ix)
     }
 
-    fn arm(&self, ctx: &mut Context) {
+    fn arm(&self, out: &mut Out) {
         let due = self.running.iter().map(|probe| probe.due).fold(self.next_round, Instant::min);
-        ctx.out.timers.set(Why::Probe, Some(due));
+        out.timers.set(Why::Probe, Some(due));
     }
 }

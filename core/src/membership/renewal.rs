@@ -13,8 +13,8 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::base::{Destination, Epoch, Instant, Ix, Life};
-use crate::out::{Event, Say, To, Why};
-use crate::picture::Context;
+use crate::out::{Event, Out, Say, To, Why};
+use crate::picture::Picture;
 use crate::wire::Frame;
 
 /// The most ids that a node can be looking into at once.
@@ -59,84 +59,83 @@ impl Renewal {
     }
 
     /// This node is said to live in a higher epoch, or to have used up in its own what it has not.
-    pub(crate) fn claimed(&mut self, ctx: &mut Context, epoch: Epoch) {
+    pub(crate) fn claimed(&mut self, picture: &Picture, out: &mut Out, epoch: Epoch) {
         let (highest, at) = match self.claimed {
             Some(waiting) => waiting,
-            None => (epoch, ctx.picture.now + self.wait(ctx)),
+            None => (epoch, picture.now + self.wait(picture, out)),
         };
         self.claimed = Some((highest.max(epoch), at));
-        ctx.out.timers.set(Why::Renewal, Some(at));
+        out.timers.set(Why::Renewal, Some(at));
     }
 
     /// How long to wait before renewing: longer each time, and not in step with the other holder.
-    fn wait(&mut self, ctx: &mut Context) -> Duration {
-        let least = ctx.picture.timing.renewal_wait;
+    fn wait(&mut self, picture: &Picture, out: &mut Out) -> Duration {
+        let least = picture.timing.renewal_wait;
         let Some(streak) = self.streak else { return least };
         let wait = least * (1 << streak.count.min(DOUBLINGS));
         // The other holder has waited for as long at most, and each hears of the other by its next probe.
-        if ctx.picture.now.since(streak.last) > 4 * wait + 8 * least {
+        if picture.now.since(streak.last) > 4 * wait + 8 * least {
             self.streak = None;
             return least;
         }
-        ctx.out.around(wait)
+        out.around(wait)
     }
 
     /// The wait is over: returns the epoch to renew in.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context) -> Option<Epoch> {
+    pub(crate) fn on_timer(&mut self, picture: &Picture, out: &mut Out) -> Option<Epoch> {
         let (epoch, _) = self.claimed.take()?;
-        if epoch < ctx.picture.me().epoch {
+        if epoch < picture.me().epoch {
             return None;
         }
-        let streak = self.streak.get_or_insert(Streak {
-            count: 0,
-            since: ctx.picture.now,
-            last: ctx.picture.now,
-        });
+        let streak =
+            self.streak.get_or_insert(Streak { count: 0, since: picture.now, last: picture.now });
         streak.count = streak.count.saturating_add(1);
-        streak.last = ctx.picture.now;
+        streak.last = picture.now;
         if streak.count >= CONFLICT {
-            let (renewals, lasted) = (streak.count, ctx.picture.now.since(streak.since));
-            ctx.out.event(Event::Conflict { epoch, renewals, lasted });
+            let (renewals, lasted) = (streak.count, picture.now.since(streak.since));
+            out.event(Event::Conflict { epoch, renewals, lasted });
         }
         // Above by chance, so that a life that was never noticed is not begun a second time.
-        let leap = 1 + ctx.out.random_below(1 << 22) as u64;
+        let leap = 1 + out.random_below(1 << 22) as u64;
         Some(Epoch(epoch.0.saturating_add(leap)))
     }
 
     /// A live packet of a life came in that a higher one is known of: see whether both live.
-    pub(crate) fn contested(&mut self, ctx: &mut Context, ix: Ix, lower: Life, addr: SocketAddr) {
-        let now = ctx.picture.now;
+    pub(crate) fn contested(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        ix: Ix,
+        lower: Life,
+        addr: SocketAddr,
+    ) {
+        let now = picture.now;
         self.contests.retain(|contest| contest.until > now);
         if self.contests.len() >= CASES || self.contests.iter().any(|case| case.lower == lower) {
             return;
         }
-        self.contests.push(Contest {
-            ix,
-            lower,
-            addr,
-            until: now + ctx.picture.timing.renewal_wait,
-        });
-        ctx.out.say(ctx.picture.bound(ix), Say::Ping);
-        let claim = ctx.picture.claim(ix);
+        self.contests.push(Contest { ix, lower, addr, until: now + picture.timing.renewal_wait });
+        out.say(picture.bound(ix), Say::Ping);
+        let claim = picture.claim(ix);
         let to = To { at: Destination::Unicast(addr), bound: Some(lower.epoch), node: None };
-        ctx.out.say_frame(to, Frame::Claim(claim));
+        out.say_frame(to, Frame::Claim(claim));
     }
 
     /// The life that is known of a peer has answered a ping: if it is contested, both live.
-    pub(crate) fn answered(&mut self, ctx: &mut Context, ix: Ix) {
+    pub(crate) fn answered(&mut self, picture: &Picture, out: &mut Out, ix: Ix) {
         if self.contests.is_empty() {
             return;
         }
-        let epoch = ctx.picture.life(ix).epoch;
+        let epoch = picture.life(ix).epoch;
         for contest in self.contests.extract_if(.., |contest| contest.ix == ix) {
-            let same = ctx.picture.id(ix) == contest.lower.id;
-            if same && contest.until > ctx.picture.now && contest.lower.epoch < epoch {
+            let same = picture.id(ix) == contest.lower.id;
+            if same && contest.until > picture.now && contest.lower.epoch < epoch {
                 let to = To {
                     at: Destination::Unicast(contest.addr),
                     bound: Some(contest.lower.epoch),
                     node: None,
                 };
-                ctx.out.say_frame(to, Frame::Duplicate { epoch });
+                out.say_frame(to, Frame::Duplicate { epoch });
             }
         }
     }

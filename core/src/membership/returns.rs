@@ -11,8 +11,8 @@ use alloc::vec::Vec;
 use crate::base::growth::KEPT;
 use crate::base::{Instant, Ix};
 use crate::claims::Standing;
-use crate::out::Why;
-use crate::picture::Context;
+use crate::out::{Out, Why};
+use crate::picture::Picture;
 
 /// The most returns that wait. Any more are broadcast at once.
 const CAPACITY: usize = 256;
@@ -25,13 +25,13 @@ pub(crate) struct Returns {
 
 impl Returns {
     /// Notes that a lost peer is back, which only this node may know.
-    pub(crate) fn note(&mut self, ctx: &mut Context, ix: Ix) {
+    pub(crate) fn note(&mut self, picture: &Picture, out: &mut Out, ix: Ix) {
         if self.waiting.len() >= CAPACITY {
-            ctx.picture.tell_all_of(&mut ctx.out, ix);
+            picture.tell_all_of(out, ix);
         } else if !self.waiting.iter().any(|&(_, waits)| waits == ix) {
-            let due = ctx.picture.now + ctx.out.around(ctx.picture.timing.return_wait);
+            let due = picture.now + out.around(picture.timing.return_wait);
             self.waiting.push((due, ix));
-            ctx.out.timers.hasten(Why::Return, due);
+            out.timers.hasten(Why::Return, due);
         }
     }
 
@@ -41,15 +41,15 @@ impl Returns {
     }
 
     /// Broadcasts what no other node has in the meantime.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
-        let now = ctx.picture.now;
+    pub(crate) fn on_timer(&mut self, picture: &Picture, out: &mut Out) {
+        let now = picture.now;
         for (_, ix) in self.waiting.extract_if(.., |(due, _)| *due <= now) {
-            if ctx.picture.claim(ix).standing == Standing::Alive {
-                ctx.picture.tell_all_of(&mut ctx.out, ix);
+            if picture.claim(ix).standing == Standing::Alive {
+                picture.tell_all_of(out, ix);
             }
         }
         self.waiting.shrink_to(self.waiting.len().max(KEPT));
-        ctx.out.timers.set(Why::Return, self.waiting.iter().map(|&(due, _)| due).min());
+        out.timers.set(Why::Return, self.waiting.iter().map(|&(due, _)| due).min());
     }
 
     pub(crate) fn clear(&mut self) {

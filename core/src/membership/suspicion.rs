@@ -12,8 +12,8 @@ use crate::base::{Instant, Ix, Status};
 use crate::claims::Claim;
 use crate::membership::watch::{Asker, CROWD, Verdict, Watch, is_small, say_found};
 use crate::mutants::mutated;
-use crate::out::{Cause, Say, Why};
-use crate::picture::{Context, Health};
+use crate::out::{Cause, Out, Say, Why};
+use crate::picture::{Health, Picture};
 use crate::wire::{Finding, Frame};
 
 /// This many verified suspects within [`Timing::mass_span`](crate::timing::Timing::mass_span) are a mass
@@ -32,85 +32,82 @@ pub(crate) struct Watches {
 
 impl Watches {
     /// Suspects a peer that has left a probe unanswered.
-    pub(crate) fn suspect(&mut self, ctx: &mut Context, ix: Ix, since: Instant) {
-        if !ctx.picture.is_watchable(ix) {
+    pub(crate) fn suspect(&mut self, picture: &mut Picture, out: &mut Out, ix: Ix, since: Instant) {
+        if !picture.is_watchable(ix) {
             return;
         }
-        let Some((at, _)) = self.watch(ctx, ix) else {
+        let Some((at, _)) = self.watch(picture, out, ix) else {
             return;
         };
-        ctx.out.stats.suspicions += 1;
+        out.stats.suspicions += 1;
         let slow = self.slow_until(ix);
         let watch = &mut self.list[at];
         // However long the probe took, others need a while to look.
-        let share = if is_small(ctx) { 2 } else { 4 };
-        let look =
-            if watch.own { Duration::ZERO } else { ctx.picture.config.silence_window / share };
+        let share = if is_small(picture) { 2 } else { 4 };
+        let look = if watch.own { Duration::ZERO } else { picture.config.silence_window / share };
         watch.own = true;
         // If others have had this node look already, the silence began when it started to.
-        let over = watch.until <= ctx.picture.now;
+        let over = watch.until <= picture.now;
         watch.since = if over { since } else { watch.since.min(since) };
         if over {
             watch.verifiers.clear();
         }
         watch.until =
-            (watch.since + ctx.picture.config.silence_window).max(slow).max(ctx.picture.now + look);
-        watch.next =
-            watch.next.min(watch.until.max(ctx.picture.now + ctx.picture.timing.first_gap));
-        let incarnation = ctx.picture.peers.get(ix).incarnation;
-        if !ctx.picture.peers.is_dubious(ix) {
-            ctx.out.say_frame(ctx.picture.bound(ix), Frame::Suspicion { incarnation });
-            ctx.out.say(ctx.picture.bound(ix), Say::Ping);
+            (watch.since + picture.config.silence_window).max(slow).max(picture.now + look);
+        watch.next = watch.next.min(watch.until.max(picture.now + picture.timing.first_gap));
+        let incarnation = picture.peers.get(ix).incarnation;
+        if !picture.peers.is_dubious(ix) {
+            out.say_frame(picture.bound(ix), Frame::Suspicion { incarnation });
+            out.say(picture.bound(ix), Say::Ping);
         }
         (watch.recruited, watch.widened) = (false, false);
-        watch.recruit_in_time(ctx);
-        if ctx.picture.status(ix) == Status::Alive {
-            ctx.picture.believe(&mut ctx.out, ix, Status::Suspect, Cause::Unanswered);
+        watch.recruit_in_time(picture, out);
+        if picture.status(ix) == Status::Alive {
+            picture.believe(out, ix, Status::Suspect, Cause::Unanswered);
         }
-        self.arm(ctx);
+        self.arm(picture, out);
     }
 
     /// Looks at a peer because another asks for it.
-    pub(crate) fn verify(&mut self, ctx: &mut Context, asker: Ix, suspect: Ix, millis: u32) {
-        let span = Duration::from_millis(u64::from(millis)).min(ctx.picture.timing.slowest);
+    pub(crate) fn verify(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        asker: Ix,
+        suspect: Ix,
+        millis: u32,
+    ) {
+        let span = Duration::from_millis(u64::from(millis)).min(picture.timing.slowest);
         // As much of the window as is over the asker has heard nothing. What answered this node since
         // is not silent: it was asked before, and what it said then was lost.
-        let silent = ctx
-            .picture
-            .config
-            .silence_window
-            .saturating_sub(span)
-            .min(ctx.picture.timing.report_memory);
-        if self
-            .answered
-            .iter()
-            .any(|&(ix, at)| ix == suspect && ctx.picture.now.since(at) <= silent)
-        {
-            say_found(suspect, asker, Finding::Answers, ctx);
+        let silent =
+            picture.config.silence_window.saturating_sub(span).min(picture.timing.report_memory);
+        if self.answered.iter().any(|&(ix, at)| ix == suspect && picture.now.since(at) <= silent) {
+            say_found(suspect, asker, Finding::Answers, picture, out);
             return;
         }
         if span.is_zero() && !self.list.iter().any(|watch| watch.ix == suspect) {
             // A reminder of a watch that is over, or that never was.
             return;
         }
-        let Some((at, begun)) = self.watch(ctx, suspect) else {
+        let Some((at, begun)) = self.watch(picture, out, suspect) else {
             return;
         };
         if begun {
             // It may have begun a new life, of which the asker does not know.
             self.list[at].unbound = true;
-            ctx.picture.greet(&mut ctx.out, ctx.picture.unbound(suspect));
+            picture.greet(out, picture.unbound(suspect));
         }
         let watch = &mut self.list[at];
-        if !span.is_zero() && watch.until <= ctx.picture.now && !watch.own {
+        if !span.is_zero() && watch.until <= picture.now && !watch.own {
             // New, or over: a window that is running serves this asker too. One of this node's own
             // that is over waits for others, and is as good.
-            watch.since = ctx.picture.now;
-            watch.until = ctx.picture.now + span;
-            watch.gap = ctx.picture.timing.first_gap;
-            watch.next = ctx.picture.now + watch.gap;
+            watch.since = picture.now;
+            watch.until = picture.now + span;
+            watch.gap = picture.timing.first_gap;
+            watch.next = picture.now + watch.gap;
         }
-        let due = ctx.picture.now + span;
+        let due = picture.now + span;
         let told = match watch.askers.iter_mut().find(|known| known.ix == asker) {
             Some(known) => {
                 if !span.is_zero() {
@@ -126,31 +123,30 @@ impl Watches {
                 false
             }
         };
-        let silent = told || watch.until <= ctx.picture.now;
+        let silent = told || watch.until <= picture.now;
         let finding = if silent { Finding::Silent } else { Finding::Looking };
-        let life = ctx.picture.life(suspect);
-        ctx.out.say_frame(ctx.picture.bound(asker), Frame::Verdict { suspect: life, finding });
-        self.arm(ctx);
+        let life = picture.life(suspect);
+        out.say_frame(picture.bound(asker), Frame::Verdict { suspect: life, finding });
+        self.arm(picture, out);
     }
 
     /// Takes in what a verifier has seen. Answers whether the suspicion is over.
     pub(crate) fn verdict(
         &mut self,
-        ctx: &mut Context,
+        picture: &mut Picture,
+        out: &mut Out,
         by: Ix,
         suspect: Ix,
         finding: Finding,
     ) -> Option<Instant> {
-        if mutated!(ctx.picture.config, WordForgotten) && finding != Finding::Looking {
+        if mutated!(picture.config, WordForgotten) && finding != Finding::Looking {
             return None;
         }
         let at = self.list.iter().position(|watch| watch.ix == suspect && watch.own)?;
         let watch = &mut self.list[at];
         let known = watch.verifiers.iter_mut().find(|known| known.ix == by)?;
-        let is_late = ctx.picture.now.since(known.asked) > Duration::from_millis(10);
-        if mutated!(ctx.picture.config, WaitIgnoresRoundTrips)
-            && finding == Finding::Silent
-            && is_late
+        let is_late = picture.now.since(known.asked) > Duration::from_millis(10);
+        if mutated!(picture.config, WaitIgnoresRoundTrips) && finding == Finding::Silent && is_late
         {
             return None;
         }
@@ -163,75 +159,74 @@ impl Watches {
         match finding {
             Finding::Looking => None,
             Finding::Answers => {
-                let cause = Cause::AnsweredOther { verifier: ctx.picture.id(by) };
-                self.end(ctx, at, cause);
+                let cause = Cause::AnsweredOther { verifier: picture.id(by) };
+                self.end(picture, out, at, cause);
                 None
             }
             Finding::Silent => {
                 // The conclusion may be waiting for just this.
-                if watch.until <= ctx.picture.now && watch.is_decided() {
-                    watch.next = ctx.picture.now + Duration::from_nanos(1);
+                if watch.until <= picture.now && watch.is_decided() {
+                    watch.next = picture.now + Duration::from_nanos(1);
                 }
                 let first = !core::mem::replace(&mut watch.verified, true);
-                self.arm(ctx);
-                first.then(|| self.note_verified(ctx, suspect)).flatten()
+                self.arm(picture, out);
+                first.then(|| self.note_verified(picture, suspect)).flatten()
             }
         }
     }
 
     /// A peer has answered a ping of this node's.
-    pub(crate) fn answered(&mut self, ctx: &mut Context, ix: Ix) {
+    pub(crate) fn answered(&mut self, picture: &mut Picture, out: &mut Out, ix: Ix) {
         if let Some(at) = self.list.iter().position(|watch| watch.ix == ix) {
             let askers = core::mem::take(&mut self.list[at].askers);
             self.answered.retain(|&(other, at)| {
-                other != ix && ctx.picture.now.since(at) <= ctx.picture.timing.report_memory
+                other != ix && picture.now.since(at) <= picture.timing.report_memory
             });
-            if !askers.is_empty()
-                && self.answered.len() < ctx.picture.config.limits.inquiries as usize
+            if !askers.is_empty() && self.answered.len() < picture.config.limits.inquiries as usize
             {
-                self.answered.push((ix, ctx.picture.now));
+                self.answered.push((ix, picture.now));
             }
             for asker in askers {
-                say_found(ix, asker.ix, Finding::Answers, ctx);
+                say_found(ix, asker.ix, Finding::Answers, picture, out);
             }
-            self.end(ctx, at, Cause::Answered);
+            self.end(picture, out, at, Cause::Answered);
         } else {
-            ctx.picture.believe(&mut ctx.out, ix, Status::Alive, Cause::Answered);
+            picture.believe(out, ix, Status::Alive, Cause::Answered);
         }
     }
 
     /// Something better than a suspicion is known of a peer: stop watching it.
-    pub(crate) fn drop(&mut self, ctx: &mut Context, ix: Ix) {
+    pub(crate) fn drop(&mut self, picture: &Picture, out: &mut Out, ix: Ix) {
         self.list.retain(|watch| watch.ix != ix);
-        self.arm(ctx);
+        self.arm(picture, out);
     }
 
     /// Forgets a peer that is leaving the table.
-    pub(crate) fn forget(&mut self, ctx: &mut Context, ix: Ix) {
+    pub(crate) fn forget(&mut self, picture: &Picture, out: &mut Out, ix: Ix) {
         self.slow.retain(|(slow, _)| *slow != ix);
         self.answered.retain(|(other, _)| *other != ix);
         for watch in &mut self.list {
             watch.verifiers.retain(|known| known.ix != ix);
             watch.askers.retain(|asker| asker.ix != ix);
         }
-        self.drop(ctx, ix);
+        self.drop(picture, out, ix);
     }
 
     /// Withdraws all accusations: this node was asleep while the answers came.
-    pub(crate) fn void(&mut self, ctx: &mut Context) {
+    pub(crate) fn void(&mut self, picture: &mut Picture, out: &mut Out) {
         for watch in core::mem::take(&mut self.list) {
             if watch.own {
-                ctx.picture.believe(&mut ctx.out, watch.ix, Status::Alive, Cause::OwnStall);
+                picture.believe(out, watch.ix, Status::Alive, Cause::OwnStall);
             }
         }
-        self.arm(ctx);
+        self.arm(picture, out);
     }
 
     /// Honours a peer's word that it will be slow.
-    pub(crate) fn expect_slow(&mut self, ctx: &Context, ix: Ix, span: Duration) {
-        let until = ctx.picture.now + span.min(ctx.picture.timing.slowest);
-        self.slow.retain(|(other, until)| *other != ix && *until > ctx.picture.now);
-        if self.slow.len() < ctx.picture.config.limits.inquiries as usize {
+    pub(crate) fn expect_slow(&mut self, picture: &Picture, ix: Ix, span: Duration) {
+        let until = picture.now + span.min(picture.timing.slowest);
+        self.slow.retain(|(other, until)| *other != ix && *until > picture.now);
+        if self.slow.len() < picture.config.limits.inquiries as usize {
             self.slow.push((ix, until));
         }
         for watch in self.list.iter_mut().filter(|watch| watch.ix == ix && watch.own) {
@@ -240,39 +235,44 @@ impl Watches {
     }
 
     /// Asks again, and concludes where the window has passed: answers who is found to be down.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context, health: &mut Health) -> Vec<Claim> {
+    pub(crate) fn on_timer(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        health: &mut Health,
+    ) -> Vec<Claim> {
         let mut down = Vec::new();
         let mut at = 0;
         while at < self.list.len() {
             let watch = &mut self.list[at];
-            if health.trusts_silence(ctx.picture.now) {
-                watch.report_in_time(ctx);
+            if health.trusts_silence(picture.now) {
+                watch.report_in_time(picture, out);
             }
-            if watch.next > ctx.picture.now {
+            if watch.next > picture.now {
                 at += 1;
                 continue;
             }
-            if watch.until > ctx.picture.now {
-                watch.ask_again(ctx);
+            if watch.until > picture.now {
+                watch.ask_again(picture, out);
                 at += 1;
                 continue;
             }
-            let waits = mutated!(ctx.picture.config, EndlessSuspicion)
-                || !health.trusts_silence(ctx.picture.now);
+            let waits =
+                mutated!(picture.config, EndlessSuspicion) || !health.trusts_silence(picture.now);
             if watch.own && waits {
-                watch.until = ctx.picture.now + ctx.picture.timing.own_stall_wait;
-                watch.next = ctx.picture.now + ctx.picture.timing.first_gap;
+                watch.until = picture.now + picture.timing.own_stall_wait;
+                watch.next = picture.now + picture.timing.first_gap;
                 at += 1;
                 continue;
             }
-            watch.report_silence(ctx);
+            watch.report_silence(picture, out);
             if watch.own {
-                match watch.conclude(ctx, health) {
+                match watch.conclude(picture, out, health) {
                     Verdict::Down(claim) => down.push(claim),
                     Verdict::Unreachable(cause) => {
-                        ctx.picture.believe(&mut ctx.out, watch.ix, Status::Unreachable, cause);
-                        let retry = ctx.out.around(ctx.picture.config.retry_interval);
-                        ctx.out.timers.hasten(Why::Comeback, ctx.picture.now + retry);
+                        picture.believe(out, watch.ix, Status::Unreachable, cause);
+                        let retry = out.around(picture.config.retry_interval);
+                        out.timers.hasten(Why::Comeback, picture.now + retry);
                     }
                     Verdict::LookOn => {
                         at += 1;
@@ -280,62 +280,61 @@ impl Watches {
                     }
                 }
                 self.list.swap_remove(at);
-            } else if ctx.picture.now.since(watch.until) >= ctx.picture.timing.report_memory {
+            } else if picture.now.since(watch.until) >= picture.timing.report_memory {
                 self.list.swap_remove(at);
             } else {
-                watch.next = watch.until + ctx.picture.timing.report_memory;
+                watch.next = watch.until + picture.timing.report_memory;
                 at += 1;
             }
         }
-        self.arm(ctx);
+        self.arm(picture, out);
         down
     }
 
     /// The watch of a peer, and whether it has just been begun; `None` if there are too many.
-    fn watch(&mut self, ctx: &mut Context, ix: Ix) -> Option<(usize, bool)> {
+    fn watch(&mut self, picture: &Picture, out: &mut Out, ix: Ix) -> Option<(usize, bool)> {
         if let Some(at) = self.list.iter().position(|watch| watch.ix == ix) {
             return Some((at, false));
         }
-        if self.list.len() >= ctx.picture.config.limits.inquiries as usize {
-            ctx.out.stats.watches_refused += 1;
+        if self.list.len() >= picture.config.limits.inquiries as usize {
+            out.stats.watches_refused += 1;
             return None;
         }
-        self.list.push(Watch::new(ix, ctx.picture.now, ctx.picture.timing.first_gap));
+        self.list.push(Watch::new(ix, picture.now, picture.timing.first_gap));
         Some((self.list.len() - 1, true))
     }
 
-    fn end(&mut self, ctx: &mut Context, at: usize, cause: Cause) {
+    fn end(&mut self, picture: &mut Picture, out: &mut Out, at: usize, cause: Cause) {
         let watch = self.list.swap_remove(at);
         if watch.own {
-            ctx.out.stats.suspicions_cleared += 1;
+            out.stats.suspicions_cleared += 1;
         }
-        ctx.picture.believe(&mut ctx.out, watch.ix, Status::Alive, cause);
-        self.arm(ctx);
+        picture.believe(out, watch.ix, Status::Alive, cause);
+        self.arm(picture, out);
     }
 
     /// A suspect has been found silent by another as well, or has been called down. Returns until when to
     /// probe faster, if many are dying.
-    pub(crate) fn note_verified(&mut self, ctx: &Context, suspect: Ix) -> Option<Instant> {
-        if ctx.picture.peers.is_dubious(suspect) {
+    pub(crate) fn note_verified(&mut self, picture: &Picture, suspect: Ix) -> Option<Instant> {
+        if picture.peers.is_dubious(suspect) {
             return None;
         }
-        let now = ctx.picture.now;
-        self.verified.retain(|&at| now.since(at) <= ctx.picture.timing.mass_span);
+        let now = picture.now;
+        self.verified.retain(|&at| now.since(at) <= picture.timing.mass_span);
         self.verified.push(now);
         self.verified.truncate(CROWD);
-        (self.verified.len() >= MASS).then(|| now + ctx.picture.timing.mass_haste)
+        (self.verified.len() >= MASS).then(|| now + picture.timing.mass_haste)
     }
 
     fn slow_until(&self, ix: Ix) -> Instant {
         self.slow.iter().find(|(slow, _)| *slow == ix).map_or(Instant::ZERO, |&(_, until)| until)
     }
 
-    fn arm(&self, ctx: &mut Context) {
+    fn arm(&self, picture: &Picture, out: &mut Out) {
         let next = self.list.iter().map(|watch| {
-            let untold =
-                watch.askers.iter().filter(|asker| !asker.told && asker.due > ctx.picture.now);
+            let untold = watch.askers.iter().filter(|asker| !asker.told && asker.due > picture.now);
             untold.map(|asker| asker.due).fold(watch.next, Instant::min)
         });
-        ctx.out.timers.set(Why::Watch, next.min());
+        out.timers.set(Why::Watch, next.min());
     }
 }

@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use crate::base::{Instant, Ix, NodeId};
 use crate::claims::{Claim, Standing};
-use crate::out::{Cause, Say};
-use crate::picture::{Context, Health};
+use crate::out::{Cause, Out, Say};
+use crate::picture::{Health, Picture};
 use crate::wire::{Finding, Frame};
 
 /// The most peers of a small cluster.
@@ -28,13 +28,13 @@ const LAST_VERIFIERS: usize = 5;
 ///
 /// Up to eight verifiers look at a suspect, so a cluster of nine is the first that has all of them. Below
 /// that each ping costs little, as few watch and few are watched.
-pub(super) fn is_small(ctx: &Context) -> bool {
-    ctx.picture.ring.len() <= SMALL
+pub(super) fn is_small(picture: &Picture) -> bool {
+    picture.ring.len() <= SMALL
 }
 
 /// The longest wait between two pings of a watched peer.
-fn longest_gap(ctx: &Context) -> Duration {
-    if is_small(ctx) { ctx.picture.timing.small_gap } else { ctx.picture.timing.longest_gap }
+fn longest_gap(picture: &Picture) -> Duration {
+    if is_small(picture) { picture.timing.small_gap } else { picture.timing.longest_gap }
 }
 
 /// The most that the verifiers of one suspicion, and the askers of one watch, can be.
@@ -117,16 +117,16 @@ impl Watch {
     /// Asks up to `wanted` others to look: peers that are alive, and if there are none suspects. At
     /// 30 % loss a peer is suspect for an eighth of the time, and in a cluster of three there is no
     /// other to ask.
-    fn recruit(&mut self, ctx: &mut Context, wanted: usize) {
-        let mut picked = ctx.picture.random_alive(&mut ctx.out, wanted, self.ix);
+    fn recruit(&mut self, picture: &Picture, out: &mut Out, wanted: usize) {
+        let mut picked = picture.random_alive(out, wanted, self.ix);
         if picked.is_empty() {
-            let others = (0..ctx.picture.ring.len()).map(|at| ctx.picture.ring.at(at));
+            let others = (0..picture.ring.len()).map(|at| picture.ring.at(at));
             picked.extend(others.filter(|&ix| ix != self.ix).take(wanted));
         }
         for ix in picked {
             if self.verifiers.len() < CROWD && !self.verifiers.iter().any(|known| known.ix == ix) {
-                self.verifiers.push(Verifier { ix, finding: None, asked: ctx.picture.now });
-                ask_verifier(self.ix, ctx, ix, self.left(ctx));
+                self.verifiers.push(Verifier { ix, finding: None, asked: picture.now });
+                ask_verifier(self.ix, picture, out, ix, self.left(picture));
             }
         }
     }
@@ -134,100 +134,104 @@ impl Watch {
     /// Asks again those verifiers of whom more should have been heard by now: what was asked may be
     /// lost, or what was said. That is so after a round trip if nothing has come at all, and after
     /// [`Timing::word_again`](crate::timing::Timing::word_again) if one has said only that it looks.
-    fn repeat(&mut self, ctx: &mut Context) {
-        let left = self.left(ctx);
+    fn repeat(&mut self, picture: &Picture, out: &mut Out) {
+        let left = self.left(picture);
         for verifier in &mut self.verifiers {
-            let late =
-                ctx.picture.peers.late(verifier.ix).unwrap_or(ctx.picture.config.max_timeout);
+            let late = picture.peers.late(verifier.ix).unwrap_or(picture.config.max_timeout);
             let wait = match verifier.finding {
                 None => late,
-                Some(Finding::Looking) => late.max(ctx.picture.timing.word_again),
+                Some(Finding::Looking) => late.max(picture.timing.word_again),
                 Some(Finding::Answers | Finding::Silent) => continue,
             };
-            if ctx.picture.now.since(verifier.asked) >= wait {
-                verifier.asked = ctx.picture.now;
-                ask_verifier(self.ix, ctx, verifier.ix, left);
+            if picture.now.since(verifier.asked) >= wait {
+                verifier.asked = picture.now;
+                ask_verifier(self.ix, picture, out, verifier.ix, left);
             }
         }
     }
 
     /// The milliseconds that are left of the window.
-    fn left(&self, ctx: &Context) -> u32 {
-        u32::try_from(self.until.since(ctx.picture.now).as_millis()).unwrap_or(u32::MAX)
+    fn left(&self, picture: &Picture) -> u32 {
+        u32::try_from(self.until.since(picture.now).as_millis()).unwrap_or(u32::MAX)
     }
 
     /// Pings a watched peer, bound and unbound in turn.
-    pub(super) fn ask_again(&mut self, ctx: &mut Context) {
+    pub(super) fn ask_again(&mut self, picture: &mut Picture, out: &mut Out) {
         self.unbound = !self.unbound;
-        ctx.picture.peers.note_unanswered(self.ix);
-        if ctx.picture.peers.is_dubious(self.ix) {
+        picture.peers.note_unanswered(self.ix);
+        if picture.peers.is_dubious(self.ix) {
             // It has been asked once, and others ask it as well.
         } else if self.unbound {
-            ctx.picture.greet(&mut ctx.out, ctx.picture.unbound(self.ix));
+            picture.greet(out, picture.unbound(self.ix));
         } else {
-            ctx.out.say(ctx.picture.bound(self.ix), Say::Ping);
+            out.say(picture.bound(self.ix), Say::Ping);
         }
-        self.gap = (self.gap * 2).min(longest_gap(ctx));
-        self.next = (ctx.picture.now + self.gap).min(self.until);
+        self.gap = (self.gap * 2).min(longest_gap(picture));
+        self.next = (picture.now + self.gap).min(self.until);
         if self.own {
-            self.repeat(ctx);
-            self.recruit_in_time(ctx);
+            self.repeat(picture, out);
+            self.recruit_in_time(picture, out);
         }
     }
 
     /// Recruits verifiers if it is time to, and looks again when it will be.
-    pub(super) fn recruit_in_time(&mut self, ctx: &mut Context) {
-        let first = usize::from(ctx.picture.config.verifiers);
+    pub(super) fn recruit_in_time(&mut self, picture: &Picture, out: &mut Out) {
+        let first = usize::from(picture.config.verifiers);
         if first == 0 {
             return;
         }
-        let left = self.until.since(ctx.picture.now);
-        let early = left.saturating_sub(ctx.picture.config.silence_window / 2);
+        let left = self.until.since(picture.now);
+        let early = left.saturating_sub(picture.config.silence_window / 2);
         if !self.recruited && early.is_zero() {
             self.recruited = true;
-            self.recruit(ctx, first);
+            self.recruit(picture, out, first);
         }
-        let look = ctx.picture.timing.last_look.max(2 * ctx.picture.peers.usually_late());
-        let late = left.saturating_sub(look.min(ctx.picture.config.silence_window / 2));
-        if !self.widened && late.is_zero() && !ctx.picture.peers.is_dubious(self.ix) {
+        let look = picture.timing.last_look.max(2 * picture.peers.usually_late());
+        let late = left.saturating_sub(look.min(picture.config.silence_window / 2));
+        if !self.widened && late.is_zero() && !picture.peers.is_dubious(self.ix) {
             self.widened = true;
-            self.recruit(ctx, LAST_VERIFIERS);
+            self.recruit(picture, out, LAST_VERIFIERS);
         }
         let due = if self.recruited { late } else { early };
         if !due.is_zero() {
-            self.next = self.next.min(ctx.picture.now + due);
+            self.next = self.next.min(picture.now + due);
         }
     }
 
     /// Tells those who want to know by now that there was silence since they asked, though the
     /// watch goes on: this node has a suspicion of its own, from later on.
-    pub(super) fn report_in_time(&mut self, ctx: &mut Context) {
+    pub(super) fn report_in_time(&mut self, picture: &Picture, out: &mut Out) {
         for at in 0..self.askers.len() {
             let asker = &mut self.askers[at];
-            if !asker.told && asker.due <= ctx.picture.now {
+            if !asker.told && asker.due <= picture.now {
                 asker.told = true;
-                say_found(self.ix, asker.ix, Finding::Silent, ctx);
+                say_found(self.ix, asker.ix, Finding::Silent, picture, out);
             }
         }
     }
 
     /// Tells the askers, once, that the whole window was silent.
-    pub(super) fn report_silence(&mut self, ctx: &mut Context) {
+    pub(super) fn report_silence(&mut self, picture: &Picture, out: &mut Out) {
         for asker in core::mem::take(&mut self.askers) {
             if !asker.told {
-                say_found(self.ix, asker.ix, Finding::Silent, ctx);
+                say_found(self.ix, asker.ix, Finding::Silent, picture, out);
             }
         }
     }
 
     /// Judges a suspect whose window has passed: down, unreachable, or to be looked at further.
-    pub(super) fn conclude(&mut self, ctx: &mut Context, health: &mut Health) -> Verdict {
+    pub(super) fn conclude(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        health: &mut Health,
+    ) -> Verdict {
         let answered = self.verifiers.iter().filter(|known| known.finding.is_some()).count();
         let silent: Vec<NodeId> = self
             .verifiers
             .iter()
             .filter(|known| known.finding == Some(Finding::Silent))
-            .map(|known| ctx.picture.id(known.ix))
+            .map(|known| picture.id(known.ix))
             .collect();
         let reminded = self.reminders >= PATIENCE || self.verifiers.is_empty();
         // Who hears but few of those it asks is cut off itself, and they with it.
@@ -240,10 +244,10 @@ impl Watch {
             return Verdict::Unreachable(Cause::VerifiersSilent);
         }
         if heard && (self.is_decided() || reminded && silent.len() >= answered.min(2)) {
-            ctx.out.stats.verdicts_down += 1;
-            let mut claim = ctx.picture.claim(self.ix);
+            out.stats.verdicts_down += 1;
+            let mut claim = picture.claim(self.ix);
             claim.standing = Standing::Down;
-            claim.accuser = Some(ctx.picture.me().id);
+            claim.accuser = Some(picture.me().id);
             claim.confirmed_by = [silent.first().copied(), silent.get(1).copied()];
             return Verdict::Down(claim);
         }
@@ -252,40 +256,46 @@ impl Watch {
             self.reminders = 0;
             // Those who were asked have gone quiet themselves: ask others for a window of theirs.
             self.verifiers.clear();
-            self.until = ctx.picture.now + ctx.picture.config.silence_window;
-            self.gap = ctx.picture.timing.first_gap;
-            self.next = ctx.picture.now + self.gap;
+            self.until = picture.now + picture.config.silence_window;
+            self.gap = picture.timing.first_gap;
+            self.next = picture.now + self.gap;
             (self.recruited, self.widened) = (true, false);
-            self.recruit(ctx, usize::from(ctx.picture.config.verifiers));
+            self.recruit(picture, out, usize::from(picture.config.verifiers));
         } else {
             // A cut may have ended meanwhile: the suspect may say so itself.
-            if !ctx.picture.peers.is_dubious(self.ix) {
-                ctx.picture.greet(&mut ctx.out, ctx.picture.unbound(self.ix));
+            if !picture.peers.is_dubious(self.ix) {
+                picture.greet(out, picture.unbound(self.ix));
             }
-            let mut wait = ctx.picture.timing.report_wait;
-            let longest = ctx.picture.config.max_timeout.max(ctx.picture.peers.usually_late());
+            let mut wait = picture.timing.report_wait;
+            let longest = picture.config.max_timeout.max(picture.peers.usually_late());
             for verifier in &mut self.verifiers {
                 if verifier.finding != Some(Finding::Silent) {
-                    let late = ctx.picture.peers.late(verifier.ix).unwrap_or(longest);
+                    let late = picture.peers.late(verifier.ix).unwrap_or(longest);
                     wait = wait.max(late.min(longest));
-                    verifier.asked = ctx.picture.now;
-                    ask_verifier(self.ix, ctx, verifier.ix, 0);
+                    verifier.asked = picture.now;
+                    ask_verifier(self.ix, picture, out, verifier.ix, 0);
                 }
             }
-            self.next = ctx.picture.now + wait;
+            self.next = picture.now + wait;
         }
         Verdict::LookOn
     }
 }
 
-fn ask_verifier(suspect: Ix, ctx: &mut Context, verifier: Ix, millis: u32) {
-    let incarnation = ctx.picture.peers.get(suspect).incarnation;
-    let suspect = ctx.picture.life(suspect);
+fn ask_verifier(suspect: Ix, picture: &Picture, out: &mut Out, verifier: Ix, millis: u32) {
+    let incarnation = picture.peers.get(suspect).incarnation;
+    let suspect = picture.life(suspect);
     let verify = Frame::Verify { suspect, incarnation, millis };
-    ctx.out.say_frame(ctx.picture.bound(verifier), verify);
+    out.say_frame(picture.bound(verifier), verify);
 }
 
-pub(super) fn say_found(suspect: Ix, asker: Ix, finding: Finding, ctx: &mut Context) {
-    let verdict = Frame::Verdict { suspect: ctx.picture.life(suspect), finding };
-    ctx.out.say_frame(ctx.picture.bound(asker), verdict);
+pub(super) fn say_found(
+    suspect: Ix,
+    asker: Ix,
+    finding: Finding,
+    picture: &Picture,
+    out: &mut Out,
+) {
+    let verdict = Frame::Verdict { suspect: picture.life(suspect), finding };
+    out.say_frame(picture.bound(asker), verdict);
 }

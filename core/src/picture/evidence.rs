@@ -11,7 +11,7 @@ use crate::base::{Epoch, Ix, Life, NodeId, Status};
 use crate::claims::{Claim, Plea, Standing};
 use crate::mutants::mutated;
 use crate::out::{Cause, Event, Out, Why};
-use crate::picture::{Context, Picture};
+use crate::picture::Picture;
 use crate::topology::Changes;
 
 /// Something new about a node.
@@ -296,8 +296,8 @@ fn cause(claim: &Claim, by: NodeId, known: Option<(Epoch, Status)>) -> Cause {
 
 /// Whether a claim that came to this node alone is to be checked with the accused before it counts:
 /// it says that a node is down that this node sees alive, and may be old news.
-pub(crate) fn is_doubtful(ctx: &Context, ix: Ix, claim: &Claim) -> bool {
+pub(crate) fn is_doubtful(picture: &Picture, ix: Ix, claim: &Claim) -> bool {
     claim.standing == Standing::Down
-        && claim.life.epoch == ctx.picture.life(ix).epoch
-        && ctx.picture.status(ix) == Status::Alive
+        && claim.life.epoch == picture.life(ix).epoch
+        && picture.status(ix) == Status::Alive
 }

@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 
 use crate::base::{GroupName, Ix};
 use crate::claims::Standing;
-use crate::out::{Say, Why};
-use crate::picture::Context;
+use crate::out::{Out, Say, Why};
+use crate::picture::Picture;
 use crate::reconcile::{Cells, Decoded, Element, Subject};
 use crate::repair::answer::{ask, send, send_coded, send_record};
 use crate::repair::{Repair, SMALL_PICTURE};
@@ -65,64 +65,78 @@ impl Repair {
     /// Sends a peer the writes of a record after a clock.
     pub(crate) fn on_want(
         &mut self,
-        ctx: &mut Context,
+        picture: &Picture,
+        out: &mut Out,
         from: Ix,
         group: &GroupName,
         member: Ix,
         since: u64,
     ) {
         self.answered();
-        send_record(ctx, from, group, member, since, &mut self.budget);
+        send_record(picture, out, from, group, member, since, &mut self.budget);
     }
 
     /// Reads from a peer's symbols what differs: sends what the peer lacks, and asks for what this
     /// node lacks. If there is too much, it sends sums.
-    pub(crate) fn on_coded(&mut self, ctx: &mut Context, from: Ix, theirs: &Coded) {
+    pub(crate) fn on_coded(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        from: Ix,
+        theirs: &Coded,
+    ) {
         self.answered();
-        let stock = self.stock(ctx);
+        let stock = self.stock(picture);
         let mine = stock.sum(theirs.from, theirs.to);
         if mine.count == 0 {
-            ask(ctx, from, &[mine]);
+            ask(picture, out, from, &[mine]);
             return;
         }
         let mut cells = Cells::received(&theirs.cells);
         cells.fold(stock.cells(theirs.from, theirs.to).as_slice());
         match cells.decode() {
-            Decoded::All(elements) => self.settle(ctx, from, theirs, &elements),
+            Decoded::All(elements) => self.settle(picture, out, from, theirs, &elements),
             Decoded::TooMany(guess) => {
                 let surplus = usize::try_from(mine.count.abs_diff(theirs.count));
                 let about = guess.max(surplus.unwrap_or(usize::MAX));
                 let parts = (about / PER_DATAGRAM + 1).clamp(2, SPLIT);
                 let sums = stock.split(theirs.from, theirs.to, parts);
-                ask(ctx, from, &sums);
+                ask(picture, out, from, &sums);
             }
         }
     }
 
     /// Sends those of the differences that this node has, and asks for the rest.
-    fn settle(&mut self, ctx: &mut Context, from: Ix, theirs: &Coded, elements: &[Element]) {
+    fn settle(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        from: Ix,
+        theirs: &Coded,
+        elements: &[Element],
+    ) {
         let mut lacking: BTreeSet<Element> = elements.iter().copied().collect();
         if self.caught_up
             && !lacking.is_empty()
-            && !self.futile.is_old(ctx, lacking.iter().map(|element| element.bits()))
+            && !self.futile.is_old(picture, lacking.iter().map(|element| element.bits()))
         {
-            self.look_around(ctx);
+            self.look_around(picture, out);
         }
-        let stock = self.stock(ctx);
+        let stock = self.stock(picture);
         let mine = stock.subjects_of(theirs.from, theirs.to, |element| lacking.remove(&element));
         // Large records are only named: the peer asks for the writes that it lacks.
         let mut records = Vec::new();
         for subject in &mine {
             match subject {
                 Subject::Record(group, ix)
-                    if ctx.picture.topology.record_len(group, *ix) > SMALL_RECORD =>
+                    if picture.topology.record_len(group, *ix) > SMALL_RECORD =>
                 {
-                    records.push(version(ctx, group, *ix));
+                    records.push(version(picture, group, *ix));
                 }
-                _ => send(ctx, from, subject, &mut self.budget),
+                _ => send(picture, out, from, subject, &mut self.budget),
             }
         }
-        let to = ctx.picture.bound(from);
+        let to = picture.bound(from);
         if !records.is_empty() {
             let holdings = Holdings {
                 from: theirs.from,
@@ -132,48 +146,58 @@ impl Repair {
                 records,
                 metadata: Vec::new(),
             };
-            ctx.out.say_frame(to, Frame::Holdings(holdings));
+            out.say_frame(to, Frame::Holdings(holdings));
         }
         if !lacking.is_empty() {
             let elements = lacking.into_iter().map(Element::bits).collect();
             let lacking = Lacking { from: theirs.from, to: theirs.to, elements };
-            ctx.out.say_frame(to, Frame::Lacking(lacking));
+            out.say_frame(to, Frame::Lacking(lacking));
         }
     }
 
     /// Sends a peer what it has found to lack.
-    pub(crate) fn on_lacking(&mut self, ctx: &mut Context, from: Ix, theirs: &Lacking) {
+    pub(crate) fn on_lacking(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        from: Ix,
+        theirs: &Lacking,
+    ) {
         self.answered();
         let wanted: BTreeSet<u64> = theirs.elements.iter().copied().collect();
-        if self.caught_up && !self.futile.is_old(ctx, wanted.iter().copied()) {
-            self.look_around(ctx);
+        if self.caught_up && !self.futile.is_old(picture, wanted.iter().copied()) {
+            self.look_around(picture, out);
         }
         let asked = |element: Element| wanted.contains(&element.bits());
-        let found = self.stock(ctx).subjects_of(theirs.from, theirs.to, asked);
+        let found = self.stock(picture).subjects_of(theirs.from, theirs.to, asked);
         for subject in found.iter().filter(|subject| !self.listed.contains(subject)) {
-            send(ctx, from, subject, &mut self.budget);
+            send(picture, out, from, subject, &mut self.budget);
         }
     }
 
     /// Answers the sums that a peer has sent.
-    pub(crate) fn on_ranges(&mut self, ctx: &mut Context, from: Ix, ranges: &[RangeSum]) {
+    pub(crate) fn on_ranges(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        from: Ix,
+        ranges: &[RangeSum],
+    ) {
         if !self.caught_up
             && let Some(all) = ranges.iter().find(|range| is_everything(range))
         {
             // This ends the answer that this newcomer has asked for. If much of it is missing, it
             // was a referral to other nodes; if a little is missing, that was lost and is found
             // later.
-            let held = self.stock(ctx).sum(0, u64::MAX).count;
+            let held = self.stock(picture).sum(0, u64::MAX).count;
             if held >= all.count / 4 * 3 {
-                self.settle_in(ctx);
+                self.settle_in(picture, out);
             } else {
                 if all.count < SMALL_PICTURE {
                     self.bears_fruit();
                 }
                 self.last = None;
-                ctx.out
-                    .timers
-                    .set(Why::Repair, Some(ctx.picture.now + ctx.picture.timing.repair_soon));
+                out.timers.set(Why::Repair, Some(picture.now + picture.timing.repair_soon));
             }
             return;
         }
@@ -182,77 +206,83 @@ impl Repair {
         }
         let mut questions = Vec::new();
         for theirs in ranges {
-            let mine = self.stock(ctx).sum(theirs.from, theirs.to);
+            let mine = self.stock(picture).sum(theirs.from, theirs.to);
             if (mine.sum, mine.count) == (theirs.sum, theirs.count) {
                 continue;
             }
             if theirs.count == 0 {
                 if is_everything(theirs) {
-                    self.welcome(ctx, from);
+                    self.welcome(picture, out, from);
                     questions.push(mine);
                 } else {
-                    self.give(ctx, from, theirs);
+                    self.give(picture, out, from, theirs);
                 }
             } else if mine.count == 0 {
                 questions.push(mine);
             } else if self.budget < SYMBOLS_COST {
-                ctx.out.stats.repair_withheld += 1;
+                out.stats.repair_withheld += 1;
             } else {
                 self.budget -= SYMBOLS_COST;
                 if mine.count <= LIST {
-                    self.list(ctx, from, mine);
+                    self.list(picture, out, from, mine);
                 } else {
-                    let coded = self.stock(ctx).coded(theirs.from, theirs.to);
-                    send_coded(ctx, from, coded);
+                    let coded = self.stock(picture).coded(theirs.from, theirs.to);
+                    send_coded(picture, out, from, coded);
                 }
             }
         }
-        ask(ctx, from, &questions);
+        ask(picture, out, from, &questions);
     }
 
     /// Compares what a peer lists with what this node holds; sends what the peer lacks, asks for
     /// what this node lacks. Claims have been taken in already.
-    pub(crate) fn on_holdings(&mut self, ctx: &mut Context, from: Ix, theirs: &Holdings) {
+    pub(crate) fn on_holdings(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        from: Ix,
+        theirs: &Holdings,
+    ) {
         self.answered();
-        let to = ctx.picture.bound(from);
+        let to = picture.bound(from);
         let mut listed = BTreeSet::new();
         for claim in &theirs.claims {
-            if let Some(ix) = ctx.picture.find(claim.life.id) {
+            if let Some(ix) = picture.find(claim.life.id) {
                 listed.insert(Subject::Peer(ix));
-                if ctx.picture.weigh(ix, claim).is_lt() {
-                    let claim = ctx.picture.claim(ix);
-                    ctx.out.say(to, Say::Held(Frame::Claim(claim)));
+                if picture.weigh(ix, claim).is_lt() {
+                    let claim = picture.claim(ix);
+                    out.say(to, Say::Held(Frame::Claim(claim)));
                 }
             }
         }
         for RecordVersion { group, member, clock } in &theirs.records {
-            let Some(ix) = ctx.picture.find(member.id) else {
+            let Some(ix) = picture.find(member.id) else {
                 let member = *member;
-                ctx.out.say_frame(to, Frame::Want { group: group.clone(), member, since: 0 });
+                out.say_frame(to, Frame::Want { group: group.clone(), member, since: 0 });
                 continue;
             };
             listed.insert(Subject::Record(group.clone(), ix));
-            let epoch = ctx.picture.life(ix).epoch;
-            let have = ctx.picture.topology.clock_of(group, ix).unwrap_or(0);
+            let epoch = picture.life(ix).epoch;
+            let have = picture.topology.clock_of(group, ix).unwrap_or(0);
             if member.epoch == epoch && *clock > have && ix != Ix::ME {
                 let member = *member;
-                ctx.out.say_frame(to, Frame::Want { group: group.clone(), member, since: have });
+                out.say_frame(to, Frame::Want { group: group.clone(), member, since: have });
             } else if member.epoch < epoch || *clock < have {
                 let since = if member.epoch < epoch { 0 } else { *clock };
-                send_record(ctx, from, group, ix, since, &mut self.budget);
+                send_record(picture, out, from, group, ix, since, &mut self.budget);
             }
         }
         let mut wanted = Vec::new();
         for version in &theirs.metadata {
-            let Some(ix) = ctx.picture.find(version.life.id) else {
+            let Some(ix) = picture.find(version.life.id) else {
                 continue;
             };
             listed.insert(Subject::Metadata(ix));
-            let have = ctx.picture.metadata.version(ix);
-            if ctx.picture.life(ix) == version.life && have < version.version && !theirs.answer {
+            let have = picture.metadata.version(ix);
+            if picture.life(ix) == version.life && have < version.version && !theirs.answer {
                 wanted.push(MetadataVersion { life: version.life, version: have });
             } else if have > version.version {
-                ctx.out.say_frame(to, ctx.picture.metadata_frame(ix));
+                out.say_frame(to, picture.metadata_frame(ix));
             }
         }
         if !wanted.is_empty() {
@@ -265,43 +295,44 @@ impl Repair {
                 records: Vec::new(),
                 metadata: wanted,
             };
-            ctx.out.say_frame(to, Frame::Holdings(answer));
+            out.say_frame(to, Frame::Holdings(answer));
         }
         if theirs.answer {
             self.listed.append(&mut listed);
         } else {
             let mine: Vec<Subject> =
-                self.stock(ctx).subjects(theirs.from, theirs.to).take(GENEROSITY).collect();
+                self.stock(picture).subjects(theirs.from, theirs.to).take(GENEROSITY).collect();
             for subject in mine.into_iter().filter(|subject| !listed.contains(subject)) {
-                send(ctx, from, &subject, &mut self.budget);
+                send(picture, out, from, &subject, &mut self.budget);
             }
         }
     }
 
     /// Sends a newcomer everything, or claims about a few other nodes if there are too many
     /// newcomers.
-    fn welcome(&mut self, ctx: &mut Context, to: Ix) {
-        let window = ctx.picture.now.as_millis() / WELCOME_WINDOW;
+    fn welcome(&mut self, picture: &mut Picture, out: &mut Out, to: Ix) {
+        let window = picture.now.as_millis() / WELCOME_WINDOW;
         if self.welcomed.0 != window {
             self.welcomed = (window, 0);
         }
-        let everything = self.stock(ctx).sum(0, u64::MAX);
+        let everything = self.stock(picture).sum(0, u64::MAX);
         self.welcomed.1 += everything.count;
         if self.welcomed.1 <= WELCOME_SUBJECTS || everything.count <= 2 * REFERRALS as u64 {
-            self.give(ctx, to, &everything);
+            self.give(picture, out, to, &everything);
             return;
         }
-        for ix in ctx.picture.random_alive(&mut ctx.out, REFERRALS, to) {
-            send(ctx, to, &Subject::Peer(ix), &mut self.budget);
+        for ix in picture.random_alive(out, REFERRALS, to) {
+            send(picture, out, to, &Subject::Peer(ix), &mut self.budget);
         }
     }
 
     /// Sends everything in a range.
-    pub(super) fn give(&mut self, ctx: &mut Context, to: Ix, range: &RangeSum) {
+    pub(super) fn give(&mut self, picture: &mut Picture, out: &mut Out, to: Ix, range: &RangeSum) {
         let (from, until) = (range.from, range.to);
         let room = self.budget;
-        let held: Vec<Subject> = self.stock(ctx).subjects(from, until).take(room.max(1)).collect();
-        let mut has_records = alloc::vec![false; ctx.picture.topology.roster().slots()];
+        let held: Vec<Subject> =
+            self.stock(picture).subjects(from, until).take(room.max(1)).collect();
+        let mut has_records = alloc::vec![false; picture.topology.roster().slots()];
         for subject in &held {
             if let Subject::Record(_, ix) = subject {
                 has_records[ix.index()] = true;
@@ -311,47 +342,45 @@ impl Repair {
             // Its records imply that it lives.
             if let Subject::Peer(ix) = subject
                 && is_everything(range)
-                && ctx.picture.claim(*ix).is_of_birth()
+                && picture.claim(*ix).is_of_birth()
                 && has_records[ix.index()]
             {
                 continue;
             }
-            if ctx.out.outbox.is_full() {
-                ctx.out.stats.outbox_full += 1;
+            if out.outbox.is_full() {
+                out.stats.outbox_full += 1;
                 return;
             }
             if self.budget == 0 {
-                ctx.out.stats.repair_withheld += 1;
+                out.stats.repair_withheld += 1;
                 return;
             }
-            send(ctx, to, subject, &mut self.budget);
+            send(picture, out, to, subject, &mut self.budget);
         }
         if is_everything(range) {
-            self.name_lost(ctx, to);
+            self.name_lost(picture, out, to);
         }
     }
 
     /// Tells a newcomer of the nodes that were lost: all nodes retry those, so that a cluster that
     /// was cut in two finds itself again even if every node of one half has been restarted
     /// meanwhile. Nodes that have left, and what lost nodes have said, are not told.
-    fn name_lost(&mut self, ctx: &mut Context, to: Ix) {
-        let recent = ctx.picture.config.forget_after / 2;
+    fn name_lost(&mut self, picture: &Picture, out: &mut Out, to: Ix) {
+        let recent = picture.config.forget_after / 2;
         let is_lost = |&ix: &Ix| {
-            ctx.picture.claim(ix).standing == Standing::Down
-                && u128::from(ctx.picture.peers.since_turn(ix, ctx.picture.now))
-                    < recent.as_millis()
+            picture.claim(ix).standing == Standing::Down
+                && u128::from(picture.peers.since_turn(ix, picture.now)) < recent.as_millis()
         };
-        let lost: Vec<Ix> =
-            ctx.picture.topology.roster().iter().filter(is_lost).take(LOST).collect();
+        let lost: Vec<Ix> = picture.topology.roster().iter().filter(is_lost).take(LOST).collect();
         for ix in lost.into_iter().take(self.budget) {
-            send(ctx, to, &Subject::Peer(ix), &mut self.budget);
+            send(picture, out, to, &Subject::Peer(ix), &mut self.budget);
         }
     }
 
     /// Lists the subjects of a range, in as many datagrams as that takes.
-    fn list(&mut self, ctx: &mut Context, to: Ix, range: RangeSum) {
+    fn list(&mut self, picture: &mut Picture, out: &mut Out, to: Ix, range: RangeSum) {
         let (from, until) = (range.from, range.to);
-        let held: Vec<Subject> = self.stock(ctx).subjects(from, until).collect();
+        let held: Vec<Subject> = self.stock(picture).subjects(from, until).collect();
         let mut holdings = Holdings {
             from,
             to: until,
@@ -364,41 +393,41 @@ impl Repair {
         for subject in &held {
             match subject {
                 Subject::Peer(ix) => {
-                    let claim = ctx.picture.claim(*ix);
+                    let claim = picture.claim(*ix);
                     cost += crate::wire::claim_cost(&claim);
                     holdings.claims.push(claim);
                 }
                 Subject::Metadata(ix) => {
                     let version = MetadataVersion {
-                        life: ctx.picture.life(*ix),
-                        version: ctx.picture.metadata.version(*ix),
+                        life: picture.life(*ix),
+                        version: picture.metadata.version(*ix),
                     };
                     cost += crate::wire::metadata_version_cost(&version);
                     holdings.metadata.push(version);
                 }
                 Subject::Record(group, ix) => {
-                    let version = version(ctx, group, *ix);
+                    let version = version(picture, group, *ix);
                     cost += crate::wire::record_version_cost(&version);
                     holdings.records.push(version);
                 }
             }
         }
-        if cost > ctx.picture.datagram(to) - crate::wire::OVERHEAD && range.count > 1 {
-            for half in self.stock(ctx).split(from, until, 2) {
+        if cost > picture.datagram(to) - crate::wire::OVERHEAD && range.count > 1 {
+            for half in self.stock(picture).split(from, until, 2) {
                 if half.count < range.count {
-                    self.list(ctx, to, half);
+                    self.list(picture, out, to, half);
                 }
             }
         } else {
-            ctx.out.say_frame(ctx.picture.bound(to), Frame::Holdings(holdings));
+            out.say_frame(picture.bound(to), Frame::Holdings(holdings));
         }
     }
 }
 
 /// The version of a record that this node holds.
-fn version(ctx: &Context, group: &GroupName, ix: Ix) -> RecordVersion {
-    let clock = ctx.picture.topology.clock_of(group, ix).unwrap_or(0);
-    RecordVersion { group: group.clone(), member: ctx.picture.life(ix), clock }
+fn version(picture: &Picture, group: &GroupName, ix: Ix) -> RecordVersion {
+    let clock = picture.topology.clock_of(group, ix).unwrap_or(0);
+    RecordVersion { group: group.clone(), member: picture.life(ix), clock }
 }
 
 /// Whether a sum is over all positions.

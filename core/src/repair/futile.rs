@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use crate::base::{Instant, mix};
 use crate::mutants::mutated;
-use crate::picture::Context;
+use crate::picture::Picture;
 
 /// How many repairs in a row without an answer count as one that moved nothing: at 30 % loss that is rare.
 const LOST: u8 = 8;
@@ -50,45 +50,45 @@ pub(super) struct Futile {
 
 impl Futile {
     /// Whether repairs for a difference have been in vain, and if so, whether it is time for the next.
-    pub(super) fn rests(&mut self, ctx: &Context, difference: u64) -> Option<bool> {
+    pub(super) fn rests(&mut self, picture: &Picture, difference: u64) -> Option<bool> {
         let entry = self.entries.iter_mut().find(|entry| entry.difference == difference)?;
-        entry.seen = ctx.picture.now;
-        if entry.vain == 0 || mutated!(ctx.picture.config, RepairRestless) {
+        entry.seen = picture.now;
+        if entry.vain == 0 || mutated!(picture.config, RepairRestless) {
             return None;
         }
-        let longest = ctx.picture.timing.futile_longest;
+        let longest = picture.timing.futile_longest;
         let rest =
-            ctx.picture.config.repair_interval.saturating_mul(1 << entry.vain.min(16)).min(longest);
+            picture.config.repair_interval.saturating_mul(1 << entry.vain.min(16)).min(longest);
         let hopeless = entry.vain >= HOPELESS
-            && self.hopeless.is_some_and(|last| ctx.picture.now.since(last) < longest);
-        Some(ctx.picture.now.since(entry.since) < rest || hopeless)
+            && self.hopeless.is_some_and(|last| picture.now.since(last) < longest);
+        Some(picture.now.since(entry.since) < rest || hopeless)
     }
 
     /// A repair begins for a difference.
-    pub(super) fn begin(&mut self, ctx: &Context, difference: u64) {
-        let kept = 2 * ctx.picture.timing.futile_longest;
-        self.entries.retain(|entry| ctx.picture.now.since(entry.seen) <= kept);
+    pub(super) fn begin(&mut self, picture: &Picture, difference: u64) {
+        let kept = 2 * picture.timing.futile_longest;
+        self.entries.retain(|entry| picture.now.since(entry.seen) <= kept);
         self.begun = Some(difference);
         let known = self.entries.iter_mut().find(|entry| entry.difference == difference);
         if let Some(entry) = known {
             // A repair that is under way is not in vain yet. Lost ones are, if all are lost.
             entry.lost = entry.lost.saturating_add(u8::from(!entry.answered));
             if (entry.answered || entry.lost >= LOST)
-                && ctx.picture.now.since(entry.since) >= ctx.picture.config.repair_interval
+                && picture.now.since(entry.since) >= picture.config.repair_interval
             {
                 entry.vain = entry.vain.saturating_add(1);
-                entry.since = ctx.picture.now;
+                entry.since = picture.now;
                 (entry.answered, entry.lost) = (false, 0);
             }
             if entry.vain >= HOPELESS {
-                self.hopeless = Some(ctx.picture.now);
+                self.hopeless = Some(picture.now);
             }
             return;
         }
         if self.entries.len() >= DIFFERENCES {
             self.entries.pop_front();
         }
-        let (since, seen) = (ctx.picture.now, ctx.picture.now);
+        let (since, seen) = (picture.now, picture.now);
         self.entries.push_back(Entry {
             difference,
             since,
@@ -109,20 +109,20 @@ impl Futile {
     }
 
     /// Whether exactly this set was found to differ a short while ago.
-    pub(super) fn is_old(&mut self, ctx: &Context, differs: impl Iterator<Item = u64>) -> bool {
+    pub(super) fn is_old(&mut self, picture: &Picture, differs: impl Iterator<Item = u64>) -> bool {
         let mark = differs.fold(0, |mark, element| mix(mark ^ element));
-        let fresh = |at: Instant, span: Duration| ctx.picture.now.since(at) <= span;
-        let longest = ctx.picture.timing.futile_longest;
+        let fresh = |at: Instant, span: Duration| picture.now.since(at) <= span;
+        let longest = picture.timing.futile_longest;
         self.sets.retain(|(_, at)| fresh(*at, longest));
         if let Some((_, at)) = self.sets.iter_mut().find(|(known, _)| *known == mark) {
             // Within a reunion nodes look around for the same differences all the time.
-            return !mutated!(ctx.picture.config, RepairRestless)
-                && !fresh(*at, ctx.picture.timing.reunion);
+            return !mutated!(picture.config, RepairRestless)
+                && !fresh(*at, picture.timing.reunion);
         }
         if self.sets.len() >= SETS {
             self.sets.pop_front();
         }
-        self.sets.push_back((mark, ctx.picture.now));
+        self.sets.push_back((mark, picture.now));
         false
     }
 }

@@ -5,8 +5,8 @@
 use alloc::collections::VecDeque;
 
 use crate::base::{GroupName, Instant, Ix};
-use crate::out::Why;
-use crate::picture::Context;
+use crate::out::{Out, Why};
+use crate::picture::Picture;
 use crate::timing::segment::GAP;
 use crate::wire::Frame;
 
@@ -32,7 +32,8 @@ impl Gaps {
     /// Notes that a packet of `from` has brought writes beyond a gap.
     pub(crate) fn note(
         &mut self,
-        ctx: &mut Context,
+        picture: &Picture,
+        out: &mut Out,
         from: Ix,
         group: &GroupName,
         member: Ix,
@@ -42,25 +43,25 @@ impl Gaps {
         if known || self.gaps.len() >= CAPACITY {
             return;
         }
-        let due = ctx.picture.now + ctx.out.around(GAP);
+        let due = picture.now + out.around(GAP);
         self.gaps.push_back(Gap { due, from, group: group.clone(), member, have });
-        ctx.out.timers.hasten(Why::Gap, due);
+        out.timers.hasten(Why::Gap, due);
     }
 
     /// Asks for what has not come meanwhile.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
-        let now = ctx.picture.now;
+    pub(crate) fn on_timer(&mut self, picture: &Picture, out: &mut Out) {
+        let now = picture.now;
         let (due, wait): (VecDeque<Gap>, VecDeque<Gap>) =
             core::mem::take(&mut self.gaps).into_iter().partition(|gap| gap.due <= now);
         self.gaps = wait;
         for gap in due {
-            if ctx.picture.topology.clock_of(&gap.group, gap.member).unwrap_or(0) <= gap.have {
-                let member = ctx.picture.life(gap.member);
+            if picture.topology.clock_of(&gap.group, gap.member).unwrap_or(0) <= gap.have {
+                let member = picture.life(gap.member);
                 let want = Frame::Want { group: gap.group, member, since: gap.have };
-                ctx.out.say_frame(ctx.picture.bound(gap.from), want);
+                out.say_frame(picture.bound(gap.from), want);
             }
         }
-        ctx.out.timers.set(Why::Gap, self.gaps.iter().map(|gap| gap.due).min());
+        out.timers.set(Why::Gap, self.gaps.iter().map(|gap| gap.due).min());
     }
 
     /// Forgets a node that is leaving the table.

@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use crate::base::Ix;
 use crate::mutants::mutated;
-use crate::out::{Say, Why};
-use crate::picture::Context;
+use crate::out::{Out, Say, Why};
+use crate::picture::Picture;
 use crate::repair::Repair;
 use crate::repair::answer::{ask, send_coded};
 use crate::repair::stock::Stock;
@@ -30,59 +30,64 @@ const MOST_VAIN: u8 = 3;
 impl Repair {
     /// Begins as a newcomer, which asks without waiting; a node that renews knows the others
     /// already.
-    pub(crate) fn start(&mut self, ctx: &mut Context) {
-        let caught_up = self.caught_up && ctx.picture.ring.len() > 0;
-        Stock::clear(&mut self.stock, ctx);
+    pub(crate) fn start(&mut self, picture: &mut Picture, out: &mut Out) {
+        let caught_up = self.caught_up && picture.ring.len() > 0;
+        Stock::clear(&mut self.stock, picture);
         *self = Self { caught_up, ..Self::default() };
         if caught_up {
-            self.reunion(ctx);
+            self.reunion(picture, out);
         }
     }
 
     /// A peer's root has been compared with this node's. Returns whether they differ for the first time
     /// since they were equal.
-    pub(crate) fn compared(&mut self, ctx: &mut Context, with: Ix, difference: u64) -> bool {
+    pub(crate) fn compared(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        with: Ix,
+        difference: u64,
+    ) -> bool {
         if difference == 0 {
-            let streak = ctx.picture.config.probe_interval.saturating_mul(STREAK_PROBES);
-            let goes_on = |(since, root)| {
-                ctx.picture.now.since(since) <= streak && root == ctx.picture.root()
-            };
+            let streak = picture.config.probe_interval.saturating_mul(STREAK_PROBES);
+            let goes_on =
+                |(since, root)| picture.now.since(since) <= streak && root == picture.root();
             if !self.since.is_some_and(goes_on) {
                 self.unequal = 0;
                 self.since = None;
             }
-            self.settle_in(ctx);
+            self.settle_in(picture, out);
             self.bears_fruit();
-            Stock::clear(&mut self.stock, ctx);
+            Stock::clear(&mut self.stock, picture);
             return false;
         }
-        ctx.out.stats.roots_unequal += 1;
-        if self.caught_up && mutated!(ctx.picture.config, RepairOff) {
+        out.stats.roots_unequal += 1;
+        if self.caught_up && mutated!(picture.config, RepairOff) {
             return false;
         }
-        let futile = if self.caught_up { self.futile.rests(ctx, difference) } else { None };
+        let futile = if self.caught_up { self.futile.rests(picture, difference) } else { None };
         if futile == Some(true) {
             return false;
         }
         self.unequal += 1;
         let first = self.since.is_none();
-        let (since, _) = *self.since.get_or_insert_with(|| (ctx.picture.now, ctx.picture.root()));
-        let waited = ctx.picture.now.since(since);
-        let round_trip = ctx.picture.peers.usually_late();
-        let unanswered = self.is_unanswered(ctx);
+        let (since, _) = *self.since.get_or_insert_with(|| (picture.now, picture.root()));
+        let waited = picture.now.since(since);
+        let round_trip = picture.peers.usually_late();
+        let unanswered = self.is_unanswered(picture);
         let rest = if !self.caught_up {
-            ctx.picture.timing.newcomer_rest.max(round_trip)
+            picture.timing.newcomer_rest.max(round_trip)
         } else if unanswered {
-            answer_wait(ctx)
-        } else if ctx.picture.now < self.reunion_until {
-            ctx.picture.timing.reunion_rest.max(round_trip)
+            answer_wait(picture)
+        } else if picture.now < self.reunion_until {
+            picture.timing.reunion_rest.max(round_trip)
         } else {
-            ctx.picture.config.repair_interval
+            picture.config.repair_interval
         };
-        let rested = self.last.is_none_or(|last| ctx.picture.now.since(last) >= rest);
-        let patient = self.unequal >= UNEQUAL && waited >= ctx.picture.config.repair_patience;
-        let quiet = self.is_quiet(ctx);
-        let eager = !self.caught_up || quiet && ctx.picture.now < self.reunion_until;
+        let rested = self.last.is_none_or(|last| picture.now.since(last) >= rest);
+        let patient = self.unequal >= UNEQUAL && waited >= picture.config.repair_patience;
+        let quiet = self.is_quiet(picture, out);
+        let eager = !self.caught_up || quiet && picture.now < self.reunion_until;
         if rested && (patient || eager || unanswered) {
             self.partner = Some((with, difference));
         }
@@ -91,23 +96,23 @@ impl Repair {
 
     /// A packet has been taken in: begins the repair that it has triggered, unless the packet has
     /// already begun one.
-    pub(crate) fn end_packet(&mut self, ctx: &mut Context) {
+    pub(crate) fn end_packet(&mut self, picture: &mut Picture, out: &mut Out) {
         if let Some((with, difference)) = self.partner.take() {
-            self.futile.begin(ctx, difference);
+            self.futile.begin(picture, difference);
             if self.caught_up && self.lists > 0 {
-                self.last = Some(ctx.picture.now);
+                self.last = Some(picture.now);
             } else {
-                self.begin(ctx, with);
+                self.begin(picture, out, with);
             }
         }
-        Stock::clear_unused(&mut self.stock, ctx);
+        Stock::clear_unused(&mut self.stock, picture);
     }
 
     /// Another node is known: a newcomer asks it soon.
-    pub(crate) fn company(&mut self, ctx: &mut Context) {
+    pub(crate) fn company(&mut self, picture: &Picture, out: &mut Out) {
         if !self.caught_up && self.company_since.is_none() {
-            self.company_since = Some(ctx.picture.now);
-            ctx.out.timers.set(Why::Repair, Some(ctx.picture.now + ctx.picture.timing.repair_soon));
+            self.company_since = Some(picture.now);
+            out.timers.set(Why::Repair, Some(picture.now + picture.timing.repair_soon));
         }
     }
 
@@ -117,102 +122,102 @@ impl Repair {
     }
 
     /// This node is no longer a newcomer. It may have missed some nodes that came at the same time.
-    pub(super) fn settle_in(&mut self, ctx: &mut Context) {
+    pub(super) fn settle_in(&mut self, picture: &Picture, out: &mut Out) {
         if !self.caught_up {
             self.caught_up = true;
             self.hears_large = false;
             self.bears_fruit();
-            self.reunion(ctx);
-            ctx.out.pace.begin(ctx.picture.now);
-            ctx.picture.flush_soon(&mut ctx.out);
+            self.reunion(picture, out);
+            out.pace.begin(picture.now);
+            picture.flush_soon(out);
         }
     }
 
     /// A lost peer is back: both sides look at once for what they have missed.
-    pub(crate) fn reunion(&mut self, ctx: &mut Context) {
-        let round_trip = ctx.picture.peers.usually_late();
-        self.reunion_until = ctx.picture.now + ctx.picture.timing.reunion.max(round_trip * 8);
-        let wait = ctx.out.around(ctx.picture.timing.reunion_rest.max(round_trip) / 2);
-        ctx.out.timers.hasten(Why::Repair, ctx.picture.now + wait);
+    pub(crate) fn reunion(&mut self, picture: &Picture, out: &mut Out) {
+        let round_trip = picture.peers.usually_late();
+        self.reunion_until = picture.now + picture.timing.reunion.max(round_trip * 8);
+        let wait = out.around(picture.timing.reunion_rest.max(round_trip) / 2);
+        out.timers.hasten(Why::Repair, picture.now + wait);
     }
 
     /// What one peer lacked, others may lack too. For a while this node compares roots with others,
     /// so that it spreads from each to the next. While news pours in, the trees carry it.
-    pub(super) fn look_around(&mut self, ctx: &mut Context) {
-        if self.is_quiet(ctx) {
-            self.reunion(ctx);
+    pub(super) fn look_around(&mut self, picture: &Picture, out: &mut Out) {
+        if self.is_quiet(picture, out) {
+            self.reunion(picture, out);
         }
     }
 
     /// A newcomer asks a random peer for everything until it finds an equal root; at a reunion
     /// roots are compared.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context) {
-        if ctx.picture.ring.len() == 0 {
+    pub(crate) fn on_timer(&mut self, picture: &mut Picture, out: &mut Out) {
+        if picture.ring.len() == 0 {
             return;
         }
-        let at = ctx.out.random_below(ctx.picture.ring.len());
-        let with = ctx.picture.ring.at(at);
-        let round_trip = ctx.picture.peers.usually_late();
-        if self.caught_up && ctx.picture.now >= self.reunion_until && self.is_unanswered(ctx) {
-            ctx.out.say(ctx.picture.bound(with), Say::Ping);
+        let at = out.random_below(picture.ring.len());
+        let with = picture.ring.at(at);
+        let round_trip = picture.peers.usually_late();
+        if self.caught_up && picture.now >= self.reunion_until && self.is_unanswered(picture) {
+            out.say(picture.bound(with), Say::Ping);
         }
         if !self.caught_up {
             if self.last.is_none() {
-                self.begin(ctx, with);
+                self.begin(picture, out, with);
             }
             // While something changes all the time, no equal root may ever be found.
-            let longest = ctx.picture.timing.newcomer_longest.max(round_trip * 4);
-            if self.company_since.is_some_and(|since| ctx.picture.now.since(since) >= longest) {
-                self.settle_in(ctx);
+            let longest = picture.timing.newcomer_longest.max(round_trip * 4);
+            if self.company_since.is_some_and(|since| picture.now.since(since) >= longest) {
+                self.settle_in(picture, out);
             }
-            ctx.out.say(ctx.picture.bound(with), Say::Ping);
-            let wait = ctx.out.around(ctx.picture.timing.newcomer_ping.max(round_trip / 4));
-            ctx.out.timers.set(Why::Repair, Some(ctx.picture.now + wait));
-        } else if ctx.picture.now < self.reunion_until {
-            ctx.out.say(ctx.picture.bound(with), Say::Ping);
-            let wait = ctx.out.around(ctx.picture.timing.reunion_rest.max(round_trip));
-            ctx.out.timers.set(Why::Repair, Some(ctx.picture.now + wait));
+            out.say(picture.bound(with), Say::Ping);
+            let wait = out.around(picture.timing.newcomer_ping.max(round_trip / 4));
+            out.timers.set(Why::Repair, Some(picture.now + wait));
+        } else if picture.now < self.reunion_until {
+            out.say(picture.bound(with), Say::Ping);
+            let wait = out.around(picture.timing.reunion_rest.max(round_trip));
+            out.timers.set(Why::Repair, Some(picture.now + wait));
         }
     }
 
     /// Whether nothing has changed for a while: while news pours in, roots differ all the time.
-    fn is_quiet(&mut self, ctx: &Context) -> bool {
-        let root = ctx.picture.root();
+    fn is_quiet(&mut self, picture: &Picture, out: &mut Out) -> bool {
+        let root = picture.root();
         if self.root.0 != root {
-            self.root = (root, ctx.picture.now);
+            self.root = (root, picture.now);
         }
         // Where news is gathered it comes in batches.
-        let much = ctx.out.pace.is_much(&ctx.picture.timing, ctx.picture.now);
-        let still = if much { ctx.picture.timing.still_between } else { ctx.picture.timing.still };
-        ctx.picture.now.since(self.root.1) >= still.max(ctx.picture.peers.usually_late())
+        let much = out.pace.is_much(&picture.timing, picture.now);
+        let still = if much { picture.timing.still_between } else { picture.timing.still };
+        picture.now.since(self.root.1) >= still.max(picture.peers.usually_late())
     }
 
-    fn begin(&mut self, ctx: &mut Context, with: Ix) {
-        ctx.out.stats.repairs += 1;
+    fn begin(&mut self, picture: &mut Picture, out: &mut Out, with: Ix) {
+        out.stats.repairs += 1;
         self.unequal = 0;
         self.since = None;
-        self.last = Some(ctx.picture.now);
+        self.last = Some(picture.now);
         self.begin_packet();
-        let root = ctx.picture.root();
+        let root = picture.root();
         let in_vain = self.asked.is_some_and(|(_, before)| before == root);
         self.vain = if in_vain { self.vain.saturating_add(1) } else { 0 };
         let patience = if !self.caught_up { VAIN_ASKINGS } else { 1 + u8::from(self.answered) };
-        (self.asked, self.answered) = (Some((ctx.picture.now, root)), false);
+        (self.asked, self.answered) = (Some((picture.now, root)), false);
         if self.vain >= patience && !self.hears_large {
             // Small datagrams pass, or no roots would have been compared.
-            ctx.out.say_frame(ctx.picture.bound(with), Frame::Narrow);
-            ctx.picture.doubt_path(&mut ctx.out, with);
+            out.say_frame(picture.bound(with), Frame::Narrow);
+            picture.doubt_path(out, with);
         }
         if self.caught_up {
-            ctx.out.timers.hasten(Why::Repair, ctx.picture.now + answer_wait(ctx));
-            let stock = self.stock(ctx);
+            out.timers.hasten(Why::Repair, picture.now + answer_wait(picture));
+            let stock = self.stock(picture);
             let coded = stock.coded(0, u64::MAX);
-            send_coded(ctx, with, coded);
+            send_coded(picture, out, with, coded);
         } else {
             // A newcomer holds next to nothing: one range, answered with everything in it.
-            let everything = self.stock(ctx).sum(0, u64::MAX);
-            self.give(ctx, with, &everything);
-            ask(ctx, with, &[RangeSum { from: 0, to: u64::MAX, sum: 0, count: 0 }]);
+            let everything = self.stock(picture).sum(0, u64::MAX);
+            self.give(picture, out, with, &everything);
+            ask(picture, out, with, &[RangeSum { from: 0, to: u64::MAX, sum: 0, count: 0 }]);
         }
     }
 
@@ -234,22 +239,21 @@ impl Repair {
     }
 
     /// Whether a repair was begun some time ago and has changed nothing.
-    fn is_unanswered(&self, ctx: &Context) -> bool {
-        let waits = |(at, root)| {
-            ctx.picture.now.since(at) >= answer_wait(ctx) && root == ctx.picture.root()
-        };
+    fn is_unanswered(&self, picture: &Picture) -> bool {
+        let waits =
+            |(at, root)| picture.now.since(at) >= answer_wait(picture) && root == picture.root();
         self.vain < MOST_VAIN && self.asked.is_some_and(waits)
     }
 
     /// What this node holds now.
-    pub(super) fn stock(&mut self, ctx: &mut Context) -> &mut Stock {
-        Stock::renew(&mut self.stock, ctx)
+    pub(super) fn stock(&mut self, picture: &mut Picture) -> &mut Stock {
+        Stock::renew(&mut self.stock, picture)
     }
 }
 
 /// How long to wait for the answer to a repair.
-fn answer_wait(ctx: &Context) -> Duration {
-    ctx.picture.config.max_timeout.max(2 * ctx.picture.peers.usually_late())
+fn answer_wait(picture: &Picture) -> Duration {
+    picture.config.max_timeout.max(2 * picture.peers.usually_late())
 }
 
 #[cfg(test)]
@@ -257,6 +261,7 @@ mod tests {
     use super::*;
     use crate::base::{Epoch, Life, NodeId, Status};
     use crate::out::Cause;
+    use crate::picture::Context;
     use core::net::SocketAddr;
 
     fn id(host: u8) -> NodeId {
@@ -277,7 +282,7 @@ mod tests {
                 admit(&mut ctx, 3 + at as u8);
             }
             ctx.picture.now = ctx.picture.now + Duration::from_millis(500);
-            repair.compared(&mut ctx, with, u64::from(!equal));
+            repair.compared(&mut ctx.picture, &mut ctx.out, with, u64::from(!equal));
             if repair.partner.is_some() {
                 return Some(at + 1);
             }

@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use crate::base::Instant;
-use crate::picture::Context;
+use crate::picture::Picture;
 use crate::reconcile::{CELLS, Cells, Element, Entries, Move, Subject, Sum};
 use crate::wire::{Coded, RangeSum};
 
@@ -21,81 +21,68 @@ pub(crate) struct Stock {
 
 impl Stock {
     /// Builds the index.
-    fn take(ctx: &mut Context) -> Self {
-        ctx.picture.topology.root_mut().follow();
-        ctx.picture.peers.root_mut().follow();
-        ctx.picture.metadata.root_mut().follow();
-        let key = ctx.picture.topology.fingerprints();
-        let counted = ctx
-            .picture
-            .topology
-            .roster()
-            .iter()
-            .filter(|&ix| ctx.picture.peers.get(ix).is_counted());
+    fn take(picture: &mut Picture) -> Self {
+        picture.topology.root_mut().follow();
+        picture.peers.root_mut().follow();
+        picture.metadata.root_mut().follow();
+        let key = picture.topology.fingerprints();
+        let counted =
+            picture.topology.roster().iter().filter(|&ix| picture.peers.get(ix).is_counted());
         let peers = counted.map(|ix| {
-            let fingerprint = ctx.picture.peers.fingerprint(ix, &ctx.picture.topology);
-            (key.peer_position(ctx.picture.id(ix)), Subject::Peer(ix), fingerprint)
+            let fingerprint = picture.peers.fingerprint(ix, &picture.topology);
+            (key.peer_position(picture.id(ix)), Subject::Peer(ix), fingerprint)
         });
-        let metadata = ctx
-            .picture
+        let metadata = picture
             .metadata
             .marks()
             .map(|(ix, position, fingerprint)| (position, Subject::Metadata(ix), fingerprint));
-        let records = ctx.picture.topology.records().map(|record| {
+        let records = picture.topology.records().map(|record| {
             let subject = Subject::Record(record.group.clone(), record.member);
             (record.position, subject, record.fingerprint)
         });
         let entries = Entries::of(peers.chain(metadata).chain(records));
-        Self { entries, cells: None, used: ctx.picture.now }
+        Self { entries, cells: None, used: picture.now }
     }
 
     /// Brings `stock` up to date: by the changes since the last time if they are known, otherwise
     /// by building it anew.
-    pub(crate) fn renew<'a>(stock: &'a mut Option<Self>, ctx: &mut Context) -> &'a mut Self {
-        let moves = [
-            ctx.picture.topology.root_mut(),
-            ctx.picture.peers.root_mut(),
-            ctx.picture.metadata.root_mut(),
-        ]
-        .map(|root| root.moves());
+    pub(crate) fn renew<'a>(stock: &'a mut Option<Self>, picture: &mut Picture) -> &'a mut Self {
+        let moves =
+            [picture.topology.root_mut(), picture.peers.root_mut(), picture.metadata.root_mut()]
+                .map(|root| root.moves());
         let present = match (stock.take(), moves) {
             (Some(mut stock), [Some(topology), Some(peers), Some(metadata)]) => {
-                stock.used = ctx.picture.now;
+                stock.used = picture.now;
                 for one in topology.into_iter().chain(peers).chain(metadata) {
                     stock.step(one);
                 }
                 stock
             }
-            _ => Self::take(ctx),
+            _ => Self::take(picture),
         };
-        debug_assert_eq!(present.entries.total().sum, ctx.picture.root());
+        debug_assert_eq!(present.entries.total().sum, picture.root());
         stock.insert(present)
     }
 
     /// Drops the stock.
-    pub(crate) fn clear(stock: &mut Option<Self>, ctx: &mut Context) {
+    pub(crate) fn clear(stock: &mut Option<Self>, picture: &mut Picture) {
         if stock.take().is_some() {
-            ctx.picture.topology.root_mut().unfollow();
-            ctx.picture.peers.root_mut().unfollow();
-            ctx.picture.metadata.root_mut().unfollow();
+            picture.topology.root_mut().unfollow();
+            picture.peers.root_mut().unfollow();
+            picture.metadata.root_mut().unfollow();
         }
     }
 
     /// Drops a stock that has not been used for long: while news pours in many nodes are unequal to
     /// each other, and few of them repair at a time.
-    pub(crate) fn clear_unused(stock: &mut Option<Self>, ctx: &mut Context) {
+    pub(crate) fn clear_unused(stock: &mut Option<Self>, picture: &mut Picture) {
         let unused = |stock: &Self| {
             let count = u32::try_from(stock.entries.total().count).unwrap_or(u32::MAX);
-            ctx.picture.now.since(stock.used)
-                > ctx
-                    .picture
-                    .timing
-                    .index_each
-                    .saturating_mul(count)
-                    .max(ctx.picture.timing.index_least)
+            picture.now.since(stock.used)
+                > picture.timing.index_each.saturating_mul(count).max(picture.timing.index_least)
         };
         if stock.as_ref().is_some_and(unused) {
-            Self::clear(stock, ctx);
+            Self::clear(stock, picture);
         }
     }
 
@@ -183,6 +170,7 @@ mod tests {
     use super::*;
     use crate::base::{Epoch, Life, NodeId, Status, mix};
     use crate::out::Cause;
+    use crate::picture::Context;
     use alloc::collections::BTreeSet;
     use core::net::SocketAddr;
     use quickcheck::quickcheck;
@@ -214,7 +202,7 @@ mod tests {
         let mut ctx = Context::of_one();
         let mut stock = None;
         let total = |stock: &mut Option<Stock>, ctx: &mut Context| {
-            Stock::renew(stock, ctx).sum(0, u64::MAX)
+            Stock::renew(stock, &mut ctx.picture).sum(0, u64::MAX)
         };
         assert_eq!(total(&mut stock, &mut ctx).count, 1);
         ctx.picture
@@ -227,12 +215,12 @@ mod tests {
             )
             .unwrap();
         ctx.picture.now = ctx.picture.now + ctx.picture.timing.index_least;
-        Stock::clear_unused(&mut stock, &mut ctx);
+        Stock::clear_unused(&mut stock, &mut ctx.picture);
         assert!(stock.is_some());
         let followed = total(&mut stock, &mut ctx);
         ctx.picture.now =
             ctx.picture.now + ctx.picture.timing.index_least + ctx.picture.timing.index_each;
-        Stock::clear_unused(&mut stock, &mut ctx);
+        Stock::clear_unused(&mut stock, &mut ctx.picture);
         assert!(stock.is_none() && ctx.picture.peers.root_mut().moves().is_none());
         let anew = total(&mut stock, &mut ctx);
         assert_eq!((anew.sum, anew.count), (ctx.picture.root(), 2));

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::base::{GroupName, Instant, Ix, Status};
-use crate::out::Why;
-use crate::picture::Context;
+use crate::out::{Out, Why};
+use crate::picture::Picture;
 use crate::topology::Changes;
 
 /// If more removals than this wait for their collection, those of one group share one.
@@ -37,87 +37,84 @@ pub(crate) struct Tombstones {
 }
 
 impl Tombstones {
-    pub(crate) fn start(&mut self, ctx: &mut Context) {
+    pub(crate) fn start(&mut self, picture: &Picture, out: &mut Out) {
         // A new life has none.
         self.aging.clear();
         self.emptied.clear();
         self.round = None;
         self.stale = None;
-        ctx.out
-            .timers
-            .set(Why::Housekeeping, Some(ctx.picture.now + ctx.picture.timing.housekeeping));
+        out.timers.set(Why::Housekeeping, Some(picture.now + picture.timing.housekeeping));
     }
 
     /// Something was written in a group: if it was a tombstone, its time begins.
-    pub(crate) fn note(&mut self, ctx: &mut Context, group: &GroupName) {
-        let clock = ctx.picture.topology.clock_of(group, Ix::ME);
+    pub(crate) fn note(&mut self, picture: &Picture, out: &mut Out, group: &GroupName) {
+        let clock = picture.topology.clock_of(group, Ix::ME);
         let Some(clock) =
-            ctx.picture.topology.last_tombstone(group).filter(|&last| clock == Some(last))
+            picture.topology.last_tombstone(group).filter(|&last| clock == Some(last))
         else {
             return;
         };
-        let due = ctx.picture.now + ctx.picture.config.tombstone_ttl;
+        let due = picture.now + picture.config.tombstone_ttl;
         let full = self.aging.len() >= CAPACITY;
         match self.aging.iter_mut().rfind(|(at, last, _)| last == group && (full || *at == due)) {
             // One collection serves both; the earlier tombstone stays a little longer.
             Some((_, _, up_to)) => *up_to = clock,
             None => self.aging.push_back((due, group.clone(), clock)),
         }
-        ctx.out.timers.hasten(Why::Housekeeping, due);
+        out.timers.hasten(Why::Housekeeping, due);
     }
 
     /// Collects tombstones that are old enough.
-    pub(crate) fn collect(&mut self, ctx: &mut Context) {
-        while self.aging.front().is_some_and(|(due, ..)| *due <= ctx.picture.now) {
+    pub(crate) fn collect(&mut self, picture: &mut Picture, out: &mut Out) {
+        while self.aging.front().is_some_and(|(due, ..)| *due <= picture.now) {
             let Some((_, group, clock)) = self.aging.pop_front() else {
                 break;
             };
-            self.collect_one(ctx, &group, clock);
+            self.collect_one(picture, out, &group, clock);
         }
-        while let Some((_, group)) = self.emptied.pop_front_if(|(due, _)| *due <= ctx.picture.now) {
-            ctx.picture.topology.drop_empty(&group, Ix::ME);
+        while let Some((_, group)) = self.emptied.pop_front_if(|(due, _)| *due <= picture.now) {
+            picture.topology.drop_empty(&group, Ix::ME);
         }
         if let Some((due, _)) = self.emptied.front() {
-            ctx.out.timers.hasten(Why::Housekeeping, *due);
+            out.timers.hasten(Why::Housekeeping, *due);
         }
-        if let Some((_, edits)) = self.stale.filter(|(due, _)| *due <= ctx.picture.now) {
+        if let Some((_, edits)) = self.stale.filter(|(due, _)| *due <= picture.now) {
             let mut changes = Changes::default();
-            ctx.picture.topology.give_up_stale(edits, &mut changes);
-            ctx.out.publish(changes);
+            picture.topology.give_up_stale(edits, &mut changes);
+            out.publish(changes);
             self.stale = None;
         }
-        self.expect_stale(ctx);
+        self.expect_stale(picture, out);
     }
 
     /// What others have removed is given up some time after its owners should have collected it:
     /// this node may have missed the collection, and repair does not compare it.
-    pub(crate) fn expect_stale(&mut self, ctx: &mut Context) {
+    pub(crate) fn expect_stale(&mut self, picture: &Picture, out: &mut Out) {
         if self.stale.is_none()
-            && let Some(edits) = ctx.picture.topology.edits_if_void()
+            && let Some(edits) = picture.topology.edits_if_void()
         {
-            let due = ctx.picture.now
-                + ctx.picture.config.tombstone_ttl.max(ctx.picture.timing.housekeeping);
+            let due = picture.now + picture.config.tombstone_ttl.max(picture.timing.housekeeping);
             self.stale = Some((due, edits));
         }
         if let Some((due, _)) = self.stale {
-            ctx.out.timers.hasten(Why::Housekeeping, due);
+            out.timers.hasten(Why::Housekeeping, due);
         }
     }
 
-    fn collect_one(&mut self, ctx: &mut Context, group: &GroupName, clock: u64) {
-        let before = ctx.picture.topology.clock_of(group, Ix::ME).unwrap_or(0);
-        if let Ok(changes) = ctx.picture.topology.collect(group, clock) {
-            ctx.out.publish(changes);
-            if ctx.picture.topology.clock_of(group, Ix::ME).unwrap_or(0) > before {
-                ctx.picture.tell_all_written(&mut ctx.out, group, before);
-                self.note_empty(ctx, group);
+    fn collect_one(&mut self, picture: &mut Picture, out: &mut Out, group: &GroupName, clock: u64) {
+        let before = picture.topology.clock_of(group, Ix::ME).unwrap_or(0);
+        if let Ok(changes) = picture.topology.collect(group, clock) {
+            out.publish(changes);
+            if picture.topology.clock_of(group, Ix::ME).unwrap_or(0) > before {
+                picture.tell_all_written(out, group, before);
+                self.note_empty(picture, out, group);
             }
         }
     }
 
     /// A peer's root is equal to this node's, so it holds all that this node has written. Once all
     /// living nodes have been equal since a tombstone was written, nobody needs it any more.
-    pub(crate) fn level(&mut self, ctx: &mut Context, with: Ix) {
+    pub(crate) fn level(&mut self, picture: &mut Picture, out: &mut Out, with: Ix) {
         if self.round.is_none() {
             if self.aging.len() < MANY {
                 return;
@@ -131,63 +128,61 @@ impl Tombstones {
                     break;
                 }
             }
-            ctx.picture.peers.begin_round();
+            picture.peers.begin_round();
             self.round = Some(Round { groups });
         }
-        if !ctx.picture.peers.is_level_with_all(with, &ctx.picture.topology) {
+        if !picture.peers.is_level_with_all(with, &picture.topology) {
             return;
         }
         let Some(Round { groups }) = self.round.take() else { return };
         for (group, clock) in groups {
             self.aging.retain(|(_, other, at)| *other != group || *at > clock);
-            self.collect_one(ctx, &group, clock);
+            self.collect_one(picture, out, &group, clock);
         }
     }
 
     /// A record of this node's may be empty now: it is forgotten once all nodes have been told, and
     /// the group with it if nobody else is in it.
-    pub(crate) fn note_empty(&mut self, ctx: &mut Context, group: &GroupName) {
-        if ctx.picture.topology.clock_of(group, Ix::ME).is_some()
-            && ctx.picture.topology.record_len(group, Ix::ME) == 0
+    pub(crate) fn note_empty(&mut self, picture: &Picture, out: &mut Out, group: &GroupName) {
+        if picture.topology.clock_of(group, Ix::ME).is_some()
+            && picture.topology.record_len(group, Ix::ME) == 0
         {
-            let due = ctx.picture.now + ctx.picture.timing.housekeeping;
+            let due = picture.now + picture.timing.housekeeping;
             self.emptied.push_back((due, group.clone()));
-            ctx.out.timers.hasten(Why::Housekeeping, due);
+            out.timers.hasten(Why::Housekeeping, due);
         }
     }
 
     /// Returns the nodes that have been gone for `forget_after` and are to be forgotten.
-    pub(crate) fn expire(&self, ctx: &mut Context) -> Vec<Ix> {
+    pub(crate) fn expire(&self, picture: &Picture, out: &mut Out) -> Vec<Ix> {
         let mut forgotten = Vec::new();
         let mut next = self.aging.front().map(|(due, ..)| *due);
-        for ix in ctx.picture.topology.roster().iter() {
-            if !matches!(ctx.picture.status(ix), Status::Down | Status::Left)
-                || ctx.picture.peers.falls.is_held(ix)
+        for ix in picture.topology.roster().iter() {
+            if !matches!(picture.status(ix), Status::Down | Status::Left)
+                || picture.peers.falls.is_held(ix)
             {
                 continue;
             }
-            let all = ctx.picture.config.forget_after;
-            let invented = ctx.picture.peers.is_dubious(ix);
-            let all = if invented { all.min(ctx.picture.timing.stranger_memory) } else { all };
-            let gone =
-                Duration::from_millis(u64::from(ctx.picture.peers.since_turn(ix, ctx.picture.now)));
+            let all = picture.config.forget_after;
+            let invented = picture.peers.is_dubious(ix);
+            let all = if invented { all.min(picture.timing.stranger_memory) } else { all };
+            let gone = Duration::from_millis(u64::from(picture.peers.since_turn(ix, picture.now)));
             if gone >= all {
                 forgotten.push(ix);
                 continue;
             }
-            let at = ctx.picture.now + (all - gone).max(Duration::from_millis(1));
+            let at = picture.now + (all - gone).max(Duration::from_millis(1));
             next = Some(next.map_or(at, |next: Instant| next.min(at)));
         }
         if let Some(next) = next {
-            ctx.out.timers.hasten(Why::Housekeeping, next);
+            out.timers.hasten(Why::Housekeeping, next);
         }
         forgotten
     }
 
     /// A node is gone: makes sure that it is forgotten in time.
-    pub(crate) fn expect_expiry(&self, ctx: &mut Context) {
-        let at = ctx.picture.now
-            + ctx.picture.config.forget_after.min(ctx.picture.timing.stranger_memory);
-        ctx.out.timers.hasten(Why::Housekeeping, at);
+    pub(crate) fn expect_expiry(&self, picture: &Picture, out: &mut Out) {
+        let at = picture.now + picture.config.forget_after.min(picture.timing.stranger_memory);
+        out.timers.hasten(Why::Housekeeping, at);
     }
 }

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::base::{Epoch, Instant, Ix};
-use crate::out::Why;
-use crate::picture::Context;
+use crate::out::{Out, Why};
+use crate::picture::Picture;
 use crate::timing::segment::{
     ASK_AGAIN, BEAT, HOLD, LONGEST_HOLD, PATIENCE, PRESENT, PROMISE, QUIET_BEAT, RETURN, SAID,
     WORD_EVERY, expected, late, second_look, spread_out,
@@ -150,9 +150,9 @@ impl Default for Hearer {
 }
 
 impl Hearer {
-    pub(crate) fn start(&mut self, ctx: &mut Context) {
+    pub(crate) fn start(&mut self, out: &mut Out) {
         *self = Self::default();
-        ctx.out.timers.set(Why::Hearing, None);
+        out.timers.set(Why::Hearing, None);
     }
 
     /// Whether a speaker is one of those that are listened to.
@@ -167,9 +167,16 @@ impl Hearer {
     }
 
     /// A speaker said that there are batches up to a number.
-    pub(crate) fn on_beat(&mut self, ctx: &mut Context, from: Ix, sequence: u64, multicast: bool) {
+    pub(crate) fn on_beat(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        from: Ix,
+        sequence: u64,
+        multicast: bool,
+    ) {
         if multicast {
-            self.listen(ctx, from, sequence, false);
+            self.listen(picture, out, from, sequence, false);
         }
         let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == from) else {
             return;
@@ -177,7 +184,7 @@ impl Hearer {
         heard.answered |= !multicast;
         // It multicasts batches, so it covers some nodes, perhaps this one if the list was lost.
         heard.lists |= sequence > heard.have;
-        if sequence > heard.have.saturating_add(LEAP) || !heard.is_covered(ctx.picture.now) {
+        if sequence > heard.have.saturating_add(LEAP) || !heard.is_covered(picture.now) {
             heard.have = heard.have.max(sequence);
             heard.beyond.clear();
         }
@@ -185,16 +192,23 @@ impl Hearer {
         if heard.told <= heard.have {
             heard.asking = None;
         } else if heard.asking.is_none() {
-            let due = ctx.picture.now + ctx.out.around(PATIENCE);
+            let due = picture.now + out.around(PATIENCE);
             heard.asking = Some(Asking { due, tries: 0 });
         }
-        self.arm(ctx);
+        self.arm(picture, out);
     }
 
     /// A batch of a speaker has come.
-    pub(crate) fn on_batch(&mut self, ctx: &mut Context, from: Ix, sequence: u64, multicast: bool) {
+    pub(crate) fn on_batch(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        from: Ix,
+        sequence: u64,
+        multicast: bool,
+    ) {
         if multicast {
-            self.listen(ctx, from, sequence, true);
+            self.listen(picture, out, from, sequence, true);
         }
         if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == from) {
             let have = heard.have;
@@ -211,39 +225,39 @@ impl Hearer {
     }
 
     /// This node is listed by a speaker.
-    pub(crate) fn on_listed(&mut self, ctx: &mut Context, by: Ix) {
-        let until = ctx.picture.now + PROMISE;
+    pub(crate) fn on_listed(&mut self, picture: &Picture, out: &mut Out, by: Ix) {
+        let until = picture.now + PROMISE;
         if self.listed.len() >= LISTED {
-            self.listed.retain(|_, promise| promise.until > ctx.picture.now);
+            self.listed.retain(|_, promise| promise.until > picture.now);
         }
         if self.listed.len() < LISTED || self.listed.contains_key(&by) {
             self.listed.entry(by).or_insert(Promise { until, left_at: None }).until = until;
         }
         if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == by) {
             heard.covered = Some(until);
-            self.arm(ctx);
+            self.arm(picture, out);
         }
     }
 
     /// This node has missed something: a speaker that has been quiet for a while may have sent it,
     /// and this node no longer hears that speaker. It is asked, unless what it sent comes in a
     /// moment.
-    pub(crate) fn doubt(&mut self, ctx: &mut Context) {
-        let now = ctx.picture.now;
+    pub(crate) fn doubt(&mut self, picture: &Picture, out: &mut Out) {
+        let now = picture.now;
         for heard in &mut self.heard {
             let quiet = now.since(heard.last) > late(BEAT);
             if quiet && heard.doubt.is_none() && heard.asking.is_none() && heard.is_covered(now) {
                 heard.answered = false;
                 heard.doubt = Some(now);
-                heard.asking = Some(Asking { due: now + ctx.out.around(PATIENCE), tries: 0 });
+                heard.asking = Some(Asking { due: now + out.around(PATIENCE), tries: 0 });
             }
         }
-        self.arm(ctx);
+        self.arm(picture, out);
     }
 
     /// A speaker was heard by multicast: a beat, or a batch.
-    fn listen(&mut self, ctx: &mut Context, from: Ix, sequence: u64, batch: bool) {
-        let (now, epoch) = (ctx.picture.now, ctx.picture.life(from).epoch);
+    fn listen(&mut self, picture: &Picture, out: &mut Out, from: Ix, sequence: u64, batch: bool) {
+        let (now, epoch) = (picture.now, picture.life(from).epoch);
         let known = self.heard.iter_mut().find(|heard| heard.speaker == from);
         if let Some(heard) = known.filter(|heard| heard.epoch == epoch) {
             let doubted = heard.doubt.take().is_some();
@@ -251,15 +265,15 @@ impl Hearer {
                 // A few beats were lost: the speaker is told that this node hears it again.
                 (heard.tell, heard.steady, heard.said) = (now, now, Some(now));
                 heard.cut_off = false;
-                let me = ctx.picture.me().id;
-                let frame = Frame::Heard { speaker: ctx.picture.id(from), nodes: [me].into() };
-                ctx.out.say_frame(ctx.picture.bound(from), frame);
+                let me = picture.me().id;
+                let frame = Frame::Heard { speaker: picture.id(from), nodes: [me].into() };
+                out.say_frame(picture.bound(from), frame);
             }
             if doubted && heard.told <= heard.have {
                 heard.asking = None;
             }
             heard.hear(now, batch && sequence > heard.told);
-            self.arm(ctx);
+            self.arm(picture, out);
             return;
         }
         self.heard.retain(|heard| heard.speaker != from);
@@ -283,7 +297,7 @@ impl Hearer {
             last: now,
             calm: batch.then_some(now),
             next: QUIET_BEAT,
-            tell: now + ctx.out.around(HOLD),
+            tell: now + out.around(HOLD),
             said: None,
             lists: covered.is_some(),
             covered,
@@ -296,36 +310,36 @@ impl Hearer {
             answered: false,
             cut_off: false,
         });
-        self.arm(ctx);
+        self.arm(picture, out);
     }
 
     /// A speaker lists hearers: this node may be among them if it has told the speaker that it
     /// hears it.
-    pub(crate) fn on_list(&mut self, ctx: &mut Context, by: Ix) {
+    pub(crate) fn on_list(&mut self, picture: &Picture, out: &mut Out, by: Ix) {
         if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == by && !heard.lists)
         {
             heard.lists = true;
-            self.arm(ctx);
+            self.arm(picture, out);
         }
     }
 
     /// Does what is due: registers, asks, gives up. Returns whether a speaker was lost. A node that
     /// `speaks` itself registers with nobody: two speakers would wait for each other.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context, speaks: bool) -> bool {
-        let best = self.best(ctx).filter(|_| !speaks);
+    pub(crate) fn on_timer(&mut self, picture: &mut Picture, out: &mut Out, speaks: bool) -> bool {
+        let best = self.best(picture).filter(|_| !speaks);
         let mut lost = false;
         let mut at = 0;
         while at < self.heard.len() {
             let heard = &mut self.heard[at];
-            if heard.due(ctx.picture.now, self.hold) > ctx.picture.now {
+            if heard.due(picture.now, self.hold) > picture.now {
                 at += 1;
                 continue;
             }
-            let over = heard.away.is_some_and(|away| ctx.picture.now >= away + RETURN);
-            if over || heard.doubt.is_some() && !ask(ctx, heard) {
+            let over = heard.away.is_some_and(|away| picture.now >= away + RETURN);
+            if over || heard.doubt.is_some() && !ask(picture, out, heard) {
                 if !heard.answered {
                     // It is gone altogether, so this node no longer relies on its promises.
-                    ctx.picture.covers.void(heard.speaker);
+                    picture.covers.void(heard.speaker);
                 }
                 lost = true;
                 let gone = self.heard.swap_remove(at);
@@ -336,22 +350,20 @@ impl Hearer {
                 continue;
             }
             if heard.away.is_none() {
-                self.hold = attend(ctx, heard, best == Some(heard.speaker), self.hold);
+                self.hold = attend(picture, out, heard, best == Some(heard.speaker), self.hold);
             }
             at += 1;
         }
-        self.arm(ctx);
+        self.arm(picture, out);
         lost
     }
 
     /// The preferred speaker, the same for all nodes that hear the same speakers.
-    fn best(&self, ctx: &Context) -> Option<Ix> {
+    fn best(&self, picture: &Picture) -> Option<Ix> {
         // A speaker whose trial has failed sends no more beats.
-        let beats = |heard: &&Heard| ctx.picture.now.since(heard.last) <= PRESENT;
+        let beats = |heard: &&Heard| picture.now.since(heard.last) <= PRESENT;
         let present = self.heard.iter().filter(|heard| heard.away.is_none()).filter(beats);
-        present
-            .map(|heard| heard.speaker)
-            .min_by_key(|&ix| (ctx.picture.position(ix), ctx.picture.id(ix)))
+        present.map(|heard| heard.speaker).min_by_key(|&ix| (picture.position(ix), picture.id(ix)))
     }
 
     /// Forgets a node that is leaving the table.
@@ -360,21 +372,25 @@ impl Hearer {
         self.listed.remove(&ix);
     }
 
-    fn arm(&self, ctx: &mut Context) {
-        let due = self.heard.iter().map(|heard| heard.due(ctx.picture.now, self.hold)).min();
-        ctx.out.timers.set(
-            Why::Hearing,
-            due.map(|due| due.max(ctx.picture.now + Duration::from_micros(100))),
-        );
+    fn arm(&self, picture: &Picture, out: &mut Out) {
+        let due = self.heard.iter().map(|heard| heard.due(picture.now, self.hold)).min();
+        out.timers
+            .set(Why::Hearing, due.map(|due| due.max(picture.now + Duration::from_micros(100))));
     }
 }
 
 /// Does what is due for a speaker that is heard. Returns for how long the next one must be heard.
-fn attend(ctx: &mut Context, heard: &mut Heard, best: bool, mut hold: Duration) -> Duration {
-    let now = ctx.picture.now;
+fn attend(
+    picture: &Picture,
+    out: &mut Out,
+    heard: &mut Heard,
+    best: bool,
+    mut hold: Duration,
+) -> Duration {
+    let now = picture.now;
     if heard.is_covered(now) && now >= heard.silence() {
         heard.answered = false;
-        heard.asking = Some(Asking { due: now + ctx.out.around(spread_out(heard.next)), tries: 0 });
+        heard.asking = Some(Asking { due: now + out.around(spread_out(heard.next)), tries: 0 });
         // One missing beat may be lost; two make the speaker send unicast, and beat often for a
         // moment.
         if heard.doubt.replace(now).is_some() {
@@ -383,56 +399,55 @@ fn attend(ctx: &mut Context, heard: &mut Heard, best: bool, mut hold: Duration) 
         heard.next = heard.pause(now);
         return hold;
     }
-    if heard.asking.as_ref().is_some_and(|asking| asking.due <= now) && !ask(ctx, heard) {
+    if heard.asking.as_ref().is_some_and(|asking| asking.due <= now) && !ask(picture, out, heard) {
         // The log does not reach back that far: repair will find it.
         (heard.have, heard.asking) = (heard.told, None);
     }
     if now >= heard.tell.max(heard.steady + hold) {
         if best && heard.doubt.is_none() && now.since(heard.last) <= late(heard.next) {
             let frame = Frame::Heard {
-                speaker: ctx.picture.id(heard.speaker),
-                nodes: [ctx.picture.me().id].into(),
+                speaker: picture.id(heard.speaker),
+                nodes: [picture.me().id].into(),
             };
-            ctx.out.say_frame(ctx.picture.bound(heard.speaker), frame);
+            out.say_frame(picture.bound(heard.speaker), frame);
             heard.said = Some(now);
             hold = (hold / 2).max(HOLD);
-            heard.tell = now + ctx.out.around(WORD_EVERY);
+            heard.tell = now + out.around(WORD_EVERY);
         } else {
-            heard.tell = now + ctx.out.around(WORD_EVERY / 2);
+            heard.tell = now + out.around(WORD_EVERY / 2);
         }
     }
     hold
 }
 
 /// Asks a speaker for what is missing. Returns false once there is no hope left.
-fn ask(ctx: &mut Context, heard: &mut Heard) -> bool {
+fn ask(picture: &Picture, out: &mut Out, heard: &mut Heard) -> bool {
     let silent = heard.doubt.is_some();
     if silent && heard.answered && heard.told <= heard.have {
         heard.asking = None;
         return true;
     }
     let Some(asking) = &mut heard.asking else { return true };
-    if asking.due > ctx.picture.now {
+    if asking.due > picture.now {
         return true;
     }
     if asking.tries >= if silent { ASKINGS_IN_SILENCE } else { ASKINGS } {
         return false;
     }
-    let wait = ask_again(ctx, heard.speaker);
-    asking.due = ctx.picture.now + wait * (1 << asking.tries.min(if silent { 2 } else { 5 }));
+    let wait = ask_again(picture, heard.speaker);
+    asking.due = picture.now + wait * (1 << asking.tries.min(if silent { 2 } else { 5 }));
     asking.tries += 1;
     if !silent && asking.tries == ASKINGS_IN_VAIN {
         // The beats arrive, so it may be the size of the answers.
-        ctx.out.say_frame(ctx.picture.bound(heard.speaker), Frame::Narrow);
+        out.say_frame(picture.bound(heard.speaker), Frame::Narrow);
     }
-    ctx.out
-        .say_frame(ctx.picture.bound(heard.speaker), Frame::Missed { since: heard.have, silent });
+    out.say_frame(picture.bound(heard.speaker), Frame::Missed { since: heard.have, silent });
     true
 }
 
 /// How long a hearer waits for the answer of a speaker, the first time.
-fn ask_again(ctx: &Context, speaker: Ix) -> Duration {
-    ctx.picture.peers.late(speaker).unwrap_or_default().max(ASK_AGAIN)
+fn ask_again(picture: &Picture, speaker: Ix) -> Duration {
+    picture.peers.late(speaker).unwrap_or_default().max(ASK_AGAIN)
 }
 
 #[cfg(test)]

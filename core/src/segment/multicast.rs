@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use crate::base::{Destination, Instant, Ix};
-use crate::out::{Event, MulticastState, Say, To, Why};
-use crate::picture::Context;
+use crate::out::{Event, MulticastState, Out, Say, To, Why};
+use crate::picture::Picture;
 use crate::timing::segment::{FIRST_BEACON, PRESENT};
 use crate::wire::Frame;
 
@@ -36,11 +36,10 @@ impl Default for Multicast {
 
 impl Multicast {
     /// Says hello soon, and at intervals from then on.
-    pub(crate) fn start(&mut self, ctx: &mut Context) {
+    pub(crate) fn start(&mut self, picture: &Picture, out: &mut Out) {
         *self = Self { state: self.state, ..Self::default() };
-        let beacon =
-            ctx.picture.config.multicast.then(|| ctx.picture.now + ctx.out.around(FIRST_BEACON));
-        ctx.out.timers.set(Why::Beacon, beacon);
+        let beacon = picture.config.multicast.then(|| picture.now + out.around(FIRST_BEACON));
+        out.timers.set(Why::Beacon, beacon);
     }
 
     /// The state as the embedder knows it.
@@ -49,39 +48,39 @@ impl Multicast {
     }
 
     /// Notes that a node was heard; `speaks` if it was a speaker.
-    pub(crate) fn heard(&mut self, ctx: &mut Context, from: Ix, speaks: bool) {
-        self.heard = Some(ctx.picture.now);
+    pub(crate) fn heard(&mut self, picture: &Picture, out: &mut Out, from: Ix, speaks: bool) {
+        self.heard = Some(picture.now);
         if let Some((_, since)) = self.near.iter_mut().find(|(ix, _)| *ix == from) {
             *since = 0;
         } else if self.near.len() < CROWD {
             self.near.push((from, 0));
         }
         if speaks {
-            self.speaker = Some(ctx.picture.now);
+            self.speaker = Some(picture.now);
         }
         self.quiet = 0;
         if self.state == MulticastState::Silent {
-            self.turn(ctx, MulticastState::Working);
+            self.turn(picture, out, MulticastState::Working);
         }
     }
 
     /// Notes that another node hears this one, or that a speaker covers it.
-    pub(crate) fn confirmed(&mut self, ctx: &mut Context) {
+    pub(crate) fn confirmed(&mut self, picture: &Picture, out: &mut Out) {
         self.quiet = 0;
-        self.turn(ctx, MulticastState::Working);
+        self.turn(picture, out, MulticastState::Working);
     }
 
     /// Notes that nobody hears this node. If it hears nobody either, it may simply be alone.
-    pub(crate) fn unheard(&mut self, ctx: &mut Context) {
-        if self.state == MulticastState::Working && self.hears(ctx) {
-            self.turn(ctx, MulticastState::Unheard);
+    pub(crate) fn unheard(&mut self, picture: &Picture, out: &mut Out) {
+        if self.state == MulticastState::Working && self.hears(picture) {
+            self.turn(picture, out, MulticastState::Unheard);
         }
     }
 
     /// Counts a beacon that is due. Many in a row without a word from the segment are not loss; a
     /// node that has slept has not counted any.
-    fn count(&mut self, ctx: &mut Context) {
-        let company = ctx.picture.ring.len() > 0;
+    fn count(&mut self, picture: &Picture, out: &mut Out) {
+        let company = picture.ring.len() > 0;
         self.quiet = if company { self.quiet.saturating_add(1) } else { 0 };
         self.calm = self.calm.saturating_add(1);
         self.near.retain_mut(|(_, since)| {
@@ -92,24 +91,24 @@ impl Multicast {
             // The event gets rarer where multicast works only now and then.
             let steady = self.calm / 8 >= self.patience;
             self.patience = if steady { PATIENCE } else { (2 * self.patience).min(LONGEST) };
-            self.turn(ctx, MulticastState::Silent);
+            self.turn(picture, out, MulticastState::Silent);
         }
         if self.state == MulticastState::Silent {
             self.calm = 0;
         }
     }
 
-    fn turn(&mut self, ctx: &mut Context, to: MulticastState) {
-        if ctx.picture.config.multicast && self.state != to {
+    fn turn(&mut self, picture: &Picture, out: &mut Out, to: MulticastState) {
+        if picture.config.multicast && self.state != to {
             let from = core::mem::replace(&mut self.state, to);
-            ctx.out.event(Event::Multicast { from, to });
+            out.event(Event::Multicast { from, to });
         }
     }
 
     /// How many nodes share the beacons, as far as this node knows: few in a small segment of a
     /// large cluster.
-    fn others(&self, ctx: &Context) -> usize {
-        let all = ctx.picture.ring.len();
+    fn others(&self, picture: &Picture) -> usize {
+        let all = picture.ring.len();
         match self.state {
             MulticastState::Silent => all.min(RARE),
             _ if self.near.len() < CROWD => all.min(self.near.len() + 1),
@@ -118,9 +117,8 @@ impl Multicast {
     }
 
     /// Whether any node was heard lately.
-    fn hears(&self, ctx: &Context) -> bool {
-        self.heard
-            .is_some_and(|at| ctx.picture.now.since(at) <= 4 * ctx.picture.config.beacon_interval)
+    fn hears(&self, picture: &Picture) -> bool {
+        self.heard.is_some_and(|at| picture.now.since(at) <= 4 * picture.config.beacon_interval)
     }
 
     /// Whether a speaker was heard lately.
@@ -130,27 +128,27 @@ impl Multicast {
 
     /// Multicasts frames that fit in one packet, once, if that is worth it: if a speaker covers
     /// this node, or if there are few nodes and one was heard lately.
-    pub(crate) fn send(&self, ctx: &mut Context, frames: &[Frame]) {
-        let lately = self.hears(ctx);
-        let few = ctx.picture.ring.len() < ctx.picture.config.least_hearers as usize;
-        let worth = ctx.picture.coverer(Ix::ME).is_some() || lately && few;
-        if ctx.picture.config.multicast && worth {
-            ctx.out.say(EVERYBODY, Say::Frames(frames.to_vec()));
+    pub(crate) fn send(&self, picture: &Picture, out: &mut Out, frames: &[Frame]) {
+        let lately = self.hears(picture);
+        let few = picture.ring.len() < picture.config.least_hearers as usize;
+        let worth = picture.coverer(Ix::ME).is_some() || lately && few;
+        if picture.config.multicast && worth {
+            out.say(EVERYBODY, Say::Frames(frames.to_vec()));
         }
     }
 
     /// Says that this node is here. A speaker's beats do as much for the whole segment; without a
     /// speaker each node does so with a chance, all together about once per interval.
-    pub(crate) fn on_beacon(&mut self, ctx: &mut Context, speaks: bool) {
-        self.count(ctx);
-        let spoken_for = speaks || self.hears_speaker(ctx.picture.now);
-        if !spoken_for && ctx.out.random_below(self.others(ctx)) == 0 {
-            ctx.picture.greet(&mut ctx.out, EVERYBODY);
+    pub(crate) fn on_beacon(&mut self, picture: &Picture, out: &mut Out, speaks: bool) {
+        self.count(picture, out);
+        let spoken_for = speaks || self.hears_speaker(picture.now);
+        if !spoken_for && out.random_below(self.others(picture)) == 0 {
+            picture.greet(out, EVERYBODY);
         }
         // A node with a speaker only has to check that the speaker is still there.
         let rarely = if spoken_for { SPOKEN_FOR } else { 1 };
-        let wait = ctx.out.around(ctx.picture.config.beacon_interval * rarely);
-        ctx.out.timers.set(Why::Beacon, Some(ctx.picture.now + wait));
+        let wait = out.around(picture.config.beacon_interval * rarely);
+        out.timers.set(Why::Beacon, Some(picture.now + wait));
     }
 }
 

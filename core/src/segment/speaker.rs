@@ -19,8 +19,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::base::{Epoch, Instant, Ix};
-use crate::out::Why;
-use crate::picture::Context;
+use crate::out::{Out, Why};
+use crate::picture::Picture;
 use crate::segment::multicast::EVERYBODY;
 use crate::segment::stream::Stream;
 use crate::timing::segment::{
@@ -90,21 +90,21 @@ pub(crate) struct Speaker {
 
 impl Speaker {
     /// Begins a life, or stops speaking after a change of the configuration. Promises are kept.
-    pub(crate) fn start(&mut self, ctx: &mut Context, new_life: bool) {
+    pub(crate) fn start(&mut self, picture: &Picture, out: &mut Out, new_life: bool) {
         if new_life {
             *self = Self::default();
         }
-        self.stop(ctx);
-        self.arm(ctx);
+        self.stop(picture, out);
+        self.arm(out);
     }
 
-    fn stop(&mut self, ctx: &mut Context) {
+    fn stop(&mut self, picture: &Picture, out: &mut Out) {
         self.since = None;
         self.next_beat = None;
         self.hearers.clear();
         self.turns.clear();
         self.abroad.clear();
-        self.postpone(ctx, LOOK_AGAIN);
+        self.postpone(picture, out, LOOK_AGAIN);
     }
 
     /// Whether this node speaks.
@@ -118,159 +118,161 @@ impl Speaker {
     }
 
     /// Does not begin to speak for some time, as another node may.
-    pub(crate) fn postpone(&mut self, ctx: &mut Context, least: Duration) {
-        self.candidacy = ctx
-            .picture
-            .config
-            .multicast
-            .then(|| ctx.picture.now + least + ctx.out.around(4 * least));
-        self.arm(ctx);
+    pub(crate) fn postpone(&mut self, picture: &Picture, out: &mut Out, least: Duration) {
+        self.candidacy =
+            picture.config.multicast.then(|| picture.now + least + out.around(4 * least));
+        self.arm(out);
     }
 
     /// Another node begins to speak, perhaps in this segment: waits until it is known whether it is
     /// here.
-    pub(crate) fn wait_and_see(&mut self, ctx: &mut Context) {
-        if self.candidacy.is_some_and(|at| at < ctx.picture.now + WAIT_AND_SEE) {
-            self.candidacy = Some(ctx.picture.now + WAIT_AND_SEE + ctx.out.around(WAIT_AND_SEE));
-            self.arm(ctx);
+    pub(crate) fn wait_and_see(&mut self, picture: &Picture, out: &mut Out) {
+        if self.candidacy.is_some_and(|at| at < picture.now + WAIT_AND_SEE) {
+            self.candidacy = Some(picture.now + WAIT_AND_SEE + out.around(WAIT_AND_SEE));
+            self.arm(out);
         }
     }
 
     /// Does what is due: beats, lists, repeats, begins to speak or stops. `spoken_to` says whether
     /// a speaker is heard, `knows` whether this node knows its cluster. Returns whether no hearer
     /// was found, or all have stopped hearing.
-    pub(crate) fn on_timer(&mut self, ctx: &mut Context, spoken_to: bool, knows: bool) -> bool {
+    pub(crate) fn on_timer(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        spoken_to: bool,
+        knows: bool,
+    ) -> bool {
         let mut unheard = false;
-        if self.candidacy.is_some_and(|at| at <= ctx.picture.now) {
+        if self.candidacy.is_some_and(|at| at <= picture.now) {
             // If the speaker is lost, that will show.
             let calm = spoken_to || self.speaks();
-            self.postpone(ctx, LOOK_AGAIN * if calm { 5 } else { 1 });
-            if !calm && knows && ctx.picture.ring.len() >= least(ctx) {
-                self.begin(ctx);
+            self.postpone(picture, out, LOOK_AGAIN * if calm { 5 } else { 1 });
+            if !calm && knows && picture.ring.len() >= least(picture) {
+                self.begin(picture, out);
             }
         }
-        if self.next_beat.is_some_and(|at| at <= ctx.picture.now) {
-            unheard = self.review(ctx);
+        if self.next_beat.is_some_and(|at| at <= picture.now) {
+            unheard = self.review(picture, out);
             if self.speaks() {
-                self.beat(ctx);
+                self.beat(picture, out);
             }
         }
-        self.stream.repeat(ctx);
-        self.arm(ctx);
+        self.stream.repeat(picture, out);
+        self.arm(out);
         unheard
     }
 
-    fn begin(&mut self, ctx: &mut Context) {
-        self.since = Some(ctx.picture.now);
-        (self.ending, self.mute, self.calm) = (false, None, ctx.picture.now);
-        self.next_beat = Some(ctx.picture.now + BEAT);
-        let me = ctx.picture.me();
+    fn begin(&mut self, picture: &Picture, out: &mut Out) {
+        self.since = Some(picture.now);
+        (self.ending, self.mute, self.calm) = (false, None, picture.now);
+        self.next_beat = Some(picture.now + BEAT);
+        let me = picture.me();
         // Others take unbound packets of this life from here on.
-        let packet = ctx.out.packet + 1;
-        ctx.picture.tell_all(&mut ctx.out, Frame::Vouch { life: me, packet });
-        ctx.picture.tell_all(&mut ctx.out, Frame::Heard { speaker: me.id, nodes: Vec::new() });
+        let packet = out.packet + 1;
+        picture.tell_all(out, Frame::Vouch { life: me, packet });
+        picture.tell_all(out, Frame::Heard { speaker: me.id, nodes: Vec::new() });
     }
 
     /// Ends a trial that has failed, and a service that nobody relies on any more. Returns whether
     /// nobody hears this node.
-    fn review(&mut self, ctx: &mut Context) -> bool {
+    fn review(&mut self, picture: &Picture, out: &mut Out) -> bool {
         let Some(since) = self.since else { return false };
         let mut unheard = false;
         if self.cut_off.len() <= 2 + self.hearers.len() / 2 {
             self.mute = None;
-        } else if ctx.picture.now.since(*self.mute.get_or_insert(ctx.picture.now)) > MUTE {
+        } else if picture.now.since(*self.mute.get_or_insert(picture.now)) > MUTE {
             self.ending = true;
             unheard = self.cut_off.len() == self.hearers.len();
         }
-        if self.has_duty(ctx.picture.now) {
+        if self.has_duty(picture.now) {
             self.failures = 0;
         } else if self.ending {
-            self.stop(ctx);
-        } else if ctx.picture.now.since(since) > TRIAL && self.hearers.len() < least(ctx) {
+            self.stop(picture, out);
+        } else if picture.now.since(since) > TRIAL && self.hearers.len() < least(picture) {
             unheard = self.hearers.is_empty();
-            self.stop(ctx);
-            self.postpone(ctx, REST * (1 << self.failures.min(4)));
+            self.stop(picture, out);
+            self.postpone(picture, out, REST * (1 << self.failures.min(4)));
             self.failures += 1;
         }
         unheard
     }
 
     /// Whether hearers rely on it, or it has enough to begin with.
-    fn serves(&self, ctx: &Context) -> bool {
-        self.speaks() && (self.has_duty(ctx.picture.now) || self.hearers.len() >= least(ctx))
+    fn serves(&self, picture: &Picture) -> bool {
+        self.speaks() && (self.has_duty(picture.now) || self.hearers.len() >= least(picture))
     }
 
-    fn beat(&mut self, ctx: &mut Context) {
-        let serves = self.serves(ctx);
+    fn beat(&mut self, picture: &mut Picture, out: &mut Out) {
+        let serves = self.serves(picture);
         let pause =
-            if serves { pause(ctx.picture.now.since(self.calm), self.lossy) } else { TRIAL_BEAT };
+            if serves { pause(picture.now.since(self.calm), self.lossy) } else { TRIAL_BEAT };
         if pause == QUIET_BEAT {
             self.lossy = is_lossy(self.questions, self.hearers.len());
             self.questions = 0;
         }
-        let mut next = ctx.picture.now + pause;
-        ctx.out
-            .say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(ctx.picture.now) });
-        let enough = self.hearers.len() >= least(ctx) / 2;
+        let mut next = picture.now + pause;
+        out.say_frame(EVERYBODY, Frame::Beat { sequence: self.stream.announced(picture.now) });
+        let enough = self.hearers.len() >= least(picture) / 2;
         // It is better sent with this beat than in a packet of its own before the next one.
         if serves && !self.ending && self.mute.is_none() && enough && self.next_list < next {
-            self.list(ctx);
+            self.list(picture, out);
             next = next.min(self.next_list);
         }
         for _ in 0..self.abroad.len().div_ceil(4) {
             if let Some(list) = self.abroad.pop_front() {
-                ctx.out.say_frame(EVERYBODY, list);
+                out.say_frame(EVERYBODY, list);
             }
         }
         self.next_beat = Some(next);
     }
 
     /// Beats after this time, and ever more rarely from then on.
-    fn quicken(&mut self, ctx: &mut Context, age: Duration) {
-        self.calm = ctx.picture.now;
-        self.hasten(ctx, ctx.picture.now + age);
+    fn quicken(&mut self, picture: &Picture, out: &mut Out, age: Duration) {
+        self.calm = picture.now;
+        self.hasten(out, picture.now + age);
     }
 
     /// Makes the next beat come no later than this.
-    fn hasten(&mut self, ctx: &mut Context, at: Instant) {
+    fn hasten(&mut self, out: &mut Out, at: Instant) {
         self.next_beat = self.next_beat.map(|next| next.min(at));
-        self.arm(ctx);
+        self.arm(out);
     }
 
     /// Lists the next hearers, to the segment and to the speakers of other segments.
-    fn list(&mut self, ctx: &mut Context) {
-        let me = ctx.picture.me().id;
+    fn list(&mut self, picture: &mut Picture, out: &mut Out) {
+        let me = picture.me().id;
         let entry = ENTRY[usize::from(me.addr().is_ipv6())];
-        let mut room = ctx.picture.datagram(Ix::ME).saturating_sub(OVERHEAD + 24);
+        let mut room = picture.datagram(Ix::ME).saturating_sub(OVERHEAD + 24);
         let (mut nodes, mut vouches) = (Vec::new(), Vec::new());
         let mut left = self.turns.len();
         while left > 0 && room >= entry + VOUCH {
             left -= 1;
             let Some(ix) = self.turns.pop_front() else { break };
-            if !self.keep(ctx, ix) {
+            if !self.keep(picture, ix) {
                 continue;
             }
             self.turns.push_back(ix);
             // What is multicast for all may be too large for it.
-            let narrow = ctx.picture.datagram(ix) < ctx.picture.datagram(Ix::ME);
-            if narrow && self.is_promised(ix, ctx.picture.now) {
+            let narrow = picture.datagram(ix) < picture.datagram(Ix::ME);
+            if narrow && self.is_promised(ix, picture.now) {
                 self.cut_off.insert(ix);
             }
             if narrow || self.cut_off.contains(&ix) {
                 continue;
             }
-            let promise = ctx.picture.now + PROMISE + GRACE;
+            let promise = picture.now + PROMISE + GRACE;
             if let Some(hearer) = self.hearers.get_mut(&ix) {
                 hearer.promised = Some(promise);
                 self.promised = Some(promise);
-                ctx.picture.note_cover(ix, Ix::ME);
-                let life = ctx.picture.life(ix);
+                picture.note_cover(ix, Ix::ME);
+                let life = picture.life(ix);
                 nodes.push(life.id);
                 room -= entry;
                 // Once it is known to all, only newcomers need it: not all in the same list.
                 let turn = hearer.listings.wrapping_add(ix.raw()).is_multiple_of(VOUCHES);
                 if hearer.listings < FIRST_VOUCHES || turn {
-                    let packet = ctx.picture.peers.highest(ix);
+                    let packet = picture.peers.highest(ix);
                     vouches.push(Frame::Vouch { life, packet });
                     room -= VOUCH;
                 }
@@ -279,7 +281,7 @@ impl Speaker {
         }
         let done = self.turns.len().saturating_sub(left).max(1) as u32;
         let listed = |ix| self.hearers.get(ix).is_some_and(|hearer| hearer.promised.is_some());
-        self.next_list = ctx.picture.now
+        self.next_list = picture.now
             + if self.turns.front().is_none_or(listed) {
                 (ROUND * done / (self.hearers.len() as u32).max(done)).max(FIRST_LIST)
             } else {
@@ -289,25 +291,24 @@ impl Speaker {
             return;
         }
         let heard = Frame::Heard { speaker: me, nodes };
-        for other in ctx.picture.speakers() {
-            ctx.out.say_frame(ctx.picture.bound(other), heard.clone());
+        for other in picture.speakers() {
+            out.say_frame(picture.bound(other), heard.clone());
         }
         // First the vouches, which name lives: the list then needs no entries of its own in the
         // packet.
         for vouch in vouches {
-            ctx.out.say_frame(EVERYBODY, vouch);
+            out.say_frame(EVERYBODY, vouch);
         }
-        ctx.out.say_frame(EVERYBODY, heard);
+        out.say_frame(EVERYBODY, heard);
     }
 
     /// Whether a hearer stays one: it has lately said that it hears, or there is a promise to keep.
-    fn keep(&mut self, ctx: &Context, ix: Ix) -> bool {
+    fn keep(&mut self, picture: &Picture, ix: Ix) -> bool {
         let Some(hearer) = self.hearers.get(&ix) else { return false };
         // One that is merely under suspicion may still hear this node, and no other speaker.
-        let same =
-            hearer.epoch == ctx.picture.life(ix).epoch && ctx.picture.status(ix).is_present();
-        let promised = hearer.promised.is_some_and(|until| until > ctx.picture.now);
-        let word = ctx.picture.now.since(hearer.said) <= WORD;
+        let same = hearer.epoch == picture.life(ix).epoch && picture.status(ix).is_present();
+        let promised = hearer.promised.is_some_and(|until| until > picture.now);
+        let word = picture.now.since(hearer.said) <= WORD;
         if same && promised && !word {
             self.cut_off.insert(ix);
         }
@@ -329,13 +330,13 @@ impl Speaker {
     }
 
     /// A node says that it hears this one.
-    pub(crate) fn on_heard_by(&mut self, ctx: &mut Context, from: Ix) {
+    pub(crate) fn on_heard_by(&mut self, picture: &Picture, out: &mut Out, from: Ix) {
         let room = self.hearers.len() < HEARERS && !self.ending;
         if !self.speaks() || !room && !self.hearers.contains_key(&from) {
             return;
         }
-        let (epoch, said) = (ctx.picture.life(from).epoch, ctx.picture.now);
-        if ctx.picture.datagram(from) >= ctx.picture.datagram(Ix::ME) {
+        let (epoch, said) = (picture.life(from).epoch, picture.now);
+        if picture.datagram(from) >= picture.datagram(Ix::ME) {
             self.cut_off.remove(&from);
         }
         let known = self.hearers.get_mut(&from).filter(|hearer| hearer.epoch == epoch);
@@ -351,56 +352,63 @@ impl Speaker {
         if self.hearers.insert(from, hearer).is_none() {
             self.turns.push_front(from);
         }
-        let soon = ctx.picture.now + FIRST_LIST;
+        let soon = picture.now + FIRST_LIST;
         self.next_list = self.next_list.min(soon);
-        if self.serves(ctx) {
-            self.hasten(ctx, soon);
+        if self.serves(picture) {
+            self.hasten(out, soon);
         }
     }
 
     /// A node misses batches, or no longer hears this one: it gets what it lacks, by multicast if
     /// many lack the same.
-    pub(crate) fn on_missed(&mut self, ctx: &mut Context, from: Ix, since: u64, silent: bool) {
+    pub(crate) fn on_missed(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        from: Ix,
+        since: u64,
+        silent: bool,
+    ) {
         let Some(hearer) = self.hearers.get_mut(&from) else { return };
-        if hearer.answered.is_some_and(|at| ctx.picture.now.since(at) < ANSWERS) {
+        if hearer.answered.is_some_and(|at| picture.now.since(at) < ANSWERS) {
             return;
         }
-        hearer.answered = Some(ctx.picture.now);
+        hearer.answered = Some(picture.now);
         self.questions = self.questions.saturating_add(1);
         let missed = self.stream.is_beyond(since);
         // A hearer that has missed a single beat and nothing else is not cut off yet.
         let doubted = hearer.doubted.filter(|_| silent);
-        let second = doubted.map_or(Some(false), |at| is_second(ctx.picture.now.since(at)));
+        let second = doubted.map_or(Some(false), |at| is_second(picture.now.since(at)));
         if silent && second.is_some() {
-            hearer.doubted = Some(ctx.picture.now);
+            hearer.doubted = Some(picture.now);
         }
         if silent && (missed || second == Some(true)) {
             self.cut_off.insert(from);
         }
         if missed || second == Some(true) {
-            self.quicken(ctx, BEAT);
+            self.quicken(picture, out, BEAT);
         }
-        let to = ctx.picture.bound(from);
-        self.stream.answer(ctx, to, since, silent);
+        let to = picture.bound(from);
+        self.stream.answer(picture, out, to, since, silent);
     }
 
     /// A preferred speaker was heard: this one stops, at once if nobody relies on it; otherwise
     /// once the other has hearers and all promises have run out.
-    pub(crate) fn give_way(&mut self, ctx: &mut Context, has_hearers: bool) {
-        if self.speaks() && !self.has_duty(ctx.picture.now) {
-            self.stop(ctx);
-            self.arm(ctx);
+    pub(crate) fn give_way(&mut self, picture: &Picture, out: &mut Out, has_hearers: bool) {
+        if self.speaks() && !self.has_duty(picture.now) {
+            self.stop(picture, out);
+            self.arm(out);
         } else if self.speaks() && has_hearers {
             self.ending = true;
         }
     }
 
     /// A list of another speaker, to be multicast here.
-    pub(crate) fn on_list_from_abroad(&mut self, ctx: &mut Context, list: Frame) {
+    pub(crate) fn on_list_from_abroad(&mut self, picture: &Picture, out: &mut Out, list: Frame) {
         if self.speaks() && self.abroad.len() < ABROAD {
             self.abroad.push_back(list);
             if self.abroad.len() > ABROAD_AT_REST {
-                self.hasten(ctx, ctx.picture.now + FIRST_LIST);
+                self.hasten(out, picture.now + FIRST_LIST);
             }
         }
     }
@@ -410,24 +418,25 @@ impl Speaker {
     /// it has multicast the batch as well.
     pub(crate) fn serve(
         &mut self,
-        ctx: &mut Context,
+        picture: &Picture,
+        out: &mut Out,
         frames: &[Frame],
         from: Ix,
     ) -> Option<Vec<Ix>> {
-        if !self.has_duty(ctx.picture.now) || frames.len() > usize::from(u8::MAX) {
+        if !self.has_duty(picture.now) || frames.len() > usize::from(u8::MAX) {
             return Some(Vec::new());
         }
-        if self.stream.has(ctx.picture.now, frames) {
+        if self.stream.has(picture.now, frames) {
             return Some(Vec::new());
         }
         // A message that cannot be asked for would be lost; a change is found by repair.
-        let pressed = self.stream.is_pressed(ctx.picture.now) && frames.iter().any(is_message);
+        let pressed = self.stream.is_pressed(picture.now) && frames.iter().any(is_message);
         if self.cut_off.len() > MANY || !self.speaks() || pressed {
             return None;
         }
-        self.stream.send(ctx, frames, self.hearers.contains_key(&from));
+        self.stream.send(picture, out, frames, self.hearers.contains_key(&from));
         // The first beat is the repetition.
-        self.quicken(ctx, BEAT + pause(BEAT, self.lossy));
+        self.quicken(picture, out, BEAT + pause(BEAT, self.lossy));
         Some(self.cut_off.iter().copied().collect())
     }
 
@@ -437,13 +446,13 @@ impl Speaker {
         self.turns.retain(|&turn| turn != ix);
     }
 
-    fn arm(&self, ctx: &mut Context) {
+    fn arm(&self, out: &mut Out) {
         let next = [self.stream.due(), self.next_beat, self.candidacy].into_iter().flatten().min();
-        ctx.out.timers.set(Why::Beat, next);
+        out.timers.set(Why::Beat, next);
     }
 }
 
 /// How many hearers are worth the heartbeats.
-fn least(ctx: &Context) -> usize {
-    ctx.picture.config.least_hearers as usize
+fn least(picture: &Picture) -> usize {
+    picture.config.least_hearers as usize
 }

@@ -5,8 +5,8 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::base::{Instant, Ix};
-use crate::out::{Say, To};
-use crate::picture::Context;
+use crate::out::{Out, Say, To};
+use crate::picture::Picture;
 use crate::segment::multicast::EVERYBODY;
 use crate::timing::segment::{AGAIN, ANSWERED, ASKED, ASKED_AFTER_QUIET, BEAT, MEMORY, UNDER_WAY};
 use crate::wire::Frame;
@@ -67,14 +67,20 @@ impl Stream {
     }
 
     /// Multicasts a batch: twice if its origin has multicast it as well, otherwise three times.
-    pub(super) fn send(&mut self, ctx: &mut Context, frames: &[Frame], by_origin: bool) {
+    pub(super) fn send(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        frames: &[Frame],
+        by_origin: bool,
+    ) {
         self.sequence += 1;
-        if self.log.back().is_none_or(|last| ctx.picture.now.since(last.at) >= ASKED) {
-            (self.first, self.busy) = (self.sequence, ctx.picture.now);
+        if self.log.back().is_none_or(|last| picture.now.since(last.at) >= ASKED) {
+            (self.first, self.busy) = (self.sequence, picture.now);
         }
-        let again = [(!by_origin).then(|| ctx.picture.now + AGAIN), Some(ctx.picture.now + BEAT)];
-        ctx.out.say(EVERYBODY, Say::Frames(numbered(self.sequence, frames)));
-        let (sequence, at) = (self.sequence, ctx.picture.now);
+        let again = [(!by_origin).then(|| picture.now + AGAIN), Some(picture.now + BEAT)];
+        out.say(EVERYBODY, Say::Frames(numbered(self.sequence, frames)));
+        let (sequence, at) = (self.sequence, picture.now);
         let frames = frames.to_vec();
         self.log.push_back(Batch {
             sequence,
@@ -90,19 +96,19 @@ impl Stream {
     }
 
     /// Repeats what is due, and beats with the last repetition of a batch.
-    pub(super) fn repeat(&mut self, ctx: &mut Context) {
+    pub(super) fn repeat(&mut self, picture: &Picture, out: &mut Out) {
         let mut last = false;
         for batch in &mut self.log {
-            let due = |at: &mut Instant| *at <= ctx.picture.now;
+            let due = |at: &mut Instant| *at <= picture.now;
             let first = batch.again[0].take_if(due).is_some();
             let second = batch.again[1].take_if(due).is_some();
             if first || second {
-                ctx.out.say(EVERYBODY, Say::Frames(numbered(batch.sequence, &batch.frames)));
+                out.say(EVERYBODY, Say::Frames(numbered(batch.sequence, &batch.frames)));
             }
             last |= second;
         }
         if last {
-            ctx.out.say_frame(EVERYBODY, Frame::Beat { sequence: self.announced(ctx.picture.now) });
+            out.say_frame(EVERYBODY, Frame::Beat { sequence: self.announced(picture.now) });
         }
     }
 
@@ -114,30 +120,37 @@ impl Stream {
     /// Sends the batches after a number: to the asker if it hears nothing else (`alone`) or if few
     /// have asked, otherwise to all. A hearer that asks some time after that has missed the
     /// multicast as well, and counts as the first asker.
-    pub(super) fn answer(&mut self, ctx: &mut Context, to: To, since: u64, alone: bool) {
+    pub(super) fn answer(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        to: To,
+        since: u64,
+        alone: bool,
+    ) {
         let missed = self.log.iter_mut().filter(|batch| batch.sequence > since);
         for batch in missed.take(ANSWER) {
             let say = Say::Frames(numbered(batch.sequence, &batch.frames));
             if alone {
-                ctx.out.say(to, say);
+                out.say(to, say);
                 continue;
             }
             match batch.for_many {
-                Some(at) if ctx.picture.now.since(at) <= ANSWERED => continue,
+                Some(at) if picture.now.since(at) <= ANSWERED => continue,
                 Some(_) => (batch.for_many, batch.askers) = (None, [None; ASKERS - 1]),
                 None => {}
             }
             let known = batch.askers.iter_mut().find(|asker| asker.is_none() || **asker == to.node);
             if let Some(asker) = known {
                 *asker = to.node;
-                ctx.out.say(to, say);
+                out.say(to, say);
             } else {
-                batch.for_many = Some(ctx.picture.now);
-                ctx.out.say(EVERYBODY, say);
+                batch.for_many = Some(picture.now);
+                out.say(EVERYBODY, say);
             }
         }
         if alone {
-            ctx.out.say_frame(to, Frame::Beat { sequence: self.sequence });
+            out.say_frame(to, Frame::Beat { sequence: self.sequence });
         }
     }
 }
@@ -157,6 +170,7 @@ mod tests {
     use crate::base::{Destination, Epoch, NodeId};
     use crate::config::Config;
     use crate::packet::KeyId;
+    use crate::picture::Context;
     use crate::seal::{ClusterName, Key, Keyring};
     use core::net::SocketAddr;
     use core::time::Duration;
@@ -189,21 +203,21 @@ mod tests {
     #[test]
     fn a_batch_is_announced_once_it_must_have_come() {
         let (mut ctx, mut stream) = (context(), Stream::default());
-        stream.send(&mut ctx, &frames(1), true);
+        stream.send(&ctx.picture, &mut ctx.out, &frames(1), true);
         assert_eq!(stream.announced(ctx.picture.now), 0);
         assert!(
             stream.has(ctx.picture.now, &frames(1)) && !stream.has(ctx.picture.now, &frames(2))
         );
         ctx.picture.now = stream.due().unwrap();
-        stream.repeat(&mut ctx);
+        stream.repeat(&ctx.picture, &mut ctx.out);
         assert_eq!(stream.due(), None);
         assert_eq!(stream.announced(ctx.picture.now), 1);
         assert_eq!(said(&mut ctx).len(), 3, "twice, and a beat");
         // Nobody else has multicast it: once more.
-        stream.send(&mut ctx, &frames(2), false);
+        stream.send(&ctx.picture, &mut ctx.out, &frames(2), false);
         while let Some(due) = stream.due() {
             ctx.picture.now = due;
-            stream.repeat(&mut ctx);
+            stream.repeat(&ctx.picture, &mut ctx.out);
         }
         assert_eq!(said(&mut ctx).len(), 4, "three times, and a beat");
     }
@@ -211,7 +225,7 @@ mod tests {
     #[test]
     fn what_many_miss_is_multicast_once_more_and_only_once() {
         let (mut ctx, mut stream) = (context(), Stream::default());
-        stream.send(&mut ctx, &frames(1), true);
+        stream.send(&ctx.picture, &mut ctx.out, &frames(1), true);
         let _ = said(&mut ctx);
         let asker = |number: u32| To {
             at: Destination::Unicast(([10, 0, 0, 2], number as u16).into()),
@@ -220,11 +234,11 @@ mod tests {
         };
         // One that asks again and again is answered alone.
         for _ in 0..5 {
-            stream.answer(&mut ctx, asker(1), 0, false);
+            stream.answer(&ctx.picture, &mut ctx.out, asker(1), 0, false);
         }
         let unicast_alone = said(&mut ctx);
         for number in 1..10 {
-            stream.answer(&mut ctx, asker(number), 0, false);
+            stream.answer(&ctx.picture, &mut ctx.out, asker(number), 0, false);
         }
         let batches = |all: bool, said: &[(Destination, Say)]| {
             let batch = |(at, say): &&(Destination, Say)| {
@@ -237,10 +251,10 @@ mod tests {
         assert_eq!((batches(false, &answers), batches(true, &answers)), (2, 1));
         // A hearer that asks again has missed that, and will miss the next one.
         ctx.picture.now = ctx.picture.now + ANSWERED + Duration::from_millis(1);
-        stream.answer(&mut ctx, asker(7), 0, false);
+        stream.answer(&ctx.picture, &mut ctx.out, asker(7), 0, false);
         assert_eq!(batches(false, &said(&mut ctx)), 1);
         // A multicast does not help a hearer that hears nothing.
-        stream.answer(&mut ctx, asker(7), 0, true);
+        stream.answer(&ctx.picture, &mut ctx.out, asker(7), 0, true);
         assert_eq!(batches(false, &said(&mut ctx)), 1);
     }
 
@@ -249,13 +263,13 @@ mod tests {
         let (mut ctx, mut stream) = (context(), Stream::default());
         for number in 0..(KEPT - ANSWER) as u64 {
             assert!(!stream.is_pressed(ctx.picture.now), "{number}");
-            stream.send(&mut ctx, &frames(number), true);
+            stream.send(&ctx.picture, &mut ctx.out, &frames(number), true);
         }
         assert!(stream.is_pressed(ctx.picture.now + ASKED));
         assert!(!stream.is_pressed(ctx.picture.now + ASKED_AFTER_QUIET));
         // A node that missed the beginning has asked by then.
         ctx.picture.now = ctx.picture.now + ASKED / 2;
-        stream.send(&mut ctx, &frames(0), true);
+        stream.send(&ctx.picture, &mut ctx.out, &frames(0), true);
         ctx.picture.now = ctx.picture.now + ASKED_AFTER_QUIET;
         assert!(!stream.is_pressed(ctx.picture.now));
     }
@@ -264,7 +278,7 @@ mod tests {
     fn old_batches_are_forgotten() {
         let (mut ctx, mut stream) = (context(), Stream::default());
         for number in 0..KEPT as u64 + 10 {
-            stream.send(&mut ctx, &frames(number), true);
+            stream.send(&ctx.picture, &mut ctx.out, &frames(number), true);
         }
         assert_eq!(stream.log.len(), KEPT);
         assert!(

@@ -5,12 +5,19 @@ use alloc::vec::Vec;
 use super::{Batch, Relays};
 use crate::base::Ix;
 use crate::broadcast::parts::{Audience, Part, split, without};
-use crate::picture::Context;
+use crate::out::Out;
+use crate::picture::Picture;
 use crate::wire::{Frame, Message, Route};
 
 impl Relays {
     /// Sends batches in place of a copy that does not fit into a datagram for its peer.
-    pub(crate) fn divide(&mut self, ctx: &mut Context, copy: u64, batches: Vec<Vec<Frame>>) {
+    pub(crate) fn divide(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        copy: u64,
+        batches: Vec<Vec<Frame>>,
+    ) {
         let Some(whole) = self.copies.get(&copy) else { return };
         let (to, hops, urgent) = (whole.to, whole.hops, whole.urgent);
         let (route, part) = (whole.route.clone(), whole.part.clone());
@@ -19,7 +26,7 @@ impl Relays {
             let batch = self.next;
             self.next += 1;
             let part = Part { to, route: route.clone(), part: part.clone() };
-            if self.enter(ctx, batch, urgent, part, hops) {
+            if self.enter(picture, out, batch, urgent, part, hops) {
                 self.batches.insert(batch, Batch { frames, open: 1 });
             }
         }
@@ -46,10 +53,10 @@ impl Relays {
 
     /// Sends to the other peers of a copy's part what its peer does not pass on. Returns whether
     /// there was room for all.
-    pub(crate) fn serve_rest(&mut self, ctx: &mut Context, copy: u64) -> bool {
+    pub(crate) fn serve_rest(&mut self, picture: &mut Picture, out: &mut Out, copy: u64) -> bool {
         let Some(open) = self.copies.get(&copy) else { return true };
         let (to, hops, batch) = (open.to, open.hops, open.batch);
-        let rest = without(ctx, &open.part, to);
+        let rest = without(picture, &open.part, to);
         let Some(frames) = self.batches.get(&batch).map(|batch| batch.frames.clone()) else {
             return true;
         };
@@ -62,13 +69,13 @@ impl Relays {
         if let Some(group) = covering {
             // It does not multicast this either, so the nodes that it covers are sent a copy.
             let audience = group.map_or(Audience::All, Audience::Group);
-            ctx.picture.covers.void(to);
-            self.originate_to_each(ctx, frames.clone(), audience);
+            picture.covers.void(to);
+            self.originate_to_each(picture, out, frames.clone(), audience);
         }
         for route in rest {
-            let parts = split(ctx, &route, Some(to));
+            let parts = split(picture, out, &route, Some(to));
             let count = parts.len();
-            let (_, sent) = self.send(ctx, frames.clone(), parts, hops);
+            let (_, sent) = self.send(picture, out, frames.clone(), parts, hops);
             complete &= sent as usize == count;
         }
         complete
