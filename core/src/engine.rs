@@ -27,8 +27,8 @@ use crate::config::{Config, ConfigError};
 use crate::engine::clock::{Clock, LATEST};
 use crate::membership::{Comeback, Departure, Hearsay, Numbers, Probes, Renewal, Returns, Watches};
 use crate::mutants::mutated;
-use crate::out::{Event, Intent, Why};
-use crate::picture::{Context, Health};
+use crate::out::{Event, Intent, Out, Why};
+use crate::picture::{Health, Picture};
 use crate::repair::{Gaps, Repair, Tombstones};
 use crate::seal::{Opener, Sealer};
 use crate::segment::{Hearer, Multicast, Speaker};
@@ -48,7 +48,8 @@ pub use receive::DatagramError;
 /// two may go on; if both do, their peers tell them and they renew.
 #[derive(Clone)]
 pub struct Engine {
-    ctx: Context,
+    picture: Picture,
+    out: Out,
     clock: Clock,
     health: Health,
     probes: Probes,
@@ -109,8 +110,10 @@ impl Engine {
         if epoch > Epoch::LATEST_START {
             return Err(ConfigError::EpochTooHigh { latest: Epoch::LATEST_START });
         }
-        let ctx = Context::new(config, id, epoch, now.min(LATEST));
-        let config = &ctx.picture.config;
+        let now = now.min(LATEST);
+        let (out, picture) =
+            (Out::new(&config, id, epoch, now), Picture::new(config, id, epoch, now));
+        let config = &picture.config;
         let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
         #[cfg(feature = "mutants")]
         let mutant = config.mutant;
@@ -136,7 +139,7 @@ impl Engine {
             returns: Returns::default(),
             repair: Repair::default(),
             tombstones: Tombstones::default(),
-            sealer: Sealer::new(keys, cluster, suite, ctx.picture.me()),
+            sealer: Sealer::new(keys, cluster, suite, picture.me()),
             opener: Opener::new(keys, cluster, suite, config.limits.session_keys),
             decoder: Decoder::new(),
             writer: Writer::default(),
@@ -145,7 +148,8 @@ impl Engine {
             challenges: (0, 0),
             intents: Vec::new(),
             frames: Vec::new(),
-            ctx,
+            picture,
+            out,
         };
         #[cfg(feature = "mutants")]
         {
@@ -158,17 +162,17 @@ impl Engine {
     /// Does what is due. Call it when [`Engine::poll_timeout`] says so; earlier or later is legal.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
-        if self.ctx.out.silent {
+        if self.out.silent {
             return;
         }
-        let delay = self.ctx.out.outbox.urgent_delay(self.ctx.picture.now);
-        if delay >= self.ctx.picture.timing.unsent_too_long {
+        let delay = self.out.outbox.urgent_delay(self.picture.now);
+        if delay >= self.picture.timing.unsent_too_long {
             // What has not been sent cannot have been answered.
-            self.watches.void(&mut self.ctx.picture, &mut self.ctx.out);
-            self.probes.void(&mut self.ctx.out);
+            self.watches.void(&mut self.picture, &mut self.out);
+            self.probes.void(&mut self.out);
         }
         // A part that sets a deadline sets it after now, so this ends.
-        while let Some(why) = self.ctx.out.timers.take_due(self.ctx.picture.now) {
+        while let Some(why) = self.out.timers.take_due(self.picture.now) {
             self.on_deadline(why);
         }
     }
@@ -176,7 +180,7 @@ impl Engine {
     /// Reports that a datagram could not be sent, which may be a fault of this node.
     pub fn handle_send_error(&mut self, now: Instant, to: Destination, error: SendError) {
         self.advance(now);
-        self.ctx.out.stats.send_errors += 1;
+        self.out.stats.send_errors += 1;
         if error == SendError::Refused || self.unsendable.contains(&Some(to)) {
             return;
         }
@@ -196,128 +200,127 @@ impl Engine {
 
     /// The next event; `None` if there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.ctx.out.events.pop()
+        self.out.events.pop()
     }
 
     /// When [`Engine::handle_timeout`] is to be called; not after now while output waits that
     /// [`Config::send_rate`] lets out.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let ctx = &self.ctx;
-        if !ctx.out.events.is_empty() {
-            return Some(self.clock.shows(ctx.picture.now));
+        if !self.out.events.is_empty() {
+            return Some(self.clock.shows(self.picture.now));
         }
-        let due = if ctx.out.silent { None } else { ctx.out.timers.next() };
-        let sendable = ctx
+        let due = if self.out.silent { None } else { self.out.timers.next() };
+        let sendable = self
             .out
             .outbox
-            .next_due(ctx.picture.config.max_datagram)
-            .map(|at| at.max(ctx.picture.now));
+            .next_due(self.picture.config.max_datagram)
+            .map(|at| at.max(self.picture.now));
         due.into_iter().chain(sendable).min().map(|at| self.clock.shows(at))
     }
 
     /// Moves the time on to `now`, and judges whether this node has slept.
     fn advance(&mut self, now: Instant) {
-        let now = self.clock.read(now, self.ctx.picture.now, self.ctx.picture.timing.stall);
-        if now <= self.ctx.picture.now {
+        let now = self.clock.read(now, self.picture.now, self.picture.timing.stall);
+        if now <= self.picture.now {
             return;
         }
-        let due = if self.ctx.out.silent { None } else { self.ctx.out.timers.next() };
-        (self.ctx.picture.now, self.ctx.out.now) = (now, now);
-        if let Some(late) = self.health.called(&self.ctx.picture.timing, now, due) {
-            self.ctx.out.stats.stalls += 1;
-            self.ctx.out.event(Event::Stalled { late });
-            self.watches.void(&mut self.ctx.picture, &mut self.ctx.out);
-            self.probes.void(&mut self.ctx.out);
+        let due = if self.out.silent { None } else { self.out.timers.next() };
+        (self.picture.now, self.out.now) = (now, now);
+        if let Some(late) = self.health.called(&self.picture.timing, now, due) {
+            self.out.stats.stalls += 1;
+            self.out.event(Event::Stalled { late });
+            self.watches.void(&mut self.picture, &mut self.out);
+            self.probes.void(&mut self.out);
         }
     }
 
     /// Starts all parts at the beginning of a life.
     fn start(&mut self) {
-        self.ctx.out.packet = 0;
-        self.ctx.out.timers.clear();
+        self.out.packet = 0;
+        self.out.timers.clear();
         self.relays.clear();
         self.taken = Taken::default();
         self.piggyback.clear();
         self.messages.renew();
         // A suspect that nothing watches any more would stay one for ever.
-        self.watches.void(&mut self.ctx.picture, &mut self.ctx.out);
+        self.watches.void(&mut self.picture, &mut self.out);
         self.watches = Watches::default();
         self.renewal.start();
         self.numbers.start();
         self.departure = Departure::default();
-        self.probes.start(&self.ctx.picture, &mut self.ctx.out);
-        self.repair.start(&mut self.ctx.picture, &mut self.ctx.out);
-        self.comeback.start(&self.ctx.picture, &mut self.ctx.out);
+        self.probes.start(&self.picture, &mut self.out);
+        self.repair.start(&mut self.picture, &mut self.out);
+        self.comeback.start(&self.picture, &mut self.out);
         self.hearsay.clear();
-        self.multicast.start(&self.ctx.picture, &mut self.ctx.out);
-        self.speaker.start(&self.ctx.picture, &mut self.ctx.out, true);
-        self.hearer.start(&mut self.ctx.out);
+        self.multicast.start(&self.picture, &mut self.out);
+        self.speaker.start(&self.picture, &mut self.out, true);
+        self.hearer.start(&mut self.out);
         self.gaps.clear();
         self.returns.clear();
-        self.tombstones.start(&self.ctx.picture, &mut self.ctx.out);
-        self.ctx.picture.arm_paths(&mut self.ctx.out);
+        self.tombstones.start(&self.picture, &mut self.out);
+        self.picture.arm_paths(&mut self.out);
         self.derive_keys();
     }
 
     fn derive_keys(&mut self) {
-        let config = &self.ctx.picture.config;
+        let config = &self.picture.config;
         let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
-        self.sealer = Sealer::new(keys, cluster, suite, self.ctx.picture.me());
+        self.sealer = Sealer::new(keys, cluster, suite, self.picture.me());
         self.opener = Opener::new(keys, cluster, suite, config.limits.session_keys);
     }
 
     fn on_deadline(&mut self, why: Why) {
-        let ctx = &mut self.ctx;
         match why {
             Why::Flush => {
                 // A newcomer's contact, which announces it, can also announce at once what it has
                 // written.
                 let own = self.repair.has_caught_up()
-                    || ctx.out.has_only_own_news() && self.comeback.met(&ctx.picture).is_some();
-                let news = ctx.picture.take_news(&mut ctx.out, own);
+                    || self.out.has_only_own_news() && self.comeback.met(&self.picture).is_some();
+                let news = self.picture.take_news(&mut self.out, own);
                 let gatherer = self.gatherer(&news);
                 self.spread(news, gatherer);
             }
             Why::Relay => {
-                let (closed, missed) = self.relays.on_timer(&mut ctx.picture, &mut ctx.out);
+                let (closed, missed) = self.relays.on_timer(&mut self.picture, &mut self.out);
                 for frame in missed {
-                    self.piggyback.board(&ctx.picture, &mut ctx.out, frame);
+                    self.piggyback.board(&self.picture, &mut self.out, frame);
                 }
                 for closed in closed {
                     self.departure.copy_closed(closed.batch, closed.acknowledged);
                 }
-                self.departure.end_if_done(&mut ctx.out, self.relays.is_idle());
+                self.departure.end_if_done(&mut self.out, self.relays.is_idle());
             }
             Why::Probe => {
                 self.rest();
                 for unanswered in
-                    self.probes.on_timer(&mut self.ctx.picture, &mut self.ctx.out, &self.health)
+                    self.probes.on_timer(&mut self.picture, &mut self.out, &self.health)
                 {
                     self.on_unanswered(unanswered);
                 }
             }
             Why::Watch => {
-                let down = self.watches.on_timer(&mut ctx.picture, &mut ctx.out, &mut self.health);
+                let down =
+                    self.watches.on_timer(&mut self.picture, &mut self.out, &mut self.health);
                 for claim in &down {
                     self.on_verdict(claim);
                 }
             }
-            Why::Comeback => self.comeback.on_timer(&ctx.picture, &mut ctx.out),
-            Why::Repair => self.repair.on_timer(&mut ctx.picture, &mut ctx.out),
-            Why::Gap => self.gaps.on_timer(&ctx.picture, &mut ctx.out),
-            Why::Return => self.returns.on_timer(&ctx.picture, &mut ctx.out),
+            Why::Comeback => self.comeback.on_timer(&self.picture, &mut self.out),
+            Why::Repair => self.repair.on_timer(&mut self.picture, &mut self.out),
+            Why::Gap => self.gaps.on_timer(&self.picture, &mut self.out),
+            Why::Return => self.returns.on_timer(&self.picture, &mut self.out),
             Why::Beacon => {
-                self.multicast.on_beacon(&ctx.picture, &mut ctx.out, self.speaker.speaks())
+                self.multicast.on_beacon(&self.picture, &mut self.out, self.speaker.speaks())
             }
             Why::Beat => self.on_beat_due(),
             Why::Hearing => {
-                if self.hearer.on_timer(&mut ctx.picture, &mut ctx.out, self.speaker.speaks()) {
-                    self.speaker.postpone(&ctx.picture, &mut ctx.out, SUCCESSION);
+                if self.hearer.on_timer(&mut self.picture, &mut self.out, self.speaker.speaks()) {
+                    self.speaker.postpone(&self.picture, &mut self.out, SUCCESSION);
                 }
             }
             Why::Renewal => {
-                if let Some(epoch) = self.renewal.on_timer(&ctx.picture, &mut ctx.out) {
+                if let Some(epoch) = self.renewal.on_timer(&self.picture, &mut self.out) {
                     let leaves = self.departure.is_running();
                     self.begin_life(epoch);
                     if leaves {
@@ -327,13 +330,13 @@ impl Engine {
                 }
             }
             Why::Hearsay => {
-                for (claim, by) in self.hearsay.on_timer(&ctx.picture, &mut ctx.out) {
+                for (claim, by) in self.hearsay.on_timer(&self.picture, &mut self.out) {
                     self.on_silence(&claim, by);
                 }
             }
             Why::Housekeeping => self.keep_house(),
-            Why::Departure => self.departure.on_timer(&mut ctx.out),
-            Why::Path => ctx.picture.on_path_timer(&mut ctx.out),
+            Why::Departure => self.departure.on_timer(&mut self.out),
+            Why::Path => self.picture.on_path_timer(&mut self.out),
         }
     }
 
@@ -342,10 +345,9 @@ impl Engine {
     ///
     /// This node itself sends what was entrusted to it, and news that is little or urgent.
     fn gatherer(&mut self, news: &[Frame]) -> Option<Ix> {
-        let ctx = &mut self.ctx;
-        ctx.out.pace.count(&ctx.picture.timing, ctx.picture.now, news.len() as u64);
-        let gathered = ctx.out.pace.flushed(ctx.picture.now);
-        let count = ctx.out.pace.gatherers(&ctx.picture.timing, ctx.picture.now);
+        self.out.pace.count(&self.picture.timing, self.picture.now, news.len() as u64);
+        let gathered = self.out.pace.flushed(self.picture.now);
+        let count = self.out.pace.gatherers(&self.picture.timing, self.picture.now);
         if count == 0 || gathered || news.len() > usize::from(u8::MAX) {
             return None;
         }
@@ -353,57 +355,51 @@ impl Engine {
         if !news.iter().all(own) {
             return None;
         }
-        if ctx.out.pace.is_new(&ctx.picture.timing, ctx.picture.now)
-            && let Some(contact) = self.comeback.met(&ctx.picture)
+        if self.out.pace.is_new(&self.picture.timing, self.picture.now)
+            && let Some(contact) = self.comeback.met(&self.picture)
         {
             // It announces this node as well.
             return Some(contact);
         }
-        let share = (u64::from(ctx.picture.position(Ix::ME)) * count) >> 32;
+        let share = (u64::from(self.picture.position(Ix::ME)) * count) >> 32;
         let place = u32::try_from((share << 32) / count).unwrap_or_default();
-        ctx.picture.ring.at_or_after(place)
+        self.picture.ring.at_or_after(place)
     }
 
     /// Sends frames to everybody, or to a gatherer, as many per packet as fit.
     fn spread(&mut self, frames: Vec<Frame>, gatherer: Option<Ix>) {
-        let size = self.ctx.picture.datagram(Ix::ME);
+        let size = self.picture.datagram(Ix::ME);
         for batch in self.pack(frames, None, size) {
             if gatherer.is_none() && self.tell_segment(&batch, &Audience::All) {
                 continue;
             }
-            if !self.relays.has_room_for_all(&self.ctx.picture, 1)
-                || mutated!(self.ctx.picture.config, TreeOff)
+            if !self.relays.has_room_for_all(&self.picture, 1)
+                || mutated!(self.picture.config, TreeOff)
             {
                 for frame in batch {
-                    self.piggyback.board(&self.ctx.picture, &mut self.ctx.out, frame);
+                    self.piggyback.board(&self.picture, &mut self.out, frame);
                 }
             } else if let Some(gatherer) = gatherer {
-                self.relays.entrust(&self.ctx.picture, &mut self.ctx.out, batch, gatherer);
+                self.relays.entrust(&self.picture, &mut self.out, batch, gatherer);
             } else {
-                self.relays.originate(
-                    &mut self.ctx.picture,
-                    &mut self.ctx.out,
-                    batch,
-                    Audience::All,
-                );
+                self.relays.originate(&mut self.picture, &mut self.out, batch, Audience::All);
             }
         }
     }
 
     /// Collects tombstones, and forgets nodes that have been gone for long.
     fn keep_house(&mut self) {
-        let ctx = &mut self.ctx;
-        self.tombstones.collect(&mut ctx.picture, &mut ctx.out);
-        ctx.picture.take_back(&mut ctx.out);
-        ctx.picture.give_views_back(&mut ctx.out);
-        for ix in self.tombstones.expire(&ctx.picture, &mut ctx.out) {
+        self.tombstones.collect(&mut self.picture, &mut self.out);
+        self.picture.take_back(&mut self.out);
+        self.picture.give_views_back(&mut self.out);
+        for ix in self.tombstones.expire(&self.picture, &mut self.out) {
             self.forget(ix);
         }
     }
 
     pub(super) fn forget(&mut self, ix: Ix) {
         self.probes.forget(ix);
-        self.watches.forget(&self.ctx.picture, &mut self.ctx.out, ix);
+        self.watches.forget(&self.picture, &mut self.out, ix);
         self.numbers.forget(ix);
         self.relays.forget(ix);
         self.speaker.forget(ix);
@@ -411,18 +407,18 @@ impl Engine {
         self.gaps.forget(ix);
         self.joined.forget(ix);
         self.returns.told(ix);
-        self.ctx.picture.covers.forget(ix);
-        self.ctx.picture.paths.forget(ix);
-        self.ctx.picture.forget(&mut self.ctx.out, ix, crate::out::Cause::Expired);
+        self.picture.covers.forget(ix);
+        self.picture.paths.forget(ix);
+        self.picture.forget(&mut self.out, ix, crate::out::Cause::Expired);
     }
 }
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("me", &self.ctx.picture.me())
-            .field("now", &self.ctx.picture.now)
-            .field("stats", &self.ctx.out.stats)
+            .field("me", &self.picture.me())
+            .field("now", &self.picture.now)
+            .field("stats", &self.out.stats)
             .finish_non_exhaustive()
     }
 }

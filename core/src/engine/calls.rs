@@ -71,7 +71,7 @@ impl Engine {
     /// [`GroupError`] names the limit that is reached; nothing has changed then.
     pub fn join(&mut self, now: Instant, group: &GroupName) -> Result<(), GroupError> {
         self.write(now, group, |engine| {
-            engine.ctx.picture.topology.write(group, Op::Get, KeyRange::FULL, 0)
+            engine.picture.topology.write(group, Op::Get, KeyRange::FULL, 0)
         })?;
         Ok(())
     }
@@ -83,7 +83,7 @@ impl Engine {
     ///
     /// [`GroupError`] names the limit that is reached; nothing has changed then.
     pub fn leave(&mut self, now: Instant, group: &GroupName) -> Result<(), GroupError> {
-        self.write(now, group, |engine| Ok(((), engine.ctx.picture.topology.leave(group)?)))
+        self.write(now, group, |engine| Ok(((), engine.picture.topology.leave(group)?)))
     }
 
     /// Says that this node serves a range of a group at a port. Joins the group if need be.
@@ -98,9 +98,7 @@ impl Engine {
         range: KeyRange,
         port: u16,
     ) -> Result<TimedItem, GroupError> {
-        self.write(now, group, |engine| {
-            engine.ctx.picture.topology.write(group, Op::Add, range, port)
-        })
+        self.write(now, group, |engine| engine.picture.topology.write(group, Op::Add, range, port))
     }
 
     /// Says that this node no longer serves exactly this range, whatever overlaps it. Legal for a
@@ -117,7 +115,7 @@ impl Engine {
         port: u16,
     ) -> Result<TimedItem, GroupError> {
         self.write(now, group, |engine| {
-            engine.ctx.picture.topology.write(group, Op::Remove, range, port)
+            engine.picture.topology.write(group, Op::Remove, range, port)
         })
     }
 
@@ -128,12 +126,12 @@ impl Engine {
         write: impl FnOnce(&mut Self) -> Result<(T, crate::topology::Changes), GroupError>,
     ) -> Result<T, GroupError> {
         self.advance(now);
-        let before = self.ctx.picture.topology.clock_of(group, Ix::ME).unwrap_or(0);
+        let before = self.picture.topology.clock_of(group, Ix::ME).unwrap_or(0);
         let (written, changes) = write(self)?;
-        self.ctx.out.publish(changes);
-        self.tombstones.note(&self.ctx.picture, &mut self.ctx.out, group);
-        self.ctx.picture.tell_all_retracted(&mut self.ctx.out);
-        self.ctx.picture.tell_all_written(&mut self.ctx.out, group, before);
+        self.out.publish(changes);
+        self.tombstones.note(&self.picture, &mut self.out, group);
+        self.picture.tell_all_retracted(&mut self.out);
+        self.picture.tell_all_written(&mut self.out, group, before);
         Ok(written)
     }
 }
@@ -144,7 +142,7 @@ impl Engine {
     /// ever.
     pub fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
         self.advance(now);
-        self.comeback.contact(&self.ctx.picture, &mut self.ctx.out, seeds);
+        self.comeback.contact(&self.picture, &mut self.out, seeds);
     }
 
     /// Sets this node's metadata.
@@ -153,23 +151,18 @@ impl Engine {
     ///
     /// [`MetadataError`] if it is too long; nothing has changed then.
     pub fn set_metadata(&mut self, now: Instant, metadata: Bytes) -> Result<(), MetadataError> {
-        let limit = self
-            .ctx
-            .picture
-            .config
-            .limits
-            .metadata
-            .min(metadata_room(&self.ctx.picture.config) as u32);
+        let limit =
+            self.picture.config.limits.metadata.min(metadata_room(&self.picture.config) as u32);
         if metadata.len() > limit as usize {
             return Err(MetadataError::TooLong { len: metadata.len(), limit });
         }
         self.advance(now);
-        let me = self.ctx.picture.me();
-        let version = self.ctx.picture.metadata.version(Ix::ME) + 1;
-        let key = self.ctx.picture.topology.fingerprints();
-        self.ctx.picture.metadata.set(key, me, Ix::ME, version, metadata.clone());
-        self.ctx.out.event(Event::Metadata { node: me.id, metadata });
-        self.ctx.picture.tell_all_described(&mut self.ctx.out);
+        let me = self.picture.me();
+        let version = self.picture.metadata.version(Ix::ME) + 1;
+        let key = self.picture.topology.fingerprints();
+        self.picture.metadata.set(key, me, Ix::ME, version, metadata.clone());
+        self.out.event(Event::Metadata { node: me.id, metadata });
+        self.picture.tell_all_described(&mut self.out);
         Ok(())
     }
 
@@ -178,8 +171,8 @@ impl Engine {
     pub fn announce_slow(&mut self, now: Instant, expected: Duration) {
         self.advance(now);
         let millis = u32::try_from(expected.as_millis()).unwrap_or(u32::MAX);
-        let life = self.ctx.picture.me();
-        self.ctx.picture.tell_all(&mut self.ctx.out, Frame::Slow { life, millis });
+        let life = self.picture.me();
+        self.picture.tell_all(&mut self.out, Frame::Slow { life, millis });
     }
 
     /// Leaves the cluster: tells everybody, waits for acknowledgements for at most
@@ -187,29 +180,29 @@ impl Engine {
     /// [`Engine::renew`] comes back.
     pub fn depart(&mut self, now: Instant) {
         self.advance(now);
-        if !self.ctx.out.silent && !self.departure.is_running() {
+        if !self.out.silent && !self.departure.is_running() {
             self.say_farewell();
         }
     }
 
     /// Tells everybody that this node leaves.
     pub(super) fn say_farewell(&mut self) {
-        let mut claim = self.ctx.picture.claim(Ix::ME);
+        let mut claim = self.picture.claim(Ix::ME);
         claim.standing = Standing::Left;
-        let mut frames = self.ctx.picture.take_news(&mut self.ctx.out, true);
+        let mut frames = self.picture.take_news(&mut self.out, true);
         frames.retain(|frame| !matches!(frame, Frame::Claim(old) if old.life.id == claim.life.id));
         self.spread(frames, None);
         let farewell = [Frame::Claim(claim)];
-        self.multicast.send(&self.ctx.picture, &mut self.ctx.out, &farewell);
-        let (ctx, frames) = (&mut self.ctx, farewell.into());
-        let (batch, copies) = if self.speaker.has_duty(ctx.picture.now) {
+        self.multicast.send(&self.picture, &mut self.out, &farewell);
+        let frames = farewell.into();
+        let (batch, copies) = if self.speaker.has_duty(self.picture.now) {
             // A speaker will not be there to serve the nodes that it covers.
-            self.relays.originate_to_each(&mut ctx.picture, &mut ctx.out, frames, Audience::All)
+            self.relays.originate_to_each(&mut self.picture, &mut self.out, frames, Audience::All)
         } else {
-            self.relays.originate(&mut ctx.picture, &mut ctx.out, frames, Audience::All)
+            self.relays.originate(&mut self.picture, &mut self.out, frames, Audience::All)
         };
-        self.departure.start(&self.ctx.picture, &mut self.ctx.out, batch, copies);
-        self.departure.end_if_done(&mut self.ctx.out, self.relays.is_idle());
+        self.departure.start(&self.picture, &mut self.out, batch, copies);
+        self.departure.end_if_done(&mut self.out, self.relays.is_idle());
     }
 
     /// Begins a new life: after [`Engine::depart`], or at will.
@@ -220,7 +213,7 @@ impl Engine {
     pub fn renew(&mut self, now: Instant, epoch: Epoch) {
         self.advance(now);
         let epoch = epoch.min(Epoch::LATEST_START);
-        self.ctx.picture.set_clock(epoch);
+        self.picture.set_clock(epoch);
         self.begin_life(epoch);
     }
 
@@ -232,19 +225,19 @@ impl Engine {
     /// datagrams too small for this node's metadata; the old one stays in force then.
     pub fn set_config(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
         config.check()?;
-        if config.cluster != self.ctx.picture.config.cluster {
+        if config.cluster != self.picture.config.cluster {
             return Err(ConfigError::ClusterFixed);
         }
-        let (len, limit) = (self.ctx.picture.metadata.get(Ix::ME).len(), metadata_room(&config));
+        let (len, limit) = (self.picture.metadata.get(Ix::ME).len(), metadata_room(&config));
         if len > limit {
             return Err(ConfigError::MetadataTooLong { len, limit });
         }
         self.advance(now);
-        self.ctx.set_config(config);
+        self.picture.set_config(&mut self.out, config);
         self.derive_keys();
-        self.multicast.start(&self.ctx.picture, &mut self.ctx.out);
-        self.speaker.start(&self.ctx.picture, &mut self.ctx.out, false);
-        self.hearer.start(&mut self.ctx.out);
+        self.multicast.start(&self.picture, &mut self.out);
+        self.speaker.start(&self.picture, &mut self.out, false);
+        self.hearer.start(&mut self.out);
         Ok(())
     }
 
@@ -262,21 +255,20 @@ impl Engine {
         payload: Bytes,
     ) -> Result<BroadcastId, BroadcastError> {
         self.advance(now);
-        if self.ctx.out.silent {
+        if self.out.silent {
             return Err(BroadcastError::Departed);
         }
         // Lists take less than half of the room in a packet.
         let listed = if let Recipients::Nodes(nodes) = to { nodes } else { &[] };
-        let known = listed.iter().take(MAX_LISTED).filter_map(|&id| self.ctx.picture.find(id));
-        let datagram = known
-            .map(|ix| self.ctx.picture.widest(ix))
-            .fold(self.ctx.picture.widest(Ix::ME), usize::min);
+        let known = listed.iter().take(MAX_LISTED).filter_map(|&id| self.picture.find(id));
+        let datagram =
+            known.map(|ix| self.picture.widest(ix)).fold(self.picture.widest(Ix::ME), usize::min);
         let room = datagram.saturating_sub(MESSAGE_OVERHEAD);
         let share = (room / 2 / LISTED).clamp(1, LISTED_PER_PACKET);
         let (group, overhead) = match to {
             Recipients::All => (None, 0),
             Recipients::Group(group) => {
-                if !self.ctx.picture.topology.groups().any(|known| known == group) {
+                if !self.picture.topology.groups().any(|known| known == group) {
                     return Err(BroadcastError::UnknownGroup);
                 }
                 (Some(group.clone()), 2 * group.as_bytes().len() + 4)
@@ -292,7 +284,7 @@ impl Engine {
         }
         let few = group.as_ref().and_then(|group| self.few_members(group));
         let joined = match (&group, &few) {
-            (Some(group), None) => self.joined.members(&self.ctx.picture, group),
+            (Some(group), None) => self.joined.members(&self.picture, group),
             _ => Vec::new(),
         };
         let packets = match (to, &few) {
@@ -300,10 +292,10 @@ impl Engine {
             (_, Some(few)) => few.len().div_ceil(FAN_OUT),
             (_, None) => 1 + joined.len().div_ceil(FAN_OUT),
         };
-        if !self.relays.has_room_for(&self.ctx.picture, packets) {
-            return Err(BroadcastError::Busy { limit: self.ctx.picture.config.limits.relays });
+        if !self.relays.has_room_for(&self.picture, packets) {
+            return Err(BroadcastError::Busy { limit: self.picture.config.limits.relays });
         }
-        let origin = self.ctx.picture.me();
+        let origin = self.picture.me();
         let sequence = self.messages.number();
         let message = Message { origin, sequence, tag: tag.0, group: group.clone(), payload };
         let frame = Frame::Message(message);
@@ -315,8 +307,8 @@ impl Engine {
                 for some in nodes.chunks(share) {
                     let audience = Audience::Listed(some.into());
                     self.relays.originate(
-                        &mut self.ctx.picture,
-                        &mut self.ctx.out,
+                        &mut self.picture,
+                        &mut self.out,
                         [frame.clone()].into(),
                         audience,
                     );
@@ -327,26 +319,27 @@ impl Engine {
     }
 
     pub(super) fn begin_life(&mut self, epoch: Epoch) {
-        let from = self.ctx.picture.me().epoch;
-        let claimed = self.ctx.picture.topology.claimed_epoch().unwrap_or_default();
+        let from = self.picture.me().epoch;
+        let claimed = self.picture.topology.claimed_epoch().unwrap_or_default();
         let epoch = epoch.max(Epoch(from.max(claimed).0.saturating_add(1)));
-        let Ok(changes) = self.ctx.begin_life(epoch) else {
+        let Ok(changes) = self.picture.begin_life(epoch) else {
             return;
         };
-        self.ctx.out.publish(changes);
-        self.ctx.out.event(Event::Renewed { from, to: epoch });
+        self.out.begin_life(&self.picture.config.seed, self.picture.me());
+        self.out.publish(changes);
+        self.out.event(Event::Renewed { from, to: epoch });
         self.start();
-        self.ctx.picture.tell_all_of(&mut self.ctx.out, Ix::ME);
+        self.picture.tell_all_of(&mut self.out, Ix::ME);
         let groups: Vec<GroupName> =
-            self.ctx.picture.topology.clocks_of(Ix::ME).map(|(group, _)| group.clone()).collect();
+            self.picture.topology.clocks_of(Ix::ME).map(|(group, _)| group.clone()).collect();
         for group in groups {
-            self.ctx.picture.tell_all_written(&mut self.ctx.out, &group, 0);
+            self.picture.tell_all_written(&mut self.out, &group, 0);
         }
-        if self.ctx.picture.metadata.version(Ix::ME) > 0 {
-            self.ctx.picture.tell_all_described(&mut self.ctx.out);
+        if self.picture.metadata.version(Ix::ME) > 0 {
+            self.picture.tell_all_described(&mut self.out);
         }
         let seeds = self.comeback.seeds();
-        self.comeback.contact(&self.ctx.picture, &mut self.ctx.out, &seeds);
-        debug_assert_eq!(self.ctx.picture.status(Ix::ME), Status::Alive);
+        self.comeback.contact(&self.picture, &mut self.out, &seeds);
+        debug_assert_eq!(self.picture.status(Ix::ME), Status::Alive);
     }
 }

@@ -28,13 +28,13 @@ impl Engine {
         let spreads = frames.iter().filter(|frame| matches!(frame, Frame::Spread(_))).count();
         let mut unsaid = header.ack && !multicast;
         let large = frames.iter().any(|frame| self.room_exceeded(frame).is_some());
-        if unsaid && !large && self.relays.has_room_for_all(&self.ctx.picture, spreads) {
+        if unsaid && !large && self.relays.has_room_for_all(&self.picture, spreads) {
             self.acknowledge(header.packet, from);
             unsaid = false;
         }
         let channel = if multicast { Channel::Multicast } else { Channel::Direct };
         if multicast {
-            self.multicast.heard(&self.ctx.picture, &mut self.ctx.out, from, false);
+            self.multicast.heard(&self.picture, &mut self.out, from, false);
         }
         self.repair.begin_packet();
         let (mut copies, mut taken, mut room) = (0.., true, None);
@@ -62,22 +62,22 @@ impl Engine {
                 frame => self.on_frame(header, from, frame, channel),
             }
         }
-        self.repair.end_packet(&mut self.ctx.picture, &mut self.ctx.out);
+        self.repair.end_packet(&mut self.picture, &mut self.out);
         if unsaid && taken {
             match room {
                 None => self.acknowledge(header.packet, from),
                 Some(room) => {
                     let bytes = u16::try_from(room).unwrap_or(u16::MAX);
                     let frame = Frame::TooLarge { packet: header.packet, bytes };
-                    self.ctx.out.say_frame(self.ctx.picture.bound(from), frame);
+                    self.out.say_frame(self.picture.bound(from), frame);
                 }
             }
         }
     }
 
     fn acknowledge(&mut self, packet: u64, from: Ix) {
-        let to = self.ctx.picture.bound(from);
-        self.ctx.out.say_frame(to, Frame::Ack { packet });
+        let to = self.picture.bound(from);
+        self.out.say_frame(to, Frame::Ack { packet });
     }
 
     pub(super) fn on_frame(&mut self, header: &Header, from: Ix, frame: Frame, channel: Channel) {
@@ -92,9 +92,9 @@ impl Engine {
                 self.on_metadata(from, life, version, bytes, channel);
             }
             Frame::Slow { life, millis } => {
-                if let Some(ix) = self.ctx.picture.find_life(life) {
+                if let Some(ix) = self.picture.find_life(life) {
                     let span = Duration::from_millis(u64::from(millis));
-                    self.watches.expect_slow(&self.ctx.picture, ix, span);
+                    self.watches.expect_slow(&self.picture, ix, span);
                 }
             }
             Frame::Message(message) => self.on_message(from, message, channel),
@@ -104,58 +104,51 @@ impl Engine {
             Frame::Verdict { suspect, finding } => self.on_finding(from, suspect, finding),
             Frame::Suspicion { .. } => self.health.worse(),
             Frame::Want { group, member, since } => {
-                if let Some(ix) = self.ctx.picture.find_life(member) {
-                    self.repair.on_want(
-                        &self.ctx.picture,
-                        &mut self.ctx.out,
-                        from,
-                        &group,
-                        ix,
-                        since,
-                    );
+                if let Some(ix) = self.picture.find_life(member) {
+                    self.repair.on_want(&self.picture, &mut self.out, from, &group, ix, since);
                 }
             }
             Frame::Ranges(ranges) => {
-                self.repair.on_ranges(&mut self.ctx.picture, &mut self.ctx.out, from, &ranges)
+                self.repair.on_ranges(&mut self.picture, &mut self.out, from, &ranges)
             }
             Frame::Holdings(_) | Frame::Coded(_) | Frame::Lacking(_)
                 if !self.repair.takes_list() =>
             {
-                self.ctx.out.stats.lists_ignored += 1;
+                self.out.stats.lists_ignored += 1;
             }
             Frame::Coded(coded) => {
-                self.repair.on_coded(&mut self.ctx.picture, &mut self.ctx.out, from, &coded)
+                self.repair.on_coded(&mut self.picture, &mut self.out, from, &coded)
             }
             Frame::Lacking(lacking) => {
-                self.repair.on_lacking(&mut self.ctx.picture, &mut self.ctx.out, from, &lacking)
+                self.repair.on_lacking(&mut self.picture, &mut self.out, from, &lacking)
             }
             Frame::Holdings(holdings) => {
                 for claim in &holdings.claims {
                     self.on_claim(from, claim, Channel::Direct);
                 }
-                self.repair.on_holdings(&mut self.ctx.picture, &mut self.ctx.out, from, &holdings);
+                self.repair.on_holdings(&mut self.picture, &mut self.out, from, &holdings);
             }
             Frame::Vouch { life, packet } => {
-                if let Some(ix) = self.ctx.picture.find_life(life)
-                    && !self.ctx.picture.peers.is_proven(ix)
+                if let Some(ix) = self.picture.find_life(life)
+                    && !self.picture.peers.is_proven(ix)
                 {
-                    self.ctx.picture.peers.vouch(ix, packet);
+                    self.picture.peers.vouch(ix, packet);
                 }
             }
             // It is a claim, so only a packet that nobody can have recorded may make it.
             Frame::Duplicate { epoch } => {
                 let direct = header.bound && channel == Channel::Direct;
                 if direct
-                    && epoch > self.ctx.picture.me().epoch
-                    && self.ctx.picture.is_plausible(&mut self.ctx.out, epoch)
+                    && epoch > self.picture.me().epoch
+                    && self.picture.is_plausible(&mut self.out, epoch)
                 {
-                    self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, epoch);
+                    self.renewal.claimed(&self.picture, &mut self.out, epoch);
                 }
             }
             Frame::Heard { speaker, nodes } => self.on_heard(from, speaker, nodes, channel),
             Frame::Beat { sequence } => self.on_beat(from, sequence, channel),
             Frame::Missed { since, silent } => {
-                self.speaker.on_missed(&self.ctx.picture, &mut self.ctx.out, from, since, silent);
+                self.speaker.on_missed(&self.picture, &mut self.out, from, since, silent);
             }
             // These concern this path, or packets and messages of this life: they must be bound,
             // and to this node alone.
@@ -164,7 +157,7 @@ impl Engine {
             | Frame::Undelivered { .. }
             | Frame::Counted { .. }
                 if !header.bound || channel != Channel::Direct => {}
-            Frame::Narrow => self.ctx.picture.path_said_narrow(&mut self.ctx.out, from),
+            Frame::Narrow => self.picture.path_said_narrow(&mut self.out, from),
             Frame::TooLarge { packet, bytes } => self.on_too_large(from, packet, bytes),
             Frame::Undelivered { sequence, bytes } => {
                 self.on_undelivered(sequence, bytes.into());
@@ -179,23 +172,23 @@ impl Engine {
     }
 
     fn on_ping(&mut self, packet: u64, from: Ix, root: u64) {
-        let to = self.ctx.picture.bound(from);
-        self.ctx.out.say(to, Say::Pong { packet, root });
-        let highest = self.ctx.picture.peers.highest(from);
-        let known_for = u128::from(self.ctx.picture.peers.since_turn(from, self.ctx.picture.now));
+        let to = self.picture.bound(from);
+        self.out.say(to, Say::Pong { packet, root });
+        let highest = self.picture.peers.highest(from);
+        let known_for = u128::from(self.picture.peers.since_turn(from, self.picture.now));
         // Where two meet they say much at once, of which some overtakes other.
-        if packet < highest && known_for >= self.ctx.picture.timing.refusal_again.as_millis() {
+        if packet < highest && known_for >= self.picture.timing.refusal_again.as_millis() {
             // It was overtaken, or its sender has been set back by so little that its number is fresh.
-            let tag = self.ctx.picture.peers.tag_of_highest(from);
+            let tag = self.picture.peers.tag_of_highest(from);
             let counted = Frame::Counted { packet: highest, tag, highest, tag_of_highest: tag };
-            self.ctx.out.say_frame(to, counted);
+            self.out.say_frame(to, counted);
         }
         self.compare(from, Some(root));
     }
 
     fn on_pong(&mut self, packet: u64, from: Ix, root: Option<u64>) {
-        self.ctx.picture.path_answered(&mut self.ctx.out, from, packet);
-        if self.probes.answered(&mut self.ctx.picture, &mut self.ctx.out, packet, from) {
+        self.picture.path_answered(&mut self.out, from, packet);
+        if self.probes.answered(&mut self.picture, &mut self.out, packet, from) {
             self.on_sign_of_life(from);
         }
         self.compare(from, root);
@@ -204,12 +197,12 @@ impl Engine {
     /// Compares the root of a peer, which is equal to this node's if it is left out. If they
     /// differ, this node may have missed something.
     fn compare(&mut self, with: Ix, root: Option<u64>) {
-        let difference = root.map_or(0, |root| root.wrapping_sub(self.ctx.picture.root()));
+        let difference = root.map_or(0, |root| root.wrapping_sub(self.picture.root()));
         if root.is_some() && difference == 0 {
-            self.tombstones.level(&mut self.ctx.picture, &mut self.ctx.out, with);
+            self.tombstones.level(&mut self.picture, &mut self.out, with);
         }
-        if self.repair.compared(&mut self.ctx.picture, &mut self.ctx.out, with, difference) {
-            self.hearer.doubt(&self.ctx.picture, &mut self.ctx.out);
+        if self.repair.compared(&mut self.picture, &mut self.out, with, difference) {
+            self.hearer.doubt(&self.picture, &mut self.out);
         }
     }
 
@@ -220,22 +213,20 @@ impl Engine {
     /// proof is sent only if the peer may take this node for lost, or has begun its life with this
     /// packet and may know nobody: otherwise each probe would cost four datagrams.
     fn on_challenge(&mut self, bound: bool, packet: u64, from: Ix) {
-        let is_new = self.ctx.picture.peers.since_turn(from, self.ctx.picture.now) == 0;
-        let lost = is_new || !self.ctx.picture.status(from).is_present();
-        let answers =
-            bound && self.probes.answered(&mut self.ctx.picture, &mut self.ctx.out, packet, from);
+        let is_new = self.picture.peers.since_turn(from, self.picture.now) == 0;
+        let lost = is_new || !self.picture.status(from).is_present();
+        let answers = bound && self.probes.answered(&mut self.picture, &mut self.out, packet, from);
         if answers {
             self.on_sign_of_life(from);
         }
         if lost || !answers {
-            let to = self.ctx.picture.bound(from);
-            self.ctx.picture.greet(&mut self.ctx.out, to);
+            let to = self.picture.bound(from);
+            self.picture.greet(&mut self.out, to);
         }
     }
 
     pub(super) fn on_ack(&mut self, packet: u64, from: Ix) {
-        let closed =
-            self.relays.acknowledged(&mut self.ctx.picture, &mut self.ctx.out, from, packet);
+        let closed = self.relays.acknowledged(&mut self.picture, &mut self.out, from, packet);
         if closed.is_empty() {
             return;
         }
@@ -243,90 +234,90 @@ impl Engine {
         for closed in closed {
             self.departure.copy_closed(closed.batch, closed.acknowledged);
         }
-        self.departure.end_if_done(&mut self.ctx.out, self.relays.is_idle());
+        self.departure.end_if_done(&mut self.out, self.relays.is_idle());
     }
 
     fn on_message(&mut self, from: Ix, message: Message, channel: Channel) {
         let Message { origin, sequence, tag, group, payload } = message;
-        if origin.id == self.ctx.picture.me().id {
-            if origin == self.ctx.picture.me() {
+        if origin.id == self.picture.me().id {
+            if origin == self.picture.me() {
                 let claimed = self.messages.claimed(sequence);
-                self.ctx.out.stats.refutations += u64::from(claimed != Claimed::Sent);
+                self.out.stats.refutations += u64::from(claimed != Claimed::Sent);
                 if claimed == Claimed::OutOfReach {
-                    self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, origin.epoch);
+                    self.renewal.claimed(&self.picture, &mut self.out, origin.epoch);
                 }
             }
             return;
         }
-        if !group.is_none_or(|group| self.ctx.picture.topology.is_member(&group, Ix::ME)) {
+        if !group.is_none_or(|group| self.picture.topology.is_member(&group, Ix::ME)) {
             return;
         }
         if !self.hear_of(from, origin, channel) {
-            self.ctx.out.stats.messages_unknown_age += 1;
+            self.out.stats.messages_unknown_age += 1;
             return;
         }
         match self.messages.verdict(origin, sequence) {
             Verdict::New => {}
             Verdict::Delivered => {
-                self.ctx.out.stats.messages_duplicate += 1;
+                self.out.stats.messages_duplicate += 1;
                 return;
             }
             Verdict::TooOld | Verdict::Absurd => {
-                self.ctx.out.stats.messages_unknown_age += 1;
+                self.out.stats.messages_unknown_age += 1;
                 return;
             }
         }
         if self.messages.leaps(origin, sequence)
-            && let Some(ix) = self.ctx.picture.find_life(origin)
+            && let Some(ix) = self.picture.find_life(origin)
         {
             // If another node has made it up, its origin must go on above that number.
             let group = None;
             let told = Message { origin, sequence, tag, group, payload: Bytes::new() };
-            self.ctx.out.say_frame(self.ctx.picture.bound(ix), Frame::Message(told));
+            self.out.say_frame(self.picture.bound(ix), Frame::Message(told));
         }
-        let limit = self.ctx.picture.config.limits.message_origins;
-        let lives = |id| self.ctx.picture.find(id).is_some_and(|ix| self.ctx.picture.is_living(ix));
+        let limit = self.picture.config.limits.message_origins;
+        let lives = |id| self.picture.find(id).is_some_and(|ix| self.picture.is_living(ix));
         self.messages.delivered(origin, sequence, limit, lives);
-        self.ctx.out.stats.messages_delivered += 1;
-        let via = self.ctx.picture.id(from);
-        self.ctx.out.event(Event::Message { origin: origin.id, tag: Tag(tag), payload, via });
+        self.out.stats.messages_delivered += 1;
+        let via = self.picture.id(from);
+        self.out.event(Event::Message { origin: origin.id, tag: Tag(tag), payload, via });
     }
 
     fn on_verify(&mut self, from: Ix, suspect: Life, millis: u32) {
-        let Some(ix) = self.ctx.picture.find_life(suspect).filter(|&ix| ix != Ix::ME && ix != from)
+        let Some(ix) = self.picture.find_life(suspect).filter(|&ix| ix != Ix::ME && ix != from)
         else {
             return;
         };
-        let claim = self.ctx.picture.claim(ix);
+        let claim = self.picture.claim(ix);
         if claim.standing == Standing::Alive {
-            self.watches.verify(&self.ctx.picture, &mut self.ctx.out, from, ix, millis);
-        } else if u128::from(self.ctx.picture.peers.since_turn(ix, self.ctx.picture.now))
-            >= self.ctx.picture.timing.tell_again.as_millis()
+            self.watches.verify(&self.picture, &mut self.out, from, ix, millis);
+        } else if u128::from(self.picture.peers.since_turn(ix, self.picture.now))
+            >= self.picture.timing.tell_again.as_millis()
         {
             // A verdict that has just been reached is on its way to everybody, and names the
             // accuser.
-            self.ctx.out.say_frame(self.ctx.picture.bound(from), Frame::Claim(claim));
+            self.out.say_frame(self.picture.bound(from), Frame::Claim(claim));
         }
     }
 
     fn on_finding(&mut self, from: Ix, suspect: Life, finding: Finding) {
-        if let Some(ix) = self.ctx.picture.find_life(suspect)
+        if let Some(ix) = self.picture.find_life(suspect)
             && let Some(until) =
-                self.watches.verdict(&mut self.ctx.picture, &mut self.ctx.out, from, ix, finding)
+                self.watches.verdict(&mut self.picture, &mut self.out, from, ix, finding)
         {
-            self.probes.hurry(&self.ctx.picture, &mut self.ctx.out, until);
+            self.probes.hurry(&self.picture, &mut self.out, until);
         }
     }
 
     /// A node has said something in a life, which is known from here on. Returns whether it is the
     /// node's present life.
     pub(super) fn hear_of(&mut self, from: Ix, life: Life, channel: Channel) -> bool {
-        if let Some(ix) = self.ctx.picture.find(life.id)
-            && self.ctx.picture.life(ix).epoch >= life.epoch
+        if let Some(ix) = self.picture.find(life.id)
+            && self.picture.life(ix).epoch >= life.epoch
         {
-            return self.ctx.picture.life(ix).epoch == life.epoch;
+            return self.picture.life(ix).epoch == life.epoch;
         }
-        if !self.ctx.picture.is_plausible(&mut self.ctx.out, life.epoch) {
+        if !self.picture.is_plausible(&mut self.out, life.epoch) {
             return false;
         }
         let claim = Claim {
@@ -340,8 +331,8 @@ impl Engine {
         if !self.takes_word(from, &claim, channel) {
             return false;
         }
-        let by = self.ctx.picture.id(from);
-        match self.ctx.picture.consider(&mut self.ctx.out, &claim, by) {
+        let by = self.picture.id(from);
+        match self.picture.consider(&mut self.out, &claim, by) {
             Weighed::News(news) => {
                 self.on_news(news, &claim);
                 self.pass_on_news(news, from, channel);

@@ -52,7 +52,7 @@ impl Engine {
                     if begun.is_err() || self.writer.push(&piece).is_err() {
                         left = self.cut(&mut piece);
                         if left.is_none() || self.writer.push(&piece).is_err() {
-                            self.ctx.out.stats.frames_too_large += 1;
+                            self.out.stats.frames_too_large += 1;
                             left = None;
                             // What is in the writer belongs to no batch.
                             self.writer.begin(self.sealer.header(u64::from(u32::MAX)), 0);
@@ -140,21 +140,20 @@ impl Engine {
 
     /// Writes what cannot be divided into as large a datagram as may pass, or as metadata need.
     fn write_widest(&mut self, to: Ix, frames: &[Frame]) {
-        let header = self.sealer.header(self.ctx.out.packet + 1);
-        let size =
-            self.ctx.picture.widest(to).max(UNDIVIDED).min(self.ctx.picture.config.max_datagram);
+        let header = self.sealer.header(self.out.packet + 1);
+        let size = self.picture.widest(to).max(UNDIVIDED).min(self.picture.config.max_datagram);
         self.writer.begin(header, size);
         if self.writer.push_all(frames).is_err() {
-            self.ctx.out.stats.frames_too_large += 1;
+            self.out.stats.frames_too_large += 1;
         }
     }
 
     fn fit_copy(&mut self, copy: u64, to: Ix) -> Option<u64> {
-        let packet = self.ctx.out.packet + 1;
+        let packet = self.out.packet + 1;
         let (_, spread, frames) = self.relays.read(copy, packet)?;
         let Frame::Spread(route) = &spread else { return None };
         if frames.iter().any(is_message) {
-            let widest = self.ctx.picture.widest(to);
+            let widest = self.picture.widest(to);
             self.writer.begin(self.sealer.header(packet), widest);
             let written = self.writer.push_all(core::iter::once(&spread).chain(frames));
             if written == Err(Refused::NoRoom) {
@@ -163,17 +162,17 @@ impl Engine {
             return written.is_ok().then_some(copy);
         }
         let (route, frames) = (route.clone(), frames.to_vec());
-        let size = self.ctx.picture.datagram(to);
+        let size = self.picture.datagram(to);
         let batches = self.pack(frames, Some(route), size);
         self.writer.begin(self.sealer.header(packet), size);
-        self.relays.divide(&self.ctx.picture, &mut self.ctx.out, copy, batches);
+        self.relays.divide(&self.picture, &mut self.out, copy, batches);
         None
     }
 
     /// The peer of a copy cannot get its message: this node serves the other peers of the part.
     fn leave_out(&mut self, copy: u64, datagram: usize) {
         let messages = self.relays.messages_of(copy);
-        self.relays.serve_rest(&mut self.ctx.picture, &mut self.ctx.out, copy);
+        self.relays.serve_rest(&mut self.picture, &mut self.out, copy);
         for message in messages {
             let room = message_room(datagram, &message);
             self.report_undelivered(&message, room);
@@ -186,7 +185,7 @@ impl Engine {
         let room = usize::from(bytes);
         for copy in self.relays.too_large_in(from, packet, room) {
             let messages = self.relays.messages_of(copy);
-            if !self.relays.serve_rest(&mut self.ctx.picture, &mut self.ctx.out, copy) {
+            if !self.relays.serve_rest(&mut self.picture, &mut self.out, copy) {
                 for message in messages {
                     self.report_undelivered(&message, room);
                 }
@@ -198,22 +197,22 @@ impl Engine {
     /// Tells the origin of a message that some node does not get it, and the size that would have
     /// passed.
     fn report_undelivered(&mut self, message: &Message, room: usize) {
-        if message.origin == self.ctx.picture.me() {
+        if message.origin == self.picture.me() {
             self.on_undelivered(message.sequence, room);
-        } else if let Some(origin) = self.ctx.picture.find_life(message.origin) {
+        } else if let Some(origin) = self.picture.find_life(message.origin) {
             let bytes = u16::try_from(room).unwrap_or(u16::MAX);
             let frame = Frame::Undelivered { sequence: message.sequence, bytes };
-            self.ctx.out.say_frame(self.ctx.picture.bound(origin), frame);
+            self.out.say_frame(self.picture.bound(origin), frame);
         }
     }
 
     /// Some node does not get a message of this node's.
     pub(super) fn on_undelivered(&mut self, sequence: u64, limit: usize) {
         if self.messages.undelivered(sequence) {
-            let Life { id: origin, epoch } = self.ctx.picture.me();
+            let Life { id: origin, epoch } = self.picture.me();
             let message = BroadcastId { origin, epoch, sequence };
-            self.ctx.out.stats.messages_undelivered += 1;
-            self.ctx.out.event(Event::Undelivered { message, limit });
+            self.out.stats.messages_undelivered += 1;
+            self.out.event(Event::Undelivered { message, limit });
         }
     }
 }

@@ -50,40 +50,40 @@ impl Engine {
     /// This node's id.
     #[must_use]
     pub fn id(&self) -> NodeId {
-        self.ctx.picture.me().id
+        self.picture.me().id
     }
 
     /// The life that this node is in.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
-        self.ctx.picture.me().epoch
+        self.picture.me().epoch
     }
 
     /// The configuration in force.
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.ctx.picture.config
+        &self.picture.config
     }
 
     /// The members of a group, this node included if it is one; sorted.
     pub fn members(&self, group: &GroupName) -> impl Iterator<Item = NodeId> + use<'_> {
-        self.ctx.picture.topology.members(group)
+        self.picture.topology.members(group)
     }
 
     /// All groups that this node has heard of; sorted.
     pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
-        self.ctx.picture.topology.groups()
+        self.picture.topology.groups()
     }
 
     /// The groups that this node is in: those in which it has a `Get` or an `Add`; sorted.
     pub fn my_groups(&self) -> impl Iterator<Item = &GroupName> {
-        self.ctx.picture.topology.my_groups()
+        self.picture.topology.my_groups()
     }
 
     /// All items of a group, tombstones and members that are not present included; sorted by
     /// member, start and end.
     pub fn topology(&self, group: &GroupName) -> impl Iterator<Item = TimedItem> + use<'_> {
-        self.ctx.picture.topology.topology(group)
+        self.picture.topology.topology(group)
     }
 
     /// As [`Engine::topology`], the items of one kind only.
@@ -92,30 +92,30 @@ impl Engine {
         group: &GroupName,
         op: Op,
     ) -> impl Iterator<Item = TimedItem> + use<'_> {
-        self.ctx.picture.topology.topology_of(group, op)
+        self.picture.topology.topology_of(group, op)
     }
 
     /// The owners of a key, best first. All nodes with the same picture name the same first owner.
     pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
-        self.ctx.picture.topology.route(group, key)
+        self.picture.topology.route(group, key)
     }
 
     /// Which keys of a group nobody serves, and which several members do.
     #[must_use]
     pub fn coverage(&self, group: &GroupName) -> Coverage {
-        self.ctx.picture.topology.coverage(group)
+        self.picture.topology.coverage(group)
     }
 
     /// All known peers, whatever their status, in the order in which they became known.
     pub fn peers(&self) -> impl Iterator<Item = Peer> + use<'_> {
-        let all = self.ctx.picture.topology.roster().iter();
+        let all = self.picture.topology.roster().iter();
         all.filter(|&ix| ix != Ix::ME).map(|ix| self.describe(ix))
     }
 
     /// What is known of one node; of this node itself too.
     #[must_use]
     pub fn peer(&self, id: NodeId) -> Option<Peer> {
-        self.ctx.picture.find(id).map(|ix| self.describe(ix))
+        self.picture.find(id).map(|ix| self.describe(ix))
     }
 
     /// A sum over what is known of living nodes: members, their lives, items, metadata.
@@ -125,32 +125,32 @@ impl Engine {
     /// tombstones.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest(self.ctx.picture.root())
+        Digest(self.picture.root())
     }
 
     /// What multicast does for this node; `None` while [`Config::multicast`] is off.
     #[must_use]
     pub fn multicast(&self) -> Option<MulticastState> {
-        self.ctx.picture.config.multicast.then(|| self.multicast.state())
+        self.picture.config.multicast.then(|| self.multicast.state())
     }
 
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> &Stats {
-        &self.ctx.out.stats
+        &self.out.stats
     }
 
     fn describe(&self, ix: Ix) -> Peer {
-        let life = self.ctx.picture.life(ix);
+        let life = self.picture.life(ix);
         Peer {
             id: life.id,
             epoch: life.epoch,
-            status: self.ctx.picture.status(ix),
-            incarnation: self.ctx.picture.peers.get(ix).incarnation,
-            held_for: self.ctx.picture.peers.falls.held_for(ix, self.ctx.picture.now),
-            rtt: self.ctx.picture.peers.get(ix).rtt.mean(),
-            datagram: self.ctx.picture.datagram_known(ix),
-            metadata: self.ctx.picture.metadata.get(ix),
+            status: self.picture.status(ix),
+            incarnation: self.picture.peers.get(ix).incarnation,
+            held_for: self.picture.peers.falls.held_for(ix, self.picture.now),
+            rtt: self.picture.peers.get(ix).rtt.mean(),
+            datagram: self.picture.datagram_known(ix),
+            metadata: self.picture.metadata.get(ix),
         }
     }
 }

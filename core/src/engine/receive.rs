@@ -107,8 +107,8 @@ impl Engine {
         datagram: &[u8],
     ) -> Result<(), DatagramError> {
         self.advance(now);
-        self.ctx.out.stats.datagrams_received += 1;
-        self.ctx.out.stats.bytes_received += datagram.len() as u64;
+        self.out.stats.datagrams_received += 1;
+        self.out.stats.bytes_received += datagram.len() as u64;
         let taken = self.take(arrival, datagram);
         if let Err(error) = taken {
             self.count(error);
@@ -118,14 +118,14 @@ impl Engine {
 
     fn take(&mut self, arrival: Arrival, datagram: &[u8]) -> Result<(), DatagramError> {
         let (header, _) = Header::parse(datagram).map_err(DatagramError::Wire)?;
-        if self.ctx.out.silent {
+        if self.out.silent {
             return Err(DatagramError::Silent);
         }
-        if header.sender == self.ctx.picture.me() {
+        if header.sender == self.picture.me() {
             return Err(DatagramError::Own);
         }
         let multicast = matches!(arrival, Arrival::Multicast(_));
-        let me = self.ctx.picture.me().epoch;
+        let me = self.picture.me().epoch;
         let payload = self.opener.open(&header, datagram, me).map_err(DatagramError::Sealed)?;
         let mut frames = core::mem::take(&mut self.frames);
         let taken = match self.decoder.decode(header.sender, payload, &mut frames) {
@@ -162,30 +162,24 @@ impl Engine {
     ) -> Result<Ix, DatagramError> {
         let len = datagram.len();
         let sender = header.sender;
-        if sender.id == self.ctx.picture.me().id {
+        if sender.id == self.picture.me().id {
             return Err(DatagramError::Own);
         }
         let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
-        let known = self.ctx.picture.find(sender.id);
+        let known = self.picture.find(sender.id);
         let mut misled = false;
         if let Some(ix) = known {
-            let life = self.ctx.picture.life(ix);
-            let stale_reply = header.bound && mutated!(self.ctx.picture.config, StaleReply);
+            let life = self.picture.life(ix);
+            let stale_reply = header.bound && mutated!(self.picture.config, StaleReply);
             if sender.epoch < life.epoch && !stale_reply {
-                if header.bound || self.ctx.picture.is_reachable(ix) {
-                    self.renewal.contested(
-                        &self.ctx.picture,
-                        &mut self.ctx.out,
-                        ix,
-                        sender,
-                        source,
-                    );
+                if header.bound || self.picture.is_reachable(ix) {
+                    self.renewal.contested(&self.picture, &mut self.out, ix, sender, source);
                     if header.bound {
                         self.former_life_answers(ix, frames);
                     }
                     let pings = frames.iter().any(|frame| matches!(frame, Frame::Ping { .. }));
                     let at_home = source == sender.id.addr();
-                    if pings && (at_home || self.numbers.may_answer(&self.ctx.picture, ix)) {
+                    if pings && (at_home || self.numbers.may_answer(&self.picture, ix)) {
                         // Until it renews it must not take all others for dead.
                         self.challenge(sender, header.packet, arrival, len);
                     }
@@ -197,14 +191,12 @@ impl Engine {
                 return Err(DatagramError::StaleLife);
             }
             if sender.epoch == life.epoch {
-                let vouched = self.ctx.picture.peers.get(ix).proof() == Proof::Vouched;
-                let off_by_one = mutated!(self.ctx.picture.config, WindowOffByOne);
-                let floorless = header.bound || mutated!(self.ctx.picture.config, FloorForgotten);
-                match self.ctx.picture.peers.freshness(ix, header.packet) {
+                let vouched = self.picture.peers.get(ix).proof() == Proof::Vouched;
+                let off_by_one = mutated!(self.picture.config, WindowOffByOne);
+                let floorless = header.bound || mutated!(self.picture.config, FloorForgotten);
+                match self.picture.peers.freshness(ix, header.packet) {
                     Freshness::Fresh if floorless => {}
-                    Freshness::Fresh
-                        if self.ctx.picture.peers.is_before_proof(ix, header.packet) =>
-                    {
+                    Freshness::Fresh if self.picture.peers.is_before_proof(ix, header.packet) => {
                         return Err(DatagramError::Unproven);
                     }
                     Freshness::Fresh => {}
@@ -212,20 +204,19 @@ impl Engine {
                     // ones.
                     _ if header.bound && vouched => misled = true,
                     Freshness::Replay
-                        if off_by_one && header.packet == self.ctx.picture.peers.highest(ix) => {}
+                        if off_by_one && header.packet == self.picture.peers.highest(ix) => {}
                     Freshness::Replay => return Err(DatagramError::Replayed),
                     Freshness::TooOld => return Err(DatagramError::TooOld),
                 }
             }
         }
-        if known.is_none_or(|ix| self.ctx.picture.life(ix).epoch < sender.epoch)
-            && !self.ctx.picture.is_plausible(&mut self.ctx.out, sender.epoch)
+        if known.is_none_or(|ix| self.picture.life(ix).epoch < sender.epoch)
+            && !self.picture.is_plausible(&mut self.out, sender.epoch)
         {
             return Err(DatagramError::ImplausibleEpoch);
         }
-        let proven = known.is_some_and(|ix| {
-            self.ctx.picture.life(ix) == sender && self.ctx.picture.peers.is_proven(ix)
-        });
+        let proven = known
+            .is_some_and(|ix| self.picture.life(ix) == sender && self.picture.peers.is_proven(ix));
         if !header.bound && !proven {
             self.challenge(sender, header.packet, arrival, len);
             return Err(DatagramError::Unproven);
@@ -246,7 +237,7 @@ impl Engine {
                 (messages, bytes) = (messages + 1, bytes + message.payload.len());
             }
         }
-        if !self.ctx.out.events.has_room_for(messages, bytes) {
+        if !self.out.events.has_room_for(messages, bytes) {
             return Err(DatagramError::Busy);
         }
         if known.is_none() && !self.has_room_for_sender() {
@@ -254,13 +245,13 @@ impl Engine {
         }
         let ix = self.recognise(sender, known).ok_or(DatagramError::Full)?;
         if misled {
-            self.ctx.picture.peers.open_window(ix);
+            self.picture.peers.open_window(ix);
         }
-        let (now, idle) = (self.ctx.picture.now, self.ctx.picture.timing.wide_idle);
-        self.ctx.picture.peers.mark(ix, (header.packet, tag_of(datagram)), now, idle);
-        self.numbers.heard(&self.ctx.picture, ix);
+        let (now, idle) = (self.picture.now, self.picture.timing.wide_idle);
+        self.picture.peers.mark(ix, (header.packet, tag_of(datagram)), now, idle);
+        self.numbers.heard(&self.picture, ix);
         if self.comeback.heard(source, sender.id) && !self.repair.has_caught_up() {
-            self.ctx.picture.flush_soon(&mut self.ctx.out);
+            self.picture.flush_soon(&mut self.out);
         }
         Ok(ix)
     }
@@ -270,8 +261,8 @@ impl Engine {
         let Frame::Message(Message { origin, sequence, group, .. }) = frame else {
             return false;
         };
-        let here = |group| self.ctx.picture.topology.is_member(group, Ix::ME);
-        origin.id != self.ctx.picture.me().id
+        let here = |group| self.picture.topology.is_member(group, Ix::ME);
+        origin.id != self.picture.me().id
             && group.as_ref().is_none_or(here)
             && self.messages.verdict(*origin, *sequence) == Verdict::New
     }
@@ -279,11 +270,10 @@ impl Engine {
     /// The index of a sender that has proven itself in this life.
     fn recognise(&mut self, sender: Life, known: Option<Ix>) -> Option<Ix> {
         match known {
-            Some(ix) if self.ctx.picture.life(ix) == sender => Some(ix),
+            Some(ix) if self.picture.life(ix) == sender => Some(ix),
             Some(ix) => {
                 let claim = newborn(sender);
-                if let Weighed::News(news) =
-                    self.ctx.picture.consider(&mut self.ctx.out, &claim, sender.id)
+                if let Weighed::News(news) = self.picture.consider(&mut self.out, &claim, sender.id)
                 {
                     self.on_news(news, &claim);
                     self.introduce(news, sender);
@@ -291,13 +281,8 @@ impl Engine {
                 Some(ix)
             }
             None => {
-                let ix = self.ctx.picture.admit(
-                    &mut self.ctx.out,
-                    sender,
-                    0,
-                    Status::Alive,
-                    Cause::Heard,
-                )?;
+                let ix =
+                    self.picture.admit(&mut self.out, sender, 0, Status::Alive, Cause::Heard)?;
                 let news = News { ix, before: None, held: false };
                 self.on_news(news, &newborn(sender));
                 self.introduce(news, sender);
@@ -323,10 +308,10 @@ impl Engine {
         let source = match arrival {
             Arrival::Unicast(source) => source,
             Arrival::Multicast(source) => {
-                let hearers = self.ctx.picture.ring.len() + 1;
-                let known = self.ctx.picture.find_life(sender).is_some();
+                let hearers = self.picture.ring.len() + 1;
+                let known = self.picture.find_life(sender).is_some();
                 let answers = if known { ANSWERS_TO_PEER } else { ANSWERS_TO_STRANGER };
-                if self.ctx.out.random_below(hearers) >= answers {
+                if self.out.random_below(hearers) >= answers {
                     return;
                 }
                 source
@@ -334,11 +319,11 @@ impl Engine {
         };
         // By the time that the challenge goes out, the packet number may have grown by one for each
         // intent that waits.
-        let waiting = self.ctx.out.outbox.len() as u64;
-        let header = self.sealer.header(self.ctx.out.packet + 1 + waiting);
+        let waiting = self.out.outbox.len() as u64;
+        let header = self.sealer.header(self.out.packet + 1 + waiting);
         let enough = len >= crate::wire::challenge_len(&header, packet);
         if !enough {
-            self.ctx.out.stats.challenges_withheld += 1;
+            self.out.stats.challenges_withheld += 1;
             return;
         }
         if !self.may_challenge() {
@@ -350,31 +335,31 @@ impl Engine {
         self.challenged.push_back(sender);
         let at = Destination::Unicast(source);
         let to = To { at, bound: Some(sender.epoch), node: None };
-        self.ctx.out.say_frame(to, Frame::Challenge { packet });
+        self.out.say_frame(to, Frame::Challenge { packet });
     }
 
     /// Whether the limit allows another challenge, which is then counted.
     pub(super) fn may_challenge(&mut self) -> bool {
-        let second = self.ctx.picture.now.as_millis() / 1000;
+        let second = self.picture.now.as_millis() / 1000;
         if self.challenges.0 != second {
             self.challenges = (second, 0);
         }
         // What strangers provoke must not fill the queue of what peers are to get.
-        let share = self.ctx.picture.config.send_rate.datagrams / CHALLENGE_SHARE;
-        let most = self.ctx.picture.config.limits.challenges_per_second.min(share);
+        let share = self.picture.config.send_rate.datagrams / CHALLENGE_SHARE;
+        let most = self.picture.config.limits.challenges_per_second.min(share);
         if self.challenges.1 >= most {
-            self.ctx.out.stats.challenges_withheld += 1;
+            self.out.stats.challenges_withheld += 1;
             return false;
         }
         self.challenges.1 += 1;
-        self.ctx.out.stats.challenges_sent += 1;
+        self.out.stats.challenges_sent += 1;
         true
     }
 
     /// Forgets the challenged lives once none has been challenged for a while: they have answered
     /// by then, or never will.
     pub(super) fn forget_challenges(&mut self) {
-        let since = self.ctx.picture.now.as_millis() / 1000 - self.challenges.0;
+        let since = self.picture.now.as_millis() / 1000 - self.challenges.0;
         if since > CHALLENGES_KEPT && !self.challenged.is_empty() {
             self.challenged = VecDeque::new();
         }
@@ -382,7 +367,7 @@ impl Engine {
 
     /// Counts a refusal; that of an epoch has been counted already.
     fn count(&mut self, error: DatagramError) {
-        let stats = &mut self.ctx.out.stats;
+        let stats = &mut self.out.stats;
         let counter = match error {
             DatagramError::Wire(error) => match error {
                 WireError::Foreign => &mut stats.refused_foreign,

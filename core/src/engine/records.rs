@@ -24,78 +24,78 @@ impl Engine {
         channel: Channel,
     ) {
         let life = Life { id: delta.member, epoch: delta.epoch };
-        if !self.ctx.picture.is_plausible(&mut self.ctx.out, life.epoch) {
+        if !self.picture.is_plausible(&mut self.out, life.epoch) {
             return;
         }
-        if life.id == self.ctx.picture.me().id {
+        if life.id == self.picture.me().id {
             self.on_record_of_mine(from, group, delta);
             return;
         }
         if !self.hear_of(from, life, channel) {
             return;
         }
-        let member = self.ctx.picture.find_life(life);
+        let member = self.picture.find_life(life);
         if member.is_some_and(|ix| self.is_history(from, group, ix, delta)) {
             return;
         }
         let mut changes = Changes::default();
-        let knew = member.is_some_and(|ix| self.ctx.picture.topology.is_member(group, ix));
-        match self.ctx.picture.topology.apply(group, delta, &mut changes) {
+        let knew = member.is_some_and(|ix| self.picture.topology.is_member(group, ix));
+        match self.picture.topology.apply(group, delta, &mut changes) {
             Ok(Applied::Advanced { .. } | Applied::Staged { .. }) => {
-                self.ctx.out.stats.updates_applied += 1;
+                self.out.stats.updates_applied += 1;
                 if let Some(ix) =
-                    member.filter(|&ix| !knew && self.ctx.picture.topology.is_member(group, ix))
+                    member.filter(|&ix| !knew && self.picture.topology.is_member(group, ix))
                 {
-                    self.joined.note(&self.ctx.picture, group, ix);
+                    self.joined.note(&self.picture, group, ix);
                 }
-                if let Some(ix) = self.ctx.picture.find_life(life) {
-                    self.ctx.picture.topology.drop_empty(group, ix);
+                if let Some(ix) = self.picture.find_life(life) {
+                    self.picture.topology.drop_empty(group, ix);
                 }
-                self.ctx.picture.tell_all_retracted(&mut self.ctx.out);
-                self.tombstones.expect_stale(&self.ctx.picture, &mut self.ctx.out);
+                self.picture.tell_all_retracted(&mut self.out);
+                self.tombstones.expect_stale(&self.picture, &mut self.out);
             }
             Ok(Applied::Gap { have }) => {
-                self.ctx.out.stats.gaps += 1;
+                self.out.stats.gaps += 1;
                 if channel == Channel::Multicast
-                    && let Some(member) = self.ctx.picture.find_life(life)
+                    && let Some(member) = self.picture.find_life(life)
                 {
-                    self.gaps.note(&self.ctx.picture, &mut self.ctx.out, from, group, member, have);
-                    return self.ctx.out.publish(changes);
+                    self.gaps.note(&self.picture, &mut self.out, from, group, member, have);
+                    return self.out.publish(changes);
                 }
                 let want = Frame::Want { group: group.clone(), member: life, since: have };
-                self.ctx.out.say_frame(self.ctx.picture.bound(from), want);
+                self.out.say_frame(self.picture.bound(from), want);
             }
             Ok(Applied::Known { have }) => {
                 // Repair does not compare what has been removed, so a node that has missed a
                 // removal is told here.
-                self.ctx.out.stats.updates_stale += 1;
+                self.out.stats.updates_stale += 1;
                 if let Some(ix) = member.filter(|_| channel == Channel::Direct) {
                     self.tell_removed(from, group, ix, have, delta);
                 }
             }
             Ok(Applied::Stale { .. } | Applied::Claim) => {
-                self.ctx.out.stats.updates_stale += 1;
+                self.out.stats.updates_stale += 1;
             }
             Err(_) => {
-                self.ctx.out.stats.deltas_refused += 1;
+                self.out.stats.deltas_refused += 1;
                 self.repair.answered();
             }
         }
-        self.ctx.out.publish(changes);
+        self.out.publish(changes);
     }
 
     /// Tells a peer what has been removed since its copy of a record, if nothing else is left in
     /// the record.
     fn tell_removed(&mut self, to: Ix, group: &GroupName, ix: Ix, have: u64, copy: &RecordDelta) {
-        if have > copy.target && !self.ctx.picture.topology.is_member(group, ix) {
-            self.repair.on_want(&self.ctx.picture, &mut self.ctx.out, to, group, ix, copy.target);
+        if have > copy.target && !self.picture.topology.is_member(group, ix) {
+            self.repair.on_want(&self.picture, &mut self.out, to, group, ix, copy.target);
         }
     }
 
     /// Whether a record may be from before its owner emptied it, which this node may have
     /// forgotten. Then the owner is asked, and corrects all nodes that still hold the record.
     fn is_history(&mut self, from: Ix, group: &GroupName, ix: Ix, delta: &RecordDelta) -> bool {
-        let topology = &mut self.ctx.picture.topology;
+        let topology = &mut self.picture.topology;
         if topology.clock_of(group, ix).is_some() {
             return false;
         }
@@ -109,20 +109,20 @@ impl Engine {
             return false;
         }
         let past = topology.as_given_up(group, ix).filter(|_| known);
-        if self.ctx.picture.is_reachable(ix)
-            && self.ctx.picture.peers.may_tell(ix, self.ctx.picture.now, &self.ctx.picture.timing)
+        if self.picture.is_reachable(ix)
+            && self.picture.peers.may_tell(ix, self.picture.now, &self.picture.timing)
         {
-            let (to, member) = (self.ctx.picture.bound(ix), self.ctx.picture.life(ix));
+            let (to, member) = (self.picture.bound(ix), self.picture.life(ix));
             let say = |delta| Frame::Record { group: group.clone(), delta };
             if !from_owner {
-                self.ctx.out.say_frame(to, say(delta.clone()));
+                self.out.say_frame(to, say(delta.clone()));
             }
             if let Some(past) = past {
                 // If another has made up that nothing is left, its owner puts itself above that.
-                self.ctx.out.say_frame(to, say(past));
+                self.out.say_frame(to, say(past));
             } else {
                 let want = Frame::Want { group: group.clone(), member, since: 0 };
-                self.ctx.out.say_frame(to, want);
+                self.out.say_frame(to, want);
             }
         }
         true
@@ -130,35 +130,32 @@ impl Engine {
 
     /// A copy of this node's own record: if it is wrong, this node corrects it.
     fn on_record_of_mine(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta) {
-        if delta.epoch > self.ctx.picture.me().epoch {
-            self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, delta.epoch);
+        if delta.epoch > self.picture.me().epoch {
+            self.renewal.claimed(&self.picture, &mut self.out, delta.epoch);
             return;
         }
         let mut changes = Changes::default();
-        let applied = self.ctx.picture.topology.apply(group, delta, &mut changes);
+        let applied = self.picture.topology.apply(group, delta, &mut changes);
         if applied == Ok(Applied::Claim) {
-            self.ctx.out.stats.refutations += 1;
+            self.out.stats.refutations += 1;
             let mut answered = Vec::new();
-            self.ctx
-                .picture
-                .topology
-                .defend_into(&mut changes, |group| answered.push(group.clone()));
+            self.picture.topology.defend_into(&mut changes, |group| answered.push(group.clone()));
             for group in answered {
-                self.ctx.picture.tell_all_written(&mut self.ctx.out, &group, 0);
-                self.tombstones.note_empty(&self.ctx.picture, &mut self.ctx.out, &group);
+                self.picture.tell_all_written(&mut self.out, &group, 0);
+                self.tombstones.note_empty(&self.picture, &mut self.out, &group);
             }
-            if let Some(epoch) = self.ctx.picture.topology.claimed_epoch() {
-                self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, epoch);
+            if let Some(epoch) = self.picture.topology.claimed_epoch() {
+                self.renewal.claimed(&self.picture, &mut self.out, epoch);
             }
         } else if let Ok(Applied::Known { have }) = applied {
             self.tell_removed(from, group, Ix::ME, have, delta);
         } else if let Ok(Applied::Stale { .. }) = applied
-            && self.ctx.picture.peers.may_tell(from, self.ctx.picture.now, &self.ctx.picture.timing)
+            && self.picture.peers.may_tell(from, self.picture.now, &self.picture.timing)
         {
-            let claim = self.ctx.picture.claim(Ix::ME);
-            self.ctx.out.say_frame(self.ctx.picture.bound(from), Frame::Claim(claim));
+            let claim = self.picture.claim(Ix::ME);
+            self.out.say_frame(self.picture.bound(from), Frame::Claim(claim));
         }
-        self.ctx.out.publish(changes);
+        self.out.publish(changes);
     }
 
     pub(super) fn on_metadata(
@@ -169,46 +166,43 @@ impl Engine {
         bytes: Bytes,
         channel: Channel,
     ) {
-        if life.id == self.ctx.picture.me().id {
+        if life.id == self.picture.me().id {
             self.on_metadata_of_mine(life, version, &bytes);
             return;
         }
         if !self.hear_of(from, life, channel) {
             return;
         }
-        let Some(ix) =
-            self.ctx.picture.find_life(life).filter(|&ix| self.ctx.picture.is_living(ix))
-        else {
+        let Some(ix) = self.picture.find_life(life).filter(|&ix| self.picture.is_living(ix)) else {
             return;
         };
-        let key = self.ctx.picture.topology.fingerprints();
-        if self.ctx.picture.metadata.set(key, life, ix, version, bytes.clone()) {
-            self.ctx.out.stats.updates_applied += 1;
-            self.ctx.out.event(Event::Metadata { node: life.id, metadata: bytes });
+        let key = self.picture.topology.fingerprints();
+        if self.picture.metadata.set(key, life, ix, version, bytes.clone()) {
+            self.out.stats.updates_applied += 1;
+            self.out.event(Event::Metadata { node: life.id, metadata: bytes });
         } else {
-            self.ctx.out.stats.updates_stale += 1;
+            self.out.stats.updates_stale += 1;
         }
     }
 
     /// A copy of this node's own metadata: if this node has not said it, it is replaced.
     fn on_metadata_of_mine(&mut self, life: Life, version: u64, bytes: &Bytes) {
-        let me = self.ctx.picture.me();
-        let mine = self.ctx.picture.metadata.version(Ix::ME);
-        let said =
-            version < mine || version == mine && *bytes == self.ctx.picture.metadata.get(Ix::ME);
+        let me = self.picture.me();
+        let mine = self.picture.metadata.version(Ix::ME);
+        let said = version < mine || version == mine && *bytes == self.picture.metadata.get(Ix::ME);
         if life.epoch != me.epoch || said {
             return;
         }
-        self.ctx.out.stats.refutations += 1;
+        self.out.stats.refutations += 1;
         let above = version.saturating_add(1);
         if above > LAST_VERSION {
             // Too few versions would be left in this life.
-            self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, me.epoch);
+            self.renewal.claimed(&self.picture, &mut self.out, me.epoch);
             return;
         }
-        let key = self.ctx.picture.topology.fingerprints();
-        let bytes = self.ctx.picture.metadata.get(Ix::ME);
-        self.ctx.picture.metadata.set(key, me, Ix::ME, above, bytes);
-        self.ctx.picture.tell_all_described(&mut self.ctx.out);
+        let key = self.picture.topology.fingerprints();
+        let bytes = self.picture.metadata.get(Ix::ME);
+        self.picture.metadata.set(key, me, Ix::ME, above, bytes);
+        self.picture.tell_all_described(&mut self.out);
     }
 }

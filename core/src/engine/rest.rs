@@ -12,14 +12,13 @@ impl Engine {
         self.decoder.rest();
         self.writer.rest();
         self.relays.rest();
-        self.joined.expire(&self.ctx.picture);
+        self.joined.expire(&self.picture);
         self.forget_challenges();
         growth::rest(&mut self.intents);
         growth::rest(&mut self.frames);
-        let ctx = &mut self.ctx;
-        ctx.out.outbox.rest();
-        ctx.out.events.rest();
-        ctx.picture.peers.rest(ctx.picture.now, ctx.picture.timing.wide_idle);
-        ctx.picture.peers.falls.rest(ctx.picture.now, &ctx.picture.timing);
+        self.out.outbox.rest();
+        self.out.events.rest();
+        self.picture.peers.rest(self.picture.now, self.picture.timing.wide_idle);
+        self.picture.peers.falls.rest(self.picture.now, &self.picture.timing);
     }
 }

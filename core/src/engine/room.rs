@@ -17,7 +17,7 @@ impl Engine {
     /// Makes room for an unknown sender that has proven itself. Returns whether there is room.
     pub(super) fn has_room_for_sender(&mut self) -> bool {
         self.make_room(1, None, true);
-        !self.ctx.picture.topology.roster().is_full()
+        !self.picture.topology.roster().is_full()
     }
 
     /// Makes room for nodes that a packet may make known, before any of it is applied: no node may
@@ -30,12 +30,12 @@ impl Engine {
             _ => 0,
         };
         let most: usize = frames.iter().map(said).sum();
-        if most == 0 || self.ctx.picture.topology.roster().room() >= most {
+        if most == 0 || self.picture.topology.roster().room() >= most {
             return;
         }
         let mut strangers: Vec<NodeId> = Vec::new();
         let mut note = |id: NodeId| {
-            if id.is_addressable() && self.ctx.picture.find(id).is_none() {
+            if id.is_addressable() && self.picture.find(id).is_none() {
                 strangers.push(id);
             }
         };
@@ -65,19 +65,19 @@ impl Engine {
     /// nodes that are known by hearsay alone are forgotten too, the newest first. A living node
     /// that was heard stays.
     fn make_room(&mut self, nodes: usize, spared: Option<Ix>, proven: bool) {
-        let ctx = &self.ctx;
-        let roster = ctx.picture.topology.roster();
+        let roster = self.picture.topology.roster();
         let excess = nodes.saturating_sub(roster.room());
         let gone = roster.count(Status::Down) + roster.count(Status::Left);
-        let unheard = if proven { ctx.picture.peers.unheard() } else { 0 };
-        if excess == 0 || gone + unheard == 0 || mutated!(ctx.picture.config, DeadFirst) {
+        let unheard = if proven { self.picture.peers.unheard() } else { 0 };
+        if excess == 0 || gone + unheard == 0 || mutated!(self.picture.config, DeadFirst) {
             return;
         }
         let mut gone = 0;
         let mut list: Vec<(u8, Reverse<u32>, Ix)> = Vec::new();
         for ix in roster.iter().filter(|&ix| ix != Ix::ME && Some(ix) != spared) {
-            let age = ctx.picture.peers.since_turn(ix, ctx.picture.now);
-            let (lives, heard) = (ctx.picture.is_living(ix), ctx.picture.peers.get(ix).was_heard());
+            let age = self.picture.peers.since_turn(ix, self.picture.now);
+            let (lives, heard) =
+                (self.picture.is_living(ix), self.picture.peers.get(ix).was_heard());
             gone += usize::from(!lives);
             match (lives, heard) {
                 (false, false) => list.push((0, Reverse(u32::MAX - age), ix)),

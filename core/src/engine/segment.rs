@@ -23,19 +23,18 @@ impl Engine {
         nodes: Vec<NodeId>,
         channel: Channel,
     ) {
-        let ctx = &mut self.ctx;
-        if speaker == ctx.picture.me().id {
-            if channel == Channel::Direct && nodes == [ctx.picture.id(from)] {
-                self.speaker.on_heard_by(&ctx.picture, &mut ctx.out, from);
-                self.multicast.confirmed(&ctx.picture, &mut ctx.out);
+        if speaker == self.picture.me().id {
+            if channel == Channel::Direct && nodes == [self.picture.id(from)] {
+                self.speaker.on_heard_by(&self.picture, &mut self.out, from);
+                self.multicast.confirmed(&self.picture, &mut self.out);
             }
             return;
         }
-        let Some(ix) = ctx.picture.find(speaker) else { return };
+        let Some(ix) = self.picture.find(speaker) else { return };
         if nodes.is_empty() {
             // It begins to speak, and tells everybody in the tree.
-            ctx.picture.note_speaker(ix);
-            self.speaker.wait_and_see(&ctx.picture, &mut ctx.out);
+            self.picture.note_speaker(ix);
+            self.speaker.wait_and_see(&self.picture, &mut self.out);
             return;
         }
         // A speaker lists its own hearers, and passes the lists of other speakers on to its
@@ -44,25 +43,25 @@ impl Engine {
         if ix != from && !told_by_own {
             return;
         }
-        ctx.picture.note_speaker(ix);
+        self.picture.note_speaker(ix);
         if ix == from && channel == Channel::Multicast {
-            self.hearer.on_list(&ctx.picture, &mut ctx.out, ix);
+            self.hearer.on_list(&self.picture, &mut self.out, ix);
         }
         for &id in &nodes {
-            if id == ctx.picture.me().id && ix == from {
-                self.hearer.on_listed(&ctx.picture, &mut ctx.out, ix);
-                self.multicast.confirmed(&ctx.picture, &mut ctx.out);
+            if id == self.picture.me().id && ix == from {
+                self.hearer.on_listed(&self.picture, &mut self.out, ix);
+                self.multicast.confirmed(&self.picture, &mut self.out);
             }
-            if let Some(node) = ctx.picture.find(id) {
-                ctx.picture.note_cover(node, ix);
+            if let Some(node) = self.picture.find(id) {
+                self.picture.note_cover(node, ix);
             }
         }
         if ix == from && channel == Channel::Multicast {
             self.prefer(from, true);
-        } else if ix == from && channel == Channel::Direct && ctx.picture.takes_promptly() {
+        } else if ix == from && channel == Channel::Direct && self.picture.takes_promptly() {
             self.speaker.on_list_from_abroad(
-                &ctx.picture,
-                &mut ctx.out,
+                &self.picture,
+                &mut self.out,
                 Frame::Heard { speaker, nodes },
             );
         }
@@ -71,10 +70,10 @@ impl Engine {
     /// A beat: a speaker is heard, or answers a question.
     pub(super) fn on_beat(&mut self, from: Ix, sequence: u64, channel: Channel) {
         let multicast = channel == Channel::Multicast;
-        self.hearer.on_beat(&self.ctx.picture, &mut self.ctx.out, from, sequence, multicast);
+        self.hearer.on_beat(&self.picture, &mut self.out, from, sequence, multicast);
         if multicast {
-            self.multicast.heard(&self.ctx.picture, &mut self.ctx.out, from, true);
-            self.ctx.picture.note_speaker(from);
+            self.multicast.heard(&self.picture, &mut self.out, from, true);
+            self.picture.note_speaker(from);
             self.prefer(from, false);
         }
     }
@@ -82,9 +81,9 @@ impl Engine {
     /// Gives way to another speaker of the same segment if that one has the lower position on the
     /// ring.
     fn prefer(&mut self, other: Ix, has_hearers: bool) {
-        let rank = |ix| (self.ctx.picture.position(ix), self.ctx.picture.id(ix));
+        let rank = |ix| (self.picture.position(ix), self.picture.id(ix));
         if rank(other) < rank(Ix::ME) {
-            self.speaker.give_way(&self.ctx.picture, &mut self.ctx.out, has_hearers);
+            self.speaker.give_way(&self.picture, &mut self.out, has_hearers);
         }
     }
 
@@ -97,7 +96,7 @@ impl Engine {
         batch: Vec<Frame>,
         channel: Channel,
     ) {
-        let covered = self.ctx.picture.coverer(Ix::ME) == Some(from);
+        let covered = self.picture.coverer(Ix::ME) == Some(from);
         if covered {
             self.serve(from, &batch, None);
         }
@@ -105,7 +104,7 @@ impl Engine {
             self.on_frame(header, from, frame, Channel::Multicast);
         }
         let multicast = channel == Channel::Multicast;
-        self.hearer.on_batch(&self.ctx.picture, &mut self.ctx.out, from, sequence, multicast);
+        self.hearer.on_batch(&self.picture, &mut self.out, from, sequence, multicast);
     }
 
     /// Serves the nodes that this one covers with what has come to it in the tree.
@@ -120,10 +119,10 @@ impl Engine {
     /// speaker that covers the others gets it by the tree. Returns whether the whole audience,
     /// wherever it is, has been sent the batch by that.
     pub(super) fn tell_segment(&mut self, batch: &[Frame], audience: &Audience) -> bool {
-        if self.speaker.has_duty(self.ctx.picture.now) {
+        if self.speaker.has_duty(self.picture.now) {
             return self.serve(Ix::ME, batch, Some(audience.clone()));
         }
-        self.multicast.send(&self.ctx.picture, &mut self.ctx.out, batch);
+        self.multicast.send(&self.picture, &mut self.out, batch);
         false
     }
 
@@ -139,53 +138,47 @@ impl Engine {
         let batch = [message];
         for some in few.as_deref().unwrap_or(joined).chunks(FAN_OUT) {
             let some = Audience::Listed(some.into());
-            self.relays.originate(&mut self.ctx.picture, &mut self.ctx.out, batch.to_vec(), some);
+            self.relays.originate(&mut self.picture, &mut self.out, batch.to_vec(), some);
         }
         if few.is_some() {
             return;
         }
         let audience = group.map_or(Audience::All, Audience::Group);
         if !self.tell_segment(&batch, &audience) {
-            self.relays.originate(&mut self.ctx.picture, &mut self.ctx.out, batch.into(), audience);
+            self.relays.originate(&mut self.picture, &mut self.out, batch.into(), audience);
         }
     }
 
     /// The other members of a group, if there are few, with room for a copy to each.
     pub(super) fn few_members(&self, group: &GroupName) -> Option<Vec<NodeId>> {
         // Whole batches: no more of them than a message may take.
-        let most = FEW.min(self.ctx.picture.config.limits.relays as usize / 2 / FAN_OUT * FAN_OUT);
-        let members = self.ctx.picture.topology.members_of_any_status(group);
-        let reachable = members.filter(|&ix| ix != Ix::ME && self.ctx.picture.is_reachable(ix));
-        let few: Vec<NodeId> = reachable.take(most).map(|ix| self.ctx.picture.id(ix)).collect();
+        let most = FEW.min(self.picture.config.limits.relays as usize / 2 / FAN_OUT * FAN_OUT);
+        let members = self.picture.topology.members_of_any_status(group);
+        let reachable = members.filter(|&ix| ix != Ix::ME && self.picture.is_reachable(ix));
+        let few: Vec<NodeId> = reachable.take(most).map(|ix| self.picture.id(ix)).collect();
         (few.len() < most).then_some(few)
     }
 
     /// Serves covered nodes. Returns whether each node of the audience is sent the batch by unicast.
     fn serve(&mut self, from: Ix, batch: &[Frame], audience: Option<Audience>) -> bool {
-        if !self.speaker.has_duty(self.ctx.picture.now) {
+        if !self.speaker.has_duty(self.picture.now) {
             return false;
         }
-        match self.speaker.serve(&self.ctx.picture, &mut self.ctx.out, batch, from) {
+        match self.speaker.serve(&self.picture, &mut self.out, batch, from) {
             Some(cut_off) => {
-                let cut_off: Vec<NodeId> =
-                    cut_off.iter().map(|&ix| self.ctx.picture.id(ix)).collect();
+                let cut_off: Vec<NodeId> = cut_off.iter().map(|&ix| self.picture.id(ix)).collect();
                 // A batch may fill a packet: each gets a copy with nobody to pass it on to.
                 for some in cut_off.chunks(FAN_OUT) {
                     let some = Audience::Listed(some.into());
-                    self.relays.originate(
-                        &mut self.ctx.picture,
-                        &mut self.ctx.out,
-                        batch.to_vec(),
-                        some,
-                    );
+                    self.relays.originate(&mut self.picture, &mut self.out, batch.to_vec(), some);
                 }
                 false
             }
             None => {
                 let audience = audience.unwrap_or(Audience::All);
                 self.relays.originate_to_each(
-                    &mut self.ctx.picture,
-                    &mut self.ctx.out,
+                    &mut self.picture,
+                    &mut self.out,
                     batch.to_vec(),
                     audience,
                 );
@@ -196,11 +189,10 @@ impl Engine {
 
     /// It may be time to beat, or to begin.
     pub(super) fn on_beat_due(&mut self) {
-        let ctx = &mut self.ctx;
-        let spoken_to = self.hearer.is_spoken_to(ctx.picture.now);
+        let spoken_to = self.hearer.is_spoken_to(self.picture.now);
         let knows = self.repair.has_caught_up();
-        if self.speaker.on_timer(&mut ctx.picture, &mut ctx.out, spoken_to, knows) {
-            self.multicast.unheard(&ctx.picture, &mut ctx.out);
+        if self.speaker.on_timer(&mut self.picture, &mut self.out, spoken_to, knows) {
+            self.multicast.unheard(&self.picture, &mut self.out);
         }
     }
 }

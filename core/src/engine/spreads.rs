@@ -24,7 +24,7 @@ impl Engine {
     /// The most bytes of a message that this node passes on, if a frame is a message with more.
     pub(super) fn room_exceeded(&self, frame: &Frame) -> Option<usize> {
         let Frame::Message(message) = frame else { return None };
-        let room = message_room(self.ctx.picture.widest(Ix::ME), message);
+        let room = message_room(self.picture.widest(Ix::ME), message);
         (message.payload.len() > room).then_some(room)
     }
 
@@ -40,11 +40,11 @@ impl Engine {
         batch: Vec<Frame>,
     ) -> Took {
         let copy = CopyId::of(header, spread, place);
-        let is_late = header.packet < self.ctx.picture.peers.highest(from);
+        let is_late = header.packet < self.picture.peers.highest(from);
         let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
         if let Some(most) = batch.iter().filter_map(|frame| self.room_exceeded(frame)).min()
-            && (self.speaker.has_duty(self.ctx.picture.now)
-                || self.relays.leads_on(&mut self.ctx.picture, &mut self.ctx.out, from, spread))
+            && (self.speaker.has_duty(self.picture.now)
+                || self.relays.leads_on(&mut self.picture, &mut self.out, from, spread))
         {
             for frame in batch {
                 self.on_frame(header, from, frame, Channel::Spread);
@@ -53,38 +53,33 @@ impl Engine {
         }
         if !is_known
             && batch.iter().any(is_message)
-            && !self.relays.has_room_to_pass_on(
-                &mut self.ctx.picture,
-                &mut self.ctx.out,
-                from,
-                spread,
-            )
+            && !self.relays.has_room_to_pass_on(&mut self.picture, &mut self.out, from, spread)
         {
-            self.ctx.out.stats.messages_refused += 1;
+            self.out.stats.messages_refused += 1;
             return Took::Nothing;
         }
         for frame in &batch {
             self.on_frame(header, from, frame.clone(), Channel::Spread);
         }
-        self.ctx.out.pace.count(&self.ctx.picture.timing, self.ctx.picture.now, batch.len() as u64);
+        self.out.pace.count(&self.picture.timing, self.picture.now, batch.len() as u64);
         if is_known {
             return Took::All;
         }
-        if Relays::is_entrusted(&self.ctx.picture, spread) {
+        if Relays::is_entrusted(&self.picture, spread) {
             self.taken.note(copy);
-            self.ctx.out.pace.gather();
+            self.out.pace.gather();
             for frame in batch {
-                self.ctx.picture.tell_all(&mut self.ctx.out, frame);
+                self.picture.tell_all(&mut self.out, frame);
             }
         } else {
             self.serve_spread(from, spread, &batch);
             let (copies, missed) =
-                self.relays.pass_on(&mut self.ctx.picture, &mut self.ctx.out, from, spread, batch);
+                self.relays.pass_on(&mut self.picture, &mut self.out, from, spread, batch);
             if copies > 0 {
                 self.taken.note(copy);
             }
             for frame in missed {
-                self.piggyback.board(&self.ctx.picture, &mut self.ctx.out, frame);
+                self.piggyback.board(&self.picture, &mut self.out, frame);
             }
         }
         Took::All

@@ -32,7 +32,7 @@ impl Engine {
         datagram: &[u8],
         frames: &[Frame],
     ) -> bool {
-        let Some(ix) = self.ctx.picture.find_life(header.sender) else { return false };
+        let Some(ix) = self.picture.find_life(header.sender) else { return false };
         let mut taken = false;
         for frame in frames.iter().filter(|_| header.bound) {
             if answered(frame).is_some_and(|packet| self.probes.awaits(packet, ix)) {
@@ -42,20 +42,20 @@ impl Engine {
         }
         let tag = tag_of(datagram);
         let (highest, tag_of_highest) =
-            (self.ctx.picture.peers.highest(ix), self.ctx.picture.peers.tag_of_highest(ix));
+            (self.picture.peers.highest(ix), self.picture.peers.tag_of_highest(ix));
         let is_copy = (header.packet, tag) == (highest, tag_of_highest);
         let multicast = matches!(arrival, Arrival::Multicast(_));
-        if is_copy || multicast || !self.numbers.may_answer(&self.ctx.picture, ix) {
+        if is_copy || multicast || !self.numbers.may_answer(&self.picture, ix) {
             return taken;
         }
         if !header.bound {
             self.challenge(header.sender, header.packet, arrival, datagram.len());
-        } else if !mutated!(self.ctx.picture.config, NumberUnanswered) {
+        } else if !mutated!(self.picture.config, NumberUnanswered) {
             let frame = Frame::Counted { packet: header.packet, tag, highest, tag_of_highest };
-            self.ctx.out.say_frame(self.ctx.picture.bound(ix), frame);
+            self.out.say_frame(self.picture.bound(ix), frame);
         }
-        if let Some(lasted) = self.numbers.untold(&self.ctx.picture, ix) {
-            self.ctx.out.event(Event::Refused { peer: header.sender, highest, lasted });
+        if let Some(lasted) = self.numbers.untold(&self.picture, ix) {
+            self.out.event(Event::Refused { peer: header.sender, highest, lasted });
         }
         taken
     }
@@ -65,29 +65,28 @@ impl Engine {
     /// claim, or a second copy that hears only part of what goes to their address.
     pub(super) fn former_life_answers(&mut self, ix: Ix, frames: &[Frame]) {
         for packet in frames.iter().filter_map(answered) {
-            let answers =
-                self.probes.answered(&mut self.ctx.picture, &mut self.ctx.out, packet, ix);
-            let gone = matches!(self.ctx.picture.status(ix), Status::Down | Status::Left);
+            let answers = self.probes.answered(&mut self.picture, &mut self.out, packet, ix);
+            let gone = matches!(self.picture.status(ix), Status::Down | Status::Left);
             if answers {
                 self.note_answer();
-                self.hearsay.answered(self.ctx.picture.id(ix));
+                self.hearsay.answered(self.picture.id(ix));
             }
-            if answers && (!gone || self.ctx.picture.peers.falls.is_held(ix)) {
-                self.watches.answered(&mut self.ctx.picture, &mut self.ctx.out, ix);
+            if answers && (!gone || self.picture.peers.falls.is_held(ix)) {
+                self.watches.answered(&mut self.picture, &mut self.out, ix);
             }
         }
     }
 
     /// A peer refuses a packet of this node, as its number has been used up there.
     pub(super) fn on_counted(&mut self, from: Ix, refused: (u64, u16), highest: (u64, u16)) {
-        if self.probes.answered(&mut self.ctx.picture, &mut self.ctx.out, refused.0, from) {
+        if self.probes.answered(&mut self.picture, &mut self.out, refused.0, from) {
             self.on_sign_of_life(from);
         }
-        let last = self.ctx.out.packet;
+        let last = self.out.packet;
         let is_own = |(packet, tag)| self.numbers.is_own(last, packet, tag);
         if !is_own(refused) || !is_own(highest) {
-            let epoch = self.ctx.picture.me().epoch;
-            self.renewal.claimed(&self.ctx.picture, &mut self.ctx.out, epoch);
+            let epoch = self.picture.me().epoch;
+            self.renewal.claimed(&self.picture, &mut self.out, epoch);
         }
     }
 
@@ -99,14 +98,14 @@ impl Engine {
         known: Option<Ix>,
         frames: &[Frame],
     ) -> bool {
-        let Some((epoch, packet)) = self.ctx.picture.forgotten else { return false };
-        if header.sender.epoch > epoch || mutated!(self.ctx.picture.config, FloorForgotten) {
+        let Some((epoch, packet)) = self.picture.forgotten else { return false };
+        if header.sender.epoch > epoch || mutated!(self.picture.config, FloorForgotten) {
             return false;
         }
-        let is_fresh = |answer| answer > packet && answer <= self.ctx.out.packet;
+        let is_fresh = |answer| answer > packet && answer <= self.out.packet;
         let answers = header.bound && frames.iter().filter_map(answered).any(is_fresh);
         let heard = known.is_some_and(|ix| {
-            self.ctx.picture.life(ix) == header.sender && self.ctx.picture.peers.is_heard(ix)
+            self.picture.life(ix) == header.sender && self.picture.peers.is_heard(ix)
         });
         !answers && !heard
     }
@@ -116,8 +115,8 @@ impl Engine {
     pub(super) fn ask_anew(&mut self, sender: Life, packet: u64) {
         if self.may_challenge() {
             let to = super::receive::bound_to(sender);
-            self.ctx.out.say_frame(to, Frame::Challenge { packet });
-            self.ctx.out.say(to, Say::Ping);
+            self.out.say_frame(to, Frame::Challenge { packet });
+            self.out.say(to, Say::Ping);
         }
     }
 }

@@ -27,9 +27,9 @@ impl Engine {
         let start = datagram.len();
         loop {
             let mut intents = core::mem::take(&mut self.intents);
-            self.ctx.out.outbox.take_packet(
-                self.ctx.picture.now,
-                self.ctx.picture.config.max_datagram,
+            self.out.outbox.take_packet(
+                self.picture.now,
+                self.picture.config.max_datagram,
                 &mut intents,
             );
             let Some(to) = intents.first().map(|intent| intent.to) else {
@@ -44,22 +44,22 @@ impl Engine {
             }
             // Nothing rides with packets to strangers: an attacker could have more sent to them
             // than it has sent.
-            let roomy = self.writer.remaining() >= self.ctx.picture.datagram(node(to)) / 2;
-            let known = to.node.is_some_and(|ix| !self.ctx.picture.peers.is_dubious(ix));
+            let roomy = self.writer.remaining() >= self.picture.datagram(node(to)) / 2;
+            let known = to.node.is_some_and(|ix| !self.picture.peers.is_dubious(ix));
             if to.bound.is_some() && known && roomy {
                 let writer = &mut self.writer;
                 self.piggyback.ride(|frame| writer.push(frame).is_ok());
             }
-            self.ctx.out.packet += 1;
+            self.out.packet += 1;
             self.writer.finish(&self.sealer, to.bound, datagram);
             let len = datagram.len() - start;
-            self.numbers.sent(self.ctx.out.packet, tag_of(&datagram[start..]));
+            self.numbers.sent(self.out.packet, tag_of(&datagram[start..]));
             self.remember(to, &cargo, len);
-            self.ctx.out.outbox.sent(len);
-            self.ctx.out.stats.datagrams_sent += 1;
-            self.ctx.out.stats.bytes_sent += len as u64;
+            self.out.outbox.sent(len);
+            self.out.stats.datagrams_sent += 1;
+            self.out.stats.bytes_sent += len as u64;
             if to.at == Destination::Multicast {
-                self.ctx.out.stats.multicasts_sent += 1;
+                self.out.stats.multicasts_sent += 1;
             }
             return Some(to.at);
         }
@@ -67,8 +67,8 @@ impl Engine {
 
     /// Writes intents for one receiver into a packet; puts back what does not fit.
     fn build(&mut self, to: To, intents: &mut Vec<Intent>) -> Cargo {
-        let packet = self.ctx.out.packet + 1;
-        let size = self.ctx.picture.datagram(node(to));
+        let packet = self.out.packet + 1;
+        let size = self.picture.datagram(node(to));
         self.writer.begin(self.sealer.header(packet), size);
         let mut cargo = Cargo::default();
         let mut rest = intents.drain(..);
@@ -76,10 +76,10 @@ impl Engine {
             let written = match &intent.say {
                 Say::Ping => {
                     cargo.ping = true;
-                    self.writer.push(&Frame::Ping { root: self.ctx.picture.root() })
+                    self.writer.push(&Frame::Ping { root: self.picture.root() })
                 }
                 Say::Pong { packet, root } => {
-                    let mine = self.ctx.picture.root();
+                    let mine = self.picture.root();
                     let root = (mine != *root).then_some(mine);
                     self.writer.push(&Frame::Pong { packet: *packet, root })
                 }
@@ -124,7 +124,7 @@ impl Engine {
                     cargo.copies.extend(copy);
                 }
                 // No receiver would accept it.
-                Err(_) => self.ctx.out.stats.frames_too_large += 1,
+                Err(_) => self.out.stats.frames_too_large += 1,
             }
         }
         drop(rest);
@@ -132,14 +132,14 @@ impl Engine {
     }
 
     pub(super) fn put_back(&mut self, intents: impl Iterator<Item = Intent>) {
-        self.ctx.out.outbox.put_back(intents.collect::<Vec<_>>().into_iter());
+        self.out.outbox.put_back(intents.collect::<Vec<_>>().into_iter());
     }
 
     /// Writes a ping that fills a datagram of this size, or all but one byte of it.
     fn write_padded_ping(&mut self, size: usize) -> Result<(), Refused> {
-        let packet = self.ctx.out.packet + 1;
+        let packet = self.out.packet + 1;
         self.writer.begin(self.sealer.header(packet), size);
-        self.writer.push(&Frame::Ping { root: self.ctx.picture.root() })?;
+        self.writer.push(&Frame::Ping { root: self.picture.root() })?;
         let room = self.writer.remaining();
         // A type and a length of one to three bytes.
         let bytes = (room.saturating_sub(4)..room).rev().find_map(|bytes| {
@@ -153,15 +153,15 @@ impl Engine {
         if cargo.ping
             && let Some(ix) = to.node
         {
-            self.probes.sent(&self.ctx.picture, self.ctx.out.packet, ix);
-            self.health.asked(ix, self.ctx.picture.peers.should_answer(ix), self.ctx.picture.now);
+            self.probes.sent(&self.picture, self.out.packet, ix);
+            self.health.asked(ix, self.picture.peers.should_answer(ix), self.picture.now);
             if cargo.padded {
-                let packet = self.ctx.out.packet;
-                self.ctx.picture.padded_ping_sent(&mut self.ctx.out, ix, packet, len);
+                let packet = self.out.packet;
+                self.picture.padded_ping_sent(&mut self.out, ix, packet, len);
             }
         }
         for (&copy, place) in cargo.copies.iter().zip(0..) {
-            self.relays.sent(copy, self.ctx.out.packet, place, len > BASE, self.ctx.picture.now);
+            self.relays.sent(copy, self.out.packet, place, len > BASE, self.picture.now);
         }
     }
 }

@@ -13,9 +13,11 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use rand_core::Rng;
+use rand_core::{Rng, SeedableRng};
+use sha2::{Digest as _, Sha256};
 
-use crate::base::{GroupName, Instant, NodeId};
+use crate::base::{Epoch, GroupName, Instant, Life, NodeId};
+use crate::config::Config;
 use crate::topology::{Change, Changes};
 use crate::wire::Frame;
 
@@ -53,6 +55,42 @@ pub(crate) struct Out {
 }
 
 impl Out {
+    /// Nothing waits to go out.
+    pub(crate) fn new(config: &Config, id: NodeId, epoch: Epoch, now: Instant) -> Self {
+        let limits = &config.limits;
+        Self {
+            now,
+            outbox: Outbox::new(limits.outbox, config.send_rate, now),
+            events: Events::new(limits.events, limits.event_bytes),
+            timers: Timers::default(),
+            stats: Stats::default(),
+            rng: seeded(&config.seed, id, epoch),
+            packet: 0,
+            silent: false,
+            claims: BTreeMap::new(),
+            news: Vec::new(),
+            written: BTreeMap::new(),
+            described: false,
+            pace: Pace::default(),
+        }
+    }
+
+    /// In a new life of this node it makes other random choices, and nothing waits to be sent.
+    pub(crate) fn begin_life(&mut self, seed: &[u8; 32], life: Life) {
+        self.rng = seeded(seed, life.id, life.epoch);
+        self.outbox.clear();
+        self.claims.clear();
+        self.news.clear();
+        self.written.clear();
+        self.silent = false;
+    }
+
+    /// Takes over the limits of another configuration.
+    pub(crate) fn set_config(&mut self, config: &Config) {
+        self.outbox.set_limits(config.limits.outbox, config.send_rate);
+        self.events.set_limits(config.limits.events, config.limits.event_bytes);
+    }
+
     /// Queues something to send. What does not fit is counted; the node that needs it asks again. A
     /// silent node sends nothing.
     pub(crate) fn say(&mut self, to: To, say: Say) {
@@ -118,5 +156,34 @@ impl Out {
     /// Whether nothing waits to be broadcast but what this node has written.
     pub(crate) fn has_only_own_news(&self) -> bool {
         self.claims.is_empty() && self.news.is_empty()
+    }
+}
+
+fn seeded(seed: &[u8; 32], id: NodeId, epoch: Epoch) -> ChaCha8Rng {
+    let (ip, port) = id.octets();
+    let mixed = Sha256::new()
+        .chain_update(seed)
+        .chain_update(ip)
+        .chain_update(port)
+        .chain_update(epoch.0.to_be_bytes())
+        .finalize();
+    ChaCha8Rng::from_seed(mixed.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memoryless_spans_have_their_mean_from_the_first_moment_on() {
+        let (_, mut out) = crate::picture::of_one();
+        let spans: Vec<u128> =
+            (0..10_000).map(|_| out.memoryless(Duration::from_secs(1)).as_millis()).collect();
+        let share = |until| spans.iter().filter(|&&span| span < until).count();
+        let mean = spans.iter().sum::<u128>() / 10_000;
+        assert!((970..1_030).contains(&mean), "mean {mean} ms");
+        assert!((700..1_100).contains(&share(100)), "{} of 10,000 in the first tenth", share(100));
+        assert!((6_100..6_500).contains(&share(1_000)), "{} before the mean", share(1_000));
+        assert_eq!(out.memoryless(Duration::ZERO), Duration::ZERO);
     }
 }

@@ -116,7 +116,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture::Context;
+    use crate::picture::of_one;
 
     const LEAST: Duration = Duration::from_millis(2);
 
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_newcomer_has_others_send_its_news_until_it_knows_the_pace() {
-        let timing = Context::of_one().picture.timing;
+        let timing = of_one().0.timing;
         let mut pace = Pace::default();
         let later = Instant::from_millis(10_000);
         assert_eq!((pace.gatherers(&timing, later), pace.hold(&timing, later, LEAST)), (1, LEAST));
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_single_change_goes_out_at_once() {
-        let timing = Context::of_one().picture.timing;
+        let timing = of_one().0.timing;
         let mut pace = settled();
         let now = Instant::from_millis(10_000);
         pace.count(&timing, now, 1);
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn much_news_is_gathered_and_held() {
-        let timing = Context::of_one().picture.timing;
+        let timing = of_one().0.timing;
         let mut pace = settled();
         for step in 0..40 {
             pace.count(&timing, Instant::from_millis(10_000 + step * 10), 1);
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_storm_is_noticed_at_once() {
-        let timing = Context::of_one().picture.timing;
+        let timing = of_one().0.timing;
         let mut pace = settled();
         let now = Instant::from_millis(10_000);
         pace.flushed(now);
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn calm_returns() {
-        let timing = Context::of_one().picture.timing;
+        let timing = of_one().0.timing;
         let mut pace = settled();
         pace.count(&timing, Instant::from_millis(10_000), 50);
         assert_eq!(pace.gatherers(&timing, Instant::from_millis(11_100)), 0);

@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn lateness_is_a_stall_and_passes() {
         let mut health = Health::default();
-        let timing = Timing::new(&crate::picture::Context::of_one().picture.config);
+        let timing = Timing::new(&crate::picture::of_one().0.config);
         let due = Instant::from_millis(1000);
         assert_eq!(health.called(&timing, Instant::from_millis(1050), Some(due)), None);
         let late = health.called(&timing, Instant::from_millis(1400), Some(due));

@@ -1,4 +1,4 @@
-//! What all parts of the engine share: the picture, the peers, and the queues for output.
+//! What this node believes: the replicated data, its peers, the paths to them.
 
 pub(crate) mod cover;
 mod evidence;
@@ -10,19 +10,14 @@ mod ring;
 mod rtt;
 mod view;
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use rand_chacha::ChaCha8Rng;
-use rand_core::SeedableRng;
-use sha2::{Digest as _, Sha256};
-
 use crate::base::{Destination, Epoch, GroupName, Instant, Ix, Life, NodeId, Status};
 use crate::claims::{Claim, Metadata, Standing};
 use crate::config::Config;
-use crate::out::{Events, Out, Outbox, Pace, Say, Stats, Timers, To, Why};
+use crate::out::{Out, Say, To, Why};
 use crate::picture::cover::Covers;
 use crate::picture::path::Paths;
 use crate::picture::peers::Peers;
@@ -36,13 +31,6 @@ pub(crate) use health::Health;
 pub(crate) use path::BASE;
 pub(crate) use peers::Proof;
 pub(crate) use ring::{Ring, Stretch};
-
-/// What the parts share: what this node believes, and what it puts out.
-#[derive(Clone)]
-pub(crate) struct Context {
-    pub(crate) picture: Picture,
-    pub(crate) out: Out,
-}
 
 /// What this node believes. All parts read it.
 #[derive(Clone)]
@@ -66,32 +54,16 @@ pub(crate) struct Picture {
     pub(crate) forgotten: Option<(Epoch, u64)>,
 }
 
-impl Context {
+impl Picture {
+    /// A node that knows itself alone.
     pub(crate) fn new(config: Config, id: NodeId, epoch: Epoch, now: Instant) -> Self {
-        let rng = seeded(&config.seed, id, epoch);
-        let (limits, send_rate) = (config.limits, config.send_rate);
-        let mut topology = Topology::with_limits(id, epoch, (&limits).into());
+        let mut topology = Topology::with_limits(id, epoch, (&config.limits).into());
         topology.set_down_members(config.down_members);
         #[cfg(feature = "mutants")]
         topology.set_mutant(config.mutant);
         let mut peers = Peers::new();
         peers.admit(Ix::ME, &topology, 0, now);
-        let out = Out {
-            now,
-            outbox: Outbox::new(limits.outbox, send_rate, now),
-            events: Events::new(limits.events, limits.event_bytes),
-            timers: Timers::default(),
-            stats: Stats::default(),
-            rng,
-            packet: 0,
-            silent: false,
-            claims: BTreeMap::new(),
-            news: Vec::new(),
-            written: BTreeMap::new(),
-            described: false,
-            pace: Pace::default(),
-        };
-        let picture = Picture {
+        Self {
             timing: Timing::new(&config),
             now,
             horizon: (epoch.horizon(), now),
@@ -104,47 +76,39 @@ impl Context {
             paths: Paths::default(),
             metadata: Metadata::default(),
             forgotten: None,
-        };
-        Self { picture, out }
+        }
     }
 
-    /// Begins a new life of this node: other random choices, nothing waiting to be sent.
+    /// Begins a new life of this node.
     pub(crate) fn begin_life(&mut self, epoch: Epoch) -> Result<Changes, GroupError> {
-        self.picture.peers.uncount(Ix::ME, &self.picture.topology);
-        let renewed = self.picture.topology.renew(epoch);
+        self.peers.uncount(Ix::ME, &self.topology);
+        let renewed = self.topology.renew(epoch);
         if renewed.is_ok() {
-            self.picture.peers.get_mut(Ix::ME).incarnation = 0;
+            self.peers.get_mut(Ix::ME).incarnation = 0;
         }
-        self.picture.peers.count(Ix::ME, &self.picture.topology);
+        self.peers.count(Ix::ME, &self.topology);
         let changes = renewed?;
-        if let Some(metadata) = self.picture.metadata.forget(Ix::ME) {
-            let (key, me) = (self.picture.topology.fingerprints(), self.picture.me());
-            self.picture.metadata.set(key, me, Ix::ME, 1, metadata);
+        if let Some(metadata) = self.metadata.forget(Ix::ME) {
+            let (key, me) = (self.topology.fingerprints(), self.me());
+            self.metadata.set(key, me, Ix::ME, 1, metadata);
         }
-        self.out.rng = seeded(&self.picture.config.seed, self.picture.id(Ix::ME), epoch);
-        self.out.outbox.clear();
-        self.out.claims.clear();
-        self.picture.covers.clear();
-        self.picture.paths.renumber(self.picture.now, self.picture.config.max_datagram);
-        self.out.news.clear();
-        self.out.written.clear();
+        self.covers.clear();
+        self.paths.renumber(self.now, self.config.max_datagram);
         // What was recorded before is bound to the life that is over.
-        self.picture.forgotten = None;
-        self.out.silent = false;
+        self.forgotten = None;
         Ok(changes)
     }
 
     /// Replaces the configuration.
-    pub(crate) fn set_config(&mut self, config: Config) {
-        self.picture.topology.set_down_members(config.down_members);
-        self.picture.topology.set_limits((&config.limits).into());
-        self.out.outbox.set_limits(config.limits.outbox, config.send_rate);
-        self.picture.timing = Timing::new(&config);
-        self.out.events.set_limits(config.limits.events, config.limits.event_bytes);
-        if config.max_datagram != self.picture.config.max_datagram {
-            self.picture.forget_paths(&mut self.out, config.max_datagram);
+    pub(crate) fn set_config(&mut self, out: &mut Out, config: Config) {
+        self.topology.set_down_members(config.down_members);
+        self.topology.set_limits((&config.limits).into());
+        self.timing = Timing::new(&config);
+        out.set_config(&config);
+        if config.max_datagram != self.config.max_datagram {
+            self.forget_paths(out, config.max_datagram);
         }
-        self.picture.config = config;
+        self.config = config;
     }
 }
 
@@ -397,61 +361,36 @@ fn replaces(new: &Frame, old: &Frame) -> bool {
     }
 }
 
-fn seeded(seed: &[u8; 32], id: NodeId, epoch: Epoch) -> ChaCha8Rng {
-    let (ip, port) = id.octets();
-    let mixed = Sha256::new()
-        .chain_update(seed)
-        .chain_update(ip)
-        .chain_update(port)
-        .chain_update(epoch.0.to_be_bytes())
-        .finalize();
-    ChaCha8Rng::from_seed(mixed.into())
-}
-
+/// That of 10.0.0.1:1 in its first life, alone at the origin of time.
 #[cfg(test)]
-impl Context {
-    /// That of 10.0.0.1:1 in its first life, alone at the origin of time.
-    pub(crate) fn of_one() -> Self {
-        use crate::packet::KeyId;
-        use crate::seal::{ClusterName, Key, Keyring};
+pub(crate) fn of_one() -> (Picture, Out) {
+    use crate::packet::KeyId;
+    use crate::seal::{ClusterName, Key, Keyring};
 
-        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
-        let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
-        let me = NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1)));
-        Self::new(config, me, Epoch(1), Instant::ZERO)
-    }
+    let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+    let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
+    let me = NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1)));
+    let out = Out::new(&config, me, Epoch(1), Instant::ZERO);
+    (Picture::new(config, me, Epoch(1), Instant::ZERO), out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn memoryless_spans_have_their_mean_from_the_first_moment_on() {
-        let mut ctx = Context::of_one();
-        let spans: Vec<u128> =
-            (0..10_000).map(|_| ctx.out.memoryless(Duration::from_secs(1)).as_millis()).collect();
-        let share = |until| spans.iter().filter(|&&span| span < until).count();
-        let mean = spans.iter().sum::<u128>() / 10_000;
-        assert!((970..1_030).contains(&mean), "mean {mean} ms");
-        assert!((700..1_100).contains(&share(100)), "{} of 10,000 in the first tenth", share(100));
-        assert!((6_100..6_500).contains(&share(1_000)), "{} before the mean", share(1_000));
-        assert_eq!(ctx.out.memoryless(Duration::ZERO), Duration::ZERO);
-    }
-
     /// What is entrusted to this node while nobody lets it send takes no more room than may be.
     #[test]
     fn changes_to_pass_on_have_a_limit() {
-        let mut ctx = Context::of_one();
-        ctx.picture.config.limits.outbox = 64;
+        let (mut picture, mut out) = of_one();
+        picture.config.limits.outbox = 64;
         for port in 2..=102 {
             let life =
                 Life { id: NodeId::from(SocketAddr::from(([10, 0, 0, 1], port))), epoch: Epoch(1) };
-            ctx.picture.tell_all(
-                &mut ctx.out,
+            picture.tell_all(
+                &mut out,
                 Frame::Metadata { life, version: 1, bytes: bytes::Bytes::new() },
             );
         }
-        assert_eq!((ctx.out.news.len(), ctx.out.stats.changes_left_to_repair), (64, 37));
+        assert_eq!((out.news.len(), out.stats.changes_left_to_repair), (64, 37));
     }
 }

@@ -181,7 +181,7 @@ impl Repair {
     }
 
     /// Whether nothing has changed for a while: while news pours in, roots differ all the time.
-    fn is_quiet(&mut self, picture: &Picture, out: &mut Out) -> bool {
+    fn is_quiet(&mut self, picture: &Picture, out: &Out) -> bool {
         let root = picture.root();
         if self.root.0 != root {
             self.root = (root, picture.now);
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
     use crate::base::{Epoch, Life, NodeId, Status};
     use crate::out::Cause;
-    use crate::picture::Context;
+    use crate::picture::of_one;
     use core::net::SocketAddr;
 
     fn id(host: u8) -> NodeId {
@@ -270,19 +270,19 @@ mod tests {
 
     /// After how many of these comparisons, half a second apart, a repair is to begin.
     fn repairs_after(comparisons: &[bool], changes: bool) -> Option<usize> {
-        let mut ctx = Context::of_one();
-        let admit = |ctx: &mut Context, host| {
+        let (mut picture, mut out) = of_one();
+        let admit = |picture: &mut Picture, out: &mut Out, host| {
             let life = Life { id: id(host), epoch: Epoch(1) };
-            ctx.picture.admit(&mut ctx.out, life, 0, Status::Alive, Cause::Heard).unwrap()
+            picture.admit(out, life, 0, Status::Alive, Cause::Heard).unwrap()
         };
-        let with = admit(&mut ctx, 2);
+        let with = admit(&mut picture, &mut out, 2);
         let mut repair = Repair { caught_up: true, ..Repair::default() };
         for (at, &equal) in comparisons.iter().enumerate() {
             if changes {
-                admit(&mut ctx, 3 + at as u8);
+                admit(&mut picture, &mut out, 3 + at as u8);
             }
-            ctx.picture.now = ctx.picture.now + Duration::from_millis(500);
-            repair.compared(&mut ctx.picture, &mut ctx.out, with, u64::from(!equal));
+            picture.now = picture.now + Duration::from_millis(500);
+            repair.compared(&mut picture, &mut out, with, u64::from(!equal));
             if repair.partner.is_some() {
                 return Some(at + 1);
             }

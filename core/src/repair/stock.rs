@@ -170,7 +170,7 @@ mod tests {
     use super::*;
     use crate::base::{Epoch, Life, NodeId, Status, mix};
     use crate::out::Cause;
-    use crate::picture::Context;
+    use crate::picture::of_one;
     use alloc::collections::BTreeSet;
     use core::net::SocketAddr;
     use quickcheck::quickcheck;
@@ -199,31 +199,24 @@ mod tests {
     #[test]
     fn a_stock_that_is_not_used_is_forgotten_and_taken_anew() {
         let id = |host| NodeId::from(SocketAddr::from(([10, 0, 0, host], 1)));
-        let mut ctx = Context::of_one();
+        let (mut picture, mut out) = of_one();
         let mut stock = None;
-        let total = |stock: &mut Option<Stock>, ctx: &mut Context| {
-            Stock::renew(stock, &mut ctx.picture).sum(0, u64::MAX)
+        let total = |stock: &mut Option<Stock>, picture: &mut Picture| {
+            Stock::renew(stock, picture).sum(0, u64::MAX)
         };
-        assert_eq!(total(&mut stock, &mut ctx).count, 1);
-        ctx.picture
-            .admit(
-                &mut ctx.out,
-                Life { id: id(2), epoch: Epoch(1) },
-                0,
-                Status::Alive,
-                Cause::Heard,
-            )
+        assert_eq!(total(&mut stock, &mut picture).count, 1);
+        picture
+            .admit(&mut out, Life { id: id(2), epoch: Epoch(1) }, 0, Status::Alive, Cause::Heard)
             .unwrap();
-        ctx.picture.now = ctx.picture.now + ctx.picture.timing.index_least;
-        Stock::clear_unused(&mut stock, &mut ctx.picture);
+        picture.now = picture.now + picture.timing.index_least;
+        Stock::clear_unused(&mut stock, &mut picture);
         assert!(stock.is_some());
-        let followed = total(&mut stock, &mut ctx);
-        ctx.picture.now =
-            ctx.picture.now + ctx.picture.timing.index_least + ctx.picture.timing.index_each;
-        Stock::clear_unused(&mut stock, &mut ctx.picture);
-        assert!(stock.is_none() && ctx.picture.peers.root_mut().moves().is_none());
-        let anew = total(&mut stock, &mut ctx);
-        assert_eq!((anew.sum, anew.count), (ctx.picture.root(), 2));
+        let followed = total(&mut stock, &mut picture);
+        picture.now = picture.now + picture.timing.index_least + picture.timing.index_each;
+        Stock::clear_unused(&mut stock, &mut picture);
+        assert!(stock.is_none() && picture.peers.root_mut().moves().is_none());
+        let anew = total(&mut stock, &mut picture);
+        assert_eq!((anew.sum, anew.count), (picture.root(), 2));
         assert_eq!(anew, followed);
     }
 

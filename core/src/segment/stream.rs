@@ -170,27 +170,24 @@ mod tests {
     use crate::base::{Destination, Epoch, NodeId};
     use crate::config::Config;
     use crate::packet::KeyId;
-    use crate::picture::Context;
     use crate::seal::{ClusterName, Key, Keyring};
     use core::net::SocketAddr;
     use core::time::Duration;
 
-    fn context() -> Context {
+    fn beginning() -> (Picture, Out) {
         let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
         let config = Config::lan([0; 32], ClusterName::try_from("test").unwrap(), keys);
         let id = NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1)));
-        Context::new(config, id, Epoch(1), Instant::from_millis(1_000))
+        let now = Instant::from_millis(1_000);
+        let out = Out::new(&config, id, Epoch(1), now);
+        (Picture::new(config, id, Epoch(1), now), out)
     }
 
-    fn said(ctx: &mut Context) -> Vec<(Destination, Say)> {
+    fn said(picture: &Picture, out: &mut Out) -> Vec<(Destination, Say)> {
         let mut packet = Vec::new();
         let mut all = Vec::new();
-        while !ctx.out.outbox.is_empty() {
-            ctx.out.outbox.take_packet(
-                ctx.picture.now,
-                ctx.picture.config.max_datagram,
-                &mut packet,
-            );
+        while !out.outbox.is_empty() {
+            out.outbox.take_packet(picture.now, picture.config.max_datagram, &mut packet);
             all.extend(packet.drain(..).map(|intent| (intent.to.at, intent.say)));
         }
         all
@@ -202,31 +199,29 @@ mod tests {
 
     #[test]
     fn a_batch_is_announced_once_it_must_have_come() {
-        let (mut ctx, mut stream) = (context(), Stream::default());
-        stream.send(&ctx.picture, &mut ctx.out, &frames(1), true);
-        assert_eq!(stream.announced(ctx.picture.now), 0);
-        assert!(
-            stream.has(ctx.picture.now, &frames(1)) && !stream.has(ctx.picture.now, &frames(2))
-        );
-        ctx.picture.now = stream.due().unwrap();
-        stream.repeat(&ctx.picture, &mut ctx.out);
+        let ((mut picture, mut out), mut stream) = (beginning(), Stream::default());
+        stream.send(&picture, &mut out, &frames(1), true);
+        assert_eq!(stream.announced(picture.now), 0);
+        assert!(stream.has(picture.now, &frames(1)) && !stream.has(picture.now, &frames(2)));
+        picture.now = stream.due().unwrap();
+        stream.repeat(&picture, &mut out);
         assert_eq!(stream.due(), None);
-        assert_eq!(stream.announced(ctx.picture.now), 1);
-        assert_eq!(said(&mut ctx).len(), 3, "twice, and a beat");
+        assert_eq!(stream.announced(picture.now), 1);
+        assert_eq!(said(&picture, &mut out).len(), 3, "twice, and a beat");
         // Nobody else has multicast it: once more.
-        stream.send(&ctx.picture, &mut ctx.out, &frames(2), false);
+        stream.send(&picture, &mut out, &frames(2), false);
         while let Some(due) = stream.due() {
-            ctx.picture.now = due;
-            stream.repeat(&ctx.picture, &mut ctx.out);
+            picture.now = due;
+            stream.repeat(&picture, &mut out);
         }
-        assert_eq!(said(&mut ctx).len(), 4, "three times, and a beat");
+        assert_eq!(said(&picture, &mut out).len(), 4, "three times, and a beat");
     }
 
     #[test]
     fn what_many_miss_is_multicast_once_more_and_only_once() {
-        let (mut ctx, mut stream) = (context(), Stream::default());
-        stream.send(&ctx.picture, &mut ctx.out, &frames(1), true);
-        let _ = said(&mut ctx);
+        let ((mut picture, mut out), mut stream) = (beginning(), Stream::default());
+        stream.send(&picture, &mut out, &frames(1), true);
+        let _ = said(&picture, &mut out);
         let asker = |number: u32| To {
             at: Destination::Unicast(([10, 0, 0, 2], number as u16).into()),
             bound: None,
@@ -234,11 +229,11 @@ mod tests {
         };
         // One that asks again and again is answered alone.
         for _ in 0..5 {
-            stream.answer(&ctx.picture, &mut ctx.out, asker(1), 0, false);
+            stream.answer(&picture, &mut out, asker(1), 0, false);
         }
-        let unicast_alone = said(&mut ctx);
+        let unicast_alone = said(&picture, &mut out);
         for number in 1..10 {
-            stream.answer(&ctx.picture, &mut ctx.out, asker(number), 0, false);
+            stream.answer(&picture, &mut out, asker(number), 0, false);
         }
         let batches = |all: bool, said: &[(Destination, Say)]| {
             let batch = |(at, say): &&(Destination, Say)| {
@@ -247,42 +242,40 @@ mod tests {
             said.iter().filter(batch).count()
         };
         assert_eq!((batches(false, &unicast_alone), batches(true, &unicast_alone)), (5, 0));
-        let answers = said(&mut ctx);
+        let answers = said(&picture, &mut out);
         assert_eq!((batches(false, &answers), batches(true, &answers)), (2, 1));
         // A hearer that asks again has missed that, and will miss the next one.
-        ctx.picture.now = ctx.picture.now + ANSWERED + Duration::from_millis(1);
-        stream.answer(&ctx.picture, &mut ctx.out, asker(7), 0, false);
-        assert_eq!(batches(false, &said(&mut ctx)), 1);
+        picture.now = picture.now + ANSWERED + Duration::from_millis(1);
+        stream.answer(&picture, &mut out, asker(7), 0, false);
+        assert_eq!(batches(false, &said(&picture, &mut out)), 1);
         // A multicast does not help a hearer that hears nothing.
-        stream.answer(&ctx.picture, &mut ctx.out, asker(7), 0, true);
-        assert_eq!(batches(false, &said(&mut ctx)), 1);
+        stream.answer(&picture, &mut out, asker(7), 0, true);
+        assert_eq!(batches(false, &said(&picture, &mut out)), 1);
     }
 
     #[test]
     fn a_burst_presses_until_it_is_over() {
-        let (mut ctx, mut stream) = (context(), Stream::default());
+        let ((mut picture, mut out), mut stream) = (beginning(), Stream::default());
         for number in 0..(KEPT - ANSWER) as u64 {
-            assert!(!stream.is_pressed(ctx.picture.now), "{number}");
-            stream.send(&ctx.picture, &mut ctx.out, &frames(number), true);
+            assert!(!stream.is_pressed(picture.now), "{number}");
+            stream.send(&picture, &mut out, &frames(number), true);
         }
-        assert!(stream.is_pressed(ctx.picture.now + ASKED));
-        assert!(!stream.is_pressed(ctx.picture.now + ASKED_AFTER_QUIET));
+        assert!(stream.is_pressed(picture.now + ASKED));
+        assert!(!stream.is_pressed(picture.now + ASKED_AFTER_QUIET));
         // A node that missed the beginning has asked by then.
-        ctx.picture.now = ctx.picture.now + ASKED / 2;
-        stream.send(&ctx.picture, &mut ctx.out, &frames(0), true);
-        ctx.picture.now = ctx.picture.now + ASKED_AFTER_QUIET;
-        assert!(!stream.is_pressed(ctx.picture.now));
+        picture.now = picture.now + ASKED / 2;
+        stream.send(&picture, &mut out, &frames(0), true);
+        picture.now = picture.now + ASKED_AFTER_QUIET;
+        assert!(!stream.is_pressed(picture.now));
     }
 
     #[test]
     fn old_batches_are_forgotten() {
-        let (mut ctx, mut stream) = (context(), Stream::default());
+        let ((picture, mut out), mut stream) = (beginning(), Stream::default());
         for number in 0..KEPT as u64 + 10 {
-            stream.send(&ctx.picture, &mut ctx.out, &frames(number), true);
+            stream.send(&picture, &mut out, &frames(number), true);
         }
         assert_eq!(stream.log.len(), KEPT);
-        assert!(
-            !stream.has(ctx.picture.now, &frames(9)) && stream.has(ctx.picture.now, &frames(10))
-        );
+        assert!(!stream.has(picture.now, &frames(9)) && stream.has(picture.now, &frames(10)));
     }
 }

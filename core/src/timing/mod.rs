@@ -274,13 +274,13 @@ impl Timing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture::Context;
+    use crate::picture::of_one;
     use std::format;
     use std::string::String;
 
     /// The table that the crate documentation shows.
     fn table() -> String {
-        let lan = Context::of_one().picture.config;
+        let lan = of_one().0.config;
         let (seed, cluster, keys) = (lan.seed, lan.cluster.clone(), lan.keys.clone());
         let wan = Timing::new(&Config::wan(seed, cluster, keys));
         let mut table = String::from(
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn the_protocol_page_names_durations_that_exist() {
-        let lan = Timing::new(&Context::of_one().picture.config);
+        let lan = Timing::new(&of_one().0.config);
         let names: Vec<String> = lan.rows().into_iter().map(|(name, ..)| name.into()).collect();
         let segment = segment::rows().into_iter().map(|(name, ..)| name.to_lowercase());
         let known: Vec<String> = names.into_iter().chain(segment).collect();
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn no_preset_breaks_the_order() {
-        let lan = Context::of_one().picture.config;
+        let lan = of_one().0.config;
         let (seed, cluster, keys) = (lan.seed, lan.cluster, lan.keys);
         let presets = [Config::lan, Config::wan, Config::local];
         for preset in presets {
@@ -344,7 +344,7 @@ mod tests {
     #[test]
     fn no_configuration_that_is_taken_breaks_the_order() {
         let spans = [1, 10, 250, 10_000, 40 * 24 * 3_600_000].map(Duration::from_millis);
-        let mut config = Context::of_one().picture.config;
+        let mut config = of_one().0.config;
         let mut taken = 0;
         for probe_interval in spans {
             for min_timeout in spans {
