@@ -28,7 +28,7 @@ use crate::engine::clock::{Clock, LATEST};
 use crate::membership::{Comeback, Departure, Hearsay, Numbers, Probes, Renewal, Returns, Watches};
 use crate::mutants::mutated;
 use crate::out::{Event, Intent, Out, Why};
-use crate::picture::{Health, Picture};
+use crate::picture::Picture;
 use crate::repair::{Gaps, Repair, Tombstones};
 use crate::seal::{Opener, Sealer};
 use crate::segment::{Hearer, Multicast, Speaker};
@@ -51,7 +51,6 @@ pub struct Engine {
     picture: Picture,
     out: Out,
     clock: Clock,
-    health: Health,
     probes: Probes,
     watches: Watches,
     comeback: Comeback,
@@ -119,7 +118,6 @@ impl Engine {
         let mutant = config.mutant;
         let mut engine = Self {
             clock: Clock::default(),
-            health: Health::default(),
             probes: Probes::default(),
             watches: Watches::default(),
             comeback: Comeback::default(),
@@ -186,7 +184,7 @@ impl Engine {
         }
         // One unreachable address says nothing about this node; several different ones do.
         if self.unsendable.iter().all(Option::is_some) {
-            self.health.worse();
+            self.picture.health.worse();
         }
         self.unsendable.rotate_right(1);
         self.unsendable[0] = Some(to);
@@ -227,7 +225,7 @@ impl Engine {
         }
         let due = if self.out.silent { None } else { self.out.timers.next() };
         (self.picture.now, self.out.now) = (now, now);
-        if let Some(late) = self.health.called(&self.picture.timing, now, due) {
+        if let Some(late) = self.picture.health.called(&self.picture.timing, now, due) {
             self.out.stats.stalls += 1;
             self.out.event(Event::Stalled { late });
             self.watches.void(&mut self.picture, &mut self.out);
@@ -275,7 +273,7 @@ impl Engine {
             Why::Flush => {
                 // A newcomer's contact, which announces it, can also announce at once what it has
                 // written.
-                let own = self.repair.has_caught_up()
+                let own = self.picture.newness.caught_up
                     || self.out.has_only_own_news() && self.comeback.met(&self.picture).is_some();
                 let news = self.picture.take_news(&mut self.out, own);
                 let gatherer = self.gatherer(&news);
@@ -293,15 +291,12 @@ impl Engine {
             }
             Why::Probe => {
                 self.rest();
-                for unanswered in
-                    self.probes.on_timer(&mut self.picture, &mut self.out, &self.health)
-                {
+                for unanswered in self.probes.on_timer(&mut self.picture, &mut self.out) {
                     self.on_unanswered(unanswered);
                 }
             }
             Why::Watch => {
-                let down =
-                    self.watches.on_timer(&mut self.picture, &mut self.out, &mut self.health);
+                let down = self.watches.on_timer(&mut self.picture, &mut self.out);
                 for claim in &down {
                     self.on_verdict(claim);
                 }

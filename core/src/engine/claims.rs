@@ -137,7 +137,7 @@ impl Engine {
                     }
                     Some(_) => {}
                 }
-                self.repair.company(&self.picture, &mut self.out);
+                self.picture.company(&mut self.out);
                 if matches!(news.before, Some((Status::Down | Status::Unreachable, _))) {
                     self.reunion();
                 }
@@ -158,7 +158,7 @@ impl Engine {
 
     /// A lost peer is back: others may be, and much may have been missed.
     fn reunion(&mut self) {
-        self.repair.reunion(&self.picture, &mut self.out);
+        self.picture.reunion(&mut self.out);
         self.comeback.reunion(&self.picture, &mut self.out);
     }
 
@@ -191,9 +191,9 @@ impl Engine {
         }
         if theirs > mine {
             let (window, peers) = (self.picture.config.silence_window, self.picture.ring.len());
-            let plea = self.health.plea(window, peers, self.picture.now);
+            let plea = self.picture.health.plea(window, peers, self.picture.now);
             self.out.stats.refutations += 1;
-            self.health.worse();
+            self.picture.health.worse();
             if !mutated!(self.picture.config, IncarnationKept)
                 && !self.picture.object(&mut self.out, claim.incarnation, plea)
             {
@@ -222,10 +222,10 @@ impl Engine {
     /// Nobody has answered a probe.
     pub(super) fn on_unanswered(&mut self, unanswered: Unanswered) {
         if self.picture.peers.should_answer(unanswered.ix) {
-            self.health.probed(false, self.picture.now);
+            self.picture.health.probed(false, self.picture.now);
         }
         if self.picture.config.liveness == Liveness::On
-            && self.health.trusts_silence(self.picture.now)
+            && self.picture.health.trusts_silence(self.picture.now)
         {
             self.watches.suspect(&mut self.picture, &mut self.out, unanswered.ix, unanswered.since);
         }
@@ -247,9 +247,9 @@ impl Engine {
     /// Somebody has answered a ping of this node's, which is not cut off then.
     pub(super) fn note_answer(&mut self) {
         let (window, peers) = (self.picture.config.silence_window, self.picture.ring.len());
-        self.health.answered(window, peers, self.picture.now);
+        self.picture.health.answered(window, peers, self.picture.now);
         if self.probes.take_completed() {
-            self.health.probed(true, self.picture.now);
+            self.picture.health.probed(true, self.picture.now);
         }
     }
 

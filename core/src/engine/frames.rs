@@ -102,7 +102,7 @@ impl Engine {
                 self.on_verify(from, suspect, millis);
             }
             Frame::Verdict { suspect, finding } => self.on_finding(from, suspect, finding),
-            Frame::Suspicion { .. } => self.health.worse(),
+            Frame::Suspicion { .. } => self.picture.health.worse(),
             Frame::Want { group, member, since } => {
                 if let Some(ix) = self.picture.find_life(member) {
                     self.repair.on_want(&self.picture, &mut self.out, from, &group, ix, since);

@@ -138,7 +138,7 @@ impl Engine {
                 Err(error) => Err(error),
                 Ok(from) => {
                     if datagram.len() > BASE {
-                        self.repair.heard_large();
+                        self.repair.heard_large(&self.picture);
                     }
                     self.make_room_for(from, &frames);
                     self.apply(&header, from, multicast, &mut frames);
@@ -250,7 +250,7 @@ impl Engine {
         let (now, idle) = (self.picture.now, self.picture.timing.wide_idle);
         self.picture.peers.mark(ix, (header.packet, tag_of(datagram)), now, idle);
         self.numbers.heard(&self.picture, ix);
-        if self.comeback.heard(source, sender.id) && !self.repair.has_caught_up() {
+        if self.comeback.heard(source, sender.id) && !self.picture.newness.caught_up {
             self.picture.flush_soon(&mut self.out);
         }
         Ok(ix)

@@ -190,7 +190,7 @@ impl Engine {
     /// It may be time to beat, or to begin.
     pub(super) fn on_beat_due(&mut self) {
         let spoken_to = self.hearer.is_spoken_to(self.picture.now);
-        let knows = self.repair.has_caught_up();
+        let knows = self.picture.newness.caught_up;
         if self.speaker.on_timer(&mut self.picture, &mut self.out, spoken_to, knows) {
             self.multicast.unheard(&self.picture, &mut self.out);
         }

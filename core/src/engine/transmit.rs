@@ -154,7 +154,7 @@ impl Engine {
             && let Some(ix) = to.node
         {
             self.probes.sent(&self.picture, self.out.packet, ix);
-            self.health.asked(ix, self.picture.peers.should_answer(ix), self.picture.now);
+            self.picture.health.asked(ix, self.picture.peers.should_answer(ix), self.picture.now);
             if cargo.padded {
                 let packet = self.out.packet;
                 self.picture.padded_ping_sent(&mut self.out, ix, packet, len);

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use crate::base::{Instant, Ix, Status};
 use crate::out::{Out, Say, Why};
-use crate::picture::{Health, Picture};
+use crate::picture::Picture;
 
 /// How often a probe is sent before it counts as unanswered. At 10 % loss one try fails in five.
 ///
@@ -104,12 +104,7 @@ impl Probes {
     }
 
     /// Retries, gives up or begins a probe, whatever is due.
-    pub(crate) fn on_timer(
-        &mut self,
-        picture: &mut Picture,
-        out: &mut Out,
-        health: &Health,
-    ) -> Vec<Unanswered> {
+    pub(crate) fn on_timer(&mut self, picture: &mut Picture, out: &mut Out) -> Vec<Unanswered> {
         let mut unanswered = Vec::new();
         for probe in
             self.running.extract_if(.., |probe| probe.due <= picture.now).collect::<Vec<_>>()
@@ -117,7 +112,7 @@ impl Probes {
             if !picture.is_watchable(probe.ix) {
                 // More is known of it by now, or it is being watched.
             } else if probe.tries < TRIES && !picture.peers.is_dubious(probe.ix) {
-                self.ask(picture, out, health, Probe { tries: probe.tries + 1, ..probe });
+                self.ask(picture, out, Probe { tries: probe.tries + 1, ..probe });
             } else {
                 if self.next_across(picture) == Some(probe.ix) {
                     self.detour = Some((probe.ix, picture.now + picture.timing.detour));
@@ -139,7 +134,7 @@ impl Probes {
             {
                 out.stats.probes_sent += 1;
                 let now = picture.now;
-                self.ask(picture, out, health, Probe { ix, tries: 1, since: now, due: now });
+                self.ask(picture, out, Probe { ix, tries: 1, since: now, due: now });
             }
         }
         self.arm(out);
@@ -206,7 +201,7 @@ impl Probes {
     }
 
     /// The first try is bound, the others are not: the peer may have begun a new life.
-    fn ask(&mut self, picture: &Picture, out: &mut Out, health: &Health, probe: Probe) {
+    fn ask(&mut self, picture: &Picture, out: &mut Out, probe: Probe) {
         if probe.tries == 1 {
             out.say(picture.bound(probe.ix), Say::Ping);
         } else {
@@ -215,7 +210,7 @@ impl Probes {
         let (least, most) = (picture.config.min_timeout, picture.config.max_timeout);
         let late = picture.peers.late(probe.ix).map_or(most, |late| late.max(least));
         let times = if probe.tries == 2 { 2 } else { 1 };
-        let wait = (late * times).min(most) * health.factor();
+        let wait = (late * times).min(most) * picture.health.factor();
         let wait = wait.min(picture.config.silence_window / 2);
         self.running.push(Probe { due: picture.now + wait, ..probe });
     }

@@ -13,7 +13,7 @@ use crate::claims::Claim;
 use crate::membership::watch::{Asker, CROWD, Verdict, Watch, is_small, say_found};
 use crate::mutants::mutated;
 use crate::out::{Cause, Out, Say, Why};
-use crate::picture::{Health, Picture};
+use crate::picture::Picture;
 use crate::wire::{Finding, Frame};
 
 /// This many verified suspects within [`Timing::mass_span`](crate::timing::Timing::mass_span) are a mass
@@ -235,17 +235,12 @@ impl Watches {
     }
 
     /// Asks again, and concludes where the window has passed: answers who is found to be down.
-    pub(crate) fn on_timer(
-        &mut self,
-        picture: &mut Picture,
-        out: &mut Out,
-        health: &mut Health,
-    ) -> Vec<Claim> {
+    pub(crate) fn on_timer(&mut self, picture: &mut Picture, out: &mut Out) -> Vec<Claim> {
         let mut down = Vec::new();
         let mut at = 0;
         while at < self.list.len() {
             let watch = &mut self.list[at];
-            if health.trusts_silence(picture.now) {
+            if picture.health.trusts_silence(picture.now) {
                 watch.report_in_time(picture, out);
             }
             if watch.next > picture.now {
@@ -257,8 +252,8 @@ impl Watches {
                 at += 1;
                 continue;
             }
-            let waits =
-                mutated!(picture.config, EndlessSuspicion) || !health.trusts_silence(picture.now);
+            let waits = mutated!(picture.config, EndlessSuspicion)
+                || !picture.health.trusts_silence(picture.now);
             if watch.own && waits {
                 watch.until = picture.now + picture.timing.own_stall_wait;
                 watch.next = picture.now + picture.timing.first_gap;
@@ -267,7 +262,7 @@ impl Watches {
             }
             watch.report_silence(picture, out);
             if watch.own {
-                match watch.conclude(picture, out, health) {
+                match watch.conclude(picture, out) {
                     Verdict::Down(claim) => down.push(claim),
                     Verdict::Unreachable(cause) => {
                         picture.believe(out, watch.ix, Status::Unreachable, cause);

@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::base::{Instant, Ix, NodeId};
 use crate::claims::{Claim, Standing};
 use crate::out::{Cause, Out, Say};
-use crate::picture::{Health, Picture};
+use crate::picture::Picture;
 use crate::wire::{Finding, Frame};
 
 /// The most peers of a small cluster.
@@ -220,12 +220,7 @@ impl Watch {
     }
 
     /// Judges a suspect whose window has passed: down, unreachable, or to be looked at further.
-    pub(super) fn conclude(
-        &mut self,
-        picture: &Picture,
-        out: &mut Out,
-        health: &mut Health,
-    ) -> Verdict {
+    pub(super) fn conclude(&mut self, picture: &mut Picture, out: &mut Out) -> Verdict {
         let answered = self.verifiers.iter().filter(|known| known.finding.is_some()).count();
         let silent: Vec<NodeId> = self
             .verifiers
@@ -240,7 +235,7 @@ impl Watch {
             if self.verifiers.is_empty() {
                 return Verdict::Unreachable(Cause::NobodyToAsk);
             }
-            health.worse();
+            picture.health.worse();
             return Verdict::Unreachable(Cause::VerifiersSilent);
         }
         if heard && (self.is_decided() || reminded && silent.len() >= answered.min(2)) {

@@ -4,6 +4,7 @@ pub(crate) mod cover;
 mod evidence;
 mod falls;
 mod health;
+mod newness;
 mod path;
 mod peers;
 mod ring;
@@ -28,6 +29,7 @@ use crate::wire::{Frame, OVERHEAD};
 
 pub(crate) use evidence::{News, Weighed, is_doubtful};
 pub(crate) use health::Health;
+pub(crate) use newness::Newness;
 pub(crate) use path::BASE;
 pub(crate) use peers::Proof;
 pub(crate) use ring::{Ring, Stretch};
@@ -49,6 +51,8 @@ pub(crate) struct Picture {
     pub(crate) views: Views,
     pub(crate) paths: Paths,
     pub(crate) metadata: Metadata,
+    pub(crate) health: Health,
+    pub(crate) newness: Newness,
     /// The highest epoch of all that this node has forgotten in this life, and the number of its own last
     /// packet then: recordings of them quote none above it.
     pub(crate) forgotten: Option<(Epoch, u64)>,
@@ -75,6 +79,8 @@ impl Picture {
             views: Views::default(),
             paths: Paths::default(),
             metadata: Metadata::default(),
+            health: Health::default(),
+            newness: Newness::default(),
             forgotten: None,
         }
     }

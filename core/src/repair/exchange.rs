@@ -116,7 +116,7 @@ impl Repair {
         elements: &[Element],
     ) {
         let mut lacking: BTreeSet<Element> = elements.iter().copied().collect();
-        if self.caught_up
+        if picture.newness.caught_up
             && !lacking.is_empty()
             && !self.futile.is_old(picture, lacking.iter().map(|element| element.bits()))
         {
@@ -165,7 +165,7 @@ impl Repair {
     ) {
         self.answered();
         let wanted: BTreeSet<u64> = theirs.elements.iter().copied().collect();
-        if self.caught_up && !self.futile.is_old(picture, wanted.iter().copied()) {
+        if picture.newness.caught_up && !self.futile.is_old(picture, wanted.iter().copied()) {
             self.look_around(picture, out);
         }
         let asked = |element: Element| wanted.contains(&element.bits());
@@ -183,7 +183,7 @@ impl Repair {
         from: Ix,
         ranges: &[RangeSum],
     ) {
-        if !self.caught_up
+        if !picture.newness.caught_up
             && let Some(all) = ranges.iter().find(|range| is_everything(range))
         {
             // This ends the answer that this newcomer has asked for. If much of it is missing, it
@@ -201,7 +201,7 @@ impl Repair {
             }
             return;
         }
-        if self.caught_up {
+        if picture.newness.caught_up {
             self.answered();
         }
         let mut questions = Vec::new();

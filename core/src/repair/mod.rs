@@ -18,6 +18,7 @@ use stock::Stock;
 pub(crate) use gaps::Gaps;
 pub(crate) use tombstones::Tombstones;
 
+/// A picture with fewer subjects than this fits into a small datagram.
 const SMALL_PICTURE: u64 = 16;
 
 /// Comparisons of roots, and the stock from which answers are made.
@@ -27,7 +28,6 @@ pub(crate) struct Repair {
     /// When the first of these was made, and this node's root then.
     since: Option<(Instant, u64)>,
     last: Option<Instant>,
-    company_since: Option<Instant>,
     /// This node's root when it was last looked at, and since when it has had that value.
     root: (u64, Instant),
     /// How many subjects newcomers have been sent in a window of time.
@@ -39,7 +39,6 @@ pub(crate) struct Repair {
     partner: Option<(Ix, u64)>,
     /// The subjects that the packet has listed and this node has answered.
     listed: BTreeSet<Subject>,
-    caught_up: bool,
     /// When this node last began a repair, and its root then; `None` once nothing is missing any
     /// more or a large datagram has come.
     asked: Option<(Instant, u64)>,
@@ -49,7 +48,6 @@ pub(crate) struct Repair {
     vain: u8,
     /// Whether a newcomer has heard a large datagram.
     hears_large: bool,
-    reunion_until: Instant,
     futile: Futile,
     stock: Option<Stock>,
 }

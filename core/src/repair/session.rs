@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::base::Ix;
 use crate::mutants::mutated;
 use crate::out::{Out, Say, Why};
-use crate::picture::Picture;
+use crate::picture::{Newness, Picture};
 use crate::repair::Repair;
 use crate::repair::answer::{ask, send_coded};
 use crate::repair::stock::Stock;
@@ -21,7 +21,7 @@ const UNEQUAL: u32 = 3;
 const STREAK_PROBES: u32 = 6;
 
 /// A newcomer that has asked this often and has heard nothing but small datagrams asks for small
-/// ones. A picture with fewer subjects than this fits into one of those.
+/// ones.
 const VAIN_ASKINGS: u8 = 3;
 
 /// At most this many repairs in a row are begun early because the one before was not answered.
@@ -31,11 +31,12 @@ impl Repair {
     /// Begins as a newcomer, which asks without waiting; a node that renews knows the others
     /// already.
     pub(crate) fn start(&mut self, picture: &mut Picture, out: &mut Out) {
-        let caught_up = self.caught_up && picture.ring.len() > 0;
+        let caught_up = picture.newness.caught_up && picture.ring.len() > 0;
         Stock::clear(&mut self.stock, picture);
-        *self = Self { caught_up, ..Self::default() };
+        *self = Self::default();
+        picture.newness = Newness { caught_up, ..Newness::default() };
         if caught_up {
-            self.reunion(picture, out);
+            picture.reunion(out);
         }
     }
 
@@ -62,10 +63,11 @@ impl Repair {
             return false;
         }
         out.stats.roots_unequal += 1;
-        if self.caught_up && mutated!(picture.config, RepairOff) {
+        if picture.newness.caught_up && mutated!(picture.config, RepairOff) {
             return false;
         }
-        let futile = if self.caught_up { self.futile.rests(picture, difference) } else { None };
+        let futile =
+            if picture.newness.caught_up { self.futile.rests(picture, difference) } else { None };
         if futile == Some(true) {
             return false;
         }
@@ -75,11 +77,11 @@ impl Repair {
         let waited = picture.now.since(since);
         let round_trip = picture.peers.usually_late();
         let unanswered = self.is_unanswered(picture);
-        let rest = if !self.caught_up {
+        let rest = if !picture.newness.caught_up {
             picture.timing.newcomer_rest.max(round_trip)
         } else if unanswered {
             answer_wait(picture)
-        } else if picture.now < self.reunion_until {
+        } else if picture.now < picture.newness.reunion_until {
             picture.timing.reunion_rest.max(round_trip)
         } else {
             picture.config.repair_interval
@@ -87,7 +89,8 @@ impl Repair {
         let rested = self.last.is_none_or(|last| picture.now.since(last) >= rest);
         let patient = self.unequal >= UNEQUAL && waited >= picture.config.repair_patience;
         let quiet = self.is_quiet(picture, out);
-        let eager = !self.caught_up || quiet && picture.now < self.reunion_until;
+        let eager =
+            !picture.newness.caught_up || quiet && picture.now < picture.newness.reunion_until;
         if rested && (patient || eager || unanswered) {
             self.partner = Some((with, difference));
         }
@@ -99,7 +102,7 @@ impl Repair {
     pub(crate) fn end_packet(&mut self, picture: &mut Picture, out: &mut Out) {
         if let Some((with, difference)) = self.partner.take() {
             self.futile.begin(picture, difference);
-            if self.caught_up && self.lists > 0 {
+            if picture.newness.caught_up && self.lists > 0 {
                 self.last = Some(picture.now);
             } else {
                 self.begin(picture, out, with);
@@ -108,44 +111,23 @@ impl Repair {
         Stock::clear_unused(&mut self.stock, picture);
     }
 
-    /// Another node is known: a newcomer asks it soon.
-    pub(crate) fn company(&mut self, picture: &Picture, out: &mut Out) {
-        if !self.caught_up && self.company_since.is_none() {
-            self.company_since = Some(picture.now);
-            out.timers.set(Why::Repair, Some(picture.now + picture.timing.repair_soon));
-        }
-    }
-
-    /// Whether this node is no longer a newcomer: others know it, and it knows them.
-    pub(crate) fn has_caught_up(&self) -> bool {
-        self.caught_up
-    }
-
     /// This node is no longer a newcomer. It may have missed some nodes that came at the same time.
-    pub(super) fn settle_in(&mut self, picture: &Picture, out: &mut Out) {
-        if !self.caught_up {
-            self.caught_up = true;
+    pub(super) fn settle_in(&mut self, picture: &mut Picture, out: &mut Out) {
+        if !picture.newness.caught_up {
+            picture.newness.caught_up = true;
             self.hears_large = false;
             self.bears_fruit();
-            self.reunion(picture, out);
+            picture.reunion(out);
             out.pace.begin(picture.now);
             picture.flush_soon(out);
         }
     }
 
-    /// A lost peer is back: both sides look at once for what they have missed.
-    pub(crate) fn reunion(&mut self, picture: &Picture, out: &mut Out) {
-        let round_trip = picture.peers.usually_late();
-        self.reunion_until = picture.now + picture.timing.reunion.max(round_trip * 8);
-        let wait = out.around(picture.timing.reunion_rest.max(round_trip) / 2);
-        out.timers.hasten(Why::Repair, picture.now + wait);
-    }
-
     /// What one peer lacked, others may lack too. For a while this node compares roots with others,
     /// so that it spreads from each to the next. While news pours in, the trees carry it.
-    pub(super) fn look_around(&mut self, picture: &Picture, out: &mut Out) {
+    pub(super) fn look_around(&mut self, picture: &mut Picture, out: &mut Out) {
         if self.is_quiet(picture, out) {
-            self.reunion(picture, out);
+            picture.reunion(out);
         }
     }
 
@@ -158,22 +140,29 @@ impl Repair {
         let at = out.random_below(picture.ring.len());
         let with = picture.ring.at(at);
         let round_trip = picture.peers.usually_late();
-        if self.caught_up && picture.now >= self.reunion_until && self.is_unanswered(picture) {
+        if picture.newness.caught_up
+            && picture.now >= picture.newness.reunion_until
+            && self.is_unanswered(picture)
+        {
             out.say(picture.bound(with), Say::Ping);
         }
-        if !self.caught_up {
+        if !picture.newness.caught_up {
             if self.last.is_none() {
                 self.begin(picture, out, with);
             }
             // While something changes all the time, no equal root may ever be found.
             let longest = picture.timing.newcomer_longest.max(round_trip * 4);
-            if self.company_since.is_some_and(|since| picture.now.since(since) >= longest) {
+            if picture
+                .newness
+                .company_since
+                .is_some_and(|since| picture.now.since(since) >= longest)
+            {
                 self.settle_in(picture, out);
             }
             out.say(picture.bound(with), Say::Ping);
             let wait = out.around(picture.timing.newcomer_ping.max(round_trip / 4));
             out.timers.set(Why::Repair, Some(picture.now + wait));
-        } else if picture.now < self.reunion_until {
+        } else if picture.now < picture.newness.reunion_until {
             out.say(picture.bound(with), Say::Ping);
             let wait = out.around(picture.timing.reunion_rest.max(round_trip));
             out.timers.set(Why::Repair, Some(picture.now + wait));
@@ -201,14 +190,15 @@ impl Repair {
         let root = picture.root();
         let in_vain = self.asked.is_some_and(|(_, before)| before == root);
         self.vain = if in_vain { self.vain.saturating_add(1) } else { 0 };
-        let patience = if !self.caught_up { VAIN_ASKINGS } else { 1 + u8::from(self.answered) };
+        let patience =
+            if !picture.newness.caught_up { VAIN_ASKINGS } else { 1 + u8::from(self.answered) };
         (self.asked, self.answered) = (Some((picture.now, root)), false);
         if self.vain >= patience && !self.hears_large {
             // Small datagrams pass, or no roots would have been compared.
             out.say_frame(picture.bound(with), Frame::Narrow);
             picture.doubt_path(out, with);
         }
-        if self.caught_up {
+        if picture.newness.caught_up {
             out.timers.hasten(Why::Repair, picture.now + answer_wait(picture));
             let stock = self.stock(picture);
             let coded = stock.coded(0, u64::MAX);
@@ -233,8 +223,8 @@ impl Repair {
     }
 
     /// A datagram has come that is too large for a narrow path.
-    pub(crate) fn heard_large(&mut self) {
-        self.hears_large = !self.caught_up;
+    pub(crate) fn heard_large(&mut self, picture: &Picture) {
+        self.hears_large = !picture.newness.caught_up;
         self.bears_fruit();
     }
 
@@ -276,7 +266,8 @@ mod tests {
             picture.admit(out, life, 0, Status::Alive, Cause::Heard).unwrap()
         };
         let with = admit(&mut picture, &mut out, 2);
-        let mut repair = Repair { caught_up: true, ..Repair::default() };
+        let mut repair = Repair::default();
+        picture.newness.caught_up = true;
         for (at, &equal) in comparisons.iter().enumerate() {
             if changes {
                 admit(&mut picture, &mut out, 3 + at as u8);
