@@ -120,55 +120,43 @@
 //!           persistentVolumeClaim: { claimName: swarm-reports }
 //! ```
 
-mod build;
 mod check;
-mod copies;
+mod counts;
+mod datagrams;
+mod drawing;
+mod duplicates;
 mod engine;
-mod film;
-mod flight;
-mod forge;
-mod interned;
-mod judge;
 mod ledger;
 mod link;
-mod measure;
+mod moment;
 mod network;
 mod node;
-mod observer;
 pub mod pcap;
-mod protocol;
 mod queue;
 mod random;
 pub mod report;
+mod sample;
 pub mod scenario;
-mod sight;
 mod sim;
-mod step;
 pub mod swarm;
-mod taken;
-mod tally;
-mod tap;
 mod trace;
-mod verbs;
-mod view;
-mod watch;
+mod view_changes;
+mod views;
+mod written;
 
-pub use build::{Build, lan, local, seed_from_env, wan};
-pub use check::{Broken, Failure, Law, Report};
-pub use film::{Film, Mark, Moment, Seen};
-pub use forge::Forged;
+pub use check::{Broken, Failure, Law};
+pub use counts::{Fates, Faults};
 pub use link::{Delay, Link};
-pub use measure::{Meter, Millis, Sample, Usage};
+pub use moment::{Mark, Moment, Seen};
 pub use network::{Packet, Rule, Verdict};
 pub use node::{Condition, Traffic};
-pub use protocol::{Birth, Protocol, Sighting};
 pub use queue::Queue;
 pub use random::{Random, Ratio};
-pub use sight::{Change, Sights};
-pub use sim::Sim;
-pub use tally::{Fates, Faults};
-pub use tap::{Incident, Sending, Tap};
+pub use sample::{Millis, Sample};
+pub use sim::{
+    Answers, Birth, Build, CatchUp, Film, Forged, Incident, Meter, Protocol, Sending, Sighting,
+    Sim, Tap, Usage, Watch, lan, local, seed_from_env, wan,
+};
 pub use trace::{Entry, What};
-pub use verbs::CatchUp;
-pub use view::Views;
-pub use watch::{Answers, Watch};
+pub use view_changes::{Change, Sights};
+pub use views::{Report, Views};

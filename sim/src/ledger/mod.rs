@@ -1,28 +1,28 @@
 //! What members have said and done, compared with what others show of it.
 
 mod described;
+mod interned;
+mod observer;
+mod own_items;
 mod pictures;
 mod queries;
-mod told;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use scalesmall_core::{Engine, Event, GroupName, KeyRange, Life, Op, TimedItem};
 
-use crate::check::{Broken, Law};
-use crate::interned::Interned;
+use crate::check::{Broken, Law, Verdict};
 use crate::node::Condition;
-use crate::observer::{Known, Lives, Observer, Writes};
 use crate::sim::Sim;
+use crate::written::TOLD;
 use described::Described;
+use interned::Interned;
+use observer::{Known, Lives, Observer, Writes};
+pub(crate) use own_items::not_as_told;
 pub(crate) use pictures::contents_differ;
 use pictures::{beyond_limits, never_lived, raised_by_another};
 use queries::queries_differ;
-pub(crate) use told::{Meant, Written, not_as_told};
-
-/// What is broken, and the nodes concerned.
-pub(crate) type Verdict = Option<(Broken, Vec<usize>)>;
 
 /// The memory of all laws about pictures.
 #[derive(Debug, Default)]
@@ -113,7 +113,7 @@ impl Ledger {
                     let never = broken(Law::MessageNeverSent, format!("{event:?}"), &[node]);
                     return unless_lied(sim, never);
                 };
-                if sent.from == node || !sent.to.concerns(sim, node) {
+                if sent.from == node || !sent.to.concerns(node, sim.node(node)) {
                     let what = format!("{event:?}, to {:?}", sent.to);
                     return broken(Law::MessageAstray, what, &[node, sent.from]);
                 }
@@ -291,9 +291,6 @@ fn broken(law: Law, what: String, nodes: &[usize]) -> Verdict {
     Some(of(law, what, nodes))
 }
 
-/// The tag of the simulation's own messages, whose payload is their number.
-pub(crate) const TOLD: u32 = 0x0005_ca1e;
-
 /// How often one node's queries are looked at, in clusters of no more than `MANY` nodes.
 const LOOK_EVERY: core::time::Duration = core::time::Duration::from_millis(50);
 const MANY: usize = 128;
@@ -310,6 +307,7 @@ mod tests {
 
     use super::*;
     use crate::lan;
+    use crate::written::Meant;
 
     #[test]
     fn a_message_comes_once_and_to_those_that_it_is_meant_for() {

@@ -2,8 +2,8 @@
 
 use scalesmall_core::{Engine, Epoch, Op, Peer};
 
-use super::{Verdict, broken, of};
-use crate::check::Law;
+use super::{broken, of};
+use crate::check::{Law, Verdict};
 use crate::sim::Sim;
 
 /// Whether two nodes with equal digests hold different pictures of those that are present at both. Those

@@ -5,8 +5,7 @@ use scalesmall_core::Event;
 use super::play::{Outcome, Player};
 use super::{Pauses, Stall, Stalls, Step, Whom};
 use crate::link::nanos;
-use crate::sim::Sim;
-use crate::verbs::CatchUp;
+use crate::sim::{CatchUp, Sim};
 
 impl Player {
     pub(super) fn fault(&mut self, step: &Step) {

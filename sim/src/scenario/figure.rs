@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Chance, Span};
-use crate::measure::{Millis, Sample};
 use crate::random::Ratio;
+use crate::sample::{Millis, Sample};
 
 /// What a figure counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -6,9 +6,8 @@ use scalesmall_core::Status;
 
 use super::play::{Outcome, Player};
 use super::{Await, Counted, Goal, Unit, Usage};
-use crate::measure::Sample;
-use crate::sim::Sim;
-use crate::watch::Watch;
+use crate::sample::Sample;
+use crate::sim::{Sim, Watch};
 
 impl Player {
     pub(super) fn reach(&mut self, goal: &Await) -> Outcome {

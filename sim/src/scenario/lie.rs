@@ -9,9 +9,9 @@ use scalesmall_core::wire::{
 use scalesmall_core::{Epoch, GroupName, KeyRange, Life, NodeId, Op, RecordDelta, Write};
 
 use super::play::range_of;
-use crate::forge::Forged;
 use crate::node::addr_of;
 use crate::random::{Random, Ratio};
+use crate::sim::Forged;
 use crate::sim::Sim;
 
 /// Draws lies about a cluster.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::value::possible;
 use super::{Chance, Span};
-use crate::verbs::CatchUp;
+use crate::sim::CatchUp;
 
 /// How nodes go on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,15 +13,12 @@ use super::post::{Delivered, Postmark};
 use super::step::walk;
 use super::{Churn, Cluster, Scenario, Seeds, Serve, Settings, Step, Timeline};
 use crate::check::Failure;
-use crate::film::{Film, Mark, Moment};
+use crate::counts::{Fates, Faults};
 use crate::link::nanos;
-use crate::measure::Meter;
+use crate::moment::{Mark, Moment};
 use crate::random::{Random, Ratio};
-use crate::sight::Sights;
-use crate::sim::Sim;
-use crate::tally::{Fates, Faults};
-use crate::tap::Tap;
-use crate::watch::Watch;
+use crate::sim::{Film, Meter, Sim, Tap, Watch};
+use crate::view_changes::Sights;
 
 /// What a run of a scenario came to.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use scalesmall_core::{Engine, Event, Recipients, Tag};
 
 use super::play::{Outcome, Player};
 use super::{Send, To, Unit};
-use crate::tap::{Incident, Sending, Tap};
+use crate::sim::{Incident, Sending, Tap};
 
 /// When each node had each message, by tag.
 pub(super) type Delivered = Rc<RefCell<BTreeMap<(u32, usize), Vec<u64>>>>;

@@ -11,8 +11,7 @@ use super::{Recover, Still};
 use crate::check::{Broken, Law};
 use crate::ledger::{contents_differ, not_as_told, unless_lied};
 use crate::link::Link;
-use crate::sim::Sim;
-use crate::verbs::CatchUp;
+use crate::sim::{CatchUp, Sim};
 
 impl Player {
     /// Ends all faults, waits until all agree, and sees whether they keep to it.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use scalesmall_core::{Config, SendRate};
 
 use super::Span;
-use crate::build::{lan, local, wan};
+use crate::sim::{lan, local, wan};
 
 /// Fields of the engine's configuration; what is left out stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

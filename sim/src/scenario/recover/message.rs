@@ -4,13 +4,12 @@ use core::time::Duration;
 
 use super::is_late;
 use crate::check::Broken;
-use crate::ledger::Meant;
 use crate::node::Condition;
 use crate::random::{Random, Ratio};
 use crate::scenario::Tell;
 use crate::scenario::play::{Outcome, Player};
-use crate::sim::Sim;
-use crate::watch::Watch;
+use crate::sim::{Sim, Watch};
+use crate::written::Meant;
 
 /// A message, and who is to get it.
 struct Sent {
@@ -110,7 +109,7 @@ impl Player {
         if self.sim.written.is_repeated(from, epoch) {
             return None;
         }
-        let meant = |node: &usize| *node != from && to.concerns(&self.sim, *node);
+        let meant = |node: &usize| *node != from && to.concerns(*node, self.sim.node(*node));
         let to: Vec<usize> = self.sim.live().filter(meant).collect();
         Some(Sent { from, to, watch: self.sim.watch_for(number) })
     }

@@ -5,8 +5,8 @@ use core::net::SocketAddr;
 use bytes::BytesMut;
 use scalesmall_core::{Arrival, Destination, Epoch, Instant, SendError, SendRate, Status};
 
+use super::Sim;
 use crate::check::Broken;
-use crate::sim::Sim;
 
 /// A protocol that can live in the simulated network, one value per node.
 ///

@@ -3,11 +3,11 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::check::Broken;
-use crate::ledger::Verdict;
+use super::Sim;
+use super::protocol::Protocol;
+use crate::check::{Broken, Verdict};
 use crate::link::nanos;
-use crate::protocol::Protocol;
-use crate::sim::Sim;
+use crate::sample::Sample;
 
 /// Names a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,14 @@ pub struct Answers {
     pub at: Vec<Option<u64>>,
     /// How many have.
     pub count: usize,
+}
+
+impl Answers {
+    /// How long after `start` the nodes said yes, in nanoseconds; those who did.
+    #[must_use]
+    pub fn after(&self, start: u64) -> Sample {
+        Sample::of(self.at.iter().flatten().map(|at| at.saturating_sub(start)))
+    }
 }
 
 /// The questions of a simulation.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use scalesmall_core::Status;
 
-use crate::sight::{Change, Sights};
+use crate::view_changes::{Change, Sights};
 
 /// Writes the figure that the script fills, and the changes. Without scripts it stays hidden.
 ///
 /// Of each observer, its changes in order: a letter for the status, the subject, and after a colon
 /// the milliseconds since the change before, if there are any; both in base 36.
-pub(super) fn who(html: &mut String, sights: &Sights, nodes: usize, end: u64) -> Result {
+pub(super) fn view_changes(html: &mut String, sights: &Sights, nodes: usize, end: u64) -> Result {
     let mut of: BTreeMap<usize, (String, u64)> = BTreeMap::new();
     for change in sights.changes() {
         let (text, before) = of.entry(change.observer).or_default();

@@ -2,9 +2,9 @@
 
 use core::net::SocketAddr;
 
+use super::protocol::Protocol;
+use crate::counts::Fates;
 use crate::node::addr_of;
-use crate::protocol::Protocol;
-use crate::tally::Fates;
 
 /// Is told what happens, as it happens. A simulation has one at a time, for all of its nodes.
 ///
@@ -137,7 +137,7 @@ impl<P: Protocol> crate::Sim<P> {
         if self.traced
             && let Some(tap) = &mut self.tap
         {
-            let slot = self.flight.slot(packet);
+            let slot = self.datagrams.slot(packet);
             let (at, number, bytes) = (self.now, slot.number, slot.bytes.as_slice());
             let from = addr_of(slot.from, self.ipv6);
             tap.sent(&Sending { at, number, from, to, receivers, bytes });
@@ -149,7 +149,7 @@ impl<P: Protocol> crate::Sim<P> {
         if self.traced
             && let Some(tap) = &mut self.tap
         {
-            let slot = self.flight.slot(packet);
+            let slot = self.datagrams.slot(packet);
             let (at, number, from) = (self.now, slot.number, addr_of(slot.from, self.ipv6));
             let corrupted = slot.flipped.then_some(slot.bytes.as_slice());
             tap.incident(&Incident { at, number, from, to, fate, corrupted });

@@ -6,8 +6,8 @@ use scalesmall_core::seal::Sealer;
 use scalesmall_core::wire::{Frame, Header, Writer};
 use scalesmall_core::{Destination, Engine, Life};
 
+use super::Sim;
 use crate::node::Condition;
-use crate::sim::Sim;
 
 /// A packet that no engine would send.
 #[derive(Clone, Debug)]

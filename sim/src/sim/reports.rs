@@ -2,11 +2,13 @@
 
 use scalesmall_core::Status;
 
-use crate::check::{Broken, Law, Report};
+use super::protocol::{Protocol, Sighting};
+use super::{Forbidden, Sim};
+use crate::check::{Broken, Law};
 use crate::node::{Condition, node_at};
-use crate::protocol::{Protocol, Sighting};
-use crate::sim::{Forbidden, Sim};
 use crate::trace::{What, hash_debug};
+use crate::view_changes::Change;
+use crate::views::Report;
 
 impl<P: Protocol> Sim<P> {
     pub(crate) fn drain_events(&mut self, node: usize) {
@@ -76,6 +78,14 @@ impl<P: Protocol> Sim<P> {
             let down = report.is_false_down();
             let broken = if down { Broken::FalseDown { about } } else { Broken::Hidden { about } };
             self.fail(broken, &[node, about]);
+        }
+    }
+
+    /// Notes that a node sees another as something else from now on, or, of itself, that it runs or
+    /// does not.
+    pub(crate) fn note_sight(&self, observer: usize, subject: usize, status: Option<Status>) {
+        for sights in &self.sights {
+            sights.borrow_mut().push(Change { at: self.now, observer, subject, status });
         }
     }
 

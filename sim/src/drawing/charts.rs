@@ -3,14 +3,14 @@
 use core::fmt::{Result, Write};
 use std::collections::BTreeMap;
 
-use super::page::escape;
-use super::who::who;
-use crate::film::{Mark, Moment, Seen};
-use crate::measure::Sample;
-use crate::sight::Sights;
+use super::html::escape;
+use super::view_changes::view_changes;
+use crate::moment::{Mark, Moment, Seen};
+use crate::sample::Sample;
+use crate::view_changes::Sights;
 
 /// Draws how many nodes are seen as they are, what is sent, how each node is seen, and by whom.
-pub(super) fn course(
+pub(crate) fn charts(
     html: &mut String,
     moments: &[Moment],
     marks: &[Mark],
@@ -26,7 +26,7 @@ pub(super) fn course(
     let agreed = Chart { title: "nodes that all others see as they are", most: Some(nodes as u64) };
     drawing.chart(html, &agreed, &series(&right))?;
     drawing.strips(html, moments)?;
-    who(html, sights, nodes, drawing.end)?;
+    view_changes(html, sights, nodes, drawing.end)?;
     let pictures = Chart { title: "different pictures among the live", most: None };
     drawing.chart(html, &pictures, &series(&|moment| moment.pictures as u64))?;
     let sent = Chart { title: "bytes a second, of a node in the mean", most: None };
@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(stretches(&moments, 0, 40), expected);
         let mut html = String::new();
         let mark = |at, what: &str| Mark { at, what: what.to_owned() };
-        course(
+        charts(
             &mut html,
             &moments,
             &[mark(20, "<crash>"), mark(20, "<crash>")],

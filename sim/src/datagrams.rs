@@ -2,7 +2,7 @@
 
 /// A slab of datagrams; one that goes to many receivers is held once.
 #[derive(Debug, Default)]
-pub(crate) struct Flight {
+pub(crate) struct Datagrams {
     slots: Vec<Slot>,
     free: Vec<u32>,
     sent: u64,
@@ -22,7 +22,7 @@ pub(crate) struct Slot {
     uses: u32,
 }
 
-impl Flight {
+impl Datagrams {
     /// Takes a datagram in that is sent just now, with one use: the caller's.
     pub(crate) fn load(&mut self, from: usize, multicast: bool, bytes: &[u8]) -> u32 {
         self.sent += 1;
@@ -89,20 +89,20 @@ mod tests {
 
     #[test]
     fn a_slot_is_free_again_when_its_last_use_ends() {
-        let mut flight = Flight::default();
-        let first = flight.load(3, false, b"abc");
-        flight.share(first);
-        let flipped = flight.load_flipped(first, &[0, 8]);
-        assert_eq!(flight.slot(flipped).bytes, b"`cc");
+        let mut datagrams = Datagrams::default();
+        let first = datagrams.load(3, false, b"abc");
+        datagrams.share(first);
+        let flipped = datagrams.load_flipped(first, &[0, 8]);
+        assert_eq!(datagrams.slot(flipped).bytes, b"`cc");
         assert_eq!(
-            (flight.slot(flipped).from, flight.slot(first).bytes.as_slice()),
+            (datagrams.slot(flipped).from, datagrams.slot(first).bytes.as_slice()),
             (3, &b"abc"[..])
         );
-        assert_eq!((flight.slot(first).number, flight.slot(flipped).number), (1, 1));
-        flight.release(first);
-        assert_ne!(flight.load(1, true, b"x"), first);
-        flight.release(first);
-        assert_eq!(flight.load(1, true, b"x"), first);
-        assert_eq!((flight.slot(first).number, flight.slot(first).flipped), (3, false));
+        assert_eq!((datagrams.slot(first).number, datagrams.slot(flipped).number), (1, 1));
+        datagrams.release(first);
+        assert_ne!(datagrams.load(1, true, b"x"), first);
+        datagrams.release(first);
+        assert_eq!(datagrams.load(1, true, b"x"), first);
+        assert_eq!((datagrams.slot(first).number, datagrams.slot(first).flipped), (3, false));
     }
 }

@@ -4,75 +4,14 @@ use core::cell::RefCell;
 use core::time::Duration;
 use std::rc::Rc;
 
+use scalesmall_core::Status;
+
+use super::Sim;
+use super::protocol::Protocol;
+use crate::drawing;
+use crate::moment::{Mark, Moment, Seen};
 use crate::node::Condition;
-use crate::protocol::Protocol;
-use crate::report;
-use crate::sight::Sights;
-use crate::sim::Sim;
-
-/// How matters stood at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// When, in nanoseconds.
-    pub at: u64,
-    /// Pairs of nodes that are not seen as they ought to be.
-    pub wrong_pairs: u64,
-    /// Different pictures among the live nodes.
-    pub pictures: usize,
-    /// Bytes sent by all nodes so far.
-    pub bytes: u64,
-    /// Nodes that are up.
-    pub live: usize,
-    /// How each node was seen.
-    pub seen: Vec<Seen>,
-}
-
-/// How a node is seen by the others, and what it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Seen {
-    /// It runs, and all see it.
-    ByAll,
-    /// It runs, and some see it.
-    BySome,
-    /// It runs, and nobody sees it.
-    ByNone,
-    /// It is up, but stands still or is starved; some see it.
-    Still,
-    /// It does not run or has said goodbye, and some see it all the same.
-    GoneBySome,
-    /// It does not run or has said goodbye, and nobody sees it.
-    Gone,
-}
-
-impl Seen {
-    /// Whether it is as it ought to be.
-    #[must_use]
-    pub const fn is_right(self) -> bool {
-        matches!(self, Self::ByAll | Self::Gone)
-    }
-
-    fn of<P: Protocol>(sim: &Sim<P>, node: usize) -> Self {
-        let views = sim.views();
-        let seers = views.seen_by(node);
-        match sim.condition(node) {
-            _ if !views.is_expected(node) && seers > 0 => Self::GoneBySome,
-            _ if !views.is_expected(node) => Self::Gone,
-            _ if seers == 0 && views.observers() > 1 => Self::ByNone,
-            Condition::Paused | Condition::Starved => Self::Still,
-            _ if seers + 1 < views.observers() => Self::BySome,
-            _ => Self::ByAll,
-        }
-    }
-}
-
-/// Something that was done, and when.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// When, in nanoseconds.
-    pub at: u64,
-    /// What.
-    pub what: String,
-}
+use crate::view_changes::{Change, Sights};
 
 /// Looks at a simulation again and again while time passes. Made by [`Sim::film`].
 #[derive(Clone, Debug, Default)]
@@ -123,7 +62,7 @@ impl Film {
     #[must_use]
     pub fn page(&self, title: &str) -> String {
         let roll = self.roll.borrow();
-        report::film_page(title, &roll.moments, &roll.marks, &self.sights.borrow())
+        drawing::page(title, &roll.moments, &roll.marks, &self.sights.borrow())
     }
 
     /// The moments, with how matters stand at the end as the last, and who saw whom as what.
@@ -151,6 +90,23 @@ impl<P: Protocol> Sim<P> {
         });
         film
     }
+
+    /// Records from now on how nodes see each other, beginning with the present state.
+    pub(crate) fn keep_sights(&mut self, sights: &Rc<RefCell<Sights>>) {
+        let at = self.now;
+        for observer in self.live() {
+            let mut sights = sights.borrow_mut();
+            let status = Some(Status::Alive);
+            sights.push(Change { at, observer, subject: observer, status });
+            for subject in (0..self.len()).filter(|subject| *subject != observer) {
+                let status = self.views.belief(observer, subject);
+                if status.is_some() {
+                    sights.push(Change { at, observer, subject, status });
+                }
+            }
+        }
+        self.sights.push(Rc::clone(sights));
+    }
 }
 
 fn moment<P: Protocol>(sim: &Sim<P>) -> Moment {
@@ -160,7 +116,21 @@ fn moment<P: Protocol>(sim: &Sim<P>) -> Moment {
         pictures: sim.pictures(),
         bytes: (0..sim.len()).map(|node| sim.traffic(node).bytes).sum(),
         live: sim.live().count(),
-        seen: (0..sim.len()).map(|node| Seen::of(sim, node)).collect(),
+        seen: (0..sim.len()).map(|node| seen(sim, node)).collect(),
+    }
+}
+
+/// How a node is seen by the others.
+fn seen<P: Protocol>(sim: &Sim<P>, node: usize) -> Seen {
+    let views = sim.views();
+    let seers = views.seen_by(node);
+    match sim.condition(node) {
+        _ if !views.is_expected(node) && seers > 0 => Seen::GoneBySome,
+        _ if !views.is_expected(node) => Seen::Gone,
+        _ if seers == 0 && views.observers() > 1 => Seen::ByNone,
+        Condition::Paused | Condition::Starved => Seen::Still,
+        _ if seers + 1 < views.observers() => Seen::BySome,
+        _ => Seen::ByAll,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use scalesmall_core::Epoch;
 
-use crate::interned::Interned;
+use super::interned::Interned;
 
 /// Writes: the number of a record, a life and a clock.
 pub(crate) type Writes = Interned<(u32, Epoch, u64)>;

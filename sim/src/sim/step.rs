@@ -2,11 +2,11 @@
 
 use scalesmall_core::{Arrival, Destination, Epoch, SendError, Status};
 
+use super::protocol::{Birth, Protocol};
+use super::{FOR_NODES, Sim, Step};
 use crate::check::Broken;
 use crate::network::Packet;
 use crate::node::{Condition, Tenth, addr_of};
-use crate::protocol::{Birth, Protocol};
-use crate::sim::{FOR_NODES, Sim, Step};
 use crate::trace::{What, hash_bytes};
 
 impl<P: Protocol> Sim<P> {
@@ -56,7 +56,7 @@ impl<P: Protocol> Sim<P> {
         slot.departed = false;
         slot.armed = None;
         slot.taken.clear();
-        slot.began = self.flight.sent();
+        slot.began = self.datagrams.sent();
         slot.tenth = Tenth::default();
         self.written.begin_life(node, birth.epoch);
         self.views.start(node, self.now);
@@ -76,7 +76,7 @@ impl<P: Protocol> Sim<P> {
             self.deliver_to_twin(packet, to);
         }
         if !for_node {
-            self.flight.release(packet);
+            self.datagrams.release(packet);
             return;
         }
         let slot = &mut self.nodes[to];
@@ -86,11 +86,11 @@ impl<P: Protocol> Sim<P> {
                 self.settle(to);
             }
             Condition::Running | Condition::Paused | Condition::Starved => {
-                let size = self.flight.slot(packet).bytes.len() + BUFFER_OVERHEAD;
+                let size = self.datagrams.slot(packet).bytes.len() + BUFFER_OVERHEAD;
                 if slot.inbox_bytes + size > SOCKET_BUFFER {
                     self.network.fates.buffer_full += 1;
                     self.tell_incident(packet, addr_of(to, self.ipv6), "buffer_full");
-                    self.flight.release(packet);
+                    self.datagrams.release(packet);
                     return;
                 }
                 slot.inbox.push_back(packet);
@@ -101,15 +101,15 @@ impl<P: Protocol> Sim<P> {
                 self.network.fates.nobody += 1;
                 self.tell_incident(packet, addr_of(to, self.ipv6), "nobody");
                 let slot = &self.nodes[to];
-                let from = self.flight.slot(packet).from;
+                let from = self.datagrams.slot(packet).from;
                 let refused = slot.condition == Condition::Killed
-                    && !self.flight.slot(packet).multicast
+                    && !self.datagrams.slot(packet).multicast
                     && !self.network.is_cut(self.now, to, from);
                 if refused {
                     let step = Step::Refused { node: from as u32, about: to as u32 };
                     self.queue.push(self.now + REFUSAL_DELAY, step);
                 }
-                self.flight.release(packet);
+                self.datagrams.release(packet);
             }
         }
     }
@@ -118,7 +118,7 @@ impl<P: Protocol> Sim<P> {
     pub(crate) fn deliver(&mut self, packet: u32, to: usize) {
         let now = self.local(to);
         self.tell_incident(packet, addr_of(to, self.ipv6), "delivered");
-        let slot = self.flight.slot(packet);
+        let slot = self.datagrams.slot(packet);
         let node = &mut self.nodes[to];
         let began = node.began;
         let Some(protocol) = node.protocol.as_mut() else { return };
@@ -138,7 +138,7 @@ impl<P: Protocol> Sim<P> {
         // The numbers of a sender that was set back begin anew below those that were recorded.
         let is_older = repeated && slot.number <= began && !self.written.has_repeated(from);
         let taken = protocol.take(now, arrival, &slot.bytes, self.written.newest(from));
-        self.flight.release(packet);
+        self.datagrams.release(packet);
         match taken {
             Ok(false) => {}
             Ok(true) if is_older => self.fail(Broken::TakenLate { from, len }, &[to, from]),
@@ -151,7 +151,7 @@ impl<P: Protocol> Sim<P> {
     /// Takes the oldest datagram out of a node's socket buffer.
     pub(crate) fn take_waiting(&mut self, node: usize) -> Option<u32> {
         let packet = self.nodes[node].inbox.pop_front()?;
-        self.nodes[node].inbox_bytes -= self.flight.slot(packet).bytes.len() + BUFFER_OVERHEAD;
+        self.nodes[node].inbox_bytes -= self.datagrams.slot(packet).bytes.len() + BUFFER_OVERHEAD;
         Some(packet)
     }
 
@@ -160,7 +160,7 @@ impl<P: Protocol> Sim<P> {
         while let Some(packet) = self.take_waiting(node) {
             self.network.fates.discarded += 1;
             self.tell_incident(packet, addr_of(node, self.ipv6), "discarded");
-            self.flight.release(packet);
+            self.datagrams.release(packet);
         }
     }
 
@@ -302,7 +302,7 @@ impl<P: Protocol> Sim<P> {
             self.nodes[node].traffic.change_bytes += bytes.len() as u64;
         }
         let place = self.nodes[node].next_place(self.now);
-        let packet = self.flight.load(node, multicast, bytes);
+        let packet = self.datagrams.load(node, multicast, bytes);
         match to {
             Destination::Unicast(addr) => {
                 let to = self.node_of(addr);
@@ -326,7 +326,7 @@ impl<P: Protocol> Sim<P> {
                 }
             }
         }
-        self.flight.release(packet);
+        self.datagrams.release(packet);
     }
 
     fn route(
@@ -347,16 +347,16 @@ impl<P: Protocol> Sim<P> {
         let to = to as u32;
         if let Some(delay) = carried.first {
             let packet = match carried.flips {
-                Some(flips) => self.flight.load_flipped(packet, &flips),
+                Some(flips) => self.datagrams.load_flipped(packet, &flips),
                 None => {
-                    self.flight.share(packet);
+                    self.datagrams.share(packet);
                     packet
                 }
             };
             self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
         }
         for delay in [carried.second, carried.replay].into_iter().flatten() {
-            self.flight.repeat(packet);
+            self.datagrams.repeat(packet);
             self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
         }
     }

@@ -2,6 +2,8 @@
 
 use scalesmall_core::Status;
 
+use crate::node::Condition;
+
 /// What every node believes about every other, with counts that make agreement a comparison.
 ///
 /// A node *sees* another if it believes it alive or suspect.
@@ -268,6 +270,38 @@ impl Belief {
 
     const fn present(self) -> bool {
         matches!(self, Self::Alive | Self::Suspect)
+    }
+}
+
+/// What a node said about another that matters to a judgement of detection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// When, in nanoseconds.
+    pub at: u64,
+    /// Which node said it.
+    pub by: usize,
+    /// About which.
+    pub about: usize,
+    /// What it is said to be. `Alive` is reported only if it was down, left or unreachable.
+    pub status: Option<Status>,
+    /// What it was in truth.
+    pub truth: Condition,
+    /// Whether it had said goodbye.
+    pub departed: bool,
+}
+
+impl Report {
+    /// Whether it calls a node down that is up.
+    #[must_use]
+    pub fn is_false_down(&self) -> bool {
+        self.status == Some(Status::Down) && self.truth.is_up() && !self.departed
+    }
+
+    /// Whether it hides a node that is up: calls it down, or unreachable.
+    #[must_use]
+    pub fn is_hiding(&self) -> bool {
+        let unreachable = self.status == Some(Status::Unreachable);
+        self.is_false_down() || unreachable && self.truth.is_up() && !self.departed
     }
 }
 

@@ -4,12 +4,12 @@ use core::time::Duration;
 
 use scalesmall_core::{ClusterName, Config, Engine, Key, KeyId, Keyring};
 
+use super::protocol::{Birth, Protocol};
+use super::{Born, FOR_NETWORK, FOR_STARTS, Make, Parts, Sim, Step};
 use crate::link::{Link, nanos};
 use crate::network::Network;
 use crate::node::addr_of;
-use crate::protocol::{Birth, Protocol};
 use crate::random::Random;
-use crate::sim::{Born, FOR_NETWORK, FOR_STARTS, Make, Parts, Sim, Step};
 
 /// A simulation in the making. Everything has a default: a local network without loss, nodes that
 /// start within 100 ms and know node 0, no multicast.

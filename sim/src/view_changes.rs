@@ -1,12 +1,9 @@
-//! Who saw whom as what, change by change.
+//! Who saw whom as what: the changes of a simulation, one after the other.
 
 use core::cell::RefCell;
 use std::rc::Rc;
 
 use scalesmall_core::Status;
-
-use crate::protocol::Protocol;
-use crate::sim::Sim;
 
 /// One node began to see another in another way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +48,7 @@ impl Sights {
         self.ended_at
     }
 
-    fn push(&mut self, change: Change) {
+    pub(crate) fn push(&mut self, change: Change) {
         if self.ended_at.is_some() {
             return;
         }
@@ -79,33 +76,6 @@ const MOST_THINNED: u32 = 24;
 
 /// The records of the films of a simulation.
 pub(crate) type AllSights = Vec<Rc<RefCell<Sights>>>;
-
-impl<P: Protocol> Sim<P> {
-    /// Records from now on how nodes see each other, beginning with the present state.
-    pub(crate) fn keep_sights(&mut self, sights: &Rc<RefCell<Sights>>) {
-        let at = self.now;
-        for observer in self.live() {
-            let mut sights = sights.borrow_mut();
-            let status = Some(Status::Alive);
-            sights.push(Change { at, observer, subject: observer, status });
-            for subject in (0..self.len()).filter(|subject| *subject != observer) {
-                let status = self.views.belief(observer, subject);
-                if status.is_some() {
-                    sights.push(Change { at, observer, subject, status });
-                }
-            }
-        }
-        self.sights.push(Rc::clone(sights));
-    }
-
-    /// Notes that a node sees another as something else from now on, or, of itself, that it runs or
-    /// does not.
-    pub(crate) fn note_sight(&self, observer: usize, subject: usize, status: Option<Status>) {
-        for sights in &self.sights {
-            sights.borrow_mut().push(Change { at: self.now, observer, subject, status });
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

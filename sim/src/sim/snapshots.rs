@@ -4,10 +4,10 @@
 use bytes::BytesMut;
 use scalesmall_core::{Arrival, Engine, Event};
 
+use super::protocol::Protocol;
+use super::{Sim, Step};
 use crate::node::{Clock, Condition, Tenth, addr_of};
-use crate::protocol::Protocol;
 use crate::random::Ratio;
-use crate::sim::{Sim, Step};
 use crate::trace::{What, hash_bytes};
 
 /// A node's state, and what its clock showed then.
@@ -49,7 +49,7 @@ impl<P: Protocol> Sim<P> {
     /// Whether a datagram for a node goes to its copy, and whether to the node itself.
     pub(crate) fn holders(&self, to: usize, packet: u32) -> (bool, bool) {
         let Some(twin) = self.twins.get(&to) else { return (false, true) };
-        let slot = self.flight.slot(packet);
+        let slot = self.datagrams.slot(packet);
         if slot.multicast {
             return (true, true);
         }
@@ -67,7 +67,7 @@ impl<P: Protocol> Sim<P> {
 
     pub(crate) fn deliver_to_twin(&mut self, packet: u32, to: usize) {
         let Some(mut twin) = self.twins.remove(&to) else { return };
-        let slot = self.flight.slot(packet);
+        let slot = self.datagrams.slot(packet);
         let source = addr_of(slot.from, self.ipv6);
         let arrival =
             if slot.multicast { Arrival::Multicast(source) } else { Arrival::Unicast(source) };

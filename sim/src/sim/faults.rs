@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
+use super::protocol::Protocol;
+use super::{Forbidden, Sim};
 use crate::link::{Link, nanos};
 use crate::network::{Cut, Links, Packet, Rule, Verdict};
 use crate::node::Condition;
-use crate::protocol::Protocol;
 use crate::random::Ratio;
-use crate::sim::{Forbidden, Sim};
 use crate::trace::What;
 
 /// How a node catches up after it was paused or starved.
