@@ -1,4 +1,4 @@
-//! The front: the engine's calls without `now`, events, seeds.
+//! The calls of a node: those of its engine without `now`, its events, its seeds.
 
 use core::fmt;
 use std::io;
@@ -13,9 +13,9 @@ use scalesmall_core::{
 };
 
 use crate::clock::Clock;
-use crate::driver::DriverStats;
 use crate::record::Recorded;
 use crate::seed::{Seeds, can_reach};
+use crate::stats::DriverStats;
 
 /// All that can be done with a node except its sockets, and so the same for every runtime.
 ///
