@@ -18,7 +18,12 @@ use std::path::Path;
 use source::Sources;
 
 /// The roots of the crates whose maps are checked.
-const CRATES: [&str; 2] = ["core/src/lib.rs", "adapters/agent/src/lib.rs"];
+const CRATES: [&str; 4] = [
+    "core/src/lib.rs",
+    "adapters/agent/src/lib.rs",
+    "adapters/driver/src/lib.rs",
+    "adapters/mio/src/lib.rs",
+];
 
 #[test]
 fn every_arrow_goes_down() {

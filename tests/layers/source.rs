@@ -242,7 +242,7 @@ fn is_punct(token: &TokenTree, wanted: char) -> bool {
 
 fn is_for_tests(attribute: &Group) -> bool {
     let text: String = attribute.stream().to_string().split_whitespace().collect();
-    text == "cfg(test)" || text.starts_with("cfg(all(test,")
+    matches!(text.as_str(), "cfg(test)" | "cfg(doctest)") || text.starts_with("cfg(all(test,")
 }
 
 fn is_braced(token: &TokenTree) -> bool {
