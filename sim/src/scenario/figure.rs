@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chance, Span};
+use super::value::{Chance, Span};
 use crate::random::Ratio;
 use crate::sample::{Millis, Sample};
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use scalesmall_core::{Config, SendRate};
 
-use super::Span;
+use super::value::Span;
 use crate::sim::{lan, local, wan};
 
 /// Fields of the engine's configuration; what is left out stays as it is.

@@ -1,7 +1,6 @@
 //! Messages of a scenario: which nodes get them, how often, and how long after they were sent.
 
 use core::net::SocketAddr;
-use core::time::Duration;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -9,8 +8,9 @@ use std::rc::Rc;
 use bytes::Bytes;
 use scalesmall_core::{Engine, Event, Recipients, Tag};
 
-use super::play::{Outcome, Player};
-use super::{Send, To, Unit};
+use super::{Outcome, Player};
+use crate::scenario::figure::Unit;
+use crate::scenario::step::{Send, To};
 use crate::sim::{Incident, Sending, Tap};
 
 /// When each node had each message, by tag.
@@ -143,6 +143,3 @@ impl Player {
         self.figures.push(&name("refused"), Unit::Count, refused);
     }
 }
-
-/// How long after the last message its delivery is waited for, unless a file says otherwise.
-pub(super) const WAIT: Duration = Duration::from_secs(5);

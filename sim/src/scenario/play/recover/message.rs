@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
+use super::super::{Outcome, Player};
 use super::is_late;
 use crate::check::Broken;
 use crate::node::Condition;
 use crate::random::{Random, Ratio};
-use crate::scenario::Tell;
-use crate::scenario::play::{Outcome, Player};
+use crate::scenario::step::Tell;
 use crate::sim::{Sim, Watch};
 use crate::written::Meant;
 
@@ -22,7 +22,7 @@ impl Player {
     /// Has a node send a message to all, and waits until all that are live have it. If no time is
     /// given within which they have to, messages are sent in whatever state things are, and only
     /// have to come to nobody twice, nor to others than they are meant for.
-    pub(in crate::scenario) fn tell(&mut self, tell: &Tell) -> Outcome {
+    pub(in crate::scenario::play) fn tell(&mut self, tell: &Tell) -> Outcome {
         if tell.within.0.is_zero() {
             self.tell_anyway();
             return Ok(());

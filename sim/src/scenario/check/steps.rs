@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::check::{Wrong, wrong, wrong_path};
-use super::place::Place;
-use super::{Goal, Scenario, Send, Span, Stalls, Step, Unit};
+use super::picks::wrong_pick;
+use super::{Wrong, wrong, wrong_path};
 use crate::random::Ratio;
+use crate::scenario::figure::Unit;
+use crate::scenario::place::Place;
+use crate::scenario::step::{Goal, Send, Stalls, Step};
+use crate::scenario::value::Span;
 
 /// What the steps so far have brought about.
 #[derive(Default)]
@@ -20,16 +23,15 @@ struct SoFar {
     steps: u64,
 }
 
-impl Scenario {
-    pub(super) fn wrong_steps(&self) -> Option<Wrong> {
-        if self.steps.is_empty() {
-            return wrong(&["steps"], "nothing happens: write one step at least");
-        }
-        let mut so_far = SoFar::default();
-        self.steps.iter().enumerate().find_map(|(place, step)| {
-            so_far.wrong(step, 1, &["steps".into(), place.into(), Place::Only])
-        })
+/// What is wrong with the steps of a scenario.
+pub(super) fn wrong_steps(steps: &[Step]) -> Option<Wrong> {
+    if steps.is_empty() {
+        return wrong(&["steps"], "nothing happens: write one step at least");
     }
+    let mut so_far = SoFar::default();
+    steps.iter().enumerate().find_map(|(place, step)| {
+        so_far.wrong(step, 1, &["steps".into(), place.into(), Place::Only])
+    })
 }
 
 impl SoFar {
@@ -41,7 +43,7 @@ impl SoFar {
             return wrong(&[], text + ": repeat less").map(|wrong| wrong.under(way));
         }
         let within = |places: &[Place]| [way, places].concat();
-        let found = step.wrong_pick(self.picked).or_else(|| self.wrong_here(step));
+        let found = wrong_pick(step, self.picked).or_else(|| self.wrong_here(step));
         let found = found.or_else(|| wrong_step(step));
         self.picked |= step.picks();
         found.map(|wrong| wrong.under(way)).or_else(|| match step {

@@ -1,10 +1,17 @@
 //! Whether the parts of a scenario fit together, and what to do if they do not.
 
+mod picks;
+mod steps;
+
 use std::collections::BTreeMap;
 
+use super::figure::{Limit, Unit};
+use super::path::Path;
 use super::place::{Place, line_of};
-use super::{Limit, Path, Scenario, ScenarioError, Unit};
+use super::step::walk;
+use super::{Scenario, ScenarioError};
 use crate::random::Ratio;
+use steps::wrong_steps;
 
 /// What does not fit.
 pub(super) struct Wrong {
@@ -55,7 +62,7 @@ impl Scenario {
         if self.seeds == 0 {
             return wrong(&["seeds"], "no seeds play nothing: write 1 or more");
         }
-        let found = self.wrong_cluster().or_else(|| self.wrong_steps());
+        let found = self.wrong_cluster().or_else(|| wrong_steps(&self.steps));
         found.or_else(|| self.wrong_bars()).or_else(|| {
             let error = self.points().err().filter(|_| !self.grid.is_empty())?;
             wrong(&["grid"], error.to_string())
@@ -118,7 +125,7 @@ impl Scenario {
 
     fn wrong_bars(&self) -> Option<Wrong> {
         let mut figures: BTreeMap<String, Unit> = BTreeMap::new();
-        super::walk(&self.steps, &mut |step| figures.extend(step.figures()));
+        walk(&self.steps, &mut |step| figures.extend(step.figures()));
         self.bars.iter().enumerate().find_map(|(place, bar)| {
             let way = ["bars".into(), place.into()];
             let wrong =

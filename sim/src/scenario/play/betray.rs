@@ -4,35 +4,11 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use scalesmall_core::Status;
-use serde::{Deserialize, Serialize};
 
-use super::Span;
-use super::lie::Liar;
-use super::play::{Outcome, Player};
+use super::lies::Liar;
+use super::{Outcome, Player};
 use crate::check::Broken;
-
-/// One node at random, which runs on as it should, also says what no engine says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Betray {
-    /// How many packets it says that in, 1 to 1,000,000.
-    pub packets: u32,
-    /// How long it waits from one to the next.
-    #[serde(default)]
-    pub every: Span,
-    /// Under which name is kept how long one of the others was hidden from another at most, for how
-    /// many thousandths of the time each of them was hidden from the rest, and how many bytes went to
-    /// addresses of no node for each byte that was said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub figure: Option<String>,
-}
-
-impl Betray {
-    /// Whether it goes on for long enough to be judged by shares of the time.
-    fn is_continuous(&self) -> bool {
-        self.every.0 * self.packets >= LONG
-    }
-}
+use crate::scenario::step::{Betray, betrayal_figures};
 
 impl Player {
     pub(super) fn betray(&mut self, betray: &Betray) -> Outcome {
@@ -53,13 +29,13 @@ impl Player {
         let hidden = Hidden::among(self, liar, before, start);
         let drawn = (self.strays(liar) - strays).div_ceil(said.max(1));
         if let Some(figure) = &betray.figure {
-            let [longest, share, stray] = figures(figure);
+            let [longest, share, stray] = betrayal_figures(figure);
             self.figures.push(&longest.0, longest.1, hidden.longest);
             self.figures.push(&share.0, share.1, hidden.most_share);
             self.figures.push(&stray.0, stray.1, drawn);
         }
         let (longest, share) = (Duration::from_nanos(hidden.longest), hidden.most_share);
-        if betray.is_continuous() {
+        if is_continuous(betray) {
             if share > MOST_SHARE {
                 let text = format!(
                     "a member lied, and another was hidden from the rest for {share} thousandths of the time, though {MOST_SHARE} are allowed"
@@ -86,15 +62,6 @@ impl Player {
         let others = (0..self.sim.len()).filter(|node| *node != but);
         others.map(|node| self.sim.traffic(node).stray_bytes).sum()
     }
-}
-
-/// The names and units of what a betrayal is measured by.
-pub(super) fn figures(figure: &str) -> [(String, super::Unit); 3] {
-    [
-        (format!("{figure} hidden longest"), super::Unit::Nanos),
-        (format!("{figure} hidden of 1000"), super::Unit::Count),
-        (format!("{figure} strays per byte"), super::Unit::Count),
-    ]
 }
 
 /// For how long nodes were hidden from each other.
@@ -144,6 +111,11 @@ impl Hidden {
         let most_share = total.values().max().map_or(0, |time| time * 1_000 / pairs);
         Self { longest, pair, most_share }
     }
+}
+
+/// Whether it goes on for long enough to be judged by shares of the time.
+fn is_continuous(betray: &Betray) -> bool {
+    betray.every.0 * betray.packets >= LONG
 }
 
 /// How long the others are looked at after the last packet: what one packet hides is back before.

@@ -2,9 +2,10 @@
 
 use scalesmall_core::Event;
 
-use super::play::{Outcome, Player};
-use super::{Pauses, Stall, Stalls, Step, Whom};
+use super::{Outcome, Player};
 use crate::link::nanos;
+use crate::node::Condition;
+use crate::scenario::step::{Pauses, Stall, Stalls, Step, Whom};
 use crate::sim::{CatchUp, Sim};
 
 impl Player {
@@ -126,7 +127,7 @@ impl Player {
     }
 
     fn each_up(&mut self, whom: &Whom, verb: impl Fn(&mut Sim, usize)) {
-        self.pick(whom, |sim, node| sim.condition(node) == crate::Condition::Running);
+        self.pick(whom, |sim, node| sim.condition(node) == Condition::Running);
         for node in self.picked.clone() {
             verb(&mut self.sim, node);
         }

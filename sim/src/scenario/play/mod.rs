@@ -1,24 +1,37 @@
 //! Playing a scenario.
 
-use core::net::SocketAddr;
+mod betray;
+mod cuts;
+mod faults;
+mod lies;
+mod measures;
+mod messages;
+mod recover;
+mod serving;
+mod setup;
+
+pub use recover::recovers_within;
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use bytes::Bytes;
-use scalesmall_core::{Engine, Event, GroupName, KeyRange, Op, Recipients, Tag};
+use scalesmall_core::{Engine, GroupName};
 
+use super::Scenario;
+use super::cluster::Cluster;
 use super::figure::{BASELINE, Figures};
-use super::post::{Delivered, Postmark};
-use super::step::walk;
-use super::{Churn, Cluster, Scenario, Seeds, Serve, Settings, Step, Timeline};
+use super::settings::Settings;
+use super::step::{Step, Timeline, walk};
 use crate::check::Failure;
 use crate::counts::{Fates, Faults};
 use crate::link::nanos;
 use crate::moment::{Mark, Moment};
-use crate::random::{Random, Ratio};
+use crate::random::Random;
 use crate::sim::{Film, Meter, Sim, Tap, Watch};
 use crate::view_changes::Sights;
+use messages::{Delivered, Postmark};
+use setup::{group_name, set_up};
 
 /// What a run of a scenario came to.
 #[derive(Clone, Debug)]
@@ -110,48 +123,48 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
     }
 }
 
-pub(super) struct Player {
-    pub(super) sim: Sim,
-    pub(super) random: Random,
-    pub(super) group: GroupName,
-    pub(super) picked: Vec<usize>,
+struct Player {
+    sim: Sim,
+    random: Random,
+    group: GroupName,
+    picked: Vec<usize>,
     /// When the last step that was no waiting was taken.
-    pub(super) since: u64,
-    pub(super) shown: Option<Watch>,
+    since: u64,
+    shown: Option<Watch>,
     /// The nodes that were told that they are held off, since nodes stood still last.
-    pub(super) told_of_hold: Option<Watch>,
+    told_of_hold: Option<Watch>,
     /// Who sent the last message, who has it.
-    pub(super) heard: Option<(usize, Watch)>,
-    pub(super) messages: u32,
+    heard: Option<(usize, Watch)>,
+    messages: u32,
     /// How many changes were made since the meter was started.
-    pub(super) changes: u64,
-    pub(super) meter: Option<Meter>,
+    changes: u64,
+    meter: Option<Meter>,
     /// How many reports are counted already; several counts in a row count the same ones.
-    pub(super) counted: usize,
+    counted: usize,
     reported: usize,
     /// The same of the time for which nodes were hidden.
-    pub(super) counted_hidden: u64,
+    counted_hidden: u64,
     reported_hidden: u64,
-    pub(super) figures: Figures,
+    figures: Figures,
     /// What each usage step saw, in order, in this run and in the control run: bytes and datagrams
     /// of a node, multicasts and unicasts of all.
-    pub(super) usages: Vec<[u64; 4]>,
-    pub(super) controls: Vec<[u64; 4]>,
-    pub(super) control: bool,
-    pub(super) churned: BTreeMap<usize, u32>,
-    pub(super) delivered: Delivered,
+    usages: Vec<[u64; 4]>,
+    controls: Vec<[u64; 4]>,
+    control: bool,
+    churned: BTreeMap<usize, u32>,
+    delivered: Delivered,
     /// What links are like when nothing fails.
-    pub(super) nature: Cluster,
+    nature: Cluster,
     /// The longest delay that recovery is to allow for.
-    pub(super) slowest: Duration,
+    slowest: Duration,
     /// How many messages were sent.
-    pub(super) posted: u32,
+    posted: u32,
     film: Option<Film>,
-    pub(super) marks: Vec<Mark>,
+    marks: Vec<Mark>,
     seed: u64,
 }
 
-pub(super) type Outcome = Result<(), Box<Failure>>;
+type Outcome = Result<(), Box<Failure>>;
 
 impl Player {
     fn new(scenario: &Scenario, settings: &Settings, seed: u64, options: Options) -> Self {
@@ -283,90 +296,6 @@ impl Player {
         let what = text.split(['(', ' ']).next().unwrap_or("").to_lowercase();
         self.marks.push(Mark { at: self.sim.now().as_nanos(), what });
     }
-
-    fn serve(&mut self, serve: &Serve, add: bool) -> Outcome {
-        if let Some(nodes) = serve.nodes {
-            self.pick_some(nodes);
-        } else if !serve.picked {
-            self.picked = self.sim.live().collect();
-        }
-        if self.control {
-            return self.sim.run_for(serve.over.0);
-        }
-        let wanted: Vec<(SocketAddr, KeyRange)> = self
-            .picked
-            .iter()
-            .map(|node| (self.sim.addr(*node), range_of(*node, serve.range)))
-            .collect();
-        if let [(addr, range)] = wanted[..] {
-            let group = self.group.clone();
-            let shows = move |_: usize, engine: &Engine| {
-                let mut items = engine.topology_of(&group, Op::Add);
-                items.any(|timed| timed.item.member == addr.into() && timed.item.range == range)
-                    == add
-            };
-            self.shown = Some(self.sim.watch(shows));
-        }
-        let count = self.picked.len() as u32;
-        let picked = self.picked.clone();
-        for node in picked {
-            if !self.sim.live().any(|live| live == node) {
-                continue;
-            }
-            let (group, range) = (self.group.clone(), range_of(node, serve.range));
-            // A call that is refused leaves the picture as it is, which is what rules are about.
-            let _ = if add {
-                self.sim.add_item(node, &group, range, PORT).map(|_| ())
-            } else {
-                self.sim.remove_item(node, &group, range, PORT).map(|_| ())
-            };
-            self.sim.run_for(serve.over.0 / count.max(1))?;
-        }
-        Ok(())
-    }
-
-    fn message(&mut self) {
-        self.pick_some(1);
-        if self.control {
-            return;
-        }
-        let [node] = self.picked[..] else { return };
-        self.messages += 1;
-        let tag = Tag(self.messages);
-        let watch = self.sim.watch_events(
-            move |_, event| matches!(event, Event::Message { tag: heard, payload, .. } if *heard == tag && payload.as_ref() == MESSAGE),
-        );
-        self.heard = Some((node, watch));
-        // Waiting for it fails if it is refused.
-        let _ = self.sim.with(node, |engine, now| {
-            engine.broadcast(now, Recipients::All, tag, Bytes::from_static(MESSAGE))
-        });
-    }
-
-    fn churn(&mut self, churn: &Churn) -> Outcome {
-        let gap = Duration::from_secs(1) / churn.per_second.max(1);
-        let count = nanos(churn.lasts.0) / nanos(gap).max(1);
-        for _ in 0..count {
-            if !self.control {
-                self.pick_some(1);
-                if let [node] = self.picked[..] {
-                    let turn = self.churned.entry(node).or_insert(0);
-                    let number = *turn / 2 % 8;
-                    let adds = turn.is_multiple_of(2);
-                    *turn += 1;
-                    self.changes += 1;
-                    let (group, range) = (self.group.clone(), range_of(node, 100 + number));
-                    let _ = if adds {
-                        self.sim.add_item(node, &group, range, PORT).map(|_| ())
-                    } else {
-                        self.sim.remove_item(node, &group, range, PORT).map(|_| ())
-                    };
-                }
-            }
-            self.sim.run_for(gap)?;
-        }
-        Ok(())
-    }
 }
 
 /// A failure with the step in which it came about; of steps within others the innermost.
@@ -377,71 +306,5 @@ fn within(step: &Step, mut failure: Box<Failure>) -> Box<Failure> {
     failure
 }
 
-fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> Sim {
-    let cluster = &scenario.cluster;
-    let config = cluster.config(settings);
-    let others = cluster.others.clone().map(|some| (some.these, cluster.config(&some.settings)));
-    let seeds = cluster.seeds;
-    let asleep: Vec<usize> = (cluster.nodes - cluster.asleep..cluster.nodes).collect();
-    let group = group_name();
-    let mut build = Sim::new(seed)
-        .nodes_with(cluster.nodes, move |birth| match &others {
-            Some((these, others)) if these.contains(&birth.node) => others.clone(),
-            _ => config.clone(),
-        })
-        .link(cluster.link.link())
-        .start_within(cluster.start_within.0)
-        .asleep(&asleep)
-        .seeds(move |node| match seeds {
-            Seeds::First => vec![0],
-            Seeds::Chain => vec![node.saturating_sub(1)],
-            Seeds::Three => vec![0, 1, 2],
-            Seeds::None => Vec::new(),
-        })
-        .parameter("scenario", scenario.name.clone())
-        .parameter("cluster", format!("{cluster:?}"))
-        .parameter("steps", scenario.steps.len().to_string())
-        .rerun(rerun);
-    if cluster.serve {
-        build = build.born(move |sim, node| {
-            // A refused call leaves the node without a range, which figures and rules then show.
-            let _ = sim.add_item(node, &group, range_of(node, 0), PORT);
-        });
-    }
-    if cluster.segments > 0 {
-        let segments = cluster.segments as usize;
-        build = build.segments(move |node| Some((node % segments) as u16));
-    }
-    if let Some(between) = &cluster.between {
-        let zones = cluster.clone();
-        build = build.zones(move |node| zones.zone_of(node), between.link());
-    }
-    if cluster.ipv6 {
-        build = build.ipv6();
-    }
-    if cluster.link.loss.is_some_and(|loss| !loss.0.is_never()) {
-        build =
-            build.parameter("loss", cluster.link.loss.map_or(Ratio::NEVER, |l| l.0).to_string());
-    }
-    let mut sim = build.build();
-    if !cluster.routes.is_empty() {
-        sim.set_links(&cluster.links());
-    }
-    sim
-}
-
-/// The group in which nodes serve ranges.
-fn group_name() -> GroupName {
-    GroupName::try_from("scenario").expect("a short name is a group's name")
-}
-
-/// The range of this number that belongs to a node.
-pub(super) fn range_of(node: usize, number: u32) -> KeyRange {
-    let start = (node as u32).wrapping_mul(4_096).wrapping_add(number % 1_000 * 4);
-    KeyRange::new(start, start.saturating_add(3)).unwrap_or(KeyRange::FULL)
-}
-
 const IN_STEP: &str = "in step";
-const PORT: u16 = 80;
-const MESSAGE: &[u8] = &[0x6d; 32];
 const FOR_SCENARIO: u64 = 4;

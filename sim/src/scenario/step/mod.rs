@@ -1,13 +1,23 @@
 //! What can happen in a scenario.
 
+mod calls;
+mod faults;
+mod figures;
+mod measures;
+mod picks;
+
+pub use calls::{Churn, Send, Serve, Tell, To};
+pub use faults::{
+    Betray, Between, Copies, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stall,
+    Stalls, WallClock, Way,
+};
+pub(crate) use figures::betrayal_figures;
+pub use measures::{Count, Counted, Usage};
+
 use serde::{Deserialize, Serialize};
 
-use super::betray::Betray;
-use super::mishap::{
-    Between, Copies, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stalls,
-    WallClock,
-};
-use super::{Path, Span, Unit};
+use super::path::Path;
+use super::value::Span;
 
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -177,18 +187,6 @@ pub struct Whom {
     pub these: Option<Vec<usize>>,
 }
 
-/// A message to all.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tell {
-    /// For this long everything that any node sends is lost, from the message on.
-    #[serde(default)]
-    pub blackout: Span,
-    /// Within which time all live nodes have to get it. With 0 it is sent whatever fails at the time,
-    /// and need not come: only never twice, and to nobody whom it is not meant for.
-    pub within: Span,
-}
-
 /// The end of all faults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -216,155 +214,6 @@ pub struct Still {
     pub repairs: u64,
 }
 
-/// Ranges that are served.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Serve {
-    /// How many nodes, at random; all that are live if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nodes: Option<usize>,
-    /// Those picked last instead.
-    #[serde(default)]
-    pub picked: bool,
-    /// Which of their ranges, 0 to 999; each node has its own.
-    #[serde(default)]
-    pub range: u32,
-    /// The calls are spread over this span.
-    #[serde(default)]
-    pub over: Span,
-}
-
-/// Messages.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Send {
-    /// How many, 1 to 1,000,000, each from a random node.
-    pub messages: u32,
-    /// To whom.
-    pub to: To,
-    /// The bytes of each, at most 65,507. What does not fit into a datagram of the engine is refused.
-    #[serde(default = "a_few_bytes")]
-    pub bytes: usize,
-    /// The calls are spread over this span.
-    #[serde(default)]
-    pub over: Span,
-    /// How long deliveries are waited for after the last call.
-    #[serde(default = "a_while")]
-    pub wait: Span,
-    /// The figures are called this, and ` latency` of each delivery, ` missing`, ` duplicates`,
-    /// ` strays` (at nodes for which it was not meant), ` delivered of 10000`, ` refused` calls.
-    pub figure: String,
-}
-
-const fn a_few_bytes() -> usize {
-    200
-}
-
-const fn a_while() -> Span {
-    Span(super::post::WAIT)
-}
-
-/// For whom messages are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum To {
-    /// All nodes.
-    All,
-    /// The group; the nodes picked last are to be its members.
-    Group,
-    /// The nodes picked last, by name; at most 1,024.
-    Listed,
-}
-
-/// A steady stream of changes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Churn {
-    /// Changes a second in the whole cluster, 1 to 1,000,000.
-    pub per_second: u32,
-    /// For how long.
-    pub lasts: Span,
-}
-
-/// What was sent, as figures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Usage {
-    /// The figures are called this and ` rate`, ` bytes`, ` datagrams` (each of a node in the mean),
-    /// ` peak` (of the node that sends most in a tenth of a second), ` largest`, ` pair` (twice the
-    /// mean datagram), ` multicasts in all` and ` unicasts in all`.
-    pub figure: String,
-    /// Whether to take off what the same seed sends when no ranges are served or withdrawn.
-    #[serde(default)]
-    pub extra: bool,
-    /// Whether to tell apart what spreads a change. A datagram with a branch of the broadcast tree
-    /// in it, or with nothing but acknowledgements, is the change itself; all others, probes and
-    /// repairs among them, are what goes beyond. The figures are called ` beyond` (a rate) and
-    /// ` each`, the bytes of a node for one change of a `churn`.
-    #[serde(default)]
-    pub apart: bool,
-    /// Whether to count what wakes a node: datagrams that it takes, and its own deadlines. The figures
-    /// are called ` received` and ` timer calls`, each of a node in the mean in 1,000 s.
-    #[serde(default)]
-    pub woken: bool,
-}
-
-/// What nodes said of others, as a figure.
-///
-/// A node that is up and has not said goodbye is *hidden* from another one that shows it as down or
-/// unreachable.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Count {
-    /// What is counted.
-    pub what: Counted,
-    /// Under which name.
-    pub figure: String,
-}
-
-/// What can be counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Counted {
-    /// Nodes that were up when anyone called them down, each once.
-    FalseSubjects,
-    /// Reports of nodes down that were up.
-    FalseReports,
-    /// Nodes that were up when anyone called them down or unreachable, each once.
-    HiddenSubjects,
-    /// Reports of nodes down or unreachable that were up.
-    HiddenReports,
-    /// Pairs of a node and another that it called down or unreachable while that was up, each once.
-    HiddenPairs,
-    /// The same, of pairs of which neither was picked last.
-    HealthyHidden,
-    /// For how long nodes that were up were shown as down or unreachable by anyone, of all such nodes
-    /// together.
-    HiddenTime,
-    /// Reports of nodes down that were up and not picked last.
-    HealthyCalledDown,
-    /// Reports of nodes down that were up, by nodes not picked last about nodes not picked last: one
-    /// for each that says so.
-    HealthyOut,
-    /// How often, at most, one node not picked took one that was picked back.
-    Readmissions,
-    /// How often, at most, one node not picked changed its mind about one that was picked.
-    Transitions,
-    /// Packets that live nodes have refused as too old to tell, each since it began its life: of honest
-    /// ones there should be none.
-    RefusedOld,
-}
-
-impl Counted {
-    /// What a figure of it counts.
-    pub(super) const fn unit(self) -> Unit {
-        match self {
-            Self::HiddenTime => Unit::Nanos,
-            _ => Unit::Count,
-        }
-    }
-}
-
 /// Steps that are repeated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -387,7 +236,7 @@ pub struct Timeline {
 
 impl Timeline {
     /// The events in the order in which they happen, with their places in the list.
-    pub(super) fn in_order(&self) -> Vec<(usize, &At)> {
+    pub(crate) fn in_order(&self) -> Vec<(usize, &At)> {
         let mut events: Vec<(usize, &At)> = self.events.iter().enumerate().collect();
         events.sort_by_key(|(_, event)| event.at);
         events
@@ -406,7 +255,7 @@ pub struct At {
 }
 
 /// Shows all steps, those within others too.
-pub(super) fn walk(steps: &[Step], see: &mut dyn FnMut(&Step)) {
+pub(crate) fn walk(steps: &[Step], see: &mut dyn FnMut(&Step)) {
     for step in steps {
         see(step);
         match step {

@@ -1,7 +1,7 @@
 //! What a scenario does to the ways between nodes.
 
-use super::play::Player;
-use super::{Step, Whom};
+use super::Player;
+use crate::scenario::step::{Step, Whom};
 
 impl Player {
     pub(super) fn cut(&mut self, step: &Step) {

@@ -1,12 +1,12 @@
 //! Which figures the steps of a scenario make.
 
-use super::betray::{Betray, figures};
-use super::{Await, Goal, Step, Unit};
+use super::{Await, Betray, Goal, Step};
+use crate::scenario::figure::Unit;
 
 impl Step {
     /// The figures that this step makes, those of steps within it not among them, and what they
     /// count.
-    pub(super) fn figures(&self) -> Vec<(String, Unit)> {
+    pub(crate) fn figures(&self) -> Vec<(String, Unit)> {
         let (figure, parts): (&str, Vec<(&str, Unit)>) = match self {
             Self::Await(Await { figure: Some(figure), what, .. }) => (
                 figure,
@@ -26,13 +26,24 @@ impl Step {
                 let woken = if usage.woken { &WOKEN[..] } else { &[] };
                 (&usage.figure, USAGE.iter().chain(apart).chain(woken).copied().collect())
             }
-            Self::Betray(Betray { figure: Some(figure), .. }) => return figures(figure).into(),
+            Self::Betray(Betray { figure: Some(figure), .. }) => {
+                return betrayal_figures(figure).into();
+            }
             Self::Send(send) => (&send.figure, SEND.into()),
             Self::Count(count) => (&count.figure, vec![("", count.what.unit())]),
             _ => return Vec::new(),
         };
         parts.into_iter().map(|(part, unit)| (format!("{figure}{part}"), unit)).collect()
     }
+}
+
+/// The names and units of what a betrayal is measured by.
+pub(crate) fn betrayal_figures(figure: &str) -> [(String, Unit); 3] {
+    [
+        (format!("{figure} hidden longest"), Unit::Nanos),
+        (format!("{figure} hidden of 1000"), Unit::Count),
+        (format!("{figure} strays per byte"), Unit::Count),
+    ]
 }
 
 const USAGE: [(&str, Unit); 8] = [

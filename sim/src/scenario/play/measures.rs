@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scalesmall_core::Status;
 
-use super::play::{Outcome, Player};
-use super::{Await, Counted, Goal, Unit, Usage};
+use super::{Outcome, Player};
 use crate::sample::Sample;
+use crate::scenario::figure::Unit;
+use crate::scenario::step::{Await, Counted, Goal, Usage};
 use crate::sim::{Sim, Watch};
 
 impl Player {

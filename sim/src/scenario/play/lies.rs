@@ -8,7 +8,7 @@ use scalesmall_core::wire::{
 };
 use scalesmall_core::{Epoch, GroupName, KeyRange, Life, NodeId, Op, RecordDelta, Write};
 
-use super::play::range_of;
+use super::setup::range_of;
 use crate::node::addr_of;
 use crate::random::{Random, Ratio};
 use crate::sim::Forged;

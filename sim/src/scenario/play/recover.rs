@@ -6,11 +6,11 @@ use core::time::Duration;
 
 use scalesmall_core::{Config, Engine, Status};
 
-use super::play::{Outcome, Player};
-use super::{Recover, Still};
-use crate::check::{Broken, Law};
+use super::{Outcome, Player};
+use crate::check::{Broken, Failure, Law};
 use crate::ledger::{contents_differ, not_as_told, unless_lied};
 use crate::link::Link;
+use crate::scenario::step::{Recover, Still};
 use crate::sim::{CatchUp, Sim};
 
 impl Player {
@@ -115,7 +115,7 @@ impl Player {
         Ok(())
     }
 
-    fn broken(&mut self, broken: Broken, nodes: &[usize]) -> Box<crate::Failure> {
+    fn broken(&mut self, broken: Broken, nodes: &[usize]) -> Box<Failure> {
         self.sim.fail(broken, nodes);
         self.sim.failure.clone().expect("has just been set, if not before")
     }

@@ -1,10 +1,9 @@
-//! What can be done to nodes on purpose: they stand still, are cut off, lose datagrams, or have wrong
-//! clocks.
+//! What can be done to nodes on purpose: they stand still, are cut off, lose datagrams, have wrong
+//! clocks, or lie.
 
 use serde::{Deserialize, Serialize};
 
-use super::value::possible;
-use super::{Chance, Span};
+use crate::scenario::value::{Chance, Span, possible};
 use crate::sim::CatchUp;
 
 /// How nodes go on.
@@ -190,4 +189,20 @@ pub struct Slow {
 pub struct WallClock {
     /// How far behind the truth, of the nodes picked last.
     pub behind: Span,
+}
+
+/// One node at random, which runs on as it should, also says what no engine says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Betray {
+    /// How many packets it says that in, 1 to 1,000,000.
+    pub packets: u32,
+    /// How long it waits from one to the next.
+    #[serde(default)]
+    pub every: Span,
+    /// Under which name is kept how long one of the others was hidden from another at most, for how
+    /// many thousandths of the time each of them was hidden from the rest, and how many bytes went to
+    /// addresses of no node for each byte that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figure: Option<String>,
 }
