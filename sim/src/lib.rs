@@ -78,6 +78,41 @@
 //! What the lines of a `--trace` say is in `scalesmall-sim replay --help` and at [`Incident`]: one for
 //! each datagram that is sent, and one for each end of it.
 //!
+//! # Map
+//!
+//! A module knows modules of lower layers only. The test `layers` compares this table with the
+//! sources. `sim` and `scenario` have maps of their own.
+//!
+//! | layer | module | what it is for |
+//! |---|---|---|
+//! | outcome | `report` | what runs came to: lines, tables, pages |
+//! | | `swarm` | random scenarios, and making those small that fail |
+//! | plans | `engine` | the engine as a node of the simulation, and the laws that hold for it |
+//! | | `scenario` | a cluster, what happens to it and what it has to reach: as files, checked, played |
+//! | laws | `ledger` | what members have said and done, compared with what others show of it |
+//! | | `pcap` | a capture of all datagrams |
+//! | world | `sim` | the simulation: its nodes, its network, its time, and all that can be done to them |
+//! | beliefs | `views` | what each node believes of each other, counted up to date |
+//! | nodes | `node` | one node: its protocol, its clock, its socket, what it has sent |
+//! | pieces | `check` | rules that must never be broken, and how a broken one is reported |
+//! | | `duplicates` | which datagrams a node has taken, so that none is taken twice |
+//! | | `network` | which node reaches which: links, zones, segments, cuts, filters |
+//! | materials | `drawing` | drawing how a simulation went |
+//! | | `link` | what a link does to a datagram: delay, loss, order |
+//! | | `trace` | a rolling hash of everything, and the last records for a person to read |
+//! | ground | `counts` | counts of faults, and of the fates of datagrams |
+//! | | `datagrams` | datagrams that are under way |
+//! | | `moment` | how matters stood at a moment, and what was done at another |
+//! | | `queue` | what happens next in virtual time |
+//! | | `random` | random numbers that follow from a seed, and exact ratios |
+//! | | `sample` | samples of numbers, and their quantiles |
+//! | | `view_changes` | who saw whom as what, change by change |
+//! | | `written` | what nodes were told to say, and the lives that they have led |
+//!
+//! All state of a simulation is in one [`Sim`], and nothing of it is shared with another one. What the
+//! laws remember is in the `ledger`, which the simulation calls as one of its rules; what a scenario
+//! remembers between two steps is in its player.
+//!
 //! # A swarm on many machines
 //!
 //! `explore --shard K/N` plays every Nth world, and `merge` joins the reports of all N shards; it

@@ -18,11 +18,13 @@ use std::path::Path;
 use source::Sources;
 
 /// The roots of the crates whose maps are checked.
-const CRATES: [&str; 4] = [
+const CRATES: [&str; 6] = [
     "core/src/lib.rs",
     "adapters/agent/src/lib.rs",
     "adapters/driver/src/lib.rs",
     "adapters/mio/src/lib.rs",
+    "sim/src/lib.rs",
+    "sim/src/program/main.rs",
 ];
 
 #[test]

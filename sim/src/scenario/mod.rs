@@ -22,6 +22,21 @@
 //! assert_eq!(scenario.steps.len(), 3);
 //! # Ok::<(), scalesmall_sim::scenario::ScenarioError>(())
 //! ```
+//!
+//! # Map
+//!
+//! | layer | module | what it is for |
+//! |---|---|---|
+//! | uses | `check` | whether the parts of a scenario fit together, and what to do if they do not |
+//! | | `grid` | one scenario at many points |
+//! | | `play` | playing a scenario: what each step does, waits for and measures |
+//! | parts | `cluster` | the nodes, and the links between them |
+//! | | `step` | what can happen, and which figures it makes |
+//! | words | `figure` | what scenarios measure, and what it has to reach |
+//! | | `path` | a link |
+//! | | `settings` | settings of the engines |
+//! | ground | `place` | where something stands in a file |
+//! | | `value` | spans of time and chances |
 
 mod check;
 mod cluster;

@@ -1,4 +1,24 @@
 //! The simulation: nodes, network and time.
+//!
+//! The state is in [`Sim`]; each of the other modules adds the calls of one subject to it.
+//!
+//! # Map
+//!
+//! | layer | module | what it is for |
+//! |---|---|---|
+//! | calls of engines | `calls` | calls that the laws know of: groups, ranges, messages |
+//! | all else | `build` | putting a simulation together |
+//! | | `faults` | what can be done to nodes and links, and its end |
+//! | | `film` | looking at a simulation again and again, to draw it afterwards |
+//! | | `meter` | what nodes sent between two moments |
+//! | | `queries` | what can be asked at any moment |
+//! | | `reports` | what nodes report, and whether it can be true |
+//! | | `snapshots` | nodes that are set back, and second copies of nodes |
+//! | | `step` | what happens in a step: a node starts, hears, has a deadline |
+//! | | `tap` | listening in |
+//! | | `watch` | questions put to nodes after each step, and rules put to the whole |
+//! | ground | `forge` | packets that no engine would send |
+//! | | `protocol` | what a node is: the engine, or any other protocol |
 
 mod build;
 mod calls;
