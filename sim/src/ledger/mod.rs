@@ -46,7 +46,7 @@ pub(crate) struct Ledger {
 /// What is broken, unless a member has lied and it may be that.
 pub(crate) fn unless_lied(sim: &Sim<Engine>, verdict: Verdict) -> Verdict {
     verdict.filter(|(broken, _)| {
-        !sim.lied || !matches!(broken, Broken::Law { law, .. } if law.trusts_members())
+        !sim.has_lied() || !matches!(broken, Broken::Law { law, .. } if law.trusts_members())
     })
 }
 
@@ -108,7 +108,7 @@ impl Ledger {
             Event::Message { origin, tag, payload, .. } if tag.0 == TOLD => {
                 let number = payload.as_ref().try_into().map(u64::from_le_bytes);
                 let number = number.unwrap_or(u64::MAX);
-                let sent = sim.written.message(number);
+                let sent = sim.written().message(number);
                 let Some(sent) = sent.filter(|sent| sim.addr(sent.from) == origin.addr()) else {
                     let never = broken(Law::MessageNeverSent, format!("{event:?}"), &[node]);
                     return unless_lied(sim, never);
@@ -141,8 +141,8 @@ impl Ledger {
             let what = format!("{timed:?} is of no node");
             return unless_lied(sim, broken(Law::NeverWritten, what, &[node]));
         };
-        if !sim.lied {
-            let was_added = || sim.written.was_added(member, group, item.range, item.port);
+        if !sim.has_lied() {
+            let was_added = || sim.written().was_added(member, group, item.range, item.port);
             if item.op == Op::Add && !was_added() {
                 return broken(Law::NeverWritten, format!("{timed:?}"), &[node, member]);
             }
@@ -159,7 +159,7 @@ impl Ledger {
         }
         let known = self.contents[write as usize];
         // In a life that is led twice one clock names two things, until its node has written above both.
-        let once = !sim.lied && !sim.written.is_repeated(member, epoch);
+        let once = !sim.has_lied() && !sim.written().is_repeated(member, epoch);
         if known != content && once {
             let what = format!("{timed:?}, elsewhere this clock names {known:?}");
             return broken(Law::ClockNamesTwo, what, &[node, member]);
@@ -190,7 +190,7 @@ impl Ledger {
         let known = known.value(&self.lives);
         let now = (peer.epoch, incarnation.unwrap_or(0));
         let shrank = peer.epoch < known.0 || incarnation.is_some() && now < known;
-        if shrank && !sim.lied {
+        if shrank && !sim.has_lied() {
             let what = format!("{peer}, incarnation {incarnation:?}, after {known:?}");
             return broken(Law::EvidenceShrank, what, &[node, about]);
         }

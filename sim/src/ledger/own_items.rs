@@ -14,7 +14,7 @@ use crate::written::{Told, own_items};
 pub(crate) fn not_as_told(sim: &Sim<Engine>, node: usize) -> Verdict {
     let engine = sim.node(node)?;
     let nothing = Told::default();
-    let told = sim.written.told(node, sim.lives(node)).unwrap_or(&nothing);
+    let told = sim.written().told(node, sim.lives(node)).unwrap_or(&nothing);
     let mut says = 0;
     for (key, item) in own_items(engine) {
         let what = || format!("{:?} {:?} as {:?} at port {}", key.0, key.1, item.0, item.1);
@@ -23,7 +23,7 @@ pub(crate) fn not_as_told(sim: &Sim<Engine>, node: usize) -> Verdict {
             let due = told.removed.get(&key).map(|at| *at + kept);
             // A node that has said goodbye does nothing any more, and one that stands still does it
             // later.
-            let able = sim.condition(node) == Condition::Running && !sim.nodes[node].departed;
+            let able = sim.condition(node) == Condition::Running && !sim.has_departed(node);
             let late = able && due.is_some_and(|due| sim.local(node) > due);
             if late {
                 return broken(Law::TombstoneKept, what(), &[node]);
@@ -95,7 +95,7 @@ mod tests {
         sim.restart(1);
         sim.add_item(1, &group, high(), 84).unwrap();
         assert_eq!(soon(&mut sim), None);
-        assert_eq!(sim.written.told(0, sim.lives(0)).unwrap().items.len(), 2);
+        assert_eq!(sim.written().told(0, sim.lives(0)).unwrap().items.len(), 2);
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl Sim<Engine> {
 
     /// By when, by a node's own clock, it has written what it was just told to. It may count time
     /// ahead of a clock that was set back, but its next deadline lies beyond that.
-    pub(crate) fn written_by(&self, node: usize) -> Instant {
+    pub(super) fn written_by(&self, node: usize) -> Instant {
         let deadline = self.node(node).and_then(Engine::poll_timeout);
         deadline.unwrap_or_default().max(self.local(node))
     }

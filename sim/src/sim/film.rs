@@ -92,7 +92,7 @@ impl<P: Protocol> Sim<P> {
     }
 
     /// Records from now on how nodes see each other, beginning with the present state.
-    pub(crate) fn keep_sights(&mut self, sights: &Rc<RefCell<Sights>>) {
+    pub(super) fn keep_sights(&mut self, sights: &Rc<RefCell<Sights>>) {
         let at = self.now;
         for observer in self.live() {
             let mut sights = sights.borrow_mut();

@@ -67,7 +67,7 @@ use watch::{Judge, Rules, Watches};
 
 /// What no node may say of one that is up, whatever the network does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Forbidden {
+enum Forbidden {
     Nothing,
     /// That it is down.
     FalseDown,
@@ -80,54 +80,54 @@ pub(crate) enum Forbidden {
 /// Time passes in [`Sim::run_for`] and [`Sim::run_until`] only; everything else happens at an
 /// instant. After a broken rule the simulation can be looked at, but every further run fails alike.
 pub struct Sim<P: Protocol = Engine> {
-    pub(crate) seed: u64,
-    pub(crate) random: Random,
-    pub(crate) now: u64,
-    pub(crate) queue: Queue<Step>,
-    pub(crate) nodes: Vec<Node<P>>,
-    pub(crate) network: Network,
-    pub(crate) views: Views,
-    pub(crate) trace: Trace,
-    pub(crate) make: Make<P>,
+    seed: u64,
+    random: Random,
+    now: u64,
+    queue: Queue<Step>,
+    nodes: Vec<Node<P>>,
+    network: Network,
+    views: Views,
+    trace: Trace,
+    make: Make<P>,
     /// What is done to a node before it contacts anybody.
-    pub(crate) born: Option<Born<P>>,
-    pub(crate) seeds: Vec<Vec<SocketAddr>>,
-    pub(crate) lives: Vec<u32>,
-    pub(crate) ipv6: bool,
+    born: Option<Born<P>>,
+    seeds: Vec<Vec<SocketAddr>>,
+    lives: Vec<u32>,
+    ipv6: bool,
     /// Nodes that are going to start.
-    pub(crate) unborn: usize,
-    pub(crate) calm: bool,
-    pub(crate) apart: bool,
-    pub(crate) forbidden: Forbidden,
-    pub(crate) reports: Vec<Report>,
-    pub(crate) watches: Watches<P>,
-    pub(crate) rules: Rules<P>,
-    pub(crate) judge: Option<Judge<P>>,
-    pub(crate) parameters: Vec<(String, String)>,
-    pub(crate) rerun: String,
-    pub(crate) tap: Option<Box<dyn Tap<P>>>,
+    unborn: usize,
+    calm: bool,
+    apart: bool,
+    forbidden: Forbidden,
+    reports: Vec<Report>,
+    watches: Watches<P>,
+    rules: Rules<P>,
+    judge: Option<Judge<P>>,
+    parameters: Vec<(String, String)>,
+    rerun: String,
+    tap: Option<Box<dyn Tap<P>>>,
     /// Whether the tap is told of every datagram that is sent, and of its fates.
-    pub(crate) traced: bool,
-    pub(crate) sights: AllSights,
-    pub(crate) written: Written,
-    pub(crate) datagrams: Datagrams,
-    pub(crate) faults: Faults,
-    pub(crate) pictures: BTreeMap<u64, u32>,
-    pub(crate) pictures_agreed_at: Option<u64>,
+    traced: bool,
+    sights: AllSights,
+    written: Written,
+    datagrams: Datagrams,
+    faults: Faults,
+    pictures: BTreeMap<u64, u32>,
+    pictures_agreed_at: Option<u64>,
     /// Whether a member has said what no engine says.
-    pub(crate) lied: bool,
-    pub(crate) failure: Option<Box<Failure>>,
-    pub(crate) buffer: BytesMut,
-    pub(crate) steps: u64,
-    pub(crate) next_replay: (u64, usize),
-    pub(crate) snapshots: BTreeMap<usize, Snapshot<P>>,
-    pub(crate) twins: BTreeMap<usize, Twin<P>>,
-    pub(crate) conflict_at: Option<u64>,
+    lied: bool,
+    failure: Option<Box<Failure>>,
+    buffer: BytesMut,
+    steps: u64,
+    next_replay: (u64, usize),
+    snapshots: BTreeMap<usize, Snapshot<P>>,
+    twins: BTreeMap<usize, Twin<P>>,
+    conflict_at: Option<u64>,
 }
 
 /// What the queue holds.
 #[derive(Debug)]
-pub(crate) enum Step {
+enum Step {
     Start(u32),
     Deliver {
         packet: u32,
@@ -146,26 +146,26 @@ pub(crate) enum Step {
 }
 
 /// Makes a node's protocol.
-pub(crate) type Make<P> = Box<dyn FnMut(&Birth) -> P>;
+type Make<P> = Box<dyn FnMut(&Birth) -> P>;
 
 /// What is done to a node when it has been made, before it contacts anybody.
-pub(crate) type Born<P> = Box<dyn Fn(&mut Sim<P>, usize)>;
+type Born<P> = Box<dyn Fn(&mut Sim<P>, usize)>;
 
 /// The parts that a simulation is put together from.
-pub(crate) struct Parts<P: Protocol> {
-    pub(crate) seed: u64,
-    pub(crate) nodes: usize,
-    pub(crate) network: Network,
-    pub(crate) make: Make<P>,
-    pub(crate) born: Option<Born<P>>,
-    pub(crate) seeds: Vec<Vec<SocketAddr>>,
-    pub(crate) ipv6: bool,
-    pub(crate) parameters: Vec<(String, String)>,
-    pub(crate) rerun: String,
+struct Parts<P: Protocol> {
+    seed: u64,
+    nodes: usize,
+    network: Network,
+    make: Make<P>,
+    born: Option<Born<P>>,
+    seeds: Vec<Vec<SocketAddr>>,
+    ipv6: bool,
+    parameters: Vec<(String, String)>,
+    rerun: String,
 }
 
 impl<P: Protocol> Sim<P> {
-    pub(crate) fn assemble(parts: Parts<P>) -> Self {
+    fn assemble(parts: Parts<P>) -> Self {
         let nodes = parts.nodes;
         Self {
             seed: parts.seed,
@@ -339,6 +339,6 @@ impl<P: Protocol> core::fmt::Debug for Sim<P> {
 }
 
 /// Purposes for which the seed is forked.
-pub(crate) const FOR_NODES: u64 = 1;
-pub(crate) const FOR_NETWORK: u64 = 2;
-pub(crate) const FOR_STARTS: u64 = 3;
+const FOR_NODES: u64 = 1;
+const FOR_NETWORK: u64 = 2;
+const FOR_STARTS: u64 = 3;

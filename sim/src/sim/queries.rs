@@ -6,10 +6,13 @@ use scalesmall_core::Instant;
 
 use super::Sim;
 use super::protocol::Protocol;
+use crate::check::Failure;
 use crate::counts::{Fates, Faults};
+use crate::network::Network;
 use crate::node::{Condition, Traffic, addr_of, node_at};
 use crate::trace::Entry;
 use crate::views::{Report, Views};
+use crate::written::Written;
 
 impl<P: Protocol> Sim<P> {
     /// The simulation's time.
@@ -149,5 +152,37 @@ impl<P: Protocol> Sim<P> {
     #[must_use]
     pub fn converged(&self) -> bool {
         self.all_see_all() && self.pictures_agree()
+    }
+
+    pub(crate) const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The addresses that a node contacts when it starts.
+    pub(crate) fn seeds(&self, node: usize) -> &[SocketAddr] {
+        &self.seeds[node]
+    }
+
+    pub(crate) fn has_departed(&self, node: usize) -> bool {
+        self.nodes[node].departed
+    }
+
+    pub(crate) const fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// What nodes were told to say, and the lives that they have led.
+    pub(crate) const fn written(&self) -> &Written {
+        &self.written
+    }
+
+    /// Whether a member has said what no engine says.
+    pub(crate) const fn has_lied(&self) -> bool {
+        self.lied
+    }
+
+    /// The first broken rule, if any was broken.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_deref()
     }
 }

@@ -11,7 +11,7 @@ use crate::view_changes::Change;
 use crate::views::Report;
 
 impl<P: Protocol> Sim<P> {
-    pub(crate) fn drain_events(&mut self, node: usize) {
+    pub(super) fn drain_events(&mut self, node: usize) {
         let mut overflow = false;
         let mut count = 0;
         let limit = self.nodes[node].protocol.as_ref().and_then(P::max_events);
@@ -83,7 +83,7 @@ impl<P: Protocol> Sim<P> {
 
     /// Notes that a node sees another as something else from now on, or, of itself, that it runs or
     /// does not.
-    pub(crate) fn note_sight(&self, observer: usize, subject: usize, status: Option<Status>) {
+    pub(super) fn note_sight(&self, observer: usize, subject: usize, status: Option<Status>) {
         for sights in &self.sights {
             sights.borrow_mut().push(Change { at: self.now, observer, subject, status });
         }
@@ -106,7 +106,7 @@ impl<P: Protocol> Sim<P> {
         }
     }
 
-    pub(crate) fn note_picture(&mut self, node: usize, digest: Option<u64>) {
+    pub(super) fn note_picture(&mut self, node: usize, digest: Option<u64>) {
         let digest = digest.filter(|_| !self.nodes[node].departed);
         let before = core::mem::replace(&mut self.nodes[node].digest, digest);
         if before == digest {
@@ -131,7 +131,7 @@ impl<P: Protocol> Sim<P> {
     }
 
     /// Compares one node's events with its queries; another one each time.
-    pub(crate) fn check_replay(&mut self) {
+    pub(super) fn check_replay(&mut self) {
         let (_, node) = self.next_replay;
         let every = REPLAY_EVERY * self.nodes.len().div_ceil(MANY) as u64;
         self.next_replay = (self.now + every, (node + 1) % self.nodes.len().max(1));
@@ -154,7 +154,7 @@ impl<P: Protocol> Sim<P> {
         }
     }
 
-    pub(crate) fn check_rules(&mut self) {
+    pub(super) fn check_rules(&mut self) {
         let mut rules = core::mem::take(&mut self.rules);
         if let Some((broken, nodes)) = rules.check(self) {
             self.fail(broken, &nodes);

@@ -17,7 +17,7 @@ pub(crate) struct Snapshot<P> {
 }
 
 /// A second process at a node's address. It has a clock of its own, and no law looks at what it shows.
-pub(crate) struct Twin<P> {
+pub(super) struct Twin<P> {
     protocol: P,
     clock: Clock,
     /// When its next deadline is due.
@@ -47,7 +47,7 @@ impl<P: Protocol> Sim<P> {
     }
 
     /// Whether a datagram for a node goes to its copy, and whether to the node itself.
-    pub(crate) fn holders(&self, to: usize, packet: u32) -> (bool, bool) {
+    pub(super) fn holders(&self, to: usize, packet: u32) -> (bool, bool) {
         let Some(twin) = self.twins.get(&to) else { return (false, true) };
         let slot = self.datagrams.slot(packet);
         if slot.multicast {
@@ -59,13 +59,13 @@ impl<P: Protocol> Sim<P> {
     }
 
     /// A node has sent something: of two that go by who sent last, datagrams are now for it.
-    pub(crate) fn sent_itself(&mut self, node: usize) {
+    pub(super) fn sent_itself(&mut self, node: usize) {
         if let Some(twin) = self.twins.get_mut(&node) {
             twin.sent_last = false;
         }
     }
 
-    pub(crate) fn deliver_to_twin(&mut self, packet: u32, to: usize) {
+    pub(super) fn deliver_to_twin(&mut self, packet: u32, to: usize) {
         let Some(mut twin) = self.twins.remove(&to) else { return };
         let slot = self.datagrams.slot(packet);
         let source = addr_of(slot.from, self.ipv6);
@@ -79,7 +79,7 @@ impl<P: Protocol> Sim<P> {
     }
 
     /// A copy acts on its deadline.
-    pub(crate) fn twin_timer(&mut self, node: usize) {
+    pub(super) fn twin_timer(&mut self, node: usize) {
         if let Some(twin) = self.twins.remove(&node) {
             if twin.armed == Some(self.now) {
                 self.settle_twin(node, twin);

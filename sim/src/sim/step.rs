@@ -10,7 +10,7 @@ use crate::node::{Condition, Tenth, addr_of};
 use crate::trace::{What, hash_bytes};
 
 impl<P: Protocol> Sim<P> {
-    pub(crate) fn perform(&mut self, step: Step) {
+    pub(super) fn perform(&mut self, step: Step) {
         match step {
             Step::Start(node) => {
                 self.unborn -= 1;
@@ -115,7 +115,7 @@ impl<P: Protocol> Sim<P> {
     }
 
     /// Hands a datagram over, without taking the output.
-    pub(crate) fn deliver(&mut self, packet: u32, to: usize) {
+    pub(super) fn deliver(&mut self, packet: u32, to: usize) {
         let now = self.local(to);
         self.tell_incident(packet, addr_of(to, self.ipv6), "delivered");
         let slot = self.datagrams.slot(packet);
@@ -149,14 +149,14 @@ impl<P: Protocol> Sim<P> {
     }
 
     /// Takes the oldest datagram out of a node's socket buffer.
-    pub(crate) fn take_waiting(&mut self, node: usize) -> Option<u32> {
+    pub(super) fn take_waiting(&mut self, node: usize) -> Option<u32> {
         let packet = self.nodes[node].inbox.pop_front()?;
         self.nodes[node].inbox_bytes -= self.datagrams.slot(packet).bytes.len() + BUFFER_OVERHEAD;
         Some(packet)
     }
 
     /// Throws away what waits in a node's socket buffer.
-    pub(crate) fn clear_waiting(&mut self, node: usize) {
+    pub(super) fn clear_waiting(&mut self, node: usize) {
         while let Some(packet) = self.take_waiting(node) {
             self.network.fates.discarded += 1;
             self.tell_incident(packet, addr_of(node, self.ipv6), "discarded");
@@ -164,7 +164,7 @@ impl<P: Protocol> Sim<P> {
         }
     }
 
-    pub(crate) fn schedule_work(&mut self, node: usize) {
+    pub(super) fn schedule_work(&mut self, node: usize) {
         let slot = &mut self.nodes[node];
         if slot.condition == Condition::Running && !slot.working && !slot.inbox.is_empty() {
             slot.working = true;
@@ -200,7 +200,7 @@ impl<P: Protocol> Sim<P> {
     }
 
     /// Lets a node act on its deadline, if that has come.
-    pub(crate) fn fire(&mut self, node: usize) {
+    pub(super) fn fire(&mut self, node: usize) {
         let now = self.local(node);
         let slot = &mut self.nodes[node];
         let Some(protocol) = slot.protocol.as_mut() else { return };
@@ -213,7 +213,7 @@ impl<P: Protocol> Sim<P> {
 
     /// Takes all output of a node, serves its deadline if that has come at the same time, checks
     /// what must hold then, and sets its timer.
-    pub(crate) fn settle(&mut self, node: usize) {
+    pub(super) fn settle(&mut self, node: usize) {
         if !matches!(self.nodes[node].condition, Condition::Running | Condition::Starved) {
             return;
         }
@@ -295,7 +295,7 @@ impl<P: Protocol> Sim<P> {
     }
 
     /// Puts a datagram on the network.
-    pub(crate) fn transmit(&mut self, node: usize, to: Destination, bytes: &[u8]) {
+    pub(super) fn transmit(&mut self, node: usize, to: Destination, bytes: &[u8]) {
         let multicast = to == Destination::Multicast;
         self.nodes[node].traffic.count(self.now, bytes.len(), multicast);
         if self.apart && P::spreads_change(bytes) {

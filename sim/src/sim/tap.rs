@@ -133,7 +133,7 @@ impl<P: Protocol> crate::Sim<P> {
     }
 
     /// Tells that a datagram is sent just now, if anybody wants to know.
-    pub(crate) fn tell_sent(&mut self, packet: u32, to: Option<SocketAddr>, receivers: usize) {
+    pub(super) fn tell_sent(&mut self, packet: u32, to: Option<SocketAddr>, receivers: usize) {
         if self.traced
             && let Some(tap) = &mut self.tap
         {
@@ -145,7 +145,7 @@ impl<P: Protocol> crate::Sim<P> {
     }
 
     /// Tells what befalls a datagram just now, if anybody wants to know.
-    pub(crate) fn tell_incident(&mut self, packet: u32, to: SocketAddr, fate: &'static str) {
+    pub(super) fn tell_incident(&mut self, packet: u32, to: SocketAddr, fate: &'static str) {
         if self.traced
             && let Some(tap) = &mut self.tap
         {
@@ -157,7 +157,7 @@ impl<P: Protocol> crate::Sim<P> {
     }
 
     /// Tells what the network has counted of one datagram since the counts were as `before`.
-    pub(crate) fn tell_counted(&mut self, before: &Fates, packet: u32, to: SocketAddr) {
+    pub(super) fn tell_counted(&mut self, before: &Fates, packet: u32, to: SocketAddr) {
         let after = self.network.fates;
         for ((fate, before), (_, after)) in before.iter().zip(after.iter()) {
             // These tell what a datagram is, not what befalls it.

@@ -31,7 +31,7 @@ impl Answers {
 }
 
 /// The questions of a simulation.
-pub(crate) struct Watches<P: Protocol> {
+pub(super) struct Watches<P: Protocol> {
     asked: Vec<(Question<P>, Answers)>,
 }
 
@@ -145,7 +145,7 @@ pub(crate) struct Rules<P: Protocol> {
 type Check<P> = Box<dyn FnMut(&Sim<P>) -> Verdict>;
 
 /// Judges each event of a node.
-pub(crate) type Judge<P> = Box<dyn FnMut(&Sim<P>, usize, &<P as Protocol>::Event) -> Verdict>;
+pub(super) type Judge<P> = Box<dyn FnMut(&Sim<P>, usize, &<P as Protocol>::Event) -> Verdict>;
 
 impl<P: Protocol> Default for Rules<P> {
     fn default() -> Self {

@@ -117,7 +117,7 @@ impl Player {
 
     fn broken(&mut self, broken: Broken, nodes: &[usize]) -> Box<Failure> {
         self.sim.fail(broken, nodes);
-        self.sim.failure.clone().expect("has just been set, if not before")
+        Box::new(self.sim.failure().expect("has just been set, if not before").clone())
     }
 }
 
@@ -144,13 +144,13 @@ fn can_meet(sim: &Sim) -> bool {
     for &node in &live {
         let known = sim.node(node).into_iter().flat_map(Engine::peers);
         let sought = known.filter(|peer| peer.status != Status::Left).map(|peer| peer.id.addr());
-        for addr in sought.chain(sim.seeds[node].iter().copied()) {
+        for addr in sought.chain(sim.seeds(node).iter().copied()) {
             if let Some(other) = sim.node_of(addr) {
                 linked[node].push(other);
                 linked[other].push(node);
             }
         }
-        linked[node].extend(sim.network.hearers(node));
+        linked[node].extend(sim.network().hearers(node));
     }
     let mut met = vec![false; sim.len()];
     let mut next: Vec<usize> = live.first().copied().into_iter().collect();

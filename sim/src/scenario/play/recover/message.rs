@@ -70,7 +70,7 @@ impl Player {
 
     /// It is drawn from nothing else, so that a scenario without messages is the same otherwise.
     fn random_of_messages(&self) -> Random {
-        Random::new(self.sim.seed).fork(FOR_MESSAGES).fork(self.sim.now().as_nanos())
+        Random::new(self.sim.seed()).fork(FOR_MESSAGES).fork(self.sim.now().as_nanos())
     }
 
     /// A message of each kind, each from a random node that runs.
@@ -90,7 +90,7 @@ impl Player {
     /// Whether messages are promised to arrive: all see each other and nothing fails.
     fn is_well(&self) -> bool {
         let runs = |node| self.sim.condition(node) == Condition::Running;
-        self.sim.network.carries_small() && self.sim.live().all(runs) && self.sim.all_see_all()
+        self.sim.network().carries_small() && self.sim.live().all(runs) && self.sim.all_see_all()
     }
 
     fn is_live(&self, node: usize) -> bool {
@@ -100,13 +100,13 @@ impl Player {
     /// Sends a message. It may be refused because much is under way: nothing is promised then.
     fn send_to(&mut self, from: usize, to: &Meant) -> Option<Sent> {
         let number = self.sim.tell_those(from, to).ok()?;
-        if self.sim.lied {
+        if self.sim.has_lied() {
             // A member that speaks in the name of another can use up its numbers.
             return None;
         }
         // In a life that is led twice it may have the number of one that was sent before.
         let epoch = self.sim.node(from)?.epoch();
-        if self.sim.written.is_repeated(from, epoch) {
+        if self.sim.written().is_repeated(from, epoch) {
             return None;
         }
         let meant = |node: &usize| *node != from && to.concerns(*node, self.sim.node(*node));
