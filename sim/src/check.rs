@@ -8,6 +8,9 @@ use scalesmall_core::{Epoch, Instant, Life, SendRate, Status};
 
 use crate::trace::Entry;
 
+/// What is broken, and the nodes concerned; nothing if all is well.
+pub(crate) type Verdict = Option<(Broken, Vec<usize>)>;
+
 /// Which rule was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -329,35 +332,3 @@ impl fmt::Debug for Failure {
 }
 
 impl core::error::Error for Failure {}
-
-/// What a node said about another that matters to a judgement of detection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// When, in nanoseconds.
-    pub at: u64,
-    /// Which node said it.
-    pub by: usize,
-    /// About which.
-    pub about: usize,
-    /// What it is said to be. `Alive` is reported only if it was down, left or unreachable.
-    pub status: Option<Status>,
-    /// What it was in truth.
-    pub truth: crate::Condition,
-    /// Whether it had said goodbye.
-    pub departed: bool,
-}
-
-impl Report {
-    /// Whether it calls a node down that is up.
-    #[must_use]
-    pub fn is_false_down(&self) -> bool {
-        self.status == Some(Status::Down) && self.truth.is_up() && !self.departed
-    }
-
-    /// Whether it hides a node that is up: calls it down, or unreachable.
-    #[must_use]
-    pub fn is_hiding(&self) -> bool {
-        let unreachable = self.status == Some(Status::Unreachable);
-        self.is_false_down() || unreachable && self.truth.is_up() && !self.departed
-    }
-}

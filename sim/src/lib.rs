@@ -78,6 +78,41 @@
 //! What the lines of a `--trace` say is in `scalesmall-sim replay --help` and at [`Incident`]: one for
 //! each datagram that is sent, and one for each end of it.
 //!
+//! # Map
+//!
+//! A module knows modules of lower layers only. The test `layers` compares this table with the
+//! sources. `sim` and `scenario` have maps of their own.
+//!
+//! | layer | module | what it is for |
+//! |---|---|---|
+//! | outcome | `report` | what runs came to: lines, tables, pages |
+//! | | `swarm` | random scenarios, and making those small that fail |
+//! | plans | `engine` | the engine as a node of the simulation, and the laws that hold for it |
+//! | | `scenario` | a cluster, what happens to it and what it has to reach: as files, checked, played |
+//! | laws | `ledger` | what members have said and done, compared with what others show of it |
+//! | | `pcap` | a capture of all datagrams |
+//! | world | `sim` | the simulation: its nodes, its network, its time, and all that can be done to them |
+//! | beliefs | `views` | what each node believes of each other, counted up to date |
+//! | nodes | `node` | one node: its protocol, its clock, its socket, what it has sent |
+//! | pieces | `check` | rules that must never be broken, and how a broken one is reported |
+//! | | `duplicates` | which datagrams a node has taken, so that none is taken twice |
+//! | | `network` | which node reaches which: links, zones, segments, cuts, filters |
+//! | materials | `drawing` | drawing how a simulation went |
+//! | | `link` | what a link does to a datagram: delay, loss, order |
+//! | | `trace` | a rolling hash of everything, and the last records for a person to read |
+//! | ground | `counts` | counts of faults, and of the fates of datagrams |
+//! | | `datagrams` | datagrams that are under way |
+//! | | `moment` | how matters stood at a moment, and what was done at another |
+//! | | `queue` | what happens next in virtual time |
+//! | | `random` | random numbers that follow from a seed, and exact ratios |
+//! | | `sample` | samples of numbers, and their quantiles |
+//! | | `view_changes` | who saw whom as what, change by change |
+//! | | `written` | what nodes were told to say, and the lives that they have led |
+//!
+//! All state of a simulation is in one [`Sim`], and nothing of it is shared with another one. What the
+//! laws remember is in the `ledger`, which the simulation calls as one of its rules; what a scenario
+//! remembers between two steps is in its player.
+//!
 //! # A swarm on many machines
 //!
 //! `explore --shard K/N` plays every Nth world, and `merge` joins the reports of all N shards; it
@@ -120,55 +155,43 @@
 //!           persistentVolumeClaim: { claimName: swarm-reports }
 //! ```
 
-mod build;
 mod check;
-mod copies;
+mod counts;
+mod datagrams;
+mod drawing;
+mod duplicates;
 mod engine;
-mod film;
-mod flight;
-mod forge;
-mod interned;
-mod judge;
 mod ledger;
 mod link;
-mod measure;
+mod moment;
 mod network;
 mod node;
-mod observer;
 pub mod pcap;
-mod protocol;
 mod queue;
 mod random;
 pub mod report;
+mod sample;
 pub mod scenario;
-mod sight;
 mod sim;
-mod step;
 pub mod swarm;
-mod taken;
-mod tally;
-mod tap;
 mod trace;
-mod verbs;
-mod view;
-mod watch;
+mod view_changes;
+mod views;
+mod written;
 
-pub use build::{Build, lan, local, seed_from_env, wan};
-pub use check::{Broken, Failure, Law, Report};
-pub use film::{Film, Mark, Moment, Seen};
-pub use forge::Forged;
+pub use check::{Broken, Failure, Law};
+pub use counts::{Fates, Faults};
 pub use link::{Delay, Link};
-pub use measure::{Meter, Millis, Sample, Usage};
+pub use moment::{Mark, Moment, Seen};
 pub use network::{Packet, Rule, Verdict};
 pub use node::{Condition, Traffic};
-pub use protocol::{Birth, Protocol, Sighting};
 pub use queue::Queue;
 pub use random::{Random, Ratio};
-pub use sight::{Change, Sights};
-pub use sim::Sim;
-pub use tally::{Fates, Faults};
-pub use tap::{Incident, Sending, Tap};
+pub use sample::{Millis, Sample};
+pub use sim::{
+    Answers, Birth, Build, CatchUp, Film, Forged, Incident, Meter, Protocol, Sending, Sighting,
+    Sim, Tap, Usage, Watch, lan, local, seed_from_env, wan,
+};
 pub use trace::{Entry, What};
-pub use verbs::CatchUp;
-pub use view::Views;
-pub use watch::{Answers, Watch};
+pub use view_changes::{Change, Sights};
+pub use views::{Report, Views};

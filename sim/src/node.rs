@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use scalesmall_core::{Destination, Instant, SendRate};
 
 use crate::check::Broken;
+use crate::duplicates::Taken;
 use crate::random::Ratio;
-use crate::taken::Taken;
 
 /// What a node of the simulation is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,8 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 use std::io::{self, Write};
 
-use crate::protocol::Protocol;
-use crate::tap::Tap;
+use crate::sim::{Protocol, Tap};
 
 /// Writes each delivered datagram as a raw IP packet with its virtual time, in the classic pcap
 /// format with nanoseconds.

@@ -18,7 +18,14 @@ use std::path::Path;
 use source::Sources;
 
 /// The roots of the crates whose maps are checked.
-const CRATES: [&str; 1] = ["core/src/lib.rs"];
+const CRATES: [&str; 6] = [
+    "core/src/lib.rs",
+    "adapters/agent/src/lib.rs",
+    "adapters/driver/src/lib.rs",
+    "adapters/mio/src/lib.rs",
+    "sim/src/lib.rs",
+    "sim/src/program/main.rs",
+];
 
 #[test]
 fn every_arrow_goes_down() {
@@ -78,6 +85,8 @@ fn arrows_up_are_found_in_whatever_way_they_are_written() {
         "macro_rules! m { () => { $crate::top::height() } }",
         "mod inner { fn f() { super::super::top::height() } }",
         "fn f() { use crate::top::Roof; }",
+        "struct A(pub (crate::top::Roof, u8));",
+        "pub(in crate::left) fn f(_: super::top::Roof) {}",
         "#[cfg(not(test))] use crate::top::Roof;",
         "#[cfg(test)] use crate::low::Floor; use crate::top::Roof;",
     ] {
@@ -126,8 +135,10 @@ fn a_folder_without_a_map_has_no_circle() {
         ])
     };
     assert_eq!(found(a, b, "use super::Own;"), [""; 0]);
-    let circle = found(a, b, c);
-    assert_eq!(circle.len(), 3, "{circle:?}");
+    for c in [c, "use crate::f; fn g() { f::a::h() }"] {
+        let circle = found(a, b, c);
+        assert_eq!(circle.len(), 3, "{circle:?}");
+    }
 }
 
 #[test]

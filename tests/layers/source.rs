@@ -17,7 +17,7 @@ pub(crate) struct Module {
     pub(crate) children: BTreeSet<String>,
     /// What `use` brings in: the name here, and the path that it stands for.
     imports: BTreeMap<String, Names>,
-    /// All paths with `crate`, `super` or `self` in front, and all that is imported.
+    /// All paths that begin with a module, and all that is imported.
     paths: BTreeSet<Names>,
     /// The types to which methods are added here.
     extended: BTreeSet<Names>,
@@ -81,7 +81,7 @@ impl Sources {
                     next += 1 + end.map_or(rest.len(), |end| end + 1);
                 }
                 (TokenTree::Ident(word), [TokenTree::Group(scope), ..])
-                    if word == "pub" && scope.delimiter() == Delimiter::Parenthesis =>
+                    if word == "pub" && is_scope(scope) =>
                 {
                     next += 1;
                 }
@@ -104,7 +104,7 @@ impl Sources {
                 {
                     self.module(at).extended.extend(extended_type(rest));
                 }
-                (TokenTree::Ident(word), _) if is_rooted(&word.to_string()) => {
+                (TokenTree::Ident(word), _) if is_module(&word.to_string()) => {
                     let path = path(&tokens[next - 1..]);
                     if path.len() > 1 {
                         // A segment takes three tokens with its colons.
@@ -236,13 +236,30 @@ fn is_rooted(word: &str) -> bool {
     matches!(word, "crate" | "super" | "self")
 }
 
+/// Whether a word may be the name of a module; those of types begin with a capital.
+fn is_module(word: &str) -> bool {
+    word.starts_with(char::is_lowercase)
+}
+
 fn is_punct(token: &TokenTree, wanted: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == wanted)
 }
 
 fn is_for_tests(attribute: &Group) -> bool {
     let text: String = attribute.stream().to_string().split_whitespace().collect();
-    text == "cfg(test)" || text.starts_with("cfg(all(test,")
+    matches!(text.as_str(), "cfg(test)" | "cfg(doctest)") || text.starts_with("cfg(all(test,")
+}
+
+/// Whether this stands behind `pub` and says for whom, and is not a tuple.
+fn is_scope(group: &Group) -> bool {
+    let mut inside = group.stream().into_iter();
+    let first = inside.next().map(|token| token.to_string());
+    let is_scope = match first.as_deref() {
+        Some("in") => true,
+        Some(word) => is_rooted(word) && inside.next().is_none(),
+        None => false,
+    };
+    is_scope && group.delimiter() == Delimiter::Parenthesis
 }
 
 fn is_braced(token: &TokenTree) -> bool {

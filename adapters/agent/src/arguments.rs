@@ -1,9 +1,10 @@
-//! Texts that are groups, ranges, ports and addresses.
+//! Texts that are groups, ranges, ports, addresses and operations.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use scalesmall_core::{ClusterName, GroupName, KeyRange};
 
 /// A group's name.
@@ -65,6 +66,18 @@ impl FromStr for Offer {
         let range = KeyRange::new(key(start)?, key(end)?).map_err(|error| error.to_string())?;
         Ok(Self { group, range, port: port(service)? })
     }
+}
+
+/// What is said about a range.
+#[derive(Clone, Copy, Debug, ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OpName {
+    /// Serves a range
+    Add,
+    /// Serves it no longer
+    Remove,
+    /// Is interested in the group
+    Get,
 }
 
 #[cfg(test)]

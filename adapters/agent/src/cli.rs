@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use scalesmall_core::ClusterName;
 use scalesmall_driver::Seed;
 
-use crate::arguments::{self, Offer};
+use crate::arguments::{self, Offer, OpName};
 use crate::runtime::Runtime;
 
 /// Group membership without a leader: which node serves which keys, and which nodes are alive.
@@ -94,17 +94,6 @@ pub(crate) struct TopologyOptions {
     pub(crate) op: Option<OpName>,
     #[command(flatten)]
     pub(crate) ask: AskOptions,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum OpName {
-    /// Serves a range
-    Add,
-    /// Serves it no longer
-    Remove,
-    /// Is interested in the group
-    Get,
 }
 
 #[derive(Args, Debug)]

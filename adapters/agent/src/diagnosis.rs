@@ -7,12 +7,7 @@ use std::time::{Duration, Instant};
 
 use scalesmall_driver::{Front, Handle};
 
-use crate::server;
-
-/// The counter of seeds that are left out for their address family.
-pub(crate) const OUT_OF_REACH: &str = "seeds_out_of_reach";
-/// The counter of recordings that have ended before the node: 0 or 1.
-pub(crate) const RECORDING: &str = "recording_errors";
+use crate::counters::{self, OUT_OF_REACH, RECORDING};
 
 /// How often the counters are looked at.
 const LOOK: Duration = Duration::from_secs(3);
@@ -77,7 +72,7 @@ pub(crate) fn watch(handle: Handle, left_out: usize, record: Option<PathBuf>) ->
     diagnosis.know(OUT_OF_REACH, u64::try_from(left_out).unwrap_or(u64::MAX));
     let look = move || {
         // The node ends when it does not answer.
-        let ask = |node: &mut Front| (server::stats(node), node.recording_error());
+        let ask = |node: &mut Front| (counters::all(node), node.recording_error());
         while let Ok((counters, error)) = handle.call(ask).wait() {
             for (fault, value) in diagnosis.look(Instant::now(), &counters) {
                 let about = match (&record, error) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use scalesmall_core::Event;
 
-use crate::front::Front;
+use crate::calls::Front;
 use crate::handle::CallError;
 
 /// The most events that wait for their reader.

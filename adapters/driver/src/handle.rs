@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 use std::thread::Thread;
 
-use crate::front::Front;
+use crate::calls::Front;
 
 /// The most calls that wait for a node.
 const CALLS: usize = 4096;

@@ -36,25 +36,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Modules
+//! # Map
 //!
-//! | module | subject |
-//! |---|---|
-//! | `clock` | the engine's time from the operating system's |
-//! | `driver` | the pump: receive a burst, fire the clock, send |
-//! | `events` | the events of a node, for a thread that does not run it |
-//! | `front` | the engine's calls without `now`, events, seeds |
-//! | `handle` | calls of a node from other tasks and threads |
-//! | `interface` | the addresses and indices of the host's network interfaces |
-//! | `key` | the group key: where it comes from, what is refused |
-//! | `node` | a running node: an engine with its sockets and its clock |
-//! | `record` | a recording of every engine call |
-//! | `replay` | running a recording again |
-//! | `resume` | whether the machine was suspended, or set back to a snapshot |
-//! | `seed` | where to find others, and looking names up |
-//! | `settings` | a node's settings, from code or from the environment |
-//! | `socket` | what the driver needs of a socket |
-//! | `sockets` | opening the unicast and the multicast socket |
+//! A module knows modules of lower layers only. The test `layers` compares this table with the
+//! sources.
+//!
+//! | layer | module | what it is for |
+//! |---|---|---|
+//! | running | `node` | a running node: an engine with its sockets, its clock, and the calls of others |
+//! | | `events` | the events of a node, for a thread that does not run it |
+//! | moving | `driver` | the pump: receive a burst, fire the clock, send |
+//! | | `handle` | calls of a node from other tasks and threads |
+//! | calling | `calls` | the engine's calls without `now`, events, seeds |
+//! | | `replay` | running a recording again |
+//! | opening | `record` | the engine, and a recording of every call of it |
+//! | | `sockets` | opening the unicast and the multicast socket |
+//! | choosing | `settings` | a node's settings, from code or from the environment |
+//! | ground | `clock` | the engine's time from the operating system's |
+//! | | `interface` | the addresses and indices of the host's network interfaces |
+//! | | `key` | the group key: where it comes from, what is refused |
+//! | | `resume` | whether the machine was suspended, or set back to a snapshot |
+//! | | `seed` | where to find others, and looking names up |
+//! | | `socket` | what the driver needs of a socket |
+//! | | `stats` | counters of what happens beside the engine |
+//!
+//! All state of a node is in its [`Node`]: what the protocol knows is in the engine, within `record`;
+//! seeds and counters are in the [`Front`] around it; sockets and the datagram that found no room are
+//! in the [`Driver`] around that. Only the mailbox of a [`Handle`], the queue of [`Events`] and the
+//! look-up of names are shared with other threads.
 //!
 //! # Suspend
 //!
@@ -63,10 +72,10 @@
 //! it with the wall clock: if that has moved ten seconds further, the node begins a new life, so
 //! that nothing that it has forgotten is held against it.
 
+mod calls;
 mod clock;
 mod driver;
 mod events;
-mod front;
 mod handle;
 mod interface;
 mod key;
@@ -78,11 +87,12 @@ mod seed;
 mod settings;
 mod socket;
 mod sockets;
+mod stats;
 
+pub use calls::{Front, NoRandomness};
 pub use clock::Clock;
-pub use driver::{Driver, DriverStats, Wait};
+pub use driver::{Driver, Wait};
 pub use events::{Events, Outlet, event_queue};
-pub use front::{Front, NoRandomness};
 pub use handle::{Call, CallError, Handle};
 pub use key::{GroupKey, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};
@@ -91,3 +101,4 @@ pub use seed::{Seed, SeedError};
 pub use settings::{DEFAULT_PORT, Multicast, Preset, Settings, SettingsError};
 pub use socket::Socket;
 pub use sockets::{OpenError, Sockets};
+pub use stats::DriverStats;

@@ -11,15 +11,16 @@ use std::sync::Arc;
 
 use scalesmall_core::{ConfigError, Event, NodeId};
 
+use crate::calls::{Front, NoRandomness, new_epoch};
 use crate::clock::Clock;
-use crate::driver::{Driver, DriverStats, Wait};
-use crate::front::{Front, NoRandomness, new_epoch};
+use crate::driver::{Driver, Wait};
 use crate::handle::{Handle, Mailbox};
 use crate::record::{Recorded, Tape};
 use crate::seed::Seeds;
 use crate::settings::{Settings, SettingsError};
 use crate::socket::Socket;
 use crate::sockets::{OpenError, Sockets};
+use crate::stats::DriverStats;
 
 /// A running node. It dereferences to its [`Front`], where the calls are.
 ///

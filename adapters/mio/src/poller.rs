@@ -9,7 +9,7 @@ use mio::event::Source as _;
 use mio::{Events, Interest, Poll, Token};
 use scalesmall_driver::Wait;
 
-use crate::Socket;
+use crate::socket::Socket;
 
 const NODE: Token = Token(0);
 const CALL: Token = Token(1);

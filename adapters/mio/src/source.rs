@@ -4,7 +4,7 @@ use std::io;
 
 use mio::{Interest, Registry, Token, event};
 
-use crate::Node;
+use crate::node::Node;
 
 /// Puts all sockets of the node under one token. Register it for reading and writing, pump it
 /// whenever it is ready or due, and take its events:

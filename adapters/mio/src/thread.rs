@@ -5,7 +5,7 @@ use std::thread::{Builder, JoinHandle};
 
 use scalesmall_driver::{Events, Handle, event_queue};
 
-use crate::Node;
+use crate::node::Node;
 
 /// Runs `node` on a thread of its own until the last [`Handle`] is dropped. The thread answers with
 /// what ended it otherwise: a socket or a poller that failed.

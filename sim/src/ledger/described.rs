@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use scalesmall_core::{Engine, NodeId, Peer};
 
-use super::{Verdict, broken};
-use crate::check::Law;
-use crate::interned::Interned;
+use super::broken;
+use super::interned::Interned;
+use crate::check::{Law, Verdict};
 use crate::sim::Sim;
 
 /// The metadata that events have told of, by observer.

@@ -1,28 +1,28 @@
 //! What members have said and done, compared with what others show of it.
 
 mod described;
+mod interned;
+mod observer;
+mod own_items;
 mod pictures;
 mod queries;
-mod told;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use scalesmall_core::{Engine, Event, GroupName, KeyRange, Life, Op, TimedItem};
 
-use crate::check::{Broken, Law};
-use crate::interned::Interned;
+use crate::check::{Broken, Law, Verdict};
 use crate::node::Condition;
-use crate::observer::{Known, Lives, Observer, Writes};
 use crate::sim::Sim;
+use crate::written::TOLD;
 use described::Described;
+use interned::Interned;
+use observer::{Known, Lives, Observer, Writes};
+pub(crate) use own_items::not_as_told;
 pub(crate) use pictures::contents_differ;
 use pictures::{beyond_limits, never_lived, raised_by_another};
 use queries::queries_differ;
-pub(crate) use told::{Meant, Written, not_as_told};
-
-/// What is broken, and the nodes concerned.
-pub(crate) type Verdict = Option<(Broken, Vec<usize>)>;
 
 /// The memory of all laws about pictures.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ pub(crate) struct Ledger {
 /// What is broken, unless a member has lied and it may be that.
 pub(crate) fn unless_lied(sim: &Sim<Engine>, verdict: Verdict) -> Verdict {
     verdict.filter(|(broken, _)| {
-        !sim.lied || !matches!(broken, Broken::Law { law, .. } if law.trusts_members())
+        !sim.has_lied() || !matches!(broken, Broken::Law { law, .. } if law.trusts_members())
     })
 }
 
@@ -108,12 +108,12 @@ impl Ledger {
             Event::Message { origin, tag, payload, .. } if tag.0 == TOLD => {
                 let number = payload.as_ref().try_into().map(u64::from_le_bytes);
                 let number = number.unwrap_or(u64::MAX);
-                let sent = sim.written.message(number);
+                let sent = sim.written().message(number);
                 let Some(sent) = sent.filter(|sent| sim.addr(sent.from) == origin.addr()) else {
                     let never = broken(Law::MessageNeverSent, format!("{event:?}"), &[node]);
                     return unless_lied(sim, never);
                 };
-                if sent.from == node || !sent.to.concerns(sim, node) {
+                if sent.from == node || !sent.to.concerns(node, sim.node(node)) {
                     let what = format!("{event:?}, to {:?}", sent.to);
                     return broken(Law::MessageAstray, what, &[node, sent.from]);
                 }
@@ -141,8 +141,8 @@ impl Ledger {
             let what = format!("{timed:?} is of no node");
             return unless_lied(sim, broken(Law::NeverWritten, what, &[node]));
         };
-        if !sim.lied {
-            let was_added = || sim.written.was_added(member, group, item.range, item.port);
+        if !sim.has_lied() {
+            let was_added = || sim.written().was_added(member, group, item.range, item.port);
             if item.op == Op::Add && !was_added() {
                 return broken(Law::NeverWritten, format!("{timed:?}"), &[node, member]);
             }
@@ -159,7 +159,7 @@ impl Ledger {
         }
         let known = self.contents[write as usize];
         // In a life that is led twice one clock names two things, until its node has written above both.
-        let once = !sim.lied && !sim.written.is_repeated(member, epoch);
+        let once = !sim.has_lied() && !sim.written().is_repeated(member, epoch);
         if known != content && once {
             let what = format!("{timed:?}, elsewhere this clock names {known:?}");
             return broken(Law::ClockNamesTwo, what, &[node, member]);
@@ -190,7 +190,7 @@ impl Ledger {
         let known = known.value(&self.lives);
         let now = (peer.epoch, incarnation.unwrap_or(0));
         let shrank = peer.epoch < known.0 || incarnation.is_some() && now < known;
-        if shrank && !sim.lied {
+        if shrank && !sim.has_lied() {
             let what = format!("{peer}, incarnation {incarnation:?}, after {known:?}");
             return broken(Law::EvidenceShrank, what, &[node, about]);
         }
@@ -291,9 +291,6 @@ fn broken(law: Law, what: String, nodes: &[usize]) -> Verdict {
     Some(of(law, what, nodes))
 }
 
-/// The tag of the simulation's own messages, whose payload is their number.
-pub(crate) const TOLD: u32 = 0x0005_ca1e;
-
 /// How often one node's queries are looked at, in clusters of no more than `MANY` nodes.
 const LOOK_EVERY: core::time::Duration = core::time::Duration::from_millis(50);
 const MANY: usize = 128;
@@ -310,6 +307,7 @@ mod tests {
 
     use super::*;
     use crate::lan;
+    use crate::written::Meant;
 
     #[test]
     fn a_message_comes_once_and_to_those_that_it_is_meant_for() {

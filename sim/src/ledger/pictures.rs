@@ -2,8 +2,8 @@
 
 use scalesmall_core::{Engine, Epoch, Op, Peer};
 
-use super::{Verdict, broken, of};
-use crate::check::Law;
+use super::{broken, of};
+use crate::check::{Law, Verdict};
 use crate::sim::Sim;
 
 /// Whether two nodes with equal digests hold different pictures of those that are present at both. Those
@@ -20,7 +20,7 @@ pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Ve
         let items = groups.flat_map(|group| engine.topology(group).map(move |item| (group, item)));
         items.filter(|(_, timed)| {
             let member = sim.node_of(timed.item.member.addr());
-            let once = member.is_none_or(|node| !sim.written.is_repeated(node, timed.epoch));
+            let once = member.is_none_or(|node| !sim.written().is_repeated(node, timed.epoch));
             once && timed.item.op != Op::Remove && present(timed.item.member)
         })
     });
@@ -34,7 +34,7 @@ pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Ve
     let [this, that] = pair;
     for mine in this.peers().filter(|peer| peer.id != that.id() && peer.status.is_present()) {
         let about = sim.node_of(mine.id.addr());
-        if about.is_some_and(|about| sim.written.is_repeated(about, mine.epoch)) {
+        if about.is_some_and(|about| sim.written().is_repeated(about, mine.epoch)) {
             continue;
         }
         let theirs = that.peer(mine.id);
@@ -51,7 +51,7 @@ pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Ve
 
 /// Whether a node believes in a life that its owner has never led.
 pub(super) fn never_lived(sim: &Sim<Engine>, node: usize, about: usize, epoch: Epoch) -> Verdict {
-    let newest = sim.written.newest(about);
+    let newest = sim.written().newest(about);
     let what = || format!("life {epoch} of node {about}, whose last one is {newest}");
     (epoch > newest).then(|| of(Law::NeverLived, what(), &[node, about]))
 }
@@ -64,7 +64,7 @@ pub(super) fn raised_by_another(sim: &Sim<Engine>, node: usize, peer: &Peer) -> 
     let about = sim.node_of(peer.id.addr())?;
     let owner = sim.node(about)?;
     let own = owner.peer(owner.id())?;
-    let raised = !sim.written.is_repeated(about, peer.epoch)
+    let raised = !sim.written().is_repeated(about, peer.epoch)
         && own.epoch == peer.epoch
         && peer.incarnation > own.incarnation;
     raised.then(|| of(Law::RaisedByAnother, format!("{peer:?}, itself {own:?}"), &[node, about]))

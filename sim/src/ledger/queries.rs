@@ -2,8 +2,8 @@
 
 use scalesmall_core::{DownMembers, Engine, GroupName, KeyRange, NodeId, Op, Owner};
 
-use super::{Verdict, broken};
-use crate::check::Law;
+use super::broken;
+use crate::check::{Law, Verdict};
 
 /// Whether the answers of one node differ from what its items and the statuses of its peers say.
 /// Keys are too many: a few of them are tried, others at each `turn`.

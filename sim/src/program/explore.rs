@@ -12,10 +12,11 @@ use indicatif::ProgressBar;
 use scalesmall_sim::scenario::{Options, Played, Scenario, Span, play};
 use scalesmall_sim::swarm::{Bounds, Kind, Totals, sample_of, shrink};
 
-use super::merge::{Report, Shard, Swarm, World};
-use super::output;
-use super::set::quoted;
-use crate::{Outcome, bar, in_parallel, jobs, lock, print, tell};
+use crate::console::{Outcome, print, tell};
+use crate::merge::{Report, Shard, Swarm, World};
+use crate::output;
+use crate::parallel::{bar, in_parallel, jobs, lock};
+use crate::set::quoted;
 
 #[derive(Args)]
 pub(crate) struct Explore {

@@ -10,8 +10,8 @@ use clap::Args;
 use scalesmall_sim::swarm::{Kind, Totals};
 use serde::{Deserialize, Serialize};
 
-use super::output;
-use crate::{Outcome, print};
+use crate::console::{Outcome, print};
+use crate::output;
 
 /// One of several parts of a swarm, as even as can be: every `of`th world, from the `number`th on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use clap::Args;
 use scalesmall_core::KeyId;
 use scalesmall_driver::{GroupKey, Settings};
 
-use crate::{Outcome, print, tell};
+use crate::console::{Outcome, print, tell};
 
 #[derive(Args)]
 pub(crate) struct Keys {

@@ -10,11 +10,12 @@ use scalesmall_sim::report::{Runs, table};
 use scalesmall_sim::scenario::{Options, Scenario, play};
 use scalesmall_sim::swarm::{Bounds, Kind, sample_of};
 
-use super::explore::{LEAST_NODES, MOST_NODES, faults};
-use super::recording::{self, Keys, Replayable};
-use super::set::{Changes, quoted};
-use super::{lines, output};
-use crate::{Outcome, parse, print, tell};
+use crate::console::{Outcome, print, tell};
+use crate::explore::{LEAST_NODES, MOST_NODES, faults};
+use crate::files::parse;
+use crate::recording::{self, Keys, Replayable};
+use crate::set::{Changes, quoted};
+use crate::{lines, output};
 
 #[derive(Args)]
 pub(crate) struct Replay {

@@ -7,8 +7,11 @@ use clap::Args;
 use scalesmall_sim::report::{Runs, results, table};
 use scalesmall_sim::scenario::Scenario;
 
-use super::output;
-use crate::{Outcome, Plan, files_of, jobs, play_points, print, read};
+use crate::console::{Outcome, print};
+use crate::files::{files_of, read};
+use crate::output;
+use crate::parallel::jobs;
+use crate::playing::{Plan, play_points};
 
 #[derive(Args)]
 pub(crate) struct Results {

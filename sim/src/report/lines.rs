@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Runs;
-use crate::measure::Sample;
+use crate::sample::Sample;
 
 /// The runs of scenarios, one JSON object a line. Times are nanoseconds.
 #[must_use]

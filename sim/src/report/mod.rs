@@ -1,17 +1,14 @@
 //! What runs came to, for people and for programs.
 
 mod begun;
-mod course;
 mod lines;
 mod page;
 mod results;
 mod table;
-mod who;
 
 use crate::scenario::{Figures, Played, Scenario, Score};
 
 pub use lines::lines;
-pub(crate) use page::film_page;
 pub use page::page;
 pub use results::results;
 pub use table::table;

@@ -3,10 +3,8 @@
 use core::fmt::Write;
 
 use super::Runs;
-use super::course::course;
-use crate::film::{Mark, Moment};
-use crate::measure::Sample;
-use crate::sight::Sights;
+use crate::drawing::{HEAD, TAIL, charts, escape};
+use crate::sample::Sample;
 
 /// The runs of scenarios as a page with a picture of each run's course.
 #[must_use]
@@ -14,23 +12,6 @@ pub fn page(all: &[Runs]) -> String {
     let mut html = String::from(HEAD);
     // Writing to a string never fails.
     let _ = body(&mut html, all);
-    html.push_str(TAIL);
-    html
-}
-
-/// One simulation as a page with a picture of its course.
-pub(crate) fn film_page(
-    title: &str,
-    moments: &[Moment],
-    marks: &[Mark],
-    sights: &Sights,
-) -> String {
-    let mut html = String::from(HEAD);
-    let nodes = moments.last().map_or(0, |moment| moment.seen.len());
-    // Writing to a string never fails.
-    let _ = write!(html, "<h1>{}</h1><section><p class=\"dim\">{nodes} nodes</p>", escape(title))
-        .and_then(|()| course(&mut html, moments, marks, sights));
-    html.push_str("</section>");
     html.push_str(TAIL);
     html
 }
@@ -64,7 +45,7 @@ fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
     strips(html, runs)?;
     if let Some(run) = runs.runs.iter().find(|run| !run.moments.is_empty()) {
         write!(html, "<h3>seed {}</h3>", run.seed)?;
-        course(html, &run.moments, &run.marks, &run.sights)?;
+        charts(html, &run.moments, &run.marks, &run.sights)?;
     }
     for run in runs.runs.iter().filter(|run| run.failure.is_some()).take(3) {
         if let Some(failure) = &run.failure {
@@ -136,17 +117,3 @@ fn strips(html: &mut String, runs: &Runs) -> core::fmt::Result {
     }
     Ok(())
 }
-
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-const HEAD: &str = concat!(
-    "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">",
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
-    "<title>ScaleSmall simulation</title><style>",
-    include_str!("page.css"),
-    "</style></head><body><main>"
-);
-
-const TAIL: &str = concat!("</main><script>", include_str!("page.js"), "</script></body></html>\n");

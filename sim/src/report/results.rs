@@ -2,7 +2,7 @@
 
 use super::Runs;
 use super::begun::begun;
-use crate::measure::Sample;
+use crate::sample::Sample;
 use crate::scenario::{Score, Unit};
 
 /// The page of results after some scenarios were run again: their rows replace those that

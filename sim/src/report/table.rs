@@ -3,7 +3,7 @@
 use core::fmt::Write;
 
 use super::Runs;
-use crate::measure::Sample;
+use crate::sample::Sample;
 
 /// The runs of scenarios as text: figures with their quantiles, bars, failures.
 #[must_use]

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use scalesmall_core::Config;
 
-use super::{Path, Preset, Settings, Span};
+use super::path::Path;
+use super::settings::{Preset, Settings};
+use super::value::Span;
 use crate::network::Links;
 
 /// The nodes, and the links between them.

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chance, Span};
-use crate::measure::{Millis, Sample};
+use super::value::{Chance, Span};
 use crate::random::Ratio;
+use crate::sample::{Millis, Sample};
 
 /// What a figure counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

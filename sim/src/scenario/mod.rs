@@ -22,25 +22,29 @@
 //! assert_eq!(scenario.steps.len(), 3);
 //! # Ok::<(), scalesmall_sim::scenario::ScenarioError>(())
 //! ```
+//!
+//! # Map
+//!
+//! | layer | module | what it is for |
+//! |---|---|---|
+//! | uses | `check` | whether the parts of a scenario fit together, and what to do if they do not |
+//! | | `grid` | one scenario at many points |
+//! | | `play` | playing a scenario: what each step does, waits for and measures |
+//! | parts | `cluster` | the nodes, and the links between them |
+//! | | `step` | what can happen, and which figures it makes |
+//! | words | `figure` | what scenarios measure, and what it has to reach |
+//! | | `path` | a link |
+//! | | `settings` | settings of the engines |
+//! | ground | `place` | where something stands in a file |
+//! | | `value` | spans of time and chances |
 
-mod betray;
 mod check;
-mod check_pick;
-mod check_steps;
 mod cluster;
-mod cut;
-mod fault;
 mod figure;
-mod gauge;
 mod grid;
-mod lie;
-mod made;
-mod mishap;
 mod path;
 mod place;
 mod play;
-mod post;
-mod recover;
 mod settings;
 mod step;
 mod value;
@@ -50,23 +54,17 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use betray::Betray;
 pub use cluster::{Cluster, Others, Route, Seeds, Zone};
 pub use figure::{Bar, Delays, Figure, Figures, Limit, Medians, Score, Statistic, Unit};
 pub use grid::Grid;
 pub use path::Path;
-pub use play::{Options, Played, play};
-pub use recover::recovers_within;
+pub use play::{Options, Played, play, recovers_within};
 pub use settings::{Preset, Settings};
-
-pub use mishap::{
-    Between, Copies, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stall, Stalls,
-    WallClock, Way,
-};
 use step::walk;
 pub use step::{
-    At, Await, Churn, Count, Counted, Goal, Nothing, Recover, Repeat, Send, Serve, Step, Still,
-    Tell, Timeline, To, Usage, Whom,
+    At, Await, Betray, Between, Churn, Copies, Count, Counted, Flap, Goal, Jump, Lossy, Narrow,
+    Nothing, Parts, Pauses, Recover, Repeat, Resume, Send, Serve, Skew, Slow, Stall, Stalls, Step,
+    Still, Tell, Timeline, To, Usage, WallClock, Way, Whom,
 };
 pub use value::{Chance, Span};
 

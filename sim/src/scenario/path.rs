@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::value::possible;
-use super::{Chance, Span};
+use super::value::{Chance, Span, possible};
 use crate::link::{Delay, Link};
 use crate::random::Ratio;
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use scalesmall_core::{Config, SendRate};
 
-use super::Span;
-use crate::build::{lan, local, wan};
+use super::value::Span;
+use crate::sim::{lan, local, wan};
 
 /// Fields of the engine's configuration; what is left out stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

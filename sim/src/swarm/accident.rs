@@ -1,14 +1,13 @@
 //! Accidents that concern a member itself: it is set back to a snapshot, runs twice, or lies.
 
-use super::kind::{Kind, pause};
-use super::{millis, tell};
+use super::{millis, pause, tell};
 use crate::random::{Random, Ratio};
 use crate::scenario::{
     Await, Betray, Cluster, Copies, Goal, Nothing, Preset, Recover, Serve, Span, Step, Whom,
 };
 
-/// Snapshots in mid-run, and returns to them.
-pub(super) fn go_back(kind: Kind, random: &mut Random, steps: &mut Vec<Step>) {
+/// Snapshots in mid-run, and returns to them; with `copies` there are second copies as well.
+pub(super) fn go_back(copies: bool, random: &mut Random, steps: &mut Vec<Step>) {
     let some = |random: &mut Random| Whom {
         nodes: Some(random.between(1, 3) as usize),
         ..Whom::default()
@@ -18,15 +17,15 @@ pub(super) fn go_back(kind: Kind, random: &mut Random, steps: &mut Vec<Step>) {
         steps.insert(place, Step::Snapshot(some(random)));
         let Some(place) = pause(random, steps, place + 1) else { return };
         let whom = some(random);
-        let copies = Copies { nodes: whom.nodes, by_chance: random.hit(Ratio(1, 2)) };
-        let copy = kind == Kind::Copies && random.hit(Ratio(2, 3));
-        steps.insert(place, if copy { Step::Copy(copies) } else { Step::SetBack(whom) });
+        let twins = Copies { nodes: whom.nodes, by_chance: random.hit(Ratio(1, 2)) };
+        let copy = copies && random.hit(Ratio(2, 3));
+        steps.insert(place, if copy { Step::Copy(twins) } else { Step::SetBack(whom) });
     }
 }
 
-/// The same once all is well.
+/// The same once all is well; with `copies` a second copy, and no return.
 pub(super) fn go_back_in_calm(
-    kind: Kind,
+    copies: bool,
     random: &mut Random,
     cluster: &Cluster,
     steps: &mut Vec<Step>,
@@ -45,20 +44,10 @@ pub(super) fn go_back_in_calm(
         steps.push(Step::Run(millis(random.below(2_000))));
     }
     steps.push(Step::Run(millis(random.below(400_000))));
-    if kind == Kind::Setback {
+    if copies {
+        let twins = Copies { nodes: None, by_chance: random.hit(Ratio(1, 2)) };
         steps.extend([
-            Step::SetBack(Whom::default()),
-            Step::ForbidFalseDown(Nothing {}),
-            Step::Run(millis(times * 5_000)),
-            Step::Await(Await { what: Goal::Agreement, within: millis(1), figure: None }),
-            Step::ForbidHidden(Nothing {}),
-            Step::Run(millis(30_000)),
-            Step::AllowHidden(Nothing {}),
-        ]);
-    } else {
-        let copies = Copies { nodes: None, by_chance: random.hit(Ratio(1, 2)) };
-        steps.extend([
-            Step::Copy(copies),
+            Step::Copy(twins),
             Step::Await(Await {
                 what: Goal::Conflict,
                 within: millis(times * 30_000),
@@ -68,6 +57,16 @@ pub(super) fn go_back_in_calm(
             Step::Run(millis(60_000)),
             Step::AllowHidden(Nothing {}),
             Step::Recover(Recover { restart: false, own: false, calm: millis(5_000) }),
+        ]);
+    } else {
+        steps.extend([
+            Step::SetBack(Whom::default()),
+            Step::ForbidFalseDown(Nothing {}),
+            Step::Run(millis(times * 5_000)),
+            Step::Await(Await { what: Goal::Agreement, within: millis(1), figure: None }),
+            Step::ForbidHidden(Nothing {}),
+            Step::Run(millis(30_000)),
+            Step::AllowHidden(Nothing {}),
         ]);
     }
     steps.push(tell());

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{accident, choice, millis, percent, settings};
+use super::{accident, choice, millis, pause, percent, settings};
 use crate::random::{Random, Ratio};
 use crate::scenario::{Cluster, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell};
 
@@ -159,8 +159,9 @@ impl Kind {
             Self::Settings => settings::bend(&mut self.random(seed), cluster, steps),
             Self::Hostile => accident::betrayed(random, steps),
             Self::Setback | Self::Copies => {
-                accident::go_back(self, random, steps);
-                accident::go_back_in_calm(self, random, cluster, steps);
+                let copies = self == Self::Copies;
+                accident::go_back(copies, random, steps);
+                accident::go_back_in_calm(copies, random, cluster, steps);
             }
             Self::Lan | Self::Wan => {}
         }
@@ -264,13 +265,6 @@ fn narrow(shape: &mut Random, random: &mut Random, steps: &mut Vec<Step>) {
             }
         }
     }
-}
-
-/// A place from which time passes: what concerns those picked last is to go on doing so.
-pub(super) fn pause(random: &mut Random, steps: &[Step], from: usize) -> Option<usize> {
-    let runs = |place: &usize| matches!(steps[*place], Step::Run(_));
-    let places: Vec<usize> = (from..steps.len()).filter(runs).collect();
-    places.get(random.below(places.len() as u64) as usize).copied()
 }
 
 /// In the end some loss, for which nobody may be hidden.

@@ -190,6 +190,13 @@ fn tell() -> Step {
     Step::Tell(Tell { blackout, within: Span(Duration::from_secs(5)) })
 }
 
+/// A place from which time passes: what concerns those picked last is to go on doing so.
+fn pause(random: &mut Random, steps: &[Step], from: usize) -> Option<usize> {
+    let runs = |place: &usize| matches!(steps[*place], Step::Run(_));
+    let places: Vec<usize> = (from..steps.len()).filter(runs).collect();
+    places.get(random.below(places.len() as u64) as usize).copied()
+}
+
 fn choice<'a, T>(random: &mut Random, among: &'a [T]) -> &'a T {
     &among[random.below(among.len() as u64) as usize]
 }

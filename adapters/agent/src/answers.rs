@@ -1,0 +1,156 @@
+//! What a node answers to a request: carried out on the node's thread.
+
+use bytes::Bytes;
+use scalesmall_core::{GroupName, KeyRange, NodeId, Op, Recipients, Tag};
+use scalesmall_driver::Front;
+
+use crate::arguments::OpName;
+use crate::counters;
+use crate::protocol::{
+    CoverageRow, GroupRow, ItemRow, OverlapRow, OwnerRow, PeerRow, Reply, Request, SentRow, SpanRow,
+};
+
+/// Reads the line of a request.
+pub(crate) fn parse(line: &str) -> Result<Request, Reply> {
+    let why = "not a request of this version: use the node's own program";
+    serde_json::from_str(line).map_err(|_| Reply::Refused(why.to_owned()))
+}
+
+/// Answers one line of a client as a running node does, without a socket between them: for tests and
+/// fuzzers. A watch and a goodbye last longer than an answer and are refused.
+///
+/// # Panics
+///
+/// Never: each answer is JSON.
+#[must_use]
+pub fn answer_line(node: &mut Front, line: &str) -> String {
+    let reply = parse(line).map_or_else(|refused| refused, |request| answer(node, request));
+    serde_json::to_string(&reply).expect("a reply has names for its fields and no floats")
+}
+
+/// Carries out a request on the node's thread.
+pub(crate) fn answer(node: &mut Front, request: Request) -> Reply {
+    carry_out(node, request).unwrap_or_else(Reply::Refused)
+}
+
+fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
+    match request {
+        Request::Members { group } => {
+            let group = known(node, &group)?;
+            Ok(Reply::Members(node.members(&group).map(|id| id.to_string()).collect()))
+        }
+        Request::Groups => Ok(Reply::Groups(groups(node))),
+        Request::Topology { group, op } => {
+            let group = known(node, &group)?;
+            let op = op.map(|op| match op {
+                OpName::Add => Op::Add,
+                OpName::Remove => Op::Remove,
+                OpName::Get => Op::Get,
+            });
+            Ok(Reply::Items(match op {
+                Some(op) => node.topology_of(&group, op).map(ItemRow::from).collect(),
+                None => node.topology(&group).map(ItemRow::from).collect(),
+            }))
+        }
+        Request::Route { group, key } => {
+            let group = known(node, &group)?;
+            Ok(Reply::Owners(node.route(&group, key).map(OwnerRow::from).collect()))
+        }
+        Request::Coverage { group } => {
+            let group = known(node, &group)?;
+            Ok(Reply::Coverage(coverage(node, &group)))
+        }
+        Request::Peers => Ok(Reply::Peers(node.peers().map(PeerRow::from).collect())),
+        Request::Join { group } => {
+            node.join(&name(&group)?).map_err(|error| error.to_string())?;
+            Ok(Reply::Done)
+        }
+        Request::Leave { group } => {
+            let group = known(node, &group)?;
+            if !node.my_groups().any(|mine| *mine == group) {
+                return Err(format!("this node is no member of '{group}': nothing to leave"));
+            }
+            node.leave(&group).map_err(|error| error.to_string())?;
+            Ok(Reply::Done)
+        }
+        Request::Add { group, start, end, port } => {
+            let range = KeyRange::new(start, end).map_err(|error| error.to_string())?;
+            let item = node.add_item(&name(&group)?, range, port);
+            item.map(|item| Reply::Items(vec![item.into()])).map_err(|error| error.to_string())
+        }
+        Request::Remove { group, start, end } => {
+            let range = KeyRange::new(start, end).map_err(|error| error.to_string())?;
+            let group = known(node, &group)?;
+            let me = node.id();
+            let mut mine = node.topology_of(&group, Op::Add).map(|timed| timed.item);
+            let offer = mine.find(|item| item.member == me && item.range == range);
+            drop(mine);
+            let Some(offer) = offer else {
+                return Err(format!(
+                    "this node does not serve exactly {range} of '{group}': 'scalesmall topology' \
+                     lists what it serves"
+                ));
+            };
+            let item = node.remove_item(&group, range, offer.port);
+            item.map(|item| Reply::Items(vec![item.into()])).map_err(|error| error.to_string())
+        }
+        Request::Send { group, nodes, tag, text } => {
+            let group = group.map(|group| known(node, &group)).transpose()?;
+            let nodes: Vec<NodeId> = nodes.into_iter().map(NodeId::from).collect();
+            let to = match &group {
+                Some(group) => Recipients::Group(group),
+                None if nodes.is_empty() => Recipients::All,
+                None => Recipients::Nodes(&nodes),
+            };
+            let sent = node.broadcast(to, Tag(tag), Bytes::from(text));
+            let sent = sent.map_err(|error| error.to_string())?;
+            Ok(Reply::Sent(SentRow {
+                origin: sent.origin.to_string(),
+                epoch: sent.epoch.to_string(),
+                sequence: sent.sequence,
+            }))
+        }
+        Request::Stats => Ok(Reply::Stats(counters::all(node))),
+        Request::Watch | Request::Depart => Err("this request has an answer of its own".to_owned()),
+    }
+}
+
+fn name(group: &str) -> Result<GroupName, String> {
+    GroupName::try_from(group).map_err(|error| error.to_string())
+}
+
+/// The name of a group that this node has heard of.
+fn known(node: &Front, group: &str) -> Result<GroupName, String> {
+    let group = name(group)?;
+    if node.groups().any(|known| *known == group) {
+        return Ok(group);
+    }
+    Err(format!("no group '{group}' is known: 'scalesmall groups' lists those that are"))
+}
+
+fn groups(node: &Front) -> Vec<GroupRow> {
+    let mine: Vec<&GroupName> = node.my_groups().collect();
+    let row = |group: &GroupName| GroupRow {
+        group: group.to_string(),
+        mine: mine.contains(&group),
+        members: node.members(group).count(),
+    };
+    node.groups().map(row).collect()
+}
+
+fn coverage(node: &Front, group: &GroupName) -> CoverageRow {
+    let coverage = node.coverage(group);
+    let gap = |gap: &KeyRange| SpanRow { start: gap.start(), end: gap.end() };
+    CoverageRow {
+        gaps: coverage.gaps.iter().map(gap).collect(),
+        overlaps: coverage
+            .overlaps
+            .iter()
+            .map(|overlap| OverlapRow {
+                start: overlap.range.start(),
+                end: overlap.range.end(),
+                owners: overlap.owners,
+            })
+            .collect(),
+    }
+}

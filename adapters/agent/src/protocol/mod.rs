@@ -1,0 +1,193 @@
+//! What client and node say to each other: one line of JSON for the request, one or, when watching,
+//! many for the reply.
+
+mod event;
+
+pub(crate) use event::{EventRow, What};
+
+use std::net::SocketAddr;
+
+use scalesmall_core::{Op, Owner, Peer, Status, TimedItem};
+use serde::{Deserialize, Serialize};
+
+use crate::arguments::OpName;
+
+/// The longest request, in bytes.
+pub(crate) const REQUEST_LIMIT: u64 = 64 * 1024;
+
+/// What a client asks.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(tag = "call", rename_all = "lowercase")]
+pub(crate) enum Request {
+    Members { group: String },
+    Groups,
+    Topology { group: String, op: Option<OpName> },
+    Route { group: String, key: u32 },
+    Coverage { group: String },
+    Peers,
+    Join { group: String },
+    Leave { group: String },
+    Add { group: String, start: u32, end: u32, port: u16 },
+    Remove { group: String, start: u32, end: u32 },
+    Send { group: Option<String>, nodes: Vec<SocketAddr>, tag: u32, text: String },
+    Watch,
+    Stats,
+    Depart,
+}
+
+/// What a node answers.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(tag = "reply", content = "value", rename_all = "lowercase")]
+pub(crate) enum Reply {
+    Members(Vec<String>),
+    Groups(Vec<GroupRow>),
+    Items(Vec<ItemRow>),
+    Owners(Vec<OwnerRow>),
+    Coverage(CoverageRow),
+    Peers(Vec<PeerRow>),
+    Done,
+    Sent(SentRow),
+    Stats(Vec<(String, u64)>),
+    Departed(DepartedRow),
+    Event(Box<EventRow>),
+    Refused(String),
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct GroupRow {
+    pub(crate) group: String,
+    pub(crate) mine: bool,
+    pub(crate) members: usize,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct ItemRow {
+    pub(crate) member: String,
+    pub(crate) op: String,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) port: u16,
+    pub(crate) epoch: String,
+    pub(crate) clock: u64,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct OwnerRow {
+    pub(crate) member: String,
+    pub(crate) port: u16,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct CoverageRow {
+    pub(crate) gaps: Vec<SpanRow>,
+    pub(crate) overlaps: Vec<OverlapRow>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct SpanRow {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct OverlapRow {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) owners: usize,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct PeerRow {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    /// Milliseconds for which it is still held off: it lives, but has gone down several times
+    /// lately.
+    pub(crate) held_for_ms: Option<u64>,
+    pub(crate) epoch: String,
+    /// Microseconds.
+    pub(crate) rtt_us: Option<u64>,
+    /// The bytes of the largest datagram that passes to it.
+    pub(crate) datagram: usize,
+    /// In hexadecimal digits.
+    pub(crate) metadata: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct SentRow {
+    pub(crate) origin: String,
+    pub(crate) epoch: String,
+    pub(crate) sequence: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct DepartedRow {
+    pub(crate) acknowledged_by: u32,
+    pub(crate) told: u32,
+}
+
+impl From<TimedItem> for ItemRow {
+    fn from(timed: TimedItem) -> Self {
+        let item = timed.item;
+        Self {
+            member: item.member.to_string(),
+            op: op_name(item.op).to_owned(),
+            start: item.range.start(),
+            end: item.range.end(),
+            port: item.port,
+            epoch: timed.epoch.to_string(),
+            clock: timed.clock,
+        }
+    }
+}
+
+impl From<Owner> for OwnerRow {
+    fn from(owner: Owner) -> Self {
+        Self {
+            member: owner.member.to_string(),
+            port: owner.port,
+            start: owner.range.start(),
+            end: owner.range.end(),
+        }
+    }
+}
+
+impl From<Peer> for PeerRow {
+    fn from(peer: Peer) -> Self {
+        Self {
+            id: peer.id.to_string(),
+            status: status_name(peer.status).to_owned(),
+            held_for_ms: peer
+                .held_for
+                .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+            epoch: peer.epoch.to_string(),
+            rtt_us: peer.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
+            datagram: peer.datagram,
+            metadata: hex(&peer.metadata),
+        }
+    }
+}
+
+/// The name of a status.
+pub(crate) const fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Alive => "alive",
+        Status::Suspect => "suspect",
+        Status::Unreachable => "unreachable",
+        Status::Down => "down",
+        Status::Left => "left",
+    }
+}
+
+const fn op_name(op: Op) -> &'static str {
+    match op {
+        Op::Add => "add",
+        Op::Remove => "remove",
+        Op::Get => "get",
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,328 @@
+//! The calls of a node: those of its engine without `now`, its events, its seeds.
+
+use core::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use scalesmall_core::{
+    BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, GroupError,
+    GroupName, KeyRange, MetadataError, MulticastState, NodeId, Op, Owner, Peer, Recipients, Stats,
+    Tag, TimedItem,
+};
+
+use crate::clock::Clock;
+use crate::record::Recorded;
+use crate::seed::{Seeds, can_reach};
+use crate::stats::DriverStats;
+
+/// All that can be done with a node except its sockets, and so the same for every runtime.
+///
+/// Calls take effect at once in this node's own picture; others hear of them at the next
+/// [`Node::pump`](crate::Node::pump). A node dereferences to its front, and a
+/// [`Handle`](crate::Handle) brings calls to it from other threads.
+#[derive(Debug)]
+pub struct Front {
+    pub(crate) engine: Recorded,
+    pub(crate) clock: Clock,
+    pub(crate) seeds: Seeds,
+    /// The address that the unicast socket is bound to.
+    pub(crate) local: SocketAddr,
+    pub(crate) driver_stats: DriverStats,
+    /// Whether events are left in the engine on purpose, as their reader is slow.
+    pub(crate) reader_lags: bool,
+}
+
+impl Front {
+    /// The next change or message, or `None`. Returns only what earlier pumps and calls brought.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let now = self.clock.now();
+        let event = self.engine.poll_event(now);
+        if event == Some(Event::Isolated) {
+            self.seeds.look_up();
+        }
+        event
+    }
+
+    /// Makes this node a member of `group`, interested in all of its keys.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`]; nothing has changed then.
+    pub fn join(&mut self, group: &GroupName) -> Result<(), GroupError> {
+        let now = self.clock.now();
+        self.engine.join(now, group)
+    }
+
+    /// Takes back all that this node has said about `group`.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`]; nothing has changed then.
+    pub fn leave(&mut self, group: &GroupName) -> Result<(), GroupError> {
+        let now = self.clock.now();
+        self.engine.leave(now, group)
+    }
+
+    /// Offers to serve the keys of `range` at `port`; makes the node a member of the group.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`]; nothing has changed then.
+    pub fn add_item(
+        &mut self,
+        group: &GroupName,
+        range: KeyRange,
+        port: u16,
+    ) -> Result<TimedItem, GroupError> {
+        let now = self.clock.now();
+        self.engine.add_item(now, group, range, port)
+    }
+
+    /// Takes back the offer of exactly this range.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`]; nothing has changed then.
+    pub fn remove_item(
+        &mut self,
+        group: &GroupName,
+        range: KeyRange,
+        port: u16,
+    ) -> Result<TimedItem, GroupError> {
+        let now = self.clock.now();
+        self.engine.remove_item(now, group, range, port)
+    }
+
+    /// Contacts further nodes, at any time. Addresses of a family that the socket cannot reach are
+    /// left out and counted in [`DriverStats::seeds_out_of_reach`].
+    pub fn contact(&mut self, seeds: &[SocketAddr]) {
+        let local = self.local.ip();
+        let reached = |addr: &SocketAddr| can_reach(local, *addr);
+        let within: Vec<SocketAddr> = seeds.iter().copied().filter(reached).collect();
+        self.driver_stats.seeds_out_of_reach +=
+            u64::try_from(seeds.len() - within.len()).unwrap_or(u64::MAX);
+        if !within.is_empty() {
+            let now = self.clock.now();
+            self.engine.contact(now, &within);
+        }
+    }
+
+    /// Sends a message. See `Engine::broadcast` for what is promised.
+    ///
+    /// # Errors
+    ///
+    /// [`BroadcastError`]; nothing is sent then.
+    pub fn broadcast(
+        &mut self,
+        to: Recipients<'_>,
+        tag: Tag,
+        payload: Bytes,
+    ) -> Result<BroadcastId, BroadcastError> {
+        let now = self.clock.now();
+        self.engine.broadcast(now, to, tag, payload)
+    }
+
+    /// Attaches bytes to this node that all others see.
+    ///
+    /// # Errors
+    ///
+    /// [`MetadataError`]; nothing has changed then.
+    pub fn set_metadata(&mut self, metadata: Bytes) -> Result<(), MetadataError> {
+        let now = self.clock.now();
+        self.engine.set_metadata(now, metadata)
+    }
+
+    /// Tells the others that this node expects to be slow for `expected`.
+    pub fn announce_slow(&mut self, expected: Duration) {
+        let now = self.clock.now();
+        self.engine.announce_slow(now, expected);
+    }
+
+    /// Says goodbye. Keep pumping until [`Event::Departed`].
+    pub fn depart(&mut self) {
+        let now = self.clock.now();
+        self.engine.depart(now);
+    }
+
+    /// Begins a new life, for example after departing.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRandomness`]; nothing has changed then.
+    pub fn renew(&mut self) -> Result<(), NoRandomness> {
+        let mut random = [0; 4];
+        getrandom::fill(&mut random).map_err(|_| NoRandomness)?;
+        let epoch = new_epoch(u32::from_ne_bytes(random));
+        let epoch = epoch.max(Epoch(self.epoch().0.saturating_add(1)));
+        let now = self.clock.now();
+        self.engine.renew(now, epoch);
+        Ok(())
+    }
+
+    /// Changes how the engine behaves, for example its keys. Start from
+    /// [`Settings::config`](crate::Settings::config); any seed will do. A recording ends here, as it
+    /// cannot hold a configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`]; nothing has changed then, except that the recording has ended.
+    pub fn set_config(&mut self, config: Config) -> Result<(), ConfigError> {
+        let now = self.clock.now();
+        self.engine.set_config(now, config)
+    }
+
+    /// This node's identity.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.engine.engine().id()
+    }
+
+    /// This node's life.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.engine.engine().epoch()
+    }
+
+    /// The members of `group`.
+    pub fn members(&self, group: &GroupName) -> impl Iterator<Item = NodeId> + use<'_> {
+        self.engine.engine().members(group)
+    }
+
+    /// All groups that this node has heard of.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
+        self.engine.engine().groups()
+    }
+
+    /// The groups of which this node is a member.
+    pub fn my_groups(&self) -> impl Iterator<Item = &GroupName> {
+        self.engine.engine().my_groups()
+    }
+
+    /// All that is said about `group`, by member and range.
+    pub fn topology(&self, group: &GroupName) -> impl Iterator<Item = TimedItem> + use<'_> {
+        self.engine.engine().topology(group)
+    }
+
+    /// All that is said about `group` with this operation.
+    pub fn topology_of(
+        &self,
+        group: &GroupName,
+        op: Op,
+    ) -> impl Iterator<Item = TimedItem> + use<'_> {
+        self.engine.engine().topology_of(group, op)
+    }
+
+    /// The owners of `key`, best first.
+    pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
+        self.engine.engine().route(group, key)
+    }
+
+    /// Which keys of `group` nobody serves, and which several do.
+    #[must_use]
+    pub fn coverage(&self, group: &GroupName) -> Coverage {
+        self.engine.engine().coverage(group)
+    }
+
+    /// The other nodes.
+    pub fn peers(&self) -> impl Iterator<Item = Peer> + use<'_> {
+        self.engine.engine().peers()
+    }
+
+    /// One other node.
+    #[must_use]
+    pub fn peer(&self, id: NodeId) -> Option<Peer> {
+        self.engine.engine().peer(id)
+    }
+
+    /// What multicast does for this node; `None` if it is off.
+    #[must_use]
+    pub fn multicast(&self) -> Option<MulticastState> {
+        self.engine.engine().multicast()
+    }
+
+    /// The engine's counters.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        self.engine.engine().stats()
+    }
+
+    /// What the sockets said.
+    #[must_use]
+    pub const fn driver_stats(&self) -> DriverStats {
+        self.driver_stats
+    }
+
+    /// Why the recording that [`Settings::record`](crate::Settings::record) asked for could not be
+    /// written any more, if that happened. It ended there, perhaps within a line; the node goes on.
+    #[must_use]
+    pub const fn recording_error(&self) -> Option<io::ErrorKind> {
+        self.engine.failed()
+    }
+
+    /// The engine, for all other queries.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        self.engine.engine()
+    }
+}
+
+/// The epoch of a life that begins now. A clock before 1970 counts as 1970: if others know a higher
+/// epoch of this node, they tell it, and it renews above that.
+pub(crate) fn new_epoch(random: u32) -> Epoch {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Epoch::new(u64::try_from(since.as_millis()).unwrap_or(0), random)
+}
+
+/// The operating system gives no random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRandomness;
+
+impl fmt::Display for NoRandomness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the operating system gives no random bytes; try again later")
+    }
+}
+
+impl core::error::Error for NoRandomness {}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use scalesmall_core::Epoch;
+
+    use crate::{GroupKey, Node, Settings};
+
+    fn node() -> Node<UdpSocket> {
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        Node::start(&settings, Ok).unwrap()
+    }
+
+    #[test]
+    fn each_life_lies_above_the_one_before() {
+        let mut node = node();
+        for absurd in [None, Some(Epoch(u64::MAX)), None, None] {
+            let before = node.epoch();
+            match absurd {
+                Some(epoch) => {
+                    let now = node.clock.now();
+                    node.engine.renew(now, epoch);
+                }
+                None => node.renew().unwrap(),
+            }
+            assert!(node.epoch() > before);
+        }
+    }
+
+    #[test]
+    fn addresses_of_the_other_family_are_left_out_and_counted() {
+        let mut node = node();
+        node.contact(&["[::1]:5".parse().unwrap(), "127.0.0.1:5".parse().unwrap()]);
+        assert_eq!(node.driver_stats().seeds_out_of_reach, 1);
+        let _ = node.pump().unwrap();
+        assert_eq!(node.driver_stats().send_errors, 0);
+        assert!(node.stats().datagrams_sent > 0);
+    }
+}

@@ -1,0 +1,293 @@
+//! The settings of a node.
+
+mod environment;
+
+use core::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use scalesmall_core::{ClusterName, Config, KeyId, Keyring, SendRate, Suite};
+
+use crate::interface;
+use crate::key::{GroupKey, KeyTextError};
+use crate::seed::{Seed, can_reach};
+
+/// The port of a node, and of its multicast group, that is given none.
+pub const DEFAULT_PORT: u16 = 29_999;
+
+/// The multicast group of IPv4 nodes that are given none.
+const DEFAULT_GROUP_V4: [u8; 4] = [224, 1, 1, 1];
+
+/// The multicast group of IPv6 nodes that are given none: transient (not assigned by IANA), for one
+/// link.
+const DEFAULT_GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x5ca1, 0xe5a1);
+
+/// Which multicast group is used, and how far it reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Multicast {
+    /// The group and its port.
+    pub group: SocketAddr,
+    /// How many routers a datagram may pass, plus one.
+    pub ttl: u8,
+}
+
+impl Multicast {
+    /// The default for a node at `address`: group 224.1.1.1, or ff12::5ca1:e5a1 for IPv6; port
+    /// 29999; TTL 4.
+    #[must_use]
+    pub fn for_node(address: IpAddr) -> Self {
+        let group: IpAddr = match address {
+            IpAddr::V4(_) => DEFAULT_GROUP_V4.into(),
+            IpAddr::V6(_) => DEFAULT_GROUP_V6.into(),
+        };
+        Self { group: SocketAddr::new(group, DEFAULT_PORT), ttl: 4 }
+    }
+}
+
+/// Which preset of the engine's [`Config`] a node uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preset {
+    /// [`Config::lan`].
+    #[default]
+    Lan,
+    /// [`Config::wan`].
+    Wan,
+    /// [`Config::local`].
+    Local,
+}
+
+/// A node's identity, its keys, and how it finds others.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The address to receive on. Port 0 lets the system choose one.
+    pub bind: SocketAddr,
+    /// The address by which others reach the node, and its identity. `None`: the bound one. A
+    /// port of 0 stands for the bound port.
+    pub advertise: Option<SocketAddr>,
+    /// Nodes to contact.
+    pub seeds: Vec<Seed>,
+    /// The cluster's name.
+    pub cluster: ClusterName,
+    /// The key that protects what is sent and that opens what arrives.
+    pub key: GroupKey,
+    /// The name of the key, the same on all nodes.
+    pub key_id: KeyId,
+    /// Further keys that are accepted on what arrives, while keys are exchanged.
+    pub accepted_keys: Vec<(KeyId, GroupKey)>,
+    /// The multicast group, if multicast is used.
+    pub multicast: Option<Multicast>,
+    /// The preset of the engine's time-outs and intervals.
+    pub preset: Preset,
+    /// How packets are protected; the same on all nodes.
+    pub suite: Suite,
+    /// The most that is sent per second. `None`: what the preset says.
+    pub send_rate: Option<SendRate>,
+    /// A file to record every engine call in; it must not exist. Holds datagrams, never keys. If it
+    /// cannot be written any more, [`Front::recording_error`](crate::Front::recording_error) tells.
+    pub record: Option<PathBuf>,
+}
+
+impl Settings {
+    /// A node at `bind`, in cluster `scalesmall`, without seeds and without multicast.
+    #[must_use]
+    pub fn new(bind: SocketAddr, key: GroupKey) -> Self {
+        Self {
+            bind,
+            advertise: None,
+            seeds: Vec::new(),
+            cluster: ClusterName::try_from("scalesmall").expect("it has 1 to 255 bytes"),
+            key,
+            key_id: KeyId(0),
+            accepted_keys: Vec::new(),
+            multicast: None,
+            preset: Preset::default(),
+            suite: Suite::default(),
+            send_rate: None,
+            record: None,
+        }
+    }
+
+    /// The address by which others will know the host: the advertised one, the bound one, or else
+    /// the first of the host that others can reach.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::NoAddress`] or [`SettingsError::Interfaces`].
+    pub fn host(&self) -> Result<IpAddr, SettingsError> {
+        if let Some(advertised) = self.advertise {
+            return Ok(advertised.ip());
+        }
+        if !self.bind.ip().is_unspecified() {
+            return Ok(self.bind.ip());
+        }
+        let own = match self.bind {
+            SocketAddr::V4(_) => interface::default_ipv4().map(|own| own.map(IpAddr::V4)),
+            SocketAddr::V6(_) => interface::default_ipv6().map(|own| own.map(IpAddr::V6)),
+        };
+        own.map_err(|error| SettingsError::Interfaces { kind: error.kind() })?
+            .ok_or(SettingsError::NoAddress)
+    }
+
+    /// The seeds that are addresses of a family that cannot be reached from [`Settings::bind`]: a
+    /// node leaves them out.
+    pub fn seeds_out_of_reach(&self) -> impl Iterator<Item = SocketAddr> + use<'_> {
+        let beyond = |seed: &Seed| match seed {
+            Seed::Addr(addr) if !can_reach(self.bind.ip(), *addr) => Some(*addr),
+            _ => None,
+        };
+        self.seeds.iter().filter_map(beyond)
+    }
+
+    /// Checks what can be checked without touching the network.
+    ///
+    /// # Errors
+    ///
+    /// The first [`SettingsError`] found.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let host = self.host()?;
+        let local = self.bind.ip().is_loopback() && host.is_loopback();
+        let mut keys = self.accepted_keys.iter().map(|(_, key)| key).chain([&self.key]);
+        if !local && keys.any(GroupKey::is_published) {
+            return Err(SettingsError::PublishedKey);
+        }
+        if !self.seeds.is_empty() && self.seeds_out_of_reach().count() == self.seeds.len() {
+            return Err(SettingsError::SeedsOutOfReach { bind: self.bind.ip() });
+        }
+        match self.multicast {
+            Some(multicast) if !multicast.group.ip().is_multicast() => {
+                Err(SettingsError::NotMulticast)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The keys, with the own one as the primary.
+    #[must_use]
+    pub fn keyring(&self) -> Keyring {
+        let mut keys = Keyring::new(self.key_id, self.key.key().clone());
+        for (id, key) in self.accepted_keys.iter().filter(|(id, _)| *id != self.key_id) {
+            keys.insert(*id, key.key().clone());
+        }
+        keys
+    }
+
+    /// The engine's configuration.
+    #[must_use]
+    pub fn config(&self, seed: [u8; 32]) -> Config {
+        let preset = match self.preset {
+            Preset::Lan => Config::lan,
+            Preset::Wan => Config::wan,
+            Preset::Local => Config::local,
+        };
+        let mut config = preset(seed, self.cluster.clone(), self.keyring());
+        config.suite = self.suite;
+        config.send_rate = self.send_rate.unwrap_or(config.send_rate);
+        config.multicast = self.multicast.is_some();
+        config
+    }
+}
+
+/// Why settings are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// An environment variable holds something else than it should.
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What it should hold.
+        wanted: &'static str,
+    },
+    /// `GROUP_MANAGER_KEY` holds no key.
+    KeyText(KeyTextError),
+    /// The published key on an address that others can reach.
+    PublishedKey,
+    /// All seeds are addresses of a family that cannot be reached from the bound address.
+    SeedsOutOfReach {
+        /// The bound address.
+        bind: IpAddr,
+    },
+    /// The multicast group is not a multicast address.
+    NotMulticast,
+    /// The host has no address that others can reach.
+    NoAddress,
+    /// The host's interfaces cannot be listed.
+    Interfaces {
+        /// Why.
+        kind: io::ErrorKind,
+    },
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable { name, wanted } => write!(f, "{name} must be {wanted}"),
+            Self::KeyText(error) => write!(f, "GROUP_MANAGER_KEY: {error}"),
+            Self::PublishedKey => f.write_str(
+                "the published default key protects nothing and works on loopback only: \
+                 make a key (scalesmall keygen FILE) and give it to all nodes",
+            ),
+            Self::SeedsOutOfReach { bind } => write!(
+                f,
+                "no seed can be reached from {bind}, as they are of the other address family: \
+                 give a seed of its family, or bind an address of theirs"
+            ),
+            Self::NotMulticast => f.write_str(
+                "the multicast group must be a multicast address, such as 224.1.1.1 or ff12::1",
+            ),
+            Self::NoAddress => f.write_str(
+                "this host has no address that others can reach: give the one to use \
+                 (GROUP_MANAGER_ADDRESS or the address to bind)",
+            ),
+            Self::Interfaces { kind } => {
+                write!(f, "this host's interfaces cannot be listed ({kind}): give an address")
+            }
+        }
+    }
+}
+
+impl core::error::Error for SettingsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(address: &str) -> Settings {
+        Settings::new(address.parse().unwrap(), GroupKey::published())
+    }
+
+    #[test]
+    fn seeds_of_the_other_family_are_told_and_refused_when_there_are_no_others() {
+        let mut settings = at("[::1]:29999");
+        let beyond: SocketAddr = "127.0.0.1:5".parse().unwrap();
+        settings.seeds = vec![beyond.into(), "[::ffff:127.0.0.1]:5".parse().unwrap()];
+        let bind = settings.bind.ip();
+        assert_eq!(settings.check(), Err(SettingsError::SeedsOutOfReach { bind }));
+        // What a name stands for shows later.
+        settings.seeds[1] = "localhost:5".parse().unwrap();
+        assert_eq!(settings.check(), Ok(()));
+        assert_eq!(settings.seeds_out_of_reach().collect::<Vec<_>>(), [beyond]);
+        settings.seeds = vec![beyond.into()];
+        settings.bind = "127.0.0.1:0".parse().unwrap();
+        assert_eq!(settings.check(), Ok(()));
+        settings.seeds = vec!["[::1]:5".parse().unwrap()];
+        let bind = settings.bind.ip();
+        assert_eq!(settings.check(), Err(SettingsError::SeedsOutOfReach { bind }));
+    }
+
+    #[test]
+    fn the_published_key_stays_on_loopback() {
+        let mut settings = at("[::1]:29999");
+        assert_eq!(settings.check(), Ok(()));
+        settings.advertise = Some("10.0.0.1:0".parse().unwrap());
+        assert_eq!(settings.check(), Err(SettingsError::PublishedKey));
+        settings.advertise = None;
+        settings.bind = "10.0.0.1:0".parse().unwrap();
+        assert_eq!(settings.check(), Err(SettingsError::PublishedKey));
+        settings.bind = "0.0.0.0:0".parse().unwrap();
+        settings.advertise = Some("127.0.0.1:0".parse().unwrap());
+        assert_eq!(settings.check(), Err(SettingsError::PublishedKey));
+    }
+}

@@ -1,0 +1,180 @@
+//! Whether the parts of a scenario fit together, and what to do if they do not.
+
+mod picks;
+mod steps;
+
+use std::collections::BTreeMap;
+
+use super::figure::{Limit, Unit};
+use super::path::Path;
+use super::place::{Place, line_of};
+use super::step::walk;
+use super::{Scenario, ScenarioError};
+use crate::random::Ratio;
+use steps::wrong_steps;
+
+/// What does not fit.
+pub(super) struct Wrong {
+    /// Where it stands in a file.
+    way: Vec<Place>,
+    /// What it is, and what to do.
+    text: String,
+}
+
+impl Wrong {
+    /// Told with the line of a file.
+    pub(super) fn in_text(self, text: &str) -> String {
+        match line_of(text, &self.way) {
+            Some(line) => format!("line {line}: {}", self.text),
+            None => self.text,
+        }
+    }
+
+    /// Of a part that stands there.
+    pub(super) fn under(mut self, way: &[Place]) -> Self {
+        self.way.splice(0..0, way.iter().cloned());
+        self
+    }
+}
+
+/// What is wrong with what stands under these keys.
+pub(super) fn wrong(keys: &[&str], text: impl Into<String>) -> Option<Wrong> {
+    Some(Wrong { way: keys.iter().map(|key| Place::from(*key)).collect(), text: text.into() })
+}
+
+impl Scenario {
+    /// Checks that the parts fit together, as reading a file does.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        self.wrong().map_or(Ok(()), |wrong| Err(ScenarioError(wrong.text)))
+    }
+
+    pub(super) fn wrong(&self) -> Option<Wrong> {
+        let breaks = |c: char| c.is_control() || "|[]".contains(c);
+        if self.name.trim().is_empty() || self.name.contains(breaks) {
+            let text =
+                "a scenario is known by its name: write one, on one line, without |, [ and ]";
+            return wrong(&["name"], text);
+        }
+        if self.seeds == 0 {
+            return wrong(&["seeds"], "no seeds play nothing: write 1 or more");
+        }
+        let found = self.wrong_cluster().or_else(|| wrong_steps(&self.steps));
+        found.or_else(|| self.wrong_bars()).or_else(|| {
+            let error = self.points().err().filter(|_| !self.grid.is_empty())?;
+            wrong(&["grid"], error.to_string())
+        })
+    }
+
+    fn wrong_cluster(&self) -> Option<Wrong> {
+        let cluster = &self.cluster;
+        if let Some(text) = cluster.wrong_size() {
+            return wrong(&["cluster", "nodes"], text);
+        }
+        if cluster.asleep > cluster.nodes {
+            let text = "cluster.asleep is more than cluster.nodes: lower it";
+            return wrong(&["cluster", "asleep"], text);
+        }
+        if cluster.zones == 0 {
+            return wrong(&["cluster", "zones"], "each node is in a zone: write 1 or more");
+        }
+        if cluster.zones > 1 && !cluster.zone.is_empty() {
+            let text = "give either the number of zones or each zone: leave one out";
+            return wrong(&["cluster", "zones"], text);
+        }
+        if let Some((zone, text)) = cluster.wrong_zone().filter(|_| !cluster.zone.is_empty()) {
+            let way = ["cluster".into(), "zone".into(), zone.into()];
+            return wrong(&["nodes"], text).map(|wrong| wrong.under(&way));
+        }
+        if (cluster.zones > 1 || cluster.zone.len() > 1) && cluster.between.is_none() {
+            let key = if cluster.zones > 1 { "zones" } else { "zone" };
+            let text = "several zones need links: describe them in [cluster.between]";
+            return wrong(&["cluster", key], text);
+        }
+        let zones = cluster.count_zones();
+        let strays = |zones_of: [u16; 2]| zones_of.iter().any(|zone| usize::from(*zone) >= zones);
+        if let Some(place) = cluster.routes.iter().position(|route| strays(route.zones)) {
+            let text = format!("there are {zones} zones, counted from 0: name two of them");
+            let way = ["cluster".into(), "routes".into(), place.into()];
+            return wrong(&["zones"], text).map(|wrong| wrong.under(&way));
+        }
+        #[cfg(feature = "mutants")]
+        if let Some(text) = cluster.wrong_mutant() {
+            return wrong(&["cluster", "mutant"], text);
+        }
+        for others in [None, self.baseline.as_ref()] {
+            if let Some((keys, text)) = cluster.wrong_settings(others) {
+                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                return wrong(&keys, text);
+            }
+        }
+        let links = [("link", Some(&cluster.link)), ("between", cluster.between.as_ref())];
+        let found = links.into_iter().find_map(|(key, path)| {
+            wrong_path(path?).map(|wrong| wrong.under(&["cluster".into(), key.into()]))
+        });
+        found.or_else(|| {
+            cluster.routes.iter().enumerate().find_map(|(place, route)| {
+                let way = ["cluster".into(), "routes".into(), place.into(), "link".into()];
+                wrong_path(&route.link).map(|wrong| wrong.under(&way))
+            })
+        })
+    }
+
+    fn wrong_bars(&self) -> Option<Wrong> {
+        let mut figures: BTreeMap<String, Unit> = BTreeMap::new();
+        walk(&self.steps, &mut |step| figures.extend(step.figures()));
+        self.bars.iter().enumerate().find_map(|(place, bar)| {
+            let way = ["bars".into(), place.into()];
+            let wrong =
+                |key: &str, text: String| wrong(&[key], text).map(|wrong| wrong.under(&way));
+            let Some(unit) = figures.get(&bar.figure) else {
+                let names: Vec<&String> = figures.keys().collect();
+                let figure = &bar.figure;
+                let text =
+                    format!("no step makes the figure \"{figure}\" of a bar: there are {names:?}");
+                return wrong("figure", text);
+            };
+            match bar.at_most {
+                Limit::Share(_) if self.baseline.is_none() => wrong(
+                    "at_most",
+                    "a bar is a share of the baseline: describe it in [baseline]".into(),
+                ),
+                Limit::Time(_) | Limit::Delays(_) if *unit != Unit::Nanos => {
+                    let text =
+                        format!("the figure \"{}\" is no time: write a whole number", bar.figure);
+                    wrong("at_most", text)
+                }
+                _ => None,
+            }
+        })
+    }
+}
+
+pub(super) fn wrong_path(path: &Path) -> Option<Wrong> {
+    if let Some([least, most]) = path.delay.filter(|[least, most]| least > most) {
+        let text = format!("write the least delay first, then the most: [\"{most}\", \"{least}\"]");
+        return wrong(&["delay"], text);
+    }
+    if path.delay.is_some() && path.median.is_some() {
+        return wrong(&["median"], "a delay has a median of its own: leave one of both out");
+    }
+    if path.octaves.is_some() && path.median.is_none() {
+        return wrong(&["octaves"], "octaves spread a median: give that as well");
+    }
+    let is_wide = |Ratio(part, whole): Ratio| u64::from(part) > MOST_OCTAVES * u64::from(whole);
+    if path.octaves.is_some_and(|octaves| is_wide(octaves.0)) {
+        let text = format!("octaves are at most {MOST_OCTAVES}/1: lower them");
+        return wrong(&["octaves"], text);
+    }
+    if path.mtu == Some(0) || path.bandwidth.is_some_and(|[rate, _]| rate == 0) {
+        let key = if path.mtu == Some(0) { "mtu" } else { "bandwidth" };
+        return wrong(&[key], "nothing fits through 0 bytes: write more, or a loss of \"100%\"");
+    }
+    None
+}
+
+/// The widest spread of delays: one of a hundred is then 400,000 times the median.
+const MOST_OCTAVES: u64 = 8;

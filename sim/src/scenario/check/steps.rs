@@ -1,0 +1,196 @@
+//! Whether each step can be taken, where it stands.
+
+use std::collections::BTreeMap;
+
+use super::picks::wrong_pick;
+use super::{Wrong, wrong, wrong_path};
+use crate::random::Ratio;
+use crate::scenario::figure::Unit;
+use crate::scenario::place::Place;
+use crate::scenario::step::{Goal, Send, Stalls, Step};
+use crate::scenario::value::Span;
+
+/// What the steps so far have brought about.
+#[derive(Default)]
+struct SoFar {
+    served: bool,
+    told: bool,
+    metered: bool,
+    /// Whether some step before has picked nodes.
+    picked: bool,
+    figures: BTreeMap<String, Unit>,
+    /// How many steps there are, each as often as it is repeated.
+    steps: u64,
+}
+
+/// What is wrong with the steps of a scenario.
+pub(super) fn wrong_steps(steps: &[Step]) -> Option<Wrong> {
+    if steps.is_empty() {
+        return wrong(&["steps"], "nothing happens: write one step at least");
+    }
+    let mut so_far = SoFar::default();
+    steps.iter().enumerate().find_map(|(place, step)| {
+        so_far.wrong(step, 1, &["steps".into(), place.into(), Place::Only])
+    })
+}
+
+impl SoFar {
+    /// What is wrong with a step at this place that is taken this often.
+    fn wrong(&mut self, step: &Step, times: u64, way: &[Place]) -> Option<Wrong> {
+        self.steps = self.steps.saturating_add(times);
+        if self.steps > MOST_STEPS {
+            let text = format!("with all that is repeated there are more than {MOST_STEPS} steps");
+            return wrong(&[], text + ": repeat less").map(|wrong| wrong.under(way));
+        }
+        let within = |places: &[Place]| [way, places].concat();
+        let found = wrong_pick(step, self.picked).or_else(|| self.wrong_here(step));
+        let found = found.or_else(|| wrong_step(step));
+        self.picked |= step.picks();
+        found.map(|wrong| wrong.under(way)).or_else(|| match step {
+            Step::Repeat(repeat) => {
+                let times = times.saturating_mul(u64::from(repeat.times));
+                repeat.steps.iter().enumerate().find_map(|(place, step)| {
+                    self.wrong(step, times, &within(&["steps".into(), place.into(), Place::Only]))
+                })
+            }
+            Step::Timeline(timeline) => {
+                timeline.in_order().into_iter().find_map(|(place, event)| {
+                    let place = ["events".into(), place.into(), "do".into(), Place::Only];
+                    self.wrong(&event.step, times, &within(&place))
+                })
+            }
+            _ => None,
+        })
+    }
+
+    /// What is wrong with a step after those before it.
+    fn wrong_here(&mut self, step: &Step) -> Option<Wrong> {
+        for (figure, unit) in step.figures() {
+            // A table of results has a row for each.
+            if figure.trim().is_empty() || figure.contains(|c: char| c.is_control() || c == '|') {
+                let text = "a figure is known by its name: write one, on one line, without |";
+                return wrong(&["figure"], text);
+            }
+            let before = *self.figures.entry(figure.clone()).or_insert(unit);
+            if before != unit {
+                let text = format!("\"{figure}\" is a figure of another kind already: rename one");
+                return wrong(&["figure"], text);
+            }
+        }
+        match step {
+            Step::Serve(_) | Step::Withdraw(_) => self.served = true,
+            Step::Message(_) => self.told = true,
+            Step::Meter(_) => self.metered = true,
+            Step::Await(goal) if goal.what == Goal::Shown && !self.served => {
+                let text = "nothing was served that could be shown: put a step serve before";
+                return wrong(&["what"], text);
+            }
+            Step::Await(goal) if goal.what == Goal::Heard && !self.told => {
+                let text = "no message was sent that could be heard: put a step message before";
+                return wrong(&["what"], text);
+            }
+            Step::Usage(_) if !self.metered => {
+                let text = "nothing counts what is sent yet: put a step meter before";
+                return wrong(&[], text);
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+/// What is wrong with a step by itself.
+fn wrong_step(step: &Step) -> Option<Wrong> {
+    match step {
+        Step::Relink(path) => wrong_path(path),
+        Step::Narrow(narrow) if narrow.mtu == Some(0) => {
+            wrong(&["mtu"], "nothing fits through 0 bytes: write more, or cut the nodes off")
+        }
+        Step::Between(between) if between.percent.saturating_add(between.and) > 100 => {
+            let text = "both sets together are more than 100 per cent of the nodes: lower one";
+            wrong(&[], text)
+        }
+        Step::Parts(parts) if parts.count < 2 => {
+            wrong(&["count"], "a cluster falls into 2 parts or more: raise it")
+        }
+        Step::Pauses(pauses) if pauses.span[0] > pauses.span[1] => {
+            wrong(&["span"], "write the shortest first, then the longest")
+        }
+        Step::Pauses(pauses) if pauses.gap[0] > pauses.gap[1] => {
+            wrong(&["gap"], "write the shortest first, then the longest")
+        }
+        Step::Pauses(pauses) => {
+            let text = format!("pauses are 1 to {MOST_CALLS}, of 1 node or more at once");
+            let few = pauses.count == 0 || pauses.at_once == 0;
+            let key = if pauses.at_once == 0 { "at_once" } else { "count" };
+            wrong(&[key], text).filter(|_| few || pauses.count > MOST_CALLS)
+        }
+        Step::Stalls(stalls) => wrong_stalls(stalls),
+        Step::Churn(churn) if !(1..=MOST_CALLS).contains(&churn.per_second) => {
+            wrong(&["per_second"], format!("churn.per_second is 1 to {MOST_CALLS}"))
+        }
+        Step::Betray(betray) if !(1..=MOST_CALLS).contains(&betray.packets) => {
+            wrong(&["packets"], format!("betray.packets is 1 to {MOST_CALLS}"))
+        }
+        Step::Send(send) => wrong_send(send),
+        Step::Serve(serve) | Step::Withdraw(serve) if serve.range >= RANGES => {
+            wrong(&["range"], format!("the ranges of a node are 0 to {}", RANGES - 1))
+        }
+        Step::Skew(skew) => {
+            let Ratio(part, whole) = skew.rate.0;
+            let fits = part > 0 && u64::from(part) <= MOST_SKEW * u64::from(whole);
+            let text = format!("a clock runs at up to {MOST_SKEW} times its pace, such as 101/100");
+            wrong(&["rate"], text).filter(|_| !fits)
+        }
+        Step::Repeat(repeat) if repeat.times == 0 || repeat.steps.is_empty() => {
+            let key = if repeat.times == 0 { "times" } else { "steps" };
+            wrong(&[key], "nothing is repeated: write one step at least, and once at least")
+        }
+        Step::Timeline(timeline) => {
+            let (lasts, events) = (timeline.lasts, &timeline.events);
+            let late = events.iter().position(|event| event.at > lasts)?;
+            let at = events[late].at;
+            let text = format!(
+                "an event at {at} comes after the end at {lasts}: move it, or let the timeline \
+                 last until {at} at least"
+            );
+            wrong(&["at"], text).map(|wrong| wrong.under(&["events".into(), late.into()]))
+        }
+        _ => None,
+    }
+}
+
+fn wrong_stalls(stalls: &Stalls) -> Option<Wrong> {
+    if stalls.nodes.is_empty()
+        || stalls.on.is_empty()
+        || stalls.off.is_empty()
+        || stalls.how.is_empty()
+    {
+        let text = "nodes, on, off and how of stalls each need one value at least";
+        return wrong(&[], text);
+    }
+    // A round that takes no time never comes to the end.
+    let least = |spans: &[Span]| spans.iter().map(|span| span.0).min().unwrap_or_default();
+    let round = least(&stalls.on).saturating_add(least(&stalls.off));
+    let text = "stalls without any time on or off never end: let both last 1ms together at least";
+    wrong(&[], text).filter(|_| round < core::time::Duration::from_millis(1))
+}
+
+fn wrong_send(send: &Send) -> Option<Wrong> {
+    if !(1..=MOST_CALLS).contains(&send.messages) {
+        return wrong(&["messages"], format!("messages are 1 to {MOST_CALLS}"));
+    }
+    let text = format!("no datagram has more than {MOST_BYTES} bytes: lower it");
+    wrong(&["bytes"], text).filter(|_| send.bytes > MOST_BYTES)
+}
+
+/// The most steps, each as often as it is repeated.
+const MOST_STEPS: u64 = 1_000_000;
+/// The most changes a second, one in a microsecond; and the most messages or pauses of a step.
+const MOST_CALLS: u32 = 1_000_000;
+/// The most bytes of a UDP datagram.
+const MOST_BYTES: usize = 65_507;
+/// How many ranges of its own each node has.
+const RANGES: u32 = 1_000;
+/// How much faster than the truth a clock may run.
+const MOST_SKEW: u64 = 100;

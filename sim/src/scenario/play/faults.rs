@@ -1,0 +1,216 @@
+//! What a scenario does to nodes and links, and to which.
+
+use scalesmall_core::Event;
+
+use super::{Outcome, Player};
+use crate::link::nanos;
+use crate::node::Condition;
+use crate::scenario::step::{Pauses, Stall, Stalls, Step, Whom};
+use crate::sim::{CatchUp, Sim};
+
+impl Player {
+    pub(super) fn fault(&mut self, step: &Step) {
+        match step {
+            Step::Crash(whom) => self.each_up(whom, Sim::crash),
+            Step::Kill(whom) => self.each_up(whom, Sim::kill),
+            Step::Depart(whom) => self.each_up(whom, Sim::depart),
+            Step::Pause(whom) => self.each_up(whom, Sim::pause),
+            Step::Starve(whom) => self.each_up(whom, Sim::starve),
+            Step::Restart(whom) => {
+                self.pick(whom, |sim, node| !sim.condition(node).is_up());
+                for node in self.picked.clone() {
+                    self.sim.restart(node);
+                }
+            }
+            Step::Resume(resume) => {
+                for node in 0..self.sim.len() {
+                    self.sim.resume(node, resume.catch_up.into());
+                }
+            }
+            Step::Lossy(lossy) => {
+                self.pick_some(lossy.nodes);
+                for node in self.picked.clone() {
+                    self.sim.lossy(node, lossy.out.0, lossy.into.0);
+                }
+            }
+            Step::Skew(skew) => {
+                self.pick_some(skew.nodes);
+                for node in self.picked.clone() {
+                    self.sim.skew(node, skew.rate.0);
+                }
+            }
+            Step::Jump(jump) => {
+                let by = i64::try_from(nanos(jump.by.0)).unwrap_or(i64::MAX);
+                self.pick_some(jump.nodes);
+                for node in self.picked.clone() {
+                    self.sim.jump(node, if jump.back { -by } else { by });
+                }
+            }
+            Step::Slow(slow) => {
+                self.pick_some(slow.nodes);
+                for node in self.picked.clone() {
+                    self.sim.slow_down(node, slow.pace.0);
+                }
+            }
+            // What is refused leaves the picture as it is.
+            Step::Leave(whom) => {
+                let group = self.group.clone();
+                self.each_up(whom, |sim, node| {
+                    let _ = sim.leave(node, &group);
+                });
+            }
+            Step::Describe(whom) => {
+                let words = self.random.draw().to_le_bytes();
+                self.each_up(whom, |sim, node| {
+                    let words = words.iter().map(|byte| byte ^ node as u8).collect();
+                    let _ = sim.with(node, |engine, now| engine.set_metadata(now, words));
+                });
+            }
+            Step::WallClock(clock) => {
+                let behind = i64::try_from(clock.behind.0.as_millis()).unwrap_or(i64::MAX);
+                for node in self.picked.clone() {
+                    self.sim.set_wall_clock(node, -behind);
+                }
+            }
+            Step::Snapshot(whom) => self.each_up(whom, Sim::snapshot),
+            Step::SetBack(whom) => {
+                self.pick(whom, Sim::has_snapshot);
+                for node in self.picked.clone() {
+                    self.sim.set_back(node);
+                }
+            }
+            Step::Copy(copies) => {
+                let whom = Whom { nodes: copies.nodes, ..Whom::default() };
+                self.pick(&whom, Sim::has_snapshot);
+                for node in self.picked.clone() {
+                    self.sim.copy(node, copies.by_chance);
+                }
+            }
+            Step::EndCopies(_) => self.sim.end_copies(),
+            Step::ForbidFalseDown(_) => self.sim.forbid_false_down(),
+            Step::ForbidHidden(_) => self.sim.forbid_hidden(),
+            Step::AllowHidden(_) => self.sim.allow_hidden(),
+            cut => self.cut(cut),
+        }
+    }
+
+    /// Picks nodes, at random where it is left open, among those that fit.
+    fn pick(&mut self, whom: &Whom, fits: impl Fn(&Sim, usize) -> bool) {
+        let count = match whom {
+            Whom { these: Some(these), .. } => {
+                let mut these: Vec<usize> =
+                    these.iter().map(|node| node % self.sim.len()).collect();
+                these.sort_unstable();
+                these.dedup();
+                self.picked = these;
+                return self.picked.retain(|node| fits(&self.sim, *node));
+            }
+            Whom { nodes: Some(nodes), .. } => *nodes,
+            Whom { percent: Some(percent), .. } => (self.sim.len() * percent).div_ceil(100),
+            _ => return self.picked.retain(|node| fits(&self.sim, *node)),
+        };
+        let mut nodes: Vec<usize> =
+            (0..self.sim.len()).filter(|node| fits(&self.sim, *node)).collect();
+        self.random.shuffle(&mut nodes);
+        nodes.truncate(count);
+        nodes.sort_unstable();
+        self.picked = nodes;
+    }
+
+    pub(super) fn pick_some(&mut self, count: usize) {
+        let whom = Whom { nodes: Some(count), ..Whom::default() };
+        self.pick(&whom, |sim, node| sim.condition(node).is_up());
+    }
+
+    pub(super) fn pick_up(&mut self, whom: &Whom) {
+        self.pick(whom, |sim, node| sim.condition(node).is_up());
+    }
+
+    fn each_up(&mut self, whom: &Whom, verb: impl Fn(&mut Sim, usize)) {
+        self.pick(whom, |sim, node| sim.condition(node) == Condition::Running);
+        for node in self.picked.clone() {
+            verb(&mut self.sim, node);
+        }
+    }
+
+    pub(super) fn sides(&mut self, whom: &Whom) -> (Vec<usize>, Vec<usize>) {
+        self.pick(whom, |_, _| true);
+        (self.picked.clone(), self.others())
+    }
+
+    pub(super) fn others(&self) -> Vec<usize> {
+        (0..self.sim.len()).filter(|node| !self.picked.contains(node)).collect()
+    }
+
+    pub(super) fn pauses(&mut self, pauses: &Pauses) -> Outcome {
+        let batches = (pauses.count as usize).div_ceil(pauses.at_once.max(1));
+        for _ in 0..batches {
+            self.pick_some(pauses.at_once);
+            let [least, most] = pauses.span.map(|span| nanos(span.0));
+            let mut ends: Vec<(u64, usize)> = Vec::new();
+            for node in self.picked.clone() {
+                ends.push((self.random.between(least, most), node));
+                if pauses.starve {
+                    self.sim.starve(node);
+                } else {
+                    self.sim.pause(node);
+                }
+            }
+            ends.sort_unstable();
+            let mut passed = 0;
+            for (end, node) in ends {
+                self.sim.run_for(core::time::Duration::from_nanos(end - passed))?;
+                passed = end;
+                self.sim.resume(node, pauses.catch_up.into());
+            }
+            let [least, most] = pauses.gap.map(|span| nanos(span.0));
+            let gap = self.random.between(least, most);
+            self.sim.run_for(core::time::Duration::from_nanos(gap))?;
+        }
+        Ok(())
+    }
+
+    /// Lets the same nodes stand still again and again; which combination, says the seed.
+    pub(super) fn stalls(&mut self, stalls: &Stalls, seed: u64) -> Outcome {
+        let mut turn = seed as usize;
+        let mut take = |count: usize| {
+            let place = turn.checked_rem(count);
+            turn = turn.checked_div(count).unwrap_or(0);
+            place.unwrap_or(0)
+        };
+        let place = (take(stalls.nodes.len()), take(stalls.on.len()));
+        let more = (take(stalls.off.len()), take(stalls.how.len()));
+        let (Some(nodes), Some(on), Some(off), Some(how)) = (
+            stalls.nodes.get(place.0),
+            stalls.on.get(place.1),
+            stalls.off.get(more.0),
+            stalls.how.get(more.1),
+        ) else {
+            return Ok(());
+        };
+        self.pick_some(*nodes);
+        let end = self.sim.now().as_nanos().saturating_add(nanos(stalls.lasts.0));
+        while self.sim.now().as_nanos() < end {
+            if let Some(told) = self.told_of_hold {
+                self.sim.unwatch(told);
+            }
+            let told = |_, event: &Event| matches!(event, Event::HeldOff { .. });
+            self.told_of_hold = Some(self.sim.watch_events(told));
+            for node in self.picked.clone() {
+                match how {
+                    Stall::AtOnce | Stall::Drain => self.sim.pause(node),
+                    Stall::Starve => self.sim.starve(node),
+                }
+            }
+            self.sim.run_for(on.0)?;
+            let catch_up = if *how == Stall::Drain { CatchUp::Drain } else { CatchUp::AtOnce };
+            for node in self.picked.clone() {
+                self.sim.resume(node, catch_up);
+            }
+            // What is waited for afterwards counts from the end of the last stall.
+            self.since = self.sim.now().as_nanos();
+            self.sim.run_for(off.0)?;
+        }
+        Ok(())
+    }
+}

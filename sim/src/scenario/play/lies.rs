@@ -1,0 +1,290 @@
+//! What a member that lies can say: every frame in every wrapping, with fields that are plausible and
+//! such that lie at an end of what they can hold.
+
+use bytes::Bytes;
+use scalesmall_core::wire::{
+    Claim, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    RecordVersion, Route, Spread, Standing,
+};
+use scalesmall_core::{Epoch, GroupName, KeyRange, Life, NodeId, Op, RecordDelta, Write};
+
+use super::setup::range_of;
+use crate::node::addr_of;
+use crate::random::{Random, Ratio};
+use crate::sim::Forged;
+use crate::sim::Sim;
+
+/// Draws lies about a cluster.
+pub(super) struct Liar<'a> {
+    pub(super) sim: &'a Sim,
+    pub(super) random: &'a mut Random,
+    pub(super) group: &'a GroupName,
+}
+
+impl Liar<'_> {
+    /// A packet of one kind of frame, or of several.
+    pub(super) fn packet(&mut self, node: usize) -> Forged {
+        let nodes = self.sim.len() as u64;
+        let other = (node as u64 + self.random.between(1, nodes - 1)) % nodes;
+        let to = (!self.one_in(4)).then_some(other as usize);
+        let bound = self.one_in(2);
+        let count = if self.one_in(3) { self.random.between(2, 40) } else { 1 };
+        let mut forged = Forged { to, bound, frames: Vec::new(), smuggled: None };
+        // One kind again and again finds what a mixture hides.
+        let kind = self.random.below(KINDS);
+        match self.random.below(4) {
+            0 => forged.frames.extend((0..count).map(|_| self.frame(kind))),
+            1 => {
+                let frame = self.for_all(kind);
+                let again = count.min(40) as u8;
+                forged.frames.push(self.head(again));
+                forged.frames.extend((0..again).map(|_| frame.clone()));
+            }
+            2 => {
+                for _ in 0..count {
+                    forged.frames.push(self.head(1));
+                    let frame = self.for_all(kind);
+                    forged.frames.push(frame);
+                }
+            }
+            _ => forged.smuggled = Some((self.head(1), self.frame(kind))),
+        }
+        forged
+    }
+
+    fn one_in(&mut self, of: u32) -> bool {
+        self.random.hit(Ratio(1, of))
+    }
+
+    fn number(&mut self) -> u64 {
+        match self.random.below(8) {
+            0 => 0,
+            1 => u64::MAX - self.random.below(3),
+            2 => 1 << self.random.below(64),
+            3 => self.random.draw(),
+            _ => self.random.below(3_000),
+        }
+    }
+
+    fn small(&mut self) -> u32 {
+        match self.random.below(6) {
+            0 => u32::MAX - self.random.below(2) as u32,
+            1 => self.random.draw() as u32,
+            _ => self.random.below(60) as u32,
+        }
+    }
+
+    /// A node of the cluster, or one that nobody has ever heard.
+    fn id(&mut self) -> NodeId {
+        let nodes = self.sim.len() as u64;
+        let index =
+            if self.one_in(5) { nodes + self.random.below(200) } else { self.random.below(nodes) };
+        NodeId::from(addr_of(index as usize, false))
+    }
+
+    fn life(&mut self) -> Life {
+        let id = self.id();
+        let epoch = self.epoch(id);
+        Life { id, epoch }
+    }
+
+    fn epoch(&mut self, id: NodeId) -> Epoch {
+        let node = self.sim.node_of(id.addr()).and_then(|node| self.sim.node(node));
+        let present = node.or_else(|| self.sim.node(0)).map_or(1, |engine| engine.epoch().0);
+        Epoch(match self.random.below(12) {
+            0 => present.saturating_add(1 + self.random.below(1 << 30)),
+            1 => present.saturating_sub(1 + self.random.below(1 << 30)),
+            2 => u64::MAX - self.random.below(2),
+            3 => self.number(),
+            _ => present,
+        })
+    }
+
+    fn head(&mut self, frames: u8) -> Frame {
+        if self.one_in(4) {
+            return Frame::Numbered { sequence: self.number(), frames };
+        }
+        let route = if self.one_in(2) {
+            let from = self.random.draw() as u32;
+            let until = if self.one_in(2) { from } else { self.random.draw() as u32 };
+            let group = self.one_in(3).then(|| self.group.clone());
+            Route::Ring { from, until, group, covered: self.one_in(2) }
+        } else {
+            Route::Listed(self.ids())
+        };
+        let packets_ago = core::num::NonZeroU64::new(self.number()).filter(|_| self.one_in(3));
+        let first_try =
+            packets_ago.map(|packets_ago| FirstTry { packets_ago, place: self.small() });
+        let hops = self.random.draw() as u8;
+        Frame::Spread(Spread { route, hops, frames, first_try })
+    }
+
+    fn ids(&mut self) -> Vec<NodeId> {
+        (0..self.random.below(12)).map(|_| self.id()).collect()
+    }
+
+    fn claim(&mut self) -> Claim {
+        let standing = match self.random.below(4) {
+            0 => Standing::Alive,
+            1 => Standing::Left,
+            _ => Standing::Down,
+        };
+        let named = |liar: &mut Self| liar.one_in(2).then(|| liar.id());
+        Claim {
+            life: self.life(),
+            incarnation: self.small(),
+            standing,
+            accuser: named(self),
+            confirmed_by: [named(self), named(self)],
+            age: if self.one_in(4) { self.small() } else { 0 },
+        }
+    }
+
+    fn record(&mut self) -> Frame {
+        let Life { id: member, epoch } = self.life();
+        let since = if self.one_in(2) { 0 } else { self.number() / 4 };
+        let mut clock = since;
+        let count = self.random.below(6);
+        let writes: Box<[Write]> = (0..count)
+            .map(|_| {
+                clock += 1 + self.random.below(3);
+                let op = [Op::Add, Op::Remove, Op::Get][self.random.below(3) as usize];
+                let range = if self.one_in(6) {
+                    KeyRange::FULL
+                } else {
+                    range_of(self.random.below(self.sim.len() as u64) as usize, 0)
+                };
+                Write { range, op, port: self.random.below(9_000) as u16, clock }
+            })
+            .collect();
+        let more = |liar: &mut Self| if liar.one_in(2) { 0 } else { liar.number() / 8 };
+        let clock = clock + more(self);
+        let target = clock + more(self);
+        let floor = if self.one_in(2) { 0 } else { self.number() };
+        let delta = RecordDelta { member, epoch, since, floor, clock, target, writes };
+        Frame::Record { group: self.any_group(), delta }
+    }
+
+    fn any_group(&mut self) -> GroupName {
+        if self.one_in(3) {
+            let name = format!("invented {}", self.random.below(50));
+            return GroupName::try_from(name.as_str()).unwrap_or_else(|_| self.group.clone());
+        }
+        self.group.clone()
+    }
+
+    fn span(&mut self) -> (u64, u64) {
+        if self.one_in(2) {
+            return (0, u64::MAX);
+        }
+        let (a, b) = (self.random.draw(), self.random.draw());
+        (a.min(b), a.max(b))
+    }
+
+    fn numbers(&mut self) -> Vec<u64> {
+        (0..self.random.below(20)).map(|_| self.random.draw()).collect()
+    }
+
+    fn holdings(&mut self) -> Frame {
+        let (from, to) = self.span();
+        let count = self.random.below(6);
+        Frame::Holdings(Holdings {
+            from,
+            to,
+            answer: self.one_in(2),
+            claims: (0..count).map(|_| self.claim()).collect(),
+            records: (0..count)
+                .map(|_| RecordVersion {
+                    group: self.any_group(),
+                    member: self.life(),
+                    clock: self.number(),
+                })
+                .collect(),
+            metadata: (0..count)
+                .map(|_| MetadataVersion { life: self.life(), version: self.number() })
+                .collect(),
+        })
+    }
+
+    /// A frame that may travel inside a spread.
+    fn for_all(&mut self, kind: u64) -> Frame {
+        let frame = self.frame(kind);
+        if frame.is_for_all() { frame } else { Frame::Claim(self.claim()) }
+    }
+
+    fn frame(&mut self, kind: u64) -> Frame {
+        match kind {
+            0 => Frame::Ping { root: self.number() },
+            1 => {
+                let root = self.one_in(2).then(|| self.number());
+                Frame::Pong { packet: self.number(), root }
+            }
+            2 => Frame::Ack { packet: self.number() },
+            3 => Frame::Challenge { packet: self.number() },
+            4..=6 => Frame::Claim(self.claim()),
+            7 | 8 => self.record(),
+            9 => {
+                let bytes = Bytes::from(vec![7; self.random.below(512) as usize]);
+                Frame::Metadata { life: self.life(), version: self.number(), bytes }
+            }
+            10 => Frame::Slow { life: self.life(), millis: self.small() },
+            11 => Frame::Message(Message {
+                origin: self.life(),
+                sequence: self.number(),
+                tag: self.small().max(FOREIGN),
+                group: self.one_in(2).then(|| self.any_group()),
+                payload: Bytes::from(vec![9; self.random.below(600) as usize]),
+            }),
+            12 => {
+                let (incarnation, millis) = (self.small(), self.small());
+                Frame::Verify { suspect: self.life(), incarnation, millis }
+            }
+            13 => {
+                let finding = match self.random.below(3) {
+                    0 => Finding::Looking,
+                    1 => Finding::Answers,
+                    _ => Finding::Silent,
+                };
+                Frame::Verdict { suspect: self.life(), finding }
+            }
+            14 => Frame::Suspicion { incarnation: self.small() },
+            15 => {
+                let since = self.number();
+                Frame::Want { group: self.any_group(), member: self.life(), since }
+            }
+            16 => {
+                let (from, to) = self.span();
+                let (sum, count) = (self.number(), self.number());
+                Frame::Ranges(vec![RangeSum { from, to, sum, count }])
+            }
+            17 => self.holdings(),
+            18 => {
+                let (from, to) = self.span();
+                Frame::Coded(Coded { from, to, count: self.number(), cells: self.numbers() })
+            }
+            19 => {
+                let (from, to) = self.span();
+                let elements = self.numbers().into_iter().map(|number| number >> 24).collect();
+                Frame::Lacking(Lacking { from, to, elements })
+            }
+            20 => Frame::Heard { speaker: self.id(), nodes: self.ids() },
+            21 => Frame::Vouch { life: self.life(), packet: self.number() },
+            22 => Frame::Beat { sequence: self.number() },
+            23 => Frame::Missed { since: self.number(), silent: self.one_in(2) },
+            24 => Frame::Padding { bytes: self.random.below(700) as u16 },
+            25 => Frame::Narrow,
+            26 => Frame::TooLarge { packet: self.number(), bytes: self.random.draw() as u16 },
+            27 => {
+                let bytes = self.random.draw() as u16;
+                Frame::Undelivered { sequence: self.number(), bytes }
+            }
+            _ => Frame::Duplicate { epoch: self.life().epoch },
+        }
+    }
+}
+
+/// How many kinds are drawn from.
+const KINDS: u64 = 29;
+
+/// Above the tags of the messages that a scenario follows.
+const FOREIGN: u32 = 1 << 20;

@@ -1,0 +1,310 @@
+//! Playing a scenario.
+
+mod betray;
+mod cuts;
+mod faults;
+mod lies;
+mod measures;
+mod messages;
+mod recover;
+mod serving;
+mod setup;
+
+pub use recover::recovers_within;
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use scalesmall_core::{Engine, GroupName};
+
+use super::Scenario;
+use super::cluster::Cluster;
+use super::figure::{BASELINE, Figures};
+use super::settings::Settings;
+use super::step::{Step, Timeline, walk};
+use crate::check::Failure;
+use crate::counts::{Fates, Faults};
+use crate::link::nanos;
+use crate::moment::{Mark, Moment};
+use crate::random::Random;
+use crate::sim::{Film, Meter, Sim, Tap, Watch};
+use crate::view_changes::Sights;
+use messages::{Delivered, Postmark};
+use setup::{group_name, set_up};
+
+/// What a run of a scenario came to.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// Its seed.
+    pub seed: u64,
+    /// Its trace hash.
+    pub hash: u64,
+    /// What it measured.
+    pub figures: Figures,
+    /// What broke, if anything did.
+    pub failure: Option<Box<Failure>>,
+    /// How many steps the simulation took.
+    pub steps: u64,
+    /// How long it was, in nanoseconds of virtual time.
+    pub lasted: u64,
+    /// What was done to nodes and links.
+    pub faults: Faults,
+    /// What has become of the datagrams.
+    pub fates: Fates,
+    /// How it went, if that was asked for.
+    pub moments: Vec<Moment>,
+    /// How nodes saw each other, if that was asked for.
+    pub sights: Sights,
+    /// What happened when.
+    pub marks: Vec<Mark>,
+    /// Reports of nodes down or unreachable that were up, from beginning to end.
+    pub hidden_reports: u64,
+    /// Bytes per second and node, from beginning to end.
+    pub rate: u64,
+}
+
+/// What else a run is to do.
+#[derive(Default)]
+pub struct Options {
+    /// Keep [`Moment`]s, this many nanoseconds apart, and who saw whom as what.
+    pub every: Option<u64>,
+    /// Listen in.
+    pub tap: Option<Box<dyn Tap<Engine>>>,
+    /// The line that a failure prints to run it again.
+    pub rerun: String,
+}
+
+/// Plays a scenario with a seed. The same scenario and seed always come to the same.
+#[must_use]
+pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
+    let mut needs_control = false;
+    walk(&scenario.steps, &mut |step| {
+        needs_control |= matches!(step, Step::Usage(usage) if usage.extra);
+    });
+    let own = Settings::default();
+    let control = needs_control.then(|| {
+        let mut player = Player::new(scenario, &own, seed, Options::default());
+        player.control = true;
+        let _ = player.steps(&scenario.steps);
+        player.usages
+    });
+    // What the baseline breaks is what it is there to show.
+    let baseline = scenario.baseline.as_ref().map(|settings| {
+        let mut player = Player::new(scenario, settings, seed, Options::default());
+        let _ = player.steps(&scenario.steps);
+        player.figures
+    });
+    let mut player = Player::new(scenario, &own, seed, options);
+    player.controls = control.unwrap_or_default();
+    let failure = player.steps(&scenario.steps).err();
+    if let Some(figures) = &baseline {
+        player.figures.append_as(BASELINE, figures);
+    }
+    let sim = &player.sim;
+    let (moments, sights) = player.film.as_ref().map(|film| film.end(sim)).unwrap_or_default();
+    let sent: u64 = (0..sim.len()).map(|node| sim.traffic(node).bytes).sum();
+    let lasted = sim.now().as_nanos();
+    let node_millis = (lasted / 1_000_000).saturating_mul(sim.len() as u64).max(1);
+    Played {
+        seed,
+        hash: sim.trace_hash(),
+        failure,
+        steps: sim.steps(),
+        lasted,
+        faults: *sim.faults(),
+        fates: *sim.fates(),
+        moments,
+        sights,
+        hidden_reports: sim.reports().iter().filter(|report| report.is_hiding()).count() as u64,
+        rate: sent.saturating_mul(1_000) / node_millis,
+        figures: player.figures,
+        marks: player.marks,
+    }
+}
+
+struct Player {
+    sim: Sim,
+    random: Random,
+    group: GroupName,
+    picked: Vec<usize>,
+    /// When the last step that was no waiting was taken.
+    since: u64,
+    shown: Option<Watch>,
+    /// The nodes that were told that they are held off, since nodes stood still last.
+    told_of_hold: Option<Watch>,
+    /// Who sent the last message, who has it.
+    heard: Option<(usize, Watch)>,
+    messages: u32,
+    /// How many changes were made since the meter was started.
+    changes: u64,
+    meter: Option<Meter>,
+    /// How many reports are counted already; several counts in a row count the same ones.
+    counted: usize,
+    reported: usize,
+    /// The same of the time for which nodes were hidden.
+    counted_hidden: u64,
+    reported_hidden: u64,
+    figures: Figures,
+    /// What each usage step saw, in order, in this run and in the control run: bytes and datagrams
+    /// of a node, multicasts and unicasts of all.
+    usages: Vec<[u64; 4]>,
+    controls: Vec<[u64; 4]>,
+    control: bool,
+    churned: BTreeMap<usize, u32>,
+    delivered: Delivered,
+    /// What links are like when nothing fails.
+    nature: Cluster,
+    /// The longest delay that recovery is to allow for.
+    slowest: Duration,
+    /// How many messages were sent.
+    posted: u32,
+    film: Option<Film>,
+    marks: Vec<Mark>,
+    seed: u64,
+}
+
+type Outcome = Result<(), Box<Failure>>;
+
+impl Player {
+    fn new(scenario: &Scenario, settings: &Settings, seed: u64, options: Options) -> Self {
+        let mut sim = set_up(scenario, settings, seed, &options.rerun);
+        walk(&scenario.steps, &mut |step| {
+            if matches!(step, Step::Usage(usage) if usage.apart) {
+                sim.tell_changes_apart();
+            }
+        });
+        let every = options.every.map(Duration::from_nanos);
+        let film = every.map(|every| sim.film(every));
+        let delivered = Delivered::default();
+        let inner = options.tap;
+        sim.set_tap(Postmark { delivered: Rc::clone(&delivered), inner });
+        Self {
+            random: Random::new(seed).fork(FOR_SCENARIO),
+            group: group_name(),
+            picked: Vec::new(),
+            since: 0,
+            shown: None,
+            told_of_hold: None,
+            heard: None,
+            messages: 0,
+            changes: 0,
+            meter: None,
+            counted: 0,
+            reported: 0,
+            counted_hidden: 0,
+            reported_hidden: 0,
+            figures: Figures::default(),
+            usages: Vec::new(),
+            controls: Vec::new(),
+            control: false,
+            churned: BTreeMap::new(),
+            delivered,
+            nature: scenario.cluster.by_nature(),
+            slowest: Duration::ZERO,
+            posted: 0,
+            film,
+            marks: Vec::new(),
+            seed,
+            sim,
+        }
+    }
+
+    fn steps(&mut self, steps: &[Step]) -> Outcome {
+        for step in steps {
+            self.step(step).map_err(|failure| within(step, failure))?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step) -> Outcome {
+        if !matches!(step, Step::Run(_) | Step::Await(_) | Step::Repeat(_) | Step::Timeline(_)) {
+            self.since = self.sim.now().as_nanos();
+        }
+        if !matches!(step, Step::Count(_)) {
+            (self.counted, self.counted_hidden) = (self.reported, self.reported_hidden);
+        }
+        self.mark(step);
+        match step {
+            Step::Run(span) => self.sim.run_for(span.0)?,
+            Step::Await(goal) => self.reach(goal)?,
+            Step::Repeat(repeat) => {
+                for _ in 0..repeat.times {
+                    self.steps(&repeat.steps)?;
+                }
+            }
+            Step::Timeline(timeline) => self.timeline(timeline)?,
+            Step::Pauses(pauses) => self.pauses(pauses)?,
+            Step::Stalls(stalls) => self.stalls(stalls, self.seed)?,
+            Step::Message(_) => self.message(),
+            Step::Serve(serve) => self.serve(serve, true)?,
+            Step::Join(whom) => {
+                self.pick_up(whom);
+                self.join();
+            }
+            Step::Send(send) => self.send(send)?,
+            Step::Withdraw(serve) => self.serve(serve, false)?,
+            Step::Churn(churn) => self.churn(churn)?,
+            Step::Tell(tell) => self.tell(tell)?,
+            Step::Betray(betray) => self.betray(betray)?,
+            Step::Recover(recover) => self.recover(recover)?,
+            Step::Still(still) => self.still(still)?,
+            Step::Meter(_) => {
+                self.meter = Some(self.sim.meter());
+                self.changes = 0;
+            }
+            Step::Usage(usage) => self.usage(usage),
+            Step::Count(count) => {
+                let value = self.count(count.what);
+                self.figures.push(&count.figure, count.what.unit(), value);
+                self.reported = self.sim.reports().len();
+                self.reported_hidden = self.hidden_time();
+            }
+            fault => self.fault(fault),
+        }
+        Ok(())
+    }
+
+    fn timeline(&mut self, timeline: &Timeline) -> Outcome {
+        let start = self.sim.now().as_nanos();
+        let run_to = |player: &mut Self, at: u64| {
+            let left = start.saturating_add(at).saturating_sub(player.sim.now().as_nanos());
+            player.sim.run_for(Duration::from_nanos(left))
+        };
+        for (_, event) in timeline.in_order() {
+            run_to(self, nanos(event.at.0))?;
+            self.step(&event.step).map_err(|failure| within(&event.step, failure))?;
+        }
+        run_to(self, nanos(timeline.lasts.0))
+    }
+
+    fn mark(&mut self, step: &Step) {
+        let silent = matches!(
+            step,
+            Step::Run(_)
+                | Step::Await(_)
+                | Step::Repeat(_)
+                | Step::Timeline(_)
+                | Step::Meter(_)
+                | Step::Usage(_)
+                | Step::Count(_)
+        );
+        if silent || self.marks.len() > 500 {
+            return;
+        }
+        let text = format!("{step:?}");
+        let what = text.split(['(', ' ']).next().unwrap_or("").to_lowercase();
+        self.marks.push(Mark { at: self.sim.now().as_nanos(), what });
+    }
+}
+
+/// A failure with the step in which it came about; of steps within others the innermost.
+fn within(step: &Step, mut failure: Box<Failure>) -> Box<Failure> {
+    if failure.parameters.iter().all(|(name, _)| name != IN_STEP) {
+        failure.parameters.push((IN_STEP.to_owned(), format!("{step:?}")));
+    }
+    failure
+}
+
+const IN_STEP: &str = "in step";
+const FOR_SCENARIO: u64 = 4;

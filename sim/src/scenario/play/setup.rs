@@ -1,0 +1,76 @@
+//! The cluster of a scenario, before anything happens to it.
+
+use scalesmall_core::{GroupName, KeyRange};
+
+use crate::random::Ratio;
+use crate::scenario::Scenario;
+use crate::scenario::cluster::Seeds;
+use crate::scenario::settings::Settings;
+use crate::sim::Sim;
+
+pub(super) fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> Sim {
+    let cluster = &scenario.cluster;
+    let config = cluster.config(settings);
+    let others = cluster.others.clone().map(|some| (some.these, cluster.config(&some.settings)));
+    let seeds = cluster.seeds;
+    let asleep: Vec<usize> = (cluster.nodes - cluster.asleep..cluster.nodes).collect();
+    let group = group_name();
+    let mut build = Sim::new(seed)
+        .nodes_with(cluster.nodes, move |birth| match &others {
+            Some((these, others)) if these.contains(&birth.node) => others.clone(),
+            _ => config.clone(),
+        })
+        .link(cluster.link.link())
+        .start_within(cluster.start_within.0)
+        .asleep(&asleep)
+        .seeds(move |node| match seeds {
+            Seeds::First => vec![0],
+            Seeds::Chain => vec![node.saturating_sub(1)],
+            Seeds::Three => vec![0, 1, 2],
+            Seeds::None => Vec::new(),
+        })
+        .parameter("scenario", scenario.name.clone())
+        .parameter("cluster", format!("{cluster:?}"))
+        .parameter("steps", scenario.steps.len().to_string())
+        .rerun(rerun);
+    if cluster.serve {
+        build = build.born(move |sim, node| {
+            // A refused call leaves the node without a range, which figures and rules then show.
+            let _ = sim.add_item(node, &group, range_of(node, 0), PORT);
+        });
+    }
+    if cluster.segments > 0 {
+        let segments = cluster.segments as usize;
+        build = build.segments(move |node| Some((node % segments) as u16));
+    }
+    if let Some(between) = &cluster.between {
+        let zones = cluster.clone();
+        build = build.zones(move |node| zones.zone_of(node), between.link());
+    }
+    if cluster.ipv6 {
+        build = build.ipv6();
+    }
+    if cluster.link.loss.is_some_and(|loss| !loss.0.is_never()) {
+        build =
+            build.parameter("loss", cluster.link.loss.map_or(Ratio::NEVER, |l| l.0).to_string());
+    }
+    let mut sim = build.build();
+    if !cluster.routes.is_empty() {
+        sim.set_links(&cluster.links());
+    }
+    sim
+}
+
+/// The group in which nodes serve ranges.
+pub(super) fn group_name() -> GroupName {
+    GroupName::try_from("scenario").expect("a short name is a group's name")
+}
+
+/// The range of this number that belongs to a node.
+pub(super) fn range_of(node: usize, number: u32) -> KeyRange {
+    let start = (node as u32).wrapping_mul(4_096).wrapping_add(number % 1_000 * 4);
+    KeyRange::new(start, start.saturating_add(3)).unwrap_or(KeyRange::FULL)
+}
+
+/// The port at which ranges are served.
+pub(super) const PORT: u16 = 80;

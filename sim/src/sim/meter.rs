@@ -1,0 +1,106 @@
+//! What nodes sent between two moments.
+
+use core::time::Duration;
+
+use super::Sim;
+use super::protocol::Protocol;
+use crate::node::Traffic;
+use crate::sample::Sample;
+
+/// What all nodes had sent at one moment.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    at: u64,
+    sent: Vec<Traffic>,
+}
+
+/// What was sent in a span of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// How long it lasted.
+    pub span: Duration,
+    /// Bytes of each node.
+    pub bytes: Sample,
+    /// Datagrams of each node.
+    pub datagrams: Sample,
+    /// Bytes of all nodes.
+    pub total_bytes: u64,
+    /// Datagrams of all nodes, multicasts among them.
+    pub total_datagrams: u64,
+    /// Multicasts of all nodes.
+    pub total_multicasts: u64,
+    /// Bytes of all nodes in datagrams that spread a change; none unless
+    /// [`Sim::tell_changes_apart`] was called.
+    pub change_bytes: u64,
+    /// Datagrams that all nodes have taken.
+    pub total_received: u64,
+    /// How often deadlines have woken any node.
+    pub total_timer_calls: u64,
+}
+
+impl Usage {
+    /// Bytes per second and node, rounded down.
+    #[must_use]
+    pub fn bytes_per_second(&self) -> u64 {
+        let millis = (self.span.as_millis() as u64).max(1) * (self.bytes.len() as u64).max(1);
+        self.total_bytes.saturating_mul(1_000) / millis
+    }
+
+    /// Bytes of a node in the mean, rounded down.
+    #[must_use]
+    pub const fn bytes_per_node(&self) -> u64 {
+        match self.total_bytes.checked_div(self.bytes.len() as u64) {
+            Some(mean) => mean,
+            None => 0,
+        }
+    }
+}
+
+impl<P: Protocol> Sim<P> {
+    /// Remembers what all nodes have sent, and starts their peaks anew.
+    pub fn meter(&mut self) -> Meter {
+        self.reset_peaks();
+        Meter { at: self.now, sent: self.nodes.iter().map(|node| node.traffic).collect() }
+    }
+
+    /// What the live nodes have sent since.
+    #[must_use]
+    pub fn since(&self, meter: &Meter) -> Usage {
+        let sum = |of: fn(&Traffic) -> u64| -> u64 {
+            self.live().map(|node| of(self.traffic(node)) - of(&meter.sent[node])).sum()
+        };
+        let each = |of: fn(&Traffic) -> u64| {
+            Sample::of(self.live().map(|node| of(self.traffic(node)) - of(&meter.sent[node])))
+        };
+        Usage {
+            span: Duration::from_nanos(self.now - meter.at),
+            bytes: each(|traffic| traffic.bytes),
+            datagrams: each(|traffic| traffic.datagrams),
+            total_bytes: sum(|traffic| traffic.bytes),
+            total_datagrams: sum(|traffic| traffic.datagrams),
+            total_multicasts: sum(|traffic| traffic.multicasts),
+            change_bytes: sum(|traffic| traffic.change_bytes),
+            total_received: sum(|traffic| traffic.received),
+            total_timer_calls: sum(|traffic| traffic.timer_calls),
+        }
+    }
+
+    /// Counts from now on the bytes of datagrams that [spread a change](Protocol::spreads_change)
+    /// apart. It makes the simulation slower.
+    pub const fn tell_changes_apart(&mut self) {
+        self.apart = true;
+    }
+
+    /// The most that a live node has sent in any tenth of a second since the peaks were reset:
+    /// bytes, and the node.
+    #[must_use]
+    pub fn peak(&self) -> (u64, usize) {
+        self.live().map(|node| (self.traffic(node).peak_bytes, node)).max().unwrap_or((0, 0))
+    }
+
+    /// The largest datagram of any live node since the peaks were reset.
+    #[must_use]
+    pub fn largest_datagram(&self) -> usize {
+        self.live().map(|node| self.traffic(node).largest).max().unwrap_or(0)
+    }
+}
