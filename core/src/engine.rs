@@ -31,8 +31,7 @@ use crate::out::{Event, Intent, Out, Why};
 use crate::picture::Picture;
 use crate::repair::{Gaps, Repair, Tombstones};
 use crate::seal::{Opener, Sealer};
-use crate::segment::{Hearer, Multicast, Speaker};
-use crate::timing::segment::SUCCESSION;
+use crate::segment::Segment;
 use crate::wire::{Decoder, Frame, Writer};
 
 pub use calls::MetadataError;
@@ -63,9 +62,7 @@ pub struct Engine {
     piggyback: Piggyback,
     messages: Messages,
     joined: Joined,
-    multicast: Multicast,
-    speaker: Speaker,
-    hearer: Hearer,
+    segment: Segment,
     gaps: Gaps,
     returns: Returns,
     repair: Repair,
@@ -130,9 +127,7 @@ impl Engine {
             piggyback: Piggyback::default(),
             messages: Messages::default(),
             joined: Joined::default(),
-            multicast: Multicast::default(),
-            speaker: Speaker::default(),
-            hearer: Hearer::default(),
+            segment: Segment::default(),
             gaps: Gaps::default(),
             returns: Returns::default(),
             repair: Repair::default(),
@@ -251,9 +246,7 @@ impl Engine {
         self.repair.start(&mut self.picture, &mut self.out);
         self.comeback.start(&self.picture, &mut self.out);
         self.hearsay.clear();
-        self.multicast.start(&self.picture, &mut self.out);
-        self.speaker.start(&self.picture, &mut self.out, true);
-        self.hearer.start(&mut self.out);
+        self.segment.start(&self.picture, &mut self.out, true);
         self.gaps.clear();
         self.returns.clear();
         self.tombstones.start(&self.picture, &mut self.out);
@@ -305,14 +298,8 @@ impl Engine {
             Why::Repair => self.repair.on_timer(&mut self.picture, &mut self.out),
             Why::Gap => self.gaps.on_timer(&self.picture, &mut self.out),
             Why::Return => self.returns.on_timer(&self.picture, &mut self.out),
-            Why::Beacon => {
-                self.multicast.on_beacon(&self.picture, &mut self.out, self.speaker.speaks())
-            }
-            Why::Beat => self.on_beat_due(),
-            Why::Hearing => {
-                if self.hearer.on_timer(&mut self.picture, &mut self.out, self.speaker.speaks()) {
-                    self.speaker.postpone(&self.picture, &mut self.out, SUCCESSION);
-                }
+            Why::Beacon | Why::Beat | Why::Hearing => {
+                self.segment.on_deadline(&mut self.picture, &mut self.out, why);
             }
             Why::Renewal => {
                 if let Some(epoch) = self.renewal.on_timer(&self.picture, &mut self.out) {
@@ -397,8 +384,7 @@ impl Engine {
         self.watches.forget(&self.picture, &mut self.out, ix);
         self.numbers.forget(ix);
         self.relays.forget(ix);
-        self.speaker.forget(ix);
-        self.hearer.forget(ix);
+        self.segment.forget(ix);
         self.gaps.forget(ix);
         self.joined.forget(ix);
         self.returns.told(ix);

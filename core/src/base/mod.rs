@@ -13,6 +13,7 @@ pub use group_name::{GroupName, GroupNameError};
 pub(crate) use hash::{Hash, fold, mix};
 pub(crate) use ix::Ix;
 pub use node::{Epoch, HoldReason, Life, NodeId, Status};
+pub(crate) use port::Channel;
 pub use port::{Arrival, Destination, SendError};
 pub use rate::SendRate;
 pub(crate) use rate::Throttle;

@@ -20,6 +20,17 @@ pub enum Destination {
     Multicast,
 }
 
+/// How a frame came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// By the broadcast tree: everybody else gets it too.
+    Spread,
+    /// By multicast: everybody else gets it too, at the same time.
+    Multicast,
+    /// In a packet to this node alone.
+    Direct,
+}
+
 /// What kept a datagram from being sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

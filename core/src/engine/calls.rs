@@ -193,9 +193,9 @@ impl Engine {
         frames.retain(|frame| !matches!(frame, Frame::Claim(old) if old.life.id == claim.life.id));
         self.spread(frames, None);
         let farewell = [Frame::Claim(claim)];
-        self.multicast.send(&self.picture, &mut self.out, &farewell);
+        self.segment.send_once(&self.picture, &mut self.out, &farewell);
         let frames = farewell.into();
-        let (batch, copies) = if self.speaker.has_duty(self.picture.now) {
+        let (batch, copies) = if self.segment.has_duty(self.picture.now) {
             // A speaker will not be there to serve the nodes that it covers.
             self.relays.originate_to_each(&mut self.picture, &mut self.out, frames, Audience::All)
         } else {
@@ -235,9 +235,7 @@ impl Engine {
         self.advance(now);
         self.picture.set_config(&mut self.out, config);
         self.derive_keys();
-        self.multicast.start(&self.picture, &mut self.out);
-        self.speaker.start(&self.picture, &mut self.out, false);
-        self.hearer.start(&mut self.out);
+        self.segment.start(&self.picture, &mut self.out, false);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What follows from claims and verdicts.
 
 use super::Engine;
-use crate::base::{Epoch, Ix, NodeId, Status};
+use crate::base::{Channel, Epoch, Ix, NodeId, Status};
 use crate::claims::{Claim, Standing};
 use crate::config::Liveness;
 use crate::membership::{Doubt, Unanswered};
@@ -9,17 +9,6 @@ use crate::mutants::mutated;
 use crate::out::Say;
 use crate::picture::{News, Weighed};
 use crate::wire::Frame;
-
-/// How a claim came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Channel {
-    /// By the broadcast tree: everybody else gets it too.
-    Spread,
-    /// By multicast: everybody else gets it too, at the same time.
-    Multicast,
-    /// In a packet to this node alone.
-    Direct,
-}
 
 /// By how much the incarnation of a peer that lives grows at most, for all that others say: a node raises
 /// it by four at most when it objects. Near the end of the numbers it would have to begin another life.

@@ -5,10 +5,9 @@ use bytes::Bytes;
 use core::time::Duration;
 
 use super::Engine;
-use crate::base::{Ix, Life};
+use crate::base::{Channel, Ix, Life};
 use crate::broadcast::{Claimed, Verdict};
 use crate::claims::{Claim, Standing};
-use crate::engine::claims::Channel;
 use crate::engine::spreads::Took;
 use crate::out::{Event, Say, Tag};
 use crate::packet::Header;
@@ -34,7 +33,7 @@ impl Engine {
         }
         let channel = if multicast { Channel::Multicast } else { Channel::Direct };
         if multicast {
-            self.multicast.heard(&self.picture, &mut self.out, from, false);
+            self.segment.on_multicast(&self.picture, &mut self.out, from);
         }
         self.repair.begin_packet();
         let (mut copies, mut taken, mut room) = (0.., true, None);
@@ -145,10 +144,8 @@ impl Engine {
                     self.renewal.claimed(&self.picture, &mut self.out, epoch);
                 }
             }
-            Frame::Heard { speaker, nodes } => self.on_heard(from, speaker, nodes, channel),
-            Frame::Beat { sequence } => self.on_beat(from, sequence, channel),
-            Frame::Missed { since, silent } => {
-                self.speaker.on_missed(&self.picture, &mut self.out, from, since, silent);
+            Frame::Heard { .. } | Frame::Beat { .. } | Frame::Missed { .. } => {
+                self.segment.on_frame(&mut self.picture, &mut self.out, from, frame, channel);
             }
             // These concern this path, or packets and messages of this life: they must be bound,
             // and to this node alone.
@@ -202,7 +199,7 @@ impl Engine {
             self.tombstones.level(&mut self.picture, &mut self.out, with);
         }
         if self.repair.compared(&mut self.picture, &mut self.out, with, difference) {
-            self.hearer.doubt(&self.picture, &mut self.out);
+            self.segment.doubt(&self.picture, &mut self.out);
         }
     }
 

@@ -131,7 +131,7 @@ impl Engine {
     /// What multicast does for this node; `None` while [`Config::multicast`] is off.
     #[must_use]
     pub fn multicast(&self) -> Option<MulticastState> {
-        self.picture.config.multicast.then(|| self.multicast.state())
+        self.picture.config.multicast.then(|| self.segment.state())
     }
 
     /// The counters.

@@ -5,10 +5,9 @@ use core::fmt;
 
 use super::Engine;
 use crate::base::growth::KEPT;
-use crate::base::{Arrival, Destination, Instant, Ix, Life, Status};
+use crate::base::{Arrival, Channel, Destination, Instant, Ix, Life, Status};
 use crate::broadcast::Verdict;
 use crate::claims::{Claim, Standing};
-use crate::engine::claims::Channel;
 use crate::mutants::mutated;
 use crate::out::{Cause, To};
 use crate::packet::{Header, TAG_LEN, WireError};

@@ -5,8 +5,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::Engine;
-use crate::base::{GroupName, Ix, Life};
-use crate::engine::claims::Channel;
+use crate::base::{Channel, GroupName, Ix, Life};
 use crate::out::Event;
 use crate::topology::{Applied, Changes, RecordDelta};
 use crate::wire::Frame;

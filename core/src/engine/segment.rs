@@ -1,12 +1,12 @@
-//! The segment: hearing its speaker, and being it.
+//! What goes to a segment and to the tree, each as far as the other does not reach.
 
 use alloc::vec::Vec;
 
 use super::Engine;
-use crate::base::{GroupName, Ix, NodeId};
+use crate::base::{Channel, GroupName, Ix, NodeId};
 use crate::broadcast::{Audience, FAN_OUT};
-use crate::engine::claims::Channel;
 use crate::packet::Header;
+use crate::segment::Served;
 use crate::wire::{Frame, Route, Spread};
 
 /// In groups with fewer reachable members the origin sends a message to each member: otherwise the
@@ -15,78 +15,6 @@ use crate::wire::{Frame, Route, Spread};
 const FEW: usize = 64;
 
 impl Engine {
-    /// A list of nodes that hear a speaker.
-    pub(super) fn on_heard(
-        &mut self,
-        from: Ix,
-        speaker: NodeId,
-        nodes: Vec<NodeId>,
-        channel: Channel,
-    ) {
-        if speaker == self.picture.me().id {
-            if channel == Channel::Direct && nodes == [self.picture.id(from)] {
-                self.speaker.on_heard_by(&self.picture, &mut self.out, from);
-                self.multicast.confirmed(&self.picture, &mut self.out);
-            }
-            return;
-        }
-        let Some(ix) = self.picture.find(speaker) else { return };
-        if nodes.is_empty() {
-            // It begins to speak, and tells everybody in the tree.
-            self.picture.note_speaker(ix);
-            self.speaker.wait_and_see(&self.picture, &mut self.out);
-            return;
-        }
-        // A speaker lists its own hearers, and passes the lists of other speakers on to its
-        // segment.
-        let told_by_own = channel == Channel::Multicast && self.hearer.hears(from);
-        if ix != from && !told_by_own {
-            return;
-        }
-        self.picture.note_speaker(ix);
-        if ix == from && channel == Channel::Multicast {
-            self.hearer.on_list(&self.picture, &mut self.out, ix);
-        }
-        for &id in &nodes {
-            if id == self.picture.me().id && ix == from {
-                self.hearer.on_listed(&self.picture, &mut self.out, ix);
-                self.multicast.confirmed(&self.picture, &mut self.out);
-            }
-            if let Some(node) = self.picture.find(id) {
-                self.picture.note_cover(node, ix);
-            }
-        }
-        if ix == from && channel == Channel::Multicast {
-            self.prefer(from, true);
-        } else if ix == from && channel == Channel::Direct && self.picture.takes_promptly() {
-            self.speaker.on_list_from_abroad(
-                &self.picture,
-                &mut self.out,
-                Frame::Heard { speaker, nodes },
-            );
-        }
-    }
-
-    /// A beat: a speaker is heard, or answers a question.
-    pub(super) fn on_beat(&mut self, from: Ix, sequence: u64, channel: Channel) {
-        let multicast = channel == Channel::Multicast;
-        self.hearer.on_beat(&self.picture, &mut self.out, from, sequence, multicast);
-        if multicast {
-            self.multicast.heard(&self.picture, &mut self.out, from, true);
-            self.picture.note_speaker(from);
-            self.prefer(from, false);
-        }
-    }
-
-    /// Gives way to another speaker of the same segment if that one has the lower position on the
-    /// ring.
-    fn prefer(&mut self, other: Ix, has_hearers: bool) {
-        let rank = |ix| (self.picture.position(ix), self.picture.id(ix));
-        if rank(other) < rank(Ix::ME) {
-            self.speaker.give_way(&self.picture, &mut self.out, has_hearers);
-        }
-    }
-
     /// A batch of a speaker, by multicast or in answer to a question.
     pub(super) fn on_numbered(
         &mut self,
@@ -103,8 +31,7 @@ impl Engine {
         for frame in batch {
             self.on_frame(header, from, frame, Channel::Multicast);
         }
-        let multicast = channel == Channel::Multicast;
-        self.hearer.on_batch(&self.picture, &mut self.out, from, sequence, multicast);
+        self.segment.on_batch(&self.picture, &mut self.out, from, sequence, channel);
     }
 
     /// Serves the nodes that this one covers with what has come to it in the tree.
@@ -119,10 +46,10 @@ impl Engine {
     /// speaker that covers the others gets it by the tree. Returns whether the whole audience,
     /// wherever it is, has been sent the batch by that.
     pub(super) fn tell_segment(&mut self, batch: &[Frame], audience: &Audience) -> bool {
-        if self.speaker.has_duty(self.picture.now) {
+        if self.segment.has_duty(self.picture.now) {
             return self.serve(Ix::ME, batch, Some(audience.clone()));
         }
-        self.multicast.send(&self.picture, &mut self.out, batch);
+        self.segment.send_once(&self.picture, &mut self.out, batch);
         false
     }
 
@@ -161,11 +88,9 @@ impl Engine {
 
     /// Serves covered nodes. Returns whether each node of the audience is sent the batch by unicast.
     fn serve(&mut self, from: Ix, batch: &[Frame], audience: Option<Audience>) -> bool {
-        if !self.speaker.has_duty(self.picture.now) {
-            return false;
-        }
-        match self.speaker.serve(&self.picture, &mut self.out, batch, from) {
-            Some(cut_off) => {
+        match self.segment.serve(&self.picture, &mut self.out, batch, from) {
+            Served::Nobody => false,
+            Served::But(cut_off) => {
                 let cut_off: Vec<NodeId> = cut_off.iter().map(|&ix| self.picture.id(ix)).collect();
                 // A batch may fill a packet: each gets a copy with nobody to pass it on to.
                 for some in cut_off.chunks(FAN_OUT) {
@@ -174,7 +99,7 @@ impl Engine {
                 }
                 false
             }
-            None => {
+            Served::Each => {
                 let audience = audience.unwrap_or(Audience::All);
                 self.relays.originate_to_each(
                     &mut self.picture,
@@ -184,15 +109,6 @@ impl Engine {
                 );
                 true
             }
-        }
-    }
-
-    /// It may be time to beat, or to begin.
-    pub(super) fn on_beat_due(&mut self) {
-        let spoken_to = self.hearer.is_spoken_to(self.picture.now);
-        let knows = self.picture.newness.caught_up;
-        if self.speaker.on_timer(&mut self.picture, &mut self.out, spoken_to, knows) {
-            self.multicast.unheard(&self.picture, &mut self.out);
         }
     }
 }

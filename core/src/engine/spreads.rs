@@ -3,9 +3,8 @@
 use alloc::vec::Vec;
 
 use super::Engine;
-use super::claims::Channel;
 use super::oversize::message_room;
-use crate::base::Ix;
+use crate::base::{Channel, Ix};
 use crate::broadcast::{CopyId, Relays};
 use crate::packet::Header;
 use crate::wire::{Frame, Spread, is_message};
@@ -43,7 +42,7 @@ impl Engine {
         let is_late = header.packet < self.picture.peers.highest(from);
         let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
         if let Some(most) = batch.iter().filter_map(|frame| self.room_exceeded(frame)).min()
-            && (self.speaker.has_duty(self.picture.now)
+            && (self.segment.has_duty(self.picture.now)
                 || self.relays.leads_on(&mut self.picture, &mut self.out, from, spread))
         {
             for frame in batch {

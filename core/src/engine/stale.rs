@@ -2,8 +2,7 @@
 //! forgotten.
 
 use super::Engine;
-use crate::base::{Arrival, Ix, Life, Status};
-use crate::engine::claims::Channel;
+use crate::base::{Arrival, Channel, Ix, Life, Status};
 use crate::engine::receive::tag_of;
 use crate::mutants::mutated;
 use crate::out::{Event, Say};
