@@ -1,7 +1,6 @@
 //! The engine: calls in, polls out. It hands each frame and each deadline to the part in charge.
 
 mod calls;
-mod claims;
 mod clock;
 mod frames;
 mod oversize;
@@ -25,7 +24,7 @@ use crate::base::{Destination, Epoch, Instant, Ix, Life, NodeId, SendError};
 use crate::broadcast::{Audience, Joined, Messages, Piggyback, Relays, Taken};
 use crate::config::{Config, ConfigError};
 use crate::engine::clock::{Clock, LATEST};
-use crate::membership::{Comeback, Departure, Hearsay, Numbers, Probes, Renewal, Returns, Watches};
+use crate::membership::Membership;
 use crate::mutants::mutated;
 use crate::out::{Event, Intent, Out, Why};
 use crate::picture::Picture;
@@ -50,13 +49,7 @@ pub struct Engine {
     picture: Picture,
     out: Out,
     clock: Clock,
-    probes: Probes,
-    watches: Watches,
-    comeback: Comeback,
-    hearsay: Hearsay,
-    renewal: Renewal,
-    numbers: Numbers,
-    departure: Departure,
+    membership: Membership,
     relays: Relays,
     taken: Taken,
     piggyback: Piggyback,
@@ -64,7 +57,6 @@ pub struct Engine {
     joined: Joined,
     segment: Segment,
     gaps: Gaps,
-    returns: Returns,
     repair: Repair,
     tombstones: Tombstones,
     sealer: Sealer,
@@ -115,13 +107,7 @@ impl Engine {
         let mutant = config.mutant;
         let mut engine = Self {
             clock: Clock::default(),
-            probes: Probes::default(),
-            watches: Watches::default(),
-            comeback: Comeback::default(),
-            hearsay: Hearsay::default(),
-            renewal: Renewal::default(),
-            numbers: Numbers::default(),
-            departure: Departure::default(),
+            membership: Membership::default(),
             relays: Relays::default(),
             taken: Taken::default(),
             piggyback: Piggyback::default(),
@@ -129,7 +115,6 @@ impl Engine {
             joined: Joined::default(),
             segment: Segment::default(),
             gaps: Gaps::default(),
-            returns: Returns::default(),
             repair: Repair::default(),
             tombstones: Tombstones::default(),
             sealer: Sealer::new(keys, cluster, suite, picture.me()),
@@ -161,8 +146,7 @@ impl Engine {
         let delay = self.out.outbox.urgent_delay(self.picture.now);
         if delay >= self.picture.timing.unsent_too_long {
             // What has not been sent cannot have been answered.
-            self.watches.void(&mut self.picture, &mut self.out);
-            self.probes.void(&mut self.out);
+            self.membership.void(&mut self.picture, &mut self.out);
         }
         // A part that sets a deadline sets it after now, so this ends.
         while let Some(why) = self.out.timers.take_due(self.picture.now) {
@@ -223,8 +207,7 @@ impl Engine {
         if let Some(late) = self.picture.health.called(&self.picture.timing, now, due) {
             self.out.stats.stalls += 1;
             self.out.event(Event::Stalled { late });
-            self.watches.void(&mut self.picture, &mut self.out);
-            self.probes.void(&mut self.out);
+            self.membership.void(&mut self.picture, &mut self.out);
         }
     }
 
@@ -236,19 +219,10 @@ impl Engine {
         self.taken = Taken::default();
         self.piggyback.clear();
         self.messages.renew();
-        // A suspect that nothing watches any more would stay one for ever.
-        self.watches.void(&mut self.picture, &mut self.out);
-        self.watches = Watches::default();
-        self.renewal.start();
-        self.numbers.start();
-        self.departure = Departure::default();
-        self.probes.start(&self.picture, &mut self.out);
+        self.membership.start(&mut self.picture, &mut self.out);
         self.repair.start(&mut self.picture, &mut self.out);
-        self.comeback.start(&self.picture, &mut self.out);
-        self.hearsay.clear();
         self.segment.start(&self.picture, &mut self.out, true);
         self.gaps.clear();
-        self.returns.clear();
         self.tombstones.start(&self.picture, &mut self.out);
         self.picture.arm_paths(&mut self.out);
         self.derive_keys();
@@ -267,7 +241,8 @@ impl Engine {
                 // A newcomer's contact, which announces it, can also announce at once what it has
                 // written.
                 let own = self.picture.newness.caught_up
-                    || self.out.has_only_own_news() && self.comeback.met(&self.picture).is_some();
+                    || self.out.has_only_own_news()
+                        && self.membership.comeback.met(&self.picture).is_some();
                 let news = self.picture.take_news(&mut self.out, own);
                 let gatherer = self.gatherer(&news);
                 self.spread(news, gatherer);
@@ -278,47 +253,38 @@ impl Engine {
                     self.piggyback.board(&self.picture, &mut self.out, frame);
                 }
                 for closed in closed {
-                    self.departure.copy_closed(closed.batch, closed.acknowledged);
+                    self.membership.departure.copy_closed(closed.batch, closed.acknowledged);
                 }
-                self.departure.end_if_done(&mut self.out, self.relays.is_idle());
+                self.membership.departure.end_if_done(&mut self.out, self.relays.is_idle());
             }
             Why::Probe => {
                 self.rest();
-                for unanswered in self.probes.on_timer(&mut self.picture, &mut self.out) {
-                    self.on_unanswered(unanswered);
-                }
+                self.on_membership_due(why);
             }
-            Why::Watch => {
-                let down = self.watches.on_timer(&mut self.picture, &mut self.out);
-                for claim in &down {
-                    self.on_verdict(claim);
-                }
-            }
-            Why::Comeback => self.comeback.on_timer(&self.picture, &mut self.out),
+            Why::Watch
+            | Why::Hearsay
+            | Why::Comeback
+            | Why::Return
+            | Why::Departure
+            | Why::Renewal => self.on_membership_due(why),
             Why::Repair => self.repair.on_timer(&mut self.picture, &mut self.out),
             Why::Gap => self.gaps.on_timer(&self.picture, &mut self.out),
-            Why::Return => self.returns.on_timer(&self.picture, &mut self.out),
             Why::Beacon | Why::Beat | Why::Hearing => {
                 self.segment.on_deadline(&mut self.picture, &mut self.out, why);
             }
-            Why::Renewal => {
-                if let Some(epoch) = self.renewal.on_timer(&self.picture, &mut self.out) {
-                    let leaves = self.departure.is_running();
-                    self.begin_life(epoch);
-                    if leaves {
-                        // What it said in the life before was not heard.
-                        self.say_farewell();
-                    }
-                }
-            }
-            Why::Hearsay => {
-                for (claim, by) in self.hearsay.on_timer(&self.picture, &mut self.out) {
-                    self.on_silence(&claim, by);
-                }
-            }
             Why::Housekeeping => self.keep_house(),
-            Why::Departure => self.departure.on_timer(&mut self.out),
             Why::Path => self.picture.on_path_timer(&mut self.out),
+        }
+    }
+
+    fn on_membership_due(&mut self, why: Why) {
+        if let Some(epoch) = self.membership.on_deadline(&mut self.picture, &mut self.out, why) {
+            let leaves = self.membership.departure.is_running();
+            self.begin_life(epoch);
+            if leaves {
+                // What it said in the life before was not heard.
+                self.say_farewell();
+            }
         }
     }
 
@@ -338,7 +304,7 @@ impl Engine {
             return None;
         }
         if self.out.pace.is_new(&self.picture.timing, self.picture.now)
-            && let Some(contact) = self.comeback.met(&self.picture)
+            && let Some(contact) = self.membership.comeback.met(&self.picture)
         {
             // It announces this node as well.
             return Some(contact);
@@ -380,14 +346,11 @@ impl Engine {
     }
 
     pub(super) fn forget(&mut self, ix: Ix) {
-        self.probes.forget(ix);
-        self.watches.forget(&self.picture, &mut self.out, ix);
-        self.numbers.forget(ix);
+        self.membership.forget(&self.picture, &mut self.out, ix);
         self.relays.forget(ix);
         self.segment.forget(ix);
         self.gaps.forget(ix);
         self.joined.forget(ix);
-        self.returns.told(ix);
         self.picture.covers.forget(ix);
         self.picture.paths.forget(ix);
         self.picture.forget(&mut self.out, ix, crate::out::Cause::Expired);

@@ -169,7 +169,7 @@
 //! | layer | module | purpose |
 //! |---|---|---|
 //! | the whole | `engine` | calls in, polls out; hands each frame and each deadline to the part in charge |
-//! | parts | `membership` | which nodes live: probes, suspicion, hearsay, coming back, beginning anew, departing |
+//! | parts | `membership` | which nodes live: probes, suspicion, whose word counts, coming back, beginning anew, departing |
 //! | | `broadcast` | how changes and messages reach all: the tree, copies, piggyback |
 //! | | `segment` | reliable multicast: the speaker of a segment and those that hear it |
 //! | | `repair` | how two nodes find what differs and make it equal; garbage collection |

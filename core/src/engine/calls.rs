@@ -142,7 +142,7 @@ impl Engine {
     /// ever.
     pub fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
         self.advance(now);
-        self.comeback.contact(&self.picture, &mut self.out, seeds);
+        self.membership.comeback.contact(&self.picture, &mut self.out, seeds);
     }
 
     /// Sets this node's metadata.
@@ -180,7 +180,7 @@ impl Engine {
     /// [`Engine::renew`] comes back.
     pub fn depart(&mut self, now: Instant) {
         self.advance(now);
-        if !self.out.silent && !self.departure.is_running() {
+        if !self.out.silent && !self.membership.departure.is_running() {
             self.say_farewell();
         }
     }
@@ -201,8 +201,8 @@ impl Engine {
         } else {
             self.relays.originate(&mut self.picture, &mut self.out, frames, Audience::All)
         };
-        self.departure.start(&self.picture, &mut self.out, batch, copies);
-        self.departure.end_if_done(&mut self.out, self.relays.is_idle());
+        self.membership.departure.start(&self.picture, &mut self.out, batch, copies);
+        self.membership.departure.end_if_done(&mut self.out, self.relays.is_idle());
     }
 
     /// Begins a new life: after [`Engine::depart`], or at will.
@@ -336,8 +336,8 @@ impl Engine {
         if self.picture.metadata.version(Ix::ME) > 0 {
             self.picture.tell_all_described(&mut self.out);
         }
-        let seeds = self.comeback.seeds();
-        self.comeback.contact(&self.picture, &mut self.out, &seeds);
+        let seeds = self.membership.comeback.seeds();
+        self.membership.comeback.contact(&self.picture, &mut self.out, &seeds);
         debug_assert_eq!(self.picture.status(Ix::ME), Status::Alive);
     }
 }

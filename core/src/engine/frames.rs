@@ -5,14 +5,12 @@ use bytes::Bytes;
 use core::time::Duration;
 
 use super::Engine;
-use crate::base::{Channel, Ix, Life};
+use crate::base::{Channel, Epoch, Ix};
 use crate::broadcast::{Claimed, Verdict};
-use crate::claims::{Claim, Standing};
 use crate::engine::spreads::Took;
 use crate::out::{Event, Say, Tag};
 use crate::packet::Header;
-use crate::picture::Weighed;
-use crate::wire::{Finding, Frame, Message};
+use crate::wire::{Frame, Message};
 
 impl Engine {
     /// Applies all frames of a packet, in order.
@@ -23,7 +21,7 @@ impl Engine {
         multicast: bool,
         frames: &mut Vec<Frame>,
     ) {
-        self.follow_up_doubt(from);
+        self.membership.follow_up_doubt(&mut self.picture, &mut self.out, from);
         let spreads = frames.iter().filter(|frame| matches!(frame, Frame::Spread(_))).count();
         let mut unsaid = header.ack && !multicast;
         let large = frames.iter().any(|frame| self.room_exceeded(frame).is_some());
@@ -85,7 +83,9 @@ impl Engine {
             Frame::Pong { packet, root } => self.on_pong(packet, from, root),
             Frame::Ack { packet } => self.on_ack(packet, from),
             Frame::Challenge { packet } => self.on_challenge(header.bound, packet, from),
-            Frame::Claim(claim) => self.on_claim(from, &claim, channel),
+            Frame::Claim(claim) => {
+                self.membership.on_claim(&mut self.picture, &mut self.out, from, &claim, channel)
+            }
             Frame::Record { group, delta } => self.on_record(from, &group, &delta, channel),
             Frame::Metadata { life, version, bytes } => {
                 self.on_metadata(from, life, version, bytes, channel);
@@ -93,14 +93,16 @@ impl Engine {
             Frame::Slow { life, millis } => {
                 if let Some(ix) = self.picture.find_life(life) {
                     let span = Duration::from_millis(u64::from(millis));
-                    self.watches.expect_slow(&self.picture, ix, span);
+                    self.membership.watches.expect_slow(&self.picture, ix, span);
                 }
             }
             Frame::Message(message) => self.on_message(from, message, channel),
             Frame::Verify { suspect, incarnation: _, millis } => {
-                self.on_verify(from, suspect, millis);
+                self.membership.on_verify(&self.picture, &mut self.out, from, suspect, millis);
             }
-            Frame::Verdict { suspect, finding } => self.on_finding(from, suspect, finding),
+            Frame::Verdict { suspect, finding } => {
+                self.membership.on_finding(&mut self.picture, &mut self.out, from, suspect, finding)
+            }
             Frame::Suspicion { .. } => self.picture.health.worse(),
             Frame::Want { group, member, since } => {
                 if let Some(ix) = self.picture.find_life(member) {
@@ -123,7 +125,13 @@ impl Engine {
             }
             Frame::Holdings(holdings) => {
                 for claim in &holdings.claims {
-                    self.on_claim(from, claim, Channel::Direct);
+                    self.membership.on_claim(
+                        &mut self.picture,
+                        &mut self.out,
+                        from,
+                        claim,
+                        Channel::Direct,
+                    );
                 }
                 self.repair.on_holdings(&mut self.picture, &mut self.out, from, &holdings);
             }
@@ -134,15 +142,8 @@ impl Engine {
                     self.picture.peers.vouch(ix, packet);
                 }
             }
-            // It is a claim, so only a packet that nobody can have recorded may make it.
             Frame::Duplicate { epoch } => {
-                let direct = header.bound && channel == Channel::Direct;
-                if direct
-                    && epoch > self.picture.me().epoch
-                    && self.picture.is_plausible(&mut self.out, epoch)
-                {
-                    self.renewal.claimed(&self.picture, &mut self.out, epoch);
-                }
+                self.on_duplicate(header.bound && channel == Channel::Direct, epoch);
             }
             Frame::Heard { .. } | Frame::Beat { .. } | Frame::Missed { .. } => {
                 self.segment.on_frame(&mut self.picture, &mut self.out, from, frame, channel);
@@ -168,6 +169,17 @@ impl Engine {
         }
     }
 
+    /// Another life uses this node's address. It is a claim, so only a packet that nobody can have
+    /// recorded may make it.
+    fn on_duplicate(&mut self, trusted: bool, epoch: Epoch) {
+        if trusted
+            && epoch > self.picture.me().epoch
+            && self.picture.is_plausible(&mut self.out, epoch)
+        {
+            self.membership.renewal.claimed(&self.picture, &mut self.out, epoch);
+        }
+    }
+
     fn on_ping(&mut self, packet: u64, from: Ix, root: u64) {
         let to = self.picture.bound(from);
         self.out.say(to, Say::Pong { packet, root });
@@ -185,8 +197,8 @@ impl Engine {
 
     fn on_pong(&mut self, packet: u64, from: Ix, root: Option<u64>) {
         self.picture.path_answered(&mut self.out, from, packet);
-        if self.probes.answered(&mut self.picture, &mut self.out, packet, from) {
-            self.on_sign_of_life(from);
+        if self.membership.probes.answered(&mut self.picture, &mut self.out, packet, from) {
+            self.membership.on_sign_of_life(&mut self.picture, &mut self.out, from);
         }
         self.compare(from, root);
     }
@@ -212,9 +224,10 @@ impl Engine {
     fn on_challenge(&mut self, bound: bool, packet: u64, from: Ix) {
         let is_new = self.picture.peers.since_turn(from, self.picture.now) == 0;
         let lost = is_new || !self.picture.status(from).is_present();
-        let answers = bound && self.probes.answered(&mut self.picture, &mut self.out, packet, from);
+        let answers = bound
+            && self.membership.probes.answered(&mut self.picture, &mut self.out, packet, from);
         if answers {
-            self.on_sign_of_life(from);
+            self.membership.on_sign_of_life(&mut self.picture, &mut self.out, from);
         }
         if lost || !answers {
             let to = self.picture.bound(from);
@@ -227,11 +240,11 @@ impl Engine {
         if closed.is_empty() {
             return;
         }
-        self.on_sign_of_life(from);
+        self.membership.on_sign_of_life(&mut self.picture, &mut self.out, from);
         for closed in closed {
-            self.departure.copy_closed(closed.batch, closed.acknowledged);
+            self.membership.departure.copy_closed(closed.batch, closed.acknowledged);
         }
-        self.departure.end_if_done(&mut self.out, self.relays.is_idle());
+        self.membership.departure.end_if_done(&mut self.out, self.relays.is_idle());
     }
 
     fn on_message(&mut self, from: Ix, message: Message, channel: Channel) {
@@ -241,7 +254,7 @@ impl Engine {
                 let claimed = self.messages.claimed(sequence);
                 self.out.stats.refutations += u64::from(claimed != Claimed::Sent);
                 if claimed == Claimed::OutOfReach {
-                    self.renewal.claimed(&self.picture, &mut self.out, origin.epoch);
+                    self.membership.renewal.claimed(&self.picture, &mut self.out, origin.epoch);
                 }
             }
             return;
@@ -249,7 +262,7 @@ impl Engine {
         if !group.is_none_or(|group| self.picture.topology.is_member(&group, Ix::ME)) {
             return;
         }
-        if !self.hear_of(from, origin, channel) {
+        if !self.membership.hear_of(&mut self.picture, &mut self.out, from, origin, channel) {
             self.out.stats.messages_unknown_age += 1;
             return;
         }
@@ -278,64 +291,5 @@ impl Engine {
         self.out.stats.messages_delivered += 1;
         let via = self.picture.id(from);
         self.out.event(Event::Message { origin: origin.id, tag: Tag(tag), payload, via });
-    }
-
-    fn on_verify(&mut self, from: Ix, suspect: Life, millis: u32) {
-        let Some(ix) = self.picture.find_life(suspect).filter(|&ix| ix != Ix::ME && ix != from)
-        else {
-            return;
-        };
-        let claim = self.picture.claim(ix);
-        if claim.standing == Standing::Alive {
-            self.watches.verify(&self.picture, &mut self.out, from, ix, millis);
-        } else if u128::from(self.picture.peers.since_turn(ix, self.picture.now))
-            >= self.picture.timing.tell_again.as_millis()
-        {
-            // A verdict that has just been reached is on its way to everybody, and names the
-            // accuser.
-            self.out.say_frame(self.picture.bound(from), Frame::Claim(claim));
-        }
-    }
-
-    fn on_finding(&mut self, from: Ix, suspect: Life, finding: Finding) {
-        if let Some(ix) = self.picture.find_life(suspect)
-            && let Some(until) =
-                self.watches.verdict(&mut self.picture, &mut self.out, from, ix, finding)
-        {
-            self.probes.hurry(&self.picture, &mut self.out, until);
-        }
-    }
-
-    /// A node has said something in a life, which is known from here on. Returns whether it is the
-    /// node's present life.
-    pub(super) fn hear_of(&mut self, from: Ix, life: Life, channel: Channel) -> bool {
-        if let Some(ix) = self.picture.find(life.id)
-            && self.picture.life(ix).epoch >= life.epoch
-        {
-            return self.picture.life(ix).epoch == life.epoch;
-        }
-        if !self.picture.is_plausible(&mut self.out, life.epoch) {
-            return false;
-        }
-        let claim = Claim {
-            life,
-            incarnation: 0,
-            standing: Standing::Alive,
-            accuser: None,
-            confirmed_by: [None; 2],
-            age: 0,
-        };
-        if !self.takes_word(from, &claim, channel) {
-            return false;
-        }
-        let by = self.picture.id(from);
-        match self.picture.consider(&mut self.out, &claim, by) {
-            Weighed::News(news) => {
-                self.on_news(news, &claim);
-                self.pass_on_news(news, from, channel);
-                true
-            }
-            Weighed::Known(_) | Weighed::Beaten(_) | Weighed::Refused => false,
-        }
     }
 }

@@ -171,22 +171,7 @@ impl Engine {
             let life = self.picture.life(ix);
             let stale_reply = header.bound && mutated!(self.picture.config, StaleReply);
             if sender.epoch < life.epoch && !stale_reply {
-                if header.bound || self.picture.is_reachable(ix) {
-                    self.renewal.contested(&self.picture, &mut self.out, ix, sender, source);
-                    if header.bound {
-                        self.former_life_answers(ix, frames);
-                    }
-                    let pings = frames.iter().any(|frame| matches!(frame, Frame::Ping { .. }));
-                    let at_home = source == sender.id.addr();
-                    if pings && (at_home || self.numbers.may_answer(&self.picture, ix)) {
-                        // Until it renews it must not take all others for dead.
-                        self.challenge(sender, header.packet, arrival, len);
-                    }
-                } else {
-                    // Its clock may have been set back, and a node that has left is told by nobody
-                    // else.
-                    self.challenge(sender, header.packet, arrival, len);
-                }
+                self.answer_former_life(ix, header, arrival, len, frames);
                 return Err(DatagramError::StaleLife);
             }
             if sender.epoch == life.epoch {
@@ -248,8 +233,8 @@ impl Engine {
         }
         let (now, idle) = (self.picture.now, self.picture.timing.wide_idle);
         self.picture.peers.mark(ix, (header.packet, tag_of(datagram)), now, idle);
-        self.numbers.heard(&self.picture, ix);
-        if self.comeback.heard(source, sender.id) && !self.picture.newness.caught_up {
+        self.membership.numbers.heard(&self.picture, ix);
+        if self.membership.comeback.heard(source, sender.id) && !self.picture.newness.caught_up {
             self.picture.flush_soon(&mut self.out);
         }
         Ok(ix)
@@ -274,7 +259,7 @@ impl Engine {
                 let claim = newborn(sender);
                 if let Weighed::News(news) = self.picture.consider(&mut self.out, &claim, sender.id)
                 {
-                    self.on_news(news, &claim);
+                    self.membership.on_news(&mut self.picture, &mut self.out, news, &claim);
                     self.introduce(news, sender);
                 }
                 Some(ix)
@@ -283,7 +268,7 @@ impl Engine {
                 let ix =
                     self.picture.admit(&mut self.out, sender, 0, Status::Alive, Cause::Heard)?;
                 let news = News { ix, before: None, held: false };
-                self.on_news(news, &newborn(sender));
+                self.membership.on_news(&mut self.picture, &mut self.out, news, &newborn(sender));
                 self.introduce(news, sender);
                 Some(ix)
             }
@@ -296,7 +281,13 @@ impl Engine {
         let first = self.challenged.iter().position(|&life| life == sender);
         if let Some(at) = first {
             self.challenged.remove(at);
-            self.pass_on_news(news, news.ix, Channel::Direct);
+            self.membership.pass_on_news(
+                &self.picture,
+                &mut self.out,
+                news,
+                news.ix,
+                Channel::Direct,
+            );
         }
     }
 

@@ -30,7 +30,7 @@ impl Engine {
             self.on_record_of_mine(from, group, delta);
             return;
         }
-        if !self.hear_of(from, life, channel) {
+        if !self.membership.hear_of(&mut self.picture, &mut self.out, from, life, channel) {
             return;
         }
         let member = self.picture.find_life(life);
@@ -130,7 +130,7 @@ impl Engine {
     /// A copy of this node's own record: if it is wrong, this node corrects it.
     fn on_record_of_mine(&mut self, from: Ix, group: &GroupName, delta: &RecordDelta) {
         if delta.epoch > self.picture.me().epoch {
-            self.renewal.claimed(&self.picture, &mut self.out, delta.epoch);
+            self.membership.renewal.claimed(&self.picture, &mut self.out, delta.epoch);
             return;
         }
         let mut changes = Changes::default();
@@ -144,7 +144,7 @@ impl Engine {
                 self.tombstones.note_empty(&self.picture, &mut self.out, &group);
             }
             if let Some(epoch) = self.picture.topology.claimed_epoch() {
-                self.renewal.claimed(&self.picture, &mut self.out, epoch);
+                self.membership.renewal.claimed(&self.picture, &mut self.out, epoch);
             }
         } else if let Ok(Applied::Known { have }) = applied {
             self.tell_removed(from, group, Ix::ME, have, delta);
@@ -169,7 +169,7 @@ impl Engine {
             self.on_metadata_of_mine(life, version, &bytes);
             return;
         }
-        if !self.hear_of(from, life, channel) {
+        if !self.membership.hear_of(&mut self.picture, &mut self.out, from, life, channel) {
             return;
         }
         let Some(ix) = self.picture.find_life(life).filter(|&ix| self.picture.is_living(ix)) else {
@@ -196,7 +196,7 @@ impl Engine {
         let above = version.saturating_add(1);
         if above > LAST_VERSION {
             // Too few versions would be left in this life.
-            self.renewal.claimed(&self.picture, &mut self.out, me.epoch);
+            self.membership.renewal.claimed(&self.picture, &mut self.out, me.epoch);
             return;
         }
         let key = self.picture.topology.fingerprints();

@@ -34,7 +34,7 @@ impl Engine {
         let Some(ix) = self.picture.find_life(header.sender) else { return false };
         let mut taken = false;
         for frame in frames.iter().filter(|_| header.bound) {
-            if answered(frame).is_some_and(|packet| self.probes.awaits(packet, ix)) {
+            if answered(frame).is_some_and(|packet| self.membership.probes.awaits(packet, ix)) {
                 taken = true;
                 self.on_frame(header, ix, frame.clone(), Channel::Direct);
             }
@@ -44,7 +44,7 @@ impl Engine {
             (self.picture.peers.highest(ix), self.picture.peers.tag_of_highest(ix));
         let is_copy = (header.packet, tag) == (highest, tag_of_highest);
         let multicast = matches!(arrival, Arrival::Multicast(_));
-        if is_copy || multicast || !self.numbers.may_answer(&self.picture, ix) {
+        if is_copy || multicast || !self.membership.numbers.may_answer(&self.picture, ix) {
             return taken;
         }
         if !header.bound {
@@ -53,7 +53,7 @@ impl Engine {
             let frame = Frame::Counted { packet: header.packet, tag, highest, tag_of_highest };
             self.out.say_frame(self.picture.bound(ix), frame);
         }
-        if let Some(lasted) = self.numbers.untold(&self.picture, ix) {
+        if let Some(lasted) = self.membership.numbers.untold(&self.picture, ix) {
             self.out.event(Event::Refused { peer: header.sender, highest, lasted });
         }
         taken
@@ -64,28 +64,29 @@ impl Engine {
     /// claim, or a second copy that hears only part of what goes to their address.
     pub(super) fn former_life_answers(&mut self, ix: Ix, frames: &[Frame]) {
         for packet in frames.iter().filter_map(answered) {
-            let answers = self.probes.answered(&mut self.picture, &mut self.out, packet, ix);
+            let answers =
+                self.membership.probes.answered(&mut self.picture, &mut self.out, packet, ix);
             let gone = matches!(self.picture.status(ix), Status::Down | Status::Left);
             if answers {
-                self.note_answer();
-                self.hearsay.answered(self.picture.id(ix));
+                self.membership.note_answer(&mut self.picture);
+                self.membership.hearsay.answered(self.picture.id(ix));
             }
             if answers && (!gone || self.picture.peers.falls.is_held(ix)) {
-                self.watches.answered(&mut self.picture, &mut self.out, ix);
+                self.membership.watches.answered(&mut self.picture, &mut self.out, ix);
             }
         }
     }
 
     /// A peer refuses a packet of this node, as its number has been used up there.
     pub(super) fn on_counted(&mut self, from: Ix, refused: (u64, u16), highest: (u64, u16)) {
-        if self.probes.answered(&mut self.picture, &mut self.out, refused.0, from) {
-            self.on_sign_of_life(from);
+        if self.membership.probes.answered(&mut self.picture, &mut self.out, refused.0, from) {
+            self.membership.on_sign_of_life(&mut self.picture, &mut self.out, from);
         }
         let last = self.out.packet;
-        let is_own = |(packet, tag)| self.numbers.is_own(last, packet, tag);
+        let is_own = |(packet, tag)| self.membership.numbers.is_own(last, packet, tag);
         if !is_own(refused) || !is_own(highest) {
             let epoch = self.picture.me().epoch;
-            self.renewal.claimed(&self.picture, &mut self.out, epoch);
+            self.membership.renewal.claimed(&self.picture, &mut self.out, epoch);
         }
     }
 
@@ -116,6 +117,35 @@ impl Engine {
             let to = super::receive::bound_to(sender);
             self.out.say_frame(to, Frame::Challenge { packet });
             self.out.say(to, Say::Ping);
+        }
+    }
+
+    /// A packet of an earlier life of a peer has come: the peer may not know that it is void.
+    pub(super) fn answer_former_life(
+        &mut self,
+        ix: Ix,
+        header: &Header,
+        arrival: Arrival,
+        len: usize,
+        frames: &[Frame],
+    ) {
+        let sender = header.sender;
+        let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
+        if !header.bound && !self.picture.is_reachable(ix) {
+            // Its clock may have been set back, and a node that has left is told by nobody else.
+            self.challenge(sender, header.packet, arrival, len);
+            return;
+        }
+        let renewal = &mut self.membership.renewal;
+        renewal.contested(&self.picture, &mut self.out, ix, sender, source);
+        if header.bound {
+            self.former_life_answers(ix, frames);
+        }
+        let pings = frames.iter().any(|frame| matches!(frame, Frame::Ping { .. }));
+        let at_home = source == sender.id.addr();
+        if pings && (at_home || self.membership.numbers.may_answer(&self.picture, ix)) {
+            // Until it renews it must not take all others for dead.
+            self.challenge(sender, header.packet, arrival, len);
         }
     }
 }

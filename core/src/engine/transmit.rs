@@ -53,7 +53,7 @@ impl Engine {
             self.out.packet += 1;
             self.writer.finish(&self.sealer, to.bound, datagram);
             let len = datagram.len() - start;
-            self.numbers.sent(self.out.packet, tag_of(&datagram[start..]));
+            self.membership.numbers.sent(self.out.packet, tag_of(&datagram[start..]));
             self.remember(to, &cargo, len);
             self.out.outbox.sent(len);
             self.out.stats.datagrams_sent += 1;
@@ -153,7 +153,7 @@ impl Engine {
         if cargo.ping
             && let Some(ix) = to.node
         {
-            self.probes.sent(&self.picture, self.out.packet, ix);
+            self.membership.probes.sent(&self.picture, self.out.packet, ix);
             self.picture.health.asked(ix, self.picture.peers.should_answer(ix), self.picture.now);
             if cargo.padded {
                 let packet = self.out.packet;

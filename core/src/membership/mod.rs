@@ -1,6 +1,7 @@
 //! Which nodes live: SWIM with Lifeguard's health, verifiers instead of gossiped suspicion, and
 //! a retry of the lost that never ends.
 
+mod claims;
 mod comeback;
 mod departure;
 mod hearsay;
@@ -10,12 +11,92 @@ mod renewal;
 mod returns;
 mod suspicion;
 mod watch;
+mod word;
 
-pub(crate) use comeback::Comeback;
-pub(crate) use departure::Departure;
-pub(crate) use hearsay::{Doubt, Hearsay};
-pub(crate) use numbers::Numbers;
-pub(crate) use probe::{Probes, Unanswered};
-pub(crate) use renewal::Renewal;
-pub(crate) use returns::Returns;
-pub(crate) use suspicion::Watches;
+use crate::base::{Epoch, Ix};
+use crate::out::{Out, Why};
+use crate::picture::Picture;
+use comeback::Comeback;
+use departure::Departure;
+use hearsay::{Doubt, Hearsay};
+use numbers::Numbers;
+use probe::{Probes, Unanswered};
+use renewal::Renewal;
+use returns::Returns;
+use suspicion::Watches;
+
+/// The parts that find out which nodes live, and see to it that this one counts among them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Membership {
+    pub(crate) probes: Probes,
+    pub(crate) watches: Watches,
+    pub(crate) comeback: Comeback,
+    pub(crate) hearsay: Hearsay,
+    pub(crate) renewal: Renewal,
+    pub(crate) numbers: Numbers,
+    pub(crate) returns: Returns,
+    pub(crate) departure: Departure,
+}
+
+impl Membership {
+    /// A life begins.
+    pub(crate) fn start(&mut self, picture: &mut Picture, out: &mut Out) {
+        // A suspect that nothing watches any more would stay one for ever.
+        self.watches.void(picture, out);
+        self.watches = Watches::default();
+        self.renewal.start();
+        self.numbers.start();
+        self.departure = Departure::default();
+        self.probes.start(picture, out);
+        self.comeback.start(picture, out);
+        self.hearsay.clear();
+        self.returns.clear();
+    }
+
+    /// What was asked has not been sent, or this node was asleep when the answers came.
+    pub(crate) fn void(&mut self, picture: &mut Picture, out: &mut Out) {
+        self.watches.void(picture, out);
+        self.probes.void(out);
+    }
+
+    /// A deadline of one of the parts is due. Returns the epoch in which this node has to begin anew, if
+    /// that is due.
+    pub(crate) fn on_deadline(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        why: Why,
+    ) -> Option<Epoch> {
+        match why {
+            Why::Probe => {
+                for unanswered in self.probes.on_timer(picture, out) {
+                    self.on_unanswered(picture, out, unanswered);
+                }
+            }
+            Why::Watch => {
+                for claim in &self.watches.on_timer(picture, out) {
+                    self.on_verdict(picture, out, claim);
+                }
+            }
+            Why::Hearsay => {
+                for (claim, by) in self.hearsay.on_timer(picture, out) {
+                    self.on_silence(picture, out, &claim, by);
+                }
+            }
+            Why::Comeback => self.comeback.on_timer(picture, out),
+            Why::Return => self.returns.on_timer(picture, out),
+            Why::Departure => self.departure.on_timer(out),
+            Why::Renewal => return self.renewal.on_timer(picture, out),
+            _ => {}
+        }
+        None
+    }
+
+    /// Forgets a node that is leaving the table.
+    pub(crate) fn forget(&mut self, picture: &Picture, out: &mut Out, ix: Ix) {
+        self.probes.forget(ix);
+        self.watches.forget(picture, out, ix);
+        self.numbers.forget(ix);
+        self.returns.told(ix);
+    }
+}

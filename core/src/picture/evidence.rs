@@ -203,6 +203,12 @@ impl Picture {
         true
     }
 
+    /// A node is gone: makes sure that it is forgotten in time.
+    pub(crate) fn expect_expiry(&self, out: &mut Out) {
+        let at = self.now + self.config.forget_after.min(self.timing.stranger_memory);
+        out.timers.hasten(Why::Housekeeping, at);
+    }
+
     /// Keeps the ring and the embedder informed of a status that has changed.
     fn follow_status(
         &mut self,

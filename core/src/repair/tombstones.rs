@@ -179,10 +179,4 @@ impl Tombstones {
         }
         forgotten
     }
-
-    /// A node is gone: makes sure that it is forgotten in time.
-    pub(crate) fn expect_expiry(&self, picture: &Picture, out: &mut Out) {
-        let at = picture.now + picture.config.forget_after.min(picture.timing.stranger_memory);
-        out.timers.hasten(Why::Housekeeping, at);
-    }
 }

@@ -1,0 +1,347 @@
+//! What follows from what others say of nodes, and from what this node finds out itself.
+
+use crate::base::{Channel, Epoch, Ix, Life, NodeId, Status};
+use crate::claims::{Claim, Standing};
+use crate::config::Liveness;
+use crate::membership::{Membership, Unanswered};
+use crate::mutants::mutated;
+use crate::out::{Out, Say};
+use crate::picture::{News, Picture, Weighed, is_doubtful};
+use crate::wire::{Finding, Frame};
+
+impl Membership {
+    /// A claim about any node, this one included.
+    pub(crate) fn on_claim(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        from: Ix,
+        claim: &Claim,
+        channel: Channel,
+    ) {
+        if !picture.is_plausible(out, claim.life.epoch) {
+            return;
+        }
+        if claim.life.id == picture.me().id {
+            self.on_claim_about_me(picture, out, from, claim);
+            return;
+        }
+        if let Some(ix) = picture.find(claim.life.id)
+            && channel == Channel::Direct
+            && picture.config.liveness == Liveness::On
+            && is_doubtful(picture, ix, claim)
+            && picture.weigh(ix, claim).is_gt()
+        {
+            // Old news perhaps, of the time of a partition: the accused is asked first.
+            let to = picture.unbound(ix);
+            out.say_frame(to, Frame::Claim(*claim));
+            let now = picture.now;
+            self.watches.suspect(picture, out, ix, now);
+            return;
+        }
+        if !self.takes_word(picture, out, from, claim, channel) {
+            return;
+        }
+        let by = picture.id(from);
+        let weighed = picture.consider(out, claim, by);
+        if channel != Channel::Direct
+            && let Weighed::News(News { ix, .. }) | Weighed::Known(ix) = weighed
+        {
+            self.returns.told(ix);
+        }
+        match weighed {
+            Weighed::News(news) => {
+                out.stats.updates_applied += 1;
+                self.on_news(picture, out, news, claim);
+                if news.held && channel == Channel::Direct && news.ix != from {
+                    // It may not have said so, and not know that this is said of it.
+                    out.say_frame(picture.bound(news.ix), Frame::Claim(*claim));
+                }
+                self.pass_on_news(picture, out, news, from, channel);
+            }
+            Weighed::Known(_) => out.stats.updates_stale += 1,
+            Weighed::Beaten(ix) => {
+                out.stats.updates_stale += 1;
+                // Repair compares the living only, so a node that has missed an end hears of it here.
+                let gone = channel == Channel::Direct && !picture.is_living(ix);
+                if gone || picture.peers.may_tell(from, picture.now, &picture.timing) {
+                    let better = picture.claim(ix);
+                    out.say_frame(picture.bound(from), Frame::Claim(better));
+                }
+            }
+            Weighed::Refused => {}
+        }
+    }
+
+    /// Something new is known of a peer.
+    pub(crate) fn on_news(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        news: News,
+        claim: &Claim,
+    ) {
+        self.watches.drop(picture, out, news.ix);
+        match claim.standing {
+            Standing::Alive => {
+                match news.before {
+                    None => self.probes.admit(out, news.ix),
+                    Some((status, _)) if !status.is_present() => {
+                        self.probes.readmit(out, news.ix);
+                    }
+                    Some(_) => {}
+                }
+                picture.company(out);
+                if matches!(news.before, Some((Status::Down | Status::Unreachable, _))) {
+                    self.reunion(picture, out);
+                }
+            }
+            Standing::Down => {
+                if let Some(until) = self.watches.note_verified(picture, news.ix) {
+                    self.probes.hurry(picture, out, until);
+                }
+                self.comeback.lost(picture, out);
+                picture.expect_expiry(out);
+            }
+            Standing::Left => {
+                self.comeback.lost(picture, out);
+                picture.expect_expiry(out);
+            }
+        }
+    }
+
+    /// A lost peer is back: others may be, and much may have been missed.
+    pub(crate) fn reunion(&mut self, picture: &mut Picture, out: &mut Out) {
+        picture.reunion(out);
+        self.comeback.reunion(picture, out);
+    }
+
+    /// Tells everybody of news that came to this node alone: a life that begins, from the node
+    /// itself, and, if nobody else does so first, the return of one that was lost.
+    pub(crate) fn pass_on_news(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        news: News,
+        from: Ix,
+        channel: Channel,
+    ) {
+        let born = news.ix == from && news.before.is_none_or(|(_, new_life)| new_life);
+        let back = matches!(news.before, Some((Status::Down | Status::Left, _)));
+        if channel != Channel::Direct {
+            return;
+        }
+        if born {
+            picture.tell_all_of(out, news.ix);
+        } else if back {
+            self.returns.note(picture, out, news.ix);
+        }
+    }
+
+    /// A claim about this node, which alone knows better.
+    pub(crate) fn on_claim_about_me(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        from: Ix,
+        claim: &Claim,
+    ) {
+        let me = picture.claim(Ix::ME);
+        if claim.life.epoch > me.life.epoch {
+            self.renewal.claimed(picture, out, claim.life.epoch);
+            return;
+        }
+        let theirs = (claim.life.epoch, claim.incarnation, claim.standing);
+        let mine = (me.life.epoch, me.incarnation, me.standing);
+        if theirs == mine || self.departure.is_running() {
+            return;
+        }
+        if theirs > mine {
+            let (window, peers) = (picture.config.silence_window, picture.ring.len());
+            let plea = picture.health.plea(window, peers, picture.now);
+            out.stats.refutations += 1;
+            picture.health.worse();
+            if !mutated!(picture.config, IncarnationKept)
+                && !picture.object(out, claim.incarnation, plea)
+            {
+                // Nothing beats this in the present life.
+                self.renewal.claimed(picture, out, Epoch(me.life.epoch.0.saturating_add(1)));
+                return;
+            }
+            picture.tell_all_of(out, Ix::ME);
+        }
+        let to = picture.bound(from);
+        let better = picture.claim(Ix::ME);
+        out.say_frame(to, Frame::Claim(better));
+    }
+
+    /// What was said of a peer counts now, as the peer has been asked and is silent.
+    pub(crate) fn on_silence(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        claim: &Claim,
+        by: NodeId,
+    ) {
+        if let Weighed::News(news) = picture.consider(out, claim, by) {
+            self.on_news(picture, out, news, claim);
+        }
+    }
+
+    /// Nobody has answered a probe.
+    pub(crate) fn on_unanswered(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        unanswered: Unanswered,
+    ) {
+        if picture.peers.should_answer(unanswered.ix) {
+            picture.health.probed(false, picture.now);
+        }
+        if picture.config.liveness == Liveness::On && picture.health.trusts_silence(picture.now) {
+            self.watches.suspect(picture, out, unanswered.ix, unanswered.since);
+        }
+    }
+
+    /// This node has found a peer to be down: everybody is told, the accused first.
+    pub(crate) fn on_verdict(&mut self, picture: &mut Picture, out: &mut Out, claim: &Claim) {
+        let me = picture.me().id;
+        if let Weighed::News(news) = picture.consider(out, claim, me) {
+            self.on_news(picture, out, news, claim);
+            if !picture.peers.is_dubious(news.ix) {
+                let to = picture.unbound(news.ix);
+                out.say_frame(to, Frame::Claim(*claim));
+            }
+            picture.tell_all(out, Frame::Claim(*claim));
+        }
+    }
+
+    /// Somebody has answered a ping of this node's, which is not cut off then.
+    pub(crate) fn note_answer(&mut self, picture: &mut Picture) {
+        let (window, peers) = (picture.config.silence_window, picture.ring.len());
+        picture.health.answered(window, peers, picture.now);
+        if self.probes.take_completed() {
+            picture.health.probed(true, picture.now);
+        }
+    }
+
+    /// A peer has answered something of this node's own: it lives.
+    pub(crate) fn on_sign_of_life(&mut self, picture: &mut Picture, out: &mut Out, ix: Ix) {
+        self.note_answer(picture);
+        self.hearsay.answered(picture.id(ix));
+        self.renewal.answered(picture, out, ix);
+        match picture.status(ix) {
+            Status::Alive | Status::Suspect | Status::Unreachable => {
+                let lost = picture.status(ix) == Status::Unreachable;
+                self.watches.answered(picture, out, ix);
+                if lost {
+                    self.reunion(picture, out);
+                }
+            }
+            // Shown as down, but alive and probed like others.
+            Status::Down if picture.peers.falls.is_held(ix) => {
+                self.watches.answered(picture, out, ix);
+            }
+            Status::Down | Status::Left => {}
+        }
+    }
+
+    /// A peer that is in doubt has sent something: it is told that others have given it up, so
+    /// that it can object, or asked for a sign of life.
+    pub(crate) fn follow_up_doubt(&self, picture: &mut Picture, out: &mut Out, ix: Ix) {
+        let status = picture.status(ix);
+        let held = picture.peers.falls.is_held(ix);
+        if status == Status::Alive
+            || held
+            || !picture.peers.may_tell(ix, picture.now, &picture.timing)
+        {
+            return;
+        }
+        let to = picture.bound(ix);
+        match status {
+            Status::Down | Status::Left => {
+                let claim = picture.claim(ix);
+                out.say_frame(to, Frame::Claim(claim));
+            }
+            Status::Alive | Status::Suspect | Status::Unreachable => out.say(to, Say::Ping),
+        }
+    }
+
+    pub(crate) fn on_verify(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        from: Ix,
+        suspect: Life,
+        millis: u32,
+    ) {
+        let Some(ix) = picture.find_life(suspect).filter(|&ix| ix != Ix::ME && ix != from) else {
+            return;
+        };
+        let claim = picture.claim(ix);
+        if claim.standing == Standing::Alive {
+            self.watches.verify(picture, out, from, ix, millis);
+        } else if u128::from(picture.peers.since_turn(ix, picture.now))
+            >= picture.timing.tell_again.as_millis()
+        {
+            // A verdict that has just been reached is on its way to everybody, and names the
+            // accuser.
+            out.say_frame(picture.bound(from), Frame::Claim(claim));
+        }
+    }
+
+    pub(crate) fn on_finding(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        from: Ix,
+        suspect: Life,
+        finding: Finding,
+    ) {
+        if let Some(ix) = picture.find_life(suspect)
+            && let Some(until) = self.watches.verdict(picture, out, from, ix, finding)
+        {
+            self.probes.hurry(picture, out, until);
+        }
+    }
+
+    /// A node has said something in a life, which is known from here on. Returns whether it is the
+    /// node's present life.
+    pub(crate) fn hear_of(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        from: Ix,
+        life: Life,
+        channel: Channel,
+    ) -> bool {
+        if let Some(ix) = picture.find(life.id)
+            && picture.life(ix).epoch >= life.epoch
+        {
+            return picture.life(ix).epoch == life.epoch;
+        }
+        if !picture.is_plausible(out, life.epoch) {
+            return false;
+        }
+        let claim = Claim {
+            life,
+            incarnation: 0,
+            standing: Standing::Alive,
+            accuser: None,
+            confirmed_by: [None; 2],
+            age: 0,
+        };
+        if !self.takes_word(picture, out, from, &claim, channel) {
+            return false;
+        }
+        let by = picture.id(from);
+        match picture.consider(out, &claim, by) {
+            Weighed::News(news) => {
+                self.on_news(picture, out, news, &claim);
+                self.pass_on_news(picture, out, news, from, channel);
+                true
+            }
+            Weighed::Known(_) | Weighed::Beaten(_) | Weighed::Refused => false,
+        }
+    }
+}
