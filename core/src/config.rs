@@ -301,7 +301,7 @@ macro_rules! limits {
 
 limits! {
     /// Nodes known, this one included. Beyond: gone nodes make room for living ones; then claims
-    /// about further nodes are refused and counted.
+    /// about further nodes are refused and counted. More than 16,777,216 (2²⁴) are taken as that.
     nodes: u32 = 65_536, 2;
     /// Groups known. Beyond: groups without members make room; then `GroupError`, and records of
     /// others are refused and counted.

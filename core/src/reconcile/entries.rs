@@ -248,7 +248,7 @@ mod tests {
     use quickcheck::quickcheck;
 
     fn subject(seed: u8) -> Subject {
-        let ix = Ix::from_raw(u32::from(seed / 8));
+        let ix = Ix::of(u32::from(seed / 8));
         match seed % 8 {
             0 => Subject::Peer(ix),
             1 => Subject::Metadata(ix),

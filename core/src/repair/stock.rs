@@ -181,7 +181,7 @@ mod tests {
         for seed in seeds {
             stock.step(Move {
                 position: mix(seed),
-                subject: Subject::Peer(crate::base::Ix::from_raw(seed as u32)),
+                subject: Subject::Peer(crate::base::Ix::of(seed as u32)),
                 fingerprint: mix(!seed),
                 came: true,
             });
@@ -248,7 +248,7 @@ mod tests {
                 for came in [true, false] {
                     got.step(Move {
                         position: mix(seed),
-                        subject: Subject::Metadata(crate::base::Ix::from_raw(seed as u32)),
+                        subject: Subject::Metadata(crate::base::Ix::of(seed as u32)),
                         fingerprint: mix(!seed),
                         came,
                     });

@@ -459,7 +459,7 @@ mod tests {
     fn heard(have: u64) -> Heard {
         let now = Instant::from_millis(1_000);
         Heard {
-            speaker: Ix::from_raw(1),
+            speaker: Ix::of(1),
             epoch: Epoch(1),
             steady: now,
             last: now,

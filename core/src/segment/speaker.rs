@@ -270,7 +270,7 @@ impl Speaker {
                 nodes.push(life.id);
                 room -= entry;
                 // Once it is known to all, only newcomers need it: not all in the same list.
-                let turn = hearer.listings.wrapping_add(ix.raw()).is_multiple_of(VOUCHES);
+                let turn = hearer.listings.wrapping_add(ix.index() as u32).is_multiple_of(VOUCHES);
                 if hearer.listings < FIRST_VOUCHES || turn {
                     let packet = picture.peers.highest(ix);
                     vouches.push(Frame::Vouch { life, packet });

@@ -225,7 +225,7 @@ mod tests {
         let asker = |number: u32| To {
             at: Destination::Unicast(([10, 0, 0, 2], number as u16).into()),
             bound: None,
-            node: Some(Ix::from_raw(number)),
+            node: Some(Ix::of(number)),
         };
         // One that asks again and again is answered alone.
         for _ in 0..5 {

@@ -21,7 +21,7 @@ pub(crate) const CLOCK_STEP: u64 = 1 << 32;
 /// | `claims` | 1,024 | claims about further groups are dropped, until heard again |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TopologyLimits {
-    /// Known nodes, the own one included; at least 1.
+    /// Known nodes, the own one included; at least 1, at most 16,777,216 (2²⁴).
     pub members: usize,
     /// Known groups.
     pub groups: usize,
