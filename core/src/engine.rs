@@ -3,6 +3,7 @@
 mod calls;
 mod claims;
 mod clock;
+mod digest;
 mod frames;
 mod oversize;
 mod queries;

@@ -32,7 +32,7 @@ const HASTE: u32 = 4;
 const RUNNING: usize = 16;
 
 /// A peer that is being probed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Probe {
     ix: Ix,
     tries: u8,
@@ -41,7 +41,7 @@ struct Probe {
 }
 
 /// The probe cycle, and all pings that may still be answered.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Probes {
     order: Vec<Ix>,
     /// Whether the last probe went half-way round the ring.

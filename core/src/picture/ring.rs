@@ -6,7 +6,7 @@ use core::cmp::Ordering;
 use crate::base::{Ix, growth};
 
 /// Peers by their position on the ring. This node itself is not among them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Ring {
     places: Vec<(u32, Ix)>,
     /// Grows with each change of a peer, whether or not it stays on the ring.

@@ -10,7 +10,7 @@ use crate::reconcile::{CELLS, Cells, Element, Entries, Move, Subject, Sum};
 use crate::wire::{Coded, RangeSum};
 
 /// All subjects, by position.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Stock {
     entries: Entries,
     /// The first coded symbols of everything, once they have been asked for.

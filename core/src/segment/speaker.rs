@@ -49,7 +49,7 @@ const VOUCH: usize = 18;
 const FIRST_VOUCHES: u32 = 2;
 const VOUCHES: u32 = 4;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Listener {
     epoch: Epoch,
     said: Instant,
@@ -61,7 +61,7 @@ struct Listener {
 }
 
 /// What a node does for its segment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Speaker {
     /// Since when it has been the speaker.
     since: Option<Instant>,

@@ -17,7 +17,7 @@ const KEPT: usize = 128;
 const ANSWER: usize = 16;
 const ASKERS: usize = 3;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Batch {
     sequence: u64,
     at: Instant,
@@ -30,7 +30,7 @@ struct Batch {
 }
 
 /// What was multicast.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Stream {
     sequence: u64,
     /// The first batch after a quiet time, and when it was sent.

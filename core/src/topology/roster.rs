@@ -2,13 +2,14 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::hash::Hasher;
 
 use hashbrown::HashTable;
 
 use crate::base::{Epoch, Hash, Ix, Life, NodeId, Status, growth};
 
 /// The entry of a node: 32 bytes, so that what is looked up together lies together.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Hash)]
 struct Entry {
     id: NodeId,
     mark: u8,
@@ -29,6 +30,14 @@ pub(crate) struct Roster {
     counts: [u32; 5],
     free: Vec<u32>,
     limit: usize,
+}
+
+/// The table of ids is left out, as it follows from the rest.
+impl core::hash::Hash for Roster {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { entries, by_id: _, counts, free, limit } = self;
+        core::hash::Hash::hash(&(entries, counts, free, limit), state);
+    }
 }
 
 impl Roster {
