@@ -10,7 +10,7 @@ use crate::topology::{DownMembers, TopologyLimits};
 /// How an engine behaves. Start from a preset, change fields, and pass it to `Engine::new`.
 ///
 /// The fields can be changed while the engine runs by `Engine::set_config`, except the cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 #[non_exhaustive]
 pub struct Config {
     /// Seed of all random choices, mixed with the node's id and epoch. Take it from the operating
@@ -210,7 +210,7 @@ impl Config {
 const LONGEST: Duration = Duration::from_secs(40 * 24 * 3600);
 
 /// Whether the engine watches its peers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Liveness {
     /// Peers are probed; those that fall silent are called down.
     #[default]
@@ -273,7 +273,7 @@ macro_rules! limits {
         /// | changes since the index of a repair was built | 4,096 | it is built anew |
         ///
         /// Everything else that grows has at most one entry for each node, group or range.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub struct Limits {
             $($(#[doc = $doc])+ pub $name: $ty,)+
@@ -301,7 +301,7 @@ macro_rules! limits {
 
 limits! {
     /// Nodes known, this one included. Beyond: gone nodes make room for living ones; then claims
-    /// about further nodes are refused and counted.
+    /// about further nodes are refused and counted. More than 16,777,216 (2²⁴) are taken as that.
     nodes: u32 = 65_536, 2;
     /// Groups known. Beyond: groups without members make room; then `GroupError`, and records of
     /// others are refused and counted.

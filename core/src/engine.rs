@@ -2,6 +2,7 @@
 
 mod calls;
 mod clock;
+mod digest;
 mod frames;
 mod oversize;
 mod queries;

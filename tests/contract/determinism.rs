@@ -1,11 +1,12 @@
 //! *Deterministic.* Same config, seed and sequence of calls (polls included): byte-identical
 //! outputs.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use bytes::Bytes;
-use scalesmall_core::{Engine, Epoch, Instant, Recipients, Tag};
+use bytes::{Bytes, BytesMut};
+use scalesmall_core::{Arrival, Engine, Epoch, Instant, Recipients, Tag};
 use scalesmall_hostile::{START, addr, config, drain, engine, engine_with, id};
 
 use crate::net::Net;
@@ -121,4 +122,105 @@ fn queries_change_nothing() {
     net.run_for(Duration::from_secs(5));
     other.run_for(Duration::from_secs(5));
     assert_eq!(net.sent, other.sent);
+}
+
+/// The digests of all that the engines will act on.
+fn states(net: &Net) -> Vec<u64> {
+    net.engines.iter().map(Engine::state_digest).collect()
+}
+
+#[test]
+fn a_clone_has_the_same_state_and_keeps_it_under_the_same_calls() {
+    let mut net = Net::new(5);
+    net.meet();
+    let mut fork = net.clone();
+    let before = states(&net);
+    for net in [&mut net, &mut fork] {
+        script(net);
+    }
+    assert_eq!(states(&net), states(&fork));
+    for (now, before) in states(&net).into_iter().zip(before) {
+        assert_ne!(now, before);
+    }
+    // It is the same at each step, and not at the end alone.
+    let mut seen = BTreeSet::new();
+    for _ in 0..100 {
+        net.run_for(Duration::from_millis(50));
+        fork.run_for(Duration::from_millis(50));
+        assert_eq!(states(&net), states(&fork));
+        seen.insert(states(&net));
+    }
+    assert!(seen.len() > 20, "{}", seen.len());
+}
+
+#[test]
+fn engines_that_were_called_in_different_ways_differ_in_their_state() {
+    let net = Net::settled(3);
+    let (engine, now) = (&net.engines[0], net.now);
+    let calls: [(&str, fn(&mut Engine, Instant)); 11] = [
+        ("none", |_, _| {}),
+        ("time", |engine, now| engine.handle_timeout(now + Duration::from_millis(1))),
+        ("add_item", |engine, now| {
+            engine.add_item(now, &group("shards"), range(0, 99), 80).unwrap();
+        }),
+        ("add_item elsewhere", |engine, now| {
+            engine.add_item(now, &group("shards"), range(0, 99), 81).unwrap();
+        }),
+        ("join", |engine, now| engine.join(now, &group("shards")).unwrap()),
+        ("set_metadata", |engine, now| {
+            engine.set_metadata(now, Bytes::from_static(b"rack 7")).unwrap();
+        }),
+        ("broadcast", |engine, now| {
+            engine.broadcast(now, Recipients::All, Tag(7), Bytes::from_static(b"hello")).unwrap();
+        }),
+        ("contact", |engine, now| engine.contact(now, &[addr(9)])),
+        ("set_config", |engine, now| {
+            let mut config = engine.config().clone();
+            config.verifiers += 1;
+            engine.set_config(now, config).unwrap();
+        }),
+        ("depart", |engine, now| engine.depart(now)),
+        ("handle_datagram", |engine, now| {
+            let _ = engine.handle_datagram(now, Arrival::Unicast(addr(9)), b"");
+        }),
+    ];
+    let mut seen = BTreeSet::new();
+    for (name, call) in calls {
+        let mut fork = engine.clone();
+        call(&mut fork, now);
+        assert!(seen.insert(fork.state_digest()), "{name}");
+    }
+}
+
+/// Outputs may be drained in any order, and queries may come in between.
+#[test]
+fn the_order_of_polls_leaves_no_trace_in_the_state() {
+    let mut net = Net::settled(5);
+    let now = net.now;
+    let engine = &mut net.engines[0];
+    engine.add_item(now, &group("shards"), range(0, 99), 80).unwrap();
+    engine.handle_timeout(now + Duration::from_secs(60));
+    let drained = |order: &[bool]| {
+        let (mut fork, mut counts) = (engine.clone(), [0; 2]);
+        let mut turns = order.iter().copied().cycle();
+        let mut empty = [false; 2];
+        while empty != [true; 2] {
+            let transmits = turns.next().unwrap();
+            let more = if transmits {
+                fork.poll_transmit(&mut BytesMut::new()).is_some()
+            } else {
+                fork.poll_event().is_some()
+            };
+            let _ = (fork.poll_timeout(), fork.digest(), fork.peers().count());
+            empty[usize::from(transmits)] |= !more;
+            counts[usize::from(transmits)] += usize::from(more);
+        }
+        (fork.state_digest(), counts)
+    };
+    let first = drained(&[true, false]);
+    assert!(first.1.iter().all(|&count| count > 1), "{:?}", first.1);
+    assert_ne!(first.0, engine.state_digest());
+    for order in [&[false, true][..], &[true, true, true, false], &[true, false, false, false]] {
+        assert_eq!(drained(order), first);
+    }
 }

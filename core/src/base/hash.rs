@@ -4,6 +4,8 @@
 //! and foldhash. It resists accidents, not an adversary: everybody who can feed it holds the
 //! group's key.
 
+use core::hash::Hasher;
+
 use crate::base::node::NodeId;
 
 /// An odd constant without structure (the golden ratio's bits).
@@ -80,6 +82,18 @@ impl Hash {
     pub(crate) const fn finish(self) -> u64 {
         let state = fold(self.0 ^ CLOSE, ROUND);
         fold(state ^ ROUND, CLOSE)
+    }
+}
+
+/// For types that derive [`core::hash::Hash`]. The result depends on the platform's byte order and word
+/// size.
+impl Hasher for Hash {
+    fn write(&mut self, bytes: &[u8]) {
+        *self = self.bytes(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        Self::finish(*self)
     }
 }
 

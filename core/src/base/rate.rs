@@ -19,7 +19,7 @@ use crate::base::time::Instant;
 ///
 /// Token buckets as in Turner, *New directions in communications* (1986): each holds a fortieth of
 /// a second's worth and is filled at three quarters of the rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SendRate {
     /// Bytes of UDP payload per second; at least 80 of the largest datagrams.
@@ -52,7 +52,7 @@ const SHARE: u32 = 40;
 const ONE: u64 = 1_000_000_000;
 
 /// Tokens for one resource.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct TokenBucket {
     tokens: u64,
     /// Billionths filled in per nanosecond.
@@ -92,7 +92,7 @@ impl TokenBucket {
 }
 
 /// Keeps a [`SendRate`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Throttle {
     bytes: TokenBucket,
     datagrams: TokenBucket,

@@ -27,7 +27,7 @@ pub(super) const DUBIOUS_TRIES: u8 = 2;
 const EVEN_TRIES: u8 = 3;
 
 /// A batch on its way to one peer, with the part that the peer is to pass it on to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Copy {
     pub(super) batch: u64,
     pub(super) to: Ix,

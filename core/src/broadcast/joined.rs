@@ -12,7 +12,7 @@ use crate::picture::Picture;
 const CAPACITY: usize = 64;
 
 /// The last joins that this node has heard of, oldest first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Joined {
     joins: VecDeque<(Instant, GroupName, Ix)>,
 }

@@ -18,7 +18,7 @@ const STEP: u64 = 1 << 32;
 const REPORTED: u64 = 1024;
 
 /// What is remembered of one origin: a window of bits, one for each of its last messages.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Origin {
     epoch: Epoch,
     highest: u64,
@@ -85,7 +85,7 @@ pub(crate) enum Claimed {
 }
 
 /// What has been sent and delivered.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Messages {
     sequence: u64,
     touches: u64,

@@ -15,7 +15,7 @@ pub(crate) const FAN_OUT: usize = 4;
 const LEAST_HOPS: u8 = 10;
 
 /// The receivers of a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Audience {
     /// All peers.
     All,

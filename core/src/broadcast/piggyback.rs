@@ -9,7 +9,7 @@ use crate::picture::Picture;
 use crate::wire::Frame;
 
 /// What a frame is about; of two frames about one subject the later one replaces the earlier.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Subject {
     Claim(NodeId),
     Metadata(NodeId),
@@ -17,7 +17,7 @@ enum Subject {
 }
 
 /// Frames by subject, each with how many more times it rides.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Piggyback {
     riders: BTreeMap<Subject, (Frame, u32)>,
     last: Option<Subject>,

@@ -18,7 +18,7 @@ const CAPACITY: usize = 512;
 ///
 /// Eight bytes stand for the life of its sender, the number of that packet and the place of the
 /// copy in it. Hundreds are kept, and two of them collide once in many years.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CopyId(u64);
 
 impl CopyId {
@@ -35,7 +35,7 @@ impl CopyId {
 const KEY: [u64; 2] = [0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89];
 
 /// The copies that were taken on last, in a ring.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Taken {
     copies: Vec<CopyId>,
     /// The place of the oldest one, once the ring is full.

@@ -33,7 +33,7 @@ const BURST: u32 = 48;
 const HANDOVERS: usize = 3;
 const LASTING_HANDOVERS: usize = 16;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Batch {
     frames: Vec<Frame>,
     open: u32,
@@ -49,7 +49,7 @@ pub(crate) struct Closed {
 }
 
 /// All copies under way.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Relays {
     next: u64,
     batches: BTreeMap<u64, Batch>,

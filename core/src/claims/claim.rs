@@ -3,7 +3,7 @@
 use crate::base::{Life, NodeId};
 
 /// What is known about a node: the unit of membership evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// Whom it is about.
     pub life: Life,

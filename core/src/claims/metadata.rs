@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::base::{Ix, Life};
 use crate::reconcile::{FingerprintKey, Root, Subject};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Entry {
     version: u64,
     bytes: Bytes,
@@ -18,7 +18,7 @@ struct Entry {
 }
 
 /// The metadata of the present life of each node that has any.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Metadata {
     entries: BTreeMap<Ix, Entry>,
     root: Root,

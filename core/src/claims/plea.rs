@@ -6,7 +6,7 @@
 //! conclusion from it.
 
 /// How a node had been when it was called down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Plea {
     /// Its own pings were answered all the time: it was called down by mistake, behind a partition or by
     /// a liar.

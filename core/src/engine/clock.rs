@@ -10,7 +10,7 @@ pub(super) const LATEST: Instant = Instant::from_nanos(u64::MAX / 2);
 
 /// How far the engine's own time is ahead of the embedder's clock, in nanoseconds: by as much as
 /// the clock has been set back in all.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Clock {
     ahead: u64,
 }

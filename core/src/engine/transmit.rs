@@ -32,10 +32,12 @@ impl Engine {
                 self.picture.config.max_datagram,
                 &mut intents,
             );
-            let Some(to) = intents.first().map(|intent| intent.to) else {
+            let Some(mut to) = intents.first().map(|intent| intent.to) else {
                 self.intents = intents;
                 return None;
             };
+            // It may have been forgotten while this waited. Then nothing is known of the receiver.
+            to.node = to.node.filter(|&ix| self.picture.topology.roster().is_current(ix));
             let cargo = self.build(to, &mut intents);
             intents.shrink_to(KEPT);
             self.intents = intents;
@@ -169,4 +171,44 @@ impl Engine {
 /// The peer whose path a packet takes; this node itself if nothing is known of the receiver.
 fn node(to: To) -> Ix {
     to.node.unwrap_or(Ix::ME)
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+
+    use super::*;
+    use crate::base::{Epoch, Instant, Life, NodeId, Status};
+    use crate::config::Config;
+    use crate::out::Cause;
+    use crate::packet::KeyId;
+    use crate::seal::{ClusterName, Key, Keyring};
+
+    fn life(port: u16) -> Life {
+        Life { id: NodeId::from(SocketAddr::from(([10, 0, 0, 1], port))), epoch: Epoch(1) }
+    }
+
+    fn admit(engine: &mut Engine, life: Life) -> Ix {
+        engine.picture.admit(&mut engine.out, life, 0, Status::Alive, Cause::Heard).unwrap()
+    }
+
+    /// A ping goes out even if its receiver has been forgotten while it waited. Then the silence of that
+    /// receiver says nothing of a peer, not even of the one that has its place.
+    #[test]
+    fn the_ping_of_a_forgotten_peer_awaits_no_answer() {
+        for forgotten in [false, true] {
+            let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+            let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
+            let mut engine = Engine::new(config, life(1).id, Epoch(1), Instant::ZERO).unwrap();
+            let ix = admit(&mut engine, life(2));
+            engine.out.say(engine.picture.bound(ix), Say::Ping);
+            if forgotten {
+                engine.forget(ix);
+                assert_eq!(admit(&mut engine, life(3)).index(), ix.index());
+            }
+            let to = engine.poll_transmit(&mut BytesMut::new());
+            assert_eq!(to, Some(Destination::Unicast(life(2).id.addr())));
+            assert_eq!(engine.membership.probes.awaits(1, ix), !forgotten);
+        }
+    }
 }

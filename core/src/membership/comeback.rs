@@ -24,7 +24,7 @@ const SWEEPS: u8 = 3;
 /// to meet a seed takes four datagrams, and at 10 % loss every third attempt fails.
 const EVEN_ATTEMPTS: u8 = 5;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Seed {
     addr: SocketAddr,
     /// The node that has answered from this address.
@@ -32,7 +32,7 @@ struct Seed {
 }
 
 /// Seeds, and when the next attempt is due.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Comeback {
     seeds: VecDeque<Seed>,
     turn: usize,

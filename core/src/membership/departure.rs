@@ -4,7 +4,7 @@ use crate::out::{Event, Out, Why};
 use crate::picture::Picture;
 
 /// A departure under way.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Departure {
     batch: Option<u64>,
     told: u32,

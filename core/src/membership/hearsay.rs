@@ -24,7 +24,7 @@ const LIMIT: usize = 64;
 /// How often a node is asked.
 const TRIES: u8 = 3;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Asked {
     claim: Claim,
     /// The node that said it last.
@@ -36,7 +36,7 @@ struct Asked {
 }
 
 /// Why what is said of a node is not believed at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Doubt {
     /// It may have been forgotten.
     Forgotten,
@@ -47,7 +47,7 @@ pub(crate) enum Doubt {
 }
 
 /// The nodes that are asked whether they live.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Hearsay {
     asked: BTreeMap<NodeId, Asked>,
 }

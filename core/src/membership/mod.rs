@@ -26,7 +26,7 @@ use returns::Returns;
 use suspicion::Watches;
 
 /// The parts that find out which nodes live, and see to it that this one counts among them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Membership {
     pub(crate) probes: Probes,
     pub(crate) watches: Watches,

@@ -19,7 +19,7 @@ const KEPT: usize = 1_024;
 const REFUSED: usize = 256;
 
 /// What is refused of one peer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Refusal {
     /// Since when nothing of it was fresh.
     since: Instant,
@@ -30,7 +30,7 @@ struct Refusal {
 }
 
 /// The numbers of this node's packets in this life, and the peers whose packets are refused.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Numbers {
     /// The first bits of the tags of the last packets: that of number n at (n - 1) mod [`KEPT`].
     tags: Vec<u16>,

@@ -32,7 +32,7 @@ const HASTE: u32 = 4;
 const RUNNING: usize = 16;
 
 /// A peer that is being probed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Probe {
     ix: Ix,
     tries: u8,
@@ -41,7 +41,7 @@ struct Probe {
 }
 
 /// The probe cycle, and all pings that may still be answered.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Probes {
     order: Vec<Ix>,
     /// Whether the last probe went half-way round the ring.
@@ -176,10 +176,8 @@ impl Probes {
         let round_trip = picture.now.since(at);
         picture.peers.sample(ix, round_trip);
         picture.note_answer(at);
-        if self.detour.is_some_and(|(other, _)| other == by) {
-            // The way to it works: what was lost before was lost by chance.
-            self.detour = None;
-        }
+        // The way to it works: what was lost before was lost by chance.
+        self.detour.take_if(|(other, _)| *other == by);
         if self.is_running(by) {
             self.running.retain(|probe| probe.ix != by);
             self.completed = true;
@@ -198,6 +196,7 @@ impl Probes {
         self.order.retain(|&other| other != ix);
         self.pings.retain(|_, (other, _)| *other != ix);
         self.running.retain(|probe| probe.ix != ix);
+        self.detour.take_if(|(other, _)| *other == ix);
     }
 
     /// The first try is bound, the others are not: the peer may have begun a new life.

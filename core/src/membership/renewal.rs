@@ -28,7 +28,7 @@ const CONFLICT: u32 = 3;
 const DOUBLINGS: u32 = 6;
 
 /// An id of which this peer has heard two lives.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Contest {
     ix: Ix,
     lower: Life,
@@ -37,7 +37,7 @@ struct Contest {
 }
 
 /// Renewals that others have caused, each soon after the one before.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Streak {
     count: u32,
     since: Instant,
@@ -45,7 +45,7 @@ struct Streak {
 }
 
 /// A claim about this node that waits, and the contests that this node looks into.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Renewal {
     claimed: Option<(Epoch, Instant)>,
     streak: Option<Streak>,

@@ -18,7 +18,7 @@ use crate::picture::Picture;
 const CAPACITY: usize = 256;
 
 /// Returns that other nodes may broadcast first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Returns {
     waiting: Vec<(Instant, Ix)>,
 }

@@ -21,7 +21,7 @@ use crate::wire::{Finding, Frame};
 const MASS: usize = 3;
 
 /// All peers being watched.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Watches {
     list: Vec<Watch>,
     /// Who has answered of late while others wanted to know.

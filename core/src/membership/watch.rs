@@ -41,7 +41,7 @@ fn longest_gap(picture: &Picture) -> Duration {
 pub(super) const CROWD: usize = 16;
 
 /// A peer being watched.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Watch {
     pub(super) ix: Ix,
     /// Whether this node suspects it, or looks for others only.
@@ -62,7 +62,7 @@ pub(super) struct Watch {
 }
 
 /// A peer that was asked to look.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Verifier {
     pub(super) ix: Ix,
     /// What it has said, if anything has arrived.
@@ -72,7 +72,7 @@ pub(super) struct Verifier {
 }
 
 /// Who has asked for a look.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Asker {
     pub(super) ix: Ix,
     /// When it wants to know, if the watch is not over before.

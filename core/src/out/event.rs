@@ -11,7 +11,7 @@ use crate::topology::{KeyRange, TimedItem};
 /// A change, with its cause. Replaying all events gives what the queries return.
 ///
 /// Of the changes to one subject that have not been polled yet only the last is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {
     /// A peer became known, changed its status or its life, or was forgotten.
@@ -156,7 +156,7 @@ pub enum Event {
 /// What multicast does for a node, as far as the node can tell; it begins with *working*.
 ///
 /// It cannot tell why: multicast may be blocked, or nobody else may be there to hear it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MulticastState {
     /// This node hears others by it, or others have said that they hear this node.
     #[default]
@@ -176,7 +176,7 @@ pub enum MulticastState {
 }
 
 /// Why a peer's status changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
     /// It sent a fresh packet to this node.

@@ -1,6 +1,7 @@
 //! The queue of events: bounded, and of changes to one subject it keeps the last.
 
 use alloc::collections::VecDeque;
+use core::hash;
 
 use hashbrown::HashTable;
 
@@ -19,7 +20,7 @@ enum Subject<'a> {
 }
 
 /// An event that waits.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Waiting {
     event: Event,
     /// Whether it changes the peer's life.
@@ -54,6 +55,14 @@ pub(crate) struct Events {
 
 /// The queue keeps room for this many events when none waits.
 const KEPT: usize = 16;
+
+/// The places are left out, as they follow from the queue.
+impl hash::Hash for Events {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        let Self { limit, byte_limit, bytes, queue, first, len, places: _, dropped } = self;
+        hash::Hash::hash(&(limit, byte_limit, bytes, queue, first, len, dropped), state);
+    }
+}
 
 impl Events {
     pub(crate) fn new(limit: u32, byte_limit: u32) -> Self {

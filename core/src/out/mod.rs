@@ -10,6 +10,7 @@ mod timers;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -52,6 +53,29 @@ pub(crate) struct Out {
     /// Whether this node's metadata has changed.
     pub(crate) described: bool,
     pub(crate) pace: Pace,
+}
+
+impl Hash for Out {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self {
+            now,
+            outbox,
+            events,
+            timers,
+            stats,
+            rng,
+            packet,
+            silent,
+            claims,
+            news,
+            written,
+            described,
+            pace,
+        } = self;
+        (now, outbox, events, timers, stats, packet, silent).hash(state);
+        (claims, news, written, described, pace).hash(state);
+        (rng.get_seed(), rng.get_word_pos()).hash(state);
+    }
 }
 
 impl Out {

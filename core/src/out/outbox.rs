@@ -9,7 +9,7 @@ use crate::base::{Destination, Epoch, Instant, Ix, SendRate, Throttle, growth};
 use crate::wire::Frame;
 
 /// Where a packet goes and whether it is bound to a life of the receiver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct To {
     /// The address.
     pub(crate) at: Destination,
@@ -20,7 +20,7 @@ pub(crate) struct To {
 }
 
 /// One thing to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Say {
     /// A ping; the root is filled in when the packet is built.
     Ping,
@@ -69,7 +69,7 @@ pub(crate) fn is_urgent(frame: &Frame) -> bool {
 }
 
 /// An intent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Intent {
     pub(crate) to: To,
     pub(crate) say: Say,
@@ -85,7 +85,7 @@ impl Intent {
 }
 
 /// Intents, those of liveness first, each kind in order; those for one receiver share packets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Outbox {
     urgent: VecDeque<Intent>,
     /// Pings and pongs that do not wait behind a long urgent queue.

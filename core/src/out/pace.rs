@@ -17,7 +17,7 @@ const PER_GATHERER: u64 = 500;
 const GATHERERS: u64 = 8;
 
 /// Counts news, own and others'.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Pace {
     /// Since when this node has known its cluster and has counted all broadcasts.
     begun: Option<Instant>,

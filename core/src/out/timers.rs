@@ -60,7 +60,7 @@ const REASONS: [Why; 16] = [
 ];
 
 /// At most one deadline per reason.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Timers {
     /// By reason; [`Instant::MAX`] for none.
     at: [Instant; REASONS.len()],

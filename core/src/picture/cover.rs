@@ -11,7 +11,7 @@ use crate::timing::segment::{PROMISE, PROMPT, SPEAKER_TTL};
 /// The most speakers that are remembered.
 const SPEAKERS: usize = 64;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Cover {
     speaker: Ix,
     /// The lives of both, between which the promise holds.
@@ -21,7 +21,7 @@ struct Cover {
 }
 
 /// What speakers have promised, as far as this node has heard.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Covers {
     covers: BTreeMap<Ix, Cover>,
     speakers: BTreeMap<Ix, Instant>,

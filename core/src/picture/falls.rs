@@ -13,7 +13,7 @@ use crate::claims::Plea;
 use crate::timing::Timing;
 
 /// What is kept of one that has fallen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Fall {
     /// How often, each time within [`Timing::flap_memory`] of the time before and the hold after it.
     count: u8,
@@ -43,7 +43,7 @@ impl Fall {
 }
 
 /// All of them. Few nodes fall, so they have a table of their own.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Falls {
     fallen: BTreeMap<Ix, Fall>,
     /// How many of them are held off.

@@ -18,7 +18,7 @@ const FEW_ANSWERS: u32 = 2;
 const RECENT_WINDOWS: u32 = 8;
 
 /// Evidence for and against this node's own health.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Health {
     score: u32,
     stalled_until: Instant,
@@ -35,7 +35,7 @@ pub(crate) struct Health {
 }
 
 /// Pings that nobody has answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Asked {
     since: Instant,
     /// The peer that was asked first.

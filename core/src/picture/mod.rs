@@ -35,7 +35,7 @@ pub(crate) use peers::Proof;
 pub(crate) use ring::{Ring, Stretch};
 
 /// What this node believes. All parts read it.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(crate) struct Picture {
     /// The latest time that the embedder has given.
     pub(crate) now: Instant,

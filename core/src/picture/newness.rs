@@ -6,7 +6,7 @@ use crate::out::{Out, Why};
 use crate::picture::Picture;
 
 /// What this node may still have missed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Newness {
     /// Whether this node is no longer a newcomer: others know it, and it knows them.
     pub(crate) caught_up: bool,

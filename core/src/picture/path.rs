@@ -55,7 +55,7 @@ const SUSPECTS: usize = 64;
 const MOST_DOUBLINGS: u32 = 6;
 
 /// What is known of the path to a peer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Path {
     /// The largest datagram that is sent.
     size: usize,
@@ -78,7 +78,7 @@ impl Path {
 }
 
 /// Large datagrams that a peer has not acknowledged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Suspect {
     losses: u8,
     /// The last packet among them: several copies may share one.
@@ -86,7 +86,7 @@ struct Suspect {
 }
 
 /// The peers to which less than the largest datagram passes, or is thought to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Paths {
     /// By peer; the entry of this node itself holds for all peers that are not in the table.
     known: BTreeMap<Ix, Path>,

@@ -14,7 +14,7 @@ use crate::timing::Timing;
 use crate::topology::Topology;
 
 /// What is kept of one peer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Peer {
     /// Which of its packets have been seen, in its present life.
     window: Window,
@@ -107,7 +107,7 @@ const MOST: usize = 2;
 const TOLD: usize = 64;
 
 /// All peers, in parallel to the roster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Peers {
     table: Vec<Peer>,
     root: Root,

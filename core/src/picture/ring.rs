@@ -6,7 +6,7 @@ use core::cmp::Ordering;
 use crate::base::{Ix, growth};
 
 /// Peers by their position on the ring. This node itself is not among them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Ring {
     places: Vec<(u32, Ix)>,
     /// Grows with each change of a peer, whether or not it stays on the ring.
@@ -148,7 +148,7 @@ mod tests {
     fn ring(positions: &[u32]) -> Ring {
         let mut ring = Ring::default();
         for (index, &position) in positions.iter().enumerate() {
-            ring.insert(u64::from(position) << 32, Ix::from_raw(index as u32));
+            ring.insert(u64::from(position) << 32, Ix::of(index as u32));
         }
         ring
     }
@@ -195,7 +195,7 @@ mod tests {
                     let others: Vec<u32> =
                         positions.iter().copied().filter(|&other| other != mine).collect();
                     let ix = ring(&others).opposite(mine).next().unwrap();
-                    others[ix.raw() as usize]
+                    others[ix.index()]
                 })
                 .collect();
             let of = |mine: u32| opposite[positions.binary_search(&mine).unwrap()];
@@ -210,8 +210,8 @@ mod tests {
     #[test]
     fn a_removed_peer_is_gone() {
         let mut ring = ring(&[10, 20]);
-        ring.remove(10 << 32, Ix::from_raw(0));
-        ring.remove(20 << 32, Ix::from_raw(7));
+        ring.remove(10 << 32, Ix::of(0));
+        ring.remove(20 << 32, Ix::of(7));
         assert_eq!(interval(&ring, 0, 0), [20]);
     }
 }

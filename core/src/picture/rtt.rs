@@ -6,7 +6,7 @@ use core::time::Duration;
 const UNIT_NANOS: u64 = 64_000;
 
 /// Smoothed round-trip time and deviation, in units of 64 microseconds, at most 4.2 s.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Rtt {
     mean: u16,
     deviation: u16,

@@ -16,14 +16,14 @@ use crate::wire::Route;
 const KEPT: usize = 8;
 
 /// What a view depends on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Basis {
     ring: u64,
     covers: u64,
     group: Option<u64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct View {
     group: Option<GroupName>,
     covered: bool,
@@ -35,7 +35,7 @@ struct View {
 }
 
 /// The views that were used recently.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Views {
     views: Vec<View>,
 }

@@ -21,7 +21,7 @@ pub(crate) const CELLS: usize = 136;
 const CHECK: u64 = 0xff_ffff;
 
 /// An element of a set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Element(u64);
 
 impl Element {
@@ -70,7 +70,7 @@ fn gap(at: usize, random: u64) -> usize {
 }
 
 /// The first cells of a set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Cells(Vec<u64>);
 
 /// What came of taking cells apart.

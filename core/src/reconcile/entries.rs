@@ -14,7 +14,7 @@ const PARTS: usize = 256;
 const PART_SHIFT: u32 = 56;
 
 /// Fingerprints and how many there are of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Sum {
     pub(crate) sum: u64,
     pub(crate) count: u64,
@@ -35,7 +35,7 @@ impl Sum {
 }
 
 /// One subject.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Entry {
     position: u64,
     fingerprint: u64,
@@ -55,7 +55,7 @@ impl Entry {
     }
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 struct Part {
     sum: Sum,
     /// By place.
@@ -63,7 +63,7 @@ struct Part {
 }
 
 /// Subjects with their fingerprints, by position.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Entries {
     parts: Vec<Part>,
     names: Names,
@@ -191,7 +191,7 @@ fn part(position: u64) -> usize {
 }
 
 /// The groups of records, by number.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 struct Names {
     /// How many entries use each.
     used: Vec<(GroupName, u32)>,
@@ -248,7 +248,7 @@ mod tests {
     use quickcheck::quickcheck;
 
     fn subject(seed: u8) -> Subject {
-        let ix = Ix::from_raw(u32::from(seed / 8));
+        let ix = Ix::of(u32::from(seed / 8));
         match seed % 8 {
             0 => Subject::Peer(ix),
             1 => Subject::Metadata(ix),

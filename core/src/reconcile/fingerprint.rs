@@ -9,7 +9,7 @@
 use crate::base::{Epoch, GroupName, Hash, NodeId};
 
 /// The key of the fingerprints, the same at all nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FingerprintKey(pub(crate) [u64; 2]);
 
 impl Default for FingerprintKey {

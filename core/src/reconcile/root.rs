@@ -9,7 +9,7 @@ use crate::base::{GroupName, Ix};
 const MOVES: usize = 4096;
 
 /// Something that two nodes may differ in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Subject {
     /// What is known of a node.
     Peer(Ix),
@@ -20,7 +20,7 @@ pub(crate) enum Subject {
 }
 
 /// A fingerprint that has come or gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Move {
     pub(crate) position: u64,
     pub(crate) subject: Subject,
@@ -29,7 +29,7 @@ pub(crate) struct Move {
 }
 
 /// Moves since they were asked for last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 enum Log {
     /// Moves are not logged.
     #[default]
@@ -40,7 +40,7 @@ enum Log {
 }
 
 /// A sum of fingerprints.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Root {
     sum: u64,
     log: Log,

@@ -22,7 +22,7 @@ const SETS: usize = 64;
 /// From this many repairs in vain on, a node makes one per longest rest, whatever the difference.
 const HOPELESS: u8 = 5;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Entry {
     difference: u64,
     /// When the last repair for it began that counts.
@@ -37,7 +37,7 @@ struct Entry {
 }
 
 /// The differences that repairs have not removed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Futile {
     entries: VecDeque<Entry>,
     /// The difference that the last repair was for.

@@ -13,7 +13,7 @@ use crate::wire::Frame;
 /// The most gaps that wait. Any more are left to repair.
 const CAPACITY: usize = 256;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Gap {
     due: Instant,
     from: Ix,
@@ -23,7 +23,7 @@ struct Gap {
 }
 
 /// Gaps that may fill by themselves.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Gaps {
     gaps: VecDeque<Gap>,
 }

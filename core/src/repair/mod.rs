@@ -22,7 +22,7 @@ pub(crate) use tombstones::Tombstones;
 const SMALL_PICTURE: u64 = 16;
 
 /// Comparisons of roots, and the stock from which answers are made.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Repair {
     unequal: u32,
     /// When the first of these was made, and this node's root then.

@@ -10,7 +10,7 @@ use crate::reconcile::{CELLS, Cells, Element, Entries, Move, Subject, Sum};
 use crate::wire::{Coded, RangeSum};
 
 /// All subjects, by position.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Stock {
     entries: Entries,
     /// The first coded symbols of everything, once they have been asked for.
@@ -181,7 +181,7 @@ mod tests {
         for seed in seeds {
             stock.step(Move {
                 position: mix(seed),
-                subject: Subject::Peer(crate::base::Ix::from_raw(seed as u32)),
+                subject: Subject::Peer(crate::base::Ix::of(seed as u32)),
                 fingerprint: mix(!seed),
                 came: true,
             });
@@ -248,7 +248,7 @@ mod tests {
                 for came in [true, false] {
                     got.step(Move {
                         position: mix(seed),
-                        subject: Subject::Metadata(crate::base::Ix::from_raw(seed as u32)),
+                        subject: Subject::Metadata(crate::base::Ix::of(seed as u32)),
                         fingerprint: mix(!seed),
                         came,
                     });

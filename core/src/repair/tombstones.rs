@@ -18,13 +18,13 @@ const CAPACITY: usize = 4096;
 const MANY: usize = 64;
 
 /// What all living nodes must hold before it is collected: groups, each up to a clock.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Round {
     groups: Vec<(GroupName, u64)>,
 }
 
 /// Own tombstones by age.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Tombstones {
     aging: VecDeque<(Instant, GroupName, u64)>,
     /// Groups in which this node's record is empty, until all nodes have been told.

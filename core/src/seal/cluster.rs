@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 ///
 /// Keys are derived from it, so a packet of one cluster is void in another even if both were given
 /// the same key.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ClusterName(Vec<u8>);
 
 impl ClusterName {

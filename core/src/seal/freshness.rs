@@ -4,7 +4,7 @@
 ///
 /// Accepts each number once, in any order, as long as it is less than 64 behind the highest one.
 /// Sixteen bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     highest: u64,
     /// Bit `i` says that `highest - i` is used up.

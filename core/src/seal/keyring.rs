@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 use super::key::Key;
 use crate::packet::KeyId;
@@ -15,6 +16,14 @@ pub struct Keyring {
     primary: KeyId,
     /// Sorted by id, and never without the primary one.
     keys: Vec<(KeyId, Key)>,
+}
+
+/// Of the ids alone: what is secret is in no hash.
+impl Hash for Keyring {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.primary.hash(state);
+        self.ids().for_each(|id| id.hash(state));
+    }
 }
 
 impl Keyring {

@@ -15,7 +15,7 @@ pub(crate) const WIDTH: u64 = 64 * WORDS as u64;
 const MOST: usize = 32;
 
 /// A window of one sender, from some number on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Wide {
     sender: u32,
     /// When it was used last, in milliseconds, wrapping.
@@ -81,7 +81,7 @@ fn place(packet: u64) -> (usize, u64) {
 }
 
 /// The wide windows in use.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct WideWindows {
     windows: Vec<Wide>,
 }

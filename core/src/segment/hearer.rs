@@ -33,14 +33,14 @@ const ASKINGS_IN_VAIN: u8 = 6;
 /// A jump of the numbers that is too large to be batches that were missed.
 const LEAP: u64 = 1024;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Asking {
     due: Instant,
     tries: u8,
 }
 
 /// The state of one speaker.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Heard {
     speaker: Ix,
     epoch: Epoch,
@@ -127,7 +127,7 @@ impl Heard {
 
 /// What a speaker has promised, whether or not it is heard at present. Once it has been told that
 /// it is heard, it expects to be asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Promise {
     /// Until when it covers this node.
     until: Instant,
@@ -136,7 +136,7 @@ struct Promise {
 }
 
 /// The speakers that this node hears.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Hearer {
     heard: Vec<Heard>,
     listed: BTreeMap<Ix, Promise>,
@@ -459,7 +459,7 @@ mod tests {
     fn heard(have: u64) -> Heard {
         let now = Instant::from_millis(1_000);
         Heard {
-            speaker: Ix::from_raw(1),
+            speaker: Ix::of(1),
             epoch: Epoch(1),
             steady: now,
             last: now,

@@ -19,7 +19,7 @@ use multicast::Multicast;
 use speaker::Speaker;
 
 /// What this node has to do with the multicast of its segment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Segment {
     multicast: Multicast,
     speaker: Speaker,

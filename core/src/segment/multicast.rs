@@ -12,7 +12,7 @@ use crate::wire::Frame;
 pub(crate) const EVERYBODY: To = To { at: Destination::Multicast, bound: None, node: None };
 
 /// What multicast has brought lately, and whether it works.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Multicast {
     heard: Option<Instant>,
     speaker: Option<Instant>,

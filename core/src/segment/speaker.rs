@@ -49,7 +49,7 @@ const VOUCH: usize = 18;
 const FIRST_VOUCHES: u32 = 2;
 const VOUCHES: u32 = 4;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Listener {
     epoch: Epoch,
     said: Instant,
@@ -61,7 +61,7 @@ struct Listener {
 }
 
 /// What a node does for its segment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Speaker {
     /// Since when it has been the speaker.
     since: Option<Instant>,
@@ -270,7 +270,7 @@ impl Speaker {
                 nodes.push(life.id);
                 room -= entry;
                 // Once it is known to all, only newcomers need it: not all in the same list.
-                let turn = hearer.listings.wrapping_add(ix.raw()).is_multiple_of(VOUCHES);
+                let turn = hearer.listings.wrapping_add(ix.index() as u32).is_multiple_of(VOUCHES);
                 if hearer.listings < FIRST_VOUCHES || turn {
                     let packet = picture.peers.highest(ix);
                     vouches.push(Frame::Vouch { life, packet });

@@ -17,7 +17,7 @@ const KEPT: usize = 128;
 const ANSWER: usize = 16;
 const ASKERS: usize = 3;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Batch {
     sequence: u64,
     at: Instant,
@@ -30,7 +30,7 @@ struct Batch {
 }
 
 /// What was multicast.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Stream {
     sequence: u64,
     /// The first batch after a quiet time, and when it was sent.
@@ -225,7 +225,7 @@ mod tests {
         let asker = |number: u32| To {
             at: Destination::Unicast(([10, 0, 0, 2], number as u16).into()),
             bound: None,
-            node: Some(Ix::from_raw(number)),
+            node: Some(Ix::of(number)),
         };
         // One that asks again and again is answered alone.
         for _ in 0..5 {

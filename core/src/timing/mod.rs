@@ -19,7 +19,7 @@ macro_rules! timing {
         $name:ident = |$config:ident| $formula:expr, $round_trips:literal;
     )+) => {
         /// The durations in force, each derived from the configuration.
-        #[derive(Clone, Debug)]
+        #[derive(Clone, Debug, Hash)]
         pub(crate) struct Timing {
             $($(#[doc = $why])+ pub(crate) $name: Duration,)+
         }

@@ -15,7 +15,7 @@ use crate::base::{Epoch, GroupName, Ix};
 use crate::topology::limits::{CLOCK_STEP, GroupError};
 
 /// The claims that have not been answered yet.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(super) struct Claims {
     /// The highest clock claimed, by group.
     clocks: Vec<(GroupName, u64)>,

@@ -9,7 +9,7 @@ use crate::base::Ix;
 const RECENT: usize = 1024;
 
 /// A record that was given up.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 struct Past {
     group: u64,
     member: Ix,
@@ -17,7 +17,7 @@ struct Past {
 }
 
 /// Records that were given up.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Hash)]
 pub(super) struct GivenUp {
     recent: VecDeque<Past>,
     faded: BTreeMap<Ix, u64>,

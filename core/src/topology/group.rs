@@ -1,6 +1,7 @@
 //! Groups: the records under one name, and the index over their ranges.
 
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 
 use hashbrown::HashTable;
 
@@ -43,6 +44,15 @@ pub(super) struct Amended {
     pub(super) is_live: bool,
     pub(super) items_before: usize,
     pub(super) items_after: usize,
+}
+
+/// The index is left out with the table of members, as both follow from the records.
+impl Hash for Group {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { name, digest, rank, records, by_member: _, listed, counted, version, index: _ } =
+            self;
+        (name, digest, rank, records, listed, counted, version).hash(state);
+    }
 }
 
 impl Group {

@@ -1,6 +1,7 @@
 //! The table of groups, by name and by slot.
 
 use alloc::vec::Vec;
+use core::hash;
 
 use hashbrown::HashTable;
 
@@ -21,6 +22,14 @@ pub(super) struct Groups {
 /// A group's place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot(u32);
+
+/// The table of names is left out, as it follows from the rest.
+impl hash::Hash for Groups {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        let Self { slots, free, by_name: _, sorted, limit } = self;
+        hash::Hash::hash(&(slots, free, sorted, limit), state);
+    }
+}
 
 impl Groups {
     pub(super) const fn new(limit: usize) -> Self {

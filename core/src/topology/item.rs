@@ -131,7 +131,7 @@ pub struct Write {
 /// All writes of one record after a clock: what brings a copy of the record up to date.
 ///
 /// Writes that a later one to the same range has replaced are not in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecordDelta {
     /// Whose record.
     pub member: NodeId,

@@ -19,9 +19,9 @@ pub(crate) const CLOCK_STEP: u64 = 1 << 32;
 /// | `items` | 4,194,304 | records make room in which nothing is left but tombstones; then further ranges are refused |
 /// | `stages` | 64 | the oldest unfinished delta is dropped, and asked for again |
 /// | `claims` | 1,024 | claims about further groups are dropped, until heard again |
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TopologyLimits {
-    /// Known nodes, the own one included; at least 1.
+    /// Known nodes, the own one included; at least 1, at most 16,777,216 (2²⁴).
     pub members: usize,
     /// Known groups.
     pub groups: usize,

@@ -116,6 +116,8 @@ use stage::Stages;
 /// [`merge`](Self::merge) them, in any order and any number of times. An engine does that by
 /// itself; this type is for users that move the data in their own way.
 ///
+/// Its hash is one of the whole state, limits and history included, so equal pictures may differ in it.
+///
 /// ```
 /// # use scalesmall_core::{Epoch, GroupName, KeyRange, NodeId, Topology};
 /// # let id = |port| NodeId::from(core::net::SocketAddr::from(([10, 0, 0, 1], port)));
@@ -129,7 +131,7 @@ use stage::Stages;
 /// assert_eq!(b.route(&shards, 1000).next(), None);
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub struct Topology {
     roster: Roster,
     /// How many records each node has, by its index.

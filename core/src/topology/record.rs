@@ -8,7 +8,7 @@ use crate::base::{Ix, growth};
 
 /// A record. Most members say one thing about a group, so that case takes no second allocation:
 /// 24 bytes in all.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(super) enum Record {
     /// One write, whose clock is the record's, and nothing collected.
     One { member: u32, start: u32, end: u32, port: u16, op: Op, clock: u64 },
@@ -19,7 +19,7 @@ pub(super) enum Record {
 const _: () = assert!(size_of::<Record>() == 24);
 
 /// A record in full. Its content is a function of (member's epoch, clock).
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Hash)]
 pub(super) struct Body {
     /// Counts the owner's writes.
     pub(super) clock: u64,

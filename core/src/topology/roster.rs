@@ -2,16 +2,19 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::hash::Hasher;
 
 use hashbrown::HashTable;
 
 use crate::base::{Epoch, Hash, Ix, Life, NodeId, Status, growth};
 
 /// The entry of a node: 32 bytes, so that what is looked up together lies together.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Hash)]
 struct Entry {
     id: NodeId,
     mark: u8,
+    /// That of the node, or of the next one if the place is vacant.
+    generation: u8,
     hash: u32,
     epoch: Epoch,
 }
@@ -29,15 +32,23 @@ pub(crate) struct Roster {
     limit: usize,
 }
 
+/// The table of ids is left out, as it follows from the rest.
+impl core::hash::Hash for Roster {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { entries, by_id: _, counts, free, limit } = self;
+        core::hash::Hash::hash(&(entries, counts, free, limit), state);
+    }
+}
+
 impl Roster {
-    /// A roster of at most `limit` nodes (at least one) that knows `me` alone, at [`Ix::ME`].
+    /// A roster of at most `limit` nodes (from one to [`Ix::COUNT`]) that knows `me` alone, at [`Ix::ME`].
     pub(crate) fn new(me: Life, limit: usize) -> Self {
         let mut roster = Self {
             entries: Vec::new(),
             by_id: HashTable::new(),
             counts: [0; 5],
             free: Vec::new(),
-            limit: limit.clamp(1, u32::MAX as usize),
+            limit: limit.clamp(1, Ix::COUNT),
         };
         roster.intern(me.id, me.epoch).expect("the limit is at least one");
         roster
@@ -51,9 +62,11 @@ impl Roster {
         if self.is_full() {
             return Err(RosterFull { limit: self.limit });
         }
-        let entry = Entry { id, mark: 0, hash: hash(id), epoch };
+        let mut entry = Entry { id, mark: 0, generation: 0, hash: hash(id), epoch };
         let index = if let Some(index) = self.free.pop() {
-            self.entries[index as usize] = entry;
+            let place = &mut self.entries[index as usize];
+            entry.generation = place.generation;
+            *place = entry;
             index
         } else {
             growth::push(&mut self.entries, entry);
@@ -63,7 +76,7 @@ impl Roster {
         let rehash = |&other: &u32| spread(entries[other as usize].hash);
         self.by_id.insert_unique(spread(entry.hash), index, rehash);
         self.counts[Status::Alive as usize] += 1;
-        Ok(Ix::from_raw(index))
+        Ok(Ix::new(index, entry.generation))
     }
 
     /// Whether there is no room for another node.
@@ -78,28 +91,51 @@ impl Roster {
 
     /// Replaces the limit. Nodes that are known beyond a lower one stay.
     pub(crate) fn set_limit(&mut self, limit: usize) {
-        self.limit = limit.clamp(1, u32::MAX as usize);
+        self.limit = limit.clamp(1, Ix::COUNT);
     }
 
-    /// Removes a node; its index may be given to another.
+    /// Removes a node; its index may be given to another, in the next generation.
     pub(crate) fn remove(&mut self, ix: Ix) {
-        let hash = spread(self.hash(ix));
-        if let Ok(entry) = self.by_id.find_entry(hash, |&other| other == ix.raw()) {
-            entry.remove();
-            self.counts[self.status(ix) as usize] -= 1;
-            self.entries[ix.index()].mark = VACANT;
-            self.free.push(ix.raw());
+        if !self.is_current(ix) {
+            return;
         }
+        self.counts[self.status(ix) as usize] -= 1;
+        let (index, hash) = (ix.index() as u32, spread(self.hash(ix)));
+        if let Ok(entry) = self.by_id.find_entry(hash, |&other| other == index) {
+            entry.remove();
+        }
+        let place = &mut self.entries[ix.index()];
+        place.mark = VACANT;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(index);
+    }
+
+    /// Whether the node has not been removed.
+    pub(crate) fn is_current(&self, ix: Ix) -> bool {
+        let entry = self.entries.get(ix.index());
+        entry.is_some_and(|entry| entry.generation == ix.generation() && entry.mark != VACANT)
+    }
+
+    /// The entry of a node that has not been removed.
+    #[inline]
+    fn entry(&self, ix: Ix) -> &Entry {
+        debug_assert!(self.is_current(ix), "{ix:?} has been removed");
+        &self.entries[ix.index()]
+    }
+
+    fn entry_mut(&mut self, ix: Ix) -> &mut Entry {
+        debug_assert!(self.is_current(ix), "{ix:?} has been removed");
+        &mut self.entries[ix.index()]
     }
 
     pub(crate) fn set_epoch(&mut self, ix: Ix, epoch: Epoch) {
-        self.entries[ix.index()].epoch = epoch;
+        self.entry_mut(ix).epoch = epoch;
     }
 
     pub(crate) fn set_status(&mut self, ix: Ix, status: Status) {
         self.counts[self.status(ix) as usize] -= 1;
         self.counts[status as usize] += 1;
-        let mark = &mut self.entries[ix.index()].mark;
+        let mark = &mut self.entry_mut(ix).mark;
         *mark = *mark & !STATUS | status as u8;
     }
 
@@ -110,7 +146,7 @@ impl Roster {
 
     /// Marks a node whose records are no longer passed on.
     pub(crate) fn set_retired(&mut self, ix: Ix, retired: bool) {
-        let mark = &mut self.entries[ix.index()].mark;
+        let mark = &mut self.entry_mut(ix).mark;
         *mark = *mark & !RETIRED | if retired { RETIRED } else { 0 };
     }
 
@@ -118,32 +154,32 @@ impl Roster {
         let entries = &self.entries;
         self.by_id
             .find(spread(hash(id)), |&index| entries[index as usize].id == id)
-            .map(|&index| Ix::from_raw(index))
+            .map(|&index| Ix::new(index, entries[index as usize].generation))
     }
 
     #[inline]
     pub(crate) fn id(&self, ix: Ix) -> NodeId {
-        self.entries[ix.index()].id
+        self.entry(ix).id
     }
 
     /// A hash of the id that is the same at all nodes.
     #[inline]
     pub(crate) fn hash(&self, ix: Ix) -> u32 {
-        self.entries[ix.index()].hash
+        self.entry(ix).hash
     }
 
     pub(crate) fn epoch(&self, ix: Ix) -> Epoch {
-        self.entries[ix.index()].epoch
+        self.entry(ix).epoch
     }
 
     pub(crate) fn life(&self, ix: Ix) -> Life {
-        let Entry { id, epoch, .. } = self.entries[ix.index()];
+        let Entry { id, epoch, .. } = *self.entry(ix);
         Life { id, epoch }
     }
 
     #[inline]
     pub(crate) fn status(&self, ix: Ix) -> Status {
-        match self.entries[ix.index()].mark & STATUS {
+        match self.entry(ix).mark & STATUS {
             0 => Status::Alive,
             1 => Status::Suspect,
             2 => Status::Unreachable,
@@ -153,7 +189,7 @@ impl Roster {
     }
 
     pub(crate) fn is_retired(&self, ix: Ix) -> bool {
-        self.entries[ix.index()].mark & RETIRED != 0
+        self.entry(ix).mark & RETIRED != 0
     }
 
     /// How many nodes are known, the own one included.
@@ -169,7 +205,7 @@ impl Roster {
     /// The nodes by rising index.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Ix> + use<'_> {
         let occupied = self.entries.iter().enumerate().filter(|(_, entry)| entry.mark != VACANT);
-        occupied.map(|(index, _)| Ix::from_raw(index as u32))
+        occupied.map(|(index, entry)| Ix::new(index as u32, entry.generation))
     }
 }
 
@@ -227,8 +263,32 @@ mod tests {
         assert_eq!(roster.find(id(1)), None);
         assert_eq!(roster.find(id(2)), Some(b));
         assert_eq!(roster.iter().collect::<Vec<_>>(), [Ix::ME, b]);
-        assert_eq!(roster.intern(id(3), Epoch(3)).unwrap(), a);
-        assert_eq!(roster.life(a), Life { id: id(3), epoch: Epoch(3) });
+        let successor = roster.intern(id(3), Epoch(3)).unwrap();
+        assert_eq!(successor.index(), a.index());
+        assert_eq!(roster.life(successor), Life { id: id(3), epoch: Epoch(3) });
+    }
+
+    /// Whatever still holds the number of a removed node cannot reach the next one by it.
+    #[test]
+    fn a_removed_node_is_not_taken_for_its_successor() {
+        let mut roster = roster(10);
+        let a = roster.intern(id(1), Epoch(1)).unwrap();
+        let b = roster.intern(id(2), Epoch(1)).unwrap();
+        roster.remove(a);
+        assert!(!roster.is_current(a));
+        for port in 3..=257 {
+            let next = roster.intern(id(port), Epoch(1)).unwrap();
+            assert!(!roster.is_current(a) && roster.is_current(next));
+            assert!(a < next && next < b, "nodes sort by index");
+            assert_eq!(roster.find(id(port)), Some(next));
+            assert_eq!(roster.iter().collect::<Vec<_>>(), [Ix::ME, next, b]);
+            // The old number removes nobody.
+            roster.remove(a);
+            roster.remove(next);
+            assert_eq!(roster.len(), 2);
+        }
+        // The generation has eight bits.
+        assert_eq!(roster.intern(id(1), Epoch(1)).unwrap(), a);
     }
 
     #[test]
@@ -247,7 +307,7 @@ mod tests {
         let mut roster = roster(2);
         roster.intern(id(1), Epoch(1)).unwrap();
         assert_eq!(roster.intern(id(2), Epoch(1)), Err(RosterFull { limit: 2 }));
-        assert_eq!(roster.intern(id(1), Epoch(1)), Ok(Ix::from_raw(1)));
+        assert_eq!(roster.intern(id(1), Epoch(1)), Ok(Ix::of(1)));
     }
 
     #[test]

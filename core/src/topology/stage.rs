@@ -7,7 +7,7 @@ use super::item::{RecordDelta, Write};
 use crate::base::{Epoch, GroupName, NodeId};
 
 /// The first pieces of a delta.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(super) struct Stage {
     group: GroupName,
     member: NodeId,
@@ -62,7 +62,7 @@ impl Stage {
 }
 
 /// The unfinished deltas, oldest first.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(super) struct Stages {
     stages: VecDeque<Stage>,
     limit: usize,

@@ -8,7 +8,7 @@ use crate::claims::Claim;
 use crate::topology::RecordDelta;
 
 /// One statement of a packet, decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Frame {
     /// Asks for a [`Frame::Pong`]; carries the sender's root.
@@ -198,7 +198,7 @@ impl Frame {
 }
 
 /// What a verifier has found out about a suspect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Finding {
     /// The verifier has begun to look: it can be counted on.
@@ -210,7 +210,7 @@ pub enum Finding {
 }
 
 /// An application message on its way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
     /// The node that sent it first.
     pub origin: Life,
@@ -226,7 +226,7 @@ pub struct Message {
 }
 
 /// How the frames that follow are to be passed on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Spread {
     /// To whom.
     pub route: Route,
@@ -240,7 +240,7 @@ pub struct Spread {
 }
 
 /// Where a copy was tried first, told from a repeated try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FirstTry {
     /// How far this packet's number lies above that of the first try.
     pub packets_ago: NonZeroU64,
@@ -249,7 +249,7 @@ pub struct FirstTry {
 }
 
 /// The nodes that a receiver is to pass frames on to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Route {
     /// Those whose ring position `p` has `p - from < until - from` (wrapping); all if
     /// `from == until`.
@@ -268,7 +268,7 @@ pub enum Route {
 }
 
 /// The first coded symbols of what a node holds in a range of positions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Coded {
     /// The first position.
     pub from: u64,
@@ -281,7 +281,7 @@ pub struct Coded {
 }
 
 /// What a node has found to lack in a range of positions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lacking {
     /// The first position.
     pub from: u64,
@@ -292,7 +292,7 @@ pub struct Lacking {
 }
 
 /// The sum over a range of the position space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RangeSum {
     /// First position.
     pub from: u64,
@@ -305,7 +305,7 @@ pub struct RangeSum {
 }
 
 /// What the sender holds in a range of the position space.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Holdings {
     /// First position.
     pub from: u64,
@@ -322,7 +322,7 @@ pub struct Holdings {
 }
 
 /// How far a record is held.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecordVersion {
     /// The group.
     pub group: GroupName,
@@ -333,7 +333,7 @@ pub struct RecordVersion {
 }
 
 /// Which version of a node's metadata is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MetadataVersion {
     /// The owner.
     pub life: Life,

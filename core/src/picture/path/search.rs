@@ -19,7 +19,7 @@ const SMALL_ANSWERS: u8 = 2;
 const MOST_TRIES: u8 = 12;
 
 /// Tries of one size.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Search {
     /// The peer that is asked.
     pub(super) with: Ix,
