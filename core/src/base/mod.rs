@@ -1,5 +1,6 @@
 //! What everything stands on: names, lives, time, hashing, vectors. Knows nothing of the rest.
 
+pub(crate) mod backoff;
 mod group_name;
 pub(crate) mod growth;
 mod hash;

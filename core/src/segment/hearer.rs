@@ -5,6 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::base::backoff::{self, Backoff};
 use crate::base::{Epoch, Instant, Ix};
 use crate::out::{Out, Why};
 use crate::picture::Picture;
@@ -140,12 +141,12 @@ struct Promise {
 pub(crate) struct Hearer {
     heard: Vec<Heard>,
     listed: BTreeMap<Ix, Promise>,
-    hold: Duration,
+    hold: Backoff,
 }
 
 impl Default for Hearer {
     fn default() -> Self {
-        Self { heard: Vec::new(), listed: BTreeMap::new(), hold: HOLD }
+        Self { heard: Vec::new(), listed: BTreeMap::new(), hold: Backoff::new(HOLD) }
     }
 }
 
@@ -331,7 +332,7 @@ impl Hearer {
         let mut at = 0;
         while at < self.heard.len() {
             let heard = &mut self.heard[at];
-            if heard.due(picture.now, self.hold) > picture.now {
+            if heard.due(picture.now, self.hold.wait()) > picture.now {
                 at += 1;
                 continue;
             }
@@ -346,11 +347,11 @@ impl Hearer {
                 if let Some(promise) = self.listed.get_mut(&gone.speaker) {
                     promise.left_at = Some((gone.epoch, gone.have));
                 }
-                self.hold = (2 * self.hold).min(LONGEST_HOLD);
+                self.hold.grow(LONGEST_HOLD);
                 continue;
             }
             if heard.away.is_none() {
-                self.hold = attend(picture, out, heard, best == Some(heard.speaker), self.hold);
+                attend(picture, out, heard, best == Some(heard.speaker), &mut self.hold);
             }
             at += 1;
         }
@@ -373,20 +374,14 @@ impl Hearer {
     }
 
     fn arm(&self, picture: &Picture, out: &mut Out) {
-        let due = self.heard.iter().map(|heard| heard.due(picture.now, self.hold)).min();
+        let due = self.heard.iter().map(|heard| heard.due(picture.now, self.hold.wait())).min();
         out.timers
             .set(Why::Hearing, due.map(|due| due.max(picture.now + Duration::from_micros(100))));
     }
 }
 
-/// Does what is due for a speaker that is heard. Returns for how long the next one must be heard.
-fn attend(
-    picture: &Picture,
-    out: &mut Out,
-    heard: &mut Heard,
-    best: bool,
-    mut hold: Duration,
-) -> Duration {
+/// Does what is due for a speaker that is heard. `hold` is how long it must be heard.
+fn attend(picture: &Picture, out: &mut Out, heard: &mut Heard, best: bool, hold: &mut Backoff) {
     let now = picture.now;
     if heard.is_covered(now) && now >= heard.silence() {
         heard.answered = false;
@@ -397,13 +392,13 @@ fn attend(
             (heard.away, heard.cut_off) = (Some(now), true);
         }
         heard.next = heard.pause(now);
-        return hold;
+        return;
     }
     if heard.asking.as_ref().is_some_and(|asking| asking.due <= now) && !ask(picture, out, heard) {
         // The log does not reach back that far: repair will find it.
         (heard.have, heard.asking) = (heard.told, None);
     }
-    if now >= heard.tell.max(heard.steady + hold) {
+    if now >= heard.tell.max(heard.steady + hold.wait()) {
         if best && heard.doubt.is_none() && now.since(heard.last) <= late(heard.next) {
             let frame = Frame::Heard {
                 speaker: picture.id(heard.speaker),
@@ -411,13 +406,12 @@ fn attend(
             };
             out.say_frame(picture.bound(heard.speaker), frame);
             heard.said = Some(now);
-            hold = (hold / 2).max(HOLD);
+            hold.shrink(HOLD);
             heard.tell = now + out.around(WORD_EVERY);
         } else {
             heard.tell = now + out.around(WORD_EVERY / 2);
         }
     }
-    hold
 }
 
 /// Asks a speaker for what is missing. Returns false once there is no hope left.
@@ -435,7 +429,7 @@ fn ask(picture: &Picture, out: &mut Out, heard: &mut Heard) -> bool {
         return false;
     }
     let wait = ask_again(picture, heard.speaker);
-    asking.due = picture.now + wait * (1 << asking.tries.min(if silent { 2 } else { 5 }));
+    asking.due = picture.now + backoff::after(wait, asking.tries, if silent { 2 } else { 5 });
     asking.tries += 1;
     if !silent && asking.tries == ASKINGS_IN_VAIN {
         // The beats arrive, so it may be the size of the answers.
