@@ -9,6 +9,7 @@ mod node;
 mod port;
 mod rate;
 mod time;
+mod window;
 
 pub use group_name::{GroupName, GroupNameError};
 pub(crate) use hash::{Hash, fold, mix};
@@ -18,3 +19,4 @@ pub use port::{Arrival, Destination, SendError};
 pub use rate::SendRate;
 pub(crate) use rate::Throttle;
 pub use time::Instant;
+pub use window::{Freshness, Window};

@@ -2,6 +2,7 @@
 
 mod hearer;
 mod multicast;
+mod received;
 mod speaker;
 mod stream;
 
