@@ -1,5 +1,6 @@
 //! What everything stands on: names, lives, time, hashing, vectors. Knows nothing of the rest.
 
+pub(crate) mod backoff;
 mod group_name;
 pub(crate) mod growth;
 mod hash;
@@ -8,6 +9,7 @@ mod node;
 mod port;
 mod rate;
 mod time;
+mod window;
 
 pub use group_name::{GroupName, GroupNameError};
 pub(crate) use hash::{Hash, fold, mix};
@@ -18,3 +20,4 @@ pub use port::{Arrival, Destination, SendError};
 pub use rate::SendRate;
 pub(crate) use rate::Throttle;
 pub use time::Instant;
+pub use window::{Freshness, Window};

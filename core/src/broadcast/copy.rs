@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Instant, Ix};
+use crate::base::{Instant, Ix, backoff};
 use crate::out::{Out, Say};
 use crate::picture::Picture;
 use crate::wire::Route;
@@ -70,7 +70,8 @@ impl Copy {
             None | Some(0) => wait(picture, self.to),
             Some(over) => {
                 let late = picture.peers.late(self.to).unwrap_or_default();
-                (wait(picture, self.to) * 2).max(late + late / 4) * (1 << (over - 1))
+                let first = (wait(picture, self.to) * 2).max(late + late / 4);
+                backoff::after(first, over - 1, LASTING_TRIES.into())
             }
         };
         self.due = picture.now + pause.min(picture.config.max_timeout);

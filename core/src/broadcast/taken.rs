@@ -1,5 +1,6 @@
 //! A duplicate filter: the copies that this node has passed on, so that a copy that is repeated,
-//! because its acknowledgement was lost or is late, is passed on once.
+//! because its acknowledgement was lost or is late, is passed on once. Copies have no number of their
+//! own, so it is no window of a sequence.
 
 use alloc::vec::Vec;
 

@@ -58,7 +58,7 @@ impl Engine {
                 if channel == Channel::Multicast
                     && let Some(member) = self.picture.find_life(life)
                 {
-                    self.gaps.note(&self.picture, &mut self.out, from, group, member, have);
+                    self.gaps.note(&mut self.out, from, group, member, have);
                     return self.out.publish(changes);
                 }
                 let want = Frame::Want { group: group.clone(), member: life, since: have };

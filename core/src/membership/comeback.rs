@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use crate::base::backoff::Backoff;
 use crate::base::{Instant, Ix, NodeId, Status};
 use crate::mutants::mutated;
 use crate::out::{Event, Out, Why};
@@ -36,12 +37,12 @@ struct Seed {
 pub(crate) struct Comeback {
     seeds: VecDeque<Seed>,
     turn: usize,
-    wait: Duration,
-    /// How many attempts have been made after that wait while it was the first one.
+    backoff: Backoff,
+    /// How many attempts have been made after the first wait.
     attempts: u8,
     lonely_since: Option<Instant>,
     /// When the embedder was last told that the node is isolated, and how long it is not told again.
-    isolated: Option<(Instant, Duration)>,
+    isolated: Option<(Instant, Backoff)>,
     /// From which place of the table on unreachable peers are still to be asked, and how many
     /// sweeps may follow.
     sweep: Option<(Ix, u8)>,
@@ -50,7 +51,7 @@ pub(crate) struct Comeback {
 impl Comeback {
     /// Begins, or begins anew, to look for the lost.
     pub(crate) fn start(&mut self, picture: &Picture, out: &mut Out) {
-        (self.wait, self.attempts) = (picture.timing.first_contact, 0);
+        self.begin_attempts(picture);
         self.lonely_since = None;
         self.isolated = None;
         for seed in &mut self.seeds {
@@ -70,7 +71,7 @@ impl Comeback {
             self.seeds.push_back(Seed { addr, node: None });
             picture.greet_stranger(out, addr);
         }
-        (self.wait, self.attempts) = (picture.timing.first_contact, 0);
+        self.begin_attempts(picture);
         out.timers.hasten(Why::Comeback, picture.now + picture.timing.first_contact);
     }
 
@@ -160,16 +161,23 @@ impl Comeback {
         let wait = if alone {
             let soon = wait.min(picture.timing.contact_longest);
             let most = if self.isolated.is_some() { wait } else { soon };
-            let doubles = u32::from(self.attempts >= EVEN_ATTEMPTS);
-            self.attempts += u8::from(doubles == 0);
-            self.wait = (self.wait * (1 + doubles)).min(most);
-            out.around(self.wait)
+            if self.attempts < EVEN_ATTEMPTS {
+                self.attempts += 1;
+                self.backoff.hold(most);
+            } else {
+                self.backoff.grow(most);
+            }
+            out.around(self.backoff.wait())
         } else {
-            (self.wait, self.attempts) = (picture.timing.first_contact, 0);
+            self.begin_attempts(picture);
             out.memoryless(wait)
         };
         let anybody = !self.seeds.is_empty() || Self::random_lost(picture, out).is_some();
         out.timers.set(Why::Comeback, anybody.then(|| picture.now + wait));
+    }
+
+    fn begin_attempts(&mut self, picture: &Picture) {
+        (self.backoff, self.attempts) = (Backoff::new(picture.timing.first_contact), 0);
     }
 
     /// Asks the next few unreachable peers from a place of the table on; answers where to go on.
@@ -272,14 +280,15 @@ impl Comeback {
             return;
         }
         let since = *self.lonely_since.get_or_insert(picture.now);
-        let pause = match self.isolated {
-            None if picture.now.since(since) >= picture.timing.isolated_after => {
-                picture.timing.isolated_after
-            }
-            Some((told, pause)) if picture.now.since(told) >= pause => pause * 2,
-            None | Some(_) => return,
-        };
-        self.isolated = Some((picture.now, pause.min(picture.timing.isolated_longest)));
+        let (first, longest) = (picture.timing.isolated_after, picture.timing.isolated_longest);
+        let (last, mut pause) = self.isolated.unwrap_or_else(|| (since, Backoff::new(first)));
+        if picture.now.since(last) < pause.wait() {
+            return;
+        }
+        if self.isolated.is_some() {
+            pause.grow(longest);
+        }
+        self.isolated = Some((picture.now, pause));
         out.event(Event::Isolated);
     }
 }

@@ -14,7 +14,7 @@ use crate::picture::Picture;
 
 /// How often a probe is sent before it counts as unanswered. At 10 % loss one try fails in five.
 ///
-/// The second wait is twice the first. A peer that stands still for a moment is soon back, and the
+/// The second wait is twice the first, which is no back-off. A peer that stands still for a moment is soon back, and the
 /// window runs from the first try: haste would gain nothing but more to answer for a slow peer. After
 /// the last try the wait is short again. A suspicion costs nobody but the suspect anything until half
 /// of the window is over, and at 30 % loss two of three end with one of the pings that are sent before

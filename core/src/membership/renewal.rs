@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use crate::base::{Destination, Epoch, Instant, Ix, Life};
+use crate::base::{Destination, Epoch, Instant, Ix, Life, backoff};
 use crate::out::{Event, Out, Say, To, Why};
 use crate::picture::Picture;
 use crate::wire::Frame;
@@ -72,7 +72,7 @@ impl Renewal {
     fn wait(&mut self, picture: &Picture, out: &mut Out) -> Duration {
         let least = picture.timing.renewal_wait;
         let Some(streak) = self.streak else { return least };
-        let wait = least * (1 << streak.count.min(DOUBLINGS));
+        let wait = backoff::after(least, streak.count, DOUBLINGS);
         // The other holder has waited for as long at most, and each hears of the other by its next probe.
         if picture.now.since(streak.last) > 4 * wait + 8 * least {
             self.streak = None;

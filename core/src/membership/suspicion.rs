@@ -104,8 +104,7 @@ impl Watches {
             // that is over waits for others, and is as good.
             watch.since = picture.now;
             watch.until = picture.now + span;
-            watch.gap = picture.timing.first_gap;
-            watch.next = picture.now + watch.gap;
+            watch.begin_asking(picture);
         }
         let due = picture.now + span;
         let told = match watch.askers.iter_mut().find(|known| known.ix == asker) {

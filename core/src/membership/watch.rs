@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::base::backoff::Backoff;
 use crate::base::{Instant, Ix, NodeId};
 use crate::claims::{Claim, Standing};
 use crate::out::{Cause, Out, Say};
@@ -49,7 +50,7 @@ pub(super) struct Watch {
     pub(super) since: Instant,
     pub(super) until: Instant,
     pub(super) next: Instant,
-    pub(super) gap: Duration,
+    pub(super) gap: Backoff,
     pub(super) unbound: bool,
     pub(super) reminders: u8,
     /// Whether the first verifiers have been asked.
@@ -97,7 +98,7 @@ impl Watch {
             since: now,
             until: now,
             next: now + first_gap,
-            gap: first_gap,
+            gap: Backoff::new(first_gap),
             unbound: false,
             reminders: 0,
             recruited: false,
@@ -106,6 +107,12 @@ impl Watch {
             verifiers: Vec::new(),
             askers: Vec::new(),
         }
+    }
+
+    /// Asks soon, and then ever more rarely.
+    pub(super) fn begin_asking(&mut self, picture: &Picture) {
+        self.gap = Backoff::new(picture.timing.first_gap);
+        self.next = picture.now + self.gap.wait();
     }
 
     /// Whether all who said that they look have found silence.
@@ -166,8 +173,8 @@ impl Watch {
         } else {
             out.say(picture.bound(self.ix), Say::Ping);
         }
-        self.gap = (self.gap * 2).min(longest_gap(picture));
-        self.next = (picture.now + self.gap).min(self.until);
+        self.gap.grow(longest_gap(picture));
+        self.next = (picture.now + self.gap.wait()).min(self.until);
         if self.own {
             self.repeat(picture, out);
             self.recruit_in_time(picture, out);
@@ -252,8 +259,7 @@ impl Watch {
             // Those who were asked have gone quiet themselves: ask others for a window of theirs.
             self.verifiers.clear();
             self.until = picture.now + picture.config.silence_window;
-            self.gap = picture.timing.first_gap;
-            self.next = picture.now + self.gap;
+            self.begin_asking(picture);
             (self.recruited, self.widened) = (true, false);
             self.recruit(picture, out, usize::from(picture.config.verifiers));
         } else {

@@ -6,6 +6,7 @@ mod message;
 pub(crate) mod outbox;
 mod pace;
 mod stats;
+mod suppressor;
 mod timers;
 
 use alloc::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub use message::{BroadcastError, BroadcastId, Recipients, Tag};
 pub(crate) use outbox::{Intent, Outbox, Say, To};
 pub(crate) use pace::Pace;
 pub use stats::Stats;
+pub(crate) use suppressor::Suppressor;
 pub(crate) use timers::{Timers, Why};
 
 /// What the engine puts out. All parts write it.

@@ -8,7 +8,7 @@
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
-use crate::base::{HoldReason, Instant, Ix};
+use crate::base::{HoldReason, Instant, Ix, backoff};
 use crate::claims::Plea;
 use crate::timing::Timing;
 
@@ -30,10 +30,10 @@ struct Fall {
 impl Fall {
     /// For how long such a node is held off, if at all.
     fn span(&self, timing: &Timing) -> Option<Duration> {
-        let again = u32::from(self.count.checked_sub(2)?).min(16);
+        let again = self.count.checked_sub(2)?;
         Some(match self.plea {
             Plea::StoodStill => timing.stall_hold,
-            _ => timing.first_hold.saturating_mul(1 << again).min(timing.longest_hold),
+            _ => backoff::after(timing.first_hold, again, 16).min(timing.longest_hold),
         })
     }
 

@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use self::search::{Search, TRIES_IN_DOUBT};
-use crate::base::{Instant, Ix, Status};
+use crate::base::{Instant, Ix, Status, backoff};
 use crate::mutants::mutated;
 use crate::out::{Event, Out, Say, Why};
 use crate::picture::Picture;
@@ -73,7 +73,7 @@ struct Path {
 impl Path {
     /// How long the size stays as it is.
     fn rest(&self, timing: &Timing) -> Duration {
-        timing.path_raise * (1 << self.failures.min(MOST_DOUBLINGS))
+        backoff::after(timing.path_raise, self.failures, MOST_DOUBLINGS)
     }
 }
 

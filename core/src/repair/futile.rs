@@ -8,7 +8,7 @@
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use crate::base::{Instant, mix};
+use crate::base::{Instant, backoff, mix};
 use crate::mutants::mutated;
 use crate::picture::Picture;
 
@@ -57,8 +57,7 @@ impl Futile {
             return None;
         }
         let longest = picture.timing.futile_longest;
-        let rest =
-            picture.config.repair_interval.saturating_mul(1 << entry.vain.min(16)).min(longest);
+        let rest = backoff::after(picture.config.repair_interval, entry.vain, 16).min(longest);
         let hopeless = entry.vain >= HOPELESS
             && self.hopeless.is_some_and(|last| picture.now.since(last) < longest);
         Some(picture.now.since(entry.since) < rest || hopeless)

@@ -1,21 +1,14 @@
 //! Writes that a multicast has shown to be missing. A node asks for them only if they do not come
-//! by themselves, because all others may miss them too (a NACK timer as in SRM: Floyd and others
-//! 1997).
+//! by themselves, because all others may miss them too (a NACK timer as in SRM).
 
-use alloc::collections::VecDeque;
-
-use crate::base::{GroupName, Instant, Ix};
-use crate::out::{Out, Why};
+use crate::base::{GroupName, Ix};
+use crate::out::{Out, Suppressor, Why};
 use crate::picture::Picture;
 use crate::timing::segment::GAP;
 use crate::wire::Frame;
 
-/// The most gaps that wait. Any more are left to repair.
-const CAPACITY: usize = 256;
-
 #[derive(Clone, Debug, Hash)]
 struct Gap {
-    due: Instant,
     from: Ix,
     group: GroupName,
     member: Ix,
@@ -25,51 +18,43 @@ struct Gap {
 /// Gaps that may fill by themselves.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Gaps {
-    gaps: VecDeque<Gap>,
+    open: Suppressor<Gap>,
 }
 
 impl Gaps {
-    /// Notes that a packet of `from` has brought writes beyond a gap.
+    /// Notes that a packet of `from` has brought writes beyond a gap. If too many wait, it is left to
+    /// repair.
     pub(crate) fn note(
         &mut self,
-        picture: &Picture,
         out: &mut Out,
         from: Ix,
         group: &GroupName,
         member: Ix,
         have: u64,
     ) {
-        let known = self.gaps.iter().any(|gap| gap.member == member && gap.group == *group);
-        if known || self.gaps.len() >= CAPACITY {
-            return;
+        let known = self.open.has(|gap| gap.member == member && gap.group == *group);
+        if !known && !self.open.is_full() {
+            self.open.wait(out, Why::Gap, GAP, Gap { from, group: group.clone(), member, have });
         }
-        let due = picture.now + out.around(GAP);
-        self.gaps.push_back(Gap { due, from, group: group.clone(), member, have });
-        out.timers.hasten(Why::Gap, due);
     }
 
     /// Asks for what has not come meanwhile.
     pub(crate) fn on_timer(&mut self, picture: &Picture, out: &mut Out) {
-        let now = picture.now;
-        let (due, wait): (VecDeque<Gap>, VecDeque<Gap>) =
-            core::mem::take(&mut self.gaps).into_iter().partition(|gap| gap.due <= now);
-        self.gaps = wait;
-        for gap in due {
+        for gap in self.open.take_due(out, Why::Gap) {
             if picture.topology.clock_of(&gap.group, gap.member).unwrap_or(0) <= gap.have {
                 let member = picture.life(gap.member);
                 let want = Frame::Want { group: gap.group, member, since: gap.have };
                 out.say_frame(picture.bound(gap.from), want);
             }
         }
-        out.timers.set(Why::Gap, self.gaps.iter().map(|gap| gap.due).min());
     }
 
     /// Forgets a node that is leaving the table.
     pub(crate) fn forget(&mut self, ix: Ix) {
-        self.gaps.retain(|gap| gap.from != ix && gap.member != ix);
+        self.open.suppress(|gap| gap.from == ix || gap.member == ix);
     }
 
     pub(crate) fn clear(&mut self) {
-        self.gaps.clear();
+        self.open.clear();
     }
 }

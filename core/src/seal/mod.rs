@@ -5,7 +5,6 @@
 //! bytes that are protected, and how keys are derived, are specified in [`wire`](crate::wire).
 
 mod cluster;
-mod freshness;
 mod key;
 mod keyring;
 mod opener;
@@ -13,9 +12,9 @@ mod sealer;
 mod suite;
 mod wide;
 
+pub use crate::base::{Freshness, Window};
 pub use crate::packet::KeyId;
 pub use cluster::{ClusterName, ClusterNameError};
-pub use freshness::{Freshness, Window};
 pub use key::{Key, KeyError};
 pub use keyring::{Keyring, KeyringError};
 pub use opener::{OpenError, Opener};

@@ -1,13 +1,15 @@
 //! Hearing speakers: registers with one, notices missing batches and a speaker that is no longer
 //! heard, and asks.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::base::backoff::{self, Backoff};
 use crate::base::{Epoch, Instant, Ix};
 use crate::out::{Out, Why};
 use crate::picture::Picture;
+use crate::segment::received::{LEAP, Received};
 use crate::timing::segment::{
     ASK_AGAIN, BEAT, HOLD, LONGEST_HOLD, PATIENCE, PRESENT, PROMISE, QUIET_BEAT, RETURN, SAID,
     WORD_EVERY, expected, late, second_look, spread_out,
@@ -29,9 +31,6 @@ const ASKINGS_IN_SILENCE: u8 = 4;
 
 /// With this question a speaker that is heard is told that its answers do not arrive.
 const ASKINGS_IN_VAIN: u8 = 6;
-
-/// A jump of the numbers that is too large to be batches that were missed.
-const LEAP: u64 = 1024;
 
 #[derive(Clone, Debug, Hash)]
 struct Asking {
@@ -57,11 +56,7 @@ struct Heard {
     lists: bool,
     /// Until when it covers this node according to its lists.
     covered: Option<Instant>,
-    /// All batches up to `have` are here, and those in `beyond`; the speaker has sent all up to
-    /// `told`.
-    have: u64,
-    beyond: BTreeSet<u64>,
-    told: u64,
+    batches: Received,
     asking: Option<Asking>,
     /// Since when one beat is late, since when two are, and whether the speaker has answered since.
     doubt: Option<Instant>,
@@ -72,18 +67,6 @@ struct Heard {
 }
 
 impl Heard {
-    fn take(&mut self, sequence: u64) {
-        if sequence > self.have.saturating_add(LEAP) {
-            self.have = sequence;
-        } else if sequence > self.have {
-            self.beyond.insert(sequence);
-        }
-        self.told = self.told.max(sequence);
-        while self.beyond.first().is_some_and(|&first| first <= self.have.saturating_add(1)) {
-            self.have = self.have.max(self.beyond.pop_first().unwrap_or_default());
-        }
-    }
-
     /// Something has come from it, perhaps a new batch.
     fn hear(&mut self, now: Instant, news: bool) {
         self.last = now;
@@ -140,12 +123,12 @@ struct Promise {
 pub(crate) struct Hearer {
     heard: Vec<Heard>,
     listed: BTreeMap<Ix, Promise>,
-    hold: Duration,
+    hold: Backoff,
 }
 
 impl Default for Hearer {
     fn default() -> Self {
-        Self { heard: Vec::new(), listed: BTreeMap::new(), hold: HOLD }
+        Self { heard: Vec::new(), listed: BTreeMap::new(), hold: Backoff::new(HOLD) }
     }
 }
 
@@ -183,13 +166,9 @@ impl Hearer {
         };
         heard.answered |= !multicast;
         // It multicasts batches, so it covers some nodes, perhaps this one if the list was lost.
-        heard.lists |= sequence > heard.have;
-        if sequence > heard.have.saturating_add(LEAP) || !heard.is_covered(picture.now) {
-            heard.have = heard.have.max(sequence);
-            heard.beyond.clear();
-        }
-        heard.told = heard.told.max(sequence.min(heard.have.saturating_add(LEAP)));
-        if heard.told <= heard.have {
+        heard.lists |= sequence > heard.batches.have();
+        heard.batches.announced(sequence, heard.is_covered(picture.now));
+        if heard.batches.is_complete() {
             heard.asking = None;
         } else if heard.asking.is_none() {
             let due = picture.now + out.around(PATIENCE);
@@ -211,13 +190,15 @@ impl Hearer {
             self.listen(picture, out, from, sequence, true);
         }
         if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == from) {
-            let have = heard.have;
-            heard.take(sequence);
+            let have = heard.batches.have();
+            heard.batches.take(sequence);
             // It came by unicast alone, so the speaker takes this node for cut off.
             heard.cut_off |= heard.doubt.is_some() && !multicast;
-            if heard.told <= heard.have {
+            if heard.batches.is_complete() {
                 heard.asking = None;
-            } else if let Some(asking) = heard.asking.as_mut().filter(|_| heard.have > have) {
+            } else if let Some(asking) =
+                heard.asking.as_mut().filter(|_| heard.batches.have() > have)
+            {
                 // Its answers come, if slowly.
                 asking.tries = 0;
             }
@@ -269,10 +250,10 @@ impl Hearer {
                 let frame = Frame::Heard { speaker: picture.id(from), nodes: [me].into() };
                 out.say_frame(picture.bound(from), frame);
             }
-            if doubted && heard.told <= heard.have {
+            if doubted && heard.batches.is_complete() {
                 heard.asking = None;
             }
-            heard.hear(now, batch && sequence > heard.told);
+            heard.hear(now, batch && heard.batches.is_news(sequence));
             self.arm(picture, out);
             return;
         }
@@ -301,9 +282,7 @@ impl Hearer {
             said: None,
             lists: covered.is_some(),
             covered,
-            have: behind.map_or(sequence, |(_, have)| have),
-            beyond: BTreeSet::new(),
-            told: sequence,
+            batches: Received::new(behind.map_or(sequence, |(_, have)| have), sequence),
             asking: None,
             doubt: None,
             away: None,
@@ -331,7 +310,7 @@ impl Hearer {
         let mut at = 0;
         while at < self.heard.len() {
             let heard = &mut self.heard[at];
-            if heard.due(picture.now, self.hold) > picture.now {
+            if heard.due(picture.now, self.hold.wait()) > picture.now {
                 at += 1;
                 continue;
             }
@@ -344,13 +323,13 @@ impl Hearer {
                 lost = true;
                 let gone = self.heard.swap_remove(at);
                 if let Some(promise) = self.listed.get_mut(&gone.speaker) {
-                    promise.left_at = Some((gone.epoch, gone.have));
+                    promise.left_at = Some((gone.epoch, gone.batches.have()));
                 }
-                self.hold = (2 * self.hold).min(LONGEST_HOLD);
+                self.hold.grow(LONGEST_HOLD);
                 continue;
             }
             if heard.away.is_none() {
-                self.hold = attend(picture, out, heard, best == Some(heard.speaker), self.hold);
+                attend(picture, out, heard, best == Some(heard.speaker), &mut self.hold);
             }
             at += 1;
         }
@@ -373,20 +352,14 @@ impl Hearer {
     }
 
     fn arm(&self, picture: &Picture, out: &mut Out) {
-        let due = self.heard.iter().map(|heard| heard.due(picture.now, self.hold)).min();
+        let due = self.heard.iter().map(|heard| heard.due(picture.now, self.hold.wait())).min();
         out.timers
             .set(Why::Hearing, due.map(|due| due.max(picture.now + Duration::from_micros(100))));
     }
 }
 
-/// Does what is due for a speaker that is heard. Returns for how long the next one must be heard.
-fn attend(
-    picture: &Picture,
-    out: &mut Out,
-    heard: &mut Heard,
-    best: bool,
-    mut hold: Duration,
-) -> Duration {
+/// Does what is due for a speaker that is heard. `hold` is how long it must be heard.
+fn attend(picture: &Picture, out: &mut Out, heard: &mut Heard, best: bool, hold: &mut Backoff) {
     let now = picture.now;
     if heard.is_covered(now) && now >= heard.silence() {
         heard.answered = false;
@@ -397,13 +370,14 @@ fn attend(
             (heard.away, heard.cut_off) = (Some(now), true);
         }
         heard.next = heard.pause(now);
-        return hold;
+        return;
     }
     if heard.asking.as_ref().is_some_and(|asking| asking.due <= now) && !ask(picture, out, heard) {
         // The log does not reach back that far: repair will find it.
-        (heard.have, heard.asking) = (heard.told, None);
+        heard.batches.give_up();
+        heard.asking = None;
     }
-    if now >= heard.tell.max(heard.steady + hold) {
+    if now >= heard.tell.max(heard.steady + hold.wait()) {
         if best && heard.doubt.is_none() && now.since(heard.last) <= late(heard.next) {
             let frame = Frame::Heard {
                 speaker: picture.id(heard.speaker),
@@ -411,19 +385,18 @@ fn attend(
             };
             out.say_frame(picture.bound(heard.speaker), frame);
             heard.said = Some(now);
-            hold = (hold / 2).max(HOLD);
+            hold.shrink(HOLD);
             heard.tell = now + out.around(WORD_EVERY);
         } else {
             heard.tell = now + out.around(WORD_EVERY / 2);
         }
     }
-    hold
 }
 
 /// Asks a speaker for what is missing. Returns false once there is no hope left.
 fn ask(picture: &Picture, out: &mut Out, heard: &mut Heard) -> bool {
     let silent = heard.doubt.is_some();
-    if silent && heard.answered && heard.told <= heard.have {
+    if silent && heard.answered && heard.batches.is_complete() {
         heard.asking = None;
         return true;
     }
@@ -435,83 +408,20 @@ fn ask(picture: &Picture, out: &mut Out, heard: &mut Heard) -> bool {
         return false;
     }
     let wait = ask_again(picture, heard.speaker);
-    asking.due = picture.now + wait * (1 << asking.tries.min(if silent { 2 } else { 5 }));
+    asking.due = picture.now + backoff::after(wait, asking.tries, if silent { 2 } else { 5 });
     asking.tries += 1;
     if !silent && asking.tries == ASKINGS_IN_VAIN {
         // The beats arrive, so it may be the size of the answers.
         out.say_frame(picture.bound(heard.speaker), Frame::Narrow);
     }
-    out.say_frame(picture.bound(heard.speaker), Frame::Missed { since: heard.have, silent });
+    out.say_frame(
+        picture.bound(heard.speaker),
+        Frame::Missed { since: heard.batches.have(), silent },
+    );
     true
 }
 
 /// How long a hearer waits for the answer of a speaker, the first time.
 fn ask_again(picture: &Picture, speaker: Ix) -> Duration {
     picture.peers.late(speaker).unwrap_or_default().max(ASK_AGAIN)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::vec;
-    use quickcheck::quickcheck;
-
-    fn heard(have: u64) -> Heard {
-        let now = Instant::from_millis(1_000);
-        Heard {
-            speaker: Ix::of(1),
-            epoch: Epoch(1),
-            steady: now,
-            last: now,
-            calm: None,
-            next: QUIET_BEAT,
-            tell: now,
-            said: None,
-            lists: false,
-            covered: None,
-            have,
-            beyond: BTreeSet::new(),
-            told: have,
-            asking: None,
-            doubt: None,
-            away: None,
-            answered: false,
-            cut_off: false,
-        }
-    }
-
-    #[test]
-    fn gaps_fill_in_any_order() {
-        let mut heard = heard(4);
-        for (number, have) in [(6, 4), (8, 4), (5, 6), (5, 6), (3, 6), (7, 8)] {
-            heard.take(number);
-            assert_eq!(heard.have, have, "after {number}");
-        }
-        assert!(heard.beyond.is_empty());
-    }
-
-    #[test]
-    fn a_leap_begins_anew_and_the_highest_number_is_the_last() {
-        let mut heard = heard(4);
-        heard.take(u64::MAX);
-        assert_eq!((heard.have, heard.told), (u64::MAX, u64::MAX));
-        heard.take(u64::MAX);
-        heard.take(7);
-        assert_eq!(heard.have, u64::MAX);
-    }
-
-    quickcheck! {
-        /// What is here without a gap is what a set of all numbers would say.
-        fn numbers_are_taken_as_a_set_would(numbers: Vec<u8>) -> bool {
-            let mut heard = heard(0);
-            let mut all = vec![false; 258];
-            all[0] = true;
-            numbers.into_iter().all(|number| {
-                heard.take(number.into());
-                all[usize::from(number)] = true;
-                let gap = all.iter().position(|has| !has).unwrap_or(all.len());
-                heard.have == gap as u64 - 1
-            })
-        }
-    }
 }

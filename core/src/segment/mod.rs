@@ -4,6 +4,7 @@
 
 mod hearer;
 mod multicast;
+mod received;
 mod speaker;
 mod stream;
 

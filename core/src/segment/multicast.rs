@@ -88,7 +88,8 @@ impl Multicast {
             *since < PATIENCE
         });
         if self.state != MulticastState::Silent && self.quiet >= self.patience {
-            // The event gets rarer where multicast works only now and then.
+            // The event gets rarer where multicast works only now and then: a back-off, but one that
+            // counts beacons and not time.
             let steady = self.calm / 8 >= self.patience;
             self.patience = if steady { PATIENCE } else { (2 * self.patience).min(LONGEST) };
             self.turn(picture, out, MulticastState::Silent);

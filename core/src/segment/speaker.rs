@@ -18,7 +18,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Epoch, Instant, Ix};
+use crate::base::{Epoch, Instant, Ix, backoff};
 use crate::out::{Out, Why};
 use crate::picture::Picture;
 use crate::segment::multicast::EVERYBODY;
@@ -192,7 +192,7 @@ impl Speaker {
         } else if picture.now.since(since) > TRIAL && self.hearers.len() < least(picture) {
             unheard = self.hearers.is_empty();
             self.stop(picture, out);
-            self.postpone(picture, out, REST * (1 << self.failures.min(4)));
+            self.postpone(picture, out, backoff::after(REST, self.failures, 4));
             self.failures += 1;
         }
         unheard

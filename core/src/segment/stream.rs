@@ -12,7 +12,8 @@ use crate::timing::segment::{AGAIN, ANSWERED, ASKED, ASKED_AFTER_QUIET, BEAT, ME
 use crate::wire::Frame;
 
 /// How many batches are kept for hearers that miss them, how many one answer brings, and the asker
-/// with which a batch is multicast again for all.
+/// with which a batch is multicast again for all: nothing waits here to be suppressed, as the one
+/// speaker answers alone.
 const KEPT: usize = 128;
 const ANSWER: usize = 16;
 const ASKERS: usize = 3;

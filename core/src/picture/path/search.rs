@@ -43,7 +43,8 @@ impl Picture {
     }
 
     /// How long to wait for the answer to a try: twice the time after which an answer is late, as
-    /// the datagram may be large; a little longer each time, in case the round trip has grown.
+    /// the datagram may be large. It grows in even steps, as it follows a round trip that may have grown
+    /// and does not back off.
     fn answer_wait(&self, with: Ix, tries: u8) -> Duration {
         let late = self.peers.late(with).map_or(self.config.max_timeout, |late| 2 * late);
         let wait = late.max(self.timing.path_answer);
