@@ -10,11 +10,11 @@ use crate::picture::Picture;
 use crate::wire::Route;
 
 /// How often a copy is repeated before its part is given to another peer.
-pub(super) const TRIES: u8 = 4;
+pub(super) const TRIES_PER_PEER: u8 = 4;
 
 /// The same if no other peer is left. At 10 % loss all seven datagrams are lost once in ten million
 /// copies, and what is given up waits for a repair, seconds later.
-pub(super) const LAST_TRIES: u8 = 6;
+pub(super) const TRIES_OF_LAST_PEER: u8 = 6;
 
 /// The same for a message, which no repair would bring.
 pub(super) const LASTING_TRIES: u8 = 12;

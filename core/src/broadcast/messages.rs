@@ -12,10 +12,10 @@ use crate::base::{Epoch, Freshness, Life, NodeId, Window};
 type Delivered = Window<64>;
 
 /// The largest step of an origin's numbers that is believed.
-const STEP: u64 = 1 << 32;
+const LARGEST_STEP: u64 = 1 << 32;
 
 /// Reports that a message did not reach all are accepted for this many of a node's last messages.
-const REPORTED: u64 = 1024;
+const REPORTABLE: u64 = 1024;
 
 /// What is remembered of one origin.
 #[derive(Clone, Debug, Hash)]
@@ -32,7 +32,9 @@ impl Origin {
 
     fn verdict(&self, sequence: u64) -> Verdict {
         match self.delivered.check(sequence) {
-            _ if sequence.saturating_sub(self.delivered.highest()) > STEP => Verdict::Absurd,
+            _ if sequence.saturating_sub(self.delivered.highest()) > LARGEST_STEP => {
+                Verdict::Absurd
+            }
             Freshness::Fresh => Verdict::New,
             Freshness::Replay => Verdict::Delivered,
             Freshness::TooOld => Verdict::TooOld,
@@ -87,7 +89,7 @@ impl Messages {
         if sequence <= self.sequence {
             return Claimed::Sent;
         }
-        if sequence > STEP / 2 {
+        if sequence > LARGEST_STEP / 2 {
             return Claimed::OutOfReach;
         }
         self.sequence = sequence;
@@ -97,7 +99,7 @@ impl Messages {
     /// One of this node's messages does not reach some node. Returns whether that is new: it is so
     /// once for each of the last messages.
     pub(crate) fn undelivered(&mut self, sequence: u64) -> bool {
-        let oldest = self.sequence.saturating_sub(REPORTED - 1).max(1);
+        let oldest = self.sequence.saturating_sub(REPORTABLE - 1).max(1);
         self.undelivered = self.undelivered.split_off(&oldest);
         (oldest..=self.sequence).contains(&sequence) && self.undelivered.insert(sequence)
     }

@@ -14,7 +14,9 @@ use core::num::NonZeroU64;
 
 use crate::base::growth::KEPT;
 use crate::base::{Instant, Ix};
-use crate::broadcast::copy::{Copy, DUBIOUS_TRIES, LAST_TRIES, LASTING_TRIES, TRIES, wait};
+use crate::broadcast::copy::{
+    Copy, DUBIOUS_TRIES, LASTING_TRIES, TRIES_OF_LAST_PEER, TRIES_PER_PEER, wait,
+};
 use crate::broadcast::parts::{
     Audience, FAN_OUT, Part, everybody_but, heir, hop_budget, route, split,
 };
@@ -281,7 +283,7 @@ impl Relays {
             // No repair brings a message, so that is tried a few times more.
             let enough = !lasting || shunned || copy.tries >= DUBIOUS_TRIES;
             let lost = dubious && enough || !picture.is_reachable(copy.to);
-            if (lost || copy.tries + 1 == TRIES)
+            if (lost || copy.tries + 1 == TRIES_PER_PEER)
                 && core::mem::take(&mut copy.covering)
                 && let Route::Ring { group, .. } = &copy.part
                 && let Some(batch) = self.batches.get(&copy.batch)
@@ -291,13 +293,16 @@ impl Relays {
                 rescues.push((batch.frames.clone(), audience));
                 picture.covers.void(copy.to);
             }
-            if copy.tries < TRIES && !lost {
+            if copy.tries < TRIES_PER_PEER && !lost {
                 copy.try_again(picture, out, id);
                 continue;
             }
             copy.tried.push(copy.to);
-            let (peers, tries) =
-                if lasting { (LASTING_HANDOVERS, LASTING_TRIES) } else { (HANDOVERS, LAST_TRIES) };
+            let (peers, tries) = if lasting {
+                (LASTING_HANDOVERS, LASTING_TRIES)
+            } else {
+                (HANDOVERS, TRIES_OF_LAST_PEER)
+            };
             let mut next = (copy.tried.len() < peers)
                 .then(|| heir(picture, out, &copy.part, &copy.tried))
                 .flatten();

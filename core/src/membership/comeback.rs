@@ -12,7 +12,7 @@ use crate::out::{Event, Out, Why};
 use crate::picture::Picture;
 use crate::wire::Frame;
 
-/// A seed draws as many attempts as so many lost peers: one that begins anew may know nobody.
+/// A seed draws as many attempts as this many lost peers: a seed that begins anew may know nobody.
 const SEED_WEIGHT: usize = 4;
 
 /// How many unreachable peers are asked at once when one of them is back.
@@ -180,7 +180,7 @@ impl Comeback {
         (self.backoff, self.attempts) = (Backoff::new(picture.timing.first_contact), 0);
     }
 
-    /// Asks the next few unreachable peers from a place of the table on; answers where to go on.
+    /// Asks the next few unreachable peers from a place of the table on; returns where to go on.
     fn sweep(picture: &Picture, out: &mut Out, place: Ix) -> Option<Ix> {
         let unreachable = |&ix: &Ix| ix >= place && picture.status(ix) == Status::Unreachable;
         let mut lost: Vec<Ix> =
@@ -238,7 +238,7 @@ impl Comeback {
         down + roster.count(Status::Unreachable) - held
     }
 
-    /// A lost peer; every other time one that only this node cannot reach, if there is any.
+    /// Returns a lost peer; every other time it is one that only this node cannot reach, if there is any.
     fn random_lost(picture: &Picture, out: &mut Out) -> Option<Ix> {
         let unreachable = picture.topology.roster().count(Status::Unreachable);
         if unreachable > 0 && out.random_below(2) == 0 {

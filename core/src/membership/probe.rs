@@ -1,7 +1,7 @@
 //! The probe cycle: one peer each interval, in turn the one half-way round the ring and one of all
 //! in random order (SWIM 4.3).
 //!
-//! Who is probed at random alone goes unprobed for 4.6 intervals in one case of 100. With a peer that
+//! A peer that is probed at random alone goes unprobed for 4.6 intervals in one case of 100. With one that
 //! is sure to look every other interval it is 2, for as many probes. The next on the ring would do
 //! as well for that, but what a broadcast misses it misses together, and probes compare roots.
 
@@ -19,17 +19,17 @@ use crate::picture::Picture;
 /// the last try the wait is short again. A suspicion costs nobody but the suspect anything until half
 /// of the window is over, and at 30 % loss two of three end with one of the pings that are sent before
 /// that, where verifiers would have to be asked otherwise.
-const TRIES: u8 = 3;
+const TRIES_PER_PROBE: u8 = 3;
 
 /// How many peers from the one half-way round the ring on are looked at for one that lives.
-const REACH: usize = 16;
+const LOOKED_AT_ACROSS: usize = 16;
 
-/// How many times as often as else a node probes during a mass crash. Twice would leave the last
+/// How many times as often as usual a node probes during a mass crash. Twice would leave the last
 /// of 50 unprobed for 4 s in the mean.
-const HASTE: u32 = 4;
+const HASTE_FACTOR: u32 = 4;
 
 /// The most probes that wait for their answers.
-const RUNNING: usize = 16;
+const MOST_RUNNING: usize = 16;
 
 /// A peer that is being probed.
 #[derive(Clone, Copy, Debug, Hash)]
@@ -46,7 +46,7 @@ pub(crate) struct Probes {
     order: Vec<Ix>,
     /// Whether the last probe went half-way round the ring.
     across: bool,
-    /// Who is not to be the one across, and until when.
+    /// The peer that is not to be the one across, and until when.
     detour: Option<(Ix, Instant)>,
     running: Vec<Probe>,
     next_round: Instant,
@@ -59,7 +59,7 @@ pub(crate) struct Probes {
 /// A probe that nobody answered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unanswered {
-    /// Who did not answer.
+    /// The peer that did not answer.
     pub(crate) ix: Ix,
     /// When it was asked first.
     pub(crate) since: Instant,
@@ -92,7 +92,7 @@ impl Probes {
     /// Probes more often for a while: many are dying.
     pub(crate) fn hurry(&mut self, picture: &Picture, out: &mut Out, until: Instant) {
         self.haste_until = until;
-        let soon = picture.now + out.around(picture.config.probe_interval / HASTE);
+        let soon = picture.now + out.around(picture.config.probe_interval / HASTE_FACTOR);
         self.next_round = self.next_round.min(soon);
         self.arm(out);
     }
@@ -111,7 +111,7 @@ impl Probes {
         {
             if !picture.is_watchable(probe.ix) {
                 // More is known of it by now, or it is being watched.
-            } else if probe.tries < TRIES && !picture.peers.is_dubious(probe.ix) {
+            } else if probe.tries < TRIES_PER_PROBE && !picture.peers.is_dubious(probe.ix) {
                 self.ask(picture, out, Probe { tries: probe.tries + 1, ..probe });
             } else {
                 if self.next_across(picture) == Some(probe.ix) {
@@ -126,10 +126,10 @@ impl Probes {
             // Not stretched by poor health: after a mass crash verifiers are missing too.
             let mut interval = picture.config.probe_interval;
             if picture.now < self.haste_until {
-                interval /= HASTE;
+                interval /= HASTE_FACTOR;
             }
             self.next_round = picture.now + interval;
-            if self.running.len() < RUNNING
+            if self.running.len() < MOST_RUNNING
                 && let Some(ix) = self.next_target(picture, out)
             {
                 out.stats.probes_sent += 1;
@@ -158,7 +158,7 @@ impl Probes {
         self.pings.get(&packet).is_some_and(|(ix, _)| *ix == by)
     }
 
-    /// Takes in an answer; tells whether it answers a ping of this node's to that peer.
+    /// Takes in an answer; returns whether it answers a ping of this node to that peer.
     pub(crate) fn answered(
         &mut self,
         picture: &mut Picture,
@@ -222,7 +222,7 @@ impl Probes {
 
     /// The first peer from the one half-way round the ring on that nothing is held against.
     fn next_across(&self, picture: &Picture) -> Option<Ix> {
-        let mut peers = picture.ring.opposite(picture.position(Ix::ME)).take(REACH);
+        let mut peers = picture.ring.opposite(picture.position(Ix::ME)).take(LOOKED_AT_ACROSS);
         let shunned =
             |ix| self.detour.is_some_and(|(other, until)| ix == other && picture.now < until);
         peers

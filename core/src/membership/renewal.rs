@@ -18,14 +18,14 @@ use crate::picture::Picture;
 use crate::wire::Frame;
 
 /// The most ids that a node can be looking into at once.
-const CASES: usize = 16;
+const MOST_CONTESTS: usize = 16;
 
 /// From which renewal in a row on the embedder is told of a conflict. A clock that was set back takes
 /// one, and a second if a claim was under way.
-const CONFLICT: u32 = 3;
+const CONFLICT_FROM: u32 = 3;
 
 /// The most doublings of the wait before a renewal.
-const DOUBLINGS: u32 = 6;
+const MOST_DOUBLINGS: u32 = 6;
 
 /// An id of which this peer has heard two lives.
 #[derive(Clone, Debug, Hash)]
@@ -72,7 +72,7 @@ impl Renewal {
     fn wait(&mut self, picture: &Picture, out: &mut Out) -> Duration {
         let least = picture.timing.renewal_wait;
         let Some(streak) = self.streak else { return least };
-        let wait = backoff::after(least, streak.count, DOUBLINGS);
+        let wait = backoff::after(least, streak.count, MOST_DOUBLINGS);
         // The other holder has waited for as long at most, and each hears of the other by its next probe.
         if picture.now.since(streak.last) > 4 * wait + 8 * least {
             self.streak = None;
@@ -91,7 +91,7 @@ impl Renewal {
             self.streak.get_or_insert(Streak { count: 0, since: picture.now, last: picture.now });
         streak.count = streak.count.saturating_add(1);
         streak.last = picture.now;
-        if streak.count >= CONFLICT {
+        if streak.count >= CONFLICT_FROM {
             let (renewals, lasted) = (streak.count, picture.now.since(streak.since));
             out.event(Event::Conflict { epoch, renewals, lasted });
         }
@@ -111,7 +111,9 @@ impl Renewal {
     ) {
         let now = picture.now;
         self.contests.retain(|contest| contest.until > now);
-        if self.contests.len() >= CASES || self.contests.iter().any(|case| case.lower == lower) {
+        if self.contests.len() >= MOST_CONTESTS
+            || self.contests.iter().any(|case| case.lower == lower)
+        {
             return;
         }
         self.contests.push(Contest { ix, lower, addr, until: now + picture.timing.renewal_wait });

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use crate::base::{Instant, Ix, Status};
 use crate::claims::Claim;
-use crate::membership::watch::{Asker, CROWD, Verdict, Watch, is_small, say_found};
+use crate::membership::watch::{Asker, MOST_PER_WATCH, Verdict, Watch, is_small, say_found};
 use crate::mutants::mutated;
 use crate::out::{Cause, Out, Say, Why};
 use crate::picture::Picture;
@@ -115,7 +115,7 @@ impl Watches {
                 known.told
             }
             None => {
-                if watch.askers.len() < CROWD {
+                if watch.askers.len() < MOST_PER_WATCH {
                     let due = if span.is_zero() { watch.until } else { due };
                     watch.askers.push(Asker { ix: asker, due, told: false });
                 }
@@ -129,7 +129,7 @@ impl Watches {
         self.arm(picture, out);
     }
 
-    /// Takes in what a verifier has seen. Answers whether the suspicion is over.
+    /// Takes in what a verifier has seen. Returns whether the suspicion is over.
     pub(crate) fn verdict(
         &mut self,
         picture: &mut Picture,
@@ -233,7 +233,7 @@ impl Watches {
         }
     }
 
-    /// Asks again, and concludes where the window has passed: answers who is found to be down.
+    /// Asks again, and concludes where the window has passed; returns the peers that are found to be down.
     pub(crate) fn on_timer(&mut self, picture: &mut Picture, out: &mut Out) -> Vec<Claim> {
         let mut down = Vec::new();
         let mut at = 0;
@@ -316,7 +316,7 @@ impl Watches {
         let now = picture.now;
         self.verified.retain(|&at| now.since(at) <= picture.timing.mass_span);
         self.verified.push(now);
-        self.verified.truncate(CROWD);
+        self.verified.truncate(MOST_PER_WATCH);
         (self.verified.len() >= MASS).then(|| now + picture.timing.mass_haste)
     }
 

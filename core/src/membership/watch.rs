@@ -15,11 +15,11 @@ use crate::wire::{Finding, Frame};
 const SMALL: usize = 7;
 
 /// How often missing reports are asked for before other verifiers are asked.
-const REMINDERS: u8 = 4;
+const REMINDERS_BEFORE_OTHERS: u8 = 4;
 
-/// So often those that have not said what they found are reminded before two that found silence are
-/// enough: where much is lost, the word of one that got an answer may be.
-const PATIENCE: u8 = 2;
+/// How often verifiers that have not said what they found are reminded before two that found silence
+/// are enough: where many datagrams are lost, the word of one that got an answer may be among them.
+const REMINDERS_BEFORE_VERDICT: u8 = 2;
 
 /// How many others are asked [`Timing::last_look`](crate::timing::Timing::last_look) before the window
 /// ends.
@@ -39,7 +39,7 @@ fn longest_gap(picture: &Picture) -> Duration {
 }
 
 /// The most that the verifiers of one suspicion, and the askers of one watch, can be.
-pub(super) const CROWD: usize = 16;
+pub(super) const MOST_PER_WATCH: usize = 16;
 
 /// A peer being watched.
 #[derive(Clone, Debug, Hash)]
@@ -72,7 +72,7 @@ pub(super) struct Verifier {
     pub(super) asked: Instant,
 }
 
-/// Who has asked for a look.
+/// A peer that has asked for a look.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Asker {
     pub(super) ix: Ix,
@@ -131,7 +131,9 @@ impl Watch {
             picked.extend(others.filter(|&ix| ix != self.ix).take(wanted));
         }
         for ix in picked {
-            if self.verifiers.len() < CROWD && !self.verifiers.iter().any(|known| known.ix == ix) {
+            if self.verifiers.len() < MOST_PER_WATCH
+                && !self.verifiers.iter().any(|known| known.ix == ix)
+            {
                 self.verifiers.push(Verifier { ix, finding: None, asked: picture.now });
                 ask_verifier(self.ix, picture, out, ix, self.left(picture));
             }
@@ -235,8 +237,8 @@ impl Watch {
             .filter(|known| known.finding == Some(Finding::Silent))
             .map(|known| picture.id(known.ix))
             .collect();
-        let reminded = self.reminders >= PATIENCE || self.verifiers.is_empty();
-        // Who hears but few of those it asks is cut off itself, and they with it.
+        let reminded = self.reminders >= REMINDERS_BEFORE_VERDICT || self.verifiers.is_empty();
+        // A node that hears only a few of those it asks is cut off itself, and they with it.
         let heard = answered > 0 && 2 * answered >= self.verifiers.len();
         if reminded && !heard {
             if self.verifiers.is_empty() {
@@ -254,7 +256,7 @@ impl Watch {
             return Verdict::Down(claim);
         }
         self.reminders += 1;
-        if self.reminders > REMINDERS {
+        if self.reminders > REMINDERS_BEFORE_OTHERS {
             self.reminders = 0;
             // Those who were asked have gone quiet themselves: ask others for a window of theirs.
             self.verifiers.clear();

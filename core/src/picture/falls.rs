@@ -93,8 +93,8 @@ impl Falls {
         span
     }
 
-    /// Whether a node has denied of late to have been silent: who accuses it again may be lying, or cut
-    /// off from it.
+    /// Whether a node has denied of late to have been silent: a peer that accuses it again may be lying, or
+    /// cut off from it.
     pub(crate) fn has_denied(&self, ix: Ix, now: Instant, timing: &Timing) -> bool {
         self.denied.get(&ix).is_some_and(|&at| since(at, now) <= timing.denial_memory)
     }

@@ -37,18 +37,18 @@ pub(crate) const BASE: usize = 508;
 const STEPS: [usize; 9] = [700, 900, 1_200, 1_440, 2_800, 4_000, 8_900, 16_000, 32_000];
 
 /// This many large datagrams in a row that a peer has not acknowledged are a suspicion.
-const LOSSES: u8 = 3;
+const LOSSES_TO_SUSPECT: u8 = 3;
 
 /// This many narrow paths in a row, with no large datagram acknowledged in between, are this node's own.
-const STREAK: u8 = 3;
+const STREAK_OF_OWN_PATH: u8 = 3;
 
 /// The most searches at a time that a suspicion begins: with much loss or a low send rate many
 /// peers seem to be behind narrow paths at once, and padded pings would use up the rate.
-const SEARCHES: usize = 4;
+const MOST_SEARCHES: usize = 4;
 
 /// The most peers with paths that are known to be narrow, and with paths that are suspected.
-const PEERS: usize = 256;
-const SUSPECTS: usize = 64;
+const MOST_PEERS: usize = 256;
+const MOST_SUSPECTS: usize = 64;
 
 /// The pause before a larger size is tried doubles each time that the size does not pass, this many
 /// times at most.
@@ -122,14 +122,14 @@ impl Picture {
     /// A peer has not acknowledged a datagram in time.
     pub(crate) fn datagram_lost(&mut self, out: &mut Out, to: Ix, packet: u64) {
         let suspects = &mut self.paths.suspects;
-        if suspects.len() >= SUSPECTS && !suspects.contains_key(&to) {
+        if suspects.len() >= MOST_SUSPECTS && !suspects.contains_key(&to) {
             suspects.pop_first();
         }
         let suspect = suspects.entry(to).or_insert(Suspect { losses: 0, packet: 0 });
         if suspect.packet != packet {
             *suspect = Suspect { losses: suspect.losses + 1, packet };
         }
-        if suspect.losses >= LOSSES {
+        if suspect.losses >= LOSSES_TO_SUSPECT {
             suspects.remove(&to);
             self.doubt_path(out, to);
         }
@@ -165,10 +165,10 @@ impl Picture {
             return;
         }
         let searching = self.paths.known.values().filter(|path| path.search.is_some()).count();
-        if searching >= SEARCHES {
+        if searching >= MOST_SEARCHES {
             return;
         }
-        if known.is_none() && self.paths.known.len() >= PEERS {
+        if known.is_none() && self.paths.known.len() >= MOST_PEERS {
             let wide = self.config.max_datagram;
             let idle = self.paths.known.iter().find(|(_, path)| path.size == wide);
             let Some(idle) = idle.map(|(&ix, _)| ix) else { return };
@@ -232,7 +232,7 @@ impl Picture {
         let peer = self.id(of);
         out.event(Event::Path { peer, from, to: size });
         let narrow = self.paths.known.values().filter(|path| path.told < wide).count();
-        let own = narrow.min(self.paths.streak.into()) >= STREAK.into();
+        let own = narrow.min(self.paths.streak.into()) >= STREAK_OF_OWN_PATH.into();
         if own && !self.paths.known.contains_key(&Ix::ME) {
             self.take_for_own(out, size);
         }

@@ -13,14 +13,14 @@ use crate::mutants::mutated;
 use crate::picture::Picture;
 
 /// How many repairs in a row without an answer count as one that moved nothing: at 30 % loss that is rare.
-const LOST: u8 = 8;
+const LOST_IN_VAIN: u8 = 8;
 
 /// How many differences are remembered, and how many sets of what differed.
-const DIFFERENCES: usize = 64;
-const SETS: usize = 64;
+const MOST_DIFFERENCES: usize = 64;
+const MOST_SETS: usize = 64;
 
 /// From this many repairs in vain on, a node makes one per longest rest, whatever the difference.
-const HOPELESS: u8 = 5;
+const HOPELESS_FROM: u8 = 5;
 
 #[derive(Clone, Debug, Hash)]
 struct Entry {
@@ -58,7 +58,7 @@ impl Futile {
         }
         let longest = picture.timing.futile_longest;
         let rest = backoff::after(picture.config.repair_interval, entry.vain, 16).min(longest);
-        let hopeless = entry.vain >= HOPELESS
+        let hopeless = entry.vain >= HOPELESS_FROM
             && self.hopeless.is_some_and(|last| picture.now.since(last) < longest);
         Some(picture.now.since(entry.since) < rest || hopeless)
     }
@@ -72,19 +72,19 @@ impl Futile {
         if let Some(entry) = known {
             // A repair that is under way is not in vain yet. Lost ones are, if all are lost.
             entry.lost = entry.lost.saturating_add(u8::from(!entry.answered));
-            if (entry.answered || entry.lost >= LOST)
+            if (entry.answered || entry.lost >= LOST_IN_VAIN)
                 && picture.now.since(entry.since) >= picture.config.repair_interval
             {
                 entry.vain = entry.vain.saturating_add(1);
                 entry.since = picture.now;
                 (entry.answered, entry.lost) = (false, 0);
             }
-            if entry.vain >= HOPELESS {
+            if entry.vain >= HOPELESS_FROM {
                 self.hopeless = Some(picture.now);
             }
             return;
         }
-        if self.entries.len() >= DIFFERENCES {
+        if self.entries.len() >= MOST_DIFFERENCES {
             self.entries.pop_front();
         }
         let (since, seen) = (picture.now, picture.now);
@@ -118,7 +118,7 @@ impl Futile {
             return !mutated!(picture.config, RepairRestless)
                 && !fresh(*at, picture.timing.reunion);
         }
-        if self.sets.len() >= SETS {
+        if self.sets.len() >= MOST_SETS {
             self.sets.pop_front();
         }
         self.sets.push_back((mark, picture.now));

@@ -10,7 +10,7 @@ const WORDS: usize = 16;
 
 /// The most wide windows. Beyond that the least recently used one goes; its sender's own window
 /// then decides.
-const MOST: usize = 32;
+const MOST_WINDOWS: usize = 32;
 
 /// A window of one sender, from some number on.
 #[derive(Clone, Debug, Hash)]
@@ -61,8 +61,8 @@ impl WideWindows {
         self.windows.retain(|wide| wide.sender != sender);
         self.give_back(now, span);
         let idle = |wide: &Wide| now.wrapping_sub(wide.touched);
-        if self.windows.len() >= MOST
-            && let Some(stalest) = (0..MOST).max_by_key(|&at| idle(&self.windows[at]))
+        if self.windows.len() >= MOST_WINDOWS
+            && let Some(stalest) = (0..MOST_WINDOWS).max_by_key(|&at| idle(&self.windows[at]))
         {
             self.windows.swap_remove(stalest);
         }
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn of_too_many_the_stalest_goes_and_idle_ones_are_given_back() {
         let mut windows = WideWindows::default();
-        for sender in 0..=MOST as u32 {
+        for sender in 0..=MOST_WINDOWS as u32 {
             windows.open(sender, &Window::new(), sender, 1_000);
         }
         assert!(!windows.mark(0, 1, 40) && windows.mark(1, 1, 40));

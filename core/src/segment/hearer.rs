@@ -11,16 +11,16 @@ use crate::out::{Out, Why};
 use crate::picture::Picture;
 use crate::segment::received::{LEAP, Received};
 use crate::timing::segment::{
-    ASK_AGAIN, BEAT, HOLD, LONGEST_HOLD, PATIENCE, PRESENT, PROMISE, QUIET_BEAT, RETURN, SAID,
+    ASK_AFTER, ASK_AGAIN, BEAT, HOLD, LONGEST_HOLD, PRESENT, PROMISE, QUIET_BEAT, RETURN, SAID,
     WORD_EVERY, expected, late, second_look, spread_out,
 };
 use crate::wire::Frame;
 
 /// The most speakers that this node follows.
-const SPEAKERS: usize = 4;
+const MOST_SPEAKERS: usize = 4;
 
 /// The most speakers whose promises are remembered.
-const LISTED: usize = 64;
+const MOST_LISTED: usize = 64;
 
 /// How often a speaker is asked, each time after twice as long: a speaker with a low send rate has
 /// many to answer. At 30 % loss a question or its answer is lost in 51 of 100 cases, so of 48,000
@@ -171,7 +171,7 @@ impl Hearer {
         if heard.batches.is_complete() {
             heard.asking = None;
         } else if heard.asking.is_none() {
-            let due = picture.now + out.around(PATIENCE);
+            let due = picture.now + out.around(ASK_AFTER);
             heard.asking = Some(Asking { due, tries: 0 });
         }
         self.arm(picture, out);
@@ -208,10 +208,10 @@ impl Hearer {
     /// This node is listed by a speaker.
     pub(crate) fn on_listed(&mut self, picture: &Picture, out: &mut Out, by: Ix) {
         let until = picture.now + PROMISE;
-        if self.listed.len() >= LISTED {
+        if self.listed.len() >= MOST_LISTED {
             self.listed.retain(|_, promise| promise.until > picture.now);
         }
-        if self.listed.len() < LISTED || self.listed.contains_key(&by) {
+        if self.listed.len() < MOST_LISTED || self.listed.contains_key(&by) {
             self.listed.entry(by).or_insert(Promise { until, left_at: None }).until = until;
         }
         if let Some(heard) = self.heard.iter_mut().find(|heard| heard.speaker == by) {
@@ -230,7 +230,7 @@ impl Hearer {
             if quiet && heard.doubt.is_none() && heard.asking.is_none() && heard.is_covered(now) {
                 heard.answered = false;
                 heard.doubt = Some(now);
-                heard.asking = Some(Asking { due: now + out.around(PATIENCE), tries: 0 });
+                heard.asking = Some(Asking { due: now + out.around(ASK_AFTER), tries: 0 });
             }
         }
         self.arm(picture, out);
@@ -258,7 +258,7 @@ impl Hearer {
             return;
         }
         self.heard.retain(|heard| heard.speaker != from);
-        if self.heard.len() >= SPEAKERS {
+        if self.heard.len() >= MOST_SPEAKERS {
             let idle = self.heard.iter().position(|heard| !heard.is_covered(now));
             let Some(idle) = idle else { return };
             self.heard.swap_remove(idle);

@@ -29,7 +29,7 @@ pub(crate) struct Multicast {
 impl Default for Multicast {
     fn default() -> Self {
         let state = MulticastState::default();
-        let (quiet, patience, calm) = (0, PATIENCE, 0);
+        let (quiet, patience, calm) = (0, MISSED_BEACONS, 0);
         Self { heard: None, speaker: None, state, quiet, patience, calm, near: Vec::new() }
     }
 }
@@ -52,7 +52,7 @@ impl Multicast {
         self.heard = Some(picture.now);
         if let Some((_, since)) = self.near.iter_mut().find(|(ix, _)| *ix == from) {
             *since = 0;
-        } else if self.near.len() < CROWD {
+        } else if self.near.len() < MOST_NEAR {
             self.near.push((from, 0));
         }
         if speaks {
@@ -85,13 +85,14 @@ impl Multicast {
         self.calm = self.calm.saturating_add(1);
         self.near.retain_mut(|(_, since)| {
             *since += 1;
-            *since < PATIENCE
+            *since < MISSED_BEACONS
         });
         if self.state != MulticastState::Silent && self.quiet >= self.patience {
             // The event gets rarer where multicast works only now and then: a back-off, but one that
             // counts beacons and not time.
             let steady = self.calm / 8 >= self.patience;
-            self.patience = if steady { PATIENCE } else { (2 * self.patience).min(LONGEST) };
+            self.patience =
+                if steady { MISSED_BEACONS } else { (2 * self.patience).min(MOST_MISSED_BEACONS) };
             self.turn(picture, out, MulticastState::Silent);
         }
         if self.state == MulticastState::Silent {
@@ -111,8 +112,8 @@ impl Multicast {
     fn others(&self, picture: &Picture) -> usize {
         let all = picture.ring.len();
         match self.state {
-            MulticastState::Silent => all.min(RARE),
-            _ if self.near.len() < CROWD => all.min(self.near.len() + 1),
+            MulticastState::Silent => all.min(SHARERS_IN_SILENCE),
+            _ if self.near.len() < MOST_NEAR => all.min(self.near.len() + 1),
             _ => all,
         }
     }
@@ -155,13 +156,13 @@ impl Multicast {
 
 /// How many beacons in a row may be missed at first, and at most. With one beacon per interval in
 /// the mean and 30 % loss, 24 of them in a row are missed once in 20 million times.
-const PATIENCE: u32 = 24;
-const LONGEST: u32 = 64 * PATIENCE;
+const MISSED_BEACONS: u32 = 24;
+const MOST_MISSED_BEACONS: u32 = 64 * MISSED_BEACONS;
 
 /// The most nodes nearby that are counted. And while nobody is heard, each node sends at least one
 /// beacon in this many, so that it shows when multicast works again.
-const CROWD: usize = 8;
-const RARE: usize = 64;
+const MOST_NEAR: usize = 8;
+const SHARERS_IN_SILENCE: usize = 64;
 
 /// A node with a speaker looks after its beacon this many times less often.
 const SPOKEN_FOR: u32 = 4;

@@ -3,7 +3,7 @@
 //!
 //! Multicast is proved to work all the time: the speaker sends beats (heartbeats) with the number
 //! of its last batch, and a node that misses that batch or the beat asks by unicast. A beat follows
-//! soon after a batch, and beats get rarer while there is nothing to say ([`crate::broadcast::timing`]; the
+//! soon after a batch, and beats get rarer while there is nothing to say ([`crate::timing::segment`]; the
 //! variable heartbeat of log-based receiver-reliable multicast: Holbrook, Singhal, Cheriton 1995).
 //! A question for a lost batch makes them begin anew. So a lost batch is noticed at once, and a
 //! break of multicast itself by the next quiet beat: a node that does not hear the batch at all
@@ -30,24 +30,24 @@ use crate::timing::segment::{
 use crate::wire::{Frame, OVERHEAD, is_message};
 
 /// The most hearers, and the most lists of other speakers that wait to be multicast here.
-const HEARERS: usize = 8192;
-const ABROAD: usize = 64;
+const MOST_HEARERS: usize = 8192;
+const MOST_ABROAD: usize = 64;
 
 /// If more lists than this wait, they do not wait for a quiet beat.
 const ABROAD_AT_REST: usize = 4;
 
 /// With more hearers cut off than this, everybody gets a unicast copy.
-const MANY: usize = 48;
+const MANY_CUT_OFF: usize = 48;
 
 /// The most bytes of an entry of a list in IPv4 and in IPv6: an id and an index; and of a vouch: an
 /// epoch, another index and a number.
-const ENTRY: [usize; 2] = [9, 21];
-const VOUCH: usize = 18;
+const ENTRY_BYTES: [usize; 2] = [9, 21];
+const VOUCH_BYTES: usize = 18;
 
-/// A hearer is vouched for in its first `FIRST_VOUCHES` lists, and then in every `VOUCHES`-th: the
+/// A hearer is vouched for in its first `FIRST_VOUCHES` lists, and then in every `VOUCH_EVERY`-th: the
 /// nodes that were there know it by then.
 const FIRST_VOUCHES: u32 = 2;
-const VOUCHES: u32 = 4;
+const VOUCH_EVERY: u32 = 4;
 
 #[derive(Clone, Debug, Hash)]
 struct Listener {
@@ -242,11 +242,11 @@ impl Speaker {
     /// Lists the next hearers, to the segment and to the speakers of other segments.
     fn list(&mut self, picture: &mut Picture, out: &mut Out) {
         let me = picture.me().id;
-        let entry = ENTRY[usize::from(me.addr().is_ipv6())];
+        let entry = ENTRY_BYTES[usize::from(me.addr().is_ipv6())];
         let mut room = picture.datagram(Ix::ME).saturating_sub(OVERHEAD + 24);
         let (mut nodes, mut vouches) = (Vec::new(), Vec::new());
         let mut left = self.turns.len();
-        while left > 0 && room >= entry + VOUCH {
+        while left > 0 && room >= entry + VOUCH_BYTES {
             left -= 1;
             let Some(ix) = self.turns.pop_front() else { break };
             if !self.keep(picture, ix) {
@@ -270,11 +270,12 @@ impl Speaker {
                 nodes.push(life.id);
                 room -= entry;
                 // Once it is known to all, only newcomers need it: not all in the same list.
-                let turn = hearer.listings.wrapping_add(ix.index() as u32).is_multiple_of(VOUCHES);
+                let turn =
+                    hearer.listings.wrapping_add(ix.index() as u32).is_multiple_of(VOUCH_EVERY);
                 if hearer.listings < FIRST_VOUCHES || turn {
                     let packet = picture.peers.highest(ix);
                     vouches.push(Frame::Vouch { life, packet });
-                    room -= VOUCH;
+                    room -= VOUCH_BYTES;
                 }
                 hearer.listings = hearer.listings.wrapping_add(1);
             }
@@ -331,7 +332,7 @@ impl Speaker {
 
     /// A node says that it hears this one.
     pub(crate) fn on_heard_by(&mut self, picture: &Picture, out: &mut Out, from: Ix) {
-        let room = self.hearers.len() < HEARERS && !self.ending;
+        let room = self.hearers.len() < MOST_HEARERS && !self.ending;
         if !self.speaks() || !room && !self.hearers.contains_key(&from) {
             return;
         }
@@ -405,7 +406,7 @@ impl Speaker {
 
     /// A list of another speaker, to be multicast here.
     pub(crate) fn on_list_from_abroad(&mut self, picture: &Picture, out: &mut Out, list: Frame) {
-        if self.speaks() && self.abroad.len() < ABROAD {
+        if self.speaks() && self.abroad.len() < MOST_ABROAD {
             self.abroad.push_back(list);
             if self.abroad.len() > ABROAD_AT_REST {
                 self.hasten(out, picture.now + FIRST_LIST);
@@ -431,7 +432,7 @@ impl Speaker {
         }
         // A message that cannot be asked for would be lost; a change is found by repair.
         let pressed = self.stream.is_pressed(picture.now) && frames.iter().any(is_message);
-        if self.cut_off.len() > MANY || !self.speaks() || pressed {
+        if self.cut_off.len() > MANY_CUT_OFF || !self.speaks() || pressed {
             return None;
         }
         self.stream.send(picture, out, frames, self.hearers.contains_key(&from));

@@ -14,9 +14,9 @@ use crate::wire::Frame;
 /// How many batches are kept for hearers that miss them, how many one answer brings, and the asker
 /// with which a batch is multicast again for all: nothing waits here to be suppressed, as the one
 /// speaker answers alone.
-const KEPT: usize = 128;
-const ANSWER: usize = 16;
-const ASKERS: usize = 3;
+const BATCHES_KEPT: usize = 128;
+const BATCHES_PER_ANSWER: usize = 16;
+const ASKERS_FOR_ALL: usize = 3;
 
 #[derive(Clone, Debug, Hash)]
 struct Batch {
@@ -24,7 +24,7 @@ struct Batch {
     at: Instant,
     again: [Option<Instant>; 2],
     /// The hearers that have asked since, one fewer than make it a multicast.
-    askers: [Option<Ix>; ASKERS - 1],
+    askers: [Option<Ix>; ASKERS_FOR_ALL - 1],
     /// When it was multicast again because many had asked.
     for_many: Option<Instant>,
     frames: Vec<Frame>,
@@ -62,9 +62,9 @@ impl Stream {
     pub(super) fn is_pressed(&self, now: Instant) -> bool {
         let quiet_before = now.since(self.busy) < ASKED_AFTER_QUIET;
         let since_quiet = self.sequence.saturating_sub(self.first) + 1;
-        let oldest = self.log.len().checked_sub(KEPT - ANSWER);
+        let oldest = self.log.len().checked_sub(BATCHES_KEPT - BATCHES_PER_ANSWER);
         oldest.is_some_and(|at| now.since(self.log[at].at) < ASKED)
-            || quiet_before && since_quiet >= (KEPT - ANSWER) as u64
+            || quiet_before && since_quiet >= (BATCHES_KEPT - BATCHES_PER_ANSWER) as u64
     }
 
     /// Multicasts a batch: twice if its origin has multicast it as well, otherwise three times.
@@ -87,11 +87,11 @@ impl Stream {
             sequence,
             at,
             again,
-            askers: [None; ASKERS - 1],
+            askers: [None; ASKERS_FOR_ALL - 1],
             for_many: None,
             frames,
         });
-        if self.log.len() > KEPT {
+        if self.log.len() > BATCHES_KEPT {
             self.log.pop_front();
         }
     }
@@ -130,7 +130,7 @@ impl Stream {
         alone: bool,
     ) {
         let missed = self.log.iter_mut().filter(|batch| batch.sequence > since);
-        for batch in missed.take(ANSWER) {
+        for batch in missed.take(BATCHES_PER_ANSWER) {
             let say = Say::Frames(numbered(batch.sequence, &batch.frames));
             if alone {
                 out.say(to, say);
@@ -138,7 +138,7 @@ impl Stream {
             }
             match batch.for_many {
                 Some(at) if picture.now.since(at) <= ANSWERED => continue,
-                Some(_) => (batch.for_many, batch.askers) = (None, [None; ASKERS - 1]),
+                Some(_) => (batch.for_many, batch.askers) = (None, [None; ASKERS_FOR_ALL - 1]),
                 None => {}
             }
             let known = batch.askers.iter_mut().find(|asker| asker.is_none() || **asker == to.node);
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn a_burst_presses_until_it_is_over() {
         let ((mut picture, mut out), mut stream) = (beginning(), Stream::default());
-        for number in 0..(KEPT - ANSWER) as u64 {
+        for number in 0..(BATCHES_KEPT - BATCHES_PER_ANSWER) as u64 {
             assert!(!stream.is_pressed(picture.now), "{number}");
             stream.send(&picture, &mut out, &frames(number), true);
         }
@@ -273,10 +273,10 @@ mod tests {
     #[test]
     fn old_batches_are_forgotten() {
         let ((picture, mut out), mut stream) = (beginning(), Stream::default());
-        for number in 0..KEPT as u64 + 10 {
+        for number in 0..BATCHES_KEPT as u64 + 10 {
             stream.send(&picture, &mut out, &frames(number), true);
         }
-        assert_eq!(stream.log.len(), KEPT);
+        assert_eq!(stream.log.len(), BATCHES_KEPT);
         assert!(!stream.has(picture.now, &frames(9)) && stream.has(picture.now, &frames(10)));
     }
 }

@@ -59,7 +59,7 @@ durations! {
     pub(crate) const RETURN: Duration = Duration::from_millis(600);
 
     /// A missing batch is asked for after about this long, as it may merely be late.
-    pub(crate) const PATIENCE: Duration = Duration::from_millis(6);
+    pub(crate) const ASK_AFTER: Duration = Duration::from_millis(6);
 
     /// A missing batch is asked for again after this long at first, and at least a round trip.
     pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(10);

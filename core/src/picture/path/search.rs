@@ -11,7 +11,7 @@ use crate::picture::Picture;
 /// How often a size is tried before it is refuted: the size that has passed until now, and a
 /// smaller or a larger one. With 30 % loss each way, one try in two fails by itself.
 pub(super) const TRIES_IN_DOUBT: u8 = 8;
-pub(super) const TRIES: u8 = 3;
+pub(super) const TRIES_OF_ANOTHER_SIZE: u8 = 3;
 
 /// How many answers to small pings are needed to refute a size, and the most tries that wait for
 /// them.
@@ -140,7 +140,7 @@ impl Picture {
         path.ceiling = smaller.unwrap_or(BASE);
         match smaller {
             Some(size) => {
-                let mut next = self.search(search.with, size, false, TRIES);
+                let mut next = self.search(search.with, size, false, TRIES_OF_ANOTHER_SIZE);
                 // The peer is known to be there.
                 next.small = 1;
                 next.due = self.now;
@@ -175,7 +175,7 @@ impl Picture {
         let rest = path.rest(&self.timing);
         let with = if of == Ix::ME { self.random_alive(out, 1, of).pop() } else { Some(of) };
         let with = with.filter(|&with| self.status(with) == Status::Alive);
-        let search = with.map(|with| self.search(with, size, true, TRIES));
+        let search = with.map(|with| self.search(with, size, true, TRIES_OF_ANOTHER_SIZE));
         let Some(path) = self.paths.known.get_mut(&of) else { return };
         path.next = self.now + rest;
         path.search = search;
