@@ -153,11 +153,13 @@ fn a_clone_has_the_same_state_and_keeps_it_under_the_same_calls() {
     assert!(seen.len() > 20, "{}", seen.len());
 }
 
+type Call = fn(&mut Engine, Instant);
+
 #[test]
 fn engines_that_were_called_in_different_ways_differ_in_their_state() {
     let net = Net::settled(3);
     let (engine, now) = (&net.engines[0], net.now);
-    let calls: [(&str, fn(&mut Engine, Instant)); 11] = [
+    let calls: [(&str, Call); 11] = [
         ("none", |_, _| {}),
         ("time", |engine, now| engine.handle_timeout(now + Duration::from_millis(1))),
         ("add_item", |engine, now| {
