@@ -292,7 +292,7 @@
 //!   goes on without it and says so: [`Event::Multicast`].
 //! - **Changes go out at once**, in an acknowledged tree and by multicast; piggybacking carries
 //!   only what a hop did not acknowledge. That is both faster and cheaper than waiting for probes.
-//! - **Dead nodes are retried for ever**, at a rate that the cluster shares, so partitions heal
+//! - **Dead nodes are retried until they are forgotten**, and seeds for ever, at a rate that the cluster shares, so partitions heal
 //!   without an operator.
 //! - **Epochs tell lives apart**, so a restarted node need not know its incarnation from before.
 //!

@@ -1,4 +1,4 @@
-//! Retrying the lost for ever: down peers and seeds, at a rate that the whole cluster shares.
+//! Retrying the lost: down peers until they are forgotten, and seeds for ever, at a rate that the whole cluster shares.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

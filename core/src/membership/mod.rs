@@ -1,5 +1,17 @@
 //! Which nodes live: SWIM with Lifeguard's health, verifiers instead of gossiped suspicion, and
-//! a retry of the lost that never ends.
+//! a retry of the lost that ends only when they are forgotten.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `probe` | which peer is pinged next, and when an answer is late |
+//! | `suspicion`, `watch` | the suspects: all of them, and one of them; who verifies, and the conclusion |
+//! | `claims` | what follows from a claim, a verdict, a silence, a sign of life |
+//! | `word`, `hearsay` | whether the word of another is enough; asking the accused first |
+//! | `comeback`, `returns` | retrying the lost, and telling all that one of them is back |
+//! | `renewal`, `numbers` | when this node begins a new life; whether its own packet numbers are refused |
+//! | `departure` | when this node may stop after it has said that it leaves |
+//!
+//! Nodes that are gone are forgotten by `repair::tombstones`.
 
 mod claims;
 mod comeback;

@@ -203,7 +203,8 @@ impl Picture {
         true
     }
 
-    /// A node is gone: makes sure that it is forgotten in time.
+    /// A node is gone: makes sure that somebody looks early enough whether it is to be forgotten. What is
+    /// looked at too early is looked at again.
     pub(crate) fn expect_expiry(&self, out: &mut Out) {
         let at = self.now + self.config.forget_after.min(self.timing.stranger_memory);
         out.timers.hasten(Why::Housekeeping, at);

@@ -122,8 +122,8 @@ timing! {
     /// How long a node is remembered that is gone and of which no packet ever came, though this node has
     /// heard most of the others: it may be an invention. Policy, not network.
     stranger_memory = |_c| Duration::from_secs(300), "";
-    /// After this time in which a node has heard most of the others, many of which it hears by hearsay alone
-    /// are taken for inventions until one is heard.
+    /// How long a node has to have heard most of the others before a crowd of strangers, of which it learns
+    /// all at once, is taken for inventions until some of them are heard.
     settled_for = |c| c.probe_interval * 10, "";
     /// The time after a stall in which the next one adds to it.
     stall_memory = |c| c.silence_window, "";

@@ -34,7 +34,7 @@
 //! one counter, named after the first test that failed, and nothing else.
 //!
 //! **Version rule.** A change that an older node could misread raises the version, and nodes refuse
-//! versions that they do not speak. Within a version only new frame types from `0x24` on are added,
+//! versions that they do not speak. Within a version only new frame types are added, from the next free number on,
 //! and nothing may go wrong at a node that skips them.
 //!
 //! # Suites and keys
