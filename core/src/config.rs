@@ -69,7 +69,8 @@ pub struct Config {
     pub repair_interval: Duration,
     /// How long a tombstone is kept by its owner.
     pub tombstone_ttl: Duration,
-    /// How long a node that is down or has left is remembered. Such a node is no part of the
+    /// How long a node that is down or has left is remembered: five minutes at most if it may be an
+    /// invention, as no packet of it ever came. After that only seeds are retried. Such a node is no part of the
     /// digest, so nodes may have different values. A node that has been gone for half of this is
     /// not learnt from others any more.
     pub forget_after: Duration,

@@ -107,3 +107,24 @@ fn listed_recipients_that_are_made_up_get_little() {
     let sent = bytes_to(&net, &ids);
     assert!(sent <= 20 * said, "{said} B, {sent} B");
 }
+
+/// A second crowd, as soon as the first has been found silent, fares no better.
+#[test]
+fn a_second_crowd_gets_as_little() {
+    let crowd = |from: u16| (from..from + 250).map(id).collect::<Vec<NodeId>>();
+    let (first, second) = (crowd(5_000), crowd(6_000));
+    let mut net = acquainted(8);
+    let mut member = Holder::new(99);
+    say(&mut net, &mut member, &invented(&first));
+    let shown = |net: &Net| {
+        let peers = net.engines[0].peers();
+        peers.filter(|peer| peer.status == Status::Alive && first.contains(&peer.id)).count()
+    };
+    while shown(&net) > 0 {
+        net.run_for(Duration::from_secs(1));
+    }
+    let said = say(&mut net, &mut member, &invented(&second));
+    net.run_for(Duration::from_secs(150));
+    let sent = bytes_to(&net, &second);
+    assert!(sent <= 20 * said, "{said} B, {sent} B");
+}

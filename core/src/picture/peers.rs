@@ -37,8 +37,10 @@ pub(crate) struct Peer {
 
 const _: () = assert!(size_of::<Peer>() == 40);
 
-/// Marks a peer that is present, one that counts in the root, one that had a wide window when it was heard last, one of which a
-/// packet has come in any of its lives, and one whose root was equal to this node's since a round began.
+/// Marks a peer that was shown though no packet of it had come, one that is present, one that counts in
+/// the root, one that had a wide window when it was heard last, one of which a packet has come in any of
+/// its lives, and one whose root was equal to this node's since a round began.
+const SHOWN: u8 = 0x04;
 const PRESENT: u8 = 0x08;
 const COUNTED: u8 = 0x10;
 const WIDE: u8 = 0x20;
@@ -218,7 +220,7 @@ impl Peers {
         // A number that is taken shows that a floor that was named was none too high.
         peer.set_proof(Proof::Own);
         if first {
-            self.unsettled(now);
+            self.follow_settled(now);
         }
     }
 
@@ -345,26 +347,37 @@ impl Peers {
         if unheard {
             self.present_unheard = self.present_unheard + usize::from(present) - usize::from(was);
         }
-        let settled = self.unsettled(now);
-        if settled.is_some_and(|since| now.since(since) >= timing.settled_for) && !self.knows_most()
-        {
+        let since = self.settled.map(|since| now.since(since)).unwrap_or_default();
+        if unheard && present && !was && !self.knows_most() && since >= timing.settled_for {
             // Clusters seldom grow like that: some of the new ones are to be heard first.
             (self.credit, self.flooded) = (0, true);
         }
+        self.follow_settled(now);
+        if unheard && present {
+            self.get_mut(ix).mark(SHOWN, true);
+        }
     }
 
-    /// Notes whether this node has heard most of the others. Returns since when it had, if that is over.
-    fn unsettled(&mut self, now: Instant) -> Option<Instant> {
-        let heard = self.present - self.present_unheard;
-        if heard >= FEW && self.knows_most() {
-            if self.flooded {
-                (self.credit, self.flooded) = (CREDIT, false);
+    /// Notes whether this node has heard most of the others.
+    fn follow_settled(&mut self, now: Instant) {
+        if self.knows_most() {
+            if core::mem::take(&mut self.flooded) {
+                self.credit = CREDIT;
             }
-            self.settled.get_or_insert(now);
-            return None;
+            if self.present - self.present_unheard >= FEW {
+                self.settled.get_or_insert(now);
+            } else {
+                self.settled = None;
+            }
+        } else if !self.flooded {
+            self.settled = None;
         }
         self.flooded &= self.credit < CREDIT;
-        self.settled.take()
+    }
+
+    /// Whether a peer that is gone may never have been there: it was shown, and no packet of it ever came.
+    pub(crate) fn was_invented(&self, ix: Ix) -> bool {
+        self.get(ix).has(SHOWN) && self.is_dubious(ix)
     }
 
     /// A peer has left a datagram unanswered.

@@ -164,7 +164,7 @@ impl Tombstones {
                 continue;
             }
             let all = picture.config.forget_after;
-            let invented = picture.peers.is_dubious(ix);
+            let invented = picture.peers.was_invented(ix);
             let all = if invented { all.min(picture.timing.stranger_memory) } else { all };
             let gone = Duration::from_millis(u64::from(picture.peers.since_turn(ix, picture.now)));
             if gone >= all {

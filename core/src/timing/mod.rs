@@ -119,8 +119,8 @@ timing! {
     denial_memory = |_c| Duration::from_secs(120), "";
     /// The least time that such a peer has to answer.
     denial_wait = |c| c.min_timeout / 4, "at least late";
-    /// How long a node is remembered that is gone and of which no packet ever came, though this node has
-    /// heard most of the others: it may be an invention. Policy, not network.
+    /// How long a node is remembered that is gone, that was shown, and of which no packet ever came, though
+    /// this node has heard most of the others: it may be an invention. Policy, not network.
     stranger_memory = |_c| Duration::from_secs(300), "";
     /// How long a node has to have heard most of the others before a crowd of strangers, of which it learns
     /// all at once, is taken for inventions until some of them are heard.
