@@ -1,4 +1,4 @@
-//! Who saw whom as what: the changes of a simulation, one after the other.
+//! The changes of what nodes saw of each other in a simulation, one after the other.
 
 use core::cell::RefCell;
 use std::rc::Rc;

@@ -5,7 +5,7 @@ use crate::base::{Life, NodeId};
 /// What is known about a node: the unit of membership evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
-    /// Whom it is about.
+    /// The life that it is about.
     pub life: Life,
     /// Raised by the node itself to refute; orders claims about one life.
     pub incarnation: u32,

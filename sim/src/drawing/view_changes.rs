@@ -1,4 +1,4 @@
-//! Who saw whom as what: the changes of a run, for the page's script to draw those asked for.
+//! The changes of what nodes saw of each other in a run, for the page's script to draw those asked for.
 
 use core::fmt::{Result, Write};
 use std::collections::BTreeMap;
