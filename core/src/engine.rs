@@ -331,7 +331,7 @@ impl Engine {
             } else if let Some(gatherer) = gatherer {
                 self.relays.entrust(&self.picture, &mut self.out, batch, gatherer);
             } else {
-                self.relays.originate(&mut self.picture, &mut self.out, batch, Audience::All);
+                self.relays.originate(&self.picture, &mut self.out, batch, Audience::All);
             }
         }
     }
@@ -340,7 +340,7 @@ impl Engine {
     fn keep_house(&mut self) {
         self.tombstones.collect(&mut self.picture, &mut self.out);
         self.picture.take_back(&mut self.out);
-        self.picture.give_views_back(&mut self.out);
+        self.relays.drop_idle_views(&self.picture, &mut self.out);
         for ix in self.tombstones.expire(&self.picture, &mut self.out) {
             self.forget(ix);
         }

@@ -7,6 +7,7 @@ mod parts;
 mod piggyback;
 mod taken;
 mod tree;
+mod view;
 
 pub(crate) use joined::Joined;
 pub(crate) use messages::{Claimed, Messages, Verdict};

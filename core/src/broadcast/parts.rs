@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::base::{GroupName, Ix, NodeId, Status};
+use crate::broadcast::view::Views;
 use crate::out::Out;
 use crate::picture::{Picture, Ring, Stretch};
 use crate::wire::Route;
@@ -105,14 +106,13 @@ pub(super) struct Part {
 ///
 /// The position of this node is a border, so that no part leads back to it.
 pub(super) fn split(
-    picture: &mut Picture,
+    views: &mut Views,
+    picture: &Picture,
     out: &mut Out,
     route: &Route,
     from: Option<Ix>,
 ) -> Vec<Part> {
-    let view = picture.view_for(out, route);
-    let picture = &*picture;
-    let ring = picture.seen_through(view);
+    let ring = views.ring(picture, out, route);
     let Route::Ring { from: start, until, .. } = *route else {
         return split_evenly(picture, ring, route, from);
     };
@@ -233,10 +233,14 @@ pub(super) fn without(picture: &Picture, part: &Route, peer: Ix) -> Vec<Route> {
 }
 
 /// Another peer for a part whose peer is silent.
-pub(super) fn heir(picture: &mut Picture, out: &mut Out, part: &Route, tried: &[Ix]) -> Option<Ix> {
-    let view = picture.view_for(out, part);
-    let picture = &*picture;
-    let ring = picture.seen_through(view);
+pub(super) fn heir(
+    views: &mut Views,
+    picture: &Picture,
+    out: &mut Out,
+    part: &Route,
+    tried: &[Ix],
+) -> Option<Ix> {
+    let ring = views.ring(picture, out, part);
     let targets = Targets::of(picture, ring, part, None);
     let others = (0..targets.len()).map(|at| targets.get(at).1);
     pick(picture, others.filter(|ix| !tried.contains(ix)))

@@ -20,6 +20,7 @@ use crate::broadcast::copy::{
 use crate::broadcast::parts::{
     Audience, FAN_OUT, Part, everybody_but, heir, hop_budget, route, split,
 };
+use crate::broadcast::view::Views;
 use crate::mutants::mutated;
 use crate::out::{Out, Why, outbox};
 use crate::picture::Picture;
@@ -64,6 +65,7 @@ pub(crate) struct Relays {
     stale: Vec<(u64, u64)>,
     /// How many copies each peer has not acknowledged.
     open: BTreeMap<Ix, u32>,
+    views: Views,
 }
 
 impl Relays {
@@ -86,28 +88,29 @@ impl Relays {
     /// Whether a batch can be passed on in full. A batch that ends here takes no room and is always
     /// taken, or hops that are all full would wait for each other.
     pub(crate) fn has_room_to_pass_on(
-        &self,
-        picture: &mut Picture,
+        &mut self,
+        picture: &Picture,
         out: &mut Out,
         from: Ix,
         spread: &Spread,
     ) -> bool {
         let room = (picture.config.limits.relays as usize).saturating_sub(self.copies.len());
-        let fits = |copies: usize| copies <= room || self.is_idle();
         spread.hops == 0
-            || fits(2 * FAN_OUT)
-            || fits(split(picture, out, &spread.route, Some(from)).len())
+            || self.is_idle()
+            || 2 * FAN_OUT <= room
+            || split(&mut self.views, picture, out, &spread.route, Some(from)).len() <= room
     }
 
     /// Whether any peer is left to which a batch is to be passed on.
     pub(crate) fn leads_on(
-        &self,
-        picture: &mut Picture,
+        &mut self,
+        picture: &Picture,
         out: &mut Out,
         from: Ix,
         spread: &Spread,
     ) -> bool {
-        spread.hops > 0 && !split(picture, out, &spread.route, Some(from)).is_empty()
+        spread.hops > 0
+            && !split(&mut self.views, picture, out, &spread.route, Some(from)).is_empty()
     }
 
     /// Whether nothing is under way.
@@ -117,36 +120,47 @@ impl Relays {
 
     /// Forgets everything under way.
     pub(crate) fn clear(&mut self) {
-        *self = Self { next: self.next, ..Self::default() };
+        let views = core::mem::take(&mut self.views);
+        *self = Self { next: self.next, views, ..Self::default() };
+    }
+
+    /// Drops the views of the ring that have not been used lately.
+    pub(crate) fn drop_idle_views(&mut self, picture: &Picture, out: &mut Out) {
+        self.views.drop_idle(picture, out);
     }
 
     /// Sends frames that fit in one packet to an audience. Returns the batch and the number of its
     /// copies.
     pub(crate) fn originate(
         &mut self,
-        picture: &mut Picture,
+        picture: &Picture,
         out: &mut Out,
         frames: Vec<Frame>,
         audience: Audience,
     ) -> (u64, u32) {
-        let hops = hop_budget(picture);
-        let route = route(picture, audience, false);
-        let parts = split(picture, out, &route, None);
-        self.send(picture, out, frames, parts, hops)
+        self.send_along(picture, out, frames, route(picture, audience, false))
     }
 
     /// The same, to peers that a speaker covers as well.
     pub(crate) fn originate_to_each(
         &mut self,
-        picture: &mut Picture,
+        picture: &Picture,
         out: &mut Out,
         frames: Vec<Frame>,
         audience: Audience,
     ) -> (u64, u32) {
-        let hops = hop_budget(picture);
-        let route = route(picture, audience, true);
-        let parts = split(picture, out, &route, None);
-        self.send(picture, out, frames, parts, hops)
+        self.send_along(picture, out, frames, route(picture, audience, true))
+    }
+
+    fn send_along(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        frames: Vec<Frame>,
+        route: Route,
+    ) -> (u64, u32) {
+        let parts = split(&mut self.views, picture, out, &route, None);
+        self.send(picture, out, frames, parts, hop_budget(picture))
     }
 
     /// Has another node send frames that fit in one packet to everybody, together with other news
@@ -173,7 +187,7 @@ impl Relays {
     /// frames if there was not room for all copies.
     pub(crate) fn pass_on(
         &mut self,
-        picture: &mut Picture,
+        picture: &Picture,
         out: &mut Out,
         from: Ix,
         spread: &Spread,
@@ -181,7 +195,7 @@ impl Relays {
     ) -> (usize, Vec<Frame>) {
         let Some(hops) = spread.hops.checked_sub(1) else { return (0, Vec::new()) };
         out.stats.relayed += frames.len() as u64;
-        let parts = split(picture, out, &spread.route, Some(from));
+        let parts = split(&mut self.views, picture, out, &spread.route, Some(from));
         let count = parts.len();
         let room = (picture.config.limits.relays as usize).saturating_sub(self.copies.len());
         let missed = if count > room { frames.clone() } else { Vec::new() };
@@ -304,7 +318,7 @@ impl Relays {
                 (HANDOVERS, TRIES_OF_LAST_PEER)
             };
             let mut next = (copy.tried.len() < peers)
-                .then(|| heir(picture, out, &copy.part, &copy.tried))
+                .then(|| heir(&mut self.views, picture, out, &copy.part, &copy.tried))
                 .flatten();
             if shunned || dubious && matches!(copy.part, Route::Listed(_)) {
                 // A part of nothing but inventions would draw a copy for each of them.
@@ -344,7 +358,7 @@ impl Relays {
     /// Gives back the tables while no copy is under way; an empty one keeps a leaf.
     pub(crate) fn rest(&mut self) {
         if self.is_idle() && self.sent.is_empty() {
-            *self = Self { next: self.next, ..Self::default() };
+            self.clear();
         }
     }
 

@@ -197,9 +197,9 @@ impl Engine {
         let frames = farewell.into();
         let (batch, copies) = if self.segment.has_duty(self.picture.now) {
             // A speaker will not be there to serve the nodes that it covers.
-            self.relays.originate_to_each(&mut self.picture, &mut self.out, frames, Audience::All)
+            self.relays.originate_to_each(&self.picture, &mut self.out, frames, Audience::All)
         } else {
-            self.relays.originate(&mut self.picture, &mut self.out, frames, Audience::All)
+            self.relays.originate(&self.picture, &mut self.out, frames, Audience::All)
         };
         self.membership.departure.start(&self.picture, &mut self.out, batch, copies);
         self.membership.departure.end_if_done(&mut self.out, self.relays.is_idle());
@@ -305,7 +305,7 @@ impl Engine {
                 for some in nodes.chunks(share) {
                     let audience = Audience::Listed(some.into());
                     self.relays.originate(
-                        &mut self.picture,
+                        &self.picture,
                         &mut self.out,
                         [frame.clone()].into(),
                         audience,

@@ -43,7 +43,7 @@ impl Engine {
         let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
         if let Some(most) = batch.iter().filter_map(|frame| self.room_exceeded(frame)).min()
             && (self.segment.has_duty(self.picture.now)
-                || self.relays.leads_on(&mut self.picture, &mut self.out, from, spread))
+                || self.relays.leads_on(&self.picture, &mut self.out, from, spread))
         {
             for frame in batch {
                 self.on_frame(header, from, frame, Channel::Spread);
@@ -52,7 +52,7 @@ impl Engine {
         }
         if !is_known
             && batch.iter().any(is_message)
-            && !self.relays.has_room_to_pass_on(&mut self.picture, &mut self.out, from, spread)
+            && !self.relays.has_room_to_pass_on(&self.picture, &mut self.out, from, spread)
         {
             self.out.stats.messages_refused += 1;
             return Took::Nothing;
@@ -73,7 +73,7 @@ impl Engine {
         } else {
             self.serve_spread(from, spread, &batch);
             let (copies, missed) =
-                self.relays.pass_on(&mut self.picture, &mut self.out, from, spread, batch);
+                self.relays.pass_on(&self.picture, &mut self.out, from, spread, batch);
             if copies > 0 {
                 self.taken.note(copy);
             }

@@ -9,7 +9,6 @@ mod path;
 mod peers;
 mod ring;
 mod rtt;
-mod view;
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -22,7 +21,6 @@ use crate::out::{Out, Say, To, Why};
 use crate::picture::cover::Covers;
 use crate::picture::path::Paths;
 use crate::picture::peers::Peers;
-use crate::picture::view::Views;
 use crate::timing::Timing;
 use crate::topology::{Changes, GroupError, Topology};
 use crate::wire::{Frame, OVERHEAD};
@@ -48,7 +46,6 @@ pub(crate) struct Picture {
     pub(crate) peers: Peers,
     pub(crate) ring: Ring,
     pub(crate) covers: Covers,
-    pub(crate) views: Views,
     pub(crate) paths: Paths,
     pub(crate) metadata: Metadata,
     pub(crate) health: Health,
@@ -76,7 +73,6 @@ impl Picture {
             peers,
             ring: Ring::default(),
             covers: Covers::new(now),
-            views: Views::default(),
             paths: Paths::default(),
             metadata: Metadata::default(),
             health: Health::default(),

@@ -73,7 +73,7 @@ impl Relays {
             self.originate_to_each(picture, out, frames.clone(), audience);
         }
         for route in rest {
-            let parts = split(picture, out, &route, Some(to));
+            let parts = split(&mut self.views, picture, out, &route, Some(to));
             let count = parts.len();
             let (_, sent) = self.send(picture, out, frames.clone(), parts, hops);
             complete &= sent as usize == count;
