@@ -22,14 +22,13 @@ use core::fmt;
 use bytes::BytesMut;
 
 use crate::base::{Destination, Epoch, Instant, Ix, Life, NodeId, SendError};
-use crate::broadcast::{Audience, Joined, Messages, Piggyback, Relays, Taken};
+use crate::broadcast::{Audience, Broadcast};
 use crate::config::{Config, ConfigError};
 use crate::engine::clock::{Clock, LATEST};
 use crate::membership::Membership;
-use crate::mutants::mutated;
 use crate::out::{Event, Intent, Out, Why};
 use crate::picture::Picture;
-use crate::repair::{Gaps, Repair, Tombstones};
+use crate::repair::Repair;
 use crate::seal::{Opener, Sealer};
 use crate::segment::Segment;
 use crate::wire::{Decoder, Frame, Writer};
@@ -51,15 +50,9 @@ pub struct Engine {
     out: Out,
     clock: Clock,
     membership: Membership,
-    relays: Relays,
-    taken: Taken,
-    piggyback: Piggyback,
-    messages: Messages,
-    joined: Joined,
+    broadcast: Broadcast,
     segment: Segment,
-    gaps: Gaps,
     repair: Repair,
-    tombstones: Tombstones,
     sealer: Sealer,
     opener: Opener,
     decoder: Decoder,
@@ -109,15 +102,9 @@ impl Engine {
         let mut engine = Self {
             clock: Clock::default(),
             membership: Membership::default(),
-            relays: Relays::default(),
-            taken: Taken::default(),
-            piggyback: Piggyback::default(),
-            messages: Messages::default(),
-            joined: Joined::default(),
+            broadcast: Broadcast::default(),
             segment: Segment::default(),
-            gaps: Gaps::default(),
             repair: Repair::default(),
-            tombstones: Tombstones::default(),
             sealer: Sealer::new(keys, cluster, suite, picture.me()),
             opener: Opener::new(keys, cluster, suite, config.limits.session_keys),
             decoder: Decoder::new(),
@@ -216,15 +203,10 @@ impl Engine {
     fn start(&mut self) {
         self.out.packet = 0;
         self.out.timers.clear();
-        self.relays.clear();
-        self.taken = Taken::default();
-        self.piggyback.clear();
-        self.messages.renew();
+        self.broadcast.start();
         self.membership.start(&mut self.picture, &mut self.out);
         self.repair.start(&mut self.picture, &mut self.out);
         self.segment.start(&self.picture, &mut self.out, true);
-        self.gaps.clear();
-        self.tombstones.start(&self.picture, &mut self.out);
         self.picture.arm_paths(&mut self.out);
         self.derive_keys();
     }
@@ -249,14 +231,12 @@ impl Engine {
                 self.spread(news, gatherer);
             }
             Why::Relay => {
-                let (closed, missed) = self.relays.on_timer(&mut self.picture, &mut self.out);
-                for frame in missed {
-                    self.piggyback.board(&self.picture, &mut self.out, frame);
-                }
-                for closed in closed {
+                for closed in self.broadcast.on_deadline(&mut self.picture, &mut self.out) {
                     self.membership.departure.copy_closed(closed.batch, closed.acknowledged);
                 }
-                self.membership.departure.end_if_done(&mut self.out, self.relays.is_idle());
+                self.membership
+                    .departure
+                    .end_if_done(&mut self.out, self.broadcast.relays.is_idle());
             }
             Why::Probe => {
                 self.rest();
@@ -268,8 +248,8 @@ impl Engine {
             | Why::Return
             | Why::Departure
             | Why::Renewal => self.on_membership_due(why),
-            Why::Repair => self.repair.on_timer(&mut self.picture, &mut self.out),
-            Why::Gap => self.gaps.on_timer(&self.picture, &mut self.out),
+            Why::Repair => self.repair.sessions.on_timer(&mut self.picture, &mut self.out),
+            Why::Gap => self.repair.gaps.on_timer(&self.picture, &mut self.out),
             Why::Beacon | Why::Beat | Why::Hearing => {
                 self.segment.on_deadline(&mut self.picture, &mut self.out, why);
             }
@@ -322,36 +302,25 @@ impl Engine {
             if gatherer.is_none() && self.tell_segment(&batch, &Audience::All) {
                 continue;
             }
-            if !self.relays.has_room_for_all(&self.picture, 1)
-                || mutated!(self.picture.config, TreeOff)
-            {
-                for frame in batch {
-                    self.piggyback.board(&self.picture, &mut self.out, frame);
-                }
-            } else if let Some(gatherer) = gatherer {
-                self.relays.entrust(&self.picture, &mut self.out, batch, gatherer);
-            } else {
-                self.relays.originate(&self.picture, &mut self.out, batch, Audience::All);
-            }
+            self.broadcast.tell_all(&self.picture, &mut self.out, batch, gatherer);
         }
     }
 
     /// Collects tombstones, and forgets nodes that have been gone for long.
     fn keep_house(&mut self) {
-        self.tombstones.collect(&mut self.picture, &mut self.out);
+        self.repair.tombstones.collect(&mut self.picture, &mut self.out);
         self.picture.take_back(&mut self.out);
-        self.relays.drop_idle_views(&self.picture, &mut self.out);
-        for ix in self.tombstones.expire(&self.picture, &mut self.out) {
+        self.broadcast.relays.drop_idle_views(&self.picture, &mut self.out);
+        for ix in self.repair.tombstones.expire(&self.picture, &mut self.out) {
             self.forget(ix);
         }
     }
 
     pub(super) fn forget(&mut self, ix: Ix) {
         self.membership.forget(&self.picture, &mut self.out, ix);
-        self.relays.forget(ix);
+        self.broadcast.forget(ix);
         self.segment.forget(ix);
-        self.gaps.forget(ix);
-        self.joined.forget(ix);
+        self.repair.forget(ix);
         self.picture.covers.forget(ix);
         self.picture.paths.forget(ix);
         self.picture.forget(&mut self.out, ix, crate::out::Cause::Expired);

@@ -129,7 +129,7 @@ impl Engine {
         let before = self.picture.topology.clock_of(group, Ix::ME).unwrap_or(0);
         let (written, changes) = write(self)?;
         self.out.publish(changes);
-        self.tombstones.note(&self.picture, &mut self.out, group);
+        self.repair.tombstones.note(&self.picture, &mut self.out, group);
         self.picture.tell_all_retracted(&mut self.out);
         self.picture.tell_all_written(&mut self.out, group, before);
         Ok(written)
@@ -197,12 +197,17 @@ impl Engine {
         let frames = farewell.into();
         let (batch, copies) = if self.segment.has_duty(self.picture.now) {
             // A speaker will not be there to serve the nodes that it covers.
-            self.relays.originate_to_each(&self.picture, &mut self.out, frames, Audience::All)
+            self.broadcast.relays.originate_to_each(
+                &self.picture,
+                &mut self.out,
+                frames,
+                Audience::All,
+            )
         } else {
-            self.relays.originate(&self.picture, &mut self.out, frames, Audience::All)
+            self.broadcast.relays.originate(&self.picture, &mut self.out, frames, Audience::All)
         };
         self.membership.departure.start(&self.picture, &mut self.out, batch, copies);
-        self.membership.departure.end_if_done(&mut self.out, self.relays.is_idle());
+        self.membership.departure.end_if_done(&mut self.out, self.broadcast.relays.is_idle());
     }
 
     /// Begins a new life: after [`Engine::depart`], or at will.
@@ -282,7 +287,7 @@ impl Engine {
         }
         let few = group.as_ref().and_then(|group| self.few_members(group));
         let joined = match (&group, &few) {
-            (Some(group), None) => self.joined.members(&self.picture, group),
+            (Some(group), None) => self.broadcast.joined.members(&self.picture, group),
             _ => Vec::new(),
         };
         let packets = match (to, &few) {
@@ -290,11 +295,11 @@ impl Engine {
             (_, Some(few)) => few.len().div_ceil(FAN_OUT),
             (_, None) => 1 + joined.len().div_ceil(FAN_OUT),
         };
-        if !self.relays.has_room_for(&self.picture, packets) {
+        if !self.broadcast.relays.has_room_for(&self.picture, packets) {
             return Err(BroadcastError::Busy { limit: self.picture.config.limits.relays });
         }
         let origin = self.picture.me();
-        let sequence = self.messages.number();
+        let sequence = self.broadcast.messages.number();
         let message = Message { origin, sequence, tag: tag.0, group: group.clone(), payload };
         let frame = Frame::Message(message);
         match to {
@@ -304,7 +309,7 @@ impl Engine {
             Recipients::Nodes(nodes) => {
                 for some in nodes.chunks(share) {
                     let audience = Audience::Listed(some.into());
-                    self.relays.originate(
+                    self.broadcast.relays.originate(
                         &self.picture,
                         &mut self.out,
                         [frame.clone()].into(),

@@ -18,15 +18,9 @@ impl Engine {
             out,
             clock,
             membership,
-            relays,
-            taken,
-            piggyback,
-            messages,
-            joined,
+            broadcast,
             segment,
-            gaps,
             repair,
-            tombstones,
             unsendable,
             challenged,
             challenges,
@@ -41,8 +35,7 @@ impl Engine {
         } = self;
         let mut state = Hash::new([0; 2], 0);
         (picture, out, clock, membership).hash(&mut state);
-        (relays, taken, piggyback, messages, joined).hash(&mut state);
-        (segment, gaps, repair, tombstones).hash(&mut state);
+        (broadcast, segment, repair).hash(&mut state);
         (unsendable, challenged, challenges).hash(&mut state);
         state.finish()
     }

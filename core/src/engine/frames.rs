@@ -25,7 +25,7 @@ impl Engine {
         let spreads = frames.iter().filter(|frame| matches!(frame, Frame::Spread(_))).count();
         let mut unsaid = header.ack && !multicast;
         let large = frames.iter().any(|frame| self.room_exceeded(frame).is_some());
-        if unsaid && !large && self.relays.has_room_for_all(&self.picture, spreads) {
+        if unsaid && !large && self.broadcast.relays.has_room_for_all(&self.picture, spreads) {
             self.acknowledge(header.packet, from);
             unsaid = false;
         }
@@ -33,7 +33,7 @@ impl Engine {
         if multicast {
             self.segment.on_multicast(&self.picture, &mut self.out, from);
         }
-        self.repair.begin_packet();
+        self.repair.sessions.begin_packet();
         let (mut copies, mut taken, mut room) = (0.., true, None);
         let mut frames = frames.drain(..);
         while let Some(frame) = frames.next() {
@@ -59,7 +59,7 @@ impl Engine {
                 frame => self.on_frame(header, from, frame, channel),
             }
         }
-        self.repair.end_packet(&mut self.picture, &mut self.out);
+        self.repair.sessions.end_packet(&mut self.picture, &mut self.out);
         if unsaid && taken {
             match room {
                 None => self.acknowledge(header.packet, from),
@@ -106,22 +106,29 @@ impl Engine {
             Frame::Suspicion { .. } => self.picture.health.worse(),
             Frame::Want { group, member, since } => {
                 if let Some(ix) = self.picture.find_life(member) {
-                    self.repair.on_want(&self.picture, &mut self.out, from, &group, ix, since);
+                    self.repair.sessions.on_want(
+                        &self.picture,
+                        &mut self.out,
+                        from,
+                        &group,
+                        ix,
+                        since,
+                    );
                 }
             }
             Frame::Ranges(ranges) => {
-                self.repair.on_ranges(&mut self.picture, &mut self.out, from, &ranges)
+                self.repair.sessions.on_ranges(&mut self.picture, &mut self.out, from, &ranges)
             }
             Frame::Holdings(_) | Frame::Coded(_) | Frame::Lacking(_)
-                if !self.repair.takes_list() =>
+                if !self.repair.sessions.takes_list() =>
             {
                 self.out.stats.lists_ignored += 1;
             }
             Frame::Coded(coded) => {
-                self.repair.on_coded(&mut self.picture, &mut self.out, from, &coded)
+                self.repair.sessions.on_coded(&mut self.picture, &mut self.out, from, &coded)
             }
             Frame::Lacking(lacking) => {
-                self.repair.on_lacking(&mut self.picture, &mut self.out, from, &lacking)
+                self.repair.sessions.on_lacking(&mut self.picture, &mut self.out, from, &lacking)
             }
             Frame::Holdings(holdings) => {
                 for claim in &holdings.claims {
@@ -133,7 +140,7 @@ impl Engine {
                         Channel::Direct,
                     );
                 }
-                self.repair.on_holdings(&mut self.picture, &mut self.out, from, &holdings);
+                self.repair.sessions.on_holdings(&mut self.picture, &mut self.out, from, &holdings);
             }
             Frame::Vouch { life, packet } => {
                 if let Some(ix) = self.picture.find_life(life)
@@ -208,9 +215,9 @@ impl Engine {
     fn compare(&mut self, with: Ix, root: Option<u64>) {
         let difference = root.map_or(0, |root| root.wrapping_sub(self.picture.root()));
         if root.is_some() && difference == 0 {
-            self.tombstones.level(&mut self.picture, &mut self.out, with);
+            self.repair.tombstones.level(&mut self.picture, &mut self.out, with);
         }
-        if self.repair.compared(&mut self.picture, &mut self.out, with, difference) {
+        if self.repair.sessions.compared(&mut self.picture, &mut self.out, with, difference) {
             self.segment.doubt(&self.picture, &mut self.out);
         }
     }
@@ -236,7 +243,8 @@ impl Engine {
     }
 
     pub(super) fn on_ack(&mut self, packet: u64, from: Ix) {
-        let closed = self.relays.acknowledged(&mut self.picture, &mut self.out, from, packet);
+        let closed =
+            self.broadcast.relays.acknowledged(&mut self.picture, &mut self.out, from, packet);
         if closed.is_empty() {
             return;
         }
@@ -244,14 +252,14 @@ impl Engine {
         for closed in closed {
             self.membership.departure.copy_closed(closed.batch, closed.acknowledged);
         }
-        self.membership.departure.end_if_done(&mut self.out, self.relays.is_idle());
+        self.membership.departure.end_if_done(&mut self.out, self.broadcast.relays.is_idle());
     }
 
     fn on_message(&mut self, from: Ix, message: Message, channel: Channel) {
         let Message { origin, sequence, tag, group, payload } = message;
         if origin.id == self.picture.me().id {
             if origin == self.picture.me() {
-                let claimed = self.messages.claimed(sequence);
+                let claimed = self.broadcast.messages.claimed(sequence);
                 self.out.stats.refutations += u64::from(claimed != Claimed::Sent);
                 if claimed == Claimed::OutOfReach {
                     self.membership.renewal.claimed(&self.picture, &mut self.out, origin.epoch);
@@ -266,7 +274,7 @@ impl Engine {
             self.out.stats.messages_unknown_age += 1;
             return;
         }
-        match self.messages.verdict(origin, sequence) {
+        match self.broadcast.messages.verdict(origin, sequence) {
             Verdict::New => {}
             Verdict::Delivered => {
                 self.out.stats.messages_duplicate += 1;
@@ -277,7 +285,7 @@ impl Engine {
                 return;
             }
         }
-        if self.messages.leaps(origin, sequence)
+        if self.broadcast.messages.leaps(origin, sequence)
             && let Some(ix) = self.picture.find_life(origin)
         {
             // If another node has made it up, its origin must go on above that number.
@@ -287,7 +295,7 @@ impl Engine {
         }
         let limit = self.picture.config.limits.message_origins;
         let lives = |id| self.picture.find(id).is_some_and(|ix| self.picture.is_living(ix));
-        self.messages.delivered(origin, sequence, limit, lives);
+        self.broadcast.messages.delivered(origin, sequence, limit, lives);
         self.out.stats.messages_delivered += 1;
         let via = self.picture.id(from);
         self.out.event(Event::Message { origin: origin.id, tag: Tag(tag), payload, via });

@@ -150,7 +150,7 @@ impl Engine {
 
     fn fit_copy(&mut self, copy: u64, to: Ix) -> Option<u64> {
         let packet = self.out.packet + 1;
-        let (_, spread, frames) = self.relays.read(copy, packet)?;
+        let (_, spread, frames) = self.broadcast.relays.read(copy, packet)?;
         let Frame::Spread(route) = &spread else { return None };
         if frames.iter().any(is_message) {
             let widest = self.picture.widest(to);
@@ -165,14 +165,14 @@ impl Engine {
         let size = self.picture.datagram(to);
         let batches = self.pack(frames, Some(route), size);
         self.writer.begin(self.sealer.header(packet), size);
-        self.relays.divide(&self.picture, &mut self.out, copy, batches);
+        self.broadcast.relays.divide(&self.picture, &mut self.out, copy, batches);
         None
     }
 
     /// The peer of a copy cannot get its message: this node serves the other peers of the part.
     fn leave_out(&mut self, copy: u64, datagram: usize) {
-        let messages = self.relays.messages_of(copy);
-        self.relays.serve_rest(&mut self.picture, &mut self.out, copy);
+        let messages = self.broadcast.relays.messages_of(copy);
+        self.broadcast.relays.serve_rest(&mut self.picture, &mut self.out, copy);
         for message in messages {
             let room = message_room(datagram, &message);
             self.report_undelivered(&message, room);
@@ -183,9 +183,9 @@ impl Engine {
     /// in its place.
     pub(super) fn on_too_large(&mut self, from: Ix, packet: u64, bytes: u16) {
         let room = usize::from(bytes);
-        for copy in self.relays.too_large_in(from, packet, room) {
-            let messages = self.relays.messages_of(copy);
-            if !self.relays.serve_rest(&mut self.picture, &mut self.out, copy) {
+        for copy in self.broadcast.relays.too_large_in(from, packet, room) {
+            let messages = self.broadcast.relays.messages_of(copy);
+            if !self.broadcast.relays.serve_rest(&mut self.picture, &mut self.out, copy) {
                 for message in messages {
                     self.report_undelivered(&message, room);
                 }
@@ -208,7 +208,7 @@ impl Engine {
 
     /// Some node does not get a message of this node's.
     pub(super) fn on_undelivered(&mut self, sequence: u64, limit: usize) {
-        if self.messages.undelivered(sequence) {
+        if self.broadcast.messages.undelivered(sequence) {
             let Life { id: origin, epoch } = self.picture.me();
             let message = BroadcastId { origin, epoch, sequence };
             self.out.stats.messages_undelivered += 1;

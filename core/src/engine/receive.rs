@@ -137,7 +137,7 @@ impl Engine {
                 Err(error) => Err(error),
                 Ok(from) => {
                     if datagram.len() > BASE {
-                        self.repair.heard_large(&self.picture);
+                        self.repair.sessions.heard_large(&self.picture);
                     }
                     self.make_room_for(from, &frames);
                     self.apply(&header, from, multicast, &mut frames);
@@ -248,7 +248,7 @@ impl Engine {
         let here = |group| self.picture.topology.is_member(group, Ix::ME);
         origin.id != self.picture.me().id
             && group.as_ref().is_none_or(here)
-            && self.messages.verdict(*origin, *sequence) == Verdict::New
+            && self.broadcast.messages.verdict(*origin, *sequence) == Verdict::New
     }
 
     /// The index of a sender that has proven itself in this life.

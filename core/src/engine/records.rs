@@ -45,20 +45,20 @@ impl Engine {
                 if let Some(ix) =
                     member.filter(|&ix| !knew && self.picture.topology.is_member(group, ix))
                 {
-                    self.joined.note(&self.picture, group, ix);
+                    self.broadcast.joined.note(&self.picture, group, ix);
                 }
                 if let Some(ix) = self.picture.find_life(life) {
                     self.picture.topology.drop_empty(group, ix);
                 }
                 self.picture.tell_all_retracted(&mut self.out);
-                self.tombstones.expect_stale(&self.picture, &mut self.out);
+                self.repair.tombstones.expect_stale(&self.picture, &mut self.out);
             }
             Ok(Applied::Gap { have }) => {
                 self.out.stats.gaps += 1;
                 if channel == Channel::Multicast
                     && let Some(member) = self.picture.find_life(life)
                 {
-                    self.gaps.note(&mut self.out, from, group, member, have);
+                    self.repair.gaps.note(&mut self.out, from, group, member, have);
                     return self.out.publish(changes);
                 }
                 let want = Frame::Want { group: group.clone(), member: life, since: have };
@@ -77,7 +77,7 @@ impl Engine {
             }
             Err(_) => {
                 self.out.stats.deltas_refused += 1;
-                self.repair.answered();
+                self.repair.sessions.answered();
             }
         }
         self.out.publish(changes);
@@ -87,7 +87,7 @@ impl Engine {
     /// the record.
     fn tell_removed(&mut self, to: Ix, group: &GroupName, ix: Ix, have: u64, copy: &RecordDelta) {
         if have > copy.target && !self.picture.topology.is_member(group, ix) {
-            self.repair.on_want(&self.picture, &mut self.out, to, group, ix, copy.target);
+            self.repair.sessions.on_want(&self.picture, &mut self.out, to, group, ix, copy.target);
         }
     }
 
@@ -141,7 +141,7 @@ impl Engine {
             self.picture.topology.defend_into(&mut changes, |group| answered.push(group.clone()));
             for group in answered {
                 self.picture.tell_all_written(&mut self.out, &group, 0);
-                self.tombstones.note_empty(&self.picture, &mut self.out, &group);
+                self.repair.tombstones.note_empty(&self.picture, &mut self.out, &group);
             }
             if let Some(epoch) = self.picture.topology.claimed_epoch() {
                 self.membership.renewal.claimed(&self.picture, &mut self.out, epoch);

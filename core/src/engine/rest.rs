@@ -11,8 +11,7 @@ impl Engine {
         self.opener.rest();
         self.decoder.rest();
         self.writer.rest();
-        self.relays.rest();
-        self.joined.expire(&self.picture);
+        self.broadcast.rest(&self.picture);
         self.forget_challenges();
         growth::rest(&mut self.intents);
         growth::rest(&mut self.frames);

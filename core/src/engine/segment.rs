@@ -65,14 +65,14 @@ impl Engine {
         let batch = [message];
         for some in few.as_deref().unwrap_or(joined).chunks(FAN_OUT) {
             let some = Audience::Listed(some.into());
-            self.relays.originate(&self.picture, &mut self.out, batch.to_vec(), some);
+            self.broadcast.relays.originate(&self.picture, &mut self.out, batch.to_vec(), some);
         }
         if few.is_some() {
             return;
         }
         let audience = group.map_or(Audience::All, Audience::Group);
         if !self.tell_segment(&batch, &audience) {
-            self.relays.originate(&self.picture, &mut self.out, batch.into(), audience);
+            self.broadcast.relays.originate(&self.picture, &mut self.out, batch.into(), audience);
         }
     }
 
@@ -95,13 +95,18 @@ impl Engine {
                 // A batch may fill a packet: each gets a copy with nobody to pass it on to.
                 for some in cut_off.chunks(FAN_OUT) {
                     let some = Audience::Listed(some.into());
-                    self.relays.originate(&self.picture, &mut self.out, batch.to_vec(), some);
+                    self.broadcast.relays.originate(
+                        &self.picture,
+                        &mut self.out,
+                        batch.to_vec(),
+                        some,
+                    );
                 }
                 false
             }
             Served::Each => {
                 let audience = audience.unwrap_or(Audience::All);
-                self.relays.originate_to_each(
+                self.broadcast.relays.originate_to_each(
                     &self.picture,
                     &mut self.out,
                     batch.to_vec(),

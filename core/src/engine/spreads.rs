@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::Engine;
 use super::oversize::message_room;
 use crate::base::{Channel, Ix};
-use crate::broadcast::{CopyId, Relays};
+use crate::broadcast::CopyId;
 use crate::packet::Header;
 use crate::wire::{Frame, Spread, is_message};
 
@@ -40,10 +40,10 @@ impl Engine {
     ) -> Took {
         let copy = CopyId::of(header, spread, place);
         let is_late = header.packet < self.picture.peers.highest(from);
-        let is_known = (is_late || spread.first_try.is_some()) && self.taken.has(&copy);
+        let is_known = (is_late || spread.first_try.is_some()) && self.broadcast.taken.has(&copy);
         if let Some(most) = batch.iter().filter_map(|frame| self.room_exceeded(frame)).min()
             && (self.segment.has_duty(self.picture.now)
-                || self.relays.leads_on(&self.picture, &mut self.out, from, spread))
+                || self.broadcast.relays.leads_on(&self.picture, &mut self.out, from, spread))
         {
             for frame in batch {
                 self.on_frame(header, from, frame, Channel::Spread);
@@ -52,7 +52,12 @@ impl Engine {
         }
         if !is_known
             && batch.iter().any(is_message)
-            && !self.relays.has_room_to_pass_on(&self.picture, &mut self.out, from, spread)
+            && !self.broadcast.relays.has_room_to_pass_on(
+                &self.picture,
+                &mut self.out,
+                from,
+                spread,
+            )
         {
             self.out.stats.messages_refused += 1;
             return Took::Nothing;
@@ -64,22 +69,11 @@ impl Engine {
         if is_known {
             return Took::All;
         }
-        if Relays::is_entrusted(&self.picture, spread) {
-            self.taken.note(copy);
-            self.out.pace.gather();
-            for frame in batch {
-                self.picture.tell_all(&mut self.out, frame);
-            }
-        } else {
+        if let Some(batch) =
+            self.broadcast.gather(&self.picture, &mut self.out, spread, copy, batch)
+        {
             self.serve_spread(from, spread, &batch);
-            let (copies, missed) =
-                self.relays.pass_on(&self.picture, &mut self.out, from, spread, batch);
-            if copies > 0 {
-                self.taken.note(copy);
-            }
-            for frame in missed {
-                self.piggyback.board(&self.picture, &mut self.out, frame);
-            }
+            self.broadcast.pass_on(&self.picture, &mut self.out, from, spread, copy, batch);
         }
         Took::All
     }

@@ -50,7 +50,7 @@ impl Engine {
             let known = to.node.is_some_and(|ix| !self.picture.peers.is_dubious(ix));
             if to.bound.is_some() && known && roomy {
                 let writer = &mut self.writer;
-                self.piggyback.ride(|frame| writer.push(frame).is_ok());
+                self.broadcast.piggyback.ride(|frame| writer.push(frame).is_ok());
             }
             self.out.packet += 1;
             self.writer.finish(&self.sealer, to.bound, datagram);
@@ -85,7 +85,7 @@ impl Engine {
                     let root = (mine != *root).then_some(mine);
                     self.writer.push(&Frame::Pong { packet: *packet, root })
                 }
-                Say::Relay { copy, .. } => match self.relays.read(*copy, packet) {
+                Say::Relay { copy, .. } => match self.broadcast.relays.read(*copy, packet) {
                     Some((receiver, spread, frames))
                         if to.node == Some(receiver) && !cargo.copies.contains(copy) =>
                     {
@@ -163,7 +163,7 @@ impl Engine {
             }
         }
         for (&copy, place) in cargo.copies.iter().zip(0..) {
-            self.relays.sent(copy, self.out.packet, place, len > BASE, self.picture.now);
+            self.broadcast.relays.sent(copy, self.out.packet, place, len > BASE, self.picture.now);
         }
     }
 }

@@ -15,8 +15,9 @@ use crate::claims::Standing;
 use crate::out::{Out, Say, Why};
 use crate::picture::Picture;
 use crate::reconcile::{Cells, Decoded, Element, Subject};
+use crate::repair::SMALL_PICTURE;
 use crate::repair::answer::{ask, send, send_coded, send_record};
-use crate::repair::{Repair, SMALL_PICTURE};
+use crate::repair::session::Sessions;
 use crate::wire::{Coded, Frame, Holdings, Lacking, MetadataVersion, RangeSum, RecordVersion};
 
 /// The differences that the symbols of one datagram are meant to settle, and the most ranges into
@@ -48,7 +49,7 @@ const REFERRALS: usize = 8;
 /// The most lost nodes that a newcomer is told of.
 const LOST: usize = 256;
 
-impl Repair {
+impl Sessions {
     /// A packet begins. Each has a budget of its own for what it makes this node send.
     pub(crate) fn begin_packet(&mut self) {
         self.budget = GENEROSITY;

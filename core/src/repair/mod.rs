@@ -1,4 +1,12 @@
 //! Finding and mending differences between two nodes' pictures.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `session` | when a repair begins, and with whom |
+//! | `exchange`, `answer`, `stock` | what is exchanged, and from what it is made |
+//! | `futile` | which repairs are not worth another try |
+//! | `gaps` | asking for writes that a multicast has shown to be missing |
+//! | `tombstones` | what is forgotten: removed items, and nodes that have been gone for long |
 
 mod answer;
 mod exchange;
@@ -8,46 +16,34 @@ mod session;
 mod stock;
 mod tombstones;
 
-use alloc::collections::BTreeSet;
-
-use crate::base::{Instant, Ix};
-use crate::reconcile::Subject;
-use futile::Futile;
-use stock::Stock;
-
-pub(crate) use gaps::Gaps;
-pub(crate) use tombstones::Tombstones;
+use crate::base::Ix;
+use crate::out::Out;
+use crate::picture::Picture;
+use gaps::Gaps;
+use session::Sessions;
+use tombstones::Tombstones;
 
 /// A picture with fewer subjects than this fits into a small datagram.
 const SMALL_PICTURE: u64 = 16;
 
-/// Comparisons of roots, and the stock from which answers are made.
+/// The parts that see to it that nodes hold the same, and no longer than needed.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Repair {
-    unequal: u32,
-    /// When the first of these was made, and this node's root then.
-    since: Option<(Instant, u64)>,
-    last: Option<Instant>,
-    /// This node's root when it was last looked at, and since when it has had that value.
-    root: (u64, Instant),
-    /// How many subjects newcomers have been sent in a window of time.
-    welcomed: (u64, u64),
-    /// How much the packet that is being taken in may still make this node send.
-    budget: usize,
-    lists: u32,
-    /// The peer with which a repair is to begin after the packet, and the difference of the roots.
-    partner: Option<(Ix, u64)>,
-    /// The subjects that the packet has listed and this node has answered.
-    listed: BTreeSet<Subject>,
-    /// When this node last began a repair, and its root then; `None` once nothing is missing any
-    /// more or a large datagram has come.
-    asked: Option<(Instant, u64)>,
-    /// Whether that was answered.
-    answered: bool,
-    /// How many repairs in a row have changed nothing.
-    vain: u8,
-    /// Whether a newcomer has heard a large datagram.
-    hears_large: bool,
-    futile: Futile,
-    stock: Option<Stock>,
+    pub(crate) sessions: Sessions,
+    pub(crate) gaps: Gaps,
+    pub(crate) tombstones: Tombstones,
+}
+
+impl Repair {
+    /// A life begins.
+    pub(crate) fn start(&mut self, picture: &mut Picture, out: &mut Out) {
+        self.sessions.start(picture, out);
+        self.gaps.clear();
+        self.tombstones.start(picture, out);
+    }
+
+    /// Forgets a node that is leaving the table.
+    pub(crate) fn forget(&mut self, ix: Ix) {
+        self.gaps.forget(ix);
+    }
 }

@@ -2,14 +2,16 @@
 //!
 //! This file says when, and with whom; [`exchange`](super::exchange) says what is exchanged.
 
+use alloc::collections::BTreeSet;
 use core::time::Duration;
 
-use crate::base::Ix;
+use crate::base::{Instant, Ix};
 use crate::mutants::mutated;
 use crate::out::{Out, Say, Why};
 use crate::picture::{Newness, Picture};
-use crate::repair::Repair;
+use crate::reconcile::Subject;
 use crate::repair::answer::{ask, send_coded};
+use crate::repair::futile::Futile;
 use crate::repair::stock::Stock;
 use crate::wire::{Frame, RangeSum};
 
@@ -27,7 +29,38 @@ const VAIN_ASKINGS: u8 = 3;
 /// At most this many repairs in a row are begun early because the one before was not answered.
 const MOST_VAIN: u8 = 3;
 
-impl Repair {
+/// Comparisons of roots, and the stock from which answers are made.
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct Sessions {
+    pub(super) unequal: u32,
+    /// When the first of these was made, and this node's root then.
+    pub(super) since: Option<(Instant, u64)>,
+    pub(super) last: Option<Instant>,
+    /// This node's root when it was last looked at, and since when it has had that value.
+    pub(super) root: (u64, Instant),
+    /// How many subjects newcomers have been sent in a window of time.
+    pub(super) welcomed: (u64, u64),
+    /// How much the packet that is being taken in may still make this node send.
+    pub(super) budget: usize,
+    pub(super) lists: u32,
+    /// The peer with which a repair is to begin after the packet, and the difference of the roots.
+    pub(super) partner: Option<(Ix, u64)>,
+    /// The subjects that the packet has listed and this node has answered.
+    pub(super) listed: BTreeSet<Subject>,
+    /// When this node last began a repair, and its root then; `None` once nothing is missing any
+    /// more or a large datagram has come.
+    pub(super) asked: Option<(Instant, u64)>,
+    /// Whether that was answered.
+    pub(super) answered: bool,
+    /// How many repairs in a row have changed nothing.
+    pub(super) vain: u8,
+    /// Whether a newcomer has heard a large datagram.
+    pub(super) hears_large: bool,
+    pub(super) futile: Futile,
+    pub(super) stock: Option<Stock>,
+}
+
+impl Sessions {
     /// Begins as a newcomer, which asks without waiting; a node that renews knows the others
     /// already.
     pub(crate) fn start(&mut self, picture: &mut Picture, out: &mut Out) {
@@ -266,15 +299,15 @@ mod tests {
             picture.admit(out, life, 0, Status::Alive, Cause::Heard).unwrap()
         };
         let with = admit(&mut picture, &mut out, 2);
-        let mut repair = Repair::default();
+        let mut sessions = Sessions::default();
         picture.newness.caught_up = true;
         for (at, &equal) in comparisons.iter().enumerate() {
             if changes {
                 admit(&mut picture, &mut out, 3 + at as u8);
             }
             picture.now = picture.now + Duration::from_millis(500);
-            repair.compared(&mut picture, &mut out, with, u64::from(!equal));
-            if repair.partner.is_some() {
+            sessions.compared(&mut picture, &mut out, with, u64::from(!equal));
+            if sessions.partner.is_some() {
                 return Some(at + 1);
             }
         }
