@@ -9,20 +9,18 @@ mod queries;
 mod receive;
 mod records;
 mod rest;
-mod room;
 mod segment;
 mod spreads;
 mod stale;
 mod transmit;
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::BytesMut;
 
-use crate::base::{Destination, Epoch, Instant, Ix, Life, NodeId, SendError};
-use crate::broadcast::{Audience, Broadcast};
+use crate::base::{Destination, Epoch, Instant, Ix, NodeId, SendError};
+use crate::broadcast::{Audience, Broadcast, gatherer};
 use crate::config::{Config, ConfigError};
 use crate::engine::clock::{Clock, LATEST};
 use crate::membership::Membership;
@@ -57,12 +55,6 @@ pub struct Engine {
     opener: Opener,
     decoder: Decoder,
     writer: Writer,
-    /// The last different destinations to which sending failed.
-    unsendable: [Option<Destination>; 3],
-    /// The lives that were challenged last.
-    challenged: VecDeque<Life>,
-    /// The second of the last challenge, and the number of challenges in it.
-    challenges: (u64, u32),
     /// Scratch of [`Engine::poll_transmit`].
     intents: Vec<Intent>,
     /// Scratch of [`Engine::handle_datagram`].
@@ -109,9 +101,6 @@ impl Engine {
             opener: Opener::new(keys, cluster, suite, config.limits.session_keys),
             decoder: Decoder::new(),
             writer: Writer::default(),
-            unsendable: [None; 3],
-            challenged: VecDeque::new(),
-            challenges: (0, 0),
             intents: Vec::new(),
             frames: Vec::new(),
             picture,
@@ -146,15 +135,9 @@ impl Engine {
     pub fn handle_send_error(&mut self, now: Instant, to: Destination, error: SendError) {
         self.advance(now);
         self.out.stats.send_errors += 1;
-        if error == SendError::Refused || self.unsendable.contains(&Some(to)) {
-            return;
+        if error != SendError::Refused {
+            self.picture.health.unsent(to);
         }
-        // One unreachable address says nothing about this node; several different ones do.
-        if self.unsendable.iter().all(Option::is_some) {
-            self.picture.health.worse();
-        }
-        self.unsendable.rotate_right(1);
-        self.unsendable[0] = Some(to);
     }
 
     /// Builds the next datagram, appends it to `datagram` and returns its destination; `None` if
@@ -223,11 +206,11 @@ impl Engine {
             Why::Flush => {
                 // A newcomer's contact, which announces it, can also announce at once what it has
                 // written.
+                let contact = self.membership.comeback.met(&self.picture);
                 let own = self.picture.newness.caught_up
-                    || self.out.has_only_own_news()
-                        && self.membership.comeback.met(&self.picture).is_some();
+                    || self.out.has_only_own_news() && contact.is_some();
                 let news = self.picture.take_news(&mut self.out, own);
-                let gatherer = self.gatherer(&news);
+                let gatherer = gatherer(&self.picture, &mut self.out, contact, &news);
                 self.spread(news, gatherer);
             }
             Why::Relay => {
@@ -269,32 +252,6 @@ impl Engine {
         }
     }
 
-    /// The node to which news is entrusted while there is much of it, or while this node is too new
-    /// to know; `None` if this node sends it.
-    ///
-    /// This node itself sends what was entrusted to it, and news that is little or urgent.
-    fn gatherer(&mut self, news: &[Frame]) -> Option<Ix> {
-        self.out.pace.count(&self.picture.timing, self.picture.now, news.len() as u64);
-        let gathered = self.out.pace.flushed(self.picture.now);
-        let count = self.out.pace.gatherers(&self.picture.timing, self.picture.now);
-        if count == 0 || gathered || news.len() > usize::from(u8::MAX) {
-            return None;
-        }
-        let own = |frame: &Frame| matches!(frame, Frame::Record { .. } | Frame::Metadata { .. });
-        if !news.iter().all(own) {
-            return None;
-        }
-        if self.out.pace.is_new(&self.picture.timing, self.picture.now)
-            && let Some(contact) = self.membership.comeback.met(&self.picture)
-        {
-            // It announces this node as well.
-            return Some(contact);
-        }
-        let share = (u64::from(self.picture.position(Ix::ME)) * count) >> 32;
-        let place = u32::try_from((share << 32) / count).unwrap_or_default();
-        self.picture.ring.at_or_after(place)
-    }
-
     /// Sends frames to everybody, or to a gatherer, as many per packet as fit.
     fn spread(&mut self, frames: Vec<Frame>, gatherer: Option<Ix>) {
         let size = self.picture.datagram(Ix::ME);
@@ -316,7 +273,15 @@ impl Engine {
         }
     }
 
-    pub(super) fn forget(&mut self, ix: Ix) {
+    /// Makes room for an unknown sender that has proven itself. Returns whether there is room.
+    fn has_room_for_sender(&mut self) -> bool {
+        for ix in self.picture.to_forget(1, None, true) {
+            self.forget(ix);
+        }
+        !self.picture.topology.roster().is_full()
+    }
+
+    fn forget(&mut self, ix: Ix) {
         self.membership.forget(&self.picture, &mut self.out, ix);
         self.broadcast.forget(ix);
         self.segment.forget(ix);

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `tree`, `copy` | which copies are under way, and when one is sent again or handed over |
 //! | `parts`, `view` | how a route is split, and which peers it leads to |
+//! | `gather` | to which node news is entrusted while there is much of it |
 //! | `taken` | whether a copy was passed on before |
 //! | `piggyback` | what rides along because some node may have missed it |
 //! | `messages` | whether a message was delivered before |
 //! | `joined` | which members of a group others may not know yet |
 
 mod copy;
+mod gather;
 mod joined;
 mod messages;
 mod parts;
@@ -31,6 +33,7 @@ use piggyback::Piggyback;
 use taken::Taken;
 use tree::{Closed, Relays};
 
+pub(crate) use gather::gatherer;
 pub(crate) use messages::{Claimed, Verdict};
 pub(crate) use parts::{Audience, FAN_OUT};
 pub(crate) use taken::CopyId;

@@ -21,9 +21,6 @@ impl Engine {
             broadcast,
             segment,
             repair,
-            unsendable,
-            challenged,
-            challenges,
             // They follow from the configuration and the life, but for derived keys that are kept at hand.
             sealer: _,
             opener: _,
@@ -36,7 +33,6 @@ impl Engine {
         let mut state = Hash::new([0; 2], 0);
         (picture, out, clock, membership).hash(&mut state);
         (broadcast, segment, repair).hash(&mut state);
-        (unsendable, challenged, challenges).hash(&mut state);
         state.finish()
     }
 }

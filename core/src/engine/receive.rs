@@ -1,6 +1,5 @@
 //! From a datagram to frames: who sent it, whether it is fresh, whether it is well formed.
 
-use alloc::collections::VecDeque;
 use core::fmt;
 
 use super::Engine;
@@ -79,20 +78,6 @@ impl fmt::Display for DatagramError {
 
 impl core::error::Error for DatagramError {}
 
-/// The expected number of receivers that challenge an unproven multicast sender: one that they do
-/// not know, and one that they know, which may be heard for long.
-const ANSWERS_TO_STRANGER: usize = 3;
-const ANSWERS_TO_PEER: usize = 16;
-
-/// Challenges are at most one in this many of all datagrams.
-const CHALLENGE_SHARE: u32 = 4;
-
-/// For how many seconds after the last challenge the challenged lives are remembered.
-const CHALLENGES_KEPT: u64 = 20;
-
-/// How many challenged lives are remembered.
-const CHALLENGED: usize = 256;
-
 impl Engine {
     /// Takes in a datagram.
     ///
@@ -139,7 +124,9 @@ impl Engine {
                     if datagram.len() > BASE {
                         self.repair.sessions.heard_large(&self.picture);
                     }
-                    self.make_room_for(from, &frames);
+                    for ix in self.picture.to_forget_for(from, &frames) {
+                        self.forget(ix);
+                    }
                     self.apply(&header, from, multicast, &mut frames);
                     Ok(())
                 }
@@ -202,14 +189,14 @@ impl Engine {
         let proven = known
             .is_some_and(|ix| self.picture.life(ix) == sender && self.picture.peers.is_proven(ix));
         if !header.bound && !proven {
-            self.challenge(sender, header.packet, arrival, len);
+            self.challenge(header, arrival, len);
             return Err(DatagramError::Unproven);
         }
         if self.may_be_forgotten(header, known, frames) {
             if header.bound {
                 self.ask_anew(sender, header.packet);
             } else {
-                self.challenge(sender, header.packet, arrival, len);
+                self.challenge(header, arrival, len);
             }
             return Err(DatagramError::Unproven);
         }
@@ -278,9 +265,7 @@ impl Engine {
     /// Announces a new life if this node has challenged it and so is its first contact. Otherwise
     /// the sender has learned of this node from others, to which it was announced.
     fn introduce(&mut self, news: News, sender: Life) {
-        let first = self.challenged.iter().position(|&life| life == sender);
-        if let Some(at) = first {
-            self.challenged.remove(at);
+        if self.membership.challenges.is_answer(sender) {
             self.membership.pass_on_news(
                 &self.picture,
                 &mut self.out,
@@ -291,68 +276,11 @@ impl Engine {
         }
     }
 
-    /// Asks an unproven sender to say it again, bound to this life; never with more bytes than it
-    /// has sent, and no more often than the limit allows. Only a few receivers of a multicast
-    /// challenge its sender, chosen at random.
-    pub(super) fn challenge(&mut self, sender: Life, packet: u64, arrival: Arrival, len: usize) {
-        let source = match arrival {
-            Arrival::Unicast(source) => source,
-            Arrival::Multicast(source) => {
-                let hearers = self.picture.ring.len() + 1;
-                let known = self.picture.find_life(sender).is_some();
-                let answers = if known { ANSWERS_TO_PEER } else { ANSWERS_TO_STRANGER };
-                if self.out.random_below(hearers) >= answers {
-                    return;
-                }
-                source
-            }
-        };
-        // By the time that the challenge goes out, the packet number may have grown by one for each
-        // intent that waits.
-        let waiting = self.out.outbox.len() as u64;
-        let header = self.sealer.header(self.out.packet + 1 + waiting);
-        let enough = len >= crate::wire::challenge_len(&header, packet);
-        if !enough {
-            self.out.stats.challenges_withheld += 1;
-            return;
-        }
-        if !self.may_challenge() {
-            return;
-        }
-        if self.challenged.len() >= CHALLENGED {
-            self.challenged.pop_front();
-        }
-        self.challenged.push_back(sender);
-        let at = Destination::Unicast(source);
-        let to = To { at, bound: Some(sender.epoch), node: None };
-        self.out.say_frame(to, Frame::Challenge { packet });
-    }
-
-    /// Whether the limit allows another challenge, which is then counted.
-    pub(super) fn may_challenge(&mut self) -> bool {
-        let second = self.picture.now.as_millis() / 1000;
-        if self.challenges.0 != second {
-            self.challenges = (second, 0);
-        }
-        // What strangers provoke must not fill the queue of what peers are to get.
-        let share = self.picture.config.send_rate.datagrams / CHALLENGE_SHARE;
-        let most = self.picture.config.limits.challenges_per_second.min(share);
-        if self.challenges.1 >= most {
-            self.out.stats.challenges_withheld += 1;
-            return false;
-        }
-        self.challenges.1 += 1;
-        self.out.stats.challenges_sent += 1;
-        true
-    }
-
-    /// Forgets the challenged lives once none has been challenged for a while: they have answered
-    /// by then, or never will.
-    pub(super) fn forget_challenges(&mut self) {
-        let since = self.picture.now.as_millis() / 1000 - self.challenges.0;
-        if since > CHALLENGES_KEPT && !self.challenged.is_empty() {
-            self.challenged = VecDeque::new();
-        }
+    /// Asks an unproven sender to say its packet again.
+    pub(super) fn challenge(&mut self, sender: &Header, arrival: Arrival, len: usize) {
+        let header = |packet| self.sealer.header(packet);
+        let (picture, out) = (&self.picture, &mut self.out);
+        self.membership.challenges.challenge(picture, out, header, sender, arrival, len);
     }
 
     /// Counts a refusal; that of an epoch has been counted already.

@@ -12,7 +12,7 @@ impl Engine {
         self.decoder.rest();
         self.writer.rest();
         self.broadcast.rest(&self.picture);
-        self.forget_challenges();
+        self.membership.challenges.rest(&self.picture);
         growth::rest(&mut self.intents);
         growth::rest(&mut self.frames);
         self.out.outbox.rest();

@@ -48,7 +48,7 @@ impl Engine {
             return taken;
         }
         if !header.bound {
-            self.challenge(header.sender, header.packet, arrival, datagram.len());
+            self.challenge(header, arrival, datagram.len());
         } else if !mutated!(self.picture.config, NumberUnanswered) {
             let frame = Frame::Counted { packet: header.packet, tag, highest, tag_of_highest };
             self.out.say_frame(self.picture.bound(ix), frame);
@@ -113,7 +113,7 @@ impl Engine {
     /// Asks the sender of a bound packet for an answer that nobody can have recorded; limited like
     /// challenges, and sent to the sender's own address.
     pub(super) fn ask_anew(&mut self, sender: Life, packet: u64) {
-        if self.may_challenge() {
+        if self.membership.challenges.is_allowed(&self.picture, &mut self.out) {
             let to = super::receive::bound_to(sender);
             self.out.say_frame(to, Frame::Challenge { packet });
             self.out.say(to, Say::Ping);
@@ -133,7 +133,7 @@ impl Engine {
         let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
         if !header.bound && !self.picture.is_reachable(ix) {
             // Its clock may have been set back, and a node that has left is told by nobody else.
-            self.challenge(sender, header.packet, arrival, len);
+            self.challenge(header, arrival, len);
             return;
         }
         let renewal = &mut self.membership.renewal;
@@ -145,7 +145,7 @@ impl Engine {
         let at_home = source == sender.id.addr();
         if pings && (at_home || self.membership.numbers.may_answer(&self.picture, ix)) {
             // Until it renews it must not take all others for dead.
-            self.challenge(sender, header.packet, arrival, len);
+            self.challenge(header, arrival, len);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use crate::base::{Instant, Ix};
+use crate::base::{Destination, Instant, Ix};
 use crate::claims::Plea;
 use crate::timing::Timing;
 
@@ -32,6 +32,8 @@ pub(crate) struct Health {
     probes: u8,
     /// When it was cut off last.
     cut_off: Option<Instant>,
+    /// The last different destinations to which sending failed.
+    unsendable: [Option<Destination>; 3],
 }
 
 /// Pings that nobody has answered.
@@ -61,6 +63,7 @@ impl Default for Health {
             asked: None,
             probes: u8::MAX,
             cut_off: None,
+            unsendable: [None; 3],
         }
     }
 }
@@ -74,6 +77,19 @@ impl Health {
     /// A probe was answered.
     pub(crate) fn better(&mut self) {
         self.score = self.score.saturating_sub(1);
+    }
+
+    /// Sending to a destination failed. One unreachable address says nothing about this node;
+    /// several different ones do.
+    pub(crate) fn unsent(&mut self, to: Destination) {
+        if self.unsendable.contains(&Some(to)) {
+            return;
+        }
+        if self.unsendable.iter().all(Option::is_some) {
+            self.worse();
+        }
+        self.unsendable.rotate_right(1);
+        self.unsendable[0] = Some(to);
     }
 
     /// A probe of a peer that should answer has ended.

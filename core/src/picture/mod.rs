@@ -8,6 +8,7 @@ mod newness;
 mod path;
 mod peers;
 mod ring;
+mod room;
 mod rtt;
 
 use alloc::vec::Vec;

@@ -3,26 +3,20 @@
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-use super::Engine;
 use crate::base::{Ix, NodeId, Status};
 use crate::claims::Standing;
 use crate::mutants::mutated;
+use crate::picture::Picture;
 use crate::wire::Frame;
 
 /// One in this many of the gone is forgotten at once, so that the search for them is worth its
 /// while.
-const SHARE: usize = 32;
+const LEAST_SHARE: usize = 32;
 
-impl Engine {
-    /// Makes room for an unknown sender that has proven itself. Returns whether there is room.
-    pub(super) fn has_room_for_sender(&mut self) -> bool {
-        self.make_room(1, None, true);
-        !self.picture.topology.roster().is_full()
-    }
-
-    /// Makes room for nodes that a packet may make known, before any of it is applied: no node may
-    /// be forgotten while the frames of a packet are applied.
-    pub(super) fn make_room_for(&mut self, from: Ix, frames: &[Frame]) {
+impl Picture {
+    /// The nodes to forget before the frames of a packet are applied, so that those that the packet
+    /// may make known find room.
+    pub(crate) fn to_forget_for(&self, from: Ix, frames: &[Frame]) -> Vec<Ix> {
         let said = |frame: &Frame| match frame {
             Frame::Claim(_) | Frame::Record { .. } | Frame::Metadata { .. } => 1,
             Frame::Message(_) => 1,
@@ -30,12 +24,12 @@ impl Engine {
             _ => 0,
         };
         let most: usize = frames.iter().map(said).sum();
-        if most == 0 || self.picture.topology.roster().room() >= most {
-            return;
+        if most == 0 || self.topology.roster().room() >= most {
+            return Vec::new();
         }
         let mut strangers: Vec<NodeId> = Vec::new();
         let mut note = |id: NodeId| {
-            if id.is_addressable() && self.picture.find(id).is_none() {
+            if id.is_addressable() && self.find(id).is_none() {
                 strangers.push(id);
             }
         };
@@ -55,29 +49,28 @@ impl Engine {
         }
         strangers.sort_unstable();
         strangers.dedup();
-        self.make_room(strangers.len(), Some(from), false);
+        self.to_forget(strangers.len(), Some(from), false)
     }
 
-    /// Makes room for a number of living nodes, if that is possible.
+    /// The nodes to forget so that a number of living nodes find room, as far as that is possible.
     ///
     /// Nodes that are gone are forgotten first: those that never sent a packet here, the newest
     /// first, then those that have been gone longest. For a node that has proven itself, living
     /// nodes that are known by hearsay alone are forgotten too, the newest first. A living node
     /// that was heard stays.
-    fn make_room(&mut self, nodes: usize, spared: Option<Ix>, proven: bool) {
-        let roster = self.picture.topology.roster();
+    pub(crate) fn to_forget(&self, nodes: usize, spared: Option<Ix>, proven: bool) -> Vec<Ix> {
+        let roster = self.topology.roster();
         let excess = nodes.saturating_sub(roster.room());
         let gone = roster.count(Status::Down) + roster.count(Status::Left);
-        let unheard = if proven { self.picture.peers.unheard() } else { 0 };
-        if excess == 0 || gone + unheard == 0 || mutated!(self.picture.config, DeadFirst) {
-            return;
+        let unheard = if proven { self.peers.unheard() } else { 0 };
+        if excess == 0 || gone + unheard == 0 || mutated!(self.config, DeadFirst) {
+            return Vec::new();
         }
         let mut gone = 0;
         let mut list: Vec<(u8, Reverse<u32>, Ix)> = Vec::new();
         for ix in roster.iter().filter(|&ix| ix != Ix::ME && Some(ix) != spared) {
-            let age = self.picture.peers.since_turn(ix, self.picture.now);
-            let (lives, heard) =
-                (self.picture.is_living(ix), self.picture.peers.get(ix).was_heard());
+            let age = self.peers.since_turn(ix, self.now);
+            let (lives, heard) = (self.is_living(ix), self.peers.get(ix).was_heard());
             gone += usize::from(!lives);
             match (lives, heard) {
                 (false, false) => list.push((0, Reverse(u32::MAX - age), ix)),
@@ -87,9 +80,7 @@ impl Engine {
             }
         }
         list.sort_unstable();
-        let many = if gone >= excess { excess.max(gone / SHARE) } else { excess };
-        for (.., ix) in list.into_iter().take(many) {
-            self.forget(ix);
-        }
+        let many = if gone >= excess { excess.max(gone / LEAST_SHARE) } else { excess };
+        list.into_iter().take(many).map(|(.., ix)| ix).collect()
     }
 }

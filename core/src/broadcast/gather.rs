@@ -1,0 +1,35 @@
+//! While much changes, news is collected at a few nodes, which send it on in full packets.
+
+use crate::base::Ix;
+use crate::out::Out;
+use crate::picture::Picture;
+use crate::wire::Frame;
+
+/// The node to which news is entrusted while there is much of it, or while this node is too new
+/// to know; `None` if this node sends it. A newcomer entrusts it to its `contact`, which announces
+/// the newcomer as well.
+///
+/// This node itself sends what was entrusted to it, and news that is little or urgent.
+pub(crate) fn gatherer(
+    picture: &Picture,
+    out: &mut Out,
+    contact: Option<Ix>,
+    news: &[Frame],
+) -> Option<Ix> {
+    out.pace.count(&picture.timing, picture.now, news.len() as u64);
+    let gathered = out.pace.flushed(picture.now);
+    let count = out.pace.gatherers(&picture.timing, picture.now);
+    if count == 0 || gathered || news.len() > usize::from(u8::MAX) {
+        return None;
+    }
+    let own = |frame: &Frame| matches!(frame, Frame::Record { .. } | Frame::Metadata { .. });
+    if !news.iter().all(own) {
+        return None;
+    }
+    if contact.is_some() && out.pace.is_new(&picture.timing, picture.now) {
+        return contact;
+    }
+    let share = (u64::from(picture.position(Ix::ME)) * count) >> 32;
+    let place = u32::try_from((share << 32) / count).unwrap_or_default();
+    picture.ring.at_or_after(place)
+}
