@@ -13,6 +13,7 @@ mod clock;
 mod crash;
 mod delivery;
 mod depart;
+mod events;
 mod loss;
 mod messages;
 mod multicast;

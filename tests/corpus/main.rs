@@ -48,15 +48,15 @@ fn member() {
 
 #[test]
 fn recording() {
-    replay("recording", scalesmall_hostile::recording);
+    replay("recording", scalesmall_texts::recording);
 }
 
 #[test]
 fn key_text() {
-    replay("key_text", scalesmall_hostile::key_text);
+    replay("key_text", scalesmall_texts::key_text);
 }
 
 #[test]
 fn control() {
-    replay("control", scalesmall_hostile::control);
+    replay("control", scalesmall_texts::control);
 }

@@ -1,14 +1,13 @@
 //! What a hostile network and a hostile holder of the key can do to an engine, as plain functions
-//! over bytes, and what texts can do to those that read them: property tests and fuzzers call the same
-//! ones.
+//! over bytes: property tests and fuzzers call the same ones.
 
 mod any;
 mod holder;
 mod member;
+mod mirror;
 mod reader;
 mod source;
 mod targets;
-mod texts;
 
 use std::net::SocketAddr;
 
@@ -20,13 +19,13 @@ use scalesmall_core::{
 pub use any::{any_frame, any_frames, any_group, any_head, any_id, any_range};
 pub use holder::Holder;
 pub use member::member;
+pub use mirror::Mirror;
 use reader::Reader;
 pub use source::Source;
 pub use targets::{calls, datagram, frames, mutant, payload};
-pub use texts::{control, key_text, recording};
 
 /// The secret of the test cluster.
-const SECRET: [u8; Key::LEN] = [7; Key::LEN];
+pub const SECRET: [u8; Key::LEN] = [7; Key::LEN];
 
 /// The keys of the test cluster.
 #[must_use]
@@ -104,4 +103,11 @@ pub fn drain(engine: &mut Engine) -> Outputs {
     }
     outputs.events.extend(std::iter::from_fn(|| engine.poll_event()));
     outputs
+}
+
+/// This many random inputs, times what the variable `CONTRACT_ROUNDS` of the environment asks for.
+#[must_use]
+pub fn rounds(usual: u64) -> u64 {
+    let more = std::env::var("CONTRACT_ROUNDS").ok().and_then(|text| text.parse().ok());
+    usual * more.unwrap_or(1)
 }

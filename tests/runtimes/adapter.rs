@@ -275,3 +275,20 @@ impl Adapter for TokioThread {
 fn sendable<F: Future + Send>(future: F) -> F {
     future
 }
+
+/// An adapter is one socket and one way to wait, and begins with a program that is complete.
+#[test]
+fn adapters_are_short_and_so_are_their_first_programs() {
+    let adapters = [
+        include_str!("../../adapters/mio/src/lib.rs"),
+        include_str!("../../adapters/smol/src/lib.rs"),
+        include_str!("../../adapters/async-std/src/lib.rs"),
+        include_str!("../../adapters/tokio/src/lib.rs"),
+    ];
+    for adapter in adapters {
+        assert!(adapter.lines().count() < 150);
+        let program = adapter.split("```").nth(1).expect("a program");
+        let lines = program.lines().skip(1).filter(|line| *line != "//! ").count();
+        assert!(program.contains("fn main()") && lines <= 26, "{lines}: {program}");
+    }
+}

@@ -15,9 +15,8 @@ use crate::claims::Standing;
 use crate::out::{Out, Say, Why};
 use crate::picture::Picture;
 use crate::reconcile::{Cells, Decoded, Element, Subject};
-use crate::repair::SMALL_PICTURE;
 use crate::repair::answer::{ask, send, send_coded, send_record};
-use crate::repair::session::Sessions;
+use crate::repair::{SMALL_PICTURE, Sessions};
 use crate::wire::{Coded, Frame, Holdings, Lacking, MetadataVersion, RangeSum, RecordVersion};
 
 /// The differences that the symbols of one datagram are meant to settle, and the most ranges into

@@ -2,16 +2,14 @@
 //!
 //! This file says when, and with whom; [`exchange`](super::exchange) says what is exchanged.
 
-use alloc::collections::BTreeSet;
 use core::time::Duration;
 
-use crate::base::{Instant, Ix};
+use crate::base::Ix;
 use crate::mutants::mutated;
 use crate::out::{Out, Say, Why};
 use crate::picture::{Newness, Picture};
-use crate::reconcile::Subject;
+use crate::repair::Sessions;
 use crate::repair::answer::{ask, send_coded};
-use crate::repair::futile::Futile;
 use crate::repair::stock::Stock;
 use crate::wire::{Frame, RangeSum};
 
@@ -28,37 +26,6 @@ const VAIN_ASKINGS: u8 = 3;
 
 /// At most this many repairs in a row are begun early because the one before was not answered.
 const MOST_VAIN: u8 = 3;
-
-/// Comparisons of roots, and the stock from which answers are made.
-#[derive(Clone, Debug, Default, Hash)]
-pub(crate) struct Sessions {
-    pub(super) unequal: u32,
-    /// When the first of these was made, and this node's root then.
-    pub(super) since: Option<(Instant, u64)>,
-    pub(super) last: Option<Instant>,
-    /// This node's root when it was last looked at, and since when it has had that value.
-    pub(super) root: (u64, Instant),
-    /// How many subjects newcomers have been sent in a window of time.
-    pub(super) welcomed: (u64, u64),
-    /// How much the packet that is being taken in may still make this node send.
-    pub(super) budget: usize,
-    pub(super) lists: u32,
-    /// The peer with which a repair is to begin after the packet, and the difference of the roots.
-    pub(super) partner: Option<(Ix, u64)>,
-    /// The subjects that the packet has listed and this node has answered.
-    pub(super) listed: BTreeSet<Subject>,
-    /// When this node last began a repair, and its root then; `None` once nothing is missing any
-    /// more or a large datagram has come.
-    pub(super) asked: Option<(Instant, u64)>,
-    /// Whether that was answered.
-    pub(super) answered: bool,
-    /// How many repairs in a row have changed nothing.
-    pub(super) vain: u8,
-    /// Whether a newcomer has heard a large datagram.
-    pub(super) hears_large: bool,
-    pub(super) futile: Futile,
-    pub(super) stock: Option<Stock>,
-}
 
 impl Sessions {
     /// Begins as a newcomer, which asks without waiting; a node that renews knows the others

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| scalesmall_hostile::key_text(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| scalesmall_texts::key_text(bytes));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| scalesmall_hostile::recording(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| scalesmall_texts::recording(bytes));

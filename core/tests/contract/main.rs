@@ -43,9 +43,3 @@ fn range(start: u32, end: u32) -> KeyRange {
 fn ms(millis: u64) -> Instant {
     Instant::from_millis(millis)
 }
-
-/// This many random inputs, times what the environment asks for.
-fn rounds(usual: u64) -> u64 {
-    let more = std::env::var("CONTRACT_ROUNDS").ok().and_then(|text| text.parse().ok());
-    usual * more.unwrap_or(1)
-}

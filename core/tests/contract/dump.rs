@@ -6,7 +6,7 @@ use scalesmall_hostile::addr;
 
 use crate::net::Net;
 
-const SPECIFICATION: &str = include_str!("../../core/src/wire/vectors.md");
+const SPECIFICATION: &str = include_str!("../../src/wire/vectors.md");
 
 /// The bytes of each block of the section: what stands left of the bars, behind the title.
 fn dumps() -> Vec<Vec<u8>> {

@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use scalesmall_core::{Key, KeyId, Keyring, Life, Suite};
 use scalesmall_driver::{GroupKey, KeyFileError, Node, ReplayError, Settings, Socket, replay};
 
-use crate::{EPOCH, Holder, SECRET, cluster, drain, id};
+use scalesmall_hostile::{EPOCH, Holder, SECRET, cluster, drain, id};
 
 /// The first line of a recording, before the bytes of those that have none.
 const FIRST_LINE: &str = "scalesmall-recording 2 127.0.0.1:7000 1099511627776 0 lan authenticated 0 \

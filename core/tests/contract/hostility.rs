@@ -5,7 +5,9 @@
 
 use quickcheck::{Arbitrary as _, Gen};
 use scalesmall_core::Arrival;
-use scalesmall_hostile::{addr, calls, config, datagram, drain, engine, frames, mutant, payload};
+use scalesmall_hostile::{
+    addr, calls, config, datagram, drain, engine, frames, mutant, payload, rounds,
+};
 
 use crate::net::Net;
 
@@ -15,7 +17,7 @@ fn check(tests: u64, size: usize, target: fn(&[u8])) {
         std::panic::catch_unwind(|| target(&bytes)).is_ok()
     }
     let mut random = Gen::new(size);
-    for _ in 0..crate::rounds(tests) {
+    for _ in 0..rounds(tests) {
         let bytes = Vec::arbitrary(&mut random);
         if property(bytes.clone(), target) {
             continue;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The recorded scenarios, in the order of the file.
 pub(crate) fn scenarios() -> Vec<Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/oracle/topology-oracle.jsonl");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/topology-oracle.jsonl");
     let text = std::fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -1,0 +1,74 @@
+//! What the events of an engine say, to be compared with what its queries say.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use scalesmall_core::{Engine, Epoch, Event, GroupName, KeyRange, NodeId, Status, TimedItem};
+
+/// What the events say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mirror {
+    /// Each peer's life and status.
+    pub peers: BTreeMap<NodeId, (Epoch, Status)>,
+    /// Each item.
+    pub items: BTreeMap<(GroupName, NodeId, KeyRange), TimedItem>,
+    /// The metadata of nodes that have any.
+    pub metadata: BTreeMap<NodeId, Bytes>,
+}
+
+impl Mirror {
+    /// What the queries say.
+    #[must_use]
+    pub fn of(engine: &Engine) -> Self {
+        let mut mirror = Self::default();
+        for peer in engine.peers() {
+            mirror.peers.insert(peer.id, (peer.epoch, peer.status));
+        }
+        for group in engine.groups() {
+            for timed in engine.topology(group) {
+                let key = (group.clone(), timed.item.member, timed.item.range);
+                mirror.items.insert(key, timed);
+            }
+        }
+        let mine = engine.peer(engine.id());
+        for peer in engine.peers().chain(mine).filter(|peer| !peer.metadata.is_empty()) {
+            mirror.metadata.insert(peer.id, peer.metadata);
+        }
+        mirror
+    }
+
+    /// Takes in an event.
+    ///
+    /// # Panics
+    ///
+    /// If it says what was so before.
+    pub fn replay(&mut self, event: &Event) {
+        match event {
+            Event::Peer { peer, from, to, .. } => {
+                let known = self.peers.get(&peer.id).map(|&(_, status)| status);
+                assert_eq!(known, *from, "{event:?}");
+                let before = match to {
+                    Some(status) => self.peers.insert(peer.id, (peer.epoch, *status)),
+                    None => self.peers.remove(&peer.id),
+                };
+                let after = self.peers.get(&peer.id).copied();
+                assert_ne!(before, after, "no change: {event:?}");
+            }
+            Event::ItemSet { group, item } => {
+                let key = (group.clone(), item.item.member, item.item.range);
+                let before = self.items.insert(key, *item);
+                assert_ne!(before, Some(*item), "no change: {event:?}");
+            }
+            Event::ItemCleared { group, member, range } => {
+                self.items.remove(&(group.clone(), *member, *range));
+            }
+            Event::Metadata { node, metadata } if metadata.is_empty() => {
+                self.metadata.remove(node);
+            }
+            Event::Metadata { node, metadata } => {
+                self.metadata.insert(*node, metadata.clone());
+            }
+            _ => {}
+        }
+    }
+}
