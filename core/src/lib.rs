@@ -206,6 +206,8 @@
 //! | **incarnation** | counts a node's refutations in a life | the same in SWIM |
 //! | **claim** | what is known of a node, as one node tells another: life, incarnation, alive, down or left | membership update (SWIM), heartbeat state |
 //! | **verdict**, *down* | the claim that a node is dead, with the nodes that found it silent | *confirm* (SWIM), *dead* (memberlist) |
+//! | **gone** | down or left, until it is forgotten | *dead*, *left* (memberlist) |
+//! | **left** | the claim of a node about itself that it departs | *leave* (SWIM, serf) |
 //! | **suspicion** | one node's own doubt, which it tells the suspect | the same in SWIM, where it is gossiped |
 //! | **verifier** | a node that was asked to look at a suspect | ping-req target, indirect probe (SWIM); independent confirmation (Lifeguard) |
 //! | **unreachable** | silent, but no verifier was there or none reported; a local status | partitioned, *unreachable* (Akka) |
@@ -227,6 +229,7 @@
 //! | **news**, **gatherer** | what everybody is to be told; the node that sends it for many | rumours; aggregator |
 //! | **piggyback** | frames that ride in packets that are sent anyway | the same in SWIM: gossip |
 //! | **message** | an application's bytes to all, to a group or to some nodes | user event (serf), broadcast |
+//! | **greeting** | a node's own claim and a ping, the first that another hears of it | hello |
 //! | **bound** packet | a packet that only the receiver's present life accepts | challenge-response, replay protection |
 //! | **proven** sender, **vouch** | one that has sent a bound packet, or of which another node says that it has | authenticated peer; introduction |
 //! | **segment** | nodes that receive each other's multicast | link, broadcast domain |
@@ -258,9 +261,9 @@
 //!   when half of the window has passed in silence; only *down* is broadcast. A false suspicion
 //!   costs three nodes a few datagrams instead of costing the whole cluster a refutation.
 //! - **No ping-req.** A verifier pings on its own account for the rest of the window and reports
-//!   what it found. One answer ends the suspicion, and a verdict needs silence reported by two
-//!   verifiers that are known to look, or by the only one. So a prober that is cut off condemns
-//!   nobody.
+//!   what it found. One answer ends the suspicion. A verdict needs reports from at least half of those
+//!   asked, and silence in all of them; after two reminders silence from two is enough, or from the
+//!   only one that has reported. So a prober that is cut off condemns nobody.
 //! - **The window does not grow with the cluster**, nor does it shrink with the number of accusers:
 //!   only a few nodes look, each until the window ends, so a larger cluster leaves nothing more to
 //!   wait for.

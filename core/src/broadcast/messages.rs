@@ -30,21 +30,21 @@ impl Origin {
         Self { epoch, delivered: Box::new(Window::empty()), touched: 0 }
     }
 
-    fn verdict(&self, sequence: u64) -> Verdict {
+    fn novelty(&self, sequence: u64) -> Novelty {
         match self.delivered.check(sequence) {
             _ if sequence.saturating_sub(self.delivered.highest()) > LARGEST_STEP => {
-                Verdict::Absurd
+                Novelty::Absurd
             }
-            Freshness::Fresh => Verdict::New,
-            Freshness::Replay => Verdict::Delivered,
-            Freshness::TooOld => Verdict::TooOld,
+            Freshness::Fresh => Novelty::New,
+            Freshness::Replay => Novelty::Delivered,
+            Freshness::TooOld => Novelty::TooOld,
         }
     }
 }
 
 /// Whether a message is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Novelty {
     /// It has not been delivered.
     New,
     /// It has been delivered.
@@ -111,11 +111,11 @@ impl Messages {
     }
 
     /// Whether a message is new; its origin must be known to be in that life.
-    pub(crate) fn verdict(&self, origin: Life, sequence: u64) -> Verdict {
+    pub(crate) fn novelty(&self, origin: Life, sequence: u64) -> Novelty {
         match self.origins.get(&origin.id) {
-            Some(known) if known.epoch == origin.epoch => known.verdict(sequence),
-            Some(known) if known.epoch > origin.epoch => Verdict::TooOld,
-            _ => Origin::new(origin.epoch).verdict(sequence),
+            Some(known) if known.epoch == origin.epoch => known.novelty(sequence),
+            Some(known) if known.epoch > origin.epoch => Novelty::TooOld,
+            _ => Origin::new(origin.epoch).novelty(sequence),
         }
     }
 
@@ -166,13 +166,13 @@ mod tests {
     #[test]
     fn once_each_and_none_of_an_earlier_life() {
         let mut messages = Messages::default();
-        assert_eq!(messages.verdict(life(1, 5), 1), Verdict::New);
+        assert_eq!(messages.novelty(life(1, 5), 1), Novelty::New);
         messages.delivered(life(1, 5), 1, 10, |_| true);
-        assert_eq!(messages.verdict(life(1, 5), 1), Verdict::Delivered);
-        assert_eq!(messages.verdict(life(1, 5), 2), Verdict::New);
-        assert_eq!(messages.verdict(life(1, 4), 9), Verdict::TooOld);
-        assert_eq!(messages.verdict(life(1, 6), 1), Verdict::New);
-        assert_eq!(messages.verdict(life(1, 5), u64::MAX), Verdict::Absurd);
+        assert_eq!(messages.novelty(life(1, 5), 1), Novelty::Delivered);
+        assert_eq!(messages.novelty(life(1, 5), 2), Novelty::New);
+        assert_eq!(messages.novelty(life(1, 4), 9), Novelty::TooOld);
+        assert_eq!(messages.novelty(life(1, 6), 1), Novelty::New);
+        assert_eq!(messages.novelty(life(1, 5), u64::MAX), Novelty::Absurd);
     }
 
     #[test]
@@ -181,15 +181,15 @@ mod tests {
         for port in 0..3 {
             messages.delivered(life(port, 1), 1, 2, |_| true);
         }
-        assert_eq!(messages.verdict(life(0, 1), 1), Verdict::New);
-        assert_eq!(messages.verdict(life(2, 1), 1), Verdict::Delivered);
+        assert_eq!(messages.novelty(life(0, 1), 1), Novelty::New);
+        assert_eq!(messages.novelty(life(2, 1), 1), Novelty::Delivered);
     }
 
     #[test]
     fn a_message_that_thousands_have_overtaken_is_too_old_to_tell() {
         let mut messages = Messages::default();
         messages.delivered(life(1, 1), 5_000, 10, |_| true);
-        assert_eq!(messages.verdict(life(1, 1), 5_000 - 4_096), Verdict::TooOld);
-        assert_eq!(messages.verdict(life(1, 1), 5_000 - 4_095), Verdict::New);
+        assert_eq!(messages.novelty(life(1, 1), 5_000 - 4_096), Novelty::TooOld);
+        assert_eq!(messages.novelty(life(1, 1), 5_000 - 4_095), Novelty::New);
     }
 }

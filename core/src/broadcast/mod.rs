@@ -34,7 +34,7 @@ use taken::Taken;
 use tree::{Closed, Relays};
 
 pub(crate) use gather::gatherer;
-pub(crate) use messages::{Claimed, Verdict};
+pub(crate) use messages::{Claimed, Novelty};
 pub(crate) use parts::{Audience, FAN_OUT};
 pub(crate) use taken::CopyId;
 

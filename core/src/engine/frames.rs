@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::Engine;
 use crate::base::{Channel, Epoch, Ix};
-use crate::broadcast::{Claimed, Verdict};
+use crate::broadcast::{Claimed, Novelty};
 use crate::engine::spreads::Took;
 use crate::out::{Event, Say, Tag};
 use crate::packet::Header;
@@ -104,43 +104,18 @@ impl Engine {
                 self.membership.on_finding(&mut self.picture, &mut self.out, from, suspect, finding)
             }
             Frame::Suspicion { .. } => self.picture.health.worse(),
-            Frame::Want { group, member, since } => {
-                if let Some(ix) = self.picture.find_life(member) {
-                    self.repair.sessions.on_want(
-                        &self.picture,
-                        &mut self.out,
-                        from,
-                        &group,
-                        ix,
-                        since,
-                    );
-                }
-            }
-            Frame::Ranges(ranges) => {
-                self.repair.sessions.on_ranges(&mut self.picture, &mut self.out, from, &ranges)
-            }
-            Frame::Holdings(_) | Frame::Coded(_) | Frame::Lacking(_)
-                if !self.repair.sessions.takes_list() =>
-            {
-                self.out.stats.lists_ignored += 1;
-            }
-            Frame::Coded(coded) => {
-                self.repair.sessions.on_coded(&mut self.picture, &mut self.out, from, &coded)
-            }
-            Frame::Lacking(lacking) => {
-                self.repair.sessions.on_lacking(&mut self.picture, &mut self.out, from, &lacking)
+            Frame::Want { .. } | Frame::Ranges(_) | Frame::Coded(_) | Frame::Lacking(_) => {
+                self.repair.on_frame(&mut self.picture, &mut self.out, from, frame);
             }
             Frame::Holdings(holdings) => {
-                for claim in &holdings.claims {
-                    self.membership.on_claim(
-                        &mut self.picture,
-                        &mut self.out,
-                        from,
-                        claim,
-                        Channel::Direct,
-                    );
+                if self.repair.takes_list(&mut self.out) {
+                    for claim in &holdings.claims {
+                        let (picture, out) = (&mut self.picture, &mut self.out);
+                        self.membership.on_claim(picture, out, from, claim, Channel::Direct);
+                    }
+                    let (picture, out) = (&mut self.picture, &mut self.out);
+                    self.repair.sessions.on_holdings(picture, out, from, &holdings);
                 }
-                self.repair.sessions.on_holdings(&mut self.picture, &mut self.out, from, &holdings);
             }
             Frame::Vouch { life, packet } => {
                 if let Some(ix) = self.picture.find_life(life)
@@ -274,13 +249,13 @@ impl Engine {
             self.out.stats.messages_unknown_age += 1;
             return;
         }
-        match self.broadcast.messages.verdict(origin, sequence) {
-            Verdict::New => {}
-            Verdict::Delivered => {
+        match self.broadcast.messages.novelty(origin, sequence) {
+            Novelty::New => {}
+            Novelty::Delivered => {
                 self.out.stats.messages_duplicate += 1;
                 return;
             }
-            Verdict::TooOld | Verdict::Absurd => {
+            Novelty::TooOld | Novelty::Absurd => {
                 self.out.stats.messages_unknown_age += 1;
                 return;
             }

@@ -5,7 +5,7 @@ use core::fmt;
 use super::Engine;
 use crate::base::growth::KEPT;
 use crate::base::{Arrival, Channel, Destination, Instant, Ix, Life, Status};
-use crate::broadcast::Verdict;
+use crate::broadcast::Novelty;
 use crate::claims::{Claim, Standing};
 use crate::mutants::mutated;
 use crate::out::{Cause, To};
@@ -235,7 +235,7 @@ impl Engine {
         let here = |group| self.picture.topology.is_member(group, Ix::ME);
         origin.id != self.picture.me().id
             && group.as_ref().is_none_or(here)
-            && self.broadcast.messages.verdict(*origin, *sequence) == Verdict::New
+            && self.broadcast.messages.novelty(*origin, *sequence) == Novelty::New
     }
 
     /// The index of a sender that has proven itself in this life.

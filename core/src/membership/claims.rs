@@ -299,7 +299,7 @@ impl Membership {
         finding: Finding,
     ) {
         if let Some(ix) = picture.find_life(suspect)
-            && let Some(until) = self.watches.verdict(picture, out, from, ix, finding)
+            && let Some(until) = self.watches.reported(picture, out, from, ix, finding)
         {
             self.probes.hurry(picture, out, until);
         }

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use crate::base::{Instant, Ix, Status};
 use crate::claims::Claim;
-use crate::membership::watch::{Asker, MOST_PER_WATCH, Verdict, Watch, is_small, say_found};
+use crate::membership::watch::{Asker, Conclusion, MOST_PER_WATCH, Watch, is_small, say_found};
 use crate::mutants::mutated;
 use crate::out::{Cause, Out, Say, Why};
 use crate::picture::Picture;
@@ -130,7 +130,7 @@ impl Watches {
     }
 
     /// Takes in what a verifier has seen. Returns whether the suspicion is over.
-    pub(crate) fn verdict(
+    pub(crate) fn reported(
         &mut self,
         picture: &mut Picture,
         out: &mut Out,
@@ -262,13 +262,13 @@ impl Watches {
             watch.report_silence(picture, out);
             if watch.own {
                 match watch.conclude(picture, out) {
-                    Verdict::Down(claim) => down.push(claim),
-                    Verdict::Unreachable(cause) => {
+                    Conclusion::Down(claim) => down.push(claim),
+                    Conclusion::Unreachable(cause) => {
                         picture.believe(out, watch.ix, Status::Unreachable, cause);
                         let retry = out.around(picture.config.retry_interval);
                         out.timers.hasten(Why::Comeback, picture.now + retry);
                     }
-                    Verdict::LookOn => {
+                    Conclusion::LookOn => {
                         at += 1;
                         continue;
                     }

@@ -83,7 +83,7 @@ pub(super) struct Asker {
 }
 
 /// What is made of a suspect whose window has passed.
-pub(super) enum Verdict {
+pub(super) enum Conclusion {
     Down(Claim),
     Unreachable(Cause),
     LookOn,
@@ -229,7 +229,7 @@ impl Watch {
     }
 
     /// Judges a suspect whose window has passed: down, unreachable, or to be looked at further.
-    pub(super) fn conclude(&mut self, picture: &mut Picture, out: &mut Out) -> Verdict {
+    pub(super) fn conclude(&mut self, picture: &mut Picture, out: &mut Out) -> Conclusion {
         let answered = self.verifiers.iter().filter(|known| known.finding.is_some()).count();
         let silent: Vec<NodeId> = self
             .verifiers
@@ -242,10 +242,10 @@ impl Watch {
         let heard = answered > 0 && 2 * answered >= self.verifiers.len();
         if reminded && !heard {
             if self.verifiers.is_empty() {
-                return Verdict::Unreachable(Cause::NobodyToAsk);
+                return Conclusion::Unreachable(Cause::NobodyToAsk);
             }
             picture.health.worse();
-            return Verdict::Unreachable(Cause::VerifiersSilent);
+            return Conclusion::Unreachable(Cause::VerifiersSilent);
         }
         if heard && (self.is_decided() || reminded && silent.len() >= answered.min(2)) {
             out.stats.verdicts_down += 1;
@@ -253,7 +253,7 @@ impl Watch {
             claim.standing = Standing::Down;
             claim.accuser = Some(picture.me().id);
             claim.confirmed_by = [silent.first().copied(), silent.get(1).copied()];
-            return Verdict::Down(claim);
+            return Conclusion::Down(claim);
         }
         self.reminders += 1;
         if self.reminders > REMINDERS_BEFORE_OTHERS {
@@ -281,7 +281,7 @@ impl Watch {
             }
             self.next = picture.now + wait;
         }
-        Verdict::LookOn
+        Conclusion::LookOn
     }
 }
 

@@ -22,6 +22,7 @@ use crate::base::{Instant, Ix};
 use crate::out::Out;
 use crate::picture::Picture;
 use crate::reconcile::Subject;
+use crate::wire::Frame;
 use futile::Futile;
 use gaps::Gaps;
 use stock::Stock;
@@ -44,6 +45,38 @@ impl Repair {
         self.sessions.start(picture, out);
         self.gaps.clear();
         self.tombstones.start(picture, out);
+    }
+
+    /// A frame of a repair has come.
+    pub(crate) fn on_frame(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+        from: Ix,
+        frame: Frame,
+    ) {
+        match frame {
+            Frame::Want { group, member, since } => {
+                if let Some(ix) = picture.find_life(member) {
+                    self.sessions.on_want(picture, out, from, &group, ix, since);
+                }
+            }
+            Frame::Ranges(ranges) => self.sessions.on_ranges(picture, out, from, &ranges),
+            Frame::Coded(coded) if self.takes_list(out) => {
+                self.sessions.on_coded(picture, out, from, &coded);
+            }
+            Frame::Lacking(lacking) if self.takes_list(out) => {
+                self.sessions.on_lacking(picture, out, from, &lacking);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether another list of a packet is answered; one that is not is counted.
+    pub(crate) fn takes_list(&mut self, out: &mut Out) -> bool {
+        let takes = self.sessions.takes_list();
+        out.stats.lists_ignored += u64::from(!takes);
+        takes
     }
 
     /// Forgets a node that is leaving the table.

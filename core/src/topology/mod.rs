@@ -73,8 +73,8 @@
 //! | a node that vanishes stays a member | it is hidden while it is down, then forgotten | it does not serve |
 
 mod change;
-mod claim;
 mod coverage;
+mod defence;
 mod firsts;
 mod given_up;
 mod group;
@@ -103,7 +103,7 @@ pub use route::Owner;
 use crate::base::{Epoch, GroupName, Ix, Life, NodeId, Status};
 use crate::reconcile::{FingerprintKey, Root};
 use crate::topology::roster::Roster;
-use claim::Claims;
+use defence::FalseClaims;
 use given_up::GivenUp;
 use groups::Groups;
 use limits::{CLOCK_EXHAUSTED, CLOCK_STEP};
@@ -155,7 +155,7 @@ pub struct Topology {
     barren: u64,
     limits: TopologyLimits,
     down: DownMembers,
-    claims: Claims,
+    claims: FalseClaims,
     stages: Stages,
     /// The latest epoch that is believed.
     horizon: Epoch,
@@ -197,7 +197,7 @@ impl Topology {
             barren: 0,
             limits,
             down: DownMembers::default(),
-            claims: Claims::new(limits.claims),
+            claims: FalseClaims::new(limits.claims),
             stages: Stages::new(limits.stages),
             horizon: epoch.horizon(),
             #[cfg(feature = "mutants")]

@@ -13,6 +13,7 @@ use crate::wire::{MAX_METADATA, kind};
 impl Writer {
     /// Appends the bytes of a frame, and to the tables what it refers to. On an error some of it
     /// may have been appended.
+    #[expect(clippy::too_many_lines, reason = "one case for each frame, and no rest")]
     pub(super) fn encode(&mut self, frame: &Frame) -> Result<(), Refused> {
         match frame {
             Frame::Ping { root } => {
@@ -98,17 +99,6 @@ impl Writer {
                 w.frames.put_u8(u8::from(*silent));
                 Ok(())
             }),
-            Frame::Counted { .. }
-            | Frame::Padding { .. }
-            | Frame::Narrow
-            | Frame::TooLarge { .. }
-            | Frame::Undelivered { .. } => self.encode_of_one(frame),
-        }
-    }
-
-    /// The same of what is said about sizes and numbers.
-    fn encode_of_one(&mut self, frame: &Frame) -> Result<(), Refused> {
-        match frame {
             Frame::Padding { bytes } => self.framed(kind::PADDING, |w| {
                 w.frames.put_bytes(0, (*bytes).into());
                 Ok(())
@@ -124,16 +114,20 @@ impl Writer {
                 Ok(())
             }),
             Frame::Counted { packet, tag, highest, tag_of_highest } => {
-                self.framed(kind::COUNTED, |w| {
-                    w.varint(*packet);
-                    w.frames.put_u16(*tag);
-                    w.varint(*highest);
-                    w.frames.put_u16(*tag_of_highest);
-                    Ok(())
-                })
+                self.counted((*packet, *tag), (*highest, *tag_of_highest))
             }
-            _ => self.framed(kind::NARROW, |_| Ok(())),
+            Frame::Narrow => self.framed(kind::NARROW, |_| Ok(())),
         }
+    }
+
+    fn counted(&mut self, refused: (u64, u16), highest: (u64, u16)) -> Result<(), Refused> {
+        self.framed(kind::COUNTED, |w| {
+            for (packet, tag) in [refused, highest] {
+                w.varint(packet);
+                w.frames.put_u16(tag);
+            }
+            Ok(())
+        })
     }
 
     fn numbered(&mut self, kind: u8, packet: u64) -> Result<(), Refused> {

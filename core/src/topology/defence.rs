@@ -16,14 +16,14 @@ use crate::topology::limits::{CLOCK_STEP, GroupError};
 
 /// The claims that have not been answered yet.
 #[derive(Clone, Hash)]
-pub(super) struct Claims {
+pub(super) struct FalseClaims {
     /// The highest clock claimed, by group.
     clocks: Vec<(GroupName, u64)>,
     epoch: Option<Epoch>,
     limit: usize,
 }
 
-impl Claims {
+impl FalseClaims {
     pub(super) const fn new(limit: usize) -> Self {
         Self { clocks: Vec::new(), epoch: None, limit }
     }
@@ -97,7 +97,7 @@ impl Topology {
         self.given_up.forget(Ix::ME);
         self.retracted.clear();
         self.roster.set_epoch(Ix::ME, epoch);
-        self.claims = Claims::new(self.limits.claims);
+        self.claims = FalseClaims::new(self.limits.claims);
         for record in records {
             let mut writes = record.writes;
             writes.retain(|write| write.op != Op::Remove);
