@@ -181,6 +181,7 @@
 //! | what is said of nodes | `claims` | claims, metadata, and what beats what |
 //! | keys | [`seal`] | keys, suites, freshness |
 //! | envelope | `packet` | the header of a packet, and reading bytes |
+//! | ownership | [`placement`] | which member serves which slots, and handing slots over |
 //! | data | `topology` | records of groups and ranges, merge, the index behind `route`; [`Topology`] is usable by itself |
 //! | differences | `reconcile` | fingerprints, sums over ranges, coded symbols: what two sets differ in |
 //! | ground | `base` | nodes, time, ports, rates; hashing that is the same everywhere; vectors that waste little |
@@ -338,6 +339,7 @@ pub mod protocol {}
 mod out;
 mod packet;
 mod picture;
+pub mod placement;
 mod reconcile;
 mod repair;
 pub mod seal;

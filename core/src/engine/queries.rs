@@ -1,5 +1,6 @@
 //! Queries.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -9,6 +10,7 @@ use super::Engine;
 use crate::base::{Epoch, GroupName, Ix, NodeId, Status};
 use crate::config::Config;
 use crate::out::{MulticastState, Stats};
+use crate::placement::Slots;
 use crate::topology::{Coverage, Op, Owner, TimedItem};
 
 /// What is known of a peer.
@@ -78,6 +80,36 @@ impl Engine {
     /// The groups that this node is in: those in which it has a `Get` or an `Add`; sorted.
     pub fn my_groups(&self) -> impl Iterator<Item = &GroupName> {
         self.picture.topology.my_groups()
+    }
+
+    /// The members of a group that live by what all nodes are told of them, this node included if it is
+    /// one; sorted.
+    ///
+    /// Unlike [`Engine::members`] it does not depend on what this node alone believes (*suspect*,
+    /// *unreachable*, *held off*), so it is what a [`Plan`](crate::placement::Plan) is made of: nodes
+    /// with equal pictures have the same list.
+    #[must_use]
+    pub fn living_members(&self, group: &GroupName) -> Vec<NodeId> {
+        let members = self.picture.topology.members_of_any_status(group);
+        let living = members.filter(|&ix| self.picture.is_living(ix));
+        let mut living: Vec<NodeId> = living.map(|ix| self.picture.id(ix)).collect();
+        living.sort_unstable();
+        living
+    }
+
+    /// The slots of a group that present members serve, each with the member; ranges that are not
+    /// exactly a slot are left out.
+    pub fn served_slots(
+        &self,
+        group: &GroupName,
+        slots: Slots,
+    ) -> impl Iterator<Item = (u32, NodeId)> + use<'_> {
+        self.topology_of(group, Op::Add).filter_map(move |TimedItem { item, .. }| {
+            let present = |ix| self.picture.status(ix).is_present();
+            let shown = self.picture.find(item.member).is_some_and(present);
+            let slot = slots.find(item.range).filter(|_| shown)?;
+            Some((slot, item.member))
+        })
     }
 
     /// All items of a group, tombstones and members that are not present included; sorted by

@@ -1,0 +1,188 @@
+use super::*;
+use crate::base::GroupName;
+use crate::placement::{Candidate, Placement, Slots};
+use core::net::SocketAddr;
+use quickcheck::quickcheck;
+
+fn node(number: usize) -> NodeId {
+    NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1 + number as u16)))
+}
+
+const SLOTS: u32 = 4;
+const NODES: usize = 4;
+
+/// Nodes with plans, pictures and messages that are late.
+struct World {
+    nodes: Vec<Handover>,
+    plans: Vec<Plan>,
+    /// Who has served what, at some moments.
+    pictures: Vec<Vec<(u32, NodeId)>>,
+    messages: Vec<(usize, NodeId, Bytes)>,
+    /// What each node has been told to load.
+    loads: Vec<BTreeSet<u32>>,
+    now: Instant,
+}
+
+impl World {
+    fn new(replicas: usize) -> Self {
+        let placement = Placement::new(Slots::new(SLOTS).unwrap()).with_replicas(replicas);
+        let group = GroupName::try_from("g").unwrap();
+        let plan = |gone: usize| {
+            let others = (0..NODES).filter(|&number| number != gone);
+            let list: Vec<Candidate> = others.map(|number| Candidate::new(node(number))).collect();
+            placement.plan(&group, &list)
+        };
+        Self {
+            nodes: (0..NODES).map(|number| Handover::new(node(number), Epoch(7))).collect(),
+            plans: (0..=NODES).map(plan).collect(),
+            pictures: Vec::from([Vec::new()]),
+            messages: Vec::new(),
+            loads: alloc::vec![BTreeSet::new(); NODES],
+            now: Instant::ZERO,
+        }
+    }
+
+    fn holders(&self, slot: u32) -> usize {
+        self.nodes.iter().filter(|node| node.held.contains_key(&slot)).count()
+    }
+
+    fn update(&mut self, at: usize, plan: usize, picture: usize) {
+        let picture =
+            self.pictures[self.pictures.len() - 1 - picture % self.pictures.len()].clone();
+        self.nodes[at].update(self.now, &self.plans[plan % (NODES + 1)], picture);
+        self.collect(at);
+    }
+
+    fn collect(&mut self, at: usize) {
+        let handover = &mut self.nodes[at];
+        while let Some(step) = handover.poll_step() {
+            match step {
+                Step::Take { slot, .. } => self.loads[at].insert(slot),
+                Step::Cancel { slot } => self.loads[at].remove(&slot),
+                Step::Release { .. } => true,
+            };
+        }
+        while let Some((to, message)) = handover.poll_message() {
+            let to = (0..NODES).find(|&number| node(number) == to).unwrap();
+            self.messages.push((to, node(at), message));
+        }
+        let held = |at: usize| self.nodes[at].held().map(move |slot| (slot, node(at)));
+        self.pictures.push((0..NODES).flat_map(held).collect());
+    }
+
+    /// One thing happens, as the numbers say.
+    fn step(&mut self, what: u8, which: usize, other: usize) {
+        let at = which % NODES;
+        match what % 8 {
+            0 => self.update(at, other, other / 8 % 4),
+            1 => {
+                if let Some(slot) = self.loads[at].pop_first() {
+                    self.nodes[at].loaded(slot);
+                    self.collect(at);
+                }
+            }
+            2 => {
+                self.now = self.now + Duration::from_millis(400);
+                self.nodes[at].handle_timeout(self.now);
+                self.collect(at);
+            }
+            3 if !self.messages.is_empty() => {
+                let lost = which % self.messages.len();
+                self.messages.swap_remove(lost);
+            }
+            _ if !self.messages.is_empty() => {
+                let place = which % self.messages.len();
+                // Some come a second time, later.
+                let again = self.messages[place].clone();
+                let (to, from, message) =
+                    if other % 4 == 0 { again } else { self.messages.swap_remove(place) };
+                self.nodes[to].handle_message(from, &message).unwrap();
+                self.collect(to);
+            }
+            _ => {}
+        }
+    }
+
+    /// All plan alike, see what is, and hear each other.
+    fn settle(&mut self) {
+        for _ in 0..40 {
+            self.now = self.now + Duration::from_secs(40);
+            for at in 0..NODES {
+                self.update(at, NODES, 0);
+                self.nodes[at].handle_timeout(self.now);
+                self.collect(at);
+                while let Some(slot) = self.loads[at].pop_first() {
+                    self.nodes[at].loaded(slot);
+                    self.collect(at);
+                }
+            }
+            for (to, from, message) in core::mem::take(&mut self.messages) {
+                self.nodes[to].handle_message(from, &message).unwrap();
+                self.collect(to);
+            }
+        }
+    }
+}
+
+quickcheck! {
+    /// Whatever is lost, late or repeated, and however plans differ.
+    fn a_slot_that_somebody_had_is_never_without_owner(
+        replicas: bool, happenings: Vec<(u8, usize, usize)>
+    ) -> bool {
+        let mut world = World::new(1 + usize::from(replicas));
+        let mut had = BTreeSet::new();
+        for (what, which, other) in happenings {
+            world.step(what, which, other);
+            had.extend((0..SLOTS).filter(|&slot| world.holders(slot) > 0));
+            if had.iter().any(|&slot| world.holders(slot) == 0) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Once plans are equal, exactly the planned owners are left.
+    fn it_ends_as_planned(replicas: bool, happenings: Vec<(u8, usize, usize)>) -> bool {
+        let mut world = World::new(1 + usize::from(replicas));
+        for (what, which, other) in happenings {
+            world.step(what, which, other);
+        }
+        world.settle();
+        let plan = &world.plans[NODES];
+        (0..SLOTS).all(|slot| {
+            (0..NODES).all(|at| {
+                let planned = plan.owners(slot).any(|owner| owner == node(at));
+                planned == world.nodes[at].held.contains_key(&slot)
+            })
+        })
+    }
+
+    fn no_message_makes_it_panic(message: Vec<u8>) -> bool {
+        let mut handover = Handover::new(node(0), Epoch(1));
+        handover.loaded(3);
+        let _ = handover.handle_message(node(1), &message);
+        handover.held().eq([3])
+    }
+}
+
+/// An acknowledgement of an offer that was taken back must not count for the next one.
+#[test]
+fn a_late_acknowledgement_counts_for_its_own_offer_only() {
+    let mut world = World::new(1);
+    let slot =
+        (0..SLOTS).find(|&slot| world.plans[NODES].owners(slot).next() == Some(node(1))).unwrap();
+    let handover = &mut world.nodes[0];
+    handover.loaded(slot);
+    handover.update(Instant::ZERO, &world.plans[NODES], []);
+    let (to, offer) = handover.poll_message().unwrap();
+    assert_eq!(to, node(1));
+    // Without node 1 the slot is planned for another; then for node 1 again.
+    handover.update(Instant::ZERO, &world.plans[1], []);
+    handover.update(Instant::ZERO, &world.plans[NODES], []);
+    let mut acknowledgement = offer.to_vec();
+    acknowledgement[0] = ACKNOWLEDGEMENT;
+    handover.handle_message(node(1), &acknowledgement).unwrap();
+    let held = handover.held().any(|it| it == slot);
+    let moved = world.plans[1].owners(slot).next() != Some(node(0));
+    assert!(held && moved);
+}
