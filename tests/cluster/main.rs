@@ -14,6 +14,7 @@ mod crash;
 mod delivery;
 mod depart;
 mod events;
+mod handover;
 mod loss;
 mod messages;
 mod multicast;
