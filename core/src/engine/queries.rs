@@ -145,9 +145,9 @@ impl Engine {
         Peer {
             id: life.id,
             epoch: life.epoch,
-            status: self.picture.status(ix),
+            status: self.picture.state(ix).shown(),
             incarnation: self.picture.peers.get(ix).incarnation,
-            held_for: self.picture.peers.falls.held_for(ix, self.picture.now),
+            held_for: self.picture.held_for(ix),
             rtt: self.picture.peers.get(ix).rtt.mean(),
             datagram: self.picture.datagram_known(ix),
             metadata: self.picture.metadata.get(ix),

@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use super::Engine;
-use crate::base::{Ix, NodeId, Status};
+use crate::base::{Ix, NodeId};
 use crate::claims::Standing;
 use crate::mutants::mutated;
+use crate::picture::State;
 use crate::wire::Frame;
 
 /// One in this many of the gone is forgotten at once, so that the search for them is worth its
@@ -67,8 +68,9 @@ impl Engine {
     fn make_room(&mut self, nodes: usize, spared: Option<Ix>, proven: bool) {
         let roster = self.picture.topology.roster();
         let excess = nodes.saturating_sub(roster.room());
-        let gone = roster.count(Status::Down) + roster.count(Status::Left);
-        let unheard = if proven { self.picture.peers.unheard() } else { 0 };
+        let peers = &self.picture.peers;
+        let gone = peers.total(State::Down) + peers.total(State::Left);
+        let unheard = if proven { peers.unheard() } else { 0 };
         if excess == 0 || gone + unheard == 0 || mutated!(self.picture.config, DeadFirst) {
             return;
         }
@@ -77,7 +79,7 @@ impl Engine {
         for ix in roster.iter().filter(|&ix| ix != Ix::ME && Some(ix) != spared) {
             let age = self.picture.peers.since_turn(ix, self.picture.now);
             let (lives, heard) =
-                (self.picture.is_living(ix), self.picture.peers.get(ix).was_heard());
+                (self.picture.state(ix).is_living(), self.picture.peers.get(ix).was_heard());
             gone += usize::from(!lives);
             match (lives, heard) {
                 (false, false) => list.push((0, Reverse(u32::MAX - age), ix)),
