@@ -1,5 +1,5 @@
 //! What a peer is to this node: one of six states, what leads from one to another, and what follows from
-//! each.
+//! each. The documentation shows both as tables, which a test compares with this file.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -268,3 +268,6 @@ impl Picture {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
