@@ -300,6 +300,13 @@
 //!   without an operator.
 //! - **Epochs tell lives apart**, so a restarted node need not know its incarnation from before.
 //!
+//! # States of a peer
+//!
+//! What a node believes of a peer is one of six states. What it finds out by itself moves a peer between
+//! the first three; what is said of a peer (a claim that beats what was known) decides in any state.
+//!
+#![doc = include_str!("picture/state/states.md")]
+//!
 //! # Clockwork
 //!
 //! All durations follow from the configuration, and each wait for an answer follows the measured

@@ -31,7 +31,8 @@ impl Joined {
     pub(crate) fn members(&self, picture: &Picture, group: &GroupName) -> Vec<NodeId> {
         let known = |at: Instant| picture.now.since(at) > picture.timing.join_memory;
         let joins = self.joins.iter().filter(|(at, joined, _)| joined == group && !known(*at));
-        let fits = |ix: Ix| picture.is_reachable(ix) && picture.topology.is_member(group, ix);
+        let fits =
+            |ix: Ix| picture.state(ix).is_reachable() && picture.topology.is_member(group, ix);
         joins.filter(|(_, _, ix)| fits(*ix)).map(|(_, _, ix)| picture.id(*ix)).collect()
     }
 

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::base::{GroupName, Ix, NodeId, Status};
+use crate::base::{GroupName, Ix, NodeId};
 use crate::broadcast::view::Views;
 use crate::out::Out;
 use crate::picture::{Picture, Ring, Stretch};
@@ -70,7 +70,8 @@ impl Targets<'_> {
                 Targets::Ring(ring.stretch(*start, *until, without))
             }
             Route::Listed(nodes) => {
-                let fits = |&ix: &Ix| Some(ix) != from && ix != Ix::ME && picture.is_reachable(ix);
+                let fits =
+                    |&ix: &Ix| Some(ix) != from && ix != Ix::ME && picture.state(ix).is_reachable();
                 let known = nodes.iter().filter_map(|&id| picture.find(id));
                 Targets::Listed(known.filter(fits).collect())
             }
@@ -204,7 +205,7 @@ fn listed_part(picture: &Picture, targets: &Targets<'_>, peers: Range<usize>) ->
 /// The peer that receives a part: the first one that is not under suspicion and knows its cluster,
 /// if there is one near the beginning.
 fn pick(picture: &Picture, part: impl Iterator<Item = Ix> + Clone) -> Option<Ix> {
-    let alive = part.clone().take(LOOKED_AT).filter(|&ix| picture.status(ix) == Status::Alive);
+    let alive = part.clone().take(LOOKED_AT).filter(|&ix| picture.state(ix).is_alive());
     let known = picture.timing.settled.max(8 * picture.peers.usually_late()).as_millis();
     let settled = |ix: &Ix| u128::from(picture.peers.since_turn(*ix, picture.now)) >= known;
     let trusted = |ix: &Ix| !picture.peers.is_shunned(*ix);

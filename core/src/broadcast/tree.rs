@@ -296,7 +296,7 @@ impl Relays {
                 (picture.peers.is_dubious(copy.to), picture.peers.is_shunned(copy.to));
             // No repair brings a message, so that is tried a few times more.
             let enough = !lasting || shunned || copy.tries >= DUBIOUS_TRIES;
-            let lost = dubious && enough || !picture.is_reachable(copy.to);
+            let lost = dubious && enough || !picture.state(copy.to).is_reachable();
             if (lost || copy.tries + 1 == TRIES_PER_PEER)
                 && core::mem::take(&mut copy.covering)
                 && let Route::Ring { group, .. } = &copy.part

@@ -8,7 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Engine;
-use crate::base::{Epoch, GroupName, Instant, Ix, Status};
+use crate::base::{Epoch, GroupName, Instant, Ix};
 use crate::broadcast::{Audience, FAN_OUT};
 use crate::claims::Standing;
 use crate::config::{Config, ConfigError};
@@ -343,6 +343,6 @@ impl Engine {
         }
         let seeds = self.membership.comeback.seeds();
         self.membership.comeback.contact(&self.picture, &mut self.out, &seeds);
-        debug_assert_eq!(self.picture.status(Ix::ME), Status::Alive);
+        debug_assert!(self.picture.state(Ix::ME).is_alive());
     }
 }

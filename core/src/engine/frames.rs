@@ -205,7 +205,7 @@ impl Engine {
     /// packet and may know nobody: otherwise each probe would cost four datagrams.
     fn on_challenge(&mut self, bound: bool, packet: u64, from: Ix) {
         let is_new = self.picture.peers.since_turn(from, self.picture.now) == 0;
-        let lost = is_new || !self.picture.status(from).is_present();
+        let lost = is_new || !self.picture.state(from).is_present();
         let answers = bound
             && self.membership.probes.answered(&mut self.picture, &mut self.out, packet, from);
         if answers {
@@ -269,7 +269,7 @@ impl Engine {
             self.out.say_frame(self.picture.bound(ix), Frame::Message(told));
         }
         let limit = self.picture.config.limits.message_origins;
-        let lives = |id| self.picture.find(id).is_some_and(|ix| self.picture.is_living(ix));
+        let lives = |id| self.picture.find(id).is_some_and(|ix| self.picture.state(ix).is_living());
         self.broadcast.messages.delivered(origin, sequence, limit, lives);
         self.out.stats.messages_delivered += 1;
         let via = self.picture.id(from);

@@ -91,7 +91,7 @@ impl Engine {
     #[must_use]
     pub fn living_members(&self, group: &GroupName) -> Vec<NodeId> {
         let members = self.picture.topology.members_of_any_status(group);
-        let living = members.filter(|&ix| self.picture.is_living(ix));
+        let living = members.filter(|&ix| self.picture.state(ix).is_living());
         let mut living: Vec<NodeId> = living.map(|ix| self.picture.id(ix)).collect();
         living.sort_unstable();
         living
@@ -105,7 +105,7 @@ impl Engine {
         slots: Slots,
     ) -> impl Iterator<Item = (u32, NodeId)> + use<'_> {
         self.topology_of(group, Op::Add).filter_map(move |TimedItem { item, .. }| {
-            let present = |ix| self.picture.status(ix).is_present();
+            let present = |ix| self.picture.state(ix).is_present();
             let shown = self.picture.find(item.member).is_some_and(present);
             let slot = slots.find(item.range).filter(|_| shown)?;
             Some((slot, item.member))
@@ -177,9 +177,9 @@ impl Engine {
         Peer {
             id: life.id,
             epoch: life.epoch,
-            status: self.picture.status(ix),
+            status: self.picture.state(ix).shown(),
             incarnation: self.picture.peers.get(ix).incarnation,
-            held_for: self.picture.peers.falls.held_for(ix, self.picture.now),
+            held_for: self.picture.held_for(ix),
             rtt: self.picture.peers.get(ix).rtt.mean(),
             datagram: self.picture.datagram_known(ix),
             metadata: self.picture.metadata.get(ix),

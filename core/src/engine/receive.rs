@@ -4,13 +4,13 @@ use core::fmt;
 
 use super::Engine;
 use crate::base::growth::KEPT;
-use crate::base::{Arrival, Channel, Destination, Instant, Ix, Life, Status};
+use crate::base::{Arrival, Channel, Destination, Instant, Ix, Life};
 use crate::broadcast::Novelty;
 use crate::claims::{Claim, Standing};
 use crate::mutants::mutated;
 use crate::out::{Cause, To};
 use crate::packet::{Header, TAG_LEN, WireError};
-use crate::picture::{BASE, News, Proof, Weighed};
+use crate::picture::{BASE, News, Proof, State, Weighed};
 use crate::seal::{Freshness, OpenError};
 use crate::wire::{Frame, Message};
 
@@ -253,7 +253,7 @@ impl Engine {
             }
             None => {
                 let ix =
-                    self.picture.admit(&mut self.out, sender, 0, Status::Alive, Cause::Heard)?;
+                    self.picture.admit(&mut self.out, sender, 0, State::Alive, Cause::Heard)?;
                 let news = News { ix, before: None, held: false };
                 self.membership.on_news(&mut self.picture, &mut self.out, news, &newborn(sender));
                 self.introduce(news, sender);

@@ -108,7 +108,7 @@ impl Engine {
             return false;
         }
         let past = topology.as_given_up(group, ix).filter(|_| known);
-        if self.picture.is_reachable(ix)
+        if self.picture.state(ix).is_reachable()
             && self.picture.peers.may_tell(ix, self.picture.now, &self.picture.timing)
         {
             let (to, member) = (self.picture.bound(ix), self.picture.life(ix));
@@ -172,7 +172,9 @@ impl Engine {
         if !self.membership.hear_of(&mut self.picture, &mut self.out, from, life, channel) {
             return;
         }
-        let Some(ix) = self.picture.find_life(life).filter(|&ix| self.picture.is_living(ix)) else {
+        let Some(ix) =
+            self.picture.find_life(life).filter(|&ix| self.picture.state(ix).is_living())
+        else {
             return;
         };
         let key = self.picture.topology.fingerprints();

@@ -81,7 +81,7 @@ impl Engine {
         // Whole batches: no more of them than a message may take.
         let most = FEW.min(self.picture.config.limits.relays as usize / 2 / FAN_OUT * FAN_OUT);
         let members = self.picture.topology.members_of_any_status(group);
-        let reachable = members.filter(|&ix| ix != Ix::ME && self.picture.is_reachable(ix));
+        let reachable = members.filter(|&ix| ix != Ix::ME && self.picture.state(ix).is_reachable());
         let few: Vec<NodeId> = reachable.take(most).map(|ix| self.picture.id(ix)).collect();
         (few.len() < most).then_some(few)
     }

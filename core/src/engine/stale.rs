@@ -2,7 +2,7 @@
 //! forgotten.
 
 use super::Engine;
-use crate::base::{Arrival, Channel, Ix, Life, Status};
+use crate::base::{Arrival, Channel, Ix, Life};
 use crate::engine::receive::tag_of;
 use crate::mutants::mutated;
 use crate::out::{Event, Say};
@@ -66,12 +66,11 @@ impl Engine {
         for packet in frames.iter().filter_map(answered) {
             let answers =
                 self.membership.probes.answered(&mut self.picture, &mut self.out, packet, ix);
-            let gone = matches!(self.picture.status(ix), Status::Down | Status::Left);
             if answers {
                 self.membership.note_answer(&mut self.picture);
                 self.membership.hearsay.answered(self.picture.id(ix));
             }
-            if answers && (!gone || self.picture.peers.falls.is_held(ix)) {
+            if answers && self.picture.state(ix).is_living() {
                 self.membership.watches.answered(&mut self.picture, &mut self.out, ix);
             }
         }
@@ -131,7 +130,7 @@ impl Engine {
     ) {
         let sender = header.sender;
         let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
-        if !header.bound && !self.picture.is_reachable(ix) {
+        if !header.bound && !self.picture.state(ix).is_reachable() {
             // Its clock may have been set back, and a node that has left is told by nobody else.
             self.challenge(header, arrival, len);
             return;

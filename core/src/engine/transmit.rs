@@ -178,10 +178,11 @@ mod tests {
     use core::net::SocketAddr;
 
     use super::*;
-    use crate::base::{Epoch, Instant, Life, NodeId, Status};
+    use crate::base::{Epoch, Instant, Life, NodeId};
     use crate::config::Config;
     use crate::out::Cause;
     use crate::packet::KeyId;
+    use crate::picture::State;
     use crate::seal::{ClusterName, Key, Keyring};
 
     fn life(port: u16) -> Life {
@@ -189,7 +190,7 @@ mod tests {
     }
 
     fn admit(engine: &mut Engine, life: Life) -> Ix {
-        engine.picture.admit(&mut engine.out, life, 0, Status::Alive, Cause::Heard).unwrap()
+        engine.picture.admit(&mut engine.out, life, 0, State::Alive, Cause::Heard).unwrap()
     }
 
     /// A ping goes out even if its receiver has been forgotten while it waited. Then the silence of that

@@ -1,6 +1,6 @@
 //! What follows from what others say of nodes, and from what this node finds out itself.
 
-use crate::base::{Channel, Epoch, Ix, Life, NodeId, Status};
+use crate::base::{Channel, Epoch, Ix, Life, NodeId};
 use crate::claims::{Claim, Standing};
 use crate::config::Liveness;
 use crate::membership::{Membership, Unanswered};
@@ -63,7 +63,7 @@ impl Membership {
             Weighed::Beaten(ix) => {
                 out.stats.updates_stale += 1;
                 // Repair compares the living only, so a node that has missed an end hears of it here.
-                let gone = channel == Channel::Direct && !picture.is_living(ix);
+                let gone = channel == Channel::Direct && !picture.state(ix).is_living();
                 if gone || picture.peers.may_tell(from, picture.now, &picture.timing) {
                     let better = picture.claim(ix);
                     out.say_frame(picture.bound(from), Frame::Claim(better));
@@ -86,13 +86,13 @@ impl Membership {
             Standing::Alive => {
                 match news.before {
                     None => self.probes.admit(out, news.ix),
-                    Some((status, _)) if !status.is_present() => {
+                    Some((state, _)) if !state.is_present() => {
                         self.probes.readmit(out, news.ix);
                     }
                     Some(_) => {}
                 }
                 picture.company(out);
-                if matches!(news.before, Some((Status::Down | Status::Unreachable, _))) {
+                if news.before.is_some_and(|(state, _)| state.is_missing()) {
                     self.reunion(picture, out);
                 }
             }
@@ -127,7 +127,7 @@ impl Membership {
         channel: Channel,
     ) {
         let born = news.ix == from && news.before.is_none_or(|(_, new_life)| new_life);
-        let back = matches!(news.before, Some((Status::Down | Status::Left, _)));
+        let back = news.before.is_some_and(|(state, _)| state.is_shown_gone());
         if channel != Channel::Direct {
             return;
         }
@@ -230,40 +230,27 @@ impl Membership {
         self.note_answer(picture);
         self.hearsay.answered(picture.id(ix));
         self.renewal.answered(picture, out, ix);
-        match picture.status(ix) {
-            Status::Alive | Status::Suspect | Status::Unreachable => {
-                let lost = picture.status(ix) == Status::Unreachable;
-                self.watches.answered(picture, out, ix);
-                if lost {
-                    self.reunion(picture, out);
-                }
-            }
-            // Shown as down, but alive and probed like others.
-            Status::Down if picture.peers.falls.is_held(ix) => {
-                self.watches.answered(picture, out, ix);
-            }
-            Status::Down | Status::Left => {}
+        let state = picture.state(ix);
+        if state.is_living() {
+            self.watches.answered(picture, out, ix);
+        }
+        if state.is_unreachable() {
+            self.reunion(picture, out);
         }
     }
 
     /// A peer that is in doubt has sent something: it is told that others have given it up, so
     /// that it can object, or asked for a sign of life.
     pub(crate) fn follow_up_doubt(&self, picture: &mut Picture, out: &mut Out, ix: Ix) {
-        let status = picture.status(ix);
-        let held = picture.peers.falls.is_held(ix);
-        if status == Status::Alive
-            || held
-            || !picture.peers.may_tell(ix, picture.now, &picture.timing)
-        {
+        let state = picture.state(ix);
+        if !state.is_in_doubt() || !picture.peers.may_tell(ix, picture.now, &picture.timing) {
             return;
         }
         let to = picture.bound(ix);
-        match status {
-            Status::Down | Status::Left => {
-                let claim = picture.claim(ix);
-                out.say_frame(to, Frame::Claim(claim));
-            }
-            Status::Alive | Status::Suspect | Status::Unreachable => out.say(to, Say::Ping),
+        if state.is_living() {
+            out.say(to, Say::Ping);
+        } else {
+            out.say_frame(to, Frame::Claim(picture.claim(ix)));
         }
     }
 
@@ -279,7 +266,7 @@ impl Membership {
             return;
         };
         let claim = picture.claim(ix);
-        if claim.standing == Standing::Alive {
+        if picture.state(ix).is_living() {
             self.watches.verify(picture, out, from, ix, millis);
         } else if u128::from(picture.peers.since_turn(ix, picture.now))
             >= picture.timing.tell_again.as_millis()

@@ -6,10 +6,10 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::base::backoff::Backoff;
-use crate::base::{Instant, Ix, NodeId, Status};
+use crate::base::{Instant, Ix, NodeId};
 use crate::mutants::mutated;
 use crate::out::{Event, Out, Why};
-use crate::picture::Picture;
+use crate::picture::{Picture, State};
 use crate::wire::Frame;
 
 /// A seed draws as many attempts as this many lost peers: a seed that begins anew may know nobody.
@@ -83,7 +83,7 @@ impl Comeback {
     /// The first seed that has been found to be a live peer.
     pub(crate) fn met(&self, picture: &Picture) -> Option<Ix> {
         let mut known = self.seeds.iter().filter_map(|seed| picture.find(seed.node?));
-        known.find(|&ix| picture.status(ix) == Status::Alive)
+        known.find(|&ix| picture.state(ix).is_alive())
     }
 
     /// A proven packet of `node` came from `addr`. Returns whether it is a seed that has not been heard
@@ -126,7 +126,7 @@ impl Comeback {
                 return;
             }
             let next = Self::sweep(picture, out, place);
-            let more = left > 0 && picture.topology.roster().count(Status::Unreachable) > 0;
+            let more = left > 0 && picture.peers.total(State::Unreachable) > 0;
             let again = more.then(|| (Ix::ME, left - 1));
             self.sweep = next.map(|next| (next, left)).or(again);
             if self.sweep.is_some() {
@@ -141,12 +141,12 @@ impl Comeback {
         }
         let alone = picture.ring.len() == 0;
         self.watch_loneliness(picture, out, alone);
-        let only_here = picture.topology.roster().count(Status::Unreachable) > 0;
+        let only_here = picture.peers.total(State::Unreachable) > 0;
         if (alone || only_here || self.is_turn_of(picture, out, Self::count_lost(picture)))
             && let Some(ix) = Self::random_lost(picture, out)
         {
             let to = picture.unbound(ix);
-            if picture.status(ix) == Status::Down {
+            if picture.state(ix).is_down() {
                 let claim = picture.claim(ix);
                 out.say_frame(to, Frame::Claim(claim));
             }
@@ -182,7 +182,7 @@ impl Comeback {
 
     /// Asks the next few unreachable peers from a place of the table on; returns where to go on.
     fn sweep(picture: &Picture, out: &mut Out, place: Ix) -> Option<Ix> {
-        let unreachable = |&ix: &Ix| ix >= place && picture.status(ix) == Status::Unreachable;
+        let unreachable = |&ix: &Ix| ix >= place && picture.state(ix).is_unreachable();
         let mut lost: Vec<Ix> =
             picture.topology.roster().iter().filter(unreachable).take(SWEEP_PEERS + 1).collect();
         let next = if lost.len() > SWEEP_PEERS { lost.pop() } else { None };
@@ -202,7 +202,7 @@ impl Comeback {
 
     /// In how many retry intervals one node makes one attempt.
     fn share(&self, picture: &Picture) -> usize {
-        if picture.topology.roster().count(Status::Unreachable) > 0 {
+        if picture.peers.total(State::Unreachable) > 0 {
             return 1;
         }
         let lost = Self::count_lost(picture) + self.weight_of_seeds(picture);
@@ -221,29 +221,25 @@ impl Comeback {
         SEED_WEIGHT * self.seeds.iter().filter(|seed| !is_met(picture, seed)).count()
     }
 
-    /// Whether a node is lost, unless it is held off.
     fn is_lost(picture: &Picture, ix: Ix) -> bool {
-        match picture.status(ix) {
-            Status::Down => !mutated!(picture.config, DownForever),
-            Status::Unreachable => true,
-            Status::Alive | Status::Suspect | Status::Left => false,
-        }
+        let state = picture.state(ix);
+        state.is_lost() && !(state.is_down() && mutated!(picture.config, DownForever))
     }
 
     fn count_lost(picture: &Picture) -> usize {
-        let roster = picture.topology.roster();
-        let down =
-            if mutated!(picture.config, DownForever) { 0 } else { roster.count(Status::Down) };
-        let held = picture.peers.falls.held().filter(|&ix| Self::is_lost(picture, ix)).count();
-        down + roster.count(Status::Unreachable) - held
+        let down = match mutated!(picture.config, DownForever) {
+            false => picture.peers.total(State::Down),
+            true => 0,
+        };
+        down + picture.peers.total(State::Unreachable)
     }
 
     /// Returns a lost peer; every other time it is one that only this node cannot reach, if there is any.
     fn random_lost(picture: &Picture, out: &mut Out) -> Option<Ix> {
-        let unreachable = picture.topology.roster().count(Status::Unreachable);
+        let unreachable = picture.peers.total(State::Unreachable);
         if unreachable > 0 && out.random_below(2) == 0 {
             let at = out.random_below(unreachable);
-            let lost = |&ix: &Ix| picture.status(ix) == Status::Unreachable;
+            let lost = |&ix: &Ix| picture.state(ix).is_unreachable();
             return picture.topology.roster().iter().filter(lost).nth(at);
         }
         let count = Self::count_lost(picture);
@@ -251,7 +247,7 @@ impl Comeback {
         if count == 0 {
             return None;
         }
-        let lost = |&ix: &Ix| Self::is_lost(picture, ix) && !picture.peers.falls.is_held(ix);
+        let lost = |&ix: &Ix| Self::is_lost(picture, ix);
         let lost = picture.topology.roster().iter().filter(lost).nth(at);
         // Those that have heard it try it. One that is alone has to try all.
         lost.filter(|&ix| picture.ring.len() == 0 || picture.peers.get(ix).was_heard())
@@ -296,5 +292,5 @@ impl Comeback {
 /// Whether a seed has been found to be a live peer.
 fn is_met(picture: &Picture, seed: &Seed) -> bool {
     let ix = picture.find(seed.node.unwrap_or_else(|| NodeId::from(seed.addr)));
-    ix.is_some_and(|ix| picture.status(ix).is_present())
+    ix.is_some_and(|ix| picture.state(ix).is_present())
 }

@@ -172,7 +172,7 @@ fn ask(picture: &Picture, out: &mut Out, asked: &Asked) {
 
 /// Tells a peer that a node that it believes in is silent.
 fn tell(picture: &Picture, out: &mut Out, asked: &Asked) {
-    let Some(by) = picture.find(asked.by).filter(|&ix| picture.is_reachable(ix)) else {
+    let Some(by) = picture.find(asked.by).filter(|&ix| picture.state(ix).is_reachable()) else {
         return;
     };
     let accuser = Some(picture.me().id);

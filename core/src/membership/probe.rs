@@ -8,7 +8,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::base::{Instant, Ix, Status};
+use crate::base::{Instant, Ix};
 use crate::out::{Out, Say, Why};
 use crate::picture::Picture;
 
@@ -225,8 +225,7 @@ impl Probes {
         let mut peers = picture.ring.opposite(picture.position(Ix::ME)).take(LOOKED_AT_ACROSS);
         let shunned =
             |ix| self.detour.is_some_and(|(other, until)| ix == other && picture.now < until);
-        peers
-            .find(|&ix| picture.status(ix) == Status::Alive && !self.is_running(ix) && !shunned(ix))
+        peers.find(|&ix| picture.state(ix).is_alive() && !self.is_running(ix) && !shunned(ix))
     }
 
     /// The next of all in random order, in a new one when all have had their turn.
@@ -249,7 +248,7 @@ impl Probes {
 
     fn fits(&self, picture: &Picture, ix: Ix) -> bool {
         // With nobody to ask there is no better verdict than unreachable.
-        let hopeless = picture.status(ix) == Status::Unreachable && picture.ring.len() == 0;
+        let hopeless = picture.state(ix).is_unreachable() && picture.ring.len() == 0;
         picture.is_watchable(ix) && !hopeless && !self.is_running(ix)
     }
 

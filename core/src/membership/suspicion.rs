@@ -8,12 +8,12 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Instant, Ix, Status};
+use crate::base::{Instant, Ix};
 use crate::claims::Claim;
 use crate::membership::watch::{Asker, Conclusion, MOST_PER_WATCH, Watch, is_small, say_found};
 use crate::mutants::mutated;
 use crate::out::{Cause, Out, Say, Why};
-use crate::picture::Picture;
+use crate::picture::{Picture, Trigger};
 use crate::wire::{Finding, Frame};
 
 /// This many verified suspects within [`Timing::mass_span`](crate::timing::Timing::mass_span) are a mass
@@ -62,9 +62,7 @@ impl Watches {
         }
         (watch.recruited, watch.widened) = (false, false);
         watch.recruit_in_time(picture, out);
-        if picture.status(ix) == Status::Alive {
-            picture.believe(out, ix, Status::Suspect, Cause::Unanswered);
-        }
+        picture.observe(out, ix, Trigger::Unanswered, Cause::Unanswered);
         self.arm(picture, out);
     }
 
@@ -190,7 +188,7 @@ impl Watches {
             }
             self.end(picture, out, at, Cause::Answered);
         } else {
-            picture.believe(out, ix, Status::Alive, Cause::Answered);
+            picture.observe(out, ix, Trigger::Cleared, Cause::Answered);
         }
     }
 
@@ -215,7 +213,7 @@ impl Watches {
     pub(crate) fn void(&mut self, picture: &mut Picture, out: &mut Out) {
         for watch in core::mem::take(&mut self.list) {
             if watch.own {
-                picture.believe(out, watch.ix, Status::Alive, Cause::OwnStall);
+                picture.observe(out, watch.ix, Trigger::Cleared, Cause::OwnStall);
             }
         }
         self.arm(picture, out);
@@ -264,7 +262,7 @@ impl Watches {
                 match watch.conclude(picture, out) {
                     Conclusion::Down(claim) => down.push(claim),
                     Conclusion::Unreachable(cause) => {
-                        picture.believe(out, watch.ix, Status::Unreachable, cause);
+                        picture.observe(out, watch.ix, Trigger::Unconfirmed, cause);
                         let retry = out.around(picture.config.retry_interval);
                         out.timers.hasten(Why::Comeback, picture.now + retry);
                     }
@@ -303,7 +301,7 @@ impl Watches {
         if watch.own {
             out.stats.suspicions_cleared += 1;
         }
-        picture.believe(out, watch.ix, Status::Alive, cause);
+        picture.observe(out, watch.ix, Trigger::Cleared, cause);
         self.arm(picture, out);
     }
 

@@ -38,7 +38,7 @@ impl Membership {
             let denied = picture.peers.falls.has_denied(ix, picture.now, &picture.timing);
             let just_heard =
                 picture.peers.since_heard(ix, picture.now) < picture.config.silence_window;
-            let living = picture.is_living(ix);
+            let living = picture.state(ix).is_living();
             let suspicious = match claim.standing {
                 Standing::Alive => living && (leaps || later && denied),
                 Standing::Down => later || living && (raised || unheard || denied || just_heard),

@@ -4,7 +4,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::base::{Epoch, Instant, Ix, Status};
+use crate::base::{Epoch, Instant, Ix};
 use crate::picture::Picture;
 use crate::timing::segment::{PROMISE, PROMPT, SPEAKER_TTL};
 
@@ -97,7 +97,8 @@ impl Picture {
     /// The other nodes that speak.
     pub(crate) fn speakers(&self) -> Vec<Ix> {
         let speakers = self.covers.speakers.iter();
-        let known = speakers.filter(|&(&ix, &until)| until > self.now && self.is_reachable(ix));
+        let known =
+            speakers.filter(|&(&ix, &until)| until > self.now && self.state(ix).is_reachable());
         known.map(|(&ix, _)| ix).collect()
     }
 
@@ -142,7 +143,7 @@ impl Picture {
         let holds = cover.until > self.now
             && cover.epoch == self.life(ix).epoch
             && cover.speaker_epoch == self.life(cover.speaker).epoch
-            && self.status(cover.speaker) == Status::Alive;
+            && self.state(cover.speaker).is_alive();
         holds.then_some(cover.speaker)
     }
 

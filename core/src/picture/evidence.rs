@@ -1,17 +1,16 @@
 //! What beats what: claims about a node are totally ordered by (epoch, incarnation, standing),
 //! and what is known only grows.
 
-use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::{Epoch, Ix, Life, NodeId, Status};
+use crate::base::{Epoch, Ix, Life, NodeId};
 use crate::claims::{Claim, Plea, Standing};
 use crate::mutants::mutated;
 use crate::out::{Cause, Event, Out, Why};
-use crate::picture::Picture;
+use crate::picture::{Picture, State, Trigger};
 use crate::topology::Changes;
 
 /// Something new about a node.
@@ -20,7 +19,7 @@ pub(crate) struct News {
     /// Which node.
     pub(crate) ix: Ix,
     /// What it was before, and whether that was in an earlier life; `None` if it was not known.
-    pub(crate) before: Option<(Status, bool)>,
+    pub(crate) before: Option<(State, bool)>,
     /// Whether it is held off for it.
     pub(crate) held: bool,
 }
@@ -49,9 +48,9 @@ impl Picture {
     /// Takes in a claim about another node, told by `by`.
     pub(crate) fn consider(&mut self, out: &mut Out, claim: &Claim, by: NodeId) -> Weighed {
         let Some(ix) = self.find(claim.life.id) else {
-            let status = shown(claim.standing);
+            let state = State::of(claim.standing);
             let half = self.config.forget_after / 2;
-            if status != Status::Alive && Duration::from_secs(claim.age.into()) >= half {
+            if !state.is_living() && Duration::from_secs(claim.age.into()) >= half {
                 // Those who knew it are about to forget it: not to be learned anew.
                 return Weighed::Refused;
             }
@@ -59,7 +58,7 @@ impl Picture {
                 out,
                 claim.life,
                 claim.incarnation,
-                status,
+                state,
                 cause(claim, by, None),
             ) {
                 Some(ix) => {
@@ -73,9 +72,9 @@ impl Picture {
             Ordering::Less => Weighed::Beaten(ix),
             Ordering::Equal => Weighed::Known(ix),
             Ordering::Greater => {
-                let (epoch, status) = (self.life(ix).epoch, self.status(ix));
-                let held = self.adopt(out, ix, claim, cause(claim, by, Some((epoch, status))));
-                let before = Some((status, claim.life.epoch > epoch));
+                let (epoch, state) = (self.life(ix).epoch, self.state(ix));
+                let held = self.adopt(out, ix, claim, cause(claim, by, Some((epoch, state))));
+                let before = Some((state, claim.life.epoch > epoch));
                 Weighed::News(News { ix, before, held })
             }
         }
@@ -87,7 +86,7 @@ impl Picture {
         out: &mut Out,
         life: Life,
         incarnation: u32,
-        status: Status,
+        state: State,
         cause: Cause,
     ) -> Option<Ix> {
         let interned = life.id.is_addressable().then(|| self.topology.intern(life));
@@ -95,20 +94,16 @@ impl Picture {
             out.stats.claims_refused += 1;
             return None;
         };
-        self.topology.set_status_of(ix, status);
-        self.peers.admit(ix, &self.topology, incarnation, self.now);
-        self.follow_life(ix);
-        self.follow_status(out, ix, None, status, cause, true);
+        self.peers.admit(ix, &self.topology, incarnation, state, self.now, &self.timing);
+        self.follow_state(ix);
+        self.show(out, ix, None, cause, true);
         self.tell_path_of_new(out, ix);
         Some(ix)
     }
 
     /// Replaces what is known of a node by a claim that beats it. Returns whether it is held off for that.
     fn adopt(&mut self, out: &mut Out, ix: Ix, claim: &Claim, cause: Cause) -> bool {
-        let from = self.status(ix);
-        let mut to = shown(claim.standing);
-        let known = self.claim(ix);
-        let new_life = claim.life.epoch > known.life.epoch;
+        let new_life = claim.life.epoch > self.life(ix).epoch;
         let unheard = self.peers.get(ix).was_heard() && !self.peers.is_heard(ix);
         let mut held = None;
         self.peers.uncount(ix, &self.topology);
@@ -120,7 +115,7 @@ impl Picture {
             out.publish(changes);
         }
         self.peers.get_mut(ix).incarnation = claim.incarnation;
-        match claim.standing {
+        let what = match claim.standing {
             // It may arrive before what it objects to, which is then never seen here.
             Standing::Alive if !new_life => {
                 let plea = match mutated!(self.config, FallWithoutEvidence) {
@@ -128,63 +123,28 @@ impl Picture {
                     true => Plea::CutOff,
                 };
                 held = self.peers.falls.objects(ix, plea, self.now, &self.timing);
-                if let Some(left) = self.peers.falls.held_for(ix, self.now) {
-                    to = Status::Down;
-                    out.timers.hasten(Why::Housekeeping, self.now + left);
+                match self.peers.falls.left(ix, self.now) {
+                    Some(left) => {
+                        out.timers.hasten(Why::Housekeeping, self.now + left);
+                        Trigger::ObjectsHeld
+                    }
+                    None => Trigger::Objects,
                 }
             }
-            Standing::Alive => self.peers.falls.begin_life(ix, unheard, self.now),
-            Standing::Down | Standing::Left => self.peers.falls.unhold(ix),
-        }
-        self.topology.set_status_of(ix, to);
+            Standing::Alive => {
+                self.peers.falls.begin_life(ix, unheard, self.now);
+                Trigger::Begins
+            }
+            Standing::Down => Trigger::SaidDown,
+            Standing::Left => Trigger::SaidLeft,
+        };
+        let cause = if what == Trigger::ObjectsHeld { Cause::HeldOff } else { cause };
+        self.turn(out, ix, what, cause, new_life);
         self.peers.count(ix, &self.topology);
-        self.follow_life(ix);
-        let back_and_held = claim.standing == Standing::Alive && to == Status::Down;
-        let cause = if back_and_held { Cause::HeldOff } else { cause };
-        if from != to || new_life {
-            self.follow_status(out, ix, Some(from), to, cause, new_life);
-        } else {
-            self.place(ix);
-        }
         if claim.standing != Standing::Alive {
             self.peers.turned_before(ix, self.now, claim.age);
         }
         held.is_some()
-    }
-
-    /// Takes back those that were held off and have been clean for long enough.
-    pub(crate) fn take_back(&mut self, out: &mut Out) {
-        let held: Vec<Ix> =
-            self.topology.roster().iter().filter(|&ix| self.peers.falls.is_held(ix)).collect();
-        for ix in held {
-            if self.status(ix) != Status::Down {
-                self.peers.falls.unhold(ix);
-            } else if self.peers.falls.release(ix, self.now) {
-                // What is known of it stays as it is: it has counted as alive all the time.
-                self.topology.set_status_of(ix, Status::Alive);
-                self.follow_status(
-                    out,
-                    ix,
-                    Some(Status::Down),
-                    Status::Alive,
-                    Cause::Steady,
-                    false,
-                );
-            } else {
-                out.timers.hasten(Why::Housekeeping, self.now + self.timing.housekeeping);
-            }
-        }
-    }
-
-    /// Changes what this node alone believes of a peer: alive, suspect or unreachable.
-    pub(crate) fn believe(&mut self, out: &mut Out, ix: Ix, to: Status, cause: Cause) {
-        let from = self.status(ix);
-        let local =
-            |status| matches!(status, Status::Alive | Status::Suspect | Status::Unreachable);
-        if from != to && local(from) && local(to) {
-            self.topology.set_status_of(ix, to);
-            self.follow_status(out, ix, Some(from), to, cause, false);
-        }
     }
 
     /// Raises this node's own incarnation above one that it is said to have, to one that says how this
@@ -196,8 +156,7 @@ impl Picture {
         self.peers.get_mut(Ix::ME).incarnation = incarnation;
         self.peers.count(Ix::ME, &self.topology);
         let held = self.peers.falls.objects(Ix::ME, plea, self.now, &self.timing);
-        if let (Some(left), Some(reason)) = (held, self.peers.falls.reason(Ix::ME)) {
-            self.peers.falls.unhold(Ix::ME);
+        if let Some((left, reason)) = held {
             out.event(Event::HeldOff { reason, left });
         }
         true
@@ -210,38 +169,6 @@ impl Picture {
         out.timers.hasten(Why::Housekeeping, at);
     }
 
-    /// Keeps the ring and the embedder informed of a status that has changed.
-    fn follow_status(
-        &mut self,
-        out: &mut Out,
-        ix: Ix,
-        from: Option<Status>,
-        to: Status,
-        cause: Cause,
-        new_life: bool,
-    ) {
-        self.peers.turn(ix, self.now);
-        self.peers.set_present(ix, to.is_present(), self.now, &self.timing);
-        self.place(ix);
-        let event = Event::Peer { peer: self.life(ix), from, to: Some(to), cause };
-        if new_life {
-            out.event_of_new_life(event);
-        } else {
-            out.event(event);
-        }
-    }
-
-    /// What a node has said counts in the digest while it lives, and is remembered beyond that.
-    fn follow_life(&mut self, ix: Ix) {
-        if self.is_living(ix) {
-            self.topology.revive(ix);
-            self.metadata.revive(ix);
-        } else {
-            self.topology.retire(ix);
-            self.metadata.retire(ix);
-        }
-    }
-
     fn drop_metadata(&mut self, out: &mut Out, ix: Ix) {
         if self.metadata.forget(ix).is_some() {
             let node = self.id(ix);
@@ -249,25 +176,14 @@ impl Picture {
         }
     }
 
-    /// Enters a node into the ring, or takes it out.
-    fn place(&mut self, ix: Ix) {
-        let position = self.topology.fingerprints().peer_position(self.id(ix));
-        self.ring.touch();
-        if self.is_reachable(ix) {
-            self.ring.insert(position, ix);
-        } else {
-            self.ring.remove(position, ix);
-        }
-    }
-
     /// Forgets a node and all it said.
     pub(crate) fn forget(&mut self, out: &mut Out, ix: Ix, cause: Cause) {
-        let (peer, from) = (self.life(ix), self.status(ix));
+        let (peer, from) = (self.life(ix), self.state(ix).shown());
         let epoch = self.forgotten.map_or(peer.epoch, |(epoch, _)| epoch.max(peer.epoch));
         self.forgotten = Some((epoch, out.packet));
         let position = self.topology.fingerprints().peer_position(peer.id);
         self.ring.remove(position, ix);
-        self.peers.forget(ix, &self.topology, self.now, &self.timing);
+        self.peers.forget(ix, &self.topology, self.now);
         self.drop_metadata(out, ix);
         let mut changes = Changes::default();
         self.topology.delete(ix, &mut changes);
@@ -276,16 +192,8 @@ impl Picture {
     }
 }
 
-fn shown(standing: Standing) -> Status {
-    match standing {
-        Standing::Alive => Status::Alive,
-        Standing::Down => Status::Down,
-        Standing::Left => Status::Left,
-    }
-}
-
 /// Why a claim changes what was known.
-fn cause(claim: &Claim, by: NodeId, known: Option<(Epoch, Status)>) -> Cause {
+fn cause(claim: &Claim, by: NodeId, known: Option<(Epoch, State)>) -> Cause {
     match (claim.standing, claim.accuser) {
         (Standing::Down, Some(accuser)) => {
             Cause::Confirmed { accuser, confirmed_by: claim.confirmed_by }
@@ -294,7 +202,7 @@ fn cause(claim: &Claim, by: NodeId, known: Option<(Epoch, Status)>) -> Cause {
         (Standing::Left, _) => Cause::Departed,
         (Standing::Alive, _) => match known {
             Some((epoch, _)) if claim.life.epoch > epoch => Cause::NewLife,
-            Some((_, Status::Suspect | Status::Unreachable | Status::Down)) => Cause::Refuted,
+            Some((_, state)) if state.is_accused() => Cause::Refuted,
             _ if by == claim.life.id => Cause::Heard,
             _ => Cause::Told { by },
         },
@@ -306,5 +214,5 @@ fn cause(claim: &Claim, by: NodeId, known: Option<(Epoch, Status)>) -> Cause {
 pub(crate) fn is_doubtful(picture: &Picture, ix: Ix, claim: &Claim) -> bool {
     claim.standing == Standing::Down
         && claim.life.epoch == picture.life(ix).epoch
-        && picture.status(ix) == Status::Alive
+        && picture.state(ix).is_alive()
 }

@@ -23,8 +23,6 @@ struct Fall {
     at: u32,
     /// Until when it is not taken back, as a stamp.
     until: u32,
-    /// Whether it lives and is held off.
-    held: bool,
 }
 
 impl Fall {
@@ -37,6 +35,15 @@ impl Fall {
         })
     }
 
+    /// Why it is held off.
+    const fn reason(&self) -> HoldReason {
+        let times = self.count;
+        match self.plea {
+            Plea::StoodStill => HoldReason::Stalls { times },
+            _ => HoldReason::Silences { times },
+        }
+    }
+
     fn memory(&self, timing: &Timing) -> Duration {
         timing.flap_memory + self.span(timing).unwrap_or_default()
     }
@@ -46,31 +53,27 @@ impl Fall {
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Falls {
     fallen: BTreeMap<Ix, Fall>,
-    /// How many of them are held off.
-    held: usize,
     /// When those that were called down by mistake said so last, as a stamp.
     denied: BTreeMap<Ix, u32>,
 }
 
 impl Falls {
     /// A node says that it lives, in the incarnation by which it objects to having been called down.
-    /// Returns for how long it is held off from now on, if that begins or gets longer.
+    /// Returns for how long it is held off from now on, and why, if that begins or gets longer.
     pub(crate) fn objects(
         &mut self,
         ix: Ix,
         plea: Plea,
         now: Instant,
         timing: &Timing,
-    ) -> Option<Duration> {
+    ) -> Option<(Duration, HoldReason)> {
         if plea == Plea::Well {
             self.denied.insert(ix, stamp(now));
-            if let Some(fall) = self.fallen.get_mut(&ix) {
-                if since(fall.at, now) < timing.fall_undone {
-                    // What it is said to have admitted a moment ago, another has made up.
-                    (fall.count, fall.until) = (fall.count.saturating_sub(1), stamp(now));
-                }
-                let held = ahead(fall.until, now) > 0;
-                self.set_held(ix, held);
+            if let Some(fall) = self.fallen.get_mut(&ix)
+                && since(fall.at, now) < timing.fall_undone
+            {
+                // What it is said to have admitted a moment ago, another has made up.
+                (fall.count, fall.until) = (fall.count.saturating_sub(1), stamp(now));
             }
             return None;
         }
@@ -84,13 +87,11 @@ impl Falls {
             None => 1,
         };
         let at = last.filter(|fall| fall.count == count).map_or_else(|| stamp(now), |fall| fall.at);
-        self.set_held(ix, false);
-        let mut fall = Fall { count, plea, at, until: stamp(now), held: false };
+        let mut fall = Fall { count, plea, at, until: stamp(now) };
         let span = fall.span(timing);
         fall.until = stamp(now + span.unwrap_or_default());
         self.fallen.insert(ix, fall);
-        self.set_held(ix, span.is_some());
-        span
+        span.map(|span| (span, fall.reason()))
     }
 
     /// Whether a node has denied of late to have been silent: a peer that accuses it again may be lying, or
@@ -103,13 +104,12 @@ impl Falls {
     pub(crate) fn rest(&mut self, now: Instant, timing: &Timing) {
         self.denied.retain(|_, at| since(*at, now) <= timing.denial_memory);
         let over = |fall: &Fall| since(fall.at, now) > fall.memory(timing);
-        self.fallen.retain(|_, fall| fall.held || !over(fall));
+        self.fallen.retain(|_, fall| ahead(fall.until, now) > 0 || !over(fall));
     }
 
     /// A node begins a life. It did not fall in it; and if nothing was heard of the one before, that may
     /// have been made up, which the node denies by beginning another.
     pub(crate) fn begin_life(&mut self, ix: Ix, unheard: bool, now: Instant) {
-        self.set_held(ix, false);
         self.fallen.remove(&ix);
         if unheard {
             self.denied.insert(ix, stamp(now));
@@ -118,51 +118,14 @@ impl Falls {
 
     /// The place of a node in the table goes to another.
     pub(crate) fn forget(&mut self, ix: Ix) {
-        self.set_held(ix, false);
         self.fallen.remove(&ix);
         self.denied.remove(&ix);
     }
 
-    /// A node is down or has left, so it is not held off any more.
-    pub(crate) fn unhold(&mut self, ix: Ix) {
-        self.set_held(ix, false);
-    }
-
-    /// Takes a node back if it has been held off for long enough.
-    pub(crate) fn release(&mut self, ix: Ix, now: Instant) -> bool {
-        let over = self.held_for(ix, now).is_some_and(|left| left.is_zero());
-        if over {
-            self.set_held(ix, false);
-        }
-        over
-    }
-
-    /// Whether a node lives but is not taken back yet.
-    pub(crate) fn is_held(&self, ix: Ix) -> bool {
-        self.fallen.get(&ix).is_some_and(|fall| fall.held)
-    }
-
-    /// Those that live but are not taken back yet.
-    pub(crate) fn held(&self) -> impl Iterator<Item = Ix> + use<'_> {
-        let fallen = if self.held > 0 { Some(&self.fallen) } else { None };
-        let held = fallen.into_iter().flatten().filter(|(_, fall)| fall.held);
-        held.map(|(&ix, _)| ix)
-    }
-
-    /// How long a node is still held off; `None` if it is not.
-    pub(crate) fn held_for(&self, ix: Ix, now: Instant) -> Option<Duration> {
-        let fall = self.fallen.get(&ix).filter(|fall| fall.held)?;
-        Some(Duration::from_millis(ahead(fall.until, now).into()))
-    }
-
-    /// Why a node is held off, if it is.
-    pub(crate) fn reason(&self, ix: Ix) -> Option<HoldReason> {
-        let fall = self.fallen.get(&ix).filter(|fall| fall.held)?;
-        let times = fall.count;
-        Some(match fall.plea {
-            Plea::StoodStill => HoldReason::Stalls { times },
-            _ => HoldReason::Silences { times },
-        })
+    /// For how long a node is not taken back yet; `None` if it may be.
+    pub(crate) fn left(&self, ix: Ix, now: Instant) -> Option<Duration> {
+        let left = ahead(self.fallen.get(&ix)?.until, now);
+        (left > 0).then(|| Duration::from_millis(left.into()))
     }
 
     /// Whether the hold of a node goes on for long, so that it is not watched yet: nothing of it is shown,
@@ -170,15 +133,7 @@ impl Falls {
     pub(crate) fn is_resting(&self, ix: Ix, now: Instant, timing: &Timing) -> bool {
         let span = self.fallen.get(&ix).and_then(|fall| fall.span(timing));
         let half = span.map_or(Duration::ZERO, |span| span / 2);
-        self.held_for(ix, now).is_some_and(|left| left > half.max(timing.least_watched))
-    }
-
-    fn set_held(&mut self, ix: Ix, held: bool) {
-        if let Some(fall) = self.fallen.get_mut(&ix) {
-            self.held += usize::from(held);
-            self.held -= usize::from(fall.held);
-            fall.held = held;
-        }
+        self.left(ix, now).is_some_and(|left| left > half.max(timing.least_watched))
     }
 }
 

@@ -10,12 +10,13 @@ mod peers;
 mod ring;
 mod room;
 mod rtt;
+mod state;
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use crate::base::{Destination, Epoch, GroupName, Instant, Ix, Life, NodeId, Status};
+use crate::base::{Destination, Epoch, GroupName, Instant, Ix, Life, NodeId};
 use crate::claims::{Claim, Metadata, Standing};
 use crate::config::Config;
 use crate::out::{Out, Say, To, Why};
@@ -32,6 +33,7 @@ pub(crate) use newness::Newness;
 pub(crate) use path::BASE;
 pub(crate) use peers::Proof;
 pub(crate) use ring::{Ring, Stretch};
+pub(crate) use state::{State, Trigger};
 
 /// What this node believes. All parts read it.
 #[derive(Clone, Hash)]
@@ -64,9 +66,10 @@ impl Picture {
         #[cfg(feature = "mutants")]
         topology.set_mutant(config.mutant);
         let mut peers = Peers::new();
-        peers.admit(Ix::ME, &topology, 0, now);
+        let timing = Timing::new(&config);
+        peers.admit(Ix::ME, &topology, 0, State::Alive, now, &timing);
         Self {
-            timing: Timing::new(&config),
+            timing,
             now,
             horizon: (epoch.horizon(), now),
             config,
@@ -130,10 +133,6 @@ impl Picture {
         self.topology.roster().id(ix)
     }
 
-    pub(crate) fn status(&self, ix: Ix) -> Status {
-        self.topology.roster().status(ix)
-    }
-
     /// Whether an epoch can be that of a life that has begun; one that lies implausibly far ahead
     /// is counted.
     pub(crate) fn is_plausible(&mut self, out: &mut Out, epoch: Epoch) -> bool {
@@ -155,24 +154,6 @@ impl Picture {
     fn horizon_now(&self) -> Epoch {
         let (horizon, at) = self.horizon;
         horizon.after(self.now.since(at))
-    }
-
-    /// Whether a peer is thought to live and to be within reach, whether it is shown or held off.
-    pub(crate) fn is_reachable(&self, ix: Ix) -> bool {
-        self.status(ix).is_present() || self.peers.falls.is_held(ix)
-    }
-
-    /// Whether a node lives by what all are told of it, whatever this node alone believes.
-    pub(crate) fn is_living(&self, ix: Ix) -> bool {
-        self.peers.is_living(ix, self.status(ix))
-    }
-
-    /// Whether a peer is to be probed.
-    pub(crate) fn is_watchable(&self, ix: Ix) -> bool {
-        let status = self.status(ix);
-        matches!(status, Status::Alive | Status::Unreachable)
-            || self.peers.falls.is_held(ix)
-                && !self.peers.falls.is_resting(ix, self.now, &self.timing)
     }
 
     pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {
@@ -209,7 +190,7 @@ impl Picture {
 
     /// The claim about a node, as others are told it.
     pub(crate) fn claim(&self, ix: Ix) -> Claim {
-        let standing = self.peers.standing(ix, self.status(ix));
+        let standing = self.state(ix).standing();
         Claim {
             life: self.life(ix),
             incarnation: self.peers.get(ix).incarnation,
@@ -243,9 +224,9 @@ impl Picture {
         // end.
         for _ in 0..count.min(live) {
             let start = out.random_below(live);
-            let mut fit = (0..live).map(|step| self.ring.at((start + step) % live)).filter(|&ix| {
-                ix != not && self.status(ix) == Status::Alive && !picked.contains(&ix)
-            });
+            let mut fit = (0..live)
+                .map(|step| self.ring.at((start + step) % live))
+                .filter(|&ix| ix != not && self.state(ix).is_alive() && !picked.contains(&ix));
             let first = fit.next();
             let shunned = first.filter(|&ix| self.peers.is_shunned(ix));
             let better = shunned.and_then(|_| fit.find(|&ix| !self.peers.is_shunned(ix)));

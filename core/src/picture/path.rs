@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use self::search::{Search, TRIES_IN_DOUBT};
-use crate::base::{Instant, Ix, Status, backoff};
+use crate::base::{Instant, Ix, backoff};
 use crate::mutants::mutated;
 use crate::out::{Event, Out, Say, Why};
 use crate::picture::Picture;
@@ -156,7 +156,7 @@ impl Picture {
     /// Begins to look for the size that passes to a peer, unless it has begun.
     pub(crate) fn doubt_path(&mut self, out: &mut Out, to: Ix) {
         let size = self.datagram(to);
-        if size <= BASE || self.status(to) != Status::Alive || mutated!(self.config, SizeKept) {
+        if size <= BASE || !self.state(to).is_alive() || mutated!(self.config, SizeKept) {
             return;
         }
         let known = self.paths.known.get(&to);

@@ -4,10 +4,11 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Instant, Ix, Status, growth};
+use crate::base::{Instant, Ix, growth};
 use crate::claims::Standing;
 use crate::picture::falls::Falls;
 use crate::picture::rtt::Rtt;
+use crate::picture::state::State;
 use crate::reconcile::{Root, Subject};
 use crate::seal::{Freshness, WideWindows, Window};
 use crate::timing::Timing;
@@ -29,7 +30,7 @@ pub(crate) struct Peer {
     /// How far the highest number of its packets lies above that of the bound packet that was the
     /// proof, up to the most that fits.
     since_proof: u8,
-    /// [`Proof`], and the marks below.
+    /// [`Proof`], [`State`], and the marks below.
     marks: u8,
     /// The first bits of the tag of its packet with the highest number.
     tag: u16,
@@ -37,20 +38,20 @@ pub(crate) struct Peer {
 
 const _: () = assert!(size_of::<Peer>() == 40);
 
-/// Marks a peer that was shown though no packet of it had come, one that is present, one that counts in
-/// the root, one that had a wide window when it was heard last, one of which a packet has come in any of
-/// its lives, and one whose root was equal to this node's since a round began.
-const SHOWN: u8 = 0x04;
-const PRESENT: u8 = 0x08;
-const COUNTED: u8 = 0x10;
+/// The bits of the proof and those of the state, of which [`Peers::set_state`] is the only writer.
+const PROOF: u8 = 0x03;
+const STATE: u8 = 0x1c;
+
+/// Marks a peer that had a wide window when it was heard last, one that was shown as present though no
+/// packet of it had come, and one whose root was equal to this node's since a round began.
 const WIDE: u8 = 0x20;
-const HEARD: u8 = 0x40;
+const SHOWN: u8 = 0x40;
 const LEVEL: u8 = 0x80;
 
 impl Peer {
     /// What shows that it lives in its present life.
     pub(crate) const fn proof(&self) -> Proof {
-        match self.marks & 0x03 {
+        match self.marks & PROOF {
             0 => Proof::None,
             1 => Proof::Vouched,
             _ => Proof::Own,
@@ -58,17 +59,20 @@ impl Peer {
     }
 
     const fn set_proof(&mut self, proof: Proof) {
-        self.marks = self.marks & !0x03 | proof as u8;
+        self.marks = self.marks & !PROOF | proof as u8;
     }
 
-    /// Whether it counts in the root.
-    pub(crate) const fn is_counted(&self) -> bool {
-        self.has(COUNTED)
+    const fn state(&self) -> State {
+        State::ALL[((self.marks & STATE) >> STATE.trailing_zeros()) as usize]
+    }
+
+    const fn set_state(&mut self, state: State) {
+        self.marks = self.marks & !STATE | (state as u8) << STATE.trailing_zeros();
     }
 
     /// Whether a packet of its own has come in any of its lives.
     pub(crate) const fn was_heard(&self) -> bool {
-        self.has(HEARD)
+        self.heard != 0
     }
 
     const fn has(&self, mark: u8) -> bool {
@@ -118,10 +122,11 @@ pub(crate) struct Peers {
     /// When a node was last told a claim about itself, as a stamp.
     told: BTreeMap<Ix, u32>,
     wide: WideWindows,
+    /// How many there are in each [`State`], this node included.
+    states: [u32; State::ALL.len()],
     /// How many nodes are known by what others say alone.
     unheard: usize,
-    /// How many are present, and how many of these are known by what others say alone.
-    present: usize,
+    /// How many of these are present.
     present_unheard: usize,
     /// For how many more unanswered datagrams those that were never heard are trusted.
     credit: u8,
@@ -142,8 +147,8 @@ impl Peers {
             falls: Falls::default(),
             told: BTreeMap::new(),
             wide: WideWindows::default(),
+            states: [0; State::ALL.len()],
             unheard: 0,
-            present: 0,
             present_unheard: 0,
             credit: CREDIT,
             settled: None,
@@ -158,6 +163,20 @@ impl Peers {
 
     pub(crate) fn get_mut(&mut self, ix: Ix) -> &mut Peer {
         &mut self.table[ix.index()]
+    }
+
+    pub(crate) fn state(&self, ix: Ix) -> State {
+        self.get(ix).state()
+    }
+
+    /// How many nodes are in a state, this node included.
+    pub(crate) const fn total(&self, state: State) -> usize {
+        self.states[state as usize] as usize
+    }
+
+    /// How many peers are present.
+    const fn present(&self) -> usize {
+        self.total(State::Alive) + self.total(State::Suspect) - 1
     }
 
     /// Whether a packet of a peer is new.
@@ -201,10 +220,9 @@ impl Peers {
         let first = !peer.was_heard();
         if first {
             self.unheard -= 1;
-            self.present_unheard -= usize::from(peer.has(PRESENT));
+            self.present_unheard -= usize::from(peer.state().is_present());
             self.credit = (self.credit + CREDIT / 4).min(CREDIT);
         }
-        peer.mark(HEARD, true);
         peer.heard = stamp;
         let ahead = packet.saturating_sub(peer.window.highest());
         if ahead > 0 {
@@ -268,25 +286,50 @@ impl Peers {
     }
 
     /// Enters a node that has just been interned.
-    pub(crate) fn admit(&mut self, ix: Ix, topology: &Topology, incarnation: u32, now: Instant) {
+    pub(crate) fn admit(
+        &mut self,
+        ix: Ix,
+        topology: &Topology,
+        incarnation: u32,
+        state: State,
+        now: Instant,
+        timing: &Timing,
+    ) {
         while self.table.len() <= ix.index() {
             growth::push(&mut self.table, Peer::default());
         }
         self.falls.forget(ix);
         self.told.remove(&ix);
-        self.table[ix.index()] = Peer { incarnation, turned: stamp(now), ..Peer::default() };
-        self.table[ix.index()].mark(HEARD, ix == Ix::ME);
-        self.unheard += usize::from(ix != Ix::ME);
+        let turned = stamp(now);
+        let heard = if ix == Ix::ME { turned } else { 0 };
+        let peer = &mut self.table[ix.index()];
+        *peer = Peer { incarnation, turned, heard, ..Peer::default() };
+        peer.set_state(state);
+        self.states[state as usize] += 1;
+        self.unheard += usize::from(!peer.was_heard());
+        self.follow_presence(ix, false, now, timing);
         self.count(ix, topology);
     }
 
+    /// Changes the state of a node. The caller sees to all that follows from it.
+    pub(super) fn set_state(&mut self, ix: Ix, state: State, now: Instant, timing: &Timing) {
+        let peer = &mut self.table[ix.index()];
+        let was = peer.state();
+        peer.set_state(state);
+        self.states[was as usize] -= 1;
+        self.states[state as usize] += 1;
+        self.follow_presence(ix, was.is_present(), now, timing);
+    }
+
     /// Forgets a node that is about to be removed from the roster.
-    pub(crate) fn forget(&mut self, ix: Ix, topology: &Topology, now: Instant, timing: &Timing) {
+    pub(crate) fn forget(&mut self, ix: Ix, topology: &Topology, now: Instant) {
         self.uncount(ix, topology);
         self.falls.forget(ix);
-        self.set_present(ix, false, now, timing);
-        self.unheard -= usize::from(!self.get(ix).was_heard());
-        self.get_mut(ix).mark(HEARD, true);
+        let (state, unheard) = (self.state(ix), !self.get(ix).was_heard());
+        self.states[state as usize] -= 1;
+        self.unheard -= usize::from(unheard);
+        self.present_unheard -= usize::from(unheard && state.is_present());
+        self.follow_settled(now);
         self.unlevel(ix);
     }
 
@@ -307,12 +350,12 @@ impl Peers {
         self.level += usize::from(!self.get(with).has(LEVEL));
         self.get_mut(with).mark(LEVEL, true);
         let roster = topology.roster();
-        let lost = roster.count(Status::Down) + roster.count(Status::Left);
+        let gone = self.total(State::Down) + self.total(State::Left);
         // Looked at one by one only if that can be all of them.
-        self.level + 1 + lost >= roster.len()
-            && roster.iter().all(|ix| {
-                ix == Ix::ME || self.get(ix).has(LEVEL) || !self.is_living(ix, roster.status(ix))
-            })
+        self.level + 1 + gone >= roster.len()
+            && roster
+                .iter()
+                .all(|ix| ix == Ix::ME || self.get(ix).has(LEVEL) || !self.state(ix).is_living())
     }
 
     /// Whether a peer may be an invention: no packet of it has ever come, though this node has heard most
@@ -328,22 +371,20 @@ impl Peers {
     }
 
     fn knows_most(&self) -> bool {
-        self.present_unheard * MOST <= self.present - self.present_unheard
+        self.present_unheard * MOST <= self.present() - self.present_unheard
     }
 
     /// Whether the silence of a peer tells this node something of itself. One that was never heard may not
     /// exist, unless others like it have answered, or the cluster is so large that most are heard late.
     pub(crate) fn should_answer(&self, ix: Ix) -> bool {
-        let many = self.present - self.present_unheard >= MANY;
+        let many = self.present() - self.present_unheard >= MANY;
         self.get(ix).was_heard() || self.credit > 0 || many
     }
 
-    /// Whether a node is present has changed, or may have.
-    pub(crate) fn set_present(&mut self, ix: Ix, present: bool, now: Instant, timing: &Timing) {
-        let peer = &mut self.table[ix.index()];
-        let (was, unheard) = (peer.has(PRESENT), !peer.was_heard());
-        peer.mark(PRESENT, present);
-        self.present = self.present + usize::from(present) - usize::from(was);
+    /// Whether a node is present may have changed.
+    fn follow_presence(&mut self, ix: Ix, was: bool, now: Instant, timing: &Timing) {
+        let peer = self.get(ix);
+        let (present, unheard) = (peer.state().is_present(), !peer.was_heard());
         if unheard {
             self.present_unheard = self.present_unheard + usize::from(present) - usize::from(was);
         }
@@ -364,7 +405,7 @@ impl Peers {
             if core::mem::take(&mut self.flooded) {
                 self.credit = CREDIT;
             }
-            if self.present - self.present_unheard >= FEW {
+            if self.present() - self.present_unheard >= FEW {
                 self.settled.get_or_insert(now);
             } else {
                 self.settled = None;
@@ -392,18 +433,17 @@ impl Peers {
         self.unheard
     }
 
-    /// Takes a node's fingerprint out of the root; [`Peers::count`] puts it back after a change.
+    /// Takes the fingerprint of a node that lives out of the root; [`Peers::count`] puts it back after a
+    /// change.
     pub(crate) fn uncount(&mut self, ix: Ix, topology: &Topology) {
-        if self.get(ix).is_counted() {
-            self.get_mut(ix).mark(COUNTED, false);
+        if self.state(ix).is_living() {
             self.root.subtract(self.fingerprint(ix, topology), || place(ix, topology));
         }
     }
 
     /// Puts a node's fingerprint into the root, if it lives.
     pub(crate) fn count(&mut self, ix: Ix, topology: &Topology) {
-        if self.is_living(ix, topology.roster().status(ix)) && !self.get(ix).is_counted() {
-            self.get_mut(ix).mark(COUNTED, true);
+        if self.state(ix).is_living() {
             self.root.add(self.fingerprint(ix, topology), || place(ix, topology));
         }
     }
@@ -442,27 +482,6 @@ impl Peers {
         let mean = own.mean().or_else(|| self.usual.mean())?;
         let usual = self.usual.late()?.max(mean + mean / 4);
         Some(own.late().map_or(usual, |late| late.max(mean + mean / 4).min(usual)))
-    }
-
-    /// What is known of a node that is shown with this status.
-    pub(crate) fn standing(&self, ix: Ix, status: Status) -> Standing {
-        match status {
-            Status::Alive | Status::Suspect | Status::Unreachable => Standing::Alive,
-            Status::Down if self.falls.is_held(ix) => Standing::Alive,
-            Status::Down => Standing::Down,
-            Status::Left => Standing::Left,
-        }
-    }
-
-    /// Whether a node that is shown with this status lives by what all are told of it. Only the living
-    /// count in the root: for how long the others are remembered each node decides for itself.
-    pub(crate) fn is_living(&self, ix: Ix, status: Status) -> bool {
-        self.standing(ix, status) == Standing::Alive
-    }
-
-    /// Notes that a node's status turns at `now`.
-    pub(crate) fn turn(&mut self, ix: Ix, now: Instant) {
-        self.get_mut(ix).turned = stamp(now);
     }
 
     /// Notes that a node's status has turned so many seconds before `now`.

@@ -3,10 +3,10 @@
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-use crate::base::{Ix, NodeId, Status};
+use crate::base::{Ix, NodeId};
 use crate::claims::Standing;
 use crate::mutants::mutated;
-use crate::picture::Picture;
+use crate::picture::{Picture, State};
 use crate::wire::Frame;
 
 /// One in this many of the gone is forgotten at once, so that the search for them is worth its
@@ -61,8 +61,9 @@ impl Picture {
     pub(crate) fn to_forget(&self, nodes: usize, spared: Option<Ix>, proven: bool) -> Vec<Ix> {
         let roster = self.topology.roster();
         let excess = nodes.saturating_sub(roster.room());
-        let gone = roster.count(Status::Down) + roster.count(Status::Left);
-        let unheard = if proven { self.peers.unheard() } else { 0 };
+        let peers = &self.peers;
+        let gone = peers.total(State::Down) + peers.total(State::Left);
+        let unheard = if proven { peers.unheard() } else { 0 };
         if excess == 0 || gone + unheard == 0 || mutated!(self.config, DeadFirst) {
             return Vec::new();
         }
@@ -70,7 +71,7 @@ impl Picture {
         let mut list: Vec<(u8, Reverse<u32>, Ix)> = Vec::new();
         for ix in roster.iter().filter(|&ix| ix != Ix::ME && Some(ix) != spared) {
             let age = self.peers.since_turn(ix, self.now);
-            let (lives, heard) = (self.is_living(ix), self.peers.get(ix).was_heard());
+            let (lives, heard) = (self.state(ix).is_living(), self.peers.get(ix).was_heard());
             gone += usize::from(!lives);
             match (lives, heard) {
                 (false, false) => list.push((0, Reverse(u32::MAX - age), ix)),

@@ -11,7 +11,6 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::base::{GroupName, Ix};
-use crate::claims::Standing;
 use crate::out::{Out, Say, Why};
 use crate::picture::Picture;
 use crate::reconcile::{Cells, Decoded, Element, Subject};
@@ -368,7 +367,7 @@ impl Sessions {
     fn name_lost(&mut self, picture: &Picture, out: &mut Out, to: Ix) {
         let recent = picture.config.forget_after / 2;
         let is_lost = |&ix: &Ix| {
-            picture.claim(ix).standing == Standing::Down
+            picture.state(ix).is_down()
                 && u128::from(picture.peers.since_turn(ix, picture.now)) < recent.as_millis()
         };
         let lost: Vec<Ix> = picture.topology.roster().iter().filter(is_lost).take(LOST).collect();

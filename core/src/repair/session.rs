@@ -249,9 +249,9 @@ fn answer_wait(picture: &Picture) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Epoch, Life, NodeId, Status};
+    use crate::base::{Epoch, Life, NodeId};
     use crate::out::Cause;
-    use crate::picture::of_one;
+    use crate::picture::{State, of_one};
     use core::net::SocketAddr;
 
     fn id(host: u8) -> NodeId {
@@ -263,7 +263,7 @@ mod tests {
         let (mut picture, mut out) = of_one();
         let admit = |picture: &mut Picture, out: &mut Out, host| {
             let life = Life { id: id(host), epoch: Epoch(1) };
-            picture.admit(out, life, 0, Status::Alive, Cause::Heard).unwrap()
+            picture.admit(out, life, 0, State::Alive, Cause::Heard).unwrap()
         };
         let with = admit(&mut picture, &mut out, 2);
         let mut sessions = Sessions::default();

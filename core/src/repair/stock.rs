@@ -26,8 +26,7 @@ impl Stock {
         picture.peers.root_mut().follow();
         picture.metadata.root_mut().follow();
         let key = picture.topology.fingerprints();
-        let counted =
-            picture.topology.roster().iter().filter(|&ix| picture.peers.get(ix).is_counted());
+        let counted = picture.topology.roster().iter().filter(|&ix| picture.state(ix).is_living());
         let peers = counted.map(|ix| {
             let fingerprint = picture.peers.fingerprint(ix, &picture.topology);
             (key.peer_position(picture.id(ix)), Subject::Peer(ix), fingerprint)
@@ -168,9 +167,9 @@ impl Stock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Epoch, Life, NodeId, Status, mix};
+    use crate::base::{Epoch, Life, NodeId, mix};
     use crate::out::Cause;
-    use crate::picture::of_one;
+    use crate::picture::{State, of_one};
     use alloc::collections::BTreeSet;
     use core::net::SocketAddr;
     use quickcheck::quickcheck;
@@ -206,7 +205,7 @@ mod tests {
         };
         assert_eq!(total(&mut stock, &mut picture).count, 1);
         picture
-            .admit(&mut out, Life { id: id(2), epoch: Epoch(1) }, 0, Status::Alive, Cause::Heard)
+            .admit(&mut out, Life { id: id(2), epoch: Epoch(1) }, 0, State::Alive, Cause::Heard)
             .unwrap();
         picture.now = picture.now + picture.timing.index_least;
         Stock::clear_unused(&mut stock, &mut picture);

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{GroupName, Instant, Ix, Status};
+use crate::base::{GroupName, Instant, Ix};
 use crate::out::{Out, Why};
 use crate::picture::Picture;
 use crate::topology::Changes;
@@ -158,9 +158,7 @@ impl Tombstones {
         let mut forgotten = Vec::new();
         let mut next = self.aging.front().map(|(due, ..)| *due);
         for ix in picture.topology.roster().iter() {
-            if !matches!(picture.status(ix), Status::Down | Status::Left)
-                || picture.peers.falls.is_held(ix)
-            {
+            if picture.state(ix).is_living() {
                 continue;
             }
             let all = picture.config.forget_after;

@@ -307,7 +307,7 @@ impl Speaker {
     fn keep(&mut self, picture: &Picture, ix: Ix) -> bool {
         let Some(hearer) = self.hearers.get(&ix) else { return false };
         // One that is merely under suspicion may still hear this node, and no other speaker.
-        let same = hearer.epoch == picture.life(ix).epoch && picture.status(ix).is_present();
+        let same = hearer.epoch == picture.life(ix).epoch && picture.state(ix).is_present();
         let promised = hearer.promised.is_some_and(|until| until > picture.now);
         let word = picture.now.since(hearer.said) <= WORD;
         if same && promised && !word {

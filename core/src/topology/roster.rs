@@ -26,8 +26,6 @@ const _: () = assert!(size_of::<Entry>() == 32);
 pub(crate) struct Roster {
     entries: Vec<Entry>,
     by_id: HashTable<u32>,
-    /// How many nodes have each status, by [`Status`].
-    counts: [u32; 5],
     free: Vec<u32>,
     limit: usize,
 }
@@ -35,8 +33,8 @@ pub(crate) struct Roster {
 /// The table of ids is left out, as it follows from the rest.
 impl core::hash::Hash for Roster {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { entries, by_id: _, counts, free, limit } = self;
-        core::hash::Hash::hash(&(entries, counts, free, limit), state);
+        let Self { entries, by_id: _, free, limit } = self;
+        core::hash::Hash::hash(&(entries, free, limit), state);
     }
 }
 
@@ -46,7 +44,6 @@ impl Roster {
         let mut roster = Self {
             entries: Vec::new(),
             by_id: HashTable::new(),
-            counts: [0; 5],
             free: Vec::new(),
             limit: limit.clamp(1, Ix::COUNT),
         };
@@ -75,7 +72,6 @@ impl Roster {
         let entries = &self.entries;
         let rehash = |&other: &u32| spread(entries[other as usize].hash);
         self.by_id.insert_unique(spread(entry.hash), index, rehash);
-        self.counts[Status::Alive as usize] += 1;
         Ok(Ix::new(index, entry.generation))
     }
 
@@ -99,7 +95,6 @@ impl Roster {
         if !self.is_current(ix) {
             return;
         }
-        self.counts[self.status(ix) as usize] -= 1;
         let (index, hash) = (ix.index() as u32, spread(self.hash(ix)));
         if let Ok(entry) = self.by_id.find_entry(hash, |&other| other == index) {
             entry.remove();
@@ -133,15 +128,8 @@ impl Roster {
     }
 
     pub(crate) fn set_status(&mut self, ix: Ix, status: Status) {
-        self.counts[self.status(ix) as usize] -= 1;
-        self.counts[status as usize] += 1;
         let mark = &mut self.entry_mut(ix).mark;
         *mark = *mark & !STATUS | status as u8;
-    }
-
-    /// How many nodes have a status.
-    pub(crate) const fn count(&self, status: Status) -> usize {
-        self.counts[status as usize] as usize
     }
 
     /// Marks a node whose records are no longer passed on.
@@ -299,7 +287,6 @@ mod tests {
         roster.remove(a);
         roster.remove(a);
         assert_eq!((roster.len(), roster.slots()), (1, 2));
-        assert_eq!((roster.count(Status::Alive), roster.count(Status::Down)), (1, 0));
     }
 
     #[test]
@@ -320,7 +307,6 @@ mod tests {
                 roster.set_retired(Ix::ME, retired);
                 roster.set_status(Ix::ME, status);
                 assert_eq!((roster.status(Ix::ME), roster.is_retired(Ix::ME)), (status, retired));
-                assert_eq!((roster.count(status), roster.len()), (1, 1));
             }
         }
     }

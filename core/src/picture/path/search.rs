@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{BASE, STEPS};
-use crate::base::{Instant, Ix, Status};
+use crate::base::{Instant, Ix};
 use crate::out::{Out, Say, Why};
 use crate::picture::Picture;
 
@@ -93,7 +93,7 @@ impl Picture {
             return self.size_refuted(out, of, &search);
         }
         let spent = search.calls >= TRIES_IN_DOUBT || search.tries >= MOST_TRIES;
-        if spent || self.status(with) != Status::Alive {
+        if spent || !self.state(with).is_alive() {
             return self.inconclusive(of);
         }
         if out.outbox.is_held(self.now, self.config.max_datagram, false) {
@@ -174,7 +174,7 @@ impl Picture {
         let size = STEPS.iter().copied().find(|&step| step > path.size).unwrap_or(wide).min(wide);
         let rest = path.rest(&self.timing);
         let with = if of == Ix::ME { self.random_alive(out, 1, of).pop() } else { Some(of) };
-        let with = with.filter(|&with| self.status(with) == Status::Alive);
+        let with = with.filter(|&with| self.state(with).is_alive());
         let search = with.map(|with| self.search(with, size, true, TRIES_OF_ANOTHER_SIZE));
         let Some(path) = self.paths.known.get_mut(&of) else { return };
         path.next = self.now + rest;
