@@ -365,7 +365,7 @@ pub use out::{BroadcastError, BroadcastId, Cause, Event, MulticastState, Recipie
 pub use packet::KeyId;
 pub use seal::{ClusterName, ClusterNameError, Key, KeyError, Keyring, KeyringError, Suite};
 pub use topology::{
-    Change, Changes, Coverage, DownMembers, GroupError, GroupRecords, Item, KeyRange,
-    KeyRangeError, MergeError, Op, Overlap, Owner, RecordDelta, Refusal, TimedItem, Topology,
-    TopologyLimits, Write,
+    Change, Changes, Coverage, DownMembers, Fence, GroupError, GroupRecords, Item, KeyRange,
+    KeyRangeError, MergeError, Op, Overlap, Owner, RecordDelta, Refusal, Shortfall, TimedItem,
+    Topology, TopologyLimits, Write,
 };

@@ -11,7 +11,7 @@ use crate::base::{Epoch, GroupName, Ix, NodeId, Status};
 use crate::config::Config;
 use crate::out::{MulticastState, Stats};
 use crate::placement::Slots;
-use crate::topology::{Coverage, Op, Owner, TimedItem};
+use crate::topology::{Coverage, Fence, Op, Owner, Shortfall, TimedItem};
 
 /// What is known of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +136,27 @@ impl Engine {
     #[must_use]
     pub fn coverage(&self, group: &GroupName) -> Coverage {
         self.picture.topology.coverage(group)
+    }
+
+    /// The fencing token of an owner that [`Engine::route`] has returned; `None` if it has ceased to
+    /// serve that range since.
+    ///
+    /// | what the token fences, at a store that refuses lower ones of the same owner | what it does not |
+    /// |---|---|
+    /// | late writes of an earlier life of the owner | writes of another owner, on the other side of a cut |
+    /// | late writes from before the owner gave the range up and took it again | writes to a store that forgets tokens |
+    #[must_use]
+    pub fn fence(&self, group: &GroupName, owner: &Owner) -> Option<Fence> {
+        self.picture.topology.fence(group, owner)
+    }
+
+    /// What would be missing if some nodes stopped: the keys of all groups that would have fewer than
+    /// `copies` owners, and fewer than now. Empty if the nodes may be stopped, as far as this node
+    /// knows: it does not reserve anything, so two nodes that ask about each other at once both hear
+    /// yes.
+    #[must_use]
+    pub fn shortfalls_without(&self, nodes: &[NodeId], copies: usize) -> Vec<Shortfall> {
+        self.picture.topology.shortfalls_without(nodes, copies)
     }
 
     /// All known peers, whatever their status, in the order in which they became known.

@@ -31,11 +31,12 @@
 //! | `item` | names, ranges, items, deltas |
 //! | `record` | one owner's writes |
 //! | `group`, `groups` | the records of a name; the table of names |
-//! | `index`, `firsts`, `maxima`, `route`, `coverage` | from a key to its owners |
+//! | `index`, `firsts`, `maxima`, `route` | from a key to its owners |
+//! | `coverage`, `shortfall` | which keys have too few owners, now and without some nodes |
 //! | `limits` | how much is held, and errors |
 //! | `room`, `given_up` | what gives way when a limit is reached, and what is remembered of it |
 //! | `merge`, `stage` | others' writes; those that come in pieces |
-//! | `claim` | what others say that this node has said |
+//! | `defence` | what others say that this node has said |
 //! | `query` | questions and exports |
 //!
 //! # Compared with the original
@@ -89,6 +90,7 @@ mod record;
 mod room;
 mod roster;
 mod route;
+mod shortfall;
 mod stage;
 
 use alloc::vec::Vec;
@@ -98,7 +100,8 @@ pub use coverage::{Coverage, Overlap};
 pub use item::{GroupRecords, Item, KeyRange, KeyRangeError, Op, RecordDelta, TimedItem, Write};
 pub use limits::{DownMembers, GroupError, MergeError, TopologyLimits};
 pub(crate) use merge::Applied;
-pub use route::Owner;
+pub use route::{Fence, Owner};
+pub use shortfall::Shortfall;
 
 use crate::base::{Epoch, GroupName, Ix, Life, NodeId, Status};
 use crate::reconcile::{FingerprintKey, Root};

@@ -7,7 +7,8 @@ use super::coverage::Coverage;
 use super::group::{Group, timed};
 use super::item::{GroupRecords, Op, RecordDelta, TimedItem, Write};
 use super::record::Record;
-use super::route::{Owner, Route};
+use super::route::{Fence, Owner, Route};
+use super::shortfall::{self, Shortfall};
 use crate::base::{Epoch, GroupName, Ix, NodeId};
 use crate::reconcile::{FingerprintKey, Root};
 use crate::topology::limits::DownMembers;
@@ -97,6 +98,33 @@ impl Topology {
         let entries = self.groups.by_name(group).into_iter().flat_map(|group| group.index.iter());
         let shown = entries.filter(|entry| self.is_shown(Ix::from_raw(entry.member)));
         Coverage::of(shown.map(|entry| (entry.start, entry.end)))
+    }
+
+    /// The fencing token of an owner that [`route`](Self::route) has returned; `None` if it has ceased
+    /// to serve that range since.
+    #[must_use]
+    pub fn fence(&self, group: &GroupName, owner: &Owner) -> Option<Fence> {
+        let ix = self.roster.find(owner.member)?;
+        let write = self.groups.by_name(group)?.record(ix)?.get(owner.range)?;
+        let fence = Fence { epoch: self.roster.epoch(ix), clock: write.clock };
+        (write.op == Op::Add).then_some(fence)
+    }
+
+    /// The keys of all groups that would have fewer than `copies` owners, and fewer than now, if some
+    /// nodes stopped; by group and key. Takes members as [`DownMembers`] says, and time in proportion
+    /// to the ranges of all groups.
+    #[must_use]
+    pub fn shortfalls_without(&self, nodes: &[NodeId], copies: usize) -> Vec<Shortfall> {
+        let goes = nodes.iter().filter_map(|&node| self.roster.find(node)).map(Ix::raw).collect();
+        let mut groups: Vec<&Group> = self.groups.iter().collect();
+        groups.sort_unstable_by_key(|group| &group.name);
+        let mut found = Vec::new();
+        for group in groups {
+            let shown = group.index.iter().filter(|it| self.is_shown(Ix::from_raw(it.member)));
+            let ranges = shown.map(|entry| (entry.start, entry.end, entry.member));
+            shortfall::sweep(&group.name, ranges, &goes, copies, &mut found);
+        }
+        found
     }
 
     /// All that is known of a group, to be [merged](Self::merge) by another node; `None` if nothing

@@ -12,7 +12,7 @@ use super::Topology;
 use super::group::Group;
 use super::index::{Entry, Position};
 use super::item::KeyRange;
-use crate::base::{Hash, Ix, NodeId, fold};
+use crate::base::{Epoch, Hash, Ix, NodeId, fold};
 
 /// A member that serves a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,21 @@ pub struct Owner {
     pub port: u16,
     /// The range that the key is a part of.
     pub range: KeyRange,
+}
+
+/// Orders the times at which an owner took a range: a fencing token.
+///
+/// A later life has the higher epoch, and within a life a later write the higher clock. So a store
+/// that remembers the highest token of each owner refuses what an earlier life of the owner, or an
+/// earlier term in the same life, still sends. Tokens of *different* owners are not ordered by who
+/// serves the range rightfully: on two sides of a cut each side has an owner, and nothing here
+/// tells which one should win. Whoever needs that asks a consensus service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fence {
+    /// The owner's life.
+    pub epoch: Epoch,
+    /// The clock of the write by which it serves the range.
+    pub clock: u64,
 }
 
 /// The owners of a key by falling score.
@@ -163,7 +178,7 @@ const RANK: [u64; 2] = [0x4cf5_ad43_2745_937f, 0x52dc_e729_3838_6f4b];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Epoch, GroupName, Status};
+    use crate::base::{GroupName, Status};
     use crate::topology::DownMembers;
     use crate::topology::roster::hash;
     use core::net::SocketAddr;

@@ -20,6 +20,7 @@ mod hostility;
 mod limits;
 mod net;
 mod oversize;
+mod ownership;
 mod rate;
 mod refusals;
 mod relay;

@@ -96,7 +96,7 @@ impl World {
                 // Some come a second time, later.
                 let again = self.messages[place].clone();
                 let (to, from, message) =
-                    if other % 4 == 0 { again } else { self.messages.swap_remove(place) };
+                    if other.is_multiple_of(4) { again } else { self.messages.swap_remove(place) };
                 self.nodes[to].handle_message(from, &message).unwrap();
                 self.collect(to);
             }
