@@ -297,7 +297,11 @@ impl Engine {
         self.out.pace.count(&self.picture.timing, self.picture.now, news.len() as u64);
         let gathered = self.out.pace.flushed(self.picture.now);
         let count = self.out.pace.gatherers(&self.picture.timing, self.picture.now);
-        if count == 0 || gathered || news.len() > usize::from(u8::MAX) {
+        if count == 0
+            || gathered
+            || news.len() > usize::from(u8::MAX)
+            || mutated!(self.picture.config, GatherersOff)
+        {
             return None;
         }
         let own = |frame: &Frame| matches!(frame, Frame::Record { .. } | Frame::Metadata { .. });

@@ -124,11 +124,11 @@ impl Picture {
                 };
                 held = self.peers.falls.objects(ix, plea, self.now, &self.timing);
                 match self.peers.falls.left(ix, self.now) {
-                    Some(left) => {
+                    Some(left) if !mutated!(self.config, HoldsOff) => {
                         out.timers.hasten(Why::Housekeeping, self.now + left);
                         Trigger::ObjectsHeld
                     }
-                    None => Trigger::Objects,
+                    _ => Trigger::Objects,
                 }
             }
             Standing::Alive => {
