@@ -183,7 +183,7 @@ impl Picture {
         self.forgotten = Some((epoch, out.packet));
         let position = self.topology.fingerprints().peer_position(peer.id);
         self.ring.remove(position, ix);
-        self.peers.forget(ix, &self.topology, self.now);
+        self.peers.forget(ix, &self.topology, self.now, &self.timing);
         self.drop_metadata(out, ix);
         let mut changes = Changes::default();
         self.topology.delete(ix, &mut changes);

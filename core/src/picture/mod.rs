@@ -10,6 +10,7 @@ mod peers;
 mod ring;
 mod rtt;
 mod state;
+mod strangers;
 mod view;
 
 use alloc::vec::Vec;
