@@ -319,6 +319,10 @@
 //!
 #![doc = include_str!("broadcast/measured.md")]
 //!
+//! # Mechanisms, measured
+//!
+#![doc = include_str!("mechanisms.md")]
+//!
 //! # Repair, measured
 //!
 #![doc = include_str!("repair/measured.md")]

@@ -95,4 +95,22 @@ mutants! {
     PiggybackOff,
     /// A node that has caught up does not compare roots any more.
     RepairOff,
+    /// News is never entrusted to a gatherer: each node sends its own.
+    GatherersOff,
+    /// A write that a multicast has shown to be missing is left to repair.
+    GapsOff,
+    /// What a node alone knows of the return of a lost peer it keeps to itself.
+    ReturnsOff,
+    /// The node half-way round the ring is probed every other time, even if it was silent a moment ago.
+    DetourOff,
+    /// No more verifiers are asked at the end of a window.
+    LateVerifiersOff,
+    /// Pings and pongs wait behind what is urgent.
+    SecondQueueOff,
+    /// A peer that falls again and again is shown as soon as it objects.
+    HoldsOff,
+    /// A copy that comes again is passed on again.
+    TakenOff,
+    /// The nodes that a silent speaker covers are left to its heir.
+    RescueOff,
 }

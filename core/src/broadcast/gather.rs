@@ -1,6 +1,7 @@
 //! While much changes, news is collected at a few nodes, which send it on in full packets.
 
 use crate::base::Ix;
+use crate::mutants::mutated;
 use crate::out::Out;
 use crate::picture::Picture;
 use crate::wire::Frame;
@@ -19,7 +20,8 @@ pub(crate) fn gatherer(
     out.pace.count(&picture.timing, picture.now, news.len() as u64);
     let gathered = out.pace.flushed(picture.now);
     let count = out.pace.gatherers(&picture.timing, picture.now);
-    if count == 0 || gathered || news.len() > usize::from(u8::MAX) {
+    let off = mutated!(picture.config, GatherersOff);
+    if count == 0 || gathered || off || news.len() > usize::from(u8::MAX) {
         return None;
     }
     let own = |frame: &Frame| matches!(frame, Frame::Record { .. } | Frame::Metadata { .. });

@@ -299,6 +299,7 @@ impl Relays {
             let lost = dubious && enough || !picture.state(copy.to).is_reachable();
             if (lost || copy.tries + 1 == TRIES_PER_PEER)
                 && core::mem::take(&mut copy.covering)
+                && !mutated!(picture.config, RescueOff)
                 && let Route::Ring { group, .. } = &copy.part
                 && let Some(batch) = self.batches.get(&copy.batch)
             {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::Engine;
 use crate::base::{Channel, GroupName, Ix, Life};
+use crate::mutants::mutated;
 use crate::out::Event;
 use crate::topology::{Applied, Changes, RecordDelta};
 use crate::wire::Frame;
@@ -55,6 +56,9 @@ impl Engine {
             }
             Ok(Applied::Gap { have }) => {
                 self.out.stats.gaps += 1;
+                if channel == Channel::Multicast && mutated!(self.picture.config, GapsOff) {
+                    return self.out.publish(changes);
+                }
                 if channel == Channel::Multicast
                     && let Some(member) = self.picture.find_life(life)
                 {

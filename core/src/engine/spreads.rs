@@ -6,6 +6,7 @@ use super::Engine;
 use super::oversize::message_room;
 use crate::base::{Channel, Ix};
 use crate::broadcast::CopyId;
+use crate::mutants::mutated;
 use crate::packet::Header;
 use crate::wire::{Frame, Spread, is_message};
 
@@ -40,7 +41,9 @@ impl Engine {
     ) -> Took {
         let copy = CopyId::of(header, spread, place);
         let is_late = header.packet < self.picture.peers.highest(from);
-        let is_known = (is_late || spread.first_try.is_some()) && self.broadcast.taken.has(&copy);
+        let is_known = (is_late || spread.first_try.is_some())
+            && self.broadcast.taken.has(&copy)
+            && !mutated!(self.picture.config, TakenOff);
         if let Some(most) = batch.iter().filter_map(|frame| self.room_exceeded(frame)).min()
             && (self.segment.has_duty(self.picture.now)
                 || self.broadcast.relays.leads_on(&self.picture, &mut self.out, from, spread))

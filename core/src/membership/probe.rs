@@ -9,6 +9,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::base::{Instant, Ix};
+use crate::mutants::mutated;
 use crate::out::{Out, Say, Why};
 use crate::picture::Picture;
 
@@ -114,7 +115,9 @@ impl Probes {
             } else if probe.tries < TRIES_PER_PROBE && !picture.peers.is_dubious(probe.ix) {
                 self.ask(picture, out, Probe { tries: probe.tries + 1, ..probe });
             } else {
-                if self.next_across(picture) == Some(probe.ix) {
+                if self.next_across(picture) == Some(probe.ix)
+                    && !mutated!(picture.config, DetourOff)
+                {
                     self.detour = Some((probe.ix, picture.now + picture.timing.detour));
                 }
                 out.stats.probes_unanswered += 1;

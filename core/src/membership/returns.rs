@@ -8,6 +8,7 @@
 
 use crate::base::Ix;
 use crate::claims::Standing;
+use crate::mutants::mutated;
 use crate::out::{Out, Suppressor, Why};
 use crate::picture::Picture;
 
@@ -21,6 +22,9 @@ impl Returns {
     /// Notes that a lost peer is back, which only this node may know. If too many wait, it is broadcast
     /// at once.
     pub(crate) fn note(&mut self, picture: &Picture, out: &mut Out, ix: Ix) {
+        if mutated!(picture.config, ReturnsOff) {
+            return;
+        }
         if self.untold.is_full() {
             picture.tell_all_of(out, ix);
         } else if !self.untold.has(|&untold| untold == ix) {

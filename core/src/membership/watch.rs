@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::base::backoff::Backoff;
 use crate::base::{Instant, Ix, NodeId};
 use crate::claims::{Claim, Standing};
+use crate::mutants::mutated;
 use crate::out::{Cause, Out, Say};
 use crate::picture::Picture;
 use crate::wire::{Finding, Frame};
@@ -199,7 +200,9 @@ impl Watch {
         let late = left.saturating_sub(look.min(picture.config.silence_window / 2));
         if !self.widened && late.is_zero() && !picture.peers.is_dubious(self.ix) {
             self.widened = true;
-            self.recruit(picture, out, LAST_VERIFIERS);
+            if !mutated!(picture.config, LateVerifiersOff) {
+                self.recruit(picture, out, LAST_VERIFIERS);
+            }
         }
         let due = if self.recruited { late } else { early };
         if !due.is_zero() {

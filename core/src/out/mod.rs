@@ -84,9 +84,12 @@ impl Out {
     /// Nothing waits to go out.
     pub(crate) fn new(config: &Config, id: NodeId, epoch: Epoch, now: Instant) -> Self {
         let limits = &config.limits;
+        let outbox = Outbox::new(limits.outbox, config.send_rate, now);
+        #[cfg(feature = "mutants")]
+        let outbox = outbox.with_mutant(config.mutant);
         Self {
             now,
-            outbox: Outbox::new(limits.outbox, config.send_rate, now),
+            outbox,
             events: Events::new(limits.events, limits.event_bytes),
             timers: Timers::default(),
             stats: Stats::default(),

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::base::growth::KEPT;
 use crate::base::{Destination, Epoch, Instant, Ix, SendRate, Throttle, growth};
+use crate::mutants::mutated;
 use crate::wire::Frame;
 
 /// Where a packet goes and whether it is bound to a life of the receiver.
@@ -96,6 +97,8 @@ pub(crate) struct Outbox {
     /// The most intents in each queue.
     limit: usize,
     throttle: Throttle,
+    #[cfg(feature = "mutants")]
+    mutant: Option<crate::mutants::Mutant>,
 }
 
 /// How far behind the head of a queue to look for intents for the same receiver.
@@ -115,7 +118,16 @@ impl Outbox {
             bulk: VecDeque::new(),
             limit: limit as usize,
             throttle: Throttle::new(rate, now),
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
+    }
+
+    /// With a fault to make on purpose.
+    #[cfg(feature = "mutants")]
+    pub(super) const fn with_mutant(mut self, mutant: Option<crate::mutants::Mutant>) -> Self {
+        self.mutant = mutant;
+        self
     }
 
     pub(crate) fn set_limits(&mut self, limit: u32, rate: SendRate) {
@@ -154,7 +166,8 @@ impl Outbox {
     /// node whose pongs are late is thought to be dead.
     pub(crate) fn push(&mut self, now: Instant, to: To, say: Say) -> bool {
         let is_probe = matches!(say, Say::Ping | Say::Pong { .. });
-        let (queue, room) = if is_probe && self.urgent.len() > REACH {
+        let overtakes = is_probe && self.urgent.len() > REACH && !mutated!(self, SecondQueueOff);
+        let (queue, room) = if overtakes {
             let same = self.ahead.iter().filter(|intent| intent.to == to).take(AHEAD_EACH).count();
             let room = self.ahead.len() < AHEAD.min(self.limit) && same < AHEAD_EACH;
             (&mut self.ahead, room)

@@ -124,11 +124,11 @@ impl Picture {
                 };
                 held = self.peers.falls.objects(ix, plea, self.now, &self.timing);
                 match self.peers.falls.left(ix, self.now) {
-                    Some(left) => {
+                    Some(left) if !mutated!(self.config, HoldsOff) => {
                         out.timers.hasten(Why::Housekeeping, self.now + left);
                         Trigger::ObjectsHeld
                     }
-                    None => Trigger::Objects,
+                    _ => Trigger::Objects,
                 }
             }
             Standing::Alive => {
@@ -183,7 +183,7 @@ impl Picture {
         self.forgotten = Some((epoch, out.packet));
         let position = self.topology.fingerprints().peer_position(peer.id);
         self.ring.remove(position, ix);
-        self.peers.forget(ix, &self.topology, self.now);
+        self.peers.forget(ix, &self.topology, self.now, &self.timing);
         self.drop_metadata(out, ix);
         let mut changes = Changes::default();
         self.topology.delete(ix, &mut changes);

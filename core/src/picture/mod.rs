@@ -11,6 +11,7 @@ mod ring;
 mod room;
 mod rtt;
 mod state;
+mod strangers;
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;

@@ -9,6 +9,7 @@ use crate::claims::Standing;
 use crate::picture::falls::Falls;
 use crate::picture::rtt::Rtt;
 use crate::picture::state::State;
+use crate::picture::strangers::Strangers;
 use crate::reconcile::{Root, Subject};
 use crate::seal::{Freshness, WideWindows, Window};
 use crate::timing::Timing;
@@ -96,19 +97,6 @@ pub(crate) enum Proof {
     Own,
 }
 
-/// How many datagrams to peers that were never heard may go unanswered before all of these are in doubt.
-/// A quarter of it comes back with each that is heard.
-const CREDIT: u8 = 8;
-
-/// A node that has heard this many peers is in a large cluster, where most pairs meet late.
-const MANY: usize = 16;
-
-/// A node that has heard fewer peers than this may be about to learn of all the others.
-const FEW: usize = 3;
-
-/// A node knows most of those that are present if it has heard this many times as many as not.
-const MOST: usize = 2;
-
 /// From how many entries on the table of those told of late is searched for old ones.
 const TOLD: usize = 64;
 
@@ -124,16 +112,7 @@ pub(crate) struct Peers {
     wide: WideWindows,
     /// How many there are in each [`State`], this node included.
     states: [u32; State::ALL.len()],
-    /// How many nodes are known by what others say alone.
-    unheard: usize,
-    /// How many of these are present.
-    present_unheard: usize,
-    /// For how many more unanswered datagrams those that were never heard are trusted.
-    credit: u8,
-    /// Since when this node has heard most of those that are present, if it does.
-    settled: Option<Instant>,
-    /// Whether many have become known since that were never heard, and few of them have been heard yet.
-    flooded: bool,
+    strangers: Strangers,
     /// How many have been equal to this node since a round began.
     level: usize,
 }
@@ -148,11 +127,7 @@ impl Peers {
             told: BTreeMap::new(),
             wide: WideWindows::default(),
             states: [0; State::ALL.len()],
-            unheard: 0,
-            present_unheard: 0,
-            credit: CREDIT,
-            settled: None,
-            flooded: false,
+            strangers: Strangers::new(),
             level: 0,
         }
     }
@@ -172,11 +147,6 @@ impl Peers {
     /// How many nodes are in a state, this node included.
     pub(crate) const fn total(&self, state: State) -> usize {
         self.states[state as usize] as usize
-    }
-
-    /// How many peers are present.
-    const fn present(&self) -> usize {
-        self.total(State::Alive) + self.total(State::Suspect) - 1
     }
 
     /// Whether a packet of a peer is new.
@@ -217,11 +187,8 @@ impl Peers {
             wide = self.wide.mark(ix.raw(), packet, stamp);
         }
         peer.mark(WIDE, wide);
-        let first = !peer.was_heard();
-        if first {
-            self.unheard -= 1;
-            self.present_unheard -= usize::from(peer.state().is_present());
-            self.credit = (self.credit + CREDIT / 4).min(CREDIT);
+        if !peer.was_heard() {
+            self.strangers.meet(peer.state().is_present(), now);
         }
         peer.heard = stamp;
         let ahead = packet.saturating_sub(peer.window.highest());
@@ -237,9 +204,6 @@ impl Peers {
         }
         // A number that is taken shows that a floor that was named was none too high.
         peer.set_proof(Proof::Own);
-        if first {
-            self.follow_settled(now);
-        }
     }
 
     /// Gives back the wide windows of bursts that are over.
@@ -306,8 +270,10 @@ impl Peers {
         *peer = Peer { incarnation, turned, heard, ..Peer::default() };
         peer.set_state(state);
         self.states[state as usize] += 1;
-        self.unheard += usize::from(!peer.was_heard());
-        self.follow_presence(ix, false, now, timing);
+        if ix != Ix::ME {
+            self.strangers.enter();
+            self.follow_presence(ix, false, now, timing);
+        }
         self.count(ix, topology);
     }
 
@@ -322,14 +288,16 @@ impl Peers {
     }
 
     /// Forgets a node that is about to be removed from the roster.
-    pub(crate) fn forget(&mut self, ix: Ix, topology: &Topology, now: Instant) {
+    pub(crate) fn forget(&mut self, ix: Ix, topology: &Topology, now: Instant, timing: &Timing) {
         self.uncount(ix, topology);
         self.falls.forget(ix);
-        let (state, unheard) = (self.state(ix), !self.get(ix).was_heard());
+        let (state, is_stranger) = (self.state(ix), !self.get(ix).was_heard());
         self.states[state as usize] -= 1;
-        self.unheard -= usize::from(unheard);
-        self.present_unheard -= usize::from(unheard && state.is_present());
-        self.follow_settled(now);
+        let presence = (state.is_present(), false);
+        self.strangers.follow(is_stranger, presence, now, timing.settled_for);
+        if is_stranger {
+            self.strangers.leave();
+        }
         self.unlevel(ix);
     }
 
@@ -361,59 +329,29 @@ impl Peers {
     /// Whether a peer may be an invention: no packet of it has ever come, though this node has heard most
     /// of the others, or others like it have left their probes unanswered. It gets little.
     pub(crate) fn is_dubious(&self, ix: Ix) -> bool {
-        !self.get(ix).was_heard() && (self.knows_most() || self.credit == 0)
+        !self.get(ix).was_heard() && self.strangers.are_dubious()
     }
 
     /// Whether a peer is one of many that this node has heard of all at once and never heard, after it had
     /// heard most of the others. If there is another peer for a task, that one gets it.
     pub(crate) fn is_shunned(&self, ix: Ix) -> bool {
-        self.flooded && !self.get(ix).was_heard()
-    }
-
-    fn knows_most(&self) -> bool {
-        self.present_unheard * MOST <= self.present() - self.present_unheard
+        self.strangers.are_shunned() && !self.get(ix).was_heard()
     }
 
     /// Whether the silence of a peer tells this node something of itself. One that was never heard may not
     /// exist, unless others like it have answered, or the cluster is so large that most are heard late.
     pub(crate) fn should_answer(&self, ix: Ix) -> bool {
-        let many = self.present() - self.present_unheard >= MANY;
-        self.get(ix).was_heard() || self.credit > 0 || many
+        self.get(ix).was_heard() || self.strangers.should_answer()
     }
 
-    /// Whether a node is present may have changed.
+    /// Whether a peer is present may have changed.
     fn follow_presence(&mut self, ix: Ix, was: bool, now: Instant, timing: &Timing) {
-        let peer = self.get(ix);
-        let (present, unheard) = (peer.state().is_present(), !peer.was_heard());
-        if unheard {
-            self.present_unheard = self.present_unheard + usize::from(present) - usize::from(was);
+        let peer = &mut self.table[ix.index()];
+        let (is, is_stranger) = (peer.state().is_present(), !peer.was_heard());
+        if is && is_stranger {
+            peer.mark(SHOWN, true);
         }
-        let since = self.settled.map(|since| now.since(since)).unwrap_or_default();
-        if unheard && present && !was && !self.knows_most() && since >= timing.settled_for {
-            // Clusters seldom grow like that: some of the new ones are to be heard first.
-            (self.credit, self.flooded) = (0, true);
-        }
-        self.follow_settled(now);
-        if unheard && present {
-            self.get_mut(ix).mark(SHOWN, true);
-        }
-    }
-
-    /// Notes whether this node has heard most of the others.
-    fn follow_settled(&mut self, now: Instant) {
-        if self.knows_most() {
-            if core::mem::take(&mut self.flooded) {
-                self.credit = CREDIT;
-            }
-            if self.present() - self.present_unheard >= FEW {
-                self.settled.get_or_insert(now);
-            } else {
-                self.settled = None;
-            }
-        } else if !self.flooded {
-            self.settled = None;
-        }
-        self.flooded &= self.credit < CREDIT;
+        self.strangers.follow(is_stranger, (was, is), now, timing.settled_for);
     }
 
     /// Whether a peer that is gone may never have been there: it was shown, and no packet of it ever came.
@@ -424,13 +362,13 @@ impl Peers {
     /// A peer has left a datagram unanswered.
     pub(crate) fn note_unanswered(&mut self, ix: Ix) {
         if !self.get(ix).was_heard() {
-            self.credit = self.credit.saturating_sub(1);
+            self.strangers.note_unanswered();
         }
     }
 
     /// How many nodes are known of which no packet has come.
     pub(crate) const fn unheard(&self) -> usize {
-        self.unheard
+        self.strangers.count()
     }
 
     /// Takes the fingerprint of a node that lives out of the root; [`Peers::count`] puts it back after a
