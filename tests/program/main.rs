@@ -8,6 +8,7 @@
 //! | `demo` | the demo keeps its promises, and cleans up |
 //! | `diagnosis` | what is set up wrongly is told |
 //! | `multicast` | hosts on one link, and one behind a router |
+//! | `optional` | what cannot stop a node: its log, its clients, files, signals |
 //! | `program` | running the program |
 //! | `refused` | datagrams that must change nothing |
 //! | `runtimes` | nodes of every runtime in one cluster |
@@ -18,6 +19,7 @@ mod diagnosis;
 mod duplicate;
 mod edges;
 mod multicast;
+mod optional;
 mod program;
 mod refused;
 mod runtimes;

@@ -11,9 +11,9 @@ use crate::protocol::{
 };
 
 /// Reads the line of a request.
-pub(crate) fn parse(line: &str) -> Result<Request, Reply> {
+pub(crate) fn parse(line: &[u8]) -> Result<Request, Reply> {
     let why = "not a request of this version: use the node's own program";
-    serde_json::from_str(line).map_err(|_| Reply::Refused(why.to_owned()))
+    serde_json::from_slice(line).map_err(|_| Reply::Refused(why.to_owned()))
 }
 
 /// Answers one line of a client as a running node does, without a socket between them: for tests and
@@ -24,7 +24,8 @@ pub(crate) fn parse(line: &str) -> Result<Request, Reply> {
 /// Never: each answer is JSON.
 #[must_use]
 pub fn answer_line(node: &mut Front, line: &str) -> String {
-    let reply = parse(line).map_or_else(|refused| refused, |request| answer(node, request));
+    let reply =
+        parse(line.as_bytes()).map_or_else(|refused| refused, |request| answer(node, request));
     serde_json::to_string(&reply).expect("a reply has names for its fields and no floats")
 }
 

@@ -1,13 +1,13 @@
 //! Faults of the setup that the counters show: a sentence now and then, never one for each packet.
 
 use std::io;
-use std::path::PathBuf;
-use std::thread::Builder;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use scalesmall_driver::{Front, Handle};
 
 use crate::counters::{self, OUT_OF_REACH, RECORDING};
+use crate::threads;
 
 /// How often the counters are looked at.
 const LOOK: Duration = Duration::from_secs(3);
@@ -70,24 +70,24 @@ pub(crate) fn meaning(counter: &str) -> Option<&'static str> {
 pub(crate) fn watch(handle: Handle, left_out: usize, record: Option<PathBuf>) -> io::Result<()> {
     let mut diagnosis = Diagnosis::default();
     diagnosis.know(OUT_OF_REACH, u64::try_from(left_out).unwrap_or(u64::MAX));
-    let look = move || {
-        // The node ends when it does not answer.
-        let ask = |node: &mut Front| (counters::all(node), node.recording_error());
-        while let Ok((counters, error)) = handle.call(ask).wait() {
-            for (fault, value) in diagnosis.look(Instant::now(), &counters) {
-                let about = match (&record, error) {
-                    (Some(path), Some(error)) if fault.counter == RECORDING => {
-                        format!("--record {}: {error}; ", path.display())
-                    }
-                    _ => String::new(),
-                };
-                tracing::warn!("{about}{} ({} = {value})", fault.meaning, fault.counter);
-            }
-            std::thread::sleep(LOOK);
+    threads::keep("diagnosis", move || look(&handle, &mut diagnosis, record.as_deref()))
+}
+
+/// Looks until the node does not answer any more.
+fn look(handle: &Handle, diagnosis: &mut Diagnosis, record: Option<&Path>) {
+    let ask = |node: &mut Front| (counters::all(node), node.recording_error());
+    while let Ok((counters, error)) = handle.call(ask).wait() {
+        for (fault, value) in diagnosis.look(Instant::now(), &counters) {
+            let about = match (record, error) {
+                (Some(path), Some(error)) if fault.counter == RECORDING => {
+                    format!("--record {}: {error}; ", path.display())
+                }
+                _ => String::new(),
+            };
+            tracing::warn!("{about}{} ({} = {value})", fault.meaning, fault.counter);
         }
-    };
-    Builder::new().name("diagnosis".to_owned()).spawn(look)?;
-    Ok(())
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// What was seen of the counters, and when something was said about them.

@@ -1,7 +1,7 @@
 //! Running a recording again.
 
 use core::fmt;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
 use std::net::SocketAddr;
 use std::str::SplitAsciiWhitespace;
 use std::time::Duration;
@@ -13,6 +13,9 @@ use scalesmall_core::{
 };
 
 use crate::record::{Target, checksum, checksum_of_event};
+
+/// The longest line of a recording, in bytes: a datagram has 65,536 bytes at most, and each is two digits.
+const LONGEST_LINE: u64 = 256 * 1024;
 
 /// What a replay found.
 #[derive(Debug)]
@@ -37,6 +40,11 @@ pub enum ReplayError {
     },
     /// It is not a recording, of another version, or made with another primary key.
     NotARecording,
+    /// A line is longer than any call.
+    LongLine {
+        /// Counted from 1.
+        line: u64,
+    },
     /// A line is no call.
     BadLine {
         /// Counted from 1.
@@ -57,6 +65,10 @@ impl fmt::Display for ReplayError {
             Self::NotARecording => {
                 f.write_str("the file is no recording of this version made with a key of this id")
             }
+            Self::LongLine { line } => write!(
+                f,
+                "line {line} has more than {LONGEST_LINE} bytes, which no line of a recording has"
+            ),
             Self::BadLine { line } => write!(f, "line {line} of the recording is no call"),
             Self::Differs { line } => write!(
                 f,
@@ -79,22 +91,28 @@ impl core::error::Error for ReplayError {}
 /// that was cut between two lines cannot be told from a shorter one.
 pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, ReplayError> {
     let mut text = String::new();
-    let mut read = |text: &mut String| {
+    let mut read = |text: &mut String, line: u64| {
         text.clear();
-        recording
-            .read_line(text)
-            .map(|_| text.ends_with('\n'))
-            .map_err(|error| ReplayError::Unreadable { kind: error.kind() })
+        let read = recording.by_ref().take(LONGEST_LINE).read_line(text);
+        let len = read.map_err(|error| ReplayError::Unreadable { kind: error.kind() })?;
+        let whole = text.ends_with('\n');
+        if !whole && u64::try_from(len).is_ok_and(|len| len >= LONGEST_LINE) {
+            return Err(ReplayError::LongLine { line });
+        }
+        Ok(whole)
     };
-    if !read(&mut text)? {
+    if !read(&mut text, 1)? {
         return Err(ReplayError::NotARecording);
     }
     let mut words = Words(text.split_ascii_whitespace());
     let engine = words.engine(keys).ok_or(ReplayError::NotARecording)?;
     let mut replayed = Replayed { engine, calls: 0, cut: false };
     let mut datagram = BytesMut::new();
-    while read(&mut text)? {
+    loop {
         let line = replayed.calls + 2;
+        if !read(&mut text, line)? {
+            break;
+        }
         let mut words = Words(text.split_ascii_whitespace());
         let same = words.call(&mut replayed.engine, &mut datagram);
         if !same.ok_or(ReplayError::BadLine { line })? {
@@ -307,6 +325,17 @@ mod tests {
         assert_eq!((whole.calls, whole.cut), (2, false));
         let cut = replayed("5 join 6a\n6 time").unwrap();
         assert_eq!((cut.calls, cut.cut), (1, true));
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_refused_at_its_limit() {
+        let zeros = || std::io::BufReader::new(std::io::repeat(b'0'));
+        let keys = crate::Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let error = replay(zeros(), &keys.keyring()).unwrap_err();
+        assert_eq!(error, ReplayError::LongLine { line: 1 });
+        let endless = std::io::Cursor::new(format!("{HEADER}5 timeout\n")).chain(zeros());
+        let error = replay(endless, &keys.keyring()).unwrap_err();
+        assert_eq!(error, ReplayError::LongLine { line: 3 });
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::arguments::OpName;
 
 /// The longest request, in bytes.
-pub(crate) const REQUEST_LIMIT: u64 = 64 * 1024;
+pub(crate) const REQUEST_LIMIT: usize = 64 * 1024;
 
 /// What a client asks.
 #[derive(Debug, Deserialize, Serialize)]
