@@ -3,6 +3,7 @@
 //! | module | subject |
 //! |---|---|
 //! | `cluster` | nodes meet, serve, die, return, depart |
+//! | `discovery` | names that are looked up again, seeds that are told of, contacts at run time |
 //! | `duplicate` | two nodes with one address |
 //! | `edges` | wrong input, and what is lying about |
 //! | `demo` | the demo keeps its promises, and cleans up |
@@ -16,6 +17,7 @@
 mod cluster;
 mod demo;
 mod diagnosis;
+mod discovery;
 mod duplicate;
 mod edges;
 mod multicast;

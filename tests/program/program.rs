@@ -144,6 +144,11 @@ impl Node {
         node
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A client command to this node.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = program();

@@ -143,6 +143,10 @@ fn request(ask: &Ask) -> (Request, &AskOptions) {
         Ask::Route(to) => (Request::Route { group: to.group.clone(), key: to.key }, &to.ask),
         Ask::Coverage(to) => (Request::Coverage { group: to.group.clone() }, &to.ask),
         Ask::Peers(to) => (Request::Peers, to),
+        Ask::Contact(to) => {
+            let seeds = to.seeds.iter().map(ToString::to_string).collect();
+            (Request::Contact { seeds }, &to.ask)
+        }
         Ask::Join(to) => (Request::Join { group: to.group.clone() }, &to.ask),
         Ask::Leave(to) => (Request::Leave { group: to.group.clone() }, &to.ask),
         Ask::Add(to) => {

@@ -1,18 +1,19 @@
-//! Faults of the setup that the counters show: a sentence now and then, never one for each packet.
+//! Faults of the setup that the counters and the seeds show: a sentence now and then, never one for each
+//! packet.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use scalesmall_driver::{Front, Handle};
+use scalesmall_driver::{Front, Handle, Seed, SeedState};
 
 use crate::counters::{self, OUT_OF_REACH, RECORDING};
+use crate::rarely::Rarely;
+use crate::seed_log::{Line, SeedLog};
 use crate::threads;
 
 /// How often the counters are looked at.
 const LOOK: Duration = Duration::from_secs(3);
-/// How long nothing more is said about a counter.
-const PAUSE: Duration = Duration::from_secs(60);
 
 /// A counter that rises when nodes are set up differently.
 struct Fault {
@@ -75,8 +76,18 @@ pub(crate) fn watch(handle: Handle, left_out: usize, record: Option<PathBuf>) ->
 
 /// Looks until the node does not answer any more.
 fn look(handle: &Handle, diagnosis: &mut Diagnosis, record: Option<&Path>) {
-    let ask = |node: &mut Front| (counters::all(node), node.recording_error());
-    while let Ok((counters, error)) = handle.call(ask).wait() {
+    let ask = |node: &mut Front| {
+        let seeds: Vec<(Seed, SeedState)> =
+            node.seeds().map(|(seed, state)| (seed.clone(), state)).collect();
+        (counters::all(node), node.recording_error(), seeds)
+    };
+    while let Ok((counters, error, seeds)) = handle.call(ask).wait() {
+        for line in diagnosis.seeds.look(Instant::now(), &seeds) {
+            match line {
+                Line::Bad(text) => tracing::warn!("{text}"),
+                Line::Good(text) => tracing::info!("{text}"),
+            }
+        }
         for (fault, value) in diagnosis.look(Instant::now(), &counters) {
             let about = match (record, error) {
                 (Some(path), Some(error)) if fault.counter == RECORDING => {
@@ -94,13 +105,14 @@ fn look(handle: &Handle, diagnosis: &mut Diagnosis, record: Option<&Path>) {
 #[derive(Default)]
 struct Diagnosis {
     seen: [Seen; FAULTS.len()],
+    seeds: SeedLog,
 }
 
 #[derive(Default)]
 struct Seen {
     value: u64,
     risen: u32,
-    told: Option<Instant>,
+    told: Rarely,
 }
 
 impl Diagnosis {
@@ -122,9 +134,7 @@ impl Diagnosis {
             let rises = *value > seen.value;
             seen.risen = if rises { seen.risen.saturating_add(1) } else { 0 };
             seen.value = *value;
-            let quiet = seen.told.is_none_or(|told| now.duration_since(told) >= PAUSE);
-            if seen.risen >= fault.looks && quiet {
-                seen.told = Some(now);
+            if seen.risen >= fault.looks && seen.told.tell(now).is_some() {
                 faults.push((fault, *value));
             }
         }
@@ -135,6 +145,9 @@ impl Diagnosis {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// How long nothing more is said about a counter at first.
+    const PAUSE: Duration = Duration::from_secs(60);
 
     fn told(diagnosis: &mut Diagnosis, at: Instant, counter: &str, value: u64) -> bool {
         let faults = diagnosis.look(at, &[(counter.to_owned(), value), ("other".to_owned(), 9)]);

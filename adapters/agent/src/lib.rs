@@ -27,6 +27,7 @@
 //! | | `counters` | all counters of a node, by name |
 //! | | `failure` | the one line that says what went wrong |
 //! | | `runtime` | running the node on the runtime of one's choice |
+//! | | `seed_log` | seeds that cannot be looked up or do not answer, told by name |
 //! | | `threads` | threads whose end is noticed |
 //! | ground | `log` | lines that wait for stderr in a bounded queue |
 //! | | `rarely` | what goes on for long is told at once, and then ever more rarely |
@@ -71,6 +72,7 @@ mod protocol;
 mod rarely;
 mod replay;
 mod runtime;
+mod seed_log;
 mod server;
 mod settings;
 mod show;

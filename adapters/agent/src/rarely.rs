@@ -33,14 +33,9 @@ impl Rarely {
         self.told = Some((now, pause));
         Some(core::mem::take(&mut self.left_out))
     }
-
-    /// It is over: the next time it is told at once.
-    pub(crate) fn is_over(&mut self) {
-        *self = Self::default();
-    }
 }
 
-/// `, and N times before this` after what has happened, or nothing.
+/// What follows a sentence about something that has happened `left_out` times untold.
 pub(crate) fn and_before(left_out: u64) -> String {
     match left_out {
         0 => String::new(),
@@ -66,13 +61,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_is_counted_and_what_is_over_is_news_again() {
+    fn what_was_left_out_is_counted_and_after_a_long_calm_it_is_news_again() {
         let start = Instant::now();
         let mut rarely = Rarely::default();
         assert_eq!(rarely.tell(start), Some(0));
         assert_eq!([rarely.tell(start), rarely.tell(start)], [None, None]);
         assert_eq!(rarely.tell(start + FIRST_PAUSE), Some(2));
-        rarely.is_over();
-        assert_eq!(rarely.tell(start + FIRST_PAUSE), Some(0));
+        let later = start + FIRST_PAUSE * 20;
+        assert_eq!(rarely.tell(later), Some(0));
+        assert_eq!(rarely.tell(later + FIRST_PAUSE), Some(0));
     }
 }

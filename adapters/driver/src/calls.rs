@@ -9,12 +9,13 @@ use bytes::Bytes;
 use scalesmall_core::{
     BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, GroupError,
     GroupName, KeyRange, MetadataError, MulticastState, NodeId, Op, Owner, Peer, Recipients, Stats,
-    Tag, TimedItem,
+    Status, Tag, TimedItem,
 };
 
 use crate::clock::Clock;
+use crate::discovery::{SeedState, Seeds};
 use crate::record::Recorded;
-use crate::seed::{Seeds, can_reach};
+use crate::seed::{Seed, can_reach};
 use crate::stats::DriverStats;
 
 /// All that can be done with a node except its sockets, and so the same for every runtime.
@@ -40,7 +41,7 @@ impl Front {
         let now = self.clock.now();
         let event = self.engine.poll_event(now);
         if event == Some(Event::Isolated) {
-            self.seeds.look_up();
+            self.seeds.hasten();
         }
         event
     }
@@ -106,6 +107,33 @@ impl Front {
         if !within.is_empty() {
             let now = self.clock.now();
             self.engine.contact(now, &within);
+        }
+    }
+
+    /// Adds seeds to those of the settings. Addresses are contacted at once, and names are looked up for as
+    /// long as the node runs. 64 seeds are remembered; the oldest is forgotten for one more.
+    pub fn add_seeds(&mut self, seeds: &[Seed]) {
+        for seed in seeds {
+            self.seeds.add(seed.clone());
+            if let Seed::Addr(addr) = seed {
+                self.contact(&[*addr]);
+            }
+        }
+    }
+
+    /// The seeds, and what is known of each: whether its name could be looked up, and whether anybody
+    /// answers. A seed that answers to another node's question alone counts once it is a live peer here.
+    pub fn seeds(&self) -> impl Iterator<Item = (&Seed, SeedState)> {
+        self.seeds.states(|addr| is_met(self.engine.engine(), addr))
+    }
+
+    /// Looks up the names that are due, and contacts what was found.
+    pub(crate) fn look_up(&mut self) {
+        let engine = self.engine.engine();
+        let found = self.seeds.poll(|addr| is_met(engine, addr), || is_alone(engine));
+        if let Some(found) = found {
+            self.driver_stats.seeds_out_of_reach += found.out_of_reach;
+            self.contact(&found.addresses);
         }
     }
 
@@ -266,6 +294,23 @@ impl Front {
     pub const fn engine(&self) -> &Engine {
         self.engine.engine()
     }
+}
+
+/// Whether there is a live peer at an address, or this node itself.
+fn is_met(engine: &Engine, addr: SocketAddr) -> bool {
+    let id = NodeId::from(addr);
+    id == engine.id()
+        || engine.peer(id).is_some_and(|peer| is_present(&peer))
+        || engine.seeds().any(|(seed, met)| met && seed == addr)
+}
+
+/// Whether no other node is present.
+fn is_alone(engine: &Engine) -> bool {
+    !engine.peers().any(|peer| is_present(&peer))
+}
+
+const fn is_present(peer: &Peer) -> bool {
+    matches!(peer.status, Status::Alive | Status::Suspect)
 }
 
 /// The epoch of a life that begins now. A clock before 1970 counts as 1970: if others know a higher

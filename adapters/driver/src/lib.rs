@@ -51,12 +51,13 @@
 //! | | `replay` | running a recording again |
 //! | opening | `record` | the engine, and a recording of every call of it |
 //! | | `sockets` | opening the unicast and the multicast socket |
+//! | | `discovery` | the seeds of a node: looking names up again and again |
 //! | choosing | `settings` | a node's settings, from code or from the environment |
 //! | ground | `clock` | the engine's time from the operating system's |
 //! | | `interface` | the addresses and indices of the host's network interfaces |
 //! | | `key` | the group key: where it comes from, what is refused |
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
-//! | | `seed` | where to find others, and looking names up |
+//! | | `seed` | where to find others: an address, or a name |
 //! | | `socket` | what the driver needs of a socket |
 //! | | `stats` | counters of what happens beside the engine |
 //!
@@ -74,6 +75,7 @@
 
 mod calls;
 mod clock;
+mod discovery;
 mod driver;
 mod events;
 mod handle;
@@ -91,14 +93,15 @@ mod stats;
 
 pub use calls::{Front, NoRandomness};
 pub use clock::Clock;
+pub use discovery::SeedState;
 pub use driver::{Driver, Wait};
 pub use events::{Events, Outlet, event_queue};
 pub use handle::{Call, CallError, Handle};
 pub use key::{GroupKey, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};
 pub use replay::{ReplayError, Replayed, replay};
-pub use seed::{Seed, SeedError};
-pub use settings::{DEFAULT_PORT, Multicast, Preset, Settings, SettingsError};
+pub use seed::{DEFAULT_PORT, Seed, SeedError};
+pub use settings::{Multicast, Preset, Settings, SettingsError};
 pub use socket::Socket;
 pub use sockets::{OpenError, Sockets};
 pub use stats::DriverStats;

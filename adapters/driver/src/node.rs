@@ -13,10 +13,10 @@ use scalesmall_core::{ConfigError, Event, NodeId};
 
 use crate::calls::{Front, NoRandomness, new_epoch};
 use crate::clock::Clock;
+use crate::discovery::Seeds;
 use crate::driver::{Driver, Wait};
 use crate::handle::{Handle, Mailbox};
 use crate::record::{Recorded, Tape};
-use crate::seed::Seeds;
 use crate::settings::{Settings, SettingsError};
 use crate::socket::Socket;
 use crate::sockets::{OpenError, Sockets};
@@ -24,7 +24,9 @@ use crate::stats::DriverStats;
 
 /// A running node. It dereferences to its [`Front`], where the calls are.
 ///
-/// Drain the events: seeds that are names are looked up again when [`Event::Isolated`] is polled.
+/// Seeds that are names are looked up again for as long as it runs, and soon after [`Event::Isolated`] was
+/// polled: drain the events.
+///
 /// Dropping the node closes its sockets without a word; [`Front::depart`] says goodbye.
 #[derive(Debug)]
 pub struct Node<S> {
@@ -63,11 +65,10 @@ impl<S: Socket> Node<S> {
         let clock = Clock::start();
         let config = settings.config(seed);
         let engine = Recorded::new(settings, config, id, epoch, clock.now(), tape)?;
-        let seeds = Seeds::new(settings.seeds.clone(), local.ip());
+        let seeds = Seeds::new(&settings.seeds, local.ip(), settings.look_up_every);
         let driver_stats = DriverStats::default();
         let mut front = Front { engine, clock, seeds, local, driver_stats, reader_lags: false };
         front.contact(&front.seeds.addresses());
-        front.seeds.look_up();
         Ok(Self { driver: Driver::new(front, sockets), mailbox: Arc::default() })
     }
 
@@ -79,10 +80,7 @@ impl<S: Socket> Node<S> {
     /// As for [`Driver::pump`].
     pub fn pump(&mut self) -> io::Result<Wait> {
         let more = self.mailbox.run(&mut self.driver.front);
-        if let Some(found) = self.seeds.poll() {
-            self.driver.front.driver_stats.seeds_out_of_reach += found.out_of_reach;
-            self.contact(&found.addresses);
-        }
+        self.driver.front.look_up();
         let mut wait = self.driver.pump()?;
         if let Some(at) = self.seeds.deadline() {
             wait.until(at);

@@ -25,6 +25,7 @@ pub(crate) enum Request {
     Route { group: String, key: u32 },
     Coverage { group: String },
     Peers,
+    Contact { seeds: Vec<String> },
     Join { group: String },
     Leave { group: String },
     Add { group: String, start: u32, end: u32, port: u16 },
