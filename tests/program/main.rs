@@ -13,6 +13,7 @@
 //! | `program` | running the program |
 //! | `refused` | datagrams that must change nothing |
 //! | `runtimes` | nodes of every runtime in one cluster |
+//! | `state` | what a node knows again after it was killed |
 
 mod cluster;
 mod demo;
@@ -25,3 +26,4 @@ mod optional;
 mod program;
 mod refused;
 mod runtimes;
+mod state;

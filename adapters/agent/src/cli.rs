@@ -283,6 +283,10 @@ pub(crate) struct NodeOptions {
     /// two take turns, ever more slowly
     #[arg(long)]
     pub(crate) exit_on_conflict: bool,
+    /// Keep in this file what the node has to know after it was killed: the last epoch that it used, and up
+    /// to 48 peers, which it contacts when it starts again. Each node needs a file of its own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
     /// Record every engine call in this new file; it holds datagrams, but no key
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,

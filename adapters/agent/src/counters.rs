@@ -50,6 +50,9 @@ impl Beside {
     }
 }
 
+/// The counter of failed attempts to write the state file.
+pub(crate) const STATE: &str = "state_errors";
+
 /// All counters of a node, by name.
 pub(crate) fn all(node: &Front) -> Vec<(String, u64)> {
     let engine = node.stats().iter().map(|(name, value)| (name.to_owned(), value));
@@ -62,6 +65,7 @@ pub(crate) fn all(node: &Front) -> Vec<(String, u64)> {
             ("socket_full_bursts".to_owned(), driver.full_bursts),
             (OUT_OF_REACH.to_owned(), driver.seeds_out_of_reach),
             (RECORDING.to_owned(), u64::from(node.recording_error().is_some())),
+            (STATE.to_owned(), node.state().map_or(0, |state| state.errors)),
         ])
         .collect()
 }

@@ -2,18 +2,25 @@
 //! packet.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use scalesmall_driver::{Front, Handle, Seed, SeedState};
 
-use crate::counters::{self, OUT_OF_REACH, RECORDING};
+use crate::counters::{self, OUT_OF_REACH, RECORDING, STATE};
 use crate::rarely::Rarely;
 use crate::seed_log::{Line, SeedLog};
 use crate::threads;
 
 /// How often the counters are looked at.
 const LOOK: Duration = Duration::from_secs(3);
+
+/// The files that a node writes.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    pub(crate) record: Option<PathBuf>,
+    pub(crate) state: Option<PathBuf>,
+}
 
 /// A counter that rises when nodes are set up differently.
 struct Fault {
@@ -23,7 +30,7 @@ struct Fault {
     looks: u32,
 }
 
-const FAULTS: [Fault; 6] = [
+const FAULTS: [Fault; 7] = [
     Fault {
         counter: "refused_forged",
         meaning: "packets arrive whose tag does not fit: if this goes on, a node has another key \
@@ -59,6 +66,12 @@ const FAULTS: [Fault; 6] = [
                   node again with a --record of another name",
         looks: 1,
     },
+    Fault {
+        counter: STATE,
+        meaning: "the state file cannot be written, so after a restart this node may know less than it \
+                  does now: make room, or make its directory writable; it is tried again",
+        looks: 1,
+    },
 ];
 
 /// What it means that a counter is not 0, if that is known.
@@ -67,21 +80,22 @@ pub(crate) fn meaning(counter: &str) -> Option<&'static str> {
 }
 
 /// Warns, on a thread of its own, when a counter rises that tells of a fault. `left_out` seeds have
-/// been told of already; `record` is the file of the recording.
-pub(crate) fn watch(handle: Handle, left_out: usize, record: Option<PathBuf>) -> io::Result<()> {
+/// been told of already.
+pub(crate) fn watch(handle: Handle, left_out: usize, files: Files) -> io::Result<()> {
     let mut diagnosis = Diagnosis::default();
     diagnosis.know(OUT_OF_REACH, u64::try_from(left_out).unwrap_or(u64::MAX));
-    threads::keep("diagnosis", move || look(&handle, &mut diagnosis, record.as_deref()))
+    threads::keep("diagnosis", move || look(&handle, &mut diagnosis, &files))
 }
 
 /// Looks until the node does not answer any more.
-fn look(handle: &Handle, diagnosis: &mut Diagnosis, record: Option<&Path>) {
+fn look(handle: &Handle, diagnosis: &mut Diagnosis, files: &Files) {
     let ask = |node: &mut Front| {
         let seeds: Vec<(Seed, SeedState)> =
             node.seeds().map(|(seed, state)| (seed.clone(), state)).collect();
-        (counters::all(node), node.recording_error(), seeds)
+        let state_error = node.state().and_then(|state| state.error);
+        (counters::all(node), node.recording_error(), state_error, seeds)
     };
-    while let Ok((counters, error, seeds)) = handle.call(ask).wait() {
+    while let Ok((counters, error, state_error, seeds)) = handle.call(ask).wait() {
         for line in diagnosis.seeds.look(Instant::now(), &seeds) {
             match line {
                 Line::Bad(text) => tracing::warn!("{text}"),
@@ -89,9 +103,12 @@ fn look(handle: &Handle, diagnosis: &mut Diagnosis, record: Option<&Path>) {
             }
         }
         for (fault, value) in diagnosis.look(Instant::now(), &counters) {
-            let about = match (record, error) {
-                (Some(path), Some(error)) if fault.counter == RECORDING => {
+            let about = match (fault.counter, &files.record, error, &files.state, state_error) {
+                (RECORDING, Some(path), Some(error), ..) => {
                     format!("--record {}: {error}; ", path.display())
+                }
+                (STATE, _, _, Some(path), Some(error)) => {
+                    format!("--state {}: {error}; ", path.display())
                 }
                 _ => String::new(),
             };
@@ -180,7 +197,7 @@ mod tests {
         let engine: Vec<&str> =
             scalesmall_core::Stats::default().iter().map(|(name, _)| name).collect();
         for fault in &FAULTS {
-            let driver = [OUT_OF_REACH, RECORDING].contains(&fault.counter);
+            let driver = [OUT_OF_REACH, RECORDING, STATE].contains(&fault.counter);
             assert!(driver || engine.contains(&fault.counter));
         }
     }

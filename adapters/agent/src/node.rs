@@ -2,16 +2,18 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use scalesmall_core::{Event, GroupName, MulticastState};
-use scalesmall_driver::{Events, Front, Handle, OpenError, Settings, StartError};
+use scalesmall_driver::{Events, Front, Handle, OpenError, Settings, StartError, StateReport};
 
 use crate::arguments::Offer;
 use crate::cli::NodeOptions;
 use crate::counters::Beside;
+use crate::diagnosis::Files;
 use crate::failure::Failure;
 use crate::log::Log;
 use crate::protocol::EventRow;
@@ -55,7 +57,13 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
 
     let server = Server::new(handle.clone(), watchers, beside);
     server.listen(listener)?;
-    diagnosis::watch(handle.clone(), beyond.len(), options.record)?;
+    let files = Files { record: options.record, state: options.state };
+    if let Some(path) = &files.state
+        && let Some(state) = handle.call(|node| node.state()).wait()?
+    {
+        log_state(path, &state);
+    }
+    diagnosis::watch(handle.clone(), beyond.len(), files)?;
     // On a thread of its own: a pipe that is full and not read must keep nobody waiting.
     let up = format!("node {id} is up; control socket {}", path.display());
     threads::keep("stdout", move || drop(writeln!(io::stdout(), "{up}")))?;
@@ -83,6 +91,33 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     drop(file);
     log.finish(LAST_LINES);
     outcome
+}
+
+/// What was found in the state file.
+fn log_state(path: &Path, state: &StateReport) {
+    let path = path.display();
+    match state.last_epoch {
+        Some(epoch) => tracing::info!(
+            "--state {path}: the last life had epoch {epoch}; {} peers are contacted",
+            state.peers
+        ),
+        None => tracing::info!("--state {path}: there is no earlier life"),
+    }
+    if let Some(behind) = state.behind {
+        tracing::warn!(
+            "the clock is {} s behind the last life of this node: this one begins right after it",
+            behind.as_secs()
+        );
+    }
+    if state.too_far_ahead {
+        tracing::warn!(
+            "--state {path}: the last life lies so far in the future that no node would believe the \
+             next one; this one begins at the time of the clock"
+        );
+    }
+    if let Some(damaged) = &state.damaged {
+        tracing::warn!("--state {path}: the file was damaged; it is now {}", damaged.display());
+    }
 }
 
 /// Has all that is logged, panics included, go to stderr through a queue.
@@ -128,9 +163,12 @@ fn start(
 
 /// Why a node does not start, with the name of the file that is the reason.
 fn refused(error: StartError, settings: &Settings) -> Failure {
-    match (&error, &settings.record) {
-        (StartError::Recording { .. }, Some(path)) => {
+    match (&error, &settings.record, &settings.state) {
+        (StartError::Recording { .. }, Some(path), _) => {
             Failure::new(format!("--record {}: {error}", path.display()))
+        }
+        (StartError::State(_), _, Some(path)) => {
+            Failure::new(format!("--state {}: {error}", path.display()))
         }
         _ => error.into(),
     }

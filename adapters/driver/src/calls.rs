@@ -14,6 +14,7 @@ use scalesmall_core::{
 
 use crate::clock::Clock;
 use crate::discovery::{SeedState, Seeds};
+use crate::keeper::{Keeper, StateReport};
 use crate::record::Recorded;
 use crate::seed::{Seed, can_reach};
 use crate::stats::DriverStats;
@@ -28,6 +29,7 @@ pub struct Front {
     pub(crate) engine: Recorded,
     pub(crate) clock: Clock,
     pub(crate) seeds: Seeds,
+    pub(crate) keeper: Option<Keeper>,
     /// The address that the unicast socket is bound to.
     pub(crate) local: SocketAddr,
     pub(crate) driver_stats: DriverStats,
@@ -125,6 +127,34 @@ impl Front {
     /// answers. A seed that answers to another node's question alone counts once it is a live peer here.
     pub fn seeds(&self) -> impl Iterator<Item = (&Seed, SeedState)> {
         self.seeds.states(|addr| is_met(self.engine.engine(), addr))
+    }
+
+    /// What the node found in its state file, and how writing it goes; `None` if it has none.
+    #[must_use]
+    pub fn state(&self) -> Option<StateReport> {
+        self.keeper.as_ref().map(Keeper::report)
+    }
+
+    /// Contacts the peers of the last life.
+    pub(crate) fn contact_kept(&mut self) {
+        let kept = self.keeper.as_ref().map_or(&[][..], |keeper| &keeper.peers);
+        let local = self.local.ip();
+        // The node may have another address than in its last life.
+        let kept: Vec<SocketAddr> =
+            kept.iter().copied().filter(|addr| can_reach(local, *addr)).collect();
+        self.contact(&kept);
+    }
+
+    /// Has the state file written, if there is something new.
+    pub(crate) fn keep_state(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.look(self.engine.engine());
+        }
+    }
+
+    /// When there is something to look up or to keep.
+    pub(crate) fn deadlines(&self) -> impl Iterator<Item = std::time::Instant> {
+        self.seeds.deadline().into_iter().chain(self.keeper.as_ref().map(Keeper::deadline))
     }
 
     /// Looks up the names that are due, and contacts what was found.

@@ -16,10 +16,12 @@ use crate::clock::Clock;
 use crate::discovery::Seeds;
 use crate::driver::{Driver, Wait};
 use crate::handle::{Handle, Mailbox};
+use crate::keeper::Keeper;
 use crate::record::{Recorded, Tape};
 use crate::settings::{Settings, SettingsError};
 use crate::socket::Socket;
 use crate::sockets::{OpenError, Sockets};
+use crate::state::{StateError, StateFile};
 use crate::stats::DriverStats;
 
 /// A running node. It dereferences to its [`Front`], where the calls are.
@@ -50,7 +52,9 @@ impl<S: Socket> Node<S> {
         let mut random = [0; 36];
         getrandom::fill(&mut random).map_err(|_| StartError::NoRandomness)?;
         let [seed @ .., a, b, c, d] = random;
-        let epoch = new_epoch(u32::from_ne_bytes([a, b, c, d]));
+        let by_clock = new_epoch(u32::from_ne_bytes([a, b, c, d]));
+        let state = settings.state.as_deref();
+        let state = state.map(|path| StateFile::open(path, &settings.cluster)).transpose()?;
 
         let sockets = Sockets::bind(settings.bind, host, settings.multicast.as_ref())?;
         let local = sockets.local();
@@ -62,12 +66,23 @@ impl<S: Socket> Node<S> {
         let tape = settings.record.as_deref().map(Tape::create).transpose();
         let tape = tape.map_err(|error| StartError::Recording { kind: error.kind() })?;
 
+        let (keeper, epoch) = match state {
+            None => (None, by_clock),
+            Some((file, found)) => {
+                let kept = Keeper::start(file, found, by_clock);
+                let (keeper, epoch) =
+                    kept.map_err(|error| StartError::Thread { kind: error.kind() })?;
+                (Some(keeper), epoch)
+            }
+        };
         let clock = Clock::start();
         let config = settings.config(seed);
         let engine = Recorded::new(settings, config, id, epoch, clock.now(), tape)?;
         let seeds = Seeds::new(&settings.seeds, local.ip(), settings.look_up_every);
         let driver_stats = DriverStats::default();
-        let mut front = Front { engine, clock, seeds, local, driver_stats, reader_lags: false };
+        let reader_lags = false;
+        let mut front = Front { engine, clock, seeds, keeper, local, driver_stats, reader_lags };
+        front.contact_kept();
         front.contact(&front.seeds.addresses());
         Ok(Self { driver: Driver::new(front, sockets), mailbox: Arc::default() })
     }
@@ -81,8 +96,9 @@ impl<S: Socket> Node<S> {
     pub fn pump(&mut self) -> io::Result<Wait> {
         let more = self.mailbox.run(&mut self.driver.front);
         self.driver.front.look_up();
+        self.driver.front.keep_state();
         let mut wait = self.driver.pump()?;
-        if let Some(at) = self.seeds.deadline() {
+        for at in self.driver.front.deadlines() {
             wait.until(at);
         }
         if more {
@@ -221,7 +237,7 @@ async fn yield_once() {
 }
 
 /// Why a node did not start. Nothing stays open then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartError {
     /// The settings do not make sense.
@@ -240,8 +256,21 @@ pub enum StartError {
         /// Why.
         kind: io::ErrorKind,
     },
+    /// The state file is refused; it stays as it is.
+    State(StateError),
+    /// The operating system gives no thread.
+    Thread {
+        /// Why.
+        kind: io::ErrorKind,
+    },
     /// The operating system gives no random bytes.
     NoRandomness,
+}
+
+impl From<StateError> for StartError {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
 }
 
 impl From<SettingsError> for StartError {
@@ -279,6 +308,8 @@ impl fmt::Display for StartError {
                 f.write_str("the recording's file exists: name one that does not")
             }
             Self::Recording { kind } => write!(f, "the recording cannot be created: {kind}"),
+            Self::State(error) => error.fmt(f),
+            Self::Thread { kind } => write!(f, "the system has no thread for the node: {kind}"),
             Self::NoRandomness => NoRandomness.fmt(f),
         }
     }

@@ -12,7 +12,7 @@
 
 use core::fmt;
 use std::fs::{File, OpenOptions};
-use std::hash::Hasher;
+use std::hash::Hasher as _;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -25,6 +25,7 @@ use scalesmall_core::{
     SendError, SendRate, Suite, Tag, TimedItem,
 };
 
+use crate::checksum::Checksum;
 use crate::settings::{Preset, Settings};
 
 /// An engine and, optionally, the tape on which its calls are recorded. All calls that change the
@@ -112,7 +113,7 @@ impl Recorded {
         if self.tape.is_some() {
             match to {
                 Some(to) => {
-                    let sum = checksum(datagram);
+                    let sum = Checksum::of(datagram);
                     self.note(now, format_args!("poll_transmit {} {sum:016x}", Target(to)));
                 }
                 None => self.note(now, format_args!("poll_transmit none")),
@@ -310,36 +311,8 @@ impl fmt::Display for Target {
     }
 }
 
-/// FNV-1a, 64 bits: the same on every platform and in every version.
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Write for Fnv {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.write(text.as_bytes());
-        Ok(())
-    }
-}
-
-pub(crate) fn checksum(bytes: &[u8]) -> u64 {
-    let mut sum = Fnv(0xcbf2_9ce4_8422_2325);
-    sum.write(bytes);
-    sum.finish()
-}
-
 pub(crate) fn checksum_of_event(event: Option<&Event>) -> u64 {
-    let mut sum = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut sum = Checksum::new();
     fmt::write(&mut sum, format_args!("{event:?}")).expect("the checksum takes any text");
     sum.finish()
 }

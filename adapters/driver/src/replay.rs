@@ -12,7 +12,8 @@ use scalesmall_core::{
     Keyring, NodeId, Recipients, SendError, SendRate, Suite, Tag,
 };
 
-use crate::record::{Target, checksum, checksum_of_event};
+use crate::checksum::Checksum;
+use crate::record::{Target, checksum_of_event};
 
 /// The longest line of a recording, in bytes: a datagram has 65,536 bytes at most, and each is two digits.
 const LONGEST_LINE: u64 = 256 * 1024;
@@ -239,7 +240,7 @@ impl<'a> Words<'a> {
                 return Some(match engine.poll_transmit(datagram) {
                     None => recorded == "none",
                     Some(to) => {
-                        let sum = format!("{:016x}", checksum(datagram));
+                        let sum = format!("{:016x}", Checksum::of(datagram));
                         recorded == Target(to).to_string() && self.word()? == sum
                     }
                 });

@@ -98,6 +98,9 @@ pub struct Settings {
     pub suite: Suite,
     /// The most that is sent per second. `None`: what the preset says.
     pub send_rate: Option<SendRate>,
+    /// A file in which to keep what the node has to know after it was killed: see
+    /// [State](crate#state). It is made if it does not exist; its directory must.
+    pub state: Option<PathBuf>,
     /// A file to record every engine call in; it must not exist. Holds datagrams, never keys. If it
     /// cannot be written any more, [`Front::recording_error`](crate::Front::recording_error) tells.
     pub record: Option<PathBuf>,
@@ -120,6 +123,7 @@ impl Settings {
             preset: Preset::default(),
             suite: Suite::default(),
             send_rate: None,
+            state: None,
             record: None,
         }
     }
