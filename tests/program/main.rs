@@ -11,6 +11,7 @@
 //! | `multicast` | hosts on one link, and one behind a router |
 //! | `optional` | what cannot stop a node: its log, its clients, files, signals |
 //! | `program` | running the program |
+//! | `recording` | recordings: replayed, moved on, ended |
 //! | `refused` | datagrams that must change nothing |
 //! | `runtimes` | nodes of every runtime in one cluster |
 //! | `state` | what a node knows again after it was killed |
@@ -24,6 +25,7 @@ mod edges;
 mod multicast;
 mod optional;
 mod program;
+mod recording;
 mod refused;
 mod runtimes;
 mod state;

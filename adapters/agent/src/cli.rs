@@ -287,9 +287,18 @@ pub(crate) struct NodeOptions {
     /// to 48 peers, which it contacts when it starts again. Each node needs a file of its own
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
-    /// Record every engine call in this new file; it holds datagrams, but no key
+    /// Record every engine call in this file, for 'scalesmall replay'; it holds datagrams, but no key. The
+    /// recordings of earlier starts move on to FILE.1, FILE.2 and so on
+    ///
+    /// A RECORD_COSTS
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    /// How many recordings are kept, the one under way included
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) record_files: u32,
+    /// The most bytes of one recording, which then ends: a replay has to begin where the node began
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
+    pub(crate) record_size: u64,
     /// Say more on stderr
     #[arg(long, short)]
     pub(crate) verbose: bool,

@@ -62,8 +62,8 @@ const FAULTS: [Fault; 7] = [
     },
     Fault {
         counter: RECORDING,
-        meaning: "the recording has ended, as its file cannot be written: make room, and start the \
-                  node again with a --record of another name",
+        meaning: "the recording has ended, as its file cannot be written or is full: make room, or give it \
+                  more with --record-size, and start the node again",
         looks: 1,
     },
     Fault {

@@ -50,6 +50,8 @@ pub(crate) fn of_node(options: &NodeOptions) -> Result<Settings, Failure> {
     settings.seeds.clone_from(&options.seed);
     settings.cluster = options.cluster.clone();
     settings.record.clone_from(&options.record);
+    settings.record_limits.files = options.record_files;
+    settings.record_limits.bytes = options.record_size;
     settings.state.clone_from(&options.state);
     settings.preset = match options.preset {
         PresetName::Lan => Preset::Lan,

@@ -220,12 +220,12 @@ impl Front {
     }
 
     /// Changes how the engine behaves, for example its keys. Start from
-    /// [`Settings::config`](crate::Settings::config); any seed will do. A recording ends here, as it
-    /// cannot hold a configuration.
+    /// [`Settings::config`](crate::Settings::config); any seed will do. A recording goes on, and names keys
+    /// by their ids: a replay has to be given all of them.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`]; nothing has changed then, except that the recording has ended.
+    /// [`ConfigError`]; nothing has changed then.
     pub fn set_config(&mut self, config: Config) -> Result<(), ConfigError> {
         let now = self.clock.now();
         self.engine.set_config(now, config)
@@ -314,6 +314,8 @@ impl Front {
 
     /// Why the recording that [`Settings::record`](crate::Settings::record) asked for could not be
     /// written any more, if that happened. It ended there, perhaps within a line; the node goes on.
+    /// `FileTooLarge` also says that it has reached the size in the settings, and `TimedOut` that the disk was
+    /// too slow.
     #[must_use]
     pub const fn recording_error(&self) -> Option<io::ErrorKind> {
         self.engine.failed()

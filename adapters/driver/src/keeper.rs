@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::Builder;
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use scalesmall_core::{Engine, Epoch, Peer, Status};
@@ -24,6 +24,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The least time between two writes, unless a new life has begun, and before what could not be written is
 /// tried again.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How long a write under way is waited for when the node ends.
+const LAST: Duration = Duration::from_millis(500);
 /// The most peers that are kept. The engine remembers 64 seeds; some room is left for those of the settings.
 const PEERS: usize = 48;
 
@@ -57,7 +59,9 @@ pub(crate) struct Keeper {
     told: Arc<Mutex<StateReport>>,
     /// The peers of the last life.
     pub(crate) peers: Vec<SocketAddr>,
-    write: SyncSender<State>,
+    /// The writer's queue; none once the node ends.
+    write: Option<SyncSender<State>>,
+    writer: JoinHandle<()>,
     kept: State,
     look: Instant,
     next_write: Instant,
@@ -95,11 +99,12 @@ impl Keeper {
         let told = Arc::new(Mutex::new(report));
         let (write, states) = sync_channel(1);
         let (told_by_writer, first) = (Arc::clone(&told), kept.clone());
-        Builder::new()
+        let writer = Builder::new()
             .name("scalesmall-state".to_owned())
             .spawn(move || write_all(&file, first, &states, &told_by_writer))?;
-        let now = Instant::now();
-        Ok((Self { told, peers, write, kept, look: now + LOOK, next_write: now }, epoch))
+        let (now, write) = (Instant::now(), Some(write));
+        let look = now + LOOK;
+        Ok((Self { told, peers, write, writer, kept, look, next_write: now }, epoch))
     }
 
     pub(crate) fn report(&self) -> StateReport {
@@ -119,7 +124,8 @@ impl Keeper {
         }
         let state = State { epoch: engine.epoch(), peers: self.choose(engine) };
         // A writer that is still busy gets the next one.
-        if state != self.kept && self.write.try_send(state.clone()).is_ok() {
+        let Some(write) = &self.write else { return };
+        if state != self.kept && write.try_send(state.clone()).is_ok() {
             self.kept = state;
             self.next_write = now + PAUSE;
         }
@@ -150,6 +156,17 @@ impl Keeper {
             ranked.into_iter().take(PEERS).map(|(_, _, addr)| addr).collect();
         peers.sort_unstable();
         peers
+    }
+}
+
+/// Waits a moment for the writer, with which the file is free for the next node.
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.write = None;
+        let limit = Instant::now() + LAST;
+        while !self.writer.is_finished() && Instant::now() < limit {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

@@ -55,7 +55,8 @@
 //! | choosing | `discovery` | the seeds of a node: looking names up again and again |
 //! | | `settings` | a node's settings, from code or from the environment |
 //! | | `state` | the state file: what a node has to know after it was killed |
-//! | ground | `checksum` | a checksum of what is written to files |
+//! | ground | `config_line` | a configuration as words of a recording |
+//! | | `checksum` | a checksum of what is written to files |
 //! | | `clock` | the engine's time from the operating system's |
 //! | | `interface` | the addresses and indices of the host's network interfaces |
 //! | | `key` | the group key: where it comes from, what is refused |
@@ -63,6 +64,7 @@
 //! | | `seed` | where to find others: an address, or a name |
 //! | | `socket` | what the driver needs of a socket |
 //! | | `stats` | counters of what happens beside the engine |
+//! | | `tape` | the file of a recording: bounded, and one of a few |
 //!
 //! All state of a node is in its [`Node`]: what the protocol knows is in the engine, within `record`;
 //! seeds and counters are in the [`Front`] around it; sockets and the datagram that found no room are
@@ -88,6 +90,7 @@
 mod calls;
 mod checksum;
 mod clock;
+mod config_line;
 mod discovery;
 mod driver;
 mod events;
@@ -105,6 +108,7 @@ mod socket;
 mod sockets;
 mod state;
 mod stats;
+mod tape;
 
 pub use calls::{Front, NoRandomness};
 pub use clock::Clock;
@@ -122,3 +126,4 @@ pub use socket::Socket;
 pub use sockets::{OpenError, Sockets};
 pub use state::StateError;
 pub use stats::DriverStats;
+pub use tape::RecordLimits;

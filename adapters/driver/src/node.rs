@@ -17,12 +17,13 @@ use crate::discovery::Seeds;
 use crate::driver::{Driver, Wait};
 use crate::handle::{Handle, Mailbox};
 use crate::keeper::Keeper;
-use crate::record::{Recorded, Tape};
+use crate::record::Recorded;
 use crate::settings::{Settings, SettingsError};
 use crate::socket::Socket;
 use crate::sockets::{OpenError, Sockets};
 use crate::state::{StateError, StateFile};
 use crate::stats::DriverStats;
+use crate::tape::Tape;
 
 /// A running node. It dereferences to its [`Front`], where the calls are.
 ///
@@ -63,7 +64,8 @@ impl<S: Socket> Node<S> {
         let id = NodeId::from(SocketAddr::new(host, port));
         let sockets =
             sockets.try_map(wrap).map_err(|error| StartError::Runtime { kind: error.kind() })?;
-        let tape = settings.record.as_deref().map(Tape::create).transpose();
+        let tape = settings.record.as_deref();
+        let tape = tape.map(|path| Tape::create(path, settings.record_limits)).transpose();
         let tape = tape.map_err(|error| StartError::Recording { kind: error.kind() })?;
 
         let (keeper, epoch) = match state {
@@ -305,7 +307,7 @@ impl fmt::Display for StartError {
             Self::Config(error) => error.fmt(f),
             Self::Runtime { kind } => write!(f, "the runtime refuses the socket: {kind}"),
             Self::Recording { kind: io::ErrorKind::AlreadyExists } => {
-                f.write_str("the recording's file exists: name one that does not")
+                f.write_str("the file is no recording and stays as it is: name another one")
             }
             Self::Recording { kind } => write!(f, "the recording cannot be created: {kind}"),
             Self::State(error) => error.fmt(f),

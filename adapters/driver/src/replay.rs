@@ -13,7 +13,9 @@ use scalesmall_core::{
 };
 
 use crate::checksum::Checksum;
+use crate::config_line;
 use crate::record::{Target, checksum_of_event};
+use crate::tape::START;
 
 /// The longest line of a recording, in bytes: a datagram has 65,536 bytes at most, and each is two digits.
 const LONGEST_LINE: u64 = 256 * 1024;
@@ -46,7 +48,7 @@ pub enum ReplayError {
         /// Counted from 1.
         line: u64,
     },
-    /// A line is no call.
+    /// A line is no call, or a change to a key that is not given.
     BadLine {
         /// Counted from 1.
         line: u64,
@@ -70,7 +72,10 @@ impl fmt::Display for ReplayError {
                 f,
                 "line {line} has more than {LONGEST_LINE} bytes, which no line of a recording has"
             ),
-            Self::BadLine { line } => write!(f, "line {line} of the recording is no call"),
+            Self::BadLine { line } => write!(
+                f,
+                "line {line} of the recording is no call, or names a key that is not given"
+            ),
             Self::Differs { line } => write!(
                 f,
                 "at line {line} the engine answers otherwise than recorded: use the recorded \
@@ -115,7 +120,7 @@ pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, R
             break;
         }
         let mut words = Words(text.split_ascii_whitespace());
-        let same = words.call(&mut replayed.engine, &mut datagram);
+        let same = words.call(&mut replayed.engine, &mut datagram, keys);
         if !same.ok_or(ReplayError::BadLine { line })? {
             return Err(ReplayError::Differs { line });
         }
@@ -173,7 +178,7 @@ impl<'a> Words<'a> {
 
     /// The engine that the first line describes.
     fn engine(&mut self, keys: &Keyring) -> Option<Engine> {
-        if self.word()? != "scalesmall-recording" || self.word()? != "2" {
+        if self.word()? != START || self.word()? != "2" {
             return None;
         }
         let id = NodeId::from(self.parse::<SocketAddr>()?);
@@ -209,7 +214,12 @@ impl<'a> Words<'a> {
     }
 
     /// Makes the call. Returns whether its result is as recorded, or `None` if the line is no call.
-    fn call(&mut self, engine: &mut Engine, datagram: &mut BytesMut) -> Option<bool> {
+    fn call(
+        &mut self,
+        engine: &mut Engine,
+        datagram: &mut BytesMut,
+        keys: &Keyring,
+    ) -> Option<bool> {
         let now = Instant::from_nanos(self.parse()?);
         // A call that failed when it was recorded fails again, and the polls show it.
         match self.word()? {
@@ -252,6 +262,10 @@ impl<'a> Words<'a> {
             "poll_timeout" => {
                 let due = engine.poll_timeout().map_or(u64::MAX, Instant::as_nanos);
                 return Some(self.parse::<u64>()? == due);
+            }
+            "set_config" => {
+                let config = config_line::read(&mut self.0, engine.config(), keys)?;
+                let _ = engine.set_config(now, config);
             }
             command => self.command(command, engine, now)?,
         }
@@ -330,11 +344,11 @@ mod tests {
 
     #[test]
     fn a_line_without_an_end_is_refused_at_its_limit() {
-        let zeros = || std::io::BufReader::new(std::io::repeat(b'0'));
+        let zeros = || io::BufReader::new(io::repeat(b'0'));
         let keys = crate::Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
         let error = replay(zeros(), &keys.keyring()).unwrap_err();
         assert_eq!(error, ReplayError::LongLine { line: 1 });
-        let endless = std::io::Cursor::new(format!("{HEADER}5 timeout\n")).chain(zeros());
+        let endless = io::Cursor::new(format!("{HEADER}5 timeout\n")).chain(zeros());
         let error = replay(endless, &keys.keyring()).unwrap_err();
         assert_eq!(error, ReplayError::LongLine { line: 3 });
     }

@@ -133,7 +133,7 @@ mod tests {
             (":5", SeedError::Host),
             ("::1", SeedError::NoBrackets),
             ("fd00::1:5", SeedError::NoBrackets),
-            ("[::1", SeedError::Port),
+            ("[::1", SeedError::Host),
             ("[host]:5", SeedError::Host),
             ("two words:5", SeedError::Host),
         ] {

@@ -13,6 +13,7 @@ use scalesmall_core::{ClusterName, Config, KeyId, Keyring, SendRate, Suite};
 use crate::interface;
 use crate::key::{GroupKey, KeyTextError};
 use crate::seed::{DEFAULT_PORT, Seed, can_reach};
+use crate::tape::RecordLimits;
 
 /// How often the names of seeds are looked up if nothing else is said.
 const LOOK_UP_EVERY: Duration = Duration::from_secs(30);
@@ -101,9 +102,13 @@ pub struct Settings {
     /// A file in which to keep what the node has to know after it was killed: see
     /// [State](crate#state). It is made if it does not exist; its directory must.
     pub state: Option<PathBuf>,
-    /// A file to record every engine call in; it must not exist. Holds datagrams, never keys. If it
-    /// cannot be written any more, [`Front::recording_error`](crate::Front::recording_error) tells.
+    /// A file to record every engine call in. Holds datagrams, never keys. The recordings of earlier lives
+    /// move on to FILE.1, FILE.2 and so on; any other file there is refused. It is written by a thread of its
+    /// own. If it is full or cannot be written, the recording ends, and
+    /// [`Front::recording_error`](crate::Front::recording_error) tells.
     pub record: Option<PathBuf>,
+    /// How many recordings are kept, and how large each may become.
+    pub record_limits: RecordLimits,
 }
 
 impl Settings {
@@ -125,6 +130,7 @@ impl Settings {
             send_rate: None,
             state: None,
             record: None,
+            record_limits: RecordLimits::default(),
         }
     }
 
