@@ -14,6 +14,7 @@
 //! | `recording` | recordings: replayed, moved on, ended |
 //! | `refused` | datagrams that must change nothing |
 //! | `runtimes` | nodes of every runtime in one cluster |
+//! | `soak` | thirty nodes that are disturbed for as long as one likes; on demand |
 //! | `state` | what a node knows again after it was killed |
 
 mod cluster;
@@ -28,4 +29,5 @@ mod program;
 mod recording;
 mod refused;
 mod runtimes;
+mod soak;
 mod state;

@@ -129,6 +129,20 @@ impl Node {
     /// A node whose output goes to `out` and `err`, at a port of 127.0.0.1 that nobody uses.
     #[track_caller]
     pub(crate) fn start_onto(
+        command: Command,
+        directory: &Directory,
+        name: &str,
+        args: &[&str],
+        onto: (Stdio, Stdio),
+    ) -> Self {
+        let id = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        Self::start_at(id, command, directory, name, args, onto)
+    }
+
+    /// As `start_onto`, at this address.
+    #[track_caller]
+    pub(crate) fn start_at(
+        id: SocketAddr,
         mut command: Command,
         directory: &Directory,
         name: &str,
@@ -136,7 +150,6 @@ impl Node {
         (out, err): (Stdio, Stdio),
     ) -> Self {
         let socket = directory.path(&format!("{name}.sock"));
-        let id = SocketAddr::from(([127, 0, 0, 1], free_port()));
         command.arg("node").arg("--socket").arg(&socket).args(["--bind", &id.to_string()]);
         let child = command.args(args).stdout(out).stderr(err).spawn().expect("the program runs");
         let node = Self { id, socket, child, _out: None };

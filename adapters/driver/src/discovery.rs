@@ -5,19 +5,18 @@
 //! halves of a cluster that have each found somebody need to hear of each other.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use crate::lookup::look_up;
 use crate::seed::{Seed, can_reach};
 
 /// How long to wait before a name that could not be looked up is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 /// The most seeds that are remembered; the oldest is forgotten for one more.
 const SEEDS: usize = 64;
-/// The most addresses of a name that are taken from one look-up.
-const ADDRESSES: usize = 1024;
 /// How many addresses of a name are contacted after a look-up by a node that has company. All nodes look the
 /// name up, so each address has its turn; one that has none contacts all of them.
 const CONTACTS: usize = 8;
@@ -103,7 +102,7 @@ impl Seeds {
         let (addresses, last, due) = match &seed {
             Seed::Addr(addr) if can_reach(self.local, *addr) => (vec![*addr], Last::Found, None),
             Seed::Addr(_) => (Vec::new(), Last::OutOfReach, None),
-            Seed::Name { .. } => (Vec::new(), Last::None, Some(Instant::now())),
+            Seed::Name { .. } | Seed::Service(_) => (Vec::new(), Last::None, Some(Instant::now())),
         };
         self.known.push_back(Known { seed, addresses, turn: 0, last, lookup: None, due });
     }
@@ -112,7 +111,7 @@ impl Seeds {
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let addr = |known: &Known| match known.seed {
             Seed::Addr(addr) => Some(addr),
-            Seed::Name { .. } => None,
+            Seed::Name { .. } | Seed::Service(_) => None,
         };
         self.known.iter().filter_map(addr).collect()
     }
@@ -210,15 +209,10 @@ impl Known {
     }
 
     fn begin(&self) -> Option<(Instant, Receiver<Result<Vec<SocketAddr>, String>>)> {
-        let Seed::Name { host, port } = &self.seed else { return None };
-        let (host, port) = (host.clone(), *port);
+        let seed = self.seed.clone();
         let (done, lookup) = sync_channel(1);
-        let look_up = move || {
-            let found = (host.as_str(), port).to_socket_addrs();
-            let found = found.map(|found| found.take(ADDRESSES).collect());
-            // The node may be gone by now; then the result is dropped.
-            let _ = done.send(found.map_err(|error| error.to_string()));
-        };
+        // The node may be gone when it is done; then the result is dropped.
+        let look_up = move || drop(done.send(look_up(&seed)));
         Builder::new().name("scalesmall-seed".to_owned()).spawn(look_up).ok()?;
         Some((Instant::now(), lookup))
     }

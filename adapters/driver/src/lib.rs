@@ -49,15 +49,16 @@
 //! | | `handle` | calls of a node from other tasks and threads |
 //! | calling | `calls` | the engine's calls without `now`, events, seeds |
 //! | | `replay` | running a recording again |
-//! | opening | `keeper` | keeping the state file |
+//! | opening | `discovery` | the seeds of a node: looking names up again and again |
+//! | | `keeper` | keeping the state file |
 //! | | `record` | the engine, and a recording of every call of it |
 //! | | `sockets` | opening the unicast and the multicast socket |
-//! | choosing | `discovery` | the seeds of a node: looking names up again and again |
+//! | choosing | `lookup` | the addresses of a seed: asks the system, and name servers |
 //! | | `settings` | a node's settings, from code or from the environment |
 //! | | `state` | the state file: what a node has to know after it was killed |
-//! | ground | `config_line` | a configuration as words of a recording |
-//! | | `checksum` | a checksum of what is written to files |
+//! | ground | `checksum` | a checksum of what is written to files |
 //! | | `clock` | the engine's time from the operating system's |
+//! | | `config_line` | a configuration as words of a recording |
 //! | | `interface` | the addresses and indices of the host's network interfaces |
 //! | | `key` | the group key: where it comes from, what is refused |
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
@@ -98,6 +99,7 @@ mod handle;
 mod interface;
 mod keeper;
 mod key;
+mod lookup;
 mod node;
 mod record;
 mod replay;

@@ -19,9 +19,13 @@ pub enum Seed {
         /// The port.
         port: u16,
     },
+    /// The name of a service, `_service._udp.domain`: its `SRV` records name hosts and their ports. It takes
+    /// the feature `srv` to look it up.
+    Service(String),
 }
 
-/// `host:port`, or `host` alone for the [`DEFAULT_PORT`]. An IPv6 address is written in brackets.
+/// `host:port`, or `host` alone for the [`DEFAULT_PORT`]; or `_service._udp.domain`, the whole name, whose
+/// `SRV` records have the ports. An IPv6 address is written in brackets.
 impl FromStr for Seed {
     type Err = SeedError;
 
@@ -56,7 +60,13 @@ impl FromStr for Seed {
         {
             return Err(SeedError::Host);
         }
-        Ok(Self::Name { host: host.to_owned(), port })
+        if !host.starts_with('_') {
+            return Ok(Self::Name { host: host.to_owned(), port });
+        }
+        if host.len() < text.len() {
+            return Err(SeedError::ServicePort);
+        }
+        Ok(Self::Service(host.to_owned()))
     }
 }
 
@@ -71,6 +81,7 @@ impl fmt::Display for Seed {
         match self {
             Self::Addr(addr) => addr.fmt(f),
             Self::Name { host, port } => write!(f, "{host}:{port}"),
+            Self::Service(name) => f.write_str(name),
         }
     }
 }
@@ -85,6 +96,8 @@ pub enum SeedError {
     Host,
     /// It is an IPv6 address without brackets.
     NoBrackets,
+    /// It is a service with a port.
+    ServicePort,
 }
 
 impl fmt::Display for SeedError {
@@ -94,6 +107,7 @@ impl fmt::Display for SeedError {
             Self::Host => {
                 "the host is neither an IP address nor a host name: write it as host:port"
             }
+            Self::ServicePort => "the SRV records of a service have the ports: leave the port out",
             Self::NoBrackets => "write an IPv6 address as [address]:port or [address]",
         })
     }
@@ -115,14 +129,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seeds_are_addresses_or_names_and_have_the_default_port_if_none_is_given() {
+    fn seeds_are_addresses_names_or_services_and_have_the_default_port_if_none_is_given() {
         for text in ["10.0.0.1:5", "[::1]:29999", "node-1.example.org:29999", "a:1"] {
             assert_eq!(text.parse::<Seed>().unwrap().to_string(), text);
         }
         for text in ["10.0.0.1", "[::1]", "node-1.example.org", "a"] {
             assert_eq!(text.parse::<Seed>().unwrap().to_string(), format!("{text}:29999"));
         }
+        let service = "_scalesmall._udp.example.org";
+        assert_eq!(service.parse(), Ok(Seed::Service(service.to_owned())));
         for (text, error) in [
+            ("_scalesmall._udp.example.org:5", SeedError::ServicePort),
             ("", SeedError::Host),
             ("10.0.0.1:70000", SeedError::Port),
             ("10.0.0.1:0", SeedError::Port),
