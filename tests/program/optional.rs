@@ -24,18 +24,18 @@ fn pair(directory: &Directory, onto: (Stdio, Stdio)) -> (Node, Node) {
 
 /// The node tells its watchers of changes, and says goodbye within a second when it is told to.
 #[track_caller]
-fn goes_on_and_ends_in_order((node, other): (Node, Node)) {
+fn goes_on_and_ends_in_order((node, other): (Node, Node), signal: &str) {
     let mut watch = node.watch();
     other.ask(&["join", "kitchen"]);
     while watch.next()["group"] != "kitchen" {}
-    ends_in_order(node, &other);
+    ends_in_order(node, &other, signal);
 }
 
 #[track_caller]
-fn ends_in_order(node: Node, other: &Node) {
+fn ends_in_order(node: Node, other: &Node, signal: &str) {
     let (id, asked) = (node.id, Instant::now());
     let mut watch = other.watch();
-    node.signal("TERM");
+    node.signal(signal);
     loop {
         let change = watch.next();
         if change["event"] == "peer" && change["id"] == id.to_string() {
@@ -62,7 +62,7 @@ fn a_node_outlives_the_reader_of_its_log_and_of_its_output() {
     let (out_read, out) = std::io::pipe().expect("a pipe");
     let (log_read, log) = std::io::pipe().expect("a pipe");
     drop((out_read, log_read));
-    goes_on_and_ends_in_order(pair(&directory, (out.into(), log.into())));
+    goes_on_and_ends_in_order(pair(&directory, (out.into(), log.into())), "TERM");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_node_does_not_wait_for_the_reader_of_its_log_or_of_its_output() {
         let _ = log_read.read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     });
-    goes_on_and_ends_in_order((node, other));
+    goes_on_and_ends_in_order((node, other), "TERM");
     let log = reads.join().expect("it reads to the end");
     assert!(log.contains("lines of the log were lost before this one"), "{log}");
 }
@@ -97,7 +97,7 @@ fn a_node_outlives_a_disk_that_is_full() {
     let (node, other) = pair(&directory, (full(), full()));
     node.signal("HUP");
     until(LIMIT, "a line is lost", || node.counter("log_lines_lost") > 0);
-    goes_on_and_ends_in_order((node, other));
+    goes_on_and_ends_in_order((node, other), "INT");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn there_is_always_a_place_for_one_who_asks() {
     assert!(count("48 clients watch already") > 0, "{starts:?}");
     assert_eq!(node.ask(&["peers"]).as_array().map(Vec::len), Some(1));
     assert!(node.counter("clients_refused") >= 52);
-    ends_in_order(node, &other);
+    ends_in_order(node, &other, "TERM");
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_watch_that_is_not_read_loses_changes_and_holds_up_nobody() {
     stopped.signal("CONT");
     let mut stopped = stopped;
     while stopped.next()["event"] != "lagged" {}
-    ends_in_order(node, &other);
+    ends_in_order(node, &other, "TERM");
 }
 
 #[test]
@@ -247,5 +247,5 @@ fn a_node_without_descriptors_warns_once_answers_and_ends_in_order() {
     }
     assert_eq!(log().matches("no file descriptors are left").count(), 1, "{}", log());
     drop(silent);
-    ends_in_order(node, &other);
+    ends_in_order(node, &other, "TERM");
 }

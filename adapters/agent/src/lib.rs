@@ -49,6 +49,9 @@
 //! | stdout | one line, on a thread of its own | that line |
 //! | clients | 64 places, 2 s for a request, 10 s for its answer | a client that says nothing makes room when all places are taken; one that is refused learns why: `clients_refused` |
 //! | watches | 48 of these places, 4,096 changes each | the rest of the watch, which ends with `lagged`; `watches_lagged` |
+//! | names of seeds | a thread for each | nothing; a name that cannot be looked up is in the log |
+//! | recording | 16 MiB that wait for the disk, and `--record-size` | the rest of the recording; `recording_errors` |
+//! | state file | one state that waits for the disk | nothing: it is tried again; `state_errors` |
 //! | file descriptors | one is kept | clients are served one after the other; in the log |
 //!
 //! A thread that panics is started again, and the log says so; if it is `events`, the program ends with

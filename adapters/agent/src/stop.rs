@@ -39,14 +39,12 @@ pub(crate) fn signals() -> io::Result<Signals> {
 /// Tells of every signal that asks the program to end.
 pub(crate) fn listen(signals: &mut Signals, stop: &Sender<Stop>) {
     for signal in signals.forever() {
-        match signal {
-            SIGTERM | SIGINT => {
-                if stop.send(Stop::Signal).is_err() {
-                    return;
-                }
-            }
-            SIGHUP => tracing::info!("SIGHUP: there is nothing to read anew, the node goes on"),
-            _ => {}
+        let asks = [SIGTERM, SIGINT].contains(&signal);
+        if asks && stop.send(Stop::Signal).is_err() {
+            return;
+        }
+        if signal == SIGHUP {
+            tracing::info!("SIGHUP: there is nothing to read anew, the node goes on");
         }
     }
 }

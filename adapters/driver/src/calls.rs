@@ -9,11 +9,11 @@ use bytes::Bytes;
 use scalesmall_core::{
     BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, GroupError,
     GroupName, KeyRange, MetadataError, MulticastState, NodeId, Op, Owner, Peer, Recipients, Stats,
-    Status, Tag, TimedItem,
+    Tag, TimedItem,
 };
 
 use crate::clock::Clock;
-use crate::discovery::{SeedState, Seeds};
+use crate::discovery::{SeedState, Seeds, is_alone, is_met};
 use crate::keeper::{Keeper, StateReport};
 use crate::record::Recorded;
 use crate::seed::{Seed, can_reach};
@@ -326,23 +326,6 @@ impl Front {
     pub const fn engine(&self) -> &Engine {
         self.engine.engine()
     }
-}
-
-/// Whether there is a live peer at an address, or this node itself.
-fn is_met(engine: &Engine, addr: SocketAddr) -> bool {
-    let id = NodeId::from(addr);
-    id == engine.id()
-        || engine.peer(id).is_some_and(|peer| is_present(&peer))
-        || engine.seeds().any(|(seed, met)| met && seed == addr)
-}
-
-/// Whether no other node is present.
-fn is_alone(engine: &Engine) -> bool {
-    !engine.peers().any(|peer| is_present(&peer))
-}
-
-const fn is_present(peer: &Peer) -> bool {
-    matches!(peer.status, Status::Alive | Status::Suspect)
 }
 
 /// The epoch of a life that begins now. A clock before 1970 counts as 1970: if others know a higher

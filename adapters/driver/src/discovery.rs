@@ -10,6 +10,8 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use scalesmall_core::{Engine, NodeId, Peer, Status};
+
 use crate::lookup::look_up;
 use crate::seed::{Seed, can_reach};
 
@@ -62,9 +64,12 @@ struct Known {
     /// Whose turn it is to be contacted.
     turn: usize,
     last: Last,
-    lookup: Option<(Instant, Receiver<Result<Vec<SocketAddr>, String>>)>,
+    lookup: Option<Lookup>,
     due: Option<Instant>,
 }
+
+/// When a look-up has begun, and what comes of it.
+type Lookup = (Instant, Receiver<Result<Vec<SocketAddr>, String>>);
 
 /// How the last look-up of a name ended.
 #[derive(Clone, Debug)]
@@ -208,7 +213,7 @@ impl Known {
         Some(&self.last)
     }
 
-    fn begin(&self) -> Option<(Instant, Receiver<Result<Vec<SocketAddr>, String>>)> {
+    fn begin(&self) -> Option<Lookup> {
         let seed = self.seed.clone();
         let (done, lookup) = sync_channel(1);
         // The node may be gone when it is done; then the result is dropped.
@@ -225,6 +230,23 @@ impl Known {
         self.turn = turn + most;
         unmet.take(most).collect()
     }
+}
+
+/// Whether there is a live peer at an address, or this node itself.
+pub(crate) fn is_met(engine: &Engine, addr: SocketAddr) -> bool {
+    let id = NodeId::from(addr);
+    id == engine.id()
+        || engine.peer(id).is_some_and(|peer| is_present(&peer))
+        || engine.seeds().any(|(seed, met)| met && seed == addr)
+}
+
+/// Whether no other node is present.
+pub(crate) fn is_alone(engine: &Engine) -> bool {
+    !engine.peers().any(|peer| is_present(&peer))
+}
+
+const fn is_present(peer: &Peer) -> bool {
+    matches!(peer.status, Status::Alive | Status::Suspect)
 }
 
 /// A time around `span`, between three and five quarters of it, so that the nodes of a cluster do not ask

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -123,11 +123,22 @@ impl Keeper {
             return;
         }
         let state = State { epoch: engine.epoch(), peers: self.choose(engine) };
-        // A writer that is still busy gets the next one.
         let Some(write) = &self.write else { return };
-        if state != self.kept && write.try_send(state.clone()).is_ok() {
-            self.kept = state;
-            self.next_write = now + PAUSE;
+        if state == self.kept {
+            return;
+        }
+        match write.try_send(state.clone()) {
+            Ok(()) => {
+                self.kept = state;
+                self.next_write = now + PAUSE;
+            }
+            // A writer that is still busy gets the next one.
+            Err(TrySendError::Full(_)) => {}
+            Err(TrySendError::Disconnected(_)) => {
+                let mut report = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                note(&mut report, Err(io::ErrorKind::BrokenPipe.into()));
+                self.next_write = now + PAUSE;
+            }
         }
     }
 
@@ -188,9 +199,9 @@ fn write_all(file: &StateFile, first: State, states: &Receiver<State>, told: &Mu
             Some(_) => states.recv_timeout(PAUSE),
             None => states.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
-        let state = match (next, open.take()) {
-            (Ok(state), _) | (Err(RecvTimeoutError::Timeout), Some(state)) => state,
-            (Err(_), _) => return,
+        let ((Ok(state), _) | (Err(RecvTimeoutError::Timeout), Some(state))) = (next, open.take())
+        else {
+            return;
         };
         let written = file.write(&state);
         if written.is_err() {

@@ -146,7 +146,8 @@ impl StateFile {
         }
         // A directory that cannot be synchronized keeps the old file after a loss of power, at the worst.
         let directory = self.path.parent().filter(|directory| !directory.as_os_str().is_empty());
-        let _ = File::open(directory.unwrap_or(Path::new("."))).and_then(|all| all.sync_all());
+        let _ =
+            File::open(directory.unwrap_or_else(|| Path::new("."))).and_then(|all| all.sync_all());
         Ok(())
     }
 
