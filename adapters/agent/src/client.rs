@@ -9,7 +9,7 @@ use scalesmall_core::KeyRange;
 
 use crate::cli::{Ask, AskOptions};
 use crate::failure::Failure;
-use crate::protocol::{Reply, Request};
+use crate::protocol::{Reply, Request, What};
 use crate::{show, socket_file};
 
 /// How long a node may take to answer. It is on this host, and saying goodbye is what takes longest.
@@ -25,13 +25,14 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
     let watching = matches!(request, Request::Watch);
     let mut session = Session::open(&path, &request)?;
     let mut out = io::stdout().lock();
+    let mut lagged = false;
     loop {
         if watching {
             session.wait_for_ever()?;
         }
         let Some(reply) = session.reply()? else {
-            return Err(Failure::new(if watching && UnixStream::connect(&path).is_ok() {
-                "the watch has ended, but not the node: watch again"
+            return Err(Failure::new(if lagged {
+                "the watch has ended, as its output was read too slowly: watch again"
             } else if watching {
                 "the node has ended, and the watch with it"
             } else {
@@ -41,6 +42,7 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
         if let Reply::Refused(why) = reply {
             return Err(Failure::new(why));
         }
+        lagged = matches!(&reply, Reply::Event(event) if matches!(event.what, What::Lagged));
         let text = if options.json { show::json(&reply)? } else { show::text(&reply) };
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
             // The reader of the output has closed it.

@@ -27,6 +27,9 @@ use crate::{diagnosis, settings, threads};
 /// How long the last lines of the log are waited for when the program ends.
 const LAST_LINES: Duration = Duration::from_millis(200);
 
+/// How long the end of a recording is waited for.
+const LAST_RECORDED: Duration = Duration::from_millis(600);
+
 /// `scalesmall node`.
 pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     let (stop, stopped) = channel();
@@ -57,6 +60,7 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
 
     let server = Server::new(handle.clone(), watchers, beside);
     server.listen(listener)?;
+    let recorded = options.record.is_some();
     let files = Files { record: options.record, state: options.state };
     if let Some(path) = &files.state
         && let Some(state) = handle.call(|node| node.state()).wait()?
@@ -87,6 +91,9 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
         ))),
         Ok(Stop::Ended(Ok(()))) | Err(_) => Err(Failure::internal("the node ended by itself")),
     };
+    if recorded {
+        end_recording(&handle);
+    }
     server.finish();
     drop(file);
     log.finish(LAST_LINES);
@@ -222,6 +229,19 @@ fn log_event(event: &Event, text: &str) {
         }
         _ => tracing::debug!("{text}"),
     }
+}
+
+/// Has the recording written to its end, if the disk is not too slow for that.
+fn end_recording(handle: &Handle) {
+    let (done, ended) = channel();
+    let end = move |node: &mut Front| {
+        node.end_recording();
+        // Nobody waits any more if it took too long.
+        let _ = done.send(());
+    };
+    // A node that has failed has ended its recording already.
+    drop(handle.call(end));
+    let _ = ended.recv_timeout(LAST_RECORDED);
 }
 
 /// Departs; a second signal cuts that short.

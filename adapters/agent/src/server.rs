@@ -137,6 +137,8 @@ impl Server {
                 Ok(_) => return Ok(()),
                 Err(error) => format!("the system has no thread for it ({error}): try again later"),
             }
+        } else if self.places.is_closed() {
+            "the node is about to end".to_owned()
         } else {
             format!("{CLIENTS} clients are being served: try again later")
         };

@@ -321,6 +321,12 @@ impl Front {
         self.engine.failed()
     }
 
+    /// Ends the recording, if there is one, and waits for its disk for at most half a second. The end of the
+    /// node does the same: this is for a program that ends without it.
+    pub fn end_recording(&mut self) {
+        self.engine.end();
+    }
+
     /// The engine, for all other queries.
     #[must_use]
     pub const fn engine(&self) -> &Engine {

@@ -82,6 +82,13 @@ impl Recorded {
         self.write(Tape::flush);
     }
 
+    /// Ends the recording, and waits a moment until it is written.
+    pub(crate) fn end(&mut self) {
+        if let Some(mut tape) = self.tape.take() {
+            tape.finish();
+        }
+    }
+
     pub(crate) fn handle_datagram(
         &mut self,
         now: Instant,
@@ -236,9 +243,7 @@ impl Recorded {
 
 impl Drop for Recorded {
     fn drop(&mut self) {
-        if let Some(tape) = &mut self.tape {
-            tape.finish();
-        }
+        self.end();
     }
 }
 
