@@ -23,8 +23,16 @@ fn words_that_make_no_sense_are_refused_in_one_line() {
         (&["send", "x", "--to", "nowhere"], "IP address and a port"),
         (&["node", "--bind", "127.0.0.1:70000"], "port from 0 to 65535"),
         (&["node", "--bind", "somewhere"], "IP address"),
-        (&["node", "--seed", "a"], "host:port"),
+        (&["node", "--seed", "two words"], "host:port"),
         (&["node", "--seed", "a:70000"], "1 to 65535"),
+        (&["node", "--seed", "::1"], "[address]:port"),
+        (&["node", "--look-up-every", "often"], "a number and its unit"),
+        (
+            &["node", "--bind", "127.0.0.1:0", "--look-up-every", "10ms"],
+            "every 10ms; the least is 1s",
+        ),
+        (&["contact"], "<HOST[:PORT]>"),
+        (&["contact", "a:0"], "1 to 65535"),
         (&["node", "--serve", "g:9-1@5"], "start 9 is greater than end 1"),
         (&["node", "--serve", "kitchen:0-999@0"], "1 to 65535"),
         (

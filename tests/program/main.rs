@@ -3,21 +3,31 @@
 //! | module | subject |
 //! |---|---|
 //! | `cluster` | nodes meet, serve, die, return, depart |
+//! | `discovery` | names that are looked up again, seeds that are told of, contacts at run time |
 //! | `duplicate` | two nodes with one address |
 //! | `edges` | wrong input, and what is lying about |
 //! | `demo` | the demo keeps its promises, and cleans up |
 //! | `diagnosis` | what is set up wrongly is told |
 //! | `multicast` | hosts on one link, and one behind a router |
+//! | `optional` | what cannot stop a node: its log, its clients, files, signals |
 //! | `program` | running the program |
+//! | `recording` | recordings: replayed, moved on, ended |
 //! | `refused` | datagrams that must change nothing |
 //! | `runtimes` | nodes of every runtime in one cluster |
+//! | `soak` | thirty nodes that are disturbed for as long as one likes; on demand |
+//! | `state` | what a node knows again after it was killed |
 
 mod cluster;
 mod demo;
 mod diagnosis;
+mod discovery;
 mod duplicate;
 mod edges;
 mod multicast;
+mod optional;
 mod program;
+mod recording;
 mod refused;
 mod runtimes;
+mod soak;
+mod state;

@@ -87,7 +87,7 @@ pub(crate) struct Node {
     pub(crate) socket: PathBuf,
     child: Child,
     // Kept open, so that the program never writes to a closed pipe.
-    _out: BufReader<ChildStdout>,
+    _out: Option<BufReader<ChildStdout>>,
 }
 
 impl Node {
@@ -123,7 +123,43 @@ impl Node {
             let _ = child.wait();
             panic!("{name} did not start: {line:?} {log:?}");
         };
-        Self { id, socket, child, _out: out }
+        Self { id, socket, child, _out: Some(out) }
+    }
+
+    /// A node whose output goes to `out` and `err`, at a port of 127.0.0.1 that nobody uses.
+    #[track_caller]
+    pub(crate) fn start_onto(
+        command: Command,
+        directory: &Directory,
+        name: &str,
+        args: &[&str],
+        onto: (Stdio, Stdio),
+    ) -> Self {
+        let id = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        Self::start_at(id, command, directory, name, args, onto)
+    }
+
+    /// As `start_onto`, at this address.
+    #[track_caller]
+    pub(crate) fn start_at(
+        id: SocketAddr,
+        mut command: Command,
+        directory: &Directory,
+        name: &str,
+        args: &[&str],
+        (out, err): (Stdio, Stdio),
+    ) -> Self {
+        let socket = directory.path(&format!("{name}.sock"));
+        command.arg("node").arg("--socket").arg(&socket).args(["--bind", &id.to_string()]);
+        let child = command.args(args).stdout(out).stderr(err).spawn().expect("the program runs");
+        let node = Self { id, socket, child, _out: None };
+        until(Duration::from_secs(10), "it answers", || node.try_ask(&["peers"]).is_some());
+        node
+    }
+
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// A client command to this node.
@@ -184,11 +220,7 @@ impl Node {
 
     /// A signal by name, as `kill` takes it.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status()
-            .expect("kill runs");
-        assert!(sent.success());
+        signal(&self.child, name);
     }
 
     /// Waits until the process has ended by itself: its exit code.
@@ -204,6 +236,14 @@ impl Node {
         });
         code
     }
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &child.id().to_string()])
+        .status()
+        .expect("kill runs");
+    assert!(sent.success());
 }
 
 impl Drop for Node {
@@ -225,6 +265,11 @@ impl Watch {
         let mut line = String::new();
         self.lines.read_line(&mut line).expect("text");
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("not an event: {line:?}"))
+    }
+
+    /// A signal by name, as `kill` takes it.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
     }
 
     /// Ends the watch: all changes that were told and not yet read.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use scalesmall_core::{GroupName, KeyRange, NodeId, Op, Recipients, Tag};
-use scalesmall_driver::Front;
+use scalesmall_driver::{Front, Seed, SeedState};
 
 use crate::arguments::OpName;
 use crate::counters;
@@ -11,9 +11,9 @@ use crate::protocol::{
 };
 
 /// Reads the line of a request.
-pub(crate) fn parse(line: &str) -> Result<Request, Reply> {
+pub(crate) fn parse(line: &[u8]) -> Result<Request, Reply> {
     let why = "not a request of this version: use the node's own program";
-    serde_json::from_str(line).map_err(|_| Reply::Refused(why.to_owned()))
+    serde_json::from_slice(line).map_err(|_| Reply::Refused(why.to_owned()))
 }
 
 /// Answers one line of a client as a running node does, without a socket between them: for tests and
@@ -24,7 +24,8 @@ pub(crate) fn parse(line: &str) -> Result<Request, Reply> {
 /// Never: each answer is JSON.
 #[must_use]
 pub fn answer_line(node: &mut Front, line: &str) -> String {
-    let reply = parse(line).map_or_else(|refused| refused, |request| answer(node, request));
+    let reply =
+        parse(line.as_bytes()).map_or_else(|refused| refused, |request| answer(node, request));
     serde_json::to_string(&reply).expect("a reply has names for its fields and no floats")
 }
 
@@ -61,6 +62,7 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             Ok(Reply::Coverage(coverage(node, &group)))
         }
         Request::Peers => Ok(Reply::Peers(node.peers().map(PeerRow::from).collect())),
+        Request::Contact { seeds } => contact(node, &seeds),
         Request::Join { group } => {
             node.join(&name(&group)?).map_err(|error| error.to_string())?;
             Ok(Reply::Done)
@@ -112,6 +114,21 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
         }
         Request::Stats => Ok(Reply::Stats(counters::all(node))),
         Request::Watch | Request::Depart => Err("this request has an answer of its own".to_owned()),
+    }
+}
+
+fn contact(node: &mut Front, seeds: &[String]) -> Result<Reply, String> {
+    let parse = |text: &String| text.parse().map_err(|error| format!("{text}: {error}"));
+    let seeds: Vec<Seed> = seeds.iter().map(parse).collect::<Result<_, _>>()?;
+    node.add_seeds(&seeds);
+    let beyond = |(seed, state): &(&Seed, SeedState)| {
+        *state == SeedState::OutOfReach && seeds.contains(seed)
+    };
+    match node.seeds().find(beyond) {
+        Some((seed, _)) => {
+            Err(format!("{seed} is of an address family that this node cannot reach"))
+        }
+        None => Ok(Reply::Done),
     }
 }
 

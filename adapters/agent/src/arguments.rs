@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use scalesmall_core::{ClusterName, GroupName, KeyRange};
@@ -37,6 +38,12 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     }
     Err("write an IP address and a port from 0 to 65535, such as 10.0.0.1:29999 or [::1]:29999"
         .to_owned())
+}
+
+/// A span of time.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "write a number and its unit, such as 30s or 2min".to_owned())
 }
 
 /// A further key: its id and its file.

@@ -9,11 +9,13 @@ use scalesmall_core::KeyRange;
 
 use crate::cli::{Ask, AskOptions};
 use crate::failure::Failure;
-use crate::protocol::{Reply, Request};
+use crate::protocol::{Reply, Request, What};
 use crate::{show, socket_file};
 
 /// How long a node may take to answer. It is on this host, and saying goodbye is what takes longest.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+const NO_ANSWER: &str = "the node ended before it answered: look at its log";
 
 /// One of the commands that talk to a running node.
 pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
@@ -23,20 +25,24 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
     let watching = matches!(request, Request::Watch);
     let mut session = Session::open(&path, &request)?;
     let mut out = io::stdout().lock();
+    let mut lagged = false;
     loop {
         if watching {
             session.wait_for_ever()?;
         }
         let Some(reply) = session.reply()? else {
-            return if watching {
-                Err(Failure::new("the node has ended, and the watch with it"))
+            return Err(Failure::new(if lagged {
+                "the watch has ended, as its output was read too slowly: watch again"
+            } else if watching {
+                "the node has ended, and the watch with it"
             } else {
-                Err(Failure::new("the node ended before it answered: look at its log"))
-            };
+                NO_ANSWER
+            }));
         };
         if let Reply::Refused(why) = reply {
             return Err(Failure::new(why));
         }
+        lagged = matches!(&reply, Reply::Event(event) if matches!(event.what, What::Lagged));
         let text = if options.json { show::json(&reply)? } else { show::text(&reply) };
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
             // The reader of the output has closed it.
@@ -54,7 +60,7 @@ pub(crate) fn ask(path: &Path, request: &Request) -> Result<Reply, Failure> {
     match Session::open(path, request)?.reply()? {
         Some(Reply::Refused(why)) => Err(Failure::new(why)),
         Some(reply) => Ok(reply),
-        None => Err(Failure::new("the node ended before it answered: look at its log")),
+        None => Err(Failure::new(NO_ANSWER)),
     }
 }
 
@@ -86,7 +92,11 @@ impl Session {
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
-        stream.write_all(&line)?;
+        match stream.write_all(&line) {
+            // A node that refuses a client does not wait for the request; the reason is to be read.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            written => written?,
+        }
         Ok(Self { replies: BufReader::new(stream) })
     }
 
@@ -107,7 +117,8 @@ impl Session {
             Ok(_) => Ok(Some(serde_json::from_str(&line).map_err(|_| {
                 Failure::new("the node answers in another version's words: use its own program")
             })?)),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock) => {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Err(Failure::new("the node does not answer: see whether it is suspended"))
             }
             Err(error) => Err(error.into()),
@@ -134,6 +145,10 @@ fn request(ask: &Ask) -> (Request, &AskOptions) {
         Ask::Route(to) => (Request::Route { group: to.group.clone(), key: to.key }, &to.ask),
         Ask::Coverage(to) => (Request::Coverage { group: to.group.clone() }, &to.ask),
         Ask::Peers(to) => (Request::Peers, to),
+        Ask::Contact(to) => {
+            let seeds = to.seeds.iter().map(ToString::to_string).collect();
+            (Request::Contact { seeds }, &to.ask)
+        }
         Ask::Join(to) => (Request::Join { group: to.group.clone() }, &to.ask),
         Ask::Leave(to) => (Request::Leave { group: to.group.clone() }, &to.ask),
         Ask::Add(to) => {

@@ -1,18 +1,26 @@
-//! Faults of the setup that the counters show: a sentence now and then, never one for each packet.
+//! Faults of the setup that the counters and the seeds show: a sentence now and then, never one for each
+//! packet.
 
 use std::io;
 use std::path::PathBuf;
-use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use scalesmall_driver::{Front, Handle};
+use scalesmall_driver::{Front, Handle, Seed, SeedState};
 
-use crate::counters::{self, OUT_OF_REACH, RECORDING};
+use crate::counters::{self, OUT_OF_REACH, RECORDING, STATE};
+use crate::rarely::Rarely;
+use crate::seed_log::{Line, SeedLog};
+use crate::threads;
 
 /// How often the counters are looked at.
 const LOOK: Duration = Duration::from_secs(3);
-/// How long nothing more is said about a counter.
-const PAUSE: Duration = Duration::from_secs(60);
+
+/// The files that a node writes.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    pub(crate) record: Option<PathBuf>,
+    pub(crate) state: Option<PathBuf>,
+}
 
 /// A counter that rises when nodes are set up differently.
 struct Fault {
@@ -22,7 +30,7 @@ struct Fault {
     looks: u32,
 }
 
-const FAULTS: [Fault; 6] = [
+const FAULTS: [Fault; 7] = [
     Fault {
         counter: "refused_forged",
         meaning: "packets arrive whose tag does not fit: if this goes on, a node has another key \
@@ -54,8 +62,14 @@ const FAULTS: [Fault; 6] = [
     },
     Fault {
         counter: RECORDING,
-        meaning: "the recording has ended, as its file cannot be written: make room, and start the \
-                  node again with a --record of another name",
+        meaning: "the recording has ended, as its file cannot be written or is full: make room, or give it \
+                  more with --record-size, and start the node again",
+        looks: 1,
+    },
+    Fault {
+        counter: STATE,
+        meaning: "the state file cannot be written, so after a restart this node may know less than it \
+                  does now: make room, or make its directory writable; it is tried again",
         looks: 1,
     },
 ];
@@ -66,41 +80,56 @@ pub(crate) fn meaning(counter: &str) -> Option<&'static str> {
 }
 
 /// Warns, on a thread of its own, when a counter rises that tells of a fault. `left_out` seeds have
-/// been told of already; `record` is the file of the recording.
-pub(crate) fn watch(handle: Handle, left_out: usize, record: Option<PathBuf>) -> io::Result<()> {
+/// been told of already.
+pub(crate) fn watch(handle: Handle, left_out: usize, files: Files) -> io::Result<()> {
     let mut diagnosis = Diagnosis::default();
     diagnosis.know(OUT_OF_REACH, u64::try_from(left_out).unwrap_or(u64::MAX));
-    let look = move || {
-        // The node ends when it does not answer.
-        let ask = |node: &mut Front| (counters::all(node), node.recording_error());
-        while let Ok((counters, error)) = handle.call(ask).wait() {
-            for (fault, value) in diagnosis.look(Instant::now(), &counters) {
-                let about = match (&record, error) {
-                    (Some(path), Some(error)) if fault.counter == RECORDING => {
-                        format!("--record {}: {error}; ", path.display())
-                    }
-                    _ => String::new(),
-                };
-                tracing::warn!("{about}{} ({} = {value})", fault.meaning, fault.counter);
-            }
-            std::thread::sleep(LOOK);
-        }
+    threads::keep("diagnosis", move || look(&handle, &mut diagnosis, &files))
+}
+
+/// Looks until the node does not answer any more.
+fn look(handle: &Handle, diagnosis: &mut Diagnosis, files: &Files) {
+    let ask = |node: &mut Front| {
+        let seeds: Vec<(Seed, SeedState)> =
+            node.seeds().map(|(seed, state)| (seed.clone(), state)).collect();
+        let state_error = node.state().and_then(|state| state.error);
+        (counters::all(node), node.recording_error(), state_error, seeds)
     };
-    Builder::new().name("diagnosis".to_owned()).spawn(look)?;
-    Ok(())
+    while let Ok((counters, error, state_error, seeds)) = handle.call(ask).wait() {
+        for line in diagnosis.seeds.look(Instant::now(), &seeds) {
+            match line {
+                Line::Bad(text) => tracing::warn!("{text}"),
+                Line::Good(text) => tracing::info!("{text}"),
+            }
+        }
+        for (fault, value) in diagnosis.look(Instant::now(), &counters) {
+            let about = match (fault.counter, &files.record, error, &files.state, state_error) {
+                (RECORDING, Some(path), Some(error), ..) => {
+                    format!("--record {}: {error}; ", path.display())
+                }
+                (STATE, _, _, Some(path), Some(error)) => {
+                    format!("--state {}: {error}; ", path.display())
+                }
+                _ => String::new(),
+            };
+            tracing::warn!("{about}{} ({} = {value})", fault.meaning, fault.counter);
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// What was seen of the counters, and when something was said about them.
 #[derive(Default)]
 struct Diagnosis {
     seen: [Seen; FAULTS.len()],
+    seeds: SeedLog,
 }
 
 #[derive(Default)]
 struct Seen {
     value: u64,
     risen: u32,
-    told: Option<Instant>,
+    told: Rarely,
 }
 
 impl Diagnosis {
@@ -122,9 +151,7 @@ impl Diagnosis {
             let rises = *value > seen.value;
             seen.risen = if rises { seen.risen.saturating_add(1) } else { 0 };
             seen.value = *value;
-            let quiet = seen.told.is_none_or(|told| now.duration_since(told) >= PAUSE);
-            if seen.risen >= fault.looks && quiet {
-                seen.told = Some(now);
+            if seen.risen >= fault.looks && seen.told.tell(now).is_some() {
                 faults.push((fault, *value));
             }
         }
@@ -135,6 +162,9 @@ impl Diagnosis {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// How long nothing more is said about a counter at first.
+    const PAUSE: Duration = Duration::from_secs(60);
 
     fn told(diagnosis: &mut Diagnosis, at: Instant, counter: &str, value: u64) -> bool {
         let faults = diagnosis.look(at, &[(counter.to_owned(), value), ("other".to_owned(), 9)]);
@@ -167,7 +197,7 @@ mod tests {
         let engine: Vec<&str> =
             scalesmall_core::Stats::default().iter().map(|(name, _)| name).collect();
         for fault in &FAULTS {
-            let driver = [OUT_OF_REACH, RECORDING].contains(&fault.counter);
+            let driver = [OUT_OF_REACH, RECORDING, STATE].contains(&fault.counter);
             assert!(driver || engine.contains(&fault.counter));
         }
     }

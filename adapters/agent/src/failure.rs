@@ -1,6 +1,13 @@
 //! The one line that says what went wrong and what to do.
 
+use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::mpsc::channel;
+use std::thread::Builder;
+use std::time::Duration;
+
+/// How long stderr is waited for: the program has to end even if nobody reads it.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Why the program ends without having done what it was asked to.
 #[derive(Debug)]
@@ -13,6 +20,11 @@ impl Failure {
     /// A failure that `line` explains.
     pub(crate) fn new(line: impl Into<String>) -> Self {
         Self { line: line.into(), code: 1 }
+    }
+
+    /// The program itself failed: status 70, `EX_SOFTWARE` of `sysexits.h`.
+    pub(crate) fn internal(line: impl Into<String>) -> Self {
+        Self { line: line.into(), code: 70 }
     }
 
     /// A signal cut it short.
@@ -36,7 +48,15 @@ impl Failure {
 
     /// Prints the line and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("scalesmall: {}", self.line.replace('\n', " "));
+        let line = format!("scalesmall: {}\n", self.line.replace('\n', " "));
+        let (done, written) = channel();
+        let write = move || {
+            // Whether anybody reads it or not, the exit code says the same.
+            let _ = done.send(std::io::stderr().write_all(line.as_bytes()));
+        };
+        if Builder::new().name("failure".to_owned()).spawn(write).is_ok() {
+            let _ = written.recv_timeout(PATIENCE);
+        }
         ExitCode::from(self.code)
     }
 

@@ -19,6 +19,7 @@
 //! | | `watchers` | clients that watch changes |
 //! | language | `cli` | the command line |
 //! | | `diagnosis` | what the counters say is set up wrongly |
+//! | | `places` | the places of clients, and which client makes room for the next one |
 //! | | `protocol` | what client and node say to each other, in JSON |
 //! | | `socket_file` | where a node is asked, and by whom |
 //! | words | `arguments` | texts that are groups, ranges, ports, addresses, operations |
@@ -26,11 +27,36 @@
 //! | | `counters` | all counters of a node, by name |
 //! | | `failure` | the one line that says what went wrong |
 //! | | `runtime` | running the node on the runtime of one's choice |
+//! | | `seed_log` | seeds that cannot be looked up or do not answer, told by name |
+//! | | `threads` | threads whose end is noticed |
+//! | ground | `log` | lines that wait for stderr in a bounded queue |
+//! | | `rarely` | what goes on for long is told at once, and then ever more rarely |
 //! | | `stop` | what ends a running node: a signal, a client, a conflict |
 //!
 //! All state of a node is in the driver's `Node`, on a thread of its own. Clients reach it through a
-//! `Handle`; what they share beside it (which of them watch, and how many are served) is in `watchers` and
-//! `server`.
+//! `Handle`; what they share beside it (which of them watch, and which have a place) is in `watchers` and
+//! `places`.
+//!
+//! # What cannot stop a node
+//!
+//! Nothing optional stands in front of something necessary. What a node needs is its own thread, the thread
+//! `events`, and the one that waits for signals. Everything else has a bounded queue or a time-out, and
+//! loses what does not fit:
+//!
+//! | what | its bound | what is lost, and where it is told |
+//! |---|---|---|
+//! | log | 1,024 lines | lines: in the log, once it can be written again; `log_lines_lost` |
+//! | stdout | one line, on a thread of its own | that line |
+//! | clients | 64 places, 2 s for a request, 10 s for its answer | a client that says nothing makes room when all places are taken; one that is refused learns why: `clients_refused` |
+//! | watches | 48 of these places, 4,096 changes each | the rest of the watch, which ends with `lagged`; `watches_lagged` |
+//! | names of seeds | a thread for each | nothing; a name that cannot be looked up is in the log |
+//! | recording | 16 MiB that wait for the disk, and `--record-size` | the rest of the recording; `recording_errors` |
+//! | state file | one state that waits for the disk | nothing: it is tried again; `state_errors` |
+//! | file descriptors | one is kept | clients are served one after the other; in the log |
+//!
+//! A thread that panics is started again, and the log says so; if it is `events`, the program ends with
+//! status 70 and says which one it was. `SIGTERM` and `SIGINT` say goodbye, which takes a second at most
+//! with the preset `lan`; `SIGHUP` changes nothing.
 
 mod answers;
 mod arguments;
@@ -42,15 +68,20 @@ mod demo;
 mod diagnosis;
 mod failure;
 mod keygen;
+mod log;
 mod node;
+mod places;
 mod protocol;
+mod rarely;
 mod replay;
 mod runtime;
+mod seed_log;
 mod server;
 mod settings;
 mod show;
 mod socket_file;
 mod stop;
+mod threads;
 mod watchers;
 
 use std::process::ExitCode;

@@ -2,34 +2,47 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use scalesmall_core::{Event, GroupName, MulticastState};
-use scalesmall_driver::{Events, Front, OpenError, Settings, StartError};
+use scalesmall_driver::{Events, Front, Handle, OpenError, Settings, StartError, StateReport};
 
 use crate::arguments::Offer;
 use crate::cli::NodeOptions;
+use crate::counters::Beside;
+use crate::diagnosis::Files;
 use crate::failure::Failure;
-use crate::protocol::{EventRow, Reply};
+use crate::log::Log;
+use crate::protocol::EventRow;
 use crate::runtime::{Bound, Runtime};
-use crate::server::Server;
+use crate::server::{GOODBYE, Server};
 use crate::socket_file::{self, SocketFile};
-use crate::stop::{Stop, listen_for_signals};
+use crate::stop::{self, Stop};
 use crate::watchers::Watchers;
-use crate::{diagnosis, settings};
+use crate::{diagnosis, settings, threads};
+
+/// How long the last lines of the log are waited for when the program ends.
+const LAST_LINES: Duration = Duration::from_millis(200);
+
+/// How long the end of a recording is waited for.
+const LAST_RECORDED: Duration = Duration::from_millis(600);
 
 /// `scalesmall node`.
 pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
+    let (stop, stopped) = channel();
+    let (mut signals, on_signal) = (stop::signals()?, stop.clone());
+    threads::keep("signals", move || stop::listen(&mut signals, &on_signal))?;
+
     let settings = settings::of_node(&options)?;
     let beyond: Vec<SocketAddr> = settings.seeds_out_of_reach().collect();
     let path = options.socket.clone().unwrap_or_else(socket_file::default_path);
     socket_file::check(&path)?;
     let (node, multicast) = start(options.runtime, settings, options.multicast)?;
     let (file, listener) = SocketFile::listen(&path)?;
-    let level = if options.verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
-    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level);
-    log.with_ansi(io::stderr().is_terminal()).init();
+    let log = start_log(options.verbose)?;
     if let Err(error) = &multicast {
         tracing::warn!("{error}; going on without");
     }
@@ -39,35 +52,91 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
         tracing::warn!("seed {seed} is left out: {id} cannot reach its address family");
     }
     let (handle, events, thread) = node.spawn()?;
-    let watchers = Watchers::default();
-    let (stop, stopped) = channel();
-    tell(events, thread, watchers.clone(), stop.clone(), options.exit_on_conflict)?;
+    let beside = Beside::new(log.clone());
+    let watchers = Watchers::new(beside.clone());
+    tell(events, thread, watchers.clone(), stop, options.exit_on_conflict)?;
     let (join, serve) = (options.join, options.serve);
     handle.call(move |node| offer(node, &join, &serve)).wait()??;
 
-    let server = Server::new(handle.clone(), watchers, stop.clone());
+    let server = Server::new(handle.clone(), watchers, beside);
     server.listen(listener)?;
-    diagnosis::watch(handle, beyond.len(), options.record)?;
-    listen_for_signals(stop.clone())?;
-    // A parent that does not read this has no use for it.
-    let _ = writeln!(io::stdout(), "node {id} is up; control socket {}", path.display());
+    let recorded = options.record.is_some();
+    let files = Files { record: options.record, state: options.state };
+    if let Some(path) = &files.state
+        && let Some(state) = handle.call(|node| node.state()).wait()?
+    {
+        log_state(path, &state);
+    }
+    diagnosis::watch(handle.clone(), beyond.len(), files)?;
+    // On a thread of its own: a pipe that is full and not read must keep nobody waiting.
+    let up = format!("node {id} is up; control socket {}", path.display());
+    threads::keep("stdout", move || drop(writeln!(io::stdout(), "{up}")))?;
 
     let outcome = match stopped.recv() {
         Ok(Stop::Signal) => {
-            goodbye(server.clone(), stop, &stopped)?;
+            goodbye(&handle, &stopped);
             Ok(())
         }
-        Ok(Stop::Departed) => Ok(()),
+        Ok(Stop::Departed { acknowledged_by, told }) => {
+            tracing::info!("left; {acknowledged_by} of {told} acknowledged it");
+            Ok(())
+        }
         Ok(Stop::Conflict) => Err(Failure::new(format!(
             "another node uses the address {id} as well: give one of them an --advertise (or --bind) \
              address of its own (ended by --exit-on-conflict)"
         ))),
         Ok(Stop::Ended(Err(error))) => Err(Failure::new(format!("the node failed: {error}"))),
-        Ok(Stop::Ended(Ok(()))) | Err(_) => Err(Failure::new("the node ended by itself")),
+        Ok(Stop::Died(thread)) => Err(Failure::internal(format!(
+            "the thread '{thread}', without which the node is of no use, has panicked: the log says why"
+        ))),
+        Ok(Stop::Ended(Ok(()))) | Err(_) => Err(Failure::internal("the node ended by itself")),
     };
+    if recorded {
+        end_recording(&handle);
+    }
     server.finish();
     drop(file);
+    log.finish(LAST_LINES);
     outcome
+}
+
+/// What was found in the state file.
+fn log_state(path: &Path, state: &StateReport) {
+    let path = path.display();
+    match state.last_epoch {
+        Some(epoch) => tracing::info!(
+            "--state {path}: the last life had epoch {epoch}; {} peers are contacted",
+            state.peers
+        ),
+        None => tracing::info!("--state {path}: there is no earlier life"),
+    }
+    if let Some(behind) = state.behind {
+        tracing::warn!(
+            "the clock is {} s behind the last life of this node: this one begins right after it",
+            behind.as_secs()
+        );
+    }
+    if state.too_far_ahead {
+        tracing::warn!(
+            "--state {path}: the last life lies so far in the future that no node would believe the \
+             next one; this one begins at the time of the clock"
+        );
+    }
+    if let Some(damaged) = &state.damaged {
+        tracing::warn!("--state {path}: the file was damaged; it is now {}", damaged.display());
+    }
+}
+
+/// Has all that is logged, panics included, go to stderr through a queue.
+fn start_log(verbose: bool) -> io::Result<Log> {
+    let (log, waiting) = Log::new();
+    threads::keep("log", move || waiting.write_to(io::stderr()))?;
+    let level = if verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
+    let writer = log.clone();
+    let lines = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_max_level(level);
+    lines.with_ansi(io::stderr().is_terminal()).init();
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    Ok(log)
 }
 
 /// What the node does first: it joins groups and serves ranges.
@@ -101,9 +170,12 @@ fn start(
 
 /// Why a node does not start, with the name of the file that is the reason.
 fn refused(error: StartError, settings: &Settings) -> Failure {
-    match (&error, &settings.record) {
-        (StartError::Recording { .. }, Some(path)) => {
+    match (&error, &settings.record, &settings.state) {
+        (StartError::Recording { .. }, Some(path), _) => {
             Failure::new(format!("--record {}: {error}", path.display()))
+        }
+        (StartError::State(_), _, Some(path)) => {
+            Failure::new(format!("--state {}: {error}", path.display()))
         }
         _ => error.into(),
     }
@@ -117,55 +189,70 @@ fn tell(
     stop: Sender<Stop>,
     exit_on_conflict: bool,
 ) -> io::Result<()> {
+    let died = stop.clone();
     let tell = move || {
         while let Some(event) = events.next_event() {
             let row = EventRow::from(&event);
-            match event {
-                Event::Conflict { .. } => tracing::error!("{}", row.text),
-                Event::Refused { .. }
-                | Event::Isolated
-                | Event::Stalled { .. }
-                | Event::HeldOff { .. }
-                | Event::Overflow { .. } => {
-                    tracing::warn!("{}", row.text);
-                }
-                Event::Multicast {
-                    to: MulticastState::Silent | MulticastState::Unheard, ..
-                } => {
-                    tracing::warn!("{}", row.text);
-                }
-                Event::Path { from, to, .. } if to < from => tracing::warn!("{}", row.text),
-                Event::Undelivered { .. } => tracing::warn!("{}", row.text),
-                Event::Peer { .. } | Event::Multicast { .. } | Event::Path { .. } => {
-                    tracing::info!("{}", row.text);
-                }
-                _ => tracing::debug!("{}", row.text),
-            }
+            log_event(&event, &row.text);
             watchers.publish(&row);
-            if exit_on_conflict && matches!(event, Event::Conflict { .. }) {
-                // The program may be ending already.
-                let _ = stop.send(Stop::Conflict);
-            }
+            // The program may be ending already.
+            let _ = match event {
+                Event::Conflict { .. } if exit_on_conflict => stop.send(Stop::Conflict),
+                Event::Departed { acknowledged_by, told } => {
+                    stop.send(Stop::Departed { acknowledged_by, told })
+                }
+                _ => Ok(()),
+            };
         }
         let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));
         // The program may have ended meanwhile.
         let _ = stop.send(Stop::Ended(ended));
     };
-    Builder::new().name("events".to_owned()).spawn(tell)?;
-    Ok(())
+    threads::need("events", died, tell)
+}
+
+fn log_event(event: &Event, text: &str) {
+    match event {
+        Event::Conflict { .. } => tracing::error!("{text}"),
+        Event::Refused { .. }
+        | Event::Isolated
+        | Event::Stalled { .. }
+        | Event::HeldOff { .. }
+        | Event::Overflow { .. } => tracing::warn!("{text}"),
+        Event::Multicast { to: MulticastState::Silent | MulticastState::Unheard, .. } => {
+            tracing::warn!("{text}");
+        }
+        Event::Path { from, to, .. } if to < from => tracing::warn!("{text}"),
+        Event::Undelivered { .. } => tracing::warn!("{text}"),
+        Event::Peer { .. } | Event::Multicast { .. } | Event::Path { .. } => {
+            tracing::info!("{text}");
+        }
+        _ => tracing::debug!("{text}"),
+    }
+}
+
+/// Has the recording written to its end, if the disk is not too slow for that.
+fn end_recording(handle: &Handle) {
+    let (done, ended) = channel();
+    let end = move |node: &mut Front| {
+        node.end_recording();
+        // Nobody waits any more if it took too long.
+        let _ = done.send(());
+    };
+    // A node that has failed has ended its recording already.
+    drop(handle.call(end));
+    let _ = ended.recv_timeout(LAST_RECORDED);
 }
 
 /// Departs; a second signal cuts that short.
-fn goodbye(server: Server, stop: Sender<Stop>, stopped: &Receiver<Stop>) -> io::Result<()> {
-    let depart = move || {
-        if let Reply::Departed(row) = server.depart() {
-            tracing::info!("left; {} of {} acknowledged it", row.acknowledged_by, row.told);
+fn goodbye(handle: &Handle, stopped: &Receiver<Stop>) {
+    // Whether it could be made shows in what follows.
+    drop(handle.call(|node| node.depart()));
+    match stopped.recv_timeout(GOODBYE) {
+        Ok(Stop::Departed { acknowledged_by, told }) => {
+            tracing::info!("left; {acknowledged_by} of {told} acknowledged it");
         }
-        // Cut short by a second signal, if nobody waits.
-        let _ = stop.send(Stop::Departed);
-    };
-    Builder::new().name("goodbye".to_owned()).spawn(depart)?;
-    // Whatever comes first; that nobody could send any more is an end as well.
-    let _ = stopped.recv();
-    Ok(())
+        Ok(Stop::Signal) => tracing::warn!("the goodbye was cut short by a second signal"),
+        other => tracing::warn!("the goodbye was not finished: {other:?}"),
+    }
 }

@@ -1,9 +1,10 @@
 //! Answering clients: one short-lived thread each, which asks the node's thread.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::fs::File;
+use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::mpsc::{RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
@@ -11,116 +12,176 @@ use scalesmall_core::Status;
 use scalesmall_driver::{Front, Handle};
 
 use crate::answers::{answer, parse};
+use crate::counters::Beside;
+use crate::places::{CLIENTS, Client, NoRequest, Places, WATCHES};
 use crate::protocol::{DepartedRow, EventRow, REQUEST_LIMIT, Reply, Request, What};
-use crate::stop::Stop;
+use crate::rarely::{Rarely, and_before};
+use crate::threads;
 use crate::watchers::Watchers;
 
-/// Clients served at the same time.
-const CLIENTS: usize = 64;
-/// How long a client may take to send its request, or to read an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the whole of a request may take to arrive. It is sent at once, on this host.
+const REQUEST: Duration = Duration::from_secs(2);
+/// How long the whole of an answer may take to be read.
+const ANSWER: Duration = Duration::from_secs(10);
+/// The same for a client that is served on the thread on which the others wait.
+const REQUEST_IN_NEED: Duration = Duration::from_millis(500);
+/// How long a client may take to read why it is refused.
+const REFUSAL: Duration = Duration::from_millis(100);
 /// How often a quiet watch checks that its client is still there.
 const LOOK: Duration = Duration::from_secs(2);
 /// The longest that saying goodbye takes, whatever the preset.
-const GOODBYE: Duration = Duration::from_secs(8);
+pub(crate) const GOODBYE: Duration = Duration::from_secs(8);
+/// How long clients may take to read their last answers when the program ends.
+const END: Duration = Duration::from_millis(300);
+/// The pause after a client could not be accepted, and how long a client has to be silent to make room for
+/// one for which there is no descriptor.
+const PAUSE: Duration = Duration::from_millis(100);
+/// `EMFILE` and `ENFILE`.
+const NO_DESCRIPTORS: [i32; 2] = [24, 23];
 
 /// What clients are served with.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     handle: Handle,
     watchers: Watchers,
-    /// Told when a client has made the node depart.
-    stop: Sender<Stop>,
-    /// One clone for each client that is being served; `None` once the program ends.
-    serving: Arc<Mutex<Option<Arc<()>>>>,
+    places: Places,
+    beside: Beside,
 }
 
 impl Server {
-    pub(crate) fn new(handle: Handle, watchers: Watchers, stop: Sender<Stop>) -> Self {
-        let serving = Arc::new(Mutex::new(Some(Arc::new(()))));
-        Self { handle, watchers, stop, serving }
+    pub(crate) fn new(handle: Handle, watchers: Watchers, beside: Beside) -> Self {
+        Self { handle, watchers, places: Places::new(), beside }
     }
 
     /// Accepts clients on a thread of its own, for as long as the program runs.
     pub(crate) fn listen(&self, listener: UnixListener) -> io::Result<()> {
         let server = self.clone();
-        let accept = move || {
-            for stream in listener.incoming() {
-                match stream {
-                    Ok(stream) => server.accept(stream),
-                    Err(error) => {
-                        tracing::warn!("a client could not be accepted: {error}");
-                        // Most likely no file descriptors are left; some will be.
-                        std::thread::sleep(Duration::from_millis(100));
-                    }
-                }
-            }
-        };
-        Builder::new().name("clients".to_owned()).spawn(accept)?;
-        Ok(())
+        threads::keep("clients", move || server.accept_all(&listener))
     }
 
     /// Accepts no new clients, and waits a moment until all have their answers.
     pub(crate) fn finish(&self) {
-        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.places.close();
         self.watchers.end();
-        let limit = Instant::now() + Duration::from_millis(500);
-        while serving.as_ref().is_some_and(|serving| Arc::strong_count(serving) > 1)
-            && Instant::now() < limit
-        {
+        let limit = Instant::now() + END;
+        while !self.places.is_empty() && Instant::now() < limit {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
 
-    fn accept(&self, mut stream: UnixStream) {
-        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(serving) = serving else { return };
-        // The server's own, and the one just taken.
-        if Arc::strong_count(&serving) > CLIENTS + 2 {
-            let why = format!("{CLIENTS} clients are being served: try again later");
-            // A client that is turned away may be gone already.
-            let _ = say(&mut stream, &Reply::Refused(why));
-            return;
-        }
-        let server = self.clone();
-        let session = move || {
-            let _serving = serving;
-            if let Err(error) = server.serve(stream) {
-                tracing::debug!("a client went away: {error}");
+    fn accept_all(&self, listener: &UnixListener) {
+        // A descriptor to give up when there are no others, so that a client can be answered all the same.
+        let spare = || File::open("/dev/null").ok();
+        let mut reserve = spare();
+        let (mut no_descriptors, mut others) = (Rarely::default(), Rarely::default());
+        while !self.places.is_closed() {
+            let error = match listener.accept() {
+                Ok((stream, _)) => {
+                    if let Err(why) = self.admit(stream)
+                        && let Some(left_out) = others.tell(Instant::now())
+                    {
+                        tracing::warn!("a client is refused: {why}{}", and_before(left_out));
+                    }
+                    continue;
+                }
+                Err(error) => error,
+            };
+            if !error.raw_os_error().is_some_and(|code| NO_DESCRIPTORS.contains(&code)) {
+                if let Some(left_out) = others.tell(Instant::now()) {
+                    let before = and_before(left_out);
+                    tracing::warn!("a client could not be accepted: {error}{before}");
+                }
+                std::thread::sleep(PAUSE);
+                continue;
             }
-        };
-        if let Err(error) = Builder::new().name("client".to_owned()).spawn(session) {
-            tracing::warn!("a client could not be served: {error}");
+            if let Some(left_out) = no_descriptors.tell(Instant::now()) {
+                tracing::warn!(
+                    "no file descriptors are left, so clients are served one after the other: raise \
+                     the limit (ulimit -n){}",
+                    and_before(left_out)
+                );
+            }
+            drop(reserve.take());
+            // With the descriptor that was kept, this waits for the next client.
+            let Ok((stream, _)) = listener.accept() else {
+                std::thread::sleep(PAUSE);
+                continue;
+            };
+            if self.places.make_room(PAUSE) {
+                // Its thread closes its descriptor in a moment.
+                std::thread::sleep(PAUSE / 10);
+            }
+            reserve = spare();
+            if reserve.is_some() {
+                // A client that is turned away knows why.
+                let _ = self.admit(stream);
+            } else {
+                // A client that has gone needs no answer.
+                let _ = self.serve(&self.places.without(stream), REQUEST_IN_NEED);
+                reserve = spare();
+            }
         }
     }
 
-    fn serve(&self, mut stream: UnixStream) -> io::Result<()> {
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        let mut line = String::new();
-        BufReader::new(stream.try_clone()?.take(REQUEST_LIMIT)).read_line(&mut line)?;
-        match parse(&line) {
-            Err(refused) => say(&mut stream, &refused),
-            Ok(Request::Watch) => self.watch(stream),
-            Ok(Request::Depart) => {
-                let reply = self.depart();
-                let told = say(&mut stream, &reply);
-                if matches!(reply, Reply::Departed(_)) {
-                    // The program ends then; it may have been told to already.
-                    let _ = self.stop.send(Stop::Departed);
+    /// Serves a client on a thread of its own; or tells it why not, and returns that.
+    fn admit(&self, stream: UnixStream) -> Result<(), String> {
+        let client = Arc::new(self.places.take(stream));
+        let why = if client.has_place() {
+            let (server, client) = (self.clone(), Arc::clone(&client));
+            let session = move || {
+                if let Err(error) = server.serve(&client, REQUEST) {
+                    tracing::debug!("a client went away: {error}");
                 }
-                told
+            };
+            match Builder::new().name("client".to_owned()).spawn(session) {
+                Ok(_) => return Ok(()),
+                Err(error) => format!("the system has no thread for it ({error}): try again later"),
+            }
+        } else if self.places.is_closed() {
+            "the node is about to end".to_owned()
+        } else {
+            format!("{CLIENTS} clients are being served: try again later")
+        };
+        self.refuse(&client, &why);
+        Err(why)
+    }
+
+    /// Tells a client why it is not served. It may be gone, or not read.
+    fn refuse(&self, client: &Client, why: &str) {
+        self.beside.client_refused();
+        let _ = say(client, &Reply::Refused(why.to_owned()), Some(REFUSAL));
+    }
+
+    fn serve(&self, client: &Client, limit: Duration) -> io::Result<()> {
+        let line = match client.request(REQUEST_LIMIT, limit) {
+            Ok(line) => line,
+            Err(NoRequest::Gone(error)) => return Err(error),
+            Err(refused) => {
+                self.refuse(client, &reason(&refused, limit));
+                return Ok(());
+            }
+        };
+        match parse(&line) {
+            Err(refused) => say(client, &refused, Some(ANSWER)),
+            Ok(Request::Watch) => self.watch(client),
+            Ok(Request::Depart) => {
+                client.departs();
+                say(client, &self.depart(), Some(ANSWER))
             }
             Ok(request) => {
                 let answered = self.handle.call(|node| answer(node, request)).wait();
-                let reply = answered.unwrap_or_else(|stopped| Reply::Refused(stopped.to_string()));
-                say(&mut stream, &reply)
+                let mut reply =
+                    answered.unwrap_or_else(|stopped| Reply::Refused(stopped.to_string()));
+                if let Reply::Stats(stats) = &mut reply {
+                    stats.extend(self.beside.all());
+                }
+                say(client, &reply, Some(ANSWER))
             }
         }
     }
 
-    /// Makes the node depart and waits until that is done.
-    pub(crate) fn depart(&self) -> Reply {
+    /// Makes the node depart and waits until that is done, with which the program ends.
+    fn depart(&self) -> Reply {
         let changes = self.watchers.subscribe();
         if let Err(stopped) = self.handle.call(|node| node.depart()).wait() {
             return Reply::Refused(stopped.to_string());
@@ -141,7 +202,18 @@ impl Server {
         }
     }
 
-    fn watch(&self, mut stream: UnixStream) -> io::Result<()> {
+    /// Tells a client of every change. One that does not read is waited for: what it misses meanwhile is
+    /// bounded by the queue of its changes.
+    fn watch(&self, client: &Client) -> io::Result<()> {
+        if !client.watches() {
+            let why = if client.has_place() {
+                format!("{WATCHES} clients watch already: end one of them first")
+            } else {
+                "the node has no place for a watch now: try again later".to_owned()
+            };
+            self.refuse(client, &why);
+            return Ok(());
+        }
         let changes = self.watchers.subscribe();
         let state = |node: &mut Front| {
             (node.id(), node.peers().filter(|peer| peer.status == Status::Alive).count())
@@ -149,18 +221,17 @@ impl Server {
         let Ok((id, peers)) = self.handle.call(state).wait() else { return Ok(()) };
         let text = format!("watching {id}, which sees {peers} others alive");
         let what = What::Watching { id: id.to_string(), peers };
-        say(&mut stream, &Reply::Event(Box::new(EventRow::new(what, text))))?;
+        say(client, &Reply::Event(Box::new(EventRow::new(what, text))), None)?;
         loop {
             match changes.recv_timeout(LOOK) {
-                Ok(event) => say(&mut stream, &Reply::Event(Box::new(event)))?,
-                Err(RecvTimeoutError::Timeout) if has_gone(&mut stream)? => return Ok(()),
+                Ok(event) => say(client, &Reply::Event(Box::new(event)), None)?,
+                Err(RecvTimeoutError::Timeout) if client.has_gone()? => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    let ended = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
-                    if ended.is_some() {
+                    if !self.places.is_closed() {
                         let text = "changes were dropped, as they were read too slowly";
                         let lagged = EventRow::new(What::Lagged, text);
-                        say(&mut stream, &Reply::Event(Box::new(lagged)))?;
+                        say(client, &Reply::Event(Box::new(lagged)), None)?;
                     }
                     return Ok(());
                 }
@@ -169,19 +240,23 @@ impl Server {
     }
 }
 
-/// Whether a client that should say nothing more has closed its end.
-fn has_gone(stream: &mut UnixStream) -> io::Result<bool> {
-    stream.set_nonblocking(true)?;
-    let gone = match stream.read(&mut [0; 16]) {
-        Ok(len) => len == 0,
-        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
-    };
-    stream.set_nonblocking(false)?;
-    Ok(gone)
+/// Why there is no request, for the client.
+fn reason(refused: &NoRequest, limit: Duration) -> String {
+    match refused {
+        NoRequest::Late => {
+            format!("the request did not arrive within {limit:?}: send it at once, in one line")
+        }
+        NoRequest::TooLong => format!("a request has at most {REQUEST_LIMIT} bytes"),
+        NoRequest::MadeRoom => {
+            "another client needed the place of this one, which had said nothing yet: try again"
+                .to_owned()
+        }
+        NoRequest::Gone(error) => error.to_string(),
+    }
 }
 
-fn say(stream: &mut UnixStream, reply: &Reply) -> io::Result<()> {
+fn say(client: &Client, reply: &Reply, limit: Option<Duration>) -> io::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');
-    stream.write_all(&line)
+    client.write(&line, limit)
 }

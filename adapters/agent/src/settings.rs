@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use scalesmall_core::{KeyId, Suite};
-use scalesmall_driver::{GroupKey, Preset, Settings};
+use scalesmall_driver::{GroupKey, Multicast, Preset, Settings};
 
 use crate::cli::{KeyOptions, NodeOptions, PresetName, SuiteName};
 use crate::failure::Failure;
@@ -32,7 +32,7 @@ pub(crate) fn of_node(options: &NodeOptions) -> Result<Settings, Failure> {
     };
     if group.is_some_and(|at| !at.ip().is_multicast() || at.port() == 0) {
         return Err(Failure::new(
-            "--multicast-group must be a multicast address and a port, such as 224.1.1.1:29999",
+            "--multicast-group must be a multicast address and a port, such as 239.255.0.1:29999",
         ));
     }
     let mut settings = Settings::from_variables(variable)?;
@@ -42,11 +42,17 @@ pub(crate) fn of_node(options: &NodeOptions) -> Result<Settings, Failure> {
     }
     if options.no_multicast {
         settings.multicast = None;
+    } else if options.multicast && settings.multicast.is_none() {
+        settings.multicast = Some(Multicast::for_node(settings.bind.ip()));
     }
+    settings.look_up_every = options.look_up_every;
     settings.advertise = options.advertise;
     settings.seeds.clone_from(&options.seed);
     settings.cluster = options.cluster.clone();
     settings.record.clone_from(&options.record);
+    settings.record_limits.files = options.record_files;
+    settings.record_limits.bytes = options.record_size;
+    settings.state.clone_from(&options.state);
     settings.preset = match options.preset {
         PresetName::Lan => Preset::Lan,
         PresetName::Wan => Preset::Wan,

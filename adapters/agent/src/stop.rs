@@ -2,9 +2,8 @@
 
 use std::io;
 use std::sync::mpsc::Sender;
-use std::thread::Builder;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 /// Why a running node ends.
@@ -12,24 +11,40 @@ use signal_hook::iterator::Signals;
 pub(crate) enum Stop {
     /// A signal asked for it; or the second one, while the node says goodbye.
     Signal,
-    /// It has departed at a client's request.
-    Departed,
+    /// It has departed.
+    Departed {
+        /// How many have acknowledged it.
+        acknowledged_by: u32,
+        /// How many were told.
+        told: u32,
+    },
     /// Another node uses its address, and it was told to end then.
     Conflict,
     /// Its thread ended by itself.
     Ended(io::Result<()>),
+    /// A thread that is needed has panicked.
+    Died(&'static str),
+}
+
+/// The signals that a node receives. From here on they do not kill the program by themselves.
+///
+/// # Errors
+///
+/// The system refuses a handler.
+pub(crate) fn signals() -> io::Result<Signals> {
+    // A terminal that goes away ends no node, nor does a file that has reached its limit.
+    Signals::new([SIGTERM, SIGINT, SIGHUP, SIGXFSZ])
 }
 
 /// Tells of every signal that asks the program to end.
-pub(crate) fn listen_for_signals(stop: Sender<Stop>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    let listen = move || {
-        for _ in signals.forever() {
-            if stop.send(Stop::Signal).is_err() {
-                return;
-            }
+pub(crate) fn listen(signals: &mut Signals, stop: &Sender<Stop>) {
+    for signal in signals.forever() {
+        let asks = [SIGTERM, SIGINT].contains(&signal);
+        if asks && stop.send(Stop::Signal).is_err() {
+            return;
         }
-    };
-    Builder::new().name("signals".to_owned()).spawn(listen)?;
-    Ok(())
+        if signal == SIGHUP {
+            tracing::info!("SIGHUP: there is nothing to read anew, the node goes on");
+        }
+    }
 }

@@ -13,8 +13,10 @@ use scalesmall_core::{
 };
 
 use crate::clock::Clock;
+use crate::discovery::{SeedState, Seeds, is_alone, is_met};
+use crate::keeper::{Keeper, StateReport};
 use crate::record::Recorded;
-use crate::seed::{Seeds, can_reach};
+use crate::seed::{Seed, can_reach};
 use crate::stats::DriverStats;
 
 /// All that can be done with a node except its sockets, and so the same for every runtime.
@@ -27,6 +29,7 @@ pub struct Front {
     pub(crate) engine: Recorded,
     pub(crate) clock: Clock,
     pub(crate) seeds: Seeds,
+    pub(crate) keeper: Option<Keeper>,
     /// The address that the unicast socket is bound to.
     pub(crate) local: SocketAddr,
     pub(crate) driver_stats: DriverStats,
@@ -40,7 +43,7 @@ impl Front {
         let now = self.clock.now();
         let event = self.engine.poll_event(now);
         if event == Some(Event::Isolated) {
-            self.seeds.look_up();
+            self.seeds.hasten();
         }
         event
     }
@@ -109,6 +112,61 @@ impl Front {
         }
     }
 
+    /// Adds seeds to those of the settings. Addresses are contacted at once, and names are looked up for as
+    /// long as the node runs. 64 seeds are remembered; the oldest is forgotten for one more.
+    pub fn add_seeds(&mut self, seeds: &[Seed]) {
+        for seed in seeds {
+            self.seeds.add(seed.clone());
+            if let Seed::Addr(addr) = seed {
+                self.contact(&[*addr]);
+            }
+        }
+    }
+
+    /// The seeds, and what is known of each: whether its name could be looked up, and whether anybody
+    /// answers. A seed that answers to another node's question alone counts once it is a live peer here.
+    pub fn seeds(&self) -> impl Iterator<Item = (&Seed, SeedState)> {
+        self.seeds.states(|addr| is_met(self.engine.engine(), addr))
+    }
+
+    /// What the node found in its state file, and how writing it goes; `None` if it has none.
+    #[must_use]
+    pub fn state(&self) -> Option<StateReport> {
+        self.keeper.as_ref().map(Keeper::report)
+    }
+
+    /// Contacts the peers of the last life.
+    pub(crate) fn contact_kept(&mut self) {
+        let kept = self.keeper.as_ref().map_or(&[][..], |keeper| &keeper.peers);
+        let local = self.local.ip();
+        // The node may have another address than in its last life.
+        let kept: Vec<SocketAddr> =
+            kept.iter().copied().filter(|addr| can_reach(local, *addr)).collect();
+        self.contact(&kept);
+    }
+
+    /// Has the state file written, if there is something new.
+    pub(crate) fn keep_state(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.look(self.engine.engine());
+        }
+    }
+
+    /// When there is something to look up or to keep.
+    pub(crate) fn deadlines(&self) -> impl Iterator<Item = std::time::Instant> {
+        self.seeds.deadline().into_iter().chain(self.keeper.as_ref().map(Keeper::deadline))
+    }
+
+    /// Looks up the names that are due, and contacts what was found.
+    pub(crate) fn look_up(&mut self) {
+        let engine = self.engine.engine();
+        let found = self.seeds.poll(|addr| is_met(engine, addr), || is_alone(engine));
+        if let Some(found) = found {
+            self.driver_stats.seeds_out_of_reach += found.out_of_reach;
+            self.contact(&found.addresses);
+        }
+    }
+
     /// Sends a message. See `Engine::broadcast` for what is promised.
     ///
     /// # Errors
@@ -162,12 +220,12 @@ impl Front {
     }
 
     /// Changes how the engine behaves, for example its keys. Start from
-    /// [`Settings::config`](crate::Settings::config); any seed will do. A recording ends here, as it
-    /// cannot hold a configuration.
+    /// [`Settings::config`](crate::Settings::config); any seed will do. A recording goes on, and names keys
+    /// by their ids: a replay has to be given all of them.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`]; nothing has changed then, except that the recording has ended.
+    /// [`ConfigError`]; nothing has changed then.
     pub fn set_config(&mut self, config: Config) -> Result<(), ConfigError> {
         let now = self.clock.now();
         self.engine.set_config(now, config)
@@ -256,9 +314,17 @@ impl Front {
 
     /// Why the recording that [`Settings::record`](crate::Settings::record) asked for could not be
     /// written any more, if that happened. It ended there, perhaps within a line; the node goes on.
+    /// `FileTooLarge` also says that it has reached the size in the settings, and `TimedOut` that the disk was
+    /// too slow.
     #[must_use]
     pub const fn recording_error(&self) -> Option<io::ErrorKind> {
         self.engine.failed()
+    }
+
+    /// Ends the recording, if there is one, and waits for its disk for at most half a second. The end of the
+    /// node does the same: this is for a program that ends without it.
+    pub fn end_recording(&mut self) {
+        self.engine.end();
     }
 
     /// The engine, for all other queries.

@@ -49,21 +49,37 @@
 //! | | `handle` | calls of a node from other tasks and threads |
 //! | calling | `calls` | the engine's calls without `now`, events, seeds |
 //! | | `replay` | running a recording again |
-//! | opening | `record` | the engine, and a recording of every call of it |
+//! | opening | `discovery` | the seeds of a node: looking names up again and again |
+//! | | `keeper` | keeping the state file |
+//! | | `record` | the engine, and a recording of every call of it |
 //! | | `sockets` | opening the unicast and the multicast socket |
-//! | choosing | `settings` | a node's settings, from code or from the environment |
-//! | ground | `clock` | the engine's time from the operating system's |
+//! | choosing | `lookup` | the addresses of a seed: asks the system, and name servers |
+//! | | `settings` | a node's settings, from code or from the environment |
+//! | | `state` | the state file: what a node has to know after it was killed |
+//! | ground | `checksum` | a checksum of what is written to files |
+//! | | `clock` | the engine's time from the operating system's |
+//! | | `config_line` | a configuration as words of a recording |
 //! | | `interface` | the addresses and indices of the host's network interfaces |
 //! | | `key` | the group key: where it comes from, what is refused |
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
-//! | | `seed` | where to find others, and looking names up |
+//! | | `seed` | where to find others: an address, or a name |
 //! | | `socket` | what the driver needs of a socket |
 //! | | `stats` | counters of what happens beside the engine |
+//! | | `tape` | the file of a recording: bounded, and one of a few |
 //!
 //! All state of a node is in its [`Node`]: what the protocol knows is in the engine, within `record`;
 //! seeds and counters are in the [`Front`] around it; sockets and the datagram that found no room are
-//! in the [`Driver`] around that. Only the mailbox of a [`Handle`], the queue of [`Events`] and the
-//! look-up of names are shared with other threads.
+//! in the [`Driver`] around that. Only the mailbox of a [`Handle`], the queue of [`Events`], the look-up
+//! of names and the writer of the state file are shared with other threads.
+//!
+//! # State
+//!
+//! With [`Settings::state`] a node keeps two things in a small file: the last epoch that it has used, which
+//! is on the disk before the first packet of that life is sent, and up to 48 peers. A node that starts again
+//! begins above that epoch, even if its clock was set back, and contacts those peers: a cluster that died as a
+//! whole finds itself again without seeds, whatever the order of the starts. A file of another cluster or
+//! version, or one that a running node uses, is refused and stays as it is. If it cannot be written, the node
+//! goes on, tries again, and [`Front::state`] says so.
 //!
 //! # Suspend
 //!
@@ -73,12 +89,17 @@
 //! that nothing that it has forgotten is held against it.
 
 mod calls;
+mod checksum;
 mod clock;
+mod config_line;
+mod discovery;
 mod driver;
 mod events;
 mod handle;
 mod interface;
+mod keeper;
 mod key;
+mod lookup;
 mod node;
 mod record;
 mod replay;
@@ -87,18 +108,24 @@ mod seed;
 mod settings;
 mod socket;
 mod sockets;
+mod state;
 mod stats;
+mod tape;
 
 pub use calls::{Front, NoRandomness};
 pub use clock::Clock;
+pub use discovery::SeedState;
 pub use driver::{Driver, Wait};
 pub use events::{Events, Outlet, event_queue};
 pub use handle::{Call, CallError, Handle};
+pub use keeper::StateReport;
 pub use key::{GroupKey, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};
 pub use replay::{ReplayError, Replayed, replay};
-pub use seed::{Seed, SeedError};
-pub use settings::{DEFAULT_PORT, Multicast, Preset, Settings, SettingsError};
+pub use seed::{DEFAULT_PORT, Seed, SeedError};
+pub use settings::{Multicast, Preset, Settings, SettingsError};
 pub use socket::Socket;
 pub use sockets::{OpenError, Sockets};
+pub use state::StateError;
 pub use stats::DriverStats;
+pub use tape::RecordLimits;

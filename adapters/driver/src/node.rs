@@ -13,18 +13,23 @@ use scalesmall_core::{ConfigError, Event, NodeId};
 
 use crate::calls::{Front, NoRandomness, new_epoch};
 use crate::clock::Clock;
+use crate::discovery::Seeds;
 use crate::driver::{Driver, Wait};
 use crate::handle::{Handle, Mailbox};
-use crate::record::{Recorded, Tape};
-use crate::seed::Seeds;
+use crate::keeper::Keeper;
+use crate::record::Recorded;
 use crate::settings::{Settings, SettingsError};
 use crate::socket::Socket;
 use crate::sockets::{OpenError, Sockets};
+use crate::state::{StateError, StateFile};
 use crate::stats::DriverStats;
+use crate::tape::Tape;
 
 /// A running node. It dereferences to its [`Front`], where the calls are.
 ///
-/// Drain the events: seeds that are names are looked up again when [`Event::Isolated`] is polled.
+/// Seeds that are names are looked up again for as long as it runs, and soon after [`Event::Isolated`] was
+/// polled: drain the events.
+///
 /// Dropping the node closes its sockets without a word; [`Front::depart`] says goodbye.
 #[derive(Debug)]
 pub struct Node<S> {
@@ -48,7 +53,9 @@ impl<S: Socket> Node<S> {
         let mut random = [0; 36];
         getrandom::fill(&mut random).map_err(|_| StartError::NoRandomness)?;
         let [seed @ .., a, b, c, d] = random;
-        let epoch = new_epoch(u32::from_ne_bytes([a, b, c, d]));
+        let by_clock = new_epoch(u32::from_ne_bytes([a, b, c, d]));
+        let state = settings.state.as_deref();
+        let state = state.map(|path| StateFile::open(path, &settings.cluster)).transpose()?;
 
         let sockets = Sockets::bind(settings.bind, host, settings.multicast.as_ref())?;
         let local = sockets.local();
@@ -57,17 +64,28 @@ impl<S: Socket> Node<S> {
         let id = NodeId::from(SocketAddr::new(host, port));
         let sockets =
             sockets.try_map(wrap).map_err(|error| StartError::Runtime { kind: error.kind() })?;
-        let tape = settings.record.as_deref().map(Tape::create).transpose();
+        let tape = settings.record.as_deref();
+        let tape = tape.map(|path| Tape::create(path, settings.record_limits)).transpose();
         let tape = tape.map_err(|error| StartError::Recording { kind: error.kind() })?;
 
+        let (keeper, epoch) = match state {
+            None => (None, by_clock),
+            Some((file, found)) => {
+                let kept = Keeper::start(file, found, by_clock);
+                let (keeper, epoch) =
+                    kept.map_err(|error| StartError::Thread { kind: error.kind() })?;
+                (Some(keeper), epoch)
+            }
+        };
         let clock = Clock::start();
         let config = settings.config(seed);
         let engine = Recorded::new(settings, config, id, epoch, clock.now(), tape)?;
-        let seeds = Seeds::new(settings.seeds.clone(), local.ip());
+        let seeds = Seeds::new(&settings.seeds, local.ip(), settings.look_up_every);
         let driver_stats = DriverStats::default();
-        let mut front = Front { engine, clock, seeds, local, driver_stats, reader_lags: false };
+        let reader_lags = false;
+        let mut front = Front { engine, clock, seeds, keeper, local, driver_stats, reader_lags };
+        front.contact_kept();
         front.contact(&front.seeds.addresses());
-        front.seeds.look_up();
         Ok(Self { driver: Driver::new(front, sockets), mailbox: Arc::default() })
     }
 
@@ -79,12 +97,10 @@ impl<S: Socket> Node<S> {
     /// As for [`Driver::pump`].
     pub fn pump(&mut self) -> io::Result<Wait> {
         let more = self.mailbox.run(&mut self.driver.front);
-        if let Some(found) = self.seeds.poll() {
-            self.driver.front.driver_stats.seeds_out_of_reach += found.out_of_reach;
-            self.contact(&found.addresses);
-        }
+        self.driver.front.look_up();
+        self.driver.front.keep_state();
         let mut wait = self.driver.pump()?;
-        if let Some(at) = self.seeds.deadline() {
+        for at in self.driver.front.deadlines() {
             wait.until(at);
         }
         if more {
@@ -223,7 +239,7 @@ async fn yield_once() {
 }
 
 /// Why a node did not start. Nothing stays open then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartError {
     /// The settings do not make sense.
@@ -242,8 +258,21 @@ pub enum StartError {
         /// Why.
         kind: io::ErrorKind,
     },
+    /// The state file is refused; it stays as it is.
+    State(StateError),
+    /// The operating system gives no thread.
+    Thread {
+        /// Why.
+        kind: io::ErrorKind,
+    },
     /// The operating system gives no random bytes.
     NoRandomness,
+}
+
+impl From<StateError> for StartError {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
 }
 
 impl From<SettingsError> for StartError {
@@ -278,9 +307,11 @@ impl fmt::Display for StartError {
             Self::Config(error) => error.fmt(f),
             Self::Runtime { kind } => write!(f, "the runtime refuses the socket: {kind}"),
             Self::Recording { kind: io::ErrorKind::AlreadyExists } => {
-                f.write_str("the recording's file exists: name one that does not")
+                f.write_str("the file is no recording and stays as it is: name another one")
             }
             Self::Recording { kind } => write!(f, "the recording cannot be created: {kind}"),
+            Self::State(error) => error.fmt(f),
+            Self::Thread { kind } => write!(f, "the system has no thread for the node: {kind}"),
             Self::NoRandomness => NoRandomness.fmt(f),
         }
     }

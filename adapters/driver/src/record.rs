@@ -6,16 +6,16 @@
 //! for polls the result, so that a replay is checked step by step. It holds datagrams and payloads,
 //! but never a key.
 //!
+//! A change of the configuration is a line as well, which names keys by their ids alone.
+//!
 //! There is no end mark, because a node that is killed could not write one. A recording that was
 //! cut within its last line lacks the line break; one that was cut between two lines is a shorter
 //! recording.
 
 use core::fmt;
-use std::fs::{File, OpenOptions};
-use std::hash::Hasher;
-use std::io::{self, BufWriter, Write};
+use std::hash::Hasher as _;
+use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -25,7 +25,10 @@ use scalesmall_core::{
     SendError, SendRate, Suite, Tag, TimedItem,
 };
 
+use crate::checksum::Checksum;
+use crate::config_line;
 use crate::settings::{Preset, Settings};
+use crate::tape::{START, Tape};
 
 /// An engine and, optionally, the tape on which its calls are recorded. All calls that change the
 /// engine pass through here.
@@ -46,10 +49,10 @@ impl Recorded {
         now: Instant,
         tape: Option<Tape>,
     ) -> Result<Self, ConfigError> {
-        let (seed, send_rate) = (config.seed, config.send_rate);
+        let first = header(settings, config.send_rate, id, epoch, now, &config.seed);
         let engine = Engine::new(config, id, epoch, now)?;
         let mut recorded = Self { engine, tape, failed: None };
-        recorded.write(|tape| tape.header(settings, send_rate, id, epoch, now, &seed));
+        recorded.write(|tape| tape.line(format_args!("{first}")));
         Ok(recorded)
     }
 
@@ -62,10 +65,10 @@ impl Recorded {
         self.failed
     }
 
-    /// Writes to the tape. A disk that is full ends the recording, not the node.
-    fn write(&mut self, write: impl FnOnce(&mut Tape) -> io::Result<()>) {
+    /// Writes to the tape. A disk that is full or slow ends the recording, not the node.
+    fn write(&mut self, write: impl FnOnce(&mut Tape) -> Result<(), io::ErrorKind>) {
         if let Some(Err(error)) = self.tape.as_mut().map(write) {
-            self.failed = Some(error.kind());
+            self.failed = Some(error);
             self.tape = None;
         }
     }
@@ -74,9 +77,16 @@ impl Recorded {
         self.write(|tape| tape.line(format_args!("{} {call}", now.as_nanos())));
     }
 
-    /// Hands the recording over to the operating system, so that a kill loses none of it.
+    /// Hands the recording over to its writer, so that a kill loses no more than what waits for the disk.
     pub(crate) fn flush(&mut self) {
-        self.write(|tape| tape.0.flush());
+        self.write(Tape::flush);
+    }
+
+    /// Ends the recording, and waits a moment until it is written.
+    pub(crate) fn end(&mut self) {
+        if let Some(mut tape) = self.tape.take() {
+            tape.finish();
+        }
     }
 
     pub(crate) fn handle_datagram(
@@ -112,7 +122,7 @@ impl Recorded {
         if self.tape.is_some() {
             match to {
                 Some(to) => {
-                    let sum = checksum(datagram);
+                    let sum = Checksum::of(datagram);
                     self.note(now, format_args!("poll_transmit {} {sum:016x}", Target(to)));
                 }
                 None => self.note(now, format_args!("poll_transmit none")),
@@ -203,11 +213,10 @@ impl Recorded {
         self.engine.renew(now, epoch);
     }
 
-    /// Changes the configuration, which ends the recording: it cannot hold a configuration, least
-    /// of all keys.
     pub(crate) fn set_config(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
-        self.flush();
-        self.tape = None;
+        if self.tape.is_some() {
+            self.note(now, format_args!("set_config {}", config_line::write(&config)));
+        }
         self.engine.set_config(now, config)
     }
 
@@ -232,51 +241,38 @@ impl Recorded {
     }
 }
 
-/// Where a recording goes.
-#[derive(Debug)]
-pub(crate) struct Tape(BufWriter<File>);
-
-impl Tape {
-    /// Starts a recording in a new file that only its owner can read.
-    pub(crate) fn create(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        Ok(Self(BufWriter::new(options.open(path)?)))
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        self.end();
     }
+}
 
-    fn header(
-        &mut self,
-        settings: &Settings,
-        send_rate: SendRate,
-        id: NodeId,
-        epoch: Epoch,
-        now: Instant,
-        seed: &[u8; 32],
-    ) -> io::Result<()> {
-        let preset = match settings.preset {
-            Preset::Lan => "lan",
-            Preset::Wan => "wan",
-            Preset::Local => "local",
-        };
-        let suite = if settings.suite == Suite::Authenticated { "authenticated" } else { "sealed" };
-        self.line(format_args!(
-            "scalesmall-recording 2 {id} {} {} {preset} {suite} {} {} {} {} {} {}",
-            epoch.0,
-            now.as_nanos(),
-            settings.key_id.0,
-            settings.multicast.is_some(),
-            send_rate.bytes,
-            send_rate.datagrams,
-            Hex(settings.cluster.as_bytes()),
-            Hex(seed),
-        ))
-    }
-
-    fn line(&mut self, line: fmt::Arguments<'_>) -> io::Result<()> {
-        writeln!(self.0, "{line}")
-    }
+/// The first line.
+fn header(
+    settings: &Settings,
+    send_rate: SendRate,
+    id: NodeId,
+    epoch: Epoch,
+    now: Instant,
+    seed: &[u8; 32],
+) -> String {
+    let preset = match settings.preset {
+        Preset::Lan => "lan",
+        Preset::Wan => "wan",
+        Preset::Local => "local",
+    };
+    let suite = if settings.suite == Suite::Authenticated { "authenticated" } else { "sealed" };
+    format!(
+        "{START} 2 {id} {} {} {preset} {suite} {} {} {} {} {} {}",
+        epoch.0,
+        now.as_nanos(),
+        settings.key_id.0,
+        settings.multicast.is_some(),
+        send_rate.bytes,
+        send_rate.datagrams,
+        Hex(settings.cluster.as_bytes()),
+        Hex(seed),
+    )
 }
 
 /// Bytes as hexadecimal digits; `-` for none.
@@ -310,69 +306,61 @@ impl fmt::Display for Target {
     }
 }
 
-/// FNV-1a, 64 bits: the same on every platform and in every version.
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Write for Fnv {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.write(text.as_bytes());
-        Ok(())
-    }
-}
-
-pub(crate) fn checksum(bytes: &[u8]) -> u64 {
-    let mut sum = Fnv(0xcbf2_9ce4_8422_2325);
-    sum.write(bytes);
-    sum.finish()
-}
-
 pub(crate) fn checksum_of_event(event: Option<&Event>) -> u64 {
-    let mut sum = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut sum = Checksum::new();
     fmt::write(&mut sum, format_args!("{event:?}")).expect("the checksum takes any text");
     sum.finish()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::net::UdpSocket;
+    use std::time::Instant as SystemInstant;
+
+    use scalesmall_core::KeyId;
 
     use super::*;
     use crate::{GroupKey, Node};
 
-    /// Both when a pump hands the buffer over and when the buffer is full.
     #[test]
     fn a_recording_that_cannot_be_written_ends_and_is_told() {
-        let path = std::env::temp_dir().join(format!("scalesmall-tape-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("scalesmall-record-{}", std::process::id()));
         let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
         let mut node = Node::start(&settings, |socket: UdpSocket| Ok(socket)).unwrap();
-        for pump in [true, false] {
-            File::create(&path).unwrap();
-            // A file that is open for reading alone takes nothing.
-            let file = File::open(&path).unwrap();
-            (node.engine.tape, node.engine.failed) = (Some(Tape(BufWriter::new(file))), None);
-            assert_eq!(node.recording_error(), None);
-            if pump {
-                let _ = node.pump().unwrap();
-            } else {
-                for _ in 0..1_000 {
-                    let _ = node.poll_event();
-                }
-            }
-            assert!(node.recording_error().is_some() && node.engine.tape.is_none());
-            std::fs::remove_file(&path).unwrap();
+        File::create(&path).unwrap();
+        // A file that is open for reading alone takes nothing.
+        node.engine.tape = Some(Tape::onto(File::open(&path).unwrap(), u64::MAX).unwrap());
+        let limit = SystemInstant::now() + Duration::from_secs(20);
+        while node.recording_error().is_none() {
+            let _ = (node.poll_event(), node.pump().unwrap());
+            assert!(SystemInstant::now() < limit, "it goes on");
         }
+        assert!(node.engine.tape.is_none());
+        std::fs::remove_file(&path).unwrap();
         let _ = node.pump().unwrap();
+    }
+
+    #[test]
+    fn a_recording_goes_on_when_the_configuration_and_the_keys_change() {
+        let path = std::env::temp_dir().join(format!("scalesmall-config-{}", std::process::id()));
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        settings.accepted_keys.push((KeyId(1), GroupKey::published()));
+        settings.record = Some(path.clone());
+        let mut node = Node::start(&settings, |socket: UdpSocket| Ok(socket)).unwrap();
+        let mut config = settings.config([9; 32]);
+        config.keys.set_primary(KeyId(1)).unwrap();
+        config.keys.remove(KeyId(0)).unwrap();
+        config.probe_interval *= 2;
+        node.set_config(config).unwrap();
+        node.contact(&["127.0.0.1:9".parse().unwrap()]);
+        let _ = (node.pump().unwrap(), node.poll_event());
+        let digest = format!("{:?}", node.stats());
+        drop(node);
+        let recording = io::BufReader::new(File::open(&path).unwrap());
+        let replayed = crate::replay(recording, &settings.keyring()).unwrap();
+        assert_eq!(format!("{:?}", replayed.engine.stats()), digest);
+        assert_eq!(replayed.engine.config().keys.primary(), KeyId(1));
+        std::fs::remove_file(&path).unwrap();
     }
 }

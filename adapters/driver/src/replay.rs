@@ -1,7 +1,7 @@
 //! Running a recording again.
 
 use core::fmt;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
 use std::net::SocketAddr;
 use std::str::SplitAsciiWhitespace;
 use std::time::Duration;
@@ -12,7 +12,13 @@ use scalesmall_core::{
     Keyring, NodeId, Recipients, SendError, SendRate, Suite, Tag,
 };
 
-use crate::record::{Target, checksum, checksum_of_event};
+use crate::checksum::Checksum;
+use crate::config_line;
+use crate::record::{Target, checksum_of_event};
+use crate::tape::START;
+
+/// The longest line of a recording, in bytes: a datagram has 65,536 bytes at most, and each is two digits.
+const LONGEST_LINE: u64 = 256 * 1024;
 
 /// What a replay found.
 #[derive(Debug)]
@@ -37,7 +43,12 @@ pub enum ReplayError {
     },
     /// It is not a recording, of another version, or made with another primary key.
     NotARecording,
-    /// A line is no call.
+    /// A line is longer than any call.
+    LongLine {
+        /// Counted from 1.
+        line: u64,
+    },
+    /// A line is no call, or a change to a key that is not given.
     BadLine {
         /// Counted from 1.
         line: u64,
@@ -57,7 +68,14 @@ impl fmt::Display for ReplayError {
             Self::NotARecording => {
                 f.write_str("the file is no recording of this version made with a key of this id")
             }
-            Self::BadLine { line } => write!(f, "line {line} of the recording is no call"),
+            Self::LongLine { line } => write!(
+                f,
+                "line {line} has more than {LONGEST_LINE} bytes, which no line of a recording has"
+            ),
+            Self::BadLine { line } => write!(
+                f,
+                "line {line} of the recording is no call, or names a key that is not given"
+            ),
             Self::Differs { line } => write!(
                 f,
                 "at line {line} the engine answers otherwise than recorded: use the recorded \
@@ -79,24 +97,30 @@ impl core::error::Error for ReplayError {}
 /// that was cut between two lines cannot be told from a shorter one.
 pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, ReplayError> {
     let mut text = String::new();
-    let mut read = |text: &mut String| {
+    let mut read = |text: &mut String, line: u64| {
         text.clear();
-        recording
-            .read_line(text)
-            .map(|_| text.ends_with('\n'))
-            .map_err(|error| ReplayError::Unreadable { kind: error.kind() })
+        let read = recording.by_ref().take(LONGEST_LINE).read_line(text);
+        let len = read.map_err(|error| ReplayError::Unreadable { kind: error.kind() })?;
+        let whole = text.ends_with('\n');
+        if !whole && u64::try_from(len).is_ok_and(|len| len >= LONGEST_LINE) {
+            return Err(ReplayError::LongLine { line });
+        }
+        Ok(whole)
     };
-    if !read(&mut text)? {
+    if !read(&mut text, 1)? {
         return Err(ReplayError::NotARecording);
     }
     let mut words = Words(text.split_ascii_whitespace());
     let engine = words.engine(keys).ok_or(ReplayError::NotARecording)?;
     let mut replayed = Replayed { engine, calls: 0, cut: false };
     let mut datagram = BytesMut::new();
-    while read(&mut text)? {
+    loop {
         let line = replayed.calls + 2;
+        if !read(&mut text, line)? {
+            break;
+        }
         let mut words = Words(text.split_ascii_whitespace());
-        let same = words.call(&mut replayed.engine, &mut datagram);
+        let same = words.call(&mut replayed.engine, &mut datagram, keys);
         if !same.ok_or(ReplayError::BadLine { line })? {
             return Err(ReplayError::Differs { line });
         }
@@ -154,7 +178,7 @@ impl<'a> Words<'a> {
 
     /// The engine that the first line describes.
     fn engine(&mut self, keys: &Keyring) -> Option<Engine> {
-        if self.word()? != "scalesmall-recording" || self.word()? != "2" {
+        if self.word()? != START || self.word()? != "2" {
             return None;
         }
         let id = NodeId::from(self.parse::<SocketAddr>()?);
@@ -190,7 +214,12 @@ impl<'a> Words<'a> {
     }
 
     /// Makes the call. Returns whether its result is as recorded, or `None` if the line is no call.
-    fn call(&mut self, engine: &mut Engine, datagram: &mut BytesMut) -> Option<bool> {
+    fn call(
+        &mut self,
+        engine: &mut Engine,
+        datagram: &mut BytesMut,
+        keys: &Keyring,
+    ) -> Option<bool> {
         let now = Instant::from_nanos(self.parse()?);
         // A call that failed when it was recorded fails again, and the polls show it.
         match self.word()? {
@@ -221,7 +250,7 @@ impl<'a> Words<'a> {
                 return Some(match engine.poll_transmit(datagram) {
                     None => recorded == "none",
                     Some(to) => {
-                        let sum = format!("{:016x}", checksum(datagram));
+                        let sum = format!("{:016x}", Checksum::of(datagram));
                         recorded == Target(to).to_string() && self.word()? == sum
                     }
                 });
@@ -233,6 +262,10 @@ impl<'a> Words<'a> {
             "poll_timeout" => {
                 let due = engine.poll_timeout().map_or(u64::MAX, Instant::as_nanos);
                 return Some(self.parse::<u64>()? == due);
+            }
+            "set_config" => {
+                let config = config_line::read(&mut self.0, engine.config(), keys)?;
+                let _ = engine.set_config(now, config);
             }
             command => self.command(command, engine, now)?,
         }
@@ -307,6 +340,17 @@ mod tests {
         assert_eq!((whole.calls, whole.cut), (2, false));
         let cut = replayed("5 join 6a\n6 time").unwrap();
         assert_eq!((cut.calls, cut.cut), (1, true));
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_refused_at_its_limit() {
+        let zeros = || io::BufReader::new(io::repeat(b'0'));
+        let keys = crate::Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let error = replay(zeros(), &keys.keyring()).unwrap_err();
+        assert_eq!(error, ReplayError::LongLine { line: 1 });
+        let endless = io::Cursor::new(format!("{HEADER}5 timeout\n")).chain(zeros());
+        let error = replay(endless, &keys.keyring()).unwrap_err();
+        assert_eq!(error, ReplayError::LongLine { line: 3 });
     }
 
     #[test]

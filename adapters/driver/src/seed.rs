@@ -1,40 +1,55 @@
-//! Where to find others: seeds, and looking up those that are names.
+//! Where to find others: an address, or a name to look up.
 
 use core::fmt;
 use core::str::FromStr;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// How long to wait before names that could not be looked up are tried again.
-const RETRY: Duration = Duration::from_secs(5);
-/// How often to check whether a look-up is done.
-const POLL: Duration = Duration::from_millis(20);
+/// The port of a node, and of its multicast group, that is given none.
+pub const DEFAULT_PORT: u16 = 29_999;
 
-/// A node to contact at the start: an address, or a host name and a port.
+/// A node to contact: an address, or a host name and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seed {
     /// An address.
     Addr(SocketAddr),
-    /// A name, looked up when the node starts and again whenever it finds itself alone.
+    /// A name, looked up for as long as the node runs. Each of its addresses counts.
     Name {
         /// The host.
         host: String,
         /// The port.
         port: u16,
     },
+    /// The name of a service, `_service._udp.domain`: its `SRV` records name hosts and their ports. It takes
+    /// the feature `srv` to look it up.
+    Service(String),
 }
 
+/// `host:port`, or `host` alone for the [`DEFAULT_PORT`]; or `_service._udp.domain`, the whole name, whose
+/// `SRV` records have the ports. An IPv6 address is written in brackets.
 impl FromStr for Seed {
     type Err = SeedError;
 
     fn from_str(text: &str) -> Result<Self, SeedError> {
-        if let Ok(addr) = text.parse::<SocketAddr>() {
-            return if addr.port() == 0 { Err(SeedError::Port) } else { Ok(Self::Addr(addr)) };
+        let (host, port) = match text.rsplit_once(':') {
+            // Within brackets it belongs to the address.
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (text, None),
+        };
+        let port = match port {
+            None => DEFAULT_PORT,
+            Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or(SeedError::Port)?,
+        };
+        if let Ok(v4) = host.parse() {
+            return Ok(Self::Addr(SocketAddr::new(IpAddr::V4(v4), port)));
         }
-        let (host, port) = text.rsplit_once(':').ok_or(SeedError::NoPort)?;
-        let port = port.parse().ok().filter(|port| *port != 0).ok_or(SeedError::Port)?;
+        if let Some(v6) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            // With the scope of a link-local address.
+            let with_port = format!("[{v6}]:{port}").parse();
+            return with_port.map(Self::Addr).map_err(|_| SeedError::Host);
+        }
+        if text.parse::<Ipv6Addr>().is_ok() {
+            return Err(SeedError::NoBrackets);
+        }
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
         // A name whose last label is a number is a malformed IPv4 address.
         let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or(host);
@@ -45,7 +60,13 @@ impl FromStr for Seed {
         {
             return Err(SeedError::Host);
         }
-        Ok(Self::Name { host: host.to_owned(), port })
+        if !host.starts_with('_') {
+            return Ok(Self::Name { host: host.to_owned(), port });
+        }
+        if host.len() < text.len() {
+            return Err(SeedError::ServicePort);
+        }
+        Ok(Self::Service(host.to_owned()))
     }
 }
 
@@ -60,138 +81,39 @@ impl fmt::Display for Seed {
         match self {
             Self::Addr(addr) => addr.fmt(f),
             Self::Name { host, port } => write!(f, "{host}:{port}"),
+            Self::Service(name) => f.write_str(name),
         }
     }
 }
 
 /// Why a text is not a seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SeedError {
-    /// It has no port.
-    NoPort,
     /// Its port is not a number from 1 to 65535.
     Port,
     /// Its host is neither an address nor a name.
     Host,
+    /// It is an IPv6 address without brackets.
+    NoBrackets,
+    /// It is a service with a port.
+    ServicePort,
 }
 
 impl fmt::Display for SeedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoPort => "write it as host:port; an IPv6 address as [address]:port",
             Self::Port => "the port must be a number from 1 to 65535",
-            Self::Host => "the host is neither an IP address nor a host name",
+            Self::Host => {
+                "the host is neither an IP address nor a host name: write it as host:port"
+            }
+            Self::ServicePort => "the SRV records of a service have the ports: leave the port out",
+            Self::NoBrackets => "write an IPv6 address as [address]:port or [address]",
         })
     }
 }
 
 impl core::error::Error for SeedError {}
-
-/// The seeds of a node, and the look-up under way. Names are looked up by a thread of its own, as
-/// that may take seconds, in which the node must go on.
-#[derive(Debug)]
-pub(crate) struct Seeds {
-    seeds: Vec<Seed>,
-    /// The address to send from.
-    local: IpAddr,
-    lookup: Option<Receiver<Lookup>>,
-    retry_at: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Lookup {
-    found: Found,
-    complete: bool,
-}
-
-/// What a look-up has found.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    /// Addresses that can be reached.
-    pub(crate) addresses: Vec<SocketAddr>,
-    /// How many names have addresses, but none that can be reached.
-    pub(crate) out_of_reach: u64,
-}
-
-impl Found {
-    /// Takes the addresses of one name, those that can be reached from `local`.
-    fn add(&mut self, local: IpAddr, name: impl Iterator<Item = SocketAddr>) {
-        let (within, beyond): (Vec<_>, Vec<_>) = name.partition(|addr| can_reach(local, *addr));
-        self.out_of_reach += u64::from(within.is_empty() && !beyond.is_empty());
-        self.addresses.extend(within);
-    }
-}
-
-impl Seeds {
-    pub(crate) const fn new(seeds: Vec<Seed>, local: IpAddr) -> Self {
-        Self { seeds, local, lookup: None, retry_at: None }
-    }
-
-    /// The seeds that need no look-up.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let addr = |seed: &Seed| match seed {
-            Seed::Addr(addr) => Some(*addr),
-            Seed::Name { .. } => None,
-        };
-        self.seeds.iter().filter_map(addr).collect()
-    }
-
-    /// Begins to look the names up, unless there are none or it has begun.
-    pub(crate) fn look_up(&mut self) {
-        let name = |seed: &Seed| match seed {
-            Seed::Addr(_) => None,
-            Seed::Name { host, port } => Some((host.clone(), *port)),
-        };
-        let names: Vec<(String, u16)> = self.seeds.iter().filter_map(name).collect();
-        self.retry_at = None;
-        if names.is_empty() || self.lookup.is_some() {
-            return;
-        }
-        let local = self.local;
-        let (done, lookup) = sync_channel(1);
-        let thread = thread::Builder::new().name("scalesmall-seeds".to_owned());
-        let spawned = thread.spawn(move || {
-            let mut result = Lookup { found: Found::default(), complete: true };
-            for (host, port) in &names {
-                match (host.as_str(), *port).to_socket_addrs() {
-                    Ok(addrs) => result.found.add(local, addrs),
-                    Err(_) => result.complete = false,
-                }
-            }
-            // The node may be gone by now; then the result is dropped.
-            let _ = done.send(result);
-        });
-        match spawned {
-            Ok(_) => self.lookup = Some(lookup),
-            Err(_) => self.retry_at = Some(Instant::now() + RETRY),
-        }
-    }
-
-    /// What a look-up has found, once it is done.
-    pub(crate) fn poll(&mut self) -> Option<Found> {
-        if self.retry_at.is_some_and(|at| at <= Instant::now()) {
-            self.look_up();
-        }
-        match self.lookup.as_ref()?.try_recv() {
-            Ok(Lookup { found, complete }) => {
-                self.lookup = None;
-                self.retry_at = (!complete).then(|| Instant::now() + RETRY);
-                Some(found)
-            }
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => {
-                self.lookup = None;
-                self.retry_at = Some(Instant::now() + RETRY);
-                None
-            }
-        }
-    }
-
-    /// When to poll again.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        if self.lookup.is_some() { Some(Instant::now() + POLL) } else { self.retry_at }
-    }
-}
 
 /// Whether a socket bound to `local` can send to `to`.
 pub(crate) fn can_reach(local: IpAddr, to: SocketAddr) -> bool {
@@ -204,64 +126,35 @@ pub(crate) fn can_reach(local: IpAddr, to: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
-
     use super::*;
 
     #[test]
-    fn a_name_is_out_of_reach_only_if_all_of_its_addresses_are() {
-        let v4: SocketAddr = "10.0.0.1:9".parse().unwrap();
-        let v6: SocketAddr = "[fd00::1]:9".parse().unwrap();
-        let mut found = Found::default();
-        let local = IpAddr::V6(Ipv6Addr::LOCALHOST);
-        found.add(local, [v4, v6].into_iter());
-        found.add(local, [].into_iter());
-        assert_eq!((found.out_of_reach, &found.addresses[..]), (0, &[v6][..]));
-        found.add(local, [v4].into_iter());
-        assert_eq!((found.out_of_reach, &found.addresses[..]), (1, &[v6][..]));
-        found.add(Ipv6Addr::UNSPECIFIED.into(), [v4].into_iter());
-        assert_eq!((found.out_of_reach, &found.addresses[..]), (1, &[v6, v4][..]));
-    }
-
-    #[test]
-    fn seeds_are_addresses_or_names_with_a_port() {
+    fn seeds_are_addresses_names_or_services_and_have_the_default_port_if_none_is_given() {
         for text in ["10.0.0.1:5", "[::1]:29999", "node-1.example.org:29999", "a:1"] {
             assert_eq!(text.parse::<Seed>().unwrap().to_string(), text);
         }
+        for text in ["10.0.0.1", "[::1]", "node-1.example.org", "a"] {
+            assert_eq!(text.parse::<Seed>().unwrap().to_string(), format!("{text}:29999"));
+        }
+        let service = "_scalesmall._udp.example.org";
+        assert_eq!(service.parse(), Ok(Seed::Service(service.to_owned())));
         for (text, error) in [
-            ("", SeedError::NoPort),
-            ("10.0.0.1", SeedError::NoPort),
+            ("_scalesmall._udp.example.org:5", SeedError::ServicePort),
+            ("", SeedError::Host),
             ("10.0.0.1:70000", SeedError::Port),
             ("10.0.0.1:0", SeedError::Port),
+            ("[::1]:0", SeedError::Port),
             ("host:", SeedError::Port),
+            ("300.0.0.1", SeedError::Host),
             ("300.0.0.1:5", SeedError::Host),
             (":5", SeedError::Host),
-            ("::1:5", SeedError::Host),
+            ("::1", SeedError::NoBrackets),
+            ("fd00::1:5", SeedError::NoBrackets),
+            ("[::1", SeedError::Host),
+            ("[host]:5", SeedError::Host),
             ("two words:5", SeedError::Host),
         ] {
             assert_eq!(text.parse::<Seed>(), Err(error), "{text:?}");
         }
-    }
-
-    #[test]
-    fn names_are_looked_up_aside_and_addresses_at_once() {
-        let seeds = ["127.0.0.1:7", "localhost:9"].map(|text| text.parse().unwrap());
-        let mut seeds = Seeds::new(seeds.to_vec(), Ipv4Addr::LOCALHOST.into());
-        assert_eq!(seeds.addresses(), ["127.0.0.1:7".parse().unwrap()]);
-        assert_eq!(seeds.deadline(), None);
-        seeds.look_up();
-        let limit = Instant::now() + Duration::from_secs(20);
-        let found = loop {
-            if let Some(found) = seeds.poll() {
-                break found;
-            }
-            assert!(seeds.deadline().is_some() && Instant::now() < limit);
-            thread::yield_now();
-        };
-        assert_eq!(found.out_of_reach, 0);
-        let found = found.addresses;
-        assert!(found.iter().all(|addr| addr.ip().is_loopback() && addr.port() == 9));
-        assert!(!found.is_empty());
-        assert_eq!(seeds.deadline(), None);
     }
 }

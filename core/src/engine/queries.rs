@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -169,6 +170,11 @@ impl Engine {
     #[must_use]
     pub fn peer(&self, id: NodeId) -> Option<Peer> {
         self.picture.find(id).map(|ix| self.describe(ix))
+    }
+
+    /// The seeds that are remembered, oldest first, and whether each has been found to be a live peer.
+    pub fn seeds(&self) -> impl Iterator<Item = (SocketAddr, bool)> {
+        self.membership.comeback.answering(&self.picture)
     }
 
     /// A sum over what is known of living nodes: members, their lives, items, metadata.

@@ -80,6 +80,11 @@ impl Comeback {
         self.seeds.iter().map(|seed| seed.addr).collect()
     }
 
+    /// The seeds, oldest first, and whether each has been found to be a live peer.
+    pub(crate) fn answering(&self, picture: &Picture) -> impl Iterator<Item = (SocketAddr, bool)> {
+        self.seeds.iter().map(|seed| (seed.addr, is_met(picture, seed)))
+    }
+
     /// The first seed that has been found to be a live peer.
     pub(crate) fn met(&self, picture: &Picture) -> Option<Ix> {
         let mut known = self.seeds.iter().filter_map(|seed| picture.find(seed.node?));

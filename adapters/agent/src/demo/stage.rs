@@ -74,7 +74,7 @@ impl Stage {
         command
             .arg("node")
             .args(["--bind", &bind.to_string(), "--cluster", "demo"])
-            .args(["--multicast-group", &format!("224.1.1.1:{}", self.multicast_port)])
+            .args(["--multicast-group", &format!("239.255.92.161:{}", self.multicast_port)])
             .arg("--key-file")
             .arg(self.key_file())
             .arg("--socket")

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::arguments::OpName;
 
 /// The longest request, in bytes.
-pub(crate) const REQUEST_LIMIT: u64 = 64 * 1024;
+pub(crate) const REQUEST_LIMIT: usize = 64 * 1024;
 
 /// What a client asks.
 #[derive(Debug, Deserialize, Serialize)]
@@ -25,6 +25,7 @@ pub(crate) enum Request {
     Route { group: String, key: u32 },
     Coverage { group: String },
     Peers,
+    Contact { seeds: Vec<String> },
     Join { group: String },
     Leave { group: String },
     Add { group: String, start: u32, end: u32, port: u16 },

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{DEFAULT_PORT, Multicast, Settings, SettingsError};
+use super::{Multicast, Settings, SettingsError};
 use crate::interface;
 use crate::key::GroupKey;
+use crate::seed::DEFAULT_PORT;
 
 impl Settings {
     /// A node as the environment describes it.
@@ -14,10 +15,12 @@ impl Settings {
     /// |---|---|
     /// | `GROUP_MANAGER_ADDRESS` | the first local IPv4 address with a broadcast address |
     /// | `GROUP_MANAGER_PORT` | 29999 |
-    /// | `GROUP_MANAGER_MULTICAST_ADDRESS` | 224.1.1.1, or ff12::5ca1:e5a1 for an IPv6 node |
+    /// | `GROUP_MANAGER_MULTICAST_ADDRESS` | 239.255.92.161, or ff12::5ca1:e5a1 for an IPv6 node |
     /// | `GROUP_MANAGER_MULTICAST_PORT` | 29999 |
-    /// | `GROUP_MANAGER_MULTICAST_TTL` | 4 |
+    /// | `GROUP_MANAGER_MULTICAST_TTL` | 1 |
     /// | `GROUP_MANAGER_KEY` | the published key, which is refused outside loopback |
+    ///
+    /// Multicast is used if at least one of its three variables is set; see [`Multicast`] for why.
     ///
     /// # Errors
     ///
@@ -48,12 +51,14 @@ impl Settings {
             None => GroupKey::published(),
         };
         let mut multicast = Multicast::for_node(address);
+        let mut wanted = false;
         let name = "GROUP_MANAGER_MULTICAST_ADDRESS";
         if let Some(group) = variable::<IpAddr>(&get, name, "a multicast address")? {
             if !group.is_multicast() {
                 return Err(SettingsError::Variable { name, wanted: "a multicast address" });
             }
             multicast.group.set_ip(group);
+            wanted = true;
         }
         let name = "GROUP_MANAGER_MULTICAST_PORT";
         if let Some(port) = variable(&get, name, "a port from 1 to 65535")? {
@@ -61,13 +66,15 @@ impl Settings {
                 return Err(SettingsError::Variable { name, wanted: "a port from 1 to 65535" });
             }
             multicast.group.set_port(port);
+            wanted = true;
         }
         let name = "GROUP_MANAGER_MULTICAST_TTL";
         if let Some(ttl) = variable(&get, name, "a number from 0 to 255")? {
             multicast.ttl = ttl;
+            wanted = true;
         }
         let mut settings = Self::new(SocketAddr::new(address, port), key);
-        settings.multicast = Some(multicast);
+        settings.multicast = wanted.then_some(multicast);
         Ok(settings)
     }
 }
@@ -97,10 +104,22 @@ mod tests {
     fn the_documented_defaults_hold() {
         let settings = with(&[("GROUP_MANAGER_ADDRESS", "127.0.0.1")]).unwrap();
         assert_eq!(settings.bind, "127.0.0.1:29999".parse().unwrap());
-        let group = "224.1.1.1:29999".parse().unwrap();
-        assert_eq!(settings.multicast, Some(Multicast { group, ttl: 4 }));
+        assert_eq!(settings.multicast, None);
         assert!(settings.key.is_published());
         assert_eq!(settings.check(), Ok(()));
+    }
+
+    #[test]
+    fn one_variable_of_multicast_turns_it_on_within_one_link() {
+        let default = Multicast { group: "239.255.92.161:29999".parse().unwrap(), ttl: 1 };
+        for (name, value) in [
+            ("GROUP_MANAGER_MULTICAST_ADDRESS", "239.255.92.161"),
+            ("GROUP_MANAGER_MULTICAST_PORT", "29999"),
+            ("GROUP_MANAGER_MULTICAST_TTL", "1"),
+        ] {
+            let settings = with(&[("GROUP_MANAGER_ADDRESS", "127.0.0.1"), (name, value)]).unwrap();
+            assert_eq!(settings.multicast, Some(default), "{name}");
+        }
     }
 
     #[test]

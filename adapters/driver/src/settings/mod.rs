@@ -6,24 +6,36 @@ use core::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use scalesmall_core::{ClusterName, Config, KeyId, Keyring, SendRate, Suite};
 
 use crate::interface;
 use crate::key::{GroupKey, KeyTextError};
-use crate::seed::{Seed, can_reach};
+use crate::seed::{DEFAULT_PORT, Seed, can_reach};
+use crate::tape::RecordLimits;
 
-/// The port of a node, and of its multicast group, that is given none.
-pub const DEFAULT_PORT: u16 = 29_999;
+/// How often the names of seeds are looked up if nothing else is said.
+const LOOK_UP_EVERY: Duration = Duration::from_secs(30);
 
-/// The multicast group of IPv4 nodes that are given none.
-const DEFAULT_GROUP_V4: [u8; 4] = [224, 1, 1, 1];
+/// The least time between two such look-ups: name servers are shared.
+const LEAST_LOOK_UP: Duration = Duration::from_secs(1);
+
+/// The multicast group of IPv4 nodes that are given none: administratively scoped to one site (RFC 2365).
+const DEFAULT_GROUP_V4: [u8; 4] = [239, 255, 92, 161];
 
 /// The multicast group of IPv6 nodes that are given none: transient (not assigned by IANA), for one
 /// link.
 const DEFAULT_GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x5ca1, 0xe5a1);
 
 /// Which multicast group is used, and how far it reaches.
+///
+/// Multicast is off unless it is asked for, in the library, in [`Settings::from_env`] and in the program.
+/// Most networks between data centres and most clouds do not carry it. Where a network does, every host on
+/// the link gets what a node says, and with the suite *authenticated* can read it; clusters that know
+/// nothing of each other refuse each other's packets all day; and a node found that way was named by nobody.
+/// A cluster that wants its advantages, no seeds on one link and a change told to all by two or three
+/// datagrams, says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Multicast {
     /// The group and its port.
@@ -33,15 +45,15 @@ pub struct Multicast {
 }
 
 impl Multicast {
-    /// The default for a node at `address`: group 224.1.1.1, or ff12::5ca1:e5a1 for IPv6; port
-    /// 29999; TTL 4.
+    /// The default for a node at `address`: group 239.255.92.161, or ff12::5ca1:e5a1 for IPv6; port
+    /// 29999; TTL 1, so it stays on one link.
     #[must_use]
     pub fn for_node(address: IpAddr) -> Self {
         let group: IpAddr = match address {
             IpAddr::V4(_) => DEFAULT_GROUP_V4.into(),
             IpAddr::V6(_) => DEFAULT_GROUP_V6.into(),
         };
-        Self { group: SocketAddr::new(group, DEFAULT_PORT), ttl: 4 }
+        Self { group: SocketAddr::new(group, DEFAULT_PORT), ttl: 1 }
     }
 }
 
@@ -66,8 +78,11 @@ pub struct Settings {
     /// The address by which others reach the node, and its identity. `None`: the bound one. A
     /// port of 0 stands for the bound port.
     pub advertise: Option<SocketAddr>,
-    /// Nodes to contact.
+    /// Nodes to contact: 64 at most, or the first ones are forgotten.
     pub seeds: Vec<Seed>,
+    /// How often the names among the seeds are looked up, for as long as the node runs; 30 s. The nodes of a
+    /// cluster do not all do so at the same time: each waits for three to five quarters of this.
+    pub look_up_every: Duration,
     /// The cluster's name.
     pub cluster: ClusterName,
     /// The key that protects what is sent and that opens what arrives.
@@ -84,9 +99,16 @@ pub struct Settings {
     pub suite: Suite,
     /// The most that is sent per second. `None`: what the preset says.
     pub send_rate: Option<SendRate>,
-    /// A file to record every engine call in; it must not exist. Holds datagrams, never keys. If it
-    /// cannot be written any more, [`Front::recording_error`](crate::Front::recording_error) tells.
+    /// A file in which to keep what the node has to know after it was killed: see
+    /// [State](crate#state). It is made if it does not exist; its directory must.
+    pub state: Option<PathBuf>,
+    /// A file to record every engine call in. Holds datagrams, never keys. The recordings of earlier lives
+    /// move on to FILE.1, FILE.2 and so on; any other file there is refused. It is written by a thread of its
+    /// own. If it is full or cannot be written, the recording ends, and
+    /// [`Front::recording_error`](crate::Front::recording_error) tells.
     pub record: Option<PathBuf>,
+    /// How many recordings are kept, and how large each may become.
+    pub record_limits: RecordLimits,
 }
 
 impl Settings {
@@ -97,6 +119,7 @@ impl Settings {
             bind,
             advertise: None,
             seeds: Vec::new(),
+            look_up_every: LOOK_UP_EVERY,
             cluster: ClusterName::try_from("scalesmall").expect("it has 1 to 255 bytes"),
             key,
             key_id: KeyId(0),
@@ -105,7 +128,9 @@ impl Settings {
             preset: Preset::default(),
             suite: Suite::default(),
             send_rate: None,
+            state: None,
             record: None,
+            record_limits: RecordLimits::default(),
         }
     }
 
@@ -154,6 +179,9 @@ impl Settings {
         }
         if !self.seeds.is_empty() && self.seeds_out_of_reach().count() == self.seeds.len() {
             return Err(SettingsError::SeedsOutOfReach { bind: self.bind.ip() });
+        }
+        if self.look_up_every < LEAST_LOOK_UP {
+            return Err(SettingsError::LookUpEvery { every: self.look_up_every });
         }
         match self.multicast {
             Some(multicast) if !multicast.group.ip().is_multicast() => {
@@ -209,6 +237,11 @@ pub enum SettingsError {
         /// The bound address.
         bind: IpAddr,
     },
+    /// Names would be looked up too often.
+    LookUpEvery {
+        /// The time between two look-ups.
+        every: Duration,
+    },
     /// The multicast group is not a multicast address.
     NotMulticast,
     /// The host has no address that others can reach.
@@ -234,8 +267,12 @@ impl fmt::Display for SettingsError {
                 "no seed can be reached from {bind}, as they are of the other address family: \
                  give a seed of its family, or bind an address of theirs"
             ),
+            Self::LookUpEvery { every } => write!(
+                f,
+                "names would be looked up every {every:?}; the least is {LEAST_LOOK_UP:?}"
+            ),
             Self::NotMulticast => f.write_str(
-                "the multicast group must be a multicast address, such as 224.1.1.1 or ff12::1",
+                "the multicast group must be a multicast address, such as 239.255.0.1 or ff12::1",
             ),
             Self::NoAddress => f.write_str(
                 "this host has no address that others can reach: give the one to use \
