@@ -1,5 +1,6 @@
 //! What a link does to the datagrams that cross it.
 
+use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ impl Link {
             corrupt: Ratio::NEVER,
             replay: Ratio::NEVER,
             replay_within: Duration::from_secs(30),
-            mtu: 65_507,
+            mtu: MOST_BYTES,
             rate: None,
             ordered: false,
         }
@@ -135,7 +136,7 @@ impl Link {
     /// Whether each datagram arrives, once and unchanged.
     #[must_use]
     pub const fn is_faultless(&self) -> bool {
-        self.carries(65_507)
+        self.carries(MOST_BYTES)
     }
 
     /// The same for datagrams of at most this many bytes.
@@ -197,6 +198,58 @@ impl Delay {
         }
     }
 }
+
+/// For a person to read: what differs from a link that does nothing but delay.
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.delay {
+            Delay::Constant(delay) => write!(f, "{delay:?}")?,
+            Delay::Uniform(least, most) => write!(f, "{least:?} to {most:?}")?,
+            Delay::LogNormal { median, octaves } => {
+                write!(f, "{median:?} in the median, {octaves} octaves")?;
+            }
+            Delay::Trace { samples, every } => {
+                write!(f, "{} recorded delays, {every:?} each", samples.len())?;
+            }
+        }
+        match self.loss {
+            Loss::None => {}
+            Loss::Independent(chance) => write!(f, ", loss {}", Percent(chance))?,
+            Loss::Burst { enter, exit, loss } => {
+                let [enter, exit, loss] = [enter, exit, loss].map(Percent);
+                write!(f, ", bursts {enter}, {exit}, loss in them {loss}")?;
+            }
+        }
+        let chances = [
+            ("duplicate", self.duplicate),
+            ("reorder", self.reorder),
+            ("corrupt", self.corrupt),
+            ("replay", self.replay),
+        ];
+        for (name, chance) in chances.into_iter().filter(|(_, chance)| !chance.is_never()) {
+            write!(f, ", {name} {}", Percent(chance))?;
+        }
+        if self.mtu < MOST_BYTES {
+            write!(f, ", at most {} bytes each", self.mtu)?;
+        }
+        if let Some(Rate { bytes_per_second, queue }) = self.rate {
+            write!(f, ", {bytes_per_second} bytes per second and {queue} that wait")?;
+        }
+        if self.ordered { f.write_str(", in order") } else { Ok(()) }
+    }
+}
+
+/// A chance in per cent, if it is one of whole ones.
+struct Percent(Ratio);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.1 == 100 { write!(f, "{}%", self.0.0) } else { self.0.fmt(f) }
+    }
+}
+
+/// The most bytes of a UDP datagram.
+const MOST_BYTES: usize = 65_507;
 
 /// Which datagrams are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

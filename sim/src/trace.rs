@@ -121,7 +121,8 @@ impl Trace {
     }
 }
 
-const KEPT: usize = 8_192;
+/// How many entries are kept.
+pub(crate) const KEPT: usize = 8_192;
 
 /// Hashes bytes, eight at a time.
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {

@@ -110,6 +110,75 @@ fn a_bad_change_is_named() {
     }
 }
 
+/// What does not scale with the number of nodes is named, with its step.
+#[test]
+fn a_scenario_scaled_down_runs_or_says_what_does_not_fit() {
+    let folder = folder("scaled");
+    let file = small(&folder);
+    fs::write(&file, SMALL.replace("crash = { nodes = 1 }", "crash = { these = [4] }")).unwrap();
+    let ran = run(&["run", &file, "--nodes", "3"]);
+    let said = text(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(2), "{said}");
+    assert!(said.contains("with --nodes 3: step 2, crash.these: there is no node 4"), "{said}");
+    let crash = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/crash.toml");
+    let ran = run(&["run", crash, "--nodes", "12", "--seeds", "2"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stdout));
+}
+
+/// What does not fit into memory is refused, and what takes hours is said, before anything is played.
+#[test]
+fn what_a_run_will_take_is_said_before_it_starts() {
+    let folder = folder("forecast");
+    let file = small(&folder);
+    let ran = run(&["run", &file, "--nodes", "65536", "--seeds", "1"]);
+    let said = text(&ran.stderr);
+    assert_eq!((ran.status.code(), text(&ran.stdout).as_str()), (Some(2), ""), "{said}");
+    assert!(said.contains("65536 nodes take about 1298.3 GB"), "{said}");
+    assert!(said.contains("with --nodes, or all the same with --anyway"), "{said}");
+    let long = SMALL.replace("crash = { nodes = 1 }", "run = \"10000h\"");
+    fs::write(&file, long.replace("nodes = 5", "nodes = 100")).unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_scalesmall-sim"));
+    let mut started =
+        program.args(["run", &file]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(started.stderr.take().unwrap()),
+        &mut said,
+    )
+    .unwrap();
+    started.kill().unwrap();
+    started.wait().unwrap();
+    assert!(said.contains(" hours at least: fewer --seeds or --nodes take less"), "{said}");
+}
+
+/// The page on scenario files, and the help of each verb, are where a user looks for them.
+#[test]
+fn help_is_there_for_files_and_verbs() {
+    let page = text(&run(&["help", "scenarios"]).stdout);
+    assert_eq!(page, scalesmall_sim::scenario::files::PAGE);
+    assert_eq!(text(&run(&["help", "run"]).stdout), text(&run(&["run", "--help"]).stdout));
+    let unknown = run(&["help", "scenario"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("no help on scenario: there is scenarios, run,"));
+    assert!(text(&run(&["run", "--help"]).stdout).contains("help scenarios"));
+}
+
+/// A file has the seed that it is to be played with, in `run` and in `replay`.
+#[test]
+fn a_file_is_played_with_the_seed_that_it_names() {
+    let folder = folder("seed");
+    let file = small(&folder);
+    fs::write(&file, SMALL.replace("seeds = 2", "seed = 77\nseeds = 1")).unwrap();
+    let ran = text(&run(&["run", &file, "--json"]).stdout);
+    assert!(ran.contains("\"seed\":77") && !ran.contains("\"seed\":78"), "{ran}");
+    let trace = |arguments: &[&str]| {
+        let said = text(&run(&[&["replay", &file], arguments].concat()).stderr);
+        said.lines().find(|line| line.starts_with("trace ")).unwrap().to_owned()
+    };
+    assert_eq!(trace(&[]), trace(&["--seed", "77"]));
+    assert_ne!(trace(&[]), trace(&["--seed", "78"]));
+}
+
 /// Another number of nodes, and zones that fit it, are right together.
 #[test]
 fn zones_are_changed_together_with_the_number_of_nodes() {
@@ -147,7 +216,7 @@ fn a_failure_is_seen_again_with_the_line_it_prints() {
     let broke = |said: &str| said.lines().find(|line| line.contains("seed 1: ")).map(str::to_owned);
     assert_eq!(broke(&text(&replayed.stdout)), broke(&said));
     assert!(text(&replayed.stdout).contains(&format!("again: scalesmall-sim {again}")));
-    assert!(said.contains("in step    Await"), "{said}");
+    assert!(said.contains("in step    1: await = {"), "{said}");
 }
 
 /// Hours of simulation are not lost to a file that cannot be written, or is the scenario itself.

@@ -62,7 +62,7 @@ pub(crate) struct Network {
     pub(crate) fates: Fates,
 }
 
-/// The links within a zone, between zones, and between some of them.
+/// The links within a zone, between zones, and from some of them to others.
 #[derive(Clone, Debug)]
 pub(crate) struct Links {
     pub(crate) near: Link,
@@ -145,9 +145,8 @@ impl Network {
         self.link = links.near.clone();
         self.between_zones.clone_from(&links.between);
         self.zone_links.clear();
-        for ([first, second], link) in &links.routes {
-            self.zone_links.insert((*first, *second), link.clone());
-            self.zone_links.insert((*second, *first), link.clone());
+        for ([from, to], link) in &links.routes {
+            self.zone_links.insert((*from, *to), link.clone());
         }
     }
 
@@ -220,15 +219,15 @@ impl Network {
             return link;
         }
         let (here, there) = (self.zones[from], self.zones[to]);
-        if here != there {
-            if let Some(link) = self.zone_links.get(&(here, there)) {
-                return link;
-            }
-            if let Some(link) = &self.between_zones {
-                return link;
-            }
+        if !self.zone_links.is_empty()
+            && let Some(link) = self.zone_links.get(&(here, there))
+        {
+            return link;
         }
-        &self.link
+        match &self.between_zones {
+            Some(link) if here != there => link,
+            _ => &self.link,
+        }
     }
 
     /// Decides what becomes of a datagram.

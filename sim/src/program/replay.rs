@@ -25,7 +25,7 @@ pub(crate) struct Replay {
     /// A recording whose last line is cut off is replayed as far as it goes, and has failed. One that
     /// was cut between two lines cannot be told from a shorter one.
     file: Option<PathBuf>,
-    /// Of a scenario: the seed [default: 1]
+    /// Of a scenario: the seed [default: the first that the file is played with; without a file, 1]
     #[arg(long)]
     seed: Option<u64>,
     #[command(flatten)]
@@ -71,6 +71,7 @@ impl Replay {
         asked.into_iter().find_map(|(name, is_asked)| is_asked.then_some(name))
     }
 
+    /// The seed, of a random scenario unless one is read that has its own.
     fn seed(&self) -> u64 {
         self.seed.unwrap_or(1)
     }
@@ -97,8 +98,8 @@ impl Replay {
     }
 
     /// The line that makes the same run again.
-    fn rerun(&self) -> String {
-        let (seed, changes) = (self.seed(), self.changes.arguments());
+    fn rerun(&self, seed: u64) -> String {
+        let changes = self.changes.arguments();
         match &self.file {
             Some(file) => {
                 let file = quoted(&file.to_string_lossy());
@@ -147,6 +148,7 @@ pub(crate) fn replay(asked: &Replay) -> Outcome {
 }
 
 fn replay_scenario(asked: &Replay, scenario: Scenario) -> Outcome {
+    let seed = asked.seed.unwrap_or(scenario.seed);
     let (record, written) =
         (output::Record::default(), asked.trace.as_ref().or(asked.pcap.as_ref()));
     let mut tap: Option<Box<dyn Tap<Engine>>> = None;
@@ -161,12 +163,12 @@ fn replay_scenario(asked: &Replay, scenario: Scenario) -> Outcome {
             Box::new(Pcap::new(out)?)
         });
     }
-    let options = Options { tap, rerun: asked.rerun(), every: None };
-    let first = play(&scenario, asked.seed(), options);
+    let options = Options { tap, rerun: asked.rerun(seed), every: None };
+    let first = play(&scenario, seed, options);
     if let Some(file) = written {
         record.end(file)?;
     }
-    let second = play(&scenario, asked.seed(), Options::default());
+    let second = play(&scenario, seed, Options::default());
     let same = first.hash == second.hash;
     tell(&format!("trace {:016x}, {} steps", first.hash, first.steps));
     if !same {

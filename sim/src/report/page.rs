@@ -54,7 +54,7 @@ fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
                 html,
                 "<details><summary>seed {}: {}</summary><pre>{text}</pre></details>",
                 run.seed,
-                escape(&failure.broken.to_string())
+                escape(&failure.summary())
             )?;
         }
     }
@@ -67,16 +67,26 @@ fn bars(html: &mut String, runs: &Runs) -> core::fmt::Result {
     html.push_str("<div class=\"gauges\">");
     for score in runs.scores() {
         let limit = score.limit;
-        let class = if score.is_met() { "met" } else { "missed" };
-        let measured = score
-            .measured
-            .map_or_else(|| "not measured".to_owned(), |value| score.unit.show(value));
-        let used = score.measured.unwrap_or(0).saturating_mul(100) / limit.max(1);
+        let class = match (score.is_met(), score.is_missed()) {
+            (true, _) => "met",
+            (_, true) => "missed",
+            _ => "open",
+        };
+        let measured = match score.measured {
+            Some(_) if score.has_too_few() => score.verdict(),
+            Some(value) => score.unit.show(value),
+            None => "not measured".to_owned(),
+        };
+        let (part, whole) = match score.bar.at_most {
+            Some(_) => (score.measured.unwrap_or(0), limit),
+            None => (limit, score.measured.unwrap_or(0)),
+        };
+        let used = part.saturating_mul(100) / whole.max(1);
         write!(
             html,
             "<div class=\"gauge\"><div class=\"label\"><span>{} <em>{}</em></span><b class=\"{class}\">\
              {measured}</b></div><div class=\"track\"><i class=\"{class}\" style=\"width:{}%\"></i></div>\
-             <div class=\"dim\">at most {}</div></div>",
+             <div class=\"dim\">{}</div></div>",
             escape(&score.bar.figure),
             score.bar.of,
             used.min(100),

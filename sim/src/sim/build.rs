@@ -174,12 +174,12 @@ impl<P: Protocol> Build<P> {
         let nodes = self.nodes;
         let mut parameters = vec![
             ("nodes".to_owned(), nodes.to_string()),
-            ("link".to_owned(), format!("{:?}", self.link)),
+            ("link".to_owned(), self.link.to_string()),
         ];
         parameters.extend(self.parameters);
         let mut network = Network::new(root.fork(FOR_NETWORK), nodes, self.link);
         if let Some((zones, between)) = self.zones {
-            parameters.push(("between".to_owned(), format!("{between:?}")));
+            parameters.push(("between".to_owned(), between.to_string()));
             network.set_zones((0..nodes).map(zones).collect(), between);
         }
         if let Some(segments) = self.segments {

@@ -303,18 +303,23 @@ impl<P: Protocol> Sim<P> {
     }
 
     fn failure_of(&self, broken: Broken, nodes: &[usize]) -> Failure {
+        let fates = self.network.fates.iter().filter(|(_, count)| *count > 0);
+        let fates: Vec<String> =
+            fates.map(|(fate, count)| format!("{count} {}", fate.replace('_', " "))).collect();
         let state = format!(
-            "{} nodes observe, {} pairs are wrong, {} different pictures; {:?}",
+            "{} nodes run, {} pairs of them are wrong, {} different pictures; datagrams: {}",
             self.views.observers(),
             self.views.wrong_pairs(),
             self.pictures.len(),
-            self.network.fates,
+            fates.join(", "),
         );
         Failure {
             broken,
             seed: self.seed,
             at: self.now(),
             nodes: nodes.to_vec(),
+            goal: String::new(),
+            why: Vec::new(),
             parameters: self.parameters.clone(),
             state,
             records: self.trace.last(nodes, 40),

@@ -154,6 +154,11 @@ impl<P: Protocol> Sim<P> {
         self.all_see_all() && self.pictures_agree()
     }
 
+    /// How many nodes are going to start.
+    pub(crate) const fn unborn(&self) -> usize {
+        self.unborn
+    }
+
     pub(crate) const fn seed(&self) -> u64 {
         self.seed
     }
