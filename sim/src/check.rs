@@ -116,6 +116,8 @@ pub enum Broken {
     },
     /// A rule of the scenario.
     Rule(String),
+    /// A call of the simulation asked for what cannot be: a node that there is not, a chance above one.
+    Misuse(String),
 }
 
 macro_rules! laws {
@@ -223,6 +225,7 @@ impl Broken {
             Self::StaleLife { .. } => "stale life",
             Self::MessageMissed { .. } => "message missed",
             Self::Rule(_) => "rule",
+            Self::Misuse(_) => "misuse",
         }
     }
 }
@@ -281,7 +284,7 @@ impl fmt::Display for Broken {
             Self::MessageMissed { limit, by } => {
                 write!(f, "a message has not come to nodes {} within {limit:?}", list(by))
             }
-            Self::Rule(rule) => f.write_str(rule),
+            Self::Rule(text) | Self::Misuse(text) => f.write_str(text),
         }
     }
 }

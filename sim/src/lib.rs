@@ -182,7 +182,7 @@ mod written;
 pub use check::{Broken, Failure, Law};
 pub use counts::{Fates, Faults};
 pub use link::{Delay, Link};
-pub use moment::{Mark, Moment, Seen};
+pub use moment::{Mark, Moment, Seen, Series};
 pub use network::{Packet, Rule, Verdict};
 pub use node::{Condition, Traffic};
 pub use queue::Queue;

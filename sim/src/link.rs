@@ -133,6 +133,27 @@ impl Link {
         self
     }
 
+    /// What is wrong with a chance of it: none is above one.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        let losses = match self.loss {
+            Loss::None => [Ratio::NEVER; 3],
+            Loss::Independent(chance) => [chance, Ratio::NEVER, Ratio::NEVER],
+            Loss::Burst { enter, exit, loss } => [enter, exit, loss],
+        };
+        let [first, second, third] = losses.map(|chance| ("loss", chance));
+        let chances = [
+            first,
+            second,
+            third,
+            ("duplicate", self.duplicate),
+            ("reorder", self.reorder),
+            ("corrupt", self.corrupt),
+            ("replay", self.replay),
+        ];
+        let (name, chance) = chances.into_iter().find(|(_, chance)| chance.0 > chance.1)?;
+        Some(format!("a {name} of {} is no chance: write one of at most 100%", Percent(chance)))
+    }
+
     /// Whether each datagram arrives, once and unchanged.
     #[must_use]
     pub const fn is_faultless(&self) -> bool {

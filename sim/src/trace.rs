@@ -75,7 +75,7 @@ impl fmt::Display for Entry {
 }
 
 /// The rolling hash and the ring of the last entries.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Trace {
     hash: u64,
     ring: VecDeque<Entry>,

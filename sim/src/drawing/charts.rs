@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::html::escape;
 use super::view_changes::view_changes;
-use crate::moment::{Mark, Moment, Seen};
+use crate::moment::{Mark, Moment, Seen, Series};
 use crate::sample::Sample;
 use crate::view_changes::Sights;
 
@@ -15,6 +15,7 @@ pub(crate) fn charts(
     moments: &[Moment],
     marks: &[Mark],
     sights: &Sights,
+    series_of: &[Series],
 ) -> Result {
     let Some(last) = moments.last() else { return Ok(()) };
     let drawing = Drawing { end: last.at.max(1), events: events(marks) };
@@ -31,6 +32,9 @@ pub(crate) fn charts(
     drawing.chart(html, &pictures, &series(&|moment| moment.pictures as u64))?;
     let sent = Chart { title: "bytes a second, of a node in the mean", most: None };
     drawing.chart(html, &sent, &rates(moments))?;
+    for Series { name, points, .. } in series_of {
+        drawing.chart(html, &Chart { title: &escape(name), most: None }, points)?;
+    }
     drawing.axis(html)
 }
 
@@ -58,8 +62,8 @@ fn events(marks: &[Mark]) -> Vec<(u64, String, u32)> {
     events
 }
 
-struct Chart {
-    title: &'static str,
+struct Chart<'a> {
+    title: &'a str,
     /// The top of the chart; the greatest value if that is left open.
     most: Option<u64>,
 }
@@ -74,7 +78,7 @@ impl Drawing {
         u128::from(at) * u128::from(WIDTH) / u128::from(self.end)
     }
 
-    fn chart(&self, html: &mut String, chart: &Chart, points: &[(u64, u64)]) -> Result {
+    fn chart(&self, html: &mut String, chart: &Chart<'_>, points: &[(u64, u64)]) -> Result {
         let highest = points.iter().map(|point| point.1).max().unwrap_or(0);
         let most = chart.most.unwrap_or(highest).max(1);
         let y = |value: u64| 100 - u128::from(value.min(most)) * 96 / u128::from(most);
@@ -282,6 +286,7 @@ mod tests {
             &moments,
             &[mark(20, "<crash>"), mark(20, "<crash>")],
             &Sights::default(),
+            &[],
         )
         .unwrap();
         assert!(html.contains("&lt;crash&gt;, 2 times") && !html.contains("<crash>"), "{html}");

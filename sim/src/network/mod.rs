@@ -25,10 +25,13 @@ pub struct Packet<'a> {
     pub multicast: bool,
     /// The UDP payload.
     pub bytes: &'a [u8],
+    /// Chance for filters: a stream of its own for each datagram and receiver, which follows from the
+    /// seed.
+    pub random: Random,
 }
 
 /// What a filter does to a datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Leaves it to the other filters and the link.
     Pass,
@@ -36,9 +39,15 @@ pub enum Verdict {
     Drop,
     /// Delivers it after this time, whatever the link says.
     Deliver(Duration),
+    /// Leaves it to the other filters and the link, and delays it by this much more.
+    Delay(Duration),
+    /// The same, and delivers a copy this much after the original, if that arrives.
+    Copy(Duration),
+    /// The same, with other bytes: what other filters and the link see of it stays the same.
+    Change(Vec<u8>),
 }
 
-/// Names a filter or a cut, to lift it again.
+/// Names a filter, a cut, a rule or a sample, to lift it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule(u64);
 
@@ -57,7 +66,7 @@ pub(crate) struct Network {
     segments: Vec<Option<u16>>,
     paths: HashMap<(usize, usize), Path>,
     cuts: Vec<Cut>,
-    filters: Vec<(Rule, Filter)>,
+    filters: Vec<(Rule, Box<dyn Filter>)>,
     rules: u64,
     pub(crate) fates: Fates,
 }
@@ -80,7 +89,21 @@ impl Links {
 /// The largest datagram that every path of IPv4 carries (RFC 791), in bytes of UDP payload.
 const LEAST_MTU: usize = 508;
 
-type Filter = Box<dyn FnMut(&Packet<'_>) -> Verdict>;
+/// What a filter does, of which a fork gets a copy.
+pub(crate) trait Filter {
+    fn judge(&mut self, packet: &Packet<'_>) -> Verdict;
+    fn copied(&self) -> Box<dyn Filter>;
+}
+
+impl<F: FnMut(&Packet<'_>) -> Verdict + Clone + 'static> Filter for F {
+    fn judge(&mut self, packet: &Packet<'_>) -> Verdict {
+        self(packet)
+    }
+
+    fn copied(&self) -> Box<dyn Filter> {
+        Box::new(self.clone())
+    }
+}
 
 impl Network {
     pub(crate) fn new(random: Random, nodes: usize, link: Link) -> Self {
@@ -99,6 +122,26 @@ impl Network {
             filters: Vec::new(),
             rules: 0,
             fates: Fates::default(),
+        }
+    }
+
+    /// The same network for a fork of the simulation.
+    pub(crate) fn copied(&self) -> Self {
+        Self {
+            random: self.random,
+            link: self.link.clone(),
+            between_zones: self.between_zones.clone(),
+            zone_links: self.zone_links.clone(),
+            zones: self.zones.clone(),
+            pairs: self.pairs.clone(),
+            lossy: self.lossy.clone(),
+            narrow: self.narrow.clone(),
+            segments: self.segments.clone(),
+            paths: self.paths.clone(),
+            cuts: self.cuts.clone(),
+            filters: self.filters.iter().map(|(rule, filter)| (*rule, filter.copied())).collect(),
+            rules: self.rules,
+            fates: self.fates,
         }
     }
 
@@ -186,13 +229,16 @@ impl Network {
         rule
     }
 
-    pub(crate) fn add_filter(&mut self, filter: Filter) -> Rule {
+    pub(crate) fn add_filter(
+        &mut self,
+        filter: impl FnMut(&Packet<'_>) -> Verdict + Clone + 'static,
+    ) -> Rule {
         let rule = self.next_rule();
-        self.filters.push((rule, filter));
+        self.filters.push((rule, Box::new(filter)));
         rule
     }
 
-    const fn next_rule(&mut self) -> Rule {
+    pub(crate) const fn next_rule(&mut self) -> Rule {
         self.rules += 1;
         Rule(self.rules)
     }
@@ -246,15 +292,20 @@ impl Network {
             self.fates.cut += 1;
             return lost;
         }
+        let mut told = Told::default();
         for (_, filter) in &mut self.filters {
-            match filter(packet) {
+            match filter.judge(packet) {
                 Verdict::Pass => {}
+                Verdict::Delay(by) => told.delay = told.delay.saturating_add(nanos(by)),
+                Verdict::Copy(after) => told.copies.push(nanos(after)),
+                Verdict::Change(bytes) => told.bytes = Some(bytes),
                 Verdict::Drop => {
                     self.fates.filtered += 1;
                     return lost;
                 }
                 Verdict::Deliver(delay) => {
-                    return Carried { first: Some(nanos(delay)), ..Carried::default() };
+                    let first = Some(nanos(delay));
+                    return told.applied(Carried { first, ..Carried::default() });
                 }
             }
         }
@@ -290,10 +341,11 @@ impl Network {
                 second: link.second_copy(packet.at, &mut random),
                 flips: link.flips(packet.bytes.len(), &mut random),
                 replay: link.replay(&mut random),
+                ..Carried::default()
             },
             // A datagram may be captured elsewhere than where it gets lost.
-            Fate::Lost => Carried { replay: link.replay(&mut random), ..lost },
-            Fate::TooLarge | Fate::QueueFull => lost,
+            Fate::Lost => Carried { replay: link.replay(&mut random), ..Carried::default() },
+            Fate::TooLarge | Fate::QueueFull => Carried::default(),
         };
         let in_bursts = link.loses_in_bursts();
         if remembers {
@@ -313,9 +365,40 @@ impl Network {
                 fates.queued += u64::from(path.has_waited());
             }
         }
+        told.applied(carried)
+    }
+
+    /// The chance that filters are given with a datagram.
+    pub(crate) const fn for_filters(&self, number: u64, to: usize) -> Random {
+        self.random.fork(FOR_FILTERS).fork(number).fork(to as u64)
+    }
+}
+
+/// What filters have said of a datagram that they let pass.
+#[derive(Default)]
+struct Told {
+    delay: u64,
+    copies: Vec<u64>,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Told {
+    fn applied(self, mut carried: Carried) -> Carried {
+        let delays = [&mut carried.first, &mut carried.second];
+        for delay in delays.into_iter().flatten() {
+            *delay = delay.saturating_add(self.delay);
+        }
+        if let Some(first) = carried.first {
+            let after = |copy: u64| first.saturating_add(copy);
+            carried.copies = self.copies.into_iter().map(after).collect();
+            carried.bytes = self.bytes;
+        }
         carried
     }
 }
+
+/// A purpose for which the chance of the network is forked.
+const FOR_FILTERS: u64 = 0xf117e2;
 
 impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -336,6 +419,10 @@ pub(crate) struct Carried {
     pub(crate) second: Option<u64>,
     pub(crate) flips: Option<Vec<usize>>,
     pub(crate) replay: Option<u64>,
+    /// The delays of copies that filters have made, and the bytes that they have put in place of the
+    /// datagram's.
+    pub(crate) copies: Vec<u64>,
+    pub(crate) bytes: Option<Vec<u8>>,
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
     strips(html, runs)?;
     if let Some(run) = runs.runs.iter().find(|run| !run.moments.is_empty()) {
         write!(html, "<h3>seed {}</h3>", run.seed)?;
-        charts(html, &run.moments, &run.marks, &run.sights)?;
+        charts(html, &run.moments, &run.marks, &run.sights, &[])?;
     }
     for run in runs.runs.iter().filter(|run| run.failure.is_some()).take(3) {
         if let Some(failure) = &run.failure {

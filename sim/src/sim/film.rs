@@ -9,7 +9,7 @@ use scalesmall_core::Status;
 use super::Sim;
 use super::protocol::Protocol;
 use crate::drawing;
-use crate::moment::{Mark, Moment, Seen};
+use crate::moment::{Mark, Moment, Seen, Series};
 use crate::node::Condition;
 use crate::view_changes::{Change, Sights};
 
@@ -18,6 +18,7 @@ use crate::view_changes::{Change, Sights};
 pub struct Film {
     roll: Rc<RefCell<Roll>>,
     sights: Rc<RefCell<Sights>>,
+    series: Rc<RefCell<Vec<Series>>>,
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +63,8 @@ impl Film {
     #[must_use]
     pub fn page(&self, title: &str) -> String {
         let roll = self.roll.borrow();
-        drawing::page(title, &roll.moments, &roll.marks, &self.sights.borrow())
+        let series = self.series.borrow();
+        drawing::page(title, &roll.moments, &roll.marks, &self.sights.borrow(), &series)
     }
 
     /// The moments, with how matters stand at the end as the last, and who saw whom as what.
@@ -81,13 +83,10 @@ impl<P: Protocol> Sim<P> {
     /// there are never more than 8,192, and the changes of every other observer, so that there are
     /// never more than 100,000.
     pub fn film(&mut self, every: Duration) -> Film {
-        let film = Film::default();
+        let film = Film { series: Rc::clone(&self.series), ..Film::default() };
         self.keep_sights(&film.sights);
         let roll = Rc::clone(&film.roll);
-        self.rule(every, move |sim| {
-            roll.borrow_mut().take(|| moment(sim));
-            None
-        });
+        self.look_on(every, move |sim| roll.borrow_mut().take(|| moment(sim)));
         film
     }
 
