@@ -17,6 +17,20 @@ pub struct Moment {
     pub seen: Vec<Seen>,
 }
 
+impl Moment {
+    /// Shows the worst of itself and a later moment.
+    pub(crate) fn join(&mut self, later: &Self) {
+        self.wrong_pairs = self.wrong_pairs.max(later.wrong_pairs);
+        self.pictures = self.pictures.max(later.pictures);
+        self.live = self.live.min(later.live);
+        for (seen, other) in self.seen.iter_mut().zip(&later.seen) {
+            if other.weight() > seen.weight() {
+                *seen = *other;
+            }
+        }
+    }
+}
+
 /// How a node is seen by the others, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Seen {
@@ -35,6 +49,19 @@ pub enum Seen {
 }
 
 impl Seen {
+    /// Which of two stays if there is room for one: what is wrong goes before what is right, and what is
+    /// rare before what is usual.
+    const fn weight(self) -> u8 {
+        match self {
+            Self::ByAll => 0,
+            Self::Gone => 1,
+            Self::Still => 2,
+            Self::BySome => 3,
+            Self::GoneBySome => 4,
+            Self::ByNone => 5,
+        }
+    }
+
     /// Whether it is as it ought to be.
     #[must_use]
     pub const fn is_right(self) -> bool {

@@ -399,6 +399,64 @@ fn shards_of_a_swarm_are_joined() {
     assert!(text(&mixed.stderr).contains("another swarm"), "{}", text(&mixed.stderr));
 }
 
+/// The example of the documentation for GNU parallel, with fewer and smaller worlds and on this machine
+/// alone: with GNU parallel where that is installed, else with a stand-in that runs the same commands.
+#[cfg(unix)]
+#[test]
+fn the_example_for_gnu_parallel_comes_to_what_one_machine_does() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = folder("parallel");
+    let docs =
+        include_str!("../src/lib.rs").lines().skip_while(|line| !line.contains("$ parallel"));
+    let lines = docs.take_while(|line| !line.contains("```")).map(|line| {
+        let line = line.trim_start_matches("//!").trim();
+        line.strip_prefix("$ ").unwrap_or(line).to_owned()
+    });
+    let example = lines.collect::<Vec<_>>().join("\n");
+    assert!(
+        example.contains("--runs 100000") && example.contains("merge swarm-*.json"),
+        "{example}"
+    );
+    let small =
+        example.replace("--runs 100000", "--runs 7 --nodes 4 --faults 2").replace("64", "3");
+    fs::write(folder.join("hosts"), ":\n").unwrap();
+    let bin = folder.join("bin");
+    fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_scalesmall-sim"), bin.join("scalesmall-sim"))
+        .unwrap();
+    let found = Command::new("sh").args(["-c", "command -v parallel"]).output().unwrap();
+    if !found.status.success() {
+        let stand_in = bin.join("parallel");
+        fs::write(&stand_in, STAND_IN).unwrap();
+        fs::set_permissions(&stand_in, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let ran = Command::new("sh")
+        .args(["-ec", &small])
+        .current_dir(&folder)
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{}{}", text(&ran.stdout), text(&ran.stderr));
+    let whole = run(&["explore", "--runs", "7", "--nodes", "4", "--faults", "2", "--all"]);
+    let trace = |output: &Output| {
+        let said = text(&output.stdout);
+        said.lines().rev().find(|line| line.starts_with("trace ")).unwrap().to_owned()
+    };
+    assert_eq!(trace(&ran), trace(&whole));
+}
+
+/// Runs a command for each argument after `:::`, on this machine.
+#[cfg(unix)]
+const STAND_IN: &str = r#"#!/bin/sh -e
+while :; do case "$1" in --sshloginfile|--return) shift 2;; --cleanup) shift;; *) break;; esac; done
+command=
+while [ "$1" != ":::" ]; do command="$command $1"; shift; done
+shift
+for argument in "$@"; do sh -c "$(echo "$command" | sed "s/{}/$argument/g")"; done
+"#;
+
 #[test]
 fn a_simulated_run_is_replayed_and_its_packets_are_lines() {
     let folder = folder("replay");
@@ -421,6 +479,41 @@ fn a_scenario_comes_through_a_pipe() {
     let ran = Command::new("sh").args(["-c", &line]).output().unwrap();
     assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
     assert!(text(&ran.stdout).contains("small passed"), "{}", text(&ran.stdout));
+}
+
+/// A capture and a trace are written of one run, and multicasts are multicasts in both.
+#[test]
+fn a_capture_and_a_trace_are_of_one_run_and_show_its_multicasts() {
+    for (ipv6, header, group) in [
+        ("", 20, &[224, 1, 1, 1][..]),
+        ("\nipv6 = true", 40, &[0xff, 0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x5c, 0xa1, 0xe5, 0xa1]),
+    ] {
+        let folder = folder(&format!("both{header}"));
+        let file = small(&folder);
+        let segment = format!("nodes = 5\nsegments = 1\nleast_hearers = 3{ipv6}");
+        fs::write(&file, SMALL.replace("nodes = 5", &segment)).unwrap();
+        let (pcap, trace) = (folder.join("run.pcap"), folder.join("run.jsonl"));
+        let (to_pcap, to_trace) = (pcap.to_str().unwrap(), trace.to_str().unwrap());
+        let ran = run(&["replay", &file, "--pcap", to_pcap, "--trace", to_trace]);
+        assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+        let lines = fs::read_to_string(&trace).unwrap();
+        let sent = lines.lines().filter(|line| line.contains("\"hearers\"")).count();
+        let (bytes, mut at, mut multicasts, mut all) = (fs::read(&pcap).unwrap(), 24, 0, 0);
+        while at < bytes.len() {
+            let len = u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap()) as usize;
+            let packet = &bytes[at + 16..at + 16 + len];
+            let to = &packet[header - group.len()..header];
+            let port = u16::from_be_bytes(packet[header + 2..header + 4].try_into().unwrap());
+            multicasts += usize::from(to == group && port == 29_999);
+            all += 1;
+            at += 16 + len;
+        }
+        let unicasts = lines.lines().filter(|line| line.contains("\"kind\":\"delivered\"")).count();
+        assert!(sent > 0 && multicasts == sent, "{multicasts} of {sent} multicasts");
+        assert!(all > multicasts && all < unicasts + sent, "{all} packets");
+        let twice = run(&["replay", &file, "--pcap", to_pcap, "--trace", to_pcap]);
+        assert!(text(&twice.stderr).contains("would be written twice"), "{}", text(&twice.stderr));
+    }
 }
 
 /// A user that looks for a trace at `run` is told where it is.

@@ -14,11 +14,11 @@
 //! | | `run` | playing scenario files |
 //! | swarm | `explore` | playing random scenarios until one fails, and shrinking that |
 //! | shards | `merge` | joining what the shards of a swarm have reported |
-//! | work | `playing` | playing a scenario at each point of its grid, with several seeds |
+//! | work | `forecast` | what will not fit into memory, or take hours |
+//! | | `playing` | playing a scenario at each point of its grid, with several seeds |
 //! | | `recording` | making the calls of a node's recording again |
 //! | ground | `console` | what is printed, and how a verb ends |
 //! | | `files` | reading scenario files |
-//! | | `forecast` | what will not fit into memory, or take hours |
 //! | | `lines` | what happens in a simulation, as JSON lines |
 //! | | `output` | files that are written: looked at before, and written to the end |
 //! | | `parallel` | several runs at once |

@@ -45,6 +45,13 @@ fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
     strips(html, runs)?;
     if let Some(run) = runs.runs.iter().find(|run| !run.moments.is_empty()) {
         write!(html, "<h3>seed {}</h3>", run.seed)?;
+        if !run.rerun.is_empty() {
+            write!(
+                html,
+                "<p class=\"dim\">Played again by <code>{}</code></p>",
+                escape(&run.rerun)
+            )?;
+        }
         charts(html, &run.moments, &run.marks, &run.sights, &[])?;
     }
     for run in runs.runs.iter().filter(|run| run.failure.is_some()).take(3) {
@@ -101,7 +108,13 @@ fn bars(html: &mut String, runs: &Runs) -> core::fmt::Result {
 fn strips(html: &mut String, runs: &Runs) -> core::fmt::Result {
     for (name, figure) in &runs.figures().0 {
         let sample = Sample::of(figure.values.iter().copied());
-        if sample.len() < 2 {
+        if let [value] = figure.values[..] {
+            write!(
+                html,
+                "<figure><figcaption><span>{}</span><span class=\"dim\">{}</span></figcaption></figure>",
+                escape(name),
+                figure.unit.show(value)
+            )?;
             continue;
         }
         let most = sample.max().max(1);

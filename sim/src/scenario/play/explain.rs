@@ -23,7 +23,7 @@ impl Player {
         if !matches!(failure.broken, Broken::NotReached { .. }) {
             return failure;
         }
-        goal.text().clone_into(&mut failure.goal);
+        in_words(goal).clone_into(&mut failure.goal);
         if let Some(Reason { whom, why, nodes }) = self.reason(goal) {
             failure.why = vec![("whom", whom), ("why", why)];
             failure.records = self.sim.last_records(&nodes, LOGGED);
@@ -220,18 +220,15 @@ fn ways(sim: &Sim, one: usize, other: usize) -> String {
     }
 }
 
-impl Goal {
-    /// In words.
-    const fn text(self) -> &'static str {
-        match self {
-            Self::Sight => "all live nodes see each other and nobody else (sight)",
-            Self::Agreement => "all live nodes see each other and hold one picture (agreement)",
-            Self::Shown => "all live nodes show what was served or withdrawn last (shown)",
-            Self::Heard => "all live nodes have the last message (heard)",
-            Self::Split => "both sides see themselves alone (split)",
-            Self::ToldOfHold => "each node that is held off has been told so (told_of_hold)",
-            Self::Conflict => "a node says that another one uses its address (conflict)",
-        }
+const fn in_words(goal: Goal) -> &'static str {
+    match goal {
+        Goal::Sight => "all live nodes see each other and nobody else (sight)",
+        Goal::Agreement => "all live nodes see each other and hold one picture (agreement)",
+        Goal::Shown => "all live nodes show what was served or withdrawn last (shown)",
+        Goal::Heard => "all live nodes have the last message (heard)",
+        Goal::Split => "both sides see themselves alone (split)",
+        Goal::ToldOfHold => "each node that is held off has been told so (told_of_hold)",
+        Goal::Conflict => "a node says that another one uses its address (conflict)",
     }
 }
 

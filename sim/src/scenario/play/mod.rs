@@ -63,6 +63,8 @@ pub struct Played {
     pub hidden_reports: u64,
     /// Bytes per second and node, from beginning to end.
     pub rate: u64,
+    /// The line that runs it again.
+    pub rerun: String,
 }
 
 /// What else a run is to do.
@@ -96,6 +98,7 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         let _ = player.steps(&scenario.steps);
         player.figures
     });
+    let rerun = options.rerun.clone();
     let mut player = Player::new(scenario, &own, seed, options);
     player.controls = control.unwrap_or_default();
     let failure = player.steps(&scenario.steps).err();
@@ -119,6 +122,7 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         sights,
         hidden_reports: sim.reports().iter().filter(|report| report.is_hiding()).count() as u64,
         rate: sent.saturating_mul(1_000) / node_millis,
+        rerun,
         figures: player.figures,
         marks: player.marks,
     }
