@@ -23,7 +23,10 @@ await = { what = "agreement", within = "20s" }
 
 /// The incidents of a run: when, what, from which node, to which.
 #[derive(Clone, Default)]
-struct Log(Rc<RefCell<Vec<(u64, &'static str, usize, usize)>>>);
+struct Log(Rc<RefCell<Vec<Befallen>>>);
+
+/// How long after a datagram left what befell it, from which node to which.
+type Befallen = (u64, &'static str, usize, usize);
 
 /// When each datagram left, by number.
 type Sent = Rc<RefCell<BTreeMap<u64, u64>>>;
@@ -187,7 +190,8 @@ fn a_route_leads_one_way_and_bandwidth_is_written_in_bits() {
     assert_eq!((speed.0, queue.0), (1_000_000, 64_000));
     let log = Log::default();
     let tap = Listener(log.clone(), Sent::default());
-    play(&scenario, 1, Options { tap: Some(Box::new(tap)), ..Options::default() });
+    let options = Options { tap: Some(Box::new(tap)), ..Options::default() };
+    assert!(play(&scenario, 1, options).failure.is_none());
     for (took, fate, from, to) in log.0.borrow().iter().filter(|(_, fate, ..)| *fate == "delivered")
     {
         let far = is_in('a', *from) && is_in('b', *to);

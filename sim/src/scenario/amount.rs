@@ -49,7 +49,8 @@ fn amount(text: &str, units: &[(&str, u64, u64)]) -> Option<u64> {
     let place = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at(place);
     let (_, times, parts) = units.iter().find(|(name, ..)| *name == unit)?;
-    let (whole, fraction) = number.trim().split_once('.').unwrap_or((number.trim(), ""));
+    let number = number.trim();
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let places = u32::try_from(fraction.len()).ok().filter(|places| *places <= 9)?;
     let digits: u64 = format!("{whole}{fraction}").parse().ok()?;
     let scaled = u128::from(digits) * u128::from(*times);

@@ -54,8 +54,9 @@ fn plainly(message: &str) -> String {
 
 /// Of the words that are known, the one most like the one that is not.
 fn nearest(message: &str) -> Option<&str> {
-    let rest =
-        message.strip_prefix("unknown field `").or(message.strip_prefix("unknown variant `"));
+    let rest = ["unknown field `", "unknown variant `"]
+        .into_iter()
+        .find_map(|start| message.strip_prefix(start));
     let mut words = rest?.split('`').step_by(2);
     let unknown = words.next()?;
     words

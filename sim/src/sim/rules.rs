@@ -57,7 +57,7 @@ enum Kind<P: Protocol> {
     /// What is broken is returned.
     Check(Box<dyn Ask<P, Verdict>>),
     /// The same, and a fork gets no copy.
-    Own(Box<dyn FnMut(&Sim<P>)>),
+    Own(Look<P>),
     /// It is to be so, once, until then.
     Eventually { name: String, until: u64, limit: Duration, holds: Box<dyn Ask<P, bool>> },
     /// It has come about.
@@ -65,6 +65,8 @@ enum Kind<P: Protocol> {
     /// A value is kept in the series of this number.
     Sample { series: usize, value: Box<dyn Ask<P, u64>> },
 }
+
+type Look<P> = Box<dyn FnMut(&Sim<P>)>;
 
 impl<P: Protocol> Default for Rules<P> {
     fn default() -> Self {
