@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use scalesmall_core::{Epoch, Instant, Life, SendRate, Status};
 
-use crate::trace::Entry;
+use crate::trace::{Entry, KEPT};
 
 /// What is broken, and the nodes concerned; nothing if all is well.
 pub(crate) type Verdict = Option<(Broken, Vec<usize>)>;
@@ -116,6 +116,8 @@ pub enum Broken {
     },
     /// A rule of the scenario.
     Rule(String),
+    /// A call of the simulation asked for what cannot be: a node that there is not, a chance above one.
+    Misuse(String),
 }
 
 macro_rules! laws {
@@ -223,6 +225,7 @@ impl Broken {
             Self::StaleLife { .. } => "stale life",
             Self::MessageMissed { .. } => "message missed",
             Self::Rule(_) => "rule",
+            Self::Misuse(_) => "misuse",
         }
     }
 }
@@ -264,7 +267,7 @@ impl fmt::Display for Broken {
                 write!(f, "not reached within {limit:?}")
             }
             Self::DeadSeen { limit, nodes } => {
-                write!(f, "nodes {nodes:?} do not run, and are still seen after {limit:?}")
+                write!(f, "nodes {} do not run, and are still seen after {limit:?}", list(nodes))
             }
             Self::Law { law, what } => write!(f, "{}: {what}", law.text()),
             Self::TakenTwice { from, len } => {
@@ -279,9 +282,9 @@ impl fmt::Display for Broken {
                 write!(f, "a packet of {sender} is taken, though life {known} of it is known")
             }
             Self::MessageMissed { limit, by } => {
-                write!(f, "a message has not come to nodes {by:?} within {limit:?}")
+                write!(f, "a message has not come to nodes {} within {limit:?}", list(by))
             }
-            Self::Rule(rule) => f.write_str(rule),
+            Self::Rule(text) | Self::Misuse(text) => f.write_str(text),
         }
     }
 }
@@ -297,6 +300,10 @@ pub struct Failure {
     pub at: Instant,
     /// The nodes concerned; none if it is about all.
     pub nodes: Vec<usize>,
+    /// What was waited for, if that has not come about; empty otherwise.
+    pub goal: String,
+    /// Whom it is about, and why it is so, as far as that is known: lines, each with its name.
+    pub why: Vec<(&'static str, String)>,
     /// What the run was set up with, by name.
     pub parameters: Vec<(String, String)>,
     /// How matters stood: pairs that disagree, pictures that differ.
@@ -307,11 +314,36 @@ pub struct Failure {
     pub rerun: String,
 }
 
+impl Failure {
+    /// What is broken, in one line, with what was waited for.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let colon = if self.goal.is_empty() { "" } else { ": " };
+        format!("{}{colon}{}", self.broken, self.goal)
+    }
+}
+
+/// Nodes as a person wants to read them: the first few, and how many more there are.
+pub(crate) fn list(nodes: &[usize]) -> String {
+    let (first, more) = nodes.split_at(nodes.len().min(MOST_LISTED));
+    let first: Vec<String> = first.iter().map(usize::to_string).collect();
+    match more.len() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// How many nodes are listed one by one.
+const MOST_LISTED: usize = 8;
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "broken at {} with seed {}: {}", self.at, self.seed, self.broken)?;
+        writeln!(f, "broken at {} with seed {}: {}", self.at, self.seed, self.summary())?;
+        for (name, line) in &self.why {
+            writeln!(f, "  {name:<10} {line}")?;
+        }
         if !self.nodes.is_empty() {
-            writeln!(f, "  nodes      {:?}", self.nodes)?;
+            writeln!(f, "  log of     nodes {}", list(&self.nodes))?;
         }
         for (name, value) in &self.parameters {
             writeln!(f, "  {name:<10} {value}")?;
@@ -319,6 +351,9 @@ impl fmt::Display for Failure {
         writeln!(f, "  state      {}", self.state)?;
         for record in &self.records {
             writeln!(f, "  {record}")?;
+        }
+        if self.records.is_empty() {
+            writeln!(f, "  of these nodes nothing is among the last {KEPT} things that happened")?;
         }
         write!(f, "again: {}", self.rerun)
     }

@@ -1,14 +1,14 @@
 //! Datagrams that are under way or wait in a socket buffer.
 
 /// A slab of datagrams; one that goes to many receivers is held once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Datagrams {
     slots: Vec<Slot>,
     free: Vec<u32>,
     sent: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Slot {
     pub(crate) bytes: Vec<u8>,
     pub(crate) from: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Slot {
     pub(crate) repeated: bool,
     /// Which datagram of the simulation it is, from 1 on; copies have the original's.
     pub(crate) number: u64,
-    /// Whether some of its bits have been flipped.
+    /// Whether it has other bytes than those that were sent.
     pub(crate) flipped: bool,
     uses: u32,
 }
@@ -56,6 +56,15 @@ impl Datagrams {
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
         let index = self.place(number, from, multicast, &bytes);
+        self.slots[index as usize].flipped = true;
+        index
+    }
+
+    /// Takes in a copy with other bytes, with one use: the caller's.
+    pub(crate) fn load_changed(&mut self, original: u32, bytes: &[u8]) -> u32 {
+        let slot = &self.slots[original as usize];
+        let (number, from, multicast) = (slot.number, slot.from, slot.multicast);
+        let index = self.place(number, from, multicast, bytes);
         self.slots[index as usize].flipped = true;
         index
     }

@@ -8,7 +8,7 @@ use crate::trace::hash_bytes;
 
 /// The last datagrams that a node has taken in its present life, by their hashes: at least
 /// [`KEPT`] of them, and at most twice as many.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Taken {
     young: Hashes,
     old: Hashes,

@@ -23,6 +23,28 @@
 //! parameters, the last things that happened to the nodes concerned, and the command that shows it
 //! again.
 //!
+//! Rules of a test's own have names, and begin and end when it says so: [`Sim::always`], [`Sim::never`],
+//! [`Sim::eventually`]; [`Sim::sample`] keeps a value over time. [`Sim::fork`] shows two futures of one
+//! moment.
+//!
+//! ```
+//! use core::time::Duration;
+//! use scalesmall_sim::{Sim, lan};
+//!
+//! let mut sim = Sim::new(7).nodes(5, lan()).build();
+//! sim.sample("pairs that are wrong", Duration::from_millis(100), |sim| sim.views().wrong_pairs());
+//! sim.eventually("all see all", Duration::from_secs(5), Sim::all_see_all);
+//! sim.run_for(Duration::from_secs(5))?;
+//! let well = sim.always("all see all", Sim::all_see_all);
+//! sim.run_for(Duration::from_secs(60))?;
+//! sim.lift(well);
+//! let mut other = sim.fork();
+//! other.crash(4);
+//! other.eventually("all know", Duration::from_secs(15), Sim::all_see_all);
+//! other.run_for(Duration::from_secs(20))?;
+//! # Ok::<(), Box<scalesmall_sim::Failure>>(())
+//! ```
+//!
 //! # An application
 //!
 //! An application under test gets the events of its node through a [`Tap`]; a simulation has one
@@ -67,6 +89,7 @@
 //! (`replay`): a scenario with a seed, or the recording of a node in production.
 //!
 //! ```console
+//! $ scalesmall-sim help scenarios
 //! $ scalesmall-sim run sim/scenarios/mass-crash.toml --seeds 3 --set cluster.link.loss=1% --html crash.html
 //! $ scalesmall-sim results --only crash
 //! $ scalesmall-sim explore --kind wan --runs 500 --all
@@ -74,6 +97,8 @@
 //! $ scalesmall-sim replay sim/scenarios/crash.toml --seed 2 --trace - | jq -c 'select(.kind == "lost")'
 //! $ scalesmall-sim replay recording --key-file group.key
 //! ```
+//!
+//! How scenario files are written is on [a page of its own](scenario::files).
 //!
 //! What the lines of a `--trace` say is in `scalesmall-sim replay --help` and at [`Incident`]: one for
 //! each datagram that is sent, and one for each end of it.
@@ -182,7 +207,7 @@ mod written;
 pub use check::{Broken, Failure, Law};
 pub use counts::{Fates, Faults};
 pub use link::{Delay, Link};
-pub use moment::{Mark, Moment, Seen};
+pub use moment::{Mark, Moment, Seen, Series};
 pub use network::{Packet, Rule, Verdict};
 pub use node::{Condition, Traffic};
 pub use queue::Queue;

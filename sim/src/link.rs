@@ -1,5 +1,7 @@
 //! What a link does to the datagrams that cross it.
 
+mod text;
+
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -37,7 +39,7 @@ impl Link {
             corrupt: Ratio::NEVER,
             replay: Ratio::NEVER,
             replay_within: Duration::from_secs(30),
-            mtu: 65_507,
+            mtu: MOST_BYTES,
             rate: None,
             ordered: false,
         }
@@ -135,7 +137,7 @@ impl Link {
     /// Whether each datagram arrives, once and unchanged.
     #[must_use]
     pub const fn is_faultless(&self) -> bool {
-        self.carries(65_507)
+        self.carries(MOST_BYTES)
     }
 
     /// The same for datagrams of at most this many bytes.
@@ -197,6 +199,9 @@ impl Delay {
         }
     }
 }
+
+/// The most bytes of a UDP datagram.
+const MOST_BYTES: usize = 65_507;
 
 /// Which datagrams are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

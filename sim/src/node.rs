@@ -86,7 +86,7 @@ impl Traffic {
 
 const PEAK_WINDOW: u64 = 100_000_000;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Node<P> {
     pub(crate) protocol: Option<P>,
     pub(crate) condition: Condition,
@@ -121,7 +121,7 @@ pub(crate) struct Node<P> {
 }
 
 /// What a node has sent in the running tenth of a second, by its clock.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tenth {
     number: u64,
     /// Whether the clock was set back: the engine goes on from where it was, so two of its tenths may

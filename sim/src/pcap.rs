@@ -1,12 +1,13 @@
 //! Datagrams as a capture file that packet analysers read.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::io::{self, Write};
 
-use crate::sim::{Protocol, Tap};
+use crate::sim::{Protocol, Sending, Tap};
 
-/// Writes each delivered datagram as a raw IP packet with its virtual time, in the classic pcap
-/// format with nanoseconds.
+/// Writes each datagram as a raw IP packet with its virtual time, in the classic pcap format with
+/// nanoseconds: a unicast when it is delivered, a multicast once, when it is sent, to the address and
+/// the port that nodes take unless they are set otherwise.
 #[derive(Debug)]
 pub struct Pcap<W: Write> {
     out: W,
@@ -31,6 +32,13 @@ impl<W: Write> Pcap<W> {
         Ok(Self { out, failed: false })
     }
 
+    fn capture(&mut self, at: u64, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        // A full disk ends the capture, not the simulation.
+        if !self.failed {
+            self.failed = self.record(at, &packet(from, to, bytes)).is_err();
+        }
+    }
+
     fn record(&mut self, at: u64, packet: &[u8]) -> io::Result<()> {
         let seconds = (at / 1_000_000_000) as u32;
         let nanos = (at % 1_000_000_000) as u32;
@@ -47,15 +55,37 @@ impl<W: Write, P: Protocol> Tap<P> for Pcap<W> {
         at: u64,
         from: SocketAddr,
         to: SocketAddr,
-        _multicast: bool,
+        multicast: bool,
         bytes: &[u8],
     ) {
-        // A full disk ends the capture, not the simulation.
-        if !self.failed {
-            self.failed = self.record(at, &packet(from, to, bytes)).is_err();
+        if !multicast {
+            self.capture(at, from, to, bytes);
+        }
+    }
+
+    /// Multicasts are told when they are sent.
+    fn traces(&self) -> bool {
+        true
+    }
+
+    fn sent(&mut self, sending: &Sending<'_>) {
+        if sending.to.is_none() {
+            let Sending { at, from, bytes, .. } = *sending;
+            self.capture(at, from, multicast_group(from), bytes);
         }
     }
 }
+
+/// Where the multicasts of a node go.
+const fn multicast_group(from: SocketAddr) -> SocketAddr {
+    let group = match from {
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::new(224, 1, 1, 1)),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x5ca1, 0xe5a1)),
+    };
+    SocketAddr::new(group, MULTICAST_PORT)
+}
+
+const MULTICAST_PORT: u16 = 29_999;
 
 fn packet(from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let udp_len = (bytes.len() + 8) as u16;

@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 ///
 /// A ring of buckets of 262,144 ns holds the next 2.1 seconds; a bucket is sorted when time reaches
 /// it (R. Brown, "Calendar queues", 1988). What lies further ahead waits in a heap.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Queue<T> {
     /// What is due in the bucket that time has reached, latest first.
     open: Vec<Entry<T>>,
@@ -138,7 +138,7 @@ impl<T> Queue<T> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry<T> {
     time: u64,
     order: u64,

@@ -36,10 +36,11 @@ impl Sample {
         self.sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
     }
 
-    /// The median.
+    /// The median; of an even count the mean of the two in the middle, rounded down.
     #[must_use]
     pub fn median(&self) -> u64 {
-        self.quantile(50)
+        let upper = self.sorted.get(self.sorted.len() / 2).copied().unwrap_or(0);
+        self.quantile(50).midpoint(upper)
     }
 
     /// What 99 of 100 do not exceed, if there are enough to say so: five are above it then.
@@ -94,6 +95,14 @@ mod tests {
         assert_eq!((sample.quantile(99), sample.quantile(20), sample.mean()), (5, 1, 3));
         assert_eq!((Sample::default().median(), Sample::default().mean()), (0, 0));
         assert_eq!(Sample::of([7]).quantile(1), 7);
+    }
+
+    #[test]
+    fn the_median_of_an_even_count_lies_between_the_two_in_the_middle() {
+        assert_eq!(Sample::of([10, 2, 4, 1]).median(), 3);
+        assert_eq!(Sample::of([1, 2]).median(), 1);
+        assert_eq!(Sample::of([u64::MAX, u64::MAX]).median(), u64::MAX);
+        assert_eq!((Sample::of([8]).median(), Sample::of([9, 1, 5]).median()), (8, 5));
     }
 
     #[test]

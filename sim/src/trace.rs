@@ -75,7 +75,7 @@ impl fmt::Display for Entry {
 }
 
 /// The rolling hash and the ring of the last entries.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Trace {
     hash: u64,
     ring: VecDeque<Entry>,
@@ -121,7 +121,8 @@ impl Trace {
     }
 }
 
-const KEPT: usize = 8_192;
+/// How many entries are kept.
+pub(crate) const KEPT: usize = 8_192;
 
 /// Hashes bytes, eight at a time.
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {

@@ -7,7 +7,7 @@ use crate::node::Condition;
 /// What every node believes about every other, with counts that make agreement a comparison.
 ///
 /// A node *sees* another if it believes it alive or suspect.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Views {
     rows: Vec<Vec<Belief>>,
     /// Which nodes are running and count as observers.

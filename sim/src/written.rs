@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use scalesmall_core::{Engine, Epoch, GroupName, Instant, KeyRange, Op};
 
 /// What nodes were told to say, through the simulation's calls, and the lives that they have led.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Written {
     adds: HashSet<(usize, GroupName, KeyRange, u16)>,
     messages: Vec<Message>,
@@ -90,7 +90,7 @@ impl Written {
 }
 
 /// A message of the simulation's own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Message {
     pub(crate) from: usize,
     pub(crate) to: Meant,
@@ -120,7 +120,7 @@ impl Meant {
 
 /// What one process was told to say of itself. A new one starts with nothing; a process that begins
 /// a new life by itself goes on saying what it was told.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Told {
     /// Which process of its node it is.
     process: u32,

@@ -147,7 +147,7 @@ fn a_failure_is_seen_again_with_the_line_it_prints() {
     let broke = |said: &str| said.lines().find(|line| line.contains("seed 1: ")).map(str::to_owned);
     assert_eq!(broke(&text(&replayed.stdout)), broke(&said));
     assert!(text(&replayed.stdout).contains(&format!("again: scalesmall-sim {again}")));
-    assert!(said.contains("in step    Await"), "{said}");
+    assert!(said.contains("in step    1: await = {"), "{said}");
 }
 
 /// Hours of simulation are not lost to a file that cannot be written, or is the scenario itself.

@@ -27,7 +27,7 @@ of = "max"
 at_most = 0
 [[bars]]
 figure = "small rate"
-of = "median"
+of = "max"
 at_most = 1000000
 "#;
 
@@ -73,6 +73,11 @@ fn all_files_are_scenarios() {
         assert_eq!(scenario.to_toml().parse(), Ok(scenario.clone()), "{}", file.display());
         assert_eq!(Some(scenario.name.as_str()), file.file_stem().and_then(|stem| stem.to_str()));
         assert!(!scenario.bars.is_empty(), "{}: no bars, so no verdict", file.display());
+        let nodes = scenario.cluster.nodes;
+        let words = || scenario.about.split(|c: char| !c.is_ascii_digit() && c != ',');
+        // With another number of nodes it would not be true any more.
+        let counts = |word: &str| word.trim_end_matches(',').replace(',', "") == nodes.to_string();
+        assert!(!words().any(counts), "{}: {}", file.display(), scenario.about);
         names.push(scenario.name);
     }
     for name in NAMED {
@@ -240,8 +245,8 @@ fn the_line_is_that_of_the_place() {
 #[test]
 fn a_bar_is_on_a_figure_that_comes_about() {
     let parse = |figure: &str| {
-        let named = format!("figure = \"{figure}\"\nof = \"median\"");
-        SMALL.replace("figure = \"small rate\"\nof = \"median\"", &named).parse::<Scenario>()
+        let named = format!("figure = \"{figure}\"\nof = \"max\"");
+        SMALL.replace("figure = \"small rate\"\nof = \"max\"", &named).parse::<Scenario>()
     };
     assert!(parse("small bytes").is_ok());
     for figure in ["small", "small rates", "small beyond", "false report", "false reports by all"] {
@@ -249,7 +254,7 @@ fn a_bar_is_on_a_figure_that_comes_about() {
         assert!(error.contains("line 23: no step makes"), "{error}");
     }
     let error = wrong("at_most = 1000000", "at_most = \"1s\"");
-    assert!(error.contains("line 25") && error.contains("is no time"), "{error}");
+    assert!(error.contains("line 25") && error.contains("counts bytes per second"), "{error}");
     let error = wrong(
         "crash = { nodes = 1 }",
         "count = { what = \"transitions\", figure = \"small pair\" }",
@@ -319,7 +324,7 @@ fn events_happen_at_their_times() {
     let played = play(&scenario, 1, Options::default());
     let times: Vec<(&str, u64)> =
         played.marks.iter().map(|mark| (mark.what.as_str(), mark.at / 1_000_000)).collect();
-    assert_eq!(times[..2], [("crash", 2_000), ("restart", 3_000)]);
+    assert_eq!(times[..2], [("crash node 3", 2_000), ("restart node 3", 3_000)]);
     assert_eq!(played.lasted, 7_000_000_000);
 }
 
@@ -335,7 +340,7 @@ fn messages_of_one_step_do_not_count_as_those_of_another() {
     let steps = "message = {}\n[[steps]]\nawait = { what = \"heard\", within = \"5s\" }\n\
                  [[steps]]\nsend = { messages = 3, to = \"all\", figure = \"mail\" }";
     assert_eq!(figure(steps, "mail duplicates"), 0);
-    assert_eq!(figure(steps, "mail delivered of 10000"), 10_000);
+    assert_eq!(figure(steps, "mail delivered"), 1_000_000);
 }
 
 #[test]
@@ -345,12 +350,57 @@ fn messages_that_nobody_is_left_to_send_are_refused() {
     assert_eq!(figure(steps, "mail refused"), 3);
 }
 
+/// The median of one run or two says nothing of others.
+#[test]
+fn a_median_of_fewer_than_five_values_has_no_verdict() {
+    let text = SMALL.replace("of = \"max\"\nat_most = 1000000", "of = \"median\"\nat_most = 1");
+    let scenario: Scenario = text.parse().unwrap();
+    let play_seeds = |seeds: u64| {
+        let runs = (1..=seeds).map(|seed| play(&scenario, seed, Options::default())).collect();
+        Runs { scenario: scenario.clone(), runs }
+    };
+    let few = [play_seeds(4)];
+    assert!(few[0].passed(), "{}", table(&few));
+    assert!(
+        table(&few).contains("small passed, but one bar had too few values"),
+        "{}",
+        table(&few)
+    );
+    assert!(table(&few).contains("too few: 4 of 5 values"), "{}", table(&few));
+    assert!(lines(&few).contains("\"verdict\":\"too few: 4 of 5 values\""), "{}", lines(&few));
+    let enough = [play_seeds(5)];
+    assert!(!enough[0].passed() && table(&enough).contains("MISSED"), "{}", table(&enough));
+}
+
+/// Limits have units, and two sides.
+#[test]
+fn a_bar_has_a_unit_and_a_side() {
+    let runs = |bar: &str| {
+        let text = SMALL.replace("of = \"max\"\nat_most = 1000000", bar);
+        let scenario: Scenario = text.parse().unwrap_or_else(|error| panic!("{bar}: {error}"));
+        let runs = (1..=5).map(|seed| play(&scenario, seed, Options::default())).collect();
+        Runs { scenario, runs }
+    };
+    for (bar, passes) in [
+        ("of = \"p90\"\nat_most = \"1MB/s\"", true),
+        ("of = \"p50\"\nat_most = \"8Mbit\"", true),
+        ("of = \"p10\"\nat_most = \"1B/s\"", false),
+        ("of = \"min\"\nat_least = \"100B/s\"", true),
+        ("of = \"min\"\nat_least = \"1MB/s\"", false),
+    ] {
+        let all = [runs(bar)];
+        assert_eq!(all[0].passed(), passes, "{bar}\n{}", table(&all));
+        let side = if bar.contains("at_least") { "at least" } else { "at most" };
+        assert!(table(&all).contains(side) && page(&all).contains(side), "{bar}");
+    }
+}
+
 /// A cluster that is gone agrees on nothing.
 #[test]
 fn nobody_sees_anybody_when_all_are_gone() {
     let await_sight = "await = { what = \"sight\", within = \"5s\" }";
     let text =
-        SMALL.replace("crash = { nodes = 1 }", "crash = { nodes = 9 }\n[[steps]]\nawait = {}");
+        SMALL.replace("crash = { nodes = 1 }", "crash = { percent = 100 }\n[[steps]]\nawait = {}");
     let text = text.replace("await = {}", await_sight);
     let played = play(&text.parse().unwrap(), 1, Options::default());
     assert!(played.failure.unwrap().to_string().contains("not reached within 5s"));
@@ -396,7 +446,7 @@ fn reports_tell_what_runs_came_to() {
     assert!(all[0].passed());
     let text = table(&all);
     assert!(text.contains("small passed: 5 nodes, 2 runs"), "{text}");
-    assert!(text.contains("false reports") && text.contains("max <= 0"), "{text}");
+    assert!(text.contains("false reports") && text.contains("max at most 0"), "{text}");
     for line in lines(&all).lines() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(value["scenario"], "small");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::html::escape;
 use super::view_changes::view_changes;
-use crate::moment::{Mark, Moment, Seen};
+use crate::moment::{Mark, Moment, Seen, Series};
 use crate::sample::Sample;
 use crate::view_changes::Sights;
 
@@ -15,6 +15,7 @@ pub(crate) fn charts(
     moments: &[Moment],
     marks: &[Mark],
     sights: &Sights,
+    series_of: &[Series],
 ) -> Result {
     let Some(last) = moments.last() else { return Ok(()) };
     let drawing = Drawing { end: last.at.max(1), events: events(marks) };
@@ -31,6 +32,9 @@ pub(crate) fn charts(
     drawing.chart(html, &pictures, &series(&|moment| moment.pictures as u64))?;
     let sent = Chart { title: "bytes a second, of a node in the mean", most: None };
     drawing.chart(html, &sent, &rates(moments))?;
+    for Series { name, points, .. } in series_of {
+        drawing.chart(html, &Chart { title: &escape(name), most: None }, points)?;
+    }
     drawing.axis(html)
 }
 
@@ -58,8 +62,8 @@ fn events(marks: &[Mark]) -> Vec<(u64, String, u32)> {
     events
 }
 
-struct Chart {
-    title: &'static str,
+struct Chart<'a> {
+    title: &'a str,
     /// The top of the chart; the greatest value if that is left open.
     most: Option<u64>,
 }
@@ -74,7 +78,7 @@ impl Drawing {
         u128::from(at) * u128::from(WIDTH) / u128::from(self.end)
     }
 
-    fn chart(&self, html: &mut String, chart: &Chart, points: &[(u64, u64)]) -> Result {
+    fn chart(&self, html: &mut String, chart: &Chart<'_>, points: &[(u64, u64)]) -> Result {
         let highest = points.iter().map(|point| point.1).max().unwrap_or(0);
         let most = chart.most.unwrap_or(highest).max(1);
         let y = |value: u64| 100 - u128::from(value.min(most)) * 96 / u128::from(most);
@@ -108,9 +112,13 @@ impl Drawing {
     }
 
     fn marks(&self, html: &mut String, height: usize) -> Result {
-        // A line for each of very many would hide all else.
-        for (number, (at, what, _)) in self.listed().iter().enumerate() {
+        let mut last = None;
+        for (number, (at, what, _)) in self.events.iter().enumerate() {
             let (x, number) = (self.x(*at), number + 1);
+            // Where two fall on one place, one line is enough.
+            if last.replace(x) == Some(x) {
+                continue;
+            }
             let what = escape(what);
             write!(
                 html,
@@ -182,7 +190,7 @@ impl Drawing {
         }
         html.push_str("</div><div class=\"numbers\">");
         let mut free = 0;
-        for (number, (at, ..)) in self.listed().iter().enumerate() {
+        for (number, (at, ..)) in self.events.iter().enumerate() {
             let permille = self.x(*at) * 1_000 / u128::from(WIDTH);
             // A number that would cover another one is left to the list.
             if permille >= free {
@@ -191,28 +199,34 @@ impl Drawing {
                 free = permille + 45;
             }
         }
-        html.push_str("</div><ol class=\"events\">");
-        for (at, what, times) in self.listed() {
-            let times = if *times > 1 { format!(", {times} times") } else { String::new() };
-            write!(html, "<li>{} {}{times}</li>", seconds(*at), escape(what))?;
-        }
-        html.push_str("</ol>");
-        if self.listed().is_empty() && !self.events.is_empty() {
-            let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
+        html.push_str("</div>");
+        let many = self.events.len() > EVENTS;
+        if many {
+            let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
             for (_, what, times) in &self.events {
-                *kinds.entry(what).or_default() += times;
+                *kinds.entry(kind(what)).or_default() += times;
             }
             let kinds: Vec<String> =
                 kinds.iter().map(|(what, times)| format!("{times} × {}", escape(what))).collect();
-            write!(html, "<p class=\"dim\">{}</p>", kinds.join(", "))?;
+            let kinds = kinds.join(", ");
+            write!(html, "<details class=\"list\"><summary>{kinds}: as a list</summary>")?;
         }
+        html.push_str("<ol class=\"events\">");
+        for (at, what, times) in &self.events {
+            let times = if *times > 1 { format!(", {times} times") } else { String::new() };
+            write!(html, "<li>{} {}{times}</li>", seconds(*at), escape(what))?;
+        }
+        html.push_str(if many { "</ol></details>" } else { "</ol>" });
         Ok(())
     }
+}
 
-    /// The events that are drawn and listed one by one; none if there are too many.
-    fn listed(&self) -> &[(u64, String, u32)] {
-        if self.events.len() > EVENTS { &[] } else { &self.events }
-    }
+/// What was done, without to whom.
+fn kind(what: &str) -> String {
+    let is_whom = |word: &&str| {
+        matches!(*word, "node" | "nodes:") || word.starts_with(|c: char| c.is_ascii_digit())
+    };
+    what.split(' ').take_while(|word| !is_whom(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// From when until when a node was seen in which way.
@@ -234,9 +248,14 @@ fn stretches(moments: &[Moment], node: usize, end: u64) -> Vec<(u64, u64, Seen)>
     stretches
 }
 
+/// A time in the unit that fits it.
 fn seconds(at: u64) -> String {
-    let tenths = at / 100_000_000;
-    format!("{}.{} s", tenths / 10, tenths % 10)
+    let (tenths, seconds) = (at / 100_000_000, at / 1_000_000_000);
+    match seconds {
+        0..600 => format!("{}.{} s", tenths / 10, tenths % 10),
+        600..36_000 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
+    }
 }
 
 const KINDS: [(Seen, &str); 6] = [
@@ -248,7 +267,7 @@ const KINDS: [(Seen, &str); 6] = [
     (Seen::Gone, "gone"),
 ];
 const WIDTH: u32 = 1_000;
-/// The most strips, and the most events, that a person looks at.
+/// The most strips that a person looks at, and the most events that are listed in the open.
 const ROWS: usize = 48;
 const EVENTS: usize = 60;
 
@@ -282,9 +301,14 @@ mod tests {
             &moments,
             &[mark(20, "<crash>"), mark(20, "<crash>")],
             &Sights::default(),
+            &[],
         )
         .unwrap();
         assert!(html.contains("&lt;crash&gt;, 2 times") && !html.contains("<crash>"), "{html}");
+        assert_eq!(kind("crash 2 nodes: 1, 5"), "crash");
+        assert_eq!((kind("wall clock node 3"), kind("heal")), ("wall clock".into(), "heal".into()));
+        let times = [2_000_000_000, 754_000_000_000, 86_400_000_000_000].map(seconds);
+        assert_eq!(times, ["2.0 s", "12 min 34 s", "24 h 00 min"]);
         for class in ["s0", "s4", "s5"] {
             assert!(html.contains(&format!("rect class=\"{class}\"")), "{html}");
         }

@@ -9,16 +9,22 @@ pub(crate) use html::{HEAD, TAIL, escape};
 
 use core::fmt::Write;
 
-use crate::moment::{Mark, Moment};
+use crate::moment::{Mark, Moment, Series};
 use crate::view_changes::Sights;
 
 /// One simulation as a page with a picture of its course.
-pub(crate) fn page(title: &str, moments: &[Moment], marks: &[Mark], sights: &Sights) -> String {
+pub(crate) fn page(
+    title: &str,
+    moments: &[Moment],
+    marks: &[Mark],
+    sights: &Sights,
+    series: &[Series],
+) -> String {
     let mut html = String::from(HEAD);
     let nodes = moments.last().map_or(0, |moment| moment.seen.len());
     // Writing to a string never fails.
     let _ = write!(html, "<h1>{}</h1><section><p class=\"dim\">{nodes} nodes</p>", escape(title))
-        .and_then(|()| charts(&mut html, moments, marks, sights));
+        .and_then(|()| charts(&mut html, moments, marks, sights, series));
     html.push_str("</section>");
     html.push_str(TAIL);
     html

@@ -85,7 +85,7 @@
     }
     const x = (at) => Math.round((at * WIDTH) / record.end);
     const used = new Set();
-    let gone = false, blind = false;
+    let gone = false, blind = false, unfilmed = false;
     let marks = "";
     const height = Math.max(all.length, 1) * 10;
     for (const mark of figure.previousElementSibling?.querySelectorAll(".mark") ?? []) {
@@ -101,6 +101,11 @@
         const width = Math.max(x(until) - x(from), letter === "A" ? 0 : 2);
         const [y, tall] = letter === "N" ? [place * 10 + 3, 3] : [place * 10, 9];
         shapes += `<rect class="v${letter}" x="${x(from)}" y="${y}" width="${width}" height="${tall}"/>`;
+      }
+      if (record.ended !== undefined && record.ended < record.end) {
+        unfilmed = true;
+        const from = x(record.ended);
+        shapes += `<rect class="vunfilmed" x="${from}" y="${place * 10}" width="${WIDTH - from}" height="9"/>`;
       }
       blind ||= absences(record.lives[observer], record.end).length > 0;
       for (const [from, until] of absences(record.lives[subject], record.end)) {
@@ -118,6 +123,7 @@
     const kinds = Object.keys(NAMES).filter((letter) => used.has(letter)).map((letter) => [`v${letter}`, NAMES[letter]]);
     if (gone) kinds.push(["vgone", "did not run"]);
     if (blind) kinds.push(["vblind", "observer did not run"]);
+    if (unfilmed) kinds.push(["vunfilmed", "not filmed"]);
     figure.querySelector(".legend").innerHTML = kinds.map(([kind, name]) =>
       `<li><svg viewBox="0 0 1 1"><rect class="${kind}" width="1" height="1"/></svg>${name}</li>`).join("");
     const shown = total > ROWS ? `the ${ROWS} of ${total} with the least time alive` : `all ${total}`;

@@ -11,7 +11,7 @@ use crate::check::{Law, Verdict};
 use crate::sim::Sim;
 
 /// The metadata that events have told of, by observer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Described {
     words: Interned<Bytes>,
     /// Of the present process: which one it is, and the number of what each node says, if anything.

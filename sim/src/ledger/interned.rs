@@ -4,7 +4,7 @@ use core::hash::Hash;
 use std::collections::HashMap;
 
 /// Different values, numbered from 0 in the order in which they came.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Interned<T> {
     values: Vec<T>,
     numbers: HashMap<T, u32>,

@@ -7,14 +7,11 @@ mod own_items;
 mod pictures;
 mod queries;
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use scalesmall_core::{Engine, Event, GroupName, KeyRange, Life, Op, TimedItem};
 
 use crate::check::{Broken, Law, Verdict};
 use crate::node::Condition;
-use crate::sim::Sim;
+use crate::sim::{Laws, Sim};
 use crate::written::TOLD;
 use described::Described;
 use interned::Interned;
@@ -25,7 +22,7 @@ use pictures::{beyond_limits, never_lived, raised_by_another};
 use queries::queries_differ;
 
 /// The memory of all laws about pictures.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     /// Whom the next look is at.
     next: usize,
@@ -50,16 +47,27 @@ pub(crate) fn unless_lied(sim: &Sim<Engine>, verdict: Verdict) -> Verdict {
     })
 }
 
+impl Laws<Engine> for Ledger {
+    fn hear(&mut self, sim: &Sim<Engine>, node: usize, event: &Event) -> Verdict {
+        self.note(sim, node, event)
+    }
+
+    fn look(&mut self, sim: &Sim<Engine>) -> Verdict {
+        self.look_at_next(sim)
+    }
+
+    fn copied(&self) -> Box<dyn Laws<Engine>> {
+        Box::new(self.clone())
+    }
+}
+
 impl Ledger {
     /// Has the laws checked: at each event, and at one node after the other as time passes.
     pub(crate) fn watch(sim: &mut Sim<Engine>) {
-        let ledger = Rc::new(RefCell::new(Self::default()));
-        let events = Rc::clone(&ledger);
-        sim.judge_events(move |sim, node, event| events.borrow_mut().hear(sim, node, event));
         // A look takes longer the more nodes there are to be seen. In large clusters it is taken less
         // often, so that looking stays a small part of the whole.
         let every = LOOK_EVERY * sim.len().div_ceil(MANY) as u32;
-        sim.rule_of(every, move |sim| ledger.borrow_mut().look(sim));
+        sim.set_laws(every, Self::default());
     }
 
     fn observer(&mut self, sim: &Sim<Engine>, node: usize) -> &mut Observer {
@@ -74,7 +82,7 @@ impl Ledger {
     }
 
     /// A node has reported something.
-    fn hear(&mut self, sim: &Sim<Engine>, node: usize, event: &Event) -> Verdict {
+    fn note(&mut self, sim: &Sim<Engine>, node: usize, event: &Event) -> Verdict {
         match event {
             Event::Peer { peer, from, to, .. } => {
                 let about = sim.node_of(peer.id.addr());
@@ -202,7 +210,7 @@ impl Ledger {
     }
 
     /// Looks at the queries of one node, another one each time.
-    fn look(&mut self, sim: &Sim<Engine>) -> Verdict {
+    fn look_at_next(&mut self, sim: &Sim<Engine>) -> Verdict {
         let node = self.next;
         self.next = (node + 1) % sim.len().max(1);
         // What happens to a node that stands still is told when it goes on.

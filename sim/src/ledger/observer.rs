@@ -14,7 +14,7 @@ pub(crate) type Writes = Interned<(u32, Epoch, u64)>;
 pub(crate) type Lives = Interned<(Epoch, u32)>;
 
 /// What one node has shown in its present life.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Observer {
     pub(crate) life: u32,
     /// By subject.

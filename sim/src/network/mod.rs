@@ -1,44 +1,20 @@
 //! Who reaches whom: links, zones, segments, cuts and filters.
 
 mod cut;
+mod filter;
 
 use core::fmt;
-use core::time::Duration;
 use std::collections::{BTreeMap, HashMap};
 
 pub(crate) use cut::Cut;
+use filter::{Filter, Told};
+pub use filter::{Packet, Verdict};
 
 use crate::counts::Fates;
 use crate::link::{Fate, Link, Path, nanos};
 use crate::random::{Random, Ratio, mix};
 
-/// A datagram that is about to be put on a link.
-#[derive(Clone, Copy, Debug)]
-pub struct Packet<'a> {
-    /// The simulation's time, in nanoseconds.
-    pub at: u64,
-    /// The sending node.
-    pub from: usize,
-    /// The receiving node.
-    pub to: usize,
-    /// Whether it goes to a multicast group.
-    pub multicast: bool,
-    /// The UDP payload.
-    pub bytes: &'a [u8],
-}
-
-/// What a filter does to a datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Leaves it to the other filters and the link.
-    Pass,
-    /// Loses it.
-    Drop,
-    /// Delivers it after this time, whatever the link says.
-    Deliver(Duration),
-}
-
-/// Names a filter or a cut, to lift it again.
+/// Names a filter, a cut, a rule or a sample, to lift it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule(u64);
 
@@ -57,12 +33,12 @@ pub(crate) struct Network {
     segments: Vec<Option<u16>>,
     paths: HashMap<(usize, usize), Path>,
     cuts: Vec<Cut>,
-    filters: Vec<(Rule, Filter)>,
+    filters: Vec<(Rule, Box<dyn Filter>)>,
     rules: u64,
     pub(crate) fates: Fates,
 }
 
-/// The links within a zone, between zones, and between some of them.
+/// The links within a zone, between zones, and from some of them to others.
 #[derive(Clone, Debug)]
 pub(crate) struct Links {
     pub(crate) near: Link,
@@ -79,8 +55,6 @@ impl Links {
 
 /// The largest datagram that every path of IPv4 carries (RFC 791), in bytes of UDP payload.
 const LEAST_MTU: usize = 508;
-
-type Filter = Box<dyn FnMut(&Packet<'_>) -> Verdict>;
 
 impl Network {
     pub(crate) fn new(random: Random, nodes: usize, link: Link) -> Self {
@@ -99,6 +73,26 @@ impl Network {
             filters: Vec::new(),
             rules: 0,
             fates: Fates::default(),
+        }
+    }
+
+    /// The same network for a fork of the simulation.
+    pub(crate) fn copied(&self) -> Self {
+        Self {
+            random: self.random,
+            link: self.link.clone(),
+            between_zones: self.between_zones.clone(),
+            zone_links: self.zone_links.clone(),
+            zones: self.zones.clone(),
+            pairs: self.pairs.clone(),
+            lossy: self.lossy.clone(),
+            narrow: self.narrow.clone(),
+            segments: self.segments.clone(),
+            paths: self.paths.clone(),
+            cuts: self.cuts.clone(),
+            filters: self.filters.iter().map(|(rule, filter)| (*rule, filter.copied())).collect(),
+            rules: self.rules,
+            fates: self.fates,
         }
     }
 
@@ -145,9 +139,8 @@ impl Network {
         self.link = links.near.clone();
         self.between_zones.clone_from(&links.between);
         self.zone_links.clear();
-        for ([first, second], link) in &links.routes {
-            self.zone_links.insert((*first, *second), link.clone());
-            self.zone_links.insert((*second, *first), link.clone());
+        for ([from, to], link) in &links.routes {
+            self.zone_links.insert((*from, *to), link.clone());
         }
     }
 
@@ -187,13 +180,16 @@ impl Network {
         rule
     }
 
-    pub(crate) fn add_filter(&mut self, filter: Filter) -> Rule {
+    pub(crate) fn add_filter(
+        &mut self,
+        filter: impl FnMut(&Packet<'_>) -> Verdict + Clone + 'static,
+    ) -> Rule {
         let rule = self.next_rule();
-        self.filters.push((rule, filter));
+        self.filters.push((rule, Box::new(filter)));
         rule
     }
 
-    const fn next_rule(&mut self) -> Rule {
+    pub(crate) const fn next_rule(&mut self) -> Rule {
         self.rules += 1;
         Rule(self.rules)
     }
@@ -220,15 +216,15 @@ impl Network {
             return link;
         }
         let (here, there) = (self.zones[from], self.zones[to]);
-        if here != there {
-            if let Some(link) = self.zone_links.get(&(here, there)) {
-                return link;
-            }
-            if let Some(link) = &self.between_zones {
-                return link;
-            }
+        if !self.zone_links.is_empty()
+            && let Some(link) = self.zone_links.get(&(here, there))
+        {
+            return link;
         }
-        &self.link
+        match &self.between_zones {
+            Some(link) if here != there => link,
+            _ => &self.link,
+        }
     }
 
     /// Decides what becomes of a datagram.
@@ -247,15 +243,20 @@ impl Network {
             self.fates.cut += 1;
             return lost;
         }
+        let mut told = Told::default();
         for (_, filter) in &mut self.filters {
-            match filter(packet) {
+            match filter.judge(packet) {
                 Verdict::Pass => {}
+                Verdict::Delay(by) => told.delay = told.delay.saturating_add(nanos(by)),
+                Verdict::Copy(after) => told.copies.push(nanos(after)),
+                Verdict::Change(bytes) => told.bytes = Some(bytes),
                 Verdict::Drop => {
                     self.fates.filtered += 1;
                     return lost;
                 }
                 Verdict::Deliver(delay) => {
-                    return Carried { first: Some(nanos(delay)), ..Carried::default() };
+                    let first = Some(nanos(delay));
+                    return told.applied(Carried { first, ..Carried::default() });
                 }
             }
         }
@@ -291,10 +292,11 @@ impl Network {
                 second: link.second_copy(packet.at, &mut random),
                 flips: link.flips(packet.bytes.len(), &mut random),
                 replay: link.replay(&mut random),
+                ..Carried::default()
             },
             // A datagram may be captured elsewhere than where it gets lost.
-            Fate::Lost => Carried { replay: link.replay(&mut random), ..lost },
-            Fate::TooLarge | Fate::QueueFull => lost,
+            Fate::Lost => Carried { replay: link.replay(&mut random), ..Carried::default() },
+            Fate::TooLarge | Fate::QueueFull => Carried::default(),
         };
         let in_bursts = link.loses_in_bursts();
         if remembers {
@@ -314,9 +316,17 @@ impl Network {
                 fates.queued += u64::from(path.has_waited());
             }
         }
-        carried
+        told.applied(carried)
+    }
+
+    /// The chance that filters are given with a datagram.
+    pub(crate) const fn for_filters(&self, number: u64, to: usize) -> Random {
+        self.random.fork(FOR_FILTERS).fork(number).fork(to as u64)
     }
 }
+
+/// A purpose for which the chance of the network is forked.
+const FOR_FILTERS: u64 = 0xf117e2;
 
 impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -337,6 +347,10 @@ pub(crate) struct Carried {
     pub(crate) second: Option<u64>,
     pub(crate) flips: Option<Vec<usize>>,
     pub(crate) replay: Option<u64>,
+    /// The delays of copies that filters have made, and the bytes that they have put in place of the
+    /// datagram's.
+    pub(crate) copies: Vec<u64>,
+    pub(crate) bytes: Option<Vec<u8>>,
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use core::time::Duration;
+
 use super::*;
 
 fn network(link: Link) -> Network {
@@ -5,7 +7,7 @@ fn network(link: Link) -> Network {
 }
 
 fn packet(from: usize, to: usize, at: u64) -> Packet<'static> {
-    Packet { at, from, to, multicast: false, bytes: &[0; 50] }
+    Packet { at, from, to, multicast: false, bytes: &[0; 50], random: Random::new(3) }
 }
 
 #[test]
@@ -42,10 +44,10 @@ fn a_flapping_cut_follows_its_schedule() {
 #[test]
 fn the_first_filter_that_does_not_pass_decides() {
     let mut network = network(Link::lan());
-    network.add_filter(Box::new(|packet| {
+    network.add_filter(|packet| {
         if packet.to == 2 { Verdict::Deliver(Duration::from_nanos(7)) } else { Verdict::Pass }
-    }));
-    network.add_filter(Box::new(|_| Verdict::Drop));
+    });
+    network.add_filter(|_| Verdict::Drop);
     assert_eq!(network.carry(&packet(0, 2, 0), 0).first, Some(7));
     assert_eq!(network.carry(&packet(0, 1, 0), 0).first, None);
 }

@@ -138,7 +138,8 @@ impl Shared<'_> {
         drop(totals);
         if let Some(failure) = &played.failure {
             if self.asked.all {
-                let text = format!("seed {world}: {}: {}", failure.broken.check(), failure.broken);
+                let text =
+                    format!("seed {world}: {}: {}", failure.broken.check(), failure.summary());
                 // A reader that goes away ends what is told, not the swarm.
                 let _ = self.progress.suspend(|| print(format!("{text}\n").as_bytes()));
             }
@@ -202,7 +203,7 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
         };
         let broken = |(world, _, played): &(World, Scenario, Played)| {
             let failure = played.failure.as_ref()?;
-            Some((*world, format!("{}: {}", failure.broken.check(), failure.broken)))
+            Some((*world, format!("{}: {}", failure.broken.check(), failure.summary())))
         };
         let report = Report {
             swarm,
@@ -221,8 +222,12 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
         print(format!("seed {world}; shrinking\n{failure}\n\n").as_bytes())?;
         let mut small = shrink(&scenario, played.seed, &failure, 400);
         let file = quoted(&asked.out.to_string_lossy());
-        small.failure.rerun = format!("scalesmall-sim replay {file} --seed {}", small.seed);
-        let text = small.scenario.to_toml();
+        small.failure.rerun = format!("scalesmall-sim replay {file}");
+        let World { seed, kind } = world;
+        let (nodes, faults) = (asked.nodes, asked.faults);
+        let text = small.to_toml(&format!(
+            "scalesmall-sim explore --kind {kind} --seed {seed} --runs 1 --nodes {nodes} --faults {faults}"
+        ));
         let told =
             format!("the smallest scenario that fails alike:\n\n{text}\n{}\n", small.failure);
         print(told.as_bytes())?;

@@ -7,13 +7,15 @@
 //!
 //! | layer | module | what it is for |
 //! |---|---|---|
-//! | verbs | `list` | listing the scenario files of a folder |
+//! | verbs | `help` | the page on scenario files, and the help of each verb |
+//! | | `list` | listing the scenario files of a folder |
 //! | | `replay` | playing a seed again, or what a node has recorded |
 //! | | `results` | writing the page of results |
 //! | | `run` | playing scenario files |
 //! | swarm | `explore` | playing random scenarios until one fails, and shrinking that |
 //! | shards | `merge` | joining what the shards of a swarm have reported |
-//! | work | `playing` | playing a scenario at each point of its grid, with several seeds |
+//! | work | `forecast` | what will not fit into memory, or take hours |
+//! | | `playing` | playing a scenario at each point of its grid, with several seeds |
 //! | | `recording` | making the calls of a node's recording again |
 //! | ground | `console` | what is printed, and how a verb ends |
 //! | | `files` | reading scenario files |
@@ -27,6 +29,8 @@
 mod console;
 mod explore;
 mod files;
+mod forecast;
+mod help;
 mod lines;
 mod list;
 mod merge;
@@ -42,14 +46,14 @@ mod set;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Simulates clusters of ScaleSmall nodes in virtual time.
 ///
 /// Ends with status 0 if all scenarios passed, 1 if one failed or missed a bar, or if there was no time
 /// for any, and 2 if a file cannot be read or written.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, disable_help_subcommand = true)]
 struct Program {
     #[command(subcommand)]
     verb: Verb,
@@ -58,6 +62,8 @@ struct Program {
 #[derive(Subcommand)]
 enum Verb {
     /// Play scenario files, each with several seeds, and compare their figures with their bars
+    ///
+    /// `scalesmall-sim help scenarios` says how the files are written.
     ///
     /// One run is recorded by playing its seed again: `scalesmall-sim replay FILE --seed N --trace F`
     /// writes all that happens, `--pcap F` a capture for a packet analyser.
@@ -77,6 +83,8 @@ enum Verb {
         #[arg(default_value = "sim/scenarios")]
         folder: PathBuf,
     },
+    /// Print the help of a verb, or the page on scenario files: `help scenarios`
+    Help(help::Help),
 }
 
 fn main() -> ExitCode {
@@ -87,6 +95,7 @@ fn main() -> ExitCode {
         Verb::Merge(merge) => merge::merge(&merge),
         Verb::Replay(replay) => replay::replay(&replay),
         Verb::List { folder } => list::list(&folder),
+        Verb::Help(help) => help::help(&help, Program::command()),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

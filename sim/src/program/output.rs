@@ -49,7 +49,8 @@ pub(crate) fn apart(one: &Path, other: &Path) -> Result<(), String> {
             Some(folder.join(file.file_name()?))
         })
     };
-    if place(one).is_some_and(|one| Some(one) == place(other)) {
+    let both_stdout = is_stdout(one) && is_stdout(other);
+    if both_stdout || place(one).is_some_and(|one| Some(one) == place(other)) {
         return Err(format!("{} would be written twice: name another file", other.display()));
     }
     Ok(())

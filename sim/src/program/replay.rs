@@ -25,7 +25,7 @@ pub(crate) struct Replay {
     /// A recording whose last line is cut off is replayed as far as it goes, and has failed. One that
     /// was cut between two lines cannot be told from a shorter one.
     file: Option<PathBuf>,
-    /// Of a scenario: the seed [default: 1]
+    /// Of a scenario: the seed [default: the first that the file is played with; without a file, 1]
     #[arg(long)]
     seed: Option<u64>,
     #[command(flatten)]
@@ -50,8 +50,9 @@ pub(crate) struct Replay {
     /// came. What is under way in the end has no end.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Write every delivered datagram into a capture for a packet analyser; `-` as with `--trace`
-    #[arg(long, value_name = "FILE", conflicts_with = "trace")]
+    /// Write every delivered datagram into a capture for a packet analyser, and every multicast once,
+    /// as it is sent; `-` as with `--trace`
+    #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
     #[command(flatten)]
     keys: Keys,
@@ -71,6 +72,7 @@ impl Replay {
         asked.into_iter().find_map(|(name, is_asked)| is_asked.then_some(name))
     }
 
+    /// The seed, of a random scenario unless one is read that has its own.
     fn seed(&self) -> u64 {
         self.seed.unwrap_or(1)
     }
@@ -97,8 +99,8 @@ impl Replay {
     }
 
     /// The line that makes the same run again.
-    fn rerun(&self) -> String {
-        let (seed, changes) = (self.seed(), self.changes.arguments());
+    fn rerun(&self, seed: u64) -> String {
+        let changes = self.changes.arguments();
         match &self.file {
             Some(file) => {
                 let file = quoted(&file.to_string_lossy());
@@ -147,26 +149,36 @@ pub(crate) fn replay(asked: &Replay) -> Outcome {
 }
 
 fn replay_scenario(asked: &Replay, scenario: Scenario) -> Outcome {
-    let (record, written) =
-        (output::Record::default(), asked.trace.as_ref().or(asked.pcap.as_ref()));
-    let mut tap: Option<Box<dyn Tap<Engine>>> = None;
-    if let Some(file) = written {
-        if !output::is_stdout(file) {
-            output::ready(file, asked.file.as_deref())?;
-        }
-        let out = record.open(file)?;
-        tap = Some(if asked.trace.is_some() {
-            Box::new(lines::Lines(out))
-        } else {
-            Box::new(Pcap::new(out)?)
-        });
+    let seed = asked.seed.unwrap_or(scenario.seed);
+    let written: Vec<&PathBuf> = asked.trace.iter().chain(&asked.pcap).collect();
+    for file in written.iter().filter(|file| !output::is_stdout(file)) {
+        output::ready(file, asked.file.as_deref())?;
     }
-    let options = Options { tap, rerun: asked.rerun(), every: None };
-    let first = play(&scenario, asked.seed(), options);
-    if let Some(file) = written {
+    if let [trace, pcap] = written[..] {
+        output::apart(trace, pcap)?;
+    }
+    let records: Vec<output::Record> = written.iter().map(|_| output::Record::default()).collect();
+    let open = |file: &PathBuf| {
+        let place = written.iter().position(|written| *written == file).unwrap_or_default();
+        records[place].open(file)
+    };
+    let trace = asked.trace.as_ref().map(open).transpose()?.map(lines::Lines);
+    let pcap = match asked.pcap.as_ref().map(open).transpose()? {
+        Some(out) => Some(Pcap::new(out)?),
+        None => None,
+    };
+    let tap: Option<Box<dyn Tap<Engine>>> = match (trace, pcap) {
+        (Some(trace), Some(pcap)) => Some(Box::new((trace, pcap))),
+        (Some(trace), None) => Some(Box::new(trace)),
+        (None, Some(pcap)) => Some(Box::new(pcap)),
+        (None, None) => None,
+    };
+    let options = Options { tap, rerun: asked.rerun(seed), every: None };
+    let first = play(&scenario, seed, options);
+    for (record, file) in records.into_iter().zip(&written) {
         record.end(file)?;
     }
-    let second = play(&scenario, asked.seed(), Options::default());
+    let second = play(&scenario, seed, Options::default());
     let same = first.hash == second.hash;
     tell(&format!("trace {:016x}, {} steps", first.hash, first.steps));
     if !same {
@@ -174,7 +186,7 @@ fn replay_scenario(asked: &Replay, scenario: Scenario) -> Outcome {
     }
     let runs = Runs { scenario, runs: vec![first] };
     let text = table(core::slice::from_ref(&runs));
-    if written.is_some_and(|file| output::is_stdout(file)) {
+    if written.iter().any(|file| output::is_stdout(file)) {
         tell(text.trim_end());
     } else {
         print(text.as_bytes())?;

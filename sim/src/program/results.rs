@@ -67,7 +67,7 @@ pub(crate) fn write(asked: &Results) -> Outcome {
         let plan = Plan {
             file: &file,
             changes: String::new(),
-            first: 1,
+            first: scenario.seed,
             seeds: asked.seeds.unwrap_or(scenario.seeds),
             jobs: asked.jobs,
             every: None,

@@ -1,12 +1,15 @@
 //! Playing scenario files.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use scalesmall_sim::report::{Runs, lines, page, table};
+use scalesmall_sim::scenario::Scenario;
 
 use crate::console::{Outcome, print};
 use crate::files::read;
+use crate::forecast::{fitting_jobs, lacks_memory, tell_hours};
 use crate::output;
 use crate::parallel::jobs;
 use crate::playing::{Plan, play_points};
@@ -20,9 +23,9 @@ pub(crate) struct Run {
     /// The number of seeds with which each is played [default: what the file says]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     seeds: Option<u32>,
-    /// The first seed
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// The first seed [default: what the file says]
+    #[arg(long)]
+    seed: Option<u64>,
     #[command(flatten)]
     changes: Changes,
     /// How many runs at once [default: one per core]
@@ -34,6 +37,34 @@ pub(crate) struct Run {
     /// Write a self-contained HTML page as well, after each scenario
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Play even what is expected not to fit into memory
+    #[arg(long)]
+    anyway: bool,
+}
+
+/// Says beforehand what will take hours, and returns how many runs fit into memory at once.
+///
+/// # Errors
+///
+/// The scenario of which not even one does.
+fn forecast(scenarios: &[(&PathBuf, Scenario)], run: &Run) -> Result<Option<u16>, String> {
+    let (mut most, mut takes) = (0, Duration::ZERO);
+    for (file, scenario) in scenarios {
+        let seeds = run.seeds.unwrap_or(scenario.seeds);
+        let points = scenario.points().map_err(|error| format!("{}: {error}", file.display()))?;
+        for point in points {
+            if let Some(text) =
+                lacks_memory(point.memory(), point.cluster.nodes).filter(|_| !run.anyway)
+            {
+                return Err(format!("{}: {text}", file.display()));
+            }
+            most = most.max(point.memory());
+            takes = takes.saturating_add(point.takes().saturating_mul(seeds));
+        }
+    }
+    let jobs = fitting_jobs(run.jobs, most);
+    tell_hours(takes, jobs);
+    Ok(jobs)
 }
 
 pub(crate) fn run(run: &Run) -> Outcome {
@@ -46,13 +77,14 @@ pub(crate) fn run(run: &Run) -> Outcome {
         output::ready(page, run.files.iter().map(PathBuf::as_path))?;
     }
     let mut all = Vec::new();
+    let jobs = forecast(&scenarios, run)?;
     for (file, scenario) in scenarios {
         let plan = Plan {
             file,
             changes: run.changes.arguments(),
-            first: run.seed,
+            first: run.seed.unwrap_or(scenario.seed),
             seeds: run.seeds.unwrap_or(scenario.seeds),
-            jobs: run.jobs,
+            jobs,
             // Only the first run's course is drawn.
             every: run.html.is_some().then_some(50_000_000),
         };

@@ -24,7 +24,7 @@ pub fn lines(all: &[Runs]) -> String {
                 "hash": format!("{:016x}", run.hash),
                 "steps": run.steps,
                 "lasted": run.lasted,
-                "failure": run.failure.as_ref().map(|failure| failure.broken.to_string()),
+                "failure": run.failure.as_ref().map(|failure| failure.summary()),
             }));
         }
         for (figure, values) in &runs.figures().0 {
@@ -48,9 +48,11 @@ pub fn lines(all: &[Runs]) -> String {
                 "scenario": name,
                 "figure": score.bar.figure,
                 "of": score.bar.of.to_string(),
-                "at_most": score.limit,
+                (if score.bar.at_most.is_some() { "at_most" } else { "at_least" }): score.limit,
                 "measured": score.measured,
+                "values": score.values,
                 "met": score.is_met(),
+                "verdict": score.verdict(),
             }));
         }
     }

@@ -61,9 +61,21 @@ impl Runs {
         self.runs.iter().filter(|run| run.failure.is_some()).count()
     }
 
-    /// Whether no run failed and all bars are met.
+    /// Whether no run failed and no bar is missed. A bar with too few values for a verdict is neither
+    /// met nor missed.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.failures() == 0 && self.scores().iter().all(Score::is_met)
+        self.failures() == 0 && !self.scores().iter().any(Score::is_missed)
+    }
+
+    /// Whether it has passed, and how many bars had too few values to say so, in words.
+    fn verdict(&self) -> String {
+        let open = self.scores().iter().filter(|score| score.has_too_few()).count();
+        match (self.passed(), open) {
+            (false, _) => "FAILED".to_owned(),
+            (true, 0) => "passed".to_owned(),
+            (true, 1) => "passed, but one bar had too few values".to_owned(),
+            (true, open) => format!("passed, but {open} bars had too few values"),
+        }
     }
 }

@@ -45,7 +45,14 @@ fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
     strips(html, runs)?;
     if let Some(run) = runs.runs.iter().find(|run| !run.moments.is_empty()) {
         write!(html, "<h3>seed {}</h3>", run.seed)?;
-        charts(html, &run.moments, &run.marks, &run.sights)?;
+        if !run.rerun.is_empty() {
+            write!(
+                html,
+                "<p class=\"dim\">Played again by <code>{}</code></p>",
+                escape(&run.rerun)
+            )?;
+        }
+        charts(html, &run.moments, &run.marks, &run.sights, &[])?;
     }
     for run in runs.runs.iter().filter(|run| run.failure.is_some()).take(3) {
         if let Some(failure) = &run.failure {
@@ -54,7 +61,7 @@ fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
                 html,
                 "<details><summary>seed {}: {}</summary><pre>{text}</pre></details>",
                 run.seed,
-                escape(&failure.broken.to_string())
+                escape(&failure.summary())
             )?;
         }
     }
@@ -67,16 +74,26 @@ fn bars(html: &mut String, runs: &Runs) -> core::fmt::Result {
     html.push_str("<div class=\"gauges\">");
     for score in runs.scores() {
         let limit = score.limit;
-        let class = if score.is_met() { "met" } else { "missed" };
-        let measured = score
-            .measured
-            .map_or_else(|| "not measured".to_owned(), |value| score.unit.show(value));
-        let used = score.measured.unwrap_or(0).saturating_mul(100) / limit.max(1);
+        let class = match (score.is_met(), score.is_missed()) {
+            (true, _) => "met",
+            (_, true) => "missed",
+            _ => "open",
+        };
+        let measured = match score.measured {
+            Some(_) if score.has_too_few() => score.verdict(),
+            Some(value) => score.unit.show(value),
+            None => "not measured".to_owned(),
+        };
+        let (part, whole) = match score.bar.at_most {
+            Some(_) => (score.measured.unwrap_or(0), limit),
+            None => (limit, score.measured.unwrap_or(0)),
+        };
+        let used = part.saturating_mul(100) / whole.max(1);
         write!(
             html,
             "<div class=\"gauge\"><div class=\"label\"><span>{} <em>{}</em></span><b class=\"{class}\">\
              {measured}</b></div><div class=\"track\"><i class=\"{class}\" style=\"width:{}%\"></i></div>\
-             <div class=\"dim\">at most {}</div></div>",
+             <div class=\"dim\">{}</div></div>",
             escape(&score.bar.figure),
             score.bar.of,
             used.min(100),
@@ -91,7 +108,13 @@ fn bars(html: &mut String, runs: &Runs) -> core::fmt::Result {
 fn strips(html: &mut String, runs: &Runs) -> core::fmt::Result {
     for (name, figure) in &runs.figures().0 {
         let sample = Sample::of(figure.values.iter().copied());
-        if sample.len() < 2 {
+        if let [value] = figure.values[..] {
+            write!(
+                html,
+                "<figure><figcaption><span>{}</span><span class=\"dim\">{}</span></figcaption></figure>",
+                escape(name),
+                figure.unit.show(value)
+            )?;
             continue;
         }
         let most = sample.max().max(1);

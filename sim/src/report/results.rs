@@ -20,10 +20,10 @@ pub fn results(before: &str, all: &[Runs]) -> String {
     }
     // Rows of one scenario keep their order.
     rows.sort_by(|left, right| name_of(left).cmp(&name_of(right)));
-    let missed = rows.iter().filter(|row| row.ends_with("**missed** |")).count();
-    let met = rows.iter().filter(|row| row.ends_with(" met |")).count();
-    let mut page =
-        HEAD.replace("{met}", &met.to_string()).replace("{all}", &(met + missed).to_string());
+    let count = |end: &str| rows.iter().filter(|row| row.ends_with(end)).count();
+    let (missed, met, open) = (count("**missed** |"), count(" met |"), count(" values |"));
+    let all = met + missed + open;
+    let mut page = HEAD.replace("{met}", &met.to_string()).replace("{all}", &all.to_string());
     for row in rows {
         page.push_str(&row);
         page.push('\n');
@@ -86,12 +86,12 @@ fn worst(points: &[Runs], push: &mut dyn FnMut(Row<'_>)) {
     let bars = scores.first().map_or(0, Vec::len);
     for bar in 0..bars {
         let of_all = || points.iter().zip(&scores).map(|(runs, scores)| (runs, &scores[bar]));
-        let missed = of_all().filter(|(_, score)| !score.is_met()).count();
+        let missed = of_all().filter(|(_, score)| score.is_missed()).count();
         let Some((runs, score)) = of_all().max_by_key(|(_, score)| share(score)) else { return };
         let figures = runs.figures();
         let values = figures.0.get(&score.bar.figure).map(|figure| figure.values.as_slice());
         let verdict = match missed {
-            0 => verdict(score).to_owned(),
+            0 => verdict(score),
             _ => format!("at {missed} points **missed**"),
         };
         push(Row {
@@ -103,25 +103,30 @@ fn worst(points: &[Runs], push: &mut dyn FnMut(Row<'_>)) {
             ),
             unit: score.unit,
             sample: Sample::of(values.unwrap_or_default().iter().copied()),
-            bar: Some((score, &verdict)),
+            bar: Some((score, verdict)),
         });
     }
 }
 
 /// How many thousandths of a bar are used; all and more if nothing was measured.
 fn share(score: &Score) -> u64 {
-    let share = |measured: u64| match score.limit {
-        0 => measured.saturating_mul(1_000),
-        limit => measured.saturating_mul(1_000) / limit,
+    let share = |measured: u64| {
+        let (part, whole) = match score.bar.at_most {
+            Some(_) => (measured, score.limit),
+            None => (score.limit, measured),
+        };
+        part.saturating_mul(1_000) / whole.max(1)
     };
     score.measured.map_or(u64::MAX, share)
 }
 
-fn verdict(score: &Score) -> &'static str {
-    match (score.measured, score.is_met()) {
-        (None, _) => "not measured: **missed**",
-        (_, true) => "met",
-        (_, false) => "**missed**",
+fn verdict(score: &Score) -> String {
+    match score.verdict() {
+        verdict if score.is_missed() => match score.measured {
+            None => format!("{verdict}: **missed**"),
+            Some(_) => format!("**{verdict}**"),
+        },
+        verdict => verdict,
     }
 }
 
@@ -140,7 +145,7 @@ struct Row<'a> {
     unit: Unit,
     sample: Sample,
     /// With what is said of it.
-    bar: Option<(&'a Score, &'a str)>,
+    bar: Option<(&'a Score, String)>,
 }
 
 impl Row<'_> {
@@ -157,7 +162,7 @@ impl Row<'_> {
                     _ => String::new(),
                 };
                 let of = score.bar.of;
-                format!("{of}{also} at most {} | {verdict}", score.show_limit())
+                format!("{of}{also} {} | {verdict}", score.show_limit())
             }
         };
         format!(
@@ -181,8 +186,9 @@ $ cargo run --release -p scalesmall-sim -- results
 ```
 
 and a part of it by adding `--only NAME`, with `*` at its end for all names that begin so. A run is a
-seed, counted from 1; median, 99 of 100 (of 500 values and more) and most are over the values of all
-runs, in a grid over those of one point, the one that uses most of the bar. Times are virtual,
+seed, counted from 1; median (of an even count the mean of the two in the middle), 99 of 100 (of 500
+values and more) and most are over the values of all runs, in a grid over those of one point, the one
+that uses most of the bar. A bar on a median or a quantile of fewer than five values has no verdict. Times are virtual,
 bytes are UDP payload with the authenticated suite, the configuration is `Config::lan()` unless the
 file says otherwise. A rule that breaks in any run is a miss.
 

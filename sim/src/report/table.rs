@@ -18,7 +18,7 @@ pub fn table(all: &[Runs]) -> String {
 
 fn one(text: &mut String, runs: &Runs) -> core::fmt::Result {
     let scenario = &runs.scenario;
-    let verdict = if runs.passed() { "passed" } else { "FAILED" };
+    let verdict = runs.verdict();
     writeln!(
         text,
         "{} {verdict}: {} nodes, {}. {}",
@@ -49,8 +49,11 @@ fn one(text: &mut String, runs: &Runs) -> core::fmt::Result {
             rows.push(row.clone());
         }
         for score in bars {
-            row[6] = format!("{} <= {}", score.bar.of, score.show_limit());
-            row[7] = if score.is_met() { "met" } else { "MISSED" }.to_owned();
+            row[6] = format!("{} {}", score.bar.of, score.show_limit());
+            row[7] = match score.verdict() {
+                verdict if score.is_missed() => verdict.to_uppercase(),
+                verdict => verdict,
+            };
             rows.push(row.clone());
             row = Default::default();
         }
@@ -66,7 +69,7 @@ fn one(text: &mut String, runs: &Runs) -> core::fmt::Result {
     }
     for run in &runs.runs {
         if let Some(failure) = &run.failure {
-            writeln!(text, "  seed {}: {}", run.seed, failure.broken)?;
+            writeln!(text, "  seed {}: {}", run.seed, failure.summary())?;
         }
     }
     if let Some(failure) = runs.runs.iter().find_map(|run| run.failure.as_ref()) {

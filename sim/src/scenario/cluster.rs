@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use scalesmall_core::Config;
 
+use super::nodes::{Nodes, ZoneName, ends};
 use super::path::Path;
 use super::settings::{Preset, Settings};
 use super::value::Span;
@@ -72,7 +73,7 @@ pub struct Cluster {
 #[serde(deny_unknown_fields)]
 pub struct Others {
     /// Which, counted from 0.
-    pub these: Vec<usize>,
+    pub these: Nodes,
     /// Their settings, on top of those of all.
     pub settings: Settings,
 }
@@ -84,15 +85,19 @@ pub struct Zone {
     /// What it is called.
     pub name: String,
     /// Its first and its last node.
+    #[serde(deserialize_with = "ends")]
     pub nodes: [usize; 2],
 }
 
-/// The links between the nodes of two zones, both ways.
+/// The links between the nodes of two zones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// The zones, counted from 0.
-    pub zones: [u16; 2],
+    /// The zones, by name.
+    pub zones: [ZoneName; 2],
+    /// Whether only what the first sends to the second takes them, and not what comes back.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub one_way: bool,
     /// The links.
     pub link: Path,
 }
@@ -118,12 +123,19 @@ impl Cluster {
 
     /// The links as they are described.
     pub(super) fn links(&self) -> Links {
-        let routes = self.routes.iter().map(|route| (route.zones, route.link.link()));
-        Links {
-            near: self.link.link(),
-            between: self.between.as_ref().map(Path::link),
-            routes: routes.collect(),
+        let mut routes = Vec::new();
+        for route in &self.routes {
+            let [Some(first), Some(second)] =
+                route.zones.each_ref().map(|zone| self.zone_named(zone))
+            else {
+                continue;
+            };
+            routes.push(([first, second], route.link.link()));
+            if !route.one_way {
+                routes.push(([second, first], route.link.link()));
+            }
         }
+        Links { near: self.link.link(), between: self.between.as_ref().map(Path::link), routes }
     }
 
     /// The cluster with links as they are when nothing fails.
@@ -141,10 +153,26 @@ impl Cluster {
         self.zone.len().max(self.zones.into())
     }
 
+    /// The number of the zone of this name.
+    pub(super) fn zone_named(&self, name: &ZoneName) -> Option<u16> {
+        let listed = self.zone.iter().position(|zone| zone.name == name.0);
+        let counted = || name.0.parse().ok().filter(|number| *number < self.count_zones());
+        listed.or_else(counted).map(|zone| zone as u16)
+    }
+
+    /// The names of all zones.
+    pub(super) fn zone_names(&self) -> Vec<String> {
+        let listed = self.zone.iter().map(|zone| zone.name.clone());
+        let counted = (0..self.zones).map(|zone| zone.to_string());
+        if self.zone.is_empty() { counted.collect() } else { listed.collect() }
+    }
+
     /// What is wrong with the number of nodes.
     pub(super) fn wrong_size(&self) -> Option<String> {
         let (nodes, most) = (self.nodes, MOST_NODES);
-        let text = || format!("a cluster of {nodes} nodes: cluster.nodes is 1 to {most}");
+        let text = || {
+            format!("a cluster of {nodes} nodes: cluster.nodes is 1 to {most}, write one of these")
+        };
         (!(1..=most).contains(&nodes)).then(text)
     }
 

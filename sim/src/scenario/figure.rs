@@ -1,11 +1,12 @@
 //! What scenarios measure, and what it has to reach.
 
-use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::amount::{Size, Speed};
+use super::statistic::Statistic;
 use super::value::{Chance, Span};
 use crate::random::Ratio;
 use crate::sample::{Millis, Sample};
@@ -22,6 +23,8 @@ pub enum Unit {
     BytesPerSecond,
     /// Things.
     Count,
+    /// Parts of a million.
+    Share,
 }
 
 impl Unit {
@@ -33,8 +36,28 @@ impl Unit {
             Self::Bytes => format!("{value} B"),
             Self::BytesPerSecond => format!("{value} B/s"),
             Self::Count => value.to_string(),
+            Self::Share => percent(value),
         }
     }
+}
+
+/// Parts of a million as a share, with as many decimals as it takes.
+fn percent(parts: u64) -> String {
+    let (whole, fraction) = (parts / PER_CENT, parts % PER_CENT);
+    let fraction = format!("{fraction:04}");
+    match fraction.trim_end_matches('0') {
+        "" => format!("{whole} %"),
+        fraction => format!("{whole}.{fraction} %"),
+    }
+}
+
+/// How many parts of a million one per cent is.
+const PER_CENT: u64 = 10_000;
+
+/// The share that some of a whole are, in parts of a million; of none it is nothing.
+pub(super) fn share(part: u64, whole: u64) -> u64 {
+    let parts = u128::from(part) * u128::from(100 * PER_CENT);
+    parts.checked_div(whole.into()).and_then(|parts| u64::try_from(parts).ok()).unwrap_or(0)
 }
 
 /// All values of one figure.
@@ -81,57 +104,17 @@ pub struct Bar {
     /// Which of its statistics.
     pub of: Statistic,
     /// The most that it may be.
-    pub at_most: Limit,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<Limit>,
+    /// Or the least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<Limit>,
 }
 
-/// A statistic of a figure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Statistic {
-    /// The least value.
-    Min,
-    /// The median.
-    Median,
-    /// What 99 of 100 values do not exceed.
-    P99,
-    /// The greatest value.
-    Max,
-    /// The mean.
-    Mean,
-    /// The sum.
-    Sum,
-}
-
-impl Statistic {
-    /// Its value.
-    #[must_use]
-    pub fn of(self, sample: &Sample) -> u64 {
-        match self {
-            Self::Min => sample.quantile(0),
-            Self::Median => sample.median(),
-            Self::P99 => sample.quantile(99),
-            Self::Max => sample.max(),
-            Self::Mean => sample.mean(),
-            Self::Sum => sample.sum(),
-        }
-    }
-
-    /// Whether a table shows it of every figure.
-    pub(crate) const fn has_column(self) -> bool {
-        matches!(self, Self::Median | Self::Max)
-    }
-}
-
-impl fmt::Display for Statistic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Min => "min",
-            Self::Median => "median",
-            Self::P99 => "p99",
-            Self::Max => "max",
-            Self::Mean => "mean",
-            Self::Sum => "sum",
-        })
+impl Bar {
+    /// The limit, whichever it is.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        self.at_most.or(self.at_least)
     }
 }
 
@@ -139,15 +122,20 @@ impl fmt::Display for Statistic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "write a whole number, a time such as \"1.5s\", a share of the baseline such as \"20%\", { delays = 8, plus = \"5ms\" }, or { of_median = \"160%\" }"
+    expecting = "write a whole number, a time such as \"1.5s\", bytes such as \"64kB\" or \"90B/s\", a share such as \"20%\", { delays = 8, plus = \"5ms\" }, or { of_median = \"160%\" }"
 )]
 pub enum Limit {
     /// A number, in the figure's unit.
     Number(u64),
     /// A time.
     Time(Span),
-    /// A share of what the same seeds come to with the settings of the baseline.
+    /// Of a figure that is a share, that share; of all others, a share of what the same seeds come to
+    /// with the settings of the baseline.
     Share(Chance),
+    /// Bytes.
+    Size(Size),
+    /// Bytes per second.
+    Speed(Speed),
     /// A time that grows with the delays of the links.
     Delays(Delays),
     /// A share of the figure's own median.
@@ -175,19 +163,46 @@ pub struct Medians {
 impl Limit {
     /// In the unit of a figure: nanoseconds for times. `baseline` is what the baseline came to,
     /// `median` what the figure did, and `one_way` the mean delay.
-    fn value(self, baseline: u64, median: u64, one_way: Duration) -> u64 {
-        let share = |Ratio(part, whole): Ratio, of: u64| {
+    fn value(self, unit: Unit, baseline: u64, median: u64, one_way: Duration) -> u64 {
+        let part_of = |Ratio(part, whole): Ratio, of: u64| {
             let share = u128::from(of) * u128::from(part) / u128::from(whole.max(1));
             u64::try_from(share).unwrap_or(u64::MAX)
         };
         match self {
             Self::Number(number) => number,
             Self::Time(span) => crate::link::nanos(span.0),
-            Self::Share(of) => share(of.0, baseline),
-            Self::Medians(Medians { of_median }) => share(of_median.0, median),
+            Self::Size(Size(bytes)) | Self::Speed(Speed(bytes)) => bytes,
+            Self::Share(of) if unit == Unit::Share => part_of(of.0, 100 * PER_CENT),
+            Self::Share(of) => part_of(of.0, baseline),
+            Self::Medians(Medians { of_median }) => part_of(of_median.0, median),
             Self::Delays(Delays { delays, plus }) => {
                 crate::link::nanos(plus.0.saturating_add(one_way.saturating_mul(delays)))
             }
+        }
+    }
+
+    /// Whether it can be one of a figure of this unit.
+    ///
+    /// # Errors
+    ///
+    /// What the figure is, and how its limit is written.
+    pub(super) fn fits(self, unit: Unit) -> Result<(), &'static str> {
+        let fits = match self {
+            Self::Number(_) => !matches!(unit, Unit::Nanos | Unit::Share),
+            Self::Time(_) | Self::Delays(_) => unit == Unit::Nanos,
+            Self::Size(_) => unit == Unit::Bytes,
+            Self::Speed(_) => unit == Unit::BytesPerSecond,
+            Self::Share(_) | Self::Medians(_) => true,
+        };
+        match unit {
+            _ if fits => Ok(()),
+            Unit::Nanos => Err("is a time: write one with its unit, such as \"1.5s\""),
+            Unit::Bytes => Err("counts bytes: write a whole number, or one such as \"64kB\""),
+            Unit::BytesPerSecond => {
+                Err("counts bytes per second: write a whole number, or one such as \"4MB/s\"")
+            }
+            Unit::Count => Err("is no time, and has no unit: write a whole number"),
+            Unit::Share => Err("is a share: write one such as \"99.5%\""),
         }
     }
 }
@@ -201,7 +216,9 @@ pub struct Score {
     pub unit: Unit,
     /// What was measured; `None` if the figure never came about.
     pub measured: Option<u64>,
-    /// The most that it may be, in the figure's unit.
+    /// Of how many values.
+    pub values: usize,
+    /// The limit, in the figure's unit.
     pub limit: u64,
 }
 
@@ -210,37 +227,71 @@ impl Score {
     #[must_use]
     pub fn of(bar: &Bar, figures: &Figures, one_way: Duration) -> Self {
         let figure = figures.0.get(&bar.figure);
-        let come_to = |figure: &Figure| bar.of.of(&Sample::of(figure.values.iter().copied()));
-        let baseline = figures.0.get(&format!("{BASELINE}{}", bar.figure));
+        let sample = |figure: &Figure| Sample::of(figure.values.iter().copied());
+        let come_to = |figure: &Figure| bar.of.of(&sample(figure));
+        let baseline = figures.0.get(&format!("{BASELINE}{}", bar.figure)).map_or(0, come_to);
+        let median = figure.map_or(0, |figure| sample(figure).median());
+        let unit = figure.map_or(Unit::Count, |figure| figure.unit);
+        let limit = bar.limit().map(|limit| limit.value(unit, baseline, median, one_way));
         Self {
             bar: bar.clone(),
-            unit: figure.map_or(Unit::Count, |figure| figure.unit),
+            unit,
             measured: figure.map(come_to),
-            limit: bar.at_most.value(
-                baseline.map_or(0, come_to),
-                figure.map_or(0, |figure| Sample::of(figure.values.iter().copied()).median()),
-                one_way,
-            ),
+            values: figure.map_or(0, |figure| figure.values.len()),
+            limit: limit.unwrap_or(0),
         }
     }
 
-    /// Whether it is met.
+    /// Whether it is met, by enough values to say so.
     #[must_use]
     pub fn is_met(&self) -> bool {
-        self.measured.is_some_and(|measured| measured <= self.limit)
+        let is_within = |measured| match self.bar.at_most {
+            Some(_) => measured <= self.limit,
+            None => measured >= self.limit,
+        };
+        !self.has_too_few() && self.measured.is_some_and(is_within)
     }
 
-    /// The limit as a person wants to read it.
+    /// Whether there are values, but too few for the statistic: no verdict follows from them.
+    #[must_use]
+    pub fn has_too_few(&self) -> bool {
+        (1..self.bar.of.least_values()).contains(&self.values)
+    }
+
+    /// Whether it is missed: by enough values to say so, or for want of any.
+    #[must_use]
+    pub fn is_missed(&self) -> bool {
+        !self.is_met() && !self.has_too_few()
+    }
+
+    /// The limit as a person wants to read it, with the side on which it lies.
     #[must_use]
     pub fn show_limit(&self) -> String {
-        let limit = self.unit.show(self.limit);
-        match self.bar.at_most {
-            Limit::Share(share) => format!("{limit} ({share} of the baseline)"),
-            Limit::Medians(Medians { of_median }) => format!("{limit} ({of_median} of the median)"),
-            Limit::Delays(Delays { delays, plus }) => {
+        let side = if self.bar.at_most.is_some() { "at most" } else { "at least" };
+        let limit = format!("{side} {}", self.unit.show(self.limit));
+        match self.bar.limit() {
+            Some(Limit::Share(share)) if self.unit != Unit::Share => {
+                format!("{limit} ({share} of the baseline)")
+            }
+            Some(Limit::Medians(Medians { of_median })) => {
+                format!("{limit} ({of_median} of the median)")
+            }
+            Some(Limit::Delays(Delays { delays, plus })) => {
                 format!("{limit} ({delays} one-way delays and {plus})")
             }
-            Limit::Number(_) | Limit::Time(_) => limit,
+            _ => limit,
+        }
+    }
+
+    /// The verdict in a word or two.
+    #[must_use]
+    pub fn verdict(&self) -> String {
+        let (values, least) = (self.values, self.bar.of.least_values());
+        match self.measured {
+            None => "not measured".to_owned(),
+            Some(_) if self.has_too_few() => format!("too few: {values} of {least} values"),
+            Some(_) if self.is_met() => "met".to_owned(),
+            Some(_) => "missed".to_owned(),
         }
     }
 }

@@ -30,22 +30,36 @@
 //! | uses | `check` | whether the parts of a scenario fit together, and what to do if they do not |
 //! | | `grid` | one scenario at many points |
 //! | | `play` | playing a scenario: what each step does, waits for and measures |
+//! | spans | `estimate` | how long a scenario takes, and how much memory |
 //! | parts | `cluster` | the nodes, and the links between them |
 //! | | `step` | what can happen, and which figures it makes |
 //! | words | `figure` | what scenarios measure, and what it has to reach |
 //! | | `path` | a link |
 //! | | `settings` | settings of the engines |
-//! | ground | `place` | where something stands in a file |
+//! | ground | `amount` | bytes, and bytes per second |
+//! | | `files` | the page on scenario files |
+//! | | `nodes` | nodes by number, and zones by name |
+//! | | `place` | where something stands in a file |
+//! | | `reader` | what the reader of files refuses, told with what to do |
+//! | | `seed` | a seed |
+//! | | `statistic` | the statistics of a figure |
 //! | | `value` | spans of time and chances |
 
+mod amount;
 mod check;
 mod cluster;
+mod estimate;
 mod figure;
+pub mod files;
 mod grid;
+mod nodes;
 mod path;
 mod place;
 mod play;
+mod reader;
+mod seed;
 mod settings;
+mod statistic;
 mod step;
 mod value;
 
@@ -54,17 +68,20 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use amount::{Size, Speed};
 pub use cluster::{Cluster, Others, Route, Seeds, Zone};
-pub use figure::{Bar, Delays, Figure, Figures, Limit, Medians, Score, Statistic, Unit};
+pub use figure::{Bar, Delays, Figure, Figures, Limit, Medians, Score, Unit};
 pub use grid::Grid;
+pub use nodes::{Nodes, ZoneName};
 pub use path::Path;
 pub use play::{Options, Played, play, recovers_within};
 pub use settings::{Preset, Settings};
+pub use statistic::Statistic;
 use step::walk;
 pub use step::{
-    At, Await, Betray, Between, Churn, Copies, Count, Counted, Flap, Goal, Jump, Lossy, Narrow,
-    Nothing, Parts, Pauses, Recover, Repeat, Resume, Send, Serve, Skew, Slow, Stall, Stalls, Step,
-    Still, Tell, Timeline, To, Usage, WallClock, Way, Whom,
+    At, Await, Betray, Between, Churn, Copies, Count, Counted, Direction, Flap, Goal, Jump, Lossy,
+    Narrow, Nothing, Parts, Pauses, Recover, RelinkZone, Repeat, Resume, Send, Serve, Skew, Slow,
+    Stall, Stalls, Step, Still, Tell, Timeline, To, Usage, WallClock, Way, Whom,
 };
 pub use value::{Chance, Span};
 
@@ -77,6 +94,9 @@ pub struct Scenario {
     /// What it asks.
     #[serde(default)]
     pub about: String,
+    /// The first seed that it is run with.
+    #[serde(default = "one", skip_serializing_if = "is_one", with = "seed")]
+    pub seed: u64,
     /// With how many seeds it is run unless told otherwise.
     #[serde(default = "ten")]
     pub seeds: u32,
@@ -116,39 +136,14 @@ impl FromStr for Scenario {
     type Err = ScenarioError;
 
     fn from_str(text: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self = toml::from_str(text).map_err(|error| ScenarioError(told(&error)))?;
+        let scenario: Self =
+            toml::from_str(text).map_err(|error| ScenarioError(reader::told(&error)))?;
         match scenario.wrong() {
             None => Ok(scenario),
             Some(wrong) => Err(ScenarioError(wrong.in_text(text))),
         }
     }
 }
-
-/// An error of the reader, with what to do if it does not say that itself.
-fn told(error: &toml::de::Error) -> String {
-    let message = error.message();
-    let several = message.starts_with("wanted exactly 1 element");
-    let remedy = if several { "a step is one thing: begin each with [[steps]]\n" } else { "" };
-    let text = format!("{error}{remedy}");
-    // The reader names types of the program, where numbers are meant.
-    let mut wanted = NUMBERS.iter();
-    match wanted.find_map(|(kind, most)| message.strip_suffix(kind).map(|start| (start, most))) {
-        Some((start, most)) => {
-            text.replacen(message, &format!("{start}a whole number of 0 to {most}"), 1)
-        }
-        None => text,
-    }
-}
-
-/// What numbers are called, and the most that each can be. No number in a file is larger than the
-/// last.
-const NUMBERS: [(&str, u64); 5] = [
-    ("u8", u8::MAX as u64),
-    ("u16", u16::MAX as u64),
-    ("u32", u32::MAX as u64),
-    ("u64", i64::MAX as u64),
-    ("usize", i64::MAX as u64),
-];
 
 impl Scenario {
     /// The scenario that a table describes, as it stands: [`Scenario::check`] tells whether its parts
@@ -158,7 +153,7 @@ impl Scenario {
     ///
     /// The first entry that cannot be one of a scenario.
     pub fn from_table(table: toml::Table) -> Result<Self, ScenarioError> {
-        table.try_into().map_err(|error| ScenarioError(told(&error)))
+        table.try_into().map_err(|error| ScenarioError(reader::told(&error)))
     }
 
     /// Whether a figure is named by a step, not derived from one that is.
@@ -183,4 +178,13 @@ impl Scenario {
 
 const fn ten() -> u32 {
     10
+}
+
+const fn one() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the reader hands over a reference")]
+const fn is_one(seed: &u64) -> bool {
+    *seed == 1
 }

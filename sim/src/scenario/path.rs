@@ -1,7 +1,10 @@
 //! A link, as a file describes it.
 
+use core::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
+use super::amount::{Size, Speed};
 use super::value::{Chance, Span, possible};
 use crate::link::{Delay, Link};
 use crate::random::Ratio;
@@ -29,29 +32,35 @@ pub struct Path {
     /// Chance that a datagram arrives twice.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
     pub duplicate: Option<Chance>,
-    /// Chance that a datagram is held back for up to 20 ms.
+    /// Chance that a datagram is held back, so that later ones overtake it.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
     pub reorder: Option<Chance>,
+    /// For up to how long it is held back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reorder_by: Option<Span>,
     /// Chance that bits flip.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
     pub corrupt: Option<Chance>,
-    /// Chance that somebody captures a datagram, and sends it again within half a minute.
+    /// Chance that somebody captures a datagram, and sends it again.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "possible")]
     pub replay: Option<Chance>,
+    /// Within which time it is sent again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_within: Option<Span>,
     /// Largest datagram, in bytes of UDP payload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<usize>,
-    /// Bytes per second, and bytes that may wait.
+    /// What passes in a second, and what may wait.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bandwidth: Option<[u64; 2]>,
+    pub bandwidth: Option<(Speed, Size)>,
 }
 
 impl Path {
-    pub(super) fn slowest(&self) -> core::time::Duration {
+    pub(super) fn slowest(&self) -> Duration {
         match (self.delay, self.median) {
             (Some([_, most]), _) => most.0,
             (_, Some(median)) => 4 * median.0,
-            _ => core::time::Duration::from_millis(2),
+            _ => Duration::from_millis(2),
         }
     }
 
@@ -82,20 +91,25 @@ impl Path {
             link = link.duplicate(chance.0);
         }
         if let Some(chance) = self.reorder {
-            link = link.reorder(chance.0, core::time::Duration::from_millis(20));
+            link = link.reorder(chance.0, self.reorder_by.map_or(HELD_BACK, |by| by.0));
         }
         if let Some(chance) = self.corrupt {
             link = link.corrupt(chance.0);
         }
         if let Some(chance) = self.replay {
-            link = link.replayed(chance.0, core::time::Duration::from_secs(30));
+            link = link.replayed(chance.0, self.replay_within.map_or(REPLAYED, |within| within.0));
         }
         if let Some(bytes) = self.mtu {
             link = link.mtu(bytes);
         }
-        if let Some([rate, queue]) = self.bandwidth {
-            link = link.bandwidth(rate, queue);
+        if let Some((speed, queue)) = self.bandwidth {
+            link = link.bandwidth(speed.0, queue.0);
         }
         link
     }
 }
+
+/// For up to how long a datagram is held back, and within which time it is sent again, unless a file
+/// says otherwise.
+const HELD_BACK: Duration = Duration::from_millis(20);
+const REPLAYED: Duration = Duration::from_secs(30);

@@ -1,11 +1,14 @@
 //! Putting a simulation together.
 
 use core::time::Duration;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use scalesmall_core::{ClusterName, Config, Engine, Key, KeyId, Keyring};
 
 use super::protocol::{Birth, Protocol};
 use super::{Born, FOR_NETWORK, FOR_STARTS, Make, Parts, Sim, Step};
+use crate::check::Broken;
 use crate::link::{Link, nanos};
 use crate::network::Network;
 use crate::node::addr_of;
@@ -58,12 +61,12 @@ impl Build<Engine> {
         mut config: impl FnMut(&Birth) -> Config + 'static,
     ) -> Self {
         self.nodes = nodes;
-        self.make = Some(Box::new(move |birth| {
+        self.make = Some(Rc::new(RefCell::new(move |birth: &Birth| {
             let mut config = config(birth);
             config.seed = birth.seed;
             Engine::new(config, birth.addr.into(), birth.epoch, birth.now)
                 .unwrap_or_else(|error| panic!("node {}: {error}", birth.node))
-        }));
+        })));
         self
     }
 }
@@ -90,7 +93,7 @@ impl<P: Protocol> Build<P> {
     /// A simulation of any protocol: this many nodes, each made by a closure.
     #[must_use]
     pub fn of(seed: u64, nodes: usize, make: impl FnMut(&Birth) -> P + 'static) -> Self {
-        Self { nodes, make: Some(Box::new(make)), ..Self::empty(seed) }
+        Self { nodes, make: Some(Rc::new(RefCell::new(make))), ..Self::empty(seed) }
     }
 
     /// The link between all nodes that are given no other.
@@ -131,7 +134,7 @@ impl<P: Protocol> Build<P> {
     /// What is done to each node when it has been started, before it contacts anybody.
     #[must_use]
     pub fn born(mut self, born: impl Fn(&mut Sim<P>, usize) + 'static) -> Self {
-        self.born = Some(Box::new(born));
+        self.born = Some(Rc::new(born));
         self
     }
 
@@ -174,12 +177,14 @@ impl<P: Protocol> Build<P> {
         let nodes = self.nodes;
         let mut parameters = vec![
             ("nodes".to_owned(), nodes.to_string()),
-            ("link".to_owned(), format!("{:?}", self.link)),
+            ("link".to_owned(), self.link.to_string()),
         ];
         parameters.extend(self.parameters);
+        let links = [Some(&self.link), self.zones.as_ref().map(|(_, between)| between)];
+        let wrong: Vec<String> = links.into_iter().flatten().filter_map(Link::wrong).collect();
         let mut network = Network::new(root.fork(FOR_NETWORK), nodes, self.link);
         if let Some((zones, between)) = self.zones {
-            parameters.push(("between".to_owned(), format!("{between:?}")));
+            parameters.push(("between".to_owned(), between.to_string()));
             network.set_zones((0..nodes).map(zones).collect(), between);
         }
         if let Some(segments) = self.segments {
@@ -210,6 +215,9 @@ impl<P: Protocol> Build<P> {
             sim.queue.push(at, Step::Start(node as u32));
         }
         P::set_rules(&mut sim);
+        for wrong in wrong {
+            sim.fail(Broken::Misuse(format!("link: {wrong}")), &[]);
+        }
         sim
     }
 }

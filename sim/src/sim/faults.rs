@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::protocol::Protocol;
 use super::{Forbidden, Sim};
+use crate::check::Broken;
 use crate::link::{Link, nanos};
 use crate::network::{Cut, Links, Packet, Rule, Verdict};
 use crate::node::Condition;
@@ -21,8 +22,28 @@ pub enum CatchUp {
 }
 
 impl<P: Protocol> Sim<P> {
+    /// Whether there are all of these nodes. If not, the next run fails with [`Broken::Misuse`], and
+    /// nothing is to be done to any.
+    pub(super) fn has(&mut self, call: &str, nodes: &[usize]) -> bool {
+        let count = self.len();
+        let Some(node) = nodes.iter().find(|node| **node >= count) else { return true };
+        let text = format!("{call}: there is no node {node}: there are {count}, counted from 0");
+        self.fail(Broken::Misuse(text), &[]);
+        false
+    }
+
+    /// The same of a link: its chances are not above one.
+    fn can_be(&mut self, call: &str, link: &Link) -> bool {
+        let Some(wrong) = link.wrong() else { return true };
+        self.fail(Broken::Misuse(format!("{call}: {wrong}")), &[]);
+        false
+    }
+
     /// Cuts two sets of nodes off from each other. Who is in neither is reached by both.
     pub fn partition(&mut self, left: &[usize], right: &[usize]) {
+        if !self.has("partition", &[left, right].concat()) {
+            return;
+        }
         if left.len() + right.len() < self.len() {
             self.faults.cut_partially += 1;
         } else {
@@ -34,12 +55,14 @@ impl<P: Protocol> Sim<P> {
 
     /// Stops datagrams in one direction only.
     pub fn cut(&mut self, from: &[usize], to: &[usize]) -> Rule {
+        self.has("cut", &[from, to].concat());
         self.faults.cut_one_way += 1;
         self.add_cut(Cut::new(from, to, self.now))
     }
 
     /// Stops datagrams in one direction for `on`, lets them pass for `off`, and so forth.
     pub fn flap(&mut self, from: &[usize], to: &[usize], on: Duration, off: Duration) -> Rule {
+        self.has("flap", &[from, to].concat());
         self.faults.cut_flapping += 1;
         self.add_cut(Cut::new(from, to, self.now).flapping(on, off))
     }
@@ -52,6 +75,7 @@ impl<P: Protocol> Sim<P> {
     /// Stops multicasts in one direction only; unicast passes. Deaf nodes, mute ones, segments that
     /// hear each other one way.
     pub fn cut_multicast(&mut self, from: &[usize], to: &[usize]) -> Rule {
+        self.has("cut_multicast", &[from, to].concat());
         self.calm = false;
         self.network.add_cut(Cut::new(from, to, self.now).of_multicast())
     }
@@ -65,12 +89,16 @@ impl<P: Protocol> Sim<P> {
         on: Duration,
         off: Duration,
     ) -> Rule {
+        self.has("flap_multicast", &[from, to].concat());
         self.calm = false;
         self.network.add_cut(Cut::new(from, to, self.now).flapping(on, off).of_multicast())
     }
 
     /// Cuts a node off from all others, both ways.
     pub fn isolate(&mut self, node: usize) {
+        if !self.has("isolate", &[node]) {
+            return;
+        }
         let others: Vec<usize> = (0..self.len()).filter(|other| *other != node).collect();
         self.partition(&[node], &others);
     }
@@ -80,20 +108,27 @@ impl<P: Protocol> Sim<P> {
         self.network.lift_cuts();
     }
 
-    /// Ends one cut, or removes one filter.
+    /// Ends one cut, filter, rule or sample.
     pub fn lift(&mut self, rule: Rule) {
         self.network.lift(rule);
+        self.lift_rule(rule);
     }
 
     /// Asks for every datagram what is to become of it. Of several filters the first that does
     /// not pass it decides.
-    pub fn filter(&mut self, filter: impl FnMut(&Packet<'_>) -> Verdict + 'static) -> Rule {
+    pub fn filter(&mut self, filter: impl FnMut(&Packet<'_>) -> Verdict + Clone + 'static) -> Rule {
         self.calm = false;
-        self.network.add_filter(Box::new(filter))
+        self.network.add_filter(filter)
     }
 
     /// Loses datagrams on the way out of and into one node, beyond what its links lose.
     pub fn lossy(&mut self, node: usize, out: Ratio, into: Ratio) {
+        if !self.has("lossy", &[node])
+            || !self.can_be("lossy", &Link::lan().loss(out))
+            || !self.can_be("lossy", &Link::lan().loss(into))
+        {
+            return;
+        }
         self.calm = false;
         self.faults.lossy += 1;
         self.network.set_lossy(node, out, into);
@@ -102,6 +137,9 @@ impl<P: Protocol> Sim<P> {
     /// Lets the links of one node carry no datagrams larger than `mtu`, beyond what they are; `None`
     /// ends it.
     pub fn narrow(&mut self, node: usize, mtu: Option<usize>) {
+        if !self.has("narrow", &[node]) {
+            return;
+        }
         self.calm &= mtu.is_none();
         self.faults.narrowed += u64::from(mtu.is_some());
         self.network.set_narrow(node, mtu);
@@ -116,30 +154,45 @@ impl<P: Protocol> Sim<P> {
     /// Replaces the link between all nodes, be they in one zone or not. Pairs keep links of their
     /// own.
     pub fn set_link(&mut self, link: Link) {
+        if !self.can_be("set_link", &link) {
+            return;
+        }
         self.calm &= link.is_faultless();
         self.network.set_link(link);
     }
 
     /// Gives one direction between two nodes a link of its own.
     pub fn set_pair(&mut self, from: usize, to: usize, link: Link) {
+        if !self.has("set_pair", &[from, to]) || !self.can_be("set_pair", &link) {
+            return;
+        }
         self.calm &= link.is_faultless();
         self.network.set_pair(from, to, link);
     }
 
     /// Gives the way from one zone to another a link of its own.
     pub fn set_zone_link(&mut self, from: u16, to: u16, link: Link) {
+        if !self.can_be("set_zone_link", &link) {
+            return;
+        }
         self.calm &= link.is_faultless();
         self.network.set_zone_link(from, to, link);
     }
 
     /// Makes a host vanish, with all that waits in its buffers.
     pub fn crash(&mut self, node: usize) {
+        if !self.has("crash", &[node]) {
+            return;
+        }
         self.faults.crashed += 1;
         self.end(node, Condition::Crashed, "crashed");
     }
 
     /// Ends a process; its host lives on and refuses what is sent to it.
     pub fn kill(&mut self, node: usize) {
+        if !self.has("kill", &[node]) {
+            return;
+        }
         self.faults.killed += 1;
         self.end(node, Condition::Killed, "killed");
     }
@@ -166,6 +219,9 @@ impl<P: Protocol> Sim<P> {
     /// Starts a node that is not running, in a new life with the epoch of its wall clock. One
     /// that is running crashes first.
     pub fn restart(&mut self, node: usize) {
+        if !self.has("restart", &[node]) {
+            return;
+        }
         if self.nodes[node].condition.is_up() {
             self.crash(node);
         }
@@ -179,6 +235,9 @@ impl<P: Protocol> Sim<P> {
     ///
     /// If the node is not running.
     pub fn depart(&mut self, node: usize) {
+        if !self.has("depart", &[node]) {
+            return;
+        }
         self.trace.note(self.now, node, What::Verb("departing"));
         self.faults.departed += 1;
         self.nodes[node].departed = true;
@@ -191,11 +250,17 @@ impl<P: Protocol> Sim<P> {
 
     /// Stops a node's process; its datagrams pile up and its deadlines pass.
     pub fn pause(&mut self, node: usize) {
+        if !self.has("pause", &[node]) {
+            return;
+        }
         self.hold(node, Condition::Paused, "paused");
     }
 
     /// Holds a node's input and output, while its deadlines are served.
     pub fn starve(&mut self, node: usize) {
+        if !self.has("starve", &[node]) {
+            return;
+        }
         self.hold(node, Condition::Starved, "starved");
     }
 
@@ -209,6 +274,9 @@ impl<P: Protocol> Sim<P> {
 
     /// Lets a node that was paused or starved go on.
     pub fn resume(&mut self, node: usize, catch_up: CatchUp) {
+        if !self.has("resume", &[node]) {
+            return;
+        }
         match (self.nodes[node].condition, catch_up) {
             (Condition::Paused, CatchUp::AtOnce) => self.faults.paused_at_once += 1,
             (Condition::Paused, CatchUp::Drain) => self.faults.paused_drained += 1,
@@ -238,6 +306,9 @@ impl<P: Protocol> Sim<P> {
 
     /// Makes a node take no more than one datagram in each `pace`; zero ends it.
     pub fn slow_down(&mut self, node: usize, pace: Duration) {
+        if !self.has("slow_down", &[node]) {
+            return;
+        }
         self.calm = false;
         self.faults.slowed += u64::from(!pace.is_zero());
         self.nodes[node].pace = nanos(pace);
@@ -245,6 +316,9 @@ impl<P: Protocol> Sim<P> {
 
     /// Lets a node's monotonic clock run faster or slower from this moment on.
     pub fn skew(&mut self, node: usize, rate: Ratio) {
+        if !self.has("skew", &[node]) {
+            return;
+        }
         self.faults.skewed += 1;
         self.nodes[node].clock.run_at(self.now, rate);
         self.rearm(node);
@@ -253,6 +327,9 @@ impl<P: Protocol> Sim<P> {
     /// Sets a node's monotonic clock forward, as after a suspend, or back. It stands still 292 years
     /// after its origin, where the time of an engine ends.
     pub fn jump(&mut self, node: usize, nanos: i64) {
+        if !self.has("jump", &[node]) {
+            return;
+        }
         self.calm = false;
         self.faults.jumped += 1;
         self.nodes[node].clock.jump(self.now, nanos);
@@ -262,6 +339,9 @@ impl<P: Protocol> Sim<P> {
 
     /// Sets a node's wall clock ahead of the truth, or behind: its next life gets its epoch from it.
     pub fn set_wall_clock(&mut self, node: usize, ahead_ms: i64) {
+        if !self.has("set_wall_clock", &[node]) {
+            return;
+        }
         self.faults.wall_clocks += 1;
         self.nodes[node].wall_offset = ahead_ms;
     }

@@ -9,7 +9,7 @@ use scalesmall_core::Status;
 use super::Sim;
 use super::protocol::Protocol;
 use crate::drawing;
-use crate::moment::{Mark, Moment, Seen};
+use crate::moment::{Mark, Moment, Seen, Series};
 use crate::node::Condition;
 use crate::view_changes::{Change, Sights};
 
@@ -18,6 +18,7 @@ use crate::view_changes::{Change, Sights};
 pub struct Film {
     roll: Rc<RefCell<Roll>>,
     sights: Rc<RefCell<Sights>>,
+    series: Rc<RefCell<Vec<Series>>>,
 }
 
 #[derive(Debug, Default)]
@@ -30,19 +31,24 @@ struct Roll {
 }
 
 impl Roll {
-    /// Keeps one in this many moments; fewer of them as a film grows long.
-    fn take(&mut self, moment: impl FnOnce() -> Moment) {
+    /// Keeps one in this many moments, fewer of them as a film grows long; one that is kept shows the
+    /// worst of those that it stands for, so that what is short is not lost.
+    fn take(&mut self, moment: Moment) {
         let stands_for = self.stands_for.max(1);
-        if self.seen.is_multiple_of(stands_for) {
-            self.moments.push(moment());
+        match self.moments.last_mut() {
+            Some(last) if !self.seen.is_multiple_of(stands_for) => last.join(&moment),
+            _ => self.moments.push(moment),
         }
         self.seen += 1;
-        if self.moments.len() >= MOST_MOMENTS {
-            let mut place = 0;
-            self.moments.retain(|_| {
-                place += 1;
-                place % 2 == 1
-            });
+        if self.moments.len() >= MOST_MOMENTS && self.seen.is_multiple_of(stands_for) {
+            let mut halved: Vec<Moment> = Vec::with_capacity(MOST_MOMENTS);
+            for (place, moment) in self.moments.drain(..).enumerate() {
+                match halved.last_mut() {
+                    Some(last) if place % 2 == 1 => last.join(&moment),
+                    _ => halved.push(moment),
+                }
+            }
+            self.moments = halved;
             self.stands_for = 2 * stands_for;
         }
     }
@@ -62,7 +68,8 @@ impl Film {
     #[must_use]
     pub fn page(&self, title: &str) -> String {
         let roll = self.roll.borrow();
-        drawing::page(title, &roll.moments, &roll.marks, &self.sights.borrow())
+        let series = self.series.borrow();
+        drawing::page(title, &roll.moments, &roll.marks, &self.sights.borrow(), &series)
     }
 
     /// The moments, with how matters stand at the end as the last, and who saw whom as what.
@@ -77,17 +84,14 @@ impl Film {
 
 impl<P: Protocol> Sim<P> {
     /// Keeps, from now on, how matters stand after each `every` of time, and each change of how one
-    /// node sees another. Of a long film every other moment is forgotten, again and again, so that
-    /// there are never more than 8,192, and the changes of every other observer, so that there are
+    /// node sees another. Of a long film two moments become one, again and again, which shows the worst
+    /// of both, so that there are never more than 8,192, and the changes of every other observer, so that there are
     /// never more than 100,000.
     pub fn film(&mut self, every: Duration) -> Film {
-        let film = Film::default();
+        let film = Film { series: Rc::clone(&self.series), ..Film::default() };
         self.keep_sights(&film.sights);
         let roll = Rc::clone(&film.roll);
-        self.rule(every, move |sim| {
-            roll.borrow_mut().take(|| moment(sim));
-            None
-        });
+        self.look_on(every, move |sim| roll.borrow_mut().take(moment(sim)));
         film
     }
 
@@ -143,11 +147,15 @@ mod tests {
         let mut roll = Roll::default();
         let count = 5 * MOST_MOMENTS as u64;
         for at in 0..count {
-            let (wrong_pairs, pictures, bytes, live, seen) = (0, 1, 0, 0, Vec::new());
-            roll.take(|| Moment { at, wrong_pairs, pictures, bytes, live, seen });
+            let (wrong_pairs, pictures, bytes, live) = (0, 1, 0, 0);
+            // One crash of a moment in every thousand.
+            let seen = vec![if at % 1_000 == 999 { Seen::Gone } else { Seen::ByAll }];
+            roll.take(Moment { at, wrong_pairs, pictures, bytes, live, seen });
         }
         let times: Vec<u64> = roll.moments.iter().map(|moment| moment.at).collect();
         let expected: Vec<u64> = (0..count).step_by(8).collect();
         assert_eq!(times, expected);
+        let crashes = roll.moments.iter().filter(|moment| moment.seen[0] == Seen::Gone).count();
+        assert_eq!(crashes as u64, count / 1_000);
     }
 }

@@ -12,11 +12,13 @@
 //! | | `film` | looking at a simulation again and again, to draw it afterwards |
 //! | | `meter` | what nodes sent between two moments |
 //! | | `queries` | what can be asked at any moment |
+//! | | `fork` | two futures from one moment |
 //! | | `reports` | what nodes report, and whether it can be true |
+//! | | `rules` | rules put to the whole, and figures that are kept of it |
 //! | | `snapshots` | nodes that are set back, and second copies of nodes |
 //! | | `step` | what happens in a step: a node starts, hears, has a deadline |
 //! | | `tap` | listening in |
-//! | | `watch` | questions put to nodes after each step, and rules put to the whole |
+//! | | `watch` | questions put to nodes after each step |
 //! | ground | `forge` | packets that no engine would send |
 //! | | `protocol` | what a node is: the engine, or any other protocol |
 
@@ -25,10 +27,12 @@ mod calls;
 mod faults;
 mod film;
 mod forge;
+mod fork;
 mod meter;
 mod protocol;
 mod queries;
 mod reports;
+mod rules;
 mod snapshots;
 mod step;
 mod tap;
@@ -40,12 +44,15 @@ pub use film::Film;
 pub use forge::Forged;
 pub use meter::{Meter, Usage};
 pub use protocol::{Birth, Protocol, Sighting};
+pub(crate) use rules::Laws;
 pub use tap::{Incident, Sending, Tap};
 pub use watch::{Answers, Watch};
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use bytes::BytesMut;
 use scalesmall_core::{Engine, Instant};
@@ -62,8 +69,9 @@ use crate::trace::Trace;
 use crate::view_changes::AllSights;
 use crate::views::{Report, Views};
 use crate::written::Written;
+use rules::{AllSeries, Rules};
 use snapshots::{Snapshot, Twin};
-use watch::{Judge, Rules, Watches};
+use watch::Watches;
 
 /// What no node may say of one that is up, whatever the network does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +110,8 @@ pub struct Sim<P: Protocol = Engine> {
     reports: Vec<Report>,
     watches: Watches<P>,
     rules: Rules<P>,
-    judge: Option<Judge<P>>,
+    laws: Option<Box<dyn Laws<P>>>,
+    series: AllSeries,
     parameters: Vec<(String, String)>,
     rerun: String,
     tap: Option<Box<dyn Tap<P>>>,
@@ -126,7 +135,7 @@ pub struct Sim<P: Protocol = Engine> {
 }
 
 /// What the queue holds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Step {
     Start(u32),
     Deliver {
@@ -146,10 +155,10 @@ enum Step {
 }
 
 /// Makes a node's protocol.
-type Make<P> = Box<dyn FnMut(&Birth) -> P>;
+type Make<P> = Rc<RefCell<dyn FnMut(&Birth) -> P>>;
 
 /// What is done to a node when it has been made, before it contacts anybody.
-type Born<P> = Box<dyn Fn(&mut Sim<P>, usize)>;
+type Born<P> = Rc<dyn Fn(&mut Sim<P>, usize)>;
 
 /// The parts that a simulation is put together from.
 struct Parts<P: Protocol> {
@@ -188,7 +197,8 @@ impl<P: Protocol> Sim<P> {
             reports: Vec::new(),
             watches: Watches::default(),
             rules: Rules::default(),
-            judge: None,
+            laws: None,
+            series: AllSeries::default(),
             parameters: parts.parameters,
             rerun: parts.rerun,
             tap: None,
@@ -303,18 +313,23 @@ impl<P: Protocol> Sim<P> {
     }
 
     fn failure_of(&self, broken: Broken, nodes: &[usize]) -> Failure {
+        let fates = self.network.fates.iter().filter(|(_, count)| *count > 0);
+        let fates: Vec<String> =
+            fates.map(|(fate, count)| format!("{count} {}", fate.replace('_', " "))).collect();
         let state = format!(
-            "{} nodes observe, {} pairs are wrong, {} different pictures; {:?}",
+            "{} nodes run, {} pairs of them are wrong, {} different pictures; datagrams: {}",
             self.views.observers(),
             self.views.wrong_pairs(),
             self.pictures.len(),
-            self.network.fates,
+            fates.join(", "),
         );
         Failure {
             broken,
             seed: self.seed,
             at: self.now(),
             nodes: nodes.to_vec(),
+            goal: String::new(),
+            why: Vec::new(),
             parameters: self.parameters.clone(),
             state,
             records: self.trace.last(nodes, 40),

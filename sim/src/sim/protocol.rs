@@ -11,7 +11,8 @@ use crate::check::Broken;
 /// A protocol that can live in the simulated network, one value per node.
 ///
 /// The contract is the engine's: inputs with the time of the node's own clock, outputs polled
-/// until they answer `None`, and after that a deadline that lies ahead.
+/// until they answer `None`, and after that a deadline that lies ahead. A protocol without membership
+/// leaves out what has a default.
 pub trait Protocol {
     /// What it reports to its embedder.
     type Event: core::fmt::Debug;
@@ -43,7 +44,7 @@ pub trait Protocol {
     fn handle_timeout(&mut self, now: Instant);
 
     /// Learns that a datagram could not be sent.
-    fn handle_send_error(&mut self, now: Instant, to: Destination, error: SendError);
+    fn handle_send_error(&mut self, _now: Instant, _to: Destination, _error: SendError) {}
 
     /// Appends one datagram that is to be sent.
     fn poll_transmit(&mut self, datagram: &mut BytesMut) -> Option<Destination>;
@@ -54,8 +55,10 @@ pub trait Protocol {
     /// When [`Protocol::handle_timeout`] is to be called next.
     fn poll_timeout(&self) -> Option<Instant>;
 
-    /// What an event says about a peer, if it does.
-    fn sighting(event: &Self::Event) -> Option<Sighting>;
+    /// What an event says about a peer, if it does; a protocol without membership has nothing to say.
+    fn sighting(_event: &Self::Event) -> Option<Sighting> {
+        None
+    }
 
     /// Whether an event says that others were lost, so that the queries are to be read anew.
     fn is_overflow(_event: &Self::Event) -> bool {
@@ -68,7 +71,7 @@ pub trait Protocol {
     }
 
     /// Tells all peers and what they are believed to be; the same as all sightings replayed.
-    fn for_each_peer(&self, tell: &mut dyn FnMut(SocketAddr, Status));
+    fn for_each_peer(&self, _tell: &mut dyn FnMut(SocketAddr, Status)) {}
 
     /// How many events it may report between two inputs; `None` for no limit.
     fn max_events(&self) -> Option<usize> {
@@ -85,8 +88,11 @@ pub trait Protocol {
         None
     }
 
-    /// The largest datagram that it may send, in bytes of UDP payload.
-    fn max_datagram(&self) -> usize;
+    /// The largest datagram that it may send, in bytes of UDP payload: what UDP carries, if it does not
+    /// say less.
+    fn max_datagram(&self) -> usize {
+        65_507
+    }
 
     /// The most that it may send: in each tenth of a second, by its clock, a tenth of it.
     fn send_rate(&self) -> SendRate {
@@ -106,10 +112,10 @@ pub trait Protocol {
     }
 
     /// Makes contact with nodes that may be running.
-    fn contact(&mut self, now: Instant, seeds: &[SocketAddr]);
+    fn contact(&mut self, _now: Instant, _seeds: &[SocketAddr]) {}
 
     /// Says goodbye.
-    fn depart(&mut self, now: Instant);
+    fn depart(&mut self, _now: Instant) {}
 
     /// Looks, after calls that its embedder has made through [`Sim::with`], for what they wrote that
     /// the rules have to know of.

@@ -33,10 +33,10 @@ impl<P: Protocol> Sim<P> {
         self.nodes.is_empty()
     }
 
-    /// A node's protocol, unless it is not running.
+    /// A node's protocol, unless it is not running, or there is no such node.
     #[must_use]
     pub fn node(&self, node: usize) -> Option<&P> {
-        self.nodes[node].protocol.as_ref()
+        self.nodes.get(node)?.protocol.as_ref()
     }
 
     /// A node's address.
@@ -51,10 +51,10 @@ impl<P: Protocol> Sim<P> {
         node_at(addr).filter(|node| *node < self.nodes.len())
     }
 
-    /// What a node is doing.
+    /// What a node is doing; one that there is not has never begun.
     #[must_use]
     pub fn condition(&self, node: usize) -> Condition {
-        self.nodes[node].condition
+        self.nodes.get(node).map_or(Condition::Unborn, |node| node.condition)
     }
 
     /// The nodes that are up and have not said goodbye.
@@ -152,6 +152,11 @@ impl<P: Protocol> Sim<P> {
     #[must_use]
     pub fn converged(&self) -> bool {
         self.all_see_all() && self.pictures_agree()
+    }
+
+    /// How many nodes are going to start.
+    pub(crate) const fn unborn(&self) -> usize {
+        self.unborn
     }
 
     pub(crate) const fn seed(&self) -> u64 {

@@ -23,13 +23,7 @@ impl<P: Protocol> Sim<P> {
                 self.conflict_at.get_or_insert(self.now);
             }
             count += 1;
-            if let Some(mut judge) = self.judge.take() {
-                let verdict = judge(self, node, &event);
-                self.judge = Some(judge);
-                if let Some((broken, nodes)) = verdict {
-                    self.fail(broken, &nodes);
-                }
-            }
+            self.judge(node, &event);
             if let Some(tap) = &mut self.tap {
                 tap.event(self.now, node, &event);
             }
@@ -152,15 +146,6 @@ impl<P: Protocol> Sim<P> {
             let broken = Broken::ReplayDiffers { peer, events, queries: queries[about] };
             self.fail(broken, &[node, about]);
         }
-    }
-
-    pub(super) fn check_rules(&mut self) {
-        let mut rules = core::mem::take(&mut self.rules);
-        if let Some((broken, nodes)) = rules.check(self) {
-            self.fail(broken, &nodes);
-        }
-        rules.append(core::mem::take(&mut self.rules));
-        self.rules = rules;
     }
 }
 

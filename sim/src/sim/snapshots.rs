@@ -11,12 +11,14 @@ use crate::random::Ratio;
 use crate::trace::{What, hash_bytes};
 
 /// A node's state, and what its clock showed then.
+#[derive(Clone)]
 pub(crate) struct Snapshot<P> {
     protocol: P,
     local: u64,
 }
 
 /// A second process at a node's address. It has a clock of its own, and no law looks at what it shows.
+#[derive(Clone)]
 pub(super) struct Twin<P> {
     protocol: P,
     clock: Clock,
@@ -125,6 +127,9 @@ impl<P: Protocol> Sim<P> {
 impl Sim<Engine> {
     /// Keeps the state of a node that runs, for [`Sim::set_back`] and [`Sim::copy`].
     pub fn snapshot(&mut self, node: usize) {
+        if !self.has("snapshot", &[node]) {
+            return;
+        }
         if self.nodes[node].condition == Condition::Running
             && !self.nodes[node].departed
             && let Some(engine) = &self.nodes[node].protocol
@@ -160,13 +165,7 @@ impl Sim<Engine> {
         slot.tenth = Tenth::default();
         self.lives[node] += 1;
         self.views.start(node, self.now);
-        if let Some(mut judge) = self.judge.take() {
-            let verdict = judge(self, node, &Event::Overflow { dropped: 0 });
-            self.judge = Some(judge);
-            if let Some((broken, nodes)) = verdict {
-                self.fail(broken, &nodes);
-            }
-        }
+        self.judge(node, &Event::Overflow { dropped: 0 });
         self.reread(node);
         self.take_its_word(node);
         self.fire(node);

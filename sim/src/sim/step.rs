@@ -49,7 +49,7 @@ impl<P: Protocol> Sim<P> {
             seed,
         };
         self.lives[node] += 1;
-        let protocol = (self.make)(&birth);
+        let protocol = (self.make.borrow_mut())(&birth);
         let slot = &mut self.nodes[node];
         slot.protocol = Some(protocol);
         slot.condition = Condition::Running;
@@ -62,9 +62,8 @@ impl<P: Protocol> Sim<P> {
         self.views.start(node, self.now);
         self.note_sight(node, node, Some(Status::Alive));
         self.trace.note(self.now, node, What::Verb("started"));
-        if let Some(born) = self.born.take() {
+        if let Some(born) = self.born.clone() {
             born(self, node);
-            self.born = Some(born);
         }
         let seeds = self.seeds[node].clone();
         self.tell(node, |protocol, now| protocol.contact(now, &seeds));
@@ -339,12 +338,16 @@ impl<P: Protocol> Sim<P> {
         place: u32,
     ) {
         let before = self.traced.then_some(self.network.fates);
+        let random = self.network.for_filters(self.datagrams.slot(packet).number, to);
         let carried =
-            self.network.carry(&Packet { at: self.now, from, to, multicast, bytes }, place);
+            self.network.carry(&Packet { at: self.now, from, to, multicast, bytes, random }, place);
         if let Some(before) = before {
             self.tell_counted(&before, packet, addr_of(to, self.ipv6));
         }
         let to = to as u32;
+        // Filters may have put other bytes in place of the datagram's.
+        let changed = carried.bytes.map(|bytes| self.datagrams.load_changed(packet, &bytes));
+        let packet = changed.unwrap_or(packet);
         if let Some(delay) = carried.first {
             let packet = match carried.flips {
                 Some(flips) => self.datagrams.load_flipped(packet, &flips),
@@ -355,9 +358,12 @@ impl<P: Protocol> Sim<P> {
             };
             self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
         }
-        for delay in [carried.second, carried.replay].into_iter().flatten() {
+        for delay in [carried.second, carried.replay].into_iter().flatten().chain(carried.copies) {
             self.datagrams.repeat(packet);
             self.queue.push(self.now.saturating_add(delay), Step::Deliver { packet, to });
+        }
+        if let Some(packet) = changed {
+            self.datagrams.release(packet);
         }
     }
 }

@@ -125,6 +125,40 @@ pub struct Incident<'a> {
     pub corrupted: Option<&'a [u8]>,
 }
 
+/// Two that listen, the first before the second.
+impl<P: Protocol, A: Tap<P>, B: Tap<P>> Tap<P> for (A, B) {
+    fn delivered(
+        &mut self,
+        at: u64,
+        from: SocketAddr,
+        to: SocketAddr,
+        multicast: bool,
+        bytes: &[u8],
+    ) {
+        self.0.delivered(at, from, to, multicast, bytes);
+        self.1.delivered(at, from, to, multicast, bytes);
+    }
+
+    fn event(&mut self, at: u64, node: usize, event: &P::Event) {
+        self.0.event(at, node, event);
+        self.1.event(at, node, event);
+    }
+
+    fn traces(&self) -> bool {
+        self.0.traces() || self.1.traces()
+    }
+
+    fn sent(&mut self, sending: &Sending<'_>) {
+        self.0.sent(sending);
+        self.1.sent(sending);
+    }
+
+    fn incident(&mut self, incident: &Incident<'_>) {
+        self.0.incident(incident);
+        self.1.incident(incident);
+    }
+}
+
 impl<P: Protocol> crate::Sim<P> {
     /// Listens in from this moment on; replaces who did before.
     pub fn set_tap(&mut self, tap: impl Tap<P> + 'static) {

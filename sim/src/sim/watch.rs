@@ -1,12 +1,10 @@
-//! Questions put to nodes after each of their steps, and rules put to the whole now and then.
+//! Questions put to nodes after each of their steps.
 
 use core::fmt;
-use core::time::Duration;
+use std::rc::Rc;
 
 use super::Sim;
 use super::protocol::Protocol;
-use crate::check::{Broken, Verdict};
-use crate::link::nanos;
 use crate::sample::Sample;
 
 /// Names a question.
@@ -41,7 +39,23 @@ enum Question<P: Protocol> {
     Closed,
 }
 
-type Ask<T> = Box<dyn Fn(usize, &T) -> bool>;
+type Ask<T> = Rc<dyn Fn(usize, &T) -> bool>;
+
+impl<P: Protocol> Clone for Question<P> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::State(ask) => Self::State(Rc::clone(ask)),
+            Self::Event(ask) => Self::Event(Rc::clone(ask)),
+            Self::Closed => Self::Closed,
+        }
+    }
+}
+
+impl<P: Protocol> Clone for Watches<P> {
+    fn clone(&self) -> Self {
+        Self { asked: self.asked.clone() }
+    }
+}
 
 impl<P: Protocol> Default for Watches<P> {
     fn default() -> Self {
@@ -83,12 +97,12 @@ impl<P: Protocol> Watches<P> {
 impl<P: Protocol> Sim<P> {
     /// Asks every node after each of its steps, until it says yes once.
     pub fn watch(&mut self, question: impl Fn(usize, &P) -> bool + 'static) -> Watch {
-        self.ask(Question::State(Box::new(question)))
+        self.ask(Question::State(Rc::new(question)))
     }
 
     /// Waits, at each node, for an event.
     pub fn watch_events(&mut self, said: impl Fn(usize, &P::Event) -> bool + 'static) -> Watch {
-        self.ask(Question::Event(Box::new(said)))
+        self.ask(Question::Event(Rc::new(said)))
     }
 
     fn ask(&mut self, question: Question<P>) -> Watch {
@@ -106,75 +120,6 @@ impl<P: Protocol> Sim<P> {
     /// Stops asking; the answers stay.
     pub fn unwatch(&mut self, watch: Watch) {
         self.watches.asked[watch.0].0 = Question::Closed;
-    }
-
-    /// Has each event judged by this as well, before it counts.
-    pub(crate) fn judge_events(
-        &mut self,
-        judge: impl FnMut(&Self, usize, &P::Event) -> Verdict + 'static,
-    ) {
-        self.judge = Some(Box::new(judge));
-    }
-
-    /// Checks a rule as often as `every` while time passes, a microsecond at least. It answers with
-    /// what is broken and the nodes concerned, if anything is.
-    pub fn rule(
-        &mut self,
-        every: Duration,
-        mut check: impl FnMut(&Self) -> Option<(String, Vec<usize>)> + 'static,
-    ) {
-        self.rule_of(every, move |sim| check(sim).map(|(rule, nodes)| (Broken::Rule(rule), nodes)));
-    }
-
-    pub(crate) fn rule_of(
-        &mut self,
-        every: Duration,
-        check: impl FnMut(&Self) -> Verdict + 'static,
-    ) {
-        let every = nanos(every).max(1_000);
-        self.rules.due = self.rules.due.min(self.now);
-        self.rules.all.push((every, self.now, Box::new(check)));
-    }
-}
-
-pub(crate) struct Rules<P: Protocol> {
-    due: u64,
-    all: Vec<(u64, u64, Check<P>)>,
-}
-
-type Check<P> = Box<dyn FnMut(&Sim<P>) -> Verdict>;
-
-/// Judges each event of a node.
-pub(super) type Judge<P> = Box<dyn FnMut(&Sim<P>, usize, &<P as Protocol>::Event) -> Verdict>;
-
-impl<P: Protocol> Default for Rules<P> {
-    fn default() -> Self {
-        Self { due: u64::MAX, all: Vec::new() }
-    }
-}
-
-impl<P: Protocol> Rules<P> {
-    /// When the next rule is to be checked; nothing may happen after that before it is.
-    pub(crate) const fn due(&self) -> u64 {
-        self.due
-    }
-
-    pub(crate) fn check(&mut self, sim: &Sim<P>) -> Verdict {
-        let now = sim.now().as_nanos();
-        let mut broken = None;
-        for (every, next, check) in &mut self.all {
-            if *next <= now {
-                *next = now.saturating_add(*every);
-                broken = broken.or_else(|| check(sim));
-            }
-        }
-        self.due = self.all.iter().map(|(_, next, _)| *next).min().unwrap_or(u64::MAX);
-        broken
-    }
-
-    pub(crate) fn append(&mut self, mut added: Self) {
-        self.due = self.due.min(added.due);
-        self.all.append(&mut added.all);
     }
 }
 

@@ -8,16 +8,13 @@ use crate::scenario::{
 
 /// Snapshots in mid-run, and returns to them; with `copies` there are second copies as well.
 pub(super) fn go_back(copies: bool, random: &mut Random, steps: &mut Vec<Step>) {
-    let some = |random: &mut Random| Whom {
-        nodes: Some(random.between(1, 3) as usize),
-        ..Whom::default()
-    };
+    let some = |random: &mut Random| Whom::some(random.between(1, 3) as usize);
     for _ in 0..random.between(1, 4) {
         let Some(place) = pause(random, steps, 0) else { return };
         steps.insert(place, Step::Snapshot(some(random)));
         let Some(place) = pause(random, steps, place + 1) else { return };
         let whom = some(random);
-        let twins = Copies { nodes: whom.nodes, by_chance: random.hit(Ratio(1, 2)) };
+        let twins = Copies { whom: whom.clone(), by_chance: random.hit(Ratio(1, 2)) };
         let copy = copies && random.hit(Ratio(2, 3));
         steps.insert(place, if copy { Step::Copy(twins) } else { Step::SetBack(whom) });
     }
@@ -35,17 +32,17 @@ pub(super) fn go_back_in_calm(
     steps.push(Step::Recover(Recover { restart: true, own: false, calm: millis(1_000) }));
     // What others have caused until now is long past: the back-off begins anew.
     steps.push(Step::Run(millis(500_000)));
-    let one = Whom { nodes: Some(1), ..Whom::default() };
+    let one = Whom::some(1);
     steps.push(Step::Snapshot(one));
     for _ in 0..random.below(3) {
         let range = random.below(4) as u32;
-        let (nodes, over) = (None, Span::default());
-        steps.push(Step::Serve(Serve { nodes, picked: true, range, over }));
+        let (whom, over) = (Whom::default(), Span::default());
+        steps.push(Step::Serve(Serve { whom, picked: true, range, over }));
         steps.push(Step::Run(millis(random.below(2_000))));
     }
     steps.push(Step::Run(millis(random.below(400_000))));
     if copies {
-        let twins = Copies { nodes: None, by_chance: random.hit(Ratio(1, 2)) };
+        let twins = Copies { whom: Whom::default(), by_chance: random.hit(Ratio(1, 2)) };
         steps.extend([
             Step::Copy(twins),
             Step::Await(Await {

@@ -27,7 +27,7 @@ fn tell(random: &mut Random, place: usize, steps: &mut Vec<Step>) {
         Some(Step::WallClock(_) | Step::Restart(_) | Step::Serve(_))
     );
     if random.hit(Ratio(1, 3)) && !picked {
-        steps.insert(place, Step::Leave(Whom { these: Some(vec![leaver]), ..Whom::default() }));
+        steps.insert(place, Step::Leave(Whom::these([leaver])));
     }
 }
 
@@ -46,7 +46,8 @@ fn serve_at_once(random: &mut Random, steps: &mut Vec<Step>) {
         for _ in 0..random.between(1, 3) {
             let range = random.below(RANGES) as u32;
             let over = Span::default();
-            steps.insert(place, Step::Serve(Serve { nodes: None, picked: true, range, over }));
+            let whom = Whom::default();
+            steps.insert(place, Step::Serve(Serve { whom, picked: true, range, over }));
         }
     }
 }

@@ -3,8 +3,8 @@
 use super::{choice, millis, percent};
 use crate::random::{Random, Ratio};
 use crate::scenario::{
-    Between, Chance, Churn, Flap, Jump, Lossy, Nothing, Path, Resume, Serve, Skew, Slow, Span,
-    Step, WallClock, Way, Whom,
+    Between, Chance, Churn, Flap, Jump, Lossy, Nothing, Path, Resume, Serve, Size, Skew, Slow,
+    Span, Speed, Step, WallClock, Way, Whom,
 };
 
 /// How many kinds of faults, and of calls of the application, there are.
@@ -30,7 +30,10 @@ pub(super) fn fault(kind: u64, random: &mut Random, steps: &mut Vec<Step>) {
         _ => {
             let serve = Serve {
                 // All at once as well, so that what one node adds and removes meets.
-                nodes: random.hit(Ratio(2, 3)).then(|| random.between(1, 5) as usize),
+                whom: Whom {
+                    nodes: random.hit(Ratio(2, 3)).then(|| random.between(1, 5) as usize),
+                    ..Whom::default()
+                },
                 picked: false,
                 range: random.below(RANGES) as u32,
                 over: span(random, 0, 500),
@@ -69,15 +72,15 @@ fn of_cuts(kind: u64, random: &mut Random, steps: &mut Vec<Step>) -> Step {
             Step::Between(Between { percent, and })
         }
         12 => {
-            let nodes = random.between(1, 3) as usize;
+            let whom = few(random);
             let [on, off] = [(); 2].map(|()| span(random, 100, 5_000));
             if on.0 < off.0 {
-                steps.push(Step::Flap(Flap { nodes, on: off, off: on }));
+                steps.push(Step::Flap(Flap { whom: whom.clone(), on: off, off: on }));
             }
-            Step::Flap(Flap { nodes, on, off })
+            Step::Flap(Flap { whom, on, off })
         }
         13 => Step::Lossy(Lossy {
-            nodes: random.between(1, 3) as usize,
+            whom: few(random),
             out: Chance(Ratio::percent(random.below(100) as u32)),
             into: Chance(Ratio::percent(random.below(100) as u32)),
         }),
@@ -90,7 +93,7 @@ fn of_multicast(kind: u64, random: &mut Random) -> Step {
         26 => Step::MuteMulticast(some(random)),
         27 => Step::DeafenMulticast(some(random)),
         _ => Step::FlapMulticast(Flap {
-            nodes: random.between(1, 3) as usize,
+            whom: few(random),
             on: span(random, 10, 1_000),
             off: span(random, 10, 5_000),
         }),
@@ -98,17 +101,16 @@ fn of_multicast(kind: u64, random: &mut Random) -> Step {
 }
 
 fn of_clocks_and_pace(kind: u64, random: &mut Random, steps: &mut Vec<Step>) -> Step {
-    let nodes = random.between(1, 3) as usize;
+    let whom = few(random);
     match kind {
-        15 => Step::Skew(Skew { nodes, rate: Chance(*choice(random, &SKEWS)) }),
-        16 => {
-            Step::Jump(Jump { nodes, by: span(random, 1, 20_000), back: random.hit(Ratio(1, 4)) })
-        }
-        17 => Step::Slow(Slow { nodes, pace: span(random, 1, 200) }),
-        18 => Step::Slow(Slow { nodes: 3, pace: Span::default() }),
+        15 => Step::Skew(Skew { whom, rate: Chance(*choice(random, &SKEWS)) }),
+        16 => Step::Jump(Jump { whom, by: span(random, 1, 20_000), back: random.hit(Ratio(1, 4)) }),
+        17 => Step::Slow(Slow { whom, pace: span(random, 1, 200) }),
+        18 => Step::Slow(Slow { whom: Whom::some(3), pace: Span::default() }),
         _ => {
-            steps.push(Step::Crash(Whom { nodes: Some(nodes), ..Whom::default() }));
-            steps.push(Step::WallClock(WallClock { behind: span(random, 1_000, 3_600_000) }));
+            steps.push(Step::Crash(whom));
+            let behind = span(random, 1_000, 3_600_000);
+            steps.push(Step::WallClock(WallClock { whom: Whom::default(), behind }));
             Step::Restart(Whom::default())
         }
     }
@@ -132,21 +134,23 @@ pub(super) fn path(random: &mut Random) -> Path {
         }),
         duplicate: random.hit(third).then(|| percent(random, 20)),
         reorder: random.hit(third).then(|| percent(random, 20)),
+        reorder_by: None,
         corrupt: random.hit(third).then(|| percent(random, 5)),
         replay: random.hit(third).then(|| percent(random, 10)),
+        replay_within: None,
         mtu: random.hit(Ratio(1, 8)).then(|| random.between(200, 1_200) as usize),
         bandwidth: random
             .hit(Ratio(1, 6))
-            .then(|| [random.between(5_000, 100_000), random.between(2_000, 32_000)]),
+            .then(|| (Speed(random.between(5_000, 100_000)), Size(random.between(2_000, 32_000)))),
     }
 }
 
 fn some(random: &mut Random) -> Whom {
-    Whom { percent: Some(random.between(1, 50) as usize), ..Whom::default() }
+    Whom::share(random.between(1, 50) as usize)
 }
 
 fn few(random: &mut Random) -> Whom {
-    Whom { nodes: Some(random.between(1, 3) as usize), ..Whom::default() }
+    Whom::some(random.between(1, 3) as usize)
 }
 
 fn span(random: &mut Random, least: u64, most: u64) -> Span {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{accident, choice, millis, pause, percent, settings};
 use crate::random::{Random, Ratio};
-use crate::scenario::{Cluster, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell};
+use crate::scenario::{Cluster, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell, Whom};
 
 /// A kind of world. All are judged by the same laws, within bounds that follow from the preset and
 /// the delays ([`recovers_within`](crate::scenario::recovers_within)).
@@ -223,7 +223,8 @@ fn mixed(random: &mut Random, cluster: &mut Cluster) {
             let delay = one_way(random, least);
             let delay = Some(around(random, delay));
             let link = Path { delay, ..between.clone() };
-            cluster.routes.push(Route { zones: [first, second], link });
+            let zones = [first.into(), second.into()];
+            cluster.routes.push(Route { zones, one_way: false, link });
         }
     }
     cluster.between = cluster.routes.first().map(|route| route.link.clone());
@@ -249,7 +250,9 @@ fn mtu(random: &mut Random) -> usize {
 
 /// Narrows the links of one node from the start, or of some or all in mid-run.
 fn narrow(shape: &mut Random, random: &mut Random, steps: &mut Vec<Step>) {
-    let step = |nodes, mtu| Step::Narrow(Narrow { nodes, mtu });
+    let step = |nodes: Option<usize>, mtu| {
+        Step::Narrow(Narrow { whom: Whom { nodes, ..Whom::default() }, mtu })
+    };
     match Form::drawn(shape) {
         Form::All => {}
         Form::OfOne => steps.insert(0, step(Some(1), Some(mtu(random)))),

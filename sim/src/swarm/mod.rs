@@ -82,6 +82,7 @@ pub fn sample_of(kind: Kind, seed: u64, bounds: &Bounds) -> Scenario {
     }
     calls::mingle(&mut Random::new(seed).fork(FOR_CALLS), &mut steps);
     kind.bend(seed, &cluster, &mut steps);
+    fit(&mut cluster, &mut steps);
     let name = match kind {
         Kind::Lan => format!("swarm-{seed}"),
         _ => format!("swarm-{kind}-{seed}"),
@@ -89,6 +90,7 @@ pub fn sample_of(kind: Kind, seed: u64, bounds: &Bounds) -> Scenario {
     Scenario {
         name,
         about: "Drawn at random: faults, and then all is well.".to_owned(),
+        seed,
         seeds: 1,
         grid: Grid::new(),
         point: Vec::new(),
@@ -96,6 +98,23 @@ pub fn sample_of(kind: Kind, seed: u64, bounds: &Bounds) -> Scenario {
         steps,
         bars: Vec::new(),
         baseline: None,
+    }
+}
+
+/// Writes what was drawn as a file may say it: of no more nodes than there are, and of losses in bursts
+/// alone where a link has both. What happens stays the same.
+fn fit(cluster: &mut Cluster, steps: &mut [Step]) {
+    for whom in steps.iter_mut().flat_map(Step::whom_mut) {
+        whom.fit(cluster.nodes);
+    }
+    let relinks = steps.iter_mut().filter_map(|step| match step {
+        Step::Relink(path) => Some(path),
+        _ => None,
+    });
+    let routes = cluster.routes.iter_mut().map(|route| &mut route.link);
+    let links = [&mut cluster.link].into_iter().chain(&mut cluster.between);
+    for path in links.chain(routes).chain(relinks) {
+        path.loss = path.loss.filter(|_| path.bursts.is_none());
     }
 }
 
@@ -157,10 +176,10 @@ fn second_act(random: &mut Random, cluster: &Cluster, steps: &mut Vec<Step>) {
         Seeds::First | Seeds::Chain | Seeds::None => vec![0],
     };
     if cluster.nodes > 2 * seeds.len() + 1 && random.hit(Ratio(1, 2)) {
-        steps.push(Step::Crash(Whom { these: Some(seeds), ..Whom::default() }));
+        steps.push(Step::Crash(Whom::these(seeds)));
     }
     for _ in 0..random.between(0, 2) {
-        let some = Whom { percent: Some(random.between(1, 25) as usize), ..Whom::default() };
+        let some = Whom::share(random.between(1, 25) as usize);
         steps.push(match random.below(3) {
             0 => Step::Crash(some),
             1 => Step::Kill(some),
@@ -169,7 +188,7 @@ fn second_act(random: &mut Random, cluster: &Cluster, steps: &mut Vec<Step>) {
         steps.push(Step::Run(millis(random.below(8_000))));
     }
     for _ in 0..random.between(0, 2) {
-        let some = Whom { percent: Some(random.between(1, 60) as usize), ..Whom::default() };
+        let some = Whom::share(random.between(1, 60) as usize);
         steps.push(match random.below(4) {
             0 | 1 => Step::Split(some),
             2 => Step::Mute(some),

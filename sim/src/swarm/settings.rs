@@ -4,7 +4,7 @@
 use super::{choice, millis};
 use crate::random::{Random, Ratio};
 use crate::scenario::{
-    Cluster, Others, Path, Preset, Recover, Serve, Settings, Span, Step, Still, Whom,
+    Cluster, Nodes, Others, Path, Preset, Recover, Serve, Settings, Span, Step, Still, Whom,
 };
 
 /// In what way settings matter.
@@ -58,7 +58,12 @@ pub(super) fn bend(random: &mut Random, cluster: &Cluster, steps: &mut Vec<Step>
             *steps = vec![Step::Run(millis(5_000))];
             for range in 0..3 {
                 let over = Span::default();
-                steps.push(Step::Serve(Serve { nodes: None, picked: false, range, over }));
+                steps.push(Step::Serve(Serve {
+                    whom: Whom::default(),
+                    picked: false,
+                    range,
+                    over,
+                }));
             }
             // A repair is tried again after 2, 4, 8, 16 and 32 s, or twice as many.
             steps.push(Step::Run(millis(180_000)));
@@ -77,7 +82,7 @@ fn crowd(cluster: &Cluster, steps: &mut Vec<Step>) {
     let awake = cluster.nodes - cluster.asleep;
     // The seed stays, so that those that come find somebody.
     let go: Vec<usize> = (awake - cluster.asleep..awake).collect();
-    let whom = |these: &[usize]| Whom { these: Some(these.to_vec()), ..Whom::default() };
+    let whom = |these: &[usize]| Whom::these(these.iter().copied());
     steps.retain(|step| !ends_seed(step));
     steps.push(recover(1_000));
     let (leave, die) = go.split_at(go.len() / 2);
@@ -96,12 +101,12 @@ fn ends_seed(step: &Step) -> bool {
     matches!(step, Step::Crash(_) | Step::Kill(_) | Step::Depart(_))
 }
 
-fn some(random: &mut Random, nodes: usize) -> Vec<usize> {
+fn some(random: &mut Random, nodes: usize) -> Nodes {
     let mut these: Vec<usize> = (0..nodes).filter(|_| random.hit(Ratio(1, 2))).collect();
     if these.is_empty() {
         these.push(random.below(nodes as u64) as usize);
     }
-    these
+    these.into_iter().collect()
 }
 
 fn different(random: &mut Random) -> Settings {

@@ -16,6 +16,23 @@ pub struct Small {
     pub failure: Box<Failure>,
 }
 
+impl Small {
+    /// The scenario as a file that says what is to be seen in it: which rule breaks, and what found it.
+    /// It is played with the seed that it fails with.
+    #[must_use]
+    pub fn to_toml(&self, found_by: &str) -> String {
+        let mut scenario = self.scenario.clone();
+        (scenario.seed, scenario.seeds) = (self.seed, 1);
+        let (check, summary) = (self.failure.broken.check(), self.failure.summary());
+        scenario.about = format!("Breaks the rule \"{check}\": {summary}.");
+        let mut head = format!("# Found by: {found_by}\n# With seed {}: {summary}\n", self.seed);
+        for (name, line) in &self.failure.why {
+            head += &format!("#   {name}: {line}\n");
+        }
+        head + &scenario.to_toml()
+    }
+}
+
 /// Makes a failing scenario smaller, as long as it fails in the same way.
 ///
 /// The cluster is tried at a few small sizes, each with a few seeds. Steps are dropped in halves,
@@ -80,6 +97,7 @@ impl Shrinking {
             }
             let mut candidate = self.best.scenario.clone();
             candidate.cluster.nodes = small;
+            fit(&mut candidate);
             let mut halves = candidate.clone();
             halves.steps.iter_mut().for_each(halve);
             for turn in 0..SEEDS {
@@ -126,6 +144,17 @@ impl Shrinking {
                 }
             }
         }
+    }
+}
+
+/// Has what names nodes name some that there are.
+fn fit(scenario: &mut Scenario) {
+    let nodes = scenario.cluster.nodes;
+    for whom in scenario.steps.iter_mut().flat_map(Step::whom_mut) {
+        whom.fit(nodes);
+    }
+    if let Some(others) = &mut scenario.cluster.others {
+        others.these = others.these.wrapped(nodes);
     }
 }
 
@@ -194,7 +223,7 @@ mod tests {
     fn shrinking_leaves_what_matters() {
         let mut scenario = sample(3, &Bounds { nodes: 24, faults: 16 });
         scenario.steps.truncate(6);
-        scenario.steps.push(Step::Split(Whom { nodes: Some(1), ..Whom::default() }));
+        scenario.steps.push(Step::Split(Whom::some(1)));
         scenario.steps.push(Step::Run(Span(Duration::from_secs(20))));
         let impossible =
             Await { what: Goal::Sight, within: Span(Duration::from_millis(1)), figure: None };
@@ -205,5 +234,19 @@ mod tests {
         assert!(small.scenario.cluster.nodes <= 2, "{}", small.scenario.to_toml());
         let again = play(&small.scenario, small.seed, Options::default()).failure.unwrap();
         assert_eq!(again.broken, small.failure.broken);
+        // What is written says all that it takes to see it again.
+        let text = small.to_toml("explore --seed 3");
+        let read: Scenario = text.parse().unwrap();
+        assert_eq!((read.seed, read.seeds), (small.seed, 1));
+        assert!(
+            read.about.contains("Breaks the rule \"liveness\": not reached within 1ms"),
+            "{text}"
+        );
+        assert!(
+            text.contains("# Found by: explore --seed 3\n") && text.contains("#   whom: "),
+            "{text}"
+        );
+        let failure = play(&read, read.seed, Options::default()).failure.unwrap();
+        assert_eq!(failure.broken, small.failure.broken);
     }
 }

@@ -11,6 +11,7 @@ use super::place::{Place, line_of};
 use super::step::walk;
 use super::{Scenario, ScenarioError};
 use crate::random::Ratio;
+use picks::{no_such_node, wrong_zone};
 use steps::wrong_steps;
 
 /// What does not fit.
@@ -28,6 +29,25 @@ impl Wrong {
             Some(line) => format!("line {line}: {}", self.text),
             None => self.text,
         }
+    }
+
+    /// Told with the step that it is about, if it is about one: there is no file with lines.
+    fn without_text(self, scenario: &Scenario) -> String {
+        let mut way = self.way.into_iter();
+        let (Some(Place::Key(steps)), Some(Place::Entry(step))) = (way.next(), way.next()) else {
+            return self.text;
+        };
+        let taken = scenario.steps.get(step).filter(|_| steps == "steps");
+        let Some(taken) = taken.map(ToString::to_string) else { return self.text };
+        let mut keys = taken.split(" =").next().unwrap_or_default().to_owned();
+        for place in way {
+            match place {
+                Place::Key(key) => keys += &format!(".{key}"),
+                Place::Entry(entry) => keys += &format!(" {}", entry + 1),
+                Place::Only => {}
+            }
+        }
+        format!("step {}, {keys}: {}", step + 1, self.text)
     }
 
     /// Of a part that stands there.
@@ -49,7 +69,7 @@ impl Scenario {
     ///
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), ScenarioError> {
-        self.wrong().map_or(Ok(()), |wrong| Err(ScenarioError(wrong.text)))
+        self.wrong().map_or(Ok(()), |wrong| Err(ScenarioError(wrong.without_text(self))))
     }
 
     pub(super) fn wrong(&self) -> Option<Wrong> {
@@ -62,7 +82,8 @@ impl Scenario {
         if self.seeds == 0 {
             return wrong(&["seeds"], "no seeds play nothing: write 1 or more");
         }
-        let found = self.wrong_cluster().or_else(|| wrong_steps(&self.steps));
+        let cluster = &self.cluster;
+        let found = self.wrong_cluster().or_else(|| wrong_steps(&self.steps, cluster));
         found.or_else(|| self.wrong_bars()).or_else(|| {
             let error = self.points().err().filter(|_| !self.grid.is_empty())?;
             wrong(&["grid"], error.to_string())
@@ -94,12 +115,27 @@ impl Scenario {
             let text = "several zones need links: describe them in [cluster.between]";
             return wrong(&["cluster", key], text);
         }
-        let zones = cluster.count_zones();
-        let strays = |zones_of: [u16; 2]| zones_of.iter().any(|zone| usize::from(*zone) >= zones);
-        if let Some(place) = cluster.routes.iter().position(|route| strays(route.zones)) {
-            let text = format!("there are {zones} zones, counted from 0: name two of them");
-            let way = ["cluster".into(), "routes".into(), place.into()];
-            return wrong(&["zones"], text).map(|wrong| wrong.under(&way));
+        if cluster.between.is_some() && cluster.count_zones() < 2 {
+            let text = "there are no zones that it could be between: list them in [[cluster.zone]], \
+                        or leave it out";
+            return wrong(&["cluster", "between"], text);
+        }
+        for (place, route) in cluster.routes.iter().enumerate() {
+            let found = route.zones.iter().find_map(|zone| wrong_zone("zones", zone, cluster));
+            let within = || {
+                let [first, second] = &route.zones;
+                let text = "a route leads from one zone to another: name two";
+                wrong(&["zones"], text).filter(|_| first == second)
+            };
+            if let Some(found) = found.or_else(within) {
+                let way = ["cluster".into(), "routes".into(), place.into()];
+                return Some(found.under(&way));
+            }
+        }
+        let others = cluster.others.as_ref().and_then(|others| others.these.highest());
+        if let Some(highest) = others.filter(|highest| *highest >= cluster.nodes) {
+            let text = no_such_node(highest, cluster.nodes);
+            return wrong(&["cluster", "others", "these"], text);
         }
         #[cfg(feature = "mutants")]
         if let Some(text) = cluster.wrong_mutant() {
@@ -137,18 +173,20 @@ impl Scenario {
                     format!("no step makes the figure \"{figure}\" of a bar: there are {names:?}");
                 return wrong("figure", text);
             };
-            match bar.at_most {
-                Limit::Share(_) if self.baseline.is_none() => wrong(
-                    "at_most",
-                    "a bar is a share of the baseline: describe it in [baseline]".into(),
-                ),
-                Limit::Time(_) | Limit::Delays(_) if *unit != Unit::Nanos => {
-                    let text =
-                        format!("the figure \"{}\" is no time: write a whole number", bar.figure);
-                    wrong("at_most", text)
-                }
-                _ => None,
+            let key = if bar.at_most.is_some() { "at_most" } else { "at_least" };
+            let Some(limit) = bar.limit() else {
+                return wrong("figure", "a bar is a limit: give at_most or at_least".into());
+            };
+            if bar.at_most.is_some() && bar.at_least.is_some() {
+                return wrong("at_least", "a bar has one limit: write two bars".into());
             }
+            let is_of_baseline = matches!(limit, Limit::Share(_)) && *unit != Unit::Share;
+            if is_of_baseline && self.baseline.is_none() {
+                let text = "a bar is a share of the baseline: describe it in [baseline]";
+                return wrong(key, text.into());
+            }
+            let told = limit.fits(*unit).err()?;
+            wrong(key, format!("the figure \"{}\" {told}", bar.figure))
         })
     }
 }
@@ -169,7 +207,17 @@ pub(super) fn wrong_path(path: &Path) -> Option<Wrong> {
         let text = format!("octaves are at most {MOST_OCTAVES}/1: lower them");
         return wrong(&["octaves"], text);
     }
-    if path.mtu == Some(0) || path.bandwidth.is_some_and(|[rate, _]| rate == 0) {
+    let unused = [
+        ("reorder_by", path.reorder_by.is_some() && path.reorder.is_none(), "reorder"),
+        ("replay_within", path.replay_within.is_some() && path.replay.is_none(), "replay"),
+    ];
+    if let Some((key, _, chance)) = unused.into_iter().find(|(_, is_unused, _)| *is_unused) {
+        return wrong(&[key], format!("nothing has a chance of it: give {chance} as well"));
+    }
+    if path.loss.is_some() && path.bursts.is_some() {
+        return wrong(&["loss"], "datagrams are lost in bursts: leave one of loss and bursts out");
+    }
+    if path.mtu == Some(0) || path.bandwidth.is_some_and(|(speed, _)| speed.0 == 0) {
         let key = if path.mtu == Some(0) { "mtu" } else { "bandwidth" };
         return wrong(&[key], "nothing fits through 0 bytes: write more, or a loss of \"100%\"");
     }

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::picks::wrong_pick;
+use super::picks::{wrong_pick, wrong_zone};
 use super::{Wrong, wrong, wrong_path};
 use crate::random::Ratio;
+use crate::scenario::cluster::Cluster;
+use crate::scenario::estimate::at_least;
 use crate::scenario::figure::Unit;
 use crate::scenario::place::Place;
-use crate::scenario::step::{Goal, Send, Stalls, Step};
+use crate::scenario::step::{Flap, Goal, Send, Stalls, Step, Timeline};
 use crate::scenario::value::Span;
 
 /// What the steps so far have brought about.
-#[derive(Default)]
-struct SoFar {
+struct SoFar<'a> {
+    cluster: &'a Cluster,
     served: bool,
     told: bool,
     metered: bool,
@@ -24,17 +26,25 @@ struct SoFar {
 }
 
 /// What is wrong with the steps of a scenario.
-pub(super) fn wrong_steps(steps: &[Step]) -> Option<Wrong> {
+pub(super) fn wrong_steps(steps: &[Step], cluster: &Cluster) -> Option<Wrong> {
     if steps.is_empty() {
         return wrong(&["steps"], "nothing happens: write one step at least");
     }
-    let mut so_far = SoFar::default();
+    let mut so_far = SoFar {
+        cluster,
+        served: false,
+        told: false,
+        metered: false,
+        picked: false,
+        figures: BTreeMap::new(),
+        steps: 0,
+    };
     steps.iter().enumerate().find_map(|(place, step)| {
         so_far.wrong(step, 1, &["steps".into(), place.into(), Place::Only])
     })
 }
 
-impl SoFar {
+impl SoFar<'_> {
     /// What is wrong with a step at this place that is taken this often.
     fn wrong(&mut self, step: &Step, times: u64, way: &[Place]) -> Option<Wrong> {
         self.steps = self.steps.saturating_add(times);
@@ -43,8 +53,9 @@ impl SoFar {
             return wrong(&[], text + ": repeat less").map(|wrong| wrong.under(way));
         }
         let within = |places: &[Place]| [way, places].concat();
-        let found = wrong_pick(step, self.picked).or_else(|| self.wrong_here(step));
-        let found = found.or_else(|| wrong_step(step));
+        let found = wrong_pick(step, self.cluster, self.picked);
+        let found = found.or_else(|| self.wrong_here(step));
+        let found = found.or_else(|| wrong_step(step, self.cluster));
         self.picked |= step.picks();
         found.map(|wrong| wrong.under(way)).or_else(|| match step {
             Step::Repeat(repeat) => {
@@ -100,8 +111,15 @@ impl SoFar {
 }
 
 /// What is wrong with a step by itself.
-fn wrong_step(step: &Step) -> Option<Wrong> {
+fn wrong_step(step: &Step, cluster: &Cluster) -> Option<Wrong> {
     match step {
+        Step::RelinkZone(relink) => {
+            let zones = [("zone", Some(&relink.zone)), ("to", relink.to.as_ref())];
+            let unknown = |(key, zone): (&str, Option<_>)| wrong_zone(key, zone?, cluster);
+            let link = || wrong_path(&relink.link).map(|wrong| wrong.under(&["link".into()]));
+            zones.into_iter().find_map(unknown).or_else(link)
+        }
+        Step::Flap(flap) | Step::FlapMulticast(flap) => wrong_flap(flap),
         Step::Relink(path) => wrong_path(path),
         Step::Narrow(narrow) if narrow.mtu == Some(0) => {
             wrong(&["mtu"], "nothing fits through 0 bytes: write more, or cut the nodes off")
@@ -146,18 +164,38 @@ fn wrong_step(step: &Step) -> Option<Wrong> {
             let key = if repeat.times == 0 { "times" } else { "steps" };
             wrong(&[key], "nothing is repeated: write one step at least, and once at least")
         }
-        Step::Timeline(timeline) => {
-            let (lasts, events) = (timeline.lasts, &timeline.events);
-            let late = events.iter().position(|event| event.at > lasts)?;
-            let at = events[late].at;
-            let text = format!(
-                "an event at {at} comes after the end at {lasts}: move it, or let the timeline \
-                 last until {at} at least"
-            );
-            wrong(&["at"], text).map(|wrong| wrong.under(&["events".into(), late.into()]))
-        }
+        Step::Timeline(timeline) => wrong_timeline(timeline),
         _ => None,
     }
+}
+
+fn wrong_flap(flap: &Flap) -> Option<Wrong> {
+    let (key, text) = match (flap.on.0.is_zero(), flap.off.0.is_zero()) {
+        (true, _) => ("on", "a cut of no time cuts nothing: write how long it lasts"),
+        (_, true) => {
+            ("off", "a cut without a break is no flap: write how long it rests, or use cut")
+        }
+        _ => return None,
+    };
+    wrong(&[key], text)
+}
+
+fn wrong_timeline(timeline: &Timeline) -> Option<Wrong> {
+    let (lasts, events) = (timeline.lasts, &timeline.events);
+    events.iter().enumerate().find_map(|(place, event)| {
+        let (at, takes) = (event.at, at_least(&event.step));
+        let end = Span(at.0.saturating_add(takes));
+        let (key, text) = if at > lasts {
+            let remedy = format!("move it, or let the timeline last until {at} at least");
+            ("at", format!("an event at {at} comes after the end at {lasts}: {remedy}"))
+        } else if end > lasts {
+            let remedy = format!("shorten it, or let the timeline last until {end} at least");
+            ("do", format!("a step from {at} to {end} goes on after the end at {lasts}: {remedy}"))
+        } else {
+            return None;
+        };
+        wrong(&[key], text).map(|wrong| wrong.under(&["events".into(), place.into()]))
+    })
 }
 
 fn wrong_stalls(stalls: &Stalls) -> Option<Wrong> {

@@ -8,6 +8,7 @@ use scalesmall_core::Status;
 use super::lies::Liar;
 use super::{Outcome, Player};
 use crate::check::Broken;
+use crate::scenario::figure::{Unit, share};
 use crate::scenario::step::{Betray, betrayal_figures};
 
 impl Player {
@@ -37,8 +38,9 @@ impl Player {
         let (longest, share) = (Duration::from_nanos(hidden.longest), hidden.most_share);
         if is_continuous(betray) {
             if share > MOST_SHARE {
+                let [share, most] = [share, MOST_SHARE].map(|share| Unit::Share.show(share));
                 let text = format!(
-                    "a member lied, and another was hidden from the rest for {share} thousandths of the time, though {MOST_SHARE} are allowed"
+                    "a member lied, and another was hidden from the rest for {share} of the time, though {most} are allowed"
                 );
                 self.sim.fail(Broken::Rule(text), &hidden.pair);
             }
@@ -68,7 +70,8 @@ impl Player {
 struct Hidden {
     longest: u64,
     pair: Vec<usize>,
-    /// In thousandths of the time, of the node that was hidden for longest in the mean over the others.
+    /// In parts of a million of the time, of the node that was hidden for longest in the mean over the
+    /// others.
     most_share: u64,
 }
 
@@ -108,7 +111,7 @@ impl Hidden {
             close(by, about, from, end);
         }
         let pairs = sim.len().saturating_sub(2).max(1) as u64 * (end - start).max(1);
-        let most_share = total.values().max().map_or(0, |time| time * 1_000 / pairs);
+        let most_share = total.values().max().map_or(0, |time| share(*time, pairs));
         Self { longest, pair, most_share }
     }
 }
@@ -124,8 +127,8 @@ const MENDED: Duration = Duration::from_secs(6);
 /// From how long on a betrayal is judged by shares of the time.
 const LONG: Duration = Duration::from_secs(30);
 
-/// The most of the time, in thousandths, for which a node may be hidden from the others.
-const MOST_SHARE: u64 = 100;
+/// The most of the time, in parts of a million, for which a node may be hidden from the others.
+const MOST_SHARE: u64 = 100_000;
 
 /// The most bytes that go to addresses of no node for a byte that was said.
 const MOST_STRAYS: u64 = 20;

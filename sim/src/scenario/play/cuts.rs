@@ -1,7 +1,7 @@
 //! What a scenario does to the ways between nodes.
 
 use super::Player;
-use crate::scenario::step::{Step, Whom};
+use crate::scenario::step::{RelinkZone, Step};
 
 impl Player {
     pub(super) fn cut(&mut self, step: &Step) {
@@ -21,6 +21,18 @@ impl Player {
                 self.sim.partition(left, right);
                 self.picked = left.to_vec();
             }
+            Step::Cut(cut) => {
+                let (from, _) = self.sides(&cut.from);
+                let mut to = self.others();
+                if !cut.to.is_last() {
+                    self.pick(&cut.to, |_, node| !from.contains(&node));
+                    to = core::mem::replace(&mut self.picked, from.clone());
+                }
+                self.sim.cut(&from, &to);
+                if cut.both_ways {
+                    self.sim.cut(&to, &from);
+                }
+            }
             Step::Mute(whom) => {
                 let (inside, outside) = self.sides(whom);
                 self.sim.cut(&inside, &outside);
@@ -30,8 +42,7 @@ impl Player {
                 self.sim.cut(&outside, &inside);
             }
             Step::Flap(flap) => {
-                let whom = Whom { nodes: Some(flap.nodes), ..Whom::default() };
-                let (inside, outside) = self.sides(&whom);
+                let (inside, outside) = self.sides(&flap.whom);
                 self.sim.flap(&outside, &inside, flap.on.0, flap.off.0);
             }
             Step::MuteMulticast(whom) => {
@@ -43,22 +54,35 @@ impl Player {
                 self.sim.cut_multicast(&outside, &inside);
             }
             Step::FlapMulticast(flap) => {
-                let whom = Whom { nodes: Some(flap.nodes), ..Whom::default() };
-                let (inside, outside) = self.sides(&whom);
+                let (inside, outside) = self.sides(&flap.whom);
                 self.sim.flap_multicast(&outside, &inside, flap.on.0, flap.off.0);
             }
             Step::Heal(_) => self.sim.heal(),
             Step::Narrow(narrow) => {
-                let nodes = match narrow.nodes {
-                    Some(_) => self.sides(&Whom { nodes: narrow.nodes, ..Whom::default() }).0,
-                    None => (0..self.sim.len()).collect(),
+                let nodes = if narrow.whom.is_last() {
+                    (0..self.sim.len()).collect()
+                } else {
+                    self.sides(&narrow.whom).0
                 };
                 for node in nodes {
                     self.sim.narrow(node, narrow.mtu);
                 }
             }
             Step::Relink(path) => self.sim.set_link(path.link()),
+            Step::RelinkZone(relink) => self.relink_zone(relink),
             _ => {}
+        }
+    }
+
+    fn relink_zone(&mut self, relink: &RelinkZone) {
+        let Some(zone) = self.nature.zone_named(&relink.zone) else { return };
+        let to = relink.to.as_ref().and_then(|name| self.nature.zone_named(name));
+        let zones = 0..self.nature.count_zones() as u16;
+        for other in zones.filter(|other| to.map_or(*other != zone, |to| *other == to)) {
+            self.sim.set_zone_link(zone, other, relink.link.link());
+            if !relink.one_way {
+                self.sim.set_zone_link(other, zone, relink.link.link());
+            }
         }
     }
 

@@ -28,26 +28,26 @@ impl Player {
                 }
             }
             Step::Lossy(lossy) => {
-                self.pick_some(lossy.nodes);
+                self.pick_up(&lossy.whom);
                 for node in self.picked.clone() {
                     self.sim.lossy(node, lossy.out.0, lossy.into.0);
                 }
             }
             Step::Skew(skew) => {
-                self.pick_some(skew.nodes);
+                self.pick_up(&skew.whom);
                 for node in self.picked.clone() {
                     self.sim.skew(node, skew.rate.0);
                 }
             }
             Step::Jump(jump) => {
                 let by = i64::try_from(nanos(jump.by.0)).unwrap_or(i64::MAX);
-                self.pick_some(jump.nodes);
+                self.pick_up(&jump.whom);
                 for node in self.picked.clone() {
                     self.sim.jump(node, if jump.back { -by } else { by });
                 }
             }
             Step::Slow(slow) => {
-                self.pick_some(slow.nodes);
+                self.pick_up(&slow.whom);
                 for node in self.picked.clone() {
                     self.sim.slow_down(node, slow.pace.0);
                 }
@@ -68,6 +68,7 @@ impl Player {
             }
             Step::WallClock(clock) => {
                 let behind = i64::try_from(clock.behind.0.as_millis()).unwrap_or(i64::MAX);
+                self.pick(&clock.whom, |_, _| true);
                 for node in self.picked.clone() {
                     self.sim.set_wall_clock(node, -behind);
                 }
@@ -80,8 +81,7 @@ impl Player {
                 }
             }
             Step::Copy(copies) => {
-                let whom = Whom { nodes: copies.nodes, ..Whom::default() };
-                self.pick(&whom, Sim::has_snapshot);
+                self.pick(&copies.whom, Sim::has_snapshot);
                 for node in self.picked.clone() {
                     self.sim.copy(node, copies.by_chance);
                 }
@@ -95,31 +95,40 @@ impl Player {
     }
 
     /// Picks nodes, at random where it is left open, among those that fit.
-    fn pick(&mut self, whom: &Whom, fits: impl Fn(&Sim, usize) -> bool) {
-        let count = match whom {
-            Whom { these: Some(these), .. } => {
-                let mut these: Vec<usize> =
-                    these.iter().map(|node| node % self.sim.len()).collect();
-                these.sort_unstable();
-                these.dedup();
-                self.picked = these;
-                return self.picked.retain(|node| fits(&self.sim, *node));
-            }
-            Whom { nodes: Some(nodes), .. } => *nodes,
-            Whom { percent: Some(percent), .. } => (self.sim.len() * percent).div_ceil(100),
-            _ => return self.picked.retain(|node| fits(&self.sim, *node)),
+    pub(super) fn pick(&mut self, whom: &Whom, fits: impl Fn(&Sim, usize) -> bool) {
+        if whom.is_last() {
+            return self.picked.retain(|node| fits(&self.sim, *node));
+        }
+        let zone = whom.zone.as_ref().map(|name| self.nature.zone_named(name));
+        let is_named = |node: usize| {
+            whom.these.as_ref().is_none_or(|these| these.contains(node))
+                && zone.is_none_or(|zone| zone == Some(self.nature.zone_of(node)))
         };
-        let mut nodes: Vec<usize> =
-            (0..self.sim.len()).filter(|node| fits(&self.sim, *node)).collect();
-        self.random.shuffle(&mut nodes);
-        nodes.truncate(count);
-        nodes.sort_unstable();
+        let named: Vec<usize> = (0..self.sim.len()).filter(|node| is_named(*node)).collect();
+        let share = |percent: usize| (named.len() * percent).div_ceil(100);
+        let count = whom.nodes.or_else(|| whom.percent.map(share));
+        let fitting = named.into_iter().filter(|node| fits(&self.sim, *node));
+        let mut nodes: Vec<usize> = fitting.collect();
+        if let Some(count) = count {
+            self.random.shuffle(&mut nodes);
+            if whom.another {
+                nodes.sort_by_key(|node| self.had.contains(node));
+            }
+            nodes.truncate(count);
+            nodes.sort_unstable();
+        }
+        if whom.another {
+            // Once all have had their turn it begins anew.
+            if nodes.iter().any(|node| self.had.contains(node)) {
+                self.had.clear();
+            }
+            self.had.extend(&nodes);
+        }
         self.picked = nodes;
     }
 
     pub(super) fn pick_some(&mut self, count: usize) {
-        let whom = Whom { nodes: Some(count), ..Whom::default() };
-        self.pick(&whom, |sim, node| sim.condition(node).is_up());
+        self.pick(&Whom::some(count), |sim, node| sim.condition(node).is_up());
     }
 
     pub(super) fn pick_up(&mut self, whom: &Whom) {

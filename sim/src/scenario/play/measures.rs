@@ -12,6 +12,10 @@ use crate::sim::{Sim, Watch};
 
 impl Player {
     pub(super) fn reach(&mut self, goal: &Await) -> Outcome {
+        self.wait(goal).map_err(|failure| self.explained(failure, goal.what))
+    }
+
+    fn wait(&mut self, goal: &Await) -> Outcome {
         let within = goal.within.0;
         // Of nobody nothing is to be said.
         let anybody = |sim: &Sim| sim.live().next().is_some();

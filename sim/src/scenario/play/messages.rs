@@ -9,7 +9,7 @@ use bytes::Bytes;
 use scalesmall_core::{Engine, Event, Recipients, Tag};
 
 use super::{Outcome, Player};
-use crate::scenario::figure::Unit;
+use crate::scenario::figure::{Unit, share};
 use crate::scenario::step::{Send, To};
 use crate::sim::{Incident, Sending, Tap};
 
@@ -138,8 +138,7 @@ impl Player {
         self.figures.push(&name("strays"), Unit::Count, strays.count() as u64);
         self.figures.push(&name("duplicates"), Unit::Count, duplicates);
         self.figures.push(&name("missing"), Unit::Count, missing);
-        let share = (expected - missing) * 10_000 / expected.max(1);
-        self.figures.push(&name("delivered of 10000"), Unit::Count, share);
+        self.figures.push(&name("delivered"), Unit::Share, share(expected - missing, expected));
         self.figures.push(&name("refused"), Unit::Count, refused);
     }
 }

@@ -2,6 +2,7 @@
 
 mod betray;
 mod cuts;
+mod explain;
 mod faults;
 mod lies;
 mod measures;
@@ -13,7 +14,7 @@ mod setup;
 pub use recover::recovers_within;
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use scalesmall_core::{Engine, GroupName};
@@ -23,7 +24,7 @@ use super::cluster::Cluster;
 use super::figure::{BASELINE, Figures};
 use super::settings::Settings;
 use super::step::{Step, Timeline, walk};
-use crate::check::Failure;
+use crate::check::{Failure, list};
 use crate::counts::{Fates, Faults};
 use crate::link::nanos;
 use crate::moment::{Mark, Moment};
@@ -62,6 +63,8 @@ pub struct Played {
     pub hidden_reports: u64,
     /// Bytes per second and node, from beginning to end.
     pub rate: u64,
+    /// The line that runs it again.
+    pub rerun: String,
 }
 
 /// What else a run is to do.
@@ -95,6 +98,7 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         let _ = player.steps(&scenario.steps);
         player.figures
     });
+    let rerun = options.rerun.clone();
     let mut player = Player::new(scenario, &own, seed, options);
     player.controls = control.unwrap_or_default();
     let failure = player.steps(&scenario.steps).err();
@@ -118,6 +122,7 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         sights,
         hidden_reports: sim.reports().iter().filter(|report| report.is_hiding()).count() as u64,
         rate: sent.saturating_mul(1_000) / node_millis,
+        rerun,
         figures: player.figures,
         marks: player.marks,
     }
@@ -128,6 +133,8 @@ struct Player {
     random: Random,
     group: GroupName,
     picked: Vec<usize>,
+    /// The nodes that were picked as other ones than before.
+    had: BTreeSet<usize>,
     /// When the last step that was no waiting was taken.
     since: u64,
     shown: Option<Watch>,
@@ -183,6 +190,7 @@ impl Player {
             random: Random::new(seed).fork(FOR_SCENARIO),
             group: group_name(),
             picked: Vec::new(),
+            had: BTreeSet::new(),
             since: 0,
             shown: None,
             told_of_hold: None,
@@ -211,8 +219,8 @@ impl Player {
     }
 
     fn steps(&mut self, steps: &[Step]) -> Outcome {
-        for step in steps {
-            self.step(step).map_err(|failure| within(step, failure))?;
+        for (place, step) in steps.iter().enumerate() {
+            self.step(step).map_err(|failure| within(place, step, failure))?;
         }
         Ok(())
     }
@@ -224,7 +232,22 @@ impl Player {
         if !matches!(step, Step::Count(_)) {
             (self.counted, self.counted_hidden) = (self.reported, self.reported_hidden);
         }
-        self.mark(step);
+        let mark = self.mark(step);
+        self.take(step)?;
+        // Only afterwards it is known whom it was about.
+        if let Some(mark) = mark.and_then(|place| self.marks.get_mut(place))
+            && (step.picks() || step.whom().is_some())
+            && !self.picked.is_empty()
+        {
+            mark.what = match self.picked[..] {
+                [node] => format!("{} node {node}", mark.what),
+                _ => format!("{} {} nodes: {}", mark.what, self.picked.len(), list(&self.picked)),
+            };
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, step: &Step) -> Outcome {
         match step {
             Step::Run(span) => self.sim.run_for(span.0)?,
             Step::Await(goal) => self.reach(goal)?,
@@ -271,14 +294,15 @@ impl Player {
             let left = start.saturating_add(at).saturating_sub(player.sim.now().as_nanos());
             player.sim.run_for(Duration::from_nanos(left))
         };
-        for (_, event) in timeline.in_order() {
+        for (place, event) in timeline.in_order() {
             run_to(self, nanos(event.at.0))?;
-            self.step(&event.step).map_err(|failure| within(&event.step, failure))?;
+            self.step(&event.step).map_err(|failure| within(place, &event.step, failure))?;
         }
         run_to(self, nanos(timeline.lasts.0))
     }
 
-    fn mark(&mut self, step: &Step) {
+    /// Marks that something is done, and returns which mark that is.
+    fn mark(&mut self, step: &Step) -> Option<usize> {
         let silent = matches!(
             step,
             Step::Run(_)
@@ -289,22 +313,28 @@ impl Player {
                 | Step::Usage(_)
                 | Step::Count(_)
         );
-        if silent || self.marks.len() > 500 {
-            return;
+        if silent || self.marks.len() >= MOST_MARKS {
+            return None;
         }
-        let text = format!("{step:?}");
-        let what = text.split(['(', ' ']).next().unwrap_or("").to_lowercase();
+        let text = step.to_string();
+        let what = text.split(" =").next().unwrap_or_default().replace('_', " ");
         self.marks.push(Mark { at: self.sim.now().as_nanos(), what });
+        Some(self.marks.len() - 1)
     }
 }
 
-/// A failure with the step in which it came about; of steps within others the innermost.
-fn within(step: &Step, mut failure: Box<Failure>) -> Box<Failure> {
-    if failure.parameters.iter().all(|(name, _)| name != IN_STEP) {
-        failure.parameters.push((IN_STEP.to_owned(), format!("{step:?}")));
+/// A failure with the step in which it came about: of steps within others the innermost, with its
+/// place in each.
+fn within(place: usize, step: &Step, mut failure: Box<Failure>) -> Box<Failure> {
+    let place = place + 1;
+    match failure.parameters.iter_mut().find(|(name, _)| name == IN_STEP) {
+        Some((_, text)) => *text = format!("{place}.{text}"),
+        None => failure.parameters.push((IN_STEP.to_owned(), format!("{place}: {step}"))),
     }
     failure
 }
 
 const IN_STEP: &str = "in step";
 const FOR_SCENARIO: u64 = 4;
+/// How many marks of a run are kept.
+const MOST_MARKS: usize = 1_000;

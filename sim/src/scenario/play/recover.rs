@@ -10,7 +10,7 @@ use super::{Outcome, Player};
 use crate::check::{Broken, Failure, Law};
 use crate::ledger::{contents_differ, not_as_told, unless_lied};
 use crate::link::Link;
-use crate::scenario::step::{Recover, Still};
+use crate::scenario::step::{Goal, Recover, Still};
 use crate::sim::{CatchUp, Sim};
 
 impl Player {
@@ -68,9 +68,10 @@ impl Player {
         if let Err(failure) = self.sim.run_until(Sim::converged, within) {
             // A node that has fallen often is held off for longer, and is reported so.
             let held = longest_hold(&self.sim).filter(|_| is_late(&failure.broken));
-            let Some(held) = held else { return Err(failure) };
+            let Some(held) = held else { return Err(self.explained(failure, Goal::Agreement)) };
             // Clocks may run slow.
-            self.sim.run_until(Sim::converged, held + held / 50 + GRACE)?;
+            let outcome = self.sim.run_until(Sim::converged, held + held / 50 + GRACE);
+            outcome.map_err(|failure| self.explained(failure, Goal::Agreement))?;
         }
         let live: Vec<usize> = self.sim.live().collect();
         for &node in &live {

@@ -13,8 +13,8 @@ use crate::scenario::step::{Churn, Serve};
 
 impl Player {
     pub(super) fn serve(&mut self, serve: &Serve, add: bool) -> Outcome {
-        if let Some(nodes) = serve.nodes {
-            self.pick_some(nodes);
+        if !serve.whom.is_last() {
+            self.pick_up(&serve.whom);
         } else if !serve.picked {
             self.picked = self.sim.live().collect();
         }

@@ -2,7 +2,6 @@
 
 use scalesmall_core::{GroupName, KeyRange};
 
-use crate::random::Ratio;
 use crate::scenario::Scenario;
 use crate::scenario::cluster::Seeds;
 use crate::scenario::settings::Settings;
@@ -17,7 +16,7 @@ pub(super) fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun:
     let group = group_name();
     let mut build = Sim::new(seed)
         .nodes_with(cluster.nodes, move |birth| match &others {
-            Some((these, others)) if these.contains(&birth.node) => others.clone(),
+            Some((these, others)) if these.contains(birth.node) => others.clone(),
             _ => config.clone(),
         })
         .link(cluster.link.link())
@@ -30,8 +29,6 @@ pub(super) fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun:
             Seeds::None => Vec::new(),
         })
         .parameter("scenario", scenario.name.clone())
-        .parameter("cluster", format!("{cluster:?}"))
-        .parameter("steps", scenario.steps.len().to_string())
         .rerun(rerun);
     if cluster.serve {
         build = build.born(move |sim, node| {
@@ -49,10 +46,6 @@ pub(super) fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun:
     }
     if cluster.ipv6 {
         build = build.ipv6();
-    }
-    if cluster.link.loss.is_some_and(|loss| !loss.0.is_never()) {
-        build =
-            build.parameter("loss", cluster.link.loss.map_or(Ratio::NEVER, |l| l.0).to_string());
     }
     let mut sim = build.build();
     if !cluster.routes.is_empty() {

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::whom::{Whom, about_nodes};
 use crate::scenario::value::Span;
 
 /// A message to all.
@@ -18,22 +19,19 @@ pub struct Tell {
     pub within: Span,
 }
 
-/// Ranges that are served.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Serve {
-    /// How many nodes, at random; all that are live if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nodes: Option<usize>,
-    /// Those picked last instead.
-    #[serde(default)]
-    pub picked: bool,
-    /// Which of their ranges, 0 to 999; each node has its own.
-    #[serde(default)]
-    pub range: u32,
-    /// The calls are spread over this span.
-    #[serde(default)]
-    pub over: Span,
+about_nodes! {
+    /// Ranges that are served, by all live nodes if none are named.
+    pub struct Serve {
+        /// By those picked last instead.
+        #[serde(default)]
+        pub picked: bool,
+        /// Which of their ranges, 0 to 999; each node has its own.
+        #[serde(default)]
+        pub range: u32,
+        /// The calls are spread over this span.
+        #[serde(default)]
+        pub over: Span,
+    }
 }
 
 /// Messages.
@@ -54,7 +52,7 @@ pub struct Send {
     #[serde(default = "a_while")]
     pub wait: Span,
     /// The figures are called this, and ` latency` of each delivery, ` missing`, ` duplicates`,
-    /// ` strays` (at nodes for which it was not meant), ` delivered of 10000`, ` refused` calls.
+    /// ` strays` (at nodes for which it was not meant), ` delivered` (a share), ` refused` calls.
     pub figure: String,
 }
 

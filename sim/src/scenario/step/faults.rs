@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::whom::{Whom, about_nodes, percent};
+use crate::scenario::nodes::ZoneName;
+use crate::scenario::path::Path;
 use crate::scenario::value::{Chance, Span, possible};
 use crate::sim::CatchUp;
 
@@ -95,100 +98,107 @@ pub struct Parts {
 #[serde(deny_unknown_fields)]
 pub struct Between {
     /// How many per cent of all nodes are in the one set, at random.
+    #[serde(deserialize_with = "whole_percent")]
     pub percent: usize,
     /// How many per cent of all are in the other.
+    #[serde(deserialize_with = "whole_percent")]
     pub and: usize,
 }
 
-/// A cut that comes and goes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Flap {
-    /// How many nodes, at random.
-    pub nodes: usize,
-    /// How long they do not hear the others.
-    pub on: Span,
-    /// How long they do.
-    pub off: Span,
+fn whole_percent<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<usize, D::Error> {
+    percent(reader).map(Option::unwrap_or_default)
 }
 
-/// Nodes that lose datagrams.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lossy {
-    /// How many nodes, at random.
-    pub nodes: usize,
-    /// The chance, for what they send.
-    #[serde(deserialize_with = "possible")]
-    pub out: Chance,
-    /// The chance, for what is sent to them.
-    #[serde(deserialize_with = "possible")]
-    pub into: Chance,
-}
-
-/// Links that carry no large datagrams: these vanish, and nobody is told.
+/// Datagrams from some nodes to others that do not arrive any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Narrow {
-    /// Of how many nodes, at random; of all if left out.
+pub struct Direction {
+    /// Which nodes are not heard any more; they are then those picked last.
+    pub from: Whom,
+    /// Which do not hear them; at random, of those that are not in `from`.
+    pub to: Whom,
+    /// Whether neither hears the other.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub both_ways: bool,
+}
+
+/// The links of a zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelinkZone {
+    /// Which zone.
+    pub zone: ZoneName,
+    /// Its links to which zone: to another one, or within itself; to all others if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nodes: Option<usize>,
-    /// The largest datagram that passes, in bytes of UDP payload; if left out, all pass again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mtu: Option<usize>,
+    pub to: Option<ZoneName>,
+    /// Whether only what leaves the zone takes them, and not what comes back.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub one_way: bool,
+    /// What they become.
+    pub link: Path,
 }
 
-/// Clocks that run fast or slow.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Skew {
-    /// How many nodes, at random.
-    pub nodes: usize,
-    /// How fast, up to 100 times the truth.
-    pub rate: Chance,
-}
+about_nodes! {
+    /// A cut that comes and goes.
+    pub struct Flap {
+        /// How long the nodes do not hear the others.
+        pub on: Span,
+        /// How long they do.
+        pub off: Span,
+    }
 
-/// Second copies of nodes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Copies {
-    /// Of how many nodes, at random among those with a snapshot; of those picked last if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nodes: Option<usize>,
-    /// Whether a datagram for the address goes to either by chance, and not to the one that sent last.
-    #[serde(default)]
-    pub by_chance: bool,
-}
+    /// Nodes that lose datagrams.
+    pub struct Lossy {
+        /// The chance, for what they send.
+        #[serde(deserialize_with = "possible")]
+        pub out: Chance,
+        /// The chance, for what is sent to them.
+        #[serde(deserialize_with = "possible")]
+        pub into: Chance,
+    }
 
-/// Clocks that jump.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Jump {
-    /// How many nodes, at random.
-    pub nodes: usize,
-    /// How far.
-    pub by: Span,
-    /// Whether back, and not forward.
-    #[serde(default)]
-    pub back: bool,
-}
+    /// Links that carry no large datagrams: these vanish, and nobody is told. Those of all nodes if
+    /// none are named.
+    pub struct Narrow {
+        /// The largest datagram that passes, in bytes of UDP payload; if left out, all pass again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub mtu: Option<usize>,
+    }
 
-/// Nodes that are slow to take datagrams.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Slow {
-    /// How many nodes, at random.
-    pub nodes: usize,
-    /// The time between two datagrams; none for as fast as they come.
-    pub pace: Span,
-}
+    /// Clocks that run fast or slow.
+    pub struct Skew {
+        /// How fast, up to 100 times the truth.
+        pub rate: Chance,
+    }
 
-/// Wall clocks that are wrong.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WallClock {
-    /// How far behind the truth, of the nodes picked last.
-    pub behind: Span,
+    /// Second copies of nodes that have a snapshot.
+    pub struct Copies {
+        /// Whether a datagram for the address goes to either by chance, and not to the one that sent
+        /// last.
+        #[serde(default)]
+        pub by_chance: bool,
+    }
+
+    /// Clocks that jump.
+    pub struct Jump {
+        /// How far.
+        pub by: Span,
+        /// Whether back, and not forward.
+        #[serde(default)]
+        pub back: bool,
+    }
+
+    /// Nodes that are slow to take datagrams.
+    pub struct Slow {
+        /// The time between two datagrams; none for as fast as they come.
+        pub pace: Span,
+    }
+
+    /// Wall clocks that are wrong.
+    pub struct WallClock {
+        /// How far behind the truth.
+        pub behind: Span,
+    }
 }
 
 /// One node at random, which runs on as it should, also says what no engine says.
@@ -200,8 +210,8 @@ pub struct Betray {
     /// How long it waits from one to the next.
     #[serde(default)]
     pub every: Span,
-    /// Under which name is kept how long one of the others was hidden from another at most, for how
-    /// many thousandths of the time each of them was hidden from the rest, and how many bytes went to
+    /// Under which name is kept how long one of the others was hidden from another at most, for which
+    /// share of the time each of them was hidden from the rest, and how many bytes went to
     /// addresses of no node for each byte that was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figure: Option<String>,

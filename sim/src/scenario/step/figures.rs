@@ -41,7 +41,7 @@ impl Step {
 pub(crate) fn betrayal_figures(figure: &str) -> [(String, Unit); 3] {
     [
         (format!("{figure} hidden longest"), Unit::Nanos),
-        (format!("{figure} hidden of 1000"), Unit::Count),
+        (format!("{figure} hidden share"), Unit::Share),
         (format!("{figure} strays per byte"), Unit::Count),
     ]
 }
@@ -68,7 +68,7 @@ const SEND: [(&str, Unit); 6] = [
     (" missing", Unit::Count),
     (" duplicates", Unit::Count),
     (" strays", Unit::Count),
-    (" delivered of 10000", Unit::Count),
+    (" delivered", Unit::Share),
     (" refused", Unit::Count),
 ];
 

@@ -5,14 +5,18 @@ mod faults;
 mod figures;
 mod measures;
 mod picks;
+mod whom;
 
 pub use calls::{Churn, Send, Serve, Tell, To};
 pub use faults::{
-    Betray, Between, Copies, Flap, Jump, Lossy, Narrow, Parts, Pauses, Resume, Skew, Slow, Stall,
-    Stalls, WallClock, Way,
+    Betray, Between, Copies, Direction, Flap, Jump, Lossy, Narrow, Parts, Pauses, RelinkZone,
+    Resume, Skew, Slow, Stall, Stalls, WallClock, Way,
 };
 pub(crate) use figures::betrayal_figures;
 pub use measures::{Count, Counted, Usage};
+pub use whom::Whom;
+
+use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +55,8 @@ pub enum Step {
     Parts(Parts),
     /// Some nodes and some others are cut off from each other; the rest hears both and is heard.
     Between(Between),
+    /// Some nodes are not heard by some others any more.
+    Cut(Direction),
     /// The others do not hear some nodes any more.
     Mute(Whom),
     /// Some nodes do not hear the others any more.
@@ -73,6 +79,8 @@ pub enum Step {
     Heal(Nothing),
     /// The link between all nodes becomes another one, between zones as well.
     Relink(Path),
+    /// The links of one zone become others.
+    RelinkZone(RelinkZone),
     /// Nodes' clocks run fast or slow: a factor such as "101/100".
     Skew(Skew),
     /// Nodes' monotonic clocks are set forward, as after a suspend, or back.
@@ -131,6 +139,15 @@ pub enum Step {
     Timeline(Timeline),
 }
 
+/// As a file has it, on one line.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = toml::Value::try_from(self).map(|table| table.to_string()).unwrap_or_default();
+        let inner = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+        f.write_str(inner.unwrap_or(&text).trim())
+    }
+}
+
 /// A step that takes no more words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -168,23 +185,6 @@ pub enum Goal {
     ToldOfHold,
     /// A node or its second copy says that another one uses its address.
     Conflict,
-}
-
-/// Which nodes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Whom {
-    /// This many, at least 1, at random among the nodes in question; all of them if there are
-    /// fewer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nodes: Option<usize>,
-    /// This many per cent of all, 1 to 100, at random.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub percent: Option<usize>,
-    /// These, counted from 0; past the last one it begins again with the first. Without any of the
-    /// three: those picked last, by a step before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub these: Option<Vec<usize>>,
 }
 
 /// The end of all faults.

@@ -1,0 +1,68 @@
+//! What the reader of TOML refuses, told with what to do.
+
+/// An error of the reader, with what to do if it does not say that itself.
+pub(super) fn told(error: &toml::de::Error) -> String {
+    let message = error.message();
+    let text = error.to_string();
+    let told = text.trim_end();
+    // The reader names types of the program, where numbers are meant.
+    let mut kinds = NUMBERS.iter();
+    let number = kinds.find_map(|(kind, most)| Some((message.strip_suffix(kind)?, most)));
+    match number {
+        Some((start, most)) => {
+            let wanted = format!("{start}a whole number of 0 to {most}");
+            format!("{}{}", told.replacen(message, &wanted, 1), plainly(message))
+        }
+        None => format!("{told}{}", remedy(message)),
+    }
+}
+
+/// What numbers are called, and the most that each can be. No number in a file is larger than the
+/// last.
+const NUMBERS: [(&str, u64); 5] = [
+    ("u8", u8::MAX as u64),
+    ("u16", u16::MAX as u64),
+    ("u32", u32::MAX as u64),
+    ("u64", i64::MAX as u64),
+    ("usize", i64::MAX as u64),
+];
+
+fn remedy(message: &str) -> String {
+    if message.starts_with("wanted exactly 1 element") {
+        return "\na step is one thing: begin each with [[steps]]".to_owned();
+    }
+    if let Some(near) = nearest(message) {
+        return format!("\ndid you mean `{near}`?");
+    }
+    if message.contains("expected a whole number") {
+        return plainly(message);
+    }
+    String::new()
+}
+
+/// How a number is written that stands in quotation marks, or with a sign of per cent.
+fn plainly(message: &str) -> String {
+    let quoted = message.strip_prefix("invalid type: string \"");
+    let text = quoted.and_then(|rest| rest.split_once('"')).map(|(text, _)| text);
+    let digits = text.map(|text| text.trim().trim_end_matches('%').trim());
+    let is_number = |text: &&str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    match digits.filter(is_number) {
+        Some(digits) => format!("\nwrite it without quotation marks: {digits}"),
+        None => String::new(),
+    }
+}
+
+/// Of the words that are known, the one most like the one that is not.
+fn nearest(message: &str) -> Option<&str> {
+    let rest = ["unknown field `", "unknown variant `"]
+        .into_iter()
+        .find_map(|start| message.strip_prefix(start));
+    let mut words = rest?.split('`').step_by(2);
+    let unknown = words.next()?;
+    words
+        .filter(|word| !word.is_empty())
+        .map(|word| (strsim::damerau_levenshtein(unknown, word), word))
+        .filter(|(distance, word)| *distance <= word.len().max(unknown.len()) / 3)
+        .min()
+        .map(|(_, word)| word)
+}
