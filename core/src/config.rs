@@ -69,10 +69,10 @@ pub struct Config {
     pub repair_interval: Duration,
     /// How long a tombstone is kept by its owner.
     pub tombstone_ttl: Duration,
-    /// How long a node that is down or has left is remembered: five minutes at most if it may be an
-    /// invention, as no packet of it ever came. After that only seeds are retried. Such a node is no part of the
-    /// digest, so nodes may have different values. A node that has been gone for half of this is
-    /// not learnt from others any more.
+    /// How long a node that is down or has left is remembered and, if it is down, retried. It is five
+    /// minutes at most if no packet of it ever came, as it may be made up. A gone node is no part of
+    /// the digest, so nodes may have different values. One that has been gone for half of this is no
+    /// longer accepted from others.
     pub forget_after: Duration,
     /// Whether multicast is used. The embedder must then provide it.
     pub multicast: bool,
@@ -95,7 +95,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// For nodes on one local network: all know of a crash about 3.5 s later.
+    /// For nodes on one local network: all know of a crash after 3.1 s in the median, and
+    /// after 4.5 s in 99 of 100 cases.
     #[must_use]
     pub fn lan(seed: [u8; 32], cluster: ClusterName, keys: Keyring) -> Self {
         Self {

@@ -114,8 +114,8 @@
 //!   pure join, so order, loss and repetition of datagrams do not matter.
 //! - Only the owner of a record decides what it says. It corrects what others claim in its name,
 //!   and what it said in an earlier [`Epoch`] is void once a later one is known.
-//! - A node is called down if it is silent to its prober for [`Config::silence_window`], and for
-//!   the last half of that to two of the verifiers, or to the only one. It is not called down if it
+//! - A node is called down if it is silent to its prober for [`Config::silence_window`], and to two of
+//!   the verifiers, or to the only one, for the rest of the window from when they were asked. It is not called down if it
 //!   answers any of them and the prober hears of that in time. If fewer than half of the verifiers
 //!   report, even after reminders, the prober may be cut off itself, and marks the node
 //!   unreachable.
@@ -206,8 +206,10 @@
 //! | **life**, [`Epoch`] | one run of a node, and the number that orders its lives | generation (Cassandra), instance |
 //! | **incarnation** | counts a node's refutations in a life | the same in SWIM |
 //! | **claim** | what is known of a node, as one node tells another: life, incarnation, alive, down or left | membership update (SWIM), heartbeat state |
-//! | **verdict**, *down* | the claim that a node is dead, with the nodes that found it silent | *confirm* (SWIM), *dead* (memberlist) |
+//! | **verdict**, *down* | the claim that a node is dead, with the nodes that found it silent (the frame `Verdict` is one verifier's report) | *confirm* (SWIM), *dead* (memberlist) |
 //! | **gone** | down or left, until it is forgotten | *dead*, *left* (memberlist) |
+//! | **lost** | down or unreachable: to be retried | *failed* (serf) |
+//! | **forgetting** | dropping all that is known of a gone node, after [`Config::forget_after`] (`repair::tombstones`) or to make room (`picture::room`) | reaping (serf) |
 //! | **left** | the claim of a node about itself that it departs | *leave* (SWIM, serf) |
 //! | **suspicion** | one node's own doubt, which it tells the suspect | the same in SWIM, where it is gossiped |
 //! | **verifier** | a node that was asked to look at a suspect | ping-req target, indirect probe (SWIM); independent confirmation (Lifeguard) |
@@ -221,6 +223,7 @@
 //! | **group**, **range**, **item** | a name; keys from a start to an end, both included; what one member says about one range | service, shard or key range, registration |
 //! | **record**, **clock** | all that one member says about one group; the number of its last write | delta-state CRDT, version; last-writer-wins map with one writer |
 //! | **tombstone**, **floor** | an item that says *removed*; the clock up to which tombstones are collected | the same; garbage-collection watermark |
+//! | **owner** of a record | the member that writes it, and nobody else | single writer |
 //! | **owner** of a key | a member that serves it; they are ranked by rendezvous hashing | replica; highest random weight (HRW) |
 //! | **fingerprint**, **root**, [`Digest`] | a hash of one claim, record or blob; their sum over all living nodes | set checksum, digest; root of a Merkle tree, without the tree |
 //! | **repair** | two nodes compare roots, find what differs and exchange it | anti-entropy, push-pull sync (memberlist) |
@@ -260,9 +263,9 @@
 //!
 //! - **Suspicion is not gossiped.** It stays with the accuser and a few verifiers that it recruits
 //!   when half of the window has passed in silence; only *down* is broadcast. A false suspicion
-//!   costs three nodes a few datagrams instead of costing the whole cluster a refutation.
-//! - **No ping-req.** A verifier pings on its own account for the rest of the window and reports
-//!   what it found. One answer ends the suspicion. A verdict needs reports from at least half of those
+//!   costs three to eight nodes a few datagrams instead of costing the whole cluster a refutation.
+//! - **No ping-req.** A verifier sends pings of its own for the rest of the window and reports what it
+//!   found. One answer ends the suspicion. A verdict needs reports from at least half of those
 //!   asked, and silence in all of them; after two reminders silence from two is enough, or from the
 //!   only one that has reported. So a prober that is cut off condemns nobody.
 //! - **The window does not grow with the cluster**, nor does it shrink with the number of accusers:

@@ -61,7 +61,7 @@ impl Servers {
         let placement = Placement::new(Slots::new(SLOTS).unwrap());
         let nobody = placement.plan(&group(), &[]);
         let server = |engine: &Engine| Server {
-            handover: Handover::new(engine.id(), engine.epoch()),
+            handover: Handover::new(engine.id(), engine.epoch(), &group(), placement.slots()),
             candidates: Vec::new(),
             plan: nobody.clone(),
             loading: BTreeMap::new(),
@@ -122,7 +122,7 @@ impl Servers {
                 *plan = placement.plan(&group(), &known);
                 *candidates = known;
             }
-            handover.update(now, plan, engine.served_slots(&group(), placement.slots()));
+            handover.update(now, plan, engine.served_slots(&group(), placement.slots())).unwrap();
             handover.handle_timeout(now);
             let range = |slot| placement.slots().range(slot).unwrap();
             while let Some((slot, _)) = loading.iter().find(|(_, at)| **at <= *since) {
@@ -137,6 +137,9 @@ impl Servers {
                         *taken += 1;
                         loading.insert(slot, *since + LOAD);
                     }
+                    Step::Merge { slot, .. } => {
+                        loading.insert(slot, *since + LOAD);
+                    }
                     Step::Cancel { slot } => {
                         loading.remove(&slot);
                     }
@@ -146,7 +149,7 @@ impl Servers {
                     _ => {}
                 }
             }
-            while let Some((to, message)) = handover.poll_message() {
+            while let Some((to, message)) = handover.poll_message(1_000) {
                 let to = Recipients::Nodes(&[to]);
                 engine.broadcast(now, to, HANDOVERS, message).unwrap();
             }

@@ -21,7 +21,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Whether it says no more than anything does that the node has said in this life.
+    /// Whether any frame of this life implies it.
     pub(crate) fn is_of_birth(&self) -> bool {
         self.standing == Standing::Alive && self.incarnation == 0
     }

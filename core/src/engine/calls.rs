@@ -12,7 +12,7 @@ use crate::base::{Epoch, GroupName, Instant, Ix};
 use crate::broadcast::{Audience, FAN_OUT};
 use crate::claims::Standing;
 use crate::config::{Config, ConfigError};
-use crate::out::{BroadcastError, BroadcastId, Event, Recipients, Tag};
+use crate::out::{BroadcastError, BroadcastId, Event, Recipients, Tag, Why};
 use crate::topology::{GroupError, KeyRange, Op, TimedItem};
 use crate::wire::{Frame, MAX_METADATA, MESSAGE_OVERHEAD, Message, OVERHEAD};
 
@@ -241,6 +241,8 @@ impl Engine {
         self.picture.set_config(&mut self.out, config);
         self.derive_keys();
         self.segment.start(&self.picture, &mut self.out, false);
+        // What is kept for a shorter time now may be over.
+        self.out.timers.hasten(Why::Housekeeping, self.picture.now);
         Ok(())
     }
 

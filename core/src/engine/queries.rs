@@ -62,6 +62,13 @@ impl Engine {
         self.picture.me().epoch
     }
 
+    /// Whether this node knows its cluster: it has found a peer with an equal picture since it
+    /// started, or has waited for one in vain while it had company.
+    #[must_use]
+    pub const fn has_caught_up(&self) -> bool {
+        self.picture.newness.caught_up
+    }
+
     /// The configuration in force.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -86,13 +93,15 @@ impl Engine {
     /// The members of a group that live by what all nodes are told of them, this node included if it is
     /// one; sorted.
     ///
-    /// Unlike [`Engine::members`] it does not depend on what this node alone believes (*suspect*,
-    /// *unreachable*, *held off*), so it is what a [`Plan`](crate::placement::Plan) is made of: nodes
+    /// Members that are held off are left out, as nothing is routed to them. Unlike
+    /// [`Engine::members`] it does not depend on what this node alone believes (*suspect*,
+    /// *unreachable*), so it is what a [`Plan`](crate::placement::Plan) is made of: nodes
     /// with equal pictures have the same list.
     #[must_use]
     pub fn living_members(&self, group: &GroupName) -> Vec<NodeId> {
         let members = self.picture.topology.members_of_any_status(group);
-        let living = members.filter(|&ix| self.picture.state(ix).is_living());
+        let fits = |ix| self.picture.state(ix).is_living() && !self.picture.state(ix).is_held();
+        let living = members.filter(|&ix| fits(ix));
         let mut living: Vec<NodeId> = living.map(|ix| self.picture.id(ix)).collect();
         living.sort_unstable();
         living

@@ -4,8 +4,9 @@
 //! and have forgotten since. If such a node answers, its answer makes it known. If it is silent, this node
 //! tells those that believe in it that it is down; they ask it themselves before they believe that.
 //!
-//! A peer that was called down and has denied it is asked as well when that is said again. What is said
-//! counts only if it is silent: a member that accuses others all the time hides each of them once.
+//! A peer that was heard is asked as well, where what is said of it may be made up: see `word`. What is
+//! said counts only if the peer is silent: a member that accuses others all the time hides each of them
+//! once.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -42,8 +43,8 @@ pub(crate) enum Doubt {
     Forgotten,
     /// There is no room for all that is said.
     NoRoom,
-    /// It has denied the like of late.
-    Denied,
+    /// It is a peer that was heard, and what is said is worse than what this node knows of it.
+    Accused,
 }
 
 /// The nodes that are asked whether they live.
@@ -64,10 +65,10 @@ impl Hearsay {
     ) -> bool {
         let id = claim.life.id;
         if let Some(asked) = self.asked.get_mut(&id)
-            && (asked.claim.life == claim.life || doubt == Doubt::Denied)
+            && (asked.claim.life == claim.life || doubt == Doubt::Accused)
             && asked.doubt == doubt
         {
-            if doubt == Doubt::Denied {
+            if doubt == Doubt::Accused {
                 // The first one decides when, the highest one what.
                 let higher = order(claim) > order(&asked.claim);
                 (asked.claim, asked.by) =
@@ -87,8 +88,8 @@ impl Hearsay {
             return false;
         }
         if !id.is_addressable() || self.asked.len() >= LIMIT && !self.asked.contains_key(&id) {
-            out.stats.claims_refused += u64::from(doubt != Doubt::Denied);
-            return doubt == Doubt::Denied;
+            out.stats.claims_refused += u64::from(doubt != Doubt::Accused);
+            return doubt == Doubt::Accused;
         }
         out.stats.claims_refused += u64::from(doubt == Doubt::NoRoom);
         let due = picture.now + wait(picture, id, doubt);
@@ -109,9 +110,9 @@ impl Hearsay {
         let mut over = Vec::new();
         for (&id, asked) in &mut self.asked {
             let known = picture.find(id);
-            let denied = asked.doubt == Doubt::Denied;
+            let accused = asked.doubt == Doubt::Accused;
             let is_news = known.is_some_and(|ix| picture.weigh(ix, &asked.claim).is_gt());
-            if known.is_some() && !denied || !is_news && denied {
+            if known.is_some() && !accused || !is_news && accused {
                 over.push((id, None));
             } else if asked.due > picture.now {
                 continue;
@@ -119,8 +120,8 @@ impl Hearsay {
                 asked.tries += 1;
                 asked.due = picture.now + wait(picture, id, asked.doubt);
                 ask(picture, out, asked);
-            } else if denied || asked.tries > TRIES {
-                over.push((id, denied.then_some((asked.claim, asked.by))));
+            } else if accused || asked.tries > TRIES {
+                over.push((id, accused.then_some((asked.claim, asked.by))));
             } else {
                 asked.tries += 1;
                 asked.due = picture.now + picture.timing.hearsay_memory;
@@ -152,7 +153,7 @@ fn order(claim: &Claim) -> (Epoch, u32, Standing) {
 fn wait(picture: &Picture, id: NodeId, doubt: Doubt) -> Duration {
     let longest = picture.config.max_timeout;
     match picture.find(id).and_then(|ix| picture.peers.late(ix)) {
-        Some(late) if doubt == Doubt::Denied => late.min(longest).max(picture.timing.denial_wait),
+        Some(late) if doubt == Doubt::Accused => late.min(longest).max(picture.timing.denial_wait),
         _ => longest.max(2 * picture.peers.usually_late()),
     }
 }
@@ -161,7 +162,7 @@ fn wait(picture: &Picture, id: NodeId, doubt: Doubt) -> Duration {
 fn ask(picture: &Picture, out: &mut Out, asked: &Asked) {
     let id = asked.claim.life.id;
     match picture.find(id) {
-        Some(ix) if asked.doubt == Doubt::Denied => {
+        Some(ix) if asked.doubt == Doubt::Accused => {
             let to = picture.unbound(ix);
             out.say_frame(to, Frame::Claim(asked.claim));
             picture.greet(out, to);

@@ -76,8 +76,8 @@ impl Watches {
         millis: u32,
     ) {
         let span = Duration::from_millis(u64::from(millis)).min(picture.timing.slowest);
-        // As much of the window as is over the asker has heard nothing. What answered this node since
-        // is not silent: it was asked before, and what it said then was lost.
+        // The asker has heard nothing for the part of the window that has passed. If the suspect has
+        // answered this node in that time, it is not silent: the report of it was lost.
         let silent =
             picture.config.silence_window.saturating_sub(span).min(picture.timing.report_memory);
         if self.answered.iter().any(|&(ix, at)| ix == suspect && picture.now.since(at) <= silent) {
@@ -127,7 +127,7 @@ impl Watches {
         self.arm(picture, out);
     }
 
-    /// Takes in what a verifier has seen. Returns whether the suspicion is over.
+    /// Takes in what a verifier has seen. Returns until when to probe faster, if many are dying.
     pub(crate) fn reported(
         &mut self,
         picture: &mut Picture,

@@ -11,10 +11,11 @@ use crate::picture::Picture;
 const LEAP: u32 = 1 << 10;
 
 impl Membership {
-    /// Whether a claim is taken as it is. What another says of the life of a node that is not known is
-    /// looked into first if this node may have forgotten it, or has no room for all that is said; and so is
-    /// the end of a life that this node has not heard, a raised incarnation, and what is said of a peer that
-    /// has denied the like of late, or that this node has heard itself within a window.
+    /// Whether a claim is taken as it is; otherwise its subject is asked first.
+    ///
+    /// Of a node that is not known, a claim of life is looked into if this node may have forgotten it,
+    /// or has no room for all that is said. What is doubted of a peer that was heard is in the table of
+    /// *Doubt* in the [protocol](crate::protocol).
     pub(crate) fn takes_word(
         &mut self,
         picture: &Picture,
@@ -44,7 +45,7 @@ impl Membership {
                 Standing::Down => later || living && (raised || unheard || denied || just_heard),
                 Standing::Left => later || living && (raised || unheard || denied),
             };
-            return !suspicious || self.hearsay.ask(picture, out, from, claim, Doubt::Denied);
+            return !suspicious || self.hearsay.ask(picture, out, from, claim, Doubt::Accused);
         }
         if claim.standing != Standing::Alive {
             return true;

@@ -213,7 +213,7 @@ pub enum Cause {
     Departed,
     /// It began a new life.
     NewLife,
-    /// It was down or gone for [`Config::forget_after`](crate::Config::forget_after), or has made
+    /// It was down or had left for [`Config::forget_after`](crate::Config::forget_after), or has made
     /// room for a living node: see [`Limits`](crate::Limits).
     Expired,
     /// It lives, but says itself that it was cut off or stood still, not for the first time of late: it is

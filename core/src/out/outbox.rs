@@ -52,8 +52,8 @@ impl Say {
     }
 }
 
-/// Whether a frame concerns liveness or ends a wait for an answer. A challenge is not urgent:
-/// anybody can provoke one.
+/// Whether a frame concerns liveness or ends a wait for an answer. A challenge is not urgent, as
+/// anybody can provoke one; nor is `TooLarge`, which starts the sending of a message anew.
 pub(crate) fn is_urgent(frame: &Frame) -> bool {
     matches!(
         frame,

@@ -69,7 +69,7 @@ impl Default for Health {
 }
 
 impl Health {
-    /// What time-outs and intervals are multiplied by: 1 when well, up to 9.
+    /// What the time-outs of probes are multiplied by: 1 when well, up to 9.
     pub(crate) fn factor(&self) -> u32 {
         self.score + 1
     }

@@ -9,8 +9,8 @@ use crate::mutants::mutated;
 use crate::picture::{Picture, State};
 use crate::wire::Frame;
 
-/// One in this many of the gone is forgotten at once, so that the search for them is worth its
-/// while.
+/// At least one in this many of the gone is forgotten in one go, so that the search for them is worth
+/// its while.
 const LEAST_SHARE: usize = 32;
 
 impl Picture {

@@ -211,7 +211,7 @@ impl Picture {
         }
     }
 
-    /// Changes the state of a peer that is known, and with it all that follows from the state but the root.
+    /// Changes the state of a peer that is known, and all that is derived from it, except the root.
     pub(super) fn turn(
         &mut self,
         out: &mut Out,

@@ -48,7 +48,7 @@ impl Strangers {
         self.count += 1;
     }
 
-    /// A stranger that is not present any more is forgotten.
+    /// Forgets a stranger that is no longer present.
     pub(super) const fn leave(&mut self) {
         self.count -= 1;
     }

@@ -46,6 +46,9 @@ impl Placement {
     /// The most owners of a slot.
     pub const MOST_REPLICAS: usize = 8;
 
+    /// The most candidates; of more, those with the highest ids are left out.
+    pub const MOST_CANDIDATES: usize = u16::MAX as usize;
+
     /// One owner for each slot, and no node with more than 125 % of its share.
     #[must_use]
     pub const fn new(slots: Slots) -> Self {
@@ -82,16 +85,16 @@ impl Placement {
     /// Places all slots of a group. The order of the candidates does not matter; of two with one
     /// node the one with the higher weight counts.
     ///
-    /// Takes time in proportion to slots, replicas and candidates: 4,096 slots and 64 candidates
-    /// take some milliseconds. Keep the plan until the candidates change.
+    /// Takes time in proportion to slots, replicas and candidates, and more the closer the load is to
+    /// 100 %: 4,096 slots and 64 candidates take some milliseconds, 65,536 and 1,000 take seconds.
+    /// Keep the plan until the candidates change.
     #[must_use]
     pub fn plan(&self, group: &GroupName, candidates: &[Candidate]) -> Plan {
         let mut candidates: Vec<Candidate> =
             candidates.iter().copied().filter(|candidate| candidate.weight > 0).collect();
         candidates.sort_unstable_by_key(|it| (it.node, Reverse(it.weight), it.zone));
         candidates.dedup_by_key(|candidate| candidate.node);
-        // No picture holds as many nodes as would not fit.
-        candidates.truncate(usize::from(u16::MAX));
+        candidates.truncate(Self::MOST_CANDIDATES);
         let width = self.replicas.min(candidates.len());
         let mut draft = Draft::new(self, group, &candidates, width);
         draft.place();
@@ -144,7 +147,7 @@ impl Plan {
 }
 
 /// A slot at a candidate; the one with the lowest score is the first to go.
-type Seat = Reverse<(u64, u32)>;
+type Seat = Reverse<(u128, u32)>;
 
 /// A plan in the making.
 struct Draft<'a> {
@@ -186,7 +189,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn score(&self, slot: u32, candidate: u16) -> u64 {
+    fn score(&self, slot: u32, candidate: u16) -> u128 {
         let Candidate { node, weight, .. } = self.candidates[usize::from(candidate)];
         score(self.seeds[slot as usize], node, weight)
     }

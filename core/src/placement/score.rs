@@ -55,19 +55,18 @@ const fn minus_log2(hash: u64) -> u64 {
 }
 
 /// The score of a node for a slot; 0 for weight 0.
-pub(super) fn score(seed: u64, node: NodeId, weight: u16) -> u64 {
-    let hash = Hash::new(SLOT, seed).node(node).finish();
-    // The highest score has 16 bits of the weight and 48 of the quotient.
-    (((weight as u128) << 80) / minus_log2(hash) as u128).min(u64::MAX as u128) as u64
+pub(super) fn score(seed: u64, node: NodeId, weight: u16) -> u128 {
+    let hash = Hash::new(NODE, seed).node(node).finish();
+    (u128::from(weight) << 80) / u128::from(minus_log2(hash))
 }
 
 /// What the scores of all nodes for a slot begin with.
 pub(super) fn seed(group: &GroupName, slot: u32) -> u64 {
-    Hash::new(GROUP, slot.into()).bytes(group.as_bytes()).finish()
+    Hash::new(SLOT, slot.into()).bytes(group.as_bytes()).finish()
 }
 
-const SLOT: [u64; 2] = [0x13c6_ef37_2fe9_4f82, 0xa409_3822_299f_31d0];
-const GROUP: [u64; 2] = [0x082e_fa98_ec4e_6c89, 0x4528_21e6_38d0_1377];
+const NODE: [u64; 2] = [0x13c6_ef37_2fe9_4f82, 0xa409_3822_299f_31d0];
+const SLOT: [u64; 2] = [0x082e_fa98_ec4e_6c89, 0x4528_21e6_38d0_1377];
 
 #[cfg(test)]
 mod tests {

@@ -11,16 +11,20 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// The most slots.
+    /// The most slots. The first server alone has all of them: see
+    /// [`Limits::ranges_per_record`](crate::Limits::ranges_per_record), which is lower by default.
     pub const MOST: u32 = 65_536;
+
+    /// The least: a member that serves all keys by one range has no other sign of its membership.
+    pub const LEAST: u32 = 2;
 
     /// This many slots, numbered from 0.
     ///
     /// # Errors
     ///
-    /// [`SlotsError`] unless they are 1 to [`Slots::MOST`].
+    /// [`SlotsError`] unless they are [`Slots::LEAST`] to [`Slots::MOST`].
     pub const fn new(count: u32) -> Result<Self, SlotsError> {
-        if count == 0 || count > Self::MOST {
+        if count < Self::LEAST || count > Self::MOST {
             Err(SlotsError { count })
         } else {
             Ok(Self { count })
@@ -71,7 +75,7 @@ pub struct SlotsError {
 
 impl fmt::Display for SlotsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} slots; 1 to {} are allowed", self.count, Slots::MOST)
+        write!(f, "{} slots; {} to {} are allowed", self.count, Slots::LEAST, Slots::MOST)
     }
 }
 
@@ -84,22 +88,22 @@ mod tests {
 
     #[test]
     fn the_number_is_bounded_at_both_ends() {
-        assert_eq!(Slots::new(0), Err(SlotsError { count: 0 }));
+        assert_eq!(Slots::new(1), Err(SlotsError { count: 1 }));
         assert_eq!(Slots::new(65_537), Err(SlotsError { count: 65_537 }));
-        assert_eq!(Slots::new(1).unwrap().range(0), Some(KeyRange::FULL));
+        assert_eq!(Slots::new(2).unwrap().range(0), KeyRange::new(0, u32::MAX / 2).ok());
         assert!(Slots::new(65_536).is_ok());
     }
 
     quickcheck! {
         fn each_key_lies_in_the_range_of_its_slot(count: u16, key: u32) -> bool {
-            let slots = Slots::new(u32::from(count) + 1).unwrap();
+            let slots = Slots::new(u32::from(count) + 1 + u32::from(count == 0)).unwrap();
             let slot = slots.of(key);
             let range = slots.range(slot).unwrap();
             range.start() <= key && key <= range.end() && slots.find(range) == Some(slot)
         }
 
         fn slots_adjoin_and_have_one_size(count: u16) -> bool {
-            let slots = Slots::new(u32::from(count) + 1).unwrap();
+            let slots = Slots::new(u32::from(count) + 1 + u32::from(count == 0)).unwrap();
             let ranges: std::vec::Vec<_> =
                 (0..slots.count()).map(|slot| slots.range(slot).unwrap()).collect();
             let adjoin = ranges.windows(2).all(|two| two[0].end() + 1 == two[1].start());

@@ -119,8 +119,8 @@ timing! {
     denial_memory = |_c| Duration::from_secs(120), "";
     /// The least time that such a peer has to answer.
     denial_wait = |c| c.min_timeout / 4, "at least late";
-    /// How long a node is remembered that is gone, that was shown, and of which no packet ever came, though
-    /// this node has heard most of the others: it may be an invention. Policy, not network.
+    /// How long a gone node is remembered if it was shown but never heard, while most others were heard: it
+    /// may be an invention. Policy, not network.
     stranger_memory = |_c| Duration::from_secs(300), "";
     /// How long a node has to have heard most of the others before a crowd of strangers, of which it learns
     /// all at once, is taken for inventions until some of them are heard.
@@ -163,7 +163,7 @@ timing! {
     /// The longest rest after a repair that has moved nothing; the rest doubles each time, from the
     /// interval of repairs on. A difference that nobody can mend is no reason to ask all day.
     futile_longest = |c| Duration::from_secs(60).max(c.repair_interval), "";
-    /// How often housekeeping looks at peers that are held off.
+    /// The least time between two rounds of housekeeping, and how often it looks at peers that are held off.
     housekeeping = |_c| Duration::from_secs(1), "";
 
     /// The longest that a node is a newcomer. It asks, gets its answer and compares roots twice in

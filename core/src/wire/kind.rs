@@ -37,6 +37,10 @@ pub(super) const TOO_LARGE: u8 = 0x28;
 pub(super) const UNDELIVERED: u8 = 0x29;
 pub(super) const COUNTED: u8 = 0x2a;
 
+/// The last one: to be moved on with each new type.
+#[cfg(test)]
+pub(super) const LAST: u8 = COUNTED;
+
 /// A write to all keys: the range is left out.
 pub(super) const WRITE_FULL: u8 = 0x04;
 /// A write with a port other than 0.

@@ -71,10 +71,10 @@
 //! [`Vouch`](Frame::Vouch), and only if its number lies above that of the bound packet, or of the
 //! vouch: below, it may be a recording.
 //!
-//! **Refused numbers.** An authentic, *bound* packet whose number is used up is answered with
-//! [`Counted`](Frame::Counted), at most once a second for each sender, unless it is a copy of the
-//! one with the highest number; an *unbound* one that came by unicast with a
-//! [`Challenge`](Frame::Challenge), equally limited. `Counted` counts only in a bound packet to one
+//! **Refused numbers.** An authentic packet whose number is used up is answered, at most once a second
+//! for each sender, unless it is a copy of the one with the highest number: a *bound* one with
+//! [`Counted`](Frame::Counted), an *unbound* one that came by unicast with a
+//! [`Challenge`](Frame::Challenge). `Counted` counts only in a bound packet to one
 //! receiver, outside spreads and numbered frames. If it quotes an unanswered ping of the receiver,
 //! it is evidence of life, as a pong is. A receiver that has not sent the highest number in its
 //! present life, or remembers another tag for it or for the packet that is refused, begins a new

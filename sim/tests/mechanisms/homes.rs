@@ -190,47 +190,6 @@ steps = [
         ),
         home(
             Mutant::SecondQueueOff,
-            "64 nodes, of which one may send 96 kB a second; 1,000 messages a second for 8 s",
-            r#"nodes = 64
-start_within = "1s"
-[cluster.others]
-these = [5]
-settings = { send_rate = 96000 }"#,
-            Some("10s"),
-            r#"
-[[steps]]
-count = { what = "hidden_reports", figure = "before" }
-[[steps]]
-send = { messages = 8000, to = "all", bytes = 20, over = "8s", figure = "message" }
-[[steps]]
-count = { what = "hidden_subjects", figure = "hidden nodes" }
-[[steps]]
-count = { what = "hidden_time", figure = "hidden for" }
-"#,
-            &["hidden nodes", "hidden for", "message missing"],
-        ),
-        home(
-            Mutant::SecondQueueOff,
-            "64 nodes that may send 96 kB a second each; 1,000 messages a second for 8 s",
-            r#"nodes = 64
-start_within = "1s"
-[cluster.settings]
-send_rate = 96000"#,
-            Some("10s"),
-            r#"
-[[steps]]
-count = { what = "hidden_reports", figure = "before" }
-[[steps]]
-send = { messages = 8000, to = "all", bytes = 20, over = "8s", figure = "message" }
-[[steps]]
-count = { what = "hidden_subjects", figure = "hidden nodes" }
-[[steps]]
-count = { what = "hidden_time", figure = "hidden for" }
-"#,
-            &["hidden nodes", "hidden for", "message missing"],
-        ),
-        home(
-            Mutant::SecondQueueOff,
             "128 nodes that may send 96 kB a second each; 600 changes a second for 10 s",
             r#"nodes = 128
 start_within = "1s"

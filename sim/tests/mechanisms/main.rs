@@ -3,7 +3,7 @@
 //!
 //! `cargo test --release -p scalesmall-sim --features mutants --test mechanisms -- --ignored --nocapture
 //! --test-threads 1` prints the tables, and to standard error all that they are made from. It takes an
-//! hour, or less with `MECHANISM=GapsOff` in the environment for just one of them. The name of a test
+//! hour or two, or less with `MECHANISM=GapsOff` in the environment for just one of them. The name of a test
 //! chooses a part: `among_3`, `among_128`, `among_1024`, `storm_among_1024`, `at_home`.
 //!
 //! In a world whose trace is the same without a mechanism, that has nothing to do. A figure is shown if it

@@ -34,7 +34,9 @@ impl World {
             placement.plan(&group, &list)
         };
         Self {
-            nodes: (0..NODES).map(|number| Handover::new(node(number), Epoch(7))).collect(),
+            nodes: (0..NODES)
+                .map(|number| Handover::new(node(number), Epoch(7), &group, placement.slots()))
+                .collect(),
             plans: (0..=NODES).map(plan).collect(),
             pictures: Vec::from([Vec::new()]),
             messages: Vec::new(),
@@ -50,7 +52,7 @@ impl World {
     fn update(&mut self, at: usize, plan: usize, picture: usize) {
         let picture =
             self.pictures[self.pictures.len() - 1 - picture % self.pictures.len()].clone();
-        self.nodes[at].update(self.now, &self.plans[plan % (NODES + 1)], picture);
+        self.nodes[at].update(self.now, &self.plans[plan % (NODES + 1)], picture).unwrap();
         self.collect(at);
     }
 
@@ -58,12 +60,12 @@ impl World {
         let handover = &mut self.nodes[at];
         while let Some(step) = handover.poll_step() {
             match step {
-                Step::Take { slot, .. } => self.loads[at].insert(slot),
+                Step::Take { slot, .. } | Step::Merge { slot, .. } => self.loads[at].insert(slot),
                 Step::Cancel { slot } => self.loads[at].remove(&slot),
                 Step::Release { .. } => true,
             };
         }
-        while let Some((to, message)) = handover.poll_message() {
+        while let Some((to, message)) = handover.poll_message(500) {
             let to = (0..NODES).find(|&number| node(number) == to).unwrap();
             self.messages.push((to, node(at), message));
         }
@@ -168,8 +170,9 @@ fn it_ends_as_planned() {
 
 quickcheck! {
     fn no_message_makes_it_panic(message: Vec<u8>) -> bool {
-        let mut handover = Handover::new(node(0), Epoch(1));
-        handover.loaded(3);
+        let group = GroupName::try_from("g").unwrap();
+        let mut handover = Handover::new(node(0), Epoch(1), &group, Slots::new(4).unwrap());
+        handover.resume(3);
         let _ = handover.handle_message(node(1), &message);
         handover.held().eq([3])
     }
@@ -184,18 +187,18 @@ fn a_late_acknowledgement_counts_for_its_own_offer_only() {
     let owner = world.plans[NODES].owners(slot).next().unwrap();
     let gone = (0..NODES).find(|&number| node(number) == owner).unwrap();
     let handover = &mut world.nodes[0];
-    handover.loaded(slot);
-    handover.update(Instant::ZERO, &world.plans[NODES], []);
-    let (to, offer) = handover.poll_message().unwrap();
+    handover.resume(slot);
+    handover.update(Instant::ZERO, &world.plans[NODES], []).unwrap();
+    let (to, offer) = handover.poll_message(500).unwrap();
     assert_eq!(to, owner);
     // Without its owner the slot is planned for another, or for this node; then as before.
-    handover.update(Instant::ZERO, &world.plans[gone], []);
-    handover.update(Instant::ZERO, &world.plans[NODES], []);
+    handover.update(Instant::ZERO, &world.plans[gone], []).unwrap();
+    handover.update(Instant::ZERO, &world.plans[NODES], []).unwrap();
     let mut acknowledgement = offer.to_vec();
     acknowledgement[0] = ACKNOWLEDGEMENT;
     handover.handle_message(owner, &acknowledgement).unwrap();
     assert!(handover.held().any(|held| held == slot));
-    let messages = core::iter::from_fn(|| handover.poll_message());
+    let messages = core::iter::from_fn(|| handover.poll_message(500));
     let (_, message) = messages.filter(|(to, _)| *to == owner).last().unwrap();
     acknowledgement = message.to_vec();
     acknowledgement[0] = ACKNOWLEDGEMENT;

@@ -93,8 +93,22 @@ fn weights_are_kept() {
     }
 }
 
+/// What counts is the ratio of weights, however large they are.
 #[test]
-fn who_has_no_weight_gets_nothing() {
+fn a_common_factor_of_all_weights_changes_nothing() {
+    let with = |factor: u16| {
+        let weigh = |number: u16| Candidate {
+            weight: factor * (1 + number % 8),
+            ..Candidate::new(node(number))
+        };
+        let list: Vec<Candidate> = (0..10).map(weigh).collect();
+        placement(1_000).plan(&group(), &list)
+    };
+    assert_eq!(with(1), with(8_000));
+}
+
+#[test]
+fn a_candidate_without_weight_gets_nothing() {
     let mut list = candidates(0..4);
     list[2].weight = 0;
     let plan = placement(100).plan(&group(), &list);
