@@ -230,12 +230,13 @@ fn a_name_server_that_does_not_answer_holds_up_nobody() {
     let seed = other.id.to_string();
     let seeds = ["--seed", "_scalesmall._udp.peers.test", "--seed", "peers.test", "--seed", &seed];
     let node = Node::start_by(command, &directory, "a", &[ALONE, &seeds].concat());
-    until_all_see_all(Duration::from_secs(2), &[&node, &other]);
+    until_all_see_all(Duration::from_secs(5), &[&node, &other]);
     let asked = Instant::now();
     for _ in 0..20 {
         assert_eq!(node.ask(&["peers"]).as_array().map(Vec::len), Some(1));
     }
-    assert!(asked.elapsed() < Duration::from_secs(2), "it took {:?}", asked.elapsed());
+    // A look-up takes at least half a minute.
+    assert!(asked.elapsed() < LIMIT / 2, "it took {:?}", asked.elapsed());
     let told = || log(&directory, "a").contains("_scalesmall._udp.peers.test cannot be looked up");
     until(LIMIT, "it is told", told);
     assert!(!log(&directory, "a").contains("peers.test:29999"), "it is still being looked up");

@@ -28,7 +28,7 @@ use crate::{diagnosis, settings, threads};
 const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// How long the end of a recording is waited for.
-const LAST_RECORDED: Duration = Duration::from_millis(600);
+const LAST_RECORDED: Duration = Duration::from_millis(400);
 
 /// `scalesmall node`.
 pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {

@@ -321,7 +321,7 @@ impl Front {
         self.engine.failed()
     }
 
-    /// Ends the recording, if there is one, and waits for its disk for at most half a second. The end of the
+    /// Ends the recording, if there is one, and waits for its disk for at most 0.3 s. The end of the
     /// node does the same: this is for a program that ends without it.
     pub fn end_recording(&mut self) {
         self.engine.end();

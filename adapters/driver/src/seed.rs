@@ -20,7 +20,7 @@ pub enum Seed {
         port: u16,
     },
     /// The name of a service, `_service._udp.domain`: its `SRV` records name hosts and their ports. It takes
-    /// the feature `srv` to look it up.
+    /// the feature `srv`, of the adapter or of this crate, to look it up.
     Service(String),
 }
 

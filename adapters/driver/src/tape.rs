@@ -24,7 +24,7 @@ const WAITING: usize = 16 << 20;
 const CHUNK: usize = 64 << 10;
 
 /// How long the end of a recording is waited for when a node ends.
-const LAST: Duration = Duration::from_millis(500);
+const LAST: Duration = Duration::from_millis(300);
 
 /// How many recordings are kept, and how large each may become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
