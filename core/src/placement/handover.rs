@@ -11,6 +11,7 @@
 //! In this module a node *holds* a slot while it answers for it here, and *serves* it while its item
 //! in the picture says so. The application keeps the two together.
 
+use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
@@ -327,8 +328,8 @@ impl Handover {
             if offer.is_some() {
                 return;
             }
-            if !self.loading.contains_key(&slot) {
-                self.loading.insert(slot, Vec::new());
+            if let Entry::Vacant(place) = self.loading.entry(slot) {
+                place.insert(Vec::new());
                 self.steps.push_back(Step::Merge { slot, from });
             }
         }
