@@ -70,9 +70,10 @@ pub struct Config {
     /// How long a tombstone is kept by its owner.
     pub tombstone_ttl: Duration,
     /// How long a node that is down or has left is remembered and, if it is down, retried. It is five
-    /// minutes at most if no packet of it ever came, as it may be made up. A gone node is no part of
-    /// the digest, so nodes may have different values. One that has been gone for half of this is no
-    /// longer accepted from others.
+    /// minutes at most if it was shown and no packet of it ever came, while most others were heard:
+    /// it may be made up. A gone node is no part of
+    /// the digest, so nodes may have different values. What
+    /// others say of a gone node that is not known here is ignored once it is older than half of this.
     pub forget_after: Duration,
     /// Whether multicast is used. The embedder must then provide it.
     pub multicast: bool,

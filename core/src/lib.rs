@@ -114,9 +114,10 @@
 //!   pure join, so order, loss and repetition of datagrams do not matter.
 //! - Only the owner of a record decides what it says. It corrects what others claim in its name,
 //!   and what it said in an earlier [`Epoch`] is void once a later one is known.
-//! - A node is called down if it is silent to its prober for [`Config::silence_window`], and to two of
-//!   the verifiers, or to the only one, for the rest of the window from when they were asked. It is not called down if it
-//!   answers any of them and the prober hears of that in time. If fewer than half of the verifiers
+//! - A node is called down if it is silent to its prober for [`Config::silence_window`], and all
+//!   verifiers that report, at least half of those asked, found silence for the rest of the window;
+//!   after two reminders two are enough, or the only one that has reported. It is not called down if
+//!   it answers any of them and the prober hears of that in time. If fewer than half of the verifiers
 //!   report, even after reminders, the prober may be cut off itself, and marks the node
 //!   unreachable.
 //! - Parts of a cluster that were cut off find each other again unaided.
@@ -213,10 +214,10 @@
 //! | **left** | the claim of a node about itself that it departs | *leave* (SWIM, serf) |
 //! | **suspicion** | one node's own doubt, which it tells the suspect | the same in SWIM, where it is gossiped |
 //! | **verifier** | a node that was asked to look at a suspect | ping-req target, indirect probe (SWIM); independent confirmation (Lifeguard) |
-//! | **unreachable** | silent, but no verifier was there or none reported; a local status | partitioned, *unreachable* (Akka) |
+//! | **unreachable** | silent, but no verifier was there, or fewer than half reported; a local status | partitioned, *unreachable* (Akka) |
 //! | **refutation** | a claim of a node about itself, above what was said of it | the same in SWIM |
 //! | **health** | what a node multiplies its time-outs by, from 1 when it is well to 9 | local health multiplier (Lifeguard) |
-//! | **held off** | alive, but not shown for a while, as it went down repeatedly | quarantine, flap damping (BGP) |
+//! | **held off** | alive by its claim, but shown as down for a while, as it went down repeatedly | quarantine, flap damping (BGP) |
 //! | **newcomer**, **caught up** | a node that does not know its cluster yet; one that does | joining, synchronised |
 //! | **reunion** | the seconds after a lost peer is back, in which roots are compared often | partition heal, rejoin |
 //! | **seed** | an address to begin with | contact point, introducer, join address |

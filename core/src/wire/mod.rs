@@ -117,9 +117,9 @@
 //! | `0x15` | [`Slow`](Frame::Slow) | life, milliseconds (varint) |
 //! | `0x16` | [`Message`](Frame::Message) | life of the origin, sequence (varint), tag (varint), 0 or the group plus 1 (varint), bytes to the end |
 //! | `0x17` | [`Spread`](Frame::Spread) | route (1: 0 ring, 1 ring in a group, 2 list, 3 and 4 as 0 and 1 with those whom a speaker covers), hops (1), frames (1, not 0), how many packets ago it was tried first (varint, 0 in a first try), then if that is not 0 how many spreads came before it there (varint), then from (4) and until (4) and for routes 1 and 4 the group, or ids to the end |
-//! | `0x18` | [`Verify`](Frame::Verify) | life of the suspect, incarnation (varint), milliseconds (varint) |
+//! | `0x18` | [`Verify`](Frame::Verify) | life of the suspect, incarnation (varint, not looked at), milliseconds (varint) |
 //! | `0x19` | [`Verdict`](Frame::Verdict) | life of the suspect, finding (1: 0 looking, 1 answers, 2 silent) |
-//! | `0x1a` | [`Suspicion`](Frame::Suspicion) | incarnation (varint) |
+//! | `0x1a` | [`Suspicion`](Frame::Suspicion) | incarnation (varint, not looked at) |
 //! | `0x1b` | [`Want`](Frame::Want) | group, life of the owner, since (varint) |
 //! | `0x1c` | [`Ranges`](Frame::Ranges) | to the end: from less the `to` before plus 1 (varint), to (8), sum (8), count (varint) |
 //! | `0x1d` | [`Holdings`](Frame::Holdings) | from (8), to (8), answer (1: 0 or 1), then three lists, each after its length (varint): claims; group, life, clock (varint); life, version (varint) |
