@@ -302,7 +302,7 @@ pub struct Failure {
     pub nodes: Vec<usize>,
     /// What was waited for, if that has not come about; empty otherwise.
     pub goal: String,
-    /// Whom it is about, and why it is so, as far as that is known: lines, each with its name.
+    /// The nodes concerned and the reasons, as far as they are known: lines, each with its name.
     pub why: Vec<(&'static str, String)>,
     /// What the run was set up with, by name.
     pub parameters: Vec<(String, String)>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::console::tell;
 
-/// What is to be done if a run of so many nodes will not fit into what memory is free.
+/// What to do if a run of this size does not fit into free memory.
 pub(crate) fn lacks_memory(bytes: u64, nodes: usize) -> Option<String> {
     let free = free_memory().filter(|free| bytes > *free)?;
     // Most of it is taken by pairs.

@@ -16,7 +16,7 @@ const NODES: usize = 3;
 struct World {
     nodes: Vec<Handover>,
     plans: Vec<Plan>,
-    /// Who has served what, at some moments.
+    /// The slots that were served at some moments, each with its node.
     pictures: Vec<Vec<(u32, NodeId)>>,
     messages: Vec<(usize, NodeId, Bytes)>,
     /// What each node has been told to load.

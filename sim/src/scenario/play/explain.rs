@@ -10,7 +10,7 @@ use crate::node::Condition;
 use crate::scenario::step::Goal;
 use crate::sim::{Sim, Watch};
 
-/// Whom it is about, why it is so, and the nodes of which a log is to be shown.
+/// The nodes concerned, the reasons, and the nodes whose log is shown.
 struct Reason {
     whom: String,
     why: String,
