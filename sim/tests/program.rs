@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -11,45 +10,9 @@ use scalesmall_core::{Event, GroupName, KeyRange};
 use scalesmall_driver::{Events, Front, GroupKey, Handle, Settings};
 use scalesmall_mio::{Node, spawn};
 
-/// An empty folder of its own for each test.
-fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
+mod small;
 
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_scalesmall-sim")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-const SMALL: &str = r#"
-name = "small"
-about = "Five nodes lose one."
-seeds = 2
-[cluster]
-nodes = 5
-[[steps]]
-await = { what = "agreement", within = "5s" }
-[[steps]]
-crash = { nodes = 1 }
-[[steps]]
-await = { what = "sight", within = "20s", figure = "crash" }
-[[bars]]
-figure = "crash"
-of = "max"
-at_most = "8s"
-"#;
-
-fn small(folder: &Path) -> String {
-    let file = folder.join("small.toml");
-    fs::write(&file, SMALL).unwrap();
-    file.to_str().unwrap().to_owned()
-}
+use small::{SMALL, folder, run, small, text};
 
 #[test]
 fn a_scenario_ends_in_a_verdict_a_table_and_a_page() {

@@ -2,48 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// An empty folder of its own for each test.
-fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
+mod small;
 
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_scalesmall-sim")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-const SMALL: &str = r#"
-name = "small"
-about = "Five nodes lose one."
-seeds = 2
-[cluster]
-nodes = 5
-[[steps]]
-await = { what = "agreement", within = "5s" }
-[[steps]]
-crash = { nodes = 1 }
-[[steps]]
-await = { what = "sight", within = "20s", figure = "crash" }
-[[bars]]
-figure = "crash"
-of = "max"
-at_most = "8s"
-"#;
-
-fn small(folder: &Path) -> String {
-    let file = folder.join("small.toml");
-    fs::write(&file, SMALL).unwrap();
-    file.to_str().unwrap().to_owned()
-}
+use small::{SMALL, folder, run, small, text};
 
 /// What does not scale with the number of nodes is named, with its step.
 #[test]
