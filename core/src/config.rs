@@ -1,6 +1,7 @@
 //! The settings: [`Config`] with its presets, and [`Limits`].
 
 use core::fmt;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::base::{Epoch, SendRate};
@@ -415,8 +416,11 @@ pub enum ConfigError {
     },
     /// The cluster of a running engine cannot change.
     ClusterFixed,
-    /// A multicast or unspecified address cannot be an identity.
-    BadIdentity,
+    /// Nobody can send to an address of the node: it is unspecified or multicast, or has no port.
+    NotAddressable {
+        /// The address.
+        addr: SocketAddr,
+    },
     /// The epoch lies so far ahead that no room is left for later lives.
     EpochTooHigh {
         /// The latest one to begin with.
@@ -454,9 +458,10 @@ impl fmt::Display for ConfigError {
             Self::ClusterFixed => {
                 f.write_str("the cluster of a running engine cannot change: make a new engine")
             }
-            Self::BadIdentity => f.write_str(
-                "a node's id must be an address that others can send to: neither unspecified nor \
-                 multicast, and with a port",
+            Self::NotAddressable { addr } => write!(
+                f,
+                "{addr} is not an address that others can send to: advertise one that is neither \
+                 unspecified nor multicast, with a port"
             ),
             Self::EpochTooHigh { latest } => {
                 write!(

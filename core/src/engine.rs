@@ -19,7 +19,8 @@ use core::fmt;
 
 use bytes::BytesMut;
 
-use crate::base::{Destination, Epoch, Instant, Ix, NodeId, SendError};
+use crate::base::{Address, Destination, Epoch, Instant, Ix, SendError};
+use crate::claims::Locator;
 use crate::broadcast::{Audience, Broadcast, gatherer};
 use crate::config::{Config, ConfigError};
 use crate::engine::clock::{Clock, LATEST};
@@ -64,29 +65,32 @@ pub struct Engine {
 impl Engine {
     /// A node that knows nobody yet.
     ///
-    /// `id` is the address at which others reach it; `epoch` should lie above all earlier ones of
-    /// that id (see [`Epoch::new`]).
+    /// `locator` is its name and the addresses at which others reach it; a [`SocketAddr`](core::net::SocketAddr) alone is
+    /// that of a node that is named after it. `epoch` should lie above all earlier ones of that
+    /// name (see [`Epoch::new`]).
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the configuration makes no sense, `id` is not an address to send to, or
+    /// [`ConfigError`] if the configuration makes no sense, an address is none to send to, or
     /// `epoch` lies so far ahead that no life could follow it.
     pub fn new(
         config: Config,
-        id: NodeId,
+        locator: impl Into<Locator>,
         epoch: Epoch,
         now: Instant,
     ) -> Result<Self, ConfigError> {
         config.check()?;
-        if !id.is_addressable() {
-            return Err(ConfigError::BadIdentity);
+        let locator = locator.into();
+        if let Some(addr) = locator.addresses().find(|&addr| !Address::from(addr).is_addressable())
+        {
+            return Err(ConfigError::NotAddressable { addr });
         }
         if epoch > Epoch::LATEST_START {
             return Err(ConfigError::EpochTooHigh { latest: Epoch::LATEST_START });
         }
         let now = now.min(LATEST);
-        let (out, picture) =
-            (Out::new(&config, id, epoch, now), Picture::new(config, id, epoch, now));
+        let picture = Picture::new(config, &locator, epoch, now);
+        let out = Out::new(&picture.config, picture.me().id, epoch, now);
         let config = &picture.config;
         let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
         #[cfg(feature = "mutants")]

@@ -367,8 +367,9 @@ pub mod wire;
 
 pub use base::{
     Arrival, Destination, Epoch, GroupName, GroupNameError, HoldReason, Instant, Life, NodeId,
-    SendError, SendRate, Status,
+    NodeIdError, NodeName, NodeNameError, SendError, SendRate, Status,
 };
+pub use claims::{Locator, LocatorError};
 pub use config::{Config, ConfigError, Limits, Liveness};
 pub use engine::{DatagramError, Digest, Engine, MetadataError, Peer};
 pub use out::{BroadcastError, BroadcastId, Cause, Event, MulticastState, Recipients, Stats, Tag};

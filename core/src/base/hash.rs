@@ -43,14 +43,10 @@ impl Hash {
         Self(fold(self.0 ^ word, ROUND).rotate_left(23))
     }
 
-    /// Takes in a node's address and port.
+    /// Takes in a node's identity.
     #[inline]
-    pub(crate) fn node(self, id: NodeId) -> Self {
-        let (ip, port) = id.octets();
-        let (low, high) = ip.split_at(8);
-        let (low, high) = (word(low.first_chunk()), word(high.first_chunk()));
-        let state = fold(low ^ self.0, high ^ ROUND);
-        Self(state).word(u64::from(u16::from_le_bytes(port)))
+    pub(crate) const fn node(self, id: NodeId) -> Self {
+        self.word(id.to_bits())
     }
 
     /// Takes in a string of bytes and its length.

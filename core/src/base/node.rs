@@ -1,75 +1,68 @@
-//! What a node is: its address, and its life.
+//! What a node is: its identity, and its life.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::str::FromStr;
 use core::time::Duration;
 
-/// A node's identity: the socket address that it advertises, IPv4 or IPv6.
+/// A node's identity: the first 8 bytes of a hash of the cluster's name and the node's name.
 ///
-/// An IPv4 address and the IPv4-mapped IPv6 address of the same host are one identity. The scope
-/// and flow label of an IPv6 address are not part of it. Ordered by address, then port; IPv4
-/// addresses order among themselves as numbers.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId {
-    ip: [u8; 16],
-    port: [u8; 2],
-}
+/// It stays the same from life to life and whatever address the node has. Records, ranks and the
+/// ring depend on it alone. [`ClusterName::node`](crate::seal::ClusterName::node) computes it, and
+/// [`Engine::name`](crate::Engine::name) returns the name of an identity that is known.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId([u8; 8]);
 
 impl NodeId {
-    /// The socket address that the node advertises.
+    /// The bytes of an identity.
+    pub(crate) const LEN: usize = 8;
+
+    /// An identity from its bytes, big-endian: as it stands in a packet.
     #[must_use]
-    pub fn addr(self) -> SocketAddr {
-        SocketAddr::new(self.ip(), self.port())
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits.to_be_bytes())
     }
 
-    /// The address part.
+    /// Its bytes as a number, big-endian. Identities order like these.
     #[must_use]
-    pub fn ip(self) -> IpAddr {
-        Ipv6Addr::from(self.ip).to_canonical()
-    }
-
-    /// The port part.
-    #[must_use]
-    pub fn port(self) -> u16 {
-        u16::from_be_bytes(self.port)
-    }
-
-    /// Whether datagrams can be sent to it as to one node: it has a port, and its address is neither
-    /// unspecified nor multicast nor broadcast.
-    #[must_use]
-    pub fn is_addressable(self) -> bool {
-        let ip = self.ip();
-        let broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
-        self.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
-    }
-
-    /// Address (IPv4 in its mapped form) and port as bytes, for hashing.
-    pub(crate) const fn octets(self) -> ([u8; 16], [u8; 2]) {
-        (self.ip, self.port)
-    }
-}
-
-impl From<SocketAddr> for NodeId {
-    fn from(addr: SocketAddr) -> Self {
-        let ip = match addr.ip() {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-            IpAddr::V6(v6) => v6,
-        };
-        Self { ip: ip.octets(), port: addr.port().to_be_bytes() }
+    pub const fn to_bits(self) -> u64 {
+        u64::from_be_bytes(self.0)
     }
 }
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.addr(), f)
+        write!(f, "{:016x}", self.to_bits())
     }
 }
 
 impl fmt::Debug for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.addr(), f)
+        fmt::Display::fmt(self, f)
     }
 }
+
+impl FromStr for NodeId {
+    type Err = NodeIdError;
+
+    /// Reads what `Display` writes: 16 hexadecimal digits.
+    fn from_str(text: &str) -> Result<Self, NodeIdError> {
+        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let bits = digits.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+        bits.map(Self::from_bits).ok_or(NodeIdError)
+    }
+}
+
+/// A text that is no node's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeIdError;
+
+impl fmt::Display for NodeIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a node's identity has 16 hexadecimal digits")
+    }
+}
+
+impl core::error::Error for NodeIdError {}
 
 /// One life of a node. What a node said in a lower epoch is void as soon as a higher one is heard.
 ///
@@ -185,19 +178,14 @@ pub enum HoldReason {
 mod tests {
     use super::*;
 
-    fn id(text: &str) -> NodeId {
-        NodeId::from(text.parse::<SocketAddr>().unwrap())
-    }
-
     #[test]
-    fn mapped_and_plain_ipv4_are_one_node() {
-        assert_eq!(id("[::ffff:10.0.0.2]:5"), id("10.0.0.2:5"));
-    }
-
-    #[test]
-    fn order_is_numeric() {
-        assert!(id("10.0.0.2:5") < id("10.0.0.10:5"));
-        assert!(id("10.0.0.2:5") < id("10.0.0.2:10"));
+    fn an_identity_is_read_as_it_is_written() {
+        let id = NodeId::from_bits(0x00ab_cdef_0123_4567);
+        assert_eq!(alloc::format!("{id}"), "00abcdef01234567");
+        assert_eq!("00abcdef01234567".parse(), Ok(id));
+        for wrong in ["", "ab", "00abcdef0123456g", "+0abcdef01234567", "00abcdef012345678"] {
+            assert_eq!(wrong.parse::<NodeId>(), Err(NodeIdError));
+        }
     }
 
     #[test]

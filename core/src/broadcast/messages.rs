@@ -156,10 +156,9 @@ impl Messages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::net::SocketAddr;
 
     fn life(port: u16, epoch: u64) -> Life {
-        let id = NodeId::from(SocketAddr::from(([10, 0, 0, 1], port)));
+        let id = NodeId::from_bits(port.into());
         Life { id, epoch: Epoch(epoch) }
     }
 

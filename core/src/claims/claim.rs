@@ -1,9 +1,10 @@
 //! What one node tells another of a node.
 
 use crate::base::{Life, NodeId};
+use crate::claims::Locator;
 
 /// What is known about a node: the unit of membership evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// The life that it is about.
     pub life: Life,
@@ -18,12 +19,23 @@ pub struct Claim {
     /// Seconds since it went down or left, as far as the sender knows; 0 if it lives. Says when the
     /// node may be forgotten, and does not take part in comparisons.
     pub age: u32,
+    /// How it is named and reached in this life, if the sender says so. It does not take part in
+    /// comparisons.
+    pub locator: Option<Locator>,
 }
 
 impl Claim {
-    /// Whether any frame of this life implies it.
-    pub(crate) fn is_of_birth(&self) -> bool {
-        self.standing == Standing::Alive && self.incarnation == 0
+    /// What the first packet of a life says of its sender.
+    pub(crate) const fn of_birth(life: Life, locator: Option<Locator>) -> Self {
+        Self {
+            life,
+            incarnation: 0,
+            standing: Standing::Alive,
+            accuser: None,
+            confirmed_by: [None; 2],
+            age: 0,
+            locator,
+        }
     }
 }
 

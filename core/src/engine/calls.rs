@@ -49,7 +49,7 @@ impl core::error::Error for MetadataError {}
 const MAX_LISTED: usize = 1024;
 
 /// The most bytes of a metadata frame beside the metadata, the entry of the node's id included.
-const METADATA_OVERHEAD: usize = 48;
+const METADATA_OVERHEAD: usize = 40;
 
 /// The most bytes of metadata that fit into a datagram.
 fn metadata_room(config: &Config) -> usize {
@@ -58,7 +58,7 @@ fn metadata_room(config: &Config) -> usize {
 
 /// The most listed recipients that share a packet, and the bytes that each takes.
 const LISTED_PER_PACKET: usize = 24;
-const LISTED: usize = 20;
+const LISTED: usize = 10;
 
 /// The group manager.
 impl Engine {
@@ -189,6 +189,7 @@ impl Engine {
     pub(super) fn say_farewell(&mut self) {
         let mut claim = self.picture.claim(Ix::ME);
         claim.standing = Standing::Left;
+        claim.locator = None;
         let mut frames = self.picture.take_news(&mut self.out, true);
         frames.retain(|frame| !matches!(frame, Frame::Claim(old) if old.life.id == claim.life.id));
         self.spread(frames, None);

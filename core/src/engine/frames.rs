@@ -5,7 +5,7 @@ use bytes::Bytes;
 use core::time::Duration;
 
 use super::Engine;
-use crate::base::{Channel, Epoch, Ix};
+use crate::base::{Channel, Epoch, Ix, Life};
 use crate::broadcast::{Claimed, Novelty};
 use crate::engine::spreads::Took;
 use crate::out::{Event, Say, Tag};
@@ -97,13 +97,13 @@ impl Engine {
                 }
             }
             Frame::Message(message) => self.on_message(from, message, channel),
-            Frame::Verify { suspect, incarnation: _, millis } => {
+            Frame::Verify { suspect, millis } => {
                 self.membership.on_verify(&self.picture, &mut self.out, from, suspect, millis);
             }
             Frame::Verdict { suspect, finding } => {
                 self.membership.on_finding(&mut self.picture, &mut self.out, from, suspect, finding)
             }
-            Frame::Suspicion { .. } => self.picture.health.worse(),
+            Frame::Suspicion => self.picture.health.worse(),
             Frame::Want { .. } | Frame::Ranges(_) | Frame::Coded(_) | Frame::Lacking(_) => {
                 self.repair.on_frame(&mut self.picture, &mut self.out, from, frame);
             }
@@ -230,6 +230,17 @@ impl Engine {
         self.membership.departure.end_if_done(&mut self.out, self.broadcast.relays.is_idle());
     }
 
+    /// Whether a message is of the life that its origin is in. Of an origin that is not known, because
+    /// its claim was lost or is still on its way, any life counts that this node cannot have forgotten.
+    fn is_of_present_life(&mut self, from: Ix, origin: Life, channel: Channel) -> bool {
+        if self.picture.find(origin.id).is_some() {
+            let (picture, out) = (&mut self.picture, &mut self.out);
+            return self.membership.hear_of(picture, out, from, origin, channel);
+        }
+        let forgotten = self.picture.forgotten.is_some_and(|(epoch, _)| origin.epoch <= epoch);
+        !forgotten && self.picture.is_plausible(&mut self.out, origin.epoch)
+    }
+
     fn on_message(&mut self, from: Ix, message: Message, channel: Channel) {
         let Message { origin, sequence, tag, group, payload } = message;
         if origin.id == self.picture.me().id {
@@ -245,7 +256,7 @@ impl Engine {
         if !group.is_none_or(|group| self.picture.topology.is_member(&group, Ix::ME)) {
             return;
         }
-        if !self.membership.hear_of(&mut self.picture, &mut self.out, from, origin, channel) {
+        if !self.is_of_present_life(from, origin, channel) {
             self.out.stats.messages_unknown_age += 1;
             return;
         }

@@ -8,7 +8,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Engine;
-use crate::base::{Epoch, GroupName, Ix, NodeId, Status};
+use crate::base::{Epoch, GroupName, Ix, NodeId, NodeName, Status};
+use crate::claims::Locator;
 use crate::config::Config;
 use crate::out::{MulticastState, Stats};
 use crate::placement::Slots;
@@ -20,6 +21,13 @@ use crate::topology::{Coverage, Fence, Op, Owner, Shortfall, TimedItem};
 pub struct Peer {
     /// The peer.
     pub id: NodeId,
+    /// Its name; until it has said one, the text of the address in use.
+    pub name: NodeName,
+    /// The address that packets for it go to.
+    pub address: SocketAddr,
+    /// The addresses at which it says that it can be reached, the preferred one first; none until it
+    /// has said so in its present life.
+    pub addresses: Vec<SocketAddr>,
     /// Its life.
     pub epoch: Epoch,
     /// What it is believed to be.
@@ -54,6 +62,27 @@ impl Engine {
     #[must_use]
     pub fn id(&self) -> NodeId {
         self.picture.me().id
+    }
+
+    /// The name of a node; `None` if it is not known.
+    #[must_use]
+    pub fn name(&self, id: NodeId) -> Option<NodeName> {
+        self.picture.find(id).map(|ix| self.picture.name(ix))
+    }
+
+    /// The address that packets for a node go to; `None` if it is not known. Of this node itself it is
+    /// the one that it prefers.
+    #[must_use]
+    pub fn address(&self, id: NodeId) -> Option<SocketAddr> {
+        self.picture.find(id).map(|ix| self.picture.peers.places.address(ix))
+    }
+
+    /// Where an owner serves a key: its address, with the port of its service. `None` if the owner is
+    /// not known any more.
+    #[must_use]
+    pub fn endpoint(&self, owner: &Owner) -> Option<SocketAddr> {
+        let at = self.address(owner.member)?;
+        Some(SocketAddr::new(at.ip(), owner.port))
     }
 
     /// The life that this node is in.
@@ -209,9 +238,12 @@ impl Engine {
     }
 
     fn describe(&self, ix: Ix) -> Peer {
-        let life = self.picture.life(ix);
+        let (life, places) = (self.picture.life(ix), &self.picture.peers.places);
         Peer {
             id: life.id,
+            name: self.picture.name(ix),
+            address: places.address(ix),
+            addresses: places.said(ix).iter().flat_map(Locator::addresses).collect(),
             epoch: life.epoch,
             status: self.picture.state(ix).shown(),
             incarnation: self.picture.peers.get(ix).incarnation,

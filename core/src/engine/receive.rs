@@ -1,14 +1,15 @@
 //! From a datagram to frames: who sent it, whether it is fresh, whether it is well formed.
 
 use core::fmt;
+use core::net::SocketAddr;
 
 use super::Engine;
 use crate::base::growth::KEPT;
-use crate::base::{Arrival, Channel, Destination, Instant, Ix, Life};
+use crate::base::{Arrival, Channel, Instant, Ix, Life};
 use crate::broadcast::Novelty;
-use crate::claims::{Claim, Standing};
+use crate::claims::{Claim, Locator};
 use crate::mutants::mutated;
-use crate::out::{Cause, To};
+use crate::out::Cause;
 use crate::packet::{Header, TAG_LEN, WireError};
 use crate::picture::{BASE, News, Proof, State, Weighed};
 use crate::seal::{Freshness, OpenError};
@@ -109,7 +110,7 @@ impl Engine {
             return Err(DatagramError::Own);
         }
         let multicast = matches!(arrival, Arrival::Multicast(_));
-        let me = self.picture.me().epoch;
+        let me = self.picture.me();
         let payload = self.opener.open(&header, datagram, me).map_err(DatagramError::Sealed)?;
         let mut frames = core::mem::take(&mut self.frames);
         let taken = match self.decoder.decode(header.sender, payload, &mut frames) {
@@ -194,7 +195,7 @@ impl Engine {
         }
         if self.may_be_forgotten(header, known, frames) {
             if header.bound {
-                self.ask_anew(sender, header.packet);
+                self.ask_anew(sender, header.packet, source);
             } else {
                 self.challenge(header, arrival, len);
             }
@@ -214,7 +215,7 @@ impl Engine {
         if known.is_none() && !self.has_room_for_sender() {
             return Err(DatagramError::Full);
         }
-        let ix = self.recognise(sender, known).ok_or(DatagramError::Full)?;
+        let ix = self.recognise(sender, known, source, frames).ok_or(DatagramError::Full)?;
         if misled {
             self.picture.peers.open_window(ix);
         }
@@ -239,11 +240,17 @@ impl Engine {
     }
 
     /// The index of a sender that has proven itself in this life.
-    fn recognise(&mut self, sender: Life, known: Option<Ix>) -> Option<Ix> {
+    fn recognise(
+        &mut self,
+        sender: Life,
+        known: Option<Ix>,
+        source: SocketAddr,
+        frames: &[Frame],
+    ) -> Option<Ix> {
+        let claim = Claim::of_birth(sender, locator_of(sender, frames).cloned());
         match known {
             Some(ix) if self.picture.life(ix) == sender => Some(ix),
             Some(ix) => {
-                let claim = newborn(sender);
                 if let Weighed::News(news) = self.picture.consider(&mut self.out, &claim, sender.id)
                 {
                     self.membership.on_news(&mut self.picture, &mut self.out, news, &claim);
@@ -252,10 +259,18 @@ impl Engine {
                 Some(ix)
             }
             None => {
+                let locator = self.picture.locator_in(&claim);
+                let at = locator.map_or_else(|| source.into(), Locator::first);
+                let (place, cause) = ((at, locator), Cause::Heard);
                 let ix =
-                    self.picture.admit(&mut self.out, sender, 0, State::Alive, Cause::Heard)?;
+                    self.picture.admit(&mut self.out, sender, place, 0, State::Alive, cause)?;
                 let news = News { ix, before: None, held: false };
-                self.membership.on_news(&mut self.picture, &mut self.out, news, &newborn(sender));
+                self.membership.on_news(&mut self.picture, &mut self.out, news, &claim);
+                if locator.is_none() {
+                    // It is told what is known of it, and answers with what is not.
+                    let claim = self.picture.claim(ix);
+                    self.out.say_frame(self.picture.bound(ix), Frame::Claim(claim));
+                }
                 self.introduce(news, sender);
                 Some(ix)
             }
@@ -320,19 +335,10 @@ pub(super) fn tag_of(datagram: &[u8]) -> u16 {
     u16::from_be_bytes([tag[0], tag[1]])
 }
 
-/// A packet for a life, which need not be known.
-pub(super) fn bound_to(life: Life) -> To {
-    To { at: Destination::Unicast(life.id.addr()), bound: Some(life.epoch), node: None }
-}
-
-/// The claim that the first packet of a life makes.
-fn newborn(life: Life) -> Claim {
-    Claim {
-        life,
-        incarnation: 0,
-        standing: Standing::Alive,
-        accuser: None,
-        confirmed_by: [None; 2],
-        age: 0,
-    }
+/// How the sender of a packet says in it that it is named and reached.
+fn locator_of(sender: Life, frames: &[Frame]) -> Option<&Locator> {
+    frames.iter().find_map(|frame| match frame {
+        Frame::Claim(claim) if claim.life == sender => claim.locator.as_ref(),
+        _ => None,
+    })
 }

@@ -31,6 +31,14 @@ impl Engine {
             self.on_record_of_mine(from, group, delta);
             return;
         }
+        if self.picture.find(life.id).is_none() {
+            // From the beginning, so that the claim comes with it. A speaker is not asked by all.
+            if channel != Channel::Multicast {
+                let want = Frame::Want { group: group.clone(), member: life, since: 0 };
+                self.out.say_frame(self.picture.bound(from), want);
+            }
+            return;
+        }
         if !self.membership.hear_of(&mut self.picture, &mut self.out, from, life, channel) {
             return;
         }

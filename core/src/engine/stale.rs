@@ -1,11 +1,13 @@
 //! Packets that are authentic and still refused: their numbers are used up, or their sender was
 //! forgotten.
 
+use core::net::SocketAddr;
+
 use super::Engine;
-use crate::base::{Arrival, Channel, Ix, Life};
+use crate::base::{Arrival, Channel, Destination, Ix, Life};
 use crate::engine::receive::tag_of;
 use crate::mutants::mutated;
-use crate::out::{Event, Say};
+use crate::out::{Event, Say, To};
 use crate::packet::Header;
 use crate::wire::Frame;
 
@@ -110,10 +112,10 @@ impl Engine {
     }
 
     /// Asks the sender of a bound packet for an answer that nobody can have recorded; limited like
-    /// challenges, and sent to the sender's own address.
-    pub(super) fn ask_anew(&mut self, sender: Life, packet: u64) {
+    /// challenges, and sent to where the packet came from.
+    pub(super) fn ask_anew(&mut self, sender: Life, packet: u64, source: SocketAddr) {
         if self.membership.challenges.is_allowed(&self.picture, &mut self.out) {
-            let to = super::receive::bound_to(sender);
+            let to = To { at: Destination::Unicast(source), bound: Some(sender), node: None };
             self.out.say_frame(to, Frame::Challenge { packet });
             self.out.say(to, Say::Ping);
         }
@@ -141,7 +143,7 @@ impl Engine {
             self.former_life_answers(ix, frames);
         }
         let pings = frames.iter().any(|frame| matches!(frame, Frame::Ping { .. }));
-        let at_home = source == sender.id.addr();
+        let at_home = source == self.picture.peers.places.address(ix);
         if pings && (at_home || self.membership.numbers.may_answer(&self.picture, ix)) {
             // Until it renews it must not take all others for dead.
             self.challenge(header, arrival, len);

@@ -71,7 +71,7 @@ impl Challenges {
             self.lives.pop_front();
         }
         self.lives.push_back(sender);
-        let to = To { at: Destination::Unicast(source), bound: Some(sender.epoch), node: None };
+        let to = To { at: Destination::Unicast(source), bound: Some(sender), node: None };
         out.say_frame(to, Frame::Challenge { packet });
     }
 

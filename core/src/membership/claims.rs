@@ -34,7 +34,7 @@ impl Membership {
         {
             // Old news perhaps, of the time of a partition: the accused is asked first.
             let to = picture.unbound(ix);
-            out.say_frame(to, Frame::Claim(*claim));
+            out.say_frame(to, Frame::Claim(claim.clone()));
             let now = picture.now;
             self.watches.suspect(picture, out, ix, now);
             return;
@@ -55,11 +55,17 @@ impl Membership {
                 self.on_news(picture, out, news, claim);
                 if news.held && channel == Channel::Direct && news.ix != from {
                     // It may not have said so, and not know that this is said of it.
-                    out.say_frame(picture.bound(news.ix), Frame::Claim(*claim));
+                    out.say_frame(picture.bound(news.ix), Frame::Claim(claim.clone()));
                 }
                 self.pass_on_news(picture, out, news, from, channel);
             }
-            Weighed::Known(_) => out.stats.updates_stale += 1,
+            Weighed::Known(ix) => {
+                out.stats.updates_stale += 1;
+                let known = picture.peers.places.said(ix);
+                if claim.locator.is_some() && claim.locator != known {
+                    self.contradicted(picture, out, ix, claim);
+                }
+            }
             Weighed::Beaten(ix) => {
                 out.stats.updates_stale += 1;
                 // Repair compares the living only, so a node that has missed an end hears of it here.
@@ -70,6 +76,14 @@ impl Membership {
                 }
             }
             Weighed::Refused => {}
+        }
+    }
+
+    /// Two nodes have heard different things of how a peer is reached in one incarnation. Each keeps its
+    /// own until the peer, which is told, puts itself above both.
+    fn contradicted(&self, picture: &mut Picture, out: &mut Out, ix: Ix, claim: &Claim) {
+        if picture.peers.may_tell(ix, picture.now, &picture.timing) {
+            out.say_frame(picture.bound(ix), Frame::Claim(claim.clone()));
         }
     }
 
@@ -84,6 +98,7 @@ impl Membership {
         self.watches.drop(picture, out, news.ix);
         match claim.standing {
             Standing::Alive => {
+                self.comeback.located(picture, news.ix);
                 match news.before {
                     None => self.probes.admit(out, news.ix),
                     Some((state, _)) if !state.is_present() => {
@@ -153,10 +168,11 @@ impl Membership {
         }
         let theirs = (claim.life.epoch, claim.incarnation, claim.standing);
         let mine = (me.life.epoch, me.incarnation, me.standing);
-        if theirs == mine || self.departure.is_running() {
+        let same = claim.locator == me.locator;
+        if theirs == mine && same || self.departure.is_running() {
             return;
         }
-        if theirs > mine {
+        if theirs > mine || theirs == mine && claim.locator.is_some() {
             let (window, peers) = (picture.config.silence_window, picture.ring.len());
             let plea = picture.health.plea(window, peers, picture.now);
             out.stats.refutations += 1;
@@ -210,9 +226,9 @@ impl Membership {
             self.on_news(picture, out, news, claim);
             if !picture.peers.is_dubious(news.ix) {
                 let to = picture.unbound(news.ix);
-                out.say_frame(to, Frame::Claim(*claim));
+                out.say_frame(to, Frame::Claim(claim.clone()));
             }
-            picture.tell_all(out, Frame::Claim(*claim));
+            picture.tell_all(out, Frame::Claim(claim.clone()));
         }
     }
 
@@ -292,8 +308,9 @@ impl Membership {
         }
     }
 
-    /// A node has said something in a life, which is known from here on. Returns whether it is the
-    /// node's present life.
+    /// A known node has said something in a life, which is known from here on. Returns whether it is
+    /// the node's present life. Of a node that is not known nothing is taken before its claim, which
+    /// says how it is reached.
     pub(crate) fn hear_of(
         &mut self,
         picture: &mut Picture,
@@ -302,22 +319,14 @@ impl Membership {
         life: Life,
         channel: Channel,
     ) -> bool {
-        if let Some(ix) = picture.find(life.id)
-            && picture.life(ix).epoch >= life.epoch
-        {
+        let Some(ix) = picture.find(life.id) else { return false };
+        if picture.life(ix).epoch >= life.epoch {
             return picture.life(ix).epoch == life.epoch;
         }
         if !picture.is_plausible(out, life.epoch) {
             return false;
         }
-        let claim = Claim {
-            life,
-            incarnation: 0,
-            standing: Standing::Alive,
-            accuser: None,
-            confirmed_by: [None; 2],
-            age: 0,
-        };
+        let claim = Claim::of_birth(life, None);
         if !self.takes_word(picture, out, from, &claim, channel) {
             return false;
         }

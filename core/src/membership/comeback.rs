@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use crate::base::backoff::Backoff;
 use crate::base::{Instant, Ix, NodeId};
+use crate::claims::Locator;
 use crate::mutants::mutated;
 use crate::out::{Event, Out, Why};
 use crate::picture::{Picture, State};
@@ -28,7 +29,7 @@ const EVEN_ATTEMPTS: u8 = 5;
 #[derive(Clone, Copy, Debug, Hash)]
 struct Seed {
     addr: SocketAddr,
-    /// The node that has answered from this address.
+    /// The node that is there, as far as this node knows.
     node: Option<NodeId>,
 }
 
@@ -62,13 +63,17 @@ impl Comeback {
 
     /// Remembers seeds and tries all of them at once.
     pub(crate) fn contact(&mut self, picture: &Picture, out: &mut Out, seeds: &[SocketAddr]) {
-        let me = picture.me().id;
-        for &addr in seeds.iter().filter(|&&addr| NodeId::from(addr) != me) {
+        let places = &picture.peers.places;
+        let me = places.said(Ix::ME);
+        let mine = |addr| me.iter().flat_map(Locator::addresses).any(|own| own == addr);
+        for &addr in seeds.iter().filter(|&&addr| !mine(addr)) {
             self.seeds.retain(|seed| seed.addr != addr);
             if self.seeds.len() >= picture.config.limits.seeds as usize {
                 self.seeds.pop_front();
             }
-            self.seeds.push_back(Seed { addr, node: None });
+            let mut known = picture.topology.roster().iter();
+            let node = known.find(|&ix| places.address(ix) == addr).map(|ix| picture.id(ix));
+            self.seeds.push_back(Seed { addr, node });
             picture.greet_stranger(out, addr);
         }
         self.begin_attempts(picture);
@@ -89,6 +94,14 @@ impl Comeback {
     pub(crate) fn met(&self, picture: &Picture) -> Option<Ix> {
         let mut known = self.seeds.iter().filter_map(|seed| picture.find(seed.node?));
         known.find(|&ix| picture.state(ix).is_alive())
+    }
+
+    /// It has become known where a peer is: it may be a seed that nobody has answered from yet.
+    pub(crate) fn located(&mut self, picture: &Picture, ix: Ix) {
+        let addr = picture.peers.places.address(ix);
+        for seed in self.seeds.iter_mut().filter(|seed| seed.node.is_none() && seed.addr == addr) {
+            seed.node = Some(picture.id(ix));
+        }
     }
 
     /// A proven packet of `node` came from `addr`. Returns whether it is a seed that has not been heard
@@ -296,6 +309,6 @@ impl Comeback {
 
 /// Whether a seed has been found to be a live peer.
 fn is_met(picture: &Picture, seed: &Seed) -> bool {
-    let ix = picture.find(seed.node.unwrap_or_else(|| NodeId::from(seed.addr)));
+    let ix = seed.node.and_then(|node| picture.find(node));
     ix.is_some_and(|ix| picture.state(ix).is_present())
 }

@@ -12,8 +12,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Epoch, Instant, Ix, NodeId};
-use crate::claims::{Claim, Standing};
+use crate::base::{Address, Destination, Epoch, Instant, Ix, NodeId};
+use crate::claims::{Claim, Locator, Standing};
 use crate::out::{Out, Say, Why};
 use crate::picture::Picture;
 use crate::wire::Frame;
@@ -70,9 +70,9 @@ impl Hearsay {
         {
             if doubt == Doubt::Accused {
                 // The first one decides when, the highest one what.
-                let higher = order(claim) > order(&asked.claim);
-                (asked.claim, asked.by) =
-                    if higher { (*claim, picture.id(by)) } else { (asked.claim, asked.by) };
+                if order(claim) > order(&asked.claim) {
+                    (asked.claim, asked.by) = (claim.clone(), picture.id(by));
+                }
                 return false;
             }
             let silent = asked.tries >= TRIES;
@@ -87,13 +87,14 @@ impl Hearsay {
             }
             return false;
         }
-        if !id.is_addressable() || self.asked.len() >= LIMIT && !self.asked.contains_key(&id) {
+        let nowhere = picture.find(id).is_none() && picture.locator_in(claim).is_none();
+        if nowhere || self.asked.len() >= LIMIT && !self.asked.contains_key(&id) {
             out.stats.claims_refused += u64::from(doubt != Doubt::Accused);
             return doubt == Doubt::Accused;
         }
         out.stats.claims_refused += u64::from(doubt == Doubt::NoRoom);
         let due = picture.now + wait(picture, id, doubt);
-        let asked = Asked { claim: *claim, by: picture.id(by), due, tries: 1, doubt };
+        let asked = Asked { claim: claim.clone(), by: picture.id(by), due, tries: 1, doubt };
         ask(picture, out, &asked);
         self.asked.insert(id, asked);
         out.timers.hasten(Why::Hearsay, due);
@@ -121,7 +122,7 @@ impl Hearsay {
                 asked.due = picture.now + wait(picture, id, asked.doubt);
                 ask(picture, out, asked);
             } else if accused || asked.tries > TRIES {
-                over.push((id, accused.then_some((asked.claim, asked.by))));
+                over.push((id, accused.then(|| (asked.claim.clone(), asked.by))));
             } else {
                 asked.tries += 1;
                 asked.due = picture.now + picture.timing.hearsay_memory;
@@ -164,10 +165,19 @@ fn ask(picture: &Picture, out: &mut Out, asked: &Asked) {
     match picture.find(id) {
         Some(ix) if asked.doubt == Doubt::Accused => {
             let to = picture.unbound(ix);
-            out.say_frame(to, Frame::Claim(asked.claim));
+            out.say_frame(to, Frame::Claim(asked.claim.clone()));
             picture.greet(out, to);
+            // A later life may be elsewhere; until one of the two has answered, both are asked.
+            let elsewhere = asked.claim.locator.as_ref().map(Locator::first);
+            if let Some(addr) = elsewhere.map(Address::socket).filter(|&addr| to.at != Destination::Unicast(addr)) {
+                picture.greet_stranger(out, addr);
+            }
         }
-        _ => picture.greet_stranger(out, id.addr()),
+        _ => {
+            if let Some(locator) = &asked.claim.locator {
+                picture.greet_stranger(out, locator.first().socket());
+            }
+        }
     }
 }
 
@@ -177,6 +187,6 @@ fn tell(picture: &Picture, out: &mut Out, asked: &Asked) {
         return;
     };
     let accuser = Some(picture.me().id);
-    let claim = Claim { standing: Standing::Down, accuser, ..asked.claim };
+    let claim = Claim { standing: Standing::Down, accuser, ..asked.claim.clone() };
     out.say(picture.bound(by), Say::Held(Frame::Claim(claim)));
 }

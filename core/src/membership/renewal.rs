@@ -119,7 +119,7 @@ impl Renewal {
         self.contests.push(Contest { ix, lower, addr, until: now + picture.timing.renewal_wait });
         out.say(picture.bound(ix), Say::Ping);
         let claim = picture.claim(ix);
-        let to = To { at: Destination::Unicast(addr), bound: Some(lower.epoch), node: None };
+        let to = To { at: Destination::Unicast(addr), bound: Some(lower), node: None };
         out.say_frame(to, Frame::Claim(claim));
     }
 
@@ -134,7 +134,7 @@ impl Renewal {
             if same && contest.until > picture.now && contest.lower.epoch < epoch {
                 let to = To {
                     at: Destination::Unicast(contest.addr),
-                    bound: Some(contest.lower.epoch),
+                    bound: Some(contest.lower),
                     node: None,
                 };
                 out.say_frame(to, Frame::Duplicate { epoch });

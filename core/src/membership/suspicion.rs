@@ -55,9 +55,8 @@ impl Watches {
         watch.until =
             (watch.since + picture.config.silence_window).max(slow).max(picture.now + look);
         watch.next = watch.next.min(watch.until.max(picture.now + picture.timing.first_gap));
-        let incarnation = picture.peers.get(ix).incarnation;
         if !picture.peers.is_dubious(ix) {
-            out.say_frame(picture.bound(ix), Frame::Suspicion { incarnation });
+            out.say_frame(picture.bound(ix), Frame::Suspicion);
             out.say(picture.bound(ix), Say::Ping);
         }
         (watch.recruited, watch.widened) = (false, false);

@@ -254,6 +254,7 @@ impl Watch {
             out.stats.verdicts_down += 1;
             let mut claim = picture.claim(self.ix);
             claim.standing = Standing::Down;
+            claim.locator = None;
             claim.accuser = Some(picture.me().id);
             claim.confirmed_by = [silent.first().copied(), silent.get(1).copied()];
             return Conclusion::Down(claim);
@@ -289,9 +290,8 @@ impl Watch {
 }
 
 fn ask_verifier(suspect: Ix, picture: &Picture, out: &mut Out, verifier: Ix, millis: u32) {
-    let incarnation = picture.peers.get(suspect).incarnation;
     let suspect = picture.life(suspect);
-    let verify = Frame::Verify { suspect, incarnation, millis };
+    let verify = Frame::Verify { suspect, millis };
     out.say_frame(picture.bound(verifier), verify);
 }
 

@@ -285,10 +285,9 @@ mod tests {
     use crate::out::event::{Cause, MulticastState};
     use crate::out::message::Tag;
     use bytes::Bytes;
-    use core::net::SocketAddr;
 
     fn node(port: u16) -> NodeId {
-        NodeId::from(SocketAddr::from(([10, 0, 0, 1], port)))
+        NodeId::from_bits(port.into())
     }
 
     fn peer(port: u16, from: Option<Status>, to: Option<Status>) -> Event {

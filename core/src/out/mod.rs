@@ -189,11 +189,9 @@ impl Out {
 }
 
 fn seeded(seed: &[u8; 32], id: NodeId, epoch: Epoch) -> ChaCha8Rng {
-    let (ip, port) = id.octets();
     let mixed = Sha256::new()
         .chain_update(seed)
-        .chain_update(ip)
-        .chain_update(port)
+        .chain_update(id.to_bits().to_be_bytes())
         .chain_update(epoch.0.to_be_bytes())
         .finalize();
     ChaCha8Rng::from_seed(mixed.into())

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::base::growth::KEPT;
-use crate::base::{Destination, Epoch, Instant, Ix, SendRate, Throttle, growth};
+use crate::base::{Destination, Instant, Ix, Life, SendRate, Throttle, growth};
 use crate::mutants::mutated;
 use crate::wire::Frame;
 
@@ -15,7 +15,7 @@ pub(crate) struct To {
     /// The address.
     pub(crate) at: Destination,
     /// The receiver's life; `None` for an unbound packet.
-    pub(crate) bound: Option<Epoch>,
+    pub(crate) bound: Option<Life>,
     /// The peer, if the address is that of one.
     pub(crate) node: Option<Ix>,
 }
@@ -62,7 +62,7 @@ pub(crate) fn is_urgent(frame: &Frame) -> bool {
             | Frame::Slow { .. }
             | Frame::Verify { .. }
             | Frame::Verdict { .. }
-            | Frame::Suspicion { .. }
+            | Frame::Suspicion
             | Frame::Duplicate { .. }
             | Frame::Counted { .. }
             | Frame::Beat { .. }

@@ -5,8 +5,7 @@ use bytes::BufMut;
 use super::error::WireError;
 use super::octets::{Reader, put_varint, varint_len};
 use super::{MAX_PACKET, TAG_LEN, VERSION};
-use crate::base::{Epoch, Life};
-use crate::packet::id::{id_len, put_id, read_id};
+use crate::base::{Epoch, Life, NodeId};
 use crate::packet::key_id::KeyId;
 
 /// What precedes the frames of a packet.
@@ -16,7 +15,7 @@ pub struct Header {
     pub sender: Life,
     /// Its number: from 1, and no two packets of one life have the same.
     pub packet: u64,
-    /// The tag covers the receiver's epoch.
+    /// The tag covers the receiver's identity and epoch.
     pub bound: bool,
     /// The frames are encrypted.
     pub sealed: bool,
@@ -30,7 +29,7 @@ pub struct Header {
 
 impl Header {
     /// The bytes of the longest header.
-    pub const MAX_LEN: usize = 5 + 18 + 8 + super::octets::MAX_VARINT;
+    pub const MAX_LEN: usize = 5 + NodeId::LEN + 8 + super::octets::MAX_VARINT;
 
     /// Reads the header of a whole packet, and says how many bytes it takes.
     ///
@@ -57,7 +56,7 @@ impl Header {
         }
         let key = KeyId(reader.u8()?);
         let cluster_tag = reader.u16()?;
-        let id = read_id(&mut reader, flags & IPV6 != 0)?;
+        let id = NodeId::from_bits(reader.u64()?);
         let sender = Life { id, epoch: Epoch(reader.u64()?) };
         let number = reader.varint()?;
         if number == 0 {
@@ -81,7 +80,7 @@ impl Header {
     /// The bytes that this header takes.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
-        5 + id_len(self.sender.id) + 8 + varint_len(self.packet)
+        5 + NodeId::LEN + 8 + varint_len(self.packet)
     }
 
     /// Appends the header.
@@ -89,22 +88,18 @@ impl Header {
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
         out.put_u8(MAGIC | VERSION);
         out.put_u8(
-            flag(self.sender.id.ip().is_ipv6(), IPV6)
-                | flag(self.bound, BOUND)
-                | flag(self.sealed, SEALED)
-                | flag(self.ack, ACK),
+            flag(self.bound, BOUND) | flag(self.sealed, SEALED) | flag(self.ack, ACK),
         );
         out.put_u8(self.key.0);
         out.put_u16(self.cluster_tag);
-        put_id(out, self.sender.id);
+        out.put_u64(self.sender.id.to_bits());
         out.put_u64(self.sender.epoch.0);
         put_varint(out, self.packet);
     }
 }
 
 const MAGIC: u8 = 0xa0;
-const IPV6: u8 = 0x01;
 const BOUND: u8 = 0x02;
 const SEALED: u8 = 0x04;
 const ACK: u8 = 0x08;
-const KNOWN_FLAGS: u8 = IPV6 | BOUND | SEALED | ACK;
+const KNOWN_FLAGS: u8 = BOUND | SEALED | ACK;

@@ -1,19 +1,17 @@
-//! The part of a packet that is never encrypted, and how integers and ids are written.
+//! The part of a packet that is never encrypted, and how integers are written.
 
 mod error;
 mod header;
-mod id;
 mod key_id;
 mod octets;
 
 pub use error::WireError;
 pub use header::Header;
-pub(crate) use id::{id_len, put_id, read_id};
 pub use key_id::KeyId;
 pub(crate) use octets::{MAX_VARINT, Reader, put_varint, varint_len};
 
 /// The version that this engine speaks.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The largest packet, in bytes: the most that UDP over IPv4 carries.
 pub const MAX_PACKET: usize = 65_507;

@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::{Epoch, Ix, Life, NodeId};
-use crate::claims::{Claim, Plea, Standing};
+use crate::base::{Address, Epoch, Ix, Life, NodeId};
+use crate::claims::{Claim, Locator, Plea, Standing};
 use crate::mutants::mutated;
 use crate::out::{Cause, Event, Out, Why};
 use crate::picture::{Picture, State, Trigger};
@@ -54,9 +54,15 @@ impl Picture {
                 // Those who knew it are about to forget it: not to be learned anew.
                 return Weighed::Refused;
             }
+            let Some(locator) = self.locator_in(claim) else {
+                out.stats.claims_refused += 1;
+                return Weighed::Refused;
+            };
+            let place = (locator.first(), Some(locator));
             return match self.admit(
                 out,
                 claim.life,
+                place,
                 claim.incarnation,
                 state,
                 cause(claim, by, None),
@@ -70,7 +76,14 @@ impl Picture {
         };
         match self.weigh(ix, claim) {
             Ordering::Less => Weighed::Beaten(ix),
-            Ordering::Equal => Weighed::Known(ix),
+            Ordering::Equal => {
+                if self.peers.places.said(ix).is_none() {
+                    self.peers.uncount(ix, &self.topology);
+                    self.locate(ix, claim);
+                    self.peers.count(ix, &self.topology);
+                }
+                Weighed::Known(ix)
+            }
             Ordering::Greater => {
                 let (epoch, state) = (self.life(ix).epoch, self.state(ix));
                 let held = self.adopt(out, ix, claim, cause(claim, by, Some((epoch, state))));
@@ -80,21 +93,38 @@ impl Picture {
         }
     }
 
+    /// How a claim says that its node is named and reached, unless that is another's name.
+    pub(crate) fn locator_in<'a>(&self, claim: &'a Claim) -> Option<&'a Locator> {
+        let cluster = &self.config.cluster;
+        claim.locator.as_ref().filter(|locator| locator.is_of(claim.life.id, cluster))
+    }
+
+    /// Takes in how a node is named and reached in its present life, unless that is another's name.
+    fn locate(&mut self, ix: Ix, claim: &Claim) {
+        let places = &self.peers.places;
+        let Some(known) = places.last_said(ix).or_else(|| claim.locator.clone()) else { return };
+        // Of two names with one identity the first one stays.
+        let locator = self.locator_in(claim).filter(|locator| locator.name() == known.name());
+        if let Some(locator) = locator.filter(|&locator| self.peers.places.said(ix).as_ref() != Some(locator)) {
+            self.peers.places.learn(ix, locator);
+        }
+    }
+
     /// Enters a node that was not known.
     pub(crate) fn admit(
         &mut self,
         out: &mut Out,
         life: Life,
+        place: (Address, Option<&Locator>),
         incarnation: u32,
         state: State,
         cause: Cause,
     ) -> Option<Ix> {
-        let interned = life.id.is_addressable().then(|| self.topology.intern(life));
-        let Some(Ok(ix)) = interned else {
+        let Ok(ix) = self.topology.intern(life) else {
             out.stats.claims_refused += 1;
             return None;
         };
-        self.peers.admit(ix, &self.topology, incarnation, state, self.now, &self.timing);
+        self.peers.admit(ix, place, &self.topology, incarnation, state, self.now, &self.timing);
         self.follow_state(ix);
         self.show(out, ix, None, cause, true);
         self.tell_path_of_new(out, ix);
@@ -112,8 +142,10 @@ impl Picture {
             let mut changes = Changes::default();
             self.topology.raise_epoch(ix, claim.life.epoch, &mut changes);
             self.peers.open_window(ix);
+            self.peers.places.begin_life(ix);
             out.publish(changes);
         }
+        self.locate(ix, claim);
         self.peers.get_mut(ix).incarnation = claim.incarnation;
         let what = match claim.standing {
             // It may arrive before what it objects to, which is then never seen here.

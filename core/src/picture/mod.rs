@@ -7,6 +7,7 @@ mod health;
 mod newness;
 mod path;
 mod peers;
+mod places;
 mod ring;
 mod room;
 mod rtt;
@@ -17,15 +18,15 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use crate::base::{Destination, Epoch, GroupName, Instant, Ix, Life, NodeId};
-use crate::claims::{Claim, Metadata, Standing};
+use crate::base::{Destination, Epoch, GroupName, Instant, Ix, Life, NodeId, NodeName};
+use crate::claims::{Claim, Locator, Metadata, Standing};
 use crate::config::Config;
 use crate::out::{Out, Say, To, Why};
 use crate::picture::cover::Covers;
 use crate::picture::path::Paths;
 use crate::picture::peers::Peers;
 use crate::timing::Timing;
-use crate::topology::{Changes, GroupError, Topology};
+use crate::topology::{Changes, GroupError, RecordDelta, Topology};
 use crate::wire::{Frame, OVERHEAD};
 
 pub(crate) use evidence::{News, Weighed, is_doubtful};
@@ -61,14 +62,16 @@ pub(crate) struct Picture {
 
 impl Picture {
     /// A node that knows itself alone.
-    pub(crate) fn new(config: Config, id: NodeId, epoch: Epoch, now: Instant) -> Self {
+    pub(crate) fn new(config: Config, locator: &Locator, epoch: Epoch, now: Instant) -> Self {
+        let id = config.cluster.node(&locator.name());
         let mut topology = Topology::with_limits(id, epoch, (&config.limits).into());
         topology.set_down_members(config.down_members);
         #[cfg(feature = "mutants")]
         topology.set_mutant(config.mutant);
         let mut peers = Peers::new();
         let timing = Timing::new(&config);
-        peers.admit(Ix::ME, &topology, 0, State::Alive, now, &timing);
+        let place = (locator.first(), Some(locator));
+        peers.admit(Ix::ME, place, &topology, 0, State::Alive, now, &timing);
         Self {
             timing,
             now,
@@ -134,6 +137,14 @@ impl Picture {
         self.topology.roster().id(ix)
     }
 
+    /// A node's name; the text of its address until it has said one.
+    pub(crate) fn name(&self, ix: Ix) -> NodeName {
+        let places = &self.peers.places;
+        places
+            .last_said(ix)
+            .map_or_else(|| NodeName::of_address(places.address(ix)), |said| said.name())
+    }
+
     /// Whether an epoch can be that of a life that has begun; one that lies implausibly far ahead
     /// is counted.
     pub(crate) fn is_plausible(&mut self, out: &mut Out, epoch: Epoch) -> bool {
@@ -168,13 +179,16 @@ impl Picture {
 
     /// A packet for a peer, bound to the life that it is known to be in.
     pub(crate) fn bound(&self, ix: Ix) -> To {
-        let life = self.life(ix);
-        To { at: Destination::Unicast(life.id.addr()), bound: Some(life.epoch), node: Some(ix) }
+        To { at: self.destination(ix), bound: Some(self.life(ix)), node: Some(ix) }
     }
 
     /// A packet for a peer that may have begun a new life.
     pub(crate) fn unbound(&self, ix: Ix) -> To {
-        To { at: Destination::Unicast(self.id(ix).addr()), bound: None, node: Some(ix) }
+        To { at: self.destination(ix), bound: None, node: Some(ix) }
+    }
+
+    fn destination(&self, ix: Ix) -> Destination {
+        Destination::Unicast(self.peers.places.address(ix))
     }
 
     /// A ping with what the receiver needs to know about this node.
@@ -203,6 +217,7 @@ impl Picture {
             } else {
                 self.peers.since_turn(ix, self.now) / 1000
             },
+            locator: self.peers.places.said(ix),
         }
     }
 
@@ -292,18 +307,19 @@ impl Picture {
     /// Takes what is to be broadcast. What this node has written is included only if `own`: few
     /// nodes know a newcomer yet, and others would not pass on what it says.
     pub(crate) fn take_news(&self, out: &mut Out, own: bool) -> Vec<Frame> {
-        for frame in &out.news {
-            // A record implies that its member lives, as a claim of a new life does.
-            if let Frame::Record { delta, .. } = frame
-                && let Some(Frame::Claim(claim)) = out.claims.get(&delta.member)
-                && claim.is_of_birth()
-                && claim.life.epoch == delta.epoch
+        let mut claims = core::mem::take(&mut out.claims);
+        let mut news: Vec<Frame> = Vec::with_capacity(claims.len() + out.news.len());
+        for frame in core::mem::take(&mut out.news) {
+            // Those that do not know a node take nothing of it before they have its claim, so both
+            // are to travel in one packet.
+            if let Frame::Record { delta: RecordDelta { member: id, .. }, .. }
+            | Frame::Metadata { life: Life { id, .. }, .. } = &frame
             {
-                out.claims.remove(&delta.member);
+                news.extend(claims.remove(id));
             }
+            news.push(frame);
         }
-        let mut news: Vec<Frame> = core::mem::take(&mut out.claims).into_values().collect();
-        news.append(&mut out.news);
+        news.splice(0..0, claims.into_values());
         if !own {
             return news;
         }
@@ -354,9 +370,10 @@ pub(crate) fn of_one() -> (Picture, Out) {
 
     let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
     let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
-    let me = NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1)));
-    let out = Out::new(&config, me, Epoch(1), Instant::ZERO);
-    (Picture::new(config, me, Epoch(1), Instant::ZERO), out)
+    let me = Locator::from(SocketAddr::from(([10, 0, 0, 1], 1)));
+    let picture = Picture::new(config, &me, Epoch(1), Instant::ZERO);
+    let out = Out::new(&picture.config, picture.me().id, Epoch(1), Instant::ZERO);
+    (picture, out)
 }
 
 #[cfg(test)]
@@ -369,8 +386,7 @@ mod tests {
         let (mut picture, mut out) = of_one();
         picture.config.limits.outbox = 64;
         for port in 2..=102 {
-            let life =
-                Life { id: NodeId::from(SocketAddr::from(([10, 0, 0, 1], port))), epoch: Epoch(1) };
+            let life = Life { id: NodeId::from_bits(port), epoch: Epoch(1) };
             picture.tell_all(
                 &mut out,
                 Frame::Metadata { life, version: 1, bytes: bytes::Bytes::new() },

@@ -4,9 +4,10 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Instant, Ix, growth};
-use crate::claims::Standing;
+use crate::base::{Address, Instant, Ix, growth};
+use crate::claims::{Locator, Standing};
 use crate::picture::falls::Falls;
+use crate::picture::places::Places;
 use crate::picture::rtt::Rtt;
 use crate::picture::state::State;
 use crate::picture::strangers::Strangers;
@@ -113,6 +114,7 @@ pub(crate) struct Peers {
     /// How many there are in each [`State`], this node included.
     states: [u32; State::ALL.len()],
     strangers: Strangers,
+    pub(crate) places: Places,
     /// How many have been equal to this node since a round began.
     level: usize,
 }
@@ -128,6 +130,7 @@ impl Peers {
             wide: WideWindows::default(),
             states: [0; State::ALL.len()],
             strangers: Strangers::new(),
+            places: Places::default(),
             level: 0,
         }
     }
@@ -249,10 +252,11 @@ impl Peers {
         &mut self.root
     }
 
-    /// Enters a node that has just been interned.
+    /// Enters a node that has just been interned and is reached at an address.
     pub(crate) fn admit(
         &mut self,
         ix: Ix,
+        (at, locator): (Address, Option<&Locator>),
         topology: &Topology,
         incarnation: u32,
         state: State,
@@ -262,6 +266,7 @@ impl Peers {
         while self.table.len() <= ix.index() {
             growth::push(&mut self.table, Peer::default());
         }
+        self.places.admit(ix, at, locator);
         self.falls.forget(ix);
         self.told.remove(&ix);
         let turned = stamp(now);
@@ -390,7 +395,8 @@ impl Peers {
     pub(crate) fn fingerprint(&self, ix: Ix, topology: &Topology) -> u64 {
         let (roster, incarnation) = (topology.roster(), self.get(ix).incarnation);
         let (id, epoch, alive) = (roster.id(ix), roster.epoch(ix), Standing::Alive as u8);
-        topology.fingerprints().peer(id, epoch, incarnation, alive)
+        let place = self.places.fingerprint(ix);
+        topology.fingerprints().peer(id, epoch, incarnation, alive, place)
     }
 
     /// Takes in a round trip to a peer.

@@ -18,8 +18,7 @@ impl Picture {
     /// may make known find room.
     pub(crate) fn to_forget_for(&self, from: Ix, frames: &[Frame]) -> Vec<Ix> {
         let said = |frame: &Frame| match frame {
-            Frame::Claim(_) | Frame::Record { .. } | Frame::Metadata { .. } => 1,
-            Frame::Message(_) => 1,
+            Frame::Claim(_) => 1,
             Frame::Holdings(holdings) => holdings.claims.len(),
             _ => 0,
         };
@@ -29,16 +28,13 @@ impl Picture {
         }
         let mut strangers: Vec<NodeId> = Vec::new();
         let mut note = |id: NodeId| {
-            if id.is_addressable() && self.find(id).is_none() {
+            if self.find(id).is_none() {
                 strangers.push(id);
             }
         };
         for frame in frames {
             match frame {
                 Frame::Claim(claim) if claim.standing == Standing::Alive => note(claim.life.id),
-                Frame::Record { delta, .. } => note(delta.member),
-                Frame::Metadata { life, .. } => note(life.id),
-                Frame::Message(message) => note(message.origin.id),
                 Frame::Holdings(holdings) => {
                     let claims = holdings.claims.iter();
                     let living = claims.filter(|claim| claim.standing == Standing::Alive);

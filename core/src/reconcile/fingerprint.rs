@@ -34,10 +34,18 @@ impl FingerprintKey {
         Hash::new(self.0, 3).word(group).node(member).finish()
     }
 
-    /// The fingerprint of what is known of a peer; `standing` is how it counts in the picture.
-    pub(crate) fn peer(self, id: NodeId, epoch: Epoch, incarnation: u32, standing: u8) -> u64 {
+    /// The fingerprint of what is known of a peer; `standing` is how it counts in the picture, and
+    /// `place` stands for how it is named and reached.
+    pub(crate) fn peer(
+        self,
+        id: NodeId,
+        epoch: Epoch,
+        incarnation: u32,
+        standing: u8,
+        place: u64,
+    ) -> u64 {
         let state = u64::from(incarnation) << 8 | u64::from(standing);
-        Hash::new(self.0, 4).node(id).word(epoch.0).word(state).finish()
+        Hash::new(self.0, 4).node(id).word(epoch.0).word(state).word(place).finish()
     }
 
     /// The position of a peer.
@@ -60,10 +68,9 @@ impl FingerprintKey {
 mod tests {
     use super::*;
     use alloc::vec::Vec;
-    use core::net::SocketAddr;
 
     fn id(port: u16) -> NodeId {
-        NodeId::from(SocketAddr::from(([10, 0, 0, 1], port)))
+        NodeId::from_bits(port.into())
     }
 
     fn assert_distinct(mut values: Vec<u64>) {

@@ -72,6 +72,10 @@ impl Sessions {
         since: u64,
     ) {
         self.answered();
+        if since == 0 && self.budget > 0 {
+            // It may know nothing of the member.
+            send(picture, out, from, &Subject::Peer(member), &mut self.budget);
+        }
         send_record(picture, out, from, group, member, since, &mut self.budget);
     }
 
@@ -329,23 +333,16 @@ impl Sessions {
     pub(super) fn give(&mut self, picture: &mut Picture, out: &mut Out, to: Ix, range: &RangeSum) {
         let (from, until) = (range.from, range.to);
         let room = self.budget;
-        let held: Vec<Subject> =
+        let mut held: Vec<Subject> =
             self.stock(picture).subjects(from, until).take(room.max(1)).collect();
-        let mut has_records = alloc::vec![false; picture.topology.roster().slots()];
-        for subject in &held {
-            if let Subject::Record(_, ix) = subject {
-                has_records[ix.index()] = true;
-            }
+        if is_everything(range) {
+            // The receiver may know nobody, and takes nothing of a node whose claim it does not have.
+            held.sort_by_key(|subject| match subject {
+                Subject::Peer(ix) => (*ix, false),
+                Subject::Metadata(ix) | Subject::Record(_, ix) => (*ix, true),
+            });
         }
         for subject in &held {
-            // Its records imply that it lives.
-            if let Subject::Peer(ix) = subject
-                && is_everything(range)
-                && picture.claim(*ix).is_of_birth()
-                && has_records[ix.index()]
-            {
-                continue;
-            }
             if out.outbox.is_full() {
                 out.stats.outbox_full += 1;
                 return;

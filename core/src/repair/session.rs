@@ -252,10 +252,9 @@ mod tests {
     use crate::base::{Epoch, Life, NodeId};
     use crate::out::Cause;
     use crate::picture::{State, of_one};
-    use core::net::SocketAddr;
 
     fn id(host: u8) -> NodeId {
-        NodeId::from(SocketAddr::from(([10, 0, 0, host], 1)))
+        NodeId::from_bits(host.into())
     }
 
     /// After how many of these comparisons, half a second apart, a repair is to begin.

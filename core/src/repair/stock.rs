@@ -171,7 +171,6 @@ mod tests {
     use crate::out::Cause;
     use crate::picture::{State, of_one};
     use alloc::collections::BTreeSet;
-    use core::net::SocketAddr;
     use quickcheck::quickcheck;
 
     fn stock(seeds: impl IntoIterator<Item = u64>) -> Stock {
@@ -197,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_stock_that_is_not_used_is_forgotten_and_taken_anew() {
-        let id = |host| NodeId::from(SocketAddr::from(([10, 0, 0, host], 1)));
+        let id = |host| NodeId::from_bits(host.into());
         let (mut picture, mut out) = of_one();
         let mut stock = None;
         let total = |stock: &mut Option<Stock>, picture: &mut Picture| {

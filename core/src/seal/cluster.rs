@@ -2,7 +2,11 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::net::SocketAddr;
+
 use sha2::{Digest as _, Sha256};
+
+use crate::base::{NodeId, NodeName};
 
 /// A cluster's name: 1 to 255 bytes, any bytes.
 ///
@@ -28,9 +32,29 @@ impl ClusterName {
         let hash = Sha256::new().chain_update(TAG_LABEL).chain_update(&self.0).finalize();
         u16::from_be_bytes([hash[0], hash[1]])
     }
+
+    /// The identity of the node with this name in this cluster.
+    #[must_use]
+    pub fn node(&self, name: &NodeName) -> NodeId {
+        let hash = Sha256::new()
+            .chain_update(NODE_LABEL)
+            .chain_update(&self.0)
+            .chain_update([0])
+            .chain_update(name.as_str())
+            .finalize();
+        let first = hash.iter().take(NodeId::LEN);
+        NodeId::from_bits(first.fold(0, |bits, &byte| bits << 8 | u64::from(byte)))
+    }
+
+    /// The identity of a node that advertises this address and has no other name.
+    #[must_use]
+    pub fn node_at(&self, addr: SocketAddr) -> NodeId {
+        self.node(&NodeName::of_address(addr))
+    }
 }
 
-const TAG_LABEL: &[u8] = b"scalesmall 1 cluster ";
+const TAG_LABEL: &[u8] = b"scalesmall 2 cluster ";
+const NODE_LABEL: &[u8] = b"scalesmall 2 node ";
 
 impl TryFrom<&[u8]> for ClusterName {
     type Error = ClusterNameError;

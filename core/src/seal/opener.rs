@@ -6,7 +6,7 @@ use core::fmt;
 use super::cluster::ClusterName;
 use super::keyring::Keyring;
 use super::suite::{Schedule, Session, Suite};
-use crate::base::{Epoch, Life};
+use crate::base::Life;
 use crate::packet::{Header, KeyId, TAG_LEN};
 
 /// Checks the packets of all senders.
@@ -71,7 +71,7 @@ impl Opener {
 
     /// Checks a packet and returns its payload: the bytes of its frames.
     ///
-    /// `header` is what [`Header::parse`] has read from `packet`; `me` is the receiver's own epoch,
+    /// `header` is what [`Header::parse`] has read from `packet`; `me` is the receiver in its own life,
     /// which the tag of a bound packet covers. Freshness is not checked here.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Opener {
         &'a mut self,
         header: &Header,
         packet: &'a [u8],
-        me: Epoch,
+        me: Life,
     ) -> Result<&'a [u8], OpenError> {
         if header.cluster_tag != self.cluster_tag {
             return Err(OpenError::WrongCluster);
@@ -191,14 +191,7 @@ struct Mark(u32);
 
 impl Mark {
     fn of(sender: Life, key: KeyId) -> Self {
-        let (ip, port) = sender.id.octets();
-        let ip = u128::from_be_bytes(ip);
-        let words = [
-            (ip >> 64) as u64,
-            ip as u64,
-            u64::from(u16::from_be_bytes(port)) << 8 | u64::from(key.0),
-            sender.epoch.0,
-        ];
+        let words = [sender.id.to_bits(), key.0.into(), sender.epoch.0];
         let mixed = words.iter().fold(0, |mixed: u64, word| {
             (mixed.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
         });
@@ -253,16 +246,15 @@ impl core::error::Error for OpenError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::NodeId;
+    use crate::base::{Epoch, NodeId};
     use crate::seal::{Key, Sealer};
     use crate::wire::{Frame, Writer};
     use bytes::BytesMut;
-    use core::net::SocketAddr;
 
-    const ME: Epoch = Epoch(7);
+    const ME: Life = Life { id: NodeId::from_bits(0), epoch: Epoch(7) };
 
     fn sender(port: u16) -> Life {
-        Life { id: NodeId::from(SocketAddr::from(([10, 0, 0, 1], port))), epoch: Epoch(5) }
+        Life { id: NodeId::from_bits(port.into()), epoch: Epoch(5) }
     }
 
     /// A packet of a sender, as it is or forged, to an opener; whether the sender's key is kept then.

@@ -6,7 +6,7 @@ use core::fmt;
 use super::cluster::ClusterName;
 use super::keyring::Keyring;
 use super::suite::{Schedule, Session, Suite};
-use crate::base::{Epoch, Life};
+use crate::base::Life;
 use crate::packet::{Header, KeyId};
 
 /// Protects the packets of one life of a node with the primary key of a ring.
@@ -49,7 +49,7 @@ impl Sealer {
     pub(crate) fn seal(
         &self,
         header: &Header,
-        receiver: Option<Epoch>,
+        receiver: Option<Life>,
         start: usize,
         out: &mut BytesMut,
     ) {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::cluster::ClusterName;
 use super::key::Key;
-use crate::base::{Epoch, Life};
+use crate::base::{Life, NodeId};
 use crate::packet::{KeyId, TAG_LEN};
 
 #[cfg(feature = "seal")]
@@ -72,13 +72,10 @@ impl Schedule {
 
     /// The key of one life of one sender (RFC 5869, the step *expand*).
     pub(super) fn session(&self, suite: Suite, sender: Life) -> Session {
-        let (ip, port) = sender.id.octets();
-        let mut purpose = [0; 28];
+        let mut purpose = [0; 2 + LIFE];
         purpose[0] = suite.label();
         purpose[1] = self.id.0;
-        purpose[2..18].copy_from_slice(&ip);
-        purpose[18..20].copy_from_slice(&port);
-        purpose[20..].copy_from_slice(&sender.epoch.0.to_be_bytes());
+        purpose[2..].copy_from_slice(&octets(sender));
         let mut key = Zeroizing::new([0; 32]);
         self.root.expand(&purpose, key.as_mut()).expect("32 bytes are one block of HKDF");
         match suite {
@@ -93,7 +90,7 @@ impl Schedule {
     }
 }
 
-const SALT_LABEL: &[u8] = b"scalesmall 1 packet ";
+const SALT_LABEL: &[u8] = b"scalesmall 2 packet ";
 
 /// What protects the packets of one life of one sender.
 #[derive(Clone)]
@@ -115,7 +112,7 @@ impl Session {
         packet: &mut [u8],
         header: usize,
         number: u64,
-        receiver: Option<Epoch>,
+        receiver: Option<Life>,
     ) -> [u8; TAG_LEN] {
         let mut tag = [0; TAG_LEN];
         match self {
@@ -144,7 +141,7 @@ impl Session {
         packet: &[u8],
         header: usize,
         number: u64,
-        receiver: Option<Epoch>,
+        receiver: Option<Life>,
         plain: &mut alloc::vec::Vec<u8>,
     ) -> bool {
         let Some((packet, tag)) = packet.split_last_chunk::<TAG_LEN>() else {
@@ -170,30 +167,40 @@ impl Session {
     }
 }
 
-fn authenticate(mac: &Hmac<Sha256>, packet: &[u8], receiver: Option<Epoch>) -> Hmac<Sha256> {
+fn authenticate(mac: &Hmac<Sha256>, packet: &[u8], receiver: Option<Life>) -> Hmac<Sha256> {
     let mut mac = mac.clone();
     mac.update(packet);
-    if let Some(Epoch(epoch)) = receiver {
-        mac.update(&epoch.to_be_bytes());
+    if let Some(life) = receiver {
+        mac.update(&octets(life));
     }
     mac
 }
 
-/// The associated data of a sealed packet: its header, and the receiver's epoch if it is bound.
+/// The bytes of an identity and an epoch.
+const LIFE: usize = NodeId::LEN + 8;
+
+fn octets(life: Life) -> [u8; LIFE] {
+    let mut octets = [0; LIFE];
+    octets[..NodeId::LEN].copy_from_slice(&life.id.to_bits().to_be_bytes());
+    octets[NodeId::LEN..].copy_from_slice(&life.epoch.0.to_be_bytes());
+    octets
+}
+
+/// The associated data of a sealed packet: its header, and the receiver's life if it is bound.
 #[cfg(feature = "seal")]
-fn associated(header: &[u8], receiver: Option<Epoch>) -> ([u8; MAX_ASSOCIATED], usize) {
+fn associated(header: &[u8], receiver: Option<Life>) -> ([u8; MAX_ASSOCIATED], usize) {
     let mut data = [0; MAX_ASSOCIATED];
     let mut len = header.len();
     data[..len].copy_from_slice(header);
-    if let Some(Epoch(epoch)) = receiver {
-        data[len..len + 8].copy_from_slice(&epoch.to_be_bytes());
-        len += 8;
+    if let Some(life) = receiver {
+        data[len..len + LIFE].copy_from_slice(&octets(life));
+        len += LIFE;
     }
     (data, len)
 }
 
 #[cfg(feature = "seal")]
-const MAX_ASSOCIATED: usize = crate::packet::Header::MAX_LEN + 8;
+const MAX_ASSOCIATED: usize = crate::packet::Header::MAX_LEN + LIFE;
 
 /// The packet number, which never repeats under one key.
 #[cfg(feature = "seal")]

@@ -41,7 +41,7 @@ const MANY_CUT_OFF: usize = 48;
 
 /// The most bytes of an entry of a list in IPv4 and in IPv6: an id and an index; and of a vouch: an
 /// epoch, another index and a number.
-const ENTRY_BYTES: [usize; 2] = [9, 21];
+const ENTRY_BYTES: usize = 11;
 const VOUCH_BYTES: usize = 18;
 
 /// A hearer is vouched for in its first `FIRST_VOUCHES` lists, and then in every `VOUCH_EVERY`-th: the
@@ -242,11 +242,10 @@ impl Speaker {
     /// Lists the next hearers, to the segment and to the speakers of other segments.
     fn list(&mut self, picture: &mut Picture, out: &mut Out) {
         let me = picture.me().id;
-        let entry = ENTRY_BYTES[usize::from(me.addr().is_ipv6())];
         let mut room = picture.datagram(Ix::ME).saturating_sub(OVERHEAD + 24);
         let (mut nodes, mut vouches) = (Vec::new(), Vec::new());
         let mut left = self.turns.len();
-        while left > 0 && room >= entry + VOUCH_BYTES {
+        while left > 0 && room >= ENTRY_BYTES + VOUCH_BYTES {
             left -= 1;
             let Some(ix) = self.turns.pop_front() else { break };
             if !self.keep(picture, ix) {
@@ -268,7 +267,7 @@ impl Speaker {
                 picture.note_cover(ix, Ix::ME);
                 let life = picture.life(ix);
                 nodes.push(life.id);
-                room -= entry;
+                room -= ENTRY_BYTES;
                 // Once it is known to all, only newcomers need it: not all in the same list.
                 let turn =
                     hearer.listings.wrapping_add(ix.index() as u32).is_multiple_of(VOUCH_EVERY);

@@ -172,13 +172,12 @@ mod tests {
     use crate::config::Config;
     use crate::packet::KeyId;
     use crate::seal::{ClusterName, Key, Keyring};
-    use core::net::SocketAddr;
     use core::time::Duration;
 
     fn beginning() -> (Picture, Out) {
         let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
         let config = Config::lan([0; 32], ClusterName::try_from("test").unwrap(), keys);
-        let id = NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1)));
+        let id = NodeId::from_bits(1);
         let now = Instant::from_millis(1_000);
         let out = Out::new(&config, id, Epoch(1), now);
         (Picture::new(config, id, Epoch(1), now), out)

@@ -192,10 +192,9 @@ mod tests {
     use crate::base::NodeId;
     use crate::topology::{Changes, GroupRecords, KeyRange};
     use alloc::boxed::Box;
-    use core::net::SocketAddr;
 
     fn id(port: u16) -> NodeId {
-        NodeId::from(SocketAddr::from(([10, 0, 0, 1], port)))
+        NodeId::from_bits(port.into())
     }
 
     fn name() -> GroupName {

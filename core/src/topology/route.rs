@@ -181,10 +181,9 @@ mod tests {
     use crate::base::{GroupName, Status};
     use crate::topology::DownMembers;
     use crate::topology::roster::hash;
-    use core::net::SocketAddr;
 
     fn id(port: u16) -> NodeId {
-        NodeId::from(SocketAddr::from(([10, 0, 0, 1], port)))
+        NodeId::from_bits(port.into())
     }
 
     /// Three members, all six orders: each is as frequent as the others.

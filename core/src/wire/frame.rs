@@ -67,8 +67,6 @@ pub enum Frame {
     Verify {
         /// The suspect.
         suspect: Life,
-        /// Its incarnation, as known to the sender.
-        incarnation: u32,
         /// The milliseconds that are left of the window of silence.
         millis: u32,
     },
@@ -80,10 +78,7 @@ pub enum Frame {
         finding: Finding,
     },
     /// Tells a node that the sender suspects it.
-    Suspicion {
-        /// The incarnation that is suspected.
-        incarnation: u32,
-    },
+    Suspicion,
     /// Asks for the writes of a record after a clock.
     Want {
         /// The group.

@@ -41,6 +41,14 @@ pub(super) const COUNTED: u8 = 0x2a;
 #[cfg(test)]
 pub(super) const LAST: u8 = COUNTED;
 
+/// In the bits of a claim: a locator follows.
+pub(super) const CLAIM_LOCATOR: u8 = 0x40;
+/// In the head of a locator: the number of addresses less one, whether a name follows, and from here on a
+/// bit for each address that is IPv6.
+pub(super) const LOCATOR_COUNT: u8 = 0x03;
+pub(super) const LOCATOR_NAMED: u8 = 0x04;
+pub(super) const LOCATOR_IPV6: u8 = 0x10;
+
 /// A write to all keys: the range is left out.
 pub(super) const WRITE_FULL: u8 = 0x04;
 /// A write with a port other than 0.

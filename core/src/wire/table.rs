@@ -4,14 +4,14 @@ use alloc::vec::Vec;
 use bytes::BufMut;
 
 use crate::base::{Epoch, GroupName, Life, NodeId, growth};
-use crate::packet::{Reader, WireError, id_len, put_id, read_id};
+use crate::packet::{Reader, WireError};
 
 /// An entry of the table of ids: a node, and one of its lives if a frame needs to name that.
 pub(super) type Subject = (NodeId, Option<Epoch>);
 
 /// The bytes of an entry of the table of ids.
-pub(super) fn subject_len((id, epoch): Subject) -> usize {
-    1 + id_len(id) + if epoch.is_some() { 8 } else { 0 }
+pub(super) const fn subject_len(epoch: Option<Epoch>) -> usize {
+    1 + NodeId::LEN + if epoch.is_some() { 8 } else { 0 }
 }
 
 /// The tables of a packet that is being written: entries in the order of their indices, and where
@@ -99,9 +99,8 @@ impl Table<Subject> {
     pub(super) fn add(&mut self, position: usize, subject: Subject) -> Option<usize> {
         let index = self.insert(position, subject)?;
         let (id, epoch) = subject;
-        let ipv6 = if id.ip().is_ipv6() { SUBJECT_IPV6 } else { 0 };
-        self.bytes.push(ipv6 | if epoch.is_some() { SUBJECT_EPOCH } else { 0 });
-        put_id(&mut self.bytes, id);
+        self.bytes.push(if epoch.is_some() { SUBJECT_EPOCH } else { 0 });
+        self.bytes.put_u64(id.to_bits());
         if let Some(epoch) = epoch {
             self.bytes.put_u64(epoch.0);
         }
@@ -155,12 +154,12 @@ impl Tables {
         }
         self.ids.reserve(body.left() / MIN_SUBJECT);
         while !body.is_empty() {
-            let family = body.u8()?;
-            if family & !(SUBJECT_IPV6 | SUBJECT_EPOCH) != 0 {
+            let bits = body.u8()?;
+            if bits & !SUBJECT_EPOCH != 0 {
                 return Err(WireError::Malformed);
             }
-            let id = read_id(&mut body, family & SUBJECT_IPV6 != 0)?;
-            let epoch = match family & SUBJECT_EPOCH {
+            let id = NodeId::from_bits(body.u64()?);
+            let epoch = match bits & SUBJECT_EPOCH {
                 0 => None,
                 _ => Some(Epoch(body.u64()?)),
             };
@@ -205,14 +204,13 @@ impl Tables {
     }
 }
 
-const SUBJECT_IPV6: u8 = 0x01;
-const SUBJECT_EPOCH: u8 = 0x02;
+const SUBJECT_EPOCH: u8 = 0x01;
 
 /// The most bytes that are held for a byte of a payload, frames themselves aside.
 pub(super) const MAX_GROWTH: usize = 40;
 
 // The bytes of the shortest entry of each table.
-const MIN_SUBJECT: usize = 7;
+const MIN_SUBJECT: usize = 1 + NodeId::LEN;
 const MIN_GROUP: usize = 2;
 const _: () = assert!(size_of::<Subject>() <= MAX_GROWTH * MIN_SUBJECT);
 // A name also takes a block of its own: two counters, and its bytes rounded up to a word.

@@ -487,7 +487,7 @@ fn a_delta_cut_to_what_fits_does_fit() {
     let mut writer = Writer::default();
     for size in 60..1_600 {
         writer.begin(sealer.header(1), size);
-        let _ = writer.push(&Frame::Suspicion { incarnation: 3 });
+        let _ = writer.push(&Frame::Suspicion);
         let fitting = writer.fit_writes(&group("group"), &whole);
         let cut = |count: usize| {
             let writes: alloc::boxed::Box<[Write]> = whole.writes[..count].into();

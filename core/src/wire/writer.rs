@@ -12,7 +12,7 @@ use super::{MAX_FRAMES, kind};
 use crate::base::{Epoch, GroupName, Life, NodeId, growth};
 use crate::claims::Claim;
 use crate::mutants::mutated;
-use crate::packet::{Header, MAX_VARINT, TAG_LEN, id_len, put_varint, varint_len};
+use crate::packet::{Header, MAX_VARINT, TAG_LEN, put_varint, varint_len};
 use crate::seal::Sealer;
 use crate::topology::{RecordDelta, Write};
 
@@ -179,9 +179,9 @@ impl Writer {
 
     /// Protects the packet and appends it to `out` as one datagram; nothing is left in the writer.
     ///
-    /// The packet is bound if `receiver` names the receiver's epoch. `sealer` must be the one that
+    /// The packet is bound if `receiver` names the receiver. `sealer` must be the one that
     /// made the header.
-    pub fn finish(&mut self, sealer: &Sealer, receiver: Option<Epoch>, out: &mut BytesMut) {
+    pub fn finish(&mut self, sealer: &Sealer, receiver: Option<Life>, out: &mut BytesMut) {
         debug_assert_eq!(self.left, 0, "frames are announced that do not follow");
         let header = Header { bound: receiver.is_some(), ..self.header };
         out.reserve(header.encoded_len() + self.used() + TAG_LEN);
@@ -279,7 +279,7 @@ impl Writer {
             Ok(index) => (varint_len(index as u64 + 1), 0),
             Err(_) => {
                 let index = self.ids.mark().0 as u64 + 1;
-                (varint_len(index), subject_len((life.id, Some(life.epoch))))
+                (varint_len(index), subject_len(Some(life.epoch)))
             }
         }
     }
@@ -294,9 +294,8 @@ impl Writer {
 
 impl Default for Writer {
     fn default() -> Self {
-        let nobody = core::net::SocketAddr::from(([0, 0, 0, 0], 0));
         let header = Header {
-            sender: Life { id: NodeId::from(nobody), epoch: Epoch(0) },
+            sender: Life { id: NodeId::default(), epoch: Epoch(0) },
             packet: 0,
             bound: false,
             sealed: false,
@@ -329,7 +328,8 @@ pub fn claim_cost(claim: &Claim) -> usize {
         + varint_len(claim.incarnation.into())
         + varint_len(claim.age.into())
         + 1
-        + named.map(|&id| 1 + id_len(id) + MAX_INDEX).sum::<usize>()
+        + named.map(|_| subject_len(None) + MAX_INDEX).sum::<usize>()
+        + claim.locator.as_ref().map_or(0, encode::locator_len)
 }
 
 /// The most bytes that the version adds to a [`Frame::Holdings`] and to the tables.
@@ -346,7 +346,7 @@ pub fn metadata_version_cost(version: &MetadataVersion) -> usize {
 }
 
 fn life_bound(life: Life) -> usize {
-    subject_len((life.id, Some(life.epoch))) + MAX_INDEX
+    subject_len(Some(life.epoch)) + MAX_INDEX
 }
 
 /// The bytes of the longest index: no table of a packet has 2^21 entries.

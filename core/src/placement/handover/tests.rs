@@ -1,11 +1,10 @@
 use super::*;
 use crate::base::GroupName;
 use crate::placement::{Candidate, Placement, Slots};
-use core::net::SocketAddr;
 use quickcheck::{Gen, QuickCheck, Testable, quickcheck};
 
 fn node(number: usize) -> NodeId {
-    NodeId::from(SocketAddr::from(([10, 0, 0, 1], 1 + number as u16)))
+    NodeId::from_bits(1 + number as u64)
 }
 
 /// Few, so that what happens concerns the same ones again and again.

@@ -5,10 +5,9 @@ use alloc::boxed::Box;
 
 use crate::base::Status;
 use crate::topology::TopologyLimits;
-use core::net::SocketAddr;
 
 fn id(port: u16) -> NodeId {
-    NodeId::from(SocketAddr::from(([10, 0, 0, 1], port)))
+    NodeId::from_bits(port.into())
 }
 
 fn name(text: &str) -> GroupName {

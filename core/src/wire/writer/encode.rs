@@ -1,13 +1,16 @@
 //! Bytes from frames.
 
+use core::net::IpAddr;
+
 use bytes::BufMut;
 
 use super::{Refused, Writer};
 use crate::base::{Epoch, GroupName, Life, NodeId};
-use crate::claims::Claim;
+use crate::claims::{Claim, Locator};
 use crate::packet::{put_varint, varint_len};
 use crate::topology::RecordDelta;
 use crate::wire::frame::{Coded, Frame, Holdings, Lacking, Message, RangeSum, Route, Spread};
+use crate::wire::kind::{CLAIM_LOCATOR, LOCATOR_IPV6, LOCATOR_NAMED};
 use crate::wire::{MAX_METADATA, kind};
 
 impl Writer {
@@ -47,19 +50,14 @@ impl Writer {
             }),
             Frame::Message(message) => self.framed(kind::MESSAGE, |w| w.message(message)),
             Frame::Spread(spread) => self.framed(kind::SPREAD, |w| w.spread(spread)),
-            Frame::Verify { suspect, incarnation, millis } => self.framed(kind::VERIFY, |w| {
+            Frame::Verify { suspect, millis } => self.framed(kind::VERIFY, |w| {
                 w.life(*suspect)?;
-                w.varint((*incarnation).into());
                 w.varint((*millis).into());
                 Ok(())
             }),
             Frame::Verdict { suspect, finding } => self.framed(kind::VERDICT, |w| {
                 w.life(*suspect)?;
                 w.frames.put_u8(*finding as u8);
-                Ok(())
-            }),
-            Frame::Suspicion { incarnation } => self.framed(kind::SUSPICION, |w| {
-                w.varint((*incarnation).into());
                 Ok(())
             }),
             Frame::Want { group, member, since } => self.framed(kind::WANT, |w| {
@@ -116,6 +114,7 @@ impl Writer {
             Frame::Counted { packet, tag, highest, tag_of_highest } => {
                 self.counted((*packet, *tag), (*highest, *tag_of_highest))
             }
+            Frame::Suspicion => self.framed(kind::SUSPICION, |_| Ok(())),
             Frame::Narrow => self.framed(kind::NARROW, |_| Ok(())),
         }
     }
@@ -210,12 +209,40 @@ impl Writer {
         let named = [(claim.accuser, 0x04), (first, 0x08), (second, 0x10)];
         let bits = named.iter().filter(|(id, _)| id.is_some()).map(|(_, bit)| bit).sum::<u8>();
         let aged = if claim.age > 0 { 0x20 } else { 0 };
-        self.frames.put_u8(claim.standing as u8 | bits | aged);
+        let located = if claim.locator.is_some() { CLAIM_LOCATOR } else { 0 };
+        self.frames.put_u8(claim.standing as u8 | bits | aged | located);
         named.iter().filter_map(|&(id, _)| id).try_for_each(|id| self.id(id))?;
         if claim.age > 0 {
             self.varint(claim.age.into());
         }
+        if let Some(locator) = &claim.locator {
+            self.locator(locator);
+        }
         Ok(())
+    }
+
+    fn locator(&mut self, locator: &Locator) {
+        let list = locator.list();
+        let named = !locator.is_named_after_its_address();
+        // There are one to four.
+        let mut head = (list.len() - 1) as u8 | if named { LOCATOR_NAMED } else { 0 };
+        for (addr, at) in list.iter().zip(0..) {
+            head |= if addr.ip().is_ipv6() { LOCATOR_IPV6 << at } else { 0 };
+        }
+        self.frames.put_u8(head);
+        if named {
+            let name = locator.name();
+            // A name has at most 63 bytes.
+            self.frames.put_u8(name.as_str().len() as u8);
+            self.frames.put_slice(name.as_str().as_bytes());
+        }
+        for addr in list {
+            match addr.ip() {
+                IpAddr::V4(ip) => self.frames.put_slice(&ip.octets()),
+                IpAddr::V6(ip) => self.frames.put_slice(&ip.octets()),
+            }
+            self.frames.put_u16(addr.port());
+        }
     }
 
     fn record(&mut self, group: &GroupName, delta: &RecordDelta) -> Result<(), Refused> {
@@ -344,4 +371,13 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// The bytes of a locator.
+pub(super) fn locator_len(locator: &Locator) -> usize {
+    let name = locator.name();
+    let named = !locator.is_named_after_its_address();
+    let addresses = locator.list().iter();
+    1 + if named { 1 + name.as_str().len() } else { 0 }
+        + addresses.map(|addr| if addr.ip().is_ipv6() { 18 } else { 6 }).sum::<usize>()
 }

@@ -1,0 +1,135 @@
+//! Where peers are: what each said of its name and addresses, and the address that is used for it.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use crate::base::{Address, Hash, Ix, growth};
+use crate::claims::Locator;
+
+/// Where one peer is.
+#[derive(Clone, Debug, Hash)]
+struct Place {
+    /// The address that packets for it go to.
+    at: Address,
+    /// What it said of itself.
+    said: Said,
+    /// Whether it said so in its present life.
+    current: bool,
+}
+
+/// A locator, in few bytes where it says nothing but the address in use.
+#[derive(Clone, Debug, Hash)]
+enum Said {
+    Nothing,
+    /// It is named after the address in use.
+    ThisAddress,
+    Other(Box<Locator>),
+}
+
+/// The places of all nodes, in parallel to the roster.
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct Places {
+    table: Vec<Place>,
+}
+
+impl Places {
+    /// Enters a node that has just been interned.
+    pub(super) fn admit(&mut self, ix: Ix, at: Address, locator: Option<&Locator>) {
+        let place = Place { at, said: Said::Nothing, current: false };
+        while self.table.len() < ix.index() {
+            growth::push(&mut self.table, place.clone());
+        }
+        if self.table.len() == ix.index() {
+            growth::push(&mut self.table, place);
+        } else {
+            self.table[ix.index()] = place;
+        }
+        if let Some(locator) = locator {
+            self.learn(ix, locator);
+        }
+    }
+
+    /// A node has said how it is named and reached in its present life. Packets go to the first of
+    /// its addresses if the one in use is none of them.
+    pub(super) fn learn(&mut self, ix: Ix, locator: &Locator) {
+        let place = &mut self.table[ix.index()];
+        if !locator.list().contains(&place.at) {
+            place.at = locator.first();
+        }
+        let plain = locator.is_named_after_its_address() && locator.first() == place.at;
+        place.said = if plain { Said::ThisAddress } else { Said::Other(locator.clone().into()) };
+        place.current = true;
+    }
+
+    /// A node has begun a life in which it has not yet said how it is reached: it may be where it was.
+    pub(super) fn begin_life(&mut self, ix: Ix) {
+        self.table[ix.index()].current = false;
+    }
+
+    /// The address that packets for a node go to.
+    pub(crate) fn address(&self, ix: Ix) -> SocketAddr {
+        self.table[ix.index()].at.socket()
+    }
+
+    /// What a node has said of its name and addresses, in this life or in one before.
+    pub(crate) fn last_said(&self, ix: Ix) -> Option<Locator> {
+        let place = &self.table[ix.index()];
+        match &place.said {
+            Said::Nothing => None,
+            Said::ThisAddress => Some(Locator::from(place.at.socket())),
+            Said::Other(locator) => Some((**locator).clone()),
+        }
+    }
+
+    /// What a node has said of its name and addresses in its present life.
+    pub(crate) fn said(&self, ix: Ix) -> Option<Locator> {
+        self.last_said(ix).filter(|_| self.table[ix.index()].current)
+    }
+
+    /// Stands for what a node has said in its present life; 0 if it has said nothing.
+    pub(crate) fn fingerprint(&self, ix: Ix) -> u64 {
+        self.said(ix).map_or(0, |locator| locator.hash(Hash::new(KEY, 0)).finish() | 1)
+    }
+}
+
+/// An arbitrary key: the same at all nodes.
+const KEY: [u64; 2] = [0x1c69_b3f7_4ac4_ae35, 0x3c6e_f372_fe94_f82b];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::NodeName;
+
+    fn addr(port: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, 1], port))
+    }
+
+    fn named(ports: &[u16]) -> Locator {
+        let addresses: Vec<SocketAddr> = ports.iter().map(|&port| addr(port)).collect();
+        Locator::new(NodeName::try_from("n").unwrap(), &addresses).unwrap()
+    }
+
+    #[test]
+    fn the_address_in_use_is_kept_while_the_node_has_it() {
+        let mut places = Places::default();
+        places.admit(Ix::ME, addr(9).into(), None);
+        assert_eq!((places.address(Ix::ME), places.said(Ix::ME)), (addr(9), None));
+        places.learn(Ix::ME, &named(&[1, 9]));
+        assert_eq!(places.address(Ix::ME), addr(9));
+        places.learn(Ix::ME, &named(&[1, 2]));
+        assert_eq!((places.address(Ix::ME), places.said(Ix::ME)), (addr(1), Some(named(&[1, 2]))));
+    }
+
+    #[test]
+    fn what_was_said_in_a_life_before_is_remembered_and_not_repeated() {
+        let mut places = Places::default();
+        places.admit(Ix::ME, addr(1).into(), Some(&addr(1).into()));
+        let before = places.fingerprint(Ix::ME);
+        places.begin_life(Ix::ME);
+        assert_eq!((places.said(Ix::ME), places.fingerprint(Ix::ME)), (None, 0));
+        assert_eq!(places.last_said(Ix::ME), Some(addr(1).into()));
+        places.learn(Ix::ME, &addr(1).into());
+        assert_eq!(places.fingerprint(Ix::ME), before);
+    }
+}
