@@ -82,7 +82,7 @@ fn report(name: &str, number: u64, bar: Option<u64>) {
 }
 
 fn engine(number: u32, config: Config) -> Engine {
-    Engine::new(config, id(number), EPOCH, START).expect("the preset makes sense")
+    Engine::new(config, addr(number), EPOCH, START).expect("the preset makes sense")
 }
 
 fn alive(life: Life) -> Frame {

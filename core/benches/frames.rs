@@ -130,7 +130,7 @@ fn nanos(start: Clock) -> f64 {
 
 /// An engine that knows this many peers, and one of them that has proven itself.
 fn acquainted(peers: u32) -> (Engine, Speaker, Instant) {
-    let mut engine = Engine::new(config(), id(1), EPOCH, START).expect("the preset makes sense");
+    let mut engine = Engine::new(config(), addr(1), EPOCH, START).expect("the preset makes sense");
     let mut teller = Speaker::new(2);
     let all: Vec<Frame> = (3..2 + peers)
         .map(|number| match number % MEMBERS {

@@ -98,7 +98,7 @@ struct Pair {
 impl Pair {
     fn new(loss: u64) -> Self {
         let engine = |number| {
-            Engine::new(roomy(), id(number), EPOCH, START).expect("the preset makes sense")
+            Engine::new(roomy(), addr(number), EPOCH, START).expect("the preset makes sense")
         };
         let (engines, wire) = ([engine(1), engine(2)], BTreeMap::new());
         let mut pair = Self { engines, wire, now: START, loss, sent: 0, bytes: 0 };

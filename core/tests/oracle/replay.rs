@@ -1,7 +1,8 @@
 //! Plays a recorded scenario on topologies and compares the answers.
 
 use scalesmall_core::{
-    Epoch, GroupName, GroupRecords, KeyRange, Life, NodeId, Op, TimedItem, Topology,
+    ClusterName, Epoch, GroupName, GroupRecords, KeyRange, Life, NodeId, NodeName, Op, TimedItem,
+    Topology,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,8 +35,10 @@ impl<'a> Replay<'a> {
     pub(crate) fn new(scenario: &'a Value) -> Self {
         let text = |value: &'a Value| value.as_str().unwrap();
         let list = |name: &str| scenario[name].as_array().unwrap().iter().map(text);
-        let addr = |text: &str| text.parse::<std::net::SocketAddr>().unwrap();
-        let ids: Vec<_> = list("nodes").map(|text| NodeId::from(addr(text))).collect();
+        let cluster = ClusterName::try_from("original").unwrap();
+        // The original's nodes are named after their addresses.
+        let name = |text: &str| NodeName::try_from(text).unwrap();
+        let ids: Vec<_> = list("nodes").map(|text| cluster.node(&name(text))).collect();
         Self {
             scenario,
             nodes: ids.iter().map(|id| Topology::new(*id, Epoch(1))).collect(),
