@@ -9,7 +9,7 @@ use scalesmall_core::wire::{Frame, Header, TAG_LEN, Writer};
 use scalesmall_core::{Arrival, ClusterName, DatagramError, Engine, Keyring, Life, NodeId, Suite};
 use sha2::Sha256;
 
-use crate::{SECRET, START, addr, cluster, drain, keys, life};
+use crate::{SECRET, START, addr as addr_of, cluster, drain, keys, life, locator};
 
 /// Writes packets with the real writer and seals them with the real key.
 pub struct Holder {
@@ -26,15 +26,17 @@ impl Holder {
     /// A holder of the test cluster's key in the first epoch.
     #[must_use]
     pub fn new(number: u16) -> Self {
-        let addr = addr(number);
-        Self { addr, ..Self::of(life(number), &keys(), &cluster(), Suite::Authenticated) }
+        Self::of(life(number), &keys(), &cluster(), Suite::Authenticated)
     }
 
-    /// A holder of a key, at the address of the node with number 2.
+    /// A holder of a key, at the address that the node is named after if it is a test node, else at
+    /// that of the node with number 2.
     #[must_use]
     pub fn of(life: Life, keys: &Keyring, cluster: &ClusterName, suite: Suite) -> Self {
         let sealer = Sealer::new(keys, cluster, suite, life);
-        Self { life, addr: addr(2), sealer, writer: Writer::default(), packet: 0 }
+        let addr = locator(life.id).and_then(|locator| locator.addresses().next());
+        let addr = addr.unwrap_or_else(|| addr_of(2));
+        Self { life, addr, sealer, writer: Writer::default(), packet: 0 }
     }
 
     /// A packet with the next number, bound to a life of the receiver or not; frames that do not

@@ -21,7 +21,7 @@ use crate::topology::{Coverage, Fence, Op, Owner, Shortfall, TimedItem};
 pub struct Peer {
     /// The peer.
     pub id: NodeId,
-    /// Its name; until it has said one, the text of the address in use.
+    /// Its name.
     pub name: NodeName,
     /// The address that packets for it go to.
     pub address: SocketAddr,

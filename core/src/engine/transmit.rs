@@ -194,9 +194,9 @@ mod tests {
     }
 
     fn admit(engine: &mut Engine, port: u16) -> Ix {
-        let (place, cause) = ((addr(port).into(), None), Cause::Heard);
+        let (place, cause) = (addr(port).into(), Cause::Heard);
         let out = &mut engine.out;
-        engine.picture.admit(out, life(port), place, 0, State::Alive, cause).unwrap()
+        engine.picture.admit(out, life(port), &place, 0, State::Alive, cause).unwrap()
     }
 
     /// A ping goes out even if its receiver has been forgotten while it waited. Then the silence of that

@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_stock_that_is_not_used_is_forgotten_and_taken_anew() {
         let id = NodeId::from_bits;
-        let place = (SocketAddr::from(([10, 0, 0, 2], 1)).into(), None);
+        let place = SocketAddr::from(([10, 0, 0, 2], 1)).into();
         let (mut picture, mut out) = of_one();
         let mut stock = None;
         let total = |stock: &mut Option<Stock>, picture: &mut Picture| {
@@ -206,7 +206,7 @@ mod tests {
         };
         assert_eq!(total(&mut stock, &mut picture).count, 1);
         let life = Life { id: id(2), epoch: Epoch(1) };
-        picture.admit(&mut out, life, place, 0, State::Alive, Cause::Heard).unwrap();
+        picture.admit(&mut out, life, &place, 0, State::Alive, Cause::Heard).unwrap();
         picture.now = picture.now + picture.timing.index_least;
         Stock::clear_unused(&mut stock, &mut picture);
         assert!(stock.is_some());

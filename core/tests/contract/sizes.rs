@@ -32,7 +32,8 @@ impl Liar {
     }
 
     fn say(&mut self, net: &mut Net, to: u16, frames: &[Frame]) {
-        let packet = self.holder.packet(Some(receiver()), frames);
+        let receiver = net.engines[usize::from(to) - 1].life();
+        let packet = self.holder.packet(Some(receiver), frames);
         self.deliver(net, to, self.holder.arrival(), &packet);
     }
 

@@ -188,15 +188,19 @@ impl<'a> Replay<'a> {
             let numbers = expected[name].as_array().unwrap().iter();
             numbers.map(|number| usize::try_from(number.as_u64().unwrap()).unwrap()).collect()
         };
-        let members: Vec<_> = topology.members(name).map(|id| self.index_of(id)).collect();
+        // The original sorts by address, this by identity.
+        let mut members: Vec<_> = topology.members(name).map(|id| self.index_of(id)).collect();
+        members.sort_unstable();
         assert_eq!(members, numbers("members"), "{place}: members of {name}");
-        let rows: Vec<Row> = topology.topology(name).map(|item| self.row(&item)).collect();
+        let mut rows: Vec<Row> = topology.topology(name).map(|item| self.row(&item)).collect();
+        rows.sort_by_key(|row| row.0);
         let recorded: Vec<Row> =
             expected["topology"].as_array().unwrap().iter().map(parse).collect();
         assert_eq!(rows, recorded, "{place}: topology of {name}");
         for (op, listed) in [(Op::Add, "add"), (Op::Remove, "rmv"), (Op::Get, "get")] {
-            let rows: Vec<Row> =
+            let mut rows: Vec<Row> =
                 topology.topology_of(name, op).map(|item| self.row(&item)).collect();
+            rows.sort_by_key(|row| row.0);
             let expected: Vec<Row> = numbers(listed).iter().map(|i| recorded[*i].clone()).collect();
             assert_eq!(rows, expected, "{place}: {listed} items of {name}");
         }
