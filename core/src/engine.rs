@@ -20,8 +20,8 @@ use core::fmt;
 use bytes::BytesMut;
 
 use crate::base::{Address, Destination, Epoch, Instant, Ix, SendError};
-use crate::claims::Locator;
 use crate::broadcast::{Audience, Broadcast, gatherer};
+use crate::claims::Locator;
 use crate::config::{Config, ConfigError};
 use crate::engine::clock::{Clock, LATEST};
 use crate::membership::Membership;

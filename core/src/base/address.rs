@@ -29,9 +29,8 @@ impl Address {
 
     /// Takes it into a hash.
     pub(crate) fn hash(self, hash: Hash) -> Hash {
-        let [high, low] = [&self.ip[..8], &self.ip[8..]].map(|half| {
-            half.iter().fold(0, |word, &byte| word << 8 | u64::from(byte))
-        });
+        let [high, low] = [&self.ip[..8], &self.ip[8..]]
+            .map(|half| half.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)));
         hash.word(high).word(low).word(self.port().into())
     }
 

@@ -169,7 +169,9 @@ fn ask(picture: &Picture, out: &mut Out, asked: &Asked) {
             picture.greet(out, to);
             // A later life may be elsewhere; until one of the two has answered, both are asked.
             let elsewhere = asked.claim.locator.as_ref().map(Locator::first);
-            if let Some(addr) = elsewhere.map(Address::socket).filter(|&addr| to.at != Destination::Unicast(addr)) {
+            if let Some(addr) =
+                elsewhere.map(Address::socket).filter(|&addr| to.at != Destination::Unicast(addr))
+            {
                 picture.greet_stranger(out, addr);
             }
         }

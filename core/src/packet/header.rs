@@ -87,9 +87,7 @@ impl Header {
     pub(crate) fn encode(&self, out: &mut impl BufMut) {
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
         out.put_u8(MAGIC | VERSION);
-        out.put_u8(
-            flag(self.bound, BOUND) | flag(self.sealed, SEALED) | flag(self.ack, ACK),
-        );
+        out.put_u8(flag(self.bound, BOUND) | flag(self.sealed, SEALED) | flag(self.ack, ACK));
         out.put_u8(self.key.0);
         out.put_u16(self.cluster_tag);
         out.put_u64(self.sender.id.to_bits());

@@ -105,7 +105,9 @@ impl Picture {
         let Some(known) = places.last_said(ix).or_else(|| claim.locator.clone()) else { return };
         // Of two names with one identity the first one stays.
         let locator = self.locator_in(claim).filter(|locator| locator.name() == known.name());
-        if let Some(locator) = locator.filter(|&locator| self.peers.places.said(ix).as_ref() != Some(locator)) {
+        if let Some(locator) =
+            locator.filter(|&locator| self.peers.places.said(ix).as_ref() != Some(locator))
+        {
             self.peers.places.learn(ix, locator);
         }
     }

@@ -10,8 +10,8 @@ use super::frame::{
     Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
     RecordVersion, Route, Spread,
 };
-use super::table::{MAX_GROWTH, Tables};
 use super::kind::{CLAIM_LOCATOR, LOCATOR_COUNT, LOCATOR_IPV6, LOCATOR_NAMED};
+use super::table::{MAX_GROWTH, Tables};
 use super::{MAX_FRAMES, MAX_METADATA, kind};
 use crate::base::{Address, Epoch, GroupName, Life, NodeId, NodeName};
 use crate::claims::{Claim, Locator, Standing};
@@ -148,10 +148,7 @@ impl Decoder {
             kind::SLOW => Frame::Slow { life: self.life(body)?, millis: body.varint32()? },
             kind::MESSAGE => Frame::Message(self.message(body)?),
             kind::SPREAD => Frame::Spread(self.spread(body)?),
-            kind::VERIFY => Frame::Verify {
-                suspect: self.life(body)?,
-                millis: body.varint32()?,
-            },
+            kind::VERIFY => Frame::Verify { suspect: self.life(body)?, millis: body.varint32()? },
             kind::VERDICT => Frame::Verdict {
                 suspect: self.life(body)?,
                 finding: match body.u8()? {
