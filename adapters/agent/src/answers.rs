@@ -1,14 +1,16 @@
 //! What a node answers to a request: carried out on the node's thread.
 
 use bytes::Bytes;
-use scalesmall_core::{GroupName, KeyRange, NodeId, Op, Recipients, Tag};
+use scalesmall_core::{GroupName, KeyRange, NodeId, Op, Owner, Recipients, Tag};
 use scalesmall_driver::{Front, Seed, SeedState};
 
 use crate::arguments::OpName;
 use crate::counters;
 use crate::protocol::{
-    CoverageRow, GroupRow, ItemRow, OverlapRow, OwnerRow, PeerRow, Reply, Request, SentRow, SpanRow,
+    CoverageRow, GroupRow, ItemRow, Named, NodeRow, OverlapRow, OwnerRow, PeerRow, Reply, Request,
+    SentRow, SpanRow,
 };
+use crate::whom::find;
 
 /// Reads the line of a request.
 pub(crate) fn parse(line: &[u8]) -> Result<Request, Reply> {
@@ -38,7 +40,8 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
     match request {
         Request::Members { group } => {
             let group = known(node, &group)?;
-            Ok(Reply::Members(node.members(&group).map(|id| id.to_string()).collect()))
+            let row = |id| NodeRow::of(node, id);
+            Ok(Reply::Members(node.members(&group).filter_map(row).collect()))
         }
         Request::Groups => Ok(Reply::Groups(groups(node))),
         Request::Topology { group, op } => {
@@ -48,14 +51,15 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
                 OpName::Remove => Op::Remove,
                 OpName::Get => Op::Get,
             });
+            let row = |timed| ItemRow::new(timed, &|id| node.name(id));
             Ok(Reply::Items(match op {
-                Some(op) => node.topology_of(&group, op).map(ItemRow::from).collect(),
-                None => node.topology(&group).map(ItemRow::from).collect(),
+                Some(op) => node.topology_of(&group, op).map(row).collect(),
+                None => node.topology(&group).map(row).collect(),
             }))
         }
         Request::Route { group, key } => {
             let group = known(node, &group)?;
-            Ok(Reply::Owners(node.route(&group, key).map(OwnerRow::from).collect()))
+            Ok(Reply::Owners(node.route(&group, key).filter_map(|at| owner(node, &at)).collect()))
         }
         Request::Coverage { group } => {
             let group = known(node, &group)?;
@@ -78,7 +82,8 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
         Request::Add { group, start, end, port } => {
             let range = KeyRange::new(start, end).map_err(|error| error.to_string())?;
             let item = node.add_item(&name(&group)?, range, port);
-            item.map(|item| Reply::Items(vec![item.into()])).map_err(|error| error.to_string())
+            let item = item.map_err(|error| error.to_string())?;
+            Ok(Reply::Items(vec![ItemRow::new(item, &|id| node.name(id))]))
         }
         Request::Remove { group, start, end } => {
             let range = KeyRange::new(start, end).map_err(|error| error.to_string())?;
@@ -94,11 +99,13 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
                 ));
             };
             let item = node.remove_item(&group, range, offer.port);
-            item.map(|item| Reply::Items(vec![item.into()])).map_err(|error| error.to_string())
+            let item = item.map_err(|error| error.to_string())?;
+            Ok(Reply::Items(vec![ItemRow::new(item, &|id| node.name(id))]))
         }
         Request::Send { group, nodes, tag, text } => {
             let group = group.map(|group| known(node, &group)).transpose()?;
-            let nodes: Vec<NodeId> = nodes.into_iter().map(NodeId::from).collect();
+            let nodes = nodes.iter().map(|text| find(node, text));
+            let nodes: Vec<NodeId> = nodes.collect::<Result<_, _>>()?;
             let to = match &group {
                 Some(group) => Recipients::Group(group),
                 None if nodes.is_empty() => Recipients::All,
@@ -107,7 +114,7 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             let sent = node.broadcast(to, Tag(tag), Bytes::from(text));
             let sent = sent.map_err(|error| error.to_string())?;
             Ok(Reply::Sent(SentRow {
-                origin: sent.origin.to_string(),
+                origin: Named::new(sent.origin, &|id| node.name(id)),
                 epoch: sent.epoch.to_string(),
                 sequence: sent.sequence,
             }))
@@ -130,6 +137,17 @@ fn contact(node: &mut Front, seeds: &[String]) -> Result<Reply, String> {
         }
         None => Ok(Reply::Done),
     }
+}
+
+/// A row of an owner; `None` if it is not known any more.
+fn owner(node: &Front, owner: &Owner) -> Option<OwnerRow> {
+    Some(OwnerRow {
+        node: NodeRow::of(node, owner.member)?,
+        endpoint: node.endpoint(owner)?.to_string(),
+        port: owner.port,
+        start: owner.range.start(),
+        end: owner.range.end(),
+    })
 }
 
 fn name(group: &str) -> Result<GroupName, String> {

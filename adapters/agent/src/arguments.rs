@@ -1,4 +1,4 @@
-//! Texts that are groups, ranges, ports, addresses and operations.
+//! Texts that are groups, names, ranges, ports, addresses and operations.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use scalesmall_core::{ClusterName, GroupName, KeyRange};
+use scalesmall_core::{ClusterName, GroupName, KeyRange, NodeName};
 
 /// A group's name.
 pub(crate) fn group(text: &str) -> Result<String, String> {
@@ -16,6 +16,16 @@ pub(crate) fn group(text: &str) -> Result<String, String> {
 /// A cluster's name.
 pub(crate) fn cluster(text: &str) -> Result<ClusterName, String> {
     ClusterName::try_from(text).map_err(|error| error.to_string())
+}
+
+/// A node's name.
+pub(crate) fn node_name(text: &str) -> Result<NodeName, String> {
+    NodeName::try_from(text).map_err(|error| error.to_string())
+}
+
+/// A node that is meant: a name, or what is no longer than one.
+pub(crate) fn node(text: &str) -> Result<String, String> {
+    node_name(text).map(|_| text.to_owned())
 }
 
 /// A key, in decimal or, after `0x`, in hexadecimal.

@@ -2,23 +2,27 @@
 
 use scalesmall_core::{Cause, HoldReason, MulticastState, NodeId};
 
-/// The cause's name, the nodes that had a part in it, and a sentence.
-pub(crate) fn describe(cause: &Cause) -> (&'static str, Vec<NodeId>, String) {
+/// The cause's name, the nodes that had a part in it, and a sentence in which they are called as
+/// `shown` says.
+pub(crate) fn describe(
+    cause: &Cause,
+    shown: impl Fn(NodeId) -> String,
+) -> (&'static str, Vec<NodeId>, String) {
     let plain = |name, sentence: &str| (name, Vec::new(), sentence.to_owned());
     match *cause {
         Cause::Heard => plain("heard", "it was heard"),
-        Cause::Told { by } => ("told", vec![by], format!("{by} told so")),
+        Cause::Told { by } => ("told", vec![by], format!("{} told so", shown(by))),
         Cause::Unanswered => plain("unanswered", "it left a probe unanswered"),
         Cause::Answered => plain("answered", "it answered"),
         Cause::AnsweredOther { verifier } => {
-            ("answered_other", vec![verifier], format!("it answered {verifier}"))
+            ("answered_other", vec![verifier], format!("it answered {}", shown(verifier)))
         }
         Cause::Confirmed { accuser, confirmed_by } => {
             let others: Vec<NodeId> = confirmed_by.into_iter().flatten().collect();
-            let names: Vec<String> = others.iter().map(NodeId::to_string).collect();
+            let names: Vec<String> = others.iter().map(|other| shown(*other)).collect();
             let by = if names.is_empty() { "nobody else".to_owned() } else { names.join(" and ") };
             let nodes = std::iter::once(accuser).chain(others).collect();
-            ("confirmed", nodes, format!("it was silent to {accuser}, confirmed by {by}"))
+            ("confirmed", nodes, format!("it was silent to {}, confirmed by {by}", shown(accuser)))
         }
         Cause::NobodyToAsk => {
             plain("nobody_to_ask", "it is silent and nobody was there to be asked")

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use scalesmall_core::ClusterName;
+use scalesmall_core::{ClusterName, NodeName};
 use scalesmall_driver::Seed;
 
 use crate::arguments::{self, Offer, OpName};
@@ -160,9 +160,9 @@ pub(crate) struct SendOptions {
     /// To the members of this group; without this and --to, to all
     #[arg(long, value_parser = arguments::group, conflicts_with = "to")]
     pub(crate) group: Option<String>,
-    /// To this node; may be repeated
-    #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
-    pub(crate) to: Vec<SocketAddr>,
+    /// To the node of this name, address or id; may be repeated
+    #[arg(long, value_parser = arguments::node, value_name = "NODE")]
+    pub(crate) to: Vec<String>,
     /// A number that tells messages apart
     #[arg(long, default_value_t = 0)]
     pub(crate) tag: u32,
@@ -229,9 +229,15 @@ pub(crate) struct NodeOptions {
     /// this host's first address and 29999]
     #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
     pub(crate) bind: Option<SocketAddr>,
-    /// Where others reach the node, which is its identity [default: where it receives]
+    /// The name of the node, which is its identity: wherever it starts again, it is the same node to the
+    /// others. 1 to 63 bytes without control characters [default: GROUP_MANAGER_NAME, or the text of the
+    /// address at which others reach it; with port 0 and --state, a random name that the file keeps]
+    #[arg(long, value_parser = arguments::node_name, value_name = "NAME")]
+    pub(crate) name: Option<NodeName>,
+    /// Where others reach the node; may be given up to 4 times, the preferred address first [default: where
+    /// it receives]
     #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
-    pub(crate) advertise: Option<SocketAddr>,
+    pub(crate) advertise: Vec<SocketAddr>,
     /// A node to contact: an address; a name, whose addresses all count; or _service._udp.domain, whose SRV
     /// records have the ports. The port is 29999 if none is given. May be repeated; one that cannot be looked
     /// up or does not answer is in the log
@@ -280,12 +286,12 @@ pub(crate) struct NodeOptions {
     /// The control socket on which to answer
     #[arg(long, env = "SCALESMALL_SOCKET", hide_env_values = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
-    /// End when another node uses this one's address. Without this the node says so in its log, and the
+    /// End when another node uses this one's name. Without this the node says so in its log, and the
     /// two take turns, ever more slowly
     #[arg(long)]
     pub(crate) exit_on_conflict: bool,
-    /// Keep in this file what the node has to know after it was killed: the last epoch that it used, and up
-    /// to 48 peers, which it contacts when it starts again. Each node needs a file of its own
+    /// Keep in this file what the node has to know after it was killed: its name, the last epoch that it
+    /// used, and up to 48 peers, which it contacts when it starts again. Each node needs a file of its own
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
     /// Record every engine call in this file, for 'scalesmall replay'; it holds datagrams, but no key. The

@@ -22,13 +22,14 @@
 //! | | `places` | the places of clients, and which client makes room for the next one |
 //! | | `protocol` | what client and node say to each other, in JSON |
 //! | | `socket_file` | where a node is asked, and by whom |
-//! | words | `arguments` | texts that are groups, ranges, ports, addresses, operations |
+//! | words | `arguments` | texts that are groups, names, ranges, ports, addresses, operations |
 //! | | `cause` | why a peer's status changed, for people and for programs |
 //! | | `counters` | all counters of a node, by name |
 //! | | `failure` | the one line that says what went wrong |
 //! | | `runtime` | running the node on the runtime of one's choice |
 //! | | `seed_log` | seeds that cannot be looked up or do not answer, told by name |
 //! | | `threads` | threads whose end is noticed |
+//! | | `whom` | which node a text means: a name, an address, an id |
 //! | ground | `log` | lines that wait for stderr in a bounded queue |
 //! | | `rarely` | what goes on for long is told at once, and then ever more rarely |
 //! | | `stop` | what ends a running node: a signal, a client, a conflict |
@@ -83,6 +84,7 @@ mod socket_file;
 mod stop;
 mod threads;
 mod watchers;
+mod whom;
 
 use std::process::ExitCode;
 

@@ -16,7 +16,7 @@ use crate::counters::Beside;
 use crate::diagnosis::Files;
 use crate::failure::Failure;
 use crate::log::Log;
-use crate::protocol::EventRow;
+use crate::protocol::{EventRow, OWN_NAME};
 use crate::runtime::{Bound, Runtime};
 use crate::server::{GOODBYE, Server};
 use crate::socket_file::{self, SocketFile};
@@ -47,9 +47,9 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
         tracing::warn!("{error}; going on without");
     }
 
-    let id = node.id();
+    let (name, address) = (node.front().my_name(), node.front().my_address());
     for seed in &beyond {
-        tracing::warn!("seed {seed} is left out: {id} cannot reach its address family");
+        tracing::warn!("seed {seed} is left out: {address} cannot reach its address family");
     }
     let (handle, events, thread) = node.spawn()?;
     let beside = Beside::new(log.clone());
@@ -69,7 +69,7 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     }
     diagnosis::watch(handle.clone(), beyond.len(), files)?;
     // On a thread of its own: a pipe that is full and not read must keep nobody waiting.
-    let up = format!("node {id} is up; control socket {}", path.display());
+    let up = format!("node {name} at {address} is up; control socket {}", path.display());
     threads::keep("stdout", move || drop(writeln!(io::stdout(), "{up}")))?;
 
     let outcome = match stopped.recv() {
@@ -82,8 +82,7 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
             Ok(())
         }
         Ok(Stop::Conflict) => Err(Failure::new(format!(
-            "another node uses the address {id} as well: give one of them an --advertise (or --bind) \
-             address of its own (ended by --exit-on-conflict)"
+            "another node uses the name {name} as well: {OWN_NAME} (ended by --exit-on-conflict)"
         ))),
         Ok(Stop::Ended(Err(error))) => Err(Failure::new(format!("the node failed: {error}"))),
         Ok(Stop::Died(thread)) => Err(Failure::internal(format!(
@@ -192,7 +191,7 @@ fn tell(
     let died = stop.clone();
     let tell = move || {
         while let Some(event) = events.next_event() {
-            let row = EventRow::from(&event);
+            let row = EventRow::of(&event, &|id| events.name(id).cloned());
             log_event(&event, &row.text);
             watchers.publish(&row);
             // The program may be ending already.

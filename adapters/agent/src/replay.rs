@@ -29,11 +29,12 @@ pub(crate) fn run(options: &ReplayOptions) -> Result<(), Failure> {
     let replayed = scalesmall_driver::replay(BufReader::new(file), &keys)
         .map_err(|error| Failure::new(format!("{path}: {error}")))?;
     let engine = &replayed.engine;
+    let id = engine.id();
+    let name = engine.name(id).map_or_else(|| id.to_string(), |name| name.to_string());
     writeln!(
         io::stdout(),
-        "{} calls replayed, every answer the same; node {} ends with digest {}",
+        "{} calls replayed, every answer the same; node {name} ends with digest {}",
         replayed.calls,
-        engine.id(),
         engine.digest()
     )?;
     if replayed.cut {

@@ -4,8 +4,7 @@ use std::io;
 use std::thread::{Builder, JoinHandle};
 
 use clap::ValueEnum;
-use scalesmall_core::NodeId;
-use scalesmall_driver::{Events, Handle, Settings, StartError, event_queue};
+use scalesmall_driver::{Events, Front, Handle, Settings, StartError, event_queue};
 
 /// A runtime that has an adapter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -69,12 +68,12 @@ impl Bound {
         })
     }
 
-    pub(crate) fn id(&self) -> NodeId {
+    pub(crate) fn front(&self) -> &Front {
         match self {
-            Self::Mio(node) => node.id(),
-            Self::Smol(node) => node.id(),
-            Self::AsyncStd(node) => node.id(),
-            Self::Tokio(node, _) => node.id(),
+            Self::Mio(node) => node,
+            Self::Smol(node) => node,
+            Self::AsyncStd(node) => node,
+            Self::Tokio(node, _) => node,
         }
     }
 

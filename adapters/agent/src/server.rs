@@ -216,11 +216,12 @@ impl Server {
         }
         let changes = self.watchers.subscribe();
         let state = |node: &mut Front| {
-            (node.id(), node.peers().filter(|peer| peer.status == Status::Alive).count())
+            let alive = node.peers().filter(|peer| peer.status == Status::Alive).count();
+            (node.id(), node.my_name().to_string(), alive)
         };
-        let Ok((id, peers)) = self.handle.call(state).wait() else { return Ok(()) };
-        let text = format!("watching {id}, which sees {peers} others alive");
-        let what = What::Watching { id: id.to_string(), peers };
+        let Ok((id, name, peers)) = self.handle.call(state).wait() else { return Ok(()) };
+        let text = format!("watching {name}, which sees {peers} others alive");
+        let what = What::Watching { id: id.to_string(), name, peers };
         say(client, &Reply::Event(Box::new(EventRow::new(what, text))), None)?;
         loop {
             match changes.recv_timeout(LOOK) {

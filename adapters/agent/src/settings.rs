@@ -17,6 +17,7 @@ pub(crate) fn of_node(options: &NodeOptions) -> Result<Settings, Failure> {
     let variable = |name: &str| match name {
         "GROUP_MANAGER_ADDRESS" if bind.is_some() => bind.and_then(|at| text(at.ip().to_string())),
         "GROUP_MANAGER_PORT" if bind.is_some() => bind.and_then(|at| text(at.port().to_string())),
+        "GROUP_MANAGER_NAME" if options.name.is_some() => None,
         "GROUP_MANAGER_KEY" if options.key.key_file.is_some() => None,
         name if name.starts_with("GROUP_MANAGER_MULTICAST") && options.no_multicast => None,
         "GROUP_MANAGER_MULTICAST_ADDRESS" if group.is_some() => {
@@ -46,7 +47,10 @@ pub(crate) fn of_node(options: &NodeOptions) -> Result<Settings, Failure> {
         settings.multicast = Some(Multicast::for_node(settings.bind.ip()));
     }
     settings.look_up_every = options.look_up_every;
-    settings.advertise = options.advertise;
+    if options.name.is_some() {
+        settings.name.clone_from(&options.name);
+    }
+    settings.advertise.clone_from(&options.advertise);
     settings.seeds.clone_from(&options.seed);
     settings.cluster = options.cluster.clone();
     settings.record.clone_from(&options.record);

@@ -10,7 +10,8 @@ use crate::protocol::{CoverageRow, Reply};
 pub(crate) fn text(reply: &Reply) -> String {
     match reply {
         Reply::Members(members) => {
-            table(&["member"], members.iter().map(|member| vec![member.clone()]), "no members")
+            let rows = members.iter().map(|row| vec![row.name.clone(), row.address.clone()]);
+            table(&["member", "address"], rows, "no members")
         }
         Reply::Groups(groups) => {
             let rows = groups.iter().map(|row| {
@@ -22,7 +23,7 @@ pub(crate) fn text(reply: &Reply) -> String {
         Reply::Items(items) => {
             let rows = items.iter().map(|row| {
                 vec![
-                    row.member.clone(),
+                    row.member.shown().to_owned(),
                     row.op.clone(),
                     row.start.to_string(),
                     row.end.to_string(),
@@ -35,9 +36,9 @@ pub(crate) fn text(reply: &Reply) -> String {
         Reply::Owners(owners) => {
             let rows = owners.iter().map(|row| {
                 let (start, end) = (row.start.to_string(), row.end.to_string());
-                vec![row.member.clone(), row.port.to_string(), start, end]
+                vec![row.node.name.clone(), row.endpoint.clone(), start, end]
             });
-            table(&["member", "port", "start", "end"], rows, "nobody serves this key")
+            table(&["owner", "serves at", "start", "end"], rows, "nobody serves this key")
         }
         Reply::Coverage(coverage) => coverage_text(coverage),
         Reply::Peers(peers) => {
@@ -48,7 +49,8 @@ pub(crate) fn text(reply: &Reply) -> String {
                     None => row.status.clone(),
                 };
                 vec![
-                    row.id.clone(),
+                    row.node.name.clone(),
+                    row.node.address.clone(),
                     status,
                     rtt.unwrap_or_default(),
                     format!("{} B", row.datagram),
@@ -56,7 +58,7 @@ pub(crate) fn text(reply: &Reply) -> String {
                     row.metadata.clone(),
                 ]
             });
-            let head = ["peer", "status", "round trip", "datagram", "epoch", "metadata"];
+            let head = ["peer", "address", "status", "round trip", "datagram", "epoch", "metadata"];
             table(&head, rows, "no peers")
         }
         Reply::Stats(stats) => {

@@ -21,7 +21,7 @@ async fn watch() -> Result<(), Box<dyn Error>> {
         settings.seeds.push(seed.parse()?);
     }
     let mut node = Node::bind(&settings)?;
-    println!("node {} is up", node.id());
+    println!("node {} is up at {}", node.my_name(), node.my_address());
 
     let handle = node.handle();
     std::thread::spawn(move || {

@@ -8,13 +8,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use scalesmall_core::{
     BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, GroupError,
-    GroupName, KeyRange, MetadataError, MulticastState, NodeId, Op, Owner, Peer, Recipients, Stats,
-    Tag, TimedItem,
+    GroupName, KeyRange, MetadataError, MulticastState, NodeId, NodeName, Op, Owner, Peer,
+    Recipients, Stats, Tag, TimedItem,
 };
 
 use crate::clock::Clock;
-use crate::discovery::{SeedState, Seeds, is_alone, is_met};
+use crate::discovery::{Met, SeedState, Seeds, is_alone};
 use crate::keeper::{Keeper, StateReport};
+use crate::names::Names;
 use crate::record::Recorded;
 use crate::seed::{Seed, can_reach};
 use crate::stats::DriverStats;
@@ -27,6 +28,7 @@ use crate::stats::DriverStats;
 #[derive(Debug)]
 pub struct Front {
     pub(crate) engine: Recorded,
+    pub(crate) names: Names,
     pub(crate) clock: Clock,
     pub(crate) seeds: Seeds,
     pub(crate) keeper: Option<Keeper>,
@@ -42,6 +44,9 @@ impl Front {
     pub fn poll_event(&mut self) -> Option<Event> {
         let now = self.clock.now();
         let event = self.engine.poll_event(now);
+        if let Some(event) = &event {
+            self.names.hear(event, self.engine.engine());
+        }
         if event == Some(Event::Isolated) {
             self.seeds.hasten();
         }
@@ -126,7 +131,8 @@ impl Front {
     /// The seeds, and what is known of each: whether its name could be looked up, and whether anybody
     /// answers. A seed that answers to another node's question alone counts once it is a live peer here.
     pub fn seeds(&self) -> impl Iterator<Item = (&Seed, SeedState)> {
-        self.seeds.states(|addr| is_met(self.engine.engine(), addr))
+        let met = Met::new(self.engine.engine());
+        self.seeds.states(move |addr| met.at(addr))
     }
 
     /// What the node found in its state file, and how writing it goes; `None` if it has none.
@@ -160,7 +166,8 @@ impl Front {
     /// Looks up the names that are due, and contacts what was found.
     pub(crate) fn look_up(&mut self) {
         let engine = self.engine.engine();
-        let found = self.seeds.poll(|addr| is_met(engine, addr), || is_alone(engine));
+        let met = Met::new(engine);
+        let found = self.seeds.poll(|addr| met.at(addr), || is_alone(engine));
         if let Some(found) = found {
             self.driver_stats.seeds_out_of_reach += found.out_of_reach;
             self.contact(&found.addresses);
@@ -243,6 +250,39 @@ impl Front {
         self.engine.engine().epoch()
     }
 
+    /// This node's name.
+    #[must_use]
+    pub fn my_name(&self) -> NodeName {
+        let me = self.engine.engine().name(self.id());
+        me.unwrap_or_else(|| NodeName::of_address(self.local))
+    }
+
+    /// The address at which this node prefers to be reached.
+    #[must_use]
+    pub fn my_address(&self) -> SocketAddr {
+        self.engine.engine().address(self.id()).unwrap_or(self.local)
+    }
+
+    /// The name of a node; `None` if it is not known. Those of the last 1,024 nodes that were lost or
+    /// have left are still known when the nodes are forgotten, as events are about them.
+    #[must_use]
+    pub fn name(&self, id: NodeId) -> Option<NodeName> {
+        self.engine.engine().name(id).or_else(|| self.names.get(id))
+    }
+
+    /// The address that packets for a node go to; `None` if it is not known.
+    #[must_use]
+    pub fn address(&self, id: NodeId) -> Option<SocketAddr> {
+        self.engine.engine().address(id)
+    }
+
+    /// Where an owner serves: its address, with the port of its service. `None` if the owner is not
+    /// known any more.
+    #[must_use]
+    pub fn endpoint(&self, owner: &Owner) -> Option<SocketAddr> {
+        self.engine.engine().endpoint(owner)
+    }
+
     /// The members of `group`.
     pub fn members(&self, group: &GroupName) -> impl Iterator<Item = NodeId> + use<'_> {
         self.engine.engine().members(group)
@@ -288,7 +328,7 @@ impl Front {
         self.engine.engine().peers()
     }
 
-    /// One other node.
+    /// One node; this one too.
     #[must_use]
     pub fn peer(&self, id: NodeId) -> Option<Peer> {
         self.engine.engine().peer(id)

@@ -4,13 +4,14 @@
 //! looked up for as long as the node runs, because what it stands for changes: nodes are replaced, and two
 //! halves of a cluster that have each found somebody need to hear of each other.
 
-use std::collections::VecDeque;
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use scalesmall_core::{Engine, NodeId, Peer, Status};
+use scalesmall_core::{Engine, Peer, Status};
 
 use crate::lookup::look_up;
 use crate::seed::{Seed, can_reach};
@@ -232,12 +233,33 @@ impl Known {
     }
 }
 
-/// Whether there is a live peer at an address, or this node itself.
-pub(crate) fn is_met(engine: &Engine, addr: SocketAddr) -> bool {
-    let id = NodeId::from(addr);
-    id == engine.id()
-        || engine.peer(id).is_some_and(|peer| is_present(&peer))
-        || engine.seeds().any(|(seed, met)| met && seed == addr)
+/// The addresses at which there is a live peer, or this node itself; listed once they are needed.
+pub(crate) struct Met<'a> {
+    engine: &'a Engine,
+    addresses: OnceCell<BTreeSet<SocketAddr>>,
+}
+
+impl<'a> Met<'a> {
+    pub(crate) const fn new(engine: &'a Engine) -> Self {
+        Self { engine, addresses: OnceCell::new() }
+    }
+
+    pub(crate) fn at(&self, addr: SocketAddr) -> bool {
+        self.addresses.get_or_init(|| self.list()).contains(&plain(addr))
+    }
+
+    fn list(&self) -> BTreeSet<SocketAddr> {
+        let me = self.engine.peer(self.engine.id());
+        let present = self.engine.peers().filter(|peer| is_present(peer)).chain(me);
+        let addresses = present.flat_map(|peer| peer.addresses.into_iter().chain([peer.address]));
+        let seeds = self.engine.seeds().filter(|(_, met)| *met).map(|(seed, _)| seed);
+        addresses.chain(seeds).map(plain).collect()
+    }
+}
+
+/// An address without the scope that is its own host's alone.
+fn plain(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
 /// Whether no other node is present.

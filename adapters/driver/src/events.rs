@@ -5,10 +5,11 @@ use std::sync::mpsc::{
 };
 use std::time::Duration;
 
-use scalesmall_core::Event;
+use scalesmall_core::{Event, NodeId, NodeName};
 
 use crate::calls::Front;
 use crate::handle::CallError;
+use crate::names::mentioned;
 
 /// The most events that wait for their reader.
 const EVENTS: usize = 256;
@@ -18,15 +19,18 @@ const EVENTS: usize = 256;
 #[must_use]
 pub fn event_queue() -> (Outlet, Events) {
     let (out, events) = sync_channel(EVENTS);
-    (Outlet { out, held: None }, Events(events))
+    (Outlet { out, held: None }, Events { queue: events, names: Vec::new() })
 }
+
+/// An event, and the names of the nodes that it mentions.
+type Told = (Event, Vec<(NodeId, NodeName)>);
 
 /// Where the loop that runs a node puts its events.
 #[derive(Debug)]
 pub struct Outlet {
-    out: SyncSender<Event>,
+    out: SyncSender<Told>,
     /// The event that found no room.
-    held: Option<Event>,
+    held: Option<Told>,
 }
 
 impl Outlet {
@@ -34,7 +38,7 @@ impl Outlet {
     /// in the engine, which folds them and lets senders of messages know.
     pub fn drain(&mut self, front: &mut Front) {
         front.reader_lags = false;
-        while let Some(event) = self.held.take().or_else(|| front.poll_event()) {
+        while let Some(event) = self.held.take().or_else(|| poll(front)) {
             // If no reader is left, the engine's queue is drained all the same.
             if let Err(TrySendError::Full(event)) = self.out.try_send(event) {
                 self.held = Some(event);
@@ -45,14 +49,26 @@ impl Outlet {
     }
 }
 
+fn poll(front: &mut Front) -> Option<Told> {
+    let event = front.poll_event()?;
+    let named = |id: NodeId| Some((id, front.name(id)?));
+    let names = mentioned(&event).filter_map(named).collect();
+    Some((event, names))
+}
+
 /// Where another thread takes a node's events.
 #[derive(Debug)]
-pub struct Events(Receiver<Event>);
+pub struct Events {
+    queue: Receiver<Told>,
+    /// Of the nodes that the event mentions which was taken last.
+    names: Vec<(NodeId, NodeName)>,
+}
 
 impl Events {
     /// Waits for the next event; `None` once the node has ended and all events are read.
     pub fn next_event(&mut self) -> Option<Event> {
-        self.0.recv().ok()
+        let told = self.queue.recv().ok()?;
+        Some(self.take(told))
     }
 
     /// Waits for the next event for at most `limit`.
@@ -61,8 +77,8 @@ impl Events {
     ///
     /// [`CallError::Stopped`] once the node has ended and all events are read.
     pub fn next_event_within(&mut self, limit: Duration) -> Result<Option<Event>, CallError> {
-        match self.0.recv_timeout(limit) {
-            Ok(event) => Ok(Some(event)),
+        match self.queue.recv_timeout(limit) {
+            Ok(told) => Ok(Some(self.take(told))),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(CallError::Stopped),
         }
@@ -74,11 +90,23 @@ impl Events {
     ///
     /// [`CallError::Stopped`] once the node has ended and all events are read.
     pub fn try_next_event(&mut self) -> Result<Option<Event>, CallError> {
-        match self.0.try_recv() {
-            Ok(event) => Ok(Some(event)),
+        match self.queue.try_recv() {
+            Ok(told) => Ok(Some(self.take(told))),
             Err(TryRecvError::Empty) => Ok(None),
             Err(TryRecvError::Disconnected) => Err(CallError::Stopped),
         }
+    }
+
+    /// The name of a node that the event mentions which was taken last, as it was known at that time;
+    /// of a node that is forgotten too, if it was gone for a while before. Of all other nodes `None`.
+    #[must_use]
+    pub fn name(&self, id: NodeId) -> Option<&NodeName> {
+        self.names.iter().find(|(known, _)| *known == id).map(|(_, name)| name)
+    }
+
+    fn take(&mut self, (event, names): Told) -> Event {
+        self.names = names;
+        event
     }
 }
 
@@ -95,7 +123,7 @@ mod tests {
         let mut node: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
         let (mut outlet, mut events) = event_queue();
         for _ in 0..EVENTS {
-            outlet.out.try_send(Event::Isolated).unwrap();
+            outlet.out.try_send((Event::Isolated, Vec::new())).unwrap();
         }
         let mut renewed = Vec::new();
         for _ in 0..2 {

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use scalesmall_core::{Engine, Epoch, Peer, Status};
+use scalesmall_core::{Engine, Epoch, NodeName, Peer, Status};
 
 use crate::checksum::Checksum;
 use crate::state::{Found, State, StateFile};
@@ -77,6 +77,7 @@ impl Keeper {
         file: StateFile,
         found: Found,
         by_clock: Epoch,
+        name: NodeName,
     ) -> io::Result<(Self, Epoch)> {
         let mut report = StateReport { damaged: found.damaged, ..StateReport::default() };
         let mut epoch = by_clock;
@@ -94,7 +95,7 @@ impl Keeper {
             report.peers = last.peers.len();
             peers = last.peers;
         }
-        let kept = State { epoch, peers: peers.clone() };
+        let kept = State { name, epoch, peers: peers.clone() };
         note(&mut report, file.write(&kept));
         let told = Arc::new(Mutex::new(report));
         let (write, states) = sync_channel(1);
@@ -122,7 +123,8 @@ impl Keeper {
         if !renewed && now < self.next_write {
             return;
         }
-        let state = State { epoch: engine.epoch(), peers: self.choose(engine) };
+        let name = self.kept.name.clone();
+        let state = State { name, epoch: engine.epoch(), peers: self.choose(engine) };
         let Some(write) = &self.write else { return };
         if state == self.kept {
             return;
@@ -151,15 +153,17 @@ impl Keeper {
     /// nothing is known. Each node of a large cluster keeps others, drawn by a hash.
     fn choose(&self, engine: &Engine) -> Vec<SocketAddr> {
         let mut unknown: BTreeSet<SocketAddr> = self.kept.peers.iter().copied().collect();
-        let me = engine.id().addr();
+        let me = engine.id();
         let rank = |class: u8, addr: SocketAddr| {
             (class, Checksum::of(format!("{me} {addr}").as_bytes()), addr)
         };
         let mut ranked: Vec<(u8, u64, SocketAddr)> = Vec::new();
         for peer in engine.peers() {
-            let addr = peer.id.addr();
-            unknown.remove(&addr);
-            ranked.push(rank(u8::from(!is_present(&peer)), addr));
+            unknown.remove(&peer.address);
+            for addr in &peer.addresses {
+                unknown.remove(addr);
+            }
+            ranked.push(rank(u8::from(!is_present(&peer)), peer.address));
         }
         ranked.extend(unknown.into_iter().map(|addr| rank(2, addr)));
         ranked.sort_unstable();
@@ -275,17 +279,17 @@ mod tests {
         let address = |number: u16| SocketAddr::from(([127, 0, 0, 1], number));
         drop(node(&settings));
         let (file, found) = StateFile::open(&path, &settings.cluster).unwrap();
-        let epoch = found.state.unwrap().epoch;
+        let State { name, epoch, .. } = found.state.unwrap();
         let peers: Vec<SocketAddr> = (1..=48).map(address).collect();
-        file.write(&State { epoch, peers: peers.clone() }).unwrap();
+        file.write(&State { name, epoch, peers: peers.clone() }).unwrap();
         drop(file);
         let mut alone = node(&settings);
         assert_eq!((alone.state().unwrap().peers, &on_disk(&path).peers), (48, &peers));
         let mut other = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
-        other.seeds.push(alone.id().addr().into());
+        other.seeds.push(alone.my_address().into());
         let mut other = node(&other);
         let limit = Instant::now() + Duration::from_secs(20);
-        while !on_disk(&path).peers.contains(&other.id().addr()) {
+        while !on_disk(&path).peers.contains(&other.my_address()) {
             let _ = (alone.pump().unwrap(), other.pump().unwrap());
             assert!(Instant::now() < limit, "a living peer is not kept");
         }

@@ -61,6 +61,7 @@
 //! | | `config_line` | a configuration as words of a recording |
 //! | | `interface` | the addresses and indices of the host's network interfaces |
 //! | | `key` | the group key: where it comes from, what is refused |
+//! | | `names` | the names of nodes that events mention, also of those that are forgotten |
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
 //! | | `seed` | where to find others: an address, or a name |
 //! | | `socket` | what the driver needs of a socket |
@@ -72,13 +73,25 @@
 //! in the [`Driver`] around that. Only the mailbox of a [`Handle`], the queue of [`Events`], the look-up
 //! of names and the writer of the state file are shared with other threads.
 //!
+//! # Names
+//!
+//! [`Settings::name`] is what makes a node the same node from life to life, whatever its address: the others
+//! take one that returns with the same name elsewhere for the one that they know. Two nodes with one name
+//! displace each other, which [`Event::Conflict`](scalesmall_core::Event::Conflict) tells. A node without a
+//! name has the text of its address, such as `10.0.0.1:29999`: it is the same node as long as it stays there,
+//! and whatever runs there later is that node in a later life. If the system chooses its port, the next life
+//! has another address, and this one is anybody's. So such a node draws a random name if it has a state file
+//! to keep it in; without one nobody expects it back, and the text of the address tells people where it is.
+//!
+//! Events and queries carry identities; [`Front::name`] and [`Events::name`] give their names.
+//!
 //! # State
 //!
-//! With [`Settings::state`] a node keeps two things in a small file: the last epoch that it has used, which
-//! is on the disk before the first packet of that life is sent, and up to 48 peers. A node that starts again
+//! With [`Settings::state`] a node keeps three things in a small file: its name, the last epoch that it has
+//! used, which is on the disk before the first packet of that life is sent, and up to 48 peers. A node that starts again
 //! begins above that epoch, even if its clock was set back, and contacts those peers: a cluster that died as a
-//! whole finds itself again without seeds, whatever the order of the starts. A file of another cluster or
-//! version, or one that a running node uses, is refused and stays as it is. If it cannot be written, the node
+//! whole finds itself again without seeds, whatever the order of the starts. A file of another node, cluster
+//! or version, or one that a running node uses, is refused and stays as it is. If it cannot be written, the node
 //! goes on, tries again, and [`Front::state`] says so.
 //!
 //! # Suspend
@@ -100,6 +113,7 @@ mod interface;
 mod keeper;
 mod key;
 mod lookup;
+mod names;
 mod node;
 mod record;
 mod replay;

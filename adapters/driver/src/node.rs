@@ -5,11 +5,11 @@ use core::future::poll_fn;
 use core::pin::pin;
 use core::task::{Poll, Waker};
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use scalesmall_core::{ConfigError, Event, NodeId};
+use scalesmall_core::{ConfigError, Event, Locator, NodeName};
 
 use crate::calls::{Front, NoRandomness, new_epoch};
 use crate::clock::Clock;
@@ -17,11 +17,12 @@ use crate::discovery::Seeds;
 use crate::driver::{Driver, Wait};
 use crate::handle::{Handle, Mailbox};
 use crate::keeper::Keeper;
+use crate::names::Names;
 use crate::record::Recorded;
 use crate::settings::{Settings, SettingsError};
 use crate::socket::Socket;
 use crate::sockets::{OpenError, Sockets};
-use crate::state::{StateError, StateFile};
+use crate::state::{Found, StateError, StateFile};
 use crate::stats::DriverStats;
 use crate::tape::Tape;
 
@@ -50,18 +51,18 @@ impl<S: Socket> Node<S> {
     ) -> Result<Self, StartError> {
         settings.check()?;
         let host = settings.host()?;
-        let mut random = [0; 36];
-        getrandom::fill(&mut random).map_err(|_| StartError::NoRandomness)?;
-        let [seed @ .., a, b, c, d] = random;
-        let by_clock = new_epoch(u32::from_ne_bytes([a, b, c, d]));
+        let (mut seed, mut random, mut unheard_of) = ([0; 32], [0; 4], [0; 8]);
+        for bytes in [&mut seed[..], &mut random, &mut unheard_of] {
+            getrandom::fill(bytes).map_err(|_| StartError::NoRandomness)?;
+        }
+        let by_clock = new_epoch(u32::from_ne_bytes(random));
         let state = settings.state.as_deref();
         let state = state.map(|path| StateFile::open(path, &settings.cluster)).transpose()?;
 
         let sockets = Sockets::bind(settings.bind, host, settings.multicast.as_ref())?;
         let local = sockets.local();
-        let own = |port| if port == 0 { local.port() } else { port };
-        let port = own(settings.advertise.map_or(0, |advertised| advertised.port()));
-        let id = NodeId::from(SocketAddr::new(host, port));
+        let found = state.as_ref().map(|(_, found)| found);
+        let locator = locate(settings, local.port(), found, u64::from_ne_bytes(unheard_of))?;
         let sockets =
             sockets.try_map(wrap).map_err(|error| StartError::Runtime { kind: error.kind() })?;
         let tape = settings.record.as_deref();
@@ -71,7 +72,7 @@ impl<S: Socket> Node<S> {
         let (keeper, epoch) = match state {
             None => (None, by_clock),
             Some((file, found)) => {
-                let kept = Keeper::start(file, found, by_clock);
+                let kept = Keeper::start(file, found, by_clock, locator.name());
                 let (keeper, epoch) =
                     kept.map_err(|error| StartError::Thread { kind: error.kind() })?;
                 (Some(keeper), epoch)
@@ -79,11 +80,13 @@ impl<S: Socket> Node<S> {
         };
         let clock = Clock::start();
         let config = settings.config(seed);
-        let engine = Recorded::new(settings, config, id, epoch, clock.now(), tape)?;
+        let engine = Recorded::new(settings, config, locator, epoch, clock.now(), tape)?;
         let seeds = Seeds::new(&settings.seeds, local.ip(), settings.look_up_every);
         let driver_stats = DriverStats::default();
         let reader_lags = false;
-        let mut front = Front { engine, clock, seeds, keeper, local, driver_stats, reader_lags };
+        let names = Names::default();
+        let mut front =
+            Front { engine, names, clock, seeds, keeper, local, driver_stats, reader_lags };
         front.contact_kept();
         front.contact(&front.seeds.addresses());
         Ok(Self { driver: Driver::new(front, sockets), mailbox: Arc::default() })
@@ -199,6 +202,34 @@ impl<S> DerefMut for Node<S> {
 impl<S> Drop for Node<S> {
     fn drop(&mut self) {
         self.mailbox.close();
+    }
+}
+
+/// The node's name and where it is reached. What was found in its state file must be its own.
+///
+/// A node whose port the system chooses has another address in its next life, and another node may
+/// have this one: if it is to be known again it is not named after its address, but gets a name that
+/// nobody else has, which its state file keeps. Without such a file nobody expects it back.
+fn locate(
+    settings: &Settings,
+    port: u16,
+    found: Option<&Found>,
+    random: u64,
+) -> Result<Locator, StartError> {
+    let kept = found.and_then(|found| found.state.as_ref()).map(|state| &state.name);
+    let name = match (&settings.name, kept) {
+        (None, Some(kept)) if settings.wanders() => Some(kept.clone()),
+        (None, None) if settings.wanders() && found.is_some() => {
+            let drawn = format!("node-{random:016x}");
+            Some(NodeName::try_from(drawn.as_str()).expect("it has 21 bytes, all of them letters"))
+        }
+        (given, _) => given.clone(),
+    };
+    let locator = settings.locator(name, port)?;
+    let own = locator.name();
+    match kept {
+        Some(kept) if *kept != own => Err(StateError::Name { found: kept.clone(), own }.into()),
+        _ => Ok(locator),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A recording of every engine call.
 //!
-//! A recording is a text file. The first line describes the engine: `scalesmall-recording 2`, then
-//! id, epoch, preset, suite, key id, multicast, bytes and datagrams per second, cluster (hex) and
+//! A recording is a text file. The first line describes the engine: `scalesmall-recording 3`, then
+//! name (hex; `-` if it is the text of the address), addresses (with commas), epoch, time, preset, suite, key id, multicast, bytes and datagrams per second, cluster (hex) and
 //! seed (hex). Every other line is one call: the time in nanoseconds, the call, its arguments, and
 //! for polls the result, so that a replay is checked step by step. It holds datagrams and payloads,
 //! but never a key.
@@ -21,7 +21,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
     Arrival, BroadcastError, BroadcastId, Config, ConfigError, DatagramError, Destination, Engine,
-    Epoch, Event, GroupError, GroupName, Instant, KeyRange, MetadataError, NodeId, Recipients,
+    Epoch, Event, GroupError, GroupName, Instant, KeyRange, Locator, MetadataError, Recipients,
     SendError, SendRate, Suite, Tag, TimedItem,
 };
 
@@ -44,13 +44,13 @@ impl Recorded {
     pub(crate) fn new(
         settings: &Settings,
         config: Config,
-        id: NodeId,
+        locator: Locator,
         epoch: Epoch,
         now: Instant,
         tape: Option<Tape>,
     ) -> Result<Self, ConfigError> {
-        let first = header(settings, config.send_rate, id, epoch, now, &config.seed);
-        let engine = Engine::new(config, id, epoch, now)?;
+        let first = header(settings, config.send_rate, &locator, epoch, now, &config.seed);
+        let engine = Engine::new(config, locator, epoch, now)?;
         let mut recorded = Self { engine, tape, failed: None };
         recorded.write(|tape| tape.line(format_args!("{first}")));
         Ok(recorded)
@@ -251,7 +251,7 @@ impl Drop for Recorded {
 fn header(
     settings: &Settings,
     send_rate: SendRate,
-    id: NodeId,
+    locator: &Locator,
     epoch: Epoch,
     now: Instant,
     seed: &[u8; 32],
@@ -262,8 +262,13 @@ fn header(
         Preset::Local => "local",
     };
     let suite = if settings.suite == Suite::Authenticated { "authenticated" } else { "sealed" };
+    let name = locator.name();
+    let name = if locator.is_named_after_its_address() { "" } else { name.as_str() };
+    let addresses: Vec<String> = locator.addresses().map(|addr| addr.to_string()).collect();
     format!(
-        "{START} 2 {id} {} {} {preset} {suite} {} {} {} {} {} {}",
+        "{START} 3 {} {} {} {} {preset} {suite} {} {} {} {} {} {}",
+        Hex(name.as_bytes()),
+        addresses.join(","),
         epoch.0,
         now.as_nanos(),
         settings.key_id.0,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
     Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, KeyId, KeyRange,
-    Keyring, NodeId, Recipients, SendError, SendRate, Suite, Tag,
+    Keyring, Locator, NodeId, NodeName, Recipients, SendError, SendRate, Suite, Tag,
 };
 
 use crate::checksum::Checksum;
@@ -176,12 +176,23 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// The node's name, if it is not the text of its address, and its addresses.
+    fn locator(&mut self) -> Option<Locator> {
+        let name = self.hex()?;
+        let addresses = self.word()?.split(',').map(|word| word.parse().ok());
+        let addresses: Vec<SocketAddr> = addresses.collect::<Option<_>>()?;
+        if let ([], [only]) = (name.as_slice(), addresses.as_slice()) {
+            return Some(Locator::from(*only));
+        }
+        Locator::new(NodeName::try_from(name.as_slice()).ok()?, &addresses).ok()
+    }
+
     /// The engine that the first line describes.
     fn engine(&mut self, keys: &Keyring) -> Option<Engine> {
-        if self.word()? != START || self.word()? != "2" {
+        if self.word()? != START || self.word()? != "3" {
             return None;
         }
-        let id = NodeId::from(self.parse::<SocketAddr>()?);
+        let locator = self.locator()?;
         let epoch = Epoch(self.parse()?);
         let now = Instant::from_nanos(self.parse()?);
         let preset = match self.word()? {
@@ -210,7 +221,7 @@ impl<'a> Words<'a> {
         config.suite = suite;
         config.multicast = multicast;
         config.send_rate = send_rate;
-        Engine::new(config, id, epoch, now).ok()
+        Engine::new(config, locator, epoch, now).ok()
     }
 
     /// Makes the call. Returns whether its result is as recorded, or `None` if the line is no call.
@@ -308,8 +319,8 @@ impl<'a> Words<'a> {
                         engine.broadcast(now, Recipients::Group(&group), tag, payload)
                     }
                     "nodes" => {
-                        let node = |word: &str| word.parse::<SocketAddr>().ok().map(NodeId::from);
-                        let nodes: Option<Vec<NodeId>> = self.0.by_ref().map(node).collect();
+                        let nodes: Option<Vec<NodeId>> =
+                            self.0.by_ref().map(|word| word.parse().ok()).collect();
                         engine.broadcast(now, Recipients::Nodes(&nodes?), tag, payload)
                     }
                     _ => return None,
@@ -326,7 +337,7 @@ mod tests {
     use super::*;
     use crate::GroupKey;
 
-    const HEADER: &str = "scalesmall-recording 2 127.0.0.1:7000 1 0 lan authenticated 0 false \
+    const HEADER: &str = "scalesmall-recording 3 - 127.0.0.1:7000 1 0 lan authenticated 0 false \
                           1000000 4000 6b 0707070707070707070707070707070707070707070707070707070707070707\n";
 
     fn replayed(calls: &str) -> Result<Replayed, ReplayError> {

@@ -1,7 +1,7 @@
 //! The state file: what a node has to know after it was killed.
 //!
-//! It is a small text: the format's version, the cluster (in hexadecimal digits), the last epoch used, the
-//! peers last seen, and a checksum of all this. A new one replaces the old one in one step, so what is there
+//! It is a small text: the format's version, the cluster (in hexadecimal digits), the node's name, the last
+//! epoch used, the peers last seen, and a checksum of all this. A new one replaces the old one in one step, so what is there
 //! is always whole. It holds no key. A second file, with `.lock` behind the name, is locked for as long as the
 //! node runs.
 
@@ -12,18 +12,20 @@ use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use scalesmall_core::{ClusterName, Epoch};
+use scalesmall_core::{ClusterName, Epoch, NodeName};
 
 use crate::checksum::Checksum;
 
 /// The largest state file, in bytes: 48 peers, each in a line of less than 100 bytes, and room.
 const LONGEST: u64 = 64 * 1024;
 
-const VERSION: &str = "scalesmall-state 1";
+const VERSION: &str = "scalesmall-state 2";
 
 /// What a node has to know after it was killed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct State {
+    /// The node's name.
+    pub(crate) name: NodeName,
     /// The last epoch used.
     pub(crate) epoch: Epoch,
     /// The peers last seen.
@@ -72,6 +74,13 @@ pub enum StateError {
         /// The node's own.
         own: String,
     },
+    /// It is the file of a node of another name.
+    Name {
+        /// The name in the file.
+        found: NodeName,
+        /// The node's own.
+        own: NodeName,
+    },
 }
 
 impl fmt::Display for StateError {
@@ -93,6 +102,11 @@ impl fmt::Display for StateError {
             Self::Cluster { found, own } => write!(
                 f,
                 "the state file is that of a node of cluster '{found}', not '{own}': name another file"
+            ),
+            Self::Name { found, own } => write!(
+                f,
+                "the state file is that of node '{found}', and this one is '{own}': give the node that \
+                 name (--name) if it is the same one, or name another file"
             ),
         }
     }
@@ -207,29 +221,29 @@ fn parse(text: &str, own: &ClusterName) -> Result<Option<State>, StateError> {
     if !whole {
         return Ok(None);
     }
-    let mut state = State { epoch: Epoch(0), peers: Vec::new() };
+    let (mut own_name, mut epoch, mut peers) = (None, None, Vec::new());
     for line in lines {
         match line.split_once(' ') {
             Some(("cluster", name)) if name != hex(own) => {
                 let own = String::from_utf8_lossy(own.as_bytes()).into_owned();
                 return Err(StateError::Cluster { found: unhex(name), own });
             }
-            Some(("epoch", epoch)) => match epoch.parse() {
-                Ok(epoch) => state.epoch = Epoch(epoch),
-                Err(_) => return Ok(None),
-            },
+            Some(("name", name)) => own_name = NodeName::try_from(name).ok(),
+            Some(("epoch", digits)) => epoch = digits.parse().map(Epoch).ok(),
             Some(("peer", peer)) => match peer.parse() {
-                Ok(peer) => state.peers.push(peer),
+                Ok(peer) => peers.push(peer),
                 Err(_) => return Ok(None),
             },
             _ => {}
         }
     }
-    Ok(Some(state))
+    let (Some(name), Some(epoch)) = (own_name, epoch) else { return Ok(None) };
+    Ok(Some(State { name, epoch, peers }))
 }
 
 fn text(cluster: &ClusterName, state: &State) -> String {
-    let mut text = format!("{VERSION}\ncluster {}\nepoch {}\n", hex(cluster), state.epoch.0);
+    let (cluster, State { name, epoch, .. }) = (hex(cluster), state);
+    let mut text = format!("{VERSION}\ncluster {cluster}\nname {name}\nepoch {}\n", epoch.0);
     for peer in &state.peers {
         text.push_str(&format!("peer {peer}\n"));
     }
@@ -262,7 +276,8 @@ mod tests {
 
     fn state() -> State {
         let peers = ["10.0.0.1:7", "[fd00::1]:29999"].map(|peer| peer.parse().unwrap());
-        State { epoch: Epoch(u64::MAX - 1), peers: peers.to_vec() }
+        let name = NodeName::try_from(" cook 3 ").unwrap();
+        State { name, epoch: Epoch(u64::MAX - 1), peers: peers.to_vec() }
     }
 
     #[test]
@@ -291,8 +306,8 @@ mod tests {
         let own = cluster("kitchen");
         let found = parse(&text(&cluster("cellar"), &state()), &own).unwrap_err();
         assert!(found.to_string().contains("cluster 'cellar', not 'kitchen'"), "{found}");
-        let found = parse("scalesmall-state 2\nwhatever", &own).unwrap_err();
-        assert!(found.to_string().contains("'scalesmall-state 2'"), "{found}");
+        let found = parse("scalesmall-state 3\nwhatever", &own).unwrap_err();
+        assert!(found.to_string().contains("'scalesmall-state 3'"), "{found}");
         assert_eq!(parse("root:x:0:0", &own), Err(StateError::NotAState));
     }
 }

@@ -46,9 +46,9 @@ mod tests {
         let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
         settings.seeds.extend(seed.map(Into::into));
         let node = Node::bind(&settings).unwrap();
-        let id = node.id().addr();
+        let at = node.my_address();
         let (handle, events, thread) = spawn(node).unwrap();
-        (handle, events, thread, id)
+        (handle, events, thread, at)
     }
 
     fn wait_for(events: &mut Events, mut wanted: impl FnMut(&Event) -> bool) {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use kv::client::Client;
 use kv::slots::Slot;
-use scalesmall_core::Owner;
+use scalesmall_core::{ClusterName, NodeId};
 use scalesmall_smol::CallError;
 use smol::{Task, Timer};
 
@@ -88,8 +88,8 @@ async fn settle(client: &Client, servers: &[Server]) -> Result<(), Box<dyn Error
         for slot in Slot::all() {
             owners.push(client.routes.owners(slot.start()).await?);
         }
-        let lives = |owner: &Owner| servers.iter().any(|it| it.address == owner.member.addr());
-        if owners.iter().all(|owners| matches!(&owners[..], [only] if lives(only))) {
+        let lives = |id: NodeId| servers.iter().any(|it| it.id() == id);
+        if owners.iter().all(|owners| matches!(owners[..], [(only, _)] if lives(only))) {
             return Ok(());
         }
         assert!(Instant::now() < limit, "not settled: {owners:?}");
@@ -98,7 +98,7 @@ async fn settle(client: &Client, servers: &[Server]) -> Result<(), Box<dyn Error
 }
 
 /// How long any key is routed to a server that has just been killed.
-fn forgotten(client: &Client, dead: SocketAddr) -> Task<Result<Duration, CallError>> {
+fn forgotten(client: &Client, dead: NodeId) -> Task<Result<Duration, CallError>> {
     let routes = client.routes.clone();
     let killed = Instant::now();
     smol::spawn(async move {
@@ -106,7 +106,7 @@ fn forgotten(client: &Client, dead: SocketAddr) -> Task<Result<Duration, CallErr
             let mut routed = false;
             for slot in Slot::all() {
                 let owners = routes.owners(slot.start()).await?;
-                routed |= owners.iter().any(|owner| owner.member.addr() == dead);
+                routed |= owners.iter().any(|(owner, _)| *owner == dead);
             }
             if !routed {
                 return Ok(killed.elapsed());
@@ -137,9 +137,15 @@ impl Server {
         Ok(Self { process, address })
     }
 
-    fn kill(mut self) -> std::io::Result<SocketAddr> {
+    /// Its identity: it has no other name than its address.
+    fn id(&self) -> NodeId {
+        let cluster = ClusterName::try_from("scalesmall").expect("it has 1 to 255 bytes");
+        cluster.node_at(self.address)
+    }
+
+    fn kill(mut self) -> std::io::Result<NodeId> {
         self.process.kill()?;
-        Ok(self.address)
+        Ok(self.id())
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod stage;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -96,8 +95,8 @@ impl Story {
         self.share_the_keys(&nodes)?;
         self.send_a_message(&nodes)?;
         let victim = nodes.remove(1);
-        let place = self.kill(victim, &nodes, count)?;
-        self.come_back(stage, place, &mut nodes, count)?;
+        self.kill(victim, &nodes, count)?;
+        self.come_back(stage, &mut nodes, count)?;
         self.say_goodbye(nodes)
     }
 
@@ -105,12 +104,12 @@ impl Story {
         self.say(&format!(
             "{count} nodes start, each a process of its own; all know the first one"
         ));
-        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut nodes = Vec::new();
         for number in 0..count {
-            let seed = nodes.first().map(|first: &Node| first.id);
-            let node = stage.node(number, anywhere, seed, None)?;
-            self.say(&format!("  node {number} is {}, process {}", node.id, node.pid()));
+            let seed = nodes.first().map(|first: &Node| first.address);
+            let node = stage.node(number, seed, None)?;
+            let (name, address) = (&node.name, node.address);
+            self.say(&format!("  {name} is at {address}, process {}", node.pid()));
             nodes.push(node);
         }
         let since = Instant::now();
@@ -140,15 +139,15 @@ impl Story {
         let key = 0xcafe_f00d;
         if let Some(owner) = nodes[0].route(GROUP, key).first() {
             self.say(&format!(
-                "  key {key:#x} is served by {} at port {}, keys {} to {}",
-                owner.member, owner.port, owner.start, owner.end
+                "  key {key:#x} is served by {} at {}, keys {} to {}",
+                owner.node.name, owner.endpoint, owner.start, owner.end
             ));
         }
         Ok(())
     }
 
     fn send_a_message(&mut self, nodes: &[Node]) -> Result<(), Failure> {
-        self.say("node 0 sends a message to the group");
+        self.say("node-0 sends a message to the group");
         let mut watches = Vec::new();
         for node in &nodes[1..] {
             watches.push(node.watch()?);
@@ -180,17 +179,16 @@ impl Story {
         })
     }
 
-    /// Kills a node; where it was.
-    fn kill(&mut self, victim: Node, rest: &[Node], count: u16) -> Result<SocketAddr, Failure> {
-        let id = victim.id;
-        self.say(&format!("node 1 ({id}) is killed with SIGKILL"));
+    fn kill(&mut self, victim: Node, rest: &[Node], count: u16) -> Result<(), Failure> {
+        let name = victim.name.clone();
+        self.say(&format!("{name} is killed with SIGKILL"));
         victim.kill();
         let since = Instant::now();
         let (start, end) = share(1, usize::from(count));
         let limit = Duration::from_secs(8);
         self.expect("all others call it down", limit, since, || {
             for node in rest {
-                if node.status_of(id)? != "down" {
+                if node.status_of(&name)? != "down" {
                     return Ok(false);
                 }
             }
@@ -200,25 +198,27 @@ impl Story {
             Ok(rest.iter().all(|node| node.route(GROUP, start).is_empty()))
         })?;
         self.say(&format!("  keys {start} to {end} have no owner for now"));
-        Ok(id)
+        Ok(())
     }
 
     fn come_back(
         &mut self,
         stage: &Stage,
-        place: SocketAddr,
         nodes: &mut Vec<Node>,
         count: u16,
     ) -> Result<(), Failure> {
         let (start, end) = share(1, usize::from(count));
         let middle = start + (end - start) / 2;
         self.say(&format!(
-            "it starts again, and serves the lower half of its share: {start} to {middle}"
+            "it starts again at another address, and serves the lower half of its share: {start} to \
+             {middle}"
         ));
         let since = Instant::now();
         let serve = format!("{GROUP}:{start}-{middle}@8001");
-        let seed = nodes.first().map(|first| first.id);
-        nodes.insert(1, stage.node(1, place, seed, Some(&serve))?);
+        let seed = nodes.first().map(|first| first.address);
+        let node = stage.node(1, seed, Some(&serve))?;
+        self.say(&format!("  {} is at {} now", node.name, node.address));
+        nodes.insert(1, node);
         let new = |node: &Node| {
             let ports: Vec<u16> = node.route(GROUP, start).iter().map(|row| row.port).collect();
             ports == [8001] && node.route(GROUP, end).is_empty()
@@ -229,8 +229,7 @@ impl Story {
 
     fn say_goodbye(&mut self, mut nodes: Vec<Node>) -> Result<(), Failure> {
         let Some(last) = nodes.pop() else { return Ok(()) };
-        let id = last.id;
-        self.say(&format!("node {} ({id}) says goodbye", nodes.len()));
+        self.say(&format!("{} says goodbye", last.name));
         let since = Instant::now();
         if let Reply::Departed(row) = last.ask(&Request::Depart)? {
             self.say(&format!("  {} of {} acknowledged it", row.acknowledged_by, row.told));
@@ -238,7 +237,7 @@ impl Story {
         let promise = "all others know that it has left";
         self.expect(promise, Duration::from_secs(1), since, || {
             for node in &nodes {
-                if node.status_of(id)? != "left" {
+                if node.status_of(&last.name)? != "left" {
                     return Ok(false);
                 }
             }

@@ -52,14 +52,16 @@ impl Stage {
         let _ = fs::remove_dir_all(self.directory);
     }
 
-    /// Starts node number `number` and waits until it is up.
+    /// Starts node number `number` at an address that nobody uses, and waits until it is up.
+    ///
+    /// Its name goes with the number: when it starts again, it is the same node at another address.
     pub(super) fn node(
         &self,
         number: u16,
-        bind: SocketAddr,
         seed: Option<SocketAddr>,
         serve: Option<&str>,
     ) -> Result<Node, Failure> {
+        let name = format!("node-{number}");
         let socket = self.directory.join(format!("{number}.sock"));
         let log = File::options()
             .create(true)
@@ -73,7 +75,7 @@ impl Stage {
         }
         command
             .arg("node")
-            .args(["--bind", &bind.to_string(), "--cluster", "demo"])
+            .args(["--bind", "127.0.0.1:0", "--name", &name, "--cluster", "demo"])
             .args(["--multicast-group", &format!("239.255.92.161:{}", self.multicast_port)])
             .arg("--key-file")
             .arg(self.key_file())
@@ -91,12 +93,12 @@ impl Stage {
         if let Some(out) = child.0.stdout.take() {
             BufReader::new(out).read_line(&mut line)?;
         }
-        let id = line.split(' ').nth(1).and_then(|id| id.parse().ok());
-        let id = id.ok_or_else(|| {
+        let address = line.split(' ').nth(3).and_then(|address| address.parse().ok());
+        let address = address.ok_or_else(|| {
             let directory = self.directory.display();
-            Failure::new(format!("node {number} did not start: see {directory}/{number}.log"))
+            Failure::new(format!("{name} did not start: see {directory}/{number}.log"))
         })?;
-        Ok(Node { id, socket, child })
+        Ok(Node { name, address, socket, child })
     }
 }
 
@@ -113,7 +115,8 @@ impl Drop for Running {
 
 /// A node on the stage.
 pub(super) struct Node {
-    pub(super) id: SocketAddr,
+    pub(super) name: String,
+    pub(super) address: SocketAddr,
     socket: PathBuf,
     child: Running,
 }
@@ -147,9 +150,8 @@ impl Node {
     }
 
     /// What the node believes `peer` to be, or an empty text if it does not know it.
-    pub(super) fn status_of(&self, peer: SocketAddr) -> Result<String, Failure> {
-        let id = peer.to_string();
-        let row = self.peers()?.into_iter().find(|row| row.id == id);
+    pub(super) fn status_of(&self, peer: &str) -> Result<String, Failure> {
+        let row = self.peers()?.into_iter().find(|row| row.node.name == peer);
         Ok(row.map(|row| row.status).unwrap_or_default())
     }
 

@@ -3,7 +3,7 @@
 use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Op, TimedItem};
 use serde::{Deserialize, Serialize};
 
-use super::{ItemRow, hex, status_name};
+use super::{ItemRow, NameOf, Named, hex, status_name};
 use crate::cause;
 
 /// One change, when it was seen, and a sentence about it.
@@ -22,15 +22,17 @@ pub(crate) enum What {
     /// The watch has begun; every later change is told.
     Watching {
         id: String,
+        name: String,
         peers: usize,
     },
     Peer {
-        id: String,
+        #[serde(flatten)]
+        peer: Named,
         epoch: String,
         from: Option<String>,
         to: Option<String>,
         cause: String,
-        by: Vec<String>,
+        by: Vec<Named>,
     },
     ItemSet {
         group: String,
@@ -38,19 +40,19 @@ pub(crate) enum What {
     },
     ItemCleared {
         group: String,
-        member: String,
+        member: Named,
         start: u32,
         end: u32,
     },
     Metadata {
-        node: String,
+        node: Named,
         metadata: String,
     },
     Message {
-        origin: String,
+        origin: Named,
         tag: u32,
         payload: String,
-        via: String,
+        via: Named,
     },
     Renewed {
         from: String,
@@ -63,7 +65,7 @@ pub(crate) enum What {
     },
     /// All packets of a peer are refused, as their numbers have been used up.
     Refused {
-        peer: String,
+        peer: Named,
         epoch: String,
         highest: u64,
         lasted_ms: u64,
@@ -76,7 +78,7 @@ pub(crate) enum What {
     },
     /// The bytes of the largest datagram that passes to a peer.
     Path {
-        peer: String,
+        peer: Named,
         from: usize,
         to: usize,
     },
@@ -112,49 +114,73 @@ impl EventRow {
         let at = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
         Self { at, what, text: text.into() }
     }
-}
 
-impl From<&Event> for EventRow {
-    fn from(event: &Event) -> Self {
+    /// The row of an event; `name_of` knows the names of the nodes that it mentions.
+    pub(crate) fn of(event: &Event, name_of: NameOf<'_>) -> Self {
+        let named = |id: NodeId| Named::new(id, name_of);
         let (what, text) = match event {
             Event::Peer { peer, from, to, cause } => {
-                let (name, by, sentence) = cause::describe(cause);
+                let shown = |id| named(id).shown().to_owned();
+                let (name, by, sentence) = cause::describe(cause, shown);
+                let who = named(peer.id);
                 let was = from.map_or("unknown", status_name);
                 let is = to.map_or("forgotten", status_name);
-                let text = format!("{} {was} -> {is}: {sentence}", peer.id);
+                let text = format!("{} {was} -> {is}: {sentence}", who.shown());
                 let what = What::Peer {
-                    id: peer.id.to_string(),
+                    peer: who,
                     epoch: peer.epoch.to_string(),
                     from: from.map(|status| status_name(status).to_owned()),
                     to: to.map(|status| status_name(status).to_owned()),
                     cause: name.to_owned(),
-                    by: by.iter().map(NodeId::to_string).collect(),
+                    by: by.into_iter().map(named).collect(),
                 };
                 (what, text)
             }
-            Event::ItemSet { group, item } => item_set(group, item),
+            Event::ItemSet { group, item } => item_set(group, item, name_of),
             Event::ItemCleared { group, member, range } => {
+                let member = named(*member);
+                let text = format!("{group}: {} {range} is void", member.shown());
                 let what = What::ItemCleared {
                     group: group.to_string(),
-                    member: member.to_string(),
+                    member,
                     start: range.start(),
                     end: range.end(),
                 };
-                (what, format!("{group}: {member} {range} is void"))
+                (what, text)
             }
             Event::Metadata { node, metadata } => {
-                let what = What::Metadata { node: node.to_string(), metadata: hex(metadata) };
-                (what, format!("{node} has new metadata, {} bytes", metadata.len()))
+                let node = named(*node);
+                let text = format!("{} has new metadata, {} bytes", node.shown(), metadata.len());
+                (What::Metadata { node, metadata: hex(metadata) }, text)
             }
             Event::Message { origin, tag, payload, via } => {
                 let shown = String::from_utf8_lossy(payload);
-                let what = What::Message {
-                    origin: origin.to_string(),
-                    tag: tag.0,
-                    payload: hex(payload),
-                    via: via.to_string(),
+                let (origin, via) = (named(*origin), named(*via));
+                let (tag, shown) = (tag.0, shown.escape_debug());
+                let text = format!("message {tag} from {}: {shown}", origin.shown());
+                (What::Message { origin, tag, payload: hex(payload), via }, text)
+            }
+            Event::Refused { peer, highest, lasted } => {
+                let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
+                let (epoch, highest, peer) = (peer.epoch.to_string(), *highest, named(peer.id));
+                let text = format!(
+                    "all packets of {} have been refused for {} s, as higher numbers of its life were \
+                     taken before: it was set back to a snapshot, runs twice, or another node writes \
+                     in its name; if it does not begin a new life by itself, restart it",
+                    peer.shown(),
+                    lasted.as_secs()
+                );
+                (What::Refused { peer, epoch, highest, lasted_ms }, text)
+            }
+            Event::Path { peer, from, to } => {
+                let peer = named(*peer);
+                let shown = peer.shown();
+                let text = if to < from {
+                    format!("{shown}: no datagrams above {to} bytes pass; until now {from} did")
+                } else {
+                    format!("{shown}: datagrams of {to} bytes pass again; until now {from} did")
                 };
-                (what, format!("message {} from {origin}: {}", tag.0, shown.escape_debug()))
+                (What::Path { peer, from: *from, to: *to }, text)
             }
             other => own(other),
         };
@@ -162,10 +188,10 @@ impl From<&Event> for EventRow {
     }
 }
 
-fn item_set(group: &GroupName, timed: &TimedItem) -> (What, String) {
+fn item_set(group: &GroupName, timed: &TimedItem, name_of: NameOf<'_>) -> (What, String) {
     let item = timed.item;
-    let what = What::ItemSet { group: group.to_string(), item: ItemRow::from(*timed) };
-    let member = item.member;
+    let row = ItemRow::new(*timed, name_of);
+    let member = row.member.shown();
     let range =
         if item.range == KeyRange::FULL { "all".to_owned() } else { item.range.to_string() };
     let text = match item.op {
@@ -173,8 +199,12 @@ fn item_set(group: &GroupName, timed: &TimedItem) -> (What, String) {
         Op::Remove => format!("{group}: {member} takes {range} back"),
         Op::Get => format!("{group}: {member} is a member"),
     };
-    (what, text)
+    (What::ItemSet { group: group.to_string(), item: row }, text)
 }
+
+/// What to do about two nodes of one name.
+pub(crate) const OWN_NAME: &str = "give one of them a --name, or where it has none an --advertise (or \
+                                   --bind) address, of its own";
 
 /// Events about this node.
 fn own(event: &Event) -> (What, String) {
@@ -188,23 +218,8 @@ fn own(event: &Event) -> (What, String) {
             (
                 What::Conflict { epoch: epoch.to_string(), renewals: *renewals, lasted_ms },
                 format!(
-                    "another node seems to use this one's address: this one has had to begin a new \
-                     life {renewals} times in {} s; give one of them an --advertise (or --bind) \
-                     address of its own",
-                    lasted.as_secs()
-                ),
-            )
-        }
-        Event::Refused { peer, highest, lasted } => {
-            let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
-            let (id, epoch, highest) = (peer.id.to_string(), peer.epoch.to_string(), *highest);
-            (
-                What::Refused { peer: id, epoch, highest, lasted_ms },
-                format!(
-                    "all packets of {} have been refused for {} s, as higher numbers of its life were \
-                     taken before: it was set back to a snapshot, runs twice, or another node writes \
-                     in its name; if it does not begin a new life by itself, restart it",
-                    peer.id,
+                    "another node seems to use this one's name: this one has had to begin a new life \
+                     {renewals} times in {} s; {OWN_NAME}",
                     lasted.as_secs()
                 ),
             )
@@ -217,14 +232,6 @@ fn own(event: &Event) -> (What, String) {
         Event::Multicast { from, to } => {
             let ((from, _), (to, sentence)) = (cause::multicast(*from), cause::multicast(*to));
             (What::Multicast { from: from.to_owned(), to: to.to_owned() }, sentence.to_owned())
-        }
-        Event::Path { peer, from, to } => {
-            let text = if to < from {
-                format!("{peer}: no datagrams above {to} bytes pass; until now {from} did")
-            } else {
-                format!("{peer}: datagrams of {to} bytes pass again; until now {from} did")
-            };
-            (What::Path { peer: peer.to_string(), from: *from, to: *to }, text)
         }
         Event::Undelivered { message, limit } => {
             let sequence = message.sequence;
@@ -259,27 +266,50 @@ fn own(event: &Event) -> (What, String) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
-    use scalesmall_core::MulticastState;
+    use scalesmall_core::{Cause, Epoch, Life, MulticastState, NodeName, Status};
 
     use super::*;
 
     #[test]
     fn a_narrow_path_is_a_line_of_json_and_a_sentence_that_names_the_peer() {
-        let addr = SocketAddr::from(([10, 0, 0, 1], 7));
-        let event = Event::Path { peer: addr.into(), from: 1_200, to: 508 };
-        let row = serde_json::to_value(EventRow::from(&event)).expect("a row is JSON");
-        assert_eq!((&row["event"], &row["peer"]), (&"path".into(), &"10.0.0.1:7".into()));
+        let peer = NodeId::from_bits(7);
+        let name_of = |id| (id == peer).then(|| NodeName::try_from("10.0.0.1:7").expect("a name"));
+        let event = Event::Path { peer, from: 1_200, to: 508 };
+        let row = serde_json::to_value(EventRow::of(&event, &name_of)).expect("a row is JSON");
+        assert_eq!((&row["event"], &row["peer"]["name"]), (&"path".into(), &"10.0.0.1:7".into()));
+        assert_eq!(row["peer"]["id"], "0000000000000007");
         assert_eq!((&row["from"], &row["to"]), (&1_200.into(), &508.into()));
         let text = row["text"].as_str().expect("a sentence");
         assert!(text.contains("10.0.0.1:7") && text.contains("above 508 bytes"), "{text}");
     }
 
     #[test]
+    fn nodes_are_called_by_their_names_and_by_their_identities_where_those_are_unknown() {
+        let [down, accuser, other] = [1, 2, 3].map(NodeId::from_bits);
+        let event = Event::Peer {
+            peer: Life { id: down, epoch: Epoch(5) },
+            from: Some(Status::Alive),
+            to: Some(Status::Down),
+            cause: Cause::Confirmed { accuser, confirmed_by: [Some(other), None] },
+        };
+        let name_of = |id| {
+            let name = if id == down { "cook" } else { "waiter" };
+            (id != other).then(|| NodeName::try_from(name).expect("a name"))
+        };
+        let row = serde_json::to_value(EventRow::of(&event, &name_of)).expect("a row is JSON");
+        assert_eq!((&row["id"], &row["name"]), (&"0000000000000001".into(), &"cook".into()));
+        assert_eq!(row["by"][0], serde_json::json!({ "id": "0000000000000002", "name": "waiter" }));
+        assert_eq!(row["by"][1], serde_json::json!({ "id": "0000000000000003", "name": null }));
+        let text = "cook alive -> down: it was silent to waiter, confirmed by 0000000000000003";
+        assert_eq!(row["text"], text);
+        let again: EventRow = serde_json::from_value(row).expect("a row");
+        assert!(matches!(again.what, What::Peer { peer, .. } if peer.shown() == "cook"));
+    }
+
+    #[test]
     fn a_block_of_multicast_is_a_line_of_json_and_a_sentence() {
         let event = Event::Multicast { from: MulticastState::Working, to: MulticastState::Silent };
-        let row = serde_json::to_value(EventRow::from(&event)).expect("a row is JSON");
+        let row = serde_json::to_value(EventRow::of(&event, &|_| None)).expect("a row is JSON");
         let told = ["event", "from", "to"].map(|key| row[key].as_str().expect("a name"));
         assert_eq!(told, ["multicast", "working", "silent"]);
         assert!(row["text"].as_str().is_some_and(|text| text.contains("by unicast")), "{row}");

@@ -2,12 +2,12 @@
 //! many for the reply.
 
 mod event;
+mod named;
 
-pub(crate) use event::{EventRow, What};
+pub(crate) use event::{EventRow, OWN_NAME, What};
+pub(crate) use named::{NameOf, Named, NodeRow};
 
-use std::net::SocketAddr;
-
-use scalesmall_core::{Op, Owner, Peer, Status, TimedItem};
+use scalesmall_core::{Op, Peer, Status, TimedItem};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::OpName;
@@ -30,7 +30,7 @@ pub(crate) enum Request {
     Leave { group: String },
     Add { group: String, start: u32, end: u32, port: u16 },
     Remove { group: String, start: u32, end: u32 },
-    Send { group: Option<String>, nodes: Vec<SocketAddr>, tag: u32, text: String },
+    Send { group: Option<String>, nodes: Vec<String>, tag: u32, text: String },
     Watch,
     Stats,
     Depart,
@@ -40,7 +40,7 @@ pub(crate) enum Request {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(tag = "reply", content = "value", rename_all = "lowercase")]
 pub(crate) enum Reply {
-    Members(Vec<String>),
+    Members(Vec<NodeRow>),
     Groups(Vec<GroupRow>),
     Items(Vec<ItemRow>),
     Owners(Vec<OwnerRow>),
@@ -63,7 +63,7 @@ pub(crate) struct GroupRow {
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct ItemRow {
-    pub(crate) member: String,
+    pub(crate) member: Named,
     pub(crate) op: String,
     pub(crate) start: u32,
     pub(crate) end: u32,
@@ -74,7 +74,10 @@ pub(crate) struct ItemRow {
 
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct OwnerRow {
-    pub(crate) member: String,
+    #[serde(flatten)]
+    pub(crate) node: NodeRow,
+    /// Its address in use, with the port of its service.
+    pub(crate) endpoint: String,
     pub(crate) port: u16,
     pub(crate) start: u32,
     pub(crate) end: u32,
@@ -101,7 +104,8 @@ pub(crate) struct OverlapRow {
 
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct PeerRow {
-    pub(crate) id: String,
+    #[serde(flatten)]
+    pub(crate) node: NodeRow,
     pub(crate) status: String,
     /// Milliseconds for which it is still held off: it lives, but has gone down several times
     /// lately.
@@ -117,7 +121,7 @@ pub(crate) struct PeerRow {
 
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct SentRow {
-    pub(crate) origin: String,
+    pub(crate) origin: Named,
     pub(crate) epoch: String,
     pub(crate) sequence: u64,
 }
@@ -128,11 +132,11 @@ pub(crate) struct DepartedRow {
     pub(crate) told: u32,
 }
 
-impl From<TimedItem> for ItemRow {
-    fn from(timed: TimedItem) -> Self {
+impl ItemRow {
+    pub(crate) fn new(timed: TimedItem, name_of: NameOf<'_>) -> Self {
         let item = timed.item;
         Self {
-            member: item.member.to_string(),
+            member: Named::new(item.member, name_of),
             op: op_name(item.op).to_owned(),
             start: item.range.start(),
             end: item.range.end(),
@@ -143,21 +147,10 @@ impl From<TimedItem> for ItemRow {
     }
 }
 
-impl From<Owner> for OwnerRow {
-    fn from(owner: Owner) -> Self {
-        Self {
-            member: owner.member.to_string(),
-            port: owner.port,
-            start: owner.range.start(),
-            end: owner.range.end(),
-        }
-    }
-}
-
 impl From<Peer> for PeerRow {
     fn from(peer: Peer) -> Self {
         Self {
-            id: peer.id.to_string(),
+            node: NodeRow::from(&peer),
             status: status_name(peer.status).to_owned(),
             held_for_ms: peer
                 .held_for

@@ -15,6 +15,7 @@ impl Settings {
     /// |---|---|
     /// | `GROUP_MANAGER_ADDRESS` | the first local IPv4 address with a broadcast address |
     /// | `GROUP_MANAGER_PORT` | 29999 |
+    /// | `GROUP_MANAGER_NAME` | the text of the address and port: see [`Settings::name`] |
     /// | `GROUP_MANAGER_MULTICAST_ADDRESS` | 239.255.92.161, or ff12::5ca1:e5a1 for an IPv6 node |
     /// | `GROUP_MANAGER_MULTICAST_PORT` | 29999 |
     /// | `GROUP_MANAGER_MULTICAST_TTL` | 1 |
@@ -44,6 +45,7 @@ impl Settings {
         };
         let a_port = "a port from 0 to 65535";
         let port = variable(&get, "GROUP_MANAGER_PORT", a_port)?.unwrap_or(DEFAULT_PORT);
+        let own_name = variable(&get, "GROUP_MANAGER_NAME", A_NAME)?;
         let key = match get("GROUP_MANAGER_KEY") {
             Some(text) => {
                 GroupKey::parse(text.as_encoded_bytes()).map_err(SettingsError::KeyText)?
@@ -74,10 +76,14 @@ impl Settings {
             wanted = true;
         }
         let mut settings = Self::new(SocketAddr::new(address, port), key);
+        settings.name = own_name;
         settings.multicast = wanted.then_some(multicast);
         Ok(settings)
     }
 }
+
+/// What is a node's name.
+const A_NAME: &str = "a name of 1 to 63 bytes of UTF-8 without control characters";
 
 fn variable<T: core::str::FromStr>(
     get: impl Fn(&str) -> Option<OsString>,
@@ -91,6 +97,8 @@ fn variable<T: core::str::FromStr>(
 
 #[cfg(test)]
 mod tests {
+    use scalesmall_core::NodeName;
+
     use super::*;
     use crate::key::KeyTextError;
 
@@ -128,6 +136,7 @@ mod tests {
         let settings = with(&[
             ("GROUP_MANAGER_ADDRESS", "10.1.2.3"),
             ("GROUP_MANAGER_PORT", "4000"),
+            ("GROUP_MANAGER_NAME", "cook 3"),
             ("GROUP_MANAGER_MULTICAST_ADDRESS", "239.0.0.7"),
             ("GROUP_MANAGER_MULTICAST_PORT", "4001"),
             ("GROUP_MANAGER_MULTICAST_TTL", "9"),
@@ -135,6 +144,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(settings.bind, "10.1.2.3:4000".parse().unwrap());
+        assert_eq!(settings.name.as_ref().map(NodeName::as_str), Some("cook 3"));
         let group = "239.0.0.7:4001".parse().unwrap();
         assert_eq!(settings.multicast, Some(Multicast { group, ttl: 9 }));
         assert!(!settings.key.is_published());
@@ -146,6 +156,8 @@ mod tests {
         for (name, value) in [
             ("GROUP_MANAGER_ADDRESS", "localhost"),
             ("GROUP_MANAGER_PORT", "70000"),
+            ("GROUP_MANAGER_NAME", ""),
+            ("GROUP_MANAGER_NAME", "red\u{1b}[31m"),
             ("GROUP_MANAGER_MULTICAST_ADDRESS", "10.0.0.1"),
             ("GROUP_MANAGER_MULTICAST_PORT", "0"),
             ("GROUP_MANAGER_MULTICAST_TTL", "256"),

@@ -8,7 +8,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use scalesmall_core::{ClusterName, Config, KeyId, Keyring, SendRate, Suite};
+use scalesmall_core::{
+    ClusterName, Config, KeyId, Keyring, Locator, LocatorError, NodeName, SendRate, Suite,
+};
 
 use crate::interface;
 use crate::key::{GroupKey, KeyTextError};
@@ -75,9 +77,14 @@ pub enum Preset {
 pub struct Settings {
     /// The address to receive on. Port 0 lets the system choose one.
     pub bind: SocketAddr,
-    /// The address by which others reach the node, and its identity. `None`: the bound one. A
-    /// port of 0 stands for the bound port.
-    pub advertise: Option<SocketAddr>,
+    /// The node's name, which is its identity: whatever address it has, in its next life it is the
+    /// same node to the others. `None`: the text of the first address that it advertises; but if
+    /// [`Settings::bind`] lets the system choose a port and there is a [`Settings::state`] file, the
+    /// name in that file, or a random one that is kept there. See [Names](crate#names).
+    pub name: Option<NodeName>,
+    /// The addresses by which others reach the node, the preferred one first: at most 4. None: the
+    /// bound one. A port of 0 stands for the bound port.
+    pub advertise: Vec<SocketAddr>,
     /// Nodes to contact: 64 at most, or the first ones are forgotten.
     pub seeds: Vec<Seed>,
     /// How often the names among the seeds are looked up, for as long as the node runs; 30 s. The nodes of a
@@ -117,7 +124,8 @@ impl Settings {
     pub fn new(bind: SocketAddr, key: GroupKey) -> Self {
         Self {
             bind,
-            advertise: None,
+            name: None,
+            advertise: Vec::new(),
             seeds: Vec::new(),
             look_up_every: LOOK_UP_EVERY,
             cluster: ClusterName::try_from("scalesmall").expect("it has 1 to 255 bytes"),
@@ -134,14 +142,14 @@ impl Settings {
         }
     }
 
-    /// The address by which others will know the host: the advertised one, the bound one, or else
-    /// the first of the host that others can reach.
+    /// The address by which others will know the host: the first one advertised, the bound one, or
+    /// else the first of the host that others can reach.
     ///
     /// # Errors
     ///
     /// [`SettingsError::NoAddress`] or [`SettingsError::Interfaces`].
     pub fn host(&self) -> Result<IpAddr, SettingsError> {
-        if let Some(advertised) = self.advertise {
+        if let Some(advertised) = self.advertise.first() {
             return Ok(advertised.ip());
         }
         if !self.bind.ip().is_unspecified() {
@@ -153,6 +161,47 @@ impl Settings {
         };
         own.map_err(|error| SettingsError::Interfaces { kind: error.kind() })?
             .ok_or(SettingsError::NoAddress)
+    }
+
+    /// The addresses by which others reach the node once it is bound to `port`.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::NoAddress`] or [`SettingsError::Interfaces`].
+    pub(crate) fn addresses(&self, port: u16) -> Result<Vec<SocketAddr>, SettingsError> {
+        if self.advertise.is_empty() {
+            return Ok(vec![SocketAddr::new(self.host()?, port)]);
+        }
+        let bound = |addr: &SocketAddr| match addr.port() {
+            0 => SocketAddr::new(addr.ip(), port),
+            _ => *addr,
+        };
+        Ok(self.advertise.iter().map(bound).collect())
+    }
+
+    /// A node's name and where it is reached, once it is bound to `port`. A node that has no name is
+    /// named after its first address.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::Advertise`], and those of [`Settings::host`].
+    pub(crate) fn locator(
+        &self,
+        name: Option<NodeName>,
+        port: u16,
+    ) -> Result<Locator, SettingsError> {
+        let addresses = self.addresses(port)?;
+        let name = name.or_else(|| addresses.first().map(|&addr| NodeName::of_address(addr)));
+        let Some(name) = name else {
+            return Err(SettingsError::Advertise(LocatorError::Count { count: 0 }));
+        };
+        Locator::new(name, &addresses).map_err(SettingsError::Advertise)
+    }
+
+    /// Whether the address of the node may be another one in each life, as the system chooses its
+    /// port.
+    pub(crate) fn wanders(&self) -> bool {
+        self.bind.port() == 0 && self.advertise.first().is_none_or(|addr| addr.port() == 0)
     }
 
     /// The seeds that are addresses of a family that cannot be reached from [`Settings::bind`]: a
@@ -171,8 +220,11 @@ impl Settings {
     ///
     /// The first [`SettingsError`] found.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let host = self.host()?;
-        let local = self.bind.ip().is_loopback() && host.is_loopback();
+        // Any port will do where the system is to choose one.
+        let port = if self.bind.port() == 0 { u16::MAX } else { self.bind.port() };
+        let locator = self.locator(self.name.clone(), port)?;
+        let mut hosts = locator.addresses().map(|addr| addr.ip()).chain([self.bind.ip()]);
+        let local = hosts.all(|host| host.is_loopback());
         let mut keys = self.accepted_keys.iter().map(|(_, key)| key).chain([&self.key]);
         if !local && keys.any(GroupKey::is_published) {
             return Err(SettingsError::PublishedKey);
@@ -244,6 +296,8 @@ pub enum SettingsError {
     },
     /// The multicast group is not a multicast address.
     NotMulticast,
+    /// Others cannot reach the node at what it advertises.
+    Advertise(LocatorError),
     /// The host has no address that others can reach.
     NoAddress,
     /// The host's interfaces cannot be listed.
@@ -274,6 +328,7 @@ impl fmt::Display for SettingsError {
             Self::NotMulticast => f.write_str(
                 "the multicast group must be a multicast address, such as 239.255.0.1 or ff12::1",
             ),
+            Self::Advertise(error) => error.fmt(f),
             Self::NoAddress => f.write_str(
                 "this host has no address that others can reach: give the one to use \
                  (GROUP_MANAGER_ADDRESS or the address to bind)",
@@ -318,13 +373,13 @@ mod tests {
     fn the_published_key_stays_on_loopback() {
         let mut settings = at("[::1]:29999");
         assert_eq!(settings.check(), Ok(()));
-        settings.advertise = Some("10.0.0.1:0".parse().unwrap());
+        settings.advertise = vec!["10.0.0.1:0".parse().unwrap()];
         assert_eq!(settings.check(), Err(SettingsError::PublishedKey));
-        settings.advertise = None;
+        settings.advertise.clear();
         settings.bind = "10.0.0.1:0".parse().unwrap();
         assert_eq!(settings.check(), Err(SettingsError::PublishedKey));
         settings.bind = "0.0.0.0:0".parse().unwrap();
-        settings.advertise = Some("127.0.0.1:0".parse().unwrap());
+        settings.advertise = vec!["127.0.0.1:0".parse().unwrap()];
         assert_eq!(settings.check(), Err(SettingsError::PublishedKey));
     }
 }

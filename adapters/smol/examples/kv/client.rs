@@ -7,8 +7,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use scalesmall_core::Owner;
-use scalesmall_driver::{GroupKey, Preset, Settings};
+use scalesmall_core::NodeId;
+use scalesmall_driver::{Front, GroupKey, Preset, Settings};
 use scalesmall_smol::{CallError, Handle, Node};
 use smol::Timer;
 use smol::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -28,9 +28,15 @@ pub(crate) struct Routes(Handle);
 
 impl Routes {
     /// The servers to ask for a place in the key space, best first, as this moment's picture has
-    /// it. There are several while a slot is handed over, and none until a gap is filled.
-    pub(crate) async fn owners(&self, place: u32) -> Result<Vec<Owner>, CallError> {
-        self.0.call(move |node| node.route(&group(), place).collect()).await
+    /// it, and where they answer. There are several while a slot is handed over, and none until a
+    /// gap is filled.
+    pub(crate) async fn owners(&self, place: u32) -> Result<Vec<(NodeId, SocketAddr)>, CallError> {
+        let owners = move |node: &mut Front| {
+            let (group, node) = (group(), &*node);
+            let owners = node.route(&group, place);
+            owners.filter_map(|owner| Some((owner.member, node.endpoint(&owner)?))).collect()
+        };
+        self.0.call(owners).await
     }
 }
 
@@ -80,8 +86,7 @@ impl Client {
     async fn ask(&mut self, key: &str, request: &str) -> Result<String, Box<dyn Error>> {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
-            if let Some(owner) = self.routes.owners(place(key)).await?.first() {
-                let server = SocketAddr::new(owner.member.ip(), owner.port);
+            if let Some(&(_, server)) = self.routes.owners(place(key)).await?.first() {
                 match self.exchange(server, request).await {
                     Ok(answer) if answer != "moved" => return Ok(answer),
                     Ok(_) => {}

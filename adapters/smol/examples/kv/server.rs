@@ -38,7 +38,7 @@ pub(crate) async fn serve(
     settings.preset = Preset::Local;
     settings.seeds.extend(seeds.into_iter().map(Into::into));
     let mut node = Node::bind(&settings)?;
-    println!("server {}", node.id());
+    println!("server {}", node.my_name());
     if !settings.seeds.is_empty() {
         meet(&mut node).await?;
     }
@@ -79,6 +79,7 @@ fn tend(node: &mut Node, store: &Store, port: u16) -> Result<(), Box<dyn Error>>
             store.open(slot)?;
             node.add_item(&group, slot.range(), port)?;
         } else if due != me && store.holds(slot) && is_held_by_due {
+            let due = node.name(due).map_or_else(|| due.to_string(), |name| name.to_string());
             println!("leaves {slot} to {due}");
             node.remove_item(&group, slot.range(), port)?;
             store.close(slot);
