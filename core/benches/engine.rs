@@ -12,7 +12,7 @@ use std::time::{Duration, Instant as Clock};
 
 use bytes::BytesMut;
 use scalesmall_core::seal::Opener;
-use scalesmall_core::wire::{Claim, Frame, Header, Standing};
+use scalesmall_core::wire::{Frame, Header, Standing};
 use scalesmall_core::{
     Arrival, Config, Destination, Engine, GroupName, Instant, KeyRange, Life, Op, RecordDelta,
     Write,
