@@ -106,10 +106,7 @@ mod tests {
     fn the_address_in_use_is_kept_while_the_node_has_it() {
         let mut places = Places::default();
         places.admit(Ix::ME, &addr(9).into());
-        assert_eq!(
-            (places.address(Ix::ME), places.said(Ix::ME)),
-            (addr(9), Some(addr(9).into()))
-        );
+        assert_eq!((places.address(Ix::ME), places.said(Ix::ME)), (addr(9), Some(addr(9).into())));
         places.learn(Ix::ME, &named(&[1, 9]));
         assert_eq!(places.address(Ix::ME), addr(9));
         places.learn(Ix::ME, &named(&[1, 2]));
