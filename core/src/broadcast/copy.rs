@@ -76,7 +76,7 @@ impl Copy {
         };
         self.due = picture.now + pause.min(picture.config.max_timeout);
         out.stats.relay_retries += 1;
-        out.say(picture.bound(self.to), self.say(id));
+        out.say(picture.bound_in_turn(self.to, self.tries), self.say(id));
     }
 
     /// Sends it to another peer of its part, which becomes responsible for all of the part.

@@ -134,6 +134,8 @@ pub enum LocatorError {
         /// The address.
         addr: SocketAddr,
     },
+    /// The node is named after its address, and keeps it: one that is to move needs a name.
+    Fixed,
     /// It was given twice.
     Twice {
         /// The address.
@@ -152,6 +154,9 @@ impl fmt::Display for LocatorError {
             Self::NotAddressable { addr } => write!(
                 f,
                 "{addr} is not the address of one host: advertise one that others can send to"
+            ),
+            Self::Fixed => f.write_str(
+                "a node that is named after its address keeps it: give it a name, and it can move",
             ),
             Self::Twice { addr } => write!(f, "the address {addr} is given twice"),
         }

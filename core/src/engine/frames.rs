@@ -5,7 +5,7 @@ use bytes::Bytes;
 use core::time::Duration;
 
 use super::Engine;
-use crate::base::{Channel, Epoch, Ix, Life};
+use crate::base::{Arrival, Channel, Destination, Epoch, Ix, Life};
 use crate::broadcast::{Claimed, Novelty};
 use crate::engine::spreads::Took;
 use crate::out::{Event, Say, Tag};
@@ -18,9 +18,10 @@ impl Engine {
         &mut self,
         header: &Header,
         from: Ix,
-        multicast: bool,
+        arrival: Arrival,
         frames: &mut Vec<Frame>,
     ) {
+        let multicast = matches!(arrival, Arrival::Multicast(_));
         self.membership.follow_up_doubt(&mut self.picture, &mut self.out, from);
         let spreads = frames.iter().filter(|frame| matches!(frame, Frame::Spread(_))).count();
         let mut unsaid = header.ack && !multicast;
@@ -56,6 +57,7 @@ impl Engine {
                     let batch = frames.by_ref().take(usize::from(count)).collect();
                     self.on_numbered(header, from, sequence, batch, channel);
                 }
+                Frame::Ping { root } => self.on_ping(header, from, arrival, root),
                 frame => self.on_frame(header, from, frame, channel),
             }
         }
@@ -79,7 +81,6 @@ impl Engine {
 
     pub(super) fn on_frame(&mut self, header: &Header, from: Ix, frame: Frame, channel: Channel) {
         match frame {
-            Frame::Ping { root } => self.on_ping(header.packet, from, root),
             Frame::Pong { packet, root } => self.on_pong(packet, from, root),
             Frame::Ack { packet } => self.on_ack(packet, from),
             Frame::Challenge { packet } => self.on_challenge(header.bound, packet, from),
@@ -146,8 +147,8 @@ impl Engine {
                 self.on_counted(from, (packet, tag), (highest, tag_of_highest));
             }
             Frame::Padding { .. } => {}
-            // These were taken together with their frames above; they do not nest.
-            Frame::Spread(_) | Frame::Numbered { .. } => {}
+            // These were taken above, some together with their frames; they do not nest.
+            Frame::Ping { .. } | Frame::Spread(_) | Frame::Numbered { .. } => {}
         }
     }
 
@@ -162,8 +163,16 @@ impl Engine {
         }
     }
 
-    fn on_ping(&mut self, packet: u64, from: Ix, root: u64) {
-        let to = self.picture.bound(from);
+    /// A ping is answered where it came from: its sender may have moved, or be known by another
+    /// address there.
+    fn on_ping(&mut self, header: &Header, from: Ix, arrival: Arrival, root: u64) {
+        let packet = header.packet;
+        let mut to = self.picture.bound(from);
+        if let Arrival::Unicast(source) = arrival
+            && header.bound
+        {
+            to.at = Destination::Unicast(source);
+        }
         self.out.say(to, Say::Pong { packet, root });
         let highest = self.picture.peers.highest(from);
         let known_for = u128::from(self.picture.peers.since_turn(from, self.picture.now));

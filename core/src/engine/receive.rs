@@ -128,7 +128,13 @@ impl Engine {
                     for ix in self.picture.to_forget_for(from, &frames) {
                         self.forget(ix);
                     }
-                    self.apply(&header, from, multicast, &mut frames);
+                    self.apply(&header, from, arrival, &mut frames);
+                    if let Arrival::Unicast(source) = arrival
+                        && header.bound
+                    {
+                        // It may just have said that it is there.
+                        self.picture.peers.places.heard(from, source);
+                    }
                     Ok(())
                 }
             },
@@ -222,7 +228,7 @@ impl Engine {
             return Err(DatagramError::Full);
         }
         let ix = self.recognise(sender, known, locator).ok_or(DatagramError::Full)?;
-        if header.bound {
+        if header.bound && matches!(arrival, Arrival::Unicast(_)) {
             self.picture.peers.places.heard(ix, source);
         }
         if misled {

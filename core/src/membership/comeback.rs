@@ -163,12 +163,11 @@ impl Comeback {
         if (alone || only_here || self.is_turn_of(picture, out, Self::count_lost(picture)))
             && let Some(ix) = Self::random_lost(picture, out)
         {
-            let to = picture.unbound(ix);
             if picture.state(ix).is_down() {
                 let claim = picture.claim(ix);
-                out.say_frame(to, Frame::Claim(claim));
+                out.say_frame(picture.unbound(ix), Frame::Claim(claim));
             }
-            picture.greet(out, to);
+            picture.greet_everywhere(out, ix);
         }
         if (alone || self.is_turn_of(picture, out, self.weight_of_seeds(picture)))
             && let Some(addr) = self.next_seed(picture)
@@ -205,7 +204,7 @@ impl Comeback {
             picture.topology.roster().iter().filter(unreachable).take(SWEEP_PEERS + 1).collect();
         let next = if lost.len() > SWEEP_PEERS { lost.pop() } else { None };
         for ix in lost {
-            picture.greet(out, picture.unbound(ix));
+            picture.greet_everywhere(out, ix);
         }
         next
     }

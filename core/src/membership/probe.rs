@@ -207,7 +207,7 @@ impl Probes {
         if probe.tries == 1 {
             out.say(picture.bound(probe.ix), Say::Ping);
         } else {
-            picture.greet(out, picture.unbound(probe.ix));
+            picture.greet_everywhere(out, probe.ix);
         }
         let (least, most) = (picture.config.min_timeout, picture.config.max_timeout);
         let late = picture.peers.late(probe.ix).map_or(most, |late| late.max(least));

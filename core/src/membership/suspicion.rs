@@ -93,7 +93,7 @@ impl Watches {
         if begun {
             // It may have begun a new life, of which the asker does not know.
             self.list[at].unbound = true;
-            picture.greet(out, picture.unbound(suspect));
+            picture.greet_everywhere(out, suspect);
         }
         let watch = &mut self.list[at];
         if !span.is_zero() && watch.until <= picture.now && !watch.own {

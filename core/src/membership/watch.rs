@@ -172,7 +172,7 @@ impl Watch {
         if picture.peers.is_dubious(self.ix) {
             // It has been asked once, and others ask it as well.
         } else if self.unbound {
-            picture.greet(out, picture.unbound(self.ix));
+            picture.greet_everywhere(out, self.ix);
         } else {
             out.say(picture.bound(self.ix), Say::Ping);
         }
@@ -271,7 +271,7 @@ impl Watch {
         } else {
             // A cut may have ended meanwhile: the suspect may say so itself.
             if !picture.peers.is_dubious(self.ix) {
-                picture.greet(out, picture.unbound(self.ix));
+                picture.greet_everywhere(out, self.ix);
             }
             let mut wait = picture.timing.report_wait;
             let longest = picture.config.max_timeout.max(picture.peers.usually_late());

@@ -104,6 +104,13 @@ impl Picture {
         self.peers.count(ix, &self.topology);
     }
 
+    /// This node is reached at other addresses from now on.
+    pub(crate) fn locate_me(&mut self, locator: &Locator) {
+        self.peers.uncount(Ix::ME, &self.topology);
+        self.peers.places.learn(Ix::ME, locator);
+        self.peers.count(Ix::ME, &self.topology);
+    }
+
     /// Takes in how a node is named and reached in its present life, unless that is another's name.
     fn locate(&mut self, ix: Ix, claim: &Claim) {
         let places = &self.peers.places;

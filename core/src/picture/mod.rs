@@ -194,6 +194,26 @@ impl Picture {
         out.say(to, Say::Ping);
     }
 
+    /// The same to a peer, at each of its addresses: the one in use first, unbound as the peer may have
+    /// begun a new life.
+    pub(crate) fn greet_everywhere(&self, out: &mut Out, ix: Ix) {
+        let to = self.unbound(ix);
+        self.greet(out, to);
+        for at in self.peers.places.others(ix).map(Destination::Unicast) {
+            self.greet(out, To { at, ..to });
+        }
+    }
+
+    /// A bound packet for a peer, sent for the n-th time: from one address of the peer to the next.
+    pub(crate) fn bound_in_turn(&self, ix: Ix, tries: u8) -> To {
+        let to = self.bound(ix);
+        let places = &self.peers.places;
+        let others = places.others(ix).count();
+        let other = usize::from(tries).checked_rem(others + 1).and_then(|at| at.checked_sub(1));
+        let at = other.and_then(|at| places.others(ix).nth(at));
+        at.map_or(to, |at| To { at: Destination::Unicast(at), ..to })
+    }
+
     /// A first packet to an address of which nothing more is known.
     pub(crate) fn greet_stranger(&self, out: &mut Out, addr: SocketAddr) {
         self.greet(out, To { at: Destination::Unicast(addr), bound: None, node: None });

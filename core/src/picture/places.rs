@@ -84,6 +84,16 @@ impl Places {
         self.table[ix.index()].at.socket()
     }
 
+    /// The other addresses of a node, the preferred one first.
+    pub(crate) fn others(&self, ix: Ix) -> impl Iterator<Item = SocketAddr> + use<'_> {
+        let place = &self.table[ix.index()];
+        let said = match &place.said {
+            Said::ThisAddress => &[],
+            Said::Other(locator) => locator.list(),
+        };
+        said.iter().filter(|&&addr| addr != place.at).map(|addr| addr.socket())
+    }
+
     /// What a node has said of its name and addresses, in this life or in one before.
     pub(crate) fn last_said(&self, ix: Ix) -> Locator {
         let place = &self.table[ix.index()];

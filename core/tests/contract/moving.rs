@@ -1,0 +1,117 @@
+//! A node is its name: it may have several addresses, and others from one moment to the next.
+
+use std::time::Duration;
+
+use scalesmall_core::{Engine, Event, Locator, LocatorError, NodeId, NodeName, Status};
+use scalesmall_hostile::{EPOCH, START, addr, cluster, config};
+
+use crate::net::Net;
+
+fn name(number: u16) -> NodeName {
+    NodeName::try_from(format!("node-{number}").as_str()).unwrap()
+}
+
+fn id(number: u16) -> NodeId {
+    cluster().node(&name(number))
+}
+
+/// Nodes that have met, each with a name and the address of its number, and one more if `spare` says so.
+fn settled(nodes: u16, spare: impl Fn(u16) -> Option<u16>) -> Net {
+    let mut net = Net::new(0);
+    for number in 1..=nodes {
+        let addresses: Vec<_> =
+            [Some(number), spare(number)].into_iter().flatten().map(addr).collect();
+        let locator = Locator::new(name(number), &addresses).unwrap();
+        net.engines.push(Engine::new(config(), locator, EPOCH, START).unwrap());
+    }
+    net.meet();
+    net.run_for(Duration::from_secs(5));
+    assert_same(&net);
+    net
+}
+
+fn assert_same(net: &Net) {
+    for engine in &net.engines {
+        assert_eq!(engine.peers().count(), net.engines.len() - 1);
+        assert_eq!(engine.digest(), net.engines[0].digest());
+    }
+}
+
+/// What was said of a node's status from an event on.
+fn doubts(net: &Net, since: usize) -> usize {
+    let said = net.events[since..].iter().filter(|(_, event)| match event {
+        Event::Peer { to, .. } => *to != Some(Status::Alive),
+        _ => false,
+    });
+    said.count()
+}
+
+/// Where all others see a node.
+fn seen_at(net: &Net, number: u16) -> Vec<std::net::SocketAddr> {
+    let others = net.engines.iter().filter(|engine| engine.id() != id(number));
+    others.map(|engine| engine.address(id(number)).unwrap()).collect()
+}
+
+/// It tells the others, which suspect nobody meanwhile and agree at once.
+#[test]
+fn a_node_that_moves_is_reached_there() {
+    for movers in [&[2][..], &[2, 3], &[1, 2, 3, 4, 5, 6, 7, 8]] {
+        let mut net = settled(8, |_| None);
+        let since = net.events.len();
+        for &number in movers {
+            net.moved.insert(number, number + 60);
+            let moved = |engine: &mut Engine, now| engine.set_addresses(now, &[addr(number + 60)]);
+            net.on(number, moved).unwrap();
+        }
+        net.run_for(Duration::from_millis(1_000));
+        assert_same(&net);
+        net.run_for(Duration::from_secs(20));
+        for &number in movers {
+            assert_eq!(seen_at(&net, number), [addr(number + 60); 7], "{movers:?}");
+        }
+        assert_eq!(doubts(&net, since), 0, "{movers:?}");
+        assert_same(&net);
+    }
+}
+
+/// A way to a node ceases to exist without a word: its other address is used.
+#[test]
+fn another_address_is_tried_before_anybody_is_suspected() {
+    let mut net = settled(8, |number| (number % 2 == 0).then_some(number + 60));
+    let since = net.events.len();
+    for number in [2, 4] {
+        net.moved.insert(number, number + 60);
+    }
+    net.run_for(Duration::from_secs(30));
+    for number in [2, 4] {
+        assert_eq!(seen_at(&net, number), [addr(number + 60); 7]);
+    }
+    assert_eq!(doubts(&net, since), 0);
+    assert_same(&net);
+}
+
+/// A node that starts again somewhere else is the node that it was, in a later life.
+#[test]
+fn a_restart_elsewhere_is_a_return() {
+    let mut net = settled(4, |_| None);
+    let since = net.events.len();
+    let locator = Locator::new(name(2), &[addr(62)]).unwrap();
+    let epoch = scalesmall_core::Epoch(EPOCH.0 + 1);
+    net.moved.insert(2, 62);
+    net.engines[1] = Engine::new(config(), locator, epoch, net.now).unwrap();
+    net.on(2, |engine, now| engine.contact(now, &[addr(1)]));
+    net.run_for(Duration::from_secs(2));
+    assert_eq!(seen_at(&net, 2), [addr(62); 3]);
+    assert_eq!(doubts(&net, since), 0);
+    assert_same(&net);
+}
+
+#[test]
+fn a_node_that_is_named_after_its_address_keeps_it() {
+    let mut engine = scalesmall_hostile::engine(1);
+    let digest = engine.digest();
+    assert_eq!(engine.set_addresses(START, &[addr(1)]), Ok(()));
+    assert_eq!(engine.set_addresses(START, &[addr(2)]), Err(LocatorError::Fixed));
+    assert_eq!(engine.set_addresses(START, &[]), Err(LocatorError::Count { count: 0 }));
+    assert_eq!((engine.digest(), engine.address(engine.id())), (digest, Some(addr(1))));
+}
