@@ -174,7 +174,7 @@ fn what_a_running_node_refuses_changes_nothing() {
 fn an_address_or_a_control_socket_in_use_is_left_alone() {
     let directory = Directory::new();
     let node = Node::start(&directory, "a", &["--bind", "127.0.0.1:0", "--no-multicast"]);
-    let bind = node.id.to_string();
+    let bind = node.address.to_string();
     let start = |bind: &str, socket: &str| {
         let mut command = program();
         command.args(["node", "--no-multicast", "--bind", bind, "--socket"]);
