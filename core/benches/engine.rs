@@ -12,12 +12,12 @@ use std::time::{Duration, Instant as Clock};
 
 use bytes::BytesMut;
 use scalesmall_core::seal::Opener;
-use scalesmall_core::wire::{Claim, Frame, Header, Standing};
+use scalesmall_core::wire::{Frame, Header, Standing};
 use scalesmall_core::{
     Arrival, Config, Destination, Engine, GroupName, Instant, KeyRange, Life, Op, RecordDelta,
     Write,
 };
-use speaker::{EPOCH, START, Speaker, config, id};
+use speaker::{EPOCH, START, Speaker, addr, claim, config, life};
 
 mod speaker;
 
@@ -82,12 +82,7 @@ fn report(name: &str, number: u64, bar: Option<u64>) {
 }
 
 fn engine(number: u32, config: Config) -> Engine {
-    Engine::new(config, id(number), EPOCH, START).expect("the preset makes sense")
-}
-
-fn alive(life: Life) -> Frame {
-    let (standing, accuser, confirmed_by) = (Standing::Alive, None, [None; 2]);
-    Frame::Claim(Claim { life, incarnation: 0, standing, accuser, confirmed_by, age: 0 })
+    Engine::new(config, addr(number), EPOCH, START).expect("the preset makes sense")
 }
 
 fn drain(engine: &mut Engine, datagram: &mut BytesMut) {
@@ -156,7 +151,7 @@ fn tag() -> u64 {
     let mut opener = Opener::new(&config.keys, &config.cluster, config.suite, 16);
     let mut open = || {
         let (header, _) = Header::parse(&packet).expect("it is ours");
-        black_box(opener.open(&header, &packet, EPOCH).expect("it is authentic").len());
+        black_box(opener.open(&header, &packet, life(1)).expect("it is authentic").len());
     };
     open();
     let mut sample = || {
@@ -180,7 +175,7 @@ fn writes(peers: u32, rounds: u64) -> u64 {
         let packets: Vec<_> = speakers
             .iter_mut()
             .map(|speaker| {
-                let record = record(speaker.life, clock, clock as u16);
+                let record = record(speaker.number, clock, clock as u16);
                 (speaker.arrival(), speaker.say([&record]))
             })
             .collect();
@@ -199,12 +194,8 @@ fn group() -> GroupName {
     GroupName::try_from("shards").expect("the name is short")
 }
 
-fn record(member: Life, clock: u64, port: u16) -> Frame {
-    let (ip, _) = (member.id.ip(), ());
-    let start = match ip {
-        std::net::IpAddr::V4(ip) => ip.to_bits() << 8,
-        std::net::IpAddr::V6(_) => 0,
-    };
+fn record(number: u32, clock: u64, port: u16) -> Frame {
+    let (member, start) = (life(number), number << 8);
     let range = KeyRange::new(start, start + 255).expect("it ends behind its start");
     let write = Write { range, op: Op::Add, port, clock };
     let (since, floor, target) = (clock - 1, 0, clock);
@@ -252,9 +243,9 @@ fn join_storm(nodes: u32) -> (u64, u64) {
 
 fn give(engine: &mut Engine, now: Instant, input: &Input) {
     match input {
-        Input::Seed => engine.contact(now, &[id(1).addr()]),
+        Input::Seed => engine.contact(now, &[addr(1)]),
         Input::Datagram(from, datagram) => {
-            let from = Arrival::Unicast(id(*from as u32 + 1).addr());
+            let from = Arrival::Unicast(addr(*from as u32 + 1));
             let _ = black_box(engine.handle_datagram(now, from, datagram));
         }
         Input::Timeout => engine.handle_timeout(now),
@@ -358,8 +349,7 @@ fn play(nodes: u32, serve: bool, span: Duration) -> (Vec<Engine>, Vec<Vec<(Insta
 /// grow with them, such as its buffers, is held by an engine that knows 30 peers.
 fn memory(peers: u32) -> (u64, u64) {
     let mut teller = Speaker::new(2);
-    let lives: Vec<Life> =
-        (3..33 + peers).map(|number| Life { id: id(number), epoch: EPOCH }).collect();
+    let numbers: Vec<u32> = (3..33 + peers).collect();
     let mut datagram = BytesMut::with_capacity(2_048);
     let before = HELD.load(Ordering::Relaxed);
     let mut engine = acquainted(std::slice::from_mut(&mut teller), config());
@@ -381,11 +371,13 @@ fn memory(peers: u32) -> (u64, u64) {
         drain(engine, &mut datagram);
         HELD.load(Ordering::Relaxed) - before
     };
-    let (few, many) = lives.split_at(30);
-    let alone = tell(&mut engine, &mut few.iter().map(|life| alive(*life)), 30);
-    let known = tell(&mut engine, &mut many.iter().map(|life| alive(*life)), 30);
-    assert_eq!(engine.peers().count(), lives.len() + 1);
-    let served = tell(&mut engine, &mut many.iter().map(|life| record(*life, 1, 80)), 15);
+    let (few, many) = numbers.split_at(30);
+    let alone =
+        tell(&mut engine, &mut few.iter().map(|&number| claim(number, Standing::Alive)), 30);
+    let known =
+        tell(&mut engine, &mut many.iter().map(|&number| claim(number, Standing::Alive)), 30);
+    assert_eq!(engine.peers().count(), numbers.len() + 1);
+    let served = tell(&mut engine, &mut many.iter().map(|&number| record(number, 1, 80)), 15);
     assert_eq!(engine.topology(&group()).count(), many.len());
     println!("an engine that knows 30 peers: {alone} bytes");
     let each = |bytes: usize| (bytes as u64).div_ceil(peers.into());

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant as Clock};
 
 use bytes::BytesMut;
 use scalesmall_core::seal::Opener;
-use scalesmall_core::wire::{Claim, Frame, Header, Route, Spread, Standing};
+use scalesmall_core::wire::{Frame, Header, Route, Spread, Standing};
 use scalesmall_core::{Engine, GroupName, Instant, KeyRange, Life, Op, RecordDelta, Write};
-use speaker::{EPOCH, START, Speaker, config, id};
+use speaker::{EPOCH, START, Speaker, addr, claim, config, life};
 
 mod speaker;
 
@@ -30,11 +30,7 @@ fn main() {
     let kinds: [(&str, Kind); 5] = [
         ("spread to all", |_| spread(None)),
         ("spread to a group", |_| spread(Some(group()))),
-        ("suspicion", |number| Frame::Verify {
-            suspect: life(number),
-            incarnation: 0,
-            millis: 2_000,
-        }),
+        ("suspicion", |number| Frame::Verify { suspect: life(number), millis: 2_000 }),
         ("claim", |number| claim(number, Standing::Down)),
         ("want", |number| Frame::Want { group: group(), member: life(number), since: 0 }),
     ];
@@ -61,25 +57,9 @@ fn group() -> GroupName {
     GroupName::try_from("shards").expect("the name is short")
 }
 
-fn life(number: u32) -> Life {
-    Life { id: id(number), epoch: EPOCH }
-}
-
 fn spread(group: Option<GroupName>) -> Frame {
     let route = Route::Ring { from: 0, until: 0, group, covered: false };
     Frame::Spread(Spread { route, hops: 20, frames: 1, first_try: None })
-}
-
-fn claim(number: u32, standing: Standing) -> Frame {
-    let (accuser, confirmed_by) = (None, [None; 2]);
-    Frame::Claim(Claim {
-        life: life(number),
-        incarnation: 0,
-        standing,
-        accuser,
-        confirmed_by,
-        age: 0,
-    })
 }
 
 fn record(number: u32) -> Frame {
@@ -112,7 +92,7 @@ fn sample(peers: u32, kind: Kind) -> (f64, f64) {
     let mut opener = Opener::new(&config.keys, &config.cluster, config.suite, 16);
     let mut open = || {
         let (header, _) = Header::parse(&packet).expect("it is ours");
-        black_box(opener.open(&header, &packet, EPOCH).expect("it is authentic").len());
+        black_box(opener.open(&header, &packet, life(1)).expect("it is authentic").len());
     };
     open();
     let start = Clock::now();
@@ -130,7 +110,7 @@ fn nanos(start: Clock) -> f64 {
 
 /// An engine that knows this many peers, and one of them that has proven itself.
 fn acquainted(peers: u32) -> (Engine, Speaker, Instant) {
-    let mut engine = Engine::new(config(), id(1), EPOCH, START).expect("the preset makes sense");
+    let mut engine = Engine::new(config(), addr(1), EPOCH, START).expect("the preset makes sense");
     let mut teller = Speaker::new(2);
     let all: Vec<Frame> = (3..2 + peers)
         .map(|number| match number % MEMBERS {

@@ -96,6 +96,5 @@ fn exports(member: u32, names: &[GroupName], each: u32) -> Vec<scalesmall_core::
 }
 
 fn id(number: u32) -> NodeId {
-    let [_, a, b, c] = number.to_be_bytes();
-    NodeId::from(std::net::SocketAddr::from(([10, a, b, c], 29_999)))
+    NodeId::from_bits(number.into())
 }

@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use scalesmall_core::wire::{Claim, Frame, Standing};
+use scalesmall_core::wire::{Frame, Standing};
 use scalesmall_core::{
     Arrival, Config, Destination, Engine, GroupName, Instant, KeyRange, Life, Op, RecordDelta,
     Write,
 };
-use speaker::{EPOCH, START, Speaker, config, id};
+use speaker::{EPOCH, START, Speaker, addr, claim, config, id};
 
 mod speaker;
 
@@ -98,11 +98,11 @@ struct Pair {
 impl Pair {
     fn new(loss: u64) -> Self {
         let engine = |number| {
-            Engine::new(roomy(), id(number), EPOCH, START).expect("the preset makes sense")
+            Engine::new(roomy(), addr(number), EPOCH, START).expect("the preset makes sense")
         };
         let (engines, wire) = ([engine(1), engine(2)], BTreeMap::new());
         let mut pair = Self { engines, wire, now: START, loss, sent: 0, bytes: 0 };
-        pair.engines[0].contact(START, &[id(2).addr()]);
+        pair.engines[0].contact(START, &[addr(2)]);
         pair.run_until(START + Duration::from_secs(5), |_| false);
         pair
     }
@@ -117,7 +117,7 @@ impl Pair {
                 self.bytes += datagram.len() as u64;
                 let lost = self.sent.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
                 let lost = lost % 100 < self.loss;
-                if to == Destination::Unicast(id(2 - at as u32).addr()) && !lost {
+                if to == Destination::Unicast(addr(2 - at as u32)) && !lost {
                     self.wire.insert((self.now + TRIP, self.sent), (1 - at, datagram));
                 }
             }
@@ -140,7 +140,7 @@ impl Pair {
             self.now = self.now.max(next);
             if arrival == Some(next) {
                 let (_, (to, datagram)) = self.wire.pop_first().expect("it was just seen");
-                let from = Arrival::Unicast(id(2 - to as u32).addr());
+                let from = Arrival::Unicast(addr(2 - to as u32));
                 let _ = self.engines[to].handle_datagram(self.now, from, &datagram);
             } else {
                 for engine in &mut self.engines {
@@ -184,11 +184,6 @@ fn record(number: u64, clock: u64) -> Frame {
     Frame::Record { group, delta }
 }
 
-fn left(life: Life) -> Frame {
-    let (standing, accuser, confirmed_by) = (Standing::Left, None, [None; 2]);
-    Frame::Claim(Claim { life, incarnation: 0, standing, accuser, confirmed_by, age: 0 })
-}
-
 /// Makes two nodes that differ as the case says equal.
 fn measure(case: &Case) -> Option<Cost> {
     let mut pair = Pair::new(case.loss);
@@ -212,8 +207,8 @@ fn measure(case: &Case) -> Option<Cost> {
             }
         }
         // The members are gone: nobody waits for them to answer.
-        frames.extend((0..MEMBERS).map(|member| left(life(member))));
-        frames.push(left(speaker.life));
+        frames.extend((0..MEMBERS).map(|member| claim(10 + member as u32, Standing::Left)));
+        frames.push(claim(speaker.number, Standing::Left));
         pair.tell(&mut speaker, at, &frames);
     }
     for frames in (0..case.records).filter(|&number| differs(number)).collect::<Vec<_>>().chunks(25)

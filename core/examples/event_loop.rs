@@ -14,7 +14,7 @@ use std::time::{Duration, Instant as Clock, SystemTime, UNIX_EPOCH};
 use bytes::BytesMut;
 use scalesmall_core::{
     Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, Key, KeyId,
-    KeyRange, Keyring, NodeId, SendError,
+    KeyRange, Keyring, SendError,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let now = || Instant::from_nanos(origin.elapsed().as_nanos() as u64);
 
     let socket = UdpSocket::bind(me)?;
-    let mut engine = Engine::new(config, NodeId::from(me), epoch, now())?;
+    let mut engine = Engine::new(config, me, epoch, now())?;
     let shards = GroupName::try_from("shards")?;
     let start = u32::from(me.port()) * 100;
     engine.add_item(now(), &shards, KeyRange::new(start, start + 99)?, me.port())?;

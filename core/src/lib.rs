@@ -32,8 +32,8 @@
 //! let mut now = Instant::ZERO;
 //! let mut engines = [
 //!     // The time in milliseconds and random bits: no two lives may share an epoch.
-//!     Engine::new(config(1), addrs[0].into(), Epoch::new(1_790_000_000_000, 0x1234), now)?,
-//!     Engine::new(config(2), addrs[1].into(), Epoch::new(1_790_000_000_500, 0x5678), now)?,
+//!     Engine::new(config(1), addrs[0], Epoch::new(1_790_000_000_000, 0x1234), now)?,
+//!     Engine::new(config(2), addrs[1], Epoch::new(1_790_000_000_500, 0x5678), now)?,
 //! ];
 //! let shards = GroupName::try_from("shards")?;
 //! engines[0].add_item(now, &shards, KeyRange::new(0, 99)?, 8080)?;
@@ -60,7 +60,7 @@
 //!     engines.iter_mut().for_each(|engine| engine.handle_timeout(now));
 //! }
 //! let owner = engines[1].route(&shards, 7).next().unwrap();
-//! assert_eq!((owner.member.addr(), owner.port), (addrs[0], 8080));
+//! assert_eq!(engines[1].endpoint(&owner), Some("10.0.0.1:8080".parse()?));
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
@@ -202,7 +202,7 @@
 //!
 //! | word | meaning | also called |
 //! |---|---|---|
-//! | **node**, [`NodeId`] | one engine, named by the address that it advertises | member, process (SWIM) |
+//! | **node**, [`NodeId`] | one engine, known by its [name](NodeName) in all its lives; the id is a hash of that | member, process (SWIM) |
 //! | **peer** | another node that is known | member |
 //! | **life**, [`Epoch`] | one run of a node, and the number that orders its lives | generation (Cassandra), instance |
 //! | **incarnation** | counts a node's refutations in a life | the same in SWIM |
@@ -231,7 +231,7 @@
 //! | **fingerprint**, **root**, [`Digest`] | a hash of one claim, record or blob; their sum over all living nodes | set checksum, digest; root of a Merkle tree, without the tree |
 //! | **repair** | two nodes compare roots, find what differs and exchange it | anti-entropy, push-pull sync (memberlist) |
 //! | **coded symbols** | cells from which two sets find their difference | rateless invertible Bloom look-up table (RIBLT) |
-//! | **ring**, **position** | nodes in the order of their hashed addresses | consistent-hashing ring |
+//! | **ring**, **position** | nodes in the order of their hashed ids | consistent-hashing ring |
 //! | **spread**, **tree**, **copy**, **hop** | a broadcast from node to node, each with a part of the ring; one transmission of it | broadcast tree, eager push (Plumtree), dissemination (SWIM) |
 //! | **news**, **gatherer** | what everybody is to be told; the node that sends it for many | rumours; aggregator |
 //! | **piggyback** | frames that ride in packets that are sent anyway | the same in SWIM: gossip |

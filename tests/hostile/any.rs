@@ -1,5 +1,6 @@
 //! Frames of every kind, from a small pool of nodes and groups so that they concern each other.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 
 use bytes::Bytes;
@@ -7,9 +8,11 @@ use scalesmall_core::wire::{
     Claim, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
     RecordVersion, Route, Spread, Standing,
 };
-use scalesmall_core::{Epoch, GroupName, KeyRange, Life, NodeId, Op, RecordDelta, Write};
+use scalesmall_core::{
+    Epoch, GroupName, KeyRange, Life, Locator, NodeId, NodeName, Op, RecordDelta, Write,
+};
 
-use crate::{EPOCH, Source, id};
+use crate::{EPOCH, Source, addr, cluster};
 
 /// The frames of a packet, spreads included.
 pub fn any_frames(source: &mut Source<'_>) -> Vec<Frame> {
@@ -54,15 +57,33 @@ fn first_try(source: &mut Source<'_>) -> Option<FirstTry> {
 
 /// A node out of eight, of which 1 is the engine under test and 2 the holder.
 pub fn any_id(source: &mut Source<'_>) -> NodeId {
-    let number = source.below(8) as u16;
-    if number == 7 {
-        let v6 = std::net::SocketAddr::from(([0xfd00, 0, 0, 0, 0, 0, 0, 7], 29_999));
-        return NodeId::from(v6);
+    cluster().node_at(any_addr(source))
+}
+
+/// The address of a node out of eight.
+pub fn any_addr(source: &mut Source<'_>) -> SocketAddr {
+    match source.below(8) as u16 {
+        7 => SocketAddr::from(([0xfd00, 0, 0, 0, 0, 0, 0, 7], 29_999)),
+        number => addr(number + 1),
     }
-    id(number + 1)
+}
+
+/// How a node at this address is named and reached, or how somebody makes it up.
+fn locator(source: &mut Source<'_>, at: SocketAddr) -> Option<Locator> {
+    match source.below(8) {
+        0 => None,
+        1 => Some(Locator::from(any_addr(source))),
+        2 => Locator::new(NodeName::of_address(at), &[any_addr(source), at]).ok(),
+        3 => Locator::new(NodeName::of_address(at), &[any_addr(source)]).ok(),
+        _ => Some(Locator::from(at)),
+    }
 }
 
 fn life(source: &mut Source<'_>) -> Life {
+    life_at(any_addr(source), source)
+}
+
+fn life_at(addr: SocketAddr, source: &mut Source<'_>) -> Life {
     let epoch = match source.below(8) {
         0..=3 => EPOCH,
         4 => Epoch(EPOCH.0 - 1),
@@ -70,7 +91,7 @@ fn life(source: &mut Source<'_>) -> Life {
         6 => Epoch(u64::MAX - source.below(2)),
         _ => Epoch(source.number()),
     };
-    Life { id: any_id(source), epoch }
+    Life { id: cluster().node_at(addr), epoch }
 }
 
 /// A group out of four, one with the longest name.
@@ -108,13 +129,15 @@ fn route(source: &mut Source<'_>) -> Route {
 }
 
 fn claim(source: &mut Source<'_>) -> Claim {
+    let at = any_addr(source);
     Claim {
-        life: life(source),
+        life: life_at(at, source),
         incarnation: if source.below(8) == 0 { u32::MAX } else { source.below(4) as u32 },
         standing: source.one_of(&[Standing::Alive, Standing::Down, Standing::Left]),
         accuser: some(source, any_id),
         confirmed_by: [some(source, any_id), some(source, any_id)],
         age: source.below(3) as u32 * 100_000,
+        locator: locator(source, at),
     }
 }
 
@@ -209,16 +232,12 @@ pub fn any_frame(source: &mut Source<'_>) -> Frame {
         },
         10 => Frame::Slow { life: life(source), millis: source.number() as u32 },
         11 => message(source),
-        12 => Frame::Verify {
-            suspect: life(source),
-            incarnation: source.byte().into(),
-            millis: source.number() as u32,
-        },
+        12 => Frame::Verify { suspect: life(source), millis: source.number() as u32 },
         13 => Frame::Verdict {
             suspect: life(source),
             finding: source.one_of(&[Finding::Looking, Finding::Answers, Finding::Silent]),
         },
-        14 => Frame::Suspicion { incarnation: source.byte().into() },
+        14 => Frame::Suspicion,
         15 => {
             Frame::Want { group: any_group(source), member: life(source), since: source.number() }
         }

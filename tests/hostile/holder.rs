@@ -1,22 +1,22 @@
 //! Somebody who holds the key, and need not be an engine.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use bytes::BytesMut;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use scalesmall_core::seal::Sealer;
 use scalesmall_core::wire::{Frame, Header, TAG_LEN, Writer};
-use scalesmall_core::{
-    Arrival, ClusterName, DatagramError, Engine, Epoch, Keyring, Life, NodeId, Suite,
-};
+use scalesmall_core::{Arrival, ClusterName, DatagramError, Engine, Keyring, Life, NodeId, Suite};
 use sha2::Sha256;
 
-use crate::{EPOCH, SECRET, START, cluster, drain, id, keys};
+use crate::{SECRET, START, addr as addr_of, cluster, drain, keys, life, locator};
 
 /// Writes packets with the real writer and seals them with the real key.
 pub struct Holder {
     /// The life that it claims to be.
     pub life: Life,
+    /// Where its packets come from.
+    pub addr: SocketAddr,
     sealer: Sealer,
     writer: Writer,
     packet: u64,
@@ -26,25 +26,28 @@ impl Holder {
     /// A holder of the test cluster's key in the first epoch.
     #[must_use]
     pub fn new(number: u16) -> Self {
-        Self::of(Life { id: id(number), epoch: EPOCH }, &keys(), &cluster(), Suite::Authenticated)
+        Self::of(life(number), &keys(), &cluster(), Suite::Authenticated)
     }
 
-    /// A holder of a key.
+    /// A holder of a key, at the address that the node is named after if it is a test node, else at
+    /// that of the node with number 2.
     #[must_use]
     pub fn of(life: Life, keys: &Keyring, cluster: &ClusterName, suite: Suite) -> Self {
         let sealer = Sealer::new(keys, cluster, suite, life);
-        Self { life, sealer, writer: Writer::default(), packet: 0 }
+        let addr = locator(life.id).and_then(|locator| locator.addresses().next());
+        let addr = addr.unwrap_or_else(|| addr_of(2));
+        Self { life, addr, sealer, writer: Writer::default(), packet: 0 }
     }
 
     /// A packet with the next number, bound to a life of the receiver or not; frames that do not
     /// fit or break a rule of the format are left out.
-    pub fn packet(&mut self, receiver: Option<Epoch>, frames: &[Frame]) -> Vec<u8> {
+    pub fn packet(&mut self, receiver: Option<Life>, frames: &[Frame]) -> Vec<u8> {
         self.packet += 1;
         self.numbered(self.packet, receiver, frames)
     }
 
     /// A packet with any number.
-    pub fn numbered(&mut self, number: u64, receiver: Option<Epoch>, frames: &[Frame]) -> Vec<u8> {
+    pub fn numbered(&mut self, number: u64, receiver: Option<Life>, frames: &[Frame]) -> Vec<u8> {
         self.writer.begin(self.sealer.header(number), 60_000);
         let mut rest = frames.iter();
         while let Some(frame) = rest.next() {
@@ -66,7 +69,7 @@ impl Holder {
 
     /// A bound packet in which a spread or a numbered batch of one frame, the head, announces a frame that
     /// must not travel there; `None` if one of them breaks another rule of the format.
-    pub fn smuggled(&mut self, receiver: Epoch, head: &Frame, frame: &Frame) -> Option<Vec<u8>> {
+    pub fn smuggled(&mut self, receiver: Life, head: &Frame, frame: &Frame) -> Option<Vec<u8>> {
         self.packet += 1;
         self.writer.begin(self.sealer.header(self.packet), 60_000);
         self.writer.push(head).ok()?;
@@ -82,21 +85,15 @@ impl Holder {
     /// # Panics
     ///
     /// Never: the keys have legal lengths.
-    pub fn raw(&mut self, receiver: Epoch, payload: &[u8]) -> Vec<u8> {
+    pub fn raw(&mut self, receiver: Life, payload: &[u8]) -> Vec<u8> {
         let mut packet = self.packet(Some(receiver), &[]);
         packet.truncate(packet.len() - TAG_LEN);
         packet.extend_from_slice(payload);
-        let salt = [b"scalesmall 1 packet ", cluster().as_bytes()].concat();
-        let IpAddr::V4(ip) = self.id().ip() else { panic!("test nodes have IPv4 addresses") };
-        let info = [
-            &[1, keys().primary().0][..],
-            &ip.to_ipv6_mapped().octets(),
-            &self.id().port().to_be_bytes(),
-            &self.life.epoch.0.to_be_bytes(),
-        ];
+        let salt = [b"scalesmall 2 packet ", cluster().as_bytes()].concat();
+        let info = [&[1, keys().primary().0][..], &octets(self.life)];
         let root = mac(&salt, &[&SECRET]);
         let key = mac(&root, &[&info.concat(), &[1]]);
-        let tag = mac(&key, &[&packet, &receiver.0.to_be_bytes()]);
+        let tag = mac(&key, &[&packet, &octets(receiver)]);
         packet.extend_from_slice(&tag[..TAG_LEN]);
         packet
     }
@@ -111,7 +108,7 @@ impl Holder {
         let mut taken = Err(DatagramError::Unproven);
         // One that the engine may have forgotten has to answer what it is asked.
         for _ in 0..2 {
-            let packet = self.packet(Some(engine.epoch()), &frames);
+            let packet = self.packet(Some(engine.life()), &frames);
             taken = engine.handle_datagram(START, self.arrival(), &packet);
             let asked = drain(engine).datagrams;
             let headers = asked.iter().filter_map(|(_, datagram)| Header::parse(datagram).ok());
@@ -126,7 +123,7 @@ impl Holder {
     /// How its packets come.
     #[must_use]
     pub fn arrival(&self) -> Arrival {
-        Arrival::Unicast(self.life.id.addr())
+        Arrival::Unicast(self.addr)
     }
 
     /// Its id.
@@ -134,6 +131,11 @@ impl Holder {
     pub fn id(&self) -> NodeId {
         self.life.id
     }
+}
+
+fn octets(life: Life) -> [u8; 16] {
+    let octets = u128::from(life.id.to_bits()) << 64 | u128::from(life.epoch.0);
+    octets.to_be_bytes()
 }
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {

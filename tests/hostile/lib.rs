@@ -9,14 +9,18 @@ mod reader;
 mod source;
 mod targets;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 use bytes::BytesMut;
+use scalesmall_core::wire::{Claim, Standing};
 use scalesmall_core::{
-    ClusterName, Config, Destination, Engine, Epoch, Event, Instant, Key, KeyId, Keyring, NodeId,
+    ClusterName, Config, Destination, Engine, Epoch, Event, Instant, Key, KeyId, Keyring, Life,
+    Locator, NodeId,
 };
 
-pub use any::{any_frame, any_frames, any_group, any_head, any_id, any_range};
+pub use any::{any_addr, any_frame, any_frames, any_group, any_head, any_id, any_range};
 pub use holder::Holder;
 pub use member::member;
 pub use mirror::Mirror;
@@ -59,7 +63,34 @@ pub fn addr(number: u16) -> SocketAddr {
 /// The id of the node with this number.
 #[must_use]
 pub fn id(number: u16) -> NodeId {
-    NodeId::from(addr(number))
+    cluster().node_at(addr(number))
+}
+
+/// The first life of the node with this number.
+#[must_use]
+pub fn life(number: u16) -> Life {
+    Life { id: id(number), epoch: EPOCH }
+}
+
+/// How one of the test nodes is named and reached; `None` if it is none of them.
+#[must_use]
+pub fn locator(id: NodeId) -> Option<Locator> {
+    static ADDRESSES: OnceLock<HashMap<NodeId, SocketAddr>> = OnceLock::new();
+    let all = || (0..=u16::MAX).map(|number| (self::id(number), addr(number))).collect();
+    ADDRESSES.get_or_init(all).get(&id).map(|&addr| addr.into())
+}
+
+/// A claim about a life of one of the test nodes.
+#[must_use]
+pub fn claim(life: Life, incarnation: u32, standing: Standing) -> Claim {
+    let (accuser, confirmed_by, locator) = (None, [None; 2], locator(life.id));
+    Claim { life, incarnation, standing, accuser, confirmed_by, age: 0, locator }
+}
+
+/// The first life of the node with number 1, which most tests are about.
+#[must_use]
+pub fn receiver() -> Life {
+    life(1)
 }
 
 /// The epoch in which test nodes begin.
@@ -75,7 +106,7 @@ pub const START: Instant = Instant::from_millis(1_000);
 /// If the configuration makes no sense.
 #[must_use]
 pub fn engine_with(number: u16, config: Config) -> Engine {
-    Engine::new(config, id(number), EPOCH, START).unwrap_or_else(|error| panic!("{error}"))
+    Engine::new(config, addr(number), EPOCH, START).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// An engine with the number and the usual configuration.

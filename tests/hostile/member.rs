@@ -1,16 +1,16 @@
 //! One member of a small cluster that holds the key and says whatever the bytes make it say.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use scalesmall_core::wire::{Frame, Header};
 use scalesmall_core::{
-    Arrival, DatagramError, Destination, Engine, GroupName, Instant, KeyRange, Life, Op, Status,
-    Suite,
+    Arrival, DatagramError, Destination, Engine, GroupName, Instant, KeyRange, Op, Status, Suite,
 };
 
-use crate::{EPOCH, Holder, Reader, START, Source, addr, any_frame, any_frames, any_head};
-use crate::{cluster, config, drain, engine_with, id, keys};
+use crate::{Holder, Reader, START, Source, addr, any_frame, any_frames, any_head};
+use crate::{cluster, config, drain, engine_with, keys, life};
 
 /// The numbers of the engines; 2 is the member's.
 const ENGINES: [u16; 3] = [1, 3, 4];
@@ -61,6 +61,11 @@ pub fn member(bytes: &[u8]) {
     }
 }
 
+/// The address of an engine.
+fn at_home(engine: &Engine) -> SocketAddr {
+    engine.address(engine.id()).expect("an engine knows its own address")
+}
+
 fn group() -> GroupName {
     GroupName::try_from("shards").expect("a short name")
 }
@@ -83,15 +88,14 @@ impl Cluster {
             config.limits.session_keys = 2;
             config.limits.message_origins = 3;
         }
-        let life = Life { id: id(2), epoch: EPOCH };
         let mut cluster = Self {
             engines: ENGINES.map(|number| engine_with(number, config.clone())).into(),
-            member: Holder::of(life, &keys(), &cluster(), config.suite),
+            member: Holder::of(life(2), &keys(), &cluster(), config.suite),
             answers: source.flip(),
             now: START,
             wire: BTreeMap::new(),
             count: 0,
-            reader: Reader::new(config.suite, EPOCH),
+            reader: Reader::new(config.suite, life(2)),
         };
         for (at, number) in ENGINES.into_iter().enumerate() {
             cluster.engines[at].contact(START, &[addr(ENGINES[0])]);
@@ -101,7 +105,7 @@ impl Cluster {
         }
         cluster.run_for(Duration::from_secs(1));
         for at in 0..ENGINES.len() {
-            let (bound, arrival) = (cluster.engines[at].epoch(), cluster.member.arrival());
+            let (bound, arrival) = (cluster.engines[at].life(), cluster.member.arrival());
             let hello = cluster.member.packet(Some(bound), &[Frame::Ping { root: 0 }]);
             cluster.deliver(at, arrival, &hello).expect("a bound packet of a holder of the key");
         }
@@ -114,9 +118,9 @@ impl Cluster {
     fn lie(&mut self, source: &mut Source<'_>) {
         let to = source.below(ENGINES.len() as u64 + 1) as usize;
         let at = to % ENGINES.len();
-        let receiver = self.engines[at].epoch();
+        let receiver = self.engines[at].life();
         let bound = (source.below(4) > 0).then_some(receiver);
-        let mut from = self.member.id().addr();
+        let mut from = addr(2);
         let packet = match source.below(8) {
             0 => {
                 let (head, frame) = (any_head(source), any_frame(source));
@@ -125,9 +129,9 @@ impl Cluster {
             1 => {
                 // In the name of another engine than the one that it goes to.
                 let other = &self.engines[(at + 1 + source.below(2) as usize) % ENGINES.len()];
-                let life = Life { id: other.id(), epoch: other.epoch() };
+                let life = other.life();
                 let mut another = Holder::of(life, &keys(), &cluster(), other.config().suite);
-                from = life.id.addr();
+                from = at_home(other);
                 Some(another.numbered(source.number(), bound, &any_frames(source)))
             }
             2 => {
@@ -159,7 +163,7 @@ impl Cluster {
 
     /// Puts on the wires what an engine has to say.
     fn send(&mut self, at: usize) {
-        let from = self.engines[at].id().addr();
+        let from = at_home(&self.engines[at]);
         for (to, datagram) in drain(&mut self.engines[at]).datagrams {
             assert!(datagram.len() <= self.engines[at].config().max_datagram);
             self.reader.check(to, &datagram);
@@ -183,7 +187,7 @@ impl Cluster {
     fn answer(&mut self, at: usize, datagram: &[u8]) {
         let (header, _) = Header::parse(datagram).expect("an engine writes whole headers");
         let pong = [Frame::Pong { packet: header.packet, root: None }];
-        let packet = self.member.packet(Some(self.engines[at].epoch()), &pong);
+        let packet = self.member.packet(Some(self.engines[at].life()), &pong);
         self.count += 1;
         let key = (self.now + DELAY + DELAY, self.count);
         self.wire.insert(key, (at, self.member.arrival(), packet));

@@ -2,7 +2,7 @@
 
 use scalesmall_core::seal::Opener;
 use scalesmall_core::wire::{Decoder, Frame, Header};
-use scalesmall_core::{Destination, Epoch, Suite};
+use scalesmall_core::{Destination, Life, Suite};
 
 use crate::{addr, cluster, keys};
 
@@ -11,13 +11,13 @@ pub(crate) struct Reader {
     opener: Opener,
     decoder: Decoder,
     frames: Vec<Frame>,
-    epoch: Epoch,
+    me: Life,
 }
 
 impl Reader {
-    pub(crate) fn new(suite: Suite, epoch: Epoch) -> Self {
+    pub(crate) fn new(suite: Suite, me: Life) -> Self {
         let opener = Opener::new(&keys(), &cluster(), suite, 16);
-        Self { opener, decoder: Decoder::new(), frames: Vec::new(), epoch }
+        Self { opener, decoder: Decoder::new(), frames: Vec::new(), me }
     }
 
     pub(crate) fn check(&mut self, to: Destination, datagram: &[u8]) {
@@ -26,7 +26,7 @@ impl Reader {
             // Bound to a life of somebody else.
             return;
         }
-        match self.opener.open(&header, datagram, self.epoch) {
+        match self.opener.open(&header, datagram, self.me) {
             Ok(payload) => self
                 .decoder
                 .decode(header.sender, payload, &mut self.frames)

@@ -7,8 +7,10 @@ use scalesmall_core::{
     Arrival, Config, Destination, Engine, Epoch, Instant, Recipients, SendError, Suite, Tag,
 };
 
-use crate::{EPOCH, Holder, Reader, START, Source, addr, any_frames, any_group, any_id, any_range};
-use crate::{cluster, config, drain, engine, engine_with, id, keys};
+use crate::{
+    Holder, Reader, START, Source, addr, any_addr, any_frames, any_group, any_id, any_range,
+};
+use crate::{cluster, config, drain, engine, engine_with, keys, life, receiver};
 
 /// Bytes as a datagram, to an engine that knows a peer.
 ///
@@ -25,7 +27,7 @@ pub fn datagram(bytes: &[u8]) {
         assert!(taken.is_err(), "nobody can write a packet without the key");
         assert_eq!(engine.digest(), digest);
     }
-    settle(&mut engine, START, &mut Reader::new(Suite::Authenticated, holder.life.epoch));
+    settle(&mut engine, START, &mut Reader::new(Suite::Authenticated, holder.life));
 }
 
 /// A datagram that somebody holding the key has written, altered as the bytes say.
@@ -39,7 +41,7 @@ pub fn mutant(bytes: &[u8]) {
     let mut holder = Holder::new(2);
     holder.introduce(&mut engine);
     let frames = any_frames(&mut source);
-    let original = holder.packet(Some(EPOCH), &frames);
+    let original = holder.packet(Some(receiver()), &frames);
     let mut altered = original.clone();
     for _ in 0..1 + source.below(4) {
         let at = source.below(altered.len().max(1) as u64) as usize;
@@ -69,12 +71,12 @@ pub fn payload(bytes: &[u8]) {
     let mut holder = Holder::new(2);
     holder.introduce(&mut engine);
     let digest = engine.digest();
-    let packet = holder.raw(EPOCH, bytes);
+    let packet = holder.raw(receiver(), bytes);
     let taken = engine.handle_datagram(START, holder.arrival(), &packet);
     if taken.is_err() {
         assert_eq!(engine.digest(), digest);
     }
-    settle(&mut engine, START, &mut Reader::new(Suite::Authenticated, holder.life.epoch));
+    settle(&mut engine, START, &mut Reader::new(Suite::Authenticated, holder.life));
 }
 
 /// Packets full of legal frames that make no sense, by a holder of the key, under either suite.
@@ -90,16 +92,15 @@ pub fn frames(bytes: &[u8]) {
     config.multicast = source.flip();
     config.max_datagram = source.one_of(&[512, 1200]);
     let mut engine = engine_with(1, config);
-    let life = scalesmall_core::Life { id: id(2), epoch: EPOCH };
-    let mut holder = Holder::of(life, &keys(), &cluster(), suite);
+    let mut holder = Holder::of(life(2), &keys(), &cluster(), suite);
     holder.introduce(&mut engine);
-    let mut reader = Reader::new(suite, EPOCH);
+    let mut reader = Reader::new(suite, life(2));
     let mut now = START;
     let _ = engine.add_item(now, &any_group(&mut source), any_range(&mut source), 80);
     while !source.is_spent() {
         now = now + Duration::from_millis(source.number() % 4_000);
         let frames = any_frames(&mut source);
-        let bound = (source.below(8) > 0).then(|| engine.epoch());
+        let bound = (source.below(8) > 0).then(|| engine.life());
         let packet = holder.packet(bound, &frames);
         let _ = engine.handle_datagram(now, holder.arrival(), &packet);
         if source.below(4) > 0 {
@@ -119,13 +120,13 @@ pub fn calls(bytes: &[u8]) {
     let mut engine = engine(1);
     let mut holder = Holder::new(2);
     holder.introduce(&mut engine);
-    let mut reader = Reader::new(Suite::Authenticated, EPOCH);
+    let mut reader = Reader::new(Suite::Authenticated, life(2));
     let mut now = START;
     while !source.is_spent() {
         call(&mut engine, now, &mut source);
         if source.below(3) == 0 {
             let frames = any_frames(&mut source);
-            let packet = holder.packet(Some(engine.epoch()), &frames);
+            let packet = holder.packet(Some(engine.life()), &frames);
             let _ = engine.handle_datagram(now, holder.arrival(), &packet);
         }
         if source.below(3) == 0 {
@@ -149,7 +150,7 @@ fn call(engine: &mut Engine, now: Instant, source: &mut Source<'_>) {
         1 => engine.leave(now, &group).unwrap_or(()),
         2 | 3 => drop(engine.add_item(now, &group, range, port)),
         4 => drop(engine.remove_item(now, &group, range, port)),
-        5 => engine.contact(now, &[any_id(source).addr()]),
+        5 => engine.contact(now, &[any_addr(source)]),
         6 => drop(engine.set_metadata(now, Bytes::from(source.bytes(600)))),
         7 => engine.announce_slow(now, Duration::from_millis(source.number())),
         8 => engine.depart(now),
@@ -166,7 +167,7 @@ fn call(engine: &mut Engine, now: Instant, source: &mut Source<'_>) {
         }
         11 => engine.handle_send_error(
             now,
-            Destination::Unicast(any_id(source).addr()),
+            Destination::Unicast(any_addr(source)),
             source.one_of(&[SendError::Refused, SendError::Unreachable, SendError::Other]),
         ),
         12 | 13 => {

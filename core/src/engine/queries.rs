@@ -8,7 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Engine;
-use crate::base::{Epoch, GroupName, Ix, NodeId, NodeName, Status};
+use crate::base::{Epoch, GroupName, Ix, Life, NodeId, NodeName, Status};
 use crate::claims::Locator;
 use crate::config::Config;
 use crate::out::{MulticastState, Stats};
@@ -21,7 +21,7 @@ use crate::topology::{Coverage, Fence, Op, Owner, Shortfall, TimedItem};
 pub struct Peer {
     /// The peer.
     pub id: NodeId,
-    /// Its name; until it has said one, the text of the address in use.
+    /// Its name.
     pub name: NodeName,
     /// The address that packets for it go to.
     pub address: SocketAddr,
@@ -62,6 +62,12 @@ impl Engine {
     #[must_use]
     pub fn id(&self) -> NodeId {
         self.picture.me().id
+    }
+
+    /// This node in the life that it is in.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        self.picture.me()
     }
 
     /// The name of a node; `None` if it is not known.

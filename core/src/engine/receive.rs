@@ -5,13 +5,13 @@ use core::net::SocketAddr;
 
 use super::Engine;
 use crate::base::growth::KEPT;
-use crate::base::{Arrival, Channel, Instant, Ix, Life};
+use crate::base::{Arrival, Channel, Destination, Instant, Ix, Life};
 use crate::broadcast::Novelty;
 use crate::claims::{Claim, Locator};
 use crate::mutants::mutated;
-use crate::out::Cause;
+use crate::out::To;
 use crate::packet::{Header, TAG_LEN, WireError};
-use crate::picture::{BASE, News, Proof, State, Weighed};
+use crate::picture::{BASE, News, Proof, Weighed};
 use crate::seal::{Freshness, OpenError};
 use crate::wire::{Frame, Message};
 
@@ -212,10 +212,16 @@ impl Engine {
         if !self.out.events.has_room_for(messages, bytes) {
             return Err(DatagramError::Busy);
         }
+        let is_news = known.is_none_or(|ix| self.picture.life(ix) != sender);
+        let locator = is_news.then(|| self.locator_of(sender, source, frames)).flatten();
+        if known.is_none() && locator.is_none() {
+            self.ask_place(sender, source);
+            return Err(DatagramError::Unproven);
+        }
         if known.is_none() && !self.has_room_for_sender() {
             return Err(DatagramError::Full);
         }
-        let ix = self.recognise(sender, known, source, frames).ok_or(DatagramError::Full)?;
+        let ix = self.recognise(sender, known, locator).ok_or(DatagramError::Full)?;
         if misled {
             self.picture.peers.open_window(ix);
         }
@@ -239,41 +245,48 @@ impl Engine {
             && self.broadcast.messages.novelty(*origin, *sequence) == Novelty::New
     }
 
-    /// The index of a sender that has proven itself in this life.
+    /// The index of a sender that has proven itself in this life, and said that it is so named and
+    /// reached unless that is known.
     fn recognise(
         &mut self,
         sender: Life,
         known: Option<Ix>,
-        source: SocketAddr,
-        frames: &[Frame],
+        locator: Option<Locator>,
     ) -> Option<Ix> {
-        let claim = Claim::of_birth(sender, locator_of(sender, frames).cloned());
-        match known {
-            Some(ix) if self.picture.life(ix) == sender => Some(ix),
-            Some(ix) => {
-                if let Weighed::News(news) = self.picture.consider(&mut self.out, &claim, sender.id)
-                {
-                    self.membership.on_news(&mut self.picture, &mut self.out, news, &claim);
-                    self.introduce(news, sender);
-                }
-                Some(ix)
-            }
-            None => {
-                let locator = self.picture.locator_in(&claim);
-                let at = locator.map_or_else(|| source.into(), Locator::first);
-                let (place, cause) = ((at, locator), Cause::Heard);
-                let ix =
-                    self.picture.admit(&mut self.out, sender, place, 0, State::Alive, cause)?;
-                let news = News { ix, before: None, held: false };
-                self.membership.on_news(&mut self.picture, &mut self.out, news, &claim);
-                if locator.is_none() {
-                    // It is told what is known of it, and answers with what is not.
-                    let claim = self.picture.claim(ix);
-                    self.out.say_frame(self.picture.bound(ix), Frame::Claim(claim));
-                }
-                self.introduce(news, sender);
-                Some(ix)
-            }
+        let claim = Claim::of_birth(sender, locator);
+        let news = match known {
+            Some(ix) if self.picture.life(ix) == sender => return Some(ix),
+            Some(ix) => match self.picture.consider(&mut self.out, &claim, sender.id) {
+                Weighed::News(news) => news,
+                Weighed::Known(_) | Weighed::Beaten(_) | Weighed::Refused => return Some(ix),
+            },
+            None => match self.picture.consider(&mut self.out, &claim, sender.id) {
+                Weighed::News(news) => news,
+                Weighed::Known(_) | Weighed::Beaten(_) | Weighed::Refused => return None,
+            },
+        };
+        self.membership.on_news(&mut self.picture, &mut self.out, news, &claim);
+        self.introduce(news, sender);
+        Some(news.ix)
+    }
+
+    /// How the sender of a packet says in it that it is named and reached. One that is named after the
+    /// address that its packets come from need not say so.
+    fn locator_of(&self, sender: Life, source: SocketAddr, frames: &[Frame]) -> Option<Locator> {
+        let said = frames.iter().find_map(|frame| match frame {
+            Frame::Claim(claim) if claim.life == sender => claim.locator.clone(),
+            _ => None,
+        });
+        let cluster = &self.picture.config.cluster;
+        said.or_else(|| Some(source.into())).filter(|locator| locator.is_of(sender.id, cluster))
+    }
+
+    /// Asks an unknown sender how it is named and reached: it is told a claim that says nothing of
+    /// that, and answers with its own.
+    fn ask_place(&mut self, sender: Life, source: SocketAddr) {
+        if self.membership.challenges.is_allowed(&self.picture, &mut self.out) {
+            let to = To { at: Destination::Unicast(source), bound: Some(sender), node: None };
+            self.out.say_frame(to, Frame::Claim(Claim::of_birth(sender, None)));
         }
     }
 
@@ -333,12 +346,4 @@ impl Engine {
 pub(super) fn tag_of(datagram: &[u8]) -> u16 {
     let tag = datagram.split_last_chunk::<TAG_LEN>().map_or([0; TAG_LEN], |(_, tag)| *tag);
     u16::from_be_bytes([tag[0], tag[1]])
-}
-
-/// How the sender of a packet says in it that it is named and reached.
-fn locator_of(sender: Life, frames: &[Frame]) -> Option<&Locator> {
-    frames.iter().find_map(|frame| match frame {
-        Frame::Claim(claim) if claim.life == sender => claim.locator.as_ref(),
-        _ => None,
-    })
 }

@@ -186,11 +186,17 @@ mod tests {
     use crate::seal::{ClusterName, Key, Keyring};
 
     fn life(port: u16) -> Life {
-        Life { id: NodeId::from(SocketAddr::from(([10, 0, 0, 1], port))), epoch: Epoch(1) }
+        Life { id: NodeId::from_bits(port.into()), epoch: Epoch(1) }
     }
 
-    fn admit(engine: &mut Engine, life: Life) -> Ix {
-        engine.picture.admit(&mut engine.out, life, 0, State::Alive, Cause::Heard).unwrap()
+    fn addr(port: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, 1], port))
+    }
+
+    fn admit(engine: &mut Engine, port: u16) -> Ix {
+        let (place, cause) = (addr(port).into(), Cause::Heard);
+        let out = &mut engine.out;
+        engine.picture.admit(out, life(port), &place, 0, State::Alive, cause).unwrap()
     }
 
     /// A ping goes out even if its receiver has been forgotten while it waited. Then the silence of that
@@ -200,15 +206,15 @@ mod tests {
         for forgotten in [false, true] {
             let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
             let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
-            let mut engine = Engine::new(config, life(1).id, Epoch(1), Instant::ZERO).unwrap();
-            let ix = admit(&mut engine, life(2));
+            let mut engine = Engine::new(config, addr(1), Epoch(1), Instant::ZERO).unwrap();
+            let ix = admit(&mut engine, 2);
             engine.out.say(engine.picture.bound(ix), Say::Ping);
             if forgotten {
                 engine.forget(ix);
-                assert_eq!(admit(&mut engine, life(3)).index(), ix.index());
+                assert_eq!(admit(&mut engine, 3).index(), ix.index());
             }
             let to = engine.poll_transmit(&mut BytesMut::new());
-            assert_eq!(to, Some(Destination::Unicast(life(2).id.addr())));
+            assert_eq!(to, Some(Destination::Unicast(addr(2))));
             assert_eq!(engine.membership.probes.awaits(1, ix), !forgotten);
         }
     }

@@ -319,11 +319,11 @@ impl Membership {
         life: Life,
         channel: Channel,
     ) -> bool {
-        let Some(ix) = picture.find(life.id) else { return false };
-        if picture.life(ix).epoch >= life.epoch {
-            return picture.life(ix).epoch == life.epoch;
+        let known = picture.find(life.id).map(|ix| picture.life(ix).epoch);
+        if let Some(epoch) = known.filter(|&epoch| epoch >= life.epoch) {
+            return epoch == life.epoch;
         }
-        if !picture.is_plausible(out, life.epoch) {
+        if !picture.is_plausible(out, life.epoch) || known.is_none() {
             return false;
         }
         let claim = Claim::of_birth(life, None);

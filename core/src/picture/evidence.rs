@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::{Address, Epoch, Ix, Life, NodeId};
+use crate::base::{Epoch, Ix, Life, NodeId};
 use crate::claims::{Claim, Locator, Plea, Standing};
 use crate::mutants::mutated;
 use crate::out::{Cause, Event, Out, Why};
@@ -58,11 +58,10 @@ impl Picture {
                 out.stats.claims_refused += 1;
                 return Weighed::Refused;
             };
-            let place = (locator.first(), Some(locator));
             return match self.admit(
                 out,
                 claim.life,
-                place,
+                locator,
                 claim.incarnation,
                 state,
                 cause(claim, by, None),
@@ -102,12 +101,10 @@ impl Picture {
     /// Takes in how a node is named and reached in its present life, unless that is another's name.
     fn locate(&mut self, ix: Ix, claim: &Claim) {
         let places = &self.peers.places;
-        let Some(known) = places.last_said(ix).or_else(|| claim.locator.clone()) else { return };
         // Of two names with one identity the first one stays.
-        let locator = self.locator_in(claim).filter(|locator| locator.name() == known.name());
-        if let Some(locator) =
-            locator.filter(|&locator| self.peers.places.said(ix).as_ref() != Some(locator))
-        {
+        let fits = |locator: &&Locator| locator.name() == places.last_said(ix).name();
+        let new = |locator: &&Locator| places.said(ix).as_ref() != Some(*locator);
+        if let Some(locator) = self.locator_in(claim).filter(new).filter(fits) {
             self.peers.places.learn(ix, locator);
         }
     }
@@ -117,7 +114,7 @@ impl Picture {
         &mut self,
         out: &mut Out,
         life: Life,
-        place: (Address, Option<&Locator>),
+        locator: &Locator,
         incarnation: u32,
         state: State,
         cause: Cause,
@@ -126,7 +123,8 @@ impl Picture {
             out.stats.claims_refused += 1;
             return None;
         };
-        self.peers.admit(ix, place, &self.topology, incarnation, state, self.now, &self.timing);
+        self.peers.places.admit(ix, locator);
+        self.peers.admit(ix, &self.topology, incarnation, state, self.now, &self.timing);
         self.follow_state(ix);
         self.show(out, ix, None, cause, true);
         self.tell_path_of_new(out, ix);

@@ -70,8 +70,8 @@ impl Picture {
         topology.set_mutant(config.mutant);
         let mut peers = Peers::new();
         let timing = Timing::new(&config);
-        let place = (locator.first(), Some(locator));
-        peers.admit(Ix::ME, place, &topology, 0, State::Alive, now, &timing);
+        peers.places.admit(Ix::ME, locator);
+        peers.admit(Ix::ME, &topology, 0, State::Alive, now, &timing);
         Self {
             timing,
             now,
@@ -137,12 +137,8 @@ impl Picture {
         self.topology.roster().id(ix)
     }
 
-    /// A node's name; the text of its address until it has said one.
     pub(crate) fn name(&self, ix: Ix) -> NodeName {
-        let places = &self.peers.places;
-        places
-            .last_said(ix)
-            .map_or_else(|| NodeName::of_address(places.address(ix)), |said| said.name())
+        self.peers.places.last_said(ix).name()
     }
 
     /// Whether an epoch can be that of a life that has begun; one that lies implausibly far ahead

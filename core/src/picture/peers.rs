@@ -4,8 +4,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Address, Instant, Ix, growth};
-use crate::claims::{Locator, Standing};
+use crate::base::{Instant, Ix, growth};
+use crate::claims::Standing;
 use crate::picture::falls::Falls;
 use crate::picture::places::Places;
 use crate::picture::rtt::Rtt;
@@ -252,11 +252,10 @@ impl Peers {
         &mut self.root
     }
 
-    /// Enters a node that has just been interned and is reached at an address.
+    /// Enters a node that has just been interned and whose place is known.
     pub(crate) fn admit(
         &mut self,
         ix: Ix,
-        (at, locator): (Address, Option<&Locator>),
         topology: &Topology,
         incarnation: u32,
         state: State,
@@ -266,7 +265,6 @@ impl Peers {
         while self.table.len() <= ix.index() {
             growth::push(&mut self.table, Peer::default());
         }
-        self.places.admit(ix, at, locator);
         self.falls.forget(ix);
         self.told.remove(&ix);
         let turned = stamp(now);

@@ -21,7 +21,6 @@ struct Place {
 /// A locator, in few bytes where it says nothing but the address in use.
 #[derive(Clone, Debug, Hash)]
 enum Said {
-    Nothing,
     /// It is named after the address in use.
     ThisAddress,
     Other(Box<Locator>),
@@ -35,19 +34,13 @@ pub(crate) struct Places {
 
 impl Places {
     /// Enters a node that has just been interned.
-    pub(super) fn admit(&mut self, ix: Ix, at: Address, locator: Option<&Locator>) {
-        let place = Place { at, said: Said::Nothing, current: false };
-        while self.table.len() < ix.index() {
+    pub(super) fn admit(&mut self, ix: Ix, locator: &Locator) {
+        let place = Place { at: locator.first(), said: Said::ThisAddress, current: false };
+        while self.table.len() <= ix.index() {
             growth::push(&mut self.table, place.clone());
         }
-        if self.table.len() == ix.index() {
-            growth::push(&mut self.table, place);
-        } else {
-            self.table[ix.index()] = place;
-        }
-        if let Some(locator) = locator {
-            self.learn(ix, locator);
-        }
+        self.table[ix.index()] = place;
+        self.learn(ix, locator);
     }
 
     /// A node has said how it is named and reached in its present life. Packets go to the first of
@@ -73,18 +66,17 @@ impl Places {
     }
 
     /// What a node has said of its name and addresses, in this life or in one before.
-    pub(crate) fn last_said(&self, ix: Ix) -> Option<Locator> {
+    pub(crate) fn last_said(&self, ix: Ix) -> Locator {
         let place = &self.table[ix.index()];
         match &place.said {
-            Said::Nothing => None,
-            Said::ThisAddress => Some(Locator::from(place.at.socket())),
-            Said::Other(locator) => Some((**locator).clone()),
+            Said::ThisAddress => Locator::from(place.at.socket()),
+            Said::Other(locator) => (**locator).clone(),
         }
     }
 
     /// What a node has said of its name and addresses in its present life.
     pub(crate) fn said(&self, ix: Ix) -> Option<Locator> {
-        self.last_said(ix).filter(|_| self.table[ix.index()].current)
+        self.table[ix.index()].current.then(|| self.last_said(ix))
     }
 
     /// Stands for what a node has said in its present life; 0 if it has said nothing.
@@ -113,8 +105,8 @@ mod tests {
     #[test]
     fn the_address_in_use_is_kept_while_the_node_has_it() {
         let mut places = Places::default();
-        places.admit(Ix::ME, addr(9).into(), None);
-        assert_eq!((places.address(Ix::ME), places.said(Ix::ME)), (addr(9), None));
+        places.admit(Ix::ME, &addr(9).into());
+        assert_eq!((places.address(Ix::ME), places.said(Ix::ME)), (addr(9), Some(addr(9).into())));
         places.learn(Ix::ME, &named(&[1, 9]));
         assert_eq!(places.address(Ix::ME), addr(9));
         places.learn(Ix::ME, &named(&[1, 2]));
@@ -124,11 +116,11 @@ mod tests {
     #[test]
     fn what_was_said_in_a_life_before_is_remembered_and_not_repeated() {
         let mut places = Places::default();
-        places.admit(Ix::ME, addr(1).into(), Some(&addr(1).into()));
+        places.admit(Ix::ME, &addr(1).into());
         let before = places.fingerprint(Ix::ME);
         places.begin_life(Ix::ME);
         assert_eq!((places.said(Ix::ME), places.fingerprint(Ix::ME)), (None, 0));
-        assert_eq!(places.last_said(Ix::ME), Some(addr(1).into()));
+        assert_eq!(places.last_said(Ix::ME), addr(1).into());
         places.learn(Ix::ME, &addr(1).into());
         assert_eq!(places.fingerprint(Ix::ME), before);
     }

@@ -11,7 +11,7 @@
 //! use scalesmall_core::{GroupName, KeyRange, NodeId};
 //!
 //! let shards = GroupName::try_from("shards")?;
-//! let node = |port| NodeId::from_bits(port.into());
+//! let node = NodeId::from_bits;
 //! let placement = Placement::new(Slots::new(1_024)?);
 //! let candidates: Vec<Candidate> = (1..=3).map(|port| Candidate::new(node(port))).collect();
 //! let plan = placement.plan(&shards, &candidates);

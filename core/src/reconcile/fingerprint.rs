@@ -89,8 +89,8 @@ mod tests {
                 for count in 0..64 {
                     values.push(key.record(1, id(port), Epoch(epoch), count));
                     values.push(key.record(2, id(port), Epoch(epoch), count));
-                    values.push(key.peer(id(port), Epoch(epoch), count as u32, 0));
-                    values.push(key.peer(id(port), Epoch(epoch), count as u32, 1));
+                    values.push(key.peer(id(port), Epoch(epoch), count as u32, 0, 0));
+                    values.push(key.peer(id(port), Epoch(epoch), count as u32, 1, 0));
                     values.push(key.metadata(id(port), Epoch(epoch), count));
                 }
             }
@@ -126,7 +126,7 @@ mod tests {
         let group = key.group(&GroupName::try_from("groupmanager").unwrap());
         assert_eq!(
             [group, key.record(group, id(29999), Epoch(5), 3), key.peer_position(id(29999))],
-            [12_297_630_802_053_275_287, 14_482_156_199_957_179_213, 7_939_282_755_089_594_972]
+            [12_297_630_802_053_275_287, 14_668_576_754_379_659_238, 233_794_845_763_020_817]
         );
     }
 }

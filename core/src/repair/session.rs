@@ -249,6 +249,8 @@ fn answer_wait(picture: &Picture) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::net::SocketAddr;
+
     use crate::base::{Epoch, Life, NodeId};
     use crate::out::Cause;
     use crate::picture::{State, of_one};
@@ -262,7 +264,8 @@ mod tests {
         let (mut picture, mut out) = of_one();
         let admit = |picture: &mut Picture, out: &mut Out, host| {
             let life = Life { id: id(host), epoch: Epoch(1) };
-            picture.admit(out, life, 0, State::Alive, Cause::Heard).unwrap()
+            let place = SocketAddr::from(([10, 0, 0, host], 1)).into();
+            picture.admit(out, life, &place, 0, State::Alive, Cause::Heard).unwrap()
         };
         let with = admit(&mut picture, &mut out, 2);
         let mut sessions = Sessions::default();

@@ -171,6 +171,7 @@ mod tests {
     use crate::out::Cause;
     use crate::picture::{State, of_one};
     use alloc::collections::BTreeSet;
+    use core::net::SocketAddr;
     use quickcheck::quickcheck;
 
     fn stock(seeds: impl IntoIterator<Item = u64>) -> Stock {
@@ -196,16 +197,16 @@ mod tests {
 
     #[test]
     fn a_stock_that_is_not_used_is_forgotten_and_taken_anew() {
-        let id = |host| NodeId::from_bits(host.into());
+        let id = NodeId::from_bits;
+        let place = SocketAddr::from(([10, 0, 0, 2], 1)).into();
         let (mut picture, mut out) = of_one();
         let mut stock = None;
         let total = |stock: &mut Option<Stock>, picture: &mut Picture| {
             Stock::renew(stock, picture).sum(0, u64::MAX)
         };
         assert_eq!(total(&mut stock, &mut picture).count, 1);
-        picture
-            .admit(&mut out, Life { id: id(2), epoch: Epoch(1) }, 0, State::Alive, Cause::Heard)
-            .unwrap();
+        let life = Life { id: id(2), epoch: Epoch(1) };
+        picture.admit(&mut out, life, &place, 0, State::Alive, Cause::Heard).unwrap();
         picture.now = picture.now + picture.timing.index_least;
         Stock::clear_unused(&mut stock, &mut picture);
         assert!(stock.is_some());

@@ -1,12 +1,11 @@
 use bytes::BytesMut;
-use core::net::SocketAddr;
 
 use super::*;
 use crate::base::{Epoch, Life, NodeId};
 use crate::packet::Header;
 use crate::wire::{Frame, Writer};
 
-const ME: Epoch = Epoch(77);
+const ME: Life = Life { id: NodeId::from_bits(7), epoch: Epoch(77) };
 
 const SUITES: &[Suite] = &[
     Suite::Authenticated,
@@ -15,7 +14,7 @@ const SUITES: &[Suite] = &[
 ];
 
 fn sender(port: u16) -> Life {
-    Life { id: NodeId::from(SocketAddr::from(([10, 0, 0, 1], port))), epoch: Epoch(5) }
+    Life { id: NodeId::from_bits(port.into()), epoch: Epoch(5) }
 }
 
 fn keys() -> Keyring {
@@ -26,7 +25,7 @@ fn cluster(name: &str) -> ClusterName {
     ClusterName::try_from(name).unwrap()
 }
 
-fn packet(sealer: &Sealer, number: u64, receiver: Option<Epoch>) -> BytesMut {
+fn packet(sealer: &Sealer, number: u64, receiver: Option<Life>) -> BytesMut {
     let mut writer = Writer::default();
     writer.begin(sealer.header(number), 1_200);
     writer.push(&Frame::Ping { root: number }).unwrap();
@@ -47,8 +46,11 @@ fn a_packet_bound_to_another_life_is_forged() {
         let mut opener = Opener::new(&keys(), &cluster("a"), suite, 4);
         assert_eq!(opened(&mut opener, &packet(&sealer, 1, Some(ME))), Ok(9));
         assert_eq!(opened(&mut opener, &packet(&sealer, 2, None)), Ok(9));
-        let stale = packet(&sealer, 3, Some(Epoch(ME.0 - 1)));
+        let stale = packet(&sealer, 3, Some(Life { epoch: Epoch(76), ..ME }));
         assert_eq!(opened(&mut opener, &stale), Err(OpenError::Forged));
+        // An equal epoch of another node.
+        let other = packet(&sealer, 4, Some(Life { id: NodeId::from_bits(8), ..ME }));
+        assert_eq!(opened(&mut opener, &other), Err(OpenError::Forged));
     }
 }
 

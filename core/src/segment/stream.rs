@@ -168,7 +168,10 @@ fn numbered(sequence: u64, frames: &[Frame]) -> Vec<Frame> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Destination, Epoch, NodeId};
+    use crate::base::{Destination, Epoch};
+    use core::net::SocketAddr;
+
+    use crate::claims::Locator;
     use crate::config::Config;
     use crate::packet::KeyId;
     use crate::seal::{ClusterName, Key, Keyring};
@@ -177,10 +180,11 @@ mod tests {
     fn beginning() -> (Picture, Out) {
         let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
         let config = Config::lan([0; 32], ClusterName::try_from("test").unwrap(), keys);
-        let id = NodeId::from_bits(1);
+        let me = Locator::from(SocketAddr::from(([10, 0, 0, 1], 1)));
         let now = Instant::from_millis(1_000);
-        let out = Out::new(&config, id, Epoch(1), now);
-        (Picture::new(config, id, Epoch(1), now), out)
+        let picture = Picture::new(config, &me, Epoch(1), now);
+        let out = Out::new(&picture.config, picture.me().id, Epoch(1), now);
+        (picture, out)
     }
 
     fn said(picture: &Picture, out: &mut Out) -> Vec<(Destination, Say)> {

@@ -123,7 +123,7 @@ use stage::Stages;
 ///
 /// ```
 /// # use scalesmall_core::{Epoch, GroupName, KeyRange, NodeId, Topology};
-/// # let id = |port| NodeId::from_bits(port.into());
+/// # let id = NodeId::from_bits;
 /// let shards = GroupName::try_from("shards")?;
 /// let mut a = Topology::new(id(1), Epoch(1));
 /// let mut b = Topology::new(id(2), Epoch(1));

@@ -12,18 +12,17 @@
 //!
 //! | bytes | field | |
 //! |---|---|---|
-//! | 1 | protocol | `0xa0` plus the version, which is [1](VERSION) |
-//! | 1 | flags | `0x01` the sender is IPv6, `0x02` bound, `0x04` sealed, `0x08` asks for an acknowledgement; the others are 0 |
+//! | 1 | protocol | `0xa0` plus the version, which is [2](VERSION) |
+//! | 1 | flags | `0x02` bound, `0x04` sealed, `0x08` asks for an acknowledgement; the others are 0 |
 //! | 1 | key id | which key of the ring protects the packet |
-//! | 2 | cluster tag | the first bytes of SHA-256 of `scalesmall 1 cluster ` and the cluster's name |
-//! | 6 or 18 | sender | address and port that the sender advertises |
+//! | 2 | cluster tag | the first bytes of SHA-256 of `scalesmall 2 cluster ` and the cluster's name |
+//! | 8 | sender | its [id](#names-and-locators) |
 //! | 8 | epoch | the sender's life |
 //! | varint | packet number | from 1; no two packets of one life have the same |
 //! | | frames | the payload; encrypted if sealed |
 //! | 16 | tag | |
 //!
-//! An IPv4 address is never written in its IPv6-mapped form. A packet is at most
-//! [65,507](MAX_PACKET) bytes long, and at most as long as the sender is configured for (1,200 by
+//! A packet is at most [65,507](MAX_PACKET) bytes long, and at most as long as the sender is configured for (1,200 by
 //! default). A packet without frames is legal: it is there for its header.
 //!
 //! A node accepts a packet if, in this order: it is not too long; it begins with `0xa0` to `0xaf`;
@@ -44,12 +43,11 @@
 //! With `HKDF` as in RFC 5869 over SHA-256, the key of a sender for its life is
 //!
 //! ```text
-//! root = HKDF-Extract(salt: "scalesmall 1 packet " | cluster name, ikm: group key of 32 bytes)
-//! key  = HKDF-Expand(root, info: suite | key id | address | port | epoch, length: 32)
+//! root = HKDF-Extract(salt: "scalesmall 2 packet " | cluster name, ikm: group key of 32 bytes)
+//! key  = HKDF-Expand(root, info: suite | key id | id | epoch, length: 32)
 //! ```
 //!
-//! where the suite is one byte, `0x01` authenticated or `0x02` sealed, and the address has 16 bytes,
-//! an IPv4 one in its mapped form. With `header` for all bytes before the frames,
+//! where the suite is one byte, `0x01` authenticated or `0x02` sealed. With `header` for all bytes before the frames,
 //!
 //! ```text
 //! authenticated:  tag = the first 16 bytes of HMAC-SHA-256(key, header | frames | receiver)
@@ -57,7 +55,7 @@
 //!                                                 associated data: header | receiver, frames)
 //! ```
 //!
-//! (RFC 2104, RFC 8439). `receiver` is the epoch of the receiver in 8 bytes if the packet is
+//! (RFC 2104, RFC 8439). `receiver` is the id and the epoch of the receiver, 8 bytes each, if the packet is
 //! **bound**, else nothing; it is never sent. So a bound packet proves that its sender has heard
 //! from this very life of the receiver, and it is void in all later ones. The tag covers the flag,
 //! so neither kind passes for the other. Tags are compared in constant time. As no packet number is
@@ -109,17 +107,17 @@
 //! | `0x03` | [`Pong`](Frame::Pong), roots differ | packet number (varint), root (8) |
 //! | `0x04` | [`Ack`](Frame::Ack) | packet number (varint) |
 //! | `0x05` | [`Challenge`](Frame::Challenge) | packet number (varint) |
-//! | `0x10` | table of ids | one or more entries: family (1: `0x01` IPv6, `0x02` with epoch), address (4 or 16), port (2), epoch (8) if said |
+//! | `0x10` | table of ids | one or more entries: bits (1: `0x01` with epoch), id (8), epoch (8) if said |
 //! | `0x11` | table of groups | one or more entries: length (1, not 0), name |
-//! | `0x12` | [`Claim`](Frame::Claim) | claim: life, incarnation (varint), bits (1), then an id for each bit of `0x04` accuser, `0x08` and `0x10` confirmed by; then the age in seconds (varint, not 0) for bit `0x20`; the low two bits are 0 alive, 1 down, 2 left |
+//! | `0x12` | [`Claim`](Frame::Claim) | claim: life, incarnation (varint), bits (1), then an id for each bit of `0x04` accuser, `0x08` and `0x10` confirmed by; then the age in seconds (varint, not 0) for bit `0x20`; then a [locator](#names-and-locators) for bit `0x40`; the low two bits are 0 alive, 1 down, 2 left |
 //! | `0x13` | [`Record`](Frame::Record) | group, life of the owner, since, floor, clock less since, target less clock (4 varints), writes to the end |
 //! | `0x14` | [`Metadata`](Frame::Metadata) | life, version (varint), at most [512](MAX_METADATA) bytes to the end |
 //! | `0x15` | [`Slow`](Frame::Slow) | life, milliseconds (varint) |
 //! | `0x16` | [`Message`](Frame::Message) | life of the origin, sequence (varint), tag (varint), 0 or the group plus 1 (varint), bytes to the end |
 //! | `0x17` | [`Spread`](Frame::Spread) | route (1: 0 ring, 1 ring in a group, 2 list, 3 and 4 as 0 and 1 with those whom a speaker covers), hops (1), frames (1, not 0), how many packets ago it was tried first (varint, 0 in a first try), then if that is not 0 how many spreads came before it there (varint), then from (4) and until (4) and for routes 1 and 4 the group, or ids to the end |
-//! | `0x18` | [`Verify`](Frame::Verify) | life of the suspect, incarnation (varint, not looked at), milliseconds (varint) |
+//! | `0x18` | [`Verify`](Frame::Verify) | life of the suspect, milliseconds (varint) |
 //! | `0x19` | [`Verdict`](Frame::Verdict) | life of the suspect, finding (1: 0 looking, 1 answers, 2 silent) |
-//! | `0x1a` | [`Suspicion`](Frame::Suspicion) | incarnation (varint, not looked at) |
+//! | `0x1a` | [`Suspicion`](Frame::Suspicion) | none |
 //! | `0x1b` | [`Want`](Frame::Want) | group, life of the owner, since (varint) |
 //! | `0x1c` | [`Ranges`](Frame::Ranges) | to the end: from less the `to` before plus 1 (varint), to (8), sum (8), count (varint) |
 //! | `0x1d` | [`Holdings`](Frame::Holdings) | from (8), to (8), answer (1: 0 or 1), then three lists, each after its length (varint): claims; group, life, clock (varint); life, version (varint) |
@@ -157,6 +155,34 @@
 //! known type among them is malformed, because it says something to one receiver or about one
 //! packet. Frames of unknown types count among them, but are not passed on by a node that does not
 //! know them; it lowers the number by those, and ignores a spread of which nothing is left.
+//!
+//! # Names and locators
+//!
+//! A node has a **name**: 1 to 63 bytes of UTF-8 without control characters. Its **id** is the first 8
+//! bytes of SHA-256 of `scalesmall 2 node `, the cluster's name, a byte 0 and the node's name.
+//!
+//! A **locator** says how a node is named and reached:
+//!
+//! | bytes | field | |
+//! |---|---|---|
+//! | 1 | head | the low two bits are the number of addresses less one; `0x04` a name follows; `0x10`, `0x20`, `0x40` and `0x80`: the first, second, third and fourth address is IPv6; `0x08` is 0 |
+//! | 1 | length of the name | if one follows, 1 to 63 |
+//! | | name | if one follows |
+//! | 6 or 18 each | addresses | address (4 or 16), port (2); the preferred one first, none twice |
+//!
+//! A node that is named after its only address says no name: its name is the address as text, an IPv6
+//! address in brackets and as in RFC 5952, and the port behind a colon. Such a name is never spelt
+//! out, and an IPv4 address is never written in its IPv6-mapped form; anything else is malformed. A
+//! locator whose name has another id than the node that the claim is about, or with an address to
+//! which nobody can send, is not used; without one, a claim about a node that is not known is not taken
+//! either. A node that gets a record of a node that it does not know asks for that record from the beginning
+//! (a [`Want`](Frame::Want) since 0), and the answer to that begins with the claim.
+//!
+//! A node may be reached at the addresses of the locator with its highest incarnation. Of two locators in one
+//! incarnation each node keeps the one that it has, and tells the other to the node that both are about, which raises
+//! its incarnation. A *bound* packet of an unknown node that carries no claim about its sender counts if the sender is
+//! named after the address that the packet came from; else it is answered, as limited as challenges are,
+//! with a claim about the sender without a locator, to which the sender answers with its own.
 //!
 //! # Sizes
 //!

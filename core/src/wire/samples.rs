@@ -8,7 +8,8 @@ use core::num::NonZeroU64;
 use quickcheck::{Arbitrary, Gen};
 
 use super::*;
-use crate::base::{Epoch, GroupName, Life, NodeId};
+use crate::base::{Epoch, GroupName, Life, NodeId, NodeName};
+use crate::claims::Locator;
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
 
 /// The frames of a packet, in an order that is legal.
@@ -83,13 +84,29 @@ fn small(g: &mut Gen) -> u32 {
 }
 
 fn id(g: &mut Gen) -> NodeId {
+    NodeId::from_bits(below(g, 6) as u64)
+}
+
+fn addr(g: &mut Gen) -> SocketAddr {
     let host = below(g, 6) as u8;
-    let addr = if host < 3 {
+    if host < 3 {
         SocketAddr::from(([10, 0, 0, host], 29_999))
     } else {
         SocketAddr::from(([0xfd00, 0, 0, 0, 0, 0, 0, host.into()], 29_999))
-    };
-    NodeId::from(addr)
+    }
+}
+
+fn locator(g: &mut Gen) -> Option<Locator> {
+    match below(g, 4) {
+        0 => None,
+        1 => Some(addr(g).into()),
+        more => {
+            let len = 1 + below(g, NodeName::MAX_LEN as u64) as usize;
+            let name = NodeName::try_from("n".repeat(len).as_str()).ok()?;
+            let list: Vec<SocketAddr> = (1..more).map(|_| addr(g)).collect();
+            Locator::new(name, &list).ok()
+        }
+    }
 }
 
 fn life(g: &mut Gen) -> Life {
@@ -133,6 +150,7 @@ fn claim(g: &mut Gen) -> Claim {
         standing: *g.choose(&[Standing::Alive, Standing::Down, Standing::Left]).unwrap(),
         accuser: some(g, id),
         confirmed_by: [some(g, id), some(g, id)],
+        locator: locator(g),
         age: if bool::arbitrary(g) { 0 } else { u32::arbitrary(g) },
     }
 }

@@ -10,7 +10,11 @@ use crate::packet::KeyId;
 use crate::seal::{ClusterName, Key, Keyring, Opener, Sealer, Suite};
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
 
-const ME: Epoch = Epoch(77);
+const ME: Life = Life { id: NodeId::from_bits(7), epoch: Epoch(77) };
+
+fn cluster() -> ClusterName {
+    ClusterName::try_from("test").unwrap()
+}
 
 const SUITES: &[Suite] = &[
     Suite::Authenticated,
@@ -28,7 +32,7 @@ fn v6() -> Life {
 
 fn life(addr: &str) -> Life {
     let addr: SocketAddr = addr.parse().unwrap();
-    Life { id: NodeId::from(addr), epoch: Epoch::new(1_700_000_000_000, 5) }
+    Life { id: cluster().node_at(addr), epoch: Epoch::new(1_700_000_000_000, 5) }
 }
 
 fn group(name: &str) -> GroupName {
@@ -38,7 +42,7 @@ fn group(name: &str) -> GroupName {
 /// The two ends of a conversation.
 fn ends(suite: Suite, sender: Life) -> (Sealer, Opener) {
     let keys = Keyring::new(KeyId(1), Key::from([3; 32]));
-    let cluster = ClusterName::try_from("test").unwrap();
+    let cluster = cluster();
     (Sealer::new(&keys, &cluster, suite, sender), Opener::new(&keys, &cluster, suite, 256))
 }
 
@@ -198,7 +202,7 @@ fn every_truncated_payload_of_one_frame_is_malformed() {
 
 #[test]
 fn a_ping_and_its_pong_fit_their_budget() {
-    for (sender, budget) in [(v4(), 90), (v6(), 114)] {
+    for (sender, budget) in [(v4(), 94), (v6(), 94)] {
         let (sealer, _) = ends(Suite::Authenticated, sender);
         let number = (1 << 21) - 1;
         let ping = packet(&sealer, number, &[Frame::Ping { root: u64::MAX }], true);
@@ -219,20 +223,44 @@ fn headers_that_break_a_rule_are_told_apart() {
         Header::parse(&bad).unwrap_err()
     };
     assert_eq!(with(0, 0x51), WireError::Foreign);
-    assert_eq!(with(0, 0xa2), WireError::UnknownVersion { version: 2 });
+    assert_eq!(with(0, 0xa1), WireError::UnknownVersion { version: 1 });
     assert_eq!(with(1, 0x10), WireError::Malformed);
-    assert_eq!(with(19, 0), WireError::Malformed);
-    assert_eq!(with(1, 0x01), WireError::Truncated);
-    assert_eq!(Header::parse(&[0xa1; MAX_PACKET + 1]), Err(WireError::Oversized));
+    assert_eq!(with(1, 0x01), WireError::Malformed);
+    assert_eq!(with(21, 0), WireError::Malformed);
+    assert_eq!(Header::parse(&[0xa2; MAX_PACKET + 1]), Err(WireError::Oversized));
     assert_eq!(Header::parse(&[]), Err(WireError::Truncated));
 }
 
+/// Locators that break one rule each.
 #[test]
-fn an_ipv4_address_has_no_long_form() {
-    let (sealer, _) = ends(Suite::Authenticated, v6());
-    let mut bytes = packet(&sealer, 1, &[], false);
-    bytes[5..21].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1]);
-    assert_eq!(Header::parse(&bytes), Err(WireError::Malformed));
+fn locators_that_break_a_rule_are_malformed() {
+    let claim = |locator: &[u8]| {
+        let len = locator.len() as u8 + 3;
+        decoded(v4(), &[&[0x12, len, 0, 0, 0x40], locator].concat())
+    };
+    let v4 = [10, 0, 0, 1, 0, 5];
+    let v6 = [[0xfd, 0], [0; 2], [0; 2], [0; 2], [0; 2], [0; 2], [0; 2], [0, 1], [0, 5]].concat();
+    let mapped = [&[0; 10][..], &[0xff, 0xff], &v4].concat();
+    assert!(claim(&[&[0x00][..], &v4].concat()).is_ok());
+    assert!(claim(&[&[0x25, 1, b'n'][..], &v4, &v6].concat()).is_ok());
+    let cases: &[(&str, &[&[u8]])] = &[
+        ("nothing", &[]),
+        ("an unknown bit", &[&[0x08], &v4]),
+        ("a family of an address that is not there", &[&[0x20], &v4]),
+        ("two addresses without a name", &[&[0x21], &v4, &v6]),
+        ("an address cut short", &[&[0x00], &v4[..5]]),
+        ("an address in its mapped form", &[&[0x10], &mapped]),
+        ("one address twice", &[&[0x05, 1, b'n'], &v4, &v4]),
+        ("no name", &[&[0x04, 0], &v4]),
+        ("a control character", &[&[0x04, 1, 7], &v4]),
+        ("no UTF-8", &[&[0x04, 1, 0xff], &v4]),
+        ("a name of 64 bytes", &[&[0x04, 64], &[b'n'; 64], &v4]),
+        ("the name of an address spelt out", &[&[0x04, 10], b"10.0.0.1:5", &v4]),
+        ("bytes behind it", &[&[0x00], &v4, &[0]]),
+    ];
+    for (rule, locator) in cases {
+        assert_eq!(claim(&locator.concat()), Err(WireError::Malformed), "{rule}");
+    }
 }
 
 /// Payloads that break one rule each.
@@ -245,20 +273,20 @@ fn payloads_that_break_a_rule_are_malformed() {
         ("a padded packet number", &[0x04, 0x81, 0x00]),
         ("a length beyond the end", &[0x7f, 0x02, 0x00]),
         ("an empty table of ids", &[0x10, 0x00]),
-        ("an unknown family", &[0x10, 0x07, 0x04, 10, 0, 0, 1, 0, 1]),
-        ("an id cut short", &[0x10, 0x06, 0x00, 10, 0, 0, 1, 0]),
+        ("an unknown bit of an id", &[0x10, 0x09, 0x02, 1, 2, 3, 4, 5, 6, 7, 8]),
+        ("an id cut short", &[0x10, 0x08, 0x00, 1, 2, 3, 4, 5, 6, 7]),
         ("an empty group name", &[0x11, 0x01, 0x00]),
         ("a group name cut short", &[0x11, 0x02, 0x02, b'a']),
-        ("ids after groups", &[0x11, 2, 1, b'a', 0x10, 0x07, 0, 10, 0, 0, 1, 0, 1]),
+        ("ids after groups", &[0x11, 2, 1, b'a', 0x10, 0x09, 0, 1, 2, 3, 4, 5, 6, 7, 8]),
         ("a second table of groups", &[0x11, 2, 1, b'a', 0x11, 2, 1, b'b']),
         ("a table after a frame", &[0x04, 1, 0x11, 2, 1, b'a']),
         ("a claim about an id not in the table", &[0x12, 3, 1, 0, 0]),
         (
             "a claim about a life whose epoch is left out",
-            &[0x10, 7, 0, 10, 0, 0, 1, 0, 1, 0x12, 3, 1, 0, 0],
+            &[0x10, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x12, 3, 1, 0, 0],
         ),
         ("an unknown standing", &[0x12, 3, 0, 0, 3]),
-        ("an unknown bit of a claim", &[0x12, 3, 0, 0, 0x20]),
+        ("an unknown bit of a claim", &[0x12, 3, 0, 0, 0x80]),
         ("an incarnation above 32 bits", &[0x12, 7, 0, 0x80, 0x80, 0x80, 0x80, 0x10, 0]),
         ("bytes after a claim", &[0x12, 4, 0, 0, 0, 0]),
         ("a group that is not in the table", &[0x1b, 3, 0, 0, 0]),
@@ -397,9 +425,9 @@ fn only_what_is_said_to_all_is_announced() {
         &[0x04, 1],
         &[0x05, 1],
         &[0x17, 4, 2, 1, 1, 0],
-        &[0x18, 3, 0, 0, 0],
+        &[0x18, 2, 0, 0],
         &[0x19, 2, 0, 0],
-        &[0x1a, 1, 0],
+        &[0x1a, 0],
         &[0x1c, 0],
         &[0x20, 8, 0, 0, 0, 0, 0, 0, 0, 9],
         &[0x21, 1, 1],
@@ -453,6 +481,7 @@ fn a_node_named_twice_is_written_once() {
             accuser: None,
             confirmed_by: [None, None],
             age: 0,
+            locator: None,
         })
     };
     let one = payload(v4(), &[claim(1)]).len();

@@ -6,7 +6,8 @@ use core::net::SocketAddr;
 use core::num::NonZeroU64;
 
 use super::*;
-use crate::base::{Epoch, GroupName, Life, NodeId};
+use crate::base::{Epoch, GroupName, Life, NodeId, NodeName};
+use crate::claims::Locator;
 use crate::packet::KeyId;
 use crate::seal::{ClusterName, Key, Keyring, Opener, Sealer, Suite};
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
@@ -19,7 +20,7 @@ const FIRST: Epoch = Epoch(0x0102_0304_0506_0708);
 const SECOND: Epoch = Epoch(0x1112_1314_1516_1718);
 
 fn id(addr: &str) -> NodeId {
-    NodeId::from(addr.parse::<SocketAddr>().unwrap())
+    keys().1.node_at(addr.parse::<SocketAddr>().unwrap())
 }
 
 fn sender() -> Life {
@@ -46,7 +47,15 @@ fn alive(incarnation: u32) -> Claim {
         accuser: None,
         confirmed_by: [None, None],
         age: 0,
+        locator: None,
     }
+}
+
+/// A claim of the sender with a name and addresses.
+fn located(name: &str, addresses: &[&str]) -> Frame {
+    let addresses: Vec<SocketAddr> = addresses.iter().map(|addr| addr.parse().unwrap()).collect();
+    let locator = Locator::new(NodeName::try_from(name).unwrap(), &addresses).unwrap();
+    Frame::Claim(Claim { locator: Some(locator), ..alive(5) })
 }
 
 fn record(since: u64, target: u64, writes: &[Write]) -> Frame {
@@ -89,6 +98,7 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
         accuser: Some(bystander()),
         confirmed_by: [None, Some(id("[fd00::5]:29999"))],
         age: 0,
+        locator: None,
     };
     let holdings = Holdings {
         from: 0,
@@ -116,6 +126,8 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
         ("acknowledgement", [Frame::Ack { packet: 127 }].into()),
         ("challenge", [Frame::Challenge { packet: 1 }].into()),
         ("claim, alive", [news(5)].into()),
+        ("claim, alive, at its address", [located("10.0.0.2:29999", &["10.0.0.2:29999"])].into()),
+        ("claim, alive, named", [located("web-1", &["10.0.0.2:29999", "[fd00::5]:29999"])].into()),
         ("claim, down", [Frame::Claim(down)].into()),
         ("record", [record(2, 5, &[add, get])].into()),
         ("record, first piece of two", [record(0, 5, &[remove])].into()),
@@ -182,7 +194,7 @@ fn octets(hex: &str) -> Vec<u8> {
 /// The name of each payload, and its bytes.
 fn payloads() -> Vec<(&'static str, Vec<u8>)> {
     let mut payloads: Vec<(&str, Vec<u8>)> = Vec::new();
-    for (name, hex) in blocks().swap_remove(0) {
+    for (name, hex) in blocks().swap_remove(1) {
         match payloads.last_mut() {
             Some((_, bytes)) if name.is_empty() => bytes.extend(octets(hex)),
             Some(_) | None => payloads.push((name, octets(hex))),
@@ -210,7 +222,7 @@ fn written(
     number: u64,
     ack: bool,
     frames: &[Frame],
-    receiver: Option<Epoch>,
+    receiver: Option<Life>,
 ) -> BytesMut {
     let (keys, cluster) = keys();
     let sealer = Sealer::new(&keys, &cluster, suite, sender);
@@ -223,6 +235,15 @@ fn written(
     let mut out = BytesMut::new();
     writer.finish(&sealer, receiver, &mut out);
     out
+}
+
+#[test]
+fn names_have_the_ids_that_are_specified() {
+    let (_, cluster) = keys();
+    for (name, hex) in blocks().swap_remove(0).into_iter().skip(1) {
+        let id = cluster.node(&NodeName::try_from(name).unwrap());
+        assert_eq!(alloc::format!("{id}"), hex, "{name}");
+    }
 }
 
 #[test]
@@ -252,8 +273,8 @@ fn packets_are_as_specified(suite: Suite, prefix: &str) {
     let speaker = Life { id: id("[fd00::5]:29999"), epoch: FIRST };
     let claim = Frame::Claim(Claim { life: speaker, ..alive(5) });
     let cases = [
-        ("ping from 10.0.0.2:29999 to 10.0.0.3:29999", sender(), 300, false, PING, Some(SECOND)),
-        ("pong from 10.0.0.3:29999 to 10.0.0.2:29999", asked, 1, false, PONG, Some(FIRST)),
+        ("ping from 10.0.0.2:29999 to 10.0.0.3:29999", sender(), 300, false, PING, Some(asked)),
+        ("pong from 10.0.0.3:29999 to 10.0.0.2:29999", asked, 1, false, PONG, Some(sender())),
         ("claim from [fd00::5]:29999 to all", speaker, 1, true, claim, None),
     ];
     let (keys, cluster) = keys();
@@ -264,7 +285,7 @@ fn packets_are_as_specified(suite: Suite, prefix: &str) {
         let packet = written(suite, from, number, ack, &frame, receiver);
         assert_eq!(packet, expected, "{title}");
         let (header, _) = Header::parse(&expected).unwrap();
-        let payload = opener.open(&header, &expected, receiver.unwrap_or_default()).unwrap();
+        let payload = opener.open(&header, &expected, receiver.unwrap_or(sender())).unwrap();
         let mut frames = Vec::new();
         Decoder::new().decode(header.sender, payload, &mut frames).unwrap();
         assert_eq!(frames, frame, "{title}");

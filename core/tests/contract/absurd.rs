@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use scalesmall_core::wire::{Claim, Frame, Message, Standing};
+use scalesmall_core::wire::{Frame, Message, Standing};
 use scalesmall_core::{
     ConfigError, DatagramError, Engine, Epoch, Event, Life, MergeError, NodeId, Op, Recipients,
     RecordDelta, Status, Suite, Tag, Topology, Write,
 };
-use scalesmall_hostile::{EPOCH, Holder, START, addr, cluster, config, drain, engine, id, keys};
+use scalesmall_hostile::{
+    EPOCH, Holder, START, addr, cluster, config, drain, engine, id, keys, receiver,
+};
 
 use crate::net::Net;
 
@@ -30,7 +32,7 @@ fn false_metadata_is_answered_by_its_owner() {
     engine.set_metadata(START, Bytes::from_static(b"mine")).unwrap();
     let _ = drain(&mut engine);
     let lie = Frame::Metadata { life: life(1), version: 900, bytes: Bytes::from_static(b"lie") };
-    let packet = holder.packet(Some(EPOCH), &[lie]);
+    let packet = holder.packet(Some(receiver()), &[lie]);
     engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
     assert_eq!(engine.peer(id(1)).unwrap().metadata, Bytes::from_static(b"mine"));
     assert_eq!(engine.stats().refutations, 1);
@@ -47,11 +49,11 @@ fn a_false_origin_does_not_mute_the_true_one() {
     let mut third = Holder::new(3);
     third.introduce(&mut engine);
     let lies = [message(life(3), u64::MAX), message(Life { epoch: Epoch(1), ..life(3) }, 1)];
-    let packet = holder.packet(Some(EPOCH), &lies);
+    let packet = holder.packet(Some(receiver()), &lies);
     engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
     assert_eq!(engine.stats().messages_unknown_age, 2);
     let _ = drain(&mut engine);
-    let packet = third.packet(Some(EPOCH), &[message(life(3), 1)]);
+    let packet = third.packet(Some(receiver()), &[message(life(3), 1)]);
     engine.handle_datagram(START, third.arrival(), &packet).unwrap();
     let events = drain(&mut engine).events;
     assert!(events.iter().any(|event| matches!(event, Event::Message { .. })), "{events:?}");
@@ -64,7 +66,7 @@ fn a_false_number_of_a_message_is_learnt_by_its_origin() {
     for number in [5_000, 1 << 20, 1 << 32] {
         let mut net = Net::settled(4);
         let mut liar = Holder::new(9);
-        let lie = liar.packet(Some(EPOCH), &[message(life(3), number)]);
+        let lie = liar.packet(Some(receiver()), &[message(life(3), number)]);
         let arrival = liar.arrival();
         net.on(1, |engine, now| engine.handle_datagram(now, arrival, &lie)).unwrap();
         net.run_for(Duration::from_secs(5));
@@ -92,9 +94,9 @@ fn a_false_vouch_does_not_deafen() {
     let mut third = Holder::new(3);
     third.introduce(&mut engine);
     let lie = Frame::Vouch { life: life(3), packet: u64::MAX };
-    let packet = holder.packet(Some(EPOCH), &[lie]);
+    let packet = holder.packet(Some(receiver()), &[lie]);
     engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
-    let packet = third.packet(Some(EPOCH), &[Frame::Ping { root: 0 }]);
+    let packet = third.packet(Some(receiver()), &[Frame::Ping { root: 0 }]);
     assert_eq!(engine.handle_datagram(START, third.arrival(), &packet), Ok(()));
 }
 
@@ -111,14 +113,13 @@ fn a_packet_of_wishes_is_answered_within_a_budget() {
     let _ = drain(&mut engine);
     let wish = Frame::Want { group, member: life(1), since: 0 };
     let wishes = vec![wish; 100];
-    let packet = holder.packet(Some(EPOCH), &wishes);
+    let packet = holder.packet(Some(receiver()), &wishes);
     engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
     assert!(drain(&mut engine).datagrams.len() <= 2_100);
 }
 
 fn claim(life: Life, incarnation: u32, standing: Standing) -> Frame {
-    let (accuser, confirmed_by) = (None, [None; 2]);
-    Frame::Claim(Claim { life, incarnation, standing, accuser, confirmed_by, age: 0 })
+    Frame::Claim(scalesmall_hostile::claim(life, incarnation, standing))
 }
 
 fn record(Life { id: member, epoch }: Life, clock: u64) -> Frame {
@@ -151,29 +152,29 @@ fn an_epoch_that_nothing_could_top_is_not_believed() {
             let life = Life { id: id(number), epoch };
             let before = engine.stats().epochs_refused;
             let lies = said_of(life);
-            let packet = holder.packet(Some(EPOCH), &lies);
+            let packet = holder.packet(Some(receiver()), &lies);
             engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
             // Of metadata and messages of its own another life is none of its business.
             let judged = if number == 1 { lies.len() - 2 } else { lies.len() };
             assert_eq!(engine.stats().epochs_refused - before, judged as u64, "of {life}");
             let mut forger = Holder::of(life, &keys(), &cluster(), Suite::Authenticated);
             if number != 1 {
-                let packet = forger.packet(Some(EPOCH), &[Frame::Ping { root: 0 }]);
+                let packet = forger.packet(Some(receiver()), &[Frame::Ping { root: 0 }]);
                 let refused = engine.handle_datagram(START, forger.arrival(), &packet);
                 assert_eq!(refused, Err(DatagramError::ImplausibleEpoch));
             }
         }
-        let packet = holder.packet(Some(EPOCH), &[Frame::Duplicate { epoch }]);
+        let packet = holder.packet(Some(receiver()), &[Frame::Duplicate { epoch }]);
         engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
     }
     assert_eq!((engine.digest(), engine.epoch()), (digest, EPOCH));
     assert_eq!(engine.peer(id(9)), None);
     // The third is heard as before, also in a later life.
-    let packet = third.packet(Some(EPOCH), &[Frame::Ping { root: 0 }]);
+    let packet = third.packet(Some(receiver()), &[Frame::Ping { root: 0 }]);
     assert_eq!(engine.handle_datagram(START, third.arrival(), &packet), Ok(()));
     let next = Life { id: id(3), epoch: Epoch(EPOCH.0 + 1) };
     let mut third = Holder::of(next, &keys(), &cluster(), Suite::Authenticated);
-    let packet = third.packet(Some(EPOCH), &[Frame::Ping { root: 0 }]);
+    let packet = third.packet(Some(receiver()), &[Frame::Ping { root: 0 }]);
     assert_eq!(engine.handle_datagram(START, third.arrival(), &packet), Ok(()));
     assert_eq!(engine.peer(id(3)).map(|peer| peer.epoch), Some(next.epoch));
 }
@@ -199,7 +200,7 @@ fn the_highest_that_is_believed_can_be_topped() {
         let mut holder = Holder::new(50);
         for number in 1..=4 {
             let lie = lie(life(net.engines[0].epoch()), EPOCH.horizon());
-            let bound = net.engines[usize::from(number) - 1].epoch();
+            let bound = net.engines[usize::from(number) - 1].life();
             let packet = holder.packet(Some(bound), &[lie]);
             net.on(number, |engine, now| {
                 engine.handle_datagram(now, holder.arrival(), &packet).unwrap();
@@ -229,7 +230,7 @@ fn a_false_message_number_is_topped() {
     let mut net = Net::settled(3);
     let mut holder = Holder::new(50);
     for number in 1..=3 {
-        let bound = net.engines[usize::from(number) - 1].epoch();
+        let bound = net.engines[usize::from(number) - 1].life();
         let packet = holder.packet(Some(bound), &[message(life(1), 1 << 32)]);
         net.on(number, |engine, now| {
             engine.handle_datagram(now, holder.arrival(), &packet).unwrap();
@@ -251,9 +252,9 @@ fn a_false_message_number_is_topped() {
 /// Nobody begins in an epoch that leaves no room, and the data alone has the same horizon.
 #[test]
 fn an_epoch_that_leaves_no_room_is_refused_at_the_call() {
-    let refused = Engine::new(config(), addr(1).into(), Epoch(u64::MAX), START).map(|_| ());
+    let refused = Engine::new(config(), addr(1), Epoch(u64::MAX), START).map(|_| ());
     let Err(ConfigError::EpochTooHigh { latest }) = refused else { panic!("{refused:?}") };
-    assert!(Engine::new(config(), addr(1).into(), latest, START).is_ok());
+    assert!(Engine::new(config(), addr(1), latest, START).is_ok());
     let mut engine = engine(1);
     engine.renew(START, Epoch(u64::MAX));
     assert_eq!(engine.epoch(), latest);

@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use scalesmall_core::wire::{Frame, MAX_FRAMES};
-use scalesmall_hostile::{EPOCH, Holder, START, Source, any_frames, engine};
+use scalesmall_hostile::{Holder, START, Source, any_frames, engine, receiver};
 
 /// The system's allocator, which counts for each thread what it holds and the most it has held.
 struct Counting;
@@ -54,7 +54,7 @@ fn peak_of_payload(payload: &[u8]) -> usize {
     let mut engine = engine(1);
     let mut holder = Holder::new(2);
     holder.introduce(&mut engine);
-    let packet = holder.raw(EPOCH, payload);
+    let packet = holder.raw(receiver(), payload);
     peak_of(|| {
         let _ = engine.handle_datagram(START, holder.arrival(), &packet);
     })
@@ -103,7 +103,7 @@ fn what_a_packet_takes_follows_from_its_length() {
         let mut engine = engine(1);
         let mut holder = Holder::new(2);
         holder.introduce(&mut engine);
-        let packet = holder.packet(Some(EPOCH), &frames);
+        let packet = holder.packet(Some(receiver()), &frames);
         let most = 2 * (40 * packet.len() + MAX_FRAMES.min(packet.len()) * size_of::<Frame>());
         let peak = peak_of(|| {
             let _ = engine.handle_datagram(START, holder.arrival(), &packet);

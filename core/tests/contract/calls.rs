@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use scalesmall_core::{Engine, Event, Instant, Status};
-use scalesmall_hostile::{EPOCH, Holder, START, Source, addr, any_frames, drain, engine, id};
+use scalesmall_hostile::{Holder, START, Source, addr, any_frames, drain, engine, id, receiver};
 
 use crate::net::Net;
 use crate::{group, ms, range};
@@ -102,7 +102,7 @@ fn inputs_may_queue_up() {
         let mut outputs = Vec::new();
         for start in 0..5 {
             engine.add_item(START, &group("a"), range(start, start), 80).unwrap();
-            let packet = holder.packet(Some(EPOCH), &[]);
+            let packet = holder.packet(Some(receiver()), &[]);
             engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
             if drain_each {
                 outputs.push(drain(&mut engine));
@@ -201,7 +201,7 @@ fn time_may_leap_to_its_end() {
     holder.introduce(&mut engine);
     for round in 0..50 {
         let frames = any_frames(&mut Source::new(&[round; 200]));
-        let packet = holder.packet(Some(EPOCH), &frames);
+        let packet = holder.packet(Some(receiver()), &frames);
         let _ = engine.handle_datagram(Instant::MAX, holder.arrival(), &packet);
         engine.handle_timeout(Instant::MAX);
         let _ = drain(&mut engine);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use scalesmall_core::wire::{Claim, Frame, Header, Standing};
+use scalesmall_core::wire::{Frame, Header, Standing};
 use scalesmall_core::{
     Arrival, Cause, DatagramError, Destination, Engine, Epoch, Event, Life, Status, Suite,
 };
-use scalesmall_hostile::{EPOCH, Holder, addr, cluster, config, id, keys};
+use scalesmall_hostile::{EPOCH, Holder, addr, cluster, config, id, keys, receiver};
 
 use crate::net::Net;
 
@@ -34,9 +34,8 @@ fn changes(net: &mut Net, number: u16, about: u16) -> Vec<(Option<Status>, Optio
 
 /// Tells a node of a claim in the name of a holder of the key.
 fn tell(net: &mut Net, number: u16, holder: &mut Holder, life: Life, standing: Standing) {
-    let (accuser, confirmed_by) = (None, [None; 2]);
-    let claim = Claim { life, incarnation: 0, standing, accuser, confirmed_by, age: 0 };
-    let bound = net.engines[usize::from(number) - 1].epoch();
+    let claim = scalesmall_hostile::claim(life, 0, standing);
+    let bound = net.engines[usize::from(number) - 1].life();
     let packet = holder.packet(Some(bound), &[Frame::Claim(claim)]);
     net.on(number, |engine, now| {
         engine.handle_datagram(now, holder.arrival(), &packet).unwrap();
@@ -111,7 +110,7 @@ fn a_challenge_answers_the_ping_that_it_quotes_and_no_other() {
     let mut net = Net::settled(3);
     net.set_cut(1, 3, true);
     let later = Epoch(EPOCH.0 + 5);
-    net.engines[2] = Engine::new(config(), id(3), later, net.now).unwrap();
+    net.engines[2] = Engine::new(config(), addr(3), later, net.now).unwrap();
     net.on(3, |engine, now| engine.contact(now, &[addr(2)]));
     net.run_for(seconds(1));
     let status = |net: &Net| net.engines[0].peers().find(|peer| peer.id == id(3)).unwrap().status;
@@ -128,7 +127,7 @@ fn a_challenge_answers_the_ping_that_it_quotes_and_no_other() {
     }
     let life = Life { id: id(3), epoch: later };
     let mut other = Holder::of(life, &keys(), &cluster(), Suite::Authenticated);
-    let challenge = other.packet(Some(EPOCH), &[Frame::Challenge { packet: 9_999 }]);
+    let challenge = other.packet(Some(receiver()), &[Frame::Challenge { packet: 9_999 }]);
     net.on(1, |engine, now| engine.handle_datagram(now, other.arrival(), &challenge).unwrap());
     assert_eq!(status(&net), Status::Suspect);
     // All that passes between the two: one datagram there, and one back.

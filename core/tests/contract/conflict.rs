@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scalesmall_core::wire::{Frame, Route, Spread};
 use scalesmall_core::{Arrival, Epoch, Event, Status};
-use scalesmall_hostile::{EPOCH, Holder, addr, id};
+use scalesmall_hostile::{EPOCH, Holder, addr, id, receiver};
 
 use crate::net::Net;
 
@@ -24,10 +24,10 @@ fn a_member_that_speaks_of_another_life_ends_nobody() {
     for way in ["multicast", "unbound", "bound", "in a spread"] {
         let mut net = Net::settled(4);
         let mut member = Holder::new(9);
-        let hello = member.packet(Some(EPOCH), &[Frame::Ping { root: 0 }]);
+        let hello = member.packet(Some(receiver()), &[Frame::Ping { root: 0 }]);
         let packet = match way {
-            "bound" => member.packet(Some(EPOCH), alone),
-            "in a spread" => member.smuggled(EPOCH, &spread, &duplicate).unwrap(),
+            "bound" => member.packet(Some(receiver()), alone),
+            "in a spread" => member.smuggled(receiver(), &spread, &duplicate).unwrap(),
             _ => member.packet(None, alone),
         };
         for number in 1..=4 {
@@ -61,7 +61,7 @@ fn renewals_that_others_cause_back_off() {
     while sent < 6_000 {
         let epoch = net.engines[0].epoch();
         let duplicate = Frame::Duplicate { epoch: Epoch(epoch.0 + 1) };
-        let packet = member.packet(Some(epoch), &[duplicate]);
+        let packet = member.packet(Some(net.engines[0].life()), &[duplicate]);
         net.on(1, |engine, now| {
             let _ = engine.handle_datagram(now, Arrival::Unicast(addr(9)), &packet);
         });
@@ -85,7 +85,7 @@ fn a_claim_after_calm_is_the_first_again() {
     for _ in 0..4 {
         let epoch = net.engines[0].epoch();
         let duplicate = Frame::Duplicate { epoch: Epoch(epoch.0 + 1) };
-        let packet = member.packet(Some(epoch), &[duplicate]);
+        let packet = member.packet(Some(net.engines[0].life()), &[duplicate]);
         net.on(1, |engine, now| {
             let _ = engine.handle_datagram(now, Arrival::Unicast(addr(9)), &packet);
         });

@@ -6,10 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use scalesmall_core::wire::Frame;
 use scalesmall_core::{
-    Arrival, DatagramError, Destination, Engine, Epoch, Event, Instant, Life, Recipients, Status,
-    Suite, Tag,
+    Arrival, DatagramError, Destination, Engine, Event, Instant, Life, Recipients, Status, Suite,
+    Tag,
 };
-use scalesmall_hostile::{EPOCH, Holder, START, addr, cluster, config, drain, engine, id, keys};
+use scalesmall_hostile::{
+    EPOCH, Holder, START, addr, cluster, config, drain, engine, id, keys, receiver,
+};
 
 use crate::ms;
 use crate::net::Net;
@@ -91,7 +93,7 @@ fn an_epoch_used_again_is_left_soon() {
     for up in [2, 60, 600] {
         let mut net = Net::settled(8);
         net.run_for(Duration::from_secs(up));
-        net.engines[2] = Engine::new(config(), id(3), EPOCH, net.now).unwrap();
+        net.engines[2] = Engine::new(config(), addr(3), EPOCH, net.now).unwrap();
         net.events.clear();
         net.on(3, |engine, now| engine.contact(now, &[addr(1), addr(5)]));
         net.run_for(Duration::from_secs(5));
@@ -143,7 +145,7 @@ fn two_copies_of_a_snapshot_are_one_member_and_a_conflict() {
 }
 
 /// A packet in the name of a node, with a number of the writer's choice.
-fn forged(net: &Net, name: u16, number: u64, receiver: Option<Epoch>) -> Vec<u8> {
+fn forged(net: &Net, name: u16, number: u64, receiver: Option<Life>) -> Vec<u8> {
     let life = Life { id: id(name), epoch: net.engines[usize::from(name) - 1].epoch() };
     let mut writer = Holder::of(life, &keys(), &cluster(), Suite::Authenticated);
     writer.numbered(number, receiver, &[])
@@ -152,8 +154,8 @@ fn forged(net: &Net, name: u16, number: u64, receiver: Option<Epoch>) -> Vec<u8>
 /// Plays a packet in the name of a node to all others.
 fn push(net: &mut Net, name: u16, number: u64, bound: bool, multicast: bool) {
     for other in (1..=net.engines.len() as u16).filter(|&other| other != name) {
-        let epoch = net.engines[usize::from(other) - 1].epoch();
-        let packet = forged(net, name, number, bound.then_some(epoch));
+        let life = net.engines[usize::from(other) - 1].life();
+        let packet = forged(net, name, number, bound.then_some(life));
         let arrival =
             if multicast { Arrival::Multicast(addr(name)) } else { Arrival::Unicast(addr(name)) };
         let _ = net.on(other, |engine, now| engine.handle_datagram(now, arrival, &packet));
@@ -219,7 +221,7 @@ fn numbers_written_every_second_hide_nobody() {
 fn refused_numbers_are_answered_once_a_second_and_told_once_a_minute() {
     let mut engine = engine(1);
     let mut holder = Holder::new(2);
-    let last = holder.numbered(5_000, Some(EPOCH), &[Frame::Ping { root: 1 }]);
+    let last = holder.numbered(5_000, Some(receiver()), &[Frame::Ping { root: 1 }]);
     engine.handle_datagram(START, holder.arrival(), &last).unwrap();
     let _ = drain(&mut engine);
     let to = Destination::Unicast(addr(2));
@@ -237,7 +239,7 @@ fn refused_numbers_are_answered_once_a_second_and_told_once_a_minute() {
     let (mut answered, mut told) = (0, 0);
     for step in 0..600_u64 {
         let now = ms(1_000 + step * 100);
-        let receiver = (step % 3 != 0).then_some(EPOCH);
+        let receiver = (step % 3 != 0).then_some(receiver());
         let old = holder.numbered(1 + step, receiver, &[Frame::Ping { root: 1 }]);
         let (more, events) = answers(&mut engine, now, &old);
         (answered, told) = (answered + more, told + events);

@@ -8,7 +8,7 @@ use quickcheck::{Arbitrary as _, Gen};
 use scalesmall_core::wire::{Frame, Message};
 use scalesmall_core::{DatagramError, Event, Tag};
 use scalesmall_hostile::{
-    EPOCH, Holder, Mirror, START, Source, any_frames, config, drain, engine, engine_with, rounds,
+    Holder, Mirror, START, Source, any_frames, config, drain, engine, engine_with, receiver, rounds,
 };
 
 use crate::{group, range};
@@ -25,7 +25,7 @@ fn coalesced_events_give_what_the_queries_answer() {
         let mut holder = Holder::new(2);
         let mut now = START;
         while !source.is_spent() {
-            let packet = holder.packet(Some(engine.epoch()), &any_frames(&mut source));
+            let packet = holder.packet(Some(engine.life()), &any_frames(&mut source));
             let _ = engine.handle_datagram(now, holder.arrival(), &packet);
             now = now + Duration::from_millis(source.number() % 3_000);
             engine.handle_timeout(now);
@@ -52,7 +52,7 @@ fn a_full_event_queue_refuses_messages_unacknowledged_and_counts_them() {
     holder.introduce(&mut engine);
     let mut taken = 0;
     for sequence in 1..=40 {
-        let packet = holder.packet(Some(EPOCH), &[message(&holder, sequence)]);
+        let packet = holder.packet(Some(receiver()), &[message(&holder, sequence)]);
         match engine.handle_datagram(START, holder.arrival(), &packet) {
             Ok(()) => taken += 1,
             Err(error) => assert_eq!(error, DatagramError::Busy),
@@ -67,7 +67,7 @@ fn a_full_event_queue_refuses_messages_unacknowledged_and_counts_them() {
         outputs.events.iter().all(|event| matches!(event, Event::Message { tag: Tag(4), .. }));
     assert!(all_messages);
     // Refused is not lost: it is taken when it comes again.
-    let packet = holder.packet(Some(EPOCH), &[message(&holder, 40)]);
+    let packet = holder.packet(Some(receiver()), &[message(&holder, 40)]);
     assert_eq!(engine.handle_datagram(START, holder.arrival(), &packet), Ok(()));
     assert_eq!(drain(&mut engine).events.len(), 1);
 }
@@ -81,12 +81,12 @@ fn a_full_event_queue_still_passes_on_what_is_for_others() {
     let mut holder = Holder::new(2);
     holder.introduce(&mut engine);
     for sequence in 1..=16 {
-        let packet = holder.packet(Some(EPOCH), &[message(&holder, sequence)]);
+        let packet = holder.packet(Some(receiver()), &[message(&holder, sequence)]);
         engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
     }
     let Frame::Message(mut other) = message(&holder, 17) else { return };
     other.group = Some(group("elsewhere"));
-    let packet = holder.packet(Some(EPOCH), &[Frame::Message(other)]);
+    let packet = holder.packet(Some(receiver()), &[Frame::Message(other)]);
     assert_eq!(engine.handle_datagram(START, holder.arrival(), &packet), Ok(()));
 }
 

@@ -2,22 +2,20 @@
 
 use std::time::Duration;
 
-use scalesmall_core::wire::{Claim, Frame, Standing};
+use scalesmall_core::wire::{Frame, Standing};
 use scalesmall_core::{Destination, Engine, Event, HoldReason, Instant, Status};
-use scalesmall_hostile::{EPOCH, Holder, START, addr, drain, engine, id};
+use scalesmall_hostile::{Holder, START, addr, drain, engine, id, life};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
 fn claim(about: u16, incarnation: u32, standing: Standing) -> Frame {
-    let life = scalesmall_core::Life { id: id(about), epoch: EPOCH };
-    let (accuser, confirmed_by) = (None, [None; 2]);
-    Frame::Claim(Claim { life, incarnation, standing, accuser, confirmed_by, age: 0 })
+    Frame::Claim(scalesmall_hostile::claim(life(about), incarnation, standing))
 }
 
 fn say(engine: &mut Engine, now: Instant, by: &mut Holder, frame: &Frame) {
-    let packet = by.packet(Some(engine.epoch()), std::slice::from_ref(frame));
+    let packet = by.packet(Some(engine.life()), std::slice::from_ref(frame));
     engine.handle_datagram(now, by.arrival(), &packet).unwrap();
 }
 

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use scalesmall_core::seal::OpenError;
-use scalesmall_core::wire::{Claim, Frame, Standing};
+use scalesmall_core::wire::{Frame, Standing};
 use scalesmall_core::{
     Arrival, DatagramError, Destination, Engine, Epoch, Event, Life, Recipients, Status, Tag,
 };
-use scalesmall_hostile::{EPOCH, Holder, START, addr, config, drain, engine, engine_with, id};
+use scalesmall_hostile::{
+    EPOCH, Holder, START, addr, config, drain, engine, engine_with, id, receiver,
+};
 
 use crate::ms;
 use crate::net::Net;
@@ -25,7 +27,7 @@ fn a_capture_is_void_at_a_node_that_has_restarted() {
         .unwrap();
     net.run_for(Duration::from_secs(5));
     let later = Epoch(EPOCH.0 + 1);
-    let mut reborn = Engine::new(config, id(1), later, net.now).unwrap();
+    let mut reborn = Engine::new(config, addr(1), later, net.now).unwrap();
     let digest = reborn.digest();
     let (mut bound, mut unbound) = (0, 0);
     for (from, to, datagram) in &net.sent {
@@ -66,7 +68,7 @@ fn a_capture_is_void_at_a_node_that_has_met_the_others_again() {
         .collect();
     assert!(old.len() > 2, "{} multicasts", old.len());
     let later = Epoch(EPOCH.0 + (10_000 << 22));
-    net.engines[0] = Engine::new(config, id(1), later, net.now).unwrap();
+    net.engines[0] = Engine::new(config, addr(1), later, net.now).unwrap();
     net.on(1, |engine, now| engine.contact(now, &[addr(2)]));
     net.events.clear();
     for pause in [1, 2, 5, 20, 100, 1_000, 5_000] {
@@ -91,7 +93,7 @@ fn a_proof_is_a_floor_for_unbound_packets_alone() {
     let mut holder = Holder::new(2);
     let ping = [Frame::Ping { root: 1 }];
     let unbound = |holder: &mut Holder, number| holder.numbered(number, None, &ping);
-    let bound = |holder: &mut Holder, number| holder.numbered(number, Some(EPOCH), &ping);
+    let bound = |holder: &mut Holder, number| holder.numbered(number, Some(receiver()), &ping);
     for (packet, taken) in [
         (bound(&mut holder, 30), Ok(())),
         (unbound(&mut holder, 29), Err(DatagramError::Unproven)),
@@ -117,7 +119,7 @@ fn a_burst_may_arrive_in_any_order() {
     let mut holder = Holder::new(2);
     holder.introduce(&mut engine);
     let packets: Vec<Vec<u8>> = (100..800)
-        .map(|number| holder.numbered(number, Some(EPOCH), &[Frame::Ping { root: 1 }]))
+        .map(|number| holder.numbered(number, Some(receiver()), &[Frame::Ping { root: 1 }]))
         .collect();
     // 331 shares no factor with 700.
     let order: Vec<usize> = (0..700).map(|step| step * 331 % 700).collect();
@@ -227,14 +229,7 @@ fn challenges_are_limited_in_rate() {
 }
 
 fn alive(life: Life) -> Frame {
-    Frame::Claim(Claim {
-        life,
-        incarnation: 0,
-        standing: Standing::Alive,
-        accuser: None,
-        confirmed_by: [None; 2],
-        age: 0,
-    })
+    Frame::Claim(scalesmall_hostile::claim(life, 0, Standing::Alive))
 }
 
 /// A proven peer that has seen a node's packet vouches for its number and all later ones.
@@ -243,7 +238,7 @@ fn a_voucher_proves_a_node_from_a_number_on() {
     let mut engine = engine(1);
     let (mut voucher, mut node) = (Holder::new(2), Holder::new(3));
     voucher.introduce(&mut engine);
-    let introduction = voucher.packet(Some(EPOCH), &[alive(node.life)]);
+    let introduction = voucher.packet(Some(receiver()), &[alive(node.life)]);
     engine.handle_datagram(START, voucher.arrival(), &introduction).unwrap();
     let mut say = |engine: &mut Engine, number| {
         let packet = node.numbered(number, None, &[Frame::Ping { root: 1 }]);
@@ -257,7 +252,7 @@ fn a_voucher_proves_a_node_from_a_number_on() {
     let refused = engine.handle_datagram(START, unproven.arrival(), &word);
     assert_eq!(refused, Err(DatagramError::Unproven));
     assert_eq!(say(&mut engine, 11), Err(DatagramError::Unproven));
-    let word = voucher.packet(Some(EPOCH), &[vouch(10)]);
+    let word = voucher.packet(Some(receiver()), &[vouch(10)]);
     engine.handle_datagram(START, voucher.arrival(), &word).unwrap();
     assert_eq!(say(&mut engine, 9), Err(DatagramError::Replayed));
     assert_eq!(say(&mut engine, 10), Ok(()));
@@ -265,7 +260,7 @@ fn a_voucher_proves_a_node_from_a_number_on() {
     assert_eq!(say(&mut engine, 12), Ok(()));
     assert_eq!(say(&mut engine, 11), Ok(()));
     // What was taken on another's word stays taken once the node proves itself.
-    let packet = node.numbered(13, Some(EPOCH), &[Frame::Ping { root: 1 }]);
+    let packet = node.numbered(13, Some(receiver()), &[Frame::Ping { root: 1 }]);
     engine.handle_datagram(START, node.arrival(), &packet).unwrap();
     for number in 9..14 {
         let packet = node.numbered(number, None, &[Frame::Ping { root: 1 }]);
@@ -281,9 +276,9 @@ fn an_absurd_vouch_silences_nobody() {
     let (mut voucher, mut node) = (Holder::new(2), Holder::new(3));
     voucher.introduce(&mut engine);
     let vouch = Frame::Vouch { life: node.life, packet: u64::MAX };
-    let word = voucher.packet(Some(EPOCH), &[alive(node.life), vouch]);
+    let word = voucher.packet(Some(receiver()), &[alive(node.life), vouch]);
     engine.handle_datagram(START, voucher.arrival(), &word).unwrap();
-    let packet = node.packet(Some(EPOCH), &[Frame::Ping { root: 1 }]);
+    let packet = node.packet(Some(receiver()), &[Frame::Ping { root: 1 }]);
     engine.handle_datagram(START, node.arrival(), &packet).unwrap();
 }
 
@@ -292,13 +287,13 @@ fn a_packet_bound_to_another_life_is_void() {
     let mut engine = engine(1);
     let mut holder = Holder::new(2);
     for epoch in [EPOCH.0 - 1, EPOCH.0 + 1, 0, u64::MAX] {
-        let packet = holder.packet(Some(Epoch(epoch)), &[]);
+        let packet = holder.packet(Some(Life { epoch: Epoch(epoch), ..receiver() }), &[]);
         let refused = engine.handle_datagram(START, holder.arrival(), &packet);
         assert_eq!(refused, Err(DatagramError::Sealed(OpenError::Forged)));
     }
     holder.introduce(&mut engine);
     engine.renew(START, Epoch(EPOCH.0 + 1));
-    let packet = holder.packet(Some(EPOCH), &[]);
+    let packet = holder.packet(Some(receiver()), &[]);
     let refused = engine.handle_datagram(START, holder.arrival(), &packet);
     assert_eq!(refused, Err(DatagramError::Sealed(OpenError::Forged)));
 }
@@ -365,7 +360,7 @@ fn a_node_that_was_forgotten_comes_back_by_a_fresh_answer_alone() {
     let suite = scalesmall_core::Suite::Authenticated;
     let (keys, cluster) = (scalesmall_hostile::keys(), scalesmall_hostile::cluster());
     let mut member = Holder::of(later, &keys, &cluster, suite);
-    let claim = member.packet(Some(EPOCH), &[word]);
+    let claim = member.packet(Some(receiver()), &[word]);
     net.on(1, |engine, now| engine.handle_datagram(now, member.arrival(), &claim)).unwrap();
     play(&mut net);
     net.run_for(Duration::from_millis(500));

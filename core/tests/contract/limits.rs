@@ -9,7 +9,9 @@ use scalesmall_core::{
     BroadcastError, Config, ConfigError, DatagramError, Engine, Epoch, GroupError, KeyRange, Life,
     Limits, MetadataError, Op, Recipients, RecordDelta, SendRate, Tag, Write,
 };
-use scalesmall_hostile::{EPOCH, Holder, START, addr, config, drain, engine, engine_with, id};
+use scalesmall_hostile::{
+    EPOCH, Holder, START, addr, config, drain, engine, engine_with, id, life, receiver,
+};
 
 use crate::net::Net;
 use crate::{group, range};
@@ -21,14 +23,7 @@ fn limited(set: impl FnOnce(&mut Limits)) -> Config {
 }
 
 fn alive(number: u16) -> Frame {
-    Frame::Claim(Claim {
-        life: Life { id: id(number), epoch: EPOCH },
-        incarnation: 0,
-        standing: Standing::Alive,
-        accuser: None,
-        confirmed_by: [None; 2],
-        age: 0,
-    })
+    Frame::Claim(scalesmall_hostile::claim(life(number), 0, Standing::Alive))
 }
 
 /// A whole record of somebody, of `ranges` ranges.
@@ -53,7 +48,7 @@ fn record(member: u16, name: &str, ranges: u32) -> Frame {
 }
 
 fn tell(engine: &mut Engine, holder: &mut Holder, frames: &[Frame]) {
-    let packet = holder.packet(Some(engine.epoch()), frames);
+    let packet = holder.packet(Some(engine.life()), frames);
     engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
 }
 
@@ -99,7 +94,7 @@ fn a_limit_too_low_to_work_with_is_named() {
         (limited(|limits| limits.events = 0), "events", 16),
         (limited(|limits| limits.relays = 15), "relays", 16),
     ] {
-        let refused = Engine::new(config, id(1), EPOCH, START).map(|_| ());
+        let refused = Engine::new(config, addr(1), EPOCH, START).map(|_| ());
         assert_eq!(refused, Err(ConfigError::LimitTooLow { limit, least }));
     }
 }
@@ -219,7 +214,7 @@ fn event_bytes() {
         Frame::Message(Message { origin, sequence, tag: 1, group: None, payload })
     };
     tell(&mut engine, &mut holder, &[message(1)]);
-    let second = holder.packet(Some(EPOCH), &[message(2)]);
+    let second = holder.packet(Some(receiver()), &[message(2)]);
     let give = |engine: &mut Engine| engine.handle_datagram(START, holder.arrival(), &second);
     assert_eq!(give(&mut engine), Err(DatagramError::Busy));
     assert_eq!(drain(&mut engine).events.len(), 1);
@@ -244,7 +239,7 @@ fn asked(engine: &mut Engine, holder: &mut Holder, sequence: u64) -> Result<(), 
     let origin = Life { id: id(3), epoch: EPOCH };
     let message = Message { origin, sequence, tag: 0, group: None, payload: Bytes::new() };
     let spread = Spread { route, hops: 3, frames: 1, first_try: None };
-    let packet = holder.packet(Some(EPOCH), &[Frame::Spread(spread), Frame::Message(message)]);
+    let packet = holder.packet(Some(receiver()), &[Frame::Spread(spread), Frame::Message(message)]);
     engine.handle_datagram(START, holder.arrival(), &packet)
 }
 
@@ -399,7 +394,6 @@ fn inquiries() {
     let requests: Vec<Frame> = (3..40)
         .map(|number| Frame::Verify {
             suspect: Life { id: id(number), epoch: EPOCH },
-            incarnation: 0,
             millis: 2_000,
         })
         .collect();
@@ -461,7 +455,7 @@ fn spans_have_bounds_that_are_named() {
     assert_eq!(running.digest(), digest);
     for bad in ["0.0.0.0:1", "[::]:1", "224.1.1.1:1", "10.0.0.1:0"] {
         let bad: SocketAddr = bad.parse().unwrap();
-        let refused = Engine::new(config(), bad.into(), Epoch(1), START).map(|_| ());
-        assert_eq!(refused, Err(ConfigError::BadIdentity));
+        let refused = Engine::new(config(), bad, Epoch(1), START).map(|_| ());
+        assert_eq!(refused, Err(ConfigError::NotAddressable { addr: bad }));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use scalesmall_core::wire::{Frame, MESSAGE_OVERHEAD, Message, Route, Spread};
 use scalesmall_core::{BroadcastError, BroadcastId, Config, ConfigError, Event, Recipients, Tag};
-use scalesmall_hostile::{EPOCH, Holder, addr, config, engine, engine_with, id};
+use scalesmall_hostile::{Holder, addr, config, engine, engine_with, id, receiver};
 
 use crate::net::Net;
 
@@ -104,7 +104,8 @@ fn messages_too_large_to_pass_on_do_not_block_a_hop() {
             payload: Bytes::from(vec![7; 3_000]),
         };
         let spread = Spread { route: route.clone(), hops: 20, frames: 1, first_try: None };
-        let packet = holder.packet(Some(EPOCH), &[Frame::Spread(spread), Frame::Message(message)]);
+        let packet =
+            holder.packet(Some(receiver()), &[Frame::Spread(spread), Frame::Message(message)]);
         let arrival = holder.arrival();
         net.on(1, |engine, now| engine.handle_datagram(now, arrival, &packet)).unwrap();
     }
@@ -123,7 +124,7 @@ fn a_report_of_a_message_that_was_never_sent_is_no_event() {
     broadcast(&mut net, 1, 5).unwrap();
     let mut holder = Holder::new(99);
     let reports = [0, 1, 1, 2, u64::MAX].map(|sequence| Frame::Undelivered { sequence, bytes: 7 });
-    let packet = holder.packet(Some(EPOCH), &reports);
+    let packet = holder.packet(Some(receiver()), &reports);
     let since = net.events.len();
     net.on(1, |engine, now| engine.handle_datagram(now, holder.arrival(), &packet)).unwrap();
     let told: Vec<u64> =
@@ -140,7 +141,7 @@ fn a_peer_that_says_that_its_path_is_narrow_draws_few_bytes() {
     let mut holder = Holder::new(99);
     let mut said = 0;
     for _ in 0..500 {
-        let packet = holder.packet(Some(EPOCH), &[Frame::Narrow]);
+        let packet = holder.packet(Some(receiver()), &[Frame::Narrow]);
         said += packet.len() as u64;
         net.on(1, |engine, now| engine.handle_datagram(now, holder.arrival(), &packet)).unwrap();
         net.run_for(Duration::from_millis(20));
@@ -161,5 +162,5 @@ fn datagrams_too_small_for_the_metadata_are_refused() {
     engine.set_metadata(now, Bytes::from(vec![1; 300])).unwrap();
     engine.set_config(now, sized(512)).unwrap();
     let peer = engine.peer(id(1)).unwrap();
-    assert_eq!((peer.datagram, peer.id.addr()), (512, addr(1)));
+    assert_eq!((peer.datagram, peer.address), (512, addr(1)));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use scalesmall_core::wire::Frame;
 use scalesmall_core::{Arrival, Destination, Engine, Event, Recipients, SendRate, Status, Tag};
-use scalesmall_hostile::{EPOCH, Holder, addr, config, drain, id};
+use scalesmall_hostile::{Holder, addr, config, drain, id, receiver};
 
 use crate::net::Net;
 use crate::{group, range};
@@ -129,7 +129,7 @@ fn one_that_floods_does_not_displace_others() {
     flooder.introduce(&mut net.engines[0]);
     let pings = vec![Frame::Ping { root: 1 }; 100];
     for step in 0..3_000 {
-        let packet = flooder.packet(Some(EPOCH), &pings);
+        let packet = flooder.packet(Some(receiver()), &pings);
         net.on(1, |engine, now| engine.handle_datagram(now, flooder.arrival(), &packet)).unwrap();
         net.run_for(Duration::from_millis(5));
         for (watcher, others) in [(1, [2, 3]), (2, [1, 3]), (3, [1, 2])] {

@@ -9,7 +9,7 @@ use scalesmall_core::{
     Life, Suite, Tag,
 };
 use scalesmall_hostile::{
-    EPOCH, Holder, START, addr, cluster, config, drain, engine, engine_with, id, keys,
+    EPOCH, Holder, START, addr, cluster, config, drain, engine, engine_with, id, keys, receiver,
 };
 
 use crate::calls::picture;
@@ -71,7 +71,7 @@ fn ping() -> [Frame; 1] {
 fn stranger(keys: &Keyring, cluster: &str, suite: Suite) -> Vec<u8> {
     let life = Life { id: id(3), epoch: EPOCH };
     let cluster = ClusterName::try_from(cluster).unwrap();
-    Holder::of(life, keys, &cluster, suite).packet(Some(EPOCH), &ping())
+    Holder::of(life, keys, &cluster, suite).packet(Some(receiver()), &ping())
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_foreign_datagram_only_counts() {
 fn an_unknown_version_only_counts() {
     let error = DatagramError::Wire(WireError::UnknownVersion { version: 9 });
     only_counts("refused_version", error, |_, holder| {
-        let mut packet = holder.packet(Some(EPOCH), &ping());
+        let mut packet = holder.packet(Some(receiver()), &ping());
         packet[0] = 0xa9;
         packet
     });
@@ -100,7 +100,7 @@ fn an_oversized_datagram_only_counts() {
 fn a_truncated_datagram_only_counts() {
     let error = DatagramError::Wire(WireError::Truncated);
     only_counts("refused_truncated", error, |_, holder| {
-        holder.packet(Some(EPOCH), &ping())[..24].to_vec()
+        holder.packet(Some(receiver()), &ping())[..24].to_vec()
     });
 }
 
@@ -108,7 +108,7 @@ fn a_truncated_datagram_only_counts() {
 fn a_malformed_header_only_counts() {
     let error = DatagramError::Wire(WireError::Malformed);
     only_counts("refused_malformed", error, |_, holder| {
-        let mut packet = holder.packet(Some(EPOCH), &ping());
+        let mut packet = holder.packet(Some(receiver()), &ping());
         packet[1] |= 0x80;
         packet
     });
@@ -145,7 +145,7 @@ fn the_other_suite_only_counts() {
 #[test]
 fn a_replayed_packet_only_counts() {
     only_counts("refused_replayed", DatagramError::Replayed, |engine, holder| {
-        let packet = holder.packet(Some(EPOCH), &ping());
+        let packet = holder.packet(Some(receiver()), &ping());
         engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
         packet
     });
@@ -156,12 +156,12 @@ fn a_replayed_packet_only_counts() {
 fn a_packet_too_old_to_tell_counts_and_is_answered_once() {
     let mut engine = engine(1);
     let mut holder = Holder::new(2);
-    let late = holder.numbered(2_000, Some(EPOCH), &[]);
+    let late = holder.numbered(2_000, Some(receiver()), &[]);
     engine.handle_datagram(START, holder.arrival(), &late).unwrap();
     let _ = drain(&mut engine);
     let before = picture(&engine);
     for number in [36, 36, 37] {
-        let old = holder.numbered(number, Some(EPOCH), &ping());
+        let old = holder.numbered(number, Some(receiver()), &ping());
         let refused = engine.handle_datagram(START, holder.arrival(), &old);
         assert_eq!(refused, Err(DatagramError::TooOld));
         let said = drain(&mut engine);
@@ -199,7 +199,7 @@ fn a_packet_of_a_former_life_is_looked_into_once() {
 
 #[test]
 fn an_implausible_epoch_only_counts() {
-    for bound in [None, Some(EPOCH)] {
+    for bound in [None, Some(receiver())] {
         only_counts("epochs_refused", DatagramError::ImplausibleEpoch, |_, _| {
             let life = Life { id: id(2), epoch: Epoch(u64::MAX) };
             Holder::of(life, &keys(), &cluster(), Suite::Authenticated).packet(bound, &ping())
@@ -220,7 +220,7 @@ fn a_full_table_of_nodes_only_counts() {
     Holder::new(2).introduce(&mut engine);
     let before = (picture(&engine), engine.stats().clone());
     let mut third = Holder::new(3);
-    let packet = third.packet(Some(EPOCH), &ping());
+    let packet = third.packet(Some(receiver()), &ping());
     let refused = engine.handle_datagram(START, third.arrival(), &packet);
     assert_eq!(refused, Err(DatagramError::Full));
     assert_eq!(picture(&engine), before.0);
@@ -240,7 +240,7 @@ fn a_silent_engine_only_counts() {
     engine.depart(START);
     let _ = drain(&mut engine);
     let before = (picture(&engine), engine.stats().clone());
-    let packet = holder.packet(Some(EPOCH), &ping());
+    let packet = holder.packet(Some(receiver()), &ping());
     let refused = engine.handle_datagram(START, holder.arrival(), &packet);
     assert_eq!(refused, Err(DatagramError::Silent));
     assert_eq!(picture(&engine), before.0);
@@ -281,15 +281,15 @@ fn all_frames_are_validated_before_any_is_applied() {
         let payload = bytes::Bytes::from_static(b"first");
         Frame::Message(Message { origin, sequence, tag: 1, group: None, payload })
     };
-    let whole = holder.packet(Some(EPOCH), &[message(1), message(2)]);
+    let whole = holder.packet(Some(receiver()), &[message(1), message(2)]);
     let (_, start) = Header::parse(&whole).unwrap();
     // A frame type that does not exist, behind two good frames.
     let payload = [&whole[start..whole.len() - TAG_LEN], &[0x0f]].concat();
-    let broken = holder.raw(EPOCH, &payload);
+    let broken = holder.raw(receiver(), &payload);
     let refused = engine.handle_datagram(START, holder.arrival(), &broken);
     assert_eq!(refused, Err(DatagramError::Wire(WireError::Malformed)));
     assert_eq!(drain(&mut engine).events, []);
-    let good = holder.raw(EPOCH, &payload[..payload.len() - 1]);
+    let good = holder.raw(receiver(), &payload[..payload.len() - 1]);
     engine.handle_datagram(START, holder.arrival(), &good).unwrap();
     let messages = drain(&mut engine).events;
     assert_eq!(messages.len(), 2);

@@ -3,24 +3,15 @@
 use std::num::NonZeroU64;
 
 use quickcheck::quickcheck;
-use scalesmall_core::wire::{Claim, FirstTry, Frame, Route, Spread, Standing};
-use scalesmall_hostile::{Holder, START, drain, engine, id};
+use scalesmall_core::wire::{FirstTry, Frame, Route, Spread, Standing};
+use scalesmall_hostile::{Holder, START, drain, engine, id, life};
 
 /// The packets in which two copies may come: both tried first in the packet `FIRST`, then repeated
 /// together or each for itself.
 const FIRST: u64 = 100;
 
 fn claim() -> Frame {
-    let life = Holder::new(9).life;
-    let (accuser, confirmed_by) = (None, [None; 2]);
-    Frame::Claim(Claim {
-        life,
-        incarnation: 0,
-        standing: Standing::Alive,
-        accuser,
-        confirmed_by,
-        age: 0,
-    })
+    Frame::Claim(scalesmall_hostile::claim(life(9), 0, Standing::Alive))
 }
 
 /// A copy of this many frames, for one other node, that was tried first at a place of `FIRST`.
@@ -53,7 +44,7 @@ quickcheck! {
                     expected[place as usize] = weight.into();
                 }
             }
-            let datagram = sender.numbered(packet, Some(engine.epoch()), &frames);
+            let datagram = sender.numbered(packet, Some(engine.life()), &frames);
             let _ = engine.handle_datagram(START, sender.arrival(), &datagram);
             let _ = drain(&mut engine);
         }

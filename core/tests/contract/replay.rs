@@ -126,7 +126,7 @@ fn an_hour_played_to_nodes_that_live_changes_nothing() {
 fn an_hour_played_to_a_node_that_has_restarted_changes_nothing() {
     let restart = |net: &mut Net| {
         let epoch = later(net);
-        net.engines[0] = Engine::new(settings(), id(1), epoch, net.now).unwrap();
+        net.engines[0] = Engine::new(settings(), addr(1), epoch, net.now).unwrap();
     };
     let meet = |net: &mut Net| net.on(1, |engine, now| engine.contact(now, &[addr(2)]));
     compare(1, restart, meet);
@@ -160,7 +160,7 @@ fn an_hour_played_to_a_node_that_has_renewed_changes_nothing() {
 fn an_hour_of_a_node_that_has_restarted_since_changes_nothing() {
     let restart = |net: &mut Net| {
         let epoch = later(net);
-        net.engines[1] = Engine::new(settings(), id(2), epoch, net.now).unwrap();
+        net.engines[1] = Engine::new(settings(), addr(2), epoch, net.now).unwrap();
         net.on(2, |engine, now| engine.contact(now, &[addr(5)]));
         net.run_for(Duration::from_secs(5));
     };

@@ -9,7 +9,7 @@ use scalesmall_core::wire::{Frame, Header};
 use scalesmall_core::{
     Arrival, Config, Destination, Engine, Instant, Liveness, NodeId, Recipients, Tag,
 };
-use scalesmall_hostile::{EPOCH, Holder, START, addr, config, drain, engine_with, id};
+use scalesmall_hostile::{Holder, START, addr, config, drain, engine_with, id, receiver};
 
 /// An engine that multicasts and knows some holders of the key, from number 2 on. It calls nobody
 /// down, as none of them answers.
@@ -31,7 +31,7 @@ fn multicast(engine: &mut Engine, now: Instant, from: &mut Holder, frames: &[Fra
 }
 
 fn unicast(engine: &mut Engine, now: Instant, from: &mut Holder, frames: &[Frame]) {
-    let packet = from.packet(Some(EPOCH), frames);
+    let packet = from.packet(Some(receiver()), frames);
     engine.handle_datagram(now, from.arrival(), &packet).unwrap();
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use scalesmall_core::wire::{Decoder, Frame, Header, Route, Spread, TAG_LEN, WireError};
 use scalesmall_core::{Arrival, DatagramError, Destination, Event, Recipients, Tag};
-use scalesmall_hostile::{EPOCH, Holder, addr, id};
+use scalesmall_hostile::{Holder, addr, id, receiver};
 
 use crate::net::Net;
 
@@ -32,7 +32,8 @@ impl Liar {
     }
 
     fn say(&mut self, net: &mut Net, to: u16, frames: &[Frame]) {
-        let packet = self.holder.packet(Some(EPOCH), frames);
+        let receiver = net.engines[usize::from(to) - 1].life();
+        let packet = self.holder.packet(Some(receiver), frames);
         self.deliver(net, to, self.holder.arrival(), &packet);
     }
 
@@ -163,7 +164,7 @@ fn what_is_said_of_sizes_elsewhere_is_ignored_or_refused() {
             let multicast = liar.holder.packet(None, alone);
             liar.deliver(&mut net, 1, Arrival::Multicast(addr(99)), &multicast);
             for head in [&numbered, &spread] {
-                let smuggled = liar.holder.smuggled(EPOCH, head, &frame).unwrap();
+                let smuggled = liar.holder.smuggled(receiver(), head, &frame).unwrap();
                 let arrival = liar.holder.arrival();
                 let taken =
                     net.on(1, |engine, now| engine.handle_datagram(now, arrival, &smuggled));

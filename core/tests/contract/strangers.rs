@@ -6,42 +6,39 @@ use std::time::Duration;
 use bytes::Bytes;
 use scalesmall_core::wire::{Claim, Frame, Message, Route, Spread, Standing};
 use scalesmall_core::{Arrival, Destination, Life, NodeId, Status};
-use scalesmall_hostile::{EPOCH, Holder, addr, id};
+use scalesmall_hostile::{EPOCH, Holder, addr, cluster, receiver};
 
 use crate::net::Net;
 
-/// A claim, for everybody, that these live.
-fn invented(ids: &[NodeId]) -> Vec<Frame> {
+/// A claim, for everybody, that nodes live at these addresses.
+fn invented(addrs: &[SocketAddr]) -> Vec<Frame> {
     let route = Route::Ring { from: 0, until: 0, group: None, covered: true };
-    let spread = Spread { route, hops: 20, frames: ids.len() as u8, first_try: None };
-    let claims = ids.iter().map(|&id| {
-        let (life, standing) = (Life { id, epoch: EPOCH }, Standing::Alive);
-        let claim = Claim {
-            life,
-            incarnation: 0,
-            standing,
-            accuser: None,
-            confirmed_by: [None; 2],
-            age: 0,
-        };
-        Frame::Claim(claim)
+    let spread = Spread { route, hops: 20, frames: addrs.len() as u8, first_try: None };
+    let claims = addrs.iter().map(|&addr| {
+        let life = Life { id: id_at(addr), epoch: EPOCH };
+        let claim = scalesmall_hostile::claim(life, 0, Standing::Alive);
+        Frame::Claim(Claim { locator: Some(addr.into()), ..claim })
     });
     std::iter::once(Frame::Spread(spread)).chain(claims).collect()
 }
 
+fn id_at(addr: SocketAddr) -> NodeId {
+    cluster().node_at(addr)
+}
+
 /// Has a member say something to the first node. Returns how many bytes that took.
 fn say(net: &mut Net, member: &mut Holder, frames: &[Frame]) -> usize {
-    let packet = member.packet(Some(EPOCH), frames);
+    let packet = member.packet(Some(receiver()), frames);
     net.on(1, |engine, now| {
         let _ = engine.handle_datagram(now, Arrival::Unicast(addr(99)), &packet);
     });
     packet.len()
 }
 
-/// The bytes that went to somebody of these.
-fn bytes_to(net: &Net, ids: &[NodeId]) -> usize {
+/// The bytes that went to one of these addresses.
+fn bytes_to(net: &Net, addrs: &[SocketAddr]) -> usize {
     let sent = net.sent.iter().filter(|(_, to, _)| match to {
-        Destination::Unicast(at) => ids.contains(&NodeId::from(*at)),
+        Destination::Unicast(at) => addrs.contains(at),
         Destination::Multicast => false,
     });
     sent.map(|(_, _, datagram)| datagram.len()).sum()
@@ -65,11 +62,11 @@ fn what_is_made_up_gets_little_and_is_forgotten() {
         [hosts(250).collect(), hosts(60).collect(), ports(250).collect()];
     for nodes in [8, 16] {
         for set in &sets {
-            let ids: Vec<NodeId> = set.iter().copied().map(NodeId::from).collect();
+            let ids: Vec<NodeId> = set.iter().copied().map(id_at).collect();
             let mut net = acquainted(nodes);
             net.run_for(Duration::from_secs(10));
             let mut member = Holder::new(99);
-            let said = say(&mut net, &mut member, &invented(&ids));
+            let said = say(&mut net, &mut member, &invented(set));
             net.run_for(Duration::from_secs(150));
             for engine in &net.engines {
                 let shown = |id: &&NodeId| {
@@ -78,7 +75,7 @@ fn what_is_made_up_gets_little_and_is_forgotten() {
                 assert_eq!(ids.iter().filter(shown).count(), 0, "{nodes} nodes, {} ids", ids.len());
             }
             net.run_for(Duration::from_secs(450));
-            let sent = bytes_to(&net, &ids);
+            let sent = bytes_to(&net, set);
             assert!(sent <= 20 * said, "{nodes} nodes, {} ids: {said} B, {sent} B", ids.len());
             for engine in &net.engines {
                 assert!(ids.iter().all(|&id| engine.peer(id).is_none()));
@@ -91,10 +88,11 @@ fn what_is_made_up_gets_little_and_is_forgotten() {
 /// The same of messages to listed nodes that were made up.
 #[test]
 fn listed_recipients_that_are_made_up_get_little() {
-    let ids: Vec<NodeId> = (0..250).map(|host| id(5_000 + host)).collect();
+    let addrs: Vec<SocketAddr> = (0..250).map(|host| addr(5_000 + host)).collect();
+    let ids: Vec<NodeId> = addrs.iter().copied().map(id_at).collect();
     let mut net = acquainted(8);
     let mut member = Holder::new(99);
-    let mut said = say(&mut net, &mut member, &invented(&ids));
+    let mut said = say(&mut net, &mut member, &invented(&addrs));
     for sequence in 1..=3 {
         let payload = Bytes::from(vec![7; 900]);
         let message = Message { origin: member.life, sequence, tag: 1, group: None, payload };
@@ -104,21 +102,21 @@ fn listed_recipients_that_are_made_up_get_little() {
         net.run_for(Duration::from_secs(1));
     }
     net.run_for(Duration::from_secs(600));
-    let sent = bytes_to(&net, &ids);
+    let sent = bytes_to(&net, &addrs);
     assert!(sent <= 20 * said, "{said} B, {sent} B");
 }
 
 /// A second crowd, as soon as the first has been found silent, fares no better.
 #[test]
 fn a_second_crowd_gets_as_little() {
-    let crowd = |from: u16| (from..from + 250).map(id).collect::<Vec<NodeId>>();
+    let crowd = |from: u16| (from..from + 250).map(addr).collect::<Vec<SocketAddr>>();
     let (first, second) = (crowd(5_000), crowd(6_000));
     let mut net = acquainted(8);
     let mut member = Holder::new(99);
     say(&mut net, &mut member, &invented(&first));
     let shown = |net: &Net| {
         let peers = net.engines[0].peers();
-        peers.filter(|peer| peer.status == Status::Alive && first.contains(&peer.id)).count()
+        peers.filter(|peer| peer.status == Status::Alive && first.contains(&peer.address)).count()
     };
     while shown(&net) > 0 {
         net.run_for(Duration::from_secs(1));

@@ -1,6 +1,6 @@
 //! Full tables: the living come before the gone.
 
-use scalesmall_core::wire::{Claim, Frame, Standing};
+use scalesmall_core::wire::{Frame, Standing};
 use scalesmall_core::{Config, Destination, Engine, Epoch, GroupName, Life, Op, Status};
 use scalesmall_hostile::{EPOCH, Holder, START, addr, config, drain, engine_with, id};
 
@@ -18,12 +18,11 @@ fn said(number: u16, standing: Standing) -> Frame {
 
 fn said_of(number: u16, epoch: Epoch, standing: Standing) -> Frame {
     let life = Life { id: id(number), epoch };
-    let confirmed_by = [None; 2];
-    Frame::Claim(Claim { life, incarnation: 0, standing, accuser: None, confirmed_by, age: 0 })
+    Frame::Claim(scalesmall_hostile::claim(life, 0, standing))
 }
 
 fn tell(engine: &mut Engine, holder: &mut Holder, frames: &[Frame]) {
-    let packet = holder.packet(Some(engine.epoch()), frames);
+    let packet = holder.packet(Some(engine.life()), frames);
     engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
 }
 

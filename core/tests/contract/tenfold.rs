@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use scalesmall_core::wire::{Claim, Frame, Message, Standing};
+use scalesmall_core::wire::{Frame, Message, Standing};
 use scalesmall_core::{
     DatagramError, Engine, Event, Instant, Life, Limits, Op, Recipients, RecordDelta, Suite, Tag,
     Write,
 };
-use scalesmall_hostile::{EPOCH, Holder, START, cluster, config, engine_with, id, keys};
+use scalesmall_hostile::{EPOCH, Holder, START, cluster, config, engine_with, id, keys, receiver};
 
 use crate::net::Net;
 use crate::{group, range};
@@ -21,7 +21,7 @@ fn with(set: impl FnOnce(&mut Limits)) -> Engine {
 }
 
 fn tell(engine: &mut Engine, holder: &mut Holder, frames: &[Frame]) {
-    let packet = holder.packet(Some(engine.epoch()), frames);
+    let packet = holder.packet(Some(engine.life()), frames);
     engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
     let _ = scalesmall_hostile::drain(engine);
 }
@@ -38,14 +38,7 @@ fn message(holder: &Holder) -> Frame {
 }
 
 fn left(holder: &Holder) -> Frame {
-    Frame::Claim(Claim {
-        life: holder.life,
-        incarnation: 0,
-        standing: Standing::Left,
-        accuser: None,
-        confirmed_by: [None; 2],
-        age: 0,
-    })
+    Frame::Claim(scalesmall_hostile::claim(holder.life, 0, Standing::Left))
 }
 
 /// Ranges that a node serves, and nobody else does.
@@ -191,7 +184,7 @@ fn more_senders_than_keys_are_heard_while_packets_are_forged() {
         let mut holders: Vec<Holder> = (100..140).map(holder).collect();
         for _ in 0..3 {
             for holder in &mut holders {
-                let packet = holder.packet(Some(EPOCH), &[Frame::Ping { root: 1 }]);
+                let packet = holder.packet(Some(receiver()), &[Frame::Ping { root: 1 }]);
                 for at in packet.len() - 10..packet.len() {
                     let mut forged = packet.clone();
                     forged[at] ^= 1;
@@ -214,7 +207,7 @@ fn of_more_bursts_than_wide_windows_the_last_count() {
     let mut engine = with(|limits| limits.nodes = 1_000);
     let mut senders = met(&mut engine, 100..420);
     let give = |engine: &mut Engine, now, sender: &mut Holder, number| {
-        let packet = sender.numbered(number, Some(EPOCH), &[Frame::Ping { root: 0 }]);
+        let packet = sender.numbered(number, Some(receiver()), &[Frame::Ping { root: 0 }]);
         let taken = engine.handle_datagram(now, sender.arrival(), &packet);
         let _ = scalesmall_hostile::drain(engine);
         taken

@@ -427,7 +427,7 @@ impl World {
 
 pub(crate) fn id(node: usize) -> NodeId {
     let port = u16::try_from(node).unwrap() + 1;
-    NodeId::from(std::net::SocketAddr::from(([10, 0, 0, 1], port)))
+    NodeId::from_bits(port.into())
 }
 
 /// One of a few ranges that touch, nest and equal.

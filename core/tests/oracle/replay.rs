@@ -1,7 +1,8 @@
 //! Plays a recorded scenario on topologies and compares the answers.
 
 use scalesmall_core::{
-    Epoch, GroupName, GroupRecords, KeyRange, Life, NodeId, Op, TimedItem, Topology,
+    ClusterName, Epoch, GroupName, GroupRecords, KeyRange, Life, NodeId, NodeName, Op, TimedItem,
+    Topology,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,8 +35,10 @@ impl<'a> Replay<'a> {
     pub(crate) fn new(scenario: &'a Value) -> Self {
         let text = |value: &'a Value| value.as_str().unwrap();
         let list = |name: &str| scenario[name].as_array().unwrap().iter().map(text);
-        let addr = |text: &str| text.parse::<std::net::SocketAddr>().unwrap();
-        let ids: Vec<_> = list("nodes").map(|text| NodeId::from(addr(text))).collect();
+        let cluster = ClusterName::try_from("original").unwrap();
+        // The original's nodes are named after their addresses.
+        let name = |text: &str| NodeName::try_from(text).unwrap();
+        let ids: Vec<_> = list("nodes").map(|text| cluster.node(&name(text))).collect();
         Self {
             scenario,
             nodes: ids.iter().map(|id| Topology::new(*id, Epoch(1))).collect(),
@@ -185,15 +188,19 @@ impl<'a> Replay<'a> {
             let numbers = expected[name].as_array().unwrap().iter();
             numbers.map(|number| usize::try_from(number.as_u64().unwrap()).unwrap()).collect()
         };
-        let members: Vec<_> = topology.members(name).map(|id| self.index_of(id)).collect();
+        // The original sorts by address, this by identity.
+        let mut members: Vec<_> = topology.members(name).map(|id| self.index_of(id)).collect();
+        members.sort_unstable();
         assert_eq!(members, numbers("members"), "{place}: members of {name}");
-        let rows: Vec<Row> = topology.topology(name).map(|item| self.row(&item)).collect();
+        let mut rows: Vec<Row> = topology.topology(name).map(|item| self.row(&item)).collect();
+        rows.sort_by_key(|row| row.0);
         let recorded: Vec<Row> =
             expected["topology"].as_array().unwrap().iter().map(parse).collect();
         assert_eq!(rows, recorded, "{place}: topology of {name}");
         for (op, listed) in [(Op::Add, "add"), (Op::Remove, "rmv"), (Op::Get, "get")] {
-            let rows: Vec<Row> =
+            let mut rows: Vec<Row> =
                 topology.topology_of(name, op).map(|item| self.row(&item)).collect();
+            rows.sort_by_key(|row| row.0);
             let expected: Vec<Row> = numbers(listed).iter().map(|i| recorded[*i].clone()).collect();
             assert_eq!(rows, expected, "{place}: {listed} items of {name}");
         }

@@ -3,7 +3,7 @@ use alloc::string::String;
 use core::net::SocketAddr;
 
 use super::*;
-use crate::base::{Epoch, Life, NodeId};
+use crate::base::{Epoch, Life};
 use crate::claims::{Claim, Plea};
 use crate::picture::{Weighed, of_one};
 
@@ -84,15 +84,9 @@ impl World {
     /// The peer has fallen once, and lives.
     fn new() -> Self {
         let (mut picture, mut out) = of_one();
-        let id = NodeId::from(SocketAddr::from(([10, 0, 0, 2], 1)));
-        let known = Claim {
-            life: Life { id, epoch: Epoch(1) },
-            incarnation: 0,
-            standing: Standing::Alive,
-            accuser: None,
-            confirmed_by: [None; 2],
-            age: 0,
-        };
+        let addr = SocketAddr::from(([10, 0, 0, 2], 1));
+        let id = picture.config.cluster.node_at(addr);
+        let known = Claim::of_birth(Life { id, epoch: Epoch(1) }, Some(addr.into()));
         let peer = match picture.consider(&mut out, &known, id) {
             Weighed::News(news) => news.ix,
             weighed => panic!("{weighed:?}"),

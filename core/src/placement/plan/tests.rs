@@ -1,11 +1,9 @@
 use super::*;
 use alloc::collections::{BTreeMap, BTreeSet};
-use core::net::SocketAddr;
 use quickcheck::{TestResult, quickcheck};
 
 fn node(number: u16) -> NodeId {
-    let [high, low] = number.to_be_bytes();
-    NodeId::from(SocketAddr::from(([10, 0, high, low], 1)))
+    NodeId::from_bits(number.into())
 }
 
 fn group() -> GroupName {
