@@ -1,10 +1,9 @@
 //! Rules that must never be broken, and how a broken one is reported.
 
 use core::fmt;
-use core::net::SocketAddr;
 use core::time::Duration;
 
-use scalesmall_core::{Epoch, Instant, Life, SendRate, Status};
+use scalesmall_core::{Epoch, Instant, SendRate, Status};
 
 use crate::trace::{Entry, KEPT};
 
@@ -61,7 +60,7 @@ pub enum Broken {
     /// What a node's events add up to is not what its queries return.
     ReplayDiffers {
         /// The peer.
-        peer: SocketAddr,
+        about: usize,
         /// What the events say.
         events: Option<Status>,
         /// What the queries say.
@@ -103,7 +102,7 @@ pub enum Broken {
     /// A node took a packet of a life of which it knew that it is over.
     StaleLife {
         /// The life that sent it.
-        sender: Life,
+        life: Epoch,
         /// The life that was known.
         known: Epoch,
     },
@@ -260,8 +259,8 @@ impl fmt::Display for Broken {
                 f,
                 "node {about} is called unreachable, though it runs and nothing keeps it apart"
             ),
-            Self::ReplayDiffers { peer, events, queries } => {
-                write!(f, "of {peer} the events say {events:?}, the queries {queries:?}")
+            Self::ReplayDiffers { about, events, queries } => {
+                write!(f, "of node {about} the events say {events:?}, the queries {queries:?}")
             }
             Self::NotReached { limit } => {
                 write!(f, "not reached within {limit:?}")
@@ -278,8 +277,8 @@ impl fmt::Display for Broken {
                 "a repeated datagram of {len} bytes from node {from} is taken by a process that began \
                  after it was sent"
             ),
-            Self::StaleLife { sender, known } => {
-                write!(f, "a packet of {sender} is taken, though life {known} of it is known")
+            Self::StaleLife { life, known } => {
+                write!(f, "a packet of life {life} is taken, though life {known} is known")
             }
             Self::MessageMissed { limit, by } => {
                 write!(f, "a message has not come to nodes {} within {limit:?}", list(by))

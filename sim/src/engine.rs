@@ -5,11 +5,12 @@ use core::net::SocketAddr;
 use bytes::BytesMut;
 use scalesmall_core::wire::{Decoder, Frame, Header};
 use scalesmall_core::{
-    Arrival, Destination, Engine, Epoch, Event, Instant, SendError, SendRate, Status,
+    Arrival, Destination, Engine, Epoch, Event, Instant, NodeId, SendError, SendRate, Status,
 };
 
 use crate::check::Broken;
 use crate::ledger::Ledger;
+use crate::names::Identity;
 use crate::sim::{Protocol, Sighting, Sim};
 
 impl Protocol for Engine {
@@ -34,7 +35,7 @@ impl Protocol for Engine {
         let fresh = Self::handle_datagram(self, now, arrival, datagram).is_ok();
         match (sender, known) {
             (Some(sender), Some(known)) if fresh && sender.epoch < known => {
-                Err(Broken::StaleLife { sender, known })
+                Err(Broken::StaleLife { life: sender.epoch, known })
             }
             _ => Ok(fresh),
         }
@@ -62,7 +63,7 @@ impl Protocol for Engine {
 
     fn sighting(event: &Event) -> Option<Sighting> {
         if let Event::Peer { peer, to, .. } = event {
-            Some(Sighting { peer: peer.id.addr(), status: *to })
+            Some(Sighting { peer: peer.id.into(), status: *to })
         } else {
             None
         }
@@ -76,10 +77,14 @@ impl Protocol for Engine {
         matches!(event, Event::Conflict { .. })
     }
 
-    fn for_each_peer(&self, tell: &mut dyn FnMut(SocketAddr, Status)) {
+    fn for_each_peer(&self, tell: &mut dyn FnMut(Identity, Status)) {
         for peer in self.peers() {
-            tell(peer.id.addr(), peer.status);
+            tell(peer.id.into(), peer.status);
         }
+    }
+
+    fn id(&self) -> Option<NodeId> {
+        Some(Self::id(self))
     }
 
     fn digest(&self) -> Option<u64> {

@@ -128,6 +128,7 @@
 //! | ground | `counts` | counts of faults, and of the fates of datagrams |
 //! | | `datagrams` | datagrams that are under way |
 //! | | `moment` | how matters stood at a moment, and what was done at another |
+//! | | `names` | how nodes are named and addressed, and which node is meant by an identity |
 //! | | `queue` | what happens next in virtual time |
 //! | | `random` | random numbers that follow from a seed, and exact ratios |
 //! | | `sample` | samples of numbers, and their quantiles |
@@ -189,6 +190,7 @@ mod engine;
 mod ledger;
 mod link;
 mod moment;
+mod names;
 mod network;
 mod node;
 pub mod pcap;
@@ -208,6 +210,7 @@ pub use check::{Broken, Failure, Law};
 pub use counts::{Fates, Faults};
 pub use link::{Delay, Link};
 pub use moment::{Mark, Moment, Seen, Series};
+pub use names::{Identity, Names};
 pub use network::{Packet, Rule, Verdict};
 pub use node::{Condition, Traffic};
 pub use queue::Queue;

@@ -1,6 +1,5 @@
 //! One node of the simulation: its protocol, its clock, its socket and what it has sent.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::collections::VecDeque;
 
 use scalesmall_core::{Destination, Instant, SendRate};
@@ -254,45 +253,9 @@ impl Clock {
 /// that a deadline that it asks for may lie behind a clock that goes on.
 const LATEST: u64 = u64::MAX / 2;
 
-/// The address of the node of this index.
-pub(crate) fn addr_of(node: usize, ipv6: bool) -> SocketAddr {
-    let number = u32::try_from(node + 1).unwrap_or(u32::MAX) & 0x00ff_ffff;
-    let ip: IpAddr = if ipv6 {
-        let host = [(number >> 16) as u16, number as u16];
-        Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, host[0], host[1]).into()
-    } else {
-        Ipv4Addr::from(0x0a00_0000 | number).into()
-    };
-    SocketAddr::new(ip, PORT)
-}
-
-/// The index of the node that has this address, if any can.
-pub(crate) fn node_at(addr: SocketAddr) -> Option<usize> {
-    let number = match addr.ip() {
-        IpAddr::V4(ip) => ip.to_bits().checked_sub(0x0a00_0000)?,
-        IpAddr::V6(ip) => u32::try_from(ip.to_bits().checked_sub(0xfd00_u128 << 112)?).ok()?,
-    };
-    let in_range = addr.port() == PORT && (1..=0x00ff_ffff).contains(&number);
-    in_range.then(|| number as usize - 1)
-}
-
-/// The original's port.
-const PORT: u16 = 29_999;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_and_nodes_are_one_to_one() {
-        for node in [0, 1, 255, 256, 70_000] {
-            assert_eq!(node_at(addr_of(node, false)), Some(node));
-            assert_eq!(node_at(addr_of(node, true)), Some(node));
-        }
-        assert_eq!(node_at("10.0.0.0:29999".parse().unwrap()), None);
-        assert_eq!(node_at("9.0.0.1:29999".parse().unwrap()), None);
-        assert_eq!(node_at("10.0.0.1:1".parse().unwrap()), None);
-    }
 
     #[test]
     fn a_skewed_clock_shows_its_deadlines_in_time() {

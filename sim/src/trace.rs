@@ -1,7 +1,6 @@
 //! What happened: a rolling hash of everything, and the last records for a person to read.
 
 use core::fmt::{self, Write};
-use core::net::SocketAddr;
 use std::collections::VecDeque;
 
 use scalesmall_core::{Instant, Status};
@@ -42,8 +41,8 @@ pub enum What {
     },
     /// It changed its mind about a peer.
     Believes {
-        /// The peer.
-        peer: SocketAddr,
+        /// Which node that is; `None` if there is no such node.
+        about: Option<usize>,
         /// What it is.
         status: Option<Status>,
     },
@@ -64,10 +63,14 @@ impl fmt::Display for Entry {
             What::Timeout => f.write_str("has a deadline"),
             What::Sent { to: Some(to), len } => write!(f, "sends {len} bytes to node {to}"),
             What::Sent { to: None, len } => write!(f, "sends {len} bytes by multicast"),
-            What::Believes { peer, status: Some(status) } => {
-                write!(f, "believes {peer} {status:?}")
+            What::Believes { about, status } => {
+                f.write_str(if status.is_some() { "believes " } else { "forgets " })?;
+                match about {
+                    Some(about) => write!(f, "node {about}")?,
+                    None => f.write_str("a node that does not exist")?,
+                }
+                status.map_or(Ok(()), |status| write!(f, " {status:?}"))
             }
-            What::Believes { peer, status: None } => write!(f, "forgets {peer}"),
             What::Event => f.write_str("reports an event"),
             What::Verb(verb) => write!(f, "is {verb}"),
         }

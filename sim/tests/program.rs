@@ -329,7 +329,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 fn start(settings: &Settings) -> (Handle, Events, SocketAddr) {
     let node = Node::bind(settings).unwrap();
-    let id = node.id().addr();
+    let id = node.my_address();
     let (handle, events, _) = spawn(node).unwrap();
     (handle, events, id)
 }

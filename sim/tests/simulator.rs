@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::BytesMut;
 use scalesmall_core::{Arrival, Destination, Instant, SendError, SendRate, Status};
 use scalesmall_sim::{
-    Birth, Broken, Build, CatchUp, Condition, Delay, Link, Protocol, Ratio, Sighting, Sim, Verdict,
+    Birth, Broken, Build, CatchUp, Condition, Delay, Identity, Link, Protocol, Ratio, Sighting,
+    Sim, Verdict,
 };
 
 const BEAT: Duration = Duration::from_millis(200);
@@ -121,12 +122,12 @@ impl Protocol for Beacon {
     }
 
     fn sighting(event: &Self::Event) -> Option<Sighting> {
-        Some(Sighting { peer: event.0, status: Some(event.1) })
+        Some(Sighting { peer: event.0.into(), status: Some(event.1) })
     }
 
-    fn for_each_peer(&self, tell: &mut dyn FnMut(SocketAddr, Status)) {
+    fn for_each_peer(&self, tell: &mut dyn FnMut(Identity, Status)) {
         for (peer, (_, alive)) in &self.heard {
-            tell(*peer, if *alive { Status::Alive } else { Status::Down });
+            tell((*peer).into(), if *alive { Status::Alive } else { Status::Down });
         }
     }
 

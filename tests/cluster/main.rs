@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use scalesmall_core::{Config, Engine, GroupName, KeyRange, Op};
+use scalesmall_core::{Config, Engine, GroupName, KeyRange, NodeId, Op};
 use scalesmall_sim::{Build, Failure, Sim, lan, seed_from_env};
 
 mod calm;
@@ -85,16 +85,16 @@ fn serve_own_ranges(sim: &mut Sim) {
 }
 
 /// Whether a node shows that another serves a range.
-fn shows(engine: &Engine, member: core::net::SocketAddr, range: KeyRange) -> bool {
+fn shows(engine: &Engine, member: NodeId, range: KeyRange) -> bool {
     engine
         .topology_of(&group(), Op::Add)
-        .any(|timed| timed.item.member == member.into() && timed.item.range == range)
+        .any(|timed| timed.item.member == member && timed.item.range == range)
 }
 
 /// The node that a node would send a key to.
 fn routed(sim: &Sim, node: usize, key: u32) -> Option<usize> {
     let owner = sim.node(node)?.route(&group(), key).next()?;
-    sim.node_of(owner.member.addr())
+    sim.node_of(owner.member)
 }
 
 /// Whether all live nodes route each live node's own range to it, and those of others nowhere.

@@ -106,7 +106,7 @@ fn a_message_to_a_group_reaches_all_members_that_its_origin_sees() -> Outcome {
     let received = listening(&mut sim);
     for node in 10..60 {
         sim.join(node, &group()).unwrap();
-        let (origin, member) = (node % 10, sim.addr(node).into());
+        let (origin, member) = (node % 10, sim.id(node));
         let sees =
             |sim: &Sim| sim.node(origin).unwrap().members(&group()).any(|known| known == member);
         sim.run_until(sees, secs(5))?;
@@ -130,7 +130,7 @@ fn a_message_to_a_large_group_reaches_members_that_hops_do_not_know_of() -> Outc
         let received = listening(&mut sim);
         for node in 100..130 {
             sim.join(node, &group()).unwrap();
-            let (origin, member) = (node % 100, sim.addr(node).into());
+            let (origin, member) = (node % 100, sim.id(node));
             let sees = |sim: &Sim| {
                 sim.node(origin).unwrap().members(&group()).any(|known| known == member)
             };
@@ -153,7 +153,7 @@ fn a_message_to_a_large_group_reaches_members_that_hops_do_not_know_of() -> Outc
 fn messages_to_listed_nodes_reach_those_only() -> Outcome {
     let mut sim = settled(52, 30)?;
     let received = listening(&mut sim);
-    let listed = [2, 3, 5, 7].map(|node| sim.addr(node).into());
+    let listed = [2, 3, 5, 7].map(|node| sim.id(node));
     send(&mut sim, 0, Recipients::Nodes(&listed), 1);
     sim.run_for(millis(100))?;
     let reached: Vec<usize> = received.0.borrow().keys().map(|(node, _)| *node).collect();

@@ -28,9 +28,9 @@ pub(super) fn segment(seed: u64, nodes: usize, config: Config) -> Result<Sim, Bo
 
 /// Has a node serve a range; returns how long the last of all live nodes took to show it.
 pub(super) fn wait(sim: &mut Sim, node: usize, number: u32) -> Result<Duration, Box<Failure>> {
-    let (addr, range) = (sim.addr(node), range(number * 10, number * 10 + 9));
+    let (id, range) = (sim.id(node), range(number * 10, number * 10 + 9));
     sim.add_item(node, &group(), range, 80).unwrap();
-    sim.run_until(|sim| sim.live().all(|at| shows(sim.node(at).unwrap(), addr, range)), secs(30))
+    sim.run_until(|sim| sim.live().all(|at| shows(sim.node(at).unwrap(), id, range)), secs(30))
 }
 
 /// What an update costs all nodes: multicasts and unicasts within 5 s, beyond what they send in as
@@ -68,8 +68,8 @@ fn an_item_spreads_by_multicast() -> Outcome {
             .build();
         sim.run_until(Sim::converged, secs(5))?;
         sim.run_for(secs(20))?;
-        let (start, addr) = (sim.now().as_nanos(), sim.addr(0));
-        let shown = sim.watch(move |_, engine| shows(engine, addr, own_range(0)));
+        let (start, id) = (sim.now().as_nanos(), sim.id(0));
+        let shown = sim.watch(move |_, engine| shows(engine, id, own_range(0)));
         sim.add_item(0, &group(), own_range(0), 80).unwrap();
         sim.run_until(|sim| sim.answers(shown).count == 50, secs(2))?;
         let last = sim.answers(shown).after(start).max();

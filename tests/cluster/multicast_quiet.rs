@@ -52,9 +52,9 @@ fn the_last_batch_is_lost_after_a_long_quiet() -> Outcome {
         let (mut sim, speaker) = quiet(111)?;
         let some = others(speaker, 6);
         for (turn, node) in [(0, speaker), (1, (speaker + 30) % NODES)] {
-            let (addr, start) = (sim.addr(node), sim.now().as_nanos());
+            let (id, start) = (sim.id(node), sim.now().as_nanos());
             let deaf = sim.cut_multicast(&all(), &some);
-            let shown = sim.watch(move |_, engine| shows(engine, addr, range(turn, turn)));
+            let shown = sim.watch(move |_, engine| shows(engine, id, range(turn, turn)));
             sim.add_item(node, &group(), range(turn, turn), 80).unwrap();
             sim.run_for(millis(lost))?;
             assert!(sim.answers(shown).count < NODES, "some have lost it");

@@ -14,9 +14,9 @@ fn after_a_restart_new_ranges_are_in_and_old_ones_out() -> Outcome {
     sim.run_until(topologies_equal, secs(1))?;
     sim.crash(8);
     sim.run_for(secs(1))?;
-    let (start, addr) = (sim.now().as_nanos(), sim.addr(8));
+    let (start, id) = (sim.now().as_nanos(), sim.id(8));
     let done = sim.watch(move |_, engine| {
-        shows(engine, addr, range(100, 199)) && !shows(engine, addr, range(0, 99))
+        shows(engine, id, range(100, 199)) && !shows(engine, id, range(0, 99))
     });
     sim.restart(8);
     sim.add_item(8, &group(), range(100, 199), 80).unwrap();
@@ -90,7 +90,7 @@ fn restarts_of_others_do_not_keep_the_dead_in_memory() -> Outcome {
     config.forget_after = secs(60);
     let mut sim = configured(94, 5, config).build();
     sim.run_until(Sim::converged, secs(5))?;
-    let dead = sim.addr(4).into();
+    let dead = sim.id(4);
     sim.crash(4);
     for turn in 0..6 {
         sim.run_for(secs(20))?;

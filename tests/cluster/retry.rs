@@ -52,8 +52,8 @@ fn a_dead_address_is_not_stormed() -> Outcome {
 fn six_copies_lost_in_a_row_make_no_repair() -> Outcome {
     let mut sim = settled(101, 12)?;
     for victim in 1..12 {
-        let (start, addr, served) = (sim.now().as_nanos(), sim.addr(0), own_range(victim));
-        let done = sim.watch(move |_, engine| shows(engine, addr, served));
+        let (start, id, served) = (sim.now().as_nanos(), sim.id(0), own_range(victim));
+        let done = sim.watch(move |_, engine| shows(engine, id, served));
         let others: Vec<usize> = (0..12).filter(|&node| node != victim).collect();
         let cut = sim.cut(&others, &[victim]);
         sim.add_item(0, &group(), served, 80).unwrap();

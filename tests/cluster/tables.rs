@@ -236,7 +236,7 @@ fn who_believes_in_the_forgotten_is_told() -> Outcome {
     sim.run_for(secs(20))?;
     sim.crash(5);
     sim.run_for(secs(90))?;
-    let (dead, paused) = (sim.addr(5).into(), 3);
+    let (dead, paused) = (sim.id(5), 3);
     let forgotten = |node: usize| sim.node(node).unwrap().peer(dead).is_none();
     let others: Vec<usize> = (0..8).filter(|node| ![5, paused].contains(node)).collect();
     assert!(others.iter().all(|node| forgotten(*node)));
@@ -245,10 +245,10 @@ fn who_believes_in_the_forgotten_is_told() -> Outcome {
     sim.resume(paused, scalesmall_sim::CatchUp::Drain);
     sim.run_for(secs(15))?;
     assert!(!sim.views().sees(paused, 5));
-    let port = sim.addr(5).to_string();
+    let id = sim.id(5).to_string();
     let events = told.0.take();
     let wrong: Vec<_> =
-        events.iter().filter(|(node, text)| *node != paused && text.contains(&port)).collect();
+        events.iter().filter(|(node, text)| *node != paused && text.contains(&id)).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
     sim.run_until(Sim::converged, secs(20))?;
     Ok(())

@@ -9,23 +9,23 @@ use super::*;
 #[test]
 fn an_item_is_shown_by_all_at_once_and_so_is_its_removal() -> Outcome {
     let mut sim = settled(100, 100)?;
-    let addr = sim.addr(42);
+    let id = sim.id(42);
     let item = own_range(42);
     let start = sim.now().as_nanos();
-    let shown = sim.watch(move |_, engine| shows(engine, addr, item));
+    let shown = sim.watch(move |_, engine| shows(engine, id, item));
     sim.add_item(42, &group(), item, 80).unwrap();
     sim.run_until(|sim| sim.answers(shown).count == 100, secs(5))?;
     let took = sim.answers(shown).after(start).max();
     assert!(took <= 30_000_000, "shown by all after {}", Millis(took));
 
     let start = sim.now().as_nanos();
-    let gone = sim.watch(move |_, engine| !shows(engine, addr, item));
+    let gone = sim.watch(move |_, engine| !shows(engine, id, item));
     sim.remove_item(42, &group(), item, 80).unwrap();
     sim.run_until(|sim| sim.answers(gone).count == 100, secs(5))?;
     let took = sim.answers(gone).after(start).max();
     assert!(took <= 30_000_000, "gone from all after {}", Millis(took));
     sim.run_for(secs(30))?;
-    assert!(sim.live().all(|node| !shows(sim.node(node).unwrap(), addr, item)));
+    assert!(sim.live().all(|node| !shows(sim.node(node).unwrap(), id, item)));
     Ok(())
 }
 
@@ -35,8 +35,8 @@ fn an_item_is_shown_by_all_though_a_tenth_is_lost() -> Outcome {
     let mut sim = cluster(101, 100).link(Link::lan().loss(Ratio::percent(10))).build();
     sim.run_until(Sim::converged, secs(10))?;
     sim.run_for(secs(2))?;
-    let (start, addr, item) = (sim.now().as_nanos(), sim.addr(42), own_range(42));
-    let shown = sim.watch(move |_, engine| shows(engine, addr, item));
+    let (start, id, item) = (sim.now().as_nanos(), sim.id(42), own_range(42));
+    let shown = sim.watch(move |_, engine| shows(engine, id, item));
     sim.add_item(42, &group(), item, 80).unwrap();
     sim.run_until(|sim| sim.answers(shown).count == 100, secs(5))?;
     let took = sim.answers(shown).after(start).max();
@@ -118,7 +118,7 @@ fn who_leaves_a_group_is_no_member() -> Outcome {
     sim.run_until(topologies_equal, secs(1))?;
     sim.leave(7, &group()).unwrap();
     sim.run_for(millis(100))?;
-    let left = sim.addr(7).into();
+    let left = sim.id(7);
     assert!(sim.live().all(|node| sim.node(node).unwrap().members(&group()).all(|id| id != left)));
     assert!(sim.live().all(|node| routed(&sim, node, 7_005).is_none()));
     Ok(())

@@ -424,7 +424,7 @@ fn write_after(last: u64, body: &mut Reader<'_>) -> Result<Write, WireError> {
 fn locator(body: &mut Reader<'_>) -> Result<Locator, WireError> {
     let head = body.u8()?;
     let count = usize::from(head & LOCATOR_COUNT) + 1;
-    if head & 0x08 != 0 || head >> (4 + count) != 0 {
+    if head & 0x08 != 0 || u32::from(head) >> (4 + count) != 0 {
         return Err(WireError::Malformed);
     }
     let name = if head & LOCATOR_NAMED != 0 {

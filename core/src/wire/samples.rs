@@ -100,10 +100,10 @@ fn locator(g: &mut Gen) -> Option<Locator> {
     match below(g, 4) {
         0 => None,
         1 => Some(addr(g).into()),
-        more => {
+        _ => {
             let len = 1 + below(g, NodeName::MAX_LEN as u64) as usize;
             let name = NodeName::try_from("n".repeat(len).as_str()).ok()?;
-            let list: Vec<SocketAddr> = (1..more).map(|_| addr(g)).collect();
+            let list: Vec<SocketAddr> = (0..=below(g, 4)).map(|_| addr(g)).collect();
             Locator::new(name, &list).ok()
         }
     }

@@ -92,7 +92,7 @@ impl Outbox {
     fn believe(&mut self, id: &Id, status: Status) {
         let peer = id.socket();
         self.known.insert(peer, status);
-        self.events.push_back(Sighting { peer, status: Some(status) });
+        self.events.push_back(Sighting { peer: peer.into(), status: Some(status) });
     }
 }
 
@@ -215,9 +215,9 @@ impl Protocol for Rival {
         Some(*event)
     }
 
-    fn for_each_peer(&self, tell: &mut dyn FnMut(SocketAddr, Status)) {
+    fn for_each_peer(&self, tell: &mut dyn FnMut(scalesmall_sim::Identity, Status)) {
         for (peer, status) in &self.outbox.known {
-            tell(*peer, *status);
+            tell((*peer).into(), *status);
         }
     }
 

@@ -86,7 +86,7 @@ mod tests {
         let words = Bytes::from_static(b"rack 7");
         sim.with(1, |engine, now| engine.set_metadata(now, words.clone())).unwrap();
         sim.run_for(Duration::from_secs(5)).unwrap();
-        let about = sim.addr(1).into();
+        let about = sim.id(1);
         let mut described = Described::default();
         for observer in [0, 1] {
             let peer = sim.node(observer).unwrap().peer(about).unwrap();

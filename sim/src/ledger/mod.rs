@@ -85,7 +85,7 @@ impl Ledger {
     fn note(&mut self, sim: &Sim<Engine>, node: usize, event: &Event) -> Verdict {
         match event {
             Event::Peer { peer, from, to, .. } => {
-                let about = sim.node_of(peer.id.addr());
+                let about = sim.node_of(peer.id);
                 if about == Some(node) {
                     return broken(Law::HeardOfItself, format!("{event:?}"), &[node]);
                 }
@@ -104,7 +104,7 @@ impl Ledger {
             }
             Event::ItemSet { group, item } => self.set(sim, node, group, *item),
             Event::ItemCleared { group, member, range } => {
-                let member = sim.node_of(member.addr())?;
+                let member = sim.node_of(*member)?;
                 let subject = self.subject(group, member, *range);
                 self.observer(sim, node).hide(subject as usize);
                 None
@@ -117,7 +117,7 @@ impl Ledger {
                 let number = payload.as_ref().try_into().map(u64::from_le_bytes);
                 let number = number.unwrap_or(u64::MAX);
                 let sent = sim.written().message(number);
-                let Some(sent) = sent.filter(|sent| sim.addr(sent.from) == origin.addr()) else {
+                let Some(sent) = sent.filter(|sent| sim.id(sent.from) == *origin) else {
                     let never = broken(Law::MessageNeverSent, format!("{event:?}"), &[node]);
                     return unless_lied(sim, never);
                 };
@@ -145,7 +145,7 @@ impl Ledger {
         timed: TimedItem,
     ) -> Verdict {
         let TimedItem { item, epoch, clock } = timed;
-        let Some(member) = sim.node_of(item.member.addr()) else {
+        let Some(member) = sim.node_of(item.member) else {
             let what = format!("{timed:?} is of no node");
             return unless_lied(sim, broken(Law::NeverWritten, what, &[node]));
         };
@@ -190,7 +190,7 @@ impl Ledger {
         peer: Life,
         incarnation: Option<u32>,
     ) -> Verdict {
-        let about = sim.node_of(peer.id.addr())?;
+        let about = sim.node_of(peer.id)?;
         if let Some(never) = unless_lied(sim, never_lived(sim, node, about, peer.epoch)) {
             return Some(never);
         }
@@ -245,7 +245,7 @@ impl Ledger {
         for group in engine.groups() {
             for timed in engine.topology(group) {
                 shown += 1;
-                let member = sim.node_of(timed.item.member.addr())?;
+                let member = sim.node_of(timed.item.member)?;
                 let subject = self.subject(group, member, timed.item.range);
                 let latest = self.observer(sim, node).latest(subject as usize);
                 let latest = latest.version(&self.writes).filter(|_| latest.is_shown());
@@ -329,7 +329,7 @@ mod tests {
         let mut ledger = Ledger::default();
         let mut hear = |node, from, number: u64| {
             let payload = Bytes::copy_from_slice(&number.to_le_bytes());
-            let [origin, via] = [from, 0].map(|node| sim.addr(node).into());
+            let [origin, via] = [from, 0].map(|node| sim.id(node));
             let event = Event::Message { origin, tag: Tag(TOLD), payload, via };
             ledger.hear(&sim, node, &event).map(|(broken, _)| broken.check())
         };

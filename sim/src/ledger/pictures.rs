@@ -19,7 +19,7 @@ pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Ve
         let groups = engine.groups();
         let items = groups.flat_map(|group| engine.topology(group).map(move |item| (group, item)));
         items.filter(|(_, timed)| {
-            let member = sim.node_of(timed.item.member.addr());
+            let member = sim.node_of(timed.item.member);
             let once = member.is_none_or(|node| !sim.written().is_repeated(node, timed.epoch));
             once && timed.item.op != Op::Remove && present(timed.item.member)
         })
@@ -33,7 +33,7 @@ pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Ve
     }
     let [this, that] = pair;
     for mine in this.peers().filter(|peer| peer.id != that.id() && peer.status.is_present()) {
-        let about = sim.node_of(mine.id.addr());
+        let about = sim.node_of(mine.id);
         if about.is_some_and(|about| sim.written().is_repeated(about, mine.epoch)) {
             continue;
         }
@@ -41,6 +41,7 @@ pub(crate) fn contents_differ(sim: &Sim<Engine>, one: usize, other: usize) -> Ve
         let same = |theirs: &Peer| {
             (theirs.epoch, theirs.incarnation) == (mine.epoch, mine.incarnation)
                 && theirs.metadata == mine.metadata
+                && (&theirs.name, &theirs.addresses) == (&mine.name, &mine.addresses)
         };
         if !theirs.as_ref().is_some_and(same) {
             return differ(format!("{mine:?} against {theirs:?}"));
@@ -61,7 +62,7 @@ pub(super) fn raised_by_another(sim: &Sim<Engine>, node: usize, peer: &Peer) -> 
     if peer.incarnation == 0 {
         return None;
     }
-    let about = sim.node_of(peer.id.addr())?;
+    let about = sim.node_of(peer.id)?;
     let owner = sim.node(about)?;
     let own = owner.peer(owner.id())?;
     let raised = !sim.written().is_repeated(about, peer.epoch)

@@ -4,23 +4,35 @@ use core::fmt::Write as _;
 use std::io::Write;
 
 use scalesmall_core::{Engine, Event};
-use scalesmall_sim::{Incident, Sending, Tap};
+use scalesmall_sim::{Incident, Names, Sending, Tap};
 use serde_json::{Value, json};
 
 /// Writes a line for each datagram that is sent, for all that befalls it, and for each event. The
 /// bytes of a datagram are written once, however many receive it. Times are nanoseconds.
-pub(crate) struct Lines(pub(crate) Box<dyn Write>);
+pub(crate) struct Lines {
+    out: Box<dyn Write>,
+    names: Option<Names>,
+}
 
 impl Lines {
+    pub(crate) const fn to(out: Box<dyn Write>) -> Self {
+        Self { out, names: None }
+    }
+
     fn write(&mut self, line: &Value) {
         // What cannot be written is told in the end.
-        let _ = writeln!(self.0, "{line}");
+        let _ = writeln!(self.out, "{line}");
     }
 }
 
 impl Tap<Engine> for Lines {
+    fn begin(&mut self, names: &Names) {
+        self.names = Some(names.clone());
+    }
+
     fn event(&mut self, at: u64, node: usize, event: &Event) {
         let event = format!("{event:?}");
+        let event = self.names.as_ref().map_or(event.clone(), |names| names.in_text(&event));
         self.write(&json!({ "at": at, "kind": "event", "node": node, "event": event }));
     }
 

@@ -90,10 +90,10 @@ pub(crate) fn replay(file: &Path, recording: impl BufRead, keys: &Keys) -> Outco
     let replayed =
         scalesmall_driver::replay(recording, &settings.keyring()).map_err(|error| wrong(&error))?;
     let engine = &replayed.engine;
+    let name = engine.name(engine.id()).map_or_else(|| engine.id().to_string(), String::from);
     let said = format!(
-        "{} calls replayed, every answer the same; node {} ends with digest {}\n",
+        "{} calls replayed, every answer the same; node {name} ends with digest {}\n",
         replayed.calls,
-        engine.id(),
         engine.digest()
     );
     print(said.as_bytes())?;

@@ -162,7 +162,7 @@ fn replay_scenario(asked: &Replay, scenario: Scenario) -> Outcome {
         let place = written.iter().position(|written| *written == file).unwrap_or_default();
         records[place].open(file)
     };
-    let trace = asked.trace.as_ref().map(open).transpose()?.map(lines::Lines);
+    let trace = asked.trace.as_ref().map(open).transpose()?.map(lines::Lines::to);
     let pcap = match asked.pcap.as_ref().map(open).transpose()? {
         Some(out) => Some(Pcap::new(out)?),
         None => None,

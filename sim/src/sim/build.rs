@@ -10,8 +10,8 @@ use super::protocol::{Birth, Protocol};
 use super::{Born, FOR_NETWORK, FOR_STARTS, Make, Parts, Sim, Step};
 use crate::check::Broken;
 use crate::link::{Link, nanos};
+use crate::names::Names;
 use crate::network::Network;
-use crate::node::addr_of;
 use crate::random::Random;
 
 /// A simulation in the making. Everything has a default: a local network without loss, nodes that
@@ -27,6 +27,7 @@ pub struct Build<P: Protocol> {
     start_within: Duration,
     seeds: ByNode<Vec<usize>>,
     asleep: Vec<usize>,
+    cluster: ClusterName,
     ipv6: bool,
     rerun: String,
     parameters: Vec<(String, String)>,
@@ -47,7 +48,8 @@ impl Sim<Engine> {
 impl Build<Engine> {
     /// This many nodes of one configuration; each has a seed of its own.
     #[must_use]
-    pub fn nodes(self, nodes: usize, config: Config) -> Self {
+    pub fn nodes(mut self, nodes: usize, config: Config) -> Self {
+        self.cluster = config.cluster.clone();
         self.nodes_with(nodes, move |_| config.clone())
     }
 
@@ -64,7 +66,7 @@ impl Build<Engine> {
         self.make = Some(Rc::new(RefCell::new(move |birth: &Birth| {
             let mut config = config(birth);
             config.seed = birth.seed;
-            Engine::new(config, birth.addr.into(), birth.epoch, birth.now)
+            Engine::new(config, birth.addr, birth.epoch, birth.now)
                 .unwrap_or_else(|error| panic!("node {}: {error}", birth.node))
         })));
         self
@@ -84,6 +86,7 @@ impl<P: Protocol> Build<P> {
             start_within: Duration::from_millis(100),
             seeds: Box::new(|_| vec![0]),
             asleep: Vec::new(),
+            cluster: credentials().0,
             ipv6: false,
             rerun: format!("SIM_SEED={seed}, and the same test or scenario"),
             parameters: Vec::new(),
@@ -190,11 +193,11 @@ impl<P: Protocol> Build<P> {
         if let Some(segments) = self.segments {
             network.set_segments((0..nodes).map(segments).collect());
         }
-        let addr = |node: usize| addr_of(node, self.ipv6);
+        let names = Names::new(self.cluster, nodes, self.ipv6);
         let seeds = (0..nodes)
             .map(|node| {
                 let seeds = (self.seeds)(node).into_iter().filter(|seed| *seed != node);
-                seeds.map(addr).collect()
+                seeds.map(|seed| names.addr(seed)).collect()
             })
             .collect();
         let mut sim = Sim::assemble(Parts {
@@ -204,7 +207,7 @@ impl<P: Protocol> Build<P> {
             make: self.make.expect("a simulation is given its nodes before it is built"),
             born: self.born,
             seeds,
-            ipv6: self.ipv6,
+            names,
             parameters,
             rerun: self.rerun,
         });

@@ -84,7 +84,7 @@ impl Sim<Engine> {
         let payload = Bytes::copy_from_slice(&number.to_le_bytes());
         let listed: Vec<NodeId> = match to {
             Meant::All | Meant::Group(_) => Vec::new(),
-            Meant::Listed(nodes) => nodes.iter().map(|node| self.addr(*node).into()).collect(),
+            Meant::Listed(nodes) => nodes.iter().map(|node| self.id(*node)).collect(),
         };
         let recipients = match to {
             Meant::All => Recipients::All,

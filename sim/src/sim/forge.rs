@@ -36,7 +36,7 @@ impl Sim<Engine> {
         if !running {
             return 0;
         }
-        let receiver = other.epoch();
+        let receiver = Life { id: other.id(), epoch: other.epoch() };
         let life = Life { id: engine.id(), epoch: engine.epoch() };
         let config = engine.config();
         let sealer = Sealer::new(&config.keys, &config.cluster, config.suite, life);

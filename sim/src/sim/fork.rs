@@ -43,7 +43,7 @@ impl<P: Protocol + Clone> Sim<P> {
             born: self.born.clone(),
             seeds: self.seeds.clone(),
             lives: self.lives.clone(),
-            ipv6: self.ipv6,
+            names: self.names.clone(),
             unborn: self.unborn,
             calm: self.calm,
             apart: self.apart,

@@ -61,6 +61,7 @@ use crate::check::{Broken, Failure};
 use crate::counts::Faults;
 use crate::datagrams::Datagrams;
 use crate::link::nanos;
+use crate::names::Names;
 use crate::network::Network;
 use crate::node::Node;
 use crate::queue::Queue;
@@ -101,7 +102,7 @@ pub struct Sim<P: Protocol = Engine> {
     born: Option<Born<P>>,
     seeds: Vec<Vec<SocketAddr>>,
     lives: Vec<u32>,
-    ipv6: bool,
+    names: Names,
     /// Nodes that are going to start.
     unborn: usize,
     calm: bool,
@@ -168,7 +169,7 @@ struct Parts<P: Protocol> {
     make: Make<P>,
     born: Option<Born<P>>,
     seeds: Vec<Vec<SocketAddr>>,
-    ipv6: bool,
+    names: Names,
     parameters: Vec<(String, String)>,
     rerun: String,
 }
@@ -189,7 +190,7 @@ impl<P: Protocol> Sim<P> {
             born: parts.born,
             seeds: parts.seeds,
             lives: vec![0; nodes],
-            ipv6: parts.ipv6,
+            names: parts.names,
             unborn: 0,
             calm: true,
             apart: false,
@@ -312,7 +313,10 @@ impl<P: Protocol> Sim<P> {
         }
     }
 
-    fn failure_of(&self, broken: Broken, nodes: &[usize]) -> Failure {
+    fn failure_of(&self, mut broken: Broken, nodes: &[usize]) -> Failure {
+        if let Broken::Law { what, .. } | Broken::Rule(what) = &mut broken {
+            *what = self.names.in_text(what);
+        }
         let fates = self.network.fates.iter().filter(|(_, count)| *count > 0);
         let fates: Vec<String> =
             fates.map(|(fate, count)| format!("{count} {}", fate.replace('_', " "))).collect();

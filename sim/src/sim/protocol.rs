@@ -3,10 +3,11 @@
 use core::net::SocketAddr;
 
 use bytes::BytesMut;
-use scalesmall_core::{Arrival, Destination, Epoch, Instant, SendError, SendRate, Status};
+use scalesmall_core::{Arrival, Destination, Epoch, Instant, NodeId, SendError, SendRate, Status};
 
 use super::Sim;
 use crate::check::Broken;
+use crate::names::Identity;
 
 /// A protocol that can live in the simulated network, one value per node.
 ///
@@ -71,7 +72,12 @@ pub trait Protocol {
     }
 
     /// Tells all peers and what they are believed to be; the same as all sightings replayed.
-    fn for_each_peer(&self, _tell: &mut dyn FnMut(SocketAddr, Status)) {}
+    fn for_each_peer(&self, _tell: &mut dyn FnMut(Identity, Status)) {}
+
+    /// Its identity, in a protocol to which an address is none.
+    fn id(&self) -> Option<NodeId> {
+        None
+    }
 
     /// How many events it may report between two inputs; `None` for no limit.
     fn max_events(&self) -> Option<usize> {
@@ -137,7 +143,7 @@ pub trait Protocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {
     /// The other.
-    pub peer: SocketAddr,
+    pub peer: Identity,
     /// What it is; `None` if it is forgotten.
     pub status: Option<Status>,
 }

@@ -2,14 +2,15 @@
 
 use core::net::SocketAddr;
 
-use scalesmall_core::Instant;
+use scalesmall_core::{Instant, NodeId};
 
 use super::Sim;
 use super::protocol::Protocol;
 use crate::check::Failure;
 use crate::counts::{Fates, Faults};
+use crate::names::{Identity, Names};
 use crate::network::Network;
-use crate::node::{Condition, Traffic, addr_of, node_at};
+use crate::node::{Condition, Traffic};
 use crate::trace::Entry;
 use crate::views::{Report, Views};
 use crate::written::Written;
@@ -42,13 +43,25 @@ impl<P: Protocol> Sim<P> {
     /// A node's address.
     #[must_use]
     pub fn addr(&self, node: usize) -> SocketAddr {
-        addr_of(node, self.ipv6)
+        self.names.addr(node)
     }
 
-    /// The node that has an address, if any.
+    /// A node's identity.
     #[must_use]
-    pub fn node_of(&self, addr: SocketAddr) -> Option<usize> {
-        node_at(addr).filter(|node| *node < self.nodes.len())
+    pub fn id(&self, node: usize) -> NodeId {
+        self.names.id(node)
+    }
+
+    /// The names, addresses and identities of all nodes.
+    #[must_use]
+    pub const fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The node that has an identity or an address, if any.
+    #[must_use]
+    pub fn node_of(&self, identity: impl Into<Identity>) -> Option<usize> {
+        self.names.find(identity.into())
     }
 
     /// What a node is doing; one that there is not has never begun.

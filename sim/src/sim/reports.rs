@@ -5,7 +5,7 @@ use scalesmall_core::Status;
 use super::protocol::{Protocol, Sighting};
 use super::{Forbidden, Sim};
 use crate::check::{Broken, Law};
-use crate::node::{Condition, node_at};
+use crate::node::Condition;
 use crate::trace::{What, hash_debug};
 use crate::view_changes::Change;
 use crate::views::Report;
@@ -44,8 +44,9 @@ impl<P: Protocol> Sim<P> {
 
     fn believe(&mut self, node: usize, sighting: Sighting) {
         let Sighting { peer, status } = sighting;
-        self.trace.note(self.now, node, What::Believes { peer, status });
-        let Some(about) = self.node_of(peer) else { return };
+        let about = self.node_of(peer);
+        self.trace.note(self.now, node, What::Believes { about, status });
+        let Some(about) = about else { return };
         let before = self.views.belief(node, about);
         self.views.believe(node, about, status, self.now);
         if before != status {
@@ -88,14 +89,14 @@ impl<P: Protocol> Sim<P> {
         let mut beliefs = vec![None; self.nodes.len()];
         if let Some(protocol) = &self.nodes[node].protocol {
             protocol.for_each_peer(&mut |peer, status| {
-                if let Some(slot) = node_at(peer).and_then(|about| beliefs.get_mut(about)) {
-                    *slot = Some(status);
+                if let Some(about) = self.names.find(peer) {
+                    beliefs[about] = Some(status);
                 }
             });
         }
         for (about, status) in beliefs.into_iter().enumerate() {
             if about != node && self.views.belief(node, about) != status {
-                self.believe(node, Sighting { peer: self.addr(about), status });
+                self.believe(node, Sighting { peer: self.id(about).into(), status });
             }
         }
     }
@@ -135,15 +136,15 @@ impl<P: Protocol> Sim<P> {
         let Some(protocol) = &self.nodes[node].protocol else { return };
         let mut queries = vec![None; self.nodes.len()];
         protocol.for_each_peer(&mut |peer, status| {
-            if let Some(slot) = node_at(peer).and_then(|about| queries.get_mut(about)) {
-                *slot = Some(status);
+            if let Some(about) = self.names.find(peer) {
+                queries[about] = Some(status);
             }
         });
         let differs = |about: &usize| self.views.belief(node, *about) != queries[*about];
         let first = (0..queries.len()).filter(|about| *about != node).find(differs);
         if let Some(about) = first {
-            let (peer, events) = (self.addr(about), self.views.belief(node, about));
-            let broken = Broken::ReplayDiffers { peer, events, queries: queries[about] };
+            let events = self.views.belief(node, about);
+            let broken = Broken::ReplayDiffers { about, events, queries: queries[about] };
             self.fail(broken, &[node, about]);
         }
     }

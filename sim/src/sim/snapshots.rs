@@ -6,7 +6,7 @@ use scalesmall_core::{Arrival, Engine, Event};
 
 use super::protocol::Protocol;
 use super::{Sim, Step};
-use crate::node::{Clock, Condition, Tenth, addr_of};
+use crate::node::{Clock, Condition, Tenth};
 use crate::random::Ratio;
 use crate::trace::{What, hash_bytes};
 
@@ -70,7 +70,7 @@ impl<P: Protocol> Sim<P> {
     pub(super) fn deliver_to_twin(&mut self, packet: u32, to: usize) {
         let Some(mut twin) = self.twins.remove(&to) else { return };
         let slot = self.datagrams.slot(packet);
-        let source = addr_of(slot.from, self.ipv6);
+        let source = self.names.addr(slot.from);
         let arrival =
             if slot.multicast { Arrival::Multicast(source) } else { Arrival::Unicast(source) };
         self.network.fates.delivered += 1;

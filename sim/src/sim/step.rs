@@ -6,7 +6,7 @@ use super::protocol::{Birth, Protocol};
 use super::{FOR_NODES, Sim, Step};
 use crate::check::Broken;
 use crate::network::Packet;
-use crate::node::{Condition, Tenth, addr_of};
+use crate::node::{Condition, Tenth};
 use crate::trace::{What, hash_bytes};
 
 impl<P: Protocol> Sim<P> {
@@ -50,6 +50,9 @@ impl<P: Protocol> Sim<P> {
         };
         self.lives[node] += 1;
         let protocol = (self.make.borrow_mut())(&birth);
+        if let Some(id) = protocol.id() {
+            self.names.learn(node, id);
+        }
         let slot = &mut self.nodes[node];
         slot.protocol = Some(protocol);
         slot.condition = Condition::Running;
@@ -88,7 +91,7 @@ impl<P: Protocol> Sim<P> {
                 let size = self.datagrams.slot(packet).bytes.len() + BUFFER_OVERHEAD;
                 if slot.inbox_bytes + size > SOCKET_BUFFER {
                     self.network.fates.buffer_full += 1;
-                    self.tell_incident(packet, addr_of(to, self.ipv6), "buffer_full");
+                    self.tell_incident(packet, self.names.addr(to), "buffer_full");
                     self.datagrams.release(packet);
                     return;
                 }
@@ -98,7 +101,7 @@ impl<P: Protocol> Sim<P> {
             }
             Condition::Unborn | Condition::Crashed | Condition::Killed => {
                 self.network.fates.nobody += 1;
-                self.tell_incident(packet, addr_of(to, self.ipv6), "nobody");
+                self.tell_incident(packet, self.names.addr(to), "nobody");
                 let slot = &self.nodes[to];
                 let from = self.datagrams.slot(packet).from;
                 let refused = slot.condition == Condition::Killed
@@ -116,13 +119,13 @@ impl<P: Protocol> Sim<P> {
     /// Hands a datagram over, without taking the output.
     pub(super) fn deliver(&mut self, packet: u32, to: usize) {
         let now = self.local(to);
-        self.tell_incident(packet, addr_of(to, self.ipv6), "delivered");
+        self.tell_incident(packet, self.names.addr(to), "delivered");
         let slot = self.datagrams.slot(packet);
         let node = &mut self.nodes[to];
         let began = node.began;
         let Some(protocol) = node.protocol.as_mut() else { return };
         node.traffic.received += 1;
-        let source = addr_of(slot.from, self.ipv6);
+        let source = self.names.addr(slot.from);
         let arrival =
             if slot.multicast { Arrival::Multicast(source) } else { Arrival::Unicast(source) };
         self.network.fates.delivered += 1;
@@ -131,7 +134,7 @@ impl<P: Protocol> Sim<P> {
         let what = What::Delivered { from, len, multicast: slot.multicast };
         self.trace.note(self.now, to, what);
         if let Some(tap) = &mut self.tap {
-            tap.delivered(self.now, source, addr_of(to, self.ipv6), slot.multicast, &slot.bytes);
+            tap.delivered(self.now, source, self.names.addr(to), slot.multicast, &slot.bytes);
         }
         let repeated = slot.repeated;
         // The numbers of a sender that was set back begin anew below those that were recorded.
@@ -158,7 +161,7 @@ impl<P: Protocol> Sim<P> {
     pub(super) fn clear_waiting(&mut self, node: usize) {
         while let Some(packet) = self.take_waiting(node) {
             self.network.fates.discarded += 1;
-            self.tell_incident(packet, addr_of(node, self.ipv6), "discarded");
+            self.tell_incident(packet, self.names.addr(node), "discarded");
             self.datagrams.release(packet);
         }
     }
@@ -342,7 +345,7 @@ impl<P: Protocol> Sim<P> {
         let carried =
             self.network.carry(&Packet { at: self.now, from, to, multicast, bytes, random }, place);
         if let Some(before) = before {
-            self.tell_counted(&before, packet, addr_of(to, self.ipv6));
+            self.tell_counted(&before, packet, self.names.addr(to));
         }
         let to = to as u32;
         // Filters may have put other bytes in place of the datagram's.

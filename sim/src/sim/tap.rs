@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::protocol::Protocol;
 use crate::counts::Fates;
-use crate::node::addr_of;
+use crate::names::Names;
 
 /// Is told what happens, as it happens. A simulation has one at a time, for all of its nodes.
 ///
@@ -51,6 +51,11 @@ use crate::node::addr_of;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Tap<P: Protocol> {
+    /// It listens from now on. Events speak of nodes by their identities; `names` says whose those are.
+    fn begin(&mut self, names: &Names) {
+        let _ = names;
+    }
+
     /// A node handled a datagram. Times are nanoseconds of the simulation.
     fn delivered(
         &mut self,
@@ -127,6 +132,11 @@ pub struct Incident<'a> {
 
 /// Two that listen, the first before the second.
 impl<P: Protocol, A: Tap<P>, B: Tap<P>> Tap<P> for (A, B) {
+    fn begin(&mut self, names: &Names) {
+        self.0.begin(names);
+        self.1.begin(names);
+    }
+
     fn delivered(
         &mut self,
         at: u64,
@@ -161,7 +171,8 @@ impl<P: Protocol, A: Tap<P>, B: Tap<P>> Tap<P> for (A, B) {
 
 impl<P: Protocol> crate::Sim<P> {
     /// Listens in from this moment on; replaces who did before.
-    pub fn set_tap(&mut self, tap: impl Tap<P> + 'static) {
+    pub fn set_tap(&mut self, mut tap: impl Tap<P> + 'static) {
+        tap.begin(&self.names);
         self.traced = tap.traces();
         self.tap = Some(Box::new(tap));
     }
@@ -173,7 +184,7 @@ impl<P: Protocol> crate::Sim<P> {
         {
             let slot = self.datagrams.slot(packet);
             let (at, number, bytes) = (self.now, slot.number, slot.bytes.as_slice());
-            let from = addr_of(slot.from, self.ipv6);
+            let from = self.names.addr(slot.from);
             tap.sent(&Sending { at, number, from, to, receivers, bytes });
         }
     }
@@ -184,7 +195,7 @@ impl<P: Protocol> crate::Sim<P> {
             && let Some(tap) = &mut self.tap
         {
             let slot = self.datagrams.slot(packet);
-            let (at, number, from) = (self.now, slot.number, addr_of(slot.from, self.ipv6));
+            let (at, number, from) = (self.now, slot.number, self.names.addr(slot.from));
             let corrupted = slot.flipped.then_some(slot.bytes.as_slice());
             tap.incident(&Incident { at, number, from, to, fate, corrupted });
         }

@@ -130,10 +130,42 @@ impl Player {
                 list(few),
                 list(most)
             ),
-            why: format!("{}, {}; {}", shown(one), shown(other), ways(sim, one, other)),
+            why: format!(
+                "{}, {}; {}; {}",
+                shown(one),
+                shown(other),
+                first_difference(sim, one, other),
+                ways(sim, one, other)
+            ),
             nodes: vec![one, other],
         })
     }
+}
+
+/// The first node that two others describe differently, and how.
+fn first_difference(sim: &Sim, one: usize, other: usize) -> String {
+    let says = |by: usize, about: usize| {
+        let peer = sim.node(by).and_then(|engine| engine.peer(sim.id(about)));
+        peer.map_or_else(
+            || "nothing".to_owned(),
+            |peer| {
+                format!(
+                    "life {}, incarnation {}, at {:?}, {} bytes of metadata",
+                    peer.epoch,
+                    peer.incarnation,
+                    peer.addresses,
+                    peer.metadata.len()
+                )
+            },
+        )
+    };
+    let mut all = (0..sim.len()).map(|about| (about, says(one, about), says(other, about)));
+    all.find(|(_, says, other)| says != other).map_or_else(
+        || "they describe all nodes alike".to_owned(),
+        |(about, says, others)| {
+            format!("of node {about} node {one} knows {says}, node {other} {others}")
+        },
+    )
 }
 
 /// Nodes that are to start, and have not.
@@ -179,7 +211,7 @@ fn wrong_pairs(sim: &Sim) -> Option<Reason> {
 
 /// What one node shows of another: since when, and how much longer if it holds it off.
 fn shows(sim: &Sim, by: usize, about: usize) -> String {
-    let peer = sim.node(by).and_then(|engine| engine.peer(sim.addr(about).into()));
+    let peer = sim.node(by).and_then(|engine| engine.peer(sim.id(about)));
     let Some(peer) = peer else { return format!("knows nothing of node {about}") };
     let status = match peer.status {
         Status::Alive => "as alive",
@@ -199,7 +231,7 @@ fn shows(sim: &Sim, by: usize, about: usize) -> String {
 }
 
 fn hold(sim: &Sim, by: usize, about: usize) -> Option<core::time::Duration> {
-    sim.node(by).map(Engine::peers)?.find(|peer| peer.id == sim.addr(about).into())?.held_for
+    sim.node(by).map(Engine::peers)?.find(|peer| peer.id == sim.id(about))?.held_for
 }
 
 /// Whether datagrams pass between two nodes, and how the second sees the first.

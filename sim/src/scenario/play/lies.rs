@@ -1,15 +1,18 @@
 //! What a member that lies can say: every frame in every wrapping, with fields that are plausible and
 //! such that lie at an end of what they can hold.
 
+use core::net::SocketAddr;
+
 use bytes::Bytes;
 use scalesmall_core::wire::{
     Claim, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
     RecordVersion, Route, Spread, Standing,
 };
-use scalesmall_core::{Epoch, GroupName, KeyRange, Life, NodeId, Op, RecordDelta, Write};
+use scalesmall_core::{
+    Epoch, GroupName, KeyRange, Life, Locator, NodeId, NodeName, Op, RecordDelta, Write,
+};
 
 use super::setup::range_of;
-use crate::node::addr_of;
 use crate::random::{Random, Ratio};
 use crate::sim::Forged;
 use crate::sim::Sim;
@@ -75,21 +78,57 @@ impl Liar<'_> {
     }
 
     /// A node of the cluster, or one that nobody has ever heard.
-    fn id(&mut self) -> NodeId {
+    fn node(&mut self) -> usize {
         let nodes = self.sim.len() as u64;
-        let index =
-            if self.one_in(5) { nodes + self.random.below(200) } else { self.random.below(nodes) };
-        NodeId::from(addr_of(index as usize, false))
+        let beyond = self.one_in(5);
+        let node = if beyond { nodes + self.random.below(200) } else { self.random.below(nodes) };
+        node as usize
+    }
+
+    fn id(&mut self) -> NodeId {
+        let node = self.node();
+        self.sim.id(node)
     }
 
     fn life(&mut self) -> Life {
-        let id = self.id();
-        let epoch = self.epoch(id);
-        Life { id, epoch }
+        let node = self.node();
+        self.life_of(node)
     }
 
-    fn epoch(&mut self, id: NodeId) -> Epoch {
-        let node = self.sim.node_of(id.addr()).and_then(|node| self.sim.node(node));
+    fn life_of(&mut self, node: usize) -> Life {
+        Life { id: self.sim.id(node), epoch: self.epoch(node) }
+    }
+
+    /// How a node is said to be named and reached: as it is, at other addresses, under another name, or
+    /// as another node.
+    fn locator(&mut self, node: usize) -> Option<Locator> {
+        let names = self.sim.names();
+        let (name, own) = (names.name(node), names.addr(node));
+        match self.random.below(6) {
+            0 => None,
+            1 => {
+                let mut addresses: Vec<SocketAddr> = (0..self.random.between(1, 4))
+                    .map(|_| self.node())
+                    .map(|other| names.addr(other))
+                    .collect();
+                addresses.sort_unstable();
+                addresses.dedup();
+                Locator::new(name, &addresses).ok()
+            }
+            2 => {
+                let name = format!("invented {}", self.random.below(50));
+                Locator::new(NodeName::try_from(name.as_str()).ok()?, &[own]).ok()
+            }
+            3 => {
+                let other = self.node();
+                Some(names.addr(other).into())
+            }
+            _ => Some(own.into()),
+        }
+    }
+
+    fn epoch(&mut self, node: usize) -> Epoch {
+        let node = self.sim.node(node);
         let present = node.or_else(|| self.sim.node(0)).map_or(1, |engine| engine.epoch().0);
         Epoch(match self.random.below(12) {
             0 => present.saturating_add(1 + self.random.below(1 << 30)),
@@ -130,13 +169,15 @@ impl Liar<'_> {
             _ => Standing::Down,
         };
         let named = |liar: &mut Self| liar.one_in(2).then(|| liar.id());
+        let node = self.node();
         Claim {
-            life: self.life(),
+            life: self.life_of(node),
             incarnation: self.small(),
             standing,
             accuser: named(self),
             confirmed_by: [named(self), named(self)],
             age: if self.one_in(4) { self.small() } else { 0 },
+            locator: self.locator(node),
         }
     }
 
@@ -236,8 +277,8 @@ impl Liar<'_> {
                 payload: Bytes::from(vec![9; self.random.below(600) as usize]),
             }),
             12 => {
-                let (incarnation, millis) = (self.small(), self.small());
-                Frame::Verify { suspect: self.life(), incarnation, millis }
+                let millis = self.small();
+                Frame::Verify { suspect: self.life(), millis }
             }
             13 => {
                 let finding = match self.random.below(3) {
@@ -247,7 +288,7 @@ impl Liar<'_> {
                 };
                 Frame::Verdict { suspect: self.life(), finding }
             }
-            14 => Frame::Suspicion { incarnation: self.small() },
+            14 => Frame::Suspicion,
             15 => {
                 let since = self.number();
                 Frame::Want { group: self.any_group(), member: self.life(), since }
@@ -278,13 +319,19 @@ impl Liar<'_> {
                 let bytes = self.random.draw() as u16;
                 Frame::Undelivered { sequence: self.number(), bytes }
             }
+            28 => Frame::Counted {
+                packet: self.number(),
+                tag: self.random.draw() as u16,
+                highest: self.number(),
+                tag_of_highest: self.random.draw() as u16,
+            },
             _ => Frame::Duplicate { epoch: self.life().epoch },
         }
     }
 }
 
 /// How many kinds are drawn from.
-const KINDS: u64 = 29;
+const KINDS: u64 = 30;
 
 /// Above the tags of the messages that a scenario follows.
 const FOREIGN: u32 = 1 << 20;

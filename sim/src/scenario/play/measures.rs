@@ -202,7 +202,7 @@ impl Player {
 
 /// Whether any live node holds another one off.
 fn is_held_off(sim: &Sim, node: usize) -> bool {
-    let id = sim.addr(node).into();
+    let id = sim.id(node);
     let mut live = sim.live().filter_map(|other| sim.node(other));
     live.any(|engine| engine.peer(id).is_some_and(|peer| peer.held_for.is_some()))
 }

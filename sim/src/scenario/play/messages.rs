@@ -9,6 +9,7 @@ use bytes::Bytes;
 use scalesmall_core::{Engine, Event, Recipients, Tag};
 
 use super::{Outcome, Player};
+use crate::names::Names;
 use crate::scenario::figure::{Unit, share};
 use crate::scenario::step::{Send, To};
 use crate::sim::{Incident, Sending, Tap};
@@ -23,6 +24,12 @@ pub(super) struct Postmark {
 }
 
 impl Tap<Engine> for Postmark {
+    fn begin(&mut self, names: &Names) {
+        if let Some(inner) = &mut self.inner {
+            inner.begin(names);
+        }
+    }
+
     fn delivered(&mut self, at: u64, from: SocketAddr, to: SocketAddr, all: bool, bytes: &[u8]) {
         if let Some(inner) = &mut self.inner {
             inner.delivered(at, from, to, all, bytes);
@@ -99,7 +106,7 @@ impl Player {
         let payload = Bytes::from(vec![FILLING; send.bytes]);
         let group = self.group.clone();
         let listed: Vec<_> =
-            self.picked.iter().take(LISTED).map(|node| self.sim.addr(*node).into()).collect();
+            self.picked.iter().take(LISTED).map(|node| self.sim.id(*node)).collect();
         self.sim.with(from, |engine, now| {
             let to = match send.to {
                 To::All => Recipients::All,

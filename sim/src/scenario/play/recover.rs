@@ -10,6 +10,7 @@ use super::{Outcome, Player};
 use crate::check::{Broken, Failure, Law};
 use crate::ledger::{contents_differ, not_as_told, unless_lied};
 use crate::link::Link;
+use crate::names::Identity;
 use crate::scenario::step::{Goal, Recover, Still};
 use crate::sim::{CatchUp, Sim};
 
@@ -144,9 +145,10 @@ fn can_meet(sim: &Sim) -> bool {
     let mut linked = vec![Vec::new(); sim.len()];
     for &node in &live {
         let known = sim.node(node).into_iter().flat_map(Engine::peers);
-        let sought = known.filter(|peer| peer.status != Status::Left).map(|peer| peer.id.addr());
-        for addr in sought.chain(sim.seeds(node).iter().copied()) {
-            if let Some(other) = sim.node_of(addr) {
+        let sought = known.filter(|peer| peer.status != Status::Left);
+        let sought = sought.map(|peer| Identity::from(peer.id));
+        for identity in sought.chain(sim.seeds(node).iter().map(|&addr| addr.into())) {
+            if let Some(other) = sim.node_of(identity) {
                 linked[node].push(other);
                 linked[other].push(node);
             }
@@ -168,7 +170,7 @@ fn longest_hold(sim: &Sim) -> Option<Duration> {
     let held = sim.live().filter_map(|node| {
         let mut longest = None;
         for peer in sim.node(node)?.peers() {
-            let about = sim.node_of(peer.id.addr()).filter(|about| sim.condition(*about).is_up());
+            let about = sim.node_of(peer.id).filter(|about| sim.condition(*about).is_up());
             longest = longest.max(about.and(peer.held_for));
         }
         longest

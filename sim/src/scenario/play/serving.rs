@@ -1,10 +1,9 @@
 //! Ranges that nodes serve, and messages to all.
 
-use core::net::SocketAddr;
 use core::time::Duration;
 
 use bytes::Bytes;
-use scalesmall_core::{Engine, Event, KeyRange, Op, Recipients, Tag};
+use scalesmall_core::{Engine, Event, KeyRange, NodeId, Op, Recipients, Tag};
 
 use super::setup::{PORT, range_of};
 use super::{Outcome, Player};
@@ -21,17 +20,16 @@ impl Player {
         if self.control {
             return self.sim.run_for(serve.over.0);
         }
-        let wanted: Vec<(SocketAddr, KeyRange)> = self
+        let wanted: Vec<(NodeId, KeyRange)> = self
             .picked
             .iter()
-            .map(|node| (self.sim.addr(*node), range_of(*node, serve.range)))
+            .map(|node| (self.sim.id(*node), range_of(*node, serve.range)))
             .collect();
-        if let [(addr, range)] = wanted[..] {
+        if let [(id, range)] = wanted[..] {
             let group = self.group.clone();
             let shows = move |_: usize, engine: &Engine| {
                 let mut items = engine.topology_of(&group, Op::Add);
-                items.any(|timed| timed.item.member == addr.into() && timed.item.range == range)
-                    == add
+                items.any(|timed| timed.item.member == id && timed.item.range == range) == add
             };
             self.shown = Some(self.sim.watch(shows));
         }
