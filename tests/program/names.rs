@@ -90,7 +90,7 @@ fn a_node_that_starts_again_at_another_port_is_the_same_node_to_the_others() {
 fn a_node_is_meant_by_its_name_its_address_and_its_id_and_by_nothing_that_may_be_two() {
     let _turn = turn();
     let directory = Directory::new();
-    let a = Node::start(&directory, "a", ALONE);
+    let a = Node::start(&directory, "a", &[ALONE, &["--name", "host"]].concat());
     let seed = a.address.to_string();
     let seeded = [ALONE, &["--seed", &seed]].concat();
     let b = Node::start(&directory, "b", &[&seeded[..], &["--name", "cook 1"]].concat());
