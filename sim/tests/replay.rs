@@ -31,7 +31,7 @@ fn written(folder: &Path, name: &str, text: &str) -> String {
 const SCENARIO: &str = "name = \"two\"\n[cluster]\nnodes = 2\n[[steps]]\nrun = \"1s\"\n";
 
 /// Of a node that has the published key.
-const RECORDING: &str = "scalesmall-recording 2 127.0.0.1:7000 1 0 lan authenticated 0 false \
+const RECORDING: &str = "scalesmall-recording 3 - 127.0.0.1:7000 1 0 lan authenticated 0 false \
      1000000 4000 6b 0707070707070707070707070707070707070707070707070707070707070707\n\
      5 join 6a\n6 timeout\n";
 

@@ -107,7 +107,7 @@ fn bare_rate(datagram: &[u8], span: Duration) -> io::Result<u64> {
 fn node_rate<A: Adapter>(datagram: &[u8], span: Duration) -> io::Result<u64> {
     let mut node = A::bind(&settings(&[])).map_err(io::Error::other)?;
     let from = UdpSocket::bind("127.0.0.1:0")?;
-    let address = node.id().addr();
+    let address = node.my_address();
     let first = node.stats().datagrams_received;
     let mut goal = first;
     let begun = Instant::now();
@@ -143,7 +143,7 @@ fn idle<A: Adapter>(name: &str) {
     for _ in 0..NODES {
         let mut node = A::bind(&settings(&seeds)).expect("the node starts");
         if seeds.is_empty() {
-            seeds.push(node.id().addr());
+            seeds.push(node.my_address());
         }
         let handle = node.handle();
         let stopped = Arc::clone(&stop);

@@ -23,7 +23,7 @@ fn another_key_cluster_or_suite_is_told_in_the_log_and_under_the_counters() {
     ];
     for (counter, difference, remedy) in cases {
         let node = Node::start(&directory, counter, ALONE);
-        let seed = node.id.to_string();
+        let seed = node.address.to_string();
         let other = [ALONE, &["--seed", &seed], difference].concat();
         let _other = Node::start(&directory, "other", &other);
         let warnings = || log(&directory, counter).matches(counter).count();
@@ -43,16 +43,16 @@ fn another_key_cluster_or_suite_is_told_in_the_log_and_under_the_counters() {
 fn nothing_is_told_of_nodes_that_agree_even_when_one_restarts() {
     let directory = Directory::new();
     let a = Node::start(&directory, "a", ALONE);
-    let seed = a.id.to_string();
+    let seed = a.address.to_string();
     let bind = format!("127.0.0.1:{}", free_port());
     let more = ["--bind", &bind, "--no-multicast", "--seed", &seed];
     for _ in 0..2 {
         let b = Node::start(&directory, "b", &more);
-        until(LIMIT, "they meet", || b.status_of(a.id).as_deref() == Some("alive"));
+        until(LIMIT, "they meet", || b.status_of(a.address).as_deref() == Some("alive"));
         b.kill();
     }
     let b = Node::start(&directory, "b", &more);
-    until(LIMIT, "they meet", || b.status_of(a.id).as_deref() == Some("alive"));
+    until(LIMIT, "they meet", || b.status_of(a.address).as_deref() == Some("alive"));
     let sent = b.counter("probes_sent");
     until(LIMIT, "time for some looks", || b.counter("probes_sent") > sent + 12);
     for name in ["a", "b"] {
@@ -64,10 +64,10 @@ fn nothing_is_told_of_nodes_that_agree_even_when_one_restarts() {
 fn seeds_of_the_other_address_family_are_named_and_left_out() {
     let directory = Directory::new();
     let a = Node::start(&directory, "a", ALONE);
-    let seed = a.id.to_string();
+    let seed = a.address.to_string();
     let more = ["--seed", &seed, "--seed", "[::1]:5"];
     let b = Node::start(&directory, "b", &[ALONE, &more].concat());
-    until(LIMIT, "b meets a", || b.status_of(a.id).as_deref() == Some("alive"));
+    until(LIMIT, "b meets a", || b.status_of(a.address).as_deref() == Some("alive"));
     assert_eq!(b.counter("seeds_out_of_reach"), 1);
     until(LIMIT, "it is named", || log(&directory, "b").contains("seed [::1]:5 is left out"));
     assert_eq!(a.counter("seeds_out_of_reach"), 0);

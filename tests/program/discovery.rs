@@ -55,7 +55,7 @@ fn two_islands_with_one_name_become_one_cluster() {
     }
     until_all_see_all(LIMIT, &[&nodes[0], &nodes[1]]);
     until_all_see_all(LIMIT, &[&nodes[2], &nodes[3]]);
-    assert_eq!(nodes[0].status_of(nodes[2].id), None, "they are no islands");
+    assert_eq!(nodes[0].status_of(nodes[2].address), None, "they are no islands");
     // From now on the name stands for all of them, at all of them. The file stays the same one, which is
     // mounted.
     let all: String = (1..=4).map(|number| format!("127.0.1.{number} peers.test\n")).collect();
@@ -106,8 +106,8 @@ fn seeds_that_cannot_be_looked_up_or_do_not_answer_are_named_once() {
 fn a_running_node_contacts_others_by_address_and_by_name() {
     let directory = Directory::new();
     let nodes = ["a", "b", "c"].map(|name| Node::start(&directory, name, ALONE));
-    let by_address = nodes[1].id.to_string();
-    let by_name = format!("localhost:{}", nodes[2].id.port());
+    let by_address = nodes[1].address.to_string();
+    let by_name = format!("localhost:{}", nodes[2].address.port());
     nodes[0].ask(&["contact", &by_address, &by_name]);
     until_all_see_all(LIMIT, &nodes.iter().collect::<Vec<_>>());
     let line = refusal(&mut nodes[0].command(&["contact", "[::1]:7"]));
@@ -212,11 +212,11 @@ fn the_records_of_a_service_name_hosts_and_their_ports() {
     let service = "_scalesmall._udp.peers.test";
     let more = [ALONE, &["--seed", service, "--look-up-every", "1s"]].concat();
     let node = Node::start_by(command, &directory, "a", &more);
-    answer_service(&socket, service, &[others[0].id.port()]);
+    answer_service(&socket, service, &[others[0].address.port()]);
     until_all_see_all(LIMIT, &[&node, &others[0]]);
-    assert_eq!(node.status_of(others[1].id), None);
+    assert_eq!(node.status_of(others[1].address), None);
     // It is looked up again.
-    answer_service(&socket, service, &others.each_ref().map(|other| other.id.port()));
+    answer_service(&socket, service, &others.each_ref().map(|other| other.address.port()));
     until_all_see_all(LIMIT, &[&node, &others[0], &others[1]]);
 }
 
@@ -227,7 +227,7 @@ fn a_name_server_that_does_not_answer_holds_up_nobody() {
     let Some((_socket, file)) = name_server(&directory) else { return };
     let Some(command) = with_file(&file, "/etc/resolv.conf") else { return };
     let other = Node::start(&directory, "b", ALONE);
-    let seed = other.id.to_string();
+    let seed = other.address.to_string();
     let seeds = ["--seed", "_scalesmall._udp.peers.test", "--seed", "peers.test", "--seed", &seed];
     let node = Node::start_by(command, &directory, "a", &[ALONE, &seeds].concat());
     until_all_see_all(Duration::from_secs(5), &[&node, &other]);
@@ -240,8 +240,8 @@ fn a_name_server_that_does_not_answer_holds_up_nobody() {
     let told = || log(&directory, "a").contains("_scalesmall._udp.peers.test cannot be looked up");
     until(LIMIT, "it is told", told);
     assert!(!log(&directory, "a").contains("peers.test:29999"), "it is still being looked up");
-    assert_eq!(other.status_of(node.id).as_deref(), Some("alive"));
-    let id = node.id;
+    assert_eq!(other.status_of(node.address).as_deref(), Some("alive"));
+    let id = node.address;
     let asked = Instant::now();
     node.signal("TERM");
     assert_eq!(node.ended(LIMIT), Some(0));

@@ -13,13 +13,13 @@ fn two_nodes_with_one_address_say_so_and_one_ends_if_it_was_told_to() {
     let directory = Directory::new();
     let alone = ["--bind", "127.0.0.1:0", "--no-multicast"];
     let witness = Node::start(&directory, "witness", &alone);
-    let seed = witness.id.to_string();
+    let seed = witness.address.to_string();
     let claimed = format!("127.0.0.1:{}", free_port());
     let seeded = ["--no-multicast", "--seed", &seed];
     let more = ["--bind", "127.0.0.1:0", "--advertise", &claimed];
     let older = Node::start(&directory, "older", &[&seeded[..], &more].concat());
-    assert_eq!(older.id.to_string(), claimed);
-    until(LIMIT, "the witness knows it", || witness.status_of(older.id).is_some());
+    assert_eq!(older.address.to_string(), claimed);
+    until(LIMIT, "the witness knows it", || witness.status_of(older.address).is_some());
 
     let bind = ["--bind", &claimed, "--exit-on-conflict"];
     let younger = Node::start(&directory, "younger", &[&seeded[..], &bind].concat());
@@ -32,5 +32,7 @@ fn two_nodes_with_one_address_say_so_and_one_ends_if_it_was_told_to() {
     let last = log.lines().last().expect("a line");
     assert!(last.starts_with("scalesmall: "), "{log}");
     assert!(last.contains(&claimed) && last.contains("--advertise"), "{log}");
-    until(LIMIT, "the older goes on", || witness.status_of(older.id).as_deref() == Some("alive"));
+    until(LIMIT, "the older goes on", || {
+        witness.status_of(older.address).as_deref() == Some("alive")
+    });
 }

@@ -20,7 +20,7 @@ fn words_that_make_no_sense_are_refused_in_one_line() {
         (&["add", "g", "2", "5", "0"], "1 to 65535"),
         (&["add", "g", "2", "4294967296", "7"], "0 to 4294967295"),
         (&["route", "g", "-1"], "-1"),
-        (&["send", "x", "--to", "nowhere"], "IP address and a port"),
+        (&["send", "x", "--to", ""], "node name of 0 bytes"),
         (&["node", "--bind", "127.0.0.1:70000"], "port from 0 to 65535"),
         (&["node", "--bind", "somewhere"], "IP address"),
         (&["node", "--seed", "two words"], "host:port"),
@@ -70,6 +70,7 @@ fn variables_that_make_no_sense_are_named() {
     for (name, value) in [
         ("GROUP_MANAGER_ADDRESS", "localhost"),
         ("GROUP_MANAGER_PORT", "70000"),
+        ("GROUP_MANAGER_NAME", "a\tb"),
         ("GROUP_MANAGER_MULTICAST_ADDRESS", "10.0.0.1"),
         ("GROUP_MANAGER_MULTICAST_PORT", "0"),
         ("GROUP_MANAGER_MULTICAST_TTL", "many"),
@@ -174,7 +175,7 @@ fn what_a_running_node_refuses_changes_nothing() {
 fn an_address_or_a_control_socket_in_use_is_left_alone() {
     let directory = Directory::new();
     let node = Node::start(&directory, "a", &["--bind", "127.0.0.1:0", "--no-multicast"]);
-    let bind = node.id.to_string();
+    let bind = node.address.to_string();
     let start = |bind: &str, socket: &str| {
         let mut command = program();
         command.args(["node", "--no-multicast", "--bind", bind, "--socket"]);

@@ -9,6 +9,7 @@
 //! | `demo` | the demo keeps its promises, and cleans up |
 //! | `diagnosis` | what is set up wrongly is told |
 //! | `multicast` | hosts on one link, and one behind a router |
+//! | `names` | nodes are known by their names, wherever they are |
 //! | `optional` | what cannot stop a node: its log, its clients, files, signals |
 //! | `program` | running the program |
 //! | `recording` | recordings: replayed, moved on, ended |
@@ -24,6 +25,7 @@ mod discovery;
 mod duplicate;
 mod edges;
 mod multicast;
+mod names;
 mod optional;
 mod program;
 mod recording;

@@ -145,9 +145,9 @@ fn find_each_other(v6: bool, disturbed: Option<&str>) {
 
     // Multicast does not pass the router. Unicast does, and one seed is enough.
     let (bind, seed) = if v6 {
-        ("[fd77:2::1]:29999", nodes[1].id.to_string())
+        ("[fd77:2::1]:29999", nodes[1].address.to_string())
     } else {
-        ("10.77.2.1:29999", nodes[1].id.to_string())
+        ("10.77.2.1:29999", nodes[1].address.to_string())
     };
     let mut args = vec!["--bind", bind, "--key-file", &key, "--multicast", "--seed", &seed];
     if v6 {

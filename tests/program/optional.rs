@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// A node that works and whose output goes to `onto`, and one that knows it.
 fn pair(directory: &Directory, onto: (Stdio, Stdio)) -> (Node, Node) {
     let first = Node::start_onto(program(), directory, "a", ALONE, onto);
-    let seed = first.id.to_string();
+    let seed = first.address.to_string();
     let more = ["--bind", "127.0.0.1:0", "--no-multicast", "--seed", &seed];
     let second = Node::start(directory, "b", &more);
     until_all_see_all(LIMIT, &[&first, &second]);
@@ -33,12 +33,12 @@ fn goes_on_and_ends_in_order((node, other): (Node, Node), signal: &str) {
 
 #[track_caller]
 fn ends_in_order(node: Node, other: &Node, signal: &str) {
-    let (id, asked) = (node.id, Instant::now());
+    let (id, asked) = (node.address, Instant::now());
     let mut watch = other.watch();
     node.signal(signal);
     loop {
         let change = watch.next();
-        if change["event"] == "peer" && change["id"] == id.to_string() {
+        if change["event"] == "peer" && change["name"] == id.to_string() {
             assert_eq!(change["to"], "left");
             break;
         }
@@ -231,7 +231,7 @@ fn a_node_without_descriptors_warns_once_answers_and_ends_in_order() {
     let log = File::create(directory.path("a.log")).expect("a log");
     let onto = (Stdio::null(), log.into());
     let node = Node::start_onto(limited, &directory, "a", ALONE, onto);
-    let seed = node.id.to_string();
+    let seed = node.address.to_string();
     let more = ["--bind", "127.0.0.1:0", "--no-multicast", "--seed", &seed];
     let other = Node::start(&directory, "b", &more);
     until_all_see_all(LIMIT, &[&node, &other]);

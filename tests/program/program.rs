@@ -83,7 +83,7 @@ pub(crate) fn refusal(command: &mut Command) -> String {
 
 /// A node in a process of its own, killed when dropped.
 pub(crate) struct Node {
-    pub(crate) id: SocketAddr,
+    pub(crate) address: SocketAddr,
     pub(crate) socket: PathBuf,
     child: Child,
     // Kept open, so that the program never writes to a closed pipe.
@@ -117,13 +117,15 @@ impl Node {
         let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         out.read_line(&mut line).expect("text");
-        let id = line.split(' ').nth(1).and_then(|id| id.parse().ok());
-        let Some(id) = id else {
+        // The name before it may have blanks.
+        let up = line.split_once(" is up; ").map(|(up, _)| up);
+        let address = up.and_then(|up| up.rsplit_once(" at ")?.1.parse().ok());
+        let Some(address) = address else {
             let log = std::fs::read_to_string(directory.path(&format!("{name}.log")));
             let _ = child.wait();
             panic!("{name} did not start: {line:?} {log:?}");
         };
-        Self { id, socket, child, _out: Some(out) }
+        Self { address, socket, child, _out: Some(out) }
     }
 
     /// A node whose output goes to `out` and `err`, at a port of 127.0.0.1 that nobody uses.
@@ -135,14 +137,14 @@ impl Node {
         args: &[&str],
         onto: (Stdio, Stdio),
     ) -> Self {
-        let id = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        Self::start_at(id, command, directory, name, args, onto)
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        Self::start_at(address, command, directory, name, args, onto)
     }
 
     /// As `start_onto`, at this address.
     #[track_caller]
     pub(crate) fn start_at(
-        id: SocketAddr,
+        address: SocketAddr,
         mut command: Command,
         directory: &Directory,
         name: &str,
@@ -150,9 +152,9 @@ impl Node {
         (out, err): (Stdio, Stdio),
     ) -> Self {
         let socket = directory.path(&format!("{name}.sock"));
-        command.arg("node").arg("--socket").arg(&socket).args(["--bind", &id.to_string()]);
+        command.arg("node").arg("--socket").arg(&socket).args(["--bind", &address.to_string()]);
         let child = command.args(args).stdout(out).stderr(err).spawn().expect("the program runs");
-        let node = Self { id, socket, child, _out: None };
+        let node = Self { address, socket, child, _out: None };
         until(Duration::from_secs(10), "it answers", || node.try_ask(&["peers"]).is_some());
         node
     }
@@ -185,9 +187,17 @@ impl Node {
     }
 
     pub(crate) fn status_of(&self, peer: SocketAddr) -> Option<String> {
-        let id = peer.to_string();
+        self.status_where("address", &peer.to_string())
+    }
+
+    /// The status of the peer of this name.
+    pub(crate) fn status_named(&self, name: &str) -> Option<String> {
+        self.status_where("name", name)
+    }
+
+    fn status_where(&self, field: &str, value: &str) -> Option<String> {
         let peers = self.ask(&["peers"]);
-        let row = peers.as_array()?.iter().find(|row| row["id"] == id.as_str())?;
+        let row = peers.as_array()?.iter().find(|row| row[field] == value)?;
         Some(row["status"].as_str()?.to_owned())
     }
 
@@ -310,8 +320,8 @@ pub(crate) fn until_all_see_all(limit: Duration, nodes: &[&Node]) {
         nodes.iter().all(|node| {
             nodes
                 .iter()
-                .filter(|other| other.id != node.id)
-                .all(|other| node.status_of(other.id).as_deref() == Some("alive"))
+                .filter(|other| other.address != node.address)
+                .all(|other| node.status_of(other.address).as_deref() == Some("alive"))
         })
     });
 }

@@ -29,12 +29,12 @@ fn picture(node: &Node) -> serde_json::Value {
 /// Sends a datagram; only `counter` rises, by one, and the node's picture stays as it is.
 #[track_caller]
 fn only_raises(node: &Node, counter: &str, datagram: &[u8]) {
-    let from = SocketAddr::new(node.id.ip(), 0);
+    let from = SocketAddr::new(node.address.ip(), 0);
     let stranger = UdpSocket::bind(from).expect("a socket");
     let peers = picture(node);
     let mut expected = refused(node);
     *expected.get_mut(counter).unwrap_or_else(|| panic!("no counter {counter}")) += 1;
-    stranger.send_to(datagram, node.id).expect("it is sent");
+    stranger.send_to(datagram, node.address).expect("it is sent");
     until(LIMIT, counter, || node.counter(counter) >= expected[counter]);
     assert_eq!(refused(node), expected);
     assert_eq!(picture(node), peers);
@@ -48,7 +48,7 @@ fn greeting(directory: &Directory, args: &[&str]) -> Vec<u8> {
     let node = Node::start(directory, "greeter", &[args, &["--seed", &seed]].concat());
     let mut datagram = vec![0; 65_536];
     let (len, from) = stranger.recv_from(&mut datagram).expect("a greeting");
-    assert_eq!(from, node.id);
+    assert_eq!(from, node.address);
     datagram.truncate(len);
     datagram
 }
@@ -100,13 +100,13 @@ fn a_recorded_datagram_raises_its_own_counter() {
     let stranger = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     stranger.set_read_timeout(Some(LIMIT)).expect("a time-out");
     let a = Node::start(&directory, "a", ALONE);
-    let seeds = [a.id.to_string(), stranger.local_addr().expect("an address").to_string()];
+    let seeds = [a.address.to_string(), stranger.local_addr().expect("an address").to_string()];
     let seeds = ["--seed", &seeds[0], "--seed", &seeds[1]];
     let b = Node::start(&directory, "b", &[ALONE, &seeds].concat());
     until_all_see_all(LIMIT, &[&a, &b]);
     let mut datagram = [0; 2048];
     let (len, from) = stranger.recv_from(&mut datagram).expect("what b says to a stranger");
-    assert_eq!(from, b.id);
+    assert_eq!(from, b.address);
     // Unbound, and sent before b has proven itself to a.
     only_raises(&a, "refused_unproven", &datagram[..len]);
 }

@@ -47,7 +47,7 @@ fn two_nodes_of_each_runtime_meet_by_multicast_share_keys_and_survive_a_kill() {
     until(seconds(5), "all route to all", || nodes.iter().all(|node| routes(node, &ports)));
 
     for _ in 0..RUNTIMES.len() {
-        let place = nodes[0].id;
+        let place = nodes[0].address;
         nodes.remove(0).kill();
         until(seconds(20), "the killed one is down for all", || {
             nodes.iter().all(|node| node.status_of(place).as_deref() == Some("down"))
@@ -61,7 +61,7 @@ fn two_nodes_of_each_runtime_meet_by_multicast_share_keys_and_survive_a_kill() {
     });
 
     let last = nodes.pop().expect("one is left");
-    let left = last.id;
+    let left = last.address;
     last.ask(&["depart"]);
     until(seconds(5), "the last one has left", || {
         nodes.iter().all(|node| node.status_of(left).as_deref() == Some("left"))
@@ -90,7 +90,7 @@ fn processes_that_were_suspended_for_20_s_accuse_nobody() {
         node.signal("STOP");
     }
     std::thread::sleep(seconds(20));
-    let down = awake[1].status_of(asleep[0].id);
+    let down = awake[1].status_of(asleep[0].address);
     for node in &asleep {
         node.signal("CONT");
     }
@@ -102,7 +102,7 @@ fn processes_that_were_suspended_for_20_s_accuse_nobody() {
 
     for (name, watch) in watches {
         let about_the_awake = |event: &serde_json::Value| {
-            let is = |node: &Node| event["id"] == node.id.to_string();
+            let is = |node: &Node| event["name"] == node.address.to_string();
             event["event"] == "peer" && event["to"] != "alive" && awake.iter().any(is)
         };
         let wrong: Vec<_> = watch.rest().into_iter().filter(about_the_awake).collect();

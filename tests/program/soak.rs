@@ -148,7 +148,7 @@ impl Soak {
         let peers = node.ask(&["peers"]);
         let alive = peers.as_array()?.iter().filter(|peer| peer["status"] == "alive");
         let mut alive: Vec<String> =
-            alive.filter_map(|peer| Some(peer["id"].as_str()?.to_owned())).collect();
+            alive.filter_map(|peer| Some(peer["address"].as_str()?.to_owned())).collect();
         alive.push(self.places[number].clone());
         alive.sort_unstable();
         Some((alive, node.try_ask(&["topology", "kitchen", "--op", "add"])?))

@@ -90,7 +90,7 @@ fn a_cluster_that_died_whole_is_whole_again_without_seeds() {
     let mut rest = nodes;
     while !rest.is_empty() {
         let dead = rest.remove(0);
-        let id = dead.id;
+        let id = dead.address;
         dead.kill();
         until(LIMIT, "it is missed", || {
             rest.iter().all(|node| node.status_of(id).as_deref() != Some("alive"))
@@ -206,12 +206,12 @@ fn a_full_disk_leaves_the_last_state() {
     let on_disk = |name: &str| disk.join(text(&folder.join(name)).trim_start_matches('/'));
     let first = fs::read(on_disk("state")).expect("a state file");
     assert!(fs::write(on_disk("fill"), [0; 65_536]).is_err(), "the disk is not full");
-    let seed = node.id.to_string();
+    let seed = node.address.to_string();
     let other = Node::start(&directory, "b", &[ALONE, &["--seed", &seed]].concat());
     until_all_see_all(LIMIT, &[&node, &other]);
     until(LIMIT, "the disk is full", || node.counter("state_errors") > 0);
     assert_eq!(fs::read(on_disk("state")).expect("a state file"), first);
     fs::remove_file(on_disk("fill")).expect("it is removed");
     let written = || fs::read_to_string(on_disk("state")).expect("a state file");
-    until(LIMIT, "it is written", || written().contains(&other.id.to_string()));
+    until(LIMIT, "it is written", || written().contains(&other.address.to_string()));
 }

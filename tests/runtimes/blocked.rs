@@ -53,7 +53,7 @@ impl Switch {
     fn nodes<A: Adapter>(&self) -> Vec<Running> {
         let mut nodes: Vec<Running> = Vec::new();
         for (host, place) in HOSTS.into_iter().zip(&self.hosts) {
-            let seeds: Vec<_> = nodes.iter().map(|node| node.id).take(1).collect();
+            let seeds: Vec<_> = nodes.iter().map(|node| node.address).take(1).collect();
             let mut settings = settings(&format!("10.97.0.{host}:29999"), &seeds);
             settings.multicast = Some(Multicast::for_node(settings.bind.ip()));
             let mut node = place.enter(|| A::bind(&settings).expect("the node starts"));

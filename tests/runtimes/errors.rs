@@ -181,6 +181,6 @@ pub(crate) fn sends_that_the_system_refuses_are_counted_and_survived<A: Adapter>
     until(Duration::from_secs(5), "sends are refused", || {
         a.call(|node| node.driver_stats().send_errors) >= 2
     });
-    let b = Running::start::<A>(&settings(LOOPBACK, &[a.id]));
+    let b = Running::start::<A>(&settings(LOOPBACK, &[a.address]));
     until_all_see_all(Duration::from_secs(5), &[&a, &b]);
 }

@@ -50,6 +50,7 @@ macro_rules! on_all {
 on_all! {{
     stories {
         nodes_meet_lose_one_regain_it_and_let_one_go
+        a_node_with_a_name_returns_as_itself_at_another_port
         two_nodes_of_a_host_find_each_other_by_multicast
         two_ipv6_nodes_of_a_host_find_each_other_by_multicast
         a_node_on_all_addresses_is_known_by_the_advertised_one

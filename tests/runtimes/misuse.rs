@@ -2,14 +2,14 @@
 //! hands of several tasks, a runtime that ends beneath it, a flood.
 
 use std::collections::BTreeSet;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use scalesmall_core::wire::Frame;
 use scalesmall_core::{
-    ClusterName, Event, Key, KeyId, Keyring, Life, NodeId, Recipients, Status, Suite, Tag,
+    ClusterName, Event, Key, KeyId, Keyring, Life, Recipients, Status, Suite, Tag,
 };
 use scalesmall_driver::{CallError, Front, Handle};
 use scalesmall_hostile::{EPOCH, Holder};
@@ -21,23 +21,23 @@ const LOOPBACK: &str = "127.0.0.1:0";
 
 /// The node is no more: all that ask it are told, and its port is free.
 #[track_caller]
-fn is_no_more(handle: &Handle, id: NodeId) {
+fn is_no_more(handle: &Handle, address: SocketAddr) {
     assert_eq!(handle.call(|node| node.id()).wait(), Err(CallError::Stopped));
-    assert!(UdpSocket::bind(id.addr()).is_ok(), "the socket is still open");
+    assert!(UdpSocket::bind(address).is_ok(), "the socket is still open");
 }
 
 /// The panic ends the loop that runs the node, and nothing is left waiting for it.
 pub(crate) fn a_call_that_panics_ends_its_node_and_all_are_told<A: Adapter>() {
     let _turn = turn();
     let mut node = A::bind(&settings(LOOPBACK, &[])).expect("the node starts");
-    let (id, handle) = (node.id(), node.handle());
+    let (id, address, handle) = (node.id(), node.my_address(), node.handle());
     let panics = handle.call(|_| panic!("on purpose"));
     let after = handle.call(|node| node.id());
     let ended = std::thread::spawn(move || A::run(&mut node, |_| false)).join();
     assert!(ended.is_err(), "the panic reaches whoever runs the node");
     assert_eq!(panics.wait().map(|()| id), Err(CallError::Stopped));
     assert_eq!(after.wait(), Err(CallError::Stopped));
-    is_no_more(&handle, id);
+    is_no_more(&handle, address);
 }
 
 /// They share it through a lock and give up after a moment each; no message is lost, none comes twice,
@@ -46,7 +46,7 @@ pub(crate) fn two_tasks_take_turns_at_one_node<A: Adapter>() {
     const MESSAGES: u32 = 200;
     let _turn = turn();
     let sender = Running::start::<A>(&settings(LOOPBACK, &[]));
-    let node = A::bind(&settings(LOOPBACK, &[sender.id])).expect("the node starts");
+    let node = A::bind(&settings(LOOPBACK, &[sender.address])).expect("the node starts");
     let (me, handle) = (node.id(), node.handle());
     let shared = Arc::new((Mutex::new(node), Mutex::new(BTreeSet::new())));
     let end = Instant::now() + Duration::from_secs(20);
@@ -87,13 +87,13 @@ pub(crate) fn two_tasks_take_turns_at_one_node<A: Adapter>() {
 pub(crate) fn a_flood_of_forged_packets_keeps_nothing_from_a_sealed_node<A: Adapter>() {
     const PACKETS: u64 = 20_000;
     let _turn = turn();
-    let sealed = |seeds: &[NodeId]| {
+    let sealed = |seeds: &[SocketAddr]| {
         let mut settings = settings(LOOPBACK, seeds);
         settings.suite = Suite::Sealed;
         settings
     };
     let a = Running::start::<A>(&sealed(&[]));
-    let b = Running::start::<A>(&sealed(&[a.id]));
+    let b = Running::start::<A>(&sealed(&[a.address]));
     until_all_see_all(Duration::from_secs(5), &[&a, &b]);
     // Of the right cluster and under the right name of a key, so that each has to be opened.
     let keys = Keyring::new(KeyId(0), Key::from([9; 32]));
@@ -102,7 +102,7 @@ pub(crate) fn a_flood_of_forged_packets_keeps_nothing_from_a_sealed_node<A: Adap
     let mut outsider = Holder::of(life, &keys, &cluster, Suite::Sealed);
     let forged = outsider.packet(None, &[Frame::Ping { root: 0 }]);
     let stranger = UdpSocket::bind(LOOPBACK).expect("a socket");
-    let to = a.id.addr();
+    let to = a.address;
     let flood = std::thread::spawn(move || {
         (0..PACKETS).filter(|_| stranger.send_to(&forged, to).is_ok()).count() as u64
     });
@@ -133,15 +133,15 @@ macro_rules! dropped_within {
         #[test]
         fn $name() {
             let _turn = turn();
-            let (handle, id) = $block_on(async {
+            let (handle, address) = $block_on(async {
                 let mut node = <$node>::bind(&settings(LOOPBACK, &[])).expect("it starts");
-                let (handle, id) = (node.handle(), node.id());
+                let (handle, id, address) = (node.handle(), node.id(), node.my_address());
                 let task = $spawn(async move { while node.turn().await.is_ok() {} });
                 assert_eq!(handle.call(|node| node.id()).await, Ok(id));
                 $end(task).await;
-                (handle, id)
+                (handle, address)
             });
-            is_no_more(&handle, id);
+            is_no_more(&handle, address);
         }
     };
 }
@@ -185,11 +185,11 @@ fn a_tokio_runtime_ends_with_the_node_that_runs_in_it() {
     let within = runtime.enter();
     let mut node = scalesmall_tokio::Node::bind(&settings(LOOPBACK, &[])).expect("it starts");
     drop(within);
-    let (handle, id) = (node.handle(), node.id());
+    let (handle, id, address) = (node.handle(), node.id(), node.my_address());
     runtime.spawn(async move { while node.turn().await.is_ok() {} });
     assert_eq!(handle.call(|node| node.id()).wait(), Ok(id));
     drop(runtime);
-    is_no_more(&handle, id);
+    is_no_more(&handle, address);
 }
 
 /// A node that lies outside of its runtime outlives it: without one it says so, and in another one it goes

@@ -20,6 +20,7 @@ pub(crate) fn turn() -> MutexGuard<'static, ()> {
 /// A running node. Dropping it is a kill: its sockets close without a word.
 pub(crate) struct Running {
     pub(crate) id: NodeId,
+    pub(crate) address: SocketAddr,
     pub(crate) events: Events,
     stop: Arc<AtomicBool>,
     handle: Option<Handle>,
@@ -33,7 +34,7 @@ impl Running {
     }
 
     pub(crate) fn run<A: Adapter>(mut node: A::Node) -> Self {
-        let id = node.id();
+        let (id, address) = (node.id(), node.my_address());
         let handle = Some(node.handle());
         let (mut outlet, events) = event_queue();
         let stop = Arc::new(AtomicBool::new(false));
@@ -45,7 +46,7 @@ impl Running {
             })
         };
         let thread = Some(std::thread::spawn(run));
-        Self { id, events, stop, handle, thread }
+        Self { id, address, events, stop, handle, thread }
     }
 
     pub(crate) fn handle(&self) -> &Handle {
@@ -88,9 +89,9 @@ pub(crate) fn key() -> GroupKey {
 }
 
 /// A node on `bind` without multicast, which contacts `seeds`.
-pub(crate) fn settings(bind: &str, seeds: &[NodeId]) -> Settings {
+pub(crate) fn settings(bind: &str, seeds: &[SocketAddr]) -> Settings {
     let mut settings = Settings::new(bind.parse().expect("an address"), key());
-    settings.seeds = seeds.iter().map(|seed| seed.addr().into()).collect();
+    settings.seeds = seeds.iter().map(|seed| (*seed).into()).collect();
     settings
 }
 

@@ -1,9 +1,9 @@
 //! Nodes meet, lose one, regain it, let one go; on every kind of address.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Status};
+use scalesmall_core::{Event, GroupName, KeyRange, NodeName, Status};
 use scalesmall_driver::{CallError, Multicast, Settings};
 
 use crate::adapter::Adapter;
@@ -29,8 +29,8 @@ fn serve(node: &Running, start: u32, port: u16) {
 pub(crate) fn nodes_meet_lose_one_regain_it_and_let_one_go<A: Adapter>() {
     let _turn = turn();
     let mut a = Running::start::<A>(&settings(LOOPBACK, &[]));
-    let b = Running::start::<A>(&settings(LOOPBACK, &[a.id]));
-    let mut c = Running::start::<A>(&settings(LOOPBACK, &[a.id]));
+    let b = Running::start::<A>(&settings(LOOPBACK, &[a.address]));
+    let mut c = Running::start::<A>(&settings(LOOPBACK, &[a.address]));
     until_all_see_all(SOON, &[&a, &b, &c]);
     serve(&b, 100, 7001);
     let routes = |key, ports: &[u16], nodes: &[&Running]| {
@@ -38,7 +38,7 @@ pub(crate) fn nodes_meet_lose_one_regain_it_and_let_one_go<A: Adapter>() {
     };
     until(SOON, "all route to b", || routes(150, &[7001], &[&a, &b, &c]));
 
-    let place = b.id;
+    let (place, address) = (b.id, b.address);
     drop(b);
     until(VERDICT, "b is down for all, and nobody routes to it", || {
         [&a, &c].iter().all(|node| node.status_of(place) == Some(Status::Down))
@@ -51,7 +51,7 @@ pub(crate) fn nodes_meet_lose_one_regain_it_and_let_one_go<A: Adapter>() {
     );
 
     // Nobody tells b about the others: they keep trying, and it learns from them.
-    let b = Running::start::<A>(&settings(&place.to_string(), &[]));
+    let b = Running::start::<A>(&settings(&address.to_string(), &[]));
     serve(&b, 300, 7002);
     until(VERDICT, "b is back with its new range and none of its old", || {
         routes(350, &[7002], &[&a, &b, &c]) && routes(150, &[], &[&a, &b, &c])
@@ -111,13 +111,51 @@ pub(crate) fn two_ipv6_nodes_of_a_host_find_each_other_by_multicast<A: Adapter>(
     });
 }
 
+pub(crate) fn a_node_with_a_name_returns_as_itself_at_another_port<A: Adapter>() {
+    let _turn = turn();
+    let mut a = Running::start::<A>(&settings(LOOPBACK, &[]));
+    let mut named = settings(LOOPBACK, &[a.address]);
+    named.name = Some(NodeName::try_from("cook").expect("a name"));
+    let b = Running::start::<A>(&named);
+    let c = Running::start::<A>(&settings(LOOPBACK, &[a.address]));
+    until_all_see_all(SOON, &[&a, &b, &c]);
+    serve(&b, 100, 7001);
+    let (id, old) = (b.id, b.address);
+    drop(b);
+    // So that it gets another one.
+    let _taken = UdpSocket::bind(old).expect("it is free");
+
+    let b = Running::start::<A>(&named);
+    assert_eq!((b.id, b.address == old), (id, false));
+    let at = b.address;
+    serve(&b, 300, 7002);
+    until(SOON, "all know where it is, and what it serves now", || {
+        [&a, &c].iter().all(|node| {
+            node.call(move |node| node.address(id)) == Some(at)
+                && node.route(&kitchen(), 350) == [7002]
+                && node.route(&kitchen(), 150).is_empty()
+        })
+    });
+    until_all_see_all(SOON, &[&a, &b, &c]);
+    assert_eq!(a.call(|node| node.peers().count()), 2, "it is known as two nodes");
+    drop(b);
+    until_event(
+        &mut a,
+        VERDICT,
+        |event| matches!(event, Event::Peer { peer, to: Some(Status::Down), .. } if peer.id == id),
+    );
+    assert_eq!(a.events.name(id).map(NodeName::as_str), Some("cook"));
+}
+
 pub(crate) fn a_node_on_all_addresses_is_known_by_the_advertised_one<A: Adapter>() {
     let _turn = turn();
     let mut wildcard = settings("0.0.0.0:0", &[]);
-    wildcard.advertise = Some(LOOPBACK.parse().expect("an address"));
+    wildcard.advertise.push(LOOPBACK.parse().expect("an address"));
     let a = Running::start::<A>(&wildcard);
-    assert!(a.id.ip().is_loopback() && a.id.port() != 0, "{}", a.id);
-    let b = Running::start::<A>(&settings(LOOPBACK, &[a.id]));
+    assert!(a.address.ip().is_loopback() && a.address.port() != 0, "{}", a.address);
+    let name = a.call(|node| node.my_name());
+    assert_eq!(name.as_str(), a.address.to_string());
+    let b = Running::start::<A>(&settings(LOOPBACK, &[a.address]));
     until_all_see_all(SOON, &[&a, &b]);
 }
 
@@ -127,7 +165,7 @@ pub(crate) fn ipv6_nodes_meet<A: Adapter>() {
         return;
     }
     let a = Running::start::<A>(&settings("[::1]:0", &[]));
-    let b = Running::start::<A>(&settings("[::1]:0", &[a.id]));
+    let b = Running::start::<A>(&settings("[::1]:0", &[a.address]));
     until_all_see_all(SOON, &[&a, &b]);
 }
 
@@ -138,16 +176,15 @@ pub(crate) fn a_node_on_both_families_meets_nodes_of_each<A: Adapter>() {
     }
     for (address, seeded) in [(LOOPBACK, true), ("[::1]:0", true), (LOOPBACK, false)] {
         let mut dual = settings("[::]:0", &[]);
-        dual.advertise = Some(address.parse().expect("an address"));
+        dual.advertise.push(address.parse().expect("an address"));
         // Either finds the other.
         let (a, b) = if seeded {
             let a = Running::start::<A>(&dual);
-            let seeds: [NodeId; 1] = [a.id];
-            let b = Running::start::<A>(&settings(address, &seeds));
+            let b = Running::start::<A>(&settings(address, &[a.address]));
             (a, b)
         } else {
             let b = Running::start::<A>(&settings(address, &[]));
-            dual.seeds.push(b.id.addr().into());
+            dual.seeds.push(b.address.into());
             (Running::start::<A>(&dual), b)
         };
         until_all_see_all(SOON, &[&a, &b]);

@@ -42,7 +42,7 @@ pub(crate) fn a_burst_loses_no_wake_up<A: Adapter>() {
         let mut settings = settings(LOOPBACK, &[]);
         settings.preset = Preset::Wan;
         let mut node = A::bind(&settings).expect("the node starts");
-        let to = node.id().addr();
+        let to = node.my_address();
         // It may be alone and have something to say about that.
         while let Ok(Some(_)) = A::next_event_within(&mut node, Duration::from_millis(20)) {}
         let before = node.stats().datagrams_received;
@@ -86,7 +86,7 @@ pub(crate) fn a_cancelled_wait_loses_nothing<A: Adapter>() {
     const MESSAGES: u32 = 300;
     let _turn = turn();
     let sender = Running::start::<A>(&settings(LOOPBACK, &[]));
-    let mut node = A::bind(&settings(LOOPBACK, &[sender.id])).expect("the node starts");
+    let mut node = A::bind(&settings(LOOPBACK, &[sender.address])).expect("the node starts");
     let me = node.id();
     let end = Instant::now() + Duration::from_secs(20);
     let mut sent = 0;
@@ -146,7 +146,7 @@ pub(crate) fn a_datagram_without_room_is_kept<A: Adapter>() {
 
         // What waits goes out as soon as there is room, and the node works as before.
         unicast.set_send_buffer_size(usual).expect("the usual buffer");
-        let b = Running::start::<A>(&settings("10.99.0.1:0", &[a.id]));
+        let b = Running::start::<A>(&settings("10.99.0.1:0", &[a.address]));
         until_all_see_all(Duration::from_secs(5), &[&a, &b]);
         let spent = waits();
         println!("{spent} datagrams waited");

@@ -13,8 +13,9 @@ use scalesmall_driver::{GroupKey, KeyFileError, Node, ReplayError, Settings, Soc
 use scalesmall_hostile::{EPOCH, Holder, SECRET, cluster, drain, id};
 
 /// The first line of a recording, before the bytes of those that have none.
-const FIRST_LINE: &str = "scalesmall-recording 2 127.0.0.1:7000 1099511627776 0 lan authenticated 0 \
-     true 1000000 4000 6b 0707070707070707070707070707070707070707070707070707070707070707\n";
+const FIRST_LINE: &str = "scalesmall-recording 3 - 127.0.0.1:7000 1099511627776 0 lan \
+     authenticated 0 true 1000000 4000 6b \
+     0707070707070707070707070707070707070707070707070707070707070707\n";
 
 /// The calls of a recording, or a whole one.
 ///

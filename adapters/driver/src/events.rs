@@ -113,9 +113,42 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
+    use std::time::Instant;
+
+    use scalesmall_core::Status;
 
     use super::*;
     use crate::{GroupKey, Node, Settings};
+
+    #[test]
+    fn an_event_about_a_node_that_is_forgotten_still_has_its_name() {
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let mut witness: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
+        let mut config = settings.config([1; 32]);
+        config.forget_after = Duration::from_millis(20);
+        witness.set_config(config).unwrap();
+        settings.name = Some(NodeName::try_from("cook").unwrap());
+        settings.seeds.push(witness.my_address().into());
+        let mut cook: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
+        let (id, (mut outlet, mut events)) = (cook.id(), event_queue());
+        let limit = Instant::now() + Duration::from_secs(20);
+        loop {
+            let _ = (witness.pump().unwrap(), cook.pump().unwrap());
+            while cook.poll_event().is_some() {}
+            outlet.drain(&mut witness);
+            assert!(Instant::now() < limit, "it is not forgotten");
+            let Some(event) = events.try_next_event().unwrap() else { continue };
+            let Event::Peer { peer, to, .. } = event else { continue };
+            assert_eq!(events.name(peer.id).map(NodeName::as_str), Some("cook"), "{event:?}");
+            match to {
+                Some(Status::Alive) => cook.depart(),
+                None => break,
+                _ => {}
+            }
+        }
+        assert_eq!((witness.peer(id), witness.engine().name(id)), (None, None));
+        assert_eq!(witness.name(id), NodeName::try_from("cook").ok());
+    }
 
     #[test]
     fn what_finds_no_room_is_kept_in_order_and_does_not_make_the_node_spin() {

@@ -57,7 +57,7 @@ impl Engine {
                     let batch = frames.by_ref().take(usize::from(count)).collect();
                     self.on_numbered(header, from, sequence, batch, channel);
                 }
-                Frame::Ping { root } => self.on_ping(header, from, arrival, root),
+                Frame::Ping { root } => self.on_ping(header.packet, from, arrival, root),
                 frame => self.on_frame(header, from, frame, channel),
             }
         }
@@ -165,12 +165,9 @@ impl Engine {
 
     /// A ping is answered where it came from: its sender may have moved, or be known by another
     /// address there.
-    fn on_ping(&mut self, header: &Header, from: Ix, arrival: Arrival, root: u64) {
-        let packet = header.packet;
+    fn on_ping(&mut self, packet: u64, from: Ix, arrival: Arrival, root: u64) {
         let mut to = self.picture.bound(from);
-        if let Arrival::Unicast(source) = arrival
-            && header.bound
-        {
+        if let Arrival::Unicast(source) = arrival {
             to.at = Destination::Unicast(source);
         }
         self.out.say(to, Say::Pong { packet, root });

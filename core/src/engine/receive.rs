@@ -9,7 +9,7 @@ use crate::base::{Arrival, Channel, Destination, Instant, Ix, Life};
 use crate::broadcast::Novelty;
 use crate::claims::{Claim, Locator};
 use crate::mutants::mutated;
-use crate::out::To;
+use crate::out::{Say, To};
 use crate::packet::{Header, TAG_LEN, WireError};
 use crate::picture::{BASE, News, Proof, Weighed};
 use crate::seal::{Freshness, OpenError};
@@ -291,11 +291,13 @@ impl Engine {
     }
 
     /// Asks an unknown sender how it is named and reached: it is told a claim that says nothing of
-    /// that, and answers with its own.
+    /// that, and answers with its own. It may know as little of this node, and would ask in turn
+    /// instead of answering, so this node's own claim goes with the question.
     fn ask_place(&mut self, sender: Life, source: SocketAddr) {
         if self.membership.challenges.is_allowed(&self.picture, &mut self.out) {
             let to = To { at: Destination::Unicast(source), bound: Some(sender), node: None };
-            self.out.say_frame(to, Frame::Claim(Claim::of_birth(sender, None)));
+            let claims = [Claim::of_birth(sender, None), self.picture.claim(Ix::ME)];
+            self.out.say(to, Say::Frames(claims.map(Frame::Claim).into()));
         }
     }
 

@@ -52,7 +52,8 @@ fn seen_at(net: &Net, number: u16) -> Vec<std::net::SocketAddr> {
     others.map(|engine| engine.address(id(number)).unwrap()).collect()
 }
 
-/// It tells the others, which suspect nobody meanwhile and agree at once.
+/// It tells the others, which suspect nobody meanwhile. If several move in one moment, each sends its news
+/// to where others were, and they find each other when they probe.
 #[test]
 fn a_node_that_moves_is_reached_there() {
     for movers in [&[2][..], &[2, 3], &[1, 2, 3, 4, 5, 6, 7, 8]] {
@@ -63,8 +64,10 @@ fn a_node_that_moves_is_reached_there() {
             let moved = |engine: &mut Engine, now| engine.set_addresses(now, &[addr(number + 60)]);
             net.on(number, moved).unwrap();
         }
-        net.run_for(Duration::from_millis(1_000));
-        assert_same(&net);
+        net.run_for(Duration::from_secs(1));
+        if movers.len() == 1 {
+            assert_same(&net);
+        }
         net.run_for(Duration::from_secs(20));
         for &number in movers {
             assert_eq!(seen_at(&net, number), [addr(number + 60); 7], "{movers:?}");

@@ -71,7 +71,7 @@ pub enum Preset {
     Local,
 }
 
-/// A node's identity, its keys, and how it finds others.
+/// A node's name, its keys, and how it finds others.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
