@@ -53,10 +53,10 @@ fn seen_at(net: &Net, number: u16) -> Vec<std::net::SocketAddr> {
 }
 
 /// It tells the others, which suspect nobody meanwhile. If several move in one moment, each sends its news
-/// to where others were, and they find each other when they probe.
+/// to where others were, and they find each other when they probe, through those that stayed.
 #[test]
 fn a_node_that_moves_is_reached_there() {
-    for movers in [&[2][..], &[2, 3], &[1, 2, 3, 4, 5, 6, 7, 8]] {
+    for movers in [&[2][..], &[2, 3], &[1, 2, 3, 4, 5]] {
         let mut net = settled(8, |_| None);
         let since = net.events.len();
         for &number in movers {
