@@ -25,7 +25,7 @@ mod speaker;
 /// peer and for a range.
 const PING: u64 = 1_000;
 const JOIN: u64 = 3_000;
-const PEER: u64 = 96;
+const PEER: u64 = 112 + ADDRESS;
 const RANGE: u64 = 64;
 
 /// The bars in tags: for a ping and its answer, which are two, and for a peer learnt in a join.

@@ -113,9 +113,9 @@ fn acquainted(peers: u32) -> (Engine, Speaker, Instant) {
     let mut engine = Engine::new(config(), addr(1), EPOCH, START).expect("the preset makes sense");
     let mut teller = Speaker::new(2);
     let all: Vec<Frame> = (3..2 + peers)
-        .map(|number| match number % MEMBERS {
-            3 => record(number),
-            _ => claim(number, Standing::Alive),
+        .flat_map(|number| {
+            let record = (number % MEMBERS == 3).then(|| record(number));
+            std::iter::once(claim(number, Standing::Alive)).chain(record)
         })
         .collect();
     for some in all.chunks(1_000) {

@@ -293,6 +293,7 @@ impl Peers {
     /// Forgets a node that is about to be removed from the roster.
     pub(crate) fn forget(&mut self, ix: Ix, topology: &Topology, now: Instant, timing: &Timing) {
         self.uncount(ix, topology);
+        self.places.forget(ix);
         self.falls.forget(ix);
         let (state, is_stranger) = (self.state(ix), !self.get(ix).was_heard());
         self.states[state as usize] -= 1;

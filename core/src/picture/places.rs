@@ -1,6 +1,6 @@
 //! Where peers are: what each said of its name and addresses, and the address that is used for it.
 
-use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -8,42 +8,38 @@ use crate::base::{Address, Hash, Ix, growth};
 use crate::claims::Locator;
 
 /// Where one peer is.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Place {
     /// The address that packets for it go to.
     at: Address,
-    /// What it said of itself.
-    said: Said,
-    /// Whether it said so in its present life.
+    /// Whether it has said how it is named and reached in its present life.
     current: bool,
     /// Whether it was heard at the address in use in its present life.
     heard: bool,
-}
-
-/// A locator, in few bytes where it says nothing but the address in use.
-#[derive(Clone, Debug, Hash)]
-enum Said {
-    /// It is named after the address in use.
-    ThisAddress,
-    Other(Box<Locator>),
 }
 
 /// The places of all nodes, in parallel to the roster.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Places {
     table: Vec<Place>,
+    /// What nodes have said of themselves, unless that is nothing but the address in use.
+    said: BTreeMap<Ix, Locator>,
 }
 
 impl Places {
     /// Enters a node that has just been interned.
     pub(super) fn admit(&mut self, ix: Ix, locator: &Locator) {
-        let place =
-            Place { at: locator.first(), said: Said::ThisAddress, current: false, heard: false };
+        let place = Place { at: locator.first(), current: false, heard: false };
         while self.table.len() <= ix.index() {
-            growth::push(&mut self.table, place.clone());
+            growth::push(&mut self.table, place);
         }
         self.table[ix.index()] = place;
         self.learn(ix, locator);
+    }
+
+    /// A node is forgotten.
+    pub(super) fn forget(&mut self, ix: Ix) {
+        self.said.remove(&ix);
     }
 
     /// A node is said to be so named and reached in its present life. Packets go to the first of its
@@ -54,9 +50,12 @@ impl Places {
         if !place.heard && !locator.list().contains(&place.at) {
             place.at = locator.first();
         }
-        let plain = locator.is_named_after_its_address() && locator.first() == place.at;
-        place.said = if plain { Said::ThisAddress } else { Said::Other(locator.clone().into()) };
         place.current = true;
+        if locator.is_named_after_its_address() && locator.first() == place.at {
+            self.said.remove(&ix);
+        } else {
+            self.said.insert(ix, locator.clone());
+        }
     }
 
     /// A node has begun a life in which it has not yet said how it is reached: it may be where it was.
@@ -72,9 +71,7 @@ impl Places {
         let source = Address::from(source);
         if place.at == source {
             place.heard = true;
-        } else if let Said::Other(locator) = &place.said
-            && locator.list().contains(&source)
-        {
+        } else if self.said.get(&ix).is_some_and(|locator| locator.list().contains(&source)) {
             (place.at, place.heard) = (source, true);
         }
     }
@@ -86,11 +83,8 @@ impl Places {
 
     /// What a node has said of its name and addresses, in this life or in one before.
     pub(crate) fn last_said(&self, ix: Ix) -> Locator {
-        let place = &self.table[ix.index()];
-        match &place.said {
-            Said::ThisAddress => Locator::from(place.at.socket()),
-            Said::Other(locator) => (**locator).clone(),
-        }
+        let plain = || Locator::from(self.address(ix));
+        self.said.get(&ix).cloned().unwrap_or_else(plain)
     }
 
     /// What a node has said of its name and addresses in its present life.

@@ -84,7 +84,7 @@ fn small(g: &mut Gen) -> u32 {
 }
 
 fn id(g: &mut Gen) -> NodeId {
-    NodeId::from_bits(below(g, 6) as u64)
+    NodeId::from_bits(below(g, 6))
 }
 
 fn addr(g: &mut Gen) -> SocketAddr {

@@ -285,7 +285,7 @@ fn packets_are_as_specified(suite: Suite, prefix: &str) {
         let packet = written(suite, from, number, ack, &frame, receiver);
         assert_eq!(packet, expected, "{title}");
         let (header, _) = Header::parse(&expected).unwrap();
-        let payload = opener.open(&header, &expected, receiver.unwrap_or(sender())).unwrap();
+        let payload = opener.open(&header, &expected, receiver.unwrap_or_else(sender)).unwrap();
         let mut frames = Vec::new();
         Decoder::new().decode(header.sender, payload, &mut frames).unwrap();
         assert_eq!(frames, frame, "{title}");
