@@ -9,7 +9,6 @@ use bytes::Bytes;
 
 use super::Engine;
 use crate::base::{Epoch, GroupName, Ix, Life, NodeId, NodeName, Status};
-use crate::claims::Locator;
 use crate::config::Config;
 use crate::out::{MulticastState, Stats};
 use crate::placement::Slots;
@@ -25,8 +24,8 @@ pub struct Peer {
     pub name: NodeName,
     /// The address that packets for it go to.
     pub address: SocketAddr,
-    /// The addresses at which it says that it can be reached, the preferred one first; none until it
-    /// has said so in its present life.
+    /// The addresses at which it says that it can be reached, the preferred one first; those of its
+    /// life before until it says something else.
     pub addresses: Vec<SocketAddr>,
     /// Its life.
     pub epoch: Epoch,
@@ -249,7 +248,7 @@ impl Engine {
             id: life.id,
             name: self.picture.name(ix),
             address: places.address(ix),
-            addresses: places.said(ix).iter().flat_map(Locator::addresses).collect(),
+            addresses: places.last_said(ix).addresses().collect(),
             epoch: life.epoch,
             status: self.picture.state(ix).shown(),
             incarnation: self.picture.peers.get(ix).incarnation,

@@ -222,6 +222,9 @@ impl Engine {
             return Err(DatagramError::Full);
         }
         let ix = self.recognise(sender, known, locator).ok_or(DatagramError::Full)?;
+        if header.bound {
+            self.picture.peers.places.heard(ix, source);
+        }
         if misled {
             self.picture.peers.open_window(ix);
         }

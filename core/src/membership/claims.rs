@@ -64,6 +64,9 @@ impl Membership {
                 let known = picture.peers.places.said(ix);
                 if claim.locator.is_some() && claim.locator != known {
                     self.contradicted(picture, out, ix, claim);
+                    if ix == from && channel == Channel::Direct {
+                        picture.relocate(ix, claim);
+                    }
                 }
             }
             Weighed::Beaten(ix) => {
@@ -80,10 +83,13 @@ impl Membership {
     }
 
     /// Two nodes have heard different things of how a peer is reached in one incarnation. Each keeps its
-    /// own until the peer, which is told, puts itself above both.
+    /// own until the peer, which is told both, puts itself above them.
     fn contradicted(&self, picture: &mut Picture, out: &mut Out, ix: Ix, claim: &Claim) {
         if picture.peers.may_tell(ix, picture.now, &picture.timing) {
-            out.say_frame(picture.bound(ix), Frame::Claim(claim.clone()));
+            let to = picture.bound(ix);
+            for said in [picture.claim(ix), claim.clone()] {
+                out.say_frame(to, Frame::Claim(said));
+            }
         }
     }
 

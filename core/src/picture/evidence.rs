@@ -77,9 +77,7 @@ impl Picture {
             Ordering::Less => Weighed::Beaten(ix),
             Ordering::Equal => {
                 if self.peers.places.said(ix).is_none() {
-                    self.peers.uncount(ix, &self.topology);
-                    self.locate(ix, claim);
-                    self.peers.count(ix, &self.topology);
+                    self.relocate(ix, claim);
                 }
                 Weighed::Known(ix)
             }
@@ -96,6 +94,14 @@ impl Picture {
     pub(crate) fn locator_in<'a>(&self, claim: &'a Claim) -> Option<&'a Locator> {
         let cluster = &self.config.cluster;
         claim.locator.as_ref().filter(|locator| locator.is_of(claim.life.id, cluster))
+    }
+
+    /// A node has said itself, in its present incarnation, how it is named and reached: that counts
+    /// whatever others have said.
+    pub(crate) fn relocate(&mut self, ix: Ix, claim: &Claim) {
+        self.peers.uncount(ix, &self.topology);
+        self.locate(ix, claim);
+        self.peers.count(ix, &self.topology);
     }
 
     /// Takes in how a node is named and reached in its present life, unless that is another's name.

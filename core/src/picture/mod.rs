@@ -199,7 +199,8 @@ impl Picture {
         self.greet(out, To { at: Destination::Unicast(addr), bound: None, node: None });
     }
 
-    /// The claim about a node, as others are told it.
+    /// The claim about a node, as others are told it. It says how the node is reached even if the node
+    /// has not said so in its present life: those that do not know the node take no claim without that.
     pub(crate) fn claim(&self, ix: Ix) -> Claim {
         let standing = self.state(ix).standing();
         Claim {
@@ -213,7 +214,7 @@ impl Picture {
             } else {
                 self.peers.since_turn(ix, self.now) / 1000
             },
-            locator: self.peers.places.said(ix),
+            locator: Some(self.peers.places.last_said(ix)),
         }
     }
 

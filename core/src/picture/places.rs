@@ -14,6 +14,8 @@ struct Place {
     at: Address,
     /// Whether it has said how it is named and reached in its present life.
     current: bool,
+    /// Whether it was heard at the address in use in its present life.
+    heard: bool,
 }
 
 /// The places of all nodes, in parallel to the roster.
@@ -27,7 +29,7 @@ pub(crate) struct Places {
 impl Places {
     /// Enters a node that has just been interned.
     pub(super) fn admit(&mut self, ix: Ix, locator: &Locator) {
-        let place = Place { at: locator.first(), current: false };
+        let place = Place { at: locator.first(), current: false, heard: false };
         while self.table.len() <= ix.index() {
             growth::push(&mut self.table, place);
         }
@@ -40,15 +42,16 @@ impl Places {
         self.said.remove(&ix);
     }
 
-    /// A node has said how it is named and reached in its present life. Packets go to the first of
-    /// its addresses if the one in use is none of them.
+    /// A node is said to be so named and reached in its present life. Packets go to the first of its
+    /// addresses if the one in use is none of them, unless it was heard there: what is said may be
+    /// made up.
     pub(super) fn learn(&mut self, ix: Ix, locator: &Locator) {
         let place = &mut self.table[ix.index()];
-        if !locator.list().contains(&place.at) {
+        if !place.heard && !locator.list().contains(&place.at) {
             place.at = locator.first();
         }
         place.current = true;
-        if locator.is_named_after_its_address() {
+        if locator.is_named_after_its_address() && locator.first() == place.at {
             self.said.remove(&ix);
         } else {
             self.said.insert(ix, locator.clone());
@@ -57,7 +60,20 @@ impl Places {
 
     /// A node has begun a life in which it has not yet said how it is reached: it may be where it was.
     pub(super) fn begin_life(&mut self, ix: Ix) {
-        self.table[ix.index()].current = false;
+        let place = &mut self.table[ix.index()];
+        (place.current, place.heard) = (false, false);
+    }
+
+    /// A packet that nobody can have recorded has come from a node in its present life. Packets go
+    /// where it came from, if that is one of the node's addresses.
+    pub(crate) fn heard(&mut self, ix: Ix, source: SocketAddr) {
+        let place = &mut self.table[ix.index()];
+        let source = Address::from(source);
+        if place.at == source {
+            place.heard = true;
+        } else if self.said.get(&ix).is_some_and(|locator| locator.list().contains(&source)) {
+            (place.at, place.heard) = (source, true);
+        }
     }
 
     /// The address that packets for a node go to.
@@ -76,9 +92,9 @@ impl Places {
         self.table[ix.index()].current.then(|| self.last_said(ix))
     }
 
-    /// Stands for what a node has said in its present life; 0 if it has said nothing.
+    /// Stands for what a node has said, in this life or in one before, as others are told it.
     pub(crate) fn fingerprint(&self, ix: Ix) -> u64 {
-        self.said(ix).map_or(0, |locator| locator.hash(Hash::new(KEY, 0)).finish() | 1)
+        self.last_said(ix).hash(Hash::new(KEY, 0)).finish()
     }
 }
 
@@ -111,12 +127,28 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_in_a_life_before_is_remembered_and_not_repeated() {
+    fn an_address_at_which_the_node_was_heard_gives_way_to_no_word() {
+        let mut places = Places::default();
+        places.admit(Ix::ME, &addr(9).into());
+        places.heard(Ix::ME, addr(9));
+        places.learn(Ix::ME, &named(&[1, 2]));
+        assert_eq!((places.address(Ix::ME), places.said(Ix::ME)), (addr(9), Some(named(&[1, 2]))));
+        places.heard(Ix::ME, addr(3));
+        assert_eq!(places.address(Ix::ME), addr(9));
+        places.heard(Ix::ME, addr(2));
+        assert_eq!(places.address(Ix::ME), addr(2));
+        places.begin_life(Ix::ME);
+        places.learn(Ix::ME, &named(&[3]));
+        assert_eq!(places.address(Ix::ME), addr(3));
+    }
+
+    #[test]
+    fn what_was_said_in_a_life_before_stands_until_the_node_says_something_else() {
         let mut places = Places::default();
         places.admit(Ix::ME, &addr(1).into());
         let before = places.fingerprint(Ix::ME);
         places.begin_life(Ix::ME);
-        assert_eq!((places.said(Ix::ME), places.fingerprint(Ix::ME)), (None, 0));
+        assert_eq!((places.said(Ix::ME), places.fingerprint(Ix::ME)), (None, before));
         assert_eq!(places.last_said(Ix::ME), addr(1).into());
         places.learn(Ix::ME, &addr(1).into());
         assert_eq!(places.fingerprint(Ix::ME), before);

@@ -1,8 +1,8 @@
 //! Why something has not come about that was waited for: whom it is about, and what is the matter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use scalesmall_core::{Engine, Instant, Op, Status};
+use scalesmall_core::{Engine, Instant, NodeId, Op, Peer, Status};
 
 use super::Player;
 use crate::check::{Broken, Failure, list};
@@ -142,30 +142,34 @@ impl Player {
     }
 }
 
-/// The first node that two others describe differently, and how.
+/// The first peer that two nodes describe differently, and how. It may be one that does not exist.
 fn first_difference(sim: &Sim, one: usize, other: usize) -> String {
-    let says = |by: usize, about: usize| {
-        let peer = sim.node(by).and_then(|engine| engine.peer(sim.id(about)));
-        peer.map_or_else(
-            || "nothing".to_owned(),
-            |peer| {
-                format!(
-                    "life {}, incarnation {}, at {:?}, {} bytes of metadata",
-                    peer.epoch,
-                    peer.incarnation,
-                    peer.addresses,
-                    peer.metadata.len()
-                )
-            },
-        )
+    let pair = [one, other].map(|node| sim.node(node));
+    let [Some(this), Some(that)] = pair else { return String::new() };
+    let says = |engine: &Engine, id: NodeId| match engine.peer(id) {
+        None => "nothing".to_owned(),
+        Some(peer) => format!(
+            "life {}, incarnation {}, at {:?}, {} bytes of metadata",
+            peer.epoch,
+            peer.incarnation,
+            peer.addresses,
+            peer.metadata.len()
+        ),
     };
-    let mut all = (0..sim.len()).map(|about| (about, says(one, about), says(other, about)));
-    all.find(|(_, says, other)| says != other).map_or_else(
-        || "they describe all nodes alike".to_owned(),
-        |(about, says, others)| {
-            format!("of node {about} node {one} knows {says}, node {other} {others}")
-        },
-    )
+    let ids = [this, that].into_iter().flat_map(Engine::peers).map(|peer| peer.id);
+    let ids: BTreeSet<NodeId> = ids.chain([this.id(), that.id()]).collect();
+    // What is gone is no part of a picture.
+    let lives = |engine: &Engine, id| {
+        let gone = |peer: &Peer| matches!(peer.status, Status::Down | Status::Left);
+        engine.peer(id).is_some_and(|peer| !gone(&peer))
+    };
+    let mut living = ids.into_iter().filter(|id| lives(this, *id) || lives(that, *id));
+    let Some(id) = living.find(|id| says(this, *id) != says(that, *id)) else {
+        return "they describe all nodes alike".to_owned();
+    };
+    let name = this.name(id).or_else(|| that.name(id)).map(String::from).unwrap_or_default();
+    let (mine, theirs) = (says(this, id), says(that, id));
+    format!("of {name} node {one} knows {mine}, node {other} {theirs}")
 }
 
 /// Nodes that are to start, and have not.
