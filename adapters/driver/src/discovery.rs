@@ -250,7 +250,7 @@ impl<'a> Met<'a> {
 
     fn list(&self) -> BTreeSet<SocketAddr> {
         let me = self.engine.peer(self.engine.id());
-        let present = self.engine.peers().filter(|peer| is_present(peer)).chain(me);
+        let present = self.engine.peers().filter(is_present).chain(me);
         let addresses = present.flat_map(|peer| peer.addresses.into_iter().chain([peer.address]));
         let seeds = self.engine.seeds().filter(|(_, met)| *met).map(|(seed, _)| seed);
         addresses.chain(seeds).map(plain).collect()

@@ -64,7 +64,7 @@ impl Membership {
                 let known = picture.peers.places.said(ix);
                 if claim.locator.is_some() && claim.locator != known {
                     self.contradicted(picture, out, ix, claim);
-                    if ix == from {
+                    if ix == from && channel == Channel::Direct {
                         picture.relocate(ix, claim);
                     }
                 }

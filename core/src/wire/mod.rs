@@ -178,9 +178,11 @@
 //! either. A node that gets a record of a node that it does not know asks for that record from the beginning
 //! (a [`Want`](Frame::Want) since 0), and the answer to that begins with the claim.
 //!
-//! A node may be reached at the addresses of the locator with its highest incarnation. Of two locators in one
-//! incarnation each node keeps the one that it has, and tells the other to the node that both are about, which raises
-//! its incarnation. A *bound* packet of an unknown node that carries no claim about its sender counts if the sender is
+//! A node may be reached at the addresses of the locator with its highest incarnation; until it has said one
+//! in its present life, its last one counts, and claims about it repeat that. Of two locators in one
+//! incarnation each node keeps the one that it has, unless the other is the node's own word, and tells both to the
+//! node that they are about, which raises its incarnation. An address at which a node was heard in its present
+//! life, by a bound packet, is used until it is heard at another address of its locator, whatever is said. A *bound* packet of an unknown node that carries no claim about its sender counts if the sender is
 //! named after the address that the packet came from; else it is answered, as limited as challenges are,
 //! with a claim about the sender without a locator, to which the sender answers with its own.
 //!
