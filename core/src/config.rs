@@ -107,7 +107,7 @@ impl Config {
             keys,
             suite: Suite::Authenticated,
             max_datagram: 1200,
-            send_rate: SendRate::new(4_000_000, 40_000),
+            send_rate: SendRate::new(5_000_000, 50_000),
             liveness: Liveness::On,
             down_members: DownMembers::Hide,
             probe_interval: Duration::from_secs(1),

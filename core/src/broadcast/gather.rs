@@ -1,10 +1,25 @@
 //! While much changes, news is collected at a few nodes, which send it on in full packets.
 
 use crate::base::Ix;
+use crate::claims::Standing;
 use crate::mutants::mutated;
 use crate::out::Out;
 use crate::picture::Picture;
 use crate::wire::Frame;
+
+/// Of each piece of news, whether it is the claim that goes with what its node says next.
+fn accompanying(news: &[Frame]) -> impl Iterator<Item = bool> + use<'_> {
+    let next = news.iter().skip(1).map(Some).chain([None]);
+    news.iter().zip(next).map(|(frame, next)| match (frame, next) {
+        (Frame::Claim(claim), Some(Frame::Record { delta, .. })) => {
+            claim.standing == Standing::Alive && claim.life.id == delta.member
+        }
+        (Frame::Claim(claim), Some(Frame::Metadata { life, .. })) => {
+            claim.standing == Standing::Alive && claim.life.id == life.id
+        }
+        _ => false,
+    })
+}
 
 /// The node to which news is entrusted while there is much of it, or while this node is too new
 /// to know; `None` if this node sends it. A newcomer entrusts it to its `contact`, which announces
@@ -17,7 +32,8 @@ pub(crate) fn gatherer(
     contact: Option<Ix>,
     news: &[Frame],
 ) -> Option<Ix> {
-    out.pace.count(&picture.timing, picture.now, news.len() as u64);
+    let pieces = news.len() - accompanying(news).filter(|&accompanies| accompanies).count();
+    out.pace.count(&picture.timing, picture.now, pieces as u64);
     let gathered = out.pace.flushed(picture.now);
     let count = out.pace.gatherers(&picture.timing, picture.now);
     let off = mutated!(picture.config, GatherersOff);
@@ -25,7 +41,7 @@ pub(crate) fn gatherer(
         return None;
     }
     let own = |frame: &Frame| matches!(frame, Frame::Record { .. } | Frame::Metadata { .. });
-    if !news.iter().all(own) {
+    if !news.iter().zip(accompanying(news)).all(|(frame, accompanies)| own(frame) || accompanies) {
         return None;
     }
     if contact.is_some() && out.pace.is_new(&picture.timing, picture.now) {

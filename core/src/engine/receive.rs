@@ -109,7 +109,6 @@ impl Engine {
         if header.sender == self.picture.me() {
             return Err(DatagramError::Own);
         }
-        let multicast = matches!(arrival, Arrival::Multicast(_));
         let me = self.picture.me();
         let payload = self.opener.open(&header, datagram, me).map_err(DatagramError::Sealed)?;
         let mut frames = core::mem::take(&mut self.frames);

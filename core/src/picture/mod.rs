@@ -26,7 +26,7 @@ use crate::picture::cover::Covers;
 use crate::picture::path::Paths;
 use crate::picture::peers::Peers;
 use crate::timing::Timing;
-use crate::topology::{Changes, GroupError, RecordDelta, Topology};
+use crate::topology::{Changes, GroupError, Topology};
 use crate::wire::{Frame, OVERHEAD};
 
 pub(crate) use evidence::{News, Weighed, is_doubtful};
@@ -325,32 +325,38 @@ impl Picture {
     /// nodes know a newcomer yet, and others would not pass on what it says.
     pub(crate) fn take_news(&self, out: &mut Out, own: bool) -> Vec<Frame> {
         let mut claims = core::mem::take(&mut out.claims);
-        let mut news: Vec<Frame> = Vec::with_capacity(claims.len() + out.news.len());
-        for frame in core::mem::take(&mut out.news) {
+        let mut frames = core::mem::take(&mut out.news);
+        if own {
+            if core::mem::take(&mut out.described) {
+                frames.push(self.metadata_frame(Ix::ME));
+            }
+            let room = self.datagram(Ix::ME) - OVERHEAD;
+            for (group, since) in core::mem::take(&mut out.written) {
+                let deltas = self.topology.pieces(&group, Ix::ME, since, room);
+                frames.extend(deltas.into_iter().map(|delta| {
+                    let group = group.clone();
+                    Frame::Record { group, delta }
+                }));
+            }
+        }
+        let mut news: Vec<Frame> = Vec::with_capacity(claims.len() + frames.len());
+        for frame in frames {
             // Those that do not know a node take nothing of it before they have its claim, so both
-            // are to travel in one packet.
-            if let Frame::Record { delta: RecordDelta { member: id, .. }, .. }
-            | Frame::Metadata { life: Life { id, .. }, .. } = &frame
-            {
-                news.extend(claims.remove(id));
+            // travel in one packet; with the beginning of a record the claim goes even if it is old.
+            let (id, begins) = match &frame {
+                Frame::Record { delta, .. } => (Some(delta.member), delta.since == 0),
+                Frame::Metadata { life, .. } => (Some(life.id), false),
+                _ => (None, false),
+            };
+            if let Some(id) = id {
+                let said = |frame: &Frame| matches!(frame, Frame::Claim(it) if it.life.id == id);
+                let old = || self.find(id).map(|ix| Frame::Claim(self.claim(ix)));
+                let claim = claims.remove(&id).or_else(|| old().filter(|_| begins));
+                news.extend(claim.filter(|_| !news.last().is_some_and(said)));
             }
             news.push(frame);
         }
         news.splice(0..0, claims.into_values());
-        if !own {
-            return news;
-        }
-        if core::mem::take(&mut out.described) {
-            news.push(self.metadata_frame(Ix::ME));
-        }
-        let room = self.datagram(Ix::ME) - OVERHEAD;
-        for (group, since) in core::mem::take(&mut out.written) {
-            let deltas = self.topology.pieces(&group, Ix::ME, since, room);
-            news.extend(deltas.into_iter().map(|delta| {
-                let group = group.clone();
-                Frame::Record { group, delta }
-            }));
-        }
         news
     }
 

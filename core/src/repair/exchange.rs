@@ -40,7 +40,7 @@ const SYMBOLS_COST: usize = 16;
 
 /// A node sends newcomers this many subjects per window of this many milliseconds; beyond that it
 /// refers them to this many other nodes.
-const WELCOME_SUBJECTS: u64 = 8_192;
+const WELCOME_SUBJECTS: u64 = 6_144;
 const WELCOME_WINDOW: u64 = 100;
 const REFERRALS: usize = 8;
 
