@@ -10,6 +10,9 @@ use scalesmall_sim::scenario::{Options, Scenario, play};
 use crate::parallel::{bar, in_parallel, lock};
 use crate::set::quoted;
 
+/// How far apart the moments of a run are that is drawn, in nanoseconds.
+pub(crate) const MOMENT: u64 = 50_000_000;
+
 /// How a scenario is played with several seeds.
 pub(crate) struct Plan<'a> {
     pub(crate) file: &'a Path,
@@ -18,7 +21,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) first: u64,
     pub(crate) seeds: u32,
     pub(crate) jobs: Option<u16>,
-    /// How far apart the moments of the first run are, in nanoseconds.
+    /// How far apart the moments of what is drawn are, in nanoseconds.
     pub(crate) every: Option<u64>,
 }
 
@@ -39,7 +42,7 @@ pub(crate) fn play_points(
 fn play_seeds(changes: &str, scenario: Scenario, plan: &Plan<'_>) -> Runs {
     let seeds = u64::from(plan.seeds);
     let progress = bar(seeds, &format!("{} {}", scenario.name, scenario.point()));
-    let runs = Mutex::new(Vec::new());
+    let runs = Mutex::new(Runs { scenario: scenario.clone(), runs: Vec::new() });
     let next = AtomicU64::new(0);
     in_parallel(plan.jobs, || {
         loop {
@@ -50,7 +53,7 @@ fn play_seeds(changes: &str, scenario: Scenario, plan: &Plan<'_>) -> Runs {
             let seed = plan.first.wrapping_add(turn);
             let file = quoted(&plan.file.to_string_lossy());
             let options = Options {
-                every: plan.every.filter(|_| turn == 0),
+                every: plan.every,
                 tap: None,
                 rerun: format!("scalesmall-sim replay {file}{changes} --seed {seed}"),
             };
@@ -61,6 +64,6 @@ fn play_seeds(changes: &str, scenario: Scenario, plan: &Plan<'_>) -> Runs {
     });
     progress.finish_and_clear();
     let mut runs = runs.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    runs.sort_by_key(|run| run.seed);
-    Runs { scenario, runs }
+    runs.runs.sort_by_key(|run| run.seed);
+    runs
 }

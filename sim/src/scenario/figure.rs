@@ -9,7 +9,8 @@ use super::amount::{Size, Speed};
 use super::statistic::Statistic;
 use super::value::{Chance, Span};
 use crate::random::Ratio;
-use crate::sample::{Millis, Sample};
+use crate::sample::Sample;
+use crate::scale::{Bytes, Grouped, Time};
 
 /// What a figure counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -28,14 +29,14 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// A value as a person wants to read it.
+    /// A value as a person wants to read it: in the unit that fits it, with four digits.
     #[must_use]
     pub fn show(self, value: u64) -> String {
         match self {
-            Self::Nanos => Millis(value).to_string(),
-            Self::Bytes => format!("{value} B"),
-            Self::BytesPerSecond => format!("{value} B/s"),
-            Self::Count => value.to_string(),
+            Self::Nanos => Time(value).to_string(),
+            Self::Bytes => Bytes(value).to_string(),
+            Self::BytesPerSecond => format!("{}/s", Bytes(value)),
+            Self::Count => Grouped(value).to_string(),
             Self::Share => percent(value),
         }
     }
