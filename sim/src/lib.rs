@@ -156,6 +156,15 @@
 //! $ scalesmall-sim merge swarm-*.json
 //! ```
 //!
+//! The results are played in the same way, run by run, and `merge` writes their page once all shards are
+//! there; it is the page that one machine would have written:
+//!
+//! ```console
+//! $ parallel --sshloginfile hosts --basefile sim/scenarios --return results-{}.json --cleanup \
+//!     scalesmall-sim results --jobs 1 --shard {}/64 --report results-{}.json ::: $(seq 64)
+//! $ scalesmall-sim merge results-*.json --out sim/RESULTS.md
+//! ```
+//!
 //! As a Kubernetes Job, whose pods count themselves from 0, with reports on a volume that all share:
 //!
 //! ```yaml

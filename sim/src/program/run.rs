@@ -14,6 +14,7 @@ use crate::output;
 use crate::parallel::jobs;
 use crate::playing::{MOMENT, Plan, play_points};
 use crate::set::Changes;
+use crate::shard::Shard;
 
 #[derive(Args)]
 pub(crate) struct Run {
@@ -86,6 +87,8 @@ pub(crate) fn run(run: &Run) -> Outcome {
             seeds: run.seeds.unwrap_or(scenario.seeds),
             jobs,
             every: run.html.as_ref().map(|_| MOMENT),
+            shard: Shard::default(),
+            turn: 0,
         };
         let runs = play_points(&scenario, &plan)?;
         print(if run.json { lines } else { table }(&runs).as_bytes())?;

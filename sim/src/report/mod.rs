@@ -6,15 +6,21 @@ mod lines;
 mod page;
 mod recorded;
 mod results;
+mod row;
+mod rows;
+mod story;
 mod table;
+mod tally;
 
 use crate::scenario::{Figures, Played, Scenario, Score};
 
 pub use lines::lines;
 pub use page::page;
 pub use recorded::Recordings;
-pub use results::results;
+pub use results::{results, results_beside};
+pub use row::Beside;
 pub use table::table;
+pub use tally::{Outcome, Tally};
 
 /// All runs of one scenario.
 #[derive(Clone, Debug)]
