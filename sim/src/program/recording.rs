@@ -121,7 +121,7 @@ impl Replays {
             self.cut += 1;
         }
         let span = [replayed.began, replayed.ended];
-        self.seen.add(engine.id(), replayed.epoch, span, &events);
+        self.seen.add(engine.id(), replayed.epoch, span, &events, |id| id.to_string());
         Ok(())
     }
 }

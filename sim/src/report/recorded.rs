@@ -14,6 +14,8 @@ use crate::view_changes::{Cause, Change, Sights};
 #[derive(Clone, Debug, Default)]
 pub struct Recordings {
     all: Vec<Recording>,
+    /// What each node is called: as the last recording says that names it.
+    names: BTreeMap<NodeId, String>,
 }
 
 #[derive(Clone, Debug)]
@@ -29,13 +31,14 @@ impl Recordings {
     /// engine's clock, and its events.
     ///
     /// What the wall clock of the host showed at the beginning follows from the life's epoch. Several
-    /// recordings may be of one node.
+    /// recordings may be of one node. `name` says what this node calls itself and others.
     pub fn add(
         &mut self,
         id: NodeId,
         epoch: Epoch,
         span: [Instant; 2],
         events: &[(Instant, Event)],
+        name: impl Fn(NodeId) -> String,
     ) {
         let begun = (epoch.0 >> 22).saturating_mul(1_000_000);
         let wall =
@@ -43,7 +46,9 @@ impl Recordings {
         let is_shown = |event: &Event| matches!(event, Event::Peer { .. }) || told(event).is_some();
         let shown = events.iter().filter(|(_, event)| is_shown(event));
         let events = shown.map(|(now, event)| (wall(*now), event.clone())).collect();
-        self.all.push(Recording { id, span: span.map(wall), events });
+        let recording = Recording { id, span: span.map(wall), events };
+        self.names.extend(recording.ids().map(|id| (id, name(id))));
+        self.all.push(recording);
     }
 
     /// A page of who saw whom, over the time that all recordings cover together.
@@ -59,7 +64,7 @@ impl Recordings {
         let ids = self.ids();
         let places: BTreeMap<&NodeId, usize> = ids.iter().zip(0..).collect();
         let node = |id: &NodeId| places.get(id).copied().unwrap_or_default();
-        let cast = Cast { names: ids.iter().map(NodeId::to_string).collect(), zones: None };
+        let cast = Cast { names: ids.iter().map(|id| self.name(*id)).collect(), zones: None };
         let mut changes: Vec<Change> = Vec::new();
         let mut marks: Vec<Mark> = Vec::new();
         let mut spans: BTreeMap<usize, Vec<[u64; 2]>> = BTreeMap::new();
@@ -83,7 +88,8 @@ impl Recordings {
                         cause,
                     });
                 } else if let Some((what, whom)) = told(event) {
-                    let whom = format!("{id}{}{whom}", if whom.is_empty() { "" } else { ": " });
+                    let colon = if whom.is_empty() { "" } else { ": " };
+                    let whom = format!("{}{colon}{whom}", self.name(*id));
                     marks.push(Mark { at, what: what.to_owned(), whom });
                 }
             }
@@ -107,17 +113,29 @@ impl Recordings {
         page(&title, "", &course)
     }
 
+    fn name(&self, id: NodeId) -> String {
+        self.names.get(&id).cloned().unwrap_or_else(|| id.to_string())
+    }
+
     /// All nodes: those that recorded first, then those that they name.
     fn ids(&self) -> Vec<NodeId> {
         let recorded: BTreeSet<NodeId> = self.all.iter().map(|recording| recording.id).collect();
-        let mut named = BTreeSet::new();
-        for (_, event) in self.all.iter().flat_map(|recording| &recording.events) {
-            if let Event::Peer { peer, cause, .. } = event {
-                named.insert(peer.id);
-                named.extend(cause_in_words(cause).1.into_iter().flatten());
-            }
-        }
+        let named: BTreeSet<NodeId> = self.names.keys().copied().collect();
         recorded.iter().chain(named.difference(&recorded)).copied().collect()
+    }
+}
+
+impl Recording {
+    /// The nodes that it names, its own first.
+    fn ids(&self) -> impl Iterator<Item = NodeId> {
+        let named = self.events.iter().flat_map(|(_, event)| match event {
+            Event::Peer { peer, cause, .. } => {
+                let [one, other, third] = cause_in_words(cause).1;
+                [Some(peer.id), one, other, third]
+            }
+            _ => [None; 4],
+        });
+        core::iter::once(self.id).chain(named.flatten())
     }
 }
 
