@@ -145,9 +145,9 @@ class Who {
     });
     const svg = this.figure.querySelector("svg.nodes"), height = Math.max(this.places.length, 1) * 10;
     svg.style.setProperty("--rows", Math.max(this.places.length, 1));
-    const mark = this.course.div.querySelector(".mark");
-    const marks = mark?.getAttribute("d").replace(/V\d+/g, `V${height}`);
-    svg.innerHTML = this.bands() + parts.join("") + (marks ? `<path class="${mark.getAttribute("class")}" d="${marks}"/>` : "");
+    const places = [...this.course.div.querySelectorAll(".numbers b")].map((number) => `M${number.dataset.x} 0V${height}`);
+    const marks = `<path class="${places.length > 60 ? "mark many" : "mark"}" d="${places.join("")}"/>`;
+    svg.innerHTML = this.bands() + parts.join("") + marks;
     svg.setAttribute("viewBox", `${this.course.from} 0 ${this.course.until - this.course.from} ${height}`);
     this.figure.querySelector(".names").innerHTML = this.places.map((row) => {
       if (row.zone !== undefined) return `<b>${html(row.zone)}</b>`;
