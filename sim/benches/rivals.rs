@@ -1,8 +1,10 @@
 //! The engine and the crate `foca` side by side: the same network, the same seeds, the same work.
 //!
 //! ```console
-//! $ cargo bench -p scalesmall-sim --bench rivals -- [LINE ...] [--seeds N]
+//! $ cargo bench -p scalesmall-sim --bench rivals -- [LINE ...] [--seeds N] [--out sim/RESULTS.md]
 //! ```
+//!
+//! With `--out` the lines that are measured replace those that the page of results has.
 //!
 //! `foca` runs at its own configuration for a local network; it has no authentication, no groups
 //! and no repair, and a change is a custom broadcast of 20 bytes. Times are virtual, medians over
@@ -17,6 +19,7 @@ use std::collections::BTreeMap;
 
 use node::Rival;
 use scalesmall_core::{Engine, GroupName, KeyRange, Op};
+use scalesmall_sim::report::{Beside, results_beside};
 use scalesmall_sim::scenario::Unit;
 use scalesmall_sim::{Build, CatchUp, Link, Protocol, Ratio, Report, Sample, Sim, lan};
 
@@ -114,6 +117,12 @@ fn main() {
         let lossy = Duration::from_secs(300);
         Extent { large: 1024, small: 128, seeds: seeds.unwrap_or(3), lossy }
     };
+    let out = arguments.iter().position(|arg| arg == "--out").map(|at| {
+        let page = std::path::PathBuf::from(arguments.get(at + 1).expect("a page after --out"));
+        // Benchmarks run in the folder of their package, and this is called from that of the workspace.
+        if page.is_absolute() { page } else { workspace().join(page) }
+    });
+    assert!(out.is_none() || !quick, "figures of a quick look are none for the page");
     let asked: Vec<&String> = arguments
         .iter()
         .filter(|arg| LINES.iter().any(|(name, ..)| name.starts_with(arg.as_str())))
@@ -128,12 +137,24 @@ fn main() {
             ours(&extent, seed, &mut left);
             theirs(&extent, seed, &mut right);
         }
-        print(name, &left.0, &right.0);
+        let lines = compared(name, &left.0, &right.0);
+        println!("{name}");
+        for Beside { figure, ours, theirs, .. } in &lines {
+            println!("  {figure:<42} {ours:>14} {theirs:>14}");
+        }
+        if let Some(page) = &out {
+            let before = std::fs::read_to_string(page).unwrap();
+            std::fs::write(page, results_beside(&before, &lines)).unwrap();
+        }
     }
 }
 
-fn print(name: &str, left: &Measured, right: &Measured) {
-    println!("{name}");
+fn workspace() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn compared(name: &str, left: &Measured, right: &Measured) -> Vec<Beside> {
+    let mut lines = Vec::new();
     let theirs: BTreeMap<&str, &Vec<Option<u64>>> =
         right.iter().map(|(name, _, values)| (name.as_str(), values)).collect();
     for (what, unit, values) in left {
@@ -146,8 +167,14 @@ fn print(name: &str, left: &Measured, right: &Measured) {
             }
         };
         let other = theirs.get(what.as_str()).map_or_else(String::new, |values| show(values));
-        println!("  {what:<42} {:>14} {other:>14}", show(values));
+        lines.push(Beside {
+            line: name.to_owned(),
+            figure: what.clone(),
+            ours: show(values),
+            theirs: other,
+        });
     }
+    lines
 }
 
 /// A cluster in which all see all, or that has had two minutes for it.

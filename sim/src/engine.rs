@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use bytes::BytesMut;
 use scalesmall_core::wire::{Decoder, Frame, Header};
 use scalesmall_core::{
-    Arrival, Destination, Engine, Epoch, Event, Instant, NodeId, SendError, SendRate, Status,
+    Arrival, Cause, Destination, Engine, Epoch, Event, Instant, NodeId, SendError, SendRate, Status,
 };
 
 use crate::check::Broken;
@@ -129,6 +129,12 @@ impl Protocol for Engine {
         header.sealed || Decoder::new().decode(header.sender, payload, &mut Vec::new()).is_ok()
     }
 
+    fn cause(event: &Event) -> Option<(&'static str, [Option<Identity>; 3])> {
+        let Event::Peer { cause, .. } = event else { return None };
+        let (what, by) = cause_in_words(cause);
+        Some((what, by.map(|by| by.map(Identity::from))))
+    }
+
     fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
         Self::contact(self, now, seeds);
     }
@@ -143,6 +149,36 @@ impl Protocol for Engine {
 
     fn set_rules(sim: &mut Sim<Self>) {
         Ledger::watch(sim);
+    }
+}
+
+/// A cause as a sentence about the peer, with `@` for each node that it names, and these nodes.
+pub(crate) const fn cause_in_words(cause: &Cause) -> (&'static str, [Option<NodeId>; 3]) {
+    match *cause {
+        Cause::Heard => ("it was heard", [None; 3]),
+        Cause::Told { by } => ("told by @", [Some(by), None, None]),
+        Cause::Unanswered => ("it did not answer a probe", [None; 3]),
+        Cause::Answered => ("it answered", [None; 3]),
+        Cause::AnsweredOther { verifier } => ("it answered @", [Some(verifier), None, None]),
+        Cause::Confirmed { accuser, confirmed_by } => match confirmed_by {
+            [None, None] => ("silent to @ for the whole window", [Some(accuser), None, None]),
+            [Some(by), None] | [None, Some(by)] => {
+                ("silent to @ for the whole window, and to @", [Some(accuser), Some(by), None])
+            }
+            [one, other] => {
+                ("silent to @ for the whole window, and to @ and @", [Some(accuser), one, other])
+            }
+        },
+        Cause::NobodyToAsk => ("silent, and there was nobody to ask", [None; 3]),
+        Cause::VerifiersSilent => ("silent, and so were those asked for it", [None; 3]),
+        Cause::Refuted => ("it refuted what was said of it", [None; 3]),
+        Cause::Departed => ("it said that it leaves", [None; 3]),
+        Cause::NewLife => ("it began a new life", [None; 3]),
+        Cause::Expired => ("gone for long, or no room was left", [None; 3]),
+        Cause::HeldOff => ("it is held off for a while", [None; 3]),
+        Cause::Steady => ("it has been up for long enough", [None; 3]),
+        Cause::OwnStall => ("the observer had slept, and withdrew it", [None; 3]),
+        _ => ("", [None; 3]),
     }
 }
 

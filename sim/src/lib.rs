@@ -95,8 +95,12 @@
 //! $ scalesmall-sim explore --kind wan --runs 500 --all
 //! $ scalesmall-sim replay sim/scenarios/crash.toml --seed 2 --pcap crash.pcap
 //! $ scalesmall-sim replay sim/scenarios/crash.toml --seed 2 --trace - | jq -c 'select(.kind == "lost")'
-//! $ scalesmall-sim replay recording --key-file group.key
+//! $ scalesmall-sim replay one.rec two.rec three.rec --key-file group.key --html cluster.html
 //! ```
+//!
+//! Pages are single files that load nothing. They show what was done, how each node was seen, and who saw
+//! whom and why, of several seeds to choose from; a reader zooms in with the buttons, by pinching, or with
+//! Ctrl and the wheel, and drags to pan.
 //!
 //! How scenario files are written is on [a page of its own](scenario::files).
 //!
@@ -132,6 +136,7 @@
 //! | | `queue` | what happens next in virtual time |
 //! | | `random` | random numbers that follow from a seed, and exact ratios |
 //! | | `sample` | samples of numbers, and their quantiles |
+//! | | `scale` | numbers in the unit that fits them, for people |
 //! | | `view_changes` | who saw whom as what, change by change |
 //! | | `written` | what nodes were told to say, and the lives that they have led |
 //!
@@ -150,6 +155,15 @@
 //! $ parallel --sshloginfile hosts --return swarm-{}.json --cleanup scalesmall-sim explore \
 //!     --runs 100000 --all --jobs 1 --shard {}/64 --report swarm-{}.json ::: $(seq 64)
 //! $ scalesmall-sim merge swarm-*.json
+//! ```
+//!
+//! The results are played in the same way, run by run, and `merge` writes their page once all shards are
+//! there; it is the page that one machine would have written:
+//!
+//! ```console
+//! $ parallel --sshloginfile hosts --basefile sim/scenarios --return results-{}.json --cleanup \
+//!     scalesmall-sim results --jobs 1 --shard {}/64 --report results-{}.json ::: $(seq 64)
+//! $ scalesmall-sim merge results-*.json --out sim/RESULTS.md
 //! ```
 //!
 //! As a Kubernetes Job, whose pods count themselves from 0, with reports on a volume that all share:
@@ -198,6 +212,7 @@ mod queue;
 mod random;
 pub mod report;
 mod sample;
+mod scale;
 pub mod scenario;
 mod sim;
 pub mod swarm;
@@ -221,5 +236,5 @@ pub use sim::{
     Sim, Tap, Usage, Watch, lan, local, seed_from_env, wan,
 };
 pub use trace::{Entry, What};
-pub use view_changes::{Change, Sights};
+pub use view_changes::{Cause, Change, Sights};
 pub use views::{Report, Views};

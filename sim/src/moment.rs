@@ -11,6 +11,10 @@ pub struct Moment {
     pub pictures: usize,
     /// Bytes sent by all nodes so far.
     pub bytes: u64,
+    /// Datagrams put on links so far, each receiver of a multicast counted.
+    pub sent: u64,
+    /// Datagrams handed to nodes so far.
+    pub delivered: u64,
     /// Nodes that are up.
     pub live: usize,
     /// How each node was seen.
@@ -51,7 +55,7 @@ pub enum Seen {
 impl Seen {
     /// Which of two stays if there is room for one: what is wrong goes before what is right, and what is
     /// rare before what is usual.
-    const fn weight(self) -> u8 {
+    pub(crate) const fn weight(self) -> u8 {
         match self {
             Self::ByAll => 0,
             Self::Gone => 1,
@@ -59,6 +63,15 @@ impl Seen {
             Self::BySome => 3,
             Self::GoneBySome => 4,
             Self::ByNone => 5,
+        }
+    }
+
+    /// What the node is, whatever others see: it runs, stands still, or does not run.
+    pub(crate) const fn alone(self) -> Self {
+        match self {
+            Self::ByAll | Self::BySome | Self::ByNone => Self::ByAll,
+            Self::Still => Self::Still,
+            Self::GoneBySome | Self::Gone => Self::Gone,
         }
     }
 
@@ -111,6 +124,8 @@ const MOST_POINTS: usize = 8_191;
 pub struct Mark {
     /// When, in nanoseconds.
     pub at: u64,
-    /// What.
+    /// What, in a word or two.
     pub what: String,
+    /// To whom, to how many of them, and how; empty if there is nothing to say.
+    pub whom: String,
 }

@@ -16,6 +16,33 @@ pub struct Change {
     pub subject: usize,
     /// As what; `None` if it knows nothing of it, or does not run.
     pub status: Option<Status>,
+    /// Why, if the protocol says so.
+    pub cause: Option<Cause>,
+}
+
+/// Why one node began to see another in another way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cause {
+    /// In words, with `@` where a node is to be named.
+    pub what: &'static str,
+    /// The nodes, in the order in which they are named; `None` if one is not of the simulation.
+    pub by: [Option<usize>; 3],
+}
+
+impl Cause {
+    /// The words, with the nodes called as `name` says.
+    pub(crate) fn words(&self, name: &dyn Fn(usize) -> String) -> String {
+        let mut nodes = self.by.iter();
+        let mut text = String::new();
+        for (place, part) in self.what.split('@').enumerate() {
+            if place > 0 {
+                let node = nodes.next().copied().flatten();
+                text.push_str(&node.map_or_else(|| "a stranger".to_owned(), name));
+            }
+            text.push_str(part);
+        }
+        text
+    }
 }
 
 /// The changes of a simulation, bounded: of many, fewer and fewer observers are kept, but those over
@@ -48,7 +75,19 @@ impl Sights {
         self.ended_at
     }
 
-    pub(crate) fn push(&mut self, change: Change) {
+    /// Says why the last change came about, if it is this observer's and of this time.
+    pub(crate) fn explain(&mut self, at: u64, observer: usize, cause: Cause) {
+        if let Some(last) = self.changes.last_mut()
+            && (last.at, last.observer) == (at, observer)
+            && last.subject != observer
+            && last.cause.is_none()
+        {
+            last.cause = Some(cause);
+        }
+    }
+
+    /// Keeps a change, the latest of all, if there is room for it.
+    pub fn push(&mut self, change: Change) {
         if self.ended_at.is_some() {
             return;
         }
@@ -69,7 +108,7 @@ const fn is_kept(change: &Change, every: usize) -> bool {
     change.observer == change.subject || change.observer.is_multiple_of(every)
 }
 
-/// This many take about a megabyte of a page.
+/// This many take some megabytes of memory; a page keeps fewer.
 const MOST_CHANGES: usize = 100_000;
 /// Then only the first of all nodes is left: a simulation has at most 2^24 of them.
 const MOST_THINNED: u32 = 24;
@@ -82,7 +121,7 @@ mod tests {
     use super::*;
 
     fn change(at: u64, observer: usize, subject: usize) -> Change {
-        Change { at, observer, subject, status: Some(Status::Alive) }
+        Change { at, observer, subject, status: Some(Status::Alive), cause: None }
     }
 
     #[test]
@@ -100,6 +139,15 @@ mod tests {
             assert_eq!(of.count(), if observer % 16 == 0 { nodes } else { 1 });
         }
         assert!(sights.changes.is_sorted_by_key(|change| change.at));
+    }
+
+    #[test]
+    fn a_cause_names_its_nodes() {
+        let cause = Cause { what: "accused by @, confirmed by @", by: [Some(3), None, None] };
+        let name = |node: usize| format!("node {node}");
+        assert_eq!(cause.words(&name), "accused by node 3, confirmed by a stranger");
+        let plain = Cause { what: "it left", by: [None; 3] };
+        assert_eq!(plain.words(&name), "it left");
     }
 
     #[test]

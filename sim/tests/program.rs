@@ -249,6 +249,61 @@ fn a_page_of_results_is_written_row_by_row() {
     assert!(text(&nothing.stderr).contains("there are: other, small"));
 }
 
+/// Words of a page change without a run, and rows do not.
+#[test]
+fn a_page_of_results_is_written_anew_without_playing() {
+    let folder = folder("rewritten");
+    let page = folder.join("RESULTS.md");
+    small(&folder);
+    let to = ["results", "--folder", folder.to_str().unwrap(), "--out", page.to_str().unwrap()];
+    assert!(run(&to).status.success());
+    let whole = fs::read_to_string(&page).unwrap();
+    let rows: Vec<&str> = whole.lines().filter(|line| line.starts_with("| [small]")).collect();
+    assert!(rows.len() > 3, "{whole}");
+    let gone = rows[0].replace("small", "gone");
+    fs::write(&page, format!("old words\n{}\n{gone}\n", rows.join("\n"))).unwrap();
+    let ran = run(&[&to[..], &["--rewrite"]].concat());
+    assert_eq!((ran.status.code(), text(&ran.stdout).as_str()), (Some(0), ""));
+    assert_eq!(fs::read_to_string(&page).unwrap(), whole);
+}
+
+/// What is not all of it, or not of one piece, becomes no page.
+#[test]
+fn shards_of_results_are_joined_once_all_are_there() {
+    let folder = folder("result-shards");
+    small(&folder);
+    let of = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let play = |shard: &str, report: &str, more: &[&str]| {
+        let to = ["results", "--folder", folder.to_str().unwrap(), "--shard", shard, "--report"];
+        run(&[&to[..], &[report], more].concat())
+    };
+    for shard in ["1", "2"] {
+        let ran = play(&format!("{shard}/2"), &of(shard), &[]);
+        assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    }
+    assert_eq!(play("2/2", &of("other"), &["--seeds", "3"]).status.code(), Some(0));
+    let merge = |files: &[&str]| run(&[&["merge", "--out", &of("page.md")], files].concat());
+    let part = merge(&[&of("1")]);
+    assert_eq!(part.status.code(), Some(1), "{}", text(&part.stderr));
+    assert!(text(&part.stdout).contains("shards 2/2 are missing"), "{}", text(&part.stdout));
+    for (files, said) in [
+        ([of("1"), of("other")], "is of other results than"),
+        ([of("1"), of("1")], "are the same shard"),
+        ([of("1"), of("small.toml")], "not all of these are reports"),
+    ] {
+        let ran = merge(&[&files[0], &files[1]]);
+        assert_eq!(ran.status.code(), Some(2), "{said}");
+        assert!(text(&ran.stderr).contains(said), "{}", text(&ran.stderr));
+    }
+    assert!(!folder.join("page.md").exists());
+    let nowhere = run(&["merge", &of("1"), &of("2")]);
+    assert!(text(&nowhere.stderr).contains("with --out"), "{}", text(&nowhere.stderr));
+    let both = merge(&[&of("2"), &of("1")]);
+    assert_eq!(both.status.code(), Some(0), "{}", text(&both.stderr));
+    assert!(text(&both.stdout).contains("2 runs of 2 shards"), "{}", text(&both.stdout));
+    assert!(fs::read_to_string(folder.join("page.md")).unwrap().contains("| [small]"));
+}
+
 /// What two machines have seen is what one would have.
 #[test]
 fn shards_of_a_swarm_are_joined() {

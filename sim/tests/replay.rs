@@ -80,3 +80,57 @@ fn a_recording_that_is_not_whole_has_failed() {
     assert_eq!(blank.status.code(), Some(2));
     assert!(text(&blank.stderr).contains("line 2 of the recording is no call"));
 }
+
+/// Two lives of one node and one of another: three recordings, on one page, side by side.
+#[test]
+fn several_recordings_are_drawn_on_one_page() {
+    let folder = folder("several");
+    let of = |name: &str, addr: &str, second: u64| {
+        let life = (1_767_225_600_000 + second * 1_000) << 22;
+        let head = RECORDING.replace("127.0.0.1:7000 1 0", &format!("{addr} {life} 77"));
+        written(&folder, name, &(head + "3000000077 timeout\n"))
+    };
+    let (a, b, c) = (
+        of("a.rec", "127.0.0.1:7000", 0),
+        of("b.rec", "127.0.0.1:7001", 2),
+        of("c.rec", "127.0.0.1:7000", 4),
+    );
+    let file = folder.join("all.html");
+    let ran = replay(&[&a, &b, &c, "--html", file.to_str().unwrap()]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    assert_eq!(text(&ran.stdout).matches("3 calls replayed").count(), 3, "{}", text(&ran.stdout));
+    let page = fs::read_to_string(&file).unwrap();
+    assert!(page.contains("<h1>3 recordings</h1>"), "{page}");
+    assert!(page.contains("data-start=\"0\" data-end=\"7000\""), "{page}");
+    let record = page.split("<script type=\"application/json\">").nth(1).unwrap();
+    let record: serde_json::Value =
+        serde_json::from_str(record.split("</script>").next().unwrap()).unwrap();
+    assert_eq!(record["names"], serde_json::json!(["127.0.0.1:7000", "127.0.0.1:7001"]));
+    let films = |place: usize| record["of"][place][2].clone();
+    assert_eq!(films(0), serde_json::json!([[0.0, 3000.0], [4000.0, 7000.0]]));
+    assert_eq!(films(1), serde_json::json!([[2000.0, 5000.0]]));
+
+    let scenario = written(&folder, "two.toml", SCENARIO);
+    for arguments in [[&a, &scenario], [&scenario, &a]] {
+        let mixed = replay(&arguments.map(String::as_str));
+        assert_eq!(mixed.status.code(), Some(2));
+        let said = text(&mixed.stderr);
+        assert!(said.contains("two.toml is a scenario: replay scenarios one at a time"), "{said}");
+    }
+    let over = replay(&[&a, &b, "--html", &b]);
+    assert!(text(&over.stderr).contains("is read: name another"), "{}", text(&over.stderr));
+}
+
+#[test]
+fn a_replayed_scenario_is_drawn_if_it_is_asked_for() {
+    let folder = folder("drawn");
+    let scenario = written(&folder, "two.toml", SCENARIO);
+    let file = folder.join("two.html");
+    let ran = replay(&[&scenario, "--seed", "5", "--html", file.to_str().unwrap()]);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    let page = fs::read_to_string(&file).unwrap();
+    assert!(
+        page.contains("<h3>seed 5</h3>") && page.contains("two.toml --seed 5</code>"),
+        "{page}"
+    );
+}

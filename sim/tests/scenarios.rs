@@ -322,9 +322,12 @@ fn events_happen_at_their_times() {
     );
     let scenario: Scenario = text.parse().unwrap();
     let played = play(&scenario, 1, Options::default());
-    let times: Vec<(&str, u64)> =
-        played.marks.iter().map(|mark| (mark.what.as_str(), mark.at / 1_000_000)).collect();
-    assert_eq!(times[..2], [("crash node 3", 2_000), ("restart node 3", 3_000)]);
+    let times: Vec<(&str, &str, u64)> = played
+        .marks
+        .iter()
+        .map(|mark| (mark.what.as_str(), mark.whom.as_str(), mark.at / 1_000_000))
+        .collect();
+    assert_eq!(times[..2], [("crash", "node 3", 2_000), ("restart", "node 3", 3_000)]);
     assert_eq!(played.lasted, 7_000_000_000);
 }
 

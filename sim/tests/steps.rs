@@ -84,8 +84,9 @@ fn a_zone_is_named_in_steps() {
     assert!(cut.iter().all(|(from, to)| is_in('b', *from) && is_in('a', *to)), "{cut:?}");
     // Half of a zone is picked within it.
     let (played, _) = run("[[steps]]\npause = { zone = \"b\", percent = 50 }\n");
-    assert!(played.marks[0].what.starts_with("pause 3 nodes: "), "{:?}", played.marks);
-    let named = played.marks[0].what.split(": ").nth(1).unwrap();
+    assert_eq!(played.marks[0].what, "pause");
+    assert!(played.marks[0].whom.starts_with("3 of 10 nodes: "), "{:?}", played.marks);
+    let named = played.marks[0].whom.split(": ").nth(1).unwrap();
     assert!(named.split(", ").all(|node| node.parse::<usize>().unwrap() >= 5), "{named}");
 }
 
@@ -129,9 +130,12 @@ fn steps_about_losses_and_pace_name_nodes() {
                  [[steps]]\njump = { percent = 10, by = \"1s\" }\n\
                  [[steps]]\nwall_clock = { these = [9], behind = \"1h\" }\n";
     let (played, _) = run(steps);
-    let marks: Vec<&str> = played.marks.iter().map(|mark| mark.what.as_str()).collect();
-    assert_eq!(marks[..2], ["slow 3 nodes: 2, 4, 5", "skew 5 nodes: 5, 6, 7, 8, 9"]);
-    assert!(marks[2].starts_with("jump node ") && marks[3] == "wall clock node 9", "{marks:?}");
+    let marks: Vec<String> =
+        played.marks.iter().map(|mark| format!("{}: {}", mark.what, mark.whom)).collect();
+    assert_eq!(marks[0], "slow: 3 of 10 nodes: 2, 4, 5; pace = \"1ms\"");
+    assert_eq!(marks[1], "skew: 5 of 10 nodes: 5, 6, 7, 8, 9; rate = \"101%\"");
+    assert!(marks[2].starts_with("jump: node "), "{marks:?}");
+    assert!(marks[3].starts_with("wall clock: node 9; behind = "), "{marks:?}");
 }
 
 #[test]
@@ -171,8 +175,9 @@ fn another_node_is_picked_each_time() {
     let steps = "[[steps]]\n[steps.repeat]\ntimes = 12\nsteps = [\n{ pause = { nodes = 1, another = true } },\n\
                  { resume = { catch_up = \"drain\" } },\n]\n";
     let (played, _) = run(steps);
-    let paused = played.marks.iter().filter_map(|mark| mark.what.strip_prefix("pause node "));
-    let paused: Vec<usize> = paused.map(|node| node.parse().unwrap()).collect();
+    let paused = played.marks.iter().filter(|mark| mark.what == "pause");
+    let paused: Vec<usize> =
+        paused.map(|mark| mark.whom.strip_prefix("node ").unwrap().parse().unwrap()).collect();
     let first: BTreeSet<usize> = paused[..10].iter().copied().collect();
     assert_eq!((paused.len(), first.len()), (12, 10), "{paused:?}");
     assert_ne!(paused[10], paused[11]);

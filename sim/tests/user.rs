@@ -112,27 +112,25 @@ fn a_capture_and_a_trace_are_of_one_run_and_show_its_multicasts() {
     }
 }
 
-/// The example of the documentation for GNU parallel, with fewer and smaller worlds and on this machine
-/// alone: with GNU parallel where that is installed, else with a stand-in that runs the same commands.
+/// The commands of an example of the documentation for GNU parallel: the first that says this.
 #[cfg(unix)]
-#[test]
-fn the_example_for_gnu_parallel_comes_to_what_one_machine_does() {
+fn example(of: &str) -> String {
+    let blocks = include_str!("../src/lib.rs").split("```console");
+    let block = blocks.map(|block| block.split("```").next().unwrap());
+    let block = block.into_iter().find(|block| block.contains("$ parallel") && block.contains(of));
+    let lines = block.unwrap().lines().map(|line| {
+        let line = line.trim_start_matches("//!").trim();
+        line.strip_prefix("$ ").unwrap_or(line)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Runs an example on this machine alone: with GNU parallel where that is installed, else with a stand-in
+/// that runs the same commands.
+#[cfg(unix)]
+fn run_example(folder: &std::path::Path, example: &str) -> Output {
     use std::os::unix::fs::PermissionsExt;
 
-    let folder = folder("parallel");
-    let docs =
-        include_str!("../src/lib.rs").lines().skip_while(|line| !line.contains("$ parallel"));
-    let lines = docs.take_while(|line| !line.contains("```")).map(|line| {
-        let line = line.trim_start_matches("//!").trim();
-        line.strip_prefix("$ ").unwrap_or(line).to_owned()
-    });
-    let example = lines.collect::<Vec<_>>().join("\n");
-    assert!(
-        example.contains("--runs 100000") && example.contains("merge swarm-*.json"),
-        "{example}"
-    );
-    let small =
-        example.replace("--runs 100000", "--runs 7 --nodes 4 --faults 2").replace("64", "3");
     fs::write(folder.join("hosts"), ":\n").unwrap();
     let bin = folder.join("bin");
     fs::create_dir(&bin).unwrap();
@@ -145,12 +143,22 @@ fn the_example_for_gnu_parallel_comes_to_what_one_machine_does() {
         fs::set_permissions(&stand_in, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let ran = Command::new("sh")
-        .args(["-ec", &small])
-        .current_dir(&folder)
-        .env("PATH", path)
-        .output()
-        .unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", example]).current_dir(folder).env("PATH", path).output().unwrap()
+}
+
+/// The example for a swarm, with fewer and smaller worlds.
+#[cfg(unix)]
+#[test]
+fn the_example_for_gnu_parallel_comes_to_what_one_machine_does() {
+    let example = example("explore");
+    assert!(
+        example.contains("--runs 100000") && example.contains("merge swarm-*.json"),
+        "{example}"
+    );
+    let small =
+        example.replace("--runs 100000", "--runs 7 --nodes 4 --faults 2").replace("64", "3");
+    let ran = run_example(&folder("parallel"), &small);
     assert_eq!(ran.status.code(), Some(0), "{}{}", text(&ran.stdout), text(&ran.stderr));
     let whole = run(&["explore", "--runs", "7", "--nodes", "4", "--faults", "2", "--all"]);
     let trace = |output: &Output| {
@@ -160,10 +168,32 @@ fn the_example_for_gnu_parallel_comes_to_what_one_machine_does() {
     assert_eq!(trace(&ran), trace(&whole));
 }
 
+/// The example for the results, with two small scenarios, one of them a grid.
+#[cfg(unix)]
+#[test]
+fn the_example_for_the_results_comes_to_the_page_of_one_machine() {
+    let folder = folder("parallel-results");
+    let scenarios = folder.join("sim/scenarios");
+    fs::create_dir_all(&scenarios).unwrap();
+    small(&scenarios);
+    let grid = SMALL
+        .replace("\"small\"", "\"crash\"")
+        .replace("[cluster]", "[grid]\n\"cluster.nodes\" = [3, 5]\n[cluster]");
+    fs::write(scenarios.join("crash.toml"), grid).unwrap();
+    let ran = run_example(&folder, &example("results").replace("64", "3"));
+    assert_eq!(ran.status.code(), Some(0), "{}{}", text(&ran.stdout), text(&ran.stderr));
+    let merged = fs::read_to_string(folder.join("sim/RESULTS.md")).unwrap();
+    let page = folder.join("one.md");
+    let arguments = ["--folder", scenarios.to_str().unwrap(), "--out", page.to_str().unwrap()];
+    assert_eq!(run(&[&["results"], &arguments[..]].concat()).status.code(), Some(0));
+    assert_eq!(merged, fs::read_to_string(page).unwrap());
+    assert!(merged.contains("| [crash](scenarios/crash.toml) | 3 to 5 | 4 |"), "{merged}");
+}
+
 /// Runs a command for each argument after `:::`, on this machine.
 #[cfg(unix)]
 const STAND_IN: &str = r#"#!/bin/sh -e
-while :; do case "$1" in --sshloginfile|--return) shift 2;; --cleanup) shift;; *) break;; esac; done
+while :; do case "$1" in --sshloginfile|--basefile|--return) shift 2;; --cleanup) shift;; *) break;; esac; done
 command=
 while [ "$1" != ":::" ]; do command="$command $1"; shift; done
 shift

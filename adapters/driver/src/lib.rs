@@ -135,7 +135,7 @@ pub use handle::{Call, CallError, Handle};
 pub use keeper::StateReport;
 pub use key::{GroupKey, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};
-pub use replay::{ReplayError, Replayed, replay};
+pub use replay::{ReplayError, Replayed, replay, replay_telling};
 pub use seed::{DEFAULT_PORT, Seed, SeedError};
 pub use settings::{Multicast, Preset, Settings, SettingsError};
 pub use socket::Socket;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
-    Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, KeyId, KeyRange,
-    Keyring, Locator, NodeId, NodeName, Recipients, SendError, SendRate, Suite, Tag,
+    Arrival, ClusterName, Config, Destination, Engine, Epoch, Event, GroupName, Instant, KeyId,
+    KeyRange, Keyring, Locator, NodeId, NodeName, Recipients, SendError, SendRate, Suite, Tag,
 };
 
 use crate::checksum::Checksum;
@@ -30,6 +30,12 @@ pub struct Replayed {
     pub calls: u64,
     /// Whether the last line was cut off, as by a kill or a copy that ended early; it is left out.
     pub cut: bool,
+    /// The life in which the recording begins.
+    pub epoch: Epoch,
+    /// What the engine's clock showed when it began.
+    pub began: Instant,
+    /// What it showed at the last call.
+    pub ended: Instant,
 }
 
 /// Why a recording could not be replayed to its end.
@@ -95,7 +101,20 @@ impl core::error::Error for ReplayError {}
 /// [`ReplayError`] names the first line at which it went wrong. A last line that was cut off is not
 /// an error: see [`Replayed::cut`]. A recording has no end mark, since it may end with a kill: one
 /// that was cut between two lines cannot be told from a shorter one.
-pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, ReplayError> {
+pub fn replay(recording: impl BufRead, keys: &Keyring) -> Result<Replayed, ReplayError> {
+    replay_telling(recording, keys, |_, _| {})
+}
+
+/// As [`replay`], and tells each event that was polled, with what the engine's clock showed.
+///
+/// # Errors
+///
+/// As of [`replay`]; the events before the line at fault have been told by then.
+pub fn replay_telling(
+    mut recording: impl BufRead,
+    keys: &Keyring,
+    mut tell: impl FnMut(Instant, &Event),
+) -> Result<Replayed, ReplayError> {
     let mut text = String::new();
     let mut read = |text: &mut String, line: u64| {
         text.clear();
@@ -111,8 +130,9 @@ pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, R
         return Err(ReplayError::NotARecording);
     }
     let mut words = Words(text.split_ascii_whitespace());
-    let engine = words.engine(keys).ok_or(ReplayError::NotARecording)?;
-    let mut replayed = Replayed { engine, calls: 0, cut: false };
+    let (engine, began) = words.engine(keys).ok_or(ReplayError::NotARecording)?;
+    let epoch = engine.epoch();
+    let mut replayed = Replayed { engine, calls: 0, cut: false, epoch, began, ended: began };
     let mut datagram = BytesMut::new();
     loop {
         let line = replayed.calls + 2;
@@ -120,7 +140,10 @@ pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, R
             break;
         }
         let mut words = Words(text.split_ascii_whitespace());
-        let same = words.call(&mut replayed.engine, &mut datagram, keys);
+        let now = words.parse().map(Instant::from_nanos).ok_or(ReplayError::BadLine { line })?;
+        let call = Call { now, keys, tell: &mut tell };
+        let same = words.call(&mut replayed.engine, &mut datagram, call);
+        replayed.ended = now;
         if !same.ok_or(ReplayError::BadLine { line })? {
             return Err(ReplayError::Differs { line });
         }
@@ -129,6 +152,13 @@ pub fn replay(mut recording: impl BufRead, keys: &Keyring) -> Result<Replayed, R
     }
     replayed.cut = !text.is_empty();
     Ok(replayed)
+}
+
+/// When a call is made, with which keys, and who hears of its event.
+struct Call<'a> {
+    now: Instant,
+    keys: &'a Keyring,
+    tell: &'a mut dyn FnMut(Instant, &Event),
 }
 
 /// The words of one line.
@@ -187,8 +217,8 @@ impl<'a> Words<'a> {
         Locator::new(NodeName::try_from(name.as_slice()).ok()?, &addresses).ok()
     }
 
-    /// The engine that the first line describes.
-    fn engine(&mut self, keys: &Keyring) -> Option<Engine> {
+    /// The engine that the first line describes, and what its clock showed.
+    fn engine(&mut self, keys: &Keyring) -> Option<(Engine, Instant)> {
         if self.word()? != START || self.word()? != "3" {
             return None;
         }
@@ -221,7 +251,7 @@ impl<'a> Words<'a> {
         config.suite = suite;
         config.multicast = multicast;
         config.send_rate = send_rate;
-        Engine::new(config, locator, epoch, now).ok()
+        Engine::new(config, locator, epoch, now).ok().map(|engine| (engine, now))
     }
 
     /// Makes the call. Returns whether its result is as recorded, or `None` if the line is no call.
@@ -229,9 +259,9 @@ impl<'a> Words<'a> {
         &mut self,
         engine: &mut Engine,
         datagram: &mut BytesMut,
-        keys: &Keyring,
+        call: Call<'_>,
     ) -> Option<bool> {
-        let now = Instant::from_nanos(self.parse()?);
+        let Call { now, keys, tell } = call;
         // A call that failed when it was recorded fails again, and the polls show it.
         match self.word()? {
             "datagram" => {
@@ -267,7 +297,11 @@ impl<'a> Words<'a> {
                 });
             }
             "poll_event" => {
-                let sum = checksum_of_event(engine.poll_event().as_ref());
+                let event = engine.poll_event();
+                if let Some(event) = &event {
+                    tell(now, event);
+                }
+                let sum = checksum_of_event(event.as_ref());
                 return Some(self.word()? == format!("{sum:016x}"));
             }
             "poll_timeout" => {

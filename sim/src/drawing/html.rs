@@ -14,6 +14,11 @@ pub(crate) const HEAD: &str = concat!(
     "</style></head><body><main>"
 );
 
-/// The end of a page, with the script that lists who saw whom.
-pub(crate) const TAIL: &str =
-    concat!("</main><script>", include_str!("page.js"), "</script></body></html>\n");
+/// The end of a page, with its script.
+pub(crate) const TAIL: &str = concat!(
+    "</main><script>(() => {\n",
+    include_str!("course.js"),
+    include_str!("who.js"),
+    include_str!("page.js"),
+    "})();</script></body></html>\n"
+);

@@ -96,6 +96,11 @@ impl Network {
         }
     }
 
+    /// The zone of each node.
+    pub(crate) fn zones(&self) -> &[u16] {
+        &self.zones
+    }
+
     pub(crate) fn set_zones(&mut self, zones: Vec<u16>, between: Link) {
         self.zones = zones;
         self.between_zones = Some(between);

@@ -13,10 +13,11 @@ use scalesmall_sim::scenario::{Options, Played, Scenario, Span, play};
 use scalesmall_sim::swarm::{Bounds, Kind, Totals, sample_of, shrink};
 
 use crate::console::{Outcome, print, tell};
-use crate::merge::{Report, Shard, Swarm, World};
+use crate::merge::{Report, Swarm, World};
 use crate::output;
 use crate::parallel::{bar, in_parallel, jobs, lock};
 use crate::set::quoted;
+use crate::shard::Shard;
 
 #[derive(Args)]
 pub(crate) struct Explore {

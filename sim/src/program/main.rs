@@ -13,9 +13,10 @@
 //! | | `results` | writing the page of results |
 //! | | `run` | playing scenario files |
 //! | swarm | `explore` | playing random scenarios until one fails, and shrinking that |
-//! | shards | `merge` | joining what the shards of a swarm have reported |
+//! | shards | `merge` | joining what the shards of a swarm, or of the results, have reported |
 //! | work | `forecast` | what will not fit into memory, or take hours |
 //! | | `playing` | playing a scenario at each point of its grid, with several seeds |
+//! | | `portion` | what one shard of the results has played, and the page of all of them |
 //! | | `recording` | making the calls of a node's recording again |
 //! | ground | `console` | what is printed, and how a verb ends |
 //! | | `files` | reading scenario files |
@@ -23,6 +24,7 @@
 //! | | `output` | files that are written: looked at before, and written to the end |
 //! | | `parallel` | several runs at once |
 //! | | `set` | changes of a scenario by arguments |
+//! | | `shard` | one of several parts of what is played |
 //!
 //! There is no state but that of the verb that runs.
 
@@ -37,11 +39,13 @@ mod merge;
 mod output;
 mod parallel;
 mod playing;
+mod portion;
 mod recording;
 mod replay;
 mod results;
 mod run;
 mod set;
+mod shard;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -72,7 +76,7 @@ enum Verb {
     Results(results::Results),
     /// Play random scenarios until the time or the number is used up; shrink the first that fails
     Explore(explore::Explore),
-    /// Join what the shards of a swarm have reported
+    /// Join what the shards of a swarm have reported, or those of the results, which come to a page
     Merge(merge::Merge),
     /// Play one seed of a scenario twice, compare the traces, and show or record what happens; or
     /// make the calls of a node's recording again, and compare all answers

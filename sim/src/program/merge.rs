@@ -1,4 +1,5 @@
-//! `scalesmall-sim merge`: joins what the shards of a swarm have seen on several machines.
+//! `scalesmall-sim merge`: joins what the shards of a swarm have seen on several machines, or those of the
+//! results.
 
 use core::fmt;
 use core::str::FromStr;
@@ -12,52 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::console::{Outcome, print};
 use crate::output;
-
-/// One of several parts of a swarm, as even as can be: every `of`th world, from the `number`th on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Shard {
-    /// Counted from 1.
-    number: u64,
-    of: u64,
-}
-
-impl Shard {
-    /// Which world of the whole is the `turn`th of this part, both counted from 0.
-    pub(crate) const fn turn(self, turn: usize) -> usize {
-        turn * self.of as usize + self.number as usize - 1
-    }
-
-    /// This part's share of a number that is meant for the whole.
-    pub(crate) const fn share(self, whole: u64) -> u64 {
-        whole.div_ceil(self.of)
-    }
-}
-
-impl Default for Shard {
-    fn default() -> Self {
-        Self { number: 1, of: 1 }
-    }
-}
-
-impl fmt::Display for Shard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.number, self.of)
-    }
-}
-
-impl FromStr for Shard {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        const WRONG: &str = "write K/N with K from 1 to N, such as 3/8";
-        let (number, of) = text.split_once('/').ok_or(WRONG)?;
-        let (number, of) = (number.parse().map_err(|_| WRONG)?, of.parse().map_err(|_| WRONG)?);
-        // As many worlds as there are atoms would overflow a turn.
-        let fits = (1..=of).contains(&number) && of <= 1_000_000;
-        if fits { Ok(Self { number, of }) } else { Err(WRONG) }
-    }
-}
+use crate::portion::{self, Portion};
+use crate::shard::{Shard, missing};
 
 /// One world of a swarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -134,12 +91,11 @@ impl Report {
         output::write(file, &(text + "\n"))
     }
 
-    fn read(file: &Path) -> Result<Self, String> {
+    fn read(file: &Path, text: &str) -> Result<Self, String> {
         let wrong = |error: &dyn fmt::Display| format!("{}: {error}", file.display());
-        let text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
         let reported = "this is no report of `explore --shard K/N --report FILE`";
         let report: Self =
-            serde_json::from_str(&text).map_err(|error| wrong(&format!("{reported}: {error}")))?;
+            serde_json::from_str(text).map_err(|error| wrong(&format!("{reported}: {error}")))?;
         let shard: Result<Shard, _> = report.shard.to_string().parse();
         shard.map_err(|error| wrong(&format!("{reported}: {error}")))?;
         Ok(report)
@@ -148,16 +104,43 @@ impl Report {
 
 #[derive(Args)]
 pub(crate) struct Merge {
-    /// What `explore --shard K/N --report FILE` has written, of all shards
+    /// What `explore --shard K/N --report FILE` has written, of all shards, or what `results` has
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Of results: the page to write; rows of scenarios that were not played stay
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Joins all shards, of a swarm or of the results.
+pub(crate) fn merge(asked: &Merge) -> Outcome {
+    let mut texts = Vec::new();
+    for file in &asked.files {
+        let text =
+            fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        texts.push((text, file));
+    }
+    let portions: Vec<Option<Portion>> =
+        texts.iter().map(|(text, _)| Portion::read(text)).collect();
+    if portions.iter().all(Option::is_some) {
+        let portions = portions.into_iter().flatten().zip(&asked.files).collect();
+        return portion::merge(portions, asked.out.as_ref());
+    }
+    if let Some(out) = &asked.out {
+        let out = out.display();
+        return Err(format!(
+            "{out} is a page of results, and not all of these are reports of them"
+        )
+        .into());
+    }
+    merge_swarm(&texts)
 }
 
 /// Joins all shards of a swarm. It fails if a world broke a rule, or if worlds are missing.
-pub(crate) fn merge(asked: &Merge) -> Outcome {
+fn merge_swarm(texts: &[(String, &PathBuf)]) -> Outcome {
     let mut whole: BTreeMap<Shard, (Report, &Path)> = BTreeMap::new();
-    for file in &asked.files {
-        let report = Report::read(file)?;
+    for (text, file) in texts {
+        let report = Report::read(file, text)?;
         let name = file.display();
         if let Some((first, other)) = whole.values().next()
             && (first.swarm != report.swarm || first.shard.of != report.shard.of)
@@ -191,14 +174,8 @@ pub(crate) fn merge(asked: &Merge) -> Outcome {
     for (world, what) in &broken {
         text += &format!("seed {world}: {what}\n");
     }
-    let missing: Vec<String> = (1..=of)
-        .map(|number| Shard { number, of })
-        .filter(|shard| !whole.contains_key(shard))
-        .map(|shard| shard.to_string())
-        .collect();
-    if !missing.is_empty() {
-        text += &format!("not all of it: shards {} are missing\n", missing.join(", "));
-    }
+    let absent = missing(of, |shard| whole.contains_key(&shard));
+    text += &absent;
     if !early.is_empty() {
         text += &format!(
             "not all of it: ended early (give them --all and more --time): {}\n",
@@ -206,7 +183,7 @@ pub(crate) fn merge(asked: &Merge) -> Outcome {
         );
     }
     print(text.as_bytes())?;
-    Ok(broken.is_empty() && missing.is_empty() && early.is_empty())
+    Ok(broken.is_empty() && absent.is_empty() && early.is_empty())
 }
 
 #[cfg(test)]
@@ -221,19 +198,6 @@ mod tests {
         assert_eq!("7 lan".parse(), Ok(World { seed: 7, kind: Kind::Lan }));
         for text in ["", "x", "-1", "7 moon", "7 wan small"] {
             assert!(text.parse::<World>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn shards_share_all_turns_and_no_turn_twice() {
-        let shards: Vec<Shard> =
-            ["1/3", "2/3", "3/3"].iter().map(|text| text.parse().unwrap()).collect();
-        let mut turns: Vec<usize> =
-            shards.iter().flat_map(|shard| (0..5).map(|turn| shard.turn(turn))).collect();
-        turns.sort_unstable();
-        assert_eq!(turns, (0..15).collect::<Vec<_>>());
-        for text in ["", "1", "0/3", "4/3", "x/3", "1/0", "1/1000001"] {
-            assert!(text.parse::<Shard>().is_err(), "{text}");
         }
     }
 }

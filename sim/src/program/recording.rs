@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use scalesmall_core::KeyId;
+use scalesmall_core::{Event, KeyId};
 use scalesmall_driver::{GroupKey, Settings};
+use scalesmall_sim::report::Recordings;
 
-use crate::console::{Outcome, print, tell};
+use crate::console::{print, tell};
 
 #[derive(Args)]
 pub(crate) struct Keys {
@@ -68,40 +69,62 @@ pub(crate) fn open(file: &Path) -> Result<Replayable, String> {
     Ok(Replayable::Scenario(text))
 }
 
-/// Makes every recorded call again and compares every answer, byte for byte. A recording that was cut
-/// off within a line has failed: more was recorded than is there.
-pub(crate) fn replay(file: &Path, recording: impl BufRead, keys: &Keys) -> Outcome {
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let read = |path: &Path| {
-        GroupKey::from_file(path).map_err(|error| format!("{}: {error}", path.display()))
-    };
-    let key = match (&keys.key_file, std::env::var_os("GROUP_MANAGER_KEY")) {
-        (Some(path), _) => read(path)?,
-        (None, Some(text)) => GroupKey::parse(text.as_encoded_bytes())
-            .map_err(|error| format!("GROUP_MANAGER_KEY: {error}"))?,
-        (None, None) => GroupKey::published(),
-    };
-    let mut settings = Settings::new(nowhere, key);
-    settings.key_id = KeyId(keys.key_id.unwrap_or(0));
-    for (id, path) in &keys.accept_key {
-        settings.accepted_keys.push((KeyId(*id), read(path)?));
+/// What is seen in several recordings.
+#[derive(Default)]
+pub(crate) struct Replays {
+    pub(crate) seen: Recordings,
+    /// How many were cut off within a line: more was recorded than is there.
+    pub(crate) cut: usize,
+}
+
+impl Replays {
+    /// Makes every recorded call again and compares every answer, byte for byte.
+    pub(crate) fn replay(
+        &mut self,
+        file: &Path,
+        recording: impl BufRead,
+        keys: &Keys,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let read = |path: &Path| {
+            GroupKey::from_file(path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        let key = match (&keys.key_file, std::env::var_os("GROUP_MANAGER_KEY")) {
+            (Some(path), _) => read(path)?,
+            (None, Some(text)) => GroupKey::parse(text.as_encoded_bytes())
+                .map_err(|error| format!("GROUP_MANAGER_KEY: {error}"))?,
+            (None, None) => GroupKey::published(),
+        };
+        let mut settings = Settings::new(nowhere, key);
+        settings.key_id = KeyId(keys.key_id.unwrap_or(0));
+        for (id, path) in &keys.accept_key {
+            settings.accepted_keys.push((KeyId(*id), read(path)?));
+        }
+        let wrong = |error: &dyn core::fmt::Display| format!("{}: {error}", file.display());
+        let mut events = Vec::new();
+        let note = |now, event: &Event| events.push((now, event.clone()));
+        let replayed = scalesmall_driver::replay_telling(recording, &settings.keyring(), note)
+            .map_err(|error| wrong(&error))?;
+        let engine = &replayed.engine;
+        let name = |id| engine.name(id).map_or_else(|| id.to_string(), String::from);
+        let said = format!(
+            "{} calls replayed, every answer the same; node {} ends with digest {}\n",
+            replayed.calls,
+            name(engine.id()),
+            engine.digest()
+        );
+        print(said.as_bytes())?;
+        if replayed.cut {
+            let line = replayed.calls + 2;
+            tell(&wrong(&format!(
+                "line {line}, the last one, is cut off: the recording is not whole"
+            )));
+            self.cut += 1;
+        }
+        let span = [replayed.began, replayed.ended];
+        self.seen.add(engine.id(), replayed.epoch, span, &events, name);
+        Ok(())
     }
-    let wrong = |error: &dyn core::fmt::Display| format!("{}: {error}", file.display());
-    let replayed =
-        scalesmall_driver::replay(recording, &settings.keyring()).map_err(|error| wrong(&error))?;
-    let engine = &replayed.engine;
-    let name = engine.name(engine.id()).map_or_else(|| engine.id().to_string(), String::from);
-    let said = format!(
-        "{} calls replayed, every answer the same; node {name} ends with digest {}\n",
-        replayed.calls,
-        engine.digest()
-    );
-    print(said.as_bytes())?;
-    if replayed.cut {
-        let line = replayed.calls + 2;
-        tell(&wrong(&format!("line {line}, the last one, is cut off: the recording is not whole")));
-    }
-    Ok(!replayed.cut)
 }
 
 const START: &[u8] = b"scalesmall-recording ";

@@ -1,30 +1,33 @@
 //! `scalesmall-sim replay`: what happened, once more.
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use scalesmall_core::Engine;
 use scalesmall_sim::Tap;
 use scalesmall_sim::pcap::Pcap;
-use scalesmall_sim::report::{Runs, table};
+use scalesmall_sim::report::{Runs, page, table};
 use scalesmall_sim::scenario::{Options, Scenario, play};
 use scalesmall_sim::swarm::{Bounds, Kind, sample_of};
 
 use crate::console::{Outcome, print, tell};
 use crate::explore::{LEAST_NODES, MOST_NODES, faults};
 use crate::files::parse;
-use crate::recording::{self, Keys, Replayable};
+use crate::playing::MOMENT;
+use crate::recording::{self, Keys, Replayable, Replays};
 use crate::set::{Changes, quoted};
 use crate::{lines, output};
 
 #[derive(Args)]
 pub(crate) struct Replay {
-    /// A scenario file, or a recording made with `scalesmall node --record`; without one, the
-    /// random scenario of the seed
+    /// A scenario file, or recordings made with `scalesmall node --record`; without any, the random
+    /// scenario of the seed
     ///
     /// A recording whose last line is cut off is replayed as far as it goes, and has failed. One that
     /// was cut between two lines cannot be told from a shorter one.
-    file: Option<PathBuf>,
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
     /// Of a scenario: the seed [default: the first that the file is played with; without a file, 1]
     #[arg(long)]
     seed: Option<u64>,
@@ -54,6 +57,12 @@ pub(crate) struct Replay {
     /// as it is sent; `-` as with `--trace`
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
+    /// Write a self-contained HTML page as well: of a scenario how it went, of recordings who saw whom
+    ///
+    /// Recordings are laid side by side by the wall clocks of their hosts, as each node read its own
+    /// when it started.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     #[command(flatten)]
     keys: Keys,
 }
@@ -101,7 +110,7 @@ impl Replay {
     /// The line that makes the same run again.
     fn rerun(&self, seed: u64) -> String {
         let changes = self.changes.arguments();
-        match &self.file {
+        match self.files.first() {
             Some(file) => {
                 let file = quoted(&file.to_string_lossy());
                 format!("scalesmall-sim replay {file}{changes} --seed {seed}")
@@ -122,7 +131,7 @@ pub(crate) fn replay(asked: &Replay) -> Outcome {
         format!("{} is a {kind}: it is replayed without {argument}", file.display())
     };
     let of_a_recording = asked.keys.asked_of_a_recording();
-    let Some(file) = &asked.file else {
+    let Some(file) = asked.files.first() else {
         if let Some(argument) = of_a_recording {
             return Err(format!("without a recording there is nothing to do for {argument}").into());
         }
@@ -133,7 +142,7 @@ pub(crate) fn replay(asked: &Replay) -> Outcome {
     match recording::open(file)? {
         Replayable::Recording(recording) => match asked.asked_of_a_scenario() {
             Some(argument) => Err(without(file, "recording", argument).into()),
-            None => recording::replay(file, recording, &asked.keys),
+            None => replay_recordings(asked, recording),
         },
         Replayable::Scenario(text) => {
             let scenario = parse(file, &text)?;
@@ -142,20 +151,58 @@ pub(crate) fn replay(asked: &Replay) -> Outcome {
             if let Some(argument) = of_a_recording.or(of_a_swarm) {
                 return Err(without(file, "scenario", argument).into());
             }
+            if asked.files.len() > 1 {
+                return Err(one_at_a_time(file).into());
+            }
             let wrong = |error| format!("{} {error}", file.display());
             replay_scenario(asked, asked.changes.apply(scenario).map_err(wrong)?)
         }
     }
 }
 
+fn one_at_a_time(file: &Path) -> String {
+    format!(
+        "{} is a scenario: replay scenarios one at a time, and recordings together",
+        file.display()
+    )
+}
+
+/// Replays recordings, of which the first is open, and draws them all on one page.
+fn replay_recordings(asked: &Replay, first: Box<dyn BufRead>) -> Outcome {
+    if let Some(page) = &asked.html {
+        output::ready(page, asked.files.iter().map(PathBuf::as_path))?;
+    }
+    let mut replays = Replays::default();
+    let mut first = Some(first);
+    for file in &asked.files {
+        let recording = match first.take() {
+            Some(recording) => recording,
+            None => match recording::open(file)? {
+                Replayable::Recording(recording) => recording,
+                Replayable::Scenario(_) => return Err(one_at_a_time(file).into()),
+            },
+        };
+        replays.replay(file, recording, &asked.keys)?;
+    }
+    if let Some(page) = &asked.html {
+        output::write(page, &replays.seen.page())?;
+    }
+    Ok(replays.cut == 0)
+}
+
 fn replay_scenario(asked: &Replay, scenario: Scenario) -> Outcome {
     let seed = asked.seed.unwrap_or(scenario.seed);
     let written: Vec<&PathBuf> = asked.trace.iter().chain(&asked.pcap).collect();
+    let read = || asked.files.first().map(PathBuf::as_path);
     for file in written.iter().filter(|file| !output::is_stdout(file)) {
-        output::ready(file, asked.file.as_deref())?;
+        output::ready(file, read())?;
     }
     if let [trace, pcap] = written[..] {
         output::apart(trace, pcap)?;
+    }
+    if let Some(page) = &asked.html {
+        output::ready(page, read())?;
+        written.iter().try_for_each(|file| output::apart(file, page))?;
     }
     let records: Vec<output::Record> = written.iter().map(|_| output::Record::default()).collect();
     let open = |file: &PathBuf| {
@@ -173,7 +220,8 @@ fn replay_scenario(asked: &Replay, scenario: Scenario) -> Outcome {
         (None, Some(pcap)) => Some(Box::new(pcap)),
         (None, None) => None,
     };
-    let options = Options { tap, rerun: asked.rerun(seed), every: None };
+    let options =
+        Options { tap, rerun: asked.rerun(seed), every: asked.html.as_ref().map(|_| MOMENT) };
     let first = play(&scenario, seed, options);
     for (record, file) in records.into_iter().zip(&written) {
         record.end(file)?;
@@ -185,6 +233,9 @@ fn replay_scenario(asked: &Replay, scenario: Scenario) -> Outcome {
         tell(&format!("the second run differs: trace {:016x}", second.hash));
     }
     let runs = Runs { scenario, runs: vec![first] };
+    if let Some(file) = &asked.html {
+        output::write(file, &page(core::slice::from_ref(&runs)))?;
+    }
     let text = table(core::slice::from_ref(&runs));
     if written.iter().any(|file| output::is_stdout(file)) {
         tell(text.trim_end());

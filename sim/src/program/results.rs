@@ -1,10 +1,9 @@
 //! `scalesmall-sim results`: all scenarios, one page.
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use scalesmall_sim::report::{Runs, results, table};
+use scalesmall_sim::report::{Outcome as Played, Runs, Tally, table};
 use scalesmall_sim::scenario::Scenario;
 
 use crate::console::{Outcome, print};
@@ -12,6 +11,8 @@ use crate::files::{files_of, read};
 use crate::output;
 use crate::parallel::jobs;
 use crate::playing::{Plan, play_points};
+use crate::portion::{Portion, Work, write_page};
+use crate::shard::Shard;
 
 #[derive(Args)]
 pub(crate) struct Results {
@@ -30,6 +31,15 @@ pub(crate) struct Results {
     /// How many runs at once [default: one per core]
     #[arg(long, value_parser = jobs())]
     jobs: Option<u16>,
+    /// Play only every Nth run, from the Kth on, and write no page: `merge` writes it, of all N reports
+    #[arg(long, value_name = "K/N", requires = "report")]
+    shard: Option<Shard>,
+    /// Write what this shard has played, for `merge`
+    #[arg(long, value_name = "FILE", requires = "shard")]
+    report: Option<PathBuf>,
+    /// Play nothing: write the page anew of the rows that it has, as after a change of its words
+    #[arg(long, conflicts_with_all = ["only", "seeds", "jobs", "shard"])]
+    rewrite: bool,
 }
 
 impl Results {
@@ -42,7 +52,8 @@ impl Results {
     }
 }
 
-/// Plays scenarios and writes the page after each, so that an end before the last loses nothing.
+/// Plays scenarios and writes the page or the report after each, so that an end before the last loses
+/// nothing.
 pub(crate) fn write(asked: &Results) -> Outcome {
     let mut chosen: Vec<(PathBuf, Scenario)> = Vec::new();
     let mut names: Vec<String> = Vec::new();
@@ -60,35 +71,52 @@ pub(crate) fn write(asked: &Results) -> Outcome {
     if chosen.is_empty() {
         return Err(format!("no scenario fits --only; there are: {}", names.join(", ")).into());
     }
-    output::ready(&asked.out, chosen.iter().map(|(file, _)| file.as_path()))?;
-    let wrong = |error| format!("{}: {error}", asked.out.display());
-    let mut passed = true;
-    for (file, scenario) in chosen {
+    let written = asked.report.as_ref().unwrap_or(&asked.out);
+    output::ready(written, chosen.iter().map(|(file, _)| file.as_path()))?;
+    let is_known = |name: &str| names.iter().any(|known| known == name);
+    if asked.rewrite {
+        write_page(&asked.out, &[], &is_known)?;
+        return Ok(true);
+    }
+    let shard = asked.shard.unwrap_or_default();
+    let work = Work {
+        scenarios: chosen.iter().map(|(_, scenario)| scenario.to_toml()).collect(),
+        seeds: asked.seeds,
+        known: names.clone(),
+    };
+    let mut portion = Portion::new(work, shard);
+    let (mut passed, mut turn) = (true, 0);
+    for (place, (file, scenario)) in chosen.iter().enumerate() {
+        let seeds = asked.seeds.unwrap_or(scenario.seeds);
         let plan = Plan {
-            file: &file,
+            file,
             changes: String::new(),
             first: scenario.seed,
-            seeds: asked.seeds.unwrap_or(scenario.seeds),
+            seeds,
             jobs: asked.jobs,
             every: None,
+            shard,
+            turn,
         };
-        let runs = play_points(&scenario, &plan)?;
-        print(table(&runs).as_bytes())?;
-        let before = if asked.out.exists() {
-            fs::read_to_string(&asked.out).map_err(wrong)?
-        } else {
-            String::new()
-        };
-        // Rows of scenarios that are no more go with their files.
-        let before: Vec<&str> = before
-            .lines()
-            .filter(|line| match line.strip_prefix("| [").and_then(|rest| rest.split_once(']')) {
-                Some((name, _)) => names.iter().any(|known| known == name),
-                None => true,
-            })
-            .collect();
-        passed &= runs.iter().all(Runs::passed);
-        output::write(&asked.out, &results(&before.join("\n"), &runs))?;
+        let points = play_points(scenario, &plan)?;
+        turn += points.len() as u64 * u64::from(seeds);
+        if let Some(report) = &asked.report {
+            let runs: usize = points.iter().map(|runs| runs.runs.len()).sum();
+            print(
+                format!("{}: {runs} of the runs are of shard {shard}\n", scenario.name).as_bytes(),
+            )?;
+            passed &= points.iter().all(|runs| runs.failures() == 0);
+            portion.add(place, &points);
+            portion.write(report)?;
+            continue;
+        }
+        print(table(&points).as_bytes())?;
+        let tallies: Vec<Tally> = points.iter().map(tally).collect();
+        passed &= write_page(&asked.out, &tallies, &is_known)?;
     }
     Ok(passed)
+}
+
+fn tally(runs: &Runs) -> Tally {
+    Tally { scenario: runs.scenario.clone(), runs: runs.runs.iter().map(Played::from).collect() }
 }

@@ -12,8 +12,9 @@ use crate::files::read;
 use crate::forecast::{fitting_jobs, lacks_memory, tell_hours};
 use crate::output;
 use crate::parallel::jobs;
-use crate::playing::{Plan, play_points};
+use crate::playing::{MOMENT, Plan, play_points};
 use crate::set::Changes;
+use crate::shard::Shard;
 
 #[derive(Args)]
 pub(crate) struct Run {
@@ -85,8 +86,9 @@ pub(crate) fn run(run: &Run) -> Outcome {
             first: run.seed.unwrap_or(scenario.seed),
             seeds: run.seeds.unwrap_or(scenario.seeds),
             jobs,
-            // Only the first run's course is drawn.
-            every: run.html.is_some().then_some(50_000_000),
+            every: run.html.as_ref().map(|_| MOMENT),
+            shard: Shard::default(),
+            turn: 0,
         };
         let runs = play_points(&scenario, &plan)?;
         print(if run.json { lines } else { table }(&runs).as_bytes())?;

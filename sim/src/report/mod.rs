@@ -1,17 +1,26 @@
 //! What runs came to, for people and for programs.
 
 mod begun;
+mod chosen;
 mod lines;
 mod page;
+mod recorded;
 mod results;
+mod row;
+mod rows;
+mod story;
 mod table;
+mod tally;
 
 use crate::scenario::{Figures, Played, Scenario, Score};
 
 pub use lines::lines;
 pub use page::page;
-pub use results::results;
+pub use recorded::Recordings;
+pub use results::{results, results_beside};
+pub use row::Beside;
 pub use table::table;
+pub use tally::{Outcome, Tally};
 
 /// All runs of one scenario.
 #[derive(Clone, Debug)]
@@ -23,6 +32,13 @@ pub struct Runs {
 }
 
 impl Runs {
+    /// Adds a run. How it went is kept of those alone that are going to be drawn: the first by seed,
+    /// some that failed, and those with the greatest values of figures with bars.
+    pub fn push(&mut self, run: Played) {
+        self.runs.push(run);
+        chosen::forget_others(self);
+    }
+
     /// The figures of all runs together.
     #[must_use]
     pub fn figures(&self) -> Figures {

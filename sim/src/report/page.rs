@@ -1,10 +1,14 @@
-//! A self-contained HTML page: no links, nothing to fetch, and all but who saw whom without scripts.
+//! A self-contained HTML page: no links, nothing to fetch, and all but who saw whom to be read without
+//! scripts.
 
 use core::fmt::Write;
 
 use super::Runs;
-use crate::drawing::{HEAD, TAIL, charts, escape};
+use super::chosen::chosen;
+use crate::drawing::{Cast, Course, HEAD, TAIL, Zones, again, escape};
 use crate::sample::Sample;
+use crate::scale::Grouped;
+use crate::scenario::{Cluster, Played};
 
 /// The runs of scenarios as a page with a picture of each run's course.
 #[must_use]
@@ -25,13 +29,16 @@ fn body(html: &mut String, all: &[Runs]) -> core::fmt::Result {
         write!(html, "<a class=\"chip {class}\" href=\"#{name}\">{name}</a>")?;
     }
     html.push_str("</nav>");
+    let drawn = |runs: &Runs| runs.runs.iter().filter(|run| !run.moments.is_empty()).count();
+    // The runs of one scenario share a megabyte; on a page of many each course has a twelfth.
+    let courses = all.iter().map(drawn).sum::<usize>().min(12);
     for runs in all {
-        section(html, runs)?;
+        section(html, runs, courses)?;
     }
     Ok(())
 }
 
-fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
+fn section(html: &mut String, runs: &Runs, courses: usize) -> core::fmt::Result {
     let scenario = &runs.scenario;
     let name = escape(&runs.title());
     write!(
@@ -43,17 +50,7 @@ fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
     )?;
     bars(html, runs)?;
     strips(html, runs)?;
-    if let Some(run) = runs.runs.iter().find(|run| !run.moments.is_empty()) {
-        write!(html, "<h3>seed {}</h3>", run.seed)?;
-        if !run.rerun.is_empty() {
-            write!(
-                html,
-                "<p class=\"dim\">Played again by <code>{}</code></p>",
-                escape(&run.rerun)
-            )?;
-        }
-        charts(html, &run.moments, &run.marks, &run.sights, &[])?;
-    }
+    drawn(html, runs, courses)?;
     for run in runs.runs.iter().filter(|run| run.failure.is_some()).take(3) {
         if let Some(failure) = &run.failure {
             let text = escape(&failure.to_string());
@@ -67,6 +64,58 @@ fn section(html: &mut String, runs: &Runs) -> core::fmt::Result {
     }
     html.push_str("</section>");
     Ok(())
+}
+
+/// The runs that are drawn, for the reader to choose from.
+fn drawn(html: &mut String, runs: &Runs, courses: usize) -> core::fmt::Result {
+    let chosen = chosen(runs);
+    let drawn = || {
+        let runs = chosen.iter().map(|(place, why)| (&runs.runs[*place], why));
+        runs.filter(|(run, _)| !run.moments.is_empty())
+    };
+    let called = |run: &Played, why: &str| match why {
+        "" => format!("seed {}", run.seed),
+        why => format!("seed {}: {}", run.seed, escape(why)),
+    };
+    if drawn().count() > 1 {
+        html.push_str("<p hidden><select class=\"seed\" aria-label=\"seed\">");
+        for (run, why) in drawn() {
+            write!(html, "<option value=\"{}\">{}</option>", run.seed, called(run, why))?;
+        }
+        write!(html, "</select> <span class=\"dim\">of {} played</span></p>", runs.counted())?;
+    }
+    let cast = cast(&runs.scenario.cluster);
+    for (run, why) in drawn() {
+        write!(
+            html,
+            "<div class=\"run\" data-seed=\"{}\"><h3>{}</h3>",
+            run.seed,
+            called(run, why)
+        )?;
+        again(html, &run.rerun)?;
+        let course = Course {
+            moments: &run.moments,
+            marks: &run.marks,
+            unmarked: run.unmarked,
+            sights: &run.sights,
+            spans: None,
+            series: &[],
+            cast: &cast,
+            courses,
+        };
+        course.draw(html)?;
+        html.push_str("</div>");
+    }
+    Ok(())
+}
+
+/// The nodes of a cluster, by number, in their zones.
+fn cast(cluster: &Cluster) -> Cast {
+    let zones = (cluster.count_zones() > 1).then(|| Zones {
+        of: (0..cluster.nodes).map(|node| cluster.zone_of(node)).collect(),
+        names: cluster.zone_names(),
+    });
+    Cast { names: Vec::new(), zones }
 }
 
 /// Each bar as a gauge: how much of what is allowed was used.
@@ -126,7 +175,7 @@ fn strips(html: &mut String, runs: &Runs) -> core::fmt::Result {
              </figcaption><svg class=\"strip\" viewBox=\"-3 0 1006 24\" preserveAspectRatio=\"none\">\
              <line x1=\"0\" x2=\"1000\" y1=\"12\" y2=\"12\"/><path class=\"value\" d=\"",
             escape(name),
-            sample.len(),
+            Grouped(sample.len() as u64),
             show(sample.quantile(0)),
             show(sample.max()),
             show(sample.median()),
@@ -136,7 +185,12 @@ fn strips(html: &mut String, runs: &Runs) -> core::fmt::Result {
             write!(html, "M{} 5V19", place(*value))?;
         }
         let median = place(sample.median());
-        write!(html, "\"/><path class=\"median\" d=\"M{median} 0V24\"/></svg></figure>")?;
+        write!(
+            html,
+            "\"/><path class=\"median\" d=\"M{median} 0V24\"/></svg><div class=\"ends-of\"><span>0\
+             </span><span>{}</span></div></figure>",
+            show(most)
+        )?;
     }
     Ok(())
 }

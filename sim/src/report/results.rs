@@ -1,225 +1,141 @@
-//! The page of results: a table of what all scenarios came to, a part of which can be replaced.
+//! The page of results: the headline figures, then what all scenarios came to, subject by subject. A part
+//! of it can be replaced.
 
-use super::Runs;
-use super::begun::begun;
-use crate::sample::Sample;
-use crate::scenario::{Score, Unit};
+use core::fmt::{Result, Write};
+
+use super::row::{Beside, Row};
+use super::rows::rows;
+use super::story::{HEAD, HEADLINES, HOW, Headline, OTHER_PROTOCOL, SUBJECTS, Subject};
+use super::tally::Tally;
 
 /// The page of results after some scenarios were run again: their rows replace those that
 /// `before` has of them; all other rows stay.
 ///
-/// `before` is the page as it was, empty if there was none. Rows are in the order of the names.
+/// `before` is the page as it was, empty if there was none. Points of a grid follow each other in `all`.
+/// Scenarios are in the order of their subjects, and of their names; `is_known` tells which there are
+/// still: the rows of others go.
 #[must_use]
-pub fn results(before: &str, all: &[Runs]) -> String {
-    let again = |row: &&str| all.iter().any(|runs| name_of(row) == Some(&runs.scenario.name));
-    let kept = before.lines().filter(|line| name_of(line).is_some());
-    let mut rows: Vec<String> = kept.filter(|row| !again(row)).map(str::to_owned).collect();
-    // Points of a grid follow each other.
+pub fn results(before: &str, all: &[Tally], is_known: &dyn Fn(&str) -> bool) -> String {
+    let again = |row: &Row| all.iter().any(|tally| row.scenario == tally.scenario.name);
+    let kept = before.lines().filter_map(Row::read);
+    let mut of_all: Vec<Row> = kept.filter(|row| !again(row) && is_known(&row.scenario)).collect();
     for points in all.chunk_by(|one, next| one.scenario.name == next.scenario.name) {
-        scenario(&mut rows, points);
+        of_all.extend(rows(points));
     }
     // Rows of one scenario keep their order.
-    rows.sort_by(|left, right| name_of(left).cmp(&name_of(right)));
-    let count = |end: &str| rows.iter().filter(|row| row.ends_with(end)).count();
-    let (missed, met, open) = (count("**missed** |"), count(" met |"), count(" values |"));
-    let all = met + missed + open;
-    let mut page = HEAD.replace("{met}", &met.to_string()).replace("{all}", &all.to_string());
-    for row in rows {
-        page.push_str(&row);
-        page.push('\n');
-    }
+    of_all.sort_by(|left, right| left.scenario.cmp(&right.scenario));
+    page(&of_all, &before.lines().filter_map(Beside::read).collect::<Vec<_>>())
+}
+
+/// The page of results after the comparison with another protocol was made again: its lines replace
+/// those that `before` has; all else stays.
+#[must_use]
+pub fn results_beside(before: &str, lines: &[Beside]) -> String {
+    let again = |row: &Beside| lines.iter().any(|line| line.line == row.line);
+    let mut beside: Vec<Beside> = before.lines().filter_map(Beside::read).collect();
+    beside.retain(|row| !again(row));
+    beside.extend_from_slice(lines);
+    page(&before.lines().filter_map(Row::read).collect::<Vec<_>>(), &beside)
+}
+
+fn page(rows: &[Row], beside: &[Beside]) -> String {
+    let mut page = String::new();
+    // Writing to a string never fails.
+    let _ = write_page(&mut page, rows, beside);
     page
 }
 
-/// The scenario of a row; `None` if the line is none.
-fn name_of(line: &str) -> Option<&str> {
-    line.strip_prefix("| [")?.split_once(']').map(|(name, _)| name)
-}
-
-fn scenario(rows: &mut Vec<String>, points: &[Runs]) {
-    let lead = lead(points);
-    let mut push = |row: Row<'_>| rows.push(format!("{lead}{}", row.cells()));
-    match points {
-        [runs] => plain(runs, &mut push),
-        points => worst(points, &mut push),
-    }
-    let all = || points.iter().flat_map(|runs| &runs.runs);
-    let whole = |name, unit, sample| Row { name, unit, sample, bar: None };
-    let rates = Sample::of(all().map(|run| run.rate));
-    push(whole("sent, all the time".to_owned(), Unit::BytesPerSecond, rates));
-    let hidden = Sample::of(all().map(|run| run.hidden_reports));
-    push(whole("live hidden, all the time".to_owned(), Unit::Count, hidden));
-    let failures: usize = points.iter().map(Runs::failures).sum();
-    let verdict = if failures == 0 { "met" } else { "**missed**" };
-    let begun = points.first().map(|runs| begun(&runs.scenario)).unwrap_or_default();
-    rows.push(format!(
-        "{lead} runs that broke a rule ({begun}) | {} | | | {failures} | 0 | {verdict} |",
-        all().count()
-    ));
-}
-
-/// The main figures of a scenario, and those with bars.
-fn plain(runs: &Runs, push: &mut dyn FnMut(Row<'_>)) {
-    let scores = runs.scores();
-    for (name, figure) in &runs.figures().0 {
-        let row = |bar| {
-            let sample = Sample::of(figure.values.iter().copied());
-            Row { name: name.clone(), unit: figure.unit, sample, bar }
-        };
-        let mut bars = scores.iter().filter(|score| score.bar.figure == *name).peekable();
-        if bars.peek().is_none() && runs.scenario.is_main_figure(name) {
-            push(row(None));
-        }
-        for score in bars {
-            push(row(Some((score, verdict(score)))));
+fn write_page(page: &mut String, rows: &[Row], beside: &[Beside]) -> Result {
+    let bars = rows.iter().filter(|row| row.has_bar()).count();
+    let met = rows.iter().filter(|row| row.is_met()).count();
+    page.push_str(&HEAD.replace("{met}", &met.to_string()).replace("{all}", &bars.to_string()));
+    let missed: Vec<&Row> = rows.iter().filter(|row| row.is_missed()).collect();
+    if !missed.is_empty() {
+        page.push_str("\nThese are missed:\n\n");
+        for row in missed {
+            let Row { scenario, figure, bar, median, worst, .. } = row;
+            writeln!(page, "- {scenario}: {figure}: {bar}; median {median}, worst {worst}")?;
         }
     }
-    for score in scores.iter().filter(|score| score.measured.is_none()) {
-        let (name, sample) = (score.bar.figure.clone(), Sample::default());
-        push(Row { name, unit: score.unit, sample, bar: Some((score, verdict(score))) });
+    let headlines: Vec<String> =
+        HEADLINES.iter().filter_map(|headline| line(headline, rows, beside)).collect();
+    if !headlines.is_empty() {
+        page.push_str(HEADLINE_HEAD);
+        headlines.iter().try_for_each(|line| writeln!(page, "{line}"))?;
     }
+    for subject in &SUBJECTS {
+        section(page, subject, rows.iter().filter(|row| subject.is_of(&row.scenario)))?;
+    }
+    let is_other = |row: &&Row| !SUBJECTS.iter().any(|subject| subject.is_of(&row.scenario));
+    section(page, &OTHERS, rows.iter().filter(is_other))?;
+    if !beside.is_empty() {
+        page.push_str(OTHER_PROTOCOL);
+        beside.iter().try_for_each(|row| writeln!(page, "{row}"))?;
+    }
+    page.push_str(HOW);
+    Ok(())
 }
 
-/// Each bar at that point of a grid that uses most of it.
-fn worst(points: &[Runs], push: &mut dyn FnMut(Row<'_>)) {
-    let scores: Vec<Vec<Score>> = points.iter().map(Runs::scores).collect();
-    let bars = scores.first().map_or(0, Vec::len);
-    for bar in 0..bars {
-        let of_all = || points.iter().zip(&scores).map(|(runs, scores)| (runs, &scores[bar]));
-        let missed = of_all().filter(|(_, score)| score.is_missed()).count();
-        let Some((runs, score)) = of_all().max_by_key(|(_, score)| share(score)) else { return };
-        let figures = runs.figures();
-        let values = figures.0.get(&score.bar.figure).map(|figure| figure.values.as_slice());
-        let verdict = match missed {
-            0 => verdict(score),
-            _ => format!("at {missed} points **missed**"),
-        };
-        push(Row {
-            name: format!(
-                "{}, at the worst of {} points: {}",
-                score.bar.figure,
-                points.len(),
-                runs.scenario.point()
-            ),
-            unit: score.unit,
-            sample: Sample::of(values.unwrap_or_default().iter().copied()),
-            bar: Some((score, verdict)),
-        });
+fn section<'a>(
+    page: &mut String,
+    subject: &Subject,
+    rows: impl Iterator<Item = &'a Row>,
+) -> Result {
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
+        return Ok(());
     }
+    write!(page, "\n## {}\n\n{}\n\n{ROWS_HEAD}", subject.title, subject.words)?;
+    rows.try_for_each(|row| writeln!(page, "{row}"))
 }
 
-/// How many thousandths of a bar are used; all and more if nothing was measured.
-fn share(score: &Score) -> u64 {
-    let share = |measured: u64| {
-        let (part, whole) = match score.bar.at_most {
-            Some(_) => (measured, score.limit),
-            None => (score.limit, measured),
-        };
-        part.saturating_mul(1_000) / whole.max(1)
+/// A line of the table at the top; `None` if its scenario has no such row.
+fn line(headline: &Headline, rows: &[Row], beside: &[Beside]) -> Option<String> {
+    let Headline { what, scenario, figure, beside: other } = headline;
+    let of_it: Vec<&Row> = rows.iter().filter(|row| row.is_of(scenario, figure)).collect();
+    let first = of_it.first()?;
+    let bars: Vec<&str> =
+        of_it.iter().filter(|row| row.has_bar()).map(|row| row.bar.as_str()).collect();
+    let verdict = match of_it.iter().find(|row| row.is_missed()) {
+        Some(_) => "**missed**",
+        None if of_it.iter().any(|row| row.is_met()) => "met",
+        None => "",
     };
-    score.measured.map_or(u64::MAX, share)
+    let theirs = other.and_then(|(line, figure)| {
+        beside.iter().find(|row| (row.line.as_str(), row.figure.as_str()) == (line, figure))
+    });
+    let theirs = theirs.map_or_else(String::new, |row| format!("foca {}", row.theirs));
+    let Row { nodes, values, median, p99, worst, .. } = first;
+    Some(format!(
+        "| {what} | {nodes} | {} | {verdict} | {median} | {p99} | {worst} | {values} | {theirs} | \
+         [{scenario}](scenarios/{scenario}.toml) |",
+        bars.join("; ")
+    ))
 }
 
-fn verdict(score: &Score) -> String {
-    match score.verdict() {
-        verdict if score.is_missed() => match score.measured {
-            None => format!("{verdict}: **missed**"),
-            Some(_) => format!("**{verdict}**"),
-        },
-        verdict => verdict,
-    }
-}
+const HEADLINE_HEAD: &str = "
+## In brief
 
-/// The first cells of all rows of a scenario, played at one point or at several.
-fn lead(points: &[Runs]) -> String {
-    let name = points.first().map_or("", |runs| &runs.scenario.name);
-    let nodes = points.iter().map(|runs| runs.scenario.cluster.nodes);
-    let (least, most) = (nodes.clone().min().unwrap_or(0), nodes.max().unwrap_or(0));
-    let nodes = if least == most { most.to_string() } else { format!("{least} to {most}") };
-    let runs: usize = points.iter().map(|runs| runs.runs.len()).sum();
-    format!("| [{name}](scenarios/{name}.toml) | {nodes} | {runs} |")
-}
-
-struct Row<'a> {
-    name: String,
-    unit: Unit,
-    sample: Sample,
-    /// With what is said of it.
-    bar: Option<(&'a Score, String)>,
-}
-
-impl Row<'_> {
-    fn cells(&self) -> String {
-        let Self { name, unit, sample, bar } = self;
-        let show = |value: Option<u64>| value.map_or_else(String::new, |value| unit.show(value));
-        let any = |value| (!sample.is_empty()).then_some(value);
-        let bar = match bar {
-            None => " |".to_owned(),
-            Some((score, verdict)) => {
-                // A statistic that has no column of its own is shown with its bar.
-                let also = match (score.bar.of.has_column(), score.measured) {
-                    (false, Some(measured)) => format!(" ({})", unit.show(measured)),
-                    _ => String::new(),
-                };
-                let of = score.bar.of;
-                format!("{of}{also} {} | {verdict}", score.show_limit())
-            }
-        };
-        format!(
-            " {name} | {} | {} | {} | {} | {bar} |",
-            sample.len(),
-            show(any(sample.median())),
-            show(sample.p99()),
-            show(any(sample.max())),
-        )
-    }
-}
-
-const HEAD: &str = "\
-# Results
-
-What the scenarios in `scenarios/` come to, and what they have to reach: {met} of {all} bars are met.
-This page is written by
-
-```console
-$ cargo run --release -p scalesmall-sim -- results
-```
-
-and a part of it by adding `--only NAME`, with `*` at its end for all names that begin so. A run is a
-seed, counted from 1; median (of an even count the mean of the two in the middle), 99 of 100 (of 500
-values and more) and most are over the values of all runs, in a grid over those of one point, the one
-that uses most of the bar. A bar on a median or a quantile of fewer than five values has no verdict. Times are virtual,
-bytes are UDP payload with the authenticated suite, the configuration is `Config::lan()` unless the
-file says otherwise. A rule that breaks in any run is a miss.
-
-How some figures are made:
-
-- *extra* is what a run sends beyond a run of the same seed in which nothing is changed.
-- *by half, by 99 %, by all*: in each run, when that many of the live nodes showed it.
-- *beyond* (churn) leaves out the datagrams that have a branch of the broadcast tree in them, and
-  those with nothing but acknowledgements: they are the updates themselves, and *each* is what
-  one update costs a node. All others count: probes, their answers, what rides on them, repairs.
-- *pair* is twice the mean datagram of a settled cluster: a ping and its answer.
-- *healthy* nodes are those that the scenario leaves alone; what faulty ones say of them, or they of
-  faulty ones, is no fault of theirs.
-- *live hidden* counts reports of nodes as down or unreachable that were up and had not said goodbye,
-  those during a cut among them.
-- A share *of the baseline* compares with the same seeds under the settings in the file's `[baseline]`.
-
-The figures of single machines (memory, engine, look-ups, adapters, the simulator's own speed) come
-from `cargo bench`; those beside another protocol in the same network from
-`cargo bench -p scalesmall-sim --bench rivals`.
-
-| scenario | nodes | runs | figure | values | median | 99 of 100 | most | bar | |
+| what | nodes | bar | | median | p99 | worst | values | beside it | scenario |
+|---|--:|---|---|--:|--:|--:|--:|--:|---|
+";
+const ROWS_HEAD: &str = "\
+| scenario | nodes | runs | figure | values | median | p99 | worst | bar | |
 |---|--:|--:|---|--:|--:|--:|--:|---|---|
 ";
+const OTHERS: Subject = Subject {
+    title: "Other scenarios",
+    words: "What belongs to none of the subjects above.",
+    scenarios: &[],
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Outcome;
     use crate::scenario::{Options, Scenario, play};
 
-    fn runs(name: &str, at_most: u64) -> Runs {
+    fn tally(name: &str, at_most: u64) -> Tally {
         let scenario: Scenario = format!(
             "name = \"{name}\"\n[cluster]\nnodes = 2\n[[steps]]\nmeter = {{}}\n\
              [[steps]]\nrun = \"1s\"\n[[steps]]\nusage = {{ figure = \"sent\" }}\n\
@@ -227,39 +143,81 @@ mod tests {
         )
         .parse()
         .unwrap();
-        let runs = vec![play(&scenario, 1, Options::default())];
-        Runs { scenario, runs }
+        let runs = vec![Outcome::from(&play(&scenario, 1, Options::default()))];
+        Tally { scenario, runs }
+    }
+
+    fn all(_: &str) -> bool {
+        true
+    }
+
+    fn rows_of(page: &str, name: &str) -> Vec<String> {
+        let rows = page.lines().filter_map(Row::read).filter(|row| row.scenario == name);
+        rows.map(|row| row.to_string()).collect()
     }
 
     #[test]
     fn a_grid_has_a_row_for_each_bar_at_its_worst_point() {
-        let mut all = [runs("grid", 1), runs("grid", 1_000_000)];
-        all[1].scenario.cluster.nodes = 9;
-        let page = results("", &all);
-        let rows: Vec<&str> = page.lines().filter(|line| name_of(line).is_some()).collect();
+        let mut points = [tally("grid", 1), tally("grid", 1_000_000)];
+        points[1].scenario.cluster.nodes = 9;
+        let page = results("", &points, &all);
+        let rows = rows_of(&page, "grid");
         assert_eq!(rows.len(), 4, "{page}");
         assert!(rows.iter().all(|row| row.contains("| 2 to 9 | 2 |")), "{page}");
         assert!(rows[0].contains("sent bytes, at the worst of 2 points"), "{page}");
         assert!(rows[0].ends_with("max at most 1 B | at 1 points **missed** |"), "{page}");
         assert!(rows[3].contains("(begun after 1s pass)"), "{page}");
         assert!(page.contains("1 of 2 bars"), "{page}");
+        assert!(page.contains("- grid: sent bytes, at the worst of 2 points"), "{page}");
     }
 
     #[test]
-    fn rows_of_other_scenarios_stay() {
-        let page = results("", &[runs("second", 1), runs("first", 1_000_000)]);
+    fn rows_of_other_scenarios_stay_and_those_of_scenarios_that_are_gone_go() {
+        let page = results("", &[tally("second", 1), tally("first", 1_000_000)], &all);
         assert!(page.contains("3 of 4 bars"), "{page}");
         let first = page.find("| [first]").unwrap();
         assert!(first < page.find("| [second]").unwrap(), "{page}");
         assert!(page.contains("**missed**"), "{page}");
-        let again = results(&page, &[runs("second", 1_000_000)]);
+        let again = results(&page, &[tally("second", 1_000_000)], &all);
         assert!(again.contains("4 of 4 bars") && !again.contains("**missed**"), "{again}");
-        let of = |page: &str, name| {
-            let rows = page.lines().filter(|line| name_of(line) == Some(name));
-            rows.map(str::to_owned).collect::<Vec<_>>()
+        assert_eq!(rows_of(&again, "first"), rows_of(&page, "first"));
+        assert_eq!(rows_of(&again, "second").len(), rows_of(&page, "second").len());
+        assert_eq!(results(&again, &[], &all), again);
+        let gone = results(&again, &[], &|name| name == "first");
+        assert!(rows_of(&gone, "second").is_empty() && gone.contains("2 of 2 bars"), "{gone}");
+    }
+
+    /// Figures that many ask for are at the top, each with all of its bars, and the rival's beside it.
+    #[test]
+    fn headlines_are_made_of_rows_and_subjects_hold_them() {
+        let row = |bar: &str, verdict: &str| Row {
+            scenario: "update".into(),
+            nodes: "1,024".into(),
+            figure: "shown by all".into(),
+            values: "10".into(),
+            median: "10.83 ms".into(),
+            worst: "11.28 ms".into(),
+            bar: bar.into(),
+            verdict: verdict.into(),
+            ..Row::default()
         };
-        assert_eq!(of(&again, "first"), of(&page, "first"));
-        assert_eq!(of(&again, "second").len(), of(&page, "second").len());
-        assert_eq!(results(&again, &[]), again);
+        let rows = [row("median at most 30 ms", "met"), row("max at most 11 ms", "**missed**")];
+        let before = rows.map(|row| row.to_string()).join("\n");
+        let beside = Beside {
+            line: "update".into(),
+            figure: "all show it".into(),
+            ours: "10.83 ms".into(),
+            theirs: "912.4 ms".into(),
+        };
+        let page = results_beside(&before, &[beside]);
+        let line = "| 1,024 | median at most 30 ms; max at most 11 ms | **missed** | 10.83 ms |  | \
+                    11.28 ms | 10 | foca 912.4 ms | [update](scenarios/update.toml) |";
+        assert!(page.contains(line), "{page}");
+        let places =
+            ["## In brief", "## A change spreads", "\n| [update]", "## Beside another", "## How"];
+        let places = places.map(|text| page.find(text).unwrap_or_else(|| panic!("{text}: {page}")));
+        assert!(places.is_sorted(), "{page}");
+        assert!(!page.contains("## Partitions"), "an empty section is left out: {page}");
+        assert_eq!(results(&page, &[], &all), page);
     }
 }

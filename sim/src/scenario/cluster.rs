@@ -149,7 +149,7 @@ impl Cluster {
     }
 
     /// How many zones there are.
-    pub(super) fn count_zones(&self) -> usize {
+    pub(crate) fn count_zones(&self) -> usize {
         self.zone.len().max(self.zones.into())
     }
 
@@ -161,7 +161,7 @@ impl Cluster {
     }
 
     /// The names of all zones.
-    pub(super) fn zone_names(&self) -> Vec<String> {
+    pub(crate) fn zone_names(&self) -> Vec<String> {
         let listed = self.zone.iter().map(|zone| zone.name.clone());
         let counted = (0..self.zones).map(|zone| zone.to_string());
         if self.zone.is_empty() { counted.collect() } else { listed.collect() }
@@ -240,7 +240,7 @@ impl Cluster {
     }
 
     /// The zone of a node.
-    pub(super) fn zone_of(&self, node: usize) -> u16 {
+    pub(crate) fn zone_of(&self, node: usize) -> u16 {
         let within = |zone: &Zone| (zone.nodes[0]..=zone.nodes[1]).contains(&node);
         match self.zone.iter().position(within) {
             Some(zone) => zone as u16,

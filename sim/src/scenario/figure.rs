@@ -9,10 +9,11 @@ use super::amount::{Size, Speed};
 use super::statistic::Statistic;
 use super::value::{Chance, Span};
 use crate::random::Ratio;
-use crate::sample::{Millis, Sample};
+use crate::sample::Sample;
+use crate::scale::{Bytes, Grouped, Time};
 
 /// What a figure counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Nanoseconds.
@@ -28,14 +29,14 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// A value as a person wants to read it.
+    /// A value as a person wants to read it: in the unit that fits it, with four digits.
     #[must_use]
     pub fn show(self, value: u64) -> String {
         match self {
-            Self::Nanos => Millis(value).to_string(),
-            Self::Bytes => format!("{value} B"),
-            Self::BytesPerSecond => format!("{value} B/s"),
-            Self::Count => value.to_string(),
+            Self::Nanos => Time(value).to_string(),
+            Self::Bytes => Bytes(value).to_string(),
+            Self::BytesPerSecond => format!("{}/s", Bytes(value)),
+            Self::Count => Grouped(value).to_string(),
             Self::Share => percent(value),
         }
     }
@@ -51,6 +52,11 @@ fn percent(parts: u64) -> String {
     }
 }
 
+/// A share that a file has, as it is shown.
+fn in_percent(Chance(Ratio(part, whole)): Chance) -> String {
+    percent(share(part.into(), whole.into()))
+}
+
 /// How many parts of a million one per cent is.
 const PER_CENT: u64 = 10_000;
 
@@ -61,7 +67,7 @@ pub(super) fn share(part: u64, whole: u64) -> u64 {
 }
 
 /// All values of one figure.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figure {
     /// What it counts.
     pub unit: Unit,
@@ -70,7 +76,7 @@ pub struct Figure {
 }
 
 /// Figures by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures(pub BTreeMap<String, Figure>);
 
 impl Figures {
@@ -271,10 +277,10 @@ impl Score {
         let limit = format!("{side} {}", self.unit.show(self.limit));
         match self.bar.limit() {
             Some(Limit::Share(share)) if self.unit != Unit::Share => {
-                format!("{limit} ({share} of the baseline)")
+                format!("{limit} ({} of the baseline)", in_percent(share))
             }
             Some(Limit::Medians(Medians { of_median })) => {
-                format!("{limit} ({of_median} of the median)")
+                format!("{limit} ({} of the median)", in_percent(of_median))
             }
             Some(Limit::Delays(Delays { delays, plus })) => {
                 format!("{limit} ({delays} one-way delays and {plus})")
@@ -298,3 +304,17 @@ impl Score {
 
 /// What the names of the baseline's figures begin with.
 pub(super) const BASELINE: &str = "baseline: ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_shown_in_per_cent() {
+        for (share, text) in [((15, 1_000), "1.5 %"), ((110, 100), "110 %"), ((1, 3), "33.3333 %")]
+        {
+            assert_eq!(in_percent(Chance(Ratio(share.0, share.1))), text);
+        }
+        assert_eq!(Unit::Share.show(2_201), "0.2201 %");
+    }
+}

@@ -8,7 +8,7 @@ use scalesmall_core::Status;
 
 use super::Sim;
 use super::protocol::Protocol;
-use crate::drawing;
+use crate::drawing::{self, Cast, Course, Zones};
 use crate::moment::{Mark, Moment, Seen, Series};
 use crate::node::Condition;
 use crate::view_changes::{Change, Sights};
@@ -19,6 +19,8 @@ pub struct Film {
     roll: Rc<RefCell<Roll>>,
     sights: Rc<RefCell<Sights>>,
     series: Rc<RefCell<Vec<Series>>>,
+    cast: Rc<Cast>,
+    rerun: String,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +62,7 @@ const MOST_MOMENTS: usize = 8_192;
 impl Film {
     /// Notes that something was done to the simulation just now.
     pub fn mark<P: Protocol>(&self, sim: &Sim<P>, what: impl Into<String>) {
-        let mark = Mark { at: sim.now().as_nanos(), what: what.into() };
+        let mark = Mark { at: sim.now().as_nanos(), what: what.into(), whom: String::new() };
         self.roll.borrow_mut().marks.push(mark);
     }
 
@@ -68,8 +70,17 @@ impl Film {
     #[must_use]
     pub fn page(&self, title: &str) -> String {
         let roll = self.roll.borrow();
-        let series = self.series.borrow();
-        drawing::page(title, &roll.moments, &roll.marks, &self.sights.borrow(), &series)
+        let course = Course {
+            moments: &roll.moments,
+            marks: &roll.marks,
+            unmarked: 0,
+            sights: &self.sights.borrow(),
+            spans: None,
+            series: &self.series.borrow(),
+            cast: &self.cast,
+            courses: 1,
+        };
+        drawing::page(title, &self.rerun, &course)
     }
 
     /// The moments, with how matters stand at the end as the last, and who saw whom as what.
@@ -88,7 +99,16 @@ impl<P: Protocol> Sim<P> {
     /// of both, so that there are never more than 8,192, and the changes of every other observer, so that there are
     /// never more than 100,000.
     pub fn film(&mut self, every: Duration) -> Film {
-        let film = Film { series: Rc::clone(&self.series), ..Film::default() };
+        let zones = self.network.zones().to_vec();
+        let count = zones.iter().max().map_or(0, |last| usize::from(*last) + 1);
+        let names = (0..count).map(|zone| zone.to_string()).collect();
+        let zones = (count > 1).then_some(Zones { of: zones, names });
+        let film = Film {
+            series: Rc::clone(&self.series),
+            cast: Rc::new(Cast { names: Vec::new(), zones }),
+            rerun: self.rerun.clone(),
+            ..Film::default()
+        };
         self.keep_sights(&film.sights);
         let roll = Rc::clone(&film.roll);
         self.look_on(every, move |sim| roll.borrow_mut().take(moment(sim)));
@@ -101,11 +121,11 @@ impl<P: Protocol> Sim<P> {
         for observer in self.live() {
             let mut sights = sights.borrow_mut();
             let status = Some(Status::Alive);
-            sights.push(Change { at, observer, subject: observer, status });
+            sights.push(Change { at, observer, subject: observer, status, cause: None });
             for subject in (0..self.len()).filter(|subject| *subject != observer) {
                 let status = self.views.belief(observer, subject);
                 if status.is_some() {
-                    sights.push(Change { at, observer, subject, status });
+                    sights.push(Change { at, observer, subject, status, cause: None });
                 }
             }
         }
@@ -119,6 +139,8 @@ fn moment<P: Protocol>(sim: &Sim<P>) -> Moment {
         wrong_pairs: sim.views().wrong_pairs(),
         pictures: sim.pictures(),
         bytes: (0..sim.len()).map(|node| sim.traffic(node).bytes).sum(),
+        sent: sim.fates().sent,
+        delivered: sim.fates().delivered,
         live: sim.live().count(),
         seen: (0..sim.len()).map(|node| seen(sim, node)).collect(),
     }
@@ -147,10 +169,10 @@ mod tests {
         let mut roll = Roll::default();
         let count = 5 * MOST_MOMENTS as u64;
         for at in 0..count {
-            let (wrong_pairs, pictures, bytes, live) = (0, 1, 0, 0);
+            let (wrong_pairs, pictures, bytes, live, sent, delivered) = (0, 1, 0, 0, 0, 0);
             // One crash of a moment in every thousand.
             let seen = vec![if at % 1_000 == 999 { Seen::Gone } else { Seen::ByAll }];
-            roll.take(Moment { at, wrong_pairs, pictures, bytes, live, seen });
+            roll.take(Moment { at, wrong_pairs, pictures, bytes, sent, delivered, live, seen });
         }
         let times: Vec<u64> = roll.moments.iter().map(|moment| moment.at).collect();
         let expected: Vec<u64> = (0..count).step_by(8).collect();

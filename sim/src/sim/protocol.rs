@@ -111,6 +111,12 @@ pub trait Protocol {
         false
     }
 
+    /// Why what an event says of a peer has come about: in words, with `@` for each node that is to be
+    /// named, and these nodes. It is asked only while a film keeps who saw whom.
+    fn cause(_event: &Self::Event) -> Option<(&'static str, [Option<Identity>; 3])> {
+        None
+    }
+
     /// Whether a datagram keeps to the format. It may be slow: it is asked only once a member has said
     /// what no engine says.
     fn is_well_formed(_datagram: &[u8]) -> bool {

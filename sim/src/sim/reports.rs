@@ -7,7 +7,7 @@ use super::{Forbidden, Sim};
 use crate::check::{Broken, Law};
 use crate::node::Condition;
 use crate::trace::{What, hash_debug};
-use crate::view_changes::Change;
+use crate::view_changes::{Cause, Change};
 use crate::views::Report;
 
 impl<P: Protocol> Sim<P> {
@@ -32,6 +32,7 @@ impl<P: Protocol> Sim<P> {
                 Some(sighting) => self.believe(node, sighting),
                 None => self.trace.note(self.now, node, What::Event),
             }
+            self.note_cause(node, &event);
         }
         if limit.is_some_and(|limit| count > limit) {
             let what = format!("{count} events between two inputs");
@@ -80,7 +81,21 @@ impl<P: Protocol> Sim<P> {
     /// does not.
     pub(super) fn note_sight(&self, observer: usize, subject: usize, status: Option<Status>) {
         for sights in &self.sights {
-            sights.borrow_mut().push(Change { at: self.now, observer, subject, status });
+            let change = Change { at: self.now, observer, subject, status, cause: None };
+            sights.borrow_mut().push(change);
+        }
+    }
+
+    /// Notes why the change came about that an event has just told.
+    fn note_cause(&self, observer: usize, event: &P::Event) {
+        if self.sights.is_empty() {
+            return;
+        }
+        if let Some((what, by)) = P::cause(event) {
+            let by = by.map(|by| by.and_then(|by| self.names.find(by)));
+            for sights in &self.sights {
+                sights.borrow_mut().explain(self.now, observer, Cause { what, by });
+            }
         }
     }
 

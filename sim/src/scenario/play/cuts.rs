@@ -32,6 +32,7 @@ impl Player {
                 if cut.both_ways {
                     self.sim.cut(&to, &from);
                 }
+                self.cut_to = to;
             }
             Step::Mute(whom) => {
                 let (inside, outside) = self.sides(whom);

@@ -5,6 +5,7 @@ mod cuts;
 mod explain;
 mod faults;
 mod lies;
+mod marks;
 mod measures;
 mod messages;
 mod recover;
@@ -24,7 +25,7 @@ use super::cluster::Cluster;
 use super::figure::{BASELINE, Figures};
 use super::settings::Settings;
 use super::step::{Step, Timeline, walk};
-use crate::check::{Failure, list};
+use crate::check::Failure;
 use crate::counts::{Fates, Faults};
 use crate::link::nanos;
 use crate::moment::{Mark, Moment};
@@ -57,8 +58,10 @@ pub struct Played {
     pub moments: Vec<Moment>,
     /// How nodes saw each other, if that was asked for.
     pub sights: Sights,
-    /// What happened when.
+    /// What happened when: the first 1,000 things.
     pub marks: Vec<Mark>,
+    /// How many more there were.
+    pub unmarked: u64,
     /// Reports of nodes down or unreachable that were up, from beginning to end.
     pub hidden_reports: u64,
     /// Bytes per second and node, from beginning to end.
@@ -125,6 +128,7 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         rerun,
         figures: player.figures,
         marks: player.marks,
+        unmarked: player.unmarked,
     }
 }
 
@@ -168,6 +172,9 @@ struct Player {
     posted: u32,
     film: Option<Film>,
     marks: Vec<Mark>,
+    unmarked: u64,
+    /// Which nodes do not hear those picked last since the last cut of one direction.
+    cut_to: Vec<usize>,
     seed: u64,
 }
 
@@ -213,6 +220,8 @@ impl Player {
             posted: 0,
             film,
             marks: Vec::new(),
+            unmarked: 0,
+            cut_to: Vec::new(),
             seed,
             sim,
         }
@@ -234,15 +243,8 @@ impl Player {
         }
         let mark = self.mark(step);
         self.take(step)?;
-        // Only afterwards it is known whom it was about.
-        if let Some(mark) = mark.and_then(|place| self.marks.get_mut(place))
-            && (step.picks() || step.whom().is_some())
-            && !self.picked.is_empty()
-        {
-            mark.what = match self.picked[..] {
-                [node] => format!("{} node {node}", mark.what),
-                _ => format!("{} {} nodes: {}", mark.what, self.picked.len(), list(&self.picked)),
-            };
+        if let Some(mark) = mark {
+            self.complete(mark, step);
         }
         Ok(())
     }
@@ -300,27 +302,6 @@ impl Player {
         }
         run_to(self, nanos(timeline.lasts.0))
     }
-
-    /// Marks that something is done, and returns which mark that is.
-    fn mark(&mut self, step: &Step) -> Option<usize> {
-        let silent = matches!(
-            step,
-            Step::Run(_)
-                | Step::Await(_)
-                | Step::Repeat(_)
-                | Step::Timeline(_)
-                | Step::Meter(_)
-                | Step::Usage(_)
-                | Step::Count(_)
-        );
-        if silent || self.marks.len() >= MOST_MARKS {
-            return None;
-        }
-        let text = step.to_string();
-        let what = text.split(" =").next().unwrap_or_default().replace('_', " ");
-        self.marks.push(Mark { at: self.sim.now().as_nanos(), what });
-        Some(self.marks.len() - 1)
-    }
 }
 
 /// A failure with the step in which it came about: of steps within others the innermost, with its
@@ -336,5 +317,3 @@ fn within(place: usize, step: &Step, mut failure: Box<Failure>) -> Box<Failure> 
 
 const IN_STEP: &str = "in step";
 const FOR_SCENARIO: u64 = 4;
-/// How many marks of a run are kept.
-const MOST_MARKS: usize = 1_000;
