@@ -61,6 +61,7 @@
 //! | | `config_line` | a configuration as words of a recording |
 //! | | `interface` | the addresses and indices of the host's network interfaces |
 //! | | `key` | the group key: where it comes from, what is refused |
+//! | | `platforms` | what depends on the operating system |
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
 //! | | `seed` | where to find others: an address, or a name |
 //! | | `socket` | what the driver needs of a socket |
@@ -87,6 +88,18 @@
 //! is suspended (Linux), and after a return to a snapshot it is the snapshot's. The pump compares
 //! it with the wall clock: if that has moved ten seconds further, the node begins a new life, so
 //! that nothing that it has forgotten is held against it.
+//!
+//! # Features
+//!
+//! None is on by default. The adapters have the same, and pass them on.
+//!
+//! | feature | what it adds | what it costs |
+//! |---|---|---|
+//! | `seal` | suite *sealed*: packets are encrypted | `chacha20poly1305` |
+//! | `srv` | seeds that are services: `SRV` records | a resolver, `rsdns` |
+//!
+//! What depends on the operating system is on [a page of its own](platforms).
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod calls;
 mod checksum;
@@ -101,6 +114,9 @@ mod keeper;
 mod key;
 mod lookup;
 mod node;
+#[doc = include_str!("platforms.md")]
+#[cfg(doc)]
+pub mod platforms {}
 mod record;
 mod replay;
 mod resume;
