@@ -332,6 +332,16 @@
 //! # Repair, measured
 //!
 #![doc = include_str!("repair/measured.md")]
+//!
+//! # Features
+//!
+//! None is on by default. The crate needs `alloc`, and never `std`.
+//!
+//! | feature | what it adds | what it costs |
+//! |---|---|---|
+//! | `seal` | suite *sealed*: packets are encrypted | `chacha20poly1305` |
+//! | `mutants` | mistakes on purpose, which a simulator has to find; never for use | |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![forbid(unsafe_code)]
 

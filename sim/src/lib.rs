@@ -104,6 +104,15 @@
 //!
 //! How scenario files are written is on [a page of its own](scenario::files).
 //!
+//! # Features
+//!
+//! | feature | what it adds | what it costs |
+//! |---|---|---|
+//! | `program`, on by default | the program `scalesmall-sim` | `clap`, `indicatif` |
+//! | `mutants` | engines that do something wrong on purpose, for the tests of the rules | |
+//!
+//! As the network of your tests, take the crate with `default-features = false`.
+//!
 //! What the lines of a `--trace` say is in `scalesmall-sim replay --help` and at [`Incident`]: one for
 //! each datagram that is sent, and one for each end of it.
 //!

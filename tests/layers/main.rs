@@ -10,6 +10,7 @@
 //! a crate is known to nobody.
 
 mod map;
+mod platforms;
 mod source;
 
 use std::fs;

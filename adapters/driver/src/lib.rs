@@ -62,6 +62,7 @@
 //! | | `interface` | the addresses and indices of the host's network interfaces |
 //! | | `key` | the group key: where it comes from, what is refused |
 //! | | `names` | the names of nodes that events mention, also of those that are forgotten |
+//! | | `platforms` | what depends on the operating system |
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
 //! | | `seed` | where to find others: an address, or a name |
 //! | | `socket` | what the driver needs of a socket |
@@ -100,6 +101,18 @@
 //! is suspended (Linux), and after a return to a snapshot it is the snapshot's. The pump compares
 //! it with the wall clock: if that has moved ten seconds further, the node begins a new life, so
 //! that nothing that it has forgotten is held against it.
+//!
+//! # Features
+//!
+//! None is on by default. The adapters have the same, and pass them on.
+//!
+//! | feature | what it adds | what it costs |
+//! |---|---|---|
+//! | `seal` | suite *sealed*: packets are encrypted | `chacha20poly1305` |
+//! | `srv` | seeds that are services: `SRV` records | a resolver, `rsdns` |
+//!
+//! What depends on the operating system is on [a page of its own](platforms).
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod calls;
 mod checksum;
@@ -115,6 +128,9 @@ mod key;
 mod lookup;
 mod names;
 mod node;
+#[doc = include_str!("platforms.md")]
+#[cfg(doc)]
+pub mod platforms {}
 mod record;
 mod replay;
 mod resume;
