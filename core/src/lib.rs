@@ -369,7 +369,9 @@ pub use base::{
     Arrival, Destination, Epoch, GroupName, GroupNameError, HoldReason, Instant, Life, NodeId,
     SendError, SendRate, Status,
 };
-pub use config::{Config, ConfigError, Limits, Liveness};
+pub use config::{
+    Config, ConfigError, ConfigPatch, Limits, LimitsPatch, Liveness, SendRatePatch,
+};
 pub use engine::{DatagramError, Digest, Engine, MetadataError, Peer};
 pub use out::{BroadcastError, BroadcastId, Cause, Event, MulticastState, Recipients, Stats, Tag};
 pub use packet::KeyId;
