@@ -369,9 +369,7 @@ pub use base::{
     Arrival, Destination, Epoch, GroupName, GroupNameError, HoldReason, Instant, Life, NodeId,
     SendError, SendRate, Status,
 };
-pub use config::{
-    Config, ConfigError, ConfigPatch, Limits, LimitsPatch, Liveness, SendRatePatch,
-};
+pub use config::{Config, ConfigError, ConfigPatch, Limits, LimitsPatch, Liveness, SendRatePatch};
 pub use engine::{DatagramError, Digest, Engine, MetadataError, Peer};
 pub use out::{BroadcastError, BroadcastId, Cause, Event, MulticastState, Recipients, Stats, Tag};
 pub use packet::KeyId;

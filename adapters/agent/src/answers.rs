@@ -5,13 +5,14 @@ use scalesmall_core::{GroupName, KeyRange, NodeId, Op, Recipients, Tag};
 use scalesmall_driver::{Front, Seed, SeedState};
 
 use crate::arguments::OpName;
-use crate::counters;
 use crate::protocol::{
     CoverageRow, GroupRow, ItemRow, OverlapRow, OwnerRow, PeerRow, Reply, Request, SentRow, SpanRow,
 };
+use crate::{counters, protocol};
 
 /// Reads the line of a request.
 pub(crate) fn parse(line: &[u8]) -> Result<Request, Reply> {
+    protocol::check_version(line).map_err(Reply::Refused)?;
     let why = "not a request of this version: use the node's own program";
     serde_json::from_slice(line).map_err(|_| Reply::Refused(why.to_owned()))
 }
@@ -113,7 +114,9 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             }))
         }
         Request::Stats => Ok(Reply::Stats(counters::all(node))),
-        Request::Watch | Request::Depart => Err("this request has an answer of its own".to_owned()),
+        Request::Watch | Request::Reload | Request::Depart => {
+            Err("this request has an answer of its own".to_owned())
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use scalesmall_core::KeyRange;
 use crate::cli::{Ask, AskOptions};
 use crate::failure::Failure;
 use crate::protocol::{Reply, Request, What};
-use crate::{show, socket_file};
+use crate::{protocol, show, socket_file};
 
 /// How long a node may take to answer. It is on this host, and saying goodbye is what takes longest.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -72,6 +72,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn open(path: &Path, request: &Request) -> Result<Self, Failure> {
+        socket_file::check_directory(path)?;
         let shown = path.display();
         let mut stream = UnixStream::connect(path).map_err(|error| {
             Failure::new(match error.kind() {
@@ -90,9 +91,9 @@ impl Session {
         })?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let mut line = serde_json::to_vec(request)?;
-        line.push(b'\n');
-        match stream.write_all(&line) {
+        let mut line = protocol::line(request)?;
+        line.push('\n');
+        match stream.write_all(line.as_bytes()) {
             // A node that refuses a client does not wait for the request; the reason is to be read.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             written => written?,
@@ -165,6 +166,7 @@ fn request(ask: &Ask) -> (Request, &AskOptions) {
         }
         Ask::Watch(to) => (Request::Watch, to),
         Ask::Stats(to) => (Request::Stats, to),
+        Ask::Reload(to) => (Request::Reload, to),
         Ask::Depart(to) => (Request::Depart, to),
     }
 }

@@ -10,13 +10,17 @@
 //! | stories | `demo` | `scalesmall demo`: a story told with real nodes, which are programs of their own |
 //! | | `node` | `scalesmall node`: runs a node until it is told to stop |
 //! | commands | `client` | asking a running node, and printing what it answers |
+//! | | `configure` | `scalesmall config`: what is wrong with a configuration, and what counts in it |
 //! | | `keygen` | `scalesmall keygen`: making a key |
+//! | | `manual` | completions for shells, and manual pages |
 //! | | `replay` | `scalesmall replay`: running the recording of a node again |
 //! | | `server` | serving clients, each on a thread of its own |
+//! | changes | `reload` | reading the configuration again, and changing what can be changed |
 //! | answers | `answers` | what a node answers to a request, on the thread of the node |
-//! | | `settings` | the settings of a node, from options and environment |
+//! | | `settings` | the settings of a node, from what counts of its configuration |
 //! | | `show` | tables and lines for people |
 //! | | `watchers` | clients that watch changes |
+//! | choices | `configuration` | what a file, the environment and the command line say, and what counts |
 //! | language | `cli` | the command line |
 //! | | `diagnosis` | what the counters say is set up wrongly |
 //! | | `places` | the places of clients, and which client makes room for the next one |
@@ -26,12 +30,15 @@
 //! | | `cause` | why a peer's status changed, for people and for programs |
 //! | | `counters` | all counters of a node, by name |
 //! | | `failure` | the one line that says what went wrong |
+//! | | `notify` | what a service manager is told |
 //! | | `runtime` | running the node on the runtime of one's choice |
 //! | | `seed_log` | seeds that cannot be looked up or do not answer, told by name |
 //! | | `threads` | threads whose end is noticed |
 //! | ground | `log` | lines that wait for stderr in a bounded queue |
 //! | | `rarely` | what goes on for long is told at once, and then ever more rarely |
 //! | | `stop` | what ends a running node: a signal, a client, a conflict |
+//! | the text | [`configuration_file`] | the configuration: what counts, how it is written, reading it again |
+//! | | [`control`] | the control protocol, for those that write a client |
 //!
 //! All state of a node is in the driver's `Node`, on a thread of its own. Clients reach it through a
 //! `Handle`; what they share beside it (which of them watch, and which have a place) is in `watchers` and
@@ -56,23 +63,35 @@
 //!
 //! A thread that panics is started again, and the log says so; if it is `events`, the program ends with
 //! status 70 and says which one it was. `SIGTERM` and `SIGINT` say goodbye, which takes a second at most
-//! with the preset `lan`; `SIGHUP` changes nothing.
+//! with the preset `lan`; `SIGHUP` has the configuration read again.
+
+#[doc = include_str!("control.md")]
+#[cfg(doc)]
+pub mod control {}
+#[doc = include_str!("configuration.md")]
+#[cfg(doc)]
+pub mod configuration_file {}
 
 mod answers;
 mod arguments;
 mod cause;
 mod cli;
 mod client;
+mod configuration;
+mod configure;
 mod counters;
 mod demo;
 mod diagnosis;
 mod failure;
 mod keygen;
 mod log;
+mod manual;
 mod node;
+mod notify;
 mod places;
 mod protocol;
 mod rarely;
+mod reload;
 mod replay;
 mod runtime;
 mod seed_log;
@@ -88,7 +107,7 @@ use std::process::ExitCode;
 
 pub use crate::answers::answer_line;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Command};
@@ -97,8 +116,11 @@ use crate::failure::Failure;
 /// The whole program: its exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = configuration::command()
+        .try_get_matches()
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error)
             if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
         {
@@ -108,8 +130,13 @@ pub fn run() -> ExitCode {
         }
         Err(error) => return Failure::usage(&error).report(),
     };
+    // What was said after the name of the command.
+    let said = matches.subcommand().map_or(&matches, |(_, said)| said);
     let done = match cli.command {
-        Command::Node(options) => node::run(*options),
+        Command::Node(_) => node::run(said),
+        Command::Config(command) => configure::run(&command, said),
+        Command::Completions(options) => manual::completions(&options),
+        Command::Man(options) => manual::pages(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Keygen(options) => keygen::run(&options),
         Command::Replay(options) => replay::run(&options),

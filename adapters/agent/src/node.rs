@@ -3,26 +3,29 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use clap::ArgMatches;
 use scalesmall_core::{Event, GroupName, MulticastState};
 use scalesmall_driver::{Events, Front, Handle, OpenError, Settings, StartError, StateReport};
 
 use crate::arguments::Offer;
-use crate::cli::NodeOptions;
+use crate::configuration::{Configuration, Flags};
 use crate::counters::Beside;
 use crate::diagnosis::Files;
 use crate::failure::Failure;
 use crate::log::Log;
+use crate::notify::Manager;
 use crate::protocol::EventRow;
+use crate::reload::Reloader;
 use crate::runtime::{Bound, Runtime};
 use crate::server::{GOODBYE, Server};
 use crate::socket_file::{self, SocketFile};
 use crate::stop::{self, Stop};
 use crate::watchers::Watchers;
-use crate::{diagnosis, settings, threads};
+use crate::{diagnosis, settings, show, threads};
 
 /// How long the last lines of the log are waited for when the program ends.
 const LAST_LINES: Duration = Duration::from_millis(200);
@@ -31,12 +34,17 @@ const LAST_LINES: Duration = Duration::from_millis(200);
 const LAST_RECORDED: Duration = Duration::from_millis(400);
 
 /// `scalesmall node`.
-pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
+pub(crate) fn run(said: &ArgMatches) -> Result<(), Failure> {
     let (stop, stopped) = channel();
+    let (hang_up, hang_ups) = sync_channel(1);
     let (mut signals, on_signal) = (stop::signals()?, stop.clone());
-    threads::keep("signals", move || stop::listen(&mut signals, &on_signal))?;
+    threads::keep("signals", move || stop::listen(&mut signals, &on_signal, &hang_up))?;
 
-    let settings = settings::of_node(&options)?;
+    let flags = Flags::new(said);
+    let configuration = Configuration::new(&flags, &|name| std::env::var_os(name))?;
+    let settings = settings::of_node(&configuration)?;
+    let options = &configuration.options;
+    let has_multicast = settings.multicast.is_some();
     let beyond: Vec<SocketAddr> = settings.seeds_out_of_reach().collect();
     let path = options.socket.clone().unwrap_or_else(socket_file::default_path);
     socket_file::check(&path)?;
@@ -55,13 +63,16 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     let beside = Beside::new(log.clone());
     let watchers = Watchers::new(beside.clone());
     tell(events, thread, watchers.clone(), stop, options.exit_on_conflict)?;
-    let (join, serve) = (options.join, options.serve);
+    let (join, serve) = (options.join.clone(), options.serve.clone());
     handle.call(move |node| offer(node, &join, &serve)).wait()??;
 
-    let server = Server::new(handle.clone(), watchers, beside);
-    server.listen(listener)?;
     let recorded = options.record.is_some();
-    let files = Files { record: options.record, state: options.state };
+    let files = Files { record: options.record.clone(), state: options.state.clone() };
+    let manager = Manager::new(handle.clone())?;
+    let multicast = has_multicast && multicast.is_ok();
+    let reloader = Reloader::new(flags, configuration, handle.clone(), multicast);
+    let server = Server::new(handle.clone(), watchers, beside, reloader.clone());
+    server.listen(listener)?;
     if let Some(path) = &files.state
         && let Some(state) = handle.call(|node| node.state()).wait()?
     {
@@ -70,10 +81,14 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     diagnosis::watch(handle.clone(), beyond.len(), files)?;
     // On a thread of its own: a pipe that is full and not read must keep nobody waiting.
     let up = format!("node {id} is up; control socket {}", path.display());
+    manager.ready(up.clone());
+    let again = (manager.clone(), up.clone());
+    threads::keep("reload", move || reload(&hang_ups, &reloader, &again))?;
     threads::keep("stdout", move || drop(writeln!(io::stdout(), "{up}")))?;
 
     let outcome = match stopped.recv() {
         Ok(Stop::Signal) => {
+            manager.stopping();
             goodbye(&handle, &stopped);
             Ok(())
         }
@@ -98,6 +113,21 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     drop(file);
     log.finish(LAST_LINES);
     outcome
+}
+
+/// Reads the configuration again at every hang-up, for as long as the program runs.
+fn reload(hang_ups: &Receiver<()>, reloader: &Reloader, (manager, up): &(Manager, String)) {
+    for () in hang_ups {
+        manager.reloading();
+        match reloader.reload() {
+            Ok(row) if row.restart.is_empty() && row.failed.is_empty() => {
+                tracing::info!("SIGHUP: {}", show::reloaded(&row));
+            }
+            Ok(row) => tracing::warn!("SIGHUP: {}", show::reloaded(&row)),
+            Err(why) => tracing::error!("SIGHUP: nothing has changed, as {why}"),
+        }
+        manager.ready(up.clone());
+    }
 }
 
 /// What was found in the state file.

@@ -16,6 +16,7 @@ use crate::counters::Beside;
 use crate::places::{CLIENTS, Client, NoRequest, Places, WATCHES};
 use crate::protocol::{DepartedRow, EventRow, REQUEST_LIMIT, Reply, Request, What};
 use crate::rarely::{Rarely, and_before};
+use crate::reload::Reloader;
 use crate::threads;
 use crate::watchers::Watchers;
 
@@ -46,11 +47,17 @@ pub(crate) struct Server {
     watchers: Watchers,
     places: Places,
     beside: Beside,
+    reloader: Reloader,
 }
 
 impl Server {
-    pub(crate) fn new(handle: Handle, watchers: Watchers, beside: Beside) -> Self {
-        Self { handle, watchers, places: Places::new(), beside }
+    pub(crate) fn new(
+        handle: Handle,
+        watchers: Watchers,
+        beside: Beside,
+        reloader: Reloader,
+    ) -> Self {
+        Self { handle, watchers, places: Places::new(), beside, reloader }
     }
 
     /// Accepts clients on a thread of its own, for as long as the program runs.
@@ -164,6 +171,10 @@ impl Server {
         match parse(&line) {
             Err(refused) => say(client, &refused, Some(ANSWER)),
             Ok(Request::Watch) => self.watch(client),
+            Ok(Request::Reload) => {
+                let reloaded = self.reloader.reload();
+                say(client, &reloaded.map_or_else(Reply::Refused, Reply::Reloaded), Some(ANSWER))
+            }
             Ok(Request::Depart) => {
                 client.departs();
                 say(client, &self.depart(), Some(ANSWER))

@@ -4,7 +4,7 @@ use comfy_table::Table;
 
 use crate::diagnosis;
 use crate::failure::Failure;
-use crate::protocol::{CoverageRow, Reply};
+use crate::protocol::{CoverageRow, ReloadRow, Reply};
 
 /// What the reply to a request looks like on a terminal.
 pub(crate) fn text(reply: &Reply) -> String {
@@ -75,6 +75,7 @@ pub(crate) fn text(reply: &Reply) -> String {
             "the node has left; {} of {} acknowledged it",
             departed.acknowledged_by, departed.told
         ),
+        Reply::Reloaded(row) => reloaded(row),
         Reply::Event(event) => format!("{} {}", event.at, event.text),
         Reply::Refused(why) => why.clone(),
     }
@@ -97,10 +98,28 @@ pub(crate) fn json(reply: &Reply) -> Result<String, Failure> {
                 value.iter().map(object).collect();
             serde_json::to_string(&object)?
         }
+        Reply::Reloaded(value) => serde_json::to_string(value)?,
         Reply::Departed(value) => serde_json::to_string(value)?,
         Reply::Event(value) => serde_json::to_string(value)?,
         Reply::Refused(value) => serde_json::to_string(value)?,
     })
+}
+
+/// What a reload has done, in one sentence for each kind.
+pub(crate) fn reloaded(row: &ReloadRow) -> String {
+    let kinds = [
+        ("changed", &row.changed),
+        ("changes only with a restart", &row.restart),
+        ("refused", &row.failed),
+    ];
+    let told = kinds.iter().filter(|(_, what)| !what.is_empty());
+    let told: Vec<String> =
+        told.map(|(kind, what)| format!("{kind}: {}", what.join(", "))).collect();
+    if told.is_empty() {
+        "nothing has changed; keys are read again".to_owned()
+    } else {
+        told.join("; ")
+    }
 }
 
 fn coverage_text(coverage: &CoverageRow) -> String {

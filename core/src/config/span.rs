@@ -53,7 +53,9 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         type Value = Duration;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a whole number and its unit in quotation marks, such as \"250ms\" or \"72h\"")
+            f.write_str(
+                "a whole number and its unit in quotation marks, such as \"250ms\" or \"72h\"",
+            )
         }
 
         fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
@@ -88,7 +90,8 @@ mod tests {
         }
         assert_eq!(write(Duration::from_millis(2500)), "2500ms");
         assert_eq!(write(Duration::from_secs(72 * 3600)), "3d");
-        for wrong in ["", "5", "s", "1.5s", "-1s", "5 s", "5x", "1s 5ms", "99999999999999h", "٣s"] {
+        for wrong in ["", "5", "s", "1.5s", "-1s", "5 s", "5x", "1s 5ms", "99999999999999h", "٣s"]
+        {
             assert_eq!(read(wrong), None, "{wrong:?}");
         }
     }

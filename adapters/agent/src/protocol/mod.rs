@@ -1,9 +1,14 @@
 //! What client and node say to each other: one line of JSON for the request, one or, when watching,
 //! many for the reply.
 
+//!
+//! [`control`](crate::control) describes it for those that write a client.
+
 mod event;
+mod version;
 
 pub(crate) use event::{EventRow, What};
+pub(crate) use version::{check_version, line};
 
 use std::net::SocketAddr;
 
@@ -33,6 +38,7 @@ pub(crate) enum Request {
     Send { group: Option<String>, nodes: Vec<SocketAddr>, tag: u32, text: String },
     Watch,
     Stats,
+    Reload,
     Depart,
 }
 
@@ -49,6 +55,7 @@ pub(crate) enum Reply {
     Done,
     Sent(SentRow),
     Stats(Vec<(String, u64)>),
+    Reloaded(ReloadRow),
     Departed(DepartedRow),
     Event(Box<EventRow>),
     Refused(String),
@@ -126,6 +133,17 @@ pub(crate) struct SentRow {
 pub(crate) struct DepartedRow {
     pub(crate) acknowledged_by: u32,
     pub(crate) told: u32,
+}
+
+/// What a reload has done.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct ReloadRow {
+    /// The keys that have changed, those of the engine after `engine.`.
+    pub(crate) changed: Vec<String>,
+    /// The keys whose new values count after a restart only.
+    pub(crate) restart: Vec<String>,
+    /// What was refused, each with the reason.
+    pub(crate) failed: Vec<String>,
 }
 
 impl From<TimedItem> for ItemRow {

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use scalesmall_core::{ClusterName, Config, KeyId, Keyring, SendRate, Suite};
+use scalesmall_core::{ClusterName, Config, ConfigPatch, KeyId, Keyring, SendRate, Suite};
 
 use crate::interface;
 use crate::key::{GroupKey, KeyTextError};
@@ -99,6 +99,9 @@ pub struct Settings {
     pub suite: Suite,
     /// The most that is sent per second. `None`: what the preset says.
     pub send_rate: Option<SendRate>,
+    /// What else differs from the preset: intervals, time-outs, limits. It counts more than the fields above,
+    /// and [`Config::check`] says whether the engine will take it.
+    pub engine: ConfigPatch,
     /// A file in which to keep what the node has to know after it was killed: see
     /// [State](crate#state). It is made if it does not exist; its directory must.
     pub state: Option<PathBuf>,
@@ -128,6 +131,7 @@ impl Settings {
             preset: Preset::default(),
             suite: Suite::default(),
             send_rate: None,
+            engine: ConfigPatch::default(),
             state: None,
             record: None,
             record_limits: RecordLimits::default(),
@@ -213,6 +217,7 @@ impl Settings {
         config.suite = self.suite;
         config.send_rate = self.send_rate.unwrap_or(config.send_rate);
         config.multicast = self.multicast.is_some();
+        self.engine.apply(&mut config);
         config
     }
 }

@@ -1,0 +1,384 @@
+//! The configuration: files, variables and options, what is told of faults, and reading it again.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::program::{
+    Directory, Node, free_port, key_file, program, refusal, run, text, until, until_all_see_all,
+};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn file(directory: &Directory, name: &str, content: &str) -> String {
+    let path = directory.path(name);
+    std::fs::write(&path, content).expect("it is written");
+    text(&path)
+}
+
+fn log(directory: &Directory, name: &str) -> String {
+    std::fs::read_to_string(directory.path(&format!("{name}.log"))).expect("its log")
+}
+
+/// What `config show` says of a key: the value, and where it comes from.
+#[track_caller]
+fn shown(command: &mut Command, key: &str) -> (Value, String) {
+    let output = command.output().expect("the program runs");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{command:?}: {errors}");
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+    let row = rows.iter().find(|row| row["key"] == key);
+    let row = row.unwrap_or_else(|| panic!("{key} is not shown"));
+    (row["value"].clone(), row["from"].as_str().expect("a place").to_owned())
+}
+
+/// The options that the help of `node` lists, without those that have no place in a file.
+fn options() -> Vec<String> {
+    let help = String::from_utf8(run(&["node", "--help"]).stdout).expect("text");
+    let option = |line: &str| {
+        let rest = line.trim_start().split("--").nth(1)?;
+        let begins = line.trim_start().starts_with('-') && line.len() - line.trim_start().len() < 8;
+        let end = rest.find(|c: char| c != '-' && !c.is_ascii_lowercase()).unwrap_or(rest.len());
+        begins.then(|| rest[..end].to_owned())
+    };
+    let all = help.lines().filter_map(option).collect::<Vec<_>>();
+    assert!(all.contains(&"bind".to_owned()) && all.contains(&"verbose".to_owned()), "{all:?}");
+    all.into_iter().filter(|option| !["config", "help"].contains(&option.as_str())).collect()
+}
+
+/// How a value is written for an option in a file, in a variable and after the option, and how it is shown:
+/// three values, so that it shows which one counts.
+fn samples(directory: &Directory) -> Vec<(&'static str, [String; 3])> {
+    let keys = ["k1", "k2", "k3"].map(|name| key_file(directory, name));
+    let numbered = [1, 2, 3].map(|at| format!("{at}={}", keys[at - 1]));
+    let list = |all: [&str; 3]| all.map(str::to_owned);
+    vec![
+        ("bind", list(["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])),
+        ("advertise", list(["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])),
+        ("seed", list(["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])),
+        ("look-up-every", list(["41s", "42s", "43s"])),
+        ("multicast", list(["true", "false", "true"])),
+        ("no-multicast", list(["true", "false", "true"])),
+        ("multicast-group", list(["239.0.0.1:5", "239.0.0.2:5", "239.0.0.3:5"])),
+        ("multicast-ttl", list(["4", "5", "6"])),
+        ("join", list(["a", "b", "c"])),
+        ("serve", list(["a:0-1@1", "b:0-1@1", "c:0-1@1"])),
+        ("runtime", list(["smol", "tokio", "async-std"])),
+        ("key-file", keys),
+        ("key-id", list(["4", "5", "6"])),
+        ("accept-key", numbered),
+        ("cluster", list(["one", "two", "three"])),
+        ("preset", list(["wan", "local", "lan"])),
+        ("engine", list(["verifiers=4", "verifiers=5", "verifiers=6"])),
+        ("suite", list(["sealed", "authenticated", "sealed"])),
+        ("send-rate", list(["100000", "200000", "300000"])),
+        ("socket", list(["/a", "/b", "/c"])),
+        ("exit-on-conflict", list(["true", "false", "true"])),
+        ("state", list(["/a", "/b", "/c"])),
+        ("record", list(["/a", "/b", "/c"])),
+        ("record-files", list(["2", "3", "4"])),
+        ("record-size", list(["2000", "3000", "4000"])),
+        ("verbose", list(["true", "false", "true"])),
+    ]
+}
+
+/// A value as JSON has it.
+fn plain(value: &str, is_list: bool) -> Value {
+    let number = value.parse::<u64>().map(Value::from);
+    let one =
+        number.or_else(|_| value.parse::<bool>().map(Value::from)).unwrap_or_else(|_| value.into());
+    if is_list { json!([one]) } else { one }
+}
+
+#[test]
+fn every_option_has_its_key_and_its_variable() {
+    let directory = Directory::new();
+    let samples = samples(&directory);
+    for option in options() {
+        let sample = samples.iter().find(|(known, _)| *known == option);
+        let (_, values) = sample.unwrap_or_else(|| panic!("--{option} needs a row in `samples`"));
+        let key = option.replace('-', "_");
+        let is_list = ["seed", "join", "serve", "accept-key"].contains(&option.as_str());
+        let (row, in_file, wanted): (_, _, [Value; 3]) = if option == "engine" {
+            let content = format!("[engine]\n{}\n", values[0]);
+            ("engine.verifiers".to_owned(), content, [json!(4), json!(5), json!(6)])
+        } else {
+            let wanted = values.each_ref().map(|value| plain(value, is_list));
+            (key.clone(), format!("{key} = {}\n", wanted[0]), wanted)
+        };
+        let path = file(&directory, "node.toml", &in_file);
+        let line = if option == "engine" { 2 } else { 1 };
+        let mut show = program();
+        show.args(["config", "show", "--json", "--config", &path]);
+        if option != "bind" {
+            // So that the published key is permitted.
+            show.args(["--bind", "127.0.0.1:7"]);
+        }
+        let variable = format!("SCALESMALL_{}", key.to_uppercase());
+        assert_eq!(shown(&mut show, &row), (wanted[0].clone(), format!("{path}:{line}")));
+        show.env(&variable, &values[1]);
+        assert_eq!(shown(&mut show, &row), (wanted[1].clone(), variable));
+        show.arg(format!("--{option}={}", values[2]));
+        assert_eq!(shown(&mut show, &row), (wanted[2].clone(), format!("--{option}")));
+    }
+}
+
+#[test]
+fn faults_are_told_with_their_line_and_what_to_do_and_no_node_starts() {
+    let directory = Directory::new();
+    for (content, wanted) in [
+        (
+            "bind = \"127.0.0.1:0\"\nseeds = [\"a\"]\n",
+            ":2: there is no key 'seeds': did you mean 'seed'?",
+        ),
+        ("bind = 5\n", ":1: 'bind' is a text, not a whole number"),
+        ("bind = \"0.0.0.0:0\"\nadvertise = \"10.1.1.1:1\"\n", ":2: the published default key"),
+        ("bind = \"10.1.1.1:0\"\n", ":1: the published default key"),
+        ("bind = \"[::1]:0\"\nseed = [\"127.0.0.1:5\"]\n", ":2: no seed can be reached from ::1"),
+        ("bind = \"127.0.0.1:0\"\nlook_up_every = \"10ms\"\n", ":2: names would be looked up"),
+        ("bind = \"127.0.0.1:0\"\nsend_rate = 1000\n", ":2: send_rate must be at least 96000"),
+        (
+            "bind = \"127.0.0.1:0\"\n[engine]\nlimits.nodes = 1\n",
+            ":3: limits.nodes must be at least 2",
+        ),
+        ("bind = \"127.0.0.1:0\"\n[engine]\nverifiers = 9\n", ":3: verifiers is 9"),
+        (
+            "bind = \"127.0.0.1:0\"\n[engine]\nmin_timeout = \"9s\"\n",
+            "node.toml:3), max_timeout is 500ms (preset lan)",
+        ),
+        ("bind = \"127.0.0.1:0\"\nkey_file = \"none\"\n", "none: the key file cannot be read"),
+    ] {
+        let path = file(&directory, "node.toml", content);
+        for command in
+            [&["config", "check"][..], &["config", "show"], &["node", "--socket", "/none"]]
+        {
+            let line = refusal(program().args(command).args(["--config", &path]));
+            assert!(line.contains(wanted), "{content:?} gives {line:?}, not {wanted:?}");
+        }
+    }
+    let path = file(&directory, "node.toml", "seeds = []\nbind = 5\n");
+    let all = program().args(["config", "check", "--config", &path]).output().expect("it runs");
+    let told = String::from_utf8(all.stderr).expect("text");
+    assert_eq!((all.status.code(), told.matches("scalesmall: ").count()), (Some(1), 2), "{told}");
+    let line = refusal(program().args(["node", "--config", &path]));
+    assert!(line.contains("and 1 more: 'scalesmall config check' lists all"), "{line}");
+}
+
+#[test]
+fn what_is_shown_is_a_file_that_means_the_same() {
+    let directory = Directory::new();
+    let key = key_file(&directory, "key");
+    let content = "bind = \"127.0.0.1:7\"\nkey_file = \"key\"\nseed = [\"a\", \"127.0.0.1:5\"]\n\
+        preset = \"wan\"\njoin = [\"with space\", \"with \\\" and '\"]\nmulticast_ttl = 3\n\
+        [engine]\nprobe_interval = \"2500ms\"\nlimits.nodes = 50\n";
+    let path = file(&directory, "node.toml", content);
+    let show = |path: &str, more: &[&str]| {
+        let output = run(&[&["config", "show", "--config", path], more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let values = |path: &str| -> Vec<(Value, Value)> {
+        let rows: Vec<Value> = serde_json::from_str(&show(path, &["--json"])).expect("JSON");
+        rows.iter().map(|row| (row["key"].clone(), row["value"].clone())).collect()
+    };
+    let again = file(&directory, "again.toml", &show(&path, &[]));
+    assert_eq!(values(&path), values(&again));
+    assert!(values(&path).contains(&(json!("key_file"), json!(key))));
+    assert!(values(&path).contains(&(json!("engine.probe_interval"), json!("2500ms"))));
+    assert!(
+        values(&path).contains(&(json!("engine.silence_window"), json!("8s"))),
+        "of preset wan"
+    );
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let directory = Directory::new();
+    let secret = "c0ffee".repeat(11)[..64].to_owned();
+    let path = file(&directory, "node.toml", "bind = \"127.0.0.1:7\"\nkey_file = \"key\"\n");
+    std::fs::copy(key_file(&directory, "key"), directory.path("copy")).expect("a copy");
+    let own = std::fs::read_to_string(directory.path("key")).expect("a key");
+    for more in [&[][..], &["--json"]] {
+        let mut show = program();
+        show.args(["config", "show", "--config", &path]).args(more);
+        for _ in 0..2 {
+            let output = show.output().expect("the program runs");
+            let shown = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+            assert!(shown.contains("key_file"), "{shown}");
+            assert!(!shown.contains(own.trim()) && !shown.contains("c0ffee"), "{shown}");
+            show.env("GROUP_MANAGER_KEY", &secret);
+        }
+        let output = show.output().expect("the program runs");
+        let shown = String::from_utf8(output.stdout).expect("text");
+        assert!(shown.contains("GROUP_MANAGER_KEY"), "its source is shown: {shown}");
+    }
+}
+
+#[test]
+fn a_node_starts_from_a_file_and_the_environment() {
+    let directory = Directory::new();
+    let key = key_file(&directory, "key");
+    let a = Node::start(&directory, "a", &["--bind", "127.0.0.1:0", "--key-file", &key]);
+    let content = format!(
+        "bind = \"127.0.0.1:0\"\nseed = [\"{}\"]\nserve = [\"kitchen:0-99@7000\"]\nkey_file = \"key\"\n",
+        a.id
+    );
+    let path = file(&directory, "b.toml", &content);
+    let mut command = program();
+    command.env("SCALESMALL_CONFIG", &path).env("SCALESMALL_JOIN", "hall,cellar");
+    let b = Node::start_by(command, &directory, "b", &["--serve", "kitchen:0-99@7001"]);
+    until_all_see_all(LIMIT, &[&a, &b]);
+    until(LIMIT, "the option counts", || a.route("kitchen", 5) == [7001]);
+    let is_member = |group: &str| a.try_ask(&["members", group]) == Some(json!([b.id.to_string()]));
+    until(LIMIT, "the variable counts", || is_member("hall") && is_member("cellar"));
+}
+
+/// Two nodes, of which the second one has a file that changes.
+fn pair(directory: &Directory, content: &str) -> (Node, Node, PathBuf) {
+    let key = key_file(directory, "key");
+    let a = Node::start(directory, "a", &["--bind", "127.0.0.1:0", "--key-file", &key]);
+    let head = format!("bind = \"127.0.0.1:0\"\nkey_file = \"key\"\nseed = [\"{}\"]\n", a.id);
+    let path = directory.path("b.toml");
+    std::fs::write(&path, head + content).expect("it is written");
+    let b = Node::start(directory, "b", &["--config", &text(&path)]);
+    until_all_see_all(LIMIT, &[&a, &b]);
+    (a, b, path)
+}
+
+fn change(path: &PathBuf, from: &str, to: &str) {
+    let content = std::fs::read_to_string(path).expect("a file");
+    assert!(content.contains(from), "{content:?} has no {from:?}");
+    std::fs::write(path, content.replace(from, to)).expect("it is written");
+}
+
+#[test]
+fn a_reload_changes_what_can_be_changed_and_says_what_needs_a_restart() {
+    let directory = Directory::new();
+    let content = "serve = [\"kitchen:0-99@7000\"]\njoin = [\"hall\"]\nrecord_files = 3\n";
+    let (a, b, path) = pair(&directory, content);
+    let nothing = json!({"changed": [], "restart": [], "failed": []});
+    assert_eq!(b.ask(&["reload"]), nothing);
+    let by_hand = b.command(&["join", "by hand"]).output().expect("the program runs");
+    assert!(by_hand.status.success());
+
+    change(&path, "kitchen:0-99@7000", "kitchen:0-99@7001");
+    change(&path, "\"hall\"", "\"cellar\"");
+    change(&path, "record_files = 3\n", "record_files = 4\n[engine]\nlimits.groups = 4\n");
+    let row = b.ask(&["reload"]);
+    let changed = json!(["join", "serve", "engine.limits.groups"]);
+    assert_eq!(row, json!({"changed": changed, "restart": ["record_files"], "failed": []}));
+    until(LIMIT, "it serves the new range", || a.route("kitchen", 5) == [7001]);
+    let members = |group: &str| a.try_ask(&["members", group]).unwrap_or_else(|| json!([]));
+    let b_alone = json!([b.id.to_string()]);
+    until(LIMIT, "it has joined", || members("cellar") == b_alone);
+    until(LIMIT, "it has left", || members("hall") == json!([]));
+    assert_eq!(members("by hand"), b_alone);
+    // Kitchen, cellar and by hand; the fourth takes the place of hall, and then the limit is reached.
+    let join = |group| b.command(&["join", group]).output().expect("the program runs");
+    assert!(join("fourth").status.success());
+    let why = String::from_utf8(join("fifth").stderr).expect("text");
+    assert!(why.contains("limit reached (4 groups)"), "{why}");
+
+    // What needs a restart is told until it is made.
+    assert_eq!(
+        b.ask(&["reload"]),
+        json!({"changed": [], "restart": ["record_files"], "failed": []})
+    );
+    let shown = b.command(&["reload"]).output().expect("the program runs");
+    let shown = String::from_utf8(shown.stdout).expect("text");
+    assert_eq!(shown, "changes only with a restart: record_files\n");
+}
+
+#[test]
+fn a_reload_with_a_fault_changes_nothing_and_tells_it() {
+    let directory = Directory::new();
+    let (a, b, path) = pair(&directory, "serve = [\"kitchen:0-99@7000\"]\n");
+    until(LIMIT, "it serves", || a.route("kitchen", 5) == [7000]);
+    change(&path, "kitchen:0-99@7000\"]\n", "kitchen:0-99@7001\"]\nsuit = \"sealed\"\n");
+    let line = refusal(&mut b.command(&["reload"]));
+    assert!(line.contains("b.toml:5: there is no key 'suit': did you mean 'suite'?"), "{line}");
+    b.signal("HUP");
+    until(LIMIT, "the log says so", || log(&directory, "b").contains("there is no key 'suit'"));
+    assert!(log(&directory, "b").contains("nothing has changed"), "{}", log(&directory, "b"));
+    change(&path, "suit = \"sealed\"\n", "");
+    b.signal("HUP");
+    until(LIMIT, "it serves the new range", || a.route("kitchen", 5) == [7001]);
+    until(LIMIT, "the log says so", || log(&directory, "b").contains("SIGHUP: changed: serve"));
+}
+
+#[test]
+fn keys_are_exchanged_by_reloads_and_nobody_is_called_down() {
+    let directory = Directory::new();
+    let seed = format!("127.0.0.1:{}", free_port());
+    let paths = ["a", "b", "c"].map(|name| directory.path(&format!("{name}.toml")));
+    key_file(&directory, "old");
+    key_file(&directory, "new");
+    let write = |at: usize, keys: &str| {
+        let bind = if at == 0 { seed.as_str() } else { "127.0.0.1:0" };
+        let content = format!("bind = \"{bind}\"\nseed = [\"{seed}\"]\n{keys}\n");
+        std::fs::write(&paths[at], content).expect("it is written");
+    };
+    let start = |at: usize| {
+        write(at, "key_file = \"old\"");
+        let name = ["a", "b", "c"][at];
+        Node::start(&directory, name, &["--config", &text(&paths[at])])
+    };
+    let nodes = [0, 1, 2].map(start);
+    let all: Vec<&Node> = nodes.iter().collect();
+    until_all_see_all(LIMIT, &all);
+    let watches: Vec<_> = nodes.iter().map(Node::watch).collect();
+    for keys in [
+        "key_file = \"old\"\naccept_key = [\"1=new\"]",
+        "key_file = \"new\"\nkey_id = 1\naccept_key = [\"0=old\"]",
+        "key_file = \"new\"\nkey_id = 1",
+    ] {
+        for (at, node) in nodes.iter().enumerate() {
+            write(at, keys);
+            let row = node.ask(&["reload"]);
+            assert_eq!((&row["restart"], &row["failed"]), (&json!([]), &json!([])), "{row}");
+            assert_ne!(row["changed"], json!([]));
+        }
+        let heard = || nodes.each_ref().map(|node| node.counter("datagrams_received"));
+        let before = heard();
+        until(LIMIT, "all hear each other with these keys", || {
+            heard().iter().zip(before).all(|(now, before)| *now > before + 5)
+        });
+    }
+    until_all_see_all(LIMIT, &all);
+    let with_old =
+        ["--bind", "127.0.0.1:0", "--seed", &seed, "--key-file", &text(&directory.path("old"))]
+            .map(str::to_owned);
+    let with_old: Vec<&str> = with_old.iter().map(String::as_str).collect();
+    let _late = Node::start(&directory, "late", &with_old);
+    until(LIMIT, "the old key is void", || nodes[0].counter("refused_key") > 0);
+    for watch in watches {
+        let gone = |event: &Value| event["event"] == "peer" && event["to"] != "alive";
+        let events = watch.rest();
+        assert!(!events.iter().any(gone), "{events:?}");
+    }
+}
+
+#[test]
+fn the_default_socket_follows_from_the_user_alone() {
+    let line = |variables: &[(&str, &str)]| {
+        let mut command = program();
+        command
+            .args(["peers"])
+            .env_remove("XDG_RUNTIME_DIR")
+            .env_remove("TMPDIR")
+            .env_remove("HOME");
+        command.envs(variables.iter().copied());
+        let output = command.output().expect("the program runs");
+        (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+    };
+    let plain = line(&[]);
+    assert_eq!(plain, line(&[("XDG_RUNTIME_DIR", "/nonexistent"), ("TMPDIR", "/elsewhere")]));
+    let mut show = program();
+    show.args(["config", "show", "--json", "--bind", "127.0.0.1:0"]).env("TMPDIR", "/elsewhere");
+    let (socket, _) = shown(&mut show, "socket");
+    let socket = socket.as_str().expect("a path");
+    // Unless a node of this user answers there.
+    assert!(plain.0 == Some(0) || plain.1.contains(socket), "{plain:?} does not name {socket}");
+}
