@@ -23,6 +23,7 @@
 //! | choices | `configuration` | what a file, the environment and the command line say, and what counts |
 //! | language | `cli` | the command line |
 //! | | `diagnosis` | what the counters say is set up wrongly |
+//! | | `notify` | what a service manager is told |
 //! | | `places` | the places of clients, and which client makes room for the next one |
 //! | | `protocol` | what client and node say to each other, in JSON |
 //! | | `socket_file` | where a node is asked, and by whom |
@@ -30,7 +31,6 @@
 //! | | `cause` | why a peer's status changed, for people and for programs |
 //! | | `counters` | all counters of a node, by name |
 //! | | `failure` | the one line that says what went wrong |
-//! | | `notify` | what a service manager is told |
 //! | | `runtime` | running the node on the runtime of one's choice |
 //! | | `seed_log` | seeds that cannot be looked up or do not answer, told by name |
 //! | | `threads` | threads whose end is noticed |

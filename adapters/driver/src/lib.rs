@@ -123,6 +123,8 @@ pub use key::{GroupKey, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};
 pub use replay::{ReplayError, Replayed, replay};
 pub use seed::{DEFAULT_PORT, Seed, SeedError};
+#[cfg(feature = "serde")]
+pub use settings::SettingsPatch;
 pub use settings::{Multicast, Preset, Settings, SettingsError};
 pub use socket::Socket;
 pub use sockets::{OpenError, Sockets};

@@ -56,6 +56,15 @@ macro_rules! patch {
             }
         }
 
+        impl $patch {
+            /// Takes over the fields that `more` has. The others stay as they are.
+            pub fn extend(&mut self, more: &Self) {
+                $(self.$value = more.$value.or(self.$value);)*
+                $(self.$span = more.$span.or(self.$span);)*
+                $(self.$part.extend(&more.$part);)*
+            }
+        }
+
         /// All fields that a patch may have.
         impl From<&$whole> for $patch {
             fn from(whole: &$whole) -> Self {

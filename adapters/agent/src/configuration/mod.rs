@@ -130,7 +130,8 @@ impl Configuration {
         let (_, key) = ORIGINALS.iter().find(|(known, _)| *known == name)?;
         let value = self.originals.get(name)?;
         let of_multicast = name.starts_with("GROUP_MANAGER_MULTICAST");
-        (!self.is_strong(key) && !(of_multicast && self.is_strong("no_multicast"))).then_some(value)
+        let is_void = self.is_strong(key) || (of_multicast && self.is_strong("no_multicast"));
+        (!is_void).then_some(value)
     }
 
     /// Whether no multicast is wanted.

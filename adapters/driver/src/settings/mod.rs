@@ -1,6 +1,11 @@
 //! The settings of a node.
 
 mod environment;
+#[cfg(feature = "serde")]
+mod patch;
+
+#[cfg(feature = "serde")]
+pub use patch::SettingsPatch;
 
 use core::fmt;
 use std::io;
@@ -8,7 +13,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use scalesmall_core::{ClusterName, Config, ConfigPatch, KeyId, Keyring, SendRate, Suite};
+use scalesmall_core::{
+    ClusterName, ClusterNameError, Config, ConfigPatch, KeyId, Keyring, SendRate, Suite,
+};
 
 use crate::interface;
 use crate::key::{GroupKey, KeyTextError};
@@ -37,6 +44,8 @@ const DEFAULT_GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x5ca1, 
 /// A cluster that wants its advantages, no seeds on one link and a change told to all by two or three
 /// datagrams, says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Multicast {
     /// The group and its port.
     pub group: SocketAddr,
@@ -59,6 +68,8 @@ impl Multicast {
 
 /// Which preset of the engine's [`Config`] a node uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Preset {
     /// [`Config::lan`].
     #[default]
@@ -233,6 +244,8 @@ pub enum SettingsError {
         /// What it should hold.
         wanted: &'static str,
     },
+    /// The cluster's name is empty or too long.
+    Cluster(ClusterNameError),
     /// `GROUP_MANAGER_KEY` holds no key.
     KeyText(KeyTextError),
     /// The published key on an address that others can reach.
@@ -262,6 +275,7 @@ impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable { name, wanted } => write!(f, "{name} must be {wanted}"),
+            Self::Cluster(error) => error.fmt(f),
             Self::KeyText(error) => write!(f, "GROUP_MANAGER_KEY: {error}"),
             Self::PublishedKey => f.write_str(
                 "the published default key protects nothing and works on loopback only: \
