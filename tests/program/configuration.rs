@@ -1,6 +1,6 @@
 //! The configuration: files, variables and options, what is told of faults, and reading it again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -164,6 +164,29 @@ fn faults_are_told_with_their_line_and_what_to_do_and_no_node_starts() {
     assert_eq!((all.status.code(), told.matches("scalesmall: ").count()), (Some(1), 2), "{told}");
     let line = refusal(program().args(["node", "--config", &path]));
     assert!(line.contains("and 1 more: 'scalesmall config check' lists all"), "{line}");
+}
+
+#[test]
+fn the_file_on_the_page_about_the_configuration_is_taken() {
+    let directory = Directory::new();
+    key_file(&directory, "cluster.key");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/configuration.md");
+    let page = std::fs::read_to_string(page).expect("a page");
+    let (_, rest) = page.split_once("```toml\n").expect("a file");
+    let (content, _) = rest.split_once("```").expect("its end");
+    let path = file(&directory, "cluster.toml", content);
+    let output = run(&["config", "check", "--config", &path]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{path}: no faults\n"));
+    // What the page says of its faults.
+    let with_faults = content.replace("seed =", "seeds =").replace("\"2s\"", "\"2 s\"");
+    let path = file(&directory, "cluster.toml", &with_faults);
+    let output = run(&["config", "check", "--config", &path]);
+    let told = String::from_utf8(output.stderr).expect("text").replace(&path, "cluster.toml");
+    assert_eq!(told.lines().count(), 2, "{told}");
+    for line in told.lines() {
+        assert!(page.contains(line), "the page does not say: {line}");
+    }
 }
 
 #[test]

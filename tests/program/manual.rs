@@ -1,6 +1,7 @@
 //! Completions for shells, manual pages, and a client of the control protocol that is no part of the program.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -77,6 +78,25 @@ fn every_command_has_a_manual_page() {
     }
     assert!(page("scalesmall-node.1").contains("look\\-up\\-every"));
     assert!(page("scalesmall-config-show.1").contains("look\\-up\\-every"));
+}
+
+#[test]
+fn a_node_refuses_what_it_does_not_understand_and_says_which_version_it_speaks() {
+    let directory = Directory::new();
+    let node = Node::start(&directory, "a", ALONE);
+    for (line, wanted) in [
+        (r#"{"version":2,"call":"groups"}"#, "speaks version 1 of the control protocol, not 2"),
+        (r#"{"version":1,"call":"grupps"}"#, "not a request of this version"),
+        (r#"{"version":1,"call":"groups","what is new":[]}"#, r#""reply":"groups""#),
+        (r#"{"call":"groups"}"#, r#""reply":"groups""#),
+    ] {
+        let mut stream = UnixStream::connect(&node.socket).expect("it listens");
+        stream.set_read_timeout(Some(LIMIT)).expect("a time-out");
+        stream.write_all(format!("{line}\n").as_bytes()).expect("it is read");
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).expect("an answer");
+        assert!(answer.contains(wanted), "{line} is answered by {answer}");
+    }
 }
 
 /// The client in Python, or `None` where there is no Python.
