@@ -9,13 +9,15 @@ use crate::calls::Front;
 /// The most groups that are listed by name: this node's own ones by name, then others by name.
 pub const GROUPS_LISTED: usize = 64;
 
-/// The most ranges of listed groups, tombstones included, that are looked at for one answer.
-const RANGES: usize = 65_536;
+/// The most ranges of listed groups, tombstones included, that are looked at for one answer: it is given
+/// where the node runs, and keeps it from its packets meanwhile. Groups for which that does not suffice
+/// are not listed.
+pub const RANGES_LOOKED_AT: usize = 32_768;
 
 pub(super) fn families(front: &Front) -> Vec<Family> {
     let mine: Vec<&GroupName> = front.my_groups().collect();
     let others = front.groups().filter(|group| mine.binary_search(group).is_err());
-    let (known, mut left, mut listed) = (front.groups().count(), RANGES, 0);
+    let (known, mut left, mut listed) = (front.groups().count(), RANGES_LOOKED_AT, 0);
     let [mut members, mut ranges, mut unserved, mut shared] = by_group();
     for group in mine.iter().copied().chain(others).take(GROUPS_LISTED) {
         let Some(figures) = Figures::of(front, group, &mut left) else { break };

@@ -6,6 +6,13 @@
 //! | `peers` | the other nodes: how many in which state, and how far away |
 //! | `groups` | members, ranges and gaps, for a bounded number of groups |
 //! | `counters` | what has happened |
+//!
+//! The names below are those of OpenMetrics; the facade of the crate `metrics` has them without `_total`.
+//! `scalesmall_peers` has the label `status`; `scalesmall_seeds` and `scalesmall_multicast` have `state`;
+//! `scalesmall_queue_length` and `scalesmall_queue_limit` have `queue`; those that begin with
+//! `scalesmall_group_` have `group`; and `scalesmall_round_trip_seconds` has `quantile`.
+//!
+#![doc = include_str!("table.md")]
 
 mod counters;
 mod groups;
@@ -16,7 +23,7 @@ use std::borrow::Cow;
 
 use crate::calls::Front;
 
-pub use groups::GROUPS_LISTED;
+pub use groups::{GROUPS_LISTED, RANGES_LOOKED_AT};
 
 /// What all names begin with, before an underscore.
 pub const PREFIX: &str = "scalesmall";
@@ -145,8 +152,8 @@ fn whole(value: usize) -> Value {
 /// All that can be watched of a node, as it is now.
 ///
 /// It takes time in proportion to the peers, and to the ranges of the groups that are listed, of which
-/// there are at most [`GROUPS_LISTED`] with 65,536 ranges in all: about a millisecond for a thousand of
-/// each. It runs where the node runs, so do not ask more than once a second.
+/// there are at most [`GROUPS_LISTED`] with [`RANGES_LOOKED_AT`] ranges in all. It runs where the node
+/// runs, so do not ask more than once a second.
 #[must_use]
 pub fn of(front: &Front) -> Vec<Family> {
     let mut all = node::families(front);
@@ -201,6 +208,23 @@ mod tests {
             labels.dedup();
             assert_eq!(labels.len(), family.samples.len(), "{} twice", family.name);
         }
+    }
+
+    #[test]
+    fn the_table_in_the_documentation_has_all_of_them() {
+        let mut table = "| name | kind | meaning |\n|---|---|---|\n".to_owned();
+        for family in of(&node()) {
+            let unit = family.unit.map(|unit| format!("_{unit}")).unwrap_or_default();
+            let (kind, suffix) = match family.kind {
+                Kind::Gauge => ("gauge", ""),
+                Kind::Counter => ("counter", "_total"),
+                Kind::Info => ("info", "_info"),
+            };
+            let (name, help) = (family.name, family.help);
+            table.push_str(&format!("| `{PREFIX}_{name}{unit}{suffix}` | {kind} | {help} |\n"));
+        }
+        let written = include_str!("table.md");
+        assert!(written == table, "table.md should be:\n{table}");
     }
 
     #[test]
