@@ -8,6 +8,7 @@
 //! | `edges` | wrong input, and what is lying about |
 //! | `demo` | the demo keeps its promises, and cleans up |
 //! | `diagnosis` | what is set up wrongly is told |
+//! | `logging` | what is logged: levels, the variable, text and JSON |
 //! | `multicast` | hosts on one link, and one behind a router |
 //! | `optional` | what cannot stop a node: its log, its clients, files, signals |
 //! | `program` | running the program |
@@ -16,6 +17,7 @@
 //! | `runtimes` | nodes of every runtime in one cluster |
 //! | `soak` | thirty nodes that are disturbed for as long as one likes; on demand |
 //! | `state` | what a node knows again after it was killed |
+//! | `watching` | figures, health, and scrapers that are slow, silent or many |
 
 mod cluster;
 mod demo;
@@ -23,6 +25,7 @@ mod diagnosis;
 mod discovery;
 mod duplicate;
 mod edges;
+mod logging;
 mod multicast;
 mod optional;
 mod program;
@@ -31,3 +34,4 @@ mod refused;
 mod runtimes;
 mod soak;
 mod state;
+mod watching;

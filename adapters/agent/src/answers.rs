@@ -9,6 +9,7 @@ use crate::counters;
 use crate::protocol::{
     CoverageRow, GroupRow, ItemRow, OverlapRow, OwnerRow, PeerRow, Reply, Request, SentRow, SpanRow,
 };
+use crate::readiness::Readiness;
 
 /// Reads the line of a request.
 pub(crate) fn parse(line: &[u8]) -> Result<Request, Reply> {
@@ -17,7 +18,8 @@ pub(crate) fn parse(line: &[u8]) -> Result<Request, Reply> {
 }
 
 /// Answers one line of a client as a running node does, without a socket between them: for tests and
-/// fuzzers. A watch and a goodbye last longer than an answer and are refused.
+/// fuzzers. A watch and a goodbye last longer than an answer, and figures are kept beside the node: they are
+/// refused.
 ///
 /// # Panics
 ///
@@ -113,7 +115,10 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             }))
         }
         Request::Stats => Ok(Reply::Stats(counters::all(node))),
-        Request::Watch | Request::Depart => Err("this request has an answer of its own".to_owned()),
+        Request::Ready { min_peers } => Ok(Reply::Ready(Readiness::of(node).check(min_peers))),
+        Request::Watch | Request::Metrics | Request::Depart => {
+            Err("this request has an answer of its own".to_owned())
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use scalesmall_core::KeyRange;
 
-use crate::cli::{Ask, AskOptions};
+use crate::cli::Ask;
 use crate::failure::Failure;
 use crate::protocol::{Reply, Request, What};
 use crate::{show, socket_file};
@@ -19,9 +19,9 @@ const NO_ANSWER: &str = "the node ended before it answered: look at its log";
 
 /// One of the commands that talk to a running node.
 pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
-    let (request, options) = request(ask);
+    let (request, socket, json) = request(ask);
     check(&request)?;
-    let path = options.socket.clone().unwrap_or_else(socket_file::default_path);
+    let path = socket.map_or_else(socket_file::default_path, Path::to_owned);
     let watching = matches!(request, Request::Watch);
     let mut session = Session::open(&path, &request)?;
     let mut out = io::stdout().lock();
@@ -43,11 +43,23 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
             return Err(Failure::new(why));
         }
         lagged = matches!(&reply, Reply::Event(event) if matches!(event.what, What::Lagged));
-        let text = if options.json { show::json(&reply)? } else { show::text(&reply) };
+        let no = match &reply {
+            Reply::Ready(row) if !row.ready => Some(show::text(&reply)),
+            _ => None,
+        };
+        if let Some(no) = &no
+            && !json
+        {
+            return Err(Failure::no(no));
+        }
+        let text = if json { show::json(&reply)? } else { show::text(&reply) };
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
             // The reader of the output has closed it.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             done => done?,
+        }
+        if let Some(no) = no {
+            return Err(Failure::no(no));
         }
         if !watching {
             return Ok(());
@@ -137,8 +149,11 @@ fn check(request: &Request) -> Result<(), Failure> {
     }
 }
 
-fn request(ask: &Ask) -> (Request, &AskOptions) {
-    match ask {
+/// What a command asks, of which socket, and whether its answer is printed as JSON.
+fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
+    let (request, options) = match ask {
+        Ask::Metrics(to) => return (Request::Metrics, to.socket.as_deref(), false),
+        Ask::Ready(to) => (Request::Ready { min_peers: to.min_peers }, &to.ask),
         Ask::Members(to) => (Request::Members { group: to.group.clone() }, &to.ask),
         Ask::Groups(to) => (Request::Groups, to),
         Ask::Topology(to) => (Request::Topology { group: to.group.clone(), op: to.op }, &to.ask),
@@ -166,5 +181,6 @@ fn request(ask: &Ask) -> (Request, &AskOptions) {
         Ask::Watch(to) => (Request::Watch, to),
         Ask::Stats(to) => (Request::Stats, to),
         Ask::Depart(to) => (Request::Depart, to),
-    }
+    };
+    (request, options.socket.as_deref(), options.json)
 }

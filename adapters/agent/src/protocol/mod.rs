@@ -19,20 +19,55 @@ pub(crate) const REQUEST_LIMIT: usize = 64 * 1024;
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(tag = "call", rename_all = "lowercase")]
 pub(crate) enum Request {
-    Members { group: String },
+    Members {
+        group: String,
+    },
     Groups,
-    Topology { group: String, op: Option<OpName> },
-    Route { group: String, key: u32 },
-    Coverage { group: String },
+    Topology {
+        group: String,
+        op: Option<OpName>,
+    },
+    Route {
+        group: String,
+        key: u32,
+    },
+    Coverage {
+        group: String,
+    },
     Peers,
-    Contact { seeds: Vec<String> },
-    Join { group: String },
-    Leave { group: String },
-    Add { group: String, start: u32, end: u32, port: u16 },
-    Remove { group: String, start: u32, end: u32 },
-    Send { group: Option<String>, nodes: Vec<SocketAddr>, tag: u32, text: String },
+    Contact {
+        seeds: Vec<String>,
+    },
+    Join {
+        group: String,
+    },
+    Leave {
+        group: String,
+    },
+    Add {
+        group: String,
+        start: u32,
+        end: u32,
+        port: u16,
+    },
+    Remove {
+        group: String,
+        start: u32,
+        end: u32,
+    },
+    Send {
+        group: Option<String>,
+        nodes: Vec<SocketAddr>,
+        tag: u32,
+        text: String,
+    },
     Watch,
     Stats,
+    Metrics,
+    Ready {
+        #[serde(default)]
+        min_peers: usize,
+    },
     Depart,
 }
 
@@ -49,6 +84,9 @@ pub(crate) enum Reply {
     Done,
     Sent(SentRow),
     Stats(Vec<(String, u64)>),
+    /// OpenMetrics text.
+    Metrics(String),
+    Ready(ReadyRow),
     Departed(DepartedRow),
     Event(Box<EventRow>),
     Refused(String),
@@ -120,6 +158,15 @@ pub(crate) struct SentRow {
     pub(crate) origin: String,
     pub(crate) epoch: String,
     pub(crate) sequence: u64,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct ReadyRow {
+    pub(crate) ready: bool,
+    /// Other nodes that are alive.
+    pub(crate) peers: usize,
+    /// Why it is not ready.
+    pub(crate) why: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
