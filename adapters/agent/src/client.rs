@@ -43,25 +43,21 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
             return Err(Failure::new(why));
         }
         lagged = matches!(&reply, Reply::Event(event) if matches!(event.what, What::Lagged));
-        let no = match &reply {
-            Reply::Ready(row) if !row.ready => Some(show::text(&reply)),
-            _ => None,
-        };
-        if let Some(no) = &no
-            && !json
-        {
-            return Err(Failure::no(no));
+        let no = matches!(&reply, Reply::Ready(row) if !row.ready);
+        if no && !json {
+            // The line on stderr says it.
+            return Err(Failure::no(show::text(&reply)));
         }
         let text = if json { show::json(&reply)? } else { show::text(&reply) };
-        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        let closed = match writeln!(out, "{text}").and_then(|()| out.flush()) {
             // The reader of the output has closed it.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            done => done?,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => true,
+            done => done.map(|()| false)?,
+        };
+        if no {
+            return Err(Failure::no(show::text(&reply)));
         }
-        if let Some(no) = no {
-            return Err(Failure::no(no));
-        }
-        if !watching {
+        if closed || !watching {
             return Ok(());
         }
     }

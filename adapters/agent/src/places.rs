@@ -188,7 +188,9 @@ impl<S: Stream> Client<S> {
             request.extend_from_slice(part);
             let rest = request.get(from..).unwrap_or_default();
             let found = rest.windows(end.len()).position(|bytes| bytes == end);
-            if found.map_or(request.len(), |at| from + at) > longest {
+            // As long as it is not found, the last bytes may be part of the end.
+            let len = found.map_or((request.len() + 1).saturating_sub(end.len()), |at| from + at);
+            if len > longest {
                 return Err(NoRequest::TooLong);
             }
             if let Some(at) = found {
@@ -263,5 +265,92 @@ impl<S> Drop for Client<S> {
         if let Some(number) = self.number {
             lock(&self.places.0).taken.remove(&number);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// A client whose bytes come in these parts, and whose answers find no room.
+    #[derive(Debug)]
+    struct Parts(Mutex<VecDeque<Vec<u8>>>);
+
+    impl Stream for Parts {
+        fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+            let Some(part) = self.0.lock().expect("a part").pop_front() else { return Ok(0) };
+            buffer[..part.len()].copy_from_slice(&part);
+            Ok(part.len())
+        }
+
+        fn send(&self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn end(&self, _: Shutdown) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn limit_receive(&self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn limit_send(&self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn wait(&self, _: bool) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn client(parts: &[&[u8]]) -> Client<Parts> {
+        let parts = parts.iter().map(|part| part.to_vec()).collect();
+        Places::new(1).take(Parts(Mutex::new(parts)))
+    }
+
+    #[test]
+    fn the_end_of_a_request_is_found_wherever_it_is_cut() {
+        let whole = b"GET /\r\nA: b\r\n\r\nmore";
+        for first in 0..whole.len() {
+            for second in first..whole.len() {
+                let parts = [&whole[..first], &whole[first..second], &whole[second..]];
+                let parts: Vec<&[u8]> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+                let request = client(&parts).request(b"\r\n\r\n", 11, LONG);
+                assert_eq!(request.expect("a request"), b"GET /\r\nA: b", "{parts:?}");
+                let long = client(&parts).request(b"\r\n\r\n", 10, LONG);
+                assert!(matches!(long, Err(NoRequest::TooLong)), "{parts:?}");
+            }
+        }
+        let endless = client(&[b"GET /", b"\r\n\r"]).request(b"\r\n\r\n", 20, LONG);
+        assert!(matches!(endless, Err(NoRequest::Gone(_))));
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_its_answer_is_given_up() {
+        let written = client(&[]).write(b"answer", Some(Duration::from_millis(5)));
+        assert_eq!(written.map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
+    }
+
+    #[test]
+    fn the_oldest_that_has_said_nothing_makes_room_and_knows_it() {
+        let places = Places::new(2);
+        let mut ends = Vec::new();
+        let mut take = || {
+            let (here, there) = UnixStream::pair().expect("a pair");
+            ends.push(there);
+            places.take(here)
+        };
+        let (first, second, third) = (take(), take(), take());
+        assert_eq!([&first, &second, &third].map(Client::has_place), [false, true, true]);
+        assert!(matches!(first.request(b"\n", 10, LONG), Err(NoRequest::MadeRoom)));
+        drop(second);
+        assert!(take().has_place());
+        assert!(third.has_place(), "there was room");
     }
 }

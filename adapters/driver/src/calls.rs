@@ -51,7 +51,7 @@ impl Front {
         }
         #[cfg(feature = "tracing")]
         if let Some(event) = &event {
-            trace::event(self.id(), event);
+            trace::event(self.id(), event, &|id| id.to_string());
         }
         event
     }

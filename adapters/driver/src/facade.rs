@@ -1,5 +1,6 @@
 //! The figures of a node, published through the facade of the crate `metrics`.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use metrics::{Key, Label, Level, Metadata, Recorder, Unit};
@@ -15,6 +16,8 @@ const EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(crate) struct Facade {
     last: Option<Instant>,
+    /// The gauges that were published last.
+    gauges: BTreeSet<Key>,
 }
 
 impl Facade {
@@ -25,41 +28,49 @@ impl Facade {
         if self.last.is_some_and(|last| now.saturating_duration_since(last) < EVERY) {
             return;
         }
-        metrics::with_recorder(|recorder| {
-            publish(recorder, front, self.last.is_none());
-        });
+        metrics::with_recorder(|recorder| self.publish(recorder, front));
         self.last = Some(now);
+    }
+
+    fn publish(&mut self, recorder: &dyn Recorder, front: &Front) {
+        let node = Label::new("node", figures::own_name(front));
+        let mut gauges = BTreeSet::new();
+        for family in figures::of(front) {
+            let name = name(&family);
+            if self.last.is_none() {
+                describe(recorder, &family, &name);
+            }
+            for sample in family.samples {
+                let mut labels = vec![node.clone()];
+                labels.extend(sample.labels.into_iter().map(|(name, text)| Label::new(name, text)));
+                let key = Key::from_parts(name.clone(), labels);
+                match (family.kind, sample.value) {
+                    (Kind::Counter, Value::Whole(value)) => {
+                        recorder.register_counter(&key, &ABOUT).absolute(value);
+                        continue;
+                    }
+                    #[expect(
+                        clippy::cast_precision_loss,
+                        reason = "gauges of the facade are floats"
+                    )]
+                    (_, Value::Whole(value)) => {
+                        recorder.register_gauge(&key, &ABOUT).set(value as f64);
+                    }
+                    (_, Value::Real(value)) => recorder.register_gauge(&key, &ABOUT).set(value),
+                }
+                gauges.insert(key);
+            }
+        }
+        // A recorder keeps what it was told last, but of a group that is gone there is nothing to say.
+        for key in self.gauges.difference(&gauges) {
+            recorder.register_gauge(key, &ABOUT).set(f64::NAN);
+        }
+        self.gauges = gauges;
     }
 }
 
-fn publish(recorder: &dyn Recorder, front: &Front, describe: bool) {
-    let node = Label::new("node", front.id().to_string());
-    for family in figures::of(front) {
-        let name = name(&family);
-        if describe {
-            self::describe(recorder, &family, &name);
-        }
-        for sample in family.samples {
-            let mut labels = vec![node.clone()];
-            labels.extend(sample.labels.into_iter().map(|(name, text)| Label::new(name, text)));
-            let key = Key::from_parts(name.clone(), labels);
-            let about = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
-            match (family.kind, sample.value) {
-                (Kind::Counter, Value::Whole(value)) => {
-                    recorder.register_counter(&key, &about).absolute(value);
-                }
-                (_, Value::Whole(value)) => {
-                    #[expect(
-                        clippy::cast_precision_loss,
-                        reason = "a gauge of the facade is a float"
-                    )]
-                    recorder.register_gauge(&key, &about).set(value as f64);
-                }
-                (_, Value::Real(value)) => recorder.register_gauge(&key, &about).set(value),
-            }
-        }
-    }
-}
+/// Where figures come from.
+static ABOUT: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
 /// `scalesmall_uptime_seconds`.
 fn name(family: &Family) -> String {
@@ -89,6 +100,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use metrics::{Counter, Gauge, Histogram, KeyName, SharedString};
+    use scalesmall_core::{GroupName, KeyRange};
 
     use super::*;
     use crate::{GroupKey, Node, Settings};
@@ -150,6 +162,19 @@ mod tests {
         assert_eq!(counter, Some(node.stats().datagrams_received));
         let alive = kept.value(&format!("scalesmall_peers node={id} status=alive"));
         assert_eq!(alive.map(f64::from_bits), Some(0.0));
+
+        // Of a group that is gone there is no value any more.
+        let group = GroupName::try_from("kitchen").unwrap();
+        let members = format!("scalesmall_group_ranges node={id} group=kitchen");
+        node.add_item(&group, KeyRange::FULL, 7).unwrap();
+        let mut facade = Facade::default();
+        facade.publish(&kept, &node);
+        assert_eq!(kept.value(&members).map(f64::from_bits), Some(1.0));
+        facade.gauges.insert(Key::from_name("gone"));
+        facade.publish(&kept, &node);
+        assert!(kept.value("gone ").is_some_and(|bits| f64::from_bits(bits).is_nan()));
+        assert_eq!(kept.value(&members).map(f64::from_bits), Some(1.0));
+
         let described = kept.described.lock().unwrap();
         let uptime = "scalesmall_uptime_seconds How long this node has run.";
         assert!(described.iter().any(|line| line == uptime), "{described:?}");

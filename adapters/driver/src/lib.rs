@@ -64,12 +64,12 @@
 //! | | `config_line` | a configuration as words of a recording |
 //! | | `interface` | the addresses and indices of the host's network interfaces |
 //! | | `key` | the group key: where it comes from, what is refused |
-//! | | [`names`] | the names of what a node believes and why, for programs |
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
 //! | | `seed` | where to find others: an address, or a name |
 //! | | `socket` | what the driver needs of a socket |
 //! | | `stats` | counters of what happens beside the engine |
 //! | | `tape` | the file of a recording: bounded, and one of a few |
+//! | | [`terms`] | what programs call that which a node believes, and why |
 //!
 //! All state of a node is in its [`Node`]: what the protocol knows is in the engine, within `record`;
 //! seeds and counters are in the [`Front`] around it; sockets and the datagram that found no room are
@@ -116,7 +116,6 @@ mod interface;
 mod keeper;
 mod key;
 mod lookup;
-pub mod names;
 mod node;
 mod record;
 mod replay;
@@ -128,6 +127,7 @@ mod sockets;
 mod state;
 mod stats;
 mod tape;
+pub mod terms;
 #[cfg(feature = "tracing")]
 mod trace;
 

@@ -128,6 +128,11 @@ impl Family {
     }
 }
 
+/// What this node is called.
+pub(crate) fn own_name(front: &Front) -> String {
+    front.id().to_string()
+}
+
 /// A name as the value of a label. Names are any bytes, and come from other nodes: what is no text, what a
 /// terminal would obey, and the backslash are escaped, so that different names stay different.
 fn text(name: &[u8]) -> Cow<'static, str> {

@@ -6,7 +6,7 @@ use super::{Family, Value};
 use crate::calls::Front;
 use crate::discovery::SeedState;
 use crate::handle::CALLS;
-use crate::names;
+use crate::terms;
 
 pub(super) fn families(front: &Front) -> Vec<Family> {
     let engine = front.engine();
@@ -26,7 +26,7 @@ pub(super) fn families(front: &Front) -> Vec<Family> {
             "node",
             "The name of this node, and its cluster.",
             [
-                ("id", front.id().to_string().into()),
+                ("id", super::own_name(front).into()),
                 ("cluster", super::text(engine.config().cluster.as_bytes())),
             ],
         ),
@@ -90,7 +90,7 @@ fn multicast(state: Option<MulticastState>) -> Family {
     );
     if let Some(state) = state {
         for of in [MulticastState::Working, MulticastState::Silent, MulticastState::Unheard] {
-            family = family.labelled("state", names::multicast(of), usize::from(state == of));
+            family = family.labelled("state", terms::multicast(of), usize::from(state == of));
         }
     }
     family

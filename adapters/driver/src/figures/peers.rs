@@ -6,7 +6,7 @@ use scalesmall_core::Status;
 
 use super::{Family, Value};
 use crate::calls::Front;
-use crate::names;
+use crate::terms;
 
 const STATUSES: [Status; 5] =
     [Status::Alive, Status::Suspect, Status::Unreachable, Status::Down, Status::Left];
@@ -38,7 +38,7 @@ pub(super) fn families(front: &Front) -> Vec<Family> {
     );
     vec![
         STATUSES.into_iter().zip(counts).fold(peers, |family, (status, count)| {
-            family.labelled("status", names::status(status), count)
+            family.labelled("status", terms::status(status), count)
         }),
         held.count(held_off),
         round_trips(trips),

@@ -1,8 +1,8 @@
-//! The names of what a node believes and why, for programs: lower case, with underscores.
+//! What programs call that which a node believes, and why: in lower case, with underscores.
 
 use scalesmall_core::{Cause, MulticastState, Status};
 
-/// The name of a status.
+/// The term for a status.
 #[must_use]
 pub const fn status(status: Status) -> &'static str {
     match status {
@@ -14,7 +14,7 @@ pub const fn status(status: Status) -> &'static str {
     }
 }
 
-/// The name of what multicast does for a node.
+/// The term for what multicast does for a node.
 #[must_use]
 pub const fn multicast(state: MulticastState) -> &'static str {
     match state {
@@ -24,7 +24,7 @@ pub const fn multicast(state: MulticastState) -> &'static str {
     }
 }
 
-/// The name of a cause; `other` for one that this version does not know.
+/// The term for a cause; `other` for one that this version does not know.
 #[must_use]
 pub const fn cause(cause: &Cause) -> &'static str {
     match cause {
