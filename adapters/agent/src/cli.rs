@@ -329,7 +329,7 @@ pub(crate) struct NodeOptions {
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     pub(crate) record_size: u64,
     /// Serve at this address, by HTTP, what can be watched of the node: /metrics in OpenMetrics text, /ready
-    /// (with ?min_peers=NUMBER if it must see others alive) and /live. Whoever can reach the address can read
+    /// (with ?min_peers=NUMBER if it must see others alive) and /live. All that can reach the address can read
     /// it, so choose one of this host or of a network for such things
     #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
     pub(crate) metrics: Option<SocketAddr>,

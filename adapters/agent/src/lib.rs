@@ -71,7 +71,7 @@
 //! # Watching
 //!
 //! With `--metrics ADDRESS` a node serves by HTTP what can be watched of it. Nothing there changes anything,
-//! and whoever can reach the address can read it: it tells the names of groups, and nothing of keys. The log
+//! and everything that can reach the address can read it: it tells the names of groups, and nothing of keys. The log
 //! names the port if it was given as 0.
 //!
 //! | path | answer |

@@ -1,6 +1,6 @@
 //! The address at which a node is watched by HTTP: `/metrics`, `/ready` and `/live`.
 //!
-//! It can only be read, and everybody who can reach it may. It says how the node is, which groups there are,
+//! It can only be read, and everything that can reach it may read it. It says how the node is, which groups there are,
 //! and nothing about keys.
 
 use std::io;

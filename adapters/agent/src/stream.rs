@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// A connection that can be read, written and shut down by whoever knows it.
+/// A connection that can be read, written and shut down by each thread that knows it.
 pub(crate) trait Stream: Debug + Send + Sync + 'static {
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
 

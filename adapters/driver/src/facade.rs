@@ -8,8 +8,8 @@ use metrics::{Key, Label, Level, Metadata, Recorder, Unit};
 use crate::calls::Front;
 use crate::figures::{self, Family, Kind, PREFIX, Value};
 
-/// How often figures are published. Whoever collects them asks more rarely, and a cluster of thousands costs
-/// some milliseconds each time.
+/// How often figures are published. Collectors ask more rarely, and in a cluster of thousands it takes some
+/// milliseconds each time.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// When the figures of a node are published.
@@ -49,10 +49,6 @@ impl Facade {
                         recorder.register_counter(&key, &ABOUT).absolute(value);
                         continue;
                     }
-                    #[expect(
-                        clippy::cast_precision_loss,
-                        reason = "gauges of the facade are floats"
-                    )]
                     (_, Value::Whole(value)) => {
                         recorder.register_gauge(&key, &ABOUT).set(value as f64);
                     }

@@ -80,10 +80,10 @@
 //!
 //! [`figures::of`] returns all that can be watched of a node: gauges and counters, each with a name and a
 //! sentence. With the feature `metrics` a node that runs publishes them every five seconds through the
-//! facade of the crate `metrics`, each with the label `node`, to whatever recorder the program has
-//! installed. With the feature `tracing` it tells of every event that is polled, and of what happens to its
-//! sockets, seeds and files, through the crate `tracing`. Recorders and subscribers are called where the
-//! node runs: one that waits for a disk or a network holds the node up.
+//! facade of the crate `metrics`, each with the label `node`, to the recorder that the program has installed;
+//! a gauge of a group that is gone is set to NaN. With the feature `tracing` it tells of every event that is
+//! polled, and of what happens to its sockets, seeds and files, through the crate `tracing`. Recorders and
+//! subscribers are called where the node runs: one that waits for a disk or a network holds the node up.
 //!
 //! # State
 //!

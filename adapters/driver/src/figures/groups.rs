@@ -1,5 +1,5 @@
-//! Members, ranges and gaps, for a bounded number of groups: whoever watches keeps a series for each value
-//! of a label.
+//! Members, ranges and gaps, for a bounded number of groups: a collector keeps a series for each value of a
+//! label.
 
 use scalesmall_core::{GroupName, KeyRange, NodeId, Op};
 
