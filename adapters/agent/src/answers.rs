@@ -115,7 +115,9 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             }))
         }
         Request::Stats => Ok(Reply::Stats(counters::all(node))),
-        Request::Ready { min_peers } => Ok(Reply::Ready(Readiness::of(node).check(min_peers))),
+        Request::Ready { min_peers } => {
+            Ok(Reply::Ready(Readiness::of(node).check(min_peers.unwrap_or(0))))
+        }
         Request::Watch | Request::Metrics | Request::Depart => {
             Err("this request has an answer of its own".to_owned())
         }

@@ -149,7 +149,7 @@ fn check(request: &Request) -> Result<(), Failure> {
 fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
     let (request, options) = match ask {
         Ask::Metrics(to) => return (Request::Metrics, to.socket.as_deref(), false),
-        Ask::Ready(to) => (Request::Ready { min_peers: to.min_peers }, &to.ask),
+        Ask::Ready(to) => (Request::Ready { min_peers: Some(to.min_peers) }, &to.ask),
         Ask::Members(to) => (Request::Members { group: to.group.clone() }, &to.ask),
         Ask::Groups(to) => (Request::Groups, to),
         Ask::Topology(to) => (Request::Topology { group: to.group.clone(), op: to.op }, &to.ask),

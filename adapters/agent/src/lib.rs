@@ -45,6 +45,36 @@
 //! `Handle`; what they share beside it (which of them watch, and which have a place) is in `watchers` and
 //! `places`.
 //!
+//! # Watching
+//!
+//! With `--metrics ADDRESS` a node serves by HTTP what can be watched of it. Nothing there changes anything,
+//! and everything that can reach the address can read it: it tells the names of groups, and nothing of keys.
+//! The log names the port if it was given as 0.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/metrics` | all gauges and counters of [`scalesmall_driver::figures`] and those of the program, in OpenMetrics text; `scalesmall metrics` prints the same |
+//! | `/ready` | 200 if the node is ready, else 503 and the reason; `/ready?min_peers=2` if it must see two others alive |
+//! | `/live` | 200 if the node answers within two seconds, else 503: it stands still |
+//!
+//! A node is ready once it knows its cluster (it has found a peer with an equal picture), and until it says
+//! goodbye. One that sees nobody is ready five seconds after its start, as it may be the first of its
+//! cluster. `scalesmall ready --min-peers NUMBER` asks the same by the control socket; its exit status is 0
+//! if the node is ready, 3 if it runs and is not ready, and 1 if no node answers.
+//!
+//! Beside the figures of the driver the program has `scalesmall_log_lines_waiting`, a gauge, and the counters
+//! `log_lines_lost`, `watches_lagged`, `clients_refused` and `scrapers_refused` of the table below. The file
+//! `dashboard.json` of this package is a dashboard for Grafana; import it, and choose the data source.
+//!
+//! # Log
+//!
+//! A node logs to stderr. `--log-level` says how much; without it the variable `RUST_LOG` does, with levels
+//! or `TARGET=LEVEL`, joined by commas, such as `info,scalesmall_driver=debug`. `--log-format json` makes each
+//! line an object: `timestamp`, `level`, `target` and `message`, which is the sentence of the text format;
+//! for a change also `event` and, where they apply, `peer`, `group`, `from`, `to` and `cause`. The driver
+//! tells of each change as well, with all of its parts and few words; as that would be twice the same, it is
+//! left out unless `RUST_LOG` names `scalesmall_driver`.
+//!
 //! # What cannot stop a node
 //!
 //! Nothing optional stands in front of something necessary. What a node needs is its own thread, the thread
@@ -66,37 +96,6 @@
 //! A thread that panics is started again, and the log says so; if it is `events`, the program ends with
 //! status 70 and says which one it was. `SIGTERM` and `SIGINT` say goodbye, which takes a second at most
 //! with the preset `lan`; `SIGHUP` changes nothing.
-
-//!
-//! # Watching
-//!
-//! With `--metrics ADDRESS` a node serves by HTTP what can be watched of it. Nothing there changes anything,
-//! and everything that can reach the address can read it: it tells the names of groups, and nothing of keys. The log
-//! names the port if it was given as 0.
-//!
-//! | path | answer |
-//! |---|---|
-//! | `/metrics` | all gauges and counters of [`scalesmall_driver::figures`] and those of the program, in OpenMetrics text; `scalesmall metrics` prints the same |
-//! | `/ready` | 200 if the node is ready, else 503 and the reason; `/ready?min_peers=2` if it must see two others alive |
-//! | `/live` | 200 if the node answers within two seconds, else 503: it stands still |
-//!
-//! A node is ready once it knows its cluster (it has found a peer with an equal picture), and until it says
-//! goodbye. One that sees nobody is ready five seconds after its start, as it may be the first of its
-//! cluster. `scalesmall ready --min-peers NUMBER` asks the same by the control socket; its exit status is 0
-//! if the node is ready, 3 if it runs and is not ready, and 1 if no node answers.
-//!
-//! Beside the figures of the driver the program has `scalesmall_log_lines_waiting`, a gauge, and the counters
-//! `log_lines_lost`, `watches_lagged`, `clients_refused` and `scrapers_refused` of the table above. The file
-//! `dashboard.json` of this package is a dashboard for Grafana; import it, and choose the data source.
-//!
-//! # Log
-//!
-//! A node logs to stderr. `--log-level` says how much; without it the variable `RUST_LOG` does, with levels
-//! or `TARGET=LEVEL`, joined by commas, such as `info,scalesmall_driver=debug`. `--log-format json` makes each
-//! line an object: `timestamp`, `level`, `target` and `message`, which is the sentence of the text format;
-//! for a change also `event` and, where they apply, `peer`, `group`, `from`, `to` and `cause`. The driver
-//! tells of each change as well, with all of its parts and few words; as that would be twice the same, it is
-//! left out unless `RUST_LOG` names `scalesmall_driver`.
 
 mod answers;
 mod arguments;

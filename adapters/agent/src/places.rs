@@ -189,7 +189,8 @@ impl<S: Stream> Client<S> {
             let rest = request.get(from..).unwrap_or_default();
             let found = rest.windows(end.len()).position(|bytes| bytes == end);
             // As long as it is not found, the last bytes may be part of the end.
-            let len = found.map_or((request.len() + 1).saturating_sub(end.len()), |at| from + at);
+            let part = (request.len() + 1).saturating_sub(end.len());
+            let len = found.map_or(part, |at| from + at);
             if len > longest {
                 return Err(NoRequest::TooLong);
             }

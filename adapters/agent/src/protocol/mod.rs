@@ -19,55 +19,22 @@ pub(crate) const REQUEST_LIMIT: usize = 64 * 1024;
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(tag = "call", rename_all = "lowercase")]
 pub(crate) enum Request {
-    Members {
-        group: String,
-    },
+    Members { group: String },
     Groups,
-    Topology {
-        group: String,
-        op: Option<OpName>,
-    },
-    Route {
-        group: String,
-        key: u32,
-    },
-    Coverage {
-        group: String,
-    },
+    Topology { group: String, op: Option<OpName> },
+    Route { group: String, key: u32 },
+    Coverage { group: String },
     Peers,
-    Contact {
-        seeds: Vec<String>,
-    },
-    Join {
-        group: String,
-    },
-    Leave {
-        group: String,
-    },
-    Add {
-        group: String,
-        start: u32,
-        end: u32,
-        port: u16,
-    },
-    Remove {
-        group: String,
-        start: u32,
-        end: u32,
-    },
-    Send {
-        group: Option<String>,
-        nodes: Vec<SocketAddr>,
-        tag: u32,
-        text: String,
-    },
+    Contact { seeds: Vec<String> },
+    Join { group: String },
+    Leave { group: String },
+    Add { group: String, start: u32, end: u32, port: u16 },
+    Remove { group: String, start: u32, end: u32 },
+    Send { group: Option<String>, nodes: Vec<SocketAddr>, tag: u32, text: String },
     Watch,
     Stats,
     Metrics,
-    Ready {
-        #[serde(default)]
-        min_peers: usize,
-    },
+    Ready { min_peers: Option<usize> },
     Depart,
 }
 
