@@ -4,6 +4,7 @@ mod calls;
 mod clock;
 mod digest;
 mod frames;
+mod load;
 mod oversize;
 mod queries;
 mod receive;
@@ -32,6 +33,7 @@ use crate::segment::Segment;
 use crate::wire::{Decoder, Frame, Writer};
 
 pub use calls::MetadataError;
+pub use load::Load;
 pub use queries::{Digest, Peer};
 pub use receive::DatagramError;
 

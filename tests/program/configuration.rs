@@ -80,6 +80,9 @@ fn samples(directory: &Directory) -> Vec<(&'static str, [String; 3])> {
         ("record", list(["/a", "/b", "/c"])),
         ("record-files", list(["2", "3", "4"])),
         ("record-size", list(["2000", "3000", "4000"])),
+        ("metrics", list(["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])),
+        ("log-level", list(["warn", "info", "debug"])),
+        ("log-format", list(["json", "text", "json"])),
         ("verbose", list(["true", "false", "true"])),
     ]
 }

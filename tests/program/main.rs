@@ -9,6 +9,7 @@
 //! | `edges` | wrong input, and what is lying about |
 //! | `demo` | the demo keeps its promises, and cleans up |
 //! | `diagnosis` | what is set up wrongly is told |
+//! | `logging` | what is logged: levels, the variable, text and JSON |
 //! | `manual` | completions, manual pages, a client of the control protocol in Python |
 //! | `multicast` | hosts on one link, and one behind a router |
 //! | `optional` | what cannot stop a node: its log, its clients, files, signals |
@@ -19,6 +20,7 @@
 //! | `service` | what a service manager is told, and the files that describe services |
 //! | `soak` | thirty nodes that are disturbed for as long as one likes; on demand |
 //! | `state` | what a node knows again after it was killed |
+//! | `watching` | figures, health, and scrapers that are slow, silent or many |
 
 mod cluster;
 mod configuration;
@@ -27,6 +29,7 @@ mod diagnosis;
 mod discovery;
 mod duplicate;
 mod edges;
+mod logging;
 mod manual;
 mod multicast;
 mod optional;
@@ -37,3 +40,4 @@ mod runtimes;
 mod service;
 mod soak;
 mod state;
+mod watching;

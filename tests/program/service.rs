@@ -208,6 +208,23 @@ fn the_configurations_and_variables_of_the_services_are_taken() {
     assert!(found >= 8, "{found} variables");
 }
 
+#[test]
+fn the_commands_that_orchestrators_run_are_commands_of_the_program() {
+    let help = String::from_utf8(run(&["help"]).stdout).expect("text");
+    let mut found = Vec::new();
+    for file in ["container/compose.yaml", "kubernetes/scalesmall.yaml"] {
+        let content = read(file);
+        let lines = content.lines().filter(|line| line.contains("/usr/local/bin/scalesmall"));
+        for line in lines {
+            let words = line.rsplit("/usr/local/bin/scalesmall").next().expect("what follows");
+            let word: String = words.chars().filter(char::is_ascii_lowercase).collect();
+            assert!(help.contains(&format!("\n  {word} ")), "{file}: there is no command {word:?}");
+            found.push(word);
+        }
+    }
+    assert_eq!(found, ["ready", "ready", "groups", "depart"]);
+}
+
 /// Secrets that an orchestrator lends: they belong to root, and a group may read them.
 #[test]
 fn a_key_that_root_lends_to_the_group_of_a_node_is_taken() {

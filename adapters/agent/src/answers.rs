@@ -8,6 +8,7 @@ use crate::arguments::OpName;
 use crate::protocol::{
     CoverageRow, GroupRow, ItemRow, OverlapRow, OwnerRow, PeerRow, Reply, Request, SentRow, SpanRow,
 };
+use crate::readiness::Readiness;
 use crate::{counters, protocol};
 
 /// Reads the line of a request.
@@ -18,7 +19,8 @@ pub(crate) fn parse(line: &[u8]) -> Result<Request, Reply> {
 }
 
 /// Answers one line of a client as a running node does, without a socket between them: for tests and
-/// fuzzers. A watch and a goodbye last longer than an answer and are refused.
+/// fuzzers. A watch and a goodbye last longer than an answer, and figures are kept beside the node: they are
+/// refused.
 ///
 /// # Panics
 ///
@@ -114,7 +116,10 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             }))
         }
         Request::Stats => Ok(Reply::Stats(counters::all(node))),
-        Request::Watch | Request::Reload | Request::Depart => {
+        Request::Ready { min_peers } => {
+            Ok(Reply::Ready(Readiness::of(node).check(min_peers.unwrap_or(0))))
+        }
+        Request::Watch | Request::Metrics | Request::Reload | Request::Depart => {
             Err("this request has an answer of its own".to_owned())
         }
     }

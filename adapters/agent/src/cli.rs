@@ -9,6 +9,7 @@ use scalesmall_core::ClusterName;
 use scalesmall_driver::Seed;
 
 use crate::arguments::{self, Offer, OpName};
+use crate::log_lines::LogOptions;
 use crate::runtime::Runtime;
 
 /// Group membership without a leader: which node serves which keys, and which nodes are alive.
@@ -71,6 +72,11 @@ pub(crate) enum Ask {
     Watch(AskOptions),
     /// Show the node's counters
     Stats(AskOptions),
+    /// Print all that can be watched of the node as OpenMetrics text, as option --metrics serves it
+    Metrics(MetricsOptions),
+    /// Say whether the node is ready: it knows its cluster and does not say goodbye
+    #[command(after_help = READY_STATUS)]
+    Ready(ReadyOptions),
     /// Have the node read its configuration again, and change what can be changed while it runs
     Reload(AskOptions),
     /// Say goodbye and end the node
@@ -205,6 +211,26 @@ pub(crate) struct SendOptions {
     /// A number that tells messages apart
     #[arg(long, default_value_t = 0)]
     pub(crate) tag: u32,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+/// What the exit status of `ready` says.
+const READY_STATUS: &str = "Exit status: 0, the node is ready; 3, it runs and is not ready, for the reason on \
+    stderr; 1, no node answers; 2, the command line makes no sense.";
+
+#[derive(Args, Debug)]
+pub(crate) struct MetricsOptions {
+    /// The node's control socket
+    #[arg(long, env = "SCALESMALL_SOCKET", hide_env_values = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReadyOptions {
+    /// How many other nodes it must see alive
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) min_peers: usize,
     #[command(flatten)]
     pub(crate) ask: AskOptions,
 }
@@ -356,7 +382,11 @@ pub(crate) struct NodeOptions {
     /// The most bytes of one recording, which then ends: a replay has to begin where the node began
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     pub(crate) record_size: u64,
-    /// Say more on stderr
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
+    /// Serve at this address, by HTTP, what can be watched of the node: /metrics in OpenMetrics text, /ready
+    /// (with ?min_peers=NUMBER if it must see others alive) and /live. All that can reach the address can read
+    /// it, so choose one of this host or of a network for such things
+    #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
 }

@@ -69,6 +69,11 @@ pub(crate) fn text(reply: &Reply) -> String {
             }
             text
         }
+        Reply::Metrics(text) => text.trim_end().to_owned(),
+        Reply::Ready(row) => match &row.why {
+            None => "ready".to_owned(),
+            Some(why) => format!("not ready: {why}"),
+        },
         Reply::Done => "done".to_owned(),
         Reply::Sent(sent) => format!("sent as message {} of this life", sent.sequence),
         Reply::Departed(departed) => format!(
@@ -98,6 +103,8 @@ pub(crate) fn json(reply: &Reply) -> Result<String, Failure> {
                 value.iter().map(object).collect();
             serde_json::to_string(&object)?
         }
+        Reply::Metrics(value) => serde_json::to_string(value)?,
+        Reply::Ready(value) => serde_json::to_string(value)?,
         Reply::Reloaded(value) => serde_json::to_string(value)?,
         Reply::Departed(value) => serde_json::to_string(value)?,
         Reply::Event(value) => serde_json::to_string(value)?,

@@ -38,6 +38,8 @@ pub(crate) enum Request {
     Send { group: Option<String>, nodes: Vec<SocketAddr>, tag: u32, text: String },
     Watch,
     Stats,
+    Metrics,
+    Ready { min_peers: Option<usize> },
     Reload,
     Depart,
 }
@@ -55,6 +57,9 @@ pub(crate) enum Reply {
     Done,
     Sent(SentRow),
     Stats(Vec<(String, u64)>),
+    /// OpenMetrics text.
+    Metrics(String),
+    Ready(ReadyRow),
     Reloaded(ReloadRow),
     Departed(DepartedRow),
     Event(Box<EventRow>),
@@ -127,6 +132,15 @@ pub(crate) struct SentRow {
     pub(crate) origin: String,
     pub(crate) epoch: String,
     pub(crate) sequence: u64,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct ReadyRow {
+    pub(crate) ready: bool,
+    /// Other nodes that are alive.
+    pub(crate) peers: usize,
+    /// Why it is not ready.
+    pub(crate) why: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
