@@ -3,7 +3,7 @@
 //! | module | subject |
 //! |---|---|
 //! | `cluster` | nodes meet, serve, die, return, depart |
-//! | `configuration` | files, variables and options; what is told of faults; reading it again |
+//! | `configuration` | files, variables and options; what is told of faults |
 //! | `discovery` | names that are looked up again, seeds that are told of, contacts at run time |
 //! | `duplicate` | two nodes with one address |
 //! | `edges` | wrong input, and what is lying about |
@@ -16,6 +16,7 @@
 //! | `program` | running the program |
 //! | `recording` | recordings: replayed, moved on, ended |
 //! | `refused` | datagrams that must change nothing |
+//! | `reload` | reading the configuration again in a running node |
 //! | `runtimes` | nodes of every runtime in one cluster |
 //! | `service` | what a service manager is told, and the files that describe services |
 //! | `soak` | thirty nodes that are disturbed for as long as one likes; on demand |
@@ -36,6 +37,7 @@ mod optional;
 mod program;
 mod recording;
 mod refused;
+mod reload;
 mod runtimes;
 mod service;
 mod soak;

@@ -116,9 +116,7 @@ fn socket_of(options: &NodeOptions) -> PathBuf {
 
 fn value(key: &Key, said: String) -> Value {
     match key.kind {
-        Kind::Switch => {
-            Value::Boolean(!["n", "no", "f", "false", "off", "0"].contains(&said.as_str()))
-        }
+        Kind::Switch => Value::Boolean(!configuration::is_off(&said)),
         Kind::Number => said.parse().map_or(Value::String(said), Value::Integer),
         Kind::Path | Kind::NumberedPath | Kind::Text => Value::String(absolute(key, said)),
     }

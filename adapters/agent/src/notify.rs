@@ -33,7 +33,8 @@ impl Manager {
         let (tell, told) = channel();
         if std::env::var_os("NOTIFY_SOCKET").is_some() {
             let every = watchdog();
-            threads::keep("manager", move || pass_on(&told, &handle, every))?;
+            let works = move || handle.call(|_| ()).wait().is_ok();
+            threads::keep("manager", move || pass_on(&told, every, &works, send))?;
         }
         Ok(Self(tell))
     }
@@ -67,7 +68,14 @@ fn watchdog() -> Option<Duration> {
     Some(Duration::from_micros(micros / 2))
 }
 
-fn pass_on(told: &Receiver<News>, handle: &Handle, every: Option<Duration>) {
+/// Passes news on for as long as there can be some. `works` returns once the node has answered: whether it
+/// still runs. A node that stands still answers nothing, and then the manager hears nothing.
+fn pass_on(
+    told: &Receiver<News>,
+    every: Option<Duration>,
+    works: impl Fn() -> bool,
+    mut send: impl FnMut(&[NotifyState<'_>]),
+) {
     loop {
         let news = match every {
             Some(every) => told.recv_timeout(every),
@@ -80,12 +88,8 @@ fn pass_on(told: &Receiver<News>, handle: &Handle, every: Option<Duration>) {
                 Err(_) => send(&[NotifyState::Reloading]),
             },
             Ok(News::Stopping) => send(&[NotifyState::Stopping]),
-            // A node that stands still answers nothing, and then the manager hears nothing.
-            Err(RecvTimeoutError::Timeout) => match handle.call(|_| ()).wait() {
-                Ok(()) => send(&[NotifyState::Watchdog]),
-                Err(_) => return,
-            },
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) if works() => send(&[NotifyState::Watchdog]),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
         }
     }
 }
@@ -93,5 +97,44 @@ fn pass_on(told: &Receiver<News>, handle: &Handle, every: Option<Duration>) {
 fn send(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(false, state) {
         tracing::warn!("the service manager cannot be told at NOTIFY_SOCKET: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watchdog_hears_of_each_answer_once_and_of_nothing_else() {
+        for answers in [0, 1, 5] {
+            let (_tell, told) = channel();
+            let (answer, answered) = channel();
+            for _ in 0..answers {
+                answer.send(()).expect("it is listened to");
+            }
+            // From here on the node answers no more, and then it has ended.
+            drop(answer);
+            let mut fed = 0;
+            let works = || answered.recv().is_ok();
+            pass_on(&told, Some(Duration::from_millis(1)), works, |state| {
+                assert!(matches!(state, [NotifyState::Watchdog]), "{state:?}");
+                fed += 1;
+            });
+            assert_eq!(fed, answers);
+        }
+    }
+
+    #[test]
+    fn news_go_out_in_their_order_and_no_watchdog_is_fed_that_nobody_has_asked_for() {
+        let (tell, told) = channel();
+        for news in [News::Ready("up".to_owned()), News::Reloading, News::Stopping] {
+            tell.send(news).expect("it is listened to");
+        }
+        drop(tell);
+        let mut sent = Vec::new();
+        let works = || panic!("nobody wants to know");
+        pass_on(&told, None, works, |state| sent.push(state.first().map(ToString::to_string)));
+        let lines = ["READY=1", "RELOADING=1", "STOPPING=1"].map(|line| Some(line.to_owned()));
+        assert_eq!(sent, lines);
     }
 }

@@ -245,11 +245,13 @@ impl Layers {
 
 /// Whether something is asked for: a switch may say that it is not.
 fn is_on(key: &Key, given: &Given) -> bool {
-    let off = ["n", "no", "f", "false", "off", "0"];
-    let is_off = |value: &OsString| {
-        value.to_str().is_some_and(|text| off.contains(&text.to_lowercase().as_str()))
-    };
-    key.kind != Kind::Switch || !given.values.iter().any(is_off)
+    let said_off = |value: &OsString| value.to_str().is_some_and(is_off);
+    key.kind != Kind::Switch || !given.values.iter().any(said_off)
+}
+
+/// Whether this is one of the words by which a switch is off.
+pub(crate) fn is_off(word: &str) -> bool {
+    ["n", "no", "f", "false", "off", "0"].contains(&word.to_lowercase().as_str())
 }
 
 /// The options as if all that counts stood on the command line.
