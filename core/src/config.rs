@@ -1,5 +1,11 @@
 //! The settings: [`Config`] with its presets, and [`Limits`].
 
+mod patch;
+#[cfg(feature = "serde")]
+mod span;
+
+pub use patch::{ConfigPatch, SendRatePatch};
+
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -215,6 +221,8 @@ const LONGEST: Duration = Duration::from_secs(40 * 24 * 3600);
 
 /// Whether the engine watches its peers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Liveness {
     /// Peers are probed; those that fall silent are called down.
     #[default]
@@ -286,6 +294,16 @@ macro_rules! limits {
         impl Default for Limits {
             fn default() -> Self {
                 Self { $($name: $default,)+ }
+            }
+        }
+
+        patch::patch! {
+            /// Some fields of [`Limits`].
+            LimitsPatch of Limits {
+                values { $($name: $ty),+ }
+                spans {}
+                patches {}
+                without {}
             }
         }
 

@@ -5,6 +5,7 @@ mod calls;
 mod clock;
 mod digest;
 mod frames;
+mod load;
 mod oversize;
 mod queries;
 mod receive;
@@ -34,6 +35,7 @@ use crate::segment::Segment;
 use crate::wire::{Decoder, Frame, Writer};
 
 pub use calls::MetadataError;
+pub use load::Load;
 pub use queries::{Digest, Peer};
 pub use receive::DatagramError;
 

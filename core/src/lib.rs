@@ -380,8 +380,8 @@ pub use base::{
     NodeIdError, NodeName, NodeNameError, SendError, SendRate, Status,
 };
 pub use claims::{Locator, LocatorError};
-pub use config::{Config, ConfigError, Limits, Liveness};
-pub use engine::{DatagramError, Digest, Engine, MetadataError, Peer};
+pub use config::{Config, ConfigError, ConfigPatch, Limits, LimitsPatch, Liveness, SendRatePatch};
+pub use engine::{DatagramError, Digest, Engine, Load, MetadataError, Peer};
 pub use out::{BroadcastError, BroadcastId, Cause, Event, MulticastState, Recipients, Stats, Tag};
 pub use packet::KeyId;
 pub use seal::{ClusterName, ClusterNameError, Key, KeyError, Keyring, KeyringError, Suite};

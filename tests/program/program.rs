@@ -55,7 +55,10 @@ pub(crate) fn program_in(namespace: &str) -> Command {
 fn without_variables(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        if name.starts_with("GROUP_MANAGER_") || name.starts_with("SCALESMALL_") {
+        if name.starts_with("GROUP_MANAGER_")
+            || name.starts_with("SCALESMALL_")
+            || name == "RUST_LOG"
+        {
             command.env_remove(name);
         }
     }

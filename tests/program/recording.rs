@@ -17,6 +17,13 @@ fn replay(recording: &str) -> bool {
     errors.is_empty()
 }
 
+/// What a recording says of the group that a node joins in this life, in hexadecimal digits.
+fn joined(life: u32) -> String {
+    let digits =
+        format!("life{life}").bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    format!("join {digits}")
+}
+
 #[test]
 fn each_start_begins_a_recording_and_some_earlier_ones_are_kept() {
     let directory = Directory::new();
@@ -26,6 +33,10 @@ fn each_start_begins_a_recording_and_some_earlier_ones_are_kept() {
         let node = Node::start(&directory, "a", &more);
         node.ask(&["join", &format!("life{life}")]);
         if life % 2 == 0 {
+            // What a thread of its own has not written yet would be lost.
+            let recorded =
+                || fs::read_to_string(&file).is_ok_and(|text| text.contains(&joined(life)));
+            until(LIMIT, "it is recorded", recorded);
             node.kill();
         } else {
             node.signal("TERM");
@@ -36,11 +47,8 @@ fn each_start_begins_a_recording_and_some_earlier_ones_are_kept() {
     for (life, place) in [3, 2, 1].iter().zip(&places) {
         // A kill may cut the last line off.
         assert!(replay(place) || life % 2 == 0, "{place} is cut off");
-        // In hexadecimal digits.
-        let group: String =
-            format!("life{life}").bytes().map(|byte| format!("{byte:02x}")).collect();
         let recording = fs::read_to_string(place).expect("a recording");
-        assert!(recording.contains(&format!("join {group}")), "{place} is of another life");
+        assert!(recording.contains(&joined(*life)), "{place} is of another life");
     }
     assert!(!directory.path("tape.3").exists());
 }

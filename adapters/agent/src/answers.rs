@@ -5,21 +5,24 @@ use scalesmall_core::{GroupName, KeyRange, NodeId, Op, Owner, Recipients, Tag};
 use scalesmall_driver::{Front, Seed, SeedState};
 
 use crate::arguments::OpName;
-use crate::counters;
 use crate::protocol::{
     CoverageRow, GroupRow, ItemRow, Named, NodeRow, OverlapRow, OwnerRow, PeerRow, Reply, Request,
     SentRow, SpanRow,
 };
+use crate::readiness::Readiness;
 use crate::whom::find;
+use crate::{counters, protocol};
 
 /// Reads the line of a request.
 pub(crate) fn parse(line: &[u8]) -> Result<Request, Reply> {
+    protocol::check_version(line).map_err(Reply::Refused)?;
     let why = "not a request of this version: use the node's own program";
     serde_json::from_slice(line).map_err(|_| Reply::Refused(why.to_owned()))
 }
 
 /// Answers one line of a client as a running node does, without a socket between them: for tests and
-/// fuzzers. A watch and a goodbye last longer than an answer and are refused.
+/// fuzzers. A watch and a goodbye last longer than an answer, and figures are kept beside the node: they are
+/// refused.
 ///
 /// # Panics
 ///
@@ -120,7 +123,12 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             }))
         }
         Request::Stats => Ok(Reply::Stats(counters::all(node))),
-        Request::Watch | Request::Depart => Err("this request has an answer of its own".to_owned()),
+        Request::Ready { min_peers } => {
+            Ok(Reply::Ready(Readiness::of(node).check(min_peers.unwrap_or(0))))
+        }
+        Request::Watch | Request::Metrics | Request::Reload | Request::Depart => {
+            Err("this request has an answer of its own".to_owned())
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use scalesmall_core::{ClusterName, NodeName};
 use scalesmall_driver::Seed;
 
 use crate::arguments::{self, Offer, OpName};
+use crate::log_lines::LogOptions;
 use crate::runtime::Runtime;
 
 /// Group membership without a leader: which node serves which keys, and which nodes are alive.
@@ -27,6 +28,13 @@ pub(crate) enum Command {
     Node(Box<NodeOptions>),
     /// Make a key: 64 hexadecimal digits, in a file that only its owner can read
     Keygen(KeygenOptions),
+    /// Check a configuration, or show what counts in it
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a script that completes commands and options in a shell
+    Completions(CompletionsOptions),
+    /// Write the manual pages
+    Man(ManOptions),
     /// Run a recording again and check every result of the engine
     Replay(ReplayOptions),
     #[command(flatten)]
@@ -64,13 +72,50 @@ pub(crate) enum Ask {
     Watch(AskOptions),
     /// Show the node's counters
     Stats(AskOptions),
+    /// Print all that can be watched of the node as OpenMetrics text, as option --metrics serves it
+    Metrics(MetricsOptions),
+    /// Say whether the node is ready: it knows its cluster and does not say goodbye
+    #[command(after_help = READY_STATUS)]
+    Ready(ReadyOptions),
+    /// Have the node read its configuration again, and change what can be changed while it runs
+    Reload(AskOptions),
     /// Say goodbye and end the node
     Depart(AskOptions),
 }
 
+/// What can be done with a configuration. Both take the options of 'scalesmall node'.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say all that is wrong with a configuration, each with its place and what to do
+    Check(Box<NodeOptions>),
+    /// Show all keys with their values, and where each value comes from: a file that means the same
+    Show(Box<ShowOptions>),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowOptions {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) node: NodeOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsOptions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ManOptions {
+    /// The directory, which must exist
+    pub(crate) directory: PathBuf,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct AskOptions {
-    /// The node's control socket
+    /// The node's control socket [default: as for 'scalesmall node']
     #[arg(long, env = "SCALESMALL_SOCKET", hide_env_values = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
     /// Print JSON
@@ -170,6 +215,26 @@ pub(crate) struct SendOptions {
     pub(crate) ask: AskOptions,
 }
 
+/// What the exit status of `ready` says.
+const READY_STATUS: &str = "Exit status: 0, the node is ready; 3, it runs and is not ready, for the reason on \
+    stderr; 1, no node answers; 2, the command line makes no sense.";
+
+#[derive(Args, Debug)]
+pub(crate) struct MetricsOptions {
+    /// The node's control socket
+    #[arg(long, env = "SCALESMALL_SOCKET", hide_env_values = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReadyOptions {
+    /// How many other nodes it must see alive
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) min_peers: usize,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct KeygenOptions {
     /// Where to put the key; must not exist. Without it, the key is printed
@@ -223,8 +288,18 @@ pub(crate) enum SuiteName {
     Sealed,
 }
 
+/// Said after the options of a node.
+const ELSEWHERE: &str = "Each option may also be set in the file, with _ for - in its name, and by a variable: \
+    --look-up-every is look_up_every in the file and SCALESMALL_LOOK_UP_EVERY in the environment. An option \
+    counts more than a variable, and a variable more than the file. --verbose=false and the like undo what \
+    the file says.";
+
 #[derive(Args, Debug)]
+#[command(after_help = ELSEWHERE)]
 pub(crate) struct NodeOptions {
+    /// Take what is not said here from this file, in TOML [default: SCALESMALL_CONFIG, or no file]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// The address to receive on; port 0 for any [default: GROUP_MANAGER_ADDRESS and _PORT, or
     /// this host's first address and 29999]
     #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
@@ -251,7 +326,7 @@ pub(crate) struct NodeOptions {
     #[arg(long, conflicts_with = "no_multicast")]
     pub(crate) multicast: bool,
     /// Use no multicast, whatever the variables say
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["multicast_group", "multicast_ttl"])]
     pub(crate) no_multicast: bool,
     /// The multicast group [default: GROUP_MANAGER_MULTICAST_ADDRESS and _PORT, or 239.255.92.161:29999;
     /// for IPv6 ff12::5ca1:e5a1 and the same port]
@@ -277,14 +352,19 @@ pub(crate) struct NodeOptions {
     /// The time-outs and intervals of the node
     #[arg(long, default_value = "lan")]
     pub(crate) preset: PresetName,
+    /// What differs from the preset: an interval, a time-out or a limit, such as probe_interval=2s or
+    /// limits.nodes=1000; may be repeated. 'scalesmall config show' lists them all
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) engine: Vec<String>,
     /// How packets are protected, the same on all nodes
     #[arg(long, default_value = "authenticated")]
     pub(crate) suite: SuiteName,
     /// The most bytes sent per second, liveness before all else [default: 4000000, wan 1000000]
     #[arg(long, value_name = "BYTES")]
     pub(crate) send_rate: Option<u32>,
-    /// The control socket on which to answer
-    #[arg(long, env = "SCALESMALL_SOCKET", hide_env_values = true, value_name = "PATH")]
+    /// The control socket on which to answer [default: /run/scalesmall/scalesmall.sock for root, or
+    /// scalesmall.sock in /run/user/UID or else in /tmp/scalesmall-UID]
+    #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
     /// End when another node uses this one's name. Without this the node says so in its log, and the
     /// two take turns, ever more slowly
@@ -308,7 +388,11 @@ pub(crate) struct NodeOptions {
     /// The most bytes of one recording, which then ends: a replay has to begin where the node began
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     pub(crate) record_size: u64,
-    /// Say more on stderr
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
+    /// Serve at this address, by HTTP, what can be watched of the node: /metrics in OpenMetrics text, /ready
+    /// (with ?min_peers=NUMBER if it must see others alive) and /live. All that can reach the address can read
+    /// it, so choose one of this host or of a network for such things
+    #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
 }

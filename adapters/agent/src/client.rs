@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use scalesmall_core::KeyRange;
 
-use crate::cli::{Ask, AskOptions};
+use crate::cli::Ask;
 use crate::failure::Failure;
 use crate::protocol::{Reply, Request, What};
-use crate::{show, socket_file};
+use crate::{protocol, show, socket_file};
 
 /// How long a node may take to answer. It is on this host, and saying goodbye is what takes longest.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -19,9 +19,9 @@ const NO_ANSWER: &str = "the node ended before it answered: look at its log";
 
 /// One of the commands that talk to a running node.
 pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
-    let (request, options) = request(ask);
+    let (request, socket, json) = request(ask);
     check(&request)?;
-    let path = options.socket.clone().unwrap_or_else(socket_file::default_path);
+    let path = socket.map_or_else(socket_file::default_path, Path::to_owned);
     let watching = matches!(request, Request::Watch);
     let mut session = Session::open(&path, &request)?;
     let mut out = io::stdout().lock();
@@ -43,13 +43,21 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
             return Err(Failure::new(why));
         }
         lagged = matches!(&reply, Reply::Event(event) if matches!(event.what, What::Lagged));
-        let text = if options.json { show::json(&reply)? } else { show::text(&reply) };
-        match writeln!(out, "{text}").and_then(|()| out.flush()) {
-            // The reader of the output has closed it.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            done => done?,
+        let no = matches!(&reply, Reply::Ready(row) if !row.ready);
+        if no && !json {
+            // The line on stderr says it.
+            return Err(Failure::no(show::text(&reply)));
         }
-        if !watching {
+        let text = if json { show::json(&reply)? } else { show::text(&reply) };
+        let closed = match writeln!(out, "{text}").and_then(|()| out.flush()) {
+            // The reader of the output has closed it.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => true,
+            done => done.map(|()| false)?,
+        };
+        if no {
+            return Err(Failure::no(show::text(&reply)));
+        }
+        if closed || !watching {
             return Ok(());
         }
     }
@@ -72,6 +80,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn open(path: &Path, request: &Request) -> Result<Self, Failure> {
+        socket_file::check_directory(path)?;
         let shown = path.display();
         let mut stream = UnixStream::connect(path).map_err(|error| {
             Failure::new(match error.kind() {
@@ -90,9 +99,9 @@ impl Session {
         })?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let mut line = serde_json::to_vec(request)?;
-        line.push(b'\n');
-        match stream.write_all(&line) {
+        let mut line = protocol::line(request)?;
+        line.push('\n');
+        match stream.write_all(line.as_bytes()) {
             // A node that refuses a client does not wait for the request; the reason is to be read.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             written => written?,
@@ -137,8 +146,11 @@ fn check(request: &Request) -> Result<(), Failure> {
     }
 }
 
-fn request(ask: &Ask) -> (Request, &AskOptions) {
-    match ask {
+/// What a command asks, of which socket, and whether its answer is printed as JSON.
+fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
+    let (request, options) = match ask {
+        Ask::Metrics(to) => return (Request::Metrics, to.socket.as_deref(), false),
+        Ask::Ready(to) => (Request::Ready { min_peers: Some(to.min_peers) }, &to.ask),
         Ask::Members(to) => (Request::Members { group: to.group.clone() }, &to.ask),
         Ask::Groups(to) => (Request::Groups, to),
         Ask::Topology(to) => (Request::Topology { group: to.group.clone(), op: to.op }, &to.ask),
@@ -165,6 +177,8 @@ fn request(ask: &Ask) -> (Request, &AskOptions) {
         }
         Ask::Watch(to) => (Request::Watch, to),
         Ask::Stats(to) => (Request::Stats, to),
+        Ask::Reload(to) => (Request::Reload, to),
         Ask::Depart(to) => (Request::Depart, to),
-    }
+    };
+    (request, options.socket.as_deref(), options.json)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use scalesmall_driver::Front;
+use scalesmall_driver::figures::{self, Family, Kind, Value};
 
 use crate::log::Log;
 
@@ -19,34 +20,63 @@ pub(crate) const WATCHES: &str = "watches_lagged";
 /// The counter of clients that were told why they are not served.
 pub(crate) const CLIENTS: &str = "clients_refused";
 
+/// The counter of scrapers that were told why they are not served.
+pub(crate) const SCRAPERS: &str = "scrapers_refused";
+
 /// What the program counts beside the node.
 #[derive(Clone, Debug)]
 pub(crate) struct Beside {
     log: Log,
     lagged: Arc<AtomicU64>,
     refused: Arc<AtomicU64>,
+    scrapers: Arc<AtomicU64>,
 }
 
 impl Beside {
     pub(crate) fn new(log: Log) -> Self {
-        Self { log, lagged: Arc::default(), refused: Arc::default() }
+        Self { log, lagged: Arc::default(), refused: Arc::default(), scrapers: Arc::default() }
     }
 
     pub(crate) fn client_refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn scraper_refused(&self) {
+        self.scrapers.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn watch_lagged(&self) {
         self.lagged.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// All of it, by name.
-    pub(crate) fn all(&self) -> [(String, u64); 3] {
+    /// All of it.
+    pub(crate) fn families(&self) -> [Family; 5] {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         [
-            (LOG.to_owned(), self.log.lost()),
-            (WATCHES.to_owned(), self.lagged.load(Ordering::Relaxed)),
-            (CLIENTS.to_owned(), self.refused.load(Ordering::Relaxed)),
+            Family::gauge("log_lines_waiting", "Lines of the log that wait for stderr.")
+                .with([], Value::Whole(self.log.waiting())),
+            Family::counter(LOG, "Lines of the log that were lost.", self.log.lost()),
+            Family::counter(
+                WATCHES,
+                "Watches that ended as their clients read too slowly.",
+                count(&self.lagged),
+            ),
+            Family::counter(
+                CLIENTS,
+                "Clients of the control socket that were told why they are not served.",
+                count(&self.refused),
+            ),
+            Family::counter(
+                SCRAPERS,
+                "Scrapers that were told why they are not served.",
+                count(&self.scrapers),
+            ),
         ]
+    }
+
+    /// The counters among them, by name.
+    pub(crate) fn all(&self) -> Vec<(String, u64)> {
+        by_name(self.families())
     }
 }
 
@@ -55,17 +85,16 @@ pub(crate) const STATE: &str = "state_errors";
 
 /// All counters of a node, by name.
 pub(crate) fn all(node: &Front) -> Vec<(String, u64)> {
-    let engine = node.stats().iter().map(|(name, value)| (name.to_owned(), value));
-    let driver = node.driver_stats();
-    engine
-        .chain([
-            ("socket_receive_errors".to_owned(), driver.receive_errors),
-            ("socket_send_errors".to_owned(), driver.send_errors),
-            ("socket_send_waits".to_owned(), driver.send_waits),
-            ("socket_full_bursts".to_owned(), driver.full_bursts),
-            (OUT_OF_REACH.to_owned(), driver.seeds_out_of_reach),
-            (RECORDING.to_owned(), u64::from(node.recording_error().is_some())),
-            (STATE.to_owned(), node.state().map_or(0, |state| state.errors)),
-        ])
+    by_name(figures::counters(node))
+}
+
+/// The counters among figures.
+fn by_name(families: impl IntoIterator<Item = Family>) -> Vec<(String, u64)> {
+    let counters = families.into_iter().filter(|family| family.kind == Kind::Counter);
+    counters
+        .filter_map(|family| match family.samples.first()?.value {
+            Value::Whole(value) => Some((family.name.to_owned(), value)),
+            _ => None,
+        })
         .collect()
 }

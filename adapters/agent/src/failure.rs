@@ -14,41 +14,58 @@ const PATIENCE: Duration = Duration::from_millis(300);
 pub(crate) struct Failure {
     line: String,
     code: u8,
+    /// Whether the line is an object of JSON, as those of the log.
+    json: bool,
 }
 
 impl Failure {
     /// A failure that `line` explains.
     pub(crate) fn new(line: impl Into<String>) -> Self {
-        Self { line: line.into(), code: 1 }
+        Self { line: line.into(), code: 1, json: false }
+    }
+
+    /// The answer is no: status 3.
+    pub(crate) fn no(line: impl Into<String>) -> Self {
+        Self { code: 3, ..Self::new(line) }
+    }
+
+    /// The same, with a line as those of a log in JSON.
+    pub(crate) fn in_json(self, json: bool) -> Self {
+        Self { json, ..self }
     }
 
     /// The program itself failed: status 70, `EX_SOFTWARE` of `sysexits.h`.
     pub(crate) fn internal(line: impl Into<String>) -> Self {
-        Self { line: line.into(), code: 70 }
+        Self { code: 70, ..Self::new(line) }
     }
 
     /// A signal cut it short.
     pub(crate) fn interrupted() -> Self {
         // As a shell says it of `SIGINT`.
-        Self { line: "interrupted".to_owned(), code: 130 }
+        Self { code: 130, ..Self::new("interrupted") }
     }
 
     /// A command line that makes no sense: the first paragraph of clap's explanation as one line.
     pub(crate) fn usage(error: &clap::Error) -> Self {
         if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-            return Self { line: "name a command (see 'scalesmall help')".to_owned(), code: 2 };
+            return Self { code: 2, ..Self::new("name a command (see 'scalesmall help')") };
         }
         let text = error.to_string();
         let paragraph = text.split("\n\n").next().unwrap_or(&text);
         let words: Vec<&str> = paragraph.split_whitespace().collect();
         let line = words.join(" ");
         let line = line.strip_prefix("error: ").unwrap_or(&line);
-        Self { line: format!("{line} (see 'scalesmall help')"), code: 2 }
+        Self { code: 2, ..Self::new(format!("{line} (see 'scalesmall help')")) }
     }
 
     /// Prints the line and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        let line = format!("scalesmall: {}\n", self.line.replace('\n', " "));
+        let line = self.line.replace('\n', " ");
+        let line = if self.json {
+            format!("{}\n", json_line("ERROR", &line))
+        } else {
+            format!("scalesmall: {line}\n")
+        };
         let (done, written) = channel();
         let write = move || {
             // Whether anybody reads it or not, the exit code says the same.
@@ -64,6 +81,18 @@ impl Failure {
     pub(crate) fn line(&self) -> &str {
         &self.line
     }
+}
+
+/// A sentence as a line of a log in JSON.
+pub(crate) fn json_line(level: &str, sentence: &str) -> String {
+    let now = std::time::SystemTime::now();
+    let line = serde_json::json!({
+        "timestamp": humantime::format_rfc3339_micros(now).to_string(),
+        "level": level,
+        "message": sentence,
+        "target": "scalesmall",
+    });
+    line.to_string()
 }
 
 impl<E: std::error::Error> From<E> for Failure {

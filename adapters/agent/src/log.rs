@@ -30,19 +30,30 @@ struct Counts {
 }
 
 /// Where lines of the log wait to be written.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Waiting {
     lines: Arc<Mutex<Receiver<Vec<u8>>>>,
     counts: Arc<Counts>,
+    /// A sentence as a line of the log.
+    notice: Arc<dyn Fn(&str) -> String + Send + Sync>,
 }
 
 impl Log {
-    /// An empty log, and its other end.
-    pub(crate) fn new() -> (Self, Waiting) {
+    /// An empty log, and its other end, which says by `notice` how many lines were lost.
+    pub(crate) fn new(notice: impl Fn(&str) -> String + Send + Sync + 'static) -> (Self, Waiting) {
         let (lines, waiting) = sync_channel(LINES);
         let counts = Arc::<Counts>::default();
-        let waiting = Waiting { lines: Arc::new(Mutex::new(waiting)), counts: Arc::clone(&counts) };
+        let waiting = Waiting {
+            lines: Arc::new(Mutex::new(waiting)),
+            counts: Arc::clone(&counts),
+            notice: Arc::new(notice),
+        };
         (Self { lines, counts }, waiting)
+    }
+
+    /// How many lines wait or are being written.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.counts.open.load(Ordering::Relaxed)
     }
 
     /// How many lines were lost.
@@ -83,8 +94,9 @@ impl Waiting {
         for line in lines.iter() {
             let lost = self.counts.lost.load(Ordering::Relaxed);
             let written = if lost > told {
-                let notice =
-                    format!("{} lines of the log were lost before this one\n", lost - told);
+                let sentence =
+                    format!("{} lines of the log were lost before this one", lost - told);
+                let notice = (self.notice)(&sentence);
                 out.write_all(notice.as_bytes()).map(|()| told = lost)
             } else {
                 Ok(())
@@ -103,7 +115,7 @@ mod tests {
 
     #[test]
     fn lines_beyond_the_queue_are_lost_counted_and_told() {
-        let (mut log, waiting) = Log::new();
+        let (mut log, waiting) = Log::new(|sentence| format!("{sentence}\n"));
         for number in 0..LINES + 3 {
             log.write_all(format!("{number}\n").as_bytes()).expect("it never fails");
         }
@@ -136,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_lost_and_the_rest_follows() {
-        let (mut log, waiting) = Log::new();
+        let (mut log, waiting) = Log::new(|sentence| format!("{sentence}\n"));
         for number in 0..4 {
             log.write_all(format!("{number}\n").as_bytes()).expect("it never fails");
         }

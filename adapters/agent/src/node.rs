@@ -1,28 +1,33 @@
 //! `scalesmall node`: runs a node until it is told to stop.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use scalesmall_core::{Event, GroupName, MulticastState};
+use clap::ArgMatches;
+use scalesmall_core::{Event, GroupName};
 use scalesmall_driver::{Events, Front, Handle, OpenError, Settings, StartError, StateReport};
 
 use crate::arguments::Offer;
-use crate::cli::NodeOptions;
+use crate::configuration::{Configuration, Flags};
 use crate::counters::Beside;
 use crate::diagnosis::Files;
 use crate::failure::Failure;
-use crate::log::Log;
+use crate::log_lines::LogFormat;
+use crate::notify::Manager;
 use crate::protocol::{EventRow, OWN_NAME};
+use crate::reload::Reloader;
 use crate::runtime::{Bound, Runtime};
+use crate::scrapers::Scrapers;
+use crate::scrapes::Scrapes;
 use crate::server::{GOODBYE, Server};
 use crate::socket_file::{self, SocketFile};
 use crate::stop::{self, Stop};
 use crate::watchers::Watchers;
-use crate::{diagnosis, settings, threads};
+use crate::{diagnosis, event_log, log_lines, scrapers, settings, show, threads};
 
 /// How long the last lines of the log are waited for when the program ends.
 const LAST_LINES: Duration = Duration::from_millis(200);
@@ -31,18 +36,30 @@ const LAST_LINES: Duration = Duration::from_millis(200);
 const LAST_RECORDED: Duration = Duration::from_millis(400);
 
 /// `scalesmall node`.
-pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
-    let (stop, stopped) = channel();
-    let (mut signals, on_signal) = (stop::signals()?, stop.clone());
-    threads::keep("signals", move || stop::listen(&mut signals, &on_signal))?;
+pub(crate) fn run(said: &ArgMatches) -> Result<(), Failure> {
+    let flags = Flags::new(said);
+    let configuration = Configuration::new(&flags, &|name| std::env::var_os(name))?;
+    let json = configuration.options.log.log_format == LogFormat::Json;
+    run_node(flags, configuration).map_err(|failure| failure.in_json(json))
+}
 
-    let settings = settings::of_node(&options)?;
+fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
+    let (stop, stopped) = channel();
+    let (hang_up, hang_ups) = sync_channel(1);
+    let (mut signals, on_signal) = (stop::signals()?, stop.clone());
+    threads::keep("signals", move || stop::listen(&mut signals, &on_signal, &hang_up))?;
+
+    let options = &configuration.options;
+    let filter = log_lines::filter(options.log)?;
+    let settings = settings::of_node(&configuration)?;
+    let has_multicast = settings.multicast.is_some();
     let beyond: Vec<SocketAddr> = settings.seeds_out_of_reach().collect();
     let path = options.socket.clone().unwrap_or_else(socket_file::default_path);
     socket_file::check(&path)?;
+    let scraped = options.metrics.map(scrapers::bind).transpose()?;
     let (node, multicast) = start(options.runtime, settings, options.multicast)?;
     let (file, listener) = SocketFile::listen(&path)?;
-    let log = start_log(options.verbose)?;
+    let log = log_lines::start(options.log, filter)?;
     if let Err(error) = &multicast {
         tracing::warn!("{error}; going on without");
     }
@@ -54,14 +71,22 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     let (handle, events, thread) = node.spawn()?;
     let beside = Beside::new(log.clone());
     let watchers = Watchers::new(beside.clone());
-    tell(events, thread, watchers.clone(), stop, options.exit_on_conflict)?;
-    let (join, serve) = (options.join, options.serve);
+    let format = options.log.log_format;
+    tell(events, thread, watchers.clone(), stop, (options.exit_on_conflict, format))?;
+    let (join, serve) = (options.join.clone(), options.serve.clone());
     handle.call(move |node| offer(node, &join, &serve)).wait()??;
 
-    let server = Server::new(handle.clone(), watchers, beside);
-    server.listen(listener)?;
+    let scrapes = Scrapes::new(handle.clone(), beside.clone());
+    if let Some(scraped) = scraped {
+        Scrapers::new(scrapes.clone(), beside.clone()).listen(scraped)?;
+    }
     let recorded = options.record.is_some();
-    let files = Files { record: options.record, state: options.state };
+    let files = Files { record: options.record.clone(), state: options.state.clone() };
+    let manager = Manager::new(handle.clone())?;
+    let multicast = has_multicast && multicast.is_ok();
+    let reloader = Reloader::new(flags, configuration, handle.clone(), multicast);
+    let server = Server::new(handle.clone(), watchers, beside, scrapes, reloader.clone());
+    server.listen(listener)?;
     if let Some(path) = &files.state
         && let Some(state) = handle.call(|node| node.state()).wait()?
     {
@@ -70,10 +95,14 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     diagnosis::watch(handle.clone(), beyond.len(), files)?;
     // On a thread of its own: a pipe that is full and not read must keep nobody waiting.
     let up = format!("node {name} at {address} is up; control socket {}", path.display());
+    manager.ready(up.clone());
+    let again = (manager.clone(), up.clone());
+    threads::keep("reload", move || reload(&hang_ups, &reloader, &again))?;
     threads::keep("stdout", move || drop(writeln!(io::stdout(), "{up}")))?;
 
     let outcome = match stopped.recv() {
         Ok(Stop::Signal) => {
+            manager.stopping();
             goodbye(&handle, &stopped);
             Ok(())
         }
@@ -97,6 +126,21 @@ pub(crate) fn run(options: NodeOptions) -> Result<(), Failure> {
     drop(file);
     log.finish(LAST_LINES);
     outcome
+}
+
+/// Reads the configuration again at every hang-up, for as long as the program runs.
+fn reload(hang_ups: &Receiver<()>, reloader: &Reloader, (manager, up): &(Manager, String)) {
+    for () in hang_ups {
+        manager.reloading();
+        match reloader.reload() {
+            Ok(row) if row.restart.is_empty() && row.failed.is_empty() => {
+                tracing::info!("SIGHUP: {}", show::reloaded(&row));
+            }
+            Ok(row) => tracing::warn!("SIGHUP: {}", show::reloaded(&row)),
+            Err(why) => tracing::error!("SIGHUP: nothing has changed, as {why}"),
+        }
+        manager.ready(up.clone());
+    }
 }
 
 /// What was found in the state file.
@@ -124,18 +168,6 @@ fn log_state(path: &Path, state: &StateReport) {
     if let Some(damaged) = &state.damaged {
         tracing::warn!("--state {path}: the file was damaged; it is now {}", damaged.display());
     }
-}
-
-/// Has all that is logged, panics included, go to stderr through a queue.
-fn start_log(verbose: bool) -> io::Result<Log> {
-    let (log, waiting) = Log::new();
-    threads::keep("log", move || waiting.write_to(io::stderr()))?;
-    let level = if verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
-    let writer = log.clone();
-    let lines = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_max_level(level);
-    lines.with_ansi(io::stderr().is_terminal()).init();
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-    Ok(log)
 }
 
 /// What the node does first: it joins groups and serves ranges.
@@ -186,13 +218,13 @@ fn tell(
     thread: JoinHandle<io::Result<()>>,
     watchers: Watchers,
     stop: Sender<Stop>,
-    exit_on_conflict: bool,
+    (exit_on_conflict, format): (bool, LogFormat),
 ) -> io::Result<()> {
     let died = stop.clone();
     let tell = move || {
         while let Some(event) = events.next_event() {
             let row = EventRow::of(&event, &|id| events.name(id).cloned());
-            log_event(&event, &row.text);
+            event_log::log(&event, &row, format);
             watchers.publish(&row);
             // The program may be ending already.
             let _ = match event {
@@ -208,26 +240,6 @@ fn tell(
         let _ = stop.send(Stop::Ended(ended));
     };
     threads::need("events", died, tell)
-}
-
-fn log_event(event: &Event, text: &str) {
-    match event {
-        Event::Conflict { .. } => tracing::error!("{text}"),
-        Event::Refused { .. }
-        | Event::Isolated
-        | Event::Stalled { .. }
-        | Event::HeldOff { .. }
-        | Event::Overflow { .. } => tracing::warn!("{text}"),
-        Event::Multicast { to: MulticastState::Silent | MulticastState::Unheard, .. } => {
-            tracing::warn!("{text}");
-        }
-        Event::Path { from, to, .. } if to < from => tracing::warn!("{text}"),
-        Event::Undelivered { .. } => tracing::warn!("{text}"),
-        Event::Peer { .. } | Event::Multicast { .. } | Event::Path { .. } => {
-            tracing::info!("{text}");
-        }
-        _ => tracing::debug!("{text}"),
-    }
 }
 
 /// Has the recording written to its end, if the disk is not too slow for that.

@@ -16,6 +16,8 @@ use crate::counters::Beside;
 use crate::places::{CLIENTS, Client, NoRequest, Places, WATCHES};
 use crate::protocol::{DepartedRow, EventRow, REQUEST_LIMIT, Reply, Request, What};
 use crate::rarely::{Rarely, and_before};
+use crate::reload::Reloader;
+use crate::scrapes::Scrapes;
 use crate::threads;
 use crate::watchers::Watchers;
 
@@ -44,13 +46,22 @@ const NO_DESCRIPTORS: [i32; 2] = [24, 23];
 pub(crate) struct Server {
     handle: Handle,
     watchers: Watchers,
-    places: Places,
+    places: Places<UnixStream>,
     beside: Beside,
+    scrapes: Scrapes,
+    reloader: Reloader,
 }
 
 impl Server {
-    pub(crate) fn new(handle: Handle, watchers: Watchers, beside: Beside) -> Self {
-        Self { handle, watchers, places: Places::new(), beside }
+    pub(crate) fn new(
+        handle: Handle,
+        watchers: Watchers,
+        beside: Beside,
+        scrapes: Scrapes,
+        reloader: Reloader,
+    ) -> Self {
+        let places = Places::new(CLIENTS);
+        Self { handle, watchers, places, beside, scrapes, reloader }
     }
 
     /// Accepts clients on a thread of its own, for as long as the program runs.
@@ -147,13 +158,13 @@ impl Server {
     }
 
     /// Tells a client why it is not served. It may be gone, or not read.
-    fn refuse(&self, client: &Client, why: &str) {
+    fn refuse(&self, client: &Client<UnixStream>, why: &str) {
         self.beside.client_refused();
         let _ = say(client, &Reply::Refused(why.to_owned()), Some(REFUSAL));
     }
 
-    fn serve(&self, client: &Client, limit: Duration) -> io::Result<()> {
-        let line = match client.request(REQUEST_LIMIT, limit) {
+    fn serve(&self, client: &Client<UnixStream>, limit: Duration) -> io::Result<()> {
+        let line = match client.request(b"\n", REQUEST_LIMIT, limit) {
             Ok(line) => line,
             Err(NoRequest::Gone(error)) => return Err(error),
             Err(refused) => {
@@ -164,9 +175,20 @@ impl Server {
         match parse(&line) {
             Err(refused) => say(client, &refused, Some(ANSWER)),
             Ok(Request::Watch) => self.watch(client),
+            Ok(Request::Reload) => {
+                let reloaded = self.reloader.reload();
+                say(client, &reloaded.map_or_else(Reply::Refused, Reply::Reloaded), Some(ANSWER))
+            }
             Ok(Request::Depart) => {
                 client.departs();
                 say(client, &self.depart(), Some(ANSWER))
+            }
+            Ok(Request::Metrics) => {
+                let reply = match self.scrapes.take() {
+                    Ok(scrape) => Reply::Metrics(scrape.text.clone()),
+                    Err(error) => Reply::Refused(error.to_string()),
+                };
+                say(client, &reply, Some(ANSWER))
             }
             Ok(request) => {
                 let answered = self.handle.call(|node| answer(node, request)).wait();
@@ -204,7 +226,7 @@ impl Server {
 
     /// Tells a client of every change. One that does not read is waited for: what it misses meanwhile is
     /// bounded by the queue of its changes.
-    fn watch(&self, client: &Client) -> io::Result<()> {
+    fn watch(&self, client: &Client<UnixStream>) -> io::Result<()> {
         if !client.watches() {
             let why = if client.has_place() {
                 format!("{WATCHES} clients watch already: end one of them first")
@@ -256,7 +278,7 @@ fn reason(refused: &NoRequest, limit: Duration) -> String {
     }
 }
 
-fn say(client: &Client, reply: &Reply, limit: Option<Duration>) -> io::Result<()> {
+fn say(client: &Client<UnixStream>, reply: &Reply, limit: Option<Duration>) -> io::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');
     client.write(&line, limit)

@@ -1,47 +1,54 @@
-//! The settings of a node, from options and environment.
+//! The settings of a node, from what counts of its configuration.
 
 use std::ffi::OsString;
 use std::path::Path;
 
-use scalesmall_core::{KeyId, Suite};
-use scalesmall_driver::{GroupKey, Multicast, Preset, Settings};
+use scalesmall_core::{Config, ConfigError, KeyId, Suite};
+use scalesmall_driver::{GroupKey, Multicast, Preset, Settings, SettingsError};
 
-use crate::cli::{KeyOptions, NodeOptions, PresetName, SuiteName};
+use crate::cli::{KeyOptions, PresetName, SuiteName};
+use crate::configuration::{Configuration, Fault, Faults, Source};
 use crate::failure::Failure;
 
-/// The settings that options and environment describe; options count more.
-pub(crate) fn of_node(options: &NodeOptions) -> Result<Settings, Failure> {
-    let text = |value: String| Some(OsString::from(value));
-    let bind = options.bind;
-    let group = options.multicast_group;
-    let variable = |name: &str| match name {
-        "GROUP_MANAGER_ADDRESS" if bind.is_some() => bind.and_then(|at| text(at.ip().to_string())),
-        "GROUP_MANAGER_PORT" if bind.is_some() => bind.and_then(|at| text(at.port().to_string())),
-        "GROUP_MANAGER_NAME" if options.name.is_some() => None,
-        "GROUP_MANAGER_KEY" if options.key.key_file.is_some() => None,
-        name if name.starts_with("GROUP_MANAGER_MULTICAST") && options.no_multicast => None,
-        "GROUP_MANAGER_MULTICAST_ADDRESS" if group.is_some() => {
-            group.and_then(|at| text(at.ip().to_string()))
+/// The settings that a configuration describes. The keys are read, and nothing else is touched.
+///
+/// # Errors
+///
+/// What contradicts itself, or cannot be had on this host.
+pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults> {
+    let options = &configuration.options;
+    let text = |value: Option<String>| value.map(OsString::from);
+    let (bind, group) = (options.bind, options.multicast_group);
+    let no_multicast = configuration.no_multicast();
+    let variable = |name: &str| {
+        if let Some(value) = configuration.original(name) {
+            return Some(value.clone());
         }
-        "GROUP_MANAGER_MULTICAST_PORT" if group.is_some() => {
-            group.and_then(|at| text(at.port().to_string()))
+        match name {
+            "GROUP_MANAGER_ADDRESS" => text(bind.map(|at| at.ip().to_string())),
+            "GROUP_MANAGER_PORT" => text(bind.map(|at| at.port().to_string())),
+            _ if no_multicast => None,
+            "GROUP_MANAGER_MULTICAST_ADDRESS" => text(group.map(|at| at.ip().to_string())),
+            "GROUP_MANAGER_MULTICAST_PORT" => text(group.map(|at| at.port().to_string())),
+            "GROUP_MANAGER_MULTICAST_TTL" => text(options.multicast_ttl.map(|ttl| ttl.to_string())),
+            _ => None,
         }
-        "GROUP_MANAGER_MULTICAST_TTL" if options.multicast_ttl.is_some() => {
-            options.multicast_ttl.and_then(|ttl| text(ttl.to_string()))
-        }
-        name => std::env::var_os(name),
     };
     if group.is_some_and(|at| !at.ip().is_multicast() || at.port() == 0) {
-        return Err(Failure::new(
-            "--multicast-group must be a multicast address and a port, such as 239.255.0.1:29999",
-        ));
+        let what =
+            "--multicast-group must be a multicast address and a port, such as 239.255.0.1:29999";
+        return Err(at(configuration.source("multicast_group"), what));
     }
-    let mut settings = Settings::from_variables(variable)?;
-    if let Some(bind) = options.bind {
+    let mut settings =
+        Settings::from_variables(variable).map_err(|error| told(configuration, error))?;
+    let originals = ["GROUP_MANAGER_ADDRESS", "GROUP_MANAGER_PORT"];
+    if let Some(bind) = bind
+        && originals.into_iter().all(|name| configuration.original(name).is_none())
+    {
         // With the scope of a link-local address, which the variable cannot say.
         settings.bind = bind;
     }
-    if options.no_multicast {
+    if no_multicast {
         settings.multicast = None;
     } else if options.multicast && settings.multicast.is_none() {
         settings.multicast = Some(Multicast::for_node(settings.bind.ip()));
@@ -66,14 +73,20 @@ pub(crate) fn of_node(options: &NodeOptions) -> Result<Settings, Failure> {
         SuiteName::Authenticated => Suite::Authenticated,
         SuiteName::Sealed => Suite::Sealed,
     };
-    set_keys(&mut settings, &options.key)?;
-    if let Some(bytes) = options.send_rate {
-        let mut config = settings.config([0; 32]);
-        config.send_rate.bytes = bytes;
-        settings.send_rate = Some(config.send_rate);
-        config.check()?;
+    let given = configuration.original("GROUP_MANAGER_KEY").map(|_| settings.key.clone());
+    set_keys(&mut settings, &options.key).map_err(|failure| Fault::new(failure.line()))?;
+    if let Some(given) = given {
+        settings.key = given;
     }
-    settings.check()?;
+    settings.engine = configuration.engine.patch();
+    if let Some(bytes) = options.send_rate {
+        let mut rate = settings.config([0; 32]).send_rate;
+        rate.bytes = bytes;
+        settings.send_rate = Some(rate);
+    }
+    let config = settings.config([0; 32]);
+    config.check().map_err(|error| refused(configuration, &config, error))?;
+    settings.check().map_err(|error| told(configuration, error))?;
     Ok(settings)
 }
 
@@ -96,4 +109,68 @@ pub(crate) fn set_keys(settings: &mut Settings, options: &KeyOptions) -> Result<
         settings.accepted_keys.push((KeyId(*id), read(path)?));
     }
     Ok(())
+}
+
+/// A fault at the place where the value comes from, if anybody has said it.
+fn at(source: Source, what: impl Into<String>) -> Faults {
+    match source {
+        Source::Default | Source::Preset(_) => Fault::new(what).into(),
+        source => Fault::at(source, what).into(),
+    }
+}
+
+/// What the driver refuses, with the place of the value that is the reason.
+fn told(configuration: &Configuration, error: SettingsError) -> Faults {
+    let key = match error {
+        SettingsError::PublishedKey if configuration.source("advertise") != Source::Default => {
+            "advertise"
+        }
+        SettingsError::PublishedKey => "bind",
+        SettingsError::SeedsOutOfReach { .. } => "seed",
+        SettingsError::LookUpEvery { .. } => "look_up_every",
+        SettingsError::NotMulticast => "multicast_group",
+        // These name the variable, or there is no value.
+        _ => return Fault::new(error.to_string()).into(),
+    };
+    at(configuration.source(key), error.to_string())
+}
+
+/// What the engine refuses, with the place of the value that is the reason.
+fn refused(configuration: &Configuration, config: &Config, error: ConfigError) -> Faults {
+    let source = |path: &str| {
+        let preset = || Source::Preset(preset_name(configuration.options.preset).to_owned());
+        configuration.engine.source(path).cloned().unwrap_or_else(preset)
+    };
+    let send_rate = || match configuration.source("send_rate") {
+        Source::Default => source("send_rate.datagrams"),
+        said => said,
+    };
+    let place = match error {
+        ConfigError::MaxDatagram { .. } => source("max_datagram"),
+        ConfigError::SendRate { .. } => send_rate(),
+        ConfigError::Verifiers { .. } => source("verifiers"),
+        ConfigError::TooShort { field } | ConfigError::TooLong { field } => source(field),
+        ConfigError::LimitTooLow { limit, .. } => source(&format!("limits.{limit}")),
+        ConfigError::TimeoutOrder => {
+            let spans = [
+                ("min_timeout", config.min_timeout),
+                ("max_timeout", config.max_timeout),
+                ("silence_window", config.silence_window),
+            ];
+            let spans = spans.map(|(name, span)| format!("{name} is {span:?} ({})", source(name)));
+            let what = format!("{error}, but {}: change one of them", spans.join(", "));
+            return Fault::new(what).into();
+        }
+        _ => return Fault::new(error.to_string()).into(),
+    };
+    at(place, error.to_string())
+}
+
+/// The name of a preset.
+pub(crate) const fn preset_name(preset: PresetName) -> &'static str {
+    match preset {
+        PresetName::Lan => "lan",
+        PresetName::Wan => "wan",
+        PresetName::Local => "local",
+    }
 }

@@ -4,7 +4,7 @@ use comfy_table::Table;
 
 use crate::diagnosis;
 use crate::failure::Failure;
-use crate::protocol::{CoverageRow, Reply};
+use crate::protocol::{CoverageRow, ReloadRow, Reply};
 
 /// What the reply to a request looks like on a terminal.
 pub(crate) fn text(reply: &Reply) -> String {
@@ -71,12 +71,18 @@ pub(crate) fn text(reply: &Reply) -> String {
             }
             text
         }
+        Reply::Metrics(text) => text.trim_end().to_owned(),
+        Reply::Ready(row) => match &row.why {
+            None => "ready".to_owned(),
+            Some(why) => format!("not ready: {why}"),
+        },
         Reply::Done => "done".to_owned(),
         Reply::Sent(sent) => format!("sent as message {} of this life", sent.sequence),
         Reply::Departed(departed) => format!(
             "the node has left; {} of {} acknowledged it",
             departed.acknowledged_by, departed.told
         ),
+        Reply::Reloaded(row) => reloaded(row),
         Reply::Event(event) => format!("{} {}", event.at, event.text),
         Reply::Refused(why) => why.clone(),
     }
@@ -99,10 +105,30 @@ pub(crate) fn json(reply: &Reply) -> Result<String, Failure> {
                 value.iter().map(object).collect();
             serde_json::to_string(&object)?
         }
+        Reply::Metrics(value) => serde_json::to_string(value)?,
+        Reply::Ready(value) => serde_json::to_string(value)?,
+        Reply::Reloaded(value) => serde_json::to_string(value)?,
         Reply::Departed(value) => serde_json::to_string(value)?,
         Reply::Event(value) => serde_json::to_string(value)?,
         Reply::Refused(value) => serde_json::to_string(value)?,
     })
+}
+
+/// What a reload has done, in one sentence for each kind.
+pub(crate) fn reloaded(row: &ReloadRow) -> String {
+    let kinds = [
+        ("changed", &row.changed),
+        ("changes only with a restart", &row.restart),
+        ("refused", &row.failed),
+    ];
+    let told = kinds.iter().filter(|(_, what)| !what.is_empty());
+    let told: Vec<String> =
+        told.map(|(kind, what)| format!("{kind}: {}", what.join(", "))).collect();
+    if told.is_empty() {
+        "nothing has changed; keys are read again".to_owned()
+    } else {
+        told.join("; ")
+    }
 }
 
 fn coverage_text(coverage: &CoverageRow) -> String {

@@ -10,16 +10,58 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
-/// The socket to use if none is named: `scalesmall.sock` in the user's runtime directory, or in the
-/// directory for temporary files.
+/// The socket to use if none is named. It follows from the user alone and from no variable, so that a node
+/// and a shell of the same user mean the same one, whoever has started them.
+///
+/// | user | socket |
+/// |---|---|
+/// | root | `/run/scalesmall/scalesmall.sock` |
+/// | others, if `/run/user/UID` is theirs | `scalesmall.sock` in it |
+/// | others | `/tmp/scalesmall-UID/scalesmall.sock` |
+///
+/// A host without `/run` has `/var/run`.
 pub(crate) fn default_path() -> PathBuf {
-    let directory = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let directory = directory.filter(|directory| directory.is_absolute());
-    directory.unwrap_or_else(std::env::temp_dir).join("scalesmall.sock")
+    let run = ["/run", "/var/run"].map(Path::new);
+    let run = if run[0].is_dir() { run[0] } else { run[1] };
+    default_of(rustix::process::geteuid().as_raw(), run, Path::new("/tmp"))
+}
+
+fn default_of(user: u32, run: &Path, temporary: &Path) -> PathBuf {
+    let directory = if user == 0 {
+        run.join("scalesmall")
+    } else {
+        let own = run.join("user").join(user.to_string());
+        let is_own = fs::metadata(&own).is_ok_and(|about| about.is_dir() && about.uid() == user);
+        if is_own { own } else { temporary.join(format!("scalesmall-{user}")) }
+    };
+    directory.join("scalesmall.sock")
+}
+
+/// Makes sure that nobody else can have put a socket at `path`, if it is the default one. Only a directory in
+/// `/tmp` can be made by anybody.
+pub(crate) fn check_directory(path: &Path) -> Result<(), Failure> {
+    if path == default_path() {
+        is_private(path, rustix::process::geteuid().as_raw())
+    } else {
+        Ok(())
+    }
+}
+
+fn is_private(path: &Path, user: u32) -> Result<(), Failure> {
+    let Some(directory) = path.parent().filter(|_| user != 0) else { return Ok(()) };
+    match fs::symlink_metadata(directory) {
+        Ok(about) if about.is_dir() && about.uid() == user && about.mode() & 0o022 == 0 => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        _ => Err(Failure::new(format!(
+            "{} is not a directory that only you can write to: name another socket with --socket",
+            directory.display()
+        ))),
+    }
 }
 
 /// Makes sure that a socket could be had at `path`, and changes nothing.
 pub(crate) fn check(path: &Path) -> Result<(), Failure> {
+    check_directory(path)?;
     let shown = path.display();
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -54,6 +96,15 @@ impl SocketFile {
         let failed = |error: io::Error| {
             Failure::new(format!("no control socket at {}: {error}", path.display()))
         };
+        if let Some(directory) = path.parent().filter(|_| path == default_path()) {
+            // Others than root may find out whether a node runs, but not ask it.
+            let mode = if directory.starts_with("/tmp") { 0o700 } else { 0o755 };
+            match DirBuilder::new().mode(mode).create(directory) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made.map_err(failed)?,
+            }
+            check_directory(path)?;
+        }
         let mut private = path.as_os_str().to_owned();
         private.push(format!(".{}", std::process::id()));
         let private = PathBuf::from(private);
@@ -90,5 +141,65 @@ impl Drop for SocketFile {
             // Gone already is as good.
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A directory of this test, removed when dropped.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let path =
+                std::env::temp_dir().join(format!("scalesmall-{name}-{}", std::process::id()));
+            fs::create_dir(&path).expect("a directory");
+            Self(path)
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn the_default_follows_from_the_user_and_its_directories() {
+        let place = Directory::new("default");
+        let (run, temporary) = (place.0.join("run"), place.0.join("tmp"));
+        let me = rustix::process::geteuid().as_raw();
+        assert_eq!(default_of(0, &run, &temporary), run.join("scalesmall/scalesmall.sock"));
+        let user = if me == 0 { 1000 } else { me };
+        let in_tmp = temporary.join(format!("scalesmall-{user}/scalesmall.sock"));
+        assert_eq!(default_of(user, &run, &temporary), in_tmp);
+        let own = run.join("user").join(user.to_string());
+        fs::create_dir_all(&own).expect("a directory");
+        let of_another_user = in_tmp;
+        let expected = if me == user { own.join("scalesmall.sock") } else { of_another_user };
+        assert_eq!(default_of(user, &run, &temporary), expected);
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_to_is_not_trusted() {
+        let place = Directory::new("private");
+        let me = rustix::process::geteuid().as_raw();
+        let user = me.max(1);
+        let path = |name: &str| place.0.join(name).join("scalesmall.sock");
+        let refusal =
+            |name: &str| is_private(&path(name), user).expect_err("refused").line().to_owned();
+        assert!(is_private(&path("none"), user).is_ok(), "nothing is there yet");
+        fs::create_dir(place.0.join("a")).expect("a directory");
+        fs::set_permissions(place.0.join("a"), Permissions::from_mode(0o700)).expect("its mode");
+        assert_eq!(is_private(&path("a"), user).is_ok(), me == user, "it is the user's own");
+        fs::set_permissions(place.0.join("a"), Permissions::from_mode(0o770)).expect("its mode");
+        assert!(refusal("a").contains("--socket"));
+        symlink("a", place.0.join("b")).expect("a link");
+        assert!(refusal("b").contains("--socket"), "the link may be another user's");
+        assert!(is_private(&path("a"), 0).is_ok(), "only root makes directories in /run");
     }
 }

@@ -1,7 +1,7 @@
 //! What ends a running node.
 
 use std::io;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, SyncSender};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -37,14 +37,16 @@ pub(crate) fn signals() -> io::Result<Signals> {
 }
 
 /// Tells of every signal that asks the program to end.
-pub(crate) fn listen(signals: &mut Signals, stop: &Sender<Stop>) {
+/// A hang-up is told once, however many there are before it is looked at.
+pub(crate) fn listen(signals: &mut Signals, stop: &Sender<Stop>, hang_up: &SyncSender<()>) {
     for signal in signals.forever() {
         let asks = [SIGTERM, SIGINT].contains(&signal);
         if asks && stop.send(Stop::Signal).is_err() {
             return;
         }
         if signal == SIGHUP {
-            tracing::info!("SIGHUP: there is nothing to read anew, the node goes on");
+            // One that waits already says the same.
+            let _ = hang_up.try_send(());
         }
     }
 }

@@ -46,7 +46,7 @@ use async_std::future::timeout;
 use scalesmall_core::Event;
 use scalesmall_driver::{Settings, Sockets, StartError, Wait};
 
-pub use scalesmall_driver::{Call, CallError, Handle};
+pub use scalesmall_driver::{Call, CallError, Handle, figures};
 
 /// A socket with async-std's readiness, as the driver wants it.
 #[derive(Debug)]

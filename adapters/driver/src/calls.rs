@@ -19,6 +19,8 @@ use crate::names::Names;
 use crate::record::Recorded;
 use crate::seed::{Seed, can_reach};
 use crate::stats::DriverStats;
+#[cfg(feature = "tracing")]
+use crate::trace;
 
 /// All that can be done with a node except its sockets, and so the same for every runtime.
 ///
@@ -37,6 +39,8 @@ pub struct Front {
     pub(crate) driver_stats: DriverStats,
     /// Whether events are left in the engine on purpose, as their reader is slow.
     pub(crate) reader_lags: bool,
+    /// How many calls of handles waited when the last one was made.
+    pub(crate) calls_waiting: usize,
 }
 
 impl Front {
@@ -49,6 +53,10 @@ impl Front {
         }
         if event == Some(Event::Isolated) {
             self.seeds.hasten();
+        }
+        #[cfg(feature = "tracing")]
+        if let Some(event) = &event {
+            trace::event(self.id(), event, &|id| id.to_string());
         }
         event
     }
@@ -170,6 +178,8 @@ impl Front {
         let found = self.seeds.poll(|addr| met.at(addr), || is_alone(engine));
         if let Some(found) = found {
             self.driver_stats.seeds_out_of_reach += found.out_of_reach;
+            #[cfg(feature = "tracing")]
+            trace::looked_up(self.id(), found.addresses.len(), found.out_of_reach);
             self.contact(&found.addresses);
         }
     }
@@ -242,6 +252,13 @@ impl Front {
     #[must_use]
     pub fn id(&self) -> NodeId {
         self.engine.engine().id()
+    }
+
+    /// How long this node has run, whatever lives it has begun meanwhile. It does not count while the
+    /// machine is suspended.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        Duration::from_nanos(self.clock.now().as_nanos())
     }
 
     /// This node's life.

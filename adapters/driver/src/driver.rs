@@ -16,6 +16,8 @@ use crate::calls::Front;
 use crate::resume::Clocks;
 use crate::socket::Socket;
 use crate::sockets::Sockets;
+#[cfg(feature = "tracing")]
+use crate::trace;
 
 /// Datagrams taken from one socket, or sent, in one turn of the pump, so that neither side starves
 /// the other or the clock.
@@ -96,6 +98,8 @@ impl<S: Socket> Driver<S> {
     pub fn pump(&mut self) -> io::Result<Wait> {
         if self.clocks.compare(self.front.clock.now(), SystemTime::now()).is_some() {
             self.front.driver_stats.resumes += 1;
+            #[cfg(feature = "tracing")]
+            trace::resumed(self.front.id());
             // Without random bits the node goes on in this life: others tell it what it has
             // forgotten.
             let _ = self.front.renew();
@@ -142,7 +146,9 @@ impl<S: Socket> Driver<S> {
                     return Ok(Received::All);
                 }
                 Err(error) if is_fatal(&error) => return Err(error),
-                Err(_) => {
+                Err(_error) => {
+                    #[cfg(feature = "tracing")]
+                    trace::not_received(front.id(), &_error);
                     front.driver_stats.receive_errors += 1;
                     errors += 1;
                     continue;
@@ -188,6 +194,8 @@ impl<S: Socket> Driver<S> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => self.held = Some(to),
                 Err(error) => {
+                    #[cfg(feature = "tracing")]
+                    trace::not_sent(self.front.id(), to, &error);
                     self.front.driver_stats.send_errors += 1;
                     self.front.engine.handle_send_error(now, to, send_error(&error));
                 }

@@ -7,11 +7,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use crate::calls::Front;
 
 /// The most calls that wait for a node.
-const CALLS: usize = 4096;
+pub(crate) const CALLS: usize = 4096;
 /// The most calls that one pump makes, so that callers do not starve the sockets.
 const TURN: usize = 64;
 
@@ -39,7 +40,10 @@ impl Mailbox {
     /// Makes a burst of the calls; returns whether more are waiting.
     pub(crate) fn run(&self, front: &mut Front) -> bool {
         for _ in 0..TURN {
-            let Some(errand) = self.state().errands.pop_front() else { return false };
+            let mut state = self.state();
+            let Some(errand) = state.errands.pop_front() else { return false };
+            front.calls_waiting = state.errands.len();
+            drop(state);
             errand(front);
         }
         !self.state().errands.is_empty()
@@ -168,14 +172,37 @@ impl<R> Call<R> {
     ///
     /// [`CallError`]; the call has not been made then.
     pub fn wait(mut self) -> Result<R, CallError> {
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let mut cx = Context::from_waker(&waker);
         loop {
-            match Pin::new(&mut self).poll(&mut cx) {
+            match self.poll_here() {
                 Poll::Ready(result) => return result,
                 Poll::Pending => std::thread::park(),
             }
         }
+    }
+
+    /// Blocks this thread until the call has been made, but not for longer than `limit`. Do not use it on
+    /// the thread that runs the node.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`]. After [`CallError::Late`] the call still waits for the node, which may make it later.
+    pub fn wait_within(mut self, limit: Duration) -> Result<R, CallError> {
+        let start = Instant::now();
+        loop {
+            if let Poll::Ready(result) = self.poll_here() {
+                return result;
+            }
+            let Some(left) = limit.checked_sub(start.elapsed()) else {
+                return Err(CallError::Late);
+            };
+            std::thread::park_timeout(left);
+        }
+    }
+
+    /// Looks for the result; if there is none yet, this thread is unparked when there is.
+    fn poll_here(&mut self) -> Poll<Result<R, CallError>> {
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        Pin::new(self).poll(&mut Context::from_waker(&waker))
     }
 }
 
@@ -246,7 +273,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Why a call was not made.
+/// Why a call was not made, or not in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallError {
@@ -254,6 +281,8 @@ pub enum CallError {
     Stopped,
     /// 4,096 calls are waiting for the node.
     Busy,
+    /// The node has not made the call in time: it is busy, or stands still.
+    Late,
 }
 
 impl fmt::Display for CallError {
@@ -261,6 +290,7 @@ impl fmt::Display for CallError {
         match self {
             Self::Stopped => f.write_str("the node has stopped; start it again"),
             Self::Busy => write!(f, "{CALLS} calls wait for the node; await some of them first"),
+            Self::Late => f.write_str("the node has not made the call in time"),
         }
     }
 }
@@ -309,6 +339,20 @@ mod tests {
         drop(node.handle().call(move |_| *make.lock().unwrap() = true));
         let _ = node.pump().unwrap();
         assert!(*made.lock().unwrap());
+    }
+
+    #[test]
+    fn a_node_that_stands_still_is_not_waited_for_longer_than_one_likes() {
+        let mut node = node();
+        let handle = node.handle();
+        let late = handle.call(|_| ()).wait_within(Duration::from_millis(1));
+        assert_eq!(late, Err(CallError::Late));
+        let call = handle.call(|_| 7);
+        let _ = node.pump().unwrap();
+        assert_eq!(call.wait_within(Duration::ZERO), Ok(7));
+        let call = handle.call(|_| ());
+        drop(node);
+        assert_eq!(call.wait_within(Duration::from_secs(60)), Err(CallError::Stopped));
     }
 
     #[test]

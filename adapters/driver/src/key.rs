@@ -60,7 +60,8 @@ impl GroupKey {
     /// # Errors
     ///
     /// [`KeyFileError`] if the file cannot be read, if anybody but its owner may read or write it,
-    /// or if it holds no key.
+    /// or if it holds no key. A file that root lends to a process of another user may be read by a group: that
+    /// is how orchestrators hand secrets on.
     pub fn from_file(path: &Path) -> Result<Self, KeyFileError> {
         let unreadable = |error: io::Error| KeyFileError::Unreadable { kind: error.kind() };
         let file = std::fs::File::open(path).map_err(unreadable)?;
@@ -68,7 +69,9 @@ impl GroupKey {
         #[cfg(unix)]
         {
             let mode = std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o7777;
-            if mode & 0o077 != 0 {
+            let lent = std::os::unix::fs::MetadataExt::uid(&about) == 0
+                && !rustix::process::geteuid().is_root();
+            if mode & if lent { 0o037 } else { 0o077 } != 0 {
                 return Err(KeyFileError::Exposed { mode });
             }
         }

@@ -45,6 +45,8 @@
 //! |---|---|---|
 //! | running | `node` | a running node: an engine with its sockets, its clock, and the calls of others |
 //! | | `events` | the events of a node, for a thread that does not run it |
+//! | publishing | `facade` | the figures of a node, published through the facade of the crate `metrics` |
+//! | watching | [`figures`] | what can be watched of a node: gauges and counters, each with what it means |
 //! | moving | `driver` | the pump: receive a burst, fire the clock, send |
 //! | | `handle` | calls of a node from other tasks and threads |
 //! | calling | `calls` | the engine's calls without `now`, events, seeds |
@@ -56,6 +58,7 @@
 //! | choosing | `lookup` | the addresses of a seed: asks the system, and name servers |
 //! | | `settings` | a node's settings, from code or from the environment |
 //! | | `state` | the state file: what a node has to know after it was killed |
+//! | telling | `trace` | what is told through the crate `tracing` |
 //! | ground | `checksum` | a checksum of what is written to files |
 //! | | `clock` | the engine's time from the operating system's |
 //! | | `config_line` | a configuration as words of a recording |
@@ -68,6 +71,7 @@
 //! | | `socket` | what the driver needs of a socket |
 //! | | `stats` | counters of what happens beside the engine |
 //! | | `tape` | the file of a recording: bounded, and one of a few |
+//! | | [`terms`] | what programs call that which a node believes, and why |
 //!
 //! All state of a node is in its [`Node`]: what the protocol knows is in the engine, within `record`;
 //! seeds and counters are in the [`Front`] around it; sockets and the datagram that found no room are
@@ -85,6 +89,15 @@
 //! to keep it in; without one nobody expects it back, and the text of the address tells people where it is.
 //!
 //! Events and queries carry identities; [`Front::name`] and [`Events::name`] give their names.
+//!
+//! # Watching
+//!
+//! [`figures::of`] returns all that can be watched of a node: gauges and counters, each with a name and a
+//! sentence. With the feature `metrics` a node that runs publishes them every five seconds through the
+//! facade of the crate `metrics`, each with the label `node`, to the recorder that the program has installed;
+//! a gauge of a group that is gone is set to NaN. With the feature `tracing` it tells of every event that is
+//! polled, and of what happens to its sockets, seeds and files, through the crate `tracing`. Recorders and
+//! subscribers are called where the node runs: one that waits for a disk or a network holds the node up.
 //!
 //! # State
 //!
@@ -121,6 +134,9 @@ mod config_line;
 mod discovery;
 mod driver;
 mod events;
+#[cfg(feature = "metrics")]
+mod facade;
+pub mod figures;
 mod handle;
 mod interface;
 mod keeper;
@@ -141,6 +157,9 @@ mod sockets;
 mod state;
 mod stats;
 mod tape;
+pub mod terms;
+#[cfg(feature = "tracing")]
+mod trace;
 
 pub use calls::{Front, NoRandomness};
 pub use clock::Clock;
@@ -153,6 +172,8 @@ pub use key::{GroupKey, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};
 pub use replay::{ReplayError, Replayed, replay, replay_telling};
 pub use seed::{DEFAULT_PORT, Seed, SeedError};
+#[cfg(feature = "serde")]
+pub use settings::SettingsPatch;
 pub use settings::{Multicast, Preset, Settings, SettingsError};
 pub use socket::Socket;
 pub use sockets::{OpenError, Sockets};

@@ -15,6 +15,8 @@ use crate::calls::{Front, NoRandomness, new_epoch};
 use crate::clock::Clock;
 use crate::discovery::Seeds;
 use crate::driver::{Driver, Wait};
+#[cfg(feature = "metrics")]
+use crate::facade::Facade;
 use crate::handle::{Handle, Mailbox};
 use crate::keeper::Keeper;
 use crate::names::Names;
@@ -25,6 +27,8 @@ use crate::sockets::{OpenError, Sockets};
 use crate::state::{Found, StateError, StateFile};
 use crate::stats::DriverStats;
 use crate::tape::Tape;
+#[cfg(feature = "tracing")]
+use crate::trace;
 
 /// A running node. It dereferences to its [`Front`], where the calls are.
 ///
@@ -36,6 +40,8 @@ use crate::tape::Tape;
 pub struct Node<S> {
     driver: Driver<S>,
     mailbox: Arc<Mailbox>,
+    #[cfg(feature = "metrics")]
+    facade: Facade,
 }
 
 impl<S: Socket> Node<S> {
@@ -83,13 +89,29 @@ impl<S: Socket> Node<S> {
         let engine = Recorded::new(settings, config, locator, epoch, clock.now(), tape)?;
         let seeds = Seeds::new(&settings.seeds, local.ip(), settings.look_up_every);
         let driver_stats = DriverStats::default();
-        let reader_lags = false;
         let names = Names::default();
-        let mut front =
-            Front { engine, names, clock, seeds, keeper, local, driver_stats, reader_lags };
+        let (reader_lags, calls_waiting) = (false, 0);
+        let mut front = Front {
+            engine,
+            names,
+            clock,
+            seeds,
+            keeper,
+            local,
+            driver_stats,
+            reader_lags,
+            calls_waiting,
+        };
         front.contact_kept();
         front.contact(&front.seeds.addresses());
-        Ok(Self { driver: Driver::new(front, sockets), mailbox: Arc::default() })
+        #[cfg(feature = "tracing")]
+        trace::started(front.id(), front.epoch(), local);
+        Ok(Self {
+            driver: Driver::new(front, sockets),
+            mailbox: Arc::default(),
+            #[cfg(feature = "metrics")]
+            facade: Facade::default(),
+        })
     }
 
     /// Makes the calls that handles have sent, contacts seeds that have been looked up, and then
@@ -102,6 +124,8 @@ impl<S: Socket> Node<S> {
         let more = self.mailbox.run(&mut self.driver.front);
         self.driver.front.look_up();
         self.driver.front.keep_state();
+        #[cfg(feature = "metrics")]
+        self.facade.look(&self.driver.front);
         let mut wait = self.driver.pump()?;
         for at in self.driver.front.deadlines() {
             wait.until(at);

@@ -69,6 +69,8 @@ impl Recorded {
     fn write(&mut self, write: impl FnOnce(&mut Tape) -> Result<(), io::ErrorKind>) {
         if let Some(Err(error)) = self.tape.as_mut().map(write) {
             self.failed = Some(error);
+            #[cfg(feature = "tracing")]
+            crate::trace::recording_ended(self.engine.id(), error);
             self.tape = None;
         }
     }

@@ -52,6 +52,6 @@ mod source;
 mod thread;
 
 pub use node::Node;
-pub use scalesmall_driver::{Call, CallError, Events, Handle};
+pub use scalesmall_driver::{Call, CallError, Events, Handle, figures};
 pub use socket::Socket;
 pub use thread::spawn;

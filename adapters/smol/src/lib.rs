@@ -42,7 +42,7 @@ use scalesmall_core::Event;
 use scalesmall_driver::{Settings, Sockets, StartError, Wait};
 use smol::{Async, Timer};
 
-pub use scalesmall_driver::{Call, CallError, Handle};
+pub use scalesmall_driver::{Call, CallError, Handle, figures};
 
 /// A socket with smol's readiness, as the driver wants it.
 #[derive(Debug)]

@@ -44,7 +44,7 @@ use scalesmall_driver::{Settings, Sockets, StartError, Wait};
 use tokio::net::UdpSocket;
 use tokio::time::timeout_at;
 
-pub use scalesmall_driver::{Call, CallError, Handle};
+pub use scalesmall_driver::{Call, CallError, Handle, figures};
 
 /// A socket, as the driver wants it.
 #[derive(Debug)]

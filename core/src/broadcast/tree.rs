@@ -69,6 +69,11 @@ pub(crate) struct Relays {
 }
 
 impl Relays {
+    /// The copies that nobody has acknowledged yet.
+    pub(crate) fn under_way(&self) -> usize {
+        self.copies.len()
+    }
+
     /// Whether no more batches are taken.
     pub(crate) fn is_full(&self, picture: &Picture) -> bool {
         self.copies.len() >= picture.config.limits.relays as usize

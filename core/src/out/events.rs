@@ -86,6 +86,16 @@ impl Events {
         self.len == 0 && self.dropped == 0
     }
 
+    /// The events that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The bytes of messages and metadata that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether there is no room for an event that holds this many bytes.
     fn is_full(&self, bytes: usize) -> bool {
         self.len >= self.limit || bytes > 0 && self.bytes + bytes > self.byte_limit

@@ -182,6 +182,11 @@ impl Out {
         }
     }
 
+    /// How many changes wait to be broadcast: claims, news, records and metadata.
+    pub(crate) fn changes_waiting(&self) -> usize {
+        self.claims.len() + self.news.len() + self.written.len() + usize::from(self.described)
+    }
+
     /// Whether nothing waits to be broadcast but what this node has written.
     pub(crate) fn has_only_own_news(&self) -> bool {
         self.claims.is_empty() && self.news.is_empty()

@@ -14,6 +14,11 @@ macro_rules! counters {
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
                 [$((stringify!($name), self.$name)),+].into_iter()
             }
+
+            /// What each counter counts: its documentation as text, in the order of
+            /// [`iter`](Self::iter).
+            pub const HELP: [&'static str; [$(stringify!($name)),+].len()] =
+                [$(concat!($($doc),+)),+];
         }
     };
 }

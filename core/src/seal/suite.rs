@@ -16,6 +16,8 @@ use chacha20poly1305::{AeadInOut as _, ChaCha20Poly1305, Nonce};
 /// How packets are protected. All nodes of a cluster use the same suite: a packet of the other one
 /// is refused, so no downgrade is possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Suite {
     /// HMAC-SHA-256 with a tag of 16 bytes: without the key one can read packets, but not make

@@ -191,6 +191,8 @@ impl From<RosterFull> for MergeError {
 
 /// What `members`, `route` and `coverage` do with members that are down, unreachable or have left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum DownMembers {
     /// They do not show them.
     #[default]

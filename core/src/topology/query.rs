@@ -91,6 +91,11 @@ impl Topology {
         Route::new(self, self.groups.by_name(group), key)
     }
 
+    /// The items of all records, tombstones included.
+    pub(crate) fn items_held(&self) -> usize {
+        self.items
+    }
+
     /// Which keys of a group nobody serves and which several do, taking members as
     /// [`DownMembers`] says. Takes time in proportion to the number of ranges.
     #[must_use]

@@ -18,6 +18,7 @@ mod freshness;
 mod guarantees;
 mod hostility;
 mod limits;
+mod load;
 mod moving;
 mod net;
 mod oversize;

@@ -69,8 +69,9 @@ impl Stage {
             .open(self.directory.join(format!("{number}.log")))?;
         let mut command = Command::new(std::env::current_exe()?);
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("GROUP_MANAGER_") {
-                command.env_remove(name);
+            let text = name.to_string_lossy();
+            if text.starts_with("GROUP_MANAGER_") || text.starts_with("SCALESMALL_") {
+                command.env_remove(&name);
             }
         }
         command

@@ -1,11 +1,16 @@
 //! What client and node say to each other: one line of JSON for the request, one or, when watching,
 //! many for the reply.
 
+//!
+//! [`control`](crate::control) describes it for those that write a client.
+
 mod event;
 mod named;
+mod version;
 
 pub(crate) use event::{EventRow, OWN_NAME, What};
 pub(crate) use named::{NameOf, Named, NodeRow};
+pub(crate) use version::{check_version, line};
 
 use scalesmall_core::{Op, Peer, Status, TimedItem};
 use serde::{Deserialize, Serialize};
@@ -33,6 +38,9 @@ pub(crate) enum Request {
     Send { group: Option<String>, nodes: Vec<String>, tag: u32, text: String },
     Watch,
     Stats,
+    Metrics,
+    Ready { min_peers: Option<usize> },
+    Reload,
     Depart,
 }
 
@@ -49,6 +57,10 @@ pub(crate) enum Reply {
     Done,
     Sent(SentRow),
     Stats(Vec<(String, u64)>),
+    /// OpenMetrics text.
+    Metrics(String),
+    Ready(ReadyRow),
+    Reloaded(ReloadRow),
     Departed(DepartedRow),
     Event(Box<EventRow>),
     Refused(String),
@@ -126,10 +138,30 @@ pub(crate) struct SentRow {
     pub(crate) sequence: u64,
 }
 
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct ReadyRow {
+    pub(crate) ready: bool,
+    /// Other nodes that are alive.
+    pub(crate) peers: usize,
+    /// Why it is not ready.
+    pub(crate) why: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct DepartedRow {
     pub(crate) acknowledged_by: u32,
     pub(crate) told: u32,
+}
+
+/// What a reload has done.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct ReloadRow {
+    /// The keys that have changed, those of the engine after `engine.`.
+    pub(crate) changed: Vec<String>,
+    /// The keys whose new values count after a restart only.
+    pub(crate) restart: Vec<String>,
+    /// What was refused, each with the reason.
+    pub(crate) failed: Vec<String>,
 }
 
 impl ItemRow {

@@ -1,6 +1,11 @@
 //! The settings of a node.
 
 mod environment;
+#[cfg(feature = "serde")]
+mod patch;
+
+#[cfg(feature = "serde")]
+pub use patch::SettingsPatch;
 
 use core::fmt;
 use std::io;
@@ -9,7 +14,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use scalesmall_core::{
-    ClusterName, Config, KeyId, Keyring, Locator, LocatorError, NodeName, SendRate, Suite,
+    ClusterName, ClusterNameError, Config, ConfigPatch, KeyId, Keyring, Locator, LocatorError,
+    NodeName, NodeNameError, SendRate, Suite,
 };
 
 use crate::interface;
@@ -39,6 +45,8 @@ const DEFAULT_GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x5ca1, 
 /// A cluster that wants its advantages, no seeds on one link and a change told to all by two or three
 /// datagrams, says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Multicast {
     /// The group and its port.
     pub group: SocketAddr,
@@ -61,6 +69,8 @@ impl Multicast {
 
 /// Which preset of the engine's [`Config`] a node uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Preset {
     /// [`Config::lan`].
     #[default]
@@ -106,6 +116,9 @@ pub struct Settings {
     pub suite: Suite,
     /// The most that is sent per second. `None`: what the preset says.
     pub send_rate: Option<SendRate>,
+    /// What else differs from the preset: intervals, time-outs, limits. It counts more than the fields above,
+    /// and [`Config::check`] says whether the engine will take it.
+    pub engine: ConfigPatch,
     /// A file in which to keep what the node has to know after it was killed: see
     /// [State](crate#state). It is made if it does not exist; its directory must.
     pub state: Option<PathBuf>,
@@ -136,6 +149,7 @@ impl Settings {
             preset: Preset::default(),
             suite: Suite::default(),
             send_rate: None,
+            engine: ConfigPatch::default(),
             state: None,
             record: None,
             record_limits: RecordLimits::default(),
@@ -265,6 +279,7 @@ impl Settings {
         config.suite = self.suite;
         config.send_rate = self.send_rate.unwrap_or(config.send_rate);
         config.multicast = self.multicast.is_some();
+        self.engine.apply(&mut config);
         config
     }
 }
@@ -280,6 +295,10 @@ pub enum SettingsError {
         /// What it should hold.
         wanted: &'static str,
     },
+    /// The cluster's name is empty or too long.
+    Cluster(ClusterNameError),
+    /// The node's name is none.
+    Name(NodeNameError),
     /// `GROUP_MANAGER_KEY` holds no key.
     KeyText(KeyTextError),
     /// The published key on an address that others can reach.
@@ -311,6 +330,8 @@ impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable { name, wanted } => write!(f, "{name} must be {wanted}"),
+            Self::Cluster(error) => error.fmt(f),
+            Self::Name(error) => error.fmt(f),
             Self::KeyText(error) => write!(f, "GROUP_MANAGER_KEY: {error}"),
             Self::PublishedKey => f.write_str(
                 "the published default key protects nothing and works on loopback only: \

@@ -1,0 +1,48 @@
+//! What programs call that which a node believes, and why: in lower case, with underscores.
+
+use scalesmall_core::{Cause, MulticastState, Status};
+
+/// The term for a status.
+#[must_use]
+pub const fn status(status: Status) -> &'static str {
+    match status {
+        Status::Alive => "alive",
+        Status::Suspect => "suspect",
+        Status::Unreachable => "unreachable",
+        Status::Down => "down",
+        Status::Left => "left",
+    }
+}
+
+/// The term for what multicast does for a node.
+#[must_use]
+pub const fn multicast(state: MulticastState) -> &'static str {
+    match state {
+        MulticastState::Working => "working",
+        MulticastState::Silent => "silent",
+        MulticastState::Unheard => "unheard",
+    }
+}
+
+/// The term for a cause; `other` for one that this version does not know.
+#[must_use]
+pub const fn cause(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::Heard => "heard",
+        Cause::Told { .. } => "told",
+        Cause::Unanswered => "unanswered",
+        Cause::Answered => "answered",
+        Cause::AnsweredOther { .. } => "answered_other",
+        Cause::Confirmed { .. } => "confirmed",
+        Cause::NobodyToAsk => "nobody_to_ask",
+        Cause::VerifiersSilent => "verifiers_silent",
+        Cause::Refuted => "refuted",
+        Cause::Departed => "departed",
+        Cause::NewLife => "new_life",
+        Cause::Expired => "expired",
+        Cause::HeldOff => "held_off",
+        Cause::Steady => "steady",
+        Cause::OwnStall => "own_stall",
+        _ => "other",
+    }
+}

@@ -1,0 +1,173 @@
+//! What is told through the crate `tracing`: a record for each event that is polled, and for what goes on
+//! beside the engine. Each record names the node, as a process may run several.
+
+use core::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+
+use scalesmall_core::{Destination, Epoch, Event, HoldReason, MulticastState, NodeId};
+use tracing::{debug, error, info, warn};
+
+use crate::terms;
+
+/// The target of records about events, so that a program can leave them out that tells of events itself.
+const EVENT: &str = "scalesmall_driver::event";
+
+/// A node begins to run.
+pub(crate) fn started(node: impl Display, epoch: Epoch, local: SocketAddr) {
+    info!(%node, %epoch, %local, "the node runs");
+}
+
+/// The machine was suspended, or set back to a snapshot.
+pub(crate) fn resumed(node: impl Display) {
+    warn!(%node, "the machine was suspended or set back to a snapshot: the node begins a new life");
+}
+
+/// A socket could not receive.
+pub(crate) fn not_received(node: impl Display, error: &io::Error) {
+    debug!(%node, %error, "a receive has failed");
+}
+
+/// A datagram could not be sent.
+pub(crate) fn not_sent(node: impl Display, to: Destination, error: &io::Error) {
+    match to {
+        Destination::Unicast(to) => debug!(%node, %to, %error, "a datagram could not be sent"),
+        Destination::Multicast => {
+            debug!(%node, %error, "a datagram could not be sent by multicast")
+        }
+    }
+}
+
+/// Seeds that were looked up have addresses.
+pub(crate) fn looked_up(node: impl Display, contacts: usize, out_of_reach: u64) {
+    debug!(%node, contacts, out_of_reach, "seeds were looked up");
+}
+
+/// The recording ends before the node does.
+pub(crate) fn recording_ended(node: impl Display, why: io::ErrorKind) {
+    warn!(%node, %why, "the recording has ended");
+}
+
+/// An event that the application gets now; `name` says what a node is called.
+pub(crate) fn event(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String) {
+    match event {
+        Event::Peer { peer, from, to, cause } => {
+            let from = from.map_or("unknown", terms::status);
+            let to = to.map_or("forgotten", terms::status);
+            let (id, epoch, cause) = (peer.id, peer.epoch, terms::cause(cause));
+            info!(target: EVENT, node = name(node), peer = name(id), %epoch, from, to, cause, "the status of a peer has changed");
+        }
+        Event::ItemSet { group, item } => {
+            let (member, range) = (item.item.member, item.item.range);
+            let (op, port) = (item.item.op, item.item.port);
+            debug!(target: EVENT, node = name(node), %group, member = name(member), ?op, %range, port, "a member has said something about a range");
+        }
+        Event::ItemCleared { group, member, range } => {
+            debug!(target: EVENT, node = name(node), %group, member = name(*member), %range, "what a member said about a range is void");
+        }
+        Event::Metadata { node: of, metadata } => {
+            debug!(target: EVENT, node = name(node), peer = name(*of), bytes = metadata.len(), "a node has new metadata");
+        }
+        Event::Message { origin, tag, payload, via } => {
+            debug!(target: EVENT, node = name(node), origin = name(*origin), tag = tag.0, bytes = payload.len(), via = name(*via), "a message has arrived");
+        }
+        other => own(node, other, name),
+    }
+}
+
+/// An event that is about the node itself.
+fn own(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String) {
+    match event {
+        Event::Renewed { from, to } => {
+            info!(target: EVENT, node = name(node), %from, %to, "the node lives in a new epoch")
+        }
+        Event::Conflict { epoch, renewals, lasted } => {
+            let seconds = lasted.as_secs();
+            error!(target: EVENT, node = name(node), %epoch, renewals, seconds, "another node seems to have this node's identity");
+        }
+        Event::Refused { peer, highest, lasted } => {
+            let (id, epoch, seconds) = (peer.id, peer.epoch, lasted.as_secs());
+            warn!(target: EVENT, node = name(node), peer = name(id), %epoch, highest, seconds, "all packets of a peer are refused as old");
+        }
+        Event::Isolated => {
+            warn!(target: EVENT, node = name(node), "nobody answers; seeds are being retried")
+        }
+        Event::Multicast { from, to: MulticastState::Working } => {
+            info!(target: EVENT, node = name(node), from = terms::multicast(*from), "multicast works");
+        }
+        Event::Multicast { from, to } => {
+            let (from, to) = (terms::multicast(*from), terms::multicast(*to));
+            warn!(target: EVENT, node = name(node), from, to, "multicast is of no use to this node");
+        }
+        Event::Path { peer, from, to } if to < from => {
+            warn!(target: EVENT, node = name(node), peer = name(*peer), from, to, "smaller datagrams pass to a peer than before");
+        }
+        Event::Path { peer, from, to } => {
+            info!(target: EVENT, node = name(node), peer = name(*peer), from, to, "larger datagrams pass to a peer than before");
+        }
+        Event::Undelivered { message, limit } => {
+            let sequence = message.sequence;
+            warn!(target: EVENT, node = name(node), sequence, limit, "a message was too large for some node");
+        }
+        Event::Stalled { late } => {
+            let milliseconds = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
+            warn!(target: EVENT, node = name(node), milliseconds, "this node was not run for a while");
+        }
+        Event::HeldOff { reason, left } => {
+            let (HoldReason::Silences { times } | HoldReason::Stalls { times }) = reason;
+            let seconds = left.as_secs();
+            warn!(target: EVENT, node = name(node), times, seconds, "the others do not route to this node for a while");
+        }
+        Event::Departed { acknowledged_by, told } => {
+            info!(target: EVENT, node = name(node), acknowledged_by, told, "this node has left");
+        }
+        Event::Overflow { dropped } => {
+            warn!(target: EVENT, node = name(node), dropped, "changes were dropped: list anew")
+        }
+        other => {
+            debug!(target: EVENT, node = name(node), event = ?other, "an event of a later version")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::UdpSocket;
+    use std::sync::{Arc, Mutex};
+
+    use crate::{GroupKey, Node, Settings};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_event_is_a_record_that_names_the_node() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let told = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        let id = tracing::subscriber::with_default(told.finish(), || {
+            let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+            let mut node: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
+            node.renew().unwrap();
+            node.depart();
+            while node.poll_event().is_some() {}
+            node.id()
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        for expected in ["the node runs", "the node lives in a new epoch", "this node has left"] {
+            let told = |line: &&str| line.contains(expected) && line.contains(&id.to_string());
+            assert_eq!(text.lines().filter(told).count(), 1, "{expected}: {text}");
+        }
+    }
+}
