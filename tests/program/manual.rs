@@ -126,7 +126,7 @@ fn a_client_in_python_asks_a_node_and_follows_it() {
     let Some(members) = answer(&["members", "kitchen"]) else { return };
     assert_eq!(members, (Some(0), format!("{}\n", a.address), String::new()));
     let owner = answer(&["owner", "kitchen", "17"]);
-    assert_eq!(owner, Some((Some(0), format!("{} 7000\n", a.address), String::new())));
+    assert_eq!(owner, Some((Some(0), format!("{} 127.0.0.1:7000\n", a.address), String::new())));
     assert_eq!(answer(&["owner", "kitchen", "100"]), Some((Some(3), String::new(), String::new())));
     let (code, _, why) = answer(&["members", "hall"]).expect("an answer");
     assert!(code == Some(1) && why.contains("the node refuses: no group 'hall' is known"), "{why}");

@@ -26,12 +26,12 @@ def ask(path, call, **fields):
 def main(path, command, *arguments):
     if command == "members":
         (members,) = ask(path, "members", group=arguments[0])
-        print(*members, sep="\n")
+        print(*(member["name"] for member in members), sep="\n")
     elif command == "owner":
         (owners,) = ask(path, "route", group=arguments[0], key=int(arguments[1]))
         if not owners:
             sys.exit(3)
-        print(owners[0]["member"], owners[0]["port"])
+        print(owners[0]["name"], owners[0]["endpoint"])
     elif command == "follow":
         for change in ask(path, "watch"):
             # What a newer node tells besides is skipped.

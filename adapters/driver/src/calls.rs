@@ -56,7 +56,8 @@ impl Front {
         }
         #[cfg(feature = "tracing")]
         if let Some(event) = &event {
-            trace::event(self.id(), event, &|id| id.to_string());
+            let name = |id| self.name(id).map_or_else(|| id.to_string(), String::from);
+            trace::event(self.id(), event, &name);
         }
         event
     }
@@ -179,7 +180,7 @@ impl Front {
         if let Some(found) = found {
             self.driver_stats.seeds_out_of_reach += found.out_of_reach;
             #[cfg(feature = "tracing")]
-            trace::looked_up(self.id(), found.addresses.len(), found.out_of_reach);
+            trace::looked_up(self.my_name(), found.addresses.len(), found.out_of_reach);
             self.contact(&found.addresses);
         }
     }

@@ -99,7 +99,7 @@ impl<S: Socket> Driver<S> {
         if self.clocks.compare(self.front.clock.now(), SystemTime::now()).is_some() {
             self.front.driver_stats.resumes += 1;
             #[cfg(feature = "tracing")]
-            trace::resumed(self.front.id());
+            trace::resumed(self.front.my_name());
             // Without random bits the node goes on in this life: others tell it what it has
             // forgotten.
             let _ = self.front.renew();
@@ -148,7 +148,7 @@ impl<S: Socket> Driver<S> {
                 Err(error) if is_fatal(&error) => return Err(error),
                 Err(_error) => {
                     #[cfg(feature = "tracing")]
-                    trace::not_received(front.id(), &_error);
+                    trace::not_received(front.my_name(), &_error);
                     front.driver_stats.receive_errors += 1;
                     errors += 1;
                     continue;
@@ -195,7 +195,7 @@ impl<S: Socket> Driver<S> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => self.held = Some(to),
                 Err(error) => {
                     #[cfg(feature = "tracing")]
-                    trace::not_sent(self.front.id(), to, &error);
+                    trace::not_sent(self.front.my_name(), to, &error);
                     self.front.driver_stats.send_errors += 1;
                     self.front.engine.handle_send_error(now, to, send_error(&error));
                 }

@@ -105,7 +105,7 @@ impl<S: Socket> Node<S> {
         front.contact_kept();
         front.contact(&front.seeds.addresses());
         #[cfg(feature = "tracing")]
-        trace::started(front.id(), front.epoch(), local);
+        trace::started(front.my_name(), front.epoch(), local);
         Ok(Self {
             driver: Driver::new(front, sockets),
             mailbox: Arc::default(),

@@ -70,7 +70,9 @@ impl Recorded {
         if let Some(Err(error)) = self.tape.as_mut().map(write) {
             self.failed = Some(error);
             #[cfg(feature = "tracing")]
-            crate::trace::recording_ended(self.engine.id(), error);
+            if let Some(name) = self.engine.name(self.engine.id()) {
+                crate::trace::recording_ended(name, error);
+            }
             self.tape = None;
         }
     }

@@ -156,17 +156,17 @@ mod tests {
         let lines = Lines::default();
         let writer = lines.clone();
         let told = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
-        let id = tracing::subscriber::with_default(told.finish(), || {
+        let name = tracing::subscriber::with_default(told.finish(), || {
             let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
             let mut node: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
             node.renew().unwrap();
             node.depart();
             while node.poll_event().is_some() {}
-            node.id()
+            node.my_name()
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         for expected in ["the node runs", "the node lives in a new epoch", "this node has left"] {
-            let told = |line: &&str| line.contains(expected) && line.contains(&id.to_string());
+            let told = |line: &&str| line.contains(expected) && line.contains(name.as_str());
             assert_eq!(text.lines().filter(told).count(), 1, "{expected}: {text}");
         }
     }

@@ -130,7 +130,7 @@ impl Family {
 
 /// What this node is called.
 pub(crate) fn own_name(front: &Front) -> String {
-    front.id().to_string()
+    front.my_name().to_string()
 }
 
 /// A name as the value of a label. Names are any bytes, and come from other nodes: what is no text, what a

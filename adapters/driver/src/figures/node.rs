@@ -24,9 +24,10 @@ pub(super) fn families(front: &Front) -> Vec<Family> {
         ),
         Family::info(
             "node",
-            "The name of this node, and its cluster.",
+            "The name of this node, its identity, and its cluster.",
             [
-                ("id", super::own_name(front).into()),
+                ("name", super::own_name(front).into()),
+                ("id", front.id().to_string().into()),
                 ("cluster", super::text(engine.config().cluster.as_bytes())),
             ],
         ),
