@@ -52,6 +52,7 @@ fn samples(directory: &Directory) -> Vec<(&'static str, [String; 3])> {
     let list = |all: [&str; 3]| all.map(str::to_owned);
     vec![
         ("bind", list(["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])),
+        ("name", list(["web-1", "web-2", "web-3"])),
         ("advertise", list(["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])),
         ("seed", list(["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])),
         ("look-up-every", list(["41s", "42s", "43s"])),
@@ -99,7 +100,8 @@ fn every_option_has_its_key_and_its_variable() {
         let sample = samples.iter().find(|(known, _)| *known == option);
         let (_, values) = sample.unwrap_or_else(|| panic!("--{option} needs a row in `samples`"));
         let key = option.replace('-', "_");
-        let is_list = ["seed", "join", "serve", "accept-key"].contains(&option.as_str());
+        let is_list =
+            ["advertise", "seed", "join", "serve", "accept-key"].contains(&option.as_str());
         let (row, in_file, wanted): (_, _, [Value; 3]) = if option == "engine" {
             let content = format!("[engine]\n{}\n", values[0]);
             ("engine.verifiers".to_owned(), content, [json!(4), json!(5), json!(6)])
@@ -133,7 +135,7 @@ fn faults_are_told_with_their_line_and_what_to_do_and_no_node_starts() {
             ":2: there is no key 'seeds': did you mean 'seed'?",
         ),
         ("bind = 5\n", ":1: 'bind' is a text, not a whole number"),
-        ("bind = \"0.0.0.0:0\"\nadvertise = \"10.1.1.1:1\"\n", ":2: the published default key"),
+        ("bind = \"0.0.0.0:0\"\nadvertise = [\"10.1.1.1:1\"]\n", ":2: the published default key"),
         ("bind = \"10.1.1.1:0\"\n", ":1: the published default key"),
         ("bind = \"[::1]:0\"\nseed = [\"127.0.0.1:5\"]\n", ":2: no seed can be reached from ::1"),
         ("bind = \"127.0.0.1:0\"\nlook_up_every = \"10ms\"\n", ":2: names would be looked up"),

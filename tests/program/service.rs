@@ -58,7 +58,10 @@ fn a_service_manager_is_told_when_the_node_is_up_reloads_and_ends() {
     let node = Node::start_by(manager.command(), &directory, "a", ALONE);
     let ready = manager.told();
     assert_eq!(ready[0], "READY=1");
-    assert!(ready[1].starts_with(&format!("STATUS=node {} is up", node.address)), "{ready:?}");
+    assert!(
+        ready[1].starts_with(&format!("STATUS=node {0} at {0} is up", node.address)),
+        "{ready:?}"
+    );
     node.signal("HUP");
     let reloading = manager.told();
     assert_eq!(reloading[0], "RELOADING=1");

@@ -12,10 +12,12 @@ pub(crate) fn log(event: &Event, row: &EventRow, format: LogFormat) {
         LogFormat::Text => serde_json::Value::Null,
         LogFormat::Json => serde_json::to_value(&row.what).unwrap_or_default(),
     };
-    let part = |names: &[&str]| names.iter().find_map(|name| what.get(name)?.as_str());
-    let (kind, group) = (part(&["event"]), part(&["group"]));
-    let peer = part(&["id", "peer", "node", "member", "origin"]);
-    let (from, to, cause) = (part(&["from"]), part(&["to"]), part(&["cause"]));
+    let part = |name: &str| what.get(name)?.as_str();
+    let (kind, group) = (part("event"), part("group"));
+    let of = |role: &str| Some(what.get(role)?.get("name")?.as_str()?);
+    let peer =
+        part("name").or_else(|| ["peer", "node", "member", "origin"].into_iter().find_map(of));
+    let (from, to, cause) = (part("from"), part("to"), part("cause"));
     let text = &row.text;
     // The level of a record is fixed at compile time.
     macro_rules! record {

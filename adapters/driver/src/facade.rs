@@ -153,7 +153,7 @@ mod tests {
         node.contact(&[std::net::SocketAddr::from(([127, 0, 0, 1], 9))]);
         let kept = Kept::default();
         metrics::with_local_recorder(&kept, || node.pump().map(drop)).unwrap();
-        let id = node.id();
+        let id = node.my_name();
         let counter = kept.value(&format!("scalesmall_datagrams_received node={id}"));
         assert_eq!(counter, Some(node.stats().datagrams_received));
         let alive = kept.value(&format!("scalesmall_peers node={id} status=alive"));

@@ -20,7 +20,7 @@ fn the_engine_needs_alloc_only_and_has_no_unsafe_code() {
     assert!(ENGINE.contains("extern crate alloc;\n#[cfg(test)]\nextern crate std;\n"));
     let features = section("[features]");
     let names: Vec<&str> = features.iter().filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(names, ["default", "seal", "mutants"]);
+    assert_eq!(names, ["default", "seal", "serde", "mutants"]);
     assert!(features.contains(&"default = []"));
 }
 
@@ -37,6 +37,7 @@ fn the_engine_depends_on_little_and_on_no_standard_library() {
         "hmac",
         "rand_chacha",
         "rand_core",
+        "serde",
         "sha2",
         "zeroize",
     ];
