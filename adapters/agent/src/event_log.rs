@@ -14,7 +14,7 @@ pub(crate) fn log(event: &Event, row: &EventRow, format: LogFormat) {
     };
     let part = |name: &str| what.get(name)?.as_str();
     let (kind, group) = (part("event"), part("group"));
-    let of = |role: &str| Some(what.get(role)?.get("name")?.as_str()?);
+    let of = |role: &str| what.get(role)?.get("name")?.as_str();
     let peer =
         part("name").or_else(|| ["peer", "node", "member", "origin"].into_iter().find_map(of));
     let (from, to, cause) = (part("from"), part("to"), part("cause"));
