@@ -75,7 +75,7 @@ pub(crate) fn a_deadline_is_kept_without_any_datagram<A: Adapter>() {
     const LIMIT: Duration = Duration::from_secs(20);
     let _turn = turn();
     let silent = UdpSocket::bind(LOOPBACK).expect("a socket").local_addr().expect("it is bound");
-    let mut node = A::bind(&settings(LOOPBACK, &[silent.into()])).expect("the node starts");
+    let mut node = A::bind(&settings(LOOPBACK, &[silent])).expect("the node starts");
     let end = Instant::now() + LIMIT;
     while A::next_event_within(&mut node, LIMIT).expect("it works") != Some(Event::Isolated) {
         assert!(Instant::now() < end);

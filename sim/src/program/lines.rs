@@ -32,7 +32,8 @@ impl Tap<Engine> for Lines {
 
     fn event(&mut self, at: u64, node: usize, event: &Event) {
         let event = format!("{event:?}");
-        let event = self.names.as_ref().map_or(event.clone(), |names| names.in_text(&event));
+        let event =
+            self.names.as_ref().map_or_else(|| event.clone(), |names| names.in_text(&event));
         self.write(&json!({ "at": at, "kind": "event", "node": node, "event": event }));
     }
 
