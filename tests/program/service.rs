@@ -119,7 +119,7 @@ fn a_service_manager_that_is_gone_keeps_no_node_waiting() {
 }
 
 fn deployed(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(path)
 }
 
 fn read(path: &str) -> String {
