@@ -32,7 +32,8 @@ impl Locator {
     /// # Errors
     ///
     /// [`LocatorError`] if there are no addresses or more than [`Locator::MAX_ADDRESSES`], if one is
-    /// there twice, or if one is not that of a single host with a port.
+    /// there twice, if one is not that of a single host with a port, or if the name is an address and
+    /// not the only one given.
     pub fn new(name: NodeName, addresses: &[SocketAddr]) -> Result<Self, LocatorError> {
         if addresses.is_empty() || addresses.len() > Self::MAX_ADDRESSES {
             return Err(LocatorError::Count { count: addresses.len() });
@@ -45,7 +46,11 @@ impl Locator {
                 return Err(LocatorError::Twice { addr });
             }
         }
-        Ok(Self::of(name, addresses.iter().map(|&addr| addr.into()).collect()))
+        let locator = Self::of(name, addresses.iter().map(|&addr| addr.into()).collect());
+        if locator.has_foreign_address() {
+            return Err(LocatorError::Fixed);
+        }
+        Ok(locator)
     }
 
     /// Of one or more addresses.
@@ -89,9 +94,16 @@ impl Locator {
         self.list()[0]
     }
 
+    /// Whether it is named after an address and has another one.
+    fn has_foreign_address(&self) -> bool {
+        !self.is_named_after_its_address() && self.name().as_str().parse::<SocketAddr>().is_ok()
+    }
+
     /// Whether datagrams can be sent to all of its addresses, and it is that of a node.
     pub(crate) fn is_of(&self, id: NodeId, cluster: &ClusterName) -> bool {
-        self.list().iter().all(|addr| addr.is_addressable()) && cluster.node(&self.name()) == id
+        !self.has_foreign_address()
+            && self.list().iter().all(|addr| addr.is_addressable())
+            && cluster.node(&self.name()) == id
     }
 
     /// Takes it into a hash.
@@ -181,9 +193,9 @@ mod tests {
     fn a_node_named_like_its_address_is_an_unnamed_one() {
         let a = addr("10.0.0.1:5");
         assert_eq!(Locator::new(name("10.0.0.1:5"), &[a]).unwrap(), Locator::from(a));
-        assert!(!Locator::new(name("10.0.0.1:6"), &[a]).unwrap().is_named_after_its_address());
-        let two = Locator::new(name("10.0.0.1:5"), &[a, addr("[::1]:5")]).unwrap();
-        assert!(!two.is_named_after_its_address());
+        assert_eq!(Locator::new(name("10.0.0.1:6"), &[a]), Err(LocatorError::Fixed));
+        let two = Locator::new(name("10.0.0.1:5"), &[a, addr("[::1]:5")]);
+        assert_eq!(two, Err(LocatorError::Fixed));
     }
 
     #[test]

@@ -75,11 +75,11 @@ impl Engine {
         self.picture.find(id).map(|ix| self.picture.name(ix))
     }
 
-    /// The address that packets for a node go to; `None` if it is not known. Of this node itself it is
-    /// the one that it prefers.
+    /// The address that packets for a node go to, or, if it has just moved, the one that it prefers;
+    /// `None` if it is not known. Of this node itself it is the one that it prefers.
     #[must_use]
     pub fn address(&self, id: NodeId) -> Option<SocketAddr> {
-        self.picture.find(id).map(|ix| self.picture.peers.places.address(ix))
+        self.picture.find(id).map(|ix| self.picture.peers.places.shown(ix))
     }
 
     /// Where an owner serves a key: its address, with the port of its service. `None` if the owner is
@@ -247,7 +247,7 @@ impl Engine {
         Peer {
             id: life.id,
             name: self.picture.name(ix),
-            address: places.address(ix),
+            address: places.shown(ix),
             addresses: places.last_said(ix).addresses().collect(),
             epoch: life.epoch,
             status: self.picture.state(ix).shown(),

@@ -154,10 +154,11 @@ impl Engine {
     ) -> Result<Ix, DatagramError> {
         let len = datagram.len();
         let sender = header.sender;
+        let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
         if sender.id == self.picture.me().id {
+            self.meet_namesake(sender, source);
             return Err(DatagramError::Own);
         }
-        let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
         let known = self.picture.find(sender.id);
         let mut misled = false;
         if let Some(ix) = known {
@@ -230,6 +231,12 @@ impl Engine {
         if header.bound && matches!(arrival, Arrival::Unicast(_)) {
             self.picture.peers.places.heard(ix, source);
         }
+        let picture = &mut self.picture;
+        if picture.peers.places.said(ix).is_none()
+            && picture.peers.may_tell(ix, picture.now, &picture.timing)
+        {
+            self.ask_place(sender, source);
+        }
         if misled {
             self.picture.peers.open_window(ix);
         }
@@ -287,6 +294,21 @@ impl Engine {
         });
         let cluster = &self.picture.config.cluster;
         said.or_else(|| Some(source.into())).filter(|locator| locator.is_of(sender.id, cluster))
+    }
+
+    /// Another life uses this node's name: the lower one of the two is told.
+    fn meet_namesake(&mut self, sender: Life, source: SocketAddr) {
+        let me = self.picture.me();
+        if sender.epoch > me.epoch {
+            if self.picture.is_plausible(&mut self.out, sender.epoch) {
+                self.membership.renewal.claimed(&self.picture, &mut self.out, sender.epoch);
+            }
+        } else if sender.epoch < me.epoch
+            && self.membership.challenges.is_allowed(&self.picture, &mut self.out)
+        {
+            let to = To { at: Destination::Unicast(source), bound: Some(sender), node: None };
+            self.out.say_frame(to, Frame::Claim(self.picture.claim(Ix::ME)));
+        }
     }
 
     /// Asks an unknown sender how it is named and reached: it is told a claim that says nothing of

@@ -33,7 +33,8 @@ impl Engine {
         }
         if self.picture.find(life.id).is_none() {
             // From the beginning, so that the claim comes with it. A speaker is not asked by all.
-            if channel != Channel::Multicast {
+            let asks = delta.since == 0 && channel != Channel::Multicast;
+            if asks && self.repair.sessions.unknown.may_ask(&self.picture, life.id) {
                 let want = Frame::Want { group: group.clone(), member: life, since: 0 };
                 self.out.say_frame(self.picture.bound(from), want);
             }

@@ -155,7 +155,7 @@ impl Engine {
         if cargo.ping
             && let Some(ix) = to.node
         {
-            self.membership.probes.sent(&self.picture, self.out.packet, ix);
+            self.membership.probes.sent(&self.picture, self.out.packet, ix, to.at);
             self.picture.health.asked(ix, self.picture.peers.should_answer(ix), self.picture.now);
             if cargo.padded {
                 let packet = self.out.packet;

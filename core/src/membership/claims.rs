@@ -1,7 +1,7 @@
 //! What follows from what others say of nodes, and from what this node finds out itself.
 
 use crate::base::{Channel, Epoch, Ix, Life, NodeId};
-use crate::claims::{Claim, Standing};
+use crate::claims::{Claim, Locator, Standing};
 use crate::config::Liveness;
 use crate::membership::{Membership, Unanswered};
 use crate::mutants::mutated;
@@ -20,6 +20,12 @@ impl Membership {
         channel: Channel,
     ) {
         if !picture.is_plausible(out, claim.life.epoch) {
+            return;
+        }
+        let foreign = |locator: &Locator| !picture.is_locator_of(claim.life.id, locator);
+        if claim.locator.as_ref().is_some_and(foreign) {
+            // Another's name: nothing that its subject could object to.
+            out.stats.claims_refused += 1;
             return;
         }
         if claim.life.id == picture.me().id {
@@ -53,6 +59,9 @@ impl Membership {
             Weighed::News(news) => {
                 out.stats.updates_applied += 1;
                 self.on_news(picture, out, news, claim);
+                if picture.peers.places.has_moved(news.ix) && !picture.peers.is_dubious(news.ix) {
+                    picture.greet_elsewhere(out, news.ix);
+                }
                 if news.held && channel == Channel::Direct && news.ix != from {
                     // It may not have said so, and not know that this is said of it.
                     out.say_frame(picture.bound(news.ix), Frame::Claim(claim.clone()));
@@ -182,7 +191,9 @@ impl Membership {
             let (window, peers) = (picture.config.silence_window, picture.ring.len());
             let plea = picture.health.plea(window, peers, picture.now);
             out.stats.refutations += 1;
-            picture.health.worse();
+            if theirs > mine {
+                picture.health.worse();
+            }
             if !mutated!(picture.config, IncarnationKept)
                 && !picture.object(out, claim.incarnation, plea)
             {

@@ -72,7 +72,7 @@ impl Comeback {
                 self.seeds.pop_front();
             }
             let mut known = picture.topology.roster().iter();
-            let node = known.find(|&ix| places.address(ix) == addr).map(|ix| picture.id(ix));
+            let node = known.find(|&ix| places.has(ix, addr)).map(|ix| picture.id(ix));
             self.seeds.push_back(Seed { addr, node });
             picture.greet_stranger(out, addr);
         }
@@ -98,8 +98,10 @@ impl Comeback {
 
     /// It has become known where a peer is: it may be a seed that nobody has answered from yet.
     pub(crate) fn located(&mut self, picture: &Picture, ix: Ix) {
-        let addr = picture.peers.places.address(ix);
-        for seed in self.seeds.iter_mut().filter(|seed| seed.node.is_none() && seed.addr == addr) {
+        let places = &picture.peers.places;
+        for seed in
+            self.seeds.iter_mut().filter(|seed| seed.node.is_none() && places.has(ix, seed.addr))
+        {
             seed.node = Some(picture.id(ix));
         }
     }

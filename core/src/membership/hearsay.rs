@@ -12,7 +12,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{Address, Destination, Epoch, Instant, Ix, NodeId};
+use crate::base::{Epoch, Instant, Ix, NodeId};
 use crate::claims::{Claim, Locator, Standing};
 use crate::out::{Out, Say, Why};
 use crate::picture::Picture;
@@ -166,18 +166,18 @@ fn ask(picture: &Picture, out: &mut Out, asked: &Asked) {
         Some(ix) if asked.doubt == Doubt::Accused => {
             let to = picture.unbound(ix);
             out.say_frame(to, Frame::Claim(asked.claim.clone()));
-            picture.greet(out, to);
+            picture.greet_everywhere(out, ix);
             // A later life may be elsewhere; until one of the two has answered, both are asked.
-            let elsewhere = asked.claim.locator.as_ref().map(Locator::first);
-            if let Some(addr) =
-                elsewhere.map(Address::socket).filter(|&addr| to.at != Destination::Unicast(addr))
-            {
+            let claimed = asked.claim.locator.iter().flat_map(Locator::addresses);
+            for addr in claimed.filter(|&addr| !picture.peers.places.has(ix, addr)) {
                 picture.greet_stranger(out, addr);
             }
         }
+        // One address after the other: it may not exist.
         _ => {
-            if let Some(locator) = &asked.claim.locator {
-                picture.greet_stranger(out, locator.first().socket());
+            let list = asked.claim.locator.as_ref().map_or(&[][..], Locator::list);
+            if let Some(addr) = list.iter().cycle().nth(usize::from(asked.tries - 1)) {
+                picture.greet_stranger(out, addr.socket());
             }
         }
     }

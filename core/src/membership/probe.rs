@@ -8,7 +8,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::base::{Instant, Ix};
+use crate::base::{Address, Destination, Instant, Ix};
 use crate::mutants::mutated;
 use crate::out::{Out, Say, Why};
 use crate::picture::Picture;
@@ -54,7 +54,16 @@ pub(crate) struct Probes {
     haste_until: Instant,
     /// Whether a probe has been answered since that was asked.
     completed: bool,
-    pings: BTreeMap<u64, (Ix, Instant)>,
+    pings: BTreeMap<u64, Sent>,
+}
+
+/// A ping that may still be answered.
+#[derive(Clone, Copy, Debug, Hash)]
+struct Sent {
+    to: Ix,
+    at: Instant,
+    /// The address that it went to, if that is not the one in use.
+    elsewhere: Option<Address>,
 }
 
 /// A probe that nobody answered.
@@ -144,21 +153,27 @@ impl Probes {
         unanswered
     }
 
-    /// Notes that ping number `packet` has been sent.
-    pub(crate) fn sent(&mut self, picture: &Picture, packet: u64, to: Ix) {
+    /// Notes that ping number `packet` has been sent to an address of a peer.
+    pub(crate) fn sent(&mut self, picture: &Picture, packet: u64, to: Ix, addr: Destination) {
+        let elsewhere = match addr {
+            Destination::Unicast(addr) if addr != picture.peers.places.address(to) => {
+                Some(addr.into())
+            }
+            Destination::Unicast(_) | Destination::Multicast => None,
+        };
         while let Some(oldest) = self.pings.first_entry() {
-            let stale = picture.now.since(oldest.get().1) > picture.timing.ping_memory;
+            let stale = picture.now.since(oldest.get().at) > picture.timing.ping_memory;
             if !stale && self.pings.len() < picture.config.limits.inquiries as usize {
                 break;
             }
             self.pings.pop_first();
         }
-        self.pings.insert(packet, (to, picture.now));
+        self.pings.insert(packet, Sent { to, at: picture.now, elsewhere });
     }
 
     /// Whether ping number `packet` has gone to a peer and has not been answered.
     pub(crate) fn awaits(&self, packet: u64, by: Ix) -> bool {
-        self.pings.get(&packet).is_some_and(|(ix, _)| *ix == by)
+        self.pings.get(&packet).is_some_and(|sent| sent.to == by)
     }
 
     /// Takes in an answer; returns whether it answers a ping of this node to that peer.
@@ -169,15 +184,23 @@ impl Probes {
         packet: u64,
         by: Ix,
     ) -> bool {
-        let Some(&(ix, at)) = self.pings.get(&packet) else {
+        let Some(&Sent { to, at, elsewhere }) = self.pings.get(&packet) else {
             return false;
         };
-        if ix != by {
+        if to != by {
             return false;
         }
         self.pings.remove(&packet);
+        if picture.peers.places.others(by).next().is_some() {
+            if let Some(addr) = elsewhere {
+                picture.peers.places.answered(by, addr);
+            }
+            // The first answer says which way is the best.
+            let same = self.pings.values_mut().filter(|sent| sent.to == by);
+            same.for_each(|sent| sent.elsewhere = None);
+        }
         let round_trip = picture.now.since(at);
-        picture.peers.sample(ix, round_trip);
+        picture.peers.sample(by, round_trip);
         picture.note_answer(at);
         // The way to it works: what was lost before was lost by chance.
         self.detour.take_if(|(other, _)| *other == by);
@@ -197,7 +220,7 @@ impl Probes {
     /// Forgets a peer that is leaving the table.
     pub(crate) fn forget(&mut self, ix: Ix) {
         self.order.retain(|&other| other != ix);
-        self.pings.retain(|_, (other, _)| *other != ix);
+        self.pings.retain(|_, sent| sent.to != ix);
         self.running.retain(|probe| probe.ix != ix);
         self.detour.take_if(|(other, _)| *other == ix);
     }

@@ -92,8 +92,13 @@ impl Picture {
 
     /// How a claim says that its node is named and reached, unless that is another's name.
     pub(crate) fn locator_in<'a>(&self, claim: &'a Claim) -> Option<&'a Locator> {
-        let cluster = &self.config.cluster;
-        claim.locator.as_ref().filter(|locator| locator.is_of(claim.life.id, cluster))
+        claim.locator.as_ref().filter(|locator| self.is_locator_of(claim.life.id, locator))
+    }
+
+    /// Whether a locator has the name of a node. What a node has said last is not looked at again.
+    pub(crate) fn is_locator_of(&self, id: NodeId, locator: &Locator) -> bool {
+        let known = self.find(id).map(|ix| self.peers.places.last_said(ix));
+        known.as_ref() == Some(locator) || locator.is_of(id, &self.config.cluster)
     }
 
     /// A node has said itself, in its present incarnation, how it is named and reached: that counts
@@ -107,7 +112,7 @@ impl Picture {
     /// This node is reached at other addresses from now on.
     pub(crate) fn locate_me(&mut self, locator: &Locator) {
         self.peers.uncount(Ix::ME, &self.topology);
-        self.peers.places.learn(Ix::ME, locator);
+        self.peers.places.learn(Ix::ME, locator, false);
         self.peers.count(Ix::ME, &self.topology);
     }
 
@@ -118,7 +123,8 @@ impl Picture {
         let fits = |locator: &&Locator| locator.name() == places.last_said(ix).name();
         let new = |locator: &&Locator| places.said(ix).as_ref() != Some(*locator);
         if let Some(locator) = self.locator_in(claim).filter(new).filter(fits) {
-            self.peers.places.learn(ix, locator);
+            let was_heard = self.peers.get(ix).was_heard();
+            self.peers.places.learn(ix, locator, was_heard);
         }
     }
 

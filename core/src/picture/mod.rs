@@ -197,8 +197,15 @@ impl Picture {
     /// The same to a peer, at each of its addresses: the one in use first, unbound as the peer may have
     /// begun a new life.
     pub(crate) fn greet_everywhere(&self, out: &mut Out, ix: Ix) {
+        self.greet(out, self.unbound(ix));
+        if !self.peers.is_dubious(ix) {
+            self.greet_elsewhere(out, ix);
+        }
+    }
+
+    /// The same, at all but the address in use.
+    pub(crate) fn greet_elsewhere(&self, out: &mut Out, ix: Ix) {
         let to = self.unbound(ix);
-        self.greet(out, to);
         for at in self.peers.places.others(ix).map(Destination::Unicast) {
             self.greet(out, To { at, ..to });
         }
@@ -340,6 +347,8 @@ impl Picture {
             }
         }
         let mut news: Vec<Frame> = Vec::with_capacity(claims.len() + frames.len());
+        // Whom the piece before is about.
+        let mut last = None;
         for frame in frames {
             // Those that do not know a node take nothing of it before they have its claim, so both
             // travel in one packet; with the beginning of a record the claim goes even if it is old.
@@ -349,11 +358,11 @@ impl Picture {
                 _ => (None, false),
             };
             if let Some(id) = id {
-                let said = |frame: &Frame| matches!(frame, Frame::Claim(it) if it.life.id == id);
                 let old = || self.find(id).map(|ix| Frame::Claim(self.claim(ix)));
-                let claim = claims.remove(&id).or_else(|| old().filter(|_| begins));
-                news.extend(claim.filter(|_| !news.last().is_some_and(said)));
+                let goes = begins && last != Some(id);
+                news.extend(claims.remove(&id).or_else(|| goes.then(old).flatten()));
             }
+            last = id;
             news.push(frame);
         }
         news.splice(0..0, claims.into_values());

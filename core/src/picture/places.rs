@@ -34,7 +34,7 @@ impl Places {
             growth::push(&mut self.table, place);
         }
         self.table[ix.index()] = place;
-        self.learn(ix, locator);
+        self.learn(ix, locator, false);
     }
 
     /// A node is forgotten.
@@ -43,11 +43,11 @@ impl Places {
     }
 
     /// A node is said to be so named and reached in its present life. Packets go to the first of its
-    /// addresses if the one in use is none of them, unless it was heard there: what is said may be
-    /// made up.
-    pub(super) fn learn(&mut self, ix: Ix, locator: &Locator) {
+    /// addresses if the one in use is none of them, unless it `was_heard`: what is said may be made
+    /// up, so it has to answer there first.
+    pub(super) fn learn(&mut self, ix: Ix, locator: &Locator, was_heard: bool) {
         let place = &mut self.table[ix.index()];
-        if !place.heard && !locator.list().contains(&place.at) {
+        if !was_heard && !locator.list().contains(&place.at) {
             place.at = locator.first();
         }
         place.current = true;
@@ -65,14 +65,48 @@ impl Places {
     }
 
     /// A packet that nobody can have recorded has come from a node in its present life. Packets go
-    /// where it came from, if that is one of the node's addresses.
+    /// where it came from, if that is one of the node's addresses and it has not been heard before.
     pub(crate) fn heard(&mut self, ix: Ix, source: SocketAddr) {
-        let place = &mut self.table[ix.index()];
         let source = Address::from(source);
-        if place.at == source {
-            place.heard = true;
-        } else if self.said.get(&ix).is_some_and(|locator| locator.list().contains(&source)) {
-            (place.at, place.heard) = (source, true);
+        let listed = self.is_listed(ix, source);
+        let place = &mut self.table[ix.index()];
+        if listed && !place.heard {
+            place.at = source;
+        }
+        place.heard |= place.at == source;
+    }
+
+    /// A node has answered what was sent to one of its addresses. Packets go there from now on.
+    pub(crate) fn answered(&mut self, ix: Ix, addr: Address) {
+        if self.is_listed(ix, addr) {
+            let place = &mut self.table[ix.index()];
+            (place.at, place.heard) = (addr, true);
+        }
+    }
+
+    fn is_listed(&self, ix: Ix, addr: Address) -> bool {
+        self.said.get(&ix).map_or_else(
+            || self.table[ix.index()].at == addr,
+            |locator| locator.list().contains(&addr),
+        )
+    }
+
+    /// Whether a node is said to be at an address.
+    pub(crate) fn has(&self, ix: Ix, addr: SocketAddr) -> bool {
+        self.is_listed(ix, addr.into())
+    }
+
+    /// Whether a node does not list the address in use any more.
+    pub(crate) fn has_moved(&self, ix: Ix) -> bool {
+        !self.is_listed(ix, self.table[ix.index()].at)
+    }
+
+    /// Where a node is to be found: the address in use if the node lists it, else the one that it
+    /// prefers.
+    pub(crate) fn shown(&self, ix: Ix) -> SocketAddr {
+        match self.said.get(&ix) {
+            Some(locator) if self.has_moved(ix) => locator.first().socket(),
+            _ => self.address(ix),
         }
     }
 
@@ -123,30 +157,35 @@ mod tests {
     }
 
     #[test]
-    fn the_address_in_use_is_kept_while_the_node_has_it() {
+    fn a_node_that_was_never_heard_is_looked_for_where_it_is_said_to_be() {
         let mut places = Places::default();
         places.admit(Ix::ME, &addr(9).into());
         assert_eq!((places.address(Ix::ME), places.said(Ix::ME)), (addr(9), Some(addr(9).into())));
-        places.learn(Ix::ME, &named(&[1, 9]));
+        places.learn(Ix::ME, &named(&[1, 9]), false);
         assert_eq!(places.address(Ix::ME), addr(9));
-        places.learn(Ix::ME, &named(&[1, 2]));
+        places.learn(Ix::ME, &named(&[1, 2]), false);
         assert_eq!((places.address(Ix::ME), places.said(Ix::ME)), (addr(1), Some(named(&[1, 2]))));
     }
 
     #[test]
-    fn an_address_at_which_the_node_was_heard_gives_way_to_no_word() {
+    fn an_address_at_which_the_node_was_heard_gives_way_to_an_answer_alone() {
         let mut places = Places::default();
         places.admit(Ix::ME, &addr(9).into());
         places.heard(Ix::ME, addr(9));
-        places.learn(Ix::ME, &named(&[1, 2]));
-        assert_eq!((places.address(Ix::ME), places.said(Ix::ME)), (addr(9), Some(named(&[1, 2]))));
-        places.heard(Ix::ME, addr(3));
-        assert_eq!(places.address(Ix::ME), addr(9));
+        places.learn(Ix::ME, &named(&[1, 2]), true);
+        assert!(places.has_moved(Ix::ME));
+        assert_eq!((places.address(Ix::ME), places.shown(Ix::ME)), (addr(9), addr(1)));
         places.heard(Ix::ME, addr(2));
-        assert_eq!(places.address(Ix::ME), addr(2));
+        places.answered(Ix::ME, addr(3).into());
+        assert_eq!(places.address(Ix::ME), addr(9));
+        places.answered(Ix::ME, addr(2).into());
+        assert_eq!((places.address(Ix::ME), places.shown(Ix::ME)), (addr(2), addr(2)));
+        // In a new life it may be elsewhere: what comes first shows where.
         places.begin_life(Ix::ME);
-        places.learn(Ix::ME, &named(&[3]));
-        assert_eq!(places.address(Ix::ME), addr(3));
+        places.learn(Ix::ME, &named(&[3, 4]), true);
+        assert_eq!(places.address(Ix::ME), addr(2));
+        places.heard(Ix::ME, addr(4));
+        assert_eq!(places.address(Ix::ME), addr(4));
     }
 
     #[test]
@@ -157,7 +196,7 @@ mod tests {
         places.begin_life(Ix::ME);
         assert_eq!((places.said(Ix::ME), places.fingerprint(Ix::ME)), (None, before));
         assert_eq!(places.last_said(Ix::ME), addr(1).into());
-        places.learn(Ix::ME, &addr(1).into());
+        places.learn(Ix::ME, &addr(1).into(), true);
         assert_eq!(places.fingerprint(Ix::ME), before);
     }
 }

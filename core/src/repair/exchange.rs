@@ -260,8 +260,10 @@ impl Sessions {
         }
         for RecordVersion { group, member, clock } in &theirs.records {
             let Some(ix) = picture.find(member.id) else {
-                let member = *member;
-                out.say_frame(to, Frame::Want { group: group.clone(), member, since: 0 });
+                if self.unknown.may_ask(picture, member.id) {
+                    let member = *member;
+                    out.say_frame(to, Frame::Want { group: group.clone(), member, since: 0 });
+                }
                 continue;
             };
             listed.insert(Subject::Record(group.clone(), ix));

@@ -15,6 +15,7 @@ mod gaps;
 mod session;
 mod stock;
 mod tombstones;
+mod unknown;
 
 use alloc::collections::BTreeSet;
 
@@ -27,6 +28,7 @@ use futile::Futile;
 use gaps::Gaps;
 use stock::Stock;
 use tombstones::Tombstones;
+use unknown::Unknown;
 
 /// A picture with fewer subjects than this fits into a small datagram.
 const SMALL_PICTURE: u64 = 16;
@@ -113,5 +115,6 @@ pub(crate) struct Sessions {
     /// Whether a newcomer has heard a large datagram.
     hears_large: bool,
     futile: Futile,
+    pub(crate) unknown: Unknown,
     stock: Option<Stock>,
 }

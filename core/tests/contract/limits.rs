@@ -26,6 +26,23 @@ fn alive(number: u16) -> Frame {
     Frame::Claim(scalesmall_hostile::claim(life(number), 0, Standing::Alive))
 }
 
+/// What was said by a node whose claim is not taken is asked for once in a while, however often it is told.
+#[test]
+fn a_record_of_an_unknown_node_is_asked_for_once() {
+    let mut engine = engine_with(1, limited(|limits| limits.nodes = 3));
+    let mut holder = Holder::new(2);
+    holder.introduce(&mut engine);
+    Holder::new(3).introduce(&mut engine);
+    let mut sent = 0;
+    for _ in 0..100 {
+        let packet = holder.packet(Some(receiver()), &[alive(9), record(9, "shards", 60)]);
+        engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
+        sent += drain(&mut engine).datagrams.len();
+    }
+    assert_eq!(engine.peer(id(9)), None);
+    assert!(sent <= 8, "{sent} datagrams");
+}
+
 /// A whole record of somebody, of `ranges` ranges.
 fn record(member: u16, name: &str, ranges: u32) -> Frame {
     let writes = (0..ranges).map(|at| Write {

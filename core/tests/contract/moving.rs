@@ -111,6 +111,26 @@ fn a_restart_elsewhere_is_a_return() {
     assert_same(&net);
 }
 
+/// Two nodes of one name that know nobody but each other: both are told.
+#[test]
+fn two_of_one_name_that_meet_are_told() {
+    let mut net = Net::new(0);
+    for number in [1, 2] {
+        let locator = Locator::new(name(1), &[addr(number)]).unwrap();
+        let epoch = scalesmall_core::Epoch(EPOCH.0 + u64::from(number));
+        net.engines.push(Engine::new(config(), locator, epoch, START).unwrap());
+    }
+    net.on(1, |engine, now| engine.contact(now, &[addr(2)]));
+    net.on(2, |engine, now| engine.contact(now, &[addr(1)]));
+    net.run_for(Duration::from_secs(60));
+    for number in [1, 2] {
+        let conflict =
+            |(by, event): &(u16, Event)| *by == number && matches!(event, Event::Conflict { .. });
+        assert!(net.events.iter().any(conflict), "node {number} is not told");
+    }
+    assert!(net.sent.len() < 600, "{} datagrams", net.sent.len());
+}
+
 #[test]
 fn a_node_that_is_named_after_its_address_keeps_it() {
     let mut engine = scalesmall_hostile::engine(1);
