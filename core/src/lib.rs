@@ -205,7 +205,7 @@
 //! | **node**, [`NodeId`] | one engine, known by its [name](NodeName) in all its lives; the id is a hash of that | member, process (SWIM) |
 //! | **peer** | another node that is known | member |
 //! | **life**, [`Epoch`] | one run of a node, and the number that orders its lives | generation (Cassandra), instance |
-//! | **incarnation** | counts a node's refutations in a life | the same in SWIM |
+//! | **incarnation** | counts how often a node has raised its claim in a life, to refute what was said or to move | the same in SWIM |
 //! | **claim** | what is known of a node, as one node tells another: life, incarnation, alive, down or left, and the locator | membership update (SWIM), heartbeat state |
 //! | **locator**, [`Locator`] | a node's name and the addresses at which it is reached, as it says itself | endpoint, advertised address |
 //! | **verdict**, *down* | the claim that a node is dead, with the nodes that found it silent (the frame `Verdict` is one verifier's report) | *confirm* (SWIM), *dead* (memberlist) |

@@ -18,7 +18,7 @@ pub(crate) enum Stop {
         /// How many were told.
         told: u32,
     },
-    /// Another node uses its address, and it was told to end then.
+    /// Another node uses its name, and it was told to end then.
     Conflict,
     /// Its thread ended by itself.
     Ended(io::Result<()>),

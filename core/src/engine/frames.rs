@@ -152,7 +152,7 @@ impl Engine {
         }
     }
 
-    /// Another life uses this node's address. It is a claim, so only a packet that nobody can have
+    /// Another life uses this node's name. It is a claim, so only a packet that nobody can have
     /// recorded may make it.
     fn on_duplicate(&mut self, trusted: bool, epoch: Epoch) {
         if trusted

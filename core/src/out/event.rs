@@ -70,7 +70,7 @@ pub enum Event {
     /// Again and again others say that this node lives in an epoch that it did not begin, or that
     /// it has sent packets that it did not send, and each time it begins another life. Another node
     /// uses its id, or a holder of the key claims so. Two nodes with one id take turns, ever more
-    /// slowly, and this event is repeated each time. Give one of them an address of its own, or end
+    /// slowly, and this event is repeated each time. Give one of them a name of its own, or end
     /// this one.
     Conflict {
         /// The epoch of the other.
