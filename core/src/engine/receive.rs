@@ -207,15 +207,7 @@ impl Engine {
             }
             return Err(DatagramError::Unproven);
         }
-        let (mut messages, mut bytes) = (0, 0);
-        for frame in frames {
-            if let Frame::Message(message) = frame
-                && self.would_deliver(frame)
-            {
-                (messages, bytes) = (messages + 1, bytes + message.payload.len());
-            }
-        }
-        if !self.out.events.has_room_for(messages, bytes) {
+        if !self.has_room_for_messages(frames) {
             return Err(DatagramError::Busy);
         }
         let is_news = known.is_none_or(|ix| self.picture.life(ix) != sender);
@@ -247,6 +239,19 @@ impl Engine {
             self.picture.flush_soon(&mut self.out);
         }
         Ok(ix)
+    }
+
+    /// Whether the messages of a packet find room among the events.
+    fn has_room_for_messages(&self, frames: &[Frame]) -> bool {
+        let (mut messages, mut bytes) = (0, 0);
+        for frame in frames {
+            if let Frame::Message(message) = frame
+                && self.would_deliver(frame)
+            {
+                (messages, bytes) = (messages + 1, bytes + message.payload.len());
+            }
+        }
+        self.out.events.has_room_for(messages, bytes)
     }
 
     /// Whether a frame is a message that becomes an event.
