@@ -161,7 +161,7 @@ fn a_state_file_keeps_the_name_and_that_of_another_node_is_refused() {
         node.ask(&["join", "kitchen"]);
         node.ask(&["members", "kitchen"])[0]["name"].as_str().expect("a name").to_owned()
     };
-    // Whoever has no name, and another port each time, is called as it was before.
+    // A node without a name that gets another port each time is called as it was before.
     let more = [ALONE, &["--state", &file]].concat();
     let first = Node::start(&directory, "a", &more);
     let (name, place) = (own_name(&first), first.address);

@@ -255,7 +255,7 @@ fn a_key_that_root_lends_to_the_group_of_a_node_is_taken() {
         let (taken, told) = check(nobody).expect("it runs");
         assert_eq!(taken, refused == 0o640, "mode {refused:o}: {told}");
     }
-    // Whoever could have it all alone does not share it.
+    // A user that could have it alone does not share it.
     mode(0o440);
     let (taken, told) = check(0).expect("it runs");
     assert!(!taken && told.contains("make it 600"), "{told}");

@@ -347,7 +347,7 @@ impl Picture {
             }
         }
         let mut news: Vec<Frame> = Vec::with_capacity(claims.len() + frames.len());
-        // Whom the piece before is about.
+        // The node that the piece before is about.
         let mut last = None;
         for frame in frames {
             // Those that do not know a node take nothing of it before they have its claim, so both

@@ -1,20 +1,21 @@
 //! Frames from bytes.
 
+mod locator;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::num::NonZeroU64;
 
 use super::frame::{
     Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
     RecordVersion, Route, Spread,
 };
-use super::kind::{CLAIM_LOCATOR, LOCATOR_COUNT, LOCATOR_IPV6, LOCATOR_NAMED};
+use super::kind::CLAIM_LOCATOR;
 use super::table::{MAX_GROWTH, Tables};
 use super::{MAX_FRAMES, MAX_METADATA, kind};
-use crate::base::{Address, Epoch, GroupName, Life, NodeId, NodeName};
-use crate::claims::{Claim, Locator, Standing};
+use crate::base::{Epoch, GroupName, Life, NodeId};
+use crate::claims::{Claim, Standing};
 use crate::mutants::mutated;
 use crate::packet::{Reader, WireError};
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
@@ -246,7 +247,7 @@ impl Decoder {
         if bits & 0x20 != 0 && age == 0 {
             return Err(WireError::Malformed);
         }
-        let locator = if bits & CLAIM_LOCATOR != 0 { Some(locator(body)?) } else { None };
+        let locator = if bits & CLAIM_LOCATOR != 0 { Some(locator::read(body)?) } else { None };
         let confirmed_by = [first, second];
         Ok(Claim { life, incarnation, standing, accuser, confirmed_by, age, locator })
     }
@@ -418,55 +419,6 @@ fn write_after(last: u64, body: &mut Reader<'_>) -> Result<Write, WireError> {
         },
     };
     Ok(Write { range, op, port, clock })
-}
-
-/// How a node is named and reached. Whether the name is that of the node is not looked at here.
-fn locator(body: &mut Reader<'_>) -> Result<Locator, WireError> {
-    let head = body.u8()?;
-    let count = usize::from(head & LOCATOR_COUNT) + 1;
-    if head & 0x08 != 0 || u32::from(head) >> (4 + count) != 0 {
-        return Err(WireError::Malformed);
-    }
-    let name = if head & LOCATOR_NAMED != 0 {
-        let len = body.u8()?;
-        let name = NodeName::try_from(body.take(len.into())?);
-        Some(name.map_err(|_| WireError::Malformed)?)
-    } else {
-        None
-    };
-    let mut addresses: Vec<Address> = Vec::with_capacity(count);
-    for at in 0..count {
-        let addr = address(body, head & LOCATOR_IPV6 << at != 0)?;
-        if addresses.contains(&addr) {
-            return Err(WireError::Malformed);
-        }
-        addresses.push(addr);
-    }
-    match (name, &*addresses) {
-        (None, &[only]) => Ok(Locator::from(only.socket())),
-        (None, _) => Err(WireError::Malformed),
-        (Some(name), _) => {
-            let locator = Locator::of(name, addresses);
-            // A name that is the text of the only address is left out.
-            let plain = locator.is_named_after_its_address();
-            if plain { Err(WireError::Malformed) } else { Ok(locator) }
-        }
-    }
-}
-
-/// An address, then a port.
-fn address(body: &mut Reader<'_>, ipv6: bool) -> Result<Address, WireError> {
-    let ip = if ipv6 {
-        let ip = Ipv6Addr::from(body.array::<16>()?);
-        // An IPv4 address has one form on the wire, the short one.
-        if ip.to_ipv4_mapped().is_some() {
-            return Err(WireError::Malformed);
-        }
-        IpAddr::V6(ip)
-    } else {
-        IpAddr::V4(Ipv4Addr::from(body.array::<4>()?))
-    };
-    Ok(Address::from(SocketAddr::new(ip, body.u16()?)))
 }
 
 /// The ends of a range of positions.

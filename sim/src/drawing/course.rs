@@ -21,7 +21,7 @@ pub(crate) struct Course<'a> {
     pub(crate) marks: &'a [Mark],
     /// How much more was done, of which nothing is kept.
     pub(crate) unmarked: u64,
-    /// Who saw whom as what.
+    /// As what each node saw each other one.
     pub(crate) sights: &'a Sights,
     /// From when until when this is known of each observer, if it is not known of all, all the time.
     pub(crate) spans: Option<&'a BTreeMap<usize, Vec<[u64; 2]>>>,

@@ -51,7 +51,7 @@ pub(super) fn numbers(html: &mut String, plot: &Plot, deeds: &[Deed<'_>], most: 
     Ok(())
 }
 
-/// The list of what was done, at most so many of it; `unmarked` more of it was not kept.
+/// The list of what was done, up to a limit; `unmarked` more entries were not kept.
 pub(super) fn list(
     html: &mut String,
     plot: &Plot,
