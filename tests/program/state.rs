@@ -150,8 +150,11 @@ fn files_that_do_not_fit_are_refused_and_stay_as_they_are() {
         assert!(line.contains(expected), "{line}");
         assert_eq!(fs::read_to_string(&file).expect("a file"), other);
     }
-    let line = start("/dev/null", &[]);
+    let folder = state(&directory, "folder");
+    fs::create_dir(&folder).expect("it is made");
+    let line = start(&folder, &[]);
     assert!(line.contains("no state file of a node"), "{line}");
+    assert!(!fs::exists(format!("{folder}.lock")).expect("it can be looked for"));
 }
 
 #[test]

@@ -121,6 +121,10 @@ impl StateFile {
     ///
     /// [`StateError`]; the file is as it was.
     pub(crate) fn open(path: &Path, cluster: &ClusterName) -> Result<(Self, Found), StateError> {
+        // Nothing is left beside a device or a folder.
+        if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+            return Err(StateError::NotAState);
+        }
         let lock = match private().open(beside(path, ".lock")) {
             Ok(file) => match file.try_lock() {
                 Ok(()) => Some(file),
@@ -193,7 +197,6 @@ fn read(path: &Path) -> Result<Option<String>, StateError> {
     match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(error)),
-        Ok(about) if !about.is_file() => return Err(StateError::NotAState),
         Ok(_) => {}
     }
     let mut bytes = Vec::new();

@@ -1,9 +1,10 @@
 //! Changes as a client sees them: one line of JSON each, with a sentence for people.
 
 use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Op, TimedItem};
+use scalesmall_driver::terms;
 use serde::{Deserialize, Serialize};
 
-use super::{ItemRow, NameOf, Named, hex, status_name};
+use super::{ItemRow, NameOf, Named, hex};
 use crate::cause;
 
 /// One change, when it was seen, and a sentence about it.
@@ -123,14 +124,14 @@ impl EventRow {
                 let shown = |id| named(id).shown().to_owned();
                 let (name, by, sentence) = cause::describe(cause, shown);
                 let who = named(peer.id);
-                let was = from.map_or("unknown", status_name);
-                let is = to.map_or("forgotten", status_name);
+                let was = from.map_or("unknown", terms::status);
+                let is = to.map_or("forgotten", terms::status);
                 let text = format!("{} {was} -> {is}: {sentence}", who.shown());
                 let what = What::Peer {
                     peer: who,
                     epoch: peer.epoch.to_string(),
-                    from: from.map(|status| status_name(status).to_owned()),
-                    to: to.map(|status| status_name(status).to_owned()),
+                    from: from.map(|status| terms::status(status).to_owned()),
+                    to: to.map(|status| terms::status(status).to_owned()),
                     cause: name.to_owned(),
                     by: by.into_iter().map(named).collect(),
                 };

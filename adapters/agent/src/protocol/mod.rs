@@ -12,7 +12,8 @@ pub(crate) use event::{EventRow, OWN_NAME, What};
 pub(crate) use named::{NameOf, Named, NodeRow};
 pub(crate) use version::{check_version, line};
 
-use scalesmall_core::{Op, Peer, Status, TimedItem};
+use scalesmall_core::{Op, Peer, TimedItem};
+use scalesmall_driver::terms;
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::OpName;
@@ -183,7 +184,7 @@ impl From<Peer> for PeerRow {
     fn from(peer: Peer) -> Self {
         Self {
             node: NodeRow::from(&peer),
-            status: status_name(peer.status).to_owned(),
+            status: terms::status(peer.status).to_owned(),
             held_for_ms: peer
                 .held_for
                 .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
@@ -192,17 +193,6 @@ impl From<Peer> for PeerRow {
             datagram: peer.datagram,
             metadata: hex(&peer.metadata),
         }
-    }
-}
-
-/// The name of a status.
-pub(crate) const fn status_name(status: Status) -> &'static str {
-    match status {
-        Status::Alive => "alive",
-        Status::Suspect => "suspect",
-        Status::Unreachable => "unreachable",
-        Status::Down => "down",
-        Status::Left => "left",
     }
 }
 
