@@ -98,9 +98,9 @@
 //! $ scalesmall-sim replay one.rec two.rec three.rec --key-file group.key --html cluster.html
 //! ```
 //!
-//! Pages are single files that load nothing. They show what was done, how each node was seen, and who saw
-//! whom and why, of several seeds to choose from; a reader zooms in with the buttons, by pinching, or with
-//! Ctrl and the wheel, and drags to pan.
+//! Pages are single files that load nothing. They show what was done, how each node was seen, by which
+//! others and why, and offer a choice of seeds. The buttons, pinching, or Ctrl with the wheel zoom in, and
+//! dragging pans.
 //!
 //! How scenario files are written is on [a page of its own](scenario::files).
 //!
