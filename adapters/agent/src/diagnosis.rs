@@ -93,9 +93,9 @@ fn look(handle: &Handle, diagnosis: &mut Diagnosis, files: &Files) {
         let seeds: Vec<(Seed, SeedState)> =
             node.seeds().map(|(seed, state)| (seed.clone(), state)).collect();
         let state_error = node.state().and_then(|state| state.error);
-        (counters::all(node), node.recording_error(), state_error, seeds)
+        (counters::all(node), node.recording_error(), state_error, seeds, sources(node))
     };
-    while let Ok((counters, error, state_error, seeds)) = handle.call(ask).wait() {
+    while let Ok((counters, error, state_error, seeds, sources)) = handle.call(ask).wait() {
         for line in diagnosis.seeds.look(Instant::now(), &seeds) {
             match line {
                 Line::Bad(text) => tracing::warn!("{text}"),
@@ -112,10 +112,26 @@ fn look(handle: &Handle, diagnosis: &mut Diagnosis, files: &Files) {
                 }
                 _ => String::new(),
             };
-            tracing::warn!("{about}{} ({} = {value})", fault.meaning, fault.counter);
+            let from = sources.iter().find(|(counter, _)| *counter == fault.counter);
+            let from = from.map(|(_, from)| format!("; the last came from {from}"));
+            let from = from.unwrap_or_default();
+            tracing::warn!("{about}{} ({} = {value}{from})", fault.meaning, fault.counter);
         }
         std::thread::sleep(LOOK);
     }
+}
+
+/// Where the last packets came from that raised the counters of faults, each with the node that is known to be
+/// there.
+fn sources(node: &Front) -> Vec<(&'static str, String)> {
+    let source = |fault: &Fault| {
+        let from = node.refused_from(fault.counter)?;
+        let mut peers = node.peers();
+        let known = peers.find(|peer| peer.address == from || peer.addresses.contains(&from));
+        let known = known.map(|peer| format!(", which is the address of {}", peer.name));
+        Some((fault.counter, format!("{from}{}", known.unwrap_or_default())))
+    };
+    FAULTS.iter().filter_map(source).collect()
 }
 
 /// What was seen of the counters, and when something was said about them.
