@@ -14,6 +14,7 @@
 //! | `manual` | completions, manual pages, a client of the control protocol in Python |
 //! | `multicast` | hosts on one link, and one behind a router |
 //! | `names` | nodes are known by their names, wherever they are |
+//! | `operating` | every command and every warning of the page about operating |
 //! | `optional` | what cannot stop a node: its log, its clients, files, signals |
 //! | `program` | running the program |
 //! | `recording` | recordings: replayed, moved on, ended |
@@ -38,6 +39,7 @@ mod logging;
 mod manual;
 mod multicast;
 mod names;
+mod operating;
 mod optional;
 mod program;
 mod recording;

@@ -30,7 +30,7 @@ struct Fault {
     looks: u32,
 }
 
-const FAULTS: [Fault; 7] = [
+const FAULTS: [Fault; 9] = [
     Fault {
         counter: "refused_forged",
         meaning: "packets arrive whose tag does not fit: if this goes on, a node has another key \
@@ -53,6 +53,18 @@ const FAULTS: [Fault; 7] = [
     Fault {
         counter: "refused_suite",
         meaning: "packets of the other suite arrive: give the same --suite to all nodes",
+        looks: 1,
+    },
+    Fault {
+        counter: "refused_version",
+        meaning: "packets of another version arrive: run one version on all nodes, or versions that \
+                  understand each other",
+        looks: 1,
+    },
+    Fault {
+        counter: "refused_full",
+        meaning: "nodes are refused, as the table of nodes is full of living ones: raise \
+                  --engine limits.nodes on all nodes",
         looks: 1,
     },
     Fault {
@@ -205,6 +217,16 @@ mod tests {
             let again =
                 (0..fault.looks).any(|look| tell(PAUSE * 3 + LOOK * look, 51 + u64::from(look)));
             assert!(again, "{} is told of once only", fault.counter);
+        }
+    }
+
+    #[test]
+    fn every_fault_has_a_row_in_the_page_about_operating() {
+        let page = include_str!("operating.md");
+        for fault in &FAULTS {
+            assert!(page.contains(&format!("(`{}`)", fault.counter)), "{}", fault.counter);
+            let words: Vec<&str> = fault.meaning.split(' ').take(4).collect();
+            assert!(page.contains(&words.join(" ")), "{}", fault.meaning);
         }
     }
 

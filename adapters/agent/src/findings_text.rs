@@ -1,5 +1,6 @@
 //! What was found out about nodes, for people.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
@@ -9,7 +10,11 @@ use crate::terminal::escaped_lines;
 
 /// A node about itself.
 pub(crate) fn info(row: &InfoRow) -> String {
-    let seen = row.seen_from.iter().map(|seen| format!("{} by {}", seen.address, seen.by.shown()));
+    let mut seen: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in &row.seen_from {
+        seen.entry(&one.address).or_default().push(one.by.shown());
+    }
+    let seen = seen.into_iter().map(|(address, by)| format!("{address} by {}", by.join(", ")));
     let seen: Vec<String> = seen.collect();
     let peers = row.peers.iter().map(|(status, count)| format!("{count} {status}"));
     let peers: Vec<String> = peers.collect();
@@ -35,7 +40,7 @@ pub(crate) fn info(row: &InfoRow) -> String {
         ("epoch", row.epoch.clone()),
         ("state", state),
         ("addresses", row.node.addresses.join(", ")),
-        ("seen from", or(seen.join(", "), "nobody has said")),
+        ("seen from", or(seen.join("; "), "nobody has said")),
         ("cluster", row.cluster.clone()),
         ("key in use", row.key.clone()),
         ("keys taken", row.keys.join(", ")),
@@ -93,7 +98,7 @@ fn changes(changes: &[ChangeRow]) -> String {
 
 fn evidence(change: &ChangeRow) -> String {
     let parts = [
-        change.silent_ms.map(|ms| format!("heard {} before", span(ms))),
+        change.silent_ms.map(|ms| format!("last heard {} before", span(ms))),
         change.rtt_us.map(|us| format!("round trip {}", shown_micros(us))),
         change.stall_ms.map(|ms| {
             let ago = span(change.stall_ago_ms.unwrap_or_default());

@@ -55,6 +55,7 @@
 //! | below | `terminal` | texts of others on a terminal |
 //! | the text | [`configuration_file`] | the configuration: what counts, how it is written, reading it again |
 //! | | [`control`] | the control protocol, for those that write a client |
+//! | | [`operating`] | bringing nodes up, watching and changing them, and every warning |
 //!
 //! All state of a node is in the driver's `Node`, on a thread of its own. Clients reach it through a
 //! `Handle`; what they share beside it (which of them watch, and which have a place) is in `watchers` and
@@ -118,6 +119,9 @@ pub mod control {}
 #[doc = include_str!("configuration.md")]
 #[cfg(doc)]
 pub mod configuration_file {}
+#[doc = include_str!("operating.md")]
+#[cfg(doc)]
+pub mod operating {}
 
 mod answers;
 mod arguments;
