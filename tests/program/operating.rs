@@ -106,7 +106,8 @@ fn warnings(source: &str) -> Vec<String> {
             let sentence: Vec<&str> = literal.split(['\\', '\n']).map(str::trim).collect();
             let sentence = sentence.join(" ");
             let fixed = sentence.split(['{', '}']).step_by(2).max_by_key(|part| part.len());
-            found.extend(fixed.map(|part| part.trim().to_owned()));
+            let mark = |char: char| !char.is_alphanumeric();
+            found.extend(fixed.map(|part| part.trim_matches(mark).to_owned()));
         }
     }
     found

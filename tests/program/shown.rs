@@ -130,12 +130,17 @@ fn nothing_that_others_write_is_obeyed_by_a_terminal() {
     until(LIMIT, "the group is known", || cook.route(evil, 5) == [7000]);
     let mut watch = cook.command(&["watch", "--state"]);
     let mut watch = watch.stdout(Stdio::piped()).spawn().expect("the program runs");
-    waiter.ask(&["send", &format!("soup{evil}")]);
     let mut lines = std::io::BufReader::new(watch.stdout.take().expect("it is piped"));
     let mut told = String::new();
-    while !told.contains("soup") {
-        assert!(std::io::BufRead::read_line(&mut lines, &mut told).expect("text") > 0, "{told:?}");
-    }
+    let mut read_to = |part: &str| {
+        while !told.contains(part) {
+            let read = std::io::BufRead::read_line(&mut lines, &mut told).expect("text");
+            assert!(read > 0, "{told:?}");
+        }
+    };
+    read_to("serves 0-9");
+    waiter.ask(&["send", &format!("soup{evil}")]);
+    read_to("soup");
     watch.kill().expect("it can be killed");
     watch.wait().expect("it has been killed");
     let mut all = vec![told];
