@@ -36,13 +36,13 @@
 //! | | `protocol` | what client and node say to each other, in JSON |
 //! | | `socket_file` | where a node is asked, and by whom |
 //! | | `whom` | which node a text means: a name, an address, an id |
+//! | asking | `questions` | the part of the command line by which a running node is asked |
 //! | words | `arguments` | texts that are groups, names, ranges, ports, addresses, operations |
 //! | | `cause` | why a peer's status changed, for people and for programs |
 //! | | `counters` | all counters of a node, by name |
 //! | | `http` | as much of HTTP as those that watch a node need |
 //! | | `log_lines` | what is logged, and how a line looks |
 //! | | `openmetrics` | figures as OpenMetrics text |
-//! | | `questions` | the part of the command line by which a running node is asked |
 //! | | `runtime` | running the node on the runtime of one's choice |
 //! | | `table` | tables, and what stands in their cells |
 //! | | `seed_log` | seeds that cannot be looked up or do not answer, told by name |
