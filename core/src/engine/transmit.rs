@@ -216,7 +216,7 @@ mod tests {
             let ix = admit(&mut engine, 2);
             engine.out.say(engine.picture.bound(ix), Say::Ping);
             if forgotten {
-                engine.forget(ix);
+                engine.drop_node(ix, Cause::Expired);
                 assert_eq!(admit(&mut engine, 3).index(), ix.index());
             }
             let to = engine.poll_transmit(&mut BytesMut::new());
