@@ -96,7 +96,7 @@ pub(crate) fn a_flood_of_forged_packets_keeps_nothing_from_a_sealed_node<A: Adap
     let b = Running::start::<A>(&sealed(&[a.address]));
     until_all_see_all(Duration::from_secs(5), &[&a, &b]);
     // Of the right cluster and under the right name of a key, so that each has to be opened.
-    let keys = Keyring::new(KeyId(0), Key::from([9; 32]));
+    let keys = Keyring::new(Key::authenticated([9; 32]));
     let cluster = ClusterName::try_from("scalesmall").expect("a name");
     let life = Life { id: b.id, epoch: EPOCH };
     let mut outsider = Holder::of(life, &keys, &cluster, Suite::Sealed);

@@ -24,7 +24,7 @@ const FIRST_LINE: &str = "scalesmall-recording 3 - 127.0.0.1:7000 1099511627776 
 /// If a replay of them panics, or ends in an error that names another line than one of theirs.
 pub fn recording(bytes: &[u8]) {
     // As the program writes it: the key of the test cluster under the first id.
-    let keys = Keyring::new(KeyId(0), Key::from(SECRET));
+    let keys = Keyring::new(Key::authenticated(SECRET));
     let mut text = bytes.to_vec();
     if !bytes.starts_with(b"scalesmall-recording") {
         text = [FIRST_LINE.as_bytes(), bytes].concat();
@@ -58,7 +58,7 @@ pub fn key_text(bytes: &[u8]) {
     let secret = secret(bytes);
     let parsed = GroupKey::parse(bytes);
     match (&parsed, &secret) {
-        (Ok(key), Some(secret)) => assert_eq!(trace(key.key()), trace(&Key::from(*secret))),
+        (Ok(key), Some(secret)) => assert_eq!(trace(key.key()), trace(&Key::authenticated(*secret))),
         (Err(error), None) => assert_eq!(error.len, bytes.len()),
         _ => panic!("{parsed:?} of {bytes:?}"),
     }
@@ -78,7 +78,7 @@ pub fn key_text(bytes: &[u8]) {
         GroupKey::from_file(path)
     });
     match (&read, &secret) {
-        (Ok(key), Some(secret)) => assert_eq!(trace(key.key()), trace(&Key::from(*secret))),
+        (Ok(key), Some(secret)) => assert_eq!(trace(key.key()), trace(&Key::authenticated(*secret))),
         (Err(KeyFileError::Text(_)), None) => {}
         _ => panic!("{read:?} of {bytes:?}"),
     }

@@ -1,5 +1,7 @@
 //! The ways of protecting a packet, and the keys that each sender has for them.
 
+use core::fmt;
+
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -11,28 +13,41 @@ use crate::base::{Life, NodeId};
 use crate::packet::{KeyId, TAG_LEN};
 
 #[cfg(feature = "seal")]
-use chacha20poly1305::{AeadInOut as _, ChaCha20Poly1305, Nonce};
+use super::cipher::Cipher;
 
-/// How packets are protected. All nodes of a cluster use the same suite: a packet of the other one
-/// is refused, so no downgrade is possible.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+/// How packets are protected. It is part of each [`Key`], so one and the same secret is two keys in two
+/// suites, and a downgrade cannot be expressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Suite {
     /// HMAC-SHA-256 with a tag of 16 bytes: without the key one can read packets, but not make
     /// them.
     #[default]
     Authenticated,
-    /// ChaCha20-Poly1305: without the key one can neither read packets nor make them.
-    ///
-    /// Built for plain x86-64, the cipher takes about four times as long as it could: put `-C
-    /// target-feature=+avx2`, or else `--cfg poly1305_backend="soft"`, into `RUSTFLAGS`.
+    /// The same tag, and the frames are encrypted with XChaCha20: without the key one can neither read
+    /// packets nor make them. See [the module](super) for why it is this one.
     #[cfg(feature = "seal")]
     Sealed,
 }
 
 impl Suite {
+    /// The suites that this build has.
+    pub const ALL: &[Self] = &[
+        Self::Authenticated,
+        #[cfg(feature = "seal")]
+        Self::Sealed,
+    ];
+
+    /// The word for it: `authenticated` or `sealed`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Authenticated => "authenticated",
+            #[cfg(feature = "seal")]
+            Self::Sealed => "sealed",
+        }
+    }
+
     pub(super) const fn is_sealed(self) -> bool {
         match self {
             Self::Authenticated => false,
@@ -41,8 +56,8 @@ impl Suite {
         }
     }
 
-    /// The byte that stands for the suite where keys are derived.
-    const fn label(self) -> u8 {
+    /// The byte that stands for the suite.
+    pub(crate) const fn number(self) -> u8 {
         match self {
             Self::Authenticated => 1,
             #[cfg(feature = "seal")]
@@ -51,44 +66,66 @@ impl Suite {
     }
 }
 
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// A group key, prepared for deriving the keys of senders (RFC 5869, the step *extract*).
 #[derive(Clone)]
 pub(super) struct Schedule {
     id: KeyId,
+    suite: Suite,
     root: Hkdf<Sha256>,
 }
 
 impl Schedule {
-    pub(super) fn new(cluster: &ClusterName, id: KeyId, key: &Key) -> Self {
+    pub(super) fn new(cluster: &ClusterName, key: &Key) -> Self {
         let mut salt = [0; SALT_LABEL.len() + ClusterName::MAX_LEN];
         let name = cluster.as_bytes();
         let len = SALT_LABEL.len() + name.len();
         salt[..SALT_LABEL.len()].copy_from_slice(SALT_LABEL);
         salt[SALT_LABEL.len()..len].copy_from_slice(name);
-        Self { id, root: Hkdf::new(Some(&salt[..len]), key.secret()) }
+        let root = Hkdf::new(Some(&salt[..len]), key.expose_secret());
+        Self { id: key.id(), suite: key.suite(), root }
     }
 
     pub(super) const fn id(&self) -> KeyId {
         self.id
     }
 
-    /// The key of one life of one sender (RFC 5869, the step *expand*).
-    pub(super) fn session(&self, suite: Suite, sender: Life) -> Session {
-        let mut purpose = [0; 2 + LIFE];
-        purpose[0] = suite.label();
-        purpose[1] = self.id.0;
-        purpose[2..].copy_from_slice(&octets(sender));
-        let mut key = Zeroizing::new([0; 32]);
-        self.root.expand(&purpose, key.as_mut()).expect("32 bytes are one block of HKDF");
-        match suite {
-            Suite::Authenticated => Session::Authenticated(
-                Hmac::new_from_slice(key.as_ref()).expect("HMAC takes keys of any length"),
-            ),
+    pub(super) const fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// The keys of one life of one sender (RFC 5869, the step *expand*).
+    pub(super) fn session(&self, sender: Life) -> Session {
+        let mut purpose = [0; 1 + LIFE];
+        purpose[0] = self.suite.number();
+        purpose[1..].copy_from_slice(&octets(sender));
+        match self.suite {
+            Suite::Authenticated => {
+                let mut key = Zeroizing::new([0; 32]);
+                self.derive(&purpose, key.as_mut());
+                let mac = Hmac::new_from_slice(key.as_ref());
+                Session::Authenticated(mac.expect("HMAC takes keys of any length"))
+            }
             #[cfg(feature = "seal")]
-            Suite::Sealed => Session::Sealed(
-                ChaCha20Poly1305::new_from_slice(key.as_ref()).expect("the key has 32 bytes"),
-            ),
+            Suite::Sealed => Session::Sealed(self.cipher(&purpose)),
         }
+    }
+
+    /// What encrypts for this purpose.
+    #[cfg(feature = "seal")]
+    pub(super) fn cipher(&self, purpose: &[u8]) -> Cipher {
+        let mut keys = Zeroizing::new([0; Cipher::KEYS]);
+        self.derive(purpose, keys.as_mut());
+        Cipher::new(&keys)
+    }
+
+    fn derive(&self, purpose: &[u8], key: &mut [u8]) {
+        self.root.expand(purpose, key).expect("64 bytes are two blocks of HKDF");
     }
 }
 
@@ -99,7 +136,7 @@ const SALT_LABEL: &[u8] = b"scalesmall 2 packet ";
 pub(super) enum Session {
     Authenticated(Hmac<Sha256>),
     #[cfg(feature = "seal")]
-    Sealed(ChaCha20Poly1305),
+    Sealed(Cipher),
 }
 
 impl Session {
@@ -116,24 +153,22 @@ impl Session {
         number: u64,
         receiver: Option<Life>,
     ) -> [u8; TAG_LEN] {
-        let mut tag = [0; TAG_LEN];
+        let receiver = receiver.map(octets);
+        let receiver = receiver.as_ref().map_or(&[][..], |octets| octets);
         match self {
             Self::Authenticated(mac) => {
                 let _ = (header, number);
-                let code = authenticate(mac, packet, receiver).finalize().into_bytes();
+                let mut tag = [0; TAG_LEN];
+                let code = authenticate(mac, &[packet, receiver]).finalize().into_bytes();
                 tag.copy_from_slice(&code[..TAG_LEN]);
+                tag
             }
             #[cfg(feature = "seal")]
             Self::Sealed(cipher) => {
                 let (header, frames) = packet.split_at_mut(header);
-                let (open, len) = associated(header, receiver);
-                let code = cipher
-                    .encrypt_inout_detached(&nonce(number), &open[..len], frames.into())
-                    .expect("a packet is far shorter than 256 GiB");
-                tag.copy_from_slice(&code);
+                cipher.seal(number, [header, receiver], frames)
             }
         }
-        tag
     }
 
     /// Checks a packet, tag included, and decrypts its frames into `plain` if they are encrypted.
@@ -149,32 +184,28 @@ impl Session {
         let Some((packet, tag)) = packet.split_last_chunk::<TAG_LEN>() else {
             return false;
         };
+        let receiver = receiver.map(octets);
+        let receiver = receiver.as_ref().map_or(&[][..], |octets| octets);
         match self {
             Self::Authenticated(mac) => {
                 let _ = (header, number, plain);
-                authenticate(mac, packet, receiver).verify_truncated_left(tag).is_ok()
+                authenticate(mac, &[packet, receiver]).verify_truncated_left(tag).is_ok()
             }
             #[cfg(feature = "seal")]
             Self::Sealed(cipher) => {
                 let (header, frames) = packet.split_at(header);
-                let (open, len) = associated(header, receiver);
                 plain.clear();
                 plain.extend_from_slice(frames);
-                let buffer = plain.as_mut_slice().into();
-                cipher
-                    .decrypt_inout_detached(&nonce(number), &open[..len], buffer, &(*tag).into())
-                    .is_ok()
+                cipher.open(number, [header, receiver], plain, tag)
             }
         }
     }
 }
 
-fn authenticate(mac: &Hmac<Sha256>, packet: &[u8], receiver: Option<Life>) -> Hmac<Sha256> {
+/// A code over all the parts, which has still to be finished.
+pub(super) fn authenticate(mac: &Hmac<Sha256>, parts: &[&[u8]]) -> Hmac<Sha256> {
     let mut mac = mac.clone();
-    mac.update(packet);
-    if let Some(life) = receiver {
-        mac.update(&octets(life));
-    }
+    parts.iter().for_each(|part| mac.update(part));
     mac
 }
 
@@ -186,28 +217,4 @@ fn octets(life: Life) -> [u8; LIFE] {
     octets[..NodeId::LEN].copy_from_slice(&life.id.to_bits().to_be_bytes());
     octets[NodeId::LEN..].copy_from_slice(&life.epoch.0.to_be_bytes());
     octets
-}
-
-/// The associated data of a sealed packet: its header, and the receiver's life if it is bound.
-#[cfg(feature = "seal")]
-fn associated(header: &[u8], receiver: Option<Life>) -> ([u8; MAX_ASSOCIATED], usize) {
-    let mut data = [0; MAX_ASSOCIATED];
-    let mut len = header.len();
-    data[..len].copy_from_slice(header);
-    if let Some(life) = receiver {
-        data[len..len + LIFE].copy_from_slice(&octets(life));
-        len += LIFE;
-    }
-    (data, len)
-}
-
-#[cfg(feature = "seal")]
-const MAX_ASSOCIATED: usize = crate::packet::Header::MAX_LEN + LIFE;
-
-/// The packet number, which never repeats under one key.
-#[cfg(feature = "seal")]
-fn nonce(number: u64) -> Nonce {
-    let mut nonce = Nonce::default();
-    nonce[4..].copy_from_slice(&number.to_be_bytes());
-    nonce
 }
