@@ -417,10 +417,10 @@ mod tests {
 
     use scalesmall_core::Epoch;
 
-    use crate::{GroupKey, Node, Settings};
+    use crate::{GroupKeys, Node, Settings};
 
     fn node() -> Node<UdpSocket> {
-        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         Node::start(&settings, Ok).unwrap()
     }
 

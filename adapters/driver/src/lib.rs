@@ -18,9 +18,9 @@
 //! ```no_run
 //! use std::time::Duration;
 //! use scalesmall_core::GroupName;
-//! use scalesmall_driver::{GroupKey, Node, Settings};
+//! use scalesmall_driver::{GroupKeys, Node, Settings};
 //!
-//! let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKey::published());
+//! let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKeys::published());
 //! settings.seeds.push("127.0.0.1:4001".parse()?);
 //! let mut node = Node::start(&settings, Ok)?;
 //! node.join(&GroupName::try_from("kitchen")?)?;
@@ -147,9 +147,11 @@ mod node;
 #[doc = include_str!("platforms.md")]
 #[cfg(doc)]
 pub mod platforms {}
+mod private_file;
 mod record;
 mod replay;
 mod resume;
+mod ring_line;
 mod seed;
 mod settings;
 mod socket;
@@ -168,7 +170,7 @@ pub use driver::{Driver, Wait};
 pub use events::{Events, Outlet, event_queue};
 pub use handle::{Call, CallError, Handle};
 pub use keeper::StateReport;
-pub use key::{GroupKey, KeyFileError, KeyTextError};
+pub use key::{GroupKeys, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};
 pub use replay::{ReplayError, Replayed, replay, replay_telling};
 pub use seed::{DEFAULT_PORT, Seed, SeedError};

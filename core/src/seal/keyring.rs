@@ -71,7 +71,13 @@ impl Keyring {
     /// A ring of one key, which is primary.
     #[must_use]
     pub fn new(key: Key) -> Self {
-        Self { primary: key.id(), keys: alloc::vec![HeldKey::by_hand(key, 0)] }
+        Self::of(HeldKey::by_hand(key, 0))
+    }
+
+    /// A ring of one key with all that is known of it, which is primary whatever that is.
+    #[must_use]
+    pub fn of(held: HeldKey) -> Self {
+        Self { primary: held.key.id(), keys: alloc::vec![held] }
     }
 
     /// Adds a key that was brought by hand, above all others in the order of keys, and returns its
