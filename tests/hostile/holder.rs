@@ -35,7 +35,13 @@ impl Holder {
     /// that of the node with number 2.
     #[must_use]
     pub fn of(life: Life, keys: &Keyring, cluster: &ClusterName) -> Self {
-        let sealer = Sealer::new(keys, cluster, Liveness::On, life);
+        Self::among(life, keys, cluster, Liveness::On)
+    }
+
+    /// As [`Holder::of`], among nodes that watch each other or not.
+    #[must_use]
+    pub fn among(life: Life, keys: &Keyring, cluster: &ClusterName, liveness: Liveness) -> Self {
+        let sealer = Sealer::new(keys, cluster, liveness, life);
         let addr = locator(life.id).and_then(|locator| locator.addresses().next());
         let addr = addr.unwrap_or_else(|| addr_of(2));
         Self { life, addr, sealer, writer: Writer::default(), packet: 0 }

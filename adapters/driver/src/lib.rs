@@ -63,7 +63,7 @@
 //! | | `clock` | the engine's time from the operating system's |
 //! | | `config_line` | a configuration as words of a recording |
 //! | | `interface` | the addresses and indices of the host's network interfaces |
-//! | | `key` | the group key: where it comes from, what is refused |
+//! | | `key` | the keys: where they come from, what is refused, how they are kept |
 //! | | `names` | the names of nodes that events mention, also of those that are forgotten |
 //! | | `platforms` | what depends on the operating system |
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
@@ -72,6 +72,8 @@
 //! | | `stats` | counters of what happens beside the engine |
 //! | | `tape` | the file of a recording: bounded, and one of a few |
 //! | | [`terms`] | what programs call that which a node believes, and why |
+//! | the bottom | `private_file` | files that only their owner can read, replaced as a whole |
+//! | | `ring_line` | a ring of keys as a word of a recording |
 //!
 //! All state of a node is in its [`Node`]: what the protocol knows is in the engine, within `record`;
 //! seeds and counters are in the [`Front`] around it; sockets and the datagram that found no room are
@@ -121,7 +123,7 @@
 //!
 //! | feature | what it adds | what it costs |
 //! |---|---|---|
-//! | `seal` | suite *sealed*: packets are encrypted | `chacha20poly1305` |
+//! | `seal` | suite *sealed*: packets are encrypted; keys can be rotated | `chacha20` |
 //! | `srv` | seeds that are services: `SRV` records | a resolver, `rsdns` |
 //!
 //! What depends on the operating system is on [a page of its own](platforms).

@@ -362,12 +362,14 @@ mod tests {
     use super::*;
     use crate::GroupKeys;
 
-    const HEADER: &str = "scalesmall-recording 3 - 127.0.0.1:7000 1 0 lan authenticated 0 false \
-                          1000000 4000 6b 0707070707070707070707070707070707070707070707070707070707070707\n";
+    fn header() -> String {
+        let keys = ring_line::write(GroupKeys::published().ring());
+        let seed = "07".repeat(32);
+        format!("{START} 4 - 127.0.0.1:7000 1 0 lan {keys} false 1000000 4000 6b {seed}\n")
+    }
 
     fn replayed(calls: &str) -> Result<Replayed, ReplayError> {
-        let settings = crate::Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
-        replay(format!("{HEADER}{calls}").as_bytes(), &settings.keys.ring().clone())
+        replay((header() + calls).as_bytes(), GroupKeys::published().ring())
     }
 
     #[test]
@@ -381,11 +383,11 @@ mod tests {
     #[test]
     fn a_line_without_an_end_is_refused_at_its_limit() {
         let zeros = || io::BufReader::new(io::repeat(b'0'));
-        let keys = crate::Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
-        let error = replay(zeros(), &keys.keys.ring().clone()).unwrap_err();
+        let keys = GroupKeys::published();
+        let error = replay(zeros(), keys.ring()).unwrap_err();
         assert_eq!(error, ReplayError::LongLine { line: 1 });
-        let endless = io::Cursor::new(format!("{HEADER}5 timeout\n")).chain(zeros());
-        let error = replay(endless, &keys.keys.ring().clone()).unwrap_err();
+        let endless = io::Cursor::new(header() + "5 timeout\n").chain(zeros());
+        let error = replay(endless, keys.ring()).unwrap_err();
         assert_eq!(error, ReplayError::LongLine { line: 3 });
     }
 

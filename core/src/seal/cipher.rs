@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
-use super::suite::authenticate;
+use super::code::authenticate;
 use crate::packet::TAG_LEN;
 
 /// A synthetic initialisation vector, as in RFC 5297: the tag is a code over all that is said, and the

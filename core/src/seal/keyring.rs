@@ -20,7 +20,7 @@ pub struct Keyring {
 }
 
 /// A key of a ring, and what its holder knows of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct HeldKey {
     /// The key.
@@ -51,6 +51,15 @@ impl HeldKey {
     /// Its place in the order of keys.
     pub(crate) const fn rank(&self) -> (u32, KeyId) {
         (self.generation, self.key.id())
+    }
+}
+
+/// Without the secret.
+impl fmt::Debug for HeldKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let leaked = if self.leaked { " leaked" } else { "" };
+        let travels = if self.travels { " travels" } else { "" };
+        write!(f, "{:?} generation {}{leaked}{travels}", self.key, self.generation)
     }
 }
 

@@ -31,10 +31,12 @@
 #[cfg(feature = "seal")]
 mod cipher;
 mod cluster;
+mod code;
 mod key;
 mod keyring;
 mod opener;
 mod sealer;
+mod session;
 mod suite;
 mod wide;
 

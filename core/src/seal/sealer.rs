@@ -6,7 +6,7 @@ use core::fmt;
 use super::cluster::ClusterName;
 use super::key::Key;
 use super::keyring::Keyring;
-use super::suite::{Schedule, Session};
+use super::session::{Schedule, Session};
 use crate::base::{Life, Liveness};
 use crate::packet::{Header, KeyId};
 
