@@ -10,6 +10,7 @@
 //! | `challenge` | asking strangers to prove that they are heard live |
 //! | `comeback`, `returns` | retrying the lost, and telling all that one of them is back |
 //! | `renewal`, `numbers` | when this node begins a new life; whether its own packet numbers are refused |
+//! | `draining` | which other owners this node may count on when it drains |
 //! | `departure` | when this node may stop after it has said that it leaves |
 //!
 //! Nodes that are gone are forgotten by `repair::tombstones`.
@@ -18,6 +19,7 @@ mod challenge;
 mod claims;
 mod comeback;
 mod departure;
+mod draining;
 mod hearsay;
 mod numbers;
 mod probe;
@@ -33,6 +35,7 @@ use crate::picture::Picture;
 use challenge::Challenges;
 use comeback::Comeback;
 use departure::Departure;
+use draining::Draining;
 use hearsay::{Doubt, Hearsay};
 use numbers::Numbers;
 use probe::{Probes, Unanswered};
@@ -52,6 +55,7 @@ pub(crate) struct Membership {
     pub(crate) numbers: Numbers,
     pub(crate) returns: Returns,
     pub(crate) departure: Departure,
+    pub(crate) draining: Draining,
 }
 
 impl Membership {
@@ -63,6 +67,7 @@ impl Membership {
         self.renewal.start();
         self.numbers.start();
         self.departure = Departure::default();
+        self.draining.start(picture, out);
         self.probes.start(picture, out);
         self.comeback.start(picture, out);
         self.hearsay.clear();
@@ -102,6 +107,7 @@ impl Membership {
             Why::Comeback => self.comeback.on_timer(picture, out),
             Why::Return => self.returns.on_timer(picture, out),
             Why::Departure => self.departure.on_timer(out),
+            Why::Draining => self.draining.on_timer(picture, out),
             Why::Renewal => return self.renewal.on_timer(picture, out),
             _ => {}
         }
@@ -113,6 +119,7 @@ impl Membership {
         self.probes.forget(ix);
         self.watches.forget(picture, out, ix);
         self.numbers.forget(ix);
+        self.draining.forget(ix);
         self.returns.told(ix);
     }
 }

@@ -197,6 +197,8 @@ impl Decoder {
                 highest: body.varint()?,
                 tag_of_highest: body.u16()?,
             },
+            kind::DRAINS => Frame::Drains { stamp: body.varint()? },
+            kind::NOTED => Frame::Noted { stamp: body.varint()?, own: body.varint()? },
             _ => return Ok(None),
         };
         Ok(Some(frame))

@@ -174,6 +174,19 @@ pub enum Frame {
         /// The first 16 bits of the tag of that packet.
         tag_of_highest: u16,
     },
+    /// The sender drains, and would count on the receiver for keys that both serve.
+    Drains {
+        /// The stamp with which the sender drains.
+        stamp: u64,
+    },
+    /// The sender has noted that the receiver drains. From now on it begins to drain with a higher stamp
+    /// only.
+    Noted {
+        /// The stamp of the receiver.
+        stamp: u64,
+        /// The stamp with which the sender drains itself; 0 if it does not.
+        own: u64,
+    },
 }
 
 impl Frame {

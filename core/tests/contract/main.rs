@@ -11,6 +11,7 @@ mod causes;
 mod conflict;
 mod counters;
 mod determinism;
+mod draining;
 mod dump;
 mod embedding;
 mod events;

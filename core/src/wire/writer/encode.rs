@@ -117,6 +117,15 @@ impl Writer {
             Frame::Counted { packet, tag, highest, tag_of_highest } => {
                 self.counted((*packet, *tag), (*highest, *tag_of_highest))
             }
+            Frame::Drains { stamp } => self.framed(kind::DRAINS, |w| {
+                w.varint(*stamp);
+                Ok(())
+            }),
+            Frame::Noted { stamp, own } => self.framed(kind::NOTED, |w| {
+                w.varint(*stamp);
+                w.varint(*own);
+                Ok(())
+            }),
             Frame::Suspicion => self.framed(kind::SUSPICION, |_| Ok(())),
             Frame::Narrow => self.framed(kind::NARROW, |_| Ok(())),
         }
