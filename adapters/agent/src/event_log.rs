@@ -37,6 +37,7 @@ fn level(event: &Event) -> Level {
     match event {
         Event::Conflict { .. } => Level::ERROR,
         Event::Refused { .. }
+        | Event::SeenElsewhere { .. }
         | Event::Isolated
         | Event::Stalled { .. }
         | Event::HeldOff { .. }

@@ -81,9 +81,12 @@ fn own(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String) {
         Event::Renewed { from, to } => {
             info!(target: EVENT, node = name(node), %from, %to, "the node lives in a new epoch")
         }
-        Event::Conflict { epoch, renewals, lasted } => {
-            let seconds = lasted.as_secs();
-            error!(target: EVENT, node = name(node), %epoch, renewals, seconds, "another node seems to have this node's identity");
+        Event::Conflict { epoch, renewals, lasted, address } => {
+            let (seconds, address) = (lasted.as_secs(), address.map(tracing::field::display));
+            error!(target: EVENT, node = name(node), %epoch, renewals, seconds, address, "another node seems to have this node's identity");
+        }
+        Event::SeenElsewhere { by, at, advertised } => {
+            warn!(target: EVENT, node = name(node), by = name(*by), %at, %advertised, "a peer sees this node at an address that it does not advertise");
         }
         Event::Refused { peer, highest, lasted } => {
             let (id, epoch, seconds) = (peer.id, peer.epoch, lasted.as_secs());

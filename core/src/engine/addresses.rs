@@ -31,6 +31,7 @@ impl Engine {
         }
         self.advance(now);
         self.picture.locate_me(&locator);
+        self.membership.asking.moved();
         let known = self.picture.claim(Ix::ME);
         if self.picture.object(&mut self.out, known.incarnation, Plea::Well) {
             self.picture.tell_all_of(&mut self.out, Ix::ME);

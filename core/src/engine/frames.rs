@@ -137,6 +137,7 @@ impl Engine {
             | Frame::TooLarge { .. }
             | Frame::Undelivered { .. }
             | Frame::Counted { .. }
+            | Frame::Seen { .. }
                 if !header.bound || channel != Channel::Direct => {}
             Frame::Narrow => self.picture.path_said_narrow(&mut self.out, from),
             Frame::TooLarge { packet, bytes } => self.on_too_large(from, packet, bytes),
@@ -146,6 +147,7 @@ impl Engine {
             Frame::Counted { packet, tag, highest, tag_of_highest } => {
                 self.on_counted(from, (packet, tag), (highest, tag_of_highest));
             }
+            Frame::Seen { at } => self.on_seen(from, at),
             Frame::Padding { .. } => {}
             // These were taken above, some together with their frames; they do not nest.
             Frame::Ping { .. } | Frame::Spread(_) | Frame::Numbered { .. } => {}
@@ -169,6 +171,7 @@ impl Engine {
         let mut to = self.picture.bound(from);
         if let Arrival::Unicast(source) = arrival {
             to.at = Destination::Unicast(source);
+            self.tell_seen(from, source);
         }
         self.out.say(to, Say::Pong { packet, root });
         let highest = self.picture.peers.highest(from);

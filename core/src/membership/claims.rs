@@ -178,6 +178,8 @@ impl Membership {
     ) {
         let me = picture.claim(Ix::ME);
         if claim.life.epoch > me.life.epoch {
+            let said = claim.locator.as_ref().and_then(|locator| locator.addresses().next());
+            self.renewal.rival = said.or(self.renewal.rival);
             self.renewal.claimed(picture, out, claim.life.epoch);
             return;
         }

@@ -244,6 +244,7 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         | Event::Undelivered { .. }
         | Event::Renewed { .. }
         | Event::Conflict { .. }
+        | Event::SeenElsewhere { .. }
         | Event::Refused { .. }
         | Event::Isolated
         | Event::Stalled { .. }

@@ -36,10 +36,11 @@ pub(super) const NARROW: u8 = 0x27;
 pub(super) const TOO_LARGE: u8 = 0x28;
 pub(super) const UNDELIVERED: u8 = 0x29;
 pub(super) const COUNTED: u8 = 0x2a;
+pub(super) const SEEN: u8 = 0x2b;
 
 /// The last one: to be moved on with each new type.
 #[cfg(test)]
-pub(super) const LAST: u8 = COUNTED;
+pub(super) const LAST: u8 = SEEN;
 
 /// In the bits of a claim: a locator follows.
 pub(super) const CLAIM_LOCATOR: u8 = 0x40;

@@ -134,6 +134,7 @@
 //! | `0x28` | [`TooLarge`](Frame::TooLarge) | packet number (varint), bytes (2) |
 //! | `0x29` | [`Undelivered`](Frame::Undelivered) | sequence (varint), bytes (2) |
 //! | `0x2a` | [`Counted`](Frame::Counted) | packet number (varint), bits of its tag (2), highest packet number (varint), bits of its tag (2) |
+//! | `0x2b` | [`Seen`](Frame::Seen) | address (4 or 16), port (2) |
 //!
 //! **Tables.** An *id*, a *life* and a *group* are varints that index a table of the packet. The
 //! tables come before all other frames, ids first; each may be left out, and no other frame adds to
@@ -185,6 +186,9 @@
 //! life, by a bound packet, is used until it is heard at another address of its locator, whatever is said. A *bound* packet of an unknown node that carries no claim about its sender counts if the sender is
 //! named after the address that the packet came from; else it is answered, as limited as challenges are,
 //! with a claim about the sender without a locator, to which the sender answers with its own.
+//!
+//! [`Seen`](Frame::Seen) tells the receiver that a packet of it came from an address that is not in its
+//! locator. It counts only in a bound packet to one receiver, which need not do anything.
 //!
 //! # Sizes
 //!

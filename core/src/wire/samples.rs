@@ -222,7 +222,7 @@ fn frame_for_all(g: &mut Gen) -> Frame {
 
 /// Any frame but those that announce others.
 fn frame(g: &mut Gen) -> Frame {
-    match below(g, 27) {
+    match below(g, 28) {
         0 => Frame::Ping { root: u64::arbitrary(g) },
         1 => Frame::Pong { packet: number(g), root: some(g, u64::arbitrary) },
         2 => Frame::Ack { packet: number(g) },
@@ -262,6 +262,7 @@ fn frame(g: &mut Gen) -> Frame {
             highest: number(g),
             tag_of_highest: u16::arbitrary(g),
         },
+        26 => Frame::Seen { at: addr(g) },
         _ if bool::arbitrary(g) => Frame::Vouch { life: life(g), packet: number(g) },
         _ => Frame::Duplicate { epoch: Epoch(u64::arbitrary(g)) },
     }

@@ -20,6 +20,7 @@ mod guarantees;
 mod hostility;
 mod limits;
 mod load;
+mod mapping;
 mod moving;
 mod net;
 mod oversize;

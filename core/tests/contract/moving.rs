@@ -124,8 +124,10 @@ fn two_of_one_name_that_meet_are_told() {
     net.on(2, |engine, now| engine.contact(now, &[addr(1)]));
     net.run_for(Duration::from_secs(60));
     for number in [1, 2] {
-        let conflict =
-            |(by, event): &(u16, Event)| *by == number && matches!(event, Event::Conflict { .. });
+        let other = Some(addr(3 - number));
+        let conflict = |(by, event): &(u16, Event)| {
+            *by == number && matches!(event, Event::Conflict { address, .. } if *address == other)
+        };
         assert!(net.events.iter().any(conflict), "node {number} is not told");
     }
     assert!(net.sent.len() < 600, "{} datagrams", net.sent.len());

@@ -325,13 +325,17 @@ impl Liar<'_> {
                 highest: self.number(),
                 tag_of_highest: self.random.draw() as u16,
             },
+            29 => {
+                let node = self.node();
+                Frame::Seen { at: self.sim.names().addr(node) }
+            }
             _ => Frame::Duplicate { epoch: self.life().epoch },
         }
     }
 }
 
 /// How many kinds are drawn from.
-const KINDS: u64 = 30;
+const KINDS: u64 = 31;
 
 /// Above the tags of the messages that a scenario follows.
 const FOREIGN: u32 = 1 << 20;
