@@ -47,7 +47,9 @@ fn level(event: &Event) -> Level {
             Level::WARN
         }
         Event::Path { from, to, .. } if to < from => Level::WARN,
-        Event::Peer { .. } | Event::Multicast { .. } | Event::Path { .. } => Level::INFO,
+        Event::Peer { .. } | Event::Moved { .. } | Event::Multicast { .. } | Event::Path { .. } => {
+            Level::INFO
+        }
         _ => Level::DEBUG,
     }
 }

@@ -108,6 +108,9 @@ fn own(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String) {
             let (seconds, address) = (lasted.as_secs(), address.map(tracing::field::display));
             error!(target: EVENT, node = name(node), %epoch, renewals, seconds, address, "another node seems to have this node's identity");
         }
+        Event::Moved { peer, to } => {
+            info!(target: EVENT, node = name(node), peer = name(*peer), %to, "a peer is reached at another address");
+        }
         Event::SeenElsewhere { by, at, advertised } => {
             warn!(target: EVENT, node = name(node), by = name(*by), %at, %advertised, "a peer sees this node at an address that it does not advertise");
         }

@@ -132,7 +132,8 @@ impl Engine {
                         && header.bound
                     {
                         // It may just have said that it is there.
-                        self.picture.peers.places.heard(from, source);
+                        let picture = &mut self.picture;
+                        picture.place(&mut self.out, from, |places| places.heard(from, source));
                     }
                     Ok(())
                 }
@@ -216,10 +217,10 @@ impl Engine {
         }
         let ix = self.recognise(sender, known, locator).ok_or(DatagramError::Full)?;
         if header.bound && matches!(arrival, Arrival::Unicast(_)) {
-            self.picture.peers.places.heard(ix, source);
+            self.picture.place(&mut self.out, ix, |places| places.heard(ix, source));
         }
         if let Some(addr) = reached {
-            self.picture.peers.places.answered(ix, addr);
+            self.picture.place(&mut self.out, ix, |places| places.answered(ix, addr));
         }
         let picture = &mut self.picture;
         if picture.peers.places.said(ix).is_none()

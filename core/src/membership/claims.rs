@@ -74,7 +74,7 @@ impl Membership {
                 if claim.locator.is_some() && claim.locator != known {
                     self.contradicted(picture, out, ix, claim);
                     if ix == from && channel == Channel::Direct {
-                        picture.relocate(ix, claim);
+                        picture.relocate(out, ix, claim);
                     }
                 }
             }

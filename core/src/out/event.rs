@@ -84,6 +84,13 @@ pub enum Event {
         /// if the two take turns there.
         address: Option<SocketAddr>,
     },
+    /// A peer is reached at another address than before, in its life or since it began another one.
+    Moved {
+        /// The peer.
+        peer: NodeId,
+        /// The address.
+        to: SocketAddr,
+    },
     /// A peer gets packets of this node from an address that is none of this node's: they pass a port
     /// mapping, or the host has another address that it sends from. If the addresses that this node says
     /// can be reached, all is well. Otherwise nobody takes it for a member: give it an address at which it

@@ -16,6 +16,7 @@ enum Subject<'a> {
     Item(&'a GroupName, NodeId, KeyRange),
     Metadata(NodeId),
     Path(NodeId),
+    Place(NodeId),
     Multicast,
 }
 
@@ -239,6 +240,7 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         Event::ItemCleared { group, member, range } => Some(Subject::Item(group, *member, *range)),
         Event::Metadata { node, .. } => Some(Subject::Metadata(*node)),
         Event::Path { peer, .. } => Some(Subject::Path(*peer)),
+        Event::Moved { peer, .. } => Some(Subject::Place(*peer)),
         Event::Multicast { .. } => Some(Subject::Multicast),
         Event::Message { .. }
         | Event::Undelivered { .. }
@@ -264,6 +266,7 @@ fn hash(subject: Subject<'_>) -> u64 {
         }
         Subject::Multicast => Hash::new(KEY, 3),
         Subject::Path(node) => Hash::new(KEY, 4).node(node),
+        Subject::Place(node) => Hash::new(KEY, 5).node(node),
     }
     .finish()
 }

@@ -65,6 +65,11 @@ pub(crate) enum What {
         lasted_ms: u64,
         address: Option<String>,
     },
+    /// A peer is reached at another address than before.
+    Moved {
+        peer: Named,
+        to: String,
+    },
     /// A peer sees this node at an address that it does not advertise.
     SeenElsewhere {
         by: Named,
@@ -167,6 +172,11 @@ impl EventRow {
                 let (tag, shown) = (tag.0, shown.escape_debug());
                 let text = format!("message {tag} from {}: {shown}", origin.shown());
                 (What::Message { origin, tag, payload: hex(payload), via }, text)
+            }
+            Event::Moved { peer, to } => {
+                let (peer, to) = (named(*peer), to.to_string());
+                let text = format!("{} is at {to} now", peer.shown());
+                (What::Moved { peer, to }, text)
             }
             Event::SeenElsewhere { by, at, advertised } => {
                 let (by, at, advertised) = (named(*by), at.to_string(), advertised.to_string());
