@@ -5,14 +5,16 @@
 //! | `cluster` | nodes meet, serve, die, return, depart |
 //! | `configuration` | files, variables and options; what is told of faults |
 //! | `discovery` | names that are looked up again, seeds that are told of, contacts at run time |
-//! | `duplicate` | two nodes with one address |
+//! | `duplicate` | two nodes with one name |
 //! | `edges` | wrong input, and what is lying about |
 //! | `demo` | the demo keeps its promises, and cleans up |
 //! | `diagnosis` | what is set up wrongly is told |
 //! | `logging` | what is logged: levels, the variable, text and JSON |
 //! | `manual` | completions, manual pages, a client of the control protocol in Python |
 //! | `multicast` | hosts on one link, and one behind a router |
+//! | `moves` | hosts whose addresses and interfaces change, and names and addresses that are used twice |
 //! | `names` | nodes are known by their names, wherever they are |
+//! | `network` | hosts that a test makes for itself |
 //! | `optional` | what cannot stop a node: its log, its clients, files, signals |
 //! | `program` | running the program |
 //! | `recording` | recordings: replayed, moved on, ended |
@@ -33,8 +35,10 @@ mod duplicate;
 mod edges;
 mod logging;
 mod manual;
+mod moves;
 mod multicast;
 mod names;
+mod network;
 mod optional;
 mod program;
 mod recording;
