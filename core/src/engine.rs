@@ -2,6 +2,7 @@
 
 mod acquaint;
 mod addresses;
+mod attributes;
 mod calls;
 mod clock;
 mod digest;
@@ -28,14 +29,15 @@ use crate::claims::Locator;
 use crate::config::{Config, ConfigError};
 use crate::engine::clock::{Clock, LATEST};
 use crate::membership::Membership;
-use crate::out::{Event, Intent, Out, Why};
+use crate::out::{Cause, Event, Intent, Out, Why};
 use crate::picture::Picture;
 use crate::repair::Repair;
 use crate::seal::{Opener, Sealer};
 use crate::segment::Segment;
 use crate::wire::{Decoder, Frame, Writer};
 
-pub use calls::MetadataError;
+pub use attributes::MetadataError;
+pub use calls::ForgetError;
 pub use load::Load;
 pub use queries::{Digest, Peer};
 pub use receive::DatagramError;
@@ -96,7 +98,7 @@ impl Engine {
         let picture = Picture::new(config, &locator, epoch, now);
         let out = Out::new(&picture.config, picture.me().id, epoch, now);
         let config = &picture.config;
-        let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
+        let (keys, cluster, liveness) = (&config.keys, &config.cluster, config.liveness);
         #[cfg(feature = "mutants")]
         let mutant = config.mutant;
         let mut engine = Self {
@@ -105,8 +107,8 @@ impl Engine {
             broadcast: Broadcast::default(),
             segment: Segment::default(),
             repair: Repair::default(),
-            sealer: Sealer::new(keys, cluster, suite, picture.me()),
-            opener: Opener::new(keys, cluster, suite, config.limits.session_keys),
+            sealer: Sealer::new(keys, cluster, liveness, picture.me()),
+            opener: Opener::new(keys, cluster, liveness, config.limits.session_keys),
             decoder: Decoder::new(),
             writer: Writer::default(),
             intents: Vec::new(),
@@ -204,9 +206,9 @@ impl Engine {
 
     fn derive_keys(&mut self) {
         let config = &self.picture.config;
-        let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
-        self.sealer = Sealer::new(keys, cluster, suite, self.picture.me());
-        self.opener = Opener::new(keys, cluster, suite, config.limits.session_keys);
+        let (keys, cluster, liveness) = (&config.keys, &config.cluster, config.liveness);
+        self.sealer = Sealer::new(keys, cluster, liveness, self.picture.me());
+        self.opener = Opener::new(keys, cluster, liveness, config.limits.session_keys);
     }
 
     fn on_deadline(&mut self, why: Why) {
@@ -277,26 +279,26 @@ impl Engine {
         self.picture.take_back(&mut self.out);
         self.broadcast.relays.drop_idle_views(&self.picture, &mut self.out);
         for ix in self.repair.tombstones.expire(&self.picture, &mut self.out) {
-            self.forget(ix);
+            self.drop_node(ix, Cause::Expired);
         }
     }
 
     /// Makes room for an unknown sender that has proven itself. Returns whether there is room.
     fn has_room_for_sender(&mut self) -> bool {
         for ix in self.picture.to_forget(1, None, true) {
-            self.forget(ix);
+            self.drop_node(ix, Cause::Expired);
         }
         !self.picture.topology.roster().is_full()
     }
 
-    fn forget(&mut self, ix: Ix) {
+    fn drop_node(&mut self, ix: Ix, cause: Cause) {
         self.membership.forget(&self.picture, &mut self.out, ix);
         self.broadcast.forget(ix);
         self.segment.forget(ix);
         self.repair.forget(ix);
         self.picture.covers.forget(ix);
         self.picture.paths.forget(ix);
-        self.picture.forget(&mut self.out, ix, crate::out::Cause::Expired);
+        self.picture.forget(&mut self.out, ix, cause);
     }
 }
 

@@ -126,7 +126,7 @@ impl Protocol for Engine {
         let Ok((header, start)) = Header::parse(datagram) else { return false };
         let end = datagram.len().saturating_sub(TAG);
         let payload = datagram.get(start..end).unwrap_or_default();
-        header.sealed || Decoder::new().decode(header.sender, payload, &mut Vec::new()).is_ok()
+        Decoder::new().decode(header.sender, payload, &mut Vec::new()).is_ok()
     }
 
     fn cause(event: &Event) -> Option<(&'static str, [Option<Identity>; 3])> {
@@ -178,6 +178,7 @@ pub(crate) const fn cause_in_words(cause: &Cause) -> (&'static str, [Option<Node
         Cause::HeldOff => ("it is held off for a while", [None; 3]),
         Cause::Steady => ("it has been up for long enough", [None; 3]),
         Cause::OwnStall => ("the observer had slept, and withdrew it", [None; 3]),
+        Cause::Forgotten => ("the observer was told to forget it", [None; 3]),
         _ => ("", [None; 3]),
     }
 }

@@ -1,6 +1,7 @@
 //! Wrong input, and what is lying about: one line that says what to do, and nothing changes.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::program::{Directory, Node, key_file, program, refusal, run, text};
@@ -15,10 +16,10 @@ fn words_that_make_no_sense_are_refused_in_one_line() {
         (&["members", ""], "at least one byte"),
         (&["members", &long], "300 bytes; at most 255"),
         (&["members", "g", "peers"], "unexpected argument 'peers'"),
-        (&["add", "g", "5", "2", "7000"], "start 5 is greater than end 2"),
-        (&["add", "g", "2", "5", "70000"], "1 to 65535"),
-        (&["add", "g", "2", "5", "0"], "1 to 65535"),
-        (&["add", "g", "2", "4294967296", "7"], "0 to 4294967295"),
+        (&["add", "g:5-2@7000"], "start 5 is greater than end 2"),
+        (&["add", "g:2-5@70000"], "1 to 65535"),
+        (&["add", "g:2-5@0"], "1 to 65535"),
+        (&["add", "g:2-4294967296@7"], "0 to 4294967295"),
         (&["route", "g", "-1"], "-1"),
         (&["send", "x", "--to", ""], "node name of 0 bytes"),
         (&["node", "--bind", "127.0.0.1:70000"], "port from 0 to 65535"),
@@ -104,6 +105,15 @@ fn keys_must_be_whole_private_and_unpublished() {
         let line = node(&["--bind", "127.0.0.1:0", "--key-file", &shown]);
         assert!(line.contains(expected), "mode {mode:o} says {line:?}");
     }
+    std::fs::write(&path, "0".repeat(64)).expect("a file");
+    let line = node(&["--bind", "127.0.0.1:0", "--key-file", &shown]);
+    assert!(line.contains("all zeros"), "{line}");
+    let pipe = text(&directory.path("pipe"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    for no_file in ["/dev/null", &pipe] {
+        let line = node(&["--bind", "127.0.0.1:0", "--key-file", no_file]);
+        assert!(line.contains("this is no file"), "{line}");
+    }
     let line = node(&["--bind", "0.0.0.0:0", "--advertise", "127.0.0.1:0", "--no-multicast"]);
     assert!(line.contains("loopback only"), "{line}");
     std::fs::write(&path, "01234567890123456789012345678912").expect("a file");
@@ -122,6 +132,8 @@ fn keygen_makes_private_keys_and_keeps_what_is_there() {
     let line = refusal(program().arg("keygen").arg(directory.path("first")));
     assert!(line.contains("exists"), "{line}");
     assert_eq!(std::fs::read_to_string(directory.path("first")).expect("text"), first);
+    let sealed = String::from_utf8(run(&["keygen", "--suite", "sealed"]).stdout).expect("text");
+    assert_eq!(sealed.strip_prefix("sealed ").map(str::len), Some(65));
     let printed = String::from_utf8(run(&["keygen"]).stdout).expect("text");
     assert_eq!(printed.trim_end().len(), 64);
     assert!(printed.trim_end().bytes().all(|byte| byte.is_ascii_hexdigit()));
@@ -156,9 +168,9 @@ fn what_a_running_node_refuses_changes_nothing() {
         (&["route", "unknown", "1"], "no group 'unknown' is known"),
         (&["coverage", "unknown"], "no group 'unknown' is known"),
         (&["leave", "unknown"], "no group 'unknown' is known"),
-        (&["remove", "unknown", "1", "2"], "no group 'unknown' is known"),
+        (&["remove", "unknown:1-2"], "no group 'unknown' is known"),
         (&["send", "x", "--group", "unknown"], "no group 'unknown' is known"),
-        (&["remove", "kitchen", "0", "8"], "does not serve exactly 0..=8"),
+        (&["remove", "kitchen:0-8"], "does not serve exactly 0-8"),
     ] {
         let line = refusal(&mut node.command(args));
         assert!(line.contains(expected), "{args:?} says {line:?}");
@@ -220,7 +232,7 @@ fn commands_given_at_the_same_time_are_all_carried_out() {
     let started: Vec<_> = keys
         .iter()
         .map(|key| {
-            let mut command = node.command(&["add", "kitchen", key, key, "7000"]);
+            let mut command = node.command(&["add", &format!("kitchen:{key}-{key}@7000")]);
             command.stdout(std::process::Stdio::null()).spawn().expect("it runs")
         })
         .collect();

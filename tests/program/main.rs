@@ -9,12 +9,14 @@
 //! | `edges` | wrong input, and what is lying about |
 //! | `demo` | the demo keeps its promises, and cleans up |
 //! | `diagnosis` | what is set up wrongly is told |
+//! | `findings` | what a node says of itself and of others: info, why, round trips, who reaches whom |
 //! | `logging` | what is logged: levels, the variable, text and JSON |
 //! | `manual` | completions, manual pages, a client of the control protocol in Python |
 //! | `multicast` | hosts on one link, and one behind a router |
 //! | `moves` | hosts whose addresses and interfaces change, and names and addresses that are used twice |
 //! | `names` | nodes are known by their names, wherever they are |
 //! | `network` | hosts that a test makes for itself |
+//! | `operating` | every command and every warning of the page about operating |
 //! | `optional` | what cannot stop a node: its log, its clients, files, signals |
 //! | `program` | running the program |
 //! | `recording` | recordings: replayed, moved on, ended |
@@ -22,6 +24,7 @@
 //! | `reload` | reading the configuration again in a running node |
 //! | `runtimes` | nodes of every runtime in one cluster |
 //! | `service` | what a service manager is told, and the files that describe services |
+//! | `shown` | what is printed: exit statuses, ranges and addresses, messages, and nothing that a terminal obeys |
 //! | `soak` | thirty nodes that are disturbed for as long as one likes; on demand |
 //! | `state` | what a node knows again after it was killed |
 //! | `watching` | figures, health, and scrapers that are slow, silent or many |
@@ -33,12 +36,14 @@ mod diagnosis;
 mod discovery;
 mod duplicate;
 mod edges;
+mod findings;
 mod logging;
 mod manual;
 mod moves;
 mod multicast;
 mod names;
 mod network;
+mod operating;
 mod optional;
 mod program;
 mod recording;
@@ -46,6 +51,7 @@ mod refused;
 mod reload;
 mod runtimes;
 mod service;
+mod shown;
 mod soak;
 mod state;
 mod watching;

@@ -91,8 +91,9 @@ pub(crate) fn event(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String
         Event::Metadata { node: of, metadata } => {
             debug!(target: EVENT, node = name(node), peer = name(*of), bytes = metadata.len(), "a node has new metadata");
         }
-        Event::Message { origin, tag, payload, via } => {
-            debug!(target: EVENT, node = name(node), origin = name(*origin), tag = tag.0, bytes = payload.len(), via = name(*via), "a message has arrived");
+        Event::Message { origin, sequence, group, tag, payload, via } => {
+            let group = group.as_ref().map(tracing::field::display);
+            debug!(target: EVENT, node = name(node), origin = name(*origin), sequence, group, tag = tag.0, bytes = payload.len(), via = name(*via), "a message has arrived");
         }
         other => own(node, other, name),
     }
@@ -165,7 +166,7 @@ mod tests {
     use std::net::UdpSocket;
     use std::sync::{Arc, Mutex};
 
-    use crate::{GroupKey, Node, Settings};
+    use crate::{GroupKeys, Node, Settings};
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -186,7 +187,7 @@ mod tests {
         let writer = lines.clone();
         let told = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
         let name = tracing::subscriber::with_default(told.finish(), || {
-            let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+            let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
             let mut node: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
             node.renew().unwrap();
             node.depart();

@@ -9,7 +9,7 @@ use crate::base::{Arrival, Channel, Destination, Instant, Ix, Life};
 use crate::broadcast::Novelty;
 use crate::claims::{Claim, Locator};
 use crate::mutants::mutated;
-use crate::out::To;
+use crate::out::{Cause, To};
 use crate::packet::{Header, TAG_LEN, WireError};
 use crate::picture::{BASE, News, Proof, Weighed};
 use crate::seal::{Freshness, OpenError};
@@ -29,7 +29,7 @@ use crate::wire::{Frame, Message};
 pub enum DatagramError {
     /// The bytes are not a packet that this engine can read.
     Wire(WireError),
-    /// The packet does not open: another cluster, an unknown key, a wrong tag, the other suite.
+    /// The packet does not open: another cluster, an unknown key, a wrong tag.
     Sealed(OpenError),
     /// Its number has been seen.
     Replayed,
@@ -125,7 +125,7 @@ impl Engine {
                         self.repair.sessions.heard_large(&self.picture);
                     }
                     for ix in self.picture.to_forget_for(from, &frames) {
-                        self.forget(ix);
+                        self.drop_node(ix, Cause::Expired);
                     }
                     self.apply(&header, from, arrival, &mut frames);
                     if let Arrival::Unicast(source) = arrival
@@ -340,7 +340,6 @@ impl Engine {
             DatagramError::Sealed(error) => match error {
                 OpenError::WrongCluster => &mut stats.refused_cluster,
                 OpenError::UnknownKey { .. } => &mut stats.refused_key,
-                OpenError::WrongSuite => &mut stats.refused_suite,
                 OpenError::Forged => &mut stats.refused_forged,
             },
             DatagramError::Replayed => &mut stats.refused_replayed,

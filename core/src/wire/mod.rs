@@ -13,13 +13,13 @@
 //! | bytes | field | |
 //! |---|---|---|
 //! | 1 | protocol | `0xa0` plus the version, which is [2](VERSION) |
-//! | 1 | flags | `0x02` bound, `0x04` sealed, `0x08` asks for an acknowledgement; the others are 0 |
-//! | 1 | key id | which key of the ring protects the packet |
-//! | 2 | cluster tag | the first bytes of SHA-256 of `scalesmall 2 cluster ` and the cluster's name |
+//! | 1 | flags | `0x02` bound, `0x08` asks for an acknowledgement; the others are 0 |
+//! | 2 | key id | the first bytes of SHA-256 of `scalesmall 2 key `, the suite (1) and the group key (32) that protects the packet |
+//! | 2 | cluster tag | the first bytes of SHA-256 of `scalesmall 2 cluster `, a byte 1 if nodes [watch each other](crate::Liveness) or else 0, and the cluster's name |
 //! | 8 | sender | its [id](#names-and-locators) |
 //! | 8 | epoch | the sender's life |
 //! | varint | packet number | from 1; no two packets of one life have the same |
-//! | | frames | the payload; encrypted if sealed |
+//! | | frames | the payload; encrypted if the key is of suite *sealed* |
 //! | 16 | tag | |
 //!
 //! A packet is at most [65,507](MAX_PACKET) bytes long, and at most as long as the sender is configured for (1,200 by
@@ -27,7 +27,7 @@
 //!
 //! A node accepts a packet if, in this order: it is not too long; it begins with `0xa0` to `0xaf`;
 //! its version is spoken here; its header is complete and well formed and leaves room for a tag;
-//! its cluster, suite and key are the receiver's own; the tag is right; *all* of its frames are
+//! its cluster is the receiver's own; the receiver holds its key; the tag is right; *all* of its frames are
 //! well formed; the sender's epoch is neither in the past nor [implausibly far
 //! ahead](crate::Epoch::horizon); and the packet number is fresh (below). Any other packet changes
 //! one counter, named after the first test that failed, and nothing else.
@@ -38,28 +38,32 @@
 //!
 //! # Suites and keys
 //!
-//! All nodes of a cluster use one suite, and refuse packets of the other.
+//! A group key is 32 random bytes and a suite, which is one byte: `0x01` authenticated or `0x02` sealed. A node holds
+//! up to [eight](crate::Keyring::MOST) of them, accepts all of these, and sends with one.
 //!
-//! With `HKDF` as in RFC 5869 over SHA-256, the key of a sender for its life is
-//!
-//! ```text
-//! root = HKDF-Extract(salt: "scalesmall 2 packet " | cluster name, ikm: group key of 32 bytes)
-//! key  = HKDF-Expand(root, info: suite | key id | id | epoch, length: 32)
-//! ```
-//!
-//! where the suite is one byte, `0x01` authenticated or `0x02` sealed. With `header` for all bytes before the frames,
+//! With `HKDF` as in RFC 5869 over SHA-256, the keys of a sender for its life are
 //!
 //! ```text
-//! authenticated:  tag = the first 16 bytes of HMAC-SHA-256(key, header | frames | receiver)
-//! sealed:         frames, tag = ChaCha20-Poly1305(key, nonce: 0000 | packet number in 8 bytes,
-//!                                                 associated data: header | receiver, frames)
+//! root = HKDF-Extract(salt: "scalesmall 2 packet " | cluster name, ikm: the 32 bytes)
+//! authenticated:  mac         = HKDF-Expand(root, info: 01 | id | epoch, length: 32)
+//! sealed:         mac, stream = HKDF-Expand(root, info: 02 | id | epoch, length: 64), 32 bytes each
 //! ```
 //!
-//! (RFC 2104, RFC 8439). `receiver` is the id and the epoch of the receiver, 8 bytes each, if the packet is
+//! and with `header` for all bytes before the frames, a packet is protected by
+//!
+//! ```text
+//! both:    tag    = the first 16 bytes of HMAC-SHA-256(mac, header | frames | receiver)
+//! sealed:  frames = XChaCha20(stream, nonce: tag | packet number in 8 bytes), from block 0 on
+//! ```
+//!
+//! (RFC 2104; draft-irtf-cfrg-xchacha-03.) The tag is one over the frames in clear, so a receiver of a sealed packet
+//! decrypts first and believes nothing before it has checked the tag. [Why this cipher](crate::seal#which-cipher).
+//! `receiver` is the id and the epoch of the receiver, 8 bytes each, if the packet is
 //! **bound**, else nothing; it is never sent. So a bound packet proves that its sender has heard
 //! from this very life of the receiver, and it is void in all later ones. The tag covers the flag,
-//! so neither kind passes for the other. Tags are compared in constant time. As no packet number is
-//! used twice in a life, no nonce is used twice under a key. An embedder that starts a life must
+//! so neither kind passes for the other. Tags are compared in constant time. No
+//! packet number is used twice in a life; where a machine was set back and one is, two sealed packets
+//! show whether they are the same, and nothing else. An embedder that starts a life must
 //! make sure that its epoch was never used before.
 //!
 //! A node keeps a [sliding window](crate::seal::Window) of 64 packet numbers for each sender and
@@ -111,7 +115,7 @@
 //! | `0x11` | table of groups | one or more entries: length (1, not 0), name |
 //! | `0x12` | [`Claim`](Frame::Claim) | claim: life, incarnation (varint), bits (1), then an id for each bit of `0x04` accuser, `0x08` and `0x10` confirmed by; then the age in seconds (varint, not 0) for bit `0x20`; then a [locator](#names-and-locators) for bit `0x40`; the low two bits are 0 alive, 1 down, 2 left |
 //! | `0x13` | [`Record`](Frame::Record) | group, life of the owner, since, floor, clock less since, target less clock (4 varints), writes to the end |
-//! | `0x14` | [`Metadata`](Frame::Metadata) | life, version (varint), at most [512](MAX_METADATA) bytes to the end |
+//! | `0x14` | [`Attribute`](Frame::Attribute) | life, kind (1), version (varint), at most [512](MAX_ATTRIBUTE) bytes to the end |
 //! | `0x15` | [`Slow`](Frame::Slow) | life, milliseconds (varint) |
 //! | `0x16` | [`Message`](Frame::Message) | life of the origin, sequence (varint), tag (varint), 0 or the group plus 1 (varint), bytes to the end |
 //! | `0x17` | [`Spread`](Frame::Spread) | route (1: 0 ring, 1 ring in a group, 2 list, 3 and 4 as 0 and 1 with those whom a speaker covers), hops (1), frames (1, not 0), how many packets ago it was tried first (varint, 0 in a first try), then if that is not 0 how many spreads came before it there (varint), then from (4) and until (4) and for routes 1 and 4 the group, or ids to the end |
@@ -120,7 +124,7 @@
 //! | `0x1a` | [`Suspicion`](Frame::Suspicion) | none |
 //! | `0x1b` | [`Want`](Frame::Want) | group, life of the owner, since (varint) |
 //! | `0x1c` | [`Ranges`](Frame::Ranges) | to the end: from less the `to` before plus 1 (varint), to (8), sum (8), count (varint) |
-//! | `0x1d` | [`Holdings`](Frame::Holdings) | from (8), to (8), answer (1: 0 or 1), then three lists, each after its length (varint): claims; group, life, clock (varint); life, version (varint) |
+//! | `0x1d` | [`Holdings`](Frame::Holdings) | from (8), to (8), answer (1: 0 or 1), then three lists, each after its length (varint): claims; group, life, clock (varint); life, kind (1), version (varint), fingerprint (4) |
 //! | `0x1e` | [`Heard`](Frame::Heard) | id of the speaker, ids to the end |
 //! | `0x1f` | [`Vouch`](Frame::Vouch) | life, packet number (varint) |
 //! | `0x20` | [`Duplicate`](Frame::Duplicate) | epoch (8) |
@@ -152,7 +156,7 @@
 //! 2^64 - 1. A clock or target that does not fit 64 bits is malformed.
 //!
 //! **Spreads and numbered batches** do not nest, and the frames that they announce must be there.
-//! Those may be claims, records, metadata, slow nodes, messages, `Heard` and `Vouch`. Any other
+//! Those may be claims, records, attributes, slow nodes, messages, `Heard` and `Vouch`. Any other
 //! known type among them is malformed, because it says something to one receiver or about one
 //! packet. Frames of unknown types count among them, but are not passed on by a node that does not
 //! know them; it lowers the number by those, and ignores a spread of which nothing is left.
@@ -189,6 +193,22 @@
 //!
 //! [`Seen`](Frame::Seen) tells the receiver that a packet of it came from an address that is not in its
 //! locator. It counts only in a bound packet to one receiver, which need not do anything.
+//!
+//! # Attributes
+//!
+//! | kind | bytes |
+//! |---|---|
+//! | 0 | metadata: as the application likes |
+//! | 1 | traits: fields, each its type (1), the length of the rest (1), and the rest; sorted by type, then by the rest |
+//! | 2 | nothing, or, if the node drains, its stamp (8): one above the highest that it knows |
+//! | 3 | which keys the node has |
+//!
+//! Fields of traits: type 1 is the zone (1 to 63 bytes of text), 2 the weight (2, not 0), 3 a tag: length of
+//! its key (1), the key (1 to 63 bytes of text), its value (0 to 191 bytes of text). Text is UTF-8 without
+//! control characters. There may be several tags, each with another key. A reader keeps what it does not
+//! know, and ignores fields that it cannot read.
+//!
+//! Kinds up to 7 are set aside for this table. Of kinds from 8 on a node keeps eight of each other node.
 //!
 //! # Sizes
 //!
@@ -244,24 +264,24 @@ mod kind;
 mod table;
 mod writer;
 
-pub use crate::claims::{Claim, Standing};
+pub use crate::claims::{AttributeKind, Claim, Standing};
 pub use crate::packet::{Header, MAX_PACKET, TAG_LEN, VERSION, WireError};
 pub use decode::Decoder;
 pub(crate) use frame::is_message;
 pub use frame::{
-    Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    AttributeVersion, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, RangeSum,
     RecordVersion, Route, Spread,
 };
 pub use writer::{
-    HOLDINGS_OVERHEAD, Mark, Refused, Writer, claim_cost, metadata_version_cost,
+    HOLDINGS_OVERHEAD, Mark, Refused, Writer, attribute_version_cost, claim_cost,
     record_version_cost,
 };
 
 /// The most frames of a packet, the two tables not counted.
 pub const MAX_FRAMES: usize = 1_024;
 
-/// The most bytes of a node's metadata.
-pub const MAX_METADATA: usize = 512;
+/// The most bytes of an attribute.
+pub const MAX_ATTRIBUTE: usize = 512;
 
 /// The most that header, tag and the longest [`Frame::Spread`] without a group take of a packet.
 pub const OVERHEAD: usize = Header::MAX_LEN + TAG_LEN + 48;

@@ -6,9 +6,8 @@ use core::net::SocketAddr;
 use core::num::NonZeroU64;
 
 use super::*;
-use crate::base::{Epoch, GroupName, Life, NodeId, NodeName};
-use crate::claims::Locator;
-use crate::packet::KeyId;
+use crate::base::{Epoch, GroupName, Life, Liveness, NodeId, NodeName};
+use crate::claims::{AttributeKind, Locator};
 use crate::seal::{ClusterName, Key, Keyring, Opener, Sealer, Suite};
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
 
@@ -20,7 +19,7 @@ const FIRST: Epoch = Epoch(0x0102_0304_0506_0708);
 const SECOND: Epoch = Epoch(0x1112_1314_1516_1718);
 
 fn id(addr: &str) -> NodeId {
-    keys().1.node_at(addr.parse::<SocketAddr>().unwrap())
+    cluster().node_at(addr.parse::<SocketAddr>().unwrap())
 }
 
 fn sender() -> Life {
@@ -85,6 +84,14 @@ fn range_sum(from: u64, to: u64, sum: u64, count: u64) -> RangeSum {
     RangeSum { from, to, sum, count }
 }
 
+fn attribute_version(version: u64, sum: u32) -> AttributeVersion {
+    AttributeVersion { life: sender(), kind: AttributeKind::METADATA, version, sum }
+}
+
+fn attribute(kind: AttributeKind, bytes: &'static [u8]) -> Frame {
+    Frame::Attribute { life: sender(), kind, version: 1, bytes: Bytes::from_static(bytes) }
+}
+
 /// What the lines under "Payloads" say, in their order.
 fn statements() -> Vec<(&'static str, Vec<Frame>)> {
     let keys = KeyRange::new(16, 31).unwrap();
@@ -106,15 +113,13 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
         answer: true,
         claims: [alive(5)].into(),
         records: [RecordVersion { group: web(), member: sender(), clock: 5 }].into(),
-        metadata: [MetadataVersion { life: sender(), version: 1 }].into(),
+        attributes: [attribute_version(1, 0x0102_0304)].into(),
     };
     let half = u64::MAX / 2;
     let sums = [range_sum(0, half, 1, 3), range_sum(half + 1, u64::MAX, 2, 4)];
     let listed = Route::Listed([sender().id, bystander()].into());
     let heard = Frame::Heard { speaker: sender().id, nodes: [bystander()].into() };
     let all = Route::Ring { from: 1 << 30, until: 1 << 31, group: None, covered: true };
-    let metadata =
-        Frame::Metadata { life: sender(), version: 1, bytes: Bytes::from_static(b"rack=7") };
     let news = |incarnation| Frame::Claim(alive(incarnation));
     [
         ("ping", [PING].into()),
@@ -131,7 +136,7 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
         ("claim, down", [Frame::Claim(down)].into()),
         ("record", [record(2, 5, &[add, get])].into()),
         ("record, first piece of two", [record(0, 5, &[remove])].into()),
-        ("metadata", [metadata].into()),
+        ("attribute", [attribute(AttributeKind::METADATA, b"rack=7")].into()),
         ("slow", [Frame::Slow { life: sender(), millis: 2_000 }].into()),
         ("message to a group", [message(1, Some(web()))].into()),
         ("message to all", [message(2, None)].into()),
@@ -211,10 +216,12 @@ fn packet(title: &str) -> Vec<u8> {
     block[1..].iter().flat_map(|(hex, _)| octets(hex)).collect()
 }
 
-fn keys() -> (Keyring, ClusterName) {
-    let secret: Vec<u8> = (0..32).collect();
-    let key = Key::try_from(&secret[..]).unwrap();
-    (Keyring::new(KeyId(7), key), ClusterName::try_from("vectors").unwrap())
+fn key(suite: Suite) -> Key {
+    Key::new(suite, core::array::from_fn(|at| at as u8))
+}
+
+fn cluster() -> ClusterName {
+    ClusterName::try_from("vectors").unwrap()
 }
 
 fn written(
@@ -225,8 +232,7 @@ fn written(
     frames: &[Frame],
     receiver: Option<Life>,
 ) -> BytesMut {
-    let (keys, cluster) = keys();
-    let sealer = Sealer::new(&keys, &cluster, suite, sender);
+    let sealer = Sealer::new(&Keyring::new(key(suite)), &cluster(), Liveness::On, sender);
     let mut writer = Writer::default();
     writer.begin(sealer.header(number), MAX_PACKET);
     writer.push_all(frames).unwrap();
@@ -240,9 +246,8 @@ fn written(
 
 #[test]
 fn names_have_the_ids_that_are_specified() {
-    let (_, cluster) = keys();
     for (name, hex) in blocks().swap_remove(0).into_iter().skip(1) {
-        let id = cluster.node(&NodeName::try_from(name).unwrap());
+        let id = cluster().node(&NodeName::try_from(name).unwrap());
         assert_eq!(alloc::format!("{id}"), hex, "{name}");
     }
 }
@@ -278,8 +283,7 @@ fn packets_are_as_specified(suite: Suite, prefix: &str) {
         ("pong from 10.0.0.3:29999 to 10.0.0.2:29999", asked, 1, false, PONG, Some(sender())),
         ("claim from [fd00::5]:29999 to all", speaker, 1, true, claim, None),
     ];
-    let (keys, cluster) = keys();
-    let mut opener = Opener::new(&keys, &cluster, suite, 4);
+    let mut opener = Opener::new(&Keyring::new(key(suite)), &cluster(), Liveness::On, 4);
     for (title, from, number, ack, frame, receiver) in cases {
         let expected = packet(&alloc::format!("{prefix}{title}"));
         let frame = [frame];

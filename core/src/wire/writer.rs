@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::{BufMut, BytesMut};
 use core::fmt;
 
-use super::frame::{Frame, MetadataVersion, RangeSum, RecordVersion, Spread};
+use super::frame::{AttributeVersion, Frame, RangeSum, RecordVersion, Spread};
 use super::table::{Subject, Table, subject_len};
 use super::{MAX_FRAMES, kind};
 use crate::base::{Epoch, GroupName, Life, NodeId, growth};
@@ -298,9 +298,8 @@ impl Default for Writer {
             sender: Life { id: NodeId::default(), epoch: Epoch(0) },
             packet: 0,
             bound: false,
-            sealed: false,
             ack: false,
-            key: crate::packet::KeyId(0),
+            key: crate::packet::KeyId::from_bits(0),
             cluster_tag: 0,
         };
         Self {
@@ -341,8 +340,8 @@ pub fn record_version_cost(version: &RecordVersion) -> usize {
 
 /// The most bytes that the version adds to a [`Frame::Holdings`] and to the tables.
 #[must_use]
-pub fn metadata_version_cost(version: &MetadataVersion) -> usize {
-    life_bound(version.life) + varint_len(version.version)
+pub fn attribute_version_cost(version: &AttributeVersion) -> usize {
+    life_bound(version.life) + 1 + varint_len(version.version) + 4
 }
 
 fn life_bound(life: Life) -> usize {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use scalesmall_core::wire::{Frame, Message, Standing};
+use scalesmall_core::wire::{AttributeKind, Frame, Message, Standing};
 use scalesmall_core::{
     ConfigError, DatagramError, Engine, Epoch, Event, Life, MergeError, NodeId, Op, Recipients,
-    RecordDelta, Status, Suite, Tag, Topology, Write,
+    RecordDelta, Status, Tag, Topology, Write,
 };
 use scalesmall_hostile::{
     EPOCH, Holder, START, addr, cluster, config, drain, engine, id, keys, receiver,
@@ -31,7 +31,7 @@ fn false_metadata_is_answered_by_its_owner() {
     holder.introduce(&mut engine);
     engine.set_metadata(START, Bytes::from_static(b"mine")).unwrap();
     let _ = drain(&mut engine);
-    let lie = Frame::Metadata { life: life(1), version: 900, bytes: Bytes::from_static(b"lie") };
+    let lie = attribute(life(1), 900);
     let packet = holder.packet(Some(receiver()), &[lie]);
     engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
     assert_eq!(engine.peer(id(1)).unwrap().metadata, Bytes::from_static(b"mine"));
@@ -129,9 +129,14 @@ fn record(Life { id: member, epoch }: Life, clock: u64) -> Frame {
     Frame::Record { group: crate::group("shards"), delta }
 }
 
+fn attribute(life: Life, version: u64) -> Frame {
+    let bytes = Bytes::from_static(b"lie");
+    Frame::Attribute { life, kind: AttributeKind::METADATA, version, bytes }
+}
+
 /// All that can be said of a life.
 fn said_of(life: Life) -> Vec<Frame> {
-    let metadata = Frame::Metadata { life, version: 1, bytes: Bytes::from_static(b"lie") };
+    let metadata = attribute(life, 1);
     let standings = [Standing::Alive, Standing::Down, Standing::Left];
     let claims = standings.map(|standing| claim(life, u32::MAX, standing));
     claims.into_iter().chain([record(life, 1), metadata, message(life, 1)]).collect()
@@ -157,7 +162,7 @@ fn an_epoch_that_nothing_could_top_is_not_believed() {
             // Of metadata and messages of its own another life is none of its business.
             let judged = if number == 1 { lies.len() - 2 } else { lies.len() };
             assert_eq!(engine.stats().epochs_refused - before, judged as u64, "of {life}");
-            let mut forger = Holder::of(life, &keys(), &cluster(), Suite::Authenticated);
+            let mut forger = Holder::of(life, &keys(), &cluster());
             if number != 1 {
                 let packet = forger.packet(Some(receiver()), &[Frame::Ping { root: 0 }]);
                 let refused = engine.handle_datagram(START, forger.arrival(), &packet);
@@ -173,7 +178,7 @@ fn an_epoch_that_nothing_could_top_is_not_believed() {
     let packet = third.packet(Some(receiver()), &[Frame::Ping { root: 0 }]);
     assert_eq!(engine.handle_datagram(START, third.arrival(), &packet), Ok(()));
     let next = Life { id: id(3), epoch: Epoch(EPOCH.0 + 1) };
-    let mut third = Holder::of(next, &keys(), &cluster(), Suite::Authenticated);
+    let mut third = Holder::of(next, &keys(), &cluster());
     let packet = third.packet(Some(receiver()), &[Frame::Ping { root: 0 }]);
     assert_eq!(engine.handle_datagram(START, third.arrival(), &packet), Ok(()));
     assert_eq!(engine.peer(id(3)).map(|peer| peer.epoch), Some(next.epoch));
@@ -188,7 +193,7 @@ fn the_highest_that_is_believed_can_be_topped() {
         |life, latest| claim(Life { epoch: latest, ..life }, u32::MAX, Standing::Down),
         |life, _| claim(life, u32::MAX, Standing::Down),
         |life, _| record(life, 1 << 32),
-        |life, _| Frame::Metadata { life, version: u64::MAX, bytes: Bytes::from_static(b"lie") },
+        |life, _| attribute(life, u64::MAX),
     ];
     for (case, lie) in ceilings.into_iter().enumerate() {
         let mut net = Net::settled(4);
