@@ -45,6 +45,6 @@ fn of_two_nodes_with_one_name_each_is_told_where_the_other_one_is() {
     let seeded = ["--seed", &seed];
     let second = Node::start(&directory, "second", &[&alone[..], &named, &seeded].concat());
     let log = |name: &str| std::fs::read_to_string(directory.path(name)).unwrap_or_default();
-    let told = format!("packets in its name come from {}", second.address);
+    let told = format!("another node at {} seems to use this one's name", second.address);
     until(LIMIT, "it is told where", || log("first.log").contains(&told));
 }

@@ -277,15 +277,15 @@ fn nodes_with_ipv4_with_ipv6_and_with_both_form_one_cluster() {
     let six = ["--bind", "[::]:29999", "--name", "six", "--seed", "[fd86::1]:29999"];
     let six = place.node("six", &["fd86::3"], &six).1;
     see_each_other(&[(&both, "both"), (&four, "four"), (&six, "six")]);
-    four.ask(&["add", "kitchen", "0", "9", "7001"]);
-    six.ask(&["add", "kitchen", "10", "19", "7002"]);
+    four.ask(&["add", "kitchen:0-9@7001"]);
+    six.ask(&["add", "kitchen:10-19@7002"]);
     until(LIMIT, "all route to both", || {
         [&both, &four, &six]
             .iter()
             .all(|node| node.route("kitchen", 5) == [7001] && node.route("kitchen", 15) == [7002])
     });
     let mut watch = six.watch();
-    four.ask(&["send", "--tag", "5", "hello"]);
+    four.ask(&["send", "hello", "--tag", "5"]);
     while watch.next()["tag"] != 5 {}
     for name in ["both", "four", "six"] {
         assert_eq!(place.doubts(name), [""; 0], "{name}");

@@ -56,6 +56,7 @@ fn level(event: &Event) -> Level {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
     use std::time::Duration;
 
     use scalesmall_core::{BroadcastId, Epoch, HoldReason, Life, NodeId};
@@ -69,7 +70,12 @@ mod tests {
         let message = BroadcastId { origin: node, epoch, sequence: 4 };
         let silent = MulticastState::Silent;
         let warnings = [
-            Event::Conflict { epoch, renewals: 3, lasted: span },
+            Event::Conflict { epoch, renewals: 3, lasted: span, address: None },
+            Event::SeenElsewhere {
+                by: node,
+                at: SocketAddr::from(([10, 0, 0, 1], 5)),
+                advertised: SocketAddr::from(([10, 0, 0, 1], 6)),
+            },
             Event::Refused { peer, highest: 5, lasted: span },
             Event::Isolated,
             Event::Stalled { late: span },

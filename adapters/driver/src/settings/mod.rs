@@ -96,8 +96,8 @@ pub struct Settings {
     /// bound one. A port of 0 stands for the bound port.
     pub advertise: Vec<SocketAddr>,
     /// The interface whose addresses the node has, and on which it uses multicast. [`Settings::bind`] is an
-    /// unspecified address then: that of IPv6 stands for both families. What arrives on other interfaces
-    /// is received as well. See [Interfaces](crate#interfaces).
+    /// unspecified address then, of which that of IPv6 stands for both families, or one of the interface's.
+    /// What arrives on other interfaces is received as well. See [Interfaces](crate#interfaces).
     pub interface: Option<String>,
     /// Nodes to contact: 64 at most, or the first ones are forgotten.
     pub seeds: Vec<Seed>,
@@ -164,16 +164,22 @@ impl Settings {
 
     /// The same, with all of them if it may have `several`; at least one.
     fn hosts(&self, several: bool) -> Result<Vec<IpAddr>, SettingsError> {
+        let (bind, interface) = (self.bind.ip(), self.interface.as_deref());
+        let list =
+            || interface::list().map_err(|error| SettingsError::Interfaces { kind: error.kind() });
+        if let Some(name) = interface.filter(|_| !bind.is_unspecified())
+            && !list()?.iter().any(|found| found.ip == bind && found.name == name)
+        {
+            return Err(SettingsError::InterfaceAndAddress { bind });
+        }
         if !self.advertise.is_empty() {
             return Ok(self.advertise.iter().map(SocketAddr::ip).collect());
         }
-        if !self.bind.ip().is_unspecified() {
-            return Ok(vec![self.bind.ip()]);
+        if !bind.is_unspecified() {
+            return Ok(vec![bind]);
         }
-        let host =
-            interface::list().map_err(|error| SettingsError::Interfaces { kind: error.kind() })?;
-        let interface = self.interface.as_deref();
-        let chosen = Choice { bind: self.bind.ip(), interface, several }.of(&host, &[]);
+        let host = list()?;
+        let chosen = Choice { bind, interface, several }.of(&host, &[]);
         match (chosen.is_empty(), interface) {
             (true, Some(_)) => Err(SettingsError::NoInterface),
             (true, None) => Err(SettingsError::NoAddress),
@@ -253,9 +259,6 @@ impl Settings {
         if !local && self.keys.has_published() {
             return Err(SettingsError::PublishedKey);
         }
-        if self.interface.is_some() && !self.bind.ip().is_unspecified() {
-            return Err(SettingsError::InterfaceAndAddress { bind: self.bind.ip() });
-        }
         if !self.seeds.is_empty() && self.seeds_out_of_reach().count() == self.seeds.len() {
             return Err(SettingsError::SeedsOutOfReach { bind: self.bind.ip() });
         }
@@ -323,7 +326,7 @@ pub enum SettingsError {
     NoAddress,
     /// The interface that is named is not there, or has no address of a family that the node can use.
     NoInterface,
-    /// An interface is named, and the bound address names another one, or the same.
+    /// An interface is named that does not have the bound address.
     InterfaceAndAddress {
         /// The bound address.
         bind: IpAddr,
@@ -369,8 +372,8 @@ impl fmt::Display for SettingsError {
             ),
             Self::InterfaceAndAddress { bind } => write!(
                 f,
-                "both an interface and the address {bind} are given: bind 0.0.0.0 or [::], and the node \
-                 has the addresses of the interface"
+                "the interface that is named does not have the address {bind}: bind 0.0.0.0 or [::], and \
+                 the node has the addresses of the interface"
             ),
             Self::Interfaces { kind } => {
                 write!(f, "this host's interfaces cannot be listed ({kind}): give an address")
