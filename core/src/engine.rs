@@ -1,5 +1,6 @@
 //! The engine: calls in, polls out. It hands each frame and each deadline to the part in charge.
 
+mod acquaint;
 mod addresses;
 mod attributes;
 mod calls;

@@ -15,6 +15,7 @@ use scalesmall_core::{
 use crate::clock::Clock;
 use crate::discovery::{Met, SeedState, Seeds, is_alone};
 use crate::history::{History, Transition};
+use crate::host::{Host, HostReport};
 use crate::keeper::{Keeper, StateReport};
 use crate::names::Names;
 use crate::record::Recorded;
@@ -38,6 +39,7 @@ pub struct Front {
     pub(crate) clock: Clock,
     pub(crate) seeds: Seeds,
     pub(crate) keeper: Option<Keeper>,
+    pub(crate) host: Option<Host>,
     /// The address that the unicast socket is bound to.
     pub(crate) local: SocketAddr,
     pub(crate) driver_stats: DriverStats,
@@ -156,6 +158,25 @@ impl Front {
         self.keeper.as_ref().map(Keeper::report)
     }
 
+    /// What the node makes of its host's interfaces; `None` if it does not depend on them, as it has been
+    /// given its addresses and no multicast.
+    #[must_use]
+    pub fn host(&self) -> Option<&HostReport> {
+        self.host.as_ref().map(|host| &host.report)
+    }
+
+    /// Takes other addresses, as the host has others. A node that is named after its address keeps that.
+    pub(crate) fn move_to(&mut self, addresses: &[SocketAddr]) {
+        let now = self.clock.now();
+        let moved = self.engine.set_addresses(now, addresses);
+        #[cfg(feature = "tracing")]
+        trace::moved(self.my_name(), addresses, moved.is_ok());
+        if let Some(host) = &mut self.host {
+            host.report.moves += u64::from(moved.is_ok());
+            host.report.not_taken = if moved.is_ok() { Vec::new() } else { addresses.to_vec() };
+        }
+    }
+
     /// Contacts the peers of the last life.
     pub(crate) fn contact_kept(&mut self) {
         let kept = self.keeper.as_ref().map_or(&[][..], |keeper| &keeper.peers);
@@ -175,7 +196,9 @@ impl Front {
 
     /// When there is something to look up or to keep.
     pub(crate) fn deadlines(&self) -> impl Iterator<Item = std::time::Instant> {
-        self.seeds.deadline().into_iter().chain(self.keeper.as_ref().map(Keeper::deadline))
+        let kept = self.keeper.as_ref().map(Keeper::deadline);
+        let again = self.host.as_ref().and_then(Host::deadline);
+        self.seeds.deadline().into_iter().chain(kept).chain(again)
     }
 
     /// Looks up the names that are due, and contacts what was found.

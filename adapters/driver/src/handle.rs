@@ -66,6 +66,13 @@ impl Mailbox {
         self.state().handles > 0
     }
 
+    /// Ends the wait.
+    pub(crate) fn ring(&self) {
+        let mut state = self.state();
+        state.rung = true;
+        wake(state);
+    }
+
     /// Refuses all calls, those that wait included.
     pub(crate) fn close(&self) {
         let mut state = self.state();
@@ -153,8 +160,8 @@ impl Drop for Handle {
         let mut state = self.0.state();
         state.handles -= 1;
         if state.handles == 0 {
-            state.rung = true;
-            wake(state);
+            drop(state);
+            self.0.ring();
         }
     }
 }

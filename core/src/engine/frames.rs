@@ -137,6 +137,7 @@ impl Engine {
             | Frame::TooLarge { .. }
             | Frame::Undelivered { .. }
             | Frame::Counted { .. }
+            | Frame::Seen { .. }
             | Frame::Drains { .. }
             | Frame::Noted { .. }
                 if !header.bound || channel != Channel::Direct => {}
@@ -148,6 +149,7 @@ impl Engine {
             Frame::Counted { packet, tag, highest, tag_of_highest } => {
                 self.on_counted(from, (packet, tag), (highest, tag_of_highest));
             }
+            Frame::Seen { at } => self.on_seen(from, at),
             Frame::Drains { stamp } => {
                 self.membership.draining.on_drains(&self.picture, &mut self.out, from, stamp);
             }
@@ -177,6 +179,7 @@ impl Engine {
         let mut to = self.picture.bound(from);
         if let Arrival::Unicast(source) = arrival {
             to.at = Destination::Unicast(source);
+            self.tell_seen(from, source);
         }
         self.out.say(to, Say::Pong { packet, root });
         let highest = self.picture.peers.highest(from);

@@ -7,7 +7,7 @@
 //! | `suspicion`, `watch` | the suspects: all of them, and one of them; who verifies, and the conclusion |
 //! | `claims` | what follows from a claim, a verdict, a silence, a sign of life |
 //! | `word`, `hearsay` | whether the word of another is enough; asking the accused first |
-//! | `challenge` | asking strangers to prove that they are heard live |
+//! | `challenge`, `asked` | asking strangers to prove that they are heard live; asking them how they are named, and whether they are where they say |
 //! | `comeback`, `returns` | retrying the lost, and telling all that one of them is back |
 //! | `renewal`, `numbers` | when this node begins a new life; whether its own packet numbers are refused |
 //! | `draining` | which other owners this node may count on when it drains |
@@ -15,6 +15,7 @@
 //!
 //! Nodes that are gone are forgotten by `repair::tombstones`.
 
+mod asked;
 mod challenge;
 mod claims;
 mod comeback;
@@ -32,6 +33,7 @@ mod word;
 use crate::base::{Epoch, Ix};
 use crate::out::{Out, Why};
 use crate::picture::Picture;
+use asked::Asking;
 use challenge::Challenges;
 use comeback::Comeback;
 use departure::Departure;
@@ -46,6 +48,7 @@ use suspicion::Watches;
 /// The parts that find out which nodes live, and see to it that this one counts among them.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Membership {
+    pub(crate) asking: Asking,
     pub(crate) challenges: Challenges,
     pub(crate) probes: Probes,
     pub(crate) watches: Watches,

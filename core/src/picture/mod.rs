@@ -21,10 +21,11 @@ use core::time::Duration;
 use crate::base::{Destination, Epoch, GroupName, Instant, Ix, Life, NodeId, NodeName};
 use crate::claims::{AttributeKind, Attributes, Claim, DrainStamp, Locator, Standing, Traits};
 use crate::config::Config;
-use crate::out::{Out, Say, To, Why};
+use crate::out::{Event, Out, Say, To, Why};
 use crate::picture::cover::Covers;
 use crate::picture::path::Paths;
 use crate::picture::peers::Peers;
+use crate::picture::places::Places;
 use crate::timing::Timing;
 use crate::topology::{Changes, GroupError, Topology};
 use crate::wire::{AttributeVersion, Frame, OVERHEAD};
@@ -174,6 +175,16 @@ impl Picture {
     /// The node, if it is known in just this life.
     pub(crate) fn find_life(&self, life: Life) -> Option<Ix> {
         self.find(life.id).filter(|&ix| self.topology.roster().epoch(ix) == life.epoch)
+    }
+
+    /// Changes where a peer is to be found, and reports it.
+    pub(crate) fn place(&mut self, out: &mut Out, ix: Ix, change: impl FnOnce(&mut Places)) {
+        let before = self.peers.places.shown(ix);
+        change(&mut self.peers.places);
+        let to = self.peers.places.shown(ix);
+        if before != to && ix != Ix::ME {
+            out.event(Event::Moved { peer: self.id(ix), to });
+        }
     }
 
     /// A packet for a peer, bound to the life that it is known to be in.

@@ -138,6 +138,7 @@
 //! | `0x28` | [`TooLarge`](Frame::TooLarge) | packet number (varint), bytes (2) |
 //! | `0x29` | [`Undelivered`](Frame::Undelivered) | sequence (varint), bytes (2) |
 //! | `0x2a` | [`Counted`](Frame::Counted) | packet number (varint), bits of its tag (2), highest packet number (varint), bits of its tag (2) |
+//! | `0x2b` | [`Seen`](Frame::Seen) | address (4 or 16), port (2) |
 //! | `0x2c` | [`Drains`](Frame::Drains) | stamp (varint) |
 //! | `0x2d` | [`Noted`](Frame::Noted) | stamp of the receiver (varint), of the sender or 0 (varint) |
 //!
@@ -191,6 +192,9 @@
 //! life, by a bound packet, is used until it is heard at another address of its locator, whatever is said. A *bound* packet of an unknown node that carries no claim about its sender counts if the sender is
 //! named after the address that the packet came from; else it is answered, as limited as challenges are,
 //! with a claim about the sender without a locator, to which the sender answers with its own.
+//!
+//! [`Seen`](Frame::Seen) tells the receiver that a packet of it came from an address that is not in its
+//! locator. It counts only in a bound packet to one receiver, which need not do anything.
 //!
 //! # Attributes
 //!

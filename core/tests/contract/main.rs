@@ -22,6 +22,7 @@ mod guarantees;
 mod hostility;
 mod limits;
 mod load;
+mod mapping;
 mod moving;
 mod net;
 mod oversize;
