@@ -21,6 +21,7 @@ mod limits;
 mod load;
 mod moving;
 mod net;
+mod news;
 mod oversize;
 mod ownership;
 mod rate;
