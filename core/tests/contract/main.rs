@@ -25,6 +25,7 @@ mod load;
 mod mapping;
 mod moving;
 mod net;
+mod news;
 mod oversize;
 mod ownership;
 mod rate;
