@@ -119,6 +119,8 @@ fn a_node_that_is_gone_is_forgotten_on_demand_and_why_is_still_known() {
     waiter.signal("TERM");
     assert_eq!(waiter.ended(LIMIT), Some(0));
     until(LIMIT, "it has left", || cook.status_named("waiter").as_deref() == Some("left"));
+    let refused = refusal(&mut cook.command(&["send", "soup", "--to", "waiter"]));
+    assert!(refused.contains("waiter is left: no message reaches it"), "{refused}");
     let mut watch = cook.watch();
     cook.ask(&["forget", "waiter"]);
     let told = watch.next();
@@ -258,4 +260,14 @@ fn a_node_that_is_held_off_is_told_so_with_the_time_left() {
     assert!(log(&directory, "waiter").contains(warned), "{}", log(&directory, "waiter"));
     assert!(output(&waiter, &["info"]).1.contains("held off by the others for"));
     until(LIMIT, "it is over", || held().is_null() && status("alive"));
+    // It says itself why it was called down.
+    let why = cook.ask(&["why", "waiter"]);
+    let stalls = why["account"]["stalls"].as_array().expect("a list");
+    assert!(stalls.len() >= 2, "{why}");
+    assert!(stalls.iter().all(|stall| stall["lasted_ms"].as_u64() > Some(300)), "{why}");
+    let (_, shown, _) = output(&cook, &["why", "waiter"]);
+    assert!(
+        shown.contains("waiter itself says: up for ") && shown.contains("; did not run for"),
+        "{shown}"
+    );
 }
