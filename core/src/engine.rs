@@ -1,6 +1,7 @@
 //! The engine: calls in, polls out. It hands each frame and each deadline to the part in charge.
 
 mod addresses;
+mod attributes;
 mod calls;
 mod clock;
 mod digest;
@@ -34,7 +35,8 @@ use crate::seal::{Opener, Sealer};
 use crate::segment::Segment;
 use crate::wire::{Decoder, Frame, Writer};
 
-pub use calls::{ForgetError, MetadataError};
+pub use attributes::MetadataError;
+pub use calls::ForgetError;
 pub use load::Load;
 pub use queries::{Digest, Peer};
 pub use receive::DatagramError;

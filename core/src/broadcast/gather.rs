@@ -14,7 +14,7 @@ fn accompanying(news: &[Frame]) -> impl Iterator<Item = bool> + use<'_> {
         (Frame::Claim(claim), Some(Frame::Record { delta, .. })) => {
             claim.standing == Standing::Alive && claim.life.id == delta.member
         }
-        (Frame::Claim(claim), Some(Frame::Metadata { life, .. })) => {
+        (Frame::Claim(claim), Some(Frame::Attribute { life, .. })) => {
             claim.standing == Standing::Alive && claim.life.id == life.id
         }
         _ => false,
@@ -40,7 +40,7 @@ pub(crate) fn gatherer(
     if count == 0 || gathered || off || news.len() > usize::from(u8::MAX) {
         return None;
     }
-    let own = |frame: &Frame| matches!(frame, Frame::Record { .. } | Frame::Metadata { .. });
+    let own = |frame: &Frame| matches!(frame, Frame::Record { .. } | Frame::Attribute { .. });
     if !news.iter().zip(accompanying(news)).all(|(frame, accompanies)| own(frame) || accompanies) {
         return None;
     }

@@ -88,8 +88,8 @@ impl Engine {
                 self.membership.on_claim(&mut self.picture, &mut self.out, from, &claim, channel)
             }
             Frame::Record { group, delta } => self.on_record(from, &group, &delta, channel),
-            Frame::Metadata { life, version, bytes } => {
-                self.on_metadata(from, life, version, bytes, channel);
+            Frame::Attribute { life, kind, version, bytes } => {
+                self.on_attribute(from, life, (kind, version), bytes, channel);
             }
             Frame::Slow { life, millis } => {
                 if let Some(ix) = self.picture.find_life(life) {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::Engine;
 use crate::base::{Epoch, GroupName, HoldReason, Ix, Life, NodeId, NodeName, Status};
+use crate::claims::{AttributeKind, DrainStamp, Traits};
 use crate::config::Config;
 use crate::out::{MulticastState, Stats};
 use crate::placement::Slots;
@@ -46,6 +47,10 @@ pub struct Peer {
     pub datagram: usize,
     /// Its metadata; empty if it has none.
     pub metadata: Bytes,
+    /// Its zone, weight and tags.
+    pub traits: Traits,
+    /// Whether it drains, and since when compared with others.
+    pub draining: Option<DrainStamp>,
 }
 
 /// Sums up a node's picture: equal on nodes with equal pictures.
@@ -223,7 +228,7 @@ impl Engine {
         self.membership.comeback.answering(&self.picture)
     }
 
-    /// A sum over what is known of living nodes: members, their lives, items, metadata.
+    /// A sum over what is known of living nodes: members, their lives, items, attributes.
     ///
     /// A node that is down or has left is no part of it, though it is still listed: each node
     /// decides for itself how long to remember it. Nor is a record in which nothing is left but
@@ -267,7 +272,9 @@ impl Engine {
             heard: Some(self.picture.peers.since_heard(ix, self.picture.now))
                 .filter(|since| *since != Duration::MAX && ix != Ix::ME),
             datagram: self.picture.datagram_known(ix),
-            metadata: self.picture.metadata.get(ix),
+            metadata: self.picture.attributes.get(ix, AttributeKind::METADATA).clone(),
+            traits: self.picture.traits(ix),
+            draining: self.picture.drains(ix),
         }
     }
 }

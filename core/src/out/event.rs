@@ -5,6 +5,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::base::{Epoch, GroupName, HoldReason, Life, NodeId, Status};
+use crate::claims::{DrainStamp, Traits};
 use crate::out::message::{BroadcastId, Tag};
 use crate::topology::{KeyRange, TimedItem};
 
@@ -47,6 +48,21 @@ pub enum Event {
         node: NodeId,
         /// The metadata.
         metadata: Bytes,
+    },
+    /// A node's traits changed; [those of a node that has said nothing](Traits::default) if it has none
+    /// any more.
+    Traits {
+        /// The node.
+        node: NodeId,
+        /// The traits.
+        traits: Traits,
+    },
+    /// A node began to drain, or it drains no longer.
+    Draining {
+        /// The node.
+        node: NodeId,
+        /// Its stamp; `None` if it drains no longer.
+        stamp: Option<DrainStamp>,
     },
     /// A message has arrived.
     Message {

@@ -98,6 +98,9 @@ counters! {
     gaps,
     /// Record deltas refused: a clock that leaps, a limit, or contradictory bounds.
     deltas_refused,
+    /// Attributes refused: their node has said something of too many kinds that this version does not
+    /// know.
+    attributes_refused,
     /// Claims refused because a limit is reached.
     claims_refused,
     /// Lives not believed, because their epochs lie implausibly far ahead: see `Epoch::horizon`.

@@ -5,6 +5,7 @@
 
 mod absurd;
 mod allocation;
+mod attributes;
 mod calls;
 mod causes;
 mod conflict;
