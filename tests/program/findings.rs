@@ -70,6 +70,10 @@ fn why_a_node_was_called_down_is_told_with_the_evidence_of_all_that_had_a_part_i
     let [cook, waiter, host, victim] = nodes(&directory, ["cook", "waiter", "host", "victim"]);
     let alive = cook.ask(&["why", "victim"]);
     assert_eq!(alive["status"], "alive");
+    until(LIMIT, "all have measured their round trips to it", || {
+        let measured = |node: &Node| node.try_ask(&["rtt", "victim"]).is_some();
+        [&cook, &waiter, &host].into_iter().all(measured)
+    });
     victim.kill();
     let down = |node: &Node| node.status_named("victim").as_deref() == Some("down");
     until(LIMIT, "it is called down", || [&cook, &waiter, &host].into_iter().all(down));
