@@ -28,6 +28,10 @@ pub struct Peer {
     /// The addresses at which it says that it can be reached, the preferred one first; those of its
     /// life before until it says something else.
     pub addresses: Vec<SocketAddr>,
+    /// Whether packets of this node may reach it: both have addresses of one family, or it was heard at
+    /// one of its addresses. Of a peer that cannot be reached directly this node knows what others say,
+    /// and what relays, nodes with addresses of both families, find when it asks them.
+    pub direct: bool,
     /// Its life.
     pub epoch: Epoch,
     /// What it is believed to be.
@@ -264,6 +268,7 @@ impl Engine {
             name: self.picture.name(ix),
             address: places.shown(ix),
             addresses: places.last_said(ix).addresses().collect(),
+            direct: places.is_direct(ix),
             epoch: life.epoch,
             status: self.picture.state(ix).shown(),
             incarnation: self.picture.peers.get(ix).incarnation,
