@@ -143,7 +143,7 @@ impl Findings {
                 let from = name_of(&asked, id);
                 lost.extend(rows.into_iter().map(|row| LostRow { from: from.clone(), ..row }));
                 answered.push(from);
-                untold += more;
+                untold = more.saturating_add(untold);
             }
         }
         let silent = silent(&asked, answered.iter());
