@@ -14,7 +14,7 @@ use scalesmall_core::{
 
 use crate::clock::Clock;
 use crate::discovery::{Met, SeedState, Seeds, is_alone};
-use crate::history::{History, Transition};
+use crate::history::{History, Stall, Transition};
 use crate::host::{Host, HostReport};
 use crate::keeper::{Keeper, StateReport};
 use crate::names::Names;
@@ -403,6 +403,12 @@ impl Front {
     #[must_use]
     pub fn since(&self, peer: NodeId) -> Option<SystemTime> {
         self.history.since(peer, self.peer(peer)?.status)
+    }
+
+    /// The last times for which this node itself was not run, by the events that [`Front::poll_event`] has
+    /// returned: up to 8, the oldest first.
+    pub fn stalls(&self) -> impl Iterator<Item = Stall> + use<'_> {
+        self.history.stalls()
     }
 
     /// Where the last packet came from that raised this counter, such as `refused_key`; `None` if there was
