@@ -109,11 +109,11 @@ fn trace(key: &Key) -> Vec<u8> {
 struct Silence;
 
 impl Socket for Silence {
-    fn try_recv_from(&self, _: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    fn try_recv_from(&mut self, _: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    fn try_send_to(&self, datagram: &[u8], _: SocketAddr) -> io::Result<usize> {
+    fn try_send_to(&mut self, datagram: &[u8], _: SocketAddr) -> io::Result<usize> {
         Ok(datagram.len())
     }
 }

@@ -3,16 +3,19 @@
 use core::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use scalesmall_core::{
     BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, GroupError,
     GroupName, KeyRange, MetadataError, MulticastState, NodeId, NodeName, Op, Owner, Peer,
-    Recipients, Stats, Tag, TimedItem,
+    Recipients, Stats, Status, Tag, TimedItem,
 };
 
+use crate::bell::Bell;
 use crate::clock::Clock;
+use crate::contact::{Answer, Contact, Goodbye, Waiting};
 use crate::discovery::{Met, SeedState, Seeds, is_alone};
 use crate::keeper::{Keeper, StateReport};
 use crate::names::Names;
@@ -21,6 +24,9 @@ use crate::seed::{Seed, can_reach};
 use crate::stats::DriverStats;
 #[cfg(feature = "tracing")]
 use crate::trace;
+
+/// As long as nobody waits.
+const LONG: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// All that can be done with a node except its sockets, and so the same for every runtime.
 ///
@@ -41,6 +47,10 @@ pub struct Front {
     pub(crate) reader_lags: bool,
     /// How many calls of handles waited when the last one was made.
     pub(crate) calls_waiting: usize,
+    /// Ends the wait of the node.
+    pub(crate) bell: Arc<Bell>,
+    /// What calls wait for that end later.
+    pub(crate) waiting: Waiting,
 }
 
 impl Front {
@@ -50,6 +60,7 @@ impl Front {
         let event = self.engine.poll_event(now);
         if let Some(event) = &event {
             self.names.hear(event, self.engine.engine());
+            self.waiting.hear(event, self.engine.engine().epoch());
         }
         if event == Some(Event::Isolated) {
             self.seeds.hasten();
@@ -167,9 +178,10 @@ impl Front {
         }
     }
 
-    /// When there is something to look up or to keep.
+    /// When there is something to look up, to keep or to answer.
     pub(crate) fn deadlines(&self) -> impl Iterator<Item = std::time::Instant> {
-        self.seeds.deadline().into_iter().chain(self.keeper.as_ref().map(Keeper::deadline))
+        let kept = self.keeper.as_ref().map(Keeper::deadline);
+        self.seeds.deadline().into_iter().chain(kept).chain(self.waiting.deadline())
     }
 
     /// Looks up the names that are due, and contacts what was found.
@@ -222,6 +234,25 @@ impl Front {
         self.engine.depart(now);
     }
 
+    /// Has `answer` called once the departure has ended that is under way, or has been.
+    pub(crate) fn when_departed(&mut self, answer: Answer<Goodbye>) {
+        self.waiting.goodbye(self.epoch(), answer);
+    }
+
+    /// Has `answer` called once this node is in its cluster, or when `limit` is over.
+    pub(crate) fn when_contacted(&mut self, limit: Duration, answer: Answer<Contact>) {
+        let now = std::time::Instant::now();
+        let until = now.checked_add(limit).unwrap_or(now + LONG);
+        self.waiting.contact(until, self.epoch(), answer);
+    }
+
+    /// Answers those who wait for what has happened by now.
+    pub(crate) fn answer_waiting(&mut self) {
+        let engine = self.engine.engine();
+        let alive = |peer: &Peer| peer.status == Status::Alive;
+        self.waiting.look(engine.epoch(), || engine.peers().filter(alive).count());
+    }
+
     /// Begins a new life, for example after departing.
     ///
     /// # Errors
@@ -233,6 +264,7 @@ impl Front {
         let epoch = new_epoch(u32::from_ne_bytes(random));
         let epoch = epoch.max(Epoch(self.epoch().0.saturating_add(1)));
         let now = self.clock.now();
+        self.waiting.renewed();
         self.engine.renew(now, epoch);
         Ok(())
     }

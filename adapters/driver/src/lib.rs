@@ -43,23 +43,28 @@
 //!
 //! | layer | module | what it is for |
 //! |---|---|---|
+//! | all | [`service`] | what a service names, for adapters to pass on |
+//! | apart | `thread` | a node on the thread that calls it, and on a thread of its own |
 //! | running | `node` | a running node: an engine with its sockets, its clock, and the calls of others |
-//! | | `events` | the events of a node, for a thread that does not run it |
+//! | | `events` | the events of a node, for tasks and threads that do not run it |
 //! | publishing | `facade` | the figures of a node, published through the facade of the crate `metrics` |
 //! | watching | [`figures`] | what can be watched of a node: gauges and counters, each with what it means |
 //! | moving | `driver` | the pump: receive a burst, fire the clock, send |
-//! | | `handle` | calls of a node from other tasks and threads |
+//! | | `poller` | waiting for the sockets on this thread, without a runtime |
 //! | calling | `calls` | the engine's calls without `now`, events, seeds |
 //! | | `replay` | running a recording again |
 //! | opening | `discovery` | the seeds of a node: looking names up again and again |
 //! | | `keeper` | keeping the state file |
+//! | | `contact` | coming and going: what becomes of contacting a cluster, and of a goodbye |
 //! | | `record` | the engine, and a recording of every call of it |
 //! | | `sockets` | opening the unicast and the multicast socket |
 //! | choosing | `lookup` | the addresses of a seed: asks the system, and name servers |
 //! | | `settings` | a node's settings, from code or from the environment |
 //! | | `state` | the state file: what a node has to know after it was killed |
 //! | telling | `trace` | what is told through the crate `tracing` |
-//! | ground | `checksum` | a checksum of what is written to files |
+//! | ground | `bell` | what ends the wait of a node from elsewhere |
+//! | | `call_error` | why a call has no result |
+//! | | `checksum` | a checksum of what is written to files |
 //! | | `clock` | the engine's time from the operating system's |
 //! | | `config_line` | a configuration as words of a recording |
 //! | | `interface` | the addresses and indices of the host's network interfaces |
@@ -127,10 +132,13 @@
 //! What depends on the operating system is on [a page of its own](platforms).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod bell;
+mod call_error;
 mod calls;
 mod checksum;
 mod clock;
 mod config_line;
+mod contact;
 mod discovery;
 mod driver;
 mod events;
@@ -144,6 +152,8 @@ mod key;
 mod lookup;
 mod names;
 mod node;
+#[cfg(unix)]
+mod poller;
 #[doc = include_str!("platforms.md")]
 #[cfg(doc)]
 pub mod platforms {}
@@ -151,6 +161,7 @@ mod record;
 mod replay;
 mod resume;
 mod seed;
+pub mod service;
 mod settings;
 mod socket;
 mod sockets;
@@ -158,18 +169,24 @@ mod state;
 mod stats;
 mod tape;
 pub mod terms;
+#[cfg(unix)]
+mod thread;
 #[cfg(feature = "tracing")]
 mod trace;
 
+pub use call_error::CallError;
 pub use calls::{Front, NoRandomness};
 pub use clock::Clock;
+pub use contact::{Contact, Goodbye};
 pub use discovery::SeedState;
-pub use driver::{Driver, Wait};
+pub use driver::{Driver, Ready, Wait};
 pub use events::{Events, Outlet, event_queue};
-pub use handle::{Call, CallError, Handle};
+pub use handle::{Call, Handle};
 pub use keeper::StateReport;
 pub use key::{GroupKey, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};
+#[cfg(unix)]
+pub use poller::Poller;
 pub use replay::{ReplayError, Replayed, replay, replay_telling};
 pub use seed::{DEFAULT_PORT, Seed, SeedError};
 #[cfg(feature = "serde")]
@@ -180,3 +197,5 @@ pub use sockets::{OpenError, Sockets};
 pub use state::StateError;
 pub use stats::DriverStats;
 pub use tape::RecordLimits;
+#[cfg(unix)]
+pub use thread::spawn;
