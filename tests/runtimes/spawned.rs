@@ -126,7 +126,7 @@ pub(crate) fn a_goodbye_ends_though_nobody_reads_events_and_though_it_was_droppe
     let id = b.call(|node| node.id()).wait().expect("it runs");
     // More than the queue of events holds.
     (0..600).for_each(|tag| send(&a, tag));
-    drop(A::within(b.depart(), Duration::ZERO));
+    assert_eq!(A::within(b.depart(), Duration::ZERO), None);
     let goodbye = A::within(b.depart(), LIMIT).expect("in time").expect("it is said");
     assert_eq!((goodbye.acknowledged_by, goodbye.told), (1, 1));
     let left = |event: &Event| matches!(event, Event::Peer { peer, to: Some(Status::Left), .. } if peer.id == id);
@@ -182,7 +182,7 @@ pub(crate) fn a_contact_ends_with_what_has_come_of_it<A: Spawning>() {
     let ((alone, _events, _), _) = start::<A>(&settings(LOOPBACK, &[nobody]));
     let limit = Duration::from_millis(50);
     // One that is dropped disturbs none.
-    drop(A::within(alone.contacted(LIMIT), Duration::ZERO));
+    assert_eq!(A::within(alone.contacted(LIMIT), Duration::ZERO), None);
     assert_eq!(A::within(alone.contacted(limit), LIMIT), Some(Ok(Contact::NobodyAnswers)));
 }
 

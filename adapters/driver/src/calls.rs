@@ -243,7 +243,9 @@ impl Front {
     pub(crate) fn when_contacted(&mut self, limit: Duration, answer: Answer<Contact>) {
         let now = std::time::Instant::now();
         let until = now.checked_add(limit).unwrap_or(now + LONG);
-        self.waiting.contact(until, self.epoch(), answer);
+        // One that is named after its address shares that with nobody.
+        let named = self.my_name() != NodeName::of_address(self.my_address());
+        self.waiting.contact(until, self.epoch(), named, answer);
     }
 
     /// Answers those who wait for what has happened by now.

@@ -12,9 +12,9 @@ use crate::call_error::CallError;
 /// The most calls that wait for the cluster.
 const WAITING: usize = 256;
 
-/// For how long a node that is in looks whether another one has its name, before it says so: as long as that
-/// one takes to object.
-const OBJECTION: Duration = Duration::from_secs(1);
+/// For how long a node with a name of its own, once it is in, waits for another one of that name to object: that
+/// one has to hear of this node, and each of the two waits a moment before it begins another life.
+const OBJECTION: Duration = Duration::from_secs(5);
 
 /// What has come of contacting a cluster.
 ///
@@ -37,7 +37,8 @@ pub enum Contact {
     WrongSuite,
     /// Packets of a version arrive that this node does not speak.
     WrongVersion,
-    /// Another node uses the name of this one.
+    /// Another node uses the name of this one: this one was made to begin another life meanwhile. So is a node
+    /// without a state file whose clock has been set back since its last life.
     NameInUse,
     /// Nothing arrives that would tell more.
     NobodyAnswers,
@@ -115,6 +116,8 @@ struct Contacting {
     until: Instant,
     /// Of the life that this node has begun by itself.
     life: (Epoch, u32),
+    /// How long to wait for objections.
+    objection: Duration,
     /// Since when this node is in.
     since: Option<Instant>,
     conflict: bool,
@@ -135,7 +138,7 @@ impl Contacting {
             if self.conflict {
                 return Some(Contact::NameInUse);
             }
-            let over = now.saturating_duration_since(since) >= OBJECTION || now >= self.until;
+            let over = now.saturating_duration_since(since) >= self.objection || now >= self.until;
             return over.then_some(Contact::In { peers });
         }
         self.since = None;
@@ -153,14 +156,21 @@ impl Contacting {
 }
 
 impl Waiting {
-    /// Answers once this node is in, or at `until`.
-    pub(crate) fn contact(&mut self, until: Instant, epoch: Epoch, answer: Answer<Contact>) {
+    /// Answers once this node is in, or at `until`. Another one may have its name if it is `named`.
+    pub(crate) fn contact(
+        &mut self,
+        until: Instant,
+        epoch: Epoch,
+        named: bool,
+        answer: Answer<Contact>,
+    ) {
         if self.contacts.len() >= WAITING {
             return answer(Err(CallError::Busy));
         }
         let life = (epoch, self.renewals);
+        let objection = if named { OBJECTION } else { Duration::ZERO };
         let (since, conflict, refused) = (None, false, [0; 4]);
-        self.contacts.push(Contacting { until, life, since, conflict, refused, answer });
+        self.contacts.push(Contacting { until, life, objection, since, conflict, refused, answer });
     }
 
     /// Answers once this node has departed from this life.
@@ -243,7 +253,9 @@ impl Waiting {
     /// When to look again, if nothing happens before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let due = |contact: &Contacting| {
-            contact.since.map_or(contact.until, |since| contact.until.min(since + OBJECTION))
+            contact
+                .since
+                .map_or(contact.until, |since| contact.until.min(since + contact.objection))
         };
         self.contacts.iter().map(due).min()
     }

@@ -28,12 +28,12 @@
 use core::future::poll_fn;
 use core::task::{Context, Poll};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::ops::{Deref, DerefMut};
 
 use scalesmall_driver::{Ready, Sockets, Wait};
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
 use tokio::runtime;
 use tokio::time::timeout_at;
 
@@ -49,9 +49,9 @@ const BUSY: usize = 64;
 /// it: a busy node would move half as many. So it forgets the socket of one that is, until that waits again.
 #[derive(Debug)]
 pub struct Socket {
-    socket: std::net::UdpSocket,
+    socket: UdpSocket,
     /// Another name of it, which the reactor of that runtime knows.
-    known: Option<(runtime::Id, UdpSocket)>,
+    known: Option<(runtime::Id, AsyncFd<UdpSocket>)>,
     /// Datagrams received without an end.
     streak: usize,
 }
@@ -61,45 +61,28 @@ impl Socket {
     fn know(&mut self) -> io::Result<()> {
         let here = runtime::Handle::try_current().map_err(io::Error::other)?.id();
         if self.known.as_ref().is_none_or(|(runtime, _)| *runtime != here) {
-            self.known = Some((here, UdpSocket::from_std(self.socket.try_clone()?)?));
+            self.known = Some((here, self.register(Interest::READABLE)?));
         }
         Ok(())
     }
 
+    /// For one of the two only: every datagram that leaves makes room, and would end the wait.
+    fn register(&self, interest: Interest) -> io::Result<AsyncFd<UdpSocket>> {
+        Ok(AsyncFd::register_with_interest(self.socket.try_clone()?, interest)?)
+    }
+
+    /// Whether there is something to receive. All of it has to be, as the reactor tells of it once.
     fn is_readable(&self, cx: &mut Context<'_>) -> io::Result<bool> {
         let Some((_, known)) = &self.known else { return Ok(true) };
-        Ok(known.poll_recv_ready(cx)?.is_ready())
-    }
-
-    fn is_writable(&self, cx: &mut Context<'_>) -> io::Result<bool> {
-        let Some((_, known)) = &self.known else { return Ok(true) };
-        Ok(known.poll_send_ready(cx)?.is_ready())
-    }
-
-    /// Tries a call of the system, and tells the reactor if it would block. Where the reactor has heard nothing
-    /// yet, the call is tried all the same.
-    fn attempt<R>(
-        &self,
-        interest: Interest,
-        mut call: impl FnMut(&std::net::UdpSocket) -> io::Result<R>,
-    ) -> io::Result<R> {
-        let mut tried = false;
-        if let Some((_, known)) = &self.known {
-            let result = known.try_io(interest, || {
-                tried = true;
-                call(&self.socket)
-            });
-            if tried {
-                return result;
-            }
-        }
-        call(&self.socket)
+        let Poll::Ready(ready) = known.poll_read_ready(cx) else { return Ok(false) };
+        ready?.clear_ready();
+        Ok(true)
     }
 }
 
 impl scalesmall_driver::Socket for Socket {
     fn try_recv_from(&mut self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let received = self.attempt(Interest::READABLE, |socket| socket.recv_from(buffer));
+        let received = self.socket.recv_from(buffer);
         self.streak = if received.is_ok() { self.streak + 1 } else { 0 };
         if self.streak == BUSY {
             self.known = None;
@@ -108,11 +91,10 @@ impl scalesmall_driver::Socket for Socket {
     }
 
     fn try_send_to(&mut self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
-        self.attempt(Interest::WRITABLE, |socket| socket.send_to(datagram, to))
+        self.socket.send_to(datagram, to)
     }
 }
 
-#[cfg(unix)]
 impl std::os::fd::AsFd for Socket {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.socket.as_fd()
@@ -125,6 +107,7 @@ async fn park(sockets: &mut Sockets<Socket>, wait: Wait) -> io::Result<Ready> {
     if let Some(heard) = &mut sockets.multicast {
         heard.know()?;
     }
+    let room = wait.writable.then(|| sockets.unicast.register(Interest::WRITABLE)).transpose()?;
     let found = poll_fn(|cx| {
         let mut ready = Ready::NOTHING;
         if wait.readable {
@@ -133,7 +116,7 @@ async fn park(sockets: &mut Sockets<Socket>, wait: Wait) -> io::Result<Ready> {
                 ready.multicast = heard.is_readable(cx)?;
             }
         }
-        let room = wait.writable && sockets.unicast.is_writable(cx)?;
+        let room = room.as_ref().is_some_and(|room| room.poll_write_ready(cx).is_ready());
         if ready.unicast || ready.multicast || room {
             return Poll::Ready(Ok(ready));
         }
@@ -185,7 +168,6 @@ impl Node {
 /// # Errors
 ///
 /// The system has no thread or no file descriptor; nothing stays open then.
-#[cfg(unix)]
 pub fn spawn(node: Node) -> io::Result<(Handle, Events, JoinHandle<io::Result<()>>)> {
     scalesmall_driver::spawn(node.0)
 }
