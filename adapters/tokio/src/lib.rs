@@ -67,8 +67,9 @@ impl Socket {
     }
 
     /// For one of the two only: every datagram that leaves makes room, and would end the wait.
+    #[expect(deprecated, reason = "what replaces it is unsafe; a socket keeps its descriptor")]
     fn register(&self, interest: Interest) -> io::Result<AsyncFd<UdpSocket>> {
-        Ok(AsyncFd::register_with_interest(self.socket.try_clone()?, interest)?)
+        AsyncFd::with_interest(self.socket.try_clone()?, interest)
     }
 
     /// Whether there is something to receive. All of it has to be, as the reactor tells of it once.
