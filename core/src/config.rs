@@ -391,8 +391,8 @@ impl From<&Limits> for TopologyLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// This node's metadata does not fit into a datagram of [`Config::max_datagram`].
-    MetadataTooLong {
+    /// This node's metadata or traits do not fit into a datagram of [`Config::max_datagram`].
+    AttributeTooLong {
         /// The bytes that it has.
         len: usize,
         /// The most that [`Config::max_datagram`] has room for.
@@ -449,9 +449,9 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MetadataTooLong { len, limit } => write!(
+            Self::AttributeTooLong { len, limit } => write!(
                 f,
-                "max_datagram has room for {limit} bytes of metadata, and this node has {len}: shorten \
+                "max_datagram has room for {limit} bytes of metadata or traits, and this node has {len}: shorten \
                  it first"
             ),
             Self::MaxDatagram { bytes } => {

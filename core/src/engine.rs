@@ -1,6 +1,7 @@
 //! The engine: calls in, polls out. It hands each frame and each deadline to the part in charge.
 
 mod addresses;
+mod attributes;
 mod calls;
 mod clock;
 mod digest;
@@ -27,14 +28,15 @@ use crate::claims::Locator;
 use crate::config::{Config, ConfigError};
 use crate::engine::clock::{Clock, LATEST};
 use crate::membership::Membership;
-use crate::out::{Event, Intent, Out, Why};
+use crate::out::{Cause, Event, Intent, Out, Why};
 use crate::picture::Picture;
 use crate::repair::Repair;
 use crate::seal::{Opener, Sealer};
 use crate::segment::Segment;
 use crate::wire::{Decoder, Frame, Writer};
 
-pub use calls::MetadataError;
+pub use attributes::MetadataError;
+pub use calls::ForgetError;
 pub use load::Load;
 pub use queries::{Digest, Peer};
 pub use receive::DatagramError;
@@ -276,26 +278,26 @@ impl Engine {
         self.picture.take_back(&mut self.out);
         self.broadcast.relays.drop_idle_views(&self.picture, &mut self.out);
         for ix in self.repair.tombstones.expire(&self.picture, &mut self.out) {
-            self.forget(ix);
+            self.drop_node(ix, Cause::Expired);
         }
     }
 
     /// Makes room for an unknown sender that has proven itself. Returns whether there is room.
     fn has_room_for_sender(&mut self) -> bool {
         for ix in self.picture.to_forget(1, None, true) {
-            self.forget(ix);
+            self.drop_node(ix, Cause::Expired);
         }
         !self.picture.topology.roster().is_full()
     }
 
-    fn forget(&mut self, ix: Ix) {
+    fn drop_node(&mut self, ix: Ix, cause: Cause) {
         self.membership.forget(&self.picture, &mut self.out, ix);
         self.broadcast.forget(ix);
         self.segment.forget(ix);
         self.repair.forget(ix);
         self.picture.covers.forget(ix);
         self.picture.paths.forget(ix);
-        self.picture.forget(&mut self.out, ix, crate::out::Cause::Expired);
+        self.picture.forget(&mut self.out, ix, cause);
     }
 }
 

@@ -179,7 +179,7 @@
 //! | clockwork | `timing` | every duration, with its formula and its reason |
 //! | settings | `config` | what an embedder sets, with defaults and limits |
 //! | format | [`wire`] | frames, specified for a second implementation |
-//! | what is said of nodes | `claims` | claims, metadata, and what beats what |
+//! | what is said of nodes | `claims` | claims, attributes, and what beats what |
 //! | keys | [`seal`] | keys, suites, freshness |
 //! | envelope | `packet` | the header of a packet, and reading bytes |
 //! | ownership | [`placement`] | which member serves which slots, and handing slots over |
@@ -380,9 +380,9 @@ pub use base::{
     Arrival, Destination, Epoch, GroupName, GroupNameError, HoldReason, Instant, Life, NodeId,
     NodeIdError, NodeName, NodeNameError, SendError, SendRate, Status,
 };
-pub use claims::{Locator, LocatorError};
+pub use claims::{DrainStamp, Locator, LocatorError, Traits, TraitsError};
 pub use config::{Config, ConfigError, ConfigPatch, Limits, LimitsPatch, Liveness, SendRatePatch};
-pub use engine::{DatagramError, Digest, Engine, Load, MetadataError, Peer};
+pub use engine::{DatagramError, Digest, Engine, ForgetError, Load, MetadataError, Peer};
 pub use out::{BroadcastError, BroadcastId, Cause, Event, MulticastState, Recipients, Stats, Tag};
 pub use packet::KeyId;
 pub use seal::{ClusterName, ClusterNameError, Key, KeyError, Keyring, KeyringError, Suite};

@@ -5,8 +5,8 @@ use std::num::NonZeroU64;
 
 use bytes::Bytes;
 use scalesmall_core::wire::{
-    Claim, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
-    RecordVersion, Route, Spread, Standing,
+    AttributeKind, AttributeVersion, Claim, Coded, Finding, FirstTry, Frame, Holdings, Lacking,
+    Message, RangeSum, RecordVersion, Route, Spread, Standing,
 };
 use scalesmall_core::{
     Epoch, GroupName, KeyRange, Life, Locator, NodeId, NodeName, Op, RecordDelta, Write,
@@ -183,11 +183,18 @@ fn holdings(source: &mut Source<'_>) -> Frame {
             member: life(source),
             clock: source.number(),
         }),
-        metadata: list(source, |source| MetadataVersion {
+        attributes: list(source, |source| AttributeVersion {
             life: life(source),
+            kind: attribute_kind(source),
             version: source.number(),
+            sum: source.number() as u32,
         }),
     })
+}
+
+/// One that the engine knows, or another.
+fn attribute_kind(source: &mut Source<'_>) -> AttributeKind {
+    AttributeKind(if source.flip() { source.number() as u8 % 4 } else { source.number() as u8 })
 }
 
 fn message(source: &mut Source<'_>) -> Frame {
@@ -225,8 +232,9 @@ pub fn any_frame(source: &mut Source<'_>) -> Frame {
         3 => Frame::Challenge { packet: source.number() },
         4 | 5 => Frame::Claim(claim(source)),
         6..=8 => record(source),
-        9 => Frame::Metadata {
+        9 => Frame::Attribute {
             life: life(source),
+            kind: attribute_kind(source),
             version: source.number(),
             bytes: Bytes::from(source.bytes(512)),
         },

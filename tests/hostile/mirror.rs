@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use scalesmall_core::{Engine, Epoch, Event, GroupName, KeyRange, NodeId, Status, TimedItem};
+use scalesmall_core::{
+    DrainStamp, Engine, Epoch, Event, GroupName, KeyRange, NodeId, Status, TimedItem, Traits,
+};
 
 /// What the events say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +16,10 @@ pub struct Mirror {
     pub items: BTreeMap<(GroupName, NodeId, KeyRange), TimedItem>,
     /// The metadata of nodes that have any.
     pub metadata: BTreeMap<NodeId, Bytes>,
+    /// The traits of nodes that have any.
+    pub traits: BTreeMap<NodeId, Traits>,
+    /// The nodes that drain.
+    pub draining: BTreeMap<NodeId, DrainStamp>,
 }
 
 impl Mirror {
@@ -31,8 +37,10 @@ impl Mirror {
             }
         }
         let mine = engine.peer(engine.id());
-        for peer in engine.peers().chain(mine).filter(|peer| !peer.metadata.is_empty()) {
-            mirror.metadata.insert(peer.id, peer.metadata);
+        for peer in engine.peers().chain(mine) {
+            mirror.describe(peer.id, peer.metadata);
+            mirror.choose(peer.id, peer.traits);
+            mirror.draining.extend(peer.draining.map(|stamp| (peer.id, stamp)));
         }
         mirror
     }
@@ -62,13 +70,23 @@ impl Mirror {
             Event::ItemCleared { group, member, range } => {
                 self.items.remove(&(group.clone(), *member, *range));
             }
-            Event::Metadata { node, metadata } if metadata.is_empty() => {
-                self.metadata.remove(node);
-            }
-            Event::Metadata { node, metadata } => {
-                self.metadata.insert(*node, metadata.clone());
+            Event::Metadata { node, metadata } => self.describe(*node, metadata.clone()),
+            Event::Traits { node, traits } => self.choose(*node, traits.clone()),
+            Event::Draining { node, stamp } => {
+                self.draining.remove(node);
+                self.draining.extend(stamp.map(|stamp| (*node, stamp)));
             }
             _ => {}
         }
+    }
+
+    fn describe(&mut self, node: NodeId, metadata: Bytes) {
+        self.metadata.remove(&node);
+        self.metadata.extend(Some((node, metadata)).filter(|(_, metadata)| !metadata.is_empty()));
+    }
+
+    fn choose(&mut self, node: NodeId, traits: Traits) {
+        self.traits.remove(&node);
+        self.traits.extend(Some((node, traits)).filter(|(_, traits)| traits.len() > 0));
     }
 }

@@ -188,8 +188,9 @@ impl<S: Socket> Driver<S> {
             let arrival = if multicast { Arrival::Multicast(from) } else { Arrival::Unicast(from) };
             let datagram = &self.received[..len];
             // The engine counts what it refuses.
-            if let Err(error) = front.engine.handle_datagram(now, arrival, datagram) {
-                front.waiting.refused(error, datagram, front.engine.engine().life());
+            if let Err(refused) = front.engine.handle_datagram(now, arrival, datagram) {
+                front.sources.note(refused, arrival);
+                front.waiting.refused(refused, datagram, front.engine.engine().life());
             }
             self.heard = now;
             if alone {

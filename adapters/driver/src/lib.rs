@@ -67,6 +67,7 @@
 //! | | `checksum` | a checksum of what is written to files |
 //! | | `clock` | the engine's time from the operating system's |
 //! | | `config_line` | a configuration as words of a recording |
+//! | | `history` | the last changes of each peer, with the evidence for them |
 //! | | `interface` | the addresses and indices of the host's network interfaces |
 //! | | `key` | the group key: where it comes from, what is refused |
 //! | | `names` | the names of nodes that events mention, also of those that are forgotten |
@@ -74,6 +75,7 @@
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
 //! | | `seed` | where to find others: an address, or a name |
 //! | | `socket` | what the driver needs of a socket |
+//! | | `sources` | where packets come from that are refused for the setup of a node |
 //! | | `stats` | counters of what happens beside the engine |
 //! | | `tape` | the file of a recording: bounded, and one of a few |
 //! | | [`terms`] | what programs call that which a node believes, and why |
@@ -146,6 +148,7 @@ mod events;
 mod facade;
 pub mod figures;
 mod handle;
+mod history;
 mod interface;
 mod keeper;
 mod key;
@@ -165,6 +168,7 @@ pub mod service;
 mod settings;
 mod socket;
 mod sockets;
+mod sources;
 mod state;
 mod stats;
 mod tape;
@@ -182,6 +186,7 @@ pub use discovery::SeedState;
 pub use driver::{Driver, Ready, Wait};
 pub use events::{Events, Outlet, event_queue};
 pub use handle::{Call, Handle};
+pub use history::{Stall, Transition};
 pub use keeper::StateReport;
 pub use key::{GroupKey, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};

@@ -20,7 +20,6 @@ use crate::driver::{Driver, Ready, Wait};
 use crate::facade::Facade;
 use crate::handle::{Handle, Mailbox};
 use crate::keeper::Keeper;
-use crate::names::Names;
 use crate::record::Recorded;
 use crate::settings::{Settings, SettingsError};
 use crate::socket::Socket;
@@ -92,12 +91,14 @@ impl<S: Socket> Node<S> {
         let engine = Recorded::new(settings, config, locator, epoch, clock.now(), tape)?;
         let seeds = Seeds::new(&settings.seeds, local.ip(), settings.look_up_every);
         let driver_stats = DriverStats::default();
-        let names = Names::default();
+        let (names, history, sources) = Default::default();
         let (reader_lags, calls_waiting) = (false, 0);
         let mailbox = Arc::<Mailbox>::default();
         let mut front = Front {
             engine,
             names,
+            history,
+            sources,
             clock,
             seeds,
             keeper,

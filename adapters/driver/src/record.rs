@@ -21,8 +21,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
     Arrival, BroadcastError, BroadcastId, Config, ConfigError, DatagramError, Destination, Engine,
-    Epoch, Event, GroupError, GroupName, Instant, KeyRange, Locator, MetadataError, Recipients,
-    SendError, SendRate, Suite, Tag, TimedItem,
+    Epoch, Event, ForgetError, GroupError, GroupName, Instant, KeyRange, Locator, MetadataError,
+    NodeId, Recipients, SendError, SendRate, Suite, Tag, TimedItem,
 };
 
 use crate::checksum::Checksum;
@@ -205,6 +205,11 @@ impl Recorded {
         let nanos = u64::try_from(expected.as_nanos()).unwrap_or(u64::MAX);
         self.note(now, format_args!("announce_slow {nanos}"));
         self.engine.announce_slow(now, Duration::from_nanos(nanos));
+    }
+
+    pub(crate) fn forget(&mut self, now: Instant, node: NodeId) -> Result<(), ForgetError> {
+        self.note(now, format_args!("forget {node}"));
+        self.engine.forget(now, node)
     }
 
     pub(crate) fn depart(&mut self, now: Instant) {

@@ -341,6 +341,10 @@ impl<'a> Words<'a> {
                 let _ = engine.set_metadata(now, Bytes::from(self.hex()?));
             }
             "announce_slow" => engine.announce_slow(now, Duration::from_nanos(self.parse()?)),
+            "forget" => {
+                let node: NodeId = self.parse()?;
+                let _ = engine.forget(now, node);
+            }
             "depart" => engine.depart(now),
             "renew" => engine.renew(now, Epoch(self.parse()?)),
             "broadcast" => {

@@ -7,6 +7,9 @@ use crate::out::Out;
 use crate::picture::Picture;
 use crate::wire::Frame;
 
+/// How many peers are looked at for one that this node reaches.
+const LOOKED_AT: usize = 16;
+
 /// Of each piece of news, whether it is the claim that goes with what its node says next.
 fn accompanying(news: &[Frame]) -> impl Iterator<Item = bool> + use<'_> {
     let next = news.iter().skip(1).map(Some).chain([None]);
@@ -14,7 +17,7 @@ fn accompanying(news: &[Frame]) -> impl Iterator<Item = bool> + use<'_> {
         (Frame::Claim(claim), Some(Frame::Record { delta, .. })) => {
             claim.standing == Standing::Alive && claim.life.id == delta.member
         }
-        (Frame::Claim(claim), Some(Frame::Metadata { life, .. })) => {
+        (Frame::Claim(claim), Some(Frame::Attribute { life, .. })) => {
             claim.standing == Standing::Alive && claim.life.id == life.id
         }
         _ => false,
@@ -40,7 +43,7 @@ pub(crate) fn gatherer(
     if count == 0 || gathered || off || news.len() > usize::from(u8::MAX) {
         return None;
     }
-    let own = |frame: &Frame| matches!(frame, Frame::Record { .. } | Frame::Metadata { .. });
+    let own = |frame: &Frame| matches!(frame, Frame::Record { .. } | Frame::Attribute { .. });
     if !news.iter().zip(accompanying(news)).all(|(frame, accompanies)| own(frame) || accompanies) {
         return None;
     }
@@ -49,5 +52,6 @@ pub(crate) fn gatherer(
     }
     let share = (u64::from(picture.position(Ix::ME)) * count) >> 32;
     let place = u32::try_from((share << 32) / count).unwrap_or_default();
-    picture.ring.at_or_after(place)
+    let mut peers = picture.ring.interval(place, place).map(|(_, ix)| ix).take(LOOKED_AT);
+    peers.find(|&ix| picture.is_direct(ix))
 }

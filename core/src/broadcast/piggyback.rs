@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 
 use crate::base::{GroupName, Ix, NodeId};
+use crate::claims::AttributeKind;
 use crate::mutants::mutated;
 use crate::out::Out;
 use crate::picture::Picture;
@@ -12,7 +13,7 @@ use crate::wire::Frame;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Subject {
     Claim(NodeId),
-    Metadata(NodeId),
+    Attribute(NodeId, AttributeKind),
     Record(GroupName, NodeId),
 }
 
@@ -39,7 +40,7 @@ impl Piggyback {
         };
         let subject = match &frame {
             Frame::Claim(claim) => Subject::Claim(claim.life.id),
-            Frame::Metadata { life, .. } => Subject::Metadata(life.id),
+            Frame::Attribute { life, kind, .. } => Subject::Attribute(life.id, *kind),
             Frame::Record { group, delta } => Subject::Record(group.clone(), delta.member),
             _ => return,
         };

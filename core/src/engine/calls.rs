@@ -8,53 +8,49 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Engine;
-use crate::base::{Epoch, GroupName, Instant, Ix};
+use super::attributes::attribute_room;
+use crate::base::{Epoch, GroupName, Instant, Ix, NodeId, Status};
 use crate::broadcast::{Audience, FAN_OUT};
 use crate::claims::Standing;
 use crate::config::{Config, ConfigError};
-use crate::out::{BroadcastError, BroadcastId, Event, Recipients, Tag, Why};
+use crate::out::{BroadcastError, BroadcastId, Cause, Event, Recipients, Tag, Why};
 use crate::topology::{GroupError, KeyRange, Op, TimedItem};
-use crate::wire::{Frame, MAX_METADATA, MESSAGE_OVERHEAD, Message, OVERHEAD};
+use crate::wire::{Frame, MESSAGE_OVERHEAD, Message};
 
-/// Why metadata is refused. Nothing has changed then.
+/// Why a node is not forgotten. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum MetadataError {
-    /// Longer than `Limits::metadata`, or than what fits in a datagram.
-    TooLong {
-        /// The bytes given.
-        len: usize,
-        /// The limit.
-        limit: u32,
+pub enum ForgetError {
+    /// No such node is known.
+    Unknown,
+    /// It is this node.
+    Own,
+    /// It lives, or does so by what the others say: only nodes that are down or have left are forgotten.
+    Living {
+        /// What it is shown as. A node that lives and is held off is shown as down.
+        status: Status,
     },
 }
 
-impl fmt::Display for MetadataError {
+impl fmt::Display for ForgetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong { len, limit } => {
-                write!(
-                    f,
-                    "metadata of {len} bytes; at most {limit} are allowed (limits.metadata, \
-                     max_datagram)"
-                )
+            Self::Unknown => f.write_str("no such node is known"),
+            Self::Own => f.write_str("a node cannot forget itself"),
+            Self::Living { status: Status::Down } => {
+                f.write_str("the node lives, and is held off for a while: wait until that is over")
             }
+            Self::Living { .. } => f.write_str(
+                "the node lives, as far as is known: only nodes that are down or have left can be forgotten",
+            ),
         }
     }
 }
 
-impl core::error::Error for MetadataError {}
+impl core::error::Error for ForgetError {}
 
 /// The most nodes that a message can list.
 const MAX_LISTED: usize = 1024;
-
-/// The most bytes of a metadata frame beside the metadata, the entry of the node's id included.
-const METADATA_OVERHEAD: usize = 40;
-
-/// The most bytes of metadata that fit into a datagram.
-fn metadata_room(config: &Config) -> usize {
-    (config.max_datagram - OVERHEAD - METADATA_OVERHEAD).min(MAX_METADATA)
-}
 
 /// The most listed recipients that share a packet, and the bytes that each takes.
 const LISTED_PER_PACKET: usize = 24;
@@ -145,24 +141,23 @@ impl Engine {
         self.membership.comeback.contact(&self.picture, &mut self.out, seeds);
     }
 
-    /// Sets this node's metadata.
+    /// Forgets a node that is down or has left, and all that it said, as if it had been gone for
+    /// [`Config::forget_after`]. Only this node forgets it. If it lives after all, it is known again as soon
+    /// as it is heard.
     ///
     /// # Errors
     ///
-    /// [`MetadataError`] if it is too long; nothing has changed then.
-    pub fn set_metadata(&mut self, now: Instant, metadata: Bytes) -> Result<(), MetadataError> {
-        let limit =
-            self.picture.config.limits.metadata.min(metadata_room(&self.picture.config) as u32);
-        if metadata.len() > limit as usize {
-            return Err(MetadataError::TooLong { len: metadata.len(), limit });
+    /// [`ForgetError`] if it is not known, lives, or is this node; nothing has changed then.
+    pub fn forget(&mut self, now: Instant, node: NodeId) -> Result<(), ForgetError> {
+        let ix = self.picture.find(node).ok_or(ForgetError::Unknown)?;
+        if ix == Ix::ME {
+            return Err(ForgetError::Own);
+        }
+        if self.picture.state(ix).is_living() {
+            return Err(ForgetError::Living { status: self.picture.state(ix).shown() });
         }
         self.advance(now);
-        let me = self.picture.me();
-        let version = self.picture.metadata.version(Ix::ME) + 1;
-        let key = self.picture.topology.fingerprints();
-        self.picture.metadata.set(key, me, Ix::ME, version, metadata.clone());
-        self.out.event(Event::Metadata { node: me.id, metadata });
-        self.picture.tell_all_described(&mut self.out);
+        self.drop_node(ix, Cause::Forgotten);
         Ok(())
     }
 
@@ -234,9 +229,10 @@ impl Engine {
         if config.cluster != self.picture.config.cluster {
             return Err(ConfigError::ClusterFixed);
         }
-        let (len, limit) = (self.picture.metadata.get(Ix::ME).len(), metadata_room(&config));
+        let limit = attribute_room(&config);
+        let len = self.picture.attributes.longest(Ix::ME);
         if len > limit {
-            return Err(ConfigError::MetadataTooLong { len, limit });
+            return Err(ConfigError::AttributeTooLong { len, limit });
         }
         self.advance(now);
         self.picture.set_config(&mut self.out, config);
@@ -341,8 +337,8 @@ impl Engine {
         for group in groups {
             self.picture.tell_all_written(&mut self.out, &group, 0);
         }
-        if self.picture.metadata.version(Ix::ME) > 0 {
-            self.picture.tell_all_described(&mut self.out);
+        for kind in self.picture.attributes.kinds(Ix::ME) {
+            self.picture.tell_all_described(&mut self.out, kind);
         }
         let seeds = self.membership.comeback.seeds();
         self.membership.comeback.contact(&self.picture, &mut self.out, &seeds);

@@ -17,7 +17,7 @@ pub struct Load {
     pub copies: usize,
     /// Events that wait to be polled.
     pub events: usize,
-    /// Bytes of messages and metadata in these events.
+    /// Bytes of messages, metadata and traits in these events.
     pub event_bytes: usize,
     /// What this node multiplies its time-outs by: 1 when it is well, up to 9.
     pub health: u32,

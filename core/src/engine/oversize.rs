@@ -7,13 +7,13 @@ use super::Engine;
 use crate::base::{Ix, Life};
 use crate::out::{BroadcastId, Event, Intent, Say, To};
 use crate::wire::{
-    FirstTry, Frame, MAX_METADATA, MESSAGE_OVERHEAD, Message, OVERHEAD, Refused, Route, Spread,
+    FirstTry, Frame, MAX_ATTRIBUTE, MESSAGE_OVERHEAD, Message, OVERHEAD, Refused, Route, Spread,
     is_message,
 };
 
-/// Metadata, which a repair cannot divide, goes out in a datagram of up to this size even where
+/// An attribute, which a repair cannot divide, goes out in a datagram of up to this size even where
 /// none above 508 bytes is known to pass: there is no other way, and most narrow paths carry it.
-const UNDIVIDED: usize = OVERHEAD + MAX_METADATA;
+const UNDIVIDED: usize = OVERHEAD + MAX_ATTRIBUTE;
 
 /// The largest payload of a message that datagrams of a size carry, as a call promises it: lists of
 /// receivers take room of their own.
@@ -138,7 +138,7 @@ impl Engine {
         None
     }
 
-    /// Writes what cannot be divided into as large a datagram as may pass, or as metadata need.
+    /// Writes what cannot be divided into as large a datagram as may pass, or as an attribute needs.
     fn write_widest(&mut self, to: Ix, frames: &[Frame]) {
         let header = self.sealer.header(self.out.packet + 1);
         let size = self.picture.widest(to).max(UNDIVIDED).min(self.picture.config.max_datagram);

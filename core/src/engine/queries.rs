@@ -8,7 +8,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Engine;
-use crate::base::{Epoch, GroupName, Ix, Life, NodeId, NodeName, Status};
+use crate::base::{Epoch, GroupName, HoldReason, Ix, Life, NodeId, NodeName, Status};
+use crate::claims::{AttributeKind, DrainStamp, Traits};
 use crate::config::Config;
 use crate::out::{MulticastState, Stats};
 use crate::placement::Slots;
@@ -27,6 +28,10 @@ pub struct Peer {
     /// The addresses at which it says that it can be reached, the preferred one first; those of its
     /// life before until it says something else.
     pub addresses: Vec<SocketAddr>,
+    /// Whether packets of this node may reach it: both have addresses of one family, or it was heard at
+    /// one of its addresses. Of a peer that cannot be reached directly this node knows what others say,
+    /// and what relays, nodes with addresses of both families, find when it asks them.
+    pub direct: bool,
     /// Its life.
     pub epoch: Epoch,
     /// What it is believed to be.
@@ -38,11 +43,18 @@ pub struct Peer {
     pub held_for: Option<Duration>,
     /// The smoothed round-trip time, once measured.
     pub rtt: Option<Duration>,
+    /// How long ago a packet of it came last, in any of its lives; `None` if none ever did. A silence
+    /// of more than 49 days counts from 0 again.
+    pub heard: Option<Duration>,
     /// The largest datagram that passes to it: [`Config::max_datagram`](crate::Config::max_datagram),
     /// unless less was found to pass.
     pub datagram: usize,
     /// Its metadata; empty if it has none.
     pub metadata: Bytes,
+    /// Its zone, weight and tags.
+    pub traits: Traits,
+    /// Whether it drains, and since when compared with others.
+    pub draining: Option<DrainStamp>,
 }
 
 /// Sums up a node's picture: equal on nodes with equal pictures.
@@ -220,7 +232,7 @@ impl Engine {
         self.membership.comeback.answering(&self.picture)
     }
 
-    /// A sum over what is known of living nodes: members, their lives, items, metadata.
+    /// A sum over what is known of living nodes: members, their lives, items, attributes.
     ///
     /// A node that is down or has left is no part of it, though it is still listed: each node
     /// decides for itself how long to remember it. Nor is a record in which nothing is left but
@@ -228,6 +240,13 @@ impl Engine {
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest(self.picture.root())
+    }
+
+    /// Why the others hold this node off, and for how much longer; `None` if they do not. See
+    /// [`Event::HeldOff`](crate::Event::HeldOff).
+    #[must_use]
+    pub fn held_off(&self) -> Option<(HoldReason, Duration)> {
+        self.picture.peers.falls.hold(Ix::ME, self.picture.now)
     }
 
     /// What multicast does for this node; `None` while [`Config::multicast`] is off.
@@ -249,13 +268,18 @@ impl Engine {
             name: self.picture.name(ix),
             address: places.shown(ix),
             addresses: places.last_said(ix).addresses().collect(),
+            direct: places.is_direct(ix),
             epoch: life.epoch,
             status: self.picture.state(ix).shown(),
             incarnation: self.picture.peers.get(ix).incarnation,
             held_for: self.picture.held_for(ix),
             rtt: self.picture.peers.get(ix).rtt.mean(),
+            heard: Some(self.picture.peers.since_heard(ix, self.picture.now))
+                .filter(|since| *since != Duration::MAX && ix != Ix::ME),
             datagram: self.picture.datagram_known(ix),
-            metadata: self.picture.metadata.get(ix),
+            metadata: self.picture.attributes.get(ix, AttributeKind::METADATA).clone(),
+            traits: self.picture.traits(ix),
+            draining: self.picture.drains(ix),
         }
     }
 }

@@ -1,19 +1,12 @@
-//! Records and metadata of other nodes, as a packet brings them.
+//! Records of other nodes, as a packet brings them.
 
 use alloc::vec::Vec;
-
-use bytes::Bytes;
 
 use super::Engine;
 use crate::base::{Channel, GroupName, Ix, Life};
 use crate::mutants::mutated;
-use crate::out::Event;
 use crate::topology::{Applied, Changes, RecordDelta};
 use crate::wire::Frame;
-
-/// The highest version of its metadata that a node puts above a false one. What is left beyond it no
-/// embedder uses up.
-const LAST_VERSION: u64 = u64::MAX / 2;
 
 impl Engine {
     pub(super) fn on_record(
@@ -83,6 +76,7 @@ impl Engine {
                 self.out.stats.updates_stale += 1;
                 if let Some(ix) = member.filter(|_| channel == Channel::Direct) {
                     self.tell_removed(from, group, ix, have, delta);
+                    self.tell_contradicted(from, group, ix, delta);
                 }
             }
             Ok(Applied::Stale { .. } | Applied::Claim) => {
@@ -102,6 +96,22 @@ impl Engine {
         if have > copy.target && !self.picture.topology.is_member(group, ix) {
             self.repair.sessions.on_want(&self.picture, &mut self.out, to, group, ix, copy.target);
         }
+    }
+
+    /// Tells the owner of a record of two copies that differ under one clock, as both sides of a life
+    /// that was led twice have left them. Each side keeps its own until the owner corrects both.
+    fn tell_contradicted(&mut self, from: Ix, group: &GroupName, ix: Ix, copy: &RecordDelta) {
+        if !self.picture.topology.contradicts_copy(group, ix, copy)
+            || !self.picture.state(ix).is_reachable()
+            || !self.picture.peers.may_tell(ix, self.picture.now, &self.picture.timing)
+        {
+            return;
+        }
+        if from != ix {
+            let frame = Frame::Record { group: group.clone(), delta: copy.clone() };
+            self.out.say_frame(self.picture.bound(ix), frame);
+        }
+        self.repair.sessions.on_want(&self.picture, &mut self.out, ix, group, ix, copy.since);
     }
 
     /// Whether a record may be from before its owner emptied it, which this node may have
@@ -168,55 +178,5 @@ impl Engine {
             self.out.say_frame(self.picture.bound(from), Frame::Claim(claim));
         }
         self.out.publish(changes);
-    }
-
-    pub(super) fn on_metadata(
-        &mut self,
-        from: Ix,
-        life: Life,
-        version: u64,
-        bytes: Bytes,
-        channel: Channel,
-    ) {
-        if life.id == self.picture.me().id {
-            self.on_metadata_of_mine(life, version, &bytes);
-            return;
-        }
-        if !self.membership.hear_of(&mut self.picture, &mut self.out, from, life, channel) {
-            return;
-        }
-        let Some(ix) =
-            self.picture.find_life(life).filter(|&ix| self.picture.state(ix).is_living())
-        else {
-            return;
-        };
-        let key = self.picture.topology.fingerprints();
-        if self.picture.metadata.set(key, life, ix, version, bytes.clone()) {
-            self.out.stats.updates_applied += 1;
-            self.out.event(Event::Metadata { node: life.id, metadata: bytes });
-        } else {
-            self.out.stats.updates_stale += 1;
-        }
-    }
-
-    /// A copy of this node's own metadata: if this node has not said it, it is replaced.
-    fn on_metadata_of_mine(&mut self, life: Life, version: u64, bytes: &Bytes) {
-        let me = self.picture.me();
-        let mine = self.picture.metadata.version(Ix::ME);
-        let said = version < mine || version == mine && *bytes == self.picture.metadata.get(Ix::ME);
-        if life.epoch != me.epoch || said {
-            return;
-        }
-        self.out.stats.refutations += 1;
-        let above = version.saturating_add(1);
-        if above > LAST_VERSION {
-            // Too few versions would be left in this life.
-            self.membership.renewal.claimed(&self.picture, &mut self.out, me.epoch);
-            return;
-        }
-        let key = self.picture.topology.fingerprints();
-        let bytes = self.picture.metadata.get(Ix::ME);
-        self.picture.metadata.set(key, me, Ix::ME, above, bytes);
-        self.picture.tell_all_described(&mut self.out);
     }
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::base::{Epoch, GroupName, HoldReason, Life, NodeId, Status};
+use crate::claims::{DrainStamp, Traits};
 use crate::out::message::{BroadcastId, Tag};
 use crate::topology::{KeyRange, TimedItem};
 
@@ -48,10 +49,29 @@ pub enum Event {
         /// The metadata.
         metadata: Bytes,
     },
+    /// A node's traits changed; [those of a node that has said nothing](Traits::default) if it has none
+    /// any more.
+    Traits {
+        /// The node.
+        node: NodeId,
+        /// The traits.
+        traits: Traits,
+    },
+    /// A node began to drain, or it drains no longer.
+    Draining {
+        /// The node.
+        node: NodeId,
+        /// Its stamp; `None` if it drains no longer.
+        stamp: Option<DrainStamp>,
+    },
     /// A message has arrived.
     Message {
         /// The node that sent it first.
         origin: NodeId,
+        /// Its number among the messages of that node's life, as in [`BroadcastId`].
+        sequence: u64,
+        /// The group to whose members it was sent; `None` if it was sent to all nodes, or to some.
+        group: Option<GroupName>,
         /// The application's tag.
         tag: Tag,
         /// The application's bytes.
@@ -223,4 +243,6 @@ pub enum Cause {
     Steady,
     /// This node had slept, and withdraws its suspicion.
     OwnStall,
+    /// It was gone, and [`Engine::forget`](crate::Engine::forget) was called.
+    Forgotten,
 }

@@ -15,6 +15,8 @@ enum Subject<'a> {
     Peer(NodeId),
     Item(&'a GroupName, NodeId, KeyRange),
     Metadata(NodeId),
+    Traits(NodeId),
+    Draining(NodeId),
     Path(NodeId),
     Multicast,
 }
@@ -38,9 +40,9 @@ struct Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Events {
     limit: usize,
-    /// The most bytes of messages and metadata.
+    /// The most bytes of messages, metadata and traits.
     byte_limit: usize,
-    /// The bytes of messages and metadata that wait.
+    /// The bytes of messages, metadata and traits that wait.
     bytes: usize,
     /// The events and, where one was replaced or undone, gaps.
     queue: VecDeque<Option<Waiting>>,
@@ -91,7 +93,7 @@ impl Events {
         self.len
     }
 
-    /// The bytes of messages and metadata that wait.
+    /// The bytes of messages, metadata and traits that wait.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -226,6 +228,7 @@ fn held(event: &Event) -> usize {
         Event::Message { payload: bytes, .. } | Event::Metadata { metadata: bytes, .. } => {
             bytes.len()
         }
+        Event::Traits { traits, .. } => traits.len(),
         _ => 0,
     }
 }
@@ -238,6 +241,8 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         }
         Event::ItemCleared { group, member, range } => Some(Subject::Item(group, *member, *range)),
         Event::Metadata { node, .. } => Some(Subject::Metadata(*node)),
+        Event::Traits { node, .. } => Some(Subject::Traits(*node)),
+        Event::Draining { node, .. } => Some(Subject::Draining(*node)),
         Event::Path { peer, .. } => Some(Subject::Path(*peer)),
         Event::Multicast { .. } => Some(Subject::Multicast),
         Event::Message { .. }
@@ -263,6 +268,8 @@ fn hash(subject: Subject<'_>) -> u64 {
         }
         Subject::Multicast => Hash::new(KEY, 3),
         Subject::Path(node) => Hash::new(KEY, 4).node(node),
+        Subject::Traits(node) => Hash::new(KEY, 5).node(node),
+        Subject::Draining(node) => Hash::new(KEY, 6).node(node),
     }
     .finish()
 }
@@ -294,7 +301,6 @@ mod tests {
     use crate::base::{Epoch, Life, Status};
     use crate::out::event::{Cause, MulticastState};
     use crate::out::message::Tag;
-    use bytes::Bytes;
 
     fn node(port: u16) -> NodeId {
         NodeId::from_bits(port.into())
@@ -306,7 +312,18 @@ mod tests {
     }
 
     fn message() -> Event {
-        Event::Message { origin: node(9), tag: Tag(0), payload: Bytes::new(), via: node(9) }
+        sized(0)
+    }
+
+    fn sized(len: usize) -> Event {
+        Event::Message {
+            origin: node(9),
+            sequence: 1,
+            group: None,
+            tag: Tag(0),
+            payload: alloc::vec![0; len].into(),
+            via: node(9),
+        }
     }
 
     #[test]
@@ -390,12 +407,6 @@ mod tests {
     /// Few large messages fill the queue as many small ones do; what holds no bytes still finds room.
     #[test]
     fn bytes_have_a_limit_as_well() {
-        let sized = |len| Event::Message {
-            origin: node(9),
-            tag: Tag(0),
-            payload: alloc::vec![0; len].into(),
-            via: node(9),
-        };
         let metadata =
             |len| Event::Metadata { node: node(1), metadata: alloc::vec![0; len].into() };
         let mut events = Events::new(100, 1_000);

@@ -9,16 +9,18 @@ mod stats;
 mod suppressor;
 mod timers;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
+use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::{Epoch, GroupName, Instant, Life, NodeId};
+use crate::claims::{AttributeKind, DrainStamp, Traits};
 use crate::config::Config;
 use crate::topology::{Change, Changes};
 use crate::wire::Frame;
@@ -52,8 +54,8 @@ pub(crate) struct Out {
     pub(crate) news: Vec<Frame>,
     /// Groups in which this node has written, and the clock before that.
     pub(crate) written: BTreeMap<GroupName, u64>,
-    /// Whether this node's metadata has changed.
-    pub(crate) described: bool,
+    /// Which attributes of this node have changed.
+    pub(crate) described: BTreeSet<AttributeKind>,
     pub(crate) pace: Pace,
 }
 
@@ -99,7 +101,7 @@ impl Out {
             claims: BTreeMap::new(),
             news: Vec::new(),
             written: BTreeMap::new(),
-            described: false,
+            described: BTreeSet::new(),
             pace: Pace::default(),
         }
     }
@@ -176,15 +178,33 @@ impl Out {
         }
     }
 
+    /// A node has said something about itself.
+    pub(crate) fn tell_of_attribute(&mut self, node: NodeId, kind: AttributeKind, bytes: &Bytes) {
+        match kind {
+            AttributeKind::METADATA => {
+                self.event(Event::Metadata { node, metadata: bytes.clone() });
+            }
+            AttributeKind::TRAITS => {
+                let traits = Traits::from_bytes(bytes.clone());
+                self.event(Event::Traits { node, traits });
+            }
+            AttributeKind::DRAINING => {
+                let stamp = DrainStamp::from_bytes(bytes);
+                self.event(Event::Draining { node, stamp });
+            }
+            _ => {}
+        }
+    }
+
     pub(crate) fn event_of_new_life(&mut self, event: Event) {
         if self.events.push_new_life(event) {
             self.stats.events_folded += 1;
         }
     }
 
-    /// How many changes wait to be broadcast: claims, news, records and metadata.
+    /// How many changes wait to be broadcast: claims, news, records and attributes.
     pub(crate) fn changes_waiting(&self) -> usize {
-        self.claims.len() + self.news.len() + self.written.len() + usize::from(self.described)
+        self.claims.len() + self.news.len() + self.written.len() + self.described.len()
     }
 
     /// Whether nothing waits to be broadcast but what this node has written.

@@ -98,6 +98,9 @@ counters! {
     gaps,
     /// Record deltas refused: a clock that leaps, a limit, or contradictory bounds.
     deltas_refused,
+    /// Attributes refused: their node has said something of too many kinds that this version does not
+    /// know.
+    attributes_refused,
     /// Claims refused because a limit is reached.
     claims_refused,
     /// Lives not believed, because their epochs lie implausibly far ahead: see `Epoch::horizon`.
@@ -134,6 +137,8 @@ counters! {
     /// Frames dropped because they do not fit, even alone, into a datagram that passes to the
     /// receiver.
     frames_too_large,
+    /// Packets dropped because this node and the receiver have no addresses of one family.
+    packets_out_of_family,
     /// Changes to be broadcast that were dropped because each does not fit into a packet even
     /// alone.
     changes_too_large,

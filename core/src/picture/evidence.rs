@@ -157,7 +157,7 @@ impl Picture {
         let mut held = None;
         self.peers.uncount(ix, &self.topology);
         if new_life {
-            self.drop_metadata(out, ix);
+            self.drop_attributes(out, ix);
             let mut changes = Changes::default();
             self.topology.raise_epoch(ix, claim.life.epoch, &mut changes);
             self.peers.open_window(ix);
@@ -220,10 +220,10 @@ impl Picture {
         out.timers.hasten(Why::Housekeeping, at);
     }
 
-    fn drop_metadata(&mut self, out: &mut Out, ix: Ix) {
-        if self.metadata.forget(ix).is_some() {
-            let node = self.id(ix);
-            out.event(Event::Metadata { node, metadata: Bytes::new() });
+    fn drop_attributes(&mut self, out: &mut Out, ix: Ix) {
+        let node = self.id(ix);
+        for (kind, _) in self.attributes.forget(ix) {
+            out.tell_of_attribute(node, kind, &Bytes::new());
         }
     }
 
@@ -235,7 +235,7 @@ impl Picture {
         let position = self.topology.fingerprints().peer_position(peer.id);
         self.ring.remove(position, ix);
         self.peers.forget(ix, &self.topology, self.now, &self.timing);
-        self.drop_metadata(out, ix);
+        self.drop_attributes(out, ix);
         let mut changes = Changes::default();
         self.topology.delete(ix, &mut changes);
         out.publish(changes);

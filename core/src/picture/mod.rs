@@ -19,7 +19,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::base::{Destination, Epoch, GroupName, Instant, Ix, Life, NodeId, NodeName};
-use crate::claims::{Claim, Locator, Metadata, Standing};
+use crate::claims::{AttributeKind, Attributes, Claim, DrainStamp, Locator, Standing, Traits};
 use crate::config::Config;
 use crate::out::{Out, Say, To, Why};
 use crate::picture::cover::Covers;
@@ -27,7 +27,7 @@ use crate::picture::path::Paths;
 use crate::picture::peers::Peers;
 use crate::timing::Timing;
 use crate::topology::{Changes, GroupError, Topology};
-use crate::wire::{Frame, OVERHEAD};
+use crate::wire::{AttributeVersion, Frame, OVERHEAD};
 
 pub(crate) use evidence::{News, Weighed, is_doubtful};
 pub(crate) use health::Health;
@@ -36,6 +36,9 @@ pub(crate) use path::BASE;
 pub(crate) use peers::Proof;
 pub(crate) use ring::{Ring, Stretch};
 pub(crate) use state::{State, Trigger};
+
+/// How many relays are looked at for one within reach.
+const RELAYS_LOOKED_AT: usize = 64;
 
 /// What this node believes. All parts read it.
 #[derive(Clone, Hash)]
@@ -52,7 +55,7 @@ pub(crate) struct Picture {
     pub(crate) ring: Ring,
     pub(crate) covers: Covers,
     pub(crate) paths: Paths,
-    pub(crate) metadata: Metadata,
+    pub(crate) attributes: Attributes,
     pub(crate) health: Health,
     pub(crate) newness: Newness,
     /// The highest epoch of all that this node has forgotten in this life, and the number of its own last
@@ -82,7 +85,7 @@ impl Picture {
             ring: Ring::default(),
             covers: Covers::new(now),
             paths: Paths::default(),
-            metadata: Metadata::default(),
+            attributes: Attributes::default(),
             health: Health::default(),
             newness: Newness::default(),
             forgotten: None,
@@ -98,9 +101,9 @@ impl Picture {
         }
         self.peers.count(Ix::ME, &self.topology);
         let changes = renewed?;
-        if let Some(metadata) = self.metadata.forget(Ix::ME) {
+        for (kind, bytes) in self.attributes.forget(Ix::ME) {
             let (key, me) = (self.topology.fingerprints(), self.me());
-            self.metadata.set(key, me, Ix::ME, 1, metadata);
+            self.attributes.set(key, me, Ix::ME, kind, 1, bytes);
         }
         self.covers.clear();
         self.paths.renumber(self.now, self.config.max_datagram);
@@ -245,19 +248,61 @@ impl Picture {
         }
     }
 
-    /// A node's metadata as others are told it.
-    pub(crate) fn metadata_frame(&self, ix: Ix) -> Frame {
-        let (version, bytes) = (self.metadata.version(ix), self.metadata.get(ix));
-        Frame::Metadata { life: self.life(ix), version, bytes }
+    /// An attribute of a node as others are told it.
+    pub(crate) fn attribute_frame(&self, ix: Ix, kind: AttributeKind) -> Frame {
+        let version = self.attributes.version(ix, kind);
+        let bytes = self.attributes.get(ix, kind).clone();
+        Frame::Attribute { life: self.life(ix), kind, version, bytes }
+    }
+
+    pub(crate) fn traits(&self, ix: Ix) -> Traits {
+        Traits::from_bytes(self.attributes.get(ix, AttributeKind::TRAITS).clone())
+    }
+
+    /// Whether a node drains, and since when compared with others.
+    pub(crate) fn drains(&self, ix: Ix) -> Option<DrainStamp> {
+        DrainStamp::from_bytes(self.attributes.get(ix, AttributeKind::DRAINING))
+    }
+
+    /// A stamp above all that this node knows.
+    pub(crate) fn next_drain_stamp(&self) -> DrainStamp {
+        DrainStamp(self.attributes.last_drain_stamp().saturating_add(1))
+    }
+
+    /// Which version of an attribute of a node this node has.
+    pub(crate) fn attribute_version(&self, ix: Ix, kind: AttributeKind) -> AttributeVersion {
+        let (version, sum) = self.attributes.held(ix, kind);
+        AttributeVersion { life: self.life(ix), kind, version, sum }
     }
 
     /// The sum of the fingerprints of all that this node knows of living nodes.
     pub(crate) fn root(&self) -> u64 {
-        self.topology.root().wrapping_add(self.peers.root()).wrapping_add(self.metadata.root())
+        self.topology.root().wrapping_add(self.peers.root()).wrapping_add(self.attributes.root())
     }
 
-    /// Up to `count` random peers that are alive, none of them `not`.
-    pub(crate) fn random_alive(&self, out: &mut Out, count: usize, not: Ix) -> Vec<Ix> {
+    /// Whether packets of this node may reach a peer.
+    pub(crate) fn is_direct(&self, ix: Ix) -> bool {
+        self.peers.places.is_direct(ix)
+    }
+
+    /// A random peer that reaches those with which this node shares no address family, other than some.
+    pub(crate) fn relay(&self, out: &mut Out, not: &[Ix]) -> Option<Ix> {
+        let relays = self.peers.places.relays();
+        let start = out.random_below(relays.len());
+        let (before, after) = relays.split_at(start);
+        let fits = |ix: &Ix| self.state(*ix).is_reachable() && !not.contains(ix);
+        let mut fit = after.iter().chain(before).take(RELAYS_LOOKED_AT).copied().filter(fits);
+        let first = fit.clone().next();
+        fit.find(|&ix| self.state(ix).is_alive()).or(first)
+    }
+
+    /// Up to `count` random peers that are alive and fit.
+    pub(crate) fn random_alive(
+        &self,
+        out: &mut Out,
+        count: usize,
+        fits: impl Fn(Ix) -> bool,
+    ) -> Vec<Ix> {
         let mut picked = Vec::with_capacity(count);
         let live = self.ring.len();
         // Starts at random places on the ring and goes on until a peer fits: short, and certain to
@@ -266,7 +311,7 @@ impl Picture {
             let start = out.random_below(live);
             let mut fit = (0..live)
                 .map(|step| self.ring.at((start + step) % live))
-                .filter(|&ix| ix != not && self.state(ix).is_alive() && !picked.contains(&ix));
+                .filter(|&ix| self.state(ix).is_alive() && fits(ix) && !picked.contains(&ix));
             let first = fit.next();
             let shunned = first.filter(|&ix| self.peers.is_shunned(ix));
             let better = shunned.and_then(|_| fit.find(|&ix| !self.peers.is_shunned(ix)));
@@ -285,7 +330,7 @@ impl Picture {
         if let Frame::Claim(claim) = &frame {
             out.claims.insert(claim.life.id, frame);
         } else {
-            if matches!(frame, Frame::Metadata { .. } | Frame::Slow { .. }) {
+            if matches!(frame, Frame::Attribute { .. } | Frame::Slow { .. }) {
                 out.news.retain(|old| !replaces(&frame, old));
             }
             if out.news.len() >= self.config.limits.outbox as usize {
@@ -319,12 +364,12 @@ impl Picture {
         }
     }
 
-    /// Has this node's metadata broadcast.
-    pub(crate) fn tell_all_described(&self, out: &mut Out) {
+    /// Has an attribute of this node broadcast.
+    pub(crate) fn tell_all_described(&self, out: &mut Out, kind: AttributeKind) {
         if out.silent {
             return;
         }
-        out.described = true;
+        out.described.insert(kind);
         self.flush_soon(out);
     }
 
@@ -334,9 +379,8 @@ impl Picture {
         let mut claims = core::mem::take(&mut out.claims);
         let mut frames = core::mem::take(&mut out.news);
         if own {
-            if core::mem::take(&mut out.described) {
-                frames.push(self.metadata_frame(Ix::ME));
-            }
+            let described = core::mem::take(&mut out.described);
+            frames.extend(described.into_iter().map(|kind| self.attribute_frame(Ix::ME, kind)));
             let room = self.datagram(Ix::ME) - OVERHEAD;
             for (group, since) in core::mem::take(&mut out.written) {
                 let deltas = self.topology.pieces(&group, Ix::ME, since, room);
@@ -354,7 +398,7 @@ impl Picture {
             // travel in one packet; with the beginning of a record the claim goes even if it is old.
             let (id, begins) = match &frame {
                 Frame::Record { delta, .. } => (Some(delta.member), delta.since == 0),
-                Frame::Metadata { life, .. } => (Some(life.id), false),
+                Frame::Attribute { life, .. } => (Some(life.id), false),
                 _ => (None, false),
             };
             if let Some(id) = id {
@@ -388,8 +432,11 @@ impl Picture {
 /// Whether a new frame to be broadcast makes an old one obsolete.
 fn replaces(new: &Frame, old: &Frame) -> bool {
     match (new, old) {
-        (Frame::Metadata { life: new, .. }, Frame::Metadata { life: old, .. })
-        | (Frame::Slow { life: new, .. }, Frame::Slow { life: old, .. }) => new.id == old.id,
+        (
+            Frame::Attribute { life: new, kind, .. },
+            Frame::Attribute { life: old, kind: of, .. },
+        ) => (new.id, kind) == (old.id, of),
+        (Frame::Slow { life: new, .. }, Frame::Slow { life: old, .. }) => new.id == old.id,
         _ => false,
     }
 }
@@ -421,7 +468,12 @@ mod tests {
             let life = Life { id: NodeId::from_bits(port), epoch: Epoch(1) };
             picture.tell_all(
                 &mut out,
-                Frame::Metadata { life, version: 1, bytes: bytes::Bytes::new() },
+                Frame::Attribute {
+                    life,
+                    kind: AttributeKind::METADATA,
+                    version: 1,
+                    bytes: bytes::Bytes::new(),
+                },
             );
         }
         assert_eq!((out.news.len(), out.stats.changes_left_to_repair), (64, 37));

@@ -236,10 +236,10 @@ impl Picture {
         self.topology.set_status_of(ix, state.shown());
         if state.is_living() {
             self.topology.revive(ix);
-            self.metadata.revive(ix);
+            self.attributes.revive(ix);
         } else {
             self.topology.retire(ix);
-            self.metadata.retire(ix);
+            self.attributes.retire(ix);
         }
         let position = self.topology.fingerprints().peer_position(self.id(ix));
         self.ring.touch();

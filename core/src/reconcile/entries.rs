@@ -39,7 +39,7 @@ impl Sum {
 struct Entry {
     position: u64,
     fingerprint: u64,
-    /// The number of its group, or [`PEER`] or [`METADATA`].
+    /// The number of its group, or [`PEER`], or [`ATTRIBUTE`] and above.
     kind: u32,
     ix: Ix,
 }
@@ -47,7 +47,8 @@ struct Entry {
 const _: () = assert!(size_of::<Entry>() == 24);
 
 const PEER: u32 = u32::MAX;
-const METADATA: u32 = u32::MAX - 1;
+/// What is added to the kind of an attribute. The numbers of groups stay below.
+const ATTRIBUTE: u32 = PEER - 256;
 
 impl Entry {
     const fn place(&self) -> (u64, u32, Ix) {
@@ -83,7 +84,7 @@ impl Found<'_> {
         let ix = self.entry.ix;
         match self.entry.kind {
             PEER => Subject::Peer(ix),
-            METADATA => Subject::Metadata(ix),
+            kind if kind >= ATTRIBUTE => Subject::Attribute(ix, (kind - ATTRIBUTE) as u8),
             group => Subject::Record(self.names.used[group as usize].0.clone(), ix),
         }
     }
@@ -129,7 +130,7 @@ impl Entries {
     fn entry(&mut self, position: u64, subject: Subject, fingerprint: u64) -> Entry {
         let (kind, ix) = match subject {
             Subject::Peer(ix) => (PEER, ix),
-            Subject::Metadata(ix) => (METADATA, ix),
+            Subject::Attribute(ix, kind) => (ATTRIBUTE + u32::from(kind), ix),
             Subject::Record(group, ix) => (self.names.take(group), ix),
         };
         Entry { position, fingerprint, kind, ix }
@@ -139,7 +140,7 @@ impl Entries {
     pub(crate) fn remove(&mut self, position: u64, subject: &Subject) -> bool {
         let (kind, ix) = match subject {
             Subject::Peer(ix) => (Some(PEER), *ix),
-            Subject::Metadata(ix) => (Some(METADATA), *ix),
+            Subject::Attribute(ix, kind) => (Some(ATTRIBUTE + u32::from(*kind)), *ix),
             Subject::Record(group, ix) => (self.names.find(group), *ix),
         };
         let part = &mut self.parts[part(position)];
@@ -251,7 +252,7 @@ mod tests {
         let ix = Ix::of(u32::from(seed / 8));
         match seed % 8 {
             0 => Subject::Peer(ix),
-            1 => Subject::Metadata(ix),
+            1 => Subject::Attribute(ix, seed % 16),
             group => Subject::Record(GroupName::try_from(&*format!("{group}")).unwrap(), ix),
         }
     }

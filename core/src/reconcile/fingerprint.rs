@@ -53,14 +53,22 @@ impl FingerprintKey {
         Hash::new(self.0, 5).node(id).finish()
     }
 
-    /// The fingerprint of a version of a node's metadata.
-    pub(crate) fn metadata(self, id: NodeId, epoch: Epoch, version: u64) -> u64 {
-        Hash::new(self.0, 6).node(id).word(epoch.0).word(version).finish()
+    /// The fingerprint of a version of an attribute of a node.
+    pub(crate) fn attribute(
+        self,
+        id: NodeId,
+        epoch: Epoch,
+        kind: u8,
+        version: u64,
+        bytes: &[u8],
+    ) -> u64 {
+        let hash = Hash::new(self.0, 6).node(id).word(epoch.0).word(kind.into()).word(version);
+        hash.bytes(bytes).finish()
     }
 
-    /// The position of a node's metadata.
-    pub(crate) fn metadata_position(self, id: NodeId) -> u64 {
-        Hash::new(self.0, 7).node(id).finish()
+    /// The position of an attribute of a node.
+    pub(crate) fn attribute_position(self, id: NodeId, kind: u8) -> u64 {
+        Hash::new(self.0, 7).node(id).word(kind.into()).finish()
     }
 }
 
@@ -91,12 +99,15 @@ mod tests {
                     values.push(key.record(2, id(port), Epoch(epoch), count));
                     values.push(key.peer(id(port), Epoch(epoch), count as u32, 0, 0));
                     values.push(key.peer(id(port), Epoch(epoch), count as u32, 1, 0));
-                    values.push(key.metadata(id(port), Epoch(epoch), count));
+                    values.push(key.attribute(id(port), Epoch(epoch), 0, count, &[]));
+                    values.push(key.attribute(id(port), Epoch(epoch), 1, count, &[]));
+                    values.push(key.attribute(id(port), Epoch(epoch), 1, count, &[0]));
                 }
             }
             values.push(key.record_position(1, id(port)));
             values.push(key.peer_position(id(port)));
-            values.push(key.metadata_position(id(port)));
+            values.push(key.attribute_position(id(port), 0));
+            values.push(key.attribute_position(id(port), 1));
         }
         assert_distinct(values);
     }

@@ -13,8 +13,8 @@ const MOVES: usize = 4096;
 pub(crate) enum Subject {
     /// What is known of a node.
     Peer(Ix),
-    /// A node's metadata.
-    Metadata(Ix),
+    /// An attribute of a node, by its kind.
+    Attribute(Ix, u8),
     /// A node's record in a group.
     Record(GroupName, Ix),
 }

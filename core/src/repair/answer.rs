@@ -1,6 +1,7 @@
 //! What a repair sends: sums to compare, and entries that the other side lacks.
 
 use crate::base::{GroupName, Ix};
+use crate::claims::AttributeKind;
 use crate::out::{Out, Say};
 use crate::picture::Picture;
 use crate::reconcile::Subject;
@@ -38,8 +39,8 @@ pub(super) fn send(
             let claim = picture.claim(*ix);
             out.say(picture.bound(to), Say::Held(Frame::Claim(claim)));
         }
-        Subject::Metadata(ix) => {
-            let frame = picture.metadata_frame(*ix);
+        Subject::Attribute(ix, kind) => {
+            let frame = picture.attribute_frame(*ix, AttributeKind(*kind));
             out.say_frame(picture.bound(to), frame);
         }
         Subject::Record(group, ix) => send_record(picture, out, to, group, *ix, 0, budget),

@@ -11,12 +11,13 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::base::{GroupName, Ix};
+use crate::claims::AttributeKind;
 use crate::out::{Out, Say, Why};
 use crate::picture::Picture;
 use crate::reconcile::{Cells, Decoded, Element, Subject};
 use crate::repair::answer::{ask, send, send_coded, send_record};
 use crate::repair::{SMALL_PICTURE, Sessions};
-use crate::wire::{Coded, Frame, Holdings, Lacking, MetadataVersion, RangeSum, RecordVersion};
+use crate::wire::{Coded, Frame, Holdings, Lacking, RangeSum, RecordVersion};
 
 /// The differences that the symbols of one datagram are meant to settle, and the most ranges into
 /// which a range with more is split.
@@ -147,7 +148,7 @@ impl Sessions {
                 answer: true,
                 claims: Vec::new(),
                 records,
-                metadata: Vec::new(),
+                attributes: Vec::new(),
             };
             out.say_frame(to, Frame::Holdings(holdings));
         }
@@ -278,16 +279,17 @@ impl Sessions {
             }
         }
         let mut wanted = Vec::new();
-        for version in &theirs.metadata {
+        for version in &theirs.attributes {
             let Some(ix) = picture.find(version.life.id) else {
                 continue;
             };
-            listed.insert(Subject::Metadata(ix));
-            let have = picture.metadata.version(ix);
-            if picture.life(ix) == version.life && have < version.version && !theirs.answer {
-                wanted.push(MetadataVersion { life: version.life, version: have });
-            } else if have > version.version {
-                out.say_frame(to, picture.metadata_frame(ix));
+            listed.insert(Subject::Attribute(ix, version.kind.0));
+            let have = picture.attribute_version(ix, version.kind);
+            let theirs_is_later = have.version < version.version;
+            if picture.life(ix) == version.life && theirs_is_later && !theirs.answer {
+                wanted.push(have);
+            } else if !theirs_is_later && have != *version {
+                out.say_frame(to, picture.attribute_frame(ix, version.kind));
             }
         }
         if !wanted.is_empty() {
@@ -298,7 +300,7 @@ impl Sessions {
                 answer: true,
                 claims: Vec::new(),
                 records: Vec::new(),
-                metadata: wanted,
+                attributes: wanted,
             };
             out.say_frame(to, Frame::Holdings(answer));
         }
@@ -326,7 +328,7 @@ impl Sessions {
             self.give(picture, out, to, &everything);
             return;
         }
-        for ix in picture.random_alive(out, REFERRALS, to) {
+        for ix in picture.random_alive(out, REFERRALS, |ix| ix != to) {
             send(picture, out, to, &Subject::Peer(ix), &mut self.budget);
         }
     }
@@ -341,7 +343,7 @@ impl Sessions {
             // The receiver may know nobody, and takes nothing of a node whose claim it does not have.
             held.sort_by_key(|subject| match subject {
                 Subject::Peer(ix) => (*ix, false),
-                Subject::Metadata(ix) | Subject::Record(_, ix) => (*ix, true),
+                Subject::Attribute(ix, _) | Subject::Record(_, ix) => (*ix, true),
             });
         }
         for subject in &held {
@@ -385,7 +387,7 @@ impl Sessions {
             answer: false,
             claims: Vec::new(),
             records: Vec::new(),
-            metadata: Vec::new(),
+            attributes: Vec::new(),
         };
         let mut cost = 64;
         for subject in &held {
@@ -395,13 +397,10 @@ impl Sessions {
                     cost += crate::wire::claim_cost(&claim);
                     holdings.claims.push(claim);
                 }
-                Subject::Metadata(ix) => {
-                    let version = MetadataVersion {
-                        life: picture.life(*ix),
-                        version: picture.metadata.version(*ix),
-                    };
-                    cost += crate::wire::metadata_version_cost(&version);
-                    holdings.metadata.push(version);
+                Subject::Attribute(ix, kind) => {
+                    let version = picture.attribute_version(*ix, AttributeKind(*kind));
+                    cost += crate::wire::attribute_version_cost(&version);
+                    holdings.attributes.push(version);
                 }
                 Subject::Record(group, ix) => {
                     let version = version(picture, group, *ix);

@@ -24,22 +24,18 @@ impl Stock {
     fn take(picture: &mut Picture) -> Self {
         picture.topology.root_mut().follow();
         picture.peers.root_mut().follow();
-        picture.metadata.root_mut().follow();
+        picture.attributes.root_mut().follow();
         let key = picture.topology.fingerprints();
         let counted = picture.topology.roster().iter().filter(|&ix| picture.state(ix).is_living());
         let peers = counted.map(|ix| {
             let fingerprint = picture.peers.fingerprint(ix, &picture.topology);
             (key.peer_position(picture.id(ix)), Subject::Peer(ix), fingerprint)
         });
-        let metadata = picture
-            .metadata
-            .marks()
-            .map(|(ix, position, fingerprint)| (position, Subject::Metadata(ix), fingerprint));
         let records = picture.topology.records().map(|record| {
             let subject = Subject::Record(record.group.clone(), record.member);
             (record.position, subject, record.fingerprint)
         });
-        let entries = Entries::of(peers.chain(metadata).chain(records));
+        let entries = Entries::of(peers.chain(picture.attributes.marks()).chain(records));
         Self { entries, cells: None, used: picture.now }
     }
 
@@ -47,12 +43,12 @@ impl Stock {
     /// by building it anew.
     pub(crate) fn renew<'a>(stock: &'a mut Option<Self>, picture: &mut Picture) -> &'a mut Self {
         let moves =
-            [picture.topology.root_mut(), picture.peers.root_mut(), picture.metadata.root_mut()]
+            [picture.topology.root_mut(), picture.peers.root_mut(), picture.attributes.root_mut()]
                 .map(|root| root.moves());
         let present = match (stock.take(), moves) {
-            (Some(mut stock), [Some(topology), Some(peers), Some(metadata)]) => {
+            (Some(mut stock), [Some(topology), Some(peers), Some(attributes)]) => {
                 stock.used = picture.now;
-                for one in topology.into_iter().chain(peers).chain(metadata) {
+                for one in topology.into_iter().chain(peers).chain(attributes) {
                     stock.step(one);
                 }
                 stock
@@ -68,7 +64,7 @@ impl Stock {
         if stock.take().is_some() {
             picture.topology.root_mut().unfollow();
             picture.peers.root_mut().unfollow();
-            picture.metadata.root_mut().unfollow();
+            picture.attributes.root_mut().unfollow();
         }
     }
 
@@ -247,7 +243,7 @@ mod tests {
                 for came in [true, false] {
                     got.step(Move {
                         position: mix(seed),
-                        subject: Subject::Metadata(crate::base::Ix::of(seed as u32)),
+                        subject: Subject::Attribute(crate::base::Ix::of(seed as u32), 0),
                         fingerprint: mix(!seed),
                         came,
                     });

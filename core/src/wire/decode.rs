@@ -8,14 +8,14 @@ use bytes::Bytes;
 use core::num::NonZeroU64;
 
 use super::frame::{
-    Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    AttributeVersion, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, RangeSum,
     RecordVersion, Route, Spread,
 };
 use super::kind::CLAIM_LOCATOR;
 use super::table::{MAX_GROWTH, Tables};
-use super::{MAX_FRAMES, MAX_METADATA, kind};
+use super::{MAX_ATTRIBUTE, MAX_FRAMES, kind};
 use crate::base::{Epoch, GroupName, Life, NodeId};
-use crate::claims::{Claim, Standing};
+use crate::claims::{AttributeKind, Claim, Standing};
 use crate::mutants::mutated;
 use crate::packet::{Reader, WireError};
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
@@ -145,7 +145,7 @@ impl Decoder {
             kind::IDS | kind::GROUPS => return Err(WireError::Malformed),
             kind::CLAIM => Frame::Claim(self.claim(body)?),
             kind::RECORD => self.record(body)?,
-            kind::METADATA => self.metadata(body)?,
+            kind::ATTRIBUTE => self.attribute(body)?,
             kind::SLOW => Frame::Slow { life: self.life(body)?, millis: body.varint32()? },
             kind::MESSAGE => Frame::Message(self.message(body)?),
             kind::SPREAD => Frame::Spread(self.spread(body)?),
@@ -274,13 +274,15 @@ impl Decoder {
         Ok(Frame::Record { group, delta })
     }
 
-    fn metadata(&self, body: &mut Reader<'_>) -> Result<Frame, WireError> {
+    fn attribute(&self, body: &mut Reader<'_>) -> Result<Frame, WireError> {
         let life = self.life(body)?;
+        let kind = AttributeKind(body.u8()?);
         let version = body.varint()?;
-        if body.left() > MAX_METADATA {
+        if body.left() > MAX_ATTRIBUTE {
             return Err(WireError::Malformed);
         }
-        Ok(Frame::Metadata { life, version, bytes: Bytes::copy_from_slice(body.rest()) })
+        let bytes = Bytes::copy_from_slice(body.rest());
+        Ok(Frame::Attribute { life, kind, version, bytes })
     }
 
     fn message(&self, body: &mut Reader<'_>) -> Result<Message, WireError> {
@@ -336,10 +338,15 @@ impl Decoder {
                 clock: body.varint()?,
             })
         })?;
-        let metadata = counted(body, MIN_METADATA_VERSION, |body| {
-            Ok(MetadataVersion { life: self.life(body)?, version: body.varint()? })
+        let attributes = counted(body, MIN_ATTRIBUTE_VERSION, |body| {
+            Ok(AttributeVersion {
+                life: self.life(body)?,
+                kind: AttributeKind(body.u8()?),
+                version: body.varint()?,
+                sum: body.u32()?,
+            })
         })?;
-        Ok(Holdings { from, to, answer, claims, records, metadata })
+        Ok(Holdings { from, to, answer, claims, records, attributes })
     }
 }
 
@@ -470,12 +477,12 @@ fn ranges(body: &mut Reader<'_>) -> Result<Vec<RangeSum>, WireError> {
 const MIN_WRITE: usize = 2;
 const MIN_CLAIM: usize = 3;
 const MIN_RECORD_VERSION: usize = 3;
-const MIN_METADATA_VERSION: usize = 2;
+const MIN_ATTRIBUTE_VERSION: usize = 7;
 const MIN_RANGE: usize = 18;
 
 const _: () = assert!(size_of::<NodeId>() <= MAX_GROWTH);
 const _: () = assert!(size_of::<Write>() <= MAX_GROWTH * MIN_WRITE);
 const _: () = assert!(size_of::<Claim>() <= MAX_GROWTH * MIN_CLAIM);
 const _: () = assert!(size_of::<RecordVersion>() <= MAX_GROWTH * MIN_RECORD_VERSION);
-const _: () = assert!(size_of::<MetadataVersion>() <= MAX_GROWTH * MIN_METADATA_VERSION);
+const _: () = assert!(size_of::<AttributeVersion>() <= MAX_GROWTH * MIN_ATTRIBUTE_VERSION);
 const _: () = assert!(size_of::<RangeSum>() <= MAX_GROWTH * MIN_RANGE);

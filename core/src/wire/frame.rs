@@ -4,7 +4,7 @@ use bytes::Bytes;
 use core::num::NonZeroU64;
 
 use crate::base::{GroupName, Life, NodeId};
-use crate::claims::Claim;
+use crate::claims::{AttributeKind, Claim};
 use crate::topology::RecordDelta;
 
 /// One statement of a packet, decoded.
@@ -43,11 +43,13 @@ pub enum Frame {
         /// The writes.
         delta: RecordDelta,
     },
-    /// A node's metadata.
-    Metadata {
+    /// An attribute of a node.
+    Attribute {
         /// Whose.
         life: Life,
-        /// Counts the changes of the metadata in that life.
+        /// What it is about.
+        kind: AttributeKind,
+        /// Counts its changes in that life.
         version: u64,
         /// At most 512 bytes.
         bytes: Bytes,
@@ -183,7 +185,7 @@ impl Frame {
             self,
             Self::Claim(_)
                 | Self::Record { .. }
-                | Self::Metadata { .. }
+                | Self::Attribute { .. }
                 | Self::Slow { .. }
                 | Self::Message(_)
                 | Self::Heard { .. }
@@ -258,7 +260,7 @@ pub enum Route {
         /// Whether those whom a speaker looks after are meant too.
         covered: bool,
     },
-    /// These.
+    /// These. A receiver that is not one of them relays the frames to them.
     Listed(alloc::vec::Vec<NodeId>),
 }
 
@@ -312,8 +314,8 @@ pub struct Holdings {
     pub claims: alloc::vec::Vec<Claim>,
     /// Records and how far the sender has them.
     pub records: alloc::vec::Vec<RecordVersion>,
-    /// Metadata and how far the sender has it.
-    pub metadata: alloc::vec::Vec<MetadataVersion>,
+    /// Attributes and which versions of them the sender has.
+    pub attributes: alloc::vec::Vec<AttributeVersion>,
 }
 
 /// How far a record is held.
@@ -327,13 +329,17 @@ pub struct RecordVersion {
     pub clock: u64,
 }
 
-/// Which version of a node's metadata is held.
+/// Which version of an attribute is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MetadataVersion {
+pub struct AttributeVersion {
     /// The owner.
     pub life: Life,
+    /// Which attribute.
+    pub kind: AttributeKind,
     /// The version.
     pub version: u64,
+    /// The low 32 bits of its fingerprint, as two nodes may hold different bytes under one version.
+    pub sum: u32,
 }
 
 /// Whether a frame is lost for good if it does not come by the tree.

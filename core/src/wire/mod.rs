@@ -111,7 +111,7 @@
 //! | `0x11` | table of groups | one or more entries: length (1, not 0), name |
 //! | `0x12` | [`Claim`](Frame::Claim) | claim: life, incarnation (varint), bits (1), then an id for each bit of `0x04` accuser, `0x08` and `0x10` confirmed by; then the age in seconds (varint, not 0) for bit `0x20`; then a [locator](#names-and-locators) for bit `0x40`; the low two bits are 0 alive, 1 down, 2 left |
 //! | `0x13` | [`Record`](Frame::Record) | group, life of the owner, since, floor, clock less since, target less clock (4 varints), writes to the end |
-//! | `0x14` | [`Metadata`](Frame::Metadata) | life, version (varint), at most [512](MAX_METADATA) bytes to the end |
+//! | `0x14` | [`Attribute`](Frame::Attribute) | life, kind (1), version (varint), at most [512](MAX_ATTRIBUTE) bytes to the end |
 //! | `0x15` | [`Slow`](Frame::Slow) | life, milliseconds (varint) |
 //! | `0x16` | [`Message`](Frame::Message) | life of the origin, sequence (varint), tag (varint), 0 or the group plus 1 (varint), bytes to the end |
 //! | `0x17` | [`Spread`](Frame::Spread) | route (1: 0 ring, 1 ring in a group, 2 list, 3 and 4 as 0 and 1 with those whom a speaker covers), hops (1), frames (1, not 0), how many packets ago it was tried first (varint, 0 in a first try), then if that is not 0 how many spreads came before it there (varint), then from (4) and until (4) and for routes 1 and 4 the group, or ids to the end |
@@ -120,7 +120,7 @@
 //! | `0x1a` | [`Suspicion`](Frame::Suspicion) | none |
 //! | `0x1b` | [`Want`](Frame::Want) | group, life of the owner, since (varint) |
 //! | `0x1c` | [`Ranges`](Frame::Ranges) | to the end: from less the `to` before plus 1 (varint), to (8), sum (8), count (varint) |
-//! | `0x1d` | [`Holdings`](Frame::Holdings) | from (8), to (8), answer (1: 0 or 1), then three lists, each after its length (varint): claims; group, life, clock (varint); life, version (varint) |
+//! | `0x1d` | [`Holdings`](Frame::Holdings) | from (8), to (8), answer (1: 0 or 1), then three lists, each after its length (varint): claims; group, life, clock (varint); life, kind (1), version (varint), fingerprint (4) |
 //! | `0x1e` | [`Heard`](Frame::Heard) | id of the speaker, ids to the end |
 //! | `0x1f` | [`Vouch`](Frame::Vouch) | life, packet number (varint) |
 //! | `0x20` | [`Duplicate`](Frame::Duplicate) | epoch (8) |
@@ -151,7 +151,7 @@
 //! 2^64 - 1. A clock or target that does not fit 64 bits is malformed.
 //!
 //! **Spreads and numbered batches** do not nest, and the frames that they announce must be there.
-//! Those may be claims, records, metadata, slow nodes, messages, `Heard` and `Vouch`. Any other
+//! Those may be claims, records, attributes, slow nodes, messages, `Heard` and `Vouch`. Any other
 //! known type among them is malformed, because it says something to one receiver or about one
 //! packet. Frames of unknown types count among them, but are not passed on by a node that does not
 //! know them; it lowers the number by those, and ignores a spread of which nothing is left.
@@ -185,6 +185,22 @@
 //! life, by a bound packet, is used until it is heard at another address of its locator, whatever is said. A *bound* packet of an unknown node that carries no claim about its sender counts if the sender is
 //! named after the address that the packet came from; else it is answered, as limited as challenges are,
 //! with a claim about the sender without a locator, to which the sender answers with its own.
+//!
+//! # Attributes
+//!
+//! | kind | bytes |
+//! |---|---|
+//! | 0 | metadata: as the application likes |
+//! | 1 | traits: fields, each its type (1), the length of the rest (1), and the rest; sorted by type, then by the rest |
+//! | 2 | nothing, or, if the node drains, its stamp (8): one above the highest that it knows |
+//! | 3 | which keys the node has |
+//!
+//! Fields of traits: type 1 is the zone (1 to 63 bytes of text), 2 the weight (2, not 0), 3 a tag: length of
+//! its key (1), the key (1 to 63 bytes of text), its value (0 to 191 bytes of text). Text is UTF-8 without
+//! control characters. There may be several tags, each with another key. A reader keeps what it does not
+//! know, and ignores fields that it cannot read.
+//!
+//! Kinds up to 7 are set aside for this table. Of kinds from 8 on a node keeps eight of each other node.
 //!
 //! # Sizes
 //!
@@ -240,24 +256,24 @@ mod kind;
 mod table;
 mod writer;
 
-pub use crate::claims::{Claim, Standing};
+pub use crate::claims::{AttributeKind, Claim, Standing};
 pub use crate::packet::{Header, MAX_PACKET, TAG_LEN, VERSION, WireError};
 pub use decode::Decoder;
 pub(crate) use frame::is_message;
 pub use frame::{
-    Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
+    AttributeVersion, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, RangeSum,
     RecordVersion, Route, Spread,
 };
 pub use writer::{
-    HOLDINGS_OVERHEAD, Mark, Refused, Writer, claim_cost, metadata_version_cost,
+    HOLDINGS_OVERHEAD, Mark, Refused, Writer, attribute_version_cost, claim_cost,
     record_version_cost,
 };
 
 /// The most frames of a packet, the two tables not counted.
 pub const MAX_FRAMES: usize = 1_024;
 
-/// The most bytes of a node's metadata.
-pub const MAX_METADATA: usize = 512;
+/// The most bytes of an attribute.
+pub const MAX_ATTRIBUTE: usize = 512;
 
 /// The most that header, tag and the longest [`Frame::Spread`] without a group take of a packet.
 pub const OVERHEAD: usize = Header::MAX_LEN + TAG_LEN + 48;

@@ -9,7 +9,7 @@ use quickcheck::{Arbitrary, Gen};
 
 use super::*;
 use crate::base::{Epoch, GroupName, Life, NodeId, NodeName};
-use crate::claims::Locator;
+use crate::claims::{AttributeKind, Locator};
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
 
 /// The frames of a packet, in an order that is legal.
@@ -191,7 +191,12 @@ fn holdings(g: &mut Gen) -> Holdings {
         answer: bool::arbitrary(g),
         claims: list(g, claim),
         records: list(g, |g| RecordVersion { group: group(g), member: life(g), clock: number(g) }),
-        metadata: list(g, |g| MetadataVersion { life: life(g), version: number(g) }),
+        attributes: list(g, |g| AttributeVersion {
+            life: life(g),
+            kind: AttributeKind(u8::arbitrary(g)),
+            version: number(g),
+            sum: small(g),
+        }),
     }
 }
 
@@ -229,7 +234,12 @@ fn frame(g: &mut Gen) -> Frame {
         3 => Frame::Challenge { packet: number(g) },
         4 => Frame::Claim(claim(g)),
         5 | 6 => Frame::Record { group: group(g), delta: record_delta(g) },
-        7 => Frame::Metadata { life: life(g), version: number(g), bytes: octets(g, 512) },
+        7 => Frame::Attribute {
+            life: life(g),
+            kind: AttributeKind(u8::arbitrary(g)),
+            version: number(g),
+            bytes: octets(g, 512),
+        },
         8 => Frame::Slow { life: life(g), millis: small(g) },
         9 => Frame::Message(message(g)),
         10 => Frame::Verify { suspect: life(g), millis: small(g) },

@@ -353,15 +353,19 @@ fn ranges_that_run_backwards_are_malformed() {
 }
 
 #[test]
-fn metadata_is_bounded() {
-    let metadata =
-        |len| Frame::Metadata { life: v4(), version: 1, bytes: Bytes::from(alloc::vec![1; len]) };
-    assert!(decoded(v4(), &payload(v4(), &[metadata(512)])).is_ok());
+fn attributes_are_bounded() {
+    let attribute = |len| Frame::Attribute {
+        life: v4(),
+        kind: AttributeKind(9),
+        version: 1,
+        bytes: Bytes::from(alloc::vec![1; len]),
+    };
+    assert!(decoded(v4(), &payload(v4(), &[attribute(512)])).is_ok());
     let (sealer, _) = ends(Suite::Authenticated, v4());
     let mut writer = Writer::default();
     writer.begin(sealer.header(1), MAX_PACKET);
-    assert_eq!(writer.push(&metadata(513)), Err(Refused::Illegal));
-    let mut bytes = alloc::vec![0x14, 0x83, 0x04, 0, 1];
+    assert_eq!(writer.push(&attribute(513)), Err(Refused::Illegal));
+    let mut bytes = alloc::vec![0x14, 0x84, 0x04, 0, 9, 1];
     bytes.extend_from_slice(&[0; 513]);
     assert_eq!(decoded(v4(), &bytes), Err(WireError::Malformed));
 }
@@ -569,7 +573,7 @@ quickcheck! {
             let bound = HOLDINGS_OVERHEAD
                 + holdings.claims.iter().map(claim_cost).sum::<usize>()
                 + holdings.records.iter().map(record_version_cost).sum::<usize>()
-                + holdings.metadata.iter().map(metadata_version_cost).sum::<usize>();
+                + holdings.attributes.iter().map(attribute_version_cost).sum::<usize>();
             payload(v4(), core::slice::from_ref(frame)).len() <= bound
         })
     }

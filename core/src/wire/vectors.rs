@@ -7,7 +7,7 @@ use core::num::NonZeroU64;
 
 use super::*;
 use crate::base::{Epoch, GroupName, Life, NodeId, NodeName};
-use crate::claims::Locator;
+use crate::claims::{AttributeKind, Locator};
 use crate::packet::KeyId;
 use crate::seal::{ClusterName, Key, Keyring, Opener, Sealer, Suite};
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
@@ -85,6 +85,14 @@ fn range_sum(from: u64, to: u64, sum: u64, count: u64) -> RangeSum {
     RangeSum { from, to, sum, count }
 }
 
+fn attribute_version(version: u64, sum: u32) -> AttributeVersion {
+    AttributeVersion { life: sender(), kind: AttributeKind::METADATA, version, sum }
+}
+
+fn attribute(kind: AttributeKind, bytes: &'static [u8]) -> Frame {
+    Frame::Attribute { life: sender(), kind, version: 1, bytes: Bytes::from_static(bytes) }
+}
+
 /// What the lines under "Payloads" say, in their order.
 fn statements() -> Vec<(&'static str, Vec<Frame>)> {
     let keys = KeyRange::new(16, 31).unwrap();
@@ -106,15 +114,13 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
         answer: true,
         claims: [alive(5)].into(),
         records: [RecordVersion { group: web(), member: sender(), clock: 5 }].into(),
-        metadata: [MetadataVersion { life: sender(), version: 1 }].into(),
+        attributes: [attribute_version(1, 0x0102_0304)].into(),
     };
     let half = u64::MAX / 2;
     let sums = [range_sum(0, half, 1, 3), range_sum(half + 1, u64::MAX, 2, 4)];
     let listed = Route::Listed([sender().id, bystander()].into());
     let heard = Frame::Heard { speaker: sender().id, nodes: [bystander()].into() };
     let all = Route::Ring { from: 1 << 30, until: 1 << 31, group: None, covered: true };
-    let metadata =
-        Frame::Metadata { life: sender(), version: 1, bytes: Bytes::from_static(b"rack=7") };
     let news = |incarnation| Frame::Claim(alive(incarnation));
     [
         ("ping", [PING].into()),
@@ -131,7 +137,7 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
         ("claim, down", [Frame::Claim(down)].into()),
         ("record", [record(2, 5, &[add, get])].into()),
         ("record, first piece of two", [record(0, 5, &[remove])].into()),
-        ("metadata", [metadata].into()),
+        ("attribute", [attribute(AttributeKind::METADATA, b"rack=7")].into()),
         ("slow", [Frame::Slow { life: sender(), millis: 2_000 }].into()),
         ("message to a group", [message(1, Some(web()))].into()),
         ("message to all", [message(2, None)].into()),

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::{BufMut, BytesMut};
 use core::fmt;
 
-use super::frame::{Frame, MetadataVersion, RangeSum, RecordVersion, Spread};
+use super::frame::{AttributeVersion, Frame, RangeSum, RecordVersion, Spread};
 use super::table::{Subject, Table, subject_len};
 use super::{MAX_FRAMES, kind};
 use crate::base::{Epoch, GroupName, Life, NodeId, growth};
@@ -341,8 +341,8 @@ pub fn record_version_cost(version: &RecordVersion) -> usize {
 
 /// The most bytes that the version adds to a [`Frame::Holdings`] and to the tables.
 #[must_use]
-pub fn metadata_version_cost(version: &MetadataVersion) -> usize {
-    life_bound(version.life) + varint_len(version.version)
+pub fn attribute_version_cost(version: &AttributeVersion) -> usize {
+    life_bound(version.life) + 1 + varint_len(version.version) + 4
 }
 
 fn life_bound(life: Life) -> usize {

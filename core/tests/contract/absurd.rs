@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use scalesmall_core::wire::{Frame, Message, Standing};
+use scalesmall_core::wire::{AttributeKind, Frame, Message, Standing};
 use scalesmall_core::{
     ConfigError, DatagramError, Engine, Epoch, Event, Life, MergeError, NodeId, Op, Recipients,
     RecordDelta, Status, Suite, Tag, Topology, Write,
@@ -31,7 +31,7 @@ fn false_metadata_is_answered_by_its_owner() {
     holder.introduce(&mut engine);
     engine.set_metadata(START, Bytes::from_static(b"mine")).unwrap();
     let _ = drain(&mut engine);
-    let lie = Frame::Metadata { life: life(1), version: 900, bytes: Bytes::from_static(b"lie") };
+    let lie = attribute(life(1), 900);
     let packet = holder.packet(Some(receiver()), &[lie]);
     engine.handle_datagram(START, holder.arrival(), &packet).unwrap();
     assert_eq!(engine.peer(id(1)).unwrap().metadata, Bytes::from_static(b"mine"));
@@ -129,9 +129,14 @@ fn record(Life { id: member, epoch }: Life, clock: u64) -> Frame {
     Frame::Record { group: crate::group("shards"), delta }
 }
 
+fn attribute(life: Life, version: u64) -> Frame {
+    let bytes = Bytes::from_static(b"lie");
+    Frame::Attribute { life, kind: AttributeKind::METADATA, version, bytes }
+}
+
 /// All that can be said of a life.
 fn said_of(life: Life) -> Vec<Frame> {
-    let metadata = Frame::Metadata { life, version: 1, bytes: Bytes::from_static(b"lie") };
+    let metadata = attribute(life, 1);
     let standings = [Standing::Alive, Standing::Down, Standing::Left];
     let claims = standings.map(|standing| claim(life, u32::MAX, standing));
     claims.into_iter().chain([record(life, 1), metadata, message(life, 1)]).collect()
@@ -188,7 +193,7 @@ fn the_highest_that_is_believed_can_be_topped() {
         |life, latest| claim(Life { epoch: latest, ..life }, u32::MAX, Standing::Down),
         |life, _| claim(life, u32::MAX, Standing::Down),
         |life, _| record(life, 1 << 32),
-        |life, _| Frame::Metadata { life, version: u64::MAX, bytes: Bytes::from_static(b"lie") },
+        |life, _| attribute(life, u64::MAX),
     ];
     for (case, lie) in ceilings.into_iter().enumerate() {
         let mut net = Net::settled(4);

@@ -5,6 +5,7 @@
 
 mod absurd;
 mod allocation;
+mod attributes;
 mod calls;
 mod causes;
 mod conflict;
@@ -14,6 +15,7 @@ mod dump;
 mod embedding;
 mod events;
 mod falls;
+mod families;
 mod freshness;
 mod guarantees;
 mod hostility;

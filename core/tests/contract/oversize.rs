@@ -157,7 +157,7 @@ fn datagrams_too_small_for_the_metadata_are_refused() {
     let now = scalesmall_hostile::START;
     engine.set_metadata(now, Bytes::from(vec![1; 500])).unwrap();
     let refused = engine.set_config(now, sized(512)).unwrap_err();
-    assert!(matches!(refused, ConfigError::MetadataTooLong { len: 500, limit } if limit < 500));
+    assert!(matches!(refused, ConfigError::AttributeTooLong { len: 500, limit } if limit < 500));
     assert_eq!(engine.config().max_datagram, 1_200);
     engine.set_metadata(now, Bytes::from(vec![1; 300])).unwrap();
     engine.set_config(now, sized(512)).unwrap();

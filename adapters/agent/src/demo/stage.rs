@@ -138,7 +138,7 @@ impl Node {
 
     /// Watches the node; the watch has begun when this returns.
     pub(super) fn watch(&self) -> Result<Session, Failure> {
-        let mut session = Session::open(&self.socket, &Request::Watch)?;
+        let mut session = Session::open(&self.socket, &Request::Watch { state: None })?;
         session.reply()?;
         Ok(session)
     }

@@ -5,15 +5,23 @@
 //! [`control`](crate::control) describes it for those that write a client.
 
 mod event;
+mod evidence;
+mod message;
 mod named;
 mod version;
 
 pub(crate) use event::{EventRow, OWN_NAME, What};
+pub(crate) use evidence::{
+    ChangeRow, HoldRow, InfoRow, LostRow, ReachabilityRow, RttRow, SeenRow, ToldRow, WhyRow,
+};
+pub(crate) use message::{MessageRow, OWN_TAG, SentRow};
 pub(crate) use named::{NameOf, Named, NodeRow};
 pub(crate) use version::{check_version, line};
 
+use std::time::{Duration, SystemTime};
+
 use scalesmall_core::{Op, Peer, TimedItem};
-use scalesmall_driver::terms;
+use scalesmall_driver::{Front, terms};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::OpName;
@@ -37,7 +45,12 @@ pub(crate) enum Request {
     Add { group: String, start: u32, end: u32, port: u16 },
     Remove { group: String, start: u32, end: u32 },
     Send { group: Option<String>, nodes: Vec<String>, tag: u32, text: String },
-    Watch,
+    Watch { state: Option<bool> },
+    Info,
+    Why { node: String },
+    Rtt { from: Option<String>, to: String },
+    Reachability,
+    Forget { node: String },
     Stats,
     Metrics,
     Ready { min_peers: Option<usize> },
@@ -56,7 +69,11 @@ pub(crate) enum Reply {
     Coverage(CoverageRow),
     Peers(Vec<PeerRow>),
     Done,
-    Sent(SentRow),
+    Sent(Box<SentRow>),
+    Info(Box<InfoRow>),
+    Why(Box<WhyRow>),
+    Rtt(RttRow),
+    Reachability(ReachabilityRow),
     Stats(Vec<(String, u64)>),
     /// OpenMetrics text.
     Metrics(String),
@@ -120,6 +137,10 @@ pub(crate) struct PeerRow {
     #[serde(flatten)]
     pub(crate) node: NodeRow,
     pub(crate) status: String,
+    /// Since when: RFC 3339, in UTC. None if that is not known any more.
+    pub(crate) since: Option<String>,
+    /// How many milliseconds ago a packet of it came last.
+    pub(crate) heard_ms: Option<u64>,
     /// Milliseconds for which it is still held off: it lives, but has gone down several times
     /// lately.
     pub(crate) held_for_ms: Option<u64>,
@@ -130,13 +151,6 @@ pub(crate) struct PeerRow {
     pub(crate) datagram: usize,
     /// In hexadecimal digits.
     pub(crate) metadata: String,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct SentRow {
-    pub(crate) origin: Named,
-    pub(crate) epoch: String,
-    pub(crate) sequence: u64,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -180,20 +194,33 @@ impl ItemRow {
     }
 }
 
-impl From<Peer> for PeerRow {
-    fn from(peer: Peer) -> Self {
+impl PeerRow {
+    pub(crate) fn new(node: &Front, peer: &Peer) -> Self {
         Self {
-            node: NodeRow::from(&peer),
+            node: NodeRow::from(peer),
             status: terms::status(peer.status).to_owned(),
-            held_for_ms: peer
-                .held_for
-                .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+            since: node.since(peer.id).map(when),
+            heard_ms: peer.heard.map(millis),
+            held_for_ms: peer.held_for.map(millis),
             epoch: peer.epoch.to_string(),
-            rtt_us: peer.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
+            rtt_us: peer.rtt.map(micros),
             datagram: peer.datagram,
             metadata: hex(&peer.metadata),
         }
     }
+}
+
+/// A moment as clients see it.
+pub(crate) fn when(at: SystemTime) -> String {
+    humantime::format_rfc3339_millis(at).to_string()
+}
+
+pub(crate) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 const fn op_name(op: Op) -> &'static str {

@@ -11,7 +11,7 @@ use crate::packet::{put_varint, varint_len};
 use crate::topology::RecordDelta;
 use crate::wire::frame::{Coded, Frame, Holdings, Lacking, Message, RangeSum, Route, Spread};
 use crate::wire::kind::{CLAIM_LOCATOR, LOCATOR_IPV6, LOCATOR_NAMED};
-use crate::wire::{MAX_METADATA, kind};
+use crate::wire::{MAX_ATTRIBUTE, kind};
 
 impl Writer {
     /// Appends the bytes of a frame, and to the tables what it refers to. On an error some of it
@@ -34,15 +34,18 @@ impl Writer {
             Frame::Challenge { packet } => self.numbered(kind::CHALLENGE, *packet),
             Frame::Claim(claim) => self.framed(kind::CLAIM, |w| w.claim(claim)),
             Frame::Record { group, delta } => self.framed(kind::RECORD, |w| w.record(group, delta)),
-            Frame::Metadata { life, version, bytes } => self.framed(kind::METADATA, |w| {
-                if bytes.len() > MAX_METADATA {
-                    return Err(Refused::Illegal);
-                }
-                w.life(*life)?;
-                w.varint(*version);
-                w.frames.put_slice(bytes);
-                Ok(())
-            }),
+            Frame::Attribute { life, kind: of, version, bytes } => {
+                self.framed(kind::ATTRIBUTE, |w| {
+                    if bytes.len() > MAX_ATTRIBUTE {
+                        return Err(Refused::Illegal);
+                    }
+                    w.life(*life)?;
+                    w.frames.put_u8(of.0);
+                    w.varint(*version);
+                    w.frames.put_slice(bytes);
+                    Ok(())
+                })
+            }
             Frame::Slow { life, millis } => self.framed(kind::SLOW, |w| {
                 w.life(*life)?;
                 w.varint((*millis).into());
@@ -353,7 +356,7 @@ impl Writer {
     }
 
     fn holdings(&mut self, holdings: &Holdings) -> Result<(), Refused> {
-        let Holdings { from, to, answer, claims, records, metadata } = holdings;
+        let Holdings { from, to, answer, claims, records, attributes } = holdings;
         self.span(*from, *to)?;
         self.frames.put_u8((*answer).into());
         self.varint(claims.len() as u64);
@@ -364,10 +367,12 @@ impl Writer {
             self.life(version.member)?;
             self.varint(version.clock);
         }
-        self.varint(metadata.len() as u64);
-        for version in metadata {
+        self.varint(attributes.len() as u64);
+        for version in attributes {
             self.life(version.life)?;
+            self.frames.put_u8(version.kind.0);
             self.varint(version.version);
+            self.frames.put_u32(version.sum);
         }
         Ok(())
     }

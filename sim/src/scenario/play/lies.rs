@@ -5,8 +5,8 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 use scalesmall_core::wire::{
-    Claim, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, MetadataVersion, RangeSum,
-    RecordVersion, Route, Spread, Standing,
+    AttributeKind, AttributeVersion, Claim, Coded, Finding, FirstTry, Frame, Holdings, Lacking,
+    Message, RangeSum, RecordVersion, Route, Spread, Standing,
 };
 use scalesmall_core::{
     Epoch, GroupName, KeyRange, Life, Locator, NodeId, NodeName, Op, RecordDelta, Write,
@@ -241,10 +241,21 @@ impl Liar<'_> {
                     clock: self.number(),
                 })
                 .collect(),
-            metadata: (0..count)
-                .map(|_| MetadataVersion { life: self.life(), version: self.number() })
+            attributes: (0..count)
+                .map(|_| AttributeVersion {
+                    life: self.life(),
+                    kind: self.attribute_kind(),
+                    version: self.number(),
+                    sum: self.small(),
+                })
                 .collect(),
         })
+    }
+
+    /// One that the engine knows, or another.
+    fn attribute_kind(&mut self) -> AttributeKind {
+        let kinds = if self.one_in(2) { 4 } else { 256 };
+        AttributeKind(self.random.below(kinds) as u8)
     }
 
     /// A frame that may travel inside a spread.
@@ -266,7 +277,8 @@ impl Liar<'_> {
             7 | 8 => self.record(),
             9 => {
                 let bytes = Bytes::from(vec![7; self.random.below(512) as usize]);
-                Frame::Metadata { life: self.life(), version: self.number(), bytes }
+                let (life, kind) = (self.life(), self.attribute_kind());
+                Frame::Attribute { life, kind, version: self.number(), bytes }
             }
             10 => Frame::Slow { life: self.life(), millis: self.small() },
             11 => Frame::Message(Message {

@@ -1,0 +1,182 @@
+//! What nodes say about themselves: this node, by calls, and others, as packets bring it.
+
+use core::fmt;
+
+use bytes::Bytes;
+
+use super::Engine;
+use crate::base::{Channel, Instant, Ix, Life};
+use crate::claims::{AttributeKind, Stored, Traits, TraitsError};
+use crate::config::Config;
+use crate::wire::{MAX_ATTRIBUTE, OVERHEAD};
+
+/// The highest version of an attribute that a node puts above a false one. What is left beyond it no
+/// embedder uses up.
+const LAST_VERSION: u64 = u64::MAX / 2;
+
+/// The most bytes of the frame of an attribute beside its content, the entry of the node's id
+/// included.
+const ATTRIBUTE_OVERHEAD: usize = 41;
+
+/// The most bytes of an attribute that fit into a datagram.
+pub(super) fn attribute_room(config: &Config) -> usize {
+    (config.max_datagram - OVERHEAD - ATTRIBUTE_OVERHEAD).min(MAX_ATTRIBUTE)
+}
+
+/// Why metadata is refused. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MetadataError {
+    /// Longer than `Limits::metadata`, or than what fits in a datagram.
+    TooLong {
+        /// The bytes given.
+        len: usize,
+        /// The limit.
+        limit: u32,
+    },
+}
+
+impl fmt::Display for MetadataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { len, limit } => {
+                write!(
+                    f,
+                    "metadata of {len} bytes; at most {limit} are allowed (limits.metadata, \
+                     max_datagram)"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for MetadataError {}
+
+/// What this node says about itself.
+impl Engine {
+    /// Sets this node's metadata: bytes that the engine does not read.
+    ///
+    /// # Errors
+    ///
+    /// [`MetadataError`] if it is too long; nothing has changed then.
+    pub fn set_metadata(&mut self, now: Instant, metadata: Bytes) -> Result<(), MetadataError> {
+        let (len, limit) = (metadata.len(), self.attribute_limit());
+        if len > limit as usize {
+            return Err(MetadataError::TooLong { len, limit });
+        }
+        self.advance(now);
+        self.describe_me(AttributeKind::METADATA, metadata);
+        Ok(())
+    }
+
+    /// Sets this node's traits: zone, weight and tags.
+    ///
+    /// # Errors
+    ///
+    /// [`TraitsError::TooLong`] if they take more bytes than `Limits::metadata`, or than fit in a
+    /// datagram; nothing has changed then.
+    pub fn set_traits(&mut self, now: Instant, traits: Traits) -> Result<(), TraitsError> {
+        let (len, limit) = (traits.len(), self.attribute_limit());
+        if len > limit as usize {
+            return Err(TraitsError::TooLong { len, limit });
+        }
+        self.advance(now);
+        self.describe_me(AttributeKind::TRAITS, traits.into_bytes());
+        Ok(())
+    }
+
+    /// Says whether this node is about to stop. A node that drains is still routed to for what it
+    /// serves, and gets nothing new.
+    ///
+    /// It drains on in later lives of this engine, until this is called with `false`. Saying the same
+    /// twice changes nothing.
+    pub fn set_draining(&mut self, now: Instant, draining: bool) {
+        self.advance(now);
+        if self.picture.drains(Ix::ME).is_some() != draining {
+            let stamp = draining.then(|| self.picture.next_drain_stamp().into_bytes());
+            self.describe_me(AttributeKind::DRAINING, stamp.unwrap_or_default());
+        }
+    }
+
+    fn attribute_limit(&self) -> u32 {
+        let config = &self.picture.config;
+        config.limits.metadata.min(attribute_room(config) as u32)
+    }
+
+    /// Says something about this node.
+    pub(super) fn describe_me(&mut self, kind: AttributeKind, bytes: Bytes) {
+        let me = self.picture.me();
+        let version = self.picture.attributes.version(Ix::ME, kind) + 1;
+        let key = self.picture.topology.fingerprints();
+        self.picture.attributes.set(key, me, Ix::ME, kind, version, bytes.clone());
+        self.out.tell_of_attribute(me.id, kind, &bytes);
+        self.picture.tell_all_described(&mut self.out, kind);
+    }
+}
+
+impl Engine {
+    pub(super) fn on_attribute(
+        &mut self,
+        from: Ix,
+        life: Life,
+        (kind, version): (AttributeKind, u64),
+        bytes: Bytes,
+        channel: Channel,
+    ) {
+        if life.id == self.picture.me().id {
+            self.on_attribute_of_mine(life, (kind, version), &bytes);
+            return;
+        }
+        if !self.membership.hear_of(&mut self.picture, &mut self.out, from, life, channel) {
+            return;
+        }
+        let Some(ix) =
+            self.picture.find_life(life).filter(|&ix| self.picture.state(ix).is_living())
+        else {
+            return;
+        };
+        let key = self.picture.topology.fingerprints();
+        let had = self.picture.attributes.version(ix, kind);
+        match self.picture.attributes.set(key, life, ix, kind, version, bytes.clone()) {
+            Stored::Later => {
+                self.out.stats.updates_applied += 1;
+                self.out.tell_of_attribute(life.id, kind, &bytes);
+                // Of two contents under one version its owner decides.
+                if had == version && from != ix && self.picture.state(ix).is_reachable() {
+                    let frame = self.picture.attribute_frame(ix, kind);
+                    self.out.say_frame(self.picture.bound(ix), frame);
+                }
+            }
+            Stored::Known => self.out.stats.updates_stale += 1,
+            Stored::Refused => self.out.stats.attributes_refused += 1,
+        }
+    }
+
+    /// A copy of what this node says about itself: if this node has not said it, it is replaced.
+    fn on_attribute_of_mine(
+        &mut self,
+        life: Life,
+        (kind, version): (AttributeKind, u64),
+        bytes: &Bytes,
+    ) {
+        let me = self.picture.me();
+        let mine = self.picture.attributes.version(Ix::ME, kind);
+        let content = self.picture.attributes.get(Ix::ME, kind).clone();
+        let said = version < mine || version == mine && *bytes == content;
+        if life.epoch != me.epoch || said {
+            return;
+        }
+        self.out.stats.refutations += 1;
+        let above = version.saturating_add(1);
+        let key = self.picture.topology.fingerprints();
+        if above <= LAST_VERSION
+            && self.picture.attributes.set(key, me, Ix::ME, kind, above, content) == Stored::Later
+        {
+            self.picture.tell_all_described(&mut self.out, kind);
+        } else {
+            // Too few versions would be left in this life, or there are too many kinds that others
+            // have made up: all of that ends with this life.
+            self.membership.renewal.claimed(&self.picture, &mut self.out, me.epoch);
+        }
+    }
+}
