@@ -24,10 +24,25 @@
 //! }
 //! ```
 //!
-#![doc = include_str!("../../driver/src/running.md")]
+//! [`spawn`] runs the node on a thread of its own, so that tasks that block hold up neither the node nor what
+//! others think of it. A [`Handle`] brings calls to it, and its [`Events`] are a `Stream`. Without [`spawn`] the node
+//! runs in the task that awaits [`Node::next_event`] or [`Node::turn`]:
 //!
-//! In a task, an idle node costs about three times the processor time: async-std's reactor has a thread of its own,
-//! and the two hand each wait to and fro.
+//! ```no_run
+//! # async fn run(mut node: scalesmall_async_std::Node) -> std::io::Result<()> {
+//! use scalesmall_async_std::Event;
+//!
+//! node.depart();
+//! while !matches!(node.next_event().await?, Event::Departed { .. }) {}
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In a task, an idle node costs about three times as much: the reactor has a thread of its own, and the two
+//! take turns.
+//!
+//! Every future may be dropped at any point, as `select` does, and loses nothing:
+//! [what becomes of what](scalesmall_driver::running#cancellation).
 
 use core::future::{Future as _, poll_fn};
 use core::pin::pin;

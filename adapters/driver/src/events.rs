@@ -209,7 +209,7 @@ impl Events {
         self.names.iter().find(|(known, _)| *known == id).map(|(_, name)| name)
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Option<Event>> {
         let mut state = self.queue.state();
         if let Some(taken) = state.take() {
             drop(state);

@@ -1,38 +1,33 @@
 //! The driver: moves datagrams between any non-blocking UDP socket and a ScaleSmall engine.
 //!
-//! It knows no runtime, spawns no thread that touches the engine, and decides nothing about the
-//! protocol. An adapter to a runtime is one [`Socket`] implementation and one way to wait.
+//! It knows no runtime and decides nothing about the protocol. An adapter to a runtime is one [`Socket`]
+//! implementation and one way to wait.
 //!
 //! # Use
 //!
 //! [`Settings`] describe the node; [`Node::start`] opens its sockets and starts its engine. Then
-//! either
 //!
+//! - [`spawn`] it on a thread of its own, and call it through a [`Handle`]: [how nodes run](running) tells what
+//!   that is good for, and what becomes of calls and waits that are dropped; or
 //! - call [`Node::pump`] whenever a socket is readable, the returned [`Wait`] is over, or another
 //!   call of the node was made, and drain [`Front::poll_event`]; or
 //! - await [`Node::next_event`] with the runtime's way to wait. It may be cancelled at any point and
 //!   loses nothing, as all state is in the node.
 //!
-//! `std::net::UdpSocket` is a [`Socket`], so a loop that sleeps in between needs nothing else:
+//! `std::net::UdpSocket` is a [`Socket`], so a node needs nothing else:
 //!
 //! ```no_run
-//! use std::time::Duration;
 //! use scalesmall_core::GroupName;
-//! use scalesmall_driver::{GroupKey, Node, Settings};
+//! use scalesmall_driver::{GroupKey, Node, Settings, spawn};
 //!
 //! let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKey::published());
 //! settings.seeds.push("127.0.0.1:4001".parse()?);
-//! let mut node = Node::start(&settings, Ok)?;
-//! node.join(&GroupName::try_from("kitchen")?)?;
-//! loop {
-//!     let wait = node.pump()?;
-//!     while let Some(event) = node.poll_event() {
-//!         println!("{event:?}");
-//!     }
-//!     let nap = wait.timeout().unwrap_or(Duration::MAX).min(Duration::from_millis(1));
-//!     std::thread::sleep(nap);
+//! let (node, mut events, _) = spawn(Node::start(&settings, Ok)?)?;
+//! let kitchen = GroupName::try_from("kitchen")?;
+//! node.call(move |node| node.join(&kitchen)).wait()??;
+//! while let Some(event) = events.next_event() {
+//!     println!("{event:?}");
 //! }
-//! # #[allow(unreachable_code)]
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -49,8 +44,9 @@
 //! | | `events` | the events of a node, for tasks and threads that do not run it |
 //! | publishing | `facade` | the figures of a node, published through the facade of the crate `metrics` |
 //! | watching | [`figures`] | what can be watched of a node: gauges and counters, each with what it means |
+//! | waiting | `poller` | waiting for the sockets on this thread, without a runtime |
 //! | moving | `driver` | the pump: receive a burst, fire the clock, send |
-//! | | `poller` | waiting for the sockets on this thread, without a runtime |
+//! | | `handle` | calls of a node from other tasks and threads |
 //! | calling | `calls` | the engine's calls without `now`, events, seeds |
 //! | | `replay` | running a recording again |
 //! | opening | `discovery` | the seeds of a node: looking names up again and again |
@@ -73,6 +69,7 @@
 //! | | `names` | the names of nodes that events mention, also of those that are forgotten |
 //! | | `platforms` | what depends on the operating system |
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
+//! | | [`running`] | how a node can be run, and what becomes of what is dropped |
 //! | | `seed` | where to find others: an address, or a name |
 //! | | `socket` | what the driver needs of a socket |
 //! | | `sources` | where packets come from that are refused for the setup of a node |
@@ -163,6 +160,8 @@ pub mod platforms {}
 mod record;
 mod replay;
 mod resume;
+#[doc = include_str!("running.md")]
+pub mod running {}
 mod seed;
 pub mod service;
 mod settings;

@@ -50,7 +50,7 @@ impl Poller {
 
     /// Waits as `wait` says, but no longer than `limit`, and not once the waker is woken.
     pub(crate) fn wait<S: AsFd>(
-        &mut self,
+        &self,
         sockets: &Sockets<S>,
         wait: Wait,
         limit: Option<Duration>,
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_datagram_ends_the_wait_until_it_is_read() {
-        let (sockets, mut poller) = (sockets(), Poller::new().unwrap());
+        let (sockets, poller) = (sockets(), Poller::new().unwrap());
         let unread = Ready { unicast: true, multicast: false, again: true };
         sockets.unicast.send_to(b"x", sockets.local()).unwrap();
         for _ in 0..2 {
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn room_to_send_ends_a_wait_for_it_and_is_nothing_to_receive() {
-        let (sockets, mut poller) = (sockets(), Poller::new().unwrap());
+        let (sockets, poller) = (sockets(), Poller::new().unwrap());
         let begun = Instant::now();
         let room = Wait { writable: true, ..wait() };
         assert!(!poller.wait(&sockets, room, Some(LONG)).unwrap().unicast);
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_waker_ends_one_wait_however_often_it_is_woken_and_whenever() {
-        let (sockets, mut poller) = (sockets(), Poller::new().unwrap());
+        let (sockets, poller) = (sockets(), Poller::new().unwrap());
         for _ in 0..3 {
             poller.listen();
             let waker = poller.waker().clone();

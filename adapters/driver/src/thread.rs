@@ -22,7 +22,7 @@ impl<S: Socket + AsFd> Node<S> {
     /// # Errors
     ///
     /// A socket that failed.
-    pub fn turn_here(&mut self, poller: &mut Poller, limit: Option<Duration>) -> io::Result<()> {
+    pub fn turn_here(&mut self, poller: &Poller, limit: Option<Duration>) -> io::Result<()> {
         let wait = self.pump_ready()?;
         self.wait_here(poller, wait, limit)
     }
@@ -34,7 +34,7 @@ impl<S: Socket + AsFd> Node<S> {
     /// As for [`Node::turn_here`].
     pub fn next_event_here(
         &mut self,
-        poller: &mut Poller,
+        poller: &Poller,
         limit: Option<Duration>,
     ) -> io::Result<Option<Event>> {
         let end = limit.and_then(|limit| Instant::now().checked_add(limit));
@@ -53,7 +53,7 @@ impl<S: Socket + AsFd> Node<S> {
 
     fn wait_here(
         &mut self,
-        poller: &mut Poller,
+        poller: &Poller,
         wait: Wait,
         limit: Option<Duration>,
     ) -> io::Result<()> {
@@ -78,10 +78,10 @@ where
 {
     let handle = node.handle();
     let (mut outlet, events) = event_queue();
-    let mut poller = Poller::new()?;
+    let poller = Poller::new()?;
     let run = move || {
         while node.has_handles() {
-            node.turn_here(&mut poller, None)?;
+            node.turn_here(&poller, None)?;
             outlet.drain(&mut node);
         }
         Ok(())

@@ -28,12 +28,7 @@
 //! Without [`spawn`] the node runs while [`Node::next_event`] or [`Node::turn`] blocks this thread, or as one of the
 //! [sources](mio::event::Source) of a [`mio::Poll`] of yours: see [there](Node#impl-Source-for-Node).
 //!
-//! [`Node`] has all calls by itself: it dereferences to the driver's, and that to the [`Front`]. `join` and `leave`
-//! are about groups; a node enters the cluster by `contact`, which it begins with, and leaves it by `depart`.
-//!
-//! A call that panics unwinds whatever runs the node; a thread that was spawned answers with the panic. A [`Call`]
-//! that is dropped is made all the same, and all that wait for a node that ends hear of
-//! [`CallError::Stopped`].
+//! What becomes of calls that are dropped or that panic is told [by the driver](scalesmall_driver::running).
 //!
 //! # Map
 //!

@@ -75,7 +75,7 @@ impl Node {
         node.turn_here(poller, limit)
     }
 
-    fn parts(&mut self) -> io::Result<(&mut scalesmall_driver::Node<Socket>, &mut Poller)> {
+    fn parts(&mut self) -> io::Result<(&mut scalesmall_driver::Node<Socket>, &Poller)> {
         let poller = match self.poller.take() {
             Some(poller) => poller,
             None => Poller::new()?,

@@ -20,10 +20,25 @@
 //! }
 //! ```
 //!
-#![doc = include_str!("../../driver/src/running.md")]
+//! [`spawn`] runs the node on a thread of its own, so that tasks that block hold up neither the node nor what
+//! others think of it. A [`Handle`] brings calls to it, and its [`Events`] are a `Stream`. Without [`spawn`] the node
+//! runs in the task that awaits [`Node::next_event`] or [`Node::turn`]:
 //!
-//! A task needs a runtime with its network and its timers enabled (`enable_all`). There an idle node costs little
-//! more than on its thread.
+//! ```no_run
+//! # async fn run(mut node: scalesmall_tokio::Node) -> std::io::Result<()> {
+//! use scalesmall_tokio::Event;
+//!
+//! node.depart();
+//! while !matches!(node.next_event().await?, Event::Departed { .. }) {}
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In a task, an idle node costs up to one and a half times as much. A task needs a runtime with its network
+//! and its timers enabled.
+//!
+//! Every future may be dropped at any point, as `select` does, and loses nothing:
+//! [what becomes of what](scalesmall_driver::running#cancellation).
 
 use core::future::poll_fn;
 use core::task::{Context, Poll};
