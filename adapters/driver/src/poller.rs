@@ -23,7 +23,7 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// A poller, with a waker that ends its wait from other threads.
+    /// A poller, for one node at a time.
     ///
     /// # Errors
     ///
@@ -32,24 +32,31 @@ impl Poller {
         let (heard, rung) = UnixStream::pair()?;
         heard.set_nonblocking(true)?;
         rung.set_nonblocking(true)?;
-        let ring = Arc::new(Ring { rung, is_rung: AtomicBool::new(false) });
+        let ring = Arc::new(Ring { rung, listens: AtomicBool::new(false) });
         Ok(Self { heard, waker: Waker::from(Arc::clone(&ring)), ring })
     }
 
-    /// Ends the wait, or the next one.
-    #[must_use]
-    pub const fn waker(&self) -> &Waker {
-        &self.waker
-    }
-
-    /// From here on the waker ends the next wait. What it has been woken for before is looked at after
-    /// this, and before the wait.
-    pub(crate) fn listen(&self) {
-        self.ring.is_rung.store(false, Ordering::SeqCst);
-    }
-
-    /// Waits as `wait` says, but no longer than `limit`, and not once the waker is woken.
+    /// Waits as `wait` says, but no longer than `limit`, nor once the waker is woken that `is_called` gets: if
+    /// that returns true there is nothing to wait for. What happens outside of the wait wakes nobody, so it has
+    /// to be looked for there.
     pub(crate) fn wait<S: AsFd>(
+        &self,
+        sockets: &Sockets<S>,
+        wait: Wait,
+        limit: Option<Duration>,
+        is_called: impl FnOnce(&Waker) -> bool,
+    ) -> io::Result<Ready> {
+        self.ring.listens.store(true, Ordering::SeqCst);
+        let ready = if is_called(&self.waker) {
+            Ok(Ready::UNKNOWN)
+        } else {
+            self.poll(sockets, wait, limit)
+        };
+        self.ring.listens.store(false, Ordering::SeqCst);
+        ready
+    }
+
+    fn poll<S: AsFd>(
         &self,
         sockets: &Sockets<S>,
         wait: Wait,
@@ -79,7 +86,7 @@ impl Poller {
         };
         let ready = Ready { unicast: is_ready(0), multicast: is_ready(2), again: true };
         if is_ready(1) {
-            // One is written for each time that it is listened for.
+            // One is written for each wait.
             let _ = (&self.heard).read(&mut [0; 64]);
         }
         Ok(ready)
@@ -89,8 +96,8 @@ impl Poller {
 #[derive(Debug)]
 struct Ring {
     rung: UnixStream,
-    /// Whether the wait is ended already.
-    is_rung: AtomicBool,
+    /// Whether there is a wait that has not been ended yet.
+    listens: AtomicBool,
 }
 
 impl Wake for Ring {
@@ -99,7 +106,7 @@ impl Wake for Ring {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.is_rung.swap(true, Ordering::SeqCst) {
+        if self.listens.swap(false, Ordering::SeqCst) {
             // Without room there is something to read already.
             let _ = (&self.rung).write(&[0]);
         }
@@ -130,11 +137,11 @@ mod tests {
         let unread = Ready { unicast: true, multicast: false, again: true };
         sockets.unicast.send_to(b"x", sockets.local()).unwrap();
         for _ in 0..2 {
-            assert_eq!(poller.wait(&sockets, wait(), Some(LONG)).unwrap(), unread);
+            assert_eq!(poller.poll(&sockets, wait(), Some(LONG)).unwrap(), unread);
         }
         // Not if the socket is to be left alone for a moment.
         let rest = Wait { readable: false, ..wait() };
-        let ready = poller.wait(&sockets, rest, Some(Duration::from_millis(1))).unwrap();
+        let ready = poller.poll(&sockets, rest, Some(Duration::from_millis(1))).unwrap();
         assert!(!ready.unicast);
     }
 
@@ -143,30 +150,38 @@ mod tests {
         let (sockets, poller) = (sockets(), Poller::new().unwrap());
         let begun = Instant::now();
         let room = Wait { writable: true, ..wait() };
-        assert!(!poller.wait(&sockets, room, Some(LONG)).unwrap().unicast);
+        assert!(!poller.poll(&sockets, room, Some(LONG)).unwrap().unicast);
         assert!(begun.elapsed() < LONG);
     }
 
     #[test]
-    fn the_waker_ends_one_wait_however_often_it_is_woken_and_whenever() {
+    fn the_waker_ends_one_wait_however_often_it_is_woken() {
         let (sockets, poller) = (sockets(), Poller::new().unwrap());
         for _ in 0..3 {
-            poller.listen();
-            let waker = poller.waker().clone();
-            let other = std::thread::spawn(move || (0..1000).for_each(|_| waker.wake_by_ref()));
             let begun = Instant::now();
-            let _ = poller.wait(&sockets, wait(), Some(LONG)).unwrap();
+            let mut other = None;
+            let listen = |waker: &Waker| {
+                let waker = waker.clone();
+                let wake = move || (0..1000).for_each(|_| waker.wake_by_ref());
+                other = Some(std::thread::spawn(wake));
+                false
+            };
+            let _ = poller.wait(&sockets, wait(), Some(LONG), listen).unwrap();
             assert!(begun.elapsed() < LONG);
-            other.join().unwrap();
+            other.unwrap().join().unwrap();
         }
-        // Nothing is left of it.
-        poller.listen();
+        // Nothing is left of it, nor of what happens outside of a wait.
+        poller.waker.wake_by_ref();
         let limit = Duration::from_millis(20);
-        let mut waits = (0..2).map(|_| {
-            let begun = Instant::now();
-            let _ = poller.wait(&sockets, wait(), Some(limit)).unwrap();
-            begun.elapsed() >= limit
-        });
-        assert!(waits.any(|whole| whole), "it is never quiet");
+        let begun = Instant::now();
+        let _ = poller.wait(&sockets, wait(), Some(limit), |_| false).unwrap();
+        assert!(begun.elapsed() >= limit, "it is never quiet");
+    }
+
+    #[test]
+    fn a_call_that_waits_already_is_not_waited_for() {
+        let (sockets, poller) = (sockets(), Poller::new().unwrap());
+        let ready = poller.wait(&sockets, wait(), Some(LONG), |_| true).unwrap();
+        assert_eq!(ready, Ready::UNKNOWN);
     }
 }

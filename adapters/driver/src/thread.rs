@@ -57,9 +57,9 @@ impl<S: Socket + AsFd> Node<S> {
         wait: Wait,
         limit: Option<Duration>,
     ) -> io::Result<()> {
-        poller.listen();
-        if !wait.is_over() && !self.wake_on_call(poller.waker()) {
-            self.ready = poller.wait(self.driver().sockets(), wait, limit)?;
+        if !wait.is_over() {
+            let is_called = |waker: &_| self.wake_on_call(waker);
+            self.ready = poller.wait(self.driver().sockets(), wait, limit, is_called)?;
         }
         Ok(())
     }
