@@ -16,7 +16,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use scalesmall_driver::{Front, GroupKey, Handle, Settings};
+use scalesmall_driver::{Front, GroupKeys, Handle, Settings};
 
 /// The most system calls a second of a node on a thread.
 const MOST_CALLS: f64 = 8.0;
@@ -167,7 +167,7 @@ fn calls(processes: &[u32], span: Duration) -> Option<f64> {
 
 /// Runs a node until the parent lets go.
 fn node(way: &str, bind: &str, seed: &str) -> io::Result<()> {
-    let mut settings = Settings::new(bind.parse().expect("an address"), GroupKey::published());
+    let mut settings = Settings::new(bind.parse().expect("an address"), GroupKeys::published());
     if bind != seed {
         settings.seeds.push(seed.parse().expect("a seed"));
     }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use scalesmall_core::{
-    ClusterName, Event, GroupName, KeyRange, NodeName, Recipients, Status, Suite, Tag,
+    ClusterName, Event, GroupName, Key, KeyRange, Keyring, NodeName, Recipients, Status, Tag,
 };
-use scalesmall_driver::{CallError, Contact, Events, Front, GroupKey, Handle, Settings};
+use scalesmall_driver::{CallError, Contact, Events, Front, GroupKeys, Handle, Settings};
 
 use crate::adapter::{Spawned, Spawning};
 use crate::running::{free_port, settings, turn, until};
@@ -169,14 +169,16 @@ pub(crate) fn a_contact_ends_with_what_has_come_of_it<A: Spawning>() {
     let _turn = turn();
     assert_eq!(differing::<A>(|_| {}), Contact::In { peers: 1 });
     let other_key = |settings: &mut Settings| {
-        settings.key = GroupKey::parse(&[b'o'; 32]).expect("long enough");
+        settings.keys = GroupKeys::parse(&[b'o'; 32]).expect("long enough");
     };
     assert_eq!(differing::<A>(other_key), Contact::WrongKey);
     let other_cluster = |settings: &mut Settings| {
         settings.cluster = ClusterName::try_from("other").expect("a name");
     };
     assert_eq!(differing::<A>(other_cluster), Contact::WrongCluster);
-    let other_suite = |settings: &mut Settings| settings.suite = Suite::Sealed;
+    let other_suite = |settings: &mut Settings| {
+        settings.keys = Keyring::new(Key::sealed([b'k'; 32])).into();
+    };
     assert_eq!(differing::<A>(other_suite), Contact::WrongSuite);
 
     let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));

@@ -261,7 +261,8 @@ impl Front {
         let until = now.checked_add(limit).unwrap_or(now + LONG);
         // One that is named after its address shares that with nobody.
         let named = self.my_name() != NodeName::of_address(self.my_address());
-        self.waiting.contact(until, self.epoch(), named, answer);
+        let (epoch, keys) = (self.epoch(), &self.engine.engine().config().keys);
+        self.waiting.contact(until, epoch, named, keys, answer);
     }
 
     /// Answers those who wait for what has happened by now.
@@ -489,10 +490,10 @@ mod tests {
 
     use scalesmall_core::{Cause, ClusterName, Epoch, ForgetError, Status};
 
-    use crate::{GroupKey, Node, Settings};
+    use crate::{GroupKeys, Node, Settings};
 
     fn node() -> Node<UdpSocket> {
-        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         Node::start(&settings, Ok).unwrap()
     }
 
@@ -514,7 +515,7 @@ mod tests {
 
     #[test]
     fn changes_are_kept_with_their_evidence_until_the_node_is_forgotten_and_beyond() {
-        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         let mut one = node();
         settings.seeds.push(one.my_address().into());
         let mut other: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
@@ -547,7 +548,7 @@ mod tests {
     #[test]
     fn a_refused_packet_is_remembered_by_where_it_came_from() {
         let mut node = node();
-        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         settings.cluster = ClusterName::try_from("another").unwrap();
         settings.seeds.push(node.my_address().into());
         let mut stranger: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use scalesmall_core::seal::OpenError;
 use scalesmall_core::wire::{Header, WireError};
-use scalesmall_core::{DatagramError, Epoch, Event, Life};
+use scalesmall_core::{DatagramError, Epoch, Event, Key, KeyId, Keyring, Life, Suite};
 
 use crate::call_error::CallError;
 
@@ -29,11 +29,12 @@ pub enum Contact {
         /// How many others are alive as far as this node knows by now.
         peers: usize,
     },
-    /// Packets arrive under a key that this node does not have, or under another key with the same id.
+    /// Packets arrive under a key that this node does not have.
     WrongKey,
     /// Packets of another cluster arrive.
     WrongCluster,
-    /// Packets of the other suite arrive.
+    /// Packets arrive under a secret that this node has, but for another suite. A build that does not have that
+    /// suite takes it for another key.
     WrongSuite,
     /// Packets of a version arrive that this node does not speak.
     WrongVersion,
@@ -65,8 +66,8 @@ impl fmt::Display for Contact {
                  cluster name"
             }
             Self::WrongSuite => {
-                "nobody lets this node in, and packets of the other suite arrive: give all nodes the same \
-                 suite"
+                "nobody lets this node in, and packets arrive under its secret for another suite: give all \
+                 nodes the same key, suite included"
             }
             Self::WrongVersion => {
                 "nobody lets this node in, and packets of another version arrive: run versions that \
@@ -109,6 +110,8 @@ pub(crate) struct Waiting {
     departed: Option<(Epoch, Goodbye)>,
     /// How often this node has begun a life of its own accord.
     renewals: u32,
+    /// The keys that have a secret of this node, but another suite.
+    twins: Vec<KeyId>,
 }
 
 /// A wait for the cluster, and what has been heard since it began.
@@ -155,6 +158,16 @@ impl Contacting {
     }
 }
 
+/// The names of the same secrets in the other suites.
+fn twins(keys: &Keyring) -> Vec<KeyId> {
+    let twin = |key: &Key, suite: Suite| Key::new(suite, *key.expose_secret()).id();
+    let of = |key: &'_ Key| {
+        let others = Suite::ALL.iter().filter(|suite| **suite != key.suite());
+        others.map(|suite| twin(key, *suite)).collect::<Vec<_>>()
+    };
+    keys.keys().flat_map(|held| of(&held.key)).collect()
+}
+
 impl Waiting {
     /// Answers once this node is in, or at `until`. Another one may have its name if it is `named`.
     pub(crate) fn contact(
@@ -162,12 +175,14 @@ impl Waiting {
         until: Instant,
         epoch: Epoch,
         named: bool,
+        keys: &Keyring,
         answer: Answer<Contact>,
     ) {
         if self.contacts.len() >= WAITING {
             return answer(Err(CallError::Busy));
         }
         let life = (epoch, self.renewals);
+        self.twins = twins(keys);
         let objection = if named { OBJECTION } else { Duration::ZERO };
         let (since, conflict, refused) = (None, false, [0; 4]);
         self.contacts.push(Contacting { until, life, objection, since, conflict, refused, answer });
@@ -214,9 +229,9 @@ impl Waiting {
             return;
         }
         let kind = match error {
+            DatagramError::Sealed(OpenError::UnknownKey { key }) if self.twins.contains(&key) => 2,
             DatagramError::Sealed(OpenError::UnknownKey { .. } | OpenError::Forged) => 0,
             DatagramError::Sealed(OpenError::WrongCluster) => 1,
-            DatagramError::Sealed(OpenError::WrongSuite) => 2,
             DatagramError::Wire(WireError::UnknownVersion { .. }) => 3,
             DatagramError::Own => {
                 // This node's own packets come back by multicast.
@@ -274,7 +289,7 @@ impl fmt::Debug for Waiting {
 mod tests {
     use std::sync::mpsc::{Receiver, channel};
 
-    use scalesmall_core::{KeyId, NodeId};
+    use scalesmall_core::NodeId;
 
     use super::*;
 
@@ -291,7 +306,8 @@ mod tests {
         named: bool,
     ) -> Receiver<Result<Contact, CallError>> {
         let (told, answer) = answer();
-        waiting.contact(Instant::now() + limit, EPOCH, named, told);
+        let keys = Keyring::new(Key::authenticated([7; Key::LEN]));
+        waiting.contact(Instant::now() + limit, EPOCH, named, &keys, told);
         answer
     }
 
@@ -299,19 +315,23 @@ mod tests {
 
     #[test]
     fn what_arrives_most_is_told_once_the_wait_is_over() {
-        const KEY: DatagramError = DatagramError::Sealed(OpenError::UnknownKey { key: KeyId(9) });
+        let unknown = |key: Key| DatagramError::Sealed(OpenError::UnknownKey { key: key.id() });
+        let other_key = unknown(Key::authenticated([8; Key::LEN]));
         const FORGED: DatagramError = DatagramError::Sealed(OpenError::Forged);
         const CLUSTER: DatagramError = DatagramError::Sealed(OpenError::WrongCluster);
-        const SUITE: DatagramError = DatagramError::Sealed(OpenError::WrongSuite);
+        #[cfg(feature = "seal")]
+        let other_suite = (unknown(Key::sealed([7; Key::LEN])), Contact::WrongSuite);
+        #[cfg(not(feature = "seal"))]
+        let other_suite = (other_key, Contact::WrongKey);
         const VERSION: DatagramError =
             DatagramError::Wire(WireError::UnknownVersion { version: 9 });
         let cases: [(&[DatagramError], Contact); 7] = [
             (&[], Contact::NobodyAnswers),
             (&[DatagramError::Replayed, DatagramError::Full], Contact::NobodyAnswers),
-            (&[KEY], Contact::WrongKey),
-            (&[CLUSTER, FORGED, KEY], Contact::WrongKey),
-            (&[KEY, CLUSTER, CLUSTER], Contact::WrongCluster),
-            (&[SUITE], Contact::WrongSuite),
+            (&[other_key], Contact::WrongKey),
+            (&[CLUSTER, FORGED, other_key], Contact::WrongKey),
+            (&[other_key, CLUSTER, CLUSTER], Contact::WrongCluster),
+            (&[other_suite.0], other_suite.1),
             (&[VERSION], Contact::WrongVersion),
         ];
         for (refused, meaning) in cases {

@@ -10,6 +10,6 @@ pub use scalesmall_core::{
 };
 
 pub use crate::{
-    Call, CallError, Contact, Events, Front, Goodbye, GroupKey, Handle, Multicast, Preset, Seed,
+    Call, CallError, Contact, Events, Front, Goodbye, GroupKeys, Handle, Multicast, Preset, Seed,
     Settings, SettingsError, StartError, figures, terms,
 };

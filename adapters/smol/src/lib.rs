@@ -3,10 +3,10 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use scalesmall_smol::{GroupKey, GroupName, KeyRange, Node, Settings, spawn};
+//! use scalesmall_smol::{GroupKeys, GroupName, KeyRange, Node, Settings, spawn};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKey::published());
+//!     let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKeys::published());
 //!     settings.seeds.push("127.0.0.1:4001".parse()?);
 //!     let (node, mut events, _) = spawn(Node::bind(&settings)?)?;
 //!     smol::block_on(async move {

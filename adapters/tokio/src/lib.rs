@@ -3,11 +3,11 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use scalesmall_tokio::{GroupKey, GroupName, KeyRange, Node, Settings, spawn};
+//! use scalesmall_tokio::{GroupKeys, GroupName, KeyRange, Node, Settings, spawn};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKey::published());
+//!     let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKeys::published());
 //!     settings.seeds.push("127.0.0.1:4001".parse()?);
 //!     let (node, mut events, _) = spawn(Node::bind(&settings)?)?;
 //!     println!("{}", node.contacted(Duration::from_secs(5)).await?);
