@@ -4,13 +4,12 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::JoinHandle;
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use mio::{Interest, Token};
 use scalesmall_core::Event;
-use scalesmall_driver::{Events, Front, Handle, Settings, StartError};
+use scalesmall_driver::{Front, Settings, StartError};
 
 /// An adapter under test.
 pub(crate) trait Adapter: 'static {
@@ -24,75 +23,6 @@ pub(crate) trait Adapter: 'static {
 
     /// Runs the node until there is an event, and drops that wait in the middle after `limit`.
     fn next_event_within(node: &mut Self::Node, limit: Duration) -> io::Result<Option<Event>>;
-}
-
-/// A running node: how to call it, its events, and its thread.
-pub(crate) type Spawned = (Handle, Events, JoinHandle<io::Result<()>>);
-
-/// An adapter whose nodes can be put on a thread of their own, and a way to await what comes from there.
-pub(crate) trait Spawning: Adapter {
-    fn spawn(node: Self::Node) -> io::Result<Spawned>;
-
-    /// Runs a future on the runtime until it ends, and drops it in the middle after `limit`.
-    fn within<R: Send>(future: impl Future<Output = R> + Send, limit: Duration) -> Option<R>;
-}
-
-impl Spawning for Mio {
-    fn spawn(node: Self::Node) -> io::Result<Spawned> {
-        scalesmall_mio::spawn(node)
-    }
-
-    /// Without a runtime the thread that waits is unparked.
-    fn within<R: Send>(future: impl Future<Output = R> + Send, limit: Duration) -> Option<R> {
-        struct Unpark(std::thread::Thread);
-        impl Wake for Unpark {
-            fn wake(self: Arc<Self>) {
-                self.0.unpark();
-            }
-        }
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let (mut future, begun) = (std::pin::pin!(future), Instant::now());
-        loop {
-            if let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                return Some(result);
-            }
-            std::thread::park_timeout(limit.checked_sub(begun.elapsed())?);
-        }
-    }
-}
-
-impl Spawning for Smol {
-    fn spawn(node: Self::Node) -> io::Result<Spawned> {
-        scalesmall_smol::spawn(node)
-    }
-
-    fn within<R: Send>(future: impl Future<Output = R> + Send, limit: Duration) -> Option<R> {
-        let over = async {
-            smol::Timer::after(limit).await;
-            None
-        };
-        smol::block_on(smol::future::or(async { Some(future.await) }, over))
-    }
-}
-
-impl Spawning for AsyncStd {
-    fn spawn(node: Self::Node) -> io::Result<Spawned> {
-        scalesmall_async_std::spawn(node)
-    }
-
-    fn within<R: Send>(future: impl Future<Output = R> + Send, limit: Duration) -> Option<R> {
-        async_std::task::block_on(async_std::future::timeout(limit, future)).ok()
-    }
-}
-
-impl Spawning for Tokio {
-    fn spawn(node: Self::Node) -> io::Result<Spawned> {
-        scalesmall_tokio::spawn(node)
-    }
-
-    fn within<R: Send>(future: impl Future<Output = R> + Send, limit: Duration) -> Option<R> {
-        RUNTIME.block_on(async { tokio::time::timeout(limit, future).await }).ok()
-    }
 }
 
 pub(crate) struct Mio;
@@ -251,7 +181,7 @@ impl Adapter for AsyncStd {
 pub(crate) struct Tokio;
 
 /// Of several threads, so that the reactor and the node need not share one.
-static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
+pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_io()

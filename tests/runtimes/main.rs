@@ -6,6 +6,7 @@
 //! | `running` | a node on a thread of its own, and waiting with a deadline |
 //! | `stories` | meet, lose, return, depart; families and addresses; handles |
 //! | `spawned` | nodes on threads of their own: calls, events as a stream, contact and goodbye |
+//! | `spawning` | what these need of a runtime |
 //! | `waits` | bursts, cancelled waits, no room to send: nothing is lost |
 //! | `errors` | everything that an operating system says about a socket |
 //! | `misuse` | calls that panic, tasks that share a node, runtimes that end, floods |
@@ -21,6 +22,7 @@ mod namespace;
 mod reach;
 mod running;
 mod spawned;
+mod spawning;
 mod stories;
 mod waits;
 

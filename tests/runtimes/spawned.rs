@@ -9,8 +9,8 @@ use scalesmall_core::{
 };
 use scalesmall_driver::{CallError, Contact, Events, Front, GroupKeys, Handle, Settings};
 
-use crate::adapter::{Spawned, Spawning};
 use crate::running::{free_port, settings, turn, until};
+use crate::spawning::{Spawned, Spawning};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const LOOPBACK: &str = "127.0.0.1:0";

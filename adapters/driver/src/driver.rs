@@ -30,6 +30,7 @@ const RECEIVE_ROOM: usize = 65_536;
 /// What to wait for before the next pump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub struct Wait {
     /// When to stop waiting; `None` to wait for as long as it takes. If it lies in the past, pump
     /// at once.
