@@ -46,7 +46,10 @@ fn level(event: &Event) -> Level {
             Level::WARN
         }
         Event::Path { from, to, .. } if to < from => Level::WARN,
-        Event::Peer { .. } | Event::Multicast { .. } | Event::Path { .. } => Level::INFO,
+        Event::Peer { .. }
+        | Event::Draining { .. }
+        | Event::Multicast { .. }
+        | Event::Path { .. } => Level::INFO,
         _ => Level::DEBUG,
     }
 }

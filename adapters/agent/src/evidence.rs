@@ -6,7 +6,9 @@ use scalesmall_core::{Keyring, NodeId, Peer, Status};
 use scalesmall_driver::{Front, terms};
 use toml::Table;
 
-use crate::protocol::{ChangeRow, HoldRow, InfoRow, LostRow, Named, NodeRow, WhyRow, millis, when};
+use crate::protocol::{
+    ChangeRow, HoldRow, InfoRow, LostRow, Named, NodeRow, TraitsRow, WhyRow, millis, when,
+};
 use crate::{cause, configuration};
 
 /// A node about itself, without what only others know.
@@ -23,8 +25,9 @@ pub(crate) fn info(node: &Front) -> Option<InfoRow> {
     }
     let table = Table::try_from(config.clone()).unwrap_or_default();
     let value = |(path, value)| Some((path, serde_json::to_value(value).ok()?));
+    let me = node.peer(node.id())?;
     Some(InfoRow {
-        node: NodeRow::of(node, node.id())?,
+        node: NodeRow::from(&me),
         epoch: node.epoch().to_string(),
         seen_from: Vec::new(),
         cluster: String::from_utf8_lossy(config.cluster.as_bytes()).into_owned(),
@@ -32,6 +35,8 @@ pub(crate) fn info(node: &Front) -> Option<InfoRow> {
         keys: config.keys.ids().map(|id| id.to_string()).collect(),
         suite: suite(&config.keys),
         multicast: node.multicast().map_or("off", terms::multicast).to_owned(),
+        traits: TraitsRow::from(&me.traits),
+        draining: me.draining.is_some(),
         leaving: engine.is_leaving(),
         held_off: engine.held_off().map(hold),
         uptime_ms: millis(node.uptime()),

@@ -20,7 +20,16 @@ const ATTRIBUTE_OVERHEAD: usize = 41;
 
 /// The most bytes of an attribute that fit into a datagram.
 pub(super) fn attribute_room(config: &Config) -> usize {
-    (config.max_datagram - OVERHEAD - ATTRIBUTE_OVERHEAD).min(MAX_ATTRIBUTE)
+    config.max_datagram.saturating_sub(OVERHEAD + ATTRIBUTE_OVERHEAD).min(MAX_ATTRIBUTE)
+}
+
+impl Config {
+    /// The most bytes of this node's metadata, and of its traits: `Limits::metadata`, or what fits in a
+    /// datagram.
+    #[must_use]
+    pub fn attribute_limit(&self) -> u32 {
+        self.limits.metadata.min(attribute_room(self) as u32)
+    }
 }
 
 /// Why metadata is refused. Nothing has changed then.
@@ -60,7 +69,7 @@ impl Engine {
     ///
     /// [`MetadataError`] if it is too long; nothing has changed then.
     pub fn set_metadata(&mut self, now: Instant, metadata: Bytes) -> Result<(), MetadataError> {
-        let (len, limit) = (metadata.len(), self.attribute_limit());
+        let (len, limit) = (metadata.len(), self.picture.config.attribute_limit());
         if len > limit as usize {
             return Err(MetadataError::TooLong { len, limit });
         }
@@ -69,14 +78,23 @@ impl Engine {
         Ok(())
     }
 
-    /// Sets this node's traits: zone, weight and tags.
+    /// Sets this node's traits: zone, weight and tags. [`Engine::peers`] returns those of others:
+    ///
+    /// ```
+    /// use scalesmall_core::{Engine, NodeId};
+    ///
+    /// fn databases(engine: &Engine) -> impl Iterator<Item = NodeId> {
+    ///     let peers = engine.peers().filter(|peer| peer.traits.tag("role") == Some("db"));
+    ///     peers.map(|peer| peer.id)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
     /// [`TraitsError::TooLong`] if they take more bytes than `Limits::metadata`, or than fit in a
     /// datagram; nothing has changed then.
     pub fn set_traits(&mut self, now: Instant, traits: Traits) -> Result<(), TraitsError> {
-        let (len, limit) = (traits.len(), self.attribute_limit());
+        let (len, limit) = (traits.len(), self.picture.config.attribute_limit());
         if len > limit as usize {
             return Err(TraitsError::TooLong { len, limit });
         }
@@ -96,11 +114,6 @@ impl Engine {
             let stamp = draining.then(|| self.picture.next_drain_stamp().into_bytes());
             self.describe_me(AttributeKind::DRAINING, stamp.unwrap_or_default());
         }
-    }
-
-    fn attribute_limit(&self) -> u32 {
-        let config = &self.picture.config;
-        config.limits.metadata.min(attribute_room(config) as u32)
     }
 
     /// Says something about this node.
