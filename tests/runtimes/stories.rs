@@ -92,7 +92,7 @@ pub(crate) fn what_a_node_says_about_itself_reaches_the_others<A: Adapter>() {
     until_event(
         &mut a,
         SOON,
-        |event| matches!(event, Event::Draining { node, stamp: Some(_) } if node == id),
+        |event| matches!(event, Event::Draining { node, stamp: Some(_) } if *node == id),
     );
     let too_long = (0..4).try_fold(more.clone(), |traits, key: u8| {
         traits.with_tag(&key.to_string(), &"x".repeat(Traits::MAX_VALUE))

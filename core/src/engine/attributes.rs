@@ -7,30 +7,10 @@ use bytes::Bytes;
 use super::Engine;
 use crate::base::{Channel, Instant, Ix, Life};
 use crate::claims::{AttributeKind, Stored, Traits, TraitsError};
-use crate::config::Config;
-use crate::wire::{MAX_ATTRIBUTE, OVERHEAD};
 
 /// The highest version of an attribute that a node puts above a false one. What is left beyond it no
 /// embedder uses up.
 const LAST_VERSION: u64 = u64::MAX / 2;
-
-/// The most bytes of the frame of an attribute beside its content, the entry of the node's id
-/// included.
-const ATTRIBUTE_OVERHEAD: usize = 41;
-
-/// The most bytes of an attribute that fit into a datagram.
-pub(super) fn attribute_room(config: &Config) -> usize {
-    config.max_datagram.saturating_sub(OVERHEAD + ATTRIBUTE_OVERHEAD).min(MAX_ATTRIBUTE)
-}
-
-impl Config {
-    /// The most bytes of this node's metadata, and of its traits: `Limits::metadata`, or what fits in a
-    /// datagram.
-    #[must_use]
-    pub fn attribute_limit(&self) -> u32 {
-        self.limits.metadata.min(attribute_room(self) as u32)
-    }
-}
 
 /// Why metadata is refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
