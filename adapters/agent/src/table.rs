@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(age("then", now), "");
         assert_eq!(shown_micros(1_234), "1.234 ms");
         let rows = [["1", "", ""], ["2", "", "x"]].map(|row| row.map(str::to_owned).to_vec());
-        assert_eq!(lean_table(&["a", "b", "c"], 1, rows.into_iter(), "none"), "a  c \n1    \n2  x");
+        assert_eq!(lean_table(&["a", "b", "c"], 1, rows.into_iter(), "none"), " a  c\n 1\n 2  x");
         let text = table(&["a"], [vec!["\u{1b}[2J".to_owned()]].into_iter(), "none");
         assert!(text.contains("\\u{1b}[2J") && !text.contains('\u{1b}'), "{text}");
     }
