@@ -7,7 +7,8 @@ use scalesmall_driver::{Front, terms};
 use toml::Table;
 
 use crate::protocol::{
-    ChangeRow, HoldRow, InfoRow, LostRow, Named, NodeRow, TraitsRow, WhyRow, millis, when,
+    AccountRow, ChangeRow, HoldRow, InfoRow, LostRow, Named, NodeRow, StallRow, TraitsRow, WhyRow,
+    millis, when,
 };
 use crate::{cause, configuration};
 
@@ -15,10 +16,6 @@ use crate::{cause, configuration};
 pub(crate) fn info(node: &Front) -> Option<InfoRow> {
     let engine = node.engine();
     let config = engine.config();
-    let hold = |(reason, left)| {
-        let (reason, times, _) = cause::hold(reason);
-        HoldRow { reason: reason.to_owned(), times, left_ms: millis(left) }
-    };
     let mut peers = BTreeMap::new();
     for peer in node.peers() {
         *peers.entry(terms::status(peer.status).to_owned()).or_insert(0) += 1;
@@ -38,7 +35,7 @@ pub(crate) fn info(node: &Front) -> Option<InfoRow> {
         traits: TraitsRow::from(&me.traits),
         draining: me.draining.is_some(),
         leaving: engine.is_leaving(),
-        held_off: engine.held_off().map(hold),
+        held_off: engine.held_off().map(HoldRow::new),
         uptime_ms: millis(node.uptime()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         peers,
@@ -67,8 +64,19 @@ pub(crate) fn why(node: &Front, of: NodeId) -> WhyRow {
         since: node.since(of).map(when),
         held_for_ms: peer.and_then(|peer| peer.held_for).map(millis),
         changes: changes(node, of),
+        account: None,
         told: Vec::new(),
         silent: Vec::new(),
+    }
+}
+
+/// What this node says of itself to one that asks why it was called down.
+pub(crate) fn account(node: &Front) -> AccountRow {
+    AccountRow {
+        epoch: node.epoch().to_string(),
+        uptime_ms: millis(node.uptime()),
+        stalls: node.stalls().map(StallRow::from).collect(),
+        held_off: node.engine().held_off().map(HoldRow::new),
     }
 }
 
