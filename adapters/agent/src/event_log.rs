@@ -47,9 +47,11 @@ fn level(event: &Event) -> Level {
             Level::WARN
         }
         Event::Path { from, to, .. } if to < from => Level::WARN,
-        Event::Peer { .. } | Event::Moved { .. } | Event::Multicast { .. } | Event::Path { .. } => {
-            Level::INFO
-        }
+        Event::Peer { .. }
+        | Event::Draining { .. }
+        | Event::Moved { .. }
+        | Event::Multicast { .. }
+        | Event::Path { .. } => Level::INFO,
         _ => Level::DEBUG,
     }
 }
