@@ -148,7 +148,7 @@ fn pings(peers: u32, kept: u32, rounds: u64) -> u64 {
 fn tag() -> u64 {
     let packet = Speaker::new(2).say([&Frame::Ping { root: 1 }]);
     let config = config();
-    let mut opener = Opener::new(&config.keys, &config.cluster, config.suite, 16);
+    let mut opener = Opener::new(&config.keys, &config.cluster, config.liveness, 16);
     let mut open = || {
         let (header, _) = Header::parse(&packet).expect("it is ours");
         black_box(opener.open(&header, &packet, life(1)).expect("it is authentic").len());

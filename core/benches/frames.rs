@@ -89,7 +89,7 @@ fn sample(peers: u32, kind: Kind) -> (f64, f64) {
         .collect();
     let packet = teller.say(&frames);
     let config = config();
-    let mut opener = Opener::new(&config.keys, &config.cluster, config.suite, 16);
+    let mut opener = Opener::new(&config.keys, &config.cluster, config.liveness, 16);
     let mut open = || {
         let (header, _) = Header::parse(&packet).expect("it is ours");
         black_box(opener.open(&header, &packet, life(1)).expect("it is authentic").len());

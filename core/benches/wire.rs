@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use scalesmall_core::seal::{Opener, Sealer};
 use scalesmall_core::wire::{Decoder, Frame, Header, Message, Writer};
-use scalesmall_core::{ClusterName, Epoch, Key, KeyId, Keyring, Life, NodeId, Suite};
+use scalesmall_core::{ClusterName, Epoch, Key, Keyring, Life, Liveness, NodeId, Suite};
 
 const ME: Life = Life { id: NodeId::from_bits(2), epoch: Epoch(77) };
 
@@ -41,7 +41,6 @@ fn main() {
 struct Ends {
     keys: Keyring,
     cluster: ClusterName,
-    suite: Suite,
     sender: Life,
     sealer: Sealer,
     opener: Opener,
@@ -49,12 +48,12 @@ struct Ends {
 
 impl Ends {
     fn new(suite: Suite, kept: u32) -> Self {
-        let keys = Keyring::new(KeyId(1), Key::from([3; 32]));
+        let keys = Keyring::new(Key::new(suite, [3; 32]));
         let cluster = ClusterName::try_from("bench").expect("the name is short");
         let sender = Life { id: NodeId::from_bits(1), epoch: Epoch::new(1_700_000_000_000, 1) };
-        let sealer = Sealer::new(&keys, &cluster, suite, sender);
-        let opener = Opener::new(&keys, &cluster, suite, kept);
-        Self { keys, cluster, suite, sender, sealer, opener }
+        let sealer = Sealer::new(&keys, &cluster, Liveness::On, sender);
+        let opener = Opener::new(&keys, &cluster, Liveness::On, kept);
+        Self { keys, cluster, sender, sealer, opener }
     }
 
     /// A message that makes a datagram of `size` bytes.
@@ -103,11 +102,11 @@ impl Ends {
 
     /// What it takes to open a packet of a sender whose key has not been derived yet.
     fn first_packet(&self, rounds: u64) -> u64 {
-        let mut opener = Opener::new(&self.keys, &self.cluster, self.suite, 1);
+        let mut opener = Opener::new(&self.keys, &self.cluster, Liveness::On, 1);
         let mut packets = Vec::new();
         for port in 1..=2 {
             let sender = Life { id: NodeId::from_bits(port), ..self.sender };
-            let sealer = Sealer::new(&self.keys, &self.cluster, self.suite, sender);
+            let sealer = Sealer::new(&self.keys, &self.cluster, Liveness::On, sender);
             let mut out = BytesMut::new();
             write(&mut Writer::default(), &sealer, 1, &Frame::Ping { root: 1 }, 1_200, &mut out);
             packets.push(out);

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant as Clock, SystemTime, UNIX_EPOCH};
 
 use bytes::BytesMut;
 use scalesmall_core::{
-    Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, Key, KeyId,
-    KeyRange, Keyring, SendError,
+    Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, Key, KeyRange,
+    Keyring, SendError,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // A demonstration's key, and choices that follow from the address: take both from a secret
     // store and from the operating system.
-    let keys = Keyring::new(KeyId(1), Key::from([42; 32]));
+    let keys = Keyring::new(Key::authenticated([42; 32]));
     let config = Config::lan([7; 32], ClusterName::try_from("demonstration")?, keys);
     // An epoch is used once, by one node: the time and random bits.
     let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;

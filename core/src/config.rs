@@ -4,6 +4,7 @@ mod patch;
 #[cfg(feature = "serde")]
 mod span;
 
+pub use crate::base::Liveness;
 pub use patch::{ConfigPatch, SendRatePatch};
 
 use core::fmt;
@@ -11,7 +12,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::base::{Epoch, SendRate};
-use crate::seal::{ClusterName, Keyring, Suite};
+use crate::seal::{ClusterName, Keyring};
 use crate::topology::{DownMembers, TopologyLimits};
 
 /// How an engine behaves. Start from a preset, change fields, and pass it to `Engine::new`.
@@ -25,10 +26,8 @@ pub struct Config {
     pub seed: [u8; 32],
     /// The cluster's name. Packets of another cluster are refused.
     pub cluster: ClusterName,
-    /// The keys. The primary one protects what is sent; all are tried, by key id, on what arrives.
+    /// The keys, each with its suite. One of them protects what is sent; all are accepted.
     pub keys: Keyring,
-    /// How packets are protected. All nodes of a cluster use the same suite.
-    pub suite: Suite,
     /// The largest datagram sent, in bytes of UDP payload; 512 to 65,507. A peer to which it does
     /// not pass is sent smaller ones: see [`Event::Path`](crate::Event::Path).
     ///
@@ -42,7 +41,7 @@ pub struct Config {
     /// The most that is sent, in bytes and in datagrams. The rest waits; liveness goes before all
     /// else.
     pub send_rate: SendRate,
-    /// Whether the engine watches its peers.
+    /// Whether the engine watches its peers; the same on all nodes of the cluster.
     pub liveness: Liveness,
     /// Whether members that are down, left or unreachable are shown.
     pub down_members: DownMembers,
@@ -111,7 +110,6 @@ impl Config {
             seed,
             cluster,
             keys,
-            suite: Suite::Authenticated,
             max_datagram: 1200,
             send_rate: SendRate::new(5_000_000, 50_000),
             liveness: Liveness::On,
@@ -218,18 +216,6 @@ impl Config {
 
 /// The longest duration that can be set: the age of a status is kept in 32 bits of milliseconds.
 const LONGEST: Duration = Duration::from_secs(40 * 24 * 3600);
-
-/// Whether the engine watches its peers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
-pub enum Liveness {
-    /// Peers are probed; those that fall silent are called down.
-    #[default]
-    On,
-    /// A plain shared database: no node is ever called down. Digests are still exchanged.
-    Off,
-}
 
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident: $ty:ty = $default:expr, $least:expr;)+) => {

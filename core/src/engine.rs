@@ -97,7 +97,7 @@ impl Engine {
         let picture = Picture::new(config, &locator, epoch, now);
         let out = Out::new(&picture.config, picture.me().id, epoch, now);
         let config = &picture.config;
-        let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
+        let (keys, cluster, liveness) = (&config.keys, &config.cluster, config.liveness);
         #[cfg(feature = "mutants")]
         let mutant = config.mutant;
         let mut engine = Self {
@@ -106,8 +106,8 @@ impl Engine {
             broadcast: Broadcast::default(),
             segment: Segment::default(),
             repair: Repair::default(),
-            sealer: Sealer::new(keys, cluster, suite, picture.me()),
-            opener: Opener::new(keys, cluster, suite, config.limits.session_keys),
+            sealer: Sealer::new(keys, cluster, liveness, picture.me()),
+            opener: Opener::new(keys, cluster, liveness, config.limits.session_keys),
             decoder: Decoder::new(),
             writer: Writer::default(),
             intents: Vec::new(),
@@ -205,9 +205,9 @@ impl Engine {
 
     fn derive_keys(&mut self) {
         let config = &self.picture.config;
-        let (keys, cluster, suite) = (&config.keys, &config.cluster, config.suite);
-        self.sealer = Sealer::new(keys, cluster, suite, self.picture.me());
-        self.opener = Opener::new(keys, cluster, suite, config.limits.session_keys);
+        let (keys, cluster, liveness) = (&config.keys, &config.cluster, config.liveness);
+        self.sealer = Sealer::new(keys, cluster, liveness, self.picture.me());
+        self.opener = Opener::new(keys, cluster, liveness, config.limits.session_keys);
     }
 
     fn on_deadline(&mut self, why: Why) {

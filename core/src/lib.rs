@@ -19,14 +19,14 @@
 //! ```
 //! use bytes::BytesMut;
 //! use scalesmall_core::{
-//!     Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, Key, KeyId,
+//!     Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, Key,
 //!     KeyRange, Keyring,
 //! };
 //! use std::net::SocketAddr;
 //!
 //! let addrs = ["10.0.0.1:29999", "10.0.0.2:29999"].map(|a| a.parse::<SocketAddr>().unwrap());
 //! let config = |seed| {
-//!     let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+//!     let keys = Keyring::new(Key::authenticated([7; 32]));
 //!     Config::lan([seed; 32], ClusterName::try_from("docs").unwrap(), keys)
 //! };
 //! let mut now = Instant::ZERO;
@@ -154,7 +154,7 @@
 //!   epoch above all earlier ones. A clock set back and an epoch used twice heal within seconds.
 //!   Until then others may refuse what the node says, or take it for what it said before: of its
 //!   writes the later ones prevail, but a message is lost if one with its number has been delivered
-//!   already. Suite *sealed* may give away what two packets with one number say.
+//!   already. Two packets with one number give nothing away, under suite *sealed*.
 //!
 //! ## Against whom
 //!
@@ -340,7 +340,7 @@
 //!
 //! | feature | what it adds | what it costs |
 //! |---|---|---|
-//! | `seal` | suite *sealed*: packets are encrypted | `chacha20poly1305` |
+//! | `seal` | suite *sealed*: packets are encrypted; keys can be rotated | `chacha20` |
 //! | `mutants` | mistakes on purpose, which a simulator has to find; never for use | |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
@@ -384,8 +384,8 @@ pub use claims::{DrainStamp, Locator, LocatorError, Traits, TraitsError};
 pub use config::{Config, ConfigError, ConfigPatch, Limits, LimitsPatch, Liveness, SendRatePatch};
 pub use engine::{DatagramError, Digest, Engine, ForgetError, Load, MetadataError, Peer};
 pub use out::{BroadcastError, BroadcastId, Cause, Event, MulticastState, Recipients, Stats, Tag};
-pub use packet::KeyId;
-pub use seal::{ClusterName, ClusterNameError, Key, KeyError, Keyring, KeyringError, Suite};
+pub use packet::{KeyId, KeyIdError};
+pub use seal::{ClusterName, ClusterNameError, HeldKey, Key, Keyring, KeyringError, Suite};
 pub use topology::{
     Change, Changes, Coverage, DownMembers, Fence, GroupError, GroupRecords, Item, KeyRange,
     KeyRangeError, MergeError, Op, Overlap, Owner, RecordDelta, Refusal, Shortfall, TimedItem,

@@ -126,7 +126,7 @@ impl Protocol for Engine {
         let Ok((header, start)) = Header::parse(datagram) else { return false };
         let end = datagram.len().saturating_sub(TAG);
         let payload = datagram.get(start..end).unwrap_or_default();
-        header.sealed || Decoder::new().decode(header.sender, payload, &mut Vec::new()).is_ok()
+        Decoder::new().decode(header.sender, payload, &mut Vec::new()).is_ok()
     }
 
     fn cause(event: &Event) -> Option<(&'static str, [Option<Identity>; 3])> {

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use scalesmall_core::{Event, GroupName, KeyRange};
-use scalesmall_driver::{Events, Front, GroupKey, Handle, Settings};
+use scalesmall_driver::{Events, Front, GroupKeys, Handle, Settings};
 use scalesmall_mio::{Node, spawn};
 
 mod small;
@@ -408,7 +408,7 @@ fn a_recording_of_a_real_node_is_replayed_with_its_key_alone() {
     #[cfg(unix)]
     fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let mut settings =
-        Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::from_file(&key).unwrap());
+        Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::from_file(&key).unwrap());
     let (a, mut a_events, seed) = start(&settings);
     settings.seeds.push(seed.into());
     settings.record = Some(recording.clone());

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use adapter::{Adapter, AsyncStd, Mio, MioPoll, Smol, Tokio, TokioThread};
 use scalesmall_core::{SendRate, Status};
-use scalesmall_driver::{GroupKey, Handle, Settings};
+use scalesmall_driver::{GroupKeys, Handle, Settings};
 
 /// Datagrams sent at a time: as many as one turn takes from a socket.
 const BURST: u64 = 64;
@@ -44,7 +44,7 @@ fn main() -> io::Result<()> {
 }
 
 fn settings(seeds: &[SocketAddr]) -> Settings {
-    let mut settings = Settings::new(([127, 0, 0, 1], 0).into(), GroupKey::published());
+    let mut settings = Settings::new(([127, 0, 0, 1], 0).into(), GroupKeys::published());
     settings.seeds.extend(seeds.iter().copied().map(Into::into));
     // What is measured is the work, not the wait.
     settings.send_rate = Some(SendRate::UNBOUNDED);

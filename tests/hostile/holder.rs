@@ -6,7 +6,9 @@ use bytes::BytesMut;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use scalesmall_core::seal::Sealer;
 use scalesmall_core::wire::{Frame, Header, TAG_LEN, Writer};
-use scalesmall_core::{Arrival, ClusterName, DatagramError, Engine, Keyring, Life, NodeId, Suite};
+use scalesmall_core::{
+    Arrival, ClusterName, DatagramError, Engine, Keyring, Life, Liveness, NodeId,
+};
 use sha2::Sha256;
 
 use crate::{SECRET, START, addr as addr_of, cluster, drain, keys, life, locator};
@@ -26,14 +28,20 @@ impl Holder {
     /// A holder of the test cluster's key in the first epoch.
     #[must_use]
     pub fn new(number: u16) -> Self {
-        Self::of(life(number), &keys(), &cluster(), Suite::Authenticated)
+        Self::of(life(number), &keys(), &cluster())
     }
 
     /// A holder of a key, at the address that the node is named after if it is a test node, else at
     /// that of the node with number 2.
     #[must_use]
-    pub fn of(life: Life, keys: &Keyring, cluster: &ClusterName, suite: Suite) -> Self {
-        let sealer = Sealer::new(keys, cluster, suite, life);
+    pub fn of(life: Life, keys: &Keyring, cluster: &ClusterName) -> Self {
+        Self::among(life, keys, cluster, Liveness::On)
+    }
+
+    /// As [`Holder::of`], among nodes that watch each other or not.
+    #[must_use]
+    pub fn among(life: Life, keys: &Keyring, cluster: &ClusterName, liveness: Liveness) -> Self {
+        let sealer = Sealer::new(keys, cluster, liveness, life);
         let addr = locator(life.id).and_then(|locator| locator.addresses().next());
         let addr = addr.unwrap_or_else(|| addr_of(2));
         Self { life, addr, sealer, writer: Writer::default(), packet: 0 }
@@ -90,7 +98,7 @@ impl Holder {
         packet.truncate(packet.len() - TAG_LEN);
         packet.extend_from_slice(payload);
         let salt = [b"scalesmall 2 packet ", cluster().as_bytes()].concat();
-        let info = [&[1, keys().primary().0][..], &octets(self.life)];
+        let info = [&[1][..], &octets(self.life)];
         let root = mac(&salt, &[&SECRET]);
         let key = mac(&root, &[&info.concat(), &[1]]);
         let tag = mac(&key, &[&packet, &octets(receiver)]);

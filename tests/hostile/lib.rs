@@ -16,8 +16,8 @@ use std::sync::OnceLock;
 use bytes::BytesMut;
 use scalesmall_core::wire::{Claim, Standing};
 use scalesmall_core::{
-    ClusterName, Config, Destination, Engine, Epoch, Event, Instant, Key, KeyId, Keyring, Life,
-    Locator, NodeId,
+    ClusterName, Config, Destination, Engine, Epoch, Event, Instant, Key, Keyring, Life, Locator,
+    NodeId, Suite,
 };
 
 pub use any::{any_addr, any_frame, any_frames, any_group, any_head, any_id, any_range};
@@ -34,7 +34,13 @@ pub const SECRET: [u8; Key::LEN] = [7; Key::LEN];
 /// The keys of the test cluster.
 #[must_use]
 pub fn keys() -> Keyring {
-    Keyring::new(KeyId(1), Key::from(SECRET))
+    keys_of(Suite::Authenticated)
+}
+
+/// The keys of the test cluster in a suite.
+#[must_use]
+pub fn keys_of(suite: Suite) -> Keyring {
+    Keyring::new(Key::new(suite, SECRET))
 }
 
 /// The name of the test cluster.

@@ -10,7 +10,7 @@ use scalesmall_core::{
 };
 
 use crate::{Holder, Reader, START, Source, addr, any_frame, any_frames, any_head};
-use crate::{cluster, config, drain, engine_with, keys, life};
+use crate::{cluster, config, drain, engine_with, keys_of, life};
 
 /// The numbers of the engines; 2 is the member's.
 const ENGINES: [u16; 3] = [1, 3, 4];
@@ -79,7 +79,7 @@ impl Cluster {
     /// All have met, each serves a range, and all know the member.
     fn new(source: &mut Source<'_>) -> Self {
         let mut config = config();
-        config.suite = if source.flip() { Suite::Sealed } else { Suite::Authenticated };
+        config.keys = keys_of(if source.flip() { Suite::Sealed } else { Suite::Authenticated });
         config.multicast = source.flip();
         if source.flip() {
             config.limits.nodes = 8;
@@ -90,12 +90,12 @@ impl Cluster {
         }
         let mut cluster = Self {
             engines: ENGINES.map(|number| engine_with(number, config.clone())).into(),
-            member: Holder::of(life(2), &keys(), &cluster(), config.suite),
+            member: Holder::of(life(2), &config.keys, &cluster()),
             answers: source.flip(),
             now: START,
             wire: BTreeMap::new(),
             count: 0,
-            reader: Reader::new(config.suite, life(2)),
+            reader: Reader::new(&config.keys, life(2)),
         };
         for (at, number) in ENGINES.into_iter().enumerate() {
             cluster.engines[at].contact(START, &[addr(ENGINES[0])]);
@@ -130,7 +130,7 @@ impl Cluster {
                 // In the name of another engine than the one that it goes to.
                 let other = &self.engines[(at + 1 + source.below(2) as usize) % ENGINES.len()];
                 let life = other.life();
-                let mut another = Holder::of(life, &keys(), &cluster(), other.config().suite);
+                let mut another = Holder::of(life, &other.config().keys, &cluster());
                 from = at_home(other);
                 Some(another.numbered(source.number(), bound, &any_frames(source)))
             }

@@ -2,9 +2,9 @@
 
 use scalesmall_core::seal::Opener;
 use scalesmall_core::wire::{Decoder, Frame, Header};
-use scalesmall_core::{Destination, Life, Suite};
+use scalesmall_core::{Destination, Keyring, Life, Liveness};
 
-use crate::{addr, cluster, keys};
+use crate::{addr, cluster};
 
 /// Reads what an engine sends to the holder and to everybody, as another engine would.
 pub(crate) struct Reader {
@@ -15,8 +15,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(suite: Suite, me: Life) -> Self {
-        let opener = Opener::new(&keys(), &cluster(), suite, 16);
+    pub(crate) fn new(keys: &Keyring, me: Life) -> Self {
+        let opener = Opener::new(keys, &cluster(), Liveness::On, 16);
         Self { opener, decoder: Decoder::new(), frames: Vec::new(), me }
     }
 

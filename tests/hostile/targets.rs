@@ -10,7 +10,7 @@ use scalesmall_core::{
 use crate::{
     Holder, Reader, START, Source, addr, any_addr, any_frames, any_group, any_id, any_range,
 };
-use crate::{cluster, config, drain, engine, engine_with, keys, life, receiver};
+use crate::{cluster, config, drain, engine, engine_with, keys, keys_of, life, receiver};
 
 /// Bytes as a datagram, to an engine that knows a peer.
 ///
@@ -27,7 +27,7 @@ pub fn datagram(bytes: &[u8]) {
         assert!(taken.is_err(), "nobody can write a packet without the key");
         assert_eq!(engine.digest(), digest);
     }
-    settle(&mut engine, START, &mut Reader::new(Suite::Authenticated, holder.life));
+    settle(&mut engine, START, &mut Reader::new(&keys(), holder.life));
 }
 
 /// A datagram that somebody holding the key has written, altered as the bytes say.
@@ -76,7 +76,7 @@ pub fn payload(bytes: &[u8]) {
     if taken.is_err() {
         assert_eq!(engine.digest(), digest);
     }
-    settle(&mut engine, START, &mut Reader::new(Suite::Authenticated, holder.life));
+    settle(&mut engine, START, &mut Reader::new(&keys(), holder.life));
 }
 
 /// Packets full of legal frames that make no sense, by a holder of the key, under either suite.
@@ -86,15 +86,15 @@ pub fn payload(bytes: &[u8]) {
 /// If the contract is broken.
 pub fn frames(bytes: &[u8]) {
     let mut source = Source::new(bytes);
-    let suite = if source.flip() { Suite::Sealed } else { Suite::Authenticated };
+    let keys = keys_of(if source.flip() { Suite::Sealed } else { Suite::Authenticated });
     let mut config: Config = config();
-    config.suite = suite;
+    config.keys = keys.clone();
     config.multicast = source.flip();
     config.max_datagram = source.one_of(&[512, 1200]);
     let mut engine = engine_with(1, config);
-    let mut holder = Holder::of(life(2), &keys(), &cluster(), suite);
+    let mut holder = Holder::of(life(2), &keys, &cluster());
     holder.introduce(&mut engine);
-    let mut reader = Reader::new(suite, life(2));
+    let mut reader = Reader::new(&keys, life(2));
     let mut now = START;
     let _ = engine.add_item(now, &any_group(&mut source), any_range(&mut source), 80);
     while !source.is_spent() {
@@ -120,7 +120,7 @@ pub fn calls(bytes: &[u8]) {
     let mut engine = engine(1);
     let mut holder = Holder::new(2);
     holder.introduce(&mut engine);
-    let mut reader = Reader::new(Suite::Authenticated, life(2));
+    let mut reader = Reader::new(&keys(), life(2));
     let mut now = START;
     while !source.is_spent() {
         call(&mut engine, now, &mut source);

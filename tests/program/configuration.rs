@@ -48,7 +48,6 @@ fn options() -> Vec<String> {
 /// three values, so that it shows which one counts.
 fn samples(directory: &Directory) -> Vec<(&'static str, [String; 3])> {
     let keys = ["k1", "k2", "k3"].map(|name| key_file(directory, name));
-    let numbered = [1, 2, 3].map(|at| format!("{at}={}", keys[at - 1]));
     let list = |all: [&str; 3]| all.map(str::to_owned);
     vec![
         ("bind", list(["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])),
@@ -64,12 +63,9 @@ fn samples(directory: &Directory) -> Vec<(&'static str, [String; 3])> {
         ("serve", list(["a:0-1@1", "b:0-1@1", "c:0-1@1"])),
         ("runtime", list(["smol", "tokio", "async-std"])),
         ("key-file", keys),
-        ("key-id", list(["4", "5", "6"])),
-        ("accept-key", numbered),
         ("cluster", list(["one", "two", "three"])),
         ("preset", list(["wan", "local", "lan"])),
         ("engine", list(["verifiers=4", "verifiers=5", "verifiers=6"])),
-        ("suite", list(["sealed", "authenticated", "sealed"])),
         ("send-rate", list(["100000", "200000", "300000"])),
         ("socket", list(["/a", "/b", "/c"])),
         ("exit-on-conflict", list(["true", "false", "true"])),
@@ -100,8 +96,7 @@ fn every_option_has_its_key_and_its_variable() {
         let sample = samples.iter().find(|(known, _)| *known == option);
         let (_, values) = sample.unwrap_or_else(|| panic!("--{option} needs a row in `samples`"));
         let key = option.replace('-', "_");
-        let is_list =
-            ["advertise", "seed", "join", "serve", "accept-key"].contains(&option.as_str());
+        let is_list = ["advertise", "seed", "join", "serve"].contains(&option.as_str());
         let (row, in_file, wanted): (_, _, [Value; 3]) = if option == "engine" {
             let content = format!("[engine]\n{}\n", values[0]);
             ("engine.verifiers".to_owned(), content, [json!(4), json!(5), json!(6)])

@@ -1,6 +1,7 @@
 //! Wrong input, and what is lying about: one line that says what to do, and nothing changes.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::program::{Directory, Node, key_file, program, refusal, run, text};
@@ -104,6 +105,15 @@ fn keys_must_be_whole_private_and_unpublished() {
         let line = node(&["--bind", "127.0.0.1:0", "--key-file", &shown]);
         assert!(line.contains(expected), "mode {mode:o} says {line:?}");
     }
+    std::fs::write(&path, "0".repeat(64)).expect("a file");
+    let line = node(&["--bind", "127.0.0.1:0", "--key-file", &shown]);
+    assert!(line.contains("all zeros"), "{line}");
+    let pipe = text(&directory.path("pipe"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    for no_file in ["/dev/null", &pipe] {
+        let line = node(&["--bind", "127.0.0.1:0", "--key-file", no_file]);
+        assert!(line.contains("this is no file"), "{line}");
+    }
     let line = node(&["--bind", "0.0.0.0:0", "--advertise", "127.0.0.1:0", "--no-multicast"]);
     assert!(line.contains("loopback only"), "{line}");
     std::fs::write(&path, "01234567890123456789012345678912").expect("a file");
@@ -122,6 +132,8 @@ fn keygen_makes_private_keys_and_keeps_what_is_there() {
     let line = refusal(program().arg("keygen").arg(directory.path("first")));
     assert!(line.contains("exists"), "{line}");
     assert_eq!(std::fs::read_to_string(directory.path("first")).expect("text"), first);
+    let sealed = String::from_utf8(run(&["keygen", "--suite", "sealed"]).stdout).expect("text");
+    assert_eq!(sealed.strip_prefix("sealed ").map(str::len), Some(65));
     let printed = String::from_utf8(run(&["keygen"]).stdout).expect("text");
     assert_eq!(printed.trim_end().len(), 64);
     assert!(printed.trim_end().bytes().all(|byte| byte.is_ascii_hexdigit()));

@@ -220,7 +220,8 @@ fn a_warning_names_the_source_and_the_node_where_it_is_known() {
     let waiter = Node::start(&directory, "waiter", &[&at[..], &["--name", "waiter"]].concat());
     until_all_see_all(LIMIT, &[&cook, &waiter]);
     waiter.kill();
-    let _again = Node::start(&directory, "again", &[&at[..], &["--suite", "sealed"]].concat());
+    let again = [&at[..], &["--cluster", "another"]].concat();
+    let _again = Node::start(&directory, "again", &again);
     let warned = format!("the last came from {bind}, which is the address of waiter");
     until(LIMIT, "the node is told", || log(&directory, "cook").contains(&warned));
     assert!(!text(&directory.path("cook.log")).is_empty());

@@ -1,5 +1,6 @@
 //! Reading the configuration again: what changes at once, what needs a restart, what is refused.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -82,7 +83,7 @@ fn a_reload_with_a_fault_changes_nothing_and_tells_it() {
     until(LIMIT, "it serves", || a.route("kitchen", 5) == [7000]);
     change(&path, "kitchen:0-99@7000\"]\n", "kitchen:0-99@7001\"]\nsuit = \"sealed\"\n");
     let line = refusal(&mut b.command(&["reload"]));
-    assert!(line.contains("b.toml:5: there is no key 'suit': did you mean 'suite'?"), "{line}");
+    assert!(line.contains("b.toml:5: there is no key 'suit'"), "{line}");
     b.signal("HUP");
     until(LIMIT, "the log says so", || log(&directory, "b").contains("there is no key 'suit'"));
     assert!(log(&directory, "b").contains("nothing has changed"), "{}", log(&directory, "b"));
@@ -97,15 +98,21 @@ fn keys_are_exchanged_by_reloads_and_nobody_is_called_down() {
     let directory = Directory::new();
     let seed = format!("127.0.0.1:{}", free_port());
     let paths = ["a", "b", "c"].map(|name| directory.path(&format!("{name}.toml")));
-    key_file(&directory, "old");
-    key_file(&directory, "new");
-    let write = |at: usize, keys: &str| {
+    let [old, new] = ["old", "new"]
+        .map(|name| std::fs::read_to_string(key_file(&directory, name)).expect("a key"));
+    let keys = directory.path("keys");
+    let set = |content: &str| {
+        std::fs::write(&keys, content).expect("it is written");
+        std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+    };
+    set(&old);
+    let write = |at: usize| {
         let bind = if at == 0 { seed.as_str() } else { "127.0.0.1:0" };
-        let content = format!("bind = \"{bind}\"\nseed = [\"{seed}\"]\n{keys}\n");
+        let content = format!("bind = \"{bind}\"\nseed = [\"{seed}\"]\nkey_file = \"keys\"\n");
         std::fs::write(&paths[at], content).expect("it is written");
     };
     let start = |at: usize| {
-        write(at, "key_file = \"old\"");
+        write(at);
         let name = ["a", "b", "c"][at];
         Node::start(&directory, name, &["--config", &text(&paths[at])])
     };
@@ -113,16 +120,11 @@ fn keys_are_exchanged_by_reloads_and_nobody_is_called_down() {
     let all: Vec<&Node> = nodes.iter().collect();
     until_all_see_all(LIMIT, &all);
     let watches: Vec<_> = nodes.iter().map(Node::watch).collect();
-    for keys in [
-        "key_file = \"old\"\naccept_key = [\"1=new\"]",
-        "key_file = \"new\"\nkey_id = 1\naccept_key = [\"0=old\"]",
-        "key_file = \"new\"\nkey_id = 1",
-    ] {
-        for (at, node) in nodes.iter().enumerate() {
-            write(at, keys);
+    for content in [old.clone() + &new, new.clone() + &old, new] {
+        set(&content);
+        for node in &nodes {
             let row = node.ask(&["reload"]);
             assert_eq!((&row["restart"], &row["failed"]), (&json!([]), &json!([])), "{row}");
-            assert_ne!(row["changed"], json!([]));
         }
         let heard = || nodes.each_ref().map(|node| node.counter("datagrams_received"));
         let before = heard();

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use scalesmall_core::wire::Frame;
-use scalesmall_core::{
-    ClusterName, Event, Key, KeyId, Keyring, Life, Recipients, Status, Suite, Tag,
-};
+use scalesmall_core::{ClusterName, Event, Key, Keyring, Life, Recipients, Status, Tag};
 use scalesmall_driver::{CallError, Front, Handle};
 use scalesmall_hostile::{EPOCH, Holder};
 
@@ -89,18 +87,19 @@ pub(crate) fn a_flood_of_forged_packets_keeps_nothing_from_a_sealed_node<A: Adap
     let _turn = turn();
     let sealed = |seeds: &[SocketAddr]| {
         let mut settings = settings(LOOPBACK, seeds);
-        settings.suite = Suite::Sealed;
+        settings.keys = Keyring::new(Key::sealed([b'k'; 32])).into();
         settings
     };
     let a = Running::start::<A>(&sealed(&[]));
     let b = Running::start::<A>(&sealed(&[a.address]));
     until_all_see_all(Duration::from_secs(5), &[&a, &b]);
     // Of the right cluster and under the right name of a key, so that each has to be opened.
-    let keys = Keyring::new(KeyId(0), Key::from([9; 32]));
+    let keys = Keyring::new(Key::sealed([b'k'; 32]));
     let cluster = ClusterName::try_from("scalesmall").expect("a name");
     let life = Life { id: b.id, epoch: EPOCH };
-    let mut outsider = Holder::of(life, &keys, &cluster, Suite::Sealed);
-    let forged = outsider.packet(None, &[Frame::Ping { root: 0 }]);
+    let mut outsider = Holder::of(life, &keys, &cluster);
+    let mut forged = outsider.packet(None, &[Frame::Ping { root: 0 }]);
+    *forged.last_mut().expect("a tag") ^= 1;
     let stranger = UdpSocket::bind(LOOPBACK).expect("a socket");
     let to = a.address;
     let flood = std::thread::spawn(move || {

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use scalesmall_core::{Event, GroupName, NodeId, Status};
-use scalesmall_driver::{Events, Front, GroupKey, Handle, Settings, event_queue};
+use scalesmall_driver::{Events, Front, GroupKeys, Handle, Settings, event_queue};
 
 use crate::adapter::Adapter;
 
@@ -84,8 +84,8 @@ impl Drop for Running {
 }
 
 /// A key of these tests only.
-pub(crate) fn key() -> GroupKey {
-    GroupKey::parse(&[b'k'; 32]).expect("it is long enough")
+pub(crate) fn key() -> GroupKeys {
+    GroupKeys::parse(&[b'k'; 32]).expect("it is long enough")
 }
 
 /// A node on `bind` without multicast, which contacts `seeds`.

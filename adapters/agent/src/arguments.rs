@@ -1,7 +1,6 @@
 //! Texts that are groups, names, ranges, ports, addresses and operations.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -63,13 +62,6 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "write a number and its unit, such as 30s or 2min".to_owned())
-}
-
-/// A further key: its id and its file.
-pub(crate) fn key_of_id(text: &str) -> Result<(u8, PathBuf), String> {
-    let parts = text.split_once('=').and_then(|(id, file)| Some((id.parse().ok()?, file)));
-    let (id, file) = parts.ok_or("write it as ID=FILE, with an id from 0 to 255")?;
-    Ok((id, PathBuf::from(file)))
 }
 
 /// A range: `START-END`, both included.

@@ -90,6 +90,9 @@ pub(crate) struct ManOptions {
 pub(crate) struct KeygenOptions {
     /// Where to put the key; must not exist. Without it, the key is printed
     pub(crate) file: Option<PathBuf>,
+    /// How packets are protected with it
+    #[arg(long, default_value = "authenticated")]
+    pub(crate) suite: SuiteName,
 }
 
 #[derive(Args, Debug)]
@@ -109,16 +112,11 @@ pub(crate) struct DemoOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct KeyOptions {
-    /// The file that holds the key (32 bytes or 64 hexadecimal digits, mode 600); without it, the
-    /// variable GROUP_MANAGER_KEY counts, then the published key, which works on loopback only
+    /// The file that holds the keys (lines of 64 hexadecimal digits, after 'sealed' if packets are to be
+    /// encrypted; the first protects what is sent, all are accepted; mode 600); without it, the variable
+    /// GROUP_MANAGER_KEY counts, then the published key, which works on loopback only
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
-    /// The name of the key, the same on all nodes
-    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
-    pub(crate) key_id: u8,
-    /// A further key to accept from others, while keys are exchanged; may be repeated
-    #[arg(long, value_parser = arguments::key_of_id, value_name = "ID=FILE")]
-    pub(crate) accept_key: Vec<(u8, PathBuf)>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -207,9 +205,6 @@ pub(crate) struct NodeOptions {
     /// limits.nodes=1000; may be repeated. 'scalesmall config show' lists them all
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) engine: Vec<String>,
-    /// How packets are protected, the same on all nodes
-    #[arg(long, default_value = "authenticated")]
-    pub(crate) suite: SuiteName,
     /// The most bytes sent per second, liveness before all else [default: 4000000, wan 1000000]
     #[arg(long, value_name = "BYTES")]
     pub(crate) send_rate: Option<u32>,

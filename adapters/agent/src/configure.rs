@@ -118,19 +118,14 @@ fn value(key: &Key, said: String) -> Value {
     match key.kind {
         Kind::Switch => Value::Boolean(!configuration::is_off(&said)),
         Kind::Number => said.parse().map_or(Value::String(said), Value::Integer),
-        Kind::Path | Kind::NumberedPath | Kind::Text => Value::String(absolute(key, said)),
+        Kind::Path | Kind::Text => Value::String(absolute(key, said)),
     }
 }
 
 /// A path that means the same wherever the file with it is.
 fn absolute(key: &Key, said: String) -> String {
-    let whole = |path: &str| {
-        std::path::absolute(path)
-            .map_or_else(|_| path.to_owned(), |path| path.display().to_string())
-    };
-    match (key.kind, said.split_once('=')) {
-        (Kind::Path, _) => whole(&said),
-        (Kind::NumberedPath, Some((number, path))) => format!("{number}={}", whole(path)),
+    match (key.kind, std::path::absolute(&said)) {
+        (Kind::Path, Ok(path)) => path.display().to_string(),
         _ => said,
     }
 }
@@ -138,7 +133,7 @@ fn absolute(key: &Key, said: String) -> String {
 /// What the engine goes by. What has a key of its own is not told twice.
 fn engine(configuration: &Configuration, settings: &Settings) -> Vec<Row> {
     let Ok(table) = Table::try_from(settings.config([0; 32])) else { return Vec::new() };
-    let own = ["suite", "multicast", "send_rate.bytes"];
+    let own = ["multicast", "send_rate.bytes"];
     let leaves = configuration::leaves(&table).into_iter();
     let row = |(path, value): (String, Value)| {
         let preset = || Source::Preset(preset_name(configuration.options.preset).to_owned());

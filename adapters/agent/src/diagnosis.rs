@@ -30,29 +30,24 @@ struct Fault {
     looks: u32,
 }
 
-const FAULTS: [Fault; 9] = [
+const FAULTS: [Fault; 8] = [
     Fault {
         counter: "refused_forged",
-        meaning: "packets arrive whose tag does not fit: if this goes on, a node has another key \
-                  under the same --key-id; give the same key to all",
+        meaning: "packets arrive whose tag does not fit: they are altered on the way, or somebody forges \
+                  them",
         // To a node that has restarted, others speak as to its earlier life, for a moment.
         looks: 2,
     },
     Fault {
         counter: "refused_key",
-        meaning: "packets arrive under a --key-id that this node does not have: give the same key \
-                  to all, or further ones with --accept-key",
+        meaning: "packets arrive under a key that this node does not have: give the same keys to all, of \
+                  the same suite ('scalesmall keys list' shows those of a node)",
         looks: 1,
     },
     Fault {
         counter: "refused_cluster",
-        meaning: "packets of another cluster arrive: give one --cluster to all nodes, or each \
-                  cluster its own ports and --multicast-group",
-        looks: 1,
-    },
-    Fault {
-        counter: "refused_suite",
-        meaning: "packets of the other suite arrive: give the same --suite to all nodes",
+        meaning: "packets of another cluster arrive: give one --cluster (and one liveness) to all nodes, or \
+                  each cluster its own ports and --multicast-group",
         looks: 1,
     },
     Fault {

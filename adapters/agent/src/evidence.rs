@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scalesmall_core::{NodeId, Peer, Status, Suite};
+use scalesmall_core::{Keyring, NodeId, Peer, Status};
 use scalesmall_driver::{Front, terms};
 use toml::Table;
 
@@ -30,11 +30,7 @@ pub(crate) fn info(node: &Front) -> Option<InfoRow> {
         cluster: String::from_utf8_lossy(config.cluster.as_bytes()).into_owned(),
         key: config.keys.primary().to_string(),
         keys: config.keys.ids().map(|id| id.to_string()).collect(),
-        suite: match config.suite {
-            Suite::Authenticated => "authenticated".to_owned(),
-            Suite::Sealed => "sealed".to_owned(),
-            other => format!("{other:?}").to_lowercase(),
-        },
+        suite: suite(&config.keys),
         multicast: node.multicast().map_or("off", terms::multicast).to_owned(),
         leaving: engine.is_leaving(),
         held_off: engine.held_off().map(hold),
@@ -43,6 +39,12 @@ pub(crate) fn info(node: &Front) -> Option<InfoRow> {
         peers,
         engine: configuration::leaves(&table).into_iter().filter_map(value).collect(),
     })
+}
+
+/// The suite of the key in use.
+fn suite(keys: &Keyring) -> String {
+    let used = keys.get(keys.primary());
+    used.map(|held| format!("{:?}", held.key.suite()).to_lowercase()).unwrap_or_default()
 }
 
 /// The last changes of a node, the oldest first.

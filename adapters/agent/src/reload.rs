@@ -12,8 +12,7 @@ use crate::settings;
 
 /// What changes at once; all other keys need a restart. Seeds that are gone from the list are an exception:
 /// the node goes on looking them up until it ends.
-const LIVE: [&str; 9] =
-    ["preset", "suite", "send_rate", "key_file", "key_id", "accept_key", "join", "serve", "seed"];
+const LIVE: [&str; 6] = ["preset", "send_rate", "key_file", "join", "serve", "seed"];
 
 /// Reads the configuration of a running node again.
 #[derive(Clone, Debug)]

@@ -2,31 +2,26 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
-use std::net::SocketAddr;
 
-use scalesmall_core::Keyring;
-use scalesmall_driver::{GroupKey, Settings, SettingsError};
+use scalesmall_driver::{GroupKeys, SettingsError};
 
 use crate::cli::ReplayOptions;
 use crate::failure::Failure;
-use crate::settings::set_keys;
+use crate::settings::read_keys;
 
 /// `scalesmall replay`.
 pub(crate) fn run(options: &ReplayOptions) -> Result<(), Failure> {
-    let key = match std::env::var_os("GROUP_MANAGER_KEY") {
-        Some(text) if options.key.key_file.is_none() => {
-            GroupKey::parse(text.as_encoded_bytes()).map_err(SettingsError::KeyText)?
+    let keys = match (&options.key.key_file, std::env::var_os("GROUP_MANAGER_KEY")) {
+        (Some(path), _) => read_keys(path)?,
+        (None, Some(text)) => {
+            GroupKeys::parse(text.as_encoded_bytes()).map_err(SettingsError::KeyText)?
         }
-        _ => GroupKey::published(),
+        (None, None) => GroupKeys::published(),
     };
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut settings = Settings::new(nowhere, key);
-    set_keys(&mut settings, &options.key)?;
-    let keys: Keyring = settings.keyring();
     let path = options.recording.display();
     let file = File::open(&options.recording)
         .map_err(|error| Failure::new(format!("{path} cannot be read: {}", error.kind())))?;
-    let replayed = scalesmall_driver::replay(BufReader::new(file), &keys)
+    let replayed = scalesmall_driver::replay(BufReader::new(file), keys.ring())
         .map_err(|error| Failure::new(format!("{path}: {error}")))?;
     let engine = &replayed.engine;
     let id = engine.id();

@@ -177,7 +177,7 @@ fn reason(refused: &NoRequest) -> Answer {
 mod tests {
     use std::net::UdpSocket;
 
-    use scalesmall_driver::{GroupKey, Node, Settings};
+    use scalesmall_driver::{GroupKeys, Node, Settings};
 
     use super::*;
     use crate::log::Log;
@@ -192,7 +192,7 @@ mod tests {
     fn a_node_that_stands_still_is_asked_once_and_everybody_hears_that_it_does_not_answer() {
         let local = "127.0.0.1:0".parse().expect("an address");
         let node: Node<UdpSocket> =
-            Node::start(&Settings::new(local, GroupKey::published()), Ok).expect("a node");
+            Node::start(&Settings::new(local, GroupKeys::published()), Ok).expect("a node");
         let beside = Beside::new(Log::new(str::to_owned).0);
         let scrapes = Scrapes::new(node.handle(), beside.clone());
         let scrapers = Scrapers::new(scrapes, beside);

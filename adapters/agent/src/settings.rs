@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use scalesmall_core::{Config, ConfigError, KeyId, Suite};
-use scalesmall_driver::{GroupKey, Multicast, Preset, Settings, SettingsError};
+use scalesmall_core::{Config, ConfigError};
+use scalesmall_driver::{GroupKeys, Multicast, Preset, Settings, SettingsError};
 
-use crate::cli::{KeyOptions, PresetName, SuiteName};
+use crate::cli::PresetName;
 use crate::configuration::{Configuration, Fault, Faults, Source};
 use crate::failure::Failure;
 
@@ -69,14 +69,9 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
         PresetName::Wan => Preset::Wan,
         PresetName::Local => Preset::Local,
     };
-    settings.suite = match options.suite {
-        SuiteName::Authenticated => Suite::Authenticated,
-        SuiteName::Sealed => Suite::Sealed,
-    };
-    let given = configuration.original("GROUP_MANAGER_KEY").map(|_| settings.key.clone());
-    set_keys(&mut settings, &options.key).map_err(|failure| Fault::new(failure.line()))?;
-    if let Some(given) = given {
-        settings.key = given;
+    let given = configuration.original("GROUP_MANAGER_KEY").is_some();
+    if let Some(path) = options.key.key_file.as_deref().filter(|_| !given) {
+        settings.keys = read_keys(path).map_err(|failure| Fault::new(failure.line()))?;
     }
     settings.engine = configuration.engine.patch();
     if let Some(bytes) = options.send_rate {
@@ -90,25 +85,9 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
     Ok(settings)
 }
 
-/// Reads the keys that options name.
-pub(crate) fn set_keys(settings: &mut Settings, options: &KeyOptions) -> Result<(), Failure> {
-    let read = |path: &Path| {
-        GroupKey::from_file(path)
-            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))
-    };
-    if let Some(path) = &options.key_file {
-        settings.key = read(path)?;
-    }
-    settings.key_id = KeyId(options.key_id);
-    for (id, path) in &options.accept_key {
-        if *id == options.key_id {
-            return Err(Failure::new(format!(
-                "--accept-key {id} has the id of the node's own key: give each key an id of its own"
-            )));
-        }
-        settings.accepted_keys.push((KeyId(*id), read(path)?));
-    }
-    Ok(())
+/// Reads the keys of a file.
+pub(crate) fn read_keys(path: &Path) -> Result<GroupKeys, Failure> {
+    GroupKeys::from_file(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
 }
 
 /// A fault at the place where the value comes from, if anybody has said it.

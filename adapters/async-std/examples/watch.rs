@@ -7,7 +7,7 @@ use std::error::Error;
 
 use scalesmall_async_std::Node;
 use scalesmall_core::Event;
-use scalesmall_driver::{GroupKey, Settings};
+use scalesmall_driver::{GroupKeys, Settings};
 
 fn main() -> Result<(), Box<dyn Error>> {
     async_std::task::block_on(watch())
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 async fn watch() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let bind = arguments.next().unwrap_or_else(|| "127.0.0.1:0".to_owned()).parse()?;
-    let mut settings = Settings::new(bind, GroupKey::published());
+    let mut settings = Settings::new(bind, GroupKeys::published());
     for seed in arguments {
         settings.seeds.push(seed.parse()?);
     }

@@ -455,10 +455,10 @@ mod tests {
 
     use scalesmall_core::{Cause, ClusterName, Epoch, ForgetError, Status};
 
-    use crate::{GroupKey, Node, Settings};
+    use crate::{GroupKeys, Node, Settings};
 
     fn node() -> Node<UdpSocket> {
-        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         Node::start(&settings, Ok).unwrap()
     }
 
@@ -480,7 +480,7 @@ mod tests {
 
     #[test]
     fn changes_are_kept_with_their_evidence_until_the_node_is_forgotten_and_beyond() {
-        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         let mut one = node();
         settings.seeds.push(one.my_address().into());
         let mut other: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
@@ -513,7 +513,7 @@ mod tests {
     #[test]
     fn a_refused_packet_is_remembered_by_where_it_came_from() {
         let mut node = node();
-        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         settings.cluster = ClusterName::try_from("another").unwrap();
         settings.seeds.push(node.my_address().into());
         let mut stranger: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();

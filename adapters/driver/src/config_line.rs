@@ -4,19 +4,19 @@
 use core::fmt::Write as _;
 use std::time::Duration;
 
-use scalesmall_core::{Config, DownMembers, KeyId, Keyring, Limits, Liveness, SendRate, Suite};
+use scalesmall_core::{Config, DownMembers, Keyring, Limits, Liveness, SendRate};
+
+use crate::ring_line;
 
 /// The configuration in words.
 pub(crate) fn write(config: &Config) -> String {
     let mut config = config.clone();
-    let ids: Vec<String> = config.keys.ids().map(|id| id.0.to_string()).collect();
     let flags = [
-        config.suite == Suite::Authenticated,
         config.liveness == Liveness::On,
         config.down_members == DownMembers::Hide,
         config.multicast,
     ];
-    let mut words = format!("{} {}", config.keys.primary().0, ids.join(","));
+    let mut words = ring_line::write(&config.keys);
     for flag in flags {
         words.push_str(if flag { " 1" } else { " 0" });
     }
@@ -39,22 +39,12 @@ pub(crate) fn read<'a>(
     keys: &Keyring,
 ) -> Option<Config> {
     let mut config = former.clone();
-    config.keys = keys.clone();
-    config.keys.set_primary(KeyId(words.next()?.parse().ok()?)).ok()?;
-    let ids: Option<Vec<u8>> = words.next()?.split(',').map(|id| id.parse().ok()).collect();
-    let ids: Vec<KeyId> = ids?.into_iter().map(KeyId).collect();
-    for id in keys.ids().filter(|id| !ids.contains(id)) {
-        config.keys.remove(id).ok()?;
-    }
-    if config.keys.ids().count() != ids.len() {
-        return None;
-    }
+    config.keys = ring_line::read(words.next()?, keys)?;
     let mut flag = || match words.next()? {
         "0" => Some(false),
         "1" => Some(true),
         _ => None,
     };
-    config.suite = suite(flag()?)?;
     config.liveness = if flag()? { Liveness::On } else { Liveness::Off };
     config.down_members = if flag()? { DownMembers::Hide } else { DownMembers::List };
     config.multicast = flag()?;
@@ -66,20 +56,6 @@ pub(crate) fn read<'a>(
         number.set(words.next()?.parse().ok()?)?;
     }
     Some(config)
-}
-
-#[cfg_attr(
-    feature = "seal",
-    expect(clippy::unnecessary_wraps, reason = "without it, one is missing")
-)]
-const fn suite(authenticated: bool) -> Option<Suite> {
-    if authenticated {
-        return Some(Suite::Authenticated);
-    }
-    #[cfg(feature = "seal")]
-    return Some(Suite::Sealed);
-    #[cfg(not(feature = "seal"))]
-    None
 }
 
 /// A field that is a number, or a span of time, which is a number of nanoseconds.
@@ -161,12 +137,12 @@ fn limits(limits: &mut Limits) -> [&mut u32; 17] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{GroupKey, Settings};
+    use crate::{GroupKeys, Settings};
 
     fn config() -> Config {
-        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
-        settings.accepted_keys.push((KeyId(3), GroupKey::published()));
-        settings.config([7; 32])
+        let keys =
+            GroupKeys::parse(format!("{}\n{}\n", "11".repeat(32), "22".repeat(32)).as_bytes());
+        Settings::new("127.0.0.1:0".parse().unwrap(), keys.unwrap()).config([7; 32])
     }
 
     /// A value for each word that `former` does not have.
@@ -175,15 +151,13 @@ mod tests {
         let mut other: Vec<String> = words.split(' ').map(str::to_owned).collect();
         for (at, word) in other.iter_mut().enumerate() {
             *word = match at {
-                0 => "3".to_owned(),
-                1 => "3".to_owned(),
-                2..=5 => if word == "0" { "1" } else { "0" }.to_owned(),
-                6 => "ab".repeat(32),
-                20 => "7".to_owned(),
+                0 => word.split(',').nth(1).unwrap().replace(":0", ":7"),
+                1..=3 => if word == "0" { "1" } else { "0" }.to_owned(),
+                4 => "ab".repeat(32),
+                18 => "7".to_owned(),
                 _ => (at * 1_000).to_string(),
             };
         }
-        other[2] = "1".to_owned();
         other.join(" ")
     }
 
@@ -193,7 +167,7 @@ mod tests {
         let other = other_than(&former);
         let read_again = read(&mut other.split(' '), &former, &former.keys).unwrap();
         assert_eq!(write(&read_again), other);
-        // What `Debug` shows is all there is: each line of it differs, but for the cluster and the suite.
+        // What `Debug` shows is all there is: each line of it differs, but for the cluster.
         let shown = |config: &Config| format!("{config:#?}");
         let (before, after) = (shown(&former), shown(&read_again));
         let same: Vec<&str> = before
@@ -203,7 +177,7 @@ mod tests {
             })
             .filter(|line| after.lines().any(|other| other == *line))
             .collect();
-        let fixed = |line: &&str| line.contains("suite: ") || line.contains("cluster: ");
+        let fixed = |line: &&str| line.contains("cluster: ");
         assert!(same.iter().all(fixed), "{same:?}");
     }
 
@@ -211,7 +185,7 @@ mod tests {
     fn words_that_say_no_configuration_are_refused() {
         let former = config();
         let words = write(&former);
-        for wrong in ["", "9 0", &words[..words.len() - 9], &words.replacen("0,3", "0,3,4", 1)] {
+        for wrong in ["", "9 0", &words[..words.len() - 9], &words.replacen(',', ",ffff:1,", 1)] {
             assert!(read(&mut wrong.split(' '), &former, &former.keys).is_none(), "{wrong}");
         }
         assert!(read(&mut words.split(' '), &former, &former.keys).is_some());

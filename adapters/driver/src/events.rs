@@ -118,11 +118,11 @@ mod tests {
     use scalesmall_core::Status;
 
     use super::*;
-    use crate::{GroupKey, Node, Settings};
+    use crate::{GroupKeys, Node, Settings};
 
     #[test]
     fn an_event_about_a_node_that_is_forgotten_still_has_its_name() {
-        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         let mut witness: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
         let mut config = settings.config([1; 32]);
         config.forget_after = Duration::from_millis(20);
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_is_kept_in_order_and_does_not_make_the_node_spin() {
-        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         let mut node: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
         let (mut outlet, mut events) = event_queue();
         for _ in 0..EVENTS {

@@ -99,7 +99,7 @@ mod tests {
     use scalesmall_core::{GroupName, KeyRange};
 
     use super::*;
-    use crate::{GroupKey, Node, Settings};
+    use crate::{GroupKeys, Node, Settings};
 
     /// Keeps the values of counters, and the bits of gauges.
     #[derive(Default)]
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_node_that_runs_publishes_its_figures() {
-        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         let mut node: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
         node.contact(&[std::net::SocketAddr::from(([127, 0, 0, 1], 9))]);
         let kept = Kept::default();

@@ -302,10 +302,10 @@ mod tests {
     use std::net::UdpSocket;
 
     use super::*;
-    use crate::{GroupKey, Node, Settings};
+    use crate::{GroupKeys, Node, Settings};
 
     fn node() -> Node<UdpSocket> {
-        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         Node::start(&settings, Ok).unwrap()
     }
 

@@ -223,12 +223,12 @@ mod tests {
     use scalesmall_core::ClusterName;
 
     use super::*;
-    use crate::{GroupKey, Node, Settings};
+    use crate::{GroupKeys, Node, Settings};
 
     fn settings(name: &str) -> (Settings, PathBuf) {
         let name = format!("scalesmall-state-{name}-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         settings.state = Some(path.clone());
         (settings, path)
     }
@@ -285,7 +285,7 @@ mod tests {
         drop(file);
         let mut alone = node(&settings);
         assert_eq!((alone.state().unwrap().peers, &on_disk(&path).peers), (48, &peers));
-        let mut other = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let mut other = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         other.seeds.push(alone.my_address().into());
         let mut other = node(&other);
         let limit = Instant::now() + Duration::from_secs(20);

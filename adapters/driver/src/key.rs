@@ -1,71 +1,72 @@
-//! The group key: where it is read from, and what is refused.
+//! The keys of a node: where they are read from, what is refused, and how they are kept.
+
+mod text;
 
 use core::fmt;
 use std::io;
 use std::path::Path;
 
-use scalesmall_core::Key;
+use scalesmall_core::{Key, Keyring, KeyringError};
 use zeroize::Zeroizing;
 
+use crate::private_file;
+
 /// The keys that the documentation and the code of the original system print.
-const PUBLISHED: [&[u8; 32]; 2] =
+const PUBLISHED: [&[u8; Key::LEN]; 2] =
     [b"01234567890123456789012345678912", b"01234567890123456789012345678901"];
 
-/// The key that all nodes of a cluster hold, and whether it is a published one.
+/// The keys of a node, as they are read and written: those of a [`Keyring`].
+///
+/// As a text they are lines, one for each key, the one that protects what is sent first:
+///
+/// ```text
+/// # what follows a hash is a comment
+/// sealed 8c6e...64 hexadecimal digits in all...5f generation=3 travels
+/// authenticated 0f1a...4b generation=2 leaked
+/// ```
+///
+/// The suite may be left out and is *authenticated* then. The words behind the digits are what
+/// [`HeldKey`](scalesmall_core::HeldKey) says of a key, and may be left out as well; then a key is above those in
+/// the lines below. A text of exactly 32 bytes is one key of suite *authenticated*, too.
 #[derive(Clone, Debug)]
-pub struct GroupKey {
-    key: Key,
-    published: bool,
+pub struct GroupKeys {
+    ring: Keyring,
 }
 
-impl GroupKey {
+impl GroupKeys {
+    /// The longest text, in bytes.
+    pub const MOST_BYTES: usize = 4096;
+
     /// The published default key. Everybody knows it, so a node accepts it on loopback only.
     #[must_use]
     pub fn published() -> Self {
-        let key = Key::try_from(PUBLISHED[0].as_slice()).expect("it has 32 bytes");
-        Self { key, published: true }
+        Self { ring: Keyring::new(Key::authenticated(*PUBLISHED[0])) }
     }
 
-    /// The key that `text` holds: exactly 32 bytes, or 64 hexadecimal digits and at most one
-    /// line end.
+    /// The keys that a text holds.
     ///
     /// # Errors
     ///
     /// [`KeyTextError`] for any other text.
     pub fn parse(text: &[u8]) -> Result<Self, KeyTextError> {
-        if let Ok(key) = Key::try_from(text) {
-            return Ok(Self {
-                key,
-                published: PUBLISHED.iter().any(|known| known.as_slice() == text),
-            });
-        }
-        let digits = text.strip_suffix(b"\n").unwrap_or(text);
-        let digits = digits.strip_suffix(b"\r").unwrap_or(digits);
-        let mut bytes = Zeroizing::new([0_u8; 32]);
-        if digits.len() != 64 {
-            return Err(KeyTextError { len: text.len() });
-        }
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            let [high, low] = [pair[0], pair[1]].map(|digit| char::from(digit).to_digit(16));
-            let (Some(high), Some(low)) = (high, low) else {
-                return Err(KeyTextError { len: text.len() });
-            };
-            *byte = u8::try_from(high * 16 + low).expect("two digits make a byte");
-        }
-        Self::parse(bytes.as_slice())
+        text::parse(text).map(|ring| Self { ring })
     }
 
-    /// The key that a file holds, in either form of [`GroupKey::parse`].
+    /// The keys that a file holds.
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`] if the file cannot be read, if anybody but its owner may read or write it,
-    /// or if it holds no key. A file that root lends to a process of another user may be read by a group: that
+    /// [`KeyFileError`] if there is no such file or it cannot be read, if anybody but its owner may read or write it,
+    /// or if it holds no keys. A file that root lends to a process of another user may be read by a group: that
     /// is how orchestrators hand secrets on (`fsGroup` of Kubernetes). It weakens nothing: root reads any file
     /// as it is, nobody else can give such a file away, and so whoever is in that group was let in by root. A
     /// process of root has no need of it, and a file of another user may belong to a group that is everybody's.
     pub fn from_file(path: &Path) -> Result<Self, KeyFileError> {
         let unreadable = |error: io::Error| KeyFileError::Unreadable { kind: error.kind() };
+        // Before it is opened, as a pipe would keep this waiting.
+        if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+            return Err(KeyFileError::NotAFile);
+        }
         let file = std::fs::File::open(path).map_err(unreadable)?;
         let about = file.metadata().map_err(unreadable)?;
         #[cfg(unix)]
@@ -78,47 +79,98 @@ impl GroupKey {
             }
         }
         if !about.is_file() {
-            return Err(KeyFileError::Unreadable { kind: io::ErrorKind::InvalidInput });
+            return Err(KeyFileError::NotAFile);
         }
-        // One byte more than any key text, so that a longer file is not taken for a key.
-        let mut text = Zeroizing::new(Vec::with_capacity(67));
-        io::Read::read_to_end(&mut io::Read::take(file, 67), &mut text).map_err(unreadable)?;
+        // One byte more than any text, so that a longer file is not taken for one.
+        let most = Self::MOST_BYTES + 1;
+        let mut text = Zeroizing::new(Vec::with_capacity(most));
+        io::Read::read_to_end(&mut io::Read::take(file, most as u64), &mut text)
+            .map_err(unreadable)?;
         Self::parse(&text).map_err(KeyFileError::Text)
     }
 
-    /// Whether this is a key that the documentation prints.
-    #[must_use]
-    pub const fn is_published(&self) -> bool {
-        self.published
+    /// Replaces a file by one that holds these keys and that only its owner can read. When this returns, it
+    /// is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// What the system says. The old file is as it was.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        private_file::replace(path, text::write(&self.ring).as_bytes())
     }
 
-    /// The key itself.
+    /// Whether one of them is a key that the documentation prints.
     #[must_use]
-    pub const fn key(&self) -> &Key {
-        &self.key
+    pub fn has_published(&self) -> bool {
+        let is = |secret: &[u8; Key::LEN]| PUBLISHED.contains(&secret);
+        self.ring.keys().any(|held| is(held.key.expose_secret()))
+    }
+
+    /// The keys.
+    #[must_use]
+    pub const fn ring(&self) -> &Keyring {
+        &self.ring
     }
 }
 
-/// Why a text is not a key.
+impl From<Keyring> for GroupKeys {
+    fn from(ring: Keyring) -> Self {
+        Self { ring }
+    }
+}
+
+/// Why a text holds no keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyTextError {
-    /// The bytes that were given.
-    pub len: usize,
+#[non_exhaustive]
+pub enum KeyTextError {
+    /// It is something else.
+    NoKey {
+        /// The bytes that were given.
+        len: usize,
+    },
+    /// A line is something else.
+    Line {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A key is all zeros, as of a file that was made and never filled.
+    Zero {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The keys make no ring.
+    Ring {
+        /// The line, from 1.
+        line: usize,
+        /// Why.
+        error: KeyringError,
+    },
 }
 
 impl fmt::Display for KeyTextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a key is exactly 32 bytes or 64 hexadecimal digits, not these {} bytes",
-            self.len
-        )
+        match self {
+            Self::NoKey { len } => write!(
+                f,
+                "a key is exactly 32 bytes or 64 hexadecimal digits, after 'sealed' if packets are to be \
+                 encrypted, not these {len} bytes"
+            ),
+            Self::Line { line } => write!(
+                f,
+                "line {line} is no key: write 64 hexadecimal digits, after 'sealed' if packets are to be \
+                 encrypted"
+            ),
+            Self::Zero { line } => {
+                write!(f, "the key in line {line} is all zeros: make one with 'scalesmall keygen'")
+            }
+            Self::Ring { line, error } => write!(f, "line {line}: {error}"),
+        }
     }
 }
 
 impl core::error::Error for KeyTextError {}
 
-/// Why a file gives no key.
+/// Why a file gives no keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyFileError {
@@ -127,12 +179,14 @@ pub enum KeyFileError {
         /// Why.
         kind: io::ErrorKind,
     },
+    /// It is a directory, a pipe or a device.
+    NotAFile,
     /// Others than its owner may read or write it.
     Exposed {
         /// Its permission bits.
         mode: u32,
     },
-    /// It holds no key.
+    /// It holds no keys.
     Text(KeyTextError),
 }
 
@@ -140,6 +194,7 @@ impl fmt::Display for KeyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { kind } => write!(f, "the key file cannot be read: {kind}"),
+            Self::NotAFile => f.write_str("this is no file: name a file that holds a key"),
             Self::Exposed { mode } => {
                 write!(f, "the key file is open to others (mode {mode:o}): make it 600")
             }
@@ -149,30 +204,3 @@ impl fmt::Display for KeyFileError {
 }
 
 impl core::error::Error for KeyFileError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_exactly_32_bytes_or_64_digits() {
-        assert!(!GroupKey::parse(&[7; 32]).unwrap().is_published());
-        assert!(!GroupKey::parse(&[b'a'; 64]).unwrap().is_published());
-        assert!(!GroupKey::parse(format!("{}\n", "0F".repeat(32)).as_bytes()).unwrap().published);
-        for len in [0, 1, 31, 33, 63, 65, 100] {
-            assert_eq!(GroupKey::parse(&vec![b'0'; len]).unwrap_err(), KeyTextError { len });
-        }
-        let mut not_hex = [b'0'; 64];
-        not_hex[63] = b'g';
-        assert_eq!(GroupKey::parse(&not_hex).unwrap_err(), KeyTextError { len: 64 });
-    }
-
-    #[test]
-    fn published_keys_are_known_in_either_form() {
-        for known in PUBLISHED {
-            assert!(GroupKey::parse(known).unwrap().is_published());
-            let hex: String = known.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert!(GroupKey::parse(hex.as_bytes()).unwrap().is_published());
-        }
-    }
-}

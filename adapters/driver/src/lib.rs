@@ -18,9 +18,9 @@
 //! ```no_run
 //! use std::time::Duration;
 //! use scalesmall_core::GroupName;
-//! use scalesmall_driver::{GroupKey, Node, Settings};
+//! use scalesmall_driver::{GroupKeys, Node, Settings};
 //!
-//! let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKey::published());
+//! let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKeys::published());
 //! settings.seeds.push("127.0.0.1:4001".parse()?);
 //! let mut node = Node::start(&settings, Ok)?;
 //! node.join(&GroupName::try_from("kitchen")?)?;
@@ -64,7 +64,7 @@
 //! | | `config_line` | a configuration as words of a recording |
 //! | | `history` | the last changes of each peer, with the evidence for them |
 //! | | `interface` | the addresses and indices of the host's network interfaces |
-//! | | `key` | the group key: where it comes from, what is refused |
+//! | | `key` | the keys: where they come from, what is refused, how they are kept |
 //! | | `names` | the names of nodes that events mention, also of those that are forgotten |
 //! | | `platforms` | what depends on the operating system |
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
@@ -74,6 +74,8 @@
 //! | | `stats` | counters of what happens beside the engine |
 //! | | `tape` | the file of a recording: bounded, and one of a few |
 //! | | [`terms`] | what programs call that which a node believes, and why |
+//! | the bottom | `private_file` | files that only their owner can read, replaced as a whole |
+//! | | `ring_line` | a ring of keys as a word of a recording |
 //!
 //! All state of a node is in its [`Node`]: what the protocol knows is in the engine, within `record`;
 //! seeds and counters are in the [`Front`] around it; sockets and the datagram that found no room are
@@ -123,7 +125,7 @@
 //!
 //! | feature | what it adds | what it costs |
 //! |---|---|---|
-//! | `seal` | suite *sealed*: packets are encrypted | `chacha20poly1305` |
+//! | `seal` | suite *sealed*: packets are encrypted; keys can be rotated | `chacha20` |
 //! | `srv` | seeds that are services: `SRV` records | a resolver, `rsdns` |
 //!
 //! What depends on the operating system is on [a page of its own](platforms).
@@ -150,9 +152,11 @@ mod node;
 #[doc = include_str!("platforms.md")]
 #[cfg(doc)]
 pub mod platforms {}
+mod private_file;
 mod record;
 mod replay;
 mod resume;
+mod ring_line;
 mod seed;
 mod settings;
 mod socket;
@@ -173,7 +177,7 @@ pub use events::{Events, Outlet, event_queue};
 pub use handle::{Call, CallError, Handle};
 pub use history::{Stall, Transition};
 pub use keeper::StateReport;
-pub use key::{GroupKey, KeyFileError, KeyTextError};
+pub use key::{GroupKeys, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};
 pub use replay::{ReplayError, Replayed, replay, replay_telling};
 pub use seed::{DEFAULT_PORT, Seed, SeedError};

@@ -22,11 +22,12 @@ use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
     Arrival, BroadcastError, BroadcastId, Config, ConfigError, DatagramError, Destination, Engine,
     Epoch, Event, ForgetError, GroupError, GroupName, Instant, KeyRange, Locator, MetadataError,
-    NodeId, Recipients, SendError, SendRate, Suite, Tag, TimedItem,
+    NodeId, Recipients, SendError, SendRate, Tag, TimedItem,
 };
 
 use crate::checksum::Checksum;
 use crate::config_line;
+use crate::ring_line;
 use crate::settings::{Preset, Settings};
 use crate::tape::{START, Tape};
 
@@ -270,17 +271,16 @@ fn header(
         Preset::Wan => "wan",
         Preset::Local => "local",
     };
-    let suite = if settings.suite == Suite::Authenticated { "authenticated" } else { "sealed" };
     let name = locator.name();
     let name = if locator.is_named_after_its_address() { "" } else { name.as_str() };
     let addresses: Vec<String> = locator.addresses().map(|addr| addr.to_string()).collect();
     format!(
-        "{START} 3 {} {} {} {} {preset} {suite} {} {} {} {} {} {}",
+        "{START} 4 {} {} {} {} {preset} {} {} {} {} {} {}",
         Hex(name.as_bytes()),
         addresses.join(","),
         epoch.0,
         now.as_nanos(),
-        settings.key_id.0,
+        ring_line::write(settings.keys.ring()),
         settings.multicast.is_some(),
         send_rate.bytes,
         send_rate.datagrams,
@@ -332,15 +332,13 @@ mod tests {
     use std::net::UdpSocket;
     use std::time::Instant as SystemInstant;
 
-    use scalesmall_core::KeyId;
-
     use super::*;
-    use crate::{GroupKey, Node};
+    use crate::{GroupKeys, Node};
 
     #[test]
     fn a_recording_that_cannot_be_written_ends_and_is_told() {
         let path = std::env::temp_dir().join(format!("scalesmall-record-{}", std::process::id()));
-        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         let mut node = Node::start(&settings, |socket: UdpSocket| Ok(socket)).unwrap();
         File::create(&path).unwrap();
         // A file that is open for reading alone takes nothing.
@@ -358,13 +356,16 @@ mod tests {
     #[test]
     fn a_recording_goes_on_when_the_configuration_and_the_keys_change() {
         let path = std::env::temp_dir().join(format!("scalesmall-config-{}", std::process::id()));
-        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
-        settings.accepted_keys.push((KeyId(1), GroupKey::published()));
+        let text = format!("{}\n{}\n", "11".repeat(32), "22".repeat(32));
+        let keys = GroupKeys::parse(text.as_bytes()).unwrap();
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), keys);
         settings.record = Some(path.clone());
         let mut node = Node::start(&settings, |socket: UdpSocket| Ok(socket)).unwrap();
         let mut config = settings.config([9; 32]);
-        config.keys.set_primary(KeyId(1)).unwrap();
-        config.keys.remove(KeyId(0)).unwrap();
+        let former = config.keys.primary();
+        let next = config.keys.ids().find(|id| *id != former).unwrap();
+        config.keys.set_primary(next).unwrap();
+        config.keys.remove(former).unwrap();
         config.probe_interval *= 2;
         node.set_config(config).unwrap();
         node.contact(&["127.0.0.1:9".parse().unwrap()]);
@@ -372,9 +373,9 @@ mod tests {
         let digest = format!("{:?}", node.stats());
         drop(node);
         let recording = io::BufReader::new(File::open(&path).unwrap());
-        let replayed = crate::replay(recording, &settings.keyring()).unwrap();
+        let replayed = crate::replay(recording, settings.keys.ring()).unwrap();
         assert_eq!(format!("{:?}", replayed.engine.stats()), digest);
-        assert_eq!(replayed.engine.config().keys.primary(), KeyId(1));
+        assert_eq!(replayed.engine.config().keys.primary(), next);
         std::fs::remove_file(&path).unwrap();
     }
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
-    Arrival, ClusterName, Config, Destination, Engine, Epoch, Event, GroupName, Instant, KeyId,
-    KeyRange, Keyring, Locator, NodeId, NodeName, Recipients, SendError, SendRate, Suite, Tag,
+    Arrival, ClusterName, Config, Destination, Engine, Epoch, Event, GroupName, Instant, KeyRange,
+    Keyring, Locator, NodeId, NodeName, Recipients, SendError, SendRate, Tag,
 };
 
 use crate::checksum::Checksum;
 use crate::config_line;
 use crate::record::{Target, checksum_of_event};
+use crate::ring_line;
 use crate::tape::START;
 
 /// The longest line of a recording, in bytes: a datagram has 65,536 bytes at most, and each is two digits.
@@ -47,7 +48,7 @@ pub enum ReplayError {
         /// Why.
         kind: io::ErrorKind,
     },
-    /// It is not a recording, of another version, or made with another primary key.
+    /// It is not a recording, of another version, or made with keys that are not given.
     NotARecording,
     /// A line is longer than any call.
     LongLine {
@@ -72,7 +73,7 @@ impl fmt::Display for ReplayError {
         match self {
             Self::Unreadable { kind } => write!(f, "the recording cannot be read: {kind}"),
             Self::NotARecording => {
-                f.write_str("the file is no recording of this version made with a key of this id")
+                f.write_str("the file is no recording of this version made with these keys")
             }
             Self::LongLine { line } => write!(
                 f,
@@ -219,7 +220,7 @@ impl<'a> Words<'a> {
 
     /// The engine that the first line describes, and what its clock showed.
     fn engine(&mut self, keys: &Keyring) -> Option<(Engine, Instant)> {
-        if self.word()? != START || self.word()? != "3" {
+        if self.word()? != START || self.word()? != "4" {
             return None;
         }
         let locator = self.locator()?;
@@ -231,24 +232,14 @@ impl<'a> Words<'a> {
             "local" => Config::local,
             _ => return None,
         };
-        let suite = match self.word()? {
-            "authenticated" => Suite::Authenticated,
-            #[cfg(feature = "seal")]
-            "sealed" => Suite::Sealed,
-            _ => return None,
-        };
-        let key_id = KeyId(self.parse()?);
-        if keys.primary() != key_id {
-            return None;
-        }
+        let keys = ring_line::read(self.word()?, keys)?;
         let multicast = self.parse()?;
         let send_rate = SendRate::new(self.parse()?, self.parse()?);
         let cluster = self.hex()?;
         let cluster = ClusterName::try_from(core::str::from_utf8(&cluster).ok()?).ok()?;
         let seed = self.hex()?.try_into().ok()?;
         self.end()?;
-        let mut config = preset(seed, cluster, keys.clone());
-        config.suite = suite;
+        let mut config = preset(seed, cluster, keys);
         config.multicast = multicast;
         config.send_rate = send_rate;
         Engine::new(config, locator, epoch, now).ok().map(|engine| (engine, now))
@@ -373,14 +364,16 @@ impl<'a> Words<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::GroupKey;
+    use crate::GroupKeys;
 
-    const HEADER: &str = "scalesmall-recording 3 - 127.0.0.1:7000 1 0 lan authenticated 0 false \
-                          1000000 4000 6b 0707070707070707070707070707070707070707070707070707070707070707\n";
+    fn header() -> String {
+        let keys = ring_line::write(GroupKeys::published().ring());
+        let seed = "07".repeat(32);
+        format!("{START} 4 - 127.0.0.1:7000 1 0 lan {keys} false 1000000 4000 6b {seed}\n")
+    }
 
     fn replayed(calls: &str) -> Result<Replayed, ReplayError> {
-        let settings = crate::Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
-        replay(format!("{HEADER}{calls}").as_bytes(), &settings.keyring())
+        replay((header() + calls).as_bytes(), GroupKeys::published().ring())
     }
 
     #[test]
@@ -394,11 +387,11 @@ mod tests {
     #[test]
     fn a_line_without_an_end_is_refused_at_its_limit() {
         let zeros = || io::BufReader::new(io::repeat(b'0'));
-        let keys = crate::Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
-        let error = replay(zeros(), &keys.keyring()).unwrap_err();
+        let keys = GroupKeys::published();
+        let error = replay(zeros(), keys.ring()).unwrap_err();
         assert_eq!(error, ReplayError::LongLine { line: 1 });
-        let endless = io::Cursor::new(format!("{HEADER}5 timeout\n")).chain(zeros());
-        let error = replay(endless, &keys.keyring()).unwrap_err();
+        let endless = io::Cursor::new(header() + "5 timeout\n").chain(zeros());
+        let error = replay(endless, keys.ring()).unwrap_err();
         assert_eq!(error, ReplayError::LongLine { line: 3 });
     }
 

@@ -35,7 +35,6 @@ const fn counter(error: DatagramError) -> Option<&'static str> {
         DatagramError::Wire(WireError::UnknownVersion { .. }) => "refused_version",
         DatagramError::Sealed(OpenError::WrongCluster) => "refused_cluster",
         DatagramError::Sealed(OpenError::UnknownKey { .. }) => "refused_key",
-        DatagramError::Sealed(OpenError::WrongSuite) => "refused_suite",
         DatagramError::Sealed(OpenError::Forged) => "refused_forged",
         DatagramError::Own => "refused_own",
         DatagramError::Full => "refused_full",

@@ -6,15 +6,15 @@
 //! node runs.
 
 use core::fmt;
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use scalesmall_core::{ClusterName, Epoch, NodeName};
 
 use crate::checksum::Checksum;
+use crate::private_file;
 
 /// The largest state file, in bytes: 48 peers, each in a line of less than 100 bytes, and room.
 const LONGEST: u64 = 64 * 1024;
@@ -125,7 +125,7 @@ impl StateFile {
         if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
             return Err(StateError::NotAState);
         }
-        let lock = match private().open(beside(path, ".lock")) {
+        let lock = match private_file::options().open(private_file::beside(path, ".lock")) {
             Ok(file) => match file.try_lock() {
                 Ok(()) => Some(file),
                 Err(TryLockError::WouldBlock) => return Err(StateError::InUse),
@@ -139,7 +139,7 @@ impl StateFile {
             Some(text) => match parse(&text, cluster)? {
                 Some(state) => Found { state: Some(state), damaged: None },
                 None => {
-                    let aside = beside(path, ".damaged");
+                    let aside = private_file::beside(path, ".damaged");
                     // If it cannot be moved, it cannot be replaced either.
                     let moved = fs::rename(path, &aside).is_ok();
                     Found { state: None, damaged: moved.then_some(aside) }
@@ -155,40 +155,8 @@ impl StateFile {
     ///
     /// What the system says. The old file is still there.
     pub(crate) fn write(&self, state: &State) -> io::Result<()> {
-        let new = beside(&self.path, ".new");
-        let written = self.write_new(&new, state).and_then(|()| fs::rename(&new, &self.path));
-        if written.is_err() {
-            // Half a file is of no use, and a disk that is full needs the room.
-            let _ = fs::remove_file(&new);
-            return written;
-        }
-        // A directory that cannot be synchronized keeps the old file after a loss of power, at the worst.
-        let directory = self.path.parent().filter(|directory| !directory.as_os_str().is_empty());
-        let _ =
-            File::open(directory.unwrap_or_else(|| Path::new("."))).and_then(|all| all.sync_all());
-        Ok(())
+        private_file::replace(&self.path, text(&self.cluster, state).as_bytes())
     }
-
-    fn write_new(&self, path: &Path, state: &State) -> io::Result<()> {
-        let mut file = private().truncate(true).open(path)?;
-        file.write_all(text(&self.cluster, state).as_bytes())?;
-        file.sync_all()
-    }
-}
-
-/// A file that only its owner can read.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
 }
 
 /// The text of a file; `None` if there is none, or an empty one.

@@ -137,7 +137,7 @@ mod tests {
     use std::net::UdpSocket;
     use std::sync::{Arc, Mutex};
 
-    use crate::{GroupKey, Node, Settings};
+    use crate::{GroupKeys, Node, Settings};
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -158,7 +158,7 @@ mod tests {
         let writer = lines.clone();
         let told = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
         let name = tracing::subscriber::with_default(told.finish(), || {
-            let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+            let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
             let mut node: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
             node.renew().unwrap();
             node.depart();

@@ -3,11 +3,11 @@
 //!
 //! ```no_run
 //! use scalesmall_core::{Event, GroupName, KeyRange};
-//! use scalesmall_driver::{GroupKey, Settings};
+//! use scalesmall_driver::{GroupKeys, Settings};
 //! use scalesmall_mio::Node;
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKey::published());
+//!     let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKeys::published());
 //!     settings.seeds.push("127.0.0.1:4001".parse()?);
 //!     let mut node = Node::bind(&settings)?;
 //!     node.add_item(&GroupName::try_from("kitchen")?, KeyRange::FULL, 80)?;

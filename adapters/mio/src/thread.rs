@@ -34,7 +34,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use scalesmall_core::{Event, GroupName, KeyRange, Recipients, Status, Tag};
-    use scalesmall_driver::{Front, GroupKey, Settings};
+    use scalesmall_driver::{Front, GroupKeys, Settings};
 
     use super::*;
 
@@ -43,7 +43,7 @@ mod tests {
     type Thread = JoinHandle<io::Result<()>>;
 
     fn start(seed: Option<SocketAddr>) -> (Handle, Events, Thread, SocketAddr) {
-        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         settings.seeds.extend(seed.map(Into::into));
         let node = Node::bind(&settings).unwrap();
         let at = node.my_address();

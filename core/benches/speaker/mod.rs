@@ -6,8 +6,7 @@ use bytes::BytesMut;
 use scalesmall_core::seal::Sealer;
 use scalesmall_core::wire::{Claim, Frame, Standing, Writer};
 use scalesmall_core::{
-    Arrival, ClusterName, Config, Epoch, Instant, Key, KeyId, Keyring, Life, NodeId, SendRate,
-    Suite,
+    Arrival, ClusterName, Config, Epoch, Instant, Key, Keyring, Life, Liveness, NodeId, SendRate,
 };
 
 pub(crate) const EPOCH: Epoch = Epoch(1 << 40);
@@ -38,7 +37,7 @@ fn cluster() -> ClusterName {
 }
 
 pub(crate) fn config() -> Config {
-    let mut config = Config::lan([1; 32], cluster(), Keyring::new(KeyId(1), Key::from([3; 32])));
+    let mut config = Config::lan([1; 32], cluster(), Keyring::new(Key::authenticated([3; 32])));
     // What is measured is the work, not the wait.
     config.send_rate = SendRate::UNBOUNDED;
     config
@@ -56,7 +55,7 @@ impl Speaker {
     pub(crate) fn new(number: u32) -> Self {
         let config = config();
         let life = life(number);
-        let sealer = Sealer::new(&config.keys, &config.cluster, Suite::Authenticated, life);
+        let sealer = Sealer::new(&config.keys, &config.cluster, Liveness::On, life);
         Self { number, sealer, writer: Writer::default(), packet: 0 }
     }
 

@@ -2,7 +2,6 @@
 
 use super::{Config, LimitsPatch, Liveness};
 use crate::base::SendRate;
-use crate::seal::Suite;
 use crate::topology::DownMembers;
 
 /// Defines a patch: a struct that has each field of another one, or not.
@@ -97,7 +96,6 @@ patch! {
     /// A field that does not exist is an error.
     ConfigPatch of Config {
         values {
-            suite: Suite,
             max_datagram: usize,
             liveness: Liveness,
             down_members: DownMembers,
@@ -139,11 +137,10 @@ mod tests {
     use core::time::Duration;
 
     use super::*;
-    use crate::packet::KeyId;
     use crate::seal::{ClusterName, Key, Keyring};
 
     fn config() -> Config {
-        let keys = Keyring::new(KeyId(0), Key::from([7; 32]));
+        let keys = Keyring::new(Key::authenticated([7; 32]));
         Config::lan([3; 32], ClusterName::try_from("test").unwrap(), keys)
     }
 
@@ -169,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_patch_of_all_fields_makes_one_preset_into_another() {
-        let keys = Keyring::new(KeyId(0), Key::from([7; 32]));
+        let keys = Keyring::new(Key::authenticated([7; 32]));
         let wan = Config::wan([3; 32], ClusterName::try_from("test").unwrap(), keys);
         let mut changed = config();
         assert_ne!(ConfigPatch::from(&changed), ConfigPatch::from(&wan));

@@ -29,7 +29,7 @@ use crate::wire::{Frame, Message};
 pub enum DatagramError {
     /// The bytes are not a packet that this engine can read.
     Wire(WireError),
-    /// The packet does not open: another cluster, an unknown key, a wrong tag, the other suite.
+    /// The packet does not open: another cluster, an unknown key, a wrong tag.
     Sealed(OpenError),
     /// Its number has been seen.
     Replayed,
@@ -362,7 +362,6 @@ impl Engine {
             DatagramError::Sealed(error) => match error {
                 OpenError::WrongCluster => &mut stats.refused_cluster,
                 OpenError::UnknownKey { .. } => &mut stats.refused_key,
-                OpenError::WrongSuite => &mut stats.refused_suite,
                 OpenError::Forged => &mut stats.refused_forged,
             },
             DatagramError::Replayed => &mut stats.refused_replayed,

@@ -187,7 +187,6 @@ mod tests {
     use crate::base::{Epoch, Instant, Life, NodeId};
     use crate::config::Config;
     use crate::out::Cause;
-    use crate::packet::KeyId;
     use crate::picture::State;
     use crate::seal::{ClusterName, Key, Keyring};
 
@@ -210,7 +209,7 @@ mod tests {
     #[test]
     fn the_ping_of_a_forgotten_peer_awaits_no_answer() {
         for forgotten in [false, true] {
-            let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+            let keys = Keyring::new(Key::authenticated([7; 32]));
             let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
             let mut engine = Engine::new(config, addr(1), Epoch(1), Instant::ZERO).unwrap();
             let ix = admit(&mut engine, 2);

@@ -36,14 +36,12 @@ counters! {
     refused_foreign,
     /// Refused: ours, but of a version that this engine does not speak.
     refused_version,
-    /// Refused: of another cluster.
+    /// Refused: of another cluster, or of a node with another setting of liveness.
     refused_cluster,
     /// Refused: protected by a key that is not in the ring.
     refused_key,
-    /// Refused: authentication failed: wrong key, altered, or bound to another life of this node.
+    /// Refused: authentication failed: altered, or bound to another life of this node.
     refused_forged,
-    /// Refused: of the other suite.
-    refused_suite,
     /// Refused: shorter than the smallest packet.
     refused_truncated,
     /// Refused: longer than the largest datagram that is taken.

@@ -17,8 +17,6 @@ pub struct Header {
     pub packet: u64,
     /// The tag covers the receiver's identity and epoch.
     pub bound: bool,
-    /// The frames are encrypted.
-    pub sealed: bool,
     /// The sender wants an acknowledgement.
     pub ack: bool,
     /// The key that protects it.
@@ -29,7 +27,7 @@ pub struct Header {
 
 impl Header {
     /// The bytes of the longest header.
-    pub const MAX_LEN: usize = 5 + NodeId::LEN + 8 + super::octets::MAX_VARINT;
+    pub const MAX_LEN: usize = 4 + KeyId::LEN + NodeId::LEN + 8 + super::octets::MAX_VARINT;
 
     /// Reads the header of a whole packet, and says how many bytes it takes.
     ///
@@ -54,7 +52,7 @@ impl Header {
         if flags & !KNOWN_FLAGS != 0 {
             return Err(WireError::Malformed);
         }
-        let key = KeyId(reader.u8()?);
+        let key = KeyId::from_bits(reader.u16()?);
         let cluster_tag = reader.u16()?;
         let id = NodeId::from_bits(reader.u64()?);
         let sender = Life { id, epoch: Epoch(reader.u64()?) };
@@ -69,7 +67,6 @@ impl Header {
             sender,
             packet: number,
             bound: flags & BOUND != 0,
-            sealed: flags & SEALED != 0,
             ack: flags & ACK != 0,
             key,
             cluster_tag,
@@ -80,15 +77,15 @@ impl Header {
     /// The bytes that this header takes.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
-        5 + NodeId::LEN + 8 + varint_len(self.packet)
+        4 + KeyId::LEN + NodeId::LEN + 8 + varint_len(self.packet)
     }
 
     /// Appends the header.
     pub(crate) fn encode(&self, out: &mut impl BufMut) {
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
         out.put_u8(MAGIC | VERSION);
-        out.put_u8(flag(self.bound, BOUND) | flag(self.sealed, SEALED) | flag(self.ack, ACK));
-        out.put_u8(self.key.0);
+        out.put_u8(flag(self.bound, BOUND) | flag(self.ack, ACK));
+        out.put_u16(self.key.to_bits());
         out.put_u16(self.cluster_tag);
         out.put_u64(self.sender.id.to_bits());
         out.put_u64(self.sender.epoch.0);
@@ -98,6 +95,5 @@ impl Header {
 
 const MAGIC: u8 = 0xa0;
 const BOUND: u8 = 0x02;
-const SEALED: u8 = 0x04;
 const ACK: u8 = 0x08;
-const KNOWN_FLAGS: u8 = BOUND | SEALED | ACK;
+const KNOWN_FLAGS: u8 = BOUND | ACK;

@@ -7,7 +7,7 @@ mod octets;
 
 pub use error::WireError;
 pub use header::Header;
-pub use key_id::KeyId;
+pub use key_id::{KeyId, KeyIdError};
 pub(crate) use octets::{MAX_VARINT, Reader, put_varint, varint_len};
 
 /// The version that this engine speaks.

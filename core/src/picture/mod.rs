@@ -444,10 +444,9 @@ fn replaces(new: &Frame, old: &Frame) -> bool {
 /// That of 10.0.0.1:1 in its first life, alone at the origin of time.
 #[cfg(test)]
 pub(crate) fn of_one() -> (Picture, Out) {
-    use crate::packet::KeyId;
     use crate::seal::{ClusterName, Key, Keyring};
 
-    let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+    let keys = Keyring::new(Key::authenticated([7; 32]));
     let config = Config::lan([1; 32], ClusterName::try_from("c").unwrap(), keys);
     let me = Locator::from(SocketAddr::from(([10, 0, 0, 1], 1)));
     let picture = Picture::new(config, &me, Epoch(1), Instant::ZERO);

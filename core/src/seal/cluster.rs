@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::base::{NodeId, NodeName};
+use crate::base::{Liveness, NodeId, NodeName};
 
 /// A cluster's name: 1 to 255 bytes, any bytes.
 ///
@@ -25,11 +25,19 @@ impl ClusterName {
         &self.0
     }
 
-    /// A short hash of the name, carried by every packet in clear which tells the packets of a
-    /// neighbouring cluster from forged ones.
+    /// A short hash of the name and of whether the nodes watch each other, carried by every packet in
+    /// clear. It tells the packets of a neighbouring cluster from forged ones.
     #[must_use]
-    pub fn tag(&self) -> u16 {
-        let hash = Sha256::new().chain_update(TAG_LABEL).chain_update(&self.0).finalize();
+    pub fn tag(&self, liveness: Liveness) -> u16 {
+        let liveness = match liveness {
+            Liveness::Off => 0,
+            Liveness::On => 1,
+        };
+        let hash = Sha256::new()
+            .chain_update(TAG_LABEL)
+            .chain_update([liveness])
+            .chain_update(&self.0)
+            .finalize();
         u16::from_be_bytes([hash[0], hash[1]])
     }
 
@@ -109,7 +117,8 @@ mod tests {
 
     #[test]
     fn neighbours_have_different_tags() {
-        let tag = |name: &str| ClusterName::try_from(name).unwrap().tag();
-        assert_ne!(tag("staging"), tag("production"));
+        let tag = |name: &str, liveness| ClusterName::try_from(name).unwrap().tag(liveness);
+        assert_ne!(tag("staging", Liveness::On), tag("production", Liveness::On));
+        assert_ne!(tag("staging", Liveness::On), tag("staging", Liveness::Off));
     }
 }

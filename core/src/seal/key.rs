@@ -1,56 +1,86 @@
 //! One secret of a cluster.
 
 use core::fmt;
+
+use sha2::{Digest as _, Sha256};
 use zeroize::ZeroizeOnDrop;
 
-/// A group key: 32 secret bytes that all nodes of a cluster share. Wiped when dropped, never
-/// printed.
+use super::suite::Suite;
+use crate::packet::KeyId;
+
+/// A group key: a suite, and 32 secret bytes that all nodes of a cluster share. Wiped when dropped,
+/// never printed.
+///
+/// The bytes must be random: whatever can be guessed, anybody can find out from one packet.
 #[derive(Clone, ZeroizeOnDrop)]
-pub struct Key([u8; Self::LEN]);
+pub struct Key {
+    secret: [u8; Self::LEN],
+    #[zeroize(skip)]
+    suite: Suite,
+    #[zeroize(skip)]
+    id: KeyId,
+}
 
 impl Key {
-    /// The bytes of a key.
+    /// The secret bytes of a key.
     pub const LEN: usize = 32;
 
-    pub(super) const fn secret(&self) -> &[u8] {
-        &self.0
+    /// The key with this secret, for this suite only.
+    #[must_use]
+    pub fn new(suite: Suite, secret: [u8; Self::LEN]) -> Self {
+        let hash = Sha256::new()
+            .chain_update(ID_LABEL)
+            .chain_update([suite.number()])
+            .chain_update(secret)
+            .finalize();
+        Self { secret, suite, id: KeyId::from_bits(u16::from_be_bytes([hash[0], hash[1]])) }
+    }
+
+    /// A key of suite *authenticated*.
+    #[must_use]
+    pub fn authenticated(secret: [u8; Self::LEN]) -> Self {
+        Self::new(Suite::Authenticated, secret)
+    }
+
+    /// A key of suite *sealed*.
+    #[cfg(feature = "seal")]
+    #[must_use]
+    pub fn sealed(secret: [u8; Self::LEN]) -> Self {
+        Self::new(Suite::Sealed, secret)
+    }
+
+    /// How packets are protected with it.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// Its name, which follows from its suite and its secret.
+    #[must_use]
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// The secret bytes, for whoever keeps the key; they belong into no log.
+    #[must_use]
+    pub const fn expose_secret(&self) -> &[u8; Self::LEN] {
+        &self.secret
+    }
+
+    /// Whether it is the other key in all respects; compares in constant time.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let differ = self.secret.iter().zip(&other.secret).fold(0, |all, (a, b)| all | (a ^ b));
+        core::hint::black_box(differ) == 0 && self.suite == other.suite
     }
 }
 
-impl From<[u8; Self::LEN]> for Key {
-    fn from(secret: [u8; Self::LEN]) -> Self {
-        Self(secret)
-    }
-}
-
-impl TryFrom<&[u8]> for Key {
-    type Error = KeyError;
-
-    fn try_from(secret: &[u8]) -> Result<Self, KeyError> {
-        secret.try_into().map(Self).map_err(|_| KeyError { len: secret.len() })
-    }
-}
+const ID_LABEL: &[u8] = b"scalesmall 2 key ";
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(..)")
+        write!(f, "Key({} {})", self.suite, self.id)
     }
 }
-
-/// Bytes that are not a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyError {
-    /// The bytes that were given.
-    pub len: usize,
-}
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected a key of {} bytes, got {}", Key::LEN, self.len)
-    }
-}
-
-impl core::error::Error for KeyError {}
 
 #[cfg(test)]
 mod tests {
@@ -58,16 +88,16 @@ mod tests {
     use alloc::format;
 
     #[test]
-    fn a_key_has_32_bytes() {
-        for len in [0, 31, 33] {
-            let error = Key::try_from(&[7; 40][..len]).unwrap_err();
-            assert_eq!(error, KeyError { len });
-        }
-        assert_eq!(Key::try_from(&[7; 32][..]).unwrap().secret(), [7; 32]);
+    fn the_name_of_a_key_follows_from_its_secret_and_its_suite() {
+        // The first bytes of SHA-256("scalesmall 2 key " | 01 | 07 07 .. 07), by sha256sum.
+        assert_eq!(format!("{}", Key::authenticated([7; 32]).id()), "ba2f");
+        assert_ne!(Key::authenticated([8; 32]).id(), Key::authenticated([7; 32]).id());
+        #[cfg(feature = "seal")]
+        assert_eq!(format!("{}", Key::sealed([7; 32]).id()), "2b5a");
     }
 
     #[test]
     fn a_key_is_never_printed() {
-        assert_eq!(format!("{:?}", Key::from([7; 32])), "Key(..)");
+        assert_eq!(format!("{:?}", Key::authenticated([7; 32])), "Key(authenticated ba2f)");
     }
 }

@@ -1,4 +1,4 @@
-//! The keys of a cluster while they are being exchanged.
+//! The keys that a node holds.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -7,42 +7,114 @@ use core::hash::{Hash, Hasher};
 use super::key::Key;
 use crate::packet::KeyId;
 
-/// One or more keys. The primary one protects what is sent; what arrives names its own.
+/// One to [`Keyring::MOST`] keys. One of them, the primary one, protects what is sent; what arrives
+/// names its own, and all are accepted.
 ///
-/// To change keys without a gap: insert the new key everywhere, make it primary everywhere, remove
-/// the old one everywhere. Printing a ring shows the ids only.
+/// Keys have an order: by generation, then by id. A node goes from lower ones to higher ones.
+/// Printing a ring shows ids and suites only.
 #[derive(Clone)]
 pub struct Keyring {
     primary: KeyId,
     /// Sorted by id, and never without the primary one.
-    keys: Vec<(KeyId, Key)>,
+    keys: Vec<HeldKey>,
 }
 
-/// Of the ids alone: what is secret is in no hash.
+/// A key of a ring, and what its holder knows of it.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct HeldKey {
+    /// The key.
+    pub key: Key,
+    /// One more than that of the highest key when this one was made.
+    pub generation: u32,
+    /// Somebody else may know it: it protects nothing that is sent and wraps no other key. It is
+    /// still accepted, until it is dropped.
+    pub leaked: bool,
+    /// It was made by a rotation, so it may be given to a node that does not hold it, wrapped under a
+    /// key that the node holds. A key that was brought by hand never travels.
+    pub travels: bool,
+}
+
+impl HeldKey {
+    /// A key that was brought by hand.
+    #[must_use]
+    pub const fn by_hand(key: Key, generation: u32) -> Self {
+        Self { key, generation, leaked: false, travels: false }
+    }
+
+    /// A key that a rotation made.
+    #[must_use]
+    pub const fn of_rotation(key: Key, generation: u32) -> Self {
+        Self { key, generation, leaked: false, travels: true }
+    }
+
+    /// Its place in the order of keys.
+    pub(crate) const fn rank(&self) -> (u32, KeyId) {
+        (self.generation, self.key.id())
+    }
+}
+
+/// Without the secret.
+impl fmt::Debug for HeldKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let leaked = if self.leaked { " leaked" } else { "" };
+        let travels = if self.travels { " travels" } else { "" };
+        write!(f, "{:?} generation {}{leaked}{travels}", self.key, self.generation)
+    }
+}
+
+/// Of what is not secret alone.
 impl Hash for Keyring {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.primary.hash(state);
-        self.ids().for_each(|id| id.hash(state));
+        for held in &self.keys {
+            (held.key.id(), held.generation, held.leaked, held.travels).hash(state);
+        }
     }
 }
 
 impl Keyring {
+    /// The most keys of a ring.
+    pub const MOST: usize = 8;
+
     /// A ring of one key, which is primary.
     #[must_use]
-    pub fn new(id: KeyId, key: Key) -> Self {
-        Self { primary: id, keys: alloc::vec![(id, key)] }
+    pub fn new(key: Key) -> Self {
+        Self::of(HeldKey::by_hand(key, 0))
     }
 
-    /// Adds a key, or replaces the one with the same id; returns whether it replaced one.
-    pub fn insert(&mut self, id: KeyId, key: Key) -> bool {
-        match self.keys.binary_search_by_key(&id, |entry| entry.0) {
-            Ok(at) => {
-                self.keys[at].1 = key;
-                true
-            }
+    /// A ring of one key with all that is known of it, which is primary whatever that is.
+    #[must_use]
+    pub fn of(held: HeldKey) -> Self {
+        Self { primary: held.key.id(), keys: alloc::vec![held] }
+    }
+
+    /// Adds a key that was brought by hand, above all others in the order of keys, and returns its
+    /// id. A key that is there already stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError::Full`] or [`KeyringError::SameId`]; nothing has changed then.
+    pub fn insert(&mut self, key: Key) -> Result<KeyId, KeyringError> {
+        let generation = self.highest().generation.saturating_add(1);
+        self.hold(HeldKey::by_hand(key, generation))
+    }
+
+    /// Adds a key with all that is known of it, and returns its id. A key that is there already stays
+    /// as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError::Full`] or [`KeyringError::SameId`]; nothing has changed then.
+    pub fn hold(&mut self, held: HeldKey) -> Result<KeyId, KeyringError> {
+        let id = held.key.id();
+        match self.find(id) {
+            Ok(at) if self.keys[at].key.is(&held.key) => Ok(id),
+            Ok(_) => Err(KeyringError::SameId { id }),
+            Err(_) if self.keys.len() >= Self::MOST => Err(KeyringError::Full),
             Err(at) => {
-                self.keys.insert(at, (id, key));
-                false
+                self.keys.insert(at, held);
+                Ok(id)
             }
         }
     }
@@ -51,12 +123,12 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`KeyringError`] if there is none of this id, or if it is primary; nothing has changed then.
+    /// [`KeyringError::Unknown`] or [`KeyringError::Primary`]; nothing has changed then.
     pub fn remove(&mut self, id: KeyId) -> Result<(), KeyringError> {
+        let at = self.position(id)?;
         if id == self.primary {
             return Err(KeyringError::Primary { id });
         }
-        let at = self.position(id)?;
         self.keys.remove(at);
         Ok(())
     }
@@ -65,10 +137,31 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`KeyringError::Unknown`] if there is none of this id; nothing has changed then.
+    /// [`KeyringError::Unknown`] or [`KeyringError::Leaked`]; nothing has changed then.
     pub fn set_primary(&mut self, id: KeyId) -> Result<(), KeyringError> {
-        self.position(id)?;
+        let at = self.position(id)?;
+        if self.keys[at].leaked {
+            return Err(KeyringError::Leaked { id });
+        }
         self.primary = id;
+        Ok(())
+    }
+
+    /// Notes that somebody else may know a key. If it is the primary one, the highest of those that
+    /// nobody else knows takes its place.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError::Unknown`]; [`KeyringError::Last`] if there is no other key to send with.
+    /// Nothing has changed then.
+    pub fn mark_leaked(&mut self, id: KeyId) -> Result<(), KeyringError> {
+        let at = self.position(id)?;
+        if self.primary == id {
+            let others = self.keys.iter().filter(|held| !held.leaked && held.key.id() != id);
+            let highest = others.max_by_key(|held| held.rank());
+            self.primary = highest.ok_or(KeyringError::Last { id })?.key.id();
+        }
+        self.keys[at].leaked = true;
         Ok(())
     }
 
@@ -80,30 +173,49 @@ impl Keyring {
 
     /// The ids of all keys, rising.
     pub fn ids(&self) -> impl Iterator<Item = KeyId> + use<'_> {
-        self.keys.iter().map(|entry| entry.0)
+        self.keys.iter().map(|held| held.key.id())
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (KeyId, &Key)> {
-        self.keys.iter().map(|(id, key)| (*id, key))
+    /// All keys, by rising id.
+    pub fn keys(&self) -> impl Iterator<Item = &HeldKey> {
+        self.keys.iter()
     }
 
-    pub(super) fn primary_key(&self) -> &Key {
-        let at = self.position(self.primary).expect("the primary key cannot be removed");
-        &self.keys[at].1
+    /// The key with this id.
+    #[must_use]
+    pub fn get(&self, id: KeyId) -> Option<&HeldKey> {
+        self.find(id).ok().map(|at| &self.keys[at])
+    }
+
+    /// The key that comes last in the order of keys.
+    ///
+    /// # Panics
+    ///
+    /// Never: a ring has a key.
+    #[must_use]
+    pub fn highest(&self) -> &HeldKey {
+        self.keys.iter().max_by_key(|held| held.rank()).expect("a ring has a key")
+    }
+
+    pub(crate) fn primary_key(&self) -> &HeldKey {
+        let at = self.find(self.primary).expect("the primary key cannot be removed");
+        &self.keys[at]
     }
 
     fn position(&self, id: KeyId) -> Result<usize, KeyringError> {
-        self.keys
-            .binary_search_by_key(&id, |entry| entry.0)
-            .map_err(|_| KeyringError::Unknown { id })
+        self.find(id).map_err(|_| KeyringError::Unknown { id })
+    }
+
+    fn find(&self, id: KeyId) -> Result<usize, usize> {
+        self.keys.binary_search_by_key(&id, |held| held.key.id())
     }
 }
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring")
-            .field("primary", &self.primary.0)
-            .field("ids", &self.keys.iter().map(|entry| entry.0.0).collect::<Vec<_>>())
+            .field("primary", &format_args!("{}", self.primary))
+            .field("keys", &self.keys)
             .finish()
     }
 }
@@ -122,15 +234,42 @@ pub enum KeyringError {
         /// The id.
         id: KeyId,
     },
+    /// The ring has [`Keyring::MOST`] keys.
+    Full,
+    /// The ring has another key with the same id.
+    SameId {
+        /// The id.
+        id: KeyId,
+    },
+    /// Somebody else may know the key.
+    Leaked {
+        /// Its id.
+        id: KeyId,
+    },
+    /// There is no other key to send with.
+    Last {
+        /// Its id.
+        id: KeyId,
+    },
 }
 
 impl fmt::Display for KeyringError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Primary { id } => {
-                write!(f, "key {id} is primary: make another one primary before removing it")
+                write!(f, "key {id} protects what is sent: use another one before dropping it")
             }
-            Self::Unknown { id } => write!(f, "the ring has no key {id}: insert it first"),
+            Self::Unknown { id } => write!(f, "there is no key {id} here: add it first"),
+            Self::Full => {
+                write!(f, "{} keys are held, which is the limit: drop one", Keyring::MOST)
+            }
+            Self::SameId { id } => {
+                write!(f, "another key has the id {id}, by chance: make a new key")
+            }
+            Self::Leaked { id } => write!(f, "key {id} is marked as leaked: use another one"),
+            Self::Last { id } => {
+                write!(f, "key {id} is the only one to send with: add another one first")
+            }
         }
     }
 }
@@ -142,32 +281,68 @@ mod tests {
     use super::*;
     use alloc::format;
 
+    fn key(number: u8) -> Key {
+        Key::authenticated([number; 32])
+    }
+
     fn ring() -> Keyring {
-        Keyring::new(KeyId(9), Key::from([9; 32]))
+        Keyring::new(key(9))
     }
 
     #[test]
     fn keys_are_exchanged_without_a_gap() {
         let mut ring = ring();
-        assert!(!ring.insert(KeyId(4), Key::from([4; 32])));
-        ring.set_primary(KeyId(4)).unwrap();
-        ring.remove(KeyId(9)).unwrap();
-        assert_eq!(ring.ids().collect::<Vec<_>>(), [KeyId(4)]);
-        assert_eq!(ring.primary_key().secret(), [4; 32]);
+        let id = ring.insert(key(4)).unwrap();
+        assert_eq!(ring.primary(), key(9).id());
+        ring.set_primary(id).unwrap();
+        ring.remove(key(9).id()).unwrap();
+        assert_eq!(ring.ids().collect::<Vec<_>>(), [key(4).id()]);
+        assert_eq!(ring.primary_key().key.expose_secret(), &[4; 32]);
+        assert_eq!(ring.primary_key().generation, 1);
     }
 
     #[test]
     fn a_ring_is_never_without_its_primary_key() {
         let mut ring = ring();
-        assert_eq!(ring.remove(KeyId(9)), Err(KeyringError::Primary { id: KeyId(9) }));
-        assert_eq!(ring.remove(KeyId(4)), Err(KeyringError::Unknown { id: KeyId(4) }));
-        assert_eq!(ring.set_primary(KeyId(4)), Err(KeyringError::Unknown { id: KeyId(4) }));
-        assert!(ring.insert(KeyId(9), Key::from([1; 32])));
-        assert_eq!(ring.primary_key().secret(), [1; 32]);
+        let (own, other) = (key(9).id(), key(4).id());
+        assert_eq!(ring.remove(own), Err(KeyringError::Primary { id: own }));
+        assert_eq!(ring.remove(other), Err(KeyringError::Unknown { id: other }));
+        assert_eq!(ring.set_primary(other), Err(KeyringError::Unknown { id: other }));
+        assert_eq!(ring.mark_leaked(own), Err(KeyringError::Last { id: own }));
+        assert_eq!(ring.insert(key(9)), Ok(own));
+        assert_eq!(ring.ids().count(), 1);
     }
 
     #[test]
-    fn printing_a_ring_shows_ids_only() {
-        assert_eq!(format!("{:?}", ring()), "Keyring { primary: 9, ids: [9] }");
+    fn a_leaked_key_is_accepted_and_sends_nothing() {
+        let mut ring = ring();
+        let (old, new) = (key(9).id(), ring.insert(key(4)).unwrap());
+        ring.mark_leaked(old).unwrap();
+        assert_eq!(ring.primary(), new);
+        assert_eq!(ring.set_primary(old), Err(KeyringError::Leaked { id: old }));
+        assert!(ring.get(old).is_some_and(|held| held.leaked));
+    }
+
+    #[test]
+    fn a_ring_has_room_for_eight_keys_and_none_with_the_id_of_another() {
+        let mut ring = ring();
+        for number in 10..17 {
+            ring.insert(key(number)).unwrap();
+        }
+        assert_eq!(ring.insert(key(17)), Err(KeyringError::Full));
+        let secret = |number: u32| {
+            let mut secret = [0; 32];
+            secret[..4].copy_from_slice(&number.to_be_bytes());
+            Key::authenticated(secret)
+        };
+        let twin = (0..).map(secret).find(|twin| twin.id() == key(9).id()).unwrap();
+        assert_eq!(ring.insert(twin), Err(KeyringError::SameId { id: key(9).id() }));
+    }
+
+    #[test]
+    fn printing_a_ring_shows_no_secret() {
+        let shown = format!("{:?}", ring());
+        assert!(shown.contains(&format!("Key(authenticated {})", key(9).id())), "{shown}");
+        assert!(!shown.contains("9, 9, 9"), "{shown}");
     }
 }

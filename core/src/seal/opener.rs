@@ -5,8 +5,8 @@ use core::fmt;
 
 use super::cluster::ClusterName;
 use super::keyring::Keyring;
-use super::suite::{Schedule, Session, Suite};
-use crate::base::Life;
+use super::session::{Schedule, Session};
+use crate::base::{Life, Liveness};
 use crate::packet::{Header, KeyId, TAG_LEN};
 
 /// Checks the packets of all senders.
@@ -15,7 +15,6 @@ use crate::packet::{Header, KeyId, TAG_LEN};
 /// cannot push keys out. The number of keys that are kept bounds memory, not the number of senders.
 #[derive(Clone)]
 pub struct Opener {
-    suite: Suite,
     cluster_tag: u16,
     schedules: Vec<Schedule>,
     /// A power of two of places. Each sender's key has one place. A newer one pushes an older out
@@ -51,12 +50,11 @@ impl Opener {
     /// Prepares the keys of a ring, with room for the derived keys of `senders` senders, rounded
     /// up to a power of two and at least 1; it is taken as it is needed.
     #[must_use]
-    pub fn new(keys: &Keyring, cluster: &ClusterName, suite: Suite, senders: u32) -> Self {
-        let schedules = keys.iter().map(|(id, key)| Schedule::new(cluster, id, key)).collect();
+    pub fn new(keys: &Keyring, cluster: &ClusterName, liveness: Liveness, senders: u32) -> Self {
+        let schedules = keys.keys().map(|held| Schedule::new(cluster, &held.key)).collect();
         let most = (senders.clamp(1, 1 << 20) as usize).next_power_of_two();
         let mut opener = Self {
-            suite,
-            cluster_tag: cluster.tag(),
+            cluster_tag: cluster.tag(liveness),
             schedules,
             cache: Vec::new(),
             asked: Vec::new(),
@@ -86,9 +84,6 @@ impl Opener {
         if header.cluster_tag != self.cluster_tag {
             return Err(OpenError::WrongCluster);
         }
-        if header.sealed != self.suite.is_sealed() {
-            return Err(OpenError::WrongSuite);
-        }
         let Header { sender, key, .. } = *header;
         let schedule = self
             .schedules
@@ -100,7 +95,7 @@ impl Opener {
         if start > end {
             return Err(OpenError::Forged);
         }
-        let receiver = header.bound.then_some(me);
+        let (receiver, is_sealed) = (header.bound.then_some(me), schedule.suite().is_sealed());
         self.opened = self.opened.saturating_add(1);
         let mark = Mark::of(sender, key);
         let place = mark.place(self.cache.len());
@@ -110,14 +105,14 @@ impl Opener {
         let authentic = if let Some(known) = known {
             known.session.check(packet, start, header.packet, receiver, &mut self.plain)
         } else {
-            let session = schedule.session(self.suite, sender);
+            let session = schedule.session(sender);
             let authentic = session.check(packet, start, header.packet, receiver, &mut self.plain);
             if authentic {
                 self.keep(mark, Cached { sender, key, session });
             }
             authentic
         };
-        match (authentic, self.suite.is_sealed()) {
+        match (authentic, is_sealed) {
             (false, _) => Err(OpenError::Forged),
             (true, false) => Ok(&packet[start..end]),
             (true, true) => Ok(&self.plain),
@@ -173,8 +168,7 @@ impl Opener {
 impl fmt::Debug for Opener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opener")
-            .field("suite", &self.suite)
-            .field("keys", &self.schedules.iter().map(|it| it.id().0).collect::<Vec<_>>())
+            .field("keys", &self.schedules.iter().map(Schedule::id).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }
@@ -191,7 +185,7 @@ struct Mark(u32);
 
 impl Mark {
     fn of(sender: Life, key: KeyId) -> Self {
-        let words = [sender.id.to_bits(), key.0.into(), sender.epoch.0];
+        let words = [sender.id.to_bits(), key.to_bits().into(), sender.epoch.0];
         let mixed = words.iter().fold(0, |mixed: u64, word| {
             (mixed.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
         });
@@ -208,16 +202,15 @@ impl Mark {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// It belongs to a cluster with another name.
+    /// It belongs to a cluster with another name, or whose nodes watch each other where these do not.
     WrongCluster,
-    /// It is protected by the other suite.
-    WrongSuite,
     /// It is protected by a key that is not in the ring.
     UnknownKey {
         /// The key's id.
         key: KeyId,
     },
-    /// The tag is wrong: another key, altered on the way, or bound to another life.
+    /// The tag is wrong: altered on the way, bound to another life, or of a key with the same id by
+    /// chance.
     Forged,
 }
 
@@ -225,17 +218,14 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WrongCluster => f.write_str(
-                "a packet of another cluster: give each cluster a port or a multicast group of its \
-                 own",
-            ),
-            Self::WrongSuite => f.write_str(
-                "a packet of the other suite: configure one suite on all nodes of the cluster",
+                "a packet of another cluster, or of a node with another `liveness`: give each \
+                 cluster a port or a multicast group of its own",
             ),
             Self::UnknownKey { key } => {
-                write!(f, "unknown key {key}: insert that key into the ring")
+                write!(f, "unknown key {key}: give all nodes the same keys")
             }
             Self::Forged => f.write_str(
-                "authentication failed: check that all nodes have the same key under this key id",
+                "authentication failed: it was altered on the way, or somebody forges packets",
             ),
         }
     }
@@ -260,7 +250,7 @@ mod tests {
     /// A packet of a sender, as it is or forged, to an opener; whether the sender's key is kept then.
     fn kept(opener: &mut Opener, keys: &Keyring, port: u16, forged: bool) -> bool {
         let name = ClusterName::try_from("a").unwrap();
-        let sealer = Sealer::new(keys, &name, Suite::Authenticated, sender(port));
+        let sealer = Sealer::new(keys, &name, Liveness::On, sender(port));
         let mut writer = Writer::default();
         writer.begin(sealer.header(1), 1_200);
         writer.push(&Frame::Ping { root: 0 }).unwrap();
@@ -277,9 +267,9 @@ mod tests {
     /// sender does not push out a key, and two in a row do.
     #[test]
     fn a_key_in_use_gives_way_to_a_sender_that_is_heard_twice_in_a_row() {
-        let keys = Keyring::new(KeyId(1), Key::from([3; 32]));
+        let keys = Keyring::new(Key::authenticated([3; 32]));
         let name = ClusterName::try_from("a").unwrap();
-        let mut opener = Opener::new(&keys, &name, Suite::Authenticated, 1);
+        let mut opener = Opener::new(&keys, &name, Liveness::On, 1);
         assert!(kept(&mut opener, &keys, 1, false));
         for port in 2..12 {
             assert!(!kept(&mut opener, &keys, port, true));

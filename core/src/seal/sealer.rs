@@ -4,19 +4,18 @@ use bytes::BytesMut;
 use core::fmt;
 
 use super::cluster::ClusterName;
+use super::key::Key;
 use super::keyring::Keyring;
-use super::suite::{Schedule, Session, Suite};
-use crate::base::Life;
+use super::session::{Schedule, Session};
+use crate::base::{Life, Liveness};
 use crate::packet::{Header, KeyId};
 
-/// Protects the packets of one life of a node with the primary key of a ring.
+/// Protects the packets of one life of a node with one key.
 ///
-/// The caller must not use a number twice in one life, nor a life twice: under suite *sealed* that
-/// would give away what the two packets say.
+/// The caller must not use a number twice in one life, nor a life twice: receivers take a number once.
 #[derive(Clone)]
 pub struct Sealer {
     sender: Life,
-    sealed: bool,
     key: KeyId,
     cluster_tag: u16,
     session: Session,
@@ -25,20 +24,28 @@ pub struct Sealer {
 impl Sealer {
     /// Derives the keys that `sender` uses.
     #[must_use]
-    pub fn new(keys: &Keyring, cluster: &ClusterName, suite: Suite, sender: Life) -> Self {
-        let key = keys.primary();
-        let session = Schedule::new(cluster, key, keys.primary_key()).session(suite, sender);
-        Self { sender, sealed: suite.is_sealed(), key, cluster_tag: cluster.tag(), session }
+    pub fn new(keys: &Keyring, cluster: &ClusterName, liveness: Liveness, sender: Life) -> Self {
+        Self::of_key(&keys.primary_key().key, cluster, liveness, sender)
     }
 
-    /// The header of the sender's packet number `packet`, with no flag but that of the suite.
+    /// Derives what `sender` uses with this key.
+    pub(crate) fn of_key(
+        key: &Key,
+        cluster: &ClusterName,
+        liveness: Liveness,
+        sender: Life,
+    ) -> Self {
+        let session = Schedule::new(cluster, key).session(sender);
+        Self { sender, key: key.id(), cluster_tag: cluster.tag(liveness), session }
+    }
+
+    /// The header of the sender's packet number `packet`, without flags.
     #[must_use]
     pub const fn header(&self, packet: u64) -> Header {
         Header {
             sender: self.sender,
             packet,
             bound: false,
-            sealed: self.sealed,
             ack: false,
             key: self.key,
             cluster_tag: self.cluster_tag,
@@ -63,7 +70,6 @@ impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sealer")
             .field("sender", &self.sender)
-            .field("sealed", &self.sealed)
             .field("key", &self.key)
             .finish_non_exhaustive()
     }

@@ -173,12 +173,11 @@ mod tests {
 
     use crate::claims::Locator;
     use crate::config::Config;
-    use crate::packet::KeyId;
     use crate::seal::{ClusterName, Key, Keyring};
     use core::time::Duration;
 
     fn beginning() -> (Picture, Out) {
-        let keys = Keyring::new(KeyId(1), Key::from([7; 32]));
+        let keys = Keyring::new(Key::authenticated([7; 32]));
         let config = Config::lan([0; 32], ClusterName::try_from("test").unwrap(), keys);
         let me = Locator::from(SocketAddr::from(([10, 0, 0, 1], 1)));
         let now = Instant::from_millis(1_000);

@@ -13,13 +13,13 @@
 //! | bytes | field | |
 //! |---|---|---|
 //! | 1 | protocol | `0xa0` plus the version, which is [2](VERSION) |
-//! | 1 | flags | `0x02` bound, `0x04` sealed, `0x08` asks for an acknowledgement; the others are 0 |
-//! | 1 | key id | which key of the ring protects the packet |
-//! | 2 | cluster tag | the first bytes of SHA-256 of `scalesmall 2 cluster ` and the cluster's name |
+//! | 1 | flags | `0x02` bound, `0x08` asks for an acknowledgement; the others are 0 |
+//! | 2 | key id | the first bytes of SHA-256 of `scalesmall 2 key `, the suite (1) and the group key (32) that protects the packet |
+//! | 2 | cluster tag | the first bytes of SHA-256 of `scalesmall 2 cluster `, a byte 1 if nodes [watch each other](crate::Liveness) or else 0, and the cluster's name |
 //! | 8 | sender | its [id](#names-and-locators) |
 //! | 8 | epoch | the sender's life |
 //! | varint | packet number | from 1; no two packets of one life have the same |
-//! | | frames | the payload; encrypted if sealed |
+//! | | frames | the payload; encrypted if the key is of suite *sealed* |
 //! | 16 | tag | |
 //!
 //! A packet is at most [65,507](MAX_PACKET) bytes long, and at most as long as the sender is configured for (1,200 by
@@ -27,7 +27,7 @@
 //!
 //! A node accepts a packet if, in this order: it is not too long; it begins with `0xa0` to `0xaf`;
 //! its version is spoken here; its header is complete and well formed and leaves room for a tag;
-//! its cluster, suite and key are the receiver's own; the tag is right; *all* of its frames are
+//! its cluster is the receiver's own; the receiver holds its key; the tag is right; *all* of its frames are
 //! well formed; the sender's epoch is neither in the past nor [implausibly far
 //! ahead](crate::Epoch::horizon); and the packet number is fresh (below). Any other packet changes
 //! one counter, named after the first test that failed, and nothing else.
@@ -38,28 +38,32 @@
 //!
 //! # Suites and keys
 //!
-//! All nodes of a cluster use one suite, and refuse packets of the other.
+//! A group key is 32 random bytes and a suite, which is one byte: `0x01` authenticated or `0x02` sealed. A node holds
+//! up to [eight](crate::Keyring::MOST) of them, accepts all of these, and sends with one.
 //!
-//! With `HKDF` as in RFC 5869 over SHA-256, the key of a sender for its life is
-//!
-//! ```text
-//! root = HKDF-Extract(salt: "scalesmall 2 packet " | cluster name, ikm: group key of 32 bytes)
-//! key  = HKDF-Expand(root, info: suite | key id | id | epoch, length: 32)
-//! ```
-//!
-//! where the suite is one byte, `0x01` authenticated or `0x02` sealed. With `header` for all bytes before the frames,
+//! With `HKDF` as in RFC 5869 over SHA-256, the keys of a sender for its life are
 //!
 //! ```text
-//! authenticated:  tag = the first 16 bytes of HMAC-SHA-256(key, header | frames | receiver)
-//! sealed:         frames, tag = ChaCha20-Poly1305(key, nonce: 0000 | packet number in 8 bytes,
-//!                                                 associated data: header | receiver, frames)
+//! root = HKDF-Extract(salt: "scalesmall 2 packet " | cluster name, ikm: the 32 bytes)
+//! authenticated:  mac         = HKDF-Expand(root, info: 01 | id | epoch, length: 32)
+//! sealed:         mac, stream = HKDF-Expand(root, info: 02 | id | epoch, length: 64), 32 bytes each
 //! ```
 //!
-//! (RFC 2104, RFC 8439). `receiver` is the id and the epoch of the receiver, 8 bytes each, if the packet is
+//! and with `header` for all bytes before the frames, a packet is protected by
+//!
+//! ```text
+//! both:    tag    = the first 16 bytes of HMAC-SHA-256(mac, header | frames | receiver)
+//! sealed:  frames = XChaCha20(stream, nonce: tag | packet number in 8 bytes), from block 0 on
+//! ```
+//!
+//! (RFC 2104; draft-irtf-cfrg-xchacha-03.) The tag is one over the frames in clear, so a receiver of a sealed packet
+//! decrypts first and believes nothing before it has checked the tag. [Why this cipher](crate::seal#which-cipher).
+//! `receiver` is the id and the epoch of the receiver, 8 bytes each, if the packet is
 //! **bound**, else nothing; it is never sent. So a bound packet proves that its sender has heard
 //! from this very life of the receiver, and it is void in all later ones. The tag covers the flag,
-//! so neither kind passes for the other. Tags are compared in constant time. As no packet number is
-//! used twice in a life, no nonce is used twice under a key. An embedder that starts a life must
+//! so neither kind passes for the other. Tags are compared in constant time. No
+//! packet number is used twice in a life; where a machine was set back and one is, two sealed packets
+//! show whether they are the same, and nothing else. An embedder that starts a life must
 //! make sure that its epoch was never used before.
 //!
 //! A node keeps a [sliding window](crate::seal::Window) of 64 packet numbers for each sender and

@@ -5,8 +5,7 @@ use quickcheck::{Arbitrary, Gen, TestResult, quickcheck};
 
 use super::samples::{AnyFrames, AnyLife};
 use super::*;
-use crate::base::{Epoch, GroupName, Life, NodeId};
-use crate::packet::KeyId;
+use crate::base::{Epoch, GroupName, Life, Liveness, NodeId};
 use crate::seal::{ClusterName, Key, Keyring, Opener, Sealer, Suite};
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
 
@@ -15,12 +14,6 @@ const ME: Life = Life { id: NodeId::from_bits(7), epoch: Epoch(77) };
 fn cluster() -> ClusterName {
     ClusterName::try_from("test").unwrap()
 }
-
-const SUITES: &[Suite] = &[
-    Suite::Authenticated,
-    #[cfg(feature = "seal")]
-    Suite::Sealed,
-];
 
 fn v4() -> Life {
     life("10.0.0.2:29999")
@@ -41,9 +34,12 @@ fn group(name: &str) -> GroupName {
 
 /// The two ends of a conversation.
 fn ends(suite: Suite, sender: Life) -> (Sealer, Opener) {
-    let keys = Keyring::new(KeyId(1), Key::from([3; 32]));
+    let keys = Keyring::new(Key::new(suite, [3; 32]));
     let cluster = cluster();
-    (Sealer::new(&keys, &cluster, suite, sender), Opener::new(&keys, &cluster, suite, 256))
+    (
+        Sealer::new(&keys, &cluster, Liveness::On, sender),
+        Opener::new(&keys, &cluster, Liveness::On, 256),
+    )
 }
 
 /// Writes as many of `frames` as fit into one packet.
@@ -71,7 +67,7 @@ fn decoded(sender: Life, payload: &[u8]) -> Result<Vec<Frame>, WireError> {
 quickcheck! {
     fn what_is_written_is_read(frames: AnyFrames, sender: AnyLife, number: u64, flags: (bool, bool)) -> bool {
         let number = number.max(1);
-        SUITES.iter().all(|&suite| {
+        Suite::ALL.iter().all(|&suite| {
             let (sealer, mut opener) = ends(suite, sender.0);
             let mut writer = Writer::default();
             writer.begin(sealer.header(number), MAX_PACKET);
@@ -118,7 +114,7 @@ quickcheck! {
         if change == 0 {
             return TestResult::discard();
         }
-        TestResult::from_bool(SUITES.iter().all(|&suite| {
+        TestResult::from_bool(Suite::ALL.iter().all(|&suite| {
             let (sealer, mut opener) = ends(suite, v4());
             let mut packet = packet(&sealer, 9, &frames.0, true);
             let at = usize::from(at) % packet.len();
@@ -174,7 +170,7 @@ quickcheck! {
 
 #[test]
 fn every_truncation_is_refused() {
-    for &suite in SUITES {
+    for &suite in Suite::ALL {
         for sender in [v4(), v6()] {
             let (sealer, mut opener) = ends(suite, sender);
             let packet = packet(&sealer, 300, &[Frame::Ping { root: 7 }], true);
@@ -202,7 +198,7 @@ fn every_truncated_payload_of_one_frame_is_malformed() {
 
 #[test]
 fn a_ping_and_its_pong_fit_their_budget() {
-    for (sender, budget) in [(v4(), 94), (v6(), 94)] {
+    for (sender, budget) in [(v4(), 96), (v6(), 96)] {
         let (sealer, _) = ends(Suite::Authenticated, sender);
         let number = (1 << 21) - 1;
         let ping = packet(&sealer, number, &[Frame::Ping { root: u64::MAX }], true);
@@ -226,7 +222,7 @@ fn headers_that_break_a_rule_are_told_apart() {
     assert_eq!(with(0, 0xa1), WireError::UnknownVersion { version: 1 });
     assert_eq!(with(1, 0x10), WireError::Malformed);
     assert_eq!(with(1, 0x01), WireError::Malformed);
-    assert_eq!(with(21, 0), WireError::Malformed);
+    assert_eq!(with(22, 0), WireError::Malformed);
     assert_eq!(Header::parse(&[0xa2; MAX_PACKET + 1]), Err(WireError::Oversized));
     assert_eq!(Header::parse(&[]), Err(WireError::Truncated));
 }

@@ -6,9 +6,8 @@ use core::net::SocketAddr;
 use core::num::NonZeroU64;
 
 use super::*;
-use crate::base::{Epoch, GroupName, Life, NodeId, NodeName};
+use crate::base::{Epoch, GroupName, Life, Liveness, NodeId, NodeName};
 use crate::claims::{AttributeKind, Locator};
-use crate::packet::KeyId;
 use crate::seal::{ClusterName, Key, Keyring, Opener, Sealer, Suite};
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
 
@@ -20,7 +19,7 @@ const FIRST: Epoch = Epoch(0x0102_0304_0506_0708);
 const SECOND: Epoch = Epoch(0x1112_1314_1516_1718);
 
 fn id(addr: &str) -> NodeId {
-    keys().1.node_at(addr.parse::<SocketAddr>().unwrap())
+    cluster().node_at(addr.parse::<SocketAddr>().unwrap())
 }
 
 fn sender() -> Life {
@@ -216,10 +215,12 @@ fn packet(title: &str) -> Vec<u8> {
     block[1..].iter().flat_map(|(hex, _)| octets(hex)).collect()
 }
 
-fn keys() -> (Keyring, ClusterName) {
-    let secret: Vec<u8> = (0..32).collect();
-    let key = Key::try_from(&secret[..]).unwrap();
-    (Keyring::new(KeyId(7), key), ClusterName::try_from("vectors").unwrap())
+fn key(suite: Suite) -> Key {
+    Key::new(suite, core::array::from_fn(|at| at as u8))
+}
+
+fn cluster() -> ClusterName {
+    ClusterName::try_from("vectors").unwrap()
 }
 
 fn written(
@@ -230,8 +231,7 @@ fn written(
     frames: &[Frame],
     receiver: Option<Life>,
 ) -> BytesMut {
-    let (keys, cluster) = keys();
-    let sealer = Sealer::new(&keys, &cluster, suite, sender);
+    let sealer = Sealer::new(&Keyring::new(key(suite)), &cluster(), Liveness::On, sender);
     let mut writer = Writer::default();
     writer.begin(sealer.header(number), MAX_PACKET);
     writer.push_all(frames).unwrap();
@@ -245,9 +245,8 @@ fn written(
 
 #[test]
 fn names_have_the_ids_that_are_specified() {
-    let (_, cluster) = keys();
     for (name, hex) in blocks().swap_remove(0).into_iter().skip(1) {
-        let id = cluster.node(&NodeName::try_from(name).unwrap());
+        let id = cluster().node(&NodeName::try_from(name).unwrap());
         assert_eq!(alloc::format!("{id}"), hex, "{name}");
     }
 }
@@ -283,8 +282,7 @@ fn packets_are_as_specified(suite: Suite, prefix: &str) {
         ("pong from 10.0.0.3:29999 to 10.0.0.2:29999", asked, 1, false, PONG, Some(sender())),
         ("claim from [fd00::5]:29999 to all", speaker, 1, true, claim, None),
     ];
-    let (keys, cluster) = keys();
-    let mut opener = Opener::new(&keys, &cluster, suite, 4);
+    let mut opener = Opener::new(&Keyring::new(key(suite)), &cluster(), Liveness::On, 4);
     for (title, from, number, ack, frame, receiver) in cases {
         let expected = packet(&alloc::format!("{prefix}{title}"));
         let frame = [frame];

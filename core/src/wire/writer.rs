@@ -298,9 +298,8 @@ impl Default for Writer {
             sender: Life { id: NodeId::default(), epoch: Epoch(0) },
             packet: 0,
             bound: false,
-            sealed: false,
             ack: false,
-            key: crate::packet::KeyId(0),
+            key: crate::packet::KeyId::from_bits(0),
             cluster_tag: 0,
         };
         Self {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use scalesmall_core::wire::{AttributeKind, Frame, Message, Standing};
 use scalesmall_core::{
     ConfigError, DatagramError, Engine, Epoch, Event, Life, MergeError, NodeId, Op, Recipients,
-    RecordDelta, Status, Suite, Tag, Topology, Write,
+    RecordDelta, Status, Tag, Topology, Write,
 };
 use scalesmall_hostile::{
     EPOCH, Holder, START, addr, cluster, config, drain, engine, id, keys, receiver,
@@ -162,7 +162,7 @@ fn an_epoch_that_nothing_could_top_is_not_believed() {
             // Of metadata and messages of its own another life is none of its business.
             let judged = if number == 1 { lies.len() - 2 } else { lies.len() };
             assert_eq!(engine.stats().epochs_refused - before, judged as u64, "of {life}");
-            let mut forger = Holder::of(life, &keys(), &cluster(), Suite::Authenticated);
+            let mut forger = Holder::of(life, &keys(), &cluster());
             if number != 1 {
                 let packet = forger.packet(Some(receiver()), &[Frame::Ping { root: 0 }]);
                 let refused = engine.handle_datagram(START, forger.arrival(), &packet);
@@ -178,7 +178,7 @@ fn an_epoch_that_nothing_could_top_is_not_believed() {
     let packet = third.packet(Some(receiver()), &[Frame::Ping { root: 0 }]);
     assert_eq!(engine.handle_datagram(START, third.arrival(), &packet), Ok(()));
     let next = Life { id: id(3), epoch: Epoch(EPOCH.0 + 1) };
-    let mut third = Holder::of(next, &keys(), &cluster(), Suite::Authenticated);
+    let mut third = Holder::of(next, &keys(), &cluster());
     let packet = third.packet(Some(receiver()), &[Frame::Ping { root: 0 }]);
     assert_eq!(engine.handle_datagram(START, third.arrival(), &packet), Ok(()));
     assert_eq!(engine.peer(id(3)).map(|peer| peer.epoch), Some(next.epoch));

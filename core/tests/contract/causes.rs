@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scalesmall_core::wire::{Frame, Header, Standing};
 use scalesmall_core::{
-    Arrival, Cause, DatagramError, Destination, Engine, Epoch, Event, Life, Status, Suite,
+    Arrival, Cause, DatagramError, Destination, Engine, Epoch, Event, Life, Status,
 };
 use scalesmall_hostile::{EPOCH, Holder, addr, cluster, config, id, keys, receiver};
 
@@ -126,7 +126,7 @@ fn a_challenge_answers_the_ping_that_it_quotes_and_no_other() {
         net.run_for(millisecond);
     }
     let life = Life { id: id(3), epoch: later };
-    let mut other = Holder::of(life, &keys(), &cluster(), Suite::Authenticated);
+    let mut other = Holder::of(life, &keys(), &cluster());
     let challenge = other.packet(Some(receiver()), &[Frame::Challenge { packet: 9_999 }]);
     net.on(1, |engine, now| engine.handle_datagram(now, other.arrival(), &challenge).unwrap());
     assert_eq!(status(&net), Status::Suspect);

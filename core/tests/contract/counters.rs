@@ -6,8 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use scalesmall_core::wire::Frame;
 use scalesmall_core::{
-    Arrival, DatagramError, Destination, Engine, Event, Instant, Life, Recipients, Status, Suite,
-    Tag,
+    Arrival, DatagramError, Destination, Engine, Event, Instant, Life, Recipients, Status, Tag,
 };
 use scalesmall_hostile::{
     EPOCH, Holder, START, addr, cluster, config, drain, engine, id, keys, receiver,
@@ -147,7 +146,7 @@ fn two_copies_of_a_snapshot_are_one_member_and_a_conflict() {
 /// A packet in the name of a node, with a number of the writer's choice.
 fn forged(net: &Net, name: u16, number: u64, receiver: Option<Life>) -> Vec<u8> {
     let life = Life { id: id(name), epoch: net.engines[usize::from(name) - 1].epoch() };
-    let mut writer = Holder::of(life, &keys(), &cluster(), Suite::Authenticated);
+    let mut writer = Holder::of(life, &keys(), &cluster());
     writer.numbered(number, receiver, &[])
 }
 

@@ -305,9 +305,7 @@ fn a_new_life_is_unproven_and_the_old_one_is_stale() {
     let mut holder = Holder::new(2);
     holder.introduce(&mut engine);
     let life = Life { id: id(2), epoch: Epoch(EPOCH.0 + 5) };
-    let suite = scalesmall_core::Suite::Authenticated;
-    let mut reborn =
-        Holder::of(life, &scalesmall_hostile::keys(), &scalesmall_hostile::cluster(), suite);
+    let mut reborn = Holder::of(life, &scalesmall_hostile::keys(), &scalesmall_hostile::cluster());
     let hello = reborn.packet(None, &[Frame::Ping { root: 1 }]);
     let refused = engine.handle_datagram(START, reborn.arrival(), &hello);
     assert_eq!(refused, Err(DatagramError::Unproven));
@@ -357,9 +355,8 @@ fn a_node_that_was_forgotten_comes_back_by_a_fresh_answer_alone() {
     assert_eq!((one(&net), net.engines[0].digest()), (None, digest));
     let word = alive(Life { id: id(2), epoch: EPOCH });
     let later = Life { id: id(9), epoch: Epoch(EPOCH.0 + 1) };
-    let suite = scalesmall_core::Suite::Authenticated;
     let (keys, cluster) = (scalesmall_hostile::keys(), scalesmall_hostile::cluster());
-    let mut member = Holder::of(later, &keys, &cluster, suite);
+    let mut member = Holder::of(later, &keys, &cluster);
     let claim = member.packet(Some(receiver()), &[word]);
     net.on(1, |engine, now| engine.handle_datagram(now, member.arrival(), &claim)).unwrap();
     play(&mut net);

@@ -5,11 +5,12 @@ use std::time::Duration;
 use scalesmall_core::seal::OpenError;
 use scalesmall_core::wire::{Frame, Header, Message, TAG_LEN, WireError};
 use scalesmall_core::{
-    Arrival, ClusterName, DatagramError, Destination, Engine, Epoch, Event, Key, KeyId, Keyring,
-    Life, Suite, Tag,
+    Arrival, ClusterName, DatagramError, Destination, Engine, Epoch, Event, Key, Keyring, Life,
+    Liveness, Suite, Tag,
 };
 use scalesmall_hostile::{
-    EPOCH, Holder, START, addr, cluster, config, drain, engine, engine_with, id, keys, receiver,
+    EPOCH, Holder, START, addr, cluster, config, drain, engine, engine_with, id, keys, keys_of,
+    receiver,
 };
 
 use crate::calls::picture;
@@ -68,10 +69,10 @@ fn ping() -> [Frame; 1] {
     [Frame::Ping { root: 1 }]
 }
 
-fn stranger(keys: &Keyring, cluster: &str, suite: Suite) -> Vec<u8> {
+fn stranger(keys: &Keyring, cluster: &str) -> Vec<u8> {
     let life = Life { id: id(3), epoch: EPOCH };
     let cluster = ClusterName::try_from(cluster).unwrap();
-    Holder::of(life, keys, &cluster, suite).packet(Some(receiver()), &ping())
+    Holder::of(life, keys, &cluster).packet(Some(receiver()), &ping())
 }
 
 #[test]
@@ -117,29 +118,44 @@ fn a_malformed_header_only_counts() {
 #[test]
 fn another_clusters_name_only_counts() {
     let error = DatagramError::Sealed(OpenError::WrongCluster);
-    only_counts("refused_cluster", error, |_, _| {
-        stranger(&keys(), "elsewhere", Suite::Authenticated)
-    });
+    only_counts("refused_cluster", error, |_, _| stranger(&keys(), "elsewhere"));
 }
 
 #[test]
 fn an_unknown_key_only_counts() {
-    let error = DatagramError::Sealed(OpenError::UnknownKey { key: KeyId(7) });
-    let other = Keyring::new(KeyId(7), Key::from([7; 32]));
-    only_counts("refused_key", error, |_, _| stranger(&other, "contract", Suite::Authenticated));
+    let other = Keyring::new(Key::authenticated([8; 32]));
+    let error = DatagramError::Sealed(OpenError::UnknownKey { key: other.primary() });
+    only_counts("refused_key", error, |_, _| stranger(&other, "contract"));
 }
 
 #[test]
-fn a_wrong_key_only_counts() {
+fn an_altered_packet_only_counts() {
     let error = DatagramError::Sealed(OpenError::Forged);
-    let other = Keyring::new(KeyId(1), Key::from([8; 32]));
-    only_counts("refused_forged", error, |_, _| stranger(&other, "contract", Suite::Authenticated));
+    only_counts("refused_forged", error, |_, _| {
+        let mut altered = stranger(&keys(), "contract");
+        let last = altered.len() - 1;
+        altered[last] ^= 1;
+        altered
+    });
+}
+
+/// The suite is part of the key, so the same secret in the other suite is another key.
+#[test]
+fn the_same_secret_in_the_other_suite_is_an_unknown_key() {
+    let other = keys_of(Suite::Sealed);
+    let error = DatagramError::Sealed(OpenError::UnknownKey { key: other.primary() });
+    only_counts("refused_key", error, |_, _| stranger(&other, "contract"));
 }
 
 #[test]
-fn the_other_suite_only_counts() {
-    let error = DatagramError::Sealed(OpenError::WrongSuite);
-    only_counts("refused_suite", error, |_, _| stranger(&keys(), "contract", Suite::Sealed));
+fn nodes_that_differ_in_liveness_do_not_talk() {
+    let mut config = config();
+    config.liveness = Liveness::Off;
+    let mut other = engine_with(2, config);
+    other.contact(START, &[addr(1)]);
+    let said = drain(&mut other).datagrams.remove(0).1;
+    let error = DatagramError::Sealed(OpenError::WrongCluster);
+    only_counts("refused_cluster", error, |_, _| said.clone());
 }
 
 #[test]
@@ -182,7 +198,7 @@ fn a_packet_of_a_former_life_is_looked_into_once() {
     let picture_before = picture(&engine);
     let _ = drain(&mut engine);
     let life = Life { id: id(2), epoch: Epoch(EPOCH.0 - 1) };
-    let mut former = Holder::of(life, &keys(), &cluster(), Suite::Authenticated);
+    let mut former = Holder::of(life, &keys(), &cluster());
     let source = Arrival::Unicast(addr(7));
     for turn in 0..100 {
         let packet = former.packet(None, &ping());
@@ -202,7 +218,7 @@ fn an_implausible_epoch_only_counts() {
     for bound in [None, Some(receiver())] {
         only_counts("epochs_refused", DatagramError::ImplausibleEpoch, |_, _| {
             let life = Life { id: id(2), epoch: Epoch(u64::MAX) };
-            Holder::of(life, &keys(), &cluster(), Suite::Authenticated).packet(bound, &ping())
+            Holder::of(life, &keys(), &cluster()).packet(bound, &ping())
         });
     }
 }

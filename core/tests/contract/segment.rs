@@ -9,7 +9,7 @@ use scalesmall_core::wire::{Frame, Header};
 use scalesmall_core::{
     Arrival, Config, Destination, Engine, Instant, Liveness, NodeId, Recipients, Tag,
 };
-use scalesmall_hostile::{Holder, START, addr, config, drain, engine_with, id, receiver};
+use scalesmall_hostile::{Holder, START, addr, config, drain, engine_with, id, life, receiver};
 
 /// An engine that multicasts and knows some holders of the key, from number 2 on. It calls nobody
 /// down, as none of them answers.
@@ -18,8 +18,10 @@ fn known_to(holders: u16, least_hearers: u32) -> (Engine, Vec<Holder>) {
     config.multicast = true;
     config.least_hearers = least_hearers;
     config.liveness = Liveness::Off;
+    let holder =
+        |number| Holder::among(life(number), &config.keys, &config.cluster, config.liveness);
+    let mut known: Vec<Holder> = (2..2 + holders).map(holder).collect();
     let mut engine = engine_with(1, config);
-    let mut known: Vec<Holder> = (2..2 + holders).map(Holder::new).collect();
     known.iter_mut().for_each(|holder| holder.introduce(&mut engine));
     (engine, known)
 }

@@ -9,7 +9,9 @@ use scalesmall_core::{
     DatagramError, Engine, Event, Instant, Life, Limits, Op, Recipients, RecordDelta, Suite, Tag,
     Write,
 };
-use scalesmall_hostile::{EPOCH, Holder, START, cluster, config, engine_with, id, keys, receiver};
+use scalesmall_hostile::{
+    EPOCH, Holder, START, cluster, config, engine_with, id, keys_of, receiver,
+};
 
 use crate::net::Net;
 use crate::{group, range};
@@ -175,11 +177,11 @@ fn ranges_of_the_gone_make_room_for_those_of_the_living() {
 fn more_senders_than_keys_are_heard_while_packets_are_forged() {
     for suite in [Suite::Authenticated, Suite::Sealed] {
         let mut config = config();
-        (config.suite, config.limits.session_keys) = (suite, 4);
+        (config.keys, config.limits.session_keys) = (keys_of(suite), 4);
         let mut engine = engine_with(1, config);
         let holder = |number| {
             let life = Life { id: id(number), epoch: EPOCH };
-            Holder::of(life, &keys(), &cluster(), suite)
+            Holder::of(life, &keys_of(suite), &cluster())
         };
         let mut holders: Vec<Holder> = (100..140).map(holder).collect();
         for _ in 0..3 {

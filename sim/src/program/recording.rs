@@ -2,46 +2,28 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use scalesmall_core::{Event, KeyId};
-use scalesmall_driver::{GroupKey, Settings};
+use scalesmall_core::Event;
+use scalesmall_driver::GroupKeys;
 use scalesmall_sim::report::Recordings;
 
 use crate::console::{print, tell};
 
 #[derive(Args)]
 pub(crate) struct Keys {
-    /// Of a recording: the file that holds the key it was made with; without it, the variable
+    /// Of a recording: the file that holds the keys it was made with; without it, the variable
     /// GROUP_MANAGER_KEY counts, then the published key
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// Of a recording: the name of that key [default: 0]
-    #[arg(long, value_name = "NUMBER")]
-    key_id: Option<u8>,
-    /// Of a recording: a further key that was accepted; may be repeated
-    #[arg(long, value_name = "NUMBER=FILE", value_parser = accepted)]
-    accept_key: Vec<(u8, PathBuf)>,
 }
 
 impl Keys {
     /// What is asked for that only a recording has a use for.
     pub(crate) fn asked_of_a_recording(&self) -> Option<&'static str> {
-        let asked = [
-            ("--key-file", self.key_file.is_some()),
-            ("--key-id", self.key_id.is_some()),
-            ("--accept-key", !self.accept_key.is_empty()),
-        ];
-        asked.into_iter().find_map(|(name, is_asked)| is_asked.then_some(name))
+        self.key_file.is_some().then_some("--key-file")
     }
-}
-
-fn accepted(text: &str) -> Result<(u8, PathBuf), String> {
-    let wrong = "write the key's name and its file, as in 1=old.key";
-    let (id, file) = text.split_once('=').ok_or(wrong)?;
-    Ok((id.parse().map_err(|_| wrong)?, PathBuf::from(file)))
 }
 
 /// A file to replay. It is read once: it may be a pipe.
@@ -85,25 +67,17 @@ impl Replays {
         recording: impl BufRead,
         keys: &Keys,
     ) -> Result<(), Box<dyn std::error::Error>> {
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let read = |path: &Path| {
-            GroupKey::from_file(path).map_err(|error| format!("{}: {error}", path.display()))
-        };
-        let key = match (&keys.key_file, std::env::var_os("GROUP_MANAGER_KEY")) {
-            (Some(path), _) => read(path)?,
-            (None, Some(text)) => GroupKey::parse(text.as_encoded_bytes())
+        let keys = match (&keys.key_file, std::env::var_os("GROUP_MANAGER_KEY")) {
+            (Some(path), _) => GroupKeys::from_file(path)
+                .map_err(|error| format!("{}: {error}", path.display()))?,
+            (None, Some(text)) => GroupKeys::parse(text.as_encoded_bytes())
                 .map_err(|error| format!("GROUP_MANAGER_KEY: {error}"))?,
-            (None, None) => GroupKey::published(),
+            (None, None) => GroupKeys::published(),
         };
-        let mut settings = Settings::new(nowhere, key);
-        settings.key_id = KeyId(keys.key_id.unwrap_or(0));
-        for (id, path) in &keys.accept_key {
-            settings.accepted_keys.push((KeyId(*id), read(path)?));
-        }
         let wrong = |error: &dyn core::fmt::Display| format!("{}: {error}", file.display());
         let mut events = Vec::new();
         let note = |now, event: &Event| events.push((now, event.clone()));
-        let replayed = scalesmall_driver::replay_telling(recording, &settings.keyring(), note)
+        let replayed = scalesmall_driver::replay_telling(recording, keys.ring(), note)
             .map_err(|error| wrong(&error))?;
         let engine = &replayed.engine;
         let name = |id| engine.name(id).map_or_else(|| id.to_string(), String::from);

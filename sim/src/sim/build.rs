@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use scalesmall_core::{ClusterName, Config, Engine, Key, KeyId, Keyring};
+use scalesmall_core::{ClusterName, Config, Engine, Key, Keyring};
 
 use super::protocol::{Birth, Protocol};
 use super::{Born, FOR_NETWORK, FOR_STARTS, Make, Parts, Sim, Step};
@@ -287,8 +287,7 @@ pub fn local() -> Config {
 
 fn credentials() -> (ClusterName, Keyring) {
     let cluster = ClusterName::try_from("simulation").expect("a short name is a cluster's name");
-    let key = Key::try_from(&[0x5a; 32][..]).expect("32 bytes are a key");
-    (cluster, Keyring::new(KeyId(1), key))
+    (cluster, Keyring::new(Key::authenticated([0x5a; 32])))
 }
 
 /// The seed that the environment asks for in `SIM_SEED`, or this one: a number, or a hash such as a

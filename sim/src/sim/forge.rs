@@ -39,7 +39,7 @@ impl Sim<Engine> {
         let receiver = Life { id: other.id(), epoch: other.epoch() };
         let life = Life { id: engine.id(), epoch: engine.epoch() };
         let config = engine.config();
-        let sealer = Sealer::new(&config.keys, &config.cluster, config.suite, life);
+        let sealer = Sealer::new(&config.keys, &config.cluster, config.liveness, life);
         let bound = (forged.bound && forged.to.is_some()).then_some(receiver);
         let at = self.addr(target);
         let to = forged.to.map_or(Destination::Multicast, |_| Destination::Unicast(at));

@@ -10,8 +10,7 @@ use super::fault::{Fault, Source};
 use super::file::nearest;
 
 /// What is set by keys of its own, and by which.
-const ELSEWHERE: [(&str, &str); 3] =
-    [("suite", "suite"), ("multicast", "multicast"), ("send_rate.bytes", "send_rate")];
+const ELSEWHERE: [(&str, &str); 2] = [("multicast", "multicast"), ("send_rate.bytes", "send_rate")];
 
 /// What differs from the preset, with the source of each value.
 #[derive(Debug, Default)]

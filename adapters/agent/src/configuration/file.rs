@@ -155,14 +155,6 @@ fn one(key: &Key, value: &Value, directory: &Path) -> Result<OsString, String> {
         }
         (Kind::Text, Value::String(text)) => Ok(text.into()),
         (Kind::Path, Value::String(text)) => Ok(directory.join(text).into()),
-        (Kind::NumberedPath, Value::String(text)) => Ok(match text.split_once('=') {
-            Some((number, path)) => {
-                let mut whole = OsString::from(format!("{number}="));
-                whole.push(directory.join(path));
-                whole
-            }
-            None => text.into(),
-        }),
         (kind, other) => Err(format!(
             "'{}' is {}, not {}: write it as {}",
             key.name,
@@ -177,7 +169,7 @@ const fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Switch => "true or false",
         Kind::Number => "a number",
-        Kind::Path | Kind::NumberedPath | Kind::Text => "a text",
+        Kind::Path | Kind::Text => "a text",
     }
 }
 
@@ -185,7 +177,7 @@ const fn example(kind: Kind) -> &'static str {
     match kind {
         Kind::Switch => "true or false, without quotation marks",
         Kind::Number => "digits without quotation marks",
-        Kind::Path | Kind::NumberedPath | Kind::Text => "\"text in quotation marks\"",
+        Kind::Path | Kind::Text => "\"text in quotation marks\"",
     }
 }
 

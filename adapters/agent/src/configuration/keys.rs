@@ -27,8 +27,6 @@ pub(crate) enum Kind {
     Number,
     /// A file, relative to the directory of the file that names it.
     Path,
-    /// A file after an id and `=`.
-    NumberedPath,
     Text,
 }
 
@@ -127,8 +125,6 @@ fn kind(parser: &ValueParser) -> Kind {
         Kind::Number
     } else if is(TypeId::of::<PathBuf>()) {
         Kind::Path
-    } else if is(TypeId::of::<(u8, PathBuf)>()) {
-        Kind::NumberedPath
     } else {
         Kind::Text
     }

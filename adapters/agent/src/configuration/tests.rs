@@ -124,14 +124,10 @@ fn what_contradicts_a_weaker_source_makes_that_void() {
 
 #[test]
 fn paths_in_a_file_are_beside_it() {
-    let file = File::new(
-        "paths",
-        "key_file = \"key\"\nstate = \"/var/state\"\naccept_key = [\"3=old/key\"]\n",
-    );
+    let file = File::new("paths", "key_file = \"key\"\nstate = \"/var/state\"\n");
     let found = of(Some(&file), &[("SCALESMALL_RECORD", "here")], &[]).expect("paths").options;
     let beside = std::env::temp_dir();
     assert_eq!(found.key.key_file, Some(beside.join("key")));
-    assert_eq!(found.key.accept_key, [(3, beside.join("old/key"))]);
     assert_eq!(found.state, Some("/var/state".into()));
     assert_eq!(found.record, Some("here".into()));
 }
@@ -148,7 +144,7 @@ fn all_faults_of_a_file_are_told_with_their_line_and_what_to_do() {
     let text = "bind = \"somewhere\"\nseeds = [\"a\"]\nlook_up_every = 30\njoin = \"kitchen\"\n\
         send_rate = \"5\"\nverbose = \"yes\"\npreset = \"land\"\nkey-file = \"k\"\nconfig = \"other\"\n\
         no_multicast = true\nmulticast_ttl = 3\nrecord_files = 0\n\n[engine]\nprobe_intervall = \"2s\"\n\
-        silence_window = \"2 minutes\"\nlimits.nodes = \"7\"\nverifiers = 300\nsuite = \"sealed\"\n";
+        silence_window = \"2 minutes\"\nlimits.nodes = \"7\"\nverifiers = 300\nmulticast = true\n";
     let wanted = [
         "file:1: 'somewhere' is no value of 'bind': write an IP address",
         "file:2: there is no key 'seeds': did you mean 'seed'?",
@@ -165,7 +161,7 @@ fn all_faults_of_a_file_are_told_with_their_line_and_what_to_do() {
         "file:16: \"2 minutes\" is no value of 'engine.silence_window': it is a whole number and its",
         "file:17: \"7\" is no value of 'engine.limits.nodes': it is a whole number of 0 to 4294967295",
         "file:18: 300 is no value of 'engine.verifiers': it is a whole number of 0 to 255",
-        "file:19: 'engine.suite' has a key of its own: set 'suite' instead",
+        "file:19: 'engine.multicast' has a key of its own: set 'multicast' instead",
     ];
     let told = faults("faults", text);
     for (told, wanted) in told.iter().zip(wanted) {
@@ -178,7 +174,7 @@ fn all_faults_of_a_file_are_told_with_their_line_and_what_to_do() {
 fn what_is_no_toml_and_what_is_no_file_is_told() {
     let told = faults("broken", "bind = \"127.0.0.1:0\"\nseed = [\n");
     assert!(told.len() == 1 && told[0].contains("this is not TOML"), "{told:?}");
-    let told = faults("twice", "key_id = 1\nbind = \"127.0.0.1:0\"\nkey_id = 2\n");
+    let told = faults("twice", "record_files = 1\nbind = \"127.0.0.1:0\"\nrecord_files = 2\n");
     assert!(told.len() == 1 && told[0].starts_with("file:3: "), "{told:?}");
     let told = faults("engine-text", "engine = 5\n");
     assert_eq!(told, ["file:1: 'engine' is a table: begin it with [engine]"]);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::cli::KeygenOptions;
+use crate::cli::{KeygenOptions, SuiteName};
 use crate::client::{self, Session};
 use crate::failure::Failure;
 use crate::keygen;
@@ -33,7 +33,10 @@ impl Stage {
         // A port that nobody uses, so that two demos do not hear each other.
         let multicast_port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
         let stage = Self { directory, multicast_port };
-        keygen::run(&KeygenOptions { file: Some(stage.key_file()) })?;
+        keygen::run(&KeygenOptions {
+            file: Some(stage.key_file()),
+            suite: SuiteName::Authenticated,
+        })?;
         Ok(stage)
     }
 

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use super::*;
-use crate::{GroupKey, Node, Settings};
+use crate::{GroupKeys, Node, Settings};
 
 const FAR: &str = "127.0.0.1:9";
 
@@ -39,7 +39,7 @@ impl Socket for Scripted {
 }
 
 fn node() -> Node<Scripted> {
-    let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+    let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
     Node::start(&settings, |_| Ok(Scripted::default())).unwrap()
 }
 

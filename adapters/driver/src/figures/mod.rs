@@ -182,10 +182,10 @@ mod tests {
     use scalesmall_core::{GroupName, KeyRange};
 
     use super::*;
-    use crate::{GroupKey, Node, Settings};
+    use crate::{GroupKeys, Node, Settings};
 
     fn node() -> Node<UdpSocket> {
-        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::published());
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
         Node::start(&settings, Ok).unwrap()
     }
 

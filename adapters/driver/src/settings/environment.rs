@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{Multicast, Settings, SettingsError};
 use crate::interface;
-use crate::key::GroupKey;
+use crate::key::GroupKeys;
 use crate::seed::DEFAULT_PORT;
 
 impl Settings {
@@ -46,11 +46,11 @@ impl Settings {
         let a_port = "a port from 0 to 65535";
         let port = variable(&get, "GROUP_MANAGER_PORT", a_port)?.unwrap_or(DEFAULT_PORT);
         let own_name = variable(&get, "GROUP_MANAGER_NAME", A_NAME)?;
-        let key = match get("GROUP_MANAGER_KEY") {
+        let keys = match get("GROUP_MANAGER_KEY") {
             Some(text) => {
-                GroupKey::parse(text.as_encoded_bytes()).map_err(SettingsError::KeyText)?
+                GroupKeys::parse(text.as_encoded_bytes()).map_err(SettingsError::KeyText)?
             }
-            None => GroupKey::published(),
+            None => GroupKeys::published(),
         };
         let mut multicast = Multicast::for_node(address);
         let mut wanted = false;
@@ -75,7 +75,7 @@ impl Settings {
             multicast.ttl = ttl;
             wanted = true;
         }
-        let mut settings = Self::new(SocketAddr::new(address, port), key);
+        let mut settings = Self::new(SocketAddr::new(address, port), keys);
         settings.name = own_name;
         settings.multicast = wanted.then_some(multicast);
         Ok(settings)
@@ -113,7 +113,7 @@ mod tests {
         let settings = with(&[("GROUP_MANAGER_ADDRESS", "127.0.0.1")]).unwrap();
         assert_eq!(settings.bind, "127.0.0.1:29999".parse().unwrap());
         assert_eq!(settings.multicast, None);
-        assert!(settings.key.is_published());
+        assert!(settings.keys.has_published());
         assert_eq!(settings.check(), Ok(()));
     }
 
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(settings.name.as_ref().map(NodeName::as_str), Some("cook 3"));
         let group = "239.0.0.7:4001".parse().unwrap();
         assert_eq!(settings.multicast, Some(Multicast { group, ttl: 9 }));
-        assert!(!settings.key.is_published());
+        assert!(!settings.keys.has_published());
         assert_eq!(settings.check(), Ok(()));
     }
 
@@ -169,6 +169,6 @@ mod tests {
             }
         }
         let short = with(&[("GROUP_MANAGER_ADDRESS", "::1"), ("GROUP_MANAGER_KEY", "short")]);
-        assert_eq!(short.unwrap_err(), SettingsError::KeyText(KeyTextError { len: 5 }));
+        assert_eq!(short.unwrap_err(), SettingsError::KeyText(KeyTextError::NoKey { len: 5 }));
     }
 }

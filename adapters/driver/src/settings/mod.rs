@@ -14,12 +14,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use scalesmall_core::{
-    ClusterName, ClusterNameError, Config, ConfigPatch, KeyId, Keyring, Locator, LocatorError,
-    NodeName, NodeNameError, SendRate, Suite,
+    ClusterName, ClusterNameError, Config, ConfigPatch, Locator, LocatorError, NodeName,
+    NodeNameError, SendRate,
 };
 
 use crate::interface;
-use crate::key::{GroupKey, KeyTextError};
+use crate::key::{GroupKeys, KeyTextError};
 use crate::seed::{DEFAULT_PORT, Seed, can_reach};
 use crate::tape::RecordLimits;
 
@@ -102,18 +102,12 @@ pub struct Settings {
     pub look_up_every: Duration,
     /// The cluster's name.
     pub cluster: ClusterName,
-    /// The key that protects what is sent and that opens what arrives.
-    pub key: GroupKey,
-    /// The name of the key, the same on all nodes.
-    pub key_id: KeyId,
-    /// Further keys that are accepted on what arrives, while keys are exchanged.
-    pub accepted_keys: Vec<(KeyId, GroupKey)>,
+    /// The keys, each with its suite: one protects what is sent, all open what arrives.
+    pub keys: GroupKeys,
     /// The multicast group, if multicast is used.
     pub multicast: Option<Multicast>,
     /// The preset of the engine's time-outs and intervals.
     pub preset: Preset,
-    /// How packets are protected; the same on all nodes.
-    pub suite: Suite,
     /// The most that is sent per second. `None`: what the preset says.
     pub send_rate: Option<SendRate>,
     /// What else differs from the preset: intervals, time-outs, limits. It counts more than the fields above,
@@ -134,7 +128,7 @@ pub struct Settings {
 impl Settings {
     /// A node at `bind`, in cluster `scalesmall`, without seeds and without multicast.
     #[must_use]
-    pub fn new(bind: SocketAddr, key: GroupKey) -> Self {
+    pub fn new(bind: SocketAddr, keys: GroupKeys) -> Self {
         Self {
             bind,
             name: None,
@@ -142,12 +136,9 @@ impl Settings {
             seeds: Vec::new(),
             look_up_every: LOOK_UP_EVERY,
             cluster: ClusterName::try_from("scalesmall").expect("it has 1 to 255 bytes"),
-            key,
-            key_id: KeyId(0),
-            accepted_keys: Vec::new(),
+            keys,
             multicast: None,
             preset: Preset::default(),
-            suite: Suite::default(),
             send_rate: None,
             engine: ConfigPatch::default(),
             state: None,
@@ -239,8 +230,7 @@ impl Settings {
         let locator = self.locator(self.name.clone(), port)?;
         let mut hosts = locator.addresses().map(|addr| addr.ip()).chain([self.bind.ip()]);
         let local = hosts.all(|host| host.is_loopback());
-        let mut keys = self.accepted_keys.iter().map(|(_, key)| key).chain([&self.key]);
-        if !local && keys.any(GroupKey::is_published) {
+        if !local && self.keys.has_published() {
             return Err(SettingsError::PublishedKey);
         }
         if !self.seeds.is_empty() && self.seeds_out_of_reach().count() == self.seeds.len() {
@@ -257,16 +247,6 @@ impl Settings {
         }
     }
 
-    /// The keys, with the own one as the primary.
-    #[must_use]
-    pub fn keyring(&self) -> Keyring {
-        let mut keys = Keyring::new(self.key_id, self.key.key().clone());
-        for (id, key) in self.accepted_keys.iter().filter(|(id, _)| *id != self.key_id) {
-            keys.insert(*id, key.key().clone());
-        }
-        keys
-    }
-
     /// The engine's configuration.
     #[must_use]
     pub fn config(&self, seed: [u8; 32]) -> Config {
@@ -275,8 +255,7 @@ impl Settings {
             Preset::Wan => Config::wan,
             Preset::Local => Config::local,
         };
-        let mut config = preset(seed, self.cluster.clone(), self.keyring());
-        config.suite = self.suite;
+        let mut config = preset(seed, self.cluster.clone(), self.keys.ring().clone());
         config.send_rate = self.send_rate.unwrap_or(config.send_rate);
         config.multicast = self.multicast.is_some();
         self.engine.apply(&mut config);
@@ -368,7 +347,7 @@ mod tests {
     use super::*;
 
     fn at(address: &str) -> Settings {
-        Settings::new(address.parse().unwrap(), GroupKey::published())
+        Settings::new(address.parse().unwrap(), GroupKeys::published())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use scalesmall_core::{ClusterName, ConfigPatch, KeyId, NodeName, SendRatePatch, Suite};
+use scalesmall_core::{ClusterName, ConfigPatch, NodeName, SendRatePatch};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Multicast, Preset, Settings, SettingsError};
@@ -14,10 +14,10 @@ use crate::tape::RecordLimits;
 /// Some of the [`Settings`] of a node, which can be read and written, for example in a file.
 ///
 /// There is no place in it for keys, as a secret has no written form here: an embedder reads them with
-/// [`GroupKey`](crate::GroupKey). Names of clusters are texts. A field that does not exist is an error.
+/// [`GroupKeys`](crate::GroupKeys). Names of clusters are texts. A field that does not exist is an error.
 ///
 /// ```
-/// use scalesmall_driver::{GroupKey, Settings, SettingsPatch};
+/// use scalesmall_driver::{GroupKeys, Settings, SettingsPatch};
 ///
 /// let text = r#"
 ///     bind = "127.0.0.1:4000"
@@ -28,7 +28,7 @@ use crate::tape::RecordLimits;
 ///     limits = { nodes = 500 }
 /// "#;
 /// let patch: SettingsPatch = toml::from_str(text)?;
-/// let mut settings = Settings::new("127.0.0.1:0".parse()?, GroupKey::published());
+/// let mut settings = Settings::new("127.0.0.1:0".parse()?, GroupKeys::published());
 /// patch.apply(&mut settings)?;
 /// settings.check()?;
 /// assert_eq!(settings.bind.port(), 4000);
@@ -57,18 +57,12 @@ pub struct SettingsPatch {
     /// See [`Settings::cluster`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// See [`Settings::key_id`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_id: Option<u8>,
     /// See [`Settings::multicast`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multicast: Option<Multicast>,
     /// See [`Settings::preset`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
-    /// See [`Settings::suite`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub suite: Option<Suite>,
     /// See [`Settings::send_rate`]. A figure that is missing is the preset's.
     pub send_rate: SendRatePatch,
     /// See [`Settings::state`].
@@ -101,9 +95,7 @@ impl SettingsPatch {
         set(&mut settings.bind, self.bind.as_ref());
         set(&mut settings.seeds, self.seeds.as_ref());
         set(&mut settings.look_up_every, self.look_up_every.as_ref());
-        set(&mut settings.key_id, self.key_id.map(KeyId).as_ref());
         set(&mut settings.preset, self.preset.as_ref());
-        set(&mut settings.suite, self.suite.as_ref());
         set(&mut settings.record_limits, self.record_limits.as_ref());
         set(&mut settings.advertise, self.advertise.as_ref());
         settings.multicast = self.multicast.or(settings.multicast);
@@ -139,12 +131,9 @@ impl From<&Settings> for SettingsPatch {
             seeds,
             look_up_every,
             cluster,
-            key: _,
-            key_id,
-            accepted_keys: _,
+            keys: _,
             multicast,
             preset,
-            suite,
             send_rate,
             engine,
             state,
@@ -158,10 +147,8 @@ impl From<&Settings> for SettingsPatch {
             seeds: Some(seeds.clone()),
             look_up_every: Some(*look_up_every),
             cluster: Some(String::from_utf8_lossy(cluster.as_bytes()).into_owned()),
-            key_id: Some(key_id.0),
             multicast: *multicast,
             preset: Some(*preset),
-            suite: Some(*suite),
             send_rate: send_rate.as_ref().map(SendRatePatch::from).unwrap_or_default(),
             state: state.clone(),
             record: record.clone(),
@@ -195,10 +182,10 @@ impl<'de> Deserialize<'de> for Seed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::GroupKey;
+    use crate::key::GroupKeys;
 
     fn settings() -> Settings {
-        Settings::new("127.0.0.1:0".parse().unwrap(), GroupKey::parse(&[b'k'; 32]).unwrap())
+        Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::parse(&[b'k'; 32]).unwrap())
     }
 
     #[test]
@@ -209,7 +196,6 @@ mod tests {
         written.seeds = vec!["a:7".parse().unwrap(), "[::1]:8".parse().unwrap()];
         written.multicast = Some(Multicast::for_node(written.bind.ip()));
         written.preset = Preset::Wan;
-        written.key_id = KeyId(9);
         written.state = Some("/state".into());
         written.look_up_every = Duration::from_millis(90_500);
         written.engine.verifiers = Some(5);
@@ -222,7 +208,7 @@ mod tests {
         assert_eq!(toml::to_string(&read).unwrap(), text);
         assert_eq!(read.engine, written.engine);
         assert_eq!((&read.name, &read.advertise), (&written.name, &written.advertise));
-        assert_eq!((read.seeds, read.key_id), (written.seeds, written.key_id));
+        assert_eq!(read.seeds, written.seeds);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use scalesmall_core::NodeId;
-use scalesmall_driver::{Front, GroupKey, Preset, Settings};
+use scalesmall_driver::{Front, GroupKeys, Preset, Settings};
 use scalesmall_smol::{CallError, Handle, Node};
 use smol::Timer;
 use smol::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -50,7 +50,7 @@ impl Client {
     /// A client that learns of the servers from one of them.
     pub(crate) fn start(seed: SocketAddr) -> Result<Self, Box<dyn Error>> {
         let own = SocketAddr::new(seed.ip(), 0);
-        let mut settings = Settings::new(own, GroupKey::published());
+        let mut settings = Settings::new(own, GroupKeys::published());
         settings.preset = Preset::Local;
         settings.seeds.push(seed.into());
         let mut node = Node::bind(&settings)?;

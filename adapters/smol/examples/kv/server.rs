@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use scalesmall_core::KeyRange;
-use scalesmall_driver::{GroupKey, Preset, Settings};
+use scalesmall_driver::{GroupKeys, Preset, Settings};
 use scalesmall_smol::Node;
 use smol::Timer;
 use smol::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -34,7 +34,7 @@ pub(crate) async fn serve(
     let port = listener.local_addr()?.port();
     smol::spawn(listen(listener, Arc::clone(&store))).detach();
 
-    let mut settings = Settings::new(address, GroupKey::published());
+    let mut settings = Settings::new(address, GroupKeys::published());
     settings.preset = Preset::Local;
     settings.seeds.extend(seeds.into_iter().map(Into::into));
     let mut node = Node::bind(&settings)?;
