@@ -328,6 +328,12 @@ impl<'a> Words<'a> {
                     self.0.by_ref().map(|word| word.parse().ok()).collect();
                 engine.contact(now, &seeds?);
             }
+            "set_addresses" => {
+                let addresses: Option<Vec<SocketAddr>> =
+                    self.0.by_ref().map(|word| word.parse().ok()).collect();
+                let _ = engine.set_addresses(now, &addresses?);
+            }
+            "network_changed" => engine.network_changed(now),
             "set_metadata" => {
                 let _ = engine.set_metadata(now, Bytes::from(self.hex()?));
             }
