@@ -386,7 +386,7 @@ pub use base::{
 };
 pub use claims::{DrainStamp, Locator, LocatorError, Traits, TraitsError};
 pub use config::{Config, ConfigError, ConfigPatch, Limits, LimitsPatch, Liveness, SendRatePatch};
-pub use engine::{DatagramError, Digest, Engine, ForgetError, Load, MetadataError, Peer};
+pub use engine::{DatagramError, Digest, Engine, ForgetError, Load, MetadataError, Peer, Prefer};
 pub use out::{BroadcastError, BroadcastId, Cause, Event, MulticastState, Recipients, Stats, Tag};
 pub use packet::{KeyId, KeyIdError};
 pub use seal::{ClusterName, ClusterNameError, HeldKey, Key, Keyring, KeyringError, Suite};

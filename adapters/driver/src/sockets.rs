@@ -363,12 +363,14 @@ mod tests {
     fn multicast_reaches_every_node_of_the_host_and_names_its_sender() {
         let port = loopback(None).unwrap().local().port();
         let multicast = Multicast { group: ([224, 1, 1, 1], port).into(), ttl: 1 };
-        let nodes = [(), (), ()].map(|()| loopback(Some(&multicast)).unwrap());
-        let sent = nodes[0].unicast.try_send_to(b"hello", nodes[0].group().unwrap()).unwrap();
+        let mut nodes = [(), (), ()].map(|()| loopback(Some(&multicast)).unwrap());
+        let group = nodes[0].group().unwrap();
+        let sent = nodes[0].unicast.try_send_to(b"hello", group).unwrap();
+        let source = nodes[0].local();
         assert_eq!(sent, 5);
-        for node in &nodes {
+        for node in &mut nodes {
             let heard = receive(node.multicast.as_ref().unwrap());
-            assert_eq!(heard, (b"hello".to_vec(), nodes[0].local()));
+            assert_eq!(heard, (b"hello".to_vec(), source));
             let kind = node.unicast.try_recv_from(&mut [0; 64]).unwrap_err().kind();
             assert_eq!(kind, io::ErrorKind::WouldBlock);
         }
@@ -387,12 +389,13 @@ mod tests {
     #[test]
     fn a_socket_on_all_ipv6_addresses_reaches_ipv4() {
         let bind: SocketAddr = "[::]:0".parse().unwrap();
-        let Ok(six) = Sockets::bind(bind, bind.ip(), None, None) else {
+        let Ok(mut six) = Sockets::bind(bind, bind.ip(), None, None) else {
             // A host without IPv6 has nothing to show here.
             return;
         };
         let four = loopback(None).unwrap();
-        six.unicast.try_send_to(b"x", six.route(four.local())).unwrap();
+        let to = six.route(four.local());
+        six.unicast.try_send_to(b"x", to).unwrap();
         assert_eq!(receive(&four.unicast).0, b"x");
     }
 

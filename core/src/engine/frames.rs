@@ -138,6 +138,8 @@ impl Engine {
             | Frame::Undelivered { .. }
             | Frame::Counted { .. }
             | Frame::Seen { .. }
+            | Frame::Drains { .. }
+            | Frame::Noted { .. }
                 if !header.bound || channel != Channel::Direct => {}
             Frame::Narrow => self.picture.path_said_narrow(&mut self.out, from),
             Frame::TooLarge { packet, bytes } => self.on_too_large(from, packet, bytes),
@@ -148,6 +150,12 @@ impl Engine {
                 self.on_counted(from, (packet, tag), (highest, tag_of_highest));
             }
             Frame::Seen { at } => self.on_seen(from, at),
+            Frame::Drains { stamp } => {
+                self.membership.draining.on_drains(&self.picture, &mut self.out, from, stamp);
+            }
+            Frame::Noted { stamp, own } => {
+                self.membership.draining.on_noted(&self.picture, from, stamp, own);
+            }
             Frame::Padding { .. } => {}
             // These were taken above, some together with their frames; they do not nest.
             Frame::Ping { .. } | Frame::Spread(_) | Frame::Numbered { .. } => {}

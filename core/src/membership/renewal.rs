@@ -120,9 +120,10 @@ impl Renewal {
         }
         self.contests.push(Contest { ix, lower, addr, until: now + picture.timing.renewal_wait });
         out.say(picture.bound(ix), Say::Ping);
-        let claim = picture.claim(ix);
+        // It may not know this node yet, and takes nothing of a node that it does not know.
+        let claims = [picture.claim(ix), picture.claim(Ix::ME)];
         let to = To { at: Destination::Unicast(addr), bound: Some(lower), node: None };
-        out.say_frame(to, Frame::Claim(claim));
+        out.say(to, Say::Frames(claims.map(Frame::Claim).into()));
     }
 
     /// The life that is known of a peer has answered a ping: if it is contested, both live.

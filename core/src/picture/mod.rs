@@ -275,11 +275,6 @@ impl Picture {
         DrainStamp::from_bytes(self.attributes.get(ix, AttributeKind::DRAINING))
     }
 
-    /// A stamp above all that this node knows.
-    pub(crate) fn next_drain_stamp(&self) -> DrainStamp {
-        DrainStamp(self.attributes.last_drain_stamp().saturating_add(1))
-    }
-
     /// Which version of an attribute of a node this node has.
     pub(crate) fn attribute_version(&self, ix: Ix, kind: AttributeKind) -> AttributeVersion {
         let (version, sum) = self.attributes.held(ix, kind);

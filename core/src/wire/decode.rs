@@ -201,6 +201,8 @@ impl Decoder {
                 let is_long = body.left() > 6;
                 Frame::Seen { at: locator::address(body, is_long)?.socket() }
             }
+            kind::DRAINS => Frame::Drains { stamp: body.varint()? },
+            kind::NOTED => Frame::Noted { stamp: body.varint()?, own: body.varint()? },
             _ => return Ok(None),
         };
         Ok(Some(frame))

@@ -180,6 +180,19 @@ pub enum Frame {
         /// The address.
         at: SocketAddr,
     },
+    /// The sender drains, and would count on the receiver for keys that both serve.
+    Drains {
+        /// The stamp with which the sender drains.
+        stamp: u64,
+    },
+    /// The sender has noted that the receiver drains. From now on it begins to drain with a higher stamp
+    /// only.
+    Noted {
+        /// The stamp of the receiver.
+        stamp: u64,
+        /// The stamp with which the sender drains itself; 0 if it does not.
+        own: u64,
+    },
 }
 
 impl Frame {

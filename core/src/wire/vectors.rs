@@ -178,6 +178,8 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
                 .into(),
         ),
         ("seen", [Frame::Seen { at: "10.0.0.2:29999".parse().unwrap() }].into()),
+        ("drains", [Frame::Drains { stamp: 300 }].into()),
+        ("noted", [Frame::Noted { stamp: 300, own: 0 }].into()),
     ]
     .into()
 }

@@ -121,6 +121,15 @@ impl Writer {
                 w.address((*at).into());
                 Ok(())
             }),
+            Frame::Drains { stamp } => self.framed(kind::DRAINS, |w| {
+                w.varint(*stamp);
+                Ok(())
+            }),
+            Frame::Noted { stamp, own } => self.framed(kind::NOTED, |w| {
+                w.varint(*stamp);
+                w.varint(*own);
+                Ok(())
+            }),
             Frame::Suspicion => self.framed(kind::SUSPICION, |_| Ok(())),
             Frame::Narrow => self.framed(kind::NARROW, |_| Ok(())),
         }

@@ -341,13 +341,15 @@ impl Liar<'_> {
                 let node = self.node();
                 Frame::Seen { at: self.sim.names().addr(node) }
             }
+            30 => Frame::Drains { stamp: self.number() },
+            31 => Frame::Noted { stamp: self.number(), own: self.number() },
             _ => Frame::Duplicate { epoch: self.life().epoch },
         }
     }
 }
 
 /// How many kinds are drawn from.
-const KINDS: u64 = 31;
+const KINDS: u64 = 33;
 
 /// Above the tags of the messages that a scenario follows.
 const FOREIGN: u32 = 1 << 20;
