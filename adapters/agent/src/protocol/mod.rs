@@ -209,6 +209,9 @@ pub(crate) struct PeerRow {
     pub(crate) rtt_us: Option<u64>,
     /// The bytes of the largest datagram that passes to it.
     pub(crate) datagram: usize,
+    /// Whether it can be reached directly; otherwise others with both address families say how it is.
+    #[serde(default)]
+    pub(crate) direct: bool,
     /// In hexadecimal digits.
     pub(crate) metadata: String,
     #[serde(flatten)]
@@ -307,6 +310,7 @@ impl PeerRow {
             epoch: peer.epoch.to_string(),
             rtt_us: peer.rtt.map(micros),
             datagram: peer.datagram,
+            direct: peer.direct,
             metadata: hex(&peer.metadata),
             traits: TraitsRow::from(&peer.traits),
             draining: peer.draining.is_some(),
