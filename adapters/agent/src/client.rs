@@ -21,6 +21,9 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
     let path = socket.map_or_else(socket_file::default_path, Path::to_owned);
     let watching = matches!(request, Request::Watch { .. });
     let mut session = Session::open(&path, &request)?;
+    if let Request::Depart { when_covered_ms: Some(ms) } = request {
+        session.patience(PATIENCE.saturating_add(Duration::from_millis(ms)))?;
+    }
     let mut out = io::stdout().lock();
     let mut lagged = false;
     loop {
@@ -145,7 +148,12 @@ fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
         Ask::Groups(to) => (Request::Groups, to),
         Ask::Topology(to) => (Request::Topology { group: to.group.clone(), op: to.op }, &to.ask),
         Ask::Route(to) => (Request::Route { group: to.group.clone(), key: to.key }, &to.ask),
-        Ask::Coverage(to) => (Request::Coverage { group: to.group.clone() }, &to.ask),
+        Ask::Coverage(to) => {
+            (Request::Coverage { group: to.group.clone(), without: to.without.clone() }, &to.ask)
+        }
+        Ask::SafeToStop(to) => {
+            (Request::Safe { nodes: to.nodes.clone(), copies: Some(to.copies) }, &to.ask)
+        }
         Ask::Peers(to) => (Request::Peers { only: only(&to.only) }, &to.ask),
         Ask::Contact(to) => {
             let seeds = to.seeds.iter().map(ToString::to_string).collect();
@@ -181,7 +189,9 @@ fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
         Ask::Drain(to) => (Request::Drain, to),
         Ask::Undrain(to) => (Request::Undrain, to),
         Ask::Reload(to) => (Request::Reload, to),
-        Ask::Depart(to) => (Request::Depart, to),
+        Ask::Depart(to) => {
+            (Request::Depart { when_covered_ms: to.when_covered.map(protocol::millis) }, &to.ask)
+        }
     };
     (request, options.socket.as_deref(), options.json)
 }
