@@ -1,5 +1,6 @@
 //! The engine: calls in, polls out. It hands each frame and each deadline to the part in charge.
 
+mod acquaint;
 mod addresses;
 mod attributes;
 mod calls;
@@ -8,6 +9,7 @@ mod digest;
 mod frames;
 mod load;
 mod oversize;
+mod owners;
 mod queries;
 mod receive;
 mod records;
@@ -38,6 +40,7 @@ use crate::wire::{Decoder, Frame, Writer};
 pub use attributes::MetadataError;
 pub use calls::ForgetError;
 pub use load::Load;
+pub use owners::Prefer;
 pub use queries::{Digest, Peer};
 pub use receive::DatagramError;
 
@@ -239,6 +242,7 @@ impl Engine {
             | Why::Comeback
             | Why::Return
             | Why::Departure
+            | Why::Draining
             | Why::Renewal => self.on_membership_due(why),
             Why::Repair => self.repair.sessions.on_timer(&mut self.picture, &mut self.out),
             Why::Gap => self.repair.gaps.on_timer(&self.picture, &mut self.out),

@@ -5,7 +5,7 @@
 //! | `cluster` | nodes meet, serve, die, return, depart |
 //! | `configuration` | files, variables and options; what is told of faults |
 //! | `discovery` | names that are looked up again, seeds that are told of, contacts at run time |
-//! | `duplicate` | two nodes with one address |
+//! | `duplicate` | two nodes with one name |
 //! | `edges` | wrong input, and what is lying about |
 //! | `demo` | the demo keeps its promises, and cleans up |
 //! | `diagnosis` | what is set up wrongly is told |
@@ -13,7 +13,9 @@
 //! | `logging` | what is logged: levels, the variable, text and JSON |
 //! | `manual` | completions, manual pages, a client of the control protocol in Python |
 //! | `multicast` | hosts on one link, and one behind a router |
+//! | `moves` | hosts whose addresses and interfaces change, and names and addresses that are used twice |
 //! | `names` | nodes are known by their names, wherever they are |
+//! | `network` | hosts that a test makes for itself |
 //! | `operating` | every command and every warning of the page about operating |
 //! | `optional` | what cannot stop a node: its log, its clients, files, signals |
 //! | `program` | running the program |
@@ -25,6 +27,7 @@
 //! | `shown` | what is printed: exit statuses, ranges and addresses, messages, and nothing that a terminal obeys |
 //! | `soak` | thirty nodes that are disturbed for as long as one likes; on demand |
 //! | `state` | what a node knows again after it was killed |
+//! | `traits` | what nodes say about themselves: zone, weight, tags, and that they drain |
 //! | `watching` | figures, health, and scrapers that are slow, silent or many |
 
 mod cluster;
@@ -37,8 +40,10 @@ mod edges;
 mod findings;
 mod logging;
 mod manual;
+mod moves;
 mod multicast;
 mod names;
+mod network;
 mod operating;
 mod optional;
 mod program;
@@ -50,4 +55,5 @@ mod service;
 mod shown;
 mod soak;
 mod state;
+mod traits;
 mod watching;

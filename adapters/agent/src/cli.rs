@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use scalesmall_core::{ClusterName, NodeName};
 use scalesmall_driver::Seed;
 
-use crate::arguments::{self, Offer};
+use crate::arguments::{self, Offer, TagOf};
 use crate::log_lines::LogOptions;
 use crate::questions::Ask;
 use crate::runtime::Runtime;
@@ -153,13 +153,18 @@ pub(crate) struct NodeOptions {
     /// this host's first address and 29999]
     #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
     pub(crate) bind: Option<SocketAddr>,
+    /// The interface whose addresses the node has, all of them, up to 4, and on which it uses multicast. Its
+    /// addresses may change while the node runs. It binds 0.0.0.0, or [::] with --bind [::]:PORT, so that
+    /// it has IPv6 addresses as well
+    #[arg(long, value_name = "INTERFACE")]
+    pub(crate) interface: Option<String>,
     /// The name of the node, which is its identity: wherever it starts again, it is the same node to the
     /// others. 1 to 63 bytes without control characters [default: GROUP_MANAGER_NAME, or the text of the
     /// address at which others reach it; with port 0 and --state, a random name that the file keeps]
     #[arg(long, value_parser = arguments::node_name, value_name = "NAME")]
     pub(crate) name: Option<NodeName>,
     /// Where others reach the node; may be given up to 4 times, the preferred address first [default: where
-    /// it receives]
+    /// it receives; if that is 0.0.0.0 or [::], the addresses that the host has while the node runs]
     #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
     pub(crate) advertise: Vec<SocketAddr>,
     /// A node to contact: an address; a name, whose addresses all count; or _service._udp.domain, whose SRV
@@ -190,6 +195,20 @@ pub(crate) struct NodeOptions {
     /// A range to serve; may be repeated
     #[arg(long, value_name = "GROUP:START-END@PORT")]
     pub(crate) serve: Vec<Offer>,
+    /// The zone in which the node stands: nodes of one zone are expected to fail together
+    #[arg(long, value_parser = arguments::zone, value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
+    /// How much the node carries, compared with others; 1 to 65535
+    #[arg(long, value_parser = arguments::weight, default_value = "1", value_name = "NUMBER")]
+    pub(crate) weight: u16,
+    /// Something else that the node says about itself, for others to choose by; may be repeated. The keys,
+    /// values and the zone have room in 'engine.limits.metadata' together
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) tag: Vec<TagOf>,
+    /// When a signal ends the node, say first that it drains, so that it gets nothing new, and go on serving for
+    /// this long. A second signal cuts that short [default: say goodbye at once]
+    #[arg(long, value_name = "TIME", value_parser = arguments::duration)]
+    pub(crate) drain: Option<Duration>,
     /// The runtime that moves the node's datagrams; others see no difference
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::failure::Failure;
-use crate::protocol::{Reply, Request, What};
-use crate::questions::Ask;
+use crate::protocol::{Only, Reply, Request, What};
+use crate::questions::{Ask, OnlyOptions};
 use crate::{protocol, show, socket_file};
 
 /// How long a node may take to answer. It is on this host, and saying goodbye is what takes longest.
@@ -139,12 +139,14 @@ fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
     let (request, options) = match ask {
         Ask::Metrics(to) => return (Request::Metrics, to.socket.as_deref(), false),
         Ask::Ready(to) => (Request::Ready { min_peers: Some(to.min_peers) }, &to.ask),
-        Ask::Members(to) => (Request::Members { group: to.group.clone() }, &to.ask),
+        Ask::Members(to) => {
+            (Request::Members { group: to.group.clone(), only: only(&to.only) }, &to.ask)
+        }
         Ask::Groups(to) => (Request::Groups, to),
         Ask::Topology(to) => (Request::Topology { group: to.group.clone(), op: to.op }, &to.ask),
         Ask::Route(to) => (Request::Route { group: to.group.clone(), key: to.key }, &to.ask),
         Ask::Coverage(to) => (Request::Coverage { group: to.group.clone() }, &to.ask),
-        Ask::Peers(to) => (Request::Peers, to),
+        Ask::Peers(to) => (Request::Peers { only: only(&to.only) }, &to.ask),
         Ask::Contact(to) => {
             let seeds = to.seeds.iter().map(ToString::to_string).collect();
             (Request::Contact { seeds }, &to.ask)
@@ -176,8 +178,14 @@ fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
         Ask::Reachability(to) => (Request::Reachability, to),
         Ask::Forget(to) => (Request::Forget { node: to.node.clone() }, &to.ask),
         Ask::Stats(to) => (Request::Stats, to),
+        Ask::Drain(to) => (Request::Drain, to),
+        Ask::Undrain(to) => (Request::Undrain, to),
         Ask::Reload(to) => (Request::Reload, to),
         Ask::Depart(to) => (Request::Depart, to),
     };
     (request, options.socket.as_deref(), options.json)
+}
+
+fn only(options: &OnlyOptions) -> Only {
+    Only { tags: options.tag.clone(), zone: options.zone.clone() }
 }

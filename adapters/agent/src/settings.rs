@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use scalesmall_core::{Config, ConfigError};
+use scalesmall_core::{Config, ConfigError, Traits, TraitsError};
 use scalesmall_driver::{GroupKeys, Multicast, Preset, Settings, SettingsError};
 
-use crate::cli::PresetName;
+use crate::arguments::TagOf;
+use crate::cli::{NodeOptions, PresetName};
 use crate::configuration::{Configuration, Fault, Faults, Source};
 use crate::failure::Failure;
 
@@ -25,7 +26,10 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
             return Some(value.clone());
         }
         match name {
-            "GROUP_MANAGER_ADDRESS" => text(bind.map(|at| at.ip().to_string())),
+            "GROUP_MANAGER_ADDRESS" => {
+                let any = options.interface.as_ref().map(|_| "0.0.0.0".to_owned());
+                text(bind.map(|at| at.ip().to_string()).or(any))
+            }
             "GROUP_MANAGER_PORT" => text(bind.map(|at| at.port().to_string())),
             _ if no_multicast => None,
             "GROUP_MANAGER_MULTICAST_ADDRESS" => text(group.map(|at| at.ip().to_string())),
@@ -57,6 +61,7 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
     if options.name.is_some() {
         settings.name.clone_from(&options.name);
     }
+    settings.interface.clone_from(&options.interface);
     settings.advertise.clone_from(&options.advertise);
     settings.seeds.clone_from(&options.seed);
     settings.cluster = options.cluster.clone();
@@ -73,6 +78,7 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
     if let Some(path) = options.key.key_file.as_deref().filter(|_| !given) {
         settings.keys = read_keys(path).map_err(|failure| Fault::new(failure.line()))?;
     }
+    settings.traits = traits(configuration)?;
     settings.engine = configuration.engine.patch();
     if let Some(bytes) = options.send_rate {
         let mut rate = settings.config([0; 32]).send_rate;
@@ -83,6 +89,27 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
     config.check().map_err(|error| refused(configuration, &config, error))?;
     settings.check().map_err(|error| told(configuration, error))?;
     Ok(settings)
+}
+
+/// What the node says about itself.
+fn traits(configuration: &Configuration) -> Result<Traits, Faults> {
+    let NodeOptions { zone, weight, tag, .. } = &configuration.options;
+    let wrong = |key: &str, error: TraitsError| at(configuration.source(key), error.to_string());
+    let mut traits = Traits::default();
+    if let Some(zone) = zone {
+        traits = traits.with_zone(zone).map_err(|error| wrong("zone", error))?;
+    }
+    if *weight != traits.weight() {
+        traits = traits.with_weight(*weight).map_err(|error| wrong("weight", error))?;
+    }
+    for TagOf { key, value } in tag {
+        if traits.tag(key).is_some() {
+            let what = format!("tag '{key}' has two values: remove one of them");
+            return Err(at(configuration.source("tag"), what));
+        }
+        traits = traits.with_tag(key, value).map_err(|error| wrong("tag", error))?;
+    }
+    Ok(traits)
 }
 
 /// Reads the keys of a file.
@@ -105,8 +132,11 @@ fn told(configuration: &Configuration, error: SettingsError) -> Faults {
             "advertise"
         }
         SettingsError::PublishedKey => "bind",
+        SettingsError::NoInterface | SettingsError::InterfaceAndAddress { .. } => "interface",
         SettingsError::SeedsOutOfReach { .. } => "seed",
         SettingsError::LookUpEvery { .. } => "look_up_every",
+        SettingsError::Traits(_) if configuration.options.tag.is_empty() => "zone",
+        SettingsError::Traits(_) => "tag",
         SettingsError::NotMulticast => "multicast_group",
         // These name the variable, or there is no value.
         _ => return Fault::new(error.to_string()).into(),

@@ -10,14 +10,15 @@ use bytes::Bytes;
 use scalesmall_core::{
     BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, ForgetError,
     GroupError, GroupName, KeyRange, MetadataError, MulticastState, NodeId, NodeName, Op, Owner,
-    Peer, Recipients, Stats, Status, Tag, TimedItem,
+    Peer, Recipients, Stats, Status, Tag, TimedItem, Traits, TraitsError,
 };
 
 use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::contact::{Answer, Contact, Goodbye, Waiting};
 use crate::discovery::{Met, SeedState, Seeds, is_alone};
-use crate::history::{History, Transition};
+use crate::history::{History, Stall, Transition};
+use crate::host::{Host, HostReport};
 use crate::keeper::{Keeper, StateReport};
 use crate::names::Names;
 use crate::record::Recorded;
@@ -44,6 +45,7 @@ pub struct Front {
     pub(crate) clock: Clock,
     pub(crate) seeds: Seeds,
     pub(crate) keeper: Option<Keeper>,
+    pub(crate) host: Option<Host>,
     /// The address that the unicast socket is bound to.
     pub(crate) local: SocketAddr,
     pub(crate) driver_stats: DriverStats,
@@ -167,6 +169,25 @@ impl Front {
         self.keeper.as_ref().map(Keeper::report)
     }
 
+    /// What the node makes of its host's interfaces; `None` if it does not depend on them, as it has been
+    /// given its addresses and no multicast.
+    #[must_use]
+    pub fn host(&self) -> Option<&HostReport> {
+        self.host.as_ref().map(|host| &host.report)
+    }
+
+    /// Takes other addresses, as the host has others. A node that is named after its address keeps that.
+    pub(crate) fn move_to(&mut self, addresses: &[SocketAddr]) {
+        let now = self.clock.now();
+        let moved = self.engine.set_addresses(now, addresses);
+        #[cfg(feature = "tracing")]
+        trace::moved(self.my_name(), addresses, moved.is_ok());
+        if let Some(host) = &mut self.host {
+            host.report.moves += u64::from(moved.is_ok());
+            host.report.not_taken = if moved.is_ok() { Vec::new() } else { addresses.to_vec() };
+        }
+    }
+
     /// Contacts the peers of the last life.
     pub(crate) fn contact_kept(&mut self) {
         let kept = self.keeper.as_ref().map_or(&[][..], |keeper| &keeper.peers);
@@ -187,7 +208,9 @@ impl Front {
     /// When there is something to look up, to keep or to answer.
     pub(crate) fn deadlines(&self) -> impl Iterator<Item = std::time::Instant> {
         let kept = self.keeper.as_ref().map(Keeper::deadline);
-        self.seeds.deadline().into_iter().chain(kept).chain(self.waiting.deadline())
+        let again = self.host.as_ref().and_then(Host::deadline);
+        let waiting = self.waiting.deadline();
+        self.seeds.deadline().into_iter().chain(kept).chain(again).chain(waiting)
     }
 
     /// Looks up the names that are due, and contacts what was found.
@@ -226,6 +249,23 @@ impl Front {
     pub fn set_metadata(&mut self, metadata: Bytes) -> Result<(), MetadataError> {
         let now = self.clock.now();
         self.engine.set_metadata(now, metadata)
+    }
+
+    /// Sets what this node says about itself that others choose by: zone, weight and tags. Those of
+    /// [`Settings::traits`](crate::Settings::traits) are set before the first packet.
+    ///
+    /// # Errors
+    ///
+    /// [`TraitsError`]; nothing has changed then.
+    pub fn set_traits(&mut self, traits: Traits) -> Result<(), TraitsError> {
+        let now = self.clock.now();
+        self.engine.set_traits(now, traits)
+    }
+
+    /// Says whether this node is about to stop, so that it gets nothing new. See `Engine::set_draining`.
+    pub fn set_draining(&mut self, draining: bool) {
+        let now = self.clock.now();
+        self.engine.set_draining(now, draining);
     }
 
     /// Tells the others that this node expects to be slow for `expected`.
@@ -415,6 +455,12 @@ impl Front {
     #[must_use]
     pub fn since(&self, peer: NodeId) -> Option<SystemTime> {
         self.history.since(peer, self.peer(peer)?.status)
+    }
+
+    /// The last times for which this node itself was not run, by the events that [`Front::poll_event`] has
+    /// returned: up to 8, the oldest first.
+    pub fn stalls(&self) -> impl Iterator<Item = Stall> + use<'_> {
+        self.history.stalls()
     }
 
     /// Where the last packet came from that raised this counter, such as `refused_key`; `None` if there was

@@ -111,6 +111,35 @@ impl<S: Socket> Driver<S> {
         }
     }
 
+    /// Does what follows from a change of the host's interfaces: takes other addresses, sets multicast up
+    /// again, and has the engine look for the others.
+    pub(crate) fn follow_host(&mut self) {
+        let front = &mut self.front;
+        let Some(host) = &mut front.host else { return };
+        let in_use = front.engine.engine().addresses(front.engine.engine().id());
+        let Some(change) = host.changed(&in_use) else { return };
+        if let Some((index, at)) = change.back {
+            let joined = self.sockets.join_again(index, at).map_err(|error| error.kind());
+            self.sockets.scope = if self.sockets.scope == 0 { 0 } else { index };
+            if joined != Ok(false) {
+                host.joined(joined.map(drop));
+            }
+        }
+        match change.addresses {
+            Some(addresses) => front.move_to(&addresses),
+            None => host.report.not_taken = Vec::new(),
+        }
+        #[cfg(feature = "tracing")]
+        if let Some((_, at)) = change.back {
+            let error = front.host.as_ref().and_then(|host| host.report.multicast_error);
+            trace::interface_is_back(front.my_name(), at, error);
+        }
+        if change.back.is_some() {
+            let now = front.clock.now();
+            front.engine.network_changed(now);
+        }
+    }
+
     /// Receives what has arrived on the sockets that are `ready`, fires the engine's clock if it is due,
     /// and sends what is to be sent. Never blocks, and does a bounded amount of work: if more is left, the returned
     /// deadline has passed already.

@@ -59,6 +59,11 @@ impl Mailbox {
         self.state().handles > 0
     }
 
+    /// Ends the wait.
+    pub(crate) fn ring(&self) {
+        self.bell.ring();
+    }
+
     /// Refuses all calls, those that wait included.
     pub(crate) fn close(&self) {
         let mut state = self.state();

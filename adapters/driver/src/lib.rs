@@ -50,6 +50,7 @@
 //! | calling | `calls` | the engine's calls without `now`, events, seeds |
 //! | | `replay` | running a recording again |
 //! | opening | `discovery` | the seeds of a node: looking names up again and again |
+//! | | `host` | what changes at the host while a node runs: its interfaces and their addresses |
 //! | | `keeper` | keeping the state file |
 //! | | `contact` | coming and going: what becomes of contacting a cluster, and of a goodbye |
 //! | | `record` | the engine, and a recording of every call of it |
@@ -95,6 +96,19 @@
 //! to keep it in; without one nobody expects it back, and the text of the address tells people where it is.
 //!
 //! Events and queries carry identities; [`Front::name`] and [`Events::name`] give their names.
+//!
+//! # Interfaces
+//!
+//! A node that is bound to an unspecified address and advertises none has the addresses of its host: the
+//! first one of each family, or with [`Settings::interface`] all of that interface, up to four. Bound to
+//! `[::]` it has both families. The interfaces are listed every second, by a thread of the node's own. If the
+//! host has other addresses the node takes them, and the others know within a round trip; addresses that are
+//! still there are kept. A node that is named after its address cannot follow, and says so.
+//!
+//! If an interface comes back, multicast is set up on it again, seeds are contacted, and lost peers are asked,
+//! at once. A node with an address of its own in [`Settings::bind`] is reached as soon as the host has the address again.
+//! [`Front::host`] says what has happened. Link-local IPv6 addresses are used on a named interface, or if the
+//! bound address is one.
 //!
 //! # Watching
 //!
@@ -148,6 +162,7 @@ mod facade;
 pub mod figures;
 mod handle;
 mod history;
+mod host;
 mod interface;
 mod keeper;
 mod key;
@@ -190,6 +205,7 @@ pub use driver::{Driver, Ready, Wait};
 pub use events::{Events, Outlet, event_queue};
 pub use handle::{Call, Handle};
 pub use history::{Stall, Transition};
+pub use host::HostReport;
 pub use keeper::StateReport;
 pub use key::{GroupKeys, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};

@@ -61,10 +61,15 @@ pub(crate) fn mentioned(event: &Event) -> impl Iterator<Item = NodeId> + use<> {
         }
         Event::ItemSet { item, .. } => nodes[0] = Some(item.item.member),
         Event::ItemCleared { member, .. } => nodes[0] = Some(*member),
-        Event::Metadata { node, .. } => nodes[0] = Some(*node),
+        Event::Metadata { node, .. }
+        | Event::Traits { node, .. }
+        | Event::Draining { node, .. } => {
+            nodes[0] = Some(*node);
+        }
         Event::Message { origin, via, .. } => nodes = [Some(*origin), Some(*via), None, None],
         Event::Refused { peer, .. } => nodes[0] = Some(peer.id),
-        Event::Path { peer, .. } => nodes[0] = Some(*peer),
+        Event::Path { peer, .. } | Event::Moved { peer, .. } => nodes[0] = Some(*peer),
+        Event::SeenElsewhere { by, .. } => nodes[0] = Some(*by),
         Event::Undelivered { message, .. } => nodes[0] = Some(message.origin),
         _ => {}
     }

@@ -9,7 +9,7 @@ use std::net::UdpSocket;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use scalesmall_core::{ConfigError, Event, Locator, NodeName};
+use scalesmall_core::{ConfigError, Event, Locator, NodeName, Traits};
 
 use crate::calls::{Front, NoRandomness, new_epoch};
 use crate::clock::Clock;
@@ -19,6 +19,7 @@ use crate::driver::{Driver, Ready, Wait};
 #[cfg(feature = "metrics")]
 use crate::facade::Facade;
 use crate::handle::{Handle, Mailbox};
+use crate::host::Host;
 use crate::keeper::Keeper;
 use crate::record::Recorded;
 use crate::settings::{Settings, SettingsError};
@@ -67,7 +68,8 @@ impl<S: Socket> Node<S> {
         let state = settings.state.as_deref();
         let state = state.map(|path| StateFile::open(path, &settings.cluster)).transpose()?;
 
-        let sockets = Sockets::bind(settings.bind, host, settings.multicast.as_ref())?;
+        let interface = settings.interface.as_deref();
+        let sockets = Sockets::bind(settings.bind, host, settings.multicast.as_ref(), interface)?;
         let local = sockets.local();
         let found = state.as_ref().map(|(_, found)| found);
         let locator = locate(settings, local.port(), found, u64::from_ne_bytes(unheard_of))?;
@@ -86,6 +88,12 @@ impl<S: Socket> Node<S> {
                 (Some(keeper), epoch)
             }
         };
+        let mailbox: Arc<Mailbox> = Arc::default();
+        let at = if settings.bind.ip().is_unspecified() { host } else { settings.bind.ip() };
+        let ring = Arc::clone(&mailbox);
+        let named = !locator.is_named_after_its_address();
+        let host = Host::watch(settings, (local.port(), at), named, move || ring.ring());
+        let host = host.map_err(|error| StartError::Thread { kind: error.kind() })?;
         let clock = Clock::start();
         let config = settings.config(seed);
         let engine = Recorded::new(settings, config, locator, epoch, clock.now(), tape)?;
@@ -102,6 +110,7 @@ impl<S: Socket> Node<S> {
             clock,
             seeds,
             keeper,
+            host,
             local,
             driver_stats,
             reader_lags,
@@ -109,6 +118,9 @@ impl<S: Socket> Node<S> {
             bell: Arc::clone(&mailbox.bell),
             waiting: Waiting::default(),
         };
+        if settings.traits != Traits::default() {
+            front.set_traits(settings.traits.clone()).map_err(SettingsError::Traits)?;
+        }
         front.contact_kept();
         front.contact(&front.seeds.addresses());
         #[cfg(feature = "tracing")]
@@ -140,6 +152,7 @@ impl<S: Socket> Node<S> {
         let more = self.mailbox.run(&mut self.driver.front);
         self.driver.front.look_up();
         self.driver.front.keep_state();
+        self.driver.follow_host();
         #[cfg(feature = "metrics")]
         self.facade.look(&self.driver.front);
         let mut wait = self.driver.pump(ready)?;

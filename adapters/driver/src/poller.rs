@@ -124,7 +124,7 @@ mod tests {
 
     fn sockets() -> Sockets<UdpSocket> {
         let bind = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-        Sockets::bind(bind, bind.ip(), None).unwrap()
+        Sockets::bind(bind, bind.ip(), None, None).unwrap()
     }
 
     fn wait() -> Wait {

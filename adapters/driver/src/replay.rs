@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
     Arrival, ClusterName, Config, Destination, Engine, Epoch, Event, GroupName, Instant, KeyRange,
-    Keyring, Locator, NodeId, NodeName, Recipients, SendError, SendRate, Tag,
+    Keyring, Locator, NodeId, NodeName, Recipients, SendError, SendRate, Tag, Traits,
 };
 
 use crate::checksum::Checksum;
@@ -328,9 +328,20 @@ impl<'a> Words<'a> {
                     self.0.by_ref().map(|word| word.parse().ok()).collect();
                 engine.contact(now, &seeds?);
             }
+            "set_addresses" => {
+                let addresses: Option<Vec<SocketAddr>> =
+                    self.0.by_ref().map(|word| word.parse().ok()).collect();
+                let _ = engine.set_addresses(now, &addresses?);
+            }
+            "network_changed" => engine.network_changed(now),
             "set_metadata" => {
                 let _ = engine.set_metadata(now, Bytes::from(self.hex()?));
             }
+            "set_traits" => {
+                let traits = Traits::from_bytes(Bytes::from(self.hex()?));
+                let _ = engine.set_traits(now, traits);
+            }
+            "set_draining" => engine.set_draining(now, self.parse()?),
             "announce_slow" => engine.announce_slow(now, Duration::from_nanos(self.parse()?)),
             "forget" => {
                 let node: NodeId = self.parse()?;

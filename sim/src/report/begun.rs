@@ -11,14 +11,19 @@ pub(super) fn begun(scenario: &Scenario) -> String {
                 match goal.what {
                     Goal::Sight => "all see all",
                     Goal::Agreement => "all agree",
-                    Goal::Shown | Goal::Heard | Goal::Split | Goal::Conflict | Goal::ToldOfHold => {
+                    Goal::Shown
+                    | Goal::Heard
+                    | Goal::Split
+                    | Goal::Conflict
+                    | Goal::Located
+                    | Goal::ToldOfHold => {
                         break;
                     }
                 }
                 .to_owned(),
             ),
             Step::Run(span) => words.push(format!("{span} pass")),
-            Step::Meter(_) | Step::Count(_) | Step::Usage(_) => {}
+            Step::Meter(_) | Step::Count(_) | Step::Usage(_) | Step::NoteOwners(_) => {}
             Step::ForbidFalseDown(_) | Step::ForbidHidden(_) | Step::Join(_) => {}
             _ => break,
         }

@@ -6,7 +6,7 @@ use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Op, TimedItem};
 use scalesmall_driver::terms;
 use serde::{Deserialize, Serialize};
 
-use super::{ItemRow, MessageRow, NameOf, Named, PeerRow, hex, when};
+use super::{ItemRow, MessageRow, NameOf, Named, PeerRow, TraitsRow, hex, when};
 use crate::arguments::shown;
 use crate::{cause, terminal};
 
@@ -52,6 +52,15 @@ pub(crate) enum What {
         node: Named,
         metadata: String,
     },
+    Traits {
+        node: Named,
+        #[serde(flatten)]
+        traits: TraitsRow,
+    },
+    Draining {
+        node: Named,
+        draining: bool,
+    },
     Message {
         #[serde(flatten)]
         message: MessageRow,
@@ -65,6 +74,18 @@ pub(crate) enum What {
         epoch: String,
         renewals: u32,
         lasted_ms: u64,
+        address: Option<String>,
+    },
+    /// A peer is reached at another address than before.
+    Moved {
+        peer: Named,
+        to: String,
+    },
+    /// A peer sees this node at an address that it does not advertise.
+    SeenElsewhere {
+        by: Named,
+        at: String,
+        advertised: String,
     },
     /// All packets of a peer are refused, as their numbers have been used up.
     Refused {
@@ -170,11 +191,37 @@ impl EventRow {
                 let text = format!("{} has new metadata, {} bytes", node.shown(), metadata.len());
                 (What::Metadata { node, metadata: hex(metadata) }, text)
             }
+            Event::Traits { node, traits } => {
+                let (node, traits) = (named(*node), TraitsRow::from(traits));
+                let text = format!("{} says of itself: {}", node.shown(), traits.text());
+                (What::Traits { node, traits }, text)
+            }
+            Event::Draining { node, stamp } => {
+                let (node, draining) = (named(*node), stamp.is_some());
+                let does =
+                    if draining { "drains: it is about to stop" } else { "drains no longer" };
+                let text = format!("{} {does}", node.shown());
+                (What::Draining { node, draining }, text)
+            }
             Event::Message { origin, sequence, group, tag, payload, via } => {
                 let message =
                     MessageRow::new(named(*origin), *sequence, group.as_ref(), *tag, payload);
                 let text = message.text();
                 (What::Message { message, via: named(*via) }, text)
+            }
+            Event::Moved { peer, to } => {
+                let (peer, to) = (named(*peer), to.to_string());
+                let text = format!("{} is at {to} now", peer.shown());
+                (What::Moved { peer, to }, text)
+            }
+            Event::SeenElsewhere { by, at, advertised } => {
+                let (by, at, advertised) = (named(*by), at.to_string(), advertised.to_string());
+                let text = format!(
+                    "{} sees this node at {at}, but it advertises {advertised}; if nothing reaches it \
+                     there, give it an --advertise address at which it can be reached",
+                    by.shown()
+                );
+                (What::SeenElsewhere { by, at, advertised }, text)
             }
             Event::Refused { peer, highest, lasted } => {
                 let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
@@ -228,14 +275,17 @@ fn own(event: &Event) -> (What, String) {
             What::Renewed { from: from.to_string(), to: to.to_string() },
             "this node began a new life".to_owned(),
         ),
-        Event::Conflict { epoch, renewals, lasted } => {
+        Event::Conflict { epoch, renewals, lasted, address } => {
             let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
+            let (epoch, renewals) = (epoch.to_string(), *renewals);
+            let seconds = lasted.as_secs();
+            let place = address.map_or_else(String::new, |addr| format!(" at {addr}"));
+            let address = address.map(|addr| addr.to_string());
             (
-                What::Conflict { epoch: epoch.to_string(), renewals: *renewals, lasted_ms },
+                What::Conflict { epoch, renewals, lasted_ms, address },
                 format!(
-                    "another node seems to use this one's name: this one has had to begin a new life \
-                     {renewals} times in {} s; {OWN_NAME}",
-                    lasted.as_secs()
+                    "another node{place} seems to use this one's name: this one has had to begin a new \
+                     life {renewals} times in {seconds} s; {OWN_NAME}",
                 ),
             )
         }

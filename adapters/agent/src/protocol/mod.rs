@@ -8,14 +8,17 @@ mod event;
 mod evidence;
 mod message;
 mod named;
+mod traits;
 mod version;
 
 pub(crate) use event::{EventRow, OWN_NAME, What};
 pub(crate) use evidence::{
-    ChangeRow, HoldRow, InfoRow, LostRow, ReachabilityRow, RttRow, SeenRow, ToldRow, WhyRow,
+    AccountRow, ChangeRow, HoldRow, InfoRow, LostRow, ReachabilityRow, RttRow, SeenRow, StallRow,
+    ToldRow, WhyRow,
 };
 pub(crate) use message::{MessageRow, OWN_TAG, SentRow};
 pub(crate) use named::{NameOf, Named, NodeRow};
+pub(crate) use traits::{Only, TraitsRow};
 pub(crate) use version::{check_version, line};
 
 use std::time::{Duration, SystemTime};
@@ -33,27 +36,75 @@ pub(crate) const REQUEST_LIMIT: usize = 64 * 1024;
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(tag = "call", rename_all = "lowercase")]
 pub(crate) enum Request {
-    Members { group: String },
+    Members {
+        group: String,
+        #[serde(flatten)]
+        only: Only,
+    },
     Groups,
-    Topology { group: String, op: Option<OpName> },
-    Route { group: String, key: u32 },
-    Coverage { group: String },
-    Peers,
-    Contact { seeds: Vec<String> },
-    Join { group: String },
-    Leave { group: String },
-    Add { group: String, start: u32, end: u32, port: u16 },
-    Remove { group: String, start: u32, end: u32 },
-    Send { group: Option<String>, nodes: Vec<String>, tag: u32, text: String },
-    Watch { state: Option<bool> },
+    Topology {
+        group: String,
+        op: Option<OpName>,
+    },
+    Route {
+        group: String,
+        key: u32,
+    },
+    Coverage {
+        group: String,
+    },
+    Peers {
+        #[serde(flatten)]
+        only: Only,
+    },
+    Contact {
+        seeds: Vec<String>,
+    },
+    Join {
+        group: String,
+    },
+    Leave {
+        group: String,
+    },
+    Add {
+        group: String,
+        start: u32,
+        end: u32,
+        port: u16,
+    },
+    Remove {
+        group: String,
+        start: u32,
+        end: u32,
+    },
+    Send {
+        group: Option<String>,
+        nodes: Vec<String>,
+        tag: u32,
+        text: String,
+    },
+    Watch {
+        state: Option<bool>,
+    },
     Info,
-    Why { node: String },
-    Rtt { from: Option<String>, to: String },
+    Why {
+        node: String,
+    },
+    Rtt {
+        from: Option<String>,
+        to: String,
+    },
     Reachability,
-    Forget { node: String },
+    Forget {
+        node: String,
+    },
     Stats,
     Metrics,
-    Ready { min_peers: Option<usize> },
+    Ready {
+        min_peers: Option<usize>,
+    },
+    Drain,
+    Undrain,
     Reload,
     Depart,
 }
@@ -149,8 +200,16 @@ pub(crate) struct PeerRow {
     pub(crate) rtt_us: Option<u64>,
     /// The bytes of the largest datagram that passes to it.
     pub(crate) datagram: usize,
+    /// Whether it can be reached directly; otherwise others with both address families say how it is.
+    #[serde(default)]
+    pub(crate) direct: bool,
     /// In hexadecimal digits.
     pub(crate) metadata: String,
+    #[serde(flatten)]
+    pub(crate) traits: TraitsRow,
+    /// Whether it is about to stop.
+    #[serde(default)]
+    pub(crate) draining: bool,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -205,7 +264,10 @@ impl PeerRow {
             epoch: peer.epoch.to_string(),
             rtt_us: peer.rtt.map(micros),
             datagram: peer.datagram,
+            direct: peer.direct,
             metadata: hex(&peer.metadata),
+            traits: TraitsRow::from(&peer.traits),
+            draining: peer.draining.is_some(),
         }
     }
 }

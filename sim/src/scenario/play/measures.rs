@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scalesmall_core::Status;
 
+use super::moves::not_located;
 use super::{Outcome, Player};
 use crate::sample::Sample;
 use crate::scenario::figure::Unit;
@@ -52,6 +53,11 @@ impl Player {
             Goal::Conflict => {
                 self.sim.run_until(|sim| sim.conflict_at().is_some(), within)?;
                 self.sim.conflict_at()
+            }
+            Goal::Located => {
+                let picked = self.picked.clone();
+                self.sim.run_until(|sim| not_located(sim, &picked).is_none(), within)?;
+                None
             }
             Goal::Split => {
                 let up = |sim: &Sim, node: &usize| sim.condition(*node).is_up();
@@ -176,6 +182,8 @@ impl Player {
                 let nodes = self.sim.live().filter_map(|node| self.sim.node(node));
                 nodes.map(|engine| engine.stats().refused_old).sum()
             }
+            Counted::Suspicions => self.new_suspicions(),
+            Counted::FirstOwnersMoved => self.owners_moved(),
             Counted::HealthyCalledDown => reports
                 .iter()
                 .filter(|report| report.is_false_down() && healthy(report.about))

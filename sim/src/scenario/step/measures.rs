@@ -71,6 +71,10 @@ pub enum Counted {
     /// Packets that live nodes have refused as too old to tell, each since it began its life: of honest
     /// ones there should be none.
     RefusedOld,
+    /// Suspicions that live nodes have formed since the last count, each since it began its life.
+    Suspicions,
+    /// Keys of 10,000 that begin with another node than at the last `note_owners`, at any live node.
+    FirstOwnersMoved,
 }
 
 impl Counted {
