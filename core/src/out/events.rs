@@ -245,7 +245,8 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         Event::Draining { node, .. } => Some(Subject::Draining(*node)),
         Event::Path { peer, .. } => Some(Subject::Path(*peer)),
         Event::Multicast { .. } => Some(Subject::Multicast),
-        Event::Message { .. }
+        Event::Key { .. }
+        | Event::Message { .. }
         | Event::Undelivered { .. }
         | Event::Renewed { .. }
         | Event::Conflict { .. }

@@ -38,9 +38,11 @@ pub(crate) enum Why {
     Hearing,
     /// A size of datagrams is to be tried, or has not passed.
     Path,
+    /// What others have said of their keys is to be looked at.
+    Keys,
 }
 
-const REASONS: [Why; 16] = [
+const REASONS: [Why; 17] = [
     Why::Flush,
     Why::Relay,
     Why::Probe,
@@ -57,6 +59,7 @@ const REASONS: [Why; 16] = [
     Why::Beat,
     Why::Hearing,
     Why::Path,
+    Why::Keys,
 ];
 
 /// At most one deadline per reason.
