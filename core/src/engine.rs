@@ -29,7 +29,7 @@ use crate::claims::Locator;
 use crate::config::{Config, ConfigError};
 use crate::engine::clock::{Clock, LATEST};
 use crate::membership::Membership;
-use crate::out::{Event, Intent, Out, Why};
+use crate::out::{Cause, Event, Intent, Out, Why};
 use crate::picture::Picture;
 use crate::repair::Repair;
 use crate::seal::{Opener, Sealer};
@@ -37,6 +37,7 @@ use crate::segment::Segment;
 use crate::wire::{Decoder, Frame, Writer};
 
 pub use attributes::MetadataError;
+pub use calls::ForgetError;
 use keys::Keys;
 pub use keys::{KeyError, RingKey};
 pub use load::Load;
@@ -281,26 +282,26 @@ impl Engine {
         self.picture.take_back(&mut self.out);
         self.broadcast.relays.drop_idle_views(&self.picture, &mut self.out);
         for ix in self.repair.tombstones.expire(&self.picture, &mut self.out) {
-            self.forget(ix);
+            self.drop_node(ix, Cause::Expired);
         }
     }
 
     /// Makes room for an unknown sender that has proven itself. Returns whether there is room.
     fn has_room_for_sender(&mut self) -> bool {
         for ix in self.picture.to_forget(1, None, true) {
-            self.forget(ix);
+            self.drop_node(ix, Cause::Expired);
         }
         !self.picture.topology.roster().is_full()
     }
 
-    fn forget(&mut self, ix: Ix) {
+    fn drop_node(&mut self, ix: Ix, cause: Cause) {
         self.membership.forget(&self.picture, &mut self.out, ix);
         self.broadcast.forget(ix);
         self.segment.forget(ix);
         self.repair.forget(ix);
         self.picture.covers.forget(ix);
         self.picture.paths.forget(ix);
-        self.picture.forget(&mut self.out, ix, crate::out::Cause::Expired);
+        self.picture.forget(&mut self.out, ix, cause);
     }
 }
 

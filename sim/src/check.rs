@@ -227,6 +227,29 @@ impl Broken {
             Self::Misuse(_) => "misuse",
         }
     }
+
+    /// Whether the same rule is broken by the same measure. Which nodes it is about may differ.
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::DatagramTooLarge { limit: one, .. },
+                Self::DatagramTooLarge { limit: another, .. },
+            ) => one == another,
+            (Self::TooMuchSent { rate: one, .. }, Self::TooMuchSent { rate: another, .. }) => {
+                one == another
+            }
+            (Self::NotReached { limit: one }, Self::NotReached { limit: another })
+            | (Self::DeadSeen { limit: one, .. }, Self::DeadSeen { limit: another, .. })
+            | (
+                Self::MessageMissed { limit: one, .. },
+                Self::MessageMissed { limit: another, .. },
+            ) => one == another,
+            (Self::Rule(one), Self::Rule(another)) | (Self::Misuse(one), Self::Misuse(another)) => {
+                one == another
+            }
+            _ => self.check() == other.check(),
+        }
+    }
 }
 
 impl fmt::Display for Broken {
@@ -301,6 +324,8 @@ pub struct Failure {
     pub nodes: Vec<usize>,
     /// What was waited for, if that has not come about; empty otherwise.
     pub goal: String,
+    /// In what way that has not come about, in a word or two; empty if it is not known.
+    pub lack: &'static str,
     /// The nodes concerned and the reasons, as far as they are known: lines, each with its name.
     pub why: Vec<(&'static str, String)>,
     /// What the run was set up with, by name.
@@ -319,6 +344,13 @@ impl Failure {
     pub fn summary(&self) -> String {
         let colon = if self.goal.is_empty() { "" } else { ": " };
         format!("{}{colon}{}", self.broken, self.goal)
+    }
+
+    /// Whether another run has failed in the same way: the same rule was broken by the same measure, and
+    /// if something was waited for, the same was, and was lacking in the same way.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.broken.is_like(&other.broken) && (&self.goal, self.lack) == (&other.goal, other.lack)
     }
 }
 

@@ -178,6 +178,7 @@ pub(crate) const fn cause_in_words(cause: &Cause) -> (&'static str, [Option<Node
         Cause::HeldOff => ("it is held off for a while", [None; 3]),
         Cause::Steady => ("it has been up for long enough", [None; 3]),
         Cause::OwnStall => ("the observer had slept, and withdrew it", [None; 3]),
+        Cause::Forgotten => ("the observer was told to forget it", [None; 3]),
         _ => ("", [None; 3]),
     }
 }

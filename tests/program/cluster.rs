@@ -26,7 +26,7 @@ fn three_nodes_meet_serve_lose_one_regain_it_and_let_one_go() {
     let c = seeded(&directory, "c", &a);
     until_all_see_all(seconds(2), &[&a, &b, &c]);
 
-    b.ask(&["add", "kitchen", "100", "199", "7001"]);
+    b.ask(&["add", "kitchen:100-199@7001"]);
     until(seconds(1), "all route to b", || {
         [&a, &b, &c].iter().all(|node| node.route("kitchen", 150) == [7001])
     });
@@ -99,7 +99,7 @@ fn nodes_find_each_other_by_multicast_alone() {
     let nodes = ["a", "b", "c"].map(|name| Node::start(&directory, name, &args));
     let [a, b, c] = &nodes;
     until_all_see_all(seconds(5), &[a, b, c]);
-    b.ask(&["add", "kitchen", "0", "9", "7001"]);
+    b.ask(&["add", "kitchen:0-9@7001"]);
     until(seconds(1), "all route to b", || {
         nodes.iter().all(|node| node.route("kitchen", 5) == [7001])
     });
@@ -190,7 +190,7 @@ fn a_recording_replays_to_the_same_answers() {
     let seed = a.address.to_string();
     let b = Node::start(&directory, "b", &[&keyed[..], &["--seed", &seed]].concat());
     until_all_see_all(seconds(2), &[&a, &b]);
-    b.ask(&["add", "kitchen", "0", "9", "7001"]);
+    b.ask(&["add", "kitchen:0-9@7001"]);
     a.ask(&["join", "pantry"]);
     until(seconds(1), "a routes to b", || a.route("kitchen", 5) == [7001]);
     a.kill();

@@ -36,3 +36,18 @@ fn two_nodes_with_one_address_say_so_and_one_ends_if_it_was_told_to() {
         witness.status_of(older.address).as_deref() == Some("alive")
     });
 }
+
+#[test]
+fn of_two_nodes_with_one_name_each_is_told_where_the_other_one_is() {
+    let _turn = turn();
+    let directory = Directory::new();
+    let alone = ["--bind", "127.0.0.1:0", "--no-multicast", "--preset", "local"];
+    let named = ["--name", "cook"];
+    let first = Node::start(&directory, "first", &[&alone[..], &named].concat());
+    let seed = first.address.to_string();
+    let seeded = ["--seed", &seed];
+    let second = Node::start(&directory, "second", &[&alone[..], &named, &seeded].concat());
+    let log = |name: &str| std::fs::read_to_string(directory.path(name)).unwrap_or_default();
+    let told = format!("packets in its name come from {}", second.address);
+    until(LIMIT, "it is told where", || log("first.log").contains(&told));
+}

@@ -16,10 +16,10 @@ fn words_that_make_no_sense_are_refused_in_one_line() {
         (&["members", ""], "at least one byte"),
         (&["members", &long], "300 bytes; at most 255"),
         (&["members", "g", "peers"], "unexpected argument 'peers'"),
-        (&["add", "g", "5", "2", "7000"], "start 5 is greater than end 2"),
-        (&["add", "g", "2", "5", "70000"], "1 to 65535"),
-        (&["add", "g", "2", "5", "0"], "1 to 65535"),
-        (&["add", "g", "2", "4294967296", "7"], "0 to 4294967295"),
+        (&["add", "g:5-2@7000"], "start 5 is greater than end 2"),
+        (&["add", "g:2-5@70000"], "1 to 65535"),
+        (&["add", "g:2-5@0"], "1 to 65535"),
+        (&["add", "g:2-4294967296@7"], "0 to 4294967295"),
         (&["route", "g", "-1"], "-1"),
         (&["send", "x", "--to", ""], "node name of 0 bytes"),
         (&["node", "--bind", "127.0.0.1:70000"], "port from 0 to 65535"),
@@ -168,9 +168,9 @@ fn what_a_running_node_refuses_changes_nothing() {
         (&["route", "unknown", "1"], "no group 'unknown' is known"),
         (&["coverage", "unknown"], "no group 'unknown' is known"),
         (&["leave", "unknown"], "no group 'unknown' is known"),
-        (&["remove", "unknown", "1", "2"], "no group 'unknown' is known"),
+        (&["remove", "unknown:1-2"], "no group 'unknown' is known"),
         (&["send", "x", "--group", "unknown"], "no group 'unknown' is known"),
-        (&["remove", "kitchen", "0", "8"], "does not serve exactly 0..=8"),
+        (&["remove", "kitchen:0-8"], "does not serve exactly 0-8"),
     ] {
         let line = refusal(&mut node.command(args));
         assert!(line.contains(expected), "{args:?} says {line:?}");
@@ -232,7 +232,7 @@ fn commands_given_at_the_same_time_are_all_carried_out() {
     let started: Vec<_> = keys
         .iter()
         .map(|key| {
-            let mut command = node.command(&["add", "kitchen", key, key, "7000"]);
+            let mut command = node.command(&["add", &format!("kitchen:{key}-{key}@7000")]);
             command.stdout(std::process::Stdio::null()).spawn().expect("it runs")
         })
         .collect();

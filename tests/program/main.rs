@@ -9,10 +9,12 @@
 //! | `edges` | wrong input, and what is lying about |
 //! | `demo` | the demo keeps its promises, and cleans up |
 //! | `diagnosis` | what is set up wrongly is told |
+//! | `findings` | what a node says of itself and of others: info, why, round trips, who reaches whom |
 //! | `logging` | what is logged: levels, the variable, text and JSON |
 //! | `manual` | completions, manual pages, a client of the control protocol in Python |
 //! | `multicast` | hosts on one link, and one behind a router |
 //! | `names` | nodes are known by their names, wherever they are |
+//! | `operating` | every command and every warning of the page about operating |
 //! | `optional` | what cannot stop a node: its log, its clients, files, signals |
 //! | `program` | running the program |
 //! | `recording` | recordings: replayed, moved on, ended |
@@ -20,6 +22,7 @@
 //! | `reload` | reading the configuration again in a running node |
 //! | `runtimes` | nodes of every runtime in one cluster |
 //! | `service` | what a service manager is told, and the files that describe services |
+//! | `shown` | what is printed: exit statuses, ranges and addresses, messages, and nothing that a terminal obeys |
 //! | `soak` | thirty nodes that are disturbed for as long as one likes; on demand |
 //! | `state` | what a node knows again after it was killed |
 //! | `watching` | figures, health, and scrapers that are slow, silent or many |
@@ -31,10 +34,13 @@ mod diagnosis;
 mod discovery;
 mod duplicate;
 mod edges;
+mod findings;
+mod keys;
 mod logging;
 mod manual;
 mod multicast;
 mod names;
+mod operating;
 mod optional;
 mod program;
 mod recording;
@@ -42,6 +48,7 @@ mod refused;
 mod reload;
 mod runtimes;
 mod service;
+mod shown;
 mod soak;
 mod state;
 mod watching;

@@ -157,8 +157,8 @@ fn find_each_other(v6: bool, disturbed: Option<&str>) {
     let all: Vec<&Node> = nodes.iter().chain([&far]).collect();
     until_all_see_all(seconds(10), &all);
 
-    far.ask(&["add", "kitchen", "0", "9", "7001"]);
-    nodes[0].ask(&["add", "kitchen", "10", "19", "7002"]);
+    far.ask(&["add", "kitchen:0-9@7001"]);
+    nodes[0].ask(&["add", "kitchen:10-19@7002"]);
     until(seconds(5), "all route to both", || {
         all.iter()
             .all(|node| node.route("kitchen", 5) == [7001] && node.route("kitchen", 15) == [7002])

@@ -24,8 +24,7 @@ fn routes(node: &Node, ports: &[u64]) -> bool {
 fn serve(nodes: &[Node], first: u64) -> Vec<u64> {
     let serve = |(node, port): (&Node, u64)| {
         let start = port % 100 * 10;
-        let (end, port_text) = ((start + 9).to_string(), port.to_string());
-        node.ask(&["add", "kitchen", &start.to_string(), &end, &port_text]);
+        node.ask(&["add", &format!("kitchen:{start}-{}@{port}", start + 9)]);
         port
     };
     nodes.iter().zip(first..).map(serve).collect()

@@ -113,14 +113,11 @@ impl Soak {
             }
             3 | 4 => {
                 let start = self.dice.below(1000) * 100;
-                let (start, end) = (start.to_string(), (start + 99).to_string());
+                let offer = format!("kitchen:{start}-{}@7000", start + 99);
                 let node = self.nodes[number].as_ref().expect("it runs");
                 // What it does not serve it refuses to take back.
-                let what: &[&str] = if what == 3 {
-                    &["add", "kitchen", &start, &end, "7000"]
-                } else {
-                    &["leave", "kitchen"]
-                };
+                let what: &[&str] =
+                    if what == 3 { &["add", &offer] } else { &["leave", "kitchen"] };
                 let _ = node.try_ask(what);
             }
             _ => {
@@ -209,7 +206,7 @@ fn a_soak_ends_with_equal_pictures_and_nothing_has_grown() {
     let mut all = soak.places.clone();
     all.sort_unstable();
     // Somebody serves something, so that there is a picture.
-    soak.nodes[0].as_ref().expect("it runs").ask(&["add", "kitchen", "0", "9", "7000"]);
+    soak.nodes[0].as_ref().expect("it runs").ask(&["add", "kitchen:0-9@7000"]);
     until(AGREE, "all see all, and serve the same", || {
         let first = soak.picture(0);
         first.as_ref().is_some_and(|(alive, _)| *alive == all)

@@ -67,7 +67,7 @@ fn a_node_is_watched_by_http_and_by_the_control_socket_with_the_same_words() {
     let directory = Directory::new();
     let (node, other, at) = pair(&directory);
     let group = "k\"i\\t\nchen";
-    other.ask(&["add", group, "0", "9", "7000"]);
+    other.ask(&["add", &format!("{group}:0-9@7000")]);
     let members = "scalesmall_group_members{group=\"k\\\"i\\\\\\\\t\\\\nchen\"}";
     until(LIMIT, "the group is there", || value(&get(at, "/metrics"), members) == Some("1"));
 
@@ -259,7 +259,7 @@ fn an_independent_parser_reads_what_a_node_serves() {
         "\u{1b}[2J",
     ] {
         node.ask(&["join", group]);
-        other.ask(&["add", group, "0", "0x7fffffff", "7000"]);
+        other.ask(&["add", &format!("{group}:0-0x7fffffff@7000")]);
     }
     let whole = |line: &&str| line.starts_with("scalesmall_group_members{") && line.ends_with(" 2");
     until(LIMIT, "all groups are there", || get(at, "/metrics").lines().filter(whole).count() == 8);

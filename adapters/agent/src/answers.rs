@@ -1,23 +1,23 @@
 //! What a node answers to a request: carried out on the node's thread.
 
 use bytes::Bytes;
-use scalesmall_core::{GroupName, KeyRange, NodeId, Op, Owner, Recipients, Tag};
+use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Op, Owner, Recipients, Tag};
 use scalesmall_driver::{Front, Seed, SeedState};
 
-use crate::arguments::OpName;
+use crate::arguments::{OpName, shown};
 use crate::protocol::{
-    CoverageRow, GroupRow, ItemRow, Named, NodeRow, OverlapRow, OwnerRow, PeerRow, Reply, Request,
-    SentRow, SpanRow,
+    CoverageRow, EventRow, GroupRow, ItemRow, MessageRow, Named, NodeRow, OWN_TAG, OverlapRow,
+    OwnerRow, PeerRow, Reply, Request, SentRow, SpanRow,
 };
 use crate::readiness::Readiness;
 use crate::whom::find;
 use crate::{counters, protocol};
 
 /// Reads the line of a request.
-pub(crate) fn parse(line: &[u8]) -> Result<Request, Reply> {
-    protocol::check_version(line).map_err(Reply::Refused)?;
+pub(crate) fn parse(line: &[u8]) -> Result<Request, String> {
+    protocol::check_version(line)?;
     let why = "not a request of this version: use the node's own program";
-    serde_json::from_slice(line).map_err(|_| Reply::Refused(why.to_owned()))
+    serde_json::from_slice(line).map_err(|_| why.to_owned())
 }
 
 /// Answers one line of a client as a running node does, without a socket between them: for tests and
@@ -29,8 +29,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Request, Reply> {
 /// Never: each answer is JSON.
 #[must_use]
 pub fn answer_line(node: &mut Front, line: &str) -> String {
-    let reply =
-        parse(line.as_bytes()).map_or_else(|refused| refused, |request| answer(node, request));
+    let reply = parse(line.as_bytes()).map_or_else(Reply::Refused, |request| answer(node, request));
     serde_json::to_string(&reply).expect("a reply has names for its fields and no floats")
 }
 
@@ -68,7 +67,12 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             let group = known(node, &group)?;
             Ok(Reply::Coverage(coverage(node, &group)))
         }
-        Request::Peers => Ok(Reply::Peers(node.peers().map(PeerRow::from).collect())),
+        Request::Peers => Ok(Reply::Peers(peers(node))),
+        Request::Forget { node: text } => {
+            let id = find(node, &text)?;
+            node.forget(id).map_err(|error| format!("{text}: {error}"))?;
+            Ok(Reply::Done)
+        }
         Request::Contact { seeds } => contact(node, &seeds),
         Request::Join { group } => {
             node.join(&name(&group)?).map_err(|error| error.to_string())?;
@@ -90,46 +94,67 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
         }
         Request::Remove { group, start, end } => {
             let range = KeyRange::new(start, end).map_err(|error| error.to_string())?;
-            let group = known(node, &group)?;
-            let me = node.id();
-            let mut mine = node.topology_of(&group, Op::Add).map(|timed| timed.item);
-            let offer = mine.find(|item| item.member == me && item.range == range);
-            drop(mine);
-            let Some(offer) = offer else {
-                return Err(format!(
-                    "this node does not serve exactly {range} of '{group}': 'scalesmall topology' \
-                     lists what it serves"
-                ));
-            };
-            let item = node.remove_item(&group, range, offer.port);
-            let item = item.map_err(|error| error.to_string())?;
-            Ok(Reply::Items(vec![ItemRow::new(item, &|id| node.name(id))]))
+            remove(node, &known(node, &group)?, range)
         }
-        Request::Send { group, nodes, tag, text } => {
-            let group = group.map(|group| known(node, &group)).transpose()?;
-            let nodes = nodes.iter().map(|text| find(node, text));
-            let nodes: Vec<NodeId> = nodes.collect::<Result<_, _>>()?;
-            let to = match &group {
-                Some(group) => Recipients::Group(group),
-                None if nodes.is_empty() => Recipients::All,
-                None => Recipients::Nodes(&nodes),
-            };
-            let sent = node.broadcast(to, Tag(tag), Bytes::from(text));
-            let sent = sent.map_err(|error| error.to_string())?;
-            Ok(Reply::Sent(SentRow {
-                origin: Named::new(sent.origin, &|id| node.name(id)),
-                epoch: sent.epoch.to_string(),
-                sequence: sent.sequence,
-            }))
+        Request::Send { tag, .. } if Tag(tag) == OWN_TAG => {
+            Err(format!("tag {tag} is that of questions between nodes: take another one"))
         }
+        Request::Send { group, nodes, tag, text } => send(node, group, &nodes, Tag(tag), text),
         Request::Stats => Ok(Reply::Stats(counters::all(node))),
         Request::Ready { min_peers } => {
             Ok(Reply::Ready(Readiness::of(node).check(min_peers.unwrap_or(0))))
         }
-        Request::Watch | Request::Metrics | Request::Reload | Request::Depart => {
-            Err("this request has an answer of its own".to_owned())
-        }
+        Request::Watch { .. }
+        | Request::Info
+        | Request::Why { .. }
+        | Request::Rtt { .. }
+        | Request::Reachability
+        | Request::Metrics
+        | Request::Reload
+        | Request::Keys { .. }
+        | Request::Depart => Err("this request has an answer of its own".to_owned()),
     }
+}
+
+fn remove(node: &mut Front, group: &GroupName, range: KeyRange) -> Result<Reply, String> {
+    let me = node.id();
+    let mut mine = node.topology_of(group, Op::Add).map(|timed| timed.item);
+    let offer = mine.find(|item| item.member == me && item.range == range);
+    drop(mine);
+    let Some(offer) = offer else {
+        return Err(format!(
+            "this node does not serve exactly {} of '{group}': 'scalesmall topology' lists what it serves",
+            shown(range)
+        ));
+    };
+    let item = node.remove_item(group, range, offer.port).map_err(|error| error.to_string())?;
+    Ok(Reply::Items(vec![ItemRow::new(item, &|id| node.name(id))]))
+}
+
+fn send(
+    node: &mut Front,
+    group: Option<String>,
+    nodes: &[String],
+    tag: Tag,
+    text: String,
+) -> Result<Reply, String> {
+    let group = group.map(|group| known(node, &group)).transpose()?;
+    let nodes = nodes.iter().map(|text| find(node, text));
+    let nodes: Vec<NodeId> = nodes.collect::<Result<_, _>>()?;
+    let to = match &group {
+        Some(group) => Recipients::Group(group),
+        None if nodes.is_empty() => Recipients::All,
+        None => Recipients::Nodes(&nodes),
+    };
+    let payload = Bytes::from(text);
+    let sent = node.broadcast(to, tag, payload.clone()).map_err(|error| error.to_string())?;
+    let named = |id| Named::new(id, &|id| node.name(id));
+    let (origin, group) = (named(sent.origin), group.as_ref());
+    Ok(Reply::Sent(Box::new(SentRow {
+        message: MessageRow::new(origin, sent.sequence, group, tag, &payload),
+        epoch: sent.epoch.to_string(),
+        to: nodes.into_iter().map(named).collect(),
+    })))
 }
 
 fn contact(node: &mut Front, seeds: &[String]) -> Result<Reply, String> {
@@ -145,6 +170,29 @@ fn contact(node: &mut Front, seeds: &[String]) -> Result<Reply, String> {
         }
         None => Ok(Reply::Done),
     }
+}
+
+/// All peers by name.
+pub(crate) fn peers(node: &Front) -> Vec<PeerRow> {
+    let mut rows: Vec<PeerRow> = node.peers().map(|peer| PeerRow::new(node, &peer)).collect();
+    rows.sort_by(|one, other| {
+        (&one.node.name, &one.node.id).cmp(&(&other.node.name, &other.node.id))
+    });
+    rows
+}
+
+/// All that is, as changes that lead to it.
+pub(crate) fn state(node: &Front) -> Vec<EventRow> {
+    let name = |id| node.name(id);
+    let mut rows: Vec<EventRow> = peers(node).into_iter().map(EventRow::of_peer).collect();
+    let items = node.groups().flat_map(|group| {
+        let items = node.topology(group);
+        items.map(|item| Event::ItemSet { group: group.clone(), item })
+    });
+    let described = node.peers().filter(|peer| !peer.metadata.is_empty());
+    let metadata = described.map(|peer| Event::Metadata { node: peer.id, metadata: peer.metadata });
+    rows.extend(items.chain(metadata).map(|event| EventRow::of(&event, &name)));
+    rows
 }
 
 /// A row of an owner; `None` if it is not known any more.

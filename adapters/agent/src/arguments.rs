@@ -1,11 +1,12 @@
 //! Texts that are groups, names, ranges, ports, addresses and operations.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use scalesmall_core::{ClusterName, GroupName, KeyRange, NodeName};
+use scalesmall_driver::DEFAULT_PORT;
 
 /// A group's name.
 pub(crate) fn group(text: &str) -> Result<String, String> {
@@ -40,19 +41,57 @@ pub(crate) fn port(text: &str) -> Result<u16, String> {
     port.ok_or_else(|| "the port of a service is a number from 1 to 65535".to_owned())
 }
 
-/// An address to bind or to advertise.
+/// An address: `IP:PORT`, or `IP` for the default port. An IPv6 address is written in brackets.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
-    if let Ok(address) = text.parse() {
-        return Ok(address);
-    }
-    Err("write an IP address and a port from 0 to 65535, such as 10.0.0.1:29999 or [::1]:29999"
-        .to_owned())
+    let bracketed = text.starts_with('[') && text.ends_with(']');
+    let with_port = || format!("{text}:{DEFAULT_PORT}").parse().ok();
+    let alone = || text.parse().map(|ip: IpAddr| SocketAddr::new(ip, DEFAULT_PORT)).ok();
+    let found = text.parse().ok().or_else(|| match bracketed {
+        true => with_port(),
+        false => alone().filter(SocketAddr::is_ipv4),
+    });
+    found.ok_or_else(|| {
+        format!(
+            "write an IP address and, unless it is {DEFAULT_PORT}, a port from 0 to 65535, such as 10.0.0.1, \
+             10.0.0.1:29999 or [::1]:29999"
+        )
+    })
 }
 
 /// A span of time.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "write a number and its unit, such as 30s or 2min".to_owned())
+}
+
+/// A range: `START-END`, both included.
+pub(crate) fn range(text: &str) -> Result<KeyRange, String> {
+    let form = || "write a range as START-END, such as 0-999 or 0x0-0xffff".to_owned();
+    let (start, end) = text.split_once('-').ok_or_else(form)?;
+    KeyRange::new(key(start)?, key(end)?).map_err(|error| error.to_string())
+}
+
+/// A range as it is written.
+pub(crate) fn shown(range: KeyRange) -> String {
+    format!("{}-{}", range.start(), range.end())
+}
+
+/// A range of a group: `GROUP:START-END`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) group: GroupName,
+    pub(crate) range: KeyRange,
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = || "write it as GROUP:START-END, such as kitchen:0-999".to_owned();
+        let (name, keys) = text.rsplit_once(':').ok_or_else(form)?;
+        let group = GroupName::try_from(name).map_err(|error| error.to_string())?;
+        Ok(Self { group, range: range(keys)? })
+    }
 }
 
 /// A range to serve: `GROUP:START-END@PORT`.
@@ -68,11 +107,11 @@ impl FromStr for Offer {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let form = || "write it as GROUP:START-END@PORT, such as kitchen:0-999@7000".to_owned();
-        let (rest, service) = text.rsplit_once('@').ok_or_else(form)?;
-        let (name, range) = rest.rsplit_once(':').ok_or_else(form)?;
-        let (start, end) = range.split_once('-').ok_or_else(form)?;
-        let group = GroupName::try_from(name).map_err(|error| error.to_string())?;
-        let range = KeyRange::new(key(start)?, key(end)?).map_err(|error| error.to_string())?;
+        let (part, service) = text.rsplit_once('@').ok_or_else(form)?;
+        if !part.contains(':') {
+            return Err(form());
+        }
+        let Part { group, range } = part.parse()?;
         Ok(Self { group, range, port: port(service)? })
     }
 }
@@ -92,6 +131,32 @@ pub(crate) enum OpName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_without_a_port_has_the_default_one() {
+        for (text, full) in [
+            ("10.0.0.1", "10.0.0.1:29999"),
+            ("10.0.0.1:7", "10.0.0.1:7"),
+            ("[::1]", "[::1]:29999"),
+            ("[::1]:0", "[::1]:0"),
+            ("[fe80::1%2]", "[fe80::1%2]:29999"),
+        ] {
+            assert_eq!(address(text), Ok(full.parse().unwrap()), "{text}");
+        }
+        for wrong in
+            ["", "::1", "host", "10.0.0", "10.0.0.1:", "[10.0.0.1]", "[::1", "10.0.0.1:70000"]
+        {
+            assert!(address(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_read_as_it_is_shown() {
+        let range = KeyRange::new(16, 255).unwrap();
+        assert_eq!(super::range(&shown(range)), Ok(range));
+        let part: Part = "a:b:0x10-255".parse().unwrap();
+        assert_eq!((part.group, part.range), (GroupName::try_from("a:b").unwrap(), range));
+    }
 
     #[test]
     fn offers_are_group_range_and_port() {

@@ -1,48 +1,51 @@
 //! Why a peer's status changed, and what multicast does, for people and for programs.
 
 use scalesmall_core::{Cause, HoldReason, MulticastState, NodeId};
+use scalesmall_driver::terms;
 
-/// The cause's name, the nodes that had a part in it, and a sentence in which they are called as
-/// `shown` says.
-pub(crate) fn describe(
-    cause: &Cause,
-    shown: impl Fn(NodeId) -> String,
-) -> (&'static str, Vec<NodeId>, String) {
-    let plain = |name, sentence: &str| (name, Vec::new(), sentence.to_owned());
-    match *cause {
-        Cause::Heard => plain("heard", "it was heard"),
-        Cause::Told { by } => ("told", vec![by], format!("{} told so", shown(by))),
-        Cause::Unanswered => plain("unanswered", "it left a probe unanswered"),
-        Cause::Answered => plain("answered", "it answered"),
-        Cause::AnsweredOther { verifier } => {
-            ("answered_other", vec![verifier], format!("it answered {}", shown(verifier)))
-        }
+/// The name of a cause for programs, and the nodes that had a part in it.
+pub(crate) fn parts(cause: &Cause) -> (&'static str, Vec<NodeId>) {
+    let by = match *cause {
+        Cause::Told { by } => vec![by],
+        Cause::AnsweredOther { verifier } => vec![verifier],
         Cause::Confirmed { accuser, confirmed_by } => {
-            let others: Vec<NodeId> = confirmed_by.into_iter().flatten().collect();
-            let names: Vec<String> = others.iter().map(|other| shown(*other)).collect();
-            let by = if names.is_empty() { "nobody else".to_owned() } else { names.join(" and ") };
-            let nodes = std::iter::once(accuser).chain(others).collect();
-            ("confirmed", nodes, format!("it was silent to {}, confirmed by {by}", shown(accuser)))
+            std::iter::once(accuser).chain(confirmed_by.into_iter().flatten()).collect()
         }
-        Cause::NobodyToAsk => {
-            plain("nobody_to_ask", "it is silent and nobody was there to be asked")
+        _ => Vec::new(),
+    };
+    (terms::cause(cause), by)
+}
+
+/// The sentence for a cause of this name; `by` are the nodes that had a part in it, as people call them.
+pub(crate) fn sentence(name: &str, by: &[&str]) -> String {
+    let first = by.first().copied().unwrap_or("another node");
+    let plain = match name {
+        "heard" => "it was heard",
+        "told" => return format!("{first} told so"),
+        "unanswered" => "it left a probe unanswered",
+        "answered" => "it answered",
+        "answered_other" => return format!("it answered {first}"),
+        "confirmed" => {
+            let others = by.get(1..).unwrap_or_default();
+            let others =
+                if others.is_empty() { "nobody else".to_owned() } else { others.join(" and ") };
+            return format!("it was silent to {first}, confirmed by {others}");
         }
-        Cause::VerifiersSilent => plain(
-            "verifiers_silent",
-            "it is silent and those that were asked to look did not answer",
-        ),
-        Cause::Refuted => plain("refuted", "it refuted what was said about it"),
-        Cause::Departed => plain("departed", "it said goodbye"),
-        Cause::NewLife => plain("new_life", "it began a new life"),
-        Cause::Expired => plain("expired", "it was gone for so long that it is forgotten"),
-        Cause::HeldOff => plain(
-            "held_off",
-            "it says that it was cut off or stood still, as it did before: it is held off for a while",
-        ),
-        Cause::Steady => plain("steady", "it has been held off for long enough"),
-        Cause::OwnStall => plain("own_stall", "this node had slept and takes its word back"),
-        other => ("other", Vec::new(), format!("{other:?}")),
-    }
+        "nobody_to_ask" => "it is silent and nobody was there to be asked",
+        "verifiers_silent" => "it is silent and those that were asked to look did not answer",
+        "refuted" => "it refuted what was said about it",
+        "departed" => "it said goodbye",
+        "new_life" => "it began a new life",
+        "expired" => "it was gone for so long that it is forgotten",
+        "forgotten" => "it was gone, and this node was told to forget it",
+        "held_off" => {
+            "it says that it was cut off or stood still, as it did before: it is held off for a while"
+        }
+        "steady" => "it has been held off for long enough",
+        "own_stall" => "this node had slept and takes its word back",
+        _ => return format!("for a reason that this program does not know ({name})"),
+    };
+    plain.to_owned()
 }
 
 /// The name of why this node is held off, how often that was so, and a sentence.
@@ -59,17 +62,56 @@ pub(crate) fn hold(reason: HoldReason) -> (&'static str, u8, String) {
 
 /// The name of what multicast does for this node, and a sentence.
 pub(crate) const fn multicast(state: MulticastState) -> (&'static str, &'static str) {
-    match state {
-        MulticastState::Working => ("working", "multicast works"),
-        MulticastState::Silent => (
-            "silent",
+    let sentence = match state {
+        MulticastState::Working => "multicast works",
+        MulticastState::Silent => {
             "nobody is heard by multicast: it is blocked, or no other node is on this network; \
-             everything goes by unicast",
-        ),
-        MulticastState::Unheard => (
-            "unheard",
+             everything goes by unicast"
+        }
+        MulticastState::Unheard => {
             "nobody hears this node by multicast, though it hears others: what it says goes by \
-             unicast",
-        ),
+             unicast"
+        }
+    };
+    (terms::multicast(state), sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_a_sentence_and_none_is_a_debug_name() {
+        let [by, verifier, accuser] = [1, 2, 3].map(NodeId::from_bits);
+        let causes = [
+            Cause::Heard,
+            Cause::Told { by },
+            Cause::Unanswered,
+            Cause::Answered,
+            Cause::AnsweredOther { verifier },
+            Cause::Confirmed { accuser, confirmed_by: [Some(by), None] },
+            Cause::NobodyToAsk,
+            Cause::VerifiersSilent,
+            Cause::Refuted,
+            Cause::Departed,
+            Cause::NewLife,
+            Cause::Expired,
+            Cause::HeldOff,
+            Cause::Steady,
+            Cause::OwnStall,
+            Cause::Forgotten,
+        ];
+        for cause in causes {
+            let (name, _) = parts(&cause);
+            let text = sentence(name, &["cook", "waiter"]);
+            assert!(!text.contains("does not know") && text.contains(' '), "{name}: {text}");
+            let debug = format!("{cause:?}");
+            let debug = debug.split(' ').next().expect("a name");
+            assert!(!text.contains(debug), "{text}");
+        }
+        let confirmed = sentence("confirmed", &["cook", "waiter", "host"]);
+        assert_eq!(confirmed, "it was silent to cook, confirmed by waiter and host");
+        assert!(sentence("confirmed", &["cook"]).ends_with("by nobody else"));
+        assert!(sentence("sung", &[]).contains("does not know (sung)"));
     }
 }

@@ -8,17 +8,32 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use scalesmall_core::{ClusterName, NodeName};
 use scalesmall_driver::Seed;
 
-use crate::arguments::{self, Offer, OpName};
+use crate::arguments::{self, Offer};
 use crate::log_lines::LogOptions;
+use crate::questions::{Ask, SuiteName};
 use crate::runtime::Runtime;
 
 /// Group membership without a leader: which node serves which keys, and which nodes are alive.
 #[derive(Debug, Parser)]
-#[command(name = "scalesmall", version, disable_help_subcommand = false)]
+#[command(name = "scalesmall", version, disable_help_subcommand = false, after_help = STATUSES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// What the exit status of the program says.
+const STATUSES: &str = "\
+Exit status:
+  0    done; of a question, yes
+  1    refused, or failed: the line on stderr says why and what to do
+  2    the command line makes no sense
+  3    the answer is no: 'route' has no owner, 'ready' is not ready, 'rtt' was not measured yet, 'reachability' has
+       found a node that another one does not reach
+  70   the program itself failed: its log says why
+  130  'demo' was interrupted
+
+A node is named by its name, its id, or its address. An address is IP:PORT, an IPv6 address in brackets; without a
+port it is 29999. A range is START-END, both ends included, in decimal or after 0x in hexadecimal.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -39,48 +54,6 @@ pub(crate) enum Command {
     Replay(ReplayOptions),
     #[command(flatten)]
     Ask(Ask),
-}
-
-/// What a running node can be asked.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Ask {
-    /// List the members of a group
-    Members(GroupOptions),
-    /// List all groups
-    Groups(AskOptions),
-    /// List all that is said about a group
-    Topology(TopologyOptions),
-    /// Show the owners of a key, best first
-    Route(RouteOptions),
-    /// Show which keys of a group nobody serves, and which several do
-    Coverage(GroupOptions),
-    /// List the other nodes
-    Peers(AskOptions),
-    /// Have the node contact further nodes, by address or by name
-    Contact(ContactOptions),
-    /// Make the node a member of a group
-    Join(GroupOptions),
-    /// Take the node and all of its ranges out of a group
-    Leave(GroupOptions),
-    /// Serve a range of keys
-    Add(AddOptions),
-    /// Stop serving a range of keys
-    Remove(RemoveOptions),
-    /// Send a message to all nodes, to a group, or to some nodes
-    Send(SendOptions),
-    /// Print every change as it happens, until interrupted
-    Watch(AskOptions),
-    /// Show the node's counters
-    Stats(AskOptions),
-    /// Print all that can be watched of the node as OpenMetrics text, as option --metrics serves it
-    Metrics(MetricsOptions),
-    /// Say whether the node is ready: it knows its cluster and does not say goodbye
-    #[command(after_help = READY_STATUS)]
-    Ready(ReadyOptions),
-    /// Have the node read its configuration again, and change what can be changed while it runs
-    Reload(AskOptions),
-    /// Say goodbye and end the node
-    Depart(AskOptions),
 }
 
 /// What can be done with a configuration. Both take the options of 'scalesmall node'.
@@ -111,128 +84,6 @@ pub(crate) struct CompletionsOptions {
 pub(crate) struct ManOptions {
     /// The directory, which must exist
     pub(crate) directory: PathBuf,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct AskOptions {
-    /// The node's control socket [default: as for 'scalesmall node']
-    #[arg(long, env = "SCALESMALL_SOCKET", hide_env_values = true, value_name = "PATH")]
-    pub(crate) socket: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct GroupOptions {
-    /// The group: 1 to 255 bytes
-    #[arg(value_parser = arguments::group)]
-    pub(crate) group: String,
-    #[command(flatten)]
-    pub(crate) ask: AskOptions,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ContactOptions {
-    /// An address or a name, as for the option --seed of 'scalesmall node'
-    #[arg(required = true, value_name = "HOST[:PORT]")]
-    pub(crate) seeds: Vec<Seed>,
-    #[command(flatten)]
-    pub(crate) ask: AskOptions,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct TopologyOptions {
-    /// The group: 1 to 255 bytes
-    #[arg(value_parser = arguments::group)]
-    pub(crate) group: String,
-    /// Only what is said with this operation
-    #[arg(long)]
-    pub(crate) op: Option<OpName>,
-    #[command(flatten)]
-    pub(crate) ask: AskOptions,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct RouteOptions {
-    /// The group: 1 to 255 bytes
-    #[arg(value_parser = arguments::group)]
-    pub(crate) group: String,
-    /// The key: 0 to 4294967295, or in hexadecimal after 0x
-    #[arg(value_parser = arguments::key)]
-    pub(crate) key: u32,
-    #[command(flatten)]
-    pub(crate) ask: AskOptions,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct AddOptions {
-    /// The group: 1 to 255 bytes
-    #[arg(value_parser = arguments::group)]
-    pub(crate) group: String,
-    /// The first key
-    #[arg(value_parser = arguments::key)]
-    pub(crate) start: u32,
-    /// The last key
-    #[arg(value_parser = arguments::key)]
-    pub(crate) end: u32,
-    /// The port of the service
-    #[arg(value_parser = arguments::port)]
-    pub(crate) port: u16,
-    #[command(flatten)]
-    pub(crate) ask: AskOptions,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct RemoveOptions {
-    /// The group: 1 to 255 bytes
-    #[arg(value_parser = arguments::group)]
-    pub(crate) group: String,
-    /// The first key
-    #[arg(value_parser = arguments::key)]
-    pub(crate) start: u32,
-    /// The last key
-    #[arg(value_parser = arguments::key)]
-    pub(crate) end: u32,
-    #[command(flatten)]
-    pub(crate) ask: AskOptions,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct SendOptions {
-    /// The message
-    pub(crate) text: String,
-    /// To the members of this group; without this and --to, to all
-    #[arg(long, value_parser = arguments::group, conflicts_with = "to")]
-    pub(crate) group: Option<String>,
-    /// To the node of this name, address or id; may be repeated
-    #[arg(long, value_parser = arguments::node, value_name = "NODE")]
-    pub(crate) to: Vec<String>,
-    /// A number that tells messages apart
-    #[arg(long, default_value_t = 0)]
-    pub(crate) tag: u32,
-    #[command(flatten)]
-    pub(crate) ask: AskOptions,
-}
-
-/// What the exit status of `ready` says.
-const READY_STATUS: &str = "Exit status: 0, the node is ready; 3, it runs and is not ready, for the reason on \
-    stderr; 1, no node answers; 2, the command line makes no sense.";
-
-#[derive(Args, Debug)]
-pub(crate) struct MetricsOptions {
-    /// The node's control socket
-    #[arg(long, env = "SCALESMALL_SOCKET", hide_env_values = true, value_name = "PATH")]
-    pub(crate) socket: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ReadyOptions {
-    /// How many other nodes it must see alive
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
-    pub(crate) min_peers: usize,
-    #[command(flatten)]
-    pub(crate) ask: AskOptions,
 }
 
 #[derive(Args, Debug)]
@@ -276,14 +127,6 @@ pub(crate) enum PresetName {
     Wan,
     /// For one host
     Local,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum SuiteName {
-    /// Packets can be read but not forged
-    Authenticated,
-    /// Packets are encrypted
-    Sealed,
 }
 
 /// Said after the options of a node.

@@ -5,11 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use scalesmall_core::KeyRange;
-
-use crate::cli::Ask;
 use crate::failure::Failure;
-use crate::protocol::{Reply, Request, What};
+use crate::protocol::{KeyStep, Reply, Request, What};
+use crate::questions::{Ask, AskOptions, KeysCommand};
 use crate::{protocol, show, socket_file};
 
 /// How long a node may take to answer. It is on this host, and saying goodbye is what takes longest.
@@ -20,9 +18,8 @@ const NO_ANSWER: &str = "the node ended before it answered: look at its log";
 /// One of the commands that talk to a running node.
 pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
     let (request, socket, json) = request(ask);
-    check(&request)?;
     let path = socket.map_or_else(socket_file::default_path, Path::to_owned);
-    let watching = matches!(request, Request::Watch);
+    let watching = matches!(request, Request::Watch { .. });
     let mut session = Session::open(&path, &request)?;
     let mut out = io::stdout().lock();
     let mut lagged = false;
@@ -43,19 +40,21 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
             return Err(Failure::new(why));
         }
         lagged = matches!(&reply, Reply::Event(event) if matches!(event.what, What::Lagged));
-        let no = matches!(&reply, Reply::Ready(row) if !row.ready);
-        if no && !json {
-            // The line on stderr says it.
-            return Err(Failure::no(show::text(&reply)));
-        }
+        let no = show::no(&reply);
         let text = if json { show::json(&reply)? } else { show::text(&reply) };
+        if let Some(why) = &no
+            && *why == text
+        {
+            // The line on stderr says all.
+            return Err(Failure::no(why));
+        }
         let closed = match writeln!(out, "{text}").and_then(|()| out.flush()) {
             // The reader of the output has closed it.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => true,
             done => done.map(|()| false)?,
         };
-        if no {
-            return Err(Failure::no(show::text(&reply)));
+        if let Some(why) = no {
+            return Err(Failure::no(why));
         }
         if closed || !watching {
             return Ok(());
@@ -135,17 +134,6 @@ impl Session {
     }
 }
 
-/// Refuses what no node would do, without asking one.
-fn check(request: &Request) -> Result<(), Failure> {
-    match *request {
-        Request::Add { start, end, .. } | Request::Remove { start, end, .. } => {
-            KeyRange::new(start, end)?;
-            Ok(())
-        }
-        _ => Ok(()),
-    }
-}
-
 /// What a command asks, of which socket, and whether its answer is printed as JSON.
 fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
     let (request, options) = match ask {
@@ -164,21 +152,58 @@ fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
         Ask::Join(to) => (Request::Join { group: to.group.clone() }, &to.ask),
         Ask::Leave(to) => (Request::Leave { group: to.group.clone() }, &to.ask),
         Ask::Add(to) => {
-            let group = to.group.clone();
-            (Request::Add { group, start: to.start, end: to.end, port: to.port }, &to.ask)
+            let (group, range, port) = (to.offer.group.to_string(), to.offer.range, to.offer.port);
+            (Request::Add { group, start: range.start(), end: range.end(), port }, &to.ask)
         }
         Ask::Remove(to) => {
-            let group = to.group.clone();
-            (Request::Remove { group, start: to.start, end: to.end }, &to.ask)
+            let (group, range) = (to.part.group.to_string(), to.part.range);
+            (Request::Remove { group, start: range.start(), end: range.end() }, &to.ask)
         }
         Ask::Send(to) => {
             let (group, nodes, text) = (to.group.clone(), to.to.clone(), to.text.clone());
             (Request::Send { group, nodes, tag: to.tag, text }, &to.ask)
         }
-        Ask::Watch(to) => (Request::Watch, to),
+        Ask::Watch(to) => (Request::Watch { state: Some(to.state) }, &to.ask),
+        Ask::Info(to) => (Request::Info, to),
+        Ask::Why(to) => (Request::Why { node: to.node.clone() }, &to.ask),
+        Ask::Rtt(to) => {
+            let (from, to_node) = match &to.other {
+                Some(other) => (Some(to.one.clone()), other.clone()),
+                None => (None, to.one.clone()),
+            };
+            (Request::Rtt { from, to: to_node }, &to.ask)
+        }
+        Ask::Reachability(to) => (Request::Reachability, to),
+        Ask::Forget(to) => (Request::Forget { node: to.node.clone() }, &to.ask),
         Ask::Stats(to) => (Request::Stats, to),
+        Ask::Keys(command) => keys(command),
         Ask::Reload(to) => (Request::Reload, to),
         Ask::Depart(to) => (Request::Depart, to),
     };
     (request, options.socket.as_deref(), options.json)
+}
+
+/// What is asked about keys. A file is named as the node finds it.
+fn keys(command: &KeysCommand) -> (Request, &AskOptions) {
+    let (step, options) = match command {
+        KeysCommand::List(to) => (None, to),
+        KeysCommand::Rotate(to) => {
+            let suite = to.suite.map(|suite| suite.name().to_owned());
+            (Some(KeyStep::Rotate { suite }), &to.ask)
+        }
+        KeysCommand::Add(to) => {
+            let file = std::path::absolute(&to.file).unwrap_or_else(|_| to.file.clone());
+            (Some(KeyStep::Add { file: file.display().to_string() }), &to.ask)
+        }
+        KeysCommand::Use(to) => {
+            let (key, force) = (to.question.key.to_string(), to.force);
+            (Some(KeyStep::Use { key, force }), &to.question.ask)
+        }
+        KeysCommand::Drop(to) => {
+            let (key, force) = (to.question.key.to_string(), to.force);
+            (Some(KeyStep::Drop { key, force }), &to.question.ask)
+        }
+        KeysCommand::Leaked(to) => (Some(KeyStep::Leaked { key: to.key.to_string() }), &to.ask),
+    };
+    (Request::Keys { step }, options)
 }

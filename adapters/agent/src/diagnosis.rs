@@ -30,7 +30,7 @@ struct Fault {
     looks: u32,
 }
 
-const FAULTS: [Fault; 6] = [
+const FAULTS: [Fault; 8] = [
     Fault {
         counter: "refused_forged",
         meaning: "packets arrive whose tag does not fit: they are altered on the way, or somebody forges \
@@ -48,6 +48,18 @@ const FAULTS: [Fault; 6] = [
         counter: "refused_cluster",
         meaning: "packets of another cluster arrive: give one --cluster (and one liveness) to all nodes, or \
                   each cluster its own ports and --multicast-group",
+        looks: 1,
+    },
+    Fault {
+        counter: "refused_version",
+        meaning: "packets of another version arrive: run one version on all nodes, or versions that \
+                  understand each other",
+        looks: 1,
+    },
+    Fault {
+        counter: "refused_full",
+        meaning: "nodes are refused, as the table of nodes is full of living ones: raise \
+                  --engine limits.nodes on all nodes",
         looks: 1,
     },
     Fault {
@@ -88,9 +100,9 @@ fn look(handle: &Handle, diagnosis: &mut Diagnosis, files: &Files) {
         let seeds: Vec<(Seed, SeedState)> =
             node.seeds().map(|(seed, state)| (seed.clone(), state)).collect();
         let state_error = node.state().and_then(|state| state.error);
-        (counters::all(node), node.recording_error(), state_error, seeds)
+        (counters::all(node), node.recording_error(), state_error, seeds, sources(node))
     };
-    while let Ok((counters, error, state_error, seeds)) = handle.call(ask).wait() {
+    while let Ok((counters, error, state_error, seeds, sources)) = handle.call(ask).wait() {
         for line in diagnosis.seeds.look(Instant::now(), &seeds) {
             match line {
                 Line::Bad(text) => tracing::warn!("{text}"),
@@ -107,10 +119,26 @@ fn look(handle: &Handle, diagnosis: &mut Diagnosis, files: &Files) {
                 }
                 _ => String::new(),
             };
-            tracing::warn!("{about}{} ({} = {value})", fault.meaning, fault.counter);
+            let from = sources.iter().find(|(counter, _)| *counter == fault.counter);
+            let from = from.map(|(_, from)| format!("; the last came from {from}"));
+            let from = from.unwrap_or_default();
+            tracing::warn!("{about}{} ({} = {value}{from})", fault.meaning, fault.counter);
         }
         std::thread::sleep(LOOK);
     }
+}
+
+/// Where the last packets came from that raised the counters of faults, each with the node that is known to be
+/// there.
+fn sources(node: &Front) -> Vec<(&'static str, String)> {
+    let source = |fault: &Fault| {
+        let from = node.refused_from(fault.counter)?;
+        let mut peers = node.peers();
+        let known = peers.find(|peer| peer.address == from || peer.addresses.contains(&from));
+        let known = known.map(|peer| format!(", which is the address of {}", peer.name));
+        Some((fault.counter, format!("{from}{}", known.unwrap_or_default())))
+    };
+    FAULTS.iter().filter_map(source).collect()
 }
 
 /// What was seen of the counters, and when something was said about them.
@@ -184,6 +212,16 @@ mod tests {
             let again =
                 (0..fault.looks).any(|look| tell(PAUSE * 3 + LOOK * look, 51 + u64::from(look)));
             assert!(again, "{} is told of once only", fault.counter);
+        }
+    }
+
+    #[test]
+    fn every_fault_has_a_row_in_the_page_about_operating() {
+        let page = include_str!("operating.md");
+        for fault in &FAULTS {
+            assert!(page.contains(&format!("(`{}`)", fault.counter)), "{}", fault.counter);
+            let words: Vec<&str> = fault.meaning.split(' ').take(4).collect();
+            assert!(page.contains(&words.join(" ")), "{}", fault.meaning);
         }
     }
 

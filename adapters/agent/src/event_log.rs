@@ -46,7 +46,44 @@ fn level(event: &Event) -> Level {
             Level::WARN
         }
         Event::Path { from, to, .. } if to < from => Level::WARN,
-        Event::Peer { .. } | Event::Multicast { .. } | Event::Path { .. } => Level::INFO,
+        Event::Peer { .. } | Event::Multicast { .. } | Event::Path { .. } | Event::Key { .. } => {
+            Level::INFO
+        }
         _ => Level::DEBUG,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use scalesmall_core::{BroadcastId, Epoch, HoldReason, Life, NodeId};
+
+    use super::*;
+
+    #[test]
+    fn every_change_that_is_a_warning_has_a_row_in_the_page_about_operating() {
+        let (node, epoch, span) = (NodeId::from_bits(1), Epoch(2), Duration::from_secs(3));
+        let peer = Life { id: node, epoch };
+        let message = BroadcastId { origin: node, epoch, sequence: 4 };
+        let silent = MulticastState::Silent;
+        let warnings = [
+            Event::Conflict { epoch, renewals: 3, lasted: span },
+            Event::Refused { peer, highest: 5, lasted: span },
+            Event::Isolated,
+            Event::Stalled { late: span },
+            Event::HeldOff { reason: HoldReason::Stalls { times: 2 }, left: span },
+            Event::Overflow { dropped: 7 },
+            Event::Undelivered { message, limit: 400 },
+            Event::Multicast { from: MulticastState::Working, to: silent },
+            Event::Path { peer: node, from: 1_200, to: 508 },
+        ];
+        let page = include_str!("operating.md");
+        for event in warnings {
+            assert!(level(&event) <= Level::WARN, "{event:?}");
+            let row = serde_json::to_value(EventRow::of(&event, &|_| None)).expect("JSON");
+            let name = row["event"].as_str().expect("a name");
+            assert!(page.contains(&format!("(`{name}`)")), "{name}");
+        }
     }
 }

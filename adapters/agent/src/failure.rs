@@ -6,6 +6,8 @@ use std::sync::mpsc::channel;
 use std::thread::Builder;
 use std::time::Duration;
 
+use crate::terminal;
+
 /// How long stderr is waited for: the program has to end even if nobody reads it.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -64,7 +66,7 @@ impl Failure {
         let line = if self.json {
             format!("{}\n", json_line("ERROR", &line))
         } else {
-            format!("scalesmall: {line}\n")
+            format!("scalesmall: {}\n", terminal::escaped(&line))
         };
         let (done, written) = channel();
         let write = move || {

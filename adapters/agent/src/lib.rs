@@ -16,13 +16,18 @@
 //! | | `replay` | `scalesmall replay`: running the recording of a node again |
 //! | | `scrapers` | the address at which a node is watched by HTTP |
 //! | | `server` | serving clients, each on a thread of its own |
-//! | changes | `reload` | reading the configuration again, and changing what can be changed |
+//! | changes | `findings` | what takes the knowledge of other nodes as well |
+//! | | `reload` | reading the configuration again, and changing what can be changed |
 //! | answers | `answers` | what a node answers to a request, on the thread of the node |
+//! | | `inquiries` | questions to other nodes of this program, by messages |
+//! | | `ring` | what is asked about keys, and the file in which a node keeps them |
 //! | | `scrapes` | the figures of a node, asked of it at most once a second |
 //! | | `settings` | the settings of a node, from what counts of its configuration |
 //! | | `show` | tables and lines for people |
 //! | | `watchers` | clients that watch changes |
 //! | judging | `event_log` | events in the log: how important each is |
+//! | | `evidence` | what a node knows of itself, and what it has seen of others |
+//! | | `findings_text` | what was found out about nodes, for people |
 //! | | `readiness` | whether a node is ready |
 //! | choices | `configuration` | what a file, the environment and the command line say, and what counts |
 //! | language | `cli` | the command line |
@@ -31,6 +36,8 @@
 //! | | `places` | the places of clients, and which client makes room for the next one |
 //! | | `protocol` | what client and node say to each other, in JSON |
 //! | | `socket_file` | where a node is asked, and by whom |
+//! | | `whom` | which node a text means: a name, an address, an id |
+//! | asking | `questions` | the part of the command line by which a running node is asked |
 //! | words | `arguments` | texts that are groups, names, ranges, ports, addresses, operations |
 //! | | `cause` | why a peer's status changed, for people and for programs |
 //! | | `counters` | all counters of a node, by name |
@@ -38,16 +45,18 @@
 //! | | `log_lines` | what is logged, and how a line looks |
 //! | | `openmetrics` | figures as OpenMetrics text |
 //! | | `runtime` | running the node on the runtime of one's choice |
+//! | | `table` | tables, and what stands in their cells |
 //! | | `seed_log` | seeds that cannot be looked up or do not answer, told by name |
 //! | footing | `threads` | threads whose end is noticed |
-//! | | `whom` | which node a text means: a name, an address, an id |
 //! | ground | `failure` | the one line that says what went wrong |
 //! | | `log` | lines that wait for stderr in a bounded queue |
 //! | | `rarely` | what goes on for long is told at once, and then ever more rarely |
 //! | | `stream` | what is needed of a connection |
 //! | | `stop` | what ends a running node: a signal, a client, a conflict |
+//! | below | `terminal` | texts of others on a terminal |
 //! | the text | [`configuration_file`] | the configuration: what counts, how it is written, reading it again |
 //! | | [`control`] | the control protocol, for those that write a client |
+//! | | [`operating`] | bringing nodes up, watching and changing them, and every warning |
 //!
 //! All state of a node is in the driver's `Node`, on a thread of its own. Clients reach it through a
 //! `Handle`; what they share beside it (which of them watch, and which have a place) is in `watchers` and
@@ -111,6 +120,9 @@ pub mod control {}
 #[doc = include_str!("configuration.md")]
 #[cfg(doc)]
 pub mod configuration_file {}
+#[doc = include_str!("operating.md")]
+#[cfg(doc)]
+pub mod operating {}
 
 mod answers;
 mod arguments;
@@ -123,8 +135,12 @@ mod counters;
 mod demo;
 mod diagnosis;
 mod event_log;
+mod evidence;
 mod failure;
+mod findings;
+mod findings_text;
 mod http;
+mod inquiries;
 mod keygen;
 mod log;
 mod log_lines;
@@ -134,10 +150,12 @@ mod notify;
 mod openmetrics;
 mod places;
 mod protocol;
+mod questions;
 mod rarely;
 mod readiness;
 mod reload;
 mod replay;
+mod ring;
 mod runtime;
 mod scrapers;
 mod scrapes;
@@ -148,6 +166,8 @@ mod show;
 mod socket_file;
 mod stop;
 mod stream;
+mod table;
+mod terminal;
 mod threads;
 mod watchers;
 mod whom;

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,10 +16,13 @@ use crate::configuration::{Configuration, Flags};
 use crate::counters::Beside;
 use crate::diagnosis::Files;
 use crate::failure::Failure;
+use crate::findings::Findings;
+use crate::inquiries::Inquiries;
 use crate::log_lines::LogFormat;
 use crate::notify::Manager;
-use crate::protocol::{EventRow, OWN_NAME};
+use crate::protocol::{EventRow, OWN_NAME, OWN_TAG};
 use crate::reload::Reloader;
+use crate::ring::KeyFile;
 use crate::runtime::{Bound, Runtime};
 use crate::scrapers::Scrapers;
 use crate::scrapes::Scrapes;
@@ -72,7 +75,17 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
     let beside = Beside::new(log.clone());
     let watchers = Watchers::new(beside.clone());
     let format = options.log.log_format;
-    tell(events, thread, watchers.clone(), stop, (options.exit_on_conflict, format))?;
+    let inquiries = Inquiries::new(handle.clone());
+    let teller = Teller {
+        watchers: watchers.clone(),
+        handle: handle.clone(),
+        inquiries: inquiries.clone(),
+        stop,
+        exit_on_conflict: options.exit_on_conflict,
+        key_file: KeyFile::of(&configuration, &handle),
+        format,
+    };
+    teller.tell(events, thread)?;
     let (join, serve) = (options.join.clone(), options.serve.clone());
     handle.call(move |node| offer(node, &join, &serve)).wait()??;
 
@@ -85,7 +98,8 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
     let manager = Manager::new(handle.clone())?;
     let multicast = has_multicast && multicast.is_ok();
     let reloader = Reloader::new(flags, configuration, handle.clone(), multicast);
-    let server = Server::new(handle.clone(), watchers, beside, scrapes, reloader.clone());
+    let findings = Findings::new(handle.clone(), inquiries);
+    let server = Server::new(handle.clone(), watchers, beside, scrapes, reloader.clone(), findings);
     server.listen(listener)?;
     if let Some(path) = &files.state
         && let Some(state) = handle.call(|node| node.state()).wait()?
@@ -212,34 +226,72 @@ fn refused(error: StartError, settings: &Settings) -> Failure {
     }
 }
 
-/// Hands every change to those who watch and to the log.
-fn tell(
-    mut events: Events,
-    thread: JoinHandle<io::Result<()>>,
+/// Where every change goes.
+struct Teller {
     watchers: Watchers,
+    handle: Handle,
+    inquiries: Inquiries,
     stop: Sender<Stop>,
-    (exit_on_conflict, format): (bool, LogFormat),
-) -> io::Result<()> {
-    let died = stop.clone();
-    let tell = move || {
-        while let Some(event) = events.next_event() {
-            let row = EventRow::of(&event, &|id| events.name(id).cloned());
-            event_log::log(&event, &row, format);
-            watchers.publish(&row);
-            // The program may be ending already.
-            let _ = match event {
-                Event::Conflict { .. } if exit_on_conflict => stop.send(Stop::Conflict),
-                Event::Departed { acknowledged_by, told } => {
-                    stop.send(Stop::Departed { acknowledged_by, told })
-                }
-                _ => Ok(()),
-            };
+    exit_on_conflict: bool,
+    /// Where the keys are kept, if they are in a file.
+    key_file: Option<KeyFile>,
+    format: LogFormat,
+}
+
+impl Teller {
+    /// Hands every change to those who watch and to the log, on a thread of its own.
+    fn tell(self, mut events: Events, thread: JoinHandle<io::Result<()>>) -> io::Result<()> {
+        let died = self.stop.clone();
+        let tell = move || {
+            while let Some(event) = events.next_event() {
+                self.hand_on(&event, &events);
+            }
+            let ended =
+                thread.join().unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));
+            // The program may have ended meanwhile.
+            let _ = self.stop.send(Stop::Ended(ended));
+        };
+        threads::need("events", died, tell)
+    }
+
+    fn hand_on(&self, event: &Event, events: &Events) {
+        if let Event::Message { origin, tag: OWN_TAG, payload, .. } = event
+            && self.inquiries.hear(*origin, payload)
+        {
+            return;
         }
-        let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));
-        // The program may have ended meanwhile.
-        let _ = stop.send(Stop::Ended(ended));
-    };
-    threads::need("events", died, tell)
+        let mut row = EventRow::of(event, &|id| events.name(id).cloned());
+        if let Some(source) = self.source(event) {
+            row.text += &source;
+        }
+        event_log::log(event, &row, self.format);
+        if let (Event::Key { .. }, Some(file)) = (event, &self.key_file) {
+            file.keep();
+        }
+        self.watchers.publish(&row);
+        // The program may be ending already.
+        let _ = match *event {
+            Event::Conflict { .. } if self.exit_on_conflict => self.stop.send(Stop::Conflict),
+            Event::Departed { acknowledged_by, told } => {
+                self.stop.send(Stop::Departed { acknowledged_by, told })
+            }
+            _ => Ok(()),
+        };
+    }
+
+    /// Where the packets come from that a warning is about, for its sentence.
+    fn source(&self, event: &Event) -> Option<String> {
+        let found = match *event {
+            Event::Conflict { .. } => self.handle.call(|node| node.refused_from("refused_own")),
+            Event::Refused { peer, .. } => self.handle.call(move |node| node.address(peer.id)),
+            _ => return None,
+        };
+        let source = found.wait().ok()??;
+        Some(match event {
+            Event::Conflict { .. } => format!(" (packets in its name come from {source})"),
+            _ => format!(" (its packets come from {source})"),
+        })
+    }
 }
 
 /// Has the recording written to its end, if the disk is not too slow for that.
@@ -264,6 +316,13 @@ fn goodbye(handle: &Handle, stopped: &Receiver<Stop>) {
             tracing::info!("left; {acknowledged_by} of {told} acknowledged it");
         }
         Ok(Stop::Signal) => tracing::warn!("the goodbye was cut short by a second signal"),
-        other => tracing::warn!("the goodbye was not finished: {other:?}"),
+        Err(RecvTimeoutError::Timeout) => tracing::warn!(
+            "the goodbye was not finished within {} s: the others find out by themselves",
+            GOODBYE.as_secs()
+        ),
+        Ok(Stop::Ended(_) | Stop::Died(_) | Stop::Conflict)
+        | Err(RecvTimeoutError::Disconnected) => {
+            tracing::warn!("the node ended before its goodbye was finished");
+        }
     }
 }

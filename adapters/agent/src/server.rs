@@ -11,12 +11,14 @@ use std::time::{Duration, Instant};
 use scalesmall_core::Status;
 use scalesmall_driver::{Front, Handle};
 
-use crate::answers::{answer, parse};
+use crate::answers::{self, answer, parse};
 use crate::counters::Beside;
+use crate::findings::Findings;
 use crate::places::{CLIENTS, Client, NoRequest, Places, WATCHES};
 use crate::protocol::{DepartedRow, EventRow, REQUEST_LIMIT, Reply, Request, What};
 use crate::rarely::{Rarely, and_before};
 use crate::reload::Reloader;
+use crate::ring;
 use crate::scrapes::Scrapes;
 use crate::threads;
 use crate::watchers::Watchers;
@@ -50,6 +52,7 @@ pub(crate) struct Server {
     beside: Beside,
     scrapes: Scrapes,
     reloader: Reloader,
+    findings: Findings,
 }
 
 impl Server {
@@ -59,9 +62,10 @@ impl Server {
         beside: Beside,
         scrapes: Scrapes,
         reloader: Reloader,
+        findings: Findings,
     ) -> Self {
         let places = Places::new(CLIENTS);
-        Self { handle, watchers, places, beside, scrapes, reloader }
+        Self { handle, watchers, places, beside, scrapes, reloader, findings }
     }
 
     /// Accepts clients on a thread of its own, for as long as the program runs.
@@ -173,11 +177,20 @@ impl Server {
             }
         };
         match parse(&line) {
-            Err(refused) => say(client, &refused, Some(ANSWER)),
-            Ok(Request::Watch) => self.watch(client),
+            Err(why) => say(client, &Reply::Refused(why), Some(ANSWER)),
+            Ok(Request::Watch { state }) => self.watch(client, state.unwrap_or(false)),
+            Ok(Request::Info) => say(client, &self.findings.info(), Some(ANSWER)),
+            Ok(Request::Why { node }) => say(client, &self.findings.why(node), Some(ANSWER)),
+            Ok(Request::Rtt { from, to }) => {
+                say(client, &self.findings.rtt(from, to), Some(ANSWER))
+            }
+            Ok(Request::Reachability) => say(client, &self.findings.reachability(), Some(ANSWER)),
             Ok(Request::Reload) => {
                 let reloaded = self.reloader.reload();
                 say(client, &reloaded.map_or_else(Reply::Refused, Reply::Reloaded), Some(ANSWER))
+            }
+            Ok(Request::Keys { step }) => {
+                say(client, &ring::answer(&self.handle, step), Some(ANSWER))
             }
             Ok(Request::Depart) => {
                 client.departs();
@@ -226,7 +239,7 @@ impl Server {
 
     /// Tells a client of every change. One that does not read is waited for: what it misses meanwhile is
     /// bounded by the queue of its changes.
-    fn watch(&self, client: &Client<UnixStream>) -> io::Result<()> {
+    fn watch(&self, client: &Client<UnixStream>, with_state: bool) -> io::Result<()> {
         if !client.watches() {
             let why = if client.has_place() {
                 format!("{WATCHES} clients watch already: end one of them first")
@@ -237,14 +250,18 @@ impl Server {
             return Ok(());
         }
         let changes = self.watchers.subscribe();
-        let state = |node: &mut Front| {
+        let state = move |node: &mut Front| {
             let alive = node.peers().filter(|peer| peer.status == Status::Alive).count();
-            (node.id(), node.my_name().to_string(), alive)
+            let state = if with_state { answers::state(node) } else { Vec::new() };
+            (node.id(), node.my_name().to_string(), alive, state)
         };
-        let Ok((id, name, peers)) = self.handle.call(state).wait() else { return Ok(()) };
+        let Ok((id, name, peers, state)) = self.handle.call(state).wait() else { return Ok(()) };
         let text = format!("watching {name}, which sees {peers} others alive");
         let what = What::Watching { id: id.to_string(), name, peers };
         say(client, &Reply::Event(Box::new(EventRow::new(what, text))), None)?;
+        for row in state {
+            say(client, &Reply::Event(Box::new(row)), None)?;
+        }
         loop {
             match changes.recv_timeout(LOOK) {
                 Ok(event) => say(client, &Reply::Event(Box::new(event)), None)?,

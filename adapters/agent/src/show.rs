@@ -1,10 +1,12 @@
 //! Tables and lines for people.
 
-use comfy_table::Table;
+use std::io::{self, IsTerminal as _};
+use std::time::SystemTime;
 
-use crate::diagnosis;
 use crate::failure::Failure;
-use crate::protocol::{CoverageRow, ReloadRow, Reply};
+use crate::protocol::{CoverageRow, KeyRow, Named, PeerRow, ReloadRow, Reply};
+use crate::table::{age, range, shown_micros, span, table};
+use crate::{diagnosis, findings_text, terminal};
 
 /// What the reply to a request looks like on a terminal.
 pub(crate) fn text(reply: &Reply) -> String {
@@ -25,42 +27,25 @@ pub(crate) fn text(reply: &Reply) -> String {
                 vec![
                     row.member.shown().to_owned(),
                     row.op.clone(),
-                    row.start.to_string(),
-                    row.end.to_string(),
+                    range(row.start, row.end),
                     row.port.to_string(),
                     row.clock.to_string(),
                 ]
             });
-            table(&["member", "op", "start", "end", "port", "clock"], rows, "nothing is said")
+            table(&["member", "op", "range", "port", "clock"], rows, "nothing is said")
         }
         Reply::Owners(owners) => {
             let rows = owners.iter().map(|row| {
-                let (start, end) = (row.start.to_string(), row.end.to_string());
-                vec![row.node.name.clone(), row.endpoint.clone(), start, end]
+                vec![row.node.name.clone(), row.endpoint.clone(), range(row.start, row.end)]
             });
-            table(&["owner", "serves at", "start", "end"], rows, "nobody serves this key")
+            table(&["owner", "serves at", "range"], rows, NO_OWNER)
         }
         Reply::Coverage(coverage) => coverage_text(coverage),
-        Reply::Peers(peers) => {
-            let rows = peers.iter().map(|row| {
-                let rtt = row.rtt_us.map(|us| format!("{}.{:03} ms", us / 1000, us % 1000));
-                let status = match row.held_for_ms {
-                    Some(ms) => format!("{}: held off for {} s", row.status, ms.div_ceil(1000)),
-                    None => row.status.clone(),
-                };
-                vec![
-                    row.node.name.clone(),
-                    row.node.address.clone(),
-                    status,
-                    rtt.unwrap_or_default(),
-                    format!("{} B", row.datagram),
-                    row.epoch.clone(),
-                    row.metadata.clone(),
-                ]
-            });
-            let head = ["peer", "address", "status", "round trip", "datagram", "epoch", "metadata"];
-            table(&head, rows, "no peers")
-        }
+        Reply::Peers(peers) => peers_text(peers),
+        Reply::Info(row) => findings_text::info(row),
+        Reply::Why(row) => findings_text::why(row),
+        Reply::Rtt(row) => findings_text::rtt(row),
+        Reply::Reachability(row) => findings_text::reachability(row),
         Reply::Stats(stats) => {
             let rows = stats.iter().map(|(name, value)| vec![name.clone(), value.to_string()]);
             let mut text = table(&["counter", "value"], rows, "no counters");
@@ -71,26 +56,106 @@ pub(crate) fn text(reply: &Reply) -> String {
             }
             text
         }
-        Reply::Metrics(text) => text.trim_end().to_owned(),
+        // Read by a program, it has to be what it is.
+        Reply::Metrics(text) if !io::stdout().is_terminal() => text.trim_end().to_owned(),
+        Reply::Metrics(text) => terminal::escaped_lines(text.trim_end()),
         Reply::Ready(row) => match &row.why {
             None => "ready".to_owned(),
             Some(why) => format!("not ready: {why}"),
         },
         Reply::Done => "done".to_owned(),
-        Reply::Sent(sent) => format!("sent as message {} of this life", sent.sequence),
+        Reply::Sent(sent) => {
+            let to: Vec<&str> = sent.to.iter().map(Named::shown).collect();
+            let to = if to.is_empty() { String::new() } else { format!(" to {}", to.join(", ")) };
+            terminal::escaped(&format!("sent{to}: {}", sent.message.text())).into_owned()
+        }
         Reply::Departed(departed) => format!(
             "the node has left; {} of {} acknowledged it",
             departed.acknowledged_by, departed.told
         ),
+        Reply::Keys(rows) => keys_text(rows),
         Reply::Reloaded(row) => reloaded(row),
-        Reply::Event(event) => format!("{} {}", event.at, event.text),
+        Reply::Event(event) => {
+            let text = terminal::escaped(&event.text);
+            format!("{} {text}", terminal::escaped(&event.at))
+        }
         Reply::Refused(why) => why.clone(),
     }
 }
 
+/// What is said if nobody serves a key.
+const NO_OWNER: &str = "nobody serves this key";
+
+/// Why the answer to a question is no, if it is.
+pub(crate) fn no(reply: &Reply) -> Option<String> {
+    match reply {
+        Reply::Ready(row) if !row.ready => Some(text(reply)),
+        Reply::Owners(owners) if owners.is_empty() => Some(NO_OWNER.to_owned()),
+        Reply::Rtt(row) if row.rtt_us.is_none() => Some(text(reply)),
+        Reply::Reachability(row) => match row.lost.len() {
+            0 => None,
+            1 => Some("one living node is not reached by another one".to_owned()),
+            several => Some(format!("{several} times a living node is not reached by another one")),
+        },
+        _ => None,
+    }
+}
+
+fn keys_text(keys: &[KeyRow]) -> String {
+    let rows = keys.iter().map(|row| {
+        let notes = [(row.in_use, "in use"), (row.leaked, "leaked"), (row.travels, "travels")];
+        let notes: Vec<&str> = notes.iter().filter(|(is, _)| *is).map(|(_, note)| *note).collect();
+        vec![
+            row.key.clone(),
+            row.suite.clone(),
+            row.generation.to_string(),
+            notes.join(", "),
+            format!("{} of {}", row.held_by, row.of),
+            format!("{} of {}", row.used_by, row.of),
+            row.waits_for.as_ref().map(|named| named.shown().to_owned()).unwrap_or_default(),
+        ]
+    });
+    let head = ["key", "suite", "generation", "", "held by", "used by", "waits for"];
+    table(&head, rows, "no keys")
+}
+
+fn peers_text(peers: &[PeerRow]) -> String {
+    let now = SystemTime::now();
+    let rows = peers.iter().map(|row| {
+        let rtt = row.rtt_us.map(shown_micros);
+        let status = match row.held_for_ms {
+            Some(ms) => format!("{}: held off for {} s", row.status, ms.div_ceil(1000)),
+            None => row.status.clone(),
+        };
+        vec![
+            row.node.name.clone(),
+            row.node.address.clone(),
+            status,
+            row.since.as_deref().map(|since| age(since, now)).unwrap_or_default(),
+            row.heard_ms.map(|ms| format!("{} ago", span(ms))).unwrap_or_default(),
+            rtt.unwrap_or_default(),
+            format!("{} B", row.datagram),
+            row.epoch.clone(),
+            row.metadata.clone(),
+        ]
+    });
+    let head = [
+        "peer",
+        "address",
+        "status",
+        "for",
+        "heard",
+        "round trip",
+        "datagram",
+        "epoch",
+        "metadata",
+    ];
+    table(&head, rows, "no peers")
+}
+
 /// The value of a reply as JSON.
 pub(crate) fn json(reply: &Reply) -> Result<String, Failure> {
-    Ok(match reply {
+    let json = match reply {
         Reply::Members(value) => serde_json::to_string(value)?,
         Reply::Groups(value) => serde_json::to_string(value)?,
         Reply::Items(value) => serde_json::to_string(value)?,
@@ -99,6 +164,10 @@ pub(crate) fn json(reply: &Reply) -> Result<String, Failure> {
         Reply::Peers(value) => serde_json::to_string(value)?,
         Reply::Done => serde_json::to_string(&serde_json::json!({}))?,
         Reply::Sent(value) => serde_json::to_string(value)?,
+        Reply::Info(value) => serde_json::to_string(value)?,
+        Reply::Why(value) => serde_json::to_string(value)?,
+        Reply::Rtt(value) => serde_json::to_string(value)?,
+        Reply::Reachability(value) => serde_json::to_string(value)?,
         Reply::Stats(value) => {
             let object = |(name, value): &(String, u64)| (name.clone(), (*value).into());
             let object: serde_json::Map<String, serde_json::Value> =
@@ -107,11 +176,13 @@ pub(crate) fn json(reply: &Reply) -> Result<String, Failure> {
         }
         Reply::Metrics(value) => serde_json::to_string(value)?,
         Reply::Ready(value) => serde_json::to_string(value)?,
+        Reply::Keys(value) => serde_json::to_string(value)?,
         Reply::Reloaded(value) => serde_json::to_string(value)?,
         Reply::Departed(value) => serde_json::to_string(value)?,
         Reply::Event(value) => serde_json::to_string(value)?,
         Reply::Refused(value) => serde_json::to_string(value)?,
-    })
+    };
+    Ok(terminal::escaped_json(&json))
 }
 
 /// What a reload has done, in one sentence for each kind.
@@ -135,20 +206,13 @@ fn coverage_text(coverage: &CoverageRow) -> String {
     let gaps = coverage
         .gaps
         .iter()
-        .map(|gap| (gap.start, vec![gap.start.to_string(), gap.end.to_string(), "nobody".into()]));
+        .map(|gap| (gap.start, vec![range(gap.start, gap.end), "nobody".into()]));
     let overlaps = coverage.overlaps.iter().map(|overlap| {
         let owners = format!("{} owners", overlap.owners);
-        (overlap.start, vec![overlap.start.to_string(), overlap.end.to_string(), owners])
+        (overlap.start, vec![range(overlap.start, overlap.end), owners])
     });
     let mut rows: Vec<(u32, Vec<String>)> = gaps.chain(overlaps).collect();
     rows.sort_by_key(|(start, _)| *start);
     let rows = rows.into_iter().map(|(_, row)| row);
-    table(&["start", "end", "served by"], rows, "every key has exactly one owner")
-}
-
-fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>, none: &str) -> String {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header(header.iter().copied());
-    table.add_rows(rows);
-    if table.is_empty() { none.to_owned() } else { table.trim_fmt() }
+    table(&["range", "served by"], rows, "every key has exactly one owner")
 }

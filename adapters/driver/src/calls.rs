@@ -1,5 +1,9 @@
 //! The calls of a node: those of its engine without `now`, its events, its seeds.
 
+mod keys;
+
+pub use keys::RotateError;
+
 use core::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -7,17 +11,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use scalesmall_core::{
-    BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, GroupError,
-    GroupName, KeyRange, MetadataError, MulticastState, NodeId, NodeName, Op, Owner, Peer,
-    Recipients, Stats, Tag, TimedItem,
+    BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, ForgetError,
+    GroupError, GroupName, KeyRange, MetadataError, MulticastState, NodeId, NodeName, Op, Owner,
+    Peer, Recipients, Stats, Tag, TimedItem,
 };
 
 use crate::clock::Clock;
 use crate::discovery::{Met, SeedState, Seeds, is_alone};
+use crate::history::{History, Transition};
 use crate::keeper::{Keeper, StateReport};
 use crate::names::Names;
 use crate::record::Recorded;
 use crate::seed::{Seed, can_reach};
+use crate::sources::Sources;
 use crate::stats::DriverStats;
 #[cfg(feature = "tracing")]
 use crate::trace;
@@ -31,6 +37,8 @@ use crate::trace;
 pub struct Front {
     pub(crate) engine: Recorded,
     pub(crate) names: Names,
+    pub(crate) history: History,
+    pub(crate) sources: Sources,
     pub(crate) clock: Clock,
     pub(crate) seeds: Seeds,
     pub(crate) keeper: Option<Keeper>,
@@ -49,7 +57,9 @@ impl Front {
         let now = self.clock.now();
         let event = self.engine.poll_event(now);
         if let Some(event) = &event {
-            self.names.hear(event, self.engine.engine());
+            let engine = self.engine.engine();
+            self.names.hear(event, engine);
+            self.history.hear(event, engine, now, SystemTime::now());
         }
         if event == Some(Event::Isolated) {
             self.seeds.hasten();
@@ -216,6 +226,16 @@ impl Front {
         self.engine.announce_slow(now, expected);
     }
 
+    /// Forgets a node that is down or has left, on this node alone. See `Engine::forget`.
+    ///
+    /// # Errors
+    ///
+    /// [`ForgetError`]; nothing has changed then.
+    pub fn forget(&mut self, node: NodeId) -> Result<(), ForgetError> {
+        let now = self.clock.now();
+        self.engine.forget(now, node)
+    }
+
     /// Says goodbye. Keep pumping until [`Event::Departed`].
     pub fn depart(&mut self) {
         let now = self.clock.now();
@@ -352,6 +372,27 @@ impl Front {
         self.engine.engine().peer(id)
     }
 
+    /// The last changes of a peer that [`Front::poll_event`] has returned, with the evidence for each; the
+    /// oldest first. The last 8 of each peer are kept, 8,192 in all, and those of a peer that is forgotten
+    /// too.
+    pub fn transitions(&self, peer: NodeId) -> impl DoubleEndedIterator<Item = &Transition> {
+        self.history.of(peer)
+    }
+
+    /// Since when a peer has been what it is now, by the changes that [`Front::poll_event`] has returned;
+    /// `None` if it is not known, or too many others have changed since.
+    #[must_use]
+    pub fn since(&self, peer: NodeId) -> Option<SystemTime> {
+        self.history.since(peer, self.peer(peer)?.status)
+    }
+
+    /// Where the last packet came from that raised this counter, such as `refused_key`; `None` if there was
+    /// none, or if the counter is not about how nodes are set up. Nothing proves the source of such a packet.
+    #[must_use]
+    pub fn refused_from(&self, counter: &str) -> Option<SocketAddr> {
+        self.sources.of(counter)
+    }
+
     /// What multicast does for this node; `None` if it is off.
     #[must_use]
     pub fn multicast(&self) -> Option<MulticastState> {
@@ -414,8 +455,9 @@ impl core::error::Error for NoRandomness {}
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
+    use std::time::{Duration, Instant, SystemTime};
 
-    use scalesmall_core::Epoch;
+    use scalesmall_core::{Cause, ClusterName, Epoch, ForgetError, Status};
 
     use crate::{GroupKeys, Node, Settings};
 
@@ -438,6 +480,54 @@ mod tests {
             }
             assert!(node.epoch() > before);
         }
+    }
+
+    #[test]
+    fn changes_are_kept_with_their_evidence_until_the_node_is_forgotten_and_beyond() {
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
+        let mut one = node();
+        settings.seeds.push(one.my_address().into());
+        let mut other: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
+        let id = other.id();
+        let begun = SystemTime::now();
+        let limit = Instant::now() + Duration::from_secs(20);
+        let mut status = |wanted, other: &mut Node<UdpSocket>| {
+            while one.peer(id).map(|peer| peer.status) != wanted {
+                let _ = (one.pump().unwrap(), other.pump().unwrap());
+                assert!(Instant::now() < limit, "not yet {wanted:?}");
+            }
+            while one.poll_event().is_some() {}
+            (one.since(id), one.forget(id))
+        };
+        let (since, refused) = status(Some(Status::Alive), &mut other);
+        assert!(since.is_some_and(|since| since >= begun));
+        assert_eq!(refused, Err(ForgetError::Living { status: Status::Alive }));
+        other.depart();
+        assert_eq!(status(Some(Status::Left), &mut other).1, Ok(()));
+        assert_eq!(status(None, &mut other), (None, Err(ForgetError::Unknown)));
+        let told: Vec<_> = one.transitions(id).collect();
+        let steps: Vec<_> = told.iter().map(|change| (change.from, change.to)).collect();
+        let (alive, left) = (Some(Status::Alive), Some(Status::Left));
+        assert_eq!(steps, [(None, alive), (alive, left), (left, None)]);
+        assert_eq!(told[2].cause, Cause::Forgotten);
+        assert!(told[1].silent_for.is_some_and(|silent| silent < Duration::from_secs(5)));
+        assert_eq!((told[2].silent_for, told[0].stall), (None, None));
+    }
+
+    #[test]
+    fn a_refused_packet_is_remembered_by_where_it_came_from() {
+        let mut node = node();
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
+        settings.cluster = ClusterName::try_from("another").unwrap();
+        settings.seeds.push(node.my_address().into());
+        let mut stranger: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
+        let limit = Instant::now() + Duration::from_secs(20);
+        while node.stats().refused_cluster == 0 {
+            let _ = (node.pump().unwrap(), stranger.pump().unwrap());
+            assert!(Instant::now() < limit, "nothing is refused");
+        }
+        assert_eq!(node.refused_from("refused_cluster"), Some(stranger.my_address()));
+        assert_eq!(node.refused_from("refused_key"), None);
     }
 
     #[test]

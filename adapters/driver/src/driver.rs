@@ -157,7 +157,10 @@ impl<S: Socket> Driver<S> {
             let from = std::net::SocketAddr::new(from.ip().to_canonical(), from.port());
             let arrival = if multicast { Arrival::Multicast(from) } else { Arrival::Unicast(from) };
             // The engine counts what it refuses.
-            let _ = front.engine.handle_datagram(now, arrival, &self.received[..len]);
+            let taken = front.engine.handle_datagram(now, arrival, &self.received[..len]);
+            if let Err(refused) = taken {
+                front.sources.note(refused, arrival);
+            }
         }
         front.driver_stats.full_bursts += 1;
         Ok(if errors == BURST { Received::Errors } else { Received::Burst })

@@ -56,9 +56,11 @@ impl GroupKeys {
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`] if there is no such file or it cannot be read, if anybody but its owner may read or
-    /// write it, or if it holds no keys. A file that root lends to a process of another user may be read by a
-    /// group: that is how orchestrators hand secrets on.
+    /// [`KeyFileError`] if there is no such file or it cannot be read, if anybody but its owner may read or write it,
+    /// or if it holds no keys. A file that root lends to a process of another user may be read by a group: that
+    /// is how orchestrators hand secrets on (`fsGroup` of Kubernetes). It weakens nothing: root reads any file
+    /// as it is, nobody else can give such a file away, and so whoever is in that group was let in by root. A
+    /// process of root has no need of it, and a file of another user may belong to a group that is everybody's.
     pub fn from_file(path: &Path) -> Result<Self, KeyFileError> {
         let unreadable = |error: io::Error| KeyFileError::Unreadable { kind: error.kind() };
         // Before it is opened, as a pipe would keep this waiting.

@@ -62,6 +62,7 @@
 //! | ground | `checksum` | a checksum of what is written to files |
 //! | | `clock` | the engine's time from the operating system's |
 //! | | `config_line` | a configuration as words of a recording |
+//! | | `history` | the last changes of each peer, with the evidence for them |
 //! | | `interface` | the addresses and indices of the host's network interfaces |
 //! | | `key` | the keys: where they come from, what is refused, how they are kept |
 //! | | `names` | the names of nodes that events mention, also of those that are forgotten |
@@ -69,6 +70,7 @@
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
 //! | | `seed` | where to find others: an address, or a name |
 //! | | `socket` | what the driver needs of a socket |
+//! | | `sources` | where packets come from that are refused for the setup of a node |
 //! | | `stats` | counters of what happens beside the engine |
 //! | | `tape` | the file of a recording: bounded, and one of a few |
 //! | | [`terms`] | what programs call that which a node believes, and why |
@@ -140,6 +142,7 @@ mod events;
 mod facade;
 pub mod figures;
 mod handle;
+mod history;
 mod interface;
 mod keeper;
 mod key;
@@ -158,6 +161,7 @@ mod seed;
 mod settings;
 mod socket;
 mod sockets;
+mod sources;
 mod state;
 mod stats;
 mod tape;
@@ -165,12 +169,13 @@ pub mod terms;
 #[cfg(feature = "tracing")]
 mod trace;
 
-pub use calls::{Front, NoRandomness};
+pub use calls::{Front, NoRandomness, RotateError};
 pub use clock::Clock;
 pub use discovery::SeedState;
 pub use driver::{Driver, Wait};
 pub use events::{Events, Outlet, event_queue};
 pub use handle::{Call, CallError, Handle};
+pub use history::{Stall, Transition};
 pub use keeper::StateReport;
 pub use key::{GroupKeys, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};

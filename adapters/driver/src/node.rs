@@ -19,7 +19,6 @@ use crate::driver::{Driver, Wait};
 use crate::facade::Facade;
 use crate::handle::{Handle, Mailbox};
 use crate::keeper::Keeper;
-use crate::names::Names;
 use crate::record::Recorded;
 use crate::settings::{Settings, SettingsError};
 use crate::socket::Socket;
@@ -89,11 +88,13 @@ impl<S: Socket> Node<S> {
         let engine = Recorded::new(settings, config, locator, epoch, clock.now(), tape)?;
         let seeds = Seeds::new(&settings.seeds, local.ip(), settings.look_up_every);
         let driver_stats = DriverStats::default();
-        let names = Names::default();
+        let (names, history, sources) = Default::default();
         let (reader_lags, calls_waiting) = (false, 0);
         let mut front = Front {
             engine,
             names,
+            history,
+            sources,
             clock,
             seeds,
             keeper,

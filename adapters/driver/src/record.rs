@@ -21,8 +21,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
     Arrival, BroadcastError, BroadcastId, Config, ConfigError, DatagramError, Destination, Engine,
-    Epoch, Event, GroupError, GroupName, Instant, KeyRange, Locator, MetadataError, Recipients,
-    SendError, SendRate, Tag, TimedItem,
+    Epoch, Event, ForgetError, GroupError, GroupName, Instant, Key, KeyError, KeyId, KeyRange,
+    Locator, MetadataError, NodeId, Recipients, SendError, SendRate, Tag, TimedItem,
 };
 
 use crate::checksum::Checksum;
@@ -208,6 +208,11 @@ impl Recorded {
         self.engine.announce_slow(now, Duration::from_nanos(nanos));
     }
 
+    pub(crate) fn forget(&mut self, now: Instant, node: NodeId) -> Result<(), ForgetError> {
+        self.note(now, format_args!("forget {node}"));
+        self.engine.forget(now, node)
+    }
+
     pub(crate) fn depart(&mut self, now: Instant) {
         self.note(now, format_args!("depart"));
         self.engine.depart(now);
@@ -223,6 +228,38 @@ impl Recorded {
             self.note(now, format_args!("set_config {}", config_line::write(&config)));
         }
         self.engine.set_config(now, config)
+    }
+
+    // Keys are named by their ids, so that no secret is recorded.
+
+    pub(crate) fn add_key(&mut self, now: Instant, key: Key) -> Result<KeyId, KeyError> {
+        self.note(now, format_args!("add_key {}", key.id()));
+        self.engine.add_key(now, key)
+    }
+
+    pub(crate) fn rotate_keys(&mut self, now: Instant, key: Key) -> Result<KeyId, KeyError> {
+        self.note(now, format_args!("rotate_keys {}", key.id()));
+        self.engine.rotate_keys(now, key)
+    }
+
+    pub(crate) fn use_key(&mut self, now: Instant, id: KeyId, force: bool) -> Result<(), KeyError> {
+        self.note(now, format_args!("use_key {id} {force}"));
+        self.engine.use_key(now, id, force)
+    }
+
+    pub(crate) fn drop_key(
+        &mut self,
+        now: Instant,
+        id: KeyId,
+        force: bool,
+    ) -> Result<(), KeyError> {
+        self.note(now, format_args!("drop_key {id} {force}"));
+        self.engine.drop_key(now, id, force)
+    }
+
+    pub(crate) fn mark_leaked(&mut self, now: Instant, id: KeyId) -> Result<(), KeyError> {
+        self.note(now, format_args!("mark_leaked {id}"));
+        self.engine.mark_leaked(now, id)
     }
 
     pub(crate) fn broadcast(

@@ -43,6 +43,7 @@ pub const fn cause(cause: &Cause) -> &'static str {
         Cause::HeldOff => "held_off",
         Cause::Steady => "steady",
         Cause::OwnStall => "own_stall",
+        Cause::Forgotten => "forgotten",
         _ => "other",
     }
 }

@@ -68,8 +68,9 @@ pub(crate) fn event(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String
         Event::Metadata { node: of, metadata } => {
             debug!(target: EVENT, node = name(node), peer = name(*of), bytes = metadata.len(), "a node has new metadata");
         }
-        Event::Message { origin, tag, payload, via } => {
-            debug!(target: EVENT, node = name(node), origin = name(*origin), tag = tag.0, bytes = payload.len(), via = name(*via), "a message has arrived");
+        Event::Message { origin, sequence, group, tag, payload, via } => {
+            let group = group.as_ref().map(tracing::field::display);
+            debug!(target: EVENT, node = name(node), origin = name(*origin), sequence, group, tag = tag.0, bytes = payload.len(), via = name(*via), "a message has arrived");
         }
         other => own(node, other, name),
     }
@@ -98,6 +99,9 @@ fn own(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String) {
         Event::Multicast { from, to } => {
             let (from, to) = (terms::multicast(*from), terms::multicast(*to));
             warn!(target: EVENT, node = name(node), from, to, "multicast is of no use to this node");
+        }
+        Event::Key { key, change, cause } => {
+            info!(target: EVENT, node = name(node), %key, ?change, ?cause, "what the node does with a key has changed");
         }
         Event::Path { peer, from, to } if to < from => {
             warn!(target: EVENT, node = name(node), peer = name(*peer), from, to, "smaller datagrams pass to a peer than before");

@@ -27,6 +27,10 @@ impl Address {
         u16::from_be_bytes(self.port)
     }
 
+    pub(crate) fn family(self) -> Families {
+        Families(if self.ip().is_ipv4() { 0b01 } else { 0b10 })
+    }
+
     /// Takes it into a hash.
     pub(crate) fn hash(self, hash: Hash) -> Hash {
         let [high, low] = [&self.ip[..8], &self.ip[8..]]
@@ -40,6 +44,28 @@ impl Address {
         let ip = self.ip();
         let broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
         self.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
+    }
+}
+
+/// Some of the address families: IPv4, IPv6.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Families(u8);
+
+impl Families {
+    /// Those that are among these or those.
+    #[must_use]
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether there is one in both.
+    pub(crate) const fn meet(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether no family is missing.
+    pub(crate) const fn are_all(self) -> bool {
+        self.0 == 0b11
     }
 }
 
@@ -76,6 +102,14 @@ mod tests {
     #[test]
     fn mapped_and_plain_ipv4_are_one_address() {
         assert_eq!(address("[::ffff:10.0.0.2]:5"), address("10.0.0.2:5"));
+    }
+
+    #[test]
+    fn a_mapped_address_is_of_the_family_of_the_plain_one() {
+        let [plain, mapped, six] =
+            ["10.0.0.2:5", "[::ffff:10.0.0.2]:5", "[::1]:5"].map(|text| address(text).family());
+        assert_eq!(plain, mapped);
+        assert!(!plain.meet(six) && plain.or(six).are_all() && !plain.or(mapped).are_all());
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod rate;
 mod time;
 mod window;
 
-pub(crate) use address::Address;
+pub(crate) use address::{Address, Families};
 pub use group_name::{GroupName, GroupNameError};
 pub(crate) use hash::{Hash, fold, mix};
 pub(crate) use ix::Ix;

@@ -7,6 +7,9 @@ use crate::out::Out;
 use crate::picture::Picture;
 use crate::wire::Frame;
 
+/// How many peers are looked at for one that this node reaches.
+const LOOKED_AT: usize = 16;
+
 /// Of each piece of news, whether it is the claim that goes with what its node says next.
 fn accompanying(news: &[Frame]) -> impl Iterator<Item = bool> + use<'_> {
     let next = news.iter().skip(1).map(Some).chain([None]);
@@ -49,5 +52,6 @@ pub(crate) fn gatherer(
     }
     let share = (u64::from(picture.position(Ix::ME)) * count) >> 32;
     let place = u32::try_from((share << 32) / count).unwrap_or_default();
-    picture.ring.at_or_after(place)
+    let mut peers = picture.ring.interval(place, place).map(|(_, ix)| ix).take(LOOKED_AT);
+    peers.find(|&ix| picture.is_direct(ix))
 }

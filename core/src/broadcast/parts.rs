@@ -93,12 +93,13 @@ impl Targets<'_> {
     }
 }
 
-/// Some of the peers that a route leads to, and the one of them that receives the copy.
+/// Some of the peers that a route leads to, and the one that receives the copy: one of them, or a relay
+/// if packets of this node reach none of them.
 pub(super) struct Part {
     pub(super) to: Ix,
     /// Where that one is to pass it on.
     pub(super) route: Route,
-    /// The same, with that one included.
+    /// The same, with that one included if it is one of them.
     pub(super) part: Route,
 }
 
@@ -115,27 +116,33 @@ pub(super) fn split(
 ) -> Vec<Part> {
     let ring = views.ring(picture, out, route);
     let Route::Ring { from: start, until, .. } = *route else {
-        return split_evenly(picture, ring, route, from);
+        return split_evenly(picture, out, ring, route, from);
     };
     let place = picture.position(Ix::ME);
     let (span, before) = (until.wrapping_sub(start), place.wrapping_sub(start));
     if span != 0 && before >= span {
-        return split_evenly(picture, ring, route, from);
+        return split_evenly(picture, out, ring, route, from);
     }
     // A node that shares the position lies behind the border.
     let shared = picture.ring.interval(place, place.wrapping_add(1)).next().is_some();
     let behind = if shared { place } else { place.wrapping_add(1) };
     let mut parts = Vec::with_capacity(2 * FAN_OUT);
     if before > 0 {
-        parts.extend(split_evenly(picture, ring, &within(route, start, place), from));
+        parts.extend(split_evenly(picture, out, ring, &within(route, start, place), from));
     }
     if behind != until || span == 0 && before == 0 {
-        parts.extend(split_evenly(picture, ring, &within(route, behind, until), from));
+        parts.extend(split_evenly(picture, out, ring, &within(route, behind, until), from));
     }
     parts
 }
 
-fn split_evenly(picture: &Picture, ring: &Ring, route: &Route, from: Option<Ix>) -> Vec<Part> {
+fn split_evenly(
+    picture: &Picture,
+    out: &mut Out,
+    ring: &Ring,
+    route: &Route,
+    from: Option<Ix>,
+) -> Vec<Part> {
     let targets = Targets::of(picture, ring, route, from);
     let count = targets.len();
     let mut parts = Vec::with_capacity(FAN_OUT);
@@ -149,14 +156,17 @@ fn split_evenly(picture: &Picture, ring: &Ring, route: &Route, from: Option<Ix>)
             }
         }
         if begin < end {
-            parts.push(match route {
-                Route::Ring { from, until, .. } => {
-                    let from = if begin == 0 { *from } else { targets.get(begin).0 };
-                    let until = if end == count { *until } else { targets.get(end).0 };
-                    ring_part(picture, &targets, begin..end, from, until, route)
-                }
-                Route::Listed(_) => listed_part(picture, &targets, begin..end),
-            });
+            let peers = (begin..end).map(|at| targets.get(at).1);
+            if let Some(to) = receiver(picture, out, peers, from) {
+                parts.push(match route {
+                    Route::Ring { from, until, .. } => {
+                        let from = if begin == 0 { *from } else { targets.get(begin).0 };
+                        let until = if end == count { *until } else { targets.get(end).0 };
+                        ring_part(to, &targets, begin..end, from, until, route)
+                    }
+                    Route::Listed(_) => listed_part(picture, to, &targets, begin..end),
+                });
+            }
             begin = end;
         }
     }
@@ -165,14 +175,13 @@ fn split_evenly(picture: &Picture, ring: &Ring, route: &Route, from: Option<Ix>)
 
 /// The peers from `from` up to `until`; the one that receives the copy passes it on to the rest.
 fn ring_part(
-    picture: &Picture,
+    to: Ix,
     targets: &Targets<'_>,
     peers: Range<usize>,
     from: u32,
     until: u32,
     whole: &Route,
 ) -> Part {
-    let to = pick(picture, peers.clone().map(|at| targets.get(at).1)).unwrap_or(Ix::ME);
     let (first, leader) = targets.get(peers.start);
     let after = first.wrapping_add(1);
     // Two peers with one position, and an interval that would become the whole ring, stay as they
@@ -194,18 +203,28 @@ fn within(whole: &Route, from: u32, until: u32) -> Route {
     }
 }
 
-fn listed_part(picture: &Picture, targets: &Targets<'_>, peers: Range<usize>) -> Part {
+fn listed_part(picture: &Picture, to: Ix, targets: &Targets<'_>, peers: Range<usize>) -> Part {
     let peers = peers.map(|at| targets.get(at).1);
-    let to = pick(picture, peers.clone()).unwrap_or(Ix::ME);
-    let part: Vec<NodeId> = peers.map(|ix| picture.id(ix)).collect();
-    let others = part.iter().copied().filter(|&id| id != picture.id(to)).collect();
-    Part { to, route: Route::Listed(others), part: Route::Listed(part) }
+    let part = Route::Listed(peers.map(|ix| picture.id(ix)).collect());
+    Part { to, route: part.clone(), part }
 }
 
-/// The peer that receives a part: the first one that is not under suspicion and knows its cluster,
-/// if there is one near the beginning.
+/// The peer that receives a part: one of the part, or a relay if packets of this node reach none near
+/// its beginning.
+fn receiver(
+    picture: &Picture,
+    out: &mut Out,
+    part: impl Iterator<Item = Ix> + Clone,
+    from: Option<Ix>,
+) -> Option<Ix> {
+    pick(picture, part).or_else(|| picture.relay(out, from.as_slice()))
+}
+
+/// The first peer of a part that is not under suspicion and knows its cluster, if there is one near the
+/// beginning.
 fn pick(picture: &Picture, part: impl Iterator<Item = Ix> + Clone) -> Option<Ix> {
-    let alive = part.clone().take(LOOKED_AT).filter(|&ix| picture.state(ix).is_alive());
+    let part = part.take(LOOKED_AT).filter(|&ix| picture.is_direct(ix));
+    let alive = part.clone().filter(|&ix| picture.state(ix).is_alive());
     let known = picture.timing.settled.max(8 * picture.peers.usually_late()).as_millis();
     let settled = |ix: &Ix| u128::from(picture.peers.since_turn(*ix, picture.now)) >= known;
     let trusted = |ix: &Ix| !picture.peers.is_shunned(*ix);
@@ -219,6 +238,9 @@ pub(super) fn without(picture: &Picture, part: &Route, peer: Ix) -> Vec<Route> {
         Route::Ring { from, until, .. } => {
             let place = picture.position(peer);
             let after = place.wrapping_add(1);
+            if from != until && place.wrapping_sub(*from) >= until.wrapping_sub(*from) {
+                return Vec::from([part.clone()]);
+            }
             if from == until {
                 return Vec::from([within(part, after, place)]);
             }
@@ -244,5 +266,7 @@ pub(super) fn heir(
     let ring = views.ring(picture, out, part);
     let targets = Targets::of(picture, ring, part, None);
     let others = (0..targets.len()).map(|at| targets.get(at).1);
-    pick(picture, others.filter(|ix| !tried.contains(ix)))
+    let others = others.filter(|ix| !tried.contains(ix));
+    let rest = others.clone().next();
+    pick(picture, others).or_else(|| rest.and_then(|_| picture.relay(out, tried)))
 }

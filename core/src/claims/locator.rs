@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
-use crate::base::{Address, Hash, NodeId, NodeName};
+use crate::base::{Address, Families, Hash, NodeId, NodeName};
 use crate::seal::ClusterName;
 
 /// A node's name and the addresses at which it can be reached, the preferred one first.
@@ -92,6 +92,11 @@ impl Locator {
     pub(crate) fn first(&self) -> Address {
         // There is always one.
         self.list()[0]
+    }
+
+    /// The families of its addresses.
+    pub(crate) fn families(&self) -> Families {
+        self.list().iter().fold(Families::default(), |all, addr| all.or(addr.family()))
     }
 
     /// Whether it is named after an address and has another one.

@@ -1,6 +1,7 @@
 //! Calls of the embedder that make an engine do something.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -8,13 +9,45 @@ use bytes::Bytes;
 
 use super::Engine;
 use super::attributes::attribute_room;
-use crate::base::{Epoch, GroupName, Instant, Ix};
+use crate::base::{Epoch, GroupName, Instant, Ix, NodeId, Status};
 use crate::broadcast::{Audience, FAN_OUT};
 use crate::claims::Standing;
 use crate::config::{Config, ConfigError};
-use crate::out::{BroadcastError, BroadcastId, Event, Recipients, Tag, Why};
+use crate::out::{BroadcastError, BroadcastId, Cause, Event, Recipients, Tag, Why};
 use crate::topology::{GroupError, KeyRange, Op, TimedItem};
 use crate::wire::{Frame, MESSAGE_OVERHEAD, Message};
+
+/// Why a node is not forgotten. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ForgetError {
+    /// No such node is known.
+    Unknown,
+    /// It is this node.
+    Own,
+    /// It lives, or does so by what the others say: only nodes that are down or have left are forgotten.
+    Living {
+        /// What it is shown as. A node that lives and is held off is shown as down.
+        status: Status,
+    },
+}
+
+impl fmt::Display for ForgetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("no such node is known"),
+            Self::Own => f.write_str("a node cannot forget itself"),
+            Self::Living { status: Status::Down } => {
+                f.write_str("the node lives, and is held off for a while: wait until that is over")
+            }
+            Self::Living { .. } => f.write_str(
+                "the node lives, as far as is known: only nodes that are down or have left can be forgotten",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for ForgetError {}
 
 /// The most nodes that a message can list.
 const MAX_LISTED: usize = 1024;
@@ -106,6 +139,26 @@ impl Engine {
     pub fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
         self.advance(now);
         self.membership.comeback.contact(&self.picture, &mut self.out, seeds);
+    }
+
+    /// Forgets a node that is down or has left, and all that it said, as if it had been gone for
+    /// [`Config::forget_after`]. Only this node forgets it. If it lives after all, it is known again as soon
+    /// as it is heard.
+    ///
+    /// # Errors
+    ///
+    /// [`ForgetError`] if it is not known, lives, or is this node; nothing has changed then.
+    pub fn forget(&mut self, now: Instant, node: NodeId) -> Result<(), ForgetError> {
+        let ix = self.picture.find(node).ok_or(ForgetError::Unknown)?;
+        if ix == Ix::ME {
+            return Err(ForgetError::Own);
+        }
+        if self.picture.state(ix).is_living() {
+            return Err(ForgetError::Living { status: self.picture.state(ix).shown() });
+        }
+        self.advance(now);
+        self.drop_node(ix, Cause::Forgotten);
+        Ok(())
     }
 
     /// Tells the others that this node expects to be slow for a while: for that long, a minute at

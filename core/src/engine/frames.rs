@@ -259,7 +259,7 @@ impl Engine {
             }
             return;
         }
-        if !group.is_none_or(|group| self.picture.topology.is_member(&group, Ix::ME)) {
+        if !group.as_ref().is_none_or(|group| self.picture.topology.is_member(group, Ix::ME)) {
             return;
         }
         if !self.is_of_present_life(from, origin, channel) {
@@ -281,8 +281,7 @@ impl Engine {
             && let Some(ix) = self.picture.find_life(origin)
         {
             // If another node has made it up, its origin must go on above that number.
-            let group = None;
-            let told = Message { origin, sequence, tag, group, payload: Bytes::new() };
+            let told = Message { origin, sequence, tag, group: None, payload: Bytes::new() };
             self.out.say_frame(self.picture.bound(ix), Frame::Message(told));
         }
         let limit = self.picture.config.limits.message_origins;
@@ -290,6 +289,7 @@ impl Engine {
         self.broadcast.messages.delivered(origin, sequence, limit, lives);
         self.out.stats.messages_delivered += 1;
         let via = self.picture.id(from);
-        self.out.event(Event::Message { origin: origin.id, tag: Tag(tag), payload, via });
+        let (origin, tag) = (origin.id, Tag(tag));
+        self.out.event(Event::Message { origin, sequence, group, tag, payload, via });
     }
 }

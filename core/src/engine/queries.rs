@@ -8,7 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Engine;
-use crate::base::{Epoch, GroupName, Ix, Life, NodeId, NodeName, Status};
+use crate::base::{Epoch, GroupName, HoldReason, Ix, Life, NodeId, NodeName, Status};
 use crate::claims::{AttributeKind, DrainStamp, Traits};
 use crate::config::Config;
 use crate::out::{MulticastState, Stats};
@@ -28,6 +28,10 @@ pub struct Peer {
     /// The addresses at which it says that it can be reached, the preferred one first; those of its
     /// life before until it says something else.
     pub addresses: Vec<SocketAddr>,
+    /// Whether packets of this node may reach it: both have addresses of one family, or it was heard at
+    /// one of its addresses. Of a peer that cannot be reached directly this node knows what others say,
+    /// and what relays, nodes with addresses of both families, find when it asks them.
+    pub direct: bool,
     /// Its life.
     pub epoch: Epoch,
     /// What it is believed to be.
@@ -39,6 +43,9 @@ pub struct Peer {
     pub held_for: Option<Duration>,
     /// The smoothed round-trip time, once measured.
     pub rtt: Option<Duration>,
+    /// How long ago a packet of it came last, in any of its lives; `None` if none ever did. A silence
+    /// of more than 49 days counts from 0 again.
+    pub heard: Option<Duration>,
     /// The largest datagram that passes to it: [`Config::max_datagram`](crate::Config::max_datagram),
     /// unless less was found to pass.
     pub datagram: usize,
@@ -235,6 +242,13 @@ impl Engine {
         Digest(self.picture.root())
     }
 
+    /// Why the others hold this node off, and for how much longer; `None` if they do not. See
+    /// [`Event::HeldOff`](crate::Event::HeldOff).
+    #[must_use]
+    pub fn held_off(&self) -> Option<(HoldReason, Duration)> {
+        self.picture.peers.falls.hold(Ix::ME, self.picture.now)
+    }
+
     /// What multicast does for this node; `None` while [`Config::multicast`] is off.
     #[must_use]
     pub fn multicast(&self) -> Option<MulticastState> {
@@ -254,11 +268,14 @@ impl Engine {
             name: self.picture.name(ix),
             address: places.shown(ix),
             addresses: places.last_said(ix).addresses().collect(),
+            direct: places.is_direct(ix),
             epoch: life.epoch,
             status: self.picture.state(ix).shown(),
             incarnation: self.picture.peers.get(ix).incarnation,
             held_for: self.picture.held_for(ix),
             rtt: self.picture.peers.get(ix).rtt.mean(),
+            heard: Some(self.picture.peers.since_heard(ix, self.picture.now))
+                .filter(|since| *since != Duration::MAX && ix != Ix::ME),
             datagram: self.picture.datagram_known(ix),
             metadata: self.picture.attributes.get(ix, AttributeKind::METADATA).clone(),
             traits: self.picture.traits(ix),

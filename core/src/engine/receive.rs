@@ -9,7 +9,7 @@ use crate::base::{Arrival, Channel, Destination, Instant, Ix, Life};
 use crate::broadcast::Novelty;
 use crate::claims::{Claim, Locator};
 use crate::mutants::mutated;
-use crate::out::{Say, To};
+use crate::out::{Cause, Say, To};
 use crate::packet::{Header, TAG_LEN, WireError};
 use crate::picture::{BASE, News, Proof, Weighed};
 use crate::seal::{Freshness, OpenError};
@@ -127,7 +127,7 @@ impl Engine {
                         self.repair.sessions.heard_large(&self.picture);
                     }
                     for ix in self.picture.to_forget_for(from, &frames) {
-                        self.forget(ix);
+                        self.drop_node(ix, Cause::Expired);
                     }
                     self.apply(&header, from, arrival, &mut frames);
                     if let Arrival::Unicast(source) = arrival

@@ -76,6 +76,7 @@ impl Engine {
                 self.out.stats.updates_stale += 1;
                 if let Some(ix) = member.filter(|_| channel == Channel::Direct) {
                     self.tell_removed(from, group, ix, have, delta);
+                    self.tell_contradicted(from, group, ix, delta);
                 }
             }
             Ok(Applied::Stale { .. } | Applied::Claim) => {
@@ -95,6 +96,22 @@ impl Engine {
         if have > copy.target && !self.picture.topology.is_member(group, ix) {
             self.repair.sessions.on_want(&self.picture, &mut self.out, to, group, ix, copy.target);
         }
+    }
+
+    /// Tells the owner of a record of two copies that differ under one clock, as both sides of a life
+    /// that was led twice have left them. Each side keeps its own until the owner corrects both.
+    fn tell_contradicted(&mut self, from: Ix, group: &GroupName, ix: Ix, copy: &RecordDelta) {
+        if !self.picture.topology.contradicts_copy(group, ix, copy)
+            || !self.picture.state(ix).is_reachable()
+            || !self.picture.peers.may_tell(ix, self.picture.now, &self.picture.timing)
+        {
+            return;
+        }
+        if from != ix {
+            let frame = Frame::Record { group: group.clone(), delta: copy.clone() };
+            self.out.say_frame(self.picture.bound(ix), frame);
+        }
+        self.repair.sessions.on_want(&self.picture, &mut self.out, ix, group, ix, copy.since);
     }
 
     /// Whether a record may be from before its owner emptied it, which this node may have

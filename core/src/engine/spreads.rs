@@ -8,7 +8,7 @@ use crate::base::{Channel, Ix};
 use crate::broadcast::CopyId;
 use crate::mutants::mutated;
 use crate::packet::Header;
-use crate::wire::{Frame, Spread, is_message};
+use crate::wire::{Frame, Route, Spread, is_message};
 
 /// What became of frames that were to be passed on.
 pub(super) enum Took {
@@ -48,9 +48,7 @@ impl Engine {
             && (self.segment.has_duty(self.picture.now)
                 || self.broadcast.relays.leads_on(&self.picture, &mut self.out, from, spread))
         {
-            for frame in batch {
-                self.on_frame(header, from, frame, Channel::Spread);
-            }
+            self.apply_spread(header, from, spread, &batch);
             return Took::ForItself { most };
         }
         if !is_known
@@ -65,9 +63,7 @@ impl Engine {
             self.out.stats.messages_refused += 1;
             return Took::Nothing;
         }
-        for frame in &batch {
-            self.on_frame(header, from, frame.clone(), Channel::Spread);
-        }
+        self.apply_spread(header, from, spread, &batch);
         self.out.pace.count(&self.picture.timing, self.picture.now, batch.len() as u64);
         if is_known {
             return Took::All;
@@ -79,5 +75,15 @@ impl Engine {
             self.broadcast.pass_on(&self.picture, &mut self.out, from, spread, copy, batch);
         }
         Took::All
+    }
+
+    /// Applies what concerns this node. A message to a list is for those on it: a node that relays it may
+    /// not be.
+    fn apply_spread(&mut self, header: &Header, from: Ix, spread: &Spread, batch: &[Frame]) {
+        let me = self.picture.me().id;
+        let meant = !matches!(&spread.route, Route::Listed(nodes) if !nodes.contains(&me));
+        for frame in batch.iter().filter(|frame| meant || !is_message(frame)) {
+            self.on_frame(header, from, frame.clone(), Channel::Spread);
+        }
     }
 }

@@ -38,6 +38,12 @@ impl Engine {
             };
             // It may have been forgotten while this waited. Then nothing is known of the receiver.
             to.node = to.node.filter(|&ix| self.picture.topology.roster().is_current(ix));
+            if to.node.is_some_and(|ix| !self.picture.is_direct(ix)) {
+                intents.clear();
+                self.intents = intents;
+                self.out.stats.packets_out_of_family += 1;
+                continue;
+            }
             let cargo = self.build(to, &mut intents);
             intents.shrink_to(KEPT);
             self.intents = intents;
@@ -211,7 +217,7 @@ mod tests {
             let ix = admit(&mut engine, 2);
             engine.out.say(engine.picture.bound(ix), Say::Ping);
             if forgotten {
-                engine.forget(ix);
+                engine.drop_node(ix, Cause::Expired);
                 assert_eq!(admit(&mut engine, 3).index(), ix.index());
             }
             let to = engine.poll_transmit(&mut BytesMut::new());

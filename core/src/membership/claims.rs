@@ -295,7 +295,8 @@ impl Membership {
         suspect: Life,
         millis: u32,
     ) {
-        let Some(ix) = picture.find_life(suspect).filter(|&ix| ix != Ix::ME && ix != from) else {
+        let looks = |&ix: &Ix| ix != Ix::ME && ix != from && picture.is_direct(ix);
+        let Some(ix) = picture.find_life(suspect).filter(looks) else {
             return;
         };
         let claim = picture.claim(ix);
@@ -318,10 +319,26 @@ impl Membership {
         suspect: Life,
         finding: Finding,
     ) {
-        if let Some(ix) = picture.find_life(suspect)
-            && let Some(until) = self.watches.reported(picture, out, from, ix, finding)
-        {
+        let Some(ix) = picture.find_life(suspect) else { return };
+        let answers = finding == Finding::Answers;
+        if answers && !picture.is_direct(ix) && self.probes.vouched(out, ix, from) {
+            self.on_vouched(picture, out, ix, from);
+        }
+        if let Some(until) = self.watches.reported(picture, out, from, ix, finding) {
             self.probes.hurry(picture, out, until);
+        }
+    }
+
+    /// A relay has probed a peer that packets of this node do not reach: it lives.
+    fn on_vouched(&mut self, picture: &mut Picture, out: &mut Out, ix: Ix, by: Ix) {
+        picture.peers.vouched_for(ix, picture.now);
+        self.hearsay.answered(picture.id(ix));
+        let state = picture.state(ix);
+        if state.is_living() {
+            self.watches.vouched(picture, out, ix, by);
+        }
+        if state.is_unreachable() {
+            self.reunion(picture, out);
         }
     }
 

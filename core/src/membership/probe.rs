@@ -4,14 +4,19 @@
 //! A peer that is probed at random alone goes unprobed for 4.6 intervals in one case of 100. With one that
 //! is sure to look every other interval it is 2, for as many probes. The next on the ring would do
 //! as well for that, but what a broadcast misses it misses together, and probes compare roots.
+//!
+//! A peer with which this node shares no address family is probed by a relay, a node with addresses of
+//! all families, which is asked to verify it.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::base::{Address, Destination, Instant, Ix};
 use crate::mutants::mutated;
 use crate::out::{Out, Say, Why};
 use crate::picture::Picture;
+use crate::wire::Frame;
 
 /// How often a probe is sent before it counts as unanswered. At 10 % loss one try fails in five.
 ///
@@ -55,6 +60,8 @@ pub(crate) struct Probes {
     /// Whether a probe has been answered since that was asked.
     completed: bool,
     pings: BTreeMap<u64, Sent>,
+    /// The peers that others were asked to probe, with those that were asked, and when.
+    asked: Vec<(Ix, Ix, Instant)>,
 }
 
 /// A ping that may still be answered.
@@ -176,6 +183,19 @@ impl Probes {
         self.pings.get(&packet).is_some_and(|sent| sent.to == by)
     }
 
+    /// A peer that was asked to probe another has got an answer. Returns whether it was asked.
+    pub(crate) fn vouched(&mut self, out: &mut Out, of: Ix, by: Ix) -> bool {
+        let before = self.asked.len();
+        self.asked.retain(|&(asked, relay, _)| (asked, relay) != (of, by));
+        if self.asked.len() == before {
+            return false;
+        }
+        self.asked.retain(|&(asked, ..)| asked != of);
+        self.running.retain(|probe| probe.ix != of);
+        self.arm(out);
+        true
+    }
+
     /// Takes in an answer; returns whether it answers a ping of this node to that peer.
     pub(crate) fn answered(
         &mut self,
@@ -222,22 +242,43 @@ impl Probes {
         self.order.retain(|&other| other != ix);
         self.pings.retain(|_, sent| sent.to != ix);
         self.running.retain(|probe| probe.ix != ix);
+        self.asked.retain(|&(of, by, _)| of != ix && by != ix);
         self.detour.take_if(|(other, _)| *other == ix);
     }
 
-    /// The first try is bound, the others are not: the peer may have begun a new life.
+    /// The first try is bound, the others are not: the peer may have begun a new life. Each goes through
+    /// another relay if the peer is out of reach.
     fn ask(&mut self, picture: &Picture, out: &mut Out, probe: Probe) {
-        if probe.tries == 1 {
-            out.say(picture.bound(probe.ix), Say::Ping);
-        } else {
-            picture.greet_everywhere(out, probe.ix);
-        }
         let (least, most) = (picture.config.min_timeout, picture.config.max_timeout);
         let late = picture.peers.late(probe.ix).map_or(most, |late| late.max(least));
         let times = if probe.tries == 2 { 2 } else { 1 };
         let wait = (late * times).min(most) * picture.health.factor();
         let wait = wait.min(picture.config.silence_window / 2);
+        if !picture.is_direct(probe.ix) {
+            self.ask_relay(picture, out, probe.ix, wait);
+        } else if probe.tries == 1 {
+            out.say(picture.bound(probe.ix), Say::Ping);
+        } else {
+            picture.greet_everywhere(out, probe.ix);
+        }
         self.running.push(Probe { due: picture.now + wait, ..probe });
+    }
+
+    /// Has a relay probe a peer that packets of this node do not reach.
+    fn ask_relay(&mut self, picture: &Picture, out: &mut Out, ix: Ix, wait: Duration) {
+        let (now, memory) = (picture.now, picture.timing.ping_memory);
+        self.asked.retain(|&(.., at)| now.since(at) <= memory);
+        let asked: Vec<Ix> =
+            self.asked.iter().filter(|(of, ..)| *of == ix).map(|(_, by, _)| *by).collect();
+        let other = picture.relay(out, &asked);
+        if let Some(relay) = other.or_else(|| picture.relay(out, &[])) {
+            if !asked.contains(&relay) {
+                self.asked.push((ix, relay, now));
+            }
+            let millis = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+            let verify = Frame::Verify { suspect: picture.life(ix), millis };
+            out.say_frame(picture.bound(relay), verify);
+        }
     }
 
     fn next_target(&mut self, picture: &Picture, out: &mut Out) -> Option<Ix> {

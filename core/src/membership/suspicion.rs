@@ -191,6 +191,15 @@ impl Watches {
         }
     }
 
+    /// A relay has got an answer from a peer that packets of this node do not reach.
+    pub(crate) fn vouched(&mut self, picture: &mut Picture, out: &mut Out, ix: Ix, by: Ix) {
+        let cause = Cause::AnsweredOther { verifier: picture.id(by) };
+        match self.list.iter().position(|watch| watch.ix == ix) {
+            Some(at) => self.end(picture, out, at, cause),
+            None => picture.observe(out, ix, Trigger::Cleared, cause),
+        }
+    }
+
     /// Something better than a suspicion is known of a peer: stop watching it.
     pub(crate) fn drop(&mut self, picture: &Picture, out: &mut Out, ix: Ix) {
         self.list.retain(|watch| watch.ix != ix);

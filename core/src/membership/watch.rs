@@ -122,14 +122,17 @@ impl Watch {
         findings.peek().is_some() && findings.all(|finding| finding == Finding::Silent)
     }
 
-    /// Asks up to `wanted` others to look: peers that are alive, and if there are none suspects. At
+    /// Asks up to `wanted` others to look, of those that may reach it: peers that are alive, and if there
+    /// are none suspects. At
     /// 30 % loss a peer is suspect for an eighth of the time, and in a cluster of three there is no
     /// other to ask.
     fn recruit(&mut self, picture: &Picture, out: &mut Out, wanted: usize) {
-        let mut picked = picture.random_alive(out, wanted, self.ix);
+        let places = &picture.peers.places;
+        let fits = |ix| ix != self.ix && places.is_direct(ix) && places.share_a_family(ix, self.ix);
+        let mut picked = picture.random_alive(out, wanted, fits);
         if picked.is_empty() {
             let others = (0..picture.ring.len()).map(|at| picture.ring.at(at));
-            picked.extend(others.filter(|&ix| ix != self.ix).take(wanted));
+            picked.extend(others.filter(|&ix| fits(ix)).take(wanted));
         }
         for ix in picked {
             if self.verifiers.len() < MOST_PER_WATCH

@@ -78,6 +78,10 @@ pub enum Event {
     Message {
         /// The node that sent it first.
         origin: NodeId,
+        /// Its number among the messages of that node's life, as in [`BroadcastId`].
+        sequence: u64,
+        /// The group to whose members it was sent; `None` if it was sent to all nodes, or to some.
+        group: Option<GroupName>,
         /// The application's tag.
         tag: Tag,
         /// The application's bytes.
@@ -280,4 +284,6 @@ pub enum Cause {
     Steady,
     /// This node had slept, and withdraws its suspicion.
     OwnStall,
+    /// It was gone, and [`Engine::forget`](crate::Engine::forget) was called.
+    Forgotten,
 }

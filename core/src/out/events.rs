@@ -302,7 +302,6 @@ mod tests {
     use crate::base::{Epoch, Life, Status};
     use crate::out::event::{Cause, MulticastState};
     use crate::out::message::Tag;
-    use bytes::Bytes;
 
     fn node(port: u16) -> NodeId {
         NodeId::from_bits(port.into())
@@ -314,7 +313,18 @@ mod tests {
     }
 
     fn message() -> Event {
-        Event::Message { origin: node(9), tag: Tag(0), payload: Bytes::new(), via: node(9) }
+        sized(0)
+    }
+
+    fn sized(len: usize) -> Event {
+        Event::Message {
+            origin: node(9),
+            sequence: 1,
+            group: None,
+            tag: Tag(0),
+            payload: alloc::vec![0; len].into(),
+            via: node(9),
+        }
     }
 
     #[test]
@@ -398,12 +408,6 @@ mod tests {
     /// Few large messages fill the queue as many small ones do; what holds no bytes still finds room.
     #[test]
     fn bytes_have_a_limit_as_well() {
-        let sized = |len| Event::Message {
-            origin: node(9),
-            tag: Tag(0),
-            payload: alloc::vec![0; len].into(),
-            via: node(9),
-        };
         let metadata =
             |len| Event::Metadata { node: node(1), metadata: alloc::vec![0; len].into() };
         let mut events = Events::new(100, 1_000);

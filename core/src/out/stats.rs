@@ -137,6 +137,8 @@ counters! {
     /// Frames dropped because they do not fit, even alone, into a datagram that passes to the
     /// receiver.
     frames_too_large,
+    /// Packets dropped because this node and the receiver have no addresses of one family.
+    packets_out_of_family,
     /// Changes to be broadcast that were dropped because each does not fit into a packet even
     /// alone.
     changes_too_large,

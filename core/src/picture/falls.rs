@@ -128,6 +128,11 @@ impl Falls {
         (left > 0).then(|| Duration::from_millis(left.into()))
     }
 
+    /// Why a node is held off, and for how much longer; `None` if it is not.
+    pub(crate) fn hold(&self, ix: Ix, now: Instant) -> Option<(HoldReason, Duration)> {
+        Some((self.fallen.get(&ix)?.reason(), self.left(ix, now)?))
+    }
+
     /// Whether the hold of a node goes on for long, so that it is not watched yet: nothing of it is shown,
     /// and a verdict and its refutation cost two broadcasts each time.
     pub(crate) fn is_resting(&self, ix: Ix, now: Instant, timing: &Timing) -> bool {

@@ -37,6 +37,9 @@ pub(crate) use peers::Proof;
 pub(crate) use ring::{Ring, Stretch};
 pub(crate) use state::{State, Trigger};
 
+/// How many relays are looked at for one within reach.
+const RELAYS_LOOKED_AT: usize = 64;
+
 /// What this node believes. All parts read it.
 #[derive(Clone, Hash)]
 pub(crate) struct Picture {
@@ -277,8 +280,29 @@ impl Picture {
         self.topology.root().wrapping_add(self.peers.root()).wrapping_add(self.attributes.root())
     }
 
-    /// Up to `count` random peers that are alive, none of them `not`.
-    pub(crate) fn random_alive(&self, out: &mut Out, count: usize, not: Ix) -> Vec<Ix> {
+    /// Whether packets of this node may reach a peer.
+    pub(crate) fn is_direct(&self, ix: Ix) -> bool {
+        self.peers.places.is_direct(ix)
+    }
+
+    /// A random peer that reaches those with which this node shares no address family, other than some.
+    pub(crate) fn relay(&self, out: &mut Out, not: &[Ix]) -> Option<Ix> {
+        let relays = self.peers.places.relays();
+        let start = out.random_below(relays.len());
+        let (before, after) = relays.split_at(start);
+        let fits = |ix: &Ix| self.state(*ix).is_reachable() && !not.contains(ix);
+        let mut fit = after.iter().chain(before).take(RELAYS_LOOKED_AT).copied().filter(fits);
+        let first = fit.clone().next();
+        fit.find(|&ix| self.state(ix).is_alive()).or(first)
+    }
+
+    /// Up to `count` random peers that are alive and fit.
+    pub(crate) fn random_alive(
+        &self,
+        out: &mut Out,
+        count: usize,
+        fits: impl Fn(Ix) -> bool,
+    ) -> Vec<Ix> {
         let mut picked = Vec::with_capacity(count);
         let live = self.ring.len();
         // Starts at random places on the ring and goes on until a peer fits: short, and certain to
@@ -287,7 +311,7 @@ impl Picture {
             let start = out.random_below(live);
             let mut fit = (0..live)
                 .map(|step| self.ring.at((start + step) % live))
-                .filter(|&ix| ix != not && self.state(ix).is_alive() && !picked.contains(&ix));
+                .filter(|&ix| self.state(ix).is_alive() && fits(ix) && !picked.contains(&ix));
             let first = fit.next();
             let shunned = first.filter(|&ix| self.peers.is_shunned(ix));
             let better = shunned.and_then(|_| fit.find(|&ix| !self.peers.is_shunned(ix)));

@@ -27,7 +27,8 @@ pub(crate) struct Peer {
     pub(crate) rtt: Rtt,
     /// When its status last turned, in milliseconds of the engine's time, wrapping.
     turned: u32,
-    /// When a packet of it came last, as a stamp, if one ever did.
+    /// When a packet of it came last, or came to a relay that this node had asked, as a stamp, if one ever
+    /// did.
     heard: u32,
     /// How far the highest number of its packets lies above that of the bound packet that was the
     /// proof, up to the most that fits.
@@ -207,6 +208,15 @@ impl Peers {
         }
         // A number that is taken shows that a floor that was named was none too high.
         peer.set_proof(Proof::Own);
+    }
+
+    /// A relay has heard a peer that packets of this node do not reach.
+    pub(crate) fn vouched_for(&mut self, ix: Ix, now: Instant) {
+        let peer = &mut self.table[ix.index()];
+        if !peer.was_heard() {
+            self.strangers.meet(peer.state().is_present(), now);
+        }
+        peer.heard = stamp(now);
     }
 
     /// Gives back the wide windows of bursts that are over.

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use crate::base::{Address, Hash, Ix, growth};
+use crate::base::{Address, Families, Hash, Ix, growth};
 use crate::claims::Locator;
 
 /// Where one peer is.
@@ -16,6 +16,8 @@ struct Place {
     current: bool,
     /// Whether it was heard at the address in use in its present life.
     heard: bool,
+    /// The families of its addresses.
+    families: Families,
 }
 
 /// The places of all nodes, in parallel to the roster.
@@ -24,12 +26,20 @@ pub(crate) struct Places {
     table: Vec<Place>,
     /// What nodes have said of themselves, unless that is nothing but the address in use.
     said: BTreeMap<Ix, Locator>,
+    /// The families of this node's own addresses.
+    mine: Families,
+    /// The nodes with addresses of all families, sorted, while this node has no address of some family.
+    relays: Vec<Ix>,
 }
 
 impl Places {
     /// Enters a node that has just been interned.
     pub(super) fn admit(&mut self, ix: Ix, locator: &Locator) {
-        let place = Place { at: locator.first(), current: false, heard: false };
+        if ix == Ix::ME {
+            self.mine = locator.families();
+        }
+        let families = locator.families();
+        let place = Place { at: self.best_of(locator), current: false, heard: false, families };
         while self.table.len() <= ix.index() {
             growth::push(&mut self.table, place);
         }
@@ -40,22 +50,79 @@ impl Places {
     /// A node is forgotten.
     pub(super) fn forget(&mut self, ix: Ix) {
         self.said.remove(&ix);
+        self.table[ix.index()].families = Families::default();
+        self.follow_relay(ix);
     }
 
     /// A node is said to be so named and reached in its present life. Packets go to the first of its
     /// addresses if the one in use is none of them, unless it `was_heard`: what is said may be made
     /// up, so it has to answer there first.
     pub(super) fn learn(&mut self, ix: Ix, locator: &Locator, was_heard: bool) {
+        let (best, families) = (self.best_of(locator), locator.families());
         let place = &mut self.table[ix.index()];
-        if !was_heard && !locator.list().contains(&place.at) {
-            place.at = locator.first();
+        let tested = was_heard && families.meet(self.mine);
+        if !tested && !locator.list().contains(&place.at) {
+            (place.at, place.heard) = (best, false);
         }
-        place.current = true;
+        (place.current, place.families) = (true, families);
+        self.follow_relay(ix);
+        let place = &self.table[ix.index()];
         if locator.is_named_after_its_address() && locator.first() == place.at {
             self.said.remove(&ix);
         } else {
             self.said.insert(ix, locator.clone());
         }
+        if ix == Ix::ME && families != self.mine {
+            self.mine = families;
+            self.find_ways();
+        }
+    }
+
+    /// The address of a node that this node prefers: the first one of a family that this node has too.
+    fn best_of(&self, locator: &Locator) -> Address {
+        let same = locator.list().iter().find(|addr| addr.family().meet(self.mine));
+        same.copied().unwrap_or_else(|| locator.first())
+    }
+
+    /// This node has got or lost a family: which peers it reaches directly, and where, is found anew.
+    fn find_ways(&mut self) {
+        let mine = self.mine;
+        let is_lost = |place: &Place| !place.at.family().meet(mine);
+        self.table.iter_mut().filter(|place| is_lost(place)).for_each(|place| place.heard = false);
+        let peers: Vec<Ix> = self.said.keys().copied().filter(|&ix| ix != Ix::ME).collect();
+        for ix in peers {
+            if is_lost(&self.table[ix.index()]) {
+                self.table[ix.index()].at = self.best_of(&self.said[&ix]);
+            }
+            self.follow_relay(ix);
+        }
+    }
+
+    /// Whether a node is a relay may have changed.
+    fn follow_relay(&mut self, ix: Ix) {
+        let is = self.table[ix.index()].families.are_all() && !self.mine.are_all() && ix != Ix::ME;
+        match self.relays.binary_search(&ix) {
+            Ok(at) if !is => drop(self.relays.remove(at)),
+            Err(at) if is => growth::insert(&mut self.relays, at, ix),
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    /// Whether packets of this node may reach a peer: both have addresses of one family, or the peer
+    /// was heard at the address in use in its present life.
+    pub(crate) fn is_direct(&self, ix: Ix) -> bool {
+        let place = &self.table[ix.index()];
+        ix == Ix::ME || place.heard || place.families.meet(self.mine)
+    }
+
+    /// Whether two nodes have addresses of one family.
+    pub(crate) fn share_a_family(&self, one: Ix, other: Ix) -> bool {
+        self.table[one.index()].families.meet(self.table[other.index()].families)
+    }
+
+    /// The nodes with addresses of all families, in order, while this node has no address of some family.
+    pub(crate) fn relays(&self) -> &[Ix] {
+        &self.relays
     }
 
     /// A node has begun a life in which it has not yet said how it is reached: it may be where it was.
@@ -115,11 +182,12 @@ impl Places {
         self.table[ix.index()].at.socket()
     }
 
-    /// The other addresses of a node, the preferred one first.
+    /// The other addresses of a node, of families that this node has too, the preferred one first.
     pub(crate) fn others(&self, ix: Ix) -> impl Iterator<Item = SocketAddr> + use<'_> {
         let at = self.table[ix.index()].at;
         let said = self.said.get(&ix).map_or(&[][..], Locator::list);
-        said.iter().filter(move |&&addr| addr != at).map(|addr| addr.socket())
+        let fits = move |addr: &&Address| **addr != at && addr.family().meet(self.mine);
+        said.iter().filter(fits).map(|addr| addr.socket())
     }
 
     /// What a node has said of its name and addresses, in this life or in one before.
@@ -186,6 +254,39 @@ mod tests {
         assert_eq!(places.address(Ix::ME), addr(2));
         places.heard(Ix::ME, addr(4));
         assert_eq!(places.address(Ix::ME), addr(4));
+    }
+
+    /// This node has an IPv4 address at first.
+    #[test]
+    fn a_family_that_both_have_decides_which_address_is_used() {
+        let of = |addresses: &[&str]| {
+            let addresses: Vec<SocketAddr> =
+                addresses.iter().map(|text| text.parse().unwrap()).collect();
+            Locator::new(NodeName::try_from("n").unwrap(), &addresses).unwrap()
+        };
+        let (dual, six) = (Ix::of(1), Ix::of(2));
+        let mut places = Places::default();
+        places.admit(Ix::ME, &of(&["10.0.0.1:1"]));
+        places.admit(dual, &of(&["[::2]:1", "10.0.0.2:1"]));
+        places.admit(six, &of(&["[::3]:1"]));
+        assert_eq!(places.address(dual), "10.0.0.2:1".parse().unwrap());
+        assert_eq!(places.others(dual).count(), 0);
+        assert!(places.is_direct(dual) && !places.is_direct(six));
+        assert!(places.share_a_family(dual, six) && !places.share_a_family(Ix::ME, six));
+        assert_eq!(places.relays(), [dual]);
+        // What was heard there can be reached there.
+        places.heard(six, "[::3]:1".parse().unwrap());
+        assert!(places.is_direct(six));
+        // It moves to IPv6, and back with both.
+        places.learn(Ix::ME, &of(&["[::1]:1"]), false);
+        assert_eq!(places.address(dual), "[::2]:1".parse().unwrap());
+        assert_eq!((places.is_direct(six), places.relays()), (true, &[dual][..]));
+        places.learn(Ix::ME, &of(&["10.0.0.1:1", "[::1]:1"]), false);
+        assert_eq!((places.others(dual).count(), places.relays()), (1, &[][..]));
+        places.learn(Ix::ME, &of(&["10.0.0.1:1"]), false);
+        assert!(!places.is_direct(six));
+        places.forget(dual);
+        assert_eq!(places.relays(), []);
     }
 
     #[test]

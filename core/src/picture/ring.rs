@@ -45,11 +45,6 @@ impl Ring {
         self.places[at].1
     }
 
-    /// The peer at a position or after it, once around.
-    pub(crate) fn at_or_after(&self, position: u32) -> Option<Ix> {
-        self.interval(position, position).next().map(|(_, ix)| ix)
-    }
-
     /// The peers from the one half-way round the ring on, seen from a node at `position`.
     ///
     /// Among nodes that know the same peers, each is half-way round for exactly one other, and of

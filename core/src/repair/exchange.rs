@@ -328,7 +328,7 @@ impl Sessions {
             self.give(picture, out, to, &everything);
             return;
         }
-        for ix in picture.random_alive(out, REFERRALS, to) {
+        for ix in picture.random_alive(out, REFERRALS, |ix| ix != to) {
             send(picture, out, to, &Subject::Peer(ix), &mut self.budget);
         }
     }

@@ -20,6 +20,9 @@ const UNEQUAL: u32 = 3;
 /// same: nodes that have missed the same change are equal to each other.
 const STREAK_PROBES: u32 = 6;
 
+/// How many peers are looked at for one that this node reaches.
+const LOOKED_AT: usize = 64;
+
 /// A newcomer that has asked this often and has heard nothing but small datagrams asks for small
 /// ones.
 const VAIN_ASKINGS: u8 = 3;
@@ -138,7 +141,10 @@ impl Sessions {
             return;
         }
         let at = out.random_below(picture.ring.len());
-        let with = picture.ring.at(at);
+        let peers =
+            (0..picture.ring.len().min(LOOKED_AT)).map(|step| (at + step) % picture.ring.len());
+        let mut direct = peers.map(|at| picture.ring.at(at)).filter(|&ix| picture.is_direct(ix));
+        let with = direct.next().unwrap_or_else(|| picture.ring.at(at));
         let round_trip = picture.peers.usually_late();
         if picture.newness.caught_up
             && picture.now >= picture.newness.reunion_until

@@ -108,8 +108,9 @@ pub(crate) fn key_for(ring: &Keyring, state: Option<&KeyState>) -> KeyId {
         }
         None => usable().min_by_key(|held| held.rank()),
     };
-    common.map_or(ring.primary(), |held| held.key.id())
+    common.map_or_else(|| ring.primary(), |held| held.key.id())
 }
 
-#[cfg(all(test, feature = "seal"))]
+#[cfg(test)]
+#[cfg(feature = "seal")]
 mod tests;

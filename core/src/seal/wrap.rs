@@ -98,7 +98,7 @@ impl Wrap {
         let mut secret = zeroize::Zeroizing::new(self.secret);
         let cipher = Schedule::new(cluster, &under.key).cipher(PURPOSE);
         let opens = cipher.open(0, [&self.associated(), &[]], secret.as_mut(), &self.tag);
-        let ahead = self.generation.checked_sub(ring.highest().generation).unwrap_or_default();
+        let ahead = self.generation.saturating_sub(ring.highest().generation);
         if !opens || self.generation < under.generation || ahead > MOST_AHEAD {
             return Err(NotTaken::Refused);
         }
@@ -122,7 +122,8 @@ impl Wrap {
 #[cfg(feature = "seal")]
 const PURPOSE: &[u8] = b"wrap";
 
-#[cfg(all(test, feature = "seal"))]
+#[cfg(test)]
+#[cfg(feature = "seal")]
 mod tests {
     use super::*;
     use crate::seal::Key;

@@ -140,6 +140,25 @@ impl Topology {
         }
     }
 
+    /// Whether a delta and the copy of a record that is held say different things under one clock. What
+    /// has been removed does not count: each side drops that when it likes.
+    pub(crate) fn contradicts_copy(
+        &self,
+        name: &GroupName,
+        member: Ix,
+        delta: &RecordDelta,
+    ) -> bool {
+        let record = self.groups.by_name(name).and_then(|group| group.record(member));
+        let Some(record) = record.filter(|record| record.clock() == delta.target) else {
+            return false;
+        };
+        let live = |write: &Write| write.op != Op::Remove;
+        let within = |write: &Write| delta.since < write.clock && write.clock <= delta.clock;
+        let held = record.writes().filter(|write| live(write) && within(write)).count();
+        let mut said = delta.writes.iter().filter(|write| live(write));
+        said.clone().count() != held || said.any(|write| record.get(write.range) != Some(*write))
+    }
+
     /// Compares a record in this node's name with what the node has said, and remembers the claim
     /// if they differ.
     pub(super) fn weigh_claim(&mut self, name: &GroupName, delta: &RecordDelta) -> Applied {
@@ -289,6 +308,14 @@ mod tests {
                 owner.delta(&name(), id(1), clock.saturating_sub(back * 4))
             }));
             past.push(owner.delta(&name(), id(1), 0).unwrap());
+        }
+        let mut holder = Topology::new(id(2), Epoch(1));
+        for delta in &past {
+            holder.merge(&name(), &GroupRecords { records: alloc::vec![delta.clone()] });
+            let ix = holder.roster.find(id(1)).unwrap();
+            for other in &past {
+                assert!(!holder.contradicts_copy(&name(), ix, other), "{other:?}");
+            }
         }
         owner.leave(&name()).unwrap();
         for delta in past {

@@ -260,7 +260,7 @@ pub enum Route {
         /// Whether those whom a speaker looks after are meant too.
         covered: bool,
     },
-    /// These.
+    /// These. A receiver that is not one of them relays the frames to them.
     Listed(alloc::vec::Vec<NodeId>),
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scalesmall_core::{Engine, Event, Instant, Status};
+use scalesmall_core::{Cause, Engine, Epoch, Event, ForgetError, Instant, Status};
 use scalesmall_hostile::{Holder, START, Source, addr, any_frames, drain, engine, id, receiver};
 
 use crate::net::Net;
@@ -50,6 +50,62 @@ fn a_clock_that_is_set_back_changes_nothing_but_what_deadlines_are_told_as() {
         assert_eq!(same, output);
         assert_eq!(told + back, deadline);
     }
+}
+
+/// A node that is gone is forgotten at once when the embedder says so; one that lives is not, and neither is
+/// one that only this node cannot reach.
+#[test]
+fn a_node_is_forgotten_on_demand_only_if_it_is_gone() {
+    let mut net = Net::settled(4);
+    let forget = |net: &mut Net, about| net.on(1, |engine, now| engine.forget(now, id(about)));
+    let before = picture(&net.engines[0]);
+    let living = |status| Err(ForgetError::Living { status });
+    assert_eq!(forget(&mut net, 4), living(Status::Alive));
+    assert_eq!(forget(&mut net, 1), Err(ForgetError::Own));
+    assert_eq!(forget(&mut net, 9), Err(ForgetError::Unknown));
+    assert_eq!(picture(&net.engines[0]), before);
+    net.on(4, Engine::depart);
+    net.run_for(Duration::from_secs(2));
+    net.events.clear();
+    assert_eq!(forget(&mut net, 4), Ok(()));
+    let told = |(by, event): &(u16, Event)| {
+        matches!(event, Event::Peer { peer, from: Some(Status::Left), to: None, cause: Cause::Forgotten }
+            if *by == 1 && peer.id == id(4))
+    };
+    assert!(net.events.iter().any(told), "{:?}", net.events);
+    assert!(net.engines[0].peer(id(4)).is_none());
+    assert!(net.engines[1].peer(id(4)).is_some(), "only this node forgets it");
+    // It comes back, and the others have not lost it meanwhile.
+    net.on(4, |engine, now| engine.renew(now, Epoch(1 << 41)));
+    net.run_for(Duration::from_secs(5));
+    assert!(
+        net.engines
+            .iter()
+            .take(3)
+            .all(|engine| { engine.peer(id(4)).is_some_and(|peer| peer.status == Status::Alive) })
+    );
+    net.set_cut(1, 4, true);
+    net.set_cut(2, 4, true);
+    net.set_cut(3, 4, true);
+    net.run_for(Duration::from_secs(15));
+    assert_eq!(net.engines[0].peer(id(4)).unwrap().status, Status::Down);
+    assert_eq!(forget(&mut net, 4), Ok(()));
+    let two = &mut Net::settled(2);
+    two.set_cut(1, 2, true);
+    two.run_for(Duration::from_secs(15));
+    assert_eq!(forget(two, 2), living(Status::Unreachable));
+}
+
+#[test]
+fn how_long_ago_a_peer_was_heard_is_told() {
+    let mut net = Net::settled(2);
+    let heard = |net: &Net| net.engines[0].peer(id(2)).unwrap().heard.unwrap();
+    assert!(heard(&net) <= Duration::from_secs(2));
+    net.set_cut(1, 2, true);
+    net.run_for(Duration::from_secs(30));
+    let silent = heard(&net);
+    assert!((28..=32).contains(&silent.as_secs()), "{silent:?}");
+    assert_eq!(net.engines[0].peer(id(1)).unwrap().heard, None, "a node does not hear itself");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use scalesmall_core::wire::{Frame, Route, Spread};
-use scalesmall_core::{Arrival, Epoch, Event, Status};
+use scalesmall_core::{Arrival, Epoch, Event, GroupName, KeyRange, Status};
 use scalesmall_hostile::{EPOCH, Holder, addr, id, receiver};
 
 use crate::net::Net;
@@ -94,4 +94,33 @@ fn a_claim_after_calm_is_the_first_again() {
         net.run_for(Duration::from_secs(30));
     }
     assert!(!net.events.iter().any(|(_, event)| matches!(event, Event::Conflict { .. })));
+}
+
+/// A node leaves a group before the one of the others, is set back to a moment before that, and serves a
+/// range before the other one. It has sent more than it had by the time that the first hears it again,
+/// so nobody notices that it was set back. Both hold its record at one clock, and what they hold differs.
+#[test]
+fn two_copies_under_one_clock_end_as_what_their_owner_says() {
+    let group = GroupName::try_from("shop").unwrap();
+    let range = KeyRange::new(4, 7).unwrap();
+    let mut net = Net::settled(3);
+    let snapshot = net.engines[0].clone();
+    net.set_cut(1, 3, true);
+    net.on(1, |engine, now| engine.leave(now, &group)).unwrap();
+    net.run_for(Duration::from_millis(100));
+    net.set_cut(1, 2, true);
+    net.set_cut(1, 3, false);
+    net.engines[0] = snapshot;
+    net.run_for(Duration::from_millis(100));
+    net.on(1, |engine, now| engine.add_item(now, &group, range, 80)).unwrap();
+    net.run_for(Duration::from_secs(30));
+    net.set_cut(1, 2, false);
+    net.run_for(Duration::from_secs(10));
+    let life = net.engines[0].life();
+    for engine in &net.engines {
+        let routed: Vec<_> = engine.route(&group, 5).map(|owner| owner.member).collect();
+        assert_eq!(routed, [life.id]);
+        assert_eq!(engine.digest(), net.engines[0].digest());
+    }
+    assert_eq!(life, receiver(), "it leads the life that it has led twice");
 }

@@ -56,6 +56,11 @@ fn a_node_that_stood_still_says_so_and_knows_how_long_it_is_held_off() {
         }));
     }
     let window = engine.config().silence_window;
+    assert_eq!(engine.held_off(), held.first().copied());
+    engine.handle_timeout(now + window);
+    assert_eq!(engine.held_off(), Some((HoldReason::Stalls { times: 2 }, window)));
+    engine.handle_timeout(now + 3 * window);
+    assert_eq!(engine.held_off(), None);
     assert_eq!(held, [(HoldReason::Stalls { times: 2 }, 2 * window)]);
 }
 

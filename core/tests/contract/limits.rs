@@ -250,9 +250,9 @@ fn outbox() {
     assert!(!datagrams.is_empty() && datagrams.len() <= 64);
 }
 
-/// A message of another that the engine is asked to pass on to four more.
+/// A message of another for the engine, which is asked to pass it on to four more.
 fn asked(engine: &mut Engine, holder: &mut Holder, sequence: u64) -> Result<(), DatagramError> {
-    let route = Route::Listed((4..8).map(id).collect());
+    let route = Route::Listed([1, 4, 5, 6, 7].map(id).into());
     let origin = Life { id: id(3), epoch: EPOCH };
     let message = Message { origin, sequence, tag: 0, group: None, payload: Bytes::new() };
     let spread = Spread { route, hops: 3, frames: 1, first_try: None };

@@ -15,6 +15,7 @@ mod dump;
 mod embedding;
 mod events;
 mod falls;
+mod families;
 mod freshness;
 mod guarantees;
 mod hostility;

@@ -330,7 +330,8 @@ mod tests {
         let mut hear = |node, from, number: u64| {
             let payload = Bytes::copy_from_slice(&number.to_le_bytes());
             let [origin, via] = [from, 0].map(|node| sim.id(node));
-            let event = Event::Message { origin, tag: Tag(TOLD), payload, via };
+            let (sequence, group, tag) = (number, None, Tag(TOLD));
+            let event = Event::Message { origin, sequence, group, tag, payload, via };
             ledger.hear(&sim, node, &event).map(|(broken, _)| broken.check())
         };
         let [all, group, listed] = numbers;

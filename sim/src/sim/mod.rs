@@ -333,6 +333,7 @@ impl<P: Protocol> Sim<P> {
             at: self.now(),
             nodes: nodes.to_vec(),
             goal: String::new(),
+            lack: "",
             why: Vec::new(),
             parameters: self.parameters.clone(),
             state,

@@ -33,7 +33,7 @@ impl Small {
     }
 }
 
-/// Makes a failing scenario smaller, as long as it fails in the same way.
+/// Makes a failing scenario smaller, as long as it [fails in the same way](Failure::is_like).
 ///
 /// The cluster is tried at a few small sizes, each with a few seeds. Steps are dropped in halves,
 /// quarters ... (delta debugging: Zeller and Hildebrandt 2002), waits are shortened, and the cluster
@@ -75,7 +75,7 @@ impl Shrinking {
         else {
             return false;
         };
-        let same = failure.broken.check() == self.best.failure.broken.check();
+        let same = failure.is_like(&self.best.failure);
         if same {
             self.best = Small { scenario: candidate, seed, failure };
         }
@@ -218,7 +218,7 @@ mod tests {
     use crate::scenario::{Await, Goal, Whom};
     use crate::swarm::{Bounds, sample};
 
-    /// A failure that one step shows shrinks to that step.
+    /// What is left is what keeps the nodes apart, time to start in, and the wait.
     #[test]
     fn shrinking_leaves_what_matters() {
         let mut scenario = sample(3, &Bounds { nodes: 24, faults: 16 });
@@ -230,7 +230,12 @@ mod tests {
         scenario.steps.push(Step::Await(impossible));
         let failure = play(&scenario, 3, Options::default()).failure.unwrap();
         let small = shrink(&scenario, 3, &failure, 300);
-        assert!(small.scenario.steps.len() == 1, "{}", small.scenario.to_toml());
+        let left = small.scenario.steps.as_slice();
+        assert!(
+            matches!(left, [Step::Split(_), Step::Run(_), Step::Await(_)]),
+            "{}",
+            small.scenario.to_toml()
+        );
         assert!(small.scenario.cluster.nodes <= 2, "{}", small.scenario.to_toml());
         let again = play(&small.scenario, small.seed, Options::default()).failure.unwrap();
         assert_eq!(again.broken, small.failure.broken);
@@ -248,5 +253,33 @@ mod tests {
         );
         let failure = play(&read, read.seed, Options::default()).failure.unwrap();
         assert_eq!(failure.broken, small.failure.broken);
+    }
+
+    /// An earlier wait for the same, which is only met because time has passed before, is not what failed.
+    #[test]
+    fn shrinking_keeps_the_limit_and_what_was_lacking() {
+        let scenario: Scenario = r#"
+            name = "two-waits"
+            [cluster]
+            nodes = 4
+            [[steps]]
+            run = "5s"
+            [[steps]]
+            await = { what = "agreement", within = "1ms" }
+            [[steps]]
+            crash = { nodes = 1 }
+            [[steps]]
+            await = { what = "agreement", within = "1s" }
+        "#
+        .parse()
+        .unwrap();
+        let failure = play(&scenario, 1, Options::default()).failure.unwrap();
+        assert_eq!(failure.lack, "is gone and still seen");
+        let small = shrink(&scenario, 1, &failure, 300);
+        assert!(small.failure.is_like(&failure), "{}", small.failure);
+        let text = small.to_toml("a test");
+        assert!(text.contains("not reached within 1s"), "{text}");
+        assert!(small.scenario.steps.iter().any(|step| matches!(step, Step::Crash(_))), "{text}");
+        assert!(small.scenario.cluster.nodes <= 2, "{text}");
     }
 }

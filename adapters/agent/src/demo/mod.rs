@@ -166,7 +166,7 @@ impl Story {
                 watch.patience(Duration::from_millis(100))?;
                 match watch.reply() {
                     Ok(Some(Reply::Event(event))) => {
-                        if matches!(event.what, What::Message { tag: 1, .. }) {
+                        if matches!(event.what, What::Message { ref message, .. } if message.tag == 1) {
                             watches.pop();
                         }
                     }

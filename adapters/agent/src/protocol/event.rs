@@ -1,11 +1,16 @@
 //! Changes as a client sees them: one line of JSON each, with a sentence for people.
 
-use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Op, TimedItem};
+use std::time::SystemTime;
+
+use scalesmall_core::{
+    Event, GroupName, KeyCause, KeyChange, KeyId, KeyRange, NodeId, Op, TimedItem,
+};
 use scalesmall_driver::terms;
 use serde::{Deserialize, Serialize};
 
-use super::{ItemRow, NameOf, Named, hex};
-use crate::cause;
+use super::{ItemRow, MessageRow, NameOf, Named, PeerRow, hex, when};
+use crate::arguments::shown;
+use crate::{cause, terminal};
 
 /// One change, when it was seen, and a sentence about it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -50,9 +55,8 @@ pub(crate) enum What {
         metadata: String,
     },
     Message {
-        origin: Named,
-        tag: u32,
-        payload: String,
+        #[serde(flatten)]
+        message: MessageRow,
         via: Named,
     },
     Renewed {
@@ -88,6 +92,14 @@ pub(crate) enum What {
         sequence: u64,
         limit: usize,
     },
+    /// What this node does with a key: `added`, `in_use`, `dropped` or `leaked`; and why: `asked`, `given`,
+    /// `held_by_all` or `replaced`.
+    Key {
+        key: String,
+        change: String,
+        cause: String,
+        by: Option<Named>,
+    },
     Stalled {
         late_ms: u64,
     },
@@ -111,9 +123,21 @@ pub(crate) enum What {
 
 impl EventRow {
     /// The row of something that is seen at this moment.
-    pub(crate) fn new(what: What, text: impl Into<String>) -> Self {
-        let at = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
-        Self { at, what, text: text.into() }
+    pub(crate) fn new(what: What, text: impl AsRef<str>) -> Self {
+        let text = terminal::escaped(text.as_ref()).into_owned();
+        Self { at: when(SystemTime::now()), what, text }
+    }
+
+    /// The row of a peer as it is, told to a client that begins with the present state.
+    pub(crate) fn of_peer(row: PeerRow) -> Self {
+        let PeerRow { node, status, epoch, since, .. } = row;
+        let text = match &since {
+            Some(since) => format!("{} is {status} since {since}", node.name),
+            None => format!("{} is {status}", node.name),
+        };
+        let peer = Named { id: node.id, name: Some(node.name) };
+        let (to, cause) = (Some(status), "present".to_owned());
+        Self::new(What::Peer { peer, epoch, from: None, to, cause, by: Vec::new() }, text)
     }
 
     /// The row of an event; `name_of` knows the names of the nodes that it mentions.
@@ -121,26 +145,28 @@ impl EventRow {
         let named = |id: NodeId| Named::new(id, name_of);
         let (what, text) = match event {
             Event::Peer { peer, from, to, cause } => {
-                let shown = |id| named(id).shown().to_owned();
-                let (name, by, sentence) = cause::describe(cause, shown);
+                let (name, by) = cause::parts(cause);
+                let by: Vec<Named> = by.into_iter().map(named).collect();
+                let shown: Vec<&str> = by.iter().map(Named::shown).collect();
                 let who = named(peer.id);
                 let was = from.map_or("unknown", terms::status);
                 let is = to.map_or("forgotten", terms::status);
-                let text = format!("{} {was} -> {is}: {sentence}", who.shown());
+                let why = cause::sentence(name, &shown);
+                let text = format!("{} {was} -> {is}: {why}", who.shown());
                 let what = What::Peer {
                     peer: who,
                     epoch: peer.epoch.to_string(),
                     from: from.map(|status| terms::status(status).to_owned()),
                     to: to.map(|status| terms::status(status).to_owned()),
                     cause: name.to_owned(),
-                    by: by.into_iter().map(named).collect(),
+                    by,
                 };
                 (what, text)
             }
             Event::ItemSet { group, item } => item_set(group, item, name_of),
             Event::ItemCleared { group, member, range } => {
                 let member = named(*member);
-                let text = format!("{group}: {} {range} is void", member.shown());
+                let text = format!("{group}: {} {} is void", member.shown(), shown(*range));
                 let what = What::ItemCleared {
                     group: group.to_string(),
                     member,
@@ -154,12 +180,11 @@ impl EventRow {
                 let text = format!("{} has new metadata, {} bytes", node.shown(), metadata.len());
                 (What::Metadata { node, metadata: hex(metadata) }, text)
             }
-            Event::Message { origin, tag, payload, via } => {
-                let shown = String::from_utf8_lossy(payload);
-                let (origin, via) = (named(*origin), named(*via));
-                let (tag, shown) = (tag.0, shown.escape_debug());
-                let text = format!("message {tag} from {}: {shown}", origin.shown());
-                (What::Message { origin, tag, payload: hex(payload), via }, text)
+            Event::Message { origin, sequence, group, tag, payload, via } => {
+                let message =
+                    MessageRow::new(named(*origin), *sequence, group.as_ref(), *tag, payload);
+                let text = message.text();
+                (What::Message { message, via: named(*via) }, text)
             }
             Event::Refused { peer, highest, lasted } => {
                 let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
@@ -183,6 +208,7 @@ impl EventRow {
                 };
                 (What::Path { peer, from: *from, to: *to }, text)
             }
+            Event::Key { key, change, cause } => key_changed(*key, *change, *cause, name_of),
             other => own(other),
         };
         Self::new(what, text)
@@ -193,14 +219,44 @@ fn item_set(group: &GroupName, timed: &TimedItem, name_of: NameOf<'_>) -> (What,
     let item = timed.item;
     let row = ItemRow::new(*timed, name_of);
     let member = row.member.shown();
-    let range =
-        if item.range == KeyRange::FULL { "all".to_owned() } else { item.range.to_string() };
+    let range = if item.range == KeyRange::FULL { "all".to_owned() } else { shown(item.range) };
     let text = match item.op {
         Op::Add => format!("{group}: {member} serves {range} at port {}", item.port),
         Op::Remove => format!("{group}: {member} takes {range} back"),
         Op::Get => format!("{group}: {member} is a member"),
     };
     (What::ItemSet { group: group.to_string(), item: row }, text)
+}
+
+fn key_changed(
+    key: KeyId,
+    change: KeyChange,
+    cause: KeyCause,
+    name_of: NameOf<'_>,
+) -> (What, String) {
+    let (change, done) = match change {
+        KeyChange::Added => ("added", "is accepted"),
+        KeyChange::InUse => ("in_use", "is used"),
+        KeyChange::Dropped => ("dropped", "is dropped"),
+        KeyChange::Leaked => ("leaked", "is marked as leaked"),
+        _ => ("other", "has changed"),
+    };
+    let by = match cause {
+        KeyCause::Given { by } => Some(Named::new(by, name_of)),
+        _ => None,
+    };
+    let (cause, why) = match cause {
+        KeyCause::Asked => ("asked", "as asked here".to_owned()),
+        KeyCause::Given { .. } => {
+            ("given", format!("as given by {}", by.as_ref().map_or("", Named::shown)))
+        }
+        KeyCause::HeldByAll => ("held_by_all", "as all living nodes hold it".to_owned()),
+        KeyCause::Replaced => ("replaced", "as all nodes use a later one".to_owned()),
+        _ => ("other", "for a reason that this program does not know".to_owned()),
+    };
+    let text = format!("key {key} {done}, {why}");
+    let (change, cause) = (change.to_owned(), cause.to_owned());
+    (What::Key { key: key.to_string(), change, cause, by }, text)
 }
 
 /// What to do about two nodes of one name.
@@ -261,7 +317,7 @@ fn own(event: &Event) -> (What, String) {
             What::Overflow { dropped: *dropped },
             format!("{dropped} changes were dropped: list anew"),
         ),
-        other => (What::Other, format!("{other:?}")),
+        _ => (What::Other, "something that this program does not know has happened".to_owned()),
     }
 }
 

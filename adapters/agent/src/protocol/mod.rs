@@ -5,15 +5,23 @@
 //! [`control`](crate::control) describes it for those that write a client.
 
 mod event;
+mod evidence;
+mod message;
 mod named;
 mod version;
 
 pub(crate) use event::{EventRow, OWN_NAME, What};
+pub(crate) use evidence::{
+    ChangeRow, HoldRow, InfoRow, LostRow, ReachabilityRow, RttRow, SeenRow, ToldRow, WhyRow,
+};
+pub(crate) use message::{MessageRow, OWN_TAG, SentRow};
 pub(crate) use named::{NameOf, Named, NodeRow};
 pub(crate) use version::{check_version, line};
 
+use std::time::{Duration, SystemTime};
+
 use scalesmall_core::{Op, Peer, TimedItem};
-use scalesmall_driver::terms;
+use scalesmall_driver::{Front, terms};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::OpName;
@@ -25,24 +33,99 @@ pub(crate) const REQUEST_LIMIT: usize = 64 * 1024;
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(tag = "call", rename_all = "lowercase")]
 pub(crate) enum Request {
-    Members { group: String },
+    Members {
+        group: String,
+    },
     Groups,
-    Topology { group: String, op: Option<OpName> },
-    Route { group: String, key: u32 },
-    Coverage { group: String },
+    Topology {
+        group: String,
+        op: Option<OpName>,
+    },
+    Route {
+        group: String,
+        key: u32,
+    },
+    Coverage {
+        group: String,
+    },
     Peers,
-    Contact { seeds: Vec<String> },
-    Join { group: String },
-    Leave { group: String },
-    Add { group: String, start: u32, end: u32, port: u16 },
-    Remove { group: String, start: u32, end: u32 },
-    Send { group: Option<String>, nodes: Vec<String>, tag: u32, text: String },
-    Watch,
+    Contact {
+        seeds: Vec<String>,
+    },
+    Join {
+        group: String,
+    },
+    Leave {
+        group: String,
+    },
+    Add {
+        group: String,
+        start: u32,
+        end: u32,
+        port: u16,
+    },
+    Remove {
+        group: String,
+        start: u32,
+        end: u32,
+    },
+    Send {
+        group: Option<String>,
+        nodes: Vec<String>,
+        tag: u32,
+        text: String,
+    },
+    Watch {
+        state: Option<bool>,
+    },
+    Info,
+    Why {
+        node: String,
+    },
+    Rtt {
+        from: Option<String>,
+        to: String,
+    },
+    Reachability,
+    Forget {
+        node: String,
+    },
     Stats,
     Metrics,
-    Ready { min_peers: Option<usize> },
+    Ready {
+        min_peers: Option<usize>,
+    },
     Reload,
+    /// Lists the keys, after a step if one is asked for.
+    Keys {
+        step: Option<KeyStep>,
+    },
     Depart,
+}
+
+/// What is to be done about the keys of a node.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum KeyStep {
+    /// Take the keys of a file, which the node reads.
+    Add {
+        file: String,
+    },
+    Use {
+        key: String,
+        force: bool,
+    },
+    Drop {
+        key: String,
+        force: bool,
+    },
+    Leaked {
+        key: String,
+    },
+    /// Exchange the key in use, for one of this suite.
+    Rotate {
+        suite: Option<String>,
+    },
 }
 
 /// What a node answers.
@@ -56,12 +139,17 @@ pub(crate) enum Reply {
     Coverage(CoverageRow),
     Peers(Vec<PeerRow>),
     Done,
-    Sent(SentRow),
+    Sent(Box<SentRow>),
+    Info(Box<InfoRow>),
+    Why(Box<WhyRow>),
+    Rtt(RttRow),
+    Reachability(ReachabilityRow),
     Stats(Vec<(String, u64)>),
     /// OpenMetrics text.
     Metrics(String),
     Ready(ReadyRow),
     Reloaded(ReloadRow),
+    Keys(Vec<KeyRow>),
     Departed(DepartedRow),
     Event(Box<EventRow>),
     Refused(String),
@@ -120,6 +208,10 @@ pub(crate) struct PeerRow {
     #[serde(flatten)]
     pub(crate) node: NodeRow,
     pub(crate) status: String,
+    /// Since when: RFC 3339, in UTC. None if that is not known any more.
+    pub(crate) since: Option<String>,
+    /// How many milliseconds ago a packet of it came last.
+    pub(crate) heard_ms: Option<u64>,
     /// Milliseconds for which it is still held off: it lives, but has gone down several times
     /// lately.
     pub(crate) held_for_ms: Option<u64>,
@@ -130,13 +222,6 @@ pub(crate) struct PeerRow {
     pub(crate) datagram: usize,
     /// In hexadecimal digits.
     pub(crate) metadata: String,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct SentRow {
-    pub(crate) origin: Named,
-    pub(crate) epoch: String,
-    pub(crate) sequence: u64,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -152,6 +237,25 @@ pub(crate) struct ReadyRow {
 pub(crate) struct DepartedRow {
     pub(crate) acknowledged_by: u32,
     pub(crate) told: u32,
+}
+
+/// A key of the node, and how far the cluster is with it.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct KeyRow {
+    pub(crate) key: String,
+    pub(crate) suite: String,
+    pub(crate) generation: u32,
+    pub(crate) in_use: bool,
+    pub(crate) leaked: bool,
+    /// Whether it is given to nodes that do not hold it.
+    pub(crate) travels: bool,
+    pub(crate) held_by: u32,
+    pub(crate) used_by: u32,
+    pub(crate) of: u32,
+    /// A node that is not known to hold it.
+    pub(crate) waits_for: Option<Named>,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
 }
 
 /// What a reload has done.
@@ -180,20 +284,33 @@ impl ItemRow {
     }
 }
 
-impl From<Peer> for PeerRow {
-    fn from(peer: Peer) -> Self {
+impl PeerRow {
+    pub(crate) fn new(node: &Front, peer: &Peer) -> Self {
         Self {
-            node: NodeRow::from(&peer),
+            node: NodeRow::from(peer),
             status: terms::status(peer.status).to_owned(),
-            held_for_ms: peer
-                .held_for
-                .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+            since: node.since(peer.id).map(when),
+            heard_ms: peer.heard.map(millis),
+            held_for_ms: peer.held_for.map(millis),
             epoch: peer.epoch.to_string(),
-            rtt_us: peer.rtt.map(|rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
+            rtt_us: peer.rtt.map(micros),
             datagram: peer.datagram,
             metadata: hex(&peer.metadata),
         }
     }
+}
+
+/// A moment as clients see it.
+pub(crate) fn when(at: SystemTime) -> String {
+    humantime::format_rfc3339_millis(at).to_string()
+}
+
+pub(crate) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 const fn op_name(op: Op) -> &'static str {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) type NameOf<'a> = &'a dyn Fn(NodeId) -> Option<NodeName>;
 
 /// A node that has a part in something.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Named {
     /// 16 hexadecimal digits.
     pub(crate) id: String,

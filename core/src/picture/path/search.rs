@@ -173,7 +173,11 @@ impl Picture {
         }
         let size = STEPS.iter().copied().find(|&step| step > path.size).unwrap_or(wide).min(wide);
         let rest = path.rest(&self.timing);
-        let with = if of == Ix::ME { self.random_alive(out, 1, of).pop() } else { Some(of) };
+        let with = if of == Ix::ME {
+            self.random_alive(out, 1, |ix| self.is_direct(ix)).pop()
+        } else {
+            Some(of)
+        };
         let with = with.filter(|&with| self.state(with).is_alive());
         let search = with.map(|with| self.search(with, size, true, TRIES_OF_ANOTHER_SIZE));
         let Some(path) = self.paths.known.get_mut(&of) else { return };

@@ -12,6 +12,8 @@ use crate::sim::{Sim, Watch};
 
 /// The nodes concerned, the reasons, and the nodes whose log is shown.
 struct Reason {
+    /// In what way something is lacking.
+    lack: &'static str,
     whom: String,
     why: String,
     nodes: Vec<usize>,
@@ -24,7 +26,8 @@ impl Player {
             return failure;
         }
         in_words(goal).clone_into(&mut failure.goal);
-        if let Some(Reason { whom, why, nodes }) = self.reason(goal) {
+        if let Some(Reason { lack, whom, why, nodes }) = self.reason(goal) {
+            failure.lack = lack;
             failure.why = vec![("whom", whom), ("why", why)];
             failure.records = self.sim.last_records(&nodes, LOGGED);
             failure.nodes = nodes;
@@ -52,6 +55,7 @@ impl Player {
                 let first = *nodes.first()?;
                 let holder = sim.live().find(|by| hold(sim, *by, first).is_some())?;
                 Some(Reason {
+                    lack: "not told",
                     whom: format!("not told that they are held off: nodes {}", list(&nodes)),
                     why: format!("node {holder} {}", shows(sim, holder, first)),
                     nodes: vec![first, holder],
@@ -60,7 +64,7 @@ impl Player {
             Goal::Conflict => {
                 let whom = "no node says that another one uses its address".to_owned();
                 let why = format!("nodes picked last: {}", list(&self.picked));
-                Some(Reason { whom, why, nodes: self.picked.clone() })
+                Some(Reason { lack: "no conflict", whom, why, nodes: self.picked.clone() })
             }
         }
     }
@@ -80,7 +84,8 @@ impl Player {
         let of = asked().count();
         let whom =
             format!("{} of {of} live nodes: none of {} {verb} it", missing.len(), list(&missing));
-        Some(Reason { whom, why, nodes: about.into_iter().chain([first]).collect() })
+        let nodes = about.into_iter().chain([first]).collect();
+        Some(Reason { lack: "not at all nodes", whom, why, nodes })
     }
 
     /// Two nodes of different sides that see each other, or two of one side that do not.
@@ -101,6 +106,7 @@ impl Player {
         let sides =
             if inside(by) == inside(about) { "of its own side" } else { "of the other side" };
         Some(Reason {
+            lack: "sides mix",
             whom: format!("node {by} {}, which is {sides}", shows(sim, by, about)),
             why: format!("{wrong} pairs in all; {}", ways(sim, by, about)),
             nodes: vec![by, about],
@@ -124,6 +130,7 @@ impl Player {
             format!("node {node} shows {} ranges", items.unwrap_or(0))
         };
         Some(Reason {
+            lack: "pictures differ",
             whom: format!(
                 "all see all, with {} different pictures: nodes {} have one, nodes {} another",
                 pictures.len(),
@@ -179,6 +186,7 @@ fn not_started(sim: &Sim) -> Option<Reason> {
     let waits = sim.unborn() > 0;
     let first = *nodes.first().filter(|_| waits)?;
     Some(Reason {
+        lack: "not started",
         whom: format!("not started yet: nodes {}", list(&nodes)),
         why: "they start within cluster.start_within: wait for longer".to_owned(),
         nodes: vec![first],
@@ -204,10 +212,11 @@ fn wrong_pairs(sim: &Sim) -> Option<Reason> {
         0 => String::new(),
         _ => format!("; others that are wrong to somebody: {}", list(&more)),
     };
-    let what =
+    let lack =
         if views.is_expected(about) { "runs and is not seen" } else { "is gone and still seen" };
     Some(Reason {
-        whom: format!("node {about} {what} by {count} of {of} others{also}"),
+        lack,
+        whom: format!("node {about} {lack} by {count} of {of} others{also}"),
         why: format!("node {by} {}; {}", shows(sim, by, about), ways(sim, by, about)),
         nodes: vec![about, by],
     })

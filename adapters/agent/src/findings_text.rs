@@ -1,0 +1,145 @@
+//! What was found out about nodes, for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::SystemTime;
+
+use crate::protocol::{ChangeRow, InfoRow, Named, ReachabilityRow, RttRow, WhyRow};
+use crate::table::{age, shown_micros, span, table};
+use crate::terminal::escaped_lines;
+
+/// A node about itself.
+pub(crate) fn info(row: &InfoRow) -> String {
+    let mut seen: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in &row.seen_from {
+        seen.entry(&one.address).or_default().push(one.by.shown());
+    }
+    let seen = seen.into_iter().map(|(address, by)| format!("{address} by {}", by.join(", ")));
+    let seen: Vec<String> = seen.collect();
+    let peers = row.peers.iter().map(|(status, count)| format!("{count} {status}"));
+    let peers: Vec<String> = peers.collect();
+    let or = |text: String, none: &str| if text.is_empty() { none.to_owned() } else { text };
+    let state = match (&row.held_off, row.leaving) {
+        (_, true) => "says goodbye".to_owned(),
+        (Some(hold), _) => {
+            let why = match hold.reason.as_str() {
+                "stalls" => "stood still",
+                _ => "was cut off",
+            };
+            let left = hold.left_ms.div_ceil(1000);
+            format!(
+                "held off by the others for {left} s more: it {why} {} times of late",
+                hold.times
+            )
+        }
+        (None, false) => "runs".to_owned(),
+    };
+    let rows = [
+        ("name", row.node.name.clone()),
+        ("id", row.node.id.clone()),
+        ("epoch", row.epoch.clone()),
+        ("state", state),
+        ("addresses", row.node.addresses.join(", ")),
+        ("seen from", or(seen.join("; "), "nobody has said")),
+        ("cluster", row.cluster.clone()),
+        ("key in use", row.key.clone()),
+        ("keys taken", row.keys.join(", ")),
+        ("suite", row.suite.clone()),
+        ("multicast", row.multicast.clone()),
+        ("peers", or(peers.join(", "), "none")),
+        ("up for", span(row.uptime_ms)),
+        ("version", row.version.clone()),
+    ];
+    let engine = row.engine.iter().map(|(path, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        (format!("engine.{path}"), value)
+    });
+    let rows = rows.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(engine);
+    table(&["what", "value"], rows.map(|(name, value)| vec![name, value]), "nothing")
+}
+
+/// Why a node is what it is.
+pub(crate) fn why(row: &WhyRow) -> String {
+    let name = row.node.shown();
+    let mut text = match (&row.status, row.held_for_ms) {
+        (None, _) => format!("{name} is forgotten"),
+        (Some(status), Some(ms)) => {
+            format!("{name} is {status}: held off for {} s", ms.div_ceil(1000))
+        }
+        (Some(status), None) => format!("{name} is {status}"),
+    };
+    if let Some(since) = &row.since {
+        let _ = write!(text, " since {since}, for {}", age(since, SystemTime::now()));
+    }
+    let last = row.changes.last().and_then(|change| change.to.as_ref());
+    if row.status.is_some() && last != row.status.as_ref() {
+        text.push_str("; its last change was not remembered, as there were too many at once");
+    }
+    text.push_str("\n\nthis node has seen:\n");
+    text.push_str(&changes(&row.changes));
+    for told in &row.told {
+        let _ = write!(text, "\n\n{} has seen:\n{}", told.by.shown(), changes(&told.changes));
+    }
+    if !row.silent.is_empty() {
+        let silent: Vec<&str> = row.silent.iter().map(Named::shown).collect();
+        let _ = write!(text, "\n\nasked as well, without an answer: {}", silent.join(", "));
+    }
+    escaped_lines(&text)
+}
+
+fn changes(changes: &[ChangeRow]) -> String {
+    let rows = changes.iter().map(|change| {
+        let from = change.from.as_deref().unwrap_or("unknown");
+        let to = change.to.as_deref().unwrap_or("forgotten");
+        vec![change.at.clone(), format!("{from} -> {to}"), change.sentence(), evidence(change)]
+    });
+    table(&["when", "change", "why", "evidence"], rows, "nothing")
+}
+
+fn evidence(change: &ChangeRow) -> String {
+    let parts = [
+        change.silent_ms.map(|ms| format!("last heard {} before", span(ms))),
+        change.rtt_us.map(|us| format!("round trip {}", shown_micros(us))),
+        change.stall_ms.map(|ms| {
+            let ago = span(change.stall_ago_ms.unwrap_or_default());
+            format!("the observer had not run for {}, until {ago} before", span(ms))
+        }),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// The round trip between two nodes.
+pub(crate) fn rtt(row: &RttRow) -> String {
+    let (from, to) = (row.from.shown(), row.to.shown());
+    match row.rtt_us {
+        Some(us) => {
+            format!("{} between {from} and {to}, as {from} has measured it", shown_micros(us))
+        }
+        None => {
+            format!("{from} has not measured its round trip to {to} yet: it does so now and then")
+        }
+    }
+}
+
+/// Which nodes do not reach which.
+pub(crate) fn reachability(row: &ReachabilityRow) -> String {
+    let rows = row.lost.iter().map(|lost| {
+        vec![lost.from.shown().to_owned(), lost.to.shown().to_owned(), lost.status.clone()]
+    });
+    let (answered, living) = (row.answered, row.living);
+    let all = match row.complete {
+        true => format!("all {living} living nodes reach each other"),
+        false => {
+            format!("the {answered} of {living} living nodes that have answered reach all others")
+        }
+    };
+    let mut text = table(&["node", "does not reach", "which is"], rows, &all);
+    if !row.lost.is_empty() && !row.complete {
+        let _ = write!(text, "\n{answered} of {living} living nodes have answered");
+    }
+    if !row.silent.is_empty() {
+        let silent: Vec<&str> = row.silent.iter().map(Named::shown).collect();
+        let _ = write!(text, "\nwithout an answer: {}", silent.join(", "));
+    }
+    escaped_lines(&text)
+}
