@@ -191,15 +191,19 @@ impl Engine {
     }
 
     /// Adds a key that was brought by hand. It never travels. Once all living nodes hold it, each goes to it
-    /// by itself.
+    /// by itself. A key that is held already stays as it is.
     ///
     /// # Errors
     ///
     /// [`KeyError::Ring`]; nothing has changed then.
     pub fn add_key(&mut self, now: Instant, key: Key) -> Result<KeyId, KeyError> {
+        let known = self.picture.config.keys.get(key.id()).is_some();
         let generation = self.next_generation();
-        let id = self.hold(HeldKey::by_hand(key, generation))?;
+        let id = self.picture.config.keys.hold(HeldKey::by_hand(key, generation))?;
         self.advance(now);
+        if known {
+            return Ok(id);
+        }
         self.keys_changed(id, KeyChange::Added, KeyCause::Asked);
         Ok(id)
     }

@@ -162,6 +162,21 @@ mod tests {
         assert!(Wrap::read(&bytes[1..]).is_none());
     }
 
+    /// Computed by another program: HKDF and HMAC of a standard library, and XChaCha20 written from its draft.
+    const KNOWN: &str = concat!(
+        "d971a19f00000001020ee6a1af11bc3532cca8ccb9bccce416a2d907877f",
+        "9c9844e34b17b5823d9bdb927a7826031a1b500c5b903aaa425097",
+    );
+
+    #[test]
+    fn a_wrapped_key_is_as_specified() {
+        let mut bytes = alloc::vec::Vec::new();
+        wrapped(1).put(&mut bytes);
+        let hex: alloc::string::String =
+            bytes.iter().map(|byte| alloc::format!("{byte:02x}")).collect();
+        assert_eq!(hex, KNOWN);
+    }
+
     #[test]
     fn what_was_altered_or_is_of_another_cluster_is_refused() {
         let mut bytes = alloc::vec::Vec::new();

@@ -61,6 +61,18 @@ impl Player {
                     nodes: vec![first, holder],
                 })
             }
+            Goal::OneKey => {
+                let several =
+                    |node: &usize| sim.node(*node).is_some_and(|engine| engine.keys().len() > 1);
+                let nodes: Vec<usize> = sim.live().filter(several).collect();
+                let rows = nodes.first().and_then(|node| sim.node(*node)).map(|it| it.keys());
+                Some(Reason {
+                    lack: "several keys",
+                    whom: format!("hold several keys: nodes {}", list(&nodes)),
+                    why: format!("the first has {:?}", rows.unwrap_or_default()),
+                    nodes,
+                })
+            }
             Goal::Conflict => {
                 let whom = "no node says that another one uses its address".to_owned();
                 let why = format!("nodes picked last: {}", list(&self.picked));
@@ -273,6 +285,7 @@ const fn in_words(goal: Goal) -> &'static str {
         Goal::Heard => "all live nodes have the last message (heard)",
         Goal::Split => "both sides see themselves alone (split)",
         Goal::ToldOfHold => "each node that is held off has been told so (told_of_hold)",
+        Goal::OneKey => "all live nodes use one key and hold no other (one_key)",
         Goal::Conflict => "a node says that another one uses its address (conflict)",
     }
 }

@@ -1,6 +1,6 @@
 //! What a scenario does to nodes and links, and to which.
 
-use scalesmall_core::Event;
+use scalesmall_core::{Event, Key};
 
 use super::{Outcome, Player};
 use crate::link::nanos;
@@ -64,6 +64,17 @@ impl Player {
                 self.each_up(whom, |sim, node| {
                     let words = words.iter().map(|byte| byte ^ node as u8).collect();
                     let _ = sim.with(node, |engine, now| engine.set_metadata(now, words));
+                });
+            }
+            Step::Rotate(whom) => {
+                let drawn = self.random.draw().to_le_bytes();
+                self.each_up(whom, |sim, node| {
+                    let mut secret = [0; Key::LEN];
+                    secret[..8].copy_from_slice(&drawn);
+                    secret[8..16].copy_from_slice(&(node as u64).to_le_bytes());
+                    let key = Key::authenticated(secret);
+                    // One that may not begin now begins nothing.
+                    let _ = sim.with(node, |engine, now| engine.rotate_keys(now, key));
                 });
             }
             Step::WallClock(clock) => {

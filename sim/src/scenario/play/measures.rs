@@ -53,6 +53,11 @@ impl Player {
                 self.sim.run_until(|sim| sim.conflict_at().is_some(), within)?;
                 self.sim.conflict_at()
             }
+            Goal::OneKey => {
+                let has_one = |sim: &Sim| one_key(sim) && anybody(sim);
+                self.sim.run_until(has_one, within)?;
+                None
+            }
             Goal::Split => {
                 let up = |sim: &Sim, node: &usize| sim.condition(*node).is_up();
                 let mut inside = self.picked.clone();
@@ -172,6 +177,10 @@ impl Player {
                 distinct(pairs.filter(|(by, about)| healthy(*by) && healthy(*about)))
             }
             Counted::HiddenTime => self.hidden_time() - self.counted_hidden,
+            Counted::RefusedKey => {
+                let nodes = self.sim.live().filter_map(|node| self.sim.node(node));
+                nodes.map(|engine| engine.stats().refused_key).sum()
+            }
             Counted::RefusedOld => {
                 let nodes = self.sim.live().filter_map(|node| self.sim.node(node));
                 nodes.map(|engine| engine.stats().refused_old).sum()
@@ -265,4 +274,11 @@ mod tests {
         assert!(count("hidden reports") >= 12 && count("hidden reports") > reports);
         assert!(count("hidden time") > 0);
     }
+}
+
+/// Whether all live nodes use one key and hold no other.
+pub(super) fn one_key(sim: &Sim) -> bool {
+    let mut rings = sim.live().filter_map(|node| Some(&sim.node(node)?.config().keys));
+    let Some(first) = rings.next() else { return true };
+    first.ids().count() == 1 && rings.all(|ring| ring.ids().eq(first.ids()))
 }
