@@ -220,6 +220,13 @@ fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> u64 {
     values.collect::<BTreeSet<T>>().len() as u64
 }
 
+/// Whether all live nodes use one key and hold no other.
+fn one_key(sim: &Sim) -> bool {
+    let mut rings = sim.live().filter_map(|node| Some(&sim.node(node)?.config().keys));
+    let Some(first) = rings.next() else { return true };
+    first.ids().count() == 1 && rings.all(|ring| ring.ids().eq(first.ids()))
+}
+
 #[cfg(test)]
 mod tests {
     use crate::scenario::{Options, Scenario, play};
@@ -274,11 +281,4 @@ mod tests {
         assert!(count("hidden reports") >= 12 && count("hidden reports") > reports);
         assert!(count("hidden time") > 0);
     }
-}
-
-/// Whether all live nodes use one key and hold no other.
-pub(super) fn one_key(sim: &Sim) -> bool {
-    let mut rings = sim.live().filter_map(|node| Some(&sim.node(node)?.config().keys));
-    let Some(first) = rings.next() else { return true };
-    first.ids().count() == 1 && rings.all(|ring| ring.ids().eq(first.ids()))
 }
