@@ -1,5 +1,6 @@
 //! The engine: calls in, polls out. It hands each frame and each deadline to the part in charge.
 
+mod acquaint;
 mod addresses;
 mod attributes;
 mod calls;
@@ -9,6 +10,7 @@ mod frames;
 mod keys;
 mod load;
 mod oversize;
+mod owners;
 mod queries;
 mod receive;
 mod records;
@@ -41,6 +43,7 @@ pub use calls::ForgetError;
 use keys::Keys;
 pub use keys::{KeyError, RingKey};
 pub use load::Load;
+pub use owners::Prefer;
 pub use queries::{Digest, Peer};
 pub use receive::DatagramError;
 
@@ -242,6 +245,7 @@ impl Engine {
             | Why::Comeback
             | Why::Return
             | Why::Departure
+            | Why::Draining
             | Why::Renewal => self.on_membership_due(why),
             Why::Repair => self.repair.sessions.on_timer(&mut self.picture, &mut self.out),
             Why::Gap => self.repair.gaps.on_timer(&self.picture, &mut self.out),

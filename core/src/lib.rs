@@ -383,7 +383,8 @@ pub use base::{
 pub use claims::{DrainStamp, Locator, LocatorError, Traits, TraitsError};
 pub use config::{Config, ConfigError, ConfigPatch, Limits, LimitsPatch, Liveness, SendRatePatch};
 pub use engine::{
-    DatagramError, Digest, Engine, ForgetError, KeyError, Load, MetadataError, Peer, RingKey,
+    DatagramError, Digest, Engine, ForgetError, KeyError, Load, MetadataError, Peer, Prefer,
+    RingKey,
 };
 pub use out::{
     BroadcastError, BroadcastId, Cause, Event, KeyCause, KeyChange, MulticastState, Recipients,

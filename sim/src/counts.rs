@@ -60,6 +60,8 @@ counts! {
         multicast,
         /// Addressed to nobody, or to a node that was not running.
         nobody,
+        /// Addressed to a family of which the sender has no address.
+        no_route,
         /// Waited in the socket buffer of a node that ended.
         discarded,
     }
@@ -108,5 +110,9 @@ counts! {
         set_back,
         /// Nodes beside which a second copy was started.
         copied,
+        /// Nodes that got other addresses.
+        readdressed,
+        /// Addresses that nothing came to or went out from any more.
+        closed,
     }
 }

@@ -136,12 +136,13 @@
 //! | | `duplicates` | which datagrams a node has taken, so that none is taken twice |
 //! | | `network` | which node reaches which: links, zones, segments, cuts, filters |
 //! | materials | `drawing` | drawing how a simulation went |
+//! | | `names` | how nodes are named, and which node is meant by an identity |
 //! | | `link` | what a link does to a datagram: delay, loss, order |
 //! | | `trace` | a rolling hash of everything, and the last records for a person to read |
-//! | ground | `counts` | counts of faults, and of the fates of datagrams |
+//! | ground | `addresses` | which addresses nodes have, and which node has an address |
+//! | | `counts` | counts of faults, and of the fates of datagrams |
 //! | | `datagrams` | datagrams that are under way |
 //! | | `moment` | how matters stood at a moment, and what was done at another |
-//! | | `names` | how nodes are named and addressed, and which node is meant by an identity |
 //! | | `queue` | what happens next in virtual time |
 //! | | `random` | random numbers that follow from a seed, and exact ratios |
 //! | | `sample` | samples of numbers, and their quantiles |
@@ -204,6 +205,7 @@
 //!           persistentVolumeClaim: { claimName: swarm-reports }
 //! ```
 
+mod addresses;
 mod check;
 mod counts;
 mod datagrams;
@@ -230,6 +232,7 @@ mod view_changes;
 mod views;
 mod written;
 
+pub use addresses::Family;
 pub use check::{Broken, Failure, Law};
 pub use counts::{Fates, Faults};
 pub use link::{Delay, Link};

@@ -1,10 +1,12 @@
 //! How nodes are named and addressed, and which node is meant by an identity.
 
 use core::fmt::Write as _;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::SocketAddr;
 use std::collections::HashMap;
 
-use scalesmall_core::{ClusterName, NodeId, NodeName};
+use scalesmall_core::{ClusterName, Locator, NodeId, NodeName};
+
+use crate::addresses::{Addresses, Family};
 
 /// What a protocol calls a node by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,29 +33,70 @@ impl From<NodeId> for Identity {
 #[derive(Clone, Debug)]
 pub struct Names {
     cluster: ClusterName,
-    ipv6: bool,
+    /// Whether nodes have names of their own, and not those of their addresses.
+    given: bool,
+    addresses: Addresses,
     ids: Vec<NodeId>,
     numbers: HashMap<NodeId, u32>,
 }
 
 impl Names {
-    pub(crate) fn new(cluster: ClusterName, nodes: usize, ipv6: bool) -> Self {
-        let mut names = Self { cluster, ipv6, ids: Vec::new(), numbers: HashMap::new() };
+    /// Nodes with names of their own if they are `given` some, each with addresses of these families.
+    pub(crate) fn new(
+        cluster: ClusterName,
+        nodes: usize,
+        given: bool,
+        families: impl Fn(usize) -> Vec<Family>,
+    ) -> Self {
+        let addresses = Addresses::new(nodes, families);
+        let (ids, numbers) = (Vec::new(), HashMap::new());
+        let mut names = Self { cluster, given, addresses, ids, numbers };
         names.ids = (0..nodes).map(|node| names.cluster.node(&names.name(node))).collect();
         names.numbers = names.ids.iter().copied().zip(0..).collect();
         names
     }
 
-    /// A node's address.
+    /// A node's address, the preferred one if it has several.
     #[must_use]
     pub fn addr(&self, node: usize) -> SocketAddr {
-        addr_of(node, self.ipv6)
+        self.addresses.first(node)
     }
 
-    /// A node's name: its address.
+    /// All addresses of a node, the preferred one first; none if there is no such node.
+    #[must_use]
+    pub fn addresses(&self, node: usize) -> &[SocketAddr] {
+        self.addresses.of(node)
+    }
+
+    /// How many nodes there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there are no nodes.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// A node's name: one of 12 bytes, or its address.
     #[must_use]
     pub fn name(&self, node: usize) -> NodeName {
-        NodeName::of_address(self.addr(node))
+        let given = self.given.then(|| NodeName::try_from(given_name(node).as_str()).ok());
+        given.flatten().unwrap_or_else(|| NodeName::of_address(self.addr(node)))
+    }
+
+    /// Whether nodes have names of their own. If not, they keep their addresses.
+    #[must_use]
+    pub const fn are_given(&self) -> bool {
+        self.given
+    }
+
+    /// What a node says of its name and addresses.
+    pub(crate) fn locator(&self, node: usize) -> Locator {
+        let named = Locator::new(self.name(node), self.addresses(node));
+        named.unwrap_or_else(|_| Locator::from(self.addr(node)))
     }
 
     /// A node's identity; beyond the last node, that of one which does not exist.
@@ -63,13 +106,20 @@ impl Names {
         known.unwrap_or_else(|| self.cluster.node(&self.name(node)))
     }
 
-    /// The node that is meant, if there is one.
+    /// The node that is meant, if there is one: by an address, the one that has it now.
     #[must_use]
     pub fn find(&self, identity: Identity) -> Option<usize> {
         match identity {
-            Identity::Address(addr) => node_at(addr).filter(|node| *node < self.ids.len()),
+            Identity::Address(addr) => self.addresses.holder(addr),
             Identity::Id(id) => self.numbers.get(&id).map(|node| *node as usize),
         }
+    }
+
+    /// The address that a node's datagrams to another address come from; `None` if it has none of that
+    /// family.
+    #[must_use]
+    pub fn source(&self, node: usize, to: SocketAddr) -> Option<SocketAddr> {
+        self.addresses.source(node, to)
     }
 
     /// A text with the names of nodes in place of their identities.
@@ -98,50 +148,29 @@ impl Names {
             self.numbers.insert(id, node as u32);
         }
     }
+
+    /// Addresses of these families that no node has had.
+    pub(crate) fn fresh(&mut self, families: &[Family]) -> Vec<SocketAddr> {
+        self.addresses.fresh(families)
+    }
+
+    /// Gives a node other addresses, which no other node has.
+    pub(crate) fn assign(&mut self, node: usize, addresses: &[SocketAddr]) {
+        self.addresses.assign(node, addresses);
+    }
 }
 
-/// The address of the node of this index.
-fn addr_of(node: usize, ipv6: bool) -> SocketAddr {
-    let number = u32::try_from(node + 1).unwrap_or(u32::MAX) & 0x00ff_ffff;
-    let ip: IpAddr = if ipv6 {
-        let host = [(number >> 16) as u16, number as u16];
-        Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, host[0], host[1]).into()
-    } else {
-        Ipv4Addr::from(0x0a00_0000 | number).into()
-    };
-    SocketAddr::new(ip, PORT)
+/// The name of the node of this number, if nodes have names of their own: 12 bytes.
+pub(crate) fn given_name(node: usize) -> String {
+    format!("node-{node:07}")
 }
-
-/// The index of the node that has this address, if any can.
-fn node_at(addr: SocketAddr) -> Option<usize> {
-    let number = match addr.ip() {
-        IpAddr::V4(ip) => ip.to_bits().checked_sub(0x0a00_0000)?,
-        IpAddr::V6(ip) => u32::try_from(ip.to_bits().checked_sub(0xfd00_u128 << 112)?).ok()?,
-    };
-    let in_range = addr.port() == PORT && (1..=0x00ff_ffff).contains(&number);
-    in_range.then(|| number as usize - 1)
-}
-
-/// The original's port.
-const PORT: u16 = 29_999;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn addresses_and_nodes_are_one_to_one() {
-        for node in [0, 1, 255, 256, 70_000] {
-            assert_eq!(node_at(addr_of(node, false)), Some(node));
-            assert_eq!(node_at(addr_of(node, true)), Some(node));
-        }
-        assert_eq!(node_at("10.0.0.0:29999".parse().unwrap()), None);
-        assert_eq!(node_at("9.0.0.1:29999".parse().unwrap()), None);
-        assert_eq!(node_at("10.0.0.1:1".parse().unwrap()), None);
-    }
-
     fn three() -> Names {
-        Names::new(ClusterName::try_from("c").unwrap(), 3, false)
+        Names::new(ClusterName::try_from("c").unwrap(), 3, false, |_| vec![Family::V4])
     }
 
     #[test]
@@ -166,5 +195,20 @@ mod tests {
         let named = names.in_text(&text);
         let name = names.name(2);
         assert_eq!(named, format!("of {name} ({name}@0123456789abcdef), {stranger} and {id}0"));
+    }
+
+    #[test]
+    fn a_node_that_is_given_a_name_keeps_its_identity_wherever_it_is() {
+        let cluster = ClusterName::try_from("c").unwrap();
+        let mut names = Names::new(cluster, 3, true, |_| vec![Family::V4, Family::V6]);
+        let (id, old) = (names.id(1), names.addresses(1).to_vec());
+        assert_eq!((names.name(1).as_str().len(), old.len()), (12, 2));
+        let new = names.fresh(&[Family::V6]);
+        names.assign(1, &new);
+        assert_eq!((names.id(1), names.addresses(1)), (id, new.as_slice()));
+        assert_eq!(names.find(new[0].into()), Some(1));
+        assert_eq!(old.iter().find_map(|addr| names.find((*addr).into())), None);
+        assert_eq!(names.locator(1).name(), names.name(1));
+        assert_eq!(names.source(1, old[0]), None, "it has no address of that family any more");
     }
 }

@@ -94,6 +94,8 @@ pub(crate) struct Node<P> {
     pub(crate) clock: Clock,
     /// What its wall clock is ahead of the truth, in milliseconds.
     pub(crate) wall_offset: i64,
+    /// Whether its process does not know the addresses of its host yet.
+    pub(crate) moved: bool,
     /// Time at which the earliest deadline event for it is due.
     pub(crate) armed: Option<u64>,
     /// Time of its deadline, which may have moved back since; the greatest if it has none.
@@ -154,6 +156,7 @@ impl<P> Node<P> {
             departed: false,
             clock: Clock::new(),
             wall_offset: 0,
+            moved: false,
             armed: None,
             deadline: u64::MAX,
             inbox: VecDeque::new(),

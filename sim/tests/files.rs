@@ -40,6 +40,7 @@ fn place(heading: &str) -> Option<Place> {
         "`[[cluster.routes]]`" => {
             (&["cluster", "routes", "0"], "zones = [\"a\", \"b\"]\nlink = {}")
         }
+        "`[[cluster.homes]]`" => (&["cluster", "homes", "0"], "these = [0]\naddresses = [\"v6\"]"),
         "`[cluster.others]`" => (&["cluster", "others"], "these = [0]\nsettings = {}"),
         "`[cluster.link]`" => (&["cluster", "link"], ""),
         "`[cluster.settings]`" => (&["cluster", "settings"], ""),
@@ -63,6 +64,8 @@ fn place(heading: &str) -> Option<Place> {
         }
         "`lossy`" => (&["steps", "4", "lossy"], "nodes = 1\nout = \"1%\"\ninto = \"1%\""),
         "`narrow`" => (&["steps", "4", "narrow"], ""),
+        "`readdress`" => (&["steps", "4", "readdress"], "nodes = 2"),
+        "`close`" => (&["steps", "4", "close"], "nodes = 1"),
         "`betray`" => (&["steps", "4", "betray"], "packets = 1"),
         "`relink_zone`" => (&["steps", "4", "relink_zone"], "zone = \"a\"\nlink = {}"),
         "`skew`" => (&["steps", "4", "skew"], "nodes = 1\nrate = \"1/2\""),
@@ -124,6 +127,10 @@ fn file(way: &[&str], table: Table) -> String {
                      { name = \"c\", nodes = [7, 9] }]\nbetween = {}\n";
         let zones: Table = zones.parse().unwrap();
         at(&mut file, &["cluster"]).as_table_mut().unwrap().extend(zones);
+    }
+    // Only nodes with names of their own move.
+    if way.contains(&"readdress") {
+        at(&mut file, &["cluster"]).as_table_mut().unwrap().insert("names".into(), true.into());
     }
     at(&mut file, way).as_table_mut().unwrap().extend(table);
     if way.contains(&"zone") {

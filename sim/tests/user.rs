@@ -94,15 +94,18 @@ fn a_capture_and_a_trace_are_of_one_run_and_show_its_multicasts() {
         assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
         let lines = fs::read_to_string(&trace).unwrap();
         let sent = lines.lines().filter(|line| line.contains("\"hearers\"")).count();
-        let (bytes, mut at, mut multicasts, mut all) = (fs::read(&pcap).unwrap(), 24, 0, 0);
+        let (bytes, mut at, mut multicasts, mut all) = (fs::read(&pcap).unwrap(), 0, 0, 0);
+        let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
         while at < bytes.len() {
-            let len = u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap()) as usize;
-            let packet = &bytes[at + 16..at + 16 + len];
-            let to = &packet[header - group.len()..header];
-            let port = u16::from_be_bytes(packet[header + 2..header + 4].try_into().unwrap());
-            multicasts += usize::from(to == group && port == 29_999);
-            all += 1;
-            at += 16 + len;
+            // An enhanced packet block of pcapng.
+            if word(at) == 6 {
+                let packet = &bytes[at + 28..at + 28 + word(at + 20) as usize];
+                let to = &packet[header - group.len()..header];
+                let port = u16::from_be_bytes(packet[header + 2..header + 4].try_into().unwrap());
+                multicasts += usize::from(to == group && port == 29_999);
+                all += 1;
+            }
+            at += word(at + 4) as usize;
         }
         let unicasts = lines.lines().filter(|line| line.contains("\"kind\":\"delivered\"")).count();
         assert!(sent > 0 && multicasts == sent, "{multicasts} of {sent} multicasts");

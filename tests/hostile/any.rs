@@ -262,7 +262,7 @@ pub fn any_frame(source: &mut Source<'_>) -> Frame {
             to: u64::MAX,
             elements: list(source, |source| source.number() >> 24),
         }),
-        _ => match source.below(11) {
+        _ => match source.below(14) {
             0 => Frame::Heard { speaker: any_id(source), nodes: list(source, any_id) },
             1 => Frame::Vouch { life: life(source), packet: source.number() },
             2 => Frame::Beat { sequence: source.number() },
@@ -278,6 +278,9 @@ pub fn any_frame(source: &mut Source<'_>) -> Frame {
                 highest: source.number(),
                 tag_of_highest: source.number() as u16,
             },
+            10 => Frame::Seen { at: any_addr(source) },
+            11 => Frame::Drains { stamp: source.number() },
+            12 => Frame::Noted { stamp: source.number(), own: source.number() },
             _ => Frame::Duplicate { epoch: life(source).epoch },
         },
     }

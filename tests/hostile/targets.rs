@@ -180,6 +180,7 @@ fn call(engine: &mut Engine, now: Instant, source: &mut Source<'_>) {
             let payload = Bytes::from(vec![1; source.below(1_300) as usize]);
             let _ = engine.broadcast(now, to, Tag(1), payload);
         }
+        14 => drop(engine.forget(now, any_id(source))),
         _ => engine.handle_timeout(now),
     }
 }

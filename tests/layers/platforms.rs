@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 const PAGE: &str = include_str!("../../adapters/driver/src/platforms.md");
 
 /// What a source contains that depends on the system.
-const MARKS: [&str; 6] =
-    ["cfg(unix", "cfg(windows", "cfg!(unix", "cfg!(windows", "target_os", "std::os::"];
+const MARKS: [&str; 7] =
+    ["cfg(unix", "io::unix", "cfg(windows", "cfg!(unix", "cfg!(windows", "target_os", "std::os::"];
 
 /// The sources and folders that the first column names.
 fn named() -> BTreeSet<&'static str> {

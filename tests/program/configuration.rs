@@ -52,6 +52,7 @@ fn samples(directory: &Directory) -> Vec<(&'static str, [String; 3])> {
     vec![
         ("bind", list(["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])),
         ("name", list(["web-1", "web-2", "web-3"])),
+        ("interface", list(["lo", "lo", "lo"])),
         ("advertise", list(["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])),
         ("seed", list(["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])),
         ("look-up-every", list(["41s", "42s", "43s"])),

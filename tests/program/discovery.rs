@@ -139,7 +139,9 @@ fn no_multicast_is_used_unless_it_is_asked_for() {
         files
             .filter_map(|file| fs::read_link(file.ok()?.path()).ok())
             .filter(|file| text(file).starts_with("socket:"))
-            .count()
+            // Each may have several descriptors.
+            .collect::<std::collections::BTreeSet<_>>()
+            .len()
     };
     assert_eq!(sockets(&asked), sockets(&quiet) + 1);
     assert_eq!(quiet.counter("multicasts_sent"), 0);

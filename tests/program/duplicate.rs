@@ -1,37 +1,34 @@
-//! Two nodes with one address: both say so, and only one that was told to ends.
+//! Two nodes with one name: both say so, and only one that was told to ends.
 
 use std::time::Duration;
 
-use crate::program::{Directory, Node, free_port, turn, until};
+use crate::program::{Directory, Node, turn, until};
 
 /// The third renewal of a node comes after 7 to 11 s of waiting, and the two wait in turn.
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
-fn two_nodes_with_one_address_say_so_and_one_ends_if_it_was_told_to() {
+fn two_nodes_with_one_name_say_so_and_one_ends_if_it_was_told_to() {
     let _turn = turn();
     let directory = Directory::new();
     let alone = ["--bind", "127.0.0.1:0", "--no-multicast"];
     let witness = Node::start(&directory, "witness", &alone);
     let seed = witness.address.to_string();
-    let claimed = format!("127.0.0.1:{}", free_port());
-    let seeded = ["--no-multicast", "--seed", &seed];
-    let more = ["--bind", "127.0.0.1:0", "--advertise", &claimed];
-    let older = Node::start(&directory, "older", &[&seeded[..], &more].concat());
-    assert_eq!(older.address.to_string(), claimed);
+    let named = ["--bind", "127.0.0.1:0", "--no-multicast", "--seed", &seed, "--name", "cook"];
+    let older = Node::start(&directory, "older", &named);
     until(LIMIT, "the witness knows it", || witness.status_of(older.address).is_some());
 
-    let bind = ["--bind", &claimed, "--exit-on-conflict"];
-    let younger = Node::start(&directory, "younger", &[&seeded[..], &bind].concat());
+    let younger = [&named[..], &["--exit-on-conflict"]].concat();
+    let younger = Node::start(&directory, "younger", &younger);
     let socket = younger.socket.clone();
     let log = |name: &str| std::fs::read_to_string(directory.path(name)).unwrap_or_default();
-    until(LIMIT, "the older says so", || log("older.log").contains("another node seems to use"));
+    until(LIMIT, "the older says so", || log("older.log").contains("seems to use this one"));
     assert_eq!(younger.ended(LIMIT), Some(1));
     assert!(!socket.exists());
     let log = log("younger.log");
     let last = log.lines().last().expect("a line");
     assert!(last.starts_with("scalesmall: "), "{log}");
-    assert!(last.contains(&claimed) && last.contains("--advertise"), "{log}");
+    assert!(last.contains("the name cook") && last.contains("--name"), "{log}");
     until(LIMIT, "the older goes on", || {
         witness.status_of(older.address).as_deref() == Some("alive")
     });
@@ -48,6 +45,6 @@ fn of_two_nodes_with_one_name_each_is_told_where_the_other_one_is() {
     let seeded = ["--seed", &seed];
     let second = Node::start(&directory, "second", &[&alone[..], &named, &seeded].concat());
     let log = |name: &str| std::fs::read_to_string(directory.path(name)).unwrap_or_default();
-    let told = format!("packets in its name come from {}", second.address);
+    let told = format!("another node at {} seems to use this one's name", second.address);
     until(LIMIT, "it is told where", || log("first.log").contains(&told));
 }

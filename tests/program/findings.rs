@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::program::{Directory, Node, refusal, text, turn, until, until_all_see_all};
+use crate::program::{Directory, Node, key_file, refusal, turn, until, until_all_see_all};
 
 const ALONE: &[&str] = &["--bind", "127.0.0.1:0", "--no-multicast", "--preset", "local"];
 const LIMIT: Duration = Duration::from_secs(30);
@@ -70,6 +70,10 @@ fn why_a_node_was_called_down_is_told_with_the_evidence_of_all_that_had_a_part_i
     let [cook, waiter, host, victim] = nodes(&directory, ["cook", "waiter", "host", "victim"]);
     let alive = cook.ask(&["why", "victim"]);
     assert_eq!(alive["status"], "alive");
+    until(LIMIT, "all have measured their round trips to it", || {
+        let measured = |node: &Node| node.try_ask(&["rtt", "victim"]).is_some();
+        [&cook, &waiter, &host].into_iter().all(measured)
+    });
     victim.kill();
     let down = |node: &Node| node.status_named("victim").as_deref() == Some("down");
     until(LIMIT, "it is called down", || [&cook, &waiter, &host].into_iter().all(down));
@@ -119,6 +123,8 @@ fn a_node_that_is_gone_is_forgotten_on_demand_and_why_is_still_known() {
     waiter.signal("TERM");
     assert_eq!(waiter.ended(LIMIT), Some(0));
     until(LIMIT, "it has left", || cook.status_named("waiter").as_deref() == Some("left"));
+    let refused = refusal(&mut cook.command(&["send", "soup", "--to", "waiter"]));
+    assert!(refused.contains("waiter is left: no message reaches it"), "{refused}");
     let mut watch = cook.watch();
     cook.ask(&["forget", "waiter"]);
     let told = watch.next();
@@ -213,18 +219,19 @@ fn a_warning_names_the_source_and_the_node_where_it_is_known() {
     let warned = format!("the last came from {}", stranger.address);
     until(LIMIT, "its address is told", || log(&directory, "cook").contains(&warned));
     assert!(!log(&directory, "cook").contains("which is the address of"));
-    // The address of a node that is known: it comes back there, in another cluster.
+    // The address of a node that is known: it comes back there, with another key.
     let port = crate::program::free_port();
     let bind = format!("127.0.0.1:{port}");
     let at = ["--bind", &bind, "--no-multicast", "--preset", "local", "--seed", &seed];
     let waiter = Node::start(&directory, "waiter", &[&at[..], &["--name", "waiter"]].concat());
     until_all_see_all(LIMIT, &[&cook, &waiter]);
     waiter.kill();
-    let again = [&at[..], &["--cluster", "another"]].concat();
+    // Another cluster would not be told of again so soon.
+    let key = key_file(&directory, "key");
+    let again = [&at[..], &["--key-file", &key]].concat();
     let _again = Node::start(&directory, "again", &again);
     let warned = format!("the last came from {bind}, which is the address of waiter");
     until(LIMIT, "the node is told", || log(&directory, "cook").contains(&warned));
-    assert!(!text(&directory.path("cook.log")).is_empty());
 }
 
 /// The rule by which nodes are held off is the engine's; here its telling is looked at.
@@ -259,4 +266,14 @@ fn a_node_that_is_held_off_is_told_so_with_the_time_left() {
     assert!(log(&directory, "waiter").contains(warned), "{}", log(&directory, "waiter"));
     assert!(output(&waiter, &["info"]).1.contains("held off by the others for"));
     until(LIMIT, "it is over", || held().is_null() && status("alive"));
+    // It says itself why it was called down.
+    let why = cook.ask(&["why", "waiter"]);
+    let stalls = why["account"]["stalls"].as_array().expect("a list");
+    assert!(stalls.len() >= 2, "{why}");
+    assert!(stalls.iter().all(|stall| stall["lasted_ms"].as_u64() > Some(300)), "{why}");
+    let (_, shown, _) = output(&cook, &["why", "waiter"]);
+    assert!(
+        shown.contains("waiter itself says: up for ") && shown.contains("; did not run for"),
+        "{shown}"
+    );
 }

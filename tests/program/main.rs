@@ -5,7 +5,7 @@
 //! | `cluster` | nodes meet, serve, die, return, depart |
 //! | `configuration` | files, variables and options; what is told of faults |
 //! | `discovery` | names that are looked up again, seeds that are told of, contacts at run time |
-//! | `duplicate` | two nodes with one address |
+//! | `duplicate` | two nodes with one name |
 //! | `edges` | wrong input, and what is lying about |
 //! | `demo` | the demo keeps its promises, and cleans up |
 //! | `diagnosis` | what is set up wrongly is told |
@@ -13,7 +13,9 @@
 //! | `logging` | what is logged: levels, the variable, text and JSON |
 //! | `manual` | completions, manual pages, a client of the control protocol in Python |
 //! | `multicast` | hosts on one link, and one behind a router |
+//! | `moves` | hosts whose addresses and interfaces change, and names and addresses that are used twice |
 //! | `names` | nodes are known by their names, wherever they are |
+//! | `network` | hosts that a test makes for itself |
 //! | `operating` | every command and every warning of the page about operating |
 //! | `optional` | what cannot stop a node: its log, its clients, files, signals |
 //! | `program` | running the program |
@@ -38,8 +40,10 @@ mod findings;
 mod keys;
 mod logging;
 mod manual;
+mod moves;
 mod multicast;
 mod names;
+mod network;
 mod operating;
 mod optional;
 mod program;

@@ -1,26 +1,15 @@
 //! Hosts on one link, and one behind a router: network namespaces, joined by a bridge.
 
 use std::net::IpAddr;
-use std::process::{Command, Output};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Command;
 use std::time::Duration;
 
+use crate::network::{ip, namespace, run, skipped};
 use crate::program::{Directory, Node, key_file, program_in, turn, until, until_all_see_all};
 use crate::runtimes::RUNTIMES;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-fn run(program: &str, arguments: &str) -> std::io::Result<Output> {
-    Command::new(program).args(arguments.split(' ')).output()
-}
-
-#[track_caller]
-fn ip(arguments: &str) {
-    let output = run("ip", arguments).expect("ip runs");
-    let why = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "ip {arguments}: {why}");
 }
 
 /// A switch with hosts, and another one behind a router, which carries unicast only. All of it is
@@ -31,24 +20,9 @@ struct Network {
 }
 
 impl Network {
-    /// `near` hosts on one link, and one host on another; `None`, with a line that says why, where
-    /// that is not permitted.
+    /// `near` hosts on one link, and one host on another; `None` where that is not permitted.
     fn new(near: u32) -> Option<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let router = format!("scalesmall-net-{}-{number}", std::process::id());
-        match run("ip", &format!("netns add {router}")) {
-            Err(error) => {
-                println!("skipped: the program ip does not run: {error}");
-                return None;
-            }
-            Ok(made) if !made.status.success() => {
-                let why = String::from_utf8_lossy(&made.stderr);
-                println!("skipped: no network namespaces here: {}", why.trim());
-                return None;
-            }
-            Ok(_) => {}
-        }
+        let router = namespace()?;
         let mut network = Self { router, hosts: Vec::new() };
         let router = network.router.clone();
         for forward in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
@@ -97,7 +71,7 @@ impl Network {
             let made = run("tc", &format!("-n {host} qdisc add dev wire root netem {how}"));
             let made = made.is_ok_and(|made| made.status.success());
             if !made {
-                println!("skipped: no tc netem here, so no loss and no delay");
+                skipped("no tc netem here, so no loss and no delay");
             }
             made
         })

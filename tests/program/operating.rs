@@ -85,10 +85,12 @@ fn every_command_of_the_page_does_what_it_says() {
         "node-5 is forgotten",
         "changed: preset",
         "the node has left",
-        "changed: accept_key",
     ] {
         assert!(told.contains(part), "{part}\n{told}\n{errors}");
     }
+    let keys: Vec<&str> = told.lines().filter(|line| line.starts_with(" key in use")).collect();
+    let [.., before, after] = keys[..] else { panic!("{told}") };
+    assert_ne!(before, after, "{told}");
     let node_2 = fs::read_to_string(directory.path("node-2.log")).expect("its log");
     assert!(node_2.contains("SIGHUP: changed: preset"), "{node_2}");
     let down = |log: &str| log.lines().filter(|line| line.contains("-> down")).count();

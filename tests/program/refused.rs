@@ -17,11 +17,13 @@ fn refused(node: &Node) -> BTreeMap<String, u64> {
     counters.map(|(name, value)| (name.clone(), value.as_u64().expect("a number"))).collect()
 }
 
-/// What a node shows of its peers; round trips change all the time.
+/// What a node shows of its peers; round trips and when they were heard change all the time.
 fn picture(node: &Node) -> serde_json::Value {
     let mut peers = node.ask(&["peers"]);
     for peer in peers.as_array_mut().expect("a list") {
-        peer.as_object_mut().expect("an object").remove("rtt_us");
+        for changing in ["rtt_us", "heard_ms"] {
+            peer.as_object_mut().expect("an object").remove(changing);
+        }
     }
     peers
 }

@@ -113,6 +113,7 @@ fn messages_are_shown_alike_where_they_are_sent_and_where_they_arrive() {
     assert_eq!(shown, format!("sent to waiter: message {sequence} of cook, tag 0: more\n"));
     for (args, why) in [
         (&["send", "x", "--to", "nobody"][..], "no node 'nobody' is known"),
+        (&["send", "x", "--to", "cook"], "cook is this node"),
         (&["send", "x", "--group", "hall"], "no group 'hall' is known"),
         (&["send", "x", "--tag", "1554113953"], "that of questions between nodes"),
     ] {

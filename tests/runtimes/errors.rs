@@ -40,12 +40,12 @@ struct Script {
 }
 
 impl Socket for Scripted {
-    fn try_recv_from(&self, _: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    fn try_recv_from(&mut self, _: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let code = self.0.lock().expect("no panic").receive.pop_front().unwrap_or(EAGAIN);
         Err(io::Error::from_raw_os_error(code))
     }
 
-    fn try_send_to(&self, datagram: &[u8], _: SocketAddr) -> io::Result<usize> {
+    fn try_send_to(&mut self, datagram: &[u8], _: SocketAddr) -> io::Result<usize> {
         let mut script = self.0.lock().expect("no panic");
         let error = script.send.pop_front();
         script.tried.push((datagram.to_vec(), error.is_none()));

@@ -5,6 +5,8 @@
 //! | `adapter` | what a story needs of a runtime, and those that give it |
 //! | `running` | a node on a thread of its own, and waiting with a deadline |
 //! | `stories` | meet, lose, return, depart; families and addresses; handles |
+//! | `spawned` | nodes on threads of their own: calls, events as a stream, contact and goodbye |
+//! | `spawning` | what these need of a runtime |
 //! | `waits` | bursts, cancelled waits, no room to send: nothing is lost |
 //! | `errors` | everything that an operating system says about a socket |
 //! | `misuse` | calls that panic, tasks that share a node, runtimes that end, floods |
@@ -19,6 +21,8 @@ mod misuse;
 mod namespace;
 mod reach;
 mod running;
+mod spawned;
+mod spawning;
 mod stories;
 mod waits;
 
@@ -78,5 +82,29 @@ on_all! {{
     }
     blocked {
         a_node_whose_multicast_is_blocked_says_so_and_uses_unicast
+    }
+}}
+
+macro_rules! on_spawned {
+    ($stories:tt) => {
+        on! {
+            mio_spawned crate::adapter::Mio $stories
+            smol_spawned crate::adapter::Smol $stories
+            async_std_spawned crate::adapter::AsyncStd $stories
+            tokio_spawned crate::adapter::Tokio $stories
+        }
+    };
+}
+
+on_spawned! {{
+    spawned {
+        calls_reach_the_node_and_others_hear_of_them
+        the_last_handle_that_goes_ends_the_thread_and_the_events
+        a_reader_that_lags_gets_every_message_when_it_reads
+        a_wait_for_an_event_that_is_dropped_loses_none
+        a_goodbye_ends_though_nobody_reads_events_and_though_it_was_dropped
+        a_call_that_panics_ends_the_thread_and_all_are_told
+        a_contact_ends_with_what_has_come_of_it
+        a_name_in_use_is_told
     }
 }}

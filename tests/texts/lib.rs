@@ -114,11 +114,11 @@ fn trace(keys: &Keyring) -> Vec<u8> {
 struct Silence;
 
 impl Socket for Silence {
-    fn try_recv_from(&self, _: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    fn try_recv_from(&mut self, _: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    fn try_send_to(&self, datagram: &[u8], _: SocketAddr) -> io::Result<usize> {
+    fn try_send_to(&mut self, datagram: &[u8], _: SocketAddr) -> io::Result<usize> {
         Ok(datagram.len())
     }
 }

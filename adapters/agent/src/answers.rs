@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Op, Owner, Recipients, Tag};
-use scalesmall_driver::{Front, Seed, SeedState};
+use scalesmall_driver::{Front, Seed, SeedState, terms};
 
 use crate::arguments::{OpName, shown};
 use crate::protocol::{
@@ -134,13 +134,23 @@ fn remove(node: &mut Front, group: &GroupName, range: KeyRange) -> Result<Reply,
 fn send(
     node: &mut Front,
     group: Option<String>,
-    nodes: &[String],
+    texts: &[String],
     tag: Tag,
     text: String,
 ) -> Result<Reply, String> {
     let group = group.map(|group| known(node, &group)).transpose()?;
-    let nodes = nodes.iter().map(|text| find(node, text));
+    let nodes = texts.iter().map(|text| find(node, text));
     let nodes: Vec<NodeId> = nodes.collect::<Result<_, _>>()?;
+    for (id, text) in nodes.iter().zip(texts) {
+        let Some(peer) = node.peer(*id) else { continue };
+        if *id == node.id() {
+            return Err(format!("{text} is this node: a message goes to others alone"));
+        }
+        if !peer.status.is_present() && peer.held_for.is_none() {
+            let status = terms::status(peer.status);
+            return Err(format!("{text} is {status}: no message reaches it, and nothing was sent"));
+        }
+    }
     let to = match &group {
         Some(group) => Recipients::Group(group),
         None if nodes.is_empty() => Recipients::All,

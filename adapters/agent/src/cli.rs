@@ -145,13 +145,18 @@ pub(crate) struct NodeOptions {
     /// this host's first address and 29999]
     #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
     pub(crate) bind: Option<SocketAddr>,
+    /// The interface whose addresses the node has, all of them, up to 4, and on which it uses multicast. Its
+    /// addresses may change while the node runs. It binds 0.0.0.0, or [::] with --bind [::]:PORT, so that
+    /// it has IPv6 addresses as well
+    #[arg(long, value_name = "INTERFACE")]
+    pub(crate) interface: Option<String>,
     /// The name of the node, which is its identity: wherever it starts again, it is the same node to the
     /// others. 1 to 63 bytes without control characters [default: GROUP_MANAGER_NAME, or the text of the
     /// address at which others reach it; with port 0 and --state, a random name that the file keeps]
     #[arg(long, value_parser = arguments::node_name, value_name = "NAME")]
     pub(crate) name: Option<NodeName>,
     /// Where others reach the node; may be given up to 4 times, the preferred address first [default: where
-    /// it receives]
+    /// it receives; if that is 0.0.0.0 or [::], the addresses that the host has while the node runs]
     #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
     pub(crate) advertise: Vec<SocketAddr>,
     /// A node to contact: an address; a name, whose addresses all count; or _service._udp.domain, whose SRV

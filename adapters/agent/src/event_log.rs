@@ -37,6 +37,7 @@ fn level(event: &Event) -> Level {
     match event {
         Event::Conflict { .. } => Level::ERROR,
         Event::Refused { .. }
+        | Event::SeenElsewhere { .. }
         | Event::Isolated
         | Event::Stalled { .. }
         | Event::HeldOff { .. }
@@ -46,15 +47,18 @@ fn level(event: &Event) -> Level {
             Level::WARN
         }
         Event::Path { from, to, .. } if to < from => Level::WARN,
-        Event::Peer { .. } | Event::Multicast { .. } | Event::Path { .. } | Event::Key { .. } => {
-            Level::INFO
-        }
+        Event::Peer { .. }
+        | Event::Key { .. }
+        | Event::Moved { .. }
+        | Event::Multicast { .. }
+        | Event::Path { .. } => Level::INFO,
         _ => Level::DEBUG,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
     use std::time::Duration;
 
     use scalesmall_core::{BroadcastId, Epoch, HoldReason, Life, NodeId};
@@ -68,7 +72,12 @@ mod tests {
         let message = BroadcastId { origin: node, epoch, sequence: 4 };
         let silent = MulticastState::Silent;
         let warnings = [
-            Event::Conflict { epoch, renewals: 3, lasted: span },
+            Event::Conflict { epoch, renewals: 3, lasted: span, address: None },
+            Event::SeenElsewhere {
+                by: node,
+                at: SocketAddr::from(([10, 0, 0, 1], 5)),
+                advertised: SocketAddr::from(([10, 0, 0, 1], 6)),
+            },
             Event::Refused { peer, highest: 5, lasted: span },
             Event::Isolated,
             Event::Stalled { late: span },

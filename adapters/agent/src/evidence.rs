@@ -6,17 +6,16 @@ use scalesmall_core::{Keyring, NodeId, Peer, Status};
 use scalesmall_driver::{Front, terms};
 use toml::Table;
 
-use crate::protocol::{ChangeRow, HoldRow, InfoRow, LostRow, Named, NodeRow, WhyRow, millis, when};
+use crate::protocol::{
+    AccountRow, ChangeRow, HoldRow, InfoRow, LostRow, Named, NodeRow, StallRow, WhyRow, millis,
+    when,
+};
 use crate::{cause, configuration};
 
 /// A node about itself, without what only others know.
 pub(crate) fn info(node: &Front) -> Option<InfoRow> {
     let engine = node.engine();
     let config = engine.config();
-    let hold = |(reason, left)| {
-        let (reason, times, _) = cause::hold(reason);
-        HoldRow { reason: reason.to_owned(), times, left_ms: millis(left) }
-    };
     let mut peers = BTreeMap::new();
     for peer in node.peers() {
         *peers.entry(terms::status(peer.status).to_owned()).or_insert(0) += 1;
@@ -33,7 +32,7 @@ pub(crate) fn info(node: &Front) -> Option<InfoRow> {
         suite: suite(&config.keys),
         multicast: node.multicast().map_or("off", terms::multicast).to_owned(),
         leaving: engine.is_leaving(),
-        held_off: engine.held_off().map(hold),
+        held_off: engine.held_off().map(HoldRow::new),
         uptime_ms: millis(node.uptime()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         peers,
@@ -62,8 +61,19 @@ pub(crate) fn why(node: &Front, of: NodeId) -> WhyRow {
         since: node.since(of).map(when),
         held_for_ms: peer.and_then(|peer| peer.held_for).map(millis),
         changes: changes(node, of),
+        account: None,
         told: Vec::new(),
         silent: Vec::new(),
+    }
+}
+
+/// What this node says of itself to one that asks why it was called down.
+pub(crate) fn account(node: &Front) -> AccountRow {
+    AccountRow {
+        epoch: node.epoch().to_string(),
+        uptime_ms: millis(node.uptime()),
+        stalls: node.stalls().map(StallRow::from).collect(),
+        held_off: node.engine().held_off().map(HoldRow::new),
     }
 }
 

@@ -7,7 +7,9 @@ use scalesmall_driver::{CallError, Front, Handle};
 
 use crate::evidence::{info, lost, named, why, witnesses};
 use crate::inquiries::{Answer, Inquiries, Question};
-use crate::protocol::{LostRow, Named, ReachabilityRow, Reply, RttRow, SeenRow, ToldRow, micros};
+use crate::protocol::{
+    AccountRow, LostRow, Named, ReachabilityRow, Reply, RttRow, SeenRow, ToldRow, WhyRow, micros,
+};
 use crate::whom::{find, find_ever};
 
 /// How long other nodes may take to answer, with all that lies between.
@@ -71,8 +73,20 @@ impl Findings {
                 row.told.push(ToldRow { by: name_of(&asked, id), changes });
             }
         }
+        row.account = self.account(row.node.id.parse().ok(), &row);
         row.silent = silent(&asked, row.told.iter().map(|told| &told.by));
         Reply::Why(Box::new(row))
+    }
+
+    /// What a node says of itself, if it lives and answers.
+    fn account(&self, id: Option<NodeId>, row: &WhyRow) -> Option<AccountRow> {
+        let lives = row.status.as_deref().is_some_and(|status| status != "left");
+        let answers =
+            self.inquiries.ask(Vec::from_iter(id.filter(|_| lives)), Question::Account, LITTLE);
+        match answers.into_iter().next()?.1 {
+            Answer::Account(account) => Some(account),
+            _ => None,
+        }
     }
 
     /// The round trip between two nodes, as one of them has measured it.
@@ -129,7 +143,7 @@ impl Findings {
                 let from = name_of(&asked, id);
                 lost.extend(rows.into_iter().map(|row| LostRow { from: from.clone(), ..row }));
                 answered.push(from);
-                untold += more;
+                untold = more.saturating_add(untold);
             }
         }
         let silent = silent(&asked, answered.iter());

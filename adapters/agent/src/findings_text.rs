@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use crate::protocol::{ChangeRow, InfoRow, Named, ReachabilityRow, RttRow, WhyRow};
+use crate::protocol::{ChangeRow, InfoRow, Named, ReachabilityRow, RttRow, StallRow, WhyRow};
 use crate::table::{age, shown_micros, span, table};
 use crate::terminal::escaped_lines;
 
@@ -80,6 +80,15 @@ pub(crate) fn why(row: &WhyRow) -> String {
     for told in &row.told {
         let _ = write!(text, "\n\n{} has seen:\n{}", told.by.shown(), changes(&told.changes));
     }
+    if let Some(account) = &row.account {
+        let _ = write!(text, "\n\n{name} itself says: up for {}", span(account.uptime_ms));
+        for stall in &account.stalls {
+            let _ = write!(text, "; {}", shown_stall(stall));
+        }
+        if let Some(hold) = &account.held_off {
+            let _ = write!(text, "; held off for {} s more", hold.left_ms.div_ceil(1000));
+        }
+    }
     if !row.silent.is_empty() {
         let silent: Vec<&str> = row.silent.iter().map(Named::shown).collect();
         let _ = write!(text, "\n\nasked as well, without an answer: {}", silent.join(", "));
@@ -100,12 +109,13 @@ fn evidence(change: &ChangeRow) -> String {
     let parts = [
         change.silent_ms.map(|ms| format!("last heard {} before", span(ms))),
         change.rtt_us.map(|us| format!("round trip {}", shown_micros(us))),
-        change.stall_ms.map(|ms| {
-            let ago = span(change.stall_ago_ms.unwrap_or_default());
-            format!("the observer had not run for {}, until {ago} before", span(ms))
-        }),
+        change.stall.as_ref().map(|stall| format!("the observer itself {}", shown_stall(stall))),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn shown_stall(stall: &StallRow) -> String {
+    format!("did not run for {}, until {}", span(stall.lasted_ms), stall.ended)
 }
 
 /// The round trip between two nodes.

@@ -15,7 +15,7 @@ use scalesmall_driver::{Front, Handle};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence;
-use crate::protocol::{ChangeRow, LostRow, OWN_TAG, micros};
+use crate::protocol::{AccountRow, ChangeRow, LostRow, OWN_TAG, micros};
 
 /// What all of these messages begin with: their version.
 const MARK: &[u8] = b"scalesmall-ask 1 ";
@@ -31,6 +31,8 @@ const ANSWERS_PER_SECOND: u32 = 100;
 pub(crate) enum Question {
     /// What have you seen of the node with this id?
     Changes(String),
+    /// What do you say of yourself?
+    Account,
     /// How long is your round trip to the node with this id?
     RoundTrip(String),
     /// Which living nodes do you not reach?
@@ -44,6 +46,7 @@ pub(crate) enum Question {
 pub(crate) enum Answer {
     /// The last ones, the oldest first.
     Changes(Vec<ChangeRow>),
+    Account(AccountRow),
     /// Microseconds, if it was measured.
     RoundTrip(Option<u64>),
     /// Some of them, and how many more there are.
@@ -173,6 +176,7 @@ fn reply(node: &mut Front, to: NodeId, number: u64, question: &Question) {
 fn answer(node: &Front, to: NodeId, question: &Question) -> Option<Answer> {
     Some(match question {
         Question::Changes(id) => Answer::Changes(evidence::changes(node, id.parse().ok()?)),
+        Question::Account => Answer::Account(evidence::account(node)),
         Question::RoundTrip(id) => {
             Answer::RoundTrip(node.peer(id.parse().ok()?).and_then(|peer| peer.rtt).map(micros))
         }
@@ -194,7 +198,7 @@ impl Answer {
                 *more += usize::from(left_out);
                 left_out
             }
-            Self::Changes(_) | Self::RoundTrip(_) | Self::Seen(_) => false,
+            Self::Changes(_) | Self::Account(_) | Self::RoundTrip(_) | Self::Seen(_) => false,
         }
     }
 }

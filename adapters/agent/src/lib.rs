@@ -105,6 +105,7 @@
 //! | clients | 64 places, 2 s for a request, 10 s for its answer | a client that says nothing makes room when all places are taken; one that is refused learns why: `clients_refused` |
 //! | scrapers | 8 places, 2 s for a question, 5 s for its answer; the node is asked once a second at most, and 2 s for it | a scraper that says nothing makes room when all places are taken; one that is refused learns why: `scrapers_refused` |
 //! | watches | 48 of these places, 4,096 changes each | the rest of the watch, which ends with `lagged`; `watches_lagged` |
+//! | questions of other nodes | 100 a second, and one message for each answer | further questions: the node that asks lists this one as silent |
 //! | names of seeds | a thread for each | nothing; a name that cannot be looked up is in the log |
 //! | recording | 16 MiB that wait for the disk, and `--record-size` | the rest of the recording; `recording_errors` |
 //! | state file | one state that waits for the disk | nothing: it is tried again; `state_errors` |

@@ -281,16 +281,9 @@ impl Teller {
 
     /// Where the packets come from that a warning is about, for its sentence.
     fn source(&self, event: &Event) -> Option<String> {
-        let found = match *event {
-            Event::Conflict { .. } => self.handle.call(|node| node.refused_from("refused_own")),
-            Event::Refused { peer, .. } => self.handle.call(move |node| node.address(peer.id)),
-            _ => return None,
-        };
-        let source = found.wait().ok()??;
-        Some(match event {
-            Event::Conflict { .. } => format!(" (packets in its name come from {source})"),
-            _ => format!(" (its packets come from {source})"),
-        })
+        let Event::Refused { peer, .. } = *event else { return None };
+        let source = self.handle.call(move |node| node.address(peer.id)).wait().ok()??;
+        Some(format!(" (its packets come from {source})"))
     }
 }
 

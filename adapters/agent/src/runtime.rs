@@ -1,10 +1,10 @@
 //! Running a node on the runtime of one's choice.
 
 use std::io;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 
 use clap::ValueEnum;
-use scalesmall_driver::{Events, Front, Handle, Settings, StartError, event_queue};
+use scalesmall_driver::{Events, Front, Handle, Settings, StartError};
 
 /// A runtime that has an adapter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -25,25 +25,12 @@ pub(crate) enum Bound {
     Mio(Box<scalesmall_mio::Node>),
     Smol(Box<scalesmall_smol::Node>),
     AsyncStd(Box<scalesmall_async_std::Node>),
-    Tokio(Box<scalesmall_tokio::Node>, tokio::runtime::Runtime),
+    Tokio(Box<scalesmall_tokio::Node>),
 }
 
 /// A running node: how to call it, its events, and its thread, which ends when the last handle is
 /// dropped.
 pub(crate) type Running = (Handle, Events, JoinHandle<io::Result<()>>);
-
-/// Hands out events and runs the node, turn by turn, for as long as it has handles.
-macro_rules! drive {
-    ($node:ident, $outlet:ident) => {
-        async move {
-            while $node.has_handles() {
-                $node.turn().await?;
-                $outlet.drain(&mut $node);
-            }
-            Ok(())
-        }
-    };
-}
 
 impl Bound {
     pub(crate) fn new(runtime: Runtime, settings: &Settings) -> Result<Self, StartError> {
@@ -53,18 +40,7 @@ impl Bound {
             Runtime::AsyncStd => {
                 Self::AsyncStd(Box::new(scalesmall_async_std::Node::bind(settings)?))
             }
-            Runtime::Tokio => {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_io()
-                    .enable_time()
-                    .build()
-                    .map_err(|error| StartError::Runtime { kind: error.kind() })?;
-                let node = {
-                    let _within = runtime.enter();
-                    scalesmall_tokio::Node::bind(settings)?
-                };
-                Self::Tokio(Box::new(node), runtime)
-            }
+            Runtime::Tokio => Self::Tokio(Box::new(scalesmall_tokio::Node::bind(settings)?)),
         })
     }
 
@@ -73,29 +49,17 @@ impl Bound {
             Self::Mio(node) => node,
             Self::Smol(node) => node,
             Self::AsyncStd(node) => node,
-            Self::Tokio(node, _) => node,
+            Self::Tokio(node) => node,
         }
     }
 
     /// Runs the node on a thread of its own.
     pub(crate) fn spawn(self) -> io::Result<Running> {
-        let thread = Builder::new().name("scalesmall".to_owned());
-        let (mut outlet, events) = event_queue();
-        let (handle, thread) = match self {
-            Self::Mio(node) => return scalesmall_mio::spawn(*node),
-            Self::Smol(mut node) => {
-                let handle = node.handle();
-                (handle, thread.spawn(move || smol::block_on(drive!(node, outlet)))?)
-            }
-            Self::AsyncStd(mut node) => {
-                let handle = node.handle();
-                (handle, thread.spawn(move || async_std::task::block_on(drive!(node, outlet)))?)
-            }
-            Self::Tokio(mut node, runtime) => {
-                let handle = node.handle();
-                (handle, thread.spawn(move || runtime.block_on(drive!(node, outlet)))?)
-            }
-        };
-        Ok((handle, events, thread))
+        match self {
+            Self::Mio(node) => scalesmall_mio::spawn(*node),
+            Self::Smol(node) => scalesmall_smol::spawn(*node),
+            Self::AsyncStd(node) => scalesmall_async_std::spawn(*node),
+            Self::Tokio(node) => scalesmall_tokio::spawn(*node),
+        }
     }
 }

@@ -25,7 +25,10 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
             return Some(value.clone());
         }
         match name {
-            "GROUP_MANAGER_ADDRESS" => text(bind.map(|at| at.ip().to_string())),
+            "GROUP_MANAGER_ADDRESS" => {
+                let any = options.interface.as_ref().map(|_| "0.0.0.0".to_owned());
+                text(bind.map(|at| at.ip().to_string()).or(any))
+            }
             "GROUP_MANAGER_PORT" => text(bind.map(|at| at.port().to_string())),
             _ if no_multicast => None,
             "GROUP_MANAGER_MULTICAST_ADDRESS" => text(group.map(|at| at.ip().to_string())),
@@ -57,6 +60,7 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
     if options.name.is_some() {
         settings.name.clone_from(&options.name);
     }
+    settings.interface.clone_from(&options.interface);
     settings.advertise.clone_from(&options.advertise);
     settings.seeds.clone_from(&options.seed);
     settings.cluster = options.cluster.clone();
@@ -105,6 +109,7 @@ fn told(configuration: &Configuration, error: SettingsError) -> Faults {
             "advertise"
         }
         SettingsError::PublishedKey => "bind",
+        SettingsError::NoInterface | SettingsError::InterfaceAndAddress { .. } => "interface",
         SettingsError::SeedsOutOfReach { .. } => "seed",
         SettingsError::LookUpEvery { .. } => "look_up_every",
         SettingsError::NotMulticast => "multicast_group",

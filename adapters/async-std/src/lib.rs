@@ -1,98 +1,130 @@
-//! Runs a ScaleSmall node on [`async_std`].
+//! Runs a ScaleSmall node on [`async_std`]: a member of a cluster that knows which others are alive, and which
+//! of them serves which range of keys, without a leader.
 //!
 //! async-std is no longer developed; its authors point to smol. New programs had better use
 //! `scalesmall-smol`, which is the same on the surface.
 //!
 //! ```no_run
-//! use scalesmall_core::{Event, GroupName, KeyRange};
-//! use scalesmall_driver::{GroupKeys, Settings};
-//! use scalesmall_async_std::Node;
+//! use std::time::Duration;
+//! use scalesmall_async_std::{GroupKeys, GroupName, KeyRange, Node, Settings, spawn};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     async_std::task::block_on(run())
-//! }
-//!
-//! async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //!     let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKeys::published());
 //!     settings.seeds.push("127.0.0.1:4001".parse()?);
-//!     let mut node = Node::bind(&settings)?;
-//!     node.add_item(&GroupName::try_from("kitchen")?, KeyRange::FULL, 80)?;
-//!     let handle = node.handle();
-//!     std::thread::spawn(move || {
-//!         std::thread::sleep(std::time::Duration::from_secs(60));
-//!         handle.call(|node| node.depart()).wait()
-//!     });
-//!     loop {
-//!         match node.next_event().await? {
-//!             Event::Departed { .. } => return Ok(()),
-//!             event => println!("{event:?}"),
+//!     let (node, mut events, _) = spawn(Node::bind(&settings)?)?;
+//!     async_std::task::block_on(async move {
+//!         println!("{}", node.contacted(Duration::from_secs(5)).await?);
+//!         let kitchen = GroupName::try_from("kitchen")?;
+//!         node.call(move |node| node.add_item(&kitchen, KeyRange::FULL, 80)).await??;
+//!         while let Some(event) = events.next().await {
+//!             println!("{event:?}");
 //!         }
-//!     }
+//!         Ok(())
+//!     })
 //! }
 //! ```
 //!
-//! The node runs while [`Node::next_event`] or [`Node::turn`] is awaited, in the task that awaits
-//! it; nothing is spawned. Either future may be dropped at any point, as `select` does, and loses
-//! nothing. A [`Handle`] reaches the node from other tasks and threads.
+//! [`spawn`] runs the node on a thread of its own, so that tasks that block hold up neither the node nor what
+//! others think of it. A [`Handle`] brings calls to it, and its [`Events`] are a `Stream`. Without [`spawn`] the node
+//! runs in the task that awaits [`Node::next_event`] or [`Node::turn`]:
+//!
+//! ```no_run
+//! # async fn run(mut node: scalesmall_async_std::Node) -> std::io::Result<()> {
+//! use scalesmall_async_std::Event;
+//!
+//! node.depart();
+//! while !matches!(node.next_event().await?, Event::Departed { .. }) {}
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In a task, an idle node costs about three times as much: the reactor has a thread of its own, and the two
+//! take turns.
+//!
+//! Every future may be dropped at any point, as `select` does, and loses nothing:
+//! [what becomes of what](scalesmall_driver::running#cancellation).
 
-use core::future::poll_fn;
-use core::task::Poll;
+use core::future::{Future as _, poll_fn};
+use core::pin::pin;
+use core::task::{Context, Poll};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::ops::{Deref, DerefMut};
 
-use async_io::Async;
-use async_std::future::timeout;
-use scalesmall_core::Event;
-use scalesmall_driver::{Settings, Sockets, StartError, Wait};
+use async_io::{Async, Timer};
+use scalesmall_driver::{Ready, Sockets, Wait};
 
-pub use scalesmall_driver::{Call, CallError, Handle, figures};
+#[doc(inline)]
+pub use scalesmall_driver::service::*;
 
-/// A socket with async-std's readiness, as the driver wants it.
+/// A socket, as the driver wants it.
 #[derive(Debug)]
-pub struct Socket(Async<UdpSocket>);
+pub struct Socket {
+    socket: UdpSocket,
+    /// Another name of it, which the reactor knows once a task has waited.
+    known: Option<Async<UdpSocket>>,
+}
 
-impl scalesmall_driver::Socket for Socket {
-    fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.0.get_ref().recv_from(buffer)
+impl Socket {
+    fn known(&mut self) -> io::Result<&Async<UdpSocket>> {
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => Async::new_nonblocking(self.socket.try_clone()?)?,
+        };
+        Ok(self.known.insert(known))
     }
 
-    fn try_send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
-        self.0.get_ref().send_to(datagram, to)
+    fn is_readable(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let ready = self.known()?.poll_readable(cx)?;
+        Ok(ready.is_ready())
+    }
+
+    fn is_writable(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let ready = self.known()?.poll_writable(cx)?;
+        Ok(ready.is_ready())
+    }
+}
+
+impl scalesmall_driver::Socket for Socket {
+    fn try_recv_from(&mut self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.socket.recv_from(buffer)
+    }
+
+    fn try_send_to(&mut self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
+        self.socket.send_to(datagram, to)
     }
 }
 
 #[cfg(unix)]
 impl std::os::fd::AsFd for Socket {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 }
 
-/// Waits until a socket is readable, the unicast one writable if that is awaited, or the deadline.
-async fn park(sockets: &Sockets<Socket>, wait: Wait) -> io::Result<()> {
-    let ready = poll_fn(|cx| {
-        let unicast = &sockets.unicast.0;
-        if let Poll::Ready(ready) = unicast.poll_readable(cx) {
-            return Poll::Ready(ready);
+/// Waits in a task as `wait` says.
+async fn park(sockets: &mut Sockets<Socket>, wait: Wait) -> io::Result<Ready> {
+    let mut due = pin!(wait.deadline.map(Timer::at));
+    let found = poll_fn(|cx| {
+        // The reactor tells again of what is left unread.
+        let mut ready = Ready { again: true, ..Ready::NOTHING };
+        if wait.readable {
+            ready.unicast = sockets.unicast.is_readable(cx)?;
+            if let Some(heard) = &mut sockets.multicast {
+                ready.multicast = heard.is_readable(cx)?;
+            }
         }
-        if wait.writable
-            && let Poll::Ready(ready) = unicast.poll_writable(cx)
-        {
-            return Poll::Ready(ready);
+        let room = wait.writable && sockets.unicast.is_writable(cx)?;
+        let due = due.as_mut().as_pin_mut().is_some_and(|due| due.poll(cx).is_ready());
+        if ready.unicast || ready.multicast || room || due {
+            return Poll::Ready(Ok(ready));
         }
-        match &sockets.multicast {
-            Some(heard) => heard.0.poll_readable(cx),
-            None => Poll::Pending,
-        }
+        Poll::Pending
     });
-    match wait.timeout() {
-        Some(limit) => timeout(limit, ready).await.unwrap_or(Ok(())),
-        None => ready.await,
-    }
+    found.await
 }
 
-/// A node on async_std. It dereferences to the driver's node, whose calls are all there.
+/// A node on async-std. It dereferences to the driver's node, whose calls are all there.
 #[derive(Debug)]
 pub struct Node(scalesmall_driver::Node<Socket>);
 
@@ -103,21 +135,21 @@ impl Node {
     ///
     /// [`StartError`]; nothing stays open then.
     pub fn bind(settings: &Settings) -> Result<Self, StartError> {
-        let wrap = |socket| Async::new_nonblocking(socket).map(Socket);
+        let wrap = |socket| Ok(Socket { socket, known: None });
         scalesmall_driver::Node::start(settings, wrap).map(Self)
     }
 
-    /// Runs the node until there is an event. May be dropped at any point: nothing is lost.
+    /// Runs the node in this task until there is an event. May be dropped at any point: nothing is lost.
     ///
     /// # Errors
     ///
-    /// A socket that failed; or the runtime, once it has ended.
+    /// A socket that failed, or no file descriptor left for the reactor.
     pub async fn next_event(&mut self) -> io::Result<Event> {
         self.0.next_event(park).await
     }
 
-    /// Runs the node until something has happened: pumps once and waits once. For loops that take
-    /// the events with `poll_event` in their own order; take all of them before.
+    /// Runs the node in this task until something has happened: pumps once and waits once. For loops that
+    /// take the events with `poll_event` in their own order; take all of them before.
     ///
     /// # Errors
     ///
@@ -125,6 +157,17 @@ impl Node {
     pub async fn turn(&mut self) -> io::Result<()> {
         self.0.turn(park).await
     }
+}
+
+/// Runs `node` on a thread of its own until the last [`Handle`] is dropped; see
+/// [the driver's](scalesmall_driver::spawn). The thread knows nothing of the runtime.
+///
+/// # Errors
+///
+/// The system has no thread or no file descriptor; nothing stays open then.
+#[cfg(unix)]
+pub fn spawn(node: Node) -> io::Result<(Handle, Events, JoinHandle<io::Result<()>>)> {
+    scalesmall_driver::spawn(node.0)
 }
 
 impl Deref for Node {

@@ -7,18 +7,22 @@ pub use keys::RotateError;
 use core::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use scalesmall_core::{
     BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, ForgetError,
     GroupError, GroupName, KeyRange, MetadataError, MulticastState, NodeId, NodeName, Op, Owner,
-    Peer, Recipients, Stats, Tag, TimedItem,
+    Peer, Recipients, Stats, Status, Tag, TimedItem,
 };
 
+use crate::bell::Bell;
 use crate::clock::Clock;
+use crate::contact::{Answer, Contact, Goodbye, Waiting};
 use crate::discovery::{Met, SeedState, Seeds, is_alone};
-use crate::history::{History, Transition};
+use crate::history::{History, Stall, Transition};
+use crate::host::{Host, HostReport};
 use crate::keeper::{Keeper, StateReport};
 use crate::names::Names;
 use crate::record::Recorded;
@@ -27,6 +31,9 @@ use crate::sources::Sources;
 use crate::stats::DriverStats;
 #[cfg(feature = "tracing")]
 use crate::trace;
+
+/// As long as nobody waits.
+const LONG: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// All that can be done with a node except its sockets, and so the same for every runtime.
 ///
@@ -42,6 +49,7 @@ pub struct Front {
     pub(crate) clock: Clock,
     pub(crate) seeds: Seeds,
     pub(crate) keeper: Option<Keeper>,
+    pub(crate) host: Option<Host>,
     /// The address that the unicast socket is bound to.
     pub(crate) local: SocketAddr,
     pub(crate) driver_stats: DriverStats,
@@ -49,6 +57,10 @@ pub struct Front {
     pub(crate) reader_lags: bool,
     /// How many calls of handles waited when the last one was made.
     pub(crate) calls_waiting: usize,
+    /// Ends the wait of the node.
+    pub(crate) bell: Arc<Bell>,
+    /// What calls wait for that end later.
+    pub(crate) waiting: Waiting,
 }
 
 impl Front {
@@ -60,6 +72,7 @@ impl Front {
             let engine = self.engine.engine();
             self.names.hear(event, engine);
             self.history.hear(event, engine, now, SystemTime::now());
+            self.waiting.hear(event, engine.epoch());
         }
         if event == Some(Event::Isolated) {
             self.seeds.hasten();
@@ -160,6 +173,25 @@ impl Front {
         self.keeper.as_ref().map(Keeper::report)
     }
 
+    /// What the node makes of its host's interfaces; `None` if it does not depend on them, as it has been
+    /// given its addresses and no multicast.
+    #[must_use]
+    pub fn host(&self) -> Option<&HostReport> {
+        self.host.as_ref().map(|host| &host.report)
+    }
+
+    /// Takes other addresses, as the host has others. A node that is named after its address keeps that.
+    pub(crate) fn move_to(&mut self, addresses: &[SocketAddr]) {
+        let now = self.clock.now();
+        let moved = self.engine.set_addresses(now, addresses);
+        #[cfg(feature = "tracing")]
+        trace::moved(self.my_name(), addresses, moved.is_ok());
+        if let Some(host) = &mut self.host {
+            host.report.moves += u64::from(moved.is_ok());
+            host.report.not_taken = if moved.is_ok() { Vec::new() } else { addresses.to_vec() };
+        }
+    }
+
     /// Contacts the peers of the last life.
     pub(crate) fn contact_kept(&mut self) {
         let kept = self.keeper.as_ref().map_or(&[][..], |keeper| &keeper.peers);
@@ -177,9 +209,12 @@ impl Front {
         }
     }
 
-    /// When there is something to look up or to keep.
+    /// When there is something to look up, to keep or to answer.
     pub(crate) fn deadlines(&self) -> impl Iterator<Item = std::time::Instant> {
-        self.seeds.deadline().into_iter().chain(self.keeper.as_ref().map(Keeper::deadline))
+        let kept = self.keeper.as_ref().map(Keeper::deadline);
+        let again = self.host.as_ref().and_then(Host::deadline);
+        let waiting = self.waiting.deadline();
+        self.seeds.deadline().into_iter().chain(kept).chain(again).chain(waiting)
     }
 
     /// Looks up the names that are due, and contacts what was found.
@@ -242,6 +277,28 @@ impl Front {
         self.engine.depart(now);
     }
 
+    /// Has `answer` called once the departure has ended that is under way, or has been.
+    pub(crate) fn when_departed(&mut self, answer: Answer<Goodbye>) {
+        self.waiting.goodbye(self.epoch(), answer);
+    }
+
+    /// Has `answer` called once this node is in its cluster, or when `limit` is over.
+    pub(crate) fn when_contacted(&mut self, limit: Duration, answer: Answer<Contact>) {
+        let now = std::time::Instant::now();
+        let until = now.checked_add(limit).unwrap_or(now + LONG);
+        // One that is named after its address shares that with nobody.
+        let named = self.my_name() != NodeName::of_address(self.my_address());
+        let (epoch, keys) = (self.epoch(), &self.engine.engine().config().keys);
+        self.waiting.contact(until, epoch, named, keys, answer);
+    }
+
+    /// Answers those who wait for what has happened by now.
+    pub(crate) fn answer_waiting(&mut self) {
+        let engine = self.engine.engine();
+        let alive = |peer: &Peer| peer.status == Status::Alive;
+        self.waiting.look(engine.epoch(), || engine.peers().filter(alive).count());
+    }
+
     /// Begins a new life, for example after departing.
     ///
     /// # Errors
@@ -253,6 +310,7 @@ impl Front {
         let epoch = new_epoch(u32::from_ne_bytes(random));
         let epoch = epoch.max(Epoch(self.epoch().0.saturating_add(1)));
         let now = self.clock.now();
+        self.waiting.renewed();
         self.engine.renew(now, epoch);
         Ok(())
     }
@@ -384,6 +442,12 @@ impl Front {
     #[must_use]
     pub fn since(&self, peer: NodeId) -> Option<SystemTime> {
         self.history.since(peer, self.peer(peer)?.status)
+    }
+
+    /// The last times for which this node itself was not run, by the events that [`Front::poll_event`] has
+    /// returned: up to 8, the oldest first.
+    pub fn stalls(&self) -> impl Iterator<Item = Stall> + use<'_> {
+        self.history.stalls()
     }
 
     /// Where the last packet came from that raised this counter, such as `refused_key`; `None` if there was

@@ -10,7 +10,7 @@ use std::io;
 use std::time::{Duration, Instant as SystemInstant, SystemTime};
 
 use bytes::BytesMut;
-use scalesmall_core::{Arrival, Destination, SendError};
+use scalesmall_core::{Arrival, Destination, Instant, SendError};
 
 use crate::calls::Front;
 use crate::resume::Clocks;
@@ -30,12 +30,35 @@ const RECEIVE_ROOM: usize = 65_536;
 /// What to wait for before the next pump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub struct Wait {
     /// When to stop waiting; `None` to wait for as long as it takes. If it lies in the past, pump
     /// at once.
     pub deadline: Option<SystemInstant>,
-    /// Whether to wait for room to send as well as for something to receive.
+    /// Whether to wait for something to receive. Not while a socket gives nothing but errors, as one that
+    /// is ready again at once would keep the loop busy.
+    pub readable: bool,
+    /// Whether to wait for room to send as well.
     pub writable: bool,
+}
+
+/// What is known of the sockets when the node is pumped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Whether there may be something to receive on the unicast socket.
+    pub unicast: bool,
+    /// Whether there may be something to receive on the multicast socket.
+    pub multicast: bool,
+    /// Whether the next wait tells again of what is left unread, as `poll` does. Then one datagram that
+    /// comes alone is received without a second call that finds nothing.
+    pub again: bool,
+}
+
+impl Ready {
+    /// Nothing is known: both sockets are read until they are empty.
+    pub const UNKNOWN: Self = Self { unicast: true, multicast: true, again: false };
+    /// The wait is over, and there is nothing to receive.
+    pub const NOTHING: Self = Self { unicast: false, multicast: false, again: false };
 }
 
 impl Wait {
@@ -70,6 +93,8 @@ pub struct Driver<S> {
     /// The destination of `datagram`, if the socket had no room for it.
     held: Option<Destination>,
     clocks: Clocks,
+    /// When the last datagram was received.
+    heard: Instant,
 }
 
 impl<S: Socket> Driver<S> {
@@ -77,6 +102,7 @@ impl<S: Socket> Driver<S> {
         let clocks = Clocks::new(front.clock.now(), SystemTime::now());
         Self {
             clocks,
+            heard: front.clock.now(),
             front,
             sockets,
             received: vec![0; RECEIVE_ROOM].into_boxed_slice(),
@@ -85,8 +111,37 @@ impl<S: Socket> Driver<S> {
         }
     }
 
-    /// Receives what has arrived, fires the engine's clock if it is due, and sends what is to be
-    /// sent. Never blocks, and does a bounded amount of work: if more is left, the returned
+    /// Does what follows from a change of the host's interfaces: takes other addresses, sets multicast up
+    /// again, and has the engine look for the others.
+    pub(crate) fn follow_host(&mut self) {
+        let front = &mut self.front;
+        let Some(host) = &mut front.host else { return };
+        let in_use = front.engine.engine().addresses(front.engine.engine().id());
+        let Some(change) = host.changed(&in_use) else { return };
+        if let Some((index, at)) = change.back {
+            let joined = self.sockets.join_again(index, at).map_err(|error| error.kind());
+            self.sockets.scope = if self.sockets.scope == 0 { 0 } else { index };
+            if joined != Ok(false) {
+                host.joined(joined.map(drop));
+            }
+        }
+        match change.addresses {
+            Some(addresses) => front.move_to(&addresses),
+            None => host.report.not_taken = Vec::new(),
+        }
+        #[cfg(feature = "tracing")]
+        if let Some((_, at)) = change.back {
+            let error = front.host.as_ref().and_then(|host| host.report.multicast_error);
+            trace::interface_is_back(front.my_name(), at, error);
+        }
+        if change.back.is_some() {
+            let now = front.clock.now();
+            front.engine.network_changed(now);
+        }
+    }
+
+    /// Receives what has arrived on the sockets that are `ready`, fires the engine's clock if it is due,
+    /// and sends what is to be sent. Never blocks, and does a bounded amount of work: if more is left, the returned
     /// deadline has passed already.
     ///
     /// # Errors
@@ -95,7 +150,7 @@ impl<S: Socket> Driver<S> {
     /// pump again, or drop it. Any other error of the operating system (a refused port, a lost
     /// route, a full interface queue, no memory) concerns one datagram: it is counted, and if it
     /// was about sending, the engine is told.
-    pub fn pump(&mut self) -> io::Result<Wait> {
+    pub fn pump(&mut self, ready: Ready) -> io::Result<Wait> {
         if self.clocks.compare(self.front.clock.now(), SystemTime::now()).is_some() {
             self.front.driver_stats.resumes += 1;
             #[cfg(feature = "tracing")]
@@ -104,9 +159,12 @@ impl<S: Socket> Driver<S> {
             // forgotten.
             let _ = self.front.renew();
         }
-        let mut received = self.receive(false)?;
-        if self.sockets.multicast.is_some() {
-            received = received.max(self.receive(true)?);
+        let mut received = Received::All;
+        if ready.unicast {
+            received = self.receive(false, ready.again)?;
+        }
+        if ready.multicast && self.sockets.multicast.is_some() {
+            received = received.max(self.receive(true, ready.again)?);
         }
         let now = self.front.clock.now();
         if self.front.engine.poll_timeout(now).is_some_and(|due| due <= now) {
@@ -114,7 +172,8 @@ impl<S: Socket> Driver<S> {
         }
         let sent = self.send();
         self.front.engine.flush();
-        let mut wait = Wait { deadline: None, writable: sent == Sent::NoRoom };
+        let readable = received != Received::Errors;
+        let mut wait = Wait { deadline: None, readable, writable: sent == Sent::NoRoom };
         if received == Received::Burst || sent == Sent::Burst {
             wait.deadline = Some(SystemInstant::now());
         } else if let Some(due) = self.front.engine.poll_timeout(now) {
@@ -130,14 +189,15 @@ impl<S: Socket> Driver<S> {
         Ok(wait)
     }
 
-    /// Receives up to a burst.
-    fn receive(&mut self, multicast: bool) -> io::Result<Received> {
-        let socket = match &self.sockets.multicast {
+    /// Receives up to a burst; or one datagram, if it comes alone and the wait tells `again` of others.
+    fn receive(&mut self, multicast: bool, again: bool) -> io::Result<Received> {
+        let socket = match &mut self.sockets.multicast {
             Some(heard) if multicast => heard,
-            _ => &self.sockets.unicast,
+            _ => &mut self.sockets.unicast,
         };
         let front = &mut self.front;
         let now = front.clock.now();
+        let alone = again && now.since(self.heard) > ALONE;
         let mut errors = 0;
         for _ in 0..BURST {
             let (len, from) = match socket.try_recv_from(&mut self.received) {
@@ -156,10 +216,15 @@ impl<S: Socket> Driver<S> {
             };
             let from = std::net::SocketAddr::new(from.ip().to_canonical(), from.port());
             let arrival = if multicast { Arrival::Multicast(from) } else { Arrival::Unicast(from) };
+            let datagram = &self.received[..len];
             // The engine counts what it refuses.
-            let taken = front.engine.handle_datagram(now, arrival, &self.received[..len]);
-            if let Err(refused) = taken {
+            if let Err(refused) = front.engine.handle_datagram(now, arrival, datagram) {
                 front.sources.note(refused, arrival);
+                front.waiting.refused(refused, datagram, front.engine.engine().life());
+            }
+            self.heard = now;
+            if alone {
+                return Ok(Received::All);
             }
         }
         front.driver_stats.full_bursts += 1;
@@ -218,6 +283,9 @@ impl<S: Socket> Driver<S> {
         &mut self.sockets
     }
 }
+
+/// A datagram that comes later than this after the one before is likely to have come alone.
+const ALONE: Duration = Duration::from_millis(1);
 
 /// The longest wait for a socket that has no room or gives nothing but errors, or for a reader of
 /// events, in case nothing signals that it is over.

@@ -1,51 +1,132 @@
-//! The events of a node, for a thread that does not run it.
+//! The events of a node, for tasks and threads that do not run it.
 
-use std::sync::mpsc::{
-    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
-};
-use std::time::Duration;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use futures_core::Stream;
 use scalesmall_core::{Event, NodeId, NodeName};
 
+use crate::bell::Bell;
+use crate::call_error::CallError;
 use crate::calls::Front;
-use crate::handle::CallError;
+
 use crate::names::mentioned;
 
 /// The most events that wait for their reader.
 const EVENTS: usize = 256;
 
 /// Two ends of a bounded queue: where the loop that runs a node puts its events, and where another
-/// thread takes them.
+/// task or thread takes them.
 #[must_use]
 pub fn event_queue() -> (Outlet, Events) {
-    let (out, events) = sync_channel(EVENTS);
-    (Outlet { out, held: None }, Events { queue: events, names: Vec::new() })
+    let queue = Arc::<Queue>::default();
+    (Outlet { queue: Arc::clone(&queue), dropped: 0 }, Events { queue, names: Vec::new() })
 }
 
 /// An event, and the names of the nodes that it mentions.
 type Told = (Event, Vec<(NodeId, NodeName)>);
 
-/// Where the loop that runs a node puts its events.
+#[derive(Debug, Default)]
+struct Queue {
+    state: Mutex<State>,
+    /// For the reader that blocks its thread.
+    more: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    told: VecDeque<Told>,
+    /// Of the task that reads.
+    waker: Option<Waker>,
+    /// The node, if it has found no room.
+    lags: Option<Arc<Bell>>,
+    /// The node has ended.
+    ended: bool,
+    /// Nobody reads.
+    unread: bool,
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the reader that there is something to see.
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        let waker = state.waker.take();
+        drop(state);
+        self.more.notify_one();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl State {
+    /// The next event, and the node that waits for room and now has it.
+    fn take(&mut self) -> Option<(Told, Option<Arc<Bell>>)> {
+        let told = self.told.pop_front()?;
+        // Woken once for many.
+        let waits = if self.told.len() <= EVENTS / 2 { self.lags.take() } else { None };
+        Some((told, waits))
+    }
+}
+
+/// Where the loop that runs a node puts its events. The reader sees the end when it is dropped.
 #[derive(Debug)]
 pub struct Outlet {
-    out: SyncSender<Told>,
-    /// The event that found no room.
-    held: Option<Told>,
+    queue: Arc<Queue>,
+    /// Events dropped since the last one that found room.
+    dropped: u64,
 }
 
 impl Outlet {
     /// Moves the node's events into the queue while there is room, and never waits. The others stay
-    /// in the engine, which folds them and lets senders of messages know.
+    /// in the engine, which folds them and lets senders of messages know; once half of the queue has been
+    /// read, the node's wait ends. While a [`Handle::depart`](crate::Handle::depart) waits, they do not stay:
+    /// its end must come through, and is told behind an [`Event::Overflow`].
     pub fn drain(&mut self, front: &mut Front) {
         front.reader_lags = false;
-        while let Some(event) = self.held.take().or_else(|| poll(front)) {
-            // If no reader is left, the engine's queue is drained all the same.
-            if let Err(TrySendError::Full(event)) = self.out.try_send(event) {
-                self.held = Some(event);
+        loop {
+            let mut state = self.queue.state();
+            let unread = state.unread;
+            let full = !unread && state.told.len() >= EVENTS;
+            if full && !front.waiting.is_departing() {
+                state.lags = Some(Arc::clone(&front.bell));
                 front.reader_lags = true;
                 return;
             }
+            drop(state);
+            // Subscribers are called in there, so not under the lock.
+            let Some(told) = poll(front) else { return };
+            if full && !matches!(told.0, Event::Departed { .. }) {
+                self.dropped += 1;
+            } else if !unread {
+                self.put(told);
+            }
+            // If no reader is left, the engine's queue is drained all the same.
         }
+    }
+
+    fn put(&mut self, told: Told) {
+        let mut state = self.queue.state();
+        let dropped = core::mem::take(&mut self.dropped);
+        if dropped > 0 {
+            state.told.push_back((Event::Overflow { dropped }, Vec::new()));
+        }
+        state.told.push_back(told);
+        self.queue.tell(state);
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        let mut state = self.queue.state();
+        state.ended = true;
+        self.queue.tell(state);
     }
 }
 
@@ -56,31 +137,59 @@ fn poll(front: &mut Front) -> Option<Told> {
     Some((event, names))
 }
 
-/// Where another thread takes a node's events.
+/// Where another task or thread takes a node's events: a [`Stream`], which ends when the node has ended and
+/// all events are read. Dropping a future of it loses no event.
+///
+/// If nobody takes them, the node goes on; what finds no room is folded into one [`Event::Overflow`].
 #[derive(Debug)]
 pub struct Events {
-    queue: Receiver<Told>,
+    queue: Arc<Queue>,
     /// Of the nodes that the event mentions which was taken last.
     names: Vec<(NodeId, NodeName)>,
 }
 
 impl Events {
-    /// Waits for the next event; `None` once the node has ended and all events are read.
-    pub fn next_event(&mut self) -> Option<Event> {
-        let told = self.queue.recv().ok()?;
-        Some(self.take(told))
+    /// The next event, for a task; `None` once the node has ended and all events are read. May be dropped at
+    /// any point: nothing is lost.
+    pub async fn next(&mut self) -> Option<Event> {
+        core::future::poll_fn(|cx| self.poll(cx)).await
     }
 
-    /// Waits for the next event for at most `limit`.
+    /// Blocks this thread until there is an event; `None` once the node has ended and all events are read.
+    pub fn next_event(&mut self) -> Option<Event> {
+        loop {
+            // Not a deadline, but long.
+            match self.next_event_within(Duration::from_secs(3600)) {
+                Ok(Some(event)) => return Some(event),
+                Ok(None) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Blocks this thread until there is an event, for at most `limit`.
     ///
     /// # Errors
     ///
     /// [`CallError::Stopped`] once the node has ended and all events are read.
     pub fn next_event_within(&mut self, limit: Duration) -> Result<Option<Event>, CallError> {
-        match self.queue.recv_timeout(limit) {
-            Ok(told) => Ok(Some(self.take(told))),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Err(CallError::Stopped),
+        let begun = Instant::now();
+        let queue = Arc::clone(&self.queue);
+        let mut state = queue.state();
+        loop {
+            if let Some(taken) = state.take() {
+                drop(state);
+                return Ok(Some(self.took(taken)));
+            }
+            if state.ended {
+                return Err(CallError::Stopped);
+            }
+            let left = limit.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let waited = queue.more.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -90,11 +199,7 @@ impl Events {
     ///
     /// [`CallError::Stopped`] once the node has ended and all events are read.
     pub fn try_next_event(&mut self) -> Result<Option<Event>, CallError> {
-        match self.queue.try_recv() {
-            Ok(told) => Ok(Some(self.take(told))),
-            Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(CallError::Stopped),
-        }
+        self.next_event_within(Duration::ZERO)
     }
 
     /// The name of a node that the event mentions which was taken last, as it was known at that time;
@@ -104,9 +209,46 @@ impl Events {
         self.names.iter().find(|(known, _)| *known == id).map(|(_, name)| name)
     }
 
-    fn take(&mut self, (event, names): Told) -> Event {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Option<Event>> {
+        let mut state = self.queue.state();
+        if let Some(taken) = state.take() {
+            drop(state);
+            return Poll::Ready(Some(self.took(taken)));
+        }
+        if state.ended {
+            return Poll::Ready(None);
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn took(&mut self, ((event, names), waits): (Told, Option<Arc<Bell>>)) -> Event {
+        if let Some(node) = waits {
+            node.ring();
+        }
         self.names = names;
         event
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.get_mut().poll(cx)
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let mut state = self.queue.state();
+        state.unread = true;
+        state.told.clear();
+        let waits = state.lags.take();
+        drop(state);
+        if let Some(node) = waits {
+            node.ring();
+        }
     }
 }
 
@@ -156,7 +298,7 @@ mod tests {
         let mut node: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
         let (mut outlet, mut events) = event_queue();
         for _ in 0..EVENTS {
-            outlet.out.try_send((Event::Isolated, Vec::new())).unwrap();
+            outlet.queue.state().told.push_back((Event::Isolated, Vec::new()));
         }
         let mut renewed = Vec::new();
         for _ in 0..2 {

@@ -9,10 +9,11 @@ use std::task::Wake;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use crate::bell::Bell;
+use crate::call_error::{CALLS, CallError};
 use crate::calls::Front;
+use crate::contact::{Answer, Contact, Goodbye};
 
-/// The most calls that wait for a node.
-pub(crate) const CALLS: usize = 4096;
 /// The most calls that one pump makes, so that callers do not starve the sockets.
 const TURN: usize = 64;
 
@@ -20,21 +21,21 @@ type Errand = Box<dyn FnOnce(&mut Front) + Send>;
 
 /// Where handles leave calls for their node.
 #[derive(Default)]
-pub(crate) struct Mailbox(Mutex<State>);
+pub(crate) struct Mailbox {
+    state: Mutex<State>,
+    pub(crate) bell: Arc<Bell>,
+}
 
 #[derive(Default)]
 struct State {
     errands: VecDeque<Errand>,
-    /// Whether the wait is to end although no call waits.
-    rung: bool,
-    waker: Option<Waker>,
     handles: usize,
     closed: bool,
 }
 
 impl Mailbox {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a burst of the calls; returns whether more are waiting.
@@ -51,19 +52,16 @@ impl Mailbox {
 
     /// Whether the wait is over. If it is not, `waker` is woken when it is.
     pub(crate) fn is_rung(&self, waker: &Waker) -> bool {
-        let mut state = self.state();
-        if core::mem::take(&mut state.rung) || !state.errands.is_empty() {
-            return true;
-        }
-        match &mut state.waker {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
-        false
+        self.bell.is_rung(waker) || !self.state().errands.is_empty()
     }
 
     pub(crate) fn has_handles(&self) -> bool {
         self.state().handles > 0
+    }
+
+    /// Ends the wait.
+    pub(crate) fn ring(&self) {
+        self.bell.ring();
     }
 
     /// Refuses all calls, those that wait included.
@@ -86,17 +84,9 @@ impl Mailbox {
             return Err((CallError::Busy, errand));
         }
         state.errands.push_back(errand);
-        wake(state);
+        drop(state);
+        self.bell.wake();
         Ok(())
-    }
-}
-
-/// Wakes the node, once its lock is free.
-fn wake(state: MutexGuard<'_, State>) {
-    let waker = state.waker.clone();
-    drop(state);
-    if let Some(waker) = waker {
-        waker.wake();
     }
 }
 
@@ -130,9 +120,47 @@ impl Handle {
         &self,
         call: impl FnOnce(&mut Front) -> R + Send + 'static,
     ) -> Call<R> {
-        let slot = Arc::new(Slot(Mutex::new(Answer { result: None, given: false, waker: None })));
+        self.send(move |front, reply: Reply<R>| reply.give(Ok(call(front))))
+    }
+
+    /// Says goodbye, and ends once it is said: all that were told have acknowledged it, or
+    /// [`Config::depart_timeout`](scalesmall_core::Config::depart_timeout) is over. The node runs on in
+    /// silence; drop its handles, or the node, to end it. A node that has departed already ends this at once.
+    ///
+    /// Dropping this does not take the goodbye back.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Handle::call`], or [`CallError::Renewed`]; whether the others were told is not known then.
+    pub fn depart(&self) -> Call<Goodbye> {
+        self.send(|front, reply| {
+            front.depart();
+            front.when_departed(reply.later());
+        })
+    }
+
+    /// Waits until the node is in its cluster, and tells why it is not if `limit` is over before. It contacts
+    /// its seeds in any case, from its start and for as long as it runs: this changes nothing.
+    ///
+    /// A first node has nobody to contact: for it [`Contact::NobodyAnswers`] is no fault. That another node has
+    /// the same name may come out later still: see [`Event::Conflict`](scalesmall_core::Event::Conflict).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Handle::call`].
+    pub fn contacted(&self, limit: Duration) -> Call<Contact> {
+        self.send(move |front, reply| front.when_contacted(limit, reply.later()))
+    }
+
+    /// Leaves an errand that gives its reply at once, or has it given later.
+    fn send<R: Send + 'static>(
+        &self,
+        errand: impl FnOnce(&mut Front, Reply<R>) + Send + 'static,
+    ) -> Call<R> {
+        let state = Given { result: None, given: false, waker: None };
+        let slot = Arc::new(Slot(Mutex::new(state)));
         let reply = Reply(Arc::clone(&slot));
-        let errand = move |front: &mut Front| reply.give(call(front));
+        let errand = move |front: &mut Front| errand(front, reply);
         if let Err((error, refused)) = self.0.send(Box::new(errand)) {
             slot.set(Err(error));
             // Only now, as it would answer that the node has stopped.
@@ -153,8 +181,8 @@ impl Drop for Handle {
         let mut state = self.0.state();
         state.handles -= 1;
         if state.handles == 0 {
-            state.rung = true;
-            wake(state);
+            drop(state);
+            self.0.bell.ring();
         }
     }
 }
@@ -222,10 +250,10 @@ impl<R> Future for Call<R> {
 }
 
 #[derive(Debug)]
-struct Slot<R>(Mutex<Answer<R>>);
+struct Slot<R>(Mutex<Given<R>>);
 
 #[derive(Debug)]
-struct Answer<R> {
+struct Given<R> {
     result: Option<Result<R, CallError>>,
     /// Whether there has been a result, even if it has been taken.
     given: bool,
@@ -233,7 +261,7 @@ struct Answer<R> {
 }
 
 impl<R> Slot<R> {
-    fn lock(&self) -> MutexGuard<'_, Answer<R>> {
+    fn lock(&self) -> MutexGuard<'_, Given<R>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -254,8 +282,14 @@ impl<R> Slot<R> {
 struct Reply<R>(Arc<Slot<R>>);
 
 impl<R> Reply<R> {
-    fn give(self, result: R) {
-        self.0.set(Ok(result));
+    fn give(self, result: Result<R, CallError>) {
+        self.0.set(result);
+    }
+}
+
+impl<R: Send + 'static> Reply<R> {
+    fn later(self) -> Answer<R> {
+        Box::new(move |result| self.give(result))
     }
 }
 
@@ -272,30 +306,6 @@ impl Wake for Unpark {
         self.0.unpark();
     }
 }
-
-/// Why a call was not made, or not in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CallError {
-    /// The node has stopped.
-    Stopped,
-    /// 4,096 calls are waiting for the node.
-    Busy,
-    /// The node has not made the call in time: it is busy, or stands still.
-    Late,
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stopped => f.write_str("the node has stopped; start it again"),
-            Self::Busy => write!(f, "{CALLS} calls wait for the node; await some of them first"),
-            Self::Late => f.write_str("the node has not made the call in time"),
-        }
-    }
-}
-
-impl core::error::Error for CallError {}
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! The last changes of each peer, with what was known of it at that moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use scalesmall_core::{Cause, Engine, Epoch, Event, Instant, NodeId, Status};
@@ -38,8 +38,8 @@ pub struct Transition {
 /// A time for which this node itself was not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// How long ago it had ended.
-    pub ago: Duration,
+    /// When it had ended.
+    pub ended: SystemTime,
     /// How long it had lasted.
     pub lasted: Duration,
 }
@@ -52,17 +52,23 @@ pub(crate) struct History {
     /// The peer of each number.
     order: BTreeMap<u64, NodeId>,
     next: u64,
-    stalled: Option<(Instant, Duration)>,
+    /// This node's own last stalls, with the engine's time at their ends; the oldest first.
+    stalls: VecDeque<(Instant, Stall)>,
 }
 
 impl History {
     /// Takes in an event that has just been polled.
     pub(crate) fn hear(&mut self, event: &Event, engine: &Engine, now: Instant, at: SystemTime) {
         match *event {
-            Event::Stalled { late } => self.stalled = Some((now, late)),
+            Event::Stalled { late } => {
+                if self.stalls.len() == OF_ONE {
+                    self.stalls.pop_front();
+                }
+                self.stalls.push_back((now, Stall { ended: at, lasted: late }));
+            }
             Event::Peer { peer, from, to, cause } => {
                 let known = engine.peer(peer.id);
-                let stall = self.stalled.map(|(at, lasted)| Stall { ago: now.since(at), lasted });
+                let last = self.stalls.back();
                 let change = Transition {
                     at,
                     epoch: peer.epoch,
@@ -71,7 +77,9 @@ impl History {
                     cause,
                     round_trip: known.as_ref().and_then(|peer| peer.rtt),
                     silent_for: known.and_then(|peer| peer.heard),
-                    stall: stall.filter(|stall| stall.ago <= STALL_MEMORY),
+                    stall: last
+                        .filter(|(ended, _)| now.since(*ended) <= STALL_MEMORY)
+                        .map(|(_, stall)| *stall),
                 };
                 self.keep(peer.id, change);
             }
@@ -95,6 +103,11 @@ impl History {
         {
             self.changes.remove(&(peer, first));
         }
+    }
+
+    /// This node's own last stalls, the oldest first.
+    pub(crate) fn stalls(&self) -> impl Iterator<Item = Stall> + use<'_> {
+        self.stalls.iter().map(|(_, stall)| *stall)
     }
 
     /// What is kept of a peer, the oldest first.

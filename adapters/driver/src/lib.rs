@@ -1,38 +1,33 @@
 //! The driver: moves datagrams between any non-blocking UDP socket and a ScaleSmall engine.
 //!
-//! It knows no runtime, spawns no thread that touches the engine, and decides nothing about the
-//! protocol. An adapter to a runtime is one [`Socket`] implementation and one way to wait.
+//! It knows no runtime and decides nothing about the protocol. An adapter to a runtime is one [`Socket`]
+//! implementation and one way to wait.
 //!
 //! # Use
 //!
 //! [`Settings`] describe the node; [`Node::start`] opens its sockets and starts its engine. Then
-//! either
 //!
+//! - [`spawn`] it on a thread of its own, and call it through a [`Handle`]: [how nodes run](running) tells what
+//!   that is good for, and what becomes of calls and waits that are dropped; or
 //! - call [`Node::pump`] whenever a socket is readable, the returned [`Wait`] is over, or another
 //!   call of the node was made, and drain [`Front::poll_event`]; or
 //! - await [`Node::next_event`] with the runtime's way to wait. It may be cancelled at any point and
 //!   loses nothing, as all state is in the node.
 //!
-//! `std::net::UdpSocket` is a [`Socket`], so a loop that sleeps in between needs nothing else:
+//! `std::net::UdpSocket` is a [`Socket`], so a node needs nothing else:
 //!
 //! ```no_run
-//! use std::time::Duration;
 //! use scalesmall_core::GroupName;
-//! use scalesmall_driver::{GroupKeys, Node, Settings};
+//! use scalesmall_driver::{GroupKeys, Node, Settings, spawn};
 //!
 //! let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKeys::published());
 //! settings.seeds.push("127.0.0.1:4001".parse()?);
-//! let mut node = Node::start(&settings, Ok)?;
-//! node.join(&GroupName::try_from("kitchen")?)?;
-//! loop {
-//!     let wait = node.pump()?;
-//!     while let Some(event) = node.poll_event() {
-//!         println!("{event:?}");
-//!     }
-//!     let nap = wait.timeout().unwrap_or(Duration::MAX).min(Duration::from_millis(1));
-//!     std::thread::sleep(nap);
+//! let (node, mut events, _) = spawn(Node::start(&settings, Ok)?)?;
+//! let kitchen = GroupName::try_from("kitchen")?;
+//! node.call(move |node| node.join(&kitchen)).wait()??;
+//! while let Some(event) = events.next_event() {
+//!     println!("{event:?}");
 //! }
-//! # #[allow(unreachable_code)]
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -43,23 +38,30 @@
 //!
 //! | layer | module | what it is for |
 //! |---|---|---|
+//! | all | [`service`] | what a service names, for adapters to pass on |
+//! | apart | `thread` | a node on the thread that calls it, and on a thread of its own |
 //! | running | `node` | a running node: an engine with its sockets, its clock, and the calls of others |
-//! | | `events` | the events of a node, for a thread that does not run it |
+//! | | `events` | the events of a node, for tasks and threads that do not run it |
 //! | publishing | `facade` | the figures of a node, published through the facade of the crate `metrics` |
 //! | watching | [`figures`] | what can be watched of a node: gauges and counters, each with what it means |
+//! | waiting | `poller` | waiting for the sockets on this thread, without a runtime |
 //! | moving | `driver` | the pump: receive a burst, fire the clock, send |
 //! | | `handle` | calls of a node from other tasks and threads |
 //! | calling | `calls` | the engine's calls without `now`, events, seeds |
 //! | | `replay` | running a recording again |
 //! | opening | `discovery` | the seeds of a node: looking names up again and again |
+//! | | `host` | what changes at the host while a node runs: its interfaces and their addresses |
 //! | | `keeper` | keeping the state file |
+//! | | `contact` | coming and going: what becomes of contacting a cluster, and of a goodbye |
 //! | | `record` | the engine, and a recording of every call of it |
 //! | | `sockets` | opening the unicast and the multicast socket |
 //! | choosing | `lookup` | the addresses of a seed: asks the system, and name servers |
 //! | | `settings` | a node's settings, from code or from the environment |
 //! | | `state` | the state file: what a node has to know after it was killed |
 //! | telling | `trace` | what is told through the crate `tracing` |
-//! | ground | `checksum` | a checksum of what is written to files |
+//! | ground | `bell` | what ends the wait of a node from elsewhere |
+//! | | `call_error` | why a call has no result |
+//! | | `checksum` | a checksum of what is written to files |
 //! | | `clock` | the engine's time from the operating system's |
 //! | | `config_line` | a configuration as words of a recording |
 //! | | `history` | the last changes of each peer, with the evidence for them |
@@ -68,6 +70,7 @@
 //! | | `names` | the names of nodes that events mention, also of those that are forgotten |
 //! | | `platforms` | what depends on the operating system |
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
+//! | | [`running`] | how a node can be run, and what becomes of what is dropped |
 //! | | `seed` | where to find others: an address, or a name |
 //! | | `socket` | what the driver needs of a socket |
 //! | | `sources` | where packets come from that are refused for the setup of a node |
@@ -93,6 +96,19 @@
 //! to keep it in; without one nobody expects it back, and the text of the address tells people where it is.
 //!
 //! Events and queries carry identities; [`Front::name`] and [`Events::name`] give their names.
+//!
+//! # Interfaces
+//!
+//! A node that is bound to an unspecified address and advertises none has the addresses of its host: the
+//! first one of each family, or with [`Settings::interface`] all of that interface, up to four. Bound to
+//! `[::]` it has both families. The interfaces are listed every second, by a thread of the node's own. If the
+//! host has other addresses the node takes them, and the others know within a round trip; addresses that are
+//! still there are kept. A node that is named after its address cannot follow, and says so.
+//!
+//! If an interface comes back, multicast is set up on it again, seeds are contacted, and lost peers are asked,
+//! at once. A node with an address of its own in [`Settings::bind`] is reached as soon as the host has the address again.
+//! [`Front::host`] says what has happened. Link-local IPv6 addresses are used on a named interface, or if the
+//! bound address is one.
 //!
 //! # Watching
 //!
@@ -131,10 +147,13 @@
 //! What depends on the operating system is on [a page of its own](platforms).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod bell;
+mod call_error;
 mod calls;
 mod checksum;
 mod clock;
 mod config_line;
+mod contact;
 mod discovery;
 mod driver;
 mod events;
@@ -143,12 +162,15 @@ mod facade;
 pub mod figures;
 mod handle;
 mod history;
+mod host;
 mod interface;
 mod keeper;
 mod key;
 mod lookup;
 mod names;
 mod node;
+#[cfg(unix)]
+mod poller;
 #[doc = include_str!("platforms.md")]
 #[cfg(doc)]
 pub mod platforms {}
@@ -157,7 +179,10 @@ mod record;
 mod replay;
 mod resume;
 mod ring_line;
+#[doc = include_str!("running.md")]
+pub mod running {}
 mod seed;
+pub mod service;
 mod settings;
 mod socket;
 mod sockets;
@@ -166,19 +191,26 @@ mod state;
 mod stats;
 mod tape;
 pub mod terms;
+#[cfg(unix)]
+mod thread;
 #[cfg(feature = "tracing")]
 mod trace;
 
+pub use call_error::CallError;
 pub use calls::{Front, NoRandomness, RotateError};
 pub use clock::Clock;
+pub use contact::{Contact, Goodbye};
 pub use discovery::SeedState;
-pub use driver::{Driver, Wait};
+pub use driver::{Driver, Ready, Wait};
 pub use events::{Events, Outlet, event_queue};
-pub use handle::{Call, CallError, Handle};
+pub use handle::{Call, Handle};
 pub use history::{Stall, Transition};
+pub use host::HostReport;
 pub use keeper::StateReport;
 pub use key::{GroupKeys, KeyFileError, KeyTextError};
 pub use node::{Node, StartError};
+#[cfg(unix)]
+pub use poller::Poller;
 pub use replay::{ReplayError, Replayed, replay, replay_telling};
 pub use seed::{DEFAULT_PORT, Seed, SeedError};
 #[cfg(feature = "serde")]
@@ -189,3 +221,5 @@ pub use sockets::{OpenError, Sockets};
 pub use state::StateError;
 pub use stats::DriverStats;
 pub use tape::RecordLimits;
+#[cfg(unix)]
+pub use thread::spawn;

@@ -64,8 +64,9 @@ pub(crate) fn mentioned(event: &Event) -> impl Iterator<Item = NodeId> + use<> {
         Event::Metadata { node, .. } => nodes[0] = Some(*node),
         Event::Message { origin, via, .. } => nodes = [Some(*origin), Some(*via), None, None],
         Event::Refused { peer, .. } => nodes[0] = Some(peer.id),
-        Event::Path { peer, .. } => nodes[0] = Some(*peer),
         Event::Key { cause: KeyCause::Given { by }, .. } => nodes[0] = Some(*by),
+        Event::Path { peer, .. } | Event::Moved { peer, .. } => nodes[0] = Some(*peer),
+        Event::SeenElsewhere { by, .. } => nodes[0] = Some(*by),
         Event::Undelivered { message, .. } => nodes[0] = Some(message.origin),
         _ => {}
     }

@@ -13,11 +13,13 @@ use scalesmall_core::{ConfigError, Event, Locator, NodeName};
 
 use crate::calls::{Front, NoRandomness, new_epoch};
 use crate::clock::Clock;
+use crate::contact::Waiting;
 use crate::discovery::Seeds;
-use crate::driver::{Driver, Wait};
+use crate::driver::{Driver, Ready, Wait};
 #[cfg(feature = "metrics")]
 use crate::facade::Facade;
 use crate::handle::{Handle, Mailbox};
+use crate::host::Host;
 use crate::keeper::Keeper;
 use crate::record::Recorded;
 use crate::settings::{Settings, SettingsError};
@@ -39,6 +41,8 @@ use crate::trace;
 pub struct Node<S> {
     driver: Driver<S>,
     mailbox: Arc<Mailbox>,
+    /// What the last wait has found, if it is known.
+    pub(crate) ready: Ready,
     #[cfg(feature = "metrics")]
     facade: Facade,
 }
@@ -64,7 +68,8 @@ impl<S: Socket> Node<S> {
         let state = settings.state.as_deref();
         let state = state.map(|path| StateFile::open(path, &settings.cluster)).transpose()?;
 
-        let sockets = Sockets::bind(settings.bind, host, settings.multicast.as_ref())?;
+        let interface = settings.interface.as_deref();
+        let sockets = Sockets::bind(settings.bind, host, settings.multicast.as_ref(), interface)?;
         let local = sockets.local();
         let found = state.as_ref().map(|(_, found)| found);
         let locator = locate(settings, local.port(), found, u64::from_ne_bytes(unheard_of))?;
@@ -83,6 +88,12 @@ impl<S: Socket> Node<S> {
                 (Some(keeper), epoch)
             }
         };
+        let mailbox: Arc<Mailbox> = Arc::default();
+        let at = if settings.bind.ip().is_unspecified() { host } else { settings.bind.ip() };
+        let ring = Arc::clone(&mailbox);
+        let named = !locator.is_named_after_its_address();
+        let host = Host::watch(settings, (local.port(), at), named, move || ring.ring());
+        let host = host.map_err(|error| StartError::Thread { kind: error.kind() })?;
         let clock = Clock::start();
         let config = settings.config(seed);
         let engine = Recorded::new(settings, config, locator, epoch, clock.now(), tape)?;
@@ -90,6 +101,7 @@ impl<S: Socket> Node<S> {
         let driver_stats = DriverStats::default();
         let (names, history, sources) = Default::default();
         let (reader_lags, calls_waiting) = (false, 0);
+        let mailbox = Arc::<Mailbox>::default();
         let mut front = Front {
             engine,
             names,
@@ -98,10 +110,13 @@ impl<S: Socket> Node<S> {
             clock,
             seeds,
             keeper,
+            host,
             local,
             driver_stats,
             reader_lags,
             calls_waiting,
+            bell: Arc::clone(&mailbox.bell),
+            waiting: Waiting::default(),
         };
         front.contact_kept();
         front.contact(&front.seeds.addresses());
@@ -109,7 +124,8 @@ impl<S: Socket> Node<S> {
         trace::started(front.my_name(), front.epoch(), local);
         Ok(Self {
             driver: Driver::new(front, sockets),
-            mailbox: Arc::default(),
+            mailbox,
+            ready: Ready::UNKNOWN,
             #[cfg(feature = "metrics")]
             facade: Facade::default(),
         })
@@ -122,12 +138,22 @@ impl<S: Socket> Node<S> {
     ///
     /// As for [`Driver::pump`].
     pub fn pump(&mut self) -> io::Result<Wait> {
+        self.ready = Ready::UNKNOWN;
+        self.pump_ready()
+    }
+
+    /// The same, of the sockets that the last wait has found to be ready. Without a wait of this node's
+    /// own in between, nothing is known of them.
+    pub(crate) fn pump_ready(&mut self) -> io::Result<Wait> {
+        let ready = core::mem::replace(&mut self.ready, Ready::UNKNOWN);
         let more = self.mailbox.run(&mut self.driver.front);
         self.driver.front.look_up();
         self.driver.front.keep_state();
+        self.driver.follow_host();
         #[cfg(feature = "metrics")]
         self.facade.look(&self.driver.front);
-        let mut wait = self.driver.pump()?;
+        let mut wait = self.driver.pump(ready)?;
+        self.driver.front.answer_waiting();
         for at in self.driver.front.deadlines() {
             wait.until(at);
         }
@@ -137,9 +163,8 @@ impl<S: Socket> Node<S> {
         Ok(wait)
     }
 
-    /// Runs the node until there is an event. `park` waits until a socket is readable, until the
-    /// unicast one is writable if [`Wait::writable`] says so, or until the deadline. A call of a
-    /// [`Handle`] ends the wait as well.
+    /// Runs the node until there is an event. `park` waits for what [`Wait`] says or until its deadline, and
+    /// returns what it has found. A call of a [`Handle`] ends the wait as well.
     ///
     /// May be dropped at any point and called again: nothing is lost.
     ///
@@ -148,15 +173,15 @@ impl<S: Socket> Node<S> {
     /// Those of [`Node::pump`] and of `park`.
     pub async fn next_event(
         &mut self,
-        park: impl AsyncFn(&Sockets<S>, Wait) -> io::Result<()>,
+        park: impl AsyncFn(&mut Sockets<S>, Wait) -> io::Result<Ready>,
     ) -> io::Result<Event> {
         loop {
-            let wait = self.pump()?;
+            let wait = self.pump_ready()?;
             if let Some(event) = self.poll_event() {
                 return Ok(event);
             }
-            let parked = parked(self.driver.sockets(), &self.mailbox, wait, &park);
-            parked.await?;
+            let parked = parked(self.driver.sockets_mut(), &self.mailbox, wait, &park);
+            self.ready = parked.await?;
         }
     }
 
@@ -170,11 +195,12 @@ impl<S: Socket> Node<S> {
     /// Those of [`Node::pump`] and of `park`.
     pub async fn turn(
         &mut self,
-        park: impl AsyncFn(&Sockets<S>, Wait) -> io::Result<()>,
+        park: impl AsyncFn(&mut Sockets<S>, Wait) -> io::Result<Ready>,
     ) -> io::Result<()> {
-        let wait = self.pump()?;
-        let parked = parked(self.driver.sockets(), &self.mailbox, wait, &park);
-        parked.await
+        let wait = self.pump_ready()?;
+        let parked = parked(self.driver.sockets_mut(), &self.mailbox, wait, &park);
+        self.ready = parked.await?;
+        Ok(())
     }
 
     /// A way to make calls of this node from other tasks and threads; cheap to clone.
@@ -261,20 +287,20 @@ fn locate(
 /// Waits as `wait` says, or until a handle rings. Borrows no more of the node than it needs, so that
 /// the future can be sent to another thread.
 async fn parked<S>(
-    sockets: &Sockets<S>,
+    sockets: &mut Sockets<S>,
     mailbox: &Mailbox,
     wait: Wait,
-    park: &impl AsyncFn(&Sockets<S>, Wait) -> io::Result<()>,
-) -> io::Result<()> {
+    park: &impl AsyncFn(&mut Sockets<S>, Wait) -> io::Result<Ready>,
+) -> io::Result<Ready> {
     if wait.is_over() {
         // The other tasks of this thread have their turn, however much arrives here.
         yield_once().await;
-        return Ok(());
+        return Ok(Ready::UNKNOWN);
     }
     let mut park = pin!(park(sockets, wait));
     let either = poll_fn(|cx| {
         if mailbox.is_rung(cx.waker()) {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(Ready::UNKNOWN));
         }
         park.as_mut().poll(cx)
     });

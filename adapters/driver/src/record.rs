@@ -22,7 +22,7 @@ use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
     Arrival, BroadcastError, BroadcastId, Config, ConfigError, DatagramError, Destination, Engine,
     Epoch, Event, ForgetError, GroupError, GroupName, Instant, Key, KeyError, KeyId, KeyRange,
-    Locator, MetadataError, NodeId, Recipients, SendError, SendRate, Tag, TimedItem,
+    Locator, LocatorError, MetadataError, NodeId, Recipients, SendError, SendRate, Tag, TimedItem,
 };
 
 use crate::checksum::Checksum;
@@ -191,6 +191,20 @@ impl Recorded {
     pub(crate) fn contact(&mut self, now: Instant, seeds: &[SocketAddr]) {
         self.note(now, format_args!("contact{}", Spaced(seeds)));
         self.engine.contact(now, seeds);
+    }
+
+    pub(crate) fn set_addresses(
+        &mut self,
+        now: Instant,
+        addresses: &[SocketAddr],
+    ) -> Result<(), LocatorError> {
+        self.note(now, format_args!("set_addresses{}", Spaced(addresses)));
+        self.engine.set_addresses(now, addresses)
+    }
+
+    pub(crate) fn network_changed(&mut self, now: Instant) {
+        self.note(now, format_args!("network_changed"));
+        self.engine.network_changed(now);
     }
 
     pub(crate) fn set_metadata(

@@ -345,6 +345,12 @@ impl<'a> Words<'a> {
             "mark_leaked" => {
                 let _ = engine.mark_leaked(now, self.parse()?);
             }
+            "set_addresses" => {
+                let addresses: Option<Vec<SocketAddr>> =
+                    self.0.by_ref().map(|word| word.parse().ok()).collect();
+                let _ = engine.set_addresses(now, &addresses?);
+            }
+            "network_changed" => engine.network_changed(now),
             "set_metadata" => {
                 let _ = engine.set_metadata(now, Bytes::from(self.hex()?));
             }

@@ -14,23 +14,23 @@ pub trait Socket {
     /// # Errors
     ///
     /// `WouldBlock` if there is none, or what the operating system says.
-    fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
+    fn try_recv_from(&mut self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
 
     /// Sends `datagram` to `to`; returns the number of bytes sent.
     ///
     /// # Errors
     ///
     /// `WouldBlock` if there is no room, or what the operating system says.
-    fn try_send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize>;
+    fn try_send_to(&mut self, datagram: &[u8], to: SocketAddr) -> io::Result<usize>;
 }
 
 /// The socket must have been made non-blocking, as [`Sockets::bind`](crate::Sockets::bind) does.
 impl Socket for UdpSocket {
-    fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    fn try_recv_from(&mut self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.recv_from(buffer)
     }
 
-    fn try_send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
+    fn try_send_to(&mut self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
         self.send_to(datagram, to)
     }
 }

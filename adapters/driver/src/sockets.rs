@@ -25,6 +25,20 @@ pub struct Sockets<S> {
     pub multicast: Option<S>,
     group: Option<SocketAddr>,
     local: SocketAddr,
+    /// What it takes to set multicast up again.
+    kept: Option<Kept>,
+    /// The index of the interface that link-local addresses without one are of; 0 if there is none.
+    pub(crate) scope: u32,
+}
+
+/// The sockets a second time, for their options: those in use belong to the runtime.
+#[derive(Debug)]
+struct Kept {
+    unicast: socket2::Socket,
+    heard: socket2::Socket,
+    group: SocketAddr,
+    /// The interface on which the group was joined.
+    index: u32,
 }
 
 impl Sockets<UdpSocket> {
@@ -32,7 +46,7 @@ impl Sockets<UdpSocket> {
     ///
     /// The unicast socket's address is the node's alone: a second node on it is refused. Port 0
     /// lets the system choose. `host` is the address by which others know this host: it selects the
-    /// interface for multicast when `bind` is the unspecified address.
+    /// interface for multicast, unless one is named, when `bind` is the unspecified address.
     ///
     /// # Errors
     ///
@@ -41,6 +55,7 @@ impl Sockets<UdpSocket> {
         bind: SocketAddr,
         host: IpAddr,
         multicast: Option<&Multicast>,
+        interface: Option<&str>,
     ) -> Result<Self, OpenError> {
         let refused = |error: io::Error| OpenError::Unicast { bind, kind: error.kind() };
         let unicast =
@@ -53,23 +68,39 @@ impl Sockets<UdpSocket> {
         enlarge_buffer(&unicast);
         unicast.bind(&bind.into()).map_err(refused)?;
         let local = unicast.local_addr().map_err(refused)?.as_socket().ok_or(OpenError::Family)?;
+        let at = if bind.ip().is_unspecified() { host } else { bind.ip() };
+        let named = interface.is_some() || interface::is_link_local(at);
+        let scope = match bind {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => v6.scope_id(),
+            _ if named => interface::index_of(interface, at).map_err(refused)?,
+            _ => 0,
+        };
         let Some(settings) = multicast else {
-            return Ok(Self { unicast: unicast.into(), multicast: None, group: None, local });
+            let (multicast, group, kept) = (None, None, None);
+            return Ok(Self { unicast: unicast.into(), multicast, group, local, kept, scope });
         };
 
         let group = settings.group;
         if group.is_ipv4() != bind.is_ipv4() {
             return Err(OpenError::Family);
         }
-        let interface = if bind.ip().is_unspecified() { host } else { bind.ip() };
-        let heard = prepare_multicast(&unicast, settings, interface)
-            .map_err(|error| OpenError::Multicast { group, kind: error.kind() })?;
+        let refused = |error: io::Error| OpenError::Multicast { group, kind: error.kind() };
+        let index = interface::index_of(interface, at).map_err(refused)?;
+        let heard = prepare_multicast(&unicast, settings, at, index).map_err(refused)?;
         let (heard, group) = heard;
+        let kept = Kept {
+            unicast: unicast.try_clone().map_err(refused)?,
+            heard: heard.try_clone().map_err(refused)?,
+            group,
+            index,
+        };
         Ok(Self {
             unicast: unicast.into(),
             multicast: Some(heard.into()),
             group: Some(group),
             local,
+            kept: Some(kept),
+            scope,
         })
     }
 }
@@ -86,6 +117,8 @@ impl<S> Sockets<S> {
             multicast: self.multicast.map(wrap).transpose()?,
             group: self.group,
             local: self.local,
+            kept: self.kept,
+            scope: self.scope,
         })
     }
 
@@ -101,10 +134,39 @@ impl<S> Sockets<S> {
         self.group
     }
 
+    /// Sets multicast up on an interface that has come back, perhaps as another one: the system forgets
+    /// memberships with the interface. Does nothing without multicast.
+    ///
+    /// A socket that hears a group of link scope is bound to the interface, and has to be bound again if
+    /// that is another one now, which the system allows privileged programs alone.
+    pub(crate) fn join_again(&mut self, index: u32, at: IpAddr) -> io::Result<bool> {
+        let Some(kept) = &mut self.kept else { return Ok(false) };
+        let Kept { unicast, heard, group, index: former } = kept;
+        match *group {
+            // The membership may be there still, or have gone with the interface.
+            SocketAddr::V4(v4) => {
+                let was = InterfaceIndexOrAddress::Index(*former);
+                let _ = heard.leave_multicast_v4_n(v4.ip(), &was);
+            }
+            SocketAddr::V6(v6) => {
+                let _ = heard.leave_multicast_v6(v6.ip(), *former);
+            }
+        }
+        if index != *former && matches!(group, SocketAddr::V6(v6) if v6.scope_id() != 0) {
+            bind_to(heard, index)?;
+        }
+        let joined = join(unicast, heard, *group, at, index)?;
+        (*former, *group, self.group) = (index, joined, Some(joined));
+        Ok(true)
+    }
+
     /// The address that reaches `to` from the unicast socket: one bound to all IPv6 addresses names
-    /// IPv4 hosts by their mapped addresses.
+    /// IPv4 hosts by their mapped addresses, and a link-local address needs the interface.
     pub(crate) const fn route(&self, to: SocketAddr) -> SocketAddr {
         match (self.local, to) {
+            (_, SocketAddr::V6(v6)) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 => {
+                SocketAddr::V6(SocketAddrV6::new(*v6.ip(), v6.port(), 0, self.scope))
+            }
             (SocketAddr::V6(_), SocketAddr::V4(v4)) => {
                 SocketAddr::V6(SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0))
             }
@@ -113,12 +175,13 @@ impl<S> Sockets<S> {
     }
 }
 
-/// Makes `unicast` send to the group through `interface`; returns a socket that hears the group, and
+/// Makes `unicast` send to the group through an interface; returns a socket that hears the group, and
 /// the group's address with the interface in it where the address family wants that.
 fn prepare_multicast(
     unicast: &socket2::Socket,
     settings: &Multicast,
-    interface: IpAddr,
+    at: IpAddr,
+    index: u32,
 ) -> io::Result<(socket2::Socket, SocketAddr)> {
     let heard = socket2::Socket::new(
         Domain::for_address(settings.group),
@@ -140,40 +203,65 @@ fn prepare_multicast(
     // listen to the group on the same port number.
     unicast.set_reuse_address(true)?;
     match settings.group {
-        SocketAddr::V4(group) => {
-            let IpAddr::V4(v4) = interface else { return Err(io::ErrorKind::InvalidInput.into()) };
-            unicast.set_multicast_if_v4(&v4)?;
+        SocketAddr::V4(_) => {
             unicast.set_multicast_ttl_v4(u32::from(settings.ttl))?;
             unicast.set_multicast_loop_v4(true)?;
             ignore_groups_of_others(unicast)?;
             heard.bind(&group_or_any(settings.group))?;
-            let index = interface::index_of(interface)?;
-            if v4 == Ipv4Addr::UNSPECIFIED {
-                heard.join_multicast_v4(group.ip(), &v4)?;
-            } else {
-                // By index where it is known: several interfaces may share an address.
-                let joined = if index == 0 {
-                    heard.join_multicast_v4(group.ip(), &v4)
-                } else {
-                    heard.join_multicast_v4_n(group.ip(), &InterfaceIndexOrAddress::Index(index))
-                };
-                joined?;
-            }
             ignore_groups_of_others(&heard)?;
-            Ok((heard, settings.group))
         }
         SocketAddr::V6(group) => {
-            let index = interface::index_of(interface)?;
-            unicast.set_multicast_if_v6(index)?;
             unicast.set_multicast_hops_v6(u32::from(settings.ttl))?;
             unicast.set_multicast_loop_v6(true)?;
             heard.set_only_v6(true)?;
             let scoped = SocketAddrV6::new(*group.ip(), group.port(), 0, index);
             heard.bind(&group_or_any(scoped.into()))?;
-            heard.join_multicast_v6(group.ip(), index)?;
-            Ok((heard, scoped.into()))
         }
     }
+    let group = join(unicast, &heard, settings.group, at, index)?;
+    Ok((heard, group))
+}
+
+/// Joins the group on an interface, and makes `unicast` send through that; returns the group's address
+/// with the interface in it where the address family wants that.
+fn join(
+    unicast: &socket2::Socket,
+    heard: &socket2::Socket,
+    group: SocketAddr,
+    at: IpAddr,
+    index: u32,
+) -> io::Result<SocketAddr> {
+    match group {
+        SocketAddr::V4(group) => {
+            let IpAddr::V4(v4) = at else { return Err(io::ErrorKind::InvalidInput.into()) };
+            unicast.set_multicast_if_v4(&v4)?;
+            // By index where it is known: several interfaces may share an address.
+            if v4 == Ipv4Addr::UNSPECIFIED || index == 0 {
+                heard.join_multicast_v4(group.ip(), &v4)?;
+            } else {
+                heard.join_multicast_v4_n(group.ip(), &InterfaceIndexOrAddress::Index(index))?;
+            }
+            Ok(group.into())
+        }
+        SocketAddr::V6(group) => {
+            unicast.set_multicast_if_v6(index)?;
+            heard.join_multicast_v6(group.ip(), index)?;
+            Ok(SocketAddrV6::new(*group.ip(), group.port(), 0, index).into())
+        }
+    }
+}
+
+/// Binds a socket to another interface than before.
+#[cfg(target_os = "linux")]
+fn bind_to(socket: &socket2::Socket, index: u32) -> io::Result<()> {
+    let host = interface::list()?;
+    let name = host.iter().find(|found| found.index == index).map(|found| found.name.as_bytes());
+    socket.bind_device(name)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn bind_to(_: &socket2::Socket, _: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Where a socket that hears `group` is bound: to the group itself, so that nothing else reaches
@@ -260,7 +348,7 @@ mod tests {
 
     fn loopback(multicast: Option<&Multicast>) -> Result<Sockets<UdpSocket>, OpenError> {
         let bind: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        Sockets::bind(bind, bind.ip(), multicast)
+        Sockets::bind(bind, bind.ip(), multicast, None)
     }
 
     fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
@@ -275,12 +363,14 @@ mod tests {
     fn multicast_reaches_every_node_of_the_host_and_names_its_sender() {
         let port = loopback(None).unwrap().local().port();
         let multicast = Multicast { group: ([224, 1, 1, 1], port).into(), ttl: 1 };
-        let nodes = [(), (), ()].map(|()| loopback(Some(&multicast)).unwrap());
-        let sent = nodes[0].unicast.try_send_to(b"hello", nodes[0].group().unwrap()).unwrap();
+        let mut nodes = [(), (), ()].map(|()| loopback(Some(&multicast)).unwrap());
+        let group = nodes[0].group().unwrap();
+        let sent = nodes[0].unicast.try_send_to(b"hello", group).unwrap();
+        let source = nodes[0].local();
         assert_eq!(sent, 5);
-        for node in &nodes {
+        for node in &mut nodes {
             let heard = receive(node.multicast.as_ref().unwrap());
-            assert_eq!(heard, (b"hello".to_vec(), nodes[0].local()));
+            assert_eq!(heard, (b"hello".to_vec(), source));
             let kind = node.unicast.try_recv_from(&mut [0; 64]).unwrap_err().kind();
             assert_eq!(kind, io::ErrorKind::WouldBlock);
         }
@@ -291,7 +381,7 @@ mod tests {
         let first = loopback(None).unwrap();
         let multicast = Multicast { group: ([224, 1, 1, 1], first.local().port()).into(), ttl: 1 };
         let first = loopback(Some(&multicast)).unwrap();
-        let again = Sockets::bind(first.local(), first.local().ip(), Some(&multicast));
+        let again = Sockets::bind(first.local(), first.local().ip(), Some(&multicast), None);
         let bind = first.local();
         assert_eq!(again.unwrap_err(), OpenError::Unicast { bind, kind: io::ErrorKind::AddrInUse });
     }
@@ -299,12 +389,13 @@ mod tests {
     #[test]
     fn a_socket_on_all_ipv6_addresses_reaches_ipv4() {
         let bind: SocketAddr = "[::]:0".parse().unwrap();
-        let Ok(six) = Sockets::bind(bind, bind.ip(), None) else {
+        let Ok(mut six) = Sockets::bind(bind, bind.ip(), None, None) else {
             // A host without IPv6 has nothing to show here.
             return;
         };
         let four = loopback(None).unwrap();
-        six.unicast.try_send_to(b"x", six.route(four.local())).unwrap();
+        let to = six.route(four.local());
+        six.unicast.try_send_to(b"x", to).unwrap();
         assert_eq!(receive(&four.unicast).0, b"x");
     }
 

@@ -3,7 +3,7 @@
 
 use core::fmt::Display;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use scalesmall_core::{Destination, Epoch, Event, HoldReason, MulticastState, NodeId};
 use tracing::{debug, error, info, warn};
@@ -21,6 +21,29 @@ pub(crate) fn started(node: impl Display, epoch: Epoch, local: SocketAddr) {
 /// The machine was suspended, or set back to a snapshot.
 pub(crate) fn resumed(node: impl Display) {
     warn!(%node, "the machine was suspended or set back to a snapshot: the node begins a new life");
+}
+
+/// The host has other addresses, which the node takes unless it is named after the one that it had.
+pub(crate) fn moved(node: impl Display, addresses: &[SocketAddr], taken: bool) {
+    let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+    let addresses = addresses.join(", ");
+    if taken {
+        info!(%node, addresses, "the host has other addresses now, and so has the node");
+    } else {
+        warn!(%node, addresses, "the host has other addresses now, but the node is named after the one that it had, and keeps that: give it a name, and it can move");
+    }
+}
+
+/// The interface of the node is there again, or another one.
+pub(crate) fn interface_is_back(node: impl Display, at: IpAddr, error: Option<io::ErrorKind>) {
+    match error {
+        None => {
+            info!(%node, %at, "the node's interface is there again, or another one: the others are looked for")
+        }
+        Some(error) => {
+            warn!(%node, %at, %error, "multicast cannot be set up on the node's interface; it is tried again")
+        }
+    }
 }
 
 /// A socket could not receive.
@@ -82,9 +105,15 @@ fn own(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String) {
         Event::Renewed { from, to } => {
             info!(target: EVENT, node = name(node), %from, %to, "the node lives in a new epoch")
         }
-        Event::Conflict { epoch, renewals, lasted } => {
-            let seconds = lasted.as_secs();
-            error!(target: EVENT, node = name(node), %epoch, renewals, seconds, "another node seems to have this node's identity");
+        Event::Conflict { epoch, renewals, lasted, address } => {
+            let (seconds, address) = (lasted.as_secs(), address.map(tracing::field::display));
+            error!(target: EVENT, node = name(node), %epoch, renewals, seconds, address, "another node seems to have this node's identity");
+        }
+        Event::Moved { peer, to } => {
+            info!(target: EVENT, node = name(node), peer = name(*peer), %to, "a peer is reached at another address");
+        }
+        Event::SeenElsewhere { by, at, advertised } => {
+            warn!(target: EVENT, node = name(node), by = name(*by), %at, %advertised, "a peer sees this node at an address that it does not advertise");
         }
         Event::Refused { peer, highest, lasted } => {
             let (id, epoch, seconds) = (peer.id, peer.epoch, lasted.as_secs());

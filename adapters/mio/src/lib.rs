@@ -1,32 +1,34 @@
-//! Runs a ScaleSmall node on [`mio`]: in a loop that blocks, on a thread of its own, or in a `Poll`
-//! of yours.
+//! Runs a ScaleSmall node without an async runtime, on a thread of its own or on yours, or in a [`mio::Poll`] of
+//! yours: a member of a cluster that knows which others are alive, and which of them serves which range of keys,
+//! without a leader.
 //!
 //! ```no_run
-//! use scalesmall_core::{Event, GroupName, KeyRange};
-//! use scalesmall_driver::{GroupKeys, Settings};
-//! use scalesmall_mio::Node;
+//! use std::time::Duration;
+//! use scalesmall_mio::{GroupKeys, GroupName, KeyRange, Node, Settings, spawn};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKeys::published());
 //!     settings.seeds.push("127.0.0.1:4001".parse()?);
-//!     let mut node = Node::bind(&settings)?;
-//!     node.add_item(&GroupName::try_from("kitchen")?, KeyRange::FULL, 80)?;
-//!     let handle = node.handle();
-//!     std::thread::spawn(move || {
-//!         std::thread::sleep(std::time::Duration::from_secs(60));
-//!         handle.call(|node| node.depart()).wait()
-//!     });
-//!     loop {
-//!         match node.next_event()? {
-//!             Event::Departed { .. } => return Ok(()),
-//!             event => println!("{event:?}"),
-//!         }
+//!     let (node, mut events, _) = spawn(Node::bind(&settings)?)?;
+//!     println!("{}", node.contacted(Duration::from_secs(5)).wait()?);
+//!     let kitchen = GroupName::try_from("kitchen")?;
+//!     node.call(move |node| node.add_item(&kitchen, KeyRange::FULL, 80)).wait()??;
+//!     while let Some(event) = events.next_event() {
+//!         println!("{event:?}");
 //!     }
+//!     Ok(())
 //! }
 //! ```
 //!
-//! [`spawn`] puts the node on a thread. A node can be one of the [sources](mio::event::Source) of a
-//! [`mio::Poll`] of yours: see [there](Node#impl-Source-for-Node).
+//! # On a thread, or in a loop
+//!
+//! [`spawn`] runs the node on a thread of its own, which waits for the sockets by itself. A [`Handle`] brings calls
+//! to it from any thread, and its [`Events`] are read there; both also work in tasks of any runtime.
+//!
+//! Without [`spawn`] the node runs while [`Node::next_event`] or [`Node::turn`] blocks this thread, or as one of the
+//! [sources](mio::event::Source) of a [`mio::Poll`] of yours: see [there](Node#impl-Source-for-Node).
+//!
+//! What becomes of calls that are dropped or that panic is told [by the driver](scalesmall_driver::running).
 //!
 //! # Map
 //!
@@ -36,22 +38,20 @@
 //! | layer | module | what it is for |
 //! |---|---|---|
 //! | ways to run | `source` | a node in a `Poll` of the embedder's |
-//! | | `thread` | a node on a thread of its own |
-//! | node | `node` | a node, in a loop that blocks |
-//! | poller | `poller` | the poller of a node that is registered in no other one |
+//! | node | `node` | a node, in a loop that blocks, and on a thread of its own |
 //! | ground | `socket` | the sockets of a node |
 //!
-//! All state is in the driver's node; a [`Node`] adds its poller.
+//! All state is in the driver's node; a [`Node`] adds what it waits by.
 
 mod node;
-mod poller;
 #[cfg(doctest)]
 mod readme;
 mod socket;
 mod source;
-mod thread;
 
 pub use node::Node;
-pub use scalesmall_driver::{Call, CallError, Events, Handle, figures};
+#[cfg(unix)]
+pub use node::spawn;
+#[doc(inline)]
+pub use scalesmall_driver::service::*;
 pub use socket::Socket;
-pub use thread::spawn;

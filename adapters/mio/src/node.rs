@@ -1,25 +1,29 @@
-//! A node, in a loop that blocks.
+//! A node, in a loop that blocks, and on a thread of its own.
 
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::time::{Duration, Instant};
+#[cfg(unix)]
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use mio::net::UdpSocket;
-use scalesmall_core::Event;
-use scalesmall_driver::{Settings, StartError};
+#[cfg(unix)]
+use scalesmall_driver::Poller;
+use scalesmall_driver::service::{Event, Events, Handle, Settings, StartError};
 
-use crate::poller::Poller;
 use crate::socket::Socket;
 
 /// A node on mio. It dereferences to the driver's node, whose calls are all there.
 #[derive(Debug)]
 pub struct Node {
     pub(crate) node: scalesmall_driver::Node<Socket>,
-    pub(crate) poller: Poller,
+    /// Made when it is first needed.
+    #[cfg(unix)]
+    poller: Option<Poller>,
 }
 
 impl Node {
-    /// Opens the sockets and starts the engine; not yet registered anywhere.
+    /// Opens the sockets and starts the engine; not registered anywhere.
     ///
     /// # Errors
     ///
@@ -27,15 +31,21 @@ impl Node {
     pub fn bind(settings: &Settings) -> Result<Self, StartError> {
         let wrap = |socket| Ok(Socket(UdpSocket::from_std(socket)));
         let node = scalesmall_driver::Node::start(settings, wrap)?;
-        Ok(Self { node, poller: Poller::default() })
+        Ok(Self {
+            node,
+            #[cfg(unix)]
+            poller: None,
+        })
     }
+}
 
-    /// Runs the node until there is an event.
+#[cfg(unix)]
+impl Node {
+    /// Runs the node on this thread until there is an event.
     ///
     /// # Errors
     ///
-    /// A socket or the poller that failed; or `AlreadyExists` if the node is registered in a `Poll`
-    /// of yours.
+    /// A socket that failed, or no file descriptor left to wait by.
     pub fn next_event(&mut self) -> io::Result<Event> {
         loop {
             if let Some(event) = self.next_event_within(Duration::MAX)? {
@@ -44,36 +54,45 @@ impl Node {
         }
     }
 
-    /// Runs the node until there is an event, but not for longer than `limit`.
+    /// Runs the node on this thread until there is an event, but not for longer than `limit`.
     ///
     /// # Errors
     ///
     /// As for [`Node::next_event`].
     pub fn next_event_within(&mut self, limit: Duration) -> io::Result<Option<Event>> {
-        let end = Instant::now().checked_add(limit);
-        loop {
-            let wait = self.node.pump()?;
-            if let Some(event) = self.node.poll_event() {
-                return Ok(Some(event));
-            }
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                return Ok(None);
-            }
-            self.poller.wait(&mut self.node, wait, left)?;
-        }
+        let (node, poller) = self.parts()?;
+        node.next_event_here(poller, Some(limit))
     }
 
-    /// Runs the node until something has happened or `limit` is over: pumps once and waits once.
-    /// For loops that take the events with `poll_event` in their own order; take all of them before.
+    /// Runs the node on this thread until something has happened or `limit` is over: pumps once and waits
+    /// once. For loops that take the events with `poll_event` in their own order; take all of them before.
     ///
     /// # Errors
     ///
     /// As for [`Node::next_event`].
     pub fn turn(&mut self, limit: Option<Duration>) -> io::Result<()> {
-        let wait = self.node.pump()?;
-        self.poller.wait(&mut self.node, wait, limit)
+        let (node, poller) = self.parts()?;
+        node.turn_here(poller, limit)
     }
+
+    fn parts(&mut self) -> io::Result<(&mut scalesmall_driver::Node<Socket>, &Poller)> {
+        let poller = match self.poller.take() {
+            Some(poller) => poller,
+            None => Poller::new()?,
+        };
+        Ok((&mut self.node, self.poller.insert(poller)))
+    }
+}
+
+/// Runs `node` on a thread of its own until the last [`Handle`] is dropped; see
+/// [the driver's](scalesmall_driver::spawn).
+///
+/// # Errors
+///
+/// The system has no thread or no file descriptor; nothing stays open then.
+#[cfg(unix)]
+pub fn spawn(node: Node) -> io::Result<(Handle, Events, JoinHandle<io::Result<()>>)> {
+    scalesmall_driver::spawn(node.node)
 }
 
 impl Deref for Node {

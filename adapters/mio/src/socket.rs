@@ -10,11 +10,11 @@ use mio::net::UdpSocket;
 pub struct Socket(pub(crate) UdpSocket);
 
 impl scalesmall_driver::Socket for Socket {
-    fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    fn try_recv_from(&mut self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.0.recv_from(buffer)
     }
 
-    fn try_send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
+    fn try_send_to(&mut self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
         self.0.send_to(datagram, to)
     }
 }

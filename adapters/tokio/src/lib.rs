@@ -1,98 +1,145 @@
-//! Runs a ScaleSmall node on [`tokio`].
+//! Runs a ScaleSmall node on [`tokio`]: a member of a cluster that knows which others are alive, and which of
+//! them serves which range of keys, without a leader.
 //!
 //! ```no_run
-//! use scalesmall_core::{Event, GroupName, KeyRange};
-//! use scalesmall_driver::{GroupKeys, Settings};
-//! use scalesmall_tokio::Node;
+//! use std::time::Duration;
+//! use scalesmall_tokio::{GroupKeys, GroupName, KeyRange, Node, Settings, spawn};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKeys::published());
 //!     settings.seeds.push("127.0.0.1:4001".parse()?);
-//!     let mut node = Node::bind(&settings)?;
-//!     node.add_item(&GroupName::try_from("kitchen")?, KeyRange::FULL, 80)?;
-//!     let handle = node.handle();
-//!     tokio::spawn(async move {
-//!         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
-//!         handle.call(|node| node.depart()).await
-//!     });
-//!     loop {
-//!         match node.next_event().await? {
-//!             Event::Departed { .. } => return Ok(()),
-//!             event => println!("{event:?}"),
-//!         }
+//!     let (node, mut events, _) = spawn(Node::bind(&settings)?)?;
+//!     println!("{}", node.contacted(Duration::from_secs(5)).await?);
+//!     let kitchen = GroupName::try_from("kitchen")?;
+//!     node.call(move |node| node.add_item(&kitchen, KeyRange::FULL, 80)).await??;
+//!     while let Some(event) = events.next().await {
+//!         println!("{event:?}");
 //!     }
+//!     Ok(())
 //! }
 //! ```
 //!
-//! The node runs while [`Node::next_event`] or [`Node::turn`] is awaited, in the task that awaits
-//! it; nothing is spawned. Either future may be dropped at any point, as `select` does, and loses
-//! nothing. A [`Handle`] reaches the node from other tasks and threads.
+//! [`spawn`] runs the node on a thread of its own, so that tasks that block hold up neither the node nor what
+//! others think of it. A [`Handle`] brings calls to it, and its [`Events`] are a `Stream`. Without [`spawn`] the node
+//! runs in the task that awaits [`Node::next_event`] or [`Node::turn`]:
 //!
-//! tokio's reactor hears of every datagram of the sockets that it knows, awaited or not, and wakes a
-//! worker for it. So it knows the node's only while the node waits: else a busy one would move half
-//! as many.
+//! ```no_run
+//! # async fn run(mut node: scalesmall_tokio::Node) -> std::io::Result<()> {
+//! use scalesmall_tokio::Event;
+//!
+//! node.depart();
+//! while !matches!(node.next_event().await?, Event::Departed { .. }) {}
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In a task, an idle node costs up to one and a half times as much. A task needs a runtime with its network
+//! and its timers enabled.
+//!
+//! Every future may be dropped at any point, as `select` does, and loses nothing:
+//! [what becomes of what](scalesmall_driver::running#cancellation).
 
 use core::future::poll_fn;
-use core::task::Poll;
+use core::task::{Context, Poll};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::ops::{Deref, DerefMut};
 
-use scalesmall_core::Event;
-use scalesmall_driver::{Settings, Sockets, StartError, Wait};
-use tokio::net::UdpSocket;
+use scalesmall_driver::{Ready, Sockets, Wait};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::runtime;
 use tokio::time::timeout_at;
 
-pub use scalesmall_driver::{Call, CallError, Handle, figures};
+#[doc(inline)]
+pub use scalesmall_driver::service::*;
+
+/// Datagrams in a row after which the reactor had better not know the socket.
+const BUSY: usize = 64;
 
 /// A socket, as the driver wants it.
+///
+/// tokio's reactor hears of every datagram of the sockets that it knows, awaited or not, and wakes a worker for
+/// it: a busy node would move half as many. So it forgets the socket of one that is, until that waits again.
 #[derive(Debug)]
-pub struct Socket(std::net::UdpSocket);
+pub struct Socket {
+    socket: UdpSocket,
+    /// Another name of it, which the reactor of that runtime knows.
+    known: Option<(runtime::Id, AsyncFd<UdpSocket>)>,
+    /// Datagrams received without an end.
+    streak: usize,
+}
+
+impl Socket {
+    /// Makes the socket known to the reactor of this runtime. Without one tokio would panic.
+    fn know(&mut self) -> io::Result<()> {
+        let here = runtime::Handle::try_current().map_err(io::Error::other)?.id();
+        if self.known.as_ref().is_none_or(|(runtime, _)| *runtime != here) {
+            self.known = Some((here, self.register(Interest::READABLE)?));
+        }
+        Ok(())
+    }
+
+    /// For one of the two only: every datagram that leaves makes room, and would end the wait.
+    #[expect(deprecated, reason = "what replaces it is unsafe; a socket keeps its descriptor")]
+    fn register(&self, interest: Interest) -> io::Result<AsyncFd<UdpSocket>> {
+        AsyncFd::with_interest(self.socket.try_clone()?, interest)
+    }
+
+    /// Whether there is something to receive. All of it has to be, as the reactor tells of it once.
+    fn is_readable(&self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let Some((_, known)) = &self.known else { return Ok(true) };
+        let Poll::Ready(ready) = known.poll_read_ready(cx) else { return Ok(false) };
+        ready?.clear_ready();
+        Ok(true)
+    }
+}
 
 impl scalesmall_driver::Socket for Socket {
-    fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.0.recv_from(buffer)
+    fn try_recv_from(&mut self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let received = self.socket.recv_from(buffer);
+        self.streak = if received.is_ok() { self.streak + 1 } else { 0 };
+        if self.streak == BUSY {
+            self.known = None;
+        }
+        received
     }
 
-    fn try_send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
-        self.0.send_to(datagram, to)
+    fn try_send_to(&mut self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
+        self.socket.send_to(datagram, to)
     }
 }
 
-#[cfg(unix)]
 impl std::os::fd::AsFd for Socket {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 }
 
-/// Makes a socket known to the reactor until the answer is dropped. Without a runtime tokio panics.
-fn register(socket: &Socket) -> io::Result<UdpSocket> {
-    tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
-    UdpSocket::from_std(socket.0.try_clone()?)
-}
-
-/// Waits until a socket is readable, the unicast one writable if that is awaited, or the deadline.
-async fn park(sockets: &Sockets<Socket>, wait: Wait) -> io::Result<()> {
-    let unicast = register(&sockets.unicast)?;
-    let multicast = sockets.multicast.as_ref().map(register).transpose()?;
-    let ready = poll_fn(|cx| {
-        if let Poll::Ready(ready) = unicast.poll_recv_ready(cx) {
-            return Poll::Ready(ready);
+/// Waits in a task as `wait` says.
+async fn park(sockets: &mut Sockets<Socket>, wait: Wait) -> io::Result<Ready> {
+    sockets.unicast.know()?;
+    if let Some(heard) = &mut sockets.multicast {
+        heard.know()?;
+    }
+    let room = wait.writable.then(|| sockets.unicast.register(Interest::WRITABLE)).transpose()?;
+    let found = poll_fn(|cx| {
+        let mut ready = Ready::NOTHING;
+        if wait.readable {
+            ready.unicast = sockets.unicast.is_readable(cx)?;
+            if let Some(heard) = &sockets.multicast {
+                ready.multicast = heard.is_readable(cx)?;
+            }
         }
-        if wait.writable
-            && let Poll::Ready(ready) = unicast.poll_send_ready(cx)
-        {
-            return Poll::Ready(ready);
+        let room = room.as_ref().is_some_and(|room| room.poll_write_ready(cx).is_ready());
+        if ready.unicast || ready.multicast || room {
+            return Poll::Ready(Ok(ready));
         }
-        match &multicast {
-            Some(heard) => heard.poll_recv_ready(cx),
-            None => Poll::Pending,
-        }
+        Poll::Pending
     });
-    let Some(deadline) = wait.deadline else { return ready.await };
-    timeout_at(deadline.into(), ready).await.unwrap_or(Ok(()))
+    let Some(deadline) = wait.deadline else { return found.await };
+    timeout_at(deadline.into(), found).await.unwrap_or(Ok(Ready::NOTHING))
 }
 
 /// A node on tokio. It dereferences to the driver's node, whose calls are all there.
@@ -100,31 +147,28 @@ async fn park(sockets: &Sockets<Socket>, wait: Wait) -> io::Result<()> {
 pub struct Node(scalesmall_driver::Node<Socket>);
 
 impl Node {
-    /// Opens the sockets and starts the engine, within a tokio runtime that has its network and
-    /// its timers enabled.
+    /// Opens the sockets and starts the engine. Works on any thread, within a runtime or not.
     ///
     /// # Errors
     ///
-    /// [`StartError`]; nothing stays open then. Outside of a runtime it is `StartError::Runtime`.
+    /// [`StartError`]; nothing stays open then.
     pub fn bind(settings: &Settings) -> Result<Self, StartError> {
-        let wrap = |socket| {
-            tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
-            Ok(Socket(socket))
-        };
+        let wrap = |socket| Ok(Socket { socket, known: None, streak: 0 });
         scalesmall_driver::Node::start(settings, wrap).map(Self)
     }
 
-    /// Runs the node until there is an event. May be dropped at any point: nothing is lost.
+    /// Runs the node in this task until there is an event. May be dropped at any point: nothing is lost.
     ///
     /// # Errors
     ///
-    /// A socket that failed, no file descriptor left, or no runtime here: in one the node goes on.
+    /// A socket that failed, no file descriptor left for the reactor, or no runtime here: in one the node goes
+    /// on.
     pub async fn next_event(&mut self) -> io::Result<Event> {
         self.0.next_event(park).await
     }
 
-    /// Runs the node until something has happened: pumps once and waits once. For loops that take
-    /// the events with `poll_event` in their own order; take all of them before.
+    /// Runs the node in this task until something has happened: pumps once and waits once. For loops that
+    /// take the events with `poll_event` in their own order; take all of them before.
     ///
     /// # Errors
     ///
@@ -132,6 +176,16 @@ impl Node {
     pub async fn turn(&mut self) -> io::Result<()> {
         self.0.turn(park).await
     }
+}
+
+/// Runs `node` on a thread of its own until the last [`Handle`] is dropped; see
+/// [the driver's](scalesmall_driver::spawn). The thread knows nothing of the runtime.
+///
+/// # Errors
+///
+/// The system has no thread or no file descriptor; nothing stays open then.
+pub fn spawn(node: Node) -> io::Result<(Handle, Events, JoinHandle<io::Result<()>>)> {
+    scalesmall_driver::spawn(node.0)
 }
 
 impl Deref for Node {

@@ -7,6 +7,20 @@ use crate::base::{Instant, Ix};
 use crate::claims::{Locator, LocatorError, Plea};
 
 impl Engine {
+    /// Says that the network of this host is back, or another one: an interface has come up, or has other
+    /// addresses. This node does at once what it would do in time: it contacts its seeds and those that it has
+    /// lost, and says by multicast that it is here.
+    pub fn network_changed(&mut self, now: Instant) {
+        self.advance(now);
+        if self.out.silent {
+            return;
+        }
+        let seeds = self.membership.comeback.seeds();
+        self.membership.comeback.contact(&self.picture, &mut self.out, &seeds);
+        self.membership.comeback.reunion(&self.picture, &mut self.out);
+        self.segment.greet_again(&self.picture, &mut self.out);
+    }
+
     /// Says that this node is reached at other addresses from now on, the preferred one first.
     ///
     /// Everybody is told. Peers use the new addresses as soon as this node is heard there or does not
@@ -31,6 +45,7 @@ impl Engine {
         }
         self.advance(now);
         self.picture.locate_me(&locator);
+        self.membership.asking.moved();
         let known = self.picture.claim(Ix::ME);
         if self.picture.object(&mut self.out, known.incarnation, Plea::Well) {
             self.picture.tell_all_of(&mut self.out, Ix::ME);

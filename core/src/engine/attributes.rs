@@ -86,16 +86,23 @@ impl Engine {
     }
 
     /// Says whether this node is about to stop. A node that drains is still routed to for what it
-    /// serves, and gets nothing new.
+    /// serves; [`Engine::route_by`] ranks it last for new work, and [`Engine::uncovered`] says what still
+    /// keeps it.
     ///
     /// It drains on in later lives of this engine, until this is called with `false`. Saying the same
     /// twice changes nothing.
     pub fn set_draining(&mut self, now: Instant, draining: bool) {
         self.advance(now);
-        if self.picture.drains(Ix::ME).is_some() != draining {
-            let stamp = draining.then(|| self.picture.next_drain_stamp().into_bytes());
-            self.describe_me(AttributeKind::DRAINING, stamp.unwrap_or_default());
+        if self.picture.drains(Ix::ME).is_some() == draining {
+            return;
         }
+        let bytes = if draining {
+            self.membership.draining.begin(&self.picture, &mut self.out).into_bytes()
+        } else {
+            self.membership.draining.end(&mut self.out);
+            Bytes::new()
+        };
+        self.describe_me(AttributeKind::DRAINING, bytes);
     }
 
     fn attribute_limit(&self) -> u32 {

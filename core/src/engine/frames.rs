@@ -137,6 +137,9 @@ impl Engine {
             | Frame::TooLarge { .. }
             | Frame::Undelivered { .. }
             | Frame::Counted { .. }
+            | Frame::Seen { .. }
+            | Frame::Drains { .. }
+            | Frame::Noted { .. }
                 if !header.bound || channel != Channel::Direct => {}
             Frame::Narrow => self.picture.path_said_narrow(&mut self.out, from),
             Frame::TooLarge { packet, bytes } => self.on_too_large(from, packet, bytes),
@@ -145,6 +148,13 @@ impl Engine {
             }
             Frame::Counted { packet, tag, highest, tag_of_highest } => {
                 self.on_counted(from, (packet, tag), (highest, tag_of_highest));
+            }
+            Frame::Seen { at } => self.on_seen(from, at),
+            Frame::Drains { stamp } => {
+                self.membership.draining.on_drains(&self.picture, &mut self.out, from, stamp);
+            }
+            Frame::Noted { stamp, own } => {
+                self.membership.draining.on_noted(&self.picture, from, stamp, own);
             }
             Frame::Padding { .. } => {}
             // These were taken above, some together with their frames; they do not nest.
@@ -169,6 +179,7 @@ impl Engine {
         let mut to = self.picture.bound(from);
         if let Arrival::Unicast(source) = arrival {
             to.at = Destination::Unicast(source);
+            self.tell_seen(from, source);
         }
         self.out.say(to, Say::Pong { packet, root });
         let highest = self.picture.peers.highest(from);

@@ -94,6 +94,14 @@ impl Engine {
         self.picture.find(id).map(|ix| self.picture.peers.places.shown(ix))
     }
 
+    /// The addresses at which a node says that it can be reached, the preferred one first, this node
+    /// included; none if it is not known.
+    #[must_use]
+    pub fn addresses(&self, id: NodeId) -> Vec<SocketAddr> {
+        let known = self.picture.find(id).map(|ix| self.picture.peers.places.last_said(ix));
+        known.iter().flat_map(crate::claims::Locator::addresses).collect()
+    }
+
     /// Where an owner serves a key: its address, with the port of its service. `None` if the owner is
     /// not known any more.
     #[must_use]

@@ -9,7 +9,7 @@ use crate::base::{Arrival, Channel, Destination, Instant, Ix, Life};
 use crate::broadcast::Novelty;
 use crate::claims::{Claim, Locator};
 use crate::mutants::mutated;
-use crate::out::{Cause, Say, To};
+use crate::out::{Cause, To};
 use crate::packet::{Header, TAG_LEN, WireError};
 use crate::picture::{BASE, News, Proof, Weighed};
 use crate::seal::{Freshness, OpenError};
@@ -134,7 +134,8 @@ impl Engine {
                         && header.bound
                     {
                         // It may just have said that it is there.
-                        self.picture.peers.places.heard(from, source);
+                        let picture = &mut self.picture;
+                        picture.place(&mut self.out, from, |places| places.heard(from, source));
                     }
                     Ok(())
                 }
@@ -212,24 +213,22 @@ impl Engine {
         if !self.has_room_for_messages(frames) {
             return Err(DatagramError::Busy);
         }
-        let is_news = known.is_none_or(|ix| self.picture.life(ix) != sender);
-        let locator = is_news.then(|| self.locator_of(sender, source, frames)).flatten();
-        if known.is_none() && locator.is_none() {
-            self.ask_place(sender, source);
-            return Err(DatagramError::Unproven);
-        }
+        let (locator, reached) = self.acquaint(sender, known, source, len, frames)?;
         if known.is_none() && !self.has_room_for_sender() {
             return Err(DatagramError::Full);
         }
         let ix = self.recognise(sender, known, locator).ok_or(DatagramError::Full)?;
         if header.bound && matches!(arrival, Arrival::Unicast(_)) {
-            self.picture.peers.places.heard(ix, source);
+            self.picture.place(&mut self.out, ix, |places| places.heard(ix, source));
+        }
+        if let Some(addr) = reached {
+            self.picture.place(&mut self.out, ix, |places| places.answered(ix, addr));
         }
         let picture = &mut self.picture;
         if picture.peers.places.said(ix).is_none()
             && picture.peers.may_tell(ix, picture.now, &picture.timing)
         {
-            self.ask_place(sender, source);
+            self.ask_place(sender, source, len, frames);
         }
         if misled {
             self.picture.peers.open_window(ix);
@@ -292,22 +291,12 @@ impl Engine {
         Some(news.ix)
     }
 
-    /// How the sender of a packet says in it that it is named and reached. One that is named after the
-    /// address that its packets come from need not say so.
-    fn locator_of(&self, sender: Life, source: SocketAddr, frames: &[Frame]) -> Option<Locator> {
-        let said = frames.iter().find_map(|frame| match frame {
-            Frame::Claim(claim) if claim.life == sender => claim.locator.clone(),
-            _ => None,
-        });
-        let cluster = &self.picture.config.cluster;
-        said.or_else(|| Some(source.into())).filter(|locator| locator.is_of(sender.id, cluster))
-    }
-
     /// Another life uses this node's name: the lower one of the two is told.
     fn meet_namesake(&mut self, sender: Life, source: SocketAddr) {
         let me = self.picture.me();
         if sender.epoch > me.epoch {
             if self.picture.is_plausible(&mut self.out, sender.epoch) {
+                self.membership.renewal.rival = Some(source);
                 self.membership.renewal.claimed(&self.picture, &mut self.out, sender.epoch);
             }
         } else if sender.epoch < me.epoch
@@ -315,17 +304,6 @@ impl Engine {
         {
             let to = To { at: Destination::Unicast(source), bound: Some(sender), node: None };
             self.out.say_frame(to, Frame::Claim(self.picture.claim(Ix::ME)));
-        }
-    }
-
-    /// Asks an unknown sender how it is named and reached: it is told a claim that says nothing of
-    /// that, and answers with its own. It may know as little of this node, and would ask in turn
-    /// instead of answering, so this node's own claim goes with the question.
-    fn ask_place(&mut self, sender: Life, source: SocketAddr) {
-        if self.membership.challenges.is_allowed(&self.picture, &mut self.out) {
-            let to = To { at: Destination::Unicast(source), bound: Some(sender), node: None };
-            let claims = [Claim::of_birth(sender, None), self.picture.claim(Ix::ME)];
-            self.out.say(to, Say::Frames(claims.map(Frame::Claim).into()));
         }
     }
 

@@ -13,6 +13,7 @@ impl Engine {
         self.writer.rest();
         self.broadcast.rest(&self.picture);
         self.membership.challenges.rest(&self.picture);
+        self.membership.asking.rest(&self.picture);
         growth::rest(&mut self.intents);
         growth::rest(&mut self.frames);
         self.out.outbox.rest();

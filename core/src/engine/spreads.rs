@@ -63,8 +63,12 @@ impl Engine {
             self.out.stats.messages_refused += 1;
             return Took::Nothing;
         }
+        let before = self.picture.root();
         self.apply_spread(header, from, spread, &batch);
-        self.out.pace.count(&self.picture.timing, self.picture.now, batch.len() as u64);
+        // Several nodes may announce one newcomer: the second time it is no news.
+        if batch.iter().any(is_message) || self.picture.root() != before {
+            self.out.pace.count(&self.picture.timing, self.picture.now, batch.len() as u64);
+        }
         if is_known {
             return Took::All;
         }

@@ -12,7 +12,7 @@ use crate::packet::Header;
 use crate::wire::Frame;
 
 /// The packet of the receiver that a frame answers, if the frame is evidence that its sender lives.
-const fn answered(frame: &Frame) -> Option<u64> {
+pub(super) const fn answered(frame: &Frame) -> Option<u64> {
     match frame {
         Frame::Pong { packet, .. }
         | Frame::Challenge { packet }
@@ -114,7 +114,7 @@ impl Engine {
     /// Asks the sender of a bound packet for an answer that nobody can have recorded; limited like
     /// challenges, and sent to where the packet came from.
     pub(super) fn ask_anew(&mut self, sender: Life, packet: u64, source: SocketAddr) {
-        if self.membership.challenges.is_allowed(&self.picture, &mut self.out) {
+        if self.may_ask(sender).is_some() {
             let to = To { at: Destination::Unicast(source), bound: Some(sender), node: None };
             self.out.say_frame(to, Frame::Challenge { packet });
             self.out.say(to, Say::Ping);

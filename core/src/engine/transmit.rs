@@ -170,6 +170,14 @@ impl Engine {
                 self.picture.padded_ping_sent(&mut self.out, ix, packet, len);
             }
         }
+        let (packet, asking) = (self.out.packet, &mut self.membership.asking);
+        match (to.node, to.bound, to.at) {
+            (None, Some(life), Destination::Unicast(at)) if cargo.ping => {
+                asking.pinged(life, packet, at);
+            }
+            (None, None, at) => asking.greeted(packet, at),
+            _ => {}
+        }
         for (&copy, place) in cargo.copies.iter().zip(0..) {
             self.broadcast.relays.sent(copy, self.out.packet, place, len > BASE, self.picture.now);
         }

@@ -74,7 +74,7 @@ impl Membership {
                 if claim.locator.is_some() && claim.locator != known {
                     self.contradicted(picture, out, ix, claim);
                     if ix == from && channel == Channel::Direct {
-                        picture.relocate(ix, claim);
+                        picture.relocate(out, ix, claim);
                     }
                 }
             }
@@ -178,6 +178,8 @@ impl Membership {
     ) {
         let me = picture.claim(Ix::ME);
         if claim.life.epoch > me.life.epoch {
+            let said = claim.locator.as_ref().and_then(|locator| locator.addresses().next());
+            self.renewal.rival = said.or(self.renewal.rival);
             self.renewal.claimed(picture, out, claim.life.epoch);
             return;
         }

@@ -7,17 +7,20 @@
 //! | `suspicion`, `watch` | the suspects: all of them, and one of them; who verifies, and the conclusion |
 //! | `claims` | what follows from a claim, a verdict, a silence, a sign of life |
 //! | `word`, `hearsay` | whether the word of another is enough; asking the accused first |
-//! | `challenge` | asking strangers to prove that they are heard live |
+//! | `challenge`, `asked` | asking strangers to prove that they are heard live; asking them how they are named, and whether they are where they say |
 //! | `comeback`, `returns` | retrying the lost, and telling all that one of them is back |
 //! | `renewal`, `numbers` | when this node begins a new life; whether its own packet numbers are refused |
+//! | `draining` | which other owners this node may count on when it drains |
 //! | `departure` | when this node may stop after it has said that it leaves |
 //!
 //! Nodes that are gone are forgotten by `repair::tombstones`.
 
+mod asked;
 mod challenge;
 mod claims;
 mod comeback;
 mod departure;
+mod draining;
 mod hearsay;
 mod numbers;
 mod probe;
@@ -30,9 +33,11 @@ mod word;
 use crate::base::{Epoch, Ix};
 use crate::out::{Out, Why};
 use crate::picture::Picture;
+use asked::Asking;
 use challenge::Challenges;
 use comeback::Comeback;
 use departure::Departure;
+use draining::Draining;
 use hearsay::{Doubt, Hearsay};
 use numbers::Numbers;
 use probe::{Probes, Unanswered};
@@ -43,6 +48,7 @@ use suspicion::Watches;
 /// The parts that find out which nodes live, and see to it that this one counts among them.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Membership {
+    pub(crate) asking: Asking,
     pub(crate) challenges: Challenges,
     pub(crate) probes: Probes,
     pub(crate) watches: Watches,
@@ -52,6 +58,7 @@ pub(crate) struct Membership {
     pub(crate) numbers: Numbers,
     pub(crate) returns: Returns,
     pub(crate) departure: Departure,
+    pub(crate) draining: Draining,
 }
 
 impl Membership {
@@ -63,6 +70,7 @@ impl Membership {
         self.renewal.start();
         self.numbers.start();
         self.departure = Departure::default();
+        self.draining.start(picture, out);
         self.probes.start(picture, out);
         self.comeback.start(picture, out);
         self.hearsay.clear();
@@ -102,6 +110,7 @@ impl Membership {
             Why::Comeback => self.comeback.on_timer(picture, out),
             Why::Return => self.returns.on_timer(picture, out),
             Why::Departure => self.departure.on_timer(out),
+            Why::Draining => self.draining.on_timer(picture, out),
             Why::Renewal => return self.renewal.on_timer(picture, out),
             _ => {}
         }
@@ -113,6 +122,7 @@ impl Membership {
         self.probes.forget(ix);
         self.watches.forget(picture, out, ix);
         self.numbers.forget(ix);
+        self.draining.forget(ix);
         self.returns.told(ix);
     }
 }

@@ -213,7 +213,7 @@ impl Probes {
         self.pings.remove(&packet);
         if picture.peers.places.others(by).next().is_some() {
             if let Some(addr) = elsewhere {
-                picture.peers.places.answered(by, addr);
+                picture.place(out, by, |places| places.answered(by, addr));
             }
             // The first answer says which way is the best.
             let same = self.pings.values_mut().filter(|sent| sent.to == by);

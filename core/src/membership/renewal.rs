@@ -49,13 +49,15 @@ struct Streak {
 pub(crate) struct Renewal {
     claimed: Option<(Epoch, Instant)>,
     streak: Option<Streak>,
+    /// Where the other holder of this node's id was seen or is said to be.
+    pub(crate) rival: Option<SocketAddr>,
     contests: Vec<Contest>,
 }
 
 impl Renewal {
     /// Begins a life. How often others have caused one is remembered.
     pub(crate) fn start(&mut self) {
-        *self = Self { streak: self.streak, ..Self::default() };
+        *self = Self { streak: self.streak, rival: self.rival, ..Self::default() };
     }
 
     /// This node is said to live in a higher epoch, or to have used up in its own what it has not.
@@ -75,7 +77,7 @@ impl Renewal {
         let wait = backoff::after(least, streak.count, MOST_DOUBLINGS);
         // The other holder has waited for as long at most, and each hears of the other by its next probe.
         if picture.now.since(streak.last) > 4 * wait + 8 * least {
-            self.streak = None;
+            (self.streak, self.rival) = (None, None);
             return least;
         }
         out.around(wait)
@@ -93,7 +95,7 @@ impl Renewal {
         streak.last = picture.now;
         if streak.count >= CONFLICT_FROM {
             let (renewals, lasted) = (streak.count, picture.now.since(streak.since));
-            out.event(Event::Conflict { epoch, renewals, lasted });
+            out.event(Event::Conflict { epoch, renewals, lasted, address: self.rival });
         }
         // Above by chance, so that a life that was never noticed is not begun a second time.
         let leap = 1 + out.random_below(1 << 22) as u64;
@@ -118,9 +120,10 @@ impl Renewal {
         }
         self.contests.push(Contest { ix, lower, addr, until: now + picture.timing.renewal_wait });
         out.say(picture.bound(ix), Say::Ping);
-        let claim = picture.claim(ix);
+        // It may not know this node yet, and takes nothing of a node that it does not know.
+        let claims = [picture.claim(ix), picture.claim(Ix::ME)];
         let to = To { at: Destination::Unicast(addr), bound: Some(lower), node: None };
-        out.say_frame(to, Frame::Claim(claim));
+        out.say(to, Say::Frames(claims.map(Frame::Claim).into()));
     }
 
     /// The life that is known of a peer has answered a ping: if it is contested, both live.

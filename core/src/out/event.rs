@@ -1,5 +1,6 @@
 //! What an engine tells its embedder.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -109,6 +110,29 @@ pub enum Event {
         renewals: u32,
         /// How long ago the first time was.
         lasted: Duration,
+        /// Where the other node was seen, or is said to be, if that is known: this node's own address
+        /// if the two take turns there.
+        address: Option<SocketAddr>,
+    },
+    /// A peer is reached at another address than before, in its life or since it began another one.
+    Moved {
+        /// The peer.
+        peer: NodeId,
+        /// The address.
+        to: SocketAddr,
+    },
+    /// A peer gets packets of this node from an address that is none of this node's: they pass a port
+    /// mapping, or the host has another address that it sends from. If the addresses that this node says
+    /// can be reached, all is well. Otherwise nobody takes it for a member: give it an address at which it
+    /// can be reached, which may be this one, with `Engine::set_addresses`. Each address is told once, and
+    /// eight at most until this node has other ones.
+    SeenElsewhere {
+        /// The peer.
+        by: NodeId,
+        /// The address that the packets come from.
+        at: SocketAddr,
+        /// The one that this node prefers.
+        advertised: SocketAddr,
     },
     /// For a while all packets of a peer have been refused, because higher numbers of the same life
     /// are known. It was set back to a snapshot, began an epoch a second time, or another node

@@ -18,6 +18,7 @@ enum Subject<'a> {
     Traits(NodeId),
     Draining(NodeId),
     Path(NodeId),
+    Place(NodeId),
     Multicast,
 }
 
@@ -244,12 +245,14 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         Event::Traits { node, .. } => Some(Subject::Traits(*node)),
         Event::Draining { node, .. } => Some(Subject::Draining(*node)),
         Event::Path { peer, .. } => Some(Subject::Path(*peer)),
+        Event::Moved { peer, .. } => Some(Subject::Place(*peer)),
         Event::Multicast { .. } => Some(Subject::Multicast),
         Event::Key { .. }
         | Event::Message { .. }
         | Event::Undelivered { .. }
         | Event::Renewed { .. }
         | Event::Conflict { .. }
+        | Event::SeenElsewhere { .. }
         | Event::Refused { .. }
         | Event::Isolated
         | Event::Stalled { .. }
@@ -271,6 +274,7 @@ fn hash(subject: Subject<'_>) -> u64 {
         Subject::Path(node) => Hash::new(KEY, 4).node(node),
         Subject::Traits(node) => Hash::new(KEY, 5).node(node),
         Subject::Draining(node) => Hash::new(KEY, 6).node(node),
+        Subject::Place(node) => Hash::new(KEY, 7).node(node),
     }
     .finish()
 }

@@ -32,6 +32,8 @@ pub(crate) enum Why {
     Housekeeping,
     /// The wait for acknowledgements of a departure ends.
     Departure,
+    /// Other owners are to be told that this node drains.
+    Draining,
     /// The speaker is to beat or to repeat a batch, or this node may begin to speak.
     Beat,
     /// A speaker is to be told that it is heard, or was not heard for too long.
@@ -42,7 +44,7 @@ pub(crate) enum Why {
     Keys,
 }
 
-const REASONS: [Why; 17] = [
+const REASONS: [Why; 18] = [
     Why::Flush,
     Why::Relay,
     Why::Probe,
@@ -56,6 +58,7 @@ const REASONS: [Why; 17] = [
     Why::Hearsay,
     Why::Housekeeping,
     Why::Departure,
+    Why::Draining,
     Why::Beat,
     Why::Hearing,
     Why::Path,

@@ -77,7 +77,7 @@ impl Picture {
             Ordering::Less => Weighed::Beaten(ix),
             Ordering::Equal => {
                 if self.peers.places.said(ix).is_none() {
-                    self.relocate(ix, claim);
+                    self.relocate(out, ix, claim);
                 }
                 Weighed::Known(ix)
             }
@@ -103,9 +103,9 @@ impl Picture {
 
     /// A node has said itself, in its present incarnation, how it is named and reached: that counts
     /// whatever others have said.
-    pub(crate) fn relocate(&mut self, ix: Ix, claim: &Claim) {
+    pub(crate) fn relocate(&mut self, out: &mut Out, ix: Ix, claim: &Claim) {
         self.peers.uncount(ix, &self.topology);
-        self.locate(ix, claim);
+        self.locate(out, ix, claim);
         self.peers.count(ix, &self.topology);
     }
 
@@ -117,14 +117,14 @@ impl Picture {
     }
 
     /// Takes in how a node is named and reached in its present life, unless that is another's name.
-    fn locate(&mut self, ix: Ix, claim: &Claim) {
+    fn locate(&mut self, out: &mut Out, ix: Ix, claim: &Claim) {
         let places = &self.peers.places;
         // Of two names with one identity the first one stays.
         let fits = |locator: &&Locator| locator.name() == places.last_said(ix).name();
         let new = |locator: &&Locator| places.said(ix).as_ref() != Some(*locator);
         if let Some(locator) = self.locator_in(claim).filter(new).filter(fits) {
             let was_heard = self.peers.get(ix).was_heard();
-            self.peers.places.learn(ix, locator, was_heard);
+            self.place(out, ix, |places| places.learn(ix, locator, was_heard));
         }
     }
 
@@ -164,7 +164,7 @@ impl Picture {
             self.peers.places.begin_life(ix);
             out.publish(changes);
         }
-        self.locate(ix, claim);
+        self.locate(out, ix, claim);
         self.peers.get_mut(ix).incarnation = claim.incarnation;
         let what = match claim.standing {
             // It may arrive before what it objects to, which is then never seen here.

@@ -21,10 +21,11 @@ use core::time::Duration;
 use crate::base::{Destination, Epoch, GroupName, Instant, Ix, Life, NodeId, NodeName};
 use crate::claims::{AttributeKind, Attributes, Claim, DrainStamp, Locator, Standing, Traits};
 use crate::config::Config;
-use crate::out::{Out, Say, To, Why};
+use crate::out::{Event, Out, Say, To, Why};
 use crate::picture::cover::Covers;
 use crate::picture::path::Paths;
 use crate::picture::peers::Peers;
+use crate::picture::places::Places;
 use crate::timing::Timing;
 use crate::topology::{Changes, GroupError, Topology};
 use crate::wire::{AttributeVersion, Frame, OVERHEAD};
@@ -176,6 +177,16 @@ impl Picture {
         self.find(life.id).filter(|&ix| self.topology.roster().epoch(ix) == life.epoch)
     }
 
+    /// Changes where a peer is to be found, and reports it.
+    pub(crate) fn place(&mut self, out: &mut Out, ix: Ix, change: impl FnOnce(&mut Places)) {
+        let before = self.peers.places.shown(ix);
+        change(&mut self.peers.places);
+        let to = self.peers.places.shown(ix);
+        if before != to && ix != Ix::ME {
+            out.event(Event::Moved { peer: self.id(ix), to });
+        }
+    }
+
     /// A packet for a peer, bound to the life that it is known to be in.
     pub(crate) fn bound(&self, ix: Ix) -> To {
         To { at: self.destination(ix), bound: Some(self.life(ix)), node: Some(ix) }
@@ -262,11 +273,6 @@ impl Picture {
     /// Whether a node drains, and since when compared with others.
     pub(crate) fn drains(&self, ix: Ix) -> Option<DrainStamp> {
         DrainStamp::from_bytes(self.attributes.get(ix, AttributeKind::DRAINING))
-    }
-
-    /// A stamp above all that this node knows.
-    pub(crate) fn next_drain_stamp(&self) -> DrainStamp {
-        DrainStamp(self.attributes.last_drain_stamp().saturating_add(1))
     }
 
     /// Which version of an attribute of a node this node has.

@@ -120,4 +120,5 @@ mod slots;
 
 pub use handover::{Handover, HandoverError, Step};
 pub use plan::{Candidate, Placement, Plan};
+pub(crate) use score::weighted;
 pub use slots::{Slots, SlotsError};

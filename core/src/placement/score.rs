@@ -56,7 +56,11 @@ const fn minus_log2(hash: u64) -> u64 {
 
 /// The score of a node for a slot; 0 for weight 0.
 pub(super) fn score(seed: u64, node: NodeId, weight: u16) -> u128 {
-    let hash = Hash::new(NODE, seed).node(node).finish();
+    weighted(Hash::new(NODE, seed).node(node).finish(), weight)
+}
+
+/// The score of a hash with a weight. Of equal weights the larger hash has no smaller score.
+pub(crate) fn weighted(hash: u64, weight: u16) -> u128 {
     (u128::from(weight) << 80) / u128::from(minus_log2(hash))
 }
 

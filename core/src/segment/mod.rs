@@ -46,6 +46,11 @@ impl Segment {
         self.hearer.start(out);
     }
 
+    /// The network may be another one: says hello as at the start.
+    pub(crate) fn greet_again(&mut self, picture: &Picture, out: &mut Out) {
+        self.multicast.start(picture, out);
+    }
+
     /// Whether multicast works.
     pub(crate) fn state(&self) -> MulticastState {
         self.multicast.state()

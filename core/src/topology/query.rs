@@ -1,5 +1,6 @@
 //! Questions to a picture, and what a peer would be sent.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::Topology;
@@ -120,16 +121,65 @@ impl Topology {
     /// to the ranges of all groups.
     #[must_use]
     pub fn shortfalls_without(&self, nodes: &[NodeId], copies: usize) -> Vec<Shortfall> {
-        let goes = nodes.iter().filter_map(|&node| self.roster.find(node)).map(Ix::raw).collect();
-        let mut groups: Vec<&Group> = self.groups.iter().collect();
+        let goes: BTreeSet<u32> =
+            nodes.iter().filter_map(|&node| self.roster.find(node)).map(Ix::raw).collect();
+        self.shortfalls(None, |member| !goes.contains(&member), copies)
+    }
+
+    /// The keys that a member serves and that fewer than `copies` members that stay serve; by group and
+    /// key.
+    pub(crate) fn shortfalls_of(
+        &self,
+        member: Ix,
+        stays: impl Fn(Ix) -> bool,
+        copies: usize,
+    ) -> Vec<Shortfall> {
+        self.shortfalls(Some(member.raw()), |member| stays(Ix::from_raw(member)), copies)
+    }
+
+    fn shortfalls(
+        &self,
+        of: Option<u32>,
+        stays: impl Fn(u32) -> bool,
+        copies: usize,
+    ) -> Vec<Shortfall> {
+        let concerns =
+            |group: &&Group| of.is_none_or(|member| group.record(Ix::from_raw(member)).is_some());
+        let mut groups: Vec<&Group> = self.groups.iter().filter(concerns).collect();
         groups.sort_unstable_by_key(|group| &group.name);
         let mut found = Vec::new();
         for group in groups {
             let shown = group.index.iter().filter(|it| self.is_shown(Ix::from_raw(it.member)));
             let ranges = shown.map(|entry| (entry.start, entry.end, entry.member));
-            shortfall::sweep(&group.name, ranges, &goes, copies, &mut found);
+            shortfall::sweep(&group.name, ranges, of, &stays, copies, &mut found);
         }
         found
+    }
+
+    /// The other members that serve keys that a member serves.
+    pub(crate) fn others_with_keys_of(&self, member: Ix) -> BTreeSet<Ix> {
+        let mut others = BTreeSet::new();
+        for group in self.groups.iter().filter(|group| group.record(member).is_some()) {
+            // Sorted by their starts: the furthest end up to each start.
+            let mut reach: Vec<(u32, u32)> = Vec::new();
+            for entry in group.index.iter().filter(|entry| entry.member == member.raw()) {
+                let before = reach.last().map_or(entry.end, |&(_, end)| end.max(entry.end));
+                reach.push((entry.start, before));
+            }
+            let meets = |start: u32, end: u32| {
+                let below = reach.partition_point(|&(from, _)| from <= end);
+                below.checked_sub(1).is_some_and(|at| reach[at].1 >= start)
+            };
+            let found = group.index.iter().filter(|entry| meets(entry.start, entry.end));
+            others.extend(found.map(|entry| Ix::from_raw(entry.member)));
+        }
+        others.remove(&member);
+        others
+    }
+
+    /// The owners of a key with their scores, best first.
+    pub(crate) fn route_scored(&self, group: &GroupName, key: u32) -> Vec<(u64, Owner)> {
+        Route::new(self, self.groups.by_name(group), key).scored()
     }
 
     /// All that is known of a group, to be [merged](Self::merge) by another node; `None` if nothing

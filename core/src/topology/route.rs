@@ -99,6 +99,14 @@ impl<'a> Route<'a> {
         });
     }
 
+    /// All owners with their scores, best first.
+    pub(super) fn scored(mut self) -> Vec<(u64, Owner)> {
+        let Some(group) = self.group else { return Vec::new() };
+        self.rank(group);
+        let ranked = self.ranked.as_slice().iter();
+        ranked.map(|&(score, position)| (score, self.owner(group, position))).collect()
+    }
+
     #[inline]
     fn owner(&self, group: &Group, position: Position) -> Owner {
         let Entry { start, end, member, port } = group.index.entry(position);

@@ -1,6 +1,6 @@
 //! What would be missing without some nodes: may they be stopped?
 
-use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use alloc::collections::{BTreeMap, BinaryHeap};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
@@ -21,11 +21,13 @@ pub struct Shortfall {
 }
 
 /// Sweeps over ranges (start, end, member) that are sorted by their start. Adds the keys that would
-/// have fewer than `copies` owners, and fewer than now, without the nodes that `goes` names.
+/// have fewer than `copies` owners, and fewer than now, with those alone that `stays` names; of one
+/// member's keys alone if `of` names one.
 pub(super) fn sweep(
     group: &GroupName,
     ranges: impl Iterator<Item = (u32, u32, u32)>,
-    goes: &BTreeSet<u32>,
+    of: Option<u32>,
+    stays: impl Fn(u32) -> bool,
     copies: usize,
     found: &mut Vec<Shortfall>,
 ) {
@@ -39,7 +41,7 @@ pub(super) fn sweep(
         while let Some((_, end, member)) = ranges.next_if(|(start, ..)| u64::from(*start) <= at) {
             ends.push(Reverse((end, member)));
             let held = owners.entry(member).or_default();
-            stay += usize::from(*held == 0 && !goes.contains(&member));
+            stay += usize::from(*held == 0 && stays(member));
             *held += 1;
         }
         while let Some(&Reverse((end, member))) = ends.peek()
@@ -50,13 +52,14 @@ pub(super) fn sweep(
             *held -= 1;
             if *held == 0 {
                 owners.remove(&member);
-                stay -= usize::from(!goes.contains(&member));
+                stay -= usize::from(stays(member));
             }
         }
         let start = ranges.peek().map_or(1 << 32, |(start, ..)| u64::from(*start));
         let end = ends.peek().map_or(1 << 32, |Reverse((end, _))| u64::from(*end) + 1);
         let next = start.min(end);
-        if stay < copies && stay < owners.len() {
+        let concerns = of.is_none_or(|member| owners.contains_key(&member));
+        if concerns && stay < copies && stay < owners.len() {
             let range = KeyRange::between(at as u32, (next - 1) as u32);
             append(found, group, range, owners.len(), stay);
         }
@@ -85,6 +88,7 @@ fn append(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::collections::BTreeSet;
     use quickcheck::quickcheck;
 
     /// Start, end, owners now, owners left.
@@ -96,8 +100,8 @@ mod tests {
         sorted.dedup();
         let group = GroupName::try_from("g").unwrap();
         let mut found = Vec::new();
-        let goes = goes.iter().copied().collect();
-        sweep(&group, sorted.into_iter(), &goes, copies, &mut found);
+        let stays = |member| !goes.contains(&member);
+        sweep(&group, sorted.into_iter(), None, stays, copies, &mut found);
         let plain = |it: &Shortfall| (it.range.start(), it.range.end(), it.owners, it.left);
         found.iter().map(plain).collect()
     }

@@ -197,6 +197,12 @@ impl Decoder {
                 highest: body.varint()?,
                 tag_of_highest: body.u16()?,
             },
+            kind::SEEN => {
+                let is_long = body.left() > 6;
+                Frame::Seen { at: locator::address(body, is_long)?.socket() }
+            }
+            kind::DRAINS => Frame::Drains { stamp: body.varint()? },
+            kind::NOTED => Frame::Noted { stamp: body.varint()?, own: body.varint()? },
             _ => return Ok(None),
         };
         Ok(Some(frame))

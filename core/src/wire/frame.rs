@@ -1,6 +1,7 @@
 //! Frames: what a packet says.
 
 use bytes::Bytes;
+use core::net::SocketAddr;
 use core::num::NonZeroU64;
 
 use crate::base::{GroupName, Life, NodeId};
@@ -173,6 +174,24 @@ pub enum Frame {
         highest: u64,
         /// The first 16 bits of the tag of that packet.
         tag_of_highest: u16,
+    },
+    /// Packets of the receiver come from an address that it does not say is its own.
+    Seen {
+        /// The address.
+        at: SocketAddr,
+    },
+    /// The sender drains, and would count on the receiver for keys that both serve.
+    Drains {
+        /// The stamp with which the sender drains.
+        stamp: u64,
+    },
+    /// The sender has noted that the receiver drains. From now on it begins to drain with a higher stamp
+    /// only.
+    Noted {
+        /// The stamp of the receiver.
+        stamp: u64,
+        /// The stamp with which the sender drains itself; 0 if it does not.
+        own: u64,
     },
 }
 

@@ -36,10 +36,13 @@ pub(super) const NARROW: u8 = 0x27;
 pub(super) const TOO_LARGE: u8 = 0x28;
 pub(super) const UNDELIVERED: u8 = 0x29;
 pub(super) const COUNTED: u8 = 0x2a;
+pub(super) const SEEN: u8 = 0x2b;
+pub(super) const DRAINS: u8 = 0x2c;
+pub(super) const NOTED: u8 = 0x2d;
 
 /// The last one: to be moved on with each new type.
 #[cfg(test)]
-pub(super) const LAST: u8 = COUNTED;
+pub(super) const LAST: u8 = NOTED;
 
 /// In the bits of a claim: a locator follows.
 pub(super) const CLAIM_LOCATOR: u8 = 0x40;

@@ -138,6 +138,9 @@
 //! | `0x28` | [`TooLarge`](Frame::TooLarge) | packet number (varint), bytes (2) |
 //! | `0x29` | [`Undelivered`](Frame::Undelivered) | sequence (varint), bytes (2) |
 //! | `0x2a` | [`Counted`](Frame::Counted) | packet number (varint), bits of its tag (2), highest packet number (varint), bits of its tag (2) |
+//! | `0x2b` | [`Seen`](Frame::Seen) | address (4 or 16), port (2) |
+//! | `0x2c` | [`Drains`](Frame::Drains) | stamp (varint) |
+//! | `0x2d` | [`Noted`](Frame::Noted) | stamp of the receiver (varint), of the sender or 0 (varint) |
 //!
 //! **Tables.** An *id*, a *life* and a *group* are varints that index a table of the packet. The
 //! tables come before all other frames, ids first; each may be left out, and no other frame adds to
@@ -190,6 +193,9 @@
 //! named after the address that the packet came from; else it is answered, as limited as challenges are,
 //! with a claim about the sender without a locator, to which the sender answers with its own.
 //!
+//! [`Seen`](Frame::Seen) tells the receiver that a packet of it came from an address that is not in its
+//! locator. It counts only in a bound packet to one receiver, which need not do anything.
+//!
 //! # Attributes
 //!
 //! | kind | bytes |
@@ -205,6 +211,11 @@
 //! know, and ignores fields that it cannot read.
 //!
 //! Kinds up to 7 are set aside for this table. Of kinds from 8 on a node keeps eight of each other node.
+//!
+//! **Draining.** A node that drains sends `Drains` to the other owners of its keys, until each has
+//! answered with `Noted`; both count only in a bound packet to one receiver, outside spreads and numbered
+//! frames. A node that has answered must not begin to drain with a stamp at or below the one that it has
+//! noted.
 //!
 //! # Keys that travel
 //!

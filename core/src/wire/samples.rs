@@ -227,7 +227,7 @@ fn frame_for_all(g: &mut Gen) -> Frame {
 
 /// Any frame but those that announce others.
 fn frame(g: &mut Gen) -> Frame {
-    match below(g, 27) {
+    match below(g, 30) {
         0 => Frame::Ping { root: u64::arbitrary(g) },
         1 => Frame::Pong { packet: number(g), root: some(g, u64::arbitrary) },
         2 => Frame::Ack { packet: number(g) },
@@ -272,6 +272,9 @@ fn frame(g: &mut Gen) -> Frame {
             highest: number(g),
             tag_of_highest: u16::arbitrary(g),
         },
+        26 => Frame::Seen { at: addr(g) },
+        27 => Frame::Drains { stamp: number(g) },
+        28 => Frame::Noted { stamp: number(g), own: number(g) },
         _ if bool::arbitrary(g) => Frame::Vouch { life: life(g), packet: number(g) },
         _ => Frame::Duplicate { epoch: Epoch(u64::arbitrary(g)) },
     }

@@ -177,6 +177,9 @@ fn statements() -> Vec<(&'static str, Vec<Frame>)> {
             [Frame::Counted { packet: 300, tag: 0x1234, highest: 301, tag_of_highest: 0x5678 }]
                 .into(),
         ),
+        ("seen", [Frame::Seen { at: "10.0.0.2:29999".parse().unwrap() }].into()),
+        ("drains", [Frame::Drains { stamp: 300 }].into()),
+        ("noted", [Frame::Noted { stamp: 300, own: 0 }].into()),
     ]
     .into()
 }

@@ -71,6 +71,9 @@ fn a_node_that_moves_is_reached_there() {
         net.run_for(Duration::from_secs(20));
         for &number in movers {
             assert_eq!(seen_at(&net, number), [addr(number + 60); 7], "{movers:?}");
+            let moved = Event::Moved { peer: id(number), to: addr(number + 60) };
+            let told = net.events[since..].iter().filter(|(_, event)| *event == moved);
+            assert_eq!(told.count(), 7, "{movers:?}");
         }
         // The first probe of a peer that has moved as well as this node may remain unanswered.
         let most = if movers.len() < 3 { 0 } else { movers.len() };
@@ -111,6 +114,21 @@ fn a_restart_elsewhere_is_a_return() {
     assert_same(&net);
 }
 
+/// The others know a later life of it, so they do not take what it says; they tell it so, and who they are.
+#[test]
+fn a_node_with_a_name_returns_though_its_clock_was_set_back() {
+    let mut net = settled(4, |_| None);
+    let locator = Locator::new(name(2), &[addr(62)]).unwrap();
+    let epoch = scalesmall_core::Epoch(EPOCH.0 - 1);
+    net.moved.insert(2, 62);
+    net.engines[1] = Engine::new(config(), locator, epoch, net.now).unwrap();
+    net.on(2, |engine, now| engine.contact(now, &[addr(1)]));
+    net.run_for(Duration::from_secs(5));
+    assert!(net.engines[1].epoch() > EPOCH, "it has begun a life above the known one");
+    assert_eq!(seen_at(&net, 2), [addr(62); 3]);
+    assert_same(&net);
+}
+
 /// Two nodes of one name that know nobody but each other: both are told.
 #[test]
 fn two_of_one_name_that_meet_are_told() {
@@ -124,8 +142,10 @@ fn two_of_one_name_that_meet_are_told() {
     net.on(2, |engine, now| engine.contact(now, &[addr(1)]));
     net.run_for(Duration::from_secs(60));
     for number in [1, 2] {
-        let conflict =
-            |(by, event): &(u16, Event)| *by == number && matches!(event, Event::Conflict { .. });
+        let other = Some(addr(3 - number));
+        let conflict = |(by, event): &(u16, Event)| {
+            *by == number && matches!(event, Event::Conflict { address, .. } if *address == other)
+        };
         assert!(net.events.iter().any(conflict), "node {number} is not told");
     }
     assert!(net.sent.len() < 600, "{} datagrams", net.sent.len());

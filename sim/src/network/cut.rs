@@ -1,8 +1,10 @@
 //! Cuts: datagrams from some nodes to others that do not pass.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::Rule;
+use super::{Packet, Rule};
+use crate::addresses::Family;
 use crate::link::nanos;
 
 /// Stops datagrams from some nodes to others, always or on a schedule.
@@ -16,12 +18,32 @@ pub(crate) struct Cut {
     flapping: Option<(u64, u64)>,
     /// Whether only multicasts are stopped.
     pub(super) multicast: bool,
+    /// Which addresses it is about, if not all.
+    addresses: About,
+}
+
+/// Which addresses a cut is about.
+#[derive(Clone, Debug)]
+enum About {
+    All,
+    /// Those of a family.
+    Family(Family),
+    /// These.
+    These(Vec<SocketAddr>),
 }
 
 impl Cut {
     pub(crate) fn new(from: &[usize], to: &[usize], since: u64) -> Self {
         let (from, to) = (NodeSet::new(from), NodeSet::new(to));
-        Self { rule: Rule(0), from, to, since, flapping: None, multicast: false }
+        Self {
+            rule: Rule(0),
+            from,
+            to,
+            since,
+            flapping: None,
+            multicast: false,
+            addresses: About::All,
+        }
     }
 
     pub(crate) fn flapping(mut self, on: Duration, off: Duration) -> Self {
@@ -33,6 +55,34 @@ impl Cut {
     pub(crate) fn of_multicast(mut self) -> Self {
         self.multicast = true;
         self
+    }
+
+    /// Stops what goes from and to addresses of a family alone.
+    pub(crate) fn of_family(mut self, family: Family) -> Self {
+        self.addresses = About::Family(family);
+        self
+    }
+
+    /// Stops what comes from some addresses or goes to them alone.
+    pub(crate) fn of_addresses(mut self, addresses: &[SocketAddr]) -> Self {
+        self.addresses = About::These(addresses.to_vec());
+        self
+    }
+
+    /// Whether it is about all addresses.
+    pub(super) const fn is_whole(&self) -> bool {
+        matches!(self.addresses, About::All)
+    }
+
+    pub(super) fn stops_packet(&self, packet: &Packet<'_>) -> bool {
+        let about = match &self.addresses {
+            About::All => true,
+            About::Family(family) => Family::of(packet.target) == *family,
+            About::These(these) => these.contains(&packet.source) || these.contains(&packet.target),
+        };
+        about
+            && (packet.multicast || !self.multicast)
+            && self.stops(packet.at, packet.from, packet.to)
     }
 
     pub(super) fn stops(&self, now: u64, from: usize, to: usize) -> bool {

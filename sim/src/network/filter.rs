@@ -1,5 +1,6 @@
 //! Filters: what is asked for every datagram.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::Carried;
@@ -14,6 +15,10 @@ pub struct Packet<'a> {
     pub from: usize,
     /// The receiving node.
     pub to: usize,
+    /// The address that it comes from.
+    pub source: SocketAddr,
+    /// The address that it goes to; of a multicast, the receiver's of the same family.
+    pub target: SocketAddr,
     /// Whether it goes to a multicast group.
     pub multicast: bool,
     /// The UDP payload.

@@ -209,9 +209,10 @@ impl Network {
         self.lossy.clear();
     }
 
-    /// Whether a unicast datagram sent now would meet a cut.
+    /// Whether a unicast datagram sent now would meet a cut, whatever addresses it goes from and to.
     pub(crate) fn is_cut(&self, now: u64, from: usize, to: usize) -> bool {
-        self.cuts.iter().any(|cut| !cut.multicast && cut.stops(now, from, to))
+        let whole = |cut: &&Cut| !cut.multicast && cut.is_whole();
+        self.cuts.iter().filter(whole).any(|cut| cut.stops(now, from, to))
     }
 
     fn link_between(&self, from: usize, to: usize) -> &Link {
@@ -241,10 +242,7 @@ impl Network {
         self.fates.multicast += u64::from(packet.multicast);
         self.fates.between_zones += u64::from(self.zones[packet.from] != self.zones[packet.to]);
         let lost = Carried::default();
-        let stops = |cut: &Cut| {
-            (packet.multicast || !cut.multicast) && cut.stops(packet.at, packet.from, packet.to)
-        };
-        if self.cuts.iter().any(stops) {
+        if self.cuts.iter().any(|cut| cut.stops_packet(packet)) {
             self.fates.cut += 1;
             return lost;
         }

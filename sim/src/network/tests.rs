@@ -1,3 +1,4 @@
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::*;
@@ -7,7 +8,9 @@ fn network(link: Link) -> Network {
 }
 
 fn packet(from: usize, to: usize, at: u64) -> Packet<'static> {
-    Packet { at, from, to, multicast: false, bytes: &[0; 50], random: Random::new(3) }
+    let [source, target] = [from, to].map(|node| SocketAddr::from(([10, 0, 0, node as u8 + 1], 1)));
+    let random = Random::new(3);
+    Packet { at, from, to, source, target, multicast: false, bytes: &[0; 50], random }
 }
 
 #[test]

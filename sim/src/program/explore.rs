@@ -29,7 +29,8 @@ pub(crate) struct Explore {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "runs", "node_seconds", "kind"])]
     seeds: Option<PathBuf>,
     /// Draw worlds of this kind alone: lan, wan, mixed (delays), narrow (paths), small (clusters),
-    /// settings (that differ), setback (to snapshots), copies (of nodes) or hostile (a member that lies)
+    /// settings (that differ), setback (to snapshots), copies (of nodes), hostile (a member that lies) or
+    /// moving (to other addresses)
     /// [default: the seed draws the kind as well]
     #[arg(long, value_name = "NAME")]
     kind: Option<Kind>,

@@ -30,6 +30,11 @@ impl Tap<Engine> for Lines {
         self.names = Some(names.clone());
     }
 
+    fn moved(&mut self, at: u64, node: usize, names: &Names) {
+        let (name, addresses) = (names.name(node).to_string(), names.addresses(node));
+        self.write(&json!({ "at": at, "kind": "moved", "node": node, "name": name, "addresses": addresses }));
+    }
+
     fn event(&mut self, at: u64, node: usize, event: &Event) {
         let event = format!("{event:?}");
         let event =

@@ -44,12 +44,13 @@ pub(crate) struct Replay {
     ///
     /// `at` is the time in nanoseconds, `kind` says what happened. "event": `node` reported `event`.
     /// "sent": the datagram of this `number` left `from` for `to`, or for as many `hearers` of a
-    /// multicast, with these `bytes`, in hexadecimal digits. All other kinds are named after the
-    /// fates that the simulator counts, and tell what befell that datagram on the way to one
+    /// multicast, with these `bytes`, in hexadecimal digits. "moved": the `node` of this `name` has
+    /// other `addresses`. All other kinds are named after the fates that the simulator counts, and tell what befell that datagram on the way to one
     /// receiver. It ends there once, and once more for each "duplicated" and "replayed": it is
     /// "delivered", or it is "lost", "lost_in_burst", "cut", "filtered", "too_large" (for the link),
     /// dropped by a full link ("queue_full") or socket ("buffer_full"), "discarded" with a node that
-    /// ended, or sent to "nobody" who runs there. What was "corrupted" ends with its `bytes` as they
+    /// ended, sent to "nobody" who runs there, or to a family of which the sender has no address
+    /// ("no_route"). What was "corrupted" ends with its `bytes` as they
     /// came. What is under way in the end has no end.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,

@@ -16,6 +16,7 @@ pub(super) fn begun(scenario: &Scenario) -> String {
                     | Goal::Heard
                     | Goal::Split
                     | Goal::Conflict
+                    | Goal::Located
                     | Goal::ToldOfHold => {
                         break;
                     }
@@ -23,7 +24,7 @@ pub(super) fn begun(scenario: &Scenario) -> String {
                 .to_owned(),
             ),
             Step::Run(span) => words.push(format!("{span} pass")),
-            Step::Meter(_) | Step::Count(_) | Step::Usage(_) => {}
+            Step::Meter(_) | Step::Count(_) | Step::Usage(_) | Step::NoteOwners(_) => {}
             Step::ForbidFalseDown(_) | Step::ForbidHidden(_) | Step::Join(_) => {}
             _ => break,
         }

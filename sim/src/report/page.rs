@@ -6,6 +6,7 @@ use core::fmt::Write;
 use super::Runs;
 use super::chosen::chosen;
 use crate::drawing::{Cast, Course, HEAD, TAIL, Zones, again, escape};
+use crate::names::given_name;
 use crate::sample::Sample;
 use crate::scale::Grouped;
 use crate::scenario::{Cluster, Played};
@@ -115,7 +116,9 @@ fn cast(cluster: &Cluster) -> Cast {
         of: (0..cluster.nodes).map(|node| cluster.zone_of(node)).collect(),
         names: cluster.zone_names(),
     });
-    Cast { names: Vec::new(), zones }
+    // Without names of their own they are called by their numbers.
+    let nodes = if cluster.names { cluster.nodes } else { 0 };
+    Cast { names: (0..nodes).map(given_name).collect(), zones }
 }
 
 /// Each bar as a gauge: how much of what is allowed was used.

@@ -147,6 +147,10 @@ fn told(event: &Event) -> Option<(&'static str, String)> {
         Event::Conflict { renewals, lasted, .. } => {
             ("conflict", format!("renewed {renewals} times within {}", time(lasted)))
         }
+        Event::Moved { peer, to } => ("moved", format!("{peer} is at {to}")),
+        Event::SeenElsewhere { by, at, advertised } => {
+            ("seen elsewhere", format!("by {by} at {at}, not {advertised}"))
+        }
         Event::Refused { peer, lasted, .. } => {
             ("refuses", format!("all packets of {} for {}", peer.id, time(lasted)))
         }

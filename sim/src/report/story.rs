@@ -132,8 +132,9 @@ pub(super) const SUBJECTS: [Subject; 12] = [
     Subject {
         title: "Nodes come back",
         words: "Restarts one after the other, of half the nodes at once, from an old snapshot, and beside a \
-                copy that still runs. Nobody routes to what a node served in an earlier life.",
-        scenarios: &["return", "rolling-restart*", "mass-restart*", "set-back", "copies"],
+                copy that still runs; and nodes that come back or move to other addresses, whose keys stay with \
+                them. Nobody routes to what a node served in an earlier life.",
+        scenarios: &["return", "rolling-restart*", "names", "mass-restart*", "set-back", "copies"],
     },
     Subject {
         title: "Loss",

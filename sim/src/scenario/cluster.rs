@@ -8,6 +8,7 @@ use super::nodes::{Nodes, ZoneName, ends};
 use super::path::Path;
 use super::settings::{Preset, Settings};
 use super::value::Span;
+use crate::addresses::Family;
 use crate::network::Links;
 
 /// The nodes, and the links between them.
@@ -40,6 +41,15 @@ pub struct Cluster {
     /// Whether their addresses are of the sixth version.
     #[serde(default)]
     pub ipv6: bool,
+    /// Whether they have names of their own, of 12 bytes, and not those of their addresses.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub names: bool,
+    /// The families of the addresses of each, the preferred one first; one address if it is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<Family>,
+    /// Nodes with addresses of other families.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub homes: Vec<Home>,
     /// What all nodes do wrong on purpose.
     #[cfg(feature = "mutants")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +61,10 @@ pub struct Cluster {
     /// each restart.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub serve: bool,
+    /// How many nodes serve each key, if not 0: each node serves a share of all keys, from its start on and
+    /// after each restart as well.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub owners: usize,
     /// The links between nodes, of one zone if there are several.
     #[serde(default)]
     pub link: Path,
@@ -76,6 +90,16 @@ pub struct Others {
     pub these: Nodes,
     /// Their settings, on top of those of all.
     pub settings: Settings,
+}
+
+/// Nodes with addresses of their own families.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Home {
+    /// Which, counted from 0.
+    pub these: Nodes,
+    /// The families of their addresses, the preferred one first.
+    pub addresses: Vec<Family>,
 }
 
 /// Nodes that are near to each other.
@@ -118,6 +142,17 @@ impl Cluster {
             (Some([least, most]), _) => (least.0 + most.0) / 2,
             (_, Some(median)) => median.0,
             _ => core::time::Duration::from_micros(1_250),
+        }
+    }
+
+    /// The families of a node's addresses, the preferred one first.
+    pub(super) fn families(&self, node: usize) -> Vec<Family> {
+        let home = self.homes.iter().find(|home| home.these.contains(node));
+        let addresses = home.map_or(&self.addresses, |home| &home.addresses);
+        match addresses.as_slice() {
+            [] if self.ipv6 => vec![Family::V6],
+            [] => vec![Family::V4],
+            some => some.to_vec(),
         }
     }
 
@@ -281,6 +316,11 @@ pub enum Seeds {
 
 /// The most nodes: what they know of each other grows with the square of their number.
 const MOST_NODES: usize = 65_536;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
 
 const fn one() -> u16 {
     1

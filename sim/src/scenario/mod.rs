@@ -69,7 +69,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use amount::{Size, Speed};
-pub use cluster::{Cluster, Others, Route, Seeds, Zone};
+pub use cluster::{Cluster, Home, Others, Route, Seeds, Zone};
 pub use figure::{Bar, Delays, Figure, Figures, Limit, Medians, Score, Unit};
 pub use grid::Grid;
 pub use nodes::{Nodes, ZoneName};
@@ -79,9 +79,9 @@ pub use settings::{Preset, Settings};
 pub use statistic::Statistic;
 use step::walk;
 pub use step::{
-    At, Await, Betray, Between, Churn, Copies, Count, Counted, Direction, Flap, Goal, Jump, Lossy,
-    Narrow, Nothing, Parts, Pauses, Recover, RelinkZone, Repeat, Resume, Send, Serve, Skew, Slow,
-    Stall, Stalls, Step, Still, Tell, Timeline, To, Usage, WallClock, Way, Whom,
+    At, Await, Betray, Between, Churn, Close, Copies, Count, Counted, Direction, Flap, Goal, Jump,
+    Lossy, Narrow, Nothing, Parts, Pauses, Readdress, Recover, RelinkZone, Repeat, Resume, Send,
+    Serve, Skew, Slow, Stall, Stalls, Step, Still, Tell, Timeline, To, Usage, WallClock, Way, Whom,
 };
 pub use value::{Chance, Span};
 

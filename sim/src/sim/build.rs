@@ -8,6 +8,7 @@ use scalesmall_core::{ClusterName, Config, Engine, Key, Keyring};
 
 use super::protocol::{Birth, Protocol};
 use super::{Born, FOR_NETWORK, FOR_STARTS, Make, Parts, Sim, Step};
+use crate::addresses::{Family, NETWORKS};
 use crate::check::Broken;
 use crate::link::{Link, nanos};
 use crate::names::Names;
@@ -28,7 +29,8 @@ pub struct Build<P: Protocol> {
     seeds: ByNode<Vec<usize>>,
     asleep: Vec<usize>,
     cluster: ClusterName,
-    ipv6: bool,
+    named: bool,
+    families: ByNode<Vec<Family>>,
     rerun: String,
     parameters: Vec<(String, String)>,
 }
@@ -66,7 +68,7 @@ impl Build<Engine> {
         self.make = Some(Rc::new(RefCell::new(move |birth: &Birth| {
             let mut config = config(birth);
             config.seed = birth.seed;
-            Engine::new(config, birth.addr, birth.epoch, birth.now)
+            Engine::new(config, birth.locator.clone(), birth.epoch, birth.now)
                 .unwrap_or_else(|error| panic!("node {}: {error}", birth.node))
         })));
         self
@@ -87,7 +89,8 @@ impl<P: Protocol> Build<P> {
             seeds: Box::new(|_| vec![0]),
             asleep: Vec::new(),
             cluster: credentials().0,
-            ipv6: false,
+            named: false,
+            families: Box::new(|_| vec![Family::V4]),
             rerun: format!("SIM_SEED={seed}, and the same test or scenario"),
             parameters: Vec::new(),
         }
@@ -148,10 +151,25 @@ impl<P: Protocol> Build<P> {
         self
     }
 
-    /// Gives all nodes IPv6 addresses.
+    /// Gives each node one IPv6 address.
     #[must_use]
-    pub const fn ipv6(mut self) -> Self {
-        self.ipv6 = true;
+    pub fn ipv6(self) -> Self {
+        self.addresses(|_| vec![Family::V6])
+    }
+
+    /// Gives each node addresses of these families, 1 to 4, the preferred one first. Those of more than
+    /// one need names: [`Build::named`].
+    #[must_use]
+    pub fn addresses(mut self, families: impl Fn(usize) -> Vec<Family> + 'static) -> Self {
+        self.families = Box::new(families);
+        self
+    }
+
+    /// Gives nodes names of their own, of 12 bytes, so that they may have several addresses and move to
+    /// others. Nodes that have none are named after their addresses.
+    #[must_use]
+    pub const fn named(mut self) -> Self {
+        self.named = true;
         self
     }
 
@@ -193,12 +211,15 @@ impl<P: Protocol> Build<P> {
         if let Some(segments) = self.segments {
             network.set_segments((0..nodes).map(segments).collect());
         }
-        let names = Names::new(self.cluster, nodes, self.ipv6);
+        let names = Names::new(self.cluster, nodes, self.named, &self.families);
+        let several =
+            (0..nodes).find(|node| !(1..=NETWORKS).contains(&names.addresses(*node).len()));
+        let several = several.or_else(|| {
+            let one = |node: &usize| names.addresses(*node).len() == 1;
+            (0..nodes).find(|node| !self.named && !one(node))
+        });
         let seeds = (0..nodes)
-            .map(|node| {
-                let seeds = (self.seeds)(node).into_iter().filter(|seed| *seed != node);
-                seeds.map(|seed| names.addr(seed)).collect()
-            })
+            .map(|node| (self.seeds)(node).into_iter().filter(|seed| *seed != node).collect())
             .collect();
         let mut sim = Sim::assemble(Parts {
             seed: self.seed,
@@ -220,6 +241,12 @@ impl<P: Protocol> Build<P> {
         P::set_rules(&mut sim);
         for wrong in wrong {
             sim.fail(Broken::Misuse(format!("link: {wrong}")), &[]);
+        }
+        if let Some(node) = several {
+            let text = format!(
+                "addresses: node {node} has none, more than {NETWORKS}, or several and no name"
+            );
+            sim.fail(Broken::Misuse(text), &[]);
         }
         sim
     }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::protocol::Protocol;
-use super::{Forbidden, Sim};
+use super::{Forbidden, Sim, Step};
 use crate::check::Broken;
 use crate::link::{Link, nanos};
 use crate::network::{Cut, Links, Packet, Rule, Verdict};
@@ -67,7 +67,7 @@ impl<P: Protocol> Sim<P> {
         self.add_cut(Cut::new(from, to, self.now).flapping(on, off))
     }
 
-    fn add_cut(&mut self, cut: Cut) -> Rule {
+    pub(super) fn add_cut(&mut self, cut: Cut) -> Rule {
         self.calm = false;
         self.network.add_cut(cut)
     }
@@ -285,6 +285,10 @@ impl<P: Protocol> Sim<P> {
         }
         self.trace.note(self.now, node, What::Verb("resumed"));
         self.nodes[node].condition = Condition::Running;
+        // A process notices late, if at all, what has become of its host meanwhile.
+        if self.nodes[node].moved {
+            self.queue.push(self.now, Step::Notice(node as u32));
+        }
         for (to, bytes) in core::mem::take(&mut self.nodes[node].held) {
             self.transmit(node, to, &bytes);
         }

@@ -11,6 +11,7 @@
 //! | | `faults` | what can be done to nodes and links, and its end |
 //! | | `film` | looking at a simulation again and again, to draw it afterwards |
 //! | | `meter` | what nodes sent between two moments |
+//! | | `moves` | nodes that get other addresses |
 //! | | `queries` | what can be asked at any moment |
 //! | | `fork` | two futures from one moment |
 //! | | `reports` | what nodes report, and whether it can be true |
@@ -29,6 +30,7 @@ mod film;
 mod forge;
 mod fork;
 mod meter;
+mod moves;
 mod protocol;
 mod queries;
 mod reports;
@@ -55,7 +57,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::BytesMut;
-use scalesmall_core::{Engine, Instant};
+use scalesmall_core::{Engine, Instant, SendError};
 
 use crate::check::{Broken, Failure};
 use crate::counts::Faults;
@@ -100,7 +102,7 @@ pub struct Sim<P: Protocol = Engine> {
     make: Make<P>,
     /// What is done to a node before it contacts anybody.
     born: Option<Born<P>>,
-    seeds: Vec<Vec<SocketAddr>>,
+    seeds: Vec<Vec<usize>>,
     lives: Vec<u32>,
     names: Names,
     /// Nodes that are going to start.
@@ -148,11 +150,13 @@ enum Step {
     Twin(u32),
     /// A slow node takes its next datagram.
     Work(u32),
-    /// A node learns that nobody listens at the other.
-    Refused {
+    /// A node learns that a datagram to an address could not be sent.
+    Unsent {
         node: u32,
-        about: u32,
+        what: Box<(SocketAddr, SendError)>,
     },
+    /// A process notices which addresses its host has.
+    Notice(u32),
 }
 
 /// Makes a node's protocol.
@@ -168,7 +172,7 @@ struct Parts<P: Protocol> {
     network: Network,
     make: Make<P>,
     born: Option<Born<P>>,
-    seeds: Vec<Vec<SocketAddr>>,
+    seeds: Vec<Vec<usize>>,
     names: Names,
     parameters: Vec<(String, String)>,
     rerun: String,

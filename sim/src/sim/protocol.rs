@@ -3,7 +3,9 @@
 use core::net::SocketAddr;
 
 use bytes::BytesMut;
-use scalesmall_core::{Arrival, Destination, Epoch, Instant, NodeId, SendError, SendRate, Status};
+use scalesmall_core::{
+    Arrival, Destination, Epoch, Instant, Locator, NodeId, SendError, SendRate, Status,
+};
 
 use super::Sim;
 use crate::check::Broken;
@@ -126,6 +128,9 @@ pub trait Protocol {
     /// Makes contact with nodes that may be running.
     fn contact(&mut self, _now: Instant, _seeds: &[SocketAddr]) {}
 
+    /// Learns that it is reached at other addresses from now on, the preferred one first.
+    fn set_addresses(&mut self, _now: Instant, _addresses: &[SocketAddr]) {}
+
     /// Says goodbye.
     fn depart(&mut self, _now: Instant) {}
 
@@ -155,12 +160,14 @@ pub struct Sighting {
 }
 
 /// How a node comes into the world; what [`Build::of`](crate::Build::of) makes a protocol from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Birth {
     /// Which node, counted from 0.
     pub node: usize,
-    /// Its address.
+    /// Its address, the preferred one if it has several.
     pub addr: SocketAddr,
+    /// Its name and all of its addresses.
+    pub locator: Locator,
     /// Its life, from its wall clock, which may have been set back.
     pub epoch: Epoch,
     /// What its clock shows.

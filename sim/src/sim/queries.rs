@@ -40,7 +40,7 @@ impl<P: Protocol> Sim<P> {
         self.nodes.get(node)?.protocol.as_ref()
     }
 
-    /// A node's address.
+    /// A node's address, the preferred one if it has several.
     #[must_use]
     pub fn addr(&self, node: usize) -> SocketAddr {
         self.names.addr(node)
@@ -176,9 +176,10 @@ impl<P: Protocol> Sim<P> {
         self.seed
     }
 
-    /// The addresses that a node contacts when it starts.
-    pub(crate) fn seeds(&self, node: usize) -> &[SocketAddr] {
-        &self.seeds[node]
+    /// The addresses that a node contacts when it starts: those of its seeds that it has a way to.
+    pub(crate) fn seeds(&self, node: usize) -> Vec<SocketAddr> {
+        let seeds = self.seeds[node].iter().flat_map(|seed| self.names.addresses(*seed));
+        seeds.copied().filter(|addr| self.names.source(node, *addr).is_some()).collect()
     }
 
     pub(crate) fn has_departed(&self, node: usize) -> bool {

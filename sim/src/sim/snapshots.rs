@@ -52,7 +52,7 @@ impl<P: Protocol> Sim<P> {
     pub(super) fn holders(&self, to: usize, packet: u32) -> (bool, bool) {
         let Some(twin) = self.twins.get(&to) else { return (false, true) };
         let slot = self.datagrams.slot(packet);
-        if slot.multicast {
+        if slot.is_multicast() {
             return (true, true);
         }
         let chance = || self.random.fork(FOR_COPIES).fork(slot.number).hit(Ratio(1, 2));
@@ -70,9 +70,9 @@ impl<P: Protocol> Sim<P> {
     pub(super) fn deliver_to_twin(&mut self, packet: u32, to: usize) {
         let Some(mut twin) = self.twins.remove(&to) else { return };
         let slot = self.datagrams.slot(packet);
-        let source = self.names.addr(slot.from);
+        let source = slot.way.source;
         let arrival =
-            if slot.multicast { Arrival::Multicast(source) } else { Arrival::Unicast(source) };
+            if slot.is_multicast() { Arrival::Multicast(source) } else { Arrival::Unicast(source) };
         self.network.fates.delivered += 1;
         self.trace.fold(self.now, to, !hash_bytes(&slot.bytes) ^ slot.from as u64);
         let now = scalesmall_core::Instant::from_nanos(twin.clock.local(self.now));

@@ -1,10 +1,13 @@
 //! What happens in a step: a node starts, hears, has a deadline; its output is taken.
 
+use core::net::SocketAddr;
+
 use scalesmall_core::{Arrival, Destination, Epoch, SendError, Status};
 
 use super::protocol::{Birth, Protocol};
 use super::{FOR_NODES, Sim, Step};
 use crate::check::Broken;
+use crate::datagrams::Way;
 use crate::network::Packet;
 use crate::node::{Condition, Tenth};
 use crate::trace::{What, hash_bytes};
@@ -22,15 +25,16 @@ impl<P: Protocol> Sim<P> {
             Step::Timer(node) => self.timer(node as usize),
             Step::Twin(node) => self.twin_timer(node as usize),
             Step::Work(node) => self.work(node as usize),
-            Step::Refused { node, about } => {
+            Step::Unsent { node, what } => {
                 let node = node as usize;
                 if self.nodes[node].condition == Condition::Running {
-                    let to = Destination::Unicast(self.addr(about as usize));
+                    let (to, error) = *what;
                     self.tell(node, |protocol, now| {
-                        protocol.handle_send_error(now, to, SendError::Refused);
+                        protocol.handle_send_error(now, Destination::Unicast(to), error);
                     });
                 }
             }
+            Step::Notice(node) => self.notice_addresses(node as usize),
         }
     }
 
@@ -44,6 +48,7 @@ impl<P: Protocol> Sim<P> {
         let birth = Birth {
             node,
             addr: self.addr(node),
+            locator: self.names.locator(node),
             epoch: Epoch::new(unix_ms, life as u32),
             now: self.local(node),
             seed,
@@ -58,6 +63,7 @@ impl<P: Protocol> Sim<P> {
         slot.condition = Condition::Running;
         slot.departed = false;
         slot.armed = None;
+        slot.moved = false;
         slot.taken.clear();
         slot.began = self.datagrams.sent();
         slot.tenth = Tenth::default();
@@ -68,11 +74,19 @@ impl<P: Protocol> Sim<P> {
         if let Some(born) = self.born.clone() {
             born(self, node);
         }
-        let seeds = self.seeds[node].clone();
+        let seeds = self.seeds(node);
         self.tell(node, |protocol, now| protocol.contact(now, &seeds));
     }
 
     fn arrive(&mut self, packet: u32, to: usize) {
+        // Whoever has the address by now gets it.
+        let slot = self.datagrams.slot(packet);
+        let Some(to) = slot.way.to.map_or(Some(to), |addr| self.names.find(addr.into())) else {
+            self.network.fates.nobody += 1;
+            self.tell_incident(packet, to, "nobody");
+            self.datagrams.release(packet);
+            return;
+        };
         let (for_twin, for_node) = self.holders(to, packet);
         if for_twin {
             self.deliver_to_twin(packet, to);
@@ -91,7 +105,7 @@ impl<P: Protocol> Sim<P> {
                 let size = self.datagrams.slot(packet).bytes.len() + BUFFER_OVERHEAD;
                 if slot.inbox_bytes + size > SOCKET_BUFFER {
                     self.network.fates.buffer_full += 1;
-                    self.tell_incident(packet, self.names.addr(to), "buffer_full");
+                    self.tell_incident(packet, to, "buffer_full");
                     self.datagrams.release(packet);
                     return;
                 }
@@ -101,15 +115,14 @@ impl<P: Protocol> Sim<P> {
             }
             Condition::Unborn | Condition::Crashed | Condition::Killed => {
                 self.network.fates.nobody += 1;
-                self.tell_incident(packet, self.names.addr(to), "nobody");
-                let slot = &self.nodes[to];
-                let from = self.datagrams.slot(packet).from;
-                let refused = slot.condition == Condition::Killed
-                    && !self.datagrams.slot(packet).multicast
-                    && !self.network.is_cut(self.now, to, from);
-                if refused {
-                    let step = Step::Refused { node: from as u32, about: to as u32 };
-                    self.queue.push(self.now + REFUSAL_DELAY, step);
+                self.tell_incident(packet, to, "nobody");
+                let (from, way) =
+                    (self.datagrams.slot(packet).from, self.datagrams.slot(packet).way);
+                if let Some(addr) = way.to
+                    && self.nodes[to].condition == Condition::Killed
+                    && !self.network.is_cut(self.now, to, from)
+                {
+                    self.tell_unsent(from, addr, SendError::Refused, REFUSAL_DELAY);
                 }
                 self.datagrams.release(packet);
             }
@@ -119,22 +132,22 @@ impl<P: Protocol> Sim<P> {
     /// Hands a datagram over, without taking the output.
     pub(super) fn deliver(&mut self, packet: u32, to: usize) {
         let now = self.local(to);
-        self.tell_incident(packet, self.names.addr(to), "delivered");
+        self.tell_incident(packet, to, "delivered");
         let slot = self.datagrams.slot(packet);
         let node = &mut self.nodes[to];
         let began = node.began;
         let Some(protocol) = node.protocol.as_mut() else { return };
         node.traffic.received += 1;
-        let source = self.names.addr(slot.from);
-        let arrival =
-            if slot.multicast { Arrival::Multicast(source) } else { Arrival::Unicast(source) };
+        let (source, multicast) = (slot.way.source, slot.is_multicast());
+        let arrival = if multicast { Arrival::Multicast(source) } else { Arrival::Unicast(source) };
         self.network.fates.delivered += 1;
         let (hash, len, from) = (hash_bytes(&slot.bytes), slot.bytes.len(), slot.from);
         self.trace.fold(self.now, to, hash ^ from as u64);
-        let what = What::Delivered { from, len, multicast: slot.multicast };
+        let what = What::Delivered { from, len, multicast };
         self.trace.note(self.now, to, what);
         if let Some(tap) = &mut self.tap {
-            tap.delivered(self.now, source, self.names.addr(to), slot.multicast, &slot.bytes);
+            let at = slot.way.to.unwrap_or_else(|| self.names.addr(to));
+            tap.delivered(self.now, source, at, multicast, &slot.bytes);
         }
         let repeated = slot.repeated;
         // The numbers of a sender that was set back begin anew below those that were recorded.
@@ -161,7 +174,7 @@ impl<P: Protocol> Sim<P> {
     pub(super) fn clear_waiting(&mut self, node: usize) {
         while let Some(packet) = self.take_waiting(node) {
             self.network.fates.discarded += 1;
-            self.tell_incident(packet, self.names.addr(node), "discarded");
+            self.tell_incident(packet, node, "discarded");
             self.datagrams.release(packet);
         }
     }
@@ -304,48 +317,68 @@ impl<P: Protocol> Sim<P> {
             self.nodes[node].traffic.change_bytes += bytes.len() as u64;
         }
         let place = self.nodes[node].next_place(self.now);
-        let packet = self.datagrams.load(node, multicast, bytes);
+        let source = match to {
+            Destination::Unicast(addr) => self.names.source(node, addr),
+            Destination::Multicast => None,
+        };
+        let way = Way {
+            source: source.unwrap_or_else(|| self.names.addr(node)),
+            to: match to {
+                Destination::Unicast(addr) => Some(addr),
+                Destination::Multicast => None,
+            },
+        };
+        let packet = self.datagrams.load(node, way, bytes);
         match to {
             Destination::Unicast(addr) => {
-                let to = self.node_of(addr);
+                let to = self.node_of(addr).filter(|_| source.is_some());
                 self.trace.note(self.now, node, What::Sent { to, len: bytes.len() });
                 self.tell_sent(packet, Some(addr), usize::from(to.is_some()));
                 match to {
-                    Some(to) => self.route(packet, node, to, multicast, bytes, place),
+                    Some(to) => self.route(packet, node, to, bytes, place),
+                    None if source.is_none() => {
+                        self.network.fates.no_route += 1;
+                        self.tell_lost(packet, addr, "no_route");
+                        self.tell_unsent(node, addr, SendError::Unreachable, NO_ROUTE_DELAY);
+                    }
                     None => {
                         self.nodes[node].traffic.stray_bytes += bytes.len() as u64;
                         self.network.fates.nobody += 1;
-                        self.tell_incident(packet, addr, "nobody");
+                        self.tell_lost(packet, addr, "nobody");
                     }
                 }
             }
             Destination::Multicast => {
                 self.trace.note(self.now, node, What::Sent { to: None, len: bytes.len() });
-                let hearers: Vec<usize> = self.network.hearers(node).collect();
+                let mut hearers: Vec<usize> = self.network.hearers(node).collect();
+                // It goes to the group of one family.
+                hearers.retain(|to| self.names.source(*to, way.source).is_some());
                 self.tell_sent(packet, None, hearers.len());
                 for to in hearers {
-                    self.route(packet, node, to, multicast, bytes, place);
+                    self.route(packet, node, to, bytes, place);
                 }
             }
         }
         self.datagrams.release(packet);
     }
 
-    fn route(
-        &mut self,
-        packet: u32,
-        from: usize,
-        to: usize,
-        multicast: bool,
-        bytes: &[u8],
-        place: u32,
-    ) {
+    /// A node learns after a while that what it has sent to an address does not get there.
+    fn tell_unsent(&mut self, node: usize, to: SocketAddr, error: SendError, after: u64) {
+        let step = Step::Unsent { node: node as u32, what: Box::new((to, error)) };
+        self.queue.push(self.now + after, step);
+    }
+
+    fn route(&mut self, packet: u32, from: usize, to: usize, bytes: &[u8], place: u32) {
         let before = self.traced.then_some(self.network.fates);
-        let random = self.network.for_filters(self.datagrams.slot(packet).number, to);
-        let carried =
-            self.network.carry(&Packet { at: self.now, from, to, multicast, bytes, random }, place);
+        let slot = self.datagrams.slot(packet);
+        let random = self.network.for_filters(slot.number, to);
+        let (source, multicast) = (slot.way.source, slot.is_multicast());
+        let target = slot.way.to.or_else(|| self.names.source(to, source));
+        let target = target.unwrap_or_else(|| self.names.addr(to));
+        let sent = Packet { at: self.now, from, to, source, target, multicast, bytes, random };
+        let carried = self.network.carry(&sent, place);
         if let Some(before) = before {
-            self.tell_counted(&before, packet, self.names.addr(to));
+            self.tell_counted(&before, packet, to);
         }
         let to = to as u32;
         // Filters may have put other bytes in place of the datagram's.
@@ -377,4 +410,5 @@ const STARTED_AT_UNIX_MS: u64 = 1_767_225_600_000;
 const SOCKET_BUFFER: usize = 212_992;
 const BUFFER_OVERHEAD: usize = 640;
 const REFUSAL_DELAY: u64 = 1_000_000;
+const NO_ROUTE_DELAY: u64 = 1_000;
 const RUNAWAY: u32 = 1_000_000;

@@ -56,6 +56,11 @@ pub trait Tap<P: Protocol> {
         let _ = names;
     }
 
+    /// A node has other addresses now.
+    fn moved(&mut self, at: u64, node: usize, names: &Names) {
+        let _ = (at, node, names);
+    }
+
     /// A node handled a datagram. Times are nanoseconds of the simulation.
     fn delivered(
         &mut self,
@@ -137,6 +142,11 @@ impl<P: Protocol, A: Tap<P>, B: Tap<P>> Tap<P> for (A, B) {
         self.1.begin(names);
     }
 
+    fn moved(&mut self, at: u64, node: usize, names: &Names) {
+        self.0.moved(at, node, names);
+        self.1.moved(at, node, names);
+    }
+
     fn delivered(
         &mut self,
         at: u64,
@@ -184,25 +194,33 @@ impl<P: Protocol> crate::Sim<P> {
         {
             let slot = self.datagrams.slot(packet);
             let (at, number, bytes) = (self.now, slot.number, slot.bytes.as_slice());
-            let from = self.names.addr(slot.from);
+            let from = slot.way.source;
             tap.sent(&Sending { at, number, from, to, receivers, bytes });
         }
     }
 
-    /// Tells what befalls a datagram just now, if anybody wants to know.
-    pub(super) fn tell_incident(&mut self, packet: u32, to: SocketAddr, fate: &'static str) {
+    /// Tells what befalls a datagram on its way to a node just now, if anybody wants to know.
+    pub(super) fn tell_incident(&mut self, packet: u32, to: usize, fate: &'static str) {
+        if self.traced {
+            let target = self.datagrams.slot(packet).way.to;
+            self.tell_lost(packet, target.unwrap_or_else(|| self.names.addr(to)), fate);
+        }
+    }
+
+    /// The same of one on its way to an address that no node may have.
+    pub(super) fn tell_lost(&mut self, packet: u32, to: SocketAddr, fate: &'static str) {
         if self.traced
             && let Some(tap) = &mut self.tap
         {
             let slot = self.datagrams.slot(packet);
-            let (at, number, from) = (self.now, slot.number, self.names.addr(slot.from));
+            let (at, number, from) = (self.now, slot.number, slot.way.source);
             let corrupted = slot.flipped.then_some(slot.bytes.as_slice());
             tap.incident(&Incident { at, number, from, to, fate, corrupted });
         }
     }
 
     /// Tells what the network has counted of one datagram since the counts were as `before`.
-    pub(super) fn tell_counted(&mut self, before: &Fates, packet: u32, to: SocketAddr) {
+    pub(super) fn tell_counted(&mut self, before: &Fates, packet: u32, to: usize) {
         let after = self.network.fates;
         for ((fate, before), (_, after)) in before.iter().zip(after.iter()) {
             // These tell what a datagram is, not what befalls it.

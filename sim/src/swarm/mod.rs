@@ -15,6 +15,7 @@ mod accident;
 mod calls;
 mod faults;
 mod kind;
+mod moving;
 mod settings;
 mod shrink;
 mod totals;
@@ -134,6 +135,9 @@ fn cluster(random: &mut Random, bounds: &Bounds) -> Cluster {
         least_hearers: (segments > 0).then_some(2 + u32::from(segments)),
         zones,
         ipv6: random.hit(Ratio(1, 8)),
+        names: false,
+        addresses: Vec::new(),
+        homes: Vec::new(),
         zone: Vec::new(),
         routes: Vec::new(),
         settings: Settings {
@@ -145,6 +149,7 @@ fn cluster(random: &mut Random, bounds: &Bounds) -> Cluster {
         mutant: None,
         asleep: 0,
         serve: false,
+        owners: 0,
         link: faults::path(random),
         between: (zones > 1).then(|| Path {
             delay: None,

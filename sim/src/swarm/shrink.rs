@@ -153,6 +153,9 @@ fn fit(scenario: &mut Scenario) {
     for whom in scenario.steps.iter_mut().flat_map(Step::whom_mut) {
         whom.fit(nodes);
     }
+    for home in &mut scenario.cluster.homes {
+        home.these = home.these.wrapped(nodes);
+    }
     if let Some(others) = &mut scenario.cluster.others {
         others.these = others.these.wrapped(nodes);
     }
@@ -184,7 +187,7 @@ const SEEDS: u64 = 8;
 const NEAR: Duration = Duration::from_millis(75);
 
 /// Edits that make a cluster simpler.
-const SIMPLER: [fn(&mut Scenario); 17] = [
+const SIMPLER: [fn(&mut Scenario); 19] = [
     |scenario| scenario.cluster.link = Path::default(),
     |scenario| scenario.cluster.link.delay = None,
     |scenario| scenario.cluster.link.loss = None,
@@ -201,6 +204,8 @@ const SIMPLER: [fn(&mut Scenario); 17] = [
         scenario.cluster.routes.clear();
     },
     |scenario| scenario.cluster.ipv6 = false,
+    |scenario| scenario.cluster.homes.clear(),
+    |scenario| scenario.cluster.addresses.clear(),
     |scenario| scenario.cluster.seeds = Seeds::First,
     |scenario| {
         // A preset that does not fit the delays would fail for that.

@@ -67,6 +67,18 @@ pub(crate) enum What {
         epoch: String,
         renewals: u32,
         lasted_ms: u64,
+        address: Option<String>,
+    },
+    /// A peer is reached at another address than before.
+    Moved {
+        peer: Named,
+        to: String,
+    },
+    /// A peer sees this node at an address that it does not advertise.
+    SeenElsewhere {
+        by: Named,
+        at: String,
+        advertised: String,
     },
     /// All packets of a peer are refused, as their numbers have been used up.
     Refused {
@@ -186,6 +198,20 @@ impl EventRow {
                 let text = message.text();
                 (What::Message { message, via: named(*via) }, text)
             }
+            Event::Moved { peer, to } => {
+                let (peer, to) = (named(*peer), to.to_string());
+                let text = format!("{} is at {to} now", peer.shown());
+                (What::Moved { peer, to }, text)
+            }
+            Event::SeenElsewhere { by, at, advertised } => {
+                let (by, at, advertised) = (named(*by), at.to_string(), advertised.to_string());
+                let text = format!(
+                    "{} sees this node at {at}, but it advertises {advertised}; if nothing reaches it \
+                     there, give it an --advertise address at which it can be reached",
+                    by.shown()
+                );
+                (What::SeenElsewhere { by, at, advertised }, text)
+            }
             Event::Refused { peer, highest, lasted } => {
                 let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
                 let (epoch, highest, peer) = (peer.epoch.to_string(), *highest, named(peer.id));
@@ -270,14 +296,17 @@ fn own(event: &Event) -> (What, String) {
             What::Renewed { from: from.to_string(), to: to.to_string() },
             "this node began a new life".to_owned(),
         ),
-        Event::Conflict { epoch, renewals, lasted } => {
+        Event::Conflict { epoch, renewals, lasted, address } => {
             let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
+            let (epoch, renewals) = (epoch.to_string(), *renewals);
+            let seconds = lasted.as_secs();
+            let place = address.map_or_else(String::new, |addr| format!(" at {addr}"));
+            let address = address.map(|addr| addr.to_string());
             (
-                What::Conflict { epoch: epoch.to_string(), renewals: *renewals, lasted_ms },
+                What::Conflict { epoch, renewals, lasted_ms, address },
                 format!(
-                    "another node seems to use this one's name: this one has had to begin a new life \
-                     {renewals} times in {} s; {OWN_NAME}",
-                    lasted.as_secs()
+                    "another node{place} seems to use this one's name: this one has had to begin a new \
+                     life {renewals} times in {seconds} s; {OWN_NAME}",
                 ),
             )
         }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use scalesmall_driver::{Transition, terms};
+use std::time::Duration;
+
+use scalesmall_core::HoldReason;
+use scalesmall_driver::{Stall, Transition, terms};
 use serde::{Deserialize, Serialize};
 
 use super::{NameOf, Named, NodeRow, micros, millis, when};
@@ -38,7 +41,7 @@ pub(crate) struct InfoRow {
 }
 
 /// Why a node is held off.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct HoldRow {
     /// `silences` or `stalls`.
     pub(crate) reason: String,
@@ -67,10 +70,8 @@ pub(crate) struct ChangeRow {
     pub(crate) rtt_us: Option<u64>,
     /// For how many milliseconds no packet of it had come.
     pub(crate) silent_ms: Option<u64>,
-    /// For how many milliseconds the observer itself had not run within the minute before, and how many
-    /// milliseconds ago that had ended.
-    pub(crate) stall_ms: Option<u64>,
-    pub(crate) stall_ago_ms: Option<u64>,
+    /// The last time for which the observer itself had not run, within the minute before.
+    pub(crate) stall: Option<StallRow>,
 }
 
 /// Why a node is what it is to the one that is asked.
@@ -83,10 +84,30 @@ pub(crate) struct WhyRow {
     pub(crate) held_for_ms: Option<u64>,
     /// What the node that is asked has seen, the oldest first.
     pub(crate) changes: Vec<ChangeRow>,
+    /// What it says itself, if it answers.
+    pub(crate) account: Option<AccountRow>,
     /// What those have seen that had a part in it, and still answer.
     pub(crate) told: Vec<ToldRow>,
     /// Those of them that did not answer.
     pub(crate) silent: Vec<Named>,
+}
+
+/// A time for which a node was not run.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct StallRow {
+    /// When it ran again: RFC 3339, in UTC.
+    pub(crate) ended: String,
+    pub(crate) lasted_ms: u64,
+}
+
+/// What a node says of itself to one that asks why it was called down.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct AccountRow {
+    pub(crate) epoch: String,
+    pub(crate) uptime_ms: u64,
+    /// The oldest first.
+    pub(crate) stalls: Vec<StallRow>,
+    pub(crate) held_off: Option<HoldRow>,
 }
 
 /// What another has seen of a node.
@@ -129,6 +150,19 @@ pub(crate) struct LostRow {
     pub(crate) status: String,
 }
 
+impl From<Stall> for StallRow {
+    fn from(stall: Stall) -> Self {
+        Self { ended: when(stall.ended), lasted_ms: millis(stall.lasted) }
+    }
+}
+
+impl HoldRow {
+    pub(crate) fn new((reason, left): (HoldReason, Duration)) -> Self {
+        let (reason, times, _) = cause::hold(reason);
+        Self { reason: reason.to_owned(), times, left_ms: millis(left) }
+    }
+}
+
 impl ChangeRow {
     pub(crate) fn new(change: &Transition, name_of: NameOf<'_>) -> Self {
         let status = |status| terms::status(status).to_owned();
@@ -142,8 +176,7 @@ impl ChangeRow {
             by: by.into_iter().map(|id| Named::new(id, name_of)).collect(),
             rtt_us: change.round_trip.map(micros),
             silent_ms: change.silent_for.map(millis),
-            stall_ms: change.stall.map(|stall| millis(stall.lasted)),
-            stall_ago_ms: change.stall.map(|stall| millis(stall.ago)),
+            stall: change.stall.map(StallRow::from),
         }
     }
 

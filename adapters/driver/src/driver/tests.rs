@@ -19,7 +19,7 @@ struct Scripted {
 }
 
 impl Socket for Scripted {
-    fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    fn try_recv_from(&mut self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let Some(next) = self.arriving.borrow_mut().pop_front() else {
             return Err(io::ErrorKind::WouldBlock.into());
         };
@@ -28,7 +28,7 @@ impl Socket for Scripted {
         Ok((datagram.len(), FAR.parse().unwrap()))
     }
 
-    fn try_send_to(&self, datagram: &[u8], _: SocketAddr) -> io::Result<usize> {
+    fn try_send_to(&mut self, datagram: &[u8], _: SocketAddr) -> io::Result<usize> {
         let Some(room) = self.room.get().checked_sub(1) else {
             return Err(io::ErrorKind::WouldBlock.into());
         };

@@ -3,9 +3,9 @@
 use scalesmall_core::MulticastState;
 
 use super::{Family, Value};
+use crate::call_error::CALLS;
 use crate::calls::Front;
 use crate::discovery::SeedState;
-use crate::handle::CALLS;
 use crate::terms;
 
 pub(super) fn families(front: &Front) -> Vec<Family> {

@@ -40,7 +40,6 @@ impl Settings {
             Some(address) => address,
             None => interface::default_ipv4()
                 .map_err(|error| SettingsError::Interfaces { kind: error.kind() })?
-                .map(IpAddr::V4)
                 .ok_or(SettingsError::NoAddress)?,
         };
         let a_port = "a port from 0 to 65535";

@@ -18,7 +18,7 @@ use scalesmall_core::{
     NodeNameError, SendRate,
 };
 
-use crate::interface;
+use crate::interface::{self, Choice};
 use crate::key::{GroupKeys, KeyTextError};
 use crate::seed::{DEFAULT_PORT, Seed, can_reach};
 use crate::tape::RecordLimits;
@@ -95,6 +95,10 @@ pub struct Settings {
     /// The addresses by which others reach the node, the preferred one first: at most 4. None: the
     /// bound one. A port of 0 stands for the bound port.
     pub advertise: Vec<SocketAddr>,
+    /// The interface whose addresses the node has, and on which it uses multicast. [`Settings::bind`] is an
+    /// unspecified address then, of which that of IPv6 stands for both families, or one of the interface's.
+    /// What arrives on other interfaces is received as well. See [Interfaces](crate#interfaces).
+    pub interface: Option<String>,
     /// Nodes to contact: 64 at most, or the first ones are forgotten.
     pub seeds: Vec<Seed>,
     /// How often the names among the seeds are looked up, for as long as the node runs; 30 s. The nodes of a
@@ -133,6 +137,7 @@ impl Settings {
             bind,
             name: None,
             advertise: Vec::new(),
+            interface: None,
             seeds: Vec::new(),
             look_up_every: LOOK_UP_EVERY,
             cluster: ClusterName::try_from("scalesmall").expect("it has 1 to 255 bytes"),
@@ -148,34 +153,55 @@ impl Settings {
     }
 
     /// The address by which others will know the host: the first one advertised, the bound one, or
-    /// else the first of the host that others can reach.
+    /// else the first of the host, or of the interface, that others can reach.
     ///
     /// # Errors
     ///
-    /// [`SettingsError::NoAddress`] or [`SettingsError::Interfaces`].
+    /// [`SettingsError::NoAddress`], [`SettingsError::NoInterface`] or [`SettingsError::Interfaces`].
     pub fn host(&self) -> Result<IpAddr, SettingsError> {
-        if let Some(advertised) = self.advertise.first() {
-            return Ok(advertised.ip());
-        }
-        if !self.bind.ip().is_unspecified() {
-            return Ok(self.bind.ip());
-        }
-        let own = match self.bind {
-            SocketAddr::V4(_) => interface::default_ipv4().map(|own| own.map(IpAddr::V4)),
-            SocketAddr::V6(_) => interface::default_ipv6().map(|own| own.map(IpAddr::V6)),
-        };
-        own.map_err(|error| SettingsError::Interfaces { kind: error.kind() })?
-            .ok_or(SettingsError::NoAddress)
+        Ok(self.hosts(false)?[0])
     }
 
-    /// The addresses by which others reach the node once it is bound to `port`.
+    /// The same, with all of them if it may have `several`; at least one.
+    fn hosts(&self, several: bool) -> Result<Vec<IpAddr>, SettingsError> {
+        let (bind, interface) = (self.bind.ip(), self.interface.as_deref());
+        let list =
+            || interface::list().map_err(|error| SettingsError::Interfaces { kind: error.kind() });
+        if let Some(name) = interface.filter(|_| !bind.is_unspecified())
+            && !list()?.iter().any(|found| found.ip == bind && found.name == name)
+        {
+            return Err(SettingsError::InterfaceAndAddress { bind });
+        }
+        if !self.advertise.is_empty() {
+            return Ok(self.advertise.iter().map(SocketAddr::ip).collect());
+        }
+        if !bind.is_unspecified() {
+            return Ok(vec![bind]);
+        }
+        let host = list()?;
+        let chosen = Choice { bind, interface, several }.of(&host, &[]);
+        match (chosen.is_empty(), interface) {
+            (true, Some(_)) => Err(SettingsError::NoInterface),
+            (true, None) => Err(SettingsError::NoAddress),
+            (false, _) => Ok(chosen),
+        }
+    }
+
+    /// Whether the node has the addresses of its host, whatever these are.
+    pub(crate) fn follows_host(&self) -> bool {
+        self.advertise.is_empty() && self.bind.ip().is_unspecified()
+    }
+
+    /// The addresses by which others reach the node once it is bound to `port`; one if it may not have
+    /// `several`.
     ///
     /// # Errors
     ///
-    /// [`SettingsError::NoAddress`] or [`SettingsError::Interfaces`].
-    pub(crate) fn addresses(&self, port: u16) -> Result<Vec<SocketAddr>, SettingsError> {
+    /// Those of [`Settings::host`].
+    fn addresses(&self, port: u16, several: bool) -> Result<Vec<SocketAddr>, SettingsError> {
         if self.advertise.is_empty() {
-            return Ok(vec![SocketAddr::new(self.host()?, port)]);
+            let hosts = self.hosts(several)?.into_iter();
+            return Ok(hosts.map(|host| SocketAddr::new(host, port)).collect());
         }
         let bound = |addr: &SocketAddr| match addr.port() {
             0 => SocketAddr::new(addr.ip(), port),
@@ -195,7 +221,7 @@ impl Settings {
         name: Option<NodeName>,
         port: u16,
     ) -> Result<Locator, SettingsError> {
-        let addresses = self.addresses(port)?;
+        let addresses = self.addresses(port, name.is_some())?;
         let name = name.or_else(|| addresses.first().map(|&addr| NodeName::of_address(addr)));
         let Some(name) = name else {
             return Err(SettingsError::Advertise(LocatorError::Count { count: 0 }));
@@ -298,6 +324,13 @@ pub enum SettingsError {
     Advertise(LocatorError),
     /// The host has no address that others can reach.
     NoAddress,
+    /// The interface that is named is not there, or has no address of a family that the node can use.
+    NoInterface,
+    /// An interface is named that does not have the bound address.
+    InterfaceAndAddress {
+        /// The bound address.
+        bind: IpAddr,
+    },
     /// The host's interfaces cannot be listed.
     Interfaces {
         /// Why.
@@ -332,6 +365,15 @@ impl fmt::Display for SettingsError {
             Self::NoAddress => f.write_str(
                 "this host has no address that others can reach: give the one to use \
                  (GROUP_MANAGER_ADDRESS or the address to bind)",
+            ),
+            Self::NoInterface => f.write_str(
+                "the interface that is named is not there, or has no address that the node can use: name \
+                 one that has (and bind [::] if its addresses are IPv6)",
+            ),
+            Self::InterfaceAndAddress { bind } => write!(
+                f,
+                "the interface that is named does not have the address {bind}: bind 0.0.0.0 or [::], and \
+                 the node has the addresses of the interface"
             ),
             Self::Interfaces { kind } => {
                 write!(f, "this host's interfaces cannot be listed ({kind}): give an address")

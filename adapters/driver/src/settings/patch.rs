@@ -48,6 +48,9 @@ pub struct SettingsPatch {
     /// See [`Settings::advertise`]; all of them are replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advertise: Option<Vec<SocketAddr>>,
+    /// See [`Settings::interface`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
     /// See [`Settings::seeds`]; all of them are replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seeds: Option<Vec<Seed>>,
@@ -99,6 +102,9 @@ impl SettingsPatch {
         set(&mut settings.record_limits, self.record_limits.as_ref());
         set(&mut settings.advertise, self.advertise.as_ref());
         settings.multicast = self.multicast.or(settings.multicast);
+        if self.interface.is_some() {
+            settings.interface.clone_from(&self.interface);
+        }
         if self.state.is_some() {
             settings.state.clone_from(&self.state);
         }
@@ -128,6 +134,7 @@ impl From<&Settings> for SettingsPatch {
             bind,
             name,
             advertise,
+            interface,
             seeds,
             look_up_every,
             cluster,
@@ -144,6 +151,7 @@ impl From<&Settings> for SettingsPatch {
             bind: Some(*bind),
             name: name.clone().map(String::from),
             advertise: Some(advertise.clone()),
+            interface: interface.clone(),
             seeds: Some(seeds.clone()),
             look_up_every: Some(*look_up_every),
             cluster: Some(String::from_utf8_lossy(cluster.as_bytes()).into_owned()),

@@ -43,7 +43,7 @@ pub(super) fn read(body: &mut Reader<'_>) -> Result<Locator, WireError> {
 }
 
 /// An address, then a port.
-fn address(body: &mut Reader<'_>, ipv6: bool) -> Result<Address, WireError> {
+pub(super) fn address(body: &mut Reader<'_>, ipv6: bool) -> Result<Address, WireError> {
     let ip = if ipv6 {
         let ip = Ipv6Addr::from(body.array::<16>()?);
         // An IPv4 address has one form on the wire, the short one.

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use bytes::BufMut;
 
 use super::{Refused, Writer};
-use crate::base::{Epoch, GroupName, Life, NodeId};
+use crate::base::{Address, Epoch, GroupName, Life, NodeId};
 use crate::claims::{Claim, Locator};
 use crate::packet::{put_varint, varint_len};
 use crate::topology::RecordDelta;
@@ -117,6 +117,19 @@ impl Writer {
             Frame::Counted { packet, tag, highest, tag_of_highest } => {
                 self.counted((*packet, *tag), (*highest, *tag_of_highest))
             }
+            Frame::Seen { at } => self.framed(kind::SEEN, |w| {
+                w.address((*at).into());
+                Ok(())
+            }),
+            Frame::Drains { stamp } => self.framed(kind::DRAINS, |w| {
+                w.varint(*stamp);
+                Ok(())
+            }),
+            Frame::Noted { stamp, own } => self.framed(kind::NOTED, |w| {
+                w.varint(*stamp);
+                w.varint(*own);
+                Ok(())
+            }),
             Frame::Suspicion => self.framed(kind::SUSPICION, |_| Ok(())),
             Frame::Narrow => self.framed(kind::NARROW, |_| Ok(())),
         }
@@ -240,12 +253,16 @@ impl Writer {
             self.frames.put_slice(name.as_str().as_bytes());
         }
         for addr in list {
-            match addr.ip() {
-                IpAddr::V4(ip) => self.frames.put_slice(&ip.octets()),
-                IpAddr::V6(ip) => self.frames.put_slice(&ip.octets()),
-            }
-            self.frames.put_u16(addr.port());
+            self.address(*addr);
         }
+    }
+
+    fn address(&mut self, addr: Address) {
+        match addr.ip() {
+            IpAddr::V4(ip) => self.frames.put_slice(&ip.octets()),
+            IpAddr::V6(ip) => self.frames.put_slice(&ip.octets()),
+        }
+        self.frames.put_u16(addr.port());
     }
 
     fn record(&mut self, group: &GroupName, delta: &RecordDelta) -> Result<(), Refused> {

@@ -1,5 +1,6 @@
 //! Whether the parts of a scenario fit together, and what to do if they do not.
 
+mod homes;
 mod picks;
 mod steps;
 
@@ -11,6 +12,7 @@ use super::place::{Place, line_of};
 use super::step::walk;
 use super::{Scenario, ScenarioError};
 use crate::random::Ratio;
+use homes::wrong_homes;
 use picks::{no_such_node, wrong_zone};
 use steps::wrong_steps;
 
@@ -131,6 +133,9 @@ impl Scenario {
                 let way = ["cluster".into(), "routes".into(), place.into()];
                 return Some(found.under(&way));
             }
+        }
+        if let Some(found) = wrong_homes(cluster) {
+            return Some(found);
         }
         let others = cluster.others.as_ref().and_then(|others| others.these.highest());
         if let Some(highest) = others.filter(|highest| *highest >= cluster.nodes) {

@@ -28,7 +28,11 @@ pub(super) fn wrong_pick(step: &Step, cluster: &Cluster, picked: bool) -> Option
     }
     let last = match step {
         Step::Send(send) if send.to != To::All => "to",
-        Step::Await(goal) if matches!(goal.what, Goal::Split | Goal::ToldOfHold) => "what",
+        Step::Await(goal)
+            if matches!(goal.what, Goal::Split | Goal::ToldOfHold | Goal::Located) =>
+        {
+            "what"
+        }
         step => return wrong_count(step, cluster),
     };
     wrong(&[last], "no step before has picked nodes: put one that does before").filter(|_| !picked)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::homes::{wrong_close, wrong_family, wrong_move};
 use super::picks::{wrong_pick, wrong_zone};
 use super::{Wrong, wrong, wrong_path};
 use crate::random::Ratio;
@@ -9,7 +10,7 @@ use crate::scenario::cluster::Cluster;
 use crate::scenario::estimate::at_least;
 use crate::scenario::figure::Unit;
 use crate::scenario::place::Place;
-use crate::scenario::step::{Flap, Goal, Send, Stalls, Step, Timeline};
+use crate::scenario::step::{Counted, Flap, Goal, Send, Stalls, Step, Timeline};
 use crate::scenario::value::Span;
 
 /// What the steps so far have brought about.
@@ -18,6 +19,7 @@ struct SoFar<'a> {
     served: bool,
     told: bool,
     metered: bool,
+    noted: bool,
     /// Whether some step before has picked nodes.
     picked: bool,
     figures: BTreeMap<String, Unit>,
@@ -35,6 +37,7 @@ pub(super) fn wrong_steps(steps: &[Step], cluster: &Cluster) -> Option<Wrong> {
         served: false,
         told: false,
         metered: false,
+        noted: false,
         picked: false,
         figures: BTreeMap::new(),
         steps: 0,
@@ -92,6 +95,11 @@ impl SoFar<'_> {
             Step::Serve(_) | Step::Withdraw(_) => self.served = true,
             Step::Message(_) => self.told = true,
             Step::Meter(_) => self.metered = true,
+            Step::NoteOwners(_) => self.noted = true,
+            Step::Count(count) if count.what == Counted::FirstOwnersMoved && !self.noted => {
+                let text = "nobody knows who came first before: put a step note_owners before";
+                return wrong(&["what"], text);
+            }
             Step::Await(goal) if goal.what == Goal::Shown && !self.served => {
                 let text = "nothing was served that could be shown: put a step serve before";
                 return wrong(&["what"], text);
@@ -119,6 +127,9 @@ fn wrong_step(step: &Step, cluster: &Cluster) -> Option<Wrong> {
             let link = || wrong_path(&relink.link).map(|wrong| wrong.under(&["link".into()]));
             zones.into_iter().find_map(unknown).or_else(link)
         }
+        Step::Readdress(readdress) => wrong_move(readdress, cluster),
+        Step::Close(close) => wrong_close(close, cluster),
+        Step::Cut(cut) => wrong_family(cut, cluster),
         Step::Flap(flap) | Step::FlapMulticast(flap) => wrong_flap(flap),
         Step::Relink(path) => wrong_path(path),
         Step::Narrow(narrow) if narrow.mtu == Some(0) => {

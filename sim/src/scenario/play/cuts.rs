@@ -28,9 +28,13 @@ impl Player {
                     self.pick(&cut.to, |_, node| !from.contains(&node));
                     to = core::mem::replace(&mut self.picked, from.clone());
                 }
-                self.sim.cut(&from, &to);
+                let mut stop = |from: &[usize], to: &[usize]| match cut.family {
+                    Some(family) => self.sim.cut_family(from, to, family),
+                    None => self.sim.cut(from, to),
+                };
+                stop(&from, &to);
                 if cut.both_ways {
-                    self.sim.cut(&to, &from);
+                    stop(&to, &from);
                 }
                 self.cut_to = to;
             }

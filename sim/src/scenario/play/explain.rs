@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use scalesmall_core::{Engine, Instant, NodeId, Op, Peer, Status};
 
 use super::Player;
+use super::moves::{looks_at, not_located};
 use crate::check::{Broken, Failure, list};
 use crate::node::Condition;
 use crate::scenario::step::Goal;
@@ -71,6 +72,17 @@ impl Player {
                     whom: format!("hold several keys: nodes {}", list(&nodes)),
                     why: format!("the first has {:?}", rows.unwrap_or_default()),
                     nodes,
+                })
+            }
+            Goal::Located => {
+                let (about, by) = not_located(sim, &self.picked)?;
+                let first = *by.first()?;
+                let (seen, now) = (looks_at(sim, first, about), sim.names().addresses(about));
+                Some(Reason {
+                    lack: "not located",
+                    whom: format!("node {about} is not located by nodes {}", list(&by)),
+                    why: format!("node {first} sends to {seen:?}, node {about} is at {now:?}"),
+                    nodes: vec![about, first],
                 })
             }
             Goal::Conflict => {
@@ -252,7 +264,14 @@ fn shows(sim: &Sim, by: usize, about: usize) -> String {
     let held = peer.held_for.map_or_else(String::new, |left| {
         format!(", and holds it off until {}: it has fallen more than once", sim.now() + left)
     });
-    format!("shows node {about} {status}{since}{held}")
+    let now = sim.names().addresses(about);
+    let whose = || match sim.node_of(peer.address) {
+        Some(other) => format!("node {other}'s"),
+        None => "nobody's".to_owned(),
+    };
+    let astray = (!now.contains(&peer.address))
+        .then(|| format!(", at {}, which is {} by now", peer.address, whose()));
+    format!("shows node {about} {status}{since}{held}{}", astray.unwrap_or_default())
 }
 
 fn hold(sim: &Sim, by: usize, about: usize) -> Option<core::time::Duration> {
@@ -286,6 +305,7 @@ const fn in_words(goal: Goal) -> &'static str {
         Goal::Split => "both sides see themselves alone (split)",
         Goal::ToldOfHold => "each node that is held off has been told so (told_of_hold)",
         Goal::OneKey => "all live nodes use one key and hold no other (one_key)",
+        Goal::Located => "all live nodes know where the nodes picked last are now (located)",
         Goal::Conflict => "a node says that another one uses its address (conflict)",
     }
 }

@@ -74,6 +74,14 @@ impl Player {
                     self.sim.set_wall_clock(node, -behind);
                 }
             }
+            Step::Readdress(readdress) => self.readdress(readdress),
+            Step::Close(close) => {
+                self.pick(&close.whom, |_, _| true);
+                let names = self.sim.names();
+                let of = |node: &usize| names.addresses(*node).get(close.address).copied();
+                let addresses: Vec<_> = self.picked.iter().filter_map(of).collect();
+                self.sim.close(&addresses);
+            }
             Step::Snapshot(whom) => self.each_up(whom, Sim::snapshot),
             Step::SetBack(whom) => {
                 self.pick(whom, Sim::has_snapshot);

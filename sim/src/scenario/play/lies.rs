@@ -337,13 +337,19 @@ impl Liar<'_> {
                 highest: self.number(),
                 tag_of_highest: self.random.draw() as u16,
             },
+            29 => {
+                let node = self.node();
+                Frame::Seen { at: self.sim.names().addr(node) }
+            }
+            30 => Frame::Drains { stamp: self.number() },
+            31 => Frame::Noted { stamp: self.number(), own: self.number() },
             _ => Frame::Duplicate { epoch: self.life().epoch },
         }
     }
 }
 
 /// How many kinds are drawn from.
-const KINDS: u64 = 30;
+const KINDS: u64 = 33;
 
 /// Above the tags of the messages that a scenario follows.
 const FOREIGN: u32 = 1 << 20;

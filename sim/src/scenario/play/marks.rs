@@ -15,6 +15,7 @@ impl Player {
                 | Step::Repeat(_)
                 | Step::Timeline(_)
                 | Step::Meter(_)
+                | Step::NoteOwners(_)
                 | Step::Usage(_)
                 | Step::Count(_)
         );

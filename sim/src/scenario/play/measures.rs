@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scalesmall_core::Status;
 
+use super::moves::not_located;
 use super::{Outcome, Player};
 use crate::sample::Sample;
 use crate::scenario::figure::Unit;
@@ -56,6 +57,11 @@ impl Player {
             Goal::OneKey => {
                 let has_one = |sim: &Sim| one_key(sim) && anybody(sim);
                 self.sim.run_until(has_one, within)?;
+                None
+            }
+            Goal::Located => {
+                let picked = self.picked.clone();
+                self.sim.run_until(|sim| not_located(sim, &picked).is_none(), within)?;
                 None
             }
             Goal::Split => {
@@ -185,6 +191,8 @@ impl Player {
                 let nodes = self.sim.live().filter_map(|node| self.sim.node(node));
                 nodes.map(|engine| engine.stats().refused_old).sum()
             }
+            Counted::Suspicions => self.new_suspicions(),
+            Counted::FirstOwnersMoved => self.owners_moved(),
             Counted::HealthyCalledDown => reports
                 .iter()
                 .filter(|report| report.is_false_down() && healthy(report.about))

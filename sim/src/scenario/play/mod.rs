@@ -8,6 +8,7 @@ mod lies;
 mod marks;
 mod measures;
 mod messages;
+mod moves;
 mod recover;
 mod serving;
 mod setup;
@@ -18,7 +19,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use scalesmall_core::{Engine, GroupName};
+use scalesmall_core::{Engine, GroupName, NodeId};
 
 use super::Scenario;
 use super::cluster::Cluster;
@@ -175,6 +176,10 @@ struct Player {
     unmarked: u64,
     /// Which nodes do not hear those picked last since the last cut of one direction.
     cut_to: Vec<usize>,
+    /// The first owner of each key that is looked at, as it was when that was noted.
+    owners: Vec<Option<NodeId>>,
+    /// How many suspicions each node had formed in its life, and in which, when they were last counted.
+    suspected: Vec<(u32, u64)>,
     seed: u64,
 }
 
@@ -222,6 +227,8 @@ impl Player {
             marks: Vec::new(),
             unmarked: 0,
             cut_to: Vec::new(),
+            owners: Vec::new(),
+            suspected: Vec::new(),
             seed,
             sim,
         }
@@ -274,6 +281,7 @@ impl Player {
             Step::Betray(betray) => self.betray(betray)?,
             Step::Recover(recover) => self.recover(recover)?,
             Step::Still(still) => self.still(still)?,
+            Step::NoteOwners(_) => self.owners = self.first_owners(),
             Step::Meter(_) => {
                 self.meter = Some(self.sim.meter());
                 self.changes = 0;
@@ -284,6 +292,7 @@ impl Player {
                 self.figures.push(&count.figure, count.what.unit(), value);
                 self.reported = self.sim.reports().len();
                 self.reported_hidden = self.hidden_time();
+                self.suspected = self.suspicions();
             }
             fault => self.fault(fault),
         }

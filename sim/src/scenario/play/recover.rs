@@ -10,7 +10,6 @@ use super::{Outcome, Player};
 use crate::check::{Broken, Failure, Law};
 use crate::ledger::{contents_differ, not_as_told, unless_lied};
 use crate::link::Link;
-use crate::names::Identity;
 use crate::scenario::step::{Goal, Recover, Still};
 use crate::sim::{CatchUp, Sim};
 
@@ -145,10 +144,15 @@ fn can_meet(sim: &Sim) -> bool {
     let mut linked = vec![Vec::new(); sim.len()];
     for &node in &live {
         let known = sim.node(node).into_iter().flat_map(Engine::peers);
-        let sought = known.filter(|peer| peer.status != Status::Left);
-        let sought = sought.map(|peer| Identity::from(peer.id));
-        for identity in sought.chain(sim.seeds(node).iter().map(|&addr| addr.into())) {
-            if let Some(other) = sim.node_of(identity) {
+        let sought = known.filter(|peer| peer.status != Status::Left).flat_map(|peer| {
+            let at = peer.addresses.into_iter().chain([peer.address]);
+            at.map(move |addr| (addr, Some(peer.id)))
+        });
+        let seeds = sim.node(node).into_iter().flat_map(Engine::seeds);
+        for (addr, id) in sought.chain(seeds.map(|(addr, _)| (addr, None))) {
+            // Another may have the address by now.
+            let there = sim.node_of(addr).filter(|_| sim.names().source(node, addr).is_some());
+            if let Some(other) = there.filter(|other| id.is_none_or(|id| sim.id(*other) == id)) {
                 linked[node].push(other);
                 linked[other].push(node);
             }

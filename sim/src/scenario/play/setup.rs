@@ -36,6 +36,14 @@ pub(super) fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun:
             let _ = sim.add_item(node, &group, range_of(node, 0), PORT);
         });
     }
+    if cluster.owners > 0 {
+        let (nodes, owners, group) = (cluster.nodes, cluster.owners, group_name());
+        build = build.born(move |sim, node| {
+            for range in share_of(node, nodes, owners) {
+                let _ = sim.add_item(node, &group, range, PORT);
+            }
+        });
+    }
     if cluster.segments > 0 {
         let segments = cluster.segments as usize;
         build = build.segments(move |node| Some((node % segments) as u16));
@@ -44,14 +52,30 @@ pub(super) fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun:
         let zones = cluster.clone();
         build = build.zones(move |node| zones.zone_of(node), between.link());
     }
-    if cluster.ipv6 {
-        build = build.ipv6();
+    if cluster.names {
+        build = build.named();
     }
+    let homes = cluster.clone();
+    build = build.addresses(move |node| homes.families(node));
     let mut sim = build.build();
     if !cluster.routes.is_empty() {
         sim.set_links(&cluster.links());
     }
     sim
+}
+
+/// What a node serves of all keys if each is to have this many owners: of as many equal parts as there are
+/// nodes its own and those that follow. Past the last key it goes on with the first.
+pub(super) fn share_of(node: usize, nodes: usize, owners: usize) -> Vec<KeyRange> {
+    let begin = |part: usize| (((part as u64) << 32) / nodes as u64) as u32;
+    let end = |part: usize| ((((part as u64 + 1) << 32) / nodes as u64) - 1) as u32;
+    let last = node + owners.clamp(1, nodes) - 1;
+    let bounds = if last < nodes {
+        vec![(begin(node), end(last))]
+    } else {
+        vec![(begin(node), u32::MAX), (0, end(last - nodes))]
+    };
+    bounds.into_iter().filter_map(|(start, end)| KeyRange::new(start, end).ok()).collect()
 }
 
 /// The group in which nodes serve ranges.
@@ -67,3 +91,20 @@ pub(super) fn range_of(node: usize, number: u32) -> KeyRange {
 
 /// The port at which ranges are served.
 pub(super) const PORT: u16 = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_has_as_many_owners_as_are_asked_for() {
+        for (nodes, owners) in [(1, 1), (5, 4), (5, 5), (128, 4), (7, 1)] {
+            let shares: Vec<_> =
+                (0..nodes).flat_map(|node| share_of(node, nodes, owners)).collect();
+            for key in (0..1_000).map(|number| number * 4_294_967).chain([0, u32::MAX]) {
+                let holds = |range: &&KeyRange| range.start() <= key && key <= range.end();
+                assert_eq!(shares.iter().filter(holds).count(), owners, "{nodes} {owners} {key}");
+            }
+        }
+    }
+}

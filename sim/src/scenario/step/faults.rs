@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::whom::{Whom, about_nodes, percent};
+use crate::addresses::Family;
 use crate::scenario::nodes::ZoneName;
 use crate::scenario::path::Path;
 use crate::scenario::value::{Chance, Span, possible};
@@ -120,6 +121,9 @@ pub struct Direction {
     /// Whether neither hears the other.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub both_ways: bool,
+    /// Only between addresses of this family.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<Family>,
 }
 
 /// The links of a zone.
@@ -163,6 +167,26 @@ about_nodes! {
         /// The largest datagram that passes, in bytes of UDP payload; if left out, all pass again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub mtu: Option<usize>,
+    }
+
+    /// Nodes that get other addresses.
+    pub struct Readdress {
+        /// Whether each gets those of the next of these nodes, and not some that nobody has had.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        pub swap: bool,
+        /// Of which families, the preferred one first; of the same as until now if it is left out.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub addresses: Vec<Family>,
+        /// How much later the process of a node that runs notices.
+        #[serde(default)]
+        pub late: Span,
+    }
+
+    /// Addresses that nothing comes to or goes out from any more.
+    pub struct Close {
+        /// Which of each node's addresses, counted from 0, the preferred one.
+        #[serde(default)]
+        pub address: usize,
     }
 
     /// Clocks that run fast or slow.

@@ -19,6 +19,7 @@ impl Step {
                     | Goal::Split
                     | Goal::Conflict
                     | Goal::OneKey
+                    | Goal::Located
                     | Goal::ToldOfHold => vec![("", Unit::Nanos)],
                 },
             ),

@@ -9,8 +9,8 @@ mod whom;
 
 pub use calls::{Churn, Send, Serve, Tell, To};
 pub use faults::{
-    Betray, Between, Copies, Direction, Flap, Jump, Lossy, Narrow, Parts, Pauses, RelinkZone,
-    Resume, Skew, Slow, Stall, Stalls, WallClock, Way,
+    Betray, Between, Close, Copies, Direction, Flap, Jump, Lossy, Narrow, Parts, Pauses, Readdress,
+    RelinkZone, Resume, Skew, Slow, Stall, Stalls, WallClock, Way,
 };
 pub(crate) use figures::betrayal_figures;
 pub use measures::{Count, Counted, Usage};
@@ -89,6 +89,10 @@ pub enum Step {
     Slow(Slow),
     /// Nodes' wall clocks are set; their next lives get their epochs from them.
     WallClock(WallClock),
+    /// Nodes get other addresses: those that run say so, others start with them.
+    Readdress(Readdress),
+    /// Nothing comes to or goes out from one address of each node any more, until all cuts end.
+    Close(Close),
     /// The states of nodes are kept; a later one replaces it.
     Snapshot(Whom),
     /// Nodes are set back to their last snapshots, as virtual machines are.
@@ -122,6 +126,8 @@ pub enum Step {
     Still(Still),
     /// One node, at random, sends a message to all.
     Message(Nothing),
+    /// Which node comes first for each of 10,000 keys is kept, to be compared later.
+    NoteOwners(Nothing),
     /// What is sent is counted from here on.
     Meter(Nothing),
     /// What was sent since becomes figures.
@@ -189,6 +195,8 @@ pub enum Goal {
     Conflict,
     /// All live nodes use one key and hold no other.
     OneKey,
+    /// All live nodes know the addresses that the nodes picked last have now, and send to one of these.
+    Located,
 }
 
 /// The end of all faults.

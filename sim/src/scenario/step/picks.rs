@@ -1,6 +1,8 @@
 //! Which steps pick nodes, and how.
 
-use super::{Copies, Flap, Jump, Lossy, Narrow, Serve, Skew, Slow, Step, WallClock, Whom};
+use super::{
+    Close, Copies, Flap, Jump, Lossy, Narrow, Readdress, Serve, Skew, Slow, Step, WallClock, Whom,
+};
 
 /// The nodes of a step that is about one set of them.
 macro_rules! whom_of {
@@ -29,6 +31,8 @@ macro_rules! whom_of {
             | Step::Narrow(Narrow { whom: $whom, .. })
             | Step::Skew(Skew { whom: $whom, .. })
             | Step::Copy(Copies { whom: $whom, .. })
+            | Step::Readdress(Readdress { whom: $whom, .. })
+            | Step::Close(Close { whom: $whom, .. })
             | Step::Jump(Jump { whom: $whom, .. })
             | Step::Slow(Slow { whom: $whom, .. })
             | Step::WallClock(WallClock { whom: $whom, .. })

@@ -1,0 +1,89 @@
+//! Draining in order: of two nodes that drain and need each other, one waits.
+//!
+//! A node that drains counts on another owner of its keys only once that owner has noted its stamp and
+//! has said what its own is. From then on the owner begins to drain with a higher stamp only. So of
+//! any two that count on each other the one with the lower stamp, or of two equal stamps the one with the
+//! lower id, may stop, and the other one may not.
+
+use alloc::collections::BTreeMap;
+
+use crate::base::{Epoch, Ix};
+use crate::claims::DrainStamp;
+use crate::out::{Out, Why};
+use crate::picture::Picture;
+use crate::wire::Frame;
+
+/// The most owners that are told at once; the others follow with the next probe interval.
+const TOLD_AT_ONCE: usize = 64;
+
+/// Whether this node drains, and whom it may count on.
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct Draining {
+    /// The highest stamp that another node has said it has.
+    highest: u64,
+    /// The owners that have noted this node's stamp, with the lives in which they did, and whether they
+    /// come after this node.
+    noted: BTreeMap<Ix, (Epoch, bool)>,
+}
+
+impl Draining {
+    /// The stamp with which this node begins to drain.
+    pub(crate) fn begin(&mut self, picture: &Picture, out: &mut Out) -> DrainStamp {
+        self.noted.clear();
+        out.timers.set(Why::Draining, Some(picture.now));
+        let known = picture.attributes.last_drain_stamp();
+        DrainStamp(known.max(self.highest).saturating_add(1))
+    }
+
+    /// This node does not drain any more.
+    pub(crate) fn end(&mut self, out: &mut Out) {
+        self.noted.clear();
+        out.timers.set(Why::Draining, None);
+    }
+
+    /// This node begins a life, in which it still drains.
+    pub(crate) fn start(&mut self, picture: &Picture, out: &mut Out) {
+        self.noted.clear();
+        if picture.drains(Ix::ME).is_some() {
+            out.timers.set(Why::Draining, Some(picture.now));
+        }
+    }
+
+    /// Whether an owner is there to serve what this node serves once this node has stopped.
+    pub(crate) fn counts(&self, picture: &Picture, ix: Ix) -> bool {
+        let noted = self.noted.get(&ix);
+        let stays = noted.is_some_and(|&(life, after)| after && life == picture.life(ix).epoch);
+        stays && picture.state(ix).is_alive()
+    }
+
+    /// Tells those that serve what this node serves until they have noted its stamp. Those that drain
+    /// themselves and come first are told again, as they may change their minds.
+    pub(crate) fn on_timer(&mut self, picture: &Picture, out: &mut Out) {
+        let Some(DrainStamp(stamp)) = picture.drains(Ix::ME) else { return };
+        let owners = picture.topology.others_with_keys_of(Ix::ME).into_iter();
+        let open = owners.filter(|&ix| picture.state(ix).is_alive() && !self.counts(picture, ix));
+        for ix in open.take(TOLD_AT_ONCE) {
+            out.say_frame(picture.bound(ix), Frame::Drains { stamp });
+        }
+        out.timers.set(Why::Draining, Some(picture.now + picture.config.probe_interval));
+    }
+
+    /// Another node drains, and would count on this one.
+    pub(crate) fn on_drains(&mut self, picture: &Picture, out: &mut Out, from: Ix, stamp: u64) {
+        self.highest = self.highest.max(stamp);
+        let own = picture.drains(Ix::ME).map_or(0, |own| own.0);
+        out.say_frame(picture.bound(from), Frame::Noted { stamp, own });
+    }
+
+    /// Another node has noted a stamp; its own is 0 if it does not drain.
+    pub(crate) fn on_noted(&mut self, picture: &Picture, from: Ix, stamp: u64, own: u64) {
+        if picture.drains(Ix::ME) == Some(DrainStamp(stamp)) {
+            let after = own == 0 || (own, picture.id(from)) > (stamp, picture.me().id);
+            self.noted.insert(from, (picture.life(from).epoch, after));
+        }
+    }
+
+    pub(crate) fn forget(&mut self, ix: Ix) {
+        self.noted.remove(&ix);
+    }
+}
