@@ -88,9 +88,11 @@ fn every_command_of_the_page_does_what_it_says() {
     ] {
         assert!(told.contains(part), "{part}\n{told}\n{errors}");
     }
-    let keys: Vec<&str> = told.lines().filter(|line| line.starts_with(" key in use")).collect();
-    let [.., before, after] = keys[..] else { panic!("{told}") };
-    assert_ne!(before, after, "{told}");
+    // Two exchanges: no key is in use in the end that was so in the beginning.
+    let used = |line: &&str| line.contains("in use") && line.contains(" of ");
+    let keys: Vec<&str> = told.lines().filter(used).filter_map(|line| line.get(1..5)).collect();
+    let [first, .., last] = keys[..] else { panic!("{told}") };
+    assert!(first != last && told.contains("leaked"), "{told}");
     let node_2 = fs::read_to_string(directory.path("node-2.log")).expect("its log");
     assert!(node_2.contains("SIGHUP: changed: preset"), "{node_2}");
     let down = |log: &str| log.lines().filter(|line| line.contains("-> down")).count();

@@ -58,7 +58,7 @@ impl Draining {
 
     /// Tells those that serve what this node serves until they have noted its stamp. Those that drain
     /// themselves and come first are told again, as they may change their minds.
-    pub(crate) fn on_timer(&mut self, picture: &Picture, out: &mut Out) {
+    pub(crate) fn on_timer(&self, picture: &Picture, out: &mut Out) {
         let Some(DrainStamp(stamp)) = picture.drains(Ix::ME) else { return };
         let owners = picture.topology.others_with_keys_of(Ix::ME).into_iter();
         let open = owners.filter(|&ix| picture.state(ix).is_alive() && !self.counts(picture, ix));
