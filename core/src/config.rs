@@ -1,6 +1,7 @@
 //! The settings: [`Config`] with its presets, and [`Limits`].
 
 mod patch;
+mod room;
 #[cfg(feature = "serde")]
 mod span;
 

@@ -121,6 +121,9 @@
 //!   report, even after reminders, the prober may be cut off itself, and marks the node
 //!   unreachable.
 //! - Parts of a cluster that were cut off find each other again unaided.
+//! - A node with IPv4 addresses alone and one with IPv6 addresses alone are members of one cluster, and know
+//!   of each other what nodes with both find. If none of those is left they are unreachable to each other.
+//! - A life is introduced to others once it was reached at an address of its locator, and not before.
 //! - Nodes that are gone do not keep out nodes that live, nor what they serve: a full table forgets
 //!   the gone first ([`Limits`] has the order), and nodes that forget at different times stay
 //!   equal.
@@ -237,6 +240,7 @@
 //! | **news**, **gatherer** | what everybody is to be told; the node that sends it for many | rumours; aggregator |
 //! | **piggyback** | frames that ride in packets that are sent anyway | the same in SWIM: gossip |
 //! | **message** | an application's bytes to all, to a group or to some nodes | user event (serf), broadcast |
+//! | **relay** | a node with addresses of both families, which probes and passes on for nodes that share none | relay, dual-stack host |
 //! | **greeting** | a node's own claim and a ping, the first that another hears of it | hello |
 //! | **bound** packet | a packet that only the receiver's present life accepts | challenge-response, replay protection |
 //! | **proven** sender, **vouch** | one that has sent a bound packet, or of which another node says that it has | authenticated peer; introduction |

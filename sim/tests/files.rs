@@ -128,8 +128,8 @@ fn file(way: &[&str], table: Table) -> String {
         let zones: Table = zones.parse().unwrap();
         at(&mut file, &["cluster"]).as_table_mut().unwrap().extend(zones);
     }
-    // Only nodes with names of their own move.
-    if way.contains(&"readdress") {
+    // Only nodes with names of their own move, and may have addresses of any family.
+    if way.contains(&"readdress") || table.contains_key("family") {
         at(&mut file, &["cluster"]).as_table_mut().unwrap().insert("names".into(), true.into());
     }
     at(&mut file, way).as_table_mut().unwrap().extend(table);
@@ -286,7 +286,7 @@ fn the_page_has_each_step_and_each_thing_that_is_counted() {
     for goal in goals {
         assert!(PAGE.contains(&format!("`{goal}`:")), "{goal} is not explained");
     }
-    let zones = "nodes = 10\nzone = [{ name = \"a\", nodes = [0, 3] }, { name = \"b\", nodes = [4, 6] }, \
+    let zones = "nodes = 10\nnames = true\nzone = [{ name = \"a\", nodes = [0, 3] }, { name = \"b\", nodes = [4, 6] }, \
                  { name = \"c\", nodes = [7, 9] }]\nbetween = {}";
     for row in tables.iter().find(|((_, head), _)| head == "step").unwrap().1 {
         let text =

@@ -62,6 +62,10 @@ fn samples(directory: &Directory) -> Vec<(&'static str, [String; 3])> {
         ("multicast-ttl", list(["4", "5", "6"])),
         ("join", list(["a", "b", "c"])),
         ("serve", list(["a:0-1@1", "b:0-1@1", "c:0-1@1"])),
+        ("zone", list(["a", "b", "c"])),
+        ("weight", list(["2", "3", "4"])),
+        ("tag", list(["a=b", "b=c", "c=d"])),
+        ("drain", list(["1s", "2s", "3s"])),
         ("runtime", list(["smol", "tokio", "async-std"])),
         ("key-file", keys),
         ("cluster", list(["one", "two", "three"])),
@@ -97,7 +101,7 @@ fn every_option_has_its_key_and_its_variable() {
         let sample = samples.iter().find(|(known, _)| *known == option);
         let (_, values) = sample.unwrap_or_else(|| panic!("--{option} needs a row in `samples`"));
         let key = option.replace('-', "_");
-        let is_list = ["advertise", "seed", "join", "serve"].contains(&option.as_str());
+        let is_list = ["advertise", "seed", "join", "serve", "tag"].contains(&option.as_str());
         let (row, in_file, wanted): (_, _, [Value; 3]) = if option == "engine" {
             let content = format!("[engine]\n{}\n", values[0]);
             ("engine.verifiers".to_owned(), content, [json!(4), json!(5), json!(6)])

@@ -27,6 +27,7 @@
 //! | `shown` | what is printed: exit statuses, ranges and addresses, messages, and nothing that a terminal obeys |
 //! | `soak` | thirty nodes that are disturbed for as long as one likes; on demand |
 //! | `state` | what a node knows again after it was killed |
+//! | `traits` | what nodes say about themselves: zone, weight, tags, and that they drain |
 //! | `watching` | figures, health, and scrapers that are slow, silent or many |
 
 mod cluster;
@@ -55,4 +56,5 @@ mod service;
 mod shown;
 mod soak;
 mod state;
+mod traits;
 mod watching;

@@ -287,6 +287,10 @@ fn nodes_with_ipv4_with_ipv6_and_with_both_form_one_cluster() {
     let mut watch = six.watch();
     four.ask(&["send", "hello", "--tag", "5"]);
     while watch.next()["tag"] != 5 {}
+    assert_eq!(
+        (peer(&four, "six")["direct"].clone(), peer(&four, "both")["direct"].clone()),
+        (false.into(), true.into())
+    );
     for name in ["both", "four", "six"] {
         assert_eq!(place.doubts(name), [""; 0], "{name}");
     }

@@ -60,6 +60,7 @@ on_all! {{
         a_node_on_all_addresses_is_known_by_the_advertised_one
         ipv6_nodes_meet
         a_node_on_both_families_meets_nodes_of_each
+        what_a_node_says_about_itself_reaches_the_others
         a_handle_reaches_a_waiting_node_at_once
         a_handle_says_when_its_node_is_no_more
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use scalesmall_core::{Event, GroupName, KeyRange, NodeName, Status};
+use scalesmall_core::{Event, GroupName, KeyRange, NodeName, Status, Traits, TraitsError};
 use scalesmall_driver::{CallError, Multicast, Settings};
 
 use crate::adapter::Adapter;
@@ -66,6 +66,48 @@ pub(crate) fn nodes_meet_lose_one_regain_it_and_let_one_go<A: Adapter>() {
     );
     until(SOON, "c has left", || {
         [&a, &b].iter().all(|node| node.status_of(c.id) == Some(Status::Left))
+    });
+}
+
+pub(crate) fn what_a_node_says_about_itself_reaches_the_others<A: Adapter>() {
+    let _turn = turn();
+    let mut a = Running::start::<A>(&settings(LOOPBACK, &[]));
+    let mut with_traits = settings(LOOPBACK, &[a.address]);
+    let zoned = Traits::default().with_zone("east").expect("a zone");
+    with_traits.traits = zoned.clone();
+    let b = Running::start::<A>(&with_traits);
+    let id = b.id;
+    let said = |a: &Running| {
+        let peer = a.call(move |node| node.peer(id));
+        peer.map(|peer| (peer.traits, peer.draining.is_some()))
+    };
+    until(SOON, "a knows where b stands", || said(&a) == Some((zoned.clone(), false)));
+
+    let more = zoned.with_weight(3).and_then(|traits| traits.with_tag("role", "db"));
+    let more = more.expect("traits");
+    let set = more.clone();
+    b.call(move |node| node.set_traits(set)).expect("they fit");
+    b.call(|node| node.set_draining(true));
+    until(SOON, "a knows that b drains", || said(&a) == Some((more.clone(), true)));
+    until_event(
+        &mut a,
+        SOON,
+        |event| matches!(event, Event::Draining { node, stamp: Some(_) } if *node == id),
+    );
+    let too_long = (0..4).try_fold(more.clone(), |traits, key: u8| {
+        traits.with_tag(&key.to_string(), &"x".repeat(Traits::MAX_VALUE))
+    });
+    let refused = b.call(|node| node.set_traits(too_long.expect("each has its room")));
+    assert!(matches!(refused, Err(TraitsError::TooLong { .. })), "{refused:?}");
+    b.call(|node| node.set_draining(false));
+    until(SOON, "a knows that b drains no longer", || said(&a) == Some((more.clone(), false)));
+
+    // In its next life the node says the same again.
+    b.call(|node| node.renew()).expect("random bytes");
+    let epoch = b.call(|node| node.epoch());
+    until(SOON, "a knows b in its next life", || {
+        let peer = a.call(move |node| node.peer(id));
+        peer.is_some_and(|peer| (peer.epoch, &peer.traits) == (epoch, &more))
     });
 }
 

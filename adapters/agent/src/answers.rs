@@ -1,13 +1,15 @@
 //! What a node answers to a request: carried out on the node's thread.
 
 use bytes::Bytes;
-use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Op, Owner, Recipients, Tag};
+use scalesmall_core::{
+    Event, GroupName, KeyRange, NodeId, Op, Owner, Peer, Recipients, Tag, Traits,
+};
 use scalesmall_driver::{Front, Seed, SeedState, terms};
 
 use crate::arguments::{OpName, shown};
 use crate::protocol::{
-    CoverageRow, EventRow, GroupRow, ItemRow, MessageRow, Named, NodeRow, OWN_TAG, OverlapRow,
-    OwnerRow, PeerRow, Reply, Request, SentRow, SpanRow,
+    CoverageRow, EventRow, GroupRow, ItemRow, MessageRow, Named, NodeRow, OWN_TAG, Only,
+    OverlapRow, OwnerRow, PeerRow, Reply, Request, SentRow, SpanRow,
 };
 use crate::readiness::Readiness;
 use crate::whom::find;
@@ -40,10 +42,11 @@ pub(crate) fn answer(node: &mut Front, request: Request) -> Reply {
 
 fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
     match request {
-        Request::Members { group } => {
+        Request::Members { group, only } => {
             let group = known(node, &group)?;
-            let row = |id| NodeRow::of(node, id);
-            Ok(Reply::Members(node.members(&group).filter_map(row).collect()))
+            let members = node.members(&group).filter_map(|id| node.peer(id));
+            let members = members.filter(|member| only.has(&member.traits));
+            Ok(Reply::Members(members.map(|member| NodeRow::from(&member)).collect()))
         }
         Request::Groups => Ok(Reply::Groups(groups(node))),
         Request::Topology { group, op } => {
@@ -67,7 +70,11 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             let group = known(node, &group)?;
             Ok(Reply::Coverage(coverage(node, &group)))
         }
-        Request::Peers => Ok(Reply::Peers(peers(node))),
+        Request::Peers { only } => Ok(Reply::Peers(peers(node, &only))),
+        Request::Drain | Request::Undrain => {
+            node.set_draining(matches!(request, Request::Drain));
+            Ok(Reply::Done)
+        }
         Request::Forget { node: text } => {
             let id = find(node, &text)?;
             node.forget(id).map_err(|error| format!("{text}: {error}"))?;
@@ -182,9 +189,10 @@ fn contact(node: &mut Front, seeds: &[String]) -> Result<Reply, String> {
     }
 }
 
-/// All peers by name.
-pub(crate) fn peers(node: &Front) -> Vec<PeerRow> {
-    let mut rows: Vec<PeerRow> = node.peers().map(|peer| PeerRow::new(node, &peer)).collect();
+/// Peers by name.
+pub(crate) fn peers(node: &Front, only: &Only) -> Vec<PeerRow> {
+    let peers = node.peers().filter(|peer| only.has(&peer.traits));
+    let mut rows: Vec<PeerRow> = peers.map(|peer| PeerRow::new(node, &peer)).collect();
     rows.sort_by(|one, other| {
         (&one.node.name, &one.node.id).cmp(&(&other.node.name, &other.node.id))
     });
@@ -194,15 +202,23 @@ pub(crate) fn peers(node: &Front) -> Vec<PeerRow> {
 /// All that is, as changes that lead to it.
 pub(crate) fn state(node: &Front) -> Vec<EventRow> {
     let name = |id| node.name(id);
-    let mut rows: Vec<EventRow> = peers(node).into_iter().map(EventRow::of_peer).collect();
+    let mut rows: Vec<EventRow> =
+        peers(node, &Only::default()).into_iter().map(EventRow::of_peer).collect();
     let items = node.groups().flat_map(|group| {
         let items = node.topology(group);
         items.map(|item| Event::ItemSet { group: group.clone(), item })
     });
-    let described = node.peers().filter(|peer| !peer.metadata.is_empty());
-    let metadata = described.map(|peer| Event::Metadata { node: peer.id, metadata: peer.metadata });
-    rows.extend(items.chain(metadata).map(|event| EventRow::of(&event, &name)));
+    rows.extend(items.chain(node.peers().flat_map(said)).map(|event| EventRow::of(&event, &name)));
     rows
+}
+
+/// What a peer says about itself.
+fn said(peer: Peer) -> impl Iterator<Item = Event> {
+    let Peer { id: node, metadata, traits, draining, .. } = peer;
+    let metadata = (!metadata.is_empty()).then_some(Event::Metadata { node, metadata });
+    let traits = (traits != Traits::default()).then_some(Event::Traits { node, traits });
+    let draining = draining.map(|stamp| Event::Draining { node, stamp: Some(stamp) });
+    [metadata, traits, draining].into_iter().flatten()
 }
 
 /// A row of an owner; `None` if it is not known any more.

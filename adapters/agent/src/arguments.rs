@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use scalesmall_core::{ClusterName, GroupName, KeyRange, NodeName};
+use scalesmall_core::{ClusterName, GroupName, KeyRange, NodeName, Traits};
 use scalesmall_driver::DEFAULT_PORT;
 
 /// A group's name.
@@ -116,6 +116,45 @@ impl FromStr for Offer {
     }
 }
 
+/// A zone.
+pub(crate) fn zone(text: &str) -> Result<String, String> {
+    let zone = Traits::default().with_zone(text);
+    zone.map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// How much a node carries.
+pub(crate) fn weight(text: &str) -> Result<u16, String> {
+    let weight =
+        text.parse().map_err(|_| format!("a weight is a number from 1 to {}", u16::MAX))?;
+    let traits = Traits::default().with_weight(weight);
+    traits.map(|_| weight).map_err(|error| error.to_string())
+}
+
+/// A tag of a node: `KEY=VALUE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TagOf {
+    pub(crate) key: String,
+    pub(crate) value: String,
+}
+
+impl FromStr for TagOf {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = || "write it as KEY=VALUE, such as role=db".to_owned();
+        let (key, value) = text.split_once('=').ok_or_else(form)?;
+        Traits::default().with_tag(key, value).map_err(|error| error.to_string())?;
+        Ok(Self { key: key.to_owned(), value: value.to_owned() })
+    }
+}
+
+/// The tag that a node has to have: `KEY`, or `KEY=VALUE`.
+pub(crate) fn wanted_tag(text: &str) -> Result<String, String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    let tag = Traits::default().with_tag(key, value);
+    tag.map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
 /// What is said about a range.
 #[derive(Clone, Copy, Debug, ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -156,6 +195,23 @@ mod tests {
         assert_eq!(super::range(&shown(range)), Ok(range));
         let part: Part = "a:b:0x10-255".parse().unwrap();
         assert_eq!((part.group, part.range), (GroupName::try_from("a:b").unwrap(), range));
+    }
+
+    #[test]
+    fn tags_are_a_key_and_a_value_which_may_be_empty_or_have_more_signs_in_it() {
+        for (text, key, value) in
+            [("role=db", "role", "db"), ("a=", "a", ""), ("a=b=c", "a", "b=c")]
+        {
+            assert_eq!(text.parse(), Ok(TagOf { key: key.to_owned(), value: value.to_owned() }));
+            assert!(wanted_tag(text).is_ok() && wanted_tag(key).is_ok(), "{text}");
+        }
+        for wrong in ["", "role", "=db", "a=\n"] {
+            assert!(wrong.parse::<TagOf>().is_err(), "{wrong:?}");
+        }
+        assert!(wanted_tag("").is_err() && wanted_tag("=db").is_err());
+        assert_eq!((weight("1"), weight("65535")), (Ok(1), Ok(65_535)));
+        assert!(weight("0").is_err() && weight("65536").is_err() && weight("-1").is_err());
+        assert!(zone("eu 1").is_ok() && zone("").is_err());
     }
 
     #[test]

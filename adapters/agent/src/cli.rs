@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use scalesmall_core::{ClusterName, NodeName};
 use scalesmall_driver::Seed;
 
-use crate::arguments::{self, Offer};
+use crate::arguments::{self, Offer, TagOf};
 use crate::log_lines::LogOptions;
 use crate::questions::{Ask, SuiteName};
 use crate::runtime::Runtime;
@@ -187,6 +187,20 @@ pub(crate) struct NodeOptions {
     /// A range to serve; may be repeated
     #[arg(long, value_name = "GROUP:START-END@PORT")]
     pub(crate) serve: Vec<Offer>,
+    /// The zone in which the node stands: nodes of one zone are expected to fail together
+    #[arg(long, value_parser = arguments::zone, value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
+    /// How much the node carries, compared with others; 1 to 65535
+    #[arg(long, value_parser = arguments::weight, default_value = "1", value_name = "NUMBER")]
+    pub(crate) weight: u16,
+    /// Something else that the node says about itself, for others to choose by; may be repeated. The keys,
+    /// values and the zone have room in 'engine.limits.metadata' together
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) tag: Vec<TagOf>,
+    /// When a signal ends the node, say first that it drains, so that it gets nothing new, and go on serving for
+    /// this long. A second signal cuts that short [default: say goodbye at once]
+    #[arg(long, value_name = "TIME", value_parser = arguments::duration)]
+    pub(crate) drain: Option<Duration>,
     /// The runtime that moves the node's datagrams; others see no difference
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::failure::Failure;
-use crate::protocol::{KeyStep, Reply, Request, What};
-use crate::questions::{Ask, AskOptions, KeysCommand};
+use crate::protocol::{KeyStep, Only, Reply, Request, What};
+use crate::questions::{Ask, AskOptions, KeysCommand, OnlyOptions};
 use crate::{protocol, show, socket_file};
 
 /// How long a node may take to answer. It is on this host, and saying goodbye is what takes longest.
@@ -139,12 +139,14 @@ fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
     let (request, options) = match ask {
         Ask::Metrics(to) => return (Request::Metrics, to.socket.as_deref(), false),
         Ask::Ready(to) => (Request::Ready { min_peers: Some(to.min_peers) }, &to.ask),
-        Ask::Members(to) => (Request::Members { group: to.group.clone() }, &to.ask),
+        Ask::Members(to) => {
+            (Request::Members { group: to.group.clone(), only: only(&to.only) }, &to.ask)
+        }
         Ask::Groups(to) => (Request::Groups, to),
         Ask::Topology(to) => (Request::Topology { group: to.group.clone(), op: to.op }, &to.ask),
         Ask::Route(to) => (Request::Route { group: to.group.clone(), key: to.key }, &to.ask),
         Ask::Coverage(to) => (Request::Coverage { group: to.group.clone() }, &to.ask),
-        Ask::Peers(to) => (Request::Peers, to),
+        Ask::Peers(to) => (Request::Peers { only: only(&to.only) }, &to.ask),
         Ask::Contact(to) => {
             let seeds = to.seeds.iter().map(ToString::to_string).collect();
             (Request::Contact { seeds }, &to.ask)
@@ -177,6 +179,8 @@ fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
         Ask::Forget(to) => (Request::Forget { node: to.node.clone() }, &to.ask),
         Ask::Stats(to) => (Request::Stats, to),
         Ask::Keys(command) => keys(command),
+        Ask::Drain(to) => (Request::Drain, to),
+        Ask::Undrain(to) => (Request::Undrain, to),
         Ask::Reload(to) => (Request::Reload, to),
         Ask::Depart(to) => (Request::Depart, to),
     };
@@ -206,4 +210,8 @@ fn keys(command: &KeysCommand) -> (Request, &AskOptions) {
         KeysCommand::Leaked(to) => (Some(KeyStep::Leaked { key: to.key.to_string() }), &to.ask),
     };
     (Request::Keys { step }, options)
+}
+
+fn only(options: &OnlyOptions) -> Only {
+    Only { tags: options.tag.clone(), zone: options.zone.clone() }
 }

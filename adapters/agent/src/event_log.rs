@@ -49,6 +49,7 @@ fn level(event: &Event) -> Level {
         Event::Path { from, to, .. } if to < from => Level::WARN,
         Event::Peer { .. }
         | Event::Key { .. }
+        | Event::Draining { .. }
         | Event::Moved { .. }
         | Event::Multicast { .. }
         | Event::Path { .. } => Level::INFO,

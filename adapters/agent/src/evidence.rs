@@ -7,8 +7,8 @@ use scalesmall_driver::{Front, terms};
 use toml::Table;
 
 use crate::protocol::{
-    AccountRow, ChangeRow, HoldRow, InfoRow, LostRow, Named, NodeRow, StallRow, WhyRow, millis,
-    when,
+    AccountRow, ChangeRow, HoldRow, InfoRow, LostRow, Named, NodeRow, StallRow, TraitsRow, WhyRow,
+    millis, when,
 };
 use crate::{cause, configuration};
 
@@ -22,8 +22,9 @@ pub(crate) fn info(node: &Front) -> Option<InfoRow> {
     }
     let table = Table::try_from(config.clone()).unwrap_or_default();
     let value = |(path, value)| Some((path, serde_json::to_value(value).ok()?));
+    let me = node.peer(node.id())?;
     Some(InfoRow {
-        node: NodeRow::of(node, node.id())?,
+        node: NodeRow::from(&me),
         epoch: node.epoch().to_string(),
         seen_from: Vec::new(),
         cluster: String::from_utf8_lossy(config.cluster.as_bytes()).into_owned(),
@@ -31,6 +32,8 @@ pub(crate) fn info(node: &Front) -> Option<InfoRow> {
         keys: config.keys.ids().map(|id| id.to_string()).collect(),
         suite: suite(&config.keys),
         multicast: node.multicast().map_or("off", terms::multicast).to_owned(),
+        traits: TraitsRow::from(&me.traits),
+        draining: me.draining.is_some(),
         leaving: engine.is_leaving(),
         held_off: engine.held_off().map(HoldRow::new),
         uptime_ms: millis(node.uptime()),

@@ -32,6 +32,7 @@ pub(crate) fn info(row: &InfoRow) -> String {
                 hold.times
             )
         }
+        (None, false) if row.draining => "drains".to_owned(),
         (None, false) => "runs".to_owned(),
     };
     let rows = [
@@ -42,6 +43,7 @@ pub(crate) fn info(row: &InfoRow) -> String {
         ("addresses", row.node.addresses.join(", ")),
         ("seen from", or(seen.join("; "), "nobody has said")),
         ("cluster", row.cluster.clone()),
+        ("traits", row.traits.text()),
         ("key in use", row.key.clone()),
         ("keys taken", row.keys.join(", ")),
         ("suite", row.suite.clone()),

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -26,11 +26,11 @@ use crate::ring::KeyFile;
 use crate::runtime::{Bound, Runtime};
 use crate::scrapers::Scrapers;
 use crate::scrapes::Scrapes;
-use crate::server::{GOODBYE, Server};
+use crate::server::Server;
 use crate::socket_file::{self, SocketFile};
 use crate::stop::{self, Stop};
 use crate::watchers::Watchers;
-use crate::{diagnosis, event_log, log_lines, scrapers, settings, show, threads};
+use crate::{diagnosis, event_log, goodbye, log_lines, scrapers, settings, show, threads};
 
 /// How long the last lines of the log are waited for when the program ends.
 const LAST_LINES: Duration = Duration::from_millis(200);
@@ -93,7 +93,7 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
     if let Some(scraped) = scraped {
         Scrapers::new(scrapes.clone(), beside.clone()).listen(scraped)?;
     }
-    let recorded = options.record.is_some();
+    let (recorded, drain) = (options.record.is_some(), options.drain);
     let files = Files { record: options.record.clone(), state: options.state.clone() };
     let manager = Manager::new(handle.clone())?;
     let multicast = has_multicast && multicast.is_ok();
@@ -117,7 +117,7 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
     let outcome = match stopped.recv() {
         Ok(Stop::Signal) => {
             manager.stopping();
-            goodbye(&handle, &stopped);
+            goodbye::say(&handle, &stopped, drain);
             Ok(())
         }
         Ok(Stop::Departed { acknowledged_by, told }) => {
@@ -298,24 +298,4 @@ fn end_recording(handle: &Handle) {
     // A node that has failed has ended its recording already.
     drop(handle.call(end));
     let _ = ended.recv_timeout(LAST_RECORDED);
-}
-
-/// Departs; a second signal cuts that short.
-fn goodbye(handle: &Handle, stopped: &Receiver<Stop>) {
-    // Whether it could be made shows in what follows.
-    drop(handle.call(|node| node.depart()));
-    match stopped.recv_timeout(GOODBYE) {
-        Ok(Stop::Departed { acknowledged_by, told }) => {
-            tracing::info!("left; {acknowledged_by} of {told} acknowledged it");
-        }
-        Ok(Stop::Signal) => tracing::warn!("the goodbye was cut short by a second signal"),
-        Err(RecvTimeoutError::Timeout) => tracing::warn!(
-            "the goodbye was not finished within {} s: the others find out by themselves",
-            GOODBYE.as_secs()
-        ),
-        Ok(Stop::Ended(_) | Stop::Died(_) | Stop::Conflict)
-        | Err(RecvTimeoutError::Disconnected) => {
-            tracing::warn!("the node ended before its goodbye was finished");
-        }
-    }
 }

@@ -16,7 +16,7 @@ const READY_STATUS: &str = "Exit status: 0, the node is ready; 3, it runs and is
 #[derive(Debug, Subcommand)]
 pub(crate) enum Ask {
     /// List the members of a group
-    Members(GroupOptions),
+    Members(MembersOptions),
     /// List all groups
     Groups(AskOptions),
     /// List all that is said about a group
@@ -26,7 +26,7 @@ pub(crate) enum Ask {
     /// Show which keys of a group nobody serves, and which several do
     Coverage(GroupOptions),
     /// List the other nodes, by name
-    Peers(AskOptions),
+    Peers(PeersOptions),
     /// Show what the node is: its name, addresses, keys, multicast, and what the engine goes by
     Info(AskOptions),
     /// Say why a node is what it is: its last changes with the evidence, as this node and others saw them
@@ -61,6 +61,10 @@ pub(crate) enum Ask {
     /// List the keys of the node, or change them
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Say that the node is about to stop: it serves on, and gets nothing new
+    Drain(AskOptions),
+    /// Say that the node does not stop after all
+    Undrain(AskOptions),
     /// Have the node read its configuration again, and change what can be changed while it runs
     Reload(AskOptions),
     /// Say goodbye and end the node
@@ -141,6 +145,35 @@ pub(crate) struct GroupOptions {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct MembersOptions {
+    /// The group: 1 to 255 bytes
+    #[arg(value_parser = arguments::group)]
+    pub(crate) group: String,
+    #[command(flatten)]
+    pub(crate) only: OnlyOptions,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PeersOptions {
+    #[command(flatten)]
+    pub(crate) only: OnlyOptions,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OnlyOptions {
+    /// Only nodes that have this tag, with this value if there is one; may be repeated, all have to hold
+    #[arg(long, value_parser = arguments::wanted_tag, value_name = "KEY[=VALUE]")]
+    pub(crate) tag: Vec<String>,
+    /// Only nodes of this zone
+    #[arg(long, value_parser = arguments::zone, value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct ContactOptions {
     /// An address or a name, as for the option --seed of 'scalesmall node'
     #[arg(required = true, value_name = "HOST[:PORT]")]
@@ -214,7 +247,7 @@ pub(crate) struct RttOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct WatchOptions {
-    /// Begin with what is: all peers, ranges and metadata. A change of that moment may be told twice
+    /// Begin with what is: all peers, ranges, and what nodes say about themselves. A change of that moment may be told twice
     #[arg(long)]
     pub(crate) state: bool,
     #[command(flatten)]

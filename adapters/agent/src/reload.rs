@@ -2,17 +2,19 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use scalesmall_core::{Config, GroupName, KeyRange};
+use scalesmall_core::{Config, GroupName, KeyRange, Traits};
 use scalesmall_driver::{Front, Handle, Seed, Settings};
 
 use crate::arguments::Offer;
+use crate::cli::NodeOptions;
 use crate::configuration::{Configuration, ENGINE, Flags};
 use crate::protocol::ReloadRow;
 use crate::settings;
 
 /// What changes at once; all other keys need a restart. Seeds that are gone from the list are an exception:
 /// the node goes on looking them up until it ends.
-const LIVE: [&str; 6] = ["preset", "send_rate", "key_file", "join", "serve", "seed"];
+const LIVE: [&str; 9] =
+    ["preset", "send_rate", "key_file", "join", "serve", "seed", "zone", "weight", "tag"];
 
 /// Reads the configuration of a running node again.
 #[derive(Clone, Debug)]
@@ -69,8 +71,8 @@ impl Reloader {
         };
         let restart = next.unlike(&known.started).into_iter().filter(|key| !is_live(key)).collect();
         let changed: Vec<String> = next.unlike(&known.last).into_iter().filter(is_live).collect();
-        let steps = Steps::new(&known.last, &next);
         let keys = shown(&settings);
+        let steps = Steps::new(&known.last, &next, settings.traits);
         let same_keys = keys == known.keys;
         let failed = self.handle.call(move |node| {
             if same_keys {
@@ -99,14 +101,18 @@ struct Steps {
     leave: Vec<String>,
     add: Vec<Offer>,
     remove: Vec<Offer>,
+    /// What the node says about itself from now on, if it is something else.
+    traits: Option<Traits>,
 }
 
 impl Steps {
-    fn new(last: &Configuration, next: &Configuration) -> Self {
+    fn new(last: &Configuration, next: &Configuration, traits: Traits) -> Self {
         fn without<T: Clone + PartialEq>(all: &[T], of: &[T]) -> Vec<T> {
             all.iter().filter(|one| !of.contains(one)).cloned().collect()
         }
         let (last, next) = (&last.options, &next.options);
+        let said = |of: &NodeOptions| (of.zone.clone(), of.weight, of.tag.clone());
+        let traits = (said(last) != said(next)).then_some(traits);
         let mut leave = without(&last.join, &next.join);
         // Leaving a group takes all ranges out of it.
         leave.retain(|group| !next.serve.iter().any(|offer| offer.group.to_string() == *group));
@@ -121,6 +127,7 @@ impl Steps {
             leave,
             add: without(&next.serve, &last.serve),
             remove,
+            traits,
         }
     }
 
@@ -132,6 +139,9 @@ impl Steps {
             failed.extend(done.err().map(|why| format!("{what}: {why}")));
         };
         node.add_seeds(&self.seeds);
+        if let Some(traits) = self.traits {
+            note("traits", node.set_traits(traits).map_err(|error| error.to_string()));
+        }
         for group in &self.join {
             note(&format!("join {group}"), with_group(group, |group| node.join(group)));
         }

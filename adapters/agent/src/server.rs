@@ -20,6 +20,7 @@ use crate::rarely::{Rarely, and_before};
 use crate::reload::Reloader;
 use crate::ring;
 use crate::scrapes::Scrapes;
+use crate::stop::GOODBYE;
 use crate::threads;
 use crate::watchers::Watchers;
 
@@ -33,8 +34,6 @@ const REQUEST_IN_NEED: Duration = Duration::from_millis(500);
 const REFUSAL: Duration = Duration::from_millis(100);
 /// How often a quiet watch checks that its client is still there.
 const LOOK: Duration = Duration::from_secs(2);
-/// The longest that saying goodbye takes, whatever the preset.
-pub(crate) const GOODBYE: Duration = Duration::from_secs(8);
 /// How long clients may take to read their last answers when the program ends.
 const END: Duration = Duration::from_millis(300);
 /// The pause after a client could not be accepted, and how long a client has to be silent to make room for

@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use scalesmall_core::{Config, ConfigError};
+use scalesmall_core::{Config, ConfigError, Traits, TraitsError};
 use scalesmall_driver::{GroupKeys, Multicast, Preset, Settings, SettingsError};
 
-use crate::cli::PresetName;
+use crate::arguments::TagOf;
+use crate::cli::{NodeOptions, PresetName};
 use crate::configuration::{Configuration, Fault, Faults, Source};
 use crate::failure::Failure;
 
@@ -77,6 +78,7 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
     if let Some(path) = options.key.key_file.as_deref().filter(|_| !given) {
         settings.keys = read_keys(path).map_err(|failure| Fault::new(failure.line()))?;
     }
+    settings.traits = traits(configuration)?;
     settings.engine = configuration.engine.patch();
     if let Some(bytes) = options.send_rate {
         let mut rate = settings.config([0; 32]).send_rate;
@@ -87,6 +89,27 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
     config.check().map_err(|error| refused(configuration, &config, error))?;
     settings.check().map_err(|error| told(configuration, error))?;
     Ok(settings)
+}
+
+/// What the node says about itself.
+fn traits(configuration: &Configuration) -> Result<Traits, Faults> {
+    let NodeOptions { zone, weight, tag, .. } = &configuration.options;
+    let wrong = |key: &str, error: TraitsError| at(configuration.source(key), error.to_string());
+    let mut traits = Traits::default();
+    if let Some(zone) = zone {
+        traits = traits.with_zone(zone).map_err(|error| wrong("zone", error))?;
+    }
+    if *weight != traits.weight() {
+        traits = traits.with_weight(*weight).map_err(|error| wrong("weight", error))?;
+    }
+    for TagOf { key, value } in tag {
+        if traits.tag(key).is_some() {
+            let what = format!("tag '{key}' has two values: remove one of them");
+            return Err(at(configuration.source("tag"), what));
+        }
+        traits = traits.with_tag(key, value).map_err(|error| wrong("tag", error))?;
+    }
+    Ok(traits)
 }
 
 /// Reads the keys of a file.
@@ -112,6 +135,8 @@ fn told(configuration: &Configuration, error: SettingsError) -> Faults {
         SettingsError::NoInterface | SettingsError::InterfaceAndAddress { .. } => "interface",
         SettingsError::SeedsOutOfReach { .. } => "seed",
         SettingsError::LookUpEvery { .. } => "look_up_every",
+        SettingsError::Traits(_) if configuration.options.tag.is_empty() => "zone",
+        SettingsError::Traits(_) => "tag",
         SettingsError::NotMulticast => "multicast_group",
         // These name the variable, or there is no value.
         _ => return Fault::new(error.to_string()).into(),

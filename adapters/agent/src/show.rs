@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal as _};
 use std::time::SystemTime;
 
 use crate::failure::Failure;
-use crate::protocol::{CoverageRow, KeyRow, Named, PeerRow, ReloadRow, Reply};
-use crate::table::{age, range, shown_micros, span, table};
+use crate::protocol::{CoverageRow, KeyRow, Named, PeerRow, ReloadRow, Reply, TraitsRow};
+use crate::table::{age, lean_table, range, shown_micros, span, table};
 use crate::{diagnosis, findings_text, terminal};
 
 /// What the reply to a request looks like on a terminal.
@@ -121,6 +121,7 @@ fn keys_text(keys: &[KeyRow]) -> String {
 
 fn peers_text(peers: &[PeerRow]) -> String {
     let now = SystemTime::now();
+    let weighed = peers.iter().any(|row| row.traits.weight != TraitsRow::default().weight);
     let rows = peers.iter().map(|row| {
         let rtt = row.rtt_us.map(shown_micros);
         let status = match row.held_for_ms {
@@ -137,6 +138,10 @@ fn peers_text(peers: &[PeerRow]) -> String {
             format!("{} B", row.datagram),
             row.epoch.clone(),
             row.metadata.clone(),
+            row.traits.zone.clone().unwrap_or_default(),
+            if weighed { row.traits.weight.to_string() } else { String::new() },
+            if row.draining { "yes".to_owned() } else { String::new() },
+            row.traits.tags(),
         ]
     });
     let head = [
@@ -149,8 +154,12 @@ fn peers_text(peers: &[PeerRow]) -> String {
         "datagram",
         "epoch",
         "metadata",
+        "zone",
+        "weight",
+        "draining",
+        "tags",
     ];
-    table(&head, rows, "no peers")
+    lean_table(&head, 9, rows, "no peers")
 }
 
 /// The value of a reply as JSON.

@@ -2,9 +2,13 @@
 
 use std::io;
 use std::sync::mpsc::{Sender, SyncSender};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
+
+/// The longest that saying goodbye takes, whatever the preset.
+pub(crate) const GOODBYE: Duration = Duration::from_secs(8);
 
 /// Why a running node ends.
 #[derive(Debug)]

@@ -21,6 +21,23 @@ pub(crate) fn table(
     if table.is_empty() { none.to_owned() } else { table.trim_fmt() }
 }
 
+/// As [`table`], without those columns behind the first `always` in which no row has anything.
+pub(crate) fn lean_table(
+    header: &[&str],
+    always: usize,
+    rows: impl Iterator<Item = Vec<String>>,
+    none: &str,
+) -> String {
+    let rows: Vec<Vec<String>> = rows.collect();
+    let is_shown = |at: usize| {
+        at < always || rows.iter().any(|row| row.get(at).is_some_and(|cell| !cell.is_empty()))
+    };
+    let shown: Vec<usize> = (0..header.len()).filter(|at| is_shown(*at)).collect();
+    let header: Vec<&str> = shown.iter().map(|at| header[*at]).collect();
+    let pick = |row: Vec<String>| shown.iter().filter_map(|at| row.get(*at).cloned()).collect();
+    table(&header, rows.iter().cloned().map(pick), none)
+}
+
 /// Microseconds as milliseconds.
 pub(crate) fn shown_micros(us: u64) -> String {
     format!("{}.{:03} ms", us / 1000, us % 1000)
@@ -62,6 +79,8 @@ mod tests {
         assert_eq!(age("1970-01-01T00:00:00.000Z", now), "1h");
         assert_eq!(age("then", now), "");
         assert_eq!(shown_micros(1_234), "1.234 ms");
+        let rows = [["1", "", ""], ["2", "", "x"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(lean_table(&["a", "b", "c"], 1, rows.into_iter(), "none"), " a  c\n 1\n 2  x");
         let text = table(&["a"], [vec!["\u{1b}[2J".to_owned()]].into_iter(), "none");
         assert!(text.contains("\\u{1b}[2J") && !text.contains('\u{1b}'), "{text}");
     }

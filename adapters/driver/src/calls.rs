@@ -14,7 +14,7 @@ use bytes::Bytes;
 use scalesmall_core::{
     BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, ForgetError,
     GroupError, GroupName, KeyRange, MetadataError, MulticastState, NodeId, NodeName, Op, Owner,
-    Peer, Recipients, Stats, Status, Tag, TimedItem,
+    Peer, Recipients, Stats, Status, Tag, TimedItem, Traits, TraitsError,
 };
 
 use crate::bell::Bell;
@@ -253,6 +253,23 @@ impl Front {
     pub fn set_metadata(&mut self, metadata: Bytes) -> Result<(), MetadataError> {
         let now = self.clock.now();
         self.engine.set_metadata(now, metadata)
+    }
+
+    /// Sets what this node says about itself that others choose by: zone, weight and tags. Those of
+    /// [`Settings::traits`](crate::Settings::traits) are set before the first packet.
+    ///
+    /// # Errors
+    ///
+    /// [`TraitsError`]; nothing has changed then.
+    pub fn set_traits(&mut self, traits: Traits) -> Result<(), TraitsError> {
+        let now = self.clock.now();
+        self.engine.set_traits(now, traits)
+    }
+
+    /// Says whether this node is about to stop, so that it gets nothing new. See `Engine::set_draining`.
+    pub fn set_draining(&mut self, draining: bool) {
+        let now = self.clock.now();
+        self.engine.set_draining(now, draining);
     }
 
     /// Tells the others that this node expects to be slow for `expected`.

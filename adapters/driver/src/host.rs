@@ -174,3 +174,67 @@ fn look(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::tests::host as listed;
+
+    /// A node on all IPv4 addresses that has the first of these, and what it makes of other lists.
+    fn at(first: &str, interface: Option<&str>) -> (Host, Vec<SocketAddr>) {
+        let bind: SocketAddr = "0.0.0.0:5".parse().unwrap();
+        let interface = interface.map(str::to_owned);
+        let list = listed(first);
+        let choice = Choice { bind: bind.ip(), interface: interface.as_deref(), several: true };
+        let chosen = choice.of(&list, &[]);
+        let link = interface::link_of(&list, interface.as_deref(), chosen[0]);
+        let (seen, report) = (Arc::default(), HostReport::default());
+        let (follows, several, again) = (true, true, None);
+        let (at, _watch) = (chosen[0], sync_channel(0).0);
+        let host =
+            Host { seen, _watch, bind, interface, follows, several, at, link, again, report };
+        (host, chosen.into_iter().map(|ip| SocketAddr::new(ip, 5)).collect())
+    }
+
+    fn addrs(of: &[&str]) -> Vec<SocketAddr> {
+        of.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn other_addresses_are_taken_and_those_that_are_there_are_kept() {
+        let (mut host, own) = at("eth0 10.0.0.1", None);
+        let nothing = Change { addresses: None, back: None };
+        assert_eq!(host.take(&listed("eth0 10.0.0.1, eth1 10.1.0.1"), &own), nothing);
+        let change = host.take(&listed("eth0 10.0.0.2"), &own);
+        assert_eq!(change.addresses, Some(addrs(&["10.0.0.2:5"])));
+        assert_eq!(change.back, Some((1, "10.0.0.2".parse().unwrap())));
+    }
+
+    #[test]
+    fn an_interface_that_is_gone_changes_nothing_until_it_is_back() {
+        for name in [None, Some("eth0")] {
+            let (mut host, own) = at("eth0 10.0.0.1", name);
+            let nothing = Change { addresses: None, back: None };
+            assert_eq!((host.take(&[], &own), host.report.gone), (nothing, true));
+            // Another interface has come in between.
+            let change = host.take(&listed("lo 127.0.0.1, eth0 10.0.0.1"), &own);
+            let back = Some((2, "10.0.0.1".parse().unwrap()));
+            assert_eq!(change, Change { addresses: None, back });
+            assert!(!host.report.gone);
+        }
+    }
+
+    #[test]
+    fn multicast_that_cannot_be_set_up_is_tried_again() {
+        let (mut host, own) = at("eth0 10.0.0.1", None);
+        assert_eq!(host.changed(&own), None);
+        host.joined(Err(io::ErrorKind::PermissionDenied));
+        assert!(host.deadline().is_some());
+        assert_eq!(host.changed(&own), None, "not at once");
+        host.again = Some(Instant::now());
+        let back = Some((1, "10.0.0.1".parse().unwrap()));
+        assert_eq!(host.changed(&own), Some(Change { addresses: None, back }));
+        host.joined(Ok(()));
+        assert_eq!((host.deadline(), host.report.multicast_joins), (None, 1));
+    }
+}

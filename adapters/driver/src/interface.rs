@@ -128,10 +128,10 @@ pub(crate) const fn is_link_local(ip: IpAddr) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn host(text: &str) -> Vec<Found> {
+    pub(crate) fn host(text: &str) -> Vec<Found> {
         let one = |(index, line): (usize, &str)| {
             let (name, ip) = line.split_once(' ').unwrap();
             let ip: IpAddr = ip.parse().unwrap();

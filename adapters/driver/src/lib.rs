@@ -222,4 +222,4 @@ pub use state::StateError;
 pub use stats::DriverStats;
 pub use tape::RecordLimits;
 #[cfg(unix)]
-pub use thread::spawn;
+pub use thread::{next_event_here, spawn, turn_here};

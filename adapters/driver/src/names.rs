@@ -61,7 +61,11 @@ pub(crate) fn mentioned(event: &Event) -> impl Iterator<Item = NodeId> + use<> {
         }
         Event::ItemSet { item, .. } => nodes[0] = Some(item.item.member),
         Event::ItemCleared { member, .. } => nodes[0] = Some(*member),
-        Event::Metadata { node, .. } => nodes[0] = Some(*node),
+        Event::Metadata { node, .. }
+        | Event::Traits { node, .. }
+        | Event::Draining { node, .. } => {
+            nodes[0] = Some(*node);
+        }
         Event::Message { origin, via, .. } => nodes = [Some(*origin), Some(*via), None, None],
         Event::Refused { peer, .. } => nodes[0] = Some(peer.id),
         Event::Key { cause: KeyCause::Given { by }, .. } => nodes[0] = Some(*by),

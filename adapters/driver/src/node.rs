@@ -9,7 +9,7 @@ use std::net::UdpSocket;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use scalesmall_core::{ConfigError, Event, Locator, NodeName};
+use scalesmall_core::{ConfigError, Event, Locator, NodeName, Traits};
 
 use crate::calls::{Front, NoRandomness, new_epoch};
 use crate::clock::Clock;
@@ -118,6 +118,9 @@ impl<S: Socket> Node<S> {
             bell: Arc::clone(&mailbox.bell),
             waiting: Waiting::default(),
         };
+        if settings.traits != Traits::default() {
+            front.set_traits(settings.traits.clone()).map_err(SettingsError::Traits)?;
+        }
         front.contact_kept();
         front.contact(&front.seeds.addresses());
         #[cfg(feature = "tracing")]

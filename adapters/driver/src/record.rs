@@ -1,6 +1,6 @@
 //! A recording of every engine call.
 //!
-//! A recording is a text file. The first line describes the engine: `scalesmall-recording 3`, then
+//! A recording is a text file. The first line describes the engine: `scalesmall-recording 4`, then
 //! name (hex; `-` if it is the text of the address), addresses (with commas), epoch, time, preset, suite, key id, multicast, bytes and datagrams per second, cluster (hex) and
 //! seed (hex). Every other line is one call: the time in nanoseconds, the call, its arguments, and
 //! for polls the result, so that a replay is checked step by step. It holds datagrams and payloads,
@@ -23,6 +23,7 @@ use scalesmall_core::{
     Arrival, BroadcastError, BroadcastId, Config, ConfigError, DatagramError, Destination, Engine,
     Epoch, Event, ForgetError, GroupError, GroupName, Instant, Key, KeyError, KeyId, KeyRange,
     Locator, LocatorError, MetadataError, NodeId, Recipients, SendError, SendRate, Tag, TimedItem,
+    Traits, TraitsError,
 };
 
 use crate::checksum::Checksum;
@@ -216,6 +217,16 @@ impl Recorded {
         self.engine.set_metadata(now, metadata)
     }
 
+    pub(crate) fn set_traits(&mut self, now: Instant, traits: Traits) -> Result<(), TraitsError> {
+        self.note(now, format_args!("set_traits {}", Hex(traits.as_bytes())));
+        self.engine.set_traits(now, traits)
+    }
+
+    pub(crate) fn set_draining(&mut self, now: Instant, draining: bool) {
+        self.note(now, format_args!("set_draining {draining}"));
+        self.engine.set_draining(now, draining);
+    }
+
     pub(crate) fn announce_slow(&mut self, now: Instant, expected: Duration) {
         let nanos = u64::try_from(expected.as_nanos()).unwrap_or(u64::MAX);
         self.note(now, format_args!("announce_slow {nanos}"));
@@ -397,6 +408,30 @@ mod tests {
         assert!(node.engine.tape.is_none());
         std::fs::remove_file(&path).unwrap();
         let _ = node.pump().unwrap();
+    }
+
+    #[test]
+    fn traits_and_draining_are_recorded_from_the_first_packet_on() {
+        let path = std::env::temp_dir().join(format!("scalesmall-traits-{}", std::process::id()));
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
+        settings.record = Some(path.clone());
+        settings.traits = Traits::default().with_zone("z").unwrap();
+        let mut node = Node::start(&settings, |socket: UdpSocket| Ok(socket)).unwrap();
+        let traits = settings.traits.clone().with_tag("k", "v").unwrap();
+        node.set_traits(traits.clone()).unwrap();
+        node.set_draining(true);
+        let _ = node.pump().unwrap();
+        while node.poll_event().is_some() {}
+        let me = node.peer(node.id()).unwrap();
+        assert_eq!((&me.traits, me.draining.is_some()), (&traits, true));
+        drop(node);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let at = |call: &str| text.find(call).unwrap();
+        assert!(at(" set_traits ") < at(" poll_transmit "), "{text}");
+        let replayed = crate::replay(text.as_bytes(), settings.keys.ring()).unwrap();
+        let again = replayed.engine.peer(replayed.engine.id()).unwrap();
+        assert_eq!((again.traits, again.draining), (me.traits, me.draining));
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

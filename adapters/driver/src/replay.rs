@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
     Arrival, ClusterName, Config, Destination, Engine, Epoch, Event, GroupName, Instant, KeyRange,
-    Keyring, Locator, NodeId, NodeName, Recipients, SendError, SendRate, Tag,
+    Keyring, Locator, NodeId, NodeName, Recipients, SendError, SendRate, Tag, Traits,
 };
 
 use crate::checksum::Checksum;
@@ -354,6 +354,11 @@ impl<'a> Words<'a> {
             "set_metadata" => {
                 let _ = engine.set_metadata(now, Bytes::from(self.hex()?));
             }
+            "set_traits" => {
+                let traits = Traits::from_bytes(Bytes::from(self.hex()?));
+                let _ = engine.set_traits(now, traits);
+            }
+            "set_draining" => engine.set_draining(now, self.parse()?),
             "announce_slow" => engine.announce_slow(now, Duration::from_nanos(self.parse()?)),
             "forget" => {
                 let node: NodeId = self.parse()?;

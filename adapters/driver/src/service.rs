@@ -9,7 +9,13 @@ pub use scalesmall_core::{
     TimedItem,
 };
 
-pub use crate::{
-    Call, CallError, Contact, Events, Front, Goodbye, GroupKeys, Handle, Multicast, Preset, Seed,
-    Settings, SettingsError, StartError, figures, terms,
-};
+pub use crate::call_error::CallError;
+pub use crate::calls::Front;
+pub use crate::contact::{Contact, Goodbye};
+pub use crate::events::Events;
+pub use crate::handle::{Call, Handle};
+pub use crate::key::GroupKeys;
+pub use crate::node::StartError;
+pub use crate::seed::Seed;
+pub use crate::settings::{Multicast, Preset, Settings, SettingsError};
+pub use crate::{figures, terms};

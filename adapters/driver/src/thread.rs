@@ -14,55 +14,57 @@ use crate::node::Node;
 use crate::poller::Poller;
 use crate::socket::Socket;
 
-impl<S: Socket + AsFd> Node<S> {
-    /// Runs the node on this thread until something has happened or `limit` is over: pumps once and
-    /// waits once. For loops that take the events with `poll_event` in their own order; take all of them
-    /// before.
-    ///
-    /// # Errors
-    ///
-    /// A socket that failed.
-    pub fn turn_here(&mut self, poller: &Poller, limit: Option<Duration>) -> io::Result<()> {
-        let wait = self.pump_ready()?;
-        self.wait_here(poller, wait, limit)
-    }
+/// Runs `node` on this thread until something has happened or `limit` is over: pumps once and waits once. For
+/// loops that take the events with [`Front::poll_event`](crate::Front::poll_event) in their own order; take all of
+/// them before.
+///
+/// # Errors
+///
+/// A socket that failed.
+pub fn turn_here<S: Socket + AsFd>(
+    node: &mut Node<S>,
+    poller: &Poller,
+    limit: Option<Duration>,
+) -> io::Result<()> {
+    let wait = node.pump_ready()?;
+    wait_here(node, poller, wait, limit)
+}
 
-    /// Runs the node on this thread until there is an event, but not for longer than `limit`.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Node::turn_here`].
-    pub fn next_event_here(
-        &mut self,
-        poller: &Poller,
-        limit: Option<Duration>,
-    ) -> io::Result<Option<Event>> {
-        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
-        loop {
-            let wait = self.pump_ready()?;
-            if let Some(event) = self.poll_event() {
-                return Ok(Some(event));
-            }
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                return Ok(None);
-            }
-            self.wait_here(poller, wait, left)?;
+/// Runs `node` on this thread until there is an event, but not for longer than `limit`.
+///
+/// # Errors
+///
+/// As for [`turn_here`].
+pub fn next_event_here<S: Socket + AsFd>(
+    node: &mut Node<S>,
+    poller: &Poller,
+    limit: Option<Duration>,
+) -> io::Result<Option<Event>> {
+    let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+    loop {
+        let wait = node.pump_ready()?;
+        if let Some(event) = node.poll_event() {
+            return Ok(Some(event));
         }
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            return Ok(None);
+        }
+        wait_here(node, poller, wait, left)?;
     }
+}
 
-    fn wait_here(
-        &mut self,
-        poller: &Poller,
-        wait: Wait,
-        limit: Option<Duration>,
-    ) -> io::Result<()> {
-        if !wait.is_over() {
-            let is_called = |waker: &_| self.wake_on_call(waker);
-            self.ready = poller.wait(self.driver().sockets(), wait, limit, is_called)?;
-        }
-        Ok(())
+fn wait_here<S: Socket + AsFd>(
+    node: &mut Node<S>,
+    poller: &Poller,
+    wait: Wait,
+    limit: Option<Duration>,
+) -> io::Result<()> {
+    if !wait.is_over() {
+        let is_called = |waker: &_| node.wake_on_call(waker);
+        node.ready = poller.wait(node.driver().sockets(), wait, limit, is_called)?;
     }
+    Ok(())
 }
 
 /// Runs `node` on a thread of its own until the last [`Handle`] is dropped. The thread waits by itself and
@@ -81,7 +83,7 @@ where
     let poller = Poller::new()?;
     let run = move || {
         while node.has_handles() {
-            node.turn_here(&poller, None)?;
+            turn_here(&mut node, &poller, None)?;
             outlet.drain(&mut node);
         }
         Ok(())

@@ -91,6 +91,13 @@ pub(crate) fn event(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String
         Event::Metadata { node: of, metadata } => {
             debug!(target: EVENT, node = name(node), peer = name(*of), bytes = metadata.len(), "a node has new metadata");
         }
+        Event::Traits { node: of, traits } => {
+            debug!(target: EVENT, node = name(node), peer = name(*of), ?traits, "a node has new traits");
+        }
+        Event::Draining { node: of, stamp } => {
+            let draining = stamp.is_some();
+            info!(target: EVENT, node = name(node), peer = name(*of), draining, "a node drains, or drains no longer");
+        }
         Event::Message { origin, sequence, group, tag, payload, via } => {
             let group = group.as_ref().map(tracing::field::display);
             debug!(target: EVENT, node = name(node), origin = name(*origin), sequence, group, tag = tag.0, bytes = payload.len(), via = name(*via), "a message has arrived");

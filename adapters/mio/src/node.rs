@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mio::net::UdpSocket;
-#[cfg(unix)]
-use scalesmall_driver::Poller;
 use scalesmall_driver::service::{Event, Events, Handle, Settings, StartError};
+#[cfg(unix)]
+use scalesmall_driver::{Poller, next_event_here, turn_here};
 
 use crate::socket::Socket;
 
@@ -61,7 +61,7 @@ impl Node {
     /// As for [`Node::next_event`].
     pub fn next_event_within(&mut self, limit: Duration) -> io::Result<Option<Event>> {
         let (node, poller) = self.parts()?;
-        node.next_event_here(poller, Some(limit))
+        next_event_here(node, poller, Some(limit))
     }
 
     /// Runs the node on this thread until something has happened or `limit` is over: pumps once and waits
@@ -72,7 +72,7 @@ impl Node {
     /// As for [`Node::next_event`].
     pub fn turn(&mut self, limit: Option<Duration>) -> io::Result<()> {
         let (node, poller) = self.parts()?;
-        node.turn_here(poller, limit)
+        turn_here(node, poller, limit)
     }
 
     fn parts(&mut self) -> io::Result<(&mut scalesmall_driver::Node<Socket>, &Poller)> {

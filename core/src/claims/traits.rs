@@ -119,8 +119,17 @@ impl Traits {
         self.0.len()
     }
 
-    pub(crate) const fn from_bytes(bytes: Bytes) -> Self {
+    /// Traits from the bytes that [`Traits::as_bytes`] returned. What is not well-formed in other bytes
+    /// is passed over by all queries.
+    #[must_use]
+    pub const fn from_bytes(bytes: Bytes) -> Self {
         Self(bytes)
+    }
+
+    /// The bytes that are replicated. They hold what a later version says, too.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     pub(crate) fn into_bytes(self) -> Bytes {

@@ -7,21 +7,10 @@ use bytes::Bytes;
 use super::Engine;
 use crate::base::{Channel, Instant, Ix, Life};
 use crate::claims::{AttributeKind, Stored, Traits, TraitsError};
-use crate::config::Config;
-use crate::wire::{MAX_ATTRIBUTE, OVERHEAD};
 
 /// The highest version of an attribute that a node puts above a false one. What is left beyond it no
 /// embedder uses up.
 const LAST_VERSION: u64 = u64::MAX / 2;
-
-/// The most bytes of the frame of an attribute beside its content, the entry of the node's id
-/// included.
-const ATTRIBUTE_OVERHEAD: usize = 41;
-
-/// The most bytes of an attribute that fit into a datagram.
-pub(super) fn attribute_room(config: &Config) -> usize {
-    (config.max_datagram - OVERHEAD - ATTRIBUTE_OVERHEAD).min(MAX_ATTRIBUTE)
-}
 
 /// Why metadata is refused. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +49,7 @@ impl Engine {
     ///
     /// [`MetadataError`] if it is too long; nothing has changed then.
     pub fn set_metadata(&mut self, now: Instant, metadata: Bytes) -> Result<(), MetadataError> {
-        let (len, limit) = (metadata.len(), self.attribute_limit());
+        let (len, limit) = (metadata.len(), self.picture.config.attribute_limit());
         if len > limit as usize {
             return Err(MetadataError::TooLong { len, limit });
         }
@@ -69,14 +58,23 @@ impl Engine {
         Ok(())
     }
 
-    /// Sets this node's traits: zone, weight and tags.
+    /// Sets this node's traits: zone, weight and tags. [`Engine::peers`] returns those of others:
+    ///
+    /// ```
+    /// use scalesmall_core::{Engine, NodeId};
+    ///
+    /// fn databases(engine: &Engine) -> impl Iterator<Item = NodeId> {
+    ///     let peers = engine.peers().filter(|peer| peer.traits.tag("role") == Some("db"));
+    ///     peers.map(|peer| peer.id)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
     /// [`TraitsError::TooLong`] if they take more bytes than `Limits::metadata`, or than fit in a
     /// datagram; nothing has changed then.
     pub fn set_traits(&mut self, now: Instant, traits: Traits) -> Result<(), TraitsError> {
-        let (len, limit) = (traits.len(), self.attribute_limit());
+        let (len, limit) = (traits.len(), self.picture.config.attribute_limit());
         if len > limit as usize {
             return Err(TraitsError::TooLong { len, limit });
         }
@@ -103,11 +101,6 @@ impl Engine {
             Bytes::new()
         };
         self.describe_me(AttributeKind::DRAINING, bytes);
-    }
-
-    fn attribute_limit(&self) -> u32 {
-        let config = &self.picture.config;
-        config.limits.metadata.min(attribute_room(config) as u32)
     }
 
     /// Says something about this node.

@@ -8,7 +8,6 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::Engine;
-use super::attributes::attribute_room;
 use crate::base::{Epoch, GroupName, Instant, Ix, NodeId, Status};
 use crate::broadcast::{Audience, FAN_OUT};
 use crate::claims::Standing;
@@ -229,7 +228,7 @@ impl Engine {
         if config.cluster != self.picture.config.cluster {
             return Err(ConfigError::ClusterFixed);
         }
-        let limit = attribute_room(&config);
+        let limit = config.attribute_room();
         let len = self.picture.attributes.longest(Ix::ME);
         if len > limit {
             return Err(ConfigError::AttributeTooLong { len, limit });

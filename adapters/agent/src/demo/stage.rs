@@ -12,7 +12,7 @@ use crate::cli::KeygenOptions;
 use crate::client::{self, Session};
 use crate::failure::Failure;
 use crate::keygen;
-use crate::protocol::{OwnerRow, PeerRow, Reply, Request};
+use crate::protocol::{Only, OwnerRow, PeerRow, Reply, Request};
 use crate::questions::SuiteName;
 
 /// How often a condition is looked at. It bounds how exact the times are.
@@ -148,7 +148,7 @@ impl Node {
     }
 
     pub(super) fn peers(&self) -> Result<Vec<PeerRow>, Failure> {
-        match self.ask(&Request::Peers)? {
+        match self.ask(&Request::Peers { only: Only::default() })? {
             Reply::Peers(peers) => Ok(peers),
             other => Err(unexpected(&other)),
         }

@@ -8,7 +8,7 @@ use scalesmall_core::{
 use scalesmall_driver::terms;
 use serde::{Deserialize, Serialize};
 
-use super::{ItemRow, MessageRow, NameOf, Named, PeerRow, hex, when};
+use super::{ItemRow, MessageRow, NameOf, Named, PeerRow, TraitsRow, hex, when};
 use crate::arguments::shown;
 use crate::{cause, terminal};
 
@@ -53,6 +53,15 @@ pub(crate) enum What {
     Metadata {
         node: Named,
         metadata: String,
+    },
+    Traits {
+        node: Named,
+        #[serde(flatten)]
+        traits: TraitsRow,
+    },
+    Draining {
+        node: Named,
+        draining: bool,
     },
     Message {
         #[serde(flatten)]
@@ -191,6 +200,18 @@ impl EventRow {
                 let node = named(*node);
                 let text = format!("{} has new metadata, {} bytes", node.shown(), metadata.len());
                 (What::Metadata { node, metadata: hex(metadata) }, text)
+            }
+            Event::Traits { node, traits } => {
+                let (node, traits) = (named(*node), TraitsRow::from(traits));
+                let text = format!("{} says of itself: {}", node.shown(), traits.text());
+                (What::Traits { node, traits }, text)
+            }
+            Event::Draining { node, stamp } => {
+                let (node, draining) = (named(*node), stamp.is_some());
+                let does =
+                    if draining { "drains: it is about to stop" } else { "drains no longer" };
+                let text = format!("{} {does}", node.shown());
+                (What::Draining { node, draining }, text)
             }
             Event::Message { origin, sequence, group, tag, payload, via } => {
                 let message =

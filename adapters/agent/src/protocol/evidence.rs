@@ -8,7 +8,7 @@ use scalesmall_core::HoldReason;
 use scalesmall_driver::{Stall, Transition, terms};
 use serde::{Deserialize, Serialize};
 
-use super::{NameOf, Named, NodeRow, micros, millis, when};
+use super::{NameOf, Named, NodeRow, TraitsRow, micros, millis, when};
 use crate::cause;
 
 /// A node about itself.
@@ -28,6 +28,11 @@ pub(crate) struct InfoRow {
     pub(crate) suite: String,
     /// `off`, `working`, `silent` or `unheard`.
     pub(crate) multicast: String,
+    #[serde(flatten)]
+    pub(crate) traits: TraitsRow,
+    /// Whether it says that it is about to stop.
+    #[serde(default)]
+    pub(crate) draining: bool,
     /// Whether it is saying goodbye.
     pub(crate) leaving: bool,
     /// Set while the others hold it off.

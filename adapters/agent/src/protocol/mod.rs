@@ -8,6 +8,7 @@ mod event;
 mod evidence;
 mod message;
 mod named;
+mod traits;
 mod version;
 
 pub(crate) use event::{EventRow, OWN_NAME, What};
@@ -17,6 +18,7 @@ pub(crate) use evidence::{
 };
 pub(crate) use message::{MessageRow, OWN_TAG, SentRow};
 pub(crate) use named::{NameOf, Named, NodeRow};
+pub(crate) use traits::{Only, TraitsRow};
 pub(crate) use version::{check_version, line};
 
 use std::time::{Duration, SystemTime};
@@ -36,6 +38,8 @@ pub(crate) const REQUEST_LIMIT: usize = 64 * 1024;
 pub(crate) enum Request {
     Members {
         group: String,
+        #[serde(flatten)]
+        only: Only,
     },
     Groups,
     Topology {
@@ -49,7 +53,10 @@ pub(crate) enum Request {
     Coverage {
         group: String,
     },
-    Peers,
+    Peers {
+        #[serde(flatten)]
+        only: Only,
+    },
     Contact {
         seeds: Vec<String>,
     },
@@ -96,6 +103,8 @@ pub(crate) enum Request {
     Ready {
         min_peers: Option<usize>,
     },
+    Drain,
+    Undrain,
     Reload,
     /// Lists the keys, after a step if one is asked for.
     Keys {
@@ -221,8 +230,16 @@ pub(crate) struct PeerRow {
     pub(crate) rtt_us: Option<u64>,
     /// The bytes of the largest datagram that passes to it.
     pub(crate) datagram: usize,
+    /// Whether it can be reached directly; otherwise others with both address families say how it is.
+    #[serde(default)]
+    pub(crate) direct: bool,
     /// In hexadecimal digits.
     pub(crate) metadata: String,
+    #[serde(flatten)]
+    pub(crate) traits: TraitsRow,
+    /// Whether it is about to stop.
+    #[serde(default)]
+    pub(crate) draining: bool,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -296,7 +313,10 @@ impl PeerRow {
             epoch: peer.epoch.to_string(),
             rtt_us: peer.rtt.map(micros),
             datagram: peer.datagram,
+            direct: peer.direct,
             metadata: hex(&peer.metadata),
+            traits: TraitsRow::from(&peer.traits),
+            draining: peer.draining.is_some(),
         }
     }
 }

@@ -40,6 +40,8 @@ pub(super) fn families(front: &Front) -> Vec<Family> {
         .count(usize::from(engine.has_caught_up())),
         Family::gauge("leaving", "Whether this node says goodbye or has said it: 1 or 0.")
             .count(usize::from(engine.is_leaving())),
+        Family::gauge("draining", "Whether this node drains, as it is about to stop: 1 or 0.")
+            .count(usize::from(front.peer(front.id()).is_some_and(|me| me.draining.is_some()))),
         Family::gauge(
             "health_factor",
             "What this node multiplies its time-outs by: 1 when it is well, up to 9.",

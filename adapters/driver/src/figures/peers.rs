@@ -16,7 +16,7 @@ const QUANTILES: [(&str, usize); 4] = [("0.5", 50), ("0.9", 90), ("0.99", 99), (
 
 pub(super) fn families(front: &Front) -> Vec<Family> {
     let mut counts = STATUSES.map(|_| 0);
-    let mut held_off = 0;
+    let (mut held_off, mut draining) = (0, 0);
     let mut trips = Vec::new();
     for peer in front.peers() {
         for (status, count) in STATUSES.iter().zip(&mut counts) {
@@ -24,6 +24,7 @@ pub(super) fn families(front: &Front) -> Vec<Family> {
         }
         held_off += usize::from(peer.held_for.is_some());
         if peer.status == Status::Alive {
+            draining += usize::from(peer.draining.is_some());
             trips.extend(peer.rtt);
         }
     }
@@ -41,6 +42,7 @@ pub(super) fn families(front: &Front) -> Vec<Family> {
             family.labelled("status", terms::status(status), count)
         }),
         held.count(held_off),
+        Family::gauge("peers_draining", "Other nodes that are alive and drain.").count(draining),
         round_trips(trips),
     ]
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use scalesmall_core::{
     ClusterName, ClusterNameError, Config, ConfigPatch, Locator, LocatorError, NodeName,
-    NodeNameError, SendRate,
+    NodeNameError, SendRate, Traits, TraitsError,
 };
 
 use crate::interface::{self, Choice};
@@ -117,6 +117,8 @@ pub struct Settings {
     /// What else differs from the preset: intervals, time-outs, limits. It counts more than the fields above,
     /// and [`Config::check`] says whether the engine will take it.
     pub engine: ConfigPatch,
+    /// What the node says about itself that others choose by, from its first packet on.
+    pub traits: Traits,
     /// A file in which to keep what the node has to know after it was killed: see
     /// [State](crate#state). It is made if it does not exist; its directory must.
     pub state: Option<PathBuf>,
@@ -146,6 +148,7 @@ impl Settings {
             preset: Preset::default(),
             send_rate: None,
             engine: ConfigPatch::default(),
+            traits: Traits::default(),
             state: None,
             record: None,
             record_limits: RecordLimits::default(),
@@ -265,6 +268,10 @@ impl Settings {
         if self.look_up_every < LEAST_LOOK_UP {
             return Err(SettingsError::LookUpEvery { every: self.look_up_every });
         }
+        let (len, limit) = (self.traits.len(), self.config([0; 32]).attribute_limit());
+        if len > limit as usize {
+            return Err(SettingsError::Traits(TraitsError::TooLong { len, limit }));
+        }
         match self.multicast {
             Some(multicast) if !multicast.group.ip().is_multicast() => {
                 Err(SettingsError::NotMulticast)
@@ -318,6 +325,8 @@ pub enum SettingsError {
         /// The time between two look-ups.
         every: Duration,
     },
+    /// The traits are too long, or hold what others cannot read.
+    Traits(TraitsError),
     /// The multicast group is not a multicast address.
     NotMulticast,
     /// Others cannot reach the node at what it advertises.
@@ -358,6 +367,7 @@ impl fmt::Display for SettingsError {
                 f,
                 "names would be looked up every {every:?}; the least is {LEAST_LOOK_UP:?}"
             ),
+            Self::Traits(error) => error.fmt(f),
             Self::NotMulticast => f.write_str(
                 "the multicast group must be a multicast address, such as 239.255.0.1 or ff12::1",
             ),
@@ -390,6 +400,20 @@ mod tests {
 
     fn at(address: &str) -> Settings {
         Settings::new(address.parse().unwrap(), GroupKeys::published())
+    }
+
+    #[test]
+    fn traits_that_do_not_fit_are_refused_before_the_node_starts() {
+        let mut settings = at("127.0.0.1:0");
+        let value = "x".repeat(Traits::MAX_VALUE);
+        settings.traits = Traits::default().with_tag("a", &value).unwrap();
+        assert_eq!(settings.check(), Ok(()));
+        settings.engine.limits.metadata = Some(100);
+        let too_long = TraitsError::TooLong { len: settings.traits.len(), limit: 100 };
+        assert_eq!(settings.check(), Err(SettingsError::Traits(too_long)));
+        // The engine refuses this, and says so itself.
+        settings.engine.max_datagram = Some(0);
+        assert!(settings.check().is_err());
     }
 
     #[test]

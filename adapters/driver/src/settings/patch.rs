@@ -1,10 +1,11 @@
 //! Some settings, as an embedder lets them be set, for example in a file.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use scalesmall_core::{ClusterName, ConfigPatch, NodeName, SendRatePatch};
+use scalesmall_core::{ClusterName, ConfigPatch, NodeName, SendRatePatch, Traits, TraitsError};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Multicast, Preset, Settings, SettingsError};
@@ -68,6 +69,15 @@ pub struct SettingsPatch {
     pub preset: Option<Preset>,
     /// See [`Settings::send_rate`]. A figure that is missing is the preset's.
     pub send_rate: SendRatePatch,
+    /// The zone of [`Settings::traits`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// The weight of [`Settings::traits`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u16>,
+    /// The tags of [`Settings::traits`]; all of them are replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
     /// See [`Settings::state`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<PathBuf>,
@@ -86,14 +96,17 @@ impl SettingsPatch {
     ///
     /// # Errors
     ///
-    /// [`SettingsError::Cluster`] or [`SettingsError::Name`]; nothing has changed then.
+    /// [`SettingsError::Cluster`], [`SettingsError::Name`] or [`SettingsError::Traits`]; nothing has changed
+    /// then.
     pub fn apply(&self, settings: &mut Settings) -> Result<(), SettingsError> {
+        let traits = self.traits(settings.traits.clone()).map_err(SettingsError::Traits)?;
         let name = self.name.as_deref().map(NodeName::try_from).transpose();
         let name = name.map_err(SettingsError::Name)?;
         if let Some(name) = &self.cluster {
             let name = ClusterName::try_from(name.as_str());
             settings.cluster = name.map_err(SettingsError::Cluster)?;
         }
+        settings.traits = traits;
         settings.name = name.or_else(|| settings.name.take());
         set(&mut settings.bind, self.bind.as_ref());
         set(&mut settings.seeds, self.seeds.as_ref());
@@ -121,6 +134,22 @@ impl SettingsPatch {
     }
 }
 
+impl SettingsPatch {
+    /// These traits with what this patch has.
+    fn traits(&self, mut traits: Traits) -> Result<Traits, TraitsError> {
+        if let Some(zone) = &self.zone {
+            traits = traits.with_zone(zone)?;
+        }
+        if let Some(weight) = self.weight {
+            traits = traits.with_weight(weight)?;
+        }
+        let Some(tags) = &self.tags else { return Ok(traits) };
+        let former: Vec<String> = traits.tags().map(|(key, _)| key.to_owned()).collect();
+        traits = former.iter().fold(traits, |traits, key| traits.without_tag(key));
+        tags.iter().try_fold(traits, |traits, (key, value)| traits.with_tag(key, value))
+    }
+}
+
 fn set<T: Clone>(place: &mut T, value: Option<&T>) {
     if let Some(value) = value {
         place.clone_from(value);
@@ -143,10 +172,12 @@ impl From<&Settings> for SettingsPatch {
             preset,
             send_rate,
             engine,
+            traits,
             state,
             record,
             record_limits,
         } = settings;
+        let tags = traits.tags().map(|(key, value)| (key.to_owned(), value.to_owned()));
         Self {
             bind: Some(*bind),
             name: name.clone().map(String::from),
@@ -158,6 +189,9 @@ impl From<&Settings> for SettingsPatch {
             multicast: *multicast,
             preset: Some(*preset),
             send_rate: send_rate.as_ref().map(SendRatePatch::from).unwrap_or_default(),
+            zone: traits.zone().map(str::to_owned),
+            weight: Some(traits.weight()),
+            tags: Some(tags.collect()),
             state: state.clone(),
             record: record.clone(),
             record_limits: Some(*record_limits),
@@ -206,6 +240,8 @@ mod tests {
         written.preset = Preset::Wan;
         written.state = Some("/state".into());
         written.look_up_every = Duration::from_millis(90_500);
+        let traits = Traits::default().with_zone("z").unwrap().with_tag("a.b", "=").unwrap();
+        written.traits = traits.with_weight(3).unwrap();
         written.engine.verifiers = Some(5);
         written.engine.limits.nodes = Some(6);
         let text = toml::to_string(&written).unwrap();
@@ -216,7 +252,7 @@ mod tests {
         assert_eq!(toml::to_string(&read).unwrap(), text);
         assert_eq!(read.engine, written.engine);
         assert_eq!((&read.name, &read.advertise), (&written.name, &written.advertise));
-        assert_eq!(read.seeds, written.seeds);
+        assert_eq!((&read.seeds, &read.traits), (&written.seeds, &written.traits));
     }
 
     #[test]
@@ -252,5 +288,7 @@ mod tests {
         let mut changed = settings();
         let patch = SettingsPatch { cluster: Some(String::new()), ..SettingsPatch::default() };
         assert!(matches!(patch.apply(&mut changed), Err(SettingsError::Cluster(_))));
+        let patch = SettingsPatch { weight: Some(0), ..SettingsPatch::default() };
+        assert_eq!(patch.apply(&mut changed), Err(SettingsError::Traits(TraitsError::NoWeight)));
     }
 }
