@@ -118,8 +118,8 @@ fn a_node_that_a_signal_ends_drains_first_and_a_second_signal_cuts_that_short() 
     let directory = Directory::new();
     let a = Node::start(&directory, "a", ALONE);
     let seed = a.address.to_string();
-    let start = |name: &str, limit: &str| {
-        let more = ["--seed", seed.as_str(), "--name", name, "--drain", limit];
+    let start = |name: &str, limit: &str, part: &str| {
+        let more = ["--seed", &seed, "--name", name, "--drain", limit, "--serve", part];
         let node = Node::start(&directory, name, &[ALONE, &more].concat());
         until(LIMIT, "they meet", || a.status_named(name).as_deref() == Some("alive"));
         node
@@ -129,14 +129,9 @@ fn a_node_that_a_signal_ends_drains_first_and_a_second_signal_cuts_that_short() 
         let rows = peers.as_array().into_iter().flatten();
         rows.clone().any(|row| row["name"] == name && row["draining"] == true)
     };
-    let (short, long) = (start("short", "2s"), start("long", "1h"));
-    let begun = Instant::now();
-    short.signal("TERM");
-    until(LIMIT, "it drains", || drains("short"));
-    assert_eq!(short.ended(LIMIT), Some(0));
-    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
-    until(LIMIT, "it has left", || a.status_named("short").as_deref() == Some("left"));
-
+    let (short, long) =
+        (start("short", "2s", "hall:0-9@7000"), start("long", "1h", "hall:0-19@7000"));
+    // Nobody else serves what long serves; it can go as soon as another one does.
     long.signal("TERM");
     until(LIMIT, "it drains", || drains("long"));
     assert_eq!(a.status_named("long").as_deref(), Some("alive"));
@@ -145,6 +140,102 @@ fn a_node_that_a_signal_ends_drains_first_and_a_second_signal_cuts_that_short() 
     until(LIMIT, "it has left", || a.status_named("long").as_deref() == Some("left"));
     let log = std::fs::read_to_string(directory.path("long.log")).expect("its log");
     assert!(log.contains("the drain was cut short"), "{log}");
+
+    // Now nobody else serves what short serves.
+    let begun = Instant::now();
+    short.signal("TERM");
+    until(LIMIT, "it drains", || drains("short"));
+    assert_eq!(short.ended(LIMIT), Some(0));
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+    until(LIMIT, "it has left", || a.status_named("short").as_deref() == Some("left"));
+    let log = std::fs::read_to_string(directory.path("short.log")).expect("its log");
+    assert!(log.contains("others do not serve all"), "{log}");
+
+    let last = start("last", "1h", "hall:0-9@7000");
+    last.signal("TERM");
+    until(LIMIT, "it drains", || drains("last"));
+    a.ask(&["add", "hall:0-9@7001"]);
+    assert_eq!(last.ended(LIMIT), Some(0));
+    let log = std::fs::read_to_string(directory.path("last.log")).expect("its log");
+    assert!(!log.contains("others do not serve"), "{log}");
+}
+
+/// The nodes of [`three`], of which `b` serves 0 to 99, and `c` 50 to 199.
+fn serving(directory: &Directory) -> [Node; 3] {
+    let nodes = three(directory);
+    nodes[1].ask(&["add", "kitchen:0-99@7000"]);
+    nodes[2].ask(&["add", "kitchen:50-199@7001"]);
+    until(LIMIT, "both serve", || {
+        nodes[0].route("kitchen", 0) == [7000] && nodes[0].route("kitchen", 199) == [7001]
+    });
+    nodes
+}
+
+#[test]
+fn a_node_says_whether_others_may_be_stopped_and_what_would_be_missing() {
+    let directory = Directory::new();
+    let [a, b, c] = serving(&directory);
+    let ask = |args: &[&str]| {
+        let mut command = a.command(&[&["safe-to-stop"], args].concat());
+        let output = command.arg("--json").output().expect("the program runs");
+        let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        (output.status.code(), value["missing"].clone())
+    };
+    let row = |start: u32, end: u32, owners: u32, left: u32| json!({"group": "kitchen", "start": start, "end": end, "owners": owners, "left": left});
+    assert_eq!(ask(&["a"]), (Some(0), json!([])));
+    assert_eq!(ask(&["b"]), (Some(3), json!([row(0, 49, 1, 0)])));
+    assert_eq!(ask(&["zone=west"]), (Some(3), json!([row(100, 199, 1, 0)])));
+    let two = json!([row(0, 49, 1, 0), row(50, 99, 2, 1)]);
+    assert_eq!(ask(&["b", "--copies", "2"]), (Some(3), two));
+    let both = json!([row(0, 49, 1, 0), row(50, 99, 2, 0), row(100, 199, 1, 0)]);
+    assert_eq!(ask(&["zone=east", "c"]), (Some(3), both));
+    let line = refusal(&mut a.command(&["safe-to-stop", "zone=north"]));
+    assert!(line.contains("no node of zone 'north' is known"), "{line}");
+
+    let printed = a.command(&["safe-to-stop", "b"]).output().expect("the program runs");
+    let (out, err) = (printed.stdout, printed.stderr);
+    let (out, err) = (String::from_utf8(out).expect("text"), String::from_utf8(err).expect("text"));
+    let cells: Vec<&str> = out.lines().nth(1).unwrap_or_default().split_whitespace().collect();
+    assert_eq!(cells, ["kitchen", "0-49", "1", "0"], "{out}");
+    assert_eq!(err, "scalesmall: no: some keys would have fewer than one owner\n");
+
+    let without = a.ask(&["coverage", "kitchen", "--without", "b"]);
+    let gaps = json!([{"start": 0, "end": 49}, {"start": 200, "end": u32::MAX}]);
+    assert_eq!(without, json!({"gaps": gaps, "overlaps": []}));
+    let now = a.ask(&["coverage", "kitchen"]);
+    assert_eq!(now["overlaps"], json!([{"start": 50, "end": 99, "owners": 2}]));
+    c.ask(&["add", "kitchen:0-49@7001"]);
+    until(LIMIT, "b may stop", || ask(&["b"]) == (Some(0), json!([])));
+    drop(b);
+}
+
+#[test]
+fn a_node_departs_once_others_serve_its_keys_or_says_which_are_left_alone() {
+    let directory = Directory::new();
+    let [a, b, c] = serving(&directory);
+    let depart = |node: &Node, limit: &str| {
+        let mut command = node.command(&["depart", "--when-covered", limit, "--json"]);
+        command.stdout(std::process::Stdio::piped()).spawn().expect("the program runs")
+    };
+    let row = |name: &str| {
+        let peers = a.ask(&["peers"]);
+        peers.as_array().into_iter().flatten().find(|row| row["name"] == name).cloned()
+    };
+    let waiting = depart(&b, "1h");
+    until(LIMIT, "b drains", || row("b").is_some_and(|row| row["draining"] == true));
+    assert_eq!(a.status_named("b").as_deref(), Some("alive"));
+    c.ask(&["add", "kitchen:0-49@7001"]);
+    let done = waiting.wait_with_output().expect("it ends");
+    let told: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    assert_eq!((done.status.code(), &told["uncovered"]), (Some(0), &json!([])), "{told}");
+    assert_eq!(b.ended(LIMIT), Some(0));
+    until(LIMIT, "b has left", || a.status_named("b").as_deref() == Some("left"));
+
+    let done = depart(&c, "300ms").wait_with_output().expect("it ends");
+    let told: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    assert_eq!(done.status.code(), Some(3), "{told}");
+    assert_eq!(told["uncovered"][0]["left"], 0, "{told}");
+    assert_eq!(c.ended(LIMIT), Some(0));
 }
 
 #[test]

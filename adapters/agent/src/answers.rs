@@ -2,17 +2,17 @@
 
 use bytes::Bytes;
 use scalesmall_core::{
-    Event, GroupName, KeyRange, NodeId, Op, Owner, Peer, Recipients, Tag, Traits,
+    Coverage, Event, GroupName, KeyRange, NodeId, Op, Owner, Peer, Recipients, Tag, Traits,
 };
 use scalesmall_driver::{Front, Seed, SeedState, terms};
 
 use crate::arguments::{OpName, shown};
 use crate::protocol::{
     CoverageRow, EventRow, GroupRow, ItemRow, MessageRow, Named, NodeRow, OWN_TAG, Only,
-    OverlapRow, OwnerRow, PeerRow, Reply, Request, SentRow, SpanRow,
+    OverlapRow, OwnerRow, PeerRow, Reply, Request, SafeRow, SentRow, ShortfallRow, SpanRow,
 };
 use crate::readiness::Readiness;
-use crate::whom::find;
+use crate::whom::{find, find_all};
 use crate::{counters, protocol};
 
 /// Reads the line of a request.
@@ -66,9 +66,16 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             let group = known(node, &group)?;
             Ok(Reply::Owners(node.route(&group, key).filter_map(|at| owner(node, &at)).collect()))
         }
-        Request::Coverage { group } => {
+        Request::Coverage { group, without } => {
             let group = known(node, &group)?;
-            Ok(Reply::Coverage(coverage(node, &group)))
+            let without = find_all(node, &without)?;
+            Ok(Reply::Coverage(coverage(&node.engine().coverage_without(&group, &without))))
+        }
+        Request::Safe { nodes, copies } => {
+            let (nodes, copies) = (find_all(node, &nodes)?, copies.unwrap_or(1));
+            let missing = node.engine().shortfalls_without(&nodes, copies);
+            let missing: Vec<ShortfallRow> = missing.iter().map(ShortfallRow::from).collect();
+            Ok(Reply::Safe(SafeRow { safe: missing.is_empty(), copies, missing }))
         }
         Request::Peers { only } => Ok(Reply::Peers(peers(node, &only))),
         Request::Drain | Request::Undrain => {
@@ -119,7 +126,7 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
         | Request::Metrics
         | Request::Reload
         | Request::Keys { .. }
-        | Request::Depart => Err("this request has an answer of its own".to_owned()),
+        | Request::Depart { .. } => Err("this request has an answer of its own".to_owned()),
     }
 }
 
@@ -255,8 +262,7 @@ fn groups(node: &Front) -> Vec<GroupRow> {
     node.groups().map(row).collect()
 }
 
-fn coverage(node: &Front, group: &GroupName) -> CoverageRow {
-    let coverage = node.coverage(group);
+fn coverage(coverage: &Coverage) -> CoverageRow {
     let gap = |gap: &KeyRange| SpanRow { start: gap.start(), end: gap.end() };
     CoverageRow {
         gaps: coverage.gaps.iter().map(gap).collect(),

@@ -28,6 +28,14 @@ pub(crate) fn node(text: &str) -> Result<String, String> {
     node_name(text).map(|_| text.to_owned())
 }
 
+/// What begins the name of a zone where nodes are meant.
+pub(crate) const ZONE: &str = "zone=";
+
+/// Nodes that are meant: one, or all of a zone.
+pub(crate) fn node_or_zone(text: &str) -> Result<String, String> {
+    text.strip_prefix(ZONE).map_or_else(|| node(text), |name| zone(name).map(|_| text.to_owned()))
+}
+
 /// A key, in decimal or, after `0x`, in hexadecimal.
 pub(crate) fn key(text: &str) -> Result<u32, String> {
     let digits = text.strip_prefix("0x");

@@ -28,7 +28,8 @@ Exit status:
   1    refused, or failed: the line on stderr says why and what to do
   2    the command line makes no sense
   3    the answer is no: 'route' has no owner, 'ready' is not ready, 'rtt' was not measured yet, 'reachability' has
-       found a node that another one does not reach
+       found a node that another one does not reach, 'safe-to-stop' has found keys that would have too few owners,
+       'depart --when-covered' had to leave before others served all
   70   the program itself failed: its log says why
   130  'demo' was interrupted
 
@@ -197,8 +198,9 @@ pub(crate) struct NodeOptions {
     /// values and the zone have room in 'engine.limits.metadata' together
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) tag: Vec<TagOf>,
-    /// When a signal ends the node, say first that it drains, so that it gets nothing new, and go on serving for
-    /// this long. A second signal cuts that short [default: say goodbye at once]
+    /// When a signal ends the node, say first that it drains, so that it gets nothing new, and go on serving until
+    /// others serve all of its keys, or for this long. A second signal cuts that short [default: say goodbye at
+    /// once]
     #[arg(long, value_name = "TIME", value_parser = arguments::duration)]
     pub(crate) drain: Option<Duration>,
     /// The runtime that moves the node's datagrams; others see no difference

@@ -21,6 +21,9 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
     let path = socket.map_or_else(socket_file::default_path, Path::to_owned);
     let watching = matches!(request, Request::Watch { .. });
     let mut session = Session::open(&path, &request)?;
+    if let Request::Depart { when_covered_ms: Some(ms) } = request {
+        session.patience(PATIENCE.saturating_add(Duration::from_millis(ms)))?;
+    }
     let mut out = io::stdout().lock();
     let mut lagged = false;
     loop {
@@ -145,7 +148,12 @@ fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
         Ask::Groups(to) => (Request::Groups, to),
         Ask::Topology(to) => (Request::Topology { group: to.group.clone(), op: to.op }, &to.ask),
         Ask::Route(to) => (Request::Route { group: to.group.clone(), key: to.key }, &to.ask),
-        Ask::Coverage(to) => (Request::Coverage { group: to.group.clone() }, &to.ask),
+        Ask::Coverage(to) => {
+            (Request::Coverage { group: to.group.clone(), without: to.without.clone() }, &to.ask)
+        }
+        Ask::SafeToStop(to) => {
+            (Request::Safe { nodes: to.nodes.clone(), copies: Some(to.copies) }, &to.ask)
+        }
         Ask::Peers(to) => (Request::Peers { only: only(&to.only) }, &to.ask),
         Ask::Contact(to) => {
             let seeds = to.seeds.iter().map(ToString::to_string).collect();
@@ -178,13 +186,19 @@ fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
         Ask::Reachability(to) => (Request::Reachability, to),
         Ask::Forget(to) => (Request::Forget { node: to.node.clone() }, &to.ask),
         Ask::Stats(to) => (Request::Stats, to),
-        Ask::Keys(command) => keys(command),
         Ask::Drain(to) => (Request::Drain, to),
         Ask::Undrain(to) => (Request::Undrain, to),
+        Ask::Keys(command) => keys(command),
         Ask::Reload(to) => (Request::Reload, to),
-        Ask::Depart(to) => (Request::Depart, to),
+        Ask::Depart(to) => {
+            (Request::Depart { when_covered_ms: to.when_covered.map(protocol::millis) }, &to.ask)
+        }
     };
     (request, options.socket.as_deref(), options.json)
+}
+
+fn only(options: &OnlyOptions) -> Only {
+    Only { tags: options.tag.clone(), zone: options.zone.clone() }
 }
 
 /// What is asked about keys. A file is named as the node finds it.
@@ -210,8 +224,4 @@ fn keys(command: &KeysCommand) -> (Request, &AskOptions) {
         KeysCommand::Leaked(to) => (Some(KeyStep::Leaked { key: to.key.to_string() }), &to.ask),
     };
     (Request::Keys { step }, options)
-}
-
-fn only(options: &OnlyOptions) -> Only {
-    Only { tags: options.tag.clone(), zone: options.zone.clone() }
 }

@@ -48,8 +48,8 @@ fn level(event: &Event) -> Level {
         }
         Event::Path { from, to, .. } if to < from => Level::WARN,
         Event::Peer { .. }
-        | Event::Key { .. }
         | Event::Draining { .. }
+        | Event::Key { .. }
         | Event::Moved { .. }
         | Event::Multicast { .. }
         | Event::Path { .. } => Level::INFO,

@@ -1,6 +1,7 @@
 //! The part of the command line by which a running node is asked.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use scalesmall_core::KeyId;
@@ -11,6 +12,16 @@ use crate::arguments::{self, Offer, OpName, Part};
 /// What the exit status of `ready` says.
 const READY_STATUS: &str = "Exit status: 0, the node is ready; 3, it runs and is not ready, for the reason on \
     stderr; 1, no node answers; 2, the command line makes no sense.";
+
+/// What the exit status of `safe-to-stop` says.
+const SAFE_STATUS: &str = "Exit status: 0, they may be stopped, as far as the node that is asked knows; 3, some keys \
+    would have too few owners; 1, no node answers, or one that is named is not known; 2, the command line makes no \
+    sense. Nothing is reserved: if two ask at the same time, both may hear yes. 'depart --when-covered' makes one of two \
+    wait.";
+
+/// What the exit status of `depart` says.
+const DEPART_STATUS: &str = "Exit status: 0, the node has left; 3, it has left before others served all of its keys \
+    (--when-covered); 1, no node answers, or it did not finish its goodbye; 2, the command line makes no sense.";
 
 /// What a running node can be asked.
 #[derive(Debug, Subcommand)]
@@ -24,7 +35,10 @@ pub(crate) enum Ask {
     /// Show the owners of a key, best first
     Route(RouteOptions),
     /// Show which keys of a group nobody serves, and which several do
-    Coverage(GroupOptions),
+    Coverage(CoverageOptions),
+    /// Say whether some nodes may be stopped: whether all keys still have enough owners without them
+    #[command(after_help = SAFE_STATUS)]
+    SafeToStop(SafeOptions),
     /// List the other nodes, by name
     Peers(PeersOptions),
     /// Show what the node is: its name, addresses, keys, multicast, and what the engine goes by
@@ -58,17 +72,18 @@ pub(crate) enum Ask {
     /// Say whether the node is ready: it knows its cluster and does not say goodbye
     #[command(after_help = READY_STATUS)]
     Ready(ReadyOptions),
-    /// List the keys of the node, or change them
-    #[command(subcommand)]
-    Keys(KeysCommand),
     /// Say that the node is about to stop: it serves on, and gets nothing new
     Drain(AskOptions),
     /// Say that the node does not stop after all
     Undrain(AskOptions),
+    /// List the keys of the node, or change them
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Have the node read its configuration again, and change what can be changed while it runs
     Reload(AskOptions),
     /// Say goodbye and end the node
-    Depart(AskOptions),
+    #[command(after_help = DEPART_STATUS)]
+    Depart(DepartOptions),
 }
 
 /// What can be done about the keys of a node. Each prints the keys as they are then.
@@ -202,6 +217,41 @@ pub(crate) struct RouteOptions {
     /// The key: 0 to 4294967295, or in hexadecimal after 0x
     #[arg(value_parser = arguments::key)]
     pub(crate) key: u32,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CoverageOptions {
+    /// The group: 1 to 255 bytes
+    #[arg(value_parser = arguments::group)]
+    pub(crate) group: String,
+    /// As it would be if the node of this name, address or id stopped, or with zone=ZONE all nodes of a zone; may
+    /// be repeated
+    #[arg(long, value_parser = arguments::node_or_zone, value_name = "NODE")]
+    pub(crate) without: Vec<String>,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SafeOptions {
+    /// The nodes that are to stop, each by name, address or id; zone=ZONE for all nodes of a zone
+    #[arg(required = true, value_parser = arguments::node_or_zone, value_name = "NODE|zone=ZONE")]
+    pub(crate) nodes: Vec<String>,
+    /// How many owners each key has to have without them. Keys that have fewer now already do not count, unless
+    /// they would have still fewer
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) copies: usize,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DepartOptions {
+    /// Drain first, until others serve all keys that this node serves, or for this long
+    #[arg(long, value_name = "TIME", value_parser = arguments::duration)]
+    pub(crate) when_covered: Option<Duration>,
     #[command(flatten)]
     pub(crate) ask: AskOptions,
 }

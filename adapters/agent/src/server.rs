@@ -9,20 +9,20 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use scalesmall_core::Status;
-use scalesmall_driver::{Front, Handle};
+use scalesmall_driver::{CallError, Front, Handle};
 
 use crate::answers::{self, answer, parse};
 use crate::counters::Beside;
 use crate::findings::Findings;
 use crate::places::{CLIENTS, Client, NoRequest, Places, WATCHES};
-use crate::protocol::{DepartedRow, EventRow, REQUEST_LIMIT, Reply, Request, What};
+use crate::protocol::{DepartedRow, EventRow, REQUEST_LIMIT, Reply, Request, ShortfallRow, What};
 use crate::rarely::{Rarely, and_before};
 use crate::reload::Reloader;
 use crate::ring;
 use crate::scrapes::Scrapes;
 use crate::stop::GOODBYE;
-use crate::threads;
 use crate::watchers::Watchers;
+use crate::{goodbye, threads};
 
 /// How long the whole of a request may take to arrive. It is sent at once, on this host.
 const REQUEST: Duration = Duration::from_secs(2);
@@ -191,9 +191,10 @@ impl Server {
             Ok(Request::Keys { step }) => {
                 say(client, &ring::answer(&self.handle, step), Some(ANSWER))
             }
-            Ok(Request::Depart) => {
+            Ok(Request::Depart { when_covered_ms }) => {
                 client.departs();
-                say(client, &self.depart(), Some(ANSWER))
+                let limit = when_covered_ms.map(Duration::from_millis);
+                say(client, &self.depart(limit), Some(ANSWER))
             }
             Ok(Request::Metrics) => {
                 let reply = match self.scrapes.take() {
@@ -214,8 +215,13 @@ impl Server {
         }
     }
 
-    /// Makes the node depart and waits until that is done, with which the program ends.
-    fn depart(&self) -> Reply {
+    /// Makes the node depart, once others serve what it serves or `when_covered` is over, and waits until that
+    /// is done, with which the program ends.
+    fn depart(&self, when_covered: Option<Duration>) -> Reply {
+        let uncovered = match when_covered.map(|limit| self.cover(limit)).transpose() {
+            Ok(missing) => missing.unwrap_or_default(),
+            Err(stopped) => return Reply::Refused(stopped.to_string()),
+        };
         let changes = self.watchers.subscribe();
         if let Err(stopped) = self.handle.call(|node| node.depart()).wait() {
             return Reply::Refused(stopped.to_string());
@@ -224,7 +230,7 @@ impl Server {
         loop {
             match changes.recv_timeout(limit.saturating_duration_since(Instant::now())) {
                 Ok(EventRow { what: What::Departed { acknowledged_by, told }, .. }) => {
-                    return Reply::Departed(DepartedRow { acknowledged_by, told });
+                    return Reply::Departed(DepartedRow { acknowledged_by, told, uncovered });
                 }
                 Ok(_) => {}
                 Err(_) => {
@@ -233,6 +239,19 @@ impl Server {
                     );
                 }
             }
+        }
+    }
+
+    /// Drains until others serve what this node serves, or for as long as `limit` says: what is left then.
+    fn cover(&self, limit: Duration) -> Result<Vec<ShortfallRow>, CallError> {
+        let begun = Instant::now();
+        loop {
+            let missing = goodbye::uncovered(&self.handle)?;
+            let left = limit.saturating_sub(begun.elapsed());
+            if missing.is_empty() || left.is_zero() {
+                return Ok(missing.iter().map(ShortfallRow::from).collect());
+            }
+            std::thread::sleep(left.min(goodbye::LOOK));
         }
     }
 

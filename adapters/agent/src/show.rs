@@ -4,7 +4,9 @@ use std::io::{self, IsTerminal as _};
 use std::time::SystemTime;
 
 use crate::failure::Failure;
-use crate::protocol::{CoverageRow, KeyRow, Named, PeerRow, ReloadRow, Reply, TraitsRow};
+use crate::protocol::{
+    CoverageRow, DepartedRow, KeyRow, Named, PeerRow, ReloadRow, Reply, ShortfallRow, TraitsRow,
+};
 use crate::table::{age, lean_table, range, shown_micros, span, table};
 use crate::{diagnosis, findings_text, terminal};
 
@@ -41,6 +43,10 @@ pub(crate) fn text(reply: &Reply) -> String {
             table(&["owner", "serves at", "range"], rows, NO_OWNER)
         }
         Reply::Coverage(coverage) => coverage_text(coverage),
+        Reply::Safe(row) if row.safe => {
+            format!("yes: no key would have fewer than {}", owners(row.copies))
+        }
+        Reply::Safe(row) => missing(&row.missing),
         Reply::Peers(peers) => peers_text(peers),
         Reply::Info(row) => findings_text::info(row),
         Reply::Why(row) => findings_text::why(row),
@@ -69,10 +75,11 @@ pub(crate) fn text(reply: &Reply) -> String {
             let to = if to.is_empty() { String::new() } else { format!(" to {}", to.join(", ")) };
             terminal::escaped(&format!("sent{to}: {}", sent.message.text())).into_owned()
         }
-        Reply::Departed(departed) => format!(
-            "the node has left; {} of {} acknowledged it",
-            departed.acknowledged_by, departed.told
-        ),
+        Reply::Departed(departed) => {
+            let DepartedRow { acknowledged_by, told, uncovered } = departed;
+            let left = format!("the node has left; {acknowledged_by} of {told} acknowledged it");
+            if uncovered.is_empty() { left } else { format!("{left}\n{}", missing(uncovered)) }
+        }
         Reply::Keys(rows) => keys_text(rows),
         Reply::Reloaded(row) => reloaded(row),
         Reply::Event(event) => {
@@ -91,6 +98,12 @@ pub(crate) fn no(reply: &Reply) -> Option<String> {
     match reply {
         Reply::Ready(row) if !row.ready => Some(text(reply)),
         Reply::Owners(owners) if owners.is_empty() => Some(NO_OWNER.to_owned()),
+        Reply::Safe(row) if !row.safe => {
+            Some(format!("no: some keys would have fewer than {}", owners(row.copies)))
+        }
+        Reply::Departed(row) if !row.uncovered.is_empty() => {
+            Some("the node has left before others served all of its keys".to_owned())
+        }
         Reply::Rtt(row) if row.rtt_us.is_none() => Some(text(reply)),
         Reply::Reachability(row) => match row.lost.len() {
             0 => None,
@@ -99,6 +112,20 @@ pub(crate) fn no(reply: &Reply) -> Option<String> {
         },
         _ => None,
     }
+}
+
+/// So many owners.
+fn owners(copies: usize) -> String {
+    if copies == 1 { "one owner".to_owned() } else { format!("{copies} owners") }
+}
+
+/// Keys that have too few owners.
+fn missing(rows: &[ShortfallRow]) -> String {
+    let row = |row: &ShortfallRow| {
+        let keys = range(row.start, row.end);
+        vec![row.group.clone(), keys, row.owners.to_string(), row.left.to_string()]
+    };
+    table(&["group", "range", "owners", "left"], rows.iter().map(row), "nothing is missing")
 }
 
 fn keys_text(keys: &[KeyRow]) -> String {
@@ -170,6 +197,7 @@ pub(crate) fn json(reply: &Reply) -> Result<String, Failure> {
         Reply::Items(value) => serde_json::to_string(value)?,
         Reply::Owners(value) => serde_json::to_string(value)?,
         Reply::Coverage(value) => serde_json::to_string(value)?,
+        Reply::Safe(value) => serde_json::to_string(value)?,
         Reply::Peers(value) => serde_json::to_string(value)?,
         Reply::Done => serde_json::to_string(&serde_json::json!({}))?,
         Reply::Sent(value) => serde_json::to_string(value)?,

@@ -10,6 +10,26 @@ pub(crate) fn find(node: &Front, text: &str) -> Result<NodeId, String> {
     choose(node.peers().chain(node.peer(node.id())), text)
 }
 
+/// The nodes that texts mean: each as for [`find`], or all of a zone.
+pub(crate) fn find_all(node: &Front, texts: &[String]) -> Result<Vec<NodeId>, String> {
+    let mut found = Vec::new();
+    for text in texts {
+        let Some(zone) = text.strip_prefix(arguments::ZONE) else {
+            found.push(find(node, text)?);
+            continue;
+        };
+        let before = found.len();
+        let all = node.peers().chain(node.peer(node.id()));
+        found.extend(all.filter(|peer| peer.traits.zone() == Some(zone)).map(|peer| peer.id));
+        if found.len() == before {
+            return Err(format!(
+                "no node of zone '{zone}' is known: 'scalesmall peers' shows zones"
+            ));
+        }
+    }
+    Ok(found)
+}
+
 /// As [`find`], of a node too that is forgotten, if some of its changes are remembered.
 pub(crate) fn find_ever(node: &Front, text: &str) -> Result<NodeId, String> {
     find(node, text).or_else(|unknown| {

@@ -202,6 +202,12 @@ impl Engine {
         self.picture.topology.coverage(group)
     }
 
+    /// As [`Engine::coverage`], as it would be if some nodes stopped.
+    #[must_use]
+    pub fn coverage_without(&self, group: &GroupName, nodes: &[NodeId]) -> Coverage {
+        self.picture.topology.coverage_without(group, nodes)
+    }
+
     /// The fencing token of an owner that [`Engine::route`] has returned; `None` if it has ceased to
     /// serve that range since.
     ///

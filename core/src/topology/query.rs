@@ -101,8 +101,17 @@ impl Topology {
     /// [`DownMembers`] says. Takes time in proportion to the number of ranges.
     #[must_use]
     pub fn coverage(&self, group: &GroupName) -> Coverage {
+        self.coverage_without(group, &[])
+    }
+
+    /// As [`coverage`](Self::coverage), as it would be if some nodes stopped.
+    #[must_use]
+    pub fn coverage_without(&self, group: &GroupName, nodes: &[NodeId]) -> Coverage {
+        let goes = self.raw(nodes);
         let entries = self.groups.by_name(group).into_iter().flat_map(|group| group.index.iter());
-        let shown = entries.filter(|entry| self.is_shown(Ix::from_raw(entry.member)));
+        let shown = entries.filter(|entry| {
+            self.is_shown(Ix::from_raw(entry.member)) && !goes.contains(&entry.member)
+        });
         Coverage::of(shown.map(|entry| (entry.start, entry.end)))
     }
 
@@ -121,9 +130,13 @@ impl Topology {
     /// to the ranges of all groups.
     #[must_use]
     pub fn shortfalls_without(&self, nodes: &[NodeId], copies: usize) -> Vec<Shortfall> {
-        let goes: BTreeSet<u32> =
-            nodes.iter().filter_map(|&node| self.roster.find(node)).map(Ix::raw).collect();
+        let goes = self.raw(nodes);
         self.shortfalls(None, |member| !goes.contains(&member), copies)
+    }
+
+    /// The places of those nodes that are known.
+    fn raw(&self, nodes: &[NodeId]) -> BTreeSet<u32> {
+        nodes.iter().filter_map(|&node| self.roster.find(node)).map(Ix::raw).collect()
     }
 
     /// The keys that a member serves and that fewer than `copies` members that stay serve; by group and

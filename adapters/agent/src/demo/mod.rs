@@ -231,7 +231,7 @@ impl Story {
         let Some(last) = nodes.pop() else { return Ok(()) };
         self.say(&format!("{} says goodbye", last.name));
         let since = Instant::now();
-        if let Reply::Departed(row) = last.ask(&Request::Depart)? {
+        if let Reply::Departed(row) = last.ask(&Request::Depart { when_covered_ms: None })? {
             self.say(&format!("  {} of {} acknowledged it", row.acknowledged_by, row.told));
         }
         let promise = "all others know that it has left";

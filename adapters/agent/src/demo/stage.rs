@@ -170,7 +170,7 @@ impl Node {
 
     /// Whether all keys of the group have exactly one owner.
     pub(super) fn covers(&self, group: &str) -> bool {
-        match self.ask(&Request::Coverage { group: group.to_owned() }) {
+        match self.ask(&Request::Coverage { group: group.to_owned(), without: Vec::new() }) {
             Ok(Reply::Coverage(coverage)) => {
                 coverage.gaps.is_empty() && coverage.overlaps.is_empty()
             }

@@ -23,7 +23,7 @@ pub(crate) use version::{check_version, line};
 
 use std::time::{Duration, SystemTime};
 
-use scalesmall_core::{Op, Peer, TimedItem};
+use scalesmall_core::{Op, Peer, Shortfall, TimedItem};
 use scalesmall_driver::{Front, terms};
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,12 @@ pub(crate) enum Request {
     },
     Coverage {
         group: String,
+        #[serde(default)]
+        without: Vec<String>,
+    },
+    Safe {
+        nodes: Vec<String>,
+        copies: Option<usize>,
     },
     Peers {
         #[serde(flatten)]
@@ -110,7 +116,9 @@ pub(crate) enum Request {
     Keys {
         step: Option<KeyStep>,
     },
-    Depart,
+    Depart {
+        when_covered_ms: Option<u64>,
+    },
 }
 
 /// What is to be done about the keys of a node.
@@ -147,6 +155,7 @@ pub(crate) enum Reply {
     Items(Vec<ItemRow>),
     Owners(Vec<OwnerRow>),
     Coverage(CoverageRow),
+    Safe(SafeRow),
     Peers(Vec<PeerRow>),
     Done,
     Sent(Box<SentRow>),
@@ -251,10 +260,47 @@ pub(crate) struct ReadyRow {
     pub(crate) why: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct DepartedRow {
     pub(crate) acknowledged_by: u32,
     pub(crate) told: u32,
+    /// Keys that it served and that nobody else had come to serve, if it was to wait for that.
+    #[serde(default)]
+    pub(crate) uncovered: Vec<ShortfallRow>,
+}
+
+/// Whether some nodes may be stopped.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct SafeRow {
+    pub(crate) safe: bool,
+    /// How many owners each key has to have.
+    pub(crate) copies: usize,
+    /// The keys that would have fewer, and fewer than now.
+    pub(crate) missing: Vec<ShortfallRow>,
+}
+
+/// Keys that would have too few owners.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct ShortfallRow {
+    pub(crate) group: String,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// How many serve them now.
+    pub(crate) owners: usize,
+    /// How many would be left.
+    pub(crate) left: usize,
+}
+
+impl From<&Shortfall> for ShortfallRow {
+    fn from(shortfall: &Shortfall) -> Self {
+        Self {
+            group: shortfall.group.to_string(),
+            start: shortfall.range.start(),
+            end: shortfall.range.end(),
+            owners: shortfall.owners,
+            left: shortfall.left,
+        }
+    }
 }
 
 /// A key of the node, and how far the cluster is with it.
