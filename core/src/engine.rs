@@ -7,6 +7,7 @@ mod calls;
 mod clock;
 mod digest;
 mod frames;
+mod keys;
 mod load;
 mod oversize;
 mod owners;
@@ -39,6 +40,8 @@ use crate::wire::{Decoder, Frame, Writer};
 
 pub use attributes::MetadataError;
 pub use calls::ForgetError;
+use keys::Keys;
+pub use keys::{KeyError, RingKey};
 pub use load::Load;
 pub use owners::Prefer;
 pub use queries::{Digest, Peer};
@@ -60,8 +63,12 @@ pub struct Engine {
     broadcast: Broadcast,
     segment: Segment,
     repair: Repair,
+    /// Of the key under which the last packet went; of the one in use while there is one only.
     sealer: Sealer,
+    /// Of all keys that are sent with, while there are several.
+    sealers: Vec<Sealer>,
     opener: Opener,
+    keys: Keys,
     decoder: Decoder,
     writer: Writer,
     /// Scratch of [`Engine::poll_transmit`].
@@ -110,7 +117,9 @@ impl Engine {
             segment: Segment::default(),
             repair: Repair::default(),
             sealer: Sealer::new(keys, cluster, liveness, picture.me()),
+            sealers: Vec::new(),
             opener: Opener::new(keys, cluster, liveness, config.limits.session_keys),
+            keys: Keys::default(),
             decoder: Decoder::new(),
             writer: Writer::default(),
             intents: Vec::new(),
@@ -204,13 +213,7 @@ impl Engine {
         self.segment.start(&self.picture, &mut self.out, true);
         self.picture.arm_paths(&mut self.out);
         self.derive_keys();
-    }
-
-    fn derive_keys(&mut self) {
-        let config = &self.picture.config;
-        let (keys, cluster, liveness) = (&config.keys, &config.cluster, config.liveness);
-        self.sealer = Sealer::new(keys, cluster, liveness, self.picture.me());
-        self.opener = Opener::new(keys, cluster, liveness, config.limits.session_keys);
+        self.look_at_keys();
     }
 
     fn on_deadline(&mut self, why: Why) {
@@ -251,6 +254,7 @@ impl Engine {
             }
             Why::Housekeeping => self.keep_house(),
             Why::Path => self.picture.on_path_timer(&mut self.out),
+            Why::Keys => self.look_at_keys(),
         }
     }
 

@@ -27,6 +27,7 @@ mod partition;
 mod pause;
 mod restart;
 mod retry;
+mod rotation;
 mod tables;
 mod topology;
 mod two;

@@ -38,6 +38,7 @@ mod discovery;
 mod duplicate;
 mod edges;
 mod findings;
+mod keys;
 mod logging;
 mod manual;
 mod moves;

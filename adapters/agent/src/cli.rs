@@ -10,7 +10,7 @@ use scalesmall_driver::Seed;
 
 use crate::arguments::{self, Offer, TagOf};
 use crate::log_lines::LogOptions;
-use crate::questions::Ask;
+use crate::questions::{Ask, SuiteName};
 use crate::runtime::Runtime;
 
 /// Group membership without a leader: which node serves which keys, and which nodes are alive.
@@ -128,14 +128,6 @@ pub(crate) enum PresetName {
     Wan,
     /// For one host
     Local,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum SuiteName {
-    /// Packets can be read but not forged
-    Authenticated,
-    /// Packets are encrypted
-    Sealed,
 }
 
 /// Said after the options of a node.

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::failure::Failure;
-use crate::protocol::{Only, Reply, Request, What};
-use crate::questions::{Ask, OnlyOptions};
+use crate::protocol::{KeyStep, Only, Reply, Request, What};
+use crate::questions::{Ask, AskOptions, KeysCommand, OnlyOptions};
 use crate::{protocol, show, socket_file};
 
 /// How long a node may take to answer. It is on this host, and saying goodbye is what takes longest.
@@ -188,6 +188,7 @@ fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
         Ask::Stats(to) => (Request::Stats, to),
         Ask::Drain(to) => (Request::Drain, to),
         Ask::Undrain(to) => (Request::Undrain, to),
+        Ask::Keys(command) => keys(command),
         Ask::Reload(to) => (Request::Reload, to),
         Ask::Depart(to) => {
             (Request::Depart { when_covered_ms: to.when_covered.map(protocol::millis) }, &to.ask)
@@ -198,4 +199,29 @@ fn request(ask: &Ask) -> (Request, Option<&Path>, bool) {
 
 fn only(options: &OnlyOptions) -> Only {
     Only { tags: options.tag.clone(), zone: options.zone.clone() }
+}
+
+/// What is asked about keys. A file is named as the node finds it.
+fn keys(command: &KeysCommand) -> (Request, &AskOptions) {
+    let (step, options) = match command {
+        KeysCommand::List(to) => (None, to),
+        KeysCommand::Rotate(to) => {
+            let suite = to.suite.map(|suite| suite.name().to_owned());
+            (Some(KeyStep::Rotate { suite }), &to.ask)
+        }
+        KeysCommand::Add(to) => {
+            let file = std::path::absolute(&to.file).unwrap_or_else(|_| to.file.clone());
+            (Some(KeyStep::Add { file: file.display().to_string() }), &to.ask)
+        }
+        KeysCommand::Use(to) => {
+            let (key, force) = (to.question.key.to_string(), to.force);
+            (Some(KeyStep::Use { key, force }), &to.question.ask)
+        }
+        KeysCommand::Drop(to) => {
+            let (key, force) = (to.question.key.to_string(), to.force);
+            (Some(KeyStep::Drop { key, force }), &to.question.ask)
+        }
+        KeysCommand::Leaked(to) => (Some(KeyStep::Leaked { key: to.key.to_string() }), &to.ask),
+    };
+    (Request::Keys { step }, options)
 }

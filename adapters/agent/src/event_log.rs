@@ -49,6 +49,7 @@ fn level(event: &Event) -> Level {
         Event::Path { from, to, .. } if to < from => Level::WARN,
         Event::Peer { .. }
         | Event::Draining { .. }
+        | Event::Key { .. }
         | Event::Moved { .. }
         | Event::Multicast { .. }
         | Event::Path { .. } => Level::INFO,

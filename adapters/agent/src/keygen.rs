@@ -5,8 +5,9 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
-use crate::cli::{KeygenOptions, SuiteName};
+use crate::cli::KeygenOptions;
 use crate::failure::Failure;
+use crate::questions::SuiteName;
 
 /// `scalesmall keygen`.
 pub(crate) fn run(options: &KeygenOptions) -> Result<(), Failure> {

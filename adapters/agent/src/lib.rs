@@ -21,6 +21,7 @@
 //! | | `goodbye` | how a node that a signal ends takes leave: it drains, and departs |
 //! | answers | `answers` | what a node answers to a request, on the thread of the node |
 //! | | `inquiries` | questions to other nodes of this program, by messages |
+//! | | `ring` | what is asked about keys, and the file in which a node keeps them |
 //! | | `scrapes` | the figures of a node, asked of it at most once a second |
 //! | | `settings` | the settings of a node, from what counts of its configuration |
 //! | | `show` | tables and lines for people |
@@ -157,6 +158,7 @@ mod rarely;
 mod readiness;
 mod reload;
 mod replay;
+mod ring;
 mod runtime;
 mod scrapers;
 mod scrapes;

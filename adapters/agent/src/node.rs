@@ -22,6 +22,7 @@ use crate::log_lines::LogFormat;
 use crate::notify::Manager;
 use crate::protocol::{EventRow, OWN_NAME, OWN_TAG};
 use crate::reload::Reloader;
+use crate::ring::KeyFile;
 use crate::runtime::{Bound, Runtime};
 use crate::scrapers::Scrapers;
 use crate::scrapes::Scrapes;
@@ -81,6 +82,7 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
         inquiries: inquiries.clone(),
         stop,
         exit_on_conflict: options.exit_on_conflict,
+        key_file: KeyFile::of(&configuration, &handle),
         format,
     };
     teller.tell(events, thread)?;
@@ -231,6 +233,8 @@ struct Teller {
     inquiries: Inquiries,
     stop: Sender<Stop>,
     exit_on_conflict: bool,
+    /// Where the keys are kept, if they are in a file.
+    key_file: Option<KeyFile>,
     format: LogFormat,
 }
 
@@ -261,6 +265,9 @@ impl Teller {
             row.text += &source;
         }
         event_log::log(event, &row, self.format);
+        if let (Event::Key { .. }, Some(file)) = (event, &self.key_file) {
+            file.keep();
+        }
         self.watchers.publish(&row);
         // The program may be ending already.
         let _ = match *event {

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use scalesmall_core::KeyId;
 use scalesmall_driver::Seed;
 
 use crate::arguments::{self, Offer, OpName, Part};
@@ -75,11 +76,68 @@ pub(crate) enum Ask {
     Drain(AskOptions),
     /// Say that the node does not stop after all
     Undrain(AskOptions),
+    /// List the keys of the node, or change them
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Have the node read its configuration again, and change what can be changed while it runs
     Reload(AskOptions),
     /// Say goodbye and end the node
     #[command(after_help = DEPART_STATUS)]
     Depart(DepartOptions),
+}
+
+/// What can be done about the keys of a node. Each prints the keys as they are then.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// List them: which is in use, and how many nodes hold and use each
+    List(AskOptions),
+    /// Have the whole cluster exchange the key in use for a new one. It goes on by itself: the new key travels
+    /// under the old one, each node goes to it once all hold it, and the old one is dropped once all use the new
+    /// one. Not after a leak: then 'add' a new key at each node
+    Rotate(RotateOptions),
+    /// Add the keys of a file, which the node has to be able to read. They never travel: bring them to each node
+    Add(KeyFileOptions),
+    /// Send with a key at once, though not all nodes are known to hold it
+    Use(KeyChoice),
+    /// Drop a key
+    Drop(KeyChoice),
+    /// Note that somebody else may know a key: it sends nothing and opens no other key from then on
+    Leaked(KeyQuestion),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RotateOptions {
+    /// How packets are protected with the new key [default: as with the one in use]
+    #[arg(long)]
+    pub(crate) suite: Option<SuiteName>,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KeyFileOptions {
+    /// The file, as of the option --key-file of 'scalesmall node'
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KeyQuestion {
+    /// The id of the key: four hexadecimal digits
+    #[arg(value_name = "ID")]
+    pub(crate) key: KeyId,
+    #[command(flatten)]
+    pub(crate) ask: AskOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KeyChoice {
+    #[command(flatten)]
+    pub(crate) question: KeyQuestion,
+    /// Do so though a node would hear nothing from this one, or could not come back with its old key
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Args, Debug)]
@@ -277,4 +335,22 @@ pub(crate) struct ReadyOptions {
     pub(crate) min_peers: usize,
     #[command(flatten)]
     pub(crate) ask: AskOptions,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SuiteName {
+    /// Packets can be read but not forged
+    Authenticated,
+    /// Packets are encrypted
+    Sealed,
+}
+
+impl SuiteName {
+    /// The word for it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Authenticated => "authenticated",
+            Self::Sealed => "sealed",
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use scalesmall_core::{Config, GroupName, KeyRange, Traits};
-use scalesmall_driver::{Front, Handle, Seed};
+use scalesmall_driver::{Front, Handle, Seed, Settings};
 
 use crate::arguments::Offer;
 use crate::cli::NodeOptions;
@@ -32,6 +32,9 @@ struct Known {
     started: Arc<Configuration>,
     /// What was read last.
     last: Arc<Configuration>,
+    /// The keys that were read last, without their secrets: if the file still has those, the node goes on with
+    /// what has become of them since.
+    keys: String,
 }
 
 impl Reloader {
@@ -42,8 +45,9 @@ impl Reloader {
         handle: Handle,
         multicast: bool,
     ) -> Self {
+        let keys = settings::of_node(&configuration).map(|it| shown(&it)).unwrap_or_default();
         let started = Arc::new(configuration);
-        let known = Known { last: Arc::clone(&started), started };
+        let known = Known { last: Arc::clone(&started), started, keys };
         Self { flags, handle, multicast, known: Arc::new(Mutex::new(known)) }
     }
 
@@ -67,12 +71,26 @@ impl Reloader {
         };
         let restart = next.unlike(&known.started).into_iter().filter(|key| !is_live(key)).collect();
         let changed: Vec<String> = next.unlike(&known.last).into_iter().filter(is_live).collect();
+        let keys = shown(&settings);
         let steps = Steps::new(&known.last, &next, settings.traits);
-        let failed = self.handle.call(move |node| steps.take(node, config)).wait();
+        let same_keys = keys == known.keys;
+        let failed = self.handle.call(move |node| {
+            if same_keys {
+                config.keys = node.ring().clone();
+            }
+            steps.take(node, config)
+        });
+        let failed = failed.wait();
         let failed = failed.map_err(|stopped| stopped.to_string())??;
         known.last = Arc::new(next);
+        known.keys = keys;
         Ok(ReloadRow { changed, restart, failed })
     }
+}
+
+/// The keys of settings, without their secrets.
+fn shown(settings: &Settings) -> String {
+    format!("{:?}", settings.keys.ring())
 }
 
 /// What the node has to do.

@@ -18,6 +18,7 @@ use crate::places::{CLIENTS, Client, NoRequest, Places, WATCHES};
 use crate::protocol::{DepartedRow, EventRow, REQUEST_LIMIT, Reply, Request, ShortfallRow, What};
 use crate::rarely::{Rarely, and_before};
 use crate::reload::Reloader;
+use crate::ring;
 use crate::scrapes::Scrapes;
 use crate::stop::GOODBYE;
 use crate::watchers::Watchers;
@@ -186,6 +187,9 @@ impl Server {
             Ok(Request::Reload) => {
                 let reloaded = self.reloader.reload();
                 say(client, &reloaded.map_or_else(Reply::Refused, Reply::Reloaded), Some(ANSWER))
+            }
+            Ok(Request::Keys { step }) => {
+                say(client, &ring::answer(&self.handle, step), Some(ANSWER))
             }
             Ok(Request::Depart { when_covered_ms }) => {
                 client.departs();

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::failure::Failure;
 use crate::protocol::{
-    CoverageRow, DepartedRow, Named, PeerRow, ReloadRow, Reply, ShortfallRow, TraitsRow,
+    CoverageRow, DepartedRow, KeyRow, Named, PeerRow, ReloadRow, Reply, ShortfallRow, TraitsRow,
 };
 use crate::table::{age, lean_table, range, shown_micros, span, table};
 use crate::{diagnosis, findings_text, terminal};
@@ -80,6 +80,7 @@ pub(crate) fn text(reply: &Reply) -> String {
             let left = format!("the node has left; {acknowledged_by} of {told} acknowledged it");
             if uncovered.is_empty() { left } else { format!("{left}\n{}", missing(uncovered)) }
         }
+        Reply::Keys(rows) => keys_text(rows),
         Reply::Reloaded(row) => reloaded(row),
         Reply::Event(event) => {
             let text = terminal::escaped(&event.text);
@@ -125,6 +126,24 @@ fn missing(rows: &[ShortfallRow]) -> String {
         vec![row.group.clone(), keys, row.owners.to_string(), row.left.to_string()]
     };
     table(&["group", "range", "owners", "left"], rows.iter().map(row), "nothing is missing")
+}
+
+fn keys_text(keys: &[KeyRow]) -> String {
+    let rows = keys.iter().map(|row| {
+        let notes = [(row.in_use, "in use"), (row.leaked, "leaked"), (row.travels, "travels")];
+        let notes: Vec<&str> = notes.iter().filter(|(is, _)| *is).map(|(_, note)| *note).collect();
+        vec![
+            row.key.clone(),
+            row.suite.clone(),
+            row.generation.to_string(),
+            notes.join(", "),
+            format!("{} of {}", row.held_by, row.of),
+            format!("{} of {}", row.used_by, row.of),
+            row.waits_for.as_ref().map(|named| named.shown().to_owned()).unwrap_or_default(),
+        ]
+    });
+    let head = ["key", "suite", "generation", "", "held by", "used by", "waits for"];
+    table(&head, rows, "no keys")
 }
 
 fn peers_text(peers: &[PeerRow]) -> String {
@@ -194,6 +213,7 @@ pub(crate) fn json(reply: &Reply) -> Result<String, Failure> {
         }
         Reply::Metrics(value) => serde_json::to_string(value)?,
         Reply::Ready(value) => serde_json::to_string(value)?,
+        Reply::Keys(value) => serde_json::to_string(value)?,
         Reply::Reloaded(value) => serde_json::to_string(value)?,
         Reply::Departed(value) => serde_json::to_string(value)?,
         Reply::Event(value) => serde_json::to_string(value)?,

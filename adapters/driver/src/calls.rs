@@ -1,5 +1,9 @@
 //! The calls of a node: those of its engine without `now`, its events, its seeds.
 
+mod keys;
+
+pub use keys::RotateError;
+
 use core::fmt;
 use std::io;
 use std::net::SocketAddr;

@@ -197,7 +197,7 @@ mod thread;
 mod trace;
 
 pub use call_error::CallError;
-pub use calls::{Front, NoRandomness};
+pub use calls::{Front, NoRandomness, RotateError};
 pub use clock::Clock;
 pub use contact::{Contact, Goodbye};
 pub use discovery::SeedState;

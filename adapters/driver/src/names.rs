@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use scalesmall_core::{Cause, Engine, Event, NodeId, NodeName, Status};
+use scalesmall_core::{Cause, Engine, Event, KeyCause, NodeId, NodeName, Status};
 
 /// The most names that are remembered.
 const NAMES: usize = 1024;
@@ -68,6 +68,7 @@ pub(crate) fn mentioned(event: &Event) -> impl Iterator<Item = NodeId> + use<> {
         }
         Event::Message { origin, via, .. } => nodes = [Some(*origin), Some(*via), None, None],
         Event::Refused { peer, .. } => nodes[0] = Some(peer.id),
+        Event::Key { cause: KeyCause::Given { by }, .. } => nodes[0] = Some(*by),
         Event::Path { peer, .. } | Event::Moved { peer, .. } => nodes[0] = Some(*peer),
         Event::SeenElsewhere { by, .. } => nodes[0] = Some(*by),
         Event::Undelivered { message, .. } => nodes[0] = Some(message.origin),

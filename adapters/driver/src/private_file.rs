@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 ///
 /// What the system says. The old file is still there.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = beside(path, ".new");
+    // Several programs may share a file, of keys for example.
+    let new = beside(path, &format!(".{}.new", std::process::id()));
     let written = write(&new, bytes).and_then(|()| fs::rename(&new, path));
     if written.is_err() {
         // Half a file is of no use, and a disk that is full needs the room.

@@ -21,8 +21,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use scalesmall_core::{
     Arrival, BroadcastError, BroadcastId, Config, ConfigError, DatagramError, Destination, Engine,
-    Epoch, Event, ForgetError, GroupError, GroupName, Instant, KeyRange, Locator, LocatorError,
-    MetadataError, NodeId, Recipients, SendError, SendRate, Tag, TimedItem, Traits, TraitsError,
+    Epoch, Event, ForgetError, GroupError, GroupName, Instant, Key, KeyError, KeyId, KeyRange,
+    Locator, LocatorError, MetadataError, NodeId, Recipients, SendError, SendRate, Tag, TimedItem,
+    Traits, TraitsError,
 };
 
 use crate::checksum::Checksum;
@@ -252,6 +253,38 @@ impl Recorded {
             self.note(now, format_args!("set_config {}", config_line::write(&config)));
         }
         self.engine.set_config(now, config)
+    }
+
+    // Keys are named by their ids, so that no secret is recorded.
+
+    pub(crate) fn add_key(&mut self, now: Instant, key: Key) -> Result<KeyId, KeyError> {
+        self.note(now, format_args!("add_key {}", key.id()));
+        self.engine.add_key(now, key)
+    }
+
+    pub(crate) fn rotate_keys(&mut self, now: Instant, key: Key) -> Result<KeyId, KeyError> {
+        self.note(now, format_args!("rotate_keys {}", key.id()));
+        self.engine.rotate_keys(now, key)
+    }
+
+    pub(crate) fn use_key(&mut self, now: Instant, id: KeyId, force: bool) -> Result<(), KeyError> {
+        self.note(now, format_args!("use_key {id} {force}"));
+        self.engine.use_key(now, id, force)
+    }
+
+    pub(crate) fn drop_key(
+        &mut self,
+        now: Instant,
+        id: KeyId,
+        force: bool,
+    ) -> Result<(), KeyError> {
+        self.note(now, format_args!("drop_key {id} {force}"));
+        self.engine.drop_key(now, id, force)
+    }
+
+    pub(crate) fn mark_leaked(&mut self, now: Instant, id: KeyId) -> Result<(), KeyError> {
+        self.note(now, format_args!("mark_leaked {id}"));
+        self.engine.mark_leaked(now, id)
     }
 
     pub(crate) fn broadcast(

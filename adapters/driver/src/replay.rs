@@ -254,7 +254,8 @@ impl<'a> Words<'a> {
     ) -> Option<bool> {
         let Call { now, keys, tell } = call;
         // A call that failed when it was recorded fails again, and the polls show it.
-        match self.word()? {
+        let word = self.word()?;
+        match word {
             "datagram" => {
                 let way = match self.word()? {
                     "unicast" => Arrival::Unicast,
@@ -303,6 +304,13 @@ impl<'a> Words<'a> {
                 let config = config_line::read(&mut self.0, engine.config(), keys)?;
                 let _ = engine.set_config(now, config);
             }
+            "add_key" | "rotate_keys" => {
+                let key = keys.get(self.parse()?)?.key.clone();
+                let _ = match word {
+                    "add_key" => engine.add_key(now, key),
+                    _ => engine.rotate_keys(now, key),
+                };
+            }
             command => self.command(command, engine, now)?,
         }
         Some(true)
@@ -327,6 +335,15 @@ impl<'a> Words<'a> {
                 let seeds: Option<Vec<SocketAddr>> =
                     self.0.by_ref().map(|word| word.parse().ok()).collect();
                 engine.contact(now, &seeds?);
+            }
+            "use_key" => {
+                let _ = engine.use_key(now, self.parse()?, self.parse()?);
+            }
+            "drop_key" => {
+                let _ = engine.drop_key(now, self.parse()?, self.parse()?);
+            }
+            "mark_leaked" => {
+                let _ = engine.mark_leaked(now, self.parse()?);
             }
             "set_addresses" => {
                 let addresses: Option<Vec<SocketAddr>> =

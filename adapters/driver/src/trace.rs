@@ -136,6 +136,9 @@ fn own(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String) {
             let (from, to) = (terms::multicast(*from), terms::multicast(*to));
             warn!(target: EVENT, node = name(node), from, to, "multicast is of no use to this node");
         }
+        Event::Key { key, change, cause } => {
+            info!(target: EVENT, node = name(node), %key, ?change, ?cause, "what the node does with a key has changed");
+        }
         Event::Path { peer, from, to } if to < from => {
             warn!(target: EVENT, node = name(node), peer = name(*peer), from, to, "smaller datagrams pass to a peer than before");
         }

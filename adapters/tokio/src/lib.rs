@@ -34,8 +34,8 @@
 //! # }
 //! ```
 //!
-//! In a task, an idle node costs up to one and a half times as much. A task needs a runtime with its network
-//! and its timers enabled.
+//! In a task, an idle node costs up to twice as much. A task needs a runtime with its network and its timers
+//! enabled.
 //!
 //! Every future may be dropped at any point, as `select` does, and loses nothing:
 //! [what becomes of what](scalesmall_driver::running#cancellation).

@@ -141,6 +141,9 @@ impl Engine {
             Stored::Later => {
                 self.out.stats.updates_applied += 1;
                 self.out.tell_of_attribute(life.id, kind, &bytes);
+                if kind == AttributeKind::KEYS {
+                    self.on_key_state(life.id, &bytes);
+                }
                 // Of two contents under one version its owner decides.
                 if had == version && from != ix && self.picture.state(ix).is_reachable() {
                     let frame = self.picture.attribute_frame(ix, kind);

@@ -236,6 +236,7 @@ impl Engine {
         self.advance(now);
         self.picture.set_config(&mut self.out, config);
         self.derive_keys();
+        self.look_at_keys();
         self.segment.start(&self.picture, &mut self.out, false);
         // What is kept for a shorter time now may be over.
         self.out.timers.hasten(Why::Housekeeping, self.picture.now);

@@ -23,7 +23,9 @@ impl Engine {
             repair,
             // They follow from the configuration and the life, but for derived keys that are kept at hand.
             sealer: _,
+            sealers: _,
             opener: _,
+            keys,
             // No call looks at what the one before has left in them.
             decoder: _,
             writer: _,
@@ -32,7 +34,7 @@ impl Engine {
         } = self;
         let mut state = Hash::new([0; 2], 0);
         (picture, out, clock, membership).hash(&mut state);
-        (broadcast, segment, repair).hash(&mut state);
+        (broadcast, segment, repair, keys).hash(&mut state);
         state.finish()
     }
 }

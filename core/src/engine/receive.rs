@@ -112,7 +112,9 @@ impl Engine {
         let me = self.picture.me();
         let payload = self.opener.open(&header, datagram, me).map_err(DatagramError::Sealed)?;
         let mut frames = core::mem::take(&mut self.frames);
-        let taken = match self.decoder.decode(header.sender, payload, &mut frames) {
+        let well_formed = self.decoder.decode(header.sender, payload, &mut frames);
+        self.heard_under(header.key, arrival);
+        let taken = match well_formed {
             Err(error) => Err(DatagramError::Wire(error)),
             Ok(()) => match self.admit(&header, arrival, datagram, &frames) {
                 Err(error @ (DatagramError::TooOld | DatagramError::Replayed)) => {

@@ -61,6 +61,7 @@ impl Engine {
             self.out.packet += 1;
             self.writer.finish(&self.sealer, to.bound, datagram);
             let len = datagram.len() - start;
+            self.keys.sent(self.sealer.key());
             self.membership.numbers.sent(self.out.packet, tag_of(&datagram[start..]));
             self.remember(to, &cargo, len);
             self.out.outbox.sent(len);
@@ -77,6 +78,7 @@ impl Engine {
     fn build(&mut self, to: To, intents: &mut Vec<Intent>) -> Cargo {
         let packet = self.out.packet + 1;
         let size = self.picture.datagram(node(to));
+        self.choose_key(to);
         self.writer.begin(self.sealer.header(packet), size);
         let mut cargo = Cargo::default();
         let mut rest = intents.drain(..);

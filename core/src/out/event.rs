@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::base::{Epoch, GroupName, HoldReason, Life, NodeId, Status};
 use crate::claims::{DrainStamp, Traits};
 use crate::out::message::{BroadcastId, Tag};
+use crate::packet::KeyId;
 use crate::topology::{KeyRange, TimedItem};
 
 /// A change, with its cause. Replaying all events gives what the queries return.
@@ -64,6 +65,15 @@ pub enum Event {
         node: NodeId,
         /// Its stamp; `None` if it drains no longer.
         stamp: Option<DrainStamp>,
+    },
+    /// What this node does with one of its keys has changed.
+    Key {
+        /// The key.
+        key: KeyId,
+        /// What it does now.
+        change: KeyChange,
+        /// Why.
+        cause: KeyCause,
     },
     /// A message has arrived.
     Message {
@@ -195,6 +205,37 @@ pub enum Event {
         /// How many changes were dropped.
         dropped: u64,
     },
+}
+
+/// What a node does with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyChange {
+    /// It holds it, and accepts what is protected with it.
+    Added,
+    /// It sends with it.
+    InUse,
+    /// It holds it no longer.
+    Dropped,
+    /// It does not send with it any more, as somebody else may know it.
+    Leaked,
+}
+
+/// Why a node changed what it does with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyCause {
+    /// The embedder has asked for it.
+    Asked,
+    /// A member has made it, or passed it on, wrapped under a key that this node held.
+    Given {
+        /// The member.
+        by: NodeId,
+    },
+    /// All living nodes hold it.
+    HeldByAll,
+    /// All nodes that are not forgotten use a higher one.
+    Replaced,
 }
 
 /// What multicast does for a node, as far as the node can tell; it begins with *working*.

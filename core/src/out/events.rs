@@ -247,7 +247,8 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         Event::Path { peer, .. } => Some(Subject::Path(*peer)),
         Event::Moved { peer, .. } => Some(Subject::Place(*peer)),
         Event::Multicast { .. } => Some(Subject::Multicast),
-        Event::Message { .. }
+        Event::Key { .. }
+        | Event::Message { .. }
         | Event::Undelivered { .. }
         | Event::Renewed { .. }
         | Event::Conflict { .. }

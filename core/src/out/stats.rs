@@ -40,6 +40,8 @@ counters! {
     refused_cluster,
     /// Refused: protected by a key that is not in the ring.
     refused_key,
+    /// Keys that others offered and that this node did not take: they did not open, or broke a rule.
+    keys_refused,
     /// Refused: authentication failed: altered, or bound to another life of this node.
     refused_forged,
     /// Refused: shorter than the smallest packet.

@@ -40,9 +40,11 @@ pub(crate) enum Why {
     Hearing,
     /// A size of datagrams is to be tried, or has not passed.
     Path,
+    /// What others have said of their keys is to be looked at.
+    Keys,
 }
 
-const REASONS: [Why; 17] = [
+const REASONS: [Why; 18] = [
     Why::Flush,
     Why::Relay,
     Why::Probe,
@@ -60,6 +62,7 @@ const REASONS: [Why; 17] = [
     Why::Beat,
     Why::Hearing,
     Why::Path,
+    Why::Keys,
 ];
 
 /// At most one deadline per reason.

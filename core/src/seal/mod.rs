@@ -33,22 +33,28 @@ mod cipher;
 mod cluster;
 mod code;
 mod key;
+mod key_state;
 mod keyring;
 mod opener;
+mod rotation;
 mod sealer;
 mod session;
 mod suite;
 mod wide;
+mod wrap;
 
 pub use crate::base::{Freshness, Window};
 pub use crate::packet::{KeyId, KeyIdError};
 pub use cluster::{ClusterName, ClusterNameError};
 pub use key::Key;
+pub(crate) use key_state::KeyState;
 pub use keyring::{HeldKey, Keyring, KeyringError};
 pub use opener::{OpenError, Opener};
+pub(crate) use rotation::{Member, key_for, plan};
 pub use sealer::Sealer;
 pub use suite::Suite;
 pub(crate) use wide::WideWindows;
+pub(crate) use wrap::{NotTaken, Wrap};
 
 #[cfg(test)]
 mod tests;

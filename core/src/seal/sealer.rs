@@ -39,6 +39,11 @@ impl Sealer {
         Self { sender, key: key.id(), cluster_tag: cluster.tag(liveness), session }
     }
 
+    /// The key that it protects with.
+    pub(crate) const fn key(&self) -> KeyId {
+        self.key
+    }
+
     /// The header of the sender's packet number `packet`, without flags.
     #[must_use]
     pub const fn header(&self, packet: u64) -> Header {

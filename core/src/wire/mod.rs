@@ -217,6 +217,32 @@
 //! frames. A node that has answered must not begin to drain with a stamp at or below the one that it has
 //! noted.
 //!
+//! # Keys that travel
+//!
+//! The attribute of kind 3 says which keys a node holds:
+//!
+//! | bytes | field | |
+//! |---|---|---|
+//! | 1 | flags | `0x01` it can open a wrapped key; the others are 0, and ignored |
+//! | 2 | key id | the key that it sends with |
+//! | 4 | generation | of the highest key that it holds |
+//! | 1 | count | at most 8 |
+//! | 2 each | key ids | all that it holds and that have not leaked there |
+//! | 0 or 57 | offer | a wrapped key |
+//!
+//! Anything else is as if it had said nothing. A **wrapped key** is the id of the key that opens it (2), the id of the
+//! key in it (2), its generation (4), its suite (1), its 32 bytes encrypted, and a tag (16). With `root` as
+//! above, of the key that opens it:
+//!
+//! ```text
+//! mac, stream = HKDF-Expand(root, info: "wrap", length: 64), 32 bytes each
+//! tag         = the first 16 bytes of HMAC-SHA-256(mac, id in it | generation | suite | the 32 bytes)
+//! encrypted   = XChaCha20(stream, nonce: tag | 0 in 8 bytes, the 32 bytes)
+//! ```
+//!
+//! So the same two keys make the same bytes at every node. When which node offers, takes, uses and drops a key:
+//! see [the protocol](crate::protocol#keys-exactly).
+//!
 //! # Sizes
 //!
 //! [`Padding`](Frame::Padding) says nothing; its bytes are 0, and a reader does not look at them. It comes

@@ -32,6 +32,7 @@ mod rate;
 mod refusals;
 mod relay;
 mod replay;
+mod rotation;
 mod segment;
 mod sizes;
 mod strangers;

@@ -11,7 +11,8 @@ pub(super) fn begun(scenario: &Scenario) -> String {
                 match goal.what {
                     Goal::Sight => "all see all",
                     Goal::Agreement => "all agree",
-                    Goal::Shown
+                    Goal::OneKey
+                    | Goal::Shown
                     | Goal::Heard
                     | Goal::Split
                     | Goal::Conflict

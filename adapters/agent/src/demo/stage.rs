@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::cli::{KeygenOptions, SuiteName};
+use crate::cli::KeygenOptions;
 use crate::client::{self, Session};
 use crate::failure::Failure;
 use crate::keygen;
 use crate::protocol::{Only, OwnerRow, PeerRow, Reply, Request};
+use crate::questions::SuiteName;
 
 /// How often a condition is looked at. It bounds how exact the times are.
 const LOOK: Duration = Duration::from_millis(1);

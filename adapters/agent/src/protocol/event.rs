@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use scalesmall_core::{Event, GroupName, KeyRange, NodeId, Op, TimedItem};
+use scalesmall_core::{
+    Event, GroupName, KeyCause, KeyChange, KeyId, KeyRange, NodeId, Op, TimedItem,
+};
 use scalesmall_driver::terms;
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +112,14 @@ pub(crate) enum What {
     Undelivered {
         sequence: u64,
         limit: usize,
+    },
+    /// What this node does with a key: `added`, `in_use`, `dropped` or `leaked`; and why: `asked`, `given`,
+    /// `held_by_all` or `replaced`.
+    Key {
+        key: String,
+        change: String,
+        cause: String,
+        by: Option<Named>,
     },
     Stalled {
         late_ms: u64,
@@ -245,6 +255,7 @@ impl EventRow {
                 };
                 (What::Path { peer, from: *from, to: *to }, text)
             }
+            Event::Key { key, change, cause } => key_changed(*key, *change, *cause, name_of),
             other => own(other),
         };
         Self::new(what, text)
@@ -262,6 +273,37 @@ fn item_set(group: &GroupName, timed: &TimedItem, name_of: NameOf<'_>) -> (What,
         Op::Get => format!("{group}: {member} is a member"),
     };
     (What::ItemSet { group: group.to_string(), item: row }, text)
+}
+
+fn key_changed(
+    key: KeyId,
+    change: KeyChange,
+    cause: KeyCause,
+    name_of: NameOf<'_>,
+) -> (What, String) {
+    let (change, done) = match change {
+        KeyChange::Added => ("added", "is accepted"),
+        KeyChange::InUse => ("in_use", "is used"),
+        KeyChange::Dropped => ("dropped", "is dropped"),
+        KeyChange::Leaked => ("leaked", "is marked as leaked"),
+        _ => ("other", "has changed"),
+    };
+    let by = match cause {
+        KeyCause::Given { by } => Some(Named::new(by, name_of)),
+        _ => None,
+    };
+    let (cause, why) = match cause {
+        KeyCause::Asked => ("asked", "as asked here".to_owned()),
+        KeyCause::Given { .. } => {
+            ("given", format!("as given by {}", by.as_ref().map_or("", Named::shown)))
+        }
+        KeyCause::HeldByAll => ("held_by_all", "as all living nodes hold it".to_owned()),
+        KeyCause::Replaced => ("replaced", "as all nodes use a later one".to_owned()),
+        _ => ("other", "for a reason that this program does not know".to_owned()),
+    };
+    let text = format!("key {key} {done}, {why}");
+    let (change, cause) = (change.to_owned(), cause.to_owned());
+    (What::Key { key: key.to_string(), change, cause, by }, text)
 }
 
 /// What to do about two nodes of one name.

@@ -112,8 +112,37 @@ pub(crate) enum Request {
     Drain,
     Undrain,
     Reload,
+    /// Lists the keys, after a step if one is asked for.
+    Keys {
+        step: Option<KeyStep>,
+    },
     Depart {
         when_covered_ms: Option<u64>,
+    },
+}
+
+/// What is to be done about the keys of a node.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum KeyStep {
+    /// Take the keys of a file, which the node reads.
+    Add {
+        file: String,
+    },
+    Use {
+        key: String,
+        force: bool,
+    },
+    Drop {
+        key: String,
+        force: bool,
+    },
+    Leaked {
+        key: String,
+    },
+    /// Exchange the key in use, for one of this suite.
+    Rotate {
+        suite: Option<String>,
     },
 }
 
@@ -139,6 +168,7 @@ pub(crate) enum Reply {
     Metrics(String),
     Ready(ReadyRow),
     Reloaded(ReloadRow),
+    Keys(Vec<KeyRow>),
     Departed(DepartedRow),
     Event(Box<EventRow>),
     Refused(String),
@@ -271,6 +301,25 @@ impl From<&Shortfall> for ShortfallRow {
             left: shortfall.left,
         }
     }
+}
+
+/// A key of the node, and how far the cluster is with it.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct KeyRow {
+    pub(crate) key: String,
+    pub(crate) suite: String,
+    pub(crate) generation: u32,
+    pub(crate) in_use: bool,
+    pub(crate) leaked: bool,
+    /// Whether it is given to nodes that do not hold it.
+    pub(crate) travels: bool,
+    pub(crate) held_by: u32,
+    pub(crate) used_by: u32,
+    pub(crate) of: u32,
+    /// A node that is not known to hold it.
+    pub(crate) waits_for: Option<Named>,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
 }
 
 /// What a reload has done.

@@ -62,6 +62,18 @@ impl Player {
                     nodes: vec![first, holder],
                 })
             }
+            Goal::OneKey => {
+                let several =
+                    |node: &usize| sim.node(*node).is_some_and(|engine| engine.keys().len() > 1);
+                let nodes: Vec<usize> = sim.live().filter(several).collect();
+                let rows = nodes.first().and_then(|node| sim.node(*node)).map(|it| it.keys());
+                Some(Reason {
+                    lack: "several keys",
+                    whom: format!("hold several keys: nodes {}", list(&nodes)),
+                    why: format!("the first has {:?}", rows.unwrap_or_default()),
+                    nodes,
+                })
+            }
             Goal::Located => {
                 let (about, by) = not_located(sim, &self.picked)?;
                 let first = *by.first()?;
@@ -292,6 +304,7 @@ const fn in_words(goal: Goal) -> &'static str {
         Goal::Heard => "all live nodes have the last message (heard)",
         Goal::Split => "both sides see themselves alone (split)",
         Goal::ToldOfHold => "each node that is held off has been told so (told_of_hold)",
+        Goal::OneKey => "all live nodes use one key and hold no other (one_key)",
         Goal::Located => "all live nodes know where the nodes picked last are now (located)",
         Goal::Conflict => "a node says that another one uses its address (conflict)",
     }

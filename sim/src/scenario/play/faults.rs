@@ -1,6 +1,6 @@
 //! What a scenario does to nodes and links, and to which.
 
-use scalesmall_core::Event;
+use scalesmall_core::{Event, Key};
 
 use super::{Outcome, Player};
 use crate::link::nanos;
@@ -66,6 +66,7 @@ impl Player {
                     let _ = sim.with(node, |engine, now| engine.set_metadata(now, words));
                 });
             }
+            Step::Rotate(whom) => self.rotate(whom),
             Step::WallClock(clock) => {
                 let behind = i64::try_from(clock.behind.0.as_millis()).unwrap_or(i64::MAX);
                 self.pick(&clock.whom, |_, _| true);
@@ -100,6 +101,19 @@ impl Player {
             Step::AllowHidden(_) => self.sim.allow_hidden(),
             cut => self.cut(cut),
         }
+    }
+
+    /// Each draws a key, and begins to exchange the one in use for it.
+    fn rotate(&mut self, whom: &Whom) {
+        let drawn = self.random.draw().to_le_bytes();
+        self.each_up(whom, |sim, node| {
+            let mut secret = [0; Key::LEN];
+            secret[..8].copy_from_slice(&drawn);
+            secret[8..16].copy_from_slice(&(node as u64).to_le_bytes());
+            let key = Key::authenticated(secret);
+            // One that may not begin now begins nothing.
+            let _ = sim.with(node, |engine, now| engine.rotate_keys(now, key));
+        });
     }
 
     /// Picks nodes, at random where it is left open, among those that fit.

@@ -54,6 +54,11 @@ impl Player {
                 self.sim.run_until(|sim| sim.conflict_at().is_some(), within)?;
                 self.sim.conflict_at()
             }
+            Goal::OneKey => {
+                let has_one = |sim: &Sim| one_key(sim) && anybody(sim);
+                self.sim.run_until(has_one, within)?;
+                None
+            }
             Goal::Located => {
                 let picked = self.picked.clone();
                 self.sim.run_until(|sim| not_located(sim, &picked).is_none(), within)?;
@@ -178,6 +183,10 @@ impl Player {
                 distinct(pairs.filter(|(by, about)| healthy(*by) && healthy(*about)))
             }
             Counted::HiddenTime => self.hidden_time() - self.counted_hidden,
+            Counted::RefusedKey => {
+                let nodes = self.sim.live().filter_map(|node| self.sim.node(node));
+                nodes.map(|engine| engine.stats().refused_key).sum()
+            }
             Counted::RefusedOld => {
                 let nodes = self.sim.live().filter_map(|node| self.sim.node(node));
                 nodes.map(|engine| engine.stats().refused_old).sum()
@@ -217,6 +226,13 @@ fn is_held_off(sim: &Sim, node: usize) -> bool {
 
 fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> u64 {
     values.collect::<BTreeSet<T>>().len() as u64
+}
+
+/// Whether all live nodes use one key and hold no other.
+fn one_key(sim: &Sim) -> bool {
+    let mut rings = sim.live().filter_map(|node| Some(&sim.node(node)?.config().keys));
+    let Some(first) = rings.next() else { return true };
+    first.ids().count() == 1 && rings.all(|ring| ring.ids().eq(first.ids()))
 }
 
 #[cfg(test)]

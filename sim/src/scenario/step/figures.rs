@@ -18,6 +18,7 @@ impl Step {
                     | Goal::Agreement
                     | Goal::Split
                     | Goal::Conflict
+                    | Goal::OneKey
                     | Goal::Located
                     | Goal::ToldOfHold => vec![("", Unit::Nanos)],
                 },

@@ -71,6 +71,8 @@ pub enum Counted {
     /// Packets that live nodes have refused as too old to tell, each since it began its life: of honest
     /// ones there should be none.
     RefusedOld,
+    /// Packets that live nodes have refused as of an unknown key, each since it began its life.
+    RefusedKey,
     /// Suspicions that live nodes have formed since the last count, each since it began its life.
     Suspicions,
     /// Keys of 10,000 that begin with another node than at the last `note_owners`, at any live node.

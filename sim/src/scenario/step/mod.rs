@@ -115,6 +115,8 @@ pub enum Step {
     Leave(Whom),
     /// Nodes describe themselves anew.
     Describe(Whom),
+    /// Nodes begin to exchange the key for a new one, which each of them draws.
+    Rotate(Whom),
     /// A node sends a message to all, and all have to get it.
     Tell(Tell),
     /// All faults end. Within a time that follows from the configuration all live nodes have to
@@ -191,6 +193,8 @@ pub enum Goal {
     ToldOfHold,
     /// A node or its second copy says that another one uses its address.
     Conflict,
+    /// All live nodes use one key and hold no other.
+    OneKey,
     /// All live nodes know the addresses that the nodes picked last have now, and send to one of these.
     Located,
 }

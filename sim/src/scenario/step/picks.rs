@@ -22,6 +22,7 @@ macro_rules! whom_of {
             | Step::Join($whom)
             | Step::Leave($whom)
             | Step::Describe($whom)
+            | Step::Rotate($whom)
             | Step::Snapshot($whom)
             | Step::SetBack($whom)
             | Step::Flap(Flap { whom: $whom, .. })
