@@ -318,7 +318,8 @@ fn a_node_and_a_shell_of_one_user_meet_without_naming_a_socket() {
         };
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        let wanted = format!("[]\n{{\"acknowledged_by\":0,\"told\":0}}\n{socket}\n");
+        let wanted =
+            format!("[]\n{{\"acknowledged_by\":0,\"told\":0,\"uncovered\":[]}}\n{socket}\n");
         assert_eq!(told, wanted, "{errors}");
     }
 }

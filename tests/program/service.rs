@@ -208,7 +208,8 @@ fn the_commands_that_orchestrators_run_are_commands_of_the_program() {
         let lines = content.lines().filter(|line| line.contains("/usr/local/bin/scalesmall"));
         for line in lines {
             let words = line.rsplit("/usr/local/bin/scalesmall").next().expect("what follows");
-            let word: String = words.chars().filter(char::is_ascii_lowercase).collect();
+            let words = words.trim_start_matches(|c: char| !c.is_ascii_lowercase());
+            let word: String = words.chars().take_while(char::is_ascii_lowercase).collect();
             assert!(help.contains(&format!("\n  {word} ")), "{file}: there is no command {word:?}");
             found.push(word);
         }
