@@ -196,22 +196,8 @@ impl EventRow {
                 };
                 (what, text)
             }
-            Event::Metadata { node, metadata } => {
-                let node = named(*node);
-                let text = format!("{} has new metadata, {} bytes", node.shown(), metadata.len());
-                (What::Metadata { node, metadata: hex(metadata) }, text)
-            }
-            Event::Traits { node, traits } => {
-                let (node, traits) = (named(*node), TraitsRow::from(traits));
-                let text = format!("{} says of itself: {}", node.shown(), traits.text());
-                (What::Traits { node, traits }, text)
-            }
-            Event::Draining { node, stamp } => {
-                let (node, draining) = (named(*node), stamp.is_some());
-                let does =
-                    if draining { "drains: it is about to stop" } else { "drains no longer" };
-                let text = format!("{} {does}", node.shown());
-                (What::Draining { node, draining }, text)
+            Event::Metadata { .. } | Event::Traits { .. } | Event::Draining { .. } => {
+                said(event, name_of)
             }
             Event::Message { origin, sequence, group, tag, payload, via } => {
                 let message =
@@ -259,6 +245,30 @@ impl EventRow {
             other => own(other),
         };
         Self::new(what, text)
+    }
+}
+
+/// What a node says about itself.
+fn said(event: &Event, name_of: NameOf<'_>) -> (What, String) {
+    let named = |id: NodeId| Named::new(id, name_of);
+    match event {
+        Event::Metadata { node, metadata } => {
+            let node = named(*node);
+            let text = format!("{} has new metadata, {} bytes", node.shown(), metadata.len());
+            (What::Metadata { node, metadata: hex(metadata) }, text)
+        }
+        Event::Traits { node, traits } => {
+            let (node, traits) = (named(*node), TraitsRow::from(traits));
+            let text = format!("{} says of itself: {}", node.shown(), traits.text());
+            (What::Traits { node, traits }, text)
+        }
+        Event::Draining { node, stamp } => {
+            let (node, draining) = (named(*node), stamp.is_some());
+            let does = if draining { "drains: it is about to stop" } else { "drains no longer" };
+            let text = format!("{} {does}", node.shown());
+            (What::Draining { node, draining }, text)
+        }
+        other => own(other),
     }
 }
 
