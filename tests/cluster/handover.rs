@@ -78,10 +78,8 @@ impl Servers {
         self.sim.with(node, |engine, now| engine.join(now, &group())).unwrap();
     }
 
-    /// A server that drains says so in its metadata.
     fn drain(&mut self, node: usize) {
-        let metadata = Bytes::from_static(b"draining");
-        self.sim.with(node, |engine, now| engine.set_metadata(now, metadata)).unwrap();
+        self.sim.with(node, |engine, now| engine.set_draining(now, true));
     }
 
     fn held(&self, node: usize) -> usize {
@@ -112,12 +110,7 @@ impl Servers {
         let Self { placement, since, taken, .. } = self;
         let Server { handover, candidates, plan, loading } = &mut self.servers[node];
         self.sim.with(node, |engine, now| {
-            let candidate = |member| {
-                let draining = engine.peer(member).is_some_and(|peer| !peer.metadata.is_empty());
-                Candidate { weight: u16::from(!draining), ..Candidate::new(member) }
-            };
-            let members = engine.living_members(&group());
-            let known: Vec<Candidate> = members.into_iter().map(candidate).collect();
+            let known = engine.candidates(&group());
             if known != *candidates {
                 *plan = placement.plan(&group(), &known);
                 *candidates = known;

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use super::Engine;
-use crate::base::{GroupName, Ix, Status};
-use crate::placement::weighted;
+use crate::base::{GroupName, Hash, Ix, Status};
+use crate::placement::{Candidate, weighted};
 use crate::topology::{Owner, Shortfall};
 
 /// What a service looks for among the owners of a key.
@@ -22,6 +22,9 @@ pub struct Prefer {
     /// zone stands in one of its own.
     pub spread: bool,
 }
+
+/// Different for each purpose that strings are hashed for.
+const ZONE: [u64; 2] = [0xc0ac_29b7_c97c_50dd, 0x3f84_d5b5_b547_0917];
 
 impl Engine {
     /// The owners of a key, best first, each member once.
@@ -57,6 +60,22 @@ impl Engine {
             ranked = first.into_iter().chain(rest).collect();
         }
         ranked.into_iter().map(|(.., owner)| owner).collect()
+    }
+
+    /// The members of a group as a [placement](crate::placement) takes them: the
+    /// [living ones](Engine::living_members) with their weights, 0 for those that drain, and their zones. A
+    /// zone's number is a hash of its name, 0 for members that have named none.
+    #[must_use]
+    pub fn candidates(&self, group: &GroupName) -> Vec<Candidate> {
+        let candidate = |node| {
+            let ix = self.picture.find(node)?;
+            let traits = self.picture.traits(ix);
+            let weight = if self.picture.drains(ix).is_some() { 0 } else { traits.weight() };
+            let number = |zone: &str| Hash::new(ZONE, 0).bytes(zone.as_bytes()).finish() as u32;
+            let zone = traits.zone().map_or(0, number);
+            Some(Candidate { node, weight, zone })
+        };
+        self.living_members(group).into_iter().filter_map(candidate).collect()
     }
 
     /// What this node serves and fewer than `copies` others would serve if it stopped now; empty if it

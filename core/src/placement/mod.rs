@@ -3,8 +3,8 @@
 //!
 //! The key space is cut into equal [`Slots`]. A [`Placement`] turns a list of [`Candidate`]s into a
 //! [`Plan`]: a pure function, so nodes with the same list have the same plan and nobody has to be
-//! asked. The list comes from the replicated picture ([`Engine::living_members`]), not from what one
-//! node suspects. A [`Handover`] leads from what is to what is planned.
+//! asked. The list comes from the replicated picture ([`Engine::candidates`]), not from what one
+//! node suspects; nodes say their weights and zones themselves, and that they drain. A [`Handover`] leads from what is to what is planned.
 //!
 //! ```
 //! use scalesmall_core::placement::{Candidate, Placement, Slots};
@@ -54,8 +54,7 @@
 //!     }
 //!
 //!     fn turn(&mut self, engine: &mut Engine, now: Instant) -> Result<(), Box<dyn core::error::Error>> {
-//!         let members = engine.living_members(&self.group);
-//!         let candidates: Vec<Candidate> = members.into_iter().map(Candidate::new).collect();
+//!         let candidates = engine.candidates(&self.group);
 //!         if candidates != self.candidates {
 //!             self.plan = self.placement.plan(&self.group, &candidates);
 //!             self.candidates = candidates;
@@ -109,7 +108,7 @@
 //! - The hand-over moves the right to serve, not data. Between loading and releasing, two servers
 //!   serve a slot: share the store, or forward writes to the new one.
 //!
-//! [`Engine::living_members`]: crate::Engine::living_members
+//! [`Engine::candidates`]: crate::Engine::candidates
 //! [`Engine::fence`]: crate::Engine::fence
 //! [`Engine::has_caught_up`]: crate::Engine::has_caught_up
 

@@ -142,6 +142,11 @@ fn owners_are_chosen_by_zone_by_weight_and_by_who_stays() {
     assert!((30..70).contains(&firsts), "{firsts}");
     drain(&mut net, 4);
     net.run_for(Duration::from_secs(1));
+    let planned = net.engines[0].candidates(&group("shards"));
+    assert!(net.engines[1..].iter().all(|other| other.candidates(&group("shards")) == planned));
+    let of = |number| *planned.iter().find(|it| it.node == id(number)).unwrap();
+    assert_eq!([1, 4].map(|number| of(number).weight), [1, 0]);
+    assert!(of(1).zone == of(2).zone && of(1).zone != of(3).zone && of(1).zone != 0);
     let new = Prefer { new_work: true, zone: Some("b".to_owned()), ..Prefer::default() };
     for key in 0..100 {
         assert_eq!(owners(&net.engines[0], key, &new)[3], id(4));
