@@ -101,7 +101,7 @@ pub(super) const HEADLINES: [Headline; 32] = [
     of("A member lies: share of time hidden", "faulty-member", "lies hidden share"),
 ];
 
-pub(super) const SUBJECTS: [Subject; 12] = [
+pub(super) const SUBJECTS: [Subject; 13] = [
     Subject {
         title: "Starting",
         words: "All nodes start within a second and know one seed. How long it takes until each of them \
@@ -174,6 +174,12 @@ pub(super) const SUBJECTS: [Subject; 12] = [
         words: "Half of the nodes have other settings than the rest, or less room. And far more nodes come \
                 and go than a table holds: a living newcomer finds its place all the same.",
         scenarios: &["mixed-*", "full-nodes"],
+    },
+    Subject {
+        title: "Keys",
+        words: "The key in use is exchanged for a new one: at rest, while much is lost, and on both sides of a cut \
+                at once. How long it takes until all nodes have one key, and who is refused or hidden for it.",
+        scenarios: &["rotation"],
     },
     Subject {
         title: "Members that lie",
