@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use scalesmall_driver::GroupKeys;
+
 /// An empty folder of its own for each test.
 fn folder(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
@@ -31,23 +33,26 @@ fn written(folder: &Path, name: &str, text: &str) -> String {
 const SCENARIO: &str = "name = \"two\"\n[cluster]\nnodes = 2\n[[steps]]\nrun = \"1s\"\n";
 
 /// Of a node that has the published key.
-const RECORDING: &str = "scalesmall-recording 3 - 127.0.0.1:7000 1 0 lan authenticated 0 false \
-     1000000 4000 6b 0707070707070707070707070707070707070707070707070707070707070707\n\
-     5 join 6a\n6 timeout\n";
+fn recording() -> String {
+    let key = GroupKeys::published().ring().primary();
+    format!(
+        "scalesmall-recording 4 - 127.0.0.1:7000 1 0 lan {key}:0 false 1000000 4000 6b {}\n\
+         5 join 6a\n6 timeout\n",
+        "07".repeat(32)
+    )
+}
 
 /// What has no use is not passed over in silence.
 #[test]
 fn arguments_without_a_use_are_refused() {
     let folder = folder("uses");
     let scenario = written(&folder, "two.toml", SCENARIO);
-    let recording = written(&folder, "recording", RECORDING);
+    let recording = written(&folder, "recording", &recording());
     for (arguments, said) in [
         (
             &[&scenario, "--key-file", "group.key"][..],
             "is a scenario: it is replayed without --key-file",
         ),
-        (&[&scenario, "--key-id", "0"], "without --key-id"),
-        (&[&scenario, "--accept-key", "1=old.key"], "without --accept-key"),
         (&[&scenario, "--faults", "3"], "without --faults"),
         (&[&recording, "--seed", "4"], "is a recording: it is replayed without --seed"),
         (&[&recording, "--faults", "3"], "without --faults"),
@@ -65,10 +70,10 @@ fn arguments_without_a_use_are_refused() {
 #[test]
 fn a_recording_that_is_not_whole_has_failed() {
     let folder = folder("cut");
-    let whole = replay(&[&written(&folder, "whole", RECORDING)]);
+    let whole = replay(&[&written(&folder, "whole", &recording())]);
     assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
     assert!(text(&whole.stdout).contains("2 calls replayed"), "{}", text(&whole.stdout));
-    let cut = replay(&[&written(&folder, "cut", &RECORDING[..RECORDING.len() - 3])]);
+    let cut = replay(&[&written(&folder, "cut", &recording()[..recording().len() - 3])]);
     assert_eq!(cut.status.code(), Some(1));
     assert!(text(&cut.stdout).contains("1 calls replayed"), "{}", text(&cut.stdout));
     assert!(
@@ -76,7 +81,8 @@ fn a_recording_that_is_not_whole_has_failed() {
         "{}",
         text(&cut.stderr)
     );
-    let blank = replay(&[&written(&folder, "blank", &RECORDING.replace("join 6a", "join 6a 6b"))]);
+    let blank =
+        replay(&[&written(&folder, "blank", &recording().replace("join 6a", "join 6a 6b"))]);
     assert_eq!(blank.status.code(), Some(2));
     assert!(text(&blank.stderr).contains("line 2 of the recording is no call"));
 }
@@ -87,7 +93,7 @@ fn several_recordings_are_drawn_on_one_page() {
     let folder = folder("several");
     let of = |name: &str, addr: &str, second: u64| {
         let life = (1_767_225_600_000 + second * 1_000) << 22;
-        let head = RECORDING.replace("127.0.0.1:7000 1 0", &format!("{addr} {life} 77"));
+        let head = recording().replace("127.0.0.1:7000 1 0", &format!("{addr} {life} 77"));
         written(&folder, name, &(head + "3000000077 timeout\n"))
     };
     let (a, b, c) = (

@@ -110,7 +110,9 @@ fn all_that_is_sent_has_its_ends_whatever_befalls_it() {
     sim.run_for(seconds(5)).unwrap();
     listener.0.borrow().assert_adds_up(sim.fates());
     for (fate, count) in sim.fates().iter() {
-        assert!(count > 0 || fate == "between_zones", "no datagram was {fate}");
+        // These take zones, and addresses that change.
+        let apart = ["between_zones", "no_route"].contains(&fate);
+        assert!(count > 0 || apart, "no datagram was {fate}");
     }
     for node in 0..sim.len() {
         sim.crash(node);
