@@ -54,7 +54,7 @@ fn what_is_sent_to_an_old_address_comes_to_nobody() -> Outcome {
     sim.run_for(Duration::from_secs(20))
 }
 
-/// What is under way to an address comes to whoever has it by then.
+/// What is under way to an address reaches the node that has it by then.
 #[test]
 fn nodes_that_swap_their_addresses_are_found_again() -> Outcome {
     let mut sim = settled(6, |build| build);

@@ -36,7 +36,7 @@ pub(crate) fn sentence(name: &str, by: &[&str]) -> String {
         "refuted" => "it refuted what was said about it",
         "departed" => "it said goodbye",
         "new_life" => "it began a new life",
-        "expired" => "it was gone for so long that it is forgotten",
+        "expired" => "it has been gone for too long to be remembered",
         "forgotten" => "it was gone, and this node was told to forget it",
         "held_off" => {
             "it says that it was cut off or stood still, as it did before: it is held off for a while"

@@ -2,7 +2,7 @@
 //!
 //! They go to single nodes, under a tag of their own, and begin with a mark, so that an application whose
 //! messages have that tag as well loses none. An answer fits into one message, and leaves out what does not fit.
-//! Whoever holds the key can ask; what is told is what the node tells its own user, and nothing changes by it.
+//! Any holder of the key can ask. A node answers what it tells its own user, and nothing changes by it.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{SyncSender, sync_channel};

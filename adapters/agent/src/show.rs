@@ -114,7 +114,7 @@ pub(crate) fn no(reply: &Reply) -> Option<String> {
     }
 }
 
-/// So many owners.
+/// A number of owners, in words.
 fn owners(copies: usize) -> String {
     if copies == 1 { "one owner".to_owned() } else { format!("{copies} owners") }
 }

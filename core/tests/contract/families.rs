@@ -111,7 +111,7 @@ fn nodes_that_share_no_family_are_members_of_one_cluster() {
     }
 }
 
-/// Whoever dies, all others know it, whether they could reach it or not.
+/// When a node dies, all others learn it, whether they could reach it or not.
 #[test]
 fn the_death_of_a_node_of_each_kind_is_known_to_all() {
     for (kinds, victims) in [(&THREE[..], &[2, 3][..]), (&NINE, &[1, 2, 4, 7])] {

@@ -166,7 +166,7 @@ fn a_leaked_key_is_not_used_and_wraps_nothing() {
     net.run_for(10 * SECOND);
     let under = |datagram: &[u8]| scalesmall_core::wire::Header::parse(datagram).unwrap().0.key;
     assert!(net.sent.iter().all(|(_, _, datagram)| under(datagram) == key(1).id()));
-    // Whoever has the leaked key and nothing else is not let in, nor given any other.
+    // A node that has the leaked key and nothing else is not let in, and gets no other key.
     let outsider: Config = config();
     net.engines.push(engine_with(4, outsider));
     net.on(4, |engine, now| engine.contact(now, &[addr(1)]));

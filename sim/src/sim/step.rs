@@ -79,7 +79,7 @@ impl<P: Protocol> Sim<P> {
     }
 
     fn arrive(&mut self, packet: u32, to: usize) {
-        // Whoever has the address by now gets it.
+        // The node that has the address by now gets it.
         let slot = self.datagrams.slot(packet);
         let Some(to) = slot.way.to.map_or(Some(to), |addr| self.names.find(addr.into())) else {
             self.network.fates.nobody += 1;

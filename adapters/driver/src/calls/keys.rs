@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{Front, NoRandomness};
 
 /// Keys. After each change of the ring, by these calls or by what other nodes do, there is an
-/// [`Event::Key`](scalesmall_core::Event::Key): whoever keeps the keys in a file writes it then, from
+/// [`Event::Key`](scalesmall_core::Event::Key): an embedder that keeps the keys in a file writes it then, from
 /// [`Front::ring`].
 impl Front {
     /// The keys of this node, and how far the cluster is with each.
