@@ -6,6 +6,7 @@
 //! lower id, may stop, and the other one may not.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use crate::base::{Epoch, Ix};
 use crate::claims::DrainStamp;
@@ -62,7 +63,10 @@ impl Draining {
         let Some(DrainStamp(stamp)) = picture.drains(Ix::ME) else { return };
         let owners = picture.topology.others_with_keys_of(Ix::ME).into_iter();
         let open = owners.filter(|&ix| picture.state(ix).is_alive() && !self.counts(picture, ix));
-        for ix in open.take(TOLD_AT_ONCE) {
+        let mut open: Vec<Ix> = open.collect();
+        // Many that come first must not keep those from being told that may stay.
+        open.sort_by_key(|ix| self.noted.contains_key(ix));
+        for ix in open.into_iter().take(TOLD_AT_ONCE) {
             out.say_frame(picture.bound(ix), Frame::Drains { stamp });
         }
         out.timers.set(Why::Draining, Some(picture.now + picture.config.probe_interval));
