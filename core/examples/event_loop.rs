@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             datagram.clear();
         }
         while let Some(event) = engine.poll_event() {
-            println!("{event:?}");
+            println!("{event}");
         }
         // Then input, for as long as there is nothing to do.
         let wait = engine.poll_timeout().map(|due| due.since(now()));

@@ -52,7 +52,7 @@
 //!             datagram.clear();
 //!         }
 //!         while let Some(event) = engines[at].poll_event() {
-//!             println!("{now} {}: {event:?}", addrs[at]);
+//!             println!("{now} {}: {event}", addrs[at]);
 //!         }
 //!     }
 //!     // Time passes until the earliest deadline.

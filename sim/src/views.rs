@@ -250,6 +250,7 @@ impl Belief {
             Some(Status::Unreachable) => Self::Unreachable,
             Some(Status::Down) => Self::Down,
             Some(Status::Left) => Self::Left,
+            Some(_) => Self::Unknown,
         }
     }
 

@@ -174,7 +174,7 @@ impl Cluster {
                 let arrival = match to {
                     Destination::Multicast => Arrival::Multicast(from),
                     Destination::Unicast(to) if to == addr(number) => Arrival::Unicast(from),
-                    Destination::Unicast(_) => continue,
+                    _ => continue,
                 };
                 self.count += 1;
                 let key = (self.now + DELAY, self.count);

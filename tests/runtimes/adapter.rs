@@ -14,7 +14,10 @@ use scalesmall_driver::{Front, Settings, StartError};
 /// An adapter under test.
 pub(crate) trait Adapter: 'static {
     type Socket: scalesmall_driver::Socket + AsFd;
-    type Node: DerefMut<Target = scalesmall_driver::Node<Self::Socket>> + Send + 'static;
+    type Node: DerefMut<Target = Front>
+        + AsRef<scalesmall_driver::Node<Self::Socket>>
+        + Send
+        + 'static;
 
     fn bind(settings: &Settings) -> Result<Self::Node, StartError>;
 
@@ -65,16 +68,22 @@ impl Wake for Ring {
     }
 }
 
-impl Deref for Polled {
-    type Target = scalesmall_driver::Node<scalesmall_mio::Socket>;
+impl AsRef<scalesmall_driver::Node<scalesmall_mio::Socket>> for Polled {
+    fn as_ref(&self) -> &scalesmall_driver::Node<scalesmall_mio::Socket> {
+        self.node.as_ref()
+    }
+}
 
-    fn deref(&self) -> &Self::Target {
+impl Deref for Polled {
+    type Target = Front;
+
+    fn deref(&self) -> &Front {
         &self.node
     }
 }
 
 impl DerefMut for Polled {
-    fn deref_mut(&mut self) -> &mut Self::Target {
+    fn deref_mut(&mut self) -> &mut Front {
         &mut self.node
     }
 }
@@ -104,7 +113,7 @@ impl Adapter for MioPoll {
 
     fn run(node: &mut Polled, mut done: impl FnMut(&mut Front) -> bool) -> io::Result<()> {
         while !done(node) {
-            let wait = node.pump()?;
+            let wait = node.node.pump()?;
             node.wait(wait.timeout())?;
         }
         Ok(())
@@ -113,7 +122,7 @@ impl Adapter for MioPoll {
     fn next_event_within(node: &mut Polled, limit: Duration) -> io::Result<Option<Event>> {
         let end = Instant::now() + limit;
         loop {
-            let wait = node.pump()?;
+            let wait = node.node.pump()?;
             let event = node.poll_event();
             let left = end.saturating_duration_since(Instant::now());
             if event.is_some() || left.is_zero() {
@@ -221,16 +230,22 @@ pub(crate) struct Threaded {
     runtime: tokio::runtime::Runtime,
 }
 
-impl Deref for Threaded {
-    type Target = scalesmall_driver::Node<scalesmall_tokio::Socket>;
+impl AsRef<scalesmall_driver::Node<scalesmall_tokio::Socket>> for Threaded {
+    fn as_ref(&self) -> &scalesmall_driver::Node<scalesmall_tokio::Socket> {
+        self.node.as_ref()
+    }
+}
 
-    fn deref(&self) -> &Self::Target {
+impl Deref for Threaded {
+    type Target = Front;
+
+    fn deref(&self) -> &Front {
         &self.node
     }
 }
 
 impl DerefMut for Threaded {
-    fn deref_mut(&mut self) -> &mut Self::Target {
+    fn deref_mut(&mut self) -> &mut Front {
         &mut self.node
     }
 }

@@ -28,7 +28,7 @@ fn is_no_more(handle: &Handle, address: SocketAddr) {
 pub(crate) fn a_call_that_panics_ends_its_node_and_all_are_told<A: Adapter>() {
     let _turn = turn();
     let mut node = A::bind(&settings(LOOPBACK, &[])).expect("the node starts");
-    let (id, address, handle) = (node.id(), node.my_address(), node.handle());
+    let (id, address, handle) = (node.id(), node.my_address(), node.as_ref().handle());
     let panics = handle.call(|_| panic!("on purpose"));
     let after = handle.call(|node| node.id());
     let ended = std::thread::spawn(move || A::run(&mut node, |_| false)).join();
@@ -45,7 +45,7 @@ pub(crate) fn two_tasks_take_turns_at_one_node<A: Adapter>() {
     let _turn = turn();
     let sender = Running::start::<A>(&settings(LOOPBACK, &[]));
     let node = A::bind(&settings(LOOPBACK, &[sender.address])).expect("the node starts");
-    let (me, handle) = (node.id(), node.handle());
+    let (me, handle) = (node.id(), node.as_ref().handle());
     let shared = Arc::new((Mutex::new(node), Mutex::new(BTreeSet::new())));
     let end = Instant::now() + Duration::from_secs(20);
     let take = |which: u32| {
@@ -134,7 +134,7 @@ macro_rules! dropped_within {
             let _turn = turn();
             let (handle, address) = $block_on(async {
                 let mut node = <$node>::bind(&settings(LOOPBACK, &[])).expect("it starts");
-                let (handle, id, address) = (node.handle(), node.id(), node.my_address());
+                let (handle, id, address) = (node.as_ref().handle(), node.id(), node.my_address());
                 let task = $spawn(async move { while node.turn().await.is_ok() {} });
                 assert_eq!(handle.call(|node| node.id()).await, Ok(id));
                 $end(task).await;
@@ -184,7 +184,7 @@ fn a_tokio_runtime_ends_with_the_node_that_runs_in_it() {
     let within = runtime.enter();
     let mut node = scalesmall_tokio::Node::bind(&settings(LOOPBACK, &[])).expect("it starts");
     drop(within);
-    let (handle, id, address) = (node.handle(), node.id(), node.my_address());
+    let (handle, id, address) = (node.as_ref().handle(), node.id(), node.my_address());
     runtime.spawn(async move { while node.turn().await.is_ok() {} });
     assert_eq!(handle.call(|node| node.id()).wait(), Ok(id));
     drop(runtime);
@@ -203,7 +203,7 @@ fn a_tokio_node_goes_on_in_another_runtime() {
     drop(first);
     let ended = smol::block_on(node.turn()).map_err(|error| error.kind());
     assert_eq!(ended, Err(std::io::ErrorKind::Other));
-    let (handle, id) = (node.handle(), node.id());
+    let (handle, id) = (node.as_ref().handle(), node.id());
     runtime().block_on(async move {
         tokio::spawn(async move { while node.turn().await.is_ok() {} });
         assert_eq!(handle.call(|node| node.id()).await, Ok(id));

@@ -35,7 +35,7 @@ impl Running {
 
     pub(crate) fn run<A: Adapter>(mut node: A::Node) -> Self {
         let (id, address) = (node.id(), node.my_address());
-        let handle = Some(node.handle());
+        let handle = Some(node.as_ref().handle());
         let (mut outlet, events) = event_queue();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);

@@ -264,7 +264,7 @@ pub(crate) fn a_handle_reaches_a_waiting_node_at_once<A: Adapter>() {
 pub(crate) fn a_handle_says_when_its_node_is_no_more<A: Adapter>() {
     let _turn = turn();
     let node = A::bind(&settings(LOOPBACK, &[])).expect("the node starts");
-    let handle = node.handle();
+    let handle = node.as_ref().handle();
     let waiting = handle.call(|node| node.id());
     drop(node);
     assert_eq!(waiting.wait(), Err(CallError::Stopped));

@@ -133,7 +133,7 @@ pub(crate) fn a_datagram_without_room_is_kept<A: Adapter>() {
     place.ip("link set there up");
     place.enter(|| {
         let node = A::bind(&settings("10.99.0.1:0", &[])).expect("the node starts");
-        let unicast = node.driver().sockets().unicast.as_fd().try_clone_to_owned();
+        let unicast = node.as_ref().driver().sockets().unicast.as_fd().try_clone_to_owned();
         let unicast = unicast.expect("another name of the socket");
         let unicast = socket2::SockRef::from(&unicast);
         let usual = unicast.send_buffer_size().expect("a size");

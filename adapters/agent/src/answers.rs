@@ -4,7 +4,7 @@ use bytes::Bytes;
 use scalesmall_core::{
     Coverage, Event, GroupName, KeyRange, NodeId, Op, Owner, Peer, Recipients, Tag, Traits,
 };
-use scalesmall_driver::{Front, Seed, SeedState, terms};
+use scalesmall_driver::{Front, Seed, SeedState};
 
 use crate::arguments::{OpName, shown};
 use crate::protocol::{
@@ -161,7 +161,7 @@ fn send(
             return Err(format!("{text} is this node: a message goes to others alone"));
         }
         if !peer.status.is_present() && peer.held_for.is_none() {
-            let status = terms::status(peer.status);
+            let status = peer.status.name();
             return Err(format!("{text} is {status}: no message reaches it, and nothing was sent"));
         }
     }

@@ -1,7 +1,6 @@
 //! Why a peer's status changed, and what multicast does, for people and for programs.
 
 use scalesmall_core::{Cause, HoldReason, MulticastState, NodeId};
-use scalesmall_driver::terms;
 
 /// The name of a cause for programs, and the nodes that had a part in it.
 pub(crate) fn parts(cause: &Cause) -> (&'static str, Vec<NodeId>) {
@@ -13,7 +12,7 @@ pub(crate) fn parts(cause: &Cause) -> (&'static str, Vec<NodeId>) {
         }
         _ => Vec::new(),
     };
-    (terms::cause(cause), by)
+    (cause.name(), by)
 }
 
 /// The sentence for a cause of this name; `by` are the nodes that had a part in it, as people call them.
@@ -57,11 +56,12 @@ pub(crate) fn hold(reason: HoldReason) -> (&'static str, u8, String) {
         HoldReason::Stalls { times } => {
             ("stalls", times, format!("it stood still {times} times of late"))
         }
+        other => ("other", 0, other.to_string()),
     }
 }
 
 /// The name of what multicast does for this node, and a sentence.
-pub(crate) const fn multicast(state: MulticastState) -> (&'static str, &'static str) {
+pub(crate) fn multicast(state: MulticastState) -> (&'static str, &'static str) {
     let sentence = match state {
         MulticastState::Working => "multicast works",
         MulticastState::Silent => {
@@ -72,8 +72,9 @@ pub(crate) const fn multicast(state: MulticastState) -> (&'static str, &'static 
             "nobody hears this node by multicast, though it hears others: what it says goes by \
              unicast"
         }
+        _ => "multicast does something that this program does not know",
     };
-    (terms::multicast(state), sentence)
+    (state.name(), sentence)
 }
 
 #[cfg(test)]

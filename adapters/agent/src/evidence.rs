@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use scalesmall_core::{Keyring, NodeId, Peer, Status};
-use scalesmall_driver::{Front, terms};
+use scalesmall_core::{Keyring, MulticastState, NodeId, Peer, Status};
+use scalesmall_driver::Front;
 use toml::Table;
 
 use crate::protocol::{
@@ -18,7 +18,7 @@ pub(crate) fn info(node: &Front) -> Option<InfoRow> {
     let config = engine.config();
     let mut peers = BTreeMap::new();
     for peer in node.peers() {
-        *peers.entry(terms::status(peer.status).to_owned()).or_insert(0) += 1;
+        *peers.entry(peer.status.name().to_owned()).or_insert(0) += 1;
     }
     let table = Table::try_from(config.clone()).unwrap_or_default();
     let value = |(path, value)| Some((path, serde_json::to_value(value).ok()?));
@@ -31,7 +31,7 @@ pub(crate) fn info(node: &Front) -> Option<InfoRow> {
         key: config.keys.primary().to_string(),
         keys: config.keys.ids().map(|id| id.to_string()).collect(),
         suite: suite(&config.keys),
-        multicast: node.multicast().map_or("off", terms::multicast).to_owned(),
+        multicast: node.multicast().map_or("off", MulticastState::name).to_owned(),
         traits: TraitsRow::from(&me.traits),
         draining: me.draining.is_some(),
         leaving: engine.is_leaving(),
@@ -60,7 +60,7 @@ pub(crate) fn why(node: &Front, of: NodeId) -> WhyRow {
     let peer = node.peer(of);
     WhyRow {
         node: named(node, of),
-        status: peer.as_ref().map(|peer| terms::status(peer.status).to_owned()),
+        status: peer.as_ref().map(|peer| peer.status.name().to_owned()),
         since: node.since(of).map(when),
         held_for_ms: peer.and_then(|peer| peer.held_for).map(millis),
         changes: changes(node, of),
@@ -102,9 +102,9 @@ pub(crate) fn lost(node: &Front) -> Vec<LostRow> {
         Status::Suspect | Status::Unreachable => Some(LostRow {
             from: from.clone(),
             to: named(node, peer.id),
-            status: terms::status(peer.status).to_owned(),
+            status: peer.status.name().to_owned(),
         }),
-        Status::Alive | Status::Down | Status::Left => None,
+        _ => None,
     };
     node.peers().filter_map(row).collect()
 }

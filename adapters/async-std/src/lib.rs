@@ -17,7 +17,7 @@
 //!         let kitchen = GroupName::try_from("kitchen")?;
 //!         node.call(move |node| node.add_item(&kitchen, KeyRange::FULL, 80)).await??;
 //!         while let Some(event) = events.next().await {
-//!             println!("{event:?}");
+//!             println!("{event}");
 //!         }
 //!         Ok(())
 //!     })
@@ -124,7 +124,7 @@ async fn park(sockets: &mut Sockets<Socket>, wait: Wait) -> io::Result<Ready> {
     found.await
 }
 
-/// A node on async-std. It dereferences to the driver's node, whose calls are all there.
+/// A node on async-std. All calls are those of [`Front`], to which it dereferences.
 #[derive(Debug)]
 pub struct Node(scalesmall_driver::Node<Socket>);
 
@@ -157,6 +157,18 @@ impl Node {
     pub async fn turn(&mut self) -> io::Result<()> {
         self.0.turn(park).await
     }
+
+    /// A way to make calls of this node from other tasks and threads; cheap to clone.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.0.handle()
+    }
+
+    /// Whether any [`Handle`] is left. When the last one goes, the wait ends.
+    #[must_use]
+    pub fn has_handles(&self) -> bool {
+        self.0.has_handles()
+    }
 }
 
 /// Runs `node` on a thread of its own until the last [`Handle`] is dropped; see
@@ -170,16 +182,23 @@ pub fn spawn(node: Node) -> io::Result<(Handle, Events, JoinHandle<io::Result<()
     scalesmall_driver::spawn(node.0)
 }
 
-impl Deref for Node {
-    type Target = scalesmall_driver::Node<Socket>;
+/// The driver's node beneath, for its sockets and its counters.
+impl AsRef<scalesmall_driver::Node<Socket>> for Node {
+    fn as_ref(&self) -> &scalesmall_driver::Node<Socket> {
+        &self.0
+    }
+}
 
-    fn deref(&self) -> &Self::Target {
+impl Deref for Node {
+    type Target = Front;
+
+    fn deref(&self) -> &Front {
         &self.0
     }
 }
 
 impl DerefMut for Node {
-    fn deref_mut(&mut self) -> &mut Self::Target {
+    fn deref_mut(&mut self) -> &mut Front {
         &mut self.0
     }
 }

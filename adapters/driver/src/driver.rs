@@ -248,7 +248,7 @@ impl<S: Socket> Driver<S> {
             let addr = match (to, self.sockets.group()) {
                 (Destination::Unicast(addr), _) => self.sockets.route(addr),
                 (Destination::Multicast, Some(group)) => group,
-                (Destination::Multicast, None) => {
+                _ => {
                     self.front.engine.handle_send_error(now, to, SendError::Unreachable);
                     continue;
                 }

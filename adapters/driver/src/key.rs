@@ -168,7 +168,14 @@ impl fmt::Display for KeyTextError {
     }
 }
 
-impl core::error::Error for KeyTextError {}
+impl core::error::Error for KeyTextError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Ring { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// Why a file gives no keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,4 +210,11 @@ impl fmt::Display for KeyFileError {
     }
 }
 
-impl core::error::Error for KeyFileError {}
+impl core::error::Error for KeyFileError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Text(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -26,7 +26,7 @@
 //! let kitchen = GroupName::try_from("kitchen")?;
 //! node.call(move |node| node.join(&kitchen)).wait()??;
 //! while let Some(event) = events.next_event() {
-//!     println!("{event:?}");
+//!     println!("{event}");
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -76,7 +76,6 @@
 //! | | `sources` | where packets come from that are refused for the setup of a node |
 //! | | `stats` | counters of what happens beside the engine |
 //! | | `tape` | the file of a recording: bounded, and one of a few |
-//! | | [`terms`] | what programs call that which a node believes, and why |
 //! | the bottom | `private_file` | files that only their owner can read, replaced as a whole |
 //! | | `ring_line` | a ring of keys as a word of a recording |
 //!
@@ -190,7 +189,6 @@ mod sources;
 mod state;
 mod stats;
 mod tape;
-pub mod terms;
 #[cfg(unix)]
 mod thread;
 #[cfg(feature = "tracing")]

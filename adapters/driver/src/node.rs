@@ -402,4 +402,15 @@ impl fmt::Display for StartError {
     }
 }
 
-impl core::error::Error for StartError {}
+impl core::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Settings(error) => Some(error),
+            Self::Open(error) => Some(error),
+            Self::Config(error) => Some(error),
+            Self::State(error) => Some(error),
+            Self::NoRandomness => Some(&NoRandomness),
+            _ => None,
+        }
+    }
+}

@@ -303,6 +303,8 @@ impl Recorded {
             }
             Recipients::Nodes(nodes) => self
                 .note(now, format_args!("broadcast {tag_number} {bytes} nodes{}", Spaced(nodes))),
+            // A replay stops at this line.
+            other => self.note(now, format_args!("broadcast {tag_number} {bytes} {other:?}")),
         }
         self.engine.broadcast(now, to, tag, payload)
     }
@@ -373,6 +375,7 @@ impl fmt::Display for Target {
         match self.0 {
             Destination::Unicast(addr) => addr.fmt(f),
             Destination::Multicast => f.write_str("multicast"),
+            other => write!(f, "{other:?}"),
         }
     }
 }

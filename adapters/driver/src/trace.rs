@@ -5,10 +5,8 @@ use core::fmt::Display;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use scalesmall_core::{Destination, Epoch, Event, HoldReason, MulticastState, NodeId};
+use scalesmall_core::{Destination, Epoch, Event, MulticastState, NodeId, Status};
 use tracing::{debug, error, info, warn};
-
-use crate::terms;
 
 /// The target of records about events, so that a program can leave them out that tells of events itself.
 const EVENT: &str = "scalesmall_driver::event";
@@ -55,9 +53,7 @@ pub(crate) fn not_received(node: impl Display, error: &io::Error) {
 pub(crate) fn not_sent(node: impl Display, to: Destination, error: &io::Error) {
     match to {
         Destination::Unicast(to) => debug!(%node, %to, %error, "a datagram could not be sent"),
-        Destination::Multicast => {
-            debug!(%node, %error, "a datagram could not be sent by multicast")
-        }
+        _ => debug!(%node, %error, "a datagram could not be sent by multicast"),
     }
 }
 
@@ -75,9 +71,9 @@ pub(crate) fn recording_ended(node: impl Display, why: io::ErrorKind) {
 pub(crate) fn event(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String) {
     match event {
         Event::Peer { peer, from, to, cause } => {
-            let from = from.map_or("unknown", terms::status);
-            let to = to.map_or("forgotten", terms::status);
-            let (id, epoch, cause) = (peer.id, peer.epoch, terms::cause(cause));
+            let from = from.map_or("unknown", Status::name);
+            let to = to.map_or("forgotten", Status::name);
+            let (id, epoch, cause) = (peer.id, peer.epoch, cause.name());
             info!(target: EVENT, node = name(node), peer = name(id), %epoch, from, to, cause, "the status of a peer has changed");
         }
         Event::ItemSet { group, item } => {
@@ -130,10 +126,10 @@ fn own(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String) {
             warn!(target: EVENT, node = name(node), "nobody answers; seeds are being retried")
         }
         Event::Multicast { from, to: MulticastState::Working } => {
-            info!(target: EVENT, node = name(node), from = terms::multicast(*from), "multicast works");
+            info!(target: EVENT, node = name(node), from = from.name(), "multicast works");
         }
         Event::Multicast { from, to } => {
-            let (from, to) = (terms::multicast(*from), terms::multicast(*to));
+            let (from, to) = (from.name(), to.name());
             warn!(target: EVENT, node = name(node), from, to, "multicast is of no use to this node");
         }
         Event::Key { key, change, cause } => {
@@ -154,9 +150,8 @@ fn own(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String) {
             warn!(target: EVENT, node = name(node), milliseconds, "this node was not run for a while");
         }
         Event::HeldOff { reason, left } => {
-            let (HoldReason::Silences { times } | HoldReason::Stalls { times }) = reason;
             let seconds = left.as_secs();
-            warn!(target: EVENT, node = name(node), times, seconds, "the others do not route to this node for a while");
+            warn!(target: EVENT, node = name(node), %reason, seconds, "the others do not route to this node for a while");
         }
         Event::Departed { acknowledged_by, told } => {
             info!(target: EVENT, node = name(node), acknowledged_by, told, "this node has left");

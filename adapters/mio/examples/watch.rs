@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     loop {
         let event = node.next_event()?;
-        println!("{event:?}");
+        println!("{event}");
         if matches!(event, Event::Departed { .. }) {
             return Ok(());
         }

@@ -14,7 +14,7 @@
 //!     let kitchen = GroupName::try_from("kitchen")?;
 //!     node.call(move |node| node.add_item(&kitchen, KeyRange::FULL, 80)).wait()??;
 //!     while let Some(event) = events.next_event() {
-//!         println!("{event:?}");
+//!         println!("{event}");
 //!     }
 //!     Ok(())
 //! }

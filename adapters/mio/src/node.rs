@@ -2,18 +2,20 @@
 
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::task::Waker;
 #[cfg(unix)]
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mio::net::UdpSocket;
-use scalesmall_driver::service::{Event, Events, Handle, Settings, StartError};
+use scalesmall_driver::Wait;
+use scalesmall_driver::service::{Event, Events, Front, Handle, Settings, StartError};
 #[cfg(unix)]
 use scalesmall_driver::{Poller, next_event_here, turn_here};
 
 use crate::socket::Socket;
 
-/// A node on mio. It dereferences to the driver's node, whose calls are all there.
+/// A node on mio. All calls are those of [`Front`], to which it dereferences.
 #[derive(Debug)]
 pub struct Node {
     pub(crate) node: scalesmall_driver::Node<Socket>,
@@ -36,6 +38,37 @@ impl Node {
             #[cfg(unix)]
             poller: None,
         })
+    }
+
+    /// Receives, fires what is due and sends, without waiting; for loops with a `Poll` of their own. Returns
+    /// what to wait for.
+    ///
+    /// # Errors
+    ///
+    /// A socket that failed.
+    pub fn pump(&mut self) -> io::Result<Wait> {
+        self.node.pump()
+    }
+
+    /// Has `waker` woken when a handle has sent a call; see
+    /// [the driver's](scalesmall_driver::Node::wake_on_call).
+    ///
+    /// Returns whether a call is waiting already, in which case nothing is woken for it.
+    #[must_use = "a call may be waiting already"]
+    pub fn wake_on_call(&self, waker: &Waker) -> bool {
+        self.node.wake_on_call(waker)
+    }
+
+    /// A way to make calls of this node from other tasks and threads; cheap to clone.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.node.handle()
+    }
+
+    /// Whether any [`Handle`] is left. When the last one goes, the wait ends.
+    #[must_use]
+    pub fn has_handles(&self) -> bool {
+        self.node.has_handles()
     }
 }
 
@@ -95,16 +128,23 @@ pub fn spawn(node: Node) -> io::Result<(Handle, Events, JoinHandle<io::Result<()
     scalesmall_driver::spawn(node.node)
 }
 
-impl Deref for Node {
-    type Target = scalesmall_driver::Node<Socket>;
+/// The driver's node beneath, for its sockets and its counters.
+impl AsRef<scalesmall_driver::Node<Socket>> for Node {
+    fn as_ref(&self) -> &scalesmall_driver::Node<Socket> {
+        &self.node
+    }
+}
 
-    fn deref(&self) -> &Self::Target {
+impl Deref for Node {
+    type Target = Front;
+
+    fn deref(&self) -> &Front {
         &self.node
     }
 }
 
 impl DerefMut for Node {
-    fn deref_mut(&mut self) -> &mut Self::Target {
+    fn deref_mut(&mut self) -> &mut Front {
         &mut self.node
     }
 }

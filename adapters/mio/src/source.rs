@@ -19,7 +19,7 @@ use crate::node::Node;
 /// loop {
 ///     let wait = node.pump()?;
 ///     while let Some(event) = node.poll_event() {
-///         println!("{event:?}");
+///         println!("{event}");
 ///     }
 ///     poll.poll(&mut events, wait.timeout())?;
 /// }
@@ -28,7 +28,7 @@ use crate::node::Node;
 ///
 /// mio tells of readiness once, when it begins. That is enough here: a pump that leaves something
 /// unread asks to be called again at once. Have calls of a [`Handle`](crate::Handle) wake your `Poll`
-/// by [`wake_on_call`](scalesmall_driver::Node::wake_on_call).
+/// by [`Node::wake_on_call`].
 impl event::Source for Node {
     fn register(&mut self, registry: &Registry, token: Token, wish: Interest) -> io::Result<()> {
         let sockets = self.node.sockets_mut();

@@ -33,7 +33,7 @@ async fn watch() -> Result<(), Box<dyn Error>> {
     });
     loop {
         let event = node.next_event().await?;
-        println!("{event:?}");
+        println!("{event}");
         if matches!(event, Event::Departed { .. }) {
             return Ok(());
         }

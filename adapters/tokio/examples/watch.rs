@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     loop {
         let event = node.next_event().await?;
-        println!("{event:?}");
+        println!("{event}");
         if matches!(event, Event::Departed { .. }) {
             return Ok(());
         }

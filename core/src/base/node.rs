@@ -135,6 +135,7 @@ impl fmt::Display for Life {
 
 /// What a node is known, or believed, to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Status {
     /// It answers, or there is no reason to doubt that it does.
     #[default]
@@ -157,10 +158,29 @@ impl Status {
     pub const fn is_present(self) -> bool {
         matches!(self, Self::Alive | Self::Suspect)
     }
+
+    /// The term for it: `alive`, `suspect`, `unreachable`, `down` or `left`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Suspect => "suspect",
+            Self::Unreachable => "unreachable",
+            Self::Down => "down",
+            Self::Left => "left",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// Why a peer is held off though it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum HoldReason {
     /// It was cut off: nobody answered it.
     Silences {

@@ -11,8 +11,10 @@ pub enum Arrival {
     Multicast(SocketAddr),
 }
 
-/// Where a datagram goes.
+/// Where a datagram goes. An embedder drops what goes to a destination that it does not know: the engine
+/// takes it for lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Destination {
     /// To this address.
     Unicast(SocketAddr),

@@ -127,7 +127,14 @@ impl fmt::Display for KeyError {
     }
 }
 
-impl core::error::Error for KeyError {}
+impl core::error::Error for KeyError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Ring(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<KeyringError> for KeyError {
     fn from(error: KeyringError) -> Self {

@@ -77,7 +77,15 @@ impl fmt::Display for DatagramError {
     }
 }
 
-impl core::error::Error for DatagramError {}
+impl core::error::Error for DatagramError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Wire(error) => Some(error),
+            Self::Sealed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl Engine {
     /// Takes in a datagram.

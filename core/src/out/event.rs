@@ -242,6 +242,7 @@ pub enum KeyCause {
 ///
 /// It cannot tell why: multicast may be blocked, or nobody else may be there to hear it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MulticastState {
     /// This node hears others by it, or others have said that they hear this node.
     #[default]

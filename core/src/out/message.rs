@@ -10,6 +10,7 @@ pub struct Tag(pub u32);
 
 /// The recipients of a message. The sender itself never receives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Recipients<'a> {
     /// All nodes.
     All,

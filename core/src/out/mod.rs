@@ -1,5 +1,6 @@
 //! What the engine puts out: datagrams to be, events, deadlines, counters.
 
+mod display;
 mod event;
 mod events;
 mod message;

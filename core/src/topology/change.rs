@@ -8,6 +8,7 @@ use crate::base::{GroupName, NodeId};
 
 /// One change of what [`Topology::topology`](super::Topology::topology) returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Change {
     /// The item is listed; it takes the place of the one with the same member and range, if any.
     Set {

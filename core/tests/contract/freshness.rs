@@ -344,7 +344,7 @@ fn a_node_that_was_forgotten_comes_back_by_a_fresh_answer_alone() {
             let arrival = match to {
                 Destination::Unicast(at) if *at == addr(1) => Arrival::Unicast(addr(2)),
                 Destination::Multicast => Arrival::Multicast(addr(2)),
-                Destination::Unicast(_) => continue,
+                _ => continue,
             };
             let taken = net.on(1, |engine, now| engine.handle_datagram(now, arrival, datagram));
             assert!(taken.is_err(), "{taken:?}");

@@ -39,7 +39,7 @@ fn say(net: &mut Net, member: &mut Holder, frames: &[Frame]) -> usize {
 fn bytes_to(net: &Net, addrs: &[SocketAddr]) -> usize {
     let sent = net.sent.iter().filter(|(_, to, _)| match to {
         Destination::Unicast(at) => addrs.contains(at),
-        Destination::Multicast => false,
+        _ => false,
     });
     sent.map(|(_, _, datagram)| datagram.len()).sum()
 }

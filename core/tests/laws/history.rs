@@ -415,6 +415,7 @@ impl World {
                     let was = self.listings[node].remove(&(group, member, range));
                     assert!(was.is_some(), "only what was listed is cleared");
                 }
+                other => panic!("a change that a listing cannot follow: {other:?}"),
             }
         }
     }

@@ -151,6 +151,7 @@ const fn letter(change: &Change) -> char {
         Some(Status::Unreachable) => 'U',
         Some(Status::Down) => 'D',
         Some(Status::Left) => 'L',
+        Some(_) => 'N',
     }
 }
 

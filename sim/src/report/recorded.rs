@@ -161,6 +161,7 @@ fn told(event: &Event) -> Option<(&'static str, String)> {
                 MulticastState::Working => "works".to_owned(),
                 MulticastState::Silent => "nobody is heard".to_owned(),
                 MulticastState::Unheard => "it is not heard".to_owned(),
+                other => other.to_string(),
             },
         ),
         Event::Path { peer, from, to } => {

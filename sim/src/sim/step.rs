@@ -317,20 +317,15 @@ impl<P: Protocol> Sim<P> {
             self.nodes[node].traffic.change_bytes += bytes.len() as u64;
         }
         let place = self.nodes[node].next_place(self.now);
-        let source = match to {
-            Destination::Unicast(addr) => self.names.source(node, addr),
-            Destination::Multicast => None,
+        let one = match to {
+            Destination::Unicast(addr) => Some(addr),
+            _ => None,
         };
-        let way = Way {
-            source: source.unwrap_or_else(|| self.names.addr(node)),
-            to: match to {
-                Destination::Unicast(addr) => Some(addr),
-                Destination::Multicast => None,
-            },
-        };
+        let source = one.and_then(|addr| self.names.source(node, addr));
+        let way = Way { source: source.unwrap_or_else(|| self.names.addr(node)), to: one };
         let packet = self.datagrams.load(node, way, bytes);
-        match to {
-            Destination::Unicast(addr) => {
+        match one {
+            Some(addr) => {
                 let to = self.node_of(addr).filter(|_| source.is_some());
                 self.trace.note(self.now, node, What::Sent { to, len: bytes.len() });
                 self.tell_sent(packet, Some(addr), usize::from(to.is_some()));
@@ -348,7 +343,7 @@ impl<P: Protocol> Sim<P> {
                     }
                 }
             }
-            Destination::Multicast => {
+            None => {
                 self.trace.note(self.now, node, What::Sent { to: None, len: bytes.len() });
                 let mut hearers: Vec<usize> = self.network.hearers(node).collect();
                 // It goes to the group of one family.

@@ -3,9 +3,8 @@
 use std::time::SystemTime;
 
 use scalesmall_core::{
-    Event, GroupName, KeyCause, KeyChange, KeyId, KeyRange, NodeId, Op, TimedItem,
+    Event, GroupName, KeyCause, KeyChange, KeyId, KeyRange, NodeId, Op, Status, TimedItem,
 };
-use scalesmall_driver::terms;
 use serde::{Deserialize, Serialize};
 
 use super::{ItemRow, MessageRow, NameOf, Named, PeerRow, TraitsRow, hex, when};
@@ -170,15 +169,15 @@ impl EventRow {
                 let by: Vec<Named> = by.into_iter().map(named).collect();
                 let shown: Vec<&str> = by.iter().map(Named::shown).collect();
                 let who = named(peer.id);
-                let was = from.map_or("unknown", terms::status);
-                let is = to.map_or("forgotten", terms::status);
+                let was = from.map_or("unknown", Status::name);
+                let is = to.map_or("forgotten", Status::name);
                 let why = cause::sentence(name, &shown);
                 let text = format!("{} {was} -> {is}: {why}", who.shown());
                 let what = What::Peer {
                     peer: who,
                     epoch: peer.epoch.to_string(),
-                    from: from.map(|status| terms::status(status).to_owned()),
-                    to: to.map(|status| terms::status(status).to_owned()),
+                    from: from.map(|status| status.name().to_owned()),
+                    to: to.map(|status| status.name().to_owned()),
                     cause: name.to_owned(),
                     by,
                 };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use std::time::Duration;
 
-use scalesmall_core::HoldReason;
-use scalesmall_driver::{Stall, Transition, terms};
+use scalesmall_core::{HoldReason, Status};
+use scalesmall_driver::{Stall, Transition};
 use serde::{Deserialize, Serialize};
 
 use super::{NameOf, Named, NodeRow, TraitsRow, micros, millis, when};
@@ -170,7 +170,7 @@ impl HoldRow {
 
 impl ChangeRow {
     pub(crate) fn new(change: &Transition, name_of: NameOf<'_>) -> Self {
-        let status = |status| terms::status(status).to_owned();
+        let status = |status: Status| status.name().to_owned();
         let (name, by) = cause::parts(&change.cause);
         Self {
             at: when(change.at),

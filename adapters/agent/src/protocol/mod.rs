@@ -24,7 +24,7 @@ pub(crate) use version::{check_version, line};
 use std::time::{Duration, SystemTime};
 
 use scalesmall_core::{Op, Peer, Shortfall, TimedItem};
-use scalesmall_driver::{Front, terms};
+use scalesmall_driver::Front;
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::OpName;
@@ -352,7 +352,7 @@ impl PeerRow {
     pub(crate) fn new(node: &Front, peer: &Peer) -> Self {
         Self {
             node: NodeRow::from(peer),
-            status: terms::status(peer.status).to_owned(),
+            status: peer.status.name().to_owned(),
             since: node.since(peer.id).map(when),
             heard_ms: peer.heard.map(millis),
             held_for_ms: peer.held_for.map(millis),

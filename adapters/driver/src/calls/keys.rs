@@ -96,4 +96,11 @@ impl fmt::Display for RotateError {
     }
 }
 
-impl core::error::Error for RotateError {}
+impl core::error::Error for RotateError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Key(error) => Some(error),
+            Self::NoRandomness(error) => Some(error),
+        }
+    }
+}

@@ -6,7 +6,6 @@ use super::{Family, Value};
 use crate::call_error::CALLS;
 use crate::calls::Front;
 use crate::discovery::SeedState;
-use crate::terms;
 
 pub(super) fn families(front: &Front) -> Vec<Family> {
     let engine = front.engine();
@@ -93,7 +92,7 @@ fn multicast(state: Option<MulticastState>) -> Family {
     );
     if let Some(state) = state {
         for of in [MulticastState::Working, MulticastState::Silent, MulticastState::Unheard] {
-            family = family.labelled("state", terms::multicast(of), usize::from(state == of));
+            family = family.labelled("state", of.name(), usize::from(state == of));
         }
     }
     family

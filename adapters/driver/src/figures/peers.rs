@@ -6,7 +6,6 @@ use scalesmall_core::Status;
 
 use super::{Family, Value};
 use crate::calls::Front;
-use crate::terms;
 
 const STATUSES: [Status; 5] =
     [Status::Alive, Status::Suspect, Status::Unreachable, Status::Down, Status::Left];
@@ -38,9 +37,10 @@ pub(super) fn families(front: &Front) -> Vec<Family> {
         "Other nodes that live, but are shown as down for a while, as they have gone down repeatedly.",
     );
     vec![
-        STATUSES.into_iter().zip(counts).fold(peers, |family, (status, count)| {
-            family.labelled("status", terms::status(status), count)
-        }),
+        STATUSES
+            .into_iter()
+            .zip(counts)
+            .fold(peers, |family, (status, count)| family.labelled("status", status.name(), count)),
         held.count(held_off),
         Family::gauge("peers_draining", "Other nodes that are alive and drain.").count(draining),
         round_trips(trips),

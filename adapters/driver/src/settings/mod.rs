@@ -392,7 +392,18 @@ impl fmt::Display for SettingsError {
     }
 }
 
-impl core::error::Error for SettingsError {}
+impl core::error::Error for SettingsError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Cluster(error) => Some(error),
+            Self::Name(error) => Some(error),
+            Self::KeyText(error) => Some(error),
+            Self::Traits(error) => Some(error),
+            Self::Advertise(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

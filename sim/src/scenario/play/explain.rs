@@ -256,6 +256,7 @@ fn shows(sim: &Sim, by: usize, about: usize) -> String {
         Status::Unreachable => "as unreachable",
         Status::Down => "as down",
         Status::Left => "as gone",
+        other => other.name(),
     };
     let mut reports = sim.reports().iter().rev();
     let since = reports.find(|report| report.by == by && report.about == about);
