@@ -56,7 +56,9 @@ pub(crate) fn multicast_keeps_its_ttl_and_its_interface<A: Adapter>() {
     let second_tap = second.enter(tap);
     for ttl in [1, 7] {
         let mut settings = settings("10.98.2.1:0", &[]);
-        settings.multicast = Some(Multicast { group: (GROUP, 29_999).into(), ttl });
+        let mut multicast = Multicast::for_node(GROUP.into());
+        (multicast.group, multicast.ttl) = ((GROUP, 29_999).into(), ttl);
+        settings.multicast = Some(multicast);
         let node = host.enter(|| A::bind(&settings).expect("the node starts"));
         let _node = Running::run::<A>(node);
         assert_eq!(next_ttl(&second_tap, Duration::from_secs(5)), Some(ttl));

@@ -37,6 +37,7 @@ pub struct Transition {
 
 /// A time for which this node itself was not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stall {
     /// When it had ended.
     pub ended: SystemTime,

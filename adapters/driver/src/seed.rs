@@ -9,6 +9,7 @@ pub const DEFAULT_PORT: u16 = 29_999;
 
 /// A node to contact: an address, or a host name and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Seed {
     /// An address.
     Addr(SocketAddr),

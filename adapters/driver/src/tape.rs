@@ -30,6 +30,7 @@ const LAST: Duration = Duration::from_millis(300);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
 pub struct RecordLimits {
     /// How many recordings are kept, the one under way included; at least 1. Those of earlier lives have a
     /// number behind their name.

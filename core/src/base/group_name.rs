@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use core::fmt;
+use core::str::FromStr;
 
 /// A group's name: 1 to 255 bytes, any bytes. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +36,14 @@ impl TryFrom<&str> for GroupName {
 
     fn try_from(name: &str) -> Result<Self, GroupNameError> {
         Self::try_from(name.as_bytes())
+    }
+}
+
+impl FromStr for GroupName {
+    type Err = GroupNameError;
+
+    fn from_str(name: &str) -> Result<Self, GroupNameError> {
+        Self::try_from(name)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::topology::{Owner, Shortfall};
 
 /// What a service looks for among the owners of a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Prefer {
     /// The work is new, so owners that drain come last. Otherwise they are ranked like the others: they
     /// still serve what they have.

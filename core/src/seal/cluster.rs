@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
+use core::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
@@ -80,6 +81,14 @@ impl TryFrom<&str> for ClusterName {
 
     fn try_from(name: &str) -> Result<Self, ClusterNameError> {
         Self::try_from(name.as_bytes())
+    }
+}
+
+impl FromStr for ClusterName {
+    type Err = ClusterNameError;
+
+    fn from_str(name: &str) -> Result<Self, ClusterNameError> {
+        Self::try_from(name)
     }
 }
 

@@ -40,6 +40,7 @@ pub struct Changes {
 
 /// A record that [`Topology::merge`](super::Topology::merge) has refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refusal {
     /// Whose record.
     pub member: NodeId,

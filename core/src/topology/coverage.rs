@@ -9,6 +9,7 @@ use super::item::KeyRange;
 /// How a group's ranges cover the key space, taking members as
 /// [`DownMembers`](crate::topology::limits::DownMembers) says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Coverage {
     /// The keys that nobody serves, by rising key. At most one more than there are ranges.
     pub gaps: Vec<KeyRange>,
@@ -19,6 +20,7 @@ pub struct Coverage {
 
 /// Keys that are served more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Overlap {
     /// The keys.
     pub range: KeyRange,

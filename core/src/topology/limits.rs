@@ -20,6 +20,7 @@ pub(crate) const CLOCK_STEP: u64 = 1 << 32;
 /// | `stages` | 64 | the oldest unfinished delta is dropped, and asked for again |
 /// | `claims` | 1,024 | claims about further groups are dropped, until heard again |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct TopologyLimits {
     /// Known nodes, the own one included; at least 1, at most 16,777,216 (2²⁴).
     pub members: usize,

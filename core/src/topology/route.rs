@@ -16,6 +16,7 @@ use crate::base::{Epoch, Hash, Ix, NodeId, fold};
 
 /// A member that serves a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Owner {
     /// The member.
     pub member: NodeId,
@@ -33,6 +34,7 @@ pub struct Owner {
 /// serves the range rightfully: on two sides of a cut each side has an owner, and nothing here
 /// tells which one should win. Whoever needs that asks a consensus service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Fence {
     /// The owner's life.
     pub epoch: Epoch,

@@ -9,6 +9,7 @@ use crate::base::GroupName;
 
 /// Keys that would have too few owners without some nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Shortfall {
     /// The group.
     pub group: GroupName,

@@ -126,10 +126,12 @@ fn owners_are_chosen_by_zone_by_weight_and_by_who_stays() {
     let zone = |node: &NodeId| engine.peer(*node).unwrap().traits.zone().unwrap().to_owned();
     let mut firsts = 0;
     for key in 0..100 {
-        let near = Prefer { zone: Some("b".to_owned()), ..Prefer::default() };
+        let mut near = Prefer::default();
+        near.zone = Some("b".to_owned());
         let near: Vec<String> = owners(engine, key, &near).iter().map(&zone).collect();
         assert_eq!(near, ["b", "b", "a", "a"]);
-        let spread = Prefer { spread: true, ..Prefer::default() };
+        let mut spread = Prefer::default();
+        spread.spread = true;
         let spread: Vec<String> = owners(engine, key, &spread).iter().map(&zone).collect();
         assert!(spread[0] != spread[1], "{spread:?}");
         firsts += usize::from(owners(engine, key, &Prefer::default())[0] == id(4));
@@ -147,7 +149,9 @@ fn owners_are_chosen_by_zone_by_weight_and_by_who_stays() {
     let of = |number| *planned.iter().find(|it| it.node == id(number)).unwrap();
     assert_eq!([1, 4].map(|number| of(number).weight), [1, 0]);
     assert!(of(1).zone == of(2).zone && of(1).zone != of(3).zone && of(1).zone != 0);
-    let new = Prefer { new_work: true, zone: Some("b".to_owned()), ..Prefer::default() };
+    let mut new = Prefer::default();
+    new.new_work = true;
+    new.zone = Some("b".to_owned());
     for key in 0..100 {
         assert_eq!(owners(&net.engines[0], key, &new)[3], id(4));
     }

@@ -22,7 +22,21 @@ struct Scan {
     /// By id.
     members: Vec<NodeId>,
     /// By member and range.
-    owners: Vec<Owner>,
+    owners: Vec<Served>,
+}
+
+/// What is compared of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Served {
+    member: NodeId,
+    port: u16,
+    range: KeyRange,
+}
+
+impl From<Owner> for Served {
+    fn from(owner: Owner) -> Self {
+        Self { member: owner.member, port: owner.port, range: owner.range }
+    }
 }
 
 impl Scan {
@@ -44,7 +58,7 @@ impl Scan {
             }
             if item.op == Op::Add {
                 let (member, port, range) = (item.member, item.port, item.range);
-                scan.owners.push(Owner { member, port, range });
+                scan.owners.push(Served { member, port, range });
             }
         }
         scan
@@ -59,10 +73,10 @@ impl Scan {
         let coverage = engine.coverage(group);
         let holds = |range: KeyRange, key| range.start() <= key && key <= range.end();
         for key in self.keys(turn) {
-            let serves = |owner: &&Owner| holds(owner.range, key);
-            let expected: Vec<Owner> = self.owners.iter().filter(serves).copied().collect();
-            let ranked: Vec<Owner> = engine.route(group, key).collect();
-            let first = engine.route(group, key).next();
+            let serves = |owner: &&Served| holds(owner.range, key);
+            let expected: Vec<Served> = self.owners.iter().filter(serves).copied().collect();
+            let ranked: Vec<Served> = engine.route(group, key).map(Served::from).collect();
+            let first = engine.route(group, key).next().map(Served::from);
             let mut found = ranked.clone();
             found.sort_unstable_by_key(|owner| (owner.member, owner.range));
             if found != expected || first.as_ref() != ranked.first() {
@@ -133,7 +147,7 @@ mod tests {
             |scan| scan.owners.truncate(2),
             |scan| scan.owners[1].port += 1,
             |scan| scan.owners[1].range = KeyRange::new(0, 10).unwrap(),
-            |scan| scan.owners.push(Owner { range: KeyRange::FULL, ..scan.owners[2] }),
+            |scan| scan.owners.push(Served { range: KeyRange::FULL, ..scan.owners[2] }),
         ];
         let (sim, group) = three();
         let engine = sim.node(0).unwrap();
