@@ -11,58 +11,24 @@
 //! and its adapters do so for several runtimes, and `scalesmall-sim` for whole clusters in virtual
 //! time. What the nodes say to each other is told in [`protocol`].
 //!
-//! # Run loop
-//!
-//! Two engines and a network that is a variable. With a socket in its place this is a complete
-//! embedder: see `examples/event_loop.rs`.
-//!
 //! ```
 //! use bytes::BytesMut;
-//! use scalesmall_core::{
-//!     Arrival, ClusterName, Config, Destination, Engine, Epoch, GroupName, Instant, Key,
-//!     KeyRange, Keyring,
-//! };
-//! use std::net::SocketAddr;
+//! use scalesmall_core::{ClusterName, Config, Engine, Epoch, GroupName, Instant, Key, Keyring};
 //!
-//! let addrs = ["10.0.0.1:29999", "10.0.0.2:29999"].map(|a| a.parse::<SocketAddr>().unwrap());
-//! let config = |seed| {
-//!     let keys = Keyring::new(Key::authenticated([7; 32]));
-//!     Config::lan([seed; 32], ClusterName::try_from("docs").unwrap(), keys)
-//! };
-//! let mut now = Instant::ZERO;
-//! let mut engines = [
-//!     // The time in milliseconds and random bits: no two lives may share an epoch.
-//!     Engine::new(config(1), addrs[0], Epoch::new(1_790_000_000_000, 0x1234), now)?,
-//!     Engine::new(config(2), addrs[1], Epoch::new(1_790_000_000_500, 0x5678), now)?,
-//! ];
-//! let shards = GroupName::try_from("shards")?;
-//! engines[0].add_item(now, &shards, KeyRange::new(0, 99)?, 8080)?;
-//! engines[1].contact(now, &addrs[..1]);
-//!
+//! let keys = Keyring::new(Key::authenticated([7; 32]));
+//! let config = Config::lan([1; 32], ClusterName::try_from("docs")?, keys);
+//! let (me, other) = ("10.0.0.1:29999".parse::<core::net::SocketAddr>()?, "10.0.0.2:29999".parse()?);
+//! let mut engine = Engine::new(config, me, Epoch::new(1_790_000_000_000, 7), Instant::ZERO)?;
+//! engine.join(Instant::ZERO, &GroupName::try_from("kitchen")?)?;
+//! engine.contact(Instant::ZERO, &[other]);
 //! let mut datagram = BytesMut::new();
-//! while engines[1].route(&shards, 7).next().is_none() {
-//!     for at in 0..2 {
-//!         // Outputs, each until there is none.
-//!         while let Some(to) = engines[at].poll_transmit(&mut datagram) {
-//!             if to == Destination::Unicast(addrs[1 - at]) {
-//!                 // What is refused is counted in the statistics.
-//!                 let from = Arrival::Unicast(addrs[at]);
-//!                 let _ = engines[1 - at].handle_datagram(now, from, &datagram);
-//!             }
-//!             datagram.clear();
-//!         }
-//!         while let Some(event) = engines[at].poll_event() {
-//!             println!("{now} {}: {event}", addrs[at]);
-//!         }
-//!     }
-//!     // Time passes until the earliest deadline.
-//!     now = engines.iter().filter_map(Engine::poll_timeout).min().unwrap().max(now);
-//!     engines.iter_mut().for_each(|engine| engine.handle_timeout(now));
-//! }
-//! let owner = engines[1].route(&shards, 7).next().unwrap();
-//! assert_eq!(engines[1].endpoint(&owner), Some("10.0.0.1:8080".parse()?));
+//! let destination = engine.poll_transmit(&mut datagram);
+//! println!("{} bytes to {destination:?}; next deadline {:?}", datagram.len(), engine.poll_timeout());
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
+//!
+//! [Embedding the core](guide::embedding) has the whole loop, and the [guides](guide) the rest: security, and the
+//! words of serf, memberlist, foca and chitchat beside ours.
 //!
 //! # Contract
 //!
@@ -189,7 +155,8 @@
 //! | data | `topology` | records of groups and ranges, merge, the index behind `route`; [`Topology`] is usable by itself |
 //! | differences | `reconcile` | fingerprints, sums over ranges, coded symbols: what two sets differ in |
 //! | ground | `base` | nodes, time, ports, rates; hashing that is the same everywhere; vectors that waste little |
-//! | the text | [`protocol`] | what is sent when, to whom, and what the receiver does |
+//! | the text | [`guide`] | one task each, from its beginning to its end |
+//! | | [`protocol`] | what is sent when, to whom, and what the receiver does |
 //! | faults | `mutants` | mistakes that the tests of the laws build in, to see that they are found |
 //!
 //! A datagram comes in through `engine`: its header is parsed (`packet`), its tag checked (`seal`), its
@@ -359,6 +326,7 @@ mod broadcast;
 mod claims;
 mod config;
 mod engine;
+pub mod guide;
 mod membership;
 #[cfg(feature = "mutants")]
 #[doc(hidden)]

@@ -102,7 +102,8 @@
 //! others and why, and offer a choice of seeds. The buttons, pinching, or Ctrl with the wheel zoom in, and
 //! dragging pans.
 //!
-//! How scenario files are written is on [a page of its own](scenario::files).
+//! [A guide](guide) tells how to test a service of your own. How scenario files are written is on
+//! [a page of its own](scenario::files).
 //!
 //! # Features
 //!
@@ -147,6 +148,7 @@
 //! | | `random` | random numbers that follow from a seed, and exact ratios |
 //! | | `sample` | samples of numbers, and their quantiles |
 //! | | `scale` | numbers in the unit that fits them, for people |
+//! | | [`guide`] | a guide: testing a service |
 //! | | `view_changes` | who saw whom as what, change by change |
 //! | | `written` | what nodes were told to say, and the lives that they have led |
 //!
@@ -212,6 +214,7 @@ mod datagrams;
 mod drawing;
 mod duplicates;
 mod engine;
+pub mod guide;
 mod ledger;
 mod link;
 mod moment;

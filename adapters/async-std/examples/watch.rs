@@ -5,9 +5,7 @@
 
 use std::error::Error;
 
-use scalesmall_async_std::Node;
-use scalesmall_core::Event;
-use scalesmall_driver::{GroupKeys, Settings};
+use scalesmall_async_std::{Event, GroupKeys, Node, Settings};
 
 fn main() -> Result<(), Box<dyn Error>> {
     async_std::task::block_on(watch())

@@ -5,7 +5,7 @@
 //!
 //! # Use
 //!
-//! [`Settings`] describe the node; [`Node::start`] opens its sockets and starts its engine. Then
+//! [`Settings`] describe the node; [`Node::bind`] opens its sockets and starts its engine. Then
 //!
 //! - [`spawn`] it on a thread of its own, and call it through a [`Handle`]: [how nodes run](running) tells what
 //!   that is good for, and what becomes of calls and waits that are dropped; or
@@ -22,7 +22,7 @@
 //!
 //! let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKeys::published());
 //! settings.seeds.push("127.0.0.1:4001".parse()?);
-//! let (node, mut events, _) = spawn(Node::start(&settings, Ok)?)?;
+//! let (node, mut events, _) = spawn(Node::bind(&settings)?)?;
 //! let kitchen = GroupName::try_from("kitchen")?;
 //! node.call(move |node| node.join(&kitchen)).wait()??;
 //! while let Some(event) = events.next_event() {
@@ -30,6 +30,8 @@
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! The [guides](guide) begin with [three nodes in five minutes](guide::getting_started).
 //!
 //! # Map
 //!
@@ -70,6 +72,7 @@
 //! | | `names` | the names of nodes that events mention, also of those that are forgotten |
 //! | | `platforms` | what depends on the operating system |
 //! | | `resume` | whether the machine was suspended, or set back to a snapshot |
+//! | | [`guide`] | guides: one task each |
 //! | | [`running`] | how a node can be run, and what becomes of what is dropped |
 //! | | `seed` | where to find others: an address, or a name |
 //! | | `socket` | what the driver needs of a socket |
@@ -159,6 +162,7 @@ mod events;
 #[cfg(feature = "metrics")]
 mod facade;
 pub mod figures;
+pub mod guide;
 mod handle;
 mod history;
 mod host;

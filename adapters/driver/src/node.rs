@@ -47,6 +47,17 @@ pub struct Node<S> {
     facade: Facade,
 }
 
+impl Node<UdpSocket> {
+    /// As [`Node::start`], on the standard library's sockets: the `bind` of the adapters, without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing stays open then.
+    pub fn bind(settings: &Settings) -> Result<Self, StartError> {
+        Self::start(settings, Ok)
+    }
+}
+
 impl<S: Socket> Node<S> {
     /// Opens the sockets, starts the engine in a new life, and contacts the seeds at the first
     /// pump. `wrap` turns a non-blocking standard socket into the runtime's.

@@ -5,9 +5,7 @@
 
 use std::error::Error;
 
-use scalesmall_core::Event;
-use scalesmall_driver::{GroupKeys, Settings};
-use scalesmall_mio::Node;
+use scalesmall_mio::{Event, GroupKeys, Node, Settings};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -5,9 +5,7 @@
 
 use std::error::Error;
 
-use scalesmall_core::Event;
-use scalesmall_driver::{GroupKeys, Settings};
-use scalesmall_smol::Node;
+use scalesmall_smol::{Event, GroupKeys, Node, Settings};
 
 fn main() -> Result<(), Box<dyn Error>> {
     smol::block_on(watch())

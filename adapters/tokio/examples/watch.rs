@@ -5,9 +5,7 @@
 
 use std::error::Error;
 
-use scalesmall_core::Event;
-use scalesmall_driver::{GroupKeys, Settings};
-use scalesmall_tokio::Node;
+use scalesmall_tokio::{Event, GroupKeys, Node, Settings};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
