@@ -19,6 +19,7 @@
 //! | `operating` | every command and every warning of the page about operating |
 //! | `optional` | what cannot stop a node: its log, its clients, files, signals |
 //! | `program` | running the program |
+//! | `readme` | the commands of the README |
 //! | `recording` | recordings: replayed, moved on, ended |
 //! | `refused` | datagrams that must change nothing |
 //! | `reload` | reading the configuration again in a running node |
@@ -48,6 +49,7 @@ mod network;
 mod operating;
 mod optional;
 mod program;
+mod readme;
 mod recording;
 mod refused;
 mod reload;

@@ -17,7 +17,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
 }
 
 /// The first digits of ports that nobody uses: one more digit makes a port of them.
-fn free_ports() -> String {
+pub(crate) fn free_ports() -> String {
     let is_free = |port: u16| {
         UdpSocket::bind(("127.0.0.1", port)).is_ok()
             && TcpListener::bind(("127.0.0.1", port)).is_ok()

@@ -1,5 +1,70 @@
 //! The `scalesmall` program: runs a node, talks to a running one, and shows what it can do.
 //!
+//! ```console
+//! $ scalesmall keygen cluster.key
+//! $ scalesmall node --name cook-1 --key-file cluster.key --seed peers.example.org --serve kitchen:0-999@7000
+//! $ scalesmall peers
+//! $ scalesmall route kitchen 17
+//! $ scalesmall why cook-2
+//! $ scalesmall demo
+//! ```
+//!
+//! [Operating](operating) is the page for those that run it, [the configuration](configuration_file) and
+//! [the control protocol](control) have pages of their own, and `scalesmall help` lists all commands.
+//!
+//! # Watching
+//!
+//! With `--metrics ADDRESS` a node serves by HTTP what can be watched of it. Nothing there changes anything,
+//! and everything that can reach the address can read it: it tells the names of groups, and nothing of keys.
+//! The log names the port if it was given as 0.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/metrics` | all gauges and counters of [`scalesmall_driver::figures`] and those of the program, in OpenMetrics text; `scalesmall metrics` prints the same |
+//! | `/ready` | 200 if the node is ready, else 503 and the reason; `/ready?min_peers=2` if it must see two others alive |
+//! | `/live` | 200 if the node answers within two seconds, else 503: it stands still |
+//!
+//! A node is ready once it knows its cluster (it has found a peer with an equal picture), and until it says
+//! goodbye. One that sees nobody is ready five seconds after its start, as it may be the first of its
+//! cluster. `scalesmall ready --min-peers NUMBER` asks the same by the control socket; its exit status is 0
+//! if the node is ready, 3 if it runs and is not ready, and 1 if no node answers.
+//!
+//! Beside the figures of the driver the program has `scalesmall_log_lines_waiting`, a gauge, and the counters
+//! `log_lines_lost`, `watches_lagged`, `clients_refused` and `scrapers_refused` of the table below. The file
+//! `dashboard.json` of this package is a dashboard for Grafana; import it, and choose the data source.
+//!
+//! # Log
+//!
+//! A node logs to stderr. `--log-level` says how much; without it the variable `RUST_LOG` does, with levels
+//! or `TARGET=LEVEL`, joined by commas, such as `info,scalesmall_driver=debug`. `--log-format json` makes each
+//! line an object: `timestamp`, `level`, `target` and `message`, which is the sentence of the text format;
+//! for a change also `event` and, where they apply, `peer`, `group`, `from`, `to` and `cause`. The driver
+//! tells of each change as well, with all of its parts and few words; as that would be twice the same, it is
+//! left out unless `RUST_LOG` names `scalesmall_driver`.
+//!
+//! # What cannot stop a node
+//!
+//! Nothing optional stands in front of something necessary. What a node needs is its own thread, the thread
+//! `events`, and the one that waits for signals. Everything else has a bounded queue or a time-out, and
+//! loses what does not fit:
+//!
+//! | what | its bound | what is lost, and where it is told |
+//! |---|---|---|
+//! | log | 1,024 lines | lines: in the log, once it can be written again; `log_lines_lost` |
+//! | stdout | one line, on a thread of its own | that line |
+//! | clients | 64 places, 2 s for a request, 10 s for its answer | a client that says nothing makes room when all places are taken; one that is refused learns why: `clients_refused` |
+//! | scrapers | 8 places, 2 s for a question, 5 s for its answer; the node is asked once a second at most, and 2 s for it | a scraper that says nothing makes room when all places are taken; one that is refused learns why: `scrapers_refused` |
+//! | watches | 48 of these places, 4,096 changes each | the rest of the watch, which ends with `lagged`; `watches_lagged` |
+//! | questions of other nodes | 100 a second, and one message for each answer | further questions: the node that asks lists this one as silent |
+//! | names of seeds | a thread for each | nothing; a name that cannot be looked up is in the log |
+//! | recording | 16 MiB that wait for the disk, and `--record-size` | the rest of the recording; `recording_errors` |
+//! | state file | one state that waits for the disk | nothing: it is tried again; `state_errors` |
+//! | file descriptors | one is kept | clients are served one after the other; in the log |
+//!
+//! A thread that panics is started again, and the log says so; if it is `events`, the program ends with
+//! status 70 and says which one it was. `SIGTERM` and `SIGINT` say goodbye, which takes a second at most
+//! with the preset `lan`; `SIGHUP` has the configuration read again.
+//!
 //! # Map
 //!
 //! A module knows modules of lower layers only. The test `layers` compares this table with the
@@ -62,59 +127,6 @@
 //! All state of a node is in the driver's `Node`, on a thread of its own. Clients reach it through a
 //! `Handle`; what they share beside it (which of them watch, and which have a place) is in `watchers` and
 //! `places`.
-//!
-//! # Watching
-//!
-//! With `--metrics ADDRESS` a node serves by HTTP what can be watched of it. Nothing there changes anything,
-//! and everything that can reach the address can read it: it tells the names of groups, and nothing of keys.
-//! The log names the port if it was given as 0.
-//!
-//! | path | answer |
-//! |---|---|
-//! | `/metrics` | all gauges and counters of [`scalesmall_driver::figures`] and those of the program, in OpenMetrics text; `scalesmall metrics` prints the same |
-//! | `/ready` | 200 if the node is ready, else 503 and the reason; `/ready?min_peers=2` if it must see two others alive |
-//! | `/live` | 200 if the node answers within two seconds, else 503: it stands still |
-//!
-//! A node is ready once it knows its cluster (it has found a peer with an equal picture), and until it says
-//! goodbye. One that sees nobody is ready five seconds after its start, as it may be the first of its
-//! cluster. `scalesmall ready --min-peers NUMBER` asks the same by the control socket; its exit status is 0
-//! if the node is ready, 3 if it runs and is not ready, and 1 if no node answers.
-//!
-//! Beside the figures of the driver the program has `scalesmall_log_lines_waiting`, a gauge, and the counters
-//! `log_lines_lost`, `watches_lagged`, `clients_refused` and `scrapers_refused` of the table below. The file
-//! `dashboard.json` of this package is a dashboard for Grafana; import it, and choose the data source.
-//!
-//! # Log
-//!
-//! A node logs to stderr. `--log-level` says how much; without it the variable `RUST_LOG` does, with levels
-//! or `TARGET=LEVEL`, joined by commas, such as `info,scalesmall_driver=debug`. `--log-format json` makes each
-//! line an object: `timestamp`, `level`, `target` and `message`, which is the sentence of the text format;
-//! for a change also `event` and, where they apply, `peer`, `group`, `from`, `to` and `cause`. The driver
-//! tells of each change as well, with all of its parts and few words; as that would be twice the same, it is
-//! left out unless `RUST_LOG` names `scalesmall_driver`.
-//!
-//! # What cannot stop a node
-//!
-//! Nothing optional stands in front of something necessary. What a node needs is its own thread, the thread
-//! `events`, and the one that waits for signals. Everything else has a bounded queue or a time-out, and
-//! loses what does not fit:
-//!
-//! | what | its bound | what is lost, and where it is told |
-//! |---|---|---|
-//! | log | 1,024 lines | lines: in the log, once it can be written again; `log_lines_lost` |
-//! | stdout | one line, on a thread of its own | that line |
-//! | clients | 64 places, 2 s for a request, 10 s for its answer | a client that says nothing makes room when all places are taken; one that is refused learns why: `clients_refused` |
-//! | scrapers | 8 places, 2 s for a question, 5 s for its answer; the node is asked once a second at most, and 2 s for it | a scraper that says nothing makes room when all places are taken; one that is refused learns why: `scrapers_refused` |
-//! | watches | 48 of these places, 4,096 changes each | the rest of the watch, which ends with `lagged`; `watches_lagged` |
-//! | questions of other nodes | 100 a second, and one message for each answer | further questions: the node that asks lists this one as silent |
-//! | names of seeds | a thread for each | nothing; a name that cannot be looked up is in the log |
-//! | recording | 16 MiB that wait for the disk, and `--record-size` | the rest of the recording; `recording_errors` |
-//! | state file | one state that waits for the disk | nothing: it is tried again; `state_errors` |
-//! | file descriptors | one is kept | clients are served one after the other; in the log |
-//!
-//! A thread that panics is started again, and the log says so; if it is `events`, the program ends with
-//! status 70 and says which one it was. `SIGTERM` and `SIGINT` say goodbye, which takes a second at most
-//! with the preset `lan`; `SIGHUP` has the configuration read again.
 
 #[doc = include_str!("control.md")]
 #[cfg(doc)]
