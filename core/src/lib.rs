@@ -69,7 +69,7 @@
 //!
 //! # Panics
 //!
-//! No input makes an engine panic, whoever authenticated it. Public calls return errors; the few
+//! No input makes an engine panic, no matter who authenticated it. Public calls return errors; the few
 //! assertions inside state what the lines around them have established. There is no unsafe code.
 //!
 //! # Guarantees, and what is not guaranteed

@@ -161,7 +161,7 @@ laws! {
     MetadataReplay: "metadata replay",
         "the events of metadata do not add up to what the queries return";
     /// Members, routes and coverage are those of a scan of all items.
-    QueriesDiffer: "queries differ", "a query answers otherwise than items and statuses say";
+    QueriesDiffer: "queries differ", "a query returns something else than items and statuses say";
     /// Each event of a peer goes on where the one before has ended.
     History: "history", "an event of a peer does not go on where the last one ended";
     /// Nobody hears of itself as of a peer.

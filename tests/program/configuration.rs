@@ -138,7 +138,7 @@ fn faults_are_told_with_their_line_and_what_to_do_and_no_node_starts() {
         ("bind = \"0.0.0.0:0\"\nadvertise = [\"10.1.1.1:1\"]\n", ":2: the published default key"),
         ("bind = \"10.1.1.1:0\"\n", ":1: the published default key"),
         ("bind = \"[::1]:0\"\nseed = [\"127.0.0.1:5\"]\n", ":2: no seed can be reached from ::1"),
-        ("bind = \"127.0.0.1:0\"\nlook_up_every = \"10ms\"\n", ":2: names would be looked up"),
+        ("bind = \"127.0.0.1:0\"\nlook_up_every = \"10ms\"\n", ":2: look-up interval is 10ms"),
         ("bind = \"127.0.0.1:0\"\nsend_rate = 1000\n", ":2: send_rate must be at least 96000"),
         (
             "bind = \"127.0.0.1:0\"\n[engine]\nlimits.nodes = 1\n",

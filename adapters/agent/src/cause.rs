@@ -51,10 +51,10 @@ pub(crate) fn sentence(name: &str, by: &[&str]) -> String {
 pub(crate) fn hold(reason: HoldReason) -> (&'static str, u8, String) {
     match reason {
         HoldReason::Silences { times } => {
-            ("silences", times, format!("it was cut off {times} times of late"))
+            ("silences", times, format!("it was cut off {times} times recently"))
         }
         HoldReason::Stalls { times } => {
-            ("stalls", times, format!("it stood still {times} times of late"))
+            ("stalls", times, format!("it stood still {times} times recently"))
         }
         other => ("other", 0, other.to_string()),
     }

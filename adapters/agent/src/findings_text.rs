@@ -28,7 +28,7 @@ pub(crate) fn info(row: &InfoRow) -> String {
             };
             let left = hold.left_ms.div_ceil(1000);
             format!(
-                "held off by the others for {left} s more: it {why} {} times of late",
+                "held off by the others for {left} s more: it {why} {} times recently",
                 hold.times
             )
         }

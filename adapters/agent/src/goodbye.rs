@@ -1,4 +1,4 @@
-//! How a node takes leave: it drains, if it is asked to, until others serve what it serves, and departs.
+//! How a node that a signal ends stops: it drains, if it is asked to, until others serve what it serves, and departs.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};

@@ -83,7 +83,7 @@
 //! | | `server` | serving clients, each on a thread of its own |
 //! | changes | `findings` | what takes the knowledge of other nodes as well |
 //! | | `reload` | reading the configuration again, and changing what can be changed |
-//! | | `goodbye` | how a node that a signal ends takes leave: it drains, and departs |
+//! | | `goodbye` | how a node that a signal ends stops: it drains, and departs |
 //! | answers | `answers` | what a node answers to a request, on the thread of the node |
 //! | | `inquiries` | questions to other nodes of this program, by messages |
 //! | | `ring` | what is asked about keys, and the file in which a node keeps them |

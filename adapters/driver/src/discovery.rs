@@ -62,7 +62,7 @@ struct Known {
     seed: Seed,
     /// Addresses that can be reached.
     addresses: Vec<SocketAddr>,
-    /// Whose turn it is to be contacted.
+    /// The seed whose turn it is to be contacted.
     turn: usize,
     last: Last,
     lookup: Option<Lookup>,

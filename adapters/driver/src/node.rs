@@ -407,7 +407,9 @@ impl fmt::Display for StartError {
             }
             Self::Recording { kind } => write!(f, "the recording cannot be created: {kind}"),
             Self::State(error) => error.fmt(f),
-            Self::Thread { kind } => write!(f, "the system has no thread for the node: {kind}"),
+            Self::Thread { kind } => {
+                write!(f, "the system cannot start a thread for the node: {kind}")
+            }
             Self::NoRandomness => NoRandomness.fmt(f),
         }
     }

@@ -85,7 +85,7 @@ impl fmt::Display for ReplayError {
             ),
             Self::Differs { line } => write!(
                 f,
-                "at line {line} the engine answers otherwise than recorded: use the recorded \
+                "at line {line} the engine returns something else than was recorded: use the recorded \
                  key and the recorded version"
             ),
         }

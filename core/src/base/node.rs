@@ -184,12 +184,12 @@ impl fmt::Display for Status {
 pub enum HoldReason {
     /// It was cut off: nobody answered it.
     Silences {
-        /// How often of late.
+        /// How often that happened recently.
         times: u8,
     },
     /// It stood still: it was not run.
     Stalls {
-        /// How often it was silent of late.
+        /// How often it was silent recently, for whatever reason.
         times: u8,
     },
 }

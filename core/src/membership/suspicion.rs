@@ -24,7 +24,7 @@ const MASS: usize = 3;
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Watches {
     list: Vec<Watch>,
-    /// Who has answered of late while others wanted to know.
+    /// The peers that answered recently while others wanted to know.
     answered: Vec<(Ix, Instant)>,
     verified: Vec<Instant>,
     slow: Vec<(Ix, Instant)>,

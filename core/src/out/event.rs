@@ -185,7 +185,7 @@ pub enum Event {
         late: Duration,
     },
     /// The others hold this node off: they know that it lives, but do not show it and do not route to it
-    /// yet, as it has been silent several times of late. It knows that by the rule that they all follow.
+    /// yet, as it has been silent several times recently. It knows that by the rule that they all follow.
     HeldOff {
         /// Why.
         reason: HoldReason,
@@ -302,8 +302,8 @@ pub enum Cause {
     /// It was down or had left for [`Config::forget_after`](crate::Config::forget_after), or has made
     /// room for a living node: see [`Limits`](crate::Limits).
     Expired,
-    /// It lives, but says itself that it was cut off or stood still, not for the first time of late: it is
-    /// held off for a while.
+    /// It lives, but says itself that it was cut off or stood still, and did so before recently: it is held
+    /// off for a while.
     HeldOff,
     /// It had gone down several times lately, and has now been up for long enough.
     Steady,

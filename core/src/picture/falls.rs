@@ -1,7 +1,7 @@
 //! Falls: peers that were cut off or stood still, by their own account, and those held off for it.
 //!
 //! A peer that is called down and objects is shown again at once, unless it says itself that it had been
-//! cut off or had stood still ([`Plea`]) and has done so before of late. All learn that with its
+//! cut off or had stood still ([`Plea`]) and has done so recently. All learn that with its
 //! objection, so all hold it off alike, and it knows of its hold itself. What others say of it counts for
 //! nothing once it says that it had been well.
 
@@ -94,7 +94,7 @@ impl Falls {
         span.map(|span| (span, fall.reason()))
     }
 
-    /// Whether a node has denied of late to have been silent: a peer that accuses it again may be lying, or
+    /// Whether a node has denied recently to have been silent: a peer that accuses it again may be lying, or
     /// cut off from it.
     pub(crate) fn has_denied(&self, ix: Ix, now: Instant, timing: &Timing) -> bool {
         self.denied.get(&ix).is_some_and(|&at| since(at, now) <= timing.denial_memory)

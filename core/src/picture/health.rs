@@ -24,7 +24,7 @@ pub(crate) struct Health {
     stalled_until: Instant,
     /// The deadline that the last stall was told by.
     missed: Option<Instant>,
-    /// For how long it has stood still of late, and when that ended.
+    /// For how long it has stood still recently, and when that ended.
     stood: Option<(Duration, Instant)>,
     /// The pings since one was answered.
     asked: Option<Asked>,
@@ -117,7 +117,7 @@ impl Health {
         }
     }
 
-    /// How this node has been of late, which is what it says if it was called down. What it was called
+    /// How this node has been recently, which is what it says if it was called down. What it was called
     /// may reach it a good while after it can be reached again.
     pub(crate) fn plea(&self, window: Duration, peers: usize, now: Instant) -> Plea {
         let is_recent = |at: Instant| now.since(at) <= RECENT_WINDOWS * window;

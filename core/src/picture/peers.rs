@@ -99,7 +99,7 @@ pub(crate) enum Proof {
     Own,
 }
 
-/// From how many entries on the table of those told of late is searched for old ones.
+/// From how many entries on the table of those told recently is searched for old ones.
 const TOLD: usize = 64;
 
 /// All peers, in parallel to the roster.

@@ -61,7 +61,7 @@ impl Key {
         self.id
     }
 
-    /// The secret bytes, for whoever keeps the key; they belong into no log.
+    /// The secret bytes, for storing the key; they belong in no log.
     #[must_use]
     pub const fn expose_secret(&self) -> &[u8; Self::LEN] {
         &self.secret

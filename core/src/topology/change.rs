@@ -42,7 +42,7 @@ pub struct Changes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// Whose record.
+    /// The owner of the record.
     pub member: NodeId,
     /// Why.
     pub reason: MergeError,

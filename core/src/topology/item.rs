@@ -133,9 +133,9 @@ pub struct Write {
 /// Writes that a later one to the same range has replaced are not in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecordDelta {
-    /// Whose record.
+    /// The owner of the record.
     pub member: NodeId,
-    /// In which of its lives.
+    /// The life of that owner.
     pub epoch: Epoch,
     /// The delta holds the writes after this clock; 0 for all of them.
     pub since: u64,

@@ -85,25 +85,25 @@ impl fmt::Display for GroupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooManyGroups { limit } => {
-                write!(f, "group limit reached ({limit} groups); raise it")
+                write!(f, "group limit reached ({limit} groups): raise it")
             }
             Self::TooManyItems { limit } => {
                 write!(
                     f,
-                    "range limit of one group reached ({limit} ranges); raise it or merge ranges"
+                    "range limit of one group reached ({limit} ranges): raise it or merge ranges"
                 )
             }
             Self::TopologyFull { limit } => {
-                write!(f, "range limit of all groups reached ({limit} ranges); raise it")
+                write!(f, "range limit of all groups reached ({limit} ranges): raise it")
             }
             Self::ClockExhausted { limit } => {
                 write!(
                     f,
-                    "write limit of one life reached ({limit} writes to the group); renew the node"
+                    "write limit of one life reached ({limit} writes to the group): renew the node"
                 )
             }
             Self::EpochTooLow { above } => {
-                write!(f, "the epoch is in use or claimed; choose one above {above}")
+                write!(f, "the epoch is in use or claimed: choose one above {above}")
             }
         }
     }
@@ -170,13 +170,13 @@ impl fmt::Display for MergeError {
                 write!(f, "node limit reached ({limit} nodes); raise it or forget nodes")
             }
             Self::TooManyGroups { limit } => {
-                write!(f, "group limit reached ({limit} groups); raise it")
+                write!(f, "group limit reached ({limit} groups): raise it")
             }
             Self::TooManyItems { limit } => {
                 write!(f, "the record has more than {limit} ranges, the limit; raise it")
             }
             Self::TopologyFull { limit } => {
-                write!(f, "range limit of all groups reached ({limit} ranges); raise it")
+                write!(f, "range limit of all groups reached ({limit} ranges): raise it")
             }
         }
     }

@@ -24,7 +24,7 @@ use queries::queries_differ;
 /// The memory of all laws about pictures.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
-    /// Whom the next look is at.
+    /// The node that is looked at next.
     next: usize,
     /// Groups with a member, and ranges in these.
     records: Interned<(GroupName, usize)>,

@@ -64,7 +64,7 @@ impl Scan {
         scan
     }
 
-    /// What an engine answers otherwise.
+    /// What an engine returns that a scan does not find.
     fn differs(&self, engine: &Engine, group: &GroupName, turn: usize) -> Option<String> {
         let members: Vec<NodeId> = engine.members(group).collect();
         if members != self.members {

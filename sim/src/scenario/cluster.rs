@@ -23,7 +23,7 @@ pub struct Cluster {
     /// All start at random times within this span.
     #[serde(default = "a_tenth_of_a_second")]
     pub start_within: Span,
-    /// Whom they know when they start.
+    /// The nodes that they know when they start.
     #[serde(default)]
     pub seeds: Seeds,
     /// In how many multicast segments they are, in turn; 0 for no multicast.
@@ -299,7 +299,7 @@ impl Cluster {
     }
 }
 
-/// Whom nodes know when they start.
+/// Which nodes others know when they start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Seeds {

@@ -105,7 +105,7 @@ pub struct Sending<'a> {
     pub number: u64,
     /// The sender.
     pub from: SocketAddr,
-    /// Whom it is addressed to; `None` for multicast.
+    /// The address it is sent to; `None` for multicast.
     pub to: Option<SocketAddr>,
     /// To how many nodes it is carried: those that hear a multicast; none if no node has the address.
     pub receivers: usize,
@@ -127,7 +127,7 @@ pub struct Incident<'a> {
     pub number: u64,
     /// The sender.
     pub from: SocketAddr,
-    /// Whom it goes to.
+    /// The address it goes to.
     pub to: SocketAddr,
     /// The name of the count of [`Fates`].
     pub fate: &'static str,

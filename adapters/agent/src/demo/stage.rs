@@ -160,7 +160,7 @@ impl Node {
         Ok(row.map(|row| row.status).unwrap_or_default())
     }
 
-    /// Who serves `key`, best first; nobody if the group is not known yet.
+    /// The nodes that serve `key`, best first; none if the group is not known yet.
     pub(super) fn route(&self, group: &str, key: u32) -> Vec<OwnerRow> {
         match self.ask(&Request::Route { group: group.to_owned(), key }) {
             Ok(Reply::Owners(owners)) => owners,

@@ -123,7 +123,7 @@ pub(crate) enum What {
     Stalled {
         late_ms: u64,
     },
-    /// The others hold this node off: why, how often that was so of late, and for how long.
+    /// The others hold this node off: why, how often that was so recently, and for how long.
     HeldOff {
         reason: String,
         times: u8,

@@ -37,7 +37,7 @@ pub(super) fn families(front: &Front) -> Vec<Family> {
             .count(known - listed),
         Family::gauge(
             "ranges",
-            "Ranges of all members in all groups, what has been removed of late included.",
+            "Ranges of all members in all groups, what has been removed recently included.",
         )
         .count(front.engine().load().ranges),
         members,

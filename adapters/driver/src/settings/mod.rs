@@ -367,7 +367,7 @@ impl fmt::Display for SettingsError {
             ),
             Self::LookUpEvery { every } => write!(
                 f,
-                "names would be looked up every {every:?}; the least is {LEAST_LOOK_UP:?}"
+                "look-up interval is {every:?}; at least {LEAST_LOOK_UP:?} is allowed"
             ),
             Self::Traits(error) => error.fmt(f),
             Self::NotMulticast => f.write_str(

@@ -145,7 +145,7 @@ struct Player {
     shown: Option<Watch>,
     /// The nodes that were told that they are held off, since nodes stood still last.
     told_of_hold: Option<Watch>,
-    /// Who sent the last message, who has it.
+    /// The sender of the last message, and the nodes that have it.
     heard: Option<(usize, Watch)>,
     messages: u32,
     /// How many changes were made since the meter was started.

@@ -183,7 +183,7 @@ fn longest_hold(sim: &Sim) -> Option<Duration> {
 }
 
 /// Within which time all agree once nothing fails any more, but for those that are
-/// [held off](scalesmall_core::Peer::held_for) because they have fallen several times of late.
+/// [held off](scalesmall_core::Peer::held_for) because they have fallen several times recently.
 ///
 /// A lost peer is retried once per [`Config::retry_interval`] in the mean, by somebody; twenty times
 /// that is missed by one in 10^8. The same holds for repairs. The dead are found within a few
