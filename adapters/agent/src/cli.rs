@@ -26,7 +26,7 @@ const STATUSES: &str = "\
 Exit status:
   0    done; of a question, yes
   1    refused, or failed: the line on stderr says why and what to do
-  2    the command line makes no sense
+  2    the command line is wrong
   3    the answer is no: 'route' has no owner, 'ready' is not ready, 'rtt' was not measured yet, 'reachability' has
        found a node that another one does not reach, 'safe-to-stop' has found keys that would have too few owners,
        'depart --when-covered' had to leave before others served all
@@ -139,7 +139,7 @@ const ELSEWHERE: &str = "Each option may also be set in the file, with _ for - i
 #[derive(Args, Debug)]
 #[command(after_help = ELSEWHERE)]
 pub(crate) struct NodeOptions {
-    /// Take what is not said here from this file, in TOML [default: SCALESMALL_CONFIG, or no file]
+    /// Read what is not given here from this file, in TOML [default: SCALESMALL_CONFIG, or no file]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The address to receive on; port 0 for any [default: GROUP_MANAGER_ADDRESS and _PORT, or
@@ -194,7 +194,7 @@ pub(crate) struct NodeOptions {
     /// How much the node carries, compared with others; 1 to 65535
     #[arg(long, value_parser = arguments::weight, default_value = "1", value_name = "NUMBER")]
     pub(crate) weight: u16,
-    /// Something else that the node says about itself, for others to choose by; may be repeated. The keys,
+    /// Anything else that the node says about itself, for others to choose by; may be repeated. The keys,
     /// values and the zone have room in 'engine.limits.metadata' together
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) tag: Vec<TagOf>,
@@ -248,8 +248,8 @@ pub(crate) struct NodeOptions {
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     pub(crate) record_size: u64,
     /// Serve at this address, by HTTP, what can be watched of the node: /metrics in OpenMetrics text, /ready
-    /// (with ?min_peers=NUMBER if it must see others alive) and /live. All that can reach the address can read
-    /// it, so choose one of this host or of a network for such things
+    /// (with ?min_peers=NUMBER if it must see others alive) and /live. Everyone who can reach the address
+    /// can read it, so choose a loopback address, or one of a network for administration
     #[arg(long, value_parser = arguments::address, value_name = "ADDRESS")]
     pub(crate) metrics: Option<SocketAddr>,
     #[command(flatten)]

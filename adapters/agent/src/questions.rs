@@ -30,7 +30,7 @@ pub(crate) enum Ask {
     Members(MembersOptions),
     /// List all groups
     Groups(AskOptions),
-    /// List all that is said about a group
+    /// List everything that members have said about a group
     Topology(TopologyOptions),
     /// Show the owners of a key, best first
     Route(RouteOptions),
@@ -41,7 +41,7 @@ pub(crate) enum Ask {
     SafeToStop(SafeOptions),
     /// List the other nodes, by name
     Peers(PeersOptions),
-    /// Show what the node is: its name, addresses, keys, multicast, and what the engine goes by
+    /// Show what the node is: its name, addresses, keys, multicast, and the settings of the engine
     Info(AskOptions),
     /// Say why a node is what it is: its last changes with the evidence, as this node and others saw them
     Why(NodeQuestion),
@@ -69,12 +69,12 @@ pub(crate) enum Ask {
     Stats(AskOptions),
     /// Print all that can be watched of the node as OpenMetrics text, as option --metrics serves it
     Metrics(MetricsOptions),
-    /// Say whether the node is ready: it knows its cluster and does not say goodbye
+    /// Say whether the node is ready: it knows its cluster and is not departing
     #[command(after_help = READY_STATUS)]
     Ready(ReadyOptions),
     /// Say that the node is about to stop: it serves on, and gets nothing new
     Drain(AskOptions),
-    /// Say that the node does not stop after all
+    /// Say that the node will not stop after all
     Undrain(AskOptions),
     /// List the keys of the node, or change them
     #[command(subcommand)]
@@ -288,7 +288,7 @@ pub(crate) struct RttOptions {
     /// The name, address or id of a node
     #[arg(value_parser = arguments::node)]
     pub(crate) one: String,
-    /// The same of the other one [default: the node that is asked]
+    /// The other node, named in the same way [default: the node that is asked]
     #[arg(value_parser = arguments::node)]
     pub(crate) other: Option<String>,
     #[command(flatten)]
@@ -297,7 +297,7 @@ pub(crate) struct RttOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct WatchOptions {
-    /// Begin with what is: all peers, ranges, and what nodes say about themselves. A change of that moment may be told twice
+    /// Begin with what is: all peers, ranges, and what nodes say about themselves. A change at that moment may be printed twice
     #[arg(long)]
     pub(crate) state: bool,
     #[command(flatten)]
