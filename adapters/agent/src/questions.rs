@@ -11,7 +11,7 @@ use crate::arguments::{self, Offer, OpName, Part};
 
 /// What the exit status of `ready` says.
 const READY_STATUS: &str = "Exit status: 0, the node is ready; 3, it runs and is not ready, for the reason on \
-    stderr; 1, no node answers; 2, the command line makes no sense.";
+    stderr; 1, no node answers; 2, the command line is wrong.";
 
 /// What the exit status of `safe-to-stop` says.
 const SAFE_STATUS: &str = "Exit status: 0, they may be stopped, as far as the node that is asked knows; 3, some keys \
@@ -21,7 +21,7 @@ const SAFE_STATUS: &str = "Exit status: 0, they may be stopped, as far as the no
 
 /// What the exit status of `depart` says.
 const DEPART_STATUS: &str = "Exit status: 0, the node has left; 3, it has left before others served all of its keys \
-    (--when-covered); 1, no node answers, or it did not finish its goodbye; 2, the command line makes no sense.";
+    (--when-covered); 1, no node answers, or it did not finish its goodbye; 2, the command line is wrong.";
 
 /// What a running node can be asked.
 #[derive(Debug, Subcommand)]
