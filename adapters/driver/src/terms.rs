@@ -1,6 +1,6 @@
 //! What programs call that which a node believes, and why: in lower case, with underscores.
 
-use scalesmall_core::{Cause, MulticastState, Status};
+use scalesmall_core::{Cause, MulticastState, OwnerChange, Status};
 
 /// The term for a status.
 #[must_use]
@@ -11,6 +11,20 @@ pub const fn status(status: Status) -> &'static str {
         Status::Unreachable => "unreachable",
         Status::Down => "down",
         Status::Left => "left",
+    }
+}
+
+/// The term for what has become of an owner; `other` for a change that this version does not know.
+#[must_use]
+pub const fn owner_change(change: OwnerChange) -> &'static str {
+    match change {
+        OwnerChange::Served => "served",
+        OwnerChange::Withdrawn => "withdrawn",
+        OwnerChange::Down => "down",
+        OwnerChange::Back => "back",
+        OwnerChange::Draining => "draining",
+        OwnerChange::Undrained => "undrained",
+        _ => "other",
     }
 }
 
