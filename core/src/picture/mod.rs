@@ -495,7 +495,7 @@ mod tests {
                     life,
                     kind: AttributeKind::METADATA,
                     version: 1,
-                    bytes: bytes::Bytes::new(),
+                    bytes: Bytes::new(),
                 },
             );
         }
