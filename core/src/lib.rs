@@ -366,6 +366,6 @@ pub use packet::{KeyId, KeyIdError};
 pub use seal::{ClusterName, ClusterNameError, HeldKey, Key, Keyring, KeyringError, Suite};
 pub use topology::{
     Change, Changes, Coverage, DownMembers, Fence, GroupError, GroupRecords, Item, KeyRange,
-    KeyRangeError, MergeError, Op, Overlap, Owner, RecordDelta, Refusal, Shortfall, TimedItem,
-    Topology, TopologyLimits, Write,
+    KeyRangeError, MergeError, Op, Overlap, Owner, OwnerChange, RecordDelta, Refusal, Shortfall,
+    TimedItem, Topology, TopologyLimits, Write,
 };

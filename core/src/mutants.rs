@@ -88,6 +88,8 @@ mutants! {
     FallWithoutEvidence,
     /// A repair that has moved nothing begins again as soon as any other.
     RepairRestless,
+    /// That a member serves its ranges again, as it is back, is not told by an event.
+    ReturnUntold,
     ;
     /// Changes are not sent along the broadcast tree: they ride on other packets.
     TreeOff,

@@ -157,6 +157,9 @@ laws! {
     EqualDigests: "equal digests", "digests are equal and pictures are not";
     /// Item events add up to what the queries return.
     ItemsReplay: "item replay", "the events of items do not add up to what the queries return";
+    /// Events of owners add up to what the queries return.
+    OwnersReplay: "owner replay",
+        "the events of owners do not add up to what the queries return";
     /// Events of metadata add up to what the queries return.
     MetadataReplay: "metadata replay",
         "the events of metadata do not add up to what the queries return";

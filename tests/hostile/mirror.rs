@@ -18,6 +18,8 @@ pub struct Mirror {
     pub metadata: BTreeMap<NodeId, Bytes>,
     /// The traits of nodes that have any.
     pub traits: BTreeMap<NodeId, Traits>,
+    /// The owners of ranges, and whether each drains.
+    pub owners: BTreeMap<(GroupName, KeyRange, NodeId), bool>,
     /// The nodes that drain.
     pub draining: BTreeMap<NodeId, DrainStamp>,
 }
@@ -34,6 +36,10 @@ impl Mirror {
             for timed in engine.topology(group) {
                 let key = (group.clone(), timed.item.member, timed.item.range);
                 mirror.items.insert(key, timed);
+            }
+            for owner in engine.owners(group) {
+                let drains = engine.peer(owner.member).is_some_and(|it| it.draining.is_some());
+                mirror.owners.insert((group.clone(), owner.range, owner.member), drains);
             }
         }
         let mine = engine.peer(engine.id());
@@ -69,6 +75,11 @@ impl Mirror {
             }
             Event::ItemCleared { group, member, range } => {
                 self.items.remove(&(group.clone(), *member, *range));
+            }
+            Event::OwnersChanged { group, range, member, change } => {
+                let key = (group.clone(), *range, *member);
+                self.owners.remove(&key);
+                self.owners.extend(change.serves().then(|| (key, change.drains())));
             }
             Event::Metadata { node, metadata } => self.describe(*node, metadata.clone()),
             Event::Traits { node, traits } => self.choose(*node, traits.clone()),

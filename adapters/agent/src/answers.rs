@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use scalesmall_core::{
-    Coverage, Event, GroupName, KeyRange, NodeId, Op, Owner, Peer, Recipients, Tag, Traits,
+    Coverage, Event, GroupName, KeyRange, NodeId, Op, Owner, OwnerChange, Peer, Recipients, Tag,
+    Traits,
 };
 use scalesmall_driver::{Front, Seed, SeedState};
 
@@ -215,7 +216,20 @@ pub(crate) fn state(node: &Front) -> Vec<EventRow> {
         let items = node.topology(group);
         items.map(|item| Event::ItemSet { group: group.clone(), item })
     });
-    rows.extend(items.chain(node.peers().flat_map(said)).map(|event| EventRow::of(&event, &name)));
+    let owners = node.groups().flat_map(|group| {
+        node.owners(group).map(move |owner| {
+            let drains = node.peer(owner.member).is_some_and(|it| it.draining.is_some());
+            let change = if drains { OwnerChange::Draining } else { OwnerChange::Served };
+            let Owner { member, range, .. } = owner;
+            Event::OwnersChanged { group: group.clone(), range, member, change }
+        })
+    });
+    rows.extend(
+        items
+            .chain(owners)
+            .chain(node.peers().flat_map(said))
+            .map(|event| EventRow::of(&event, &name)),
+    );
     rows
 }
 

@@ -430,6 +430,11 @@ impl Front {
         self.engine.engine().route(group, key)
     }
 
+    /// The owners of all keys of `group`, by range: what to read anew after `Event::Overflow`.
+    pub fn owners(&self, group: &GroupName) -> impl Iterator<Item = Owner> + use<'_> {
+        self.engine.engine().owners(group)
+    }
+
     /// Which keys of `group` nobody serves, and which several do.
     #[must_use]
     pub fn coverage(&self, group: &GroupName) -> Coverage {

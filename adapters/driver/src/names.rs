@@ -60,7 +60,9 @@ pub(crate) fn mentioned(event: &Event) -> impl Iterator<Item = NodeId> + use<> {
             nodes = [Some(peer.id), others[0], others[1], others[2]];
         }
         Event::ItemSet { item, .. } => nodes[0] = Some(item.item.member),
-        Event::ItemCleared { member, .. } => nodes[0] = Some(*member),
+        Event::ItemCleared { member, .. } | Event::OwnersChanged { member, .. } => {
+            nodes[0] = Some(*member);
+        }
         Event::Metadata { node, .. }
         | Event::Traits { node, .. }
         | Event::Draining { node, .. } => {

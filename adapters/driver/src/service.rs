@@ -5,8 +5,8 @@ pub use std::thread::JoinHandle;
 pub use bytes::Bytes;
 pub use scalesmall_core::{
     BroadcastError, BroadcastId, Cause, Coverage, Epoch, Event, GroupError, GroupName, KeyRange,
-    Life, MetadataError, NodeId, NodeName, Op, Owner, Peer, Recipients, Status, Suite, Tag,
-    TimedItem,
+    Life, MetadataError, NodeId, NodeName, Op, Owner, OwnerChange, Peer, Recipients, Status, Suite,
+    Tag, TimedItem,
 };
 
 pub use crate::call_error::CallError;

@@ -84,6 +84,10 @@ pub(crate) fn event(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String
         Event::ItemCleared { group, member, range } => {
             debug!(target: EVENT, node = name(node), %group, member = name(*member), %range, "what a member said about a range is void");
         }
+        Event::OwnersChanged { group, range, member, change } => {
+            let change = change.name();
+            debug!(target: EVENT, node = name(node), %group, member = name(*member), %range, change, "a range has gained or lost an owner");
+        }
         Event::Metadata { node: of, metadata } => {
             debug!(target: EVENT, node = name(node), peer = name(*of), bytes = metadata.len(), "a node has new metadata");
         }

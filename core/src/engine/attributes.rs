@@ -109,7 +109,7 @@ impl Engine {
         let version = self.picture.attributes.version(Ix::ME, kind) + 1;
         let key = self.picture.topology.fingerprints();
         self.picture.attributes.set(key, me, Ix::ME, kind, version, bytes.clone());
-        self.out.tell_of_attribute(me.id, kind, &bytes);
+        self.picture.tell_of_attribute(&mut self.out, Ix::ME, kind, &bytes);
         self.picture.tell_all_described(&mut self.out, kind);
     }
 }
@@ -140,7 +140,7 @@ impl Engine {
         match self.picture.attributes.set(key, life, ix, kind, version, bytes.clone()) {
             Stored::Later => {
                 self.out.stats.updates_applied += 1;
-                self.out.tell_of_attribute(life.id, kind, &bytes);
+                self.picture.tell_of_attribute(&mut self.out, ix, kind, &bytes);
                 if kind == AttributeKind::KEYS {
                     self.on_key_state(life.id, &bytes);
                 }

@@ -196,6 +196,37 @@ impl Engine {
         self.picture.topology.route(group, key)
     }
 
+    /// The owners of all keys of a group, by (start, end): what replaying
+    /// [`Event::OwnersChanged`](crate::Event::OwnersChanged) gives, and what to read anew after
+    /// [`Event::Overflow`](crate::Event::Overflow).
+    ///
+    /// ```
+    /// use std::collections::BTreeSet;
+    /// use scalesmall_core::{Engine, Event, GroupName, KeyRange, NodeId};
+    ///
+    /// /// The ranges of a group, each with an owner: kept by events, so that no change is missed.
+    /// fn follow(engine: &mut Engine, of: &GroupName, owners: &mut BTreeSet<(KeyRange, NodeId)>) {
+    ///     while let Some(event) = engine.poll_event() {
+    ///         match event {
+    ///             Event::OwnersChanged { group, range, member, change } if group == *of => {
+    ///                 if change.serves() {
+    ///                     owners.insert((range, member));
+    ///                 } else {
+    ///                     owners.remove(&(range, member));
+    ///                 }
+    ///             }
+    ///             Event::Overflow { .. } => {
+    ///                 *owners = engine.owners(of).map(|it| (it.range, it.member)).collect();
+    ///             }
+    ///             _ => {}
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn owners(&self, group: &GroupName) -> impl Iterator<Item = Owner> + use<'_> {
+        self.picture.topology.owners(group)
+    }
+
     /// Which keys of a group nobody serves, and which several members do.
     #[must_use]
     pub fn coverage(&self, group: &GroupName) -> Coverage {

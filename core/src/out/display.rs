@@ -147,6 +147,9 @@ impl Display for Event {
             Self::ItemCleared { group, member, range } => {
                 write!(f, "{group}: nothing is said by {member} about {range} any more")
             }
+            Self::OwnersChanged { group, range, member, change } => {
+                write!(f, "{group}: {member} {change} {range}")
+            }
             Self::Metadata { node, metadata } => {
                 write!(f, "{node} has {} bytes of metadata", metadata.len())
             }
@@ -223,6 +226,7 @@ impl Event {
             Self::Peer { .. }
             | Self::ItemSet { .. }
             | Self::ItemCleared { .. }
+            | Self::OwnersChanged { .. }
             | Self::Metadata { .. }
             | Self::Traits { .. }
             | Self::Draining { .. }

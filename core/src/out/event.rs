@@ -9,7 +9,7 @@ use crate::base::{Epoch, GroupName, HoldReason, Life, NodeId, Status};
 use crate::claims::{DrainStamp, Traits};
 use crate::out::message::{BroadcastId, Tag};
 use crate::packet::KeyId;
-use crate::topology::{KeyRange, TimedItem};
+use crate::topology::{KeyRange, OwnerChange, TimedItem};
 
 /// A change, with its cause. Replaying all events gives what the queries return.
 ///
@@ -43,6 +43,31 @@ pub enum Event {
         member: NodeId,
         /// The keys.
         range: KeyRange,
+    },
+    /// A range of a group has gained or lost an owner, or one of its owners has changed: one event for each
+    /// range of the member whose part has changed, this node's own ranges included.
+    ///
+    /// Replayed from the beginning these events alone give the owners of every key, which are those that
+    /// [`Engine::owners`](crate::Engine::owners) and [`Engine::route`](crate::Engine::route) return: after
+    /// each event the member is an owner of the range or not, as [`OwnerChange::serves`] says, whatever was
+    /// told before.
+    ///
+    /// | what you follow | events |
+    /// |---|---|
+    /// | the owners of keys | `OwnersChanged` |
+    /// | what members have said, tombstones and members that are not present included | `ItemSet`, `ItemCleared` |
+    /// | nodes, whatever they serve | `Peer`, `Draining` |
+    ///
+    /// Why a member is down or back is told by the `Peer` event before.
+    OwnersChanged {
+        /// The group.
+        group: GroupName,
+        /// The keys.
+        range: KeyRange,
+        /// The member.
+        member: NodeId,
+        /// What it is to the range from now on.
+        change: OwnerChange,
     },
     /// A node's metadata changed; empty if it has none any more.
     Metadata {
@@ -200,7 +225,8 @@ pub enum Event {
         told: u32,
     },
     /// There were more changes than the queue holds, and they have been dropped. Read the queries
-    /// anew.
+    /// anew: [`Engine::peers`](crate::Engine::peers), [`Engine::topology`](crate::Engine::topology),
+    /// [`Engine::owners`](crate::Engine::owners). What follows are changes since then.
     Overflow {
         /// How many changes were dropped.
         dropped: u64,

@@ -14,6 +14,7 @@ use crate::topology::KeyRange;
 enum Subject<'a> {
     Peer(NodeId),
     Item(&'a GroupName, NodeId, KeyRange),
+    Owner(&'a GroupName, NodeId, KeyRange),
     Metadata(NodeId),
     Traits(NodeId),
     Draining(NodeId),
@@ -241,6 +242,9 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
             Some(Subject::Item(group, item.item.member, item.item.range))
         }
         Event::ItemCleared { group, member, range } => Some(Subject::Item(group, *member, *range)),
+        Event::OwnersChanged { group, member, range, .. } => {
+            Some(Subject::Owner(group, *member, *range))
+        }
         Event::Metadata { node, .. } => Some(Subject::Metadata(*node)),
         Event::Traits { node, .. } => Some(Subject::Traits(*node)),
         Event::Draining { node, .. } => Some(Subject::Draining(*node)),
@@ -266,9 +270,10 @@ fn hash(subject: Subject<'_>) -> u64 {
     match subject {
         Subject::Peer(node) => Hash::new(KEY, 0).node(node),
         Subject::Metadata(node) => Hash::new(KEY, 1).node(node),
-        Subject::Item(group, node, range) => {
+        Subject::Item(group, node, range) | Subject::Owner(group, node, range) => {
+            let kind = if matches!(subject, Subject::Item(..)) { 2 } else { 8 };
             let keys = u64::from(range.start()) << 32 | u64::from(range.end());
-            Hash::new(KEY, 2).bytes(group.as_bytes()).node(node).word(keys)
+            Hash::new(KEY, kind).bytes(group.as_bytes()).node(node).word(keys)
         }
         Subject::Multicast => Hash::new(KEY, 3),
         Subject::Path(node) => Hash::new(KEY, 4).node(node),

@@ -169,6 +169,9 @@ impl Out {
                 Change::Cleared { group, member, range } => {
                     Event::ItemCleared { group, member, range }
                 }
+                Change::Owner { group, member, range, change } => {
+                    Event::OwnersChanged { group, range, member, change }
+                }
             });
         }
     }

@@ -144,7 +144,8 @@ impl Picture {
         };
         self.peers.places.admit(ix, locator);
         self.peers.admit(ix, &self.topology, incarnation, state, self.now, &self.timing);
-        self.follow_state(ix);
+        let changes = self.follow_state(ix);
+        debug_assert!(changes.is_empty(), "a node that was not known serves nothing yet");
         self.show(out, ix, None, cause, true);
         self.tell_path_of_new(out, ix);
         Some(ix)
@@ -221,9 +222,8 @@ impl Picture {
     }
 
     fn drop_attributes(&mut self, out: &mut Out, ix: Ix) {
-        let node = self.id(ix);
         for (kind, _) in self.attributes.forget(ix) {
-            out.tell_of_attribute(node, kind, &Bytes::new());
+            self.tell_of_attribute(out, ix, kind, &Bytes::new());
         }
     }
 

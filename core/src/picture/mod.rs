@@ -18,6 +18,8 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use bytes::Bytes;
+
 use crate::base::{Destination, Epoch, GroupName, Instant, Ix, Life, NodeId, NodeName};
 use crate::claims::{AttributeKind, Attributes, Claim, DrainStamp, Locator, Standing, Traits};
 use crate::config::Config;
@@ -115,7 +117,7 @@ impl Picture {
 
     /// Replaces the configuration.
     pub(crate) fn set_config(&mut self, out: &mut Out, config: Config) {
-        self.topology.set_down_members(config.down_members);
+        out.publish(self.topology.set_down_members(config.down_members));
         self.topology.set_limits((&config.limits).into());
         self.timing = Timing::new(&config);
         out.set_config(&config);
@@ -273,6 +275,22 @@ impl Picture {
     /// Whether a node drains, and since when compared with others.
     pub(crate) fn drains(&self, ix: Ix) -> Option<DrainStamp> {
         DrainStamp::from_bytes(self.attributes.get(ix, AttributeKind::DRAINING))
+    }
+
+    /// Tells the embedder of what a node has said about itself, and what follows for the ranges that it
+    /// serves.
+    pub(crate) fn tell_of_attribute(
+        &mut self,
+        out: &mut Out,
+        ix: Ix,
+        kind: AttributeKind,
+        bytes: &Bytes,
+    ) {
+        out.tell_of_attribute(self.id(ix), kind, bytes);
+        if kind == AttributeKind::DRAINING {
+            let drains = DrainStamp::from_bytes(bytes).is_some();
+            out.publish(self.topology.set_draining_of(ix, drains));
+        }
     }
 
     /// Which version of an attribute of a node this node has.
@@ -477,7 +495,7 @@ mod tests {
                     life,
                     kind: AttributeKind::METADATA,
                     version: 1,
-                    bytes: bytes::Bytes::new(),
+                    bytes: Bytes::new(),
                 },
             );
         }

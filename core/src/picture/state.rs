@@ -6,8 +6,10 @@ use core::time::Duration;
 
 use crate::base::{Ix, Status};
 use crate::claims::Standing;
+use crate::mutants::mutated;
 use crate::out::{Cause, Event, Out, Why};
 use crate::picture::Picture;
+use crate::topology::Changes;
 
 /// What this node believes of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,18 +224,21 @@ impl Picture {
     ) {
         let from = self.state(ix);
         self.peers.set_state(ix, from.after(what), self.now, &self.timing);
-        self.follow_state(ix);
+        let changes = self.follow_state(ix);
         if from.shown() != self.state(ix).shown() || new_life {
             self.peers.turned_before(ix, self.now, 0);
             self.show(out, ix, Some(from), cause, new_life);
         }
+        if !mutated!(self.config, ReturnUntold) || from.is_present() {
+            out.publish(changes);
+        }
     }
 
     /// What a node has said counts in the digest while it lives, and is remembered beyond that. While it is
-    /// within reach it has a place on the ring.
-    pub(super) fn follow_state(&mut self, ix: Ix) {
+    /// within reach it has a place on the ring. Returns which ranges have gained or lost it as an owner.
+    pub(super) fn follow_state(&mut self, ix: Ix) -> Changes {
         let state = self.state(ix);
-        self.topology.set_status_of(ix, state.shown());
+        let changes = self.topology.set_status_of(ix, state.shown());
         if state.is_living() {
             self.topology.revive(ix);
             self.attributes.revive(ix);
@@ -248,6 +253,7 @@ impl Picture {
         } else {
             self.ring.remove(position, ix);
         }
+        changes
     }
 
     /// Tells the embedder of the state that a node is in now.

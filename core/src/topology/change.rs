@@ -6,7 +6,8 @@ use super::item::{KeyRange, TimedItem};
 use super::limits::MergeError;
 use crate::base::{GroupName, NodeId};
 
-/// One change of what [`Topology::topology`](super::Topology::topology) returns.
+/// One change of what [`Topology::topology`](super::Topology::topology) or
+/// [`Topology::owners`](super::Topology::owners) returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
@@ -26,12 +27,86 @@ pub enum Change {
         /// The range.
         range: KeyRange,
     },
+    /// A range has gained or lost an owner, or one of its owners has changed: what
+    /// [`Topology::owners`](super::Topology::owners) returns.
+    Owner {
+        /// The group.
+        group: GroupName,
+        /// The member.
+        member: NodeId,
+        /// The range.
+        range: KeyRange,
+        /// What the member is to the range from now on.
+        change: OwnerChange,
+    },
+}
+
+/// What has become of a member and a range that it serves or has served. Each change says what holds from
+/// then on ([`serves`](Self::serves), [`drains`](Self::drains)), whatever was told before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum OwnerChange {
+    /// It serves the range, by a write that was not known before: its port and its
+    /// [fencing token](super::Fence) may be others than before.
+    Served,
+    /// It serves the range no longer: it has withdrawn it, began a new life in which it has not served it
+    /// yet, or was forgotten.
+    Withdrawn,
+    /// It is down or unreachable, is held off, or has left. What it serves is remembered and not routed to.
+    Down,
+    /// It is present again, and serves the range as before.
+    Back,
+    /// It serves the range and drains: it began to, or it serves or is back while it does.
+    Draining,
+    /// It drains no longer, and serves the range as before.
+    Undrained,
+}
+
+impl OwnerChange {
+    /// The term for it in programs, such as `withdrawn`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Served => "served",
+            Self::Withdrawn => "withdrawn",
+            Self::Down => "down",
+            Self::Back => "back",
+            Self::Draining => "draining",
+            Self::Undrained => "undrained",
+        }
+    }
+
+    /// Whether the member is an owner of the range from now on.
+    #[must_use]
+    pub const fn serves(self) -> bool {
+        !matches!(self, Self::Withdrawn | Self::Down)
+    }
+
+    /// Whether the member is an owner that drains.
+    #[must_use]
+    pub const fn drains(self) -> bool {
+        matches!(self, Self::Draining)
+    }
+}
+
+/// A predicate, which the range follows: *serves*.
+impl core::fmt::Display for OwnerChange {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Served => "serves",
+            Self::Withdrawn => "no longer serves",
+            Self::Down => "is down and served",
+            Self::Back => "is back and serves",
+            Self::Draining => "drains and serves",
+            Self::Undrained => "no longer drains and serves",
+        })
+    }
 }
 
 /// Changes in the order in which they took place, and what could not be taken over.
 ///
-/// Replaying the changes, each of which sets or clears one (group, member, range), gives what
-/// [`Topology::topology`](super::Topology::topology) returns.
+/// Replaying the changes, each of which is about one (group, member, range), gives what
+/// [`Topology::topology`](super::Topology::topology) and [`Topology::owners`](super::Topology::owners) return.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     list: Vec<Change>,

@@ -229,7 +229,7 @@ mod tests {
         let lie = RecordDelta { member, epoch, since: 0, floor: 0, clock, target: clock, writes };
         let mut holder = Topology::new(id(2), Epoch(1));
         let records = GroupRecords { records: alloc::vec![lie] };
-        assert_eq!(holder.merge(&name(), &records).len(), 1);
+        assert_eq!(holder.merge(&name(), &records).len(), 2, "an item and its owner");
         assert!(owner.merge(&name(), &records).is_empty());
         (owner, holder)
     }

@@ -5,7 +5,7 @@ use core::hash::{Hash, Hasher};
 
 use hashbrown::HashTable;
 
-use super::change::{Change, Changes};
+use super::change::{Change, Changes, OwnerChange};
 use super::index::{Entry, Index};
 use super::item::{Item, Op, TimedItem, Write};
 use super::record::{Body, Note, Record};
@@ -32,6 +32,16 @@ pub(super) struct Group {
     /// this name.
     pub(super) version: u64,
     pub(super) index: Index,
+}
+
+/// The member whose record changes.
+#[derive(Clone, Copy)]
+pub(super) struct Writer {
+    pub(super) ix: Ix,
+    /// The life in which it writes, or has written.
+    pub(super) life: Life,
+    /// What is said of a range that it begins to serve; `None` if it is not shown.
+    pub(super) serving: Option<OwnerChange>,
 }
 
 /// What became of a record: clocks and numbers of items, before and after.
@@ -84,14 +94,14 @@ impl Group {
         self.position(ix).map(|at| &self.records[at])
     }
 
-    /// Changes the record of the member `ix`, whose life is `life`, or makes it first.
+    /// Changes the record of a member, or makes it first.
     pub(super) fn amend(
         &mut self,
-        ix: Ix,
-        life: Life,
+        writer: Writer,
         changes: &mut Changes,
         edit: impl FnOnce(&mut Body, Note<'_>),
     ) -> Amended {
+        let ix = writer.ix;
         let known = self.position(ix);
         let at = known.unwrap_or_else(|| self.add(ix));
         let record = &mut self.records[at];
@@ -99,7 +109,7 @@ impl Group {
         let (items_before, was_live) = (record.len(), record.is_live());
         let (name, index) = (&self.name, &mut self.index);
         record.amend(|body| {
-            edit(body, &mut |old, new| note(name, index, ix, life, changes, old, new));
+            edit(body, &mut |old, new| note(name, index, writer, changes, old, new));
         });
         let (after, items_after, is_live) = (record.clock(), record.len(), record.is_live());
         self.listed += u32::from(items_after > 0);
@@ -107,8 +117,9 @@ impl Group {
         Amended { before, after, was_live, is_live, items_before, items_after }
     }
 
-    /// Removes the record of the member `ix`, which wrote it in `life`.
-    pub(super) fn remove(&mut self, ix: Ix, life: Life, changes: &mut Changes) -> Option<Record> {
+    /// Removes the record of a member.
+    pub(super) fn remove(&mut self, writer: Writer, changes: &mut Changes) -> Option<Record> {
+        let ix = writer.ix;
         let at = self.position(ix)?;
         if let Ok(entry) = self.by_member.find_entry(hash(ix), |&other| other == at as u32) {
             entry.remove();
@@ -122,7 +133,7 @@ impl Group {
         }
         growth::shrink(&mut self.records);
         for write in record.writes() {
-            note(&self.name, &mut self.index, ix, life, changes, Some(write), None);
+            note(&self.name, &mut self.index, writer, changes, Some(write), None);
         }
         self.listed -= u32::from(record.len() > 0);
         Some(record)
@@ -163,18 +174,19 @@ fn hash(ix: Ix) -> u64 {
 fn note(
     name: &GroupName,
     index: &mut Index,
-    ix: Ix,
-    life: Life,
+    writer: Writer,
     changes: &mut Changes,
     old: Option<Write>,
     new: Option<Write>,
 ) {
+    let Writer { ix, life, serving } = writer;
     let entry = |write: Option<Write>| {
         let write = write.filter(|write| write.op == Op::Add)?;
         let (start, end) = (write.range.start(), write.range.end());
         Some(Entry { start, end, member: ix.raw(), port: write.port })
     };
-    match (entry(old), entry(new)) {
+    let (was, is) = (entry(old), entry(new));
+    match (was, is) {
         (Some(old), Some(new)) if old == new => {}
         (old, new) => {
             if let Some(old) = old {
@@ -191,6 +203,14 @@ fn note(
     } else if let Some(write) = old {
         let (group, member, range) = (name.clone(), life.id, write.range);
         changes.push(Change::Cleared { group, member, range });
+    }
+    if let Some(serving) = serving
+        && let Some(write) = new.or(old)
+        && (was.is_some() || is.is_some())
+    {
+        let change = if is.is_some() { serving } else { OwnerChange::Withdrawn };
+        let (group, member, range) = (name.clone(), life.id, write.range);
+        changes.push(Change::Owner { group, member, range, change });
     }
 }
 

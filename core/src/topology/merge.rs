@@ -195,10 +195,10 @@ impl Topology {
         if self.records_of[ix.index()] == 0 {
             return removed;
         }
-        let life = self.roster.life(ix);
+        let (life, writer) = (self.roster.life(ix), self.writer(ix));
         for slot in self.groups.slots() {
             let group = self.groups.get_mut(slot);
-            let Some(record) = group.remove(ix, life, changes) else { continue };
+            let Some(record) = group.remove(writer, changes) else { continue };
             self.edits += 1;
             group.version = self.edits;
             self.items -= record.len();
@@ -286,9 +286,9 @@ impl Topology {
         changes: &mut Changes,
         edit: impl FnOnce(&mut super::record::Body, super::record::Note<'_>),
     ) -> Amended {
-        let life = self.roster.life(ix);
+        let (life, writer) = (self.roster.life(ix), self.writer(ix));
         let group = self.groups.get_mut(slot);
-        let amended = group.amend(ix, life, changes, edit);
+        let amended = group.amend(writer, changes, edit);
         self.edits += 1;
         group.version = self.edits;
         let digest = group.digest;

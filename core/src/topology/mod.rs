@@ -36,6 +36,7 @@
 //! | `limits` | how much is held, and errors |
 //! | `room`, `given_up` | what gives way when a limit is reached, and what is remembered of it |
 //! | `merge`, `stage` | others' writes; those that come in pieces |
+//! | `owners` | which ranges gain and lose owners when a member goes, returns or drains |
 //! | `defence` | what others say that this node has said |
 //! | `query` | questions and exports |
 //!
@@ -85,6 +86,7 @@ mod item;
 mod limits;
 mod maxima;
 mod merge;
+mod owners;
 mod query;
 mod record;
 mod room;
@@ -95,7 +97,7 @@ mod stage;
 
 use alloc::vec::Vec;
 
-pub use change::{Change, Changes, Refusal};
+pub use change::{Change, Changes, OwnerChange, Refusal};
 pub use coverage::{Coverage, Overlap};
 pub use item::{GroupRecords, Item, KeyRange, KeyRangeError, Op, RecordDelta, TimedItem, Write};
 pub use limits::{DownMembers, GroupError, MergeError, TopologyLimits};
@@ -103,7 +105,7 @@ pub(crate) use merge::Applied;
 pub use route::{Fence, Owner};
 pub use shortfall::Shortfall;
 
-use crate::base::{Epoch, GroupName, Ix, Life, NodeId, Status};
+use crate::base::{Epoch, GroupName, Ix, Life, NodeId};
 use crate::reconcile::{FingerprintKey, Root};
 use crate::topology::roster::Roster;
 use defence::FalseClaims;
@@ -287,20 +289,6 @@ impl Topology {
         Ok(changes)
     }
 
-    /// Sets the status of a node. All are alive by default. A node that is not known yet becomes
-    /// known, unless the limit is reached.
-    pub fn set_status(&mut self, member: NodeId, status: Status) {
-        let life = Life { id: member, epoch: Epoch::default() };
-        if let Ok(ix) = self.intern(life) {
-            self.roster.set_status(ix, status);
-        }
-    }
-
-    /// Sets whether members that are not present are shown. Takes effect at once.
-    pub const fn set_down_members(&mut self, down: DownMembers) {
-        self.down = down;
-    }
-
     /// Sets the fault to make on purpose.
     #[cfg(feature = "mutants")]
     pub(crate) const fn set_mutant(&mut self, mutant: Option<crate::mutants::Mutant>) {
@@ -314,11 +302,6 @@ impl Topology {
         self.claims.set_limit(limits.claims);
         self.stages.set_limit(limits.stages);
         self.limits = limits;
-    }
-
-    /// As [`set_status`](Self::set_status), by index.
-    pub(crate) fn set_status_of(&mut self, ix: Ix, status: Status) {
-        self.roster.set_status(ix, status);
     }
 
     /// Writes one item of this node's.

@@ -146,9 +146,9 @@ impl Topology {
 
     /// Forgets a record that does not count.
     fn give_up_record(&mut self, slot: Slot, ix: Ix, changes: &mut Changes) {
-        let life = self.roster.life(ix);
+        let writer = self.writer(ix);
         let group = self.groups.get_mut(slot);
-        let Some(record) = group.remove(ix, life, changes) else { return };
+        let Some(record) = group.remove(writer, changes) else { return };
         debug_assert!(self.roster.is_retired(ix) || !record.is_live());
         self.edits += 1;
         group.version = self.edits;

@@ -138,6 +138,12 @@ impl Roster {
         *mark = *mark & !RETIRED | if retired { RETIRED } else { 0 };
     }
 
+    /// Marks a node that drains.
+    pub(crate) fn set_draining(&mut self, ix: Ix, draining: bool) {
+        let mark = &mut self.entry_mut(ix).mark;
+        *mark = *mark & !DRAINING | if draining { DRAINING } else { 0 };
+    }
+
     pub(crate) fn find(&self, id: NodeId) -> Option<Ix> {
         let entries = &self.entries;
         self.by_id
@@ -180,6 +186,10 @@ impl Roster {
         self.entry(ix).mark & RETIRED != 0
     }
 
+    pub(crate) fn is_draining(&self, ix: Ix) -> bool {
+        self.entry(ix).mark & DRAINING != 0
+    }
+
     /// How many nodes are known, the own one included.
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()
@@ -213,6 +223,7 @@ impl fmt::Display for RosterFull {
 impl core::error::Error for RosterFull {}
 
 const STATUS: u8 = 0x07;
+const DRAINING: u8 = 0x20;
 const RETIRED: u8 = 0x40;
 const VACANT: u8 = 0x80;
 const TABLE: [u64; 2] = [0x8ebc_6af0_9c88_c6e3, 0x5899_65cc_7537_4cc3];
@@ -297,15 +308,17 @@ mod tests {
     }
 
     #[test]
-    fn status_and_retirement_are_independent() {
+    fn status_retirement_and_draining_are_independent() {
         let mut roster = roster(2);
         for status in
             [Status::Left, Status::Down, Status::Unreachable, Status::Suspect, Status::Alive]
         {
             for retired in [true, false] {
+                roster.set_draining(Ix::ME, !retired);
                 roster.set_retired(Ix::ME, retired);
                 roster.set_status(Ix::ME, status);
                 assert_eq!((roster.status(Ix::ME), roster.is_retired(Ix::ME)), (status, retired));
+                assert_eq!(roster.is_draining(Ix::ME), !retired);
             }
         }
     }

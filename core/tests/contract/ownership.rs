@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use scalesmall_core::Epoch;
+use scalesmall_core::{Epoch, Event, OwnerChange};
 use scalesmall_hostile::id;
 
 use crate::net::Net;
@@ -61,4 +61,45 @@ fn what_nobody_else_serves_is_missing_without_its_owner() {
         both.sort();
         assert_eq!(engine.living_members(&shards), both);
     });
+}
+
+/// One owner through all that can happen to it, as another node is told.
+#[test]
+fn each_change_of_an_owner_is_told_once() {
+    let mut net = Net::settled(3);
+    let (shards, keys) = (group("shards"), range(0, 9));
+    let mut since = 0;
+    let mut told = |net: &Net| {
+        let news: Vec<OwnerChange> = net.events[since..]
+            .iter()
+            .filter_map(|(node, event)| match event {
+                Event::OwnersChanged { group, range, member, change } if *node == 2 => {
+                    assert_eq!((group, *range, *member), (&shards, keys, id(1)));
+                    Some(*change)
+                }
+                _ => None,
+            })
+            .collect();
+        since = net.events.len();
+        news
+    };
+    let run = |net: &mut Net| net.run_for(Duration::from_secs(1));
+    net.on(1, |engine, now| engine.add_item(now, &shards, keys, 80)).unwrap();
+    run(&mut net);
+    assert_eq!(told(&net), [OwnerChange::Served]);
+    net.on(1, |engine, now| engine.set_draining(now, true));
+    run(&mut net);
+    assert_eq!(told(&net), [OwnerChange::Draining]);
+    net.cut.extend([(1, 2), (1, 3), (2, 1), (3, 1)]);
+    net.run_for(Duration::from_secs(20));
+    assert_eq!(told(&net), [OwnerChange::Down]);
+    net.cut.clear();
+    net.run_for(Duration::from_secs(60));
+    assert_eq!(told(&net), [OwnerChange::Draining], "it is back, and drains");
+    net.on(1, |engine, now| engine.set_draining(now, false));
+    run(&mut net);
+    assert_eq!(told(&net), [OwnerChange::Undrained]);
+    net.on(1, |engine, now| engine.remove_item(now, &shards, keys, 80)).unwrap();
+    run(&mut net);
+    assert_eq!(told(&net), [OwnerChange::Withdrawn]);
 }

@@ -1,11 +1,11 @@
 //! Arbitrary histories of a few nodes: calls, exchanges whole and in pieces, restarts, lies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quickcheck::{Arbitrary, Gen};
 use scalesmall_core::{
-    Change, Changes, Epoch, GroupName, GroupRecords, Item, KeyRange, NodeId, Op, RecordDelta,
-    TimedItem, Topology, Write,
+    Change, Changes, DownMembers, Epoch, GroupName, GroupRecords, Item, KeyRange, NodeId, Op,
+    RecordDelta, Status, TimedItem, Topology, Write,
 };
 
 /// How many nodes, and groups, a history has.
@@ -88,6 +88,23 @@ pub(crate) enum Step {
     Defend {
         node: u8,
     },
+    /// `at` believes something of a node.
+    Believe {
+        at: u8,
+        node: u8,
+        status: Status,
+    },
+    /// `at` learns whether a node drains.
+    Drain {
+        at: u8,
+        node: u8,
+        draining: bool,
+    },
+    /// The node shows those that are not present, or hides them.
+    Show {
+        node: u8,
+        down: DownMembers,
+    },
 }
 
 impl Arbitrary for Step {
@@ -95,7 +112,7 @@ impl Arbitrary for Step {
         let mut byte = || u8::arbitrary(g);
         let (node, group, range) = (byte(), byte(), byte());
         let (from, to) = (byte(), byte());
-        match byte() % 32 {
+        match byte() % 40 {
             0..=2 => Self::Join { node, group },
             3 | 4 => Self::Leave { node, group },
             5..=10 => Self::Add { node, group, range, port: u16::from(byte() % 3) },
@@ -112,7 +129,22 @@ impl Arbitrary for Step {
             28 => Self::Restart { node },
             29 => Self::Renew { node },
             30 => Self::Forget { at: from, node },
-            _ => Self::Defend { node },
+            31 => Self::Defend { node },
+            32 | 33 => Self::Drain { at: from, node, draining: byte() % 2 == 0 },
+            34 => {
+                let down = if byte() % 2 == 0 { DownMembers::Hide } else { DownMembers::List };
+                Self::Show { node, down }
+            }
+            _ => {
+                let all = [
+                    Status::Alive,
+                    Status::Suspect,
+                    Status::Unreachable,
+                    Status::Down,
+                    Status::Left,
+                ];
+                Self::Believe { at: from, node, status: all[usize::from(byte()) % all.len()] }
+            }
         }
     }
 }
@@ -168,12 +200,19 @@ pub(crate) type Picture = BTreeMap<(usize, NodeId), RecordDelta>;
 /// What replaying a node's changes gives.
 type Listing = BTreeMap<(GroupName, NodeId, KeyRange), TimedItem>;
 
+/// The owners that replaying a node's changes gives, and whether each drains.
+type Owners = BTreeMap<(GroupName, KeyRange, NodeId), bool>;
+
 /// The nodes of a history on its way.
 pub(crate) struct World {
     pub(crate) nodes: Vec<Topology>,
     pub(crate) groups: Vec<GroupName>,
     pub(crate) snapshots: Vec<(usize, GroupRecords)>,
     listings: Vec<Listing>,
+    owners: Vec<Owners>,
+    statuses: Vec<BTreeMap<NodeId, Status>>,
+    draining: Vec<BTreeSet<NodeId>>,
+    lists: Vec<DownMembers>,
     lives: u64,
 }
 
@@ -185,6 +224,10 @@ impl World {
             groups: groups[..GROUPS].to_vec(),
             snapshots: Vec::new(),
             listings: vec![Listing::new(); NODES],
+            owners: vec![Owners::new(); NODES],
+            statuses: vec![BTreeMap::new(); NODES],
+            draining: vec![BTreeSet::new(); NODES],
+            lists: vec![DownMembers::Hide; NODES],
             lives: 1,
         }
     }
@@ -214,12 +257,12 @@ impl World {
             Step::Add { node: at, group: g, range, port } => {
                 let name = self.groups[group(g)].clone();
                 let item = self.nodes[node(at)].add_item(&name, keys(range), port).unwrap();
-                self.note(node(at), &name, item);
+                self.note_own(node(at), &name, item);
             }
             Step::Remove { node: at, group: g, range } => {
                 let name = self.groups[group(g)].clone();
                 let item = self.nodes[node(at)].remove_item(&name, keys(range), 9).unwrap();
-                self.note(node(at), &name, item);
+                self.note_own(node(at), &name, item);
             }
             Step::Collect { node: at, group: g, back } => {
                 self.change(node(at), |topology, groups| {
@@ -257,6 +300,10 @@ impl World {
                 self.lives += 1;
                 self.nodes[node(at)] = Topology::new(id(node(at)), Epoch(self.lives));
                 self.listings[node(at)].clear();
+                self.owners[node(at)].clear();
+                self.statuses[node(at)].clear();
+                self.draining[node(at)].clear();
+                self.lists[node(at)] = DownMembers::Hide;
             }
             Step::Renew { node: at } => {
                 self.lives += 1;
@@ -265,11 +312,30 @@ impl World {
             }
             Step::Forget { at, node: whom } => {
                 self.change(node(at), |topology, _| topology.forget(id(node(whom))));
+                if node(at) != node(whom) {
+                    self.statuses[node(at)].remove(&id(node(whom)));
+                    self.draining[node(at)].remove(&id(node(whom)));
+                }
             }
             Step::Lie { about, to, group: g, range, ahead } => {
                 self.lie(node(about), node(to), group(g), keys(range), u64::from(ahead));
             }
             Step::Defend { node: at } => self.change(node(at), |topology, _| topology.defend()),
+            Step::Believe { at, node: of, status } => {
+                let (at, of) = (node(at), id(node(of)));
+                self.statuses[at].insert(of, status);
+                self.change(at, |topology, _| topology.set_status(of, status));
+            }
+            Step::Drain { at, node: of, draining } => {
+                let (at, of) = (node(at), id(node(of)));
+                self.draining[at].remove(&of);
+                self.draining[at].extend(draining.then_some(of));
+                self.change(at, |topology, _| topology.set_draining(of, draining));
+            }
+            Step::Show { node: at, down } => {
+                self.lists[node(at)] = down;
+                self.change(node(at), |topology, _| topology.set_down_members(down));
+            }
         }
     }
 
@@ -402,6 +468,28 @@ impl World {
         self.listings[node].values().copied().collect()
     }
 
+    /// The owners that the items, the statuses and the drains of a node make, and what its changes give.
+    pub(crate) fn owners(&self, node: usize) -> [Owners; 2] {
+        let draining = &self.draining[node];
+        let mut owners = Owners::new();
+        for group in &self.groups {
+            for TimedItem { item, .. } in self.nodes[node].topology_of(group, Op::Add) {
+                if self.is_shown(id(node), item.member) {
+                    let key = (group.clone(), item.range, item.member);
+                    owners.insert(key, draining.contains(&item.member));
+                }
+            }
+        }
+        [owners, self.owners[node].clone()]
+    }
+
+    /// Whether a node shows a member.
+    pub(crate) fn is_shown(&self, at: NodeId, member: NodeId) -> bool {
+        let node = (0..NODES).find(|&node| id(node) == at).unwrap();
+        let status = self.statuses[node].get(&member).copied().unwrap_or(Status::Alive);
+        status.is_present() || self.lists[node] == DownMembers::List
+    }
+
     fn change(&mut self, node: usize, call: impl FnOnce(&mut Topology, &[GroupName]) -> Changes) {
         let changes = call(&mut self.nodes[node], &self.groups);
         self.replay(node, changes);
@@ -411,12 +499,29 @@ impl World {
         for change in changes {
             match change {
                 Change::Set { group, item } => self.note(node, &group, item),
+                Change::Owner { group, member, range, change } => {
+                    self.owners[node].remove(&(group.clone(), range, member));
+                    if change.serves() {
+                        self.owners[node].insert((group, range, member), change.drains());
+                    }
+                }
                 Change::Cleared { group, member, range } => {
                     let was = self.listings[node].remove(&(group, member, range));
                     assert!(was.is_some(), "only what was listed is cleared");
                 }
                 other => panic!("a change that a listing cannot follow: {other:?}"),
             }
+        }
+    }
+
+    /// A call that returns the item alone has changed the owners as the item says.
+    fn note_own(&mut self, node: usize, group: &GroupName, timed: TimedItem) {
+        self.note(node, group, timed);
+        let Item { member, range, op, .. } = timed.item;
+        let key = (group.clone(), range, member);
+        self.owners[node].remove(&key);
+        if op == Op::Add && self.is_shown(id(node), member) {
+            self.owners[node].insert(key, self.draining[node].contains(&member));
         }
     }
 

@@ -49,6 +49,29 @@ fn replayed_changes_equal_the_queries() {
     check(law as fn(DishonestHistory));
 }
 
+/// Replayed from empty, the changes give the owners of every key.
+#[test]
+fn replayed_changes_give_the_owners() {
+    fn law(history: DishonestHistory) {
+        World::play(&history.0, |world| {
+            for node in 0..NODES {
+                let [owners, replayed] = world.owners(node);
+                assert_eq!(owners, replayed);
+                let queried: BTreeSet<_> = world
+                    .groups
+                    .iter()
+                    .flat_map(|group| {
+                        let owners = world.nodes[node].owners(group);
+                        owners.map(move |it| (group.clone(), it.range, it.member))
+                    })
+                    .collect();
+                assert_eq!(queried, replayed.into_keys().collect());
+            }
+        });
+    }
+    check(law as fn(DishonestHistory));
+}
+
 #[test]
 fn the_routes_of_a_picture_are_its_added_items() {
     fn law(history: History) {
@@ -57,10 +80,14 @@ fn the_routes_of_a_picture_are_its_added_items() {
             world.nodes.iter().flat_map(|n| world.groups.iter().map(move |g| (n, g)))
         {
             for key in [0, 5, 7, 9, 10, 14, 15, 19, 20, u32::MAX] {
+                let owners = node.owners(name).filter(|it| it.range.contains(key));
+                let owners: BTreeSet<_> = owners.map(|o| (o.member, o.range, o.port)).collect();
                 let routed: BTreeSet<_> =
                     node.route(name, key).map(|o| (o.member, o.range, o.port)).collect();
+                assert_eq!(routed, owners);
                 let items = node.topology_of(name, Op::Add).map(|timed| timed.item);
-                let listed = items.filter(|item| item.range.contains(key));
+                let present = |member| world.is_shown(node.id(), member);
+                let listed = items.filter(|item| item.range.contains(key) && present(item.member));
                 assert_eq!(routed, listed.map(|i| (i.member, i.range, i.port)).collect());
             }
         }

@@ -4,6 +4,7 @@ mod described;
 mod interned;
 mod observer;
 mod own_items;
+mod owners;
 mod pictures;
 mod queries;
 
@@ -109,6 +110,7 @@ impl Ledger {
                 self.observer(sim, node).hide(subject as usize);
                 None
             }
+            Event::OwnersChanged { .. } => self.hear_of_owner(sim, node, event),
             Event::Metadata { node: about, metadata } => {
                 self.described.hear(sim, node, *about, metadata);
                 None
@@ -263,6 +265,9 @@ impl Ledger {
         let alike = |other: &usize| {
             *other != node && sim.node(*other).is_some_and(|it| it.digest() == engine.digest())
         };
+        if let Some(verdict) = self.owners_differ(sim, node, engine) {
+            return Some(verdict);
+        }
         let other = (node + 1..sim.len()).chain(0..node).find(alike)?;
         // A digest covers clocks and versions, of which a lie can give one to two contents.
         unless_lied(sim, contents_differ(sim, node, other))
@@ -279,6 +284,7 @@ impl Ledger {
                 let _ = self.set(sim, node, group, timed);
             }
         }
+        self.reread_owners(sim, node, engine);
     }
 
     fn record(&mut self, group: &GroupName, member: usize) -> u32 {

@@ -20,6 +20,9 @@ pub(crate) struct Observer {
     /// By subject.
     latest: Vec<Latest>,
     shown: usize,
+    /// By subject: whether its member serves it, and whether that drains.
+    owned: Vec<Owned>,
+    owners: usize,
     /// By node.
     known: Vec<Known>,
     messages: HashSet<u64>,
@@ -59,8 +62,31 @@ impl Observer {
         }
     }
 
-    /// No subject is shown any more.
+    /// What was seen of the owner of a subject.
+    pub(crate) fn owned(&self, subject: usize) -> Owned {
+        self.owned.get(subject).copied().unwrap_or_default()
+    }
+
+    /// How many subjects have their member as an owner.
+    pub(crate) const fn owners(&self) -> usize {
+        self.owners
+    }
+
+    /// A subject has its member as an owner, or no longer.
+    pub(crate) fn own(&mut self, subject: usize, owned: Owned) {
+        if self.owned.len() <= subject {
+            self.owned.reserve_exact(subject + 1 + subject / 8 - self.owned.len());
+            self.owned.resize(subject + 1, Owned::default());
+        }
+        self.owners += usize::from(owned != Owned::No);
+        self.owners -= usize::from(self.owned[subject] != Owned::No);
+        self.owned[subject] = owned;
+    }
+
+    /// No subject is shown or has an owner any more.
     pub(crate) fn hide_all(&mut self) {
+        self.owned.clear();
+        self.owners = 0;
         for latest in &mut self.latest {
             latest.0 &= !Latest::SHOWN;
         }
@@ -81,6 +107,26 @@ impl Observer {
     /// Takes in the number of a message; returns whether it is new.
     pub(crate) fn hear(&mut self, message: u64) -> bool {
         self.messages.insert(message)
+    }
+}
+
+/// Whether the member of a subject serves it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Owned {
+    #[default]
+    No,
+    Yes,
+    /// The member drains.
+    Draining,
+}
+
+impl Owned {
+    pub(crate) const fn of(serves: bool, drains: bool) -> Self {
+        match (serves, drains) {
+            (false, _) => Self::No,
+            (true, false) => Self::Yes,
+            (true, true) => Self::Draining,
+        }
     }
 }
 
@@ -141,6 +187,20 @@ mod tests {
         observer.hide_all();
         assert_eq!((observer.shown(), observer.latest(3).is_shown()), (0, false));
         assert_eq!(observer.latest(3).version(&writes), Some((Epoch(5), 1)));
+    }
+
+    #[test]
+    fn an_owner_counts_once_however_often_it_is_told() {
+        let mut observer = Observer::of(1);
+        for (owned, owners) in [(Owned::Yes, 1), (Owned::Draining, 1), (Owned::No, 0)] {
+            for _ in 0..2 {
+                observer.own(7, owned);
+                assert_eq!((observer.owned(7), observer.owners()), (owned, owners));
+            }
+        }
+        observer.own(7, Owned::Yes);
+        observer.hide_all();
+        assert_eq!((observer.owned(7), observer.owners()), (Owned::No, 0));
     }
 
     #[test]

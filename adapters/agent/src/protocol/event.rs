@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use scalesmall_core::{
-    Event, GroupName, KeyCause, KeyChange, KeyId, KeyRange, NodeId, Op, Status, TimedItem,
+    Event, GroupName, KeyCause, KeyChange, KeyId, KeyRange, NodeId, Op, OwnerChange, Status,
+    TimedItem,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,16 @@ pub(crate) enum What {
         member: Named,
         start: u32,
         end: u32,
+    },
+    /// A range has gained or lost an owner, or one of its owners has changed: `served`, `withdrawn`, `down`,
+    /// `back`, `draining` or `undrained`; and whether the member serves the range from now on.
+    OwnersChanged {
+        group: String,
+        member: Named,
+        start: u32,
+        end: u32,
+        change: String,
+        serves: bool,
     },
     Metadata {
         node: Named,
@@ -195,6 +206,9 @@ impl EventRow {
                 };
                 (what, text)
             }
+            Event::OwnersChanged { group, range, member, change } => {
+                owners_changed(group, *range, named(*member), *change)
+            }
             Event::Metadata { .. } | Event::Traits { .. } | Event::Draining { .. } => {
                 said(event, name_of)
             }
@@ -282,6 +296,34 @@ fn item_set(group: &GroupName, timed: &TimedItem, name_of: NameOf<'_>) -> (What,
         Op::Get => format!("{group}: {member} is a member"),
     };
     (What::ItemSet { group: group.to_string(), item: row }, text)
+}
+
+fn owners_changed(
+    group: &GroupName,
+    range: KeyRange,
+    member: Named,
+    change: OwnerChange,
+) -> (What, String) {
+    let does = match change {
+        OwnerChange::Served => "owns it",
+        OwnerChange::Withdrawn => "owns it no longer",
+        OwnerChange::Down => "is not there to serve it",
+        OwnerChange::Back => "owns it again",
+        OwnerChange::Draining => "owns it and drains",
+        OwnerChange::Undrained => "owns it and drains no longer",
+        _ => "has changed",
+    };
+    let keys = if range == KeyRange::FULL { "all keys".to_owned() } else { shown(range) };
+    let text = format!("{group}: {keys}: {} {does}", member.shown());
+    let what = What::OwnersChanged {
+        group: group.to_string(),
+        member,
+        start: range.start(),
+        end: range.end(),
+        change: change.name().to_owned(),
+        serves: change.serves(),
+    };
+    (what, text)
 }
 
 fn key_changed(
@@ -420,6 +462,25 @@ mod tests {
         assert_eq!(row["text"], text);
         let again: EventRow = serde_json::from_value(row).expect("a row");
         assert!(matches!(again.what, What::Peer { peer, .. } if peer.shown() == "cook"));
+    }
+
+    #[test]
+    fn a_change_of_an_owner_is_a_line_of_json_and_a_sentence() {
+        let group = GroupName::try_from("shards").expect("a name");
+        let (member, range) = (NodeId::from_bits(7), KeyRange::new(0, 9).expect("in order"));
+        let told = [OwnerChange::Served, OwnerChange::Down].map(|change| {
+            let event = Event::OwnersChanged { group: group.clone(), range, member, change };
+            serde_json::to_value(EventRow::of(&event, &|_| None)).expect("a row is JSON")
+        });
+        let fields = ["event", "group", "start", "end", "change", "serves"];
+        let told = told.map(|row| (fields.map(|field| row[field].clone()), row["text"].clone()));
+        let row = |change: &str, serves: bool| {
+            let kind = ["owners_changed".into(), "shards".into(), 0.into(), 9.into()];
+            let [event, group, start, end] = kind;
+            [event, group, start, end, change.into(), serves.into()]
+        };
+        assert_eq!((&told[0].0, &told[1].0), (&row("served", true), &row("down", false)));
+        assert_eq!(told[0].1, "shards: 0-9: 0000000000000007 owns it");
     }
 
     #[test]
