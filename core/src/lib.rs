@@ -387,17 +387,18 @@ pub use base::{
 pub use claims::{DrainStamp, Locator, LocatorError, Traits, TraitsError};
 pub use config::{Config, ConfigError, ConfigPatch, Limits, LimitsPatch, Liveness, SendRatePatch};
 pub use engine::{
-    DatagramError, Digest, Engine, ForgetError, KeyError, Load, MetadataError, Peer, Prefer,
+    DatagramError, Digest, Engine, ForgetError, KeyError, Load, MetadataError, Owner, Peer, Prefer,
     RingKey,
 };
 pub use out::{
-    BroadcastError, BroadcastId, Cause, Event, KeyCause, KeyChange, MulticastState, Recipients,
-    Stats, Tag,
+    BroadcastError, BroadcastId, Cause, Event, Footing, KeyCause, KeyChange, MulticastState,
+    Recipients, Stats, Tag,
 };
 pub use packet::{KeyId, KeyIdError};
+pub use picture::Agreement;
 pub use seal::{ClusterName, ClusterNameError, HeldKey, Key, Keyring, KeyringError, Suite};
 pub use topology::{
     Change, Changes, Coverage, DownMembers, Fence, GroupError, GroupRecords, Item, KeyRange,
-    KeyRangeError, MergeError, Op, Overlap, Owner, OwnerChange, RecordDelta, Refusal, Shortfall,
+    KeyRangeError, MergeError, Op, Overlap, OwnerChange, RecordDelta, Refusal, Server, Shortfall,
     TimedItem, Topology, TopologyLimits, Write,
 };

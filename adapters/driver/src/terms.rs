@@ -1,6 +1,6 @@
 //! What programs call that which a node believes, and why: in lower case, with underscores.
 
-use scalesmall_core::{Cause, MulticastState, OwnerChange, Status};
+use scalesmall_core::{Cause, Footing, MulticastState, OwnerChange, Status};
 
 /// The term for a status.
 #[must_use]
@@ -24,6 +24,18 @@ pub const fn owner_change(change: OwnerChange) -> &'static str {
         OwnerChange::Back => "back",
         OwnerChange::Draining => "draining",
         OwnerChange::Undrained => "undrained",
+        _ => "other",
+    }
+}
+
+/// The term for how a node stands to its cluster; `other` for one that this version does not know.
+#[must_use]
+pub const fn footing(footing: Footing) -> &'static str {
+    match footing {
+        Footing::Minority => "minority",
+        Footing::Apart => "apart",
+        Footing::Unknown => "unknown",
+        Footing::Agreed => "agreed",
         _ => "other",
     }
 }

@@ -1,6 +1,6 @@
 //! The queries that an application routes by, compared with a scan of items and statuses.
 
-use scalesmall_core::{DownMembers, Engine, GroupName, KeyRange, NodeId, Op, Owner};
+use scalesmall_core::{DownMembers, Engine, GroupName, KeyRange, NodeId, Op, Server};
 
 use super::broken;
 use crate::check::{Law, Verdict};
@@ -22,7 +22,7 @@ struct Scan {
     /// By id.
     members: Vec<NodeId>,
     /// By member and range.
-    owners: Vec<Owner>,
+    owners: Vec<Server>,
 }
 
 impl Scan {
@@ -44,7 +44,7 @@ impl Scan {
             }
             if item.op == Op::Add {
                 let (member, port, range) = (item.member, item.port, item.range);
-                scan.owners.push(Owner { member, port, range });
+                scan.owners.push(Server { member, port, range });
             }
         }
         scan
@@ -59,9 +59,9 @@ impl Scan {
         let coverage = engine.coverage(group);
         let holds = |range: KeyRange, key| range.start() <= key && key <= range.end();
         for key in self.keys(turn) {
-            let serves = |owner: &&Owner| holds(owner.range, key);
-            let expected: Vec<Owner> = self.owners.iter().filter(serves).copied().collect();
-            let ranked: Vec<Owner> = engine.route(group, key).collect();
+            let serves = |owner: &&Server| holds(owner.range, key);
+            let expected: Vec<Server> = self.owners.iter().filter(serves).copied().collect();
+            let ranked: Vec<Server> = engine.route(group, key).collect();
             let first = engine.route(group, key).next();
             let mut found = ranked.clone();
             found.sort_unstable_by_key(|owner| (owner.member, owner.range));
@@ -133,7 +133,7 @@ mod tests {
             |scan| scan.owners.truncate(2),
             |scan| scan.owners[1].port += 1,
             |scan| scan.owners[1].range = KeyRange::new(0, 10).unwrap(),
-            |scan| scan.owners.push(Owner { range: KeyRange::FULL, ..scan.owners[2] }),
+            |scan| scan.owners.push(Server { range: KeyRange::FULL, ..scan.owners[2] }),
         ];
         let (sim, group) = three();
         let engine = sim.node(0).unwrap();
