@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use scalesmall_core::{
-    Coverage, Event, GroupName, KeyRange, NodeId, Op, Owner, OwnerChange, Peer, Recipients, Tag,
+    Coverage, Event, GroupName, KeyRange, NodeId, Op, OwnerChange, Peer, Recipients, Server, Tag,
     Traits,
 };
 use scalesmall_driver::{Front, Seed, SeedState, terms};
