@@ -175,6 +175,9 @@ impl Picture {
         let total = |state| self.peers.total(state) as u32;
         let heard = total(State::Alive);
         let known = self.topology.roster().len() as u32 - total(State::Left);
+        // While changes pour in, roots are unexplained that two repairs would find to be equal.
+        let last = self.agreements.roots.back();
+        let still = last.is_some_and(|&(_, at)| self.now.since(at) > UNSETTLED);
         let (mut compared, mut agree, mut apart, mut lag) = (0, 0, 0, Duration::ZERO);
         for sample in &self.agreements.samples {
             let age = self.now.since(sample.at);
@@ -182,7 +185,7 @@ impl Picture {
                 Found::Agrees(behind) if age <= MEMORY => {
                     (compared, agree, lag) = (compared + 1, agree + 1, lag.max(behind));
                 }
-                Found::Open(_) if self.now.since(sample.since) > UNSETTLED => {
+                Found::Open(_) if still && self.now.since(sample.since) > UNSETTLED => {
                     (compared, apart) = (compared + 1, apart + 1);
                 }
                 _ => {}
