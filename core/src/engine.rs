@@ -43,7 +43,7 @@ pub use calls::ForgetError;
 use keys::Keys;
 pub use keys::{KeyError, RingKey};
 pub use load::Load;
-pub use owners::Prefer;
+pub use owners::{Owner, Prefer};
 pub use queries::{Digest, Peer};
 pub use receive::DatagramError;
 
@@ -190,6 +190,7 @@ impl Engine {
 
     /// Moves the time on to `now`, and judges whether this node has slept.
     fn advance(&mut self, now: Instant) {
+        self.picture.note_root();
         let now = self.clock.read(now, self.picture.now, self.picture.timing.stall);
         if now <= self.picture.now {
             return;
@@ -239,9 +240,13 @@ impl Engine {
             Why::Probe => {
                 self.rest();
                 self.on_membership_due(why);
+                self.picture.tell_footing(&mut self.out);
             }
-            Why::Watch
-            | Why::Hearsay
+            Why::Watch => {
+                self.on_membership_due(why);
+                self.picture.tell_footing(&mut self.out);
+            }
+            Why::Hearsay
             | Why::Comeback
             | Why::Return
             | Why::Departure
@@ -304,6 +309,7 @@ impl Engine {
         self.segment.forget(ix);
         self.repair.forget(ix);
         self.picture.covers.forget(ix);
+        self.picture.agreements.forget(ix);
         self.picture.paths.forget(ix);
         self.picture.forget(&mut self.out, ix, cause);
     }

@@ -199,6 +199,7 @@
 //! | **owner** of a key | a member that serves it; they are ranked by rendezvous hashing | replica; highest random weight (HRW) |
 //! | **slot**, **candidate**, **plan** | one of equal parts of a group's keys; a member that may serve slots; which candidate serves which | partition, shard; shard allocation |
 //! | **hand-over** | one node offers a slot, another loads and acknowledges it, then the first lets go | make before break, rebalancing |
+//! | **footing**, **agreement** | how a node stands to its cluster: hears too few, holds something else, or agrees; the figures behind that | quorum; staleness |
 //! | **fingerprint**, **root**, [`Digest`] | a hash of one claim, record or blob; their sum over all living nodes | set checksum, digest; root of a Merkle tree, without the tree |
 //! | **repair** | two nodes compare roots, find what differs and exchange it | anti-entropy, push-pull sync (memberlist) |
 //! | **coded symbols** | cells from which two sets find their difference | rateless invertible Bloom look-up table (RIBLT) |
@@ -355,17 +356,18 @@ pub use base::{
 pub use claims::{DrainStamp, Locator, LocatorError, Traits, TraitsError};
 pub use config::{Config, ConfigError, ConfigPatch, Limits, LimitsPatch, Liveness, SendRatePatch};
 pub use engine::{
-    DatagramError, Digest, Engine, ForgetError, KeyError, Load, MetadataError, Peer, Prefer,
+    DatagramError, Digest, Engine, ForgetError, KeyError, Load, MetadataError, Owner, Peer, Prefer,
     RingKey,
 };
 pub use out::{
-    BroadcastError, BroadcastId, Cause, Event, KeyCause, KeyChange, MulticastState, Recipients,
-    Stats, Tag,
+    BroadcastError, BroadcastId, Cause, Event, Footing, KeyCause, KeyChange, MulticastState,
+    Recipients, Stats, Tag,
 };
 pub use packet::{KeyId, KeyIdError};
+pub use picture::Agreement;
 pub use seal::{ClusterName, ClusterNameError, HeldKey, Key, Keyring, KeyringError, Suite};
 pub use topology::{
     Change, Changes, Coverage, DownMembers, Fence, GroupError, GroupRecords, Item, KeyRange,
-    KeyRangeError, MergeError, Op, Overlap, Owner, OwnerChange, RecordDelta, Refusal, Shortfall,
+    KeyRangeError, MergeError, Op, Overlap, OwnerChange, RecordDelta, Refusal, Server, Shortfall,
     TimedItem, Topology, TopologyLimits, Write,
 };

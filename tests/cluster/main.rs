@@ -8,6 +8,7 @@ use core::time::Duration;
 use scalesmall_core::{Config, Engine, GroupName, KeyRange, NodeId, Op};
 use scalesmall_sim::{Build, Failure, Sim, lan, seed_from_env};
 
+mod agreement;
 mod calm;
 mod clock;
 mod crash;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use scalesmall_core::{
-    Coverage, Event, GroupName, KeyRange, NodeId, Op, Owner, OwnerChange, Peer, Recipients, Tag,
+    Coverage, Event, GroupName, KeyRange, NodeId, Op, OwnerChange, Peer, Recipients, Server, Tag,
     Traits,
 };
 use scalesmall_driver::{Front, Seed, SeedState};
@@ -220,7 +220,7 @@ pub(crate) fn state(node: &Front) -> Vec<EventRow> {
         node.owners(group).map(move |owner| {
             let drains = node.peer(owner.member).is_some_and(|it| it.draining.is_some());
             let change = if drains { OwnerChange::Draining } else { OwnerChange::Served };
-            let Owner { member, range, .. } = owner;
+            let Server { member, range, .. } = owner;
             Event::OwnersChanged { group: group.clone(), range, member, change }
         })
     });
@@ -243,7 +243,7 @@ fn said(peer: Peer) -> impl Iterator<Item = Event> {
 }
 
 /// A row of an owner; `None` if it is not known any more.
-fn owner(node: &Front, owner: &Owner) -> Option<OwnerRow> {
+fn owner(node: &Front, owner: &Server) -> Option<OwnerRow> {
     Some(OwnerRow {
         node: NodeRow::of(node, owner.member)?,
         endpoint: node.endpoint(owner)?.to_string(),

@@ -1,6 +1,6 @@
 //! Events in the log: how important each is, and what a program reads beside the sentence.
 
-use scalesmall_core::{Event, MulticastState};
+use scalesmall_core::{Event, Footing, MulticastState};
 use tracing::Level;
 
 use crate::log_lines::LogFormat;
@@ -42,6 +42,7 @@ fn level(event: &Event) -> Level {
         | Event::Stalled { .. }
         | Event::HeldOff { .. }
         | Event::Overflow { .. }
+        | Event::Footing { to: Footing::Minority | Footing::Apart, .. }
         | Event::Undelivered { .. }
         | Event::Multicast { to: MulticastState::Silent | MulticastState::Unheard, .. } => {
             Level::WARN
@@ -51,6 +52,7 @@ fn level(event: &Event) -> Level {
         | Event::Draining { .. }
         | Event::Key { .. }
         | Event::Moved { .. }
+        | Event::Footing { .. }
         | Event::Multicast { .. }
         | Event::Path { .. } => Level::INFO,
         _ => Level::DEBUG,
@@ -82,6 +84,7 @@ mod tests {
             Event::Refused { peer, highest: 5, lasted: span },
             Event::Isolated,
             Event::Stalled { late: span },
+            Event::Footing { from: Footing::Agreed, to: Footing::Minority },
             Event::HeldOff { reason: HoldReason::Stalls { times: 2 }, left: span },
             Event::Overflow { dropped: 7 },
             Event::Undelivered { message, limit: 400 },

@@ -7,8 +7,8 @@ use scalesmall_driver::Front;
 use toml::Table;
 
 use crate::protocol::{
-    AccountRow, ChangeRow, HoldRow, InfoRow, LostRow, Named, NodeRow, StallRow, TraitsRow, WhyRow,
-    millis, when,
+    AccountRow, AgreementRow, ChangeRow, HoldRow, InfoRow, LostRow, Named, NodeRow, StallRow,
+    TraitsRow, WhyRow, millis, when,
 };
 use crate::{cause, configuration};
 
@@ -36,6 +36,7 @@ pub(crate) fn info(node: &Front) -> Option<InfoRow> {
         draining: me.draining.is_some(),
         leaving: engine.is_leaving(),
         held_off: engine.held_off().map(HoldRow::new),
+        agreement: Some(AgreementRow::from(node.agreement())),
         uptime_ms: millis(node.uptime()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         peers,

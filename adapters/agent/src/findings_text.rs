@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use crate::protocol::{ChangeRow, InfoRow, Named, ReachabilityRow, RttRow, StallRow, WhyRow};
+use crate::protocol::{
+    AgreementRow, ChangeRow, InfoRow, Named, ReachabilityRow, RttRow, StallRow, WhyRow,
+};
 use crate::table::{age, shown_micros, span, table};
 use crate::terminal::escaped_lines;
 
@@ -35,6 +37,13 @@ pub(crate) fn info(row: &InfoRow) -> String {
         (None, false) if row.draining => "drains".to_owned(),
         (None, false) => "runs".to_owned(),
     };
+    let agreement = row.agreement.as_ref().map_or_else(String::new, |agreement| {
+        let AgreementRow { footing, compared, agree, lag_ms, known, heard } = agreement;
+        format!(
+            "{footing}: {agree} of {compared} compared agree, {lag_ms} ms behind at most; {heard} of {known} \
+             nodes are heard"
+        )
+    });
     let rows = [
         ("name", row.node.name.clone()),
         ("id", row.node.id.clone()),
@@ -48,6 +57,7 @@ pub(crate) fn info(row: &InfoRow) -> String {
         ("keys taken", row.keys.join(", ")),
         ("suite", row.suite.clone()),
         ("multicast", row.multicast.clone()),
+        ("agreement", agreement),
         ("peers", or(peers.join(", "), "none")),
         ("up for", span(row.uptime_ms)),
         ("version", row.version.clone()),

@@ -12,9 +12,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use scalesmall_core::{
-    BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event, ForgetError,
-    GroupError, GroupName, KeyRange, MetadataError, MulticastState, NodeId, NodeName, Op, Owner,
-    Peer, Recipients, Stats, Status, Tag, TimedItem, Traits, TraitsError,
+    Agreement, BroadcastError, BroadcastId, Config, ConfigError, Coverage, Engine, Epoch, Event,
+    ForgetError, GroupError, GroupName, KeyRange, MetadataError, MulticastState, NodeId, NodeName,
+    Op, Owner, Peer, Prefer, Recipients, Server, Stats, Status, Tag, TimedItem, Traits,
+    TraitsError,
 };
 
 use crate::bell::Bell;
@@ -272,6 +273,18 @@ impl Front {
         self.engine.set_draining(now, draining);
     }
 
+    /// The application has heard from a node by its own traffic. See `Engine::heard_from`.
+    pub fn heard_from(&mut self, node: NodeId) -> bool {
+        let now = self.clock.now();
+        self.engine.heard_from(now, node)
+    }
+
+    /// The application has not reached a node by its own traffic. See `Engine::failed_at`.
+    pub fn failed_at(&mut self, node: NodeId) -> bool {
+        let now = self.clock.now();
+        self.engine.failed_at(now, node)
+    }
+
     /// Tells the others that this node expects to be slow for `expected`.
     pub fn announce_slow(&mut self, expected: Duration) {
         let now = self.clock.now();
@@ -392,7 +405,7 @@ impl Front {
     /// Where an owner serves: its address, with the port of its service. `None` if the owner is not
     /// known any more.
     #[must_use]
-    pub fn endpoint(&self, owner: &Owner) -> Option<SocketAddr> {
+    pub fn endpoint(&self, owner: &Server) -> Option<SocketAddr> {
         self.engine.engine().endpoint(owner)
     }
 
@@ -426,12 +439,24 @@ impl Front {
     }
 
     /// The owners of `key`, best first.
-    pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
+    pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Server> + use<'_> {
         self.engine.engine().route(group, key)
     }
 
+    /// The owners of `key` in an order of choice, with all that is known of them. See `Engine::route_by`.
+    #[must_use]
+    pub fn route_by(&self, group: &GroupName, key: u32, prefer: &Prefer) -> Vec<Owner> {
+        self.engine.engine().route_by(group, key, prefer)
+    }
+
+    /// All of an owner that [`Front::route`] has returned; `None` if it has ceased to serve that range since.
+    #[must_use]
+    pub fn owner(&self, group: &GroupName, server: &Server) -> Option<Owner> {
+        self.engine.engine().owner(group, server)
+    }
+
     /// The owners of all keys of `group`, by range: what to read anew after `Event::Overflow`.
-    pub fn owners(&self, group: &GroupName) -> impl Iterator<Item = Owner> + use<'_> {
+    pub fn owners(&self, group: &GroupName) -> impl Iterator<Item = Server> + use<'_> {
         self.engine.engine().owners(group)
     }
 
@@ -439,6 +464,12 @@ impl Front {
     #[must_use]
     pub fn coverage(&self, group: &GroupName) -> Coverage {
         self.engine.engine().coverage(group)
+    }
+
+    /// Whether this node holds what the others hold, and hears most of them. See `Engine::agreement`.
+    #[must_use]
+    pub fn agreement(&self) -> Agreement {
+        self.engine.engine().agreement()
     }
 
     /// The other nodes.

@@ -227,6 +227,16 @@ impl Recorded {
         self.engine.set_draining(now, draining);
     }
 
+    pub(crate) fn heard_from(&mut self, now: Instant, node: NodeId) -> bool {
+        self.note(now, format_args!("heard_from {node}"));
+        self.engine.heard_from(now, node)
+    }
+
+    pub(crate) fn failed_at(&mut self, now: Instant, node: NodeId) -> bool {
+        self.note(now, format_args!("failed_at {node}"));
+        self.engine.failed_at(now, node)
+    }
+
     pub(crate) fn announce_slow(&mut self, now: Instant, expected: Duration) {
         let nanos = u64::try_from(expected.as_nanos()).unwrap_or(u64::MAX);
         self.note(now, format_args!("announce_slow {nanos}"));
@@ -423,6 +433,8 @@ mod tests {
         let traits = settings.traits.clone().with_tag("k", "v").unwrap();
         node.set_traits(traits.clone()).unwrap();
         node.set_draining(true);
+        let nobody = NodeId::from_bits(7);
+        assert!(!node.heard_from(nobody) && !node.failed_at(nobody));
         let _ = node.pump().unwrap();
         while node.poll_event().is_some() {}
         let me = node.peer(node.id()).unwrap();
@@ -431,6 +443,7 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         let at = |call: &str| text.find(call).unwrap();
         assert!(at(" set_traits ") < at(" poll_transmit "), "{text}");
+        assert!(text.contains(" heard_from 0000000000000007") && text.contains(" failed_at 0"));
         let replayed = crate::replay(text.as_bytes(), settings.keys.ring()).unwrap();
         let again = replayed.engine.peer(replayed.engine.id()).unwrap();
         assert_eq!((again.traits, again.draining), (me.traits, me.draining));

@@ -359,6 +359,14 @@ impl<'a> Words<'a> {
                 let _ = engine.set_traits(now, traits);
             }
             "set_draining" => engine.set_draining(now, self.parse()?),
+            "heard_from" => {
+                let node: NodeId = self.parse()?;
+                engine.heard_from(now, node);
+            }
+            "failed_at" => {
+                let node: NodeId = self.parse()?;
+                engine.failed_at(now, node);
+            }
             "announce_slow" => engine.announce_slow(now, Duration::from_nanos(self.parse()?)),
             "forget" => {
                 let node: NodeId = self.parse()?;

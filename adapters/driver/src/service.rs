@@ -4,9 +4,9 @@ pub use std::thread::JoinHandle;
 
 pub use bytes::Bytes;
 pub use scalesmall_core::{
-    BroadcastError, BroadcastId, Cause, Coverage, Epoch, Event, GroupError, GroupName, KeyRange,
-    Life, MetadataError, NodeId, NodeName, Op, Owner, OwnerChange, Peer, Recipients, Status, Suite,
-    Tag, TimedItem,
+    Agreement, BroadcastError, BroadcastId, Cause, Coverage, Epoch, Event, Footing, GroupError,
+    GroupName, KeyRange, Life, MetadataError, NodeId, NodeName, Op, Owner, OwnerChange, Peer,
+    Prefer, Recipients, Server, Status, Suite, Tag, TimedItem,
 };
 
 pub use crate::call_error::CallError;

@@ -139,6 +139,10 @@ fn own(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String) {
         Event::Key { key, change, cause } => {
             info!(target: EVENT, node = name(node), %key, ?change, ?cause, "what the node does with a key has changed");
         }
+        Event::Footing { from, to } => {
+            let (from, to) = (from.name(), to.name());
+            info!(target: EVENT, node = name(node), from, to, "this node stands otherwise to its cluster");
+        }
         Event::Path { peer, from, to } if to < from => {
             warn!(target: EVENT, node = name(node), peer = name(*peer), from, to, "smaller datagrams pass to a peer than before");
         }

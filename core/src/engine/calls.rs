@@ -160,6 +160,38 @@ impl Engine {
         Ok(())
     }
 
+    /// The application has heard from a node by its own traffic, just now: that counts like a pong. A probe
+    /// of the node that runs has its answer, and a suspicion ends. Returns whether it counts: the node is
+    /// known, another one, and by what all are told alive.
+    ///
+    /// It ends what has begun and puts nothing off: the node is probed in its turn all the same, and if it
+    /// is silent then it is called down as it would have been. To say it for each answer of the node is
+    /// cheap.
+    ///
+    /// ```
+    /// use scalesmall_core::{Engine, Instant, NodeId};
+    ///
+    /// /// What a client learns from a call to a server, told to the engine.
+    /// fn called(engine: &mut Engine, now: Instant, server: NodeId, answered: bool) -> bool {
+    ///     if answered { engine.heard_from(now, server) } else { engine.failed_at(now, server) }
+    /// }
+    /// ```
+    pub fn heard_from(&mut self, now: Instant, node: NodeId) -> bool {
+        self.advance(now);
+        let known = self.picture.find(node);
+        known.is_some_and(|ix| self.membership.heard_from(&mut self.picture, &mut self.out, ix))
+    }
+
+    /// The application has not reached a node by its own traffic, say as a call of it has timed out: the
+    /// node is probed now instead of in its turn, and nothing else follows from it. Returns whether it is:
+    /// it is known and shown as alive, is not being probed already, and this is not the second time within
+    /// [`Config::probe_interval`]; of different nodes 16 in that time.
+    pub fn failed_at(&mut self, now: Instant, node: NodeId) -> bool {
+        self.advance(now);
+        let known = self.picture.find(node);
+        known.is_some_and(|ix| self.membership.failed_at(&self.picture, &mut self.out, ix))
+    }
+
     /// Tells the others that this node expects to be slow for a while: for that long, a minute at
     /// most, its silence does not count.
     pub fn announce_slow(&mut self, now: Instant, expected: Duration) {

@@ -205,6 +205,8 @@ impl Engine {
     /// Compares the root of a peer, which is equal to this node's if it is left out. If they
     /// differ, this node may have missed something.
     fn compare(&mut self, with: Ix, root: Option<u64>) {
+        self.picture.note_root();
+        self.picture.agreements.compared(with, root, self.picture.now);
         let difference = root.map_or(0, |root| root.wrapping_sub(self.picture.root()));
         if root.is_some() && difference == 0 {
             self.repair.tombstones.level(&mut self.picture, &mut self.out, with);

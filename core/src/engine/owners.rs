@@ -4,11 +4,78 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
+use core::net::SocketAddr;
 
 use super::Engine;
-use crate::base::{GroupName, Hash, Ix, Status};
+use crate::base::{GroupName, Hash, Ix, NodeId, Status};
+use crate::out::Footing;
 use crate::placement::{Candidate, weighted};
-use crate::topology::{Owner, Shortfall};
+use crate::topology::{Fence, KeyRange, Server, Shortfall};
+
+/// An owner of a key, with what a service needs to choose among several and to guard what they write.
+///
+/// # The fencing token
+///
+/// [`Owner::fence`] orders the times at which *this* owner took *this* range. An owner sends its token with
+/// each write, and the store keeps the highest one that it has seen of each owner and range, and refuses
+/// lower ones:
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use scalesmall_core::{Epoch, Fence, KeyRange, NodeId};
+///
+/// #[derive(Default)]
+/// struct Store(BTreeMap<(NodeId, KeyRange), Fence>);
+///
+/// impl Store {
+///     fn takes(&mut self, owner: NodeId, range: KeyRange, fence: Fence) -> bool {
+///         let highest = self.0.entry((owner, range)).or_insert(fence);
+///         *highest = fence.max(*highest);
+///         *highest == fence
+///     }
+/// }
+///
+/// let (mut store, owner, range) = (Store::default(), NodeId::from_bits(7), KeyRange::FULL);
+/// let token = |epoch, clock| Fence { epoch: Epoch(epoch), clock };
+/// let taken = [token(1, 5), token(2, 1), token(1, 6)].map(|it| store.takes(owner, range, it));
+/// assert_eq!(taken, [true, true, false], "the last is of a life that is over");
+/// ```
+///
+/// | what is written | is it refused? | if that must be refused as well |
+/// |---|---|---|
+/// | late, by an earlier life of the owner | yes, once the store has seen the later life | |
+/// | late, from before the owner gave the range up and took it again | yes, once the store has seen the later term | |
+/// | by the owner before a hand-over, late | no: it is another owner, and tokens of different owners are not comparable | the store takes the new owner's term from a [hand-over](crate::placement::Handover) and refuses the old one |
+/// | by two owners on two sides of a cut | no: each has a token of its own, and both are valid | a lease or a leader from a consensus service, whose term goes in front of the token; or take writes only while most nodes are in sight |
+/// | by either, to a store that has forgotten its tokens | no | keep the tokens with what they guard |
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Owner {
+    /// The member.
+    pub member: NodeId,
+    /// The range that the key is a part of.
+    pub range: KeyRange,
+    /// Since when it serves the range: its life, and the clock of the write by which it took it.
+    pub fence: Fence,
+    /// The address that packets for the member go to.
+    pub addr: SocketAddr,
+    /// The port at which it serves the key.
+    pub port: u16,
+    /// The zone that it has named.
+    pub zone: Option<String>,
+    /// Whether it drains: it serves what it has, and is to get nothing new.
+    pub draining: bool,
+    /// What it is believed to be.
+    pub status: Status,
+}
+
+impl Owner {
+    /// Where it serves the key: its address, with the port of its service.
+    #[must_use]
+    pub const fn endpoint(&self) -> SocketAddr {
+        SocketAddr::new(self.addr.ip(), self.port)
+    }
+}
 
 /// What a service looks for among the owners of a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -60,7 +127,41 @@ impl Engine {
                 });
             ranked = first.into_iter().chain(rest).collect();
         }
-        ranked.into_iter().map(|(.., owner)| owner).collect()
+        ranked.into_iter().filter_map(|(.., owner)| self.owner(group, &owner)).collect()
+    }
+
+    /// As [`Engine::route_by`], unless this node stands below `least` to its cluster.
+    ///
+    /// # Errors
+    ///
+    /// How it stands, if that is below `least`.
+    pub fn route_if(
+        &self,
+        least: Footing,
+        group: &GroupName,
+        key: u32,
+        prefer: &Prefer,
+    ) -> Result<Vec<Owner>, Footing> {
+        let footing = self.picture.agreement().footing;
+        if footing < least { Err(footing) } else { Ok(self.route_by(group, key, prefer)) }
+    }
+
+    /// All of an owner that [`Engine::route`] has returned; `None` if it has ceased to serve that range
+    /// since.
+    #[must_use]
+    pub fn owner(&self, group: &GroupName, server: &Server) -> Option<Owner> {
+        let fence = self.picture.topology.fence(group, server)?;
+        let ix = self.picture.find(server.member)?;
+        Some(Owner {
+            member: server.member,
+            range: server.range,
+            fence,
+            addr: self.picture.peers.places.shown(ix),
+            port: server.port,
+            zone: self.picture.traits(ix).zone().map(String::from),
+            draining: self.picture.drains(ix).is_some(),
+            status: self.picture.state(ix).shown(),
+        })
     }
 
     /// The members of a group as a [placement](crate::placement) takes them: the

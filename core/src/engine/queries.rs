@@ -12,8 +12,9 @@ use crate::base::{Epoch, GroupName, HoldReason, Ix, Life, NodeId, NodeName, Stat
 use crate::claims::{AttributeKind, DrainStamp, Traits};
 use crate::config::Config;
 use crate::out::{MulticastState, Stats};
+use crate::picture::Agreement;
 use crate::placement::Slots;
-use crate::topology::{Coverage, Fence, Op, Owner, Shortfall, TimedItem};
+use crate::topology::{Coverage, Fence, Op, Server, Shortfall, TimedItem};
 
 /// What is known of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl Engine {
     /// Where an owner serves a key: its address, with the port of its service. `None` if the owner is
     /// not known any more.
     #[must_use]
-    pub fn endpoint(&self, owner: &Owner) -> Option<SocketAddr> {
+    pub fn endpoint(&self, owner: &Server) -> Option<SocketAddr> {
         let at = self.address(owner.member)?;
         Some(SocketAddr::new(at.ip(), owner.port))
     }
@@ -192,7 +193,8 @@ impl Engine {
     }
 
     /// The owners of a key, best first. All nodes with the same picture name the same first owner.
-    pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
+    /// [`Engine::owner`] tells more of one, and [`Engine::route_by`] of all, in an order of choice.
+    pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Server> + use<'_> {
         self.picture.topology.route(group, key)
     }
 
@@ -223,7 +225,7 @@ impl Engine {
     ///     }
     /// }
     /// ```
-    pub fn owners(&self, group: &GroupName) -> impl Iterator<Item = Owner> + use<'_> {
+    pub fn owners(&self, group: &GroupName) -> impl Iterator<Item = Server> + use<'_> {
         self.picture.topology.owners(group)
     }
 
@@ -240,14 +242,9 @@ impl Engine {
     }
 
     /// The fencing token of an owner that [`Engine::route`] has returned; `None` if it has ceased to
-    /// serve that range since.
-    ///
-    /// | what the token fences, at a store that refuses lower ones of the same owner | what it does not |
-    /// |---|---|
-    /// | late writes of an earlier life of the owner | writes of another owner, on the other side of a cut |
-    /// | late writes from before the owner gave the range up and took it again | writes to a store that forgets tokens |
+    /// serve that range since. What it is good for is told at [`Owner`](crate::Owner).
     #[must_use]
-    pub fn fence(&self, group: &GroupName, owner: &Owner) -> Option<Fence> {
+    pub fn fence(&self, group: &GroupName, owner: &Server) -> Option<Fence> {
         self.picture.topology.fence(group, owner)
     }
 
@@ -285,6 +282,23 @@ impl Engine {
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest(self.picture.root())
+    }
+
+    /// Whether this node holds what the others hold, how stale its picture may be, and whether it still hears
+    /// most of the nodes. Each change of [`Agreement::footing`] is told by
+    /// [`Event::Footing`](crate::Event::Footing).
+    ///
+    /// ```
+    /// use scalesmall_core::{Engine, Footing};
+    ///
+    /// /// Whether a service takes writes: not on the smaller side of a cut.
+    /// fn takes_writes(engine: &Engine) -> bool {
+    ///     engine.agreement().footing > Footing::Minority
+    /// }
+    /// ```
+    #[must_use]
+    pub fn agreement(&self) -> Agreement {
+        self.picture.agreement()
     }
 
     /// Why the others hold this node off, and for how much longer; `None` if they do not. See

@@ -262,9 +262,14 @@ impl Membership {
 
     /// A peer has answered something of this node's own: it lives.
     pub(crate) fn on_sign_of_life(&mut self, picture: &mut Picture, out: &mut Out, ix: Ix) {
+        self.renewal.answered(picture, out, ix);
+        self.on_living(picture, out, ix);
+    }
+
+    /// A peer lives, in whatever life.
+    pub(super) fn on_living(&mut self, picture: &mut Picture, out: &mut Out, ix: Ix) {
         self.note_answer(picture);
         self.hearsay.answered(picture.id(ix));
-        self.renewal.answered(picture, out, ix);
         let state = picture.state(ix);
         if state.is_living() {
             self.watches.answered(picture, out, ix);

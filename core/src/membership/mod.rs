@@ -11,6 +11,7 @@
 //! | `comeback`, `returns` | retrying the lost, and telling all that one of them is back |
 //! | `renewal`, `numbers` | when this node begins a new life; whether its own packet numbers are refused |
 //! | `draining` | which other owners this node may count on when it drains |
+//! | `evidence` | what the application has found out about peers by its own traffic |
 //! | `departure` | when this node may stop after it has said that it leaves |
 //!
 //! Nodes that are gone are forgotten by `repair::tombstones`.
@@ -21,6 +22,7 @@ mod claims;
 mod comeback;
 mod departure;
 mod draining;
+mod evidence;
 mod hearsay;
 mod numbers;
 mod probe;
@@ -38,6 +40,7 @@ use challenge::Challenges;
 use comeback::Comeback;
 use departure::Departure;
 use draining::Draining;
+use evidence::Failed;
 use hearsay::{Doubt, Hearsay};
 use numbers::Numbers;
 use probe::{Probes, Unanswered};
@@ -59,6 +62,7 @@ pub(crate) struct Membership {
     pub(crate) returns: Returns,
     pub(crate) departure: Departure,
     pub(crate) draining: Draining,
+    failed: Failed,
 }
 
 impl Membership {
@@ -75,6 +79,7 @@ impl Membership {
         self.comeback.start(picture, out);
         self.hearsay.clear();
         self.returns.clear();
+        self.failed.clear();
     }
 
     /// What was asked has not been sent, or this node was asleep when the answers came.
@@ -123,6 +128,7 @@ impl Membership {
         self.watches.forget(picture, out, ix);
         self.numbers.forget(ix);
         self.draining.forget(ix);
+        self.failed.retain(|&(failed, _)| failed != ix);
         self.returns.told(ix);
     }
 }

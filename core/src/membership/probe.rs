@@ -114,6 +114,27 @@ impl Probes {
         self.arm(out);
     }
 
+    /// Probes a peer out of its turn. Returns whether that begins now.
+    pub(crate) fn begin(&mut self, picture: &Picture, out: &mut Out, ix: Ix) -> bool {
+        let begins = self.fits(picture, ix) && self.running.len() < MOST_RUNNING;
+        if begins {
+            out.stats.probes_sent += 1;
+            let now = picture.now;
+            self.ask(picture, out, Probe { ix, tries: 1, since: now, due: now });
+            self.arm(out);
+        }
+        begins
+    }
+
+    /// A peer has been heard otherwise: its probe has found what it looked for.
+    pub(crate) fn spare(&mut self, out: &mut Out, ix: Ix) {
+        if self.is_running(ix) {
+            self.running.retain(|probe| probe.ix != ix);
+            self.completed = true;
+            self.arm(out);
+        }
+    }
+
     /// Forgets the running probes: this node was asleep when the answers came.
     pub(crate) fn void(&mut self, out: &mut Out) {
         self.running.clear();
@@ -151,9 +172,7 @@ impl Probes {
             if self.running.len() < MOST_RUNNING
                 && let Some(ix) = self.next_target(picture, out)
             {
-                out.stats.probes_sent += 1;
-                let now = picture.now;
-                self.ask(picture, out, Probe { ix, tries: 1, since: now, due: now });
+                self.begin(picture, out, ix);
             }
         }
         self.arm(out);
@@ -224,11 +243,7 @@ impl Probes {
         picture.note_answer(at);
         // The way to it works: what was lost before was lost by chance.
         self.detour.take_if(|(other, _)| *other == by);
-        if self.is_running(by) {
-            self.running.retain(|probe| probe.ix != by);
-            self.completed = true;
-            self.arm(out);
-        }
+        self.spare(out, by);
         true
     }
 

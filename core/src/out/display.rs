@@ -5,7 +5,7 @@
 
 use core::fmt::{Display, Formatter, Result};
 
-use super::event::{Cause, Event, KeyCause, KeyChange, MulticastState};
+use super::event::{Cause, Event, Footing, KeyCause, KeyChange, MulticastState};
 use crate::base::HoldReason;
 use crate::topology::{Item, Op};
 
@@ -68,6 +68,25 @@ impl Display for Cause {
             Self::OwnStall => "this node had stalled, and withdraws its suspicion",
             Self::Forgotten => "this node was told to forget it",
         })
+    }
+}
+
+impl Footing {
+    /// The term for it: `minority`, `apart`, `unknown` or `agreed`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Minority => "minority",
+            Self::Apart => "apart",
+            Self::Unknown => "unknown",
+            Self::Agreed => "agreed",
+        }
+    }
+}
+
+impl Display for Footing {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(self.name())
     }
 }
 
@@ -209,6 +228,9 @@ impl Event {
                 "message {} did not reach all nodes: at most {limit} bytes pass somewhere",
                 message.sequence
             ),
+            Self::Footing { from, to } => {
+                write!(f, "this node's footing in its cluster is {to}, was {from}")
+            }
             Self::Stalled { late } => write!(f, "this node did not run for {late:?}"),
             Self::HeldOff { reason, left } => {
                 write!(f, "the others hold this node off for {left:?}: {reason}")

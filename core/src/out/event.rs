@@ -204,6 +204,14 @@ pub enum Event {
         /// The most bytes of payload that would have passed there.
         limit: usize,
     },
+    /// This node stands otherwise to its cluster than before: worse, as told at once, or better for a while.
+    /// `Engine::agreement` has the figures.
+    Footing {
+        /// How it stood.
+        from: Footing,
+        /// How it stands now.
+        to: Footing,
+    },
     /// This node was not run for a while. It has withdrawn its suspicions.
     Stalled {
         /// How late the engine was called.
@@ -285,6 +293,25 @@ pub enum MulticastState {
     /// without another speaker, in a cluster of at least
     /// [`Config::least_hearers`](crate::Config::least_hearers).
     Unheard,
+}
+
+/// How a node stands to its cluster, from the worst to the best.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Footing {
+    /// It hears no more than half of the nodes that have not left, itself included, or too few of those that
+    /// it asked to verify a silence have reported: it may be on the smaller side of a cut. What the
+    /// other side does it does not know.
+    Minority,
+    /// It hears most of the nodes, and more than a quarter of those that it has compared itself with of late
+    /// hold something else, for longer than changes take to spread.
+    Apart,
+    /// It hears most of the nodes, and has compared itself with none of them of late, as it has just begun
+    /// or is alone.
+    #[default]
+    Unknown,
+    /// It hears most of the nodes, and they hold what it holds but for changes that are on their way.
+    Agreed,
 }
 
 /// Why a peer's status changed.

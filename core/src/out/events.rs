@@ -21,6 +21,7 @@ enum Subject<'a> {
     Path(NodeId),
     Place(NodeId),
     Multicast,
+    Footing,
 }
 
 /// An event that waits.
@@ -251,6 +252,7 @@ fn subject(event: &Event) -> Option<Subject<'_>> {
         Event::Path { peer, .. } => Some(Subject::Path(*peer)),
         Event::Moved { peer, .. } => Some(Subject::Place(*peer)),
         Event::Multicast { .. } => Some(Subject::Multicast),
+        Event::Footing { .. } => Some(Subject::Footing),
         Event::Key { .. }
         | Event::Message { .. }
         | Event::Undelivered { .. }
@@ -276,6 +278,7 @@ fn hash(subject: Subject<'_>) -> u64 {
             Hash::new(KEY, kind).bytes(group.as_bytes()).node(node).word(keys)
         }
         Subject::Multicast => Hash::new(KEY, 3),
+        Subject::Footing => Hash::new(KEY, 9),
         Subject::Path(node) => Hash::new(KEY, 4).node(node),
         Subject::Traits(node) => Hash::new(KEY, 5).node(node),
         Subject::Draining(node) => Hash::new(KEY, 6).node(node),
@@ -297,6 +300,9 @@ fn merge(old: Event, new: Event, new_life: bool) -> Option<Event> {
         }
         (Event::Multicast { from, .. }, Event::Multicast { to, .. }) => {
             (from != to).then_some(Event::Multicast { from, to })
+        }
+        (Event::Footing { from, .. }, Event::Footing { to, .. }) => {
+            (from != to).then_some(Event::Footing { from, to })
         }
         (Event::Path { from, .. }, Event::Path { peer, to, .. }) => {
             (from != to).then_some(Event::Path { peer, from, to })

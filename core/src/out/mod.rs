@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::topology::{Change, Changes};
 use crate::wire::Frame;
 
-pub use event::{Cause, Event, KeyCause, KeyChange, MulticastState};
+pub use event::{Cause, Event, Footing, KeyCause, KeyChange, MulticastState};
 pub(crate) use events::Events;
 pub use message::{BroadcastError, BroadcastId, Recipients, Tag};
 pub(crate) use outbox::{Intent, Outbox, Say, To};

@@ -1,5 +1,6 @@
 //! What this node believes: the replicated data, its peers, the paths to them.
 
+mod agreement;
 pub(crate) mod cover;
 mod evidence;
 mod falls;
@@ -32,6 +33,8 @@ use crate::timing::Timing;
 use crate::topology::{Changes, GroupError, Topology};
 use crate::wire::{AttributeVersion, Frame, OVERHEAD};
 
+pub use agreement::Agreement;
+pub(crate) use agreement::Agreements;
 pub(crate) use evidence::{News, Weighed, is_doubtful};
 pub(crate) use health::Health;
 pub(crate) use newness::Newness;
@@ -61,6 +64,7 @@ pub(crate) struct Picture {
     pub(crate) attributes: Attributes,
     pub(crate) health: Health,
     pub(crate) newness: Newness,
+    pub(crate) agreements: Agreements,
     /// The highest epoch of all that this node has forgotten in this life, and the number of its own last
     /// packet then: recordings of them quote none above it.
     pub(crate) forgotten: Option<(Epoch, u64)>,
@@ -91,6 +95,7 @@ impl Picture {
             attributes: Attributes::default(),
             health: Health::default(),
             newness: Newness::default(),
+            agreements: Agreements::default(),
             forgotten: None,
         }
     }
@@ -109,6 +114,7 @@ impl Picture {
             self.attributes.set(key, me, Ix::ME, kind, 1, bytes);
         }
         self.covers.clear();
+        self.agreements.start();
         self.paths.renumber(self.now, self.config.max_datagram);
         // What was recorded before is bound to the life that is over.
         self.forgotten = None;

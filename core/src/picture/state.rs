@@ -223,6 +223,9 @@ impl Picture {
         new_life: bool,
     ) {
         let from = self.state(ix);
+        if cause == Cause::VerifiersSilent {
+            self.agreements.unconfirmed(self.now);
+        }
         self.peers.set_state(ix, from.after(what), self.now, &self.timing);
         let changes = self.follow_state(ix);
         if from.shown() != self.state(ix).shown() || new_life {

@@ -102,7 +102,7 @@ pub use coverage::{Coverage, Overlap};
 pub use item::{GroupRecords, Item, KeyRange, KeyRangeError, Op, RecordDelta, TimedItem, Write};
 pub use limits::{DownMembers, GroupError, MergeError, TopologyLimits};
 pub(crate) use merge::Applied;
-pub use route::{Fence, Owner};
+pub use route::{Fence, Server};
 pub use shortfall::Shortfall;
 
 use crate::base::{Epoch, GroupName, Ix, Life, NodeId};

@@ -4,7 +4,7 @@ use super::change::{Change, Changes, OwnerChange};
 use super::group::Writer;
 use super::index::Entry;
 use super::item::{KeyRange, Op, Write};
-use super::{Owner, Topology};
+use super::{Server, Topology};
 use crate::base::{Epoch, GroupName, Ix, Life, NodeId, Status};
 use crate::topology::limits::DownMembers;
 
@@ -64,12 +64,12 @@ impl Topology {
 
     /// The owners of all keys of a group, by (start, end); each member once for each range that it serves.
     /// [`DownMembers`] says whether members that are not present are skipped.
-    pub fn owners(&self, group: &GroupName) -> impl Iterator<Item = Owner> + use<'_> {
+    pub fn owners(&self, group: &GroupName) -> impl Iterator<Item = Server> + use<'_> {
         let entries = self.groups.by_name(group).into_iter().flat_map(|group| group.index.iter());
         let shown = entries.filter(|entry| self.is_shown(Ix::from_raw(entry.member)));
         shown.map(|Entry { start, end, member, port }| {
             let member = self.roster.id(Ix::from_raw(member));
-            Owner { member, port, range: KeyRange::between(start, end) }
+            Server { member, port, range: KeyRange::between(start, end) }
         })
     }
 

@@ -8,7 +8,7 @@ use super::coverage::Coverage;
 use super::group::{Group, timed};
 use super::item::{GroupRecords, Op, RecordDelta, TimedItem, Write};
 use super::record::Record;
-use super::route::{Fence, Owner, Route};
+use super::route::{Fence, Route, Server};
 use super::shortfall::{self, Shortfall};
 use crate::base::{Epoch, GroupName, Ix, NodeId};
 use crate::reconcile::{FingerprintKey, Root};
@@ -88,7 +88,7 @@ impl Topology {
     /// that serves the key under several ranges appears once for each, by range. [`DownMembers`]
     /// says whether members that are not present are skipped; the order of the others is the same
     /// without them. Up to 8 owners take no allocation.
-    pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Owner> + use<'_> {
+    pub fn route(&self, group: &GroupName, key: u32) -> impl Iterator<Item = Server> + use<'_> {
         Route::new(self, self.groups.by_name(group), key)
     }
 
@@ -118,7 +118,7 @@ impl Topology {
     /// The fencing token of an owner that [`route`](Self::route) has returned; `None` if it has ceased
     /// to serve that range since.
     #[must_use]
-    pub fn fence(&self, group: &GroupName, owner: &Owner) -> Option<Fence> {
+    pub fn fence(&self, group: &GroupName, owner: &Server) -> Option<Fence> {
         let ix = self.roster.find(owner.member)?;
         let write = self.groups.by_name(group)?.record(ix)?.get(owner.range)?;
         let fence = Fence { epoch: self.roster.epoch(ix), clock: write.clock };
@@ -191,7 +191,7 @@ impl Topology {
     }
 
     /// The owners of a key with their scores, best first.
-    pub(crate) fn route_scored(&self, group: &GroupName, key: u32) -> Vec<(u64, Owner)> {
+    pub(crate) fn route_scored(&self, group: &GroupName, key: u32) -> Vec<(u64, Server)> {
         Route::new(self, self.groups.by_name(group), key).scored()
     }
 

@@ -14,10 +14,11 @@ use super::index::{Entry, Position};
 use super::item::KeyRange;
 use crate::base::{Epoch, Hash, Ix, NodeId, fold};
 
-/// A member that serves a key.
+/// A member that serves a key, and under which range and port: what a look-up finds without looking at
+/// anything else. [`Engine::owner`](crate::Engine::owner) tells the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub struct Owner {
+pub struct Server {
     /// The member.
     pub member: NodeId,
     /// The port at which it serves the key.
@@ -30,9 +31,8 @@ pub struct Owner {
 ///
 /// A later life has the higher epoch, and within a life a later write the higher clock. So a store
 /// that remembers the highest token of each owner refuses what an earlier life of the owner, or an
-/// earlier term in the same life, still sends. Tokens of *different* owners are not ordered by who
-/// serves the range rightfully: on two sides of a cut each side has an owner, and nothing here
-/// tells which one should win. Whoever needs that asks a consensus service.
+/// earlier term in the same life, still sends. What it does not fence, and what to use then, is told at
+/// [`Owner`](crate::Owner).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Fence {
@@ -102,7 +102,7 @@ impl<'a> Route<'a> {
     }
 
     /// All owners with their scores, best first.
-    pub(super) fn scored(mut self) -> Vec<(u64, Owner)> {
+    pub(super) fn scored(mut self) -> Vec<(u64, Server)> {
         let Some(group) = self.group else { return Vec::new() };
         self.rank(group);
         let ranked = self.ranked.as_slice().iter();
@@ -110,18 +110,18 @@ impl<'a> Route<'a> {
     }
 
     #[inline]
-    fn owner(&self, group: &Group, position: Position) -> Owner {
+    fn owner(&self, group: &Group, position: Position) -> Server {
         let Entry { start, end, member, port } = group.index.entry(position);
         let member = self.topology.roster.id(Ix::from_raw(member));
-        Owner { member, port, range: KeyRange::between(start, end) }
+        Server { member, port, range: KeyRange::between(start, end) }
     }
 }
 
 impl Iterator for Route<'_> {
-    type Item = Owner;
+    type Item = Server;
 
     #[inline]
-    fn next(&mut self) -> Option<Owner> {
+    fn next(&mut self) -> Option<Server> {
         let group = self.group?;
         self.asked += 1;
         if self.asked == 1

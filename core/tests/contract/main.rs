@@ -15,6 +15,7 @@ mod draining;
 mod dump;
 mod embedding;
 mod events;
+mod evidence;
 mod falls;
 mod families;
 mod freshness;

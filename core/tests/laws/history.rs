@@ -321,6 +321,14 @@ impl World {
                 self.lie(node(about), node(to), group(g), keys(range), u64::from(ahead));
             }
             Step::Defend { node: at } => self.change(node(at), |topology, _| topology.defend()),
+            Step::Believe { .. } | Step::Drain { .. } | Step::Show { .. } => self.look(step),
+        }
+    }
+
+    /// A node learns something that is in no record.
+    fn look(&mut self, step: &Step) {
+        let node = |node: u8| usize::from(node) % NODES;
+        match *step {
             Step::Believe { at, node: of, status } => {
                 let (at, of) = (node(at), id(node(of)));
                 self.statuses[at].insert(of, status);
@@ -336,6 +344,7 @@ impl World {
                 self.lists[node(at)] = down;
                 self.change(node(at), |topology, _| topology.set_down_members(down));
             }
+            _ => unreachable!("{step:?} is in records"),
         }
     }
 

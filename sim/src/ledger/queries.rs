@@ -1,6 +1,6 @@
 //! The queries that an application routes by, compared with a scan of items and statuses.
 
-use scalesmall_core::{DownMembers, Engine, GroupName, KeyRange, NodeId, Op, Owner};
+use scalesmall_core::{DownMembers, Engine, GroupName, KeyRange, NodeId, Op, Server};
 
 use super::broken;
 use crate::check::{Law, Verdict};
@@ -33,8 +33,8 @@ struct Served {
     range: KeyRange,
 }
 
-impl From<Owner> for Served {
-    fn from(owner: Owner) -> Self {
+impl From<Server> for Served {
+    fn from(owner: Server) -> Self {
         Self { member: owner.member, port: owner.port, range: owner.range }
     }
 }

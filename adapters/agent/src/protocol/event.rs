@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use scalesmall_core::{
-    Event, GroupName, KeyCause, KeyChange, KeyId, KeyRange, NodeId, Op, OwnerChange, Status,
-    TimedItem,
+    Event, Footing, GroupName, KeyCause, KeyChange, KeyId, KeyRange, NodeId, Op, OwnerChange,
+    Status, TimedItem,
 };
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +109,11 @@ pub(crate) enum What {
     Isolated,
     /// What multicast does for this node: `working`, `silent` or `unheard`.
     Multicast {
+        from: String,
+        to: String,
+    },
+    /// How this node stands to its cluster: `minority`, `apart`, `unknown` or `agreed`.
+    Footing {
         from: String,
         to: String,
     },
@@ -390,6 +395,16 @@ fn own(event: &Event) -> (What, String) {
         Event::Multicast { from, to } => {
             let ((from, _), (to, sentence)) = (cause::multicast(*from), cause::multicast(*to));
             (What::Multicast { from: from.to_owned(), to: to.to_owned() }, sentence.to_owned())
+        }
+        Event::Footing { from, to } => {
+            let sentence = match to {
+                Footing::Minority => "this node hears too few of the others: it may be cut off",
+                Footing::Apart => "others hold something else than this node, and it does not pass",
+                Footing::Agreed => "the others hold what this node holds",
+                _ => "this node has not compared itself with others yet",
+            };
+            let [from, to] = [from, to].map(ToString::to_string);
+            (What::Footing { from, to }, sentence.to_owned())
         }
         Event::Undelivered { message, limit } => {
             let sequence = message.sequence;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use std::time::Duration;
 
-use scalesmall_core::{HoldReason, Status};
+use scalesmall_core::{Agreement, HoldReason, Status};
 use scalesmall_driver::{Stall, Transition};
 use serde::{Deserialize, Serialize};
 
@@ -37,12 +37,40 @@ pub(crate) struct InfoRow {
     pub(crate) leaving: bool,
     /// Set while the others hold it off.
     pub(crate) held_off: Option<HoldRow>,
+    /// Whether it holds what the others hold, and hears most of them.
+    #[serde(default)]
+    pub(crate) agreement: Option<AgreementRow>,
     pub(crate) uptime_ms: u64,
     pub(crate) version: String,
     /// How many other nodes are in each status.
     pub(crate) peers: BTreeMap<String, usize>,
     /// What the engine goes by, as in `[engine]` of a configuration.
     pub(crate) engine: BTreeMap<String, serde_json::Value>,
+}
+
+/// How a node stands to its cluster, and by which figures.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct AgreementRow {
+    /// `minority`, `apart`, `unknown` or `agreed`.
+    pub(crate) footing: String,
+    pub(crate) compared: u32,
+    pub(crate) agree: u32,
+    pub(crate) lag_ms: u64,
+    pub(crate) known: u32,
+    pub(crate) heard: u32,
+}
+
+impl From<Agreement> for AgreementRow {
+    fn from(of: Agreement) -> Self {
+        Self {
+            footing: of.footing.to_string(),
+            compared: of.compared,
+            agree: of.agree,
+            lag_ms: millis(of.lag),
+            known: of.known,
+            heard: of.heard,
+        }
+    }
 }
 
 /// Why a node is held off.

@@ -13,8 +13,8 @@ mod version;
 
 pub(crate) use event::{EventRow, OWN_NAME, What};
 pub(crate) use evidence::{
-    AccountRow, ChangeRow, HoldRow, InfoRow, LostRow, ReachabilityRow, RttRow, SeenRow, StallRow,
-    ToldRow, WhyRow,
+    AccountRow, AgreementRow, ChangeRow, HoldRow, InfoRow, LostRow, ReachabilityRow, RttRow,
+    SeenRow, StallRow, ToldRow, WhyRow,
 };
 pub(crate) use message::{MessageRow, OWN_TAG, SentRow};
 pub(crate) use named::{NameOf, Named, NodeRow};

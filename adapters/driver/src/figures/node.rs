@@ -1,6 +1,6 @@
 //! The node itself: build, uptime, queues, seeds.
 
-use scalesmall_core::MulticastState;
+use scalesmall_core::{Footing, MulticastState};
 
 use super::{Family, Value};
 use crate::call_error::CALLS;
@@ -14,6 +14,12 @@ pub(super) fn families(front: &Front) -> Vec<Family> {
     let bytes = Family::gauge(
         "queue_events",
         "Bytes of messages and metadata in events that the application has not taken yet.",
+    );
+    let agreement = front.agreement();
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let lag = Family::gauge(
+        "agreement_lag",
+        "The oldest change that a peer with the same picture lacked, or this node.",
     );
     vec![
         Family::info(
@@ -48,12 +54,31 @@ pub(super) fn families(front: &Front) -> Vec<Family> {
         .with([], Value::Whole(load.health.into())),
         Family::gauge("keys", "Keys that this node accepts.")
             .count(engine.config().keys.ids().count()),
+        footing(front),
+        Family::gauge("agreement_peers", "Peers that this node has compared its picture with in the last ten seconds: how many hold the same but for changes that are on their way, and how many do not.")
+            .labelled("agrees", "yes", count(agreement.agree))
+            .labelled("agrees", "no", count(agreement.compared - agreement.agree)),
+        lag.in_unit("seconds").with([], Value::Real(agreement.lag.as_secs_f64())),
+        Family::gauge("nodes", "Nodes that are known and have not left, this one included: those that it hears, and the others.")
+            .labelled("heard", "yes", count(agreement.heard))
+            .labelled("heard", "no", count(agreement.known - agreement.heard)),
         multicast(front.multicast()),
         seeds(front),
         queue_lengths(front),
         queue_limits(front),
         bytes.in_unit("bytes").count(load.event_bytes),
     ]
+}
+
+fn footing(front: &Front) -> Family {
+    let now = front.agreement().footing;
+    let all = [Footing::Minority, Footing::Apart, Footing::Unknown, Footing::Agreed];
+    let family = Family::gauge(
+        "footing",
+        "How this node stands to its cluster: 1 for that, 0 for the others.",
+    );
+    all.into_iter()
+        .fold(family, |family, of| family.labelled("footing", of.name(), usize::from(now == of)))
 }
 
 fn queue_lengths(front: &Front) -> Family {
