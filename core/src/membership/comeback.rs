@@ -203,12 +203,7 @@ impl Comeback {
     }
 
     /// Asks the next few unreachable peers from a place of the table on; returns where to go on.
-    fn sweep(
-        picture: &Picture,
-        out: &mut Out,
-        place: Ix,
-        by_relay: &mut Vec<Ix>,
-    ) -> Option<Ix> {
+    fn sweep(picture: &Picture, out: &mut Out, place: Ix, by_relay: &mut Vec<Ix>) -> Option<Ix> {
         let unreachable = |&ix: &Ix| ix >= place && picture.state(ix).is_unreachable();
         let mut lost: Vec<Ix> =
             picture.topology.roster().iter().filter(unreachable).take(SWEEP_PEERS + 1).collect();

@@ -223,9 +223,8 @@ impl Network {
         (from, source): (usize, SocketAddr),
         (to, target): (usize, SocketAddr),
     ) -> bool {
-        let stops = |cut: &Cut| {
-            !cut.multicast && cut.concerns(source, target) && cut.stops(now, from, to)
-        };
+        let stops =
+            |cut: &Cut| !cut.multicast && cut.concerns(source, target) && cut.stops(now, from, to);
         !self.cuts.iter().any(stops)
     }
 

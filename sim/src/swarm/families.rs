@@ -5,8 +5,8 @@ use super::{choice, millis, moving, pause};
 use crate::addresses::Family::{self, V4, V6};
 use crate::random::{Random, Ratio};
 use crate::scenario::{
-    Await, Cluster, Direction, Goal, Home, Nodes, Nothing, Preset, Readdress, Recover, Seeds, Serve,
-    Span, Step, Whom,
+    Await, Cluster, Direction, Goal, Home, Nodes, Nothing, Preset, Readdress, Recover, Seeds,
+    Serve, Span, Step, Whom,
 };
 
 /// Settles who has addresses of which families: of one of them, or of both. The first node, which others
@@ -38,13 +38,16 @@ pub(super) fn shape(random: &mut Random, cluster: &mut Cluster) {
 pub(super) fn bend(random: &mut Random, cluster: &Cluster, steps: &mut Vec<Step>) {
     for _ in 0..random.between(1, 6) {
         let Some(place) = pause(random, steps, 0) else { return };
-        let fault = if random.hit(Ratio(1, 3)) { vec![other(random)] } else { moving::fault(random) };
+        let fault =
+            if random.hit(Ratio(1, 3)) { vec![other(random)] } else { moving::fault(random) };
         for step in fault.into_iter().rev() {
             steps.insert(place, step);
         }
     }
     let times = if cluster.preset == Preset::Wan { 4 } else { 1 };
-    let wait = |what, within: u64| Step::Await(Await { what, within: millis(times * within), figure: None });
+    let wait = |what, within: u64| {
+        Step::Await(Await { what, within: millis(times * within), figure: None })
+    };
     steps.extend([
         // Somebody can vouch for everybody.
         given(Whom::these([0]), *choice(random, BOTH), Span::default()),
@@ -54,7 +57,7 @@ pub(super) fn bend(random: &mut Random, cluster: &Cluster, steps: &mut Vec<Step>
         Step::Recover(Recover { restart: true, own: false, calm: millis(1_000) }),
         Step::ForbidHidden(Nothing {}),
     ]);
-    for _ in 0..random.between(0, 3) {
+    if random.hit(Ratio(3, 4)) {
         steps.extend(no_way(random, cluster.nodes));
     }
     let range = random.below(4) as u32;
@@ -84,14 +87,14 @@ fn given(whom: Whom, addresses: &[Family], late: Span) -> Step {
     Step::Readdress(Readdress { whom, swap: false, addresses: addresses.to_vec(), late })
 }
 
-/// Nothing passes between a few nodes and a few others, or nothing of one family; the first node is none
-/// of them.
+/// Nothing passes between one or two nodes and one or two others, or nothing of one family. The first node
+/// is none of them: of any three that a node asks to verify another of these, one at least can.
 fn no_way(random: &mut Random, nodes: usize) -> Option<Step> {
-    let few = |random: &mut Random| 1 + random.below(3.min(nodes as u64 / 2)) as usize;
     let mut others: Vec<usize> = (1..nodes).collect();
     let mut take = |random: &mut Random| {
-        let count = few(random).min(others.len());
-        let taken = (0..count).map(|_| others.swap_remove(random.below(others.len() as u64) as usize));
+        let count = others.len().min(random.between(1, 2) as usize);
+        let taken =
+            (0..count).map(|_| others.swap_remove(random.below(others.len() as u64) as usize));
         taken.collect::<Vec<usize>>()
     };
     let (from, to) = (take(random), take(random));

@@ -382,4 +382,19 @@ mod tests {
             assert!(scenario.steps.contains(&Step::ForbidHidden(Nothing {})));
         }
     }
+
+    #[test]
+    fn families_are_apart_and_the_first_node_has_both() {
+        let (mut alone, mut apart) = (0, 0);
+        for scenario in worlds(Kind::Families) {
+            let homes = &scenario.cluster.homes;
+            assert!(homes.iter().all(|home| !home.these.contains(0)));
+            alone += usize::from(homes.len() == 2);
+            // The last act, in which some have no way to some others.
+            let last = scenario.steps.iter().rposition(|step| matches!(step, Step::Kill(_)));
+            let cut = |step: &Step| matches!(step, Step::Cut(_));
+            apart += usize::from(scenario.steps[last.unwrap()..].iter().any(cut));
+        }
+        assert!(alone > 200 && apart > 150, "{alone} {apart}");
+    }
 }
