@@ -44,13 +44,14 @@ pub(super) fn bend(random: &mut Random, cluster: &Cluster, steps: &mut Vec<Step>
             steps.insert(place, step);
         }
     }
+    let both = *choice(random, BOTH);
     let times = if cluster.preset == Preset::Wan { 4 } else { 1 };
     let wait = |what, within: u64| {
         Step::Await(Await { what, within: millis(times * within), figure: None })
     };
     steps.extend([
         // Somebody can vouch for everybody.
-        given(Whom::these([0]), *choice(random, BOTH), Span::default()),
+        given(Whom::these([0]), both, Span::default()),
         Step::Kill(Whom::share(100)),
         Step::Run(millis(2_000)),
         Step::Restart(Whom::default()),
@@ -80,7 +81,8 @@ fn other(random: &mut Random) -> Step {
     let late = if random.hit(Ratio(1, 2)) { Span::default() } else { millis(random.below(3_000)) };
     let whom = Whom::some(random.between(1, 3) as usize);
     let families: [&[Family]; 4] = [&[V4], &[V6], &[V4, V6], &[V6, V4]];
-    given(whom, *choice(random, &families), late)
+    let addresses = *choice(random, &families);
+    given(whom, addresses, late)
 }
 
 fn given(whom: Whom, addresses: &[Family], late: Span) -> Step {
