@@ -94,51 +94,22 @@ fn claim() -> Claim {
     }
 }
 
-/// Frames, each with the lines that the dissector shows of it.
-fn samples() -> Vec<(Vec<Frame>, Vec<&'static str>)> {
-    let one = |frame: Frame, lines: &[&'static str]| (vec![frame], lines.to_vec());
-    let record = Frame::Record {
-        group: group(),
-        delta: RecordDelta {
-            member: other().id,
-            epoch: other().epoch,
-            since: 3,
-            floor: 2,
-            clock: 9,
-            target: 12,
-            writes: Box::new([
-                Write { range: KeyRange::new(16, 255).unwrap(), op: Op::Add, port: 8080, clock: 5 },
-                Write { range: KeyRange::FULL, op: Op::Remove, port: 0, clock: 9 },
-            ]),
-        },
-    };
-    let message = Frame::Message(Message {
-        origin: other(),
-        sequence: 6,
-        tag: 7,
-        group: Some(group()),
-        payload: Bytes::from_static(b"\x0a\x0b"),
-    });
-    let slow = Frame::Slow { life: other(), millis: 1_500 };
-    let spread = |route| {
-        let packets_ago = NonZeroU64::new(4).unwrap();
-        let first_try = Some(FirstTry { packets_ago, place: 2 });
-        Frame::Spread(Spread { route, hops: 9, frames: 1, first_try })
-    };
-    let ring = Route::Ring { from: 0x10, until: 0xff00, group: Some(group()), covered: true };
-    let holdings = Frame::Holdings(Holdings {
-        from: 1,
-        to: 0xfeed,
-        answer: true,
-        claims: vec![claim()],
-        records: vec![RecordVersion { group: group(), member: other(), clock: 12 }],
-        attributes: vec![AttributeVersion {
-            life: other(),
-            kind: AttributeKind(1),
-            version: 8,
-            sum: 3,
-        }],
-    });
+/// Frames, and the lines that the dissector shows of them.
+type Shown = (Vec<Frame>, Vec<&'static str>);
+
+fn one(frame: Frame, lines: &[&'static str]) -> Shown {
+    (vec![frame], lines.to_vec())
+}
+
+fn slow() -> Frame {
+    Frame::Slow { life: other(), millis: 1_500 }
+}
+
+fn samples() -> Vec<Shown> {
+    [answers(), news(), spreads(), looks(), repairs(), notices()].concat()
+}
+
+fn answers() -> Vec<Shown> {
     vec![
         one(Frame::Ping { root: 0xabcd_ef01 }, &["Ping", "root: 0x00000000abcdef01"]),
         one(Frame::Pong { packet: 300, root: None }, &["Pong", "packet: 300"]),
@@ -148,50 +119,78 @@ fn samples() -> Vec<(Vec<Frame>, Vec<&'static str>)> {
         ),
         one(Frame::Ack { packet: 1 << 40 }, &["Ack", "packet: 1099511627776"]),
         one(Frame::Challenge { packet: 127 }, &["Challenge", "packet: 127"]),
+    ]
+}
+
+fn record() -> Shown {
+    let (member, epoch) = (other().id, other().epoch);
+    let range = KeyRange::new(16, 255).unwrap();
+    let writes = Box::new([
+        Write { range, op: Op::Add, port: 8080, clock: 5 },
+        Write { range: KeyRange::FULL, op: Op::Remove, port: 0, clock: 9 },
+    ]);
+    let delta = RecordDelta { member, epoch, since: 3, floor: 2, clock: 9, target: 12, writes };
+    let lines = [
+        "Record: users of a node",
+        "group: users",
+        "owner: a node",
+        "since: 3",
+        "floor: 2",
+        "clock: 9",
+        "target: 12",
+        "write: 5 add 00000010 to 000000ff port 8080",
+        "write: 9 remove all keys",
+    ];
+    one(Frame::Record { group: group(), delta }, &lines)
+}
+
+fn news() -> Vec<Shown> {
+    let message = Frame::Message(Message {
+        origin: other(),
+        sequence: 6,
+        tag: 7,
+        group: Some(group()),
+        payload: Bytes::from_static(b"\x0a\x0b"),
+    });
+    let claimed = [
+        "Claim: a node down 5",
+        "incarnation: 5",
+        "standing: down",
+        "accuser: 0000000000001111",
+        "confirmed by: 000000000000abcd",
+        "age: 300",
+        "name: a node",
+        "address: 10.1.2.3:4567",
+        "address: [fd00::9]:89",
+    ];
+    let bytes = Bytes::from_static(b"\x01\x02");
+    let attribute = Frame::Attribute { life: other(), kind: AttributeKind(1), version: 4, bytes };
+    vec![
+        one(Frame::Claim(claim()), &claimed),
+        record(),
         one(
-            Frame::Claim(claim()),
-            &[
-                "Claim: a node down 5",
-                "incarnation: 5",
-                "standing: down",
-                "accuser: 0000000000001111",
-                "confirmed by: 000000000000abcd",
-                "age: 300",
-                "name: a node",
-                "address: 10.1.2.3:4567",
-                "address: [fd00::9]:89",
-            ],
-        ),
-        one(
-            record,
-            &[
-                "Record: users of a node",
-                "group: users",
-                "owner: a node",
-                "since: 3",
-                "floor: 2",
-                "clock: 9",
-                "target: 12",
-                "write: 5 add 00000010 to 000000ff port 8080",
-                "write: 9 remove all keys",
-            ],
-        ),
-        one(
-            Frame::Attribute {
-                life: other(),
-                kind: AttributeKind(1),
-                version: 4,
-                bytes: Bytes::from_static(b"\x01\x02"),
-            },
+            attribute,
             &["Attribute: a node", "life: a node", "kind: 1", "version: 4", "bytes: 0102"],
         ),
-        one(slow.clone(), &["Slow: a node", "millis: 1500"]),
+        one(slow(), &["Slow: a node", "millis: 1500"]),
         one(
             message,
             &["Message: a node 6", "sequence: 6", "tag: 7", "group: users", "payload: 0a0b"],
         ),
+    ]
+}
+
+fn spreads() -> Vec<Shown> {
+    let spread = |route| {
+        let packets_ago = NonZeroU64::new(4).unwrap();
+        let first_try = Some(FirstTry { packets_ago, place: 2 });
+        Frame::Spread(Spread { route, hops: 9, frames: 1, first_try })
+    };
+    let ring = Route::Ring { from: 0x10, until: 0xff00, group: Some(group()), covered: true };
+    let listed = Route::Listed(vec![other().id, SENDER.id]);
+    vec![
         (
-            vec![spread(ring), slow.clone()],
+            vec![spread(ring), slow()],
             vec![
                 "Spread: ring in a group with the covered",
                 "hops: 9",
@@ -205,9 +204,24 @@ fn samples() -> Vec<(Vec<Frame>, Vec<&'static str>)> {
             ],
         ),
         (
-            vec![spread(Route::Listed(vec![other().id, SENDER.id])), slow.clone()],
+            vec![spread(listed), slow()],
             vec!["Spread: list", "node: a node", "node: 0000000000001111"],
         ),
+        (
+            vec![Frame::Numbered { sequence: 32, frames: 1 }, slow()],
+            vec!["Numbered", "sequence: 32", "frames: 1", "Slow: a node"],
+        ),
+        one(Frame::Beat { sequence: 31 }, &["Beat", "sequence: 31"]),
+        one(Frame::Missed { since: 33, silent: true }, &["since: 33", "silent: 1"]),
+        one(
+            Frame::Heard { speaker: other().id, nodes: vec![SENDER.id] },
+            &["Heard: a node", "speaker: a node", "node: 0000000000001111"],
+        ),
+    ]
+}
+
+fn looks() -> Vec<Shown> {
+    vec![
         one(
             Frame::Verify { suspect: other(), millis: 900 },
             &["Verify: a node", "suspect: a node", "millis: 900"],
@@ -217,6 +231,34 @@ fn samples() -> Vec<(Vec<Frame>, Vec<&'static str>)> {
             &["Verdict: a node", "finding: silent"],
         ),
         one(Frame::Suspicion, &["Suspicion"]),
+        one(Frame::Vouch { life: other(), packet: 21 }, &["Vouch: a node", "packet: 21"]),
+        one(Frame::Duplicate { epoch: Epoch(0x99) }, &["epoch: 0x0000000000000099"]),
+    ]
+}
+
+fn repairs() -> Vec<Shown> {
+    let holdings = Frame::Holdings(Holdings {
+        from: 1,
+        to: 0xfeed,
+        answer: true,
+        claims: vec![claim()],
+        records: vec![RecordVersion { group: group(), member: other(), clock: 12 }],
+        attributes: vec![AttributeVersion {
+            life: other(),
+            kind: AttributeKind(1),
+            version: 8,
+            sum: 3,
+        }],
+    });
+    let held = [
+        "from: 0x0000000000000001",
+        "to: 0x000000000000feed",
+        "answer: 1",
+        "claim: a node down 5",
+        "record: users of a node up to 12",
+        "attribute: kind 1 of a node, version 8",
+    ];
+    vec![
         one(
             Frame::Want { group: group(), member: other(), since: 44 },
             &["Want: a node", "group: users", "since: 44"],
@@ -225,29 +267,7 @@ fn samples() -> Vec<(Vec<Frame>, Vec<&'static str>)> {
             Frame::Ranges(vec![RangeSum { from: 0, to: 0xff, sum: 0x77, count: 3 }]),
             &["to: 0x00000000000000ff", "sum: 0x0000000000000077", "count: 3"],
         ),
-        one(
-            holdings,
-            &[
-                "from: 0x0000000000000001",
-                "to: 0x000000000000feed",
-                "answer: 1",
-                "claim: a node down 5",
-                "record: users of a node up to 12",
-                "attribute: kind 1 of a node, version 8",
-            ],
-        ),
-        one(
-            Frame::Heard { speaker: other().id, nodes: vec![SENDER.id] },
-            &["Heard: a node", "speaker: a node", "node: 0000000000001111"],
-        ),
-        one(Frame::Vouch { life: other(), packet: 21 }, &["Vouch: a node", "packet: 21"]),
-        one(Frame::Duplicate { epoch: Epoch(0x99) }, &["epoch: 0x0000000000000099"]),
-        one(Frame::Beat { sequence: 31 }, &["Beat", "sequence: 31"]),
-        (
-            vec![Frame::Numbered { sequence: 32, frames: 1 }, slow],
-            vec!["Numbered", "sequence: 32", "frames: 1", "Slow: a node"],
-        ),
-        one(Frame::Missed { since: 33, silent: true }, &["since: 33", "silent: 1"]),
+        one(holdings, &held),
         one(
             Frame::Coded(Coded { from: 2, to: 3, count: 4, cells: vec![5] }),
             &["from: 0x0000000000000002", "count: 4", "cells: 0000000000000005"],
@@ -256,6 +276,11 @@ fn samples() -> Vec<(Vec<Frame>, Vec<&'static str>)> {
             Frame::Lacking(Lacking { from: 2, to: 3, elements: vec![6] }),
             &["to: 0x0000000000000003", "elements: 0000000006"],
         ),
+    ]
+}
+
+fn notices() -> Vec<Shown> {
+    vec![
         one(Frame::Padding { bytes: 3 }, &["Padding", "bytes: 000000"]),
         one(Frame::Narrow, &["Narrow"]),
         one(Frame::TooLarge { packet: 51, bytes: 52 }, &["TooLarge", "packet: 51", "bytes: 52"]),
