@@ -159,6 +159,9 @@ impl Engine {
         if error != SendError::Refused {
             self.picture.health.unsent(to);
         }
+        if let (SendError::Unreachable, Destination::Unicast(addr)) = (error, to) {
+            self.picture.peers.places.no_way(addr);
+        }
     }
 
     /// Builds the next datagram, appends it to `datagram` and returns its destination; `None` if

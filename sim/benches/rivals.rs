@@ -1,4 +1,5 @@
-//! The engine and the crate `foca` side by side: the same network, the same seeds, the same work.
+//! The engine and the crates `foca` and `kinship-core` side by side: the same network, the same seeds, the
+//! same work.
 //!
 //! ```console
 //! $ cargo bench -p scalesmall-sim --bench rivals -- [LINE ...] [--seeds N] [--out sim/RESULTS.md]
@@ -6,18 +7,23 @@
 //!
 //! With `--out` the lines that are measured replace those that the page of results has.
 //!
-//! `foca` runs at its own configuration for a local network; it has no authentication, no groups
-//! and no repair, and a change is a custom broadcast of 20 bytes. Times are virtual, medians over
-//! all seeds.
+//! Each runs at its own configuration for a local network. `foca` has no authentication, no groups and no
+//! repair. `kinship-core` encrypts, and joins and repairs over connections of TCP, which the network here
+//! does not have: [`streams`] stands in for them. With both a change is a broadcast of the application, of
+//! 20 bytes. Times are virtual, medians over all seeds.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on is to stop")]
 
-#[path = "rivals/node.rs"]
-mod node;
+#[path = "rivals/foca.rs"]
+mod foca;
+#[path = "rivals/kinship.rs"]
+mod kinship;
+#[path = "rivals/streams.rs"]
+mod streams;
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
-use node::Rival;
+use foca::Swim;
+use kinship::Kinship;
 use scalesmall_core::{Engine, GroupName, KeyRange, Op};
 use scalesmall_sim::report::{Beside, results_beside};
 use scalesmall_sim::scenario::Unit;
@@ -45,13 +51,27 @@ impl Contender for Engine {
     }
 }
 
-impl Contender for Rival {
+impl Contender for Swim {
     fn cluster(seed: u64, nodes: usize) -> Build<Self> {
         Build::of(seed, nodes, move |birth| Self::new(birth, nodes))
     }
 
     fn change(sim: &mut Sim<Self>, node: usize) {
         sim.with(node, |rival, _| rival.change(CHANGE));
+    }
+
+    fn shows(&self) -> bool {
+        self.shows(CHANGE)
+    }
+}
+
+impl Contender for Kinship {
+    fn cluster(seed: u64, nodes: usize) -> Build<Self> {
+        Build::of(seed, nodes, Self::new)
+    }
+
+    fn change(sim: &mut Sim<Self>, node: usize) {
+        sim.with(node, |rival, now| rival.change(now, CHANGE));
     }
 
     fn shows(&self) -> bool {
@@ -91,18 +111,25 @@ struct Extent {
 
 type Measure = fn(&Extent, u64, &mut Line);
 
-/// Every line with the measurement of either contender.
-const LINES: [(&str, Measure, Measure); 10] = [
-    ("bootstrap", bootstrap::<Engine>, bootstrap::<Rival>),
-    ("idle", idle::<Engine>, idle::<Rival>),
-    ("update", update::<Engine>, update::<Rival>),
-    ("update at 10 % loss", update_lossy::<Engine>, update_lossy::<Rival>),
-    ("crash", crash::<Engine>, crash::<Rival>),
-    ("mass crash", mass_crash::<Engine>, mass_crash::<Rival>),
-    ("leave", leave::<Engine>, leave::<Rival>),
-    ("partition", partition::<Engine>, partition::<Rival>),
-    ("loss", loss::<Engine>, loss::<Rival>),
-    ("slow nodes", slow::<Engine>, slow::<Rival>),
+/// The same measurement of each contender.
+macro_rules! measures {
+    ($measure:ident) => {
+        [$measure::<Engine>, $measure::<Swim>, $measure::<Kinship>]
+    };
+}
+
+/// Every line with its measurements.
+const LINES: [(&str, [Measure; 3]); 10] = [
+    ("bootstrap", measures!(bootstrap)),
+    ("idle", measures!(idle)),
+    ("update", measures!(update)),
+    ("update at 10 % loss", measures!(update_lossy)),
+    ("crash", measures!(crash)),
+    ("mass crash", measures!(mass_crash)),
+    ("leave", measures!(leave)),
+    ("partition", measures!(partition)),
+    ("loss", measures!(loss)),
+    ("slow nodes", measures!(slow)),
 ];
 
 fn main() {
@@ -127,20 +154,21 @@ fn main() {
         .iter()
         .filter(|arg| LINES.iter().any(|(name, ..)| name.starts_with(arg.as_str())))
         .collect();
-    println!("{:<44} {:>14} {:>14}", "", "scalesmall", "foca");
-    for (name, ours, theirs) in LINES {
+    println!("{:<44} {:>14} {:>14} {:>14}", "", "scalesmall", "foca", "kinship");
+    for (name, measures) in LINES {
         if !asked.is_empty() && !asked.iter().any(|arg| name.starts_with(arg.as_str())) {
             continue;
         }
-        let (mut left, mut right) = (Line::default(), Line::default());
+        let mut measured = [Line::default(), Line::default(), Line::default()];
         for seed in 1..=extent.seeds {
-            ours(&extent, seed, &mut left);
-            theirs(&extent, seed, &mut right);
+            for (measure, line) in measures.iter().zip(&mut measured) {
+                measure(&extent, seed, line);
+            }
         }
-        let lines = compared(name, &left.0, &right.0);
+        let lines = compared(name, &measured);
         println!("{name}");
-        for Beside { figure, ours, theirs, .. } in &lines {
-            println!("  {figure:<42} {ours:>14} {theirs:>14}");
+        for Beside { figure, ours, theirs: [foca, kinship], .. } in &lines {
+            println!("  {figure:<42} {ours:>14} {foca:>14} {kinship:>14}");
         }
         if let Some(page) = &out {
             let before = std::fs::read_to_string(page).unwrap();
@@ -153,28 +181,28 @@ fn workspace() -> &'static std::path::Path {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-fn compared(name: &str, left: &Measured, right: &Measured) -> Vec<Beside> {
-    let mut lines = Vec::new();
-    let theirs: BTreeMap<&str, &Vec<Option<u64>>> =
-        right.iter().map(|(name, _, values)| (name.as_str(), values)).collect();
-    for (what, unit, values) in left {
-        let show = |values: &Vec<Option<u64>>| {
-            // What was not reached counts as longer than all that was.
-            let sample = Sample::of(values.iter().map(|value| value.unwrap_or(u64::MAX)));
-            match sample.median() {
-                u64::MAX => "not reached".to_owned(),
-                median => unit.show(median),
-            }
+fn compared(name: &str, [engine, others @ ..]: &[Line; 3]) -> Vec<Beside> {
+    let show = |unit: Unit, values: &[Option<u64>]| {
+        // What was not reached counts as longer than all that was.
+        let sample = Sample::of(values.iter().map(|value| value.unwrap_or(u64::MAX)));
+        match sample.median() {
+            u64::MAX => "not reached".to_owned(),
+            median => unit.show(median),
+        }
+    };
+    let line = |(what, unit, values): &(String, Unit, Vec<Option<u64>>)| {
+        let of = |other: &Line| {
+            let found = other.0.iter().find(|(name, ..)| name == what);
+            found.map_or_else(String::new, |(_, unit, values)| show(*unit, values))
         };
-        let other = theirs.get(what.as_str()).map_or_else(String::new, |values| show(values));
-        lines.push(Beside {
+        Beside {
             line: name.to_owned(),
             figure: what.clone(),
-            ours: show(values),
-            theirs: other,
-        });
-    }
-    lines
+            ours: show(*unit, values),
+            theirs: others.each_ref().map(of),
+        }
+    };
+    engine.0.iter().map(line).collect()
 }
 
 /// A cluster in which all see all, or that has had two minutes for it.

@@ -94,6 +94,7 @@
 //! $ scalesmall-sim results --only crash
 //! $ scalesmall-sim explore --kind wan --runs 500 --all
 //! $ scalesmall-sim replay sim/scenarios/crash.toml --seed 2 --pcap crash.pcap
+//! $ scalesmall-sim dissector > scalesmall.lua; wireshark -X lua_script:scalesmall.lua crash.pcap
 //! $ scalesmall-sim replay sim/scenarios/crash.toml --seed 2 --trace - | jq -c 'select(.kind == "lost")'
 //! $ scalesmall-sim replay one.rec two.rec three.rec --key-file group.key --html cluster.html
 //! ```

@@ -210,14 +210,16 @@ fn listed_part(picture: &Picture, to: Ix, targets: &Targets<'_>, peers: Range<us
 }
 
 /// The peer that receives a part: one of the part, or a relay if packets of this node reach none near
-/// its beginning.
+/// its beginning. If there is no other one, the part goes back to the relay that it came from, which
+/// reaches all of it.
 fn receiver(
     picture: &Picture,
     out: &mut Out,
     part: impl Iterator<Item = Ix> + Clone,
     from: Option<Ix>,
 ) -> Option<Ix> {
-    pick(picture, part).or_else(|| picture.relay(out, from.as_slice()))
+    let other = pick(picture, part).or_else(|| picture.relay(out, from.as_slice()));
+    other.or_else(|| picture.relay(out, &[]))
 }
 
 /// The first peer of a part that is not under suspicion and knows its cluster, if there is one near the

@@ -46,6 +46,10 @@ impl Engine {
         self.advance(now);
         self.picture.locate_me(&locator);
         self.membership.asking.moved();
+        if locator.first().family() != said.first().family() {
+            // What it sends and hears by multicast may be that of the other family from now on.
+            self.segment.start(&self.picture, &mut self.out, false);
+        }
         let known = self.picture.claim(Ix::ME);
         if self.picture.object(&mut self.out, known.incarnation, Plea::Well) {
             self.picture.tell_all_of(&mut self.out, Ix::ME);

@@ -137,15 +137,17 @@ impl Comeback {
         }
     }
 
-    /// Makes one attempt, or a step of a sweep.
-    pub(crate) fn on_timer(&mut self, picture: &Picture, out: &mut Out) {
+    /// Makes one attempt, or a step of a sweep. Returns the unreachable peers that packets of this node do
+    /// not reach: a relay is to try them.
+    pub(crate) fn on_timer(&mut self, picture: &Picture, out: &mut Out) -> Vec<Ix> {
+        let mut by_relay = Vec::new();
         if let Some((place, left)) = self.sweep {
             if out.outbox.is_held(picture.now, picture.config.max_datagram, true) {
                 // At a low rate the greetings would wait in front of answers.
                 out.timers.set(Why::Comeback, Some(picture.now + picture.timing.sweep_step));
-                return;
+                return by_relay;
             }
-            let next = Self::sweep(picture, out, place);
+            let next = Self::sweep(picture, out, place, &mut by_relay);
             let more = left > 0 && picture.peers.total(State::Unreachable) > 0;
             let again = more.then(|| (Ix::ME, left - 1));
             self.sweep = next.map(|next| (next, left)).or(again);
@@ -156,7 +158,7 @@ impl Comeback {
                     picture.timing.sweep_pause
                 };
                 out.timers.set(Why::Comeback, Some(picture.now + pause));
-                return;
+                return by_relay;
             }
         }
         let alone = picture.ring.len() == 0;
@@ -169,7 +171,7 @@ impl Comeback {
                 let claim = picture.claim(ix);
                 out.say_frame(picture.unbound(ix), Frame::Claim(claim));
             }
-            picture.greet_everywhere(out, ix);
+            try_lost(picture, out, ix, &mut by_relay);
         }
         if (alone || self.is_turn_of(picture, out, self.weight_of_seeds(picture)))
             && let Some(addr) = self.next_seed(picture)
@@ -193,6 +195,7 @@ impl Comeback {
         };
         let anybody = !self.seeds.is_empty() || Self::random_lost(picture, out).is_some();
         out.timers.set(Why::Comeback, anybody.then(|| picture.now + wait));
+        by_relay
     }
 
     fn begin_attempts(&mut self, picture: &Picture) {
@@ -200,13 +203,13 @@ impl Comeback {
     }
 
     /// Asks the next few unreachable peers from a place of the table on; returns where to go on.
-    fn sweep(picture: &Picture, out: &mut Out, place: Ix) -> Option<Ix> {
+    fn sweep(picture: &Picture, out: &mut Out, place: Ix, by_relay: &mut Vec<Ix>) -> Option<Ix> {
         let unreachable = |&ix: &Ix| ix >= place && picture.state(ix).is_unreachable();
         let mut lost: Vec<Ix> =
             picture.topology.roster().iter().filter(unreachable).take(SWEEP_PEERS + 1).collect();
         let next = if lost.len() > SWEEP_PEERS { lost.pop() } else { None };
         for ix in lost {
-            picture.greet_everywhere(out, ix);
+            try_lost(picture, out, ix, by_relay);
         }
         next
     }
@@ -305,6 +308,16 @@ impl Comeback {
         }
         self.isolated = Some((picture.now, pause));
         out.event(Event::Isolated);
+    }
+}
+
+/// Asks a lost peer to answer, or notes that a relay is to try it. One that is down is tried by those that
+/// reach it, and all are told when it is back.
+fn try_lost(picture: &Picture, out: &mut Out, ix: Ix, by_relay: &mut Vec<Ix>) {
+    if picture.is_direct(ix) {
+        picture.greet_everywhere(out, ix);
+    } else if picture.state(ix).is_unreachable() {
+        by_relay.push(ix);
     }
 }
 

@@ -112,7 +112,11 @@ impl Membership {
                     self.on_silence(picture, out, &claim, by);
                 }
             }
-            Why::Comeback => self.comeback.on_timer(picture, out),
+            Why::Comeback => {
+                for lost in self.comeback.on_timer(picture, out) {
+                    self.probes.try_by_relay(picture, out, lost);
+                }
+            }
             Why::Return => self.returns.on_timer(picture, out),
             Why::Departure => self.departure.on_timer(out),
             Why::Draining => self.draining.on_timer(picture, out),

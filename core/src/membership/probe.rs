@@ -279,6 +279,12 @@ impl Probes {
         self.running.push(Probe { due: picture.now + wait, ..probe });
     }
 
+    /// Has a relay try an unreachable peer that packets of this node do not reach.
+    pub(crate) fn try_by_relay(&mut self, picture: &Picture, out: &mut Out, ix: Ix) {
+        let wait = picture.config.max_timeout.min(picture.config.silence_window / 2);
+        self.ask_relay(picture, out, ix, wait);
+    }
+
     /// Has a relay probe a peer that packets of this node do not reach.
     fn ask_relay(&mut self, picture: &Picture, out: &mut Out, ix: Ix, wait: Duration) {
         let (now, memory) = (picture.now, picture.timing.ping_memory);

@@ -143,6 +143,18 @@ impl Places {
         place.heard |= place.at == source;
     }
 
+    /// There is no way from here to an address. A peer that was heard there is not reached directly any more,
+    /// if this node has no address of that family: what was heard may have waited here since before it lost
+    /// its own.
+    pub(crate) fn no_way(&mut self, addr: SocketAddr) {
+        let addr = Address::from(addr);
+        let mine = self.mine;
+        if !addr.family().meet(mine) {
+            let there = self.table.iter_mut().filter(|place| place.at == addr);
+            there.for_each(|place| place.heard = false);
+        }
+    }
+
     /// A node has answered what was sent to one of its addresses. Packets go there from now on.
     pub(crate) fn answered(&mut self, ix: Ix, addr: Address) {
         if self.is_listed(ix, addr) {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use scalesmall_core::{
-    Cause, Destination, Engine, Event, Locator, NodeId, NodeName, Recipients, Status, Tag,
+    Arrival, Cause, Destination, Engine, Event, Locator, NodeId, NodeName, Recipients, SendError,
+    Status, Tag,
 };
 use scalesmall_hostile::{EPOCH, START, addr, cluster, config};
 
@@ -97,6 +98,7 @@ fn status(net: &Net, at: u16, of: u16) -> Status {
 }
 
 const THREE: [Kind; 3] = [Both, Four, Six];
+const ONE_RELAY: [Kind; 11] = [Both, Six, Four, Four, Four, Six, Four, Four, Six, Four, Six];
 const NINE: [Kind; 9] = [Both, Both, Both, Four, Four, Four, Six, Six, Six];
 
 #[test]
@@ -161,7 +163,7 @@ fn an_update_of_a_node_of_each_kind_reaches_all() {
 
 #[test]
 fn a_message_of_a_node_of_each_kind_reaches_all_that_it_is_for() {
-    for kinds in [&THREE[..], &NINE] {
+    for kinds in [&THREE[..], &NINE, &ONE_RELAY] {
         let mut net = met(kinds);
         let group = crate::group("g");
         let all: Vec<u16> = (1..=kinds.len() as u16).collect();
@@ -219,6 +221,54 @@ fn halves_that_have_lost_their_only_link_are_told_so() {
     assert_eq!(told.count(), 1);
     net.cut.clear();
     net.run_for(Duration::from_secs(60));
+    assert_same(&net);
+}
+
+/// Once a relay is back, the halves find each other through it at once: they do not wait for their turn to
+/// be probed, which in a large cluster comes late.
+#[test]
+fn halves_find_each_other_as_soon_as_a_relay_is_back() {
+    let kinds: Vec<Kind> =
+        [Both].into_iter().chain((0..40).map(|at| [Four, Six][at % 2])).collect();
+    let mut net = met(&kinds);
+    kill(&mut net, 1);
+    net.run_for(Duration::from_secs(100));
+    let unreachable = |net: &Net| {
+        let of_one = |engine: &Engine| {
+            engine.peers().filter(|peer| peer.status == Status::Unreachable).count()
+        };
+        net.engines.iter().map(of_one).sum::<usize>()
+    };
+    assert!(unreachable(&net) > 600, "{}", unreachable(&net));
+    net.cut.clear();
+    net.run_for(Duration::from_secs(20));
+    assert_eq!(unreachable(&net), 0);
+    assert_same(&net);
+}
+
+/// What a peer sent before a node lost a family may reach the node later. The peer is tried there, and when
+/// that cannot be sent it is known to be out of reach, and relays are asked.
+#[test]
+fn a_peer_that_is_heard_late_from_a_lost_family_is_not_reached_there() {
+    let mut net = met(&[Both, Six, Six]);
+    net.cut.insert((2, 3));
+    let sent = net.sent.len();
+    let to_three = Destination::Unicast(six(3));
+    net.run_for(Duration::from_secs(3));
+    let late = net.sent[sent..].iter().rev().find(|(by, to, _)| (*by, *to) == (2, to_three));
+    let late = late.unwrap().2.clone();
+    give(&mut net, 3, Four);
+    net.on(3, |engine, now| engine.set_addresses(now, &addresses(3, Four))).unwrap();
+    let direct = |net: &Net| net.engines[2].peer(id(2)).unwrap().direct;
+    assert!(!direct(&net));
+    net.on(3, |engine, now| engine.handle_datagram(now, Arrival::Unicast(six(2)), &late));
+    assert!(direct(&net), "it was heard");
+    net.on(3, |engine, now| {
+        engine.handle_send_error(now, Destination::Unicast(six(2)), SendError::Unreachable);
+    });
+    assert!(!direct(&net));
+    net.cut.clear();
+    net.run_for(Duration::from_secs(20));
     assert_same(&net);
 }
 

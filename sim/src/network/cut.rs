@@ -74,13 +74,17 @@ impl Cut {
         matches!(self.addresses, About::All)
     }
 
-    pub(super) fn stops_packet(&self, packet: &Packet<'_>) -> bool {
-        let about = match &self.addresses {
+    /// Whether it is about what goes from one address to another.
+    pub(super) fn concerns(&self, source: SocketAddr, target: SocketAddr) -> bool {
+        match &self.addresses {
             About::All => true,
-            About::Family(family) => Family::of(packet.target) == *family,
-            About::These(these) => these.contains(&packet.source) || these.contains(&packet.target),
-        };
-        about
+            About::Family(family) => Family::of(target) == *family,
+            About::These(these) => these.contains(&source) || these.contains(&target),
+        }
+    }
+
+    pub(super) fn stops_packet(&self, packet: &Packet<'_>) -> bool {
+        self.concerns(packet.source, packet.target)
             && (packet.multicast || !self.multicast)
             && self.stops(packet.at, packet.from, packet.to)
     }

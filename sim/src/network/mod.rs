@@ -4,6 +4,7 @@ mod cut;
 mod filter;
 
 use core::fmt;
+use core::net::SocketAddr;
 use std::collections::{BTreeMap, HashMap};
 
 pub(crate) use cut::Cut;
@@ -213,6 +214,18 @@ impl Network {
     pub(crate) fn is_cut(&self, now: u64, from: usize, to: usize) -> bool {
         let whole = |cut: &&Cut| !cut.multicast && cut.is_whole();
         self.cuts.iter().filter(whole).any(|cut| cut.stops(now, from, to))
+    }
+
+    /// Whether a unicast datagram sent now would meet no cut on its way from one address to another.
+    pub(crate) fn is_open(
+        &self,
+        now: u64,
+        (from, source): (usize, SocketAddr),
+        (to, target): (usize, SocketAddr),
+    ) -> bool {
+        let stops =
+            |cut: &Cut| !cut.multicast && cut.concerns(source, target) && cut.stops(now, from, to);
+        !self.cuts.iter().any(stops)
     }
 
     fn link_between(&self, from: usize, to: usize) -> &Link {

@@ -87,6 +87,11 @@ enum Verb {
         #[arg(default_value = "sim/scenarios")]
         folder: PathBuf,
     },
+    /// Print a dissector for Wireshark and tshark, in Lua: it shows packets, frames and names
+    ///
+    /// For example: `scalesmall-sim dissector > scalesmall.lua`, then
+    /// `tshark -X lua_script:scalesmall.lua -r capture.pcapng`. What else it can do is said at the top of it.
+    Dissector,
     /// Print the help of a verb, or the page on scenario files: `help scenarios`
     Help(help::Help),
 }
@@ -99,6 +104,10 @@ fn main() -> ExitCode {
         Verb::Merge(merge) => merge::merge(&merge),
         Verb::Replay(replay) => replay::replay(&replay),
         Verb::List { folder } => list::list(&folder),
+        Verb::Dissector => match console::print(DISSECTOR.as_bytes()) {
+            Ok(()) => Ok(true),
+            Err(error) => Err(error.into()),
+        },
         Verb::Help(help) => help::help(&help, Program::command()),
     };
     match outcome {
@@ -110,3 +119,6 @@ fn main() -> ExitCode {
         }
     }
 }
+
+/// Shows packets in Wireshark.
+const DISSECTOR: &str = include_str!("dissector.lua");

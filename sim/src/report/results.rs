@@ -5,7 +5,7 @@ use core::fmt::{Result, Write};
 
 use super::row::{Beside, Row};
 use super::rows::rows;
-use super::story::{HEAD, HEADLINES, HOW, Headline, OTHER_PROTOCOL, SUBJECTS, Subject};
+use super::story::{HEAD, HEADLINES, HOW, Headline, OTHER_PROTOCOLS, SUBJECTS, Subject};
 use super::tally::Tally;
 
 /// The page of results after some scenarios were run again: their rows replace those that
@@ -27,7 +27,7 @@ pub fn results(before: &str, all: &[Tally], is_known: &dyn Fn(&str) -> bool) -> 
     page(&of_all, &before.lines().filter_map(Beside::read).collect::<Vec<_>>())
 }
 
-/// The page of results after the comparison with another protocol was made again: its lines replace
+/// The page of results after the comparison with other protocols was made again: its lines replace
 /// those that `before` has; all else stays.
 #[must_use]
 pub fn results_beside(before: &str, lines: &[Beside]) -> String {
@@ -69,7 +69,7 @@ fn write_page(page: &mut String, rows: &[Row], beside: &[Beside]) -> Result {
     let is_other = |row: &&Row| !SUBJECTS.iter().any(|subject| subject.is_of(&row.scenario));
     section(page, &OTHERS, rows.iter().filter(is_other))?;
     if !beside.is_empty() {
-        page.push_str(OTHER_PROTOCOL);
+        page.push_str(OTHER_PROTOCOLS);
         beside.iter().try_for_each(|row| writeln!(page, "{row}"))?;
     }
     page.push_str(HOW);
@@ -104,7 +104,13 @@ fn line(headline: &Headline, rows: &[Row], beside: &[Beside]) -> Option<String> 
     let theirs = other.and_then(|(line, figure)| {
         beside.iter().find(|row| (row.line.as_str(), row.figure.as_str()) == (line, figure))
     });
-    let theirs = theirs.map_or_else(String::new, |row| format!("foca {}", row.theirs));
+    let theirs: Vec<String> = theirs
+        .into_iter()
+        .flat_map(|row| ["foca", "kinship"].into_iter().zip(&row.theirs))
+        .filter(|(_, median)| !median.is_empty())
+        .map(|(name, median)| format!("{name} {median}"))
+        .collect();
+    let theirs = theirs.join(", ");
     let Row { nodes, values, median, p99, worst, .. } = first;
     Some(format!(
         "| {what} | {nodes} | {} | {verdict} | {median} | {p99} | {worst} | {values} | {theirs} | \
@@ -207,14 +213,14 @@ mod tests {
             line: "update".into(),
             figure: "all show it".into(),
             ours: "10.83 ms".into(),
-            theirs: "912.4 ms".into(),
+            theirs: ["912.4 ms".into(), "1.2 s".into()],
         };
         let page = results_beside(&before, &[beside]);
         let line = "| 1,024 | median at most 30 ms; max at most 11 ms | **missed** | 10.83 ms |  | \
-                    11.28 ms | 10 | foca 912.4 ms | [update](scenarios/update.toml) |";
+                    11.28 ms | 10 | foca 912.4 ms, kinship 1.2 s | [update](scenarios/update.toml) |";
         assert!(page.contains(line), "{page}");
         let places =
-            ["## In brief", "## A change spreads", "\n| [update]", "## Beside another", "## How"];
+            ["## In brief", "## A change spreads", "\n| [update]", "## Beside other", "## How"];
         let places = places.map(|text| page.find(text).unwrap_or_else(|| panic!("{text}: {page}")));
         assert!(places.is_sorted(), "{page}");
         assert!(!page.contains("## Partitions"), "an empty section is left out: {page}");

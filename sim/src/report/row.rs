@@ -69,7 +69,7 @@ impl fmt::Display for Row {
     }
 }
 
-/// What a line of the comparison with another protocol came to.
+/// What a line of the comparison with other protocols came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beside {
     /// The line.
@@ -78,8 +78,8 @@ pub struct Beside {
     pub figure: String,
     /// The median of the engine.
     pub ours: String,
-    /// The median of the other protocol.
-    pub theirs: String,
+    /// The medians of the others: `foca`, and `kinship-core`; empty where one was not measured.
+    pub theirs: [String; 2],
 }
 
 impl Beside {
@@ -87,15 +87,16 @@ impl Beside {
     pub(super) fn read(line: &str) -> Option<Self> {
         let line = line.trim().strip_prefix("| beside: ")?.strip_suffix('|')?;
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let [line, figure, ours, theirs] = <[&str; 4]>::try_from(cells).ok()?.map(str::to_owned);
-        Some(Self { line, figure, ours, theirs })
+        let [line, figure, ours, one, another] =
+            <[&str; 5]>::try_from(cells).ok()?.map(str::to_owned);
+        Some(Self { line, figure, ours, theirs: [one, another] })
     }
 }
 
 impl fmt::Display for Beside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, figure, ours, theirs } = self;
-        write!(f, "| beside: {line} | {figure} | {ours} | {theirs} |")
+        let Self { line, figure, ours, theirs: [one, another] } = self;
+        write!(f, "| beside: {line} | {figure} | {ours} | {one} | {another} |")
     }
 }
 
@@ -113,7 +114,7 @@ mod tests {
         for other in ["", "| scenario | nodes |", "|---|---|", "| [a](scenarios/b.toml) | 1 |"] {
             assert_eq!(Row::read(other), None, "{other}");
         }
-        let beside = "| beside: update | all show it | 10.83 ms | 912.4 ms |";
+        let beside = "| beside: update | all show it | 10.83 ms | 912.4 ms | 1.2 s |";
         assert_eq!(Beside::read(beside).unwrap().to_string(), beside);
         assert_eq!(Beside::read(row), None);
     }

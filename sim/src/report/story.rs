@@ -196,15 +196,17 @@ pub(super) const HEAD: &str = "\
 What the scenarios in `scenarios/` come to, and what they have to reach: {met} of {all} bars are met.
 ";
 
-pub(super) const OTHER_PROTOCOL: &str = "
-## Beside another protocol
+pub(super) const OTHER_PROTOCOLS: &str = "
+## Beside other protocols
 
-The crate `foca` in the same network, with the same seeds and the same work, at its own settings for a
-local network. It has no authentication, no groups and no repair. The figures are medians; they are
-written by `cargo bench -p scalesmall-sim --bench rivals -- --out sim/RESULTS.md`.
+The crates `foca` and `kinship-core` in the same network, with the same seeds and the same work, each at its
+own settings for a local network. The first has no authentication, no groups and no repair; the second
+joins and repairs over connections, for which segments and acknowledgements stand here as TCP has them. The
+figures are medians; they are written by
+`cargo bench -p scalesmall-sim --bench rivals -- --out sim/RESULTS.md`.
 
-| line | figure | ScaleSmall | foca |
-|---|---|--:|--:|
+| line | figure | ScaleSmall | foca | kinship-core |
+|---|---|--:|--:|--:|
 ";
 
 pub(super) const HOW: &str = "

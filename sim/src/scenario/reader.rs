@@ -37,7 +37,33 @@ fn remedy(message: &str) -> String {
     if message.contains("expected a whole number") {
         return plainly(message);
     }
+    if let Some(key) = message.strip_prefix("missing field `").and_then(|key| key.strip_suffix('`'))
+    {
+        return format!("\n{}", missing(key));
+    }
     String::new()
+}
+
+/// How a key is written that has to be there, with a value that it could have.
+fn missing(key: &str) -> String {
+    let example = match key {
+        "name" => "name = \"my-scenario\"",
+        "cluster" => "[cluster], and below it nodes = 10",
+        "nodes" => "nodes = 10",
+        "steps" => "[[steps]], and below it what is done, such as run = \"10s\"",
+        "figure" => "figure = \"crash\", a name of your own, by which a step keeps values",
+        "of" => "of = \"median\", or p99, max, min or sum",
+        "within" => "within = \"10s\"",
+        "what" => "what = \"agreement\"",
+        "lasts" => "lasts = \"10s\"",
+        "percent" => "percent = 10",
+        _ => {
+            return format!(
+                "write {key} = and its value: `scalesmall-sim help scenarios` lists them"
+            );
+        }
+    };
+    format!("write {example}")
 }
 
 /// How a number is written that stands in quotation marks, or with a sign of per cent.

@@ -182,6 +182,35 @@ impl<P: Protocol> Sim<P> {
         seeds.copied().filter(|addr| self.names.source(node, *addr).is_some()).collect()
     }
 
+    /// The nodes that hear a multicast of a node, which goes to the group of the family of its preferred
+    /// address.
+    pub(crate) fn hearers(&self, from: usize) -> impl Iterator<Item = usize> + use<'_, P> {
+        let source = self.names.addr(from);
+        let hearers = self.network.hearers(from);
+        hearers.filter(move |to| self.names.source(*to, source).is_some())
+    }
+
+    /// Whether datagrams of a node get to another one, at one of its addresses, and its answers back, as far
+    /// as addresses and cuts decide that.
+    pub(crate) fn has_way(&self, one: usize, other: usize) -> bool {
+        let open = |from: usize, to: usize| {
+            let mut ways = self.names.addresses(to).iter().filter_map(|target| {
+                self.names.source(from, *target).map(|source| (source, *target))
+            });
+            ways.any(|(source, target)| {
+                self.network.is_open(self.now, (from, source), (to, target))
+            })
+        };
+        open(one, other) && open(other, one)
+    }
+
+    /// Whether a node can learn that another one lives: it has a way to it, or a live node has one to both.
+    pub(crate) fn can_be_vouched_for(&self, by: usize, about: usize) -> bool {
+        let vouches = |third: usize| self.has_way(by, third) && self.has_way(third, about);
+        self.has_way(by, about)
+            || self.live().any(|third| third != by && third != about && vouches(third))
+    }
+
     pub(crate) fn has_departed(&self, node: usize) -> bool {
         self.nodes[node].departed
     }

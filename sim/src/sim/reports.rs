@@ -67,7 +67,8 @@ impl<P: Protocol> Sim<P> {
         let forbidden = match self.forbidden {
             Forbidden::Nothing => false,
             Forbidden::FalseDown => report.is_false_down(),
-            Forbidden::Hidden => true,
+            // Of a node to which neither it nor any other one that it reaches has a way, nobody can know.
+            Forbidden::Hidden => self.can_be_vouched_for(node, about),
         };
         // A node beside which a copy runs hears only a part of what is sent to its address.
         if (well || forbidden) && !self.twins.contains_key(&node) {

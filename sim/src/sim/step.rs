@@ -345,9 +345,7 @@ impl<P: Protocol> Sim<P> {
             }
             None => {
                 self.trace.note(self.now, node, What::Sent { to: None, len: bytes.len() });
-                let mut hearers: Vec<usize> = self.network.hearers(node).collect();
-                // It goes to the group of one family.
-                hearers.retain(|to| self.names.source(*to, way.source).is_some());
+                let hearers: Vec<usize> = self.hearers(node).collect();
                 self.tell_sent(packet, None, hearers.len());
                 for to in hearers {
                     self.route(packet, node, to, bytes, place);

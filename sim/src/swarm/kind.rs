@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{accident, choice, millis, moving, pause, percent, settings};
+use super::{accident, choice, families, millis, moving, pause, percent, settings};
 use crate::random::{Random, Ratio};
 use crate::scenario::{Cluster, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell, Whom};
 
@@ -40,11 +40,14 @@ pub enum Kind {
     /// ways to some of them; in the end as well, when all is well: nobody is suspected, and all know a
     /// second later.
     Moving,
+    /// Nodes of which some have addresses of one family alone, and some no way to some others, in the end
+    /// as well: nobody is hidden for whom others can vouch, and all learn what is new.
+    Families,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Lan,
         Self::Wan,
         Self::Mixed,
@@ -55,10 +58,11 @@ impl Kind {
         Self::Copies,
         Self::Hostile,
         Self::Moving,
+        Self::Families,
     ];
 
-    /// Those that a seed draws one of, unless it draws the newest one.
-    const OLDER: [Self; 9] = *Self::ALL.first_chunk().expect("there are ten kinds");
+    /// Those that a seed draws one of, unless it draws one of the newest.
+    const OLDER: [Self; 9] = *Self::ALL.first_chunk().expect("there are eleven kinds");
 
     /// Its name.
     #[must_use]
@@ -74,6 +78,7 @@ impl Kind {
             Self::Copies => "copies",
             Self::Hostile => "hostile",
             Self::Moving => "moving",
+            Self::Families => "families",
         }
     }
 
@@ -90,6 +95,7 @@ impl Kind {
             Self::Copies => "worlds_of_copies",
             Self::Hostile => "worlds_of_liars",
             Self::Moving => "worlds_of_moves",
+            Self::Families => "worlds_of_families",
         }
     }
 
@@ -99,6 +105,9 @@ impl Kind {
         // Drawn apart, so that other seeds draw what they have always drawn.
         if Random::new(seed).fork(FOR_MOVING).hit(Ratio(1, 10)) {
             return Self::Moving;
+        }
+        if Random::new(seed).fork(FOR_FAMILIES).hit(Ratio(1, 10)) {
+            return Self::Families;
         }
         *choice(&mut Random::new(seed).fork(FOR_DRAWN), &Self::OLDER)
     }
@@ -136,6 +145,7 @@ impl Kind {
             }
             Self::Settings => settings::shape(random, cluster),
             Self::Moving => moving::shape(random, cluster),
+            Self::Families => families::shape(random, cluster),
             Self::Hostile => {
                 // Of three nodes one that lies is half of what another hears.
                 cluster.nodes = random.between(4, cluster.nodes.clamp(4, 16) as u64) as usize;
@@ -179,6 +189,7 @@ impl Kind {
                 accident::go_back_in_calm(copies, random, cluster, steps);
             }
             Self::Moving => moving::bend(random, cluster, steps),
+            Self::Families => families::bend(random, cluster, steps),
             Self::Lan | Self::Wan => {}
         }
     }
@@ -300,8 +311,9 @@ fn lossy_calm(random: &mut Random, steps: &mut Vec<Step>) {
 const FOR_KIND: u64 = 9;
 const FOR_DRAWN: u64 = 10;
 const FOR_STEPS: u64 = 11;
-/// With this number none of the first 32 seeds draws one, so that worlds which are known stay what they are.
+/// With these numbers none of the first 32 seeds draws one, so that worlds which are known stay what they are.
 const FOR_MOVING: u64 = 56;
+const FOR_FAMILIES: u64 = 86;
 
 #[cfg(test)]
 mod tests {
@@ -369,5 +381,20 @@ mod tests {
             assert!((2..=7).contains(&scenario.cluster.nodes));
             assert!(scenario.steps.contains(&Step::ForbidHidden(Nothing {})));
         }
+    }
+
+    #[test]
+    fn families_are_apart_and_the_first_node_has_both() {
+        let (mut alone, mut apart) = (0, 0);
+        for scenario in worlds(Kind::Families) {
+            let homes = &scenario.cluster.homes;
+            assert!(homes.iter().all(|home| !home.these.contains(0)));
+            alone += usize::from(homes.len() == 2);
+            // The last act, in which some have no way to some others.
+            let last = scenario.steps.iter().rposition(|step| matches!(step, Step::Kill(_)));
+            let cut = |step: &Step| matches!(step, Step::Cut(_));
+            apart += usize::from(scenario.steps[last.unwrap()..].iter().any(cut));
+        }
+        assert!(alone > 200 && apart > 150, "{alone} {apart}");
     }
 }

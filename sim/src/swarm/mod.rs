@@ -13,6 +13,7 @@
 
 mod accident;
 mod calls;
+mod families;
 mod faults;
 mod kind;
 mod moving;

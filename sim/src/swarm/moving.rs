@@ -57,7 +57,8 @@ pub(super) fn bend(random: &mut Random, cluster: &Cluster, steps: &mut Vec<Step>
     ]);
 }
 
-fn fault(random: &mut Random) -> Vec<Step> {
+/// A way in which nodes get other addresses, or lose the way to some.
+pub(super) fn fault(random: &mut Random) -> Vec<Step> {
     let late = if random.hit(Ratio(1, 2)) { Span::default() } else { millis(random.below(3_000)) };
     let few = |random: &mut Random| Whom::some(random.between(1, 3) as usize);
     let plain =

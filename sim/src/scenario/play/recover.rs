@@ -20,11 +20,15 @@ impl Player {
         let Some(window) = configs(&self.sim).map(|config| config.silence_window).max() else {
             return Ok(());
         };
+        let starting = self.sim.unborn() > 0;
         if !can_meet(&self.sim) {
             return Ok(());
         }
         // What was suspected while things failed may still be concluded.
         self.sim.run_for(2 * window + 8 * self.slowest)?;
+        if starting && !can_meet(&self.sim) {
+            return Ok(());
+        }
         self.agree()?;
         self.sim.forbid_hidden();
         self.converse()?;
@@ -157,7 +161,7 @@ fn can_meet(sim: &Sim) -> bool {
                 linked[other].push(node);
             }
         }
-        linked[node].extend(sim.network().hearers(node));
+        linked[node].extend(sim.hearers(node));
     }
     let mut met = vec![false; sim.len()];
     let mut next: Vec<usize> = live.first().copied().into_iter().collect();

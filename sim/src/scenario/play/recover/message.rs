@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::super::moves::not_located;
 use super::super::{Outcome, Player};
 use super::is_late;
 use crate::check::Broken;
@@ -27,7 +28,8 @@ impl Player {
             self.tell_anyway();
             return Ok(());
         }
-        if !self.is_well() {
+        // What is sent to an address that a node had before comes to nobody.
+        if !self.is_well() || !self.are_located() {
             return Ok(());
         }
         self.pick_some(1);
@@ -91,6 +93,13 @@ impl Player {
     fn is_well(&self) -> bool {
         let runs = |node| self.sim.condition(node) == Condition::Running;
         self.sim.network().carries_small() && self.sim.live().all(runs) && self.sim.all_see_all()
+    }
+
+    /// Whether each live node knows which addresses the others have, if these may change.
+    fn are_located(&self) -> bool {
+        let live: Vec<usize> = self.sim.live().collect();
+        let moves = self.sim.names().are_given();
+        !moves || not_located(&self.sim, &live).is_none()
     }
 
     fn is_live(&self, node: usize) -> bool {

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use std::rc::Rc;
 
-use bytes::BytesMut;
-use foca::{
+use ::foca::{
     BroadcastHandler, Config, Foca, Identity, Invalidates, Notification, PostcardCodec, Runtime,
     Timer,
 };
+use bytes::BytesMut;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use scalesmall_core::{Arrival, Destination, Instant, SendError, Status};
@@ -120,7 +120,7 @@ impl Runtime<Id> for Outbox {
 
 /// One node. It announces itself to its seeds once a second until it has found somebody, as an
 /// application would.
-pub(crate) struct Rival {
+pub(crate) struct Swim {
     foca: Foca<Id, PostcardCodec, SmallRng, Heard>,
     outbox: Outbox,
     seeds: Vec<SocketAddr>,
@@ -128,7 +128,7 @@ pub(crate) struct Rival {
     heard: Heard,
 }
 
-impl Rival {
+impl Swim {
     pub(crate) fn new(birth: &Birth, nodes: usize) -> Self {
         let heard = Heard::default();
         let nodes = NonZeroU32::new(nodes as u32).expect("a cluster has nodes");
@@ -171,7 +171,7 @@ impl Rival {
     }
 }
 
-impl Protocol for Rival {
+impl Protocol for Swim {
     type Event = Sighting;
 
     fn handle_datagram(&mut self, now: Instant, _: Arrival, datagram: &[u8]) {
