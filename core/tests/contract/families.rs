@@ -261,7 +261,7 @@ fn a_peer_that_is_heard_late_from_a_lost_family_is_not_reached_there() {
     net.on(3, |engine, now| engine.set_addresses(now, &addresses(3, Four))).unwrap();
     let direct = |net: &Net| net.engines[2].peer(id(2)).unwrap().direct;
     assert!(!direct(&net));
-    net.on(3, |engine, now| engine.handle_datagram(now, Arrival::Unicast(six(2)), &late));
+    let _ = net.on(3, |engine, now| engine.handle_datagram(now, Arrival::Unicast(six(2)), &late));
     assert!(direct(&net), "it was heard");
     net.on(3, |engine, now| {
         engine.handle_send_error(now, Destination::Unicast(six(2)), SendError::Unreachable);
