@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{accident, choice, millis, moving, pause, percent, settings};
+use super::{accident, choice, millis, moving, pause, percent, settings, sharing};
 use crate::random::{Random, Ratio};
 use crate::scenario::{Cluster, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell, Whom};
 
@@ -40,11 +40,14 @@ pub enum Kind {
     /// ways to some of them; in the end as well, when all is well: nobody is suspected, and all know a
     /// second later.
     Moving,
+    /// Servers that share slots, some of which drain: no slot that one has had is without an owner unless one
+    /// that had it died, and in the end all have what is planned.
+    Shards,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Lan,
         Self::Wan,
         Self::Mixed,
@@ -55,10 +58,11 @@ impl Kind {
         Self::Copies,
         Self::Hostile,
         Self::Moving,
+        Self::Shards,
     ];
 
-    /// Those that a seed draws one of, unless it draws the newest one.
-    const OLDER: [Self; 9] = *Self::ALL.first_chunk().expect("there are ten kinds");
+    /// Those that a seed draws one of, unless it draws one of the newer ones.
+    const OLDER: [Self; 9] = *Self::ALL.first_chunk().expect("there are more kinds");
 
     /// Its name.
     #[must_use]
@@ -74,6 +78,7 @@ impl Kind {
             Self::Copies => "copies",
             Self::Hostile => "hostile",
             Self::Moving => "moving",
+            Self::Shards => "shards",
         }
     }
 
@@ -90,6 +95,7 @@ impl Kind {
             Self::Copies => "worlds_of_copies",
             Self::Hostile => "worlds_of_liars",
             Self::Moving => "worlds_of_moves",
+            Self::Shards => "worlds_of_shards",
         }
     }
 
@@ -97,6 +103,9 @@ impl Kind {
     #[must_use]
     pub fn drawn(seed: u64) -> Self {
         // Drawn apart, so that other seeds draw what they have always drawn.
+        if Random::new(seed).fork(FOR_SHARDS).hit(Ratio(1, 11)) {
+            return Self::Shards;
+        }
         if Random::new(seed).fork(FOR_MOVING).hit(Ratio(1, 10)) {
             return Self::Moving;
         }
@@ -136,6 +145,7 @@ impl Kind {
             }
             Self::Settings => settings::shape(random, cluster),
             Self::Moving => moving::shape(random, cluster),
+            Self::Shards => sharing::shape(random, cluster),
             Self::Hostile => {
                 // Of three nodes one that lies is half of what another hears.
                 cluster.nodes = random.between(4, cluster.nodes.clamp(4, 16) as u64) as usize;
@@ -179,6 +189,7 @@ impl Kind {
                 accident::go_back_in_calm(copies, random, cluster, steps);
             }
             Self::Moving => moving::bend(random, cluster, steps),
+            Self::Shards => sharing::bend(random, steps),
             Self::Lan | Self::Wan => {}
         }
     }
@@ -302,6 +313,8 @@ const FOR_DRAWN: u64 = 10;
 const FOR_STEPS: u64 = 11;
 /// With this number none of the first 32 seeds draws one, so that worlds which are known stay what they are.
 const FOR_MOVING: u64 = 56;
+/// The same.
+const FOR_SHARDS: u64 = 57;
 
 #[cfg(test)]
 mod tests {
