@@ -67,6 +67,7 @@ impl Player {
             }
             Goal::Shared => {
                 let Some(sharing) = self.sharing.clone() else { return Ok(()) };
+                sharing.borrow_mut().look_again();
                 self.sim.run_until(|sim| sharing.borrow_mut().is_as_planned(sim), within)?;
                 None
             }

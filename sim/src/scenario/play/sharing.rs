@@ -26,6 +26,9 @@ pub(super) const HANDOVERS: Tag = Tag(u32::MAX);
 /// How often servers look at their messages and at their pictures.
 pub(super) const TURN: Duration = Duration::from_millis(20);
 
+/// How long a server waits for others that join when it does.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// A server looks as often as this although nothing has happened to it, in turns.
 const LOOKS_ANYWAY: u64 = 50;
 
@@ -48,7 +51,7 @@ struct Server {
     handover: Handover,
     candidates: Vec<Candidate>,
     plan: Plan,
-    joined: bool,
+    joined_at: Option<u64>,
     /// Whether the picture may have changed.
     looks: bool,
     /// Whether a message has come.
@@ -129,7 +132,7 @@ impl Sharing {
         for node in nodes {
             let Some(Some(server)) = self.servers.get_mut(&node) else { continue };
             let anyway = (self.turn + node as u64).is_multiple_of(LOOKS_ANYWAY);
-            server.looks |= anyway || !server.joined || heard.nodes.contains(&node);
+            server.looks |= anyway || server.joined_at.is_none() || heard.nodes.contains(&node);
             if runs(sim, node) && (server.looks || server.is_busy()) {
                 self.serve(sim, node);
             }
@@ -157,7 +160,7 @@ impl Sharing {
                 handover: Handover::new(engine.id(), engine.epoch(), &self.group, slots),
                 candidates: Vec::new(),
                 plan: self.nobody.clone(),
-                joined: false,
+                joined_at: None,
                 looks: true,
                 woken: false,
                 loading: BTreeMap::new(),
@@ -238,6 +241,11 @@ impl Sharing {
         share((most * held.len()) as u64, held.iter().sum::<usize>() as u64)
     }
 
+    /// Looks at the next moment whether all is as planned, whatever was found in this turn.
+    pub(super) const fn look_again(&mut self) {
+        self.as_planned = None;
+    }
+
     /// Whether all servers have the slots that are planned for them.
     pub(super) fn is_as_planned(&mut self, sim: &Sim) -> bool {
         let known = self.as_planned;
@@ -253,6 +261,12 @@ impl Sharing {
             return Some((*node, "has not begun", "it has just started".to_owned()));
         }
         let running = || self.servers.iter().filter_map(|(node, it)| Some((node, it.as_ref()?)));
+        let knows = |(node, it): &(&usize, &Server)| {
+            sim.node(**node).is_none_or(|engine| engine.candidates(&self.group) == it.candidates)
+        };
+        if let Some((node, _)) = running().find(|server| !knows(server)) {
+            return Some((*node, "plans differently", "it has not looked yet".to_owned()));
+        }
         let plans: BTreeMap<usize, &Plan> = running().map(|(node, it)| (*node, &it.plan)).collect();
         let plan = plans.values().next()?;
         if let Some((node, _)) = plans.iter().find(|(_, other)| *other != plan) {
@@ -261,7 +275,7 @@ impl Sharing {
         running().find_map(|(node, server)| {
             let held: Vec<u32> = server.handover.held().collect();
             let planned: Vec<u32> = plan.slots_of(sim.id(*node)).collect();
-            if !server.joined {
+            if server.candidates.is_empty() {
                 return Some((*node, "has not begun", "it does not know its cluster".to_owned()));
             }
             let text = format!("it has {} slots, {} are planned", held.len(), planned.len());
@@ -291,13 +305,14 @@ impl Server {
 
     /// A server compares what is planned with what is served.
     fn look(&mut self, engine: &mut Engine, now: Instant, turn: &Turn<'_>) {
-        let Turn { group, placement, .. } = *turn;
+        let Turn { at, group, placement, .. } = *turn;
         if !engine.has_caught_up() {
             return;
         }
-        if !self.joined {
-            // What is refused is tried again.
-            self.joined = engine.join(now, group).is_ok();
+        // What is refused is tried again. The first of many that join at once is not to take all slots.
+        self.joined_at = self.joined_at.or_else(|| engine.join(now, group).is_ok().then_some(at));
+        if self.joined_at.is_none_or(|joined| at < joined + nanos(PATIENCE)) {
+            return;
         }
         let known = engine.candidates(group);
         if known != self.candidates {
