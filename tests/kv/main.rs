@@ -40,8 +40,8 @@ impl Tap<Engine> for Inbox {
 enum Said {
     Write(u64, Write),
     Written(u64, bool),
-    Copy(u64, u32),
-    Values(u64, Option<Values>),
+    Copy(u64, u32, Option<Fence>),
+    Values(u64, Option<(Values, bool)>),
 }
 
 /// A write that waits for these owners.
@@ -159,8 +159,8 @@ impl World {
                     let taken = server.write(write);
                     self.say(to, from, Said::Written(number, taken));
                 }
-                Said::Copy(number, slot) => {
-                    let values = server.copy(Instant::from_nanos(now), slot, me);
+                Said::Copy(number, slot, fence) => {
+                    let values = server.copy(slot, me, fence);
                     self.say(to, from, Said::Values(number, values));
                 }
                 Said::Values(number, values) => {
@@ -200,7 +200,7 @@ impl World {
             while let Some(job) = server.poll() {
                 let range = |slot| slots().range(slot).unwrap();
                 match job {
-                    Do::Copy(slot, None) => server.copied(slot, None, Some(Values::new())),
+                    Do::Copy(slot, None) => server.copied(slot, None, Some((Values::new(), true))),
                     Do::Copy(slot, Some(from)) => asked.push((slot, from)),
                     Do::Serve(slot) => {
                         engine.add_item(at, &group(), range(slot), 80).unwrap();
@@ -222,7 +222,8 @@ impl World {
             self.count += 1;
             let (number, from) = (self.count, self.sim.node_of(from).unwrap());
             self.copies.insert(number, (node, slot, from, self.now() + ANSWER));
-            self.say(node, from, Said::Copy(number, slot));
+            let fence = self.servers[node].as_ref().and_then(|server| server.fence(slot));
+            self.say(node, from, Said::Copy(number, slot, fence));
         }
     }
 

@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use kv::client::Client;
-use kv::shards::{COPIES, slots};
+use kv::client::{Client, exchange};
+use kv::shards::{COPIES, place, slots};
 use scalesmall_core::NodeId;
 use smol::Timer;
 
@@ -143,6 +143,15 @@ async fn settle(client: &Client, servers: &[Server]) -> Result<(), Box<dyn Error
             let owners = client.owners(start).await?;
             let lives = |id: NodeId| servers.iter().any(|server| server.id == id);
             settled &= owners.len() == COPIES && owners.iter().all(|(owner, _)| lives(*owner));
+            // One that has started again under its name may be seen as it was before.
+            for (_, at) in owners {
+                let key = (0..)
+                    .map(|number| format!("probe-{number}"))
+                    .find(|key| slots().of(place(key)) == slot);
+                let request = format!("get {}\n", key.expect("there are enough"));
+                settled =
+                    settled && exchange(at, request).await.is_ok_and(|answer| answer != "again\n");
+            }
         }
         if settled {
             return Ok(());

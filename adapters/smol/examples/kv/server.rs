@@ -105,10 +105,12 @@ fn tend(node: &mut Node, shared: &Shared, port: u16) -> Result<(), Box<dyn Error
     while let Some(job) = state.shards.poll() {
         let range = |slot| slots().range(slot).expect("a plan has slots of its own only");
         match job {
-            Do::Copy(slot, None) => state.shards.copied(slot, None, Some(Values::new())),
+            Do::Copy(slot, None) => state.shards.copied(slot, None, Some((Values::new(), true))),
             Do::Copy(slot, Some(from)) => {
                 let at = state.servers.get(&from).copied();
-                smol::spawn(copy(shared.clone(), slot, from, at)).detach();
+                let right = state.shards.fence(slot).map_or((0, 0), |it| (it.epoch.0, it.clock));
+                let request = format!("copy {slot} {} {} {}\n", shared.2, right.0, right.1);
+                smol::spawn(copy(shared.clone(), slot, from, at, request)).detach();
             }
             Do::Serve(slot) => {
                 node.add_item(&group(), range(slot), port)?;
@@ -128,15 +130,17 @@ fn tend(node: &mut Node, shared: &Shared, port: u16) -> Result<(), Box<dyn Error
     Ok(())
 }
 
-async fn copy(shared: Shared, slot: u32, from: NodeId, at: Option<SocketAddr>) {
+async fn copy(shared: Shared, slot: u32, from: NodeId, at: Option<SocketAddr>, request: String) {
     let answer = match at {
-        Some(at) => exchange(at, format!("copy {slot} {}\n", shared.2)).await.unwrap_or_default(),
+        Some(at) => exchange(at, request).await.unwrap_or_default(),
         None => String::new(),
     };
     // A server that dies may have said a part.
-    let lines = answer.strip_suffix("end\n");
-    let values = lines.and_then(|lines| lines.lines().map(value).collect::<Option<Values>>());
-    shared.lock().shards.copied(slot, Some(from), values);
+    let seen = answer.strip_suffix("seen\n").map(|lines| (lines, true));
+    let lines = seen.or_else(|| Some((answer.strip_suffix("hidden\n")?, false)));
+    let copy = lines
+        .and_then(|(lines, seen)| Some((lines.lines().map(value).collect::<Option<_>>()?, seen)));
+    shared.lock().shards.copied(slot, Some(from), copy);
 }
 
 fn value(line: &str) -> Option<(String, ((u64, NodeId), String))> {
@@ -160,11 +164,19 @@ async fn answer(mut stream: TcpStream, shared: Shared) -> io::Result<()> {
             Some(value) => format!("value {value}\n"),
             None => "none\n".to_owned(),
         }),
-        ["copy", slot, to] => slot.parse().ok().zip(to.parse().ok()).and_then(|(slot, to)| {
-            let values = shared.lock().shards.copy(shared.now(), slot, to)?;
-            let line = |(key, ((count, by), value))| format!("{key} {count} {by} {value}\n");
-            Some(values.into_iter().map(line).collect::<String>() + "end\n")
-        }),
+        ["copy", slot, to, epoch, clock] => [slot, epoch, clock]
+            .iter()
+            .map(|word| word.parse().ok())
+            .collect::<Option<Vec<u64>>>()
+            .zip(to.parse().ok())
+            .and_then(|(numbers, to)| {
+                let fence = Fence { epoch: Epoch(numbers[1]), clock: numbers[2] };
+                let (values, seen) =
+                    shared.lock().shards.copy(numbers[0] as u32, to, Some(fence))?;
+                let line = |(key, ((count, by), value))| format!("{key} {count} {by} {value}\n");
+                let end = if seen { "seen\n" } else { "hidden\n" };
+                Some(values.into_iter().map(line).collect::<String>() + end)
+            }),
         ["write", ref words @ ..] => written(words)
             .filter(|write| shared.lock().shards.write(write.clone()))
             .map(|_| "ok\n".to_owned()),

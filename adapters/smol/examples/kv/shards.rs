@@ -1,15 +1,16 @@
 //! What a server stores and decides; sockets and the node are elsewhere, so the simulator runs the same.
 //!
 //! Each slot has two owners, in different zones if there are. A write is good once every owner that any of them
-//! knows has it, two at least: an owner knows those that it sees serve the slot, and those that have a copy from
-//! it and do not serve yet. So nothing that a client was told to be stored is at one server alone, or is missing at one
-//! that takes over. Of two writes of a key the one with the higher version stays, everywhere.
+//! sees has it, two at least. A server that takes a slot over gets a copy, says that it serves the slot, and gets
+//! another copy until the server that it has it from sees it: from then on no write is good without it. So nothing
+//! that a client was told to be stored is at one server alone, or is missing at one that takes over. Of two
+//! writes of a key the one with the higher version stays, everywhere.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use scalesmall_core::placement::{Candidate, Handover, Placement, Plan, Slots, Step};
-use scalesmall_core::{Engine, Epoch, Fence, GroupName, Instant, NodeId, Owner};
+use scalesmall_core::{Engine, Epoch, Fence, GroupName, Instant, NodeId, Op, Owner, TimedItem};
 
 /// A count, and the server that took the write.
 pub(crate) type Version = (u64, NodeId);
@@ -17,7 +18,7 @@ pub(crate) type Values = BTreeMap<String, (Version, String)>;
 
 /// How many servers must have a write.
 pub(crate) const COPIES: usize = 2;
-/// A server that has not loaded a copy after this begins anew; one that gave it waits twice as long.
+/// A server that has not loaded a slot after this begins anew.
 const COPIED: Duration = Duration::from_secs(3);
 
 pub(crate) fn slots() -> Slots {
@@ -36,12 +37,15 @@ pub(crate) fn place(key: &str) -> u32 {
     (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
+/// A server compares what it has with an owner that is new to it, and again after this, twice this and on.
+const COMPARED: Duration = Duration::from_secs(1);
+
 /// What a server does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Do {
     /// Get a copy of a slot from a server, or begin with nothing, and give it to [`Shards::copied`].
     Copy(u32, Option<NodeId>),
-    /// Serve a slot, then call [`Shards::serves`].
+    /// Say that a slot is served, then call [`Shards::serves`].
     Serve(u32),
     /// Serve it no longer.
     Withdraw(u32),
@@ -62,14 +66,14 @@ pub(crate) struct Write {
 #[derive(Default)]
 struct Slot {
     values: Values,
-    /// By which right this server serves it, if it does.
+    /// By which right this server serves it, once it has said so.
     fence: Option<Fence>,
+    /// Whether it has loaded it, and is seen to serve it by the server that it has it from.
+    serves: bool,
     /// Since when this server loads it, and from which one.
     loading: Option<(Instant, Option<NodeId>)>,
-    /// When other servers have got copies.
-    copies: BTreeMap<NodeId, Instant>,
-    /// The other owners with which this one has compared what it has.
-    met: BTreeSet<NodeId>,
+    /// When this server compares what it has with each other owner, and how often it has.
+    compares: BTreeMap<NodeId, (Instant, u32)>,
     /// The highest token of each owner.
     tokens: BTreeMap<NodeId, Fence>,
 }
@@ -80,7 +84,10 @@ pub(crate) struct Shards {
     plan: Plan,
     candidates: Vec<Candidate>,
     slots: BTreeMap<u32, Slot>,
-    served: BTreeMap<u32, BTreeSet<NodeId>>,
+    /// The servers of each slot, with their tokens.
+    served: BTreeMap<u32, BTreeMap<NodeId, Fence>>,
+    /// What is to be done now, and after the next look.
+    ready: VecDeque<Do>,
     jobs: VecDeque<Do>,
 }
 
@@ -93,6 +100,7 @@ impl Shards {
             candidates: Vec::new(),
             slots: BTreeMap::new(),
             served: BTreeMap::new(),
+            ready: VecDeque::new(),
             jobs: VecDeque::new(),
         }
     }
@@ -104,33 +112,43 @@ impl Shards {
             self.plan = Placement::new(slots()).with_replicas(COPIES).plan(&group(), &candidates);
             self.candidates = candidates;
         }
+        let served: BTreeSet<(u32, NodeId)> = engine.served_slots(&group(), slots()).collect();
         self.served.clear();
-        for (slot, owner) in engine.served_slots(&group(), slots()) {
-            self.served.entry(slot).or_default().insert(owner);
+        for TimedItem { item, epoch, clock } in engine.topology_of(&group(), Op::Add) {
+            let slot =
+                slots().find(item.range).filter(|slot| served.contains(&(*slot, item.member)));
+            if let Some(slot) = slot {
+                let owners = self.served.entry(slot).or_default();
+                owners.insert(item.member, Fence { epoch, clock });
+            }
         }
-        let served = self.served.iter();
-        let served = served.flat_map(|(slot, owners)| owners.iter().map(|owner| (*slot, *owner)));
         self.handover.update(&self.plan, served).expect("all have one number of slots");
         self.handover.handle_timeout(now);
         for (number, slot) in &mut self.slots {
-            // Two that took a slot without each other, as on two sides of a cut, compare what they have.
-            let owners = self.served.get(number).into_iter().flatten().filter(|it| **it != self.me);
-            let owners: BTreeSet<NodeId> = owners.copied().collect();
-            slot.met.retain(|met| owners.contains(met));
-            if slot.fence.is_some() {
-                let strangers = owners.iter().filter(|owner| !slot.copies.contains_key(owner));
-                let new: Vec<NodeId> =
-                    strangers.filter(|it| slot.met.insert(**it)).copied().collect();
-                self.jobs.extend(new.into_iter().map(|owner| Do::Copy(*number, Some(owner))));
+            // Two that took a slot without each other, as on two sides of a cut, compare what they have; again,
+            // more and more rarely, as it may be brought to one of them later still.
+            let owners = self.served.get(number).into_iter().flat_map(BTreeMap::keys);
+            let owners: BTreeSet<NodeId> = owners.copied().filter(|it| *it != self.me).collect();
+            slot.compares.retain(|owner, _| owners.contains(owner));
+            for owner in owners.iter().filter(|_| slot.serves) {
+                let (at, times) = slot.compares.entry(*owner).or_insert((now, 0));
+                if *at <= now {
+                    *at = now + COMPARED * (1 << (*times).min(6));
+                    *times += 1;
+                    self.jobs.push_back(Do::Copy(*number, Some(*owner)));
+                }
             }
-            slot.copies.retain(|node, at| owners.contains(node) || now.since(*at) < 2 * COPIED);
             // The server that it was to come from has gone, or is slow.
             if slot.loading.take_if(|(since, _)| now.since(*since) >= COPIED).is_some() {
                 self.handover.failed(*number);
             }
         }
-        self.slots.retain(|_, slot| slot.fence.is_some() || slot.loading.is_some());
+        let failed = self.slots.iter().filter(|(_, slot)| !slot.serves && slot.loading.is_none());
+        for number in failed.map(|(number, _)| *number).collect::<Vec<_>>() {
+            self.drop(number);
+        }
         self.steps(now);
+        self.ready.append(&mut self.jobs);
     }
 
     fn steps(&mut self, now: Instant) {
@@ -144,56 +162,83 @@ impl Shards {
                     self.slots.entry(slot).or_default().loading = Some((now, Some(from)));
                     self.jobs.push_back(Do::Copy(slot, Some(from)));
                 }
-                Step::Cancel { slot } => drop(self.slots.remove(&slot)),
+                Step::Cancel { slot } => self.drop(slot),
                 // All owners have each write, so there is nothing to bring anywhere.
                 Step::Flush { slot, .. } => drop(self.handover.flushed(now, slot)),
-                Step::Release { slot, .. } => {
-                    self.slots.remove(&slot);
-                    self.jobs.push_back(Do::Withdraw(slot));
-                }
+                Step::Release { slot, .. } => self.drop(slot),
                 _ => {}
             }
         }
     }
 
+    fn drop(&mut self, number: u32) {
+        if self.slots.remove(&number).is_some_and(|slot| slot.fence.is_some()) {
+            self.jobs.push_back(Do::Withdraw(number));
+        }
+    }
+
     pub(crate) fn poll(&mut self) -> Option<Do> {
-        self.jobs.pop_front()
+        self.ready.pop_front()
     }
 
-    /// A copy of a slot for another server, which is told of all writes from now on.
-    pub(crate) fn copy(&mut self, now: Instant, number: u32, to: NodeId) -> Option<Values> {
-        let slot = self.slots.get_mut(&number).filter(|slot| slot.fence.is_some())?;
-        slot.copies.insert(to, now);
-        Some(slot.values.clone())
+    /// By which right this server serves a slot, or says that it does.
+    pub(crate) fn fence(&self, number: u32) -> Option<Fence> {
+        self.slots.get(&number)?.fence
     }
 
-    /// The copy that this server has asked for; `None` if it could not be had.
-    pub(crate) fn copied(&mut self, number: u32, from: Option<NodeId>, values: Option<Values>) {
+    /// A copy of a slot for another server, and whether that one is seen to serve the slot by the right that it has:
+    /// if so, no write is good without it from now on.
+    pub(crate) fn copy(
+        &self,
+        number: u32,
+        to: NodeId,
+        fence: Option<Fence>,
+    ) -> Option<(Values, bool)> {
+        let slot = self.slots.get(&number).filter(|slot| slot.serves)?;
+        let seen = self.served.get(&number).and_then(|owners| owners.get(&to).copied());
+        Some((slot.values.clone(), seen.is_some() && seen == fence))
+    }
+
+    /// The copy that this server has asked for, and whether it is seen; `None` if it could not be had.
+    ///
+    /// It says that it serves the slot once it has a copy, and answers for it once it is seen: others may hold off
+    /// a server that was down several times of late, and leave it out of their writes.
+    pub(crate) fn copied(
+        &mut self,
+        number: u32,
+        from: Option<NodeId>,
+        copy: Option<(Values, bool)>,
+    ) {
         let Some(slot) = self.slots.get_mut(&number) else { return };
-        let Some(values) = values else {
-            slot.met.retain(|met| Some(*met) != from);
-            if slot.loading.take_if(|(_, source)| *source == from).is_some() {
+        let loads = slot.loading.is_some_and(|(_, source)| source == from);
+        let Some((values, seen)) = copy else {
+            if loads {
+                slot.loading = None;
                 self.handover.failed(number);
             }
             return;
         };
         values.into_iter().for_each(|(key, value)| slot.put(key, value));
-        if slot.loading.is_some_and(|(_, source)| source == from) {
-            slot.met.extend(from);
+        if !loads {
+            return;
+        }
+        if seen && slot.fence.is_some() {
+            slot.loading = None;
+            slot.serves |= self.handover.loaded(number);
+            return;
+        }
+        if slot.fence.is_none() {
             self.jobs.push_back(Do::Serve(number));
         }
+        self.jobs.push_back(Do::Copy(number, from));
     }
 
-    /// This server says that it serves a slot. Returns whether it is to: otherwise it withdraws it.
+    /// This server has said that it serves a slot. Returns whether it is to: otherwise it withdraws it.
     pub(crate) fn serves(&mut self, number: u32, engine: &Engine) -> bool {
         let Some(range) = slots().range(number) else { return false };
         let owner = engine.route(&group(), range.start()).find(|it| it.member == self.me);
         let fence = owner.and_then(|owner: Owner| engine.fence(&group(), &owner));
-        let Some(slot) = self.slots.get_mut(&number) else { return false };
-        if slot.loading.take().is_some() && self.handover.loaded(number) {
-            slot.fence = fence;
-        }
-        slot.fence.is_some()
+        self.slots.get_mut(&number).map(|slot| slot.fence = fence).is_some()
     }
 
     /// A client's write, with this server as its first owner; `None` if it is not one, or is the only one.
@@ -201,7 +246,7 @@ impl Shards {
         let number = slots().of(place(key));
         let owners = self.owners(number);
         let slot = self.slots.get_mut(&number)?;
-        let fence = slot.fence.filter(|_| owners.len() >= COPIES)?;
+        let fence = slot.fence.filter(|_| slot.serves && owners.len() >= COPIES)?;
         let version = (slot.values.get(key).map_or(0, |known| known.0.0) + 1, self.me);
         slot.put(key.to_owned(), (version, value.to_owned()));
         Some(Write { key: key.to_owned(), value: value.to_owned(), version, fence, owners })
@@ -224,15 +269,14 @@ impl Shards {
 
     /// The value of a key; `None` if another server is to be asked.
     pub(crate) fn get(&self, key: &str) -> Option<Option<&str>> {
-        let slot = self.slots.get(&slots().of(place(key))).filter(|slot| slot.fence.is_some())?;
+        let slot = self.slots.get(&slots().of(place(key))).filter(|slot| slot.serves)?;
         Some(slot.values.get(key).map(|(_, value)| value.as_str()))
     }
 
     fn owners(&self, number: u32) -> BTreeSet<NodeId> {
-        let served = self.served.get(&number).into_iter().flatten();
-        let copies = self.slots.get(&number).into_iter().flat_map(|slot| slot.copies.keys());
+        let served = self.served.get(&number).into_iter().flat_map(BTreeMap::keys);
         let holds = self.slots.contains_key(&number).then_some(self.me);
-        served.chain(copies).copied().filter(|it| *it != self.me).chain(holds).collect()
+        served.copied().filter(|it| *it != self.me).chain(holds).collect()
     }
 }
 
