@@ -9,7 +9,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use scalesmall_core::{Engine, Event, Fence, Instant, NodeId, Recipients, Tag};
 use scalesmall_sim::{Failure, Sim, Tap, lan, seed_from_env};
-use shards::{COPIES, Do, Shards, Values, Write, group, place, slots};
+use shards::{COPIES, Copied, Do, Shards, Write, group, place, slots};
 
 #[path = "../../adapters/smol/examples/kv/shards.rs"]
 mod shards;
@@ -36,12 +36,11 @@ impl Tap<Engine> for Inbox {
 }
 
 /// What servers say to each other on connections.
-#[derive(Clone)]
 enum Said {
     Write(u64, Write),
     Written(u64, bool),
     Copy(u64, u32, Option<Fence>),
-    Values(u64, Option<(Values, bool)>),
+    Values(u64, Option<Copied>),
 }
 
 /// A write that waits for these owners.
@@ -165,7 +164,7 @@ impl World {
                 }
                 Said::Values(number, values) => {
                     if let Some((_, slot, source, _)) = self.copies.remove(&number) {
-                        server.copied(slot, Some(self.sim.id(source)), values);
+                        server.copied(slot, self.sim.id(source), values);
                     }
                 }
                 Said::Written(number, true) => {
@@ -200,8 +199,7 @@ impl World {
             while let Some(job) = server.poll() {
                 let range = |slot| slots().range(slot).unwrap();
                 match job {
-                    Do::Copy(slot, None) => server.copied(slot, None, Some((Values::new(), true))),
-                    Do::Copy(slot, Some(from)) => asked.push((slot, from)),
+                    Do::Copy(slot, from) => asked.push((slot, from)),
                     Do::Serve(slot) => {
                         engine.add_item(at, &group(), range(slot), 80).unwrap();
                         if !server.serves(slot, engine) {
@@ -275,7 +273,7 @@ impl World {
             let (node, slot, source, _) = self.copies.remove(&number).unwrap();
             let source = self.sim.id(source);
             if let Some(server) = &mut self.servers[node] {
-                server.copied(slot, Some(source), None);
+                server.copied(slot, source, None);
             }
         }
     }

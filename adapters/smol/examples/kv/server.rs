@@ -17,7 +17,7 @@ use smol::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use smol::net::{TcpListener, TcpStream};
 
 use super::client::exchange;
-use super::shards::{Do, Shards, Values, Write, group, slots};
+use super::shards::{Copied, Do, Shards, Write, group, slots};
 
 const HANDOVERS: Tag = Tag(1);
 const TURN: Duration = Duration::from_millis(20);
@@ -105,8 +105,7 @@ fn tend(node: &mut Node, shared: &Shared, port: u16) -> Result<(), Box<dyn Error
     while let Some(job) = state.shards.poll() {
         let range = |slot| slots().range(slot).expect("a plan has slots of its own only");
         match job {
-            Do::Copy(slot, None) => state.shards.copied(slot, None, Some((Values::new(), true))),
-            Do::Copy(slot, Some(from)) => {
+            Do::Copy(slot, from) => {
                 let at = state.servers.get(&from).copied();
                 let right = state.shards.fence(slot).map_or((0, 0), |it| (it.epoch.0, it.clock));
                 let request = format!("copy {slot} {} {} {}\n", shared.2, right.0, right.1);
@@ -135,12 +134,16 @@ async fn copy(shared: Shared, slot: u32, from: NodeId, at: Option<SocketAddr>, r
         Some(at) => exchange(at, request).await.unwrap_or_default(),
         None => String::new(),
     };
-    // A server that dies may have said a part.
-    let seen = answer.strip_suffix("seen\n").map(|lines| (lines, true));
-    let lines = seen.or_else(|| Some((answer.strip_suffix("hidden\n")?, false)));
-    let copy = lines
-        .and_then(|(lines, seen)| Some((lines.lines().map(value).collect::<Option<_>>()?, seen)));
-    shared.lock().shards.copied(slot, Some(from), copy);
+    shared.lock().shards.copied(slot, from, read(&answer));
+}
+
+/// Reads a copy. A server that dies may have said a part.
+fn read(answer: &str) -> Option<Copied> {
+    let lines: Vec<&str> = answer.lines().collect();
+    let (last, lines) = lines.split_last()?;
+    let ["end", seen, serves] = last.split(' ').collect::<Vec<_>>()[..] else { return None };
+    let values = lines.iter().map(|line| value(line)).collect::<Option<_>>()?;
+    Some(Copied { values, seen: seen.parse().ok()?, serves: serves.parse().ok()? })
 }
 
 fn value(line: &str) -> Option<(String, ((u64, NodeId), String))> {
@@ -171,11 +174,11 @@ async fn answer(mut stream: TcpStream, shared: Shared) -> io::Result<()> {
             .zip(to.parse().ok())
             .and_then(|(numbers, to)| {
                 let fence = Fence { epoch: Epoch(numbers[1]), clock: numbers[2] };
-                let (values, seen) =
+                let Copied { values, seen, serves } =
                     shared.lock().shards.copy(numbers[0] as u32, to, Some(fence))?;
                 let line = |(key, ((count, by), value))| format!("{key} {count} {by} {value}\n");
-                let end = if seen { "seen\n" } else { "hidden\n" };
-                Some(values.into_iter().map(line).collect::<String>() + end)
+                let values: String = values.into_iter().map(line).collect();
+                Some(values + &format!("end {seen} {serves}\n"))
             }),
         ["write", ref words @ ..] => written(words)
             .filter(|write| shared.lock().shards.write(write.clone()))

@@ -2,9 +2,9 @@
 //!
 //! Each slot has two owners, in different zones if there are. A write is good once every owner that any of them
 //! sees has it, two at least. A server that takes a slot over gets a copy, says that it serves the slot, and gets
-//! another copy until the server that it has it from sees it: from then on no write is good without it. So nothing
-//! that a client was told to be stored is at one server alone, or is missing at one that takes over. Of two
-//! writes of a key the one with the higher version stays, everywhere.
+//! copies from all owners until all of them see it: from then on no write is good without it. So nothing that a
+//! client was told to be stored is at one server alone, or is missing at one that takes over. Of two writes of a
+//! key the one with the higher version stays, everywhere.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -40,11 +40,20 @@ pub(crate) fn place(key: &str) -> u32 {
 /// A server compares what it has with an owner that is new to it, and again after this, twice this and on.
 const COMPARED: Duration = Duration::from_secs(1);
 
+/// What a server has of a slot.
+pub(crate) struct Copied {
+    pub(crate) values: Values,
+    /// Whether it sees that the other one serves the slot by the right that it has.
+    pub(crate) seen: bool,
+    /// Whether it answers for the slot itself.
+    pub(crate) serves: bool,
+}
+
 /// What a server does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Do {
-    /// Get a copy of a slot from a server, or begin with nothing, and give it to [`Shards::copied`].
-    Copy(u32, Option<NodeId>),
+    /// Get a copy of a slot from a server, and give it to [`Shards::copied`].
+    Copy(u32, NodeId),
     /// Say that a slot is served, then call [`Shards::serves`].
     Serve(u32),
     /// Serve it no longer.
@@ -68,8 +77,11 @@ struct Slot {
     values: Values,
     /// By which right this server serves it, once it has said so.
     fence: Option<Fence>,
-    /// Whether it has loaded it, and is seen to serve it by the server that it has it from.
+    /// Whether it has loaded it, and is seen to serve it by all other owners.
     serves: bool,
+    /// The owners that see it, and those that it has asked for copies.
+    seen_by: BTreeSet<NodeId>,
+    asked: BTreeSet<NodeId>,
     /// Since when this server loads it, and from which one.
     loading: Option<(Instant, Option<NodeId>)>,
     /// When this server compares what it has with each other owner, and how often it has.
@@ -135,10 +147,22 @@ impl Shards {
                 if *at <= now {
                     *at = now + COMPARED * (1 << (*times).min(6));
                     *times += 1;
-                    self.jobs.push_back(Do::Copy(*number, Some(*owner)));
+                    self.jobs.push_back(Do::Copy(*number, *owner));
                 }
             }
-            // The server that it was to come from has gone, or is slow.
+            if let Some((_, source)) = slot.loading {
+                let others: BTreeSet<NodeId> = owners.iter().copied().chain(source).collect();
+                if slot.fence.is_some() && others.is_subset(&slot.seen_by) {
+                    slot.loading = None;
+                    slot.serves |= self.handover.loaded(*number);
+                }
+                for other in others.difference(&slot.seen_by).filter(|_| slot.loading.is_some()) {
+                    if slot.asked.insert(*other) {
+                        self.jobs.push_back(Do::Copy(*number, *other));
+                    }
+                }
+            }
+            // A server that it was to come from has gone, or is slow.
             if slot.loading.take_if(|(since, _)| now.since(*since) >= COPIED).is_some() {
                 self.handover.failed(*number);
             }
@@ -156,11 +180,12 @@ impl Shards {
             match step {
                 Step::Take { slot, from } => {
                     self.slots.insert(slot, Slot { loading: Some((now, from)), ..Slot::default() });
-                    self.jobs.push_back(Do::Copy(slot, from));
+                    self.jobs.extend(from.is_none().then_some(Do::Serve(slot)));
                 }
                 Step::Merge { slot, from } => {
-                    self.slots.entry(slot).or_default().loading = Some((now, Some(from)));
-                    self.jobs.push_back(Do::Copy(slot, Some(from)));
+                    let slot = self.slots.entry(slot).or_default();
+                    slot.seen_by.clear();
+                    slot.loading = Some((now, Some(from)));
                 }
                 Step::Cancel { slot } => self.drop(slot),
                 // All owners have each write, so there is nothing to bring anywhere.
@@ -186,51 +211,34 @@ impl Shards {
         self.slots.get(&number)?.fence
     }
 
-    /// A copy of a slot for another server, and whether that one is seen to serve the slot by the right that it has:
-    /// if so, no write is good without it from now on.
-    pub(crate) fn copy(
-        &self,
-        number: u32,
-        to: NodeId,
-        fence: Option<Fence>,
-    ) -> Option<(Values, bool)> {
-        let slot = self.slots.get(&number).filter(|slot| slot.serves)?;
-        let seen = self.served.get(&number).and_then(|owners| owners.get(&to).copied());
-        Some((slot.values.clone(), seen.is_some() && seen == fence))
+    /// A copy of a slot for another server, which has this right to it.
+    pub(crate) fn copy(&self, number: u32, to: NodeId, right: Option<Fence>) -> Option<Copied> {
+        let slot = self.slots.get(&number)?;
+        let known = self.served.get(&number).and_then(|owners| owners.get(&to).copied());
+        let seen = known.is_some() && known == right;
+        Some(Copied { values: slot.values.clone(), seen, serves: slot.serves })
     }
 
-    /// The copy that this server has asked for, and whether it is seen; `None` if it could not be had.
-    ///
-    /// It says that it serves the slot once it has a copy, and answers for it once it is seen: others may hold off
-    /// a server that was down several times of late, and leave it out of their writes.
-    pub(crate) fn copied(
-        &mut self,
-        number: u32,
-        from: Option<NodeId>,
-        copy: Option<(Values, bool)>,
-    ) {
+    /// The copy that this server has asked for; `None` if it could not be had.
+    pub(crate) fn copied(&mut self, number: u32, from: NodeId, copy: Option<Copied>) {
         let Some(slot) = self.slots.get_mut(&number) else { return };
-        let loads = slot.loading.is_some_and(|(_, source)| source == from);
-        let Some((values, seen)) = copy else {
-            if loads {
+        slot.asked.remove(&from);
+        let is_source = slot.loading.is_some_and(|(_, source)| source == Some(from));
+        let Some(Copied { values, seen, .. }) = copy.filter(|copy| copy.serves || !is_source)
+        else {
+            if is_source {
                 slot.loading = None;
                 self.handover.failed(number);
             }
             return;
         };
         values.into_iter().for_each(|(key, value)| slot.put(key, value));
-        if !loads {
-            return;
+        if seen {
+            slot.seen_by.insert(from);
         }
-        if seen && slot.fence.is_some() {
-            slot.loading = None;
-            slot.serves |= self.handover.loaded(number);
-            return;
-        }
-        if slot.fence.is_none() {
+        if is_source && slot.fence.is_none() {
             self.jobs.push_back(Do::Serve(number));
         }
-        self.jobs.push_back(Do::Copy(number, from));
     }
 
     /// This server has said that it serves a slot. Returns whether it is to: otherwise it withdraws it.
