@@ -47,6 +47,9 @@ fn main() {
     }
     report("ping and answer, one peer", pings(1, 256, rounds * 100), Some(PING));
     report(&format!("record of one write, {peers} peers"), writes(peers, rounds), None);
+    let (asked, told) = stopping(peers, rounds);
+    report(&format!("may this node stop, {peers} members"), asked, None);
+    report(&format!("telling owners that it drains, {peers} members"), told, None);
     let tag = tag();
     println!("multiples of the tag of a ping, {tag} ns, checked in the same run");
     let ping = pings(peers, peers, rounds) as f64 / tag as f64;
@@ -188,6 +191,38 @@ fn writes(peers: u32, rounds: u64) -> u64 {
         drain(&mut engine, &mut datagram);
     }
     least(samples)
+}
+
+/// A node that serves what all members of a group serve between them begins to drain: what it takes to ask
+/// whether it may stop, and to tell the first owners.
+fn stopping(members: u32, rounds: u64) -> (u64, u64) {
+    let mut speakers: Vec<Speaker> = (2..2 + members).map(Speaker::new).collect();
+    let mut engine = acquainted(&mut speakers, config());
+    let now = START + Duration::from_millis(1_500);
+    let mut datagram = BytesMut::with_capacity(2_048);
+    for speaker in &mut speakers {
+        let record = record(speaker.number, 1, 80);
+        let (arrival, packet) = (speaker.arrival(), speaker.say([&record]));
+        engine.handle_datagram(now, arrival, &packet).expect("it is bound");
+        drain(&mut engine, &mut datagram);
+    }
+    engine.add_item(now, &group(), KeyRange::FULL, 80).expect("there is room");
+    drain(&mut engine, &mut datagram);
+    let (mut asked, mut told) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        engine.set_draining(now, true);
+        let start = Clock::now();
+        engine.handle_timeout(now);
+        told.push(start.elapsed().as_nanos() as u64);
+        drain(&mut engine, &mut datagram);
+        let start = Clock::now();
+        let missing = black_box(engine.uncovered(1));
+        asked.push(start.elapsed().as_nanos() as u64);
+        assert!(!missing.is_empty(), "nobody has noted it");
+        engine.set_draining(now, false);
+        drain(&mut engine, &mut datagram);
+    }
+    (least(asked), least(told))
 }
 
 fn group() -> GroupName {

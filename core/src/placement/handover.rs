@@ -1,9 +1,11 @@
 //! From what is served to what is planned, without a moment in which nobody has a slot.
 //!
-//! A node that has a slot keeps it until another node has said that it has it now: the one offers it,
-//! the other loads it and acknowledges, and only then may the one let go. Plans may differ for a
-//! while, messages may be lost, repeated or overtake each other: in all cases a slot rather has one
-//! owner too many. If two nodes offer a slot to each other, the one with the lower id keeps it.
+//! A node that has a slot keeps it until another node has said that it has it now: the one flushes it
+//! and offers it, the other loads it and acknowledges, and only then may the one let go. The application
+//! holds each of these up for as long as it takes. Plans may differ for a while, messages may be lost,
+//! repeated or overtake each other: in all cases a slot rather has one owner too many, and what its
+//! holder had when it had flushed is loaded by the node to which it lets go. If two nodes offer a slot
+//! to each other, the one with the lower id keeps it.
 //!
 //! A slot that this node sees nobody serve is taken by the node that the plan names: its server has
 //! died, or there never was one.
@@ -11,14 +13,15 @@
 //! In this module a node *holds* a slot while it answers for it here, and *serves* it while its item
 //! in the picture says so. The application keeps the two together.
 
-use alloc::collections::btree_map::Entry;
+mod step;
+
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use core::fmt;
 use core::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+pub use self::step::{HandoverError, Step};
 use super::plan::Plan;
 use super::score::seed;
 use super::slots::Slots;
@@ -40,73 +43,6 @@ const MOST_WAITING: usize = 64;
 const OFFER: u8 = 1;
 const ACKNOWLEDGEMENT: u8 = 2;
 
-/// What the application is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Step {
-    /// Load the slot, then serve it ([`Engine::add_item`](crate::Engine::add_item)), then call
-    /// [`Handover::loaded`].
-    Take {
-        /// The slot.
-        slot: u32,
-        /// A node to load it from; `None` if this node sees nobody serve it. In a partition, or
-        /// soon after a start, somebody may all the same.
-        from: Option<NodeId>,
-    },
-    /// Another node, which holds the slot too, offers it. Take in what that one has and this one has
-    /// not, then call [`Handover::loaded`].
-    Merge {
-        /// The slot.
-        slot: u32,
-        /// The other node.
-        from: NodeId,
-    },
-    /// The slot is planned elsewhere before it was loaded: loading can stop.
-    Cancel {
-        /// The slot.
-        slot: u32,
-    },
-    /// Another node serves the slot: finish what is under way, then withdraw it
-    /// ([`Engine::remove_item`](crate::Engine::remove_item)). Between its `loaded` and this step both
-    /// serve the slot, and others hear of the change a moment later: forward what still comes.
-    Release {
-        /// The slot.
-        slot: u32,
-        /// The node that has it now.
-        to: NodeId,
-    },
-}
-
-/// Why a message or a plan is refused. Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HandoverError {
-    /// The bytes are no message of a hand-over.
-    Malformed {
-        /// How many bytes there are.
-        len: usize,
-    },
-    /// It is about another group, or about a group with another number of slots.
-    OtherSlots,
-}
-
-impl fmt::Display for HandoverError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed { len } => write!(
-                f,
-                "no message of a hand-over in {len} bytes: give hand-overs a tag of their own"
-            ),
-            Self::OtherSlots => f.write_str(
-                "another group or number of slots: give each group a tag, and all its members one \
-                 number of slots",
-            ),
-        }
-    }
-}
-
-impl core::error::Error for HandoverError {}
-
 /// An offer that has not been acknowledged.
 #[derive(Clone, Copy, Debug, Hash)]
 struct Offer {
@@ -115,6 +51,43 @@ struct Offer {
     number: u64,
     again: Instant,
     tries: u32,
+}
+
+/// What becomes of a slot that this node holds.
+#[derive(Clone, Copy, Debug, Default, Hash)]
+enum Course {
+    #[default]
+    Stays,
+    /// It is offered to this node once the application has flushed it.
+    Flushes(NodeId),
+    Offered(Offer),
+}
+
+impl Course {
+    /// The node that the slot is to go to, if it is to go.
+    const fn to(&self) -> Option<NodeId> {
+        match self {
+            Self::Stays => None,
+            Self::Flushes(to) | Self::Offered(Offer { to, .. }) => Some(*to),
+        }
+    }
+
+    const fn offer(&self) -> Option<Offer> {
+        match self {
+            Self::Offered(offer) => Some(*offer),
+            Self::Stays | Self::Flushes(_) => None,
+        }
+    }
+}
+
+/// A slot that the application loads, or merges.
+#[derive(Clone, Debug, Default, Hash)]
+struct Loading {
+    /// The offer that it loads in answer to, by sender and number.
+    of: Option<(NodeId, u64)>,
+    /// Offers that have come since. What their senders have flushed may not be in what is being loaded,
+    /// so it is merged afterwards.
+    later: Vec<(NodeId, u64)>,
 }
 
 /// The slots of one node of one group, and how they come and go.
@@ -130,10 +103,9 @@ pub struct Handover {
     slots: Slots,
     /// What tells messages about these slots from others.
     digest: u32,
-    /// The slots that this node answers for, and to which node it has offered them.
-    held: BTreeMap<u32, Option<Offer>>,
-    /// The slots that are being loaded, and the offers to acknowledge then.
-    loading: BTreeMap<u32, Vec<(NodeId, u64)>>,
+    /// The slots that this node answers for.
+    held: BTreeMap<u32, Course>,
+    loading: BTreeMap<u32, Loading>,
     /// The slots that the last plan gives to this node.
     planned: BTreeSet<u32>,
     next_number: u64,
@@ -176,7 +148,6 @@ impl Handover {
     /// [`HandoverError::OtherSlots`] if the plan has another number of slots; nothing has changed.
     pub fn update(
         &mut self,
-        now: Instant,
         plan: &Plan,
         served: impl IntoIterator<Item = (u32, NodeId)>,
     ) -> Result<(), HandoverError> {
@@ -202,13 +173,13 @@ impl Handover {
         let missing: Vec<u32> = self.planned.iter().copied().filter(|it| self.lacks(*it)).collect();
         for slot in missing {
             if let Some(from) = self.takes(plan, slot, of(&slot)) {
-                self.loading.insert(slot, Vec::new());
+                self.loading.insert(slot, Loading::default());
                 self.steps.push_back(Step::Take { slot, from });
             }
         }
         let held: Vec<u32> = self.held.keys().copied().collect();
         for slot in held {
-            self.follow(now, plan, slot, of(&slot));
+            self.follow(plan, slot, of(&slot));
         }
         Ok(())
     }
@@ -237,18 +208,16 @@ impl Handover {
         (place >= leaving).then(|| holders.first().copied())
     }
 
-    /// Offers a slot that is planned elsewhere, and takes an offer back that is no longer right.
-    fn follow(&mut self, now: Instant, plan: &Plan, slot: u32, holders: &[NodeId]) {
+    /// Has a slot flushed that is planned elsewhere, and takes an offer back that is no longer right.
+    fn follow(&mut self, plan: &Plan, slot: u32, holders: &[NodeId]) {
         let me = self.me;
         let planned = |node: NodeId| plan.owners(slot).any(|owner| owner == node);
-        let Some(offer) = self.held.get_mut(&slot) else { return };
-        if offer.is_some_and(|offer| !planned(me) && planned(offer.to)) {
-            return;
-        }
-        if let Some(taken_back) = offer.take() {
-            self.outgoing.remove(&(taken_back.to, OFFER, slot));
-        }
         if planned(me) {
+            return self.keep(slot);
+        }
+        let to = self.held.get(&slot).and_then(Course::to);
+        // What is being merged would not be in what the other node loads.
+        if to.is_some_and(planned) || self.loading.contains_key(&slot) {
             return;
         }
         // Those that let go and those that lack the slot find each other by their places.
@@ -259,22 +228,64 @@ impl Handover {
         let place = leaving.iter().position(|&node| node == me).unwrap_or_default();
         let lacking = plan.owners(slot).filter(|owner| !holders.contains(owner));
         let anybody = plan.owners(slot).cycle();
-        *offer = lacking.chain(anybody).nth(place).map(|to| {
-            let number = self.next_number;
-            self.next_number = number.wrapping_add(1);
-            self.outgoing.insert((to, OFFER, slot), number);
-            Offer { to, number, again: now + FIRST_WAIT, tries: 0 }
-        });
+        match lacking.chain(anybody).nth(place) {
+            Some(to) => {
+                self.take_back(slot);
+                self.held.insert(slot, Course::Flushes(to));
+                self.steps.push_back(Step::Flush { slot, to });
+            }
+            // Nobody is planned.
+            None => self.keep(slot),
+        }
+    }
+
+    /// The slot stays here.
+    fn keep(&mut self, slot: u32) {
+        let moves = self.held.get(&slot).is_some_and(|course| course.to().is_some());
+        if moves && !self.take_back(slot) {
+            self.steps.push_back(Step::Keep { slot });
+        }
+        if moves {
+            self.held.insert(slot, Course::Stays);
+        }
+    }
+
+    /// Undoes that a slot is to go. Returns whether the application does not know of that yet.
+    fn take_back(&mut self, slot: u32) -> bool {
+        if let Some(offer) = self.held.get(&slot).and_then(Course::offer) {
+            self.outgoing.remove(&(offer.to, OFFER, slot));
+        }
+        let before = self.steps.len();
+        self.steps
+            .retain(|step| !matches!(step, Step::Flush { slot: flushed, .. } if *flushed == slot));
+        self.steps.len() < before
+    }
+
+    /// The application has flushed a slot, so it is offered. Returns whether that was wanted still.
+    pub fn flushed(&mut self, now: Instant, slot: u32) -> bool {
+        let Some(course @ &mut Course::Flushes(to)) = self.held.get_mut(&slot) else {
+            return false;
+        };
+        let number = self.next_number;
+        self.next_number = number.wrapping_add(1);
+        self.outgoing.insert((to, OFFER, slot), number);
+        *course = Course::Offered(Offer { to, number, again: now + FIRST_WAIT, tries: 0 });
+        true
     }
 
     /// The application has loaded a slot, or merged it, and serves it. Returns whether that was wanted
     /// still; otherwise the application withdraws it again.
     pub fn loaded(&mut self, slot: u32) -> bool {
-        let Some(waiting) = self.loading.remove(&slot) else { return false };
-        for (to, number) in waiting {
+        let Some(Loading { of, mut later }) = self.loading.remove(&slot) else { return false };
+        if let Some((to, number)) = of {
             self.outgoing.insert((to, ACKNOWLEDGEMENT, slot), number);
         }
         self.held.entry(slot).or_default();
+        if !later.is_empty() {
+            let next = later.remove(0);
+            self.loading.insert(slot, Loading { of: Some(next), later });
+            self.steps.push_back(Step::Merge { slot, from: next.0 });
+        }
         true
     }
 
@@ -320,33 +331,34 @@ impl Handover {
     }
 
     fn on_offer(&mut self, from: NodeId, slot: u32, number: u64) {
-        if let Some(offer) = self.held.get_mut(&slot) {
-            let crossed = offer.is_some_and(|offer| offer.to == from && self.me < from);
-            if crossed {
-                *offer = None;
+        if let Some(loading) = self.loading.get_mut(&slot) {
+            if loading.of != Some((from, number)) {
+                loading.later.retain(|(node, _)| *node != from);
+                if loading.later.len() < MOST_WAITING {
+                    loading.later.push((from, number));
+                }
             }
-            if offer.is_some() {
-                return;
-            }
-            if let Entry::Vacant(place) = self.loading.entry(slot) {
-                place.insert(Vec::new());
-                self.steps.push_back(Step::Merge { slot, from });
-            }
+            return;
         }
-        if let Some(waiting) = self.loading.get_mut(&slot) {
-            waiting.retain(|(node, _)| *node != from);
-            if waiting.len() < MOST_WAITING {
-                waiting.push((from, number));
+        let step = match self.held.get(&slot).map(Course::to) {
+            Some(to) => {
+                if to == Some(from) && self.me < from {
+                    self.keep(slot);
+                } else if to.is_some() {
+                    return;
+                }
+                Step::Merge { slot, from }
             }
-        } else if self.planned.contains(&slot) {
-            self.loading.insert(slot, Vec::from([(from, number)]));
-            self.steps.push_back(Step::Take { slot, from: Some(from) });
-        }
-        // Otherwise this node plans differently, and the other one keeps the slot.
+            None if self.planned.contains(&slot) => Step::Take { slot, from: Some(from) },
+            // This node plans differently, and the other one keeps the slot.
+            None => return,
+        };
+        self.loading.insert(slot, Loading { of: Some((from, number)), later: Vec::new() });
+        self.steps.push_back(step);
     }
 
     fn on_acknowledgement(&mut self, from: NodeId, slot: u32, number: u64) {
-        let offer = self.held.get(&slot).copied().flatten();
+        let offer = self.held.get(&slot).and_then(Course::offer);
         if offer.is_some_and(|offer| offer.to == from && offer.number == number) {
             self.held.remove(&slot);
             self.steps.push_back(Step::Release { slot, to: from });
@@ -355,8 +367,8 @@ impl Handover {
 
     /// Repeats offers that were not acknowledged in time.
     pub fn handle_timeout(&mut self, now: Instant) {
-        for (&slot, offer) in &mut self.held {
-            if let Some(offer) = offer
+        for (&slot, course) in &mut self.held {
+            if let Course::Offered(offer) = course
                 && offer.again <= now
             {
                 offer.tries = offer.tries.saturating_add(1);
@@ -369,7 +381,7 @@ impl Handover {
     /// When [`Handover::handle_timeout`] is to be called; `None` while nothing waits.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.held.values().flatten().map(|offer| offer.again).min()
+        self.held.values().filter_map(Course::offer).map(|offer| offer.again).min()
     }
 
     /// The next message, of at most `room` bytes, and the node that it goes to: 17 bytes for one slot,

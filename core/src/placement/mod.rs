@@ -4,7 +4,9 @@
 //! The key space is cut into equal [`Slots`]. A [`Placement`] turns a list of [`Candidate`]s into a
 //! [`Plan`]: a pure function, so nodes with the same list have the same plan and nobody has to be
 //! asked. The list comes from the replicated picture ([`Engine::candidates`]), not from what one
-//! node suspects; nodes say their weights and zones themselves, and that they drain. A [`Handover`] leads from what is to what is planned.
+//! node suspects; nodes say their weights and zones themselves, and that they drain. A [`Handover`]
+//! leads from what is to what is planned, and waits for the application: not before the one server has
+//! flushed a slot, and not before the other one has loaded it.
 //!
 //! ```
 //! use scalesmall_core::placement::{Candidate, Placement, Slots};
@@ -60,7 +62,7 @@
 //!             self.candidates = candidates;
 //!         }
 //!         let slots = self.placement.slots();
-//!         self.handover.update(now, &self.plan, engine.served_slots(&self.group, slots))?;
+//!         self.handover.update(&self.plan, engine.served_slots(&self.group, slots))?;
 //!         self.handover.handle_timeout(now);
 //!         while let Some(step) = self.handover.poll_step() {
 //!             match step {
@@ -73,6 +75,10 @@
 //!                 Step::Merge { slot, from: _ } => {
 //!                     // Here it would take in what the other has and it has not.
 //!                     self.handover.loaded(slot);
+//!                 }
+//!                 Step::Flush { slot, to: _ } => {
+//!                     // Here it would bring what it has in memory to where that node loads it from.
+//!                     self.handover.flushed(now, slot);
 //!                 }
 //!                 Step::Release { slot, to: _ } => {
 //!                     let range = slots.range(slot).expect("a plan has slots of its own only");
@@ -104,9 +110,12 @@
 //!   settles that.
 //! - A server that has just started takes no slots before it knows the others: it waits until
 //!   [`Engine::has_caught_up`], or it would take all. On two sides of a cut each side takes all slots;
-//!   when the cut heals, the planned server is told to merge what the other has ([`Step::Merge`]).
-//! - The hand-over moves the right to serve, not data. Between loading and releasing, two servers
-//!   serve a slot: share the store, or forward writes to the new one.
+//!   when the cut heals, the planned server is told to merge what the other has ([`Step::Merge`]). Of
+//!   several replicas those that are planned stay on both sides, and have to compare what they have.
+//! - The hand-over moves the right to serve, not data. What a server had when it called
+//!   [`Handover::flushed`] is loaded by the node to which it lets go. What comes between that and
+//!   [`Step::Release`], when both serve the slot, has to reach the new one as well: share the store,
+//!   forward writes, or refuse them until then.
 //!
 //! [`Engine::candidates`]: crate::Engine::candidates
 //! [`Engine::fence`]: crate::Engine::fence

@@ -17,6 +17,7 @@ pub(super) fn begun(scenario: &Scenario) -> String {
                     | Goal::Split
                     | Goal::Conflict
                     | Goal::Located
+                    | Goal::Shared
                     | Goal::ToldOfHold => {
                         break;
                     }
@@ -24,7 +25,11 @@ pub(super) fn begun(scenario: &Scenario) -> String {
                 .to_owned(),
             ),
             Step::Run(span) => words.push(format!("{span} pass")),
-            Step::Meter(_) | Step::Count(_) | Step::Usage(_) | Step::NoteOwners(_) => {}
+            Step::Meter(_)
+            | Step::Count(_)
+            | Step::Usage(_)
+            | Step::NoteOwners(_)
+            | Step::NoteSlots(_) => {}
             Step::ForbidFalseDown(_) | Step::ForbidHidden(_) | Step::Join(_) => {}
             _ => break,
         }

@@ -38,7 +38,7 @@ const fn beside(headline: Headline, line: &'static str, figure: &'static str) ->
     Headline { beside: Some((line, figure)), ..headline }
 }
 
-pub(super) const HEADLINES: [Headline; 32] = [
+pub(super) const HEADLINES: [Headline; 34] = [
     beside(
         of("All start at once: until all see all", "bootstrap", "all see all after the last start"),
         "bootstrap",
@@ -94,6 +94,8 @@ pub(super) const HEADLINES: [Headline; 32] = [
     of("Stalls for 40 s: until all show the node again", "stalls-128", "all show it"),
     of("Halves for a minute: until all agree", "partition-half", "agreement after the cut"),
     of("A day cut in two: until all agree", "partition-day", "agreement after the cut"),
+    of("A server joins: slots moved, of the least", "hand-over", "one joins: moved, of the least"),
+    of("One is killed: a slot without an owner", "hand-over", "no owner after a kill"),
     of("Over a WAN: a crash", "wan-grid", "crash"),
     of("Over a WAN: a change shown by all", "wan-grid", "update by all"),
     of("Only small datagrams pass: until all agree", "narrow-path-128", "settled"),
@@ -101,7 +103,7 @@ pub(super) const HEADLINES: [Headline; 32] = [
     of("A member lies: share of time hidden", "faulty-member", "lies hidden share"),
 ];
 
-pub(super) const SUBJECTS: [Subject; 13] = [
+pub(super) const SUBJECTS: [Subject; 14] = [
     Subject {
         title: "Starting",
         words: "All nodes start within a second and know one seed. How long it takes until each of them \
@@ -180,6 +182,13 @@ pub(super) const SUBJECTS: [Subject; 13] = [
         words: "The key in use is exchanged for a new one: at rest, while much is lost, and on both sides of a cut \
                 at once. How long it takes until all nodes have one key, and who is refused or hidden for it.",
         scenarios: &["rotation"],
+    },
+    Subject {
+        title: "Slots move",
+        words: "Servers share the slots of a group by the engine's placement. How many slots move when one comes or \
+                goes, as a share of the least that have to; the longest that a slot is without an owner; and the \
+                most slots of a server, as a share of the mean.",
+        scenarios: &["hand-over"],
     },
     Subject {
         title: "Members that lie",

@@ -65,6 +65,9 @@ pub struct Cluster {
     /// after each restart as well.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub owners: usize,
+    /// What the nodes share that a `share` step makes servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<Shards>,
     /// The links between nodes, of one zone if there are several.
     #[serde(default)]
     pub link: Path,
@@ -80,6 +83,34 @@ pub struct Cluster {
     /// What differs from that at some nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub others: Option<Others>,
+}
+
+/// Slots that servers share, and what they cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shards {
+    /// How many, 2 to 65,536.
+    pub slots: u32,
+    /// How many servers each has, 1 to 8.
+    #[serde(default = "one_replica")]
+    pub replicas: usize,
+    /// The most that a server has, in per cent of its share, 100 at least.
+    #[serde(default = "a_quarter_more")]
+    pub load: u16,
+    /// How long a server takes to load a slot.
+    #[serde(default)]
+    pub loading: Span,
+    /// How long a server takes to flush one.
+    #[serde(default)]
+    pub flushing: Span,
+}
+
+const fn one_replica() -> usize {
+    1
+}
+
+const fn a_quarter_more() -> u16 {
+    125
 }
 
 /// Nodes with settings of their own.

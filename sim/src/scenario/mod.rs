@@ -69,7 +69,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use amount::{Size, Speed};
-pub use cluster::{Cluster, Home, Others, Route, Seeds, Zone};
+pub use cluster::{Cluster, Home, Others, Route, Seeds, Shards, Zone};
 pub use figure::{Bar, Delays, Figure, Figures, Limit, Medians, Score, Unit};
 pub use grid::Grid;
 pub use nodes::{Nodes, ZoneName};

@@ -43,6 +43,7 @@ impl<P: Protocol + Clone> Sim<P> {
             born: self.born.clone(),
             seeds: self.seeds.clone(),
             lives: self.lives.clone(),
+            application: None,
             names: self.names.clone(),
             unborn: self.unborn,
             calm: self.calm,

@@ -7,7 +7,8 @@
 //! | layer | module | what it is for |
 //! |---|---|---|
 //! | calls of engines | `calls` | calls that the laws know of: groups, ranges, messages |
-//! | all else | `build` | putting a simulation together |
+//! | all else | `application` | what acts on the nodes while time passes |
+//! | | `build` | putting a simulation together |
 //! | | `faults` | what can be done to nodes and links, and its end |
 //! | | `film` | looking at a simulation again and again, to draw it afterwards |
 //! | | `meter` | what nodes sent between two moments |
@@ -23,6 +24,7 @@
 //! | ground | `forge` | packets that no engine would send |
 //! | | `protocol` | what a node is: the engine, or any other protocol |
 
+mod application;
 mod build;
 mod calls;
 mod faults;
@@ -72,6 +74,7 @@ use crate::trace::Trace;
 use crate::view_changes::AllSights;
 use crate::views::{Report, Views};
 use crate::written::Written;
+use application::Application;
 use rules::{AllSeries, Rules};
 use snapshots::{Snapshot, Twin};
 use watch::Watches;
@@ -115,6 +118,7 @@ pub struct Sim<P: Protocol = Engine> {
     rules: Rules<P>,
     laws: Option<Box<dyn Laws<P>>>,
     series: AllSeries,
+    application: Option<Application<P>>,
     parameters: Vec<(String, String)>,
     rerun: String,
     tap: Option<Box<dyn Tap<P>>>,
@@ -204,6 +208,7 @@ impl<P: Protocol> Sim<P> {
             rules: Rules::default(),
             laws: None,
             series: AllSeries::default(),
+            application: None,
             parameters: parts.parameters,
             rerun: parts.rerun,
             tap: None,
@@ -264,12 +269,13 @@ impl<P: Protocol> Sim<P> {
             if let Some(failure) = &self.failure {
                 return Err(failure.clone());
             }
-            let due = self.rules.due();
+            let due = self.rules.due().min(self.application_due());
             let Some((at, step)) = self.queue.pop(end.min(due)) else {
                 if due > end {
                     break;
                 }
                 self.now = self.now.max(due);
+                self.apply();
                 self.check_rules();
                 continue;
             };

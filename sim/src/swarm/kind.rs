@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{accident, choice, families, millis, moving, pause, percent, settings};
+use super::{accident, choice, families, millis, moving, pause, percent, settings, sharing};
 use crate::random::{Random, Ratio};
 use crate::scenario::{Cluster, Narrow, Nothing, Path, Preset, Route, Span, Step, Tell, Whom};
 
@@ -43,11 +43,14 @@ pub enum Kind {
     /// Nodes of which some have addresses of one family alone, and some no way to some others, in the end
     /// as well: nobody is hidden for whom others can vouch, and all learn what is new.
     Families,
+    /// Servers that share slots, some of which drain: no slot that one has had is without an owner unless one
+    /// that had it died, and in the end all have what is planned.
+    Shards,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Lan,
         Self::Wan,
         Self::Mixed,
@@ -59,10 +62,11 @@ impl Kind {
         Self::Hostile,
         Self::Moving,
         Self::Families,
+        Self::Shards,
     ];
 
-    /// Those that a seed draws one of, unless it draws one of the newest.
-    const OLDER: [Self; 9] = *Self::ALL.first_chunk().expect("there are eleven kinds");
+    /// Those that a seed draws one of, unless it draws one of the newer ones.
+    const OLDER: [Self; 9] = *Self::ALL.first_chunk().expect("there are more kinds");
 
     /// Its name.
     #[must_use]
@@ -79,6 +83,7 @@ impl Kind {
             Self::Hostile => "hostile",
             Self::Moving => "moving",
             Self::Families => "families",
+            Self::Shards => "shards",
         }
     }
 
@@ -96,6 +101,7 @@ impl Kind {
             Self::Hostile => "worlds_of_liars",
             Self::Moving => "worlds_of_moves",
             Self::Families => "worlds_of_families",
+            Self::Shards => "worlds_of_shards",
         }
     }
 
@@ -108,6 +114,9 @@ impl Kind {
         }
         if Random::new(seed).fork(FOR_FAMILIES).hit(Ratio(1, 10)) {
             return Self::Families;
+        }
+        if Random::new(seed).fork(FOR_SHARDS).hit(Ratio(1, 11)) {
+            return Self::Shards;
         }
         *choice(&mut Random::new(seed).fork(FOR_DRAWN), &Self::OLDER)
     }
@@ -146,6 +155,7 @@ impl Kind {
             Self::Settings => settings::shape(random, cluster),
             Self::Moving => moving::shape(random, cluster),
             Self::Families => families::shape(random, cluster),
+            Self::Shards => sharing::shape(random, cluster),
             Self::Hostile => {
                 // Of three nodes one that lies is half of what another hears.
                 cluster.nodes = random.between(4, cluster.nodes.clamp(4, 16) as u64) as usize;
@@ -190,6 +200,7 @@ impl Kind {
             }
             Self::Moving => moving::bend(random, cluster, steps),
             Self::Families => families::bend(random, cluster, steps),
+            Self::Shards => sharing::bend(random, steps),
             Self::Lan | Self::Wan => {}
         }
     }
@@ -314,6 +325,7 @@ const FOR_STEPS: u64 = 11;
 /// With these numbers none of the first 32 seeds draws one, so that worlds which are known stay what they are.
 const FOR_MOVING: u64 = 56;
 const FOR_FAMILIES: u64 = 86;
+const FOR_SHARDS: u64 = 57;
 
 #[cfg(test)]
 mod tests {

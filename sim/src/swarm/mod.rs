@@ -18,6 +18,7 @@ mod faults;
 mod kind;
 mod moving;
 mod settings;
+mod sharing;
 mod shrink;
 mod totals;
 
@@ -151,6 +152,7 @@ fn cluster(random: &mut Random, bounds: &Bounds) -> Cluster {
         asleep: 0,
         serve: false,
         owners: 0,
+        shards: None,
         link: faults::path(random),
         between: (zones > 1).then(|| Path {
             delay: None,

@@ -1,121 +1,98 @@
 //! A client: a node of no group, which routes by key and asks again where that has changed.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use scalesmall_core::NodeId;
-use scalesmall_driver::{Front, GroupKeys, Preset, Settings};
-use scalesmall_smol::{CallError, Handle, Node};
+use scalesmall_smol::{CallError, Events, Front, GroupKeys, Handle, Node, Preset, Settings, spawn};
 use smol::Timer;
-use smol::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use smol::net::TcpStream;
 
-use super::slots::{group, place};
+use super::shards::{group, place};
 
-/// How long a client tries.
+/// How long a client tries, how long it waits for an answer, and before it asks again.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long it waits for an answer, and before it asks again.
 const ANSWER: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Who serves what, as a node knows it that goes on listening until this is dropped.
-#[derive(Clone)]
-pub(crate) struct Routes(Handle);
+/// Sends a request on a connection of its own, and returns all that is said until that ends.
+pub(crate) async fn exchange(server: SocketAddr, request: String) -> io::Result<String> {
+    let answer = async {
+        let mut stream = TcpStream::connect(server).await?;
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    };
+    let timeout = async {
+        Timer::after(ANSWER).await;
+        Err(io::ErrorKind::TimedOut.into())
+    };
+    smol::future::or(answer, timeout).await
+}
 
-impl Routes {
-    /// The servers to ask for a place in the key space, best first, as this moment's picture has
-    /// it, and where they answer. There are several while a slot is handed over, and none until a
-    /// gap is filled.
+/// Asks the servers of a key.
+#[derive(Clone)]
+pub(crate) struct Client(Handle);
+
+impl Client {
+    /// A client that learns of the servers from one of them, and says so if it does not answer. The node runs
+    /// until the client and its events are dropped.
+    pub(crate) async fn start(seed: SocketAddr) -> Result<(Self, Events), Box<dyn Error>> {
+        let mut settings = Settings::new((seed.ip(), 0).into(), GroupKeys::published());
+        settings.preset = Preset::Local;
+        settings.seeds.push(seed.into());
+        let (handle, events, _) = spawn(Node::bind(&settings)?)?;
+        let contact = handle.contacted(Duration::from_secs(3)).await?;
+        if !contact.is_in() {
+            return Err(format!("{seed}: {contact}").into());
+        }
+        Ok((Self(handle), events))
+    }
+
+    /// The servers to ask for a place in the key space, best first, and where they answer.
     pub(crate) async fn owners(&self, place: u32) -> Result<Vec<(NodeId, SocketAddr)>, CallError> {
         let owners = move |node: &mut Front| {
-            let (group, node) = (group(), &*node);
-            let owners = node.route(&group, place);
+            let owners = node.route(&group(), place);
             owners.filter_map(|owner| Some((owner.member, node.endpoint(&owner)?))).collect()
         };
         self.0.call(owners).await
     }
-}
 
-/// Asks whoever serves a key.
-pub(crate) struct Client {
-    pub(crate) routes: Routes,
-    connections: HashMap<SocketAddr, BufReader<TcpStream>>,
-}
+    pub(crate) async fn put(&self, key: &str, value: &str) -> Result<(), Box<dyn Error>> {
+        self.ask(key, format!("put {key} {value}\n"), |answer| (answer == "ok\n").then_some(()))
+            .await
+    }
 
-impl Client {
-    /// A client that learns of the servers from one of them.
-    pub(crate) fn start(seed: SocketAddr) -> Result<Self, Box<dyn Error>> {
-        let own = SocketAddr::new(seed.ip(), 0);
-        let mut settings = Settings::new(own, GroupKeys::published());
-        settings.preset = Preset::Local;
-        settings.seeds.push(seed.into());
-        let mut node = Node::bind(&settings)?;
-        let routes = Routes(node.handle());
-        let run = async move {
-            while node.has_handles() {
-                node.turn().await?;
-                while node.poll_event().is_some() {}
-            }
-            Ok::<_, io::Error>(())
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<String>, Box<dyn Error>> {
+        let value = |answer: &str| match answer.trim_end().split_once(' ') {
+            Some(("value", value)) => Some(Some(value.to_owned())),
+            _ => (answer == "none\n").then_some(None),
         };
-        smol::spawn(run).detach();
-        Ok(Self { routes, connections: HashMap::new() })
+        self.ask(key, format!("get {key}\n"), value).await
     }
 
-    pub(crate) async fn put(&mut self, key: &str, value: &str) -> Result<(), Box<dyn Error>> {
-        match &*self.ask(key, &format!("put {key} {value}\n")).await? {
-            "ok" => Ok(()),
-            other => Err(other.into()),
-        }
-    }
-
-    pub(crate) async fn get(&mut self, key: &str) -> Result<Option<String>, Box<dyn Error>> {
-        let answer = self.ask(key, &format!("get {key}\n")).await?;
-        match answer.strip_prefix("value ") {
-            Some(value) => Ok(Some(value.to_owned())),
-            None if answer == "none" => Ok(None),
-            None => Err(answer.into()),
-        }
-    }
-
-    /// The first answer to a request that is not `moved`.
-    async fn ask(&mut self, key: &str, request: &str) -> Result<String, Box<dyn Error>> {
+    /// The first answer that is one. A server that was killed, or has given the slot away, has none: another one
+    /// has, or the route changes soon.
+    async fn ask<T>(
+        &self,
+        key: &str,
+        request: String,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, Box<dyn Error>> {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
-            if let Some(&(_, server)) = self.routes.owners(place(key)).await?.first() {
-                match self.exchange(server, request).await {
-                    Ok(answer) if answer != "moved" => return Ok(answer),
-                    Ok(_) => {}
-                    // It was killed perhaps: if so, the route changes soon.
-                    Err(_) => drop(self.connections.remove(&server)),
+            for (_, server) in self.owners(place(key)).await? {
+                let answer = exchange(server, request.clone()).await.unwrap_or_default();
+                if let Some(answer) = read(&answer) {
+                    return Ok(answer);
                 }
             }
             Timer::after(PAUSE).await;
         }
         Err(format!("nobody has answered for {key}").into())
-    }
-
-    async fn exchange(&mut self, server: SocketAddr, request: &str) -> io::Result<String> {
-        let answer = async {
-            let stream = match self.connections.entry(server) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(BufReader::new(TcpStream::connect(server).await?)),
-            };
-            stream.get_mut().write_all(request.as_bytes()).await?;
-            let mut answer = String::new();
-            match stream.read_line(&mut answer).await? {
-                0 => Err(io::ErrorKind::UnexpectedEof.into()),
-                _ => Ok(answer.trim_end().to_owned()),
-            }
-        };
-        let timeout = async {
-            Timer::after(ANSWER).await;
-            Err(io::ErrorKind::TimedOut.into())
-        };
-        smol::future::or(answer, timeout).await
     }
 }

@@ -11,6 +11,9 @@ fn node(number: usize) -> NodeId {
 const SLOTS: u32 = 2;
 const NODES: usize = 3;
 
+/// Writes by number.
+type Writes = BTreeSet<u32>;
+
 /// Nodes with plans, pictures and messages that are late.
 struct World {
     nodes: Vec<Handover>,
@@ -18,8 +21,14 @@ struct World {
     /// The slots that were served at some moments, each with its node.
     pictures: Vec<Vec<(u32, NodeId)>>,
     messages: Vec<(usize, NodeId, Bytes)>,
-    /// What each node has been told to load.
-    loads: Vec<BTreeSet<u32>>,
+    /// What each node has been told to load, each slot with what its source had then.
+    loads: Vec<BTreeMap<u32, Writes>>,
+    /// What each node has been told to flush.
+    flushes: Vec<BTreeSet<u32>>,
+    /// The writes to each slot that each node has.
+    has: Vec<BTreeMap<u32, Writes>>,
+    /// All writes to each slot.
+    written: BTreeMap<u32, Writes>,
     now: Instant,
 }
 
@@ -39,7 +48,10 @@ impl World {
             plans: (0..=NODES).map(plan).collect(),
             pictures: Vec::from([Vec::new()]),
             messages: Vec::new(),
-            loads: alloc::vec![BTreeSet::new(); NODES],
+            loads: alloc::vec![BTreeMap::new(); NODES],
+            flushes: alloc::vec![BTreeSet::new(); NODES],
+            has: alloc::vec![BTreeMap::new(); NODES],
+            written: BTreeMap::new(),
             now: Instant::ZERO,
         }
     }
@@ -51,7 +63,7 @@ impl World {
     fn update(&mut self, at: usize, plan: usize, picture: usize) {
         let picture =
             self.pictures[self.pictures.len() - 1 - picture % self.pictures.len()].clone();
-        self.nodes[at].update(self.now, &self.plans[plan % (NODES + 1)], picture).unwrap();
+        self.nodes[at].update(&self.plans[plan % (NODES + 1)], picture).unwrap();
         self.collect(at);
     }
 
@@ -59,10 +71,20 @@ impl World {
         let handover = &mut self.nodes[at];
         while let Some(step) = handover.poll_step() {
             match step {
-                Step::Take { slot, .. } | Step::Merge { slot, .. } => self.loads[at].insert(slot),
-                Step::Cancel { slot } => self.loads[at].remove(&slot),
-                Step::Release { .. } => true,
-            };
+                Step::Take { slot, from } => {
+                    self.loads[at].insert(slot, found(&self.has, slot, from));
+                }
+                Step::Merge { slot, from } => {
+                    self.loads[at].insert(slot, found(&self.has, slot, Some(from)));
+                }
+                Step::Cancel { slot } => drop(self.loads[at].remove(&slot)),
+                Step::Flush { slot, .. } => drop(self.flushes[at].insert(slot)),
+                Step::Keep { slot } => drop(self.flushes[at].remove(&slot)),
+                Step::Release { slot, .. } => {
+                    self.flushes[at].remove(&slot);
+                    self.has[at].remove(&slot);
+                }
+            }
         }
         while let Some((to, message)) = handover.poll_message(500) {
             let to = (0..NODES).find(|&number| node(number) == to).unwrap();
@@ -72,17 +94,48 @@ impl World {
         self.pictures.push((0..NODES).flat_map(held).collect());
     }
 
+    fn load(&mut self, at: usize) {
+        if let Some((slot, found)) = self.loads[at].pop_first() {
+            self.has[at].entry(slot).or_default().extend(found);
+            self.nodes[at].loaded(slot);
+            self.collect(at);
+        }
+    }
+
+    fn flush(&mut self, at: usize, place: usize) {
+        let slot = self.flushes[at].iter().nth(place % SLOTS as usize).copied();
+        if let Some(slot) = slot {
+            self.nodes[at].flushed(self.now, slot);
+            self.collect(at);
+        }
+    }
+
+    /// A node that holds a slot, and has not been asked to flush it, takes a write.
+    fn write(&mut self, at: usize, slot: u32) {
+        if self.nodes[at].held.contains_key(&slot) && !self.flushes[at].contains(&slot) {
+            let written = self.written.entry(slot).or_default();
+            let number = written.len() as u32;
+            written.insert(number);
+            self.has[at].entry(slot).or_default().insert(number);
+        }
+    }
+
+    /// Whether all that was written is at the nodes that hold the slot.
+    fn has_all(&self, slot: u32) -> bool {
+        let holds = |at: &usize| self.nodes[*at].held.contains_key(&slot);
+        let has = |at: usize| self.has[at].get(&slot).into_iter().flatten();
+        let all: Writes = (0..NODES).filter(holds).flat_map(has).copied().collect();
+        self.written.get(&slot).is_none_or(|written| all == *written)
+    }
+
     /// One thing happens, as the numbers say.
     fn step(&mut self, what: u8, which: usize, other: usize) {
         let at = which % NODES;
-        match what % 8 {
+        match what % 10 {
             0 => self.update(at, other, other / 8 % 4),
-            1 => {
-                if let Some(slot) = self.loads[at].pop_first() {
-                    self.nodes[at].loaded(slot);
-                    self.collect(at);
-                }
-            }
+            1 => self.load(at),
+            8 => self.flush(at, other),
+            9 => self.write(at, other as u32 % SLOTS),
             2 => {
                 self.now = self.now + Duration::from_millis(400);
                 self.nodes[at].handle_timeout(self.now);
@@ -113,9 +166,11 @@ impl World {
                 self.update(at, NODES, 0);
                 self.nodes[at].handle_timeout(self.now);
                 self.collect(at);
-                while let Some(slot) = self.loads[at].pop_first() {
-                    self.nodes[at].loaded(slot);
-                    self.collect(at);
+                while !self.loads[at].is_empty() {
+                    self.load(at);
+                }
+                for place in 0..SLOTS as usize {
+                    self.flush(at, place);
                 }
             }
             for (to, from, message) in core::mem::take(&mut self.messages) {
@@ -124,6 +179,12 @@ impl World {
             }
         }
     }
+}
+
+/// What a node finds where it loads from.
+fn found(has: &[BTreeMap<u32, Writes>], slot: u32, from: Option<NodeId>) -> Writes {
+    let source = (0..NODES).find(|&number| from == Some(node(number)));
+    source.and_then(|source| has[source].get(&slot)).cloned().unwrap_or_default()
 }
 
 fn check(law: impl Testable) {
@@ -145,6 +206,48 @@ fn a_slot_that_somebody_had_is_never_without_owner() {
         })
     }
     check(law as fn(bool, Happenings) -> bool);
+}
+
+/// Whatever is lost, late or repeated, and however plans differ: a node lets go only to one that has
+/// loaded all that it had.
+#[test]
+fn no_write_is_lost_on_the_way() {
+    fn law(replicas: bool, happenings: Happenings) -> bool {
+        let mut world = World::new(1 + usize::from(replicas));
+        let held = happenings.into_iter().all(|(what, which, other)| {
+            world.step(what, which, other);
+            (0..SLOTS).all(|slot| world.has_all(slot))
+        });
+        world.settle();
+        held && (0..SLOTS).all(|slot| world.has_all(slot))
+    }
+    check(law as fn(bool, Happenings) -> bool);
+}
+
+/// Nothing is offered before it has been flushed, and what stays after all is not.
+#[test]
+fn a_slot_is_offered_once_it_has_been_flushed() {
+    let mut world = World::new(1);
+    let plan = world.plans[NODES].clone();
+    let slot = (0..SLOTS).find(|&slot| plan.owners(slot).next() != Some(node(0))).unwrap();
+    let owner = plan.owners(slot).next().unwrap();
+    let handover = &mut world.nodes[0];
+    handover.resume(slot);
+    handover.update(&plan, []).unwrap();
+    let mut steps = Vec::from_iter(core::iter::from_fn(|| handover.poll_step()));
+    steps.retain(|step| !matches!(step, Step::Take { .. }));
+    assert_eq!(steps, [Step::Flush { slot, to: owner }]);
+    assert_eq!((handover.poll_message(500), handover.poll_timeout()), (None, None));
+    assert!(handover.flushed(Instant::ZERO, slot) && !handover.flushed(Instant::ZERO, slot));
+    assert_eq!(handover.poll_message(500).unwrap().0, owner);
+    // Of this node alone nothing is planned elsewhere.
+    let group = GroupName::try_from("g").unwrap();
+    let alone = Placement::new(Slots::new(SLOTS).unwrap()).plan(&group, &[Candidate::new(node(0))]);
+    handover.update(&alone, []).unwrap();
+    let mut steps = Vec::from_iter(core::iter::from_fn(|| handover.poll_step()));
+    steps.retain(|step| !matches!(step, Step::Take { .. }));
+    assert_eq!(steps, [Step::Keep { slot }]);
+    assert_eq!(handover.poll_timeout(), None);
 }
 
 /// Once plans are equal, exactly the planned owners are left.
@@ -187,12 +290,15 @@ fn a_late_acknowledgement_counts_for_its_own_offer_only() {
     let gone = (0..NODES).find(|&number| node(number) == owner).unwrap();
     let handover = &mut world.nodes[0];
     handover.resume(slot);
-    handover.update(Instant::ZERO, &world.plans[NODES], []).unwrap();
+    handover.update(&world.plans[NODES], []).unwrap();
+    assert!(handover.flushed(Instant::ZERO, slot));
     let (to, offer) = handover.poll_message(500).unwrap();
     assert_eq!(to, owner);
     // Without its owner the slot is planned for another, or for this node; then as before.
-    handover.update(Instant::ZERO, &world.plans[gone], []).unwrap();
-    handover.update(Instant::ZERO, &world.plans[NODES], []).unwrap();
+    handover.update(&world.plans[gone], []).unwrap();
+    handover.flushed(Instant::ZERO, slot);
+    handover.update(&world.plans[NODES], []).unwrap();
+    assert!(handover.flushed(Instant::ZERO, slot));
     let mut acknowledgement = offer.to_vec();
     acknowledgement[0] = ACKNOWLEDGEMENT;
     handover.handle_message(owner, &acknowledgement).unwrap();

@@ -1,6 +1,7 @@
 use super::*;
+use crate::base::Hash;
 use alloc::collections::{BTreeMap, BTreeSet};
-use quickcheck::{TestResult, quickcheck};
+use quickcheck::{QuickCheck, TestResult, quickcheck};
 
 fn node(number: u16) -> NodeId {
     NodeId::from_bits(number.into())
@@ -142,26 +143,26 @@ fn replicas_lie_in_different_zones() {
     }
 }
 
-/// What has to move when a node comes or goes is what it gets or had.
+/// What has to move when a node comes or goes is what it gets or had. Where nodes have a hundred slots
+/// each, few are at their bound and displace others.
 #[test]
-fn little_else_moves_when_nodes_come_and_go() {
-    let mut excess = Vec::new();
-    for nodes in [8, 64, 100] {
-        for replicas in [1, 2] {
-            let placement = placement(4_096).with_replicas(replicas);
-            let all = placement.plan(&group(), &candidates(0..nodes));
-            for gone in 0..8 {
-                let list = candidates((0..nodes).filter(|&number| number != gone));
-                let without = placement.plan(&group(), &list);
-                let had = loads(&all)[&node(gone)];
-                let (leaves, joins) = (moved(&all, &without), moved(&without, &all));
-                assert!(leaves >= had && joins >= had);
-                excess.push(100 * leaves / had);
-                excess.push(100 * joins / had);
+fn moves_are_at_most_six_fifths_of_the_least() {
+    fn law(seed: u64, nodes: u16, replicas: u8, zones: bool) -> TestResult {
+        let (nodes, replicas) = (4 + nodes % 61, 1 + usize::from(replicas % 3));
+        let candidate = |number: u16| {
+            let node = NodeId::from_bits(Hash::new([1, 2], seed).word(number.into()).finish());
+            Candidate {
+                zone: if zones { u32::from(number % 4) } else { 0 },
+                ..Candidate::new(node)
             }
-        }
+        };
+        let all: Vec<Candidate> = (0..nodes).map(candidate).collect();
+        let placement = placement(8_192).with_replicas(replicas);
+        let (with, without) = (placement.plan(&group(), &all), placement.plan(&group(), &all[1..]));
+        let least = loads(&with)[&all[0].node];
+        let (leaves, joins) = (moved(&with, &without), moved(&without, &with));
+        let few = |moved| least <= moved && 5 * moved <= 6 * least;
+        TestResult::from_bool(few(leaves) && few(joins))
     }
-    excess.sort_unstable();
-    let (median, worst) = (excess[excess.len() / 2], excess[excess.len() - 1]);
-    assert!(median <= 112 && worst <= 130, "{median} % in the median, {worst} % at worst");
+    QuickCheck::new().tests(20).quickcheck(law as fn(u64, u16, u8, bool) -> TestResult);
 }

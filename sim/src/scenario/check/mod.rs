@@ -6,6 +6,9 @@ mod steps;
 
 use std::collections::BTreeMap;
 
+use scalesmall_core::placement::{Placement, Slots};
+
+use super::cluster::Shards;
 use super::figure::{Limit, Unit};
 use super::path::Path;
 use super::place::{Place, line_of};
@@ -62,6 +65,18 @@ impl Wrong {
 /// What is wrong with what stands under these keys.
 pub(super) fn wrong(keys: &[&str], text: impl Into<String>) -> Option<Wrong> {
     Some(Wrong { way: keys.iter().map(|key| Place::from(*key)).collect(), text: text.into() })
+}
+
+fn wrong_shards(shards: &Shards) -> Option<Wrong> {
+    if let Err(error) = Slots::new(shards.slots) {
+        return wrong(&["slots"], error.to_string());
+    }
+    if !(1..=Placement::MOST_REPLICAS).contains(&shards.replicas) {
+        let text = format!("a slot has 1 to {} servers", Placement::MOST_REPLICAS);
+        return wrong(&["replicas"], text);
+    }
+    wrong(&["load"], "a server has its share at least: write 100 or more")
+        .filter(|_| shards.load < 100)
 }
 
 impl Scenario {
@@ -133,6 +148,9 @@ impl Scenario {
                 let way = ["cluster".into(), "routes".into(), place.into()];
                 return Some(found.under(&way));
             }
+        }
+        if let Some(found) = cluster.shards.as_ref().and_then(wrong_shards) {
+            return Some(found.under(&["cluster".into(), "shards".into()]));
         }
         if let Some(found) = wrong_homes(cluster) {
             return Some(found);

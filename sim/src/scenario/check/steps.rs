@@ -20,6 +20,8 @@ struct SoFar<'a> {
     told: bool,
     metered: bool,
     noted: bool,
+    shared: bool,
+    slots_noted: bool,
     /// Whether some step before has picked nodes.
     picked: bool,
     figures: BTreeMap<String, Unit>,
@@ -38,6 +40,8 @@ pub(super) fn wrong_steps(steps: &[Step], cluster: &Cluster) -> Option<Wrong> {
         told: false,
         metered: false,
         noted: false,
+        shared: false,
+        slots_noted: false,
         picked: false,
         figures: BTreeMap::new(),
         steps: 0,
@@ -96,6 +100,18 @@ impl SoFar<'_> {
             Step::Message(_) => self.told = true,
             Step::Meter(_) => self.metered = true,
             Step::NoteOwners(_) => self.noted = true,
+            Step::NoteSlots(_) => self.slots_noted = true,
+            Step::Share(_) if self.cluster.shards.is_none() => {
+                return wrong(&[], "there are no slots to share: write cluster.shards");
+            }
+            Step::Share(_) => self.shared = true,
+            Step::Await(goal) if goal.what == Goal::Shared && !self.shared => {
+                return wrong(&["what"], "no node shares slots: put a step share before");
+            }
+            Step::Count(count) if count.what.is_of_slots() && !self.slots_noted => {
+                let text = "what becomes of slots is not counted: put a step note_slots before";
+                return wrong(&["what"], text);
+            }
             Step::Count(count) if count.what == Counted::FirstOwnersMoved && !self.noted => {
                 let text = "nobody knows who came first before: put a step note_owners before";
                 return wrong(&["what"], text);

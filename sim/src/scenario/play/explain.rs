@@ -74,6 +74,11 @@ impl Player {
                     nodes,
                 })
             }
+            Goal::Shared => {
+                let (node, lack, why) = self.sharing.as_ref()?.borrow().unplanned(sim)?;
+                let whom = format!("node {node} has not the slots that are planned for it");
+                Some(Reason { lack, whom, why, nodes: vec![node] })
+            }
             Goal::Located => {
                 let (about, by) = not_located(sim, &self.picked)?;
                 let first = *by.first()?;
@@ -307,6 +312,7 @@ const fn in_words(goal: Goal) -> &'static str {
         Goal::ToldOfHold => "each node that is held off has been told so (told_of_hold)",
         Goal::OneKey => "all live nodes use one key and hold no other (one_key)",
         Goal::Located => "all live nodes know where the nodes picked last are now (located)",
+        Goal::Shared => "all servers have the slots that are planned for them (shared)",
         Goal::Conflict => "a node says that another one uses its address (conflict)",
     }
 }

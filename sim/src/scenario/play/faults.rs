@@ -52,6 +52,9 @@ impl Player {
                     self.sim.slow_down(node, slow.pace.0);
                 }
             }
+            Step::Drain(whom) => self.each_up(whom, |sim, node| {
+                sim.with(node, |engine, now| engine.set_draining(now, true));
+            }),
             // What is refused leaves the picture as it is.
             Step::Leave(whom) => {
                 let group = self.group.clone();

@@ -16,6 +16,7 @@ impl Player {
                 | Step::Timeline(_)
                 | Step::Meter(_)
                 | Step::NoteOwners(_)
+                | Step::NoteSlots(_)
                 | Step::Usage(_)
                 | Step::Count(_)
         );

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use scalesmall_core::Status;
 
 use super::moves::not_located;
+use super::sharing::Sharing;
 use super::{Outcome, Player};
 use crate::sample::Sample;
 use crate::scenario::figure::Unit;
@@ -62,6 +63,12 @@ impl Player {
             Goal::Located => {
                 let picked = self.picked.clone();
                 self.sim.run_until(|sim| not_located(sim, &picked).is_none(), within)?;
+                None
+            }
+            Goal::Shared => {
+                let Some(sharing) = self.sharing.clone() else { return Ok(()) };
+                sharing.borrow_mut().look_again();
+                self.sim.run_until(|sim| sharing.borrow_mut().is_as_planned(sim), within)?;
                 None
             }
             Goal::Split => {
@@ -156,6 +163,10 @@ impl Player {
         self.sim.views().hidden_for(self.sim.now().as_nanos())
     }
 
+    fn of_slots(&self, count: impl Fn(&Sharing) -> u64) -> u64 {
+        self.sharing.as_ref().map_or(0, |sharing| count(&sharing.borrow()))
+    }
+
     pub(super) fn count(&self, what: Counted) -> u64 {
         let reports = &self.sim.reports()[self.counted..];
         let healthy = |node: usize| !self.picked.contains(&node);
@@ -193,6 +204,12 @@ impl Player {
             }
             Counted::Suspicions => self.new_suspicions(),
             Counted::FirstOwnersMoved => self.owners_moved(),
+            Counted::SlotsMoved => self.of_slots(Sharing::moved),
+            Counted::SlotsLoad => self.of_slots(Sharing::load),
+            Counted::SlotsUnowned => {
+                let now = self.sim.now().as_nanos();
+                self.of_slots(|sharing| sharing.longest(now))
+            }
             Counted::HealthyCalledDown => reports
                 .iter()
                 .filter(|report| report.is_false_down() && healthy(report.about))

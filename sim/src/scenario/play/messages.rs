@@ -8,6 +8,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use scalesmall_core::{Engine, Event, Recipients, Tag};
 
+use super::sharing::{HANDOVERS, Heard};
 use super::{Outcome, Player};
 use crate::names::Names;
 use crate::scenario::figure::{Unit, share};
@@ -17,9 +18,10 @@ use crate::sim::{Incident, Sending, Tap};
 /// When each node had each message, by tag.
 pub(super) type Delivered = Rc<RefCell<BTreeMap<(u32, usize), Vec<u64>>>>;
 
-/// Notes deliveries, and passes everything on to who else listens.
+/// Notes deliveries and what servers hear, and passes everything on to who else listens.
 pub(super) struct Postmark {
     pub(super) delivered: Delivered,
+    pub(super) heard: Rc<RefCell<Heard>>,
     pub(super) inner: Option<Box<dyn Tap<Engine>>>,
 }
 
@@ -42,6 +44,13 @@ impl Tap<Engine> for Postmark {
             && payload.iter().all(|byte| *byte == FILLING)
         {
             self.delivered.borrow_mut().entry((tag.0, node)).or_default().push(at);
+        }
+        match event {
+            Event::Message { origin, tag: HANDOVERS, payload, .. } => {
+                self.heard.borrow_mut().messages.push((node, *origin, payload.clone()));
+            }
+            Event::Message { .. } => {}
+            _ => drop(self.heard.borrow_mut().nodes.insert(node)),
         }
         if let Some(inner) = &mut self.inner {
             inner.event(at, node, event);

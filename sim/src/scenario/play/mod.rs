@@ -12,10 +12,12 @@ mod moves;
 mod recover;
 mod serving;
 mod setup;
+mod sharing;
 
 pub use recover::recovers_within;
 
 use core::time::Duration;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -35,6 +37,7 @@ use crate::sim::{Film, Meter, Sim, Tap, Watch};
 use crate::view_changes::Sights;
 use messages::{Delivered, Postmark};
 use setup::{group_name, set_up};
+use sharing::Sharing;
 
 /// What a run of a scenario came to.
 #[derive(Clone, Debug)]
@@ -180,6 +183,8 @@ struct Player {
     owners: Vec<Option<NodeId>>,
     /// How many suspicions each node had formed in its life, and in which, when they were last counted.
     suspected: Vec<(u32, u64)>,
+    /// The servers that share slots, if any do.
+    sharing: Option<Rc<RefCell<Sharing>>>,
     seed: u64,
 }
 
@@ -197,7 +202,14 @@ impl Player {
         let film = every.map(|every| sim.film(every));
         let delivered = Delivered::default();
         let inner = options.tap;
-        sim.set_tap(Postmark { delivered: Rc::clone(&delivered), inner });
+        let heard = Rc::default();
+        sim.set_tap(Postmark { delivered: Rc::clone(&delivered), heard: Rc::clone(&heard), inner });
+        let shards = scenario.cluster.shards.as_ref();
+        let sharing = shards.map(|shards| Rc::new(RefCell::new(Sharing::new(shards, heard))));
+        if let Some(sharing) = &sharing {
+            let sharing = Rc::clone(sharing);
+            sim.act(sharing::TURN, move |sim| sharing.borrow_mut().act(sim));
+        }
         Self {
             random: Random::new(seed).fork(FOR_SCENARIO),
             group: group_name(),
@@ -229,6 +241,7 @@ impl Player {
             cut_to: Vec::new(),
             owners: Vec::new(),
             suspected: Vec::new(),
+            sharing,
             seed,
             sim,
         }
@@ -273,6 +286,15 @@ impl Player {
             Step::Join(whom) => {
                 self.pick_up(whom);
                 self.join();
+            }
+            Step::Share(whom) => {
+                self.pick(whom, |_, _| true);
+                if let Some(sharing) = &self.sharing {
+                    self.picked.iter().for_each(|node| sharing.borrow_mut().add(*node));
+                }
+            }
+            Step::NoteSlots(_) => {
+                self.sharing.iter().for_each(|sharing| sharing.borrow_mut().note());
             }
             Step::Send(send) => self.send(send)?,
             Step::Withdraw(serve) => self.serve(serve, false)?,

@@ -20,6 +20,7 @@ impl Step {
                     | Goal::Conflict
                     | Goal::OneKey
                     | Goal::Located
+                    | Goal::Shared
                     | Goal::ToldOfHold => vec![("", Unit::Nanos)],
                 },
             ),

@@ -77,13 +77,26 @@ pub enum Counted {
     Suspicions,
     /// Keys of 10,000 that begin with another node than at the last `note_owners`, at any live node.
     FirstOwnersMoved,
+    /// Slots that servers have taken since they were noted, as a share of the least: of those that servers
+    /// got which had none, or of those that others had which have none any more.
+    SlotsMoved,
+    /// For how long a slot was without an owner at most, since they were noted.
+    SlotsUnowned,
+    /// The most slots of a server, as a share of the mean.
+    SlotsLoad,
 }
 
 impl Counted {
+    /// Whether it is about slots.
+    pub(crate) const fn is_of_slots(self) -> bool {
+        matches!(self, Self::SlotsMoved | Self::SlotsUnowned | Self::SlotsLoad)
+    }
+
     /// What a figure of it counts.
     pub(crate) const fn unit(self) -> Unit {
         match self {
-            Self::HiddenTime => Unit::Nanos,
+            Self::HiddenTime | Self::SlotsUnowned => Unit::Nanos,
+            Self::SlotsMoved | Self::SlotsLoad => Unit::Share,
             _ => Unit::Count,
         }
     }

@@ -103,6 +103,10 @@ pub enum Step {
     EndCopies(Nothing),
     /// Nodes join the group.
     Join(Whom),
+    /// Nodes become servers, which share the slots of the cluster's shards, in later lives as well.
+    Share(Whom),
+    /// Nodes say that they drain: they get no slots, and give away those that they have.
+    Drain(Whom),
     /// Random nodes send messages, whose deliveries become figures.
     Send(Send),
     /// Each of some nodes serves a range of its own, numbered.
@@ -128,6 +132,8 @@ pub enum Step {
     Message(Nothing),
     /// Which node comes first for each of 10,000 keys is kept, to be compared later.
     NoteOwners(Nothing),
+    /// What becomes of slots is counted from here on.
+    NoteSlots(Nothing),
     /// What is sent is counted from here on.
     Meter(Nothing),
     /// What was sent since becomes figures.
@@ -195,6 +201,8 @@ pub enum Goal {
     Conflict,
     /// All live nodes use one key and hold no other.
     OneKey,
+    /// All servers have the slots that are planned for them, and no others.
+    Shared,
     /// All live nodes know the addresses that the nodes picked last have now, and send to one of these.
     Located,
 }

@@ -20,6 +20,8 @@ macro_rules! whom_of {
             | Step::MuteMulticast($whom)
             | Step::DeafenMulticast($whom)
             | Step::Join($whom)
+            | Step::Share($whom)
+            | Step::Drain($whom)
             | Step::Leave($whom)
             | Step::Describe($whom)
             | Step::Rotate($whom)
