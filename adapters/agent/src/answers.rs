@@ -46,7 +46,9 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             let group = known(node, &group)?;
             let members = node.members(&group).filter_map(|id| node.peer(id));
             let members = members.filter(|member| only.has(&member.traits));
-            Ok(Reply::Members(members.map(|member| NodeRow::from(&member)).collect()))
+            let mut rows: Vec<NodeRow> = members.map(|member| NodeRow::from(&member)).collect();
+            rows.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+            Ok(Reply::Members(rows))
         }
         Request::Groups => Ok(Reply::Groups(groups(node))),
         Request::Topology { group, op } => {
@@ -57,10 +59,15 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
                 OpName::Get => Op::Get,
             });
             let row = |timed| ItemRow::new(timed, &|id| node.name(id));
-            Ok(Reply::Items(match op {
+            let mut rows: Vec<ItemRow> = match op {
                 Some(op) => node.topology_of(&group, op).map(row).collect(),
                 None => node.topology(&group).map(row).collect(),
-            }))
+            };
+            rows.sort_by(|one, other| {
+                let key = |row: &ItemRow| (row.start, row.end, row.member.shown().to_owned());
+                key(one).cmp(&key(other))
+            });
+            Ok(Reply::Items(rows))
         }
         Request::Route { group, key } => {
             let group = known(node, &group)?;
@@ -78,8 +85,14 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             Ok(Reply::Safe(SafeRow { safe: missing.is_empty(), copies, missing }))
         }
         Request::Peers { only } => Ok(Reply::Peers(peers(node, &only))),
-        Request::Drain | Request::Undrain => {
-            node.set_draining(matches!(request, Request::Drain));
+        Request::Drain => {
+            node.set_draining(true);
+            let missing = node.engine().shortfalls_without(&[node.id()], 1);
+            let missing: Vec<ShortfallRow> = missing.iter().map(ShortfallRow::from).collect();
+            Ok(Reply::Drains(SafeRow { safe: missing.is_empty(), copies: 1, missing }))
+        }
+        Request::Undrain => {
+            node.set_draining(false);
             Ok(Reply::Done)
         }
         Request::Forget { node: text } => {

@@ -8,7 +8,7 @@ use scalesmall_driver::{GroupKeys, Multicast, Preset, Settings, SettingsError};
 
 use crate::arguments::TagOf;
 use crate::cli::{NodeOptions, PresetName};
-use crate::configuration::{Configuration, Fault, Faults, Source};
+use crate::configuration::{Configuration, Fault, Faults, SOCKET, Source};
 use crate::failure::Failure;
 
 /// The settings that a configuration describes. The keys are read, and nothing else is touched.
@@ -17,6 +17,38 @@ use crate::failure::Failure;
 ///
 /// What contradicts itself, or cannot be had on this host.
 pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults> {
+    let settings = described(configuration)?;
+    let config = settings.config([0; 32]);
+    config.check().map_err(|error| refused(configuration, &config, error))?;
+    settings.check().map_err(|error| told(configuration, error))?;
+    Ok(settings)
+}
+
+/// Makes sure that the directories are there in which a node with this configuration makes files.
+///
+/// # Errors
+///
+/// All that are not.
+pub(crate) fn check_directories(configuration: &Configuration) -> Result<(), Faults> {
+    let NodeOptions { socket, state, record, .. } = &configuration.options;
+    let mut missing = Vec::new();
+    for (key, path) in [(SOCKET, socket), ("state", state), ("record", record)] {
+        let Some(path) = path else { continue };
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+            let what = format!(
+                "'{key}' is {}, but there is no directory {}: make it, or name another path",
+                path.display(),
+                directory.display()
+            );
+            missing.push(Fault::at(configuration.source(key), what));
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Faults(missing)) }
+}
+
+/// As [`of_node`], whether a node could start with it or not.
+pub(crate) fn described(configuration: &Configuration) -> Result<Settings, Faults> {
     let options = &configuration.options;
     let text = |value: Option<String>| value.map(OsString::from);
     let (bind, group) = (options.bind, options.multicast_group);
@@ -85,9 +117,6 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
         rate.bytes = bytes;
         settings.send_rate = Some(rate);
     }
-    let config = settings.config([0; 32]);
-    config.check().map_err(|error| refused(configuration, &config, error))?;
-    settings.check().map_err(|error| told(configuration, error))?;
     Ok(settings)
 }
 
