@@ -118,8 +118,16 @@ fn every_option_has_its_key_and_its_variable() {
             show.args(["--bind", "127.0.0.1:7"]);
         }
         let variable = format!("SCALESMALL_{}", key.to_uppercase());
-        assert_eq!(shown(&mut show, &row), (wanted[0].clone(), format!("{path}:{line}")));
+        let from_file = (wanted[0].clone(), format!("{path}:{line}"));
+        assert_eq!(shown(&mut show, &row), from_file);
         show.env(&variable, &values[1]);
+        if option == "socket" {
+            // Its variable is the one of commands, and counts only if no file says anything.
+            assert_eq!(shown(&mut show, &row), from_file);
+            show = program();
+            show.args(["config", "show", "--json", "--bind", "127.0.0.1:7"]);
+            show.env(&variable, &values[1]);
+        }
         assert_eq!(shown(&mut show, &row), (wanted[1].clone(), variable));
         show.arg(format!("--{option}={}", values[2]));
         assert_eq!(shown(&mut show, &row), (wanted[2].clone(), format!("--{option}")));
@@ -180,7 +188,8 @@ fn the_file_on_the_page_about_the_configuration_is_taken() {
     let (content, _) = rest.split_once("```").expect("its end");
     let path = file(&directory, "cluster.toml", content);
     let output = run(&["config", "check", "--config", &path]);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.lines().all(|line| line.contains("there is no directory")), "{told}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{path}: no faults\n"));
     // What the page says of its faults.
     let with_faults = content.replace("seed =", "seeds =").replace("\"2s\"", "\"2 s\"");
@@ -350,7 +359,7 @@ fn directories_that_are_not_there_and_misspelt_variables_are_told_before_the_nod
     );
     let check = program().args(["config", "check", "--config", &path]).output().expect("it runs");
     let told = String::from_utf8_lossy(&check.stderr).into_owned();
-    assert_eq!(check.status.code(), Some(1), "{told}");
+    assert_eq!(check.status.code(), Some(0), "a service manager may make them: {told}");
     for (line, key) in [(2, "socket"), (3, "state")] {
         assert!(told.contains(&format!("node.toml:{line}: '{key}' is ")), "{told}");
     }

@@ -74,7 +74,7 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
 /// Asks again and again, until the node is ready or `limit` is over. It need not have started yet.
 fn wait_until_ready(path: &Path, request: &Request, limit: Duration) {
     let begun = Instant::now();
-    while !matches!(self::ask(path, request), Ok(Reply::Ready(row)) if row.ready) {
+    while !matches!(ask(path, request), Ok(Reply::Ready(row)) if row.ready) {
         let left = limit.saturating_sub(begun.elapsed());
         if left.is_zero() {
             return;

@@ -35,14 +35,15 @@ pub(crate) fn run(command: &ConfigCommand, matches: &ArgMatches) -> Result<(), F
         let settings = settings::described(&configuration)?;
         Ok((configuration, settings))
     };
-    let starts = |configuration: &Configuration| {
-        settings::of_node(configuration)?;
-        settings::check_directories(configuration)
-    };
+    let starts = |configuration: &Configuration| settings::of_node(configuration).map(drop);
     let mut out = io::stdout().lock();
     match command {
         ConfigCommand::Check(_) => match read().and_then(|(it, _)| starts(&it).map(|()| it)) {
             Ok(configuration) => {
+                for fault in settings::missing_directories(&configuration) {
+                    // Whatever starts the node may make it first, so it is no fault of the configuration.
+                    let _ = writeln!(io::stderr(), "scalesmall: {fault}");
+                }
                 let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
                 for (name, meant) in configuration::misspelt(&names.collect::<Vec<_>>()) {
                     // It is no fault: it may be another program's.

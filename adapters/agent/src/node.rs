@@ -64,9 +64,7 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
     let (node, multicast) = start(options.runtime, settings, options.multicast)?;
     let (file, listener) = SocketFile::listen(&path, &named_by)?;
     let log = log_lines::start(options.log, filter)?;
-    for (name, meant) in configuration::misspelt(&environment()) {
-        tracing::warn!("the variable {name} counts for nothing: it may be meant as {meant}");
-    }
+    log_variables(&path, &named_by);
     if let Err(error) = &multicast {
         tracing::warn!("{error}; going on without");
     }
@@ -113,9 +111,6 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
     diagnosis::watch(handle.clone(), beyond.len(), files)?;
     // On a thread of its own: a pipe that is full and not read must keep nobody waiting.
     let up = format!("node {name} at {address} is up; control socket {}", path.display());
-    if let Source::Variable(variable) = &named_by {
-        tracing::info!("the control socket is {}, as {variable} says", path.display());
-    }
     manager.ready(up.clone());
     let again = (manager.clone(), up.clone());
     threads::keep("reload", move || reload(&hang_ups, &reloader, &again))?;
@@ -149,9 +144,16 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
     outcome
 }
 
-/// The names of all variables of the environment.
-fn environment() -> Vec<String> {
-    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+/// What an operator may not expect of variables: one that counts for the control socket, though it is mostly meant for
+/// commands, and those that look misspelt.
+fn log_variables(socket: &Path, named_by: &Source) {
+    if let Source::Variable(variable) = named_by {
+        tracing::info!("the control socket is {}, as {variable} says", socket.display());
+    }
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for (name, meant) in configuration::misspelt(&names.collect::<Vec<_>>()) {
+        tracing::warn!("the variable {name} counts for nothing: it may be meant as {meant}");
+    }
 }
 
 /// Reads the configuration again at every hang-up, for as long as the program runs.

@@ -18,24 +18,17 @@ enum Cluster {
     Remembered(usize),
     /// It has seeds, and none of them answers. A node that is a seed itself may be the first.
     Silent(usize),
-    /// Packets of others have come that it could not open, or that were of another cluster or version.
-    Refused(u64),
 }
 
 impl Cluster {
     fn of(node: &Front) -> Option<Self> {
         let remembered = node.state().map_or(0, |state| state.peers);
         let seeds: Vec<SeedState> = node.seeds().map(|(_, state)| state).collect();
-        let stats = node.stats();
-        let refused =
-            [stats.refused_key, stats.refused_forged, stats.refused_cluster, stats.refused_version];
-        let refused: u64 = refused.into_iter().sum();
         if remembered > 0 {
             Some(Self::Remembered(remembered))
-        } else if !seeds.is_empty() && !seeds.contains(&SeedState::Answers) {
-            Some(Self::Silent(seeds.len()))
         } else {
-            (refused > 0).then_some(Self::Refused(refused))
+            let silent = !seeds.is_empty() && !seeds.contains(&SeedState::Answers);
+            silent.then_some(Self::Silent(seeds.len()))
         }
     }
 
@@ -53,10 +46,6 @@ impl Cluster {
             Self::Silent(seeds) => format!(
                 "none of its {seeds} seeds answers: see whether they run, with the same key and cluster; the \
                  first node of a cluster is one of its own seeds, or has none"
-            ),
-            Self::Refused(packets) => format!(
-                "nobody answers, and {packets} packets of others were refused: see whether this node has the \
-                 key and the cluster of the others"
             ),
         }
     }
@@ -148,7 +137,6 @@ mod tests {
         let others = [
             (Cluster::Remembered(4), "4 peers of its last life"),
             (Cluster::Silent(2), "none of its 2 seeds"),
-            (Cluster::Refused(9), "9 packets of others were refused"),
         ];
         for (cluster, part) in others {
             let row = Readiness { cluster: Some(cluster), ..later }.check(0);

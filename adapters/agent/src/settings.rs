@@ -1,7 +1,7 @@
 //! The settings of a node, from what counts of its configuration.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use scalesmall_core::{Config, ConfigError, Traits, TraitsError};
 use scalesmall_driver::{GroupKeys, Multicast, Preset, Settings, SettingsError};
@@ -24,27 +24,24 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
     Ok(settings)
 }
 
-/// Makes sure that the directories are there in which a node with this configuration makes files.
-///
-/// # Errors
-///
-/// All that are not.
-pub(crate) fn check_directories(configuration: &Configuration) -> Result<(), Faults> {
+/// The directories that are not there, of those in which a node with this configuration makes files. It does not
+/// start without the one of the control socket.
+pub(crate) fn missing_directories(configuration: &Configuration) -> Vec<Fault> {
     let NodeOptions { socket, state, record, .. } = &configuration.options;
-    let mut missing = Vec::new();
-    for (key, path) in [(SOCKET, socket), ("state", state), ("record", record)] {
-        let Some(path) = path else { continue };
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
-            let what = format!(
-                "'{key}' is {}, but there is no directory {}: make it, or name another path",
-                path.display(),
-                directory.display()
-            );
-            missing.push(Fault::at(configuration.source(key), what));
-        }
-    }
-    if missing.is_empty() { Ok(()) } else { Err(Faults(missing)) }
+    let missing = |(key, path): (&str, &Option<PathBuf>)| {
+        let path = path.as_ref()?;
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty())?;
+        let what = format!(
+            "'{key}' is {}, but there is no directory {}: make it before the node starts, or name another path",
+            path.display(),
+            directory.display()
+        );
+        (!directory.is_dir()).then(|| Fault::at(configuration.source(key), what))
+    };
+    [(SOCKET, socket), ("state", state), ("record", record)]
+        .into_iter()
+        .filter_map(missing)
+        .collect()
 }
 
 /// As [`of_node`], whether a node could start with it or not.
