@@ -59,10 +59,11 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
     let beyond: Vec<SocketAddr> = settings.seeds_out_of_reach().collect();
     let path = options.socket.clone().unwrap_or_else(socket_file::default_path);
     let named_by = configuration.source(SOCKET);
-    socket_file::check(&path, &named_by)?;
+    let named = (named_by != Source::Default).then(|| named_by.to_string());
+    socket_file::check(&path, named.as_deref())?;
     let scraped = options.metrics.map(scrapers::bind).transpose()?;
     let (node, multicast) = start(options.runtime, settings, options.multicast)?;
-    let (file, listener) = SocketFile::listen(&path, &named_by)?;
+    let (file, listener) = SocketFile::listen(&path, named.as_deref())?;
     let log = log_lines::start(options.log, filter)?;
     log_variables(&path, &named_by);
     if let Err(error) = &multicast {

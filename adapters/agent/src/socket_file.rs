@@ -8,7 +8,6 @@ use std::os::unix::fs::{
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use crate::configuration::Source;
 use crate::failure::Failure;
 
 /// The socket to use if none is named. It follows from the user alone and from no variable, so that a node
@@ -65,13 +64,11 @@ pub(crate) fn is_socket(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| about.file_type().is_socket())
 }
 
-/// Makes sure that a socket could be had at `path`, which `source` names, and changes nothing.
-pub(crate) fn check(path: &Path, source: &Source) -> Result<(), Failure> {
+/// Makes sure that a socket could be had at `path`, and changes nothing. A failure tells what `named` the path.
+pub(crate) fn check(path: &Path, named: Option<&str>) -> Result<(), Failure> {
     check_directory(path)?;
-    let shown = match source {
-        Source::Default | Source::Preset(_) => path.display().to_string(),
-        source => format!("{} (named by {source})", path.display()),
-    };
+    let shown = path.display();
+    let shown = named.map_or_else(|| shown.to_string(), |by| format!("{shown} (named by {by})"));
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(directory) = directory.filter(|it| path != default_path() && !it.is_dir()) {
         return Err(Failure::new(format!(
@@ -108,8 +105,11 @@ pub(crate) struct SocketFile {
 impl SocketFile {
     /// Listens at `path`, which replaces what a crash has left there. Nobody but the owner can
     /// connect, at no moment: the socket is made in a private directory and then moved.
-    pub(crate) fn listen(path: &Path, source: &Source) -> Result<(Self, UnixListener), Failure> {
-        check(path, source)?;
+    pub(crate) fn listen(
+        path: &Path,
+        named: Option<&str>,
+    ) -> Result<(Self, UnixListener), Failure> {
+        check(path, named)?;
         let failed = |error: io::Error| {
             Failure::new(format!("no control socket at {}: {error}", path.display()))
         };
