@@ -65,10 +65,7 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
     let (node, multicast) = start(options.runtime, settings, options.multicast)?;
     let (file, listener) = SocketFile::listen(&path, named.as_deref())?;
     let log = log_lines::start(options.log, filter)?;
-    log_variables(&path, &named_by);
-    if let Err(error) = &multicast {
-        tracing::warn!("{error}; going on without");
-    }
+    log_surprises(&path, &named_by, multicast.as_ref().err());
 
     let (name, address) = (node.front().my_name(), node.front().my_address());
     for seed in &beyond {
@@ -145,9 +142,12 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
     outcome
 }
 
-/// What an operator may not expect of variables: one that counts for the control socket, though it is mostly meant for
-/// commands, and those that look misspelt.
-fn log_variables(socket: &Path, named_by: &Source) {
+/// What an operator may not expect: why there is no multicast, a variable that counts for the control socket, though it
+/// is mostly meant for commands, and variables that look misspelt.
+fn log_surprises(socket: &Path, named_by: &Source, multicast: Option<&StartError>) {
+    if let Some(error) = multicast {
+        tracing::warn!("{error}; going on without");
+    }
     if let Source::Variable(variable) = named_by {
         tracing::info!("the control socket is {}, as {variable} says", socket.display());
     }
