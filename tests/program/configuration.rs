@@ -118,8 +118,16 @@ fn every_option_has_its_key_and_its_variable() {
             show.args(["--bind", "127.0.0.1:7"]);
         }
         let variable = format!("SCALESMALL_{}", key.to_uppercase());
-        assert_eq!(shown(&mut show, &row), (wanted[0].clone(), format!("{path}:{line}")));
+        let from_file = (wanted[0].clone(), format!("{path}:{line}"));
+        assert_eq!(shown(&mut show, &row), from_file);
         show.env(&variable, &values[1]);
+        if option == "socket" {
+            // Its variable is the one of commands, and counts only if no file says anything.
+            assert_eq!(shown(&mut show, &row), from_file);
+            show = program();
+            show.args(["config", "show", "--json", "--bind", "127.0.0.1:7"]);
+            show.env(&variable, &values[1]);
+        }
         assert_eq!(shown(&mut show, &row), (wanted[1].clone(), variable));
         show.arg(format!("--{option}={}", values[2]));
         assert_eq!(shown(&mut show, &row), (wanted[2].clone(), format!("--{option}")));
@@ -149,15 +157,18 @@ fn faults_are_told_with_their_line_and_what_to_do_and_no_node_starts() {
             "bind = \"127.0.0.1:0\"\n[engine]\nmin_timeout = \"9s\"\n",
             "node.toml:3), max_timeout is 500ms (preset lan)",
         ),
-        ("bind = \"127.0.0.1:0\"\nkey_file = \"none\"\n", "none: the key file cannot be read"),
+        ("bind = \"127.0.0.1:0\"\nkey_file = \"none\"\n", "none: there is no such key file"),
     ] {
         let path = file(&directory, "node.toml", content);
-        for command in
-            [&["config", "check"][..], &["config", "show"], &["node", "--socket", "/none"]]
-        {
+        for command in [&["config", "check"][..], &["node", "--socket", "/none"]] {
             let line = refusal(program().args(command).args(["--config", &path]));
             assert!(line.contains(wanted), "{content:?} gives {line:?}, not {wanted:?}");
         }
+        // What is wrong may be found by what is shown.
+        let shown =
+            program().args(["config", "show", "--config", &path]).output().expect("it runs");
+        let told = String::from_utf8(shown.stderr).expect("text");
+        assert!(told.contains(wanted), "{content:?} gives {told:?}, not {wanted:?}");
     }
     let path = file(&directory, "node.toml", "seeds = []\nbind = 5\n");
     let all = program().args(["config", "check", "--config", &path]).output().expect("it runs");
@@ -177,7 +188,8 @@ fn the_file_on_the_page_about_the_configuration_is_taken() {
     let (content, _) = rest.split_once("```").expect("its end");
     let path = file(&directory, "cluster.toml", content);
     let output = run(&["config", "check", "--config", &path]);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.lines().all(|line| line.contains("there is no directory")), "{told}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{path}: no faults\n"));
     // What the page says of its faults.
     let with_faults = content.replace("seed =", "seeds =").replace("\"2s\"", "\"2 s\"");
@@ -322,4 +334,78 @@ fn a_node_and_a_shell_of_one_user_meet_without_naming_a_socket() {
             format!("[]\n{{\"acknowledged_by\":0,\"told\":0,\"uncovered\":[]}}\n{socket}\n");
         assert_eq!(told, wanted, "{errors}");
     }
+}
+
+/// The first look at all keys needs neither a file nor a key.
+#[test]
+fn all_keys_are_shown_without_a_file() {
+    let shown = run(&["config", "show"]);
+    let (out, told) =
+        (String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr));
+    assert_eq!(shown.status.code(), Some(0), "{told}");
+    assert!(out.contains("send_rate = 5000000") && out.contains("key_file is not set"), "{out}");
+    assert!(told.contains("no node starts with this") && told.contains("published"), "{told}");
+    let help = run(&["node", "--help"]);
+    assert!(String::from_utf8_lossy(&help.stdout).contains("[default: 5000000, wan 1000000]"));
+}
+
+#[test]
+fn directories_that_are_not_there_and_misspelt_variables_are_told_before_the_node_starts() {
+    let directory = Directory::new();
+    let path = file(
+        &directory,
+        "node.toml",
+        "bind = \"127.0.0.1:0\"\nsocket = \"none/a.sock\"\nstate = \"none/state\"\n",
+    );
+    let check = program().args(["config", "check", "--config", &path]).output().expect("it runs");
+    let told = String::from_utf8_lossy(&check.stderr).into_owned();
+    assert_eq!(check.status.code(), Some(0), "a service manager may make them: {told}");
+    for (line, key) in [(2, "socket"), (3, "state")] {
+        assert!(told.contains(&format!("node.toml:{line}: '{key}' is ")), "{told}");
+    }
+    let line = refusal(program().args(["node", "--config", &path]));
+    assert!(line.contains("node.toml:2") && line.contains("there is no directory"), "{line}");
+
+    let path = file(&directory, "plain.toml", "bind = \"127.0.0.1:0\"\n");
+    let mut check = program();
+    check.args(["config", "check", "--config", &path]);
+    check.env("SCALESMALL_ZOEN", "eu").env("SCALESMALL_SERVICE_HOST", "10.0.0.1");
+    let check = check.output().expect("it runs");
+    let told = String::from_utf8_lossy(&check.stderr).into_owned();
+    assert_eq!(check.status.code(), Some(0), "{told}");
+    assert!(told.contains("SCALESMALL_ZOEN") && told.contains("SCALESMALL_ZONE"), "{told}");
+    assert!(!told.contains("SERVICE"), "{told}");
+}
+
+/// A shell has the variable for its commands. A node that is started there with a socket of its own in its file
+/// takes that one, and a node without one says where the path comes from.
+#[test]
+fn the_variable_of_commands_does_not_lead_a_node_to_the_socket_of_another_one() {
+    let directory = Directory::new();
+    let first = Node::start(&directory, "first", &["--bind", "127.0.0.1:0"]);
+    let socket = text(&first.socket);
+    let path = file(&directory, "node.toml", "bind = \"127.0.0.1:0\"\nsocket = \"second.sock\"\n");
+    let shown = program()
+        .args(["config", "show", "--config", &path])
+        .env("SCALESMALL_SOCKET", &socket)
+        .output()
+        .expect("it runs");
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let line = shown.lines().find(|line| line.starts_with("socket = ")).expect("its line");
+    assert!(line.contains("second.sock") && line.contains("node.toml:2"), "{line}");
+
+    let mut second = program();
+    second.args(["node", "--bind", "127.0.0.1:0"]).env("SCALESMALL_SOCKET", &socket);
+    let line = refusal(&mut second);
+    assert!(line.contains("named by SCALESMALL_SOCKET"), "{line}");
+    assert!(
+        line.contains("path of its own") && line.contains(&format!("depart --socket {socket}")),
+        "{line}"
+    );
+
+    let ordinary = text(&directory.path("node.toml"));
+    let line = refusal(program().args(["info", "--socket", &ordinary]));
+    assert!(line.contains("no control socket, but a file of another kind"), "{line}");
+    let line = refusal(program().args(["node", "--nmae", "a"]));
+    assert!(line.contains("(see 'scalesmall node --help')"), "{line}");
 }

@@ -97,7 +97,7 @@ fn keys_must_be_whole_private_and_unpublished() {
         refusal(&mut command)
     };
     let line = node(&["--bind", "127.0.0.1:0", "--key-file", &shown]);
-    assert!(line.contains("cannot be read"), "{line}");
+    assert!(line.contains("there is no such key file"), "{line}");
     std::fs::write(&path, "short").expect("a file");
     for (mode, expected) in [(0o644, "make it 600"), (0o640, "make it 600"), (0o600, "exactly 32")]
     {

@@ -99,7 +99,7 @@ fn why_a_node_was_called_down_is_told_with_the_evidence_of_all_that_had_a_part_i
     let (code, shown, _) = output(&cook, &["why", "victim"]);
     assert_eq!(code, Some(0));
     for part in
-        ["victim is down since ", "this node has seen:", " has seen:", "confirmed by", "round trip"]
+        ["victim is down since ", "cook has seen, by its own clock:", "confirmed by", "round trip"]
     {
         assert!(shown.contains(part), "{shown}");
     }
@@ -110,6 +110,27 @@ fn why_a_node_was_called_down_is_told_with_the_evidence_of_all_that_had_a_part_i
     for name in ["cook", "waiter", "host"] {
         assert!(!log(&directory, name).contains("scalesmall-ask"), "{}", log(&directory, name));
     }
+}
+
+/// The address of a node that died may be another one's by now: it is no evidence that the first one lives.
+#[test]
+fn why_names_the_node_that_has_the_address_of_one_that_is_gone() {
+    let directory = Directory::new();
+    let [cook, _waiter, gamma] = nodes(&directory, ["cook", "waiter", "gamma"]);
+    let (seed, place) = (cook.address.to_string(), gamma.address.to_string());
+    gamma.kill();
+    until(LIMIT, "it is called down", || cook.status_named("gamma").as_deref() == Some("down"));
+    let zeta = ["--name", "zeta", "--bind", &place, "--no-multicast", "--preset", "local"];
+    let _zeta = Node::start(&directory, "zeta", &[&zeta[..], &["--seed", &seed]].concat());
+    until(LIMIT, "it is known", || cook.status_named("zeta").as_deref() == Some("alive"));
+    let why = cook.ask(&["why", "gamma"]);
+    assert_eq!(
+        (&why["replaced_by"]["name"], &why["asked"]["name"]),
+        (&"zeta".into(), &"cook".into())
+    );
+    let (_, shown, _) = output(&cook, &["why", "gamma"]);
+    assert!(shown.contains("; zeta has its address now"), "{shown}");
+    assert_eq!(cook.ask(&["why", "zeta"])["replaced_by"], Value::Null);
 }
 
 #[test]

@@ -97,6 +97,12 @@ fn every_command_of_the_page_does_what_it_says() {
     // It may read the file only after the next change of it.
     let reread = |line: &str| line.contains("SIGHUP: changed: ") && line.contains("preset");
     assert!(node_2.lines().any(reread), "{node_2}");
+    // By command it is in the log as well, and a node that goes down is a warning.
+    let has = |level: &str, part: &str| {
+        log.lines().any(|line| line.contains(level) && line.contains(part))
+    };
+    assert!(has("INFO", "reload: changed: preset"), "{log}");
+    assert!(has("WARN", "node-5 suspect -> down") && !log.contains("scalesmall_agent"), "{log}");
     let down = |log: &str| log.lines().filter(|line| line.contains("-> down")).count();
     assert_eq!(down(&log), 1, "only node-5 was called down: {log}");
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::program::{Directory, Node, refusal, run, text, until, until_all_see_all};
+use crate::program::{Directory, Node, key_file, refusal, run, text, until, until_all_see_all};
 
 const ALONE: &[&str] = &["--bind", "127.0.0.1:0", "--no-multicast"];
 const WATCHED: &[&str] = &["--bind", "127.0.0.1:0", "--no-multicast", "--metrics", "127.0.0.1:0"];
@@ -267,4 +267,37 @@ fn an_independent_parser_reads_what_a_node_serves() {
     let python = std::env::var("PYTHON").expect("PYTHON says which interpreter");
     let checked = Command::new(python).arg(script).arg(format!("http://{at}")).status();
     assert!(checked.expect("it runs").success());
+}
+
+/// It has another key than its seed, so it is no first node of a cluster, however long it is alone.
+#[test]
+fn a_node_that_finds_none_of_its_cluster_is_not_ready() {
+    let directory = Directory::new();
+    let [one, other] = ["one.key", "other.key"].map(|name| key_file(&directory, name));
+    let state = text(&directory.path("state"));
+    let first = Node::start(&directory, "a", &[WATCHED, &["--key-file", &one]].concat());
+    let seed = first.address.to_string();
+    let second = [WATCHED, &["--key-file", &other, "--seed", &seed]].concat();
+    let second = Node::start(&directory, "b", &second);
+    let at = address(&directory, "b");
+    until(LIMIT, "its seed does not answer", || get(at, "/ready").contains("none of its 1 seeds"));
+    assert_eq!(status(&get(at, "/ready")), "503");
+    let line = refusal(&mut second.command(&["ready", "--wait", "300ms"]));
+    assert!(line.contains("same key and cluster"), "{line}");
+    assert_eq!(status(&get(at, "/ready?minpeers=9")), "400");
+    // One without seeds and without a past may be the first.
+    let waited = first.command(&["ready", "--wait", "20s"]).output().expect("it runs");
+    assert_eq!(waited.status.code(), Some(0));
+
+    let kept = [WATCHED, &["--key-file", &one, "--seed", &seed, "--state", &state]].concat();
+    let third = Node::start(&directory, "c", &kept);
+    until_all_see_all(LIMIT, &[&first, &third]);
+    let written = || std::fs::read_to_string(&state).is_ok_and(|kept| kept.contains(&seed));
+    until(LIMIT, "its peer is in the state file", written);
+    third.kill();
+    first.kill();
+    let kept = [WATCHED, &["--key-file", &one, "--state", &state]].concat();
+    let _third = Node::start(&directory, "d", &kept);
+    let at = address(&directory, "d");
+    until(LIMIT, "nobody answers", || get(at, "/ready").contains("the peer of its last life"));
 }

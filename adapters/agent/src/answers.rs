@@ -47,21 +47,14 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
             let group = known(node, &group)?;
             let members = node.members(&group).filter_map(|id| node.peer(id));
             let members = members.filter(|member| only.has(&member.traits));
-            Ok(Reply::Members(members.map(|member| NodeRow::from(&member)).collect()))
+            let mut rows: Vec<NodeRow> = members.map(|member| NodeRow::from(&member)).collect();
+            rows.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+            Ok(Reply::Members(rows))
         }
         Request::Groups => Ok(Reply::Groups(groups(node))),
         Request::Topology { group, op } => {
             let group = known(node, &group)?;
-            let op = op.map(|op| match op {
-                OpName::Add => Op::Add,
-                OpName::Remove => Op::Remove,
-                OpName::Get => Op::Get,
-            });
-            let row = |timed| ItemRow::new(timed, &|id| node.name(id));
-            Ok(Reply::Items(match op {
-                Some(op) => node.topology_of(&group, op).map(row).collect(),
-                None => node.topology(&group).map(row).collect(),
-            }))
+            Ok(Reply::Items(topology(node, &group, op)))
         }
         Request::Route { group, key } => {
             let group = known(node, &group)?;
@@ -74,13 +67,15 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
         }
         Request::Safe { nodes, copies } => {
             let (nodes, copies) = (find_all(node, &nodes)?, copies.unwrap_or(1));
-            let missing = node.engine().shortfalls_without(&nodes, copies);
-            let missing: Vec<ShortfallRow> = missing.iter().map(ShortfallRow::from).collect();
-            Ok(Reply::Safe(SafeRow { safe: missing.is_empty(), copies, missing }))
+            Ok(Reply::Safe(safe(node, &nodes, copies)))
         }
         Request::Peers { only } => Ok(Reply::Peers(peers(node, &only))),
-        Request::Drain | Request::Undrain => {
-            node.set_draining(matches!(request, Request::Drain));
+        Request::Drain => {
+            node.set_draining(true);
+            Ok(Reply::Drains(safe(node, &[node.id()], 1)))
+        }
+        Request::Undrain => {
+            node.set_draining(false);
             Ok(Reply::Done)
         }
         Request::Forget { node: text } => {
@@ -129,6 +124,29 @@ fn carry_out(node: &mut Front, request: Request) -> Result<Reply, String> {
         | Request::Keys { .. }
         | Request::Depart { .. } => Err("this request has an answer of its own".to_owned()),
     }
+}
+
+/// What is said in a group, by range and then by name.
+fn topology(node: &Front, group: &GroupName, op: Option<OpName>) -> Vec<ItemRow> {
+    let op = op.map(|op| match op {
+        OpName::Add => Op::Add,
+        OpName::Remove => Op::Remove,
+        OpName::Get => Op::Get,
+    });
+    let row = |timed| ItemRow::new(timed, &|id| node.name(id));
+    let mut rows: Vec<ItemRow> = match op {
+        Some(op) => node.topology_of(group, op).map(row).collect(),
+        None => node.topology(group).map(row).collect(),
+    };
+    rows.sort_by_key(|row| (row.start, row.end, row.member.shown().to_owned()));
+    rows
+}
+
+/// What would have too few owners without some nodes.
+fn safe(node: &Front, nodes: &[NodeId], copies: usize) -> SafeRow {
+    let missing = node.engine().shortfalls_without(nodes, copies);
+    let missing: Vec<ShortfallRow> = missing.iter().map(ShortfallRow::from).collect();
+    SafeRow { safe: missing.is_empty(), copies, missing }
 }
 
 fn remove(node: &mut Front, group: &GroupName, range: KeyRange) -> Result<Reply, String> {

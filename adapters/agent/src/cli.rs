@@ -218,7 +218,7 @@ pub(crate) struct NodeOptions {
     /// limits.nodes=1000; may be repeated. 'scalesmall config show' lists them all
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) engine: Vec<String>,
-    /// The most bytes sent per second, liveness before all else [default: 4000000, wan 1000000]
+    /// The most bytes sent per second, liveness before all else [default: 5000000, wan 1000000]
     #[arg(long, value_name = "BYTES")]
     pub(crate) send_rate: Option<u32>,
     /// The control socket on which to answer [default: /run/scalesmall/scalesmall.sock for root, or

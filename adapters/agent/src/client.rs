@@ -3,15 +3,18 @@
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::protocol::{KeyStep, Only, Reply, Request, What};
-use crate::questions::{Ask, AskOptions, KeysCommand, OnlyOptions};
+use crate::questions::{Ask, AskOptions, KeysCommand, OnlyOptions, ReadyOptions};
 use crate::{protocol, show, socket_file};
 
 /// How long a node may take to answer. It is on this host, and saying goodbye is what takes longest.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The pause before a node that is not ready is asked again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 const NO_ANSWER: &str = "the node ended before it answered: look at its log";
 
@@ -20,6 +23,9 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
     let (request, socket, json) = request(ask);
     let path = socket.map_or_else(socket_file::default_path, Path::to_owned);
     let watching = matches!(request, Request::Watch { .. });
+    if let Ask::Ready(ReadyOptions { wait: Some(limit), .. }) = ask {
+        wait_until_ready(&path, &request, *limit);
+    }
     let mut session = Session::open(&path, &request)?;
     if let Request::Depart { when_covered_ms: Some(ms) } = request {
         session.patience(PATIENCE.saturating_add(Duration::from_millis(ms)))?;
@@ -65,6 +71,18 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
     }
 }
 
+/// Asks again and again, until the node is ready or `limit` is over. It need not have started yet.
+fn wait_until_ready(path: &Path, request: &Request, limit: Duration) {
+    let begun = Instant::now();
+    while !matches!(ask(path, request), Ok(Reply::Ready(row)) if row.ready) {
+        let left = limit.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::sleep(left.min(AGAIN));
+    }
+}
+
 /// One request and its reply.
 pub(crate) fn ask(path: &Path, request: &Request) -> Result<Reply, Failure> {
     match Session::open(path, request)?.reply()? {
@@ -89,6 +107,9 @@ impl Session {
                 io::ErrorKind::NotFound => format!(
                     "no node answers at {shown}: start one with 'scalesmall node', or name its \
                      control socket with --socket"
+                ),
+                io::ErrorKind::ConnectionRefused if !socket_file::is_socket(path) => format!(
+                    "{shown} is no control socket, but a file of another kind: name the node's with --socket"
                 ),
                 io::ErrorKind::ConnectionRefused => format!(
                     "{shown} was left by a node that is gone: start one with 'scalesmall node'"

@@ -32,13 +32,24 @@ pub(crate) fn run(command: &ConfigCommand, matches: &ArgMatches) -> Result<(), F
     let flags = Flags::new(matches.subcommand().map_or(matches, |(_, inner)| inner));
     let read = || -> Result<(Configuration, Settings), Faults> {
         let configuration = Configuration::new(&flags, &|name| std::env::var_os(name))?;
-        let settings = settings::of_node(&configuration)?;
+        let settings = settings::described(&configuration)?;
         Ok((configuration, settings))
     };
+    let starts = |configuration: &Configuration| settings::of_node(configuration).map(drop);
     let mut out = io::stdout().lock();
     match command {
-        ConfigCommand::Check(_) => match read() {
-            Ok((configuration, _)) => {
+        ConfigCommand::Check(_) => match read().and_then(|(it, _)| starts(&it).map(|()| it)) {
+            Ok(configuration) => {
+                for fault in settings::missing_directories(&configuration) {
+                    // Whatever starts the node may make it first, so it is no fault of the configuration.
+                    let _ = writeln!(io::stderr(), "scalesmall: {fault}");
+                }
+                let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+                for (name, meant) in configuration::misspelt(&names.collect::<Vec<_>>()) {
+                    // It is no fault: it may be another program's.
+                    let line = format!("{name} counts for nothing: it may be meant as {meant}");
+                    let _ = writeln!(io::stderr(), "scalesmall: {line}");
+                }
                 let of = configuration
                     .file
                     .map_or_else(String::new, |path| format!("{}: ", path.display()));
@@ -56,6 +67,11 @@ pub(crate) fn run(command: &ConfigCommand, matches: &ArgMatches) -> Result<(), F
         },
         ConfigCommand::Show(options) => {
             let (configuration, settings) = read()?;
+            if let Err(faults) = starts(&configuration) {
+                let why = Failure::from(faults);
+                let _ =
+                    writeln!(io::stderr(), "scalesmall: no node starts with this: {}", why.line());
+            }
             let rows = rows(&configuration, &settings);
             let text =
                 if options.json { serde_json::to_string(&rows)? + "\n" } else { text(&rows) };

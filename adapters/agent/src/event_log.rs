@@ -1,6 +1,6 @@
 //! Events in the log: how important each is, and what a program reads beside the sentence.
 
-use scalesmall_core::{Event, Footing, MulticastState};
+use scalesmall_core::{Event, Footing, MulticastState, Status};
 use tracing::Level;
 
 use crate::log_lines::LogFormat;
@@ -48,6 +48,7 @@ fn level(event: &Event) -> Level {
             Level::WARN
         }
         Event::Path { from, to, .. } if to < from => Level::WARN,
+        Event::Peer { to: Some(Status::Down | Status::Unreachable), .. } => Level::WARN,
         Event::Peer { .. }
         | Event::Draining { .. }
         | Event::Key { .. }
@@ -64,7 +65,7 @@ mod tests {
     use std::net::SocketAddr;
     use std::time::Duration;
 
-    use scalesmall_core::{BroadcastId, Epoch, HoldReason, Life, NodeId};
+    use scalesmall_core::{BroadcastId, Cause, Epoch, HoldReason, Life, NodeId};
 
     use super::*;
 
@@ -90,6 +91,12 @@ mod tests {
             Event::Undelivered { message, limit: 400 },
             Event::Multicast { from: MulticastState::Working, to: silent },
             Event::Path { peer: node, from: 1_200, to: 508 },
+            Event::Peer {
+                peer,
+                from: Some(Status::Suspect),
+                to: Some(Status::Down),
+                cause: Cause::NobodyToAsk,
+            },
         ];
         let page = include_str!("operating.md");
         for event in warnings {

@@ -59,8 +59,18 @@ pub(crate) fn changes(node: &Front, of: NodeId) -> Vec<ChangeRow> {
 /// What this node knows by itself of why a node is what it is.
 pub(crate) fn why(node: &Front, of: NodeId) -> WhyRow {
     let peer = node.peer(of);
+    let gone = peer.as_ref().filter(|peer| !peer.status.is_present() && peer.held_for.is_none());
+    let now_there = |gone: &Peer| {
+        let mut all = node.peers().chain(node.peer(node.id()));
+        all.find(|other| {
+            other.id != gone.id && other.status.is_present() && other.address == gone.address
+        })
+    };
+    let replaced_by = gone.and_then(now_there).map(|other| named(node, other.id));
     WhyRow {
         node: named(node, of),
+        asked: named(node, node.id()),
+        replaced_by,
         status: peer.as_ref().map(|peer| peer.status.name().to_owned()),
         since: node.since(of).map(when),
         held_for_ms: peer.and_then(|peer| peer.held_for).map(millis),

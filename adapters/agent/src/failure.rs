@@ -57,7 +57,7 @@ impl Failure {
         let words: Vec<&str> = paragraph.split_whitespace().collect();
         let line = words.join(" ");
         let line = line.strip_prefix("error: ").unwrap_or(&line);
-        Self { code: 2, ..Self::new(format!("{line} (see 'scalesmall help')")) }
+        Self { code: 2, ..Self::new(format!("{line} (see '{}')", help_of(&text))) }
     }
 
     /// Prints the line and gives the exit code.
@@ -82,6 +82,20 @@ impl Failure {
     /// The line.
     pub(crate) fn line(&self) -> &str {
         &self.line
+    }
+}
+
+/// The command that describes the one that was misused, from clap's explanation.
+fn help_of(explanation: &str) -> String {
+    let usage = explanation.lines().find_map(|line| line.strip_prefix("Usage: "));
+    let is_name = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let words = usage.unwrap_or_default().split(' ');
+    let names: Vec<&str> =
+        words.take_while(|word| is_name(word) && !word.starts_with('-')).collect();
+    if names.len() < 2 {
+        "scalesmall help".to_owned()
+    } else {
+        format!("{} --help", names.join(" "))
     }
 }
 

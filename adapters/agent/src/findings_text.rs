@@ -87,10 +87,18 @@ pub(crate) fn why(row: &WhyRow) -> String {
     if row.status.is_some() && last != row.status.as_ref() {
         text.push_str("; its last change was not remembered, as there were too many at once");
     }
-    text.push_str("\n\nthis node has seen:\n");
+    if let Some(other) = &row.replaced_by {
+        let _ = write!(text, "; {} has its address now", other.shown());
+    }
+    let _ = write!(text, "\n\n{} has seen, by its own clock:\n", row.asked.shown());
     text.push_str(&changes(&row.changes));
     for told in &row.told {
-        let _ = write!(text, "\n\n{} has seen:\n{}", told.by.shown(), changes(&told.changes));
+        let _ = write!(
+            text,
+            "\n\n{} has seen, by its own clock:\n{}",
+            told.by.shown(),
+            changes(&told.changes)
+        );
     }
     if let Some(account) = &row.account {
         let _ = write!(text, "\n\n{name} itself says: up for {}", span(account.uptime_ms));
@@ -119,7 +127,12 @@ fn changes(changes: &[ChangeRow]) -> String {
 
 fn evidence(change: &ChangeRow) -> String {
     let parts = [
-        change.silent_ms.map(|ms| format!("last heard {} before", span(ms))),
+        change.address.as_ref().map(|address| format!("at {address}")),
+        match (change.silent_ms, change.to.as_deref()) {
+            (Some(ms), _) => Some(format!("last heard {} before", span(ms))),
+            (None, Some("suspect" | "unreachable" | "down")) => Some("never heard".to_owned()),
+            (None, _) => None,
+        },
         change.rtt_us.map(|us| format!("round trip {}", shown_micros(us))),
         change.stall.as_ref().map(|stall| format!("the observer itself {}", shown_stall(stall))),
     ];

@@ -51,9 +51,11 @@ fn cover(
     {
         let Some(left) = limit.checked_sub(begun.elapsed()) else {
             tracing::warn!(
-                "others do not serve all that this node serves after {limit:?}: it leaves {} ranges \
-                 without an owner",
-                missing.len()
+                "others do not serve all that this node serves after {limit:?}: it leaves {} without an owner",
+                match missing.len() {
+                    1 => "one range".to_owned(),
+                    several => format!("{several} ranges"),
+                }
             );
             return None;
         };

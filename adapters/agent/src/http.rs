@@ -51,6 +51,15 @@ impl Question {
         Ok(Self { path: path.to_owned(), query, head_only })
     }
 
+    /// A part of the query that is not the value of one of `names`, if there is one.
+    pub(crate) fn unknown(&self, names: &[&str]) -> Option<&str> {
+        let mut parts = self.query.as_deref().unwrap_or_default().split('&');
+        let is_known = |part: &str| {
+            part.is_empty() || part.split_once('=').is_some_and(|(name, _)| names.contains(&name))
+        };
+        parts.find(|part| !is_known(part))
+    }
+
     /// The value of `name` in the query, if there is one.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let pairs = self.query.as_deref().unwrap_or_default().split('&');
@@ -116,6 +125,9 @@ mod tests {
         assert_eq!((query.path.as_str(), query.head_only), ("/ready", true));
         assert_eq!(query.value("min_peers"), Some("2"));
         assert_eq!(query.value("c"), None);
+        assert_eq!(query.unknown(&["a", "min_peers"]), Some("c"));
+        assert_eq!((query.unknown(&["min_peers"]), plain.unknown(&[])), (Some("a=b"), None));
+        assert_eq!(question("GET /ready?min_peers=1& HTTP/1.1").unknown(&["min_peers"]), None);
     }
 
     #[test]

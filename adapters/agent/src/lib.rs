@@ -25,8 +25,8 @@
 //! | `/live` | 200 if the node answers within two seconds, else 503: it stands still |
 //!
 //! A node is ready once it knows its cluster (it has found a peer with an equal picture), and until it says
-//! goodbye. One that sees nobody is ready five seconds after its start, as it may be the first of its
-//! cluster. `scalesmall ready --min-peers NUMBER` asks the same by the control socket; its exit status is 0
+//! goodbye. One that sees nobody is ready five seconds after its start if it may be the first of its
+//! cluster: it has no seeds or is one of them, and its state file knows no peers. `scalesmall ready --min-peers NUMBER` asks the same by the control socket; its exit status is 0
 //! if the node is ready, 3 if it runs and is not ready, and 1 if no node answers.
 //!
 //! Beside the figures of the driver the program has `scalesmall_log_lines_waiting`, a gauge, and the counters

@@ -95,7 +95,8 @@ pub(crate) fn start(options: LogOptions, filter: Targets) -> io::Result<Log> {
     let registry = tracing_subscriber::registry();
     match format {
         LogFormat::Text => {
-            let lines = lines.with_ansi(io::stderr().is_terminal());
+            // What a sentence is about, it says itself; modules are for programs.
+            let lines = lines.with_ansi(io::stderr().is_terminal()).with_target(false);
             registry.with(lines.with_filter(filter)).init();
         }
         LogFormat::Json => {

@@ -8,11 +8,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use clap::ArgMatches;
-use scalesmall_core::{Event, GroupName};
+use scalesmall_core::{Cause, Event, GroupName};
 use scalesmall_driver::{Events, Front, Handle, OpenError, Settings, StartError, StateReport};
 
 use crate::arguments::Offer;
-use crate::configuration::{Configuration, Flags};
+use crate::configuration::{Configuration, Flags, SOCKET, Source};
 use crate::counters::Beside;
 use crate::diagnosis::Files;
 use crate::failure::Failure;
@@ -30,7 +30,7 @@ use crate::server::Server;
 use crate::socket_file::{self, SocketFile};
 use crate::stop::{self, Stop};
 use crate::watchers::Watchers;
-use crate::{diagnosis, event_log, goodbye, log_lines, scrapers, settings, show, threads};
+use crate::{configuration, diagnosis, event_log, goodbye, log_lines, scrapers, settings, threads};
 
 /// How long the last lines of the log are waited for when the program ends.
 const LAST_LINES: Duration = Duration::from_millis(200);
@@ -58,14 +58,14 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
     let has_multicast = settings.multicast.is_some();
     let beyond: Vec<SocketAddr> = settings.seeds_out_of_reach().collect();
     let path = options.socket.clone().unwrap_or_else(socket_file::default_path);
-    socket_file::check(&path)?;
+    let named_by = configuration.source(SOCKET);
+    let named = (named_by != Source::Default).then(|| named_by.to_string());
+    socket_file::check(&path, named.as_deref())?;
     let scraped = options.metrics.map(scrapers::bind).transpose()?;
     let (node, multicast) = start(options.runtime, settings, options.multicast)?;
-    let (file, listener) = SocketFile::listen(&path)?;
+    let (file, listener) = SocketFile::listen(&path, named.as_deref())?;
     let log = log_lines::start(options.log, filter)?;
-    if let Err(error) = &multicast {
-        tracing::warn!("{error}; going on without");
-    }
+    log_surprises(&path, &named_by, multicast.as_ref().err());
 
     let (name, address) = (node.front().my_name(), node.front().my_address());
     for seed in &beyond {
@@ -142,17 +142,27 @@ fn run_node(flags: Flags, configuration: Configuration) -> Result<(), Failure> {
     outcome
 }
 
+/// What an operator may not expect: why there is no multicast, a variable that counts for the control socket, though it
+/// is mostly meant for commands, and variables that look misspelt.
+fn log_surprises(socket: &Path, named_by: &Source, multicast: Option<&StartError>) {
+    if let Some(error) = multicast {
+        tracing::warn!("{error}; going on without");
+    }
+    if let Source::Variable(variable) = named_by {
+        tracing::info!("the control socket is {}, as {variable} says", socket.display());
+    }
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for (name, meant) in configuration::misspelt(&names.collect::<Vec<_>>()) {
+        tracing::warn!("the variable {name} counts for nothing: it may be meant as {meant}");
+    }
+}
+
 /// Reads the configuration again at every hang-up, for as long as the program runs.
 fn reload(hang_ups: &Receiver<()>, reloader: &Reloader, (manager, up): &(Manager, String)) {
     for () in hang_ups {
         manager.reloading();
-        match reloader.reload() {
-            Ok(row) if row.restart.is_empty() && row.failed.is_empty() => {
-                tracing::info!("SIGHUP: {}", show::reloaded(&row));
-            }
-            Ok(row) => tracing::warn!("SIGHUP: {}", show::reloaded(&row)),
-            Err(why) => tracing::error!("SIGHUP: nothing has changed, as {why}"),
-        }
+        // The log says what has become of it.
+        let _ = reloader.reload("SIGHUP");
         manager.ready(up.clone());
     }
 }
@@ -279,11 +289,19 @@ impl Teller {
         };
     }
 
-    /// Where the packets come from that a warning is about, for its sentence.
+    /// Where the packets come from that a warning is about, or where a new life is, for the sentence.
     fn source(&self, event: &Event) -> Option<String> {
-        let Event::Refused { peer, .. } = *event else { return None };
-        let source = self.handle.call(move |node| node.address(peer.id)).wait().ok()??;
-        Some(format!(" (its packets come from {source})"))
+        let (id, refused) = match *event {
+            Event::Refused { peer, .. } => (peer.id, true),
+            Event::Peer { peer, cause: Cause::NewLife, to: Some(_), .. } => (peer.id, false),
+            _ => return None,
+        };
+        let source = self.handle.call(move |node| node.address(id)).wait().ok()??;
+        Some(if refused {
+            format!(" (its packets come from {source})")
+        } else {
+            format!(" (at {source})")
+        })
     }
 }
 

@@ -333,6 +333,9 @@ pub(crate) struct ReadyOptions {
     /// How many other nodes it must see alive
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub(crate) min_peers: usize,
+    /// Ask again until it is ready, or for this long
+    #[arg(long, value_name = "TIME", value_parser = arguments::duration)]
+    pub(crate) wait: Option<Duration>,
     #[command(flatten)]
     pub(crate) ask: AskOptions,
 }

@@ -9,7 +9,7 @@ use crate::arguments::Offer;
 use crate::cli::NodeOptions;
 use crate::configuration::{Configuration, ENGINE, Flags};
 use crate::protocol::ReloadRow;
-use crate::settings;
+use crate::{settings, show};
 
 /// What changes at once; all other keys need a restart. Seeds that are gone from the list are an exception:
 /// the node goes on looking them up until it ends.
@@ -51,12 +51,25 @@ impl Reloader {
         Self { flags, handle, multicast, known: Arc::new(Mutex::new(known)) }
     }
 
-    /// Reads the configuration and the keys again, and changes what can be changed.
+    /// Reads the configuration and the keys again, and changes what can be changed. The log says what, and by
+    /// what it was `asked` for.
     ///
     /// # Errors
     ///
     /// What is wrong with the configuration, or what the engine refuses. Nothing has changed then.
-    pub(crate) fn reload(&self) -> Result<ReloadRow, String> {
+    pub(crate) fn reload(&self, asked: &str) -> Result<ReloadRow, String> {
+        let done = self.change();
+        match &done {
+            Ok(row) if row.restart.is_empty() && row.failed.is_empty() => {
+                tracing::info!("{asked}: {}", show::reloaded(row));
+            }
+            Ok(row) => tracing::warn!("{asked}: {}", show::reloaded(row)),
+            Err(why) => tracing::error!("{asked}: nothing has changed, as {why}"),
+        }
+        done
+    }
+
+    fn change(&self) -> Result<ReloadRow, String> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let told = |faults| crate::failure::Failure::from(faults).line().to_owned();
         let next = Configuration::new(&self.flags, &|name| std::env::var_os(name)).map_err(told)?;

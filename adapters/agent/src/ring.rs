@@ -7,6 +7,7 @@ use scalesmall_driver::{Front, GroupKeys, Handle};
 
 use crate::configuration::Configuration;
 use crate::protocol::{KeyRow, KeyStep, Named, Reply};
+use crate::whom::with_names;
 
 /// Takes a step, if one is asked for, and lists the keys.
 pub(crate) fn answer(handle: &Handle, step: Option<KeyStep>) -> Reply {
@@ -19,7 +20,7 @@ pub(crate) fn answer(handle: &Handle, step: Option<KeyStep>) -> Reply {
         _ => None,
     };
     let answered = handle.call(move |node| {
-        take(node, step, added)?;
+        take(node, step, added).map_err(|why| with_names(node, &why))?;
         Ok(node.keys().iter().map(|key| row(node, key)).collect())
     });
     match answered.wait() {

@@ -31,6 +31,9 @@ const REFUSED: Duration = Duration::from_millis(100);
 /// The pause after a scraper could not be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How many other nodes must be alive.
+const MIN_PEERS: &str = "min_peers";
+
 const UNAVAILABLE: &str = "503 Service Unavailable";
 
 /// What scrapers are served with.
@@ -130,6 +133,14 @@ impl Scrapers {
     }
 
     fn answer(&self, question: &Question) -> Answer {
+        let known: &[&str] = if question.path == "/ready" { &[MIN_PEERS] } else { &[] };
+        // A misspelt name would have everything be ready.
+        if let Some(part) = question.unknown(known) {
+            let why = format!(
+                "'{part}' is no part of this question: only /ready?{MIN_PEERS}=NUMBER has one"
+            );
+            return Answer::text("400 Bad Request", why);
+        }
         let scrape = match question.path.as_str() {
             "/metrics" | "/ready" | "/live" => self.scrapes.take(),
             _ => return Answer::text("404 Not Found", "ask for /metrics, /ready or /live"),
@@ -140,7 +151,7 @@ impl Scrapers {
         };
         match question.path.as_str() {
             "/metrics" => Answer::found(CONTENT_TYPE, scrape.text.clone()),
-            "/ready" => match question.value("min_peers").unwrap_or("0").parse() {
+            "/ready" => match question.value(MIN_PEERS).unwrap_or("0").parse() {
                 Ok(least) => match scrape.readiness.check(least).why {
                     None => Answer::text("200 OK", "ready"),
                     Some(why) => Answer::text(UNAVAILABLE, format!("not ready: {why}")),
@@ -205,5 +216,9 @@ mod tests {
         // All have heard the answer to one question, which still waits.
         assert!(format!("{:?}", node.handle()).contains("calls: 1,"), "{:?}", node.handle());
         assert!(answer(&scrapers, "/other").starts_with("HTTP/1.1 404 Not Found\r\n"));
+        for wrong in ["/ready?minpeers=9", "/ready?min_peers", "/live?x=1"] {
+            let told = answer(&scrapers, wrong);
+            assert!(told.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{wrong}: {told}");
+        }
     }
 }

@@ -185,7 +185,7 @@ impl Server {
             }
             Ok(Request::Reachability) => say(client, &self.findings.reachability(), Some(ANSWER)),
             Ok(Request::Reload) => {
-                let reloaded = self.reloader.reload();
+                let reloaded = self.reloader.reload("reload");
                 say(client, &reloaded.map_or_else(Reply::Refused, Reply::Reloaded), Some(ANSWER))
             }
             Ok(Request::Keys { step }) => {

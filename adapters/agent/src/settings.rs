@@ -1,14 +1,14 @@
 //! The settings of a node, from what counts of its configuration.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use scalesmall_core::{Config, ConfigError, Traits, TraitsError};
 use scalesmall_driver::{GroupKeys, Multicast, Preset, Settings, SettingsError};
 
 use crate::arguments::TagOf;
 use crate::cli::{NodeOptions, PresetName};
-use crate::configuration::{Configuration, Fault, Faults, Source};
+use crate::configuration::{Configuration, Fault, Faults, SOCKET, Source};
 use crate::failure::Failure;
 
 /// The settings that a configuration describes. The keys are read, and nothing else is touched.
@@ -17,6 +17,35 @@ use crate::failure::Failure;
 ///
 /// What contradicts itself, or cannot be had on this host.
 pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults> {
+    let settings = described(configuration)?;
+    let config = settings.config([0; 32]);
+    config.check().map_err(|error| refused(configuration, &config, error))?;
+    settings.check().map_err(|error| told(configuration, error))?;
+    Ok(settings)
+}
+
+/// The directories that are not there, of those in which a node with this configuration makes files. It does not
+/// start without the one of the control socket.
+pub(crate) fn missing_directories(configuration: &Configuration) -> Vec<Fault> {
+    let NodeOptions { socket, state, record, .. } = &configuration.options;
+    let missing = |(key, path): (&str, &Option<PathBuf>)| {
+        let path = path.as_ref()?;
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty())?;
+        let what = format!(
+            "'{key}' is {}, but there is no directory {}: make it before the node starts, or name another path",
+            path.display(),
+            directory.display()
+        );
+        (!directory.is_dir()).then(|| Fault::at(configuration.source(key), what))
+    };
+    [(SOCKET, socket), ("state", state), ("record", record)]
+        .into_iter()
+        .filter_map(missing)
+        .collect()
+}
+
+/// As [`of_node`], whether a node could start with it or not.
+pub(crate) fn described(configuration: &Configuration) -> Result<Settings, Faults> {
     let options = &configuration.options;
     let text = |value: Option<String>| value.map(OsString::from);
     let (bind, group) = (options.bind, options.multicast_group);
@@ -85,9 +114,6 @@ pub(crate) fn of_node(configuration: &Configuration) -> Result<Settings, Faults>
         rate.bytes = bytes;
         settings.send_rate = Some(rate);
     }
-    let config = settings.config([0; 32]);
-    config.check().map_err(|error| refused(configuration, &config, error))?;
-    settings.check().map_err(|error| told(configuration, error))?;
     Ok(settings)
 }
 

@@ -47,6 +47,12 @@ pub(crate) fn text(reply: &Reply) -> String {
             format!("yes: no key would have fewer than {}", owners(row.copies))
         }
         Reply::Safe(row) => missing(&row.missing),
+        Reply::Drains(row) if row.safe => {
+            "the node drains; others serve all of its keys".to_owned()
+        }
+        Reply::Drains(row) => {
+            format!("the node drains; nobody else serves yet:\n{}", missing(&row.missing))
+        }
         Reply::Peers(peers) => peers_text(peers),
         Reply::Info(row) => findings_text::info(row),
         Reply::Why(row) => findings_text::why(row),
@@ -197,7 +203,7 @@ pub(crate) fn json(reply: &Reply) -> Result<String, Failure> {
         Reply::Items(value) => serde_json::to_string(value)?,
         Reply::Owners(value) => serde_json::to_string(value)?,
         Reply::Coverage(value) => serde_json::to_string(value)?,
-        Reply::Safe(value) => serde_json::to_string(value)?,
+        Reply::Safe(value) | Reply::Drains(value) => serde_json::to_string(value)?,
         Reply::Peers(value) => serde_json::to_string(value)?,
         Reply::Done => serde_json::to_string(&serde_json::json!({}))?,
         Reply::Sent(value) => serde_json::to_string(value)?,

@@ -59,10 +59,23 @@ fn is_private(path: &Path, user: u32) -> Result<(), Failure> {
     }
 }
 
-/// Makes sure that a socket could be had at `path`, and changes nothing.
-pub(crate) fn check(path: &Path) -> Result<(), Failure> {
+/// Whether there is a socket at `path`.
+pub(crate) fn is_socket(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| about.file_type().is_socket())
+}
+
+/// Makes sure that a socket could be had at `path`, and changes nothing. A failure tells what `named` the path.
+pub(crate) fn check(path: &Path, named: Option<&str>) -> Result<(), Failure> {
     check_directory(path)?;
     let shown = path.display();
+    let shown = named.map_or_else(|| shown.to_string(), |by| format!("{shown} (named by {by})"));
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(directory) = directory.filter(|it| path != default_path() && !it.is_dir()) {
+        return Err(Failure::new(format!(
+            "the control socket {shown}: there is no directory {}: make it, or name another path with --socket",
+            directory.display()
+        )));
+    }
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Failure::new(format!("the control socket {shown}: {error}"))),
@@ -73,8 +86,9 @@ pub(crate) fn check(path: &Path) -> Result<(), Failure> {
         Ok(_) => match UnixStream::connect(path) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
             _ => Err(Failure::new(format!(
-                "a node answers at {shown} already: end it with 'scalesmall depart', or name \
-                 another path with --socket"
+                "a node answers at {shown} already: give this one a path of its own with --socket, or, if it \
+                 is to replace that one, end that one first with 'scalesmall depart --socket {}'",
+                path.display()
             ))),
         },
     }
@@ -91,8 +105,11 @@ pub(crate) struct SocketFile {
 impl SocketFile {
     /// Listens at `path`, which replaces what a crash has left there. Nobody but the owner can
     /// connect, at no moment: the socket is made in a private directory and then moved.
-    pub(crate) fn listen(path: &Path) -> Result<(Self, UnixListener), Failure> {
-        check(path)?;
+    pub(crate) fn listen(
+        path: &Path,
+        named: Option<&str>,
+    ) -> Result<(Self, UnixListener), Failure> {
+        check(path, named)?;
         let failed = |error: io::Error| {
             Failure::new(format!("no control socket at {}: {error}", path.display()))
         };

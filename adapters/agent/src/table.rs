@@ -43,10 +43,12 @@ pub(crate) fn shown_micros(us: u64) -> String {
     format!("{}.{:03} ms", us / 1000, us % 1000)
 }
 
-/// A span of time in the two largest units that it has, from milliseconds.
+/// A span of time in the two largest units that it has, from milliseconds; in tenths of a second below ten.
 pub(crate) fn span(ms: u64) -> String {
     match ms / 1000 {
         0 => format!("{ms} ms"),
+        // A window of silence is a few seconds: parts of them count.
+        1..10 if ms % 1000 / 100 > 0 => format!("{}.{}s", ms / 1000, ms % 1000 / 100),
         seconds => {
             let span = humantime::format_duration(Duration::from_secs(seconds)).to_string();
             span.split(' ').take(2).collect::<Vec<_>>().join(" ")
@@ -72,7 +74,13 @@ mod tests {
 
     #[test]
     fn spans_have_two_units_and_cells_obey_nobody() {
-        for (ms, shown) in [(7, "7 ms"), (61_500, "1m 1s"), (90_061_000, "1day 1h")] {
+        for (ms, shown) in [
+            (7, "7 ms"),
+            (2_932, "2.9s"),
+            (3_050, "3s"),
+            (61_500, "1m 1s"),
+            (90_061_000, "1day 1h"),
+        ] {
             assert_eq!(span(ms), shown);
         }
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(3_600);

@@ -5,9 +5,24 @@ use scalesmall_driver::Front;
 
 use crate::arguments;
 
+/// How an identity is written: in this many hexadecimal digits.
+const ID_DIGITS: usize = 16;
+
 /// The node that a text means: its name, its identity, or one of its addresses.
 pub(crate) fn find(node: &Front, text: &str) -> Result<NodeId, String> {
     choose(node.peers().chain(node.peer(node.id())), text)
+}
+
+/// A sentence in which each identity of a node that is known is its name, as in tables.
+pub(crate) fn with_names(node: &Front, sentence: &str) -> String {
+    let mark = |char: char| !char.is_ascii_hexdigit();
+    let named = |word: &str| {
+        let id = word.trim_matches(mark);
+        let known: NodeId = Some(id).filter(|id| id.len() == ID_DIGITS)?.parse().ok()?;
+        Some(word.replace(id, &node.name(known)?.to_string()))
+    };
+    let words = sentence.split(' ').map(|word| named(word).unwrap_or_else(|| word.to_owned()));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The nodes that texts mean: each as for [`find`], or all of a zone.
@@ -57,5 +72,27 @@ fn choose(known: impl Iterator<Item = Peer>, text: &str) -> Result<NodeId, Strin
                 several.iter().map(|peer| format!("{} ('{}')", peer.id, peer.name)).collect();
             Err(format!("'{text}' may be each of {}: write the id", each.join(" and ")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use scalesmall_driver::{GroupKeys, Node, Settings};
+
+    use super::*;
+
+    #[test]
+    fn sentences_name_nodes_as_tables_do() {
+        let local = "127.0.0.1:0".parse().expect("an address");
+        let mut settings = Settings::new(local, GroupKeys::published());
+        settings.name = Some(NodeName::try_from("cook").expect("a name"));
+        let node: Node<UdpSocket> = Node::start(&settings, Ok).expect("a node");
+        let id = node.id();
+        let told = with_names(&node, &format!("node {id} does not use key 90ba, and '{id}': wait"));
+        assert_eq!(told, "node cook does not use key 90ba, and 'cook': wait");
+        let unknown = "node 0123456789abcdef does not use key 90ba";
+        assert_eq!(with_names(&node, unknown), unknown);
     }
 }

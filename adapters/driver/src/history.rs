@@ -1,6 +1,7 @@
 //! The last changes of each peer, with what was known of it at that moment.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use scalesmall_core::{Cause, Engine, Epoch, Event, Instant, NodeId, Status};
@@ -31,6 +32,8 @@ pub struct Transition {
     pub round_trip: Option<Duration>,
     /// For how long no packet of it had come to this node; `None` if none ever had, or if it was forgotten.
     pub silent_for: Option<Duration>,
+    /// Where it was then; `None` if it was forgotten.
+    pub address: Option<SocketAddr>,
     /// This node's own last stall within the minute before; `None` if there was none.
     pub stall: Option<Stall>,
 }
@@ -77,7 +80,8 @@ impl History {
                     to,
                     cause,
                     round_trip: known.as_ref().and_then(|peer| peer.rtt),
-                    silent_for: known.and_then(|peer| peer.heard),
+                    silent_for: known.as_ref().and_then(|peer| peer.heard),
+                    address: known.map(|peer| peer.address),
                     stall: last
                         .filter(|(ended, _)| now.since(*ended) <= STALL_MEMORY)
                         .map(|(_, stall)| *stall),
@@ -138,6 +142,7 @@ mod tests {
             cause: Cause::Heard,
             round_trip: None,
             silent_for: None,
+            address: None,
             stall: None,
         }
     }

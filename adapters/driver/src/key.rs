@@ -200,6 +200,9 @@ pub enum KeyFileError {
 impl fmt::Display for KeyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unreadable { kind: io::ErrorKind::NotFound } => {
+                f.write_str("there is no such key file: 'scalesmall keygen' makes one")
+            }
             Self::Unreadable { kind } => write!(f, "the key file cannot be read: {kind}"),
             Self::NotAFile => f.write_str("this is no file: name a file that holds a key"),
             Self::Exposed { mode } => {

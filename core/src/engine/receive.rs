@@ -167,7 +167,7 @@ impl Engine {
         let sender = header.sender;
         let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
         if sender.id == self.picture.me().id {
-            self.meet_namesake(sender, source);
+            self.meet_namesake(header, source, frames);
             return Err(DatagramError::Own);
         }
         let known = self.picture.find(sender.id);
@@ -299,9 +299,15 @@ impl Engine {
         Some(news.ix)
     }
 
-    /// Another life uses this node's name: the lower one of the two is told.
-    fn meet_namesake(&mut self, sender: Life, source: SocketAddr) {
-        let me = self.picture.me();
+    /// Another life uses this node's name: the lower one of the two is told. One that has told its embedder
+    /// already says so.
+    fn meet_namesake(&mut self, header: &Header, source: SocketAddr, frames: &[Frame]) {
+        let (me, sender) = (self.picture.me(), header.sender);
+        // Of an earlier life of this node's nobody can have bound it to this one.
+        let warns = |frame: &Frame| matches!(frame, Frame::Duplicate { .. });
+        if header.bound && sender.epoch < me.epoch && frames.iter().any(warns) {
+            self.membership.renewal.disputed(&self.picture, &mut self.out, sender.epoch, source);
+        }
         if sender.epoch > me.epoch {
             if self.picture.is_plausible(&mut self.out, sender.epoch) {
                 self.membership.renewal.rival = Some(source);

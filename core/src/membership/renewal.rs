@@ -5,6 +5,10 @@
 //! makes it renew, and each time that it is overtaken again soon it waits twice as long. The third time
 //! its embedder is told, which alone can decide.
 //!
+//! A holder that starts while the other one already waits for long would be overtaken too rarely to
+//! learn of it in that way. So a node that has told its embedder says so to the one that overtakes it,
+//! by a packet bound to that one's life, which is told at once.
+//!
 //! A peer that has heard a live packet of the lower life asks the higher one for an answer; if there
 //! is one, both live, and the lower one is told.
 
@@ -51,13 +55,18 @@ pub(crate) struct Renewal {
     streak: Option<Streak>,
     /// Where the other holder of this node's id was seen or is said to be.
     pub(crate) rival: Option<SocketAddr>,
+    /// When the other holder was last told that this node has told its embedder.
+    warned: Option<Instant>,
+    /// The highest epoch of another holder that has said the same to this node.
+    disputed: Option<Epoch>,
     contests: Vec<Contest>,
 }
 
 impl Renewal {
     /// Begins a life. How often others have caused one is remembered.
     pub(crate) fn start(&mut self) {
-        *self = Self { streak: self.streak, rival: self.rival, ..Self::default() };
+        let Self { streak, rival, warned, disputed, .. } = *self;
+        *self = Self { streak, rival, warned, disputed, ..Self::default() };
     }
 
     /// This node is said to live in a higher epoch, or to have used up in its own what it has not.
@@ -68,6 +77,39 @@ impl Renewal {
         };
         self.claimed = Some((highest.max(epoch), at));
         out.timers.set(Why::Renewal, Some(at));
+        self.warn(picture, out, epoch);
+    }
+
+    /// Tells the other holder that there are two, if this node has told its embedder. It is told again
+    /// for as long as others speak of it, as the packet may be lost.
+    fn warn(&mut self, picture: &Picture, out: &mut Out, epoch: Epoch) {
+        let is_sure = self.streak.is_some_and(|streak| streak.count >= CONFLICT_FROM);
+        let due =
+            self.warned.is_none_or(|last| picture.now.since(last) >= picture.timing.renewal_wait);
+        let Some(rival) = self.rival.filter(|_| is_sure && due) else { return };
+        self.warned = Some(picture.now);
+        let me = picture.me();
+        let life = Life { id: me.id, epoch };
+        let to = To { at: Destination::Unicast(rival), bound: Some(life), node: None };
+        out.say_frame(to, Frame::Duplicate { epoch: me.epoch });
+    }
+
+    /// A lower life of this node's id says that there are two, bound to this node's life. Its embedder is
+    /// told once for each life of the other one.
+    pub(crate) fn disputed(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        epoch: Epoch,
+        source: SocketAddr,
+    ) {
+        if self.disputed.is_some_and(|highest| highest >= epoch) {
+            return;
+        }
+        (self.disputed, self.rival) = (Some(epoch), Some(source));
+        let renewals = self.streak.map_or(0, |streak| streak.count);
+        let lasted = self.streak.map_or(Duration::ZERO, |streak| picture.now.since(streak.since));
+        out.event(Event::Conflict { epoch, renewals, lasted, address: self.rival });
     }
 
     /// How long to wait before renewing: longer each time, and not in step with the other holder.

@@ -126,8 +126,9 @@ pub enum Event {
     /// Again and again others say that this node lives in an epoch that it did not begin, or that
     /// it has sent packets that it did not send, and each time it begins another life. Another node
     /// uses its id, or a holder of the key claims so. Two nodes with one id take turns, ever more
-    /// slowly, and this event is repeated each time. Give one of them a name of its own, or end
-    /// this one.
+    /// slowly, and this event is repeated each time. A node that starts while the other one waits for
+    /// long is told by that one at once, before it has renewed. Give one of them a name of its own, or
+    /// end this one.
     Conflict {
         /// The epoch of the other.
         epoch: Epoch,

@@ -177,6 +177,15 @@ impl Out {
     }
 
     pub(crate) fn event(&mut self, event: Event) {
+        let counter = match event {
+            Event::Conflict { .. } => Some(&mut self.stats.conflicts),
+            Event::Isolated => Some(&mut self.stats.isolations),
+            Event::HeldOff { .. } => Some(&mut self.stats.holds),
+            _ => None,
+        };
+        if let Some(counter) = counter {
+            *counter += 1;
+        }
         if self.events.push(event) {
             self.stats.events_folded += 1;
         }

@@ -68,7 +68,7 @@ counters! {
     challenges_sent,
     /// Multicast datagrams handed out.
     multicasts_sent,
-    /// Sends that the network refused, as reported by the embedder.
+    /// Sends that the network refused.
     send_errors,
     /// Probes sent.
     probes_sent,
@@ -84,6 +84,12 @@ counters! {
     refutations,
     /// Times this node found that it had slept or been starved.
     stalls,
+    /// Times that this node found that another one uses its name.
+    conflicts,
+    /// Times that this node told that nobody answers it.
+    isolations,
+    /// Times that the others began to hold this node off.
+    holds,
     /// Changes passed on in the broadcast tree.
     relayed,
     /// Copies sent again because the hop did not acknowledge.
@@ -103,7 +109,7 @@ counters! {
     attributes_refused,
     /// Claims refused because a limit is reached.
     claims_refused,
-    /// Lives not believed, because their epochs lie implausibly far ahead: see `Epoch::horizon`.
+    /// Lives not believed, because their epochs lie implausibly far ahead.
     epochs_refused,
     /// Comparisons of roots that differed.
     roots_unequal,
@@ -115,7 +121,8 @@ counters! {
     paths_narrowed,
     /// Times that the size for a peer went up.
     paths_widened,
-    /// Messages delivered as events.
+    /// Messages delivered to the application; of the program `scalesmall` also those by which nodes answer
+    /// the questions of operators (`why`, `rtt`, `reachability`, `keys list`).
     messages_delivered,
     /// Messages suppressed because they had been delivered.
     messages_duplicate,
@@ -125,14 +132,14 @@ counters! {
     /// Messages refused unacknowledged because the event queue was full, or because there was no room
     /// to pass them on.
     messages_refused,
-    /// Messages of this node's that were too large for some node: see `Event::Undelivered`.
+    /// Messages of this node's that were too large for some node.
     messages_undelivered,
-    /// Times the event queue was full and its changes were folded into one `Event::Overflow`.
+    /// Times the event queue was full and its changes were dropped: what is held has to be listed anew.
     events_folded,
     /// Changes to be broadcast that found no room: left to repair.
     changes_left_to_repair,
     /// Frames dropped because the queue of output was full; the node that needs them asks again.
-    /// See `Limits::outbox`.
+    /// The limit is `engine.limits.outbox`.
     outbox_full,
     /// Frames dropped because they do not fit, even alone, into a datagram that passes to the
     /// receiver.
@@ -142,13 +149,14 @@ counters! {
     /// Changes to be broadcast that were dropped because each does not fit into a packet even
     /// alone.
     changes_too_large,
-    /// Copies for the broadcast tree not begun because too many were under way. See
-    /// `Limits::relays`.
+    /// Copies for the broadcast tree not begun because too many were under way. The
+    /// limit is `engine.limits.relays`.
     copies_full,
-    /// Challenges not sent: the rate is used up, or the packet was too short to be answered by one. See
-    /// `Limits::challenges_per_second`.
+    /// Challenges not sent: the rate is used up, or the packet was too short to be answered by one. The
+    /// limit is `engine.limits.challenges_per_second`.
     challenges_withheld,
-    /// Suspects not watched because too many were being watched. See `Limits::inquiries`.
+    /// Suspects not watched because too many were being watched. The limit is
+    /// `engine.limits.inquiries`.
     watches_refused,
     /// Lists and coded symbols not looked at because their packet had brought two already.
     lists_ignored,

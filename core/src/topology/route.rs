@@ -34,7 +34,6 @@ pub struct Server {
 /// earlier term in the same life, still sends. What it does not fence, and what to use then, is told at
 /// [`Owner`](crate::Owner).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub struct Fence {
     /// The owner's life.
     pub epoch: Epoch,

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use scalesmall_core::{Engine, Event, Locator, LocatorError, NodeId, NodeName, Status};
-use scalesmall_hostile::{EPOCH, START, addr, cluster, config};
+use scalesmall_core::wire::Frame;
+use scalesmall_core::{
+    Arrival, Engine, Epoch, Event, Locator, LocatorError, NodeId, NodeName, Status,
+};
+use scalesmall_hostile::{EPOCH, Holder, START, addr, cluster, config};
 
 use crate::net::Net;
 
@@ -104,7 +107,7 @@ fn a_restart_elsewhere_is_a_return() {
     let mut net = settled(4, |_| None);
     let since = net.events.len();
     let locator = Locator::new(name(2), &[addr(62)]).unwrap();
-    let epoch = scalesmall_core::Epoch(EPOCH.0 + 1);
+    let epoch = Epoch(EPOCH.0 + 1);
     net.moved.insert(2, 62);
     net.engines[1] = Engine::new(config(), locator, epoch, net.now).unwrap();
     net.on(2, |engine, now| engine.contact(now, &[addr(1)]));
@@ -119,7 +122,7 @@ fn a_restart_elsewhere_is_a_return() {
 fn a_node_with_a_name_returns_though_its_clock_was_set_back() {
     let mut net = settled(4, |_| None);
     let locator = Locator::new(name(2), &[addr(62)]).unwrap();
-    let epoch = scalesmall_core::Epoch(EPOCH.0 - 1);
+    let epoch = Epoch(EPOCH.0 - 1);
     net.moved.insert(2, 62);
     net.engines[1] = Engine::new(config(), locator, epoch, net.now).unwrap();
     net.on(2, |engine, now| engine.contact(now, &[addr(1)]));
@@ -135,7 +138,7 @@ fn two_of_one_name_that_meet_are_told() {
     let mut net = Net::new(0);
     for number in [1, 2] {
         let locator = Locator::new(name(1), &[addr(number)]).unwrap();
-        let epoch = scalesmall_core::Epoch(EPOCH.0 + u64::from(number));
+        let epoch = Epoch(EPOCH.0 + u64::from(number));
         net.engines.push(Engine::new(config(), locator, epoch, START).unwrap());
     }
     net.on(1, |engine, now| engine.contact(now, &[addr(2)]));
@@ -149,6 +152,42 @@ fn two_of_one_name_that_meet_are_told() {
         assert!(net.events.iter().any(conflict), "node {number} is not told");
     }
     assert!(net.sent.len() < 600, "{} datagrams", net.sent.len());
+}
+
+/// A second holder of a name starts while the first one, which has told its embedder, waits for long before it
+/// renews. The newcomer is told at once, and where the other one is; once for each life of that one.
+#[test]
+fn a_newcomer_to_a_long_conflict_is_told_at_once() {
+    let mut net = settled(3, |_| None);
+    let mut member = Holder::new(9);
+    for _ in 0..900 {
+        let life = net.engines[0].life();
+        let duplicate = Frame::Duplicate { epoch: Epoch(life.epoch.0 + 1) };
+        let packet = member.packet(Some(life), &[duplicate]);
+        net.on(1, |engine, now| {
+            let _ = engine.handle_datagram(now, Arrival::Unicast(addr(9)), &packet);
+        });
+        net.run_for(Duration::from_millis(100));
+    }
+    let conflicts = |net: &Net, number: u16| -> Vec<Option<std::net::SocketAddr>> {
+        let of = net.events.iter().filter(|(by, _)| *by == number);
+        of.filter_map(|(_, event)| match event {
+            Event::Conflict { address, .. } => Some(*address),
+            _ => None,
+        })
+        .collect()
+    };
+    assert!(conflicts(&net, 1).len() >= 2, "the first one knows: {:?}", conflicts(&net, 1));
+
+    let locator = Locator::new(name(1), &[addr(4)]).unwrap();
+    let epoch = Epoch(net.engines[0].epoch().0 + 1_000);
+    net.engines.push(Engine::new(config(), locator, epoch, net.now).unwrap());
+    net.on(4, |engine, now| engine.contact(now, &[addr(2)]));
+    net.run_for(Duration::from_secs(10));
+    assert_eq!(conflicts(&net, 4), [Some(addr(1))]);
+    assert_eq!(net.engines[3].stats().conflicts, 1);
+    let told = net.engines[0].stats().conflicts;
+    assert_eq!(told, conflicts(&net, 1).len() as u64);
 }
 
 #[test]

@@ -36,8 +36,12 @@ pub(super) fn read(path: &Path, keys: &[Key], faults: &mut Vec<Fault>) -> Said {
 
 fn text(path: &Path) -> Result<String, Faults> {
     let refused = |why: String| Faults::from(Fault::new(format!("{}: {why}", path.display())));
-    let unreadable =
-        |error: std::io::Error| refused(format!("the configuration cannot be read: {error}"));
+    let unreadable = |error: std::io::Error| {
+        refused(match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file: name another one".to_owned(),
+            _ => format!("the configuration cannot be read: {error}"),
+        })
+    };
     let mut text = String::new();
     let mut file = File::open(path).map_err(unreadable)?.take(LARGEST + 1);
     file.read_to_string(&mut text).map_err(unreadable)?;

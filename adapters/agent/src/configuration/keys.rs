@@ -16,6 +16,9 @@ use crate::cli::Cli;
 /// The option that names the file. A file cannot name itself.
 pub(crate) const CONFIG: &str = "config";
 
+/// The path of the control socket. Commands that ask a node read its variable as well.
+pub(crate) const SOCKET: &str = "socket";
+
 /// The table of what differs from the preset.
 pub(crate) const ENGINE: &str = "engine";
 

@@ -3,7 +3,7 @@
 //! Every option of `scalesmall node` is a key: `--look-up-every` is `look_up_every` in a file and
 //! `SCALESMALL_LOOK_UP_EVERY` in the environment. What counts more than what it follows in this list:
 //! the default, the file, the variables of the original (`GROUP_MANAGER_...`), those of this program, the
-//! option. A list replaces a list. What contradicts a weaker source, such as `no_multicast` a
+//! option. Of `socket` alone the file counts more than the variable. A list replaces a list. What contradicts a weaker source, such as `no_multicast` a
 //! `multicast_group`, makes that void; within one source it is a fault.
 
 mod engine;
@@ -13,7 +13,7 @@ mod keys;
 
 pub(crate) use engine::leaves;
 pub(crate) use fault::{Fault, Faults, Source};
-pub(crate) use keys::{CONFIG, ENGINE, Key, Kind, all, command};
+pub(crate) use keys::{CONFIG, ENGINE, Key, Kind, SOCKET, all, command};
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -24,6 +24,9 @@ use clap::{ArgMatches, FromArgMatches as _};
 
 use crate::cli::NodeOptions;
 use engine::Differences;
+
+/// What the variables of this program begin with.
+const VARIABLES: &str = "SCALESMALL_";
 
 /// The variable that names the file.
 const FILE: &str = "SCALESMALL_CONFIG";
@@ -158,6 +161,22 @@ impl Configuration {
     }
 }
 
+/// The variables among `names` that look like one of a key and are none, each with the one that it may be meant as.
+/// Kubernetes sets some that begin in the same way for a service of that name, which are meant as none.
+pub(crate) fn misspelt(names: &[String]) -> Vec<(String, String)> {
+    let known: Vec<String> = all().iter().map(Key::variable).chain([FILE.to_owned()]).collect();
+    let is_of_service = |rest: &str| rest.starts_with("PORT") || rest.starts_with("SERVICE_");
+    let meant = |name: &String| {
+        let rest = name.strip_prefix(VARIABLES)?;
+        if known.contains(name) || is_of_service(rest) {
+            return None;
+        }
+        let words = known.iter().filter_map(|known| known.strip_prefix(VARIABLES));
+        Some((name.clone(), format!("{VARIABLES}{}", file::nearest(rest, words)?)))
+    };
+    names.iter().filter_map(meant).collect()
+}
+
 /// What is put together, the weakest source first.
 #[derive(Debug, Default)]
 struct Layers {
@@ -182,6 +201,10 @@ impl Layers {
         for key in &self.keys {
             let name = key.variable();
             let Some(value) = variable(&name) else { continue };
+            // Mostly it is meant for commands, which ask another node than the one that starts.
+            if key.name == SOCKET && self.given.contains_key(SOCKET) {
+                continue;
+            }
             let values = match value.to_str() {
                 Some(text) if key.is_list => {
                     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());

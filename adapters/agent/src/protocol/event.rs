@@ -202,7 +202,12 @@ impl EventRow {
             Event::ItemSet { group, item } => item_set(group, item, name_of),
             Event::ItemCleared { group, member, range } => {
                 let member = named(*member);
-                let text = format!("{group}: {} {} is void", member.shown(), shown(*range));
+                let text = if *range == KeyRange::FULL {
+                    format!("{group}: {} has left", member.shown())
+                } else {
+                    let member = member.shown();
+                    format!("{group}: what {member} said of {} no longer counts", shown(*range))
+                };
                 let what = What::ItemCleared {
                     group: group.to_string(),
                     member,

@@ -103,6 +103,9 @@ pub(crate) struct ChangeRow {
     pub(crate) rtt_us: Option<u64>,
     /// For how many milliseconds no packet of it had come.
     pub(crate) silent_ms: Option<u64>,
+    /// Where it was then. Nodes of earlier versions do not say it.
+    #[serde(default)]
+    pub(crate) address: Option<String>,
     /// The last time for which the observer itself had not run, within the minute before.
     pub(crate) stall: Option<StallRow>,
 }
@@ -111,6 +114,10 @@ pub(crate) struct ChangeRow {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct WhyRow {
     pub(crate) node: Named,
+    /// The node that is asked.
+    pub(crate) asked: Named,
+    /// Who has its address now, if that is another node that lives.
+    pub(crate) replaced_by: Option<Named>,
     /// None if it is not known any more.
     pub(crate) status: Option<String>,
     pub(crate) since: Option<String>,
@@ -209,6 +216,7 @@ impl ChangeRow {
             by: by.into_iter().map(|id| Named::new(id, name_of)).collect(),
             rtt_us: change.round_trip.map(micros),
             silent_ms: change.silent_for.map(millis),
+            address: change.address.map(|address| address.to_string()),
             stall: change.stall.map(StallRow::from),
         }
     }

@@ -23,7 +23,7 @@ pub(crate) use version::{check_version, line};
 
 use std::time::{Duration, SystemTime};
 
-use scalesmall_core::{Op, Peer, Shortfall, TimedItem};
+use scalesmall_core::{Op, Peer, Shortfall, Status, TimedItem};
 use scalesmall_driver::Front;
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +156,8 @@ pub(crate) enum Reply {
     Owners(Vec<OwnerRow>),
     Coverage(CoverageRow),
     Safe(SafeRow),
+    /// The node drains; what nobody else serves so far.
+    Drains(SafeRow),
     Peers(Vec<PeerRow>),
     Done,
     Sent(Box<SentRow>),
@@ -362,7 +364,8 @@ impl PeerRow {
             direct: peer.direct,
             metadata: hex(&peer.metadata),
             traits: TraitsRow::from(&peer.traits),
-            draining: peer.draining.is_some(),
+            // One that has left drains no more.
+            draining: peer.draining.is_some() && peer.status != Status::Left,
         }
     }
 }

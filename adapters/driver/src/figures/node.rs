@@ -48,6 +48,13 @@ pub(super) fn families(front: &Front) -> Vec<Family> {
         Family::gauge("draining", "Whether this node drains, as it is about to stop: 1 or 0.")
             .count(usize::from(front.peer(front.id()).is_some_and(|me| me.draining.is_some()))),
         Family::gauge(
+            "held_off",
+            "For how much longer the others do not route to this node, as it was cut off or stood still \
+             repeatedly: 0 if they do.",
+        )
+        .in_unit("seconds")
+        .with([], Value::Real(engine.held_off().map_or(0.0, |(_, left)| left.as_secs_f64()))),
+        Family::gauge(
             "health_factor",
             "What this node multiplies its time-outs by: 1 when it is well, up to 9.",
         )

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use scalesmall_core::placement::{Candidate, Handover, Placement, Plan, Slots, Step};
-use scalesmall_core::{Engine, Epoch, Fence, GroupName, Instant, NodeId, Op, Owner, TimedItem};
+use scalesmall_core::{Engine, Epoch, Fence, GroupName, Instant, NodeId, Op, Server, TimedItem};
 
 /// A count, and the server that took the write.
 pub(crate) type Version = (u64, NodeId);
@@ -245,7 +245,7 @@ impl Shards {
     pub(crate) fn serves(&mut self, number: u32, engine: &Engine) -> bool {
         let Some(range) = slots().range(number) else { return false };
         let owner = engine.route(&group(), range.start()).find(|it| it.member == self.me);
-        let fence = owner.and_then(|owner: Owner| engine.fence(&group(), &owner));
+        let fence = owner.and_then(|owner: Server| engine.fence(&group(), &owner));
         self.slots.get_mut(&number).map(|slot| slot.fence = fence).is_some()
     }
 
