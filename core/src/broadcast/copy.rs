@@ -19,7 +19,8 @@ pub(super) const TRIES_OF_LAST_PEER: u8 = 6;
 /// The same for a message, which no repair would bring.
 pub(super) const LASTING_TRIES: u8 = 12;
 
-/// How often a message is repeated to a peer that may be an invention.
+/// How often a message is repeated to a peer that may be an invention, once many datagrams to such
+/// peers have gone unanswered. Nothing else is repeated then.
 pub(super) const DUBIOUS_TRIES: u8 = 2;
 
 /// The repetitions at even intervals, before the intervals double: after these, a slow or dead peer

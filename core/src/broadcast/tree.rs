@@ -299,9 +299,15 @@ impl Relays {
             let lasting = batch.is_some_and(|batch| batch.frames.iter().any(is_message));
             let (dubious, shunned) =
                 (picture.peers.is_dubious(copy.to), picture.peers.is_shunned(copy.to));
-            // No repair brings a message, so that is tried a few times more.
-            let enough = !lasting || shunned || copy.tries >= DUBIOUS_TRIES;
-            let lost = dubious && enough || !picture.state(copy.to).is_reachable();
+            let tries_if_dubious = match (picture.peers.trusts_strangers(), lasting) {
+                _ if shunned => 0,
+                (true, _) => TRIES_PER_PEER,
+                // No repair brings a message.
+                (false, true) => DUBIOUS_TRIES,
+                (false, false) => 0,
+            };
+            let lost =
+                dubious && copy.tries >= tries_if_dubious || !picture.state(copy.to).is_reachable();
             if (lost || copy.tries + 1 == TRIES_PER_PEER)
                 && core::mem::take(&mut copy.covering)
                 && !mutated!(picture.config, RescueOff)

@@ -346,6 +346,11 @@ impl Peers {
         !self.get(ix).was_heard() && self.strangers.are_dubious()
     }
 
+    /// Whether few datagrams to peers that were never heard have gone unanswered.
+    pub(crate) const fn trusts_strangers(&self) -> bool {
+        self.strangers.are_trusted()
+    }
+
     /// Whether a peer is one of many that this node has heard of all at once and never heard, after it had
     /// heard most of the others. If there is another peer for a task, that one gets it.
     pub(crate) fn is_shunned(&self, ix: Ix) -> bool {

@@ -94,6 +94,11 @@ impl Strangers {
         self.knows_most() || self.credit == 0
     }
 
+    /// Whether few of this node's datagrams to them have gone unanswered lately.
+    pub(super) const fn are_trusted(&self) -> bool {
+        self.credit > 0
+    }
+
     /// Whether this node has heard of many all at once, after it had heard most of the others.
     pub(super) const fn are_shunned(&self) -> bool {
         self.flooded

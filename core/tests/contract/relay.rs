@@ -1,10 +1,15 @@
 //! What a hop of the broadcast tree is asked to pass on it passes on once.
 
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use quickcheck::quickcheck;
+use scalesmall_core::Status;
 use scalesmall_core::wire::{FirstTry, Frame, Route, Spread, Standing};
 use scalesmall_hostile::{Holder, START, drain, engine, id, life};
+
+use crate::net::Net;
+use crate::{group, range};
 
 /// The packets in which two copies may come: both tried first in the packet `FIRST`, then repeated
 /// together or each for itself.
@@ -49,5 +54,26 @@ quickcheck! {
             let _ = drain(&mut engine);
         }
         engine.stats().relayed == expected.iter().sum::<u64>()
+    }
+}
+
+/// Two that have never heard each other, among nodes that have all met the others: a change that is lost
+/// on its way between the two is said again at once, and does not wait for a repair.
+#[test]
+fn a_lost_change_is_repeated_to_a_peer_that_was_never_heard() {
+    let mut net = Net::new(5);
+    for other in [1, 3, 4, 5] {
+        net.set_cut(2, other, other == 5);
+    }
+    net.meet();
+    net.run_for(Duration::from_secs(3));
+    assert_eq!(net.engines[1].peers().filter(|peer| peer.status == Status::Alive).count(), 4);
+
+    net.on(2, |engine, now| engine.add_item(now, &group("a"), range(1, 2), 80)).unwrap();
+    net.run_for(Duration::from_millis(5));
+    net.set_cut(2, 5, false);
+    net.run_for(Duration::from_millis(100));
+    for engine in &net.engines {
+        assert_eq!(engine.route(&group("a"), 1).count(), 1, "{:?}", engine.id());
     }
 }
