@@ -8,7 +8,8 @@
 //! - lower keys go when every node that is not forgotten, the dead included, uses the same key as this
 //!   one;
 //! - one node offers the highest key that may travel to those that do not hold it, under the lowest key
-//!   that has not leaked and that all of them hold, so that it need not say it anew: the one that does already or, where nobody does, that with the lowest id.
+//!   that has not leaked and that all of them hold, so that it need not say it anew: the one that does
+//!   already or, where nobody does, that with the lowest id among those that hold both keys.
 
 use alloc::vec::Vec;
 
@@ -92,7 +93,9 @@ fn offer(
         let offer = it.state.as_ref().and_then(|state| state.offer.as_ref());
         offer.is_some_and(|offer| offer.id == wanted && Some(offer.under) == under)
     };
-    let first = living().filter(|it| it.holds(wanted)).all(|it| it.id > me);
+    // One that has dropped the key to wrap under cannot offer, so nobody waits for it.
+    let can = |it: &Member| it.holds(wanted) && under.is_some_and(|under| it.holds(under));
+    let first = living().filter(|it| can(it)).all(|it| it.id > me);
     let mine = offers == Some(wanted) || first && !living().any(offered);
     under.filter(|_| mine).map(|under| (wanted, under))
 }

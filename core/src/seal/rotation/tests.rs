@@ -228,3 +228,27 @@ fn only_one_node_offers_and_another_one_if_that_is_gone() {
     }
     assert_eq!(offering(&mut world), [0]);
 }
+
+#[test]
+fn nodes_that_dropped_the_old_key_do_not_keep_those_that_hold_both_from_offering() {
+    let mut world = World::new();
+    let (old, new) = (Key::authenticated([255; 32]).id(), Key::authenticated([1; 32]).id());
+    for at in 0..4 {
+        let ring = &mut world.nodes[at].ring;
+        ring.hold(HeldKey::of_rotation(Key::authenticated([1; 32]), 1)).unwrap();
+        ring.set_primary(new).unwrap();
+        if at < 2 {
+            ring.remove(old).unwrap();
+        }
+    }
+    // The last one was away. Those with the two lowest ids forgot it, and cannot wrap for it any more.
+    for (at, of) in (2..4).flat_map(|at| (0..NODES).map(move |of| (at, of))) {
+        world.hear(at, of);
+    }
+    assert!(!world.look(2) && !world.look(3));
+    assert_eq!((world.nodes[2].offers, world.nodes[3].offers), (Some(new), None));
+    world.hear(4, 2);
+    assert!(world.nodes[4].ring.get(new).is_some());
+    assert!(!world.settle());
+    assert!(world.nodes.iter().all(|node| node.ring.ids().eq([new])));
+}
