@@ -409,7 +409,7 @@ fn both_sides_of_a_cut_store_and_afterwards_one_value_of_each_key_stays() -> Out
         assert!(has >= least(&before), "key {key} is {has}, and was {} before", least(&before));
         match (even.get(&key), odd.get(&key)) {
             (Some(_), Some(_)) => {
-                let of = if has % 2 == 0 { &even } else { &odd };
+                let of = if has.is_multiple_of(2) { &even } else { &odd };
                 assert!(has >= least(of), "key {key} is {has}: {even:?} {odd:?}");
                 lost += 1;
             }

@@ -6,11 +6,13 @@ use super::Sim;
 use super::protocol::Protocol;
 use crate::link::nanos;
 
+type Act<P> = Box<dyn FnMut(&mut Sim<P>)>;
+
 /// Something that acts as often as `every`.
 pub(super) struct Application<P: Protocol> {
     every: u64,
     next: u64,
-    act: Box<dyn FnMut(&mut Sim<P>)>,
+    act: Act<P>,
 }
 
 impl<P: Protocol> Sim<P> {

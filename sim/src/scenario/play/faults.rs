@@ -62,13 +62,7 @@ impl Player {
                     let _ = sim.leave(node, &group);
                 });
             }
-            Step::Describe(whom) => {
-                let words = self.random.draw().to_le_bytes();
-                self.each_up(whom, |sim, node| {
-                    let words = words.iter().map(|byte| byte ^ node as u8).collect();
-                    let _ = sim.with(node, |engine, now| engine.set_metadata(now, words));
-                });
-            }
+            Step::Describe(whom) => self.describe(whom),
             Step::Rotate(whom) => self.rotate(whom),
             Step::WallClock(clock) => {
                 let behind = i64::try_from(clock.behind.0.as_millis()).unwrap_or(i64::MAX);
@@ -104,6 +98,15 @@ impl Player {
             Step::AllowHidden(_) => self.sim.allow_hidden(),
             cut => self.cut(cut),
         }
+    }
+
+    /// Each says other words of itself.
+    fn describe(&mut self, whom: &Whom) {
+        let words = self.random.draw().to_le_bytes();
+        self.each_up(whom, |sim, node| {
+            let words = words.iter().map(|byte| byte ^ node as u8).collect();
+            let _ = sim.with(node, |engine, now| engine.set_metadata(now, words));
+        });
     }
 
     /// Each draws a key, and begins to exchange the one in use for it.
