@@ -73,8 +73,8 @@ async fn story(lasts: Duration, same_names: bool) -> Result<(), Box<dyn Error>> 
         settle(&client, &servers).await?;
     }
     ends.store(true, Ordering::Relaxed);
-    let (written, slowest) = writer.await.map_err(|error| error.to_string())?;
-    let longest = watcher.await.map_err(|error| error.to_string())?;
+    let (written, slowest) = writer.await?;
+    let longest = watcher.await?;
     for (key, value) in &written {
         assert_eq!(client.get(key).await?, Some(value.to_string()), "{key}");
     }

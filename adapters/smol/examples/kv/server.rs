@@ -17,7 +17,7 @@ use smol::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use smol::net::{TcpListener, TcpStream};
 
 use super::client::exchange;
-use super::shards::{Copied, Do, Shards, Write, group, slots};
+use super::shards::{Copied, Do, Shards, Version, Write, group, slots};
 
 const HANDOVERS: Tag = Tag(1);
 const TURN: Duration = Duration::from_millis(20);
@@ -146,7 +146,7 @@ fn read(answer: &str) -> Option<Copied> {
     Some(Copied { values, seen: seen.parse().ok()?, serves: serves.parse().ok()? })
 }
 
-fn value(line: &str) -> Option<(String, ((u64, NodeId), String))> {
+fn value(line: &str) -> Option<(String, (Version, String))> {
     let [key, count, by, value] = line.split(' ').collect::<Vec<_>>()[..] else { return None };
     Some((key.to_owned(), ((count.parse().ok()?, by.parse().ok()?), value.to_owned())))
 }
