@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use scalesmall_core::{KeyId, RingKey, Suite};
+use scalesmall_core::{Key, KeyError, KeyId, RingKey, Suite};
 use scalesmall_driver::{Front, GroupKeys, Handle};
 
 use crate::configuration::Configuration;
@@ -35,8 +35,8 @@ fn take(node: &mut Front, step: Option<KeyStep>, added: Option<GroupKeys>) -> Re
     let done = match step {
         None => return Ok(()),
         Some(KeyStep::Add { .. }) => {
-            let mut keys = added.iter().flat_map(|keys| keys.ring().keys());
-            keys.try_for_each(|held| node.add_key(held.key.clone()).map(drop))
+            let keys = added.iter().flat_map(|keys| keys.ring().keys());
+            add(node, keys.map(|held| held.key.clone()))
         }
         Some(KeyStep::Use { key, force }) => node.use_key(id(&key)?, force),
         Some(KeyStep::Drop { key, force }) => node.drop_key(id(&key)?, force),
@@ -52,6 +52,20 @@ fn take(node: &mut Front, step: Option<KeyStep>, added: Option<GroupKeys>) -> Re
         }
     };
     done.map_err(|error| error.to_string())
+}
+
+/// Adds what a file has. The key file of another node may have a key as well that has been replaced here.
+fn add(node: &mut Front, keys: impl Iterator<Item = Key>) -> Result<(), KeyError> {
+    let mut outcome = Ok(());
+    let mut taken = false;
+    for key in keys {
+        match node.add_key(key) {
+            Ok(_) => taken = true,
+            Err(retired @ KeyError::Retired { .. }) => outcome = Err(retired),
+            Err(other) => return Err(other),
+        }
+    }
+    if taken { Ok(()) } else { outcome }
 }
 
 fn row(node: &Front, key: &RingKey) -> KeyRow {

@@ -136,7 +136,8 @@ fn missing(rows: &[ShortfallRow]) -> String {
 
 fn keys_text(keys: &[KeyRow]) -> String {
     let rows = keys.iter().map(|row| {
-        let notes = [(row.in_use, "in use"), (row.leaked, "leaked"), (row.travels, "travels")];
+        let under_way = row.travels && row.held_by < row.of;
+        let notes = [(row.in_use, "in use"), (row.leaked, "leaked"), (under_way, "travels")];
         let notes: Vec<&str> = notes.iter().filter(|(is, _)| *is).map(|(_, note)| *note).collect();
         vec![
             row.key.clone(),

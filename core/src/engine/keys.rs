@@ -1,6 +1,6 @@
 //! Keys while the engine runs: calls of the embedder, and what follows from what others say of theirs.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
@@ -31,6 +31,9 @@ const GRACE: Duration = Duration::from_secs(3);
 /// fill the ring.
 const MOST_AHEAD: usize = 4;
 
+/// How many of the keys that were replaced are remembered, so that none of them comes back.
+const MOST_RETIRED: usize = 2 * Keyring::MOST;
+
 /// The most addresses of which the key is remembered. Beyond that all are forgotten.
 const MOST_ADDRESSES: usize = 4_096;
 
@@ -50,7 +53,8 @@ pub struct RingKey {
     pub leaked: bool,
     /// Whether it is given to nodes that do not hold it.
     pub travels: bool,
-    /// How many nodes are known to hold it, this one included.
+    /// How many nodes are known to hold it, this one included. Where there has been one key only, nobody
+    /// says anything of keys, and all hold and use that one.
     pub held_by: u32,
     /// How many nodes are known to send with it, this one included.
     pub used_by: u32,
@@ -96,6 +100,14 @@ pub enum KeyError {
         /// The key in use.
         in_use: KeyId,
     },
+    /// The key was replaced here in this life of the node, and dropped. Brought back it would count as the
+    /// newest one.
+    Retired {
+        /// The key.
+        key: KeyId,
+        /// The key in use.
+        in_use: KeyId,
+    },
 }
 
 impl fmt::Display for KeyError {
@@ -111,7 +123,7 @@ impl fmt::Display for KeyError {
             ),
             Self::UnderWay { key, node: Some(node) } => write!(
                 f,
-                "node {node} does not use key {key} yet: wait, or end that node if it never will"
+                "node {node} does not use key {key} yet: wait, or bring a new key to every node if it never will"
             ),
             Self::UnderWay { key, node: None } => {
                 write!(f, "key {key} is not in use yet: wait until all living nodes hold it")
@@ -121,8 +133,17 @@ impl fmt::Display for KeyError {
                 "node {node} is not known to have key {key}: wait until it has, or force it"
             ),
             Self::Lower { in_use } => {
-                write!(f, "key {in_use} is in use and higher: nodes never go back")
+                write!(
+                    f,
+                    "key {in_use} is in use and higher, and nodes never go back: to end a split, bring a \
+                     new key to every node"
+                )
             }
+            Self::Retired { key, in_use } => write!(
+                f,
+                "key {key} was replaced by key {in_use}, and nodes never go back: bring key {in_use} to \
+                 the nodes that lack it, or a new key to every node"
+            ),
         }
     }
 }
@@ -153,11 +174,20 @@ pub(super) struct Keys {
     spoke: BTreeMap<SocketAddr, KeyId>,
     /// Packets sent and received under each key.
     counts: BTreeMap<KeyId, (u64, u64)>,
+    /// Keys below the one in use that were dropped, the last ones.
+    retired: VecDeque<KeyId>,
 }
 
 impl Keys {
     pub(super) fn sent(&mut self, key: KeyId) {
         self.counts.entry(key).or_default().0 += 1;
+    }
+
+    fn retire(&mut self, key: KeyId) {
+        if self.retired.len() >= MOST_RETIRED {
+            self.retired.pop_front();
+        }
+        self.retired.push_back(key);
     }
 }
 
@@ -172,11 +202,14 @@ impl Engine {
         let row = |held: &HeldKey| {
             let id = held.key.id();
             let is_primary = id == ring.primary();
+            // Nobody says anything of keys before the second one.
+            let only = |it: &Member| it.state.is_none() && ring.ids().count() == 1;
             let count = |what: &dyn Fn(&Member) -> bool, own: bool| {
-                members.iter().filter(|it| what(it)).count() as u32 + u32::from(own)
+                members.iter().filter(|it| what(it) || only(it)).count() as u32 + u32::from(own)
             };
             let lacking = |living| {
-                members.iter().find(|it| it.living == living && !it.holds(id)).map(|it| it.id)
+                let lacks = |it: &&Member| it.living == living && !it.holds(id) && !only(it);
+                members.iter().find(lacks).map(|it| it.id)
             };
             let (sent, received) = self.keys.counts.get(&id).copied().unwrap_or_default();
             RingKey {
@@ -202,9 +235,14 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Ring`]; nothing has changed then.
+    /// [`KeyError::Ring`]; [`KeyError::Retired`] for one of the last sixteen keys that were replaced and dropped
+    /// in this life. Nothing has changed then.
     pub fn add_key(&mut self, now: Instant, key: Key) -> Result<KeyId, KeyError> {
-        let known = self.picture.config.keys.get(key.id()).is_some();
+        let ring = &self.picture.config.keys;
+        let known = ring.get(key.id()).is_some();
+        if self.keys.retired.contains(&key.id()) {
+            return Err(KeyError::Retired { key: key.id(), in_use: ring.primary() });
+        }
         let generation = self.next_generation();
         let id = self.picture.config.keys.hold(HeldKey::by_hand(key, generation))?;
         self.advance(now);
@@ -256,7 +294,11 @@ impl Engine {
         {
             return Err(KeyError::NotAll { key: primary, node: without.id });
         }
+        let is_lower = ring.get(id).is_some_and(|held| held.rank() < ring.primary_key().rank());
         self.picture.config.keys.remove(id)?;
+        if is_lower {
+            self.keys.retire(id);
+        }
         self.advance(now);
         self.keys_changed(id, KeyChange::Dropped, KeyCause::Asked);
         Ok(())
@@ -395,6 +437,7 @@ impl Engine {
             Some(_) => {
                 for id in plan.drop {
                     if self.picture.config.keys.remove(id).is_ok() {
+                        self.keys.retire(id);
                         self.tell_of_key(id, KeyChange::Dropped, KeyCause::Replaced);
                     }
                 }

@@ -123,6 +123,56 @@ fn a_node_that_was_away_during_a_rotation_is_given_the_key() {
     assert_eq!(refused(&net), 0);
 }
 
+/// Two of four forget the one that is away, and so drop the old key. It comes back with that one alone.
+#[test]
+fn a_node_that_some_have_forgotten_is_given_the_key_by_the_others() {
+    let mut net = Net::settled(5);
+    (1..=4).for_each(|number| net.set_cut(5, number, true));
+    net.run_for(10 * SECOND);
+    let new = net.on(1, |engine, now| engine.rotate_keys(now, key(1))).unwrap();
+    net.run_for(5 * SECOND);
+    for forgetful in [1, 2] {
+        net.on(forgetful, |engine, now| engine.forget(now, id(5))).unwrap();
+    }
+    net.run_for(5 * SECOND);
+    let has_old = |net: &Net, number| ring(net, number).get(old()).is_some();
+    assert_eq!([1, 2, 3, 4].map(|number| has_old(&net, number)), [false, false, true, true]);
+
+    net.engines[4] = engine_with(5, config());
+    (1..=4).for_each(|number| net.set_cut(5, number, false));
+    net.on(5, |engine, now| engine.contact(now, &[addr(1), addr(3)]));
+    net.run_for(15 * SECOND);
+    assert!(all_have_only(&net, new));
+    let digest = net.engines[0].digest();
+    assert!(net.engines.iter().all(|engine| engine.digest() == digest));
+}
+
+/// It would count as the newest one, and part the nodes that have it from the others for good.
+#[test]
+fn a_key_that_was_replaced_does_not_come_back() {
+    let mut net = Net::settled(3);
+    let first = || keys().keys().next().unwrap().key.clone();
+    let new = net.on(1, |engine, now| engine.rotate_keys(now, key(1))).unwrap();
+    net.run_for(10 * SECOND);
+    assert!(all_have_only(&net, new));
+    let back = net.on(2, |engine, now| engine.add_key(now, first()));
+    assert_eq!(back, Err(KeyError::Retired { key: old(), in_use: new }));
+    net.on(3, |engine, now| engine.add_key(now, key(1))).unwrap();
+    net.run_for(SECOND);
+    assert!(all_have_only(&net, new));
+    // One that was never in use may be dropped and brought again.
+    let other = net.on(2, |engine, now| engine.add_key(now, key(2))).unwrap();
+    net.on(2, |engine, now| engine.drop_key(now, other, true)).unwrap();
+    net.on(2, |engine, now| engine.add_key(now, key(2))).unwrap();
+}
+
+#[test]
+fn all_hold_the_only_key_before_anybody_says_so() {
+    let net = Net::settled(3);
+    let row = net.engines[0].keys()[0];
+    assert_eq!((row.held_by, row.used_by, row.of, row.waits_for), (3, 3, 3, None));
+}
+
 #[test]
 fn one_that_begins_a_rotation_and_dies_is_not_needed() {
     let mut net = Net::settled(5);
