@@ -30,7 +30,7 @@ fn words_that_make_no_sense_are_refused_in_one_line() {
         (&["node", "--look-up-every", "often"], "a number and its unit"),
         (
             &["node", "--bind", "127.0.0.1:0", "--look-up-every", "10ms"],
-            "every 10ms; the least is 1s",
+            "10ms; at least 1s is allowed",
         ),
         (&["contact"], "<HOST[:PORT]>"),
         (&["contact", "a:0"], "1 to 65535"),
