@@ -36,6 +36,7 @@ fn place(heading: &str) -> Option<Place> {
     let (way, without): (&[&str], &str) = match heading {
         "The file" => (&[], ""),
         "`[cluster]`" => (&["cluster"], ""),
+        "`[cluster.shards]`" => (&["cluster", "shards"], "slots = 64"),
         "`[[cluster.zone]]`" => (&["cluster", "zone", "0"], "name = \"a\"\nnodes = [0, 4]"),
         "`[[cluster.routes]]`" => {
             (&["cluster", "routes", "0"], "zones = [\"a\", \"b\"]\nlink = {}")
@@ -286,7 +287,7 @@ fn the_page_has_each_step_and_each_thing_that_is_counted() {
     for goal in goals {
         assert!(PAGE.contains(&format!("`{goal}`:")), "{goal} is not explained");
     }
-    let zones = "nodes = 10\nnames = true\nzone = [{ name = \"a\", nodes = [0, 3] }, { name = \"b\", nodes = [4, 6] }, \
+    let zones = "nodes = 10\nnames = true\nshards = { slots = 64 }\nzone = [{ name = \"a\", nodes = [0, 3] }, { name = \"b\", nodes = [4, 6] }, \
                  { name = \"c\", nodes = [7, 9] }]\nbetween = {}";
     for row in tables.iter().find(|((_, head), _)| head == "step").unwrap().1 {
         let text =
