@@ -143,7 +143,8 @@ fn no_multicast_is_used_unless_it_is_asked_for() {
             .collect::<std::collections::BTreeSet<_>>()
             .len()
     };
-    assert_eq!(sockets(&asked), sockets(&quiet) + 1);
+    // The connection of the last question may be about to end.
+    until(LIMIT, "one socket more", || sockets(&asked) == sockets(&quiet) + 1);
     assert_eq!(quiet.counter("multicasts_sent"), 0);
 }
 
