@@ -12,6 +12,9 @@ use sd_notify::NotifyState;
 
 use crate::threads;
 
+/// How long the node waits for its last word to be sent, at most.
+const LAST_WORD: Duration = Duration::from_millis(200);
+
 /// How to tell the service manager.
 #[derive(Clone, Debug)]
 pub(crate) struct Manager(Sender<News>);
@@ -20,7 +23,8 @@ pub(crate) struct Manager(Sender<News>);
 enum News {
     Ready(String),
     Reloading,
-    Stopping,
+    /// Is answered once the manager has been told.
+    Stopping(Sender<()>),
 }
 
 impl Manager {
@@ -49,9 +53,11 @@ impl Manager {
         self.tell(News::Reloading);
     }
 
-    /// The node says goodbye.
+    /// The node says goodbye. The process may end as soon as this returns.
     pub(crate) fn stopping(&self) {
-        self.tell(News::Stopping);
+        let (done, sent) = channel();
+        self.tell(News::Stopping(done));
+        let _ = sent.recv_timeout(LAST_WORD);
     }
 
     fn tell(&self, news: News) {
@@ -87,7 +93,10 @@ fn pass_on(
                 Ok(now) => send(&[NotifyState::Reloading, now]),
                 Err(_) => send(&[NotifyState::Reloading]),
             },
-            Ok(News::Stopping) => send(&[NotifyState::Stopping]),
+            Ok(News::Stopping(done)) => {
+                send(&[NotifyState::Stopping]);
+                let _ = done.send(());
+            }
             Err(RecvTimeoutError::Timeout) if works() => send(&[NotifyState::Watchdog]),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
         }
@@ -127,7 +136,7 @@ mod tests {
     #[test]
     fn news_go_out_in_their_order_and_no_watchdog_is_fed_that_nobody_has_asked_for() {
         let (tell, told) = channel();
-        for news in [News::Ready("up".to_owned()), News::Reloading, News::Stopping] {
+        for news in [News::Ready("up".to_owned()), News::Reloading, News::Stopping(channel().0)] {
             tell.send(news).expect("it is listened to");
         }
         drop(tell);
