@@ -116,7 +116,7 @@ pub(crate) struct WhyRow {
     pub(crate) node: Named,
     /// The node that is asked.
     pub(crate) asked: Named,
-    /// Who has its address now, if that is another node that lives.
+    /// The living node that has its address now, if another one has.
     pub(crate) replaced_by: Option<Named>,
     /// None if it is not known any more.
     pub(crate) status: Option<String>,
