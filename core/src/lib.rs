@@ -341,9 +341,6 @@ mod out;
 mod packet;
 mod picture;
 pub mod placement;
-#[doc = include_str!("guide/sharded_service.md")]
-#[cfg(doc)]
-pub mod sharded_service {}
 mod reconcile;
 mod repair;
 pub mod seal;

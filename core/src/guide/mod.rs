@@ -6,6 +6,7 @@
 //! uses. The driver's `guide` lists them all, and every adapter passes that page on.
 //!
 //! - [`embedding`]: the core in an event loop of your own, or without an operating system.
+//! - [`sharded_service`]: from joining a group to sharing slots, with what each step promises.
 //! - [`security`]: the threat model, and what an embedder has to do for it.
 //! - [`coming_from`]: the words of serf, memberlist, foca and chitchat, and ours.
 //! - *How it works* is [`protocol`](crate::protocol).
@@ -18,3 +19,6 @@ pub mod security {}
 
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
+
+#[doc = include_str!("sharded_service.md")]
+pub mod sharded_service {}

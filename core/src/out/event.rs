@@ -1,5 +1,7 @@
 //! What an engine tells its embedder.
 
+mod display;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 

@@ -1,6 +1,5 @@
 //! What the engine puts out: datagrams to be, events, deadlines, counters.
 
-mod display;
 mod event;
 mod events;
 mod message;

@@ -5,7 +5,7 @@
 
 use core::fmt::{Display, Formatter, Result};
 
-use super::event::{Cause, Event, Footing, KeyCause, KeyChange, MulticastState};
+use super::{Cause, Event, Footing, KeyCause, KeyChange, MulticastState};
 use crate::base::HoldReason;
 use crate::topology::{Item, Op};
 
