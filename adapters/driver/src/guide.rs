@@ -6,7 +6,7 @@
 //! | guide | for |
 //! |---|---|
 //! | [`getting_started`] | three nodes in five minutes, on any runtime |
-//! | *Building a sharded service* | which node serves which keys: [`placement`](scalesmall_core::placement), and the example `kv` of `scalesmall-smol` |
+//! | *Building a sharded service* | [`scalesmall_core::guide::sharded_service`], with the example `kv` of `scalesmall-smol` |
 //! | *Testing your service* | [`scalesmall_sim::guide`](https://docs.rs/scalesmall-sim/latest/scalesmall_sim/guide/): the real engine under faults, in virtual time |
 //! | *Operating* | [`scalesmall_agent::operating`](https://docs.rs/scalesmall-agent/latest/scalesmall_agent/operating/): bringing nodes up, watching, upgrades, every warning |
 //! | [`security`] | the threat model, and your part in it |
