@@ -19,7 +19,7 @@ impl Ledger {
     ) -> Verdict {
         let Event::OwnersChanged { group, range, member, change } = event else { return None };
         // One that a member has made up: what the queries return of it is left out as well.
-        let Some(member) = sim.node_of(*member) else { return None };
+        let member = sim.node_of(*member)?;
         let subject = self.subject(group, member, *range) as usize;
         let owned = Owned::of(change.serves(), change.drains());
         self.observer(sim, node).own(subject, owned);
