@@ -306,11 +306,11 @@ pub enum Footing {
     /// it asked to verify a silence have reported: it may be on the smaller side of a cut. What the
     /// other side does it does not know.
     Minority,
-    /// It hears most of the nodes, and more than a quarter of those that it has compared itself with of late
-    /// hold something else, for longer than changes take to spread.
+    /// It hears most of the nodes, and more than a quarter of those that it has compared itself with
+    /// recently hold something else, for longer than changes take to spread.
     Apart,
-    /// It hears most of the nodes, and has compared itself with none of them of late, as it has just begun
-    /// or is alone.
+    /// It hears most of the nodes, and has compared itself with none of them recently, as it has just
+    /// begun or is alone.
     #[default]
     Unknown,
     /// It hears most of the nodes, and they hold what it holds but for changes that are on their way.

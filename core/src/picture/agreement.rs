@@ -42,7 +42,7 @@ pub struct Agreement {
     /// How many of these hold the same but for changes that are on their way.
     pub agree: u32,
     /// The oldest change that one of these lacks, or that this node lacked of it: how stale this node's
-    /// picture may be.
+    /// picture may be. Up to a probe interval more where the two had changes in another order.
     pub lag: Duration,
     /// How many nodes are known and have not left, this one included, and how many of these it hears. Those
     /// that are down count until they are [forgotten](crate::Config::forget_after).
@@ -105,11 +105,12 @@ impl Agreements {
         self.unconfirmed = Some(now);
     }
 
-    /// A peer has this root, which is this node's if it is left out.
+    /// A peer has this root, which is this node's if it is left out. Each datagram can bring one, so that it
+    /// is looked for among the roots of this node alone; what takes more is for [`Agreements::review`].
     pub(crate) fn compared(&mut self, with: Ix, root: Option<u64>, now: Instant) {
         let found = match root {
             None => Found::Agrees(Duration::ZERO),
-            Some(root) => self.explain(root, now).map_or(Found::Open(root), Found::Agrees),
+            Some(root) => self.past(root, now).map_or(Found::Open(root), Found::Agrees),
         };
         let last = self.samples.iter().position(|sample| sample.with == with);
         let last = last.and_then(|at| self.samples.remove(at));
@@ -141,21 +142,22 @@ impl Agreements {
         self.samples = samples;
     }
 
+    /// This node's roots, the last one first, each with how long ago it was replaced.
+    fn replaced(&self, now: Instant) -> impl Iterator<Item = (u64, Duration)> {
+        let ended = core::iter::once(now).chain(self.roots.iter().rev().map(|&(_, at)| at));
+        self.roots.iter().rev().zip(ended).map(move |(&(root, _), ended)| (root, now.since(ended)))
+    }
+
+    /// How far a root is behind that this node has had itself.
+    fn past(&self, root: u64, now: Instant) -> Option<Duration> {
+        self.replaced(now).find(|&(own, _)| own == root).map(|(_, behind)| behind)
+    }
+
     /// How far another root is behind or ahead; `None` if it cannot be told.
     fn explain(&self, root: u64, now: Instant) -> Option<Duration> {
-        if self.roots.back().is_some_and(|&(present, _)| present == root) {
-            return Some(Duration::ZERO);
-        }
-        // Each root with the time at which it was replaced.
-        let ended = self.roots.iter().skip(1).map(|&(_, at)| at).chain([now]);
-        let mut best: Option<Duration> = None;
+        let mut best = self.past(root, now);
         let mut take = |lag: Duration| best = Some(best.map_or(lag, |known| known.min(lag)));
-        for (&(own, _), ended) in self.roots.iter().zip(ended) {
-            let behind = now.since(ended);
-            if own == root {
-                take(behind);
-                continue;
-            }
+        for (own, behind) in self.replaced(now) {
             // One change came to the two in another order: to the one last, to the other not yet.
             let difference = root.wrapping_sub(own);
             for (&(before, _), &(after, at)) in self.roots.iter().zip(self.roots.iter().skip(1)) {

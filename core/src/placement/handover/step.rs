@@ -31,9 +31,9 @@ pub enum Step {
         slot: u32,
     },
     /// The slot is planned elsewhere. Bring what the other node has to load to where it loads it from,
-    /// take no more of it that would go by without that node, then call [`Handover::flushed`](super::Handover::flushed): only then
-    /// is the slot offered. This node goes on serving it. A later `Flush` of the slot takes the place of
-    /// this one.
+    /// take no more of it that would go by without that node, then call
+    /// [`Handover::flushed`](super::Handover::flushed): only then is the slot offered. This node goes on
+    /// serving it. A later `Flush` of the slot takes the place of this one.
     Flush {
         /// The slot.
         slot: u32,
