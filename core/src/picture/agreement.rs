@@ -7,7 +7,6 @@
 //! with the cluster.
 
 use alloc::collections::VecDeque;
-#[cfg(test)]
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -42,7 +41,7 @@ pub struct Agreement {
     /// How many of these hold the same but for changes that are on their way.
     pub agree: u32,
     /// The oldest change that one of these lacks, or that this node lacked of it: how stale this node's
-    /// picture may be. Up to a probe interval more where the two had changes in another order.
+    /// picture may be.
     pub lag: Duration,
     /// How many nodes are known and have not left, this one included, and how many of these it hears. Those
     /// that are down count until they are [forgotten](crate::Config::forget_after).
@@ -74,6 +73,9 @@ struct Sample {
 pub(crate) struct Agreements {
     /// This node's roots, each since when it has had it; the last is the present one.
     roots: VecDeque<(u64, Instant)>,
+    /// What led from each of them to the next one, and when, in order: a peer's root is compared with all
+    /// of them for each ping.
+    changes: Vec<(u64, Instant)>,
     samples: VecDeque<Sample>,
     /// When the verifiers of a silence were silent last.
     unconfirmed: Option<Instant>,
@@ -94,8 +96,17 @@ impl Agreements {
         if self.roots.back().is_some_and(|&(last, _)| last == root) {
             return;
         }
-        if self.roots.len() == ROOTS {
-            self.roots.pop_front();
+        if self.roots.len() == ROOTS
+            && let Some((first, _)) = self.roots.pop_front()
+            && let Some(&(second, at)) = self.roots.front()
+            && let Ok(place) = self.changes.binary_search(&(second.wrapping_sub(first), at))
+        {
+            self.changes.remove(place);
+        }
+        if let Some(&(last, _)) = self.roots.back() {
+            let change = (root.wrapping_sub(last), now);
+            let place = self.changes.partition_point(|known| *known < change);
+            self.changes.insert(place, change);
         }
         self.roots.push_back((root, now));
     }
@@ -105,12 +116,11 @@ impl Agreements {
         self.unconfirmed = Some(now);
     }
 
-    /// A peer has this root, which is this node's if it is left out. Each datagram can bring one, so that it
-    /// is looked for among the roots of this node alone; what takes more is for [`Agreements::review`].
+    /// A peer has this root, which is this node's if it is left out.
     pub(crate) fn compared(&mut self, with: Ix, root: Option<u64>, now: Instant) {
         let found = match root {
             None => Found::Agrees(Duration::ZERO),
-            Some(root) => self.past(root, now).map_or(Found::Open(root), Found::Agrees),
+            Some(root) => self.explain(root, now).map_or(Found::Open(root), Found::Agrees),
         };
         let last = self.samples.iter().position(|sample| sample.with == with);
         let last = last.and_then(|at| self.samples.remove(at));
@@ -142,29 +152,27 @@ impl Agreements {
         self.samples = samples;
     }
 
-    /// This node's roots, the last one first, each with how long ago it was replaced.
-    fn replaced(&self, now: Instant) -> impl Iterator<Item = (u64, Duration)> {
-        let ended = core::iter::once(now).chain(self.roots.iter().rev().map(|&(_, at)| at));
-        self.roots.iter().rev().zip(ended).map(move |(&(root, _), ended)| (root, now.since(ended)))
-    }
-
-    /// How far a root is behind that this node has had itself.
-    fn past(&self, root: u64, now: Instant) -> Option<Duration> {
-        self.replaced(now).find(|&(own, _)| own == root).map(|(_, behind)| behind)
-    }
-
     /// How far another root is behind or ahead; `None` if it cannot be told.
     fn explain(&self, root: u64, now: Instant) -> Option<Duration> {
-        let mut best = self.past(root, now);
+        if self.roots.back().is_some_and(|&(present, _)| present == root) {
+            return Some(Duration::ZERO);
+        }
+        // Each root with the time at which it was replaced.
+        let ended = self.roots.iter().skip(1).map(|&(_, at)| at).chain([now]);
+        let mut best: Option<Duration> = None;
         let mut take = |lag: Duration| best = Some(best.map_or(lag, |known| known.min(lag)));
-        for (own, behind) in self.replaced(now) {
+        for (&(own, _), ended) in self.roots.iter().zip(ended) {
+            let behind = now.since(ended);
+            if own == root {
+                take(behind);
+                continue;
+            }
             // One change came to the two in another order: to the one last, to the other not yet.
             let difference = root.wrapping_sub(own);
-            for (&(before, _), &(after, at)) in self.roots.iter().zip(self.roots.iter().skip(1)) {
-                let change = after.wrapping_sub(before);
-                if difference == change || difference == change.wrapping_neg() {
-                    take(behind.max(now.since(at)));
-                }
+            for change in [difference, difference.wrapping_neg()] {
+                let first = self.changes.partition_point(|&(known, _)| known < change);
+                let same = self.changes[first..].iter().take_while(|&&(known, _)| known == change);
+                same.for_each(|&(_, at)| take(behind.max(now.since(at))));
             }
         }
         best
@@ -290,6 +298,9 @@ mod tests {
             agreements.compared(Ix::of(number as u32 + 1), None, seconds(number));
         }
         assert_eq!((agreements.roots.len(), agreements.samples.len()), (ROOTS, SAMPLES));
+        let roots: Vec<(u64, Instant)> = agreements.roots.iter().copied().collect();
+        let led = roots.windows(2).map(|pair| (pair[1].0.wrapping_sub(pair[0].0), pair[1].1));
+        assert!(agreements.changes.iter().copied().eq(led), "all changes are one here");
         agreements.review(seconds(1_000));
         assert_eq!(agreements.samples.len(), 20);
         agreements.forget(Ix::of(1_000));
