@@ -51,7 +51,8 @@ fn a_minority_knows_that_it_is_one() -> Outcome {
 }
 
 /// At 400 ms one way and ten changes a second nobody in a healthy cluster thinks worse of it than that there
-/// was nobody to compare with lately, most say that they agree, and all say by how much they may be behind.
+/// was nobody to compare with lately, 97 of 100 answers are that all agree, and each says by how much the node
+/// may be behind.
 #[test]
 fn a_far_and_busy_cluster_agrees_with_its_lag() -> Outcome {
     let link = Link::lan().delay(Delay::Constant(millis(400)));
@@ -81,7 +82,7 @@ fn a_far_and_busy_cluster_agrees_with_its_lag() -> Outcome {
         lags[lags.len() / 2],
         lags[lags.len() - 1]
     );
-    assert!(agreed * 4 >= asked * 3, "{agreed} of {asked}");
-    assert!(lags[lags.len() / 2] >= millis(300) && lags[lags.len() - 1] <= secs(10), "{lags:?}");
+    assert!(agreed * 100 >= asked * 97, "{agreed} of {asked}");
+    assert!(lags[lags.len() / 2] >= millis(300) && lags[lags.len() - 1] <= secs(3), "{lags:?}");
     Ok(())
 }

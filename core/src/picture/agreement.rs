@@ -1,10 +1,10 @@
 //! Whether this node holds what the others hold, and whether it still hears most of them.
 //!
-//! Pings and pongs carry roots anyway. A root that this node has had itself, or that differs from one of
-//! those by one change that it has seen, is that of a peer that is behind or ahead by some time; one that
-//! this node reaches later is that of a peer that is ahead. Only a root that stays unexplained for
-//! [`UNSETTLED`] is that of a peer that holds something else. All of it is bounded, and none of it grows
-//! with the cluster.
+//! Pings and pongs carry roots anyway. A root is a sum, to which each change adds its part: a peer whose
+//! root is one that this node has had, and the parts of some of the changes that came to this node around
+//! then, differs by the others of these changes, which are on their way from one of the two to the other.
+//! Only a root that stays unexplained for [`UNSETTLED`] is that of a peer that holds something else. All
+//! of it is bounded, and none of it grows with the cluster.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -20,6 +20,15 @@ const ROOTS: usize = 64;
 /// How many comparisons with peers are remembered, and for how long.
 const SAMPLES: usize = 64;
 const MEMORY: Duration = Duration::from_secs(10);
+
+/// How many changes before a comparison, and after it, may be on their way to one of the two: as many as come
+/// in a second or two at ten a second. There are 65,536 ways to choose among so many, which are searched
+/// from both ends, by 256 sums each.
+const BEFORE: usize = 10;
+const AFTER: usize = 6;
+
+/// How many roots are searched for at a time.
+const SEARCHES: usize = 4;
 
 /// After how long a root that is not explained is that of a peer that holds something else.
 const UNSETTLED: Duration = Duration::from_secs(10);
@@ -55,8 +64,12 @@ pub struct Agreement {
 enum Found {
     /// The same, but for changes that are so old.
     Agrees(Duration),
-    /// A root that this node does not know yet.
-    Open(u64),
+    /// A root that this node cannot explain yet.
+    Open {
+        root: u64,
+        /// This node's last root that was looked at for that.
+        searched: Option<u64>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Hash)]
@@ -73,9 +86,6 @@ struct Sample {
 pub(crate) struct Agreements {
     /// This node's roots, each since when it has had it; the last is the present one.
     roots: VecDeque<(u64, Instant)>,
-    /// What led from each of them to the next one, and when, in order: a peer's root is compared with all
-    /// of them for each ping.
-    changes: Vec<(u64, Instant)>,
     samples: VecDeque<Sample>,
     /// When the verifiers of a silence were silent last.
     unconfirmed: Option<Instant>,
@@ -96,17 +106,8 @@ impl Agreements {
         if self.roots.back().is_some_and(|&(last, _)| last == root) {
             return;
         }
-        if self.roots.len() == ROOTS
-            && let Some((first, _)) = self.roots.pop_front()
-            && let Some(&(second, at)) = self.roots.front()
-            && let Ok(place) = self.changes.binary_search(&(second.wrapping_sub(first), at))
-        {
-            self.changes.remove(place);
-        }
-        if let Some(&(last, _)) = self.roots.back() {
-            let change = (root.wrapping_sub(last), now);
-            let place = self.changes.partition_point(|known| *known < change);
-            self.changes.insert(place, change);
+        if self.roots.len() == ROOTS {
+            self.roots.pop_front();
         }
         self.roots.push_back((root, now));
     }
@@ -120,11 +121,14 @@ impl Agreements {
     pub(crate) fn compared(&mut self, with: Ix, root: Option<u64>, now: Instant) {
         let found = match root {
             None => Found::Agrees(Duration::ZERO),
-            Some(root) => self.explain(root, now).map_or(Found::Open(root), Found::Agrees),
+            Some(root) => {
+                let open = Found::Open { root, searched: None };
+                self.had(root, now).map_or(open, Found::Agrees)
+            }
         };
         let last = self.samples.iter().position(|sample| sample.with == with);
         let last = last.and_then(|at| self.samples.remove(at));
-        let open = |found| matches!(found, Found::Open(_));
+        let open = |found| matches!(found, Found::Open { .. });
         let goes_on = last.filter(|last| open(last.found) && open(found));
         let since = goes_on.map_or(now, |last| last.since);
         if self.samples.len() == SAMPLES {
@@ -141,42 +145,77 @@ impl Agreements {
     fn review(&mut self, now: Instant) {
         let mut samples = core::mem::take(&mut self.samples);
         samples.retain(|sample| now.since(sample.at) <= UNSETTLED + MEMORY);
+        let mut searches = 0;
         for sample in &mut samples {
-            if let Found::Open(root) = sample.found
-                && let Some(lag) = self.explain(root, now)
-            {
-                // Measured from then: this node has caught up since.
-                sample.found = Found::Agrees(lag.max(now.since(sample.at)));
+            let Found::Open { root, ref mut searched } = sample.found else { continue };
+            let Some(around) = self.around(sample.at) else { continue };
+            let last = around.last().map(|&(own, _)| own);
+            if searches == SEARCHES || *searched == last {
+                continue;
+            }
+            *searched = last;
+            searches += 1;
+            if let Some(lag) = explain(root, &around, sample.at) {
+                sample.found = Found::Agrees(lag);
             }
         }
         self.samples = samples;
     }
 
-    /// How far another root is behind or ahead; `None` if it cannot be told.
-    fn explain(&self, root: u64, now: Instant) -> Option<Duration> {
-        if self.roots.back().is_some_and(|&(present, _)| present == root) {
-            return Some(Duration::ZERO);
-        }
-        // Each root with the time at which it was replaced.
-        let ended = self.roots.iter().skip(1).map(|&(_, at)| at).chain([now]);
-        let mut best: Option<Duration> = None;
-        let mut take = |lag: Duration| best = Some(best.map_or(lag, |known| known.min(lag)));
-        for (&(own, _), ended) in self.roots.iter().zip(ended) {
-            let behind = now.since(ended);
-            if own == root {
-                take(behind);
-                continue;
-            }
-            // One change came to the two in another order: to the one last, to the other not yet.
-            let difference = root.wrapping_sub(own);
-            for change in [difference, difference.wrapping_neg()] {
-                let first = self.changes.partition_point(|&(known, _)| known < change);
-                let same = self.changes[first..].iter().take_while(|&&(known, _)| known == change);
-                same.for_each(|&(_, at)| take(behind.max(now.since(at))));
-            }
-        }
-        best
+    /// How long ago this node had this root last; `None` if it is not known, or too long ago.
+    fn had(&self, root: u64, now: Instant) -> Option<Duration> {
+        let known = self.roots.iter().rposition(|&(own, _)| own == root)?;
+        // When the next one took its place.
+        let ended = self.roots.get(known + 1).map_or(now, |&(_, at)| at);
+        Some(now.since(ended)).filter(|behind| *behind <= UNSETTLED)
     }
+
+    /// This node's roots around that time; `None` if it does not remember them any more.
+    fn around(&self, at: Instant) -> Option<Vec<(u64, Instant)>> {
+        let then = self.roots.partition_point(|&(_, since)| since <= at).checked_sub(1)?;
+        let all = then.saturating_sub(BEFORE)..self.roots.len().min(then + 1 + AFTER);
+        Some(self.roots.range(all).copied().collect())
+    }
+}
+
+/// Whether a peer that had this root at that time had the first of these roots of this node's and, of the
+/// changes that led to the others, all but some: returns how long before or after that time the one that
+/// was furthest away came here, of those that only one of the two had.
+fn explain(root: u64, own: &[(u64, Instant)], at: Instant) -> Option<Duration> {
+    let target = root.wrapping_sub(own.first()?.0);
+    let changes: Vec<(u64, Instant)> =
+        own.windows(2).map(|pair| (pair[1].0.wrapping_sub(pair[0].0), pair[1].1)).collect();
+    let (early, late) = changes.split_at(changes.len() / 2);
+    let mut sums = sums(early);
+    sums.sort_unstable();
+    let mut best: Option<Duration> = None;
+    for (sum, chosen) in self::sums(late) {
+        let rest = target.wrapping_sub(sum);
+        let first = sums.partition_point(|&(known, _)| known < rest);
+        for &(_, before) in sums[first..].iter().take_while(|&&(known, _)| known == rest) {
+            let had = before | chosen << early.len();
+            let lag = changes.iter().enumerate().filter_map(|(place, &(_, came))| {
+                let peer_had = had >> place & 1 == 1;
+                (peer_had != (came <= at)).then(|| at.since(came).max(came.since(at)))
+            });
+            let lag = lag.max().unwrap_or_default();
+            best = Some(best.map_or(lag, |known| known.min(lag)));
+        }
+    }
+    best.filter(|lag| *lag <= UNSETTLED)
+}
+
+/// The sums of all choices among these changes, each with the choice as a mask.
+fn sums(changes: &[(u64, Instant)]) -> Vec<(u64, u32)> {
+    let mut sums = Vec::with_capacity(1 << changes.len());
+    sums.push((0u64, 0));
+    for (place, &(change, _)) in changes.iter().enumerate() {
+        for at in 0..sums.len() {
+            let (sum, chosen) = sums[at];
+            sums.push((sum.wrapping_add(change), chosen | 1 << place));
+        }
+    }
+    sums
 }
 
 impl Picture {
@@ -195,7 +234,7 @@ impl Picture {
                 Found::Agrees(behind) if age <= MEMORY => {
                     (compared, agree, lag) = (compared + 1, agree + 1, lag.max(behind));
                 }
-                Found::Open(_) if still && self.now.since(sample.since) > UNSETTLED => {
+                Found::Open { .. } if still && self.now.since(sample.since) > UNSETTLED => {
                     (compared, apart) = (compared + 1, apart + 1);
                 }
                 _ => {}
@@ -270,24 +309,76 @@ mod tests {
         agreements
     }
 
-    #[test]
-    fn a_root_of_its_own_past_is_behind_by_the_time_since() {
-        let agreements = three_changes();
-        let lags = [111, 11, 1, 0].map(|root| agreements.explain(root, seconds(10)));
-        assert_eq!(lags, [0, 7, 8, 9].map(|lag| Some(Duration::from_secs(lag))));
-        // It has the last change, and not the one before that.
-        assert_eq!(agreements.explain(101, seconds(10)), Some(Duration::from_secs(8)));
-        assert_eq!(agreements.explain(77, seconds(10)), None);
+    /// What is found of this root at this second, at once and in the end.
+    fn finds(agreements: &mut Agreements, root: u64, second: u64) -> [Option<u64>; 2] {
+        agreements.compared(Ix::of(1), Some(root), seconds(second));
+        let lag = |agreements: &Agreements| match agreements.samples[0].found {
+            Found::Agrees(lag) => Some(lag.as_secs()),
+            Found::Open { .. } => None,
+        };
+        let at_once = lag(agreements);
+        agreements.review(seconds(second));
+        [at_once, lag(agreements)]
     }
 
     #[test]
-    fn a_root_that_this_node_reaches_later_was_ahead() {
+    fn a_root_of_its_own_past_is_behind_by_the_time_since() {
         let mut agreements = three_changes();
-        agreements.compared(Ix::of(1), Some(1_111), seconds(4));
-        assert_eq!(found(&agreements), [Found::Open(1_111)]);
+        for (root, lag) in [(111, 0), (11, 7), (1, 8), (0, 9)] {
+            assert_eq!(finds(&mut agreements, root, 10), [Some(lag); 2]);
+        }
+        assert_eq!(finds(&mut agreements, 11, 14), [None, None], "eleven seconds are too long");
+    }
+
+    #[test]
+    fn a_root_with_some_of_the_last_changes_lacks_the_others() {
+        let mut agreements = three_changes();
+        // The last change without the one before, that one alone, and the first and the last.
+        for (root, lag) in [(101, 8), (10, 9), (101, 8), (110, 9)] {
+            assert_eq!(finds(&mut agreements, root, 10), [None, Some(lag)], "{root}");
+        }
+        assert_eq!(finds(&mut agreements, 77, 10), [None, None]);
+    }
+
+    #[test]
+    fn a_root_with_changes_that_come_later_was_ahead() {
+        let mut agreements = three_changes();
+        assert_eq!(finds(&mut agreements, 51_111, 4), [None, None]);
         agreements.note(1_111, seconds(5));
         agreements.review(seconds(5));
-        assert_eq!(found(&agreements), [Found::Agrees(Duration::from_secs(1))]);
+        assert!(matches!(found(&agreements)[..], [Found::Open { .. }]));
+        agreements.note(51_111, seconds(6));
+        agreements.review(seconds(7));
+        assert_eq!(found(&agreements), [Found::Agrees(Duration::from_secs(2))]);
+    }
+
+    /// Of sixteen changes around a comparison a peer may have had any.
+    #[test]
+    fn every_choice_of_sixteen_changes_is_found() {
+        let mut agreements = Agreements::default();
+        let mut change = 1u64;
+        let mut root = 0;
+        agreements.note(root, Instant::ZERO);
+        let mut changes = Vec::new();
+        for number in 0..BEFORE + AFTER {
+            change = change.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number as u64;
+            changes.push(change);
+            root = change.wrapping_add(root);
+            agreements.note(root, Instant::from_millis(100 * (number as u64 + 1)));
+        }
+        let at = Instant::from_millis(100 * BEFORE as u64 + 50);
+        let around = agreements.around(at).expect("it is remembered");
+        for had in (0u32..1 << (BEFORE + AFTER)).step_by(97) {
+            let chosen = changes.iter().enumerate().filter(|(place, _)| had >> place & 1 == 1);
+            let sum = chosen.fold(0u64, |sum, (_, change)| sum.wrapping_add(*change));
+            let lag = explain(sum, &around, at).expect("it is a sum of these");
+            let lacks = (!had & ((1 << BEFORE) - 1)).trailing_zeros() as usize;
+            let ahead =
+                (had >> BEFORE).checked_ilog2().map_or(0, |last| 100 * u64::from(last) + 50);
+            let behind = if lacks < BEFORE { 100 * (BEFORE - lacks) as u64 - 50 } else { 0 };
+            assert_eq!(lag.as_millis() as u64, ahead.max(behind), "{had:b}");
+            assert_eq!(explain(sum ^ 1, &around, at), None);
+        }
     }
 
     #[test]
@@ -298,9 +389,6 @@ mod tests {
             agreements.compared(Ix::of(number as u32 + 1), None, seconds(number));
         }
         assert_eq!((agreements.roots.len(), agreements.samples.len()), (ROOTS, SAMPLES));
-        let roots: Vec<(u64, Instant)> = agreements.roots.iter().copied().collect();
-        let led = roots.windows(2).map(|pair| (pair[1].0.wrapping_sub(pair[0].0), pair[1].1));
-        assert!(agreements.changes.iter().copied().eq(led), "all changes are one here");
         agreements.review(seconds(1_000));
         assert_eq!(agreements.samples.len(), 20);
         agreements.forget(Ix::of(1_000));
