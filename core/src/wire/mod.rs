@@ -215,7 +215,8 @@
 //! **Draining.** A node that drains sends `Drains` to the other owners of its keys, until each has
 //! answered with `Noted`; both count only in a bound packet to one receiver, outside spreads and numbered
 //! frames. A node that has answered must not begin to drain with a stamp at or below the one that it has
-//! noted.
+//! noted. It need not answer a stamp that lies far above all that it knows, and does not once it has said
+//! that it leaves.
 //!
 //! # Keys that travel
 //!
