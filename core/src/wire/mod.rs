@@ -108,7 +108,7 @@
 //! |---|---|---|
 //! | `0x01` | [`Ping`](Frame::Ping) | root (8) |
 //! | `0x02` | [`Pong`](Frame::Pong), roots equal | packet number (varint) |
-//! | `0x03` | [`Pong`](Frame::Pong), roots differ | packet number (varint), root (8) |
+//! | `0x03` | [`Pong`](Frame::Pong), roots differ | packet number (varint), root (8); to another life of the sender's id: that of the ping |
 //! | `0x04` | [`Ack`](Frame::Ack) | packet number (varint) |
 //! | `0x05` | [`Challenge`](Frame::Challenge) | packet number (varint) |
 //! | `0x10` | table of ids | one or more entries: bits (1: `0x01` with epoch), id (8), epoch (8) if said |

@@ -147,7 +147,8 @@ fn two_of_one_name_that_meet_are_told() {
     for number in [1, 2] {
         let other = Some(addr(3 - number));
         let conflict = |(by, event): &(u16, Event)| {
-            *by == number && matches!(event, Event::Conflict { address, .. } if *address == other)
+            *by == number
+                && matches!(event, Event::Conflict { address, answered: true, .. } if *address == other)
         };
         assert!(net.events.iter().any(conflict), "node {number} is not told");
     }
@@ -185,6 +186,10 @@ fn a_newcomer_to_a_long_conflict_is_told_at_once() {
     net.on(4, |engine, now| engine.contact(now, &[addr(2)]));
     net.run_for(Duration::from_secs(10));
     assert_eq!(conflicts(&net, 4), [Some(addr(1))]);
+    let answered = |(by, event): &(u16, Event)| {
+        *by == 4 && matches!(event, Event::Conflict { answered: true, .. })
+    };
+    assert!(net.events.iter().any(answered), "it has asked the other one");
     assert_eq!(net.engines[3].stats().conflicts, 1);
     let told = net.engines[0].stats().conflicts;
     assert_eq!(told, conflicts(&net, 1).len() as u64);
