@@ -59,7 +59,10 @@ impl Membership {
             Weighed::News(news) => {
                 out.stats.updates_applied += 1;
                 self.on_news(picture, out, news, claim);
-                if picture.peers.places.has_moved(news.ix) && !picture.peers.is_dubious(news.ix) {
+                if picture.peers.places.has_moved(news.ix)
+                    && !picture.peers.is_dubious(news.ix)
+                    && picture.peers.places.may_try(news.ix, picture.now)
+                {
                     picture.greet_elsewhere(out, news.ix);
                 }
                 if news.held && channel == Channel::Direct && news.ix != from {
