@@ -59,9 +59,10 @@ impl Membership {
             Weighed::News(news) => {
                 out.stats.updates_applied += 1;
                 self.on_news(picture, out, news, claim);
+                let others = picture.peers.places.others(news.ix).count();
                 if picture.peers.places.has_moved(news.ix)
                     && !picture.peers.is_dubious(news.ix)
-                    && picture.peers.places.may_try(news.ix, picture.now)
+                    && picture.peers.places.may_try(others, picture.now)
                 {
                     picture.greet_elsewhere(out, news.ix);
                 }

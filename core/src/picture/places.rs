@@ -166,15 +166,14 @@ impl Places {
         }
     }
 
-    /// Whether a peer that is said to have moved may be tried at its other addresses now.
-    pub(crate) fn may_try(&mut self, ix: Ix, now: Instant) -> bool {
+    /// Whether so many addresses may be tried now at which others say that peers are.
+    pub(crate) fn may_try(&mut self, addresses: usize, now: Instant) -> bool {
         if self.tried_since.is_none_or(|since| now.since(since) >= TRIED_FOR) {
             (self.tried, self.tried_since) = (0, Some(now));
         }
-        let others = self.others(ix).count();
-        let may = self.tried + others <= MOST_TRIED;
+        let may = self.tried + addresses <= MOST_TRIED;
         if may {
-            self.tried += others;
+            self.tried += addresses;
         }
         may
     }
