@@ -8,7 +8,7 @@ const EPOCH: Epoch = Epoch(7);
 
 fn answer<R: Send + 'static>() -> (Answer<R>, Receiver<Result<R, CallError>>) {
     let (told, answer) = channel();
-    (Box::new(move |result| told.send(result).unwrap()), answer)
+    (Answer::new(move |result| told.send(result).unwrap(), || true), answer)
 }
 
 fn contact(
