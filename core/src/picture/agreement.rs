@@ -149,6 +149,12 @@ impl Agreements {
         }
     }
 
+    /// This node did not run for a while, in which it could not find out what a root means.
+    pub(crate) fn slept(&mut self, span: Duration) {
+        let open = self.samples.iter_mut().filter(|it| matches!(it.found, Found::Open(_)));
+        open.for_each(|it| (it.at, it.since) = (it.at + span, it.since + span));
+    }
+
     pub(crate) fn forget(&mut self, ix: Ix) {
         self.samples.retain(|sample| sample.with != ix);
     }
@@ -341,6 +347,23 @@ mod tests {
         assert_eq!(agreements.samples.len(), 20);
         agreements.forget(Ix::of(1_000));
         assert_eq!(agreements.samples.len(), 19);
+    }
+
+    /// A node that has slept does not take a peer for apart because of that.
+    #[test]
+    fn time_in_which_a_node_slept_does_not_count_against_a_root() {
+        for slept in [false, true] {
+            let (mut picture, _) = crate::picture::of_one();
+            picture.now = seconds(1);
+            picture.note_root();
+            picture.agreements.compared(Ix::of(1), Some(77), picture.now);
+            picture.now = seconds(13);
+            if slept {
+                picture.agreements.slept(Duration::from_secs(12));
+            }
+            let expected = if slept { Footing::Unknown } else { Footing::Apart };
+            assert_eq!(picture.agreement().footing, expected);
+        }
     }
 
     #[test]
