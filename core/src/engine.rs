@@ -203,6 +203,7 @@ impl Engine {
         if let Some(late) = self.picture.health.called(&self.picture.timing, now, due) {
             self.out.stats.stalls += 1;
             self.out.event(Event::Stalled { late });
+            self.picture.agreements.slept(late);
             self.membership.void(&mut self.picture, &mut self.out);
         }
     }

@@ -225,8 +225,8 @@ pub(crate) struct NodeOptions {
     /// scalesmall.sock in /run/user/UID or else in /tmp/scalesmall-UID]
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
-    /// End when another node uses this one's name. Without this the node says so in its log, and the
-    /// two take turns, ever more slowly
+    /// End when another node uses this one's name and has answered this one. Without this the node says
+    /// so in its log, and the two take turns, ever more slowly
     #[arg(long)]
     pub(crate) exit_on_conflict: bool,
     /// Keep in this file what the node has to know after it was killed: its name, the last epoch that it

@@ -76,7 +76,7 @@ mod tests {
         let message = BroadcastId { origin: node, epoch, sequence: 4 };
         let silent = MulticastState::Silent;
         let warnings = [
-            Event::Conflict { epoch, renewals: 3, lasted: span, address: None },
+            Event::Conflict { epoch, renewals: 3, lasted: span, address: None, answered: true },
             Event::SeenElsewhere {
                 by: node,
                 at: SocketAddr::from(([10, 0, 0, 1], 5)),

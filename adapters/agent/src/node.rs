@@ -281,7 +281,9 @@ impl Teller {
         self.watchers.publish(&row);
         // The program may be ending already.
         let _ = match *event {
-            Event::Conflict { .. } if self.exit_on_conflict => self.stop.send(Stop::Conflict),
+            Event::Conflict { answered: true, .. } if self.exit_on_conflict => {
+                self.stop.send(Stop::Conflict)
+            }
             Event::Departed { acknowledged_by, told } => {
                 self.stop.send(Stop::Departed { acknowledged_by, told })
             }

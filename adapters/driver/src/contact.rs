@@ -99,7 +99,28 @@ impl fmt::Display for Goodbye {
 }
 
 /// Where an answer goes.
-pub(crate) type Answer<R> = Box<dyn FnOnce(Result<R, CallError>) + Send>;
+pub(crate) struct Answer<R> {
+    give: Box<dyn FnOnce(Result<R, CallError>) + Send>,
+    is_awaited: Box<dyn Fn() -> bool + Send>,
+}
+
+impl<R> Answer<R> {
+    /// One that is given by `give`, as long as `is_awaited` says that the caller has not gone.
+    pub(crate) fn new(
+        give: impl FnOnce(Result<R, CallError>) + Send + 'static,
+        is_awaited: impl Fn() -> bool + Send + 'static,
+    ) -> Self {
+        Self { give: Box::new(give), is_awaited: Box::new(is_awaited) }
+    }
+
+    fn give(self, result: Result<R, CallError>) {
+        (self.give)(result);
+    }
+
+    fn is_awaited(&self) -> bool {
+        (self.is_awaited)()
+    }
+}
 
 /// What is waited for by calls that end later.
 #[derive(Default)]
@@ -179,7 +200,11 @@ impl Waiting {
         answer: Answer<Contact>,
     ) {
         if self.contacts.len() >= WAITING {
-            return answer(Err(CallError::Busy));
+            // Those that gave up have left theirs behind.
+            self.contacts.retain(|contact| contact.answer.is_awaited());
+        }
+        if self.contacts.len() >= WAITING {
+            return answer.give(Err(CallError::Busy));
         }
         let life = (epoch, self.renewals);
         self.twins = twins(keys);
@@ -190,9 +215,12 @@ impl Waiting {
 
     /// Answers once this node has departed from this life.
     pub(crate) fn goodbye(&mut self, epoch: Epoch, answer: Answer<Goodbye>) {
+        if self.goodbyes.len() >= WAITING {
+            self.goodbyes.retain(|(_, answer)| answer.is_awaited());
+        }
         match self.departed {
-            Some((departed, goodbye)) if departed == epoch => answer(Ok(goodbye)),
-            _ if self.goodbyes.len() >= WAITING => answer(Err(CallError::Busy)),
+            Some((departed, goodbye)) if departed == epoch => answer.give(Ok(goodbye)),
+            _ if self.goodbyes.len() >= WAITING => answer.give(Err(CallError::Busy)),
             _ => self.goodbyes.push((epoch, answer)),
         }
     }
@@ -213,7 +241,7 @@ impl Waiting {
                 let goodbye = Goodbye { acknowledged_by, told };
                 self.departed = Some((epoch, goodbye));
                 for (_, answer) in self.goodbyes.extract_if(.., |(of, _)| *of == epoch) {
-                    answer(Ok(goodbye));
+                    answer.give(Ok(goodbye));
                 }
             }
             Event::Conflict { .. } => {
@@ -250,7 +278,7 @@ impl Waiting {
     pub(crate) fn look(&mut self, epoch: Epoch, peers: impl FnOnce() -> usize) {
         // A goodbye of an earlier life has been cut off.
         for (_, answer) in self.goodbyes.extract_if(.., |(of, _)| *of != epoch) {
-            answer(Err(CallError::Renewed));
+            answer.give(Err(CallError::Renewed));
         }
         if self.contacts.is_empty() {
             return;
@@ -259,7 +287,7 @@ impl Waiting {
         let mut place = 0;
         while let Some(contact) = self.contacts.get_mut(place) {
             match contact.ended(now, life, peers) {
-                Some(ended) => (self.contacts.swap_remove(place).answer)(Ok(ended)),
+                Some(ended) => self.contacts.swap_remove(place).answer.give(Ok(ended)),
                 None => place += 1,
             }
         }

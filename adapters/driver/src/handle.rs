@@ -289,7 +289,9 @@ impl<R> Reply<R> {
 
 impl<R: Send + 'static> Reply<R> {
     fn later(self) -> Answer<R> {
-        Box::new(move |result| self.give(result))
+        // The other one is the caller's.
+        let slot = Arc::downgrade(&self.0);
+        Answer::new(move |result| self.give(result), move || slot.strong_count() > 1)
     }
 }
 
@@ -349,6 +351,26 @@ mod tests {
         drop(node.handle().call(move |_| *make.lock().unwrap() = true));
         let _ = node.pump().unwrap();
         assert!(*made.lock().unwrap());
+    }
+
+    /// However often a caller gives up waiting, as `select` does, it finds a place for the next time.
+    #[test]
+    fn waits_that_were_dropped_leave_no_place_taken() {
+        let mut node = node();
+        let handle = node.handle();
+        let hour = Duration::from_secs(3_600);
+        for _ in 0..600 {
+            drop(handle.contacted(hour));
+            let _ = node.pump().unwrap();
+        }
+        let mut kept: Vec<_> = (0..200).map(|_| handle.contacted(hour)).collect();
+        for _ in 0..8 {
+            let _ = node.pump().unwrap();
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        for call in &mut kept {
+            assert!(Pin::new(call).poll(&mut context).is_pending());
+        }
     }
 
     #[test]

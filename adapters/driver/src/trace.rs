@@ -112,9 +112,9 @@ fn own(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String) {
         Event::Renewed { from, to } => {
             info!(target: EVENT, node = name(node), %from, %to, "the node lives in a new epoch")
         }
-        Event::Conflict { epoch, renewals, lasted, address } => {
+        Event::Conflict { epoch, renewals, lasted, address, answered } => {
             let (seconds, address) = (lasted.as_secs(), address.map(tracing::field::display));
-            error!(target: EVENT, node = name(node), %epoch, renewals, seconds, address, "another node seems to have this node's identity");
+            error!(target: EVENT, node = name(node), %epoch, renewals, seconds, address, answered, "another node seems to have this node's identity");
         }
         Event::Moved { peer, to } => {
             info!(target: EVENT, node = name(node), peer = name(*peer), %to, "a peer is reached at another address");

@@ -101,11 +101,11 @@ impl Attributes {
         all.map(|(_, entry)| entry.bytes.len()).max().unwrap_or_default()
     }
 
-    /// The highest stamp of a node that drains; 0 if none does.
-    pub(crate) fn last_drain_stamp(&self) -> u64 {
+    /// The highest stamp up to a limit of a node that drains; 0 if there is none.
+    pub(crate) fn last_drain_stamp(&self, limit: u64) -> u64 {
         let drains = self.entries.iter().filter(|((_, kind), _)| *kind == AttributeKind::DRAINING);
         let stamps = drains.filter_map(|(_, entry)| DrainStamp::from_bytes(&entry.bytes));
-        stamps.map(|stamp| stamp.0).max().unwrap_or_default()
+        stamps.map(|stamp| stamp.0).filter(|&stamp| stamp <= limit).max().unwrap_or_default()
     }
 
     /// The version of an attribute, and some bits of its fingerprint; zeros if there is none.

@@ -150,7 +150,7 @@ impl Engine {
 
     /// Whether frames fit into a packet of this many bytes: whoever provokes a packet with one that may
     /// have been recorded must not get more sent than that.
-    fn fits(&mut self, frames: &[Frame], len: usize) -> bool {
+    pub(super) fn fits(&mut self, frames: &[Frame], len: usize) -> bool {
         // The packet number may have grown by one for each intent that waits.
         let packet = self.out.packet + 1 + self.out.outbox.len() as u64;
         let header: Header = self.sealer.header(packet);

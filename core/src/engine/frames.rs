@@ -150,6 +150,8 @@ impl Engine {
                 self.on_counted(from, (packet, tag), (highest, tag_of_highest));
             }
             Frame::Seen { at } => self.on_seen(from, at),
+            // Nobody is to count on a node that is saying goodbye.
+            Frame::Drains { .. } if self.membership.departure.is_running() => {}
             Frame::Drains { stamp } => {
                 self.membership.draining.on_drains(&self.picture, &mut self.out, from, stamp);
             }

@@ -14,7 +14,8 @@ use crate::claims::AttributeKind;
 use crate::out::{Event, KeyCause, KeyChange, To, Why};
 use crate::packet::KeyId;
 use crate::seal::{
-    HeldKey, Key, KeyState, Keyring, KeyringError, Member, NotTaken, Sealer, Suite, key_for, plan,
+    HeldKey, Key, KeyState, Keyring, KeyringError, MOST_GENERATIONS, Member, NotTaken, Sealer,
+    Suite, key_for, plan,
 };
 
 /// How long the others' states of keys may come before they are looked at together.
@@ -30,6 +31,10 @@ const GRACE: Duration = Duration::from_secs(3);
 /// The most keys above the one in use that are taken from others: a member that makes up keys must not
 /// fill the ring.
 const MOST_AHEAD: usize = 4;
+
+/// How far above this node's keys another node may say that its own are, to count when a new key is to be above
+/// all: keys that lie twice as far ahead are taken by nobody.
+const MOST_ABOVE: u32 = MOST_GENERATIONS / 2;
 
 /// How many of the keys that were replaced are remembered, so that none of them comes back.
 const MOST_RETIRED: usize = 2 * Keyring::MOST;
@@ -358,12 +363,13 @@ impl Engine {
         Ok(id)
     }
 
-    /// Above all keys that this node knows of.
+    /// Above all keys that this node knows of, but for those that somebody must have made up.
     fn next_generation(&self) -> u32 {
+        let own = self.picture.config.keys.highest().generation;
+        let most = own.saturating_add(MOST_ABOVE);
         let others = self.key_members();
         let others = others.iter().filter_map(|it| Some(it.state.as_ref()?.generation));
-        let highest = others.fold(self.picture.config.keys.highest().generation, u32::max);
-        highest.saturating_add(1)
+        others.filter(|it| *it <= most).fold(own, u32::max).saturating_add(1)
     }
 
     fn hold(&mut self, held: HeldKey) -> Result<KeyId, KeyringError> {

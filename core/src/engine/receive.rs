@@ -167,7 +167,7 @@ impl Engine {
         let sender = header.sender;
         let (Arrival::Unicast(source) | Arrival::Multicast(source)) = arrival;
         if sender.id == self.picture.me().id {
-            self.meet_namesake(header, source, frames);
+            self.meet_namesake(header, source, len, frames);
             return Err(DatagramError::Own);
         }
         let known = self.picture.find(sender.id);
@@ -300,24 +300,43 @@ impl Engine {
     }
 
     /// Another life uses this node's name: the lower one of the two is told. One that has told its embedder
-    /// already says so.
-    fn meet_namesake(&mut self, header: &Header, source: SocketAddr, frames: &[Frame]) {
+    /// already says so, and one that asks whether this node is there is answered.
+    fn meet_namesake(&mut self, header: &Header, source: SocketAddr, len: usize, frames: &[Frame]) {
         let (me, sender) = (self.picture.me(), header.sender);
+        let mut answers = frames.iter().filter_map(|frame| match frame {
+            Frame::Pong { root: Some(number), .. } if header.bound => Some(*number),
+            _ => None,
+        });
+        let answer = answers.next();
+        let renewal = &mut self.membership.renewal;
+        if let Some(number) = answer {
+            renewal.on_answer(&self.picture, &mut self.out, number, sender.epoch, source);
+        }
         // Of an earlier life of this node's nobody can have bound it to this one.
         let warns = |frame: &Frame| matches!(frame, Frame::Duplicate { .. });
         if header.bound && sender.epoch < me.epoch && frames.iter().any(warns) {
-            self.membership.renewal.disputed(&self.picture, &mut self.out, sender.epoch, source);
+            renewal.disputed(&self.picture, &mut self.out, sender.epoch, source);
         }
-        if sender.epoch > me.epoch {
-            if self.picture.is_plausible(&mut self.out, sender.epoch) {
-                self.membership.renewal.rival = Some(source);
-                self.membership.renewal.claimed(&self.picture, &mut self.out, sender.epoch);
-            }
-        } else if sender.epoch < me.epoch
+        if sender.epoch > me.epoch && self.picture.is_plausible(&mut self.out, sender.epoch) {
+            let renewal = &mut self.membership.renewal;
+            renewal.rival = Some(source);
+            renewal.claimed(&self.picture, &mut self.out, sender.epoch);
+        }
+        let asked = frames.iter().find_map(|frame| match frame {
+            Frame::Ping { root } => Some(Frame::Pong { packet: header.packet, root: Some(*root) }),
+            _ => None,
+        });
+        let lower = sender.epoch < me.epoch && answer.is_none();
+        // Each of these says that this life is there.
+        let claim = lower.then(|| Frame::Claim(self.picture.claim(Ix::ME)));
+        let plain = lower.then_some(Frame::Duplicate { epoch: me.epoch });
+        let said = [asked, claim, plain].into_iter().flatten();
+        let said = said.map(|frame| [frame]).find(|frame| self.fits(frame, len));
+        if let Some([frame]) = said
             && self.membership.challenges.is_allowed(&self.picture, &mut self.out)
         {
             let to = To { at: Destination::Unicast(source), bound: Some(sender), node: None };
-            self.out.say_frame(to, Frame::Claim(self.picture.claim(Ix::ME)));
+            self.out.say_frame(to, frame);
         }
     }
 

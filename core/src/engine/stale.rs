@@ -137,16 +137,38 @@ impl Engine {
             self.challenge(header, arrival, len);
             return;
         }
-        let renewal = &mut self.membership.renewal;
-        renewal.contested(&self.picture, &mut self.out, ix, sender, source);
+        let at_home = source == self.picture.peers.places.address(ix);
+        let introduced = frames.iter().any(|frame| match frame {
+            Frame::Claim(claim) => claim.life == sender && claim.locator.is_some(),
+            _ => false,
+        });
+        let told = (header.bound || at_home || introduced)
+            && self.tell_former_life(ix, sender, source, introduced || at_home);
         if header.bound {
             self.former_life_answers(ix, frames);
         }
         let pings = frames.iter().any(|frame| matches!(frame, Frame::Ping { .. }));
-        let at_home = source == self.picture.peers.places.address(ix);
-        if pings && (at_home || self.membership.numbers.may_answer(&self.picture, ix)) {
+        if pings && (at_home || !told && self.membership.numbers.may_answer(&self.picture, ix)) {
             // Until it renews it must not take all others for dead.
             self.challenge(header, arrival, len);
         }
+    }
+
+    /// Tells an earlier life of a peer of the later one, which is asked whether it is there. Returns `false` if that
+    /// has been done lately.
+    ///
+    /// A packet may be a recording, and come from somebody else's address. So a short one of a sender that may not
+    /// know this node is not answered like this but challenged, which leads to a longer one.
+    fn tell_former_life(&mut self, ix: Ix, sender: Life, source: SocketAddr, roomy: bool) -> bool {
+        let renewal = &mut self.membership.renewal;
+        let begins = renewal.contested(&self.picture, &mut self.out, ix, sender, source);
+        if begins {
+            // It may not know this node yet, and takes nothing of a node that it does not know.
+            let told = if roomy { &[ix, Ix::ME][..] } else { &[ix] };
+            let claims = told.iter().map(|&ix| Frame::Claim(self.picture.claim(ix))).collect();
+            let to = To { at: Destination::Unicast(source), bound: Some(sender), node: None };
+            self.out.say(to, Say::Frames(claims));
+        }
+        begins
     }
 }

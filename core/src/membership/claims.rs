@@ -59,7 +59,11 @@ impl Membership {
             Weighed::News(news) => {
                 out.stats.updates_applied += 1;
                 self.on_news(picture, out, news, claim);
-                if picture.peers.places.has_moved(news.ix) && !picture.peers.is_dubious(news.ix) {
+                let others = picture.peers.places.others(news.ix).count();
+                if picture.peers.places.has_moved(news.ix)
+                    && !picture.peers.is_dubious(news.ix)
+                    && picture.peers.places.may_try(others, picture.now)
+                {
                     picture.greet_elsewhere(out, news.ix);
                 }
                 if news.held && channel == Channel::Direct && news.ix != from {

@@ -10,6 +10,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::base::{Epoch, Instant, Ix, NodeId};
@@ -57,7 +58,7 @@ impl Hearsay {
     /// A peer says that a node lives. Returns whether that is to be believed at once.
     pub(crate) fn ask(
         &mut self,
-        picture: &Picture,
+        picture: &mut Picture,
         out: &mut Out,
         by: Ix,
         claim: &Claim,
@@ -107,7 +108,11 @@ impl Hearsay {
     }
 
     /// Asks again, or concludes. Returns what counts from now on, each with the node that said it.
-    pub(crate) fn on_timer(&mut self, picture: &Picture, out: &mut Out) -> Vec<(Claim, NodeId)> {
+    pub(crate) fn on_timer(
+        &mut self,
+        picture: &mut Picture,
+        out: &mut Out,
+    ) -> Vec<(Claim, NodeId)> {
         let mut over = Vec::new();
         for (&id, asked) in &mut self.asked {
             let known = picture.find(id);
@@ -160,7 +165,7 @@ fn wait(picture: &Picture, id: NodeId, doubt: Doubt) -> Duration {
 }
 
 /// Asks a node whether it lives; one that is accused is told of what.
-fn ask(picture: &Picture, out: &mut Out, asked: &Asked) {
+fn ask(picture: &mut Picture, out: &mut Out, asked: &Asked) {
     let id = asked.claim.life.id;
     match picture.find(id) {
         Some(ix) if asked.doubt == Doubt::Accused => {
@@ -168,9 +173,13 @@ fn ask(picture: &Picture, out: &mut Out, asked: &Asked) {
             out.say_frame(to, Frame::Claim(asked.claim.clone()));
             picture.greet_everywhere(out, ix);
             // A later life may be elsewhere; until one of the two has answered, both are asked.
-            let claimed = asked.claim.locator.iter().flat_map(Locator::addresses);
-            for addr in claimed.filter(|&addr| !picture.peers.places.has(ix, addr)) {
-                picture.greet_stranger(out, addr);
+            if asked.claim.life.epoch > picture.life(ix).epoch {
+                let claimed = asked.claim.locator.iter().flat_map(Locator::addresses);
+                let new = claimed.filter(|&addr| !picture.peers.places.has(ix, addr));
+                let new: Vec<SocketAddr> = new.collect();
+                if picture.peers.places.may_try(new.len(), picture.now) {
+                    new.into_iter().for_each(|addr| picture.greet_stranger(out, addr));
+                }
             }
         }
         // One address after the other: it may not exist.

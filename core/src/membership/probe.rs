@@ -305,6 +305,13 @@ impl Probes {
     fn next_target(&mut self, picture: &Picture, out: &mut Out) -> Option<Ix> {
         self.across = !self.across;
         let next = if self.across { self.next_across(picture) } else { None };
+        let heard = |ix| picture.peers.get(ix).was_heard();
+        if self.across && picture.peers.prefers_heard() && !next.is_some_and(heard) {
+            // However many are made up, every other probe goes to one that is not.
+            let fits = |ix| heard(ix) && self.fits(picture, ix);
+            let known = picture.random_alive(out, 1, fits).pop();
+            return known.or(next).or_else(|| self.next_in_order(picture, out));
+        }
         next.or_else(|| self.next_in_order(picture, out))
     }
 

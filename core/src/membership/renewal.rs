@@ -9,6 +9,9 @@
 //! learn of it in that way. So a node that has told its embedder says so to the one that overtakes it,
 //! by a packet bound to that one's life, which is told at once.
 //!
+//! All of that may be words of a single member. So a node asks the other holder, where that is said to be, with a
+//! number that it has to send back, and tells its embedder whether it has.
+//!
 //! A peer that has heard a live packet of the lower life asks the higher one for an answer; if there
 //! is one, both live, and the lower one is told.
 
@@ -57,16 +60,22 @@ pub(crate) struct Renewal {
     pub(crate) rival: Option<SocketAddr>,
     /// When the other holder was last told that this node has told its embedder.
     warned: Option<Instant>,
-    /// The highest epoch of another holder that has said the same to this node.
+    /// The highest epoch of another holder that has said the same to this node, and one that has not
+    /// answered yet.
     disputed: Option<Epoch>,
+    unproven: Option<Epoch>,
+    /// The number that the other holder is to send back, and when it was asked.
+    question: Option<(u64, Instant)>,
+    /// Whether it has answered, and whether the embedder has been told before that.
+    answered: bool,
+    told_unanswered: bool,
     contests: Vec<Contest>,
 }
 
 impl Renewal {
     /// Begins a life. How often others have caused one is remembered.
     pub(crate) fn start(&mut self) {
-        let Self { streak, rival, warned, disputed, .. } = *self;
-        *self = Self { streak, rival, warned, disputed, ..Self::default() };
+        (self.claimed, self.contests) = (None, Vec::new());
     }
 
     /// This node is said to live in a higher epoch, or to have used up in its own what it has not.
@@ -78,6 +87,53 @@ impl Renewal {
         self.claimed = Some((highest.max(epoch), at));
         out.timers.set(Why::Renewal, Some(at));
         self.warn(picture, out, epoch);
+        if !self.answered {
+            self.ask(picture, out);
+        }
+    }
+
+    /// Asks the other holder for an answer that nobody can have recorded, or made up without having got the
+    /// question. One at this node's own address would not get it.
+    fn ask(&mut self, picture: &Picture, out: &mut Out) {
+        let again = picture.timing.renewal_wait;
+        let due = self.question.is_none_or(|(_, at)| picture.now.since(at) >= again);
+        let places = &picture.peers.places;
+        let Some(rival) = self.rival.filter(|&at| due && !places.has(Ix::ME, at)) else { return };
+        let number = out.random();
+        self.question = Some((number, picture.now));
+        // The claim makes the question longer than its answer.
+        let frames = [Frame::Claim(picture.claim(Ix::ME)), Frame::Ping { root: number }];
+        let to = To { at: Destination::Unicast(rival), bound: None, node: None };
+        out.say(to, Say::Frames(frames.into()));
+    }
+
+    /// Another holder of this node's id has sent a number back, bound to this node's life.
+    pub(crate) fn on_answer(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        number: u64,
+        epoch: Epoch,
+        source: SocketAddr,
+    ) {
+        if self.question.is_none_or(|(asked, _)| asked != number) {
+            return;
+        }
+        (self.question, self.answered, self.rival) = (None, true, Some(source));
+        if let Some(epoch) = self.unproven.take() {
+            self.disputed = Some(epoch);
+            self.tell(picture, out, epoch);
+        } else if core::mem::take(&mut self.told_unanswered) {
+            self.tell(picture, out, epoch);
+        }
+    }
+
+    fn tell(&mut self, picture: &Picture, out: &mut Out, epoch: Epoch) {
+        let renewals = self.streak.map_or(0, |streak| streak.count);
+        let lasted = self.streak.map_or(Duration::ZERO, |streak| picture.now.since(streak.since));
+        let (address, answered) = (self.rival, self.answered);
+        self.told_unanswered |= !answered;
+        out.event(Event::Conflict { epoch, renewals, lasted, address, answered });
     }
 
     /// Tells the other holder that there are two, if this node has told its embedder. It is told again
@@ -95,7 +151,7 @@ impl Renewal {
     }
 
     /// A lower life of this node's id says that there are two, bound to this node's life. Its embedder is
-    /// told once for each life of the other one.
+    /// told once for each life of the other one, once that has answered.
     pub(crate) fn disputed(
         &mut self,
         picture: &Picture,
@@ -103,23 +159,24 @@ impl Renewal {
         epoch: Epoch,
         source: SocketAddr,
     ) {
-        if self.disputed.is_some_and(|highest| highest >= epoch) {
-            return;
+        if self.disputed.is_none_or(|highest| highest < epoch) {
+            (self.unproven, self.rival) = (Some(epoch), Some(source));
+            self.ask(picture, out);
         }
-        (self.disputed, self.rival) = (Some(epoch), Some(source));
-        let renewals = self.streak.map_or(0, |streak| streak.count);
-        let lasted = self.streak.map_or(Duration::ZERO, |streak| picture.now.since(streak.since));
-        out.event(Event::Conflict { epoch, renewals, lasted, address: self.rival });
     }
 
     /// How long to wait before renewing: longer each time, and not in step with the other holder.
     fn wait(&mut self, picture: &Picture, out: &mut Out) -> Duration {
         let least = picture.timing.renewal_wait;
-        let Some(streak) = self.streak else { return least };
+        let Some(streak) = self.streak else {
+            (self.answered, self.told_unanswered) = (false, false);
+            return least;
+        };
         let wait = backoff::after(least, streak.count, MOST_DOUBLINGS);
         // The other holder has waited for as long at most, and each hears of the other by its next probe.
         if picture.now.since(streak.last) > 4 * wait + 8 * least {
             (self.streak, self.rival) = (None, None);
+            (self.answered, self.told_unanswered) = (false, false);
             return least;
         }
         out.around(wait)
@@ -136,15 +193,15 @@ impl Renewal {
         streak.count = streak.count.saturating_add(1);
         streak.last = picture.now;
         if streak.count >= CONFLICT_FROM {
-            let (renewals, lasted) = (streak.count, picture.now.since(streak.since));
-            out.event(Event::Conflict { epoch, renewals, lasted, address: self.rival });
+            self.tell(picture, out, epoch);
         }
         // Above by chance, so that a life that was never noticed is not begun a second time.
         let leap = 1 + out.random_below(1 << 22) as u64;
         Some(Epoch(epoch.0.saturating_add(leap)))
     }
 
-    /// A live packet of a life came in that a higher one is known of: see whether both live.
+    /// A live packet of a life came in that a higher one is known of: see whether both live. Returns `false` if
+    /// that has begun already, or if too many are looked into.
     pub(crate) fn contested(
         &mut self,
         picture: &Picture,
@@ -152,20 +209,17 @@ impl Renewal {
         ix: Ix,
         lower: Life,
         addr: SocketAddr,
-    ) {
+    ) -> bool {
         let now = picture.now;
         self.contests.retain(|contest| contest.until > now);
         if self.contests.len() >= MOST_CONTESTS
             || self.contests.iter().any(|case| case.lower == lower)
         {
-            return;
+            return false;
         }
         self.contests.push(Contest { ix, lower, addr, until: now + picture.timing.renewal_wait });
         out.say(picture.bound(ix), Say::Ping);
-        // It may not know this node yet, and takes nothing of a node that it does not know.
-        let claims = [picture.claim(ix), picture.claim(Ix::ME)];
-        let to = To { at: Destination::Unicast(addr), bound: Some(lower), node: None };
-        out.say(to, Say::Frames(claims.map(Frame::Claim).into()));
+        true
     }
 
     /// The life that is known of a peer has answered a ping: if it is contested, both live.

@@ -129,7 +129,13 @@ impl Watch {
     fn recruit(&mut self, picture: &Picture, out: &mut Out, wanted: usize) {
         let places = &picture.peers.places;
         let fits = |ix| ix != self.ix && places.is_direct(ix) && places.share_a_family(ix, self.ix);
-        let mut picked = picture.random_alive(out, wanted, fits);
+        // Those that may be made up report nothing, and a verdict waits for most of those that were asked.
+        let any = !picture.peers.prefers_heard();
+        let known = |ix| fits(ix) && (any || picture.peers.get(ix).was_heard());
+        let mut picked = picture.random_alive(out, wanted, known);
+        if picked.is_empty() {
+            picked = picture.random_alive(out, wanted, fits);
+        }
         if picked.is_empty() {
             let others = (0..picture.ring.len()).map(|at| picture.ring.at(at));
             picked.extend(others.filter(|&ix| fits(ix)).take(wanted));

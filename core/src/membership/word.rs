@@ -18,7 +18,7 @@ impl Membership {
     /// *Doubt* in the [protocol](crate::protocol).
     pub(crate) fn takes_word(
         &mut self,
-        picture: &Picture,
+        picture: &mut Picture,
         out: &mut Out,
         from: Ix,
         claim: &Claim,

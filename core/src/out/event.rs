@@ -127,10 +127,10 @@ pub enum Event {
     },
     /// Again and again others say that this node lives in an epoch that it did not begin, or that
     /// it has sent packets that it did not send, and each time it begins another life. Another node
-    /// uses its id, or a holder of the key claims so. Two nodes with one id take turns, ever more
-    /// slowly, and this event is repeated each time. A node that starts while the other one waits for
-    /// long is told by that one at once, before it has renewed. Give one of them a name of its own, or
-    /// end this one.
+    /// uses its id, or a holder of the key claims so: see `answered`. Two nodes with one id take turns,
+    /// ever more slowly, and this event is repeated each time. A node that starts while the other one
+    /// waits for long is told by that one at once, before it has renewed. Give one of them a name of its
+    /// own, or end this one.
     Conflict {
         /// The epoch of the other.
         epoch: Epoch,
@@ -141,6 +141,10 @@ pub enum Event {
         /// Where the other node was seen, or is said to be, if that is known: this node's own address
         /// if the two take turns there.
         address: Option<SocketAddr>,
+        /// Whether the other node has answered a question that this one has sent to that address. If not,
+        /// it may be nothing but words of others, so do not end a node for that. A node at this one's own
+        /// address cannot be asked.
+        answered: bool,
     },
     /// A peer is reached at another address than before, in its life or since it began another one.
     Moved {

@@ -139,6 +139,11 @@ impl Out {
         ((u128::from(self.rng.next_u64()) * bound as u128) >> 64) as usize
     }
 
+    /// A random number.
+    pub(crate) fn random(&mut self) -> u64 {
+        self.rng.next_u64()
+    }
+
     /// A random span between a half and three halves of `mean`.
     pub(crate) fn around(&mut self, mean: Duration) -> Duration {
         let nanos = u64::try_from(mean.as_nanos()).unwrap_or(u64::MAX / 2);

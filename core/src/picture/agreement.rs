@@ -33,6 +33,9 @@ const SEARCHES: usize = 4;
 /// After how long a root that is not explained is that of a peer that holds something else.
 const UNSETTLED: Duration = Duration::from_secs(10);
 
+/// A node has heard most of the others if it has heard this many times as many as not.
+const MOST: usize = 2;
+
 /// For how many silence windows a node minds that verifiers were silent.
 const MINDED: u32 = 4;
 
@@ -53,7 +56,8 @@ pub struct Agreement {
     /// picture may be.
     pub lag: Duration,
     /// How many nodes are known and have not left, this one included, and how many of these it hears. Those
-    /// that are down count until they are [forgotten](crate::Config::forget_after).
+    /// that are down count until they are [forgotten](crate::Config::forget_after). Once a node has heard most
+    /// of the others for ten seconds, only those count that it has heard: others may be made up.
     pub known: u32,
     /// See `known`.
     pub heard: u32,
@@ -89,6 +93,9 @@ pub(crate) struct Agreements {
     samples: VecDeque<Sample>,
     /// When the verifiers of a silence were silent last.
     unconfirmed: Option<Instant>,
+    /// Since when this node has heard most of those that it knows, and whether that has lasted once.
+    acquainted_since: Option<Instant>,
+    is_acquainted: bool,
     /// What was told last, and since when the footing has been better than that.
     told: Footing,
     better_since: Option<Instant>,
@@ -135,6 +142,21 @@ impl Agreements {
             self.samples.pop_front();
         }
         self.samples.push_back(Sample { with, at: now, since, found });
+    }
+
+    /// Whether this node has heard most of those that it knows.
+    fn follow_acquaintance(&mut self, knows_most: bool, now: Instant) {
+        if !knows_most {
+            self.acquainted_since = None;
+        } else if now.since(*self.acquainted_since.get_or_insert(now)) > UNSETTLED {
+            self.is_acquainted = true;
+        }
+    }
+
+    /// This node did not run for a while, in which it could not find out what a root means.
+    pub(crate) fn slept(&mut self, span: Duration) {
+        let open = self.samples.iter_mut().filter(|it| matches!(it.found, Found::Open(_)));
+        open.for_each(|it| (it.at, it.since) = (it.at + span, it.since + span));
     }
 
     pub(crate) fn forget(&mut self, ix: Ix) {
@@ -221,9 +243,13 @@ fn sums(changes: &[(u64, Instant)]) -> Vec<(u64, u32)> {
 impl Picture {
     /// How far this node agrees with the others.
     pub(crate) fn agreement(&self) -> Agreement {
-        let total = |state| self.peers.total(state) as u32;
-        let heard = total(State::Alive);
-        let known = self.topology.roster().len() as u32 - total(State::Left);
+        let (known, unheard) = self.known_and_unheard();
+        let alive = self.peers.total(State::Alive);
+        let (known, heard) = match self.agreements.is_acquainted {
+            true => (known - unheard, alive - self.peers.total_unheard(State::Alive)),
+            false => (known, alive),
+        };
+        let (known, heard) = (known as u32, heard as u32);
         // While changes pour in, roots are unexplained that two repairs would find to be equal.
         let last = self.agreements.roots.back();
         let still = last.is_some_and(|&(_, at)| self.now.since(at) > UNSETTLED);
@@ -256,6 +282,21 @@ impl Picture {
 }
 
 impl Picture {
+    /// How many nodes are known and have not left, this one included, and how many of them were never heard.
+    fn known_and_unheard(&self) -> (usize, usize) {
+        let states = State::ALL.into_iter().filter(|state| *state != State::Left);
+        let sums = states.map(|it| (self.peers.total(it), self.peers.total_unheard(it)));
+        sums.fold((0, 0), |(known, unheard), (all, some)| (known + all, unheard + some))
+    }
+
+    /// Notes whether this node has heard most of the nodes that it knows. A newcomer may not know of most yet.
+    fn note_acquaintance(&mut self) {
+        let (known, unheard) = self.known_and_unheard();
+        let heard = known - 1 - unheard;
+        let knows_most = self.newness.caught_up && heard > 0 && heard >= MOST * unheard;
+        self.agreements.follow_acquaintance(knows_most, self.now);
+    }
+
     /// Notes this node's root, if it has changed.
     pub(crate) fn note_root(&mut self) {
         let root = self.root();
@@ -266,6 +307,7 @@ impl Picture {
     /// better after a while.
     pub(crate) fn tell_footing(&mut self, out: &mut Out) {
         self.note_root();
+        self.note_acquaintance();
         self.agreements.review(self.now);
         let (to, now) = (self.agreement().footing, self.now);
         let agreements = &mut self.agreements;
@@ -393,6 +435,23 @@ mod tests {
         assert_eq!(agreements.samples.len(), 20);
         agreements.forget(Ix::of(1_000));
         assert_eq!(agreements.samples.len(), 19);
+    }
+
+    /// A node that has slept does not take a peer for apart because of that.
+    #[test]
+    fn time_in_which_a_node_slept_does_not_count_against_a_root() {
+        for slept in [false, true] {
+            let (mut picture, _) = crate::picture::of_one();
+            picture.now = seconds(1);
+            picture.note_root();
+            picture.agreements.compared(Ix::of(1), Some(77), picture.now);
+            picture.now = seconds(13);
+            if slept {
+                picture.agreements.slept(Duration::from_secs(12));
+            }
+            let expected = if slept { Footing::Unknown } else { Footing::Apart };
+            assert_eq!(picture.agreement().footing, expected);
+        }
     }
 
     #[test]

@@ -109,7 +109,9 @@ impl Picture {
         }
         self.peers.count(Ix::ME, &self.topology);
         let changes = renewed?;
-        for (kind, bytes) in self.attributes.forget(Ix::ME) {
+        // What others have made up ends here: of that this node says that there is nothing.
+        let said = self.attributes.forget(Ix::ME).into_iter().filter(|(_, it)| !it.is_empty());
+        for (kind, bytes) in said {
             let (key, me) = (self.topology.fingerprints(), self.me());
             self.attributes.set(key, me, Ix::ME, kind, 1, bytes);
         }

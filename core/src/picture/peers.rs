@@ -114,6 +114,8 @@ pub(crate) struct Peers {
     wide: WideWindows,
     /// How many there are in each [`State`], this node included.
     states: [u32; State::ALL.len()],
+    /// How many of these were never heard.
+    unheard: [u32; State::ALL.len()],
     strangers: Strangers,
     pub(crate) places: Places,
     /// How many have been equal to this node since a round began.
@@ -130,6 +132,7 @@ impl Peers {
             told: BTreeMap::new(),
             wide: WideWindows::default(),
             states: [0; State::ALL.len()],
+            unheard: [0; State::ALL.len()],
             strangers: Strangers::new(),
             places: Places::default(),
             level: 0,
@@ -151,6 +154,11 @@ impl Peers {
     /// How many nodes are in a state, this node included.
     pub(crate) const fn total(&self, state: State) -> usize {
         self.states[state as usize] as usize
+    }
+
+    /// How many of these were never heard.
+    pub(crate) const fn total_unheard(&self, state: State) -> usize {
+        self.unheard[state as usize] as usize
     }
 
     /// Whether a packet of a peer is new.
@@ -192,6 +200,7 @@ impl Peers {
         }
         peer.mark(WIDE, wide);
         if !peer.was_heard() {
+            self.unheard[peer.state() as usize] -= 1;
             self.strangers.meet(peer.state().is_present(), now);
         }
         peer.heard = stamp;
@@ -214,6 +223,7 @@ impl Peers {
     pub(crate) fn vouched_for(&mut self, ix: Ix, now: Instant) {
         let peer = &mut self.table[ix.index()];
         if !peer.was_heard() {
+            self.unheard[peer.state() as usize] -= 1;
             self.strangers.meet(peer.state().is_present(), now);
         }
         peer.heard = stamp(now);
@@ -284,6 +294,7 @@ impl Peers {
         peer.set_state(state);
         self.states[state as usize] += 1;
         if ix != Ix::ME {
+            self.unheard[state as usize] += 1;
             self.strangers.enter();
             self.follow_presence(ix, false, now, timing);
         }
@@ -295,8 +306,11 @@ impl Peers {
         let peer = &mut self.table[ix.index()];
         let was = peer.state();
         peer.set_state(state);
+        let unheard = u32::from(!peer.was_heard());
         self.states[was as usize] -= 1;
         self.states[state as usize] += 1;
+        self.unheard[was as usize] -= unheard;
+        self.unheard[state as usize] += unheard;
         self.follow_presence(ix, was.is_present(), now, timing);
     }
 
@@ -310,6 +324,7 @@ impl Peers {
         let presence = (state.is_present(), false);
         self.strangers.follow(is_stranger, presence, now, timing.settled_for);
         if is_stranger {
+            self.unheard[state as usize] -= 1;
             self.strangers.leave();
         }
         self.unlevel(ix);
@@ -355,6 +370,12 @@ impl Peers {
     /// heard most of the others. If there is another peer for a task, that one gets it.
     pub(crate) fn is_shunned(&self, ix: Ix) -> bool {
         self.strangers.are_shunned() && !self.get(ix).was_heard()
+    }
+
+    /// Whether peers that were heard are to be preferred for probes and as verifiers, as many others may be
+    /// made up.
+    pub(crate) const fn prefers_heard(&self) -> bool {
+        self.strangers.come_last() && self.strangers.count() > 0
     }
 
     /// Whether the silence of a peer tells this node something of itself. One that was never heard may not

@@ -3,9 +3,17 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::time::Duration;
 
-use crate::base::{Address, Families, Hash, Ix, growth};
+use crate::base::{Address, Families, Hash, Instant, Ix, growth};
 use crate::claims::Locator;
+
+/// The most addresses of peers that have moved, by what is said, that are tried at once within
+/// [`TRIED_FOR`]; each one at which the peer answers is free. A member that makes up addresses would have
+/// every node send something there each time. Beyond that a peer is tried there when it is probed and does
+/// not answer where it was.
+const MOST_TRIED: usize = 16;
+const TRIED_FOR: Duration = Duration::from_secs(60);
 
 /// Where one peer is.
 #[derive(Clone, Copy, Debug, Hash)]
@@ -30,6 +38,9 @@ pub(crate) struct Places {
     mine: Families,
     /// The nodes with addresses of all families, sorted, while this node has no address of some family.
     relays: Vec<Ix>,
+    /// How many addresses have been tried, and since when that is counted.
+    tried: usize,
+    tried_since: Option<Instant>,
 }
 
 impl Places {
@@ -155,9 +166,22 @@ impl Places {
         }
     }
 
+    /// Whether so many addresses may be tried now at which others say that peers are.
+    pub(crate) fn may_try(&mut self, addresses: usize, now: Instant) -> bool {
+        if self.tried_since.is_none_or(|since| now.since(since) >= TRIED_FOR) {
+            (self.tried, self.tried_since) = (0, Some(now));
+        }
+        let may = self.tried + addresses <= MOST_TRIED;
+        if may {
+            self.tried += addresses;
+        }
+        may
+    }
+
     /// A node has answered what was sent to one of its addresses. Packets go there from now on.
     pub(crate) fn answered(&mut self, ix: Ix, addr: Address) {
         if self.is_listed(ix, addr) {
+            self.tried = self.tried.saturating_sub(1);
             let place = &mut self.table[ix.index()];
             (place.at, place.heard) = (addr, true);
         }

@@ -223,7 +223,7 @@ impl Picture {
         new_life: bool,
     ) {
         let from = self.state(ix);
-        if cause == Cause::VerifiersSilent {
+        if cause == Cause::VerifiersSilent && self.peers.get(ix).was_heard() {
             self.agreements.unconfirmed(self.now);
         }
         self.peers.set_state(ix, from.after(what), self.now, &self.timing);

@@ -12,7 +12,7 @@ const CREDIT: u8 = 8;
 const MANY: usize = 16;
 
 /// A node that has heard fewer peers than this may be about to learn of all the others.
-const FEW: usize = 3;
+const FEW: usize = 2;
 
 /// A node knows most of those that are present if it has heard this many times as many as not.
 const MOST: usize = 2;
@@ -102,6 +102,12 @@ impl Strangers {
     /// Whether this node has heard of many all at once, after it had heard most of the others.
     pub(super) const fn are_shunned(&self) -> bool {
         self.flooded
+    }
+
+    /// Whether one that was heard is to be preferred for probes and as a verifier: they are shunned, or have
+    /// left this node's datagrams unanswered.
+    pub(super) const fn come_last(&self) -> bool {
+        self.flooded || self.credit == 0
     }
 
     /// Whether their silence tells this node something of itself: others like them have answered, or the

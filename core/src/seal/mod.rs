@@ -54,7 +54,7 @@ pub(crate) use rotation::{Member, key_for, plan};
 pub use sealer::Sealer;
 pub use suite::Suite;
 pub(crate) use wide::WideWindows;
-pub(crate) use wrap::{NotTaken, Wrap};
+pub(crate) use wrap::{MOST_GENERATIONS, NotTaken, Wrap};
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,10 @@ use super::record::Record;
 use crate::base::{Epoch, GroupName, Ix};
 use crate::topology::limits::{CLOCK_STEP, GroupError};
 
+/// The highest clock that a node puts above a claimed one. What is left beyond it no embedder uses up in one
+/// life.
+const LAST_ANSWER: u64 = CLOCK_STEP / 2;
+
 /// The claims that have not been answered yet.
 #[derive(Clone, Hash)]
 pub(super) struct FalseClaims {
@@ -53,7 +57,7 @@ impl Topology {
     /// concerned gets a clock above the claimed one, and what it says becomes the whole truth for
     /// all who merge it. Tombstones are dropped on the way.
     ///
-    /// A claim to a later life, or to a clock so high that none can be put above it, is not
+    /// A claim to a later life, or to a clock so high that too few would be left above it, is not
     /// answered here: see [`claimed_epoch`](Self::claimed_epoch).
     pub fn defend(&mut self) -> Changes {
         let mut changes = Changes::default();
@@ -126,7 +130,7 @@ impl Topology {
             let own = self.clock_of(&name, Ix::ME).unwrap_or_else(|| self.given_up.highest(Ix::ME));
             let clock = claimed.max(own).saturating_add(1);
             let is_new = self.groups.find(&name).is_none();
-            if clock > CLOCK_STEP || is_new && !self.make_room_for_group(changes) {
+            if clock > LAST_ANSWER || is_new && !self.make_room_for_group(changes) {
                 let epoch = self.roster.epoch(Ix::ME);
                 self.claims.hear_epoch(epoch);
                 continue;
@@ -240,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_claimed_clock_is_topped_and_the_false_item_goes() {
-        for clock in [1, 2, 100, CLOCK_STEP - 1] {
+        for clock in [1, 2, 100, LAST_ANSWER - 1] {
             let (mut owner, mut holder) = slandered(clock);
             owner.defend();
             assert_eq!(owner.claimed_epoch(), None);
@@ -263,18 +267,22 @@ mod tests {
         assert!(holder.topology(&name()).eq(owner.topology(&name())));
     }
 
+    /// Otherwise the last clock that others believe would be used up, and the owner could write nothing more.
     #[test]
-    fn a_clock_that_cannot_be_topped_takes_a_new_life() {
-        let (mut owner, mut holder) = slandered(CLOCK_STEP);
-        owner.defend();
-        assert_eq!(owner.claimed_epoch(), Some(Epoch(5)));
-        let too_low = owner.renew(Epoch(5)).map(|changes| changes.len());
-        assert_eq!(too_low, Err(GroupError::EpochTooLow { above: Epoch(5) }));
-        owner.renew(Epoch(6)).unwrap();
-        assert_eq!(owner.claimed_epoch(), None);
-        send(&owner, &mut holder);
-        assert!(holder.topology(&name()).eq(owner.topology(&name())));
-        assert_eq!(owner.clock_of(&name(), Ix::ME), Some(1));
+    fn a_clock_that_leaves_too_few_above_it_takes_a_new_life() {
+        for clock in [LAST_ANSWER, CLOCK_STEP - 1, CLOCK_STEP] {
+            let (mut owner, mut holder) = slandered(clock);
+            owner.defend();
+            assert_eq!(owner.claimed_epoch(), Some(Epoch(5)));
+            let too_low = owner.renew(Epoch(5)).map(|changes| changes.len());
+            assert_eq!(too_low, Err(GroupError::EpochTooLow { above: Epoch(5) }));
+            owner.renew(Epoch(6)).unwrap();
+            assert_eq!(owner.claimed_epoch(), None);
+            send(&owner, &mut holder);
+            assert!(holder.topology(&name()).eq(owner.topology(&name())));
+            assert_eq!(owner.clock_of(&name(), Ix::ME), Some(1));
+            owner.add_item(&name(), KeyRange::between(8, 9), 80).unwrap();
+        }
     }
 
     #[test]

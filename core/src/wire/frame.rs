@@ -21,7 +21,8 @@ pub enum Frame {
     Pong {
         /// The packet number of the ping.
         packet: u64,
-        /// The sender's root, or `None` if it equals the one in the ping.
+        /// The sender's root, or `None` if it equals the one in the ping. To another life of the sender's id it is the
+        /// number in the ping.
         root: Option<u64>,
     },
     /// A packet that asked for it has arrived and has been applied.

@@ -108,7 +108,7 @@
 //! |---|---|---|
 //! | `0x01` | [`Ping`](Frame::Ping) | root (8) |
 //! | `0x02` | [`Pong`](Frame::Pong), roots equal | packet number (varint) |
-//! | `0x03` | [`Pong`](Frame::Pong), roots differ | packet number (varint), root (8) |
+//! | `0x03` | [`Pong`](Frame::Pong), roots differ | packet number (varint), root (8); to another life of the sender's id: that of the ping |
 //! | `0x04` | [`Ack`](Frame::Ack) | packet number (varint) |
 //! | `0x05` | [`Challenge`](Frame::Challenge) | packet number (varint) |
 //! | `0x10` | table of ids | one or more entries: bits (1: `0x01` with epoch), id (8), epoch (8) if said |
@@ -215,7 +215,8 @@
 //! **Draining.** A node that drains sends `Drains` to the other owners of its keys, until each has
 //! answered with `Noted`; both count only in a bound packet to one receiver, outside spreads and numbered
 //! frames. A node that has answered must not begin to drain with a stamp at or below the one that it has
-//! noted.
+//! noted. It need not answer a stamp that lies far above all that it knows, and does not once it has said
+//! that it leaves.
 //!
 //! # Keys that travel
 //!

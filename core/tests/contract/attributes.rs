@@ -95,6 +95,29 @@ fn kinds_that_nobody_knows_are_kept_and_passed_on() {
     );
 }
 
+/// A member says things of kinds that nobody knows in another's name. What the owner has put above that ends with its
+/// life.
+#[test]
+fn kinds_that_others_make_up_end_with_the_life() {
+    let digest = |kinds: u8| {
+        let mut net = Net::settled(4);
+        let mut holder = Holder::new(50);
+        let owner = net.engines[3].life();
+        let lies: Vec<Frame> =
+            (0..kinds).map(|kind| attribute(owner, 100 + kind, b"lie")).collect();
+        let packet = holder.packet(Some(net.engines[0].life()), &lies);
+        net.on(1, |engine, now| engine.handle_datagram(now, holder.arrival(), &packet)).unwrap();
+        net.run_for(Duration::from_secs(5));
+        let epoch = Epoch(net.engines[3].epoch().0 + 1);
+        net.on(4, |engine, now| engine.renew(now, epoch));
+        net.run_for(Duration::from_secs(20));
+        agreed(&net);
+        assert_eq!(net.engines[0].peer(id(4)).unwrap().epoch, epoch);
+        net.engines[0].digest()
+    };
+    assert_eq!(digest(8), digest(0));
+}
+
 /// Two nodes are told two contents under one version: that is found, and the owner ends it.
 #[test]
 fn of_two_contents_under_one_version_the_owner_decides() {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use scalesmall_core::wire::{Frame, Route, Spread};
-use scalesmall_core::{Arrival, Epoch, Event, GroupName, KeyRange, Status};
-use scalesmall_hostile::{EPOCH, Holder, addr, id, receiver};
+use scalesmall_core::wire::{Claim, Frame, Route, Spread, Standing};
+use scalesmall_core::{Arrival, Epoch, Event, GroupName, KeyRange, Life, Locator, Status};
+use scalesmall_hostile::{EPOCH, Holder, addr, claim, cluster, id, keys, receiver};
 
 use crate::net::Net;
 
@@ -75,6 +75,53 @@ fn renewals_that_others_cause_back_off() {
     assert!((7..=16).contains(&renewed), "renewed {renewed} times");
     let told = events.iter().filter(|event| matches!(event, Event::Conflict { .. })).count();
     assert_eq!(told, renewed - 2);
+}
+
+/// Whatever a member says of another holder of a node's name, ten times a second: that nobody answers is told with it.
+/// It says so in the name of an earlier life and of a later one, with and without an address, of others and of its
+/// own, and with all the answers that it can think of.
+#[test]
+fn a_holder_that_is_only_spoken_of_does_not_answer() {
+    let elsewhere = Locator::from(addr(1));
+    for lie in 0..5 {
+        let mut net = Net::settled(2);
+        let mut member = Holder::new(9);
+        let mut told = 0;
+        for step in 0..600_u64 {
+            let me = net.engines[0].life();
+            let other = |by: u64| Life { id: me.id, epoch: Epoch(me.epoch.0 - 1 + 2 * by) };
+            let says = |life: Life| {
+                let mut holder = Holder::of(life, &keys(), &cluster());
+                (0..=step).for_each(|_| drop(holder.packet(None, &[])));
+                holder
+            };
+            let duplicate = Frame::Duplicate { epoch: me.epoch };
+            let pongs = (0..40).map(|at| Frame::Pong { packet: step + at, root: Some(at) });
+            let later = claim(other(1), 0, Standing::Alive);
+            let packet = match lie {
+                0 => says(other(0)).packet(Some(me), &[duplicate]),
+                1 => says(other(1)).packet(Some(me), &[duplicate]),
+                2 => says(other(step % 2)).packet(Some(me), &pongs.collect::<Vec<_>>()),
+                3 => member.packet(Some(me), &[Frame::Claim(later)]),
+                _ => {
+                    let locator = Some(elsewhere.clone());
+                    member.packet(Some(me), &[Frame::Claim(Claim { locator, ..later })])
+                }
+            };
+            net.on(1, |engine, now| {
+                let _ = engine.handle_datagram(now, Arrival::Unicast(addr(9)), &packet);
+            });
+            net.run_for(Duration::from_millis(100));
+            net.sent.clear();
+            for (_, event) in net.events.drain(..) {
+                if let Event::Conflict { answered, .. } = event {
+                    assert!(!answered, "lie {lie}, step {step}");
+                    told += 1;
+                }
+            }
+        }
+        assert_eq!(told > 0, lie > 0, "lie {lie}: {told} times");
+    }
 }
 
 /// Calm ends the streak: a claim long after the last one is answered at once, and is no conflict.

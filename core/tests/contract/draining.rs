@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use scalesmall_core::{Engine, Epoch, NodeId, Prefer, Traits};
-use scalesmall_hostile::id;
+use scalesmall_core::wire::{AttributeKind, Decoder, Frame, Header, Standing, TAG_LEN};
+use scalesmall_core::{Engine, Epoch, NodeId, Op, Prefer, RecordDelta, Traits, Write};
+use scalesmall_hostile::{Holder, cluster, id, keys};
 
 use crate::net::Net;
 use crate::{group, range};
@@ -106,6 +107,113 @@ fn nodes_that_all_drain_stop_one_after_the_other_and_the_last_one_stays() {
         }
     }
     assert_eq!(stopped.len(), 4, "{stopped:?}");
+}
+
+/// A faulty member names the highest stamp: to all, to one of the two alone, as its own or as that of one of them.
+/// The two still come one after the other, at the latest after half as long again as that went on.
+#[test]
+fn nobody_can_use_up_the_stamps() {
+    let last = Frame::Drains { stamp: u64::MAX };
+    let (low, high) = if id(1) < id(2) { (1, 2) } else { (2, 1) };
+    for told in [&[1, 2, 3][..], &[low], &[high]] {
+        for attribute in [false, true] {
+            for (first, second) in [(low, high), (high, low)] {
+                let mut net = serving(3);
+                net.on(3, |engine, now| engine.leave(now, &group("shards"))).unwrap();
+                let mut member = Holder::new(9);
+                for _ in 0..100 {
+                    for &number in told {
+                        let engine = &net.engines[usize::from(number) - 1];
+                        let (kind, version) = (AttributeKind::DRAINING, 1);
+                        let bytes = bytes::Bytes::from_static(&[0xff; 8]);
+                        let frame = Frame::Attribute { life: member.life, kind, version, bytes };
+                        let frames = if attribute { vec![frame] } else { vec![last.clone(); 50] };
+                        let packet = member.packet(Some(engine.life()), &frames);
+                        let arrival = member.arrival();
+                        net.on(number, |engine, now| engine.handle_datagram(now, arrival, &packet))
+                            .unwrap();
+                    }
+                    net.run_for(Duration::from_millis(100));
+                }
+                drain(&mut net, first);
+                net.run_for(Duration::from_secs(15));
+                assert!(covered(&net, first), "{told:?}");
+                drain(&mut net, second);
+                for _ in 0..120 {
+                    net.run_for(Duration::from_millis(100));
+                    assert!(covered(&net, first) && !covered(&net, second), "{told:?}");
+                }
+            }
+        }
+    }
+}
+
+/// What a datagram says.
+fn frames(datagram: &[u8]) -> Vec<Frame> {
+    let (header, start) = Header::parse(datagram).unwrap();
+    let mut frames = Vec::new();
+    let payload = &datagram[start..datagram.len() - TAG_LEN];
+    Decoder::new().decode(header.sender, payload, &mut frames).unwrap();
+    frames
+}
+
+/// An owner that has forgotten what it noted asks a node whether it may count on that one, while that one, which was
+/// told that it may stop, is saying goodbye.
+#[test]
+fn nobody_counts_on_a_node_that_says_goodbye() {
+    for leaves in [false, true] {
+        let mut net = serving(2);
+        drain(&mut net, 1);
+        net.run_for(Duration::from_secs(1));
+        assert!(covered(&net, 1));
+        net.set_cut(1, 2, true);
+        if leaves {
+            net.on(1, Engine::depart);
+        }
+        let mut owner = Holder::of(net.engines[1].life(), &keys(), &cluster());
+        let asks = [Frame::Drains { stamp: 1 }];
+        let asks = owner.numbered(1 << 20, Some(net.engines[0].life()), &asks);
+        let since = net.sent.len();
+        net.on(1, |engine, now| engine.handle_datagram(now, owner.arrival(), &asks)).unwrap();
+        net.run_for(Duration::from_millis(100));
+        let said = net.sent[since..].iter().filter(|(by, ..)| *by == 1);
+        let said = said.flat_map(|(_, _, datagram)| frames(datagram));
+        let noted = said.filter(|frame| matches!(frame, Frame::Noted { .. })).count();
+        assert_eq!(noted, usize::from(!leaves));
+    }
+}
+
+/// The first owners that are to be told live, and answer nothing that concerns draining.
+#[test]
+fn owners_that_do_not_answer_keep_none_of_the_others_from_being_told() {
+    let mut net = Net::new(2);
+    for number in [1, 2] {
+        net.on(number, |engine, now| engine.add_item(now, &group("shards"), range(0, 99), 80))
+            .unwrap();
+    }
+    // They are known to the first one before the owner that answers is.
+    let mut mute: Vec<Holder> = (100..180).map(Holder::new).collect();
+    for holder in &mut mute {
+        let claim = Frame::Claim(scalesmall_hostile::claim(holder.life, 0, Standing::Alive));
+        let writes = [Write { range: range(0, 99), op: Op::Add, port: 80, clock: 1 }];
+        let delta = RecordDelta {
+            member: holder.life.id,
+            epoch: holder.life.epoch,
+            since: 0,
+            floor: 0,
+            clock: 1,
+            target: 1,
+            writes: writes.into(),
+        };
+        let record = Frame::Record { group: group("shards"), delta };
+        let packet = holder.packet(Some(net.engines[0].life()), &[claim, record]);
+        net.on(1, |engine, now| engine.handle_datagram(now, holder.arrival(), &packet)).unwrap();
+    }
+    net.meet();
+    net.run_for(Duration::from_millis(500));
+    drain(&mut net, 1);
+    net.run_for(Duration::from_millis(1_500));
+    assert!(covered(&net, 1));
 }
 
 fn owners(engine: &Engine, key: u32, prefer: &Prefer) -> Vec<NodeId> {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use scalesmall_core::wire::Frame;
+use scalesmall_core::wire::{Claim, Frame, Route, Spread, Standing};
 use scalesmall_core::{
-    Arrival, Engine, Epoch, Event, Locator, LocatorError, NodeId, NodeName, Status,
+    Arrival, Destination, Engine, Epoch, Event, Life, Locator, LocatorError, NodeId, NodeName,
+    Status,
 };
-use scalesmall_hostile::{EPOCH, Holder, START, addr, cluster, config};
+use scalesmall_hostile::{EPOCH, Holder, START, addr, claim, cluster, config};
 
 use crate::net::Net;
 
@@ -85,6 +86,50 @@ fn a_node_that_moves_is_reached_there() {
     }
 }
 
+/// A member says ten times a second that a node has moved to four addresses, or has left from there in a later life.
+/// Those addresses get hardly more than was said, though all nodes hear it each time, and a node that does move
+/// meanwhile is found.
+#[test]
+fn addresses_that_a_member_makes_up_get_little() {
+    for leaves in [false, true] {
+        let mut net = settled(24, |_| None);
+        let mut member = Holder::new(99);
+        let victims: Vec<_> = (0..4).map(|host| addr(9_000 + host)).collect();
+        let (since, mut said) = (net.sent.len(), 0);
+        for step in 1..=300 {
+            if step == 200 {
+                net.moved.insert(3, 63);
+                net.on(3, |engine, now| engine.set_addresses(now, &[addr(63)])).unwrap();
+            }
+            let life = net.engines[1].life();
+            let later = Life { epoch: Epoch(life.epoch.0 + 1), ..life };
+            let lie = match leaves {
+                true => claim(later, 0, Standing::Left),
+                false => claim(life, 4 * step, Standing::Alive),
+            };
+            let locator = Some(Locator::new(name(2), &victims).unwrap());
+            let route = Route::Ring { from: 0, until: 0, group: None, covered: true };
+            let spread = Spread { route, hops: 20, frames: 1, first_try: None };
+            let frames = [Frame::Spread(spread), Frame::Claim(Claim { locator, ..lie })];
+            let packet = member.packet(Some(net.engines[0].life()), &frames);
+            said += packet.len();
+            net.on(1, |engine, now| {
+                let _ = engine.handle_datagram(now, Arrival::Unicast(addr(99)), &packet);
+            });
+            net.run_for(Duration::from_millis(100));
+        }
+        let hits =
+            |to: &Destination| matches!(to, Destination::Unicast(at) if victims.contains(at));
+        let sent = net.sent[since..].iter().filter(|(_, to, _)| hits(to));
+        let sent: usize = sent.map(|(_, _, datagram)| datagram.len()).sum();
+        assert!(sent < 2 * said, "{sent} B for {said} B");
+        net.run_for(Duration::from_secs(90));
+        assert_eq!(seen_at(&net, 3), [addr(63); 23]);
+        assert_eq!(seen_at(&net, 2), [addr(2); 23]);
+        assert!(net.engines.iter().all(|engine| engine.digest() == net.engines[0].digest()));
+    }
+}
+
 /// A way to a node ceases to exist without a word: its other address is used.
 #[test]
 fn another_address_is_tried_before_anybody_is_suspected() {
@@ -147,7 +192,8 @@ fn two_of_one_name_that_meet_are_told() {
     for number in [1, 2] {
         let other = Some(addr(3 - number));
         let conflict = |(by, event): &(u16, Event)| {
-            *by == number && matches!(event, Event::Conflict { address, .. } if *address == other)
+            *by == number
+                && matches!(event, Event::Conflict { address, answered: true, .. } if *address == other)
         };
         assert!(net.events.iter().any(conflict), "node {number} is not told");
     }
@@ -185,6 +231,10 @@ fn a_newcomer_to_a_long_conflict_is_told_at_once() {
     net.on(4, |engine, now| engine.contact(now, &[addr(2)]));
     net.run_for(Duration::from_secs(10));
     assert_eq!(conflicts(&net, 4), [Some(addr(1))]);
+    let answered = |(by, event): &(u16, Event)| {
+        *by == 4 && matches!(event, Event::Conflict { answered: true, .. })
+    };
+    assert!(net.events.iter().any(answered), "it has asked the other one");
     assert_eq!(net.engines[3].stats().conflicts, 1);
     let told = net.engines[0].stats().conflicts;
     assert_eq!(told, conflicts(&net, 1).len() as u64);

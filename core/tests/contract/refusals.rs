@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use scalesmall_core::seal::OpenError;
-use scalesmall_core::wire::{Frame, Header, Message, TAG_LEN, WireError};
+use scalesmall_core::wire::{Frame, Header, Message, Standing, TAG_LEN, WireError};
 use scalesmall_core::{
     Arrival, ClusterName, DatagramError, Destination, Engine, Epoch, Event, Key, Keyring, Life,
     Liveness, Suite, Tag,
 };
 use scalesmall_hostile::{
-    EPOCH, Holder, START, addr, cluster, config, drain, engine, engine_with, id, keys, keys_of,
-    receiver,
+    EPOCH, Holder, START, addr, claim, cluster, config, drain, engine, engine_with, id, keys,
+    keys_of, receiver,
 };
 
 use crate::calls::picture;
@@ -201,7 +201,16 @@ fn a_packet_of_a_former_life_is_looked_into_once() {
     let mut former = Holder::of(life, &keys(), &cluster());
     let source = Arrival::Unicast(addr(7));
     for turn in 0..100 {
-        let packet = former.packet(None, &ping());
+        // One that says nothing of itself would not get more than it has sent.
+        let short = former.packet(None, &ping());
+        assert_eq!(
+            engine.handle_datagram(START, Arrival::Unicast(addr(8)), &short),
+            Err(DatagramError::StaleLife)
+        );
+        let said = drain(&mut engine).datagrams;
+        assert!(said.iter().all(|(_, datagram)| datagram.len() <= short.len()));
+        let greeting = [Frame::Claim(claim(life, 0, Standing::Alive)), Frame::Ping { root: 1 }];
+        let packet = former.packet(None, &greeting);
         let refused = engine.handle_datagram(START, source, &packet);
         assert_eq!(refused, Err(DatagramError::StaleLife));
         let said = drain(&mut engine).datagrams;
@@ -209,7 +218,7 @@ fn a_packet_of_a_former_life_is_looked_into_once() {
         let both = [Destination::Unicast(addr(2)), Destination::Unicast(addr(7))];
         assert_eq!(to, if turn == 0 { &both[..] } else { &[] }, "packet {turn}");
     }
-    assert_eq!(engine.stats().refused_stale_life, 100);
+    assert_eq!(engine.stats().refused_stale_life, 200);
     assert_eq!(picture(&engine), picture_before);
 }
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use scalesmall_core::wire::{AttributeKind, Frame};
 use scalesmall_core::{
     Config, Event, Key, KeyCause, KeyChange, KeyError, KeyId, Keyring, KeyringError, Status,
 };
-use scalesmall_hostile::{addr, config, engine_with, id, keys};
+use scalesmall_hostile::{Holder, addr, config, engine_with, id, keys};
 
 use crate::net::Net;
 
@@ -69,6 +71,30 @@ fn a_rotation_goes_by_itself_and_nothing_is_refused_for_it() {
     assert_eq!(net.events.iter().filter(|(_, event)| given(event)).count(), 7);
     let digest = net.engines[0].digest();
     assert!(net.engines.iter().all(|engine| engine.digest() == digest));
+}
+
+/// A member says that it holds keys far above all others, which nobody could give to the others or go above.
+#[test]
+fn nobody_can_use_up_the_generations_of_keys() {
+    for generation in [5, 17, 1_000, u32::MAX] {
+        let mut net = Net::settled(4);
+        let mut member = Holder::new(9);
+        // It does not unwrap, uses the common key, and holds that one alone.
+        let [high, low] = old().to_bits().to_be_bytes();
+        let [a, b, c, d] = generation.to_be_bytes();
+        let bytes = Bytes::from(vec![1, high, low, a, b, c, d, 1, high, low]);
+        let (life, kind) = (member.life, AttributeKind::KEYS);
+        let state = Frame::Attribute { life, kind, version: 1, bytes };
+        let packet = member.packet(Some(net.engines[0].life()), &[state]);
+        net.on(1, |engine, now| engine.handle_datagram(now, member.arrival(), &packet)).unwrap();
+        // It is silent from now on.
+        net.run_for(15 * SECOND);
+        for number in 1..=2 {
+            let new = net.on(2, |engine, now| engine.rotate_keys(now, key(number))).unwrap();
+            net.run_for(7 * SECOND);
+            assert!(all_use(&net, new), "generation {generation}, rotation {number}");
+        }
+    }
 }
 
 #[test]

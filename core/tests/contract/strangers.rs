@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use scalesmall_core::wire::{Claim, Frame, Message, Route, Spread, Standing};
-use scalesmall_core::{Arrival, Destination, Life, NodeId, Status};
+use scalesmall_core::{Arrival, Destination, Footing, Life, NodeId, Status};
 use scalesmall_hostile::{EPOCH, Holder, addr, cluster, receiver};
 
 use crate::net::Net;
@@ -80,6 +80,61 @@ fn what_is_made_up_gets_little_and_is_forgotten() {
             for engine in &net.engines {
                 assert!(ids.iter().all(|&id| engine.peer(id).is_none()));
                 assert_eq!(engine.digest(), net.engines[0].digest());
+            }
+        }
+    }
+}
+
+/// Nodes that have heard each other do not take themselves for a minority because of what is made up: neither while
+/// that is shown as alive, nor once it has been found silent.
+#[test]
+fn what_is_made_up_takes_no_part_in_who_is_the_minority() {
+    let addrs: Vec<SocketAddr> = (0..120).map(|host| addr(5_000 + host)).collect();
+    for nodes in [3, 8] {
+        let mut net = acquainted(nodes);
+        net.run_for(Duration::from_secs(10));
+        let mut member = Holder::new(99);
+        say(&mut net, &mut member, &[]);
+        net.run_for(Duration::from_secs(60));
+        say(&mut net, &mut member, &invented(&addrs));
+        for second in 0..700 {
+            net.run_for(Duration::from_secs(1));
+            for engine in &net.engines {
+                let agreement = engine.agreement();
+                assert_eq!(agreement.footing, Footing::Agreed, "after {second} s: {agreement:?}");
+            }
+        }
+        // On the smaller side of a cut they still know it.
+        let large = nodes / 2 + 1;
+        for (one, other) in (1..=large).flat_map(|one| (large + 1..=nodes).map(move |it| (one, it)))
+        {
+            net.set_cut(one, other, true);
+        }
+        net.run_for(Duration::from_secs(6));
+        for engine in &net.engines[usize::from(large)..] {
+            assert_eq!(engine.agreement().footing, Footing::Minority);
+        }
+    }
+}
+
+/// However many are made up, in small clusters as well, a node that dies is found: others of which something has come
+/// are still probed, and asked to verify.
+#[test]
+fn a_death_is_found_among_many_that_are_made_up() {
+    for (nodes, crowd) in [(3, 120), (8, 250)] {
+        let addrs: Vec<SocketAddr> = (0..crowd).map(|host| addr(5_000 + host)).collect();
+        for after in [1, 5, 20] {
+            let mut net = acquainted(nodes);
+            let mut member = Holder::new(99);
+            say(&mut net, &mut member, &[]);
+            net.run_for(Duration::from_secs(60));
+            say(&mut net, &mut member, &invented(&addrs));
+            net.run_for(Duration::from_secs(after));
+            (1..nodes).for_each(|other| net.set_cut(nodes, other, true));
+            net.run_for(Duration::from_secs(12));
+            for engine in &net.engines[..usize::from(nodes) - 1] {
+                let status = engine.peer(scalesmall_hostile::id(nodes)).map(|peer| peer.status);
+                assert_eq!(status, Some(Status::Down), "{nodes} nodes, {after} s after");
             }
         }
     }

@@ -87,6 +87,7 @@ pub(crate) enum What {
         renewals: u32,
         lasted_ms: u64,
         address: Option<String>,
+        answered: bool,
     },
     /// A peer is reached at another address than before.
     Moved {
@@ -378,17 +379,21 @@ fn own(event: &Event) -> (What, String) {
             What::Renewed { from: from.to_string(), to: to.to_string() },
             "this node began a new life".to_owned(),
         ),
-        Event::Conflict { epoch, renewals, lasted, address } => {
+        Event::Conflict { epoch, renewals, lasted, address, answered } => {
             let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
             let (epoch, renewals) = (epoch.to_string(), *renewals);
             let seconds = lasted.as_secs();
             let place = address.map_or_else(String::new, |addr| format!(" at {addr}"));
             let address = address.map(|addr| addr.to_string());
+            let (answered, said) = match answered {
+                true => (true, ""),
+                false => (false, " by what others say, and does not answer"),
+            };
             (
-                What::Conflict { epoch, renewals, lasted_ms, address },
+                What::Conflict { epoch, renewals, lasted_ms, address, answered },
                 format!(
-                    "another node{place} seems to use this one's name: this one has had to begin a new \
-                     life {renewals} times in {seconds} s; {OWN_NAME}",
+                    "another node{place} seems to use this one's name{said}: this one has had to begin a \
+                     new life {renewals} times in {seconds} s; {OWN_NAME}",
                 ),
             )
         }

@@ -8,7 +8,7 @@ const EPOCH: Epoch = Epoch(7);
 
 fn answer<R: Send + 'static>() -> (Answer<R>, Receiver<Result<R, CallError>>) {
     let (told, answer) = channel();
-    (Box::new(move |result| told.send(result).unwrap()), answer)
+    (Answer::new(move |result| told.send(result).unwrap(), || true), answer)
 }
 
 fn contact(
@@ -74,7 +74,8 @@ fn a_life_that_this_node_did_not_begin_by_itself_tells_of_a_namesake() {
     assert_eq!(named.try_recv(), Ok(Ok(Contact::NameInUse)));
 
     let lasted = Duration::ZERO;
-    let conflict = Event::Conflict { epoch: EPOCH, renewals: 3, lasted, address: None };
+    let conflict =
+        Event::Conflict { epoch: EPOCH, renewals: 3, lasted, address: None, answered: true };
     let alone = contact(&mut waiting, Duration::ZERO, false);
     waiting.hear(&conflict, EPOCH);
     waiting.look(EPOCH, || 0);

@@ -199,8 +199,8 @@ impl Event {
             Self::Renewed { from, to } => {
                 write!(f, "this node began a new life: epoch {to} after {from}")
             }
-            Self::Conflict { epoch, renewals, lasted, address } => {
-                f.write_str("another node")?;
+            Self::Conflict { epoch, renewals, lasted, address, answered } => {
+                f.write_str(if *answered { "another node" } else { "others say that a node" })?;
                 address.map_or(Ok(()), |address| write!(f, " at {address}"))?;
                 write!(
                     f,
