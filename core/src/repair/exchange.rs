@@ -28,6 +28,9 @@ const SPLIT: usize = 32;
 /// symbols.
 const LIST: u64 = 48;
 
+/// The symbols for a range in which lists show no difference: it may be another part that differs.
+const FEW_CELLS: usize = 16;
+
 /// A record with more writes than this is not sent unasked, as the other side may have most of it.
 const SMALL_RECORD: usize = 4;
 
@@ -250,33 +253,22 @@ impl Sessions {
         self.answered();
         let to = picture.bound(from);
         let mut listed = BTreeSet::new();
+        let mut differ = false;
         for claim in &theirs.claims {
             if let Some(ix) = picture.find(claim.life.id) {
                 listed.insert(Subject::Peer(ix));
                 if picture.weigh(ix, claim).is_lt() {
+                    differ = true;
                     let claim = picture.claim(ix);
                     out.say(to, Say::Held(Frame::Claim(claim)));
                 }
             }
         }
-        for RecordVersion { group, member, clock } in &theirs.records {
-            let Some(ix) = picture.find(member.id) else {
-                if self.unknown.may_ask(picture, member.id) {
-                    let member = *member;
-                    out.say_frame(to, Frame::Want { group: group.clone(), member, since: 0 });
-                }
-                continue;
-            };
-            listed.insert(Subject::Record(group.clone(), ix));
-            let epoch = picture.life(ix).epoch;
-            let have = picture.topology.clock_of(group, ix).unwrap_or(0);
-            if member.epoch == epoch && *clock > have && ix != Ix::ME {
-                let member = *member;
-                out.say_frame(to, Frame::Want { group: group.clone(), member, since: have });
-            } else if member.epoch < epoch || *clock < have {
-                let since = if member.epoch < epoch { 0 } else { *clock };
-                send_record(picture, out, from, group, ix, since, &mut self.budget);
+        for version in &theirs.records {
+            if let Some(ix) = picture.find(version.member.id) {
+                listed.insert(Subject::Record(version.group.clone(), ix));
             }
+            differ |= self.compare_record(picture, out, from, version, theirs.answer);
         }
         let mut wanted = Vec::new();
         for version in &theirs.attributes {
@@ -286,6 +278,7 @@ impl Sessions {
             listed.insert(Subject::Attribute(ix, version.kind.0));
             let have = picture.attribute_version(ix, version.kind);
             let theirs_is_later = have.version < version.version;
+            differ |= have != *version;
             if picture.life(ix) == version.life && theirs_is_later && !theirs.answer {
                 wanted.push(have);
             } else if !theirs_is_later && have != *version {
@@ -310,9 +303,48 @@ impl Sessions {
             let mine: Vec<Subject> =
                 self.stock(picture).subjects(theirs.from, theirs.to).take(GENEROSITY).collect();
             for subject in mine.into_iter().filter(|subject| !listed.contains(subject)) {
+                differ = true;
                 send(picture, out, from, &subject, &mut self.budget);
             }
+            if !differ && self.budget >= SYMBOLS_COST {
+                // Lists do not show what differs under one clock, and symbols do.
+                self.budget -= SYMBOLS_COST;
+                let mut coded = self.stock(picture).coded(theirs.from, theirs.to);
+                coded.cells.truncate(FEW_CELLS);
+                send_coded(picture, out, from, coded);
+            }
         }
+    }
+
+    /// Compares the version of a record that a peer lists with what this node holds: sends what the
+    /// peer lacks, or asks for what this node lacks. Returns whether they differ.
+    fn compare_record(
+        &mut self,
+        picture: &Picture,
+        out: &mut Out,
+        from: Ix,
+        theirs: &RecordVersion,
+        answer: bool,
+    ) -> bool {
+        let RecordVersion { ref group, member, clock } = *theirs;
+        let want = |since| Frame::Want { group: group.clone(), member, since };
+        let Some(ix) = picture.find(member.id) else {
+            if self.unknown.may_ask(picture, member.id) {
+                out.say_frame(picture.bound(from), want(0));
+            }
+            return true;
+        };
+        let epoch = picture.life(ix).epoch;
+        let have = picture.topology.clock_of(group, ix).unwrap_or(0);
+        let same = member.epoch == epoch && clock == have;
+        if member.epoch == epoch && clock > have && ix != Ix::ME {
+            out.say_frame(picture.bound(from), want(have));
+        } else if member.epoch < epoch || clock < have || same && answer {
+            // An answer names what was found to differ, so under one clock it is the content.
+            let since = if member.epoch < epoch || same { 0 } else { clock };
+            send_record(picture, out, from, group, ix, since, &mut self.budget);
+        }
+        !same
     }
 
     /// Sends a newcomer everything, or claims about a few other nodes if there are too many
