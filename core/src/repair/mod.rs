@@ -3,7 +3,7 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `session` | when a repair begins, and with whom |
-//! | `exchange`, `answer`, `stock` | what is exchanged, and from what it is made |
+//! | `exchange`, `lists`, `answer`, `stock` | what is exchanged, and from what it is made |
 //! | `futile` | which repairs are not worth another try |
 //! | `gaps` | asking for writes that a multicast has shown to be missing |
 //! | `tombstones` | what is forgotten: removed items, and nodes that have been gone for long |
@@ -12,6 +12,7 @@ mod answer;
 mod exchange;
 mod futile;
 mod gaps;
+mod lists;
 mod session;
 mod stock;
 mod tombstones;
