@@ -271,6 +271,10 @@
 //! no acknowledgement, so it tries again and then gives the part to another node, as if the packet
 //! had been lost.
 //!
+//! # Fingerprints and routes
+//!
+#![doc = include_str!("fingerprints.md")]
+//!
 //! # Coded symbols
 //!
 //! `fold(a, b)` is the exclusive-or of the halves of the 128-bit product of two 64-bit words. The
