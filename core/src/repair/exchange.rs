@@ -14,8 +14,9 @@ use crate::base::{GroupName, Ix};
 use crate::out::{Out, Why};
 use crate::picture::Picture;
 use crate::reconcile::{Cells, Decoded, Element, Subject};
-use crate::repair::answer::{ask, send, send_coded, send_record};
-use crate::repair::lists::version;
+use crate::repair::answer::{
+    GENEROSITY, SYMBOLS_COST, ask, send, send_coded, send_record, version,
+};
 use crate::repair::{SMALL_PICTURE, Sessions};
 use crate::wire::{Coded, Frame, Holdings, Lacking, RangeSum};
 
@@ -31,13 +32,8 @@ const LIST: u64 = 48;
 /// A record with more writes than this is not sent unasked, as the other side may have most of it.
 const SMALL_RECORD: usize = 4;
 
-/// The most frames of records and claims that one datagram can make a node send, and the most lists
-/// and sets of symbols in it that are looked at.
-pub(super) const GENEROSITY: usize = 2048;
+/// The most lists and sets of symbols in a datagram that are looked at.
 const LISTS: u32 = 2;
-
-/// What a datagram of symbols costs of that budget.
-pub(super) const SYMBOLS_COST: usize = 16;
 
 /// A node sends newcomers this many subjects per window of this many milliseconds; beyond that it
 /// refers them to this many other nodes.

@@ -3,14 +3,13 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use crate::base::{GroupName, Ix};
+use crate::base::Ix;
 use crate::claims::AttributeKind;
 use crate::out::{Out, Say};
 use crate::picture::Picture;
 use crate::reconcile::Subject;
 use crate::repair::Sessions;
-use crate::repair::answer::{send, send_coded, send_record};
-use crate::repair::exchange::{GENEROSITY, SYMBOLS_COST};
+use crate::repair::answer::{GENEROSITY, SYMBOLS_COST, send, send_coded, send_record, version};
 use crate::wire::{Frame, Holdings, RangeSum, RecordVersion};
 
 /// The symbols for a range in which lists show no difference: it may be another part that differs.
@@ -165,10 +164,4 @@ impl Sessions {
             out.say_frame(picture.bound(to), Frame::Holdings(holdings));
         }
     }
-}
-
-/// The version of a record that this node holds.
-pub(super) fn version(picture: &Picture, group: &GroupName, ix: Ix) -> RecordVersion {
-    let clock = picture.topology.clock_of(group, ix).unwrap_or(0);
-    RecordVersion { group: group.clone(), member: picture.life(ix), clock }
 }
