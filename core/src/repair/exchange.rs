@@ -175,6 +175,11 @@ impl Sessions {
         }
     }
 
+    /// Whether this node holds most of as many subjects as there are.
+    pub(super) fn holds_most(&mut self, picture: &mut Picture, all: u64) -> bool {
+        self.stock(picture).sum(0, u64::MAX).count >= all / 4 * 3
+    }
+
     /// Answers the sums that a peer has sent.
     pub(crate) fn on_ranges(
         &mut self,
@@ -189,14 +194,14 @@ impl Sessions {
             // This ends the answer that this newcomer has asked for. If much of it is missing, it
             // was a referral to other nodes; if a little is missing, that was lost and is found
             // later.
-            let held = self.stock(picture).sum(0, u64::MAX).count;
-            if held >= all.count / 4 * 3 {
+            if self.holds_most(picture, all.count) {
                 self.settle_in(picture, out);
             } else {
                 if all.count < SMALL_PICTURE {
                     self.bears_fruit();
                 }
                 self.last = None;
+                self.promised = Some(all.count);
                 out.timers.set(Why::Repair, Some(picture.now + picture.timing.repair_soon));
             }
             return;
@@ -278,6 +283,18 @@ impl Sessions {
         }
         if is_everything(range) {
             self.name_lost(picture, out, to);
+        }
+    }
+
+    /// Sends what this node says of itself.
+    pub(super) fn give_own(&mut self, picture: &mut Picture, out: &mut Out, to: Ix) {
+        let is_own = |subject: &Subject| {
+            let (Subject::Peer(ix) | Subject::Attribute(ix, _) | Subject::Record(_, ix)) = subject;
+            *ix == Ix::ME
+        };
+        let own: Vec<Subject> = self.stock(picture).subjects(0, u64::MAX).filter(is_own).collect();
+        for subject in &own {
+            send(picture, out, to, subject, &mut self.budget);
         }
     }
 

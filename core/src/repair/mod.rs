@@ -113,6 +113,9 @@ pub(crate) struct Sessions {
     answered: bool,
     /// How many repairs in a row have changed nothing.
     vain: u8,
+    /// How much a newcomer was told that there is, if it had not got most of it when it was told: datagrams
+    /// overtake each other.
+    promised: Option<u64>,
     /// Whether a newcomer has heard a large datagram.
     hears_large: bool,
     futile: Futile,
