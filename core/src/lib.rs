@@ -312,7 +312,7 @@
 //!
 //! | feature | what it adds | what it costs |
 //! |---|---|---|
-//! | `seal` | suite *sealed*: packets are encrypted; keys can be rotated | `chacha20` |
+//! | `seal` | suite *sealed*: packets are encrypted; keys can be rotated | `aes-gcm-siv` |
 //! | `mutants` | mistakes on purpose, which a simulator has to find; never for use | |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]

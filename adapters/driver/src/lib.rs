@@ -143,7 +143,7 @@
 //!
 //! | feature | what it adds | what it costs |
 //! |---|---|---|
-//! | `seal` | suite *sealed*: packets are encrypted; keys can be rotated | `chacha20` |
+//! | `seal` | suite *sealed*: packets are encrypted; keys can be rotated | `aes-gcm-siv` |
 //! | `srv` | seeds that are services: `SRV` records | a resolver, `rsdns` |
 //!
 //! What depends on the operating system is on [a page of its own](platforms).

@@ -16,6 +16,8 @@ mod joined;
 mod messages;
 mod parts;
 mod piggyback;
+#[cfg(test)]
+mod specified;
 mod taken;
 mod tree;
 mod view;

@@ -24,9 +24,24 @@ impl FingerprintKey {
         Hash::new(self.0, 1).bytes(name.as_bytes()).finish()
     }
 
-    /// The fingerprint of what a member has said about a group, up to a clock.
-    pub(crate) fn record(self, group: u64, member: NodeId, epoch: Epoch, clock: u64) -> u64 {
-        Hash::new(self.0, 2).word(group).node(member).word(epoch.0).word(clock).finish()
+    /// The fingerprint of what a member has said about a group, up to a clock; `content` is the sum of
+    /// its [writes](Self::write).
+    pub(crate) fn record(
+        self,
+        group: u64,
+        member: NodeId,
+        epoch: Epoch,
+        clock: u64,
+        content: u64,
+    ) -> u64 {
+        let hash = Hash::new(self.0, 2).word(group).node(member).word(epoch.0);
+        hash.word(clock).word(content).finish()
+    }
+
+    /// The fingerprint of a write that is no tombstone.
+    pub(crate) fn write(self, start: u32, end: u32, op: u8, port: u16, clock: u64) -> u64 {
+        let (keys, what) = (u64::from(start) << 32 | u64::from(end), u64::from(op) << 16);
+        Hash::new(self.0, 8).word(keys).word(what | u64::from(port)).word(clock).finish()
     }
 
     /// The position of a record.
@@ -95,8 +110,11 @@ mod tests {
         for port in 0..64 {
             for epoch in 0..8 {
                 for count in 0..64 {
-                    values.push(key.record(1, id(port), Epoch(epoch), count));
-                    values.push(key.record(2, id(port), Epoch(epoch), count));
+                    values.push(key.record(1, id(port), Epoch(epoch), count, 0));
+                    values.push(key.record(2, id(port), Epoch(epoch), count, 0));
+                    values.push(key.record(1, id(port), Epoch(epoch), count, 1));
+                    values.push(key.write(port.into(), 99, epoch as u8, 7, count));
+                    values.push(key.write(9, 100 + count as u32, epoch as u8, port, 7));
                     values.push(key.peer(id(port), Epoch(epoch), count as u32, 0, 0));
                     values.push(key.peer(id(port), Epoch(epoch), count as u32, 1, 0));
                     values.push(key.attribute(id(port), Epoch(epoch), 0, count, &[]));
@@ -117,7 +135,7 @@ mod tests {
     fn opposite_steps_do_not_cancel() {
         let key = FingerprintKey::default();
         let step = |port, clock| {
-            let at = |clock| key.record(7, id(port), Epoch(1), clock);
+            let at = |clock| key.record(7, id(port), Epoch(1), clock, 0);
             at(clock + 1).wrapping_sub(at(clock))
         };
         assert_distinct((0..100).flat_map(|port| (0..1000).map(move |c| step(port, c))).collect());
@@ -126,7 +144,7 @@ mod tests {
     #[test]
     fn another_key_gives_other_values() {
         let (a, b) = (FingerprintKey::default(), FingerprintKey([1, 2]));
-        assert_ne!(a.record(1, id(1), Epoch(1), 1), b.record(1, id(1), Epoch(1), 1));
+        assert_ne!(a.record(1, id(1), Epoch(1), 1, 0), b.record(1, id(1), Epoch(1), 1, 0));
         assert_ne!(a.peer_position(id(1)), b.peer_position(id(1)));
     }
 
@@ -136,8 +154,8 @@ mod tests {
         let key = FingerprintKey::default();
         let group = key.group(&GroupName::try_from("groupmanager").unwrap());
         assert_eq!(
-            [group, key.record(group, id(29999), Epoch(5), 3), key.peer_position(id(29999))],
-            [12_297_630_802_053_275_287, 14_668_576_754_379_659_238, 233_794_845_763_020_817]
+            [group, key.record(group, id(29999), Epoch(5), 3, 0), key.peer_position(id(29999))],
+            [12_297_630_802_053_275_287, 14_375_101_837_376_445_859, 233_794_845_763_020_817]
         );
     }
 }

@@ -5,7 +5,13 @@ use crate::claims::AttributeKind;
 use crate::out::{Out, Say};
 use crate::picture::Picture;
 use crate::reconcile::Subject;
-use crate::wire::{Coded, Frame, RangeSum};
+use crate::wire::{Coded, Frame, RangeSum, RecordVersion};
+
+/// The most frames of records and claims that one datagram can make a node send.
+pub(super) const GENEROSITY: usize = 2048;
+
+/// What a datagram of symbols costs of that budget.
+pub(super) const SYMBOLS_COST: usize = 16;
 
 /// Sends sums, as many in a datagram as fit.
 pub(super) fn ask(picture: &Picture, out: &mut Out, to: Ix, ranges: &[RangeSum]) {
@@ -67,4 +73,10 @@ pub(super) fn send_record(
         *budget = budget.saturating_sub(1);
         out.say_frame(destination, Frame::Record { group: group.clone(), delta });
     }
+}
+
+/// The version of a record that this node holds.
+pub(super) fn version(picture: &Picture, group: &GroupName, ix: Ix) -> RecordVersion {
+    let clock = picture.topology.clock_of(group, ix).unwrap_or(0);
+    RecordVersion { group: group.clone(), member: picture.life(ix), clock }
 }

@@ -11,13 +11,14 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::base::{GroupName, Ix};
-use crate::claims::AttributeKind;
-use crate::out::{Out, Say, Why};
+use crate::out::{Out, Why};
 use crate::picture::Picture;
 use crate::reconcile::{Cells, Decoded, Element, Subject};
-use crate::repair::answer::{ask, send, send_coded, send_record};
+use crate::repair::answer::{
+    GENEROSITY, SYMBOLS_COST, ask, send, send_coded, send_record, version,
+};
 use crate::repair::{SMALL_PICTURE, Sessions};
-use crate::wire::{Coded, Frame, Holdings, Lacking, RangeSum, RecordVersion};
+use crate::wire::{Coded, Frame, Holdings, Lacking, RangeSum};
 
 /// The differences that the symbols of one datagram are meant to settle, and the most ranges into
 /// which a range with more is split.
@@ -31,13 +32,8 @@ const LIST: u64 = 48;
 /// A record with more writes than this is not sent unasked, as the other side may have most of it.
 const SMALL_RECORD: usize = 4;
 
-/// The most frames of records and claims that one datagram can make a node send, and the most lists
-/// and sets of symbols in it that are looked at.
-const GENEROSITY: usize = 2048;
+/// The most lists and sets of symbols in a datagram that are looked at.
 const LISTS: u32 = 2;
-
-/// What a datagram of symbols costs of that budget.
-const SYMBOLS_COST: usize = 16;
 
 /// A node sends newcomers this many subjects per window of this many milliseconds; beyond that it
 /// refers them to this many other nodes.
@@ -179,6 +175,11 @@ impl Sessions {
         }
     }
 
+    /// Whether this node holds most of as many subjects as there are.
+    pub(super) fn holds_most(&mut self, picture: &mut Picture, all: u64) -> bool {
+        self.stock(picture).sum(0, u64::MAX).count >= all / 4 * 3
+    }
+
     /// Answers the sums that a peer has sent.
     pub(crate) fn on_ranges(
         &mut self,
@@ -193,14 +194,14 @@ impl Sessions {
             // This ends the answer that this newcomer has asked for. If much of it is missing, it
             // was a referral to other nodes; if a little is missing, that was lost and is found
             // later.
-            let held = self.stock(picture).sum(0, u64::MAX).count;
-            if held >= all.count / 4 * 3 {
+            if self.holds_most(picture, all.count) {
                 self.settle_in(picture, out);
             } else {
                 if all.count < SMALL_PICTURE {
                     self.bears_fruit();
                 }
                 self.last = None;
+                self.promised = Some(all.count);
                 out.timers.set(Why::Repair, Some(picture.now + picture.timing.repair_soon));
             }
             return;
@@ -236,83 +237,6 @@ impl Sessions {
             }
         }
         ask(picture, out, from, &questions);
-    }
-
-    /// Compares what a peer lists with what this node holds; sends what the peer lacks, asks for
-    /// what this node lacks. Claims have been taken in already.
-    pub(crate) fn on_holdings(
-        &mut self,
-        picture: &mut Picture,
-        out: &mut Out,
-        from: Ix,
-        theirs: &Holdings,
-    ) {
-        self.answered();
-        let to = picture.bound(from);
-        let mut listed = BTreeSet::new();
-        for claim in &theirs.claims {
-            if let Some(ix) = picture.find(claim.life.id) {
-                listed.insert(Subject::Peer(ix));
-                if picture.weigh(ix, claim).is_lt() {
-                    let claim = picture.claim(ix);
-                    out.say(to, Say::Held(Frame::Claim(claim)));
-                }
-            }
-        }
-        for RecordVersion { group, member, clock } in &theirs.records {
-            let Some(ix) = picture.find(member.id) else {
-                if self.unknown.may_ask(picture, member.id) {
-                    let member = *member;
-                    out.say_frame(to, Frame::Want { group: group.clone(), member, since: 0 });
-                }
-                continue;
-            };
-            listed.insert(Subject::Record(group.clone(), ix));
-            let epoch = picture.life(ix).epoch;
-            let have = picture.topology.clock_of(group, ix).unwrap_or(0);
-            if member.epoch == epoch && *clock > have && ix != Ix::ME {
-                let member = *member;
-                out.say_frame(to, Frame::Want { group: group.clone(), member, since: have });
-            } else if member.epoch < epoch || *clock < have {
-                let since = if member.epoch < epoch { 0 } else { *clock };
-                send_record(picture, out, from, group, ix, since, &mut self.budget);
-            }
-        }
-        let mut wanted = Vec::new();
-        for version in &theirs.attributes {
-            let Some(ix) = picture.find(version.life.id) else {
-                continue;
-            };
-            listed.insert(Subject::Attribute(ix, version.kind.0));
-            let have = picture.attribute_version(ix, version.kind);
-            let theirs_is_later = have.version < version.version;
-            if picture.life(ix) == version.life && theirs_is_later && !theirs.answer {
-                wanted.push(have);
-            } else if !theirs_is_later && have != *version {
-                out.say_frame(to, picture.attribute_frame(ix, version.kind));
-            }
-        }
-        if !wanted.is_empty() {
-            let (from, to_position) = (theirs.from, theirs.to);
-            let answer = Holdings {
-                from,
-                to: to_position,
-                answer: true,
-                claims: Vec::new(),
-                records: Vec::new(),
-                attributes: wanted,
-            };
-            out.say_frame(to, Frame::Holdings(answer));
-        }
-        if theirs.answer {
-            self.listed.append(&mut listed);
-        } else {
-            let mine: Vec<Subject> =
-                self.stock(picture).subjects(theirs.from, theirs.to).take(GENEROSITY).collect();
-            for subject in mine.into_iter().filter(|subject| !listed.contains(subject)) {
-                send(picture, out, from, &subject, &mut self.budget);
-            }
-        }
     }
 
     /// Sends a newcomer everything, or claims about a few other nodes if there are too many
@@ -362,6 +286,18 @@ impl Sessions {
         }
     }
 
+    /// Sends what this node says of itself.
+    pub(super) fn give_own(&mut self, picture: &mut Picture, out: &mut Out, to: Ix) {
+        let is_own = |subject: &Subject| {
+            let (Subject::Peer(ix) | Subject::Attribute(ix, _) | Subject::Record(_, ix)) = subject;
+            *ix == Ix::ME
+        };
+        let own: Vec<Subject> = self.stock(picture).subjects(0, u64::MAX).filter(is_own).collect();
+        for subject in &own {
+            send(picture, out, to, subject, &mut self.budget);
+        }
+    }
+
     /// Tells a newcomer of the nodes that were lost: all nodes retry those, so that a cluster that
     /// was cut in two finds itself again even if every node of one half has been restarted
     /// meanwhile. Nodes that have left, and what lost nodes have said, are not told.
@@ -376,55 +312,6 @@ impl Sessions {
             send(picture, out, to, &Subject::Peer(ix), &mut self.budget);
         }
     }
-
-    /// Lists the subjects of a range, in as many datagrams as that takes.
-    fn list(&mut self, picture: &mut Picture, out: &mut Out, to: Ix, range: RangeSum) {
-        let (from, until) = (range.from, range.to);
-        let held: Vec<Subject> = self.stock(picture).subjects(from, until).collect();
-        let mut holdings = Holdings {
-            from,
-            to: until,
-            answer: false,
-            claims: Vec::new(),
-            records: Vec::new(),
-            attributes: Vec::new(),
-        };
-        let mut cost = 64;
-        for subject in &held {
-            match subject {
-                Subject::Peer(ix) => {
-                    let claim = picture.claim(*ix);
-                    cost += crate::wire::claim_cost(&claim);
-                    holdings.claims.push(claim);
-                }
-                Subject::Attribute(ix, kind) => {
-                    let version = picture.attribute_version(*ix, AttributeKind(*kind));
-                    cost += crate::wire::attribute_version_cost(&version);
-                    holdings.attributes.push(version);
-                }
-                Subject::Record(group, ix) => {
-                    let version = version(picture, group, *ix);
-                    cost += crate::wire::record_version_cost(&version);
-                    holdings.records.push(version);
-                }
-            }
-        }
-        if cost > picture.datagram(to) - crate::wire::OVERHEAD && range.count > 1 {
-            for half in self.stock(picture).split(from, until, 2) {
-                if half.count < range.count {
-                    self.list(picture, out, to, half);
-                }
-            }
-        } else {
-            out.say_frame(picture.bound(to), Frame::Holdings(holdings));
-        }
-    }
-}
-
-/// The version of a record that this node holds.
-fn version(picture: &Picture, group: &GroupName, ix: Ix) -> RecordVersion {
-    let clock = picture.topology.clock_of(group, ix).unwrap_or(0);
-    RecordVersion { group: group.clone(), member: picture.life(ix), clock }
 }
 
 /// Whether a sum is over all positions.

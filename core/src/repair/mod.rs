@@ -3,7 +3,7 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `session` | when a repair begins, and with whom |
-//! | `exchange`, `answer`, `stock` | what is exchanged, and from what it is made |
+//! | `exchange`, `lists`, `answer`, `stock` | what is exchanged, and from what it is made |
 //! | `futile` | which repairs are not worth another try |
 //! | `gaps` | asking for writes that a multicast has shown to be missing |
 //! | `tombstones` | what is forgotten: removed items, and nodes that have been gone for long |
@@ -12,6 +12,7 @@ mod answer;
 mod exchange;
 mod futile;
 mod gaps;
+mod lists;
 mod session;
 mod stock;
 mod tombstones;
@@ -112,6 +113,9 @@ pub(crate) struct Sessions {
     answered: bool,
     /// How many repairs in a row have changed nothing.
     vain: u8,
+    /// How much a newcomer was told that there is, if it had not got most of it when it was told: datagrams
+    /// overtake each other.
+    promised: Option<u64>,
     /// Whether a newcomer has heard a large datagram.
     hears_large: bool,
     futile: Futile,

@@ -8,9 +8,9 @@ use crate::base::Ix;
 use crate::mutants::mutated;
 use crate::out::{Out, Say, Why};
 use crate::picture::{Newness, Picture};
-use crate::repair::Sessions;
 use crate::repair::answer::{ask, send_coded};
 use crate::repair::stock::Stock;
+use crate::repair::{SMALL_PICTURE, Sessions};
 use crate::wire::{Frame, RangeSum};
 
 /// Unequal comparisons in a row before a repair starts.
@@ -153,6 +153,11 @@ impl Sessions {
             out.say(picture.bound(with), Say::Ping);
         }
         if !picture.newness.caught_up {
+            let promised = self.promised.take();
+            if promised.is_some_and(|all| self.holds_most(picture, all)) {
+                self.settle_in(picture, out);
+                return;
+            }
             if self.last.is_none() {
                 self.begin(picture, out, with);
             }
@@ -210,9 +215,14 @@ impl Sessions {
             let coded = stock.coded(0, u64::MAX);
             send_coded(picture, out, with, coded);
         } else {
-            // A newcomer holds next to nothing: one range, answered with everything in it.
+            // A newcomer holds next to nothing, or it has got what it holds from others just now.
             let everything = self.stock(picture).sum(0, u64::MAX);
-            self.give(picture, out, with, &everything);
+            if everything.count <= SMALL_PICTURE {
+                self.give(picture, out, with, &everything);
+            } else {
+                self.give_own(picture, out, with);
+            }
+            // One range, answered with everything in it.
             ask(picture, out, with, &[RangeSum { from: 0, to: u64::MAX, sum: 0, count: 0 }]);
         }
     }

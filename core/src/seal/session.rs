@@ -48,9 +48,7 @@ impl Schedule {
         purpose[1..].copy_from_slice(&octets(sender));
         match self.suite {
             Suite::Authenticated => {
-                let mut key = Zeroizing::new([0; 32]);
-                self.derive(&purpose, key.as_mut());
-                let mac = Hmac::new_from_slice(key.as_ref());
+                let mac = Hmac::new_from_slice(self.derive(&purpose).as_ref());
                 Session::Authenticated(mac.expect("HMAC takes keys of any length"))
             }
             #[cfg(feature = "seal")]
@@ -61,13 +59,13 @@ impl Schedule {
     /// What encrypts for this purpose.
     #[cfg(feature = "seal")]
     pub(super) fn cipher(&self, purpose: &[u8]) -> Cipher {
-        let mut keys = Zeroizing::new([0; Cipher::KEYS]);
-        self.derive(purpose, keys.as_mut());
-        Cipher::new(&keys)
+        Cipher::new(*self.derive(purpose))
     }
 
-    fn derive(&self, purpose: &[u8], key: &mut [u8]) {
-        self.root.expand(purpose, key).expect("64 bytes are two blocks of HKDF");
+    fn derive(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+        let mut key = Zeroizing::new([0; 32]);
+        self.root.expand(purpose, key.as_mut()).expect("32 bytes are one block of HKDF");
+        key
     }
 }
 

@@ -11,7 +11,7 @@ pub enum Suite {
     /// them.
     #[default]
     Authenticated,
-    /// The same tag, and the frames are encrypted with XChaCha20: without the key one can neither read
+    /// AES-256-GCM-SIV (RFC 8452), with a tag of 16 bytes, too: without the key one can neither read
     /// packets nor make them. See [the module](super) for why it is this one.
     #[cfg(feature = "seal")]
     Sealed,

@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 use super::change::{Change, Changes, OwnerChange};
 use super::index::{Entry, Index};
 use super::item::{Item, Op, TimedItem, Write};
-use super::record::{Body, Note, Record};
+use super::record::{Body, Note, Record, Version};
 use crate::base::{GroupName, Ix, Life, fold, growth};
 use crate::reconcile::FingerprintKey;
 
@@ -44,11 +44,11 @@ pub(super) struct Writer {
     pub(super) serving: Option<OwnerChange>,
 }
 
-/// What became of a record: clocks and numbers of items, before and after.
+/// What became of a record: versions and numbers of items, before and after.
 pub(super) struct Amended {
-    /// The clock; `None` if there was no record.
-    pub(super) before: Option<u64>,
-    pub(super) after: u64,
+    /// The version; `None` if there was no record.
+    pub(super) before: Option<Version>,
+    pub(super) after: Version,
     /// Whether anything but tombstones was in it, and is.
     pub(super) was_live: bool,
     pub(super) is_live: bool,
@@ -105,13 +105,13 @@ impl Group {
         let known = self.position(ix);
         let at = known.unwrap_or_else(|| self.add(ix));
         let record = &mut self.records[at];
-        let before = known.map(|_| record.clock());
+        let before = known.map(|_| record.version());
         let (items_before, was_live) = (record.len(), record.is_live());
         let (name, index) = (&self.name, &mut self.index);
         record.amend(|body| {
             edit(body, &mut |old, new| note(name, index, writer, changes, old, new));
         });
-        let (after, items_after, is_live) = (record.clock(), record.len(), record.is_live());
+        let (after, items_after, is_live) = (record.version(), record.len(), record.is_live());
         self.listed += u32::from(items_after > 0);
         self.listed -= u32::from(items_before > 0);
         Amended { before, after, was_live, is_live, items_before, items_after }

@@ -10,6 +10,7 @@ use super::change::Changes;
 use super::group::{Amended, Group};
 use super::item::{GroupRecords, KeyRange, Op, RecordDelta, Write};
 use super::limits::{CLOCK_STEP, MergeError};
+use super::query::record_print;
 use super::stage::Stage;
 use super::{Topology, groups::Slot};
 use crate::base::{Epoch, GroupName, Ix, Life, NodeId};
@@ -205,7 +206,7 @@ impl Topology {
             self.records_of[ix.index()] -= 1;
             if !self.roster.is_retired(ix) && record.is_live() {
                 group.counted -= 1;
-                let print = self.key.record(group.digest, life.id, life.epoch, record.clock());
+                let print = record_print(self.key, group.digest, life, record.version());
                 let position = self.key.record_position(group.digest, life.id);
                 self.root.subtract(print, || (position, Subject::Record(group.name.clone(), ix)));
             } else {
@@ -294,7 +295,7 @@ impl Topology {
         let digest = group.digest;
         self.items = self.items + amended.items_after - amended.items_before;
         let living = !self.roster.is_retired(ix);
-        let print = |clock| self.key.record(digest, life.id, life.epoch, clock);
+        let print = |version| record_print(self.key, digest, life, version);
         let position = || self.key.record_position(digest, life.id);
         let what = |group: &Group| (position(), Subject::Record(group.name.clone(), ix));
         if let Some(before) = amended.before.filter(|_| living && amended.was_live) {
@@ -330,10 +331,10 @@ impl Topology {
         let life = self.roster.life(ix);
         for group in self.groups.iter_mut() {
             let live = group.record(ix).filter(|record| record.is_live());
-            let Some((clock, len)) = live.map(|record| (record.clock(), record.len())) else {
+            let Some((version, len)) = live.map(|record| (record.version(), record.len())) else {
                 continue;
             };
-            let print = self.key.record(group.digest, life.id, life.epoch, clock);
+            let print = record_print(self.key, group.digest, life, version);
             let position = || self.key.record_position(group.digest, life.id);
             let name = &group.name;
             let what = || (position(), Subject::Record(name.clone(), ix));

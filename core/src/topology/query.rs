@@ -7,10 +7,10 @@ use super::Topology;
 use super::coverage::Coverage;
 use super::group::{Group, timed};
 use super::item::{GroupRecords, Op, RecordDelta, TimedItem, Write};
-use super::record::Record;
+use super::record::{Record, Version};
 use super::route::{Fence, Route, Server};
 use super::shortfall::{self, Shortfall};
-use crate::base::{Epoch, GroupName, Ix, NodeId};
+use crate::base::{Epoch, GroupName, Ix, Life, NodeId};
 use crate::reconcile::{FingerprintKey, Root};
 use crate::topology::limits::DownMembers;
 use crate::topology::roster::Roster;
@@ -315,11 +315,11 @@ impl Topology {
     }
 
     fn mark<'a>(&self, group: &'a Group, record: &Record) -> Option<RecordMark<'a>> {
-        let (member, clock) = (record.member(), record.clock());
+        let member = record.member();
         let life = self.roster.life(member);
         (record.is_live() && !self.roster.is_retired(member)).then(|| RecordMark {
             position: self.key.record_position(group.digest, life.id),
-            fingerprint: self.key.record(group.digest, life.id, life.epoch, clock),
+            fingerprint: record_print(self.key, group.digest, life, record.version()),
             group: &group.name,
             member,
         })
@@ -329,6 +329,11 @@ impl Topology {
     pub(super) fn is_shown(&self, ix: Ix) -> bool {
         self.down == DownMembers::List || self.roster.status(ix).is_present()
     }
+}
+
+/// The fingerprint of a version of a record of a group with this digest.
+pub(super) fn record_print(key: FingerprintKey, group: u64, life: Life, version: Version) -> u64 {
+    key.record(group, life.id, life.epoch, version.clock, version.content)
 }
 
 /// The most bytes that a delta takes beside its writes and the name of its group: a life, its

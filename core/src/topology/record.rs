@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::item::{KeyRange, Op, Write};
 use crate::base::{Ix, growth};
+use crate::reconcile::FingerprintKey;
 
 /// A record. Most members say one thing about a group, so that case takes no second allocation:
 /// 24 bytes in all.
@@ -27,8 +28,17 @@ pub(super) struct Body {
     pub(super) floor: u64,
     /// The last write to each range, by range.
     writes: Vec<Write>,
-    /// How many of them are no tombstones.
+    /// How many of them are no tombstones, and the sum of their fingerprints.
     live: u32,
+    content: u64,
+}
+
+/// What the fingerprint of a record covers.
+#[derive(Clone, Copy)]
+pub(super) struct Version {
+    pub(super) clock: u64,
+    /// The sum over the writes that are no tombstones: those each node drops when it likes.
+    pub(super) content: u64,
 }
 
 impl Record {
@@ -48,6 +58,14 @@ impl Record {
             Self::One { clock, .. } => *clock,
             Self::Many { body, .. } => body.clock,
         }
+    }
+
+    pub(super) fn version(&self) -> Version {
+        let content = match self {
+            Self::One { .. } => self.writes().map(print).fold(0, u64::wrapping_add),
+            Self::Many { body, .. } => body.content,
+        };
+        Version { clock: self.clock(), content }
     }
 
     pub(super) fn floor(&self) -> u64 {
@@ -103,7 +121,8 @@ impl Record {
     pub(super) fn amend<R>(&mut self, edit: impl FnOnce(&mut Body) -> R) -> R {
         if let Self::One { member, clock, .. } = *self {
             let live = u32::from(self.is_live());
-            let body = Body { clock, floor: 0, writes: self.writes().collect(), live };
+            let content = self.version().content;
+            let body = Body { clock, floor: 0, writes: self.writes().collect(), live, content };
             *self = Self::Many { member, body: Box::new(body) };
         }
         let Self::Many { member, body } = self else { unreachable!("was just made so") };
@@ -120,6 +139,16 @@ impl Record {
         }
         result
     }
+}
+
+/// What a write adds to the content of a record. The same under every key of fingerprints, as that of a
+/// record has its own.
+fn print(write: Write) -> u64 {
+    if write.op == Op::Remove {
+        return 0;
+    }
+    let Write { range, op, port, clock } = write;
+    FingerprintKey::default().write(range.start(), range.end(), op as u8, port, clock)
 }
 
 /// Called for each range whose last write changes, with the write before and the write after.
@@ -146,6 +175,7 @@ impl Body {
         };
         self.live += u32::from(write.op != Op::Remove);
         self.live -= u32::from(old.is_some_and(|old| old.op != Op::Remove));
+        self.content = self.content.wrapping_add(print(write)).wrapping_sub(old.map_or(0, print));
         note(old, Some(write));
     }
 
@@ -197,7 +227,8 @@ impl Body {
             note(None, Some(*write));
         }
         let live = new.iter().filter(|write| write.op != Op::Remove).count() as u32;
-        *self = Self { clock, floor, writes: new, live };
+        let content = new.iter().copied().map(print).fold(0, u64::wrapping_add);
+        *self = Self { clock, floor, writes: new, live, content };
     }
 
     /// Where the write to a range stands, or would stand.

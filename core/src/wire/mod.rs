@@ -41,30 +41,34 @@
 //! A group key is 32 random bytes and a suite, which is one byte: `0x01` authenticated or `0x02` sealed. A node holds
 //! up to [eight](crate::Keyring::MOST) of them, accepts all of these, and sends with one.
 //!
-//! With `HKDF` as in RFC 5869 over SHA-256, the keys of a sender for its life are
+//! With `HKDF` as in RFC 5869 over SHA-256, the key of a sender for its life is
 //!
 //! ```text
 //! root = HKDF-Extract(salt: "scalesmall 2 packet " | cluster name, ikm: the 32 bytes)
-//! authenticated:  mac         = HKDF-Expand(root, info: 01 | id | epoch, length: 32)
-//! sealed:         mac, stream = HKDF-Expand(root, info: 02 | id | epoch, length: 64), 32 bytes each
+//! key  = HKDF-Expand(root, info: suite | id | epoch, length: 32)
 //! ```
 //!
 //! and with `header` for all bytes before the frames, a packet is protected by
 //!
 //! ```text
-//! both:    tag    = the first 16 bytes of HMAC-SHA-256(mac, header | frames | receiver)
-//! sealed:  frames = XChaCha20(stream, nonce: tag | packet number in 8 bytes), from block 0 on
+//! authenticated:  tag         = the first 16 bytes of HMAC-SHA-256(key, header | frames | receiver)
+//! sealed:         frames, tag = AES-256-GCM-SIV(key, nonce: 00000000 | packet number in 8 bytes,
+//!                                               associated data: header | receiver, text: frames)
 //! ```
 //!
-//! (RFC 2104; draft-irtf-cfrg-xchacha-03.) The tag is one over the frames in clear, so a receiver of a sealed packet
-//! decrypts first and believes nothing before it has checked the tag. [Why this cipher](crate::seal#which-cipher).
+//! (RFC 2104; RFC 8452.) The tag of a sealed packet is one over the frames in clear, so a receiver decrypts
+//! first and believes nothing before it has checked the tag. [Why this cipher](crate::seal#which-cipher).
 //! `receiver` is the id and the epoch of the receiver, 8 bytes each, if the packet is
 //! **bound**, else nothing; it is never sent. So a bound packet proves that its sender has heard
 //! from this very life of the receiver, and it is void in all later ones. The tag covers the flag,
 //! so neither kind passes for the other. Tags are compared in constant time. No
 //! packet number is used twice in a life; where a machine was set back and one is, two sealed packets
-//! show whether they are the same, and nothing else. An embedder that starts a life must
-//! make sure that its epoch was never used before.
+//! show whether their headers, receivers and frames are the same, and nothing else. An embedder that starts a
+//! life must make sure that its epoch was never used before.
+//!
+//! **Bound of a key.** RFC 8452 (section 9) advises at most 2^49 texts of up to 1 MiB under one key, with no
+//! nonce used more than 256 times. A key serves one life of one sender, whose packets are shorter and have each
+//! their own number: a life that sends 100,000 packets a second reaches that after 178 years.
 //!
 //! A node keeps a [sliding window](crate::seal::Window) of 64 packet numbers for each sender and
 //! epoch, and a wider one of 1,024 for a while where packets overtake each other by more. A number
@@ -236,9 +240,9 @@
 //! above, of the key that opens it:
 //!
 //! ```text
-//! mac, stream = HKDF-Expand(root, info: "wrap", length: 64), 32 bytes each
-//! tag         = the first 16 bytes of HMAC-SHA-256(mac, id in it | generation | suite | the 32 bytes)
-//! encrypted   = XChaCha20(stream, nonce: tag | 0 in 8 bytes, the 32 bytes)
+//! key            = HKDF-Expand(root, info: "wrap", length: 32)
+//! encrypted, tag = AES-256-GCM-SIV(key, nonce: 00000000 | generation in 8 bytes,
+//!                                  associated data: id in it | generation | suite, text: the 32 bytes)
 //! ```
 //!
 //! So the same two keys make the same bytes at every node. When which node offers, takes, uses and drops a key:
@@ -267,6 +271,10 @@
 //! A node that does not know these frames goes on as if they had not come: it takes `TooLarge` for
 //! no acknowledgement, so it tries again and then gives the part to another node, as if the packet
 //! had been lost.
+//!
+//! # Fingerprints and routes
+//!
+#![doc = include_str!("fingerprints.md")]
 //!
 //! # Coded symbols
 //!

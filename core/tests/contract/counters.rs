@@ -1,15 +1,18 @@
 //! Packet numbers that others remember: a node whose numbers they have seen before is told so, and
 //! begins a new life.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use scalesmall_core::wire::Frame;
+use scalesmall_core::seal::Opener;
+use scalesmall_core::wire::{Frame, Header, TAG_LEN};
 use scalesmall_core::{
-    Arrival, DatagramError, Destination, Engine, Event, Instant, Life, Recipients, Status, Tag,
+    Arrival, Config, DatagramError, Destination, Engine, Event, Instant, Life, Liveness,
+    Recipients, Status, Suite, Tag,
 };
 use scalesmall_hostile::{
-    EPOCH, Holder, START, addr, cluster, config, drain, engine, id, keys, receiver,
+    EPOCH, Holder, START, addr, cluster, config, drain, engine, id, keys, keys_of, receiver,
 };
 
 use crate::ms;
@@ -84,6 +87,85 @@ fn a_node_set_back_to_a_snapshot_is_back_soon_and_nobody_calls_it_down() {
         let others = delivered(&net).iter().filter(|(number, _)| *number != 3).count();
         assert_eq!(others, 0, "a message comes twice");
     }
+}
+
+/// The packets of one life that node 3 has sent by unicast, by number and receiver: the frames as they were
+/// sent, the frames in clear, and the tag.
+type Heard = BTreeMap<(u64, u16), (Vec<u8>, Vec<u8>, [u8; TAG_LEN])>;
+
+/// What an onlooker has heard of node 3 in a life, opened by somebody with the key.
+fn overheard(net: &Net, life: Life) -> Heard {
+    let keys = keys_of(Suite::Sealed);
+    let mut opener = Opener::new(&keys, &cluster(), Liveness::On, 4);
+    let mut heard = Heard::new();
+    for (_, to, datagram) in net.sent.iter().filter(|(from, ..)| *from == 3) {
+        let (header, start) = Header::parse(datagram).unwrap();
+        let to = (1..=8).find(|&number| *to == Destination::Unicast(addr(number)));
+        let Some(to) = to.filter(|_| header.sender == life) else { continue };
+        let me = Life { id: id(to), epoch: EPOCH };
+        let Ok(plain) = opener.open(&header, datagram, me) else { continue };
+        let (sealed, tag) = datagram[start..].split_last_chunk().unwrap();
+        heard.insert((header.packet, to), (sealed.to_vec(), plain.to_vec(), *tag));
+    }
+    heard
+}
+
+/// A machine that is set back and says other things under the numbers that it has used: an onlooker who
+/// has heard both sees that they differ and no more, nothing is delivered twice, and the node is back soon.
+#[test]
+fn packets_under_used_numbers_give_nothing_away_in_suite_sealed() {
+    let config = Config::lan([9; 32], cluster(), keys_of(Suite::Sealed));
+    let mut net = Net::settled_with(8, &config);
+    net.run_for(Duration::from_secs(60));
+    let snapshot = net.engines[2].clone();
+    net.sent.clear();
+    net.events.clear();
+    let say = |net: &mut Net, text: &'static str| {
+        let payload = Bytes::from_static(text.as_bytes());
+        net.on(3, |engine, now| engine.broadcast(now, Recipients::All, Tag(1), payload)).unwrap();
+        net.run_for(Duration::from_secs(1));
+    };
+    let said = ["transfer 100 to the account of one", "cancel that, transfer 999 to another"];
+    let others = |net: &Net, text: &str| {
+        let copies =
+            delivered(net).into_iter().filter(|(by, it)| *by != 3 && it == text.as_bytes());
+        (1..=8)
+            .map(|number| copies.clone().filter(|(by, _)| *by == number).count())
+            .collect::<Vec<_>>()
+    };
+    let once = [1, 1, 0, 1, 1, 1, 1, 1];
+    say(&mut net, said[0]);
+    net.run_for(Duration::from_secs(5));
+    assert_eq!(others(&net, said[0]), once);
+    let life = net.engines[2].life();
+    let before = overheard(&net, life);
+    net.sent.clear();
+    net.engines[2] = snapshot;
+    say(&mut net, said[1]);
+    until_well(&mut net, Duration::from_secs(4));
+    let after = overheard(&net, life);
+    let (mut pairs, mut bytes, mut equal) = (0, 0, 0);
+    for (place, (sealed, plain, tag)) in &after {
+        let Some((other_sealed, other_plain, other_tag)) = before.get(place) else { continue };
+        if plain == other_plain {
+            continue;
+        }
+        pairs += 1;
+        assert_ne!(tag, other_tag, "packet {place:?}");
+        let [in_clear, on_wire] = [(plain, other_plain), (sealed, other_sealed)]
+            .map(|(one, other)| one.iter().zip(other).map(|(a, b)| a ^ b).collect::<Vec<u8>>());
+        bytes += in_clear.len();
+        equal += in_clear.iter().zip(&on_wire).filter(|(a, b)| a == b).count();
+    }
+    assert!(pairs >= 3 && bytes > 60, "{pairs} numbers were used twice, with {bytes} bytes");
+    // By chance one byte of 256 agrees; under one key stream all would.
+    assert!(equal * 32 < bytes, "{equal} of {bytes} differences show through");
+    net.run_for(Duration::from_secs(20));
+    assert_eq!((hidden(&net), renewals(&net, 3)), (0, 1));
+    assert_eq!(others(&net, said[0]), once, "delivered twice");
+    assert!(others(&net, said[1]).iter().all(|&copies| copies <= 1), "delivered twice");
+    say(&mut net, "after");
+    assert_eq!(others(&net, "after"), once);
 }
 
 /// A process that begins its former epoch again, with the first packet number.

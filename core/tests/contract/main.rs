@@ -9,6 +9,7 @@ mod attributes;
 mod calls;
 mod causes;
 mod conflict;
+mod content;
 mod counters;
 mod determinism;
 mod draining;
