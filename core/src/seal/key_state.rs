@@ -13,10 +13,8 @@ pub(crate) struct KeyState {
     pub(crate) unwraps: bool,
     /// The key that it sends with.
     pub(crate) in_use: KeyId,
-    /// The generation of the highest key that it holds.
-    pub(crate) generation: u32,
-    /// All that it holds and would use.
-    pub(crate) held: Vec<KeyId>,
+    /// All that it holds and would use, each with its generation.
+    pub(crate) held: Vec<(KeyId, u32)>,
     /// A key that it offers to those that do not hold it.
     pub(crate) offer: Option<Wrap>,
 }
@@ -25,23 +23,28 @@ const UNWRAPS: u8 = 1;
 
 impl KeyState {
     pub(crate) fn of(ring: &Keyring, offer: Option<Wrap>) -> Self {
-        let held = ring.keys().filter(|held| !held.leaked).map(|held| held.key.id()).collect();
-        let (unwraps, generation) = (cfg!(feature = "seal"), ring.highest().generation);
-        Self { unwraps, in_use: ring.primary(), generation, held, offer }
+        let usable = ring.keys().filter(|held| !held.leaked);
+        let held = usable.map(|held| (held.key.id(), held.generation)).collect();
+        Self { unwraps: cfg!(feature = "seal"), in_use: ring.primary(), held, offer }
     }
 
     pub(crate) fn holds(&self, id: KeyId) -> bool {
-        self.held.contains(&id)
+        self.generation(id).is_some()
+    }
+
+    /// The generation of a key that it holds.
+    pub(crate) fn generation(&self, id: KeyId) -> Option<u32> {
+        self.held.iter().find(|(held, _)| *held == id).map(|(_, generation)| *generation)
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(8 + 2 * self.held.len() + Wrap::LEN);
+        let mut bytes = Vec::with_capacity(4 + 6 * self.held.len() + Wrap::LEN);
         bytes.push(if self.unwraps { UNWRAPS } else { 0 });
         bytes.extend_from_slice(&self.in_use.to_bits().to_be_bytes());
-        bytes.extend_from_slice(&self.generation.to_be_bytes());
         bytes.push(self.held.len() as u8);
-        for id in &self.held {
+        for (id, generation) in &self.held {
             bytes.extend_from_slice(&id.to_bits().to_be_bytes());
+            bytes.extend_from_slice(&generation.to_be_bytes());
         }
         if let Some(offer) = &self.offer {
             offer.put(&mut bytes);
@@ -54,18 +57,18 @@ impl KeyState {
         let mut reader = Reader::new(bytes);
         let flags = reader.u8().ok()?;
         let in_use = KeyId::from_bits(reader.u16().ok()?);
-        let generation = reader.u32().ok()?;
         let count = usize::from(reader.u8().ok()?);
         if count > Keyring::MOST {
             return None;
         }
-        let held = (0..count).map(|_| reader.u16().map(KeyId::from_bits).ok());
-        let held: Vec<KeyId> = held.collect::<Option<_>>()?;
+        let held =
+            (0..count).map(|_| Some((KeyId::from_bits(reader.u16().ok()?), reader.u32().ok()?)));
+        let held: Vec<(KeyId, u32)> = held.collect::<Option<_>>()?;
         let offer = match reader.left() {
             0 => None,
             left => Some(Wrap::read(&bytes[bytes.len() - left..])?),
         };
-        Some(Self { unwraps: flags & UNWRAPS != 0, in_use, generation, held, offer })
+        Some(Self { unwraps: flags & UNWRAPS != 0, in_use, held, offer })
     }
 }
 
@@ -87,7 +90,7 @@ mod tests {
         }
         let long = [&bytes[..], &[0]].concat();
         assert_eq!(KeyState::from_bytes(&long), None);
-        assert_eq!(KeyState::from_bytes(&[1, 0, 0, 0, 0, 0, 0, 9]), None);
+        assert_eq!(KeyState::from_bytes(&[1, 0, 0, 9]), None);
     }
 
     quickcheck::quickcheck! {

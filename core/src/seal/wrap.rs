@@ -33,14 +33,12 @@ pub(crate) enum NotTaken {
     /// This build has no encryption, or not the suite of the key.
     CannotOpen,
     /// It does not open, or what is in it breaks a rule.
-    #[cfg_attr(not(feature = "seal"), expect(dead_code, reason = "nothing is opened then"))]
     Refused,
 }
 
 /// How far above all keys of a ring a wrapped key may be: a node may have been away during some
 /// rotations, and a liar must not use up the generations.
-#[cfg(feature = "seal")]
-const MOST_AHEAD: u32 = 16;
+pub(super) const MOST_GENERATIONS: u32 = 16;
 
 impl Wrap {
     /// The bytes of a wrapped key.
@@ -99,7 +97,7 @@ impl Wrap {
         let cipher = Schedule::new(cluster, &under.key).cipher(PURPOSE);
         let opens = cipher.open(0, [&self.associated(), &[]], secret.as_mut(), &self.tag);
         let ahead = self.generation.saturating_sub(ring.highest().generation);
-        if !opens || self.generation < under.generation || ahead > MOST_AHEAD {
+        if !opens || self.generation < under.generation || ahead > MOST_GENERATIONS {
             return Err(NotTaken::Refused);
         }
         let key = Key::new(suite, *secret);
@@ -194,8 +192,8 @@ mod tests {
     fn a_leaked_key_opens_nothing_and_a_generation_out_of_reach_is_refused() {
         let mut ring = ring();
         let refused = |generation| wrapped(generation).open(&cluster("a"), &self::ring()).err();
-        assert_eq!(refused(MOST_AHEAD), None);
-        assert_eq!(refused(MOST_AHEAD + 1), Some(NotTaken::Refused));
+        assert_eq!(refused(MOST_GENERATIONS), None);
+        assert_eq!(refused(MOST_GENERATIONS + 1), Some(NotTaken::Refused));
         assert_eq!(refused(u32::MAX), Some(NotTaken::Refused));
         let old = ring.primary();
         ring.insert(Key::authenticated([9; 32])).unwrap();

@@ -1,0 +1,212 @@
+//! The keys of one node while they change: the calls of its embedder, keys that others give, and what follows
+//! from what others say of theirs.
+//!
+//! All of it works on a ring and on what is known of the others, and on nothing else, so it is tried without a
+//! network. [`plan`] decides; what is here carries it out.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::cluster::ClusterName;
+use super::key::Key;
+use super::key_error::KeyError;
+use super::key_state::KeyState;
+use super::keyring::{HeldKey, Keyring, KeyringError};
+use super::rotation::{Member, plan};
+use super::wrap::{MOST_GENERATIONS, NotTaken, Wrap};
+use crate::base::{Instant, NodeId};
+use crate::packet::KeyId;
+
+/// How long a key is accepted after the last node has said that it uses a higher one: what was sent under it
+/// before arrives by then.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// The most keys above the one in use that are taken from others: a member that makes up keys must not
+/// fill the ring.
+const MOST_AHEAD: usize = 4;
+
+/// What a node keeps of keys beside its ring.
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct Exchange {
+    /// The key that this node offers to others.
+    offers: Option<KeyId>,
+    /// Since when all nodes have used the key that this one uses, and others are left.
+    replaced: Option<Instant>,
+}
+
+/// What a look has changed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes {
+    /// The key that is used from here on.
+    pub(crate) in_use: Option<KeyId>,
+    pub(crate) dropped: Vec<KeyId>,
+    /// The key to offer, and the one under which.
+    pub(crate) offer: Option<(KeyId, KeyId)>,
+}
+
+impl Exchange {
+    /// Goes on with what is under way: to a key that all hold, away from one that nobody needs.
+    pub(crate) fn look(
+        &mut self,
+        ring: &mut Keyring,
+        me: NodeId,
+        members: &[Member],
+        now: Instant,
+    ) -> Changes {
+        agree(ring, members);
+        let plan = plan(ring, me, members, self.offers);
+        let in_use = plan.go_to.filter(|&id| ring.set_primary(id).is_ok());
+        let mut dropped = plan.drop;
+        match self.replaced {
+            _ if dropped.is_empty() || in_use.is_some() => self.replaced = None,
+            None => self.replaced = Some(now),
+            Some(_) => {}
+        }
+        if self.replaced.is_none_or(|since| now.since(since) < GRACE) {
+            dropped.clear();
+        } else {
+            dropped.retain(|&id| ring.remove(id).is_ok());
+            self.replaced = None;
+        }
+        self.offers = plan.offer.map(|(id, _)| id);
+        Changes { in_use, dropped, offer: plan.offer }
+    }
+}
+
+/// Adds a key that was brought by hand. Returns whether it is new here.
+pub(crate) fn add(ring: &mut Keyring, members: &[Member], key: Key) -> Result<bool, KeyError> {
+    let id = key.id();
+    if ring.get(id).is_none()
+        && let Some(retired) = ring.retired_as(&key)
+    {
+        let leaked = retired.leaked;
+        return Err(KeyError::Retired { key: id, in_use: ring.primary(), leaked });
+    }
+    let is_new = ring.get(id).is_none();
+    let generation = generation_by_hand(ring, members, id);
+    ring.hold(HeldKey::by_hand(key, generation))?;
+    Ok(is_new)
+}
+
+/// Uses a key at once.
+pub(crate) fn use_key(
+    ring: &mut Keyring,
+    members: &[Member],
+    id: KeyId,
+    force: bool,
+) -> Result<(), KeyError> {
+    let own = ring.primary_key();
+    let wanted = ring.get(id).ok_or(KeyringError::Unknown { id })?;
+    if wanted.rank() < own.rank() {
+        return Err(KeyError::Lower { in_use: own.key.id() });
+    }
+    let lacking = members.iter().find(|it| it.living && !it.holds(id));
+    if let Some(lacking) = lacking.filter(|_| !force) {
+        return Err(KeyError::NotAll { key: id, node: lacking.id });
+    }
+    Ok(ring.set_primary(id)?)
+}
+
+/// Drops a key.
+pub(crate) fn drop_key(
+    ring: &mut Keyring,
+    members: &[Member],
+    id: KeyId,
+    force: bool,
+) -> Result<(), KeyError> {
+    let primary = ring.primary();
+    let without = members.iter().find(|it| !it.uses(primary));
+    if let Some(without) = without.filter(|_| !force && ring.get(id).is_some())
+        && id != primary
+    {
+        return Err(KeyError::NotAll { key: primary, node: without.id });
+    }
+    Ok(ring.remove(id)?)
+}
+
+/// Adds a key that is to take the place of the one in use.
+pub(crate) fn rotate(ring: &mut Keyring, members: &[Member], key: Key) -> Result<KeyId, KeyError> {
+    if !cfg!(feature = "seal") {
+        return Err(KeyError::NoEncryption);
+    }
+    let primary = ring.primary();
+    let highest = ring.keys().filter(|held| !held.leaked).max_by_key(|held| held.rank());
+    if let Some(highest) = highest.filter(|held| held.key.id() != primary) {
+        return Err(KeyError::UnderWay { key: highest.key.id(), node: None });
+    }
+    let state = |it: &Member, is: &dyn Fn(&KeyState) -> bool| it.state.as_ref().is_some_and(is);
+    if let Some(mute) = members.iter().find(|it| it.living && state(it, &|it| !it.unwraps)) {
+        return Err(KeyError::NoEncryptionAt { node: mute.id });
+    }
+    let behind = members.iter().find(|it| it.living && state(it, &|it| it.in_use != primary));
+    if let Some(behind) = behind {
+        return Err(KeyError::UnderWay { key: primary, node: Some(behind.id) });
+    }
+    let id = key.id();
+    if ring.get(id).is_some() {
+        return Err(KeyringError::SameId { id }.into());
+    }
+    let generation = next_generation(ring, members);
+    Ok(ring.hold(HeldKey::of_rotation(key, generation))?)
+}
+
+/// Takes a key that another node offers.
+pub(crate) fn take(
+    ring: &mut Keyring,
+    cluster: &ClusterName,
+    offer: &Wrap,
+) -> Result<KeyId, NotTaken> {
+    let held = offer.open(cluster, ring)?;
+    let own = ring.primary_key().rank();
+    let ahead = ring.keys().filter(|held| held.rank() > own).count();
+    if ahead >= MOST_AHEAD || ring.retired_as(&held.key).is_some() {
+        return Err(NotTaken::Refused);
+    }
+    ring.hold(held).map_err(|_| NotTaken::Refused)
+}
+
+/// What others say of a key that this node does not hold.
+fn claims(members: &[Member], id: KeyId) -> impl Iterator<Item = (u32, bool)> {
+    members.iter().filter_map(move |it| {
+        let state = it.state.as_ref()?;
+        let generation = state.generation(id)?;
+        let used = state.generation(state.in_use).map(|used| (used, state.in_use));
+        Some((generation, used > Some((generation, id))))
+    })
+}
+
+/// The generation of a key that is brought by hand: a node that has gone beyond it decides, as nodes do not go
+/// back; otherwise it is the highest one.
+fn generation_by_hand(ring: &Keyring, members: &[Member], id: KeyId) -> u32 {
+    let passed = claims(members, id).filter(|(_, passed)| *passed).map(|(claim, _)| claim).max();
+    passed.unwrap_or_else(|| next_generation(ring, members))
+}
+
+/// Above all keys that this node knows of. What others say of theirs counts within reach alone, as somebody may
+/// make it up, and others have to reach what comes of it.
+fn next_generation(ring: &Keyring, members: &[Member]) -> u32 {
+    let states = members.iter().filter_map(|it| it.state.as_ref());
+    let said = states.flat_map(|state| state.held.iter().map(|(_, generation)| *generation)).max();
+    let own = ring.highest().generation;
+    let reach = own.saturating_add(MOST_GENERATIONS / 2);
+    said.unwrap_or_default().min(reach).max(own).saturating_add(1)
+}
+
+/// Gives each key the highest place that it has anywhere, unless this node has gone beyond it: the order is
+/// to be the same at all nodes.
+fn agree(ring: &mut Keyring, members: &[Member]) {
+    let reach = ring.highest().generation.saturating_add(MOST_GENERATIONS);
+    let states = members.iter().filter_map(|it| it.state.as_ref());
+    for &(id, generation) in states.flat_map(|state| &state.held) {
+        let may = ring.get(id).is_some_and(|held| !held.replaced && !held.leaked);
+        if may && generation <= reach {
+            ring.raise(id, generation);
+        }
+    }
+}
+
+const _: () = assert!(MOST_AHEAD < Keyring::MOST);
+
+#[cfg(test)]
+#[cfg(feature = "seal")]
+mod tests;
