@@ -237,15 +237,18 @@ impl Engine {
         let members = self.key_members();
         let me = self.picture.me().id;
         let now = self.picture.now;
-        let ring = &mut self.picture.config.keys;
-        let changes = self.keys.exchange.look(ring, me, &members, now);
+        let config = &mut self.picture.config;
+        let changes = self.keys.exchange.look(&mut config.keys, &config.cluster, me, &members, now);
+        for &(id, by) in &changes.taken {
+            self.tell_of_key(id, KeyChange::Added, KeyCause::Given { by });
+        }
         if let Some(id) = changes.in_use {
             self.tell_of_key(id, KeyChange::InUse, KeyCause::HeldByAll);
         }
         for &id in &changes.dropped {
             self.tell_of_key(id, KeyChange::Dropped, KeyCause::Replaced);
         }
-        if changes.in_use.is_some() || !changes.dropped.is_empty() {
+        if changes.changed() {
             self.derive_keys();
         }
         self.publish_keys(changes.offer, &members);
@@ -333,7 +336,10 @@ impl Engine {
                 let spoke = self.keys.spoke.get(&at).copied().filter(|_| !holds);
                 let usable =
                     spoke.filter(|&id| ring.get(id).is_some_and(|held: &HeldKey| !held.leaked));
-                usable.unwrap_or_else(|| key_for(ring, state.as_ref()))
+                usable.unwrap_or_else(|| match node {
+                    Some(_) => key_for(ring, state.as_ref()),
+                    None => self.keys.exchange.for_stranger(ring, self.picture.now),
+                })
             }
         };
         if self.sealer.key() != id

@@ -12,7 +12,8 @@ use super::key::Key;
 use super::key_error::KeyError;
 use super::key_state::KeyState;
 use super::keyring::{HeldKey, Keyring, KeyringError};
-use super::rotation::{Member, plan};
+use super::retired::RetiredKey;
+use super::rotation::{Member, offer, plan};
 use super::wrap::{MOST_GENERATIONS, NotTaken, Wrap};
 use crate::base::{Instant, NodeId};
 use crate::packet::KeyId;
@@ -20,6 +21,14 @@ use crate::packet::KeyId;
 /// How long a key is accepted after the last node has said that it uses a higher one: what was sent under it
 /// before arrives by then.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// How long a node that knows of nobody waits before it uses another key, as it may only not have heard of
+/// others yet.
+const ALONE: Duration = Duration::from_secs(3);
+
+/// How long strangers are spoken to under the lowest key alone, and then under each key in turn.
+const STRANGE: Duration = Duration::from_secs(10);
+const TURN: Duration = Duration::from_secs(2);
 
 /// The most keys above the one in use that are taken from others: a member that makes up keys must not
 /// fill the ring.
@@ -32,11 +41,17 @@ pub(crate) struct Exchange {
     offers: Option<KeyId>,
     /// Since when all nodes have used the key that this one uses, and others are left.
     replaced: Option<Instant>,
+    /// Since when this node has known of nobody.
+    alone: Option<Instant>,
+    /// When it has looked first.
+    begun: Option<Instant>,
 }
 
 /// What a look has changed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
+    /// The keys that were taken from others, and from whom.
+    pub(crate) taken: Vec<(KeyId, NodeId)>,
     /// The key that is used from here on.
     pub(crate) in_use: Option<KeyId>,
     pub(crate) dropped: Vec<KeyId>,
@@ -44,18 +59,33 @@ pub(crate) struct Changes {
     pub(crate) offer: Option<(KeyId, KeyId)>,
 }
 
+impl Changes {
+    /// Whether the ring is another one than before.
+    pub(crate) fn changed(&self) -> bool {
+        self.in_use.is_some() || !self.taken.is_empty() || !self.dropped.is_empty()
+    }
+}
+
 impl Exchange {
     /// Goes on with what is under way: to a key that all hold, away from one that nobody needs.
     pub(crate) fn look(
         &mut self,
         ring: &mut Keyring,
+        cluster: &ClusterName,
         me: NodeId,
         members: &[Member],
         now: Instant,
     ) -> Changes {
         agree(ring, members);
-        let plan = plan(ring, me, members, self.offers);
-        let in_use = plan.go_to.filter(|&id| ring.set_primary(id).is_ok());
+        // What could not be taken when it came may be of use by now.
+        let offers = members.iter().filter_map(|it| Some((it.state.as_ref()?.offer?, it.id)));
+        let taken = offers.filter_map(|(offer, by)| Some((take(ring, cluster, &offer).ok()?, by)));
+        let taken = taken.collect();
+        let plan = plan(ring, members);
+        self.begun.get_or_insert(now);
+        self.alone = members.is_empty().then(|| self.alone.unwrap_or(now));
+        let may_go = self.alone.is_none_or(|since| now.since(since) >= ALONE);
+        let in_use = plan.go_to.filter(|_| may_go).filter(|&id| ring.set_primary(id).is_ok());
         let mut dropped = plan.drop;
         match self.replaced {
             _ if dropped.is_empty() || in_use.is_some() => self.replaced = None,
@@ -68,24 +98,40 @@ impl Exchange {
             dropped.retain(|&id| ring.remove(id).is_ok());
             self.replaced = None;
         }
-        self.offers = plan.offer.map(|(id, _)| id);
-        Changes { in_use, dropped, offer: plan.offer }
+        let offer = offer(ring, me, members, self.offers);
+        self.offers = offer.map(|(id, _)| id);
+        Changes { taken, in_use, dropped, offer }
+    }
+
+    /// The key under which to speak to an address from which nothing has been heard: the lowest, which a node that
+    /// was away is the likeliest to hold. If nobody answers, the others in turn.
+    pub(crate) fn for_stranger(&self, ring: &Keyring, now: Instant) -> KeyId {
+        let mut usable: Vec<&HeldKey> = ring.keys().filter(|held| !held.leaked).collect();
+        usable.sort_by_key(|held| held.rank());
+        let since = self.begun.map_or(Duration::ZERO, |begun| now.since(begun));
+        let turn = since.saturating_sub(STRANGE).as_secs() / TURN.as_secs();
+        let at = (turn % usable.len().max(1) as u64) as usize;
+        usable.get(at).map_or(ring.primary(), |held| held.key.id())
     }
 }
 
 /// Adds a key that was brought by hand. Returns whether it is new here.
 pub(crate) fn add(ring: &mut Keyring, members: &[Member], key: Key) -> Result<bool, KeyError> {
     let id = key.id();
-    if ring.get(id).is_none()
-        && let Some(retired) = ring.retired_as(&key)
-    {
-        let leaked = retired.leaked;
-        return Err(KeyError::Retired { key: id, in_use: ring.primary(), leaked });
-    }
+    refuse_retired(ring, &key)?;
     let is_new = ring.get(id).is_none();
     let generation = generation_by_hand(ring, members, id);
     ring.hold(HeldKey::by_hand(key, generation))?;
     Ok(is_new)
+}
+
+fn refuse_retired(ring: &Keyring, key: &Key) -> Result<(), KeyError> {
+    let refused = |retired: RetiredKey| KeyError::Retired {
+        key: key.id(),
+        in_use: ring.primary(),
+        leaked: retired.leaked,
+    };
+    ring.retired_as(key).map_or(Ok(()), |retired| Err(refused(retired)))
 }
 
 /// Uses a key at once.
@@ -143,6 +189,7 @@ pub(crate) fn rotate(ring: &mut Keyring, members: &[Member], key: Key) -> Result
         return Err(KeyError::UnderWay { key: primary, node: Some(behind.id) });
     }
     let id = key.id();
+    refuse_retired(ring, &key)?;
     if ring.get(id).is_some() {
         return Err(KeyringError::SameId { id }.into());
     }
@@ -165,42 +212,40 @@ pub(crate) fn take(
     ring.hold(held).map_err(|_| NotTaken::Refused)
 }
 
-/// What others say of a key that this node does not hold.
-fn claims(members: &[Member], id: KeyId) -> impl Iterator<Item = (u32, bool)> {
-    members.iter().filter_map(move |it| {
-        let state = it.state.as_ref()?;
-        let generation = state.generation(id)?;
-        let used = state.generation(state.in_use).map(|used| (used, state.in_use));
-        Some((generation, used > Some((generation, id))))
-    })
-}
-
 /// The generation of a key that is brought by hand: a node that has gone beyond it decides, as nodes do not go
 /// back; otherwise it is the highest one.
 fn generation_by_hand(ring: &Keyring, members: &[Member], id: KeyId) -> u32 {
-    let passed = claims(members, id).filter(|(_, passed)| *passed).map(|(claim, _)| claim).max();
-    passed.unwrap_or_else(|| next_generation(ring, members))
+    let claims = members.iter().filter_map(|it| it.state.as_ref()?.claim(id));
+    let replaced = claims.filter(|claim| claim.replaced).map(|claim| claim.generation).max();
+    replaced.unwrap_or_else(|| next_generation(ring, members))
 }
 
 /// Above all keys that this node knows of. What others say of theirs counts within reach alone, as somebody may
 /// make it up, and others have to reach what comes of it.
 fn next_generation(ring: &Keyring, members: &[Member]) -> u32 {
     let states = members.iter().filter_map(|it| it.state.as_ref());
-    let said = states.flat_map(|state| state.held.iter().map(|(_, generation)| *generation)).max();
+    let said = states.flat_map(|state| &state.held).map(|claim| claim.generation).max();
     let own = ring.highest().generation;
     let reach = own.saturating_add(MOST_GENERATIONS / 2);
     said.unwrap_or_default().min(reach).max(own).saturating_add(1)
 }
 
-/// Gives each key the highest place that it has anywhere, unless this node has gone beyond it: the order is
-/// to be the same at all nodes.
+/// Gives each key the highest place that it has anywhere, so that the order is the same at all nodes. What this
+/// node has left stays below what it uses, and that is raised instead.
 fn agree(ring: &mut Keyring, members: &[Member]) {
     let reach = ring.highest().generation.saturating_add(MOST_GENERATIONS);
-    let states = members.iter().filter_map(|it| it.state.as_ref());
-    for &(id, generation) in states.flat_map(|state| &state.held) {
-        let may = ring.get(id).is_some_and(|held| !held.replaced && !held.leaked);
-        if may && generation <= reach {
-            ring.raise(id, generation);
+    for state in members.iter().filter_map(|it| it.state.as_ref()) {
+        for claim in state.held.iter().filter(|claim| claim.generation <= reach) {
+            let Some(held) = ring.get(claim.id).filter(|held| !held.leaked) else { continue };
+            let own = ring.primary_key();
+            let beats = (claim.generation, claim.id) > own.rank() && !claim.replaced;
+            // Of two nodes that have gone opposite ways neither can follow the other.
+            let opposite = || state.claim(own.key.id()).is_some_and(|claim| claim.replaced);
+            if !held.replaced {
+                ring.raise(claim.id, claim.generation);
+            } else if beats && !opposite() {
+                ring.raise_primary_above(claim.generation);
+            }
         }
     }
 }

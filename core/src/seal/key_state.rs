@@ -2,9 +2,18 @@
 
 use alloc::vec::Vec;
 
-use super::keyring::Keyring;
+use super::keyring::{HeldKey, Keyring};
 use super::wrap::Wrap;
 use crate::packet::{KeyId, Reader};
+
+/// A key that a node holds and has not marked as leaked, as it says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) id: KeyId,
+    pub(crate) generation: u32,
+    /// The node has sent with it and gone to a higher one since.
+    pub(crate) replaced: bool,
+}
 
 /// What a node says of its keys, to all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +22,8 @@ pub(crate) struct KeyState {
     pub(crate) unwraps: bool,
     /// The key that it sends with.
     pub(crate) in_use: KeyId,
-    /// All that it holds and would use, each with its generation.
-    pub(crate) held: Vec<(KeyId, u32)>,
+    /// All that it holds and would use.
+    pub(crate) held: Vec<Claim>,
     /// A key that it offers to those that do not hold it.
     pub(crate) offer: Option<Wrap>,
 }
@@ -24,27 +33,34 @@ const UNWRAPS: u8 = 1;
 impl KeyState {
     pub(crate) fn of(ring: &Keyring, offer: Option<Wrap>) -> Self {
         let usable = ring.keys().filter(|held| !held.leaked);
-        let held = usable.map(|held| (held.key.id(), held.generation)).collect();
+        let claim = |held: &HeldKey| Claim {
+            id: held.key.id(),
+            generation: held.generation,
+            replaced: held.replaced,
+        };
+        let held = usable.map(claim).collect();
         Self { unwraps: cfg!(feature = "seal"), in_use: ring.primary(), held, offer }
     }
 
     pub(crate) fn holds(&self, id: KeyId) -> bool {
-        self.generation(id).is_some()
+        self.claim(id).is_some()
     }
 
-    /// The generation of a key that it holds.
-    pub(crate) fn generation(&self, id: KeyId) -> Option<u32> {
-        self.held.iter().find(|(held, _)| *held == id).map(|(_, generation)| *generation)
+    /// What it says of a key, if it holds it.
+    pub(crate) fn claim(&self, id: KeyId) -> Option<Claim> {
+        self.held.iter().find(|claim| claim.id == id).copied()
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(4 + 6 * self.held.len() + Wrap::LEN);
+        let mut bytes = Vec::with_capacity(5 + 6 * self.held.len() + Wrap::LEN);
         bytes.push(if self.unwraps { UNWRAPS } else { 0 });
         bytes.extend_from_slice(&self.in_use.to_bits().to_be_bytes());
         bytes.push(self.held.len() as u8);
-        for (id, generation) in &self.held {
-            bytes.extend_from_slice(&id.to_bits().to_be_bytes());
-            bytes.extend_from_slice(&generation.to_be_bytes());
+        let bit = |(at, claim): (usize, &Claim)| u8::from(claim.replaced) << at;
+        bytes.push(self.held.iter().enumerate().map(bit).sum());
+        for claim in &self.held {
+            bytes.extend_from_slice(&claim.id.to_bits().to_be_bytes());
+            bytes.extend_from_slice(&claim.generation.to_be_bytes());
         }
         if let Some(offer) = &self.offer {
             offer.put(&mut bytes);
@@ -61,9 +77,12 @@ impl KeyState {
         if count > Keyring::MOST {
             return None;
         }
-        let held =
-            (0..count).map(|_| Some((KeyId::from_bits(reader.u16().ok()?), reader.u32().ok()?)));
-        let held: Vec<(KeyId, u32)> = held.collect::<Option<_>>()?;
+        let replaced = reader.u8().ok()?;
+        let mut claim = |at: usize| {
+            let (id, generation) = (KeyId::from_bits(reader.u16().ok()?), reader.u32().ok()?);
+            Some(Claim { id, generation, replaced: replaced >> at & 1 == 1 })
+        };
+        let held: Vec<Claim> = (0..count).map(&mut claim).collect::<Option<_>>()?;
         let offer = match reader.left() {
             0 => None,
             left => Some(Wrap::read(&bytes[bytes.len() - left..])?),
@@ -90,7 +109,7 @@ mod tests {
         }
         let long = [&bytes[..], &[0]].concat();
         assert_eq!(KeyState::from_bytes(&long), None);
-        assert_eq!(KeyState::from_bytes(&[1, 0, 0, 9]), None);
+        assert_eq!(KeyState::from_bytes(&[1, 0, 0, 9, 0]), None);
     }
 
     quickcheck::quickcheck! {

@@ -239,6 +239,15 @@ impl Keyring {
         }
     }
 
+    /// Gives the primary key a place above this generation, and those above it the same distance as before.
+    pub(super) fn raise_primary_above(&mut self, generation: u32) {
+        let own = self.primary_key().rank();
+        let by = generation.saturating_add(1).saturating_sub(own.0);
+        for held in self.keys.iter_mut().filter(|held| held.rank() >= own) {
+            held.generation = held.generation.saturating_add(by);
+        }
+    }
+
     fn go_to(&mut self, at: usize) {
         let rank = self.keys[at].rank();
         let former = self.find(self.primary).expect("the primary key cannot be removed");

@@ -38,7 +38,7 @@ pub(crate) enum NotTaken {
 
 /// How far above all keys of a ring a wrapped key may be: a node may have been away during some
 /// rotations, and a liar must not use up the generations.
-pub(super) const MOST_GENERATIONS: u32 = 16;
+pub(super) const MOST_GENERATIONS: u32 = 64;
 
 impl Wrap {
     /// The bytes of a wrapped key.
