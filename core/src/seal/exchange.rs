@@ -26,7 +26,8 @@ const GRACE: Duration = Duration::from_secs(3);
 /// others yet.
 const ALONE: Duration = Duration::from_secs(3);
 
-/// How long strangers are spoken to under the lowest key alone, and then under each key in turn.
+/// How long a node that knows of nobody speaks to strangers under the lowest key alone, and then under each key in
+/// turn, for how long each.
 const STRANGE: Duration = Duration::from_secs(10);
 const TURN: Duration = Duration::from_secs(2);
 
@@ -43,8 +44,6 @@ pub(crate) struct Exchange {
     replaced: Option<Instant>,
     /// Since when this node has known of nobody.
     alone: Option<Instant>,
-    /// When it has looked first.
-    begun: Option<Instant>,
 }
 
 /// What a look has changed.
@@ -82,7 +81,6 @@ impl Exchange {
         let taken = offers.filter_map(|(offer, by)| Some((take(ring, cluster, &offer).ok()?, by)));
         let taken = taken.collect();
         let plan = plan(ring, members);
-        self.begun.get_or_insert(now);
         self.alone = members.is_empty().then(|| self.alone.unwrap_or(now));
         let may_go = self.alone.is_none_or(|since| now.since(since) >= ALONE);
         let in_use = plan.go_to.filter(|_| may_go).filter(|&id| ring.set_primary(id).is_ok());
@@ -104,11 +102,11 @@ impl Exchange {
     }
 
     /// The key under which to speak to an address from which nothing has been heard: the lowest, which a node that
-    /// was away is the likeliest to hold. If nobody answers, the others in turn.
+    /// was away is the likeliest to hold. If nobody at all answers, the others in turn.
     pub(crate) fn for_stranger(&self, ring: &Keyring, now: Instant) -> KeyId {
         let mut usable: Vec<&HeldKey> = ring.keys().filter(|held| !held.leaked).collect();
         usable.sort_by_key(|held| held.rank());
-        let since = self.begun.map_or(Duration::ZERO, |begun| now.since(begun));
+        let since = self.alone.map_or(Duration::ZERO, |since| now.since(since));
         let turn = since.saturating_sub(STRANGE).as_secs() / TURN.as_secs();
         let at = (turn % usable.len().max(1) as u64) as usize;
         usable.get(at).map_or(ring.primary(), |held| held.key.id())
