@@ -109,7 +109,7 @@ impl Exchange {
         let since = self.alone.map_or(Duration::ZERO, |since| now.since(since));
         let turn = since.saturating_sub(STRANGE).as_secs() / TURN.as_secs();
         let at = (turn % usable.len().max(1) as u64) as usize;
-        usable.get(at).map_or(ring.primary(), |held| held.key.id())
+        usable.get(at).map_or_else(|| ring.primary(), |held| held.key.id())
     }
 }
 

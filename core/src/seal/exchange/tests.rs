@@ -339,15 +339,15 @@ impl World {
 
     /// A call of an operator, or a packet of a member that lies.
     fn call(&mut self, step: Step) {
-        let at = match step {
-            Step::Rotate(at)
-            | Step::Add(at, _)
-            | Step::Use(at, ..)
-            | Step::Drop(at, ..)
-            | Step::Leaked(at, _)
-            | Step::Given(at, ..)
-            | Step::Copy(at, _) => at,
-            _ => return,
+        let (Step::Rotate(at)
+        | Step::Add(at, _)
+        | Step::Use(at, ..)
+        | Step::Drop(at, ..)
+        | Step::Leaked(at, _)
+        | Step::Given(at, ..)
+        | Step::Copy(at, _)) = step
+        else {
+            return;
         };
         let members = self.members(at);
         let file =
