@@ -228,7 +228,7 @@ impl Engine {
         match take(&mut config.keys, &config.cluster, &offer) {
             Ok(id) => self.keys_changed(id, KeyChange::Added, KeyCause::Given { by }),
             Err(NotTaken::Refused) => self.out.stats.keys_refused += 1,
-            Err(NotTaken::NotNow | NotTaken::CannotOpen) => {}
+            Err(NotTaken::NotNow | NotTaken::CannotOpen | NotTaken::Full) => {}
         }
     }
 

@@ -78,8 +78,18 @@ impl Exchange {
         agree(ring, members);
         // What could not be taken when it came may be of use by now.
         let offers = members.iter().filter_map(|it| Some((it.state.as_ref()?.offer?, it.id)));
-        let taken = offers.filter_map(|(offer, by)| Some((take(ring, cluster, &offer).ok()?, by)));
-        let taken = taken.collect();
+        let (mut taken, mut room) = (Vec::new(), Vec::new());
+        for (offer, by) in offers {
+            let mut outcome = take(ring, cluster, &offer);
+            if outcome == Err(NotTaken::Full)
+                && let Some(id) = spare(ring, members)
+                && ring.remove(id).is_ok()
+            {
+                room.push(id);
+                outcome = take(ring, cluster, &offer);
+            }
+            taken.extend(outcome.ok().map(|id| (id, by)));
+        }
         let plan = plan(ring, members);
         self.alone = members.is_empty().then(|| self.alone.unwrap_or(now));
         let may_go = self.alone.is_none_or(|since| now.since(since) >= ALONE);
@@ -96,6 +106,7 @@ impl Exchange {
             dropped.retain(|&id| ring.remove(id).is_ok());
             self.replaced = None;
         }
+        dropped.extend(room);
         let offer = offer(ring, me, members, self.offers);
         self.offers = offer.map(|(id, _)| id);
         Changes { taken, in_use, dropped, offer }
@@ -207,7 +218,21 @@ pub(crate) fn take(
     if ahead >= MOST_AHEAD || ring.retired_as(&held.key).is_some() {
         return Err(NotTaken::Refused);
     }
+    if ring.ids().count() >= Keyring::MOST {
+        return Err(if held.rank() > own { NotTaken::Full } else { NotTaken::NotNow });
+    }
     ring.hold(held).map_err(|_| NotTaken::Refused)
+}
+
+/// The key to drop from a full ring for one that others go to: the lowest, if each living node has said that it holds
+/// another one. Otherwise rotations that began at several nodes could wait for each other's room.
+fn spare(ring: &Keyring, members: &[Member]) -> Option<KeyId> {
+    let own = ring.primary_key().rank();
+    let lower = ring.keys().filter(|held| held.rank() < own);
+    let lowest = lower.min_by_key(|held| (!held.leaked, held.rank()))?.key.id();
+    let usable = || ring.keys().filter(|held| !held.leaked && held.key.id() != lowest);
+    let mut living = members.iter().filter(|it| it.living);
+    living.all(|it| usable().any(|held| it.holds(held.key.id()))).then_some(lowest)
 }
 
 /// The generation of a key that is brought by hand: a node that has gone beyond it decides, as nodes do not go

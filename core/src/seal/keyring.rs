@@ -125,7 +125,7 @@ impl Keyring {
             Ok(_) => Err(KeyringError::SameId { id }),
             Err(_) if self.keys.len() >= Self::MOST => Err(KeyringError::Full),
             Err(at) => {
-                self.retired.remove(&held.key);
+                self.retired.remove(held.key.fingerprint());
                 self.keys.insert(at, held);
                 Ok(id)
             }
@@ -204,7 +204,7 @@ impl Keyring {
     /// What is remembered of a key, if it is gone.
     #[must_use]
     pub fn retired_as(&self, key: &Key) -> Option<RetiredKey> {
-        self.retired.find(key)
+        self.retired.find(key.fingerprint())
     }
 
     /// Takes over what another ring, in whose place this one comes, knows and this one does not: which keys

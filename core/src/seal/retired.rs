@@ -4,7 +4,6 @@ use alloc::collections::VecDeque;
 use core::fmt;
 use core::str::FromStr;
 
-use super::key::Key;
 use crate::packet::KeyId;
 
 /// Tells one key from another without the secret: the first eight bytes of the hash whose first two are its id.
@@ -89,16 +88,16 @@ impl RetiredKey {
 pub(super) struct Retired(VecDeque<RetiredKey>);
 
 impl Retired {
-    pub(super) fn find(&self, key: &Key) -> Option<RetiredKey> {
-        self.0.iter().find(|it| it.fingerprint == key.fingerprint()).copied()
+    pub(super) fn find(&self, key: KeyFingerprint) -> Option<RetiredKey> {
+        self.0.iter().find(|it| it.fingerprint == key).copied()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = RetiredKey> + use<'_> {
         self.0.iter().copied()
     }
 
-    pub(super) fn remove(&mut self, key: &Key) {
-        self.0.retain(|it| it.fingerprint != key.fingerprint());
+    pub(super) fn remove(&mut self, key: KeyFingerprint) {
+        self.0.retain(|it| it.fingerprint != key);
     }
 
     pub(super) fn add(&mut self, key: RetiredKey, most: usize) {

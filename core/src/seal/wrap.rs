@@ -32,6 +32,8 @@ pub(crate) enum NotTaken {
     NotNow,
     /// This build has no encryption, or not the suite of the key.
     CannotOpen,
+    /// It may be taken once there is room for it.
+    Full,
     /// It does not open, or what is in it breaks a rule.
     Refused,
 }
