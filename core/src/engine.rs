@@ -41,7 +41,7 @@ use crate::wire::{Decoder, Frame, Writer};
 pub use attributes::MetadataError;
 pub use calls::ForgetError;
 use keys::Keys;
-pub use keys::{KeyError, RingKey};
+pub use keys::RingKey;
 pub use load::Load;
 pub use owners::{Owner, Prefer};
 pub use queries::{Digest, Peer};

@@ -356,8 +356,7 @@ pub use base::{
 pub use claims::{DrainStamp, Locator, LocatorError, Traits, TraitsError};
 pub use config::{Config, ConfigError, ConfigPatch, Limits, LimitsPatch, Liveness, SendRatePatch};
 pub use engine::{
-    DatagramError, Digest, Engine, ForgetError, KeyError, Load, MetadataError, Owner, Peer, Prefer,
-    RingKey,
+    DatagramError, Digest, Engine, ForgetError, Load, MetadataError, Owner, Peer, Prefer, RingKey,
 };
 pub use out::{
     BroadcastError, BroadcastId, Cause, Event, Footing, KeyCause, KeyChange, MulticastState,
@@ -365,7 +364,10 @@ pub use out::{
 };
 pub use packet::{KeyId, KeyIdError};
 pub use picture::Agreement;
-pub use seal::{ClusterName, ClusterNameError, HeldKey, Key, Keyring, KeyringError, Suite};
+pub use seal::{
+    ClusterName, ClusterNameError, HeldKey, Key, KeyError, KeyFingerprint, KeyFingerprintError,
+    Keyring, KeyringError, RetiredKey, Suite,
+};
 pub use topology::{
     Change, Changes, Coverage, DownMembers, Fence, GroupError, GroupRecords, Item, KeyRange,
     KeyRangeError, MergeError, Op, Overlap, OwnerChange, RecordDelta, Refusal, Server, Shortfall,

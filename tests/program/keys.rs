@@ -82,6 +82,128 @@ fn one_command_exchanges_the_key_of_all_nodes_and_each_keeps_the_new_one() {
     until(LIMIT, "the old key is void", || b.counter("refused_key") > 0);
 }
 
+/// What a node has gone beyond, and what it has marked as leaked, it refuses in its next life as well.
+#[test]
+fn a_key_that_was_replaced_or_has_leaked_is_refused_after_a_restart_with_the_reason_and_a_remedy() {
+    let directory = Directory::new();
+    let [a, b, c] = cluster(&directory);
+    let path = directory.path("a.key");
+    let old = in_use(&a);
+    std::fs::copy(directory.path("key"), directory.path("copy")).expect("a copy");
+    b.ask(&["keys", "rotate"]);
+    let file = || std::fs::read_to_string(&path).expect("a file");
+    until(LIMIT, "the file remembers the old key", || file().contains("\nretired "));
+    assert!(file().starts_with("scalesmall-keys 2\n"), "{}", file());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(&path).expect("a file").permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    // A key that has leaked before anybody used it.
+    let spare = key_file(&directory, "spare");
+    let rows = a.ask(&["keys", "add", &spare]);
+    let rows = rows.as_array().expect("a list").clone();
+    let leaked =
+        rows.iter().find(|row| row["in_use"] == false).expect("it is there")["key"].clone();
+    let leaked = leaked.as_str().expect("an id");
+    a.ask(&["keys", "leaked", leaked]);
+    a.ask(&["keys", "drop", leaked, "--force"]);
+    until(LIMIT, "the file remembers the leak", || {
+        file().lines().any(|line| line.starts_with("retired ") && line.ends_with(" leaked"))
+    });
+    let new = in_use(&a);
+    a.kill();
+    let (file, seed) = (text(&path), c.address.to_string());
+    let flags = ["--bind", "127.0.0.1:0", "--no-multicast", "--seed", &seed, "--key-file", &file];
+    let a = Node::start(&directory, "a", &flags);
+    until(LIMIT, "it is back", || a.status_of(c.address).as_deref() == Some("alive"));
+    let copy = text(&directory.path("copy"));
+    let line = refusal(&mut a.command(&["keys", "add", &copy]));
+    let [old, new] = [&old, &new].map(|key| key.as_str().expect("an id").to_owned());
+    assert!(line.contains(&format!("key {old} was replaced by key {new}")), "{line}");
+    assert!(line.contains(&format!("bring key {new} to the nodes that lack it")), "{line}");
+    let line = refusal(&mut a.command(&["keys", "add", &spare]));
+    assert!(line.contains(&format!("key {leaked} was marked as leaked here")), "{line}");
+    assert_eq!(keys(&a).len(), 1);
+    // The file of a node that has both brings the new key alone.
+    assert_eq!(a.ask(&["keys", "add", &text(&directory.path("b.key"))]), a.ask(&["keys", "list"]));
+    drop(b);
+}
+
+/// A recording goes on when the key is exchanged, and is replayed with a file that has both keys.
+#[test]
+fn a_recording_goes_on_when_the_key_is_exchanged_and_the_node_restarts() {
+    let directory = Directory::new();
+    let key = key_file(&directory, "key");
+    for name in ["a", "b"] {
+        std::fs::copy(&key, directory.path(&format!("{name}.key"))).expect("a copy");
+    }
+    let tape = text(&directory.path("tape"));
+    let start = |name: &str, seed: Option<&str>| {
+        let file = text(&directory.path(&format!("{name}.key")));
+        let mut flags = vec!["--bind", "127.0.0.1:0", "--no-multicast", "--key-file", &file];
+        flags.extend(["--name", name]);
+        if name == "a" {
+            flags.extend(["--record", &tape]);
+        }
+        flags.extend(seed.into_iter().flat_map(|seed| ["--seed", seed]));
+        Node::start(&directory, name, &flags)
+    };
+    let b = start("b", None);
+    let seed = b.address.to_string();
+    let a = start("a", Some(&seed));
+    until_all_see_all(LIMIT, &[&a, &b]);
+    let old = in_use(&a);
+    let exchange = |node: &Node| {
+        let old = in_use(node);
+        node.ask(&["keys", "rotate"]);
+        until(LIMIT, "both have the new key and no other", || {
+            [&a, &b].iter().all(|node| keys(node).len() == 1 && in_use(node) != old)
+        });
+    };
+    // Begun here, and begun there: the key comes wrapped.
+    let secrets = |into: &mut Vec<String>| {
+        let text = std::fs::read_to_string(directory.path("a.key")).expect("a file");
+        let lines = text.lines().filter(|line| line.contains("generation="));
+        let secret = |line: &str| line.split(" generation=").next().expect("a key").to_owned();
+        into.extend(lines.map(secret));
+    };
+    let mut all = vec![std::fs::read_to_string(&key).expect("a key").trim().to_owned()];
+    exchange(&a);
+    until(LIMIT, "the file has it", || {
+        secrets(&mut all);
+        all.dedup();
+        all.len() == 2
+    });
+    exchange(&b);
+    until(LIMIT, "the file has it", || {
+        secrets(&mut all);
+        all.dedup();
+        all.len() == 3
+    });
+    let last = in_use(&a);
+    assert_ne!(last, old);
+    a.signal("TERM");
+    assert_eq!(a.ended(LIMIT), Some(0));
+    // The next life begins the next file.
+    let a = start("a", Some(&seed));
+    until_all_see_all(LIMIT, &[&a, &b]);
+    a.signal("TERM");
+    assert_eq!(a.ended(LIMIT), Some(0));
+    all.reverse();
+    let keys = directory.path("all.key");
+    std::fs::write(&keys, all.join("\n") + "\n").expect("a file");
+    std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .expect("a mode");
+    for (tape, changes) in [(format!("{tape}.1"), true), (tape.clone(), false)] {
+        let recorded = std::fs::read_to_string(&tape).expect("a recording");
+        assert_eq!(recorded.contains(" rotate_keys "), changes, "{tape}");
+        let replayed = run(&["replay", &tape, "--key-file", &text(&keys)]);
+        let said = String::from_utf8_lossy(&replayed.stdout).into_owned();
+        let why = String::from_utf8_lossy(&replayed.stderr).into_owned();
+        assert!(said.contains("every answer the same"), "{tape}: {said}{why}");
+    }
+}
+
 #[test]
 fn after_a_leak_keys_are_brought_by_hand_and_refusals_say_why() {
     let directory = Directory::new();

@@ -1,5 +1,6 @@
-//! A soak: thirty nodes that are killed, stopped, restarted, moved about and cut off from their logs for as long
-//! as one likes. In the end all pictures are equal, and nodes that nobody touched have grown by nothing.
+//! A soak: thirty nodes that are killed, stopped, restarted, moved about and cut off from their logs, and whose key is
+//! exchanged, for as long as one likes. In the end all pictures are equal, all have one key and the same, and nodes
+//! that nobody touched have grown by nothing.
 //!
 //! It runs on demand, for `SOAK_SECONDS` (120 if that is not set), by `SOAK_SEED` (1).
 #![cfg(target_os = "linux")]
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{Directory, Node, free_port, program, text, turn, until};
+use crate::program::{Directory, Node, free_port, key_file, program, text, turn, until};
 
 /// How many nodes there are, and how many of them nobody touches.
 const NODES: usize = 30;
@@ -44,7 +45,7 @@ struct Soak {
     /// Ends of pipes that nobody reads.
     unread: Vec<std::io::PipeReader>,
     dice: Dice,
-    counts: [u32; 6],
+    counts: [u32; 7],
 }
 
 impl Soak {
@@ -52,7 +53,8 @@ impl Soak {
         let name = number.to_string();
         let state = text(&self.directory.path(&format!("{name}.state")));
         let seed = self.places[(number + 1) % NODES].clone();
-        let mut args = vec!["--no-multicast", "--state", &state];
+        let key = text(&self.directory.path(&format!("{name}.key")));
+        let mut args = vec!["--no-multicast", "--state", &state, "--key-file", &key];
         // Those that come back find the others by their state.
         if !fs::exists(&state).expect("a directory") && number > 0 {
             args.extend(["--seed", &self.places[0]]);
@@ -120,6 +122,11 @@ impl Soak {
                     if what == 3 { &["add", &offer] } else { &["leave", "kitchen"] };
                 let _ = node.try_ask(what);
             }
+            5 => {
+                // The key of the whole cluster. It is refused while the exchange before is under way.
+                let node = self.nodes[number].as_ref().expect("it runs");
+                let _ = node.try_ask(&["keys", "rotate"]);
+            }
             _ => {
                 // A client that says nothing, to a witness as well.
                 let number = self.dice.below(WITNESSES);
@@ -149,6 +156,12 @@ impl Soak {
         alive.push(self.places[number].clone());
         alive.sort_unstable();
         Some((alive, node.try_ask(&["topology", "kitchen", "--op", "add"])?))
+    }
+
+    /// The ids of the keys that a node holds.
+    fn keys(&self, number: usize) -> Vec<Value> {
+        let rows = self.nodes[number].as_ref().expect("it runs").ask(&["keys", "list"]);
+        rows.as_array().expect("a list").iter().map(|row| row["key"].clone()).collect()
     }
 
     /// The resident memory and the open files of each witness.
@@ -185,11 +198,14 @@ fn a_soak_ends_with_equal_pictures_and_nothing_has_grown() {
         gone: Vec::new(),
         unread: Vec::new(),
         dice: Dice(number("SOAK_SEED", 1)),
-        counts: [0; 6],
+        counts: [0; 7],
     };
+    let key = key_file(&soak.directory, "key");
     for number in 0..NODES {
+        fs::copy(&key, soak.directory.path(&format!("{number}.key"))).expect("a copy");
         soak.start(number);
     }
+    let first = soak.keys(0);
     let begun = Instant::now();
     let mut early = None;
     while begun.elapsed() < span {
@@ -201,7 +217,7 @@ fn a_soak_ends_with_equal_pictures_and_nothing_has_grown() {
         std::thread::sleep(Duration::from_millis(50));
     }
     soak.mend(begun + span + Duration::from_secs(3600));
-    println!("killed, stood still, restarted, added, left, silent: {:?}", soak.counts);
+    println!("killed, stood still, restarted, added, left, rotated, silent: {:?}", soak.counts);
 
     let mut all = soak.places.clone();
     all.sort_unstable();
@@ -211,6 +227,10 @@ fn a_soak_ends_with_equal_pictures_and_nothing_has_grown() {
         let first = soak.picture(0);
         first.as_ref().is_some_and(|(alive, _)| *alive == all)
             && (1..NODES).all(|number| soak.picture(number) == first)
+    });
+    until(AGREE, "all have one key, the same, and another one than at first", || {
+        let last = soak.keys(0);
+        last.len() == 1 && last != first && (1..NODES).all(|number| soak.keys(number) == last)
     });
     let early = early.expect("it took longer than a quarter");
     println!("memory and files of the witnesses: {early:?}, then {:?}", soak.sizes());

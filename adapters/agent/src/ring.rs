@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use scalesmall_core::{Key, KeyError, KeyId, RingKey, Suite};
+use scalesmall_core::{HeldKey, KeyError, KeyId, Keyring, RingKey, Suite};
 use scalesmall_driver::{Front, GroupKeys, Handle};
 
 use crate::configuration::Configuration;
@@ -35,8 +35,7 @@ fn take(node: &mut Front, step: Option<KeyStep>, added: Option<GroupKeys>) -> Re
     let done = match step {
         None => return Ok(()),
         Some(KeyStep::Add { .. }) => {
-            let keys = added.iter().flat_map(|keys| keys.ring().keys());
-            add(node, keys.map(|held| held.key.clone()))
+            return add(node, added.as_ref().map(GroupKeys::ring));
         }
         Some(KeyStep::Use { key, force }) => node.use_key(id(&key)?, force),
         Some(KeyStep::Drop { key, force }) => node.drop_key(id(&key)?, force),
@@ -54,18 +53,27 @@ fn take(node: &mut Front, step: Option<KeyStep>, added: Option<GroupKeys>) -> Re
     done.map_err(|error| error.to_string())
 }
 
-/// Adds what a file has. The key file of another node may have a key as well that has been replaced here.
-fn add(node: &mut Front, keys: impl Iterator<Item = Key>) -> Result<(), KeyError> {
+/// Adds what a file has. That of another node may have keys that are over there, by leak or as they were replaced:
+/// these are not brought here. It may also have one that is over here.
+fn add(node: &mut Front, file: Option<&Keyring>) -> Result<(), String> {
+    let held = file.into_iter().flat_map(Keyring::keys);
+    let mut keys: Vec<&HeldKey> = held.filter(|held| !held.leaked && !held.replaced).collect();
+    // The last one that is added counts as the highest.
+    keys.sort_by_key(|held| (held.generation, held.key.id()));
+    if keys.is_empty() {
+        let why = "all keys in it are marked as leaked or replaced: name the file of a node that uses another one";
+        return Err(why.to_owned());
+    }
     let mut outcome = Ok(());
     let mut taken = false;
-    for key in keys {
-        match node.add_key(key) {
+    for held in keys {
+        match node.add_key(held.key.clone()) {
             Ok(_) => taken = true,
             Err(retired @ KeyError::Retired { .. }) => outcome = Err(retired),
-            Err(other) => return Err(other),
+            Err(other) => return Err(other.to_string()),
         }
     }
-    if taken { Ok(()) } else { outcome }
+    if taken { Ok(()) } else { outcome.map_err(|error| error.to_string()) }
 }
 
 fn row(node: &Front, key: &RingKey) -> KeyRow {

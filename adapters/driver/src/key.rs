@@ -20,10 +20,18 @@ const PUBLISHED: [&[u8; Key::LEN]; 2] =
 /// As a text they are lines, one for each key, the one that protects what is sent first:
 ///
 /// ```text
+/// scalesmall-keys 2
 /// # what follows a hash is a comment
 /// sealed 8c6e...64 hexadecimal digits in all...5f generation=3 travels
-/// authenticated 0f1a...4b generation=2 leaked
+/// authenticated 0f1a...4b generation=2 leaked replaced
+/// retired 30c1d2a7be5f9a04
+/// retired 7e1bb20c55d0e6f1 leaked
 /// ```
+///
+/// The first line says the version of the text; it may be missing, as in the texts that are written by hand and those
+/// of programs that knew no versions. A line `retired` has the
+/// [fingerprint](scalesmall_core::KeyFingerprint) of a key that is gone and not taken again by `keys add`, nor from
+/// another node: it was replaced, or leaked. To take such a key again all the same, remove its line.
 ///
 /// The suite may be left out and is *authenticated* then. The words behind the digits are what
 /// [`HeldKey`](scalesmall_core::HeldKey) says of a key, and may be left out as well; then a key is above those in
@@ -133,6 +141,13 @@ pub enum KeyTextError {
         /// The line, from 1.
         line: usize,
     },
+    /// It was written by a later program.
+    Version {
+        /// Its version.
+        version: u32,
+        /// The latest that this program reads.
+        known: u32,
+    },
     /// A key is all zeros, as of a file that was made and never filled.
     Zero {
         /// The line, from 1.
@@ -159,6 +174,11 @@ impl fmt::Display for KeyTextError {
                 f,
                 "line {line} is no key: write 64 hexadecimal digits, after 'sealed' if packets are to be \
                  encrypted"
+            ),
+            Self::Version { version, known } => write!(
+                f,
+                "it has version {version}, and this program reads versions up to {known}: use the program \
+                 that wrote it, or one that is newer"
             ),
             Self::Zero { line } => {
                 write!(f, "the key in line {line} is all zeros: make one with 'scalesmall keygen'")

@@ -266,6 +266,8 @@ impl Engine {
             return Err(ConfigError::AttributeTooLong { len, limit });
         }
         self.advance(now);
+        let mut config = config;
+        config.keys.inherit(&self.picture.config.keys);
         self.picture.set_config(&mut self.out, config);
         self.derive_keys();
         self.look_at_keys();

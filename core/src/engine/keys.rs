@@ -1,8 +1,7 @@
 //! Keys while the engine runs: calls of the embedder, and what follows from what others say of theirs.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -14,8 +13,8 @@ use crate::claims::AttributeKind;
 use crate::out::{Event, KeyCause, KeyChange, To, Why};
 use crate::packet::KeyId;
 use crate::seal::{
-    HeldKey, Key, KeyState, Keyring, KeyringError, MOST_GENERATIONS, Member, NotTaken, Sealer,
-    Suite, key_for, plan,
+    Exchange, HeldKey, Key, KeyError, KeyState, Member, NotTaken, Sealer, Suite, add, drop_key,
+    key_for, rotate, take, use_key,
 };
 
 /// How long the others' states of keys may come before they are looked at together.
@@ -23,21 +22,6 @@ const GATHER: Duration = Duration::from_millis(50);
 
 /// How often a change of keys that is under way is looked at, whatever comes.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// How long a key is accepted after the last node has said that it uses a higher one: what was sent under it
-/// before arrives by then.
-const GRACE: Duration = Duration::from_secs(3);
-
-/// The most keys above the one in use that are taken from others: a member that makes up keys must not
-/// fill the ring.
-const MOST_AHEAD: usize = 4;
-
-/// How far above this node's keys another node may say that its own are, to count when a new key is to be above
-/// all: keys that lie twice as far ahead are taken by nobody.
-const MOST_ABOVE: u32 = MOST_GENERATIONS / 2;
-
-/// How many of the keys that were replaced are remembered, so that none of them comes back.
-const MOST_RETIRED: usize = 2 * Keyring::MOST;
 
 /// The most addresses of which the key is remembered. Beyond that all are forgotten.
 const MOST_ADDRESSES: usize = 4_096;
@@ -73,126 +57,19 @@ pub struct RingKey {
     pub received: u64,
 }
 
-/// Why a call about keys is refused. Nothing has changed then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// The ring does not allow it.
-    Ring(KeyringError),
-    /// This build has no encryption (feature `seal`), so no key can travel.
-    NoEncryption,
-    /// A living node has no encryption, so no key can travel to it.
-    NoEncryptionAt {
-        /// The node.
-        node: NodeId,
-    },
-    /// The rotation before is still under way.
-    UnderWay {
-        /// The key that not all living nodes use yet.
-        key: KeyId,
-        /// A node that does not.
-        node: Option<NodeId>,
-    },
-    /// A node is not known to hold the key, or, where one is to be dropped, to use a higher one.
-    NotAll {
-        /// The key.
-        key: KeyId,
-        /// The node.
-        node: NodeId,
-    },
-    /// The key in use is higher, and has not leaked.
-    Lower {
-        /// The key in use.
-        in_use: KeyId,
-    },
-    /// The key was replaced here in this life of the node, and dropped. Brought back it would count as the
-    /// newest one.
-    Retired {
-        /// The key.
-        key: KeyId,
-        /// The key in use.
-        in_use: KeyId,
-    },
-}
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ring(error) => error.fmt(f),
-            Self::NoEncryption => f.write_str(
-                "this build has no encryption (feature `seal`), so no key can travel: bring keys by hand",
-            ),
-            Self::NoEncryptionAt { node } => write!(
-                f,
-                "node {node} was built without encryption, so no key can travel to it: bring keys by hand"
-            ),
-            Self::UnderWay { key, node: Some(node) } => write!(
-                f,
-                "node {node} does not use key {key} yet: wait, or bring a new key to every node if it never will"
-            ),
-            Self::UnderWay { key, node: None } => {
-                write!(f, "key {key} is not in use yet: wait until all living nodes hold it")
-            }
-            Self::NotAll { key, node } => write!(
-                f,
-                "node {node} is not known to have key {key}: wait until it has, or force it"
-            ),
-            Self::Lower { in_use } => {
-                write!(
-                    f,
-                    "key {in_use} is in use and higher, and nodes never go back: to end a split, bring a \
-                     new key to every node"
-                )
-            }
-            Self::Retired { key, in_use } => write!(
-                f,
-                "key {key} was replaced by key {in_use}, and nodes never go back: bring key {in_use} to \
-                 the nodes that lack it, or a new key to every node"
-            ),
-        }
-    }
-}
-
-impl core::error::Error for KeyError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Ring(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<KeyringError> for KeyError {
-    fn from(error: KeyringError) -> Self {
-        Self::Ring(error)
-    }
-}
-
 /// What the engine keeps of keys beside the ring, which is in the configuration.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Keys {
-    /// The key that this node offers to others.
-    offers: Option<KeyId>,
-    /// Since when all nodes have used the key that this one uses, and others are left.
-    replaced: Option<Instant>,
+    exchange: Exchange,
     /// Under which key an address has spoken last, while there are several.
     spoke: BTreeMap<SocketAddr, KeyId>,
     /// Packets sent and received under each key.
     counts: BTreeMap<KeyId, (u64, u64)>,
-    /// Keys below the one in use that were dropped, the last ones.
-    retired: VecDeque<KeyId>,
 }
 
 impl Keys {
     pub(super) fn sent(&mut self, key: KeyId) {
         self.counts.entry(key).or_default().0 += 1;
-    }
-
-    fn retire(&mut self, key: KeyId) {
-        if self.retired.len() >= MOST_RETIRED {
-            self.retired.pop_front();
-        }
-        self.retired.push_back(key);
     }
 }
 
@@ -240,21 +117,15 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Ring`]; [`KeyError::Retired`] for one of the last sixteen keys that were replaced and dropped
-    /// in this life. Nothing has changed then.
+    /// [`KeyError::Ring`]; [`KeyError::Retired`] for one that the ring remembers as retired. Nothing has changed
+    /// then.
     pub fn add_key(&mut self, now: Instant, key: Key) -> Result<KeyId, KeyError> {
-        let ring = &self.picture.config.keys;
-        let known = ring.get(key.id()).is_some();
-        if self.keys.retired.contains(&key.id()) {
-            return Err(KeyError::Retired { key: key.id(), in_use: ring.primary() });
-        }
-        let generation = self.next_generation();
-        let id = self.picture.config.keys.hold(HeldKey::by_hand(key, generation))?;
+        let (id, members) = (key.id(), self.key_members());
+        let is_new = add(&mut self.picture.config.keys, &members, key)?;
         self.advance(now);
-        if known {
-            return Ok(id);
+        if is_new {
+            self.keys_changed(id, KeyChange::Added, KeyCause::Asked);
         }
-        self.keys_changed(id, KeyChange::Added, KeyCause::Asked);
         Ok(id)
     }
 
@@ -265,18 +136,8 @@ impl Engine {
     /// [`KeyError::Ring`]; [`KeyError::Lower`]; [`KeyError::NotAll`] if a living node is not known to hold it,
     /// unless it is forced: that node hears nothing from this one until it does. Nothing has changed then.
     pub fn use_key(&mut self, now: Instant, id: KeyId, force: bool) -> Result<(), KeyError> {
-        let ring = &self.picture.config.keys;
-        let own = ring.primary_key();
-        let wanted = ring.get(id).ok_or(KeyringError::Unknown { id })?;
-        if wanted.rank() < own.rank() {
-            return Err(KeyError::Lower { in_use: own.key.id() });
-        }
         let members = self.key_members();
-        let lacking = members.iter().find(|it| it.living && !it.holds(id));
-        if let Some(lacking) = lacking.filter(|_| !force) {
-            return Err(KeyError::NotAll { key: id, node: lacking.id });
-        }
-        self.picture.config.keys.set_primary(id)?;
+        use_key(&mut self.picture.config.keys, &members, id, force)?;
         self.advance(now);
         self.keys_changed(id, KeyChange::InUse, KeyCause::Asked);
         Ok(())
@@ -290,20 +151,8 @@ impl Engine {
     /// use the same key as this one, unless it is forced: such a node can only come back with the new key.
     /// Nothing has changed then.
     pub fn drop_key(&mut self, now: Instant, id: KeyId, force: bool) -> Result<(), KeyError> {
-        let ring = &self.picture.config.keys;
-        let primary = ring.primary();
         let members = self.key_members();
-        let without = members.iter().find(|it| !it.uses(primary));
-        if let Some(without) = without.filter(|_| !force && ring.get(id).is_some())
-            && id != primary
-        {
-            return Err(KeyError::NotAll { key: primary, node: without.id });
-        }
-        let is_lower = ring.get(id).is_some_and(|held| held.rank() < ring.primary_key().rank());
-        self.picture.config.keys.remove(id)?;
-        if is_lower {
-            self.keys.retire(id);
-        }
+        drop_key(&mut self.picture.config.keys, &members, id, force)?;
         self.advance(now);
         self.keys_changed(id, KeyChange::Dropped, KeyCause::Asked);
         Ok(())
@@ -338,44 +187,11 @@ impl Engine {
     ///
     /// [`KeyError`]; nothing has changed then.
     pub fn rotate_keys(&mut self, now: Instant, key: Key) -> Result<KeyId, KeyError> {
-        if !cfg!(feature = "seal") {
-            return Err(KeyError::NoEncryption);
-        }
-        let ring = &self.picture.config.keys;
-        let primary = ring.primary();
-        let highest = ring.keys().filter(|held| !held.leaked).max_by_key(|held| held.rank());
-        if let Some(highest) = highest.filter(|held| held.key.id() != primary) {
-            return Err(KeyError::UnderWay { key: highest.key.id(), node: None });
-        }
         let members = self.key_members();
-        let state = |it: &Member, is: &dyn Fn(&KeyState) -> bool| it.state.as_ref().is_some_and(is);
-        if let Some(mute) = members.iter().find(|it| it.living && state(it, &|it| !it.unwraps)) {
-            return Err(KeyError::NoEncryptionAt { node: mute.id });
-        }
-        let behind = members.iter().find(|it| it.living && state(it, &|it| it.in_use != primary));
-        if let Some(behind) = behind {
-            return Err(KeyError::UnderWay { key: primary, node: Some(behind.id) });
-        }
-        let generation = self.next_generation();
-        let id = self.hold(HeldKey::of_rotation(key, generation))?;
+        let id = rotate(&mut self.picture.config.keys, &members, key)?;
         self.advance(now);
         self.keys_changed(id, KeyChange::Added, KeyCause::Asked);
         Ok(id)
-    }
-
-    /// Above all keys that this node knows of, but for those that somebody must have made up.
-    fn next_generation(&self) -> u32 {
-        let own = self.picture.config.keys.highest().generation;
-        let most = own.saturating_add(MOST_ABOVE);
-        let others = self.key_members();
-        let others = others.iter().filter_map(|it| Some(it.state.as_ref()?.generation));
-        others.filter(|it| *it <= most).fold(own, u32::max).saturating_add(1)
-    }
-
-    fn hold(&mut self, held: HeldKey) -> Result<KeyId, KeyringError> {
-        let known = self.picture.config.keys.get(held.key.id()).is_some();
-        let id = self.picture.config.keys.hold(held)?;
-        if known { Err(KeyringError::SameId { id }) } else { Ok(id) }
     }
 
     /// What others have said of their keys.
@@ -408,19 +224,11 @@ impl Engine {
         self.out.timers.hasten(Why::Keys, self.picture.now + GATHER);
         let offer = KeyState::from_bytes(bytes).and_then(|state| state.offer);
         let Some(offer) = offer else { return };
-        let config = &self.picture.config;
-        match offer.open(&config.cluster, &config.keys) {
-            Ok(held) => {
-                let own = config.keys.primary_key().rank();
-                let ahead = config.keys.keys().filter(|held| held.rank() > own).count();
-                if ahead >= MOST_AHEAD || self.hold(held).is_err() {
-                    self.out.stats.keys_refused += 1;
-                } else {
-                    self.keys_changed(offer.id, KeyChange::Added, KeyCause::Given { by });
-                }
-            }
+        let config = &mut self.picture.config;
+        match take(&mut config.keys, &config.cluster, &offer) {
+            Ok(id) => self.keys_changed(id, KeyChange::Added, KeyCause::Given { by }),
             Err(NotTaken::Refused) => self.out.stats.keys_refused += 1,
-            Err(NotTaken::NotNow | NotTaken::CannotOpen) => {}
+            Err(NotTaken::NotNow | NotTaken::CannotOpen | NotTaken::Full) => {}
         }
     }
 
@@ -428,31 +236,22 @@ impl Engine {
     pub(super) fn look_at_keys(&mut self) {
         let members = self.key_members();
         let me = self.picture.me().id;
-        let plan = plan(&self.picture.config.keys, me, &members, self.keys.offers);
-        if let Some(id) = plan.go_to
-            && self.picture.config.keys.set_primary(id).is_ok()
-        {
+        let now = self.picture.now;
+        let config = &mut self.picture.config;
+        let changes = self.keys.exchange.look(&mut config.keys, &config.cluster, me, &members, now);
+        for &(id, by) in &changes.taken {
+            self.tell_of_key(id, KeyChange::Added, KeyCause::Given { by });
+        }
+        if let Some(id) = changes.in_use {
             self.tell_of_key(id, KeyChange::InUse, KeyCause::HeldByAll);
+        }
+        for &id in &changes.dropped {
+            self.tell_of_key(id, KeyChange::Dropped, KeyCause::Replaced);
+        }
+        if changes.changed() {
             self.derive_keys();
         }
-        let now = self.picture.now;
-        match self.keys.replaced {
-            _ if plan.drop.is_empty() || plan.go_to.is_some() => self.keys.replaced = None,
-            None => self.keys.replaced = Some(now),
-            Some(since) if now.since(since) < GRACE => {}
-            Some(_) => {
-                for id in plan.drop {
-                    if self.picture.config.keys.remove(id).is_ok() {
-                        self.keys.retire(id);
-                        self.tell_of_key(id, KeyChange::Dropped, KeyCause::Replaced);
-                    }
-                }
-                self.keys.replaced = None;
-                self.derive_keys();
-            }
-        }
-        self.keys.offers = plan.offer.map(|(id, _)| id);
-        self.publish_keys(plan.offer, &members);
+        self.publish_keys(changes.offer, &members);
         if self.has_several_keys() {
             self.out.timers.hasten(Why::Keys, now + LOOK);
         }
@@ -537,7 +336,10 @@ impl Engine {
                 let spoke = self.keys.spoke.get(&at).copied().filter(|_| !holds);
                 let usable =
                     spoke.filter(|&id| ring.get(id).is_some_and(|held: &HeldKey| !held.leaked));
-                usable.unwrap_or_else(|| key_for(ring, state.as_ref()))
+                usable.unwrap_or_else(|| match node {
+                    Some(_) => key_for(ring, state.as_ref()),
+                    None => self.keys.exchange.for_stranger(ring, self.picture.now),
+                })
             }
         };
         if self.sealer.key() != id
@@ -547,5 +349,3 @@ impl Engine {
         }
     }
 }
-
-const _: () = assert!(MOST_AHEAD < Keyring::MOST);

@@ -155,7 +155,7 @@ impl Agreements {
 
     /// This node did not run for a while, in which it could not find out what a root means.
     pub(crate) fn slept(&mut self, span: Duration) {
-        let open = self.samples.iter_mut().filter(|it| matches!(it.found, Found::Open(_)));
+        let open = self.samples.iter_mut().filter(|it| matches!(it.found, Found::Open { .. }));
         open.for_each(|it| (it.at, it.since) = (it.at + span, it.since + span));
     }
 

@@ -5,6 +5,7 @@ use core::fmt;
 use sha2::{Digest as _, Sha256};
 use zeroize::ZeroizeOnDrop;
 
+use super::retired::KeyFingerprint;
 use super::suite::Suite;
 use crate::packet::KeyId;
 
@@ -18,7 +19,7 @@ pub struct Key {
     #[zeroize(skip)]
     suite: Suite,
     #[zeroize(skip)]
-    id: KeyId,
+    fingerprint: KeyFingerprint,
 }
 
 impl Key {
@@ -33,7 +34,8 @@ impl Key {
             .chain_update([suite.number()])
             .chain_update(secret)
             .finalize();
-        Self { secret, suite, id: KeyId::from_bits(u16::from_be_bytes([hash[0], hash[1]])) }
+        let fingerprint = core::array::from_fn(|at| hash[at]);
+        Self { secret, suite, fingerprint: KeyFingerprint::new(fingerprint) }
     }
 
     /// A key of suite *authenticated*.
@@ -58,7 +60,13 @@ impl Key {
     /// Its name, which follows from its suite and its secret.
     #[must_use]
     pub const fn id(&self) -> KeyId {
-        self.id
+        self.fingerprint.id()
+    }
+
+    /// A longer name, for a memory of keys that are gone: no other key has it.
+    #[must_use]
+    pub const fn fingerprint(&self) -> KeyFingerprint {
+        self.fingerprint
     }
 
     /// The secret bytes, for storing the key; they belong in no log.
@@ -78,7 +86,7 @@ const ID_LABEL: &[u8] = b"scalesmall 2 key ";
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Key({} {})", self.suite, self.id)
+        write!(f, "Key({} {})", self.suite, self.id())
     }
 }
 
@@ -91,6 +99,9 @@ mod tests {
     fn the_name_of_a_key_follows_from_its_secret_and_its_suite() {
         // The first bytes of SHA-256("scalesmall 2 key " | 01 | 07 07 .. 07), by sha256sum.
         assert_eq!(format!("{}", Key::authenticated([7; 32]).id()), "ba2f");
+        let fingerprint = Key::authenticated([7; 32]).fingerprint();
+        assert_eq!(format!("{fingerprint}").parse(), Ok(fingerprint));
+        assert!(format!("{fingerprint}").starts_with("ba2f"));
         assert_ne!(Key::authenticated([8; 32]).id(), Key::authenticated([7; 32]).id());
         #[cfg(feature = "seal")]
         assert_eq!(format!("{}", Key::sealed([7; 32]).id()), "2b5a");

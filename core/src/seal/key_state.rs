@@ -2,9 +2,18 @@
 
 use alloc::vec::Vec;
 
-use super::keyring::Keyring;
+use super::keyring::{HeldKey, Keyring};
 use super::wrap::Wrap;
 use crate::packet::{KeyId, Reader};
+
+/// A key that a node holds and has not marked as leaked, as it says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) id: KeyId,
+    pub(crate) generation: u32,
+    /// The node has sent with it and gone to a higher one since.
+    pub(crate) replaced: bool,
+}
 
 /// What a node says of its keys, to all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,10 +22,8 @@ pub(crate) struct KeyState {
     pub(crate) unwraps: bool,
     /// The key that it sends with.
     pub(crate) in_use: KeyId,
-    /// The generation of the highest key that it holds.
-    pub(crate) generation: u32,
     /// All that it holds and would use.
-    pub(crate) held: Vec<KeyId>,
+    pub(crate) held: Vec<Claim>,
     /// A key that it offers to those that do not hold it.
     pub(crate) offer: Option<Wrap>,
 }
@@ -25,23 +32,35 @@ const UNWRAPS: u8 = 1;
 
 impl KeyState {
     pub(crate) fn of(ring: &Keyring, offer: Option<Wrap>) -> Self {
-        let held = ring.keys().filter(|held| !held.leaked).map(|held| held.key.id()).collect();
-        let (unwraps, generation) = (cfg!(feature = "seal"), ring.highest().generation);
-        Self { unwraps, in_use: ring.primary(), generation, held, offer }
+        let usable = ring.keys().filter(|held| !held.leaked);
+        let claim = |held: &HeldKey| Claim {
+            id: held.key.id(),
+            generation: held.generation,
+            replaced: held.replaced,
+        };
+        let held = usable.map(claim).collect();
+        Self { unwraps: cfg!(feature = "seal"), in_use: ring.primary(), held, offer }
     }
 
     pub(crate) fn holds(&self, id: KeyId) -> bool {
-        self.held.contains(&id)
+        self.claim(id).is_some()
+    }
+
+    /// What it says of a key, if it holds it.
+    pub(crate) fn claim(&self, id: KeyId) -> Option<Claim> {
+        self.held.iter().find(|claim| claim.id == id).copied()
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(8 + 2 * self.held.len() + Wrap::LEN);
+        let mut bytes = Vec::with_capacity(5 + 6 * self.held.len() + Wrap::LEN);
         bytes.push(if self.unwraps { UNWRAPS } else { 0 });
         bytes.extend_from_slice(&self.in_use.to_bits().to_be_bytes());
-        bytes.extend_from_slice(&self.generation.to_be_bytes());
         bytes.push(self.held.len() as u8);
-        for id in &self.held {
-            bytes.extend_from_slice(&id.to_bits().to_be_bytes());
+        let bit = |(at, claim): (usize, &Claim)| u8::from(claim.replaced) << at;
+        bytes.push(self.held.iter().enumerate().map(bit).sum());
+        for claim in &self.held {
+            bytes.extend_from_slice(&claim.id.to_bits().to_be_bytes());
+            bytes.extend_from_slice(&claim.generation.to_be_bytes());
         }
         if let Some(offer) = &self.offer {
             offer.put(&mut bytes);
@@ -54,18 +73,21 @@ impl KeyState {
         let mut reader = Reader::new(bytes);
         let flags = reader.u8().ok()?;
         let in_use = KeyId::from_bits(reader.u16().ok()?);
-        let generation = reader.u32().ok()?;
         let count = usize::from(reader.u8().ok()?);
         if count > Keyring::MOST {
             return None;
         }
-        let held = (0..count).map(|_| reader.u16().map(KeyId::from_bits).ok());
-        let held: Vec<KeyId> = held.collect::<Option<_>>()?;
+        let replaced = reader.u8().ok()?;
+        let mut claim = |at: usize| {
+            let (id, generation) = (KeyId::from_bits(reader.u16().ok()?), reader.u32().ok()?);
+            Some(Claim { id, generation, replaced: replaced >> at & 1 == 1 })
+        };
+        let held: Vec<Claim> = (0..count).map(&mut claim).collect::<Option<_>>()?;
         let offer = match reader.left() {
             0 => None,
             left => Some(Wrap::read(&bytes[bytes.len() - left..])?),
         };
-        Some(Self { unwraps: flags & UNWRAPS != 0, in_use, generation, held, offer })
+        Some(Self { unwraps: flags & UNWRAPS != 0, in_use, held, offer })
     }
 }
 
@@ -87,7 +109,7 @@ mod tests {
         }
         let long = [&bytes[..], &[0]].concat();
         assert_eq!(KeyState::from_bytes(&long), None);
-        assert_eq!(KeyState::from_bytes(&[1, 0, 0, 0, 0, 0, 0, 9]), None);
+        assert_eq!(KeyState::from_bytes(&[1, 0, 0, 9, 0]), None);
     }
 
     quickcheck::quickcheck! {

@@ -5,18 +5,21 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use super::key::Key;
+use super::retired::{Retired, RetiredKey};
 use crate::packet::KeyId;
 
 /// One to [`Keyring::MOST`] keys. One of them, the primary one, protects what is sent; what arrives
 /// names its own, and all are accepted.
 ///
-/// Keys have an order: by generation, then by id. A node goes from lower ones to higher ones.
+/// Keys have an order: by generation, then by id. A node goes from lower ones to higher ones. What it has
+/// gone away from and dropped it remembers, the last [`Keyring::MOST_RETIRED`], and does not take again.
 /// Printing a ring shows ids and suites only.
 #[derive(Clone)]
 pub struct Keyring {
     primary: KeyId,
     /// Sorted by id, and never without the primary one.
     keys: Vec<HeldKey>,
+    retired: Retired,
 }
 
 /// A key of a ring, and what its holder knows of it.
@@ -33,19 +36,22 @@ pub struct HeldKey {
     /// It was made by a rotation, so it may be given to a node that does not hold it, wrapped under a
     /// key that the node holds. A key that was brought by hand never travels.
     pub travels: bool,
+    /// This node has sent with it and gone to a higher one since. It does not come back to it, unless the one
+    /// in use is marked as leaked.
+    pub replaced: bool,
 }
 
 impl HeldKey {
     /// A key that was brought by hand.
     #[must_use]
     pub const fn by_hand(key: Key, generation: u32) -> Self {
-        Self { key, generation, leaked: false, travels: false }
+        Self { key, generation, leaked: false, travels: false, replaced: false }
     }
 
     /// A key that a rotation made.
     #[must_use]
     pub const fn of_rotation(key: Key, generation: u32) -> Self {
-        Self { key, generation, leaked: false, travels: true }
+        Self { key, generation, leaked: false, travels: true, replaced: false }
     }
 
     /// Its place in the order of keys.
@@ -59,7 +65,8 @@ impl fmt::Debug for HeldKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let leaked = if self.leaked { " leaked" } else { "" };
         let travels = if self.travels { " travels" } else { "" };
-        write!(f, "{:?} generation {}{leaked}{travels}", self.key, self.generation)
+        let replaced = if self.replaced { " replaced" } else { "" };
+        write!(f, "{:?} generation {}{leaked}{travels}{replaced}", self.key, self.generation)
     }
 }
 
@@ -68,14 +75,19 @@ impl Hash for Keyring {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.primary.hash(state);
         for held in &self.keys {
-            (held.key.id(), held.generation, held.leaked, held.travels).hash(state);
+            (held.key.id(), held.generation).hash(state);
+            (held.leaked, held.travels, held.replaced).hash(state);
         }
+        self.retired.hash(state);
     }
 }
 
 impl Keyring {
     /// The most keys of a ring.
     pub const MOST: usize = 8;
+
+    /// How many keys that are gone a ring remembers.
+    pub const MOST_RETIRED: usize = 2 * Self::MOST;
 
     /// A ring of one key, which is primary.
     #[must_use]
@@ -86,7 +98,7 @@ impl Keyring {
     /// A ring of one key with all that is known of it, which is primary whatever that is.
     #[must_use]
     pub fn of(held: HeldKey) -> Self {
-        Self { primary: held.key.id(), keys: alloc::vec![held] }
+        Self { primary: held.key.id(), keys: alloc::vec![held], retired: Retired::default() }
     }
 
     /// Adds a key that was brought by hand, above all others in the order of keys, and returns its
@@ -101,7 +113,7 @@ impl Keyring {
     }
 
     /// Adds a key with all that is known of it, and returns its id. A key that is there already stays
-    /// as it is.
+    /// as it is. One that was retired counts as new: see [`Keyring::retired_as`].
     ///
     /// # Errors
     ///
@@ -113,13 +125,14 @@ impl Keyring {
             Ok(_) => Err(KeyringError::SameId { id }),
             Err(_) if self.keys.len() >= Self::MOST => Err(KeyringError::Full),
             Err(at) => {
+                self.retired.remove(held.key.fingerprint());
                 self.keys.insert(at, held);
                 Ok(id)
             }
         }
     }
 
-    /// Removes a key.
+    /// Removes a key. If it has leaked, or is lower than the primary one, it is remembered as retired.
     ///
     /// # Errors
     ///
@@ -129,7 +142,10 @@ impl Keyring {
         if id == self.primary {
             return Err(KeyringError::Primary { id });
         }
-        self.keys.remove(at);
+        let held = self.keys.remove(at);
+        if held.leaked || held.replaced || held.rank() < self.primary_key().rank() {
+            self.retire(&held);
+        }
         Ok(())
     }
 
@@ -143,7 +159,7 @@ impl Keyring {
         if self.keys[at].leaked {
             return Err(KeyringError::Leaked { id });
         }
-        self.primary = id;
+        self.go_to(at);
         Ok(())
     }
 
@@ -159,10 +175,90 @@ impl Keyring {
         if self.primary == id {
             let others = self.keys.iter().filter(|held| !held.leaked && held.key.id() != id);
             let highest = others.max_by_key(|held| held.rank());
-            self.primary = highest.ok_or(KeyringError::Last { id })?.key.id();
+            let next = highest.ok_or(KeyringError::Last { id })?.key.id();
+            self.go_to(self.position(next)?);
         }
         self.keys[at].leaked = true;
         Ok(())
+    }
+
+    /// Remembers a key that is gone, as one that was read from where a ring is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError::Held`]; nothing has changed then.
+    pub fn remember(&mut self, retired: RetiredKey) -> Result<(), KeyringError> {
+        let is = |held: &&HeldKey| held.key.fingerprint() == retired.fingerprint;
+        if let Some(held) = self.keys.iter().find(is) {
+            return Err(KeyringError::Held { id: held.key.id() });
+        }
+        self.retired.add(retired, Self::MOST_RETIRED);
+        Ok(())
+    }
+
+    /// The keys that are gone and remembered, the latest last.
+    pub fn retired(&self) -> impl Iterator<Item = RetiredKey> + use<'_> {
+        self.retired.iter()
+    }
+
+    /// What is remembered of a key, if it is gone.
+    #[must_use]
+    pub fn retired_as(&self, key: &Key) -> Option<RetiredKey> {
+        self.retired.find(key.fingerprint())
+    }
+
+    /// Takes over what another ring, in whose place this one comes, knows and this one does not: which keys
+    /// are retired, marked as leaked or replaced. What this ring holds and sends with stays.
+    pub(crate) fn inherit(&mut self, former: &Self) {
+        for retired in former.retired() {
+            // What is held is not gone.
+            let _ = self.remember(retired);
+        }
+        let primary = self.primary_key().rank();
+        for old in &former.keys {
+            let was_used = old.replaced || old.key.id() == former.primary;
+            match self.find(old.key.id()) {
+                Ok(at) if self.keys[at].key.is(&old.key) => {
+                    let held = &mut self.keys[at];
+                    if held.key.id() != self.primary {
+                        held.leaked |= old.leaked;
+                        held.replaced |= was_used && held.rank() < primary;
+                    }
+                }
+                _ if was_used || old.leaked => self.retire(old),
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives a key a higher place, as others do: the order is to be the same at all nodes.
+    pub(super) fn raise(&mut self, id: KeyId, generation: u32) {
+        if let Ok(at) = self.find(id) {
+            let held = &mut self.keys[at];
+            held.generation = held.generation.max(generation);
+        }
+    }
+
+    /// Gives the primary key a place above this generation, and those above it the same distance as before.
+    pub(super) fn raise_primary_above(&mut self, generation: u32) {
+        let own = self.primary_key().rank();
+        let by = generation.saturating_add(1).saturating_sub(own.0);
+        for held in self.keys.iter_mut().filter(|held| held.rank() >= own) {
+            held.generation = held.generation.saturating_add(by);
+        }
+    }
+
+    fn go_to(&mut self, at: usize) {
+        let rank = self.keys[at].rank();
+        let former = self.find(self.primary).expect("the primary key cannot be removed");
+        self.keys[former].replaced |= self.keys[former].rank() < rank;
+        self.keys[at].replaced = false;
+        self.primary = self.keys[at].key.id();
+    }
+
+    fn retire(&mut self, held: &HeldKey) {
+        let retired = RetiredKey::new(held.key.fingerprint(), held.leaked);
+        self.retired.add(retired, Self::MOST_RETIRED);
     }
 
     /// The key that protects what is sent.
@@ -216,6 +312,7 @@ impl fmt::Debug for Keyring {
         f.debug_struct("Keyring")
             .field("primary", &format_args!("{}", self.primary))
             .field("keys", &self.keys)
+            .field("retired", &self.retired)
             .finish()
     }
 }
@@ -251,6 +348,11 @@ pub enum KeyringError {
         /// Its id.
         id: KeyId,
     },
+    /// The key is held, so it cannot be one that is gone.
+    Held {
+        /// Its id.
+        id: KeyId,
+    },
 }
 
 impl fmt::Display for KeyringError {
@@ -267,6 +369,9 @@ impl fmt::Display for KeyringError {
                 write!(f, "another key has the id {id}, by chance: make a new key")
             }
             Self::Leaked { id } => write!(f, "key {id} is marked as leaked: use another one"),
+            Self::Held { id } => {
+                write!(f, "key {id} is held, and said to be retired: remove one of the two")
+            }
             Self::Last { id } => {
                 write!(f, "key {id} is the only one to send with: add another one first")
             }
@@ -299,6 +404,31 @@ mod tests {
         assert_eq!(ring.ids().collect::<Vec<_>>(), [key(4).id()]);
         assert_eq!(ring.primary_key().key.expose_secret(), &[4; 32]);
         assert_eq!(ring.primary_key().generation, 1);
+        let retired = RetiredKey::new(key(9).fingerprint(), false);
+        assert_eq!((ring.retired_as(&key(9)), ring.retired_as(&key(4))), (Some(retired), None));
+    }
+
+    #[test]
+    fn what_was_replaced_or_has_leaked_is_remembered_in_the_next_ring() {
+        let mut former = ring();
+        let (old, new) = (key(9).id(), former.insert(key(4)).unwrap());
+        former.set_primary(new).unwrap();
+        assert!(former.get(old).is_some_and(|held| held.replaced));
+        let leaked = former.insert(key(5)).unwrap();
+        former.mark_leaked(leaked).unwrap();
+        former.insert(key(6)).unwrap();
+        let mut next = Keyring::new(key(7));
+        next.inherit(&former);
+        let retired: Vec<_> =
+            [9, 4, 5, 6].map(|it| next.retired_as(&key(it)).map(|it| it.leaked)).into();
+        assert_eq!(retired, [Some(false), Some(false), Some(true), None]);
+        // What the next ring holds is not gone, and keeps its mark.
+        let mut next = Keyring::new(key(7));
+        next.hold(HeldKey::by_hand(key(5), 0)).unwrap();
+        next.inherit(&former);
+        assert!(next.retired_as(&key(5)).is_none() && next.get(leaked).is_some_and(|it| it.leaked));
+        let held = next.remember(RetiredKey::new(key(7).fingerprint(), false));
+        assert_eq!(held, Err(KeyringError::Held { id: key(7).id() }));
     }
 
     #[test]

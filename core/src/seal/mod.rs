@@ -47,10 +47,13 @@
 mod cipher;
 mod cluster;
 mod code;
+mod exchange;
 mod key;
+mod key_error;
 mod key_state;
 mod keyring;
 mod opener;
+mod retired;
 mod rotation;
 mod sealer;
 mod session;
@@ -61,15 +64,18 @@ mod wrap;
 pub use crate::base::{Freshness, Window};
 pub use crate::packet::{KeyId, KeyIdError};
 pub use cluster::{ClusterName, ClusterNameError};
+pub(crate) use exchange::{Exchange, add, drop_key, rotate, take, use_key};
 pub use key::Key;
+pub use key_error::KeyError;
 pub(crate) use key_state::KeyState;
 pub use keyring::{HeldKey, Keyring, KeyringError};
 pub use opener::{OpenError, Opener};
-pub(crate) use rotation::{Member, key_for, plan};
+pub use retired::{KeyFingerprint, KeyFingerprintError, RetiredKey};
+pub(crate) use rotation::{Member, key_for};
 pub use sealer::Sealer;
 pub use suite::Suite;
 pub(crate) use wide::WideWindows;
-pub(crate) use wrap::{MOST_GENERATIONS, NotTaken, Wrap};
+pub(crate) use wrap::{NotTaken, Wrap};
 
 #[cfg(test)]
 mod tests;

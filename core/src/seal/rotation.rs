@@ -6,7 +6,7 @@
 //! - a node goes to the highest key that has not leaked and that all living nodes hold, and never to a
 //!   lower one, unless its own has leaked;
 //! - lower keys go when every node that is not forgotten, the dead included, uses the same key as this
-//!   one;
+//!   one, and there is one;
 //! - one node offers the highest key that may travel to those that do not hold it, under the lowest key
 //!   that has not leaked and that all of them hold, so that it need not say it anew: the one that does
 //!   already or, where nobody does, that with the lowest id among those that hold both keys.
@@ -45,14 +45,10 @@ pub(crate) struct Plan {
     pub(crate) go_to: Option<KeyId>,
     /// The keys that nobody needs any more, once it is sure that no packet under them is on its way.
     pub(crate) drop: Vec<KeyId>,
-    /// The key to offer, and the one under which.
-    pub(crate) offer: Option<(KeyId, KeyId)>,
-    /// Whether something is still to come, so that this is to be asked again.
-    pub(crate) pending: bool,
 }
 
-/// Decides for the node `me`, which offers this key already.
-pub(crate) fn plan(ring: &Keyring, me: NodeId, members: &[Member], offers: Option<KeyId>) -> Plan {
+/// Decides where to go, and what to leave.
+pub(super) fn plan(ring: &Keyring, members: &[Member]) -> Plan {
     let by_all = |id| members.iter().filter(|it| it.living).all(|it| it.holds(id));
     let own = ring.primary_key();
     let usable = || ring.keys().filter(|held| !held.leaked);
@@ -60,19 +56,16 @@ pub(crate) fn plan(ring: &Keyring, me: NodeId, members: &[Member], offers: Optio
     let next = higher.filter(|held| by_all(held.key.id())).max_by_key(|held| held.rank());
     let primary = next.unwrap_or(own);
     let id = primary.key.id();
-    let confirmed = members.iter().all(|it| it.uses(id));
+    // A node that has just started, and knows of nobody, cannot tell who needs a key.
+    let confirmed = !members.is_empty() && members.iter().all(|it| it.uses(id));
     let lower = ring.keys().filter(|held| held.rank() < primary.rank());
     let drop = lower.map(|held| held.key.id()).filter(|_| confirmed).collect();
-    Plan {
-        go_to: next.map(|held| held.key.id()),
-        drop,
-        offer: offer(ring, me, members, offers),
-        pending: ring.ids().count() > 1,
-    }
+    Plan { go_to: next.map(|held| held.key.id()), drop }
 }
 
-/// The key to offer, and under which.
-fn offer(
+/// The key that the node `me`, which offers this one already, is to offer, and under which. A key below the one in
+/// use is of no use to others.
+pub(super) fn offer(
     ring: &Keyring,
     me: NodeId,
     members: &[Member],
@@ -80,7 +73,9 @@ fn offer(
 ) -> Option<(KeyId, KeyId)> {
     let mut usable: Vec<&HeldKey> = ring.keys().filter(|held| !held.leaked).collect();
     usable.sort_by_key(|held| core::cmp::Reverse(held.rank()));
-    let travels = usable.iter().filter(|held| held.travels).map(|held| held.key.id());
+    let own = ring.primary_key().rank();
+    let travels = usable.iter().filter(|held| held.travels && held.rank() >= own);
+    let travels = travels.map(|held| held.key.id());
     let living = || members.iter().filter(|it| it.living);
     // One that has said nothing may hold what all have held before.
     let lacks = |it: &Member, id| !it.holds(id);
@@ -113,7 +108,3 @@ pub(crate) fn key_for(ring: &Keyring, state: Option<&KeyState>) -> KeyId {
     };
     common.map_or_else(|| ring.primary(), |held| held.key.id())
 }
-
-#[cfg(test)]
-#[cfg(feature = "seal")]
-mod tests;

@@ -32,14 +32,15 @@ pub(crate) enum NotTaken {
     NotNow,
     /// This build has no encryption, or not the suite of the key.
     CannotOpen,
+    /// It may be taken once there is room for it.
+    Full,
     /// It does not open, or what is in it breaks a rule.
-    #[cfg_attr(not(feature = "seal"), expect(dead_code, reason = "nothing is opened then"))]
     Refused,
 }
 
 /// How far above all keys of a ring a wrapped key may be: a node may have been away during some
 /// rotations, and a liar must not use up the generations.
-pub(crate) const MOST_GENERATIONS: u32 = 16;
+pub(super) const MOST_GENERATIONS: u32 = 64;
 
 impl Wrap {
     /// The bytes of a wrapped key.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use scalesmall_core::wire::{AttributeKind, Frame};
 use scalesmall_core::{
-    Config, Event, Key, KeyCause, KeyChange, KeyError, KeyId, Keyring, KeyringError, Status,
+    Config, Destination, Event, HeldKey, Key, KeyCause, KeyChange, KeyError, KeyId, Keyring,
+    KeyringError, Status,
 };
 use scalesmall_hostile::{Holder, addr, config, engine_with, id, keys};
 
@@ -76,13 +77,13 @@ fn a_rotation_goes_by_itself_and_nothing_is_refused_for_it() {
 /// A member says that it holds keys far above all others, which nobody could give to the others or go above.
 #[test]
 fn nobody_can_use_up_the_generations_of_keys() {
-    for generation in [5, 17, 1_000, u32::MAX] {
+    for generation in [5, 33, 65, 1_000, u32::MAX] {
         let mut net = Net::settled(4);
         let mut member = Holder::new(9);
         // It does not unwrap, uses the common key, and holds that one alone.
         let [high, low] = old().to_bits().to_be_bytes();
         let [a, b, c, d] = generation.to_be_bytes();
-        let bytes = Bytes::from(vec![1, high, low, a, b, c, d, 1, high, low]);
+        let bytes = Bytes::from(vec![1, high, low, 1, 0, high, low, a, b, c, d]);
         let (life, kind) = (member.life, AttributeKind::KEYS);
         let state = Frame::Attribute { life, kind, version: 1, bytes };
         let packet = member.packet(Some(net.engines[0].life()), &[state]);
@@ -149,6 +150,120 @@ fn a_node_that_was_away_during_a_rotation_is_given_the_key() {
     assert_eq!(refused(&net), 0);
 }
 
+/// The number and the key of each packet that went to another one since the list was cleared.
+fn sent_under(net: &Net) -> Vec<(u16, Destination, KeyId)> {
+    let key = |datagram: &[u8]| scalesmall_core::wire::Header::parse(datagram).unwrap().0.key;
+    net.sent.iter().map(|(from, to, datagram)| (*from, *to, key(datagram))).collect()
+}
+
+/// What goes to it goes under the old key, whatever it is, until it has said that it holds the new one; among the
+/// others nothing does.
+#[test]
+fn a_node_that_was_away_is_spoken_to_under_the_old_key_for_a_moment_and_nobody_else_is() {
+    let mut net = Net::settled(5);
+    (1..=4).for_each(|number| net.set_cut(5, number, true));
+    net.run_for(10 * SECOND);
+    let new = net.on(1, |engine, now| engine.rotate_keys(now, key(1))).unwrap();
+    net.run_for(20 * SECOND);
+    (1..=4).for_each(|number| net.set_cut(5, number, false));
+    net.sent.clear();
+    let back = net.now;
+    while ring(&net, 5).primary() != new {
+        net.run_for(Duration::from_millis(10));
+        assert!(net.now.since(back) < 10 * SECOND, "it does not get the key");
+    }
+    let to_5 = Destination::Unicast(addr(5));
+    let old_to_others = |net: &Net| {
+        sent_under(net).iter().any(|&(from, to, key)| from != 5 && to != to_5 && key == old())
+    };
+    assert!(!old_to_others(&net));
+    assert!(sent_under(&net).iter().any(|&(_, to, key)| to == to_5 && key == old()));
+    // One round trip, and the moment that states are gathered for.
+    net.run_for(Duration::from_millis(200));
+    net.sent.clear();
+    net.run_for(20 * SECOND);
+    assert!(sent_under(&net).iter().all(|&(.., key)| key == new));
+    assert!(all_have_only(&net, new));
+}
+
+/// Somebody has the old key, which nobody has marked as leaked, and takes part with it while it is accepted. It has
+/// the old one accepted for as long, and moves nobody else back to it.
+#[test]
+fn one_that_stays_with_the_old_key_does_not_bring_the_others_back_to_it() {
+    let mut net = Net::settled(5);
+    (1..=4).for_each(|number| net.set_cut(5, number, true));
+    net.run_for(10 * SECOND);
+    let new = net.on(1, |engine, now| engine.rotate_keys(now, key(1))).unwrap();
+    net.run_for(20 * SECOND);
+    (1..=4).for_each(|number| net.set_cut(5, number, false));
+    for _ in 0..100 {
+        // It takes no key, and says that the old one is the latest.
+        net.on(5, |engine, now| {
+            let mut config = engine.config().clone();
+            let only = keys().keys().next().unwrap().key.clone();
+            let raised = engine.config().keys.highest().generation.min(1_000) + 40;
+            config.keys = Keyring::of(HeldKey::by_hand(only, raised));
+            engine.set_config(now, config).unwrap();
+        });
+        net.run_for(Duration::from_millis(200));
+        assert!((1..=4).all(|number| ring(&net, number).primary() == new));
+    }
+    let at_1 = net.engines[0].keys().into_iter().find(|row| row.id == new).unwrap();
+    assert_eq!((at_1.held_by, at_1.waits_for), (4, Some(id(5))), "it is named");
+    let to_5 = Destination::Unicast(addr(5));
+    net.sent.clear();
+    net.run_for(10 * SECOND);
+    let sent = sent_under(&net);
+    assert!(sent.iter().all(|&(from, to, key)| from == 5 || to == to_5 || key == new));
+    // Marked as leaked it ends at once, and for good.
+    for number in 1..=4 {
+        net.on(number, |engine, now| engine.mark_leaked(now, old())).unwrap();
+        net.on(number, |engine, now| engine.drop_key(now, old(), true)).unwrap();
+    }
+    net.sent.clear();
+    net.run_for(10 * SECOND);
+    assert!(sent_under(&net).iter().all(|&(from, _, key)| from == 5 || key == new));
+    let back = keys().keys().next().unwrap().key.clone();
+    let back = net.on(2, |engine, now| engine.add_key(now, back));
+    assert_eq!(back, Err(KeyError::Retired { key: old(), in_use: new, leaked: true }));
+}
+
+/// Each node gives a key that is brought by hand its own place, and hears of those of the others.
+#[test]
+fn keys_that_are_brought_in_another_order_to_each_node_end_with_one_in_use() {
+    let mut net = Net::settled(4);
+    for number in 1..=4 {
+        let order = if number % 2 == 0 { [1, 2] } else { [2, 1] };
+        for secret in order {
+            net.on(number, |engine, now| engine.add_key(now, key(secret))).unwrap();
+        }
+    }
+    net.run_for(10 * SECOND);
+    let used = ring(&net, 1).primary();
+    assert!([key(1).id(), key(2).id()].contains(&used) && all_have_only(&net, used));
+    assert_eq!(refused(&net), 0);
+}
+
+/// It has restarted with both keys and knows of nobody; who needs the old one it cannot know.
+#[test]
+fn a_node_that_restarts_alone_keeps_the_old_key_for_those_that_it_has_not_heard_yet() {
+    let mut net = Net::settled(2);
+    net.set_cut(1, 2, true);
+    net.run_for(10 * SECOND);
+    let new = net.on(1, |engine, now| engine.rotate_keys(now, key(1))).unwrap();
+    net.on(1, |engine, now| engine.use_key(now, new, true)).unwrap();
+    let mut kept = config();
+    kept.keys = ring(&net, 1).clone();
+    assert_eq!(kept.keys.primary(), new);
+    net.engines[0] = engine_with(1, kept);
+    net.run_for(60 * SECOND);
+    assert!(ring(&net, 1).get(old()).is_some());
+    net.set_cut(1, 2, false);
+    net.on(1, |engine, now| engine.contact(now, &[addr(2)]));
+    net.run_for(15 * SECOND);
+    assert!(all_have_only(&net, new));
+}
+
 /// Two of four forget the one that is away, and so drop the old key. It comes back with that one alone.
 #[test]
 fn a_node_that_some_have_forgotten_is_given_the_key_by_the_others() {
@@ -182,7 +297,7 @@ fn a_key_that_was_replaced_does_not_come_back() {
     net.run_for(10 * SECOND);
     assert!(all_have_only(&net, new));
     let back = net.on(2, |engine, now| engine.add_key(now, first()));
-    assert_eq!(back, Err(KeyError::Retired { key: old(), in_use: new }));
+    assert_eq!(back, Err(KeyError::Retired { key: old(), in_use: new, leaked: false }));
     net.on(3, |engine, now| engine.add_key(now, key(1))).unwrap();
     net.run_for(SECOND);
     assert!(all_have_only(&net, new));

@@ -179,9 +179,9 @@ pub(super) const SUBJECTS: [Subject; 14] = [
     },
     Subject {
         title: "Keys",
-        words: "The key in use is exchanged for a new one: at rest, while much is lost, and on both sides of a cut \
-                at once. How long it takes until all nodes have one key, and who is refused or hidden for it.",
-        scenarios: &["rotation"],
+        words: "The key in use is exchanged for a new one: at rest, while much is lost, on both sides of a cut \
+                at once, and while nodes are restarted in turn. How long it takes until all nodes have one key, and who is refused or hidden for it.",
+        scenarios: &["rotation", "rotation-rolling"],
     },
     Subject {
         title: "Slots move",

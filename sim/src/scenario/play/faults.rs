@@ -2,6 +2,7 @@
 
 use scalesmall_core::{Event, Key};
 
+use super::setup::write_keys;
 use super::{Outcome, Player};
 use crate::link::nanos;
 use crate::node::Condition;
@@ -11,8 +12,8 @@ use crate::sim::{CatchUp, Sim};
 impl Player {
     pub(super) fn fault(&mut self, step: &Step) {
         match step {
-            Step::Crash(whom) => self.each_up(whom, Sim::crash),
-            Step::Kill(whom) => self.each_up(whom, Sim::kill),
+            Step::Crash(whom) => self.end(whom, Sim::crash),
+            Step::Kill(whom) => self.end(whom, Sim::kill),
             Step::Depart(whom) => self.each_up(whom, Sim::depart),
             Step::Pause(whom) => self.each_up(whom, Sim::pause),
             Step::Starve(whom) => self.each_up(whom, Sim::starve),
@@ -106,6 +107,15 @@ impl Player {
         self.each_up(whom, |sim, node| {
             let words = words.iter().map(|byte| byte ^ node as u8).collect();
             let _ = sim.with(node, |engine, now| engine.set_metadata(now, words));
+        });
+    }
+
+    /// Ends nodes, which keep their keys.
+    fn end(&mut self, whom: &Whom, how: impl Fn(&mut Sim, usize)) {
+        let files = self.files.clone();
+        self.each_up(whom, |sim, node| {
+            write_keys(sim, node, &files);
+            how(sim, node);
         });
     }
 

@@ -36,7 +36,7 @@ use crate::random::Random;
 use crate::sim::{Film, Meter, Sim, Tap, Watch};
 use crate::view_changes::Sights;
 use messages::{Delivered, Postmark};
-use setup::{group_name, set_up};
+use setup::{KeyFiles, group_name, set_up};
 use sharing::Sharing;
 
 /// What a run of a scenario came to.
@@ -141,6 +141,7 @@ struct Player {
     random: Random,
     group: GroupName,
     picked: Vec<usize>,
+    files: KeyFiles,
     /// The nodes that were picked as other ones than before.
     had: BTreeSet<usize>,
     /// When the last step that was no waiting was taken.
@@ -192,7 +193,8 @@ type Outcome = Result<(), Box<Failure>>;
 
 impl Player {
     fn new(scenario: &Scenario, settings: &Settings, seed: u64, options: Options) -> Self {
-        let mut sim = set_up(scenario, settings, seed, &options.rerun);
+        let files = KeyFiles::default();
+        let mut sim = set_up(scenario, settings, seed, &options.rerun, &files);
         walk(&scenario.steps, &mut |step| {
             if matches!(step, Step::Usage(usage) if usage.apart) {
                 sim.tell_changes_apart();
@@ -214,6 +216,7 @@ impl Player {
             random: Random::new(seed).fork(FOR_SCENARIO),
             group: group_name(),
             picked: Vec::new(),
+            files,
             had: BTreeSet::new(),
             since: 0,
             shown: None,

@@ -1,13 +1,44 @@
 //! The cluster of a scenario, before anything happens to it.
 
-use scalesmall_core::{GroupName, KeyRange};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use scalesmall_core::{GroupName, KeyRange, Keyring};
 
 use crate::scenario::Scenario;
 use crate::scenario::cluster::Seeds;
 use crate::scenario::settings::Settings;
 use crate::sim::Sim;
 
-pub(super) fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun: &str) -> Sim {
+/// The key files: what each node that is gone held at its end.
+pub(super) type KeyFiles = Rc<RefCell<BTreeMap<usize, Keyring>>>;
+
+/// Notes what a node holds, as its key file does.
+pub(super) fn write_keys(sim: &Sim, node: usize, files: &KeyFiles) {
+    if let Some(engine) = sim.node(node) {
+        files.borrow_mut().insert(node, engine.config().keys.clone());
+    }
+}
+
+/// A node that starts has the keys of its file. One that has no other keys than at first is left alone.
+fn read_keys(sim: &mut Sim, node: usize, files: &KeyFiles) {
+    let Some(keys) = files.borrow().get(&node).cloned() else { return };
+    let fresh = sim.node(node).map(|engine| engine.config().clone());
+    if let Some(mut config) = fresh.filter(|config| !config.keys.ids().eq(keys.ids())) {
+        config.keys = keys;
+        // It was in force before.
+        let _ = sim.with(node, |engine, now| engine.set_config(now, config));
+    }
+}
+
+pub(super) fn set_up(
+    scenario: &Scenario,
+    settings: &Settings,
+    seed: u64,
+    rerun: &str,
+    files: &KeyFiles,
+) -> Sim {
     let cluster = &scenario.cluster;
     let config = cluster.config(settings);
     let others = cluster.others.clone().map(|some| (some.these, cluster.config(&some.settings)));
@@ -30,20 +61,20 @@ pub(super) fn set_up(scenario: &Scenario, settings: &Settings, seed: u64, rerun:
         })
         .parameter("scenario", scenario.name.clone())
         .rerun(rerun);
-    if cluster.serve {
-        build = build.born(move |sim, node| {
+    let (files, nodes, owners, serve) =
+        (Rc::clone(files), cluster.nodes, cluster.owners, cluster.serve);
+    build = build.born(move |sim, node| {
+        read_keys(sim, node, &files);
+        let parts = match owners {
+            0 if serve => vec![range_of(node, 0)],
+            0 => Vec::new(),
+            owners => share_of(node, nodes, owners),
+        };
+        for range in parts {
             // A refused call leaves the node without a range, which figures and rules then show.
-            let _ = sim.add_item(node, &group, range_of(node, 0), PORT);
-        });
-    }
-    if cluster.owners > 0 {
-        let (nodes, owners, group) = (cluster.nodes, cluster.owners, group_name());
-        build = build.born(move |sim, node| {
-            for range in share_of(node, nodes, owners) {
-                let _ = sim.add_item(node, &group, range, PORT);
-            }
-        });
-    }
+            let _ = sim.add_item(node, &group, range, PORT);
+        }
+    });
     if cluster.segments > 0 {
         let segments = cluster.segments as usize;
         build = build.segments(move |node| Some((node % segments) as u16));

@@ -1,0 +1,591 @@
+//! Whatever nodes do with their keys, and however much of what they say is lost, late or said twice: no node uses
+//! a key that it must not use, none goes back, and they agree again.
+
+use alloc::borrow::ToOwned as _;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+
+use quickcheck::{Arbitrary, Gen, QuickCheck};
+
+use super::*;
+use crate::packet::KeyId;
+use crate::seal::{KeyFingerprint, key_for};
+
+const NODES: usize = 4;
+
+/// How many seconds a node that is not heard of counts as living.
+const PATIENCE: u64 = 3;
+
+/// Keys that are brought by hand, to any node.
+const BY_HAND: u8 = 3;
+
+/// What a node knows of another one.
+#[derive(Clone, Default)]
+struct Heard {
+    life: u32,
+    version: u32,
+    /// When it was heard, by anybody.
+    at: u64,
+    state: Option<KeyState>,
+}
+
+#[derive(Clone)]
+struct Node {
+    ring: Keyring,
+    exchange: Exchange,
+    life: u32,
+    version: u32,
+    heard: [Option<Heard>; NODES],
+    /// The key under which each has spoken last.
+    spoke: [Option<KeyId>; NODES],
+    /// What is in its key file, and what was there before.
+    file: Keyring,
+    before: Keyring,
+    /// The keys that it has marked as leaked, and those that it has gone beyond.
+    leaked: BTreeSet<KeyFingerprint>,
+    left: BTreeSet<KeyFingerprint>,
+}
+
+/// What one node says to another: what it knows of all, under a key.
+#[derive(Clone)]
+struct Packet {
+    from: usize,
+    to: usize,
+    under: KeyId,
+    news: [Option<Heard>; NODES],
+}
+
+struct World {
+    nodes: Vec<Node>,
+    far: [bool; NODES],
+    late: Vec<Packet>,
+    now: u64,
+    secrets: u8,
+    broken: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// One speaks to another, and is heard, or later and perhaps more than once.
+    Say(usize, usize),
+    SayLate(usize, usize),
+    Late(usize),
+    Look(usize),
+    Second,
+    Rotate(usize),
+    AddEverywhere(u8),
+    Restart(usize),
+    Cut(u8),
+    Heal,
+    Forget(usize, usize),
+    Add(usize, u8),
+    Use(usize, u8, bool),
+    Drop(usize, u8, bool),
+    Leaked(usize, u8),
+    /// It starts with a file that it could not write since.
+    RestartOld(usize),
+    /// A member gives a key of its choice, under one of its choice.
+    Given(usize, u8, u8, u32),
+    /// It is given the keys of the file of another one by hand.
+    Copy(usize, usize),
+}
+
+impl Step {
+    fn of_the_network(g: &mut Gen) -> Self {
+        let (one, other) = (usize::arbitrary(g) % NODES, usize::arbitrary(g) % NODES);
+        match u8::arbitrary(g) % 24 {
+            0 => Self::Rotate(one),
+            1 => Self::Cut(u8::arbitrary(g)),
+            2 => Self::Heal,
+            3 => Self::Restart(one),
+            4..=5 => Self::SayLate(one, other),
+            6 => Self::Late(one),
+            7..=8 => Self::Second,
+            9..=13 => Self::Look(one),
+            _ => Self::Say(one, other),
+        }
+    }
+
+    fn any(g: &mut Gen) -> Self {
+        let (one, other) = (usize::arbitrary(g) % NODES, usize::arbitrary(g) % NODES);
+        let (number, force) = (u8::arbitrary(g), bool::arbitrary(g));
+        match u8::arbitrary(g) % 24 {
+            0..=1 => Self::Add(one, number % BY_HAND),
+            2 => Self::Use(one, number, force),
+            3 => Self::Drop(one, number, force),
+            4 => Self::Leaked(one, number),
+            5 => Self::RestartOld(one),
+            6 => Self::Forget(one, other),
+            7 => Self::Given(one, number, u8::arbitrary(g), u32::from(u8::arbitrary(g) % 24)),
+            8 => Self::Copy(one, other),
+            9 => Self::AddEverywhere(number % BY_HAND),
+            _ => Self::of_the_network(g),
+        }
+    }
+}
+
+/// What the network and rotations do.
+#[derive(Clone, Debug)]
+struct Calm(Vec<Step>);
+
+/// What operators and a member that lies do as well.
+#[derive(Clone, Debug)]
+struct Wild(Vec<Step>);
+
+impl Arbitrary for Calm {
+    fn arbitrary(g: &mut Gen) -> Self {
+        Self((0..usize::arbitrary(g) % 120).map(|_| Step::of_the_network(g)).collect())
+    }
+
+    fn shrink(&self) -> alloc::boxed::Box<dyn Iterator<Item = Self>> {
+        alloc::boxed::Box::new(without_one(&self.0).map(Self))
+    }
+}
+
+impl Arbitrary for Wild {
+    fn arbitrary(g: &mut Gen) -> Self {
+        Self((0..usize::arbitrary(g) % 120).map(|_| Step::any(g)).collect())
+    }
+
+    fn shrink(&self) -> alloc::boxed::Box<dyn Iterator<Item = Self>> {
+        alloc::boxed::Box::new(without_one(&self.0).map(Self))
+    }
+}
+
+/// The sequences without a half, a quarter ... one of their steps.
+fn without_one(steps: &[Step]) -> impl Iterator<Item = Vec<Step>> + use<> {
+    let steps = steps.to_vec();
+    let sizes = core::iter::successors(Some(steps.len().div_ceil(2)), |len| {
+        (*len > 1).then(|| len.div_ceil(2))
+    });
+    sizes.flat_map(move |len| {
+        let steps = steps.clone();
+        (0..steps.len()).step_by(len.max(1)).map(move |at| {
+            let end = steps.len().min(at + len);
+            [&steps[..at], &steps[end..]].concat()
+        })
+    })
+}
+
+fn cluster() -> ClusterName {
+    ClusterName::try_from("laws").unwrap()
+}
+
+fn id(at: usize) -> NodeId {
+    NodeId::from_bits(at as u64 + 1)
+}
+
+fn secret(number: u8) -> Key {
+    Key::authenticated([number; 32])
+}
+
+impl World {
+    fn new() -> Self {
+        let ring = Keyring::new(secret(255));
+        let node = Node {
+            file: ring.clone(),
+            before: ring.clone(),
+            ring,
+            exchange: Exchange::default(),
+            life: 1,
+            version: 0,
+            heard: Default::default(),
+            spoke: [None; NODES],
+            leaked: BTreeSet::new(),
+            left: BTreeSet::new(),
+        };
+        Self {
+            nodes: vec![node; NODES],
+            far: [false; NODES],
+            late: Vec::new(),
+            now: 0,
+            secrets: BY_HAND,
+            broken: None,
+        }
+    }
+
+    fn members(&self, at: usize) -> Vec<Member> {
+        let heard = self.nodes[at].heard.iter().enumerate().filter(|(of, _)| *of != at);
+        let member = |(of, heard): (usize, &Option<Heard>)| {
+            let heard = heard.as_ref()?;
+            let living = heard.at + PATIENCE >= self.now;
+            Some(Member { id: id(of), living, state: heard.state.clone() })
+        };
+        heard.filter_map(member).collect()
+    }
+
+    /// As the engine chooses it.
+    fn under(&self, at: usize, to: usize) -> KeyId {
+        let Node { ring, heard, spoke, .. } = &self.nodes[at];
+        let state = heard[to].as_ref().and_then(|heard| heard.state.as_ref());
+        let holds = state.is_some_and(|state| state.holds(ring.primary()));
+        let spoke = spoke[to].filter(|_| !holds);
+        let usable = spoke.filter(|&id| ring.get(id).is_some_and(|held| !held.leaked));
+        let now = Instant::from_nanos(self.now * 1_000_000_000);
+        usable.unwrap_or_else(|| match &heard[to] {
+            Some(_) => key_for(ring, state),
+            None => self.nodes[at].exchange.for_stranger(ring, now),
+        })
+    }
+
+    fn packet(&mut self, from: usize, to: usize) -> Packet {
+        let under = self.under(from, to);
+        if self.nodes[from].ring.get(under).is_none_or(|held| held.leaked) {
+            self.broken = Some("a packet goes under a key that has leaked or is not held");
+        }
+        Packet { from, to, under, news: self.nodes[from].heard.clone() }
+    }
+
+    fn deliver(&mut self, packet: &Packet) {
+        let Packet { from, to, under, ref news } = *packet;
+        let node = &mut self.nodes[to];
+        if from == to || self.far[from] != self.far[to] || node.ring.get(under).is_none() {
+            return;
+        }
+        node.spoke[from] = Some(under);
+        let mut offers = Vec::new();
+        for (of, news) in news.iter().enumerate().filter(|(of, _)| *of != to) {
+            let Some(news) = news else { continue };
+            let known = node.heard[of].get_or_insert_default();
+            known.at = known.at.max(news.at);
+            if (news.life, news.version) > (known.life, known.version) {
+                let at = known.at;
+                *known = news.clone();
+                known.at = at;
+                offers.extend(news.state.as_ref().and_then(|state| state.offer));
+            }
+        }
+        for offer in offers {
+            if take(&mut self.nodes[to].ring, &cluster(), &offer).is_ok() {
+                self.changed(to);
+            }
+        }
+    }
+
+    /// The ring of a node has changed: it is kept, and the node goes on.
+    fn changed(&mut self, at: usize) {
+        self.keep(at);
+        self.look(at);
+    }
+
+    fn keep(&mut self, at: usize) {
+        let node = &mut self.nodes[at];
+        node.before = core::mem::replace(&mut node.file, node.ring.clone());
+    }
+
+    fn look(&mut self, at: usize) {
+        let members = self.members(at);
+        let now = Instant::from_nanos(self.now * 1_000_000_000);
+        let node = &mut self.nodes[at];
+        let former = node.ring.primary_key().clone();
+        let changes = node.exchange.look(&mut node.ring, &cluster(), id(at), &members, now);
+        let own = node.ring.primary_key();
+        if own.key.id() != former.key.id() && own.rank() <= former.rank() && !former.leaked {
+            self.broken = Some("a node went to a lower key");
+        }
+        let marked = |id: KeyId| {
+            node.ring.get(id).is_none_or(|held| node.leaked.contains(&held.key.fingerprint()))
+        };
+        if changes.offer.is_some_and(|(offered, under)| marked(offered) || marked(under)) {
+            self.broken = Some("a key that has leaked is offered, or wraps another one");
+        }
+        if changes.changed() {
+            self.keep(at);
+        }
+        self.say(at, changes.offer);
+    }
+
+    /// A node says what it holds.
+    fn say(&mut self, at: usize, offer: Option<(KeyId, KeyId)>) {
+        let node = &mut self.nodes[at];
+        let wrap = offer.and_then(|(wanted, under)| {
+            let (held, under) = (node.ring.get(wanted)?, node.ring.get(under)?);
+            Some(Wrap::new(&cluster(), &under.key, held))
+        });
+        let state = KeyState::of(&node.ring, wrap);
+        let own = node.heard[at].as_ref().and_then(|own| own.state.as_ref());
+        let says = node.ring.ids().count() > 1 || node.ring.highest().generation > 0;
+        let asked = node.heard.iter().flatten().any(|heard| heard.state.is_some());
+        let due = (says || asked) && own != Some(&state);
+        node.version += u32::from(due);
+        let (life, version) = (node.life, node.version);
+        let state = if due { Some(state) } else { own.cloned() };
+        node.heard[at] = Some(Heard { life, version, at: self.now, state });
+    }
+
+    fn restart(&mut self, at: usize, old: bool) {
+        let node = &mut self.nodes[at];
+        if old {
+            // What is not in that file it does not know.
+            node.file = node.before.clone();
+            let file = &node.file;
+            let known = |print: &KeyFingerprint, is: fn(&HeldKey) -> bool, leaked: bool| {
+                file.keys().any(|held| held.key.fingerprint() == *print && is(held))
+                    || file.retired().any(|it| it.fingerprint == *print && (it.leaked || !leaked))
+            };
+            node.leaked.retain(|print| known(print, |held| held.leaked, true));
+            node.left.retain(|print| known(print, |held| held.replaced, false));
+        }
+        node.ring = node.file.clone();
+        node.exchange = Exchange::default();
+        node.life += 1;
+        node.version = 0;
+        node.heard = Default::default();
+        node.spoke = [None; NODES];
+        self.look(at);
+    }
+
+    /// A call of an operator, or a packet of a member that lies.
+    fn call(&mut self, step: Step) {
+        let (Step::Rotate(at)
+        | Step::Add(at, _)
+        | Step::Use(at, ..)
+        | Step::Drop(at, ..)
+        | Step::Leaked(at, _)
+        | Step::Given(at, ..)
+        | Step::Copy(at, _)) = step
+        else {
+            return;
+        };
+        let members = self.members(at);
+        let file =
+            if let Step::Copy(_, of) = step { Some(self.nodes[of].file.clone()) } else { None };
+        let node = &mut self.nodes[at];
+        let ids: Vec<KeyId> = node.ring.ids().collect();
+        let pick = |number: u8| ids[usize::from(number) % ids.len()];
+        let before = node.ring.primary_key().clone();
+        match step {
+            Step::Rotate(_) => {
+                self.secrets = (self.secrets + 1).min(250);
+                let _ = rotate(&mut node.ring, &members, secret(self.secrets));
+            }
+            Step::Add(_, number) => {
+                let _ = add(&mut node.ring, &members, secret(number));
+            }
+            Step::Use(_, number, force) => {
+                let _ = use_key(&mut node.ring, &members, pick(number), force);
+            }
+            Step::Drop(_, number, force) => {
+                let _ = drop_key(&mut node.ring, &members, pick(number), force);
+            }
+            Step::Leaked(_, number) => {
+                let key = pick(number);
+                if node.ring.mark_leaked(key).is_ok() {
+                    let held = node.ring.get(key).expect("it is held");
+                    node.leaked.insert(held.key.fingerprint());
+                }
+            }
+            Step::Given(_, number, under, generation) => {
+                let number = [number % (BY_HAND + 4), 255][usize::from(number % 5 == 0)];
+                let held = HeldKey::of_rotation(secret(number), generation);
+                let under = node.ring.get(pick(under)).expect("it is held").key.clone();
+                let _ = take(&mut node.ring, &cluster(), &Wrap::new(&cluster(), &under, &held));
+            }
+            _ => {
+                let file = file.expect("it has one");
+                for held in by_hand_of(&file) {
+                    let _ = add(&mut node.ring, &members, held);
+                }
+            }
+        }
+        let own = node.ring.primary_key();
+        if own.key.id() != before.key.id() {
+            if own.rank() <= before.rank() && !matches!(step, Step::Leaked(..)) {
+                self.broken = Some("a call made a node go to a lower key");
+            }
+            // After a leak a node may have to go back.
+            node.left.remove(&own.key.fingerprint());
+        }
+        self.changed(at);
+    }
+
+    fn take(&mut self, step: Step) {
+        let primaries: Vec<HeldKey> =
+            self.nodes.iter().map(|node| node.ring.primary_key().clone()).collect();
+        match step {
+            Step::Say(from, to) => {
+                let packet = self.packet(from, to);
+                self.deliver(&packet);
+            }
+            Step::SayLate(from, to) => {
+                let packet = self.packet(from, to);
+                self.late.push(packet);
+            }
+            Step::Late(number) => {
+                let at = number % self.late.len().max(1);
+                if let Some(packet) = self.late.get(at).cloned() {
+                    self.deliver(&packet);
+                }
+            }
+            Step::Look(at) => self.look(at),
+            Step::Second => self.now += 1,
+            Step::AddEverywhere(number) => {
+                for at in 0..NODES {
+                    self.call(Step::Add(at, number));
+                }
+            }
+            Step::Restart(at) => self.restart(at, false),
+            Step::RestartOld(at) => self.restart(at, true),
+            Step::Cut(sides) => self.far = core::array::from_fn(|at| sides >> at & 1 == 1),
+            Step::Heal => self.far = [false; NODES],
+            Step::Forget(at, of) if at != of => self.nodes[at].heard[of] = None,
+            Step::Forget(..) => {}
+            call => self.call(call),
+        }
+        let old_file = matches!(step, Step::RestartOld(_));
+        for (node, former) in self.nodes.iter_mut().zip(&primaries) {
+            let own = node.ring.primary_key();
+            if own.key.id() != former.key.id() && !old_file {
+                node.left.insert(former.key.fingerprint());
+            }
+            let fingerprint = own.key.fingerprint();
+            if own.leaked || node.leaked.contains(&fingerprint) {
+                self.broken = Some("a key that was marked as leaked is in use");
+            }
+            if node.left.contains(&fingerprint) {
+                self.broken = Some("a node has gone back to a key that it had left");
+            }
+            if node.ring.keys().any(|held| node.ring.retired_as(&held.key).is_some()) {
+                self.broken = Some("a key is held and retired");
+            }
+        }
+    }
+
+    /// Everybody speaks to everybody for a while.
+    fn settle(&mut self) {
+        self.far = [false; NODES];
+        self.late.clear();
+        for _ in 0..30 {
+            for (from, to) in (0..NODES).flat_map(|from| (0..NODES).map(move |to| (from, to))) {
+                self.take(Step::Say(from, to));
+            }
+            (0..NODES).for_each(|at| self.take(Step::Look(at)));
+            self.take(Step::Second);
+        }
+    }
+
+    /// Whether all are of one piece by the keys that they hold.
+    fn is_connected(&self) -> bool {
+        let common = |one: &Node, other: &Node| {
+            one.ring.keys().any(|held| {
+                !held.leaked && other.ring.get(held.key.id()).is_some_and(|it| !it.leaked)
+            })
+        };
+        let mut met = [true, false, false, false];
+        for _ in 0..NODES {
+            for (one, other) in (0..NODES).flat_map(|one| (0..NODES).map(move |to| (one, to))) {
+                met[other] |= met[one] && common(&self.nodes[one], &self.nodes[other]);
+            }
+        }
+        met == [true; NODES]
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.broken.map_or(Ok(()), |what| Err(self.fault(what)))
+    }
+
+    /// What is wrong, and where the nodes stand.
+    fn fault(&self, what: &str) -> String {
+        let rings = self.nodes.iter().map(|node| format!("\n{:?}", node.ring));
+        rings.fold(what.to_owned(), |text, ring| text + &ring)
+    }
+
+    fn all_use(&self) -> Option<KeyId> {
+        let first = self.nodes[0].ring.primary();
+        self.nodes.iter().all(|node| node.ring.primary() == first).then_some(first)
+    }
+}
+
+/// What a file has for another node: not what it says is over.
+fn by_hand_of(file: &Keyring) -> Vec<Key> {
+    let mut held: Vec<&HeldKey> =
+        file.keys().filter(|held| !held.leaked && !held.replaced).collect();
+    held.sort_by_key(|held| held.rank());
+    held.into_iter().map(|held| held.key.clone()).collect()
+}
+
+type Verdict = Result<(), String>;
+
+fn check<A: Arbitrary + core::fmt::Debug>(law: fn(A) -> Verdict) {
+    let tests = if cfg!(debug_assertions) { 300 } else { 30_000 };
+    QuickCheck::new().tests(tests).max_tests(tests).quickcheck(law);
+}
+
+/// A world after these steps, and after everybody could speak for a while.
+fn settled(steps: &[Step]) -> Result<World, String> {
+    let mut world = World::new();
+    world.settle();
+    steps.iter().for_each(|&step| world.take(step));
+    world.settle();
+    world.verdict()?;
+    Ok(world)
+}
+
+fn calm(steps: Calm) -> Verdict {
+    let world = settled(&steps.0)?;
+    // Nobody may know any more of one that is cut off, once those that knew of it have restarted.
+    let may_part = [Step::Restart(0), Step::Cut(0)].iter().all(|step| {
+        let is = |it: &Step| core::mem::discriminant(it) == core::mem::discriminant(step);
+        steps.0.iter().any(is)
+    });
+    if may_part && !world.is_connected() {
+        return Ok(());
+    }
+    let first = world.nodes[0].ring.primary();
+    let all = world.nodes.iter().all(|node| node.ring.ids().eq([first]));
+    if all { Ok(()) } else { Err(world.fault("not all have one key and no other")) }
+}
+
+fn wild(steps: Wild) -> Verdict {
+    let world = settled(&steps.0)?;
+    let all = |is: &dyn Fn(&HeldKey) -> bool, id| {
+        world.nodes.iter().all(|node| node.ring.get(id).is_some_and(is))
+    };
+    let used: BTreeSet<KeyId> = world.nodes.iter().map(|node| node.ring.primary()).collect();
+    let common: Vec<KeyId> = used.into_iter().filter(|&id| all(&|held| !held.leaked, id)).collect();
+    // Nodes that were moved opposite ways, each beyond what another one uses, are not brought together.
+    let latest = common.iter().filter(|&&id| all(&|held| !held.replaced, id)).count();
+    if common.len() <= 1 || latest == 0 {
+        Ok(())
+    } else {
+        Err(world.fault("two keys that all hold are in use"))
+    }
+}
+
+/// The remedy that every refusal names: a new key, to every node.
+fn remedied(steps: Wild) -> Verdict {
+    let mut world = settled(&steps.0)?;
+    for at in 0..NODES {
+        while world.nodes[at].ring.ids().count() == Keyring::MOST {
+            world.take(Step::Drop(at, 0, true));
+            world.take(Step::Drop(at, 1, true));
+        }
+        let members = world.members(at);
+        add(&mut world.nodes[at].ring, &members, secret(254))
+            .map_err(|error| format!("{error}"))?;
+        world.changed(at);
+    }
+    let before = world.fault("");
+    world.settle();
+    match world.all_use() {
+        Some(id) if id == secret(254).id() => world.verdict(),
+        _ => Err(before + &world.fault("\nnot all use the new key")),
+    }
+}
+
+#[test]
+fn rotations_end_with_one_key_whatever_the_network_does() {
+    check(calm);
+}
+
+#[test]
+fn whatever_operators_do_no_node_uses_what_it_must_not_and_all_agree_where_they_can() {
+    check(wild);
+}
+
+#[test]
+fn a_new_key_at_every_node_ends_any_split() {
+    check(remedied);
+}
