@@ -66,6 +66,7 @@ pub struct Front {
 
 impl Front {
     /// The next change or message, or `None`. Returns only what earlier pumps and calls brought.
+    #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         let now = self.clock.now();
         let event = self.engine.poll_event(now);
@@ -486,6 +487,7 @@ impl Front {
     /// The last changes of a peer that [`Front::poll_event`] has returned, with the evidence for each; the
     /// oldest first. The last 8 of each peer are kept, 8,192 in all, and those of a peer that is forgotten
     /// too.
+    #[must_use]
     pub fn transitions(&self, peer: NodeId) -> impl DoubleEndedIterator<Item = &Transition> {
         self.history.of(peer)
     }
