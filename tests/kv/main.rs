@@ -318,10 +318,11 @@ impl World {
     }
 }
 
-/// One server after the other is killed, drains, restarts or joins.
+/// One server after the other is killed, drains, restarts or joins; `KV_SEEDS` says in how many worlds.
 #[test]
 fn nothing_that_was_stored_is_lost_while_servers_come_and_go() -> Outcome {
-    for seed in 0..2 {
+    let seeds = std::env::var("KV_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    for seed in 0..seeds {
         let mut world = World::new(100 + seed)?;
         world.run_for(Duration::from_secs(3))?;
         for _ in 0..14 {

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if std::env::args().nth(1).as_deref() == Some("serve") {
         return kv::main();
     }
-    let seconds = std::env::var("KV_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
+    let seconds = std::env::var("KV_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
     smol::block_on(async {
         story(Duration::from_secs(seconds), false).await?;
         story(Duration::from_secs(seconds), true).await
@@ -101,7 +101,7 @@ async fn write(
         if ends.load(Ordering::Relaxed) {
             break;
         }
-        let key = format!("key-{}", number * 7_919 % 2_000);
+        let key = format!("key-{}", number * 7_919 % 500);
         let value = written.get(&key).map_or(1, |value| value + 1);
         let begun = Instant::now();
         client.put(&key, &value.to_string()).await.map_err(|error| error.to_string())?;
