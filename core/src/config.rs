@@ -1,6 +1,7 @@
 //! The settings: [`Config`] with its presets, and why they may be refused.
 
 mod limits;
+mod partial;
 mod patch;
 mod room;
 #[cfg(feature = "serde")]

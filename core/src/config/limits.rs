@@ -1,7 +1,7 @@
 //! The bounds of what grows.
 
 use super::ConfigError;
-use super::patch::patch;
+use super::partial::patch;
 use crate::topology::TopologyLimits;
 
 macro_rules! limits {
