@@ -135,7 +135,7 @@ limits! {
     piggyback: u32 = 4_096, 1;
     /// Seeds remembered. Beyond: the oldest are dropped.
     seeds: u32 = 64, 1;
-    /// Challenges sent per second; at most a quarter of [`SendRate::datagrams`].
+    /// Challenges sent per second; at most a quarter of [`SendRate::datagrams`](crate::SendRate::datagrams).
     challenges_per_second: u32 = 4_096, 1;
     /// Origins whose messages are remembered to suppress duplicates. Beyond: the stalest is
     /// forgotten, origins that do not live first.

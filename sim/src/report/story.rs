@@ -203,7 +203,7 @@ pub(super) const SUBJECTS: [Subject; 14] = [
 pub(super) const HEAD: &str = "\
 # Results
 
-The figures of the scenarios in `scenarios/`, and the bars that they have to reach: {met} of {all} are met.
+The figures of the scenarios in `scenarios/`, each with the bar that it has to reach: {met} of {all} bars are met.
 ";
 
 pub(super) const OTHER_PROTOCOLS: &str = "
