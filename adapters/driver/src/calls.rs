@@ -32,8 +32,8 @@ use crate::stats::DriverStats;
 #[cfg(feature = "tracing")]
 use crate::trace;
 
-/// As long as nobody waits.
-const LONG: Duration = Duration::from_secs(365 * 24 * 3600);
+/// In place of a limit that lies beyond what the clock can express.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// All that can be done with a node except its sockets, and so the same for every runtime.
 ///
@@ -260,7 +260,7 @@ impl Front {
     /// Has `answer` called once this node is in its cluster, or when `limit` is over.
     pub(crate) fn when_contacted(&mut self, limit: Duration, answer: Answer<Contact>) {
         let now = std::time::Instant::now();
-        let until = now.checked_add(limit).unwrap_or(now + LONG);
+        let until = now.checked_add(limit).unwrap_or(now + NEVER);
         // One that is named after its address shares that with nobody.
         let named = self.my_name() != NodeName::of_address(self.my_address());
         let (epoch, keys) = (self.epoch(), &self.engine.engine().config().keys);

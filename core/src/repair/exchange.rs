@@ -33,7 +33,7 @@ const SMALL_RECORD: usize = 4;
 
 /// The most frames of records and claims that one datagram can make a node send, and the most lists
 /// and sets of symbols in it that are looked at.
-const GENEROSITY: usize = 2048;
+const FRAMES_PER_PACKET: usize = 2048;
 const LISTS: u32 = 2;
 
 /// What a datagram of symbols costs of that budget.
@@ -51,7 +51,7 @@ const LOST: usize = 256;
 impl Sessions {
     /// A packet begins. Each has a budget of its own for what it makes this node send.
     pub(crate) fn begin_packet(&mut self) {
-        self.budget = GENEROSITY;
+        self.budget = FRAMES_PER_PACKET;
         self.lists = 0;
         self.listed.clear();
     }
@@ -307,8 +307,11 @@ impl Sessions {
         if theirs.answer {
             self.listed.append(&mut listed);
         } else {
-            let mine: Vec<Subject> =
-                self.stock(picture).subjects(theirs.from, theirs.to).take(GENEROSITY).collect();
+            let mine: Vec<Subject> = self
+                .stock(picture)
+                .subjects(theirs.from, theirs.to)
+                .take(FRAMES_PER_PACKET)
+                .collect();
             for subject in mine.into_iter().filter(|subject| !listed.contains(subject)) {
                 send(picture, out, from, &subject, &mut self.budget);
             }
