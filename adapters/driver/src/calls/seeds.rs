@@ -10,7 +10,7 @@ use crate::trace;
 
 impl Front {
     /// Contacts further nodes, at any time. Addresses of a family that the socket cannot reach are
-    /// left out and counted in [`DriverStats::seeds_out_of_reach`].
+    /// left out and counted in [`DriverStats::seeds_out_of_reach`](crate::DriverStats::seeds_out_of_reach).
     pub fn contact(&mut self, seeds: &[SocketAddr]) {
         let local = self.local.ip();
         let reached = |addr: &SocketAddr| can_reach(local, *addr);
