@@ -166,11 +166,13 @@ impl Engine {
 
     /// Builds the next datagram, appends it to `datagram` and returns its destination; `None` if
     /// there is nothing to send, or nothing that [`Config::send_rate`] lets out yet.
+    #[must_use]
     pub fn poll_transmit(&mut self, datagram: &mut BytesMut) -> Option<Destination> {
         self.next_datagram(datagram)
     }
 
     /// The next event; `None` if there is none.
+    #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.out.events.pop()
     }

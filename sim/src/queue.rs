@@ -71,6 +71,7 @@ impl<T> Queue<T> {
     }
 
     /// Takes the earliest item if it is due at `limit` or before, with its time.
+    #[must_use]
     pub fn pop(&mut self, limit: u64) -> Option<(u64, T)> {
         while self.open.is_empty() {
             if self.len == 0 {

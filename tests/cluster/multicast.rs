@@ -129,8 +129,8 @@ fn a_segment_elsewhere_is_one_entry_of_the_tree() -> Outcome {
     Ok(())
 }
 
-/// The most that an update waits for in 60 nodes, each time so long after a fault of multicast has
-/// begun; and the same without multicast.
+/// The most that an update waits for in 60 nodes, each time this long after a fault of multicast
+/// has begun; and the same without multicast.
 fn waits(
     seed: u64,
     fault: impl Fn(&mut Sim) -> Vec<scalesmall_sim::Rule>,
@@ -202,7 +202,8 @@ fn mute_nodes_are_heard_no_later_than_without_multicast_once_known() -> Outcome 
     Ok(())
 }
 
-/// Nobody hears the speaker, whoever it is: one half is heard by nobody, then the other half.
+/// Nobody hears the speaker, no matter which node it is: one half is heard by nobody, then the
+/// other half.
 #[test]
 fn a_speaker_that_nobody_hears_is_not_waited_for_once_known() -> Outcome {
     for half in [0..30, 30..60] {

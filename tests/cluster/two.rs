@@ -44,7 +44,8 @@ fn the_death_of_one_of_two_is_not_a_verdict() -> Outcome {
     Ok(())
 }
 
-/// Two nodes that start 10 s apart meet within 3 s of the second start, whoever knows whom.
+/// Two nodes that start 10 s apart meet within 3 s of the second start, no matter which of them
+/// knows the other.
 #[test]
 fn two_nodes_meet_whoever_starts_first() -> Outcome {
     for late in [0, 1] {

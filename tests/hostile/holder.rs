@@ -80,8 +80,7 @@ impl Holder {
     pub fn smuggled(&mut self, receiver: Life, head: &Frame, frame: &Frame) -> Option<Vec<u8>> {
         self.packet += 1;
         self.writer.begin(self.sealer.header(self.packet), 60_000);
-        self.writer.push(head).ok()?;
-        self.writer.push_unfit(frame).ok()?;
+        self.writer.push_unfit(head, frame).ok()?;
         let mut datagram = BytesMut::new();
         self.writer.finish(&self.sealer, Some(receiver), &mut datagram);
         Some(datagram.to_vec())

@@ -11,6 +11,7 @@
 
 mod map;
 mod platforms;
+mod signatures;
 mod source;
 
 use std::fs;

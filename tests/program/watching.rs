@@ -139,7 +139,7 @@ fn a_node_is_ready_once_it_knows_its_cluster_and_until_it_says_goodbye() {
     let parsed: serde_json::Value = serde_json::from_slice(&row.stdout).expect("JSON");
     assert_eq!((row.status.code(), &parsed["ready"]), (Some(3), &false.into()));
 
-    // The other one is gone: whoever asks for it is told, and the rest goes on.
+    // The other one is gone: a client that asks for it is told so, and the rest goes on.
     other.kill();
     until(LIMIT, "it is missed", || status(&get(at, "/ready?min_peers=1")) == "503");
     assert_eq!(status(&get(at, "/ready")), "200");

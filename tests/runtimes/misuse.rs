@@ -32,7 +32,7 @@ pub(crate) fn a_call_that_panics_ends_its_node_and_all_are_told<A: Adapter>() {
     let panics = handle.call(|_| panic!("on purpose"));
     let after = handle.call(|node| node.id());
     let ended = std::thread::spawn(move || A::run(&mut node, |_| false)).join();
-    assert!(ended.is_err(), "the panic reaches whoever runs the node");
+    assert!(ended.is_err(), "the panic reaches the thread that runs the node");
     assert_eq!(panics.wait().map(|()| id), Err(CallError::Stopped));
     assert_eq!(after.wait(), Err(CallError::Stopped));
     is_no_more(&handle, address);

@@ -11,7 +11,7 @@ use crate::questions::{Ask, AskOptions, KeysCommand, OnlyOptions, ReadyOptions};
 use crate::{protocol, show, socket_file};
 
 /// How long a node may take to answer. It is on this host, and saying goodbye is what takes longest.
-const PATIENCE: Duration = Duration::from_secs(15);
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
 /// The pause before a node that is not ready is asked again.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -28,7 +28,7 @@ pub(crate) fn run(ask: &Ask) -> Result<(), Failure> {
     }
     let mut session = Session::open(&path, &request)?;
     if let Request::Depart { when_covered_ms: Some(ms) } = request {
-        session.patience(PATIENCE.saturating_add(Duration::from_millis(ms)))?;
+        session.set_limit(ANSWER_LIMIT.saturating_add(Duration::from_millis(ms)))?;
     }
     let mut out = io::stdout().lock();
     let mut lagged = false;
@@ -120,8 +120,8 @@ impl Session {
                 kind => format!("no node can be asked at {shown}: {kind}"),
             })
         })?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+        stream.set_write_timeout(Some(ANSWER_LIMIT))?;
         let mut line = protocol::line(request)?;
         line.push('\n');
         match stream.write_all(line.as_bytes()) {
@@ -137,7 +137,7 @@ impl Session {
     }
 
     /// How long to wait for the next reply.
-    pub(crate) fn patience(&self, limit: Duration) -> io::Result<()> {
+    pub(crate) fn set_limit(&self, limit: Duration) -> io::Result<()> {
         self.replies.get_ref().set_read_timeout(Some(limit))
     }
 

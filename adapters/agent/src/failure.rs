@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::terminal;
 
 /// How long stderr is waited for: the program has to end even if nobody reads it.
-const PATIENCE: Duration = Duration::from_millis(300);
+const STDERR_LIMIT: Duration = Duration::from_millis(300);
 
 /// Why the program ends without having done what it was asked to.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Failure {
             let _ = done.send(std::io::stderr().write_all(line.as_bytes()));
         };
         if Builder::new().name("failure".to_owned()).spawn(write).is_ok() {
-            let _ = written.recv_timeout(PATIENCE);
+            let _ = written.recv_timeout(STDERR_LIMIT);
         }
         ExitCode::from(self.code)
     }

@@ -13,7 +13,7 @@ use crate::protocol::{
 use crate::whom::{find, find_ever};
 
 /// How long other nodes may take to answer, with all that lies between.
-const PATIENCE: Duration = Duration::from_secs(3);
+const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 /// The same for what is only a part of an answer.
 const LITTLE: Duration = Duration::from_millis(700);
 /// The most nodes that are asked about a change.
@@ -68,7 +68,7 @@ impl Findings {
             Err(refused) => return Reply::Refused(refused),
         };
         let question = Question::Changes(row.node.id.clone());
-        for (id, answer) in self.ask(&asked, question, PATIENCE) {
+        for (id, answer) in self.ask(&asked, question, ANSWER_LIMIT) {
             if let Answer::Changes(changes) = answer {
                 row.told.push(ToldRow { by: name_of(&asked, id), changes });
             }
@@ -110,7 +110,7 @@ impl Findings {
         }
         for (one, other) in [(&from, &to), (&to, &from)] {
             let question = Question::RoundTrip(other.1.id.clone());
-            let answers = self.ask(std::slice::from_ref(one), question, PATIENCE);
+            let answers = self.ask(std::slice::from_ref(one), question, ANSWER_LIMIT);
             if let Some((_, Answer::RoundTrip(rtt_us))) = answers.into_iter().next() {
                 return Reply::Rtt(RttRow { from: one.1.clone(), to: other.1.clone(), rtt_us });
             }
@@ -138,7 +138,7 @@ impl Findings {
         };
         asked.truncate(crate::inquiries::MOST_ASKED);
         let (mut answered, mut untold) = (Vec::new(), 0);
-        for (id, answer) in self.ask(&asked, Question::Lost, PATIENCE) {
+        for (id, answer) in self.ask(&asked, Question::Lost, ANSWER_LIMIT) {
             if let Answer::Lost(rows, more) = answer {
                 let from = name_of(&asked, id);
                 lost.extend(rows.into_iter().map(|row| LostRow { from: from.clone(), ..row }));

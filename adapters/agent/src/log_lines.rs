@@ -1,6 +1,6 @@
 //! What is logged, and how a line looks: levels, `RUST_LOG`, text and JSON.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write};
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -10,7 +10,7 @@ use tracing_subscriber::{Layer as _, fmt};
 
 use crate::failure::{Failure, json_line};
 use crate::log::Log;
-use crate::threads;
+use crate::{terminal, threads};
 
 /// The variable that says what is logged if no option does.
 const VARIABLE: &str = "RUST_LOG";
@@ -100,6 +100,8 @@ pub(crate) fn start(options: LogOptions, filter: Targets) -> io::Result<Log> {
             registry.with(lines.with_filter(filter)).init();
         }
         LogFormat::Json => {
+            let writer = log.clone();
+            let lines = lines.with_writer(move || Harmless(writer.clone()));
             let lines = lines.json().flatten_event(true);
             let lines = lines.with_current_span(false).with_span_list(false);
             registry.with(lines.with_filter(filter)).init();
@@ -107,6 +109,23 @@ pub(crate) fn start(options: LogOptions, filter: Targets) -> io::Result<Log> {
     }
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     Ok(log)
+}
+
+/// Writes lines of JSON, without what a terminal would obey: JSON leaves half of the control characters as they
+/// are. A record comes as one piece.
+struct Harmless<W>(W);
+
+impl<W: Write> Write for Harmless<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let (text, end) = text.strip_suffix('\n').map_or((&*text, ""), |text| (text, "\n"));
+        self.0.write_all((terminal::escaped_json(text) + end).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// What the options say, or else the variable.
@@ -166,6 +185,40 @@ mod tests {
         let error =
             filter_of(NOTHING, Some("scalesmall_agent=loud".to_owned())).expect_err("no level");
         assert!(error.line().contains("RUST_LOG=scalesmall_agent=loud"), "{}", error.line());
+    }
+
+    /// Where the lines of a test go, one piece for each write.
+    #[derive(Clone, Default)]
+    struct Pieces(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+    impl Write for Pieces {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            let text = String::from_utf8(line.to_vec()).expect("text");
+            self.0.lock().expect("no panic").push(text);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_of_json_holds_no_control_character_and_means_the_same() {
+        let pieces = Pieces::default();
+        let writer = pieces.clone();
+        let lines = fmt::layer().with_writer(move || Harmless(writer.clone()));
+        let lines = lines.json().flatten_event(true);
+        let group = "\u{9b}2J\u{85}\n\u{202e}k\u{fc}che";
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+            tracing::info!(group, "{group}");
+        });
+        let pieces = pieces.0.lock().expect("no panic");
+        let [line] = &pieces[..] else { panic!("{pieces:?}") };
+        let line = line.strip_suffix('\n').expect("a line");
+        assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
+        let read: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!((&read["group"], &read["message"]), (&group.into(), &group.into()));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::readiness::Readiness;
 /// How long an answer of the node is used again.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long the node may take to answer. One that takes longer stands still.
-const PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// The figures of a node at one moment.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Scrapes {
             return taken.clone();
         }
         let ask = self.handle.call(|node| (figures::of(node), Readiness::of(node)));
-        let taken = ask.wait_within(PATIENCE).map(|(mut families, readiness)| {
+        let taken = ask.wait_within(ANSWER_LIMIT).map(|(mut families, readiness)| {
             families.extend(self.beside.families());
             Arc::new(Scrape { text: openmetrics::encode(families), readiness })
         });

@@ -8,7 +8,7 @@ use scalesmall_driver::{Seed, SeedState};
 use crate::rarely::{Rarely, and_before};
 
 /// How long a seed may be silent before it is told: it may start at the same time as this node.
-const PATIENCE: Duration = Duration::from_secs(5);
+const SILENT_FOR: Duration = Duration::from_secs(5);
 /// The most addresses of a name that are told.
 const SHOWN: usize = 3;
 
@@ -58,7 +58,7 @@ impl Told {
             }
             SeedState::Silent { addresses } => {
                 let since = *self.silent_since.get_or_insert(now);
-                if now.saturating_duration_since(since) < PATIENCE {
+                if now.saturating_duration_since(since) < SILENT_FOR {
                     return None;
                 }
                 let before = and_before(self.silent.tell(now)?);
@@ -117,11 +117,11 @@ mod tests {
         let silent = SeedState::Silent { addresses };
         assert_eq!(told(&mut log, start, &SeedState::LookingUp), "");
         assert_eq!(told(&mut log, start, &silent), "");
-        let late = told(&mut log, start + PATIENCE, &silent);
+        let late = told(&mut log, start + SILENT_FOR, &silent);
         assert!(late.contains("at 10.0.0.1:5, 10.0.0.2:5, 10.0.0.3:5, ..."), "{late}");
-        assert_eq!(told(&mut log, start + PATIENCE * 2, &silent), "");
-        let good = told(&mut log, start + PATIENCE * 2, &SeedState::Answers);
+        assert_eq!(told(&mut log, start + SILENT_FOR * 2, &silent), "");
+        let good = told(&mut log, start + SILENT_FOR * 2, &SeedState::Answers);
         assert!(good.contains("Good") && good.contains("answers"), "{good}");
-        assert_eq!(told(&mut log, start + PATIENCE * 2, &SeedState::Answers), "");
+        assert_eq!(told(&mut log, start + SILENT_FOR * 2, &SeedState::Answers), "");
     }
 }

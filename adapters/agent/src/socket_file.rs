@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 
 /// The socket to use if none is named. It follows from the user alone and from no variable, so that a node
-/// and a shell of the same user mean the same one, whoever has started them.
+/// and a shell of the same user mean the same one, no matter who started them.
 ///
 /// | user | socket |
 /// |---|---|

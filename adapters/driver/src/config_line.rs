@@ -167,7 +167,7 @@ mod tests {
         let other = other_than(&former);
         let read_again = read(&mut other.split(' '), &former, &former.keys).unwrap();
         assert_eq!(write(&read_again), other);
-        // What `Debug` shows is all there is: each line of it differs, but for the cluster.
+        // What `Debug` shows is all there is: each line of it differs, except for the cluster.
         let shown = |config: &Config| format!("{config:#?}");
         let (before, after) = (shown(&former), shown(&read_again));
         let same: Vec<&str> = before

@@ -156,6 +156,7 @@ impl Events {
     }
 
     /// Blocks this thread until there is an event; `None` once the node has ended and all events are read.
+    #[must_use]
     pub fn next_event(&mut self) -> Option<Event> {
         loop {
             // Not a deadline, but long.

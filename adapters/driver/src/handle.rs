@@ -189,7 +189,7 @@ impl Drop for Handle {
 
 /// A call on its way, and its result. Dropping it does not take the call back.
 #[derive(Debug)]
-#[must_use = "the answer says whether the call was made"]
+#[must_use = "the result says whether the call was made"]
 pub struct Call<R>(Arc<Slot<R>>);
 
 impl<R> Call<R> {

@@ -63,7 +63,7 @@ mod srv {
     /// Where the system's name servers are listed.
     const SYSTEM: &str = "/etc/resolv.conf";
     /// How long one name server may take, with all repetitions.
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const SERVER_LIMIT: Duration = Duration::from_secs(5);
     /// The port of name servers.
     const PORT: u16 = 53;
     /// The most servers that are taken from one answer.
@@ -88,7 +88,7 @@ mod srv {
     }
 
     fn ask(server: SocketAddr, name: &str) -> rsdns::Result<Vec<(u16, String, u16)>> {
-        let config = ClientConfig::with_nameserver(server).set_query_lifetime(PATIENCE);
+        let config = ClientConfig::with_nameserver(server).set_query_lifetime(SERVER_LIMIT);
         let records = Client::new(config)?.query_rrset::<Srv>(name, Class::IN)?.rdata;
         // Without the last dot, with which the system would pass over its file of hosts.
         let host = |srv: &Srv| srv.target.to_string().trim_end_matches('.').to_owned();

@@ -1,6 +1,7 @@
 //! A running node: an engine with its sockets, its clock and the calls that reach it from elsewhere.
 
-use core::fmt;
+mod start_error;
+
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::{Poll, Waker};
@@ -9,9 +10,9 @@ use std::net::UdpSocket;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use scalesmall_core::{ConfigError, Event, Locator, NodeName, Traits};
+use scalesmall_core::{Event, Locator, NodeName, Traits};
 
-use crate::calls::{Front, NoRandomness, new_epoch};
+use crate::calls::{Front, new_epoch};
 use crate::clock::Clock;
 use crate::contact::Waiting;
 use crate::discovery::Seeds;
@@ -24,12 +25,13 @@ use crate::keeper::Keeper;
 use crate::record::Recorded;
 use crate::settings::{Settings, SettingsError};
 use crate::socket::Socket;
-use crate::sockets::{OpenError, Sockets};
+use crate::sockets::Sockets;
 use crate::state::{Found, StateError, StateFile};
 use crate::stats::DriverStats;
 use crate::tape::Tape;
 #[cfg(feature = "tracing")]
 use crate::trace;
+pub use start_error::StartError;
 
 /// A running node. It dereferences to its [`Front`], where the calls are.
 ///
@@ -332,98 +334,4 @@ async fn yield_once() {
         Poll::Pending
     });
     once.await;
-}
-
-/// Why a node did not start. Nothing stays open then.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The settings do not make sense.
-    Settings(SettingsError),
-    /// The sockets cannot be opened.
-    Open(OpenError),
-    /// The engine refuses the configuration.
-    Config(ConfigError),
-    /// The runtime refuses the sockets.
-    Runtime {
-        /// Why.
-        kind: io::ErrorKind,
-    },
-    /// The recording cannot be created.
-    Recording {
-        /// Why.
-        kind: io::ErrorKind,
-    },
-    /// The state file is refused; it stays as it is.
-    State(StateError),
-    /// The operating system gives no thread.
-    Thread {
-        /// Why.
-        kind: io::ErrorKind,
-    },
-    /// The operating system gives no random bytes.
-    NoRandomness,
-}
-
-impl From<StateError> for StartError {
-    fn from(error: StateError) -> Self {
-        Self::State(error)
-    }
-}
-
-impl From<SettingsError> for StartError {
-    fn from(error: SettingsError) -> Self {
-        Self::Settings(error)
-    }
-}
-
-impl From<OpenError> for StartError {
-    fn from(error: OpenError) -> Self {
-        Self::Open(error)
-    }
-}
-
-impl From<ConfigError> for StartError {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
-    }
-}
-
-impl From<NoRandomness> for StartError {
-    fn from(_: NoRandomness) -> Self {
-        Self::NoRandomness
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Settings(error) => error.fmt(f),
-            Self::Open(error) => error.fmt(f),
-            Self::Config(error) => error.fmt(f),
-            Self::Runtime { kind } => write!(f, "the runtime refuses the socket: {kind}"),
-            Self::Recording { kind: io::ErrorKind::AlreadyExists } => {
-                f.write_str("the file is no recording and stays as it is: name another one")
-            }
-            Self::Recording { kind } => write!(f, "the recording cannot be created: {kind}"),
-            Self::State(error) => error.fmt(f),
-            Self::Thread { kind } => {
-                write!(f, "the system cannot start a thread for the node: {kind}")
-            }
-            Self::NoRandomness => NoRandomness.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Settings(error) => Some(error),
-            Self::Open(error) => Some(error),
-            Self::Config(error) => Some(error),
-            Self::State(error) => Some(error),
-            Self::NoRandomness => Some(&NoRandomness),
-            _ => None,
-        }
-    }
 }

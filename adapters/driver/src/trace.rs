@@ -1,15 +1,32 @@
 //! What is told through the crate `tracing`: a record for each event that is polled, and for what goes on
 //! beside the engine. Each record names the node, as a process may run several.
 
-use core::fmt::Display;
+use core::fmt::{self, Display, Write as _};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use scalesmall_core::{Destination, Epoch, Event, MulticastState, NodeId, Status};
+use scalesmall_core::{Destination, Epoch, Event, GroupName, MulticastState, NodeId, Status};
 use tracing::{debug, error, info, warn};
 
 /// The target of records about events, so that a program can leave them out that tells of events itself.
 const EVENT: &str = "scalesmall_driver::event";
+
+/// The name of a group as a field. Others choose it, and a line of a log must neither end within it nor have a
+/// terminal do something: control characters are written out.
+struct Shown<'a>(&'a GroupName);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for char in self.0.to_string().chars() {
+            if char.is_control() {
+                write!(f, "{}", char.escape_default())?;
+            } else {
+                f.write_char(char)?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// A node begins to run.
 pub(crate) fn started(node: impl Display, epoch: Epoch, local: SocketAddr) {
@@ -79,14 +96,14 @@ pub(crate) fn event(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String
         Event::ItemSet { group, item } => {
             let (member, range) = (item.item.member, item.item.range);
             let (op, port) = (item.item.op, item.item.port);
-            debug!(target: EVENT, node = name(node), %group, member = name(member), ?op, %range, port, "a member has said something about a range");
+            debug!(target: EVENT, node = name(node), group = %Shown(group), member = name(member), ?op, %range, port, "a member has said something about a range");
         }
         Event::ItemCleared { group, member, range } => {
-            debug!(target: EVENT, node = name(node), %group, member = name(*member), %range, "what a member said about a range is void");
+            debug!(target: EVENT, node = name(node), group = %Shown(group), member = name(*member), %range, "what a member said about a range is void");
         }
         Event::OwnersChanged { group, range, member, change } => {
             let change = change.name();
-            debug!(target: EVENT, node = name(node), %group, member = name(*member), %range, change, "a range has gained or lost an owner");
+            debug!(target: EVENT, node = name(node), group = %Shown(group), member = name(*member), %range, change, "a range has gained or lost an owner");
         }
         Event::Metadata { node: of, metadata } => {
             debug!(target: EVENT, node = name(node), peer = name(*of), bytes = metadata.len(), "a node has new metadata");
@@ -99,7 +116,7 @@ pub(crate) fn event(node: NodeId, event: &Event, name: &dyn Fn(NodeId) -> String
             info!(target: EVENT, node = name(node), peer = name(*of), draining, "a node drains, or drains no longer");
         }
         Event::Message { origin, sequence, group, tag, payload, via } => {
-            let group = group.as_ref().map(tracing::field::display);
+            let group = group.as_ref().map(|group| tracing::field::display(Shown(group)));
             debug!(target: EVENT, node = name(node), origin = name(*origin), sequence, group, tag = tag.0, bytes = payload.len(), via = name(*via), "a message has arrived");
         }
         other => own(node, other, name),
@@ -194,14 +211,17 @@ mod tests {
         }
     }
 
+    /// The name of a group is one that would end the line, or have a terminal obey, if it were written as it is.
     #[test]
     fn each_event_is_a_record_that_names_the_node() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let told = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        let told = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::DEBUG);
+        let told = told.with_writer(move || writer.clone());
         let name = tracing::subscriber::with_default(told.finish(), || {
             let settings = Settings::new("127.0.0.1:0".parse().unwrap(), GroupKeys::published());
             let mut node: Node<UdpSocket> = Node::start(&settings, Ok).unwrap();
+            node.join(&"a\u{9b}b\nc".parse().unwrap()).unwrap();
             node.renew().unwrap();
             node.depart();
             while node.poll_event().is_some() {}
@@ -212,5 +232,6 @@ mod tests {
             let told = |line: &&str| line.contains(expected) && line.contains(name.as_str());
             assert_eq!(text.lines().filter(told).count(), 1, "{expected}: {text}");
         }
+        assert!(text.contains(r"group=a\u{9b}b\nc ") && !text.contains('\u{9b}'), "{text:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! Runs a ScaleSmall node on [`smol`]: a member of a cluster that knows which others are alive, and which of
-//! them serves which range of keys, without a leader.
+//! Runs a ScaleSmall node on [smol](https://docs.rs/smol): a member of a cluster that knows which others are
+//! alive, and which of them serves which range of keys, without a leader.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -48,8 +48,8 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::ops::{Deref, DerefMut};
 
+use async_io::{Async, Timer};
 use scalesmall_driver::{Ready, Sockets, Wait};
-use smol::{Async, Timer};
 
 #[doc(inline)]
 pub use scalesmall_driver::service::*;
@@ -121,7 +121,8 @@ async fn park(sockets: &mut Sockets<Socket>, wait: Wait) -> io::Result<Ready> {
     found.await
 }
 
-/// A node on smol. All calls are those of [`Front`], to which it dereferences.
+/// A node on `async-io`, the reactor of smol and of async-std. All calls are those of [`Front`], to which it
+/// dereferences.
 #[derive(Debug)]
 pub struct Node(scalesmall_driver::Node<Socket>);
 

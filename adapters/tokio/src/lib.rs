@@ -55,7 +55,7 @@ use tokio::time::timeout_at;
 #[doc(inline)]
 pub use scalesmall_driver::service::*;
 
-/// Datagrams in a row after which the reactor had better not know the socket.
+/// Datagrams in a row after which the reactor should no longer know the socket.
 const BUSY: usize = 64;
 
 /// A socket, as the driver wants it.

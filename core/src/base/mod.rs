@@ -26,4 +26,4 @@ pub use port::{Arrival, Destination, SendError};
 pub use rate::SendRate;
 pub(crate) use rate::Throttle;
 pub use time::Instant;
-pub use window::{Freshness, Window};
+pub(crate) use window::{Freshness, Window};

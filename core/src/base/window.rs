@@ -2,7 +2,7 @@
 
 /// Whether a number is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
+pub(crate) enum Freshness {
     /// It has not been seen.
     Fresh,
     /// It has been seen, or lies below a floor.
@@ -17,7 +17,7 @@ pub enum Freshness {
 /// Accepts each number once, in any order, as long as it is less than 64 for each of the window's words
 /// behind the highest one. With one word it takes sixteen bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Window<const WORDS: usize = 1> {
+pub(crate) struct Window<const WORDS: usize = 1> {
     highest: u64,
     /// A ring of bits, one for each of the last numbers: whether it is used up.
     used: [u64; WORDS],
@@ -25,11 +25,10 @@ pub struct Window<const WORDS: usize = 1> {
 
 impl<const WORDS: usize> Window<WORDS> {
     /// How far behind the highest number a fresh one may lie, plus one.
-    pub const WIDTH: u64 = 64 * WORDS as u64;
+    pub(crate) const WIDTH: u64 = 64 * WORDS as u64;
 
     /// The window of a sender from which nothing has been heard: every number from 1 on is fresh.
-    #[must_use]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         let mut window = Self::empty();
         window.used[0] = 1;
         window
@@ -42,8 +41,7 @@ impl<const WORDS: usize> Window<WORDS> {
 
     /// Says whether `number` is new. Ask before, and [`Window::mark`] after, it has proven
     /// authentic.
-    #[must_use]
-    pub const fn check(&self, number: u64) -> Freshness {
+    pub(crate) const fn check(&self, number: u64) -> Freshness {
         let (word, bit) = Self::place(number);
         if number > self.highest {
             Freshness::Fresh
@@ -57,7 +55,7 @@ impl<const WORDS: usize> Window<WORDS> {
     }
 
     /// Uses `number` up.
-    pub const fn mark(&mut self, number: u64) {
+    pub(crate) const fn mark(&mut self, number: u64) {
         if number > self.highest {
             self.advance(number);
         }
@@ -68,8 +66,7 @@ impl<const WORDS: usize> Window<WORDS> {
     }
 
     /// The highest number that is used up.
-    #[must_use]
-    pub const fn highest(&self) -> u64 {
+    pub(crate) const fn highest(&self) -> u64 {
         self.highest
     }
 
@@ -100,7 +97,7 @@ impl<const WORDS: usize> Window<WORDS> {
 
 impl Window {
     /// Uses up all numbers below `number`, because a trusted node has seen that one.
-    pub const fn floor(&mut self, number: u64) {
+    pub(crate) const fn floor(&mut self, number: u64) {
         let Some(below) = number.checked_sub(1) else {
             return;
         };

@@ -148,8 +148,8 @@ impl Engine {
         allowed.then_some(times)
     }
 
-    /// Whether frames fit into a packet of this many bytes: whoever provokes a packet with one that may
-    /// have been recorded must not get more sent than that.
+    /// Whether frames fit into a packet of this many bytes: a sender that provokes a packet with one that
+    /// may be a recording must not make this node send more than that.
     pub(super) fn fits(&mut self, frames: &[Frame], len: usize) -> bool {
         // The packet number may have grown by one for each intent that waits.
         let packet = self.out.packet + 1 + self.out.outbox.len() as u64;

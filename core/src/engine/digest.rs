@@ -21,7 +21,8 @@ impl Engine {
             broadcast,
             segment,
             repair,
-            // They follow from the configuration and the life, but for derived keys that are kept at hand.
+            // They follow from the configuration and the life, except derived keys
+            // that are kept at hand.
             sealer: _,
             sealers: _,
             opener: _,

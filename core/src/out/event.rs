@@ -317,7 +317,7 @@ pub enum Footing {
     /// begun or is alone.
     #[default]
     Unknown,
-    /// It hears most of the nodes, and they hold what it holds but for changes that are on their way.
+    /// It hears most of the nodes, and they hold what it holds, except changes that are on their way.
     Agreed,
 }
 

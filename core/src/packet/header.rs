@@ -27,7 +27,7 @@ pub struct Header {
 
 impl Header {
     /// The bytes of the longest header.
-    pub const MAX_LEN: usize = 4 + KeyId::LEN + NodeId::LEN + 8 + super::octets::MAX_VARINT;
+    pub(crate) const MAX_LEN: usize = 4 + KeyId::LEN + NodeId::LEN + 8 + super::octets::MAX_VARINT;
 
     /// Reads the header of a whole packet, and says how many bytes it takes.
     ///
@@ -75,8 +75,7 @@ impl Header {
     }
 
     /// The bytes that this header takes.
-    #[must_use]
-    pub fn encoded_len(&self) -> usize {
+    pub(crate) fn encoded_len(&self) -> usize {
         4 + KeyId::LEN + NodeId::LEN + 8 + varint_len(self.packet)
     }
 

@@ -50,7 +50,7 @@ pub struct Agreement {
     pub footing: Footing,
     /// With how many peers it has compared its picture. In ten seconds that is about twenty.
     pub compared: u32,
-    /// How many of these hold the same but for changes that are on their way.
+    /// How many of these hold the same, except changes that are on their way.
     pub agree: u32,
     /// The oldest change that one of these lacks, or that this node lacked of it: how stale this node's
     /// picture may be.

@@ -386,6 +386,7 @@ impl Handover {
 
     /// The next message, of at most `room` bytes, and the node that it goes to: 17 bytes for one slot,
     /// 12 for each further one. One that cannot be sent may be dropped: offers are repeated.
+    #[must_use]
     pub fn poll_message(&mut self, room: usize) -> Option<(NodeId, Bytes)> {
         let (&(to, kind, _), _) = self.outgoing.first_key_value()?;
         let mut message = BytesMut::new();
@@ -405,6 +406,7 @@ impl Handover {
     }
 
     /// The next thing for the application to do.
+    #[must_use]
     pub fn poll_step(&mut self) -> Option<Step> {
         self.steps.pop_front()
     }

@@ -8,7 +8,7 @@ use crate::reconcile::Subject;
 use crate::wire::{Coded, Frame, RangeSum, RecordVersion};
 
 /// The most frames of records and claims that one datagram can make a node send.
-pub(super) const GENEROSITY: usize = 2048;
+pub(super) const FRAMES_PER_PACKET: usize = 2048;
 
 /// What a datagram of symbols costs of that budget.
 pub(super) const SYMBOLS_COST: usize = 16;

@@ -15,7 +15,7 @@ use crate::out::{Out, Why};
 use crate::picture::Picture;
 use crate::reconcile::{Cells, Decoded, Element, Subject};
 use crate::repair::answer::{
-    GENEROSITY, SYMBOLS_COST, ask, send, send_coded, send_record, version,
+    FRAMES_PER_PACKET, SYMBOLS_COST, ask, send, send_coded, send_record, version,
 };
 use crate::repair::{SMALL_PICTURE, Sessions};
 use crate::wire::{Coded, Frame, Holdings, Lacking, RangeSum};
@@ -47,7 +47,7 @@ const LOST: usize = 256;
 impl Sessions {
     /// A packet begins. Each has a budget of its own for what it makes this node send.
     pub(crate) fn begin_packet(&mut self) {
-        self.budget = GENEROSITY;
+        self.budget = FRAMES_PER_PACKET;
         self.lists = 0;
         self.listed.clear();
     }

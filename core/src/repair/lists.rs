@@ -9,7 +9,9 @@ use crate::out::{Out, Say};
 use crate::picture::Picture;
 use crate::reconcile::Subject;
 use crate::repair::Sessions;
-use crate::repair::answer::{GENEROSITY, SYMBOLS_COST, send, send_coded, send_record, version};
+use crate::repair::answer::{
+    FRAMES_PER_PACKET, SYMBOLS_COST, send, send_coded, send_record, version,
+};
 use crate::wire::{Frame, Holdings, RangeSum, RecordVersion};
 
 /// The symbols for a range in which lists show no difference: it may be another part that differs.
@@ -75,8 +77,11 @@ impl Sessions {
         if theirs.answer {
             self.listed.append(&mut listed);
         } else {
-            let mine: Vec<Subject> =
-                self.stock(picture).subjects(theirs.from, theirs.to).take(GENEROSITY).collect();
+            let mine: Vec<Subject> = self
+                .stock(picture)
+                .subjects(theirs.from, theirs.to)
+                .take(FRAMES_PER_PACKET)
+                .collect();
             for subject in mine.into_iter().filter(|subject| !listed.contains(subject)) {
                 differ = true;
                 send(picture, out, from, &subject, &mut self.budget);

@@ -1,9 +1,9 @@
 //! Keys, and how packets are protected by them.
 //!
-//! A [`Keyring`] holds the keys of a node, each of which has its [`Suite`]. A [`Sealer`] protects what
-//! one life of a node sends, an [`Opener`] checks what arrives, and a [`Window`] tells fresh packet
-//! numbers from seen ones. The bytes that are protected, and how keys are derived, are specified in
-//! [`wire`](crate::wire).
+//! A [`Keyring`] holds the keys of a node, each of which has its [`Suite`]: an embedder needs these, and [`OpenError`],
+//! the reason for which a packet is refused. A [`Sealer`] protects what one life of a node sends, and an [`Opener`]
+//! checks what arrives: an engine has its own, and programs that read or write packets themselves need them. The bytes
+//! that are protected, and how keys are derived, are specified in [`wire`](crate::wire).
 //!
 //! # Which cipher
 //!
@@ -61,7 +61,7 @@ mod suite;
 mod wide;
 mod wrap;
 
-pub use crate::base::{Freshness, Window};
+pub(crate) use crate::base::{Freshness, Window};
 pub use crate::packet::{KeyId, KeyIdError};
 pub use cluster::{ClusterName, ClusterNameError};
 pub(crate) use exchange::{Exchange, add, drop_key, rotate, take, use_key};

@@ -30,7 +30,7 @@ pub(crate) struct Segment {
 /// To whom a batch has to be sent by unicast after a speaker has served it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Served {
-    /// This node serves nobody: to whomever else it goes to.
+    /// This node serves nobody: to all other receivers of the batch.
     Nobody,
     /// To these, which the speaker covers and which seem to be cut off.
     But(Vec<Ix>),

@@ -14,6 +14,8 @@
 //! hearing. Nobody decides which node speaks: a node that hears no speaker for a while tries, and
 //! gives way to one with a lower position on the ring.
 
+mod hearers;
+
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -24,13 +26,12 @@ use crate::picture::Picture;
 use crate::segment::multicast::EVERYBODY;
 use crate::segment::stream::Stream;
 use crate::timing::segment::{
-    ANSWERS, BEAT, FIRST_LIST, GRACE, LOOK_AGAIN, MUTE, PROMISE, QUIET_BEAT, REST, ROUND, TRIAL,
-    TRIAL_BEAT, WAIT_AND_SEE, WORD, is_lossy, is_second, pause,
+    ANSWERS, BEAT, FIRST_LIST, LOOK_AGAIN, MUTE, QUIET_BEAT, REST, TRIAL, TRIAL_BEAT, WAIT_AND_SEE,
+    is_lossy, is_second, pause,
 };
-use crate::wire::{Frame, OVERHEAD, is_message};
+use crate::wire::{Frame, is_message};
 
-/// The most hearers, and the most lists of other speakers that wait to be multicast here.
-const MOST_HEARERS: usize = 8192;
+/// The most lists of other speakers that wait to be multicast here.
 const MOST_ABROAD: usize = 64;
 
 /// If more lists than this wait, they do not wait for a quiet beat.
@@ -38,16 +39,6 @@ const ABROAD_AT_REST: usize = 4;
 
 /// With more hearers cut off than this, everybody gets a unicast copy.
 const MANY_CUT_OFF: usize = 48;
-
-/// The most bytes of an entry of a list in IPv4 and in IPv6: an id and an index; and of a vouch: an
-/// epoch, another index and a number.
-const ENTRY_BYTES: usize = 11;
-const VOUCH_BYTES: usize = 18;
-
-/// A hearer is vouched for in its first `FIRST_VOUCHES` lists, and then in every `VOUCH_EVERY`-th: the
-/// nodes that were there know it by then.
-const FIRST_VOUCHES: u32 = 2;
-const VOUCH_EVERY: u32 = 4;
 
 #[derive(Clone, Debug, Hash)]
 struct Listener {
@@ -237,126 +228,6 @@ impl Speaker {
     fn hasten(&mut self, out: &mut Out, at: Instant) {
         self.next_beat = self.next_beat.map(|next| next.min(at));
         self.arm(out);
-    }
-
-    /// Lists the next hearers, to the segment and to the speakers of other segments.
-    fn list(&mut self, picture: &mut Picture, out: &mut Out) {
-        let me = picture.me().id;
-        let mut room = picture.datagram(Ix::ME).saturating_sub(OVERHEAD + 24);
-        let (mut nodes, mut vouches) = (Vec::new(), Vec::new());
-        let mut left = self.turns.len();
-        while left > 0 && room >= ENTRY_BYTES + VOUCH_BYTES {
-            left -= 1;
-            let Some(ix) = self.turns.pop_front() else { break };
-            if !self.keep(picture, ix) {
-                continue;
-            }
-            self.turns.push_back(ix);
-            // What is multicast for all may be too large for it.
-            let narrow = picture.datagram(ix) < picture.datagram(Ix::ME);
-            if narrow && self.is_promised(ix, picture.now) {
-                self.cut_off.insert(ix);
-            }
-            if narrow || self.cut_off.contains(&ix) {
-                continue;
-            }
-            let promise = picture.now + PROMISE + GRACE;
-            if let Some(hearer) = self.hearers.get_mut(&ix) {
-                hearer.promised = Some(promise);
-                self.promised = Some(promise);
-                picture.note_cover(ix, Ix::ME);
-                let life = picture.life(ix);
-                nodes.push(life.id);
-                room -= ENTRY_BYTES;
-                // Once it is known to all, only newcomers need it: not all in the same list.
-                let turn =
-                    hearer.listings.wrapping_add(ix.index() as u32).is_multiple_of(VOUCH_EVERY);
-                if hearer.listings < FIRST_VOUCHES || turn {
-                    let packet = picture.peers.highest(ix);
-                    vouches.push(Frame::Vouch { life, packet });
-                    room -= VOUCH_BYTES;
-                }
-                hearer.listings = hearer.listings.wrapping_add(1);
-            }
-        }
-        let done = self.turns.len().saturating_sub(left).max(1) as u32;
-        let listed = |ix| self.hearers.get(ix).is_some_and(|hearer| hearer.promised.is_some());
-        self.next_list = picture.now
-            + if self.turns.front().is_none_or(listed) {
-                (ROUND * done / (self.hearers.len() as u32).max(done)).max(FIRST_LIST)
-            } else {
-                FIRST_LIST
-            };
-        if nodes.is_empty() {
-            return;
-        }
-        let heard = Frame::Heard { speaker: me, nodes };
-        for other in picture.speakers() {
-            out.say_frame(picture.bound(other), heard.clone());
-        }
-        // First the vouches, which name lives: the list then needs no entries of its own in the
-        // packet.
-        for vouch in vouches {
-            out.say_frame(EVERYBODY, vouch);
-        }
-        out.say_frame(EVERYBODY, heard);
-    }
-
-    /// Whether a hearer stays one: it has lately said that it hears, or there is a promise to keep.
-    fn keep(&mut self, picture: &Picture, ix: Ix) -> bool {
-        let Some(hearer) = self.hearers.get(&ix) else { return false };
-        // One that is merely under suspicion may still hear this node, and no other speaker.
-        let same = hearer.epoch == picture.life(ix).epoch && picture.state(ix).is_present();
-        let promised = hearer.promised.is_some_and(|until| until > picture.now);
-        let word = picture.now.since(hearer.said) <= WORD;
-        if same && promised && !word {
-            self.cut_off.insert(ix);
-        }
-        let stays = same && (word || promised);
-        if !stays {
-            self.drop(ix);
-        }
-        stays
-    }
-
-    fn is_promised(&self, ix: Ix, now: Instant) -> bool {
-        let promised = self.hearers.get(&ix).and_then(|hearer| hearer.promised);
-        promised.is_some_and(|until| until > now)
-    }
-
-    fn drop(&mut self, ix: Ix) {
-        self.hearers.remove(&ix);
-        self.cut_off.remove(&ix);
-    }
-
-    /// A node says that it hears this one.
-    pub(crate) fn on_heard_by(&mut self, picture: &Picture, out: &mut Out, from: Ix) {
-        let room = self.hearers.len() < MOST_HEARERS && !self.ending;
-        if !self.speaks() || !room && !self.hearers.contains_key(&from) {
-            return;
-        }
-        let (epoch, said) = (picture.life(from).epoch, picture.now);
-        if picture.datagram(from) >= picture.datagram(Ix::ME) {
-            self.cut_off.remove(&from);
-        }
-        let known = self.hearers.get_mut(&from).filter(|hearer| hearer.epoch == epoch);
-        let listed = known.is_some_and(|hearer| {
-            (hearer.said, hearer.doubted) = (said, None);
-            hearer.promised.is_some()
-        });
-        if listed {
-            return;
-        }
-        let hearer =
-            Listener { epoch, said, promised: None, listings: 0, answered: None, doubted: None };
-        if self.hearers.insert(from, hearer).is_none() {
-            self.turns.push_front(from);
-        }
-        let soon = picture.now + FIRST_LIST;
-        self.next_list = self.next_list.min(soon);
-        if self.serves(picture) {
-            self.hasten(out, soon);
-        }
     }
 
     /// A node misses batches, or no longer hears this one: it gets what it lacks, by multicast if

@@ -162,6 +162,7 @@ impl RecordDelta {
     /// piece that follows; `None` if there is nothing to cut off.
     ///
     /// Pieces are merged in their order; only the last one changes what is listed.
+    #[must_use]
     pub fn split_off(&mut self, writes: usize) -> Option<Self> {
         let keep = writes.max(1);
         if self.writes.len() <= keep {

@@ -1,5 +1,6 @@
 //! Frames from bytes.
 
+mod differences;
 mod locator;
 
 use alloc::boxed::Box;
@@ -7,10 +8,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::num::NonZeroU64;
 
-use super::frame::{
-    AttributeVersion, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, RangeSum,
-    RecordVersion, Route, Spread,
-};
+use super::frame::{Finding, FirstTry, Frame, Message, Route, Spread};
 use super::kind::CLAIM_LOCATOR;
 use super::table::{MAX_GROWTH, Tables};
 use super::{MAX_ATTRIBUTE, MAX_FRAMES, kind};
@@ -19,6 +17,7 @@ use crate::claims::{AttributeKind, Claim, Standing};
 use crate::mutants::mutated;
 use crate::packet::{Reader, WireError};
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
+use differences::{coded, lacking, ranges};
 
 /// Reads the frames of a payload. Keep one and use it again: its tables then cost no allocation.
 #[derive(Clone, Default)]
@@ -324,36 +323,6 @@ impl Decoder {
         };
         Ok(Spread { route, hops, frames, first_try })
     }
-
-    fn holdings(&self, body: &mut Reader<'_>) -> Result<Holdings, WireError> {
-        let from = body.u64()?;
-        let to = body.u64()?;
-        let answer = match body.u8()? {
-            0 => false,
-            1 => true,
-            _ => return Err(WireError::Malformed),
-        };
-        if from > to {
-            return Err(WireError::Malformed);
-        }
-        let claims = counted(body, MIN_CLAIM, |body| self.claim(body))?;
-        let records = counted(body, MIN_RECORD_VERSION, |body| {
-            Ok(RecordVersion {
-                group: self.group(body)?,
-                member: self.life(body)?,
-                clock: body.varint()?,
-            })
-        })?;
-        let attributes = counted(body, MIN_ATTRIBUTE_VERSION, |body| {
-            Ok(AttributeVersion {
-                life: self.life(body)?,
-                kind: AttributeKind(body.u8()?),
-                version: body.varint()?,
-                sum: body.u32()?,
-            })
-        })?;
-        Ok(Holdings { from, to, answer, claims, records, attributes })
-    }
 }
 
 /// The body of a table if it is what comes next.
@@ -434,61 +403,10 @@ fn write_after(last: u64, body: &mut Reader<'_>) -> Result<Write, WireError> {
     Ok(Write { range, op, port, clock })
 }
 
-/// The ends of a range of positions.
-fn span(body: &mut Reader<'_>) -> Result<(u64, u64), WireError> {
-    let (from, to) = (body.u64()?, body.u64()?);
-    if from > to { Err(WireError::Malformed) } else { Ok((from, to)) }
-}
-
-/// Cells to the end of the frame.
-fn coded(body: &mut Reader<'_>) -> Result<Frame, WireError> {
-    let (from, to) = span(body)?;
-    let count = body.varint()?;
-    let mut cells = Vec::with_capacity(body.left() / 8);
-    while !body.is_empty() {
-        cells.push(body.u64()?);
-    }
-    Ok(Frame::Coded(Coded { from, to, count, cells }))
-}
-
-/// Elements of 5 bytes to the end of the frame.
-fn lacking(body: &mut Reader<'_>) -> Result<Frame, WireError> {
-    let (from, to) = span(body)?;
-    let mut elements = Vec::with_capacity(body.left() / 5);
-    while !body.is_empty() {
-        let [a, b, c, d, e] = body.array::<5>()?;
-        elements.push(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]));
-    }
-    Ok(Frame::Lacking(Lacking { from, to, elements }))
-}
-
-fn ranges(body: &mut Reader<'_>) -> Result<Vec<RangeSum>, WireError> {
-    let mut ranges = Vec::with_capacity(body.left() / MIN_RANGE);
-    let mut next: u64 = 0;
-    while !body.is_empty() {
-        let from = next.wrapping_add(body.varint()?);
-        let to = body.u64()?;
-        let sum = body.u64()?;
-        let count = body.varint()?;
-        if from > to {
-            return Err(WireError::Malformed);
-        }
-        next = to.wrapping_add(1);
-        ranges.push(RangeSum { from, to, sum, count });
-    }
-    Ok(ranges)
-}
-
 // The bytes of the shortest element of each list.
 const MIN_WRITE: usize = 2;
 const MIN_CLAIM: usize = 3;
-const MIN_RECORD_VERSION: usize = 3;
-const MIN_ATTRIBUTE_VERSION: usize = 7;
-const MIN_RANGE: usize = 18;
 
 const _: () = assert!(size_of::<NodeId>() <= MAX_GROWTH);
 const _: () = assert!(size_of::<Write>() <= MAX_GROWTH * MIN_WRITE);
 const _: () = assert!(size_of::<Claim>() <= MAX_GROWTH * MIN_CLAIM);
-const _: () = assert!(size_of::<RecordVersion>() <= MAX_GROWTH * MIN_RECORD_VERSION);
-const _: () = assert!(size_of::<AttributeVersion>() <= MAX_GROWTH * MIN_ATTRIBUTE_VERSION);
-const _: () = assert!(size_of::<RangeSum>() <= MAX_GROWTH * MIN_RANGE);

@@ -70,7 +70,7 @@
 //! nonce used more than 256 times. A key serves one life of one sender, whose packets are shorter and have each
 //! their own number: a life that sends 100,000 packets a second reaches that after 178 years.
 //!
-//! A node keeps a [sliding window](crate::seal::Window) of 64 packet numbers for each sender and
+//! A node keeps a sliding window of 64 packet numbers for each sender and
 //! epoch, and a wider one of 1,024 for a while where packets overtake each other by more. A number
 //! is accepted once, and not at all if it lies below the window. An *unbound* packet counts only if
 //! its sender is proven, by a bound packet in the same life or by another node's
@@ -296,6 +296,12 @@
 //! be there, and it checks the length of a list against its shortest element. A payload of *n*
 //! bytes never makes a reader hold more than 40 *n* bytes and [1,024](MAX_FRAMES) [`Frame`]s.
 //!
+//! # What an embedder needs of it
+//!
+//! Nothing but [`WireError`], the reason for which a datagram is refused. The other items are for programs that read or
+//! write packets themselves, such as simulators, dissectors and tests: [`Header::parse`] needs no key; a [`Decoder`]
+//! turns what an [`Opener`](crate::seal::Opener) has opened into [`Frame`]s, and a [`Writer`] writes frames as a packet.
+//!
 //! # Known answers
 //!
 #![doc = include_str!("vectors.md")]
@@ -314,10 +320,8 @@ pub use frame::{
     AttributeVersion, Coded, Finding, FirstTry, Frame, Holdings, Lacking, Message, RangeSum,
     RecordVersion, Route, Spread,
 };
-pub use writer::{
-    HOLDINGS_OVERHEAD, Mark, Refused, Writer, attribute_version_cost, claim_cost,
-    record_version_cost,
-};
+pub use writer::{Refused, Writer};
+pub(crate) use writer::{attribute_version_cost, claim_cost, record_version_cost};
 
 /// The most frames of a packet, the two tables not counted.
 pub const MAX_FRAMES: usize = 1_024;
@@ -326,14 +330,13 @@ pub const MAX_FRAMES: usize = 1_024;
 pub const MAX_ATTRIBUTE: usize = 512;
 
 /// The most that header, tag and the longest [`Frame::Spread`] without a group take of a packet.
-pub const OVERHEAD: usize = Header::MAX_LEN + TAG_LEN + 48;
+pub(crate) const OVERHEAD: usize = Header::MAX_LEN + TAG_LEN + 48;
 
 /// The most that a packet with one [`Frame::Message`] without a group has beside the payload.
 pub const MESSAGE_OVERHEAD: usize = OVERHEAD + 64;
 
 /// The bytes of a packet with nothing but a [`Frame::Challenge`] of packet number `packet`.
-#[must_use]
-pub fn challenge_len(header: &Header, packet: u64) -> usize {
+pub(crate) fn challenge_len(header: &Header, packet: u64) -> usize {
     header.encoded_len() + 1 + crate::packet::varint_len(packet) + TAG_LEN
 }
 

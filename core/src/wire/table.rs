@@ -135,7 +135,7 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Empties the tables but for the sender.
+    /// Empties the tables, except for the sender.
     pub(super) fn reset(&mut self, sender: Life) {
         self.sender = Some(sender);
         self.ids.clear();

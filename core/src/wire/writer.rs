@@ -34,8 +34,8 @@ pub struct Writer {
 }
 
 /// A point to come back to in a packet that is being written.
-#[derive(Clone, Copy, Debug)]
-pub struct Mark {
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
     ids: (usize, usize),
     groups: (usize, usize),
     frames: usize,
@@ -85,25 +85,22 @@ impl Writer {
     }
 
     /// The header of the packet that is being written.
-    #[must_use]
-    pub const fn header(&self) -> &Header {
+    pub(crate) const fn header(&self) -> &Header {
         &self.header
     }
 
     /// Asks for an acknowledgement of the packet.
-    pub const fn ask_for_ack(&mut self) {
+    pub(crate) const fn ask_for_ack(&mut self) {
         self.header.ack = true;
     }
 
     /// Whether the packet says nothing so far.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     /// The bytes that are left for frames and for what they add to the tables.
-    #[must_use]
-    pub fn remaining(&self) -> usize {
+    pub(crate) fn remaining(&self) -> usize {
         self.room.saturating_sub(self.used())
     }
 
@@ -138,27 +135,26 @@ impl Writer {
         taken
     }
 
-    /// Adds a frame that a spread or a numbered batch announces, whether or not it may travel
+    /// Adds a spread or a numbered batch of one frame, the head, and that frame, whether or not it may travel
     /// there: for tests of what readers refuse.
     ///
     /// # Errors
     ///
-    /// [`Refused`] if the frame has no room or breaks a rule by itself; the packet is then as it was
-    /// before.
-    pub fn push_unfit(&mut self, frame: &Frame) -> Result<(), Refused> {
-        let (mark, left) = (self.mark(), core::mem::take(&mut self.left));
-        let taken = self.append(frame);
+    /// [`Refused`] if one of them has no room or breaks a rule by itself; the packet is then as it was before.
+    pub fn push_unfit(&mut self, head: &Frame, frame: &Frame) -> Result<(), Refused> {
+        let mark = self.mark();
+        let taken = self.append(head).and_then(|()| {
+            self.left = 0;
+            self.append(frame)
+        });
         if taken.is_err() {
             self.rewind(mark);
-        } else {
-            self.left += left.saturating_sub(1);
         }
         taken
     }
 
     /// Where the packet stands.
-    #[must_use]
-    pub fn mark(&self) -> Mark {
+    pub(super) fn mark(&self) -> Mark {
         Mark {
             ids: self.ids.mark(),
             groups: self.groups.mark(),
@@ -169,7 +165,7 @@ impl Writer {
     }
 
     /// Takes back what was added after `mark`, which must be of this packet.
-    pub fn rewind(&mut self, mark: Mark) {
+    pub(super) fn rewind(&mut self, mark: Mark) {
         self.ids.rewind(mark.ids);
         self.groups.rewind(mark.groups);
         self.frames.truncate(mark.frames);
@@ -203,8 +199,7 @@ impl Writer {
     ///
     /// A delta that is cut to that many writes, with its clock lowered to that of the last one,
     /// is taken by [`Writer::push`].
-    #[must_use]
-    pub fn fit_writes(&self, group: &GroupName, delta: &RecordDelta) -> usize {
+    pub(crate) fn fit_writes(&self, group: &GroupName, delta: &RecordDelta) -> usize {
         let member = Life { id: delta.member, epoch: delta.epoch };
         let (member_ref, member_entry) = self.life_cost(member);
         let (group_ref, group_entry) = self.group_cost(group);
@@ -227,8 +222,7 @@ impl Writer {
     }
 
     /// How many of the first sums fit into this packet as one [`Frame::Ranges`].
-    #[must_use]
-    pub fn fit_ranges(&self, ranges: &[RangeSum]) -> usize {
+    pub(crate) fn fit_ranges(&self, ranges: &[RangeSum]) -> usize {
         let mut body = 0;
         let mut next: u64 = 0;
         for (fitting, range) in ranges.iter().enumerate() {
@@ -316,12 +310,8 @@ impl Default for Writer {
     }
 }
 
-/// The most bytes that a [`Frame::Holdings`] without elements takes, headers of tables included.
-pub const HOLDINGS_OVERHEAD: usize = 4 + 8 + 8 + 1 + 3 * 3 + 2 * 4;
-
 /// The most bytes that the claim adds to a [`Frame::Holdings`] and to the tables.
-#[must_use]
-pub fn claim_cost(claim: &Claim) -> usize {
+pub(crate) fn claim_cost(claim: &Claim) -> usize {
     let named = claim.confirmed_by.iter().flatten().chain(&claim.accuser);
     life_bound(claim.life)
         + varint_len(claim.incarnation.into())
@@ -332,15 +322,13 @@ pub fn claim_cost(claim: &Claim) -> usize {
 }
 
 /// The most bytes that the version adds to a [`Frame::Holdings`] and to the tables.
-#[must_use]
-pub fn record_version_cost(version: &RecordVersion) -> usize {
+pub(crate) fn record_version_cost(version: &RecordVersion) -> usize {
     let group = 1 + version.group.as_bytes().len() + MAX_INDEX;
     group + life_bound(version.member) + varint_len(version.clock)
 }
 
 /// The most bytes that the version adds to a [`Frame::Holdings`] and to the tables.
-#[must_use]
-pub fn attribute_version_cost(version: &AttributeVersion) -> usize {
+pub(crate) fn attribute_version_cost(version: &AttributeVersion) -> usize {
     life_bound(version.life) + 1 + varint_len(version.version) + 4
 }
 

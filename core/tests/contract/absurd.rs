@@ -143,7 +143,7 @@ fn said_of(life: Life) -> Vec<Frame> {
 }
 
 /// The last epochs there are, said of the receiver, of a node it knows, of a stranger, and by
-/// whoever seals with the key: nobody is believed, each is counted, and lives go on.
+/// a sender that seals with the key: nobody is believed, each is counted, and lives go on.
 #[test]
 fn an_epoch_that_nothing_could_top_is_not_believed() {
     let mut engine = engine(1);

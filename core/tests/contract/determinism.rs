@@ -60,7 +60,7 @@ fn same_calls_give_byte_identical_outputs() {
 }
 
 /// Holds in debug and in release, on every machine: an optimisation that changes a byte is a
-/// change of behaviour. Whoever means to change the behaviour replaces the number.
+/// change of behaviour. A commit that is meant to change the behaviour replaces the number.
 #[test]
 fn a_run_has_the_same_hash_in_debug_and_release() {
     let mut net = Net::new(5);

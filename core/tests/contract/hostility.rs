@@ -1,4 +1,4 @@
-//! Input never panics the engine, whoever authenticated it; no datagram exceeds `max_datagram`.
+//! Input never makes the engine panic, no matter who authenticated it; no datagram exceeds `max_datagram`.
 //!
 //! The functions under test check the rest of the contract as they go: deadlines ahead, headers
 //! whole, frames well formed.

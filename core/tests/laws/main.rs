@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod history;
+mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use history::{DishonestHistory, GROUPS, History, NODES, World, id, keys};
+use history::{DishonestHistory, GROUPS, History, NODES, id, keys};
 use quickcheck::{Gen, QuickCheck, Testable};
 use scalesmall_core::{Epoch, GroupRecords, NodeId, Op, RecordDelta, Topology};
+use world::World;
 
 fn check(law: impl Testable) {
     QuickCheck::new().rng(Gen::new(256)).tests(400).quickcheck(law);

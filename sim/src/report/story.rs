@@ -1,10 +1,10 @@
-//! What the page of results says around its figures: the subjects, and the figures that come first.
+//! The texts of the page of results around its figures: the subjects, and the figures that come first.
 
-/// A subject of the page: what its scenarios ask.
+/// A subject of the page: the question of its scenarios.
 pub(super) struct Subject {
     pub(super) title: &'static str,
     pub(super) words: &'static str,
-    /// The names of its scenarios, or with `*` at the end what they begin with.
+    /// The names of its scenarios; a `*` at the end stands for all names that begin like this.
     pub(super) scenarios: &'static [&'static str],
 }
 
@@ -106,9 +106,9 @@ pub(super) const HEADLINES: [Headline; 34] = [
 pub(super) const SUBJECTS: [Subject; 14] = [
     Subject {
         title: "Starting",
-        words: "All nodes start within a second and know one seed. How long it takes until each of them \
-                sees every other, and what that costs the nodes and the seed. A node that serves a range \
-                from its first moment on has more to say.",
+        words: "All nodes start within a second and know one seed. The figures tell how long it takes \
+                until each of them sees every other one, and what the nodes and the seed send for it. Nodes \
+                that serve a range from their first moment on have more to say.",
         scenarios: &["bootstrap*"],
     },
     Subject {
@@ -119,29 +119,29 @@ pub(super) const SUBJECTS: [Subject; 14] = [
     },
     Subject {
         title: "A change spreads",
-        words: "A node serves another range, or sends a message. How long it takes until half, 99 % and \
-                all of the live nodes show it, and what that costs beyond a run in which nothing is \
-                changed. Then many changes at once, a steady stream of them, and what multicast saves.",
+        words: "A node serves another range, or sends a message. The figures tell how long it takes until \
+                half, 99 % and all of the live nodes show it, and its cost beyond a run in which nothing \
+                changes. Further scenarios have many changes at once, a steady stream of them, or multicast.",
         scenarios: &["update*", "message*", "multicast", "storm", "churn", "ablation-*"],
     },
     Subject {
         title: "A node dies or leaves",
-        words: "A host vanishes without a word: how long until every live node knows. The time is that \
-                until a probe hits it, and the window in which it has to answer somebody. A node that \
-                says goodbye is gone at once.",
+        words: "A host vanishes without a word, and the figures tell how long it takes until every live \
+                node knows. That is the time until a probe reaches the host, and the window in which the \
+                host may still answer somebody. A node that says goodbye is gone at once.",
         scenarios: &["crash*", "small-crash-*", "mass-crash", "leave"],
     },
     Subject {
         title: "Nodes come back",
-        words: "Restarts one after the other, of half the nodes at once, from an old snapshot, and beside a \
-                copy that still runs; and nodes that come back or move to other addresses, whose keys stay with \
-                them. Nobody routes to what a node served in an earlier life.",
+        words: "Nodes restart: one after the other, half of them at once, from an old snapshot, or beside a \
+                copy that still runs. Other nodes come back at or move to other addresses, and their keys \
+                stay with them. Nobody routes to the ranges of an earlier life.",
         scenarios: &["return", "rolling-restart*", "names", "mass-restart*", "set-back", "copies"],
     },
     Subject {
         title: "Loss",
         words: "Every datagram is lost with some chance, on all links or on those of a few nodes. No live \
-                node is to be hidden, and none is to come and go again and again.",
+                node may be hidden, and none may come and go again and again.",
         scenarios: &["loss-*", "cold-loss-*", "small-loss-*", "lossy-nodes", "flip-flop"],
     },
     Subject {
@@ -154,8 +154,8 @@ pub(super) const SUBJECTS: [Subject; 14] = [
     Subject {
         title: "Partitions",
         words: "The cluster falls into parts that do not hear each other, for a minute and for a day, in \
-                halves, in three, one way only, or between some nodes that others still see both of. How \
-                long it takes after the end of the cut until all agree.",
+                halves, in three, one way only, or between some nodes both of which others still see. The \
+                figures tell how long it takes after the end of the cut until all agree.",
         scenarios: &["partition-*", "three-way", "partial-partition"],
     },
     Subject {
@@ -180,21 +180,22 @@ pub(super) const SUBJECTS: [Subject; 14] = [
     Subject {
         title: "Keys",
         words: "The key in use is exchanged for a new one: at rest, while much is lost, on both sides of a cut \
-                at once, and while nodes are restarted in turn. How long it takes until all nodes have one key, and who is refused or hidden for it.",
+                at once, and while nodes are restarted in turn. The figures tell how long it takes until all nodes \
+                have one key, and whether anybody is refused or hidden meanwhile.",
         scenarios: &["rotation", "rotation-rolling"],
     },
     Subject {
         title: "Slots move",
-        words: "Servers share the slots of a group by the engine's placement. How many slots move when one comes or \
-                goes, as a share of the least that have to; the longest that a slot is without an owner; and the \
-                most slots of a server, as a share of the mean.",
+        words: "Servers share the slots of a group by the engine's placement. The figures are: the slots that move \
+                when a server comes or goes, as a share of the fewest that have to; the longest time that a \
+                slot is without an owner; and the most slots of one server, as a share of the mean.",
         scenarios: &["hand-over"],
     },
     Subject {
         title: "Members that lie",
-        words: "A holder of the key sends what no engine sends: each kind of frame, each wrapping, each \
-                extreme value, once or all the time. How long healthy nodes are hidden for that, and how \
-                many bytes go to strangers for each byte that it sends.",
+        words: "A holder of the key sends packets that no engine sends: each kind of frame, each wrapping, each \
+                extreme value, once or all the time. The figures tell how long healthy nodes are hidden \
+                because of it, and how many bytes go to strangers for each byte that it sends.",
         scenarios: &["faulty-*"],
     },
 ];
@@ -202,7 +203,7 @@ pub(super) const SUBJECTS: [Subject; 14] = [
 pub(super) const HEAD: &str = "\
 # Results
 
-What the scenarios in `scenarios/` come to, and what they have to reach: {met} of {all} bars are met.
+The figures of the scenarios in `scenarios/`, each with the bar that it has to reach: {met} of {all} bars are met.
 ";
 
 pub(super) const OTHER_PROTOCOLS: &str = "
@@ -210,8 +211,8 @@ pub(super) const OTHER_PROTOCOLS: &str = "
 
 The crates `foca` and `kinship-core` in the same network, with the same seeds and the same work, each at its
 own settings for a local network. The first has no authentication, no groups and no repair; the second
-joins and repairs over connections, for which segments and acknowledgements stand here as TCP has them. The
-figures are medians; they are written by
+joins and repairs over connections, which are played as the segments and acknowledgements of TCP. The figures
+are medians; they are written by
 `cargo bench -p scalesmall-sim --bench rivals -- --out sim/RESULTS.md`.
 
 | line | figure | ScaleSmall | foca | kinship-core |
@@ -227,8 +228,9 @@ It is written by
 $ cargo run --release -p scalesmall-sim -- results
 ```
 
-and a part of it by adding `--only NAME`, with `*` at its end for all names that begin so. On several
-machines, or by several processes, each plays a part, and `merge` writes the page of all parts:
+With `--only NAME` it writes a part of the page; a `*` at the end of the name stands for all names that
+begin like this. Several machines or processes can share the work: each plays a shard, and `merge`
+writes the page from all of them:
 
 ```console
 $ scalesmall-sim results --shard 1/2 --report one.json
@@ -237,10 +239,10 @@ $ scalesmall-sim merge one.json two.json --out sim/RESULTS.md
 ```
 
 A run is a seed, counted from 1. *Median* (of an even count the mean of the two in the middle), *p99*
-(what 99 of 100 values do not exceed, of 500 values and more) and *worst* (the greatest value, or the least
-where the bar is a least one) are over the values of all runs, in a grid over those of one point, the one
+(the value that 99 of 100 do not exceed; given from 500 values on) and *worst* (the greatest value, or the least
+one where the bar is a minimum) are over the values of all runs, in a grid over those of one point, the one
 that uses most of the bar. A bar on a median or a quantile of fewer than five values has no verdict. A
-rule that breaks in any run is a miss. Times are virtual, bytes are UDP payload with the authenticated
+rule that is broken in any run is a miss. Times are virtual, bytes are UDP payload with the authenticated
 suite, and the configuration is `Config::lan()` unless the file says otherwise.
 
 How some figures are made:
@@ -251,10 +253,10 @@ How some figures are made:
   those with nothing but acknowledgements: they are the updates themselves, and *each* is what
   one update costs a node. All others count: probes, their answers, what rides on them, repairs.
 - *pair* is twice the mean datagram of a settled cluster: a ping and its answer.
-- *healthy* nodes are those that the scenario leaves alone; what faulty ones say of them, or they of
-  faulty ones, is no fault of theirs.
-- *live hidden* counts reports of nodes as down or unreachable that were up and had not said goodbye,
-  those during a cut among them.
+- *healthy* nodes are those that the scenario leaves alone; reports by faulty nodes about them, or by
+  them about faulty nodes, do not count against them.
+- *live hidden* counts reports that call a node down or unreachable that was up and had not said goodbye,
+  including reports during a cut.
 - A share *of the baseline* compares with the same seeds under the settings in the file's `[baseline]`.
 
 The figures of single machines (memory, engine, look-ups, adapters, the simulator's own speed) come

@@ -84,11 +84,7 @@ fn write(forged: &Forged, sealer: &Sealer, number: u64) -> Writer {
         let _ = writer.push_all(core::iter::once(frame).chain(batch));
     }
     if let Some((head, frame)) = &forged.smuggled {
-        let mark = writer.mark();
-        let unfit = |writer: &mut Writer| writer.push_unfit(frame);
-        if writer.push(head).and_then(|()| unfit(&mut writer)).is_err() {
-            writer.rewind(mark);
-        }
+        let _ = writer.push_unfit(head, frame);
     }
     writer
 }

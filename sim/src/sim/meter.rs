@@ -9,6 +9,7 @@ use crate::sample::Sample;
 
 /// What all nodes had sent at one moment.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Meter {
     at: u64,
     sent: Vec<Traffic>,

@@ -14,6 +14,7 @@ use crate::trace::What;
 
 impl<P: Protocol> Sim<P> {
     /// Addresses of these families that no node has had.
+    #[must_use]
     pub fn fresh_addresses(&mut self, families: &[Family]) -> Vec<SocketAddr> {
         self.names.fresh(families)
     }

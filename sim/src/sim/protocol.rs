@@ -50,9 +50,11 @@ pub trait Protocol {
     fn handle_send_error(&mut self, _now: Instant, _to: Destination, _error: SendError) {}
 
     /// Appends one datagram that is to be sent.
+    #[must_use]
     fn poll_transmit(&mut self, datagram: &mut BytesMut) -> Option<Destination>;
 
     /// Takes one event.
+    #[must_use]
     fn poll_event(&mut self) -> Option<Self::Event>;
 
     /// When [`Protocol::handle_timeout`] is to be called next.
@@ -109,18 +111,21 @@ pub trait Protocol {
 
     /// Whether a datagram spreads a change, or does nothing but acknowledge what did. It may be
     /// slow: it is asked only if [`Sim::tell_changes_apart`] was called.
+    #[must_use]
     fn spreads_change(_datagram: &[u8]) -> bool {
         false
     }
 
     /// Why what an event says of a peer has come about: in words, with `@` for each node that is to be
     /// named, and these nodes. It is asked only while a film keeps who saw whom.
+    #[must_use]
     fn cause(_event: &Self::Event) -> Option<(&'static str, [Option<Identity>; 3])> {
         None
     }
 
     /// Whether a datagram keeps to the format. It may be slow: it is asked only once a member has said
     /// what no engine says.
+    #[must_use]
     fn is_well_formed(_datagram: &[u8]) -> bool {
         true
     }

@@ -163,7 +163,7 @@ impl Story {
         let promise = "every other member has it";
         self.expect(promise, Duration::from_secs(1), since, || {
             while let Some(watch) = watches.last_mut() {
-                watch.patience(Duration::from_millis(100))?;
+                watch.set_limit(Duration::from_millis(100))?;
                 match watch.reply() {
                     Ok(Some(Reply::Event(event))) => {
                         if matches!(event.what, What::Message { ref message, .. } if message.tag == 1) {

@@ -1,16 +1,20 @@
 //! Changes as a client sees them: one line of JSON each, with a sentence for people.
 
+mod own;
+
 use std::time::SystemTime;
 
 use scalesmall_core::{
-    Event, Footing, GroupName, KeyCause, KeyChange, KeyId, KeyRange, NodeId, Op, OwnerChange,
-    Status, TimedItem,
+    Event, GroupName, KeyCause, KeyChange, KeyId, KeyRange, NodeId, Op, OwnerChange, Status,
+    TimedItem,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{ItemRow, MessageRow, NameOf, Named, PeerRow, TraitsRow, hex, when};
 use crate::arguments::shown;
 use crate::{cause, terminal};
+pub(crate) use own::OWN_NAME;
+use own::own;
 
 /// One change, when it was seen, and a sentence about it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -368,152 +372,5 @@ fn key_changed(
     (What::Key { key: key.to_string(), change, cause, by }, text)
 }
 
-/// What to do about two nodes of one name.
-pub(crate) const OWN_NAME: &str = "give one of them a --name, or where it has none an --advertise (or \
-                                   --bind) address, of its own";
-
-/// Events about this node.
-fn own(event: &Event) -> (What, String) {
-    match event {
-        Event::Renewed { from, to } => (
-            What::Renewed { from: from.to_string(), to: to.to_string() },
-            "this node began a new life".to_owned(),
-        ),
-        Event::Conflict { epoch, renewals, lasted, address, answered } => {
-            let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
-            let (epoch, renewals) = (epoch.to_string(), *renewals);
-            let seconds = lasted.as_secs();
-            let place = address.map_or_else(String::new, |addr| format!(" at {addr}"));
-            let address = address.map(|addr| addr.to_string());
-            let (answered, said) = match answered {
-                true => (true, ""),
-                false => (false, " by what others say, and does not answer"),
-            };
-            (
-                What::Conflict { epoch, renewals, lasted_ms, address, answered },
-                format!(
-                    "another node{place} seems to use this one's name{said}: this one has had to begin a \
-                     new life {renewals} times in {seconds} s; {OWN_NAME}",
-                ),
-            )
-        }
-        Event::Isolated => (
-            What::Isolated,
-            "nobody answers; seeds are being retried (do they run, with the same key and cluster?)"
-                .to_owned(),
-        ),
-        Event::Multicast { from, to } => {
-            let ((from, _), (to, sentence)) = (cause::multicast(*from), cause::multicast(*to));
-            (What::Multicast { from: from.to_owned(), to: to.to_owned() }, sentence.to_owned())
-        }
-        Event::Footing { from, to } => {
-            let sentence = match to {
-                Footing::Minority => "this node hears too few of the others: it may be cut off",
-                Footing::Apart => "others hold something else than this node, and it does not pass",
-                Footing::Agreed => "the others hold what this node holds",
-                _ => "this node has not compared itself with others yet",
-            };
-            let [from, to] = [from, to].map(ToString::to_string);
-            (What::Footing { from, to }, sentence.to_owned())
-        }
-        Event::Undelivered { message, limit } => {
-            let sequence = message.sequence;
-            let text = format!(
-                "message {sequence} is too large for somebody: not all have it; at most {limit} bytes \
-                 would have passed"
-            );
-            (What::Undelivered { sequence, limit: *limit }, text)
-        }
-        Event::Stalled { late } => {
-            let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
-            (What::Stalled { late_ms }, format!("this node did not run for {late_ms} ms"))
-        }
-        Event::HeldOff { reason, left } => {
-            let (reason, times, text) = cause::hold(*reason);
-            let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-            let seconds = left_ms.div_ceil(1000);
-            let text = format!("the others do not route to this node for {seconds} s: {text}");
-            (What::HeldOff { reason: reason.to_owned(), times, left_ms }, text)
-        }
-        Event::Departed { acknowledged_by, told } => (
-            What::Departed { acknowledged_by: *acknowledged_by, told: *told },
-            format!("this node has left; {acknowledged_by} of {told} acknowledged it"),
-        ),
-        Event::Overflow { dropped } => (
-            What::Overflow { dropped: *dropped },
-            format!("{dropped} changes were dropped: list anew"),
-        ),
-        _ => (What::Other, "something that this program does not know has happened".to_owned()),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use scalesmall_core::{Cause, Epoch, Life, MulticastState, NodeName, Status};
-
-    use super::*;
-
-    #[test]
-    fn a_narrow_path_is_a_line_of_json_and_a_sentence_that_names_the_peer() {
-        let peer = NodeId::from_bits(7);
-        let name_of = |id| (id == peer).then(|| NodeName::try_from("10.0.0.1:7").expect("a name"));
-        let event = Event::Path { peer, from: 1_200, to: 508 };
-        let row = serde_json::to_value(EventRow::of(&event, &name_of)).expect("a row is JSON");
-        assert_eq!((&row["event"], &row["peer"]["name"]), (&"path".into(), &"10.0.0.1:7".into()));
-        assert_eq!(row["peer"]["id"], "0000000000000007");
-        assert_eq!((&row["from"], &row["to"]), (&1_200.into(), &508.into()));
-        let text = row["text"].as_str().expect("a sentence");
-        assert!(text.contains("10.0.0.1:7") && text.contains("above 508 bytes"), "{text}");
-    }
-
-    #[test]
-    fn nodes_are_called_by_their_names_and_by_their_identities_where_those_are_unknown() {
-        let [down, accuser, other] = [1, 2, 3].map(NodeId::from_bits);
-        let event = Event::Peer {
-            peer: Life { id: down, epoch: Epoch(5) },
-            from: Some(Status::Alive),
-            to: Some(Status::Down),
-            cause: Cause::Confirmed { accuser, confirmed_by: [Some(other), None] },
-        };
-        let name_of = |id| {
-            let name = if id == down { "cook" } else { "waiter" };
-            (id != other).then(|| NodeName::try_from(name).expect("a name"))
-        };
-        let row = serde_json::to_value(EventRow::of(&event, &name_of)).expect("a row is JSON");
-        assert_eq!((&row["id"], &row["name"]), (&"0000000000000001".into(), &"cook".into()));
-        assert_eq!(row["by"][0], serde_json::json!({ "id": "0000000000000002", "name": "waiter" }));
-        assert_eq!(row["by"][1], serde_json::json!({ "id": "0000000000000003", "name": null }));
-        let text = "cook alive -> down: it was silent to waiter, confirmed by 0000000000000003";
-        assert_eq!(row["text"], text);
-        let again: EventRow = serde_json::from_value(row).expect("a row");
-        assert!(matches!(again.what, What::Peer { peer, .. } if peer.shown() == "cook"));
-    }
-
-    #[test]
-    fn a_change_of_an_owner_is_a_line_of_json_and_a_sentence() {
-        let group = GroupName::try_from("shards").expect("a name");
-        let (member, range) = (NodeId::from_bits(7), KeyRange::new(0, 9).expect("in order"));
-        let told = [OwnerChange::Served, OwnerChange::Down].map(|change| {
-            let event = Event::OwnersChanged { group: group.clone(), range, member, change };
-            serde_json::to_value(EventRow::of(&event, &|_| None)).expect("a row is JSON")
-        });
-        let fields = ["event", "group", "start", "end", "change", "serves"];
-        let told = told.map(|row| (fields.map(|field| row[field].clone()), row["text"].clone()));
-        let row = |change: &str, serves: bool| {
-            let kind = ["owners_changed".into(), "shards".into(), 0.into(), 9.into()];
-            let [event, group, start, end] = kind;
-            [event, group, start, end, change.into(), serves.into()]
-        };
-        assert_eq!((&told[0].0, &told[1].0), (&row("served", true), &row("down", false)));
-        assert_eq!(told[0].1, "shards: 0-9: 0000000000000007 owns it");
-    }
-
-    #[test]
-    fn a_block_of_multicast_is_a_line_of_json_and_a_sentence() {
-        let event = Event::Multicast { from: MulticastState::Working, to: MulticastState::Silent };
-        let row = serde_json::to_value(EventRow::of(&event, &|_| None)).expect("a row is JSON");
-        let told = ["event", "from", "to"].map(|key| row[key].as_str().expect("a name"));
-        assert_eq!(told, ["multicast", "working", "silent"]);
-        assert!(row["text"].as_str().is_some_and(|text| text.contains("by unicast")), "{row}");
-    }
-}
+mod tests;

@@ -62,7 +62,7 @@ pub(super) fn families(front: &Front) -> Vec<Family> {
         Family::gauge("keys", "Keys that this node accepts.")
             .count(engine.config().keys.ids().count()),
         footing(front),
-        Family::gauge("agreement_peers", "Peers that this node has compared its picture with in the last ten seconds: how many hold the same but for changes that are on their way, and how many do not.")
+        Family::gauge("agreement_peers", "Peers that this node has compared its picture with in the last ten seconds: how many hold the same, except changes that are on their way, and how many do not.")
             .labelled("agrees", "yes", count(agreement.agree))
             .labelled("agrees", "no", count(agreement.compared - agreement.agree)),
         lag.in_unit("seconds").with([], Value::Real(agreement.lag.as_secs_f64())),

@@ -134,7 +134,7 @@ fn pieces_from_before_a_collection_are_not_continued_by_those_from_after() {
         owner.add_item(&name("g"), keys(start), 1).unwrap();
     }
     let mut before = owner.delta(&name("g"), id(2), 0).unwrap();
-    before.split_off(2);
+    let _later = before.split_off(2);
     owner.remove_item(&name("g"), keys(0), 1).unwrap();
     owner.collect(&name("g"), 5).unwrap();
     let mut first = owner.delta(&name("g"), id(2), 0).unwrap();

@@ -56,7 +56,7 @@ fn wrong_count(step: &Step, cluster: &Cluster) -> Option<Wrong> {
     counts.into_iter().find_map(|count| wrong_number(key, count, cluster.nodes, "the cluster"))
 }
 
-/// What is wrong with a number of nodes out of so many.
+/// The fault of a number of nodes that is picked from a whole of `most` nodes.
 fn wrong_number(key: &str, count: usize, most: usize, whole: &str) -> Option<Wrong> {
     let text = match count {
         0 => NOBODY.to_owned(),

@@ -118,14 +118,14 @@ impl Hidden {
 
 /// Whether it goes on for long enough to be judged by shares of the time.
 fn is_continuous(betray: &Betray) -> bool {
-    betray.every.0 * betray.packets >= LONG
+    betray.every.0 * betray.packets >= SHARES_FROM
 }
 
 /// How long the others are looked at after the last packet: what one packet hides is back before.
 const MENDED: Duration = Duration::from_secs(6);
 
 /// From how long on a betrayal is judged by shares of the time.
-const LONG: Duration = Duration::from_secs(30);
+const SHARES_FROM: Duration = Duration::from_secs(30);
 
 /// The most of the time, in parts of a million, for which a node may be hidden from the others.
 const MOST_SHARE: u64 = 100_000;

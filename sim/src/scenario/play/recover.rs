@@ -186,7 +186,7 @@ fn longest_hold(sim: &Sim) -> Option<Duration> {
     held.max()
 }
 
-/// Within which time all agree once nothing fails any more, but for those that are
+/// How soon all agree once nothing fails any more, except those that are
 /// [held off](scalesmall_core::Peer::held_for) because they have fallen several times recently.
 ///
 /// A lost peer is retried once per [`Config::retry_interval`] in the mean, by somebody; twenty times

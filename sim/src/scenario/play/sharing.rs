@@ -27,7 +27,7 @@ pub(super) const HANDOVERS: Tag = Tag(u32::MAX);
 pub(super) const TURN: Duration = Duration::from_millis(20);
 
 /// How long a server waits for others that join when it does.
-const PATIENCE: Duration = Duration::from_millis(500);
+const JOIN_WAIT: Duration = Duration::from_millis(500);
 
 /// A server looks as often as this although nothing has happened to it, in turns.
 const LOOKS_ANYWAY: u64 = 50;
@@ -311,7 +311,7 @@ impl Server {
         }
         // What is refused is tried again. The first of many that join at once is not to take all slots.
         self.joined_at = self.joined_at.or_else(|| engine.join(now, group).is_ok().then_some(at));
-        if self.joined_at.is_none_or(|joined| at < joined + nanos(PATIENCE)) {
+        if self.joined_at.is_none_or(|joined| at < joined + nanos(JOIN_WAIT)) {
             return;
         }
         let known = engine.candidates(group);
