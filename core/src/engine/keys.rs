@@ -14,7 +14,7 @@ use crate::out::{Event, KeyCause, KeyChange, To, Why};
 use crate::packet::KeyId;
 use crate::seal::{
     Exchange, HeldKey, Key, KeyError, KeyState, Member, NotTaken, Sealer, Suite, add, drop_key,
-    key_for, rotate, take, use_key,
+    for_lost, is_long_ago, key_for, rotate, take, use_key,
 };
 
 /// How long the others' states of keys may come before they are looked at together.
@@ -61,8 +61,8 @@ pub struct RingKey {
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Keys {
     exchange: Exchange,
-    /// Under which key an address has spoken last, while there are several.
-    spoke: BTreeMap<SocketAddr, KeyId>,
+    /// Under which key an address has spoken last, and when, while there are several.
+    spoke: BTreeMap<SocketAddr, (KeyId, Instant)>,
     /// Packets sent and received under each key.
     counts: BTreeMap<KeyId, (u64, u64)>,
 }
@@ -317,7 +317,7 @@ impl Engine {
             if self.keys.spoke.len() >= MOST_ADDRESSES {
                 self.keys.spoke.clear();
             }
-            self.keys.spoke.insert(source, key);
+            self.keys.spoke.insert(source, (key, self.picture.now));
         }
     }
 
@@ -333,13 +333,20 @@ impl Engine {
             (Destination::Unicast(at), node) => {
                 let state = node.and_then(|ix| self.key_state(ix));
                 let holds = state.as_ref().is_some_and(|state| state.holds(ring.primary()));
-                let spoke = self.keys.spoke.get(&at).copied().filter(|_| !holds);
-                let usable =
-                    spoke.filter(|&id| ring.get(id).is_some_and(|held: &HeldKey| !held.leaked));
-                usable.unwrap_or_else(|| match node {
-                    Some(_) => key_for(ring, state.as_ref()),
-                    None => self.keys.exchange.for_stranger(ring, self.picture.now),
-                })
+                let spoke = self.keys.spoke.get(&at).filter(|_| !holds);
+                let usable = spoke
+                    .filter(|(id, _)| ring.get(*id).is_some_and(|held: &HeldKey| !held.leaked));
+                let is_living = |ix: Ix| self.picture.state(ix).is_living();
+                let now = self.picture.now;
+                match (usable, node) {
+                    (Some(&(_, heard)), Some(ix)) if !is_living(ix) && is_long_ago(heard, now) => {
+                        for_lost(ring, now)
+                    }
+                    (Some(&(key, _)), _) => key,
+                    (None, Some(ix)) if !is_living(ix) => for_lost(ring, now),
+                    (None, Some(_)) => key_for(ring, state.as_ref()),
+                    (None, None) => self.keys.exchange.for_stranger(ring, now),
+                }
             }
         };
         if self.sealer.key() != id

@@ -124,6 +124,20 @@ impl Exchange {
     }
 }
 
+/// The key under which to speak to a node that is lost: each in turn, as it may have lost the ones that it has said
+/// it holds.
+pub(crate) fn for_lost(ring: &Keyring, now: Instant) -> KeyId {
+    let usable = || ring.keys().filter(|held| !held.leaked);
+    let turn = now.since(Instant::from_nanos(0)).as_secs() / TURN.as_secs();
+    let at = (turn % usable().count().max(1) as u64) as usize;
+    usable().nth(at).map_or_else(|| ring.primary(), |held| held.key.id())
+}
+
+/// Whether it is so long ago that a lost node spoke that it may not hold that key any more.
+pub(crate) fn is_long_ago(spoke: Instant, now: Instant) -> bool {
+    now.since(spoke) >= STRANGE
+}
+
 /// Adds a key that was brought by hand. Returns whether it is new here.
 pub(crate) fn add(ring: &mut Keyring, members: &[Member], key: Key) -> Result<bool, KeyError> {
     let id = key.id();

@@ -38,8 +38,8 @@ struct Node {
     life: u32,
     version: u32,
     heard: [Option<Heard>; NODES],
-    /// The key under which each has spoken last.
-    spoke: [Option<KeyId>; NODES],
+    /// The key under which each has spoken last, and when.
+    spoke: [Option<(KeyId, Instant)>; NODES],
     /// What is in its key file, and what was there before.
     file: Keyring,
     before: Keyring,
@@ -222,12 +222,16 @@ impl World {
         let state = heard[to].as_ref().and_then(|heard| heard.state.as_ref());
         let holds = state.is_some_and(|state| state.holds(ring.primary()));
         let spoke = spoke[to].filter(|_| !holds);
-        let usable = spoke.filter(|&id| ring.get(id).is_some_and(|held| !held.leaked));
+        let usable = spoke.filter(|(id, _)| ring.get(*id).is_some_and(|held| !held.leaked));
         let now = Instant::from_nanos(self.now * 1_000_000_000);
-        usable.unwrap_or_else(|| match &heard[to] {
-            Some(_) => key_for(ring, state),
-            None => self.nodes[at].exchange.for_stranger(ring, now),
-        })
+        let is_lost = heard[to].as_ref().is_some_and(|heard| heard.at + PATIENCE < self.now);
+        match (usable, &heard[to]) {
+            (Some((_, heard)), _) if is_lost && is_long_ago(heard, now) => for_lost(ring, now),
+            (Some((key, _)), _) => key,
+            (None, Some(_)) if is_lost => for_lost(ring, now),
+            (None, Some(_)) => key_for(ring, state),
+            (None, None) => self.nodes[at].exchange.for_stranger(ring, now),
+        }
     }
 
     fn packet(&mut self, from: usize, to: usize) -> Packet {
@@ -244,7 +248,7 @@ impl World {
         if from == to || self.far[from] != self.far[to] || node.ring.get(under).is_none() {
             return;
         }
-        node.spoke[from] = Some(under);
+        node.spoke[from] = Some((under, Instant::from_nanos(self.now * 1_000_000_000)));
         let mut offers = Vec::new();
         for (of, news) in news.iter().enumerate().filter(|(of, _)| *of != to) {
             let Some(news) = news else { continue };
@@ -588,4 +592,44 @@ fn whatever_operators_do_no_node_uses_what_it_must_not_and_all_agree_where_they_
 #[test]
 fn a_new_key_at_every_node_ends_any_split() {
     check(remedied);
+}
+
+/// A node that goes to a key of its own and drops the others' one is found again once a key is common.
+#[test]
+fn a_node_that_dropped_the_key_of_the_others_is_found_under_a_later_one() {
+    use Step::{Add, AddEverywhere, Copy, Drop, Given, Rotate, Use};
+    let steps = [
+        Rotate(2),
+        Use(2, 76, true),
+        Add(1, 1),
+        Drop(2, 121, true),
+        Given(3, 227, 251, 23),
+        Copy(3, 1),
+        AddEverywhere(0),
+        AddEverywhere(1),
+    ];
+    assert_eq!(wild(Wild(steps.to_vec())), Ok(()));
+}
+
+/// Rotations that begin at all nodes at once do not wait for each other's room.
+#[test]
+fn five_rotations_at_once_end_with_one_key() {
+    use Step::{Rotate, Say, Second};
+    let steps = [
+        Rotate(2),
+        Rotate(1),
+        Rotate(3),
+        Say(3, 1),
+        Second,
+        Rotate(0),
+        Say(1, 3),
+        Say(3, 1),
+        Say(2, 1),
+        Say(0, 2),
+        Second,
+        Rotate(0),
+        Rotate(0),
+        Say(2, 1),
+    ];
+    assert_eq!(calm(Calm(steps.to_vec())), Ok(()));
 }
