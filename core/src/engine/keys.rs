@@ -14,7 +14,7 @@ use crate::out::{Event, KeyCause, KeyChange, To, Why};
 use crate::packet::KeyId;
 use crate::seal::{
     Exchange, HeldKey, Key, KeyError, KeyState, Member, NotTaken, Sealer, Suite, add, drop_key,
-    for_lost, is_long_ago, key_for, rotate, take, use_key,
+    for_lost, key_for, rotate, take, use_key,
 };
 
 /// How long the others' states of keys may come before they are looked at together.
@@ -22,6 +22,9 @@ const GATHER: Duration = Duration::from_millis(50);
 
 /// How often a change of keys that is under way is looked at, whatever comes.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// After how long without a word a node that is gone is spoken to under each key in turn.
+const LOST: Duration = Duration::from_secs(300);
 
 /// The most addresses of which the key is remembered. Beyond that all are forgotten.
 const MOST_ADDRESSES: usize = 4_096;
@@ -61,8 +64,8 @@ pub struct RingKey {
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Keys {
     exchange: Exchange,
-    /// Under which key an address has spoken last, and when, while there are several.
-    spoke: BTreeMap<SocketAddr, (KeyId, Instant)>,
+    /// Under which key an address has spoken last, while there are several.
+    spoke: BTreeMap<SocketAddr, KeyId>,
     /// Packets sent and received under each key.
     counts: BTreeMap<KeyId, (u64, u64)>,
 }
@@ -317,8 +320,15 @@ impl Engine {
             if self.keys.spoke.len() >= MOST_ADDRESSES {
                 self.keys.spoke.clear();
             }
-            self.keys.spoke.insert(source, (key, self.picture.now));
+            self.keys.spoke.insert(source, key);
         }
+    }
+
+    /// Whether a node is gone, and was heard so long ago that it may not hold the keys any more that it held then.
+    fn has_been_lost(&self, ix: Ix) -> bool {
+        let peers = &self.picture.peers;
+        let silent = peers.since_heard(ix, self.picture.now);
+        !peers.state(ix).is_living() && peers.get(ix).was_heard() && silent >= LOST
     }
 
     /// Chooses the key under which the next packet to a receiver goes: the one in use, unless the receiver is
@@ -333,17 +343,13 @@ impl Engine {
             (Destination::Unicast(at), node) => {
                 let state = node.and_then(|ix| self.key_state(ix));
                 let holds = state.as_ref().is_some_and(|state| state.holds(ring.primary()));
-                let spoke = self.keys.spoke.get(&at).filter(|_| !holds);
-                let usable = spoke
-                    .filter(|(id, _)| ring.get(*id).is_some_and(|held: &HeldKey| !held.leaked));
-                let is_living = |ix: Ix| self.picture.state(ix).is_living();
+                let spoke = self.keys.spoke.get(&at).copied().filter(|_| !holds);
+                let usable =
+                    spoke.filter(|&id| ring.get(id).is_some_and(|held: &HeldKey| !held.leaked));
                 let now = self.picture.now;
                 match (usable, node) {
-                    (Some(&(_, heard)), Some(ix)) if !is_living(ix) && is_long_ago(heard, now) => {
-                        for_lost(ring, now)
-                    }
-                    (Some(&(key, _)), _) => key,
-                    (None, Some(ix)) if !is_living(ix) => for_lost(ring, now),
+                    (_, Some(ix)) if self.has_been_lost(ix) => for_lost(ring, now),
+                    (Some(key), _) => key,
                     (None, Some(_)) => key_for(ring, state.as_ref()),
                     (None, None) => self.keys.exchange.for_stranger(ring, now),
                 }

@@ -133,11 +133,6 @@ pub(crate) fn for_lost(ring: &Keyring, now: Instant) -> KeyId {
     usable().nth(at).map_or_else(|| ring.primary(), |held| held.key.id())
 }
 
-/// Whether it is so long ago that a lost node spoke that it may not hold that key any more.
-pub(crate) fn is_long_ago(spoke: Instant, now: Instant) -> bool {
-    now.since(spoke) >= STRANGE
-}
-
 /// Adds a key that was brought by hand. Returns whether it is new here.
 pub(crate) fn add(ring: &mut Keyring, members: &[Member], key: Key) -> Result<bool, KeyError> {
     let id = key.id();

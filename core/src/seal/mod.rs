@@ -64,7 +64,7 @@ mod wrap;
 pub(crate) use crate::base::{Freshness, Window};
 pub use crate::packet::{KeyId, KeyIdError};
 pub use cluster::{ClusterName, ClusterNameError};
-pub(crate) use exchange::{Exchange, add, drop_key, for_lost, is_long_ago, rotate, take, use_key};
+pub(crate) use exchange::{Exchange, add, drop_key, for_lost, rotate, take, use_key};
 pub use key::Key;
 pub use key_error::KeyError;
 pub(crate) use key_state::KeyState;

@@ -18,6 +18,9 @@ const NODES: usize = 4;
 /// How many seconds a node that is not heard of counts as living.
 const PATIENCE: u64 = 3;
 
+/// After how many seconds it is spoken to under each key in turn. The engine waits longer.
+const LOST: u64 = 10;
+
 /// Keys that are brought by hand, to any node.
 const BY_HAND: u8 = 3;
 
@@ -38,8 +41,8 @@ struct Node {
     life: u32,
     version: u32,
     heard: [Option<Heard>; NODES],
-    /// The key under which each has spoken last, and when.
-    spoke: [Option<(KeyId, Instant)>; NODES],
+    /// The key under which each has spoken last.
+    spoke: [Option<KeyId>; NODES],
     /// What is in its key file, and what was there before.
     file: Keyring,
     before: Keyring,
@@ -222,13 +225,12 @@ impl World {
         let state = heard[to].as_ref().and_then(|heard| heard.state.as_ref());
         let holds = state.is_some_and(|state| state.holds(ring.primary()));
         let spoke = spoke[to].filter(|_| !holds);
-        let usable = spoke.filter(|(id, _)| ring.get(*id).is_some_and(|held| !held.leaked));
+        let usable = spoke.filter(|&id| ring.get(id).is_some_and(|held| !held.leaked));
         let now = Instant::from_nanos(self.now * 1_000_000_000);
-        let is_lost = heard[to].as_ref().is_some_and(|heard| heard.at + PATIENCE < self.now);
+        let is_lost = heard[to].as_ref().is_some_and(|heard| heard.at + LOST < self.now);
         match (usable, &heard[to]) {
-            (Some((_, heard)), _) if is_lost && is_long_ago(heard, now) => for_lost(ring, now),
-            (Some((key, _)), _) => key,
-            (None, Some(_)) if is_lost => for_lost(ring, now),
+            (_, Some(_)) if is_lost => for_lost(ring, now),
+            (Some(key), _) => key,
             (None, Some(_)) => key_for(ring, state),
             (None, None) => self.nodes[at].exchange.for_stranger(ring, now),
         }
@@ -248,7 +250,7 @@ impl World {
         if from == to || self.far[from] != self.far[to] || node.ring.get(under).is_none() {
             return;
         }
-        node.spoke[from] = Some((under, Instant::from_nanos(self.now * 1_000_000_000)));
+        node.spoke[from] = Some(under);
         let mut offers = Vec::new();
         for (of, news) in news.iter().enumerate().filter(|(of, _)| *of != to) {
             let Some(news) = news else { continue };
