@@ -1,5 +1,8 @@
 //! The table of peers: what is kept of each beside its place in the roster.
 
+mod lateness;
+mod strangeness;
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -355,62 +358,6 @@ impl Peers {
                 .all(|ix| ix == Ix::ME || self.get(ix).has(LEVEL) || !self.state(ix).is_living())
     }
 
-    /// Whether a peer may be an invention: no packet of it has ever come, though this node has heard most
-    /// of the others, or others like it have left their probes unanswered. It gets little.
-    pub(crate) fn is_dubious(&self, ix: Ix) -> bool {
-        !self.get(ix).was_heard() && self.strangers.are_dubious()
-    }
-
-    /// Whether few datagrams to peers that were never heard have gone unanswered.
-    pub(crate) const fn trusts_strangers(&self) -> bool {
-        self.strangers.are_trusted()
-    }
-
-    /// Whether a peer is one of many that this node has heard of all at once and never heard, after it had
-    /// heard most of the others. If there is another peer for a task, that one gets it.
-    pub(crate) fn is_shunned(&self, ix: Ix) -> bool {
-        self.strangers.are_shunned() && !self.get(ix).was_heard()
-    }
-
-    /// Whether peers that were heard are to be preferred for probes and as verifiers, as many others may be
-    /// made up.
-    pub(crate) const fn prefers_heard(&self) -> bool {
-        self.strangers.come_last() && self.strangers.count() > 0
-    }
-
-    /// Whether the silence of a peer tells this node something of itself. One that was never heard may not
-    /// exist, unless others like it have answered, or the cluster is so large that most are heard late.
-    pub(crate) fn should_answer(&self, ix: Ix) -> bool {
-        self.get(ix).was_heard() || self.strangers.should_answer()
-    }
-
-    /// Whether a peer is present may have changed.
-    fn follow_presence(&mut self, ix: Ix, was: bool, now: Instant, timing: &Timing) {
-        let peer = &mut self.table[ix.index()];
-        let (is, is_stranger) = (peer.state().is_present(), !peer.was_heard());
-        if is && is_stranger {
-            peer.mark(SHOWN, true);
-        }
-        self.strangers.follow(is_stranger, (was, is), now, timing.settled_for);
-    }
-
-    /// Whether a peer that is gone may never have been there: it was shown, and no packet of it ever came.
-    pub(crate) fn was_invented(&self, ix: Ix) -> bool {
-        self.get(ix).has(SHOWN) && self.is_dubious(ix)
-    }
-
-    /// A peer has left a datagram unanswered.
-    pub(crate) fn note_unanswered(&mut self, ix: Ix) {
-        if !self.get(ix).was_heard() {
-            self.strangers.note_unanswered();
-        }
-    }
-
-    /// How many nodes are known of which no packet has come.
-    pub(crate) const fn unheard(&self) -> usize {
-        self.strangers.count()
-    }
-
     /// Takes the fingerprint of a node that lives out of the root; [`Peers::count`] puts it back after a
     /// change.
     pub(crate) fn uncount(&mut self, ix: Ix, topology: &Topology) {
@@ -432,35 +379,6 @@ impl Peers {
         let (id, epoch, alive) = (roster.id(ix), roster.epoch(ix), Standing::Alive as u8);
         let place = self.places.fingerprint(ix);
         topology.fingerprints().peer(id, epoch, incarnation, alive, place)
-    }
-
-    /// Takes in a round trip to a peer.
-    pub(crate) fn sample(&mut self, ix: Ix, round_trip: Duration) {
-        self.get_mut(ix).rtt.sample(round_trip);
-        self.usual.sample(round_trip);
-    }
-
-    /// When an answer is late, by everybody's round trips; zero while nothing has been measured.
-    pub(crate) fn usually_late(&self) -> Duration {
-        self.usual.late().unwrap_or_default()
-    }
-
-    /// When an answer of a peer is late: by its own round trips, else by twice everybody's;
-    /// `None` while nothing has been measured.
-    pub(crate) fn late(&self, ix: Ix) -> Option<Duration> {
-        self.get(ix).rtt.late().or_else(|| Some(self.usual.late()? * 2))
-    }
-
-    /// When an answer of a peer may be late, for questions that can be repeated at little cost.
-    ///
-    /// Most peers of a large cluster have been measured once or never, and what is known of them alone
-    /// would be three round trips. So everybody's answers count where they are late sooner, as long as
-    /// that leaves the peer a quarter more than its own mean.
-    pub(crate) fn late_at_first(&self, ix: Ix) -> Option<Duration> {
-        let own = self.get(ix).rtt;
-        let mean = own.mean().or_else(|| self.usual.mean())?;
-        let usual = self.usual.late()?.max(mean + mean / 4);
-        Some(own.late().map_or(usual, |late| late.max(mean + mean / 4).min(usual)))
     }
 
     /// Notes that a node's status has turned so many seconds before `now`.
