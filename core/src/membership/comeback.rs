@@ -193,7 +193,7 @@ impl Comeback {
             self.begin_attempts(picture);
             out.memoryless(wait)
         };
-        let anybody = !self.seeds.is_empty() || Self::random_lost(picture, out).is_some();
+        let anybody = !self.seeds.is_empty() || Self::count_lost(picture) > 0;
         out.timers.set(Why::Comeback, anybody.then(|| picture.now + wait));
         by_relay
     }

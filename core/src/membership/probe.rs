@@ -30,6 +30,10 @@ const TRIES_PER_PROBE: u8 = 3;
 /// How many peers from the one half-way round the ring on are looked at for one that lives.
 const LOOKED_AT_ACROSS: usize = 16;
 
+/// Among many that may be made up a node probes the one of this many, drawn from those it has heard, that has
+/// been silent for the longest: one drawn alone may be missed for half a minute.
+const SILENT_OF: usize = 3;
+
 /// How many times as often as usual a node probes during a mass crash. Twice would leave the last
 /// of 50 unprobed for 4 s in the mean.
 const HASTE_FACTOR: u32 = 4;
@@ -309,8 +313,9 @@ impl Probes {
         if self.across && picture.peers.prefers_heard() && !next.is_some_and(heard) {
             // However many are made up, every other probe goes to one that is not.
             let fits = |ix| heard(ix) && self.fits(picture, ix);
-            let known = picture.random_alive(out, 1, fits).pop();
-            return known.or(next).or_else(|| self.next_in_order(picture, out));
+            let known = picture.random_alive(out, SILENT_OF, fits).into_iter();
+            let silent = known.max_by_key(|&ix| picture.peers.since_heard(ix, picture.now));
+            return silent.or(next).or_else(|| self.next_in_order(picture, out));
         }
         next.or_else(|| self.next_in_order(picture, out))
     }

@@ -26,7 +26,9 @@ pub(crate) struct Watches {
     list: Vec<Watch>,
     /// The peers that answered recently while others wanted to know.
     answered: Vec<(Ix, Instant)>,
-    verified: Vec<Instant>,
+    /// The peers found silent by another as well, or called down, within
+    /// [`Timing::mass_span`](crate::timing::Timing::mass_span).
+    verified: Vec<(Ix, Instant)>,
     slow: Vec<(Ix, Instant)>,
 }
 
@@ -164,9 +166,8 @@ impl Watches {
                 if watch.until <= picture.now && watch.is_decided() {
                     watch.next = picture.now + Duration::from_nanos(1);
                 }
-                let first = !core::mem::replace(&mut watch.verified, true);
                 self.arm(picture, out);
-                first.then(|| self.note_verified(picture, suspect)).flatten()
+                self.note_verified(picture, suspect)
             }
         }
     }
@@ -210,6 +211,7 @@ impl Watches {
     pub(crate) fn forget(&mut self, picture: &Picture, out: &mut Out, ix: Ix) {
         self.slow.retain(|(slow, _)| *slow != ix);
         self.answered.retain(|(other, _)| *other != ix);
+        self.verified.retain(|(other, _)| *other != ix);
         for watch in &mut self.list {
             watch.verifiers.retain(|known| known.ix != ix);
             watch.askers.retain(|asker| asker.ix != ix);
@@ -320,9 +322,12 @@ impl Watches {
             return None;
         }
         let now = picture.now;
-        self.verified.retain(|&at| now.since(at) <= picture.timing.mass_span);
-        self.verified.push(now);
-        self.verified.truncate(MOST_PER_WATCH);
+        let span = picture.timing.mass_span;
+        // A suspect of this node's own is called down later, and is one death all the same.
+        self.verified.retain(|&(ix, at)| ix != suspect && now.since(at) <= span);
+        if self.verified.len() < MOST_PER_WATCH {
+            self.verified.push((suspect, now));
+        }
         (self.verified.len() >= MASS).then(|| now + picture.timing.mass_haste)
     }
 

@@ -58,7 +58,6 @@ pub(super) struct Watch {
     pub(super) recruited: bool,
     /// Whether the last verifiers have been asked.
     pub(super) widened: bool,
-    pub(super) verified: bool,
     pub(super) verifiers: Vec<Verifier>,
     pub(super) askers: Vec<Asker>,
 }
@@ -104,7 +103,6 @@ impl Watch {
             reminders: 0,
             recruited: false,
             widened: false,
-            verified: false,
             verifiers: Vec::new(),
             askers: Vec::new(),
         }

@@ -11,6 +11,7 @@ mod causes;
 mod conflict;
 mod content;
 mod counters;
+mod deaths;
 mod determinism;
 mod draining;
 mod dump;

@@ -121,17 +121,17 @@ fn what_is_made_up_takes_no_part_in_who_is_the_minority() {
 /// are still probed, and asked to verify.
 #[test]
 fn a_death_is_found_among_many_that_are_made_up() {
-    for (nodes, crowd) in [(3, 120), (8, 250)] {
+    for (nodes, crowd, found) in [(3, 120, 6), (8, 250, 12)] {
         let addrs: Vec<SocketAddr> = (0..crowd).map(|host| addr(5_000 + host)).collect();
-        for after in [1, 5, 20] {
+        for after in [1, 2, 5, 10, 20] {
             let mut net = acquainted(nodes);
             let mut member = Holder::new(99);
             say(&mut net, &mut member, &[]);
-            net.run_for(Duration::from_secs(60));
+            net.run_for(Duration::from_secs(60 + 23 * after));
             say(&mut net, &mut member, &invented(&addrs));
             net.run_for(Duration::from_secs(after));
             (1..nodes).for_each(|other| net.set_cut(nodes, other, true));
-            net.run_for(Duration::from_secs(12));
+            net.run_for(Duration::from_secs(found));
             for engine in &net.engines[..usize::from(nodes) - 1] {
                 let status = engine.peer(scalesmall_hostile::id(nodes)).map(|peer| peer.status);
                 assert_eq!(status, Some(Status::Down), "{nodes} nodes, {after} s after");
