@@ -230,9 +230,9 @@
 //! |---|---|---|
 //! | 1 | flags | `0x01` it can open a wrapped key; the others are 0, and ignored |
 //! | 2 | key id | the key that it sends with |
-//! | 4 | generation | of the highest key that it holds |
-//! | 1 | count | at most 8 |
-//! | 2 each | key ids | all that it holds and that have not leaked there |
+//! | 1 | count | how many keys follow, at most 8: all that it holds and has not marked as leaked |
+//! | 1 | replaced | bit *n*, from the lowest one on, belongs to key *n* of those that follow, counted from 0: the node has used it and gone to a higher one; the bits beyond the count are 0, and ignored |
+//! | 6 each | keys | key id (2), generation (4); written by rising id, and read in any order |
 //! | 0 or 57 | offer | a wrapped key |
 //!
 //! Anything else is as if it had said nothing. A **wrapped key** is the id of the key that opens it (2), the id of the
