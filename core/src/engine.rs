@@ -287,7 +287,7 @@ impl Engine {
             if gatherer.is_none() && self.tell_segment(&batch, &Audience::All) {
                 continue;
             }
-            self.broadcast.tell_all(&self.picture, &mut self.out, batch, gatherer);
+            self.broadcast.send_news(&self.picture, &mut self.out, batch, gatherer);
         }
     }
 

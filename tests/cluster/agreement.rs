@@ -9,16 +9,17 @@ fn footing(sim: &Sim, node: usize) -> Footing {
     sim.node(node).unwrap().agreement().footing
 }
 
-/// Small clusters are cut in two parts, of which one is smaller. All nodes of that know it
+/// Clusters are cut in two parts, of which one is smaller. All nodes of that know it
 /// within 4 s in the median and 6 s at worst, and as long as the cut lasts; most nodes of the larger part do
 /// not think so of themselves once it has settled.
 #[test]
 fn a_minority_knows_that_it_is_one() -> Outcome {
     let mut times = Vec::new();
-    for (seed, nodes, few) in [(300, 3, 1), (301, 5, 2), (302, 8, 3), (303, 16, 5)] {
+    let cuts = [(3, 1), (5, 2), (8, 3), (16, 5), (16, 7), (24, 8), (48, 15), (48, 23), (100, 30)];
+    for (seed, (nodes, few)) in (300..).zip(cuts) {
         let mut sim = settled(seed, nodes)?;
         sim.run_for(secs(15))?;
-        assert!((0..nodes).all(|node| footing(&sim, node) == Footing::Agreed));
+        assert!((0..nodes).all(|node| footing(&sim, node) == Footing::Agreed), "of {nodes}");
         let (small, large): (Vec<usize>, Vec<usize>) = (0..nodes).partition(|node| *node < few);
         sim.partition(&small, &large);
         let begun = sim.now();
@@ -51,7 +52,7 @@ fn a_minority_knows_that_it_is_one() -> Outcome {
 }
 
 /// At 400 ms one way and ten changes a second nobody in a healthy cluster thinks worse of it than that there
-/// was nobody to compare with lately, 97 of 100 answers are that all agree, and each says by how much the node
+/// was nobody to compare with lately, 99 of 100 answers are that all agree, and each says by how much the node
 /// may be behind.
 #[test]
 fn a_far_and_busy_cluster_agrees_with_its_lag() -> Outcome {
@@ -82,7 +83,7 @@ fn a_far_and_busy_cluster_agrees_with_its_lag() -> Outcome {
         lags[lags.len() / 2],
         lags[lags.len() - 1]
     );
-    assert!(agreed * 100 >= asked * 97, "{agreed} of {asked}");
-    assert!(lags[lags.len() / 2] >= millis(300) && lags[lags.len() - 1] <= secs(3), "{lags:?}");
+    assert!(agreed * 100 >= asked * 99, "{agreed} of {asked}");
+    assert!(lags[lags.len() / 2] >= millis(300) && lags[lags.len() - 1] <= secs(2), "{lags:?}");
     Ok(())
 }

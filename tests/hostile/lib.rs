@@ -20,7 +20,9 @@ use scalesmall_core::{
     NodeId, Suite,
 };
 
-pub use any::{any_addr, any_frame, any_frames, any_group, any_head, any_id, any_range};
+pub use any::{
+    any_addr, any_frame, any_frames, any_group, any_head, any_id, any_range, kinds_of_frames,
+};
 pub use holder::Holder;
 pub use member::member;
 pub use mirror::Mirror;

@@ -67,7 +67,7 @@ impl Broadcast {
     }
 
     /// Sends a batch of news to everybody, or entrusts it to a gatherer.
-    pub(crate) fn tell_all(
+    pub(crate) fn send_news(
         &mut self,
         picture: &Picture,
         out: &mut Out,

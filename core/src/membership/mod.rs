@@ -4,6 +4,7 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `probe` | which peer is pinged next, and when an answer is late |
+//! | `survey` | whether this node still hears most of the others, as soon as one is silent |
 //! | `suspicion`, `watch` | the suspects: all of them, and one of them; who verifies, and the conclusion |
 //! | `claims` | what follows from a claim, a verdict, a silence, a sign of life |
 //! | `word`, `hearsay` | whether the word of another is enough; asking the accused first |
@@ -28,6 +29,7 @@ mod numbers;
 mod probe;
 mod renewal;
 mod returns;
+mod survey;
 mod suspicion;
 mod watch;
 mod word;
@@ -105,6 +107,9 @@ impl Membership {
             Why::Watch => {
                 for claim in &self.watches.on_timer(picture, out) {
                     self.on_verdict(picture, out, claim);
+                }
+                if self.watches.take_silent() {
+                    self.probes.silent(picture, out);
                 }
             }
             Why::Hearsay => {

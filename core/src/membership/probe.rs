@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::base::{Address, Destination, Instant, Ix};
+use crate::membership::survey::Survey;
 use crate::mutants::mutated;
 use crate::out::{Out, Say, Why};
 use crate::picture::Picture;
@@ -66,6 +67,7 @@ pub(crate) struct Probes {
     pings: BTreeMap<u64, Sent>,
     /// The peers that others were asked to probe, with those that were asked, and when.
     asked: Vec<(Ix, Ix, Instant)>,
+    survey: Survey,
 }
 
 /// A ping that may still be answered.
@@ -132,6 +134,7 @@ impl Probes {
 
     /// A peer has been heard otherwise: its probe has found what it looked for.
     pub(crate) fn spare(&mut self, out: &mut Out, ix: Ix) {
+        self.survey.answered(ix);
         if self.is_running(ix) {
             self.running.retain(|probe| probe.ix != ix);
             self.completed = true;
@@ -142,6 +145,7 @@ impl Probes {
     /// Forgets the running probes: this node was asleep when the answers came.
     pub(crate) fn void(&mut self, out: &mut Out) {
         self.running.clear();
+        self.survey.void();
         self.arm(out);
     }
 
@@ -154,6 +158,7 @@ impl Probes {
             if !picture.is_watchable(probe.ix) {
                 // More is known of it by now, or it is being watched.
             } else if probe.tries < TRIES_PER_PROBE && !picture.peers.is_dubious(probe.ix) {
+                self.survey.begin(picture, out);
                 self.ask(picture, out, Probe { tries: probe.tries + 1, ..probe });
             } else {
                 if self.next_across(picture) == Some(probe.ix)
@@ -166,6 +171,7 @@ impl Probes {
                 unanswered.push(Unanswered { ix: probe.ix, since: probe.since });
             }
         }
+        self.survey.on_timer(picture, out);
         if self.next_round <= picture.now {
             // Not stretched by poor health: after a mass crash verifiers are missing too.
             let mut interval = picture.config.probe_interval;
@@ -219,6 +225,12 @@ impl Probes {
         true
     }
 
+    /// A peer that this node was asked to verify does not answer it either.
+    pub(crate) fn silent(&mut self, picture: &Picture, out: &mut Out) {
+        self.survey.begin(picture, out);
+        self.arm(out);
+    }
+
     /// Takes in an answer; returns whether it answers a ping of this node to that peer.
     pub(crate) fn answered(
         &mut self,
@@ -261,6 +273,7 @@ impl Probes {
         self.order.retain(|&other| other != ix);
         self.pings.retain(|_, sent| sent.to != ix);
         self.running.retain(|probe| probe.ix != ix);
+        self.survey.forget(ix);
         self.asked.retain(|&(of, by, _)| of != ix && by != ix);
         self.detour.take_if(|(other, _)| *other == ix);
     }
@@ -357,7 +370,8 @@ impl Probes {
     }
 
     fn arm(&self, out: &mut Out) {
-        let due = self.running.iter().map(|probe| probe.due).fold(self.next_round, Instant::min);
+        let dues = self.running.iter().map(|probe| probe.due).chain(self.survey.due());
+        let due = dues.fold(self.next_round, Instant::min);
         out.timers.set(Why::Probe, Some(due));
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Watches {
     /// [`Timing::mass_span`](crate::timing::Timing::mass_span).
     verified: Vec<(Ix, Instant)>,
     slow: Vec<(Ix, Instant)>,
+    /// Whether a peer has had to be asked again since that was asked.
+    silent: bool,
 }
 
 impl Watches {
@@ -256,6 +258,7 @@ impl Watches {
                 continue;
             }
             if watch.until > picture.now {
+                self.silent = true;
                 watch.ask_again(picture, out);
                 at += 1;
                 continue;
@@ -292,6 +295,11 @@ impl Watches {
         }
         self.arm(picture, out);
         down
+    }
+
+    /// Whether a peer has had to be asked again since this was called last.
+    pub(crate) fn take_silent(&mut self) -> bool {
+        core::mem::take(&mut self.silent)
     }
 
     /// The watch of a peer, and whether it has just been begun; `None` if there are too many.

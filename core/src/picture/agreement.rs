@@ -36,6 +36,9 @@ const SEARCHES: usize = 4;
 /// After how long a root that is not explained is that of a peer that holds something else.
 const UNSETTLED: Duration = Duration::from_secs(10);
 
+/// After how long all have the last of many changes, however they got it.
+const REPAIRED: Duration = Duration::from_secs(5);
+
 /// A node has heard most of the others if it has heard this many times as many as not.
 const MOST: usize = 2;
 
@@ -60,7 +63,7 @@ pub struct Agreement {
     pub lag: Duration,
     /// How many nodes are known and have not left, this one included, and how many of these it hears. Those
     /// that are down count until they are [forgotten](crate::Config::forget_after). Once a node has heard most
-    /// of the others for ten seconds, only those count that it has heard: others may be made up.
+    /// of the others for ten seconds, of many at once that it has never heard only a few count: they may be made up.
     pub known: u32,
     /// See `known`.
     pub heard: u32,
@@ -94,11 +97,12 @@ pub(crate) struct Agreements {
     /// This node's roots, each since when it has had it; the last is the present one.
     roots: VecDeque<(u64, Instant)>,
     samples: VecDeque<Sample>,
-    /// When the verifiers of a silence were silent last.
-    unconfirmed: Option<Instant>,
-    /// Since when this node has heard most of those that it knows, and whether that has lasted once.
+    /// When this node last found itself cut off from most: the verifiers of a silence were silent as well, or
+    /// most of a sample was.
+    cut_off: Option<Instant>,
+    /// Since when this node has heard most of those that it knows, and how many it had not heard when that had lasted.
     acquainted_since: Option<Instant>,
-    is_acquainted: bool,
+    strangers: Option<usize>,
     /// What was told last, and since when the footing has been better than that.
     told: Footing,
     better_since: Option<Instant>,
@@ -108,7 +112,7 @@ impl Agreements {
     /// A life begins: what was found before it counts no more.
     pub(crate) fn start(&mut self) {
         self.samples.clear();
-        self.unconfirmed = None;
+        self.cut_off = None;
     }
 
     /// This node has this root.
@@ -122,9 +126,9 @@ impl Agreements {
         self.roots.push_back((root, now));
     }
 
-    /// Too few verifiers have reported of a silence.
-    pub(crate) fn unconfirmed(&mut self, now: Instant) {
-        self.unconfirmed = Some(now);
+    /// This node has found itself cut off from most of the others.
+    pub(crate) fn found_cut_off(&mut self, now: Instant) {
+        self.cut_off = Some(now);
     }
 
     /// A peer has this root, which is this node's if it is left out.
@@ -147,12 +151,12 @@ impl Agreements {
         self.samples.push_back(Sample { with, at: now, since, found });
     }
 
-    /// Whether this node has heard most of those that it knows.
-    fn follow_acquaintance(&mut self, knows_most: bool, now: Instant) {
+    /// Whether this node has heard most of those that it knows, all but so many.
+    fn follow_acquaintance(&mut self, knows_most: bool, unheard: usize, now: Instant) {
         if !knows_most {
             self.acquainted_since = None;
         } else if now.since(*self.acquainted_since.get_or_insert(now)) > UNSETTLED {
-            self.is_acquainted = true;
+            self.strangers = Some(unheard);
         }
     }
 
@@ -206,16 +210,12 @@ impl Agreements {
 impl Picture {
     /// How far this node agrees with the others.
     pub(crate) fn agreement(&self) -> Agreement {
-        let (known, unheard) = self.known_and_unheard();
-        let alive = self.peers.total(State::Alive);
-        let (known, heard) = match self.agreements.is_acquainted {
-            true => (known - unheard, alive - self.peers.total_unheard(State::Alive)),
-            false => (known, alive),
-        };
+        let (known, heard) = self.known_and_heard();
         let (known, heard) = (known as u32, heard as u32);
         // While changes pour in, roots are unexplained that two repairs would find to be equal.
         let last = self.agreements.roots.back();
-        let still = last.is_some_and(|&(_, at)| self.now.since(at) > UNSETTLED);
+        let changed = last.map_or(self.now, |&(_, at)| at);
+        let still = self.now.since(changed) > UNSETTLED;
         let (mut compared, mut agree, mut apart, mut lag) = (0, 0, 0, Duration::ZERO);
         for sample in &self.agreements.samples {
             let age = self.now.since(sample.at);
@@ -223,14 +223,19 @@ impl Picture {
                 Found::Agrees(behind) if age <= MEMORY => {
                     (compared, agree, lag) = (compared + 1, agree + 1, lag.max(behind));
                 }
-                Found::Open { .. } if still && self.now.since(sample.since) > UNSETTLED => {
+                // Others may have had the last changes later, more of them at once than are searched for.
+                Found::Open { .. }
+                    if still
+                        && sample.at.since(changed) > REPAIRED
+                        && self.now.since(sample.since) > UNSETTLED =>
+                {
                     (compared, apart) = (compared + 1, apart + 1);
                 }
                 _ => {}
             }
         }
         let minded = self.config.silence_window * MINDED;
-        let cut = self.agreements.unconfirmed.is_some_and(|at| self.now.since(at) <= minded);
+        let cut = self.agreements.cut_off.is_some_and(|at| self.now.since(at) <= minded);
         let footing = if heard * 2 <= known && known > 1 || cut {
             Footing::Minority
         } else if apart * 4 > compared {
@@ -245,6 +250,28 @@ impl Picture {
 }
 
 impl Picture {
+    /// How many nodes are known and have not left, this one included, and how many of these it hears. Of those
+    /// that were never heard only as many count as there were before many of them came at once: more may be made up.
+    fn known_and_heard(&self) -> (usize, usize) {
+        let (known, unheard) = self.known_and_unheard();
+        let (alive, silent) =
+            (self.peers.total(State::Alive), self.peers.total_unheard(State::Alive));
+        let most = self.agreements.strangers.unwrap_or(usize::MAX);
+        (known - unheard + unheard.min(most), alive - silent + silent.min(most))
+    }
+
+    /// How many of those that are alive to this node it hears, itself included, if so many of a sample have answered, and
+    /// how many it knows.
+    pub(crate) fn heard_by_sample(&self, answered: usize, asked: usize) -> (usize, usize) {
+        let (known, heard) = self.known_and_heard();
+        (1 + (heard - 1) * answered / asked.max(1), known)
+    }
+
+    /// A sample has found that this node is cut off from most of the others.
+    pub(crate) fn found_cut_off(&mut self) {
+        self.agreements.found_cut_off(self.now);
+    }
+
     /// How many nodes are known and have not left, this one included, and how many of them were never heard.
     fn known_and_unheard(&self) -> (usize, usize) {
         let states = State::ALL.into_iter().filter(|state| *state != State::Left);
@@ -257,7 +284,7 @@ impl Picture {
         let (known, unheard) = self.known_and_unheard();
         let heard = known - 1 - unheard;
         let knows_most = self.newness.caught_up && heard > 0 && heard >= MOST * unheard;
-        self.agreements.follow_acquaintance(knows_most, self.now);
+        self.agreements.follow_acquaintance(knows_most, unheard, self.now);
     }
 
     /// Notes this node's root, if it has changed.

@@ -224,7 +224,7 @@ impl Picture {
     ) {
         let from = self.state(ix);
         if cause == Cause::VerifiersSilent && self.peers.get(ix).was_heard() {
-            self.agreements.unconfirmed(self.now);
+            self.agreements.found_cut_off(self.now);
         }
         self.peers.set_state(ix, from.after(what), self.now, &self.timing);
         let changes = self.follow_state(ix);

@@ -84,6 +84,12 @@ timing! {
     /// How long after a failed probe the peer is not the antipodal target again unless it answers: a
     /// path that is broken would raise a suspicion every other interval.
     detour = |c| c.probe_interval * 60, "";
+    /// How long a node that has asked many whether they hear it, and has found that most do, asks nobody
+    /// after the next silence; it doubles.
+    survey_rest = |c| c.probe_interval / 2, "";
+    /// The longest such rest: where datagrams are lost all the time, a survey is not to cost more than a
+    /// twentieth of the probes.
+    survey_longest = |c| c.probe_interval * 300, "";
     /// How long the answer to a ping is recognised.
     ping_memory = |c| c.silence_window * 4, "";
     /// How long pings may wait in the outbox before they are void: what has not been sent cannot have

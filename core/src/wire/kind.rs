@@ -3,46 +3,57 @@
 
 use crate::topology::{KeyRange, Write};
 
-pub(super) const PING: u8 = 0x01;
-pub(super) const PONG_EQUAL: u8 = 0x02;
-pub(super) const PONG_DIFFERS: u8 = 0x03;
-pub(super) const ACK: u8 = 0x04;
-pub(super) const CHALLENGE: u8 = 0x05;
-pub(super) const LAST_FIXED: u8 = 0x0f;
-pub(super) const IDS: u8 = 0x10;
-pub(super) const GROUPS: u8 = 0x11;
-pub(super) const CLAIM: u8 = 0x12;
-pub(super) const RECORD: u8 = 0x13;
-pub(super) const ATTRIBUTE: u8 = 0x14;
-pub(super) const SLOW: u8 = 0x15;
-pub(super) const MESSAGE: u8 = 0x16;
-pub(super) const SPREAD: u8 = 0x17;
-pub(super) const VERIFY: u8 = 0x18;
-pub(super) const VERDICT: u8 = 0x19;
-pub(super) const SUSPICION: u8 = 0x1a;
-pub(super) const WANT: u8 = 0x1b;
-pub(super) const RANGES: u8 = 0x1c;
-pub(super) const HOLDINGS: u8 = 0x1d;
-pub(super) const HEARD: u8 = 0x1e;
-pub(super) const VOUCH: u8 = 0x1f;
-pub(super) const DUPLICATE: u8 = 0x20;
-pub(super) const BEAT: u8 = 0x21;
-pub(super) const NUMBERED: u8 = 0x22;
-pub(super) const MISSED: u8 = 0x23;
-pub(super) const CODED: u8 = 0x24;
-pub(super) const LACKING: u8 = 0x25;
-pub(super) const PADDING: u8 = 0x26;
-pub(super) const NARROW: u8 = 0x27;
-pub(super) const TOO_LARGE: u8 = 0x28;
-pub(super) const UNDELIVERED: u8 = 0x29;
-pub(super) const COUNTED: u8 = 0x2a;
-pub(super) const SEEN: u8 = 0x2b;
-pub(super) const DRAINS: u8 = 0x2c;
-pub(super) const NOTED: u8 = 0x2d;
+/// The constants, and for tests the list of all of them, which nobody has to keep.
+macro_rules! kinds {
+    ($($name:ident = $number:literal,)*) => {
+        $(pub(super) const $name: u8 = $number;)*
 
-/// The last one: to be moved on with each new type.
-#[cfg(test)]
-pub(super) const LAST: u8 = NOTED;
+        /// All of them, in their order.
+        #[cfg(test)]
+        pub(super) const ALL: &[u8] = &[$($name),*];
+    };
+}
+
+/// The last one without a length.
+pub(super) const LAST_FIXED: u8 = 0x0f;
+
+kinds! {
+    PING = 0x01,
+    PONG_EQUAL = 0x02,
+    PONG_DIFFERS = 0x03,
+    ACK = 0x04,
+    CHALLENGE = 0x05,
+    IDS = 0x10,
+    GROUPS = 0x11,
+    CLAIM = 0x12,
+    RECORD = 0x13,
+    ATTRIBUTE = 0x14,
+    SLOW = 0x15,
+    MESSAGE = 0x16,
+    SPREAD = 0x17,
+    VERIFY = 0x18,
+    VERDICT = 0x19,
+    SUSPICION = 0x1a,
+    WANT = 0x1b,
+    RANGES = 0x1c,
+    HOLDINGS = 0x1d,
+    HEARD = 0x1e,
+    VOUCH = 0x1f,
+    DUPLICATE = 0x20,
+    BEAT = 0x21,
+    NUMBERED = 0x22,
+    MISSED = 0x23,
+    CODED = 0x24,
+    LACKING = 0x25,
+    PADDING = 0x26,
+    NARROW = 0x27,
+    TOO_LARGE = 0x28,
+    UNDELIVERED = 0x29,
+    COUNTED = 0x2a,
+    SEEN = 0x2b,
+    DRAINS = 0x2c,
+    NOTED = 0x2d,
+}
 
 /// In the bits of a claim: a locator follows.
 pub(super) const CLAIM_LOCATOR: u8 = 0x40;

@@ -10,6 +10,7 @@ use quickcheck::{Arbitrary, Gen};
 use super::*;
 use crate::base::{Epoch, GroupName, Life, NodeId, NodeName};
 use crate::claims::{AttributeKind, Locator};
+use crate::packet::Reader;
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
 
 /// The frames of a packet, in an order that is legal.
@@ -28,12 +29,7 @@ impl Arbitrary for AnyFrames {
                     continue;
                 }
                 2 => Frame::Numbered { sequence: number(g), frames: announced },
-                _ => Frame::Spread(Spread {
-                    route: route(g),
-                    hops: u8::arbitrary(g),
-                    frames: announced,
-                    first_try: first_try(g),
-                }),
+                _ => spread(g, announced),
             });
             frames.extend((0..count).map(|_| frame_for_all(g)));
         }
@@ -143,6 +139,15 @@ fn route(g: &mut Gen) -> Route {
     }
 }
 
+fn spread(g: &mut Gen, frames: u8) -> Frame {
+    Frame::Spread(Spread {
+        route: route(g),
+        hops: u8::arbitrary(g),
+        frames,
+        first_try: first_try(g),
+    })
+}
+
 fn claim(g: &mut Gen) -> Claim {
     Claim {
         life: life(g),
@@ -227,55 +232,95 @@ fn frame_for_all(g: &mut Gen) -> Frame {
 
 /// Any frame but those that announce others.
 fn frame(g: &mut Gen) -> Frame {
-    match below(g, 30) {
-        0 => Frame::Ping { root: u64::arbitrary(g) },
-        1 => Frame::Pong { packet: number(g), root: some(g, u64::arbitrary) },
-        2 => Frame::Ack { packet: number(g) },
-        3 => Frame::Challenge { packet: number(g) },
-        4 => Frame::Claim(claim(g)),
-        5 | 6 => Frame::Record { group: group(g), delta: record_delta(g) },
-        7 => Frame::Attribute {
-            life: life(g),
-            kind: AttributeKind(u8::arbitrary(g)),
-            version: number(g),
-            bytes: octets(g, 512),
-        },
-        8 => Frame::Slow { life: life(g), millis: small(g) },
-        9 => Frame::Message(message(g)),
-        10 => Frame::Verify { suspect: life(g), millis: small(g) },
-        11 => Frame::Verdict {
-            suspect: life(g),
-            finding: *g.choose(&[Finding::Looking, Finding::Answers, Finding::Silent]).unwrap(),
-        },
-        12 => Frame::Suspicion,
-        13 => Frame::Want { group: group(g), member: life(g), since: number(g) },
-        14 => Frame::Ranges(list(g, range_sum)),
-        15 => Frame::Holdings(holdings(g)),
-        16 => Frame::Heard { speaker: id(g), nodes: list(g, id) },
-        17 => Frame::Beat { sequence: number(g) },
-        18 => Frame::Missed { since: number(g), silent: bool::arbitrary(g) },
-        19 => {
-            let (from, to) = ordered(g);
-            Frame::Coded(Coded { from, to, count: number(g), cells: list(g, u64::arbitrary) })
+    let kind = below(g, FRAMES.len() as u64);
+    FRAMES[kind as usize](g)
+}
+
+/// One for each kind of frame but those that announce others; one that says much is there twice.
+const FRAMES: &[fn(&mut Gen) -> Frame] = &[
+    |g| Frame::Ping { root: u64::arbitrary(g) },
+    |g| Frame::Pong { packet: number(g), root: some(g, u64::arbitrary) },
+    |g| Frame::Ack { packet: number(g) },
+    |g| Frame::Challenge { packet: number(g) },
+    |g| Frame::Claim(claim(g)),
+    |g| Frame::Record { group: group(g), delta: record_delta(g) },
+    |g| Frame::Record { group: group(g), delta: record_delta(g) },
+    |g| Frame::Attribute {
+        life: life(g),
+        kind: AttributeKind(u8::arbitrary(g)),
+        version: number(g),
+        bytes: octets(g, 512),
+    },
+    |g| Frame::Slow { life: life(g), millis: small(g) },
+    |g| Frame::Message(message(g)),
+    |g| Frame::Verify { suspect: life(g), millis: small(g) },
+    |g| Frame::Verdict {
+        suspect: life(g),
+        finding: *g.choose(&[Finding::Looking, Finding::Answers, Finding::Silent]).unwrap(),
+    },
+    |_| Frame::Suspicion,
+    |g| Frame::Want { group: group(g), member: life(g), since: number(g) },
+    |g| Frame::Ranges(list(g, range_sum)),
+    |g| Frame::Holdings(holdings(g)),
+    |g| Frame::Heard { speaker: id(g), nodes: list(g, id) },
+    |g| Frame::Beat { sequence: number(g) },
+    |g| Frame::Missed { since: number(g), silent: bool::arbitrary(g) },
+    |g| {
+        let (from, to) = ordered(g);
+        Frame::Coded(Coded { from, to, count: number(g), cells: list(g, u64::arbitrary) })
+    },
+    |g| {
+        let (from, to) = ordered(g);
+        Frame::Lacking(Lacking { from, to, elements: list(g, |g| u64::arbitrary(g) >> 24) })
+    },
+    |g| Frame::Padding { bytes: below(g, 300) as u16 },
+    |_| Frame::Narrow,
+    |g| Frame::TooLarge { packet: number(g), bytes: u16::arbitrary(g) },
+    |g| Frame::Undelivered { sequence: number(g), bytes: u16::arbitrary(g) },
+    |g| Frame::Counted {
+        packet: number(g),
+        tag: u16::arbitrary(g),
+        highest: number(g),
+        tag_of_highest: u16::arbitrary(g),
+    },
+    |g| Frame::Seen { at: addr(g) },
+    |g| Frame::Drains { stamp: number(g) },
+    |g| Frame::Noted { stamp: number(g), own: number(g) },
+    |g| Frame::Vouch { life: life(g), packet: number(g) },
+    |g| Frame::Duplicate { epoch: Epoch(u64::arbitrary(g)) },
+];
+
+/// The types that a payload begins with: tables, if there are some, and the first frame.
+fn types(frames: &[Frame]) -> Vec<u8> {
+    let sender = Life { id: NodeId::from_bits(1), epoch: Epoch(1) };
+    let payload = tests::payload(sender, frames);
+    let mut reader = Reader::new(&payload);
+    let mut types = Vec::new();
+    loop {
+        let kind = reader.u8().unwrap();
+        types.push(kind);
+        if !matches!(kind, kind::IDS | kind::GROUPS) {
+            return types;
         }
-        20 => {
-            let (from, to) = ordered(g);
-            Frame::Lacking(Lacking { from, to, elements: list(g, |g| u64::arbitrary(g) >> 24) })
-        }
-        21 => Frame::Padding { bytes: below(g, 300) as u16 },
-        22 => Frame::Narrow,
-        23 => Frame::TooLarge { packet: number(g), bytes: u16::arbitrary(g) },
-        24 => Frame::Undelivered { sequence: number(g), bytes: u16::arbitrary(g) },
-        25 => Frame::Counted {
-            packet: number(g),
-            tag: u16::arbitrary(g),
-            highest: number(g),
-            tag_of_highest: u16::arbitrary(g),
-        },
-        26 => Frame::Seen { at: addr(g) },
-        27 => Frame::Drains { stamp: number(g) },
-        28 => Frame::Noted { stamp: number(g), own: number(g) },
-        _ if bool::arbitrary(g) => Frame::Vouch { life: life(g), packet: number(g) },
-        _ => Frame::Duplicate { epoch: Epoch(u64::arbitrary(g)) },
+        let len = reader.index().unwrap();
+        reader.take(len).unwrap();
     }
+}
+
+#[test]
+fn every_type_of_frame_is_among_the_samples() {
+    let g = &mut Gen::new(100);
+    let mut drawn = Vec::new();
+    // Some frames have two types, and some that can be written without a table.
+    for _ in 0..64 {
+        for make in FRAMES {
+            drawn.extend(types(&[make(g)]));
+        }
+        for head in [spread(g, 1), Frame::Numbered { sequence: 1, frames: 1 }] {
+            drawn.extend(types(&[head, Frame::Claim(claim(g))]));
+        }
+    }
+    drawn.sort_unstable();
+    drawn.dedup();
+    assert_eq!(drawn, kind::ALL);
 }

@@ -56,7 +56,7 @@ fn packet(sealer: &Sealer, number: u64, frames: &[Frame], bound: bool) -> BytesM
     out
 }
 
-fn payload(sender: Life, frames: &[Frame]) -> Vec<u8> {
+pub(super) fn payload(sender: Life, frames: &[Frame]) -> Vec<u8> {
     let (sealer, mut opener) = ends(Suite::Authenticated, sender);
     let packet = packet(&sealer, 1, frames, false);
     let (header, _) = Header::parse(&packet).unwrap();

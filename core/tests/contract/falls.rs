@@ -6,6 +6,8 @@ use scalesmall_core::wire::{Frame, Standing};
 use scalesmall_core::{Destination, Engine, Event, HoldReason, Instant, Status};
 use scalesmall_hostile::{Holder, START, addr, drain, engine, id, life};
 
+use crate::net::Net;
+
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -126,4 +128,35 @@ fn a_fall_that_is_made_up_is_taken_back_by_the_peer() {
     say(&mut engine, START + seconds(21), &mut peer, &claim(2, 8, Standing::Alive));
     assert_eq!(held(&engine), None);
     assert_eq!(engine.peer(id(2)).unwrap().status, Status::Alive);
+}
+
+/// How long it takes until a node that has fallen silent is called down by another, if it has said before
+/// for how long it would be slow.
+fn silence_until_down(expected: Option<Duration>) -> Duration {
+    let mut net = Net::settled(4);
+    if let Some(expected) = expected {
+        net.on(2, |engine, now| engine.announce_slow(now, expected));
+        net.run_for(Duration::from_millis(500));
+    }
+    [1, 3, 4].into_iter().for_each(|other| net.set_cut(2, other, true));
+    let silent = net.now;
+    let down = |net: &Net| net.engines[0].peer(id(2)).unwrap().status == Status::Down;
+    while !down(&net) {
+        net.run_for(Duration::from_millis(100));
+        assert!(net.now < silent + seconds(120), "nobody notices");
+    }
+    net.now.since(silent)
+}
+
+#[test]
+fn a_node_that_announces_a_pause_is_not_called_down_before_it_ends() {
+    let usual = silence_until_down(None);
+    let announced = Duration::from_millis(500);
+    let pause = 2 * usual;
+    let excused = silence_until_down(Some(pause));
+    assert!(excused + announced >= pause, "{excused:?} of {pause:?}");
+    assert!(excused <= pause + usual, "its word counts for no longer: {excused:?}");
+    let most = seconds(60);
+    let bold = silence_until_down(Some(10 * most));
+    assert!(bold + announced >= most && bold <= most + usual, "a minute at most: {bold:?}");
 }

@@ -111,14 +111,31 @@ fn time_in_which_a_node_slept_does_not_count_against_a_root() {
         let (mut picture, _) = crate::picture::of_one();
         picture.now = seconds(1);
         picture.note_root();
+        picture.now = seconds(10);
         picture.agreements.compared(Ix::of(1), Some(77), picture.now);
-        picture.now = seconds(13);
+        picture.now = seconds(22);
         if slept {
             picture.agreements.slept(Duration::from_secs(12));
         }
         let expected = if slept { Footing::Unknown } else { Footing::Apart };
         assert_eq!(picture.agreement().footing, expected);
     }
+}
+
+/// What a peer had while the last of many changes were still on their way to it says nothing of it now.
+#[test]
+fn a_root_of_soon_after_the_last_change_does_not_count_for_long() {
+    let (mut picture, _) = crate::picture::of_one();
+    picture.now = seconds(1);
+    picture.note_root();
+    for (peer, at) in [(1, 2), (2, 5), (3, 12)] {
+        picture.now = seconds(at);
+        picture.agreements.compared(Ix::of(peer), Some(77), picture.now);
+    }
+    picture.now = seconds(21);
+    assert_eq!((picture.agreement().compared, picture.agreement().footing), (0, Footing::Unknown));
+    picture.now = seconds(23);
+    assert_eq!((picture.agreement().compared, picture.agreement().footing), (1, Footing::Apart));
 }
 
 #[test]

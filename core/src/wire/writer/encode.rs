@@ -24,14 +24,14 @@ impl Writer {
                 self.frames.put_u64(*root);
                 Ok(())
             }
-            Frame::Pong { packet, root: None } => self.numbered(kind::PONG_EQUAL, *packet),
+            Frame::Pong { packet, root: None } => self.about_packet(kind::PONG_EQUAL, *packet),
             Frame::Pong { packet, root: Some(root) } => {
-                self.numbered(kind::PONG_DIFFERS, *packet)?;
+                self.about_packet(kind::PONG_DIFFERS, *packet)?;
                 self.frames.put_u64(*root);
                 Ok(())
             }
-            Frame::Ack { packet } => self.numbered(kind::ACK, *packet),
-            Frame::Challenge { packet } => self.numbered(kind::CHALLENGE, *packet),
+            Frame::Ack { packet } => self.about_packet(kind::ACK, *packet),
+            Frame::Challenge { packet } => self.about_packet(kind::CHALLENGE, *packet),
             Frame::Claim(claim) => self.framed(kind::CLAIM, |w| w.claim(claim)),
             Frame::Record { group, delta } => self.framed(kind::RECORD, |w| w.record(group, delta)),
             Frame::Attribute { life, kind: of, version, bytes } => {
@@ -145,7 +145,7 @@ impl Writer {
         })
     }
 
-    fn numbered(&mut self, kind: u8, packet: u64) -> Result<(), Refused> {
+    fn about_packet(&mut self, kind: u8, packet: u64) -> Result<(), Refused> {
         self.frames.put_u8(kind);
         self.varint(packet);
         Ok(())

@@ -34,7 +34,7 @@ impl Liar<'_> {
         let count = if self.one_in(3) { self.random.between(2, 40) } else { 1 };
         let mut forged = Forged { to, bound, frames: Vec::new(), smuggled: None };
         // One kind again and again finds what a mixture hides.
-        let kind = self.random.below(KINDS);
+        let kind = self.random.below(FRAMES.len() as u64) as usize;
         match self.random.below(4) {
             0 => forged.frames.extend((0..count).map(|_| self.frame(kind))),
             1 => {
@@ -259,97 +259,125 @@ impl Liar<'_> {
     }
 
     /// A frame that may travel inside a spread.
-    fn for_all(&mut self, kind: u64) -> Frame {
+    fn for_all(&mut self, kind: usize) -> Frame {
         let frame = self.frame(kind);
         if frame.is_for_all() { frame } else { Frame::Claim(self.claim()) }
     }
 
-    fn frame(&mut self, kind: u64) -> Frame {
-        match kind {
-            0 => Frame::Ping { root: self.number() },
-            1 => {
-                let root = self.one_in(2).then(|| self.number());
-                Frame::Pong { packet: self.number(), root }
-            }
-            2 => Frame::Ack { packet: self.number() },
-            3 => Frame::Challenge { packet: self.number() },
-            4..=6 => Frame::Claim(self.claim()),
-            7 | 8 => self.record(),
-            9 => {
-                let bytes = Bytes::from(vec![7; self.random.below(512) as usize]);
-                let (life, kind) = (self.life(), self.attribute_kind());
-                Frame::Attribute { life, kind, version: self.number(), bytes }
-            }
-            10 => Frame::Slow { life: self.life(), millis: self.small() },
-            11 => Frame::Message(Message {
-                origin: self.life(),
-                sequence: self.number(),
-                tag: self.small().max(FOREIGN),
-                group: self.one_in(2).then(|| self.any_group()),
-                payload: Bytes::from(vec![9; self.random.below(600) as usize]),
-            }),
-            12 => {
-                let millis = self.small();
-                Frame::Verify { suspect: self.life(), millis }
-            }
-            13 => {
-                let finding = match self.random.below(3) {
-                    0 => Finding::Looking,
-                    1 => Finding::Answers,
-                    _ => Finding::Silent,
-                };
-                Frame::Verdict { suspect: self.life(), finding }
-            }
-            14 => Frame::Suspicion,
-            15 => {
-                let since = self.number();
-                Frame::Want { group: self.any_group(), member: self.life(), since }
-            }
-            16 => {
-                let (from, to) = self.span();
-                let (sum, count) = (self.number(), self.number());
-                Frame::Ranges(vec![RangeSum { from, to, sum, count }])
-            }
-            17 => self.holdings(),
-            18 => {
-                let (from, to) = self.span();
-                Frame::Coded(Coded { from, to, count: self.number(), cells: self.numbers() })
-            }
-            19 => {
-                let (from, to) = self.span();
-                let elements = self.numbers().into_iter().map(|number| number >> 24).collect();
-                Frame::Lacking(Lacking { from, to, elements })
-            }
-            20 => Frame::Heard { speaker: self.id(), nodes: self.ids() },
-            21 => Frame::Vouch { life: self.life(), packet: self.number() },
-            22 => Frame::Beat { sequence: self.number() },
-            23 => Frame::Missed { since: self.number(), silent: self.one_in(2) },
-            24 => Frame::Padding { bytes: self.random.below(700) as u16 },
-            25 => Frame::Narrow,
-            26 => Frame::TooLarge { packet: self.number(), bytes: self.random.draw() as u16 },
-            27 => {
-                let bytes = self.random.draw() as u16;
-                Frame::Undelivered { sequence: self.number(), bytes }
-            }
-            28 => Frame::Counted {
-                packet: self.number(),
-                tag: self.random.draw() as u16,
-                highest: self.number(),
-                tag_of_highest: self.random.draw() as u16,
-            },
-            29 => {
-                let node = self.node();
-                Frame::Seen { at: self.sim.names().addr(node) }
-            }
-            30 => Frame::Drains { stamp: self.number() },
-            31 => Frame::Noted { stamp: self.number(), own: self.number() },
-            _ => Frame::Duplicate { epoch: self.life().epoch },
-        }
+    fn frame(&mut self, kind: usize) -> Frame {
+        FRAMES[kind](self)
     }
 }
 
-/// How many kinds are drawn from.
-const KINDS: u64 = 33;
+/// One for each kind of frame but those that announce others, claims and records more than once. A new
+/// kind goes to the end.
+const FRAMES: &[fn(&mut Liar<'_>) -> Frame] = &[
+    |liar| Frame::Ping { root: liar.number() },
+    |liar| {
+        let root = liar.one_in(2).then(|| liar.number());
+        Frame::Pong { packet: liar.number(), root }
+    },
+    |liar| Frame::Ack { packet: liar.number() },
+    |liar| Frame::Challenge { packet: liar.number() },
+    |liar| Frame::Claim(liar.claim()),
+    |liar| Frame::Claim(liar.claim()),
+    |liar| Frame::Claim(liar.claim()),
+    |liar| liar.record(),
+    |liar| liar.record(),
+    |liar| {
+        let bytes = Bytes::from(vec![7; liar.random.below(512) as usize]);
+        let (life, kind) = (liar.life(), liar.attribute_kind());
+        Frame::Attribute { life, kind, version: liar.number(), bytes }
+    },
+    |liar| Frame::Slow { life: liar.life(), millis: liar.small() },
+    |liar| {
+        Frame::Message(Message {
+            origin: liar.life(),
+            sequence: liar.number(),
+            tag: liar.small().max(FOREIGN),
+            group: liar.one_in(2).then(|| liar.any_group()),
+            payload: Bytes::from(vec![9; liar.random.below(600) as usize]),
+        })
+    },
+    |liar| {
+        let millis = liar.small();
+        Frame::Verify { suspect: liar.life(), millis }
+    },
+    |liar| {
+        let finding = match liar.random.below(3) {
+            0 => Finding::Looking,
+            1 => Finding::Answers,
+            _ => Finding::Silent,
+        };
+        Frame::Verdict { suspect: liar.life(), finding }
+    },
+    |_| Frame::Suspicion,
+    |liar| {
+        let since = liar.number();
+        Frame::Want { group: liar.any_group(), member: liar.life(), since }
+    },
+    |liar| {
+        let (from, to) = liar.span();
+        let (sum, count) = (liar.number(), liar.number());
+        Frame::Ranges(vec![RangeSum { from, to, sum, count }])
+    },
+    |liar| liar.holdings(),
+    |liar| {
+        let (from, to) = liar.span();
+        Frame::Coded(Coded { from, to, count: liar.number(), cells: liar.numbers() })
+    },
+    |liar| {
+        let (from, to) = liar.span();
+        let elements = liar.numbers().into_iter().map(|number| number >> 24).collect();
+        Frame::Lacking(Lacking { from, to, elements })
+    },
+    |liar| Frame::Heard { speaker: liar.id(), nodes: liar.ids() },
+    |liar| Frame::Vouch { life: liar.life(), packet: liar.number() },
+    |liar| Frame::Beat { sequence: liar.number() },
+    |liar| Frame::Missed { since: liar.number(), silent: liar.one_in(2) },
+    |liar| Frame::Padding { bytes: liar.random.below(700) as u16 },
+    |_| Frame::Narrow,
+    |liar| Frame::TooLarge { packet: liar.number(), bytes: liar.random.draw() as u16 },
+    |liar| {
+        let bytes = liar.random.draw() as u16;
+        Frame::Undelivered { sequence: liar.number(), bytes }
+    },
+    |liar| Frame::Counted {
+        packet: liar.number(),
+        tag: liar.random.draw() as u16,
+        highest: liar.number(),
+        tag_of_highest: liar.random.draw() as u16,
+    },
+    |liar| {
+        let node = liar.node();
+        Frame::Seen { at: liar.sim.names().addr(node) }
+    },
+    |liar| Frame::Drains { stamp: liar.number() },
+    |liar| Frame::Noted { stamp: liar.number(), own: liar.number() },
+    |liar| Frame::Duplicate { epoch: liar.life().epoch },
+];
 
 /// Above the tags of the messages that a scenario follows.
 const FOREIGN: u32 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::mem::discriminant;
+
+    use super::*;
+    use crate::lan;
+
+    /// A frame that is not drawn is one about which no member lies.
+    #[test]
+    fn every_kind_of_frame_is_drawn() {
+        let sim = Sim::new(7).nodes(2, lan()).build();
+        let group = GroupName::try_from("g").unwrap();
+        let mut liar = Liar { sim: &sim, random: &mut Random::new(7), group: &group };
+        let mut frames: Vec<Frame> = (0..FRAMES.len()).map(|kind| liar.frame(kind)).collect();
+        // Which of the two heads it is is drawn too.
+        frames.extend((0..64).map(|_| liar.head(1)));
+        let kinds: HashSet<_> = frames.iter().map(discriminant).collect();
+        assert_eq!(kinds.len(), scalesmall_hostile::kinds_of_frames());
+    }
+}
