@@ -89,7 +89,7 @@ impl Kind {
 
     /// What a program says of an option that takes one of them, in one line.
     #[must_use]
-    pub fn help(what: &str, default: &str) -> String {
+    pub(crate) fn help(what: &str, default: &str) -> String {
         let [names @ .., last] = Self::ALL.map(Self::name);
         format!("{what}: {} or {last} [default: {default}]", names.join(", "))
     }
