@@ -243,13 +243,13 @@ fn nodes() -> impl TypedValueParser<Value = u64> {
 pub(crate) const LEAST_NODES: u64 = 2;
 pub(crate) const MOST_NODES: u64 = 65_536;
 
-/// How many faults a random scenario may have.
 /// What the help says of an option that takes a kind of world.
 pub(crate) fn kinds(what: &str, default: &str) -> String {
     let [names @ .., last] = Kind::ALL.map(Kind::name);
     format!("{what}: {} or {last} [default: {default}]", names.join(", "))
 }
 
+/// How many faults a random scenario may have.
 pub(crate) fn faults() -> impl TypedValueParser<Value = u64> {
     clap::value_parser!(u64).range(1..=10_000)
 }
