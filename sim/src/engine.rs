@@ -63,7 +63,7 @@ impl Protocol for Engine {
 
     fn sighting(event: &Event) -> Option<Sighting> {
         if let Event::Peer { peer, to, .. } = event {
-            Some(Sighting { peer: peer.id.into(), status: *to })
+            Some(Sighting { peer: peer.id.into(), life: Some(peer.epoch), status: *to })
         } else {
             None
         }
@@ -80,6 +80,13 @@ impl Protocol for Engine {
     fn for_each_peer(&self, tell: &mut dyn FnMut(Identity, Status)) {
         for peer in self.peers() {
             tell(peer.id.into(), peer.status);
+        }
+    }
+
+    fn life_of(&self, peer: Identity) -> Option<Epoch> {
+        match peer {
+            Identity::Id(id) => self.peer(id).map(|peer| peer.epoch),
+            Identity::Address(_) => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use scalesmall_core::{Destination, Instant, SendRate};
+use scalesmall_core::{Destination, Epoch, Instant, SendRate};
 
 use crate::check::Broken;
 use crate::duplicates::Taken;
@@ -117,6 +117,9 @@ pub(crate) struct Node<P> {
     pub(crate) tenth: Tenth,
     pub(crate) digest: Option<u64>,
     pub(crate) taken: Taken,
+    /// The lives that its process, or a second copy of it, has led: one, and each that it has begun of
+    /// its own accord.
+    pub(crate) lives: Vec<Epoch>,
     /// How many datagrams had been sent when its process began.
     pub(crate) began: u64,
 }
@@ -185,8 +188,21 @@ impl<P> Node<P> {
             tenth: Tenth::default(),
             digest: None,
             taken: Taken::default(),
+            lives: Vec::new(),
             began: 0,
         }
+    }
+
+    /// Its process is in a life, perhaps a new one.
+    pub(crate) fn live_in(&mut self, life: Epoch) {
+        if !self.lives.contains(&life) {
+            self.lives.push(life);
+        }
+    }
+
+    /// Whether its present process has led a life.
+    pub(crate) fn is_in_life(&self, life: Epoch) -> bool {
+        self.lives.contains(&life)
     }
 
     /// Time between two datagrams, whether it is slow or catching up.

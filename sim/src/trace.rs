@@ -45,6 +45,8 @@ pub enum What {
         about: Option<usize>,
         /// What it is.
         status: Option<Status>,
+        /// Whether that is said of a life that is over, of a node that began another one.
+        former: bool,
     },
     /// It reported something else.
     Event,
@@ -63,13 +65,14 @@ impl fmt::Display for Entry {
             What::Timeout => f.write_str("has a deadline"),
             What::Sent { to: Some(to), len } => write!(f, "sends {len} bytes to node {to}"),
             What::Sent { to: None, len } => write!(f, "sends {len} bytes by multicast"),
-            What::Believes { about, status } => {
+            What::Believes { about, status, former } => {
                 f.write_str(if status.is_some() { "believes " } else { "forgets " })?;
                 match about {
                     Some(about) => write!(f, "node {about}")?,
                     None => f.write_str("a node that does not exist")?,
                 }
-                status.map_or(Ok(()), |status| write!(f, " {status:?}"))
+                status.map_or(Ok(()), |status| write!(f, " {status:?}"))?;
+                f.write_str(if former { ", of its former life" } else { "" })
             }
             What::Event => f.write_str("reports an event"),
             What::Verb(verb) => write!(f, "is {verb}"),

@@ -289,20 +289,27 @@ pub struct Report {
     pub truth: Condition,
     /// Whether it had said goodbye.
     pub departed: bool,
+    /// Whether it is about a life that was over, of a node that began another one.
+    pub former: bool,
 }
 
 impl Report {
-    /// Whether it calls a node down that is up.
+    /// Whether it calls a node down that is up. A process that has ended is down, though a later one
+    /// runs in its place.
     #[must_use]
     pub fn is_false_down(&self) -> bool {
-        self.status == Some(Status::Down) && self.truth.is_up() && !self.departed
+        self.status == Some(Status::Down) && self.is_about_the_living()
+    }
+
+    fn is_about_the_living(&self) -> bool {
+        self.truth.is_up() && !self.departed && !self.former
     }
 
     /// Whether it hides a node that is up: calls it down, or unreachable.
     #[must_use]
     pub fn is_hiding(&self) -> bool {
-        let unreachable = self.status == Some(Status::Unreachable);
-        self.is_false_down() || unreachable && self.truth.is_up() && !self.departed
+        let hides = matches!(self.status, Some(Status::Down | Status::Unreachable));
+        hides && self.is_about_the_living()
     }
 }
 

@@ -86,7 +86,8 @@ impl Front {
         event
     }
 
-    /// Makes this node a member of `group`, interested in all of its keys.
+    /// Makes this node a member of `group`, interested in all of its keys. One that serves a range is a member
+    /// already. An offer of exactly all keys ends by this, as the interest takes its place.
     ///
     /// # Errors
     ///
@@ -121,7 +122,8 @@ impl Front {
         self.engine.add_item(now, group, range, port)
     }
 
-    /// Takes back the offer of exactly this range.
+    /// Takes back the offer of exactly this range, whatever its port. With the last of its ranges, and without
+    /// [`join`](Self::join), the node's membership in the group ends too.
     ///
     /// # Errors
     ///

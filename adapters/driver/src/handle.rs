@@ -123,9 +123,10 @@ impl Handle {
         self.send(move |front, reply: Reply<R>| reply.give(Ok(call(front))))
     }
 
-    /// Says goodbye, and ends once it is said: all that were told have acknowledged it, or
-    /// [`Config::depart_timeout`](scalesmall_core::Config::depart_timeout) is over. The node runs on in
-    /// silence; drop its handles, or the node, to end it: after [`spawn`](crate::spawn) the thread can be joined then. A node that has departed already ends this at once.
+    /// Says goodbye, and ends once it is said: each that was told has acknowledged it or been given up after its
+    /// tries, or [`Config::depart_timeout`](scalesmall_core::Config::depart_timeout) is over, which is a second on a LAN
+    /// and the longest that a shutdown waits for this. The node runs on in silence; drop its handles, or the node, to end
+    /// it: after [`spawn`](crate::spawn) the thread can be joined then. A node that has departed already ends this at once.
     ///
     /// Dropping this does not take the goodbye back.
     ///
@@ -142,8 +143,9 @@ impl Handle {
     /// Waits until the node is in its cluster, and tells why it is not if `limit` is over before. It contacts
     /// its seeds in any case, from its start and for as long as it runs: this changes nothing.
     ///
-    /// A first node has nobody to contact: for it [`Contact::NobodyAnswers`] is no fault. That another node has
-    /// the same name may come out later still: see [`Event::Conflict`](scalesmall_core::Event::Conflict).
+    /// A first node has nobody to contact: for it [`Contact::NobodyAnswers`] is no fault. A node with a name of its own
+    /// ([`Settings::name`](crate::Settings::name)) waits for five more seconds once it is in, or until `limit`:
+    /// so long it may take until another node of that name objects. It may do so later still: see [`Event::Conflict`](scalesmall_core::Event::Conflict).
     ///
     /// # Errors
     ///

@@ -21,7 +21,11 @@ use crate::node::Node;
 ///     while let Some(event) = node.poll_event() {
 ///         println!("{event}");
 ///     }
-///     poll.poll(&mut events, wait.timeout())?;
+///     match poll.poll(&mut events, wait.timeout()) {
+///         // A signal: see whether it asks for `node.depart()`, and run on until `Event::Departed`.
+///         Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+///         other => other?,
+///     }
 /// }
 /// # }
 /// ```

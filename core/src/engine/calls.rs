@@ -59,7 +59,7 @@ const LISTED: usize = 10;
 impl Engine {
     /// Says that this node is interested in a group.
     ///
-    /// Writes a `Get` of all keys, in place of an `Add` of all keys if there is one.
+    /// Writes a `Get` of all keys, in place of an `Add` of all keys if there is one: that offer ends.
     ///
     /// # Errors
     ///

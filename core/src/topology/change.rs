@@ -95,7 +95,7 @@ impl core::fmt::Display for OwnerChange {
         f.write_str(match self {
             Self::Served => "serves",
             Self::Withdrawn => "no longer serves",
-            Self::Down => "is down and served",
+            Self::Down => "is gone and served",
             Self::Back => "is back and serves",
             Self::Draining => "drains and serves",
             Self::Undrained => "no longer drains and serves",

@@ -92,7 +92,7 @@ impl Outbox {
     fn believe(&mut self, id: &Id, status: Status) {
         let peer = id.socket();
         self.known.insert(peer, status);
-        self.events.push_back(Sighting { peer: peer.into(), status: Some(status) });
+        self.events.push_back(Sighting { peer: peer.into(), life: None, status: Some(status) });
     }
 }
 

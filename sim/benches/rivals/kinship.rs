@@ -139,7 +139,11 @@ impl Kinship {
         };
         if member.addr != self.node.identity().addr() {
             self.known.insert(member.addr, status);
-            self.events.push_back(Sighting { peer: member.addr.into(), status: Some(status) });
+            self.events.push_back(Sighting {
+                peer: member.addr.into(),
+                life: None,
+                status: Some(status),
+            });
         }
     }
 }

@@ -205,6 +205,10 @@ impl Network {
         self.filters.retain(|(other, _)| *other != rule);
     }
 
+    pub(crate) fn has_cuts(&self) -> bool {
+        !self.cuts.is_empty() || !self.lossy.is_empty()
+    }
+
     pub(crate) fn lift_cuts(&mut self) {
         self.cuts.clear();
         self.lossy.clear();

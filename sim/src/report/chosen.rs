@@ -35,22 +35,24 @@ pub(super) fn chosen(runs: &Runs) -> Vec<(usize, String)> {
         }
     }
     for bar in bars {
-        let low = bar.at_least.is_some();
-        let worst = order.iter().filter_map(|place| {
-            let value = extreme(&runs.runs[*place].figures, &bar.figure, low)?;
-            Some((if low { u64::MAX - value } else { value }, *place))
-        });
-        // Of equal ones the first seed.
-        let worst = worst.fold(None, |best: Option<(u64, usize)>, (value, place)| match best {
-            Some((most, _)) if most >= value => best,
-            _ => Some((value, place)),
-        });
-        if let Some((_, place)) = worst {
-            choose(place, &format!("{} {}", if low { "least" } else { "most" }, bar.figure));
+        if let Some(place) = worst(runs, bar) {
+            let side = if bar.at_least.is_some() { "least" } else { "most" };
+            choose(place, &format!("{side} {}", bar.figure));
         }
     }
     chosen.sort_by_key(|(place, _)| runs.runs[*place].seed);
     chosen
+}
+
+/// The place of the run with the greatest value of the figure of a bar, or with the least if that is what
+/// the bar is about; of equal ones that of the first seed.
+pub(super) fn worst(runs: &Runs, bar: &Bar) -> Option<usize> {
+    let low = bar.at_least.is_some();
+    let found = runs.runs.iter().enumerate().filter_map(|(place, run)| {
+        let value = extreme(&run.figures, &bar.figure, low)?;
+        Some((if low { u64::MAX - value } else { value }, core::cmp::Reverse(run.seed), place))
+    });
+    found.max().map(|(.., place)| place)
 }
 
 /// The greatest value of a figure in one run, or the least.

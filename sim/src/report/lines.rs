@@ -25,6 +25,9 @@ pub fn lines(all: &[Runs]) -> String {
                 "steps": run.steps,
                 "lasted": run.lasted,
                 "failure": run.failure.as_ref().map(|failure| failure.summary()),
+                "replay": run.rerun,
+                "changed_nothing": run.idle,
+                "stopped": run.stopped,
             }));
         }
         for (figure, values) in &runs.figures().0 {
@@ -35,6 +38,7 @@ pub fn lines(all: &[Runs]) -> String {
                 "figure": figure,
                 "unit": values.unit,
                 "values": sample.len(),
+                "expected": runs.expected(figure).unwrap_or(sample.len()),
                 "min": sample.quantile(0),
                 "median": sample.median(),
                 "p99": sample.p99(),
@@ -53,6 +57,7 @@ pub fn lines(all: &[Runs]) -> String {
                 "values": score.values,
                 "met": score.is_met(),
                 "verdict": score.verdict(),
+                "worst": runs.worst(&score).map(|run| json!({"seed": run.seed, "replay": run.rerun})),
             }));
         }
     }

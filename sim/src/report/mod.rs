@@ -3,6 +3,7 @@
 mod begun;
 mod chosen;
 mod lines;
+mod notes;
 mod page;
 mod recorded;
 mod results;

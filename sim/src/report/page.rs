@@ -50,6 +50,16 @@ fn section(html: &mut String, runs: &Runs, courses: usize) -> core::fmt::Result 
         runs.counted()
     )?;
     bars(html, runs)?;
+    for score in runs.scores() {
+        if let Some(run) = runs.worst(&score) {
+            let figure = escape(&score.bar.figure);
+            write!(html, "<p class=\"dim\">worst {figure}: seed {}</p>", run.seed)?;
+            again(html, &run.rerun)?;
+        }
+    }
+    for note in runs.notes() {
+        write!(html, "<p class=\"dim\">{}</p>", escape(&note))?;
+    }
     strips(html, runs)?;
     drawn(html, runs, courses)?;
     for run in runs.runs.iter().filter(|run| run.failure.is_some()).take(3) {

@@ -36,7 +36,10 @@ fn one(text: &mut String, runs: &Runs) -> core::fmt::Result {
         let show = |value| figure.unit.show(value);
         let mut row = [
             name.clone(),
-            sample.len().to_string(),
+            match runs.expected(name) {
+                Some(expected) => format!("{} of {expected}", sample.len()),
+                None => sample.len().to_string(),
+            },
             show(sample.quantile(0)),
             show(sample.median()),
             sample.p99().map_or_else(|| "-".to_owned(), show),
@@ -66,6 +69,14 @@ fn one(text: &mut String, runs: &Runs) -> core::fmt::Result {
     }
     if rows.len() > 1 {
         align(text, &rows)?;
+    }
+    for score in &scores {
+        if let Some(run) = runs.worst(score) {
+            writeln!(text, "  worst {}: seed {}: {}", score.bar.figure, run.seed, run.rerun)?;
+        }
+    }
+    for note in runs.notes() {
+        writeln!(text, "  {note}")?;
     }
     for run in &runs.runs {
         if let Some(failure) = &run.failure {

@@ -78,6 +78,11 @@ pub trait Protocol {
     /// Tells all peers and what they are believed to be; the same as all sightings replayed.
     fn for_each_peer(&self, _tell: &mut dyn FnMut(Identity, Status)) {}
 
+    /// The life of a peer that it knows, in a protocol that tells lives apart.
+    fn life_of(&self, _peer: Identity) -> Option<Epoch> {
+        None
+    }
+
     /// Its identity, in a protocol to which an address is none.
     fn id(&self) -> Option<NodeId> {
         None
@@ -160,6 +165,8 @@ pub trait Protocol {
 pub struct Sighting {
     /// The other.
     pub peer: Identity,
+    /// In which life of it, in a protocol that tells lives apart.
+    pub life: Option<Epoch>,
     /// What it is; `None` if it is forgotten.
     pub status: Option<Status>,
 }

@@ -44,9 +44,13 @@ impl<P: Protocol> Sim<P> {
     }
 
     fn believe(&mut self, node: usize, sighting: Sighting) {
-        let Sighting { peer, status } = sighting;
+        let Sighting { peer, life, status } = sighting;
         let about = self.node_of(peer);
-        self.trace.note(self.now, node, What::Believes { about, status });
+        let former = match (about, life) {
+            (Some(about), Some(life)) => !self.nodes[about].is_in_life(life),
+            _ => false,
+        };
+        self.trace.note(self.now, node, What::Believes { about, status, former });
         let Some(about) = about else { return };
         let before = self.views.belief(node, about);
         self.views.believe(node, about, status, self.now);
@@ -58,7 +62,7 @@ impl<P: Protocol> Sim<P> {
             return;
         }
         let (truth, departed) = (self.nodes[about].condition, self.nodes[about].departed);
-        let report = Report { at: self.now, by: node, about, status, truth, departed };
+        let report = Report { at: self.now, by: node, about, status, truth, departed, former };
         self.reports.push(report);
         if !report.is_hiding() {
             return;
@@ -112,7 +116,9 @@ impl<P: Protocol> Sim<P> {
         }
         for (about, status) in beliefs.into_iter().enumerate() {
             if about != node && self.views.belief(node, about) != status {
-                self.believe(node, Sighting { peer: self.id(about).into(), status });
+                let peer = self.id(about).into();
+                let life = self.nodes[node].protocol.as_ref().and_then(|it| it.life_of(peer));
+                self.believe(node, Sighting { peer, life, status });
             }
         }
     }

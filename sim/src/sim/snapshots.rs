@@ -37,6 +37,11 @@ impl<P: Protocol> Sim<P> {
         self.snapshots.contains_key(&node)
     }
 
+    /// Whether any node has a second copy.
+    pub(crate) fn has_copies(&self) -> bool {
+        !self.twins.is_empty()
+    }
+
     /// Ends all second copies.
     pub(crate) fn end_copies(&mut self) {
         self.twins.clear();
@@ -109,6 +114,7 @@ impl<P: Protocol> Sim<P> {
     fn drain_twin(&mut self, node: usize, twin: &mut Twin<P>) {
         if let Some(epoch) = twin.protocol.epoch() {
             self.written.begin_life(node, epoch);
+            self.nodes[node].live_in(epoch);
         }
         let mut buffer = BytesMut::new();
         while let Some(to) = twin.protocol.poll_transmit(&mut buffer) {

@@ -65,6 +65,8 @@ impl<P: Protocol> Sim<P> {
         slot.armed = None;
         slot.moved = false;
         slot.taken.clear();
+        slot.lives.clear();
+        slot.live_in(birth.epoch);
         slot.began = self.datagrams.sent();
         slot.tenth = Tenth::default();
         self.written.begin_life(node, birth.epoch);
@@ -271,6 +273,7 @@ impl<P: Protocol> Sim<P> {
     fn drain(&mut self, node: usize) {
         if let Some(epoch) = self.nodes[node].protocol.as_ref().and_then(P::epoch) {
             self.written.begin_life(node, epoch);
+            self.nodes[node].live_in(epoch);
         }
         self.drain_datagrams(node);
         self.drain_events(node);

@@ -120,7 +120,7 @@ impl Protocol for Beacon {
     }
 
     fn sighting(event: &Self::Event) -> Option<Sighting> {
-        Some(Sighting { peer: event.0.into(), status: Some(event.1) })
+        Some(Sighting { peer: event.0.into(), life: None, status: Some(event.1) })
     }
 
     fn for_each_peer(&self, tell: &mut dyn FnMut(Identity, Status)) {

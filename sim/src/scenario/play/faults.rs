@@ -17,12 +17,7 @@ impl Player {
             Step::Depart(whom) => self.each_up(whom, Sim::depart),
             Step::Pause(whom) => self.each_up(whom, Sim::pause),
             Step::Starve(whom) => self.each_up(whom, Sim::starve),
-            Step::Restart(whom) => {
-                self.pick(whom, |sim, node| !sim.condition(node).is_up());
-                for node in self.picked.clone() {
-                    self.sim.restart(node);
-                }
-            }
+            Step::Restart(whom) => self.restart(whom),
             Step::Resume(resume) => {
                 for node in 0..self.sim.len() {
                     self.sim.resume(node, resume.catch_up.into());
@@ -117,6 +112,24 @@ impl Player {
             write_keys(sim, node, &files);
             how(sim, node);
         });
+    }
+
+    /// Starts nodes that do not run. One that has said goodbye is ended first if the step is about it by
+    /// name; what is drawn at random is drawn from those alone that do not run.
+    fn restart(&mut self, whom: &Whom) {
+        let named = whom.nodes.is_none() && whom.percent.is_none_or(|percent| percent == 100);
+        self.pick(whom, |sim, node| {
+            !sim.condition(node).is_up() || named && sim.has_departed(node)
+        });
+        self.restarted = true;
+        let files = self.files.clone();
+        for node in self.picked.clone() {
+            if self.sim.condition(node).is_up() {
+                write_keys(&self.sim, node, &files);
+                self.sim.kill(node);
+            }
+            self.sim.restart(node);
+        }
     }
 
     /// Each draws a key, and begins to exchange the one in use for it.

@@ -4,6 +4,7 @@ mod betray;
 mod cuts;
 mod explain;
 mod faults;
+mod idle;
 mod lies;
 mod marks;
 mod measures;
@@ -35,6 +36,7 @@ use crate::moment::{Mark, Moment};
 use crate::random::Random;
 use crate::sim::{Film, Meter, Sim, Tap, Watch};
 use crate::view_changes::Sights;
+use idle::Idle;
 use messages::{Delivered, Postmark};
 use setup::{KeyFiles, group_name, set_up};
 use sharing::Sharing;
@@ -66,6 +68,10 @@ pub struct Played {
     pub marks: Vec<Mark>,
     /// How many more there were.
     pub unmarked: u64,
+    /// The steps that were taken and changed nothing, such as `step 4 (kill = { these = [3] })`.
+    pub idle: Vec<String>,
+    /// How many nodes did not run at the end, though a step restarts some.
+    pub stopped: usize,
     /// Reports of nodes down or unreachable that were up, from beginning to end.
     pub hidden_reports: u64,
     /// Bytes per second and node, from beginning to end.
@@ -127,6 +133,8 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         fates: *sim.fates(),
         moments,
         sights,
+        idle: player.idle.steps(),
+        stopped: player.stopped(),
         hidden_reports: sim.reports().iter().filter(|report| report.is_hiding()).count() as u64,
         rate: sent.saturating_mul(1_000) / node_millis,
         rerun,
@@ -184,8 +192,12 @@ struct Player {
     owners: Vec<Option<NodeId>>,
     /// How many suspicions each node had formed in its life, and in which, when they were last counted.
     suspected: Vec<(u32, u64)>,
+    reported_suspected: Vec<(u32, u64)>,
     /// The servers that share slots, if any do.
     sharing: Option<Rc<RefCell<Sharing>>>,
+    /// Whether a step has restarted nodes.
+    restarted: bool,
+    idle: Idle,
     seed: u64,
 }
 
@@ -244,6 +256,9 @@ impl Player {
             cut_to: Vec::new(),
             owners: Vec::new(),
             suspected: Vec::new(),
+            reported_suspected: Vec::new(),
+            restarted: false,
+            idle: Idle::default(),
             sharing,
             seed,
             sim,
@@ -252,9 +267,17 @@ impl Player {
 
     fn steps(&mut self, steps: &[Step]) -> Outcome {
         for (place, step) in steps.iter().enumerate() {
-            self.step(step).map_err(|failure| within(place, step, failure))?;
+            self.step_at(place, step)?;
         }
         Ok(())
+    }
+
+    /// Takes the step at a place in its list.
+    fn step_at(&mut self, place: usize, step: &Step) -> Outcome {
+        self.idle.enter(place);
+        let outcome = self.step(step);
+        self.idle.leave();
+        outcome.map_err(|failure| within(place, step, failure))
     }
 
     fn step(&mut self, step: &Step) -> Outcome {
@@ -263,9 +286,12 @@ impl Player {
         }
         if !matches!(step, Step::Count(_)) {
             (self.counted, self.counted_hidden) = (self.reported, self.reported_hidden);
+            self.suspected.clone_from(&self.reported_suspected);
         }
         let mark = self.mark(step);
+        let could_end = self.could_end(step);
         self.take(step)?;
+        self.note_change(step, could_end);
         if let Some(mark) = mark {
             self.complete(mark, step);
         }
@@ -317,11 +343,18 @@ impl Player {
                 self.figures.push(&count.figure, count.what.unit(), value);
                 self.reported = self.sim.reports().len();
                 self.reported_hidden = self.hidden_time();
-                self.suspected = self.suspicions();
+                self.reported_suspected = self.suspicions();
             }
             fault => self.fault(fault),
         }
         Ok(())
+    }
+
+    /// How many nodes do not run, if a step was to restart some.
+    fn stopped(&self) -> usize {
+        let nodes = 0..self.sim.len();
+        let stopped = nodes.filter(|node| !self.sim.condition(*node).is_up()).count();
+        if self.restarted { stopped } else { 0 }
     }
 
     fn timeline(&mut self, timeline: &Timeline) -> Outcome {
@@ -332,7 +365,7 @@ impl Player {
         };
         for (place, event) in timeline.in_order() {
             run_to(self, nanos(event.at.0))?;
-            self.step(&event.step).map_err(|failure| within(place, &event.step, failure))?;
+            self.step_at(place, &event.step)?;
         }
         run_to(self, nanos(timeline.lasts.0))
     }

@@ -73,7 +73,7 @@ pub enum Counted {
     RefusedOld,
     /// Packets that live nodes have refused as of an unknown key, each since it began its life.
     RefusedKey,
-    /// Suspicions that live nodes have formed since the last count, each since it began its life.
+    /// Suspicions that live nodes have formed since the row of counts before, each since it began its life.
     Suspicions,
     /// Keys of 10,000 that begin with another node than at the last `note_owners`, at any live node.
     FirstOwnersMoved,

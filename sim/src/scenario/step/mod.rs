@@ -35,7 +35,8 @@ pub enum Step {
     Crash(Whom),
     /// Processes end; their hosts refuse what is sent to them.
     Kill(Whom),
-    /// Nodes start in a new life.
+    /// Nodes that do not run start in a new life. One that has said goodbye is ended first; of those that
+    /// are drawn at random none has.
     Restart(Whom),
     /// Nodes say goodbye.
     Depart(Whom),
@@ -140,9 +141,10 @@ pub enum Step {
     Usage(Usage),
     /// The reports since the last count become a figure; counts in a row are of the same reports.
     Count(Count),
-    /// From here on it is a failure to call a node down that is up.
+    /// From here on it is a failure to call a node down that is up, in the life that it is in.
     ForbidFalseDown(Nothing),
-    /// From here on it is a failure to call a node down or unreachable that is up.
+    /// From here on it is a failure to call a node down or unreachable that is up, in the
+    /// life that it is in.
     ForbidHidden(Nothing),
     /// From here on neither is.
     #[serde(alias = "allow_false_down")]
@@ -184,7 +186,7 @@ pub struct Await {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
-    /// All live nodes, of which there are some, see each other and nobody else.
+    /// All live nodes, of which there are some, see each other and nobody else, in whichever life.
     Sight,
     /// And they have equal digests.
     Agreement,
