@@ -106,7 +106,8 @@
 //! A frame begins with its **type** in one byte. (An attribute has a **kind**: [below](#attributes).) A frame of a type
 //! up to `0x0f` has the fields below and no length; one of such a type that is not listed is malformed. In a frame of
 //! any other type a varint follows with the length of the rest of the frame, and a reader that does not know the
-//! type skips the frame. A frame of a known type must end where its fields end. A packet has at most [1,024](MAX_FRAMES) frames, skipped ones included, tables not.
+//! type skips the frame. A frame of a known type must end where its fields end. A packet has at most
+//! [1,024](MAX_FRAMES) frames, skipped ones included, tables not.
 //!
 //! | type | frame | fields |
 //! |---|---|---|

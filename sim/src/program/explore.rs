@@ -28,7 +28,7 @@ pub(crate) struct Explore {
     /// is `lan`; `#` begins a remark
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "runs", "node_seconds", "kind"])]
     seeds: Option<PathBuf>,
-    #[arg(long, value_name = "NAME", help = Kind::help("Draw worlds of this kind alone", "the seed draws the kind as well"))]
+    #[arg(long, value_name = "NAME", help = kinds("Draw worlds of this kind alone", "the seed draws the kind as well"))]
     kind: Option<Kind>,
     /// The most scenarios
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
@@ -242,6 +242,12 @@ fn nodes() -> impl TypedValueParser<Value = u64> {
 /// How many nodes the largest random scenario may have, at least and at most.
 pub(crate) const LEAST_NODES: u64 = 2;
 pub(crate) const MOST_NODES: u64 = 65_536;
+
+/// What the help says of an option that takes a kind of world.
+pub(crate) fn kinds(what: &str, default: &str) -> String {
+    let [names @ .., last] = Kind::ALL.map(Kind::name);
+    format!("{what}: {} or {last} [default: {default}]", names.join(", "))
+}
 
 /// How many faults a random scenario may have.
 pub(crate) fn faults() -> impl TypedValueParser<Value = u64> {

@@ -12,7 +12,7 @@ use scalesmall_sim::scenario::{Options, Scenario, play};
 use scalesmall_sim::swarm::{Bounds, Kind, sample_of};
 
 use crate::console::{Outcome, print, tell};
-use crate::explore::{LEAST_NODES, MOST_NODES, faults};
+use crate::explore::{LEAST_NODES, MOST_NODES, faults, kinds};
 use crate::files::parse;
 use crate::playing::MOMENT;
 use crate::recording::{self, Keys, Replayable, Replays};
@@ -33,7 +33,7 @@ pub(crate) struct Replay {
     seed: Option<u64>,
     #[command(flatten)]
     changes: Changes,
-    #[arg(long, value_name = "NAME", help = Kind::help("Of a random scenario: the kind of world", Kind::default().name()))]
+    #[arg(long, value_name = "NAME", help = kinds("Of a random scenario: the kind of world", Kind::default().name()))]
     kind: Option<Kind>,
     /// Of a random scenario: the most faults, as `explore` was given it [default: as there]
     #[arg(long, value_parser = faults())]
