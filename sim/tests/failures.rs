@@ -104,7 +104,9 @@ fn pictures_that_differ_are_told() {
 /// A burst of one event takes one line, and does not push out what came before it.
 #[test]
 fn what_repeats_itself_takes_one_line_of_the_log() {
-    let mut failure = failure("[[steps]]\nawait = { what = \"split\", within = \"1ms\" }\n");
+    let mut failure = failure(
+        "[[steps]]\nsplit = { these = [0] }\n[[steps]]\nawait = { what = \"split\", within = \"1ms\" }\n",
+    );
     let entry = |at, what| Entry { at, node: 1, what };
     failure.records = (1..=30).map(|at| entry(at * 1_000_000, What::Event)).collect();
     failure.records.push(entry(31_000_000, What::Timeout));

@@ -147,7 +147,7 @@ fn a_replay_of_a_grid_names_the_point_that_it_plays() {
     let folder = folder("grid-point");
     let grid = "name = \"grid\"\n[grid]\n\"cluster.nodes\" = [2, 3]\n\
                 \"cluster.link.loss\" = [\"0%\", \"10%\"]\n[cluster]\nnodes = 4\n[[steps]]\nrun = \"1s\"\n\
-                [[steps]]\nawait = { what = \"split\", within = \"1ms\" }\n";
+                [[steps]]\nsplit = { these = [0] }\n[[steps]]\nawait = { what = \"split\", within = \"1ms\" }\n";
     let file = written(&folder, "grid.toml", grid);
     let first = replay(&[&file]);
     let (said, table) = (text(&first.stderr), text(&first.stdout));
