@@ -58,15 +58,16 @@ pub struct Config {
     /// short time makes no verdict come sooner, and only sends more datagrams to peers that stand
     /// still.
     pub min_timeout: Duration,
-    /// How long to wait for an answer while nothing is known of the round trip, and the longest
-    /// wait while this node itself is healthy.
+    /// How long to wait for the answer to a probe while nothing has been measured. It is also the longest such wait,
+    /// whatever has been measured, as long as this node is in good health; one that is not waits for up to nine times
+    /// that, but never for more than half of [`Config::silence_window`].
     pub max_timeout: Duration,
-    /// How long a suspect must be silent to this node to be called down. The verifiers ping it for
-    /// the last half of that.
+    /// How long a peer must be silent to this node to be called down, counted from the first ping that it does not
+    /// answer. Verifiers ping it for the last half of that, those that are asked late for the last quarter.
     pub silence_window: Duration,
     /// How many peers are asked to verify a suspicion once half of the window has passed in
-    /// silence; 0 to 8. Five more are asked before the last quarter of the window. With 0 nobody is
-    /// asked, so this node calls nobody down: a silent peer is unreachable to it.
+    /// silence; 0 to 8. Five more are asked when about a quarter of the window is left, or earlier if round trips are
+    /// long. With 0 nobody is asked at all, so this node calls nobody down: a silent peer is unreachable to it.
     pub verifiers: u8,
     /// How long a change may wait for others, to go out together with them.
     pub coalesce: Duration,

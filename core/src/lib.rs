@@ -9,7 +9,8 @@
 //! An [`Engine`] is one node. It consumes datagrams and time, and produces datagrams, events and
 //! the time at which it wants to be called. The embedder moves the datagrams: `scalesmall-driver`
 //! and its adapters do so for several runtimes, and `scalesmall-sim` for whole clusters in virtual
-//! time. What the nodes say to each other is told in [`protocol`].
+//! time. What the nodes say to each other is told in [`protocol`], which also follows
+//! [one death from packet to packet](protocol#a-death-packet-by-packet).
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -45,8 +46,10 @@
 //! - **A refused datagram** changes counters and nothing else; [`DatagramError`] names the two
 //!   reasons that may also cause a challenge. All frames of a packet are validated before any is
 //!   applied.
-//! - **Events are changes**, each with its cause. Replaying all of them gives what the queries
-//!   return; after [`Event::Overflow`] read the queries anew. Of the changes to one subject that
+//! - **Events are changes**, each with its cause. Replaying all of them gives the peers (life, status, metadata, traits,
+//!   stamp), the items and the owners that the queries return. It does not give what is measured: [`Peer::rtt`] and
+//!   [`Peer::heard`] change with nearly every packet, and only queries tell them. After
+//!   [`Event::Overflow`] read the queries anew. Of the changes to one subject that
 //!   wait in the queue only the last is kept. Messages are never dropped from the queue: a packet
 //!   with a message for which there is no room, in the queue or among what waits to be passed on,
 //!   is refused without acknowledgement, and its sender tries again.
@@ -80,12 +83,12 @@
 //!   pure join, so order, loss and repetition of datagrams do not matter.
 //! - Only the owner of a record decides what it says. It corrects what others claim in its name,
 //!   and what it said in an earlier [`Epoch`] is void once a later one is known.
-//! - A node is called down if it is silent to its prober for [`Config::silence_window`], and all
-//!   verifiers that report, at least half of those asked, found silence for the rest of the window;
-//!   after two reminders two are enough, or the only one that has reported. It is not called down if
-//!   it answers any of them and the prober hears of that in time. If fewer than half of the verifiers
-//!   report, even after reminders, the prober may be cut off itself, and marks the node
-//!   unreachable.
+//! - A node is called down only if it is silent to its prober for [`Config::silence_window`], at least half of the
+//!   verifiers that the prober asks report, and each of these has found the node silent since it was asked. After two
+//!   reminders two reports of silence are enough, or one if it is the only report. A node that
+//!   answers a verifier is not called down if the prober hears of the answer in time. If fewer than half of
+//!   the verifiers report, even after reminders, the prober may be cut off itself, and the node is only
+//!   *unreachable* to it.
 //! - Parts of a cluster that were cut off find each other again unaided.
 //! - A node with IPv4 addresses alone and one with IPv6 addresses alone are members of one cluster, and know
 //!   of each other what nodes with both find. If none of those is left they are unreachable to each other.
@@ -112,7 +115,7 @@
 //!   earlier messages.
 //! - **Order of messages.** There is none, not even among the messages of one origin: each goes out
 //!   at once, in a tree of its own. An application that needs an order numbers its payloads.
-//! - **Protection from holders of the key.** They are trusted to relay faithfully. A false claim
+//! - **Protection from holders of the key.** They are trusted to pass on faithfully what others say. A false claim
 //!   about another node is corrected by that node: whatever orders claims (epoch, incarnation,
 //!   clock, version, number), the owner puts itself above the value that was claimed. So that it
 //!   always can, an epoch far ahead is not believed: see [`Epoch::horizon`]. A holder of the key
@@ -160,8 +163,8 @@
 //! | faults | `mutants` | mistakes that the tests of the laws build in, to see that they are found |
 //!
 //! A datagram comes in through `engine`: its header is parsed (`packet`), its tag checked (`seal`), its
-//! frames are decoded and checked as a whole (`wire`); then each frame goes to the part that its kind
-//! belongs to, which reads and changes the `picture` and leaves what it has to say in `out`. A deadline
+//! frames are decoded and checked as a whole (`wire`); then each frame goes to the part that is in charge of its
+//! type, which reads and changes the `picture` and leaves what it has to say in `out`. A deadline
 //! goes to its part in the same way. When the embedder polls, `engine` takes intents from `out`, writes
 //! them as frames from the picture of that moment, and seals them.
 //!
@@ -178,12 +181,13 @@
 //! | **incarnation** | counts how often a node has raised its claim in a life, to refute what was said or to move | the same in SWIM |
 //! | **claim** | what is known of a node, as one node tells another: life, incarnation, alive, down or left, and the locator | membership update (SWIM), heartbeat state |
 //! | **locator**, [`Locator`] | a node's name and the addresses at which it is reached, as it says itself | endpoint, advertised address |
-//! | **verdict**, *down* | the claim that a node is dead, with the nodes that found it silent (the frame `Verdict` is one verifier's report) | *confirm* (SWIM), *dead* (memberlist) |
+//! | **verdict**, *down* | what an accuser concludes from the reports of its verifiers, and then claims: that a node is dead | *confirm* (SWIM), *dead* (memberlist) |
 //! | **gone** | down or left, until it is forgotten | *dead*, *left* (memberlist) |
 //! | **lost** | down or unreachable: to be retried | *failed* (serf) |
 //! | **forgetting** | dropping all that is known of a gone node, after [`Config::forget_after`] (`repair::tombstones`) or to make room (`picture::room`) | reaping (serf) |
 //! | **left** | the claim of a node about itself that it departs | *leave* (SWIM, serf) |
 //! | **suspicion** | one node's own doubt, which it tells the suspect | the same in SWIM, where it is gossiped |
+//! | **report** | what one verifier has found so far: *looking*, *answers* or *silent*; the frame is called `Verdict` | acknowledgement of a ping-req (SWIM) |
 //! | **verifier** | a node that was asked to look at a suspect | ping-req target, indirect probe (SWIM); independent confirmation (Lifeguard) |
 //! | **unreachable** | silent, but no verifier was there, or fewer than half reported; a local status | partitioned, *unreachable* (Akka) |
 //! | **refutation** | a claim of a node about itself, above what was said of it | the same in SWIM |
@@ -208,7 +212,8 @@
 //! | **news**, **gatherer** | what everybody is to be told; the node that sends it for many | rumours; aggregator |
 //! | **piggyback** | frames that ride in packets that are sent anyway | the same in SWIM: gossip |
 //! | **message** | an application's bytes to all, to a group or to some nodes | user event (serf), broadcast |
-//! | **relay** | a node with addresses of both families, which probes and passes on for nodes that share none | relay, dual-stack host |
+//! | **relay** | a node with addresses of both families, which probes and passes on for nodes that share none; but [`Limits::relays`] and the counters `relayed`, `relay_retries` and `relay_handovers` are about copies of the tree | dual-stack host |
+//! | **type** of a frame, **kind** of an attribute | what the frame says; what the attribute is about | message type; key |
 //! | **greeting** | a node's own claim and a ping, the first that another hears of it | hello |
 //! | **bound** packet | a packet that only the receiver's present life accepts | challenge-response, replay protection |
 //! | **proven** sender, **vouch** | one that has sent a bound packet, or of which another node says that it has | authenticated peer; introduction |
@@ -251,9 +256,9 @@
 //!   once in two intervals. With probes in random order alone one peer in a hundred goes unprobed
 //!   for 4.6 intervals. In 99 cases of 100 all of 1,024 nodes know of a crash after 4.5 s rather
 //!   than 7.6 s.
-//! - **Time-outs follow measured round trips** of each peer (Jacobson), within bounds. A probe is
-//!   sent up to three times within half a window while the probing of others goes on. A fixed
-//!   time-out is either slow on a fast network or wrong on a slow one.
+//! - **Time-outs follow measured round trips** of each peer (Jacobson), within bounds. A probe has three
+//!   tries, which take four tenths of a window while round trips are short, and other peers are probed in the
+//!   meantime. A fixed time-out is either slow on a fast network or wrong on a slow one.
 //! - **With nobody to ask, a peer is *unreachable***, locally, and that is never gossiped: two
 //!   nodes cannot tell which of them is cut off. In clusters of eight or less a suspect is pinged
 //!   four times as often, to make up for missing verifiers.

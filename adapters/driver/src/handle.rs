@@ -125,7 +125,7 @@ impl Handle {
 
     /// Says goodbye, and ends once it is said: all that were told have acknowledged it, or
     /// [`Config::depart_timeout`](scalesmall_core::Config::depart_timeout) is over. The node runs on in
-    /// silence; drop its handles, or the node, to end it. A node that has departed already ends this at once.
+    /// silence; drop its handles, or the node, to end it: after [`spawn`](crate::spawn) the thread can be joined then. A node that has departed already ends this at once.
     ///
     /// Dropping this does not take the goodbye back.
     ///

@@ -4,18 +4,25 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use scalesmall_mio::{GroupKeys, GroupName, KeyRange, Node, Settings, spawn};
+//! use scalesmall_mio::{Event, Footing, GroupKeys, GroupName, KeyRange, Node, Settings, spawn};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKeys::published());
 //!     settings.seeds.push("127.0.0.1:4001".parse()?);
-//!     let (node, mut events, _) = spawn(Node::bind(&settings)?)?;
-//!     println!("{}", node.contacted(Duration::from_secs(5)).wait()?);
+//!     let (handle, mut events, thread) = spawn(Node::bind(&settings)?)?;
+//!     println!("{}", handle.contacted(Duration::from_secs(5)).wait()?);
 //!     let kitchen = GroupName::try_from("kitchen")?;
-//!     node.call(move |node| node.add_item(&kitchen, KeyRange::FULL, 80)).wait()??;
+//!     handle.call(move |node| node.add_item(&kitchen, KeyRange::FULL, 80)).wait()??;
 //!     while let Some(event) = events.next_event() {
 //!         println!("{event}");
+//!         if matches!(event, Event::Footing { to: Footing::Minority, .. }) {
+//!             break; // Cut off from most of the others.
+//!         }
 //!     }
+//!     handle.depart().wait()?;
+//!     // When the last handle is gone, the thread ends.
+//!     drop(handle);
+//!     thread.join().expect("no call panics")?;
 //!     Ok(())
 //! }
 //! ```

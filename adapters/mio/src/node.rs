@@ -117,8 +117,8 @@ impl Node {
     }
 }
 
-/// Runs `node` on a thread of its own until the last [`Handle`] is dropped; see
-/// [the driver's](scalesmall_driver::spawn).
+/// Runs `node` on a thread of its own until the last [`Handle`] is dropped. Returns a handle, by which calls are made;
+/// the events; and the thread, whose result is what ended the node otherwise, such as a socket that failed.
 ///
 /// # Errors
 ///

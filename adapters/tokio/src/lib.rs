@@ -3,31 +3,43 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use scalesmall_tokio::{GroupKeys, GroupName, KeyRange, Node, Settings, spawn};
+//! use scalesmall_tokio::{Event, Footing, GroupKeys, GroupName, KeyRange, Node, Settings, spawn};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let mut settings = Settings::new("127.0.0.1:4000".parse()?, GroupKeys::published());
 //!     settings.seeds.push("127.0.0.1:4001".parse()?);
-//!     let (node, mut events, _) = spawn(Node::bind(&settings)?)?;
-//!     println!("{}", node.contacted(Duration::from_secs(5)).await?);
+//!     let (handle, mut events, thread) = spawn(Node::bind(&settings)?)?;
+//!     println!("{}", handle.contacted(Duration::from_secs(5)).await?);
 //!     let kitchen = GroupName::try_from("kitchen")?;
-//!     node.call(move |node| node.add_item(&kitchen, KeyRange::FULL, 80)).await??;
+//!     handle.call(move |node| node.add_item(&kitchen, KeyRange::FULL, 80)).await??;
 //!     while let Some(event) = events.next().await {
 //!         println!("{event}");
+//!         if matches!(event, Event::Footing { to: Footing::Minority, .. }) {
+//!             break; // Cut off from most of the others.
+//!         }
 //!     }
+//!     handle.depart().await?;
+//!     // When the last handle is gone, the thread ends. It is one of the system, and joining it blocks for a moment.
+//!     drop(handle);
+//!     thread.join().expect("no call panics")?;
 //!     Ok(())
 //! }
 //! ```
 //!
 //! [`spawn`] runs the node on a thread of its own, so that tasks that block hold up neither the node nor what
-//! others think of it. A [`Handle`] brings calls to it, and its [`Events`] are a `Stream`. Without [`spawn`] the node
-//! runs in the task that awaits [`Node::next_event`] or [`Node::turn`]:
+//! others think of it. It gives a [`Handle`], which brings calls to the node, its [`Events`], which are a `Stream`,
+//! and the thread, to be joined. All other names that you need are here as well, below. The key of this example is
+//! known to everybody and taken on loopback only: `scalesmall keygen FILE` makes one of your own, for
+//! [`GroupKeys::from_file`].
+//!
+//! Without [`spawn`] the node runs in the task that awaits [`Node::next_event`] or [`Node::turn`]:
 //!
 //! ```no_run
 //! # async fn run(mut node: scalesmall_tokio::Node) -> std::io::Result<()> {
 //! use scalesmall_tokio::Event;
 //!
+//! // Says goodbye; the node has to run on until that has been heard.
 //! node.depart();
 //! while !matches!(node.next_event().await?, Event::Departed { .. }) {}
 //! # Ok(())
@@ -190,8 +202,9 @@ impl Node {
     }
 }
 
-/// Runs `node` on a thread of its own until the last [`Handle`] is dropped; see
-/// [the driver's](scalesmall_driver::spawn). The thread knows nothing of the runtime.
+/// Runs `node` on a thread of its own until the last [`Handle`] is dropped. Returns a handle, by which calls are made;
+/// the events; and the thread, whose result is what ended the node otherwise, such as a socket that failed.
+/// The thread knows nothing of the runtime.
 ///
 /// # Errors
 ///

@@ -25,8 +25,9 @@ pub(crate) struct Piggyback {
 }
 
 impl Piggyback {
-    /// Lets a frame ride along a few times for each doubling of the cluster (SWIM 4.1).
-    /// Frames that are not state, such as messages, are not taken.
+    /// Lets a frame ride along: twice for each doubling of the size of the cluster, and twice more (SWIM 4.1). Only
+    /// frames that state something about a subject do so: claims, attributes and records. All others, such as
+    /// messages, are ignored.
     pub(crate) fn board(&mut self, picture: &Picture, out: &mut Out, frame: Frame) {
         if mutated!(picture.config, PiggybackOff) {
             return;

@@ -25,7 +25,7 @@ macro_rules! limits {
         /// | `events`, `event_bytes` | changes are folded | | messages: refused, and come again |
         /// | `outbox`, `relays`, `piggyback` | the newest is left to repair, or comes again | | liveness for anything else |
         /// | `seeds` | the oldest | | |
-        /// | `inquiries` | requests of others | | |
+        /// | `inquiries` | requests of others; announcements of slowness | | |
         ///
         /// What gives way is no part of the [digest](crate::Engine::digest), so nodes with
         /// different limits have nothing to repair as long as each has room for the living nodes
@@ -141,7 +141,8 @@ limits! {
     /// forgotten, origins that do not live first.
     message_origins: u32 = 4_096, 1;
     /// Suspects that are watched, on this node's own account or for others, and pings that wait for
-    /// an answer. Beyond: requests are declined.
+    /// an answer. Beyond: requests are declined. As many peers that have announced to be slow are remembered; what
+    /// others announce beyond that is ignored and not counted, except by a suspicion that is running.
     inquiries: u32 = 512, 8;
     /// Receiving keys kept derived, a performance bound only.
     session_keys: u32 = 256, 1;

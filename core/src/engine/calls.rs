@@ -193,7 +193,9 @@ impl Engine {
     }
 
     /// Tells the others that this node expects to be slow for a while: for that long, a minute at
-    /// most, its silence does not count.
+    /// most, its silence is not held against it. A node that remembers as many announcements of this sort as
+    /// [`Limits::inquiries`](crate::Limits::inquiries) allows ignores others without a word, except that a
+    /// suspicion that it has already still waits for the time announced.
     pub fn announce_slow(&mut self, now: Instant, expected: Duration) {
         self.advance(now);
         let millis = u32::try_from(expected.as_millis()).unwrap_or(u32::MAX);

@@ -81,7 +81,7 @@ impl Engine {
         Took::All
     }
 
-    /// Applies what concerns this node. A message to a list is for those on it: a node that relays it may
+    /// Applies what concerns this node. A message to a list is for those on it: a node that passes it on may
     /// not be.
     fn apply_spread(&mut self, header: &Header, from: Ix, spread: &Spread, batch: &[Frame]) {
         let me = self.picture.me().id;

@@ -360,7 +360,7 @@ impl Probes {
     }
 
     fn fits(&self, picture: &Picture, ix: Ix) -> bool {
-        // With nobody to ask there is no better verdict than unreachable.
+        // With nobody to ask nothing better than unreachable comes of it.
         let hopeless = picture.state(ix).is_unreachable() && picture.ring.len() == 0;
         picture.is_watchable(ix) && !hopeless && !self.is_running(ix)
     }

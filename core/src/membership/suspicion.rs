@@ -231,7 +231,8 @@ impl Watches {
         self.arm(picture, out);
     }
 
-    /// Honours a peer's word that it will be slow.
+    /// Honours a peer's announcement that it will be slow. If as many as `inquiries` allows are remembered already, it
+    /// is dropped and not counted; a suspicion of the peer that is running waits for the time all the same.
     pub(crate) fn expect_slow(&mut self, picture: &Picture, ix: Ix, span: Duration) {
         let until = picture.now + span.min(picture.timing.slowest);
         self.slow.retain(|(other, until)| *other != ix && *until > picture.now);

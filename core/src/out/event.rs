@@ -13,7 +13,9 @@ use crate::out::message::{BroadcastId, Tag};
 use crate::packet::KeyId;
 use crate::topology::{KeyRange, OwnerChange, TimedItem};
 
-/// A change, with its cause. Replaying all events gives what the queries return.
+/// A change, with its cause. Replaying all events gives which peers there are, with their lives, statuses, metadata, traits
+/// and stamps, and all items and owners, as the queries return them. Figures that change all the time are in the queries
+/// alone: see [`Peer::rtt`](crate::Peer::rtt) and [`Peer::heard`](crate::Peer::heard).
 ///
 /// Of the changes to one subject that have not been polled yet only the last is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -332,7 +334,8 @@ pub enum Cause {
         /// That peer.
         by: NodeId,
     },
-    /// It did not answer this node's probe.
+    /// It left a probe of this node's unanswered, all three tries of it; so this node suspects it. Or another node has
+    /// told this one alone that the peer is down, and this node suspects it in order to find out.
     Unanswered,
     /// It answered this node.
     Answered,

@@ -29,7 +29,7 @@ pub(crate) enum Say {
     Pong { packet: u64, root: u64 },
     /// A ping that fills a datagram of this size, alone.
     PaddedPing { size: usize },
-    /// One copy of a batch under way, by its number; urgent if it carries claims.
+    /// One copy of a batch under way in the broadcast tree, by its number; urgent if it carries claims.
     Relay { copy: u64, urgent: bool },
     /// An entry for a peer that repairs.
     Held(Frame),
@@ -52,8 +52,9 @@ impl Say {
     }
 }
 
-/// Whether a frame concerns liveness or ends a wait for an answer. A challenge is not urgent, as
-/// anybody can provoke one; nor is `TooLarge`, which starts the sending of a message anew.
+/// Whether a frame goes out before those that are not urgent: it is about liveness, or it is an answer that the
+/// receiver waits for. Two such answers are not urgent all the same: a challenge, which anybody can provoke, and
+/// `TooLarge`, after which the receiver has a message to send anew.
 pub(crate) fn is_urgent(frame: &Frame) -> bool {
     matches!(
         frame,
@@ -85,7 +86,7 @@ impl Intent {
     }
 }
 
-/// Intents, those of liveness first, each kind in order; those for one receiver share packets.
+/// Intents, the urgent ones first, each sort in order; those for one receiver share packets.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Outbox {
     urgent: VecDeque<Intent>,

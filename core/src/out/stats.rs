@@ -142,7 +142,7 @@ counters! {
     /// The limit is `engine.limits.outbox`.
     outbox_full,
     /// Frames dropped because they do not fit, even alone, into a datagram that passes to the
-    /// receiver.
+    /// receiver, or because they break a rule of the format, such as that for the length of an attribute.
     frames_too_large,
     /// Packets dropped because this node and the receiver have no addresses of one family.
     packets_out_of_family,

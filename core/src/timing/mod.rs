@@ -53,8 +53,8 @@ timing! {
     /// The first wait before a watched peer is pinged again; it doubles. Several fit in the half
     /// window that verifiers look for.
     first_gap = |c| (c.min_timeout * 2 / 5).min(c.silence_window / 8), "";
-    /// The longest wait between two pings of a watched peer: eleven pings in all, tries included, before
-    /// a window ends.
+    /// The longest wait between two pings of a watched peer. With it the accuser has pinged a suspect eleven times when
+    /// the window ends: thrice by the probe, once with the suspicion, and once as it ends.
     longest_gap = |c| (c.silence_window / 8).max(c.min_timeout * 2 / 5), "";
     /// The same in a cluster of eight or less, where few or none can be asked to look: 22 pings in all
     /// have to fail. At 30 % loss that is one window of 2.7 million, with eleven one of 1,600
@@ -63,8 +63,8 @@ timing! {
     /// How long a verifier that is known to look is left alone before it is asked again: its report
     /// may be lost.
     word_again = |c| c.silence_window / 4, "at least late";
-    /// How long the missing reports of verifiers are waited for, after the window and after each
-    /// reminder. A report is asked for and comes back, so a wait shorter than that round trip never
+    /// How long the accuser waits for missing reports after each reminder, the first of which it sends when the window
+    /// ends. A report is asked for and comes back, so a wait shorter than that round trip never
     /// sees it (*wan grid*: with 100 ms whatever the round trip, a crash at 400 ms one way is known
     /// after 78 s, or never).
     report_wait = |c| c.min_timeout * 2 / 5, "at least late, of the slowest verifier that is missing; at most the longest time-out or usually late";
@@ -199,9 +199,10 @@ timing! {
     /// It is kept for at least this long.
     index_least = |_c| Duration::from_millis(50), "";
 
-    /// The least wait for the acknowledgement of a copy. It covers what a busy receiver takes, not the
-    /// way. Four tries wait for the same; then the wait doubles with each.
-    copy_wait = |_c| Duration::from_millis(8), "at least the peer's late or, if that is sooner, usually late and five quarters of the mean; from the fifth try on at least five quarters of late";
+    /// How long a copy waits for its acknowledgement before it is sent again, at least: the time that a busy receiver
+    /// takes. The way there and back is in the column before. The first four times that a copy is sent it waits
+    /// equally long, and from the fifth on twice as long each time.
+    copy_wait = |_c| Duration::from_millis(8), "at least late, or usually late if that is sooner, but in no case less than five quarters of the peer's mean round trip; from the fifth time on at least five quarters of late";
     /// The wait for an acknowledgement while nothing at all is known of round trips.
     copy_wait_unknown = |c| c.min_timeout * 2 / 25, "";
     /// How long a copy is left alone while the send rate holds output back. It bounds work, not

@@ -47,20 +47,21 @@ pub enum Frame {
     },
     /// An attribute of a node.
     Attribute {
-        /// Whose.
+        /// The node that the attribute is about, in the life in which it says so.
         life: Life,
-        /// What it is about.
+        /// What the attribute is about.
         kind: AttributeKind,
-        /// Counts its changes in that life.
+        /// Rises each time that the node sets this attribute in that life; the highest version counts.
         version: u64,
-        /// At most 512 bytes.
+        /// The content, at most 512 bytes.
         bytes: Bytes,
     },
-    /// A node expects to be slow for a while: its silence does not count until then.
+    /// A node expects to be slow for a while, and until then its silence is not held against it: no window of a
+    /// suspicion of it ends.
     Slow {
-        /// Who.
+        /// The node that will be slow.
         life: Life,
-        /// For how many milliseconds from the arrival on.
+        /// For how many milliseconds, counted from the arrival of the frame; a minute at most counts.
         millis: u32,
     },
     /// An application message.
@@ -74,7 +75,8 @@ pub enum Frame {
         /// The milliseconds that are left of the window of silence.
         millis: u32,
     },
-    /// What came of a [`Frame::Verify`].
+    /// A verifier's report: what has come of a [`Frame::Verify`] so far. What the accuser makes of all reports is the
+    /// verdict in the sense of the glossary: the claim *down*.
     Verdict {
         /// The suspect.
         suspect: Life,
@@ -280,7 +282,7 @@ pub enum Route {
         /// Whether those whom a speaker looks after are meant too.
         covered: bool,
     },
-    /// These. A receiver that is not one of them relays the frames to them.
+    /// These. A receiver that is not one of them passes the frames on to them.
     Listed(alloc::vec::Vec<NodeId>),
 }
 

@@ -32,9 +32,9 @@
 //! ahead](crate::Epoch::horizon); and the packet number is fresh (below). Any other packet changes
 //! one counter, named after the first test that failed, and nothing else.
 //!
-//! **Version rule.** A change that an older node could misread raises the version, and nodes refuse
-//! versions that they do not speak. Within a version only new frame types are added, from the next free number on,
-//! and nothing may go wrong at a node that skips them.
+//! **Version rule.** A node refuses packets of a version that it does not speak. A change of the format that a node of
+//! the version before would misread takes the next version. All that may change within a version is that types of
+//! frames are added, with the next free numbers, and only such that nothing goes wrong at a node that skips them.
 //!
 //! # Suites and keys
 //!
@@ -103,10 +103,10 @@
 //!
 //! # Frames
 //!
-//! A frame begins with its type in one byte. Types up to `0x0f` have the fields below and no
-//! length; those that are not listed are malformed. All others have a varint with the length of the
-//! rest of the frame, and are skipped where the type is not known. A known frame must end where its
-//! fields end. A packet has at most [1,024](MAX_FRAMES) frames, skipped ones included, tables not.
+//! A frame begins with its **type** in one byte. (An attribute has a **kind**: [below](#attributes).) A frame of a type
+//! up to `0x0f` has the fields below and no length; one of such a type that is not listed is malformed. In a frame of
+//! any other type a varint follows with the length of the rest of the frame, and a reader that does not know the
+//! type skips the frame. A frame of a known type must end where its fields end. A packet has at most [1,024](MAX_FRAMES) frames, skipped ones included, tables not.
 //!
 //! | type | frame | fields |
 //! |---|---|---|
@@ -120,11 +120,11 @@
 //! | `0x12` | [`Claim`](Frame::Claim) | claim: life, incarnation (varint), bits (1), then an id for each bit of `0x04` accuser, `0x08` and `0x10` confirmed by; then the age in seconds (varint, not 0) for bit `0x20`; then a [locator](#names-and-locators) for bit `0x40`; the low two bits are 0 alive, 1 down, 2 left |
 //! | `0x13` | [`Record`](Frame::Record) | group, life of the owner, since, floor, clock less since, target less clock (4 varints), writes to the end |
 //! | `0x14` | [`Attribute`](Frame::Attribute) | life, kind (1), version (varint), at most [512](MAX_ATTRIBUTE) bytes to the end |
-//! | `0x15` | [`Slow`](Frame::Slow) | life, milliseconds (varint) |
+//! | `0x15` | [`Slow`](Frame::Slow) | life of the node that will be slow, milliseconds (varint) |
 //! | `0x16` | [`Message`](Frame::Message) | life of the origin, sequence (varint), tag (varint), 0 or the group plus 1 (varint), bytes to the end |
 //! | `0x17` | [`Spread`](Frame::Spread) | route (1: 0 ring, 1 ring in a group, 2 list, 3 and 4 as 0 and 1 with those whom a speaker covers), hops (1), frames (1, not 0), how many packets ago it was tried first (varint, 0 in a first try), then if that is not 0 how many spreads came before it there (varint), then from (4) and until (4) and for routes 1 and 4 the group, or ids to the end |
 //! | `0x18` | [`Verify`](Frame::Verify) | life of the suspect, milliseconds (varint) |
-//! | `0x19` | [`Verdict`](Frame::Verdict) | life of the suspect, finding (1: 0 looking, 1 answers, 2 silent) |
+//! | `0x19` | [`Verdict`](Frame::Verdict), a verifier's report | life of the suspect, finding (1: 0 looking, 1 answers, 2 silent) |
 //! | `0x1a` | [`Suspicion`](Frame::Suspicion) | none |
 //! | `0x1b` | [`Want`](Frame::Want) | group, life of the owner, since (varint) |
 //! | `0x1c` | [`Ranges`](Frame::Ranges) | to the end: from less the `to` before plus 1 (varint), to (8), sum (8), count (varint) |
@@ -139,9 +139,9 @@
 //! | `0x25` | [`Lacking`](Frame::Lacking) | from (8), to (8), [elements](#coded-symbols) (5 each) to the end |
 //! | `0x26` | [`Padding`](Frame::Padding) | any bytes to the end |
 //! | `0x27` | [`Narrow`](Frame::Narrow) | none |
-//! | `0x28` | [`TooLarge`](Frame::TooLarge) | packet number (varint), bytes (2) |
-//! | `0x29` | [`Undelivered`](Frame::Undelivered) | sequence (varint), bytes (2) |
-//! | `0x2a` | [`Counted`](Frame::Counted) | packet number (varint), bits of its tag (2), highest packet number (varint), bits of its tag (2) |
+//! | `0x28` | [`TooLarge`](Frame::TooLarge) | packet number (varint), bytes of the longest payload that the sender passes on (2) |
+//! | `0x29` | [`Undelivered`](Frame::Undelivered) | sequence of the message (varint), bytes of the longest payload that passes (2) |
+//! | `0x2a` | [`Counted`](Frame::Counted) | number of the refused packet (varint), the first bits of its tag (2), highest packet number (varint), the first bits of that packet's tag (2) |
 //! | `0x2b` | [`Seen`](Frame::Seen) | address (4 or 16), port (2) |
 //! | `0x2c` | [`Drains`](Frame::Drains) | stamp (varint) |
 //! | `0x2d` | [`Noted`](Frame::Noted) | stamp of the receiver (varint), of the sender or 0 (varint) |
@@ -162,7 +162,7 @@
 //! 2^64 - 1. A clock or target that does not fit 64 bits is malformed.
 //!
 //! **Spreads and numbered batches** do not nest, and the frames that they announce must be there.
-//! Those may be claims, records, attributes, slow nodes, messages, `Heard` and `Vouch`. Any other
+//! Those may be claims, records, attributes, `Slow`, messages, `Heard` and `Vouch`. A frame of any other
 //! known type among them is malformed, because it says something to one receiver or about one
 //! packet. Frames of unknown types count among them, but are not passed on by a node that does not
 //! know them; it lowers the number by those, and ignores a spread of which nothing is left.
@@ -230,9 +230,9 @@
 //! |---|---|---|
 //! | 1 | flags | `0x01` it can open a wrapped key; the others are 0, and ignored |
 //! | 2 | key id | the key that it sends with |
-//! | 4 | generation | of the highest key that it holds |
-//! | 1 | count | at most 8 |
-//! | 2 each | key ids | all that it holds and that have not leaked there |
+//! | 1 | count | how many keys follow, at most 8: all that it holds and has not marked as leaked |
+//! | 1 | replaced | bit *n*, from the lowest one on, belongs to key *n* of those that follow, counted from 0: the node has used it and gone to a higher one; the bits beyond the count are 0, and ignored |
+//! | 6 each | keys | key id (2), generation (4); written by rising id, and read in any order |
 //! | 0 or 57 | offer | a wrapped key |
 //!
 //! Anything else is as if it had said nothing. A **wrapped key** is the id of the key that opens it (2), the id of the

@@ -8,7 +8,8 @@ use core::num::NonZeroU64;
 use super::*;
 use crate::base::{Epoch, GroupName, Life, Liveness, NodeId, NodeName};
 use crate::claims::{AttributeKind, Locator};
-use crate::seal::{ClusterName, Key, Keyring, Opener, Sealer, Suite};
+use crate::packet::KeyId;
+use crate::seal::{ClusterName, Key, KeyState, Keyring, Opener, Sealer, Suite};
 use crate::topology::{KeyRange, Op, RecordDelta, Write};
 
 const TEXT: &str = include_str!("vectors.md");
@@ -308,6 +309,62 @@ fn authenticated_packets_are_as_specified() {
 #[test]
 fn sealed_packets_are_as_specified() {
     packets_are_as_specified(Suite::Sealed, "sealed ");
+}
+
+/// The key that a rotation brings.
+#[cfg(feature = "seal")]
+fn rotated() -> Key {
+    Key::sealed(core::array::from_fn(|at| 0x20 + at as u8))
+}
+
+/// A ring in the middle of a rotation.
+#[cfg(feature = "seal")]
+fn rotating() -> Keyring {
+    let mut ring = Keyring::new(key(Suite::Authenticated));
+    ring.hold(crate::seal::HeldKey::of_rotation(rotated(), 1)).unwrap();
+    ring
+}
+
+#[cfg(feature = "seal")]
+#[test]
+fn keys_that_travel_are_written_as_specified() {
+    let mut ring = rotating();
+    let offered = ring.highest().clone();
+    let offer =
+        crate::seal::Wrap::new(&cluster(), &ring.get(ring.primary()).unwrap().key, &offered);
+    let state = KeyState::of(&ring, Some(offer));
+    assert_eq!(state.to_bytes(), packet("keys of a node that offers one"));
+    ring.set_primary(offered.key.id()).unwrap();
+    let state = KeyState::of(&ring, None);
+    assert_eq!(state.to_bytes(), packet("keys of a node that has replaced one"));
+}
+
+#[test]
+fn keys_that_travel_are_read_as_specified() {
+    let [old, new] = [KeyId::from_bits(0x3e49), KeyId::from_bits(0xee8b)];
+    for (title, in_use, replaced, offers) in [
+        ("keys of a node that offers one", old, false, true),
+        ("keys of a node that has replaced one", new, true, false),
+    ] {
+        let state = KeyState::from_bytes(&packet(title)).unwrap();
+        assert!(state.unwraps, "{title}");
+        assert_eq!(state.in_use, in_use, "{title}");
+        let held: Vec<_> =
+            state.held.iter().map(|it| (it.id, it.generation, it.replaced)).collect();
+        assert_eq!(held, [(old, 0, replaced), (new, 1, false)], "{title}");
+        let offer = state.offer.map(|offer| (offer.under, offer.id, offer.generation));
+        assert_eq!(offer, offers.then_some((old, new, 1)), "{title}");
+    }
+}
+
+#[cfg(feature = "seal")]
+#[test]
+fn a_wrapped_key_that_travels_is_opened_as_specified() {
+    let state = KeyState::from_bytes(&packet("keys of a node that offers one")).unwrap();
+    let ring = Keyring::new(key(Suite::Authenticated));
+    let taken = state.offer.unwrap().open(&cluster(), &ring).unwrap();
+    assert_eq!((taken.key.id(), taken.generation), (rotated().id(), 1));
+    assert_eq!(taken.key.expose_secret(), rotated().expose_secret());
 }
 
 #[test]

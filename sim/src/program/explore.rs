@@ -29,11 +29,7 @@ pub(crate) struct Explore {
     /// is `lan`; `#` begins a remark
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "runs", "node_seconds", "kind"])]
     seeds: Option<PathBuf>,
-    /// Draw worlds of this kind alone: lan, wan, mixed (delays), narrow (paths), small (clusters),
-    /// settings (that differ), setback (to snapshots), copies (of nodes), hostile (a member that lies) or
-    /// moving (to other addresses)
-    /// [default: the seed draws the kind as well]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = Kind::help("Draw worlds of this kind alone", "the seed draws the kind as well"))]
     kind: Option<Kind>,
     /// The most scenarios
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]

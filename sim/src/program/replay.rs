@@ -33,8 +33,7 @@ pub(crate) struct Replay {
     seed: Option<u64>,
     #[command(flatten)]
     changes: Changes,
-    /// Of a random scenario: the kind of world [default: lan]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = Kind::help("Of a random scenario: the kind of world", Kind::default().name()))]
     kind: Option<Kind>,
     /// Of a random scenario: the most faults, as `explore` was given it [default: as there]
     #[arg(long, value_parser = faults())]

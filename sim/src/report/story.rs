@@ -193,7 +193,7 @@ pub(super) const SUBJECTS: [Subject; 14] = [
     },
     Subject {
         title: "Members that lie",
-        words: "A holder of the key sends packets that no engine sends: each kind of frame, each wrapping, each \
+        words: "A holder of the key sends packets that no engine sends: each type of frame, each wrapping, each \
                 extreme value, once or all the time. The figures tell how long healthy nodes are hidden \
                 because of it, and how many bytes go to strangers for each byte that it sends.",
         scenarios: &["faulty-*"],

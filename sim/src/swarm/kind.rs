@@ -87,6 +87,13 @@ impl Kind {
         }
     }
 
+    /// What a program says of an option that takes one of them, in one line.
+    #[must_use]
+    pub fn help(what: &str, default: &str) -> String {
+        let [names @ .., last] = Self::ALL.map(Self::name);
+        format!("{what}: {} or {last} [default: {default}]", names.join(", "))
+    }
+
     /// Under which name its worlds are counted.
     pub(super) const fn worlds(self) -> &'static str {
         match self {

@@ -245,30 +245,56 @@ fn only_what_is_said_to_all_is_announced() {
         }
     }
     assert!(seen[0] > 1_000 && seen[1] > 1_000);
-    let spread = |frame: &[u8]| [&[0x17, 4, 2, 1, 1, 0], frame].concat();
-    let numbered = |frame: &[u8]| [&[0x22, 2, 7, 1], frame].concat();
+    // A table of one group, for the frames that need it.
+    let group = [0x11, 2, 1, b'g'];
+    let alone = |frame: &[u8]| [&group, frame].concat();
+    let spread = |frame: &[u8]| [&group[..], &[0x17, 4, 2, 1, 1, 0], frame].concat();
+    let numbered = |frame: &[u8]| [&group[..], &[0x22, 2, 7, 1], frame].concat();
+    let everything = |head: [u8; 2], tail: &[u8]| [&head[..], &[0; 8], &[255; 8], tail].concat();
     let not_for_all: &[&[u8]] = &[
         &[0x01, 0, 0, 0, 0, 0, 0, 0, 0],
         &[0x02, 1],
+        &[0x03, 1, 0, 0, 0, 0, 0, 0, 0, 0],
         &[0x04, 1],
         &[0x05, 1],
         &[0x17, 4, 2, 1, 1, 0],
         &[0x18, 2, 0, 0],
         &[0x19, 2, 0, 0],
         &[0x1a, 0],
+        &[0x1b, 3, 0, 0, 0],
         &[0x1c, 0],
+        &everything([0x1d, 20], &[0, 0, 0, 0]),
         &[0x20, 8, 0, 0, 0, 0, 0, 0, 0, 9],
         &[0x21, 1, 1],
         &[0x22, 2, 1, 0],
         &[0x23, 2, 1, 0],
+        &everything([0x24, 17], &[0]),
+        &everything([0x25, 16], &[]),
         &[0x26, 0],
         &[0x27, 0],
         &[0x28, 3, 1, 0, 0],
         &[0x29, 3, 1, 0, 0],
+        &[0x2a, 6, 1, 0, 0, 1, 0, 0],
+        &[0x2b, 6, 10, 0, 0, 1, 0, 5],
+        &[0x2c, 1, 1],
+        &[0x2d, 2, 1, 0],
     ];
+    let for_all = [
+        kind::CLAIM,
+        kind::RECORD,
+        kind::ATTRIBUTE,
+        kind::SLOW,
+        kind::MESSAGE,
+        kind::HEARD,
+        kind::VOUCH,
+    ];
+    let tables = [kind::IDS, kind::GROUPS];
+    let types = kind::ALL.iter().copied().filter(|of| !tables.contains(of));
+    let listed: Vec<u8> = not_for_all.iter().map(|frame| frame[0]).collect();
+    assert_eq!(listed, types.filter(|of| !for_all.contains(of)).collect::<Vec<u8>>());
     for frame in not_for_all {
-        let alone = if frame[0] == 0x17 { Err(WireError::Malformed) } else { Ok(()) };
-        assert_eq!(decoded(v4(), frame).map(drop), alone, "{frame:?}");
+        let expected = if frame[0] == kind::SPREAD { Err(WireError::Malformed) } else { Ok(()) };
+        assert_eq!(decoded(v4(), &alone(frame)).map(drop), expected, "{frame:?}");
         assert_eq!(decoded(v4(), &spread(frame)), Err(WireError::Malformed), "{frame:?}");
         assert_eq!(decoded(v4(), &numbered(frame)), Err(WireError::Malformed), "{frame:?}");
     }

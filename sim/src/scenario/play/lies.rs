@@ -25,7 +25,7 @@ pub(super) struct Liar<'a> {
 }
 
 impl Liar<'_> {
-    /// A packet of one kind of frame, or of several.
+    /// A packet of frames of one type, or of several.
     pub(super) fn packet(&mut self, node: usize) -> Forged {
         let nodes = self.sim.len() as u64;
         let other = (node as u64 + self.random.between(1, nodes - 1)) % nodes;
