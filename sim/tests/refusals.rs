@@ -82,7 +82,7 @@ fn a_number_out_of_bounds_is_refused_with_line_and_bounds() {
         ("nodes = 1 }", "nodes = 1.5 }", "line 7", "a whole number, 0 or more"),
     ] {
         let error = wrong(from, to);
-        assert!(error.contains(line) && error.contains("expected a whole number of 0"), "{error}");
+        assert!(error.contains(line) && error.contains("expected a whole number"), "{error}");
         assert!(error.contains(most), "{error}");
     }
 }
