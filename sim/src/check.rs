@@ -383,8 +383,13 @@ impl fmt::Display for Failure {
             writeln!(f, "  {name:<10} {value}")?;
         }
         writeln!(f, "  state      {}", self.state)?;
-        for record in &self.records {
-            writeln!(f, "  {record}")?;
+        for burst in self.records.chunk_by(Entry::repeats) {
+            let [first, .., last] = burst else {
+                burst.iter().try_for_each(|record| writeln!(f, "  {record}"))?;
+                continue;
+            };
+            let until = Instant::from_nanos(last.at);
+            writeln!(f, "  {first}, {} times until {until}", burst.len())?;
         }
         if self.records.is_empty() {
             writeln!(f, "  of these nodes nothing is among the last {KEPT} things that happened")?;

@@ -142,6 +142,7 @@
 //! | | `link` | what a link does to a datagram: delay, loss, order |
 //! | | `trace` | a rolling hash of everything, and the last records for a person to read |
 //! | ground | `addresses` | which addresses nodes have, and which node has an address |
+//! | | `checks` | how much is checked |
 //! | | `counts` | counts of faults, and of the fates of datagrams |
 //! | | `datagrams` | datagrams that are under way |
 //! | | `moment` | how matters stood at a moment, and what was done at another |
@@ -210,6 +211,7 @@
 
 mod addresses;
 mod check;
+mod checks;
 mod counts;
 mod datagrams;
 mod drawing;
@@ -238,6 +240,7 @@ mod written;
 
 pub use addresses::Family;
 pub use check::{Broken, Failure, Law};
+pub use checks::Checks;
 pub use counts::{Fates, Faults};
 pub use link::{Delay, Link};
 pub use moment::{Mark, Moment, Seen, Series};
@@ -248,8 +251,8 @@ pub use queue::Queue;
 pub use random::{Random, Ratio};
 pub use sample::{Millis, Sample};
 pub use sim::{
-    Answers, Birth, Build, CatchUp, Film, Forged, Incident, Meter, Protocol, Sending, Sighting,
-    Sim, Tap, Usage, Watch, lan, local, seed_from_env, wan,
+    Answers, Birth, Build, CatchUp, Film, Forged, Incident, Meter, Passage, Protocol, Sending,
+    Sighting, Sim, Tap, Usage, Watch, lan, local, seed_from_env, wan,
 };
 pub use trace::{Entry, What};
 pub use view_changes::{Cause, Change, Sights};

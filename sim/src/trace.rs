@@ -54,6 +54,13 @@ pub enum What {
     Verb(&'static str),
 }
 
+impl Entry {
+    /// Whether the same happened to the same node as in another entry.
+    pub(crate) fn repeats(&self, other: &Self) -> bool {
+        (self.node, self.what) == (other.node, other.what)
+    }
+}
+
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:>14} node {:<5} ", Instant::from_nanos(self.at).to_string(), self.node)?;
@@ -108,7 +115,8 @@ impl Trace {
         self.hash = mix(self.hash.rotate_left(5) ^ at) ^ mix(content ^ (node as u64) << 40);
     }
 
-    /// The last entries that concern one of `nodes`, oldest first; of all nodes if there are none.
+    /// The last entries that concern one of `nodes`, oldest first; of all nodes if there are none. What
+    /// repeats the entry before it does not count: all of it is returned.
     pub(crate) fn last(&self, nodes: &[usize], count: usize) -> Vec<Entry> {
         let concerned = |entry: &&Entry| {
             let other = match entry.what {
@@ -120,8 +128,15 @@ impl Trace {
                 || nodes.contains(&entry.node)
                     && other.is_none_or(|other| nodes.len() < 2 || nodes.contains(&other))
         };
-        let mut last: Vec<Entry> =
-            self.ring.iter().rev().filter(concerned).take(count).copied().collect();
+        let mut last: Vec<Entry> = Vec::new();
+        let mut lines = 0;
+        for entry in self.ring.iter().rev().filter(concerned) {
+            lines += usize::from(!last.last().is_some_and(|later| later.repeats(entry)));
+            if lines > count {
+                break;
+            }
+            last.push(*entry);
+        }
         last.reverse();
         last
     }
@@ -159,5 +174,23 @@ impl Write for HashSink {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_counts_as_one_of_the_last_entries() {
+        let mut trace = Trace::new(1);
+        trace.note(0, 1, What::Verb("started"));
+        trace.note(1, 1, What::Timeout);
+        (2..100).for_each(|at| trace.note(at, 1, What::Event));
+        trace.note(100, 2, What::Event);
+        trace.note(101, 1, What::Event);
+        assert_eq!(trace.last(&[1], 1).len(), 99, "of node 1 nothing lies between");
+        let last = trace.last(&[], 4);
+        assert_eq!((last[0].what, last.len()), (What::Timeout, 101));
     }
 }

@@ -1,8 +1,8 @@
 //! A failure explains itself: what was waited for, whom it is about, and why.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop")]
 
-use scalesmall_sim::Failure;
 use scalesmall_sim::scenario::{Options, Scenario, play};
+use scalesmall_sim::{Entry, Failure, What};
 
 fn failure(steps: &str) -> Failure {
     let text = format!(
@@ -99,4 +99,20 @@ fn pictures_that_differ_are_told() {
     assert!(why(&failure, "whom").starts_with(whom), "{text}");
     assert!(why(&failure, "why").contains("shows 0 ranges"), "{text}");
     is_readable(&failure);
+}
+
+/// A burst of one event takes one line, and does not push out what came before it.
+#[test]
+fn what_repeats_itself_takes_one_line_of_the_log() {
+    let mut failure = failure(
+        "[[steps]]\nsplit = { these = [0] }\n[[steps]]\nawait = { what = \"split\", within = \"1ms\" }\n",
+    );
+    let entry = |at, what| Entry { at, node: 1, what };
+    failure.records = (1..=30).map(|at| entry(at * 1_000_000, What::Event)).collect();
+    failure.records.push(entry(31_000_000, What::Timeout));
+    failure.records.push(entry(32_000_000, What::Event));
+    let text = failure.to_string();
+    assert_eq!(text.matches("reports an event").count(), 2, "{text}");
+    assert!(text.contains("reports an event, 30 times until 0.030"), "{text}");
+    assert!(text.contains("has a deadline\n"), "{text}");
 }

@@ -122,7 +122,7 @@ fn file(way: &[&str], table: Table) -> String {
         at(&mut file, &way[..3]).as_table_mut().unwrap().insert("lasts".into(), "60s".into());
     }
     // What is about zones needs some, and links between them.
-    let names_zones = table.contains_key("zone") || table.contains_key("to");
+    let names_zones = ["zone", "to", "between"].iter().any(|key| table.contains_key(*key));
     if way.first() == Some(&"steps") && names_zones || way.contains(&"routes") {
         let zones = "zone = [{ name = \"a\", nodes = [0, 3] }, { name = \"b\", nodes = [4, 6] }, \
                      { name = \"c\", nodes = [7, 9] }]\nbetween = {}\n";

@@ -75,14 +75,14 @@ fn a_number_out_of_bounds_is_refused_with_line_and_bounds() {
     for (from, to, line, most) in [
         ("seeds = 3", "seeds = 99999999999", "line 3", "0 to 4294967295"),
         ("seeds = 3", "seeds = \"3\"", "line 3", "0 to 4294967295"),
-        ("nodes = 5", "nodes = 5.0", "line 5", "0 to 9223372036854775807"),
-        ("nodes = 5", "nodes = -5", "line 5", "0 to 9223372036854775807"),
+        ("nodes = 5", "nodes = 5.0", "line 5", "a whole number, 0 or more"),
+        ("nodes = 5", "nodes = -5", "line 5", "a whole number, 0 or more"),
         ("nodes = 5", "nodes = 5\nzones = 70000", "line 6", "0 to 65535"),
         ("nodes = 5", "nodes = 5\nsettings = { verifiers = 300 }", "line 6", "0 to 255"),
-        ("nodes = 1 }", "nodes = 1.5 }", "line 7", "0 to 9223372036854775807"),
+        ("nodes = 1 }", "nodes = 1.5 }", "line 7", "a whole number, 0 or more"),
     ] {
         let error = wrong(from, to);
-        assert!(error.contains(line) && error.contains("expected a whole number of 0"), "{error}");
+        assert!(error.contains(line) && error.contains("expected a whole number"), "{error}");
         assert!(error.contains(most), "{error}");
     }
 }

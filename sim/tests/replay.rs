@@ -140,3 +140,72 @@ fn a_replayed_scenario_is_drawn_if_it_is_asked_for() {
         "{page}"
     );
 }
+
+/// Of a grid one point is played, which is named with the way to another one.
+#[test]
+fn a_replay_of_a_grid_names_the_point_that_it_plays() {
+    let folder = folder("grid-point");
+    let grid = "name = \"grid\"\n[grid]\n\"cluster.nodes\" = [2, 3]\n\
+                \"cluster.link.loss\" = [\"0%\", \"10%\"]\n[cluster]\nnodes = 4\n[[steps]]\nrun = \"1s\"\n\
+                [[steps]]\nsplit = { these = [0] }\n[[steps]]\nawait = { what = \"split\", within = \"1ms\" }\n";
+    let file = written(&folder, "grid.toml", grid);
+    let first = replay(&[&file]);
+    let (said, table) = (text(&first.stderr), text(&first.stdout));
+    assert!(
+        said.contains(
+            "at loss 0%, nodes 2, the first of 4 points of the grid: another is chosen with"
+        ) && said.contains("--set cluster.link.loss= --set cluster.nodes="),
+        "{said}"
+    );
+    assert!(table.starts_with("grid at loss 0%, nodes 2 FAILED: 2 nodes"), "{table}");
+    assert!(table.contains("--set cluster.link.loss=0% --set cluster.nodes=2"), "{table}");
+    let one = ["--set", "cluster.link.loss=10%"];
+    let part = replay(&[&[file.as_str()][..], &one].concat());
+    assert!(text(&part.stderr).contains("the first of 2 points"), "{}", text(&part.stderr));
+    assert!(text(&part.stdout).starts_with("grid at loss 10%, nodes 2 FAILED"));
+    let chosen = replay(&[&[file.as_str(), "--nodes", "3"][..], &one].concat());
+    assert!(!text(&chosen.stderr).contains("points"), "{}", text(&chosen.stderr));
+    assert!(text(&chosen.stdout).starts_with("grid at loss 10%, nodes 3 FAILED: 3 nodes"));
+}
+
+#[test]
+fn a_recording_that_is_named_twice_is_refused() {
+    let folder = folder("twice");
+    let [one, copy] = ["one", "copy"].map(|name| written(&folder, name, &recording()));
+    for other in [&one, &copy] {
+        let twice = replay(&[&one, other]);
+        let said = text(&twice.stderr);
+        assert_eq!(twice.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("the same recording as") && said.contains("name each once"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn how_much_is_checked_is_said_and_changes_nothing() {
+    let folder = folder("checks");
+    let file = written(&folder, "two.toml", SCENARIO);
+    let run = |checks: &[&str], more: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_scalesmall-sim"));
+        let ran =
+            program.args(["run", &file, "--seeds", "1"]).args(checks).args(more).output().unwrap();
+        text(&ran.stdout) + &text(&ran.stderr)
+    };
+    assert!(!run(&[], &[]).contains("checks"));
+    let hash = |lines: &str| {
+        let value = lines.split("\"hash\":\"").nth(1).unwrap();
+        value[..16].to_owned()
+    };
+    let whole = run(&["--checks", "all"], &["--json"]);
+    for checks in ["light", "none"] {
+        let arguments = ["--checks", checks];
+        let table = run(&arguments, &[]);
+        assert!(table.contains(&format!("2 nodes, 1 run, checks {checks}. ")), "{table}");
+        let lines = run(&arguments, &["--json"]);
+        assert!(lines.contains(&format!("\"checks\":\"{checks}\"")), "{lines}");
+        assert_eq!(hash(&lines), hash(&whole));
+    }
+    assert!(run(&["--checks", "few"], &[]).contains("checks are all, light or none"));
+}

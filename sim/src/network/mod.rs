@@ -205,6 +205,11 @@ impl Network {
         self.filters.retain(|(other, _)| *other != rule);
     }
 
+    /// The zone of a node.
+    pub(crate) fn zone_of(&self, node: usize) -> u16 {
+        self.zones.get(node).copied().unwrap_or_default()
+    }
+
     pub(crate) fn has_cuts(&self) -> bool {
         !self.cuts.is_empty() || !self.lossy.is_empty()
     }

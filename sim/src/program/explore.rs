@@ -9,6 +9,7 @@ use std::time::Instant;
 use clap::Args;
 use clap::builder::TypedValueParser;
 use indicatif::ProgressBar;
+use scalesmall_sim::Checks;
 use scalesmall_sim::scenario::{Options, Played, Scenario, Span, play};
 use scalesmall_sim::swarm::{Bounds, Kind, Totals, sample_of, shrink};
 
@@ -54,6 +55,10 @@ pub(crate) struct Explore {
     /// How many runs at once [default: one per core]
     #[arg(long, value_parser = jobs())]
     jobs: Option<u16>,
+    /// How much is checked: all; light, each event but not what nodes show in between; or none of
+    /// either. What happens is the same
+    #[arg(long, value_name = "HOW", default_value_t)]
+    checks: Checks,
     /// Go on after a failure; tell the seed and the broken rule of each, and shrink none
     #[arg(long)]
     all: bool,
@@ -123,7 +128,11 @@ impl Shared<'_> {
             "scalesmall-sim replay --kind {kind} --seed {seed} --nodes {nodes} --faults {faults}"
         );
         rerun += &self.asked.spoil(&mut scenario);
-        let played = play(&scenario, seed, Options { rerun, ..Options::default() });
+        let played = play(
+            &scenario,
+            seed,
+            Options { rerun, checks: self.asked.checks, ..Options::default() },
+        );
         let trace = played.hash.wrapping_mul(seed | 1);
         self.trace.fetch_add(trace, Ordering::Relaxed);
         let mut totals = lock(&self.totals);
@@ -179,8 +188,14 @@ pub(crate) fn explore(asked: &Explore) -> Outcome {
     let mut failed = core::mem::take(&mut *lock(&shared.failed));
     failed.sort_by_key(|(world, ..)| *world);
     let (worlds, trace) = (totals.worlds(), shared.trace.load(Ordering::Relaxed));
-    let text =
-        format!("{totals}trace {trace:016x}\n{} of {worlds} worlds broke a rule\n", failed.len());
+    let checks = match asked.checks {
+        Checks::All => String::new(),
+        checks => format!(", checks {checks}"),
+    };
+    let text = format!(
+        "{totals}trace {trace:016x}\n{} of {worlds} worlds broke a rule{checks}\n",
+        failed.len()
+    );
     print(text.as_bytes())?;
     let seen = if asked.node_seconds.is_some() { totals.node_seconds() } else { worlds };
     let share = shared.progress.length().unwrap_or(0);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use scalesmall_sim::Checks;
 use scalesmall_sim::report::Runs;
 use scalesmall_sim::scenario::{Options, Scenario, play};
 
@@ -22,6 +23,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) first: u64,
     pub(crate) seeds: u32,
     pub(crate) jobs: Option<u16>,
+    /// How much is checked.
+    pub(crate) checks: Checks,
     /// How far apart the moments of what is drawn are, in nanoseconds.
     pub(crate) every: Option<u64>,
     /// Which of all runs are played; they are counted from `turn` on.
@@ -60,6 +63,7 @@ fn play_seeds(changes: &str, scenario: Scenario, plan: &Plan<'_>, first: u64) ->
             let options = Options {
                 every: plan.every,
                 tap: None,
+                checks: plan.checks,
                 rerun: format!("scalesmall-sim replay {file}{changes} --seed {seed}"),
             };
             let played = play(&scenario, seed, options);

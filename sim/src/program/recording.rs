@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use scalesmall_core::Event;
+use scalesmall_core::{Epoch, Event, NodeId};
 use scalesmall_driver::GroupKeys;
 use scalesmall_sim::report::Recordings;
 
@@ -55,6 +55,8 @@ pub(crate) fn open(file: &Path) -> Result<Replayable, String> {
 #[derive(Default)]
 pub(crate) struct Replays {
     pub(crate) seen: Recordings,
+    /// The node, the life and the number of calls of each, and its file.
+    known: Vec<((NodeId, Epoch, u64), String)>,
     /// How many were cut off within a line: more was recorded than is there.
     pub(crate) cut: usize,
 }
@@ -96,6 +98,11 @@ impl Replays {
             self.cut += 1;
         }
         let span = [replayed.began, replayed.ended];
+        let whole = (engine.id(), replayed.epoch, replayed.calls);
+        if let Some((_, other)) = self.known.iter().find(|(known, _)| *known == whole) {
+            return Err(wrong(&format!("the same recording as {other}: name each once")).into());
+        }
+        self.known.push((whole, file.display().to_string()));
         self.seen.add(engine.id(), replayed.epoch, span, &events, name);
         Ok(())
     }

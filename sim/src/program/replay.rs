@@ -108,8 +108,11 @@ impl Replay {
     }
 
     /// The line that makes the same run again.
-    fn rerun(&self, seed: u64) -> String {
+    fn rerun(&self, seed: u64, scenario: &Scenario) -> String {
         let changes = self.changes.arguments();
+        let drawn = scenario.point_values().filter(|(key, _)| !self.changes.sets_key(key));
+        let set = |(key, value)| format!(" --set {}", quoted(&format!("{key}={value}")));
+        let changes = changes + &drawn.map(set).collect::<String>();
         match self.files.first() {
             Some(file) => {
                 let file = quoted(&file.to_string_lossy());
@@ -155,9 +158,29 @@ pub(crate) fn replay(asked: &Replay) -> Outcome {
                 return Err(one_at_a_time(file).into());
             }
             let wrong = |error| format!("{} {error}", file.display());
-            replay_scenario(asked, asked.changes.apply(scenario).map_err(wrong)?)
+            replay_scenario(asked, at_a_point(asked, scenario).map_err(wrong)?)
         }
     }
+}
+
+/// A scenario with the changes that are asked for, at one point of its grid.
+fn at_a_point(asked: &Replay, scenario: Scenario) -> Result<Scenario, String> {
+    let keys: Vec<String> = scenario.grid.keys().cloned().collect();
+    let changed = asked.changes.apply(scenario)?;
+    let set = asked.changes.set_of(&changed, &keys);
+    let mut points = changed.points().map_err(|error| error.to_string())?;
+    let count = points.len();
+    let mut point = points.swap_remove(0);
+    let open: Vec<String> = point.point_values().map(|(key, _)| format!("--set {key}=")).collect();
+    point.point.splice(0..0, set);
+    if !open.is_empty() {
+        tell(&format!(
+            "at {}, the first of {count} points of the grid: another is chosen with {}",
+            point.point(),
+            open.join(" ")
+        ));
+    }
+    Ok(point)
 }
 
 fn one_at_a_time(file: &Path) -> String {
@@ -220,8 +243,9 @@ fn replay_scenario(asked: &Replay, scenario: Scenario) -> Outcome {
         (None, Some(pcap)) => Some(Box::new(pcap)),
         (None, None) => None,
     };
-    let options =
-        Options { tap, rerun: asked.rerun(seed), every: asked.html.as_ref().map(|_| MOMENT) };
+    let every = asked.html.as_ref().map(|_| MOMENT);
+    let rerun = asked.rerun(seed, &scenario);
+    let options = Options { tap, rerun, every, ..Options::default() };
     let first = play(&scenario, seed, options);
     for (record, file) in records.into_iter().zip(&written) {
         record.end(file)?;

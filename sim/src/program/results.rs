@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use scalesmall_sim::Checks;
 use scalesmall_sim::report::{Outcome as Played, Runs, Tally, table};
 use scalesmall_sim::scenario::Scenario;
 
@@ -31,6 +32,10 @@ pub(crate) struct Results {
     /// How many runs at once [default: one per core]
     #[arg(long, value_parser = jobs())]
     jobs: Option<u16>,
+    /// How much is checked: all; light, each event but not what nodes show in between; or none of
+    /// either. What happens is the same
+    #[arg(long, value_name = "HOW", default_value_t)]
+    checks: Checks,
     /// Play only every Nth run, from the Kth on, and write no page: `merge` writes it, of all N reports
     #[arg(long, value_name = "K/N", requires = "report")]
     shard: Option<Shard>,
@@ -94,6 +99,7 @@ pub(crate) fn write(asked: &Results) -> Outcome {
             first: scenario.seed,
             seeds,
             jobs: asked.jobs,
+            checks: asked.checks,
             every: None,
             shard,
             turn,

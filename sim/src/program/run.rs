@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use scalesmall_sim::Checks;
 use scalesmall_sim::report::{Runs, lines, page, table};
 use scalesmall_sim::scenario::Scenario;
 
@@ -32,6 +33,10 @@ pub(crate) struct Run {
     /// How many runs at once [default: one per core]
     #[arg(long, value_parser = jobs())]
     jobs: Option<u16>,
+    /// How much is checked: all; light, each event but not what nodes show in between; or none of
+    /// either. What happens is the same
+    #[arg(long, value_name = "HOW", default_value_t)]
+    checks: Checks,
     /// Print JSON lines, not a table
     #[arg(long)]
     json: bool,
@@ -86,6 +91,7 @@ pub(crate) fn run(run: &Run) -> Outcome {
             first: run.seed.unwrap_or(scenario.seed),
             seeds: run.seeds.unwrap_or(scenario.seeds),
             jobs,
+            checks: run.checks,
             every: run.html.as_ref().map(|_| MOMENT),
             shard: Shard::default(),
             turn: 0,

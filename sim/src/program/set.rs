@@ -59,6 +59,28 @@ impl Changes {
         }
     }
 
+    /// Whether a key is changed.
+    pub(crate) fn sets_key(&self, key: &str) -> bool {
+        self.nodes.is_some() && key == "cluster.nodes"
+            || self.set.iter().any(|pair| is_of(pair, key))
+    }
+
+    /// Of these keys those that are changed, with the values that they have in a scenario.
+    pub(crate) fn set_of(
+        &self,
+        scenario: &Scenario,
+        keys: &[String],
+    ) -> Vec<(String, toml::Value)> {
+        let table = toml::Table::try_from(scenario).unwrap_or_default();
+        let value = |key: &String| {
+            let mut way = key.split('.');
+            let first = table.get(way.next()?)?;
+            way.try_fold(first, |value, name| value.get(name)).cloned()
+        };
+        let set = keys.iter().filter(|key| self.sets_key(key));
+        set.filter_map(|key| Some((key.clone(), value(key)?))).collect()
+    }
+
     /// The arguments that make the same changes.
     pub(crate) fn arguments(&self) -> String {
         let nodes = self.nodes.map(|nodes| format!(" --nodes {nodes}"));
@@ -106,6 +128,7 @@ fn set(table: &mut toml::Table, pair: &str) -> Result<(), String> {
         let empty = || toml::Value::Table(toml::Table::new());
         table = match table.entry(folder).or_insert_with(empty) {
             toml::Value::Table(inner) => inner,
+            toml::Value::Array(_) => return Err(format!("--set {pair}: {}", no_index(folder))),
             _ => return Err(format!("--set {pair}: {folder} has no keys of its own")),
         };
     }
@@ -114,6 +137,11 @@ fn set(table: &mut toml::Table, pair: &str) -> Result<(), String> {
     let text = || list(value).unwrap_or_else(|| toml::Value::String(value.to_owned()));
     table.insert(name.to_owned(), number.or(truth).unwrap_or_else(|_| text()));
     Ok(())
+}
+
+/// What to do in place of setting one entry of a list.
+fn no_index(list: &str) -> String {
+    format!("{list} is a list, and lists cannot be indexed: set the whole list, {list}=[...]")
 }
 
 /// A list or a table as a file has it.
@@ -150,6 +178,11 @@ mod tests {
         assert_eq!(table, expected.parse().unwrap());
         for pair in ["", "seeds", "=1", "cluster.=1", "seeds.x=1"] {
             assert!(set(&mut table, pair).is_err(), "{pair}");
+        }
+        set(&mut table, "bars=[{ figure = \"crash\" }]").unwrap();
+        for pair in ["bars.0.figure=x", "bars.figure=x"] {
+            let error = set(&mut table, pair).unwrap_err();
+            assert!(error.contains("set the whole list, bars=[...]"), "{error}");
         }
     }
 }

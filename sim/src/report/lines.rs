@@ -25,6 +25,7 @@ pub fn lines(all: &[Runs]) -> String {
                 "steps": run.steps,
                 "lasted": run.lasted,
                 "failure": run.failure.as_ref().map(|failure| failure.summary()),
+                "checks": run.checks,
                 "replay": run.rerun,
                 "changed_nothing": run.idle,
                 "stopped": run.stopped,

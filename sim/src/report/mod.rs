@@ -13,6 +13,7 @@ mod story;
 mod table;
 mod tally;
 
+use crate::checks::Checks;
 use crate::scenario::{Figures, Played, Scenario, Score};
 
 pub use lines::lines;
@@ -70,6 +71,14 @@ impl Runs {
     fn counted(&self) -> String {
         let runs = self.runs.len();
         format!("{runs} run{}", if runs == 1 { "" } else { "s" })
+    }
+
+    /// How much was checked, in words, unless all was.
+    fn checked(&self) -> String {
+        match self.runs.first().map(|run| run.checks).unwrap_or_default() {
+            Checks::All => String::new(),
+            checks => format!(", checks {checks}"),
+        }
     }
 
     /// How many runs broke a rule.

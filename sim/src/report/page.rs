@@ -44,10 +44,11 @@ fn section(html: &mut String, runs: &Runs, courses: usize) -> core::fmt::Result 
     let name = escape(&runs.title());
     write!(
         html,
-        "<section id=\"{name}\"><h2>{name}</h2><p>{}</p><p class=\"dim\">{} nodes, {}</p>",
+        "<section id=\"{name}\"><h2>{name}</h2><p>{}</p><p class=\"dim\">{} nodes, {}{}</p>",
         escape(&scenario.about),
         scenario.cluster.nodes,
-        runs.counted()
+        runs.counted(),
+        runs.checked()
     )?;
     bars(html, runs)?;
     for score in runs.scores() {

@@ -3,6 +3,7 @@
 use super::begun::begun;
 use super::row::Row;
 use super::tally::Tally;
+use crate::checks::Checks;
 use crate::sample::Sample;
 use crate::scale::Grouped;
 use crate::scenario::{Score, Unit};
@@ -24,8 +25,12 @@ pub(super) fn rows(points: &[Tally]) -> Vec<Row> {
     push(whole(HIDDEN, Unit::Count, hidden));
     let failures: usize = points.iter().map(Tally::failures).sum();
     let begun = points.first().map(|tally| begun(&tally.scenario)).unwrap_or_default();
+    let checks = match all().next().map(|run| run.checks).unwrap_or_default() {
+        Checks::All => String::new(),
+        checks => format!(", checks {checks}"),
+    };
     rows.push(Row {
-        figure: format!("{BROKEN} ({begun})"),
+        figure: format!("{BROKEN} ({begun}{checks})"),
         values: Grouped(all().count() as u64).to_string(),
         worst: failures.to_string(),
         bar: "0".to_owned(),

@@ -21,10 +21,11 @@ fn one(text: &mut String, runs: &Runs) -> core::fmt::Result {
     let verdict = runs.verdict();
     writeln!(
         text,
-        "{} {verdict}: {} nodes, {}. {}",
+        "{} {verdict}: {} nodes, {}{}. {}",
         runs.title(),
         scenario.cluster.nodes,
         runs.counted(),
+        runs.checked(),
         scenario.about
     )?;
     let figures = runs.figures();

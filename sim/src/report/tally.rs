@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::Checks;
 use crate::scenario::{Figures, Played, Scenario, Score};
 
 /// What a run came to.
@@ -20,6 +21,9 @@ pub struct Outcome {
     pub hidden_reports: u64,
     /// What broke, if anything did.
     pub failure: Option<String>,
+    /// How much was checked.
+    #[serde(default)]
+    pub checks: Checks,
 }
 
 impl From<&Played> for Outcome {
@@ -31,6 +35,7 @@ impl From<&Played> for Outcome {
             rate: run.rate,
             hidden_reports: run.hidden_reports,
             failure: run.failure.as_ref().map(|failure| failure.summary()),
+            checks: run.checks,
         }
     }
 }

@@ -157,6 +157,18 @@ pub struct Route {
     pub link: Path,
 }
 
+impl Route {
+    /// Whether some datagram would take both.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        let [first, second] = &other.zones;
+        let (same, back) = (
+            self.zones == other.zones,
+            self.zones.first() == Some(second) && self.zones.last() == Some(first),
+        );
+        same || back && !(self.one_way && other.one_way)
+    }
+}
+
 impl Cluster {
     /// The longest that a datagram is under way on a link as it is described, if nothing holds it
     /// back; of delays without end, nearly the longest.

@@ -54,6 +54,11 @@ impl Scenario {
                 let empty = || toml::Value::Table(toml::Table::new());
                 folder = match folder.entry(name).or_insert_with(empty) {
                     toml::Value::Table(inner) => inner,
+                    toml::Value::Array(_) => {
+                        let text =
+                            "is a list, and lists cannot be indexed: let the grid have whole lists";
+                        return Err(wrong(&format!("{name} {text}")));
+                    }
                     _ => return Err(wrong(&format!("{name} has no keys of its own"))),
                 };
             }

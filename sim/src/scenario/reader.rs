@@ -1,5 +1,7 @@
 //! What the reader of TOML refuses, told with what to do.
 
+use super::value::Span;
+
 /// An error of the reader, with what to do if it does not say that itself.
 pub(super) fn told(error: &toml::de::Error) -> String {
     let message = error.message();
@@ -10,10 +12,15 @@ pub(super) fn told(error: &toml::de::Error) -> String {
     let number = kinds.find_map(|(kind, most)| Some((message.strip_suffix(kind)?, most)));
     match number {
         Some((start, most)) => {
-            let wanted = format!("{start}a whole number of 0 to {most}");
+            // Of the largest ones nobody wants to know how large they are.
+            let wanted = if *most > u64::from(u32::MAX) {
+                format!("{start}a whole number, 0 or more")
+            } else {
+                format!("{start}a whole number of 0 to {most}")
+            };
             format!("{}{}", told.replacen(message, &wanted, 1), plainly(message))
         }
-        None => format!("{told}{}", remedy(message)),
+        None => format!("{told}{}", remedy(message, told)),
     }
 }
 
@@ -27,12 +34,15 @@ const NUMBERS: [(&str, u64); 5] = [
     ("usize", i64::MAX as u64),
 ];
 
-fn remedy(message: &str) -> String {
+fn remedy(message: &str, told: &str) -> String {
     if message.starts_with("wanted exactly 1 element") {
         return "\na step is one thing: begin each with [[steps]]".to_owned();
     }
     if let Some(near) = nearest(message) {
         return format!("\ndid you mean `{near}`?");
+    }
+    if message.ends_with("an array of length 2") || message.ends_with("a tuple of size 2") {
+        return two(message, told);
     }
     if message.contains("expected a whole number") {
         return plainly(message);
@@ -42,6 +52,37 @@ fn remedy(message: &str) -> String {
         return format!("\n{}", missing(key));
     }
     String::new()
+}
+
+/// How two values are written where there is one, or any other number: the value is marked in what is told.
+fn two(message: &str, told: &str) -> String {
+    let lines: Vec<&str> = told.lines().collect();
+    let marks =
+        lines.iter().rposition(|line| line.trim_start().starts_with('|') && line.contains('^'));
+    let marked = marks.and_then(|place| {
+        let (start, end) = (lines[place].find('^')?, lines[place].rfind('^')?);
+        lines.get(place.checked_sub(1)?)?.get(start..=end)
+    });
+    let values: Vec<&str> = marked
+        .map(|text| text.trim_matches(['[', ']']).split(',').map(str::trim).collect())
+        .unwrap_or_default();
+    let first = values.first().copied().filter(|value| !value.is_empty());
+    let is_time = |value: &str| value.trim_matches('"').parse::<Span>().is_ok();
+    let example = match first {
+        _ if message.ends_with("a tuple of size 2") => {
+            let speed = first.unwrap_or("\"10Mbit\"");
+            return format!(
+                "\nwrite what passes in a second, and what may wait: [{speed}, \"64kB\"]"
+            );
+        }
+        Some(value) if is_time(value) => format!("the least and the most: [{value}, {value}]"),
+        Some(value) => {
+            let other = if value == "\"b\"" { "\"a\"" } else { "\"b\"" };
+            format!("two: [{value}, {other}]")
+        }
+        None => "two".to_owned(),
+    };
+    format!("\nwrite {example}")
 }
 
 /// How a key is written that has to be there, with a value that it could have.

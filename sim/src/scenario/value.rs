@@ -79,6 +79,9 @@ impl FromStr for Chance {
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
         const WRONG: &str = "a chance or a share is written as 20%, 2.5% or 1/90";
+        if text.ends_with('%') && text.contains(' ') {
+            return Err("a chance or a share is written without the blank: 20%, 2.5% or 1/90");
+        }
         if let Some(percent) = text.strip_suffix('%') {
             let (whole, fraction) = percent.split_once('.').unwrap_or((percent, ""));
             let digits: u32 = format!("{whole}{fraction}").parse().map_err(|_| WRONG)?;

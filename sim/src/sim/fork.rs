@@ -48,6 +48,7 @@ impl<P: Protocol + Clone> Sim<P> {
             unborn: self.unborn,
             calm: self.calm,
             apart: self.apart,
+            passed: self.passed.clone(),
             forbidden: self.forbidden,
             reports: self.reports.clone(),
             watches: self.watches.clone(),

@@ -1,6 +1,7 @@
 //! What nodes sent between two moments.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use super::Sim;
 use super::protocol::Protocol;
@@ -13,7 +14,20 @@ use crate::sample::Sample;
 pub struct Meter {
     at: u64,
     sent: Vec<Traffic>,
+    passed: Passages,
 }
+
+/// What has been sent from one zone to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passage {
+    /// Bytes of UDP payload; of a multicast once for each receiver.
+    pub bytes: u64,
+    /// Datagrams, as often.
+    pub datagrams: u64,
+}
+
+/// By the zone that sends and the one that is sent to.
+pub(super) type Passages = BTreeMap<(u16, u16), Passage>;
 
 /// What was sent in a span of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +75,8 @@ impl<P: Protocol> Sim<P> {
     /// Remembers what all nodes have sent, and starts their peaks anew.
     pub fn meter(&mut self) -> Meter {
         self.reset_peaks();
-        Meter { at: self.now, sent: self.nodes.iter().map(|node| node.traffic).collect() }
+        let sent = self.nodes.iter().map(|node| node.traffic).collect();
+        Meter { at: self.now, sent, passed: self.passed.clone().unwrap_or_default() }
     }
 
     /// What the live nodes have sent since.
@@ -83,6 +98,32 @@ impl<P: Protocol> Sim<P> {
             change_bytes: sum(|traffic| traffic.change_bytes),
             total_received: sum(|traffic| traffic.received),
             total_timer_calls: sum(|traffic| traffic.timer_calls),
+        }
+    }
+
+    /// What has been sent from one zone to another since, be it lost on the way; nothing unless
+    /// [`Sim::tell_zones_apart`] was called.
+    #[must_use]
+    pub fn passed(&self, meter: &Meter, from: u16, to: u16) -> Passage {
+        let of = |passed: &Passages| passed.get(&(from, to)).copied().unwrap_or_default();
+        let (before, now) = (of(&meter.passed), self.passed.as_ref().map(of).unwrap_or_default());
+        Passage { bytes: now.bytes - before.bytes, datagrams: now.datagrams - before.datagrams }
+    }
+
+    /// Counts from now on what is sent from each zone to each other one.
+    pub fn tell_zones_apart(&mut self) {
+        self.passed.get_or_insert_default();
+    }
+
+    /// A datagram is sent from one node to another.
+    pub(super) fn count_passage(&mut self, from: usize, to: usize, bytes: usize) {
+        if let Some(passed) = &mut self.passed {
+            let (from, to) = (self.network.zone_of(from), self.network.zone_of(to));
+            if from != to {
+                let passage = passed.entry((from, to)).or_default();
+                passage.bytes += bytes as u64;
+                passage.datagrams += 1;
+            }
         }
     }
 

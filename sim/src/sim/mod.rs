@@ -46,7 +46,8 @@ pub use build::{Build, lan, local, seed_from_env, wan};
 pub use faults::CatchUp;
 pub use film::Film;
 pub use forge::Forged;
-pub use meter::{Meter, Usage};
+use meter::Passages;
+pub use meter::{Meter, Passage, Usage};
 pub use protocol::{Birth, Protocol, Sighting};
 pub(crate) use rules::Laws;
 pub use tap::{Incident, Sending, Tap};
@@ -112,6 +113,8 @@ pub struct Sim<P: Protocol = Engine> {
     unborn: usize,
     calm: bool,
     apart: bool,
+    /// What was sent from zone to zone, if that is counted.
+    passed: Option<Passages>,
     forbidden: Forbidden,
     reports: Vec<Report>,
     watches: Watches<P>,
@@ -202,6 +205,7 @@ impl<P: Protocol> Sim<P> {
             unborn: 0,
             calm: true,
             apart: false,
+            passed: None,
             forbidden: Forbidden::Nothing,
             reports: Vec::new(),
             watches: Watches::default(),

@@ -125,7 +125,8 @@ impl<P: Protocol> Sim<P> {
         self.trace.hash()
     }
 
-    /// The last things that happened to some nodes, oldest first; to any node if none is named.
+    /// The last things that happened to some nodes, oldest first; to any node if none is named. What
+    /// repeats the one before it comes on top of their count.
     #[must_use]
     pub fn last_records(&self, nodes: &[usize], count: usize) -> Vec<Entry> {
         self.trace.last(nodes, count)

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Sim;
 use super::protocol::Protocol;
 use crate::check::{Broken, Verdict};
+use crate::checks::Checks;
 use crate::link::nanos;
 use crate::moment::Series;
 use crate::network::Rule;
@@ -267,6 +268,17 @@ impl<P: Protocol> Sim<P> {
         self.add_rule(every, Kind::Laws);
     }
 
+    /// How much is checked from now on. What is left out once stays out.
+    pub fn set_checks(&mut self, checks: Checks) {
+        if checks != Checks::All {
+            self.rules.all.retain(|entry| !matches!(entry.kind, Kind::Laws));
+            self.next_replay.0 = u64::MAX;
+        }
+        if checks == Checks::None {
+            self.laws = None;
+        }
+    }
+
     /// Has the laws hear an event.
     pub(super) fn judge(&mut self, node: usize, event: &P::Event) {
         if let Some(mut laws) = self.laws.take() {
@@ -293,3 +305,58 @@ pub(super) type AllSeries = Rc<RefCell<Vec<Series>>>;
 
 /// How often rules are looked at that say nothing of it.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod checks {
+    use std::cell::Cell;
+
+    use scalesmall_core::{Engine, Event};
+
+    use super::*;
+    use crate::sim::lan;
+
+    /// How often it has heard, and looked.
+    #[derive(Clone, Default)]
+    struct Counter(Rc<Cell<[u64; 2]>>);
+
+    impl Counter {
+        fn count(&self, place: usize) -> Verdict {
+            let mut counts = self.0.get();
+            counts[place] += 1;
+            self.0.set(counts);
+            None
+        }
+    }
+
+    impl Laws<Engine> for Counter {
+        fn hear(&mut self, _: &Sim<Engine>, _: usize, _: &Event) -> Verdict {
+            self.count(0)
+        }
+
+        fn look(&mut self, _: &Sim<Engine>) -> Verdict {
+            self.count(1)
+        }
+
+        fn copied(&self) -> Box<dyn Laws<Engine>> {
+            Box::new(self.clone())
+        }
+    }
+
+    #[test]
+    fn what_is_not_checked_is_not_asked_and_happens_all_the_same() {
+        let run = |checks| {
+            let mut sim = Sim::new(3).nodes(5, lan()).build();
+            let counter = Counter::default();
+            sim.set_laws(Duration::from_millis(10), counter.clone());
+            sim.set_checks(checks);
+            sim.run_for(Duration::from_secs(5)).unwrap();
+            sim.crash(2);
+            sim.run_for(Duration::from_secs(5)).unwrap();
+            (counter.0.get(), sim.trace_hash())
+        };
+        let [all, light, none] = [Checks::All, Checks::Light, Checks::None].map(run);
+        assert!(all.0[0] > 20 && all.0[1] > 100, "{all:?}");
+        assert_eq!((light.0, none.0), ([all.0[0], 0], [0, 0]));
+        assert_eq!((light.1, none.1), (all.1, all.1));
+    }
+}

@@ -365,6 +365,7 @@ impl<P: Protocol> Sim<P> {
     }
 
     fn route(&mut self, packet: u32, from: usize, to: usize, bytes: &[u8], place: u32) {
+        self.count_passage(from, to, bytes.len());
         let before = self.traced.then_some(self.network.fates);
         let slot = self.datagrams.slot(packet);
         let random = self.network.for_filters(slot.number, to);

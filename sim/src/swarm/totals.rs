@@ -110,8 +110,13 @@ impl fmt::Display for Totals {
             self.largest(),
         )?;
         writeln!(f, "{:<25} {:>12} {:>8}", "", "times", "worlds")?;
-        for (name, (count, worlds)) in &self.kinds {
+        let seen = self.kinds.iter().filter(|(_, (count, _))| *count > 0);
+        for (name, (count, worlds)) in seen {
             writeln!(f, "{:<25} {count:>12} {worlds:>8}", name.replace('_', " "))?;
+        }
+        let never = self.kinds.values().filter(|(count, _)| *count == 0).count();
+        if never > 0 {
+            writeln!(f, "{never} kinds of faults and worlds did not occur")?;
         }
         Ok(())
     }
@@ -139,7 +144,10 @@ mod tests {
         sizes.sort_unstable();
         assert_eq!((totals.worlds(), totals.node_seconds()), (5, nanos / 1_000_000_000));
         assert_eq!((totals.median(), totals.largest()), (sizes[2], sizes[4]));
-        assert!(totals.to_string().contains("cut both ways"), "{totals}");
+        let text = totals.to_string();
+        let zeros = totals.kinds.values().filter(|(count, _)| *count == 0).count();
+        assert!(zeros > 0 && text.contains(&format!("\n{zeros} kinds of faults")), "{text}");
+        assert_eq!(text.lines().count(), 3 + totals.kinds.len() - zeros, "{text}");
         assert!(totals.rarest().is_some());
     }
 }

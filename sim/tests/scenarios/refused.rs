@@ -25,7 +25,7 @@ fn a_wrong_file_is_refused_with_the_place_and_a_reason() {
     assert!(error.contains("line 23") && error.contains("smell rate"), "{error}");
     assert!(error.contains("\"false reports\""), "{error}");
     let error = wrong("nodes = 5", "nodes = 5\nasleep = 6");
-    assert!(error.contains("line 6") && error.contains("lower it"), "{error}");
+    assert!(error.contains("line 6") && error.contains("lower cluster.asleep"), "{error}");
     let error = wrong("at_most = 0", "at_most = \"10%\"");
     assert!(error.contains("line 21") && error.contains("[baseline]"), "{error}");
 }

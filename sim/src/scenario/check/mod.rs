@@ -112,8 +112,8 @@ impl Scenario {
         if let Some(text) = cluster.wrong_size() {
             return wrong(&["cluster", "nodes"], text);
         }
-        if cluster.asleep > cluster.nodes {
-            let text = "cluster.asleep is more than cluster.nodes: lower it";
+        if cluster.asleep >= cluster.nodes {
+            let text = "nobody runs: lower cluster.asleep below cluster.nodes";
             return wrong(&["cluster", "asleep"], text);
         }
         if cluster.zones == 0 {
@@ -144,7 +144,16 @@ impl Scenario {
                 let text = "a route leads from one zone to another: name two";
                 wrong(&["zones"], text).filter(|_| first == second)
             };
-            if let Some(found) = found.or_else(within) {
+            let twice = || {
+                let before = cluster.routes[..place].iter().any(|other| other.meets(route));
+                let [first, second] = &route.zones;
+                let text = format!(
+                    "there is a route between {first} and {second} already: leave one out, or let each be \
+                     one_way, in different directions"
+                );
+                wrong(&["zones"], text).filter(|_| before)
+            };
+            if let Some(found) = found.or_else(within).or_else(twice) {
                 let way = ["cluster".into(), "routes".into(), place.into()];
                 return Some(found.under(&way));
             }
@@ -240,12 +249,26 @@ pub(super) fn wrong_path(path: &Path) -> Option<Wrong> {
     if path.loss.is_some() && path.bursts.is_some() {
         return wrong(&["loss"], "datagrams are lost in bursts: leave one of loss and bursts out");
     }
-    if path.mtu == Some(0) || path.bandwidth.is_some_and(|(speed, _)| speed.0 == 0) {
-        let key = if path.mtu == Some(0) { "mtu" } else { "bandwidth" };
-        return wrong(&[key], "nothing fits through 0 bytes: write more, or a loss of \"100%\"");
+    if path.bandwidth.is_some_and(|(speed, _)| speed.0 == 0) {
+        let text = "nothing fits through 0 bytes: write more, or a loss of \"100%\"";
+        return wrong(&["bandwidth"], text);
     }
-    None
+    wrong_mtu(path.mtu)
 }
+
+/// What is wrong with the largest datagram of a link.
+pub(super) fn wrong_mtu(mtu: Option<usize>) -> Option<Wrong> {
+    let bytes = mtu.filter(|bytes| *bytes < LEAST_MTU)?;
+    let text = format!(
+        "next to nothing of an engine fits through {bytes} bytes of payload: write 508, on which it counts, \
+         or {LEAST_MTU} at the least, or let the link lose all"
+    );
+    wrong(&["mtu"], text)
+}
+
+/// The narrowest link, in bytes of UDP payload: below the 508 that each path of IPv4 carries, and wide enough
+/// for packets with a frame or two.
+const LEAST_MTU: usize = 200;
 
 /// The widest spread of delays: one of a hundred is then 400,000 times the median.
 const MOST_OCTAVES: u64 = 8;

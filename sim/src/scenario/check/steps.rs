@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::homes::{wrong_close, wrong_family, wrong_move};
 use super::picks::{wrong_pick, wrong_zone};
-use super::{Wrong, wrong, wrong_path};
+use super::{Wrong, wrong, wrong_mtu, wrong_path};
 use crate::random::Ratio;
 use crate::scenario::cluster::Cluster;
 use crate::scenario::estimate::at_least;
 use crate::scenario::figure::Unit;
 use crate::scenario::place::Place;
-use crate::scenario::step::{Counted, Flap, Goal, Send, Stalls, Step, Timeline};
+use crate::scenario::step::{Counted, Flap, Goal, Send, Stalls, Step, Timeline, Usage};
 use crate::scenario::value::Span;
 
 /// What the steps so far have brought about.
@@ -148,9 +148,11 @@ fn wrong_step(step: &Step, cluster: &Cluster) -> Option<Wrong> {
         Step::Cut(cut) => wrong_family(cut, cluster),
         Step::Flap(flap) | Step::FlapMulticast(flap) => wrong_flap(flap),
         Step::Relink(path) => wrong_path(path),
-        Step::Narrow(narrow) if narrow.mtu == Some(0) => {
-            wrong(&["mtu"], "nothing fits through 0 bytes: write more, or cut the nodes off")
+        Step::Narrow(narrow) => wrong_mtu(narrow.mtu),
+        Step::Await(goal) if goal.within.0.is_zero() => {
+            wrong(&["within"], "nothing comes about in no time: write how long to wait at most")
         }
+        Step::Usage(usage) => wrong_usage(usage, cluster),
         Step::Between(between) if between.percent.saturating_add(between.and) > 100 => {
             let text = "both sets together are more than 100 per cent of the nodes: lower one";
             wrong(&[], text)
@@ -194,6 +196,20 @@ fn wrong_step(step: &Step, cluster: &Cluster) -> Option<Wrong> {
         Step::Timeline(timeline) => wrong_timeline(timeline),
         _ => None,
     }
+}
+
+fn wrong_usage(usage: &Usage, cluster: &Cluster) -> Option<Wrong> {
+    let [one, other] = usage.between.as_ref()?;
+    let unknown = [one, other].into_iter().find_map(|zone| wrong_zone("between", zone, cluster));
+    unknown.or_else(|| {
+        let plain = !usage.extra && !usage.apart && !usage.woken;
+        let text = if one == other {
+            "what passes between two zones is counted: name two"
+        } else {
+            "of what passes between zones neither extra, nor apart, nor woken is known: leave them out"
+        };
+        wrong(&["between"], text).filter(|_| one == other || !plain)
+    })
 }
 
 fn wrong_flap(flap: &Flap) -> Option<Wrong> {

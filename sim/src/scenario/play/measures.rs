@@ -9,6 +9,7 @@ use super::sharing::Sharing;
 use super::{Outcome, Player};
 use crate::sample::Sample;
 use crate::scenario::figure::Unit;
+use crate::scenario::nodes::ZoneName;
 use crate::scenario::step::{Await, Counted, Goal, Usage};
 use crate::sim::{Sim, Watch};
 
@@ -118,6 +119,9 @@ impl Player {
 
     pub(super) fn usage(&mut self, step: &Usage) {
         let Some(meter) = &self.meter else { return };
+        if let Some(zones) = &step.between {
+            return self.usage_between(zones, &step.figure);
+        }
         let usage = self.sim.since(meter);
         let unicasts = usage.total_datagrams - usage.total_multicasts;
         let mut seen =
@@ -156,6 +160,25 @@ impl Player {
             push("received", Unit::Count, each(usage.total_received));
             push("timer calls", Unit::Count, each(usage.total_timer_calls));
         }
+    }
+
+    /// What has passed between two zones, both ways.
+    fn usage_between(&mut self, zones: &[ZoneName; 2], figure: &str) {
+        let Some(meter) = &self.meter else { return };
+        let [Some(one), Some(other)] = zones.each_ref().map(|zone| self.nature.zone_named(zone))
+        else {
+            return;
+        };
+        let there = self.sim.passed(meter, one, other);
+        let back = self.sim.passed(meter, other, one);
+        let (bytes, datagrams) = (there.bytes + back.bytes, there.datagrams + back.datagrams);
+        let millis = (self.sim.since(meter).span.as_millis() as u64).max(1);
+        let mut push = |what: &str, unit, value| {
+            self.figures.push(&format!("{figure} {what}"), unit, value);
+        };
+        push("rate", Unit::BytesPerSecond, bytes.saturating_mul(1_000) / millis);
+        push("bytes", Unit::Bytes, bytes);
+        push("datagrams", Unit::Count, datagrams);
     }
 
     /// Nanoseconds, of all nodes together, in which one that was up was hidden from anyone.

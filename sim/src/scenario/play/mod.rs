@@ -30,6 +30,7 @@ use super::figure::{BASELINE, Figures};
 use super::settings::Settings;
 use super::step::{Step, Timeline, walk};
 use crate::check::Failure;
+use crate::checks::Checks;
 use crate::counts::{Fates, Faults};
 use crate::link::nanos;
 use crate::moment::{Mark, Moment};
@@ -78,6 +79,8 @@ pub struct Played {
     pub rate: u64,
     /// The line that runs it again.
     pub rerun: String,
+    /// How much was checked.
+    pub checks: Checks,
 }
 
 /// What else a run is to do.
@@ -89,6 +92,8 @@ pub struct Options {
     pub tap: Option<Box<dyn Tap<Engine>>>,
     /// The line that a failure prints to run it again.
     pub rerun: String,
+    /// How much is checked.
+    pub checks: Checks,
 }
 
 /// Plays a scenario with a seed. The same scenario and seed always come to the same.
@@ -99,15 +104,17 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         needs_control |= matches!(step, Step::Usage(usage) if usage.extra);
     });
     let own = Settings::default();
+    let checks = options.checks;
+    let plain = || Options { checks, ..Options::default() };
     let control = needs_control.then(|| {
-        let mut player = Player::new(scenario, &own, seed, Options::default());
+        let mut player = Player::new(scenario, &own, seed, plain());
         player.control = true;
         let _ = player.steps(&scenario.steps);
         player.usages
     });
     // What the baseline breaks is what it is there to show.
     let baseline = scenario.baseline.as_ref().map(|settings| {
-        let mut player = Player::new(scenario, settings, seed, Options::default());
+        let mut player = Player::new(scenario, settings, seed, plain());
         let _ = player.steps(&scenario.steps);
         player.figures
     });
@@ -138,6 +145,7 @@ pub fn play(scenario: &Scenario, seed: u64, options: Options) -> Played {
         hidden_reports: sim.reports().iter().filter(|report| report.is_hiding()).count() as u64,
         rate: sent.saturating_mul(1_000) / node_millis,
         rerun,
+        checks,
         figures: player.figures,
         marks: player.marks,
         unmarked: player.unmarked,
@@ -207,9 +215,13 @@ impl Player {
     fn new(scenario: &Scenario, settings: &Settings, seed: u64, options: Options) -> Self {
         let files = KeyFiles::default();
         let mut sim = set_up(scenario, settings, seed, &options.rerun, &files);
+        sim.set_checks(options.checks);
         walk(&scenario.steps, &mut |step| {
             if matches!(step, Step::Usage(usage) if usage.apart) {
                 sim.tell_changes_apart();
+            }
+            if matches!(step, Step::Usage(usage) if usage.between.is_some()) {
+                sim.tell_zones_apart();
             }
         });
         let every = options.every.map(Duration::from_nanos);

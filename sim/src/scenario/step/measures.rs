@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::figure::Unit;
+use crate::scenario::nodes::ZoneName;
 
 /// What was sent, as figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,6 +13,10 @@ pub struct Usage {
     /// ` peak` (of the node that sends most in a tenth of a second), ` largest`, ` pair` (twice the
     /// mean datagram), ` multicasts in all` and ` unicasts in all`.
     pub figure: String,
+    /// Only what passes between two zones, both ways and in all: the figures are ` rate`, ` bytes` and
+    /// ` datagrams`. A multicast counts once for each receiver, and what is lost counts too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between: Option<[ZoneName; 2]>,
     /// Whether to take off what the same seed sends when no ranges are served or withdrawn.
     #[serde(default)]
     pub extra: bool,
