@@ -25,7 +25,7 @@ impl Step {
                 },
             ),
             Self::Usage(usage) if usage.between.is_some() => {
-                (&usage.figure, USAGE[..3].iter().copied().collect())
+                (&usage.figure, USAGE[..3].to_vec())
             }
             Self::Usage(usage) => {
                 let apart = if usage.apart { &APART[..] } else { &[] };
