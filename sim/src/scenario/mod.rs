@@ -35,12 +35,12 @@
 //! | | `step` | what can happen, and which figures it makes |
 //! | words | `figure` | what scenarios measure, and what it has to reach |
 //! | | `path` | a link |
+//! | | `reader` | what the reader of files refuses, told with what to do |
 //! | | `settings` | settings of the engines |
 //! | ground | `amount` | bytes, and bytes per second |
 //! | | `files` | the page on scenario files |
 //! | | `nodes` | nodes by number, and zones by name |
 //! | | `place` | where something stands in a file |
-//! | | `reader` | what the reader of files refuses, told with what to do |
 //! | | `seed` | a seed |
 //! | | `statistic` | the statistics of a figure |
 //! | | `value` | spans of time and chances |
