@@ -145,7 +145,7 @@ impl Handle {
     ///
     /// A first node has nobody to contact: for it [`Contact::NobodyAnswers`] is no fault. A node with a name of its own
     /// ([`Settings::name`](crate::Settings::name)) waits for five more seconds once it is in, or until `limit`:
-    /// so long it may take until another node of that name objects. It may do so later still: see [`Event::Conflict`](scalesmall_core::Event::Conflict).
+    /// another node of that name may take as long to object. It may also object later: see [`Event::Conflict`](scalesmall_core::Event::Conflict).
     ///
     /// # Errors
     ///

@@ -260,8 +260,8 @@ impl Picture {
         (known - unheard + unheard.min(most), alive - silent + silent.min(most))
     }
 
-    /// How many of those that are alive to this node it hears, itself included, if so many of a sample have answered, and
-    /// how many it knows.
+    /// Estimates from a sample, of which `answered` of `asked` have answered, how many nodes this one hears, itself
+    /// included. Returns that and how many it knows.
     pub(crate) fn heard_by_sample(&self, answered: usize, asked: usize) -> (usize, usize) {
         let (known, heard) = self.known_and_heard();
         (1 + (heard - 1) * answered / asked.max(1), known)

@@ -24,9 +24,7 @@ impl Step {
                     | Goal::ToldOfHold => vec![("", Unit::Nanos)],
                 },
             ),
-            Self::Usage(usage) if usage.between.is_some() => {
-                (&usage.figure, USAGE[..3].to_vec())
-            }
+            Self::Usage(usage) if usage.between.is_some() => (&usage.figure, USAGE[..3].to_vec()),
             Self::Usage(usage) => {
                 let apart = if usage.apart { &APART[..] } else { &[] };
                 let woken = if usage.woken { &WOKEN[..] } else { &[] };
